@@ -1,0 +1,53 @@
+# Sourced by ./demo and ./test: finds what a command needs, installs it where it
+# may (root on Debian or Ubuntu), and otherwise says exactly what to type.
+
+say()  { printf '%s\n' "$*" >&2; }
+fail() { say "error: $1"; [ $# -lt 2 ] || say "  cure: $2"; exit 1; }
+
+# need COMMAND PACKAGE...: remembers PACKAGEs if COMMAND is not on the PATH.
+missing_packages=()
+need() {
+    local command=$1; shift
+    command -v "$command" >/dev/null 2>&1 || [ -x "/usr/sbin/$command" ] || missing_packages+=("$@")
+}
+
+need_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] && return
+    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
+        compgen -G '/usr/lib/*/libclang*.so*' >/dev/null ||
+        missing_packages+=(libclang-dev)
+}
+
+need_cargo() {
+    command -v cargo >/dev/null 2>&1 && return
+    [ -x "$HOME/.cargo/bin/cargo" ] && PATH="$HOME/.cargo/bin:$PATH" && return
+    fail "cargo, the Rust build tool, is not on the PATH" \
+         "install Rust with rustup (https://rustup.rs), then open a new shell"
+}
+
+# Installs the packages remembered by need, or says how.
+install_missing() {
+    [ ${#missing_packages[@]} -eq 0 ] && return
+    local list="${missing_packages[*]}"
+    missing_packages=()
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "Installing Debian packages: $list"
+        apt-get update -qq >&2 || say "warning: the package lists could not be refreshed"
+        # shellcheck disable=SC2086 # a list of words on purpose
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $list >&2 ||
+            fail "apt-get could not install: $list" "install them by hand, then run this again"
+    else
+        fail "these packages are missing: $list" \
+             "sudo apt-get update && sudo apt-get install -y $list"
+    fi
+}
+
+# What a cold build of the simulated Thread network takes.
+need_build_tools() {
+    need_cargo
+    need cmake cmake
+    need g++ g++
+    need python3 python3
+    need_libclang
+    install_missing
+}
