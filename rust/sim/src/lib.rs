@@ -1,0 +1,13 @@
+//! A Thread network in one process: real OpenThread nodes on a simulated radio, NAT64 to host sockets.
+mod config;
+mod counters;
+mod internet;
+pub mod port;
+mod world;
+
+pub use config::{Device, HostAccess, MAX_HOPS, Node, Pacing, Radio, WorldConfig, WorldError};
+pub use counters::{Counters, Traffic};
+pub use internet::server::{Closing, Echo, VirtualServer, VirtualStream};
+pub use internet::zone::{Record, Unknown, Zone};
+pub use port::SimPort;
+pub use world::World;
