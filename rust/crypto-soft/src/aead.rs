@@ -1,0 +1,130 @@
+//! The ciphers, each behind one object-safe trait, so that the record layers of
+//! both protocol versions are compiled once and not once per cipher.
+
+use alloc::boxed::Box;
+
+use aes_gcm::KeyInit;
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::consts::{U12, U16};
+use rustls::crypto::cipher::{AeadKey, Iv, NONCE_LEN, Nonce};
+use rustls::{ConnectionTrafficSecrets, Error};
+
+pub(crate) const TAG_LEN: usize = 16;
+
+pub(crate) static AES_128_GCM: Algorithm = Algorithm {
+    key_len: 16,
+    make: make::<aes_gcm::Aes128Gcm>,
+    secrets: |key, iv| ConnectionTrafficSecrets::Aes128Gcm { key, iv },
+};
+
+#[cfg(feature = "aes256")]
+pub(crate) static AES_256_GCM: Algorithm = Algorithm {
+    key_len: 32,
+    make: make::<aes_gcm::Aes256Gcm>,
+    secrets: |key, iv| ConnectionTrafficSecrets::Aes256Gcm { key, iv },
+};
+
+#[cfg(feature = "chacha20")]
+pub(crate) static CHACHA20_POLY1305: Algorithm = Algorithm {
+    key_len: 32,
+    make: make::<chacha20poly1305::ChaCha20Poly1305>,
+    secrets: |key, iv| ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv },
+};
+
+/// One AEAD algorithm; all of TLS have 12-byte nonces and 16-byte tags.
+pub(crate) struct Algorithm {
+    pub(crate) key_len: usize,
+    make: fn(&[u8]) -> Option<Box<dyn Cipher>>,
+    pub(crate) secrets: fn(AeadKey, Iv) -> ConnectionTrafficSecrets,
+}
+
+impl Algorithm {
+    /// A cipher for one direction of one connection.
+    pub(crate) fn keyed(&self, key: &AeadKey, iv: Iv) -> Keyed {
+        Keyed {
+            cipher: (self.make)(key.as_ref()),
+            iv,
+        }
+    }
+}
+
+/// A cipher with its key and the IV that a record's sequence number is combined with.
+pub(crate) struct Keyed {
+    /// `None` if the key's length was not the algorithm's: rustls never does that,
+    /// and its traits leave no other place to say so.
+    cipher: Option<Box<dyn Cipher>>,
+    iv: Iv,
+}
+
+impl Keyed {
+    /// The nonce of record `seq` (RFC 8446, section 5.3; RFC 7905, section 2).
+    pub(crate) fn nonce(&self, seq: u64) -> [u8; NONCE_LEN] {
+        Nonce::new(&self.iv, seq).0
+    }
+
+    /// Encrypts `text` in place and returns its tag.
+    pub(crate) fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], Error> {
+        let cipher = self.cipher.as_ref().ok_or(Error::EncryptError)?;
+        cipher.seal(nonce, aad, text).ok_or(Error::EncryptError)
+    }
+
+    /// Decrypts `payload`, a ciphertext followed by its tag, in place. Returns the
+    /// length of the plaintext at its start.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        payload: &mut [u8],
+    ) -> Result<usize, Error> {
+        let cipher = self.cipher.as_ref().ok_or(Error::DecryptError)?;
+        let (text, tag) = payload
+            .split_last_chunk_mut::<TAG_LEN>()
+            .ok_or(Error::DecryptError)?;
+        cipher
+            .open(nonce, aad, text, tag)
+            .ok_or(Error::DecryptError)?;
+        Ok(text.len())
+    }
+}
+
+/// A cipher with its key.
+trait Cipher: Send + Sync {
+    fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> Option<[u8; TAG_LEN]>;
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Option<()>;
+}
+
+impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + Send + Sync> Cipher for A {
+    fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> Option<[u8; TAG_LEN]> {
+        self.encrypt_inout_detached(nonce.into(), aad, text.into())
+            .ok()
+            .map(Into::into)
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Option<()> {
+        self.decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into())
+            .ok()
+    }
+}
+
+fn make<A: Cipher + KeyInit + 'static>(key: &[u8]) -> Option<Box<dyn Cipher>> {
+    let cipher = A::new_from_slice(key).ok()?;
+    Some(Box::new(cipher))
+}

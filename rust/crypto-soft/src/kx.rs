@@ -1,0 +1,47 @@
+//! Key exchange groups (RFC 8446, section 4.2.7; RFC 8422, section 5.1.1).
+//!
+//! An application that composes its own provider takes the functions of this
+//! module one by one; each returns the same `'static` group every time.
+
+mod nist;
+#[cfg(feature = "x25519")]
+mod x25519;
+
+use rustls::crypto::SupportedKxGroup;
+use rustls::{Error, PeerMisbehaved};
+
+use crate::Random;
+
+/// X25519 (0x001d): the cheapest, at about half the time of P-256.
+#[cfg(feature = "x25519")]
+pub const fn x25519<R: Random>() -> &'static dyn SupportedKxGroup {
+    x25519::group::<R>()
+}
+
+/// NIST P-256 (0x0017), which every TLS 1.3 peer must have.
+pub const fn secp256r1<R: Random>() -> &'static dyn SupportedKxGroup {
+    nist::p256_group::<R>()
+}
+
+/// NIST P-384 (0x0018).
+#[cfg(feature = "p384")]
+pub const fn secp384r1<R: Random>() -> &'static dyn SupportedKxGroup {
+    nist::p384_group::<R>()
+}
+
+/// All groups that the cargo features enable, the cheapest first; a client sends a
+/// key share for the first one.
+pub const fn all<R: Random>() -> &'static [&'static dyn SupportedKxGroup] {
+    const {
+        &[
+            #[cfg(feature = "x25519")]
+            x25519::<R>(),
+            secp256r1::<R>(),
+            #[cfg(feature = "p384")]
+            secp384r1::<R>(),
+        ]
+    }
+}
+
+/// The peer's share is not a usable public key of the group.
+const INVALID_SHARE: Error = Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare);

@@ -1,0 +1,50 @@
+//! Randomness comes from the platform.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use rustls::Error;
+use rustls::crypto::{GetRandomFailed, SecureRandom};
+
+/// The source of randomness: the platform's, named by a type so that the provider
+/// needs neither a global nor an allocation.
+pub trait Random: fmt::Debug + Send + Sync + 'static {
+    /// Fills `buf` with cryptographically secure random bytes, or says that there are none.
+    ///
+    /// Every secret of a connection comes from here. A source that has not been
+    /// seeded yet must return the error; the handshake then fails and can be
+    /// tried again.
+    fn fill(buf: &mut [u8]) -> Result<(), RandomError>;
+}
+
+/// The platform has no randomness to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RandomError;
+
+impl fmt::Display for RandomError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the platform's random number generator has no bytes to give")
+    }
+}
+
+impl core::error::Error for RandomError {}
+
+impl From<RandomError> for Error {
+    fn from(_: RandomError) -> Self {
+        Self::FailedToGetRandomBytes
+    }
+}
+
+/// `R` as rustls wants it, for a provider composed by hand.
+pub const fn secure_random<R: Random>() -> &'static dyn SecureRandom {
+    &Source::<R>(PhantomData)
+}
+
+#[derive(Debug)]
+struct Source<R>(PhantomData<R>);
+
+impl<R: Random> SecureRandom for Source<R> {
+    fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
+        R::fill(buf).map_err(|RandomError| GetRandomFailed)
+    }
+}

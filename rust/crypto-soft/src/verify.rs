@@ -1,0 +1,83 @@
+//! Signature verification, for certificates and handshakes.
+//!
+//! Verification handles public data only, so nothing here needs to be (and
+//! nothing is promised to be) constant-time.
+
+mod ecdsa;
+#[cfg(feature = "rsa")]
+mod rsa;
+
+use rustls::SignatureScheme;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+
+pub use ecdsa::ECDSA_P256_SHA256;
+#[cfg(feature = "p384")]
+pub use ecdsa::{ECDSA_P256_SHA384, ECDSA_P384_SHA256, ECDSA_P384_SHA384};
+#[cfg(feature = "rsa")]
+pub use rsa::{
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA256_ABSENT_PARAMS, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA384_ABSENT_PARAMS, RSA_PKCS1_SHA512, RSA_PKCS1_SHA512_ABSENT_PARAMS,
+    RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
+};
+
+/// All algorithms that the cargo features enable, as rustls and webpki want them.
+///
+/// In TLS 1.3 a scheme names hash and curve, and the first algorithm of its row
+/// is used; in TLS 1.2 it names only the hash (RFC 5246, section 7.4.1.4.1), and
+/// the certificate's key picks from the row.
+pub static SUPPORTED: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[
+        ECDSA_P256_SHA256,
+        #[cfg(feature = "p384")]
+        ECDSA_P256_SHA384,
+        #[cfg(feature = "p384")]
+        ECDSA_P384_SHA256,
+        #[cfg(feature = "p384")]
+        ECDSA_P384_SHA384,
+        #[cfg(feature = "rsa")]
+        RSA_PSS_SHA256,
+        #[cfg(feature = "rsa")]
+        RSA_PSS_SHA384,
+        #[cfg(feature = "rsa")]
+        RSA_PSS_SHA512,
+        #[cfg(feature = "rsa")]
+        RSA_PKCS1_SHA256,
+        #[cfg(feature = "rsa")]
+        RSA_PKCS1_SHA384,
+        #[cfg(feature = "rsa")]
+        RSA_PKCS1_SHA512,
+        #[cfg(feature = "rsa")]
+        RSA_PKCS1_SHA256_ABSENT_PARAMS,
+        #[cfg(feature = "rsa")]
+        RSA_PKCS1_SHA384_ABSENT_PARAMS,
+        #[cfg(feature = "rsa")]
+        RSA_PKCS1_SHA512_ABSENT_PARAMS,
+    ],
+    mapping: &[
+        (
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            &[
+                ECDSA_P256_SHA256,
+                #[cfg(feature = "p384")]
+                ECDSA_P384_SHA256,
+            ],
+        ),
+        #[cfg(feature = "p384")]
+        (
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            &[ECDSA_P384_SHA384, ECDSA_P256_SHA384],
+        ),
+        #[cfg(feature = "rsa")]
+        (SignatureScheme::RSA_PSS_SHA256, &[RSA_PSS_SHA256]),
+        #[cfg(feature = "rsa")]
+        (SignatureScheme::RSA_PSS_SHA384, &[RSA_PSS_SHA384]),
+        #[cfg(feature = "rsa")]
+        (SignatureScheme::RSA_PSS_SHA512, &[RSA_PSS_SHA512]),
+        #[cfg(feature = "rsa")]
+        (SignatureScheme::RSA_PKCS1_SHA256, &[RSA_PKCS1_SHA256]),
+        #[cfg(feature = "rsa")]
+        (SignatureScheme::RSA_PKCS1_SHA384, &[RSA_PKCS1_SHA384]),
+        #[cfg(feature = "rsa")]
+        (SignatureScheme::RSA_PKCS1_SHA512, &[RSA_PKCS1_SHA512]),
+    ],
+};
