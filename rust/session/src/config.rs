@@ -1,0 +1,262 @@
+//! What a session is told once, and the checks on it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::error::CommandError;
+use crate::message::{self, Message};
+
+/// Protocol version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// MQTT 3.1.1 (OASIS standard, 29 October 2014).
+    V311,
+    /// MQTT 5 (OASIS standard, 7 March 2019).
+    V5,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Version::V311 => "MQTT 3.1.1",
+            Version::V5 => "MQTT 5",
+        })
+    }
+}
+
+/// Quality of service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum QoS {
+    /// At most once.
+    #[default]
+    AtMostOnce = 0,
+    /// At least once.
+    AtLeastOnce = 1,
+    /// Exactly once.
+    ExactlyOnce = 2,
+}
+
+/// Configuration of a [`Session`](crate::Session).
+///
+/// `..Config::default()` fills in what an application has no opinion on; the defaults suit a
+/// device that sends small messages and are given per field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Protocol version. Default: MQTT 5.
+    pub version: Version,
+    /// Client identifier; empty asks the broker for one (then `clean_start` must be true).
+    /// At most 65,535 bytes. Default: empty.
+    ///
+    /// An identifier assigned by an MQTT 5 broker is used from then on.
+    pub client_id: String,
+    /// User name, at most 65,535 bytes. Default: none.
+    pub username: Option<String>,
+    /// Password, at most 65,535 bytes. MQTT 3.1.1 allows one only beside a user name. Default: none.
+    pub password: Option<Vec<u8>>,
+    /// Keep-alive; zero switches it off. Whole seconds, at most 65,535. Default: 60 s.
+    ///
+    /// An MQTT 5 broker may replace it, see [`Limits::keep_alive`](crate::Limits::keep_alive).
+    pub keep_alive: Duration,
+    /// Clean session (3.1.1) or clean start (5). Default: true.
+    ///
+    /// MQTT 3.1.1: said in every CONNECT, so `true` means that the broker keeps nothing between
+    /// connections. MQTT 5: said until the first CONNACK only; how long the broker keeps the
+    /// session afterwards is [`session_expiry`](Self::session_expiry).
+    ///
+    /// With `false`, a broker may still hold the session of an earlier life of this device. Its
+    /// half-finished QoS 2 exchanges then meet packet identifiers that start from 1 again. Use
+    /// `false` only where that is acceptable or where the session state was kept.
+    pub clean_start: bool,
+    /// Session expiry (5): how many seconds the broker keeps the session after the connection is
+    /// gone; `u32::MAX` is for ever. Default: 0.
+    pub session_expiry: u32,
+    /// Will message; payload at most 65,535 bytes. Default: none.
+    pub will: Option<Message>,
+    /// Seconds the broker waits before it publishes the will (5). Default: 0.
+    pub will_delay: u32,
+    /// Largest packet accepted from the broker, bytes; told to an MQTT 5 broker. At least 64.
+    /// Default: 16,384.
+    pub max_packet_size: u32,
+    /// Most QoS 1/2 messages unacknowledged at once, each direction; not 0. Default: 16.
+    ///
+    /// Towards the broker a smaller value of the broker wins. An MQTT 5 broker is told, and
+    /// exceeding it is an error; MQTT 3.1.1 has no way to tell.
+    pub receive_maximum: u16,
+    /// Topic aliases the broker may use towards us (5). Each costs the memory of one topic name
+    /// and saves that many bytes per message. Default: 0.
+    pub topic_alias_maximum: u16,
+    /// Time allowed for CONNACK, and for PINGRESP. Default: 20 s.
+    pub response_timeout: Duration,
+    /// Most messages and requests in the outbox, 1 to 65,535. Default: 16.
+    pub outbox_messages: usize,
+    /// Most bytes in the outbox: encoded packets, payloads, filters. Default: 16,384.
+    pub outbox_bytes: usize,
+    /// Bytes of undelivered events above which no further packet is taken from the broker.
+    /// Default: 4,096.
+    pub event_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            version: Version::V5,
+            client_id: String::new(),
+            username: None,
+            password: None,
+            keep_alive: Duration::from_secs(60),
+            clean_start: true,
+            session_expiry: 0,
+            will: None,
+            will_delay: 0,
+            max_packet_size: 16_384,
+            receive_maximum: 16,
+            topic_alias_maximum: 0,
+            response_timeout: Duration::from_secs(20),
+            outbox_messages: 16,
+            outbox_bytes: 16_384,
+            event_bytes: 4_096,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the protocol and this crate demand.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.client_id.is_empty() && !self.clean_start {
+            return Err(ConfigError::ClientIdMissing);
+        }
+        check_string(&self.client_id, Field::ClientId)?;
+        if let Some(name) = &self.username {
+            check_string(name, Field::Username)?;
+        }
+        if let Some(password) = &self.password {
+            if password.len() > usize::from(u16::MAX) {
+                return Err(ConfigError::TooLong(Field::Password));
+            }
+            if self.version == Version::V311 && self.username.is_none() {
+                return Err(ConfigError::PasswordWithoutUsername);
+            }
+        }
+        if self.keep_alive.subsec_nanos() != 0 || self.keep_alive.as_secs() > u64::from(u16::MAX) {
+            return Err(ConfigError::KeepAlive);
+        }
+        if let Some(will) = &self.will {
+            message::check_topic(&will.topic).map_err(ConfigError::Will)?;
+            message::check_properties(will, self.version).map_err(ConfigError::Will)?;
+            if will.payload.len() > usize::from(u16::MAX) {
+                return Err(ConfigError::TooLong(Field::WillPayload));
+            }
+        }
+        if self.max_packet_size < MIN_PACKET_SIZE {
+            return Err(ConfigError::MaxPacketSize);
+        }
+        if self.receive_maximum == 0 {
+            return Err(ConfigError::ReceiveMaximum);
+        }
+        if self.outbox_messages == 0 || self.outbox_messages > usize::from(u16::MAX) {
+            return Err(ConfigError::OutboxMessages);
+        }
+        Ok(())
+    }
+}
+
+/// Below this not even a CONNACK with its usual properties fits.
+const MIN_PACKET_SIZE: u32 = 64;
+
+fn check_string(text: &str, field: Field) -> Result<(), ConfigError> {
+    if text.len() > usize::from(u16::MAX) {
+        Err(ConfigError::TooLong(field))
+    } else if text.contains('\0') {
+        Err(ConfigError::Nul(field))
+    } else {
+        Ok(())
+    }
+}
+
+/// The part of a [`Config`] that an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Field {
+    /// [`Config::client_id`].
+    ClientId,
+    /// [`Config::username`].
+    Username,
+    /// [`Config::password`].
+    Password,
+    /// The payload of [`Config::will`].
+    WillPayload,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Field::ClientId => "client identifier",
+            Field::Username => "user name",
+            Field::Password => "password",
+            Field::WillPayload => "will payload",
+        })
+    }
+}
+
+/// Why a [`Config`] cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A session is to be resumed, but without a name for it.
+    ClientIdMissing,
+    /// More than the 65,535 bytes that MQTT's length field allows.
+    TooLong(Field),
+    /// U+0000 in a string (MQTT 3.1.1 and 5, section 1.5).
+    Nul(Field),
+    /// MQTT 3.1.1 \[MQTT-3.1.2-22\].
+    PasswordWithoutUsername,
+    /// Not whole seconds, or above 65,535.
+    KeepAlive,
+    /// The will message is not publishable.
+    Will(CommandError),
+    /// `max_packet_size` below 64.
+    MaxPacketSize,
+    /// `receive_maximum` is 0.
+    ReceiveMaximum,
+    /// `outbox_messages` is 0 or above 65,535.
+    OutboxMessages,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::ClientIdMissing => f.write_str(
+                "the client identifier is empty although the session is to be resumed; \
+                 set a client identifier or clean_start",
+            ),
+            ConfigError::TooLong(field) => {
+                write!(f, "the {field} is longer than the 65,535 bytes MQTT allows")
+            }
+            ConfigError::Nul(field) => {
+                write!(
+                    f,
+                    "the {field} contains a zero character, which MQTT forbids"
+                )
+            }
+            ConfigError::PasswordWithoutUsername => f.write_str(
+                "MQTT 3.1.1 does not allow a password without a user name; set one or use MQTT 5",
+            ),
+            ConfigError::KeepAlive => {
+                f.write_str("the keep-alive must be whole seconds from 0 to 65,535")
+            }
+            ConfigError::Will(why) => write!(f, "the will message cannot be used: {why}"),
+            ConfigError::MaxPacketSize => {
+                write!(
+                    f,
+                    "max_packet_size must be at least {MIN_PACKET_SIZE} bytes"
+                )
+            }
+            ConfigError::ReceiveMaximum => f.write_str("receive_maximum must not be 0"),
+            ConfigError::OutboxMessages => f.write_str("outbox_messages must be from 1 to 65,535"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}

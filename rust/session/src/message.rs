@@ -1,0 +1,253 @@
+//! Messages, their MQTT 5 properties, and the rules for topics.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::config::{QoS, Version};
+use crate::error::CommandError;
+
+/// A message to publish or received.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message {
+    /// Topic name: 1 to 65,535 bytes, no wildcards, no U+0000.
+    pub topic: String,
+    /// Payload, anything.
+    pub payload: Vec<u8>,
+    /// Quality of service.
+    pub qos: QoS,
+    /// To publish: the broker shall keep it for later subscribers.
+    /// Received: the broker kept it from earlier.
+    pub retain: bool,
+    /// MQTT 5 properties; `None` costs nothing. Must be `None` with MQTT 3.1.1.
+    pub properties: Option<Box<Properties>>,
+}
+
+impl Message {
+    /// A QoS 0 message, not retained.
+    pub fn new(topic: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
+        Message {
+            topic: topic.into(),
+            payload: payload.into(),
+            ..Message::default()
+        }
+    }
+
+    /// The same with this quality of service.
+    pub fn qos(mut self, qos: QoS) -> Self {
+        self.qos = qos;
+        self
+    }
+
+    /// The same with this retain flag.
+    pub fn retain(mut self, retain: bool) -> Self {
+        self.retain = retain;
+        self
+    }
+
+    /// The same with these properties.
+    pub fn properties(mut self, properties: Properties) -> Self {
+        self.properties = Some(Box::new(properties));
+        self
+    }
+}
+
+/// What MQTT 5 lets travel beside a payload (section 3.3.2.3).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Properties {
+    /// The payload is UTF-8 text (`Some(true)`), unspecified bytes (`Some(false)`), or nothing is said.
+    /// Neither side of this crate checks the payload against it.
+    pub payload_is_utf8: Option<bool>,
+    /// Seconds after which the broker need not deliver it. The time a message waits in the
+    /// outbox is not subtracted.
+    pub message_expiry: Option<u32>,
+    /// Content type, by convention a MIME type.
+    pub content_type: Option<String>,
+    /// Where an answer is expected; a topic name.
+    pub response_topic: Option<String>,
+    /// What the answer shall carry, so that the asker recognises it.
+    pub correlation_data: Option<Vec<u8>>,
+    /// Pairs with a meaning between the applications, in order; names may repeat.
+    pub user: Vec<(String, String)>,
+}
+
+/// The topic name of a message that is sent (MQTT 3.1.1 and 5, section 4.7).
+pub(crate) fn check_topic(topic: &str) -> Result<(), CommandError> {
+    if topic.is_empty() {
+        Err(CommandError::EmptyTopic)
+    } else if topic.len() > usize::from(u16::MAX) {
+        Err(CommandError::TopicTooLong)
+    } else if topic.contains(['+', '#']) {
+        Err(CommandError::WildcardInTopic)
+    } else if topic.contains('\0') {
+        Err(CommandError::NulInTopic)
+    } else {
+        Ok(())
+    }
+}
+
+/// A topic filter, with or without the `$share/NAME/` of MQTT 5 section 4.8.2.
+///
+/// The codec's own check lets `a/+b` pass, hence this one; and it applies the rules for shared
+/// subscriptions to MQTT 3.1.1 as well, hence both.
+pub(crate) fn check_filter(filter: &str, version: Version) -> Result<(), CommandError> {
+    if filter.len() > usize::from(u16::MAX) {
+        return Err(CommandError::TopicTooLong);
+    }
+    let mut levels = filter;
+    if version == Version::V5 {
+        if let Some(shared) = shared_part(filter) {
+            let (name, rest) = shared.split_once('/').ok_or(CommandError::InvalidFilter)?;
+            if name.is_empty() || name.contains(['+', '#']) {
+                return Err(CommandError::InvalidFilter);
+            }
+            levels = rest;
+        }
+    }
+    if levels.is_empty() || filter.contains('\0') {
+        return Err(CommandError::InvalidFilter);
+    }
+    if mqtt_proto::TopicFilter::is_invalid(filter).0 {
+        return Err(CommandError::InvalidFilter);
+    }
+    let mut levels = levels.split('/').peekable();
+    while let Some(level) = levels.next() {
+        let valid = match level {
+            "#" => levels.peek().is_none(),
+            "+" => true,
+            other => !other.contains(['+', '#']),
+        };
+        if !valid {
+            return Err(CommandError::InvalidFilter);
+        }
+    }
+    Ok(())
+}
+
+/// What follows `$share/`.
+pub(crate) fn shared_part(filter: &str) -> Option<&str> {
+    filter.strip_prefix("$share/")
+}
+
+/// Properties need MQTT 5, and each field has a 16-bit length.
+pub(crate) fn check_properties(message: &Message, version: Version) -> Result<(), CommandError> {
+    let Some(properties) = &message.properties else {
+        return Ok(());
+    };
+    if version == Version::V311 {
+        return Err(CommandError::PropertiesNeedV5);
+    }
+    if let Some(topic) = &properties.response_topic {
+        check_topic(topic)?;
+    }
+    let strings = properties.content_type.iter().chain(
+        properties
+            .user
+            .iter()
+            .flat_map(|(name, value)| [name, value]),
+    );
+    for text in strings {
+        if text.len() > usize::from(u16::MAX) || text.contains('\0') {
+            return Err(CommandError::InvalidProperty);
+        }
+    }
+    match &properties.correlation_data {
+        Some(data) if data.len() > usize::from(u16::MAX) => Err(CommandError::InvalidProperty),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn topics() {
+        assert_eq!(check_topic("a"), Ok(()));
+        assert_eq!(check_topic("/"), Ok(()));
+        assert_eq!(check_topic(&"a".repeat(65_535)), Ok(()));
+        assert_eq!(check_topic(""), Err(CommandError::EmptyTopic));
+        assert_eq!(
+            check_topic(&"a".repeat(65_536)),
+            Err(CommandError::TopicTooLong)
+        );
+        assert_eq!(check_topic("a/+"), Err(CommandError::WildcardInTopic));
+        assert_eq!(check_topic("a#"), Err(CommandError::WildcardInTopic));
+        assert_eq!(check_topic("a\0b"), Err(CommandError::NulInTopic));
+    }
+
+    #[test]
+    fn filters() {
+        for good in ["a", "/", "+", "#", "a/+/b", "a/#", "+/+/#", "//", "$SYS/#"] {
+            assert_eq!(check_filter(good, Version::V5), Ok(()), "{good}");
+            assert_eq!(check_filter(good, Version::V311), Ok(()), "{good}");
+        }
+        for bad in ["", "a+", "+a", "a/+b", "a/b+", "#/a", "a#", "a/#/b", "a\0"] {
+            for version in [Version::V311, Version::V5] {
+                let got = check_filter(bad, version);
+                assert_eq!(got, Err(CommandError::InvalidFilter), "{bad:?}");
+            }
+        }
+        let long = "a".repeat(65_536);
+        assert_eq!(
+            check_filter(&long, Version::V5),
+            Err(CommandError::TopicTooLong)
+        );
+    }
+
+    #[test]
+    fn shared_filters() {
+        for good in ["$share/g/a", "$share/g/#", "$share/g//", "$shared"] {
+            assert_eq!(check_filter(good, Version::V5), Ok(()), "{good}");
+        }
+        for bad in [
+            "$share/",
+            "$share/g",
+            "$share/g/",
+            "$share//a",
+            "$share/+/a",
+        ] {
+            let got = check_filter(bad, Version::V5);
+            assert_eq!(got, Err(CommandError::InvalidFilter), "{bad}");
+        }
+    }
+
+    #[test]
+    fn properties() {
+        let with = |properties| Message::new("t", "").properties(properties);
+        let plain = with(Properties::default());
+        assert_eq!(check_properties(&plain, Version::V5), Ok(()));
+        assert_eq!(
+            check_properties(&plain, Version::V311),
+            Err(CommandError::PropertiesNeedV5)
+        );
+        let bad_response = with(Properties {
+            response_topic: Some("a/#".into()),
+            ..Properties::default()
+        });
+        assert_eq!(
+            check_properties(&bad_response, Version::V5),
+            Err(CommandError::WildcardInTopic)
+        );
+        for bad in [
+            Properties {
+                user: vec![("n".into(), "v".repeat(65_536))],
+                ..Properties::default()
+            },
+            Properties {
+                correlation_data: Some(vec![0; 65_536]),
+                ..Properties::default()
+            },
+            Properties {
+                content_type: Some("\0".into()),
+                ..Properties::default()
+            },
+        ] {
+            assert_eq!(
+                check_properties(&with(bad), Version::V5),
+                Err(CommandError::InvalidProperty)
+            );
+        }
+    }
+}

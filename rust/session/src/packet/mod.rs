@@ -1,0 +1,338 @@
+//! One internal form for the packets of both protocol versions.
+//!
+//! The codec is mqtt-proto; [`v3`] and [`v5`] turn its types into [`Packet`] and encode what a
+//! client sends. What is done here instead of there, and why:
+//!
+//! - Framing: the codec reads whole packets. Here the size is checked before a byte is buffered.
+//! - PUBLISH, both ways: so that a payload is neither copied on its way in nor on its way out.
+//! - Checks that the codec leaves out: bytes behind the end of a packet, a body in PINGRESP (its
+//!   `decode_buffer` panics on one), over-long variable byte integers, zero where the standard
+//!   forbids it, DUP with QoS 0.
+//! - Several subscription identifiers in one PUBLISH are an error to the codec. A broker sends
+//!   them only to clients that use such identifiers; this one does not.
+
+pub(crate) mod frame;
+pub(crate) mod v3;
+pub(crate) mod v5;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use mqtt_proto::{Encodable, Pid};
+
+use crate::config::{Config, QoS, Version};
+use crate::error::{CommandError, SessionError};
+use crate::message::Message;
+use crate::reason::{ConnectRefusal, ReasonCode};
+use frame::{Body, Frame};
+
+/// What a broker sends.
+#[derive(Debug)]
+pub(crate) enum Packet {
+    Connack(Box<Connack>),
+    Publish(Publish),
+    Ack(AckKind, u16, ReasonCode),
+    Suback(u16, Vec<Result<QoS, ReasonCode>>),
+    /// `None`: 3.1.1 has no codes here.
+    Unsuback(u16, Option<Vec<Result<(), ReasonCode>>>),
+    Pingresp,
+    Disconnect {
+        reason: ReasonCode,
+        text: Option<String>,
+        server_reference: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AckKind {
+    Puback,
+    Pubrec,
+    Pubrel,
+    Pubcomp,
+}
+
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) packet_id: u16,
+    pub(crate) topic_alias: Option<u16>,
+    pub(crate) message: Message,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Connack {
+    pub(crate) session_present: bool,
+    pub(crate) refusal: Option<ConnectRefusal>,
+    pub(crate) receive_maximum: Option<u16>,
+    pub(crate) maximum_qos: Option<QoS>,
+    pub(crate) retain_available: Option<bool>,
+    pub(crate) maximum_packet_size: Option<u32>,
+    pub(crate) wildcards_available: Option<bool>,
+    pub(crate) shared_available: Option<bool>,
+    pub(crate) keep_alive: Option<u16>,
+    pub(crate) session_expiry: Option<u32>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) text: Option<String>,
+    pub(crate) server_reference: Option<String>,
+}
+
+/// Packet types of section 2.1.2, in the high nibble of the first byte.
+mod kind {
+    pub(super) const CONNECT: u8 = 1;
+    pub(super) const CONNACK: u8 = 2;
+    pub(super) const PUBLISH: u8 = 3;
+    pub(super) const PUBACK: u8 = 4;
+    pub(super) const PUBREC: u8 = 5;
+    pub(super) const PUBREL: u8 = 6;
+    pub(super) const PUBCOMP: u8 = 7;
+    pub(super) const SUBSCRIBE: u8 = 8;
+    pub(super) const SUBACK: u8 = 9;
+    pub(super) const UNSUBSCRIBE: u8 = 10;
+    pub(super) const UNSUBACK: u8 = 11;
+    pub(super) const PINGRESP: u8 = 13;
+    pub(super) const DISCONNECT: u8 = 14;
+}
+
+/// Decodes a packet from the broker.
+pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet, SessionError> {
+    let ack = |kind, body: &[u8]| {
+        let (id, reason) = match version {
+            Version::V311 => v3::decode_ack(body)?,
+            Version::V5 => v5::decode_ack(body)?,
+        };
+        Ok(Packet::Ack(kind, id, reason))
+    };
+    let control = frame.control;
+    if control >> 4 == kind::PUBLISH {
+        return decode_publish(version, control, frame.body).map(Packet::Publish);
+    }
+    let body = frame.body.as_slice();
+    match (control >> 4, version) {
+        (kind::CONNACK, Version::V311) => v3::decode_connack(body),
+        (kind::CONNACK, Version::V5) => v5::decode_connack(control, body),
+        (kind::PUBACK, _) => ack(AckKind::Puback, body),
+        (kind::PUBREC, _) => ack(AckKind::Pubrec, body),
+        (kind::PUBREL, _) => ack(AckKind::Pubrel, body),
+        (kind::PUBCOMP, _) => ack(AckKind::Pubcomp, body),
+        (kind::SUBACK, Version::V311) => v3::decode_suback(control, body),
+        (kind::SUBACK, Version::V5) => v5::decode_suback(control, body),
+        (kind::UNSUBACK, Version::V311) => v3::decode_unsuback(body),
+        (kind::UNSUBACK, Version::V5) => v5::decode_unsuback(control, body),
+        (kind::PINGRESP, _) if body.is_empty() => Ok(Packet::Pingresp),
+        (kind::PINGRESP, _) => Err(SessionError::Malformed),
+        (kind::DISCONNECT, Version::V5) => v5::decode_disconnect(control, body),
+        _ => Err(SessionError::UnexpectedPacket),
+    }
+}
+
+/// PUBLISH (section 3.3). The payload keeps the memory the packet arrived in.
+fn decode_publish(version: Version, control: u8, body: Body<'_>) -> Result<Publish, SessionError> {
+    let bytes = body.as_slice();
+    let qos = match (control >> 1) & 3 {
+        0 => QoS::AtMostOnce,
+        1 => QoS::AtLeastOnce,
+        2 => QoS::ExactlyOnce,
+        _ => return Err(SessionError::Malformed),
+    };
+    if qos == QoS::AtMostOnce && control & DUP != 0 {
+        return Err(SessionError::Malformed);
+    }
+    let (topic_len, rest) = split_u16(bytes)?;
+    let topic = rest
+        .get(..usize::from(topic_len))
+        .ok_or(SessionError::Malformed)?;
+    let topic = core::str::from_utf8(topic).map_err(|_| SessionError::Malformed)?;
+    if topic.contains(['+', '#', '\0']) {
+        return Err(SessionError::Malformed);
+    }
+    let mut offset = 2 + topic.len();
+    let mut packet_id = 0;
+    if qos != QoS::AtMostOnce {
+        let rest = bytes.get(offset..).ok_or(SessionError::Malformed)?;
+        packet_id = split_u16(rest)?.0;
+        if packet_id == 0 {
+            return Err(SessionError::Malformed);
+        }
+        offset += 2;
+    }
+    let mut topic_alias = None;
+    let mut properties = None;
+    if version == Version::V5 {
+        (topic_alias, properties) = v5::decode_publish_properties(bytes, &mut offset)?;
+    }
+    if topic.is_empty() && topic_alias.is_none() {
+        return Err(SessionError::Malformed);
+    }
+    let topic = String::from(topic);
+    Ok(Publish {
+        packet_id,
+        topic_alias,
+        message: Message {
+            topic,
+            payload: body.into_rest(offset),
+            qos,
+            retain: control & RETAIN != 0,
+            properties,
+        },
+    })
+}
+
+fn split_u16(bytes: &[u8]) -> Result<(u16, &[u8]), SessionError> {
+    match bytes {
+        [high, low, rest @ ..] => Ok((u16::from_be_bytes([*high, *low]), rest)),
+        _ => Err(SessionError::Malformed),
+    }
+}
+
+/// The DUP flag in the first byte of a PUBLISH.
+pub(crate) const DUP: u8 = 0b1000;
+const RETAIN: u8 = 0b0001;
+
+pub(crate) const PINGREQ: [u8; 2] = [0xC0, 0];
+
+/// Appends PUBACK, PUBREC, PUBREL or PUBCOMP. Success is encoded the same in both versions.
+pub(crate) fn push_ack(
+    out: &mut Vec<u8>,
+    version: Version,
+    kind: AckKind,
+    packet_id: u16,
+    reason: ReasonCode,
+) {
+    let control = match kind {
+        AckKind::Puback => kind::PUBACK << 4,
+        AckKind::Pubrec => kind::PUBREC << 4,
+        AckKind::Pubrel => kind::PUBREL << 4 | 0b0010,
+        AckKind::Pubcomp => kind::PUBCOMP << 4,
+    };
+    let [high, low] = packet_id.to_be_bytes();
+    if version == Version::V311 || reason == ReasonCode::SUCCESS {
+        out.extend_from_slice(&[control, 2, high, low]);
+    } else {
+        out.extend_from_slice(&[control, 3, high, low, reason.0]);
+    }
+}
+
+/// Appends DISCONNECT; 3.1.1 cannot say why.
+pub(crate) fn push_disconnect(out: &mut Vec<u8>, version: Version, reason: ReasonCode) {
+    let control = kind::DISCONNECT << 4;
+    if version == Version::V311 || reason == ReasonCode::SUCCESS {
+        out.extend_from_slice(&[control, 0]);
+    } else {
+        out.extend_from_slice(&[control, 1, reason.0]);
+    }
+}
+
+/// Appends CONNECT. `client_id` may be one the broker assigned.
+pub(crate) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, clean: bool) {
+    match config.version {
+        Version::V311 => v3::push_connect(out, config, client_id, clean),
+        Version::V5 => v5::push_connect(out, config, client_id, clean),
+    }
+}
+
+/// Appends SUBSCRIBE.
+pub(crate) fn push_subscribe<'a>(
+    out: &mut Vec<u8>,
+    version: Version,
+    packet_id: u16,
+    filters: impl Iterator<Item = (&'a str, QoS)>,
+) {
+    match version {
+        Version::V311 => v3::push_subscribe(out, packet_id, filters),
+        Version::V5 => v5::push_subscribe(out, packet_id, filters),
+    }
+}
+
+/// Appends UNSUBSCRIBE.
+pub(crate) fn push_unsubscribe<'a>(
+    out: &mut Vec<u8>,
+    version: Version,
+    packet_id: u16,
+    filters: impl Iterator<Item = &'a str>,
+) {
+    match version {
+        Version::V311 => v3::push_unsubscribe(out, packet_id, filters),
+        Version::V5 => v5::push_unsubscribe(out, packet_id, filters),
+    }
+}
+
+/// A PUBLISH without its payload: fixed header, topic, packet identifier, properties.
+pub(crate) fn publish_head(
+    version: Version,
+    message: &Message,
+    packet_id: u16,
+) -> Result<Vec<u8>, CommandError> {
+    let Message { topic, qos, .. } = message;
+    let properties = match version {
+        Version::V311 => None,
+        Version::V5 => Some(v5::publish_properties(message.properties.as_deref())),
+    };
+    let id_len = if *qos == QoS::AtMostOnce { 0 } else { 2 };
+    let properties_len = properties.as_ref().map_or(0, Encodable::encode_len);
+    let head_len = 2 + topic.len() + id_len + properties_len;
+    let remaining = head_len + message.payload.len();
+    if remaining > frame::MAX_REMAINING_LENGTH {
+        return Err(CommandError::PayloadTooLarge);
+    }
+    let mut head = Vec::with_capacity(5 + head_len);
+    head.push(kind::PUBLISH << 4 | (*qos as u8) << 1 | u8::from(message.retain));
+    frame::push_length(&mut head, remaining);
+    push_u16(&mut head, topic.len() as u16);
+    head.extend_from_slice(topic.as_bytes());
+    if *qos != QoS::AtMostOnce {
+        push_u16(&mut head, packet_id);
+    }
+    if let Some(properties) = properties {
+        push_body(&mut head, &properties);
+    }
+    Ok(head)
+}
+
+fn push_u16(out: &mut Vec<u8>, value: u16) {
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+/// Appends a whole packet of the codec.
+fn push_packet(out: &mut Vec<u8>, control: u8, body: &impl Encodable) {
+    let remaining = body.encode_len();
+    out.reserve(5 + remaining);
+    out.push(control);
+    frame::push_length(out, remaining);
+    push_body(out, body);
+}
+
+fn push_body(out: &mut Vec<u8>, body: &impl Encodable) {
+    let written = body.encode(out);
+    debug_assert!(written.is_ok(), "writing to a Vec does not fail");
+}
+
+/// A packet identifier for the codec; ours are never 0.
+fn pid(packet_id: u16) -> Pid {
+    Pid::try_from(packet_id).unwrap_or_default()
+}
+
+fn codec_qos(qos: QoS) -> mqtt_proto::QoS {
+    match qos {
+        QoS::AtMostOnce => mqtt_proto::QoS::Level0,
+        QoS::AtLeastOnce => mqtt_proto::QoS::Level1,
+        QoS::ExactlyOnce => mqtt_proto::QoS::Level2,
+    }
+}
+
+fn granted(code: u8) -> Result<QoS, ReasonCode> {
+    match code {
+        0 => Ok(QoS::AtMostOnce),
+        1 => Ok(QoS::AtLeastOnce),
+        2 => Ok(QoS::ExactlyOnce),
+        code => Err(ReasonCode(code)),
+    }
+}
+
+/// The decoder must have used the whole body.
+fn finished<T>(body: &[u8], offset: usize, packet: T) -> Result<T, SessionError> {
+    if offset == body.len() {
+        Ok(packet)
+    } else {
+        Err(SessionError::Malformed)
+    }
+}

@@ -1,0 +1,228 @@
+//! What a broker's codes mean, in sentences.
+
+use core::fmt;
+
+use crate::config::Version;
+
+/// A reason code of MQTT 5 (section 2.4). Codes from 0x80 are failures.
+///
+/// A failed 3.1.1 subscription is reported with the code it shares with MQTT 5, 0x80.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReasonCode(pub u8);
+
+impl ReasonCode {
+    /// Success, or normal disconnection.
+    pub const SUCCESS: Self = Self(0x00);
+    /// The receiver gives no reason.
+    pub const UNSPECIFIED: Self = Self(0x80);
+    /// A packet could not be decoded.
+    pub const MALFORMED_PACKET: Self = Self(0x81);
+    /// A packet that is not allowed here.
+    pub const PROTOCOL_ERROR: Self = Self(0x82);
+    /// Unsupported protocol version.
+    pub const UNSUPPORTED_VERSION: Self = Self(0x84);
+    /// Client identifier not valid.
+    pub const CLIENT_ID_NOT_VALID: Self = Self(0x85);
+    /// Bad user name or password.
+    pub const BAD_CREDENTIALS: Self = Self(0x86);
+    /// Not authorized.
+    pub const NOT_AUTHORIZED: Self = Self(0x87);
+    /// Server unavailable.
+    pub const SERVER_UNAVAILABLE: Self = Self(0x88);
+    /// Packet identifier not found.
+    pub const PACKET_ID_NOT_FOUND: Self = Self(0x92);
+    /// Receive maximum exceeded.
+    pub const RECEIVE_MAXIMUM_EXCEEDED: Self = Self(0x93);
+    /// Topic alias invalid.
+    pub const TOPIC_ALIAS_INVALID: Self = Self(0x94);
+    /// Packet too large.
+    pub const PACKET_TOO_LARGE: Self = Self(0x95);
+    /// Shared subscriptions not supported.
+    pub const NO_SHARED_SUBSCRIPTIONS: Self = Self(0x9E);
+    /// Wildcard subscriptions not supported.
+    pub const NO_WILDCARD_SUBSCRIPTIONS: Self = Self(0xA2);
+
+    /// The operation failed.
+    pub fn is_error(self) -> bool {
+        self.0 >= 0x80
+    }
+
+    /// What it means and what to do, without the number.
+    fn sentence(self) -> &'static str {
+        match self.0 {
+            0x00 => "success",
+            0x04 => "disconnected; the will message is to be published",
+            0x10 => "accepted, but nobody subscribes to this topic",
+            0x11 => "there was no such subscription",
+            0x80 => "the broker gives no reason; its log may",
+            0x81 => "the broker could not decode a packet",
+            0x82 => "the broker sees a protocol error",
+            0x83 => "the broker cannot process this (an implementation limit); see its log",
+            0x84 => "the broker does not speak this MQTT version; use the other one",
+            0x85 => "the broker does not accept this client identifier; choose another one",
+            0x86 => "user name or password is wrong; check both",
+            0x87 => "not authorized; check the credentials and the broker's access rules",
+            0x88 => "the broker is not available now; try again later",
+            0x89 => "the broker is busy; try again later",
+            0x8A => "this client is banned; ask the broker's administrator",
+            0x8B => "the broker is shutting down; connect again later",
+            0x8C => "the authentication method is not supported by the broker",
+            0x8D => {
+                "the broker heard nothing for one and a half keep-alive times; \
+                     the path is lossy or the keep-alive too short"
+            }
+            0x8E => {
+                "another connection took over this session; give each client its own \
+                     client identifier"
+            }
+            0x8F => "the broker does not accept this topic filter",
+            0x90 => "the broker does not accept this topic name",
+            0x91 => "the packet identifier is still in use; the sessions of both sides differ",
+            0x92 => "the packet identifier is unknown; the sessions of both sides differ",
+            0x93 => "more messages were in flight than allowed",
+            0x94 => "a topic alias is not valid",
+            0x95 => "a packet is larger than allowed",
+            0x96 => "messages arrive faster than allowed; send less often",
+            0x97 => "a quota of the broker is used up; ask its administrator",
+            0x98 => "the broker's administrator closed the connection",
+            0x99 => "the payload is not of the announced format",
+            0x9A => "the broker does not keep retained messages; publish without retain",
+            0x9B => "the broker does not support this quality of service; use a lower one",
+            0x9C => "use another broker for now",
+            0x9D => "the broker has moved; change the address",
+            0x9E => "the broker does not support shared subscriptions",
+            0x9F => "connections come too fast; connect less often",
+            0xA0 => "the connection lasted as long as the broker allows",
+            0xA1 => "the broker does not support subscription identifiers",
+            0xA2 => "the broker does not support wildcards in subscriptions",
+            _ => "a code that the MQTT 5 standard does not define",
+        }
+    }
+}
+
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (0x{:02X})", self.sentence(), self.0)
+    }
+}
+
+impl fmt::Debug for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReasonCode(0x{:02X})", self.0)
+    }
+}
+
+/// The broker's "no" to a CONNECT: 3.1.1 table 3.1, or MQTT 5 section 3.2.2.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectRefusal {
+    code: u8,
+    reason: ReasonCode,
+}
+
+impl ConnectRefusal {
+    /// From the code as received in a CONNACK of this version.
+    pub fn new(version: Version, code: u8) -> Self {
+        let reason = match (version, code) {
+            (Version::V311, 1) => ReasonCode::UNSUPPORTED_VERSION,
+            (Version::V311, 2) => ReasonCode::CLIENT_ID_NOT_VALID,
+            (Version::V311, 3) => ReasonCode::SERVER_UNAVAILABLE,
+            (Version::V311, 4) => ReasonCode::BAD_CREDENTIALS,
+            (Version::V311, 5) => ReasonCode::NOT_AUTHORIZED,
+            (Version::V311, _) => ReasonCode::UNSPECIFIED,
+            (Version::V5, code) => ReasonCode(code),
+        };
+        ConnectRefusal { code, reason }
+    }
+
+    /// The code as received.
+    pub fn code(self) -> u8 {
+        self.code
+    }
+
+    /// The reason in MQTT 5's terms, whichever version said it.
+    pub fn reason(self) -> ReasonCode {
+        self.reason
+    }
+
+    /// Waiting does not mend it: configuration or the broker's rules must change first.
+    pub fn is_permanent(self) -> bool {
+        !matches!(
+            self.reason.0,
+            // Unspecified, implementation specific, unavailable, busy, quota, another server, rate.
+            0x80 | 0x83 | 0x88 | 0x89 | 0x97 | 0x9C | 0x9F
+        )
+    }
+}
+
+impl fmt::Display for ConnectRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the broker refused the connection: {} (CONNACK code {})",
+            self.reason.sentence(),
+            self.code
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
+
+    /// MQTT 5, table "Connect Reason Code values" in section 3.2.2.2.
+    const CONNACK_V5: [u8; 21] = [
+        0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97,
+        0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F,
+    ];
+
+    #[test]
+    fn every_refusal_has_a_sentence_of_its_own() {
+        let undefined = ReasonCode(0xFF).sentence();
+        let mut seen = alloc::vec::Vec::new();
+        for code in CONNACK_V5 {
+            let refusal = ConnectRefusal::new(Version::V5, code);
+            let sentence = refusal.reason().sentence();
+            assert_ne!(sentence, undefined, "0x{code:02X}");
+            assert!(!seen.contains(&sentence), "0x{code:02X}");
+            seen.push(sentence);
+            assert!(
+                refusal
+                    .to_string()
+                    .ends_with(&format!("(CONNACK code {code})"))
+            );
+        }
+    }
+
+    #[test]
+    fn refusals_of_3_1_1_mean_the_same_as_those_of_5() {
+        let pairs = [(1, 0x84), (2, 0x85), (3, 0x88), (4, 0x86), (5, 0x87)];
+        for (old, new) in pairs {
+            let old_refusal = ConnectRefusal::new(Version::V311, old);
+            let new_refusal = ConnectRefusal::new(Version::V5, new);
+            assert_eq!(old_refusal.reason(), new_refusal.reason());
+            assert_eq!(old_refusal.code(), old);
+            assert_eq!(old_refusal.is_permanent(), new_refusal.is_permanent());
+        }
+        assert_eq!(
+            ConnectRefusal::new(Version::V311, 5).to_string(),
+            "the broker refused the connection: not authorized; check the credentials and the \
+             broker's access rules (CONNACK code 5)"
+        );
+        assert!(!ConnectRefusal::new(Version::V311, 3).is_permanent());
+        assert!(ConnectRefusal::new(Version::V311, 4).is_permanent());
+    }
+
+    #[test]
+    fn every_code_of_mqtt_5_is_known() {
+        // MQTT 5, table 2-6, all values; gaps are not defined.
+        let defined = [0x00, 0x04, 0x10, 0x11].into_iter().chain(0x80..=0xA2);
+        let undefined = ReasonCode(0xFF).sentence();
+        for code in defined {
+            assert_ne!(ReasonCode(code).sentence(), undefined, "0x{code:02X}");
+        }
+        assert_eq!(ReasonCode(0xA3).sentence(), undefined);
+        assert!(ReasonCode(0x80).is_error() && !ReasonCode(0x10).is_error());
+    }
+}
