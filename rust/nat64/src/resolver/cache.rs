@@ -1,0 +1,162 @@
+//! What the DNS said, for as long as it holds. Prefixes are no part of it.
+
+use super::order::Addresses;
+use super::{CacheLimits, Family, Link, LinkError};
+use crate::prefix::UsablePrefix;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddrV6;
+use core::time::Duration;
+
+#[derive(Debug)]
+pub(super) struct Cache {
+    limits: CacheLimits,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    family: Family,
+    link: Link,
+    known: Known,
+    expires: Duration,
+}
+
+#[derive(Debug)]
+enum Known {
+    Addresses(Addresses, Option<SocketAddrV6>),
+    Failure(LinkError),
+}
+
+impl Entry {
+    fn is_about(&self, name: &str, family: Family) -> bool {
+        self.name == name && self.family == family
+    }
+}
+
+impl Cache {
+    pub(super) fn new(limits: CacheLimits) -> Self {
+        Self {
+            limits,
+            entries: Vec::new(),
+        }
+    }
+
+    /// The addresses of a name, and who gave them.
+    pub(super) fn addresses(
+        &self,
+        name: &str,
+        family: Family,
+        now: Duration,
+    ) -> Option<(&Addresses, Link, Option<SocketAddrV6>)> {
+        let mut entries = self
+            .entries
+            .iter()
+            .filter(|entry| entry.expires > now && entry.is_about(name, family));
+        entries.find_map(|entry| match &entry.known {
+            Known::Addresses(addresses, server) => Some((addresses, entry.link, *server)),
+            Known::Failure(_) => None,
+        })
+    }
+
+    /// What a link is known to answer: that there is no such address.
+    pub(super) fn failure(
+        &self,
+        name: &str,
+        family: Family,
+        link: Link,
+        now: Duration,
+    ) -> Option<LinkError> {
+        let mut entries = self
+            .entries
+            .iter()
+            .filter(|entry| entry.expires > now && entry.link == link);
+        entries.find_map(|entry| match entry.known {
+            Known::Failure(error) if entry.is_about(name, family) => Some(error),
+            _ => None,
+        })
+    }
+
+    /// Keeps an answer. One of which a half is `missing` is kept only briefly, so that the other half is asked for again.
+    pub(super) fn keep_addresses(
+        &mut self,
+        (name, family, link): (&str, Family, Link),
+        addresses: &Addresses,
+        server: SocketAddrV6,
+        (ttl, missing): (u32, bool),
+        now: Duration,
+    ) {
+        let limit = if missing {
+            self.limits.max_negative_ttl
+        } else {
+            self.limits.max_ttl
+        };
+        let known = Known::Addresses(addresses.clone(), Some(server));
+        self.insert(name, family, link, known, lifetime(ttl, limit), now);
+    }
+
+    /// Keeps a negative answer (RFC 2308 section 5); one without TTL is not kept.
+    pub(super) fn keep_failure(
+        &mut self,
+        (name, family, link): (&str, Family, Link),
+        error: LinkError,
+        ttl: Option<u32>,
+        now: Duration,
+    ) {
+        let lifetime = lifetime(ttl.unwrap_or(0), self.limits.max_negative_ttl);
+        self.insert(name, family, link, Known::Failure(error), lifetime, now);
+    }
+
+    fn insert(
+        &mut self,
+        name: &str,
+        family: Family,
+        link: Link,
+        known: Known,
+        lifetime: Duration,
+        now: Duration,
+    ) {
+        self.entries.retain(|entry| {
+            entry.expires > now && !(entry.link == link && entry.is_about(name, family))
+        });
+        if lifetime.is_zero() || self.limits.entries == 0 {
+            return;
+        }
+        if self.entries.len() >= self.limits.entries {
+            let first_to_expire =
+                (0..self.entries.len()).min_by_key(|index| self.entries[*index].expires);
+            first_to_expire.map(|index| self.entries.swap_remove(index));
+        }
+        self.entries.push(Entry {
+            name: name.into(),
+            family,
+            link,
+            known,
+            expires: now.saturating_add(lifetime),
+        });
+    }
+
+    /// Takes apart the addresses that lie inside prefixes known by now, while they are known.
+    pub(super) fn separate(&mut self, prefixes: &[UsablePrefix]) {
+        for entry in &mut self.entries {
+            if let Known::Addresses(addresses, _) = &mut entry.known {
+                addresses.separate(prefixes);
+            }
+        }
+    }
+
+    pub(super) fn forget(&mut self, name: &str) {
+        self.entries.retain(|entry| entry.name != name);
+    }
+
+    /// Another network may know other names.
+    pub(super) fn forget_failures(&mut self) {
+        self.entries
+            .retain(|entry| matches!(entry.known, Known::Addresses(..)));
+    }
+}
+
+fn lifetime(ttl: u32, limit: Duration) -> Duration {
+    Duration::from_secs(ttl.into()).min(limit)
+}

@@ -1,0 +1,610 @@
+//! The walk along the chain: whom to ask next, how long, and what its answer means.
+
+use super::discover::{self, Discovery};
+use super::exchange::{Exchange, Heard, Unheard};
+use super::order::Addresses;
+use super::{
+    Candidate, Failure, Family, HandedOut, Link, LinkError, MAX_SERVERS, Origin, Output, Report,
+    Resolver,
+};
+use crate::dns::{Name, Question, RecordType};
+use crate::uri::Host;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use core::time::Duration;
+
+const DNS_PORT: u16 = 53;
+
+/// One resolution under way.
+#[derive(Debug)]
+pub(super) struct Walk {
+    host: Host,
+    began: Duration,
+    deadline: Duration,
+    /// What is still to be tried, the next one last.
+    agenda: Vec<Task>,
+    step: Step,
+    failures: Vec<Failure>,
+    discovery: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// Find the network's prefix (RFC 7050).
+    Discover,
+    /// Look into the cache.
+    Recall,
+    /// Ask a link.
+    Ask(Link),
+}
+
+#[derive(Debug)]
+enum Step {
+    /// Nothing is awaited.
+    Idle,
+    /// A server's answer.
+    Server(Box<ServerStep>),
+    /// The platform's answer.
+    Platform { began: Duration, until: Duration },
+}
+
+#[derive(Debug)]
+struct ServerStep {
+    task: Task,
+    exchange: Exchange,
+    /// The other servers of the link.
+    rest: Vec<SocketAddrV6>,
+    patience: (Duration, u8),
+}
+
+/// What the platform was asked, and whether it knows yet.
+#[derive(Debug)]
+pub(super) struct PlatformQuestion {
+    pub(super) name: String,
+    pub(super) family: Family,
+    pub(super) asked: bool,
+}
+
+impl Walk {
+    pub(super) fn poll_transmit(&mut self, rng: &mut dyn rand_core::Rng) -> Option<Output> {
+        match &mut self.step {
+            Step::Server(step) => step.exchange.poll_transmit(rng),
+            Step::Idle | Step::Platform { .. } => None,
+        }
+    }
+
+    pub(super) fn exchange(&mut self) -> Option<&mut Exchange> {
+        match &mut self.step {
+            Step::Server(step) => Some(&mut step.exchange),
+            Step::Idle | Step::Platform { .. } => None,
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Duration {
+        match &self.step {
+            Step::Idle => self.deadline,
+            Step::Server(step) => step.exchange.next_timeout(),
+            Step::Platform { until, .. } => *until,
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match &self.host {
+            Host::Name(name) => Some(name),
+            Host::Ipv4(_) | Host::Ipv6(_) => None,
+        }
+    }
+
+    fn fail(
+        &mut self,
+        link: Link,
+        server: Option<SocketAddrV6>,
+        error: LinkError,
+        after: Duration,
+    ) {
+        self.failures.push(Failure {
+            link,
+            server,
+            error,
+            after,
+        });
+    }
+
+    /// A fair share of the time that is left: the links that are left each get as much.
+    fn share(&self, now: Duration) -> Duration {
+        let others = self
+            .agenda
+            .iter()
+            .filter(|task| **task != Task::Recall)
+            .count();
+        let sharers = u32::try_from(others + 1).unwrap_or(u32::MAX);
+        self.deadline.saturating_sub(now) / sharers
+    }
+}
+
+impl Resolver {
+    pub(super) fn begin(&mut self, host: &Host, now: Duration) {
+        let deadline = now.saturating_add(self.config.deadline);
+        self.set_out(host.clone(), now, deadline);
+    }
+
+    /// The network changed under way: what was asked may have been asked in vain.
+    pub(super) fn begin_again(&mut self, now: Duration) {
+        if let Some(walk) = self.drop_walk() {
+            self.set_out(walk.host, walk.began, walk.deadline);
+            self.advance(now);
+        }
+    }
+
+    fn set_out(&mut self, host: Host, began: Duration, deadline: Duration) {
+        let mut agenda = match host {
+            Host::Ipv4(address) => vec![Task::Ask(Link::Literal(address.into()))],
+            Host::Ipv6(address) => vec![Task::Ask(Link::Literal(address.into()))],
+            Host::Name(_) => self
+                .config
+                .chain
+                .iter()
+                .rev()
+                .copied()
+                .map(Task::Ask)
+                .collect(),
+        };
+        if matches!(host, Host::Name(_)) {
+            agenda.push(Task::Recall);
+        }
+        if self.needs_discovery(&host, began) {
+            agenda.push(Task::Discover);
+        }
+        let (failures, discovery) = (Vec::new(), None);
+        self.walk = Some(Walk {
+            host,
+            began,
+            deadline,
+            agenda,
+            step: Step::Idle,
+            failures,
+            discovery,
+        });
+    }
+
+    fn needs_discovery(&self, host: &Host, now: Duration) -> bool {
+        self.config.discover_prefix
+            && self.network.prefixes.is_empty()
+            && !self.network.native_ipv4
+            && !self.network.dns_servers.is_empty()
+            && !matches!(host, Host::Ipv6(_))
+            && now >= self.discovery.due
+    }
+
+    /// Ends a resolution without a report; sockets it opened are to be closed.
+    pub(super) fn drop_walk(&mut self) -> Option<Walk> {
+        self.platform.take_if(|question| !question.asked);
+        let mut walk = self.walk.take()?;
+        self.close_udp |= walk
+            .exchange()
+            .is_some_and(|exchange| exchange.used_ports());
+        Some(walk)
+    }
+
+    /// Moves on as far as possible without waiting.
+    pub(super) fn advance(&mut self, now: Duration) {
+        while let Some(walk) = self.walk.as_mut() {
+            match &mut walk.step {
+                Step::Idle => self.next_task(now),
+                Step::Platform { began, until } => {
+                    if now < *until {
+                        return;
+                    }
+                    let after = now.saturating_sub(*began);
+                    walk.step = Step::Idle;
+                    walk.fail(Link::Platform, None, LinkError::Timeout, after);
+                }
+                Step::Server(step) => {
+                    step.exchange.handle_timeout(now);
+                    let Some(outcome) = step.exchange.outcome(now) else {
+                        return;
+                    };
+                    let Step::Server(step) = core::mem::replace(&mut walk.step, Step::Idle) else {
+                        return;
+                    };
+                    self.close_udp |= step.exchange.used_ports();
+                    match step.task {
+                        Task::Ask(link) => self.link_answered(link, step, outcome, now),
+                        Task::Discover | Task::Recall => {
+                            self.discovery_answered(step, outcome, now)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn next_task(&mut self, now: Duration) {
+        let Some(walk) = self.walk.as_mut() else {
+            return;
+        };
+        let Some(task) = walk.agenda.pop() else {
+            return self.conclude(None, None, Vec::new(), false, now);
+        };
+        match task {
+            Task::Recall => self.recall(now),
+            // No question is asked for a literal, so it is never too late for it.
+            Task::Ask(Link::Literal(address)) => self.take_literal(address, now),
+            Task::Ask(link) if now >= walk.deadline => self.fail(link, LinkError::Deadline),
+            Task::Ask(link) => self.ask(link, now),
+            Task::Discover => {
+                let servers = self.network.dns_servers.clone();
+                self.ask_servers(Task::Discover, servers, now);
+            }
+        }
+    }
+
+    /// The cache may spare us the chain.
+    fn recall(&mut self, now: Duration) {
+        let name = self.walk.as_ref().and_then(Walk::name);
+        let known = name.and_then(|name| self.cache.addresses(name, self.config.family, now));
+        let Some((addresses, link, server)) = known else {
+            return;
+        };
+        let candidates = self.candidates(addresses);
+        if !candidates.is_empty() {
+            self.conclude(Some(link), server, candidates, true, now);
+        }
+    }
+
+    fn take_literal(&mut self, address: IpAddr, now: Duration) {
+        // A literal is not looked into: an IPv6 address inside a prefix is still what was written.
+        let addresses = match address {
+            IpAddr::V4(ipv4) => Addresses {
+                ipv4: vec![ipv4],
+                ipv6: Vec::new(),
+            },
+            IpAddr::V6(ipv6) => Addresses {
+                ipv4: Vec::new(),
+                ipv6: vec![ipv6],
+            },
+        };
+        let candidates = self.candidates(&addresses);
+        self.close_link(
+            Link::Literal(address),
+            None,
+            candidates,
+            Duration::ZERO,
+            now,
+        );
+    }
+
+    fn ask(&mut self, link: Link, now: Duration) {
+        let name = self.walk.as_ref().and_then(Walk::name);
+        let known = name.and_then(|name| self.cache.failure(name, self.config.family, link, now));
+        if let Some(error) = known {
+            return self.fail(link, error);
+        }
+        match link {
+            Link::Platform => self.ask_platform(now),
+            Link::Literal(address) => self.take_literal(address, now),
+            Link::Server(server) => self.ask_servers(Task::Ask(link), vec![server], now),
+            Link::BorderRouter if self.network.dns_servers.is_empty() => {
+                self.fail(link, LinkError::NoServer)
+            }
+            Link::BorderRouter => {
+                self.ask_servers(Task::Ask(link), self.network.dns_servers.clone(), now)
+            }
+            Link::Public(server) => match self.reach(server) {
+                ways if ways.is_empty() => self.fail(link, LinkError::NoPrefix),
+                ways => self.ask_servers(Task::Ask(link), ways, now),
+            },
+        }
+    }
+
+    /// A link fails before it was asked.
+    fn fail(&mut self, link: Link, error: LinkError) {
+        if let Some(walk) = self.walk.as_mut() {
+            walk.fail(link, None, error, Duration::ZERO);
+        }
+    }
+
+    /// The ways to an IPv4 server.
+    fn reach(&self, server: Ipv4Addr) -> Vec<SocketAddrV6> {
+        let at = |address: Ipv6Addr| SocketAddrV6::new(address, DNS_PORT, 0, 0);
+        if self.network.native_ipv4 {
+            return vec![at(server.to_ipv6_mapped())];
+        }
+        self.prefixes()
+            .iter()
+            .map(|usable| at(usable.prefix.embed(server)))
+            .collect()
+    }
+
+    fn ask_platform(&mut self, now: Duration) {
+        let family = self.config.family;
+        let Some(walk) = self.walk.as_mut() else {
+            return;
+        };
+        let Some(name) = walk.name() else { return };
+        let question = self.platform.get_or_insert_with(|| PlatformQuestion {
+            name: name.into(),
+            family,
+            asked: false,
+        });
+        if question.name != name || question.family != family {
+            return walk.fail(
+                Link::Platform,
+                None,
+                LinkError::PlatformBusy,
+                Duration::ZERO,
+            );
+        }
+        let attempts = u32::from(self.config.attempts.max(1));
+        let patience = self
+            .config
+            .attempt_timeout
+            .saturating_mul(attempts)
+            .min(walk.share(now));
+        walk.step = Step::Platform {
+            began: now,
+            until: now.saturating_add(patience),
+        };
+    }
+
+    /// Shares the link's time among its servers and attempts.
+    fn ask_servers(&mut self, task: Task, mut servers: Vec<SocketAddrV6>, now: Duration) {
+        let Some(walk) = self.walk.as_mut() else {
+            return;
+        };
+        servers.truncate(MAX_SERVERS);
+        servers.reverse();
+        let attempts = self.config.attempts.max(1);
+        let sendings = u32::from(attempts) * servers.len().max(1) as u32;
+        let patience = self.config.attempt_timeout.min(walk.share(now) / sendings);
+        self.ask_next_server(task, servers, (patience, attempts), now);
+    }
+
+    /// Asks the last of `servers`; false if none is left.
+    fn ask_next_server(
+        &mut self,
+        task: Task,
+        mut servers: Vec<SocketAddrV6>,
+        patience: (Duration, u8),
+        now: Duration,
+    ) -> bool {
+        let Some(walk) = self.walk.as_mut() else {
+            return false;
+        };
+        let Some(server) = servers.pop() else {
+            return false;
+        };
+        let (name, record_types): (_, &[RecordType]) = match (task, self.config.family) {
+            (Task::Discover, _) => (Some(discover::NAME), &[RecordType::Aaaa]),
+            (_, Family::Unspecified) => (walk.name(), &[RecordType::A, RecordType::Aaaa]),
+            (_, Family::Inet) => (walk.name(), &[RecordType::A]),
+            (_, Family::Inet6) => (walk.name(), &[RecordType::Aaaa]),
+        };
+        let Some(name) = name.and_then(Name::new) else {
+            if let Task::Ask(link) = task {
+                walk.fail(link, None, LinkError::InvalidName, Duration::ZERO);
+            }
+            return false;
+        };
+        let questions = record_types.iter().map(|record_type| Question {
+            name: name.clone(),
+            record_type: *record_type,
+        });
+        let exchange = Exchange::new(server, questions, patience, now);
+        walk.step = Step::Server(Box::new(ServerStep {
+            task,
+            exchange,
+            rest: servers,
+            patience,
+        }));
+        true
+    }
+
+    fn link_answered(
+        &mut self,
+        link: Link,
+        step: Box<ServerStep>,
+        outcome: Result<Heard, Unheard>,
+        now: Duration,
+    ) {
+        let Some(walk) = self.walk.as_mut() else {
+            return;
+        };
+        let server = step.exchange.server;
+        let after = now.saturating_sub(step.exchange.began);
+        match outcome {
+            Ok(mut heard) => {
+                let prefixes = self.prefixes();
+                heard.addresses.separate(&prefixes);
+                let candidates = self.candidates(&heard.addresses);
+                if let Some(name) = self.walk.as_ref().and_then(Walk::name) {
+                    let key = (name, self.config.family, link);
+                    self.cache.keep_addresses(
+                        key,
+                        &heard.addresses,
+                        server,
+                        (heard.ttl, heard.half_missing),
+                        now,
+                    );
+                }
+                self.close_link(link, Some(server), candidates, after, now);
+            }
+            Err(Unheard { error, ttl }) => {
+                walk.fail(link, Some(server), error, after);
+                if !error.is_negative() {
+                    self.ask_next_server(step.task, step.rest, step.patience, now);
+                } else if let Some(name) = walk.name() {
+                    self.cache
+                        .keep_failure((name, self.config.family, link), error, ttl, now);
+                }
+            }
+        }
+    }
+
+    /// A link gave addresses; without a prefix they may still be none to connect to.
+    fn close_link(
+        &mut self,
+        link: Link,
+        server: Option<SocketAddrV6>,
+        candidates: Vec<Candidate>,
+        after: Duration,
+        now: Duration,
+    ) {
+        let Some(walk) = self.walk.as_mut() else {
+            return;
+        };
+        if candidates.is_empty() {
+            walk.fail(link, server, LinkError::NoPrefix, after);
+        } else {
+            self.conclude(Some(link), server, candidates, false, now);
+        }
+    }
+
+    fn discovery_answered(
+        &mut self,
+        step: Box<ServerStep>,
+        outcome: Result<Heard, Unheard>,
+        now: Duration,
+    ) {
+        let limits = self.config.cache;
+        let (found, error, ttl) = match outcome {
+            Ok(heard) => {
+                let found = discover::prefixes_in(&heard.addresses.ipv6);
+                let error = found.is_empty().then_some(LinkError::NoPrefixFound);
+                (Some(found), error, Some(heard.ttl))
+            }
+            Err(Unheard { error, ttl }) if error.is_negative() => {
+                (Some(Vec::new()), Some(LinkError::NoPrefixFound), ttl)
+            }
+            Err(Unheard { error, .. }) => (None, Some(error), None),
+        };
+        let after = now.saturating_sub(step.exchange.began);
+        if let (Some(walk), Some(error)) = (self.walk.as_mut(), error) {
+            let server = Some(step.exchange.server);
+            walk.discovery = Some(Failure {
+                link: Link::BorderRouter,
+                server,
+                error,
+                after,
+            });
+        }
+        let Some(prefixes) = found else {
+            // A prefix found earlier outlives a server that is silent now.
+            self.discovery.due = now.saturating_add(limits.max_negative_ttl);
+            self.ask_next_server(Task::Discover, step.rest, step.patience, now);
+            return;
+        };
+        let lifetime = Duration::from_secs(ttl.unwrap_or(0).into())
+            .min(limits.max_ttl)
+            .max(limits.max_negative_ttl);
+        self.discovery = Discovery {
+            prefixes,
+            due: now.saturating_add(lifetime),
+        };
+        self.cache.separate(&self.prefixes());
+    }
+
+    pub(super) fn platform_answered(
+        &mut self,
+        question: &PlatformQuestion,
+        answer: Result<Vec<IpAddr>, i32>,
+        now: Duration,
+    ) {
+        let Some(walk) = self.walk.as_mut() else {
+            return;
+        };
+        if walk.name() != Some(question.name.as_str()) || self.config.family != question.family {
+            return;
+        }
+        let after = match walk.step {
+            Step::Platform { began, .. } => {
+                walk.step = Step::Idle;
+                Some(now.saturating_sub(began))
+            }
+            // Its time is over and its failure noted; only good news is news.
+            Step::Idle | Step::Server(_) => None,
+        };
+        let mut addresses = Addresses::default();
+        let error = match answer {
+            Err(code) => Some(LinkError::Platform(code)),
+            Ok(answer) if answer.is_empty() => Some(LinkError::NoData),
+            Ok(answer) => {
+                let usable = answer
+                    .into_iter()
+                    .filter(|address| addresses.add(*address))
+                    .count();
+                addresses.keep(self.config.family);
+                match usable {
+                    0 => Some(LinkError::Unusable),
+                    _ => addresses.is_empty().then_some(LinkError::NoData),
+                }
+            }
+        };
+        match (error, after) {
+            (None, after) => {
+                addresses.separate(&self.prefixes());
+                let candidates = self.candidates(&addresses);
+                if after.is_some() || !candidates.is_empty() {
+                    self.close_link(
+                        Link::Platform,
+                        None,
+                        candidates,
+                        after.unwrap_or_default(),
+                        now,
+                    );
+                }
+            }
+            (Some(error), Some(after)) => walk.fail(Link::Platform, None, error, after),
+            (Some(_), None) => {}
+        }
+        self.advance(now);
+    }
+
+    fn candidates(&self, addresses: &Addresses) -> Vec<Candidate> {
+        addresses.candidates(
+            &self.prefixes(),
+            &self.network,
+            self.config.policy,
+            self.config.max_candidates,
+        )
+    }
+
+    fn conclude(
+        &mut self,
+        answered_by: Option<Link>,
+        server: Option<SocketAddrV6>,
+        candidates: Vec<Candidate>,
+        cached: bool,
+        now: Duration,
+    ) {
+        let Some(walk) = self.drop_walk() else { return };
+        let mut handed_out = HandedOut {
+            prefixes: Vec::new(),
+            mapped: false,
+            failed: candidates.is_empty(),
+        };
+        for candidate in &candidates {
+            match candidate.origin {
+                Origin::Synthesised { prefix, .. } if !handed_out.prefixes.contains(&prefix) => {
+                    handed_out.prefixes.push(prefix);
+                }
+                Origin::Mapped(_) => handed_out.mapped = true,
+                Origin::Synthesised { .. } | Origin::Native => {}
+            }
+        }
+        self.handed_out = Some(handed_out);
+        self.report = Some(Report {
+            candidates,
+            answered_by,
+            server,
+            cached,
+            failures: walk.failures,
+            prefixes: self.prefixes(),
+            discovery: walk.discovery,
+            elapsed: now.saturating_sub(walk.began),
+        });
+    }
+}

@@ -1,0 +1,118 @@
+//! RFC 7050: a DNS64 gives its prefix away by what it makes of `ipv4only.arpa`.
+//!
+//! The name has exactly two IPv4 addresses and no IPv6 address. An AAAA answer is
+//! therefore synthesised, and where the two known addresses stand in it tells the
+//! prefix and its length.
+
+use crate::prefix::{LENGTHS, Prefix};
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+
+/// The name to ask for (RFC 7050 section 8.2).
+pub(super) const NAME: &str = "ipv4only.arpa";
+
+/// Its two IPv4 addresses (RFC 7050 section 8.3).
+const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)];
+
+/// What is known from discovery. Prefixes stay usable until a later discovery says otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Discovery {
+    /// The prefixes found.
+    pub(super) prefixes: Vec<Prefix>,
+    /// When to ask again: the answer's TTL is over, or some time has passed since a failure.
+    pub(super) due: Duration,
+}
+
+/// The prefixes a DNS64 used to make these addresses (RFC 7050 section 3).
+///
+/// A prefix may by chance hold the bits of a well-known address itself, so that an answer
+/// can be read in two ways. Only the true prefix then explains the other well-known
+/// address's record too; a reading that no other record confirms is dropped.
+pub(super) fn prefixes_in(answers: &[Ipv6Addr]) -> Vec<Prefix> {
+    let mut found = Vec::new();
+    for answer in answers {
+        let readings: Vec<(Prefix, Ipv4Addr)> = readings(*answer).collect();
+        let is_confirmed = |(prefix, ipv4): &(Prefix, Ipv4Addr)| {
+            ADDRESSES
+                .iter()
+                .filter(|other| *other != ipv4)
+                .any(|other| answers.contains(&prefix.embed(*other)))
+        };
+        let unambiguous = readings.len() == 1;
+        for reading in readings {
+            if (unambiguous || is_confirmed(&reading)) && !found.contains(&reading.0) {
+                found.push(reading.0);
+            }
+        }
+    }
+    found
+}
+
+/// Every prefix that would make `address` of one of the two well-known addresses.
+fn readings(address: Ipv6Addr) -> impl Iterator<Item = (Prefix, Ipv4Addr)> {
+    LENGTHS.into_iter().filter_map(move |length| {
+        let prefix = Prefix::covering(address, length).ok()?;
+        let ipv4 = prefix.extract(address)?;
+        ADDRESSES.contains(&ipv4).then_some((prefix, ipv4))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn discover(prefix: &Prefix) -> Vec<Prefix> {
+        prefixes_in(&ADDRESSES.map(|ipv4| prefix.embed(ipv4)))
+    }
+
+    #[test]
+    fn one_of_the_two_addresses_suffices() {
+        for ipv4 in ADDRESSES {
+            assert_eq!(
+                prefixes_in(&[Prefix::WELL_KNOWN.embed(ipv4)]),
+                [Prefix::WELL_KNOWN]
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_nobody_synthesised_give_nothing() {
+        assert_eq!(prefixes_in(&[]), []);
+        assert_eq!(prefixes_in(&["2001:db8::1".parse().unwrap()]), []);
+        // 192.0.0.172 is not one of the two.
+        assert_eq!(prefixes_in(&["64:ff9b::c000:ac".parse().unwrap()]), []);
+    }
+
+    #[test]
+    fn an_ambiguous_answer_is_settled_by_its_twin() {
+        // 192.0.0.170 stands behind 32 bits and behind 96.
+        let tricky: Prefix = "2001:db8:c000:aa::/96".parse().unwrap();
+        assert_eq!(readings(tricky.embed(ADDRESSES[0])).count(), 2);
+        assert_eq!(
+            prefixes_in(&[tricky.embed(ADDRESSES[0])]),
+            [],
+            "cannot be told"
+        );
+        assert_eq!(discover(&tricky), [tricky]);
+    }
+
+    #[test]
+    fn several_prefixes_are_all_found() {
+        let second: Prefix = "2001:db8:64::/48".parse().unwrap();
+        let answers = [
+            Prefix::WELL_KNOWN.embed(ADDRESSES[0]),
+            second.embed(ADDRESSES[1]),
+        ];
+        assert_eq!(prefixes_in(&answers), [Prefix::WELL_KNOWN, second]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_prefix_of_every_length_is_found(bits: u128, length in prop::sample::select(&LENGTHS[..])) {
+            let prefix = Prefix::covering((bits & !(0xff << 56)).into(), length).unwrap();
+            prop_assert_eq!(discover(&prefix), [prefix]);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Questions to one server: A and AAAA side by side, sent again until answered.
+
+use super::order::Addresses;
+use super::{LinkError, Output};
+use crate::dns::{Answer, Question};
+use alloc::vec::Vec;
+use core::net::SocketAddrV6;
+use core::time::Duration;
+
+/// The ephemeral ports begin here (RFC 6335 section 6) and reach to 65535.
+const FIRST_PORT: u16 = 49152;
+
+/// How often an alias that ends in nothing is followed by a question for its target.
+const MAX_FOLLOW_UPS: u8 = 2;
+
+/// One server asked everything wanted of a name.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) server: SocketAddrV6,
+    pub(super) began: Duration,
+    queries: Vec<Query>,
+    /// What the answers held so far.
+    addresses: Addresses,
+    /// Time between two sendings.
+    patience: Duration,
+    resend_at: Duration,
+    ends_at: Duration,
+    /// When the half at hand has to do.
+    settles_at: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Query {
+    question: Question,
+    /// Id and source port are drawn when first sent (RFC 5452 section 4), and kept when sent
+    /// again: a late answer to the first sending is still an answer.
+    id: Option<u16>,
+    port: Option<u16>,
+    /// The shortest TTL of the aliases followed so far.
+    ttl: u32,
+    follow_ups_left: u8,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    ToSend,
+    Sent,
+    Answered,
+    Failed(Unheard),
+}
+
+/// What a server said.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) addresses: Addresses,
+    /// Seconds.
+    pub(super) ttl: u32,
+    /// A half of the answer is missing, though the server did not deny it.
+    pub(super) half_missing: bool,
+}
+
+/// Why a server was of no use, and how long in seconds that may be believed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unheard {
+    pub(super) error: LinkError,
+    pub(super) ttl: Option<u32>,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        server: SocketAddrV6,
+        questions: impl IntoIterator<Item = Question>,
+        (patience, attempts): (Duration, u8),
+        now: Duration,
+    ) -> Self {
+        let query = |question| Query {
+            question,
+            id: None,
+            port: None,
+            ttl: u32::MAX,
+            follow_ups_left: MAX_FOLLOW_UPS,
+            state: State::ToSend,
+        };
+        Self {
+            server,
+            began: now,
+            queries: questions.into_iter().map(query).collect(),
+            addresses: Addresses::default(),
+            patience,
+            resend_at: now.saturating_add(patience),
+            ends_at: now.saturating_add(patience.saturating_mul(attempts.into())),
+            settles_at: None,
+        }
+    }
+
+    /// Whether ports were drawn for it, and so sockets opened.
+    pub(super) fn used_ports(&self) -> bool {
+        self.queries.iter().any(|query| query.port.is_some())
+    }
+
+    pub(super) fn poll_transmit(&mut self, rng: &mut dyn rand_core::Rng) -> Option<Output> {
+        let taken = |port: u16| move |query: &Query| query.port == Some(port);
+        let index = self
+            .queries
+            .iter()
+            .position(|query| matches!(query.state, State::ToSend))?;
+        let random = rng.next_u32();
+        let mut port = FIRST_PORT | (random >> 16) as u16;
+        if self.queries.iter().any(taken(port)) {
+            port ^= 1;
+        }
+        let query = self.queries.get_mut(index)?;
+        query.state = State::Sent;
+        let id = *query.id.get_or_insert(random as u16);
+        let from_port = *query.port.get_or_insert(port);
+        Some(Output::Transmit {
+            from_port,
+            to: self.server,
+            payload: query.question.encode(id),
+        })
+    }
+
+    /// Takes an answer. It must come from the server and to the port of the question
+    /// (RFC 5452 section 9.1); anything else is ignored.
+    pub(super) fn handle_datagram(
+        &mut self,
+        from: SocketAddrV6,
+        to_port: u16,
+        payload: &[u8],
+        now: Duration,
+        resolution_delay: Duration,
+    ) {
+        if (from.ip(), from.port()) != (self.server.ip(), self.server.port()) {
+            return;
+        }
+        let is_awaited = |query: &&mut Query| query.port == Some(to_port) && query.is_open();
+        let Some(query) = self.queries.iter_mut().find(is_awaited) else {
+            return;
+        };
+        let Some(answer) = query
+            .id
+            .and_then(|id| query.question.read_answer(id, payload))
+        else {
+            return;
+        };
+        query.take(answer, &mut self.addresses);
+        if matches!(query.state, State::Answered) && self.settles_at.is_none() {
+            self.settles_at = Some(now.saturating_add(resolution_delay));
+        }
+    }
+
+    /// Sends again what is due.
+    pub(super) fn handle_timeout(&mut self, now: Duration) {
+        if now < self.resend_at || now >= self.ends_at {
+            return;
+        }
+        self.resend_at = now.saturating_add(self.patience);
+        for query in self.queries.iter_mut().filter(|query| query.is_open()) {
+            query.state = State::ToSend;
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Duration {
+        let next = self.resend_at.min(self.ends_at);
+        self.settles_at
+            .map_or(next, |settles_at| settles_at.min(next))
+    }
+
+    /// The outcome, once there is one.
+    pub(super) fn outcome(&mut self, now: Duration) -> Option<Result<Heard, Unheard>> {
+        let is_over = now >= self.ends_at
+            || self.settles_at.is_some_and(|settles_at| now >= settles_at)
+            || !self.queries.iter().any(Query::is_open);
+        if !is_over {
+            return None;
+        }
+        let mut heard = Heard {
+            addresses: core::mem::take(&mut self.addresses),
+            ttl: u32::MAX,
+            half_missing: false,
+        };
+        let mut worst: Option<Unheard> = None;
+        for query in &self.queries {
+            let unheard = match query.state {
+                State::Answered => {
+                    heard.ttl = heard.ttl.min(query.ttl);
+                    continue;
+                }
+                State::Failed(unheard) => unheard,
+                State::ToSend | State::Sent => Unheard {
+                    error: LinkError::Timeout,
+                    ttl: None,
+                },
+            };
+            heard.half_missing |= !unheard.error.is_negative();
+            worst = Some(match worst {
+                Some(worst) => worst.or(unheard),
+                None => unheard,
+            });
+        }
+        Some(match worst {
+            Some(unheard) if heard.addresses.is_empty() => Err(unheard),
+            _ => Ok(heard),
+        })
+    }
+}
+
+impl Query {
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::ToSend | State::Sent)
+    }
+
+    fn take(&mut self, answer: Answer, found: &mut Addresses) {
+        let failed = |error, ttl| State::Failed(Unheard { error, ttl });
+        self.state = match answer {
+            Answer::Addresses { addresses, ttl } => {
+                self.ttl = self.ttl.min(ttl);
+                let usable = addresses
+                    .into_iter()
+                    .filter(|address| found.add(*address))
+                    .count();
+                if usable > 0 {
+                    State::Answered
+                } else {
+                    failed(LinkError::Unusable, None)
+                }
+            }
+            Answer::Alias { target, ttl } if self.follow_ups_left > 0 => {
+                self.follow_ups_left -= 1;
+                self.ttl = self.ttl.min(ttl);
+                self.question.name = target;
+                // A new question needs a new id; the socket is kept, for sockets are few.
+                self.id = None;
+                State::ToSend
+            }
+            Answer::Alias { .. } | Answer::AliasLoop => failed(LinkError::AliasLoop, None),
+            Answer::NoData { ttl } => failed(LinkError::NoData, ttl.map(|ttl| ttl.min(self.ttl))),
+            Answer::NameError { ttl } => {
+                failed(LinkError::NameError, ttl.map(|ttl| ttl.min(self.ttl)))
+            }
+            Answer::Refused { rcode: 2 } => failed(LinkError::ServerFailure, None),
+            Answer::Refused { rcode: 5 } => failed(LinkError::Refused, None),
+            Answer::Refused { rcode } => failed(LinkError::ResponseCode(rcode), None),
+            Answer::Truncated => failed(LinkError::Truncated, None),
+            Answer::Malformed => failed(LinkError::Malformed, None),
+        };
+    }
+}
+
+impl Unheard {
+    /// Both halves failed: the worse error, believed as long as both are.
+    fn or(self, other: Unheard) -> Unheard {
+        let worse = if other.error.rank() > self.error.rank() {
+            other
+        } else {
+            self
+        };
+        let ttl = self.ttl.zip(other.ttl).map(|(a, b)| a.min(b));
+        Unheard {
+            error: worse.error,
+            ttl,
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! The resolver machine: from a host to addresses, through a chain of resolvers.
+//!
+//! ```text
+//!  start(host)
+//!     |
+//!     v
+//!  prefix discovery ---> cache ---> link 1 ---> link 2 ---> ... ---> report
+//!  (RFC 7050, if the     (if it     (platform, border router,        (addresses, or what
+//!   network data has      knows)     public server, literal)          each link said)
+//!   no prefix)
+//! ```
+//!
+//! The deadline is shared fairly: a link gets at most the time that is left, divided
+//! by the links that are left, so that a dead link cannot eat the time of the others.
+//! A link that fails fast leaves its time to those behind it.
+//!
+//! Prefixes are kept apart from answers. The cache holds what the DNS said, an IPv4
+//! address, and the addresses handed out are made from it with the prefixes usable
+//! at that moment. A DNS64's AAAA answer inside a known prefix is taken apart the
+//! same way. So nothing cached goes stale when a prefix comes or goes.
+
+mod cache;
+mod chain;
+mod discover;
+mod exchange;
+mod order;
+mod report;
+
+pub use report::{Candidate, Failure, LinkError, Origin, Report};
+
+use crate::prefix::{AdvertisedPrefix, Prefix, PrefixSource, UsablePrefix};
+use crate::uri::Host;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use cache::Cache;
+use chain::{PlatformQuestion, Walk};
+use core::net::{IpAddr, Ipv4Addr, SocketAddrV6};
+use core::time::Duration;
+use discover::Discovery;
+
+/// Prefixes kept at a time, and servers asked per link: what a network offers beyond is ignored.
+const MAX_PREFIXES: usize = 4;
+const MAX_SERVERS: usize = 3;
+
+/// What the port knows of the network right now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Network {
+    /// Attached to a Thread network (or simply: the interface is up) with an address that can reach beyond the mesh.
+    pub attached: bool,
+    /// NAT64 prefixes in the Thread network data; empty if none.
+    pub prefixes: Vec<AdvertisedPrefix>,
+    /// DNS servers the network offers (the border router's), IPv6, port 53 unless said.
+    pub dns_servers: Vec<SocketAddrV6>,
+    /// Native IPv4 works without NAT64 (a laptop). Candidates are then IPv4-mapped (`::ffff:a.b.c.d`).
+    pub native_ipv4: bool,
+}
+
+/// Which addresses are wanted of a name, after `getaddrinfo`'s `ai_family`.
+///
+/// A literal is what it is under every hint: an IPv4 literal is synthesised even for
+/// an `AF_INET6` socket, an IPv6 literal is passed through even for `AF_INET`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Family {
+    /// Both.
+    #[default]
+    Unspecified,
+    /// A records only (synthesised).
+    Inet,
+    /// AAAA records only.
+    Inet6,
+}
+
+/// In which order A (synthesised) and AAAA (native) addresses are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Policy {
+    /// Synthesised addresses first: behind most border routers only these work.
+    #[default]
+    PreferNat64,
+    /// Native IPv6 first.
+    PreferNative,
+    /// One of each in turn, native first (RFC 8305 section 4).
+    Interleaved,
+}
+
+/// One link of the chain of resolvers, tried in the order configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Link {
+    /// The platform's own resolver (`getaddrinfo`).
+    Platform,
+    /// The DNS servers of [`Network::dns_servers`], at most three.
+    BorderRouter,
+    /// A public IPv4 server reached through NAT64 (with native IPv4: directly), port 53.
+    Public(Ipv4Addr),
+    /// A server by IPv6 address.
+    Server(SocketAddrV6),
+    /// A configured answer: no question asked. The last resort.
+    Literal(IpAddr),
+}
+
+/// Bounds of the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Answers kept; the one next to expire makes room. Each takes some 100 to 500 bytes. 0 turns the cache off.
+    pub entries: usize,
+    /// An answer is believed no longer than this, whatever its TTL.
+    pub max_ttl: Duration,
+    /// The same for "no such name" and "no such address" (RFC 2308), for an answer of
+    /// which one half is missing, and for a prefix discovery that found nothing.
+    pub max_negative_ttl: Duration,
+}
+
+impl Default for CacheLimits {
+    /// Four answers, an hour, one minute.
+    fn default() -> Self {
+        Self {
+            entries: 4,
+            max_ttl: Duration::from_secs(3600),
+            max_negative_ttl: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Configuration of a [`Resolver`].
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The chain, first usable answer wins.
+    pub chain: Vec<Link>,
+    /// One deadline over the whole chain.
+    pub deadline: Duration,
+    /// Time for one attempt at one server before the next try or link. Shorter when the deadline's fair share demands it.
+    pub attempt_timeout: Duration,
+    /// Attempts per server (DNS over UDP loses messages); 0 counts as 1.
+    pub attempts: u8,
+    /// How long to wait for the other half of A and AAAA once one half is usable
+    /// (RFC 8305 section 3; its 50 ms are for networks faster than a mesh of sleepy devices).
+    pub resolution_delay: Duration,
+    /// Address order.
+    pub policy: Policy,
+    /// Address families wanted.
+    pub family: Family,
+    /// A prefix to use behind those the network publishes, or alone if it publishes none.
+    pub configured_prefix: Option<Prefix>,
+    /// Whether 64:ff9b::/96 may be assumed when nothing else is known. A guess: OpenThread's
+    /// border routers translate a prefix of their own, behind which 64:ff9b::/96 leads nowhere.
+    pub allow_well_known_prefix: bool,
+    /// Whether RFC 7050 discovery is tried when the network data has no prefix. It asks the
+    /// servers of [`Network::dns_servers`].
+    pub discover_prefix: bool,
+    /// Most candidates in a report.
+    pub max_candidates: usize,
+    /// Bounds of the cache.
+    pub cache: CacheLimits,
+}
+
+impl Default for Config {
+    /// The platform, the border router, then Quad9 (9.9.9.9) and Google (8.8.8.8) through NAT64:
+    /// two public operators, because a border router whose upstream DNS is broken often still
+    /// translates. Remove the [`Link::Public`]s where names must not leave the house.
+    ///
+    /// 20 s over all, 3 s an attempt, two attempts, 1 s for the other half, NAT64 first, both
+    /// families, discovery on, the well-known prefix not assumed, at most 12 candidates.
+    fn default() -> Self {
+        Self {
+            chain: vec![
+                Link::Platform,
+                Link::BorderRouter,
+                Link::Public(Ipv4Addr::new(9, 9, 9, 9)),
+                Link::Public(Ipv4Addr::new(8, 8, 8, 8)),
+            ],
+            deadline: Duration::from_secs(20),
+            attempt_timeout: Duration::from_secs(3),
+            attempts: 2,
+            resolution_delay: Duration::from_secs(1),
+            policy: Policy::default(),
+            family: Family::default(),
+            configured_prefix: None,
+            allow_well_known_prefix: false,
+            discover_prefix: true,
+            max_candidates: 12,
+            cache: CacheLimits::default(),
+        }
+    }
+}
+
+/// What the resolver wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send a UDP datagram from local port `from_port`. The same datagram may be sent again
+    /// from the same port; at most two ports are in use at a time.
+    Transmit {
+        /// Random source port to bind.
+        from_port: u16,
+        /// The server.
+        to: SocketAddrV6,
+        /// The message.
+        payload: Vec<u8>,
+    },
+    /// No answer is awaited any more on any port used so far: close the UDP sockets.
+    CloseUdp,
+    /// Ask the platform's resolver; answer with [`Resolver::handle_platform_answer`].
+    /// Not asked again before it is answered: a `getaddrinfo` cannot be called off.
+    AskPlatform {
+        /// The name.
+        name: String,
+        /// The family wanted.
+        family: Family,
+    },
+}
+
+/// Turns a host into addresses. One resolution at a time; the cache survives them all.
+///
+/// Inputs are `handle_*`, commands are plain verbs, outputs are `poll_*`. After every
+/// input and command, call [`poll_output`](Self::poll_output) until `None`, then ask
+/// [`poll_report`](Self::poll_report) and [`poll_timeout`](Self::poll_timeout). Time is a
+/// [`Duration`] since any fixed start (uptime); it must not run backwards. Spurious calls
+/// are harmless. See the [crate's documentation](crate) for the loop.
+#[derive(Debug)]
+pub struct Resolver {
+    config: Config,
+    network: Network,
+    discovery: Discovery,
+    cache: Cache,
+    walk: Option<Walk>,
+    /// The question the platform has not answered yet. Outlives the resolution that asked it.
+    platform: Option<PlatformQuestion>,
+    /// Ports were used that nobody listens on any more.
+    close_udp: bool,
+    report: Option<Report>,
+    handed_out: Option<HandedOut>,
+}
+
+/// What the last report depends on.
+#[derive(Debug)]
+struct HandedOut {
+    prefixes: Vec<Prefix>,
+    mapped: bool,
+    failed: bool,
+}
+
+impl Resolver {
+    /// A resolver with an empty cache.
+    pub fn new(config: Config) -> Self {
+        Self {
+            cache: Cache::new(config.cache),
+            config,
+            network: Network::default(),
+            discovery: Discovery::default(),
+            walk: None,
+            platform: None,
+            close_udp: false,
+            report: None,
+            handed_out: None,
+        }
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Begins a resolution; an unfinished one is dropped.
+    ///
+    /// Call it once [`Network::attached`]: the resolver does not wait for the network, its
+    /// deadline runs from here.
+    pub fn start(&mut self, host: &Host, network: &Network, now: Duration) {
+        self.cancel();
+        self.handed_out = None;
+        self.learn(network);
+        self.cache.separate(&self.prefixes());
+        self.begin(host, now);
+        self.advance(now);
+    }
+
+    /// Drops an unfinished resolution, without a report.
+    pub fn cancel(&mut self) {
+        self.drop_walk();
+        self.report = None;
+    }
+
+    /// Forgets what the cache knows of a name: call it when none of its addresses could be
+    /// reached, so that the next resolution asks again.
+    pub fn forget(&mut self, host: &Host) {
+        if let Host::Name(name) = host {
+            self.cache.forget(name);
+        }
+    }
+
+    /// Whether a resolution is under way.
+    pub fn is_busy(&self) -> bool {
+        self.walk.is_some()
+    }
+
+    /// The prefixes usable now, first choice first.
+    pub fn prefixes(&self) -> Vec<UsablePrefix> {
+        let mut advertised = self.network.prefixes.clone();
+        advertised.sort_by_key(|advertised| core::cmp::Reverse(advertised.preference));
+        let from = |source| move |prefix| UsablePrefix { prefix, source };
+        let known = (advertised
+            .iter()
+            .map(|advertised| advertised.prefix)
+            .map(from(PrefixSource::NetworkData)))
+        .chain(
+            self.discovery
+                .prefixes
+                .iter()
+                .copied()
+                .map(from(PrefixSource::Discovered)),
+        )
+        .chain(
+            self.config
+                .configured_prefix
+                .map(from(PrefixSource::Configured)),
+        );
+        let mut usable: Vec<UsablePrefix> = Vec::new();
+        for candidate in known {
+            if usable.len() < MAX_PREFIXES
+                && usable.iter().all(|other| other.prefix != candidate.prefix)
+            {
+                usable.push(candidate);
+            }
+        }
+        if usable.is_empty() && self.config.allow_well_known_prefix {
+            usable.push(from(PrefixSource::WellKnown)(Prefix::WELL_KNOWN));
+        }
+        usable
+    }
+
+    /// The next thing to do, until `None`. Ids and ports of queries are drawn from `rng`,
+    /// which must be unpredictable (RFC 5452 section 10).
+    pub fn poll_output(&mut self, now: Duration, rng: &mut dyn rand_core::Rng) -> Option<Output> {
+        let _ = now;
+        if core::mem::take(&mut self.close_udp) {
+            return Some(Output::CloseUdp);
+        }
+        if let Some(platform) = self.platform.as_mut() {
+            if !core::mem::replace(&mut platform.asked, true) {
+                return Some(Output::AskPlatform {
+                    name: platform.name.clone(),
+                    family: platform.family,
+                });
+            }
+        }
+        self.walk.as_mut()?.poll_transmit(rng)
+    }
+
+    /// A datagram that arrived. Anything but the answer to the question asked, from the server asked, is ignored.
+    pub fn handle_datagram(
+        &mut self,
+        from: SocketAddrV6,
+        to_port: u16,
+        payload: &[u8],
+        now: Duration,
+    ) {
+        let Some(walk) = self.walk.as_mut() else {
+            return;
+        };
+        if let Some(exchange) = walk.exchange() {
+            exchange.handle_datagram(from, to_port, payload, now, self.config.resolution_delay);
+            self.advance(now);
+        }
+    }
+
+    /// The platform's answer to [`Output::AskPlatform`]; `Err` carries the port's own code.
+    ///
+    /// An answer that comes after its link's time is used if it is positive and the same name is still sought.
+    pub fn handle_platform_answer(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
+        let Some(question) = self.platform.take_if(|question| question.asked) else {
+            return;
+        };
+        self.platform_answered(&question, answer, now);
+    }
+
+    /// The network changed: a prefix or a server came or went. Cached answers follow.
+    ///
+    /// A resolution under way starts over, its deadline unchanged. Returns true if addresses
+    /// handed out before can no longer work, because their prefix is gone, or if the last
+    /// resolution failed and may fare better now: the caller should resolve again.
+    pub fn handle_network(&mut self, network: &Network, now: Duration) -> bool {
+        let before = self.prefixes();
+        let changed = self.learn(network);
+        let prefixes = self.prefixes();
+        self.cache.separate(&prefixes);
+        let changed = changed || before != prefixes;
+        if changed && self.walk.is_some() {
+            self.begin_again(now);
+            return false;
+        }
+        let Some(handed_out) = &self.handed_out else {
+            return false;
+        };
+        let usable = |wanted: &Prefix| prefixes.iter().any(|usable| usable.prefix == *wanted);
+        (handed_out.failed && changed)
+            || (handed_out.mapped && !self.network.native_ipv4)
+            || !handed_out.prefixes.iter().all(usable)
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.advance(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.walk.as_ref().map(Walk::next_timeout)
+    }
+
+    /// The result, once.
+    pub fn poll_report(&mut self) -> Option<Report> {
+        self.report.take()
+    }
+
+    /// Takes note of the network; true if anything that matters here has changed.
+    fn learn(&mut self, network: &Network) -> bool {
+        let servers_changed = self.network.dns_servers != network.dns_servers;
+        if servers_changed {
+            // Another DNS64 may synthesise another prefix.
+            self.discovery = Discovery::default();
+        }
+        let changed = servers_changed
+            || self.network.prefixes != network.prefixes
+            || self.network.native_ipv4 != network.native_ipv4;
+        if changed {
+            self.cache.forget_failures();
+        }
+        self.network.clone_from(network);
+        changed
+    }
+}

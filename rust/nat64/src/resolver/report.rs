@@ -1,0 +1,314 @@
+//! What a resolution ends in, as values and as sentences.
+
+use super::Link;
+use crate::prefix::{Prefix, PrefixSource, UsablePrefix};
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use core::time::Duration;
+
+/// Where a candidate address came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A literal or AAAA answer, used as it is.
+    Native,
+    /// Made from an IPv4 address with a NAT64 prefix, by us or by a DNS64.
+    Synthesised {
+        /// The IPv4 address.
+        ipv4: Ipv4Addr,
+        /// The prefix.
+        prefix: Prefix,
+        /// Where the prefix came from.
+        source: PrefixSource,
+    },
+    /// An IPv4-mapped address for native IPv4.
+    Mapped(Ipv4Addr),
+}
+
+/// One address to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Candidate {
+    /// The address.
+    pub address: Ipv6Addr,
+    /// Its origin.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin {
+            Origin::Native => self.address.fmt(f),
+            Origin::Synthesised { ipv4, .. } => write!(f, "{} (NAT64 for {ipv4})", self.address),
+            Origin::Mapped(ipv4) => ipv4.fmt(f),
+        }
+    }
+}
+
+/// Why one link gave no usable answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// No answer in time.
+    Timeout,
+    /// RCODE 3: the name does not exist (authoritative for the whole chain's name, but the chain goes on).
+    NameError,
+    /// The name exists, but has no address of the family wanted.
+    NoData,
+    /// RCODE 2: the server failed, usually because its own upstream does not answer.
+    ServerFailure,
+    /// RCODE 5: the server does not serve us.
+    Refused,
+    /// Another RCODE.
+    ResponseCode(u8),
+    /// The answer did not fit into a datagram and held no address.
+    Truncated,
+    /// The answer breaks the format of DNS messages.
+    Malformed,
+    /// Too long a chain of CNAMEs, or a circle.
+    AliasLoop,
+    /// Only addresses that are nobody's, such as 0.0.0.0.
+    Unusable,
+    /// Only IPv4 addresses, or an IPv4 server, and no NAT64 prefix to reach them.
+    NoPrefix,
+    /// The network offers no DNS server.
+    NoServer,
+    /// The host is no valid DNS name.
+    InvalidName,
+    /// The platform's resolver failed with this code of its own.
+    Platform(i32),
+    /// The platform's resolver still works on another name.
+    PlatformBusy,
+    /// Not asked: the deadline over the whole chain had passed.
+    Deadline,
+    /// The server has a DNS64 that synthesises nothing for `ipv4only.arpa`, or none (prefix discovery only).
+    NoPrefixFound,
+}
+
+impl LinkError {
+    /// What to do about it, if that can be said.
+    pub fn cure(&self) -> Option<&'static str> {
+        Some(match self {
+            LinkError::Timeout => {
+                "check that the server is up and that the border router has an uplink"
+            }
+            LinkError::NameError => {
+                "check the spelling of the host name and whether this server serves its zone"
+            }
+            LinkError::NoData => {
+                "ask for both address families, or give the name an A or AAAA record"
+            }
+            LinkError::ServerFailure => {
+                "check the upstream DNS of this server; a public server as a further link masks its failure"
+            }
+            LinkError::Refused => "allow this server to answer queries from the Thread network",
+            LinkError::Truncated => "give the name fewer records: DNS over TCP is not spoken here",
+            LinkError::AliasLoop => "repair the CNAME records of the name",
+            LinkError::Unusable => "take the name off the block list of this server",
+            LinkError::NoPrefix | LinkError::NoPrefixFound => {
+                "enable NAT64 on the border router (OpenThread: nat64 enable), or configure the NAT64 prefix of your network"
+            }
+            LinkError::NoServer => {
+                "enable DNS on the border router (OpenThread: dns server upstream enable, srp server enable)"
+            }
+            LinkError::InvalidName => "write a name of labels of 1 to 63 characters between dots",
+            LinkError::Deadline => "give the resolver a longer deadline or a shorter chain",
+            LinkError::ResponseCode(_)
+            | LinkError::Malformed
+            | LinkError::Platform(_)
+            | LinkError::PlatformBusy => return None,
+        })
+    }
+
+    /// Of two halves of an answer that both failed, the one that may be hiding an address
+    /// outranks the one that is sure there is none.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            LinkError::NameError => 0,
+            LinkError::NoData => 1,
+            LinkError::Timeout => 2,
+            _ => 3,
+        }
+    }
+
+    /// The server's own word that there is no such address; another server in the same role would repeat it.
+    pub(super) fn is_negative(self) -> bool {
+        matches!(self, LinkError::NameError | LinkError::NoData)
+    }
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LinkError::Timeout => "no answer",
+            LinkError::NameError => "the name does not exist (NXDOMAIN)",
+            LinkError::NoData => "the name exists but has no address of the family wanted",
+            LinkError::ServerFailure => "the server failed (SERVFAIL)",
+            LinkError::Refused => "the server refused the question (REFUSED)",
+            LinkError::ResponseCode(rcode) => {
+                return write!(f, "the server answered with response code {rcode}");
+            }
+            LinkError::Truncated => "the answer is too large for a datagram",
+            LinkError::Malformed => "the answer is malformed",
+            LinkError::AliasLoop => "the name is an alias in a circle or through too many steps",
+            LinkError::Unusable => {
+                "the answer holds only addresses that are nobody's (0.0.0.0 or ::)"
+            }
+            LinkError::NoPrefix => "only reachable through NAT64, and no NAT64 prefix is known",
+            LinkError::NoServer => "the network offers no DNS server",
+            LinkError::InvalidName => "the host is not a valid DNS name",
+            LinkError::Platform(code) => {
+                return write!(f, "the platform's resolver failed with code {code}");
+            }
+            LinkError::PlatformBusy => "the platform's resolver is still busy with another name",
+            LinkError::Deadline => "not asked, the time for the whole resolution was used up",
+            LinkError::NoPrefixFound => "the server synthesises no address for ipv4only.arpa",
+        })
+    }
+}
+
+impl core::error::Error for LinkError {}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Link::Platform => f.write_str("platform resolver"),
+            Link::BorderRouter => f.write_str("border router"),
+            Link::Public(address) => write!(f, "public server {address}"),
+            Link::Server(server) => write!(f, "server {}", Server(*server)),
+            Link::Literal(address) => write!(f, "literal address {address}"),
+        }
+    }
+}
+
+/// A server without its port if that is the usual one.
+struct Server(SocketAddrV6);
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.port() {
+            53 => self.0.ip().fmt(f),
+            port => write!(f, "[{}]:{port}", self.0.ip()),
+        }
+    }
+}
+
+/// A duration in seconds with one decimal, without floating point.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (self.0.as_millis() + 50) / 100;
+        write!(f, "{}.{} s", tenths / 10, tenths % 10)
+    }
+}
+
+/// One link, or one server of a link, that gave no usable answer. As text:
+/// `border router fd00::1: no answer in 2.0 s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Failure {
+    /// The link.
+    pub link: Link,
+    /// The server asked, if one was.
+    pub server: Option<SocketAddrV6>,
+    /// Why.
+    pub error: LinkError,
+    /// Time spent on it.
+    pub after: Duration,
+}
+
+impl Failure {
+    /// What to do about it, if that can be said.
+    pub fn cure(&self) -> Option<&'static str> {
+        match (self.error, self.link) {
+            (LinkError::Timeout, Link::Public(_)) => Some(
+                "check that NAT64 is enabled on the border router and that its IPv4 uplink lets DNS pass",
+            ),
+            (LinkError::Timeout, Link::Platform) => Some(
+                "check that the platform has a DNS server configured, or remove it from the chain",
+            ),
+            (error, _) => error.cure(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.link.fmt(f)?;
+        match (self.link, self.server) {
+            (Link::BorderRouter, Some(server)) => write!(f, " {}", Server(server))?,
+            (Link::Public(_), Some(server)) => write!(f, " through {}", server.ip())?,
+            _ => {}
+        }
+        write!(f, ": {}", self.error)?;
+        match self.error {
+            LinkError::Timeout => write!(f, " in {}", Seconds(self.after)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+/// The result of a resolution: the addresses, or what each link said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Addresses in the order to try; empty if every link failed.
+    pub candidates: Vec<Candidate>,
+    /// The link that answered; for a literal host a [`Link::Literal`] of it.
+    pub answered_by: Option<Link>,
+    /// The server that answered, if one was asked.
+    pub server: Option<SocketAddrV6>,
+    /// The answer came out of the cache.
+    pub cached: bool,
+    /// The links that failed, in order, and why. A link with several servers may stand here several times.
+    pub failures: Vec<Failure>,
+    /// The prefixes that were usable, in order.
+    pub prefixes: Vec<UsablePrefix>,
+    /// Why RFC 7050 discovery found no prefix, if it was tried in this resolution.
+    pub discovery: Option<Failure>,
+    /// Time from the start to this report.
+    pub elapsed: Duration,
+}
+
+impl Report {
+    /// The first cure among the failures, those that name NAT64 before all others.
+    pub fn cure(&self) -> Option<&'static str> {
+        let no_prefix = |failure: &&Failure| failure.error == LinkError::NoPrefix;
+        let failure = self.failures.iter().find(no_prefix);
+        failure
+            .and_then(Failure::cure)
+            .or_else(|| self.failures.iter().find_map(Failure::cure))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        match self.answered_by {
+            Some(link) => {
+                link.fmt(f)?;
+                if let (Link::BorderRouter, Some(server)) = (link, self.server) {
+                    write!(f, " {}", Server(server))?;
+                }
+                write!(f, ": ")?;
+                for candidate in &self.candidates {
+                    write!(f, "{separator}{candidate}")?;
+                    separator = ", ";
+                }
+                if self.cached {
+                    return write!(f, ", from the cache");
+                }
+                return write!(f, " in {}", Seconds(self.elapsed));
+            }
+            None => write!(f, "no address: ")?,
+        }
+        if self.failures.is_empty() {
+            return write!(f, "no resolver is configured");
+        }
+        for failure in self.discovery.iter().chain(&self.failures) {
+            write!(f, "{separator}{failure}")?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}
