@@ -1,0 +1,106 @@
+//! The timers that are running.
+use core::time::Duration;
+
+/// What a running timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// [`Timers::tcp_connect`](crate::Timers::tcp_connect) is over.
+    TcpConnect,
+    /// [`Timers::tls_handshake`](crate::Timers::tls_handshake) is over.
+    TlsHandshake,
+    /// The connection has lasted for [`Timers::stable_after`](crate::Timers::stable_after).
+    Stable,
+    /// [`Timers::close`](crate::Timers::close) is over.
+    Close,
+    /// The pause after a failure is over.
+    Backoff,
+}
+
+const COUNT: usize = Alarm::Backoff as usize + 1;
+const ALL: [Alarm; COUNT] = [
+    Alarm::TcpConnect,
+    Alarm::TlsHandshake,
+    Alarm::Stable,
+    Alarm::Close,
+    Alarm::Backoff,
+];
+
+/// At most one running timer of each kind.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms {
+    due: [Option<Duration>; COUNT],
+}
+
+impl Alarms {
+    /// Starts or restarts a timer.
+    pub(crate) fn set(&mut self, alarm: Alarm, due: Duration) {
+        self.due[alarm as usize] = Some(due);
+    }
+
+    /// Stops a timer.
+    pub(crate) fn cancel(&mut self, alarm: Alarm) {
+        self.due[alarm as usize] = None;
+    }
+
+    /// Stops all.
+    pub(crate) fn clear(&mut self) {
+        self.due = [None; COUNT];
+    }
+
+    /// When the next one fires.
+    pub(crate) fn next(&self) -> Option<Duration> {
+        self.due.iter().flatten().min().copied()
+    }
+
+    /// Takes one that has fired.
+    pub(crate) fn pop(&mut self, now: Duration) -> Option<Alarm> {
+        let alarm = ALL
+            .into_iter()
+            .find(|alarm| self.due[*alarm as usize].is_some_and(|due| due <= now))?;
+        self.cancel(alarm);
+        Some(alarm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn fires_when_due_and_once() {
+        let mut alarms = Alarms::default();
+        alarms.set(Alarm::Close, s(5));
+        alarms.set(Alarm::TcpConnect, s(3));
+        assert_eq!(alarms.next(), Some(s(3)));
+        assert_eq!(alarms.pop(s(2)), None);
+        assert_eq!(alarms.pop(s(3)), Some(Alarm::TcpConnect));
+        assert_eq!(alarms.pop(s(3)), None);
+        assert_eq!(alarms.next(), Some(s(5)));
+    }
+
+    #[test]
+    fn every_kind_has_its_own_place() {
+        for (place, alarm) in ALL.into_iter().enumerate() {
+            assert_eq!(place, alarm as usize);
+            let mut alarms = Alarms::default();
+            alarms.set(alarm, s(1));
+            assert_eq!(alarms.pop(s(1)), Some(alarm));
+        }
+    }
+
+    #[test]
+    fn cancelled_does_not_fire() {
+        let mut alarms = Alarms::default();
+        alarms.set(Alarm::Stable, s(1));
+        alarms.set(Alarm::Backoff, s(1));
+        alarms.cancel(Alarm::Stable);
+        assert_eq!(alarms.pop(s(9)), Some(Alarm::Backoff));
+        alarms.set(Alarm::Backoff, s(1));
+        alarms.clear();
+        assert_eq!(alarms.next(), None);
+    }
+}

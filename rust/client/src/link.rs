@@ -1,0 +1,158 @@
+//! The byte stream between the session and TCP: TLS or plain.
+use crate::error::Cause;
+use alloc::boxed::Box;
+use core::time::Duration;
+use thread_mqtt_session::Session;
+use thread_mqtt_tls::{Connection, TlsError};
+
+/// A stream that MQTT can be spoken on. Bytes pass through; only TLS holds some back.
+#[derive(Debug)]
+pub(crate) enum Link {
+    /// `mqtt://`
+    Plain {
+        /// A byte has come from the broker.
+        heard: bool,
+    },
+    /// `mqtts://`
+    Tls {
+        connection: Box<Connection>,
+        /// Encryption failed; found out while sending, told by [`Link::pump`].
+        failed: Option<TlsError>,
+        /// close_notify was queued.
+        closed: bool,
+    },
+}
+
+/// First byte of a TLS record: alert, handshake (RFC 8446 section 5.1). As the first byte of an
+/// MQTT packet they would be a CONNECT from the broker, which no broker sends.
+const TLS_RECORD: core::ops::RangeInclusive<u8> = 0x15..=0x16;
+
+impl Link {
+    pub(crate) fn plain() -> Self {
+        Self::Plain { heard: false }
+    }
+
+    pub(crate) fn tls(connection: Box<Connection>) -> Self {
+        Self::Tls {
+            connection,
+            failed: None,
+            closed: false,
+        }
+    }
+
+    /// Hands bytes from TCP to the session; returns how many were taken.
+    pub(crate) fn receive(
+        &mut self,
+        data: &[u8],
+        session: &mut Session,
+        now: Duration,
+    ) -> Result<usize, Cause> {
+        match self {
+            Self::Plain { heard } => {
+                let Some(first) = data.first() else {
+                    return Ok(0);
+                };
+                if !*heard && TLS_RECORD.contains(first) {
+                    return Err(Cause::TlsOnPlainPort);
+                }
+                *heard = true;
+                session.handle_input(data, now).map_err(Cause::Mqtt)
+            }
+            Self::Tls { connection, .. } => {
+                let mut taken = 0;
+                loop {
+                    let rest = data.get(taken..).unwrap_or_default();
+                    let decrypted = connection.handle_ciphertext(rest);
+                    // What the broker said before an error counts: a refusal, then a close.
+                    let delivered = deliver(connection, session, now)?;
+                    let n = decrypted.map_err(Cause::Tls)?;
+                    taken += n;
+                    if taken == data.len() || (n == 0 && delivered == 0) {
+                        return Ok(taken);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands on what was held back, and tells what failed while sending.
+    pub(crate) fn pump(&mut self, session: &mut Session, now: Duration) -> Result<(), Cause> {
+        match self {
+            Self::Plain { .. } => Ok(()),
+            Self::Tls {
+                connection, failed, ..
+            } => {
+                deliver(connection, session, now)?;
+                failed.take().map_or(Ok(()), |error| Err(Cause::Tls(error)))
+            }
+        }
+    }
+
+    /// Bytes for TCP: the session's, as far as they can be sent on.
+    pub(crate) fn transmit<'a>(&'a mut self, session: &'a mut Session, now: Duration) -> &'a [u8] {
+        match self {
+            Self::Plain { .. } => session.transmit(now),
+            Self::Tls {
+                connection, failed, ..
+            } => {
+                while failed.is_none() {
+                    let plaintext = session.transmit(now);
+                    if plaintext.is_empty() {
+                        break;
+                    }
+                    match connection.write(plaintext) {
+                        Ok(0) => break,
+                        Ok(n) => session.consume_transmit(n),
+                        Err(error) => *failed = Some(error),
+                    }
+                }
+                connection.ciphertext()
+            }
+        }
+    }
+
+    /// The first `n` bytes of [`transmit`](Self::transmit) were handed to TCP.
+    pub(crate) fn consume_transmit(&mut self, n: usize, session: &mut Session) {
+        match self {
+            Self::Plain { .. } => session.consume_transmit(n),
+            Self::Tls { connection, .. } => connection.consume_ciphertext(n),
+        }
+    }
+
+    /// Says goodbye in the link's own way, once. False if there is nothing to say (any more).
+    pub(crate) fn close(&mut self) -> bool {
+        match self {
+            Self::Plain { .. } => false,
+            Self::Tls {
+                connection, closed, ..
+            } => {
+                let first = !core::mem::replace(closed, true);
+                if first {
+                    connection.close();
+                }
+                first
+            }
+        }
+    }
+}
+
+/// Decrypted bytes to the session, as far as it takes them; returns how many.
+fn deliver(
+    connection: &mut Connection,
+    session: &mut Session,
+    now: Duration,
+) -> Result<usize, Cause> {
+    let mut delivered = 0;
+    loop {
+        let plaintext = connection.plaintext();
+        if plaintext.is_empty() {
+            return Ok(delivered);
+        }
+        let n = session.handle_input(plaintext, now).map_err(Cause::Mqtt)?;
+        if n == 0 {
+            return Ok(delivered);
+        }
+        connection.consume_plaintext(n);
+        delivered += n;
+    }
+}

@@ -1,0 +1,285 @@
+//! One client on one port: moves bytes, answers and time between them.
+use crate::rng::PortRng;
+use crate::{Interest, Port, Received, TcpState};
+use alloc::boxed::Box;
+use alloc::vec;
+use core::ops::ControlFlow;
+use core::time::Duration;
+use thread_mqtt_client::{Action, Client, Event, TcpError};
+
+/// One client on one port.
+#[derive(Debug)]
+pub struct Driver<P> {
+    /// The client; commands go here.
+    pub client: Client,
+    /// The port.
+    pub port: P,
+    tcp: Tcp,
+    inbox: Inbox,
+}
+
+/// What the client was told last of the TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tcp {
+    Closed,
+    Connecting,
+    Connected,
+}
+
+/// Bytes that were received and that the client has not taken yet.
+#[derive(Debug)]
+struct Inbox {
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Inbox {
+    fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn fill(&mut self, n: usize) {
+        self.start = 0;
+        self.end = n.min(self.buffer.len());
+    }
+
+    fn take(&mut self, n: usize) {
+        self.start = (self.start + n).min(self.end);
+    }
+
+    fn clear(&mut self) {
+        self.fill(0);
+    }
+}
+
+/// Size of the receive buffer made by [`Driver::new`], bytes: one IPv6 packet of the smallest MTU.
+pub const RECEIVE_BUFFER: usize = 1280;
+
+impl<P: Port> Driver<P> {
+    /// A client on a port, with a receive buffer of [`RECEIVE_BUFFER`] bytes.
+    pub fn new(client: Client, port: P) -> Self {
+        Self::with_buffer(client, port, vec![0; RECEIVE_BUFFER].into_boxed_slice())
+    }
+
+    /// A client on a port, with this receive buffer. A larger one means fewer calls of
+    /// [`Port::tcp_receive`]; below 512 bytes DNS answers are cut off and then ignored.
+    pub fn with_buffer(client: Client, port: P, buffer: Box<[u8]>) -> Self {
+        Self {
+            client,
+            port,
+            tcp: Tcp::Closed,
+            inbox: Inbox {
+                buffer,
+                start: 0,
+                end: 0,
+            },
+        }
+    }
+
+    /// Begins to connect.
+    pub fn start(&mut self) {
+        self.client.start(self.port.now());
+    }
+
+    /// Begins to disconnect; [`Event::Stopped`] follows.
+    pub fn stop(&mut self) {
+        self.client.stop(self.port.now());
+    }
+
+    /// Moves what can move without waiting: inputs, timers, outputs. Call until it returns
+    /// `false`, with all [events](Self::poll_event) taken, then [`wait`](Self::wait).
+    pub fn turn(&mut self) -> bool {
+        let now = self.port.now();
+        self.client.handle_unix_time(self.port.unix_time(), now);
+        self.client.handle_network(&self.port.network(), now);
+        let mut moved = self.receive(now);
+        moved |= self.receive_datagrams(now);
+        if let Some(answer) = self.port.poll_resolved() {
+            self.client.handle_resolved(answer, now);
+            moved = true;
+        }
+        if self.client.poll_timeout().is_some_and(|due| due <= now) {
+            self.client.handle_timeout(now);
+            moved = true;
+        }
+        moved |= self.act(now);
+        moved |= self.send(now);
+        moved
+    }
+
+    /// Waits until there may be something to do for [`turn`](Self::turn).
+    pub fn wait(&mut self) {
+        let connected = self.tcp == Tcp::Connected;
+        let now = self.port.now();
+        let interest = Interest {
+            receive: connected && self.inbox.is_empty(),
+            send: connected && !self.client.transmit(now).is_empty(),
+        };
+        self.port.wait(self.client.poll_timeout(), interest);
+    }
+
+    /// When the next timer fires.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.client.poll_timeout()
+    }
+
+    /// Events, until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.client.poll_event();
+        if let Some(event) = &event {
+            log::debug!("{event}");
+        }
+        event
+    }
+
+    /// Runs the client until `on_event` breaks. It may give commands to the client it is handed.
+    pub fn run<T>(&mut self, mut on_event: impl FnMut(&mut Client, Event) -> ControlFlow<T>) -> T {
+        loop {
+            let mut busy = self.turn();
+            while let Some(event) = self.poll_event() {
+                busy = true;
+                if let ControlFlow::Break(result) = on_event(&mut self.client, event) {
+                    return result;
+                }
+            }
+            if !busy {
+                self.wait();
+            }
+        }
+    }
+
+    /// TCP towards the client: one buffer at most, so that outputs get their turn.
+    fn receive(&mut self, now: Duration) -> bool {
+        match (self.tcp, self.port.tcp_state()) {
+            (Tcp::Closed, _) | (Tcp::Connecting, TcpState::Connecting) => return false,
+            (Tcp::Connecting, TcpState::Connected) => {
+                self.tcp = Tcp::Connected;
+                self.client.handle_tcp_connected(now);
+                return true;
+            }
+            (Tcp::Connecting, TcpState::Failed(error)) => {
+                self.closed(error, now);
+                return true;
+            }
+            (Tcp::Connecting, TcpState::Closed) => {
+                self.closed(TcpError::Closed, now);
+                return true;
+            }
+            (Tcp::Connected, _) => {}
+        }
+        if self.inbox.is_empty() {
+            match self.port.tcp_receive(&mut self.inbox.buffer) {
+                Ok(Received::Bytes(n)) => self.inbox.fill(n),
+                Ok(Received::WouldBlock) => return false,
+                Ok(Received::EndOfStream) => {
+                    self.closed(TcpError::Closed, now);
+                    return true;
+                }
+                Err(error) => {
+                    self.closed(error, now);
+                    return true;
+                }
+            }
+        }
+        let taken = self.client.handle_tcp_data(self.inbox.bytes(), now);
+        self.inbox.take(taken);
+        taken > 0
+    }
+
+    /// DNS answers. None is awaited while TCP is connected, so the buffer is free.
+    fn receive_datagrams(&mut self, now: Duration) -> bool {
+        let mut moved = false;
+        while self.inbox.is_empty() {
+            let Some((from, to_port, n)) = self.port.udp_receive(&mut self.inbox.buffer) else {
+                break;
+            };
+            let payload = self.inbox.buffer.get(..n).unwrap_or_default();
+            self.client.handle_datagram(from, to_port, payload, now);
+            moved = true;
+        }
+        moved
+    }
+
+    /// Does what the client asks for.
+    fn act(&mut self, now: Duration) -> bool {
+        let mut moved = false;
+        loop {
+            let mut rng = PortRng::new(&mut self.port);
+            let action = self.client.poll_action(now, &mut rng);
+            let without_entropy = rng.error();
+            if let Some(code) = without_entropy {
+                self.client.handle_entropy_failure(code, now);
+            }
+            let Some(action) = action else {
+                return moved;
+            };
+            moved = true;
+            match action {
+                Action::TcpConnect(to) => {
+                    self.inbox.clear();
+                    self.tcp = Tcp::Connecting;
+                    if let Err(error) = self.port.tcp_connect(to) {
+                        self.closed(error, now);
+                    }
+                }
+                Action::TcpClose { abort } => {
+                    self.inbox.clear();
+                    self.tcp = Tcp::Closed;
+                    self.port.tcp_close(abort);
+                }
+                // Its query id would be guessable.
+                Action::UdpSend { .. } if without_entropy.is_some() => {}
+                Action::UdpSend {
+                    from_port,
+                    to,
+                    payload,
+                } => {
+                    // Lost like any datagram: the resolver asks again, or elsewhere.
+                    if let Err(code) = self.port.udp_send(from_port, to, &payload) {
+                        log::debug!("datagram to {to} not sent, code {code}");
+                    }
+                }
+                Action::UdpClose => self.port.udp_close(),
+                Action::Resolve { name, family } => {
+                    if let Err(code) = self.port.resolve(&name, family) {
+                        self.client.handle_resolved(Err(code), now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The client towards TCP.
+    fn send(&mut self, now: Duration) -> bool {
+        let mut moved = false;
+        while self.tcp == Tcp::Connected {
+            let data = self.client.transmit(now);
+            if data.is_empty() {
+                break;
+            }
+            match self.port.tcp_send(data) {
+                Ok(0) => break,
+                Ok(n) => self.client.consume_transmit(n),
+                Err(error) => {
+                    // The peer's last words, a refusal or an alert, say more than the error.
+                    while self.receive(now) {}
+                    if self.tcp == Tcp::Connected {
+                        self.closed(error, now);
+                    }
+                }
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    fn closed(&mut self, error: TcpError, now: Duration) {
+        self.tcp = Tcp::Closed;
+        self.client.handle_tcp_closed(error, now);
+    }
+}
