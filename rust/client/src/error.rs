@@ -1,9 +1,10 @@
 //! Why an attempt or a connection ended, and what to do about it.
 use crate::event::Stage;
+use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_nat64::resolver::{LinkError, Report};
 use thread_mqtt_session::SessionError;
-use thread_mqtt_tls::TlsError;
+use thread_mqtt_tls::{CertificateFault, TlsError};
 
 /// Why an attempt or a connection ended. [`Display`](fmt::Display) gives the cause as a sentence,
 /// [`cure`](Self::cure) what to do about it.
@@ -11,7 +12,7 @@ use thread_mqtt_tls::TlsError;
 #[non_exhaustive]
 pub enum Cause {
     /// Resolving failed; the report says which link and why.
-    Resolve(Report),
+    Resolve(Box<Report>),
     /// The transport failed.
     Tcp(TcpError),
     /// TLS failed.
@@ -69,6 +70,8 @@ impl Cause {
     pub fn needs_a_person(&self) -> bool {
         match self {
             Self::TlsOnPlainPort => true,
+            // The clock may still be set.
+            Self::Tls(TlsError::Certificate(CertificateFault::NotYetValid { .. })) => false,
             Self::Tls(error) => matches!(
                 error,
                 TlsError::InvalidServerName

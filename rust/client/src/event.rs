@@ -1,5 +1,6 @@
 //! What happened: stages reached, candidates and attempts failed.
 use crate::error::Cause;
+use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 use thread_mqtt_nat64::resolver::{Candidate, Report};
@@ -45,7 +46,7 @@ pub enum Reached {
     /// The prefix that will be tried first and its source.
     Prefix(Prefix, PrefixSource),
     /// The addresses and who answered.
-    Resolved(Report),
+    Resolved(Box<Report>),
     /// Connected to this candidate.
     Tcp(Candidate, u16),
     /// TLS is up.

@@ -119,6 +119,13 @@ impl Link {
         }
     }
 
+    /// Tells the time, for the age of TLS tickets.
+    pub(crate) fn set_time(&mut self, unix_seconds: u64) {
+        if let Self::Tls { connection, .. } = self {
+            connection.set_time(unix_seconds);
+        }
+    }
+
     /// Says goodbye in the link's own way, once. False if there is nothing to say (any more).
     pub(crate) fn close(&mut self) -> bool {
         match self {

@@ -272,6 +272,11 @@ impl Client {
     pub fn handle_unix_time(&mut self, unix_seconds: Option<u64>, now: Duration) {
         self.time_floor = self.time_floor.max(unix_seconds.unwrap_or(0));
         self.clock = unix_seconds.map(|seconds| (seconds, now));
+        match (&mut self.state, unix_seconds) {
+            (State::Securing { connection, .. }, Some(seconds)) => connection.set_time(seconds),
+            (State::Up { link, .. }, Some(seconds)) => link.set_time(seconds),
+            _ => {}
+        }
     }
 
     /// The connection asked for by [`Action::TcpConnect`] is there.
@@ -512,7 +517,7 @@ impl Client {
         };
         let order = self.addresses.order(&report, &self.network);
         if order.is_empty() {
-            let cause = Cause::Resolve(report);
+            let cause = Cause::Resolve(Box::new(report));
             self.fail(cause.resolving_stage(), cause, now);
             return;
         }
@@ -521,7 +526,7 @@ impl Client {
             _ => None,
         });
         self.announce_prefix(first);
-        self.reached(Reached::Resolved(report));
+        self.reached(Reached::Resolved(Box::new(report)));
         self.connect(order, now);
     }
 

@@ -114,13 +114,22 @@ impl<P: Port> Driver<P> {
 
     /// Waits until there may be something to do for [`turn`](Self::turn).
     pub fn wait(&mut self) {
+        self.wait_until(None);
+    }
+
+    /// The same, but not longer than until `limit`: for an application with timers of its own.
+    pub fn wait_until(&mut self, limit: Option<Duration>) {
         let connected = self.tcp == Tcp::Connected;
         let now = self.port.now();
         let interest = Interest {
             receive: connected && self.inbox.is_empty(),
             send: connected && !self.client.transmit(now).is_empty(),
         };
-        self.port.wait(self.client.poll_timeout(), interest);
+        let until = [self.client.poll_timeout(), limit]
+            .into_iter()
+            .flatten()
+            .min();
+        self.port.wait(until, interest);
     }
 
     /// When the next timer fires.
