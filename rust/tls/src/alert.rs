@@ -1,0 +1,263 @@
+//! Alerts: what a peer says before it hangs up (RFC 8446 section 6, RFC 5246 section 7.2).
+
+use core::fmt;
+
+/// An alert by its number on the wire. Any number a peer may send is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Alert(pub u8);
+
+/// Name, cause and cure of one alert.
+struct Entry(u8, &'static str, &'static str, &'static str);
+
+/// Every alert ever assigned that may be met today.
+const TABLE: &[Entry] = &[
+    Entry(
+        0,
+        "close_notify",
+        "it closed the connection in the middle of the handshake",
+        "look into the broker's log; it may limit the number of connections or be shutting down",
+    ),
+    Entry(
+        10,
+        "unexpected_message",
+        "it received a message it did not expect",
+        "make sure that a TLS server and not something else listens on this port; if it does, report this as a defect",
+    ),
+    Entry(
+        20,
+        "bad_record_mac",
+        "a record did not decrypt: the two sides have different keys, or the data was altered on the way",
+        "try again; if it stays, look for a proxy or middlebox on the way",
+    ),
+    Entry(
+        21,
+        "decryption_failed",
+        "a record did not decrypt",
+        "try again; if it stays, look for a proxy or middlebox on the way",
+    ),
+    Entry(
+        22,
+        "record_overflow",
+        "a record was longer than it takes",
+        "lower the fragment size (ConfigBuilder::max_fragment)",
+    ),
+    Entry(
+        30,
+        "decompression_failure",
+        "it failed to decompress a record",
+        "switch off TLS compression at the broker",
+    ),
+    Entry(
+        40,
+        "handshake_failure",
+        "it found no version, cipher suite, group and certificate that both sides accept",
+        "compare the suites and groups with the broker's: an RSA certificate needs an ECDHE_RSA suite under TLS 1.2; if the broker wants a client certificate, configure one",
+    ),
+    Entry(
+        41,
+        "no_certificate",
+        "it misses a client certificate",
+        "configure a client certificate and its key",
+    ),
+    Entry(
+        42,
+        "bad_certificate",
+        "it could not use the client certificate",
+        "check the client certificate chain: leaf first, then the intermediates",
+    ),
+    Entry(
+        43,
+        "unsupported_certificate",
+        "it does not accept this kind of client certificate",
+        "use a client certificate with a key and purpose (clientAuth) that the broker accepts",
+    ),
+    Entry(
+        44,
+        "certificate_revoked",
+        "the client certificate has been revoked",
+        "give the device a new client certificate",
+    ),
+    Entry(
+        45,
+        "certificate_expired",
+        "the client certificate has expired or is not valid yet",
+        "give the device a new client certificate, or correct the broker's clock",
+    ),
+    Entry(
+        46,
+        "certificate_unknown",
+        "it did not accept the client certificate, for a reason it does not tell",
+        "look into the broker's log",
+    ),
+    Entry(
+        47,
+        "illegal_parameter",
+        "it found a field of the handshake out of range or inconsistent",
+        "report this as a defect, with the broker's name and version",
+    ),
+    Entry(
+        48,
+        "unknown_ca",
+        "it does not know the authority that issued the client certificate",
+        "send the intermediate certificates with the client's, and give the broker the CA of the client certificate",
+    ),
+    Entry(
+        49,
+        "access_denied",
+        "it knows the client certificate and refuses its owner",
+        "grant the owner of the client certificate access at the broker",
+    ),
+    Entry(
+        50,
+        "decode_error",
+        "it could not decode a message",
+        "make sure that a TLS server listens on this port; if it does, report this as a defect",
+    ),
+    Entry(
+        51,
+        "decrypt_error",
+        "a signature or a finished message did not verify",
+        "check that the client key belongs to the client certificate; otherwise report this as a defect",
+    ),
+    Entry(
+        60,
+        "export_restriction",
+        "it demands weakened cryptography",
+        "update the broker",
+    ),
+    Entry(
+        70,
+        "protocol_version",
+        "it speaks none of the TLS versions offered",
+        "allow the version that the broker speaks; versions before TLS 1.2 do not exist here",
+    ),
+    Entry(
+        71,
+        "insufficient_security",
+        "it demands stronger suites than those offered",
+        "allow stronger suites and groups",
+    ),
+    Entry(
+        80,
+        "internal_error",
+        "something failed inside it",
+        "look into the broker's log",
+    ),
+    Entry(
+        86,
+        "inappropriate_fallback",
+        "it speaks a higher version than this connection offered",
+        "allow TLS 1.3",
+    ),
+    Entry(90, "user_canceled", "it gave the handshake up", "try again"),
+    Entry(
+        100,
+        "no_renegotiation",
+        "it refused to renegotiate",
+        "switch off renegotiation at the broker",
+    ),
+    Entry(
+        109,
+        "missing_extension",
+        "it misses an extension",
+        "allow TLS 1.3 suites and groups that the broker knows",
+    ),
+    Entry(
+        110,
+        "unsupported_extension",
+        "it received an extension it did not ask for",
+        "report this as a defect, with the broker's name and version",
+    ),
+    Entry(
+        111,
+        "certificate_unobtainable",
+        "it could not fetch a certificate",
+        "look into the broker's log",
+    ),
+    Entry(
+        112,
+        "unrecognized_name",
+        "it does not serve the host name asked for",
+        "use the host name that the broker is configured for",
+    ),
+    Entry(
+        113,
+        "bad_certificate_status_response",
+        "it could not use an OCSP response",
+        "look into the broker's log",
+    ),
+    Entry(
+        114,
+        "bad_certificate_hash_value",
+        "a certificate did not match its hash",
+        "look into the broker's log",
+    ),
+    Entry(
+        115,
+        "unknown_psk_identity",
+        "it does not know the pre-shared key",
+        "clear the session store and connect again",
+    ),
+    Entry(
+        116,
+        "certificate_required",
+        "it demands a client certificate",
+        "configure a client certificate and its key",
+    ),
+    Entry(
+        120,
+        "no_application_protocol",
+        "it speaks none of the application protocols (ALPN) offered",
+        "offer the ALPN name that the broker documents (often mqtt or x-amzn-mqtt-ca), or none",
+    ),
+    Entry(
+        121,
+        "ech_required",
+        "it demands Encrypted Client Hello",
+        "switch off this demand at the broker",
+    ),
+];
+
+impl Alert {
+    fn entry(self) -> Option<&'static Entry> {
+        TABLE.iter().find(|entry| entry.0 == self.0)
+    }
+
+    /// The name in the RFCs, such as `handshake_failure`.
+    pub fn name(self) -> Option<&'static str> {
+        self.entry().map(|entry| entry.1)
+    }
+
+    /// What the peer means by it, as the end of a sentence about the peer.
+    pub(crate) fn cause(self) -> &'static str {
+        self.entry()
+            .map_or("its reason is not one that the standards define", |e| e.2)
+    }
+
+    pub(crate) fn cure(self) -> &'static str {
+        self.entry().map_or("look into the broker's log", |e| e.3)
+    }
+}
+
+impl fmt::Display for Alert {
+    /// Name and number: `handshake_failure (40)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name().unwrap_or("alert"), self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn every_alert_of_rustls_has_an_entry() {
+        for number in 0..=u8::MAX {
+            let known = rustls::AlertDescription::from(number).as_str().is_some();
+            assert_eq!(Alert(number).name().is_some(), known, "alert {number}");
+        }
+        assert_eq!(Alert(40).to_string(), "handshake_failure (40)");
+        assert_eq!(Alert(200).to_string(), "alert (200)");
+    }
+}

@@ -1,0 +1,302 @@
+//! The two buffers of a connection. Both start empty, grow as far as needed within their limit, and
+//! give their memory back when they run empty.
+
+use alloc::vec::Vec;
+
+use rustls::client::ClientConnectionData;
+use rustls::unbuffered::{EncodeError, EncodeTlsData, EncryptError, WriteTraffic};
+
+use crate::config::{Limits, MAX_RECORD};
+use crate::error::{Greeting, TlsError};
+
+/// Content type, version, length (RFC 8446 section 5.1).
+const HEADER: usize = 5;
+
+/// Bytes that stay allocated when a buffer runs empty: a short MQTT packet costs no allocation.
+const KEEP: usize = 256;
+
+fn release(bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.shrink_to(KEEP);
+}
+
+/// From the peer: the record being received, after those with the beginning of a handshake message
+/// that it continues.
+///
+/// A record of application data is always alone in here, and its ciphertext is of no use once it is
+/// decrypted: so its plaintext takes over the memory. Until it is read no ciphertext is taken.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    bytes: Vec<u8>,
+    content: Content,
+    limit: usize,
+    greeted: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Content {
+    /// Whole records, then from `record` on the one being received.
+    Ciphertext { record: usize },
+    /// Plaintext, of which `read` bytes are read.
+    Plaintext { read: usize },
+}
+
+impl Inbound {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            bytes: Vec::new(),
+            content: Content::Ciphertext { record: 0 },
+            limit: limits.inbound,
+            greeted: false,
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Takes bytes as far as the end of the record being received. Says how many, and whether the
+    /// record is whole (or hopeless: rustls will say what is wrong by its header alone).
+    pub(crate) fn receive(&mut self, data: &[u8]) -> Result<(usize, bool), TlsError> {
+        let Content::Ciphertext { record } = self.content else {
+            return Ok((0, false));
+        };
+        let mut taken = 0;
+        loop {
+            let have = self.bytes.len() - record;
+            let need = match self.bytes.get(record..) {
+                Some(&[kind, major, _, high, low, ..]) => {
+                    self.check_greeting()?;
+                    let need = HEADER + usize::from(u16::from_be_bytes([high, low]));
+                    if !matches!(kind, 20..=24) || major != 3 || need >= MAX_RECORD {
+                        return Ok((taken, true));
+                    }
+                    self.check_size(record, need)?;
+                    need
+                }
+                _ => HEADER,
+            };
+            if have >= need {
+                return Ok((taken, true));
+            }
+            let rest = data.get(taken..).unwrap_or_default();
+            let chunk = rest.get(..need - have).unwrap_or(rest);
+            if chunk.is_empty() {
+                return Ok((taken, false));
+            }
+            self.bytes
+                .reserve_exact((need - have).max(KEEP.saturating_sub(self.bytes.len())));
+            self.bytes.extend_from_slice(chunk);
+            taken += chunk.len();
+        }
+    }
+
+    /// The first bytes ever received must be a record of TLS.
+    fn check_greeting(&mut self) -> Result<(), TlsError> {
+        if self.greeted {
+            return Ok(());
+        }
+        self.greeted = true;
+        match Greeting::of(&self.bytes) {
+            Some(greeting) => Err(TlsError::NotTls(greeting)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_size(&self, record: usize, need: usize) -> Result<(), TlsError> {
+        if record + need <= self.limit {
+            Ok(())
+        } else if record == 0 {
+            Err(TlsError::RecordTooLarge {
+                size: need,
+                limit: self.limit,
+            })
+        } else {
+            Err(TlsError::HandshakeTooLarge { limit: self.limit })
+        }
+    }
+
+    /// Why the peer hung up before the handshake was done.
+    pub(crate) fn closed_in_handshake(&self) -> TlsError {
+        match Greeting::of(&self.bytes) {
+            Some(greeting) if !self.greeted => TlsError::NotTls(greeting),
+            _ => TlsError::ClosedInHandshake {
+                answered: self.greeted,
+            },
+        }
+    }
+
+    /// What rustls is to work on.
+    pub(crate) fn ciphertext_mut(&mut self) -> &mut [u8] {
+        match self.content {
+            Content::Ciphertext { .. } => &mut self.bytes,
+            Content::Plaintext { .. } => &mut [],
+        }
+    }
+
+    /// rustls is done with the first `n` bytes.
+    pub(crate) fn discard(&mut self, n: usize) {
+        let Content::Ciphertext { record } = &mut self.content else {
+            return;
+        };
+        *record = record.saturating_sub(n);
+        if n >= self.bytes.len() {
+            release(&mut self.bytes);
+        } else {
+            self.bytes.drain(..n);
+        }
+    }
+
+    /// The record received is dealt with; what is still here belongs to an unfinished message.
+    pub(crate) fn next_record(&mut self) {
+        if let Content::Ciphertext { record } = &mut self.content {
+            *record = self.bytes.len();
+        }
+    }
+
+    /// Adds plaintext in place of the ciphertext it was.
+    pub(crate) fn put_plaintext(&mut self, plaintext: &[u8]) {
+        if let Content::Ciphertext { .. } = self.content {
+            self.bytes.clear();
+            self.content = Content::Plaintext { read: 0 };
+        }
+        self.bytes.reserve_exact(plaintext.len());
+        self.bytes.extend_from_slice(plaintext);
+    }
+
+    pub(crate) fn plaintext(&self) -> &[u8] {
+        match self.content {
+            Content::Ciphertext { .. } => &[],
+            Content::Plaintext { read } => self.bytes.get(read..).unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn consume_plaintext(&mut self, n: usize) {
+        if let Content::Plaintext { read } = &mut self.content {
+            *read = read.saturating_add(n);
+            if *read >= self.bytes.len() {
+                release(&mut self.bytes);
+                self.content = Content::Ciphertext { record: 0 };
+            }
+        }
+    }
+}
+
+/// For the peer: records ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    bytes: Vec<u8>,
+    sent: usize,
+    limit: usize,
+    fragment: usize,
+}
+
+impl Outbound {
+    /// What a record of application data adds at most: header, the explicit nonce of TLS 1.2, tag.
+    const OVERHEAD: usize = HEADER + 8 + 16;
+
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            bytes: Vec::new(),
+            sent: 0,
+            limit: limits.outbound,
+            fragment: limits.fragment,
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    pub(crate) fn pending(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.sent = self.sent.saturating_add(n);
+        if self.sent >= self.bytes.len() {
+            self.sent = 0;
+            release(&mut self.bytes);
+        }
+    }
+
+    /// A message of rustls's own. It always fits: its size follows from the configuration.
+    pub(crate) fn encode(&mut self, message: &mut EncodeTlsData<'_, ClientConnectionData>) {
+        // Encoding fails for want of space only.
+        let _ = self.append(0, |space| match message.encode(space) {
+            Ok(n) => Ok(n),
+            Err(EncodeError::InsufficientSize(e)) => Err(Full::Needs(e.required_size)),
+            Err(EncodeError::AlreadyEncoded) => Err(Full::Never),
+        });
+    }
+
+    /// Encrypts as much of `data` as there is room for; returns how much. An error means that the
+    /// keys are used up.
+    pub(crate) fn encrypt(
+        &mut self,
+        traffic: &mut WriteTraffic<'_, ClientConnectionData>,
+        data: &[u8],
+    ) -> Result<usize, TlsError> {
+        let mut taken = 0;
+        while let Some(rest) = data.get(taken..).filter(|rest| !rest.is_empty()) {
+            let room = self
+                .limit
+                .saturating_sub(self.pending().len() + Self::OVERHEAD);
+            let whole = rest.len().min(self.fragment);
+            let n = match whole {
+                whole if whole <= room => whole,
+                // Scraps of records only where nothing else would ever fit.
+                _ if self.pending().is_empty() => room,
+                _ => break,
+            };
+            let chunk = rest.get(..n).unwrap_or(rest);
+            self.append(n + Self::OVERHEAD, |space| {
+                encrypted(traffic.encrypt(chunk, space))
+            })
+            .map_err(|_| TlsError::KeysExhausted)?;
+            taken += n;
+        }
+        Ok(taken)
+    }
+
+    pub(crate) fn close_notify(&mut self, traffic: &mut WriteTraffic<'_, ClientConnectionData>) {
+        let _ = self.append(Self::OVERHEAD + 2, |space| {
+            encrypted(traffic.queue_close_notify(space))
+        });
+    }
+
+    /// Lets `fill` write into `size` bytes of space at the end, or into as many as it then asks for.
+    fn append(
+        &mut self,
+        mut size: usize,
+        mut fill: impl FnMut(&mut [u8]) -> Result<usize, Full>,
+    ) -> Result<(), Full> {
+        self.bytes.drain(..self.sent);
+        self.sent = 0;
+        let end = self.bytes.len();
+        loop {
+            self.bytes.reserve_exact(size);
+            self.bytes.resize(end + size, 0);
+            let result = fill(self.bytes.get_mut(end..).unwrap_or_default());
+            let written = *result.as_ref().unwrap_or(&0);
+            self.bytes.truncate(end + written);
+            match result {
+                Err(Full::Needs(more)) if more > size => size = more,
+                result => return result.map(|_| ()),
+            }
+        }
+    }
+}
+
+/// Why nothing was written.
+enum Full {
+    Needs(usize),
+    Never,
+}
+
+fn encrypted(result: Result<usize, EncryptError>) -> Result<usize, Full> {
+    result.map_err(|error| match error {
+        EncryptError::InsufficientSize(e) => Full::Needs(e.required_size),
+        EncryptError::EncryptExhausted => Full::Never,
+    })
+}

@@ -1,0 +1,441 @@
+//! Reading a certificate for people: who, by whom, from when to when, for which names.
+//!
+//! Verification is webpki's business; nothing here decides whether a certificate is trusted.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use rustls_pki_types::CertificateDer;
+
+use crate::der::{self, Reader};
+
+/// What a person needs to know of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateSummary {
+    /// Subject, RFC 4514 style.
+    pub subject: String,
+    /// Issuer.
+    pub issuer: String,
+    /// Unix seconds.
+    pub not_before: u64,
+    /// Unix seconds.
+    pub not_after: u64,
+    /// dNSName and iPAddress entries, at most 64.
+    pub names: Vec<String>,
+    /// The key that it certifies.
+    pub key: PublicKey,
+    /// Whether it may issue others (basicConstraints).
+    pub is_ca: bool,
+}
+
+/// The kind of a public key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublicKey {
+    /// RSA, with the length of its modulus in bits.
+    Rsa(u16),
+    /// ECDSA on P-256.
+    P256,
+    /// ECDSA on P-384.
+    P384,
+    /// ECDSA on P-521.
+    P521,
+    /// Ed25519.
+    Ed25519,
+    /// Another kind.
+    Other,
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa(bits) => write!(f, "RSA-{bits}"),
+            Self::P256 => f.write_str("ECDSA P-256"),
+            Self::P384 => f.write_str("ECDSA P-384"),
+            Self::P521 => f.write_str("ECDSA P-521"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+            Self::Other => f.write_str("a key of another kind"),
+        }
+    }
+}
+
+const MAX_NAMES: usize = 64;
+
+impl CertificateSummary {
+    /// Reads a DER certificate (RFC 5280). `None` if it is none.
+    pub fn read(der: &[u8]) -> Option<Self> {
+        let mut tbs = Reader::new(der)
+            .inside(der::SEQUENCE)?
+            .inside(der::SEQUENCE)?;
+        tbs.optional(der::explicit(0)); // version
+        tbs.expect(der::INTEGER)?; // serialNumber
+        tbs.expect(der::SEQUENCE)?; // signature
+        let issuer = distinguished_name(tbs.inside(der::SEQUENCE)?)?;
+        let mut validity = tbs.inside(der::SEQUENCE)?;
+        let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
+        let subject = distinguished_name(tbs.inside(der::SEQUENCE)?)?;
+        let key = public_key(tbs.inside(der::SEQUENCE)?)?;
+        tbs.optional(der::implicit(1)); // issuerUniqueID
+        tbs.optional(der::implicit(2)); // subjectUniqueID
+
+        let mut summary = Self {
+            subject,
+            issuer,
+            not_before,
+            not_after,
+            names: Vec::new(),
+            key,
+            is_ca: false,
+        };
+        if let Some(extensions) = tbs.optional(der::explicit(3)) {
+            let mut extensions = Reader::new(extensions).inside(der::SEQUENCE)?;
+            while !extensions.is_empty() {
+                summary.extension(extensions.inside(der::SEQUENCE)?)?;
+            }
+        }
+        Some(summary)
+    }
+
+    /// The chain as presented. One that cannot be read keeps its place.
+    pub(crate) fn read_chain<'a>(
+        chain: impl IntoIterator<Item = &'a CertificateDer<'a>>,
+    ) -> Vec<Self> {
+        chain
+            .into_iter()
+            .map(|der| Self::read(der).unwrap_or_else(Self::unreadable))
+            .collect()
+    }
+
+    fn unreadable() -> Self {
+        let unknown = || String::from("(unreadable)");
+        Self {
+            subject: unknown(),
+            issuer: unknown(),
+            not_before: 0,
+            not_after: 0,
+            names: Vec::new(),
+            key: PublicKey::Other,
+            is_ca: false,
+        }
+    }
+
+    /// Whether it names itself as its issuer.
+    pub fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+
+    fn extension(&mut self, mut extension: Reader<'_>) -> Option<()> {
+        let id = extension.expect(der::OID)?;
+        extension.optional(der::BOOLEAN); // critical
+        let mut value = extension.inside(der::OCTET_STRING)?;
+        match id {
+            // subjectAltName
+            [0x55, 0x1d, 0x11] => {
+                let mut names = value.inside(der::SEQUENCE)?;
+                while !names.is_empty() && self.names.len() < MAX_NAMES {
+                    let (tag, content) = names.any()?;
+                    self.names.extend(general_name(tag, content));
+                }
+            }
+            // basicConstraints
+            [0x55, 0x1d, 0x13] => {
+                let flag = value.inside(der::SEQUENCE)?.optional(der::BOOLEAN);
+                self.is_ca = flag.is_some_and(|flag| flag != [0]);
+            }
+            _ => (),
+        }
+        Some(())
+    }
+}
+
+fn time(validity: &mut Reader<'_>) -> Option<u64> {
+    let (tag, text) = validity.any()?;
+    der::time(tag, text)
+}
+
+fn general_name(tag: u8, content: &[u8]) -> Option<String> {
+    const DNS_NAME: u8 = der::implicit(2);
+    const IP_ADDRESS: u8 = der::implicit(7);
+    match tag {
+        DNS_NAME => Some(printable(content)),
+        IP_ADDRESS => {
+            let address = if let Ok(v4) = <[u8; 4]>::try_from(content) {
+                IpAddr::V4(Ipv4Addr::from(v4))
+            } else {
+                IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(content).ok()?))
+            };
+            Some(address.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// Text for a person: what is no printable ASCII becomes `?`.
+fn printable(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .map(|b| match b {
+            0x20..=0x7e => char::from(*b),
+            _ => '?',
+        })
+        .collect()
+}
+
+fn public_key(mut spki: Reader<'_>) -> Option<PublicKey> {
+    let mut algorithm = spki.inside(der::SEQUENCE)?;
+    let id = algorithm.expect(der::OID)?;
+    let key = spki.expect(der::BIT_STRING)?;
+    Some(match id {
+        // rsaEncryption
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01] => {
+            let modulus = key
+                .get(1..)
+                .and_then(|key| Reader::new(key).inside(der::SEQUENCE))
+                .and_then(|mut key| key.expect(der::INTEGER))?;
+            let modulus = match modulus.iter().position(|b| *b != 0) {
+                Some(first) => modulus.get(first..)?,
+                None => &[],
+            };
+            let spare = modulus.first().map_or(0, |b| b.leading_zeros() as usize);
+            PublicKey::Rsa(u16::try_from((modulus.len() * 8).checked_sub(spare)?).ok()?)
+        }
+        // id-ecPublicKey
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01] => match algorithm.optional(der::OID) {
+            Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]) => PublicKey::P256,
+            Some([0x2b, 0x81, 0x04, 0x00, 0x22]) => PublicKey::P384,
+            Some([0x2b, 0x81, 0x04, 0x00, 0x23]) => PublicKey::P521,
+            _ => PublicKey::Other,
+        },
+        [0x2b, 0x65, 0x70] => PublicKey::Ed25519,
+        _ => PublicKey::Other,
+    })
+}
+
+/// A name as RFC 4514 writes it: last component first, joined by commas.
+fn distinguished_name(mut name: Reader<'_>) -> Option<String> {
+    let mut components = Vec::new();
+    while !name.is_empty() {
+        components.push(name.inside(der::SET)?);
+    }
+    let mut text = String::new();
+    for mut component in components.into_iter().rev() {
+        let mut separator = ",";
+        while !component.is_empty() {
+            let mut attribute = component.inside(der::SEQUENCE)?;
+            if !text.is_empty() {
+                text.push_str(separator);
+            }
+            separator = "+";
+            let id = attribute.expect(der::OID)?;
+            let (tag, value) = attribute.any()?;
+            push_attribute(&mut text, id, tag, value);
+        }
+    }
+    Some(text)
+}
+
+fn push_attribute(text: &mut String, id: &[u8], tag: u8, value: &[u8]) {
+    let short = match id {
+        [0x55, 0x04, 0x03] => Some("CN"),
+        [0x55, 0x04, 0x06] => Some("C"),
+        [0x55, 0x04, 0x07] => Some("L"),
+        [0x55, 0x04, 0x08] => Some("ST"),
+        [0x55, 0x04, 0x09] => Some("STREET"),
+        [0x55, 0x04, 0x0a] => Some("O"),
+        [0x55, 0x04, 0x0b] => Some("OU"),
+        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x01] => Some("UID"),
+        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x19] => Some("DC"),
+        _ => None,
+    };
+    match short {
+        Some(short) => text.push_str(short),
+        None => push_dotted(text, id),
+    }
+    text.push('=');
+    match (short, string_value(tag, value)) {
+        (Some(_), Some(value)) => push_escaped(text, &value),
+        // Section 2.4: an attribute without a short name is written as the hex of its encoding.
+        _ => {
+            text.push('#');
+            for byte in value {
+                let _ = write!(text, "{byte:02x}");
+            }
+        }
+    }
+}
+
+fn string_value(tag: u8, value: &[u8]) -> Option<String> {
+    match tag {
+        der::UTF8_STRING | der::PRINTABLE_STRING | der::IA5_STRING => {
+            core::str::from_utf8(value).ok().map(String::from)
+        }
+        der::TELETEX_STRING => Some(value.iter().map(|b| char::from(*b)).collect()),
+        der::BMP_STRING => {
+            let units = value.chunks_exact(2).map(|pair| match pair {
+                &[high, low] => u16::from_be_bytes([high, low]),
+                _ => 0,
+            });
+            char::decode_utf16(units).collect::<Result<_, _>>().ok()
+        }
+        _ => None,
+    }
+}
+
+/// RFC 4514 section 2.4; control characters are written in hex as well, so that a certificate
+/// cannot draw on a terminal.
+fn push_escaped(text: &mut String, value: &str) {
+    let last = value.chars().count().saturating_sub(1);
+    for (i, c) in value.chars().enumerate() {
+        match c {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => {
+                text.push('\\');
+                text.push(c);
+            }
+            '#' | ' ' if i == 0 => {
+                text.push('\\');
+                text.push(c);
+            }
+            ' ' if i == last => text.push_str("\\ "),
+            c if c.is_control() => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(text, "\\{byte:02x}");
+                }
+            }
+            c => text.push(c),
+        }
+    }
+}
+
+fn push_dotted(text: &mut String, id: &[u8]) {
+    let mut number = 0_u64;
+    let mut first = true;
+    for byte in id {
+        number = number << 7 | u64::from(byte & 0x7f);
+        if byte & 0x80 != 0 {
+            continue;
+        }
+        let _ = if first {
+            let top = (number / 40).min(2);
+            write!(text, "{top}.{}", number - top * 40)
+        } else {
+            write!(text, ".{number}")
+        };
+        (first, number) = (false, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use proptest::prelude::*;
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, SanType};
+
+    fn certificate(algorithm: &'static rcgen::SignatureAlgorithm) -> Vec<u8> {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let mut params = CertificateParams::new(["broker.test".into(), "*.b.test".into()]).unwrap();
+        params
+            .subject_alt_names
+            .push(SanType::IpAddress("192.0.2.7".parse().unwrap()));
+        params
+            .subject_alt_names
+            .push(SanType::IpAddress("2001:db8::7".parse().unwrap()));
+        params.distinguished_name.push(DnType::CommonName, "a, b\n");
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, "#Übung ");
+        params.not_before = rcgen::date_time_ymd(2026, 1, 2);
+        params.not_after = rcgen::date_time_ymd(2060, 3, 4);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.self_signed(&key).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn a_summary_says_what_the_certificate_says() {
+        let summary =
+            CertificateSummary::read(&certificate(&rcgen::PKCS_ECDSA_P384_SHA384)).unwrap();
+        assert_eq!(
+            summary,
+            CertificateSummary {
+                subject: "O=\\#Übung\\ ,CN=a\\, b\\0a".into(),
+                issuer: "O=\\#Übung\\ ,CN=a\\, b\\0a".into(),
+                not_before: 1_767_312_000,
+                not_after: 2_845_584_000,
+                names: ["broker.test", "*.b.test", "192.0.2.7", "2001:db8::7"]
+                    .map(String::from)
+                    .to_vec(),
+                key: PublicKey::P384,
+                is_ca: true,
+            }
+        );
+        assert!(summary.is_self_issued());
+    }
+
+    #[test]
+    fn keys_are_told_apart() {
+        for (algorithm, key) in [
+            (&rcgen::PKCS_ECDSA_P256_SHA256, PublicKey::P256),
+            (&rcgen::PKCS_ECDSA_P521_SHA512, PublicKey::P521),
+            (&rcgen::PKCS_ED25519, PublicKey::Ed25519),
+            (&rcgen::PKCS_RSA_SHA256, PublicKey::Rsa(2048)),
+        ] {
+            let summary = CertificateSummary::read(&certificate(algorithm)).unwrap();
+            assert_eq!(summary.key, key);
+        }
+    }
+
+    #[test]
+    fn unknown_attributes_are_written_in_numbers_and_hex() {
+        let mut text = String::new();
+        let email = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01];
+        push_attribute(&mut text, &email, der::IA5_STRING, b"a@b");
+        assert_eq!(text, "1.2.840.113549.1.9.1=#614062");
+        assert_eq!(
+            string_value(der::BMP_STRING, &[0, b'M', 0x30, 0x42]),
+            Some("Mあ".into())
+        );
+    }
+
+    #[test]
+    fn a_broken_certificate_keeps_its_place_in_the_chain() {
+        let good = certificate(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let chain = [CertificateDer::from(vec![0x30]), CertificateDer::from(good)];
+        let summaries = CertificateSummary::read_chain(&chain);
+        assert_eq!(summaries.len(), 2);
+        assert_eq!(summaries[0].subject, "(unreadable)");
+        assert_eq!(summaries[1].key, PublicKey::P256);
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let der = certificate(&rcgen::PKCS_ECDSA_P256_SHA256);
+        for n in 0..der.len() {
+            assert_eq!(CertificateSummary::read(&der[..n]), None, "{n} bytes");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn no_mutation_panics(edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+            use std::sync::OnceLock;
+            static DER: OnceLock<Vec<u8>> = OnceLock::new();
+            let mut der = DER.get_or_init(|| certificate(&rcgen::PKCS_ECDSA_P256_SHA256)).clone();
+            for (index, byte) in edits {
+                let index = index.index(der.len());
+                der[index] = byte;
+            }
+            if let Some(summary) = CertificateSummary::read(&der) {
+                prop_assert!(summary.names.len() <= MAX_NAMES);
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            CertificateSummary::read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! What all connections of a client have in common.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use rustls::RootCertStore;
+use rustls::SupportedProtocolVersion;
+use rustls::client::{ClientConfig, Resumption, TicketRequest, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+
+use crate::choice::{Group, Suite, Version};
+use crate::clock::{CertificateTime, Clock};
+use crate::config_error::ConfigError;
+use crate::credentials;
+use crate::resume::SessionStore;
+use crate::verify::{Moment, Verifier};
+
+/// Longest record on the wire: header, 2^14 bytes and the expansion that TLS 1.2 allows.
+pub(crate) const MAX_RECORD: usize = 5 + 16_384 + 2_048;
+/// Longest fragment of plaintext (RFC 8446 section 5.1).
+pub(crate) const MAX_FRAGMENT: usize = 16_384;
+
+/// What one connection needs to be made; shared by all connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Config {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Lacks what differs between connections: the clock, and the verifier for its kind of time.
+    base: ClientConfig,
+    exact: Arc<Verifier>,
+    floor: Arc<Verifier>,
+    limits: Limits,
+}
+
+/// Bounds of the buffers, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) inbound: usize,
+    pub(crate) outbound: usize,
+    pub(crate) fragment: usize,
+}
+
+impl Config {
+    /// Starts with everything `provider` offers, both versions, and no trust anchor.
+    pub fn builder(provider: CryptoProvider) -> ConfigBuilder {
+        ConfigBuilder {
+            provider,
+            roots: RootCertStore::empty(),
+            identity: None,
+            versions: None,
+            suites: None,
+            groups: None,
+            alpn: Vec::new(),
+            sessions: Some(SessionStore::default()),
+            limits: Limits {
+                inbound: MAX_RECORD,
+                outbound: 4_096,
+                fragment: MAX_FRAGMENT,
+            },
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.inner.limits
+    }
+
+    pub(crate) fn verifier(&self, time: CertificateTime) -> &Arc<Verifier> {
+        match time {
+            CertificateTime::Known(_) => &self.inner.exact,
+            CertificateTime::AtLeast(_) => &self.inner.floor,
+        }
+    }
+
+    /// The configuration of one connection. What it clones are reference counts, but for the ALPN
+    /// names.
+    pub(crate) fn for_connection(
+        &self,
+        time: CertificateTime,
+        clock: Arc<Clock>,
+    ) -> Arc<ClientConfig> {
+        let mut config = self.inner.base.clone();
+        config.time_provider = clock;
+        config
+            .dangerous()
+            .set_certificate_verifier(self.verifier(time).clone());
+        Arc::new(config)
+    }
+}
+
+impl fmt::Debug for Config {
+    /// Shows no secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("limits", &self.inner.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Collects the choices for a [`Config`].
+pub struct ConfigBuilder {
+    provider: CryptoProvider,
+    roots: RootCertStore,
+    identity: Option<CertifiedKey>,
+    versions: Option<Vec<Version>>,
+    suites: Option<Vec<Suite>>,
+    groups: Option<Vec<Group>>,
+    alpn: Vec<Vec<u8>>,
+    sessions: Option<SessionStore>,
+    limits: Limits,
+}
+
+impl fmt::Debug for ConfigBuilder {
+    /// Shows no secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigBuilder")
+            .field("versions", &self.versions)
+            .field("suites", &self.suites)
+            .field("groups", &self.groups)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ConfigBuilder {
+    /// Adds trust anchors: one DER certificate or a PEM bundle (told apart by content). Text between
+    /// the certificates of a bundle is skipped. Of each, name, key and constraints are kept: some
+    /// 350 bytes with RSA-2048.
+    pub fn ca(mut self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
+        let certificates =
+            credentials::certificates(pem_or_der, ConfigError::NoCertificate, |index| {
+                ConfigError::BadCertificate { index }
+            })?;
+        for (index, certificate) in (0..).zip(certificates) {
+            self.roots
+                .add(certificate)
+                .map_err(|_| ConfigError::BadCertificate { index })?;
+        }
+        Ok(self)
+    }
+
+    /// Adds trust anchors that are part of the program, such as those of the crate `webpki-roots`:
+    /// they stay in flash.
+    pub fn anchors(mut self, anchors: impl IntoIterator<Item = TrustAnchor<'static>>) -> Self {
+        self.roots.extend(anchors);
+        self
+    }
+
+    /// Client certificate chain (leaf first) and private key (PKCS#8, PKCS#1 or SEC1), each PEM or DER.
+    pub fn client_identity(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
+        let chain = client_chain(chain)?;
+        let key = self
+            .provider
+            .key_provider
+            .load_private_key(credentials::private_key(key)?)
+            .map_err(|_| ConfigError::KeyNotSupported)?;
+        self.identity = Some(certified_key(chain, key)?);
+        Ok(self)
+    }
+
+    /// Client certificate chain (leaf first, PEM or DER) and a key that only signs: one that never
+    /// leaves a secure element or PSA Crypto.
+    pub fn client_signer(
+        mut self,
+        chain: &[u8],
+        key: Arc<dyn SigningKey>,
+    ) -> Result<Self, ConfigError> {
+        self.identity = Some(certified_key(client_chain(chain)?, key)?);
+        Ok(self)
+    }
+
+    /// Only these versions.
+    pub fn versions(mut self, versions: &[Version]) -> Self {
+        self.versions = Some(versions.to_vec());
+        self
+    }
+
+    /// Only these suites, in this order. Without [`versions`](Self::versions) they also choose the
+    /// versions.
+    pub fn suites(mut self, suites: &[Suite]) -> Self {
+        self.suites = Some(suites.to_vec());
+        self
+    }
+
+    /// Only these groups for the key exchange, in this order. TLS 1.3 sends a key share for the
+    /// first; a broker that wants another costs one more round trip.
+    pub fn groups(mut self, groups: &[Group]) -> Self {
+        self.groups = Some(groups.to_vec());
+        self
+    }
+
+    /// ALPN protocol names, most wanted first (RFC 7301).
+    pub fn alpn(mut self, protocols: &[&[u8]]) -> Self {
+        self.alpn = protocols.iter().map(|name| name.to_vec()).collect();
+        self
+    }
+
+    /// Resume sessions from this store and keep new ones there. Without this call a store for one
+    /// server is made that lives as long as the [`Config`].
+    pub fn sessions(mut self, store: &SessionStore) -> Self {
+        self.sessions = Some(store.clone());
+        self
+    }
+
+    /// Neither keep nor resume sessions: saves memory, costs a full handshake each time.
+    pub fn no_resumption(mut self) -> Self {
+        self.sessions = None;
+        self
+    }
+
+    /// Bytes that the inbound buffer may grow to; it grows only as far as the records received need.
+    /// One record must fit, and one flight of handshake messages (the certificates). Default and
+    /// maximum useful for records: 18,437 (2^14 plus overhead); at least 512.
+    ///
+    /// TLS offers a way to ask the peer for smaller records (RFC 8449), but rustls does not: a limit
+    /// below the default works only with a broker known to send small records.
+    pub fn max_inbound(mut self, bytes: usize) -> Self {
+        self.limits.inbound = bytes;
+        self
+    }
+
+    /// Bytes of encrypted application data that wait to be sent at most; [`write`](crate::Connection::write)
+    /// takes what fits. Default 4,096; at least 128. The handshake's own messages are not counted:
+    /// their length follows from this configuration (the client's certificate chain above all).
+    pub fn max_outbound(mut self, bytes: usize) -> Self {
+        self.limits.outbound = bytes;
+        self
+    }
+
+    /// Plaintext bytes in one outbound record at most, 64 to 16,384 (default). Smaller records
+    /// reach the peer's application earlier over a lossy link, at 22 to 29 bytes of overhead each.
+    pub fn max_fragment(mut self, bytes: usize) -> Self {
+        self.limits.fragment = bytes;
+        self
+    }
+
+    /// Checks the whole and makes the configuration.
+    pub fn build(mut self) -> Result<Config, ConfigError> {
+        self.check_limits()?;
+        if self.roots.is_empty() {
+            return Err(ConfigError::NoCertificate);
+        }
+        let versions = self.choose_suites()?;
+        self.choose_groups(&versions)?;
+
+        let provider = Arc::new(self.provider);
+        let roots = Arc::new(self.roots);
+        let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
+            .build()
+            .map_err(|_| ConfigError::NoCertificate)?;
+        let verifier = |moment| {
+            let algorithms = provider.signature_verification_algorithms;
+            Verifier::new(webpki.clone(), roots.clone(), algorithms, moment)
+        };
+        let (exact, floor) = (verifier(Moment::Exact), verifier(Moment::Floor));
+
+        let protocol_versions: Vec<_> =
+            versions.iter().filter_map(|v| rustls_version(*v)).collect();
+        let builder = ClientConfig::builder_with_details(provider, Clock::new(0))
+            .with_protocol_versions(&protocol_versions)
+            .map_err(|_| ConfigError::NoSuite)?
+            .dangerous()
+            .with_custom_certificate_verifier(exact.clone());
+        let mut base = match self.identity {
+            Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
+            None => builder.with_no_client_auth(),
+        };
+        base.alpn_protocols = self.alpn;
+        // rustls counts the record header in.
+        base.max_fragment_size = Some(self.limits.fragment + 5);
+        base.resumption = match &self.sessions {
+            Some(store) => Resumption::store(store.for_rustls()),
+            None => Resumption::disabled(),
+        };
+        // One ticket each time (RFC 9149): a second would cross the air in vain.
+        base.send_ticket_request = self.sessions.is_some().then_some(TicketRequest {
+            new_session_count: 1,
+            resumption_count: 1,
+        });
+        Ok(Config {
+            inner: Arc::new(Inner {
+                base,
+                exact,
+                floor,
+                limits: self.limits,
+            }),
+        })
+    }
+
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        if !(64..=MAX_FRAGMENT).contains(&self.limits.fragment) {
+            return Err(ConfigError::FragmentSize);
+        }
+        if self.limits.inbound < 512 {
+            return Err(ConfigError::InboundTooSmall);
+        }
+        if self.limits.outbound < 128 {
+            return Err(ConfigError::OutboundTooSmall);
+        }
+        for (index, name) in (0..).zip(&self.alpn) {
+            if name.is_empty() || name.len() > 255 {
+                return Err(ConfigError::BadAlpn { index });
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves only the suites chosen in the provider; returns the versions they are for.
+    fn choose_suites(&mut self) -> Result<Vec<Version>, ConfigError> {
+        let offered = &self.provider.cipher_suites;
+        let mut chosen = match &self.suites {
+            None => offered.clone(),
+            Some(suites) => suites
+                .iter()
+                .map(|suite| {
+                    offered
+                        .iter()
+                        .copied()
+                        .find(|s| u16::from(s.suite()) == suite.id())
+                        .ok_or(ConfigError::SuiteNotOffered(*suite))
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        let has_suite = |version: Version, suites: &[rustls::SupportedCipherSuite]| {
+            suites
+                .iter()
+                .any(|s| u16::from(s.version().version) == version.id())
+        };
+
+        let versions: Vec<Version> = match &self.versions {
+            Some(versions) => {
+                for version in versions {
+                    if rustls_version(*version).is_none() {
+                        return Err(ConfigError::VersionNotBuilt(*version));
+                    }
+                    if !has_suite(*version, &chosen) {
+                        return Err(ConfigError::VersionWithoutSuite(*version));
+                    }
+                }
+                // A suite asked for by name must be of use.
+                for suite in self.suites.iter().flatten() {
+                    if !versions.contains(&suite.version()) {
+                        return Err(ConfigError::SuiteWithoutVersion(*suite));
+                    }
+                }
+                versions.clone()
+            }
+            None => Version::ALL
+                .iter()
+                .copied()
+                .filter(|v| rustls_version(*v).is_some() && has_suite(*v, &chosen))
+                .collect(),
+        };
+        if versions.is_empty() {
+            return Err(ConfigError::NoSuite);
+        }
+        chosen.retain(|suite| {
+            Version::from_id(u16::from(suite.version().version))
+                .is_some_and(|version| versions.contains(&version))
+        });
+        self.provider.cipher_suites = chosen;
+        Ok(versions)
+    }
+
+    /// Leaves only the groups chosen in the provider.
+    fn choose_groups(&mut self, versions: &[Version]) -> Result<(), ConfigError> {
+        if let Some(groups) = &self.groups {
+            let offered = &self.provider.kx_groups;
+            self.provider.kx_groups = groups
+                .iter()
+                .map(|group| {
+                    offered
+                        .iter()
+                        .copied()
+                        .find(|g| u16::from(g.name()) == group.id())
+                        .ok_or(ConfigError::GroupNotOffered(*group))
+                })
+                .collect::<Result<_, _>>()?;
+        }
+        for version in versions {
+            let usable = |g: &&dyn rustls::crypto::SupportedKxGroup| {
+                g.usable_for_version(rustls::ProtocolVersion::from(version.id()))
+            };
+            if !self.provider.kx_groups.iter().any(usable) {
+                return Err(ConfigError::VersionWithoutGroup(*version));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rustls_version(version: Version) -> Option<&'static SupportedProtocolVersion> {
+    match version {
+        #[cfg(feature = "tls12")]
+        Version::Tls12 => Some(&rustls::version::TLS12),
+        #[cfg(not(feature = "tls12"))]
+        Version::Tls12 => None,
+        Version::Tls13 => Some(&rustls::version::TLS13),
+    }
+}
+
+fn client_chain(chain: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    credentials::certificates(chain, ConfigError::NoClientCertificate, |index| {
+        ConfigError::BadClientCertificate { index }
+    })
+}
+
+fn certified_key(
+    chain: Vec<CertificateDer<'static>>,
+    key: Arc<dyn SigningKey>,
+) -> Result<CertifiedKey, ConfigError> {
+    use rustls::{Error, InconsistentKeys};
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        // A key that cannot tell its public half is taken on trust.
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(ConfigError::KeyMismatch)
+        }
+        Err(_) => Err(ConfigError::BadClientCertificate { index: 0 }),
+    }
+}

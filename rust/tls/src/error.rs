@@ -1,0 +1,391 @@
+//! Why a connection failed.
+
+use core::fmt;
+
+use rustls::{CertificateError, PeerIncompatible};
+
+use crate::alert::Alert;
+use crate::fault::CertificateFault;
+
+/// Why a connection failed: a sentence with its cause ([`Display`](fmt::Display)), and what to do
+/// about it ([`cure`](Self::cure)).
+///
+/// All of them end the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The name to connect to is neither a DNS name nor an IP address.
+    InvalidServerName,
+    /// What answered does not speak TLS.
+    NotTls(Greeting),
+    /// The connection was closed in the handshake, without an alert.
+    ClosedInHandshake {
+        /// Whether a TLS record had come before.
+        answered: bool,
+    },
+    /// The connection was closed without close_notify: the last data may be missing.
+    Truncated,
+    /// [`Connection::close`](crate::Connection::close) was called before.
+    Closed,
+    /// The broker sent an alert.
+    Alert {
+        /// Which.
+        alert: Alert,
+        /// Whether it came before the handshake was done.
+        handshaking: bool,
+    },
+    /// The broker's certificate was refused.
+    Certificate(CertificateFault),
+    /// The broker sent no certificate.
+    NoCertificate,
+    /// The two sides have something needed not in common.
+    Incompatible(Incompatible),
+    /// A record is longer than the configured buffer.
+    RecordTooLarge {
+        /// Bytes of the record.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The messages of one handshake flight are together longer than the configured buffer.
+    HandshakeTooLarge {
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A record is longer than TLS allows.
+    RecordOverflow,
+    /// A record did not pass its integrity check.
+    BadRecord,
+    /// A message could not be decoded.
+    BadMessage(BadMessage),
+    /// A message came that has no place here.
+    UnexpectedMessage,
+    /// The broker broke the protocol.
+    Misbehaved(Misbehaviour),
+    /// No random numbers could be had.
+    NoEntropy,
+    /// The crypto provider failed, for instance to sign with the client key.
+    CryptoFailed,
+    /// This connection has encrypted all that its keys may encrypt (TLS 1.2 only; some 2^24 records).
+    KeysExhausted,
+}
+
+/// What the first bytes of a peer that does not speak TLS look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Greeting {
+    /// An HTTP response.
+    Http,
+    /// An MQTT packet (CONNACK or DISCONNECT).
+    Mqtt,
+    /// Other text, such as the banner of SSH, SMTP or Telnet.
+    Text,
+    /// Anything else.
+    Binary,
+}
+
+impl Greeting {
+    /// What these first bytes are, if they cannot be a TLS record.
+    pub(crate) fn of(first: &[u8]) -> Option<Self> {
+        const CONNACK: u8 = 0x20;
+        const DISCONNECT: u8 = 0xe0;
+        match first {
+            // Content type 20 to 24, then a version 3.x (RFC 8446 section 5.1).
+            [20..=24] | [20..=24, 3, ..] | [] => None,
+            [b'H', b'T', b'T', b'P', ..] => Some(Self::Http),
+            [CONNACK | DISCONNECT, 0..=0x7f, ..] => Some(Self::Mqtt),
+            text if text
+                .iter()
+                .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) =>
+            {
+                Some(Self::Text)
+            }
+            _ => Some(Self::Binary),
+        }
+    }
+}
+
+/// What the two sides have not in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incompatible {
+    /// A TLS version.
+    Version,
+    /// A cipher suite.
+    Suite,
+    /// A group for the key exchange.
+    Group,
+    /// A signature scheme.
+    SignatureScheme,
+    /// An application protocol (ALPN).
+    Alpn,
+    /// The extended master secret (RFC 7627), which this device demands.
+    ExtendedMasterSecret,
+    /// A feature of the protocol.
+    Other,
+}
+
+/// How the broker broke the protocol; its `Display` is rustls's name for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Misbehaviour(rustls::PeerMisbehaved);
+
+// A list of reasons without content: equality is reflexive.
+impl Eq for Misbehaviour {}
+
+impl fmt::Display for Misbehaviour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// What could not be decoded; its `Display` is rustls's name for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BadMessage(rustls::InvalidMessage);
+
+// Reasons with static names and numbers only: equality is reflexive.
+impl Eq for BadMessage {}
+
+impl fmt::Display for BadMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl TlsError {
+    /// What rustls says, in our words. A certificate fault comes without its context, which only
+    /// the verifier knows.
+    pub(crate) fn from_rustls(error: rustls::Error, handshaking: bool) -> Self {
+        use rustls::Error as E;
+        match error {
+            E::AlertReceived(alert) => Self::Alert {
+                alert: Alert(alert.into()),
+                handshaking,
+            },
+            E::InvalidCertificate(CertificateError::BadSignature) => {
+                Self::Certificate(CertificateFault::BadHandshakeSignature)
+            }
+            E::InvalidCertificate(error) => Self::Certificate(fault_without_context(&error)),
+            E::InvalidCertRevocationList(_) => {
+                Self::Certificate(CertificateFault::RevocationUnknown)
+            }
+            E::NoCertificatesPresented => Self::NoCertificate,
+            E::UnsupportedNameType => Self::InvalidServerName,
+            E::PeerIncompatible(why) => Self::Incompatible(incompatible(&why)),
+            E::NoApplicationProtocol => Self::Incompatible(Incompatible::Alpn),
+            E::PeerMisbehaved(why) => Self::Misbehaved(Misbehaviour(why)),
+            E::InvalidMessage(rustls::InvalidMessage::MessageTooLarge)
+            | E::PeerSentOversizedRecord => Self::RecordOverflow,
+            E::InvalidMessage(why) => Self::BadMessage(BadMessage(why)),
+            E::InappropriateMessage { .. } | E::InappropriateHandshakeMessage { .. } => {
+                Self::UnexpectedMessage
+            }
+            E::DecryptError => Self::BadRecord,
+            E::FailedToGetRandomBytes => Self::NoEntropy,
+            _ => Self::CryptoFailed,
+        }
+    }
+
+    /// What to do about it.
+    pub fn cure(&self) -> &'static str {
+        match self {
+            Self::InvalidServerName => {
+                "give a DNS name (international names in their xn-- form) or an IP address"
+            }
+            Self::NotTls(Greeting::Mqtt) => {
+                "use mqtt:// for this port, or the broker's TLS port (usually 8883)"
+            }
+            Self::NotTls(_) => {
+                "use the broker's TLS port (usually 8883), or mqtt:// if it has none"
+            }
+            Self::ClosedInHandshake { answered: false } => {
+                "make sure that the broker speaks TLS on this port (usually 8883); a plain MQTT port \
+                 closes like this as well, and so does a broker that lets no more clients in"
+            }
+            Self::ClosedInHandshake { answered: true } => {
+                "look into the broker's log; it may demand a client certificate, or a proxy may cut \
+                 the connection"
+            }
+            Self::Truncated => "connect again; if it happens often, look at the way to the broker",
+            Self::Closed => "make a new connection",
+            Self::Alert { alert, .. } => alert.cure(),
+            Self::Certificate(fault) => fault.cure(),
+            Self::NoCertificate => "give the broker a certificate",
+            Self::Incompatible(what) => what.cure(),
+            Self::RecordTooLarge { .. } => {
+                "raise the limit (ConfigBuilder::max_inbound), or let the broker send smaller records"
+            }
+            Self::HandshakeTooLarge { .. } => {
+                "raise the limit (ConfigBuilder::max_inbound), or shorten the broker's certificate \
+                 chain"
+            }
+            Self::RecordOverflow
+            | Self::BadMessage(_)
+            | Self::UnexpectedMessage
+            | Self::Misbehaved(_) => {
+                "make sure that this is a TLS port; if it is, update the broker or report this as a \
+                 defect, with the broker's name and version"
+            }
+            Self::BadRecord => {
+                "connect again; if it stays, look for a proxy or middlebox on the way"
+            }
+            Self::NoEntropy => "check the entropy source of this device",
+            Self::CryptoFailed => {
+                "check the crypto provider, and that it supports the client key if there is one"
+            }
+            Self::KeysExhausted => "connect again, or allow TLS 1.3, which renews its keys",
+        }
+    }
+}
+
+impl Incompatible {
+    fn cure(self) -> &'static str {
+        match self {
+            Self::Version => {
+                "allow the TLS version that the broker speaks (1.2 or 1.3; there is no older one), \
+                 with at least one of its suites"
+            }
+            Self::Suite => "allow a cipher suite that the broker has",
+            Self::Group => "allow a key exchange group that the broker has",
+            Self::SignatureScheme => {
+                "use certificates and keys whose signature scheme both sides have"
+            }
+            Self::Alpn => "offer an ALPN name that the broker has, or none",
+            Self::ExtendedMasterSecret => "update the broker, or allow TLS 1.3",
+            Self::Other => "update the broker",
+        }
+    }
+}
+
+fn incompatible(why: &PeerIncompatible) -> Incompatible {
+    use PeerIncompatible as P;
+    match why {
+        P::ServerDoesNotSupportTls12Or13
+        | P::ServerTlsVersionIsDisabledByOurConfig
+        | P::SupportedVersionsExtensionRequired
+        | P::Tls12NotOffered
+        | P::Tls12NotOfferedOrEnabled => Incompatible::Version,
+        P::NoCipherSuitesInCommon => Incompatible::Suite,
+        P::NoKxGroupsInCommon | P::NamedGroupsExtensionRequired | P::KeyShareExtensionRequired => {
+            Incompatible::Group
+        }
+        P::NoSignatureSchemesInCommon
+        | P::NoCertificateRequestSignatureSchemesInCommon
+        | P::SignatureAlgorithmsExtensionRequired => Incompatible::SignatureScheme,
+        P::ExtendedMasterSecretExtensionRequired => Incompatible::ExtendedMasterSecret,
+        _ => Incompatible::Other,
+    }
+}
+
+/// A fault that has no context, or whose context is not known here.
+pub(crate) fn fault_without_context(error: &CertificateError) -> CertificateFault {
+    use CertificateError as C;
+    #[allow(deprecated)] // A custom crypto provider may still say it the old way.
+    match error {
+        C::BadEncoding => CertificateFault::BadEncoding,
+        C::BadSignature => CertificateFault::BadSignature,
+        C::Revoked => CertificateFault::Revoked,
+        C::UnhandledCriticalExtension => CertificateFault::UnknownCriticalExtension,
+        C::UnknownRevocationStatus
+        | C::ExpiredRevocationList
+        | C::ExpiredRevocationListContext { .. }
+        | C::InvalidOcspResponse => CertificateFault::RevocationUnknown,
+        C::UnsupportedSignatureAlgorithm
+        | C::UnsupportedSignatureAlgorithmContext { .. }
+        | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            CertificateFault::UnsupportedSignatureAlgorithm
+        }
+        C::InvalidPurpose | C::InvalidPurposeContext { .. } => CertificateFault::WrongPurpose,
+        _ => CertificateFault::Other,
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidServerName => {
+                f.write_str("the name to connect to is neither a DNS name nor an IP address")
+            }
+            Self::NotTls(greeting) => {
+                f.write_str("the broker does not speak TLS on this port: it answered with ")?;
+                f.write_str(match greeting {
+                    Greeting::Http => "HTTP",
+                    Greeting::Mqtt => "plain MQTT",
+                    Greeting::Text => "plain text",
+                    Greeting::Binary => "bytes that are no TLS record",
+                })
+            }
+            Self::ClosedInHandshake { answered: false } => {
+                f.write_str("the broker closed the connection without answering the TLS handshake")
+            }
+            Self::ClosedInHandshake { answered: true } => f.write_str(
+                "the broker closed the connection in the middle of the TLS handshake, without \
+                 telling why",
+            ),
+            Self::Truncated => f.write_str(
+                "the connection was cut without the broker's close_notify, so data may be missing",
+            ),
+            Self::Closed => f.write_str("this side has closed the TLS connection"),
+            Self::Alert { alert, handshaking } => {
+                f.write_str(match handshaking {
+                    true => "the broker ended the TLS handshake",
+                    false => "the broker ended the TLS connection",
+                })?;
+                write!(f, " with alert {alert}: {}", alert.cause())
+            }
+            Self::Certificate(fault) => fault.fmt(f),
+            Self::NoCertificate => f.write_str("the broker sent no certificate"),
+            Self::Incompatible(what) => f.write_str(match what {
+                Incompatible::Version => {
+                    "the broker speaks none of the TLS versions that are allowed here"
+                }
+                Incompatible::Suite => "the broker and this device have no cipher suite in common",
+                Incompatible::Group => {
+                    "the broker and this device have no key exchange group in common"
+                }
+                Incompatible::SignatureScheme => {
+                    "the broker and this device have no signature scheme in common"
+                }
+                Incompatible::Alpn => {
+                    "the broker and this device have no application protocol (ALPN) in common"
+                }
+                Incompatible::ExtendedMasterSecret => {
+                    "the broker lacks the extended master secret (RFC 7627), which is demanded here"
+                }
+                Incompatible::Other => "the broker lacks a feature of TLS that is needed here",
+            }),
+            Self::RecordTooLarge { size, limit } => write!(
+                f,
+                "the broker sent a TLS record of {size} bytes, and the buffer is limited to {limit}"
+            ),
+            Self::HandshakeTooLarge { limit } => write!(
+                f,
+                "the broker's handshake messages, its certificates above all, do not fit into the \
+                 buffer, which is limited to {limit} bytes"
+            ),
+            Self::RecordOverflow => {
+                f.write_str("the broker sent a TLS record that is longer than TLS allows")
+            }
+            Self::BadRecord => f.write_str(
+                "a TLS record did not pass its integrity check: it was altered on the way, or the \
+                 two sides have different keys",
+            ),
+            Self::BadMessage(what) => {
+                write!(
+                    f,
+                    "the broker sent a TLS message that cannot be decoded ({what})"
+                )
+            }
+            Self::UnexpectedMessage => {
+                f.write_str("the broker sent a TLS message that has no place here")
+            }
+            Self::Misbehaved(how) => write!(f, "the broker broke the TLS protocol ({how})"),
+            Self::NoEntropy => f.write_str("this device has no random numbers to give"),
+            Self::CryptoFailed => f.write_str("the crypto provider of this device failed"),
+            Self::KeysExhausted => {
+                f.write_str("the keys of this connection have encrypted as much as is safe")
+            }
+        }
+    }
+}
+
+impl core::error::Error for TlsError {}

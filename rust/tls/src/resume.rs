@@ -1,0 +1,302 @@
+//! Sessions kept for resumption.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use rustls::NamedGroup;
+use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls_pki_types::ServerName;
+
+/// Sessions that later connections resume, for TLS 1.2 (session id and ticket, RFC 5077) and 1.3
+/// (PSK with a fresh key exchange, RFC 8446 section 2.2).
+///
+/// A resumed handshake carries no certificates and verifies no signature: on a Thread network that
+/// is most of the bytes, and on a Cortex-M most of the time, of connecting.
+///
+/// The store belongs to the application: it hands clones to the [`Config`](crate::Config) and keeps
+/// one, so sessions outlive any connection. Clones share one memory.
+///
+/// # Limits
+/// Bounded by `servers` and, for each, one TLS 1.2 session and `tickets` TLS 1.3 tickets; the
+/// oldest give way. A TLS 1.3 ticket is used once (RFC 8446 appendix C.4), so two survive one failed attempt.
+/// Each holds the ticket, its secret and the server's chain: expect 3 to 5 KiB with an RSA chain.
+///
+/// A session is only ever resumed by a connection with the same [`Config`](crate::Config) (or a
+/// clone) and the same kind of [`CertificateTime`](crate::CertificateTime) as the one that made it:
+/// rustls compares the verifier and the client identity. So a session made on trust in a floor is
+/// not resumed as if its dates had been checked against a clock.
+///
+/// # Not over a reboot
+/// rustls 0.23 keeps a session in [`Tls12ClientSessionValue`] and [`Tls13ClientSessionValue`], whose
+/// fields and constructors are private, with neither an encoder nor a decoder, and ties it to the
+/// verifier in memory as said above. Through its public interface a session therefore cannot be
+/// written to flash and read back, and this crate does not pretend to. The memory of a device that
+/// sleeps with its RAM powered is enough; after a reset the first handshake is a full one.
+#[derive(Clone)]
+pub struct SessionStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Only ever *tried*: on a single core with priorities a spinning thread could wait for ever on
+    /// one it has interrupted. Whoever finds it taken goes without, which costs a full handshake.
+    servers: spin::Mutex<VecDeque<Server>>,
+    max_servers: usize,
+    max_tickets: usize,
+    /// Raised by `clear`; sessions of an earlier epoch are dead even if they could not be freed yet.
+    epoch: AtomicU32,
+    kept: AtomicU32,
+    offered: AtomicU32,
+    dropped: AtomicU32,
+}
+
+struct Server {
+    name: ServerName<'static>,
+    epoch: u32,
+    group: Option<NamedGroup>,
+    tls12: Option<Tls12ClientSessionValue>,
+    tls13: VecDeque<Tls13ClientSessionValue>,
+}
+
+/// Counters of a [`SessionStore`], since it was made; they wrap around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SessionCounters {
+    /// Sessions received and kept.
+    pub kept: u32,
+    /// Sessions handed to a handshake.
+    pub offered: u32,
+    /// Sessions dropped: pushed out by newer ones, replaced, removed after a refusal, cleared.
+    pub dropped: u32,
+}
+
+impl SessionStore {
+    /// A store for this many servers, and this many TLS 1.3 tickets for each (at least one of each).
+    pub fn new(servers: usize, tickets: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                servers: spin::Mutex::new(VecDeque::new()),
+                max_servers: servers.max(1),
+                max_tickets: tickets.max(1),
+                epoch: AtomicU32::new(0),
+                kept: AtomicU32::new(0),
+                offered: AtomicU32::new(0),
+                dropped: AtomicU32::new(0),
+            }),
+        }
+    }
+
+    /// Forgets all sessions. None kept so far will be offered again.
+    pub fn clear(&self) {
+        self.shared.epoch.fetch_add(1, Ordering::AcqRel);
+        self.shared.with_servers(|_| ());
+    }
+
+    /// Sessions kept now, of both versions; 0 while another thread is using the store.
+    pub fn len(&self) -> usize {
+        self.shared
+            .with_servers(|servers| servers.iter().map(Server::len).sum())
+            .unwrap_or(0)
+    }
+
+    /// Whether there is nothing to resume.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> SessionCounters {
+        SessionCounters {
+            kept: self.shared.kept.load(Ordering::Relaxed),
+            offered: self.shared.offered.load(Ordering::Relaxed),
+            dropped: self.shared.dropped.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn for_rustls(&self) -> Arc<dyn ClientSessionStore> {
+        self.shared.clone()
+    }
+}
+
+impl Default for SessionStore {
+    /// For one server and two tickets.
+    fn default() -> Self {
+        Self::new(1, 2)
+    }
+}
+
+impl fmt::Debug for SessionStore {
+    /// Shows no secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionStore")
+            .field("max_servers", &self.max_servers)
+            .field("max_tickets", &self.max_tickets)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    fn len(&self) -> usize {
+        usize::from(self.tls12.is_some()) + self.tls13.len()
+    }
+}
+
+impl Shared {
+    /// Runs `f` on what is still alive, unless another thread is at it.
+    fn with_servers<R>(&self, f: impl FnOnce(&mut VecDeque<Server>) -> R) -> Option<R> {
+        let mut servers = self.servers.try_lock()?;
+        let epoch = self.epoch.load(Ordering::Acquire);
+        servers.retain(|server| {
+            let alive = server.epoch == epoch;
+            if !alive {
+                self.count_dropped(server.len());
+            }
+            alive
+        });
+        Some(f(&mut servers))
+    }
+
+    fn find<R>(&self, name: &ServerName<'_>, f: impl FnOnce(&mut Server) -> R) -> Option<R> {
+        self.with_servers(|servers| servers.iter_mut().find(|s| s.name == *name).map(f))?
+    }
+
+    fn find_or_add(&self, name: ServerName<'static>, f: impl FnOnce(&mut Server)) {
+        self.with_servers(|servers| {
+            if let Some(server) = servers.iter_mut().find(|s| s.name == name) {
+                return f(server);
+            }
+            while servers.len() >= self.max_servers {
+                if let Some(oldest) = servers.pop_front() {
+                    self.count_dropped(oldest.len());
+                }
+            }
+            let mut server = Server {
+                name,
+                epoch: self.epoch.load(Ordering::Acquire),
+                group: None,
+                tls12: None,
+                tls13: VecDeque::new(),
+            };
+            f(&mut server);
+            servers.push_back(server);
+        });
+    }
+
+    fn count_dropped(&self, n: usize) {
+        let n = u32::try_from(n).unwrap_or(u32::MAX);
+        self.dropped.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn count_kept(&self) {
+        self.kept.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count_offered(&self) {
+        self.offered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl ClientSessionStore for Shared {
+    fn set_kx_hint(&self, server_name: ServerName<'static>, group: NamedGroup) {
+        self.find_or_add(server_name, |server| server.group = Some(group));
+    }
+
+    fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
+        self.find(server_name, |server| server.group)?
+    }
+
+    fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
+        self.find_or_add(server_name, |server| {
+            if server.tls12.replace(value).is_some() {
+                self.count_dropped(1);
+            }
+            self.count_kept();
+        });
+    }
+
+    fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        let session = self.find(server_name, |server| server.tls12.clone())??;
+        self.count_offered();
+        Some(session)
+    }
+
+    fn remove_tls12_session(&self, server_name: &ServerName<'static>) {
+        self.find(server_name, |server| {
+            if server.tls12.take().is_some() {
+                self.count_dropped(1);
+            }
+        });
+    }
+
+    fn insert_tls13_ticket(
+        &self,
+        server_name: ServerName<'static>,
+        value: Tls13ClientSessionValue,
+    ) {
+        self.find_or_add(server_name, |server| {
+            while server.tls13.len() >= self.max_tickets {
+                server.tls13.pop_front();
+                self.count_dropped(1);
+            }
+            server.tls13.push_back(value);
+            self.count_kept();
+        });
+    }
+
+    fn take_tls13_ticket(
+        &self,
+        server_name: &ServerName<'static>,
+    ) -> Option<Tls13ClientSessionValue> {
+        let ticket = self.find(server_name, |server| server.tls13.pop_back())??;
+        self.count_offered();
+        Some(ticket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn name(s: &'static str) -> ServerName<'static> {
+        ServerName::try_from(s).unwrap()
+    }
+
+    fn servers(store: &SessionStore) -> Vec<ServerName<'static>> {
+        let names =
+            |servers: &mut VecDeque<Server>| servers.iter().map(|s| s.name.clone()).collect();
+        store.shared.with_servers(names).unwrap()
+    }
+
+    #[test]
+    fn the_oldest_server_gives_way() {
+        let store = SessionStore::new(2, 1);
+        let inner = store.for_rustls();
+        for server in ["a.test", "b.test", "c.test"] {
+            inner.set_kx_hint(name(server), NamedGroup::X25519);
+        }
+        assert_eq!(servers(&store), [name("b.test"), name("c.test")]);
+        assert_eq!(inner.kx_hint(&name("a.test")), None);
+        assert_eq!(inner.kx_hint(&name("c.test")), Some(NamedGroup::X25519));
+    }
+
+    #[test]
+    fn clear_holds_even_while_another_thread_uses_the_store() {
+        let store = SessionStore::default();
+        let inner = store.for_rustls();
+        inner.set_kx_hint(name("a.test"), NamedGroup::X25519);
+        let held = store.shared.servers.try_lock().unwrap();
+        assert_eq!(inner.kx_hint(&name("a.test")), None);
+        store.clear();
+        drop(held);
+        assert_eq!(inner.kx_hint(&name("a.test")), None);
+        assert!(store.is_empty());
+    }
+}
