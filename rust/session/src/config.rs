@@ -89,7 +89,7 @@ pub struct Config {
     pub topic_alias_maximum: u16,
     /// Time allowed for CONNACK, and for PINGRESP. Default: 20 s.
     pub response_timeout: Duration,
-    /// Most messages and requests in the outbox, 1 to 65,535. Default: 16.
+    /// Most messages and requests in the outbox, 1 to 32,767. Default: 16.
     pub outbox_messages: usize,
     /// Most bytes in the outbox: encoded packets, payloads, filters. Default: 16,384.
     pub outbox_bytes: usize,
@@ -155,12 +155,15 @@ impl Config {
         if self.receive_maximum == 0 {
             return Err(ConfigError::ReceiveMaximum);
         }
-        if self.outbox_messages == 0 || self.outbox_messages > usize::from(u16::MAX) {
+        if self.outbox_messages == 0 || self.outbox_messages > MAX_OUTBOX_MESSAGES {
             return Err(ConfigError::OutboxMessages);
         }
         Ok(())
     }
 }
+
+/// Half of the packet identifiers, so that one is always free.
+const MAX_OUTBOX_MESSAGES: usize = 32_767;
 
 /// Below this not even a CONNACK with its usual properties fits.
 const MIN_PACKET_SIZE: u32 = 64;
@@ -220,7 +223,7 @@ pub enum ConfigError {
     MaxPacketSize,
     /// `receive_maximum` is 0.
     ReceiveMaximum,
-    /// `outbox_messages` is 0 or above 65,535.
+    /// `outbox_messages` is 0 or above 32,767.
     OutboxMessages,
 }
 
@@ -254,7 +257,7 @@ impl fmt::Display for ConfigError {
                 )
             }
             ConfigError::ReceiveMaximum => f.write_str("receive_maximum must not be 0"),
-            ConfigError::OutboxMessages => f.write_str("outbox_messages must be from 1 to 65,535"),
+            ConfigError::OutboxMessages => f.write_str("outbox_messages must be from 1 to 32,767"),
         }
     }
 }

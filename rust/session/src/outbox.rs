@@ -195,6 +195,7 @@ impl Outbox {
         let work = Work::Subscribe(filters);
         self.bytes += work.bytes();
         let packet_id = self.free_packet_id();
+        self.note_packet_id(packet_id);
         self.items.push_front(Item {
             token: None,
             packet_id,
@@ -231,6 +232,7 @@ impl Outbox {
     fn push_back(&mut self, packet_id: u16, work: Work) -> Token {
         self.last_token = self.last_token.wrapping_add(1);
         let token = Token(self.last_token);
+        self.note_packet_id(packet_id);
         self.bytes += work.bytes();
         self.items.push_back(Item {
             token: Some(token),
@@ -240,13 +242,20 @@ impl Outbox {
         token
     }
 
-    /// The next identifier not in use. One exists because `max_items` is below 65,536 and the
-    /// repeated subscriptions are few.
-    fn free_packet_id(&mut self) -> u16 {
+    fn note_packet_id(&mut self, packet_id: u16) {
+        if packet_id != 0 {
+            self.last_packet_id = packet_id;
+        }
+    }
+
+    /// The next identifier not in use. One exists because `max_items` is at most 32,767 and
+    /// one repeated SUBSCRIBE holds about a kibibyte of filters.
+    fn free_packet_id(&self) -> u16 {
+        let mut id = self.last_packet_id;
         loop {
-            self.last_packet_id = self.last_packet_id.checked_add(1).unwrap_or(1);
-            if self.position(self.last_packet_id).is_none() {
-                return self.last_packet_id;
+            id = id.checked_add(1).unwrap_or(1);
+            if self.position(id).is_none() {
+                return id;
             }
         }
     }

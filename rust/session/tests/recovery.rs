@@ -1,0 +1,378 @@
+//! A session against a small broker over connections that break at any byte, seeded.
+//!
+//! Whatever happens on the way: QoS 0 arrives at most once, QoS 1 at least once, QoS 2 exactly
+//! once, in both directions and both versions, and every command ends in exactly one event.
+
+mod common;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use common::{Publish, Seen, VERSIONS, parse, qos, wire};
+use proptest::prelude::*;
+use thread_mqtt_session::{CommandError, Config, Event, Message, Session, Token, Version};
+
+/// What a broker keeps for a client while it is away, and its end of the connection.
+struct Broker {
+    version: Version,
+    /// Payloads handed on, in order.
+    delivered: Vec<Vec<u8>>,
+    /// QoS 2 identifiers received and not released.
+    received: Vec<u16>,
+    /// Messages for the client, not yet begun.
+    queue: VecDeque<(u8, Vec<u8>)>,
+    /// Begun: identifier, and the message until PUBREC.
+    open: VecDeque<(u16, Option<Publish>)>,
+    next_id: u16,
+    window: usize,
+    has_session: bool,
+    online: bool,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Broker {
+    fn new(version: Version, window: usize) -> Self {
+        Broker {
+            version,
+            delivered: Vec::new(),
+            received: Vec::new(),
+            queue: VecDeque::new(),
+            open: VecDeque::new(),
+            next_id: 0,
+            window,
+            has_session: false,
+            online: false,
+            input: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+
+    fn cut(&mut self) {
+        self.online = false;
+        self.input.clear();
+        self.output.clear();
+    }
+
+    fn lose_session(&mut self) {
+        self.has_session = false;
+        self.received.clear();
+        // Whatever was under way to the client is gone; the test queues nothing then.
+        self.open.clear();
+    }
+
+    fn handle_input(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+        while let Some(packet) = parse(self.version, &mut self.input) {
+            self.handle(packet);
+        }
+        self.send_queue();
+    }
+
+    fn handle(&mut self, packet: Seen) {
+        match packet {
+            Seen::Connect { .. } => {
+                assert!(!self.online, "a second CONNECT");
+                self.online = true;
+                self.output
+                    .extend(wire::connack(self.version, self.has_session));
+                self.has_session = true;
+                for (id, message) in &self.open {
+                    let again = match message {
+                        Some(message) => wire::publish(self.version, &message.clone().dup()),
+                        None => wire::pubrel(*id),
+                    };
+                    self.output.extend(again);
+                }
+            }
+            _ if !self.online => panic!("{packet:?} before CONNECT"),
+            Seen::Publish(p) => match p.qos {
+                0 => self.delivered.push(p.payload),
+                1 => {
+                    self.delivered.push(p.payload);
+                    self.output.extend(wire::puback(p.id, 0));
+                }
+                _ => {
+                    if self.received.contains(&p.id) {
+                        assert!(p.dup, "packet identifier {} is in use", p.id);
+                    } else {
+                        self.received.push(p.id);
+                        self.delivered.push(p.payload);
+                    }
+                    self.output.extend(wire::pubrec(p.id, 0));
+                }
+            },
+            Seen::Pubrel(id, _) => {
+                self.received.retain(|known| *known != id);
+                self.output.extend(wire::pubcomp(id));
+            }
+            Seen::Puback(id) | Seen::Pubcomp(id, _) => self.open.retain(|(open, _)| *open != id),
+            Seen::Pubrec(id) => {
+                for (open, message) in &mut self.open {
+                    if *open == id {
+                        *message = None;
+                    }
+                }
+                self.output.extend(wire::pubrel(id));
+            }
+            other => panic!("not part of this test: {other:?}"),
+        }
+    }
+
+    fn send_queue(&mut self) {
+        while self.online && self.open.len() < self.window {
+            let Some((qos, payload)) = self.queue.pop_front() else {
+                return;
+            };
+            let mut publish = Publish::new("down", payload, qos, 0);
+            if qos > 0 {
+                self.next_id = self.next_id % 50 + 1;
+                while self.open.iter().any(|(id, _)| *id == self.next_id) {
+                    self.next_id = self.next_id % 50 + 1;
+                }
+                publish.id = self.next_id;
+                self.open.push_back((publish.id, Some(publish.clone())));
+            }
+            self.output.extend(wire::publish(self.version, &publish));
+        }
+    }
+}
+
+/// One random step.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The application publishes.
+    Publish { qos: u8, size: usize },
+    /// The broker has a message for the application.
+    Down { qos: u8, size: usize },
+    /// Up to so many bytes go to the broker.
+    Up(usize),
+    /// Up to so many bytes come from the broker.
+    Back(usize),
+    /// The application takes so many events.
+    Poll(usize),
+    /// The connection breaks.
+    Cut,
+    /// A second passes.
+    Wait,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let size = prop_oneof![4 => 0usize..40, 1 => 500usize..2_000];
+    prop_oneof![
+        3 => (0u8..3, size.clone()).prop_map(|(qos, size)| Step::Publish { qos, size }),
+        3 => (0u8..3, size).prop_map(|(qos, size)| Step::Down { qos, size }),
+        8 => prop_oneof![1usize..12, 1usize..3_000].prop_map(Step::Up),
+        8 => prop_oneof![1usize..12, 1usize..3_000].prop_map(Step::Back),
+        4 => (1usize..5).prop_map(Step::Poll),
+        2 => Just(Step::Cut),
+        1 => Just(Step::Wait),
+    ]
+}
+
+/// The whole of a run: both ends, what was asked for and what came of it.
+struct Run {
+    session: Session,
+    broker: Broker,
+    now: Duration,
+    serial: u32,
+    /// QoS of every message by its payload's first four bytes.
+    up: BTreeMap<u32, u8>,
+    down: BTreeMap<u32, u8>,
+    tokens: BTreeMap<Token, u32>,
+    published: Vec<Token>,
+    received: Vec<u32>,
+    /// The broker may lose the session at a cut.
+    forgetful: bool,
+}
+
+impl Run {
+    fn new(version: Version, forgetful: bool) -> Self {
+        let config = Config {
+            receive_maximum: 4,
+            outbox_messages: 8,
+            outbox_bytes: 6_000,
+            event_bytes: 600,
+            ..common::lasting(version)
+        };
+        let mut run = Run {
+            session: Session::new(config).expect("a valid configuration"),
+            broker: Broker::new(version, 4),
+            now: Duration::ZERO,
+            serial: 0,
+            up: BTreeMap::new(),
+            down: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            published: Vec::new(),
+            received: Vec::new(),
+            forgetful,
+        };
+        run.session.connect(run.now);
+        run
+    }
+
+    fn payload(&mut self, size: usize) -> (u32, Vec<u8>) {
+        self.serial += 1;
+        let mut payload = self.serial.to_be_bytes().to_vec();
+        payload.resize(4 + size, 0xA5);
+        (self.serial, payload)
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Publish { qos: level, size } => {
+                let (serial, payload) = self.payload(size);
+                let message = Message::new("up", payload).qos(qos(level));
+                match self.session.publish(message) {
+                    Ok(token) => {
+                        self.up.insert(serial, level);
+                        assert_eq!(self.tokens.insert(token, serial), None);
+                    }
+                    Err(error) => assert_eq!(error, CommandError::Full),
+                }
+            }
+            Step::Down { qos, size } => {
+                let (serial, payload) = self.payload(size);
+                self.down.insert(serial, qos);
+                self.broker.queue.push_back((qos, payload));
+                self.broker.send_queue();
+            }
+            Step::Up(n) => {
+                let bytes = self.session.transmit(self.now);
+                let bytes = bytes[..n.min(bytes.len())].to_vec();
+                self.session.consume_transmit(bytes.len());
+                self.broker.handle_input(&bytes);
+            }
+            Step::Back(n) => {
+                let n = n.min(self.broker.output.len());
+                let taken = self
+                    .session
+                    .handle_input(&self.broker.output[..n], self.now)
+                    .expect("the broker behaves");
+                self.broker.output.drain(..taken);
+            }
+            Step::Poll(n) => {
+                for _ in 0..n {
+                    self.poll();
+                }
+            }
+            Step::Cut => {
+                self.broker.cut();
+                if self.forgetful && self.serial % 3 == 0 {
+                    self.broker.lose_session();
+                }
+                self.session.handle_transport_closed();
+                self.session.connect(self.now);
+            }
+            Step::Wait => {
+                self.now += Duration::from_secs(1);
+                self.session
+                    .handle_timeout(self.now)
+                    .expect("nothing is overdue");
+            }
+        }
+    }
+
+    fn poll(&mut self) -> bool {
+        let Some(event) = self.session.poll_event() else {
+            return false;
+        };
+        match event {
+            Event::Connected { .. } => {}
+            Event::Published(token) => self.published.push(token),
+            Event::Message(message) => {
+                assert_eq!(message.topic, "down");
+                let (serial, rest) = message.payload.split_first_chunk().expect("a serial");
+                let serial = u32::from_be_bytes(*serial);
+                assert_eq!(message.qos, qos(self.down[&serial]));
+                assert!(rest.iter().all(|byte| *byte == 0xA5));
+                self.received.push(serial);
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+        true
+    }
+
+    /// Lets everything come to rest on a connection that holds.
+    fn settle(&mut self) {
+        self.step(&Step::Cut);
+        for _ in 0..10_000 {
+            self.step(&Step::Up(usize::MAX));
+            self.step(&Step::Back(usize::MAX));
+            while self.poll() {}
+            let quiet = self.session.is_idle() && self.broker.output.is_empty();
+            if quiet && self.broker.queue.is_empty() && self.broker.open.is_empty() {
+                assert_eq!(self.session.in_flight(), 0);
+                assert_eq!(self.session.outbox_bytes(), 0);
+                return;
+            }
+        }
+        panic!("did not come to rest: {:?}", self.session);
+    }
+
+    fn check(&self) {
+        let delivered: Vec<u32> = self
+            .broker
+            .delivered
+            .iter()
+            .map(|payload| u32::from_be_bytes(payload[..4].try_into().expect("a serial")))
+            .collect();
+        check_counts(&self.up, &delivered, self.forgetful);
+        if !self.forgetful {
+            check_counts(&self.down, &self.received, false);
+        }
+        let mut published = self.published.clone();
+        published.sort();
+        let tokens: Vec<Token> = self.tokens.keys().copied().collect();
+        assert_eq!(published, tokens, "one end for every command");
+    }
+}
+
+/// Each message as often as its QoS says; first arrivals in the order of sending.
+fn check_counts(sent: &BTreeMap<u32, u8>, arrived: &[u32], session_lost: bool) {
+    for (serial, qos) in sent {
+        let count = arrived.iter().filter(|one| *one == serial).count();
+        match qos {
+            0 => assert!(count <= 1, "QoS 0 message {serial} arrived {count} times"),
+            1 => assert!(count >= 1, "QoS 1 message {serial} did not arrive"),
+            _ if session_lost => assert!(count >= 1, "QoS 2 message {serial} did not arrive"),
+            _ => assert_eq!(count, 1, "QoS 2 message {serial}"),
+        }
+    }
+    for level in 0..3 {
+        let mut seen = Vec::new();
+        for serial in arrived {
+            if sent.get(serial) == Some(&level) && !seen.contains(serial) {
+                seen.push(*serial);
+            }
+        }
+        assert!(seen.is_sorted(), "QoS {level} out of order: {seen:?}");
+    }
+}
+
+fn run(version: Version, steps: &[Step], forgetful: bool) {
+    let mut run = Run::new(version, forgetful);
+    for step in steps {
+        run.step(step);
+    }
+    run.settle();
+    run.check();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_promise_of_each_qos_holds(steps in prop::collection::vec(step(), 1..250)) {
+        for version in VERSIONS {
+            run(version, &steps, false);
+        }
+    }
+
+    #[test]
+    fn a_broker_that_forgets_still_gets_everything(steps in prop::collection::vec(step(), 1..150)) {
+        for version in VERSIONS {
+            run(version, &steps, true);
+        }
+    }
+}
