@@ -1,7 +1,15 @@
 //! A Thread network in one process: real OpenThread nodes on a simulated radio, NAT64 to host sockets.
 mod config;
 mod counters;
+mod device;
+mod engine;
+mod ffi;
 mod internet;
+mod mac;
+mod medium;
+mod pacer;
+mod pcap;
+mod platform;
 pub mod port;
 mod world;
 

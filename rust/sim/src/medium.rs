@@ -1,0 +1,238 @@
+//! The air between the nodes: who hears whom, when a frame ends, what gets lost.
+//!
+//! The physical layer is IEEE 802.15.4's at 2.4 GHz with 250 kbit/s: 32 µs a byte.
+use crate::config::Radio;
+use crate::counters::Counters;
+use crate::mac::{ACK_LENGTH, Address, BROADCAST, Header};
+use crate::pcap::Pcap;
+use crate::platform::{NodeState, RadioState};
+use chacha20::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// Air time of a byte, microseconds.
+const BYTE: u64 = 32;
+/// Preamble, start delimiter and length.
+const PHY_HEADER: u64 = 6;
+/// Listening before talking: 8 symbols.
+pub(crate) const CCA: u64 = 128;
+/// From receiving to sending and back: 12 symbols (aTurnaroundTime).
+pub(crate) const TURNAROUND: u64 = 192;
+/// From the end of a frame until its acknowledgement is given up: 54 symbols
+/// (macAckWaitDuration).
+pub(crate) const ACK_WAIT: u64 = 864;
+
+/// A frame on the air.
+#[derive(Debug, Clone)]
+pub(crate) struct Transmission {
+    pub(crate) id: u64,
+    pub(crate) from: usize,
+    pub(crate) channel: u8,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) psdu: Vec<u8>,
+}
+
+/// What a node makes of a frame on the air.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Not received, or not for this node.
+    No,
+    /// For this node.
+    Yes {
+        /// To be acknowledged, with this "frame pending" bit.
+        acknowledge: Option<bool>,
+    },
+}
+
+pub(crate) struct Medium {
+    faults: Radio,
+    rng: ChaCha8Rng,
+    /// `links[a][b]`: b hears a.
+    links: Vec<Vec<bool>>,
+    on_air: Vec<Transmission>,
+    next_id: u64,
+    /// When each node was handed its latest frame: frames stay in order.
+    handed_up: Vec<u64>,
+    pub(crate) counters: Vec<Counters>,
+    pub(crate) capture: Option<Pcap>,
+}
+
+impl Medium {
+    /// A line of `nodes` nodes, each hearing its neighbours.
+    pub(crate) fn line(seed: u64, nodes: usize, faults: Radio) -> Self {
+        Self {
+            faults,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            links: (0..nodes)
+                .map(|a: usize| (0..nodes).map(|b| a.abs_diff(b) == 1).collect())
+                .collect(),
+            on_air: Vec::new(),
+            next_id: 0,
+            handed_up: vec![0; nodes],
+            counters: vec![Counters::default(); nodes],
+            capture: None,
+        }
+    }
+
+    pub(crate) fn set_loss(&mut self, loss: f64) {
+        self.faults.loss = loss;
+    }
+
+    pub(crate) fn set_link(&mut self, a: usize, b: usize, up: bool) {
+        self.links[a][b] = up;
+        self.links[b][a] = up;
+    }
+
+    /// Whether a node senses another's frame now.
+    pub(crate) fn is_busy(&self, node: usize, channel: u8, now: u64) -> bool {
+        self.on_air.iter().any(|other| {
+            other.channel == channel
+                && self.links[other.from][node]
+                && (other.start..other.end).contains(&now)
+        })
+    }
+
+    /// Puts a frame on the air, beginning at `start`.
+    pub(crate) fn begin(
+        &mut self,
+        from: usize,
+        channel: u8,
+        start: u64,
+        psdu: Vec<u8>,
+    ) -> &Transmission {
+        let id = self.next_id;
+        self.next_id += 1;
+        let end = start + (PHY_HEADER + psdu.len() as u64) * BYTE;
+        let counters = &mut self.counters[from];
+        if psdu.len() == ACK_LENGTH {
+            counters.acks_sent.count(psdu.len());
+        } else {
+            counters.sent.count(psdu.len());
+        }
+        if let Some(capture) = &mut self.capture {
+            capture.frame(start, &psdu);
+        }
+        // What ended before any frame still on the air began cannot collide any more.
+        let oldest = self
+            .on_air
+            .iter()
+            .filter(|other| other.end >= start)
+            .map(|other| other.start);
+        let oldest = oldest.min().unwrap_or(start);
+        self.on_air.retain(|other| other.end >= oldest);
+        self.on_air.push(Transmission {
+            id,
+            from,
+            channel,
+            start,
+            end,
+            psdu,
+        });
+        &self.on_air[self.on_air.len() - 1]
+    }
+
+    /// The frame with this id, which has just ended.
+    pub(crate) fn ended(&self, id: u64) -> Option<Transmission> {
+        self.on_air.iter().find(|other| other.id == id).cloned()
+    }
+
+    /// Whether `node`'s receiver got the frame, and whether it is for it.
+    pub(crate) fn hear(
+        &mut self,
+        frame: &Transmission,
+        header: Option<&Header>,
+        node: usize,
+        state: &NodeState,
+    ) -> Heard {
+        let radio = &state.radio;
+        let listening = radio
+            .listening
+            .is_some_and(|(channel, since)| channel == frame.channel && since <= frame.start);
+        if !self.links[frame.from][node] || !listening || radio.transmitting {
+            return Heard::No;
+        }
+        let Some(header) = header.filter(|header| !header.is_ack()) else {
+            return Heard::No;
+        };
+        let unicast = match is_for(radio, header) {
+            None if radio.promiscuous => false,
+            None => return Heard::No,
+            Some(unicast) => unicast,
+        };
+        if !self.arrives(frame, node) {
+            return Heard::No;
+        }
+        self.counters[node].received.count(frame.psdu.len());
+        let acknowledge = (unicast && header.wants_ack()).then(|| {
+            let waiting = |child: &Address| radio.pending_for.contains(child);
+            header.is_command()
+                && (!radio.match_sources || header.source.as_ref().is_some_and(waiting))
+        });
+        Heard::Yes { acknowledge }
+    }
+
+    /// Whether the node that waits for it receives an acknowledgement.
+    pub(crate) fn hear_ack(&mut self, ack: &Transmission, node: usize) -> bool {
+        let heard = self.links[ack.from][node] && self.arrives(ack, node);
+        if heard {
+            self.counters[node].acks_received.count(ack.psdu.len());
+        }
+        heard
+    }
+
+    /// Neither lost nor hit by another frame.
+    fn arrives(&mut self, frame: &Transmission, node: usize) -> bool {
+        let collided = self.on_air.iter().any(|other| {
+            other.id != frame.id
+                && other.channel == frame.channel
+                && (other.from == node || self.links[other.from][node])
+                && other.start < frame.end
+                && frame.start < other.end
+        });
+        if collided {
+            self.counters[node].collided += 1;
+            return false;
+        }
+        let lost = self.chance(self.faults.loss);
+        if lost {
+            self.counters[node].lost += 1;
+        }
+        !lost
+    }
+
+    /// When a frame is handed up to the node, and how often.
+    pub(crate) fn hand_up(&mut self, node: usize, now: u64) -> (u64, usize) {
+        let late = match self.faults.delay.as_micros() as u64 {
+            0 => 0,
+            most => self.rng.next_u64() % (most + 1),
+        };
+        let at = (now + late).max(self.handed_up[node]);
+        self.handed_up[node] = at;
+        let copies = if self.chance(self.faults.duplication) {
+            2
+        } else {
+            1
+        };
+        (at, copies)
+    }
+
+    fn chance(&mut self, probability: f64) -> bool {
+        // 53 bits make a uniform number in [0, 1).
+        probability > 0.0
+            && ((self.rng.next_u64() >> 11) as f64) < probability * (1u64 << 53) as f64
+    }
+}
+
+/// Whether a frame passes the address filter: `Some(true)` if for this node alone.
+fn is_for(radio: &RadioState, header: &Header) -> Option<bool> {
+    let pan = header.destination_pan;
+    if pan.is_some_and(|pan| pan != BROADCAST && pan != radio.pan_id) {
+        return None;
+    }
+    match header.destination {
+        // Beacons have no destination.
+        None | Some(Address::Short(BROADCAST)) => Some(false),
+        Some(Address::Short(address)) => (address == radio.short_address).then_some(true),
+        Some(Address::Extended(address)) => (address == radio.extended_address).then_some(true),
+    }
+}
