@@ -57,7 +57,7 @@ struct ServerStep {
     exchange: Exchange,
     /// The other servers of the link.
     rest: Vec<SocketAddrV6>,
-    patience: (Duration, u8),
+    patience: Duration,
 }
 
 /// What the platform was asked, and whether it knows yet.
@@ -321,6 +321,7 @@ impl Resolver {
 
     fn ask_platform(&mut self, now: Duration) {
         let family = self.config.family;
+        let patience = self.config.attempt_timeout.saturating_mul(self.attempts());
         let Some(walk) = self.walk.as_mut() else {
             return;
         };
@@ -338,12 +339,7 @@ impl Resolver {
                 Duration::ZERO,
             );
         }
-        let attempts = u32::from(self.config.attempts.max(1));
-        let patience = self
-            .config
-            .attempt_timeout
-            .saturating_mul(attempts)
-            .min(walk.share(now));
+        let patience = patience.min(walk.share(now));
         walk.step = Step::Platform {
             began: now,
             until: now.saturating_add(patience),
@@ -352,30 +348,27 @@ impl Resolver {
 
     /// Shares the link's time among its servers and attempts.
     fn ask_servers(&mut self, task: Task, mut servers: Vec<SocketAddrV6>, now: Duration) {
+        servers.truncate(MAX_SERVERS);
+        servers.reverse();
+        let sendings = self.attempts() * servers.len().max(1) as u32;
         let Some(walk) = self.walk.as_mut() else {
             return;
         };
-        servers.truncate(MAX_SERVERS);
-        servers.reverse();
-        let attempts = self.config.attempts.max(1);
-        let sendings = u32::from(attempts) * servers.len().max(1) as u32;
         let patience = self.config.attempt_timeout.min(walk.share(now) / sendings);
-        self.ask_next_server(task, servers, (patience, attempts), now);
+        self.ask_next_server(task, servers, patience, now);
     }
 
-    /// Asks the last of `servers`; false if none is left.
+    /// Asks the last of `servers`, if there is one.
     fn ask_next_server(
         &mut self,
         task: Task,
         mut servers: Vec<SocketAddrV6>,
-        patience: (Duration, u8),
+        patience: Duration,
         now: Duration,
-    ) -> bool {
-        let Some(walk) = self.walk.as_mut() else {
-            return false;
-        };
-        let Some(server) = servers.pop() else {
-            return false;
+    ) {
+        let attempts = self.attempts();
+        let (Some(walk), Some(server)) = (self.walk.as_mut(), servers.pop()) else {
+            return;
         };
         let (name, record_types): (_, &[RecordType]) = match (task, self.config.family) {
             (Task::Discover, _) => (Some(discover::NAME), &[RecordType::Aaaa]),
@@ -383,24 +376,33 @@ impl Resolver {
             (_, Family::Inet) => (walk.name(), &[RecordType::A]),
             (_, Family::Inet6) => (walk.name(), &[RecordType::Aaaa]),
         };
-        let Some(name) = name.and_then(Name::new) else {
+        let name = name.and_then(Name::new);
+        let (Some(name), true) = (&name, now < walk.deadline) else {
             if let Task::Ask(link) = task {
-                walk.fail(link, None, LinkError::InvalidName, Duration::ZERO);
+                let error = match name {
+                    Some(_) => LinkError::Deadline,
+                    None => LinkError::InvalidName,
+                };
+                walk.fail(link, Some(server), error, Duration::ZERO);
             }
-            return false;
+            return;
         };
         let questions = record_types.iter().map(|record_type| Question {
             name: name.clone(),
             record_type: *record_type,
         });
-        let exchange = Exchange::new(server, questions, patience, now);
+        let ends_at = now.saturating_add(patience.saturating_mul(attempts));
+        let exchange = Exchange::new(server, questions, patience, now, ends_at.min(walk.deadline));
         walk.step = Step::Server(Box::new(ServerStep {
             task,
             exchange,
             rest: servers,
             patience,
         }));
-        true
+    }
+
+    fn attempts(&self) -> u32 {
+        self.config.attempts.max(1).into()
     }
 
     fn link_answered(
@@ -482,10 +484,10 @@ impl Resolver {
             Err(Unheard { error, .. }) => (None, Some(error), None),
         };
         let after = now.saturating_sub(step.exchange.began);
-        if let (Some(walk), Some(error)) = (self.walk.as_mut(), error) {
-            let server = Some(step.exchange.server);
-            walk.discovery = Some(Failure {
-                link: Link::BorderRouter,
+        if let Some(walk) = self.walk.as_mut() {
+            let (link, server) = (Link::BorderRouter, Some(step.exchange.server));
+            walk.discovery = error.map(|error| Failure {
+                link,
                 server,
                 error,
                 after,

@@ -71,8 +71,9 @@ impl Exchange {
     pub(super) fn new(
         server: SocketAddrV6,
         questions: impl IntoIterator<Item = Question>,
-        (patience, attempts): (Duration, u8),
+        patience: Duration,
         now: Duration,
+        ends_at: Duration,
     ) -> Self {
         let query = |question| Query {
             question,
@@ -89,7 +90,7 @@ impl Exchange {
             addresses: Addresses::default(),
             patience,
             resend_at: now.saturating_add(patience),
-            ends_at: now.saturating_add(patience.saturating_mul(attempts.into())),
+            ends_at,
             settles_at: None,
         }
     }

@@ -326,10 +326,12 @@ impl Resolver {
         usable
     }
 
-    /// The next thing to do, until `None`. Ids and ports of queries are drawn from `rng`,
-    /// which must be unpredictable (RFC 5452 section 10).
+    /// The next thing to do, until `None`. What has become due by `now` is done first.
+    ///
+    /// Ids and ports of queries are drawn from `rng`, which must be unpredictable
+    /// (RFC 5452 section 10).
     pub fn poll_output(&mut self, now: Duration, rng: &mut dyn rand_core::Rng) -> Option<Output> {
-        let _ = now;
+        self.advance(now);
         if core::mem::take(&mut self.close_udp) {
             return Some(Output::CloseUdp);
         }

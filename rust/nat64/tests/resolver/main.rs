@@ -1,0 +1,10 @@
+//! The resolver at explicit times, with servers of every temper.
+
+mod cache;
+mod chain;
+mod forgery;
+mod literals;
+mod names;
+mod network;
+mod property;
+mod world;
