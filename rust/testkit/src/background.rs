@@ -1,0 +1,64 @@
+//! An asynchronous service on a thread of its own, stopped on drop.
+use std::io;
+use std::thread::{Builder, JoinHandle};
+use tokio::sync::oneshot;
+
+/// A thread that runs one future on a runtime of its own until dropped.
+#[derive(Debug)]
+pub(crate) struct Background {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Background {
+    /// Runs `start` to completion on the new thread, hands its first value back, and goes
+    /// on with the future it returned until this object is dropped.
+    pub(crate) fn spawn<T, S, R>(name: &str, start: S) -> io::Result<(Self, T)>
+    where
+        T: Send + 'static,
+        S: AsyncFnOnce() -> io::Result<(T, R)> + Send + 'static,
+        R: Future<Output = ()>,
+    {
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = std::sync::mpsc::sync_channel(1);
+        let thread = Builder::new().name(name.to_owned()).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+            {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            runtime.block_on(async {
+                match start().await {
+                    Err(error) => drop(ready.send(Err(error))),
+                    Ok((value, run)) => {
+                        drop(ready.send(Ok(value)));
+                        tokio::select! {
+                            () = run => {}
+                            _ = stopped => {}
+                        }
+                    }
+                }
+            });
+        })?;
+        let value = started
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the service's thread ended at once")))?;
+        let service = Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        };
+        Ok((service, value))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the service was printed by its own thread.
+            drop(thread.join());
+        }
+    }
+}

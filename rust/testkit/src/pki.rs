@@ -1,0 +1,320 @@
+//! Certificate chains with every date, name and key under control.
+//!
+//! [`Authority`] signs, [`Identity`] is what a server or a client shows, and
+//! [`Chain`] is the usual three of them: root → intermediate → leaf.
+//!
+//! Keys come from the host's entropy, so two chains are never alike. What must
+//! repeat byte for byte uses [`fixed`](crate::fixed) instead.
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, RsaKeySize,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::fmt;
+use time::OffsetDateTime;
+
+/// Kind and size of a key; it also says which signature the key makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// RSA 2048, the commonest key of a broker on the Internet.
+    Rsa2048,
+    /// RSA 3072.
+    Rsa3072,
+    /// RSA 4096: the largest a device must accept. Takes a second to generate.
+    Rsa4096,
+    /// ECDSA P-256 with SHA-256.
+    P256,
+    /// ECDSA P-384 with SHA-384.
+    P384,
+}
+
+impl KeyKind {
+    fn generate(self) -> Result<KeyPair, rcgen::Error> {
+        let rsa = |size| KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size);
+        match self {
+            Self::Rsa2048 => rsa(RsaKeySize::_2048),
+            Self::Rsa3072 => rsa(RsaKeySize::_3072),
+            Self::Rsa4096 => rsa(RsaKeySize::_4096),
+            Self::P256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
+            Self::P384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
+        }
+    }
+}
+
+/// From when until when a certificate is good, in Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// First second.
+    pub not_before: i64,
+    /// Last second.
+    pub not_after: i64,
+}
+
+impl Validity {
+    /// Yesterday until a year from now.
+    pub fn current() -> Self {
+        Self::days_from_now(-1, 365)
+    }
+
+    /// A year that ended yesterday.
+    pub fn expired() -> Self {
+        Self::days_from_now(-366, -1)
+    }
+
+    /// A year that begins tomorrow.
+    pub fn not_yet() -> Self {
+        Self::days_from_now(1, 366)
+    }
+
+    fn days_from_now(first: i64, last: i64) -> Self {
+        const DAY: i64 = 24 * 60 * 60;
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        Self {
+            not_before: now + first * DAY,
+            not_after: now + last * DAY,
+        }
+    }
+}
+
+/// What a leaf certificate is for (RFC 5280 section 4.2.1.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// serverAuth.
+    Server,
+    /// clientAuth.
+    Client,
+}
+
+/// Why a certificate could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PkiError {
+    /// A date that X.509 cannot write.
+    Date,
+    /// A name that is no DNS name, or the generator failed.
+    Generator(rcgen::Error),
+}
+
+impl fmt::Display for PkiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Date => f.write_str("The certificate's date is outside of the years 1 to 9999."),
+            Self::Generator(error) => {
+                write!(f, "The certificate could not be made: {error}.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PkiError {}
+
+impl From<rcgen::Error> for PkiError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Generator(error)
+    }
+}
+
+/// A certificate authority: its certificate, its key and the way up to the root.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    /// What a peer must send so that the root suffices as trust anchor: this
+    /// authority and those above it, without the root.
+    path: Vec<CertificateDer<'static>>,
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority")
+            .field("path", &self.path.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// A self-signed root.
+    pub fn root(name: &str, kind: KeyKind, validity: Validity) -> Result<Self, PkiError> {
+        let key = kind.generate()?;
+        let params = authority_params(name, validity)?;
+        let certificate = params.self_signed(&key)?.der().clone();
+        Ok(Self {
+            issuer: Issuer::new(params, key),
+            certificate,
+            path: Vec::new(),
+        })
+    }
+
+    /// An authority below this one.
+    pub fn intermediate(
+        &self,
+        name: &str,
+        kind: KeyKind,
+        validity: Validity,
+    ) -> Result<Self, PkiError> {
+        let key = kind.generate()?;
+        let params = authority_params(name, validity)?;
+        let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
+        let mut path = vec![certificate.clone()];
+        path.extend(self.path.iter().cloned());
+        Ok(Self {
+            issuer: Issuer::new(params, key),
+            certificate,
+            path,
+        })
+    }
+
+    /// A certificate for a server or a client. `names` become subject alternative
+    /// names: IP addresses as iPAddress, everything else as dNSName; the first is
+    /// also the common name.
+    pub fn issue(
+        &self,
+        names: &[&str],
+        usage: Usage,
+        kind: KeyKind,
+        validity: Validity,
+    ) -> Result<Identity, PkiError> {
+        let key = kind.generate()?;
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let common_name = names.first().cloned().unwrap_or_default();
+        let mut params = dated(CertificateParams::new(names)?, validity)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, common_name);
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![match usage {
+            Usage::Server => ExtendedKeyUsagePurpose::ServerAuth,
+            Usage::Client => ExtendedKeyUsagePurpose::ClientAuth,
+        }];
+        params.use_authority_key_identifier_extension = true;
+        let mut chain = vec![params.signed_by(&key, &self.issuer)?.der().clone()];
+        chain.extend(self.path.iter().cloned());
+        Ok(Identity {
+            chain,
+            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+        })
+    }
+
+    /// The certificate, DER.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// The certificate, PEM: what `--ca` and a device's trust store take.
+    pub fn certificate_pem(&self) -> String {
+        pem("CERTIFICATE", &self.certificate)
+    }
+
+    /// The private key, PKCS#8 PEM.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+}
+
+fn authority_params(name: &str, validity: Validity) -> Result<CertificateParams, PkiError> {
+    let mut params = dated(CertificateParams::default(), validity)?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
+}
+
+/// Sets the dates and an organisation that tells a test certificate from a real one.
+fn dated(mut params: CertificateParams, validity: Validity) -> Result<CertificateParams, PkiError> {
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::OrganizationName, "thread-mqtt test");
+    let date = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| PkiError::Date);
+    params.not_before = date(validity.not_before)?;
+    params.not_after = date(validity.not_after)?;
+    Ok(params)
+}
+
+/// A certificate chain with the private key of its leaf.
+#[derive(Debug)]
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+        }
+    }
+}
+
+impl Identity {
+    /// Joins a chain (leaf first, root left out) and the leaf's key.
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
+        Self { chain, key }
+    }
+
+    /// Leaf first, root left out, DER.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// Private key of the leaf.
+    pub fn key(&self) -> &PrivateKeyDer<'static> {
+        &self.key
+    }
+
+    /// Leaf first, root left out, PEM.
+    pub fn chain_pem(&self) -> String {
+        self.chain
+            .iter()
+            .map(|certificate| pem("CERTIFICATE", certificate))
+            .collect()
+    }
+
+    /// Private key of the leaf, PKCS#8 PEM.
+    pub fn key_pem(&self) -> String {
+        pem("PRIVATE KEY", self.key.secret_der())
+    }
+}
+
+/// Root, intermediate and a server's leaf, all of one kind of key.
+#[derive(Debug)]
+pub struct Chain {
+    /// The trust anchor.
+    pub root: Authority,
+    /// Signed by the root, signs the leaf.
+    pub intermediate: Authority,
+    /// The server.
+    pub leaf: Identity,
+}
+
+impl Chain {
+    /// A chain that is good today, for a server with these names.
+    pub fn generate(kind: KeyKind, names: &[&str]) -> Result<Self, PkiError> {
+        Self::with_validity(kind, names, Validity::current(), Validity::current())
+    }
+
+    /// A chain whose authorities and leaf have dates of their own.
+    pub fn with_validity(
+        kind: KeyKind,
+        names: &[&str],
+        authorities: Validity,
+        leaf: Validity,
+    ) -> Result<Self, PkiError> {
+        let root = Authority::root("thread-mqtt test root", kind, authorities)?;
+        let intermediate = root.intermediate("thread-mqtt test intermediate", kind, authorities)?;
+        let leaf = intermediate.issue(names, Usage::Server, kind, leaf)?;
+        Ok(Self {
+            root,
+            intermediate,
+            leaf,
+        })
+    }
+}
+
+/// RFC 7468, with line feeds alone.
+fn pem(label: &str, der: &[u8]) -> String {
+    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    pem::encode_config(&pem::Pem::new(label, der), config)
+}
