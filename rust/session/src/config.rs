@@ -81,8 +81,8 @@ pub struct Config {
     pub max_packet_size: u32,
     /// Most QoS 1/2 messages unacknowledged at once, each direction; not 0. Default: 16.
     ///
-    /// Towards the broker a smaller value of the broker wins. An MQTT 5 broker is told, and
-    /// exceeding it is an error; MQTT 3.1.1 has no way to tell.
+    /// Towards the broker a smaller value of the broker wins. An MQTT 5 broker is told ours; one
+    /// that exceeds it, and any MQTT 3.1.1 broker, may have up to 1,024 QoS 2 messages under way.
     pub receive_maximum: u16,
     /// Topic aliases the broker may use towards us (5). Each costs the memory of one topic name
     /// and saves that many bytes per message. Default: 0.

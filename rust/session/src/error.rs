@@ -141,7 +141,8 @@ pub enum SessionError {
     UnknownPacketId(u16),
     /// The broker claims to resume a session although a clean one was asked for.
     UnexpectedSession,
-    /// The broker sent more unacknowledged messages than allowed.
+    /// The broker has more QoS 2 messages under way than there is memory for: 1,024, or
+    /// [`receive_maximum`](crate::Config::receive_maximum) if that is larger.
     ReceiveMaximumExceeded,
     /// A topic alias that was not announced or is out of range (MQTT 5).
     TopicAliasInvalid,
@@ -204,7 +205,7 @@ impl fmt::Display for SessionError {
                 f.write_str("the broker resumed a session although a clean one was asked for")
             }
             SessionError::ReceiveMaximumExceeded => f.write_str(
-                "the broker sent more unacknowledged messages than receive_maximum allows",
+                "the broker has more QoS 2 messages under way than this session can remember",
             ),
             SessionError::TopicAliasInvalid => {
                 f.write_str("the broker used a topic alias that it had no right to")

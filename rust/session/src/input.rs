@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::config::{QoS, Version};
+use crate::config::QoS;
 use crate::error::{PublishError, SessionError};
 use crate::event::{Event, Owed};
 use crate::link::{Limits, Link, Phase};
@@ -160,11 +160,6 @@ impl Session {
             self.events.push(Event::Message(publish.message));
             return Ok(());
         }
-        let limited = self.config.version == Version::V5;
-        if limited && link.unacknowledged >= self.config.receive_maximum {
-            return Err(SessionError::ReceiveMaximumExceeded);
-        }
-        link.unacknowledged = link.unacknowledged.saturating_add(1);
         if qos == QoS::ExactlyOnce && !self.state.receive(packet_id)? {
             self.answer(AckKind::Pubrec, packet_id, ReasonCode::SUCCESS);
             return Ok(());
@@ -239,9 +234,6 @@ impl Session {
             ReasonCode::PACKET_ID_NOT_FOUND
         };
         self.answer(AckKind::Pubcomp, id, reason);
-        if let Some(link) = &mut self.link {
-            link.note_acknowledged();
-        }
     }
 
     fn handle_suback(

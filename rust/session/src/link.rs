@@ -89,8 +89,6 @@ pub(crate) struct Link {
     pub(crate) sent: usize,
     /// QoS 1 and 2 messages among the sent and the staged.
     pub(crate) in_flight: u16,
-    /// QoS 1 and 2 messages from the broker not yet acknowledged.
-    pub(crate) unacknowledged: u16,
     /// Topic names by alias, the broker's.
     pub(crate) aliases: Vec<String>,
     /// When the transport last took bytes.
@@ -116,7 +114,6 @@ impl Link {
             payload: None,
             sent: 0,
             in_flight: 0,
-            unacknowledged: 0,
             aliases: Vec::new(),
             last_sent: now,
             waiting_since: None,
@@ -177,10 +174,5 @@ impl Link {
     /// A packet arrived.
     pub(crate) fn note_received(&mut self, now: Duration, waiting: bool) {
         self.waiting_since = waiting.then_some(now);
-    }
-
-    /// A message of the broker was acknowledged in full.
-    pub(crate) fn note_acknowledged(&mut self) {
-        self.unacknowledged = self.unacknowledged.saturating_sub(1);
     }
 }

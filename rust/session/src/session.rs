@@ -304,10 +304,7 @@ impl Session {
         }
         let kind = match owed.qos {
             QoS::ExactlyOnce => AckKind::Pubrec,
-            _ => {
-                link.note_acknowledged();
-                AckKind::Puback
-            }
+            _ => AckKind::Puback,
         };
         let (version, reason) = (self.config.version, ReasonCode::SUCCESS);
         packet::push_ack(&mut link.control, version, kind, owed.packet_id, reason);

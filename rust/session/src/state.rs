@@ -8,8 +8,10 @@ use crate::error::SessionError;
 use crate::outbox::{Filter, Outbox};
 
 /// Identifiers of received QoS 2 messages kept at most, unless
-/// [`receive_maximum`](Config::receive_maximum) is larger. MQTT 3.1.1 cannot tell the broker a
-/// limit; this one costs at most 2 KiB.
+/// [`receive_maximum`](Config::receive_maximum) is larger; 2 KiB. This and the limit on
+/// undelivered events bound the memory, not the Receive Maximum: MQTT 3.1.1 has none to tell, and
+/// Mosquitto 2.0.11 exceeds it when a session is resumed with messages and releases under way.
+/// To cut it off for that would only make it try the same again.
 const RECEIVED_IDS: usize = 1_024;
 
 /// The session state. It lives in memory; whoever wants to keep it across a restart has to store

@@ -700,19 +700,25 @@ fn unsent_acknowledgements_stop_the_input() {
 }
 
 #[test]
-fn our_receive_maximum_is_enforced() {
-    let publish = |id| wire::publish(Version::V5, &Publish::new("t", "", 1, id));
-    let mut client = Client::online(Config {
-        receive_maximum: 2,
-        ..lasting(Version::V5)
-    });
-    client.receive(&publish(1), at(1));
-    client.receive(&publish(2), at(1));
-    client.session.poll_event();
-    client.receive(&publish(3), at(1));
-    client.fails(&publish(4), SessionError::ReceiveMaximumExceeded);
-    let sent = client.sent(at(1));
-    assert_eq!(sent, [Seen::Disconnect(0x93)]);
+fn the_memory_for_qos_2_identifiers_has_a_bound() {
+    for (receive_maximum, bound) in [(1, 1_024), (2_000, 2_000)] {
+        let publish = |id| wire::publish(Version::V5, &Publish::new("t", "", 2, id));
+        let mut client = Client::online(Config {
+            receive_maximum,
+            ..lasting(Version::V5)
+        });
+        for id in 1..=bound {
+            client.receive(&publish(id), at(1));
+            client.events();
+            client.transmit(at(1));
+        }
+        client.receive(&wire::pubrel(7), at(1));
+        client.receive(&publish(bound + 1), at(1));
+        client.events();
+        client.transmit(at(1));
+        client.fails(&publish(bound + 2), SessionError::ReceiveMaximumExceeded);
+        assert_eq!(client.sent(at(1)), [Seen::Disconnect(0x93)]);
+    }
 }
 
 #[test]
