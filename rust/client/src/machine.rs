@@ -350,14 +350,16 @@ impl Client {
             State::Connecting { .. } => self.next_candidate(Cause::Tcp(error), now),
             State::Securing { connection, .. } => {
                 let cause = match error {
-                    TcpError::Closed => connection.handle_eof().err().map(Cause::Tls),
+                    TcpError::Closed | TcpError::Reset => {
+                        connection.handle_eof().err().map(Cause::Tls)
+                    }
                     _ => None,
                 };
                 self.fail(Stage::Tls, cause.unwrap_or(Cause::Tcp(error)), now);
             }
             State::Up { online, .. } => {
                 let cause = match error {
-                    TcpError::Closed if !*online => Cause::ClosedBeforeConnack,
+                    TcpError::Closed | TcpError::Reset if !*online => Cause::ClosedBeforeConnack,
                     _ => Cause::Tcp(error),
                 };
                 self.fail_up(cause, now);

@@ -114,22 +114,19 @@ impl<P: Port> Driver<P> {
 
     /// Waits until there may be something to do for [`turn`](Self::turn).
     pub fn wait(&mut self) {
-        self.wait_until(None);
+        let (until, interest) = self.waits_for();
+        self.port.wait(until, interest);
     }
 
-    /// The same, but not longer than until `limit`: for an application with timers of its own.
-    pub fn wait_until(&mut self, limit: Option<Duration>) {
+    /// What [`wait`](Self::wait) would wait for: for a program that gives up a lock meanwhile.
+    pub fn waits_for(&mut self) -> (Option<Duration>, Interest) {
         let connected = self.tcp == Tcp::Connected;
         let now = self.port.now();
         let interest = Interest {
             receive: connected && self.inbox.is_empty(),
             send: connected && !self.client.transmit(now).is_empty(),
         };
-        let until = [self.client.poll_timeout(), limit]
-            .into_iter()
-            .flatten()
-            .min();
-        self.port.wait(until, interest);
+        (self.client.poll_timeout(), interest)
     }
 
     /// When the next timer fires.

@@ -1,0 +1,109 @@
+//! How a command ends: exit status, cause and cure.
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+use thread_mqtt_client::{Cause, Stage};
+
+/// Exit status, one for each stage. [`HELP`] tells the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Status {
+    Input = 1,
+    Usage = 2,
+    Attach = 3,
+    Prefix = 4,
+    Resolve = 5,
+    Tcp = 6,
+    Tls = 7,
+    Mqtt = 8,
+    Message = 9,
+    TimedOut = 10,
+}
+
+/// The list of exit statuses, for `--help`.
+pub(crate) const HELP: &str = "\
+Exit status:
+   0  done
+   1  reading input or writing output failed
+   2  wrong usage: an option, the broker's URI, a file of certificates
+   3  the network is not attached
+   4  no NAT64 prefix is known
+   5  the broker's name could not be resolved
+   6  TCP could not connect, or the connection broke
+   7  TLS failed: the certificate, a version, a suite
+   8  MQTT failed: the broker refused the client or broke the protocol
+   9  a message or a subscription was refused
+  10  the time given by --timeout was over";
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: Status,
+    cause: String,
+    cure: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(status: Status, cause: impl fmt::Display) -> Self {
+        Self {
+            status,
+            cause: cause.to_string(),
+            cure: None,
+        }
+    }
+
+    pub(crate) fn cure(self, cure: impl fmt::Display) -> Self {
+        Self {
+            cure: Some(cure.to_string()),
+            ..self
+        }
+    }
+
+    pub(crate) fn usage(cause: impl fmt::Display) -> Self {
+        Self::new(Status::Usage, cause)
+    }
+
+    /// What the client failed at.
+    pub(crate) fn of_stage(stage: Stage, cause: &Cause) -> Self {
+        let status = match stage {
+            Stage::Attach => Status::Attach,
+            Stage::Prefix => Status::Prefix,
+            Stage::Resolve => Status::Resolve,
+            Stage::Tcp => Status::Tcp,
+            Stage::Tls => Status::Tls,
+            // The end of a connection that had been accepted is TCP's.
+            Stage::Mqtt => match cause {
+                Cause::Tcp(_) => Status::Tcp,
+                _ => Status::Mqtt,
+            },
+        };
+        Self {
+            status,
+            cause: format!("{stage} failed: {cause}"),
+            cure: cause.cure().map(str::to_owned),
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.status as u8)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(
+            Status::Input,
+            format_args!("reading or writing failed: {error}"),
+        )
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "thread-mqtt: {}.", self.cause)?;
+        match &self.cure {
+            Some(cure) => writeln!(f, "  What to do: {cure}."),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Runs the client and shows its stages.
+use crate::args::CommonArguments;
+use crate::exit::{Failure, Status};
+use crate::setup;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use thread_mqtt_client::{Client, Event, Reached, Retry};
+use thread_mqtt_driver::{Driver, Port};
+use thread_mqtt_host::{HostPort, Waker};
+
+/// A client at work.
+pub(crate) struct Run {
+    driver: Driver<HostPort>,
+    debug: bool,
+    retry: bool,
+    began: Duration,
+    deadline: Option<Duration>,
+    /// The broker has accepted this client at least once.
+    was_online: bool,
+    interrupted: Arc<AtomicBool>,
+}
+
+/// What a command has to deal with.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Something happened; the stages were shown already.
+    Event(Event),
+    /// The wait is over: look at other inputs.
+    Woken,
+    /// Ctrl-C: the user wants it to end.
+    Interrupted,
+}
+
+impl Run {
+    /// Begins to connect.
+    pub(crate) fn start(arguments: &CommonArguments, debug: bool) -> Result<Self, Failure> {
+        let mut driver = setup::driver(arguments, Retry::Forever)?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let (flag, waker) = (interrupted.clone(), driver.port.waker());
+        // Without it Ctrl-C just ends the process: the broker then publishes the will.
+        let _ = ctrlc::set_handler(move || {
+            flag.store(true, Ordering::Relaxed);
+            waker.wake();
+        });
+        let began = driver.port.now();
+        driver.start();
+        Ok(Self {
+            driver,
+            debug: debug || arguments.debug,
+            retry: arguments.retry,
+            began,
+            deadline: arguments.timeout.map(|timeout| began + timeout),
+            was_online: false,
+            interrupted,
+        })
+    }
+
+    pub(crate) fn client(&mut self) -> &mut Client {
+        &mut self.driver.client
+    }
+
+    pub(crate) fn waker(&self) -> Waker {
+        self.driver.port.waker()
+    }
+
+    /// Goes on until something happens.
+    pub(crate) fn step(&mut self) -> Result<Step, Failure> {
+        loop {
+            let busy = self.driver.turn();
+            if let Some(event) = self.driver.poll_event() {
+                self.show(&event);
+                self.judge(&event)?;
+                return Ok(Step::Event(event));
+            }
+            if self.interrupted.swap(false, Ordering::Relaxed) {
+                return Ok(Step::Interrupted);
+            }
+            if busy {
+                continue;
+            }
+            if self
+                .deadline
+                .is_some_and(|deadline| self.driver.port.now() >= deadline)
+            {
+                return Err(self.timed_out());
+            }
+            let (until, interest) = self.driver.waits_for();
+            let until = [until, self.deadline].into_iter().flatten().min();
+            self.driver.port.wait(until, interest);
+            return Ok(Step::Woken);
+        }
+    }
+
+    /// Disconnects and waits for it.
+    pub(crate) fn stop(mut self) -> Result<(), Failure> {
+        self.driver.stop();
+        self.deadline = None;
+        loop {
+            if let Step::Event(Event::Stopped) = self.step()? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn show(&self, event: &Event) {
+        let lost = matches!(event, Event::Failed { .. }) && (self.was_online || self.retry);
+        if self.debug && !matches!(event, Event::Session(_)) {
+            let elapsed = self.driver.port.now().saturating_sub(self.began);
+            eprintln!("{:9.3} s  {event}", elapsed.as_secs_f64());
+        } else if lost {
+            eprintln!("thread-mqtt: {event}.");
+        }
+    }
+
+    /// A first attempt that fails ends the command; a lost connection does not.
+    fn judge(&mut self, event: &Event) -> Result<(), Failure> {
+        match event {
+            Event::Reached(Reached::Online { .. }) => self.was_online = true,
+            Event::Failed {
+                stage,
+                cause,
+                retry_in: Some(_),
+            } if !self.was_online && !self.retry => return Err(Failure::of_stage(*stage, cause)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn timed_out(&self) -> Failure {
+        let client = &self.driver.client;
+        let doing = match client.stage() {
+            _ if client.is_online() => "while the broker was connected".to_owned(),
+            Some(stage) => format!("in the stage {stage}"),
+            None => "between two attempts to connect".to_owned(),
+        };
+        Failure::new(
+            Status::TimedOut,
+            format_args!("the time given by --timeout was over {doing}"),
+        )
+    }
+}
