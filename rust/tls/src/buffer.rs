@@ -140,17 +140,16 @@ impl Inbound {
             return;
         };
         *record = record.saturating_sub(n);
-        if n >= self.bytes.len() {
-            release(&mut self.bytes);
-        } else {
-            self.bytes.drain(..n);
-        }
+        self.bytes.drain(..n.min(self.bytes.len()));
     }
 
     /// The record received is dealt with; what is still here belongs to an unfinished message.
     pub(crate) fn next_record(&mut self) {
         if let Content::Ciphertext { record } = &mut self.content {
             *record = self.bytes.len();
+            if self.bytes.is_empty() {
+                release(&mut self.bytes);
+            }
         }
     }
 

@@ -1,0 +1,215 @@
+//! The configuration names the culprit.
+
+use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
+use thread_mqtt_tls::{Config, ConfigBuilder, ConfigError, Group, Suite, Version};
+
+use crate::pair::{Pair, Server, client, soft};
+use crate::pki::{Pki, ca_params, leaf_params, pem};
+
+fn error(result: Result<ConfigBuilder, ConfigError>) -> ConfigError {
+    result.map(drop).unwrap_err()
+}
+
+fn build_error(builder: ConfigBuilder) -> ConfigError {
+    let error = builder.build().map(drop).unwrap_err();
+    assert!(error.to_string().len() > 30, "{error}");
+    error
+}
+
+fn ca(bytes: &[u8]) -> Result<ConfigBuilder, ConfigError> {
+    Config::builder(soft()).ca(bytes)
+}
+
+#[test]
+fn bundles_with_text_between_the_certificates() {
+    let pki = Pki::new(&P256, 2);
+    let other = Pki::of(&P256, ca_params("Other"), [], leaf_params());
+    let bundle = format!(
+        "# The broker's CA\nsubject=CN = Other\n{}\r\n\n  0 s:/CN=Root\n{}trailing text",
+        pem(&other.root),
+        pem(&pki.root).replace('\n', "\r\n"),
+    );
+    let config = ca(bundle.as_bytes()).unwrap().build().unwrap();
+    Pair::new(&config, &Server::new(&pki)).exchange();
+    // DER, and several calls.
+    let config = ca(&other.root).unwrap().ca(&pki.root).unwrap();
+    Pair::new(&config.build().unwrap(), &Server::new(&pki)).exchange();
+}
+
+#[test]
+fn trust_anchors_that_are_part_of_the_program() {
+    let pki = Pki::new(&P256, 1);
+    let anchor = webpki_anchor(&pki);
+    let config = Config::builder(soft()).anchors([anchor]).build().unwrap();
+    Pair::new(&config, &Server::new(&pki)).exchange();
+}
+
+fn webpki_anchor(pki: &Pki) -> thread_mqtt_tls::TrustAnchor<'static> {
+    let mut store = rustls::RootCertStore::empty();
+    store.add(pki.root.clone()).unwrap();
+    store.roots.remove(0)
+}
+
+#[test]
+fn broken_bundles_name_the_certificate() {
+    let pki = Pki::new(&P256, 1);
+    let good = pem(&pki.root);
+    let truncated_der = pem(&pki.root[..100].to_vec().into());
+    let bad_base64 = good.replacen("MII", "M!I", 1);
+    let no_end = good.replace("-----END CERTIFICATE-----", "");
+    for bad in [&truncated_der, &bad_base64, &no_end] {
+        for index in 0..3 {
+            let bundle = good.repeat(usize::from(index)) + bad;
+            let error = error(ca(bundle.as_bytes()));
+            assert_eq!(error, ConfigError::BadCertificate { index });
+            let expected = format!("certificate {} of the CA bundle is broken", index + 1);
+            assert!(error.to_string().starts_with(&expected));
+        }
+    }
+    let bad = ConfigError::BadCertificate { index: 0 };
+    assert_eq!(error(ca(&pki.root[..100])), bad);
+    for none in [&b""[..], b"hello", b"0123", pki.key_pem.as_bytes()] {
+        assert_eq!(error(ca(none)), ConfigError::NoCertificate);
+    }
+    let none = Config::builder(soft());
+    assert_eq!(build_error(none), ConfigError::NoCertificate);
+}
+
+#[test]
+fn client_identities() {
+    let pki = Pki::new(&P256, 2);
+    let identity = |chain: &[u8], key: &[u8]| error(client(&pki).client_identity(chain, key));
+    let (chain, key) = (pki.chain_pem(), pki.key_pem.clone());
+    let other = Pki::new(&rcgen::PKCS_ECDSA_P384_SHA384, 1);
+    for (chain, key, expected) in [
+        ("", &*key, ConfigError::NoClientCertificate),
+        (&*key, &key, ConfigError::NoClientCertificate),
+        (&chain, "", ConfigError::NoKey),
+        (&chain, &chain, ConfigError::NoKey),
+        (&chain, &key.replacen("MIG", "M!G", 1), ConfigError::BadKey),
+        (
+            &chain,
+            &key.replace("PRIVATE", "ENCRYPTED PRIVATE"),
+            ConfigError::KeyEncrypted,
+        ),
+        (
+            &chain,
+            "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
+            ConfigError::KeyEncrypted,
+        ),
+        (&chain, &other.key_pem, ConfigError::KeyMismatch),
+        (
+            &(chain.clone() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            &key,
+            ConfigError::BadClientCertificate { index: 2 },
+        ),
+    ] {
+        assert_eq!(identity(chain.as_bytes(), key.as_bytes()), expected);
+        assert!(expected.to_string().len() > 30);
+    }
+    // DER that is no key, and a key of a kind that the provider has no use for.
+    assert_eq!(identity(&pki.chain[0], &pki.chain[0]), ConfigError::BadKey);
+    let ed25519 = Pki::new(&rcgen::PKCS_ED25519, 1);
+    assert_eq!(
+        identity(&ed25519.chain[0], ed25519.key_pem.as_bytes()),
+        ConfigError::KeyNotSupported
+    );
+}
+
+#[test]
+fn a_key_that_only_signs() {
+    let pki = Pki::new(&P256, 1);
+    let provider = soft();
+    let signer = provider.key_provider.load_private_key(pki.key()).unwrap();
+    let config = client(&pki)
+        .client_signer(&pki.chain[0], signer)
+        .unwrap()
+        .build()
+        .unwrap();
+    let mut server = Server::new(&pki);
+    server.client_root = Some(pki.root.clone());
+    Pair::new(&config, &server).exchange();
+}
+
+#[test]
+fn suites_groups_and_versions_that_do_not_go_together() {
+    let pki = Pki::new(&P256, 1);
+    let suite13 = Suite::Aes128GcmSha256;
+    let suite12 = Suite::EcdheEcdsaAes128GcmSha256;
+    let both = Version::ALL;
+    for (builder, expected) in [
+        (
+            client(&pki).versions(both).suites(&[suite13]),
+            ConfigError::VersionWithoutSuite(Version::Tls12),
+        ),
+        (
+            client(&pki)
+                .versions(&[Version::Tls12])
+                .suites(&[suite12, suite13]),
+            ConfigError::SuiteWithoutVersion(suite13),
+        ),
+        (client(&pki).suites(&[]), ConfigError::NoSuite),
+        (client(&pki).versions(&[]), ConfigError::NoSuite),
+        (
+            client(&pki).groups(&[]),
+            ConfigError::VersionWithoutGroup(Version::Tls12),
+        ),
+        (
+            client(&pki).groups(&[Group::X25519, Group::Secp521r1]),
+            ConfigError::GroupNotOffered(Group::Secp521r1),
+        ),
+        (
+            client(&pki).alpn(&[b"mqtt", b""]),
+            ConfigError::BadAlpn { index: 1 },
+        ),
+        (client(&pki).max_fragment(63), ConfigError::FragmentSize),
+        (client(&pki).max_fragment(16_385), ConfigError::FragmentSize),
+        (client(&pki).max_inbound(511), ConfigError::InboundTooSmall),
+        (
+            client(&pki).max_outbound(127),
+            ConfigError::OutboundTooSmall,
+        ),
+    ] {
+        assert_eq!(build_error(builder), expected);
+    }
+
+    let mut lean = soft();
+    lean.cipher_suites
+        .retain(|s| u16::from(s.suite()) != suite13.id());
+    let builder = Config::builder(lean).ca(&pki.root).unwrap();
+    let error = build_error(builder.suites(&[suite12, suite13]));
+    assert_eq!(error, ConfigError::SuiteNotOffered(suite13));
+    assert!(error.to_string().contains("TLS_AES_128_GCM_SHA256"));
+
+    // A hybrid group is of no use to TLS 1.2.
+    let aws = rustls::crypto::aws_lc_rs::default_provider();
+    let builder = Config::builder(aws).ca(&pki.root).unwrap();
+    let error = build_error(builder.groups(&[Group::X25519MlKem768]));
+    assert_eq!(error, ConfigError::VersionWithoutGroup(Version::Tls12));
+}
+
+#[test]
+fn suites_choose_the_versions_if_nothing_else_does() {
+    let pki = Pki::new(&rcgen::PKCS_RSA_SHA256, 1);
+    // The seed's case: exactly this one.
+    let config = client(&pki)
+        .suites(&["ECDHE-RSA-AES128-GCM-SHA256".parse().unwrap()])
+        .build()
+        .unwrap();
+    let mut pair = Pair::new(&config, &Server::new(&pki));
+    pair.exchange();
+    assert_eq!(pair.client.agreed().unwrap().version, Version::Tls12);
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let pki = Pki::new(&P256, 1);
+    let builder = client(&pki)
+        .client_identity(pki.chain_pem().as_bytes(), pki.key_pem.as_bytes())
+        .unwrap();
+    let text = format!("{builder:?}");
+    let config = builder.build().unwrap();
+    let connection = crate::pair::connect(&config);
+    let text = format!("{text} {config:?} {connection:?}");
+    assert!(text.len() < 1_000, "{text}");
+}

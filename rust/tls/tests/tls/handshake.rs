@@ -1,0 +1,222 @@
+//! Every combination that is to work, works, and agrees on what was chosen.
+
+use rcgen::SignatureAlgorithm;
+use thread_mqtt_tls::{Config, Connection, Group, PublicKey, Suite, TlsError, Version};
+
+use crate::pair::{Pair, Server, client, connect, soft};
+use crate::pki::{NAME, NOW, Pki};
+
+const RSA: &SignatureAlgorithm = &rcgen::PKCS_RSA_SHA256;
+const P256: &SignatureAlgorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
+const P384: &SignatureAlgorithm = &rcgen::PKCS_ECDSA_P384_SHA384;
+
+fn authentication(suite: Suite) -> Vec<&'static SignatureAlgorithm> {
+    match suite.openssl_name() {
+        name if name.starts_with("ECDHE-RSA") => vec![RSA],
+        name if name.starts_with("ECDHE-ECDSA") => vec![P256, P384],
+        _ => vec![RSA, P256, P384],
+    }
+}
+
+fn provider_groups() -> Vec<Group> {
+    let groups = soft().kx_groups;
+    let mut ids = groups.iter().map(|g| u16::from(g.name()));
+    let known = ids.by_ref().map(|id| Group::from_id(id).unwrap()).collect();
+    known
+}
+
+#[test]
+fn every_suite_with_every_group_and_certificate() {
+    let groups = provider_groups();
+    assert!(groups.len() >= 3, "{groups:?}");
+    for suite in Suite::ALL {
+        for algorithm in authentication(*suite) {
+            let pki = Pki::new(algorithm, 2);
+            for group in &groups {
+                let config = client(&pki)
+                    .suites(&[*suite])
+                    .groups(&[*group])
+                    .build()
+                    .unwrap();
+                let mut pair = Pair::new(&config, &Server::new(&pki));
+                pair.exchange();
+                let agreed = pair.client.agreed().unwrap();
+                assert_eq!(agreed.version, suite.version());
+                assert_eq!(agreed.suite, suite.name());
+                assert_eq!(agreed.group, Some(group.name()));
+                assert_eq!(agreed.alpn, None);
+                assert!(!agreed.resumed && !agreed.retried);
+            }
+        }
+    }
+}
+
+#[test]
+fn chains_of_one_to_four_certificates() {
+    for length in 1..=4 {
+        for version in Version::ALL {
+            let pki = Pki::new(P256, length);
+            let config = client(&pki).versions(&[*version]).build().unwrap();
+            let mut pair = Pair::new(&config, &Server::new(&pki));
+            assert!(pair.client.peer_certificates().is_empty());
+            pair.exchange();
+            let certificates = pair.client.peer_certificates();
+            assert_eq!(certificates.len(), length);
+            assert_eq!(certificates[0].subject, format!("CN={NAME}"));
+            assert_eq!(certificates[0].names, [NAME, "192.0.2.1", "2001:db8::1"]);
+            assert_eq!(certificates[0].key, PublicKey::P256);
+            assert_eq!(certificates[length - 1].issuer, "CN=Root");
+        }
+    }
+}
+
+#[test]
+fn the_version_is_the_highest_that_both_allow() {
+    let pki = Pki::new(P256, 1);
+    let config = client(&pki).build().unwrap();
+    for version in Version::ALL {
+        let mut server = Server::new(&pki);
+        server.versions = vec![*version];
+        let mut pair = Pair::new(&config, &server);
+        pair.exchange();
+        assert_eq!(pair.client.agreed().unwrap().version, *version);
+    }
+    let mut pair = Pair::new(&config, &Server::new(&pki));
+    pair.exchange();
+    assert_eq!(pair.client.agreed().unwrap().version, Version::Tls13);
+}
+
+#[test]
+fn the_clients_order_of_suites_is_what_it_offers() {
+    let pki = Pki::new(RSA, 1);
+    // rustls servers follow their own order unless told otherwise.
+    for order in [
+        [
+            Suite::EcdheRsaAes256GcmSha384,
+            Suite::EcdheRsaAes128GcmSha256,
+        ],
+        [
+            Suite::EcdheRsaAes128GcmSha256,
+            Suite::EcdheRsaAes256GcmSha384,
+        ],
+    ] {
+        let config = client(&pki).suites(&order).build().unwrap();
+        let mut server_config = Server::new(&pki).config();
+        std::sync::Arc::make_mut(&mut server_config).ignore_client_order = false;
+        let server = rustls::ServerConnection::new(server_config).unwrap();
+        let mut pair = Pair::of(connect(&config), server);
+        pair.exchange();
+        assert_eq!(pair.client.agreed().unwrap().suite, order[0].name());
+    }
+}
+
+#[test]
+fn another_group_costs_a_hello_retry_request() {
+    let pki = Pki::new(P256, 1);
+    let config = client(&pki)
+        .versions(&[Version::Tls13])
+        .groups(&[Group::X25519, Group::Secp256r1])
+        .build()
+        .unwrap();
+    let mut server = Server::new(&pki);
+    server.groups = vec![Group::Secp256r1];
+    let mut pair = Pair::new(&config, &server);
+    pair.exchange();
+    let agreed = pair.client.agreed().unwrap().clone();
+    assert!(agreed.retried);
+    assert_eq!(agreed.group, Some("secp256r1"));
+
+    // The store remembers which group this server wants.
+    let mut again = Pair::new(&config, &server);
+    again.exchange();
+    assert!(!again.client.agreed().unwrap().retried);
+}
+
+#[test]
+fn mutual_tls_with_certificates_of_each_form() {
+    for version in Version::ALL {
+        for algorithm in [P256, P384] {
+            let pki = Pki::new(RSA, 2);
+            let device = Pki::new(algorithm, 2);
+            let config = client(&pki)
+                .versions(&[*version])
+                .client_identity(device.chain_pem().as_bytes(), device.key_pem.as_bytes())
+                .unwrap()
+                .build()
+                .unwrap();
+            let mut server = Server::new(&pki);
+            server.client_root = Some(device.root.clone());
+            let mut pair = Pair::new(&config, &server);
+            pair.exchange();
+            assert_eq!(pair.server.peer_certificates(), Some(&device.chain[..]));
+        }
+    }
+    // DER, one certificate.
+    let device = Pki::new(P256, 1);
+    let config = client(&device)
+        .client_identity(&device.chain[0], device.key().secret_der())
+        .unwrap()
+        .build()
+        .unwrap();
+    let mut server = Server::new(&device);
+    server.client_root = Some(device.root.clone());
+    let mut pair = Pair::new(&config, &server);
+    pair.exchange();
+    assert_eq!(pair.server.peer_certificates(), Some(&device.chain[..]));
+}
+
+#[test]
+fn alpn_is_offered_and_agreed() {
+    let pki = Pki::new(P256, 1);
+    for version in Version::ALL {
+        let config = client(&pki)
+            .versions(&[*version])
+            .alpn(&[b"mqtt", b"x-amzn-mqtt-ca"])
+            .build()
+            .unwrap();
+        let mut server = Server::new(&pki);
+        server.alpn = vec![b"x-amzn-mqtt-ca".to_vec()];
+        let mut pair = Pair::new(&config, &server);
+        pair.exchange();
+        let agreed = pair.client.agreed().unwrap();
+        assert_eq!(agreed.alpn.as_deref(), Some(&b"x-amzn-mqtt-ca"[..]));
+    }
+}
+
+#[test]
+fn names_are_sent_and_addresses_are_not() {
+    let pki = Pki::new(P256, 1);
+    let config = client(&pki).build().unwrap();
+    for (name, sni) in [
+        (NAME, Some(NAME)),
+        ("broker.test.", Some(NAME)),
+        ("BROKER.test", Some(NAME)),
+        ("192.0.2.1", None),
+        ("2001:db8::1", None),
+        ("[2001:db8::1]", None),
+    ] {
+        let connection = Connection::new(&config, name, NOW).unwrap();
+        let mut pair = Pair::of(connection, Server::new(&pki).start());
+        pair.exchange();
+        assert_eq!(pair.server.server_name(), sni, "{name}");
+    }
+    for name in ["", "a b", "-.test", "grüße.test", "[192.0.2.1", "a..b"] {
+        let error = Connection::new(&config, name, NOW).unwrap_err();
+        assert_eq!(error, TlsError::InvalidServerName, "{name}");
+    }
+}
+
+#[test]
+fn another_crypto_provider_does_as_well() {
+    let pki = Pki::new(RSA, 2);
+    for version in Version::ALL {
+        let config = Config::builder(rustls::crypto::aws_lc_rs::default_provider())
+            .ca(&pki.root)
+            .unwrap()
+            .versions(&[*version])
+            .build()
+            .unwrap();
+        let mut pair = Pair::new(&config, &Server::new(&pki));
+        pair.exchange();
+    }
+}

@@ -1,0 +1,208 @@
+//! Sessions are resumed, as often as the store allows and only by those who may.
+
+use std::sync::Arc;
+
+use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
+use rustls::{ServerConfig, ServerConnection};
+use thread_mqtt_tls::{
+    Agreed, CertificateTime, Config, Connection, SessionCounters, SessionStore, Version,
+};
+
+use crate::pair::{Pair, Server, client};
+use crate::pki::{NAME, NOW, Pki};
+
+struct Setup {
+    config: Config,
+    server: Arc<ServerConfig>,
+    store: SessionStore,
+}
+
+impl Setup {
+    fn new(version: Version, tickets: bool) -> Self {
+        let pki = Pki::new(&P256, 3);
+        let mut server = Server::new(&pki);
+        server.tickets = tickets;
+        let store = SessionStore::new(2, 2);
+        Self {
+            config: client(&pki)
+                .versions(&[version])
+                .sessions(&store)
+                .build()
+                .unwrap(),
+            server: server.config(),
+            store,
+        }
+    }
+
+    /// Connects, exchanges, and returns what was agreed and how many bytes went to the client.
+    #[track_caller]
+    fn connect(&self, time: impl Into<CertificateTime>) -> (Agreed, usize) {
+        self.connect_with(&self.config, time)
+    }
+
+    #[track_caller]
+    fn connect_with(&self, config: &Config, time: impl Into<CertificateTime>) -> (Agreed, usize) {
+        let connection = Connection::new(config, NAME, time).unwrap();
+        let server = ServerConnection::new(self.server.clone()).unwrap();
+        let mut pair = Pair::of(connection, server);
+        pair.exchange();
+        assert_eq!(pair.client.peer_certificates().len(), 3);
+        (pair.client.agreed().unwrap().clone(), pair.crossed.0)
+    }
+}
+
+#[test]
+fn again_and_again_in_both_versions() {
+    // TLS 1.2 by ticket and by session id, TLS 1.3 by ticket and by a reference to the server's memory.
+    for version in Version::ALL {
+        for tickets in [true, false] {
+            let setup = Setup::new(*version, tickets);
+            let (full, full_bytes) = setup.connect(NOW);
+            assert!(!full.resumed);
+            assert_eq!(setup.store.len(), 1, "one ticket is asked for, not two");
+            for _ in 0..5 {
+                let (again, bytes) = setup.connect(NOW);
+                assert!(again.resumed, "{version} tickets: {tickets}");
+                // TLS 1.2 resumes without a key exchange, TLS 1.3 with one.
+                assert_eq!(again.group.is_some(), *version == Version::Tls13);
+                assert_eq!(again.suite, full.suite);
+                assert!(bytes < full_bytes / 2, "{bytes} of {full_bytes}");
+            }
+            assert!(setup.store.counters().offered >= 5);
+        }
+    }
+}
+
+#[test]
+fn cleared_means_full() {
+    for version in Version::ALL {
+        let setup = Setup::new(*version, true);
+        setup.connect(NOW);
+        setup.store.clear();
+        assert!(setup.store.is_empty());
+        assert!(!setup.connect(NOW).0.resumed);
+        assert!(setup.connect(NOW).0.resumed);
+        let counters = setup.store.counters();
+        assert!(counters.kept >= 2 && counters.dropped >= 1, "{counters:?}");
+    }
+}
+
+#[test]
+fn a_server_that_forgot_gets_a_full_handshake() {
+    for version in Version::ALL {
+        let mut setup = Setup::new(*version, true);
+        setup.connect(NOW);
+        let pki = Pki::new(&P256, 3);
+        setup.server = Server::new(&pki).config();
+        assert!(!setup.connect(NOW).0.resumed);
+        assert!(setup.connect(NOW).0.resumed);
+    }
+}
+
+#[test]
+fn a_ticket_ages() {
+    for version in Version::ALL {
+        let setup = Setup::new(*version, true);
+        setup.connect(NOW);
+        assert!(setup.connect(NOW + 3_600).0.resumed);
+        // Seven days is as long as a ticket lives (RFC 8446 section 4.6.1).
+        assert!(!setup.connect(NOW + 8 * 86_400).0.resumed);
+    }
+}
+
+#[test]
+fn only_under_the_same_conditions() {
+    for version in Version::ALL {
+        let setup = Setup::new(*version, true);
+        // Made on trust in a floor: not good for one who knows the time.
+        setup.connect(CertificateTime::AtLeast(NOW));
+        assert!(setup.connect(CertificateTime::AtLeast(NOW)).0.resumed);
+        assert!(!setup.connect(NOW).0.resumed);
+        assert!(setup.connect(NOW).0.resumed);
+        assert!(!setup.connect(CertificateTime::AtLeast(NOW)).0.resumed);
+
+        // Another configuration on the same store may trust other CAs.
+        setup.store.clear();
+        setup.connect(NOW);
+        let other = client(&Pki::new(&P256, 3))
+            .versions(&[*version])
+            .sessions(&setup.store)
+            .build()
+            .unwrap();
+        assert!(!setup.connect_with(&other, NOW).0.resumed);
+        // A clone is the same configuration.
+        setup.store.clear();
+        setup.connect(NOW);
+        assert!(setup.connect_with(&setup.config.clone(), NOW).0.resumed);
+    }
+}
+
+#[test]
+fn no_resumption_keeps_nothing() {
+    let pki = Pki::new(&P256, 3);
+    for version in Version::ALL {
+        let mut setup = Setup::new(*version, true);
+        setup.config = client(&pki)
+            .versions(&[*version])
+            .no_resumption()
+            .build()
+            .unwrap();
+        for _ in 0..2 {
+            assert!(!setup.connect(NOW).0.resumed);
+        }
+        assert_eq!(setup.store.counters(), SessionCounters::default());
+    }
+}
+
+#[test]
+fn the_store_is_bounded() {
+    let pki = Pki::new(&P256, 1);
+    let store = SessionStore::new(1, 1);
+    let config = client(&pki)
+        .versions(&[Version::Tls13])
+        .sessions(&store)
+        .build()
+        .unwrap();
+    let server = Server::new(&pki);
+    // Two connections at once bring two tickets; then another name pushes the server out.
+    for _ in 0..2 {
+        let mut pair = Pair::new(&config, &server);
+        store.clear();
+        pair.exchange();
+        assert_eq!(store.len(), 1);
+    }
+    let mut first = Pair::new(&config, &server);
+    let mut second = Pair::new(&config, &server);
+    first.exchange();
+    second.exchange();
+    assert_eq!(store.len(), 1);
+    let before = store.counters();
+    let connection = Connection::new(&config, "192.0.2.1", NOW).unwrap();
+    Pair::of(connection, server.start()).exchange();
+    assert_eq!(store.len(), 1);
+    assert_eq!(store.counters().dropped, before.dropped + 1);
+}
+
+#[test]
+fn two_connections_check_their_own_time() {
+    // One configuration, a connection in between with another time: each keeps its own.
+    let pki = Pki::new(&P256, 1);
+    let config = client(&pki).build().unwrap();
+    let good = Connection::new(&config, NAME, NOW).unwrap();
+    let early = Connection::new(&config, NAME, 0).unwrap();
+    let server = Server::new(&pki);
+    Pair::of(good, server.start()).exchange();
+    assert!(Pair::of(early, server.start()).run().is_err());
+}
+
+#[test]
+fn time_told_later_makes_the_ticket_young() {
+    let setup = Setup::new(Version::Tls13, true);
+    let connection = Connection::new(&setup.config, NAME, NOW).unwrap();
+    let server = ServerConnection::new(setup.server.clone()).unwrap();
+    let mut pair = Pair::of(connection, server);
+    // The ticket comes ten days into the connection.
+    pair.client.set_time(NOW + 10 * 86_400);
+    pair.exchange();
+    assert!(setup.connect(NOW + 10 * 86_400 + 3_600).0.resumed);
+}
