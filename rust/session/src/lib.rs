@@ -1,4 +1,133 @@
 //! The MQTT 3.1.1 and 5 session as a machine without sockets or clocks.
+//!
+//! [`Session`] turns commands (publish, subscribe, …) and the bytes of a broker into bytes for the
+//! broker and events for the application. It opens no connection, reads no clock, and knows
+//! nothing of TLS: whoever owns it moves the bytes and says what time it is.
+//!
+//! ```text
+//!              publish, subscribe,             Event::Published,
+//!              unsubscribe, disconnect         Event::Message, …
+//!                        |                            ^
+//!   application          v                            |
+//!   --------------- +---------------------------------------------+ --------------
+//!   Session         |  outbox  --->  staged packets      events   |
+//!                   |    ^  survives a lost connection      ^     |
+//!                   |    |           |                      |     |
+//!                   |    +-- acknowledgements <-- packets --+     |
+//!   --------------- +---------------------------------------------+ --------------
+//!   byte stream                      |                  ^
+//!   (TCP or TLS)          transmit / consume_transmit   handle_input
+//! ```
+//!
+//! # Example
+//!
+//! One turn of a loop that owns a session and a byte stream:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::time::Duration;
+//! use thread_mqtt_session::{Config, Event, Message, QoS, Session, SessionError};
+//!
+//! /// Call when the stream can be read or written, or when the time in the result has come.
+//! fn turn(
+//!     session: &mut Session,
+//!     stream: &mut (impl Read + Write),
+//!     received: &[u8],
+//!     now: Duration,
+//! ) -> Result<Option<Duration>, SessionError> {
+//!     let taken = session.handle_input(received, now)?;
+//!     assert_eq!(taken, received.len(), "this loop takes every event at once");
+//!     session.handle_timeout(now)?;
+//!     while let Some(event) = session.poll_event() {
+//!         match event {
+//!             Event::Message(message) => println!("{}", message.topic),
+//!             Event::Published(token) => println!("{token:?} is with the broker"),
+//!             other => println!("{other:?}"),
+//!         }
+//!     }
+//!     loop {
+//!         let bytes = session.transmit(now);
+//!         if bytes.is_empty() {
+//!             return Ok(session.poll_timeout());
+//!         }
+//!         let n = stream.write(bytes).expect("a stream that works");
+//!         session.consume_transmit(n);
+//!     }
+//! }
+//!
+//! let mut session = Session::new(Config {
+//!     client_id: "sensor-7".into(),
+//!     keep_alive: Duration::from_secs(300),
+//!     ..Config::default()
+//! })?;
+//! session.subscribe(&[("sensor/7/set", QoS::AtLeastOnce)])?;
+//! session.publish(Message::new("sensor/7/temperature", "21.5").qos(QoS::AtLeastOnce))?;
+//!
+//! // The stream is open: CONNECT goes out, and with the CONNACK everything queued.
+//! # struct Broker;
+//! # impl Read for Broker { fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> { Ok(0) } }
+//! # impl Write for Broker {
+//! #     fn write(&mut self, b: &[u8]) -> std::io::Result<usize> { Ok(b.len()) }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//! # let mut stream = Broker;
+//! session.connect(Duration::ZERO);
+//! turn(&mut session, &mut stream, &[], Duration::ZERO)?;
+//! let connack = [0x20, 3, 0, 0, 0];
+//! let due = turn(&mut session, &mut stream, &connack, Duration::from_secs(1))?;
+//! assert!(session.is_connected());
+//! assert_eq!(due, Some(Duration::from_secs(301)), "a ping, if nothing else is sent");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is promised
+//!
+//! - **QoS 0** arrives at most once. It waits in the outbox like everything else while there is no
+//!   connection, and is done ([`Event::Published`]) when the transport has taken it.
+//! - **QoS 1** arrives at least once, **QoS 2** exactly once, over any number of connections, as
+//!   long as both sides keep the session. After a reconnect what is unacknowledged goes out again
+//!   in the original order, with DUP, or as PUBREL once the broker had it (section 4.4).
+//! - If the **broker lost the session** (Session Present is 0), unacknowledged messages are sent
+//!   anew, granted subscriptions are repeated before them, and a QoS 2 message then may arrive
+//!   twice: nobody is left who remembers the first time. One the broker had confirmed with PUBREC
+//!   counts as published.
+//! - **Received messages are acknowledged when the application takes them** from
+//!   [`Session::poll_event`]. One not taken before the connection is lost is still delivered; QoS 1
+//!   may then come a second time, QoS 2 not. QoS 2 follows method B of section 4.3.3: the
+//!   identifier is kept, not the message, and it is delivered before PUBREL.
+//! - **Back-pressure** reaches the broker: [`Session::handle_input`] takes no more packets than
+//!   there is room for the events they lead to.
+//! - **Keep-alive** (section 3.1.2.10): PINGREQ when the transport took no byte for that long, and
+//!   also, whatever is being sent, when an answer has been owed for that long without a sign of
+//!   life. A client that publishes at QoS 0 only and more often than that relies on the transport
+//!   to find a dead path.
+//! - **A broken or hostile broker** leads to a [`SessionError`], never to a panic, and never to
+//!   memory beyond the limits.
+//!
+//! # What it is not
+//!
+//! Not a connection manager: reconnecting, back-off, names and TLS live in the crate above. Not
+//! durable: the state lives in memory and dies with the [`Session`]; it is one type inside
+//! (`state::State`), apart from what a connection owns, so that keeping it is an addition and no
+//! rebuild. No enhanced authentication (AUTH), no subscription identifiers, no topic aliases of
+//! our own, no subscription options but the QoS.
+//!
+//! # Memory
+//!
+//! Nothing is allocated without a bound. The most a session holds, in bytes:
+//!
+//! ```text
+//!   outbox_bytes + 100 x outbox_messages     commands under way
+//! + max_packet_size                          one packet being put together
+//! + event_bytes + 2 x max_packet_size        events not taken, and the packet that filled them
+//! + topic_alias_maximum x longest topic      MQTT 5 only
+//! + the filters subscribed to
+//! + 5 KiB                                    packets being transmitted, received identifiers
+//! ```
+//!
+//! A payload above 512 bytes is never copied on its way out: [`Session::transmit`] shows the
+//! application's own memory. On its way in it is copied once, from the transport's buffer.
+//! Besides, CONNECT is encoded when a connection begins and let go when it is sent.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;

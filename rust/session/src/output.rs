@@ -28,8 +28,9 @@ impl Session {
             return;
         }
         link.staged.clear();
+        link.staged.shrink_to(2 * STAGE);
         link.consumed = 0;
-        link.staged.append(&mut link.control);
+        core::mem::swap(&mut link.staged, &mut link.control);
         let limits = link.limits().copied();
         let all = limits.is_none_or(|limits| self.stage_items(&limits));
         let Some(link) = &mut self.link else {
