@@ -17,6 +17,9 @@ pub struct WorldConfig {
     pub device: Device,
     /// The wall clock (Unix seconds) at virtual time zero; `None` for a device without one.
     pub epoch: Option<u64>,
+    /// How long the network without the device has run, at full speed, when the device is
+    /// switched on and [`World::new`](crate::World::new) returns.
+    pub network_age: Duration,
     /// How virtual time follows the wall clock.
     pub pacing: Pacing,
     /// One-way delay between the border router and every IPv4 host inside the world.
@@ -29,8 +32,9 @@ pub struct WorldConfig {
 pub const MAX_HOPS: u8 = 8;
 
 impl Default for WorldConfig {
-    /// A clean channel, a device beside the border router, virtual time, and no way out of
-    /// the world but by [`World::map`](crate::World::map).
+    /// A clean channel, a device beside the border router, the clock at the first second of
+    /// 2026, virtual time, and no way out of the world but by
+    /// [`World::map`](crate::World::map).
     fn default() -> Self {
         Self {
             seed: 1,
@@ -38,6 +42,7 @@ impl Default for WorldConfig {
             hops: 0,
             device: Device::Mtd,
             epoch: Some(1_767_225_600),
+            network_age: Duration::from_secs(20),
             pacing: Pacing::Virtual,
             internet_delay: Duration::from_millis(10),
             host_access: HostAccess::OnlyMapped,

@@ -27,7 +27,9 @@ const SEED_DEVICE: u64 = 3;
 
 /// Something that happens later.
 enum Event {
-    /// CCA is over: the frame given to the radio goes on the air.
+    /// CCA is over: send, or report the channel busy.
+    Listened,
+    /// The radio has turned to sending: the frame given to it goes on the air.
     TransmitStart,
     /// The frame on the air has ended.
     TransmitEnd(u64),
@@ -79,7 +81,7 @@ pub(crate) struct Engine {
     pub(crate) platform: SharedPlatform,
     /// Dropped before the instances it uses.
     pub(crate) sockets: DeviceSockets,
-    /// `None` only while a node restarts.
+    /// `None` only before a node's start and while it restarts.
     instances: Vec<Option<Rc<Instance>>>,
     lives: Vec<u32>,
     network: Option<Commissioning>,
@@ -123,9 +125,15 @@ impl Engine {
             pacer: Pacer::default(),
             config,
         };
-        for index in 0..nodes.len() {
+        let device = engine.device_index();
+        for index in 0..device {
             engine.bring_up(index)?;
         }
+        let pacing = core::mem::replace(&mut engine.config.pacing, Pacing::Virtual);
+        let age = engine.config.network_age.as_micros() as u64;
+        while engine.step(age)? {}
+        engine.config.pacing = pacing;
+        engine.bring_up(device)?;
         Ok(engine)
     }
 
@@ -321,18 +329,9 @@ impl Engine {
         let now = self.now();
         match request {
             Request::Transmit(frame) => {
-                if frame.cca && self.medium.is_busy(index, frame.channel, now) {
-                    self.medium.counters[index].channel_busy += 1;
-                    self.schedule(
-                        now + CCA,
-                        index,
-                        Event::TransmitDone(TransmitResult::ChannelBusy),
-                    );
-                } else {
-                    let listen = if frame.cca { CCA } else { 0 };
-                    self.outgoing[index] = Some(frame);
-                    self.schedule(now + listen + TURNAROUND, index, Event::TransmitStart);
-                }
+                let listen = if frame.cca { CCA } else { 0 };
+                self.outgoing[index] = Some(frame);
+                self.schedule(now + listen, index, Event::Listened);
             }
             Request::DiscoverNat64Prefix => self.instance(index).nat64_prefix_discovered(None),
             Request::Ip4(packet) => self.internet.send(packet, now),
@@ -347,6 +346,18 @@ impl Engine {
 
     fn take_event(&mut self, node: usize, event: Event, now: u64) {
         match event {
+            Event::Listened => {
+                let busy = self.outgoing[node].as_ref().is_some_and(|frame| {
+                    frame.cca && self.medium.is_busy(node, frame.channel, now)
+                });
+                if busy {
+                    self.outgoing[node] = None;
+                    self.medium.counters[node].channel_busy += 1;
+                    self.schedule(now, node, Event::TransmitDone(TransmitResult::ChannelBusy));
+                } else {
+                    self.schedule(now + TURNAROUND, node, Event::TransmitStart);
+                }
+            }
             Event::TransmitStart => {
                 let Some(mut frame) = self.outgoing[node].take() else {
                     return;
@@ -360,11 +371,15 @@ impl Engine {
             Event::TransmitEnd(id) => self.frame_ended(node, id, now),
             Event::AckEnd { id, to } => self.ack_ended(node, id, to, now),
             Event::TransmitDone(result) => {
-                // The receiver is on again from here.
-                if let Some(listening) = &mut self.platform.borrow_mut().nodes[node].radio.listening
+                // From here the receiver is on again.
+                let mut platform = self.platform.borrow_mut();
+                let radio = &mut platform.nodes[node].radio;
+                if let (Some(listening), true) =
+                    (&mut radio.listening, result != TransmitResult::ChannelBusy)
                 {
                     listening.1 = now;
                 }
+                drop(platform);
                 self.instance(node).transmit_done(result);
             }
             Event::HandUp {

@@ -172,10 +172,10 @@ mod tests {
 
     #[test]
     fn checksum_matches_the_standards_example() {
-        // IEEE 802.15.4-2015 section 7.2.10: an ACK with sequence number 0x56 ends in 0x9e27
-        // on the air, least significant bit first.
+        // IEEE 802.15.4-2015 section 7.2.10: the bits of an ACK, first bit first, are
+        // 0100 0000 0000 0000 0101 0110, and those of its FCS 0010 0111 1001 1110.
         let mut ack = [0x02, 0x00, 0x6a, 0, 0];
         fill_checksum(&mut ack);
-        assert_eq!(ack[3..], [0x79, 0xe4]);
+        assert_eq!(ack[3..], [0xe4, 0x79]);
     }
 }

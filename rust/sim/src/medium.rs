@@ -3,7 +3,7 @@
 //! The physical layer is IEEE 802.15.4's at 2.4 GHz with 250 kbit/s: 32 µs a byte.
 use crate::config::Radio;
 use crate::counters::Counters;
-use crate::mac::{ACK_LENGTH, Address, BROADCAST, Header};
+use crate::mac::{ACK_LENGTH, Address, BROADCAST, Header, MAX_FRAME};
 use crate::pcap::Pcap;
 use crate::platform::{NodeState, RadioState};
 use chacha20::ChaCha8Rng;
@@ -13,6 +13,8 @@ use rand_core::{Rng, SeedableRng};
 const BYTE: u64 = 32;
 /// Preamble, start delimiter and length.
 const PHY_HEADER: u64 = 6;
+/// Air time of the longest frame.
+const LONGEST: u64 = (PHY_HEADER + MAX_FRAME as u64) * BYTE;
 /// Listening before talking: 8 symbols.
 pub(crate) const CCA: u64 = 128;
 /// From receiving to sending and back: 12 symbols (aTurnaroundTime).
@@ -83,13 +85,23 @@ impl Medium {
         self.links[b][a] = up;
     }
 
-    /// Whether a node senses another's frame now.
+    /// Whether a node that has listened for [`CCA`] until now found the channel busy, or is
+    /// busy itself with an acknowledgement.
     pub(crate) fn is_busy(&self, node: usize, channel: u8, now: u64) -> bool {
         self.on_air.iter().any(|other| {
-            other.channel == channel
-                && self.links[other.from][node]
-                && (other.start..other.end).contains(&now)
+            other.end > now.saturating_sub(CCA)
+                && (other.from == node
+                    || other.channel == channel
+                        && self.senses(node, other.from)
+                        && other.start < now)
         })
+    }
+
+    /// Whether a node senses another's carrier. That reaches further than its frames: over
+    /// two links of the line.
+    fn senses(&self, node: usize, other: usize) -> bool {
+        self.links[other][node]
+            || (0..self.links.len()).any(|via| self.links[other][via] && self.links[via][node])
     }
 
     /// Puts a frame on the air, beginning at `start`.
@@ -112,14 +124,8 @@ impl Medium {
         if let Some(capture) = &mut self.capture {
             capture.frame(start, &psdu);
         }
-        // What ended before any frame still on the air began cannot collide any more.
-        let oldest = self
-            .on_air
-            .iter()
-            .filter(|other| other.end >= start)
-            .map(|other| other.start);
-        let oldest = oldest.min().unwrap_or(start);
-        self.on_air.retain(|other| other.end >= oldest);
+        // What ended two frames ago can neither collide nor be asked for any more.
+        self.on_air.retain(|other| other.end + 2 * LONGEST > start);
         self.on_air.push(Transmission {
             id,
             from,
@@ -148,7 +154,7 @@ impl Medium {
         let listening = radio
             .listening
             .is_some_and(|(channel, since)| channel == frame.channel && since <= frame.start);
-        if !self.links[frame.from][node] || !listening || radio.transmitting {
+        if !self.links[frame.from][node] || !listening {
             return Heard::No;
         }
         let Some(header) = header.filter(|header| !header.is_ack()) else {

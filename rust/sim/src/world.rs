@@ -284,6 +284,13 @@ impl World {
         result.unwrap_or_else(|error| panic!("the border router restarted and failed: {error}"));
     }
 
+    /// Switches the border router's DNS upstream off, so that it answers for the Thread
+    /// network only, or on.
+    pub fn set_dns_upstream(&self, enabled: bool) {
+        let engine = self.engine.borrow();
+        engine.instance(BORDER_ROUTER).set_dns_upstream(enabled);
+    }
+
     // For the port ---------------------------------------------------------------------
 
     /// Runs `access` on the device's sockets, then lets the device act on it.

@@ -165,6 +165,12 @@ impl Instance {
         self.call(|raw| unsafe { ot::otNat64SetEnabled(raw, enabled) });
     }
 
+    /// Whether the DNS server asks upstream.
+    pub(crate) fn set_dns_upstream(&self, enabled: bool) {
+        // SAFETY: the instance is live.
+        self.call(|raw| unsafe { ot::otDnssdUpstreamQuerySetEnabled(raw, enabled) });
+    }
+
     /// The network key of the active dataset.
     pub(crate) fn network_key(&self) -> [u8; 16] {
         let mut key = ot::otNetworkKey::default();
