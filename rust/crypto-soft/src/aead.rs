@@ -40,9 +40,9 @@ pub(crate) struct Algorithm {
 
 impl Algorithm {
     /// A cipher for one direction of one connection.
-    pub(crate) fn keyed(&self, key: &AeadKey, iv: Iv) -> Keyed {
+    pub(crate) fn keyed(&self, key: &[u8], iv: Iv) -> Keyed {
         Keyed {
-            cipher: (self.make)(key.as_ref()),
+            cipher: (self.make)(key),
             iv,
         }
     }

@@ -3,9 +3,9 @@
 //! An application that composes its own provider takes the functions of this
 //! module one by one; each returns the same `'static` group every time.
 
-mod nist;
+pub(crate) mod nist;
 #[cfg(feature = "x25519")]
-mod x25519;
+pub(crate) mod x25519;
 
 use rustls::crypto::SupportedKxGroup;
 use rustls::{Error, PeerMisbehaved};
@@ -44,4 +44,4 @@ pub const fn all<R: Random>() -> &'static [&'static dyn SupportedKxGroup] {
 }
 
 /// The peer's share is not a usable public key of the group.
-const INVALID_SHARE: Error = Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare);
+pub(crate) const INVALID_SHARE: Error = Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare);

@@ -1,7 +1,92 @@
-//! A small rustls CryptoProvider on the RustCrypto crates, for targets without PSA Crypto.
+//! A small rustls [`CryptoProvider`] on the RustCrypto crates, for targets without PSA Crypto.
+//!
+//! [`provider`] has everything that the cargo features enable; rustls negotiates
+//! from it. All parts are public one by one, for an application that wants less,
+//! or exactly one more:
+//!
+//! ```text
+//!                     CryptoProvider
+//!      ┌───────────┬────────┴───┬───────────────┬─────────┐
+//!   suites         kx         verify      secure_random  KEYS
+//!   by their      ECDHE     the peer's       yours:      client
+//!  IANA names    groups     signatures      `Random`     keys
+//! ```
+//!
+//! ```
+//! use rustls::crypto::CryptoProvider;
+//! use thread_mqtt_crypto_soft::{Random, RandomError, kx, provider, suites};
+//!
+//! #[derive(Debug)]
+//! struct Platform;
+//!
+//! impl Random for Platform {
+//!     fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
+//!         // On a device: its hardware generator.
+//!         getrandom::fill(buf).map_err(|_| RandomError)
+//!     }
+//! }
+//!
+//! // Everything.
+//! let all = provider::<Platform>();
+//! # assert!(all.cipher_suites.len() > 2);
+//!
+//! // What one old broker speaks, and nothing else.
+//! let one = CryptoProvider {
+//!     cipher_suites: vec![suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256],
+//!     kx_groups: vec![kx::secp256r1::<Platform>()],
+//!     ..provider::<Platform>()
+//! };
+//! # assert_eq!(one.cipher_suites.len(), 1);
+//! ```
+//!
+//! # What there is
+//!
+//! | feature | brings |
+//! | --- | --- |
+//! | (always) | TLS 1.3 with AES-128-GCM, P-256 key exchange, ECDSA P-256 verification |
+//! | `tls12` | the ECDHE suites of TLS 1.2 |
+//! | `aes256` | AES-256-GCM with SHA-384 |
+//! | `chacha20` | ChaCha20-Poly1305 |
+//! | `x25519` | X25519 key exchange |
+//! | `p384` | P-384 key exchange, ECDSA with P-384 or SHA-384 |
+//! | `rsa` | RSA verification (PKCS #1 v1.5 and PSS, 2048 to 4096 bits), ECDHE_RSA suites |
+//! | `client-auth` | client certificates with ECDSA keys |
+//!
+//! All are on by default. On a Cortex-M also set `--cfg aes_compact` (in
+//! `RUSTFLAGS`), which trades speed of AES for flash.
+//!
+//! # What there is not
+//!
+//! No RSA private keys ([`KEYS`] says why), no Ed25519, no post-quantum groups, no
+//! DHE or CBC suites, no RSA key exchange, no FIPS validation, no hardware
+//! acceleration: a chip that has it has PSA Crypto on top, and a provider of its own.
+//!
+//! # Failure
+//!
+//! Nothing that a peer sends makes this crate panic; it becomes an error that
+//! fails the connection. The same goes for a random source that runs dry.
+//!
+//! # Timing and secrets
+//!
+//! What handles secrets is meant to be constant-time by its crate's own documentation:
+//! `p256` and `p384` (scalar arithmetic and multiplication), `x25519-dalek`, the portable
+//! bit-sliced AES of `aes`, `ghash`, `chacha20` and `poly1305`, and the comparison of
+//! tags. That holds for the source; no one has measured the machine code that a
+//! compiler makes of it for a particular chip, and cores of which the multiplication
+//! takes longer for some operands (Cortex-M3) void it. There is no protection
+//! against power analysis or induced faults.
+//!
+//! Signature verification takes variable time; all its inputs are public.
+//!
+//! Private scalars, shared secrets, client keys and the key schedules of ciphers and
+//! MACs are cleared when dropped. Copies that the compiler spills to the stack are
+//! not, nor are intermediate points of a scalar multiplication and record IVs.
 #![no_std]
 #![forbid(unsafe_code)]
+
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod aead;
 mod hash;
@@ -14,6 +99,18 @@ pub mod suites;
 mod tls12;
 mod tls13;
 pub mod verify;
+
+#[cfg(all(test, feature = "tls12", feature = "aes256", feature = "chacha20"))]
+mod record_tests;
+#[cfg(all(
+    test,
+    feature = "aes256",
+    feature = "chacha20",
+    feature = "x25519",
+    feature = "p384",
+    feature = "rsa"
+))]
+mod wycheproof;
 
 use rustls::crypto::CryptoProvider;
 
@@ -31,4 +128,6 @@ pub fn provider<R: Random>() -> CryptoProvider {
     }
 }
 
+/// How many records one AES-GCM key may protect before rustls changes the key (TLS
+/// 1.3) or ends the connection (TLS 1.2): RFC 8446, section 5.5 allows 2^24.5.
 const GCM_CONFIDENTIALITY_LIMIT: u64 = 1 << 24;

@@ -135,11 +135,11 @@ const GCM_EXPLICIT_LEN: usize = NONCE_LEN - GCM_SALT_LEN;
 
 impl Tls12AeadAlgorithm for Gcm {
     fn encrypter(&self, key: AeadKey, iv: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
-        Box::new(GcmRecords(self.0.keyed(&key, join_iv(iv, extra))))
+        Box::new(GcmRecords(self.0.keyed(key.as_ref(), join_iv(iv, extra))))
     }
 
     fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(GcmRecords(self.0.keyed(&key, join_iv(iv, &[]))))
+        Box::new(GcmRecords(self.0.keyed(key.as_ref(), join_iv(iv, &[]))))
     }
 
     fn key_block_shape(&self) -> KeyBlockShape {
@@ -221,11 +221,11 @@ struct ChaCha(&'static Algorithm);
 #[cfg(feature = "chacha20")]
 impl Tls12AeadAlgorithm for ChaCha {
     fn encrypter(&self, key: AeadKey, iv: &[u8], _extra: &[u8]) -> Box<dyn MessageEncrypter> {
-        Box::new(ChaChaRecords(self.0.keyed(&key, join_iv(iv, &[]))))
+        Box::new(ChaChaRecords(self.0.keyed(key.as_ref(), join_iv(iv, &[]))))
     }
 
     fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(ChaChaRecords(self.0.keyed(&key, join_iv(iv, &[]))))
+        Box::new(ChaChaRecords(self.0.keyed(key.as_ref(), join_iv(iv, &[]))))
     }
 
     fn key_block_shape(&self) -> KeyBlockShape {

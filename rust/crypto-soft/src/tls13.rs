@@ -60,11 +60,11 @@ pub static TLS_CHACHA20_POLY1305_SHA256: SupportedCipherSuite =
 
 impl Tls13AeadAlgorithm for Algorithm {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        Box::new(Records(self.keyed(&key, iv)))
+        Box::new(Records(self.keyed(key.as_ref(), iv)))
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Records(self.keyed(&key, iv)))
+        Box::new(Records(self.keyed(key.as_ref(), iv)))
     }
 
     fn key_len(&self) -> usize {

@@ -81,7 +81,7 @@ where
     }
 }
 
-pub(super) struct Exchange<C: CurveArithmetic>
+pub(crate) struct Exchange<C: CurveArithmetic>
 where
     FieldBytesSize<C>: ModulusSize,
 {
@@ -96,7 +96,7 @@ where
     AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
     FieldBytesSize<C>: ModulusSize,
 {
-    pub(super) fn new(name: NamedGroup, secret: SecretKey<C>) -> Self {
+    pub(crate) fn new(name: NamedGroup, secret: SecretKey<C>) -> Self {
         let public = secret.public_key().to_sec1_point(false);
         Self {
             name,

@@ -35,13 +35,13 @@ impl<R: Random> SupportedKxGroup for X25519<R> {
     }
 }
 
-pub(super) struct Exchange {
+pub(crate) struct Exchange {
     secret: StaticSecret,
     public: PublicKey,
 }
 
 impl Exchange {
-    pub(super) fn new(secret: [u8; 32]) -> Self {
+    pub(crate) fn new(secret: [u8; 32]) -> Self {
         let secret = StaticSecret::from(secret);
         // By the same ladder as the shared secret: `PublicKey::from(&secret)`
         // would link a second, Edwards implementation.

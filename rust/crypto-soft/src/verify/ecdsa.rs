@@ -50,9 +50,11 @@ struct Ecdsa {
     key: AlgorithmIdentifier,
     signature: AlgorithmIdentifier,
     hash: &'static dyn Hash,
-    /// Key, digest, signature.
-    verify: fn(&[u8], &[u8], &[u8]) -> Option<()>,
+    verify: Verify,
 }
+
+/// Takes key, digest and signature.
+type Verify = fn(&[u8], &[u8], &[u8]) -> Option<()>;
 
 impl SignatureVerificationAlgorithm for Ecdsa {
     fn verify_signature(
