@@ -227,7 +227,7 @@ mod tests {
     use alloc::string::ToString;
     use proptest::prelude::*;
 
-    /// RFC 6052 section 2.4, table 2 and table 3.
+    /// RFC 6052 section 2.4, both tables.
     const RFC_TABLE: &[(&str, &str)] = &[
         ("2001:db8::/32", "2001:db8:c000:221::"),
         ("2001:db8:100::/40", "2001:db8:1c0:2:21::"),

@@ -79,6 +79,27 @@ fn names_are_bounded() {
 }
 
 #[test]
+fn a_name_in_a_message_is_bounded_too() {
+    let alias_of = |last: u8| {
+        let mut target = Vec::new();
+        for length in [63, 63, 63, last] {
+            target.push(length);
+            target.extend(vec![b'a'; usize::from(length)]);
+        }
+        target.push(0);
+        read(
+            RecordType::A,
+            &Message::new(0, RecordType::A).answer(ASKED, TYPE_CNAME, 1, &target),
+        )
+    };
+    assert!(
+        matches!(alias_of(61), Some(Answer::Alias { .. })),
+        "255 octets"
+    );
+    assert_eq!(alias_of(62), Some(Answer::Malformed), "256 octets");
+}
+
+#[test]
 fn addresses_of_both_types() {
     let message = Message::new(0, RecordType::A)
         .answer(ASKED, 1, 300, &[192, 0, 2, 1])

@@ -64,7 +64,6 @@ struct ServerStep {
 #[derive(Debug)]
 pub(super) struct PlatformQuestion {
     pub(super) name: String,
-    pub(super) family: Family,
     pub(super) asked: bool,
 }
 
@@ -143,18 +142,11 @@ impl Resolver {
         let mut agenda = match host {
             Host::Ipv4(address) => vec![Task::Ask(Link::Literal(address.into()))],
             Host::Ipv6(address) => vec![Task::Ask(Link::Literal(address.into()))],
-            Host::Name(_) => self
-                .config
-                .chain
-                .iter()
-                .rev()
-                .copied()
-                .map(Task::Ask)
-                .collect(),
+            Host::Name(_) => {
+                let links = self.config.chain.iter().rev().copied();
+                links.map(Task::Ask).chain([Task::Recall]).collect()
+            }
         };
-        if matches!(host, Host::Name(_)) {
-            agenda.push(Task::Recall);
-        }
         if self.needs_discovery(&host, began) {
             agenda.push(Task::Discover);
         }
@@ -293,6 +285,7 @@ impl Resolver {
             Link::BorderRouter => {
                 self.ask_servers(Task::Ask(link), self.network.dns_servers.clone(), now)
             }
+            Link::Public(_) if name.is_some_and(is_local) => self.fail(link, LinkError::LocalName),
             Link::Public(server) => match self.reach(server) {
                 ways if ways.is_empty() => self.fail(link, LinkError::NoPrefix),
                 ways => self.ask_servers(Task::Ask(link), ways, now),
@@ -320,18 +313,18 @@ impl Resolver {
     }
 
     fn ask_platform(&mut self, now: Duration) {
-        let family = self.config.family;
         let patience = self.config.attempt_timeout.saturating_mul(self.attempts());
         let Some(walk) = self.walk.as_mut() else {
             return;
         };
-        let Some(name) = walk.name() else { return };
+        let Some(name) = walk.name() else {
+            return;
+        };
         let question = self.platform.get_or_insert_with(|| PlatformQuestion {
             name: name.into(),
-            family,
             asked: false,
         });
-        if question.name != name || question.family != family {
+        if question.name != name {
             return walk.fail(
                 Link::Platform,
                 None,
@@ -476,12 +469,13 @@ impl Resolver {
             Ok(heard) => {
                 let found = discover::prefixes_in(&heard.addresses.ipv6);
                 let error = found.is_empty().then_some(LinkError::NoPrefixFound);
-                (Some(found), error, Some(heard.ttl))
+                let ttl = if found.is_empty() { 0 } else { heard.ttl };
+                (Some(found), error, ttl)
             }
-            Err(Unheard { error, ttl }) if error.is_negative() => {
-                (Some(Vec::new()), Some(LinkError::NoPrefixFound), ttl)
+            Err(Unheard { error, .. }) if error.is_negative() => {
+                (Some(Vec::new()), Some(LinkError::NoPrefixFound), 0)
             }
-            Err(Unheard { error, .. }) => (None, Some(error), None),
+            Err(Unheard { error, .. }) => (None, Some(error), 0),
         };
         let after = now.saturating_sub(step.exchange.began);
         if let Some(walk) = self.walk.as_mut() {
@@ -499,7 +493,8 @@ impl Resolver {
             self.ask_next_server(Task::Discover, step.rest, step.patience, now);
             return;
         };
-        let lifetime = Duration::from_secs(ttl.unwrap_or(0).into())
+        // Never asked more often than once in the time a failure is remembered.
+        let lifetime = Duration::from_secs(ttl.into())
             .min(limits.max_ttl)
             .max(limits.max_negative_ttl);
         self.discovery = Discovery {
@@ -518,7 +513,7 @@ impl Resolver {
         let Some(walk) = self.walk.as_mut() else {
             return;
         };
-        if walk.name() != Some(question.name.as_str()) || self.config.family != question.family {
+        if walk.name() != Some(question.name.as_str()) {
             return;
         }
         let after = match walk.step {
@@ -570,7 +565,7 @@ impl Resolver {
             &self.prefixes(),
             &self.network,
             self.config.policy,
-            self.config.max_candidates,
+            self.config.max_candidates.max(1),
         )
     }
 
@@ -609,4 +604,20 @@ impl Resolver {
             elapsed: now.saturating_sub(walk.began),
         });
     }
+}
+
+/// Names that mean something in the local network only: mDNS (RFC 6762), RFC 6761, RFC 8375, the
+/// service registrations of Thread (RFC 9665) and the private-use domain ICANN reserved.
+fn is_local(name: &str) -> bool {
+    const DOMAINS: [&str; 5] = [
+        "local",
+        "localhost",
+        "home.arpa",
+        "service.arpa",
+        "internal",
+    ];
+    DOMAINS.iter().any(|domain| {
+        let front = name.strip_suffix(domain);
+        front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    })
 }

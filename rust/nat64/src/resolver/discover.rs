@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
-/// The name to ask for (RFC 7050 section 8.2).
+/// The name to ask for (RFC 7050).
 pub(super) const NAME: &str = "ipv4only.arpa";
 
-/// Its two IPv4 addresses (RFC 7050 section 8.3).
+/// Its two IPv4 addresses (RFC 7050).
 const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)];
 
 /// What is known from discovery. Prefixes stay usable until a later discovery says otherwise.

@@ -32,7 +32,7 @@ pub(super) struct Exchange {
 #[derive(Debug)]
 struct Query {
     question: Question,
-    /// Id and source port are drawn when first sent (RFC 5452 section 4), and kept when sent
+    /// Id and source port are drawn when first sent (RFC 5452 section 9.2), and kept when sent
     /// again: a late answer to the first sending is still an answer.
     id: Option<u16>,
     port: Option<u16>,

@@ -90,7 +90,8 @@ pub enum Link {
     Platform,
     /// The DNS servers of [`Network::dns_servers`], at most three.
     BorderRouter,
-    /// A public IPv4 server reached through NAT64 (with native IPv4: directly), port 53.
+    /// A public IPv4 server reached through NAT64 (with native IPv4: directly), port 53. Not
+    /// asked for local names: `.local`, `.localhost`, `.internal`, `.home.arpa`, `.service.arpa`.
     Public(Ipv4Addr),
     /// A server by IPv6 address.
     Server(SocketAddrV6),
@@ -147,7 +148,7 @@ pub struct Config {
     /// Whether RFC 7050 discovery is tried when the network data has no prefix. It asks the
     /// servers of [`Network::dns_servers`].
     pub discover_prefix: bool,
-    /// Most candidates in a report.
+    /// Most candidates in a report; 0 counts as 1.
     pub max_candidates: usize,
     /// Bounds of the cache.
     pub cache: CacheLimits,
@@ -329,7 +330,7 @@ impl Resolver {
     /// The next thing to do, until `None`. What has become due by `now` is done first.
     ///
     /// Ids and ports of queries are drawn from `rng`, which must be unpredictable
-    /// (RFC 5452 section 10).
+    /// (RFC 5452 section 9.2).
     pub fn poll_output(&mut self, now: Duration, rng: &mut dyn rand_core::Rng) -> Option<Output> {
         self.advance(now);
         if core::mem::take(&mut self.close_udp) {
@@ -339,7 +340,7 @@ impl Resolver {
             if !core::mem::replace(&mut platform.asked, true) {
                 return Some(Output::AskPlatform {
                     name: platform.name.clone(),
-                    family: platform.family,
+                    family: self.config.family,
                 });
             }
         }

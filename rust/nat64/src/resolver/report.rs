@@ -72,6 +72,8 @@ pub enum LinkError {
     NoPrefix,
     /// The network offers no DNS server.
     NoServer,
+    /// Not asked: the name means something in the local network only, and stays there.
+    LocalName,
     /// The host is no valid DNS name.
     InvalidName,
     /// The platform's resolver failed with this code of its own.
@@ -109,6 +111,9 @@ impl LinkError {
             }
             LinkError::NoServer => {
                 "enable DNS on the border router (OpenThread: dns server upstream enable, srp server enable)"
+            }
+            LinkError::LocalName => {
+                "let the border router serve this name, or use one of the public DNS"
             }
             LinkError::InvalidName => "write a name of labels of 1 to 63 characters between dots",
             LinkError::Deadline => "give the resolver a longer deadline or a shorter chain",
@@ -155,6 +160,7 @@ impl fmt::Display for LinkError {
             }
             LinkError::NoPrefix => "only reachable through NAT64, and no NAT64 prefix is known",
             LinkError::NoServer => "the network offers no DNS server",
+            LinkError::LocalName => "not asked, the name belongs to the local network",
             LinkError::InvalidName => "the host is not a valid DNS name",
             LinkError::Platform(code) => {
                 return write!(f, "the platform's resolver failed with code {code}");

@@ -524,6 +524,7 @@ fn every_error_is_a_sentence_and_most_have_a_cure() {
         LinkError::NoPrefixFound,
         LinkError::NoServer,
         LinkError::InvalidName,
+        LinkError::LocalName,
         LinkError::Platform(-11),
         LinkError::PlatformBusy,
         LinkError::Deadline,
@@ -562,4 +563,49 @@ fn a_forgotten_timeout_is_made_up_for_by_the_next_poll() {
         errors(&world.resolver.poll_report().unwrap()),
         [(Link::BorderRouter, LinkError::Timeout)]
     );
+}
+
+#[test]
+fn a_question_the_platform_was_never_given_does_not_block_it() {
+    let mut world = World::new(asking(&[Link::Platform]), thread_network());
+    world
+        .resolver
+        .start(&host(BROKER), &world.network, world.now);
+    world.start("other.example");
+    assert_eq!(
+        world.platform_asked,
+        [("other.example".to_string(), Family::Unspecified)]
+    );
+}
+
+#[test]
+fn local_names_stay_in_the_house() {
+    for name in [
+        "broker.local",
+        "x.default.service.arpa",
+        "broker.home.arpa",
+        "localhost",
+        "a.internal",
+    ] {
+        let mut world = World::new(asking(&[Link::BorderRouter, QUAD9]), thread_network());
+        let report = world.resolve(name, |query| {
+            assert_eq!(query.to, server(BORDER_ROUTER));
+            Says::NxDomain(None)
+        });
+        assert_eq!(errors(&report)[1], (QUAD9, LinkError::LocalName));
+    }
+    let mut world = World::new(asking(&[QUAD9]), thread_network());
+    world.resolve("notlocal", |_| Says::NxDomain(None));
+    world.resolve("local.example", |_| Says::NxDomain(None));
+    assert_eq!(world.queries.len(), 4);
+}
+
+#[test]
+fn a_report_holds_at_least_one_candidate() {
+    let config = Config {
+        max_candidates: 0,
+        ..Config::default()
+    };
+    let report = World::new(config, thread_network()).resolve_alone("192.0.2.1");
+    assert_eq!(report.candidates.len(), 1);
 }

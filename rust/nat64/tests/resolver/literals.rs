@@ -264,10 +264,10 @@ fn discovery_is_skipped_where_it_cannot_help() {
 #[test]
 fn a_server_without_dns64_is_not_asked_again_for_a_minute() {
     for reply in [
-        Says::NoData(Some(9)),
+        Says::NoData(Some(9000)),
         Says::NoData(None),
         Says::NxDomain(None),
-        says(9, &["2001:db8::1"]),
+        says(9000, &["2001:db8::1"]),
     ] {
         let mut world = World::new(Config::default(), without_prefix());
         let report = world.resolve("192.0.2.1", |_| reply.clone());
@@ -315,4 +315,36 @@ fn a_dead_server_leaves_discovery_to_the_next() {
         }
     });
     assert_eq!(addresses(&report), [v6("64:ff9b:7::c000:201")]);
+}
+
+#[test]
+fn discovery_gets_its_fair_share_of_the_deadline() {
+    let mut world = World::new(Config::default(), without_prefix());
+    let report = world.resolve(BROKER, |_| Says::Nothing);
+    assert_eq!(
+        report.discovery.unwrap().after,
+        secs(4),
+        "20 s, itself and four links"
+    );
+    assert_eq!(
+        report.to_string().split("; ").next().unwrap(),
+        "no address: border router fd00::1: no answer in 4.0 s"
+    );
+}
+
+#[test]
+fn a_prefix_found_late_explains_answers_of_before() {
+    let config = Config {
+        chain: vec![Link::BorderRouter],
+        ..Config::default()
+    };
+    let mut world = World::new(config, without_prefix());
+    let report = world.resolve(BROKER, |query| match query.name.as_str() {
+        BROKER => says(600, &["64:ff9b:7::c000:201"]),
+        _ => Says::Nothing,
+    });
+    assert_eq!(report.candidates[0].origin, Origin::Native);
+    world.now += secs(60);
+    let report = world.resolve(BROKER, dns64);
+    assert!(report.cached && matches!(report.candidates[0].origin, Origin::Synthesised { .. }));
 }

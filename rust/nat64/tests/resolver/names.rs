@@ -290,7 +290,8 @@ fn the_missing_half_is_waited_for_a_little() {
         assert_eq!((report.elapsed, world.now - began), (secs(1), secs(1)));
         // And asked for again soon, though the half at hand holds an hour.
         world.now += secs(60);
-        world.resolve(BROKER, |_| says(3600, DUAL));
+        let report = world.resolve(BROKER, |_| says(3600, DUAL));
+        assert_eq!((report.cached, report.candidates.len()), (false, 4));
     }
 }
 
