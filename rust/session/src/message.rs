@@ -67,7 +67,8 @@ pub struct Properties {
     pub response_topic: Option<String>,
     /// What the answer shall carry, so that the asker recognises it.
     pub correlation_data: Option<Vec<u8>>,
-    /// Pairs with a meaning between the applications, in order; names may repeat.
+    /// Pairs with a meaning between the applications, in order; names may repeat. Of a received
+    /// message the first 32 are kept.
     pub user: Vec<(String, String)>,
 }
 

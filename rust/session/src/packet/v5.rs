@@ -2,161 +2,206 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use mqtt_proto::v5::{
-    Connack as CodecConnack, Connect, ConnectReasonCode, Disconnect, Header, LastWill, PacketType,
-    PubackProperties, PublishProperties, RetainHandling, Suback, Subscribe, SubscriptionOptions,
-    Unsuback, Unsubscribe, UserProperty, WillProperties,
+    Connect, LastWill, PropertyId, PublishProperties as CodecPublishProperties, RetainHandling,
+    Subscribe, SubscriptionOptions, Unsubscribe, UserProperty, WillProperties,
 };
 use mqtt_proto::{TopicFilter, TopicName};
 
-use super::{Connack, Packet, codec_qos, finished, granted, kind, pid, push_packet, split_u16};
+use super::properties::Value::{Bytes, Number, Pair};
+use super::properties::{Properties, set, set_bool, set_text, text};
+use super::{Connack, Packet, codec_qos, granted, kind, pid, push_packet, split_u16};
 use crate::config::{Config, QoS, Version};
 use crate::error::SessionError;
-use crate::message::Properties;
+use crate::message;
 use crate::reason::{ConnectRefusal, ReasonCode};
 
-fn header(control: u8, body: &[u8]) -> Result<Header, SessionError> {
-    Header::new_with(control, body.len() as u32, 0).map_err(|_| SessionError::Malformed)
-}
+/// User properties of a received message that are kept.
+const USER_PROPERTIES: usize = 32;
 
-fn owned(text: Option<Arc<str>>) -> Option<String> {
-    text.as_deref().map(String::from)
-}
-
-pub(super) fn decode_connack(control: u8, body: &[u8]) -> Result<Packet, SessionError> {
-    // A broker that knows only 3.1.1 may say so in its own words.
-    if let [0, code @ 1..=5] = body {
-        return Ok(Packet::Connack(
-            Connack {
-                refusal: Some(ConnectRefusal::new(Version::V311, *code)),
+pub(super) fn decode_connack(body: &[u8]) -> Result<Packet, SessionError> {
+    let (flags, code, properties) = match body {
+        // A broker that knows only 3.1.1 may say so in its own words.
+        [0, code @ 1..=5] => {
+            let refusal = Some(ConnectRefusal::new(Version::V311, *code));
+            let connack = Connack {
+                refusal,
                 ..Connack::default()
-            }
-            .into(),
-        ));
-    }
-    let mut offset = 0;
-    let connack = CodecConnack::decode(body, &mut offset, header(control, body)?)
-        .map_err(|_| SessionError::Malformed)?;
-    let connack = finished(body, offset, connack)?;
-    let refusal = match connack.reason_code {
-        ConnectReasonCode::Success => None,
-        code => Some(ConnectRefusal::new(Version::V5, code as u8)),
-    };
-    let properties = connack.properties;
-    if properties.receive_max == Some(0) || properties.max_packet_size == Some(0) {
-        return Err(SessionError::Malformed);
-    }
-    Ok(Packet::Connack(
-        Connack {
-            session_present: connack.session_present,
-            refusal,
-            receive_maximum: properties.receive_max,
-            maximum_qos: properties.max_qos.and_then(|qos| granted(qos as u8).ok()),
-            retain_available: properties.retain_available,
-            maximum_packet_size: properties.max_packet_size,
-            wildcards_available: properties.wildcard_subscription_available,
-            shared_available: properties.shared_subscription_available,
-            keep_alive: properties.server_keep_alive,
-            session_expiry: properties.session_expiry_interval,
-            client_id: owned(properties.assigned_client_id),
-            text: owned(properties.reason_string),
-            server_reference: owned(properties.server_reference),
+            };
+            return Ok(Packet::Connack(connack.into()));
         }
-        .into(),
-    ))
+        [flags @ 0..=1, code @ (0 | 0x80..), properties @ ..] => (*flags, *code, properties),
+        _ => return Err(SessionError::Malformed),
+    };
+    let mut connack = Connack {
+        session_present: flags == 1,
+        refusal: (code != 0).then(|| ConnectRefusal::new(Version::V5, code)),
+        ..Connack::default()
+    };
+    let c = &mut connack;
+    for property in Properties::all(properties)? {
+        use PropertyId::*;
+        match property? {
+            (SessionExpiryInterval, Number(n)) => set(&mut c.session_expiry, n)?,
+            (ReceiveMaximum, Number(n @ 1..)) => set(&mut c.receive_maximum, n as u16)?,
+            (MaximumQoS, Number(0)) => set(&mut c.maximum_qos, QoS::AtMostOnce)?,
+            (MaximumQoS, Number(1)) => set(&mut c.maximum_qos, QoS::AtLeastOnce)?,
+            (RetainAvailable, Number(n)) => set_bool(&mut c.retain_available, n)?,
+            (MaximumPacketSize, Number(n @ 1..)) => set(&mut c.maximum_packet_size, n)?,
+            (AssignedClientIdentifier, Bytes(id)) => set_text(&mut c.client_id, id)?,
+            (ReasonString, Bytes(text)) => set_text(&mut c.text, text)?,
+            (WildcardSubscriptionAvailable, Number(n)) => {
+                set_bool(&mut c.wildcards_available, n)?;
+            }
+            (SharedSubscriptionAvailable, Number(n)) => set_bool(&mut c.shared_available, n)?,
+            (ServerKeepAlive, Number(n)) => set(&mut c.keep_alive, n as u16)?,
+            (ServerReference, Bytes(name)) => set_text(&mut c.server_reference, name)?,
+            (
+                TopicAliasMaximum
+                | SubscriptionIdentifierAvailable
+                | ResponseInformation
+                | AuthenticationMethod
+                | AuthenticationData
+                | UserProperty,
+                _,
+            ) => {}
+            _ => return Err(SessionError::Malformed),
+        }
+    }
+    Ok(Packet::Connack(connack.into()))
 }
 
 /// PUBACK, PUBREC, PUBREL and PUBCOMP have the same form and the same properties.
 pub(super) fn decode_ack(body: &[u8]) -> Result<(u16, ReasonCode), SessionError> {
-    let (id, rest) = split_u16(body)?;
-    if id == 0 {
-        return Err(SessionError::Malformed);
+    let (id, rest) = split_packet_id(body)?;
+    let (reason, properties) = rest.split_first().unwrap_or((&0, &[]));
+    if !properties.is_empty() {
+        skip(Properties::all(properties)?)?;
     }
-    match rest {
-        [] => Ok((id, ReasonCode::SUCCESS)),
-        [reason] => Ok((id, ReasonCode(*reason))),
-        [reason, properties @ ..] => {
-            let mut offset = 0;
-            PubackProperties::decode(properties, &mut offset, PacketType::Puback)
-                .map_err(|_| SessionError::Malformed)?;
-            finished(properties, offset, (id, ReasonCode(*reason)))
-        }
-    }
+    Ok((id, ReasonCode(*reason)))
 }
 
-pub(super) fn decode_suback(control: u8, body: &[u8]) -> Result<Packet, SessionError> {
-    let mut offset = 0;
-    let suback = Suback::decode(body, &mut offset, header(control, body)?)
-        .map_err(|_| SessionError::Malformed)?;
-    let suback = finished(body, offset, suback)?;
-    let codes = suback.topics.iter().map(|code| granted(*code as u8));
-    Ok(Packet::Suback(suback.pid.value(), codes.collect()))
-}
-
-pub(super) fn decode_unsuback(control: u8, body: &[u8]) -> Result<Packet, SessionError> {
-    let mut offset = 0;
-    let unsuback = Unsuback::decode(body, &mut offset, header(control, body)?)
-        .map_err(|_| SessionError::Malformed)?;
-    let unsuback = finished(body, offset, unsuback)?;
-    let codes = unsuback.topics.iter().map(|code| {
-        let reason = ReasonCode(*code as u8);
-        if reason.is_error() {
-            Err(reason)
-        } else {
-            Ok(())
-        }
+pub(super) fn decode_suback(body: &[u8]) -> Result<Packet, SessionError> {
+    let (id, codes) = split_answer(body)?;
+    let codes = codes.iter().map(|code| match code {
+        0..=2 | 0x80.. => Ok(granted(*code)),
+        _ => Err(SessionError::Malformed),
     });
-    Ok(Packet::Unsuback(
-        unsuback.pid.value(),
-        Some(codes.collect()),
-    ))
+    Ok(Packet::Suback(id, codes.collect::<Result<_, _>>()?))
 }
 
-pub(super) fn decode_disconnect(control: u8, body: &[u8]) -> Result<Packet, SessionError> {
-    let mut offset = 0;
-    let disconnect = Disconnect::decode(body, &mut offset, header(control, body)?)
-        .map_err(|_| SessionError::Malformed)?;
-    let disconnect = finished(body, offset, disconnect)?;
+pub(super) fn decode_unsuback(body: &[u8]) -> Result<Packet, SessionError> {
+    let (id, codes) = split_answer(body)?;
+    let codes = codes.iter().map(|code| match code {
+        0x00 | 0x11 => Ok(Ok(())),
+        0x80.. => Ok(Err(ReasonCode(*code))),
+        _ => Err(SessionError::Malformed),
+    });
+    Ok(Packet::Unsuback(id, Some(codes.collect::<Result<_, _>>()?)))
+}
+
+pub(super) fn decode_disconnect(body: &[u8]) -> Result<Packet, SessionError> {
+    let (reason, properties) = body.split_first().unwrap_or((&0, &[]));
+    let (mut text, mut server_reference) = (None, None);
+    if !properties.is_empty() {
+        for property in Properties::all(properties)? {
+            use PropertyId::*;
+            match property? {
+                (ReasonString, Bytes(bytes)) => set_text(&mut text, bytes)?,
+                (ServerReference, Bytes(bytes)) => set_text(&mut server_reference, bytes)?,
+                (SessionExpiryInterval | UserProperty, _) => {}
+                _ => return Err(SessionError::Malformed),
+            }
+        }
+    }
     Ok(Packet::Disconnect {
-        reason: ReasonCode(disconnect.reason_code as u8),
-        text: owned(disconnect.properties.reason_string),
-        server_reference: owned(disconnect.properties.server_reference),
+        reason: ReasonCode(*reason),
+        text,
+        server_reference,
     })
 }
 
-/// Topic alias and the properties an application cares for.
-pub(super) fn decode_publish_properties(
-    body: &[u8],
-    offset: &mut usize,
-) -> Result<(Option<u16>, Option<Box<Properties>>), SessionError> {
-    let decoded = PublishProperties::decode(body, offset, PacketType::Publish)
-        .map_err(|_| SessionError::Malformed)?;
-    let alias = decoded.topic_alias;
-    let properties = Properties {
-        payload_is_utf8: decoded.payload_is_utf8,
-        message_expiry: decoded.message_expiry_interval,
-        content_type: owned(decoded.content_type),
-        response_topic: decoded.response_topic.map(|topic| String::from(&*topic)),
-        correlation_data: decoded.correlation_data.map(Vec::from),
-        user: decoded
-            .user_properties
-            .iter()
-            .map(|pair| (String::from(&*pair.name), String::from(&*pair.value)))
-            .collect(),
-    };
-    let some = properties != Properties::default();
-    Ok((alias, some.then(|| Box::new(properties))))
+/// What a PUBLISH says besides its payload.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PublishProperties {
+    pub(super) topic_alias: Option<u16>,
+    pub(super) properties: Option<Box<message::Properties>>,
+    /// Length of what was read.
+    pub(super) length: usize,
+}
+
+pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishProperties, SessionError> {
+    let (read, payload) = Properties::split(bytes)?;
+    let mut topic_alias = None;
+    let mut ours = message::Properties::default();
+    for property in read {
+        use PropertyId::*;
+        match property? {
+            (PayloadFormatIndicator, Number(n)) => set_bool(&mut ours.payload_is_utf8, n)?,
+            (MessageExpiryInterval, Number(n)) => set(&mut ours.message_expiry, n)?,
+            (TopicAlias, Number(n)) => set(&mut topic_alias, n as u16)?,
+            (ContentType, Bytes(text)) => set_text(&mut ours.content_type, text)?,
+            (ResponseTopic, Bytes(topic)) => {
+                if topic.contains(&b'+') || topic.contains(&b'#') {
+                    return Err(SessionError::Malformed);
+                }
+                set_text(&mut ours.response_topic, topic)?;
+            }
+            (CorrelationData, Bytes(data)) => set(&mut ours.correlation_data, data.to_vec())?,
+            (UserProperty, Pair(name, value)) => {
+                if ours.user.len() < USER_PROPERTIES {
+                    let pair = (String::from(text(name)?), String::from(text(value)?));
+                    ours.user.push(pair);
+                }
+            }
+            (SubscriptionIdentifier, Number(1..)) => {}
+            _ => return Err(SessionError::Malformed),
+        }
+    }
+    let some = ours != message::Properties::default();
+    Ok(PublishProperties {
+        topic_alias,
+        properties: some.then(|| Box::new(ours)),
+        length: bytes.len() - payload.len(),
+    })
+}
+
+fn split_packet_id(body: &[u8]) -> Result<(u16, &[u8]), SessionError> {
+    match split_u16(body)? {
+        (0, _) => Err(SessionError::Malformed),
+        split => Ok(split),
+    }
+}
+
+/// SUBACK and UNSUBACK: packet identifier, properties, codes.
+fn split_answer(body: &[u8]) -> Result<(u16, &[u8]), SessionError> {
+    let (id, rest) = split_packet_id(body)?;
+    let (properties, codes) = Properties::split(rest)?;
+    skip(properties)?;
+    Ok((id, codes))
+}
+
+/// Reason String and User Property, for which nobody has a use.
+fn skip(properties: Properties<'_>) -> Result<(), SessionError> {
+    for property in properties {
+        match property?.0 {
+            PropertyId::ReasonString | PropertyId::UserProperty => {}
+            _ => return Err(SessionError::Malformed),
+        }
+    }
+    Ok(())
 }
 
 /// The codec's form of our properties; checked by `message::check_properties` before.
-pub(super) fn publish_properties(properties: Option<&Properties>) -> PublishProperties {
+pub(super) fn publish_properties(
+    properties: Option<&message::Properties>,
+) -> CodecPublishProperties {
     let Some(properties) = properties else {
-        return PublishProperties::default();
+        return CodecPublishProperties::default();
     };
-    PublishProperties {
+    CodecPublishProperties {
         payload_is_utf8: properties.payload_is_utf8,
         message_expiry_interval: properties.message_expiry,
         topic_alias: None,
@@ -168,11 +213,11 @@ pub(super) fn publish_properties(properties: Option<&Properties>) -> PublishProp
     }
 }
 
-fn response_topic(properties: &Properties) -> Option<TopicName> {
+fn response_topic(properties: &message::Properties) -> Option<TopicName> {
     TopicName::try_from(properties.response_topic.as_deref()?).ok()
 }
 
-fn user_properties(properties: &Properties) -> Vec<UserProperty> {
+fn user_properties(properties: &message::Properties) -> Vec<UserProperty> {
     let pairs = properties.user.iter().map(|(name, value)| UserProperty {
         name: name.as_str().into(),
         value: value.as_str().into(),
