@@ -1,0 +1,307 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+
+/**
+ * @file
+ * @brief MQTT over TLS for a Thread device: keeps a connection to a broker and moves messages.
+ *
+ * One client is one connection to one broker, run by one thread of its own. Every function may be
+ * called from any thread (not from an interrupt), also from the event callback, unless it says
+ * otherwise. Functions return 0 or a positive value on success and a negative
+ * #thread_mqtt_error otherwise; nothing was changed or queued then.
+ */
+#ifndef THREAD_MQTT_H_
+#define THREAD_MQTT_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @defgroup thread_mqtt MQTT over Thread
+ * @{
+ */
+
+/** Errors. The numbers are stable; -1000 and below carry the platform's errno: -1000 - errno. */
+enum thread_mqtt_error {
+	/** Success. */
+	THREAD_MQTT_OK = 0,
+	/** A pointer is NULL, a string is not UTF-8 or a number is out of its range. */
+	THREAD_MQTT_ERROR_ARGUMENT = -1,
+	/** The call does not fit the client's state: not started, started twice, in deinit. */
+	THREAD_MQTT_ERROR_STATE = -2,
+	/** The heap has no room: raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE. */
+	THREAD_MQTT_ERROR_MEMORY = -3,
+	/** The broker URI is wrong; thread_mqtt_uri_check() says where. */
+	THREAD_MQTT_ERROR_URI = -4,
+	/** mqtts:// without a CA certificate, or one that cannot be read. */
+	THREAD_MQTT_ERROR_CA = -5,
+	/** The client certificate or its key cannot be read, or do not go together. */
+	THREAD_MQTT_ERROR_IDENTITY = -6,
+	/** The outbox is full: wait for THREAD_MQTT_EVENT_PUBLISHED. */
+	THREAD_MQTT_ERROR_FULL = -7,
+	/** Topic or topic filter is empty, too long or not well formed (MQTT 4.7). */
+	THREAD_MQTT_ERROR_TOPIC = -8,
+	/** The message is larger than the outbox or than MQTT allows. */
+	THREAD_MQTT_ERROR_TOO_LARGE = -9,
+	/** The client identifier, user name, keep-alive or another MQTT setting is not allowed. */
+	THREAD_MQTT_ERROR_SETTING = -10,
+	/** The platform has no entropy. */
+	THREAD_MQTT_ERROR_ENTROPY = -11,
+	/** As many clients as CONFIG_THREAD_MQTT_MAX_CLIENTS exist. */
+	THREAD_MQTT_ERROR_CLIENTS = -12,
+	/** Below here: -1000 - errno. */
+	THREAD_MQTT_ERROR_PLATFORM = -1000,
+};
+
+/** The way to the broker, in order. */
+enum thread_mqtt_stage {
+	/** Attached to the Thread network, with an address that reaches beyond the mesh. */
+	THREAD_MQTT_STAGE_ATTACH = 0,
+	/** A NAT64 prefix is known. */
+	THREAD_MQTT_STAGE_PREFIX = 1,
+	/** The broker's addresses are known. */
+	THREAD_MQTT_STAGE_RESOLVE = 2,
+	/** TCP is connected. */
+	THREAD_MQTT_STAGE_TCP = 3,
+	/** TLS is established. */
+	THREAD_MQTT_STAGE_TLS = 4,
+	/** The broker accepted the MQTT connection. */
+	THREAD_MQTT_STAGE_MQTT = 5,
+};
+
+/** What happened. */
+enum thread_mqtt_event_type {
+	/** A stage was reached: @ref thread_mqtt_event.stage and .text. */
+	THREAD_MQTT_EVENT_STAGE = 0,
+	/** Online: messages flow. .session_present tells whether the broker kept the session. */
+	THREAD_MQTT_EVENT_ONLINE = 1,
+	/** An attempt or a connection failed: .stage, .text, .cure, .retry_ms. */
+	THREAD_MQTT_EVENT_FAILED = 2,
+	/** A message arrived: .message. */
+	THREAD_MQTT_EVENT_MESSAGE = 3,
+	/** QoS 0: written out. QoS 1 and 2: acknowledged. .token */
+	THREAD_MQTT_EVENT_PUBLISHED = 4,
+	/** A message was given up: the broker refused it or does not take one like it.
+	 *  .token, .reason, .text.
+	 */
+	THREAD_MQTT_EVENT_PUBLISH_FAILED = 5,
+	/** Subscription answered: .token, .reason (granted QoS, or 0x80 and above: refused). */
+	THREAD_MQTT_EVENT_SUBSCRIBED = 6,
+	/** Unsubscription answered: .token, .reason. */
+	THREAD_MQTT_EVENT_UNSUBSCRIBED = 7,
+	/** thread_mqtt_stop() has finished. */
+	THREAD_MQTT_EVENT_STOPPED = 8,
+	/** TCP to one of several addresses failed; the next is tried: .text, .cure. */
+	THREAD_MQTT_EVENT_CANDIDATE_FAILED = 9,
+	/** The broker had lost the session and refused to renew a subscription, which is forgotten:
+	 *  .message.topic is the filter, .reason, .text.
+	 */
+	THREAD_MQTT_EVENT_SUBSCRIPTION_LOST = 10,
+};
+
+/** A client. */
+struct thread_mqtt;
+
+/** A message. */
+struct thread_mqtt_message {
+	/** Topic, NUL-terminated UTF-8. */
+	const char *topic;
+	/** Payload; may be NULL if @ref payload_len is 0. */
+	const void *payload;
+	/** Length of the payload, bytes. */
+	size_t payload_len;
+	/** Quality of service: 0, 1 or 2. */
+	uint8_t qos;
+	/** Retain flag. */
+	bool retain;
+};
+
+/** An event. Everything it points to is valid until the callback returns. */
+struct thread_mqtt_event {
+	/** What happened; tells which of the other fields are set (the others are 0). */
+	enum thread_mqtt_event_type type;
+	/** The stage. */
+	enum thread_mqtt_stage stage;
+	/** The name of a publish, subscribe or unsubscribe command. */
+	uint32_t token;
+	/** Reason code as received (MQTT 5 section 2.4; the return code with MQTT 3.1.1). */
+	uint8_t reason;
+	/** The broker still had the session. */
+	bool session_present;
+	/** Milliseconds until the next attempt; -1 if there is none. */
+	int64_t retry_ms;
+	/** A sentence: what was reached, or the cause of the failure. NULL if there is none. */
+	const char *text;
+	/** A sentence: what to do about a failure. NULL if there is none. */
+	const char *cure;
+	/** The message that arrived. */
+	struct thread_mqtt_message message;
+};
+
+/**
+ * Called in the client's thread. It may call every function of this header but
+ * thread_mqtt_deinit(); while it runs the client does nothing else.
+ */
+typedef void (*thread_mqtt_callback)(struct thread_mqtt *client,
+				     const struct thread_mqtt_event *event, void *user_data);
+
+/**
+ * Configuration. Fill it with THREAD_MQTT_CONFIG_DEFAULT(), then change what you need.
+ * Everything it points to is copied by thread_mqtt_init().
+ */
+struct thread_mqtt_config {
+	/** Broker: `mqtt://host[:1883]` or `mqtts://host[:8883]`; the host is a name, an IPv4 or an
+	 *  [IPv6] address.
+	 */
+	const char *broker;
+	/** Client identifier; NULL lets the broker assign one (then @ref clean_start must be true). */
+	const char *client_id;
+	/** User name, or NULL. */
+	const char *username;
+	/** Password, or NULL. */
+	const void *password;
+	/** Length of the password, bytes. */
+	size_t password_len;
+	/** Trust anchors: a PEM bundle or one DER certificate. Needed for `mqtts://`. */
+	const void *ca;
+	/** Length of @ref ca, bytes (for PEM with or without the final NUL). */
+	size_t ca_len;
+	/** Client certificate chain, leaf first, PEM or DER; NULL without mutual TLS. */
+	const void *certificate;
+	/** Length of the chain, bytes. */
+	size_t certificate_len;
+	/** Private key of the client certificate, PEM or DER. */
+	const void *private_key;
+	/** Length of the key, bytes. */
+	size_t private_key_len;
+	/** 5, or 4 for MQTT 3.1.1. */
+	uint8_t mqtt_version;
+	/** Start with a new session at the broker. */
+	bool clean_start;
+	/** Keep-alive, seconds; 0 switches it off. */
+	uint16_t keep_alive_s;
+	/** MQTT 5: the broker keeps the session this long after a connection, seconds. */
+	uint32_t session_expiry_s;
+	/** The will, or NULL. */
+	const struct thread_mqtt_message *will;
+	/** Called with every event, or NULL. */
+	thread_mqtt_callback callback;
+	/** Handed to the callback; never looked at. */
+	void *user_data;
+};
+
+/** The defaults: those of Kconfig. */
+#define THREAD_MQTT_CONFIG_DEFAULT()                                                               \
+	{                                                                                          \
+		.broker = CONFIG_THREAD_MQTT_BROKER,                                               \
+		.mqtt_version = CONFIG_THREAD_MQTT_VERSION,                                        \
+		.clean_start = true,                                                               \
+		.keep_alive_s = CONFIG_THREAD_MQTT_KEEP_ALIVE,                                     \
+	}
+
+/**
+ * Makes a client. It does nothing until thread_mqtt_start().
+ *
+ * @param[out] client The client.
+ * @param config Its configuration; not needed after the call.
+ * @return 0 or a negative #thread_mqtt_error.
+ */
+int thread_mqtt_init(struct thread_mqtt **client, const struct thread_mqtt_config *config);
+
+/**
+ * Begins to connect, and from then on keeps connected: waits for the Thread network, resolves,
+ * connects, and after a failure begins again with a pause that grows.
+ *
+ * @return 0; THREAD_MQTT_ERROR_STATE if it was started already.
+ */
+int thread_mqtt_start(struct thread_mqtt *client);
+
+/**
+ * Disconnects from the broker (the will is not published). THREAD_MQTT_EVENT_STOPPED follows;
+ * unacknowledged messages stay queued for a later thread_mqtt_start().
+ *
+ * @return 0; THREAD_MQTT_ERROR_STATE if it was not started.
+ */
+int thread_mqtt_stop(struct thread_mqtt *client);
+
+/**
+ * Ends the client's thread and frees everything. Waits for a running callback. Must not be called
+ * from the callback; the handle is invalid afterwards.
+ *
+ * @return 0; THREAD_MQTT_ERROR_STATE from within the callback.
+ */
+int thread_mqtt_deinit(struct thread_mqtt *client);
+
+/**
+ * Queues a message, also while offline. Topic and payload are copied.
+ *
+ * @param client The client.
+ * @param message The message.
+ * @param[out] token Names the message in its events; may be NULL.
+ * @return 0 or a negative #thread_mqtt_error.
+ */
+int thread_mqtt_publish(struct thread_mqtt *client, const struct thread_mqtt_message *message,
+			uint32_t *token);
+
+/**
+ * Subscribes; repeated by itself whenever the broker has lost the session.
+ *
+ * @param client The client.
+ * @param filter Topic filter, NUL-terminated UTF-8.
+ * @param qos Highest quality of service wanted: 0, 1 or 2.
+ * @param[out] token Names the command in its event; may be NULL.
+ * @return 0 or a negative #thread_mqtt_error.
+ */
+int thread_mqtt_subscribe(struct thread_mqtt *client, const char *filter, uint8_t qos,
+			  uint32_t *token);
+
+/** Unsubscribes; parameters and result as thread_mqtt_subscribe(). */
+int thread_mqtt_unsubscribe(struct thread_mqtt *client, const char *filter, uint32_t *token);
+
+/** Whether messages flow now. false for NULL. */
+bool thread_mqtt_is_online(struct thread_mqtt *client);
+
+/**
+ * Tells the wall clock, to check certificates with; kept against the uptime from then on.
+ * A client whose clock was never set checks dates against the build's date only:
+ * expired certificates are refused, ones not yet valid are not.
+ *
+ * @param unix_seconds Seconds since 1970-01-01T00:00:00Z.
+ * @return 0; THREAD_MQTT_ERROR_ARGUMENT for a time before the build's date.
+ */
+int thread_mqtt_set_time(int64_t unix_seconds);
+
+/**
+ * Checks a broker URI.
+ *
+ * @param uri The URI.
+ * @param[out] sentence Says which part is wrong and how to mend it, NUL-terminated and cut off to
+ *                      @p size; may be NULL.
+ * @param size Size of @p sentence, bytes.
+ * @return 0 if it is well formed, THREAD_MQTT_ERROR_URI if not.
+ */
+int thread_mqtt_uri_check(const char *uri, char *sentence, size_t size);
+
+/** A sentence for a negative result of any function here. Never NULL. */
+const char *thread_mqtt_error_to_str(int error);
+
+/** The name of a stage. Never NULL. */
+const char *thread_mqtt_stage_to_str(enum thread_mqtt_stage stage);
+
+/** The name of an event type. Never NULL. */
+const char *thread_mqtt_event_to_str(enum thread_mqtt_event_type type);
+
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* THREAD_MQTT_H_ */

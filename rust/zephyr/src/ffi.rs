@@ -1,0 +1,10 @@
+//! Bindings to `zephyr/src/port.h` and the types of `include/thread_mqtt.h`, made by bindgen.
+#![allow(
+    missing_docs,
+    non_camel_case_types,
+    non_upper_case_globals,
+    dead_code,
+    unreachable_pub,
+    clippy::all
+)]
+include!(concat!(env!("OUT_DIR"), "/ffi.rs"));

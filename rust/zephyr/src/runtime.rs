@@ -1,0 +1,101 @@
+//! What a Rust static library needs in a C image: panic handler, allocator, log.
+use crate::ffi;
+use crate::text::Line;
+use core::alloc::{GlobalAlloc, Layout};
+use core::fmt::Write;
+use core::ptr;
+
+unsafe extern "C" {
+    fn malloc(size: usize) -> *mut u8;
+    fn realloc(pointer: *mut u8, size: usize) -> *mut u8;
+    fn free(pointer: *mut u8);
+}
+
+/// The C library's heap, as the rest of the image uses.
+struct Heap;
+
+/// What malloc aligns to on every target: two pointers.
+const ALIGNMENT: usize = 2 * size_of::<usize>();
+
+// SAFETY: malloc, realloc and free keep GlobalAlloc's contract for alignments up to ALIGNMENT;
+// larger ones are refused, which GlobalAlloc allows.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() > ALIGNMENT {
+            return ptr::null_mut();
+        }
+        // SAFETY: any size is allowed; GlobalAlloc's caller asks for one above zero.
+        unsafe { malloc(layout.size()) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, _layout: Layout) {
+        // SAFETY: the pointer came from malloc or realloc.
+        unsafe { free(pointer) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, _layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the pointer came from malloc or realloc, with an alignment malloc keeps.
+        unsafe { realloc(pointer, size) }
+    }
+}
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    let mut line = Line::new();
+    // A line that is too long is cut off; that is no reason to fail here.
+    let _ = write!(line, "{info}");
+    let text = line.as_bytes();
+    // SAFETY: the text is valid for its length.
+    unsafe { ffi::tmq_port_panic(text.as_ptr().cast(), text.len()) };
+    loop {}
+}
+
+/// Zephyr's log. Its level is Zephyr's to choose; here the crate `log` lets everything through.
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let level = match record.level() {
+            log::Level::Error => ffi::TMQ_LOG_ERROR,
+            log::Level::Warn => ffi::TMQ_LOG_WARNING,
+            log::Level::Info => ffi::TMQ_LOG_INFO,
+            log::Level::Debug | log::Level::Trace => ffi::TMQ_LOG_DEBUG,
+        };
+        let mut line = Line::new();
+        let _ = write!(line, "{}", record.args());
+        let text = line.as_bytes();
+        // SAFETY: the text is valid for its length.
+        unsafe {
+            ffi::tmq_port_log(
+                u8::try_from(level).unwrap_or(1),
+                text.as_ptr().cast(),
+                text.len(),
+            )
+        };
+    }
+
+    fn flush(&self) {}
+}
+
+/// Sends what is logged to Zephyr, up to the level that Zephyr would show.
+pub(crate) fn start_log() {
+    // SAFETY: no precondition.
+    let filter = match unsafe { ffi::tmq_port_log_level() } {
+        0 => log::LevelFilter::Off,
+        1 => log::LevelFilter::Error,
+        2 => log::LevelFilter::Warn,
+        3 => log::LevelFilter::Info,
+        _ => log::LevelFilter::Debug,
+    };
+    // Cortex-M4 has the atomics this needs; a second client finds it done.
+    if log::set_logger(&Log).is_ok() {
+        log::set_max_level(filter);
+    }
+}

@@ -1,0 +1,51 @@
+//! Text for C: sentences with a NUL at the end, and lines of bounded length.
+use alloc::ffi::CString;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// A sentence for C. A NUL inside, which none has, would end it there.
+pub(crate) fn sentence(text: &dyn fmt::Display) -> CString {
+    let mut bytes: Vec<u8> = text.to_string().into_bytes();
+    if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
+        bytes.truncate(end);
+    }
+    CString::new(bytes).unwrap_or_default()
+}
+
+/// A line that needs no heap, for a panic and the log; what is too long is cut off.
+#[cfg(all(feature = "runtime", target_os = "none"))]
+pub(crate) struct Line {
+    bytes: [u8; 160],
+    length: usize,
+}
+
+#[cfg(all(feature = "runtime", target_os = "none"))]
+impl Line {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: [0; 160],
+            length: 0,
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+#[cfg(all(feature = "runtime", target_os = "none"))]
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let n = text.len().min(room.len());
+        for (to, from) in room.iter_mut().zip(text.as_bytes()) {
+            *to = *from;
+        }
+        self.length += n;
+        if n < text.len() {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}

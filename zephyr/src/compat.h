@@ -1,0 +1,100 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * One set of names for Zephyr 3.5 to 4.4.
+ */
+#ifndef THREAD_MQTT_COMPAT_H_
+#define THREAD_MQTT_COMPAT_H_
+
+#include <zephyr/version.h>
+#include <zephyr/kernel.h>
+#include <zephyr/net/socket.h>
+
+#define TMQ_ZEPHYR_AT_LEAST(major, minor) (KERNEL_VERSION_NUMBER >= ((major) << 16 | (minor) << 8))
+
+/* Zephyr 4.4 puts the socket names into a name space. */
+#if TMQ_ZEPHYR_AT_LEAST(4, 4)
+typedef struct net_sockaddr tmq_sockaddr;
+typedef struct net_sockaddr_in tmq_sockaddr_in;
+typedef struct net_sockaddr_in6 tmq_sockaddr_in6;
+typedef struct net_sockaddr_storage tmq_sockaddr_storage;
+typedef net_socklen_t tmq_socklen;
+#define TMQ_AF_INET NET_AF_INET
+#define TMQ_AF_INET6 NET_AF_INET6
+#define TMQ_AF_UNSPEC NET_AF_UNSPEC
+#define TMQ_SOCK_STREAM NET_SOCK_STREAM
+#define TMQ_SOCK_DGRAM NET_SOCK_DGRAM
+#define TMQ_IPPROTO_TCP NET_IPPROTO_TCP
+#define TMQ_IPPROTO_UDP NET_IPPROTO_UDP
+#define TMQ_SOL_SOCKET ZSOCK_SOL_SOCKET
+#define TMQ_SO_ERROR ZSOCK_SO_ERROR
+#define tmq_htons net_htons
+#define tmq_ntohs net_ntohs
+#else
+typedef struct sockaddr tmq_sockaddr;
+typedef struct sockaddr_in tmq_sockaddr_in;
+typedef struct sockaddr_in6 tmq_sockaddr_in6;
+typedef struct sockaddr_storage tmq_sockaddr_storage;
+typedef socklen_t tmq_socklen;
+#define TMQ_AF_INET AF_INET
+#define TMQ_AF_INET6 AF_INET6
+#define TMQ_AF_UNSPEC AF_UNSPEC
+#define TMQ_SOCK_STREAM SOCK_STREAM
+#define TMQ_SOCK_DGRAM SOCK_DGRAM
+#define TMQ_IPPROTO_TCP IPPROTO_TCP
+#define TMQ_IPPROTO_UDP IPPROTO_UDP
+#define TMQ_SOL_SOCKET SOL_SOCKET
+#define TMQ_SO_ERROR SO_ERROR
+#define tmq_htons htons
+#define tmq_ntohs ntohs
+#endif
+
+/* The event file descriptor moved from POSIX to ZVFS in Zephyr 3.7. */
+#if TMQ_ZEPHYR_AT_LEAST(3, 7)
+#include <zephyr/zvfs/eventfd.h>
+#include <zephyr/sys/fdtable.h>
+#define tmq_eventfd() zvfs_eventfd(0, ZVFS_EFD_NONBLOCK)
+#define tmq_eventfd_signal(fd) (void)zvfs_eventfd_write((fd), 1)
+static inline void tmq_eventfd_clear(int fd)
+{
+	zvfs_eventfd_t value;
+
+	(void)zvfs_eventfd_read(fd, &value);
+}
+#define TMQ_F_GETFL ZVFS_F_GETFL
+#define TMQ_F_SETFL ZVFS_F_SETFL
+#define TMQ_O_NONBLOCK ZVFS_O_NONBLOCK
+#else
+#include <fcntl.h>
+#include <zephyr/posix/sys/eventfd.h>
+#define tmq_eventfd() eventfd(0, EFD_NONBLOCK)
+#define tmq_eventfd_signal(fd) (void)eventfd_write((fd), 1)
+static inline void tmq_eventfd_clear(int fd)
+{
+	eventfd_t value;
+
+	(void)eventfd_read(fd, &value);
+}
+#define TMQ_F_GETFL F_GETFL
+#define TMQ_F_SETFL F_SETFL
+#define TMQ_O_NONBLOCK O_NONBLOCK
+#endif
+
+#if defined(CONFIG_NET_L2_OPENTHREAD)
+#include <openthread/instance.h>
+/* OpenThread's lock and callbacks left the L2 driver in Zephyr 4.2. */
+#if TMQ_ZEPHYR_AT_LEAST(4, 2)
+#include <openthread.h>
+#define tmq_ot_instance() openthread_get_default_instance()
+#define tmq_ot_lock() openthread_mutex_lock()
+#define tmq_ot_unlock() openthread_mutex_unlock()
+#else
+#include <zephyr/net/openthread.h>
+#define tmq_ot_instance() openthread_get_default_instance()
+#define tmq_ot_lock() openthread_api_mutex_lock(openthread_get_default_context())
+#define tmq_ot_unlock() openthread_api_mutex_unlock(openthread_get_default_context())
+#endif
+#endif
+
+#endif /* THREAD_MQTT_COMPAT_H_ */

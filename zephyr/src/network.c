@@ -1,0 +1,158 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The state of the network: OpenThread's, or simply "up" where there is none.
+ */
+#include <string.h>
+
+#include "internal.h"
+
+#if defined(CONFIG_NET_L2_OPENTHREAD)
+
+#include <openthread/dns_client.h>
+#include <openthread/ip6.h>
+#include <openthread/netdata.h>
+#include <openthread/thread.h>
+
+/* OpenThread's thread, its lock held: only note it and wake. */
+static void changed(otChangedFlags flags)
+{
+	if ((flags & (OT_CHANGED_THREAD_ROLE | OT_CHANGED_THREAD_NETDATA |
+		      OT_CHANGED_IP6_ADDRESS_ADDED | OT_CHANGED_IP6_ADDRESS_REMOVED)) == 0) {
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(tmq_ports); i++) {
+		if (tmq_ports[i].taken) {
+			atomic_set(&tmq_ports[i].network_changed, 1);
+			tmq_port_wake(&tmq_ports[i]);
+		}
+	}
+}
+
+#if TMQ_ZEPHYR_AT_LEAST(4, 2)
+static void state_changed(otChangedFlags flags, void *context)
+{
+	ARG_UNUSED(context);
+	changed(flags);
+}
+
+static struct openthread_state_changed_callback listener = {.otCallback = state_changed};
+
+static int listen(void)
+{
+	return openthread_state_changed_callback_register(&listener);
+}
+#else
+static void state_changed(otChangedFlags flags, struct openthread_context *ot_context,
+			  void *user_data)
+{
+	ARG_UNUSED(ot_context);
+	ARG_UNUSED(user_data);
+	changed(flags);
+}
+
+static struct openthread_state_changed_cb listener = {.state_changed_cb = state_changed};
+
+static int listen(void)
+{
+	return openthread_state_changed_cb_register(openthread_get_default_context(), &listener);
+}
+#endif
+
+void tmq_network_init(struct tmq_port *port)
+{
+	static bool listening;
+
+	/* Only from tmq_port_open(), which takes one caller at a time. */
+	if (!listening) {
+		listening = listen() == 0;
+	}
+	atomic_set(&port->network_changed, 1);
+}
+
+/* An address that NAT64 translates: not link-local, not mesh-local. */
+static bool has_routable_address(otInstance *instance)
+{
+	const otMeshLocalPrefix *mesh_local = otThreadGetMeshLocalPrefix(instance);
+
+	for (const otNetifAddress *address = otIp6GetUnicastAddresses(instance); address != NULL;
+	     address = address->mNext) {
+		const uint8_t *bytes = address->mAddress.mFields.m8;
+
+		if (address->mValid && !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) &&
+		    memcmp(bytes, mesh_local->m8, sizeof(mesh_local->m8)) != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void read_network(struct tmq_network *network)
+{
+	otInstance *instance = tmq_ot_instance();
+	otDeviceRole role = otThreadGetDeviceRole(instance);
+	otNetworkDataIterator iterator = OT_NETWORK_DATA_ITERATOR_INIT;
+	otExternalRouteConfig route;
+
+	memset(network, 0, sizeof(*network));
+	network->attached = (role == OT_DEVICE_ROLE_CHILD || role == OT_DEVICE_ROLE_ROUTER ||
+			     role == OT_DEVICE_ROLE_LEADER) &&
+			    has_routable_address(instance);
+
+	while (network->prefix_count < TMQ_PREFIXES &&
+	       otNetDataGetNextRoute(instance, &iterator, &route) == OT_ERROR_NONE) {
+		struct tmq_prefix *prefix = &network->prefixes[network->prefix_count];
+
+		if (!route.mNat64) {
+			continue;
+		}
+		memcpy(prefix->bytes, route.mPrefix.mPrefix.mFields.m8, sizeof(prefix->bytes));
+		prefix->length = route.mPrefix.mLength;
+		prefix->preference = (int8_t)route.mPreference;
+		network->prefix_count++;
+	}
+
+#if defined(CONFIG_OPENTHREAD_DNS_CLIENT)
+	const otDnsQueryConfig *dns = otDnsClientGetDefaultConfig(instance);
+
+	if (dns != NULL) {
+		struct tmq_address *server = &network->dns_servers[0];
+
+		memcpy(server->bytes, dns->mServerSockAddr.mAddress.mFields.m8,
+		       sizeof(server->bytes));
+		server->port = dns->mServerSockAddr.mPort;
+		network->dns_server_count = 1;
+	}
+#endif
+}
+
+void tmq_port_network(struct tmq_port *port, struct tmq_network *network)
+{
+	if (atomic_set(&port->network_changed, 0) != 0) {
+		tmq_ot_lock();
+		read_network(&port->network);
+		tmq_ot_unlock();
+	}
+	*network = port->network;
+}
+
+#else /* no Thread network: a product on Ethernet, or native_sim on the host's sockets */
+
+#include <zephyr/net/net_if.h>
+
+void tmq_network_init(struct tmq_port *port)
+{
+	ARG_UNUSED(port);
+}
+
+void tmq_port_network(struct tmq_port *port, struct tmq_network *network)
+{
+	ARG_UNUSED(port);
+	memset(network, 0, sizeof(*network));
+	network->attached = IS_ENABLED(CONFIG_NET_SOCKETS_OFFLOAD) ||
+			    net_if_is_up(net_if_get_default());
+	network->native_ipv4 = IS_ENABLED(CONFIG_NET_IPV4);
+}
+
+#endif

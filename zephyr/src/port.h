@@ -1,0 +1,140 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What the Rust core needs of the platform, in an ABI of our own: fixed-width integers, 16-byte
+ * addresses, our own error list. Rust's bindings are made from this file, so it includes nothing
+ * of Zephyr; the renames between Zephyr's versions end in the C files beside it.
+ *
+ * All functions with a struct tmq_port run in the client's thread, but for tmq_port_wake(),
+ * tmq_port_lock() and tmq_port_unlock(), which any thread may call. None but tmq_port_wait() and
+ * tmq_port_lock() blocks, with one exception named at tmq_port_resolve().
+ */
+#ifndef THREAD_MQTT_PORT_H_
+#define THREAD_MQTT_PORT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Most NAT64 prefixes, DNS servers and answers looked at. */
+#define TMQ_PREFIXES 4
+#define TMQ_DNS_SERVERS 3
+#define TMQ_ANSWERS 8
+
+/** Results below zero; others are -1000 - errno. */
+#define TMQ_WOULD_BLOCK -1
+#define TMQ_REFUSED -2
+#define TMQ_UNREACHABLE -3
+#define TMQ_TIMED_OUT -4
+#define TMQ_RESET -5
+#define TMQ_NO_TCP -6
+#define TMQ_ERRNO_BASE -1000
+
+/** States of the TCP connection. */
+#define TMQ_TCP_CLOSED 0
+#define TMQ_TCP_CONNECTING 1
+#define TMQ_TCP_CONNECTED 2
+
+/** Families of a look-up. */
+#define TMQ_FAMILY_UNSPECIFIED 0
+#define TMQ_FAMILY_INET 4
+#define TMQ_FAMILY_INET6 6
+
+/** Levels of tmq_port_log(). */
+#define TMQ_LOG_ERROR 1
+#define TMQ_LOG_WARNING 2
+#define TMQ_LOG_INFO 3
+#define TMQ_LOG_DEBUG 4
+
+/** An IPv6 address (IPv4 as ::ffff:a.b.c.d) and a port in host byte order. */
+struct tmq_address {
+	uint8_t bytes[16];
+	uint16_t port;
+};
+
+/** A NAT64 prefix of the Thread network data. */
+struct tmq_prefix {
+	uint8_t bytes[16];
+	uint8_t length;
+	/** -1, 0 or 1 (RFC 4191 section 2.1). */
+	int8_t preference;
+};
+
+/** The network as it is now. */
+struct tmq_network {
+	uint8_t attached;
+	uint8_t native_ipv4;
+	uint8_t prefix_count;
+	uint8_t dns_server_count;
+	struct tmq_prefix prefixes[TMQ_PREFIXES];
+	struct tmq_address dns_servers[TMQ_DNS_SERVERS];
+};
+
+/** Sockets, wake-up, lock and thread of one client. */
+struct tmq_port;
+
+/** Makes a port; NULL if all CONFIG_THREAD_MQTT_MAX_CLIENTS are taken or a resource is missing. */
+struct tmq_port *tmq_port_open(void);
+/** Closes its sockets and gives it back. Not from its own thread. */
+void tmq_port_close(struct tmq_port *port);
+
+/** Starts the port's thread, which calls run(argument) and ends when that returns. */
+int32_t tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument), void *argument);
+/** Waits for the thread's end. */
+void tmq_port_thread_join(struct tmq_port *port);
+/** Whether the caller is the port's thread. */
+uint8_t tmq_port_is_own_thread(struct tmq_port *port);
+
+/** A mutex for the client's state; a thread may take it only once. */
+void tmq_port_lock(struct tmq_port *port);
+void tmq_port_unlock(struct tmq_port *port);
+/** Ends a tmq_port_wait(), this one or the next. */
+void tmq_port_wake(struct tmq_port *port);
+/** Waits for the socket, a datagram, an answer, a change of the network, a wake or timeout_ms (-1: for ever). */
+void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_receive, uint8_t want_send);
+
+/** Milliseconds since boot. */
+int64_t tmq_port_uptime_ms(void);
+/** Unix seconds of the build: what has surely passed. */
+int64_t tmq_port_build_time(void);
+/** Fills the buffer with cryptographically secure random bytes: 0 or a negative code. */
+int32_t tmq_port_random(uint8_t *buffer, size_t length);
+/** The highest TMQ_LOG_* that is shown, 0 for none. */
+uint8_t tmq_port_log_level(void);
+/** One line for the log, not NUL-terminated. */
+void tmq_port_log(uint8_t level, const char *text, size_t length);
+/** Does not return. */
+void tmq_port_panic(const char *text, size_t length);
+
+/** The network as it is now. */
+void tmq_port_network(struct tmq_port *port, struct tmq_network *network);
+
+/** Begins a connect; an earlier connection is aborted. 0 or a negative code. */
+int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to);
+/** TMQ_TCP_* or, once failed, a negative code. */
+int32_t tmq_port_tcp_state(struct tmq_port *port);
+/** Bytes sent, 0 if none fits now, or a negative code. */
+int32_t tmq_port_tcp_send(struct tmq_port *port, const uint8_t *data, size_t length);
+/** Bytes received, 0 at the end of the stream, TMQ_WOULD_BLOCK or another negative code. */
+int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t length);
+/** FIN, or RST with abort. */
+void tmq_port_tcp_close(struct tmq_port *port, uint8_t abort);
+
+/** Sends a datagram from a local port, which is bound if needed. 0 or a negative code. */
+int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struct tmq_address *to,
+			  const uint8_t *data, size_t length);
+/** Bytes of the next datagram or TMQ_WOULD_BLOCK. */
+int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, uint16_t *to_port,
+			     uint8_t *buffer, size_t length);
+/** Closes all UDP sockets. */
+void tmq_port_udp_close(struct tmq_port *port);
+
+/**
+ * Begins a look-up with the platform's resolver: OpenThread's DNS client, which answers later, or
+ * getaddrinfo, which blocks here (only without a Thread network). 0 or a negative code.
+ */
+int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family);
+/** TMQ_WOULD_BLOCK, or the number of addresses written, or another negative code. */
+int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_ANSWERS]);
+
+#endif /* THREAD_MQTT_PORT_H_ */

@@ -1,0 +1,309 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Sockets of one client: one TCP connection, a few UDP sockets for DNS, one wait over them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+static bool is_mapped(const uint8_t bytes[16])
+{
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+	return memcmp(bytes, mapped, sizeof(mapped)) == 0;
+}
+
+/* IPv4-mapped addresses go to IPv4 sockets. Returns the length; family in storage->family. */
+static tmq_socklen to_sockaddr(const struct tmq_address *address, tmq_sockaddr_storage *storage)
+{
+	memset(storage, 0, sizeof(*storage));
+	if (is_mapped(address->bytes)) {
+		tmq_sockaddr_in *in = (tmq_sockaddr_in *)storage;
+
+		in->sin_family = TMQ_AF_INET;
+		in->sin_port = tmq_htons(address->port);
+		memcpy(&in->sin_addr, &address->bytes[12], 4);
+		return sizeof(*in);
+	}
+
+	tmq_sockaddr_in6 *in6 = (tmq_sockaddr_in6 *)storage;
+
+	in6->sin6_family = TMQ_AF_INET6;
+	in6->sin6_port = tmq_htons(address->port);
+	memcpy(&in6->sin6_addr, address->bytes, 16);
+	return sizeof(*in6);
+}
+
+static void from_sockaddr(const tmq_sockaddr_storage *storage, struct tmq_address *address)
+{
+	const tmq_sockaddr *any = (const tmq_sockaddr *)storage;
+
+	memset(address, 0, sizeof(*address));
+	if (any->sa_family == TMQ_AF_INET) {
+		const tmq_sockaddr_in *in = (const tmq_sockaddr_in *)storage;
+
+		address->bytes[10] = 0xff;
+		address->bytes[11] = 0xff;
+		memcpy(&address->bytes[12], &in->sin_addr, 4);
+		address->port = tmq_ntohs(in->sin_port);
+	} else {
+		const tmq_sockaddr_in6 *in6 = (const tmq_sockaddr_in6 *)storage;
+
+		memcpy(address->bytes, &in6->sin6_addr, 16);
+		address->port = tmq_ntohs(in6->sin6_port);
+	}
+}
+
+static int32_t failure(int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return TMQ_WOULD_BLOCK;
+	case ECONNREFUSED:
+		return TMQ_REFUSED;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case EADDRNOTAVAIL:
+	case ENETDOWN:
+		return TMQ_UNREACHABLE;
+	case ETIMEDOUT:
+		return TMQ_TIMED_OUT;
+	case ECONNRESET:
+	case ECONNABORTED:
+	case EPIPE:
+		return TMQ_RESET;
+	case EPROTOTYPE:
+	case EPROTONOSUPPORT:
+		return TMQ_NO_TCP;
+	default:
+		return tmq_code(error);
+	}
+}
+
+static int set_non_blocking(int fd)
+{
+	int flags = zsock_fcntl(fd, TMQ_F_GETFL, 0);
+
+	return flags < 0 ? flags : zsock_fcntl(fd, TMQ_F_SETFL, flags | TMQ_O_NONBLOCK);
+}
+
+int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to)
+{
+	tmq_sockaddr_storage remote;
+	tmq_socklen length = to_sockaddr(to, &remote);
+
+	tmq_port_tcp_close(port, 1);
+	port->tcp_fd = zsock_socket(((tmq_sockaddr *)&remote)->sa_family, TMQ_SOCK_STREAM,
+				    TMQ_IPPROTO_TCP);
+	if (port->tcp_fd < 0) {
+		return failure(errno);
+	}
+	if (set_non_blocking(port->tcp_fd) < 0 ||
+	    (zsock_connect(port->tcp_fd, (tmq_sockaddr *)&remote, length) < 0 &&
+	     errno != EINPROGRESS)) {
+		int32_t code = failure(errno);
+
+		tmq_port_tcp_close(port, 1);
+		return code;
+	}
+	port->tcp_state = TMQ_TCP_CONNECTING;
+	return 0;
+}
+
+int32_t tmq_port_tcp_state(struct tmq_port *port)
+{
+	return port->tcp_state;
+}
+
+/* The wait saw the end of a connect. */
+static int32_t connected(int fd, short revents)
+{
+	int error = 0;
+	tmq_socklen length = sizeof(error);
+
+	if (zsock_getsockopt(fd, TMQ_SOL_SOCKET, TMQ_SO_ERROR, &error, &length) < 0) {
+		error = errno;
+	}
+	if (error != 0) {
+		return failure(error);
+	}
+	return (revents & ZSOCK_POLLOUT) != 0 ? TMQ_TCP_CONNECTED : TMQ_REFUSED;
+}
+
+int32_t tmq_port_tcp_send(struct tmq_port *port, const uint8_t *data, size_t length)
+{
+	ssize_t sent = zsock_send(port->tcp_fd, data, MIN(length, INT32_MAX), 0);
+
+	if (sent >= 0) {
+		return (int32_t)sent;
+	}
+	/* Zephyr's TCP says ENOBUFS or ENOMEM when no packet is free now. */
+	return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? 0 : failure(errno);
+}
+
+int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t length)
+{
+	ssize_t received = zsock_recv(port->tcp_fd, buffer, MIN(length, INT32_MAX), 0);
+
+	return received >= 0 ? (int32_t)received : failure(errno);
+}
+
+void tmq_port_tcp_close(struct tmq_port *port, uint8_t abort)
+{
+	/* Zephyr's close sends FIN, or RST while unread data is left; there is no way to force
+	 * one, and the client does not depend on it.
+	 */
+	ARG_UNUSED(abort);
+	if (port->tcp_fd >= 0) {
+		(void)zsock_close(port->tcp_fd);
+	}
+	port->tcp_fd = -1;
+	port->tcp_state = TMQ_TCP_CLOSED;
+}
+
+static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port, bool is_ipv4,
+				  int32_t *code)
+{
+	struct tmq_udp *oldest = &port->udp[0];
+	tmq_sockaddr_storage local = {0};
+	tmq_socklen length;
+
+	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
+		struct tmq_udp *udp = &port->udp[i];
+
+		if (udp->fd >= 0 && udp->port == local_port && udp->is_ipv4 == is_ipv4) {
+			return udp;
+		}
+		if (udp->fd < 0) {
+			oldest = udp;
+		}
+	}
+	/* All in use: a question that is asked anew takes the place of the first. */
+	if (oldest->fd >= 0) {
+		(void)zsock_close(oldest->fd);
+		port->udp[0] = port->udp[ARRAY_SIZE(port->udp) - 1];
+		oldest = &port->udp[ARRAY_SIZE(port->udp) - 1];
+	}
+
+	oldest->port = local_port;
+	oldest->is_ipv4 = is_ipv4;
+	oldest->fd = zsock_socket(is_ipv4 ? TMQ_AF_INET : TMQ_AF_INET6, TMQ_SOCK_DGRAM,
+				  TMQ_IPPROTO_UDP);
+	if (oldest->fd < 0) {
+		*code = failure(errno);
+		return NULL;
+	}
+	if (is_ipv4) {
+		((tmq_sockaddr_in *)&local)->sin_family = TMQ_AF_INET;
+		((tmq_sockaddr_in *)&local)->sin_port = tmq_htons(local_port);
+		length = sizeof(tmq_sockaddr_in);
+	} else {
+		((tmq_sockaddr_in6 *)&local)->sin6_family = TMQ_AF_INET6;
+		((tmq_sockaddr_in6 *)&local)->sin6_port = tmq_htons(local_port);
+		length = sizeof(tmq_sockaddr_in6);
+	}
+	if (set_non_blocking(oldest->fd) < 0 ||
+	    zsock_bind(oldest->fd, (tmq_sockaddr *)&local, length) < 0) {
+		*code = failure(errno);
+		(void)zsock_close(oldest->fd);
+		oldest->fd = -1;
+		return NULL;
+	}
+	return oldest;
+}
+
+int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struct tmq_address *to,
+			  const uint8_t *data, size_t length)
+{
+	tmq_sockaddr_storage remote;
+	tmq_socklen remote_length = to_sockaddr(to, &remote);
+	int32_t code = 0;
+	struct tmq_udp *udp = udp_socket(port, from_port, is_mapped(to->bytes), &code);
+
+	if (udp == NULL) {
+		return code;
+	}
+	return zsock_sendto(udp->fd, data, length, 0, (tmq_sockaddr *)&remote, remote_length) < 0
+		       ? failure(errno)
+		       : 0;
+}
+
+int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, uint16_t *to_port,
+			     uint8_t *buffer, size_t length)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
+		tmq_sockaddr_storage remote;
+		tmq_socklen remote_length = sizeof(remote);
+		ssize_t received;
+
+		if (port->udp[i].fd < 0) {
+			continue;
+		}
+		received = zsock_recvfrom(port->udp[i].fd, buffer, length, 0,
+					  (tmq_sockaddr *)&remote, &remote_length);
+		if (received >= 0) {
+			from_sockaddr(&remote, from);
+			*to_port = port->udp[i].port;
+			return (int32_t)received;
+		}
+	}
+	return TMQ_WOULD_BLOCK;
+}
+
+void tmq_port_udp_close(struct tmq_port *port)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
+		if (port->udp[i].fd >= 0) {
+			(void)zsock_close(port->udp[i].fd);
+		}
+		port->udp[i].fd = -1;
+	}
+}
+
+void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_receive,
+		   uint8_t want_send)
+{
+	struct zsock_pollfd polls[2 + TMQ_UDP_SOCKETS];
+	int count = 0;
+	int timeout = timeout_ms < 0 ? -1 : (int)MIN(timeout_ms, INT32_MAX);
+
+	polls[count++] = (struct zsock_pollfd){.fd = port->wake_fd, .events = ZSOCK_POLLIN};
+	if (port->tcp_fd >= 0) {
+		short events = 0;
+
+		if (want_receive) {
+			events |= ZSOCK_POLLIN;
+		}
+		if (want_send || port->tcp_state == TMQ_TCP_CONNECTING) {
+			events |= ZSOCK_POLLOUT;
+		}
+		/* With nothing wanted an error would still end every wait at once. */
+		if (events != 0) {
+			polls[count++] =
+				(struct zsock_pollfd){.fd = port->tcp_fd, .events = events};
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
+		if (port->udp[i].fd >= 0) {
+			polls[count++] = (struct zsock_pollfd){.fd = port->udp[i].fd,
+							       .events = ZSOCK_POLLIN};
+		}
+	}
+
+	(void)zsock_poll(polls, count, timeout);
+	if (port->tcp_state == TMQ_TCP_CONNECTING && count > 1 && polls[1].fd == port->tcp_fd &&
+	    polls[1].revents != 0) {
+		port->tcp_state = connected(port->tcp_fd, polls[1].revents);
+	}
+	if ((polls[0].revents & ZSOCK_POLLIN) != 0) {
+		tmq_eventfd_clear(port->wake_fd);
+	}
+}
+
+void tmq_port_wake(struct tmq_port *port)
+{
+	tmq_eventfd_signal(port->wake_fd);
+}

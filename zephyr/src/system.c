@@ -1,0 +1,160 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The ports, their threads, the clock, entropy and the log.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <zephyr/logging/log.h>
+#include <zephyr/logging/log_ctrl.h>
+#include <zephyr/random/random.h>
+
+#include "internal.h"
+
+LOG_MODULE_REGISTER(thread_mqtt, CONFIG_THREAD_MQTT_LOG_LEVEL);
+
+struct tmq_port tmq_ports[CONFIG_THREAD_MQTT_MAX_CLIENTS];
+
+static K_THREAD_STACK_ARRAY_DEFINE(stacks, CONFIG_THREAD_MQTT_MAX_CLIENTS,
+				   CONFIG_THREAD_MQTT_STACK_SIZE);
+static K_MUTEX_DEFINE(ports_lock);
+
+static bool init(struct tmq_port *port)
+{
+	memset(port, 0, sizeof(*port));
+	port->wake_fd = tmq_eventfd();
+	if (port->wake_fd < 0) {
+		LOG_ERR("no event descriptor left: raise CONFIG_ZVFS_EVENTFD_MAX and "
+			"CONFIG_ZVFS_OPEN_MAX");
+		return false;
+	}
+	port->tcp_fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
+		port->udp[i].fd = -1;
+	}
+	(void)k_mutex_init(&port->lock);
+	port->taken = true;
+	tmq_network_init(port);
+	return true;
+}
+
+struct tmq_port *tmq_port_open(void)
+{
+	struct tmq_port *port = NULL;
+
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	for (size_t i = 0; i < ARRAY_SIZE(tmq_ports) && port == NULL; i++) {
+		if (!tmq_ports[i].taken && init(&tmq_ports[i])) {
+			port = &tmq_ports[i];
+		}
+	}
+	(void)k_mutex_unlock(&ports_lock);
+	return port;
+}
+
+void tmq_port_close(struct tmq_port *port)
+{
+	tmq_resolve_cancel(port);
+	tmq_port_tcp_close(port, 1);
+	tmq_port_udp_close(port);
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	(void)zsock_close(port->wake_fd);
+	port->wake_fd = -1;
+	port->taken = false;
+	(void)k_mutex_unlock(&ports_lock);
+}
+
+static void entry(void *first, void *second, void *third)
+{
+	struct tmq_port *port = first;
+
+	ARG_UNUSED(second);
+	ARG_UNUSED(third);
+	port->run(port->argument);
+}
+
+int32_t tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument), void *argument)
+{
+	size_t index = port - tmq_ports;
+
+	port->run = run;
+	port->argument = argument;
+	port->thread_id =
+		k_thread_create(&port->thread, stacks[index], K_THREAD_STACK_SIZEOF(stacks[index]),
+				entry, port, NULL, NULL, CONFIG_THREAD_MQTT_THREAD_PRIORITY, 0,
+				K_NO_WAIT);
+	(void)k_thread_name_set(port->thread_id, "thread_mqtt");
+	return 0;
+}
+
+void tmq_port_thread_join(struct tmq_port *port)
+{
+	if (port->thread_id != NULL) {
+		(void)k_thread_join(&port->thread, K_FOREVER);
+		port->thread_id = NULL;
+	}
+}
+
+uint8_t tmq_port_is_own_thread(struct tmq_port *port)
+{
+	return port->thread_id == k_current_get();
+}
+
+void tmq_port_lock(struct tmq_port *port)
+{
+	(void)k_mutex_lock(&port->lock, K_FOREVER);
+}
+
+void tmq_port_unlock(struct tmq_port *port)
+{
+	(void)k_mutex_unlock(&port->lock);
+}
+
+int64_t tmq_port_uptime_ms(void)
+{
+	return k_uptime_get();
+}
+
+int64_t tmq_port_build_time(void)
+{
+	return THREAD_MQTT_BUILD_TIME;
+}
+
+int32_t tmq_port_random(uint8_t *buffer, size_t length)
+{
+	int result = sys_csrand_get(buffer, length);
+
+	return result == 0 ? 0 : tmq_code(-result);
+}
+
+uint8_t tmq_port_log_level(void)
+{
+	return CONFIG_THREAD_MQTT_LOG_LEVEL;
+}
+
+void tmq_port_log(uint8_t level, const char *text, size_t length)
+{
+	switch (level) {
+	case TMQ_LOG_ERROR:
+		LOG_ERR("%.*s", (int)length, text);
+		break;
+	case TMQ_LOG_WARNING:
+		LOG_WRN("%.*s", (int)length, text);
+		break;
+	case TMQ_LOG_INFO:
+		LOG_INF("%.*s", (int)length, text);
+		break;
+	default:
+		LOG_DBG("%.*s", (int)length, text);
+		break;
+	}
+}
+
+void tmq_port_panic(const char *text, size_t length)
+{
+	LOG_ERR("%.*s", (int)length, text);
+	LOG_PANIC();
+	k_panic();
+}
