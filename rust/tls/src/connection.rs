@@ -136,7 +136,11 @@ impl Connection {
             }
             let (n, whole) = match self.inbound.receive(rest) {
                 Ok(received) => received,
-                Err(error) => return Err(self.fail(error)),
+                Err(error) => {
+                    // No fault that TLS has an alert for, but a reason to hang up politely.
+                    self.close();
+                    return Err(self.fail(error));
+                }
             };
             taken += n;
             if whole {

@@ -389,3 +389,106 @@ impl fmt::Display for TlsError {
 }
 
 impl core::error::Error for TlsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+    use rustls::Error as E;
+    use rustls::{InvalidMessage, PeerMisbehaved};
+
+    #[test]
+    fn what_rustls_says_keeps_its_meaning() {
+        let certificate = |fault| TlsError::Certificate(fault);
+        #[allow(deprecated)]
+        let unsupported = CertificateError::UnsupportedSignatureAlgorithm;
+        let table = [
+            (E::NoCertificatesPresented, TlsError::NoCertificate),
+            (E::DecryptError, TlsError::BadRecord),
+            (E::PeerSentOversizedRecord, TlsError::RecordOverflow),
+            (E::FailedToGetRandomBytes, TlsError::NoEntropy),
+            (E::General("signing failed".into()), TlsError::CryptoFailed),
+            (E::UnsupportedNameType, TlsError::InvalidServerName),
+            (
+                E::NoApplicationProtocol,
+                TlsError::Incompatible(Incompatible::Alpn),
+            ),
+            (
+                E::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+                TlsError::Incompatible(Incompatible::Suite),
+            ),
+            (
+                E::PeerIncompatible(PeerIncompatible::NoKxGroupsInCommon),
+                TlsError::Incompatible(Incompatible::Group),
+            ),
+            (
+                E::PeerIncompatible(PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon),
+                TlsError::Incompatible(Incompatible::SignatureScheme),
+            ),
+            (
+                E::PeerIncompatible(PeerIncompatible::ExtendedMasterSecretExtensionRequired),
+                TlsError::Incompatible(Incompatible::ExtendedMasterSecret),
+            ),
+            (
+                E::PeerIncompatible(PeerIncompatible::NullCompressionRequired),
+                TlsError::Incompatible(Incompatible::Other),
+            ),
+            (
+                E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite),
+                TlsError::Misbehaved(Misbehaviour(PeerMisbehaved::SelectedUnofferedCipherSuite)),
+            ),
+            (
+                E::InvalidMessage(InvalidMessage::MessageTooShort),
+                TlsError::BadMessage(BadMessage(InvalidMessage::MessageTooShort)),
+            ),
+            (
+                E::InappropriateMessage {
+                    expect_types: Vec::new(),
+                    got_type: rustls::ContentType::Heartbeat,
+                },
+                TlsError::UnexpectedMessage,
+            ),
+            (
+                E::InvalidCertificate(CertificateError::Revoked),
+                certificate(CertificateFault::Revoked),
+            ),
+            (
+                E::InvalidCertificate(CertificateError::UnknownRevocationStatus),
+                certificate(CertificateFault::RevocationUnknown),
+            ),
+            (
+                E::InvalidCertificate(CertificateError::BadEncoding),
+                certificate(CertificateFault::BadEncoding),
+            ),
+            (
+                E::InvalidCertificate(unsupported),
+                certificate(CertificateFault::UnsupportedSignatureAlgorithm),
+            ),
+            (
+                E::InvalidCertificate(CertificateError::ApplicationVerificationFailure),
+                certificate(CertificateFault::Other),
+            ),
+        ];
+        for (theirs, ours) in table {
+            let sentence = ours.to_string();
+            assert_eq!(TlsError::from_rustls(theirs, true), ours);
+            assert!(
+                sentence.len() > 20 && !sentence.ends_with('.'),
+                "{sentence}"
+            );
+            assert!(ours.cure().len() > 15, "{}", ours.cure());
+        }
+    }
+
+    #[test]
+    fn greetings() {
+        for tls in [&[][..], &[22], &[21, 3], &[22, 3, 1, 0, 5]] {
+            assert_eq!(Greeting::of(tls), None);
+        }
+        assert_eq!(Greeting::of(b"HTTP/"), Some(Greeting::Http));
+        assert_eq!(Greeting::of(b"HELO "), Some(Greeting::Text));
+        assert_eq!(Greeting::of(&[0x20, 2, 0, 5]), Some(Greeting::Mqtt));
+        assert_eq!(Greeting::of(&[22, 2]), Some(Greeting::Binary));
+    }
+}

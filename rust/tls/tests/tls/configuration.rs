@@ -213,3 +213,12 @@ fn nothing_secret_is_shown() {
     let text = format!("{text} {config:?} {connection:?}");
     assert!(text.len() < 1_000, "{text}");
 }
+
+#[test]
+fn what_is_shared_may_cross_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Config>();
+    check::<thread_mqtt_tls::SessionStore>();
+    check::<thread_mqtt_tls::Connection>();
+    check::<thread_mqtt_tls::TlsError>();
+}

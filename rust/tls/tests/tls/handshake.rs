@@ -20,9 +20,8 @@ fn authentication(suite: Suite) -> Vec<&'static SignatureAlgorithm> {
 
 fn provider_groups() -> Vec<Group> {
     let groups = soft().kx_groups;
-    let mut ids = groups.iter().map(|g| u16::from(g.name()));
-    let known = ids.by_ref().map(|id| Group::from_id(id).unwrap()).collect();
-    known
+    let ids = groups.iter().map(|g| u16::from(g.name()));
+    ids.map(|id| Group::from_id(id).unwrap()).collect()
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl OpenSsl {
             let port = free_port();
             let mut process = Command::new("openssl")
                 .arg("s_server")
-                .args(["-accept", &format!("127.0.0.1:{port}"), "-quiet"])
+                .args(["-accept", &format!("127.0.0.1:{port}")])
                 .arg("-cert")
                 .arg(&leaf)
                 .arg("-cert_chain")
@@ -86,6 +86,7 @@ impl OpenSsl {
         Wire {
             stream,
             tls: Connection::new(config, NAME, NOW).unwrap(),
+            received: 0,
             read: Vec::new(),
             eof: false,
         }
@@ -97,16 +98,16 @@ impl OpenSsl {
         stdin.flush().unwrap();
     }
 
-    /// Reads what the client sent, until it is as long as `expected`.
+    /// Reads what s_server prints until this text of the client's comes.
     fn reads(&mut self, expected: &[u8]) {
-        let mut got = vec![0; expected.len()];
-        self.process
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_exact(&mut got)
-            .unwrap();
-        assert_eq!(got, expected);
+        let stdout = self.process.stdout.as_mut().unwrap();
+        let mut got = Vec::new();
+        let mut buffer = [0; 4096];
+        while !got.windows(expected.len()).any(|w| w == expected) {
+            let n = stdout.read(&mut buffer).unwrap();
+            assert!(n > 0, "openssl ended before it got the client's data");
+            got.extend_from_slice(&buffer[..n]);
+        }
     }
 }
 
@@ -145,6 +146,8 @@ fn listens(process: &mut Child, port: u16) -> bool {
 struct Wire {
     stream: TcpStream,
     tls: Connection,
+    /// Bytes from the socket.
+    received: usize,
     read: Vec<u8>,
     eof: bool,
 }
@@ -171,6 +174,7 @@ impl Wire {
                 return self.tls.handle_eof();
             }
         };
+        self.received += n;
         let mut rest = &buffer[..n];
         while !rest.is_empty() {
             let taken = self.tls.handle_ciphertext(rest)?;
@@ -209,7 +213,10 @@ fn rsa() -> Pki {
 fn tls12_with_the_suite_of_the_forum_thread() {
     let pki = rsa();
     let suite = Suite::EcdheRsaAes128GcmSha256;
-    let mut server = OpenSsl::start(&pki, &["-tls1_2", "-cipher", suite.openssl_name()]);
+    let mut server = OpenSsl::start(
+        &pki,
+        &["-quiet", "-tls1_2", "-cipher", suite.openssl_name()],
+    );
     let config = client(&pki).suites(&[suite]).build().unwrap();
     for resumed in [false, true, true] {
         let mut wire = server.connect(&config);
@@ -232,10 +239,9 @@ fn tls12_with_the_suite_of_the_forum_thread() {
 }
 
 #[test]
-fn tls13_with_new_keys_from_the_server() {
+fn tls13_with_new_keys_from_both_sides() {
     let pki = rsa();
-    // Not quiet: then lines that begin with these letters are commands.
-    let mut server = OpenSsl::start(&pki, &["-tls1_3", "-no_ign_eof", "-naccept", "2"]);
+    let mut server = OpenSsl::start(&pki, &["-tls1_3"]);
     let config = client(&pki).build().unwrap();
     for resumed in [false, true] {
         let mut wire = server.connect(&config);
@@ -245,8 +251,22 @@ fn tls13_with_new_keys_from_the_server() {
         server.types(b"one\n");
         wire.until("data", |w| w.read == b"one\n");
         wire.tls.refresh_keys().unwrap();
-        wire.write(b"under new keys");
-        server.reads(b"under new keys");
+        wire.write(b"under our new keys\n");
+        server.reads(b"under our new keys\n");
+        // Unless quiet, s_server takes K and k for commands: new keys, with and without asking for
+        // ours.
+        for (command, text) in [(b"K\n", b"two\n"), (b"k\n", b"six\n")] {
+            wire.read.clear();
+            let before = wire.received;
+            server.types(command);
+            wire.until("KeyUpdate", |w| w.received > before);
+            assert_eq!(wire.read, b"");
+            server.types(text);
+            wire.until("data under its new keys", |w| w.read == text);
+            let answer = [b"answer to ".as_slice(), text].concat();
+            wire.write(&answer);
+            server.reads(&answer);
+        }
         wire.tls.close();
         while !wire.eof {
             wire.step().unwrap();

@@ -184,7 +184,7 @@ impl Pair {
         self.run_in(|| usize::MAX)
     }
 
-    fn client_to_server(&mut self, size: usize) -> usize {
+    pub(crate) fn client_to_server(&mut self, size: usize) -> usize {
         let bytes = self.client.ciphertext();
         let mut chunk = &bytes[..size.min(bytes.len())];
         if chunk.is_empty() {

@@ -176,6 +176,10 @@ fn a_record_beyond_the_limit_is_refused_with_both_numbers() {
         };
         assert!((2_120..2_150).contains(&size) && limit == 2_048);
         assert!(pair.client.buffer_sizes().inbound <= 2_048);
+        // The peer gets a close_notify.
+        pair.to_client.clear();
+        pair.client_to_server(usize::MAX);
+        assert!(pair.server.process_new_packets().unwrap().peer_has_closed());
         // And again.
         assert_eq!(pair.client.handle_ciphertext(b"x"), Err(error.clone()));
         assert_eq!(pair.client.write(b"x"), Err(error));
