@@ -652,6 +652,28 @@ fn a_repeated_qos_2_message_is_not_delivered_again() {
 }
 
 #[test]
+fn no_acknowledgement_is_sent_on_the_wrong_connection() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let publish = wire::publish(version, &Publish::new("t", "x", 1, 7));
+        client.receive(&publish, at(1));
+        client.session.connect(at(2));
+        client.transmit(at(2));
+        client.receive(&wire::connack(version, true), at(2));
+        let taken = client.events();
+        assert!(matches!(
+            taken[..],
+            [Event::Message(_), Event::Connected { .. }]
+        ));
+        assert_eq!(client.sent(at(2)), []);
+        // The broker repeats it, and this time it is owed.
+        client.receive(&publish, at(2));
+        assert_eq!(client.events().len(), 1);
+        assert_eq!(client.sent(at(2)), [Seen::Puback(7)]);
+    }
+}
+
+#[test]
 fn without_the_old_session_received_numbers_are_forgotten() {
     for version in VERSIONS {
         let mut client = Client::online(lasting(version));
@@ -796,6 +818,21 @@ fn subscribe_and_unsubscribe() {
         assert_eq!(client.events(), [lost]);
         client.reconnect(at(6), false);
         assert_eq!(client.sent(at(6)), []);
+    }
+}
+
+#[test]
+fn unsubscribing_while_the_subscription_is_under_way() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        client.session.subscribe(&[("a", QOS1)]).expect("room");
+        client.session.unsubscribe(&["a"]).expect("room");
+        client.transmit(at(1));
+        client.receive(&wire::suback(version, 1, &[1]), at(1));
+        client.receive(&wire::unsuback(version, 2, &[0]), at(1));
+        client.events();
+        client.reconnect(at(2), false);
+        assert_eq!(client.sent(at(2)), []);
     }
 }
 
@@ -1071,6 +1108,9 @@ fn packets_that_have_no_place() {
         online().fails(&wire::unsuback(version, 3, &[0]), unexpected);
         online().fails(&wire::suback(version, 3, &[0, 0]), SessionError::Malformed);
         online().fails(&wire::puback(0, 0), SessionError::Malformed);
+        // QoS 0 with DUP, and QoS 3.
+        online().fails(&[0x38, 4, 0, 1, b't', 0], SessionError::Malformed);
+        online().fails(&[0x36, 6, 0, 1, b't', 0, 1, 0], SessionError::Malformed);
         // PINGREQ, SUBSCRIBE: a client's packets.
         online().fails(&[0xC0, 0], unexpected);
         online().fails(&[0x82, 5, 0, 1, 0, 0, 0], unexpected);
