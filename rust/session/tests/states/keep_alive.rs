@@ -1,0 +1,88 @@
+//! Pings and their answers.
+
+use thread_mqtt_session::{Config, Message, SessionError, Version};
+
+use crate::common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
+use crate::{QOS1, online_with};
+
+#[test]
+fn a_ping_when_nothing_was_sent() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        assert_eq!(client.session.poll_timeout(), Some(at(60)));
+        client
+            .session
+            .publish(Message::new("t", "x"))
+            .expect("room");
+        // Queued is not sent: only consumed bytes count.
+        assert_eq!(client.session.poll_timeout(), Some(at(60)));
+        client.transmit(at(50));
+        assert_eq!(client.session.poll_timeout(), Some(at(110)));
+        assert_eq!(client.session.handle_timeout(at(109)), Ok(()));
+        assert_eq!(client.sent(at(109)), []);
+        assert_eq!(client.session.handle_timeout(at(110)), Ok(()));
+        assert_eq!(client.session.poll_timeout(), Some(at(130)));
+        assert_eq!(client.sent(at(110)), [Seen::Pingreq]);
+        client.receive(&wire::PINGRESP, at(111));
+        assert_eq!(client.session.poll_timeout(), Some(at(170)));
+    }
+}
+
+#[test]
+fn a_broker_that_does_not_answer_a_ping() {
+    let mut client = Client::online(lasting(Version::V5));
+    assert_eq!(client.session.handle_timeout(at(60)), Ok(()));
+    client.transmit(at(60));
+    assert_eq!(client.session.handle_timeout(at(79)), Ok(()));
+    assert_eq!(
+        client.session.handle_timeout(at(80)),
+        Err(SessionError::PingTimeout)
+    );
+    assert_eq!(client.sent(at(80)), [Seen::Disconnect(0x80)]);
+    assert!(client.session.is_disconnected());
+}
+
+#[test]
+fn sending_does_not_hide_a_dead_path_while_an_answer_is_owed() {
+    let mut client = Client::online(lasting(Version::V311));
+    for time in [10, 30, 50] {
+        let message = Message::new("t", "x").qos(QOS1);
+        client.session.publish(message).expect("room");
+        client.transmit(at(time));
+    }
+    // The first of them has waited since 10.
+    assert_eq!(client.session.poll_timeout(), Some(at(70)));
+    client.receive(&wire::puback(1, 0), at(55));
+    assert_eq!(client.session.poll_timeout(), Some(at(110)));
+}
+
+#[test]
+fn a_pingresp_behind_untaken_events_is_not_missed() {
+    let mut client = Client::online(Config {
+        event_bytes: 0,
+        ..lasting(Version::V5)
+    });
+    let message = wire::publish(Version::V5, &Publish::new("t", "x", 0, 0));
+    client.receive(&message, at(59));
+    client.session.handle_timeout(at(60)).expect("a ping");
+    assert_eq!(client.session.handle_input(&wire::PINGRESP, at(61)), Ok(0));
+    assert_eq!(client.session.handle_timeout(at(80)), Ok(()));
+    assert_eq!(client.session.poll_timeout(), Some(at(100)));
+    assert_eq!(client.events().len(), 1);
+    client.receive(&wire::PINGRESP, at(90));
+    assert_eq!(client.session.handle_timeout(at(100)), Ok(()));
+}
+
+#[test]
+fn the_broker_sets_the_keep_alive() {
+    let client = online_with(|p| p.server_keep_alive = Some(5));
+    assert_eq!(client.session.poll_timeout(), Some(at(5)));
+    let client = online_with(|p| p.server_keep_alive = Some(0));
+    assert_eq!(client.session.poll_timeout(), None);
+    let mut client = Client::new(Config {
+        keep_alive: at(0),
+        ..lasting(Version::V311)
+    });
+    client.reconnect(at(0), false);
+    assert_eq!(client.session.poll_timeout(), None);
+}

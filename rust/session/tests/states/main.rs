@@ -1,0 +1,28 @@
+//! Every state and transition at explicit times.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod connect;
+mod end;
+mod keep_alive;
+mod publish;
+mod receive;
+mod reconnect;
+mod subscribe;
+
+use common::{Client, at, wire};
+use thread_mqtt_session::{QoS, Version};
+
+const QOS1: QoS = QoS::AtLeastOnce;
+const QOS2: QoS = QoS::ExactlyOnce;
+
+/// Online with an MQTT 5 broker that says this in its CONNACK.
+fn online_with(set: impl FnOnce(&mut mqtt_proto::v5::ConnackProperties)) -> Client {
+    let mut client = Client::lasting(Version::V5);
+    client.session.connect(at(0));
+    client.sent(at(0));
+    client.receive(&wire::connack_v5(false, set), at(0));
+    client.events();
+    client
+}

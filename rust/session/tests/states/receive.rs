@@ -1,0 +1,172 @@
+//! Messages from the broker.
+
+use thread_mqtt_session::{Config, Event, Message, SessionError, Version};
+
+use crate::common::{self, Client, Publish, Seen, VERSIONS, at, lasting, wire};
+
+#[test]
+fn messages_are_acknowledged_when_they_are_taken() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        for level in 0..3 {
+            let publish = Publish::new("t", [level], level, level.into());
+            client.receive(&wire::publish(version, &publish), at(1));
+        }
+        assert_eq!(client.sent(at(1)), []);
+        for level in 0..3 {
+            let message = Message::new("t", [level]).qos(common::qos(level));
+            let event = client.session.poll_event();
+            assert_eq!(event, Some(Event::Message(message)));
+        }
+        assert_eq!(client.sent(at(1)), [Seen::Puback(1), Seen::Pubrec(2)]);
+        client.receive(&wire::pubrel(2), at(1));
+        assert_eq!(client.sent(at(1)), [Seen::Pubcomp(2, 0)]);
+        // An identifier unknown here is answered all the same, or the broker would ask for ever.
+        client.receive(&wire::pubrel(3), at(1));
+        let code = if version == Version::V5 { 0x92 } else { 0 };
+        assert_eq!(client.sent(at(1)), [Seen::Pubcomp(3, code)]);
+    }
+}
+
+#[test]
+fn a_repeated_qos_2_message_is_not_delivered_again() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let publish = Publish::new("t", "x", 2, 7);
+        client.receive(&wire::publish(version, &publish), at(1));
+        client.session.handle_transport_closed();
+        assert_eq!(client.events().len(), 1);
+        client.reconnect(at(2), true);
+        // It was taken after its connection had ended: no PUBREC was owed on this one yet.
+        assert_eq!(client.sent(at(2)), []);
+        client.receive(&wire::publish(version, &publish.clone().dup()), at(2));
+        assert_eq!(client.events(), []);
+        assert_eq!(client.sent(at(2)), [Seen::Pubrec(7)]);
+        client.receive(&wire::pubrel(7), at(2));
+        client.receive(&wire::publish(version, &publish), at(2));
+        assert_eq!(client.events().len(), 1, "a new message with an old number");
+    }
+}
+
+#[test]
+fn no_acknowledgement_is_sent_on_the_wrong_connection() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let publish = wire::publish(version, &Publish::new("t", "x", 1, 7));
+        client.receive(&publish, at(1));
+        client.session.connect(at(2));
+        client.transmit(at(2));
+        client.receive(&wire::connack(version, true), at(2));
+        let taken = client.events();
+        assert!(matches!(
+            taken[..],
+            [Event::Message(_), Event::Connected { .. }]
+        ));
+        assert_eq!(client.sent(at(2)), []);
+        // The broker repeats it, and this time it is owed.
+        client.receive(&publish, at(2));
+        assert_eq!(client.events().len(), 1);
+        assert_eq!(client.sent(at(2)), [Seen::Puback(7)]);
+    }
+}
+
+#[test]
+fn without_the_old_session_received_numbers_are_forgotten() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let publish = wire::publish(version, &Publish::new("t", "x", 2, 7));
+        client.receive(&publish, at(1));
+        client.events();
+        client.reconnect(at(2), false);
+        client.receive(&publish, at(2));
+        assert_eq!(client.events().len(), 1);
+    }
+}
+
+#[test]
+fn untaken_events_stop_the_input() {
+    let mut client = Client::online(Config {
+        event_bytes: 1_000,
+        ..lasting(Version::V5)
+    });
+    let one = wire::publish(Version::V5, &Publish::new("t", [0; 400], 0, 0));
+    let all = one.repeat(20);
+    let taken = client.session.handle_input(&all, at(1)).expect("valid");
+    assert_eq!(taken % one.len(), 0);
+    assert!(taken > 0 && taken < all.len());
+    assert!(!client.session.wants_input());
+    assert_eq!(client.session.handle_input(&all[taken..], at(1)), Ok(0));
+    let mut messages = client.events().len();
+    let mut rest = &all[taken..];
+    while !rest.is_empty() {
+        let taken = client.session.handle_input(rest, at(1)).expect("valid");
+        rest = &rest[taken..];
+        messages += client.events().len();
+    }
+    assert_eq!(messages, 20);
+}
+
+#[test]
+fn unsent_acknowledgements_stop_the_input() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let flood = wire::pubrel(1).repeat(1_000);
+        let taken = client.session.handle_input(&flood, at(1)).expect("valid");
+        assert!(taken < 400, "{taken}");
+        client.transmit(at(1));
+        assert!(client.session.wants_input());
+    }
+}
+
+#[test]
+fn the_memory_for_qos_2_identifiers_has_a_bound() {
+    for (receive_maximum, bound) in [(1, 1_024), (2_000, 2_000)] {
+        let publish = |id| wire::publish(Version::V5, &Publish::new("t", "", 2, id));
+        let mut client = Client::online(Config {
+            receive_maximum,
+            ..lasting(Version::V5)
+        });
+        for id in 1..=bound {
+            client.receive(&publish(id), at(1));
+            client.events();
+            client.transmit(at(1));
+        }
+        client.receive(&wire::pubrel(7), at(1));
+        client.receive(&publish(bound + 1), at(1));
+        client.events();
+        client.transmit(at(1));
+        client.fails(&publish(bound + 2), SessionError::ReceiveMaximumExceeded);
+        assert_eq!(client.sent(at(1)), [Seen::Disconnect(0x93)]);
+    }
+}
+
+#[test]
+fn topic_aliases_of_the_broker() {
+    let with_alias = |topic: &str, alias| {
+        wire::publish_v5(&Publish::new(topic, "x", 0, 0), |p| p.topic_alias = alias)
+    };
+    let new = |topic_alias_maximum| {
+        Client::online(Config {
+            topic_alias_maximum,
+            ..lasting(Version::V5)
+        })
+    };
+    let mut client = new(2);
+    client.receive(&with_alias("long/topic/name", Some(2)), at(1));
+    client.receive(&with_alias("", Some(2)), at(1));
+    let message = Event::Message(Message::new("long/topic/name", "x"));
+    assert_eq!(client.events(), [message.clone(), message]);
+    for alias in [0, 1, 3] {
+        let topic = if alias == 1 { "" } else { "t" };
+        let mut client = new(2);
+        client.fails(
+            &with_alias(topic, Some(alias)),
+            SessionError::TopicAliasInvalid,
+        );
+    }
+    // Aliases end with the connection.
+    client.reconnect(at(2), true);
+    client.fails(&with_alias("", Some(2)), SessionError::TopicAliasInvalid);
+    new(0).fails(&with_alias("t", Some(1)), SessionError::TopicAliasInvalid);
+    new(2).fails(&with_alias("", None), SessionError::Malformed);
+}
