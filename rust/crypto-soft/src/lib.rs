@@ -52,8 +52,11 @@
 //! | `rsa` | RSA verification (PKCS #1 v1.5 and PSS, 2048 to 4096 bits), ECDHE_RSA suites |
 //! | `client-auth` | client certificates with ECDSA keys |
 //!
-//! All are on by default. On a Cortex-M also set `--cfg aes_compact` (in
-//! `RUSTFLAGS`), which trades speed of AES for flash.
+//! All are on by default. For the smallest flash, at the price of speed, build with
+//! `--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"` in `RUSTFLAGS`.
+//!
+//! Needs Rust 1.87, for the constant-time building blocks of `ctutils`; the other
+//! device crates are content with 1.85.
 //!
 //! # What there is not
 //!
