@@ -12,7 +12,7 @@ use rustls::{Error, PeerMisbehaved};
 
 use crate::Random;
 
-/// X25519 (0x001d): the smallest and, in software, the fastest.
+/// X25519 (0x001d), which most peers prefer.
 #[cfg(feature = "x25519")]
 pub const fn x25519<R: Random>() -> &'static dyn SupportedKxGroup {
     x25519::group::<R>()
