@@ -25,6 +25,10 @@ const SEED_MEDIUM: u64 = 1;
 const SEED_INTERNET: u64 = 2;
 const SEED_DEVICE: u64 = 3;
 
+/// A child tells its parent of a new address about 0.1 s after it has it. Until then answers
+/// from beyond the mesh are lost: the border router searches for the address in vain.
+const REGISTRATION: u64 = 250_000;
+
 /// Something that happens later.
 enum Event {
     /// CCA is over: send, or report the channel busy.
@@ -37,6 +41,8 @@ enum Event {
     AckEnd { id: u64, to: usize },
     /// The radio's part of a transmission is over.
     TransmitDone(TransmitResult),
+    /// The parent has had the time to learn a new address.
+    AddressRegistered,
     /// A received frame is handed up.
     HandUp {
         psdu: Vec<u8>,
@@ -125,12 +131,15 @@ impl Engine {
             pacer: Pacer::default(),
             config,
         };
-        let device = engine.device_index();
-        for index in 0..device {
-            engine.bring_up(index)?;
-        }
         let pacing = core::mem::replace(&mut engine.config.pacing, Pacing::Virtual);
         let age = engine.config.network_age.as_micros() as u64;
+        // Alone at first, the border router becomes the leader.
+        engine.bring_up(BORDER_ROUTER)?;
+        while !engine.instance(BORDER_ROUTER).is_attached() && engine.step(age)? {}
+        let device = engine.device_index();
+        for router in BORDER_ROUTER + 1..device {
+            engine.bring_up(router)?;
+        }
         while engine.step(age)? {}
         engine.config.pacing = pacing;
         engine.bring_up(device)?;
@@ -157,6 +166,16 @@ impl Engine {
         self.instances[index]
             .as_ref()
             .expect("a node is without its instance only inside `restart`")
+    }
+
+    /// Whether the device can be reached from beyond the mesh: it has a routable address (a
+    /// mesh-local source is not translated) that its parent has had the time to learn.
+    pub(crate) fn is_attached(&self) -> bool {
+        let index = self.device_index();
+        let device = self.instance(index);
+        self.platform.borrow().nodes[index].registering == 0
+            && device.is_attached()
+            && device.routable_address().is_some()
     }
 
     /// Gives a node a new instance and starts it.
@@ -333,6 +352,10 @@ impl Engine {
                 self.outgoing[index] = Some(frame);
                 self.schedule(now + listen, index, Event::Listened);
             }
+            Request::AddressAdded => {
+                self.platform.borrow_mut().nodes[index].registering += 1;
+                self.schedule(now + REGISTRATION, index, Event::AddressRegistered);
+            }
             Request::DiscoverNat64Prefix => self.instance(index).nat64_prefix_discovered(None),
             Request::Ip4(packet) => self.internet.send(packet, now),
             Request::UpstreamQuery { transaction, query } => {
@@ -381,6 +404,11 @@ impl Engine {
                 }
                 drop(platform);
                 self.instance(node).transmit_done(result);
+            }
+            Event::AddressRegistered => {
+                let state = &mut self.platform.borrow_mut().nodes[node];
+                state.registering -= 1;
+                state.activity += 1;
             }
             Event::HandUp {
                 psdu,

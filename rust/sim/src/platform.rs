@@ -73,6 +73,8 @@ pub(crate) struct NodeState {
     pub(crate) requests: VecDeque<Request>,
     /// Counts everything a waiting application could want to see.
     pub(crate) activity: u64,
+    /// Addresses added so recently that the parent need not know them yet.
+    pub(crate) registering: u32,
     /// Answers of OpenThread's DNS client: query number, addresses or `otError`.
     pub(crate) answers: VecDeque<(usize, Result<Vec<Ipv6Addr>, u32>)>,
 }
@@ -91,6 +93,7 @@ impl NodeState {
             log: VecDeque::new(),
             requests: VecDeque::new(),
             activity: 0,
+            registering: 0,
             answers: VecDeque::new(),
         }
     }
@@ -105,6 +108,7 @@ impl NodeState {
             ..RadioState::new(0)
         };
         self.requests.clear();
+        self.registering = 0;
         self.answers.clear();
         self.activity += 1;
     }
@@ -131,6 +135,8 @@ pub(crate) enum Request {
     Transmit(Transmit),
     /// Restart the node.
     Reset,
+    /// The node has a new address.
+    AddressAdded,
     /// Look for a NAT64 prefix on the infrastructure link.
     DiscoverNat64Prefix,
     /// NAT64 has made this IPv4 packet.

@@ -192,8 +192,7 @@ impl World {
         let engine = self.engine.borrow();
         let device = engine.instance(engine.device_index());
         Network {
-            // A mesh-local source would not be translated.
-            attached: device.is_attached() && device.routable_address().is_some(),
+            attached: engine.is_attached(),
             prefixes: device::prefixes(device),
             dns_servers: device.dns_server().into_iter().collect(),
             native_ipv4: false,

@@ -25,7 +25,7 @@ mod udp;
 pub(crate) use dns::Query;
 pub(crate) use instance::{Instance, TransmitResult};
 pub(crate) use network::Commissioning;
-pub(crate) use tcp::{TcpEnd, TcpSocket};
+pub(crate) use tcp::{RECEIVE_WINDOW, TcpEnd, TcpSocket};
 pub(crate) use udp::UdpSocket;
 
 use crate::config::WorldError;

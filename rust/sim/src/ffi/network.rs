@@ -290,6 +290,12 @@ unsafe extern "C" fn ip6_packet(message: *mut ot::otMessage, _context: *mut c_vo
 }
 
 /// Role, addresses or network data changed.
-unsafe extern "C" fn state_changed(_flags: ot::otChangedFlags, context: *mut c_void) {
-    with_platform(|platform| platform.nodes[context as usize].activity += 1);
+unsafe extern "C" fn state_changed(flags: ot::otChangedFlags, context: *mut c_void) {
+    with_platform(|platform| {
+        let node = &mut platform.nodes[context as usize];
+        node.activity += 1;
+        if flags & ot::OT_CHANGED_IP6_ADDRESS_ADDED != 0 {
+            node.requests.push_back(Request::AddressAdded);
+        }
+    });
 }

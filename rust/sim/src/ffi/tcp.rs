@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 /// OpenThread's advice for paths over many hops.
 const RECEIVE_BUFFER: usize = ot::OT_TCP_RECEIVE_BUFFER_SIZE_MANY_HOPS as usize;
+/// The window that leaves: a ninth of the buffer is a bitmap.
+pub(crate) const RECEIVE_WINDOW: usize = (8 * RECEIVE_BUFFER - 6) / 9;
 /// As much as the receive buffer: the pipe is as long one way as the other.
 const SEND_BUFFER: usize = RECEIVE_BUFFER;
 

@@ -7,8 +7,14 @@ use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp;
 use smoltcp::wire::{IpAddress, IpListenEndpoint};
 
-/// Each way. A host's back-pressure reaches the device when it is full.
-const BUFFER: usize = 16 * 1024;
+/// From the device. A host's back-pressure reaches the device when it is full.
+const RECEIVE_BUFFER: usize = 16 * 1024;
+/// To the device, and so the most that is unacknowledged on the way to it. It must not fill
+/// the device's receive window: when the first segment of a full, empty window comes last,
+/// TCPlp counts up to seven bytes too many (`cbuf_reass_count_set` overshoots its limit),
+/// acknowledges them and loses them ("Reassembly merge out of bounds" in its log).
+const SEND_BUFFER: usize = 3 * 1024;
+const _: () = assert!(SEND_BUFFER < crate::ffi::RECEIVE_WINDOW);
 /// A device that does not answer for so long is given up.
 const SILENCE: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(900);
 
@@ -54,8 +60,8 @@ impl Connection {
         local: SocketAddrV4,
         end: End,
     ) -> Self {
-        let buffer = || tcp::SocketBuffer::new(vec![0; BUFFER]);
-        let mut socket = tcp::Socket::new(buffer(), buffer());
+        let buffer = |size| tcp::SocketBuffer::new(vec![0; size]);
+        let mut socket = tcp::Socket::new(buffer(RECEIVE_BUFFER), buffer(SEND_BUFFER));
         socket.set_nagle_enabled(false);
         socket.set_timeout(Some(SILENCE));
         // The host decides whether the connection exists before the device hears of it.
