@@ -1,0 +1,275 @@
+//! What the backend can do, found out by doing it.
+
+mod probe;
+mod report;
+mod vectors;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use once_cell::race::OnceBox;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, WebPkiSupportedAlgorithms};
+use rustls::pki_types::SignatureVerificationAlgorithm;
+use rustls::{SignatureScheme, SupportedCipherSuite};
+use thread_mqtt_psa::Hash;
+
+use crate::{kx, random, sign, suites, verify};
+
+pub use report::{Capability, Finding, Report, Unusable};
+
+/// The provider and what it was made of.
+#[derive(Debug, Clone)]
+pub struct Detected {
+    /// Offers exactly what the backend has shown to work.
+    pub provider: CryptoProvider,
+    /// What was tried and how it went.
+    pub report: &'static Report,
+}
+
+/// Initialises PSA, tries every algorithm that the cargo features enable with a
+/// known answer, and returns a provider of those that work, in order of preference.
+///
+/// The tests run once; later calls return the same again. If nothing useful is
+/// left, that is an error, and the next call tries again.
+///
+/// How long it takes depends on the backend: about as long as two full handshakes
+/// for each kind of key (one key generation and agreement a group, one signature
+/// verified a curve, six with RSA-2048).
+pub fn provider() -> Result<Detected, Unusable> {
+    let found = FOUND.get_or_try_init(|| Found::new().map(Box::new))?;
+    Ok(found.detected())
+}
+
+static FOUND: OnceBox<Found> = OnceBox::new();
+
+/// Lives as long as the program, because rustls wants slices that do.
+struct Found {
+    report: Report,
+    suites: Vec<SupportedCipherSuite>,
+    groups: Vec<&'static dyn SupportedKxGroup>,
+    algorithms: Vec<&'static dyn SignatureVerificationAlgorithm>,
+    schemes: Vec<(SignatureScheme, Algorithms)>,
+    poison: [u8; Hash::MAX_LEN],
+}
+
+type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
+
+/// Random bytes from the start of the program, for a wrong digest when there are
+/// no new ones.
+pub(crate) fn poison() -> &'static [u8] {
+    FOUND.get().map_or(&[], |found| &found.poison)
+}
+
+#[cfg(test)]
+pub(crate) use probe::all as probe_all;
+
+/// Without the memory of an earlier success.
+#[cfg(test)]
+pub(crate) fn try_anew() -> Result<(), Unusable> {
+    Found::new().map(drop)
+}
+
+impl Found {
+    fn new() -> Result<Self, Unusable> {
+        thread_mqtt_psa::init()?;
+        let mut poison = [0; Hash::MAX_LEN];
+        thread_mqtt_psa::random(&mut poison)?;
+
+        let report = probe::all();
+        let found = Self {
+            suites: cipher_suites(&report),
+            groups: key_exchange_groups(&report),
+            algorithms: signature_algorithms(&report),
+            schemes: signature_schemes(&report),
+            poison,
+            report,
+        };
+        match () {
+            () if found.suites.is_empty() => Err(Unusable::NoCipherSuite(found.report)),
+            () if found.groups.is_empty() => Err(Unusable::NoKeyExchange(found.report)),
+            () if found.schemes.is_empty() => Err(Unusable::NoSignature(found.report)),
+            () => Ok(found),
+        }
+    }
+
+    fn detected(&'static self) -> Detected {
+        Detected {
+            provider: CryptoProvider {
+                cipher_suites: self.suites.clone(),
+                kx_groups: self.groups.clone(),
+                signature_verification_algorithms: WebPkiSupportedAlgorithms {
+                    all: &self.algorithms,
+                    mapping: &self.schemes,
+                },
+                secure_random: random::RANDOM,
+                key_provider: sign::KEYS,
+            },
+            report: &self.report,
+        }
+    }
+}
+
+use Capability as Can;
+
+/// TLS 1.3 first, then what hardware is likely to have, ECDSA before RSA.
+fn cipher_suites(report: &Report) -> Vec<SupportedCipherSuite> {
+    let sha256 = report.all(&[Can::Sha256, Can::HmacSha256]);
+    let aes128 = sha256 && report.has(Can::Aes128Gcm);
+    let mut suites = Vec::new();
+    suites.extend(aes128.then_some(suites::TLS_AES_128_GCM_SHA256));
+
+    #[cfg(feature = "chacha20")]
+    let chacha20 = sha256 && report.has(Can::ChaCha20Poly1305);
+    #[cfg(feature = "chacha20")]
+    suites.extend(chacha20.then_some(suites::TLS_CHACHA20_POLY1305_SHA256));
+
+    #[cfg(feature = "aes256")]
+    let aes256 = report.all(&[Can::Sha384, Can::HmacSha384, Can::Aes256Gcm]);
+    #[cfg(feature = "aes256")]
+    suites.extend(aes256.then_some(suites::TLS_AES_256_GCM_SHA384));
+
+    #[cfg(feature = "tls12")]
+    {
+        let ecdsa = report.has(Can::EcdsaP256);
+        suites.extend((ecdsa && aes128).then_some(suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256));
+        #[cfg(feature = "chacha20")]
+        suites.extend(
+            (ecdsa && chacha20).then_some(suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256),
+        );
+        #[cfg(feature = "aes256")]
+        suites.extend((ecdsa && aes256).then_some(suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384));
+    }
+    #[cfg(all(feature = "tls12", feature = "rsa"))]
+    {
+        let rsa = report.any(&[Can::RsaPssSha256, Can::RsaPkcs1Sha256]);
+        suites.extend((rsa && aes128).then_some(suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256));
+        #[cfg(feature = "chacha20")]
+        suites.extend(
+            (rsa && chacha20).then_some(suites::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256),
+        );
+        #[cfg(feature = "aes256")]
+        suites.extend((rsa && aes256).then_some(suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384));
+    }
+    suites
+}
+
+fn key_exchange_groups(report: &Report) -> Vec<&'static dyn SupportedKxGroup> {
+    let groups = [
+        #[cfg(feature = "x25519")]
+        (Can::X25519, kx::X25519),
+        (Can::Secp256r1, kx::SECP256R1),
+        #[cfg(feature = "p384")]
+        (Can::Secp384r1, kx::SECP384R1),
+    ];
+    report.chosen(&groups).collect()
+}
+
+/// For certificates: every combination whose parts work.
+fn signature_algorithms(report: &Report) -> Vec<&'static dyn SignatureVerificationAlgorithm> {
+    let algorithms = [
+        (Can::EcdsaP256, verify::ECDSA_P256_SHA256),
+        #[cfg(feature = "p384")]
+        (Can::EcdsaP256Sha384, verify::ECDSA_P256_SHA384),
+        #[cfg(feature = "p384")]
+        (Can::EcdsaP384Sha256, verify::ECDSA_P384_SHA256),
+        #[cfg(feature = "p384")]
+        (Can::EcdsaP384, verify::ECDSA_P384_SHA384),
+        #[cfg(feature = "ed25519")]
+        (Can::Ed25519, verify::ED25519),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPssSha256, verify::RSA_PSS_SHA256),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPssSha384, verify::RSA_PSS_SHA384),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPssSha512, verify::RSA_PSS_SHA512),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPkcs1Sha256, verify::RSA_PKCS1_SHA256),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPkcs1Sha384, verify::RSA_PKCS1_SHA384),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPkcs1Sha512, verify::RSA_PKCS1_SHA512),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPkcs1Sha256, verify::RSA_PKCS1_SHA256_ABSENT_PARAMS),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPkcs1Sha384, verify::RSA_PKCS1_SHA384_ABSENT_PARAMS),
+        #[cfg(feature = "rsa")]
+        (Can::RsaPkcs1Sha512, verify::RSA_PKCS1_SHA512_ABSENT_PARAMS),
+    ];
+    report.chosen(&algorithms).collect()
+}
+
+/// For handshakes. In TLS 1.3 a scheme names hash and curve, and the first
+/// algorithm of its row is used; in TLS 1.2 it names only the hash (RFC 5246,
+/// section 7.4.1.4.1), and the certificate's key picks from the row.
+fn signature_schemes(report: &Report) -> Vec<(SignatureScheme, Algorithms)> {
+    use SignatureScheme as Scheme;
+
+    let ecdsa_sha256: Algorithms = match () {
+        #[cfg(feature = "p384")]
+        () if report.has(Can::EcdsaP384Sha256) => {
+            const { &[verify::ECDSA_P256_SHA256, verify::ECDSA_P384_SHA256] }
+        }
+        () => const { &[verify::ECDSA_P256_SHA256] },
+    };
+    #[cfg(feature = "p384")]
+    let ecdsa_sha384: Algorithms = match report.has(Can::EcdsaP256Sha384) {
+        true => const { &[verify::ECDSA_P384_SHA384, verify::ECDSA_P256_SHA384] },
+        false => const { &[verify::ECDSA_P384_SHA384] },
+    };
+    let schemes = [
+        (
+            Can::EcdsaP256,
+            (Scheme::ECDSA_NISTP256_SHA256, ecdsa_sha256),
+        ),
+        #[cfg(feature = "p384")]
+        (
+            Can::EcdsaP384,
+            (Scheme::ECDSA_NISTP384_SHA384, ecdsa_sha384),
+        ),
+        #[cfg(feature = "ed25519")]
+        (
+            Can::Ed25519,
+            (Scheme::ED25519, const { &[verify::ED25519] }),
+        ),
+        #[cfg(feature = "rsa")]
+        (
+            Can::RsaPssSha256,
+            (Scheme::RSA_PSS_SHA256, const { &[verify::RSA_PSS_SHA256] }),
+        ),
+        #[cfg(feature = "rsa")]
+        (
+            Can::RsaPssSha384,
+            (Scheme::RSA_PSS_SHA384, const { &[verify::RSA_PSS_SHA384] }),
+        ),
+        #[cfg(feature = "rsa")]
+        (
+            Can::RsaPssSha512,
+            (Scheme::RSA_PSS_SHA512, const { &[verify::RSA_PSS_SHA512] }),
+        ),
+        #[cfg(feature = "rsa")]
+        (
+            Can::RsaPkcs1Sha256,
+            (
+                Scheme::RSA_PKCS1_SHA256,
+                const { &[verify::RSA_PKCS1_SHA256] },
+            ),
+        ),
+        #[cfg(feature = "rsa")]
+        (
+            Can::RsaPkcs1Sha384,
+            (
+                Scheme::RSA_PKCS1_SHA384,
+                const { &[verify::RSA_PKCS1_SHA384] },
+            ),
+        ),
+        #[cfg(feature = "rsa")]
+        (
+            Can::RsaPkcs1Sha512,
+            (
+                Scheme::RSA_PKCS1_SHA512,
+                const { &[verify::RSA_PKCS1_SHA512] },
+            ),
+        ),
+    ];
+    report.chosen(&schemes).collect()
+}

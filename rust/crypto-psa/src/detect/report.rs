@@ -1,0 +1,181 @@
+//! What was found, for people to read.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use thread_mqtt_psa::Error;
+
+/// Something that a backend may or may not be able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs)] // each is what `name` says
+pub enum Capability {
+    Sha256,
+    Sha384,
+    Sha512,
+    HmacSha256,
+    HmacSha384,
+    Aes128Gcm,
+    Aes256Gcm,
+    ChaCha20Poly1305,
+    X25519,
+    Secp256r1,
+    Secp384r1,
+    EcdsaP256,
+    EcdsaP256Sha384,
+    EcdsaP384,
+    EcdsaP384Sha256,
+    Ed25519,
+    RsaPkcs1Sha256,
+    RsaPkcs1Sha384,
+    RsaPkcs1Sha512,
+    RsaPssSha256,
+    RsaPssSha384,
+    RsaPssSha512,
+    /// Only that a public key of this size is accepted, not a signature made with
+    /// it. TLS has no way to offer RSA by size: a server with a larger key then
+    /// fails to be verified.
+    Rsa3072Keys,
+    /// As [`Capability::Rsa3072Keys`].
+    Rsa4096Keys,
+}
+
+impl Capability {
+    /// A name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+            Self::Sha512 => "SHA-512",
+            Self::HmacSha256 => "HMAC-SHA-256",
+            Self::HmacSha384 => "HMAC-SHA-384",
+            Self::Aes128Gcm => "AES-128-GCM",
+            Self::Aes256Gcm => "AES-256-GCM",
+            Self::ChaCha20Poly1305 => "ChaCha20-Poly1305",
+            Self::X25519 => "key exchange X25519",
+            Self::Secp256r1 => "key exchange P-256",
+            Self::Secp384r1 => "key exchange P-384",
+            Self::EcdsaP256 => "ECDSA P-256 with SHA-256",
+            Self::EcdsaP256Sha384 => "ECDSA P-256 with SHA-384",
+            Self::EcdsaP384 => "ECDSA P-384 with SHA-384",
+            Self::EcdsaP384Sha256 => "ECDSA P-384 with SHA-256",
+            Self::Ed25519 => "Ed25519",
+            Self::RsaPkcs1Sha256 => "RSA PKCS#1 v1.5 with SHA-256",
+            Self::RsaPkcs1Sha384 => "RSA PKCS#1 v1.5 with SHA-384",
+            Self::RsaPkcs1Sha512 => "RSA PKCS#1 v1.5 with SHA-512",
+            Self::RsaPssSha256 => "RSA-PSS with SHA-256",
+            Self::RsaPssSha384 => "RSA-PSS with SHA-384",
+            Self::RsaPssSha512 => "RSA-PSS with SHA-512",
+            Self::Rsa3072Keys => "RSA keys of 3072 bits",
+            Self::Rsa4096Keys => "RSA keys of 4096 bits",
+        }
+    }
+}
+
+/// One thing that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding {
+    /// What it was.
+    pub capability: Capability,
+    /// Offered, or left out because of this. `PSA_ERROR_CORRUPTION_DETECTED` also
+    /// stands for an answer that was wrong.
+    pub result: Result<(), Error>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.capability.name();
+        match self.result {
+            Ok(()) => write!(f, "{name}: offered"),
+            Err(error) => write!(f, "{name}: left out, {error}"),
+        }
+    }
+}
+
+/// Everything that was tried, in the order in which it was. Its `Display` is a
+/// line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report(Vec<Finding>);
+
+impl Report {
+    pub(super) fn new(findings: Vec<Finding>) -> Self {
+        Self(findings)
+    }
+
+    /// One by one. Algorithms that the cargo features leave out are not there.
+    pub fn findings(&self) -> &[Finding] {
+        &self.0
+    }
+
+    /// Whether the backend can do this.
+    pub fn has(&self, capability: Capability) -> bool {
+        self.0
+            .iter()
+            .any(|finding| finding.capability == capability && finding.result.is_ok())
+    }
+
+    pub(super) fn all(&self, capabilities: &[Capability]) -> bool {
+        capabilities.iter().all(|capability| self.has(*capability))
+    }
+
+    #[cfg(all(feature = "tls12", feature = "rsa"))]
+    pub(super) fn any(&self, capabilities: &[Capability]) -> bool {
+        capabilities.iter().any(|capability| self.has(*capability))
+    }
+
+    /// Those whose capability the backend has.
+    pub(super) fn chosen<T: Copy>(&self, from: &[(Capability, T)]) -> impl Iterator<Item = T> {
+        from.iter()
+            .filter(|(capability, _)| self.has(*capability))
+            .map(|(_, item)| *item)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.0 {
+            writeln!(f, "{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+/// TLS is not possible on this backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// PSA does not start, or has no randomness.
+    Psa(Error),
+    /// No cipher suite is left.
+    NoCipherSuite(Report),
+    /// No key exchange is left.
+    NoKeyExchange(Report),
+    /// No way to verify signatures is left.
+    NoSignature(Report),
+}
+
+impl From<Error> for Unusable {
+    fn from(error: Error) -> Self {
+        Self::Psa(error)
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, report) = match self {
+            Self::Psa(error) => {
+                return write!(f, "PSA Crypto does not start, so there is no TLS: {error}");
+            }
+            Self::NoCipherSuite(report) => ("cipher suite", report),
+            Self::NoKeyExchange(report) => ("key exchange", report),
+            Self::NoSignature(report) => ("signature verification", report),
+        };
+        write!(
+            f,
+            "PSA Crypto has no {what} for TLS; enable the PSA_WANT_* options of the algorithms \
+             that are left out:\n{report}"
+        )
+    }
+}
+
+impl core::error::Error for Unusable {}

@@ -1,0 +1,290 @@
+//! Signing with a key that PSA holds.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use rustls::pki_types::{SubjectPublicKeyInfoDer, alg_id};
+use rustls::sign::{Signer, SigningKey, public_key_to_spki};
+use rustls::{Error, SignatureAlgorithm, SignatureScheme};
+use thread_mqtt_psa::{self as psa, Algorithm, Attributes, Hash, Key, KeyId, KeyType, Usage};
+
+use crate::{fault, hash};
+
+/// A key that is in PSA, by its identifier, for the certificate of a client: a key
+/// pair on P-256 or P-384, or of RSA, volatile or persistent, that may be used to
+/// sign hashes. It need not be exportable. Whoever made the key keeps it; it must
+/// stay as long as configurations use it.
+///
+/// What is signed is what the key's policy permits: its algorithm is
+/// `PSA_ALG_ECDSA` (or the deterministic one), `PSA_ALG_RSA_PSS` or
+/// `PSA_ALG_RSA_PKCS1V15_SIGN`, with the hash of the curve (SHA-256 for P-256,
+/// SHA-384 for P-384) or `PSA_ALG_ANY_HASH`. TLS 1.3 takes no PKCS#1 v1.5.
+pub fn signing_key(id: KeyId) -> Result<Arc<dyn SigningKey>, KeyError> {
+    let pair = Pair::new(id, id.attributes()?)?;
+    Ok(Arc::new(Client(Arc::new(pair))))
+}
+
+/// Why a private key cannot be used for client authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// PSA refuses it, or has no key of this identifier.
+    Psa(psa::Error),
+    /// It is neither an RSA key nor one on P-256 or P-384.
+    Unsupported,
+    /// Its policy permits no signature that TLS can use.
+    Policy,
+    /// Its encoding is damaged.
+    Malformed,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Psa(error) => write!(f, "the client's private key cannot be used: {error}"),
+            Self::Unsupported => f.write_str(
+                "the client's private key is of an unsupported type: use ECDSA with P-256 or \
+                 P-384, or RSA",
+            ),
+            Self::Policy => f.write_str(
+                "the policy of the client's private key permits no signature for TLS: it needs \
+                 PSA_KEY_USAGE_SIGN_HASH and PSA_ALG_ECDSA, PSA_ALG_RSA_PSS or \
+                 PSA_ALG_RSA_PKCS1V15_SIGN",
+            ),
+            Self::Malformed => f.write_str(
+                "the client's private key is damaged: it is neither PKCS#8, SEC 1 nor PKCS#1",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+impl From<psa::Error> for KeyError {
+    fn from(error: psa::Error) -> Self {
+        Self::Psa(error)
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        if let KeyError::Psa(error) = error {
+            fault::remember(error);
+        }
+        Self::General(error.to_string())
+    }
+}
+
+/// A key pair and the signatures that it can make, the most wanted first.
+#[derive(Debug)]
+pub(super) struct Pair {
+    ways: Vec<Way>,
+    algorithm: SignatureAlgorithm,
+    signature_len: usize,
+    public: SubjectPublicKeyInfoDer<'static>,
+    /// Imported ones, to be destroyed in the end.
+    owned: Vec<Key>,
+}
+
+/// One kind of signature: PSA's algorithm for a scheme of TLS, and the key for it.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    scheme: SignatureScheme,
+    algorithm: Algorithm,
+    hash: Hash,
+    key: KeyId,
+}
+
+/// Every RSA scheme, in order of preference.
+const RSA: [(SignatureScheme, Algorithm, Hash); 6] = {
+    use Hash::{Sha256, Sha384, Sha512};
+    use SignatureScheme as S;
+    [
+        (S::RSA_PSS_SHA256, Algorithm::rsa_pss(Sha256), Sha256),
+        (S::RSA_PSS_SHA384, Algorithm::rsa_pss(Sha384), Sha384),
+        (S::RSA_PSS_SHA512, Algorithm::rsa_pss(Sha512), Sha512),
+        (S::RSA_PKCS1_SHA256, Algorithm::rsa_pkcs1(Sha256), Sha256),
+        (S::RSA_PKCS1_SHA384, Algorithm::rsa_pkcs1(Sha384), Sha384),
+        (S::RSA_PKCS1_SHA512, Algorithm::rsa_pkcs1(Sha512), Sha512),
+    ]
+};
+
+/// The largest public key: an RSA one of 4096 bits, in DER.
+const MAX_PUBLIC_LEN: usize = 528;
+
+impl Pair {
+    /// A key that PSA says to be of these attributes.
+    pub(super) fn new(key: KeyId, attributes: Attributes) -> Result<Self, KeyError> {
+        let policy = match attributes.usage.contains(Usage::SIGN_HASH) {
+            true => attributes.algorithm,
+            false => return Err(KeyError::Policy),
+        };
+        let ecdsa = |scheme, hash| {
+            let kinds = [Algorithm::ecdsa(hash), Algorithm::deterministic_ecdsa(hash)];
+            let permitted = kinds.into_iter().find(|kind| policy.permits(*kind));
+            let way = |algorithm| Way {
+                scheme,
+                algorithm,
+                hash,
+                key,
+            };
+            permitted.map(way).into_iter().collect::<Vec<_>>()
+        };
+
+        let bits = attributes.bits as usize;
+        let (algorithm, id, signature_len, ways) = match (attributes.key_type, bits) {
+            (KeyType::SECP_R1_KEY_PAIR, 256) => (
+                SignatureAlgorithm::ECDSA,
+                alg_id::ECDSA_P256,
+                64,
+                ecdsa(SignatureScheme::ECDSA_NISTP256_SHA256, Hash::Sha256),
+            ),
+            (KeyType::SECP_R1_KEY_PAIR, 384) => (
+                SignatureAlgorithm::ECDSA,
+                alg_id::ECDSA_P384,
+                96,
+                ecdsa(SignatureScheme::ECDSA_NISTP384_SHA384, Hash::Sha384),
+            ),
+            (KeyType::RSA_KEY_PAIR, 2048..=4096) => (
+                SignatureAlgorithm::RSA,
+                alg_id::RSA_ENCRYPTION,
+                bits.div_ceil(8),
+                RSA.into_iter()
+                    .filter(|(_, algorithm, _)| policy.permits(*algorithm))
+                    .map(|(scheme, algorithm, hash)| Way {
+                        scheme,
+                        algorithm,
+                        hash,
+                        key,
+                    })
+                    .collect(),
+            ),
+            _ => return Err(KeyError::Unsupported),
+        };
+        if ways.is_empty() {
+            return Err(KeyError::Policy);
+        }
+
+        let mut public = vec![0; MAX_PUBLIC_LEN];
+        let public = public_key_to_spki(&id, key.export_public(&mut public)?);
+        Ok(Self {
+            ways,
+            algorithm,
+            signature_len,
+            public,
+            owned: Vec::new(),
+        })
+    }
+
+    /// As [`Pair::new`], for a key that ends with the pair.
+    pub(super) fn owning(key: Key) -> Result<Self, KeyError> {
+        let mut pair = Self::new(*key, key.attributes()?)?;
+        pair.owned.push(key);
+        Ok(pair)
+    }
+
+    /// Both what this pair can sign and what `other`, the same key under another
+    /// policy, can.
+    pub(super) fn or(mut self, other: Self) -> Self {
+        self.ways.extend(other.ways);
+        self.owned.extend(other.owned);
+        self
+    }
+
+    fn sign(&self, way: Way, message: &[u8]) -> Result<Vec<u8>, psa::Error> {
+        fault::check()?;
+        let mut digest = [0; Hash::MAX_LEN];
+        let digest = hash::digest(way.hash, message, &mut digest)?;
+        let mut signature = vec![0; self.signature_len];
+        let len = way
+            .key
+            .sign_hash(way.algorithm, digest, &mut signature)?
+            .len();
+        signature.truncate(len);
+        Ok(match self.algorithm {
+            SignatureAlgorithm::ECDSA => to_der(&signature),
+            _ => signature,
+        })
+    }
+}
+
+/// An ECDSA signature of PSA, r followed by s, as a DER `SEQUENCE` of two numbers.
+fn to_der(raw: &[u8]) -> Vec<u8> {
+    let (r, s) = raw.split_at(raw.len() / 2);
+    let mut numbers = Vec::with_capacity(raw.len() + 6);
+    for number in [r, s] {
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let (_, magnitude) = number.split_at(zeros);
+        // At least one byte, and a zero where it would look negative.
+        let pad = magnitude.first().is_none_or(|first| *first >= 0x80);
+        // A coordinate has at most 48 bytes, so that lengths take one.
+        numbers.extend([crate::der::INTEGER, magnitude.len() as u8 + u8::from(pad)]);
+        numbers.extend(pad.then_some(0));
+        numbers.extend_from_slice(magnitude);
+    }
+    let mut der = Vec::with_capacity(numbers.len() + 2);
+    der.extend([crate::der::SEQUENCE, numbers.len() as u8]);
+    der.append(&mut numbers);
+    der
+}
+
+#[derive(Debug)]
+pub(super) struct Client(pub(super) Arc<Pair>);
+
+impl SigningKey for Client {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        let way = self
+            .0
+            .ways
+            .iter()
+            .find(|way| offered.contains(&way.scheme))?;
+        Some(Box::new(Signing {
+            pair: self.0.clone(),
+            way: *way,
+        }))
+    }
+
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        Some(self.0.public.clone())
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.0.algorithm
+    }
+}
+
+#[derive(Debug)]
+struct Signing {
+    pair: Arc<Pair>,
+    way: Way,
+}
+
+impl Signer for Signing {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        self.pair.sign(self.way, message).map_err(fault::report)
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        self.way.scheme
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecdsa_signatures_become_minimal_der() {
+        assert_eq!(to_der(&[0, 1, 0, 2]), [0x30, 6, 2, 1, 1, 2, 1, 2]);
+        assert_eq!(
+            to_der(&[0x80, 1, 0, 0x80]),
+            [0x30, 9, 2, 3, 0, 0x80, 1, 2, 2, 0, 0x80]
+        );
+        assert_eq!(to_der(&[0, 0, 0, 0]), [0x30, 6, 2, 1, 0, 2, 1, 0]);
+        assert_eq!(to_der(&[0xff; 96]).len(), 2 + 2 * (2 + 49));
+    }
+}
