@@ -21,7 +21,7 @@ use rustls_pki_types::ServerName;
 /// # Limits
 /// Bounded by `servers` and, for each, one TLS 1.2 session and `tickets` TLS 1.3 tickets; the
 /// oldest give way. A TLS 1.3 ticket is used once (RFC 8446 appendix C.4), so two survive one failed attempt.
-/// Each holds the ticket, its secret and the server's chain: expect 3 to 5 KiB with an RSA chain.
+/// Each holds the ticket, its secret and the server's chain: about 3 KB with two RSA-2048 certificates.
 ///
 /// A session is only ever resumed by a connection with the same [`Config`](crate::Config) (or a
 /// clone) and the same kind of [`CertificateTime`](crate::CertificateTime) as the one that made it:
