@@ -8,6 +8,7 @@ use std::time::Duration;
 use thread_mqtt_client::{Client, Event, Reached, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
+use thread_mqtt_session::Event as Mqtt;
 
 /// A client at work.
 pub(crate) struct Run {
@@ -105,9 +106,14 @@ impl Run {
 
     fn show(&self, event: &Event) {
         let lost = matches!(event, Event::Failed { .. }) && (self.was_online || self.retry);
-        if self.debug && !matches!(event, Event::Session(_)) {
+        if self.debug {
             let elapsed = self.driver.port.now().saturating_sub(self.began);
-            eprintln!("{:9.3} s  {event}", elapsed.as_secs_f64());
+            let elapsed = elapsed.as_secs_f64();
+            match event {
+                Event::Session(Mqtt::Subscribed(..)) => eprintln!("{elapsed:9.3} s  subscribed"),
+                Event::Session(_) => {}
+                stage => eprintln!("{elapsed:9.3} s  {stage}"),
+            }
         } else if lost {
             eprintln!("thread-mqtt: {event}.");
         }

@@ -1,0 +1,491 @@
+//! Whatever is wrong, the binary says what and how to mend it, and ends with the status of the
+//! stage.
+mod common;
+
+use common::{Dns, Scratch, command, outcome, run};
+use std::net::{SocketAddr, TcpListener};
+use thread_mqtt_testkit::front::{Behaviour, Front};
+use thread_mqtt_testkit::peer::host::HostPeer;
+use thread_mqtt_testkit::peer::{self, Config};
+use thread_mqtt_testkit::pki::{Authority, Chain, KeyKind, Usage, Validity};
+use thread_mqtt_testkit::tls::{Tls, Version};
+
+const USAGE: i32 = 2;
+const PREFIX: i32 = 4;
+const RESOLVE: i32 = 5;
+const TCP: i32 = 6;
+const TLS: i32 = 7;
+const MQTT: i32 = 8;
+const MESSAGE: i32 = 9;
+const TIMED_OUT: i32 = 10;
+
+/// Publishes one message; it must fail with this status and say all of this.
+fn refused(arguments: &[&str], status: i32, says: &[&str]) {
+    let mut all = vec!["pub"];
+    all.extend(arguments);
+    if !arguments.contains(&"-W") {
+        all.extend(["-W", "60"]);
+    }
+    all.extend(["-t", "topic", "-m", "message", "-q", "1"]);
+    let outcome = run(&all);
+    assert_eq!(outcome.status, status, "{arguments:?}: {outcome:?}");
+    for text in says {
+        assert!(outcome.stderr.contains(text), "{text:?} in {outcome:?}");
+    }
+    assert_eq!(outcome.stdout, "");
+}
+
+fn uri(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://localhost:{}", address.port())
+}
+
+/// A broker without TLS.
+fn broker() -> HostPeer {
+    HostPeer::start(Config::new(None), 1).unwrap()
+}
+
+/// TLS in front of a broker, and the file with its root.
+struct Secure {
+    front: Front,
+    scratch: Scratch,
+    ca: String,
+    _broker: HostPeer,
+}
+
+impl Secure {
+    fn start(chain: &Chain) -> Self {
+        Self::with(&Tls::new(chain.leaf.clone()), chain)
+    }
+
+    fn with(tls: &Tls, chain: &Chain) -> Self {
+        let broker = broker();
+        let scratch = Scratch::new();
+        Self {
+            front: Front::start(tls, broker.address()).unwrap(),
+            ca: scratch.file("ca.pem", chain.root.certificate_pem()),
+            scratch,
+            _broker: broker,
+        }
+    }
+
+    fn uri(&self) -> String {
+        uri("mqtts", self.front.address())
+    }
+}
+
+fn chain(names: &[&str]) -> Chain {
+    Chain::generate(KeyKind::P256, names).unwrap()
+}
+
+// -------------------------------------------------------------------- the URI
+
+#[test]
+fn uris() {
+    for (uri, says) in [
+        ("http://broker.example", "the scheme is unknown"),
+        ("broker.example", "the scheme is missing"),
+        ("mqtts://broker.example:70000", "port"),
+        ("mqtts://broker.example:0", "port"),
+        ("mqtts://broker.example:", "the port is missing"),
+        ("mqtts://", "the host is empty"),
+        ("mqtts://:8883", "the host is empty"),
+        ("mqtts://256.0.0.1", "IPv4"),
+        ("mqtts://[2001:db8::1", "["),
+        ("mqtts://user:secret@broker.example", "credentials"),
+    ] {
+        refused(&[uri], USAGE, &[says, uri]);
+    }
+}
+
+#[test]
+fn options() {
+    let pub_ = |arguments: &str| {
+        let mut all = vec!["pub", "mqtt://127.0.0.1:1"];
+        all.extend(arguments.split(' '));
+        run(&all)
+    };
+    for (arguments, says) in [
+        ("-t topic", "--message"),
+        ("-m message", "--topic"),
+        ("-t topic -m a -n", "cannot be used"),
+        ("-t topic -n -q 3", "0, 1 or 2"),
+        ("-t topic/# -n", "wildcards"),
+        ("-t topic -n -c", "--id"),
+        ("-t topic -n -V 3.1.1 -P secret", "user name"),
+        ("-t topic -n -f missing.txt", "cannot be used"),
+        ("-t topic -f missing.txt", "missing.txt"),
+        ("-t topic -n --nat64-prefix 64:ff9b::/95", "length"),
+        ("-t topic -n --suite TLS_RSA_WITH_AES_128_CBC_SHA", "suite"),
+        ("-t topic -n --insecure", "--insecure"),
+    ] {
+        let outcome = pub_(arguments);
+        assert_eq!(outcome.status, USAGE, "{arguments}: {outcome:?}");
+        assert!(outcome.stderr.contains(says), "{arguments}: {outcome:?}");
+    }
+    let filter = run(&["sub", "mqtt://127.0.0.1:1", "-t", "a/#/b"]);
+    assert_eq!(filter.status, USAGE, "{filter:?}");
+    assert!(filter.stderr.contains("topic filter"), "{filter:?}");
+}
+
+#[test]
+fn help_lists_the_exit_statuses() {
+    for arguments in [
+        &["--help"][..],
+        &["pub", "--help"],
+        &["sub", "--help"],
+        &["resolve", "--help"],
+        &["doctor", "--help"],
+    ] {
+        let outcome = run(arguments);
+        assert_eq!(outcome.status, 0);
+        assert!(outcome.stdout.contains("Exit status:"), "{outcome:?}");
+    }
+}
+
+// ------------------------------------------------------------- names and routes
+
+#[test]
+fn unresolvable_name() {
+    let dns = Dns::start(&[]).address.to_string();
+    let says = &["resolve failed", "does not exist", "check the spelling"];
+    refused(
+        &["mqtt://nowhere.example", "--dns-server", &dns],
+        RESOLVE,
+        says,
+    );
+    let resolve = run(&["resolve", "nowhere.example", "--dns-server", &dns]);
+    assert_eq!(resolve.status, RESOLVE, "{resolve:?}");
+    assert!(resolve.stderr.contains("does not exist"), "{resolve:?}");
+}
+
+#[test]
+fn no_nat64_prefix() {
+    let dns = Dns::start(&[]).address.to_string();
+    for uri in ["mqtt://192.0.2.1", "mqtts://192.0.2.1"] {
+        refused(
+            &[uri, "--ipv6-only", "--dns-server", &dns],
+            PREFIX,
+            &["prefix failed", "no NAT64 prefix is known", "enable NAT64"],
+        );
+    }
+    let resolve = run(&["resolve", "192.0.2.1", "--ipv6-only", "--dns-server", &dns]);
+    assert_eq!(resolve.status, PREFIX, "{resolve:?}");
+}
+
+#[test]
+fn nobody_listens() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    refused(
+        &[&uri("mqtt", address)],
+        TCP,
+        &["TCP failed", "refused", "listens on this port"],
+    );
+}
+
+#[test]
+fn a_broker_that_says_nothing() {
+    let secure = Secure::start(&chain(&["localhost"]));
+    secure.front.set_behaviour(Behaviour::Silent);
+    refused(
+        &[&secure.uri(), "--ca", &secure.ca, "-W", "2"],
+        TIMED_OUT,
+        &["--timeout", "TLS"],
+    );
+}
+
+// ---------------------------------------------------------------- certificates
+
+#[test]
+fn ca_file_missing_or_no_certificate() {
+    let scratch = Scratch::new();
+    let uri = "mqtts://localhost:1";
+    refused(
+        &[uri, "--ca", "missing.pem"],
+        USAGE,
+        &["missing.pem", "cannot be read", "check the path"],
+    );
+    for (name, content) in [
+        ("empty.pem", ""),
+        ("text.pem", "this is no certificate"),
+        (
+            "broken.pem",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ),
+    ] {
+        let ca = scratch.file(name, content);
+        refused(&[uri, "--ca", &ca], USAGE, &[name, "certificate"]);
+    }
+}
+
+#[test]
+fn client_key_missing_or_of_another_certificate() {
+    let scratch = Scratch::new();
+    let chain = chain(&["localhost"]);
+    let client = |kind| {
+        chain
+            .root
+            .issue(&["device"], Usage::Client, kind, Validity::current())
+            .unwrap()
+    };
+    let (one, other) = (client(KeyKind::P256), client(KeyKind::P256));
+    let ca = scratch.file("ca.pem", chain.root.certificate_pem());
+    let cert = scratch.file("cert.pem", one.chain_pem());
+    let key = scratch.file("key.pem", other.key_pem());
+    let uri = "mqtts://localhost:1";
+    refused(
+        &[uri, "--ca", &ca, "--cert", &cert, "--key", &key],
+        USAGE,
+        &["cert.pem", "key"],
+    );
+    refused(
+        &[uri, "--ca", &ca, "--cert", &cert, "--key", &ca],
+        USAGE,
+        &["key"],
+    );
+    refused(&[uri, "--ca", &ca, "--cert", &cert], USAGE, &["--key"]);
+}
+
+#[test]
+fn wrong_ca() {
+    let secure = Secure::start(&chain(&["localhost"]));
+    let other = chain(&["localhost"]);
+    let ca = secure
+        .scratch
+        .file("other.pem", other.root.certificate_pem());
+    refused(&[&secure.uri(), "--ca", &ca], TLS, &["TLS failed", "CA"]);
+}
+
+#[test]
+fn expired_and_not_yet_valid() {
+    for (validity, says) in [
+        (Validity::expired(), "expired"),
+        (Validity::not_yet(), "not valid"),
+    ] {
+        let chain = Chain::with_validity(
+            KeyKind::P256,
+            &["localhost"],
+            Validity::current(),
+            validity,
+        );
+        let secure = Secure::start(&chain.unwrap());
+        refused(
+            &[&secure.uri(), "--ca", &secure.ca],
+            TLS,
+            &["TLS failed", says],
+        );
+    }
+}
+
+#[test]
+fn name_mismatch() {
+    let secure = Secure::start(&chain(&["other.example", "192.0.2.1"]));
+    refused(
+        &[&secure.uri(), "--ca", &secure.ca],
+        TLS,
+        &["TLS failed", "localhost", "other.example"],
+    );
+    let by_address = format!("mqtts://127.0.0.1:{}", secure.front.address().port());
+    refused(
+        &[&by_address, "--ca", &secure.ca],
+        TLS,
+        &["127.0.0.1", "192.0.2.1"],
+    );
+}
+
+#[test]
+fn client_certificate_demanded() {
+    for version in [Version::Tls12, Version::Tls13] {
+        let chain = chain(&["localhost"]);
+        let tls = Tls {
+            versions: vec![version],
+            client_ca: Some(chain.root.certificate().clone()),
+            ..Tls::new(chain.leaf.clone())
+        };
+        let secure = Secure::with(&tls, &chain);
+        refused(
+            &[&secure.uri(), "--ca", &secure.ca],
+            TLS,
+            &["TLS failed", "certificate"],
+        );
+    }
+}
+
+#[test]
+fn a_client_certificate_of_a_stranger() {
+    let chain = chain(&["localhost"]);
+    let stranger = Authority::root("stranger", KeyKind::P256, Validity::current()).unwrap();
+    let client = stranger
+        .issue(&["device"], Usage::Client, KeyKind::P256, Validity::current())
+        .unwrap();
+    for version in [Version::Tls12, Version::Tls13] {
+        let tls = Tls {
+            versions: vec![version],
+            client_ca: Some(chain.root.certificate().clone()),
+            ..Tls::new(chain.leaf.clone())
+        };
+        let secure = Secure::with(&tls, &chain);
+        let cert = secure.scratch.file("cert.pem", client.chain_pem());
+        let key = secure.scratch.file("key.pem", client.key_pem());
+        refused(
+            &[
+                &secure.uri(),
+                "--ca",
+                &secure.ca,
+                "--cert",
+                &cert,
+                "--key",
+                &key,
+            ],
+            TLS,
+            &["TLS failed", "alert"],
+        );
+    }
+}
+
+#[test]
+fn nothing_in_common() {
+    let chain = chain(&["localhost"]);
+    let tls = Tls {
+        versions: vec![Version::Tls13],
+        ..Tls::new(chain.leaf.clone())
+    };
+    let secure = Secure::with(&tls, &chain);
+    refused(
+        &[&secure.uri(), "--ca", &secure.ca, "--tls", "1.2"],
+        TLS,
+        &["TLS failed", "version"],
+    );
+}
+
+// -------------------------------------------------------------- the wrong port
+
+#[test]
+fn a_plain_port_spoken_to_with_tls() {
+    let chain = chain(&["localhost"]);
+    let secure = Secure::start(&chain);
+    secure.front.set_behaviour(Behaviour::Plaintext);
+    refused(
+        &[&secure.uri(), "--ca", &secure.ca],
+        TLS,
+        &["TLS failed", "plain"],
+    );
+    secure
+        .front
+        .set_behaviour(Behaviour::Reply(b"HTTP/1.1 400 Bad Request\r\n\r\n".into()));
+    refused(
+        &[&secure.uri(), "--ca", &secure.ca],
+        TLS,
+        &["does not speak TLS", "HTTP"],
+    );
+}
+
+#[test]
+fn a_tls_port_spoken_to_in_the_clear() {
+    let secure = Secure::start(&chain(&["localhost"]));
+    refused(
+        &[&uri("mqtt", secure.front.address())],
+        MQTT,
+        &["the broker speaks TLS on this port", "use mqtts://"],
+    );
+}
+
+#[test]
+fn closed_in_the_handshake() {
+    let secure = Secure::start(&chain(&["localhost"]));
+    for behaviour in [Behaviour::CloseInHandshake, Behaviour::CloseOnAccept] {
+        secure.front.set_behaviour(behaviour.clone());
+        refused(
+            &[&secure.uri(), "--ca", &secure.ca],
+            TLS,
+            &["TLS failed", "closed the connection", "What to do"],
+        );
+    }
+}
+
+// ------------------------------------------------------------------------ MQTT
+
+#[test]
+fn every_connack_code() {
+    let v311 = (1..=5).map(|code| ("3.1.1", code));
+    let v5 = [
+        0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97,
+        0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9f,
+    ];
+    let broker = broker();
+    let uri = uri("mqtt", broker.address());
+    let mut sentences = Vec::new();
+    for (version, code) in v311.chain(v5.map(|code| ("5", code))) {
+        broker.server().configure(|config| config.refuse = Some(code));
+        let outcome = run(&["pub", &uri, "-V", version, "-t", "t", "-n", "-W", "60"]);
+        assert_eq!(outcome.status, MQTT, "{version} {code}: {outcome:?}");
+        let number = format!("CONNACK code {code}");
+        assert!(outcome.stderr.contains(&number), "{outcome:?}");
+        sentences.push(outcome.stderr);
+    }
+    sentences.sort();
+    sentences.dedup();
+    assert_eq!(sentences.len(), 26, "each code has a sentence of its own");
+}
+
+#[test]
+fn closed_instead_of_connack() {
+    let broker = HostPeer::start(
+        Config {
+            faults: vec![peer::Fault::CloseAfterReceived(1)],
+            ..Config::new(None)
+        },
+        1,
+    );
+    let broker = broker.unwrap();
+    refused(
+        &[&uri("mqtt", broker.address())],
+        MQTT,
+        &["instead of answering CONNECT", "mqtts://"],
+    );
+}
+
+#[test]
+fn a_message_larger_than_the_broker_allows() {
+    let broker = HostPeer::start(
+        Config {
+            max_packet_size: 1000,
+            ..Config::new(None)
+        },
+        1,
+    );
+    let broker = broker.unwrap();
+    let scratch = Scratch::new();
+    let file = scratch.file("large", vec![b'x'; 2000]);
+    let uri = uri("mqtt", broker.address());
+    let outcome = run(&["pub", &uri, "-t", "t", "-f", &file, "-q", "1", "-W", "60"]);
+    assert_eq!(outcome.status, MESSAGE, "{outcome:?}");
+    assert!(outcome.stderr.contains("at most 1000"), "{outcome:?}");
+    assert!(outcome.stderr.contains("send less"), "{outcome:?}");
+    // Others are not held up by it.
+    assert_eq!(broker.log().published.len(), 0);
+}
+
+#[test]
+fn the_password_is_not_on_the_command_line() {
+    let broker = broker();
+    let scratch = Scratch::new();
+    let file = scratch.file("password", "from the file\nnot this");
+    let uri = uri("mqtt", broker.address());
+    let arguments = ["pub", &uri, "-t", "t", "-n", "-u", "me", "-W", "60"];
+    let by_environment = outcome(
+        command(&arguments).env("THREAD_MQTT_PASSWORD", "from the environment"),
+    );
+    assert_eq!(by_environment.status, 0, "{by_environment:?}");
+    let mut arguments = arguments.to_vec();
+    arguments.extend(["--password-file", &file]);
+    assert_eq!(run(&arguments).status, 0);
+    let passwords: Vec<_> = broker
+        .log()
+        .connects
+        .into_iter()
+        .map(|connect| connect.password.unwrap())
+        .collect();
+    assert_eq!(passwords, [&b"from the environment"[..], b"from the file"]);
+}

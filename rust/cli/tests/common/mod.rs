@@ -1,0 +1,232 @@
+//! Runs the real binary, and what it needs around it.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes, for what never comes.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a run of the binary ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A command line of the binary, without inherited settings.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thread-mqtt"));
+    command
+        .args(arguments)
+        .env_remove("THREAD_MQTT_PASSWORD")
+        .env_remove("SSL_CERT_FILE")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary to its end.
+pub fn run(arguments: &[&str]) -> Outcome {
+    outcome(&mut command(arguments))
+}
+
+/// Runs the binary with this standard input.
+pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Outcome {
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    finish(child)
+}
+
+pub fn outcome(command: &mut Command) -> Outcome {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    finish(child.expect("the binary was built"))
+}
+
+fn finish(child: Child) -> Outcome {
+    let output = child.wait_with_output().unwrap();
+    Outcome {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The binary at work in the background; it is killed when dropped.
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    errors: Receiver<String>,
+}
+
+impl Running {
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary was built");
+        let lines = lines(child.stdout.take().unwrap());
+        let errors = lines_of(child.stderr.take().unwrap());
+        Self {
+            child,
+            lines,
+            errors,
+        }
+    }
+
+    /// The next line it prints.
+    pub fn line(&self) -> String {
+        self.lines
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("nothing printed; it complains: {:?}", self.complaints()))
+    }
+
+    /// Waits for a line on its standard error that holds `text`.
+    pub fn wait_for_error(&self, text: &str) {
+        let mut seen = Vec::new();
+        while let Ok(line) = self.errors.recv_timeout(PATIENCE) {
+            if line.contains(text) {
+                return;
+            }
+            seen.push(line);
+        }
+        panic!("{text:?} was never said, but {seen:?}");
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        self.errors.try_iter().collect()
+    }
+
+    /// Kills it as a crash would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn status(mut self) -> i32 {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(reader: impl io::Read + Send + 'static) -> Receiver<String> {
+    lines_of(reader)
+}
+
+fn lines_of(reader: impl io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(reader).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// A directory of its own, removed when dropped.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("thread-mqtt-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file; its path as an argument.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().expect("the path is UTF-8").to_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A DNS server on loopback that knows no name but those given.
+pub struct Dns {
+    pub address: SocketAddr,
+}
+
+impl Dns {
+    /// Every name of `names` has the A record 127.0.0.1; the others do not exist.
+    pub fn start(names: &'static [&'static str]) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        thread::spawn(move || {
+            let mut buffer = [0; 1500];
+            while let Ok((n, from)) = socket.recv_from(&mut buffer) {
+                if let Some(answer) = answer(&buffer[..n], names) {
+                    let _ = socket.send_to(&answer, from);
+                }
+            }
+        });
+        Self { address }
+    }
+}
+
+/// RFC 1035 section 4: the question again, and an A record if the name is known.
+fn answer(query: &[u8], names: &[&str]) -> Option<Vec<u8>> {
+    let mut labels = Vec::new();
+    let mut at = 12;
+    loop {
+        let length = usize::from(*query.get(at)?);
+        at += 1;
+        if length == 0 {
+            break;
+        }
+        labels.push(String::from_utf8_lossy(query.get(at..at + length)?).to_lowercase());
+        at += length;
+    }
+    let kind = *query.get(at + 1)?;
+    let known = names.contains(&labels.join(".").as_str());
+    let a = known && kind == 1;
+    let code = if known { 0 } else { 3 };
+    let mut answer = query.get(..2)?.to_vec();
+    answer.extend([0x81, 0x80 | code, 0, 1, 0, u8::from(a), 0, 0, 0, 0]);
+    answer.extend(query.get(12..at + 4)?);
+    if a {
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+    }
+    Some(answer)
+}

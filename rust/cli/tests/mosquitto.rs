@@ -1,0 +1,404 @@
+//! Against an independent broker: Debian's mosquitto, as a child process on loopback.
+mod common;
+
+use common::{PATIENCE, Running, Scratch, run, run_with_input};
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use thread_mqtt_testkit::pki::{Chain, KeyKind, Usage, Validity};
+
+const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
+
+/// A running mosquitto; it is killed when dropped.
+struct Mosquitto {
+    child: Child,
+    port: u16,
+    scratch: Scratch,
+    max_protocol: Option<&'static str>,
+}
+
+impl Mosquitto {
+    /// One listener on a free port, and these lines of configuration.
+    fn start(scratch: Scratch, lines: &str, max_protocol: Option<&'static str>) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        // Started as root it would otherwise become a user that may not read its files.
+        let config = format!("user root\nlistener {port} 127.0.0.1\n{lines}\n");
+        scratch.file("mosquitto.conf", config);
+        if let Some(version) = max_protocol {
+            let openssl = format!(
+                "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n\
+                 [tls]\nMinProtocol = TLSv1.2\nMaxProtocol = {version}\n"
+            );
+            scratch.file("openssl.cnf", openssl);
+        }
+        let child = spawn(&scratch, max_protocol);
+        let broker = Self {
+            child,
+            port,
+            scratch,
+            max_protocol,
+        };
+        broker.wait_until_ready();
+        broker
+    }
+
+    fn plain() -> Self {
+        Self::start(Scratch::new(), "allow_anonymous true", None)
+    }
+
+    /// With TLS up to this version, and the file of the root.
+    fn tls(chain: &Chain, max_protocol: &'static str, more: &str) -> (Self, String) {
+        let scratch = Scratch::new();
+        let ca = scratch.file("ca.pem", chain.root.certificate_pem());
+        let cert = scratch.file("cert.pem", chain.leaf.chain_pem());
+        let key = scratch.file("key.pem", chain.leaf.key_pem());
+        let lines = format!(
+            "allow_anonymous true\ncafile {ca}\ncertfile {cert}\nkeyfile {key}\n{more}"
+        );
+        (Self::start(scratch, &lines, Some(max_protocol)), ca)
+    }
+
+    fn wait_until_ready(&self) {
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "mosquitto does not listen; it says: {}",
+                fs::read_to_string(self.scratch.path().join("log")).unwrap_or_default()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn uri(&self, scheme: &str) -> String {
+        format!("{scheme}://localhost:{}", self.port)
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again on the same port.
+    fn revive(&mut self) {
+        self.child = spawn(&self.scratch, self.max_protocol);
+        self.wait_until_ready();
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(scratch: &Scratch, max_protocol: Option<&str>) -> Child {
+    let log = fs::File::create(scratch.path().join("log")).unwrap();
+    let program = match Path::new("/usr/sbin/mosquitto").exists() {
+        true => "/usr/sbin/mosquitto",
+        false => "mosquitto",
+    };
+    let mut command = Command::new(program);
+    command
+        .arg("-c")
+        .arg(scratch.path().join("mosquitto.conf"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log);
+    if max_protocol.is_some() {
+        command.env("OPENSSL_CONF", scratch.path().join("openssl.cnf"));
+    }
+    command.spawn().unwrap_or_else(|error| {
+        panic!("mosquitto cannot be started ({error}): install the package mosquitto")
+    })
+}
+
+/// A subscriber whose subscription is in force.
+fn subscriber(arguments: &[&str]) -> Running {
+    let mut all = vec!["sub", "-d", "-W", "60"];
+    all.extend(arguments);
+    let running = Running::start(&all);
+    running.wait_for_error("subscribed");
+    running
+}
+
+fn publish(arguments: &[&str]) {
+    let mut all = vec!["pub", "-W", "60"];
+    all.extend(arguments);
+    let outcome = run(&all);
+    assert_eq!(outcome.status, 0, "{arguments:?}: {outcome:?}");
+}
+
+/// Both versions of MQTT, every QoS, there and back.
+fn there_and_back(connection: &[&str], tls: Option<&str>) {
+    for version in ["3.1.1", "5"] {
+        let mut options = connection.to_vec();
+        options.extend(["-V", version]);
+        let mut sub = options.clone();
+        sub.extend(["-t", "m/#", "-q", "2", "-v", "-C", "3"]);
+        let subscriber = subscriber(&sub);
+        for qos in ["0", "1", "2"] {
+            let mut all = vec!["pub", "-d", "-W", "60", "-t", "m/t", "-m", qos, "-q", qos];
+            all.extend(&options);
+            let outcome = run(&all);
+            assert_eq!(outcome.status, 0, "{version} QoS {qos}: {outcome:?}");
+            if let Some(tls) = tls {
+                assert!(outcome.stderr.contains(tls), "{outcome:?}");
+            }
+            assert_eq!(subscriber.line(), format!("m/t {qos}"));
+        }
+        assert_eq!(subscriber.status(), 0);
+    }
+}
+
+#[test]
+fn plain_tcp() {
+    let broker = Mosquitto::plain();
+    there_and_back(&[&broker.uri("mqtt")], None);
+    // The name of mosquitto_pub's options, and an address instead of a name.
+    let port = broker.port.to_string();
+    there_and_back(&["-h", "127.0.0.1", "-p", &port], None);
+}
+
+fn tls_there_and_back(kind: KeyKind, protocol: &'static str, says: &str) {
+    let chain = Chain::generate(kind, &NAMES).unwrap();
+    let (broker, ca) = Mosquitto::tls(&chain, protocol, "");
+    there_and_back(&[&broker.uri("mqtts"), "--ca", &ca], Some(says));
+    let by_address = format!("mqtts://127.0.0.1:{}", broker.port);
+    publish(&[&by_address, "--ca", &ca, "-t", "t", "-n"]);
+}
+
+#[test]
+fn tls12_rsa() {
+    tls_there_and_back(KeyKind::Rsa2048, "TLSv1.2", "TLS 1.2");
+}
+
+#[test]
+fn tls12_ecdsa() {
+    tls_there_and_back(KeyKind::P256, "TLSv1.2", "TLS 1.2");
+}
+
+#[test]
+fn tls13_rsa() {
+    tls_there_and_back(KeyKind::Rsa2048, "TLSv1.3", "TLS 1.3");
+}
+
+#[test]
+fn tls13_ecdsa() {
+    tls_there_and_back(KeyKind::P256, "TLSv1.3", "TLS 1.3");
+}
+
+#[test]
+fn one_suite_and_one_group() {
+    let chain = Chain::generate(KeyKind::Rsa2048, &NAMES).unwrap();
+    let (broker, ca) = Mosquitto::tls(&chain, "TLSv1.2", "");
+    let uri = broker.uri("mqtts");
+    for suite in [
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    ] {
+        for group in ["secp256r1", "x25519"] {
+            publish(&[
+                &uri, "--ca", &ca, "--suite", suite, "--tls", "1.2", "--group", group, "-t", "t",
+                "-n",
+            ]);
+        }
+    }
+}
+
+#[test]
+fn mutual_tls_with_an_ec_key() {
+    for protocol in ["TLSv1.2", "TLSv1.3"] {
+        let chain = Chain::generate(KeyKind::Rsa2048, &NAMES).unwrap();
+        let client = chain
+            .root
+            .issue(&["device"], Usage::Client, KeyKind::P256, Validity::current())
+            .unwrap();
+        let more = "require_certificate true";
+        let (broker, ca) = Mosquitto::tls(&chain, protocol, more);
+        let cert = broker.scratch.file("client.pem", client.chain_pem());
+        let key = broker.scratch.file("client.key.pem", client.key_pem());
+        let uri = broker.uri("mqtts");
+        publish(&[
+            &uri, "--ca", &ca, "--cert", &cert, "--key", &key, "-t", "t", "-n", "-q", "1",
+        ]);
+        let without = run(&["pub", &uri, "--ca", &ca, "-t", "t", "-n", "-W", "60"]);
+        assert_eq!(without.status, 7, "{protocol}: {without:?}");
+        assert!(without.stderr.contains("certificate"), "{without:?}");
+    }
+}
+
+#[test]
+fn a_subscriber_outlives_the_brokers_restart() {
+    for version in ["3.1.1", "5"] {
+        let mut broker = Mosquitto::plain();
+        let uri = broker.uri("mqtt");
+        let sub = subscriber(&[&uri, "-V", version, "-t", "t", "-q", "1"]);
+        publish(&[&uri, "-t", "t", "-m", "before", "-q", "1"]);
+        assert_eq!(sub.line(), "before");
+        broker.kill();
+        sub.wait_for_error("next attempt");
+        broker.revive();
+        sub.wait_for_error("online");
+        // The subscription is in force again when the retained message comes, whoever was first.
+        publish(&[&uri, "-t", "t", "-m", "after", "-q", "1", "-r"]);
+        assert_eq!(sub.line(), "after");
+        sub.kill();
+    }
+}
+
+#[test]
+fn retained_messages() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    publish(&[&uri, "-t", "state", "-m", "kept", "-r", "-q", "1"]);
+    let kept = run(&["sub", &uri, "-t", "state", "-C", "1", "-W", "60"]);
+    assert_eq!((kept.status, kept.stdout.as_str()), (0, "kept\n"));
+    publish(&[&uri, "-t", "state", "-n", "-r", "-q", "1"]);
+    publish(&[&uri, "-t", "other", "-m", "marker", "-r", "-q", "1"]);
+    let gone = run(&["sub", &uri, "-t", "#", "-C", "1", "-v", "-W", "60"]);
+    assert_eq!(gone.stdout, "other marker\n");
+}
+
+#[test]
+fn the_will_of_a_client_that_vanishes() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let watcher = subscriber(&[&uri, "-t", "will/#", "-v", "-q", "2"]);
+    let will = |topic| {
+        let options = [
+            "--will-topic", topic, "--will-payload", "gone", "--will-qos", "1",
+        ];
+        let mut all = vec![uri.as_str(), "-t", "unused", "-C", "1"];
+        all.extend(options);
+        subscriber(&all)
+    };
+    // One that leaves in good order: its will is not published.
+    let good = will("will/good");
+    publish(&[&uri, "-t", "unused", "-n"]);
+    assert_eq!(good.status(), 0);
+    will("will/bad").kill();
+    assert_eq!(watcher.line(), "will/bad gone");
+}
+
+#[test]
+fn a_persistent_session_receives_what_came_meanwhile() {
+    for version in ["3.1.1", "5"] {
+        let broker = Mosquitto::plain();
+        let uri = broker.uri("mqtt");
+        let options = [
+            uri.as_str(), "-V", version, "-c", "-i", "device", "-t", "t", "-q", "1", "-C", "1",
+        ];
+        let first = subscriber(&options);
+        publish(&[&uri, "-t", "t", "-m", "one", "-q", "1"]);
+        assert_eq!((first.line(), first.status()), ("one".to_owned(), 0));
+        publish(&[&uri, "-t", "t", "-m", "two", "-q", "1"]);
+        let mut again = vec!["sub", "-W", "60"];
+        again.extend(options);
+        assert_eq!(run(&again).stdout, "two\n", "{version}");
+    }
+}
+
+#[test]
+fn a_large_message_through_tls() {
+    let chain = Chain::generate(KeyKind::P256, &NAMES).unwrap();
+    let (broker, ca) = Mosquitto::tls(&chain, "TLSv1.3", "");
+    let uri = broker.uri("mqtts");
+    let payload: String = ('a'..='z').cycle().take(300_000).collect();
+    let file = broker.scratch.file("large", &payload);
+    let sub = subscriber(&[&uri, "--ca", &ca, "-t", "t", "-q", "2", "-C", "2"]);
+    for qos in ["1", "2"] {
+        publish(&[&uri, "--ca", &ca, "-t", "t", "-f", &file, "-q", qos]);
+        assert!(sub.line() == payload, "QoS {qos}: the payload is another");
+    }
+    assert_eq!(sub.status(), 0);
+}
+
+#[test]
+fn messages_from_the_standard_input() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let sub = subscriber(&[&uri, "-t", "t", "-q", "2", "-C", "502"]);
+    let lines: String = (0..500).map(|n| format!("line {n}\n")).collect();
+    let all = ["pub", &uri, "-t", "t", "-q", "2", "-l", "-W", "60"];
+    let outcome = run_with_input(&all, lines.as_bytes());
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    for n in 0..500 {
+        assert_eq!(sub.line(), format!("line {n}"));
+    }
+    let all = ["pub", &uri, "-t", "t", "-q", "1", "-s", "-W", "60"];
+    let outcome = run_with_input(&all, b"two\nlines");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!((sub.line(), sub.line()), ("two".into(), "lines".into()));
+    publish(&[&uri, "-t", "t", "-n", "-q", "1"]);
+    assert_eq!(sub.line(), "");
+    assert_eq!(sub.status(), 0);
+}
+
+#[test]
+fn several_filters_and_no_newline() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    for topic in ["a/1", "b/2"] {
+        publish(&[&uri, "-t", topic, "-m", topic, "-r", "-q", "1"]);
+    }
+    let all = run(&[
+        "sub", &uri, "-t", "a/+", "-t", "b/#", "-N", "-C", "2", "-W", "60",
+    ]);
+    assert_eq!((all.status, all.stdout.as_str()), (0, "a/1b/2"));
+}
+
+#[test]
+fn user_names_and_passwords() {
+    let scratch = Scratch::new();
+    let file = scratch.path().join("users");
+    let made = Command::new("mosquitto_passwd")
+        .args(["-c", "-b"])
+        .arg(&file)
+        .args(["me", "secret"])
+        .status();
+    let made = made.unwrap_or_else(|error| {
+        panic!("mosquitto_passwd cannot be run ({error}): install the package mosquitto")
+    });
+    assert!(made.success());
+    let lines = format!("allow_anonymous false\npassword_file {}", file.display());
+    let broker = Mosquitto::start(scratch, &lines, None);
+    let uri = broker.uri("mqtt");
+    for (version, code) in [("3.1.1", 5), ("5", 135)] {
+        let me = [&uri, "-V", version, "-t", "t", "-n", "-q", "1", "-u", "me"];
+        let with = |password| {
+            let mut all = me.to_vec();
+            all.extend(["-P", password]);
+            all
+        };
+        publish(&with("secret"));
+        let mut all = vec!["pub", "-W", "60"];
+        all.extend(with("wrong"));
+        let outcome = run(&all);
+        assert_eq!(outcome.status, 8, "{outcome:?}");
+        let says = format!("CONNACK code {code}");
+        assert!(outcome.stderr.contains(&says), "{outcome:?}");
+    }
+}
+
+/// MQTT 5 tells the limit; with MQTT 3.1.1 the broker just ends the connection each time.
+#[test]
+fn a_message_larger_than_mosquitto_allows() {
+    let lines = "allow_anonymous true\nmax_packet_size 1000";
+    let broker = Mosquitto::start(Scratch::new(), lines, None);
+    let uri = broker.uri("mqtt");
+    let file = broker.scratch.file("large", vec![b'x'; 2000]);
+    for (version, says) in [("5", "at most 1000"), ("3.1.1", "larger than it takes")] {
+        let outcome = run(&[
+            "pub", &uri, "-V", version, "-t", "t", "-f", &file, "-q", "1", "-W", "60",
+        ]);
+        assert_eq!(outcome.status, 9, "{outcome:?}");
+        assert!(outcome.stderr.contains(says), "{outcome:?}");
+    }
+}

@@ -1,0 +1,92 @@
+//! `resolve` and `doctor`.
+mod common;
+
+use common::{Dns, Scratch, run};
+use thread_mqtt_testkit::front::Front;
+use thread_mqtt_testkit::peer::Config;
+use thread_mqtt_testkit::peer::host::HostPeer;
+use thread_mqtt_testkit::pki::{Chain, KeyKind, Validity};
+use thread_mqtt_testkit::tls::Tls;
+
+#[test]
+fn resolve_shows_addresses_and_their_origin() {
+    let dns = Dns::start(&["broker.example"]).address.to_string();
+    let server = ["--dns-server", dns.as_str()];
+    let resolve = |more: &[&str]| {
+        let mut all = vec!["resolve"];
+        all.extend(server);
+        all.extend(more);
+        let outcome = run(&all);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        outcome.stdout
+    };
+    let native = resolve(&["broker.example"]);
+    assert!(native.contains("address    127.0.0.1\n"), "{native}");
+    assert!(native.contains(&dns), "{native}");
+
+    let prefix = "2001:db8:64::/96";
+    for name in ["broker.example", "mqtts://broker.example:8884"] {
+        let shown = resolve(&[name, "--nat64-prefix", prefix]);
+        let address = "2001:db8:64::7f00:1 (NAT64 for 127.0.0.1)";
+        assert!(shown.contains(address), "{shown}");
+        assert!(shown.contains(prefix), "{shown}");
+    }
+    let literal = resolve(&["192.0.2.33", "--nat64-prefix", "64:ff9b::/96"]);
+    assert!(literal.contains("64:ff9b::c000:221"), "{literal}");
+    let literal = resolve(&["2001:db8::1"]);
+    assert!(literal.contains("address    2001:db8::1\n"), "{literal}");
+}
+
+#[test]
+fn doctor_walks_every_stage() {
+    let dead = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dead = dead.local_addr().unwrap().to_string();
+    let dns = Dns::start(&["broker.example"]).address.to_string();
+    let chain = Chain::generate(KeyKind::P256, &["broker.example"]).unwrap();
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let front = Front::start(&Tls::new(chain.leaf.clone()), broker.address()).unwrap();
+    let scratch = Scratch::new();
+    let ca = scratch.file("ca.pem", chain.root.certificate_pem());
+    let uri = format!("mqtts://broker.example:{}", front.address().port());
+    let outcome = run(&[
+        "doctor", &uri, "--ca", &ca, "--dns-server", &dns, "--dns-server", &dead, "-W", "60",
+    ]);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    for line in [
+        "ok      network",
+        "ok      DNS          server [::ffff:127.0.0.1]:",
+        "FAILED  DNS",
+        "ok      resolve",
+        "ok      TCP",
+        "ok      TLS          TLS 1.3",
+        "for broker.example",
+        "good from ",
+        "ok      MQTT         online",
+    ] {
+        assert!(outcome.stdout.contains(line), "{line:?} in {}", outcome.stdout);
+    }
+}
+
+#[test]
+fn doctor_names_the_stage_that_fails_and_shows_the_certificate() {
+    let chain = Chain::with_validity(
+        KeyKind::P256,
+        &["localhost"],
+        Validity::current(),
+        Validity::expired(),
+    );
+    let chain = chain.unwrap();
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let front = Front::start(&Tls::new(chain.leaf.clone()), broker.address()).unwrap();
+    let scratch = Scratch::new();
+    let ca = scratch.file("ca.pem", chain.root.certificate_pem());
+    let dns = Dns::start(&["localhost"]).address.to_string();
+    let uri = format!("mqtts://localhost:{}", front.address().port());
+    let outcome = run(&["doctor", &uri, "--ca", &ca, "--dns-server", &dns, "-W", "60"]);
+    assert_eq!(outcome.status, 7, "{outcome:?}");
+    for line in ["ok      TCP", "FAILED  TLS", "for localhost", "good from "] {
+        assert!(outcome.stdout.contains(line), "{line:?} in {}", outcome.stdout);
+    }
+    assert!(outcome.stderr.contains("expired"), "{outcome:?}");
+    assert!(outcome.stderr.contains("What to do"), "{outcome:?}");
+}
