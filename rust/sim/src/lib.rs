@@ -1,4 +1,98 @@
-//! A Thread network in one process: real OpenThread nodes on a simulated radio, NAT64 to host sockets.
+//! A Thread network in one process: real OpenThread nodes on a simulated radio, real NAT64 in
+//! between, and at the far end servers inside the same world or real sockets of this machine.
+//! No root, no hardware, no other process.
+//!
+//! ```text
+//!   device              routers            border router           IPv4 internet
+//!  ┌──────────────┐   ┌────────────┐   ┌───────────────────┐   ┌────────────────────┐
+//!  │ SimPort      │   │ OpenThread │   │ leader, NAT64,    │   │ smoltcp, any       │
+//!  │ TCP UDP DNS  │   │   0 … 8    │   │ DNS server, SRP   │   │ address            │
+//!  │ OpenThread   │   │            │   │ OpenThread        │   ├──────────┬─────────┤
+//!  └──────┬───────┘   └──┬──────┬──┘   └──┬─────────────┬──┘   │ Virtual- │ bridge  │
+//!         │              │      │         │             │      │ Server,  │ to host │
+//!  ═══════╧══════════════╧══════╧═════════╧═══════      └──────┤ DNS zone │ sockets │
+//!   IEEE 802.15.4 medium: air time, CSMA/CA, ACKs,      IPv4   └──────────┴─────────┘
+//!   loss, delay, duplication; pcap; one virtual clock   packets
+//! ```
+//!
+//! ```
+//! use core::time::Duration;
+//! use thread_mqtt_driver::{Interest, Port, TcpState};
+//! use thread_sim::{Echo, VirtualStream, World, WorldConfig};
+//!
+//! let world = World::new(WorldConfig { seed: 7, hops: 1, ..WorldConfig::default() })?;
+//! assert!(world.run_until_ready(world.now() + Duration::from_secs(60)));
+//!
+//! // An IPv4-only server inside the world…
+//! let server = "203.0.113.10:8883".parse()?;
+//! world.serve(server, |_peer, _now| Some(Box::new(Echo::default()) as Box<dyn VirtualStream>));
+//!
+//! // …reached by the device through NAT64. A client runs over the same port.
+//! let mut port = world.port();
+//! let prefix = port.network().prefixes[0].prefix;
+//! port.tcp_connect(core::net::SocketAddrV6::new(prefix.embed(*server.ip()), 8883, 0, 0)).unwrap();
+//! while port.tcp_state() == TcpState::Connecting {
+//!     port.wait(None, Interest { receive: true, send: false });
+//! }
+//! assert_eq!(port.tcp_state(), TcpState::Connected);
+//! println!("connected after {} frames", world.totals().sent.frames);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is real and what is not
+//!
+//! Real, because it is OpenThread 1.4's own code (from the crate `openthread-sys`): MLE, the
+//! network data and its NAT64 prefix, 6LoWPAN and mesh forwarding, link-layer security, CSMA
+//! back-off and retransmission, SLAAC, the border routing manager, the NAT64 translator, the
+//! DNS server with upstream queries, SRP, the DNS client, UDP and TCP.
+//!
+//! Simulated:
+//!
+//! - The radio: 250 kbit/s, CCA of 128 µs, turn-around of 192 µs, immediate acknowledgements,
+//!   collisions of frames that overlap at a receiver. A node hears its neighbours in the line,
+//!   and senses the carrier of theirs. There is no fading, no capture, one signal strength.
+//!   Enhanced acknowledgements (and with them CSL) are not there.
+//! - Time: it costs nothing to compute. OpenThread's cryptography takes zero virtual time.
+//! - The device runs OpenThread's FTD build with the link mode of a minimal Thread device; on
+//!   the air that is the same.
+//! - The border router's other link has no other hosts. Its NAT64 hands IPv4 packets to a
+//!   smoltcp stack that terminates TCP, so TCP across the radio is between TCPlp and smoltcp,
+//!   also if the far end is a socket of the host. Of UDP, only DNS (port 53) is answered; ICMP
+//!   is not.
+//!
+//! # Time
+//!
+//! A world computes from event to event on a virtual clock in microseconds: some thousand
+//! times faster than real time. The same [`WorldConfig`] and the same calls give the same
+//! bytes on the air. While a socket or a look-up of the host is open, virtual time does not
+//! outrun the wall clock, and the run is no longer repeatable.
+//!
+//! # Several worlds
+//!
+//! A [`World`] stays on its thread; worlds on different threads do not see each other.
+//! OpenThread shares a few globals between its instances (a random generator, lazily built
+//! tables), so a process-wide lock lets one world at a time into it, call by call, and each
+//! world brings its own generator state.
+//!
+//! # Looking at the air
+//!
+//! [`World::capture`] writes a pcap file. Wireshark shows what is inside the frames once it
+//! has the [network key](World::network_key), under *Preferences, Protocols, IEEE 802.15.4,
+//! Decryption Keys* with index 1 and *Thread hash*; or
+//!
+//! ```text
+//! tshark -r thread.pcap -o 'uat:ieee802154_keys:"<32 hex digits>","1","Thread hash"'
+//! ```
+//!
+//! # Building
+//!
+//! Cargo builds OpenThread itself, once, in some minutes. Debian and Ubuntu packages:
+//! `build-essential cmake libclang-dev python3`; rustfmt must be installed. OpenThread options
+//! without a cargo feature stand in the repository's `.cargo/config.toml`; the build fails
+//! with a sentence if they are missing.
+//!
+//! `unsafe` is confined to the private module `ffi`, whose documentation holds the rules that
+//! its safety comments refer to.
 mod config;
 mod counters;
 mod device;

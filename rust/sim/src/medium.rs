@@ -242,3 +242,152 @@ fn is_for(radio: &RadioState, header: &Header) -> Option<bool> {
         Some(Address::Extended(address)) => (address == radio.extended_address).then_some(true),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Node;
+    use crate::platform::Platform;
+    use core::time::Duration;
+
+    const CHANNEL: u8 = 15;
+    /// A data frame from 1 to 2 in PAN 3 that wants an acknowledgement.
+    const FRAME: [u8; 11] = [0x61, 0x88, 9, 3, 0, 2, 0, 1, 0, 0, 0];
+
+    /// Nodes in a line, all listening, with short addresses 1, 2, …
+    fn line(nodes: usize, faults: Radio) -> (Medium, Platform) {
+        let mut platform = Platform::new(1, &vec![Node::Device; nodes]);
+        for (index, node) in platform.nodes.iter_mut().enumerate() {
+            node.radio.pan_id = 3;
+            node.radio.short_address = index as u16 + 1;
+            node.radio.listening = Some((CHANNEL, 0));
+        }
+        (Medium::line(1, nodes, faults), platform)
+    }
+
+    fn send(medium: &mut Medium, from: usize, start: u64) -> Transmission {
+        medium.begin(from, CHANNEL, start, FRAME.to_vec()).clone()
+    }
+
+    fn hear(medium: &mut Medium, frame: &Transmission, node: usize, platform: &Platform) -> Heard {
+        let header = Header::parse(&frame.psdu);
+        medium.hear(frame, header.as_ref(), node, &platform.nodes[node])
+    }
+
+    #[test]
+    fn a_frame_takes_its_air_time_and_reaches_who_it_is_for() {
+        let (mut medium, mut platform) = line(3, Radio::default());
+        let frame = send(&mut medium, 0, 1000);
+        assert_eq!(frame.end, 1000 + (6 + 11) * 32);
+        let for_it = Heard::Yes {
+            acknowledge: Some(false),
+        };
+        assert_eq!(hear(&mut medium, &frame, 1, &platform), for_it);
+        assert_eq!(
+            hear(&mut medium, &frame, 2, &platform),
+            Heard::No,
+            "out of range"
+        );
+        // Not listening, listening elsewhere, or too late.
+        for listening in [None, Some((CHANNEL + 1, 0)), Some((CHANNEL, 1001))] {
+            platform.nodes[1].radio.listening = listening;
+            assert_eq!(hear(&mut medium, &frame, 1, &platform), Heard::No);
+        }
+        platform.nodes[1].radio.listening = Some((CHANNEL, 1000));
+        assert_eq!(hear(&mut medium, &frame, 1, &platform), for_it);
+        platform.nodes[1].radio.short_address = 7;
+        assert_eq!(
+            hear(&mut medium, &frame, 1, &platform),
+            Heard::No,
+            "for another"
+        );
+        assert_eq!(medium.counters[1].received.frames, 2);
+    }
+
+    #[test]
+    fn overlapping_frames_collide_where_both_are_heard() {
+        let (mut medium, platform) = line(4, Radio::default());
+        let first = send(&mut medium, 0, 1000);
+        send(&mut medium, 2, first.end - 1);
+        assert_eq!(hear(&mut medium, &first, 1, &platform), Heard::No);
+        assert_eq!(medium.counters[1].collided, 1);
+        // The other end of the line does not hear the first.
+        let (mut medium, platform) = line(4, Radio::default());
+        let first = send(&mut medium, 0, 1000);
+        send(&mut medium, 3, 1000);
+        assert_ne!(hear(&mut medium, &first, 1, &platform), Heard::No);
+    }
+
+    #[test]
+    fn the_carrier_is_sensed_over_two_links() {
+        let (mut medium, _) = line(4, Radio::default());
+        let frame = send(&mut medium, 0, 1000);
+        let busy = |node, now| medium.is_busy(node, CHANNEL, now);
+        assert!(busy(1, 1001) && busy(2, 1001) && !busy(3, 1001));
+        assert!(!busy(1, 1000), "it has just begun");
+        assert!(busy(1, frame.end + CCA - 1) && !busy(1, frame.end + CCA));
+        assert!(!medium.is_busy(1, CHANNEL + 1, 1001));
+    }
+
+    #[test]
+    fn losses_are_as_frequent_as_configured() {
+        let (mut medium, platform) = line(
+            2,
+            Radio {
+                loss: 0.25,
+                ..Radio::default()
+            },
+        );
+        for number in 0..4000 {
+            let frame = send(&mut medium, 0, number * 10_000);
+            hear(&mut medium, &frame, 1, &platform);
+        }
+        let lost = medium.counters[1].lost;
+        assert!((900..1100).contains(&lost), "{lost} of 4000");
+        assert_eq!(medium.counters[1].received.frames, 4000 - lost);
+    }
+
+    #[test]
+    fn late_frames_stay_in_order() {
+        let (mut medium, _) = line(
+            2,
+            Radio {
+                delay: Duration::from_millis(10),
+                duplication: 0.5,
+                ..Radio::default()
+            },
+        );
+        let (mut last, mut copies) = (0, 0);
+        for now in (0..1_000_000).step_by(1000) {
+            let (at, count) = medium.hand_up(1, now);
+            assert!(at >= last && at >= now && at <= last.max(now + 10_000));
+            last = at;
+            copies += count;
+        }
+        assert!((1400..1600).contains(&copies), "{copies} of 1000 frames");
+    }
+
+    #[test]
+    fn a_poll_is_told_whether_frames_wait_for_the_child() {
+        let (mut medium, mut platform) = line(2, Radio::default());
+        let mut poll = FRAME;
+        poll[0] = 0x63;
+        let mut ask = |platform: &Platform| {
+            let frame = medium.begin(0, CHANNEL, 0, poll.to_vec()).clone();
+            let heard = hear(&mut medium, &frame, 1, platform);
+            medium.on_air.clear();
+            heard
+        };
+        let pending = |pending| Heard::Yes {
+            acknowledge: Some(pending),
+        };
+        assert_eq!(ask(&platform), pending(true), "without a list, all");
+        platform.nodes[1].radio.match_sources = true;
+        assert_eq!(ask(&platform), pending(false));
+        platform.nodes[1]
+            .radio
+            .pending_for
+            .insert(Address::Short(1));
+        assert_eq!(ask(&platform), pending(true));
+    }
+}

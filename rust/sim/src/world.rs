@@ -3,7 +3,7 @@ use crate::config::{Node, WorldConfig, WorldError};
 use crate::counters::Counters;
 use crate::device::{self, DeviceSockets};
 use crate::engine::{BORDER_ROUTER, Engine};
-use crate::ffi::Instance;
+use crate::ffi::{Instance, Nat64Route};
 use crate::internet::server::VirtualServer;
 use crate::internet::zone::Zone;
 use crate::pcap::Pcap;
@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 use thread_mqtt_nat64::resolver::Network;
+use thread_mqtt_nat64::{AdvertisedPrefix, Preference};
 
 /// OpenThread's settings keys (openthread/platform/settings.h) that hold the border router's
 /// own prefixes.
@@ -281,6 +282,31 @@ impl World {
         engine.instance(BORDER_ROUTER).set_nat64(enabled);
         let result = engine.settle(BORDER_ROUTER);
         result.unwrap_or_else(|error| panic!("the border router restarted and failed: {error}"));
+    }
+
+    /// Announces one more NAT64 prefix in the network data, or withdraws it again, as a second
+    /// border router would. Nothing translates it: packets to it vanish. With a preference
+    /// above [`Preference::Low`] it makes OpenThread withdraw its own prefix and stop its
+    /// translator.
+    pub fn announce_nat64(
+        &self,
+        prefix: AdvertisedPrefix,
+        announce: bool,
+    ) -> Result<(), WorldError> {
+        let mut engine = self.engine.borrow_mut();
+        let route = Nat64Route {
+            prefix: prefix.prefix.address(),
+            length: prefix.prefix.length(),
+            preference: match prefix.preference {
+                Preference::High => 1,
+                Preference::Medium => 0,
+                Preference::Low => -1,
+            },
+        };
+        engine
+            .instance(BORDER_ROUTER)
+            .announce_nat64(route, announce)?;
+        engine.settle(BORDER_ROUTER)
     }
 
     /// Switches the border router's DNS upstream off, so that it answers for the Thread

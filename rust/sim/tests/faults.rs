@@ -5,7 +5,8 @@ use common::{SERVER, connect, exchange, ready, with_echo};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Port, TcpState};
-use thread_sim::{Node, WorldConfig};
+use thread_mqtt_nat64::{AdvertisedPrefix, Preference, Prefix};
+use thread_sim::{Node, Pacing, WorldConfig};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -123,4 +124,38 @@ fn time_and_entropy_are_the_worlds() {
         ..WorldConfig::default()
     });
     assert_eq!(clockless.port().unix_time(), None);
+}
+
+#[test]
+fn a_second_prefix_is_seen_with_its_preference() {
+    let world = ready(WorldConfig::default());
+    let own = world.network().prefixes;
+    for length in [64, 96] {
+        let address = core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 64, 0, 0, 0, 0);
+        let other = AdvertisedPrefix {
+            prefix: Prefix::new(address, length).unwrap(),
+            preference: Preference::Low,
+        };
+        world.announce_nat64(other, true).unwrap();
+        let limit = world.now() + MINUTE;
+        let seen = world.run_until(limit, |world| world.network().prefixes.len() == 2);
+        assert!(seen, "{:?}", world.network());
+        let prefixes = world.network().prefixes;
+        assert!(prefixes.contains(&other) && prefixes.contains(&own[0]));
+        world.announce_nat64(other, false).unwrap();
+        assert!(world.run_until(limit, |world| world.network().prefixes == own));
+    }
+}
+
+#[test]
+fn real_time_is_not_outrun() {
+    let wall = std::time::Instant::now();
+    let world = with_echo(WorldConfig {
+        pacing: Pacing::RealTime,
+        ..WorldConfig::default()
+    });
+    let switched_on = WorldConfig::default().network_age;
+    assert!(world.now() - switched_on <= wall.elapsed());
+    world.run_for(Duration::from_millis(300));
+    assert!(world.now() - switched_on <= wall.elapsed());
 }

@@ -24,7 +24,7 @@ mod udp;
 
 pub(crate) use dns::Query;
 pub(crate) use instance::{Instance, TransmitResult};
-pub(crate) use network::Commissioning;
+pub(crate) use network::{Commissioning, Nat64Route};
 pub(crate) use tcp::{RECEIVE_WINDOW, TcpEnd, TcpSocket};
 pub(crate) use udp::UdpSocket;
 

@@ -32,9 +32,9 @@ pub(crate) struct Nat64Route {
 impl Instance {
     /// Forms a network, unless the settings hold one, as border router with everything on.
     pub(crate) fn start_border_router(&self) -> Result<Commissioning, WorldError> {
-        // SAFETY (all calls below): the instance is live, arguments outlive the call, and
+        // The safety of all calls below: the instance is live, arguments outlive the call, and
         // callbacks carry the node's index as context.
-        if !self.call(|raw| unsafe { ot::otDatasetIsCommissioned(raw) }) {
+        if !self.is_commissioned() {
             let mut dataset = ot::otOperationalDataset::default();
             // SAFETY: as above.
             self.try_call("otDatasetCreateNewNetwork", |raw| unsafe {
@@ -123,9 +123,14 @@ impl Instance {
         self.start()
     }
 
-    fn commission(&self, network: &Commissioning) -> Result<(), WorldError> {
+    /// Whether the settings hold a network's credentials.
+    fn is_commissioned(&self) -> bool {
         // SAFETY: the instance is live.
-        if self.call(|raw| unsafe { ot::otDatasetIsCommissioned(raw) }) {
+        self.call(|raw| unsafe { ot::otDatasetIsCommissioned(raw) })
+    }
+
+    fn commission(&self, network: &Commissioning) -> Result<(), WorldError> {
+        if self.is_commissioned() {
             return Ok(());
         }
         // SAFETY: the instance is live; the dataset outlives the call.
@@ -163,6 +168,33 @@ impl Instance {
     pub(crate) fn set_nat64(&self, enabled: bool) {
         // SAFETY: the instance is live.
         self.call(|raw| unsafe { ot::otNat64SetEnabled(raw, enabled) });
+    }
+
+    /// Announces a NAT64 prefix in the network data, or withdraws it.
+    pub(crate) fn announce_nat64(
+        &self,
+        route: Nat64Route,
+        announce: bool,
+    ) -> Result<(), WorldError> {
+        // SAFETY: plain data for which all-zero bytes are valid.
+        let mut config: ot::otExternalRouteConfig = unsafe { core::mem::zeroed() };
+        config.mPrefix.mPrefix = from_address(route.prefix);
+        config.mPrefix.mLength = route.length;
+        config.set_mPreference(route.preference);
+        config.set_mNat64(true);
+        config.set_mStable(true);
+        // SAFETY: the instance is live; the configuration is copied.
+        self.try_call("otBorderRouterAddRoute", |raw| unsafe {
+            if announce {
+                ot::otBorderRouterAddRoute(raw, &config)
+            } else {
+                ot::otBorderRouterRemoveRoute(raw, &config.mPrefix)
+            }
+        })?;
+        // SAFETY: the instance is live.
+        self.try_call("otBorderRouterRegister", |raw| unsafe {
+            ot::otBorderRouterRegister(raw)
+        })
     }
 
     /// Whether the DNS server asks upstream.

@@ -5,6 +5,8 @@ mod connection;
 mod dns;
 mod packet;
 pub(crate) mod server;
+#[cfg(test)]
+mod tests;
 pub(crate) mod zone;
 
 use crate::config::{HostAccess, WorldError};
