@@ -18,9 +18,8 @@ struct TransmitBuffer {
 /// An OpenThread instance and the memory it lives in.
 ///
 /// With several instances in a process OpenThread never runs an instance's destructor:
-/// `otInstanceFinalize` stops it and this wrapper frees its memory, but blocks that its
-/// members took from the heap (a few kilobytes for a border router) stay until the process
-/// ends.
+/// `otInstanceFinalize` stops it and this wrapper frees its memory; what its members took from
+/// the heap and did not give back (some hundred bytes a world) stays until the process ends.
 pub(crate) struct Instance {
     raw: *mut ot::otInstance,
     memory: *mut u8,
