@@ -111,9 +111,9 @@
 //!
 //! Receiving a record of *n* bytes takes 2 *n* for a moment: *n* in the inbound buffer, which then
 //! holds the plaintext until it is read, and *n* inside rustls. A record of 16 KiB measured 32,630.
-//! A record is only as long as the peer makes it. Sending takes the outbound buffer (limit: [`ConfigBuilder::max_outbound`]) and one record inside rustls.
-//! [`Connection::buffer_sizes`] says what the buffers take at a moment; idle they take at most 256
-//! bytes each.
+//! A record is only as long as the peer makes it. Sending takes the outbound buffer (limit:
+//! [`ConfigBuilder::max_outbound`]) and one record inside rustls. [`Connection::buffer_sizes`] says
+//! what the buffers take at a moment; idle they take at most 256 bytes each.
 //!
 //! # What it is not
 //! - No server. No 0-RTT (MQTT has nothing in it that may be replayed). No renegotiation.
