@@ -1,0 +1,28 @@
+//! The main job in one command: a Thread device publishes through NAT64, over TLS, to an
+//! IPv4-only broker.
+//!
+//! ```text
+//! device ))) border router ── NAT64 ── bridge ── TLS front ── broker
+//! └──────── thread-sim, one process ────────┘    └── 127.0.0.1 ──┘
+//! ```
+//!
+//! The device and the border router are real OpenThread on a simulated radio
+//! ([`thread_sim`]), the client is the project's own ([`thread_mqtt_client`]), and the broker is
+//! [`thread_mqtt_testkit`]'s or the user's. [`run`](run::run) does one run and returns its
+//! [`Outcome`](run::Outcome); the modules around it show it: [`screen`] to a person, [`json`] to a program, [`plot`] as
+//! a picture, [`measure`] as a page of the documentation.
+//!
+//! It is a demonstration and a test bench, not a client to use: that is `thread-mqtt`.
+#![forbid(unsafe_code)]
+pub mod device;
+pub mod entropy;
+pub mod failure;
+pub mod json;
+pub mod measure;
+pub mod network;
+pub mod options;
+pub mod plot;
+pub mod run;
+pub mod screen;
+pub mod timeline;
+pub mod trust;

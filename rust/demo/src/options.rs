@@ -1,0 +1,254 @@
+//! What a user may choose.
+use clap::{Parser, ValueEnum};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+use thread_mqtt_session::{QoS, Version as MqttVersion};
+use thread_mqtt_tls::Version as TlsVersion;
+
+/// Name of the broker inside the demo. Only an A record exists for it.
+pub const BROKER_NAME: &str = "broker.example.com";
+
+/// Where that broker seems to be; the address is reserved for documentation (RFC 5737).
+pub const BROKER_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 10), 8883);
+
+/// A Thread device publishes through NAT64, over TLS, to an IPv4-only MQTT broker.
+///
+/// A real OpenThread border router and a real OpenThread device run in this process on a
+/// simulated radio, without hardware and without root. By default the broker runs here too: on 127.0.0.1, behind TLS 1.2
+/// with ECDHE-RSA-AES128-GCM-SHA256 and an RSA-2048 certificate made for this run. The device finds it by
+/// name, through the border router's DNS and NAT64, subscribes to a topic, publishes to it, and waits for everything to come back.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "thread-mqtt-demo", version, after_long_help = AFTER_HELP)]
+pub struct Options {
+    /// Use your own broker: mqtts://HOST[:PORT] or mqtt://HOST[:PORT]
+    #[arg(long, value_name = "URI")]
+    pub broker: Option<String>,
+
+    /// Trust this CA bundle (PEM or DER) [default: the demo's own; this system's with --broker]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// User name for the broker
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+
+    /// Password for the broker
+    #[arg(long, value_name = "WORD")]
+    pub password: Option<String>,
+
+    /// TLS version [default: 1.2; whatever the broker speaks with --broker]
+    #[arg(long, value_name = "VERSION")]
+    pub tls: Option<Tls>,
+
+    /// MQTT version
+    #[arg(long, value_name = "VERSION", default_value = "5")]
+    pub mqtt: Mqtt,
+
+    /// Quality of service: 0 at most once, 1 at least once, 2 exactly once
+    #[arg(long, value_name = "QOS", default_value = "1", value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub qos: u8,
+
+    /// Messages to publish
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub messages: u32,
+
+    /// Topic to publish and subscribe to
+    #[arg(long, default_value = "thread-mqtt/demo")]
+    pub topic: String,
+
+    /// Pad each message to this many bytes
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=4_000_000))]
+    pub size: u32,
+
+    /// Frames lost on the radio, percent
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    pub loss: f64,
+
+    /// Routers between the border router and the device
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u8).range(0..=i64::from(thread_sim::MAX_HOPS)))]
+    pub hops: u8,
+
+    /// Make the device sleepy: it polls its parent every MS milliseconds
+    #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "500", value_parser = clap::value_parser!(u32).range(10..=240_000))]
+    pub sleepy: Option<u32>,
+
+    /// Seed of the radio and of everything random inside the world
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub seed: u64,
+
+    /// Let the world's clock run as fast as yours, not faster
+    #[arg(long)]
+    pub real_time: bool,
+
+    /// Switch the border router's NAT64 off, to see what then fails
+    #[arg(long)]
+    pub no_nat64: bool,
+
+    /// Give up after this many seconds of the world's time
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub timeout: u32,
+
+    /// Write every radio frame to a pcap file for Wireshark (IEEE 802.15.4)
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Option<PathBuf>,
+
+    /// Draw the timeline as a picture
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+
+    /// Print one JSON object instead of the timeline
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print docs/measurements.md: what connecting and publishing cost on the air, over SEEDS seeds.
+    #[arg(long, hide = true, value_name = "SEEDS", num_args = 0..=1, default_missing_value = "25", value_parser = clap::value_parser!(u64).range(1..))]
+    pub measure: Option<u64>,
+
+    /// Where the demo's own broker runs. `virtual` puts it inside the world: the same seed then
+    /// repeats byte for byte, which is what the tests want and no user needs.
+    #[arg(long, hide = true, default_value = "broker")]
+    pub peer: Peer,
+}
+
+const AFTER_HELP: &str = "\
+JSON: one object with
+  ok              whether every message came back
+  broker          the broker's URI
+  nat64_prefix    the prefix in use, such as fd7d:1f5e:a8d2:2::/96, or null
+  broker_address  the IPv6 address connected to, or null
+  tls_version     \"TLS 1.2\" or \"TLS 1.3\", or null
+  cipher_suite    its IANA name, or null
+  mqtt_version    \"3.1.1\" or \"5\"
+  qos, seed       as chosen
+  stages          one object a stage: name, ms (time it took), frames and bytes on air meanwhile
+  published       messages acknowledged (QoS 0: sent)
+  received        messages that came back
+  frames, bytes   on air in all, from switching the device on to its disconnect
+  error           null, or stage, cause and cure
+
+Frames and bytes are those of every node, retransmissions and acknowledgements included; a frame's
+bytes run from its MAC header to its checksum. Times are the world's.
+
+Exit status: 0 if every message came back, 1 if not, 2 for unusable options.";
+
+/// `--tls`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tls {
+    /// TLS 1.2.
+    #[value(name = "1.2")]
+    V12,
+    /// TLS 1.3.
+    #[value(name = "1.3")]
+    V13,
+}
+
+impl From<Tls> for TlsVersion {
+    fn from(tls: Tls) -> Self {
+        match tls {
+            Tls::V12 => Self::Tls12,
+            Tls::V13 => Self::Tls13,
+        }
+    }
+}
+
+/// `--mqtt`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mqtt {
+    /// MQTT 3.1.1.
+    #[value(name = "3.1.1")]
+    V311,
+    /// MQTT 5.
+    #[value(name = "5")]
+    V5,
+}
+
+impl Mqtt {
+    /// As the option says it.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::V311 => "3.1.1",
+            Self::V5 => "5",
+        }
+    }
+}
+
+impl From<Mqtt> for MqttVersion {
+    fn from(mqtt: Mqtt) -> Self {
+        match mqtt {
+            Mqtt::V311 => Self::V311,
+            Mqtt::V5 => Self::V5,
+        }
+    }
+}
+
+/// `--peer`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Peer {
+    /// A complete broker on 127.0.0.1 behind a TLS front.
+    Broker,
+    /// The deterministic one inside the world, with the fixed RSA-2048 test chain.
+    Virtual,
+    /// The same with the fixed P-256 chain.
+    VirtualEcdsa,
+}
+
+impl Options {
+    /// The defaults, as if nothing had been typed.
+    pub fn new() -> Self {
+        Self::parse_from(["thread-mqtt-demo"])
+    }
+
+    /// `--qos` in the session's terms.
+    pub fn qos(&self) -> QoS {
+        match self.qos {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        }
+    }
+
+    /// `--timeout`.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(u64::from(self.timeout))
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=100.0).contains(&value) => Ok(value),
+        _ => Err("a percentage is a number from 0 to 100".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        <Options as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn sleepy_has_a_period_of_its_own_and_a_default() {
+        let parse = |words: &[&str]| Options::parse_from([&["demo"], words].concat()).sleepy;
+        assert_eq!(parse(&[]), None);
+        assert_eq!(parse(&["--sleepy"]), Some(500));
+        assert_eq!(parse(&["--sleepy", "2000"]), Some(2000));
+    }
+
+    #[test]
+    fn percentages_stay_within_bounds() {
+        assert_eq!(percent("12.5"), Ok(12.5));
+        for wrong in ["-1", "101", "NaN", "many", ""] {
+            assert!(percent(wrong).is_err(), "{wrong}");
+        }
+    }
+}

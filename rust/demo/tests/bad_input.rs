@@ -1,0 +1,281 @@
+//! Whatever is wrong, the demo says it in two sentences, the cause and the cure, and exits
+//! with a status that is not 0.
+use serde_json::Value;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use thread_mqtt_testkit::fixed::Fixed;
+use thread_mqtt_testkit::front::{Behaviour, Front};
+use thread_mqtt_testkit::peer::host::HostPeer;
+use thread_mqtt_testkit::peer::{Config, Fault};
+use thread_mqtt_testkit::pki::{Chain, KeyKind, Validity};
+use thread_mqtt_testkit::tls::Tls;
+
+/// Runs the demo, expects it to fail at this stage, and returns its two sentences.
+fn fails(stage: &str, arguments: &[&str]) -> (String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+        .args(arguments)
+        .arg("--json")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the demo runs");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let part = |name: &str| value["error"][name].as_str().unwrap().to_owned();
+    let (cause, cure) = (part("cause"), part("cure"));
+    assert_eq!(value["ok"], false);
+    assert_eq!(part("stage"), stage, "{cause} {cure}");
+    for sentence in [&cause, &cure] {
+        assert!(sentence.ends_with('.') && sentence.len() > 12, "{sentence}");
+        assert!(
+            sentence.starts_with(|first: char| !first.is_lowercase()),
+            "{sentence}"
+        );
+        assert!(stderr.contains(sentence.as_str()), "{stderr}");
+    }
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    (cause, cure)
+}
+
+fn assert_tells(told: &(String, String), cause: &str, cure: &str) {
+    assert!(told.0.contains(cause), "{cause} is not in: {}", told.0);
+    assert!(told.1.contains(cure), "{cure} is not in: {}", told.1);
+}
+
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, content: &[u8]) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("thread-mqtt-bad-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+fn fixed_root() -> TempFile {
+    let thread = format!("{:?}-root.pem", std::thread::current().id());
+    TempFile::new(&thread, Fixed::Rsa2048.root_pem().as_bytes())
+}
+
+fn mqtts(host: &str, address: SocketAddr) -> String {
+    format!("mqtts://{host}:{}", address.port())
+}
+
+#[test]
+fn uris() {
+    for (uri, cause, cure) in [
+        ("http://broker.example.com", "scheme is unknown", "mqtts://"),
+        ("broker.example.com", "scheme is missing", "mqtts://"),
+        ("mqtts://broker.example.com:70000", "port", "65535"),
+        ("mqtts://broker.example.com:0", "port", "65535"),
+        ("mqtts://", "host is empty", "name"),
+        ("mqtts://:8883", "host is empty", "name"),
+    ] {
+        assert_tells(&fails("setup", &["--broker", uri]), cause, cure);
+    }
+}
+
+#[test]
+fn names_and_prefixes() {
+    // The world's own DNS says so; this machine's resolver is not asked.
+    let told = fails(
+        "dns",
+        &[
+            "--broker",
+            "mqtt://no-such-host.example",
+            "--peer",
+            "virtual",
+        ],
+    );
+    assert_tells(&told, "does not exist", "spelling");
+
+    let told = fails("prefix", &["--no-nat64", "--timeout", "100"]);
+    assert_tells(&told, "NAT64", "nat64 enable");
+}
+
+#[test]
+fn certificates() {
+    let root = fixed_root();
+    let chain = Chain::generate(KeyKind::P256, &["localhost", "127.0.0.1"]).unwrap();
+    let stranger = TempFile::new("stranger.pem", chain.root.certificate_pem().as_bytes());
+    let told = fails("tls", &["--ca", stranger.path()]);
+    assert_tells(&told, "certificate", "CA");
+
+    let expired = Chain::with_validity(
+        KeyKind::P256,
+        &["localhost", "127.0.0.1"],
+        Validity::current(),
+        Validity::expired(),
+    )
+    .unwrap();
+    let expired_root = TempFile::new(
+        "expired-root.pem",
+        expired.root.certificate_pem().as_bytes(),
+    );
+    let front = front(&expired.leaf);
+    let uri = mqtts("127.0.0.1", front.address());
+    let told = fails("tls", &["--broker", &uri, "--ca", expired_root.path()]);
+    assert_tells(&told, "expired", "enew");
+
+    let other = Chain::generate(KeyKind::P256, &["other.example.com"]).unwrap();
+    let other_root = TempFile::new("other-root.pem", other.root.certificate_pem().as_bytes());
+    let front = self::front(&other.leaf);
+    let uri = mqtts("127.0.0.1", front.address());
+    let told = fails("tls", &["--broker", &uri, "--ca", other_root.path()]);
+    assert_tells(&told, "other.example.com", "");
+    drop(root);
+}
+
+/// A front without a broker behind it: enough for what fails before MQTT.
+fn front(leaf: &thread_mqtt_testkit::pki::Identity) -> Front {
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+    Front::start(&Tls::new(leaf.clone()), nobody).unwrap()
+}
+
+#[test]
+fn ca_files() {
+    let told = fails("setup", &["--ca", "/no/such/file.pem"]);
+    assert_tells(&told, "/no/such/file.pem", "--ca");
+    for content in [
+        &b"no certificate at all"[..],
+        b"",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        let file = TempFile::new(&format!("ca-{}.pem", content.len()), content);
+        assert_tells(
+            &fails("setup", &["--ca", file.path()]),
+            "ertificate",
+            "--ca",
+        );
+    }
+}
+
+#[test]
+fn every_refusal_of_connect() {
+    let root = fixed_root();
+    let tls = Tls::new(Fixed::Rsa2048.server());
+    let peer = HostPeer::start(Config::new(Some(tls)), 1).unwrap();
+    let uri = mqtts("localhost", peer.address());
+    let refused = |mqtt: &str, code: u8| {
+        peer.server().configure(|config| config.refuse = Some(code));
+        let told = fails(
+            "connack",
+            &["--broker", &uri, "--ca", root.path(), "--mqtt", mqtt],
+        );
+        assert_tells(&told, "refused", "");
+        told
+    };
+    let mut told: Vec<_> = (1..=5).map(|code| refused("3.1.1", code)).collect();
+    assert_tells(&told[3], "password", "");
+    told.dedup();
+    assert_eq!(told.len(), 5, "each code has sentences of its own");
+    for code in [0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x97, 0x9f] {
+        refused("5", code);
+    }
+}
+
+#[test]
+fn brokers_that_close() {
+    let root = fixed_root();
+    let config = Config {
+        faults: vec![Fault::CloseAfterReceived(1)],
+        ..Config::new(Some(Tls::new(Fixed::Rsa2048.server())))
+    };
+    let peer = HostPeer::start(config, 1).unwrap();
+    let uri = mqtts("127.0.0.1", peer.address());
+    let told = fails("tls", &["--broker", &uri, "--ca", root.path()]);
+    assert_tells(&told, "closed the connection", "TLS");
+
+    // Nobody listens: the port was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let uri = format!("mqtt://127.0.0.1:{}", address.port());
+    assert_tells(&fails("tcp", &["--broker", &uri]), "refused", "listens");
+}
+
+#[test]
+fn tls_and_plaintext_mixed_up() {
+    let root = fixed_root();
+    // TLS to a plain broker: it takes the ClientHello for a broken packet, and closes.
+    let plain = HostPeer::start(Config::new(None), 1).unwrap();
+    let uri = mqtts("127.0.0.1", plain.address());
+    let told = fails("tls", &["--broker", &uri, "--ca", root.path()]);
+    assert_tells(&told, "closed the connection", "TLS");
+    // TLS to a web server.
+    let front = front(&Fixed::Rsa2048.server());
+    front.set_behaviour(Behaviour::Reply(
+        b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+    ));
+    let uri = mqtts("127.0.0.1", front.address());
+    let told = fails("tls", &["--broker", &uri, "--ca", root.path()]);
+    assert_tells(&told, "HTTP", "8883");
+    // Plain MQTT to a TLS port.
+    let secure = HostPeer::start(Config::new(Some(Tls::new(Fixed::Rsa2048.server()))), 1).unwrap();
+    let uri = format!("mqtt://127.0.0.1:{}", secure.address().port());
+    let told = fails("connack", &["--broker", &uri]);
+    assert_tells(&told, "TLS", "mqtts://");
+}
+
+#[test]
+fn messages_that_are_too_large_and_topics_that_are_none() {
+    let told = fails("first publish", &["--size", "300000"]);
+    assert_tells(&told, "accepts at most 262144", "less");
+    let told = fails("subscribed", &["--topic", "a/#/b"]);
+    assert_tells(&told, "a/#/b", "--topic");
+    let told = fails("subscribed", &["--topic", ""]);
+    assert_tells(&told, "topic", "--topic");
+}
+
+#[test]
+fn too_little_time() {
+    let told = fails("attached", &["--timeout", "1", "--peer", "virtual"]);
+    assert_tells(&told, "within 1 s", "--timeout");
+}
+
+#[test]
+fn files_that_cannot_be_written() {
+    let told = fails("setup", &["--pcap", "/no/such/folder/run.pcap"]);
+    assert_tells(&told, "/no/such/folder/run.pcap", "--pcap");
+    let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+        .args(["--peer", "virtual", "--plot", "/no/such/folder/run.svg"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/no/such/folder/run.svg"));
+}
+
+/// What the command line itself refuses, it refuses with status 2 and the reason.
+#[test]
+fn options_out_of_range() {
+    for arguments in [
+        &["--qos", "3"][..],
+        &["--loss", "101"],
+        &["--hops", "99"],
+        &["--messages", "0"],
+        &["--tls", "1.1"],
+        &["--mqtt", "4"],
+        &["--sleepy", "1"],
+        &["--no-such-option"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}

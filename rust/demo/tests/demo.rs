@@ -1,0 +1,239 @@
+//! The binary, as a user runs it.
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn demo(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the demo runs")
+}
+
+/// Runs with `--json`, and expects success.
+fn json(arguments: &[&str]) -> Value {
+    let output = demo(&[arguments, &["--json"]].concat());
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}{stdout}");
+    let value: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(value["ok"], true);
+    assert_eq!(value["error"], Value::Null);
+    assert_eq!(value["published"], value["received"]);
+    value
+}
+
+fn stage_names(value: &Value) -> Vec<&str> {
+    let stages = value["stages"].as_array().unwrap();
+    stages
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect()
+}
+
+/// A folder that lives as long as this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("thread-mqtt-demo-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn the_default_tells_every_stage_and_what_came_back() {
+    let output = demo(&[]);
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    for expected in [
+        "mqtts://broker.example.com:8883",
+        "attached",
+        "prefix",
+        "203.0.113.10",
+        "TLS 1.2 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "connack",
+        "first publish",
+        "5 of 5 came back",
+        "Published 5 messages to thread-mqtt/demo and received 5 back.",
+    ] {
+        assert!(
+            stdout.contains(expected),
+            "{expected} is missing:\n{stdout}"
+        );
+    }
+    assert!(!stdout.contains('\x1b'), "no colour off a terminal");
+}
+
+#[test]
+fn json_has_what_help_documents() {
+    let value = json(&[]);
+    assert_eq!(
+        stage_names(&value),
+        [
+            "attached",
+            "prefix",
+            "dns",
+            "tcp",
+            "tls",
+            "connack",
+            "subscribed",
+            "first publish",
+            "messages"
+        ]
+    );
+    let prefix = value["nat64_prefix"].as_str().unwrap();
+    assert!(prefix.ends_with("::/96"), "{prefix}");
+    let address: std::net::Ipv6Addr = value["broker_address"].as_str().unwrap().parse().unwrap();
+    assert_eq!(address.octets()[12..], [203, 0, 113, 10]);
+    assert_eq!(value["tls_version"], "TLS 1.2");
+    assert_eq!(
+        value["cipher_suite"],
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    );
+    assert_eq!(value["published"], 5);
+    // The parts are no more than the whole, which has the disconnect on top.
+    let sum = |what: &str| -> u64 {
+        let stages = value["stages"].as_array().unwrap();
+        stages.iter().map(|one| one[what].as_u64().unwrap()).sum()
+    };
+    for what in ["frames", "bytes"] {
+        assert!(
+            (1..=value[what].as_u64().unwrap()).contains(&sum(what)),
+            "{what}"
+        );
+    }
+    let help = String::from_utf8(demo(&["--help"]).stdout).unwrap();
+    for key in value.as_object().unwrap().keys() {
+        assert!(help.contains(key.as_str()), "--help does not tell of {key}");
+    }
+}
+
+#[test]
+fn both_tls_and_mqtt_versions_and_every_qos() {
+    let value = json(&["--tls", "1.3"]);
+    assert_eq!(value["tls_version"], "TLS 1.3");
+    for mqtt in ["3.1.1", "5"] {
+        for qos in ["0", "1", "2"] {
+            let value = json(&["--mqtt", mqtt, "--qos", qos, "--messages", "3"]);
+            assert_eq!(value["mqtt_version"], mqtt);
+            assert_eq!(value["received"], 3);
+        }
+    }
+}
+
+#[test]
+fn loss_hops_and_a_sleepy_device() {
+    json(&["--loss", "10", "--peer", "virtual"]);
+    json(&["--hops", "2", "--peer", "virtual"]);
+    json(&["--sleepy", "--peer", "virtual"]);
+    let awake = json(&["--peer", "virtual"]);
+    let far = json(&["--hops", "2", "--peer", "virtual"]);
+    assert!(far["frames"].as_u64() > awake["frames"].as_u64());
+    // Once more over host sockets, where time is the wall clock's.
+    json(&["--loss", "10"]);
+    json(&["--hops", "1", "--sleepy", "100"]);
+}
+
+#[test]
+fn the_same_seed_repeats_byte_for_byte_inside_the_world() {
+    let folder = Folder::new("repeat");
+    for options in [
+        &["--tls", "1.2"][..],
+        &["--tls", "1.3", "--loss", "10"],
+        &["--tls", "1.3", "--peer", "virtual-ecdsa"],
+    ] {
+        let run = |name: &str, seed: &str| {
+            let pcap = folder.file(name);
+            let fixed = [
+                "--peer",
+                "virtual",
+                "--seed",
+                seed,
+                "--json",
+                "--pcap",
+                text(&pcap),
+            ];
+            // The later --peer would be a second one: put ours first only if there is none.
+            let fixed = if options.contains(&"--peer") {
+                &fixed[2..]
+            } else {
+                &fixed[..]
+            };
+            let output = demo(&[options, fixed].concat());
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            (output.stdout, std::fs::read(pcap).unwrap())
+        };
+        let (json_a, pcap_a) = run("a.pcap", "7");
+        let (json_b, pcap_b) = run("b.pcap", "7");
+        let (_, pcap_c) = run("c.pcap", "8");
+        assert_eq!(json_a, json_b, "{options:?}");
+        assert!(
+            pcap_a == pcap_b,
+            "{options:?}: two captures of one seed differ"
+        );
+        assert!(pcap_a != pcap_c, "{options:?}: the seed changes nothing");
+    }
+}
+
+#[test]
+fn the_capture_and_the_picture_are_well_formed() {
+    let folder = Folder::new("files");
+    let (pcap, svg) = (folder.file("run.pcap"), folder.file("run.svg"));
+    let value = json(&[
+        "--peer",
+        "virtual",
+        "--pcap",
+        text(&pcap),
+        "--plot",
+        text(&svg),
+    ]);
+
+    let file = std::fs::File::open(&pcap).unwrap();
+    let mut reader = pcap_file::pcap::PcapReader::new(file).unwrap();
+    assert_eq!(u32::from(reader.header().datalink), 195);
+    let mut frames = 0;
+    while let Some(packet) = reader.next_packet() {
+        assert!((3..=127).contains(&packet.unwrap().data.len()));
+        frames += 1;
+    }
+    assert_eq!(Some(frames), value["frames"].as_u64());
+
+    let svg = std::fs::read_to_string(&svg).unwrap();
+    let picture = roxmltree::Document::parse(&svg).unwrap();
+    let texts: Vec<&str> = picture
+        .descendants()
+        .filter_map(|node| node.text())
+        .collect();
+    for name in stage_names(&value) {
+        assert!(texts.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn many_messages_come_back_once_each() {
+    let value = json(&["--messages", "60", "--qos", "2", "--peer", "virtual"]);
+    assert_eq!(value["received"], 60);
+}
