@@ -10,7 +10,9 @@
 //! The latch is let go when the last object of any connection (a transcript, a
 //! key, a key exchange) is gone: only then no connection can exist that the wrong
 //! digest went into. With several connections open, one failure ends them all.
-//! [`Lease`] counts the objects.
+//! [`Lease`] counts the objects. A client has one whenever a digest matters: the key
+//! share while it computes a binder, the transcript from the server's hello on, the
+//! traffic keys after that.
 //!
 //! Random, because a digest that an attacker could guess would be a key he knows,
 //! and one kind of key outlives its connection: the secret of a session ticket.

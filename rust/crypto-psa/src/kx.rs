@@ -70,6 +70,14 @@ impl Group {
         let nist = self.key_type == KeyType::SECP_R1_KEY_PAIR;
         peer.len() == self.public_len && (!nist || peer.first() == Some(&0x04))
     }
+
+    /// Whether the peer had a part in it: zeros come of a point of small order on
+    /// X25519 (RFC 7748, section 6.1), and backends differ in whether they look. On
+    /// the other curves x = 0 is as good as any.
+    fn is_shared(&self, secret: &[u8]) -> bool {
+        let montgomery = self.key_type == KeyType::MONTGOMERY_KEY_PAIR;
+        !montgomery || secret.iter().any(|byte| *byte != 0)
+    }
 }
 
 /// An ephemeral key pair; the private half is inside of PSA.
@@ -108,12 +116,9 @@ impl Pair {
             return Err(invalid);
         }
         let secret = &*self.key.agree(peer, out)?;
-        // A point of small order on X25519 (RFC 7748, section 6.1). Backends differ
-        // in whether they look. On the other curves x = 0 is as good as any.
-        let montgomery = self.group.key_type == KeyType::MONTGOMERY_KEY_PAIR;
-        match montgomery && secret.iter().all(|byte| *byte == 0) {
-            true => Err(invalid),
-            false => Ok(secret),
+        match self.group.is_shared(secret) {
+            true => Ok(secret),
+            false => Err(invalid),
         }
     }
 }
@@ -172,5 +177,18 @@ impl ActiveKeyExchange for Active {
 
     fn group(&self) -> NamedGroup {
         self.pair.group.name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_are_a_secret_on_nist_curves_only() {
+        assert!(!X25519_GROUP.is_shared(&[0; 32]));
+        assert!(X25519_GROUP.is_shared(&[1; 32]));
+        assert!(SECP256R1_GROUP.is_shared(&[0; 32]));
+        assert!(SECP384R1_GROUP.is_shared(&[0; 48]));
     }
 }

@@ -5,11 +5,11 @@ use std::vec::Vec;
 
 use rustls::crypto::hash::Hash as _;
 use rustls::crypto::hmac::Hmac as _;
-use thread_mqtt_psa::{Call, Status, host};
+use thread_mqtt_psa::{Call, Status, Usage, host};
 
 use crate::detect::{Capability, Unusable, probe_all, try_anew};
 use crate::fault::{self, Lease};
-use crate::{hash, hmac, provider, random, take_last_failure};
+use crate::{aead, hash, hmac, latched_failure, provider, random, take_last_failure};
 
 /// Counters and failures are global to the process: one test at a time.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
@@ -171,6 +171,29 @@ fn a_failed_hmac_poisons_and_latches() {
         assert_eq!(fault::check(), Ok(()));
     }
     assert_eq!(seen.len() as u32, 1 + calls);
+    take_last_failure();
+}
+
+/// Whether the key could not be imported or the text not be encrypted: nothing of
+/// it goes out, and the failure is latched.
+#[test]
+fn a_failed_encryption_says_nothing() {
+    let _alone = alone();
+    provider().unwrap();
+    for call in 1..=2 {
+        host::fail(call, 1, OUT_OF_MEMORY);
+        let iv = rustls::crypto::cipher::Iv::from([0; 12]);
+        let keyed = aead::AES_128_GCM.keyed(&[7; 16], iv, Usage::ENCRYPT);
+        for _ in 0..2 {
+            let mut buf = *b"a secret text, and room for its tag";
+            keyed.seal(&[0; 12], b"header", &mut buf);
+            assert_eq!(buf, [0; 35]);
+        }
+        assert_eq!(host::counters().failed, 1);
+        assert_eq!(latched_failure().unwrap().status, OUT_OF_MEMORY);
+        drop(keyed);
+        assert_eq!(latched_failure(), None);
+    }
     take_last_failure();
 }
 
