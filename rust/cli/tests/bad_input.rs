@@ -250,10 +250,8 @@ fn client_key_missing_or_of_another_certificate() {
 #[test]
 fn wrong_ca() {
     let secure = Secure::start(&chain(&["localhost"]));
-    let other = chain(&["localhost"]);
-    let ca = secure
-        .scratch
-        .file("other.pem", other.root.certificate_pem());
+    let other = Authority::root("another CA", KeyKind::P256, Validity::current()).unwrap();
+    let ca = secure.scratch.file("other.pem", other.certificate_pem());
     refused(&[&secure.uri(), "--ca", &ca], TLS, &["TLS failed", "CA"]);
 }
 
@@ -263,12 +261,8 @@ fn expired_and_not_yet_valid() {
         (Validity::expired(), "expired"),
         (Validity::not_yet(), "not valid"),
     ] {
-        let chain = Chain::with_validity(
-            KeyKind::P256,
-            &["localhost"],
-            Validity::current(),
-            validity,
-        );
+        let chain =
+            Chain::with_validity(KeyKind::P256, &["localhost"], Validity::current(), validity);
         let secure = Secure::start(&chain.unwrap());
         refused(
             &[&secure.uri(), "--ca", &secure.ca],
@@ -317,7 +311,12 @@ fn a_client_certificate_of_a_stranger() {
     let chain = chain(&["localhost"]);
     let stranger = Authority::root("stranger", KeyKind::P256, Validity::current()).unwrap();
     let client = stranger
-        .issue(&["device"], Usage::Client, KeyKind::P256, Validity::current())
+        .issue(
+            &["device"],
+            Usage::Client,
+            KeyKind::P256,
+            Validity::current(),
+        )
         .unwrap();
     for version in [Version::Tls12, Version::Tls13] {
         let tls = Tls {
@@ -417,7 +416,9 @@ fn every_connack_code() {
     let uri = uri("mqtt", broker.address());
     let mut sentences = Vec::new();
     for (version, code) in v311.chain(v5.map(|code| ("5", code))) {
-        broker.server().configure(|config| config.refuse = Some(code));
+        broker
+            .server()
+            .configure(|config| config.refuse = Some(code));
         let outcome = run(&["pub", &uri, "-V", version, "-t", "t", "-n", "-W", "60"]);
         assert_eq!(outcome.status, MQTT, "{version} {code}: {outcome:?}");
         let number = format!("CONNACK code {code}");
@@ -474,9 +475,8 @@ fn the_password_is_not_on_the_command_line() {
     let file = scratch.file("password", "from the file\nnot this");
     let uri = uri("mqtt", broker.address());
     let arguments = ["pub", &uri, "-t", "t", "-n", "-u", "me", "-W", "60"];
-    let by_environment = outcome(
-        command(&arguments).env("THREAD_MQTT_PASSWORD", "from the environment"),
-    );
+    let by_environment =
+        outcome(command(&arguments).env("THREAD_MQTT_PASSWORD", "from the environment"));
     assert_eq!(by_environment.status, 0, "{by_environment:?}");
     let mut arguments = arguments.to_vec();
     arguments.extend(["--password-file", &file]);

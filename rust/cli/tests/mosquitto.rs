@@ -57,9 +57,8 @@ impl Mosquitto {
         let ca = scratch.file("ca.pem", chain.root.certificate_pem());
         let cert = scratch.file("cert.pem", chain.leaf.chain_pem());
         let key = scratch.file("key.pem", chain.leaf.key_pem());
-        let lines = format!(
-            "allow_anonymous true\ncafile {ca}\ncertfile {cert}\nkeyfile {key}\n{more}"
-        );
+        let lines =
+            format!("allow_anonymous true\ncafile {ca}\ncertfile {cert}\nkeyfile {key}\n{more}");
         (Self::start(scratch, &lines, Some(max_protocol)), ca)
     }
 
@@ -218,7 +217,12 @@ fn mutual_tls_with_an_ec_key() {
         let chain = Chain::generate(KeyKind::Rsa2048, &NAMES).unwrap();
         let client = chain
             .root
-            .issue(&["device"], Usage::Client, KeyKind::P256, Validity::current())
+            .issue(
+                &["device"],
+                Usage::Client,
+                KeyKind::P256,
+                Validity::current(),
+            )
             .unwrap();
         let more = "require_certificate true";
         let (broker, ca) = Mosquitto::tls(&chain, protocol, more);
@@ -273,7 +277,12 @@ fn the_will_of_a_client_that_vanishes() {
     let watcher = subscriber(&[&uri, "-t", "will/#", "-v", "-q", "2"]);
     let will = |topic| {
         let options = [
-            "--will-topic", topic, "--will-payload", "gone", "--will-qos", "1",
+            "--will-topic",
+            topic,
+            "--will-payload",
+            "gone",
+            "--will-qos",
+            "1",
         ];
         let mut all = vec![uri.as_str(), "-t", "unused", "-C", "1"];
         all.extend(options);
@@ -293,7 +302,18 @@ fn a_persistent_session_receives_what_came_meanwhile() {
         let broker = Mosquitto::plain();
         let uri = broker.uri("mqtt");
         let options = [
-            uri.as_str(), "-V", version, "-c", "-i", "device", "-t", "t", "-q", "1", "-C", "1",
+            uri.as_str(),
+            "-V",
+            version,
+            "-c",
+            "-i",
+            "device",
+            "-t",
+            "t",
+            "-q",
+            "1",
+            "-C",
+            "1",
         ];
         let first = subscriber(&options);
         publish(&[&uri, "-t", "t", "-m", "one", "-q", "1"]);

@@ -49,7 +49,16 @@ fn doctor_walks_every_stage() {
     let ca = scratch.file("ca.pem", chain.root.certificate_pem());
     let uri = format!("mqtts://broker.example:{}", front.address().port());
     let outcome = run(&[
-        "doctor", &uri, "--ca", &ca, "--dns-server", &dns, "--dns-server", &dead, "-W", "60",
+        "doctor",
+        &uri,
+        "--ca",
+        &ca,
+        "--dns-server",
+        &dns,
+        "--dns-server",
+        &dead,
+        "-W",
+        "60",
     ]);
     assert_eq!(outcome.status, 0, "{outcome:?}");
     for line in [
@@ -63,7 +72,11 @@ fn doctor_walks_every_stage() {
         "good from ",
         "ok      MQTT         online",
     ] {
-        assert!(outcome.stdout.contains(line), "{line:?} in {}", outcome.stdout);
+        assert!(
+            outcome.stdout.contains(line),
+            "{line:?} in {}",
+            outcome.stdout
+        );
     }
 }
 
@@ -82,10 +95,23 @@ fn doctor_names_the_stage_that_fails_and_shows_the_certificate() {
     let ca = scratch.file("ca.pem", chain.root.certificate_pem());
     let dns = Dns::start(&["localhost"]).address.to_string();
     let uri = format!("mqtts://localhost:{}", front.address().port());
-    let outcome = run(&["doctor", &uri, "--ca", &ca, "--dns-server", &dns, "-W", "60"]);
+    let outcome = run(&[
+        "doctor",
+        &uri,
+        "--ca",
+        &ca,
+        "--dns-server",
+        &dns,
+        "-W",
+        "60",
+    ]);
     assert_eq!(outcome.status, 7, "{outcome:?}");
     for line in ["ok      TCP", "FAILED  TLS", "for localhost", "good from "] {
-        assert!(outcome.stdout.contains(line), "{line:?} in {}", outcome.stdout);
+        assert!(
+            outcome.stdout.contains(line),
+            "{line:?} in {}",
+            outcome.stdout
+        );
     }
     assert!(outcome.stderr.contains("expired"), "{outcome:?}");
     assert!(outcome.stderr.contains("What to do"), "{outcome:?}");

@@ -6,8 +6,9 @@ use std::time::Duration;
 use thread_mqtt_client::{Cause, Client, ConfigError, Event, Reached, Retry, Stage, TcpError};
 use thread_mqtt_nat64::{Network, PrefixSource};
 use thread_mqtt_session::{Event as Mqtt, Message, QoS, SessionError, Version};
-use thread_mqtt_testkit::fixed::{Fixed, UNIX_TIME, VALIDITY};
+use thread_mqtt_testkit::fixed::{UNIX_TIME, VALIDITY};
 use thread_mqtt_testkit::peer::{self, Fault};
+use thread_mqtt_testkit::pki::{Authority, KeyKind, Usage};
 use thread_mqtt_testkit::tls::{Tls, Version as TlsVersion};
 use thread_mqtt_tls::{CertificateFault, Greeting, TlsError};
 use world::{Path, World, attached, broker_tls, config, prefix, s};
@@ -90,7 +91,11 @@ fn without_a_prefix_that_is_the_stage_that_fails() {
     let (stage, cause, _) = world.run_until_failed(s(60));
     assert_eq!(stage, Stage::Prefix);
     assert!(matches!(cause, Cause::Resolve(_)));
-    assert!(cause.cure().unwrap().contains("NAT64"), "{:?}", cause.cure());
+    assert!(
+        cause.cure().unwrap().contains("NAT64"),
+        "{:?}",
+        cause.cure()
+    );
 
     // It comes, and the pause is over at once.
     world.set_network(attached());
@@ -229,14 +234,18 @@ fn a_handshake_that_does_not_end_is_given_up() {
 
 #[test]
 fn an_unknown_issuer_is_told_to_both_sides_and_retried_slowly() {
-    let server = peer::Config::new(Some(Tls::new(Fixed::Rsa2048.server())));
+    let stranger = Authority::root("a stranger", KeyKind::P256, VALIDITY).unwrap();
+    let leaf = stranger.issue(&["203.0.113.10"], Usage::Server, KeyKind::P256, VALIDITY);
+    let server = peer::Config::new(Some(Tls::new(leaf.unwrap())));
     let mut world = World::started(config(SECURE), server);
     let (stage, cause, retry_in) = world.run_until_failed(s(5));
     assert_eq!(stage, Stage::Tls);
     assert!(
         matches!(
             cause,
-            Cause::Tls(TlsError::Certificate(CertificateFault::UnknownIssuer { .. }))
+            Cause::Tls(TlsError::Certificate(
+                CertificateFault::UnknownIssuer { .. }
+            ))
         ),
         "{cause:?}"
     );
@@ -431,12 +440,7 @@ fn what_was_queued_offline_goes_out_online_and_over_a_loss() {
     // Lost before anything of it can arrive.
     world.settle();
     world.cut();
-    assert_eq!(
-        world.failures()[0].0,
-        Stage::Mqtt,
-        "{:?}",
-        world.failures()
-    );
+    assert_eq!(world.failures()[0].0, Stage::Mqtt, "{:?}", world.failures());
     let both = world.run_until(s(60), |world| {
         let published = |token| world.session_events().any(|e| *e == Mqtt::Published(token));
         published(first) && published(second)
@@ -494,7 +498,10 @@ fn pauses_grow_and_a_stable_connection_resets_them() {
         ceiling = (ceiling * 2).min(s(64));
         let (_, _, retry_in) = world.run_until_failed(s(70));
         let pause = retry_in.unwrap();
-        assert!((s(2)..=ceiling).contains(&pause), "{pause:?} of {ceiling:?}");
+        assert!(
+            (s(2)..=ceiling).contains(&pause),
+            "{pause:?} of {ceiling:?}"
+        );
     }
     world.run_until_online(s(70));
 

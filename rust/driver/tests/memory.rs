@@ -352,10 +352,7 @@ fn a_datagram_that_cannot_be_sent_is_one_that_got_lost() {
 fn without_entropy_no_question_leaves_the_device() {
     let (driver, events) = asking(Some(-5));
     assert!(driver.port.datagrams.is_empty());
-    assert_eq!(
-        cause(&events),
-        Some((Stage::Resolve, Cause::NoEntropy(-5)))
-    );
+    assert_eq!(cause(&events), Some((Stage::Resolve, Cause::NoEntropy(-5))));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Runs the real binary, and what it needs around it.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -51,7 +51,10 @@ pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Outcome {
 }
 
 pub fn outcome(command: &mut Command) -> Outcome {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     finish(child.expect("the binary was built"))
 }
 

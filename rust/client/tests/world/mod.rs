@@ -1,6 +1,6 @@
 //! An emulated network in virtual time: the client at one end, the deterministic broker of the
 //! testkit at the other, and between them latency, a window, and whatever goes wrong.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -64,6 +64,8 @@ pub struct World {
     pub entropy: bool,
     /// The last close was an abort.
     pub aborted: Option<bool>,
+    /// The platform's resolver was asked and has not answered.
+    asked: bool,
     tcp: Option<Tcp>,
     rng: ChaCha8Rng,
     device: Seeded,
@@ -167,6 +169,7 @@ impl World {
             polls: true,
             entropy: true,
             aborted: None,
+            asked: false,
             tcp: None,
             rng: ChaCha8Rng::seed_from_u64(seed),
             device: Seeded::new(seed, 1),
@@ -315,6 +318,11 @@ impl World {
         if !self.entropy {
             self.client.handle_entropy_failure(-7, now);
         }
+        if let Some(answer) = self.answer.clone().filter(|_| self.asked) {
+            self.asked = false;
+            self.client.handle_resolved(answer, now);
+            moved = true;
+        }
         moved |= self.receive();
         moved |= self.send();
         if self.polls {
@@ -363,11 +371,7 @@ impl World {
                     stream.closed();
                 }
             }
-            Action::Resolve { .. } => {
-                if let Some(answer) = self.answer.clone() {
-                    self.client.handle_resolved(answer, self.now);
-                }
-            }
+            Action::Resolve { .. } => self.asked = true,
             Action::UdpSend { .. } | Action::UdpClose => {}
         }
     }
@@ -461,8 +465,7 @@ impl World {
             }
             let bytes = stream.transmit();
             if !bytes.is_empty() {
-                tcp.down
-                    .push_back((now + self.latency, Down::Bytes(bytes)));
+                tcp.down.push_back((now + self.latency, Down::Bytes(bytes)));
             }
             let end = match stream.ending() {
                 Ending::Open => None,
