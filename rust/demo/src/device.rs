@@ -10,7 +10,7 @@ use thread_mqtt_nat64::Scheme;
 use thread_sim::SimPort;
 
 /// While nothing happens, this often the caller hears from us.
-const TICK: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(50);
 
 /// A device with its client.
 #[derive(Debug)]
@@ -36,7 +36,10 @@ impl Device {
             },
             session: session(options, client_id),
             timers: Timers::default(),
-            retry: Retry::Never,
+            retry: match options.retry {
+                true => Retry::Forever,
+                false => Retry::Never,
+            },
             time_floor: 0,
         };
         let client = Client::new(config).map_err(|error| Failure::from_error("setup", &error))?;
@@ -62,7 +65,7 @@ impl Device {
     }
 
     /// Runs the world until the client has an event, or until `limit`. `watch` is called each time something
-    /// moved and at least every quarter of a second of the world's time.
+    /// moved, and at least twenty times a second of the world's time.
     pub fn next_event(&mut self, limit: Duration, mut watch: impl FnMut()) -> Option<Event> {
         loop {
             let driver = &mut self.driver;
@@ -110,6 +113,9 @@ fn session(options: &Options, client_id: String) -> thread_mqtt_session::Config 
         client_id,
         username: options.username.clone(),
         password: options.password.clone().map(String::into_bytes),
+        // What is on its way when a connection is lost comes over the next one.
+        clean_start: !options.retry,
+        session_expiry: if options.retry { 600 } else { 0 },
         max_packet_size: default.max_packet_size.max(size),
         outbox_bytes: default.outbox_bytes.max(size as usize),
         ..default

@@ -1,6 +1,7 @@
 //! What went wrong, as a sentence with the cause and one with the cure.
 use std::fmt;
 use thread_mqtt_client::{Cause, Stage};
+use thread_mqtt_nat64::resolver::Report;
 
 /// Why the demo did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,9 @@ impl Failure {
     /// A failure of the client's own.
     pub fn from_cause(stage: Stage, cause: &Cause) -> Self {
         let name = stage_name(stage);
+        if let Cause::Resolve(report) = cause {
+            return Self::from_report(stage, report);
+        }
         match cause.cure() {
             Some(cure) => Self::new(name, &cause.to_string(), cure),
             None => {
@@ -45,6 +49,28 @@ impl Failure {
                 }
             }
         }
+    }
+}
+
+impl Failure {
+    /// Of all the resolvers that failed, the one that tells what to do.
+    fn from_report(stage: Stage, report: &Report) -> Self {
+        let cure = report
+            .cure()
+            .unwrap_or("look at the border router's DNS and its uplink");
+        let cause = match (
+            stage,
+            report.failures.iter().find(|one| one.cure() == Some(cure)),
+        ) {
+            (Stage::Prefix, _) => {
+                "no NAT64 prefix is known, neither from the Thread network data nor by discovery, \
+                 so no IPv4 address can be reached"
+                    .to_owned()
+            }
+            (_, Some(failure)) => format!("the broker's address could not be found: {failure}"),
+            (_, None) => report.to_string(),
+        };
+        Self::new(stage_name(stage), &cause, cure)
     }
 }
 

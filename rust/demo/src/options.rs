@@ -89,6 +89,10 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub timeout: u32,
 
+    /// After a failure try again, as a device in the field does, until --timeout
+    #[arg(long)]
+    pub retry: bool,
+
     /// Write every radio frame to a pcap file for Wireshark (IEEE 802.15.4)
     #[arg(long, value_name = "FILE")]
     pub pcap: Option<PathBuf>,

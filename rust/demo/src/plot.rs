@@ -12,7 +12,7 @@ const WIDTH: f64 = 1080.0;
 /// The part of the width that is time.
 const LEFT: f64 = 140.0;
 const RIGHT: f64 = 800.0;
-const TOP: f64 = 92.0;
+const TOP: f64 = 104.0;
 const ROW: f64 = 30.0;
 const BAR: f64 = 18.0;
 const CHART: f64 = 190.0;
@@ -68,6 +68,7 @@ impl<'a> Plot<'a> {
             escaped(&self.subtitle()),
         )?;
         self.draw_time_axis(svg)?;
+        draw_columns(svg, TOP - 12.0, ["took", "frames", "bytes"])?;
         for (row, stage) in self.outcome.stages.iter().enumerate() {
             self.draw_stage(svg, row, stage)?;
         }
@@ -118,15 +119,17 @@ impl<'a> Plot<'a> {
         let colour = BARS[row.min(BARS.len() - 1)];
         writeln!(
             svg,
-            r#"<text x="{:.1}" y="{middle:.1}" text-anchor="end">{}</text><rect x="{from:.1}" y="{y:.1}" width="{width:.1}" height="{BAR}" rx="2" fill="{colour}"><title>{}</title></rect><text x="{:.1}" y="{middle:.1}" fill="{GREY}">{}, {} frames, {} bytes</text>"#,
+            r#"<text x="{:.1}" y="{middle:.1}" text-anchor="end">{}</text><rect x="{from:.1}" y="{y:.1}" width="{width:.1}" height="{BAR}" rx="2" fill="{colour}"><title>{}</title></rect>"#,
             LEFT - 12.0,
             escaped(stage.name),
             escaped(&stage.detail),
-            RIGHT + 62.0,
+        )?;
+        let cost = [
             seconds(stage.cost.at),
             thousands(stage.cost.frames),
             thousands(stage.cost.bytes),
-        )
+        ];
+        draw_columns(svg, middle, cost.each_ref().map(String::as_str))
     }
 
     fn draw_traffic(&self, svg: &mut String) -> fmt::Result {
@@ -188,6 +191,18 @@ impl<'a> Plot<'a> {
         }
         path
     }
+}
+
+/// What a stage took, in three columns at the right.
+fn draw_columns(svg: &mut String, y: f64, texts: [&str; 3]) -> fmt::Result {
+    for (x, text) in [90.0, 165.0, 250.0].into_iter().zip(texts) {
+        let x = RIGHT + x;
+        writeln!(
+            svg,
+            r#"<text x="{x:.1}" y="{y:.1}" text-anchor="end" fill="{GREY}">{text}</text>"#
+        )?;
+    }
+    Ok(())
 }
 
 /// An axis from 0 in round steps to the first of them that is not below the value.

@@ -117,7 +117,9 @@ struct Run<'a> {
     next: &'static str,
     /// Tells our messages from a stranger's on the same topic.
     id: String,
-    /// Handed to the client so far.
+    /// The subscription was handed to the client.
+    subscribed: bool,
+    /// Messages handed to the client so far.
     queued: u32,
     published: u32,
     /// Payloads that have not come back.
@@ -144,6 +146,7 @@ impl<'a> Run<'a> {
             timeline: Timeline::start(&network.world),
             next: stage_name(ClientStage::Attach),
             id,
+            subscribed: false,
             queued: 0,
             published: 0,
             outstanding: BTreeSet::new(),
@@ -199,6 +202,8 @@ impl<'a> Run<'a> {
         let limit = self.network.world.now() + Duration::from_secs(10);
         self.device.stop();
         while !matches!(self.next_event(limit), Some(Event::Stopped) | None) {}
+        // The last words are with TCP; let them out of the door.
+        self.network.world.run_for(Duration::from_millis(250));
     }
 
     fn next_event(&mut self, limit: Duration) -> Option<Event> {
@@ -221,8 +226,19 @@ impl<'a> Run<'a> {
             Event::CandidateFailed(candidate, cause) => {
                 self.observer.notes(&format!("{candidate} failed: {cause}"));
             }
-            Event::Failed { stage, cause, .. } => {
-                return Err(Failure::from_cause(stage, &cause));
+            Event::Failed {
+                stage,
+                cause,
+                retry_in,
+            } => {
+                let failure = Failure::from_cause(stage, &cause);
+                let Some(pause) = retry_in else {
+                    return Err(failure);
+                };
+                self.next = stage_name(stage);
+                let pause = pause.as_secs_f32();
+                self.observer
+                    .notes(&format!("{} Trying again in {pause:.1} s.", failure.cause));
             }
             Event::Session(event) => self.handle_mqtt(event)?,
             _ => {}
@@ -259,15 +275,21 @@ impl<'a> Run<'a> {
             }
             ClientStage::Tcp | ClientStage::Tls => "connack",
             ClientStage::Mqtt => {
-                let topic = self.options.topic.clone();
-                let filters = [(topic.as_str(), self.options.qos())];
-                self.device
-                    .client()
-                    .subscribe(&filters)
-                    .map_err(|error| unusable_topic(&topic, &error))?;
+                self.subscribe()?;
                 "subscribed"
             }
         };
+        Ok(())
+    }
+
+    /// Once: the session remembers it over later connections.
+    fn subscribe(&mut self) -> Result<(), Failure> {
+        if !std::mem::replace(&mut self.subscribed, true) {
+            let topic = self.options.topic.as_str();
+            let filters = [(topic, self.options.qos())];
+            let asked = self.device.client().subscribe(&filters);
+            asked.map_err(|error| unusable_topic(topic, &error))?;
+        }
         Ok(())
     }
 

@@ -118,7 +118,7 @@ impl Observer for Screen<'_> {
     }
 
     fn notes(&mut self, text: &str) {
-        self.line(&format!("{:>43} {text}", "!"));
+        self.line(&format!("{:44}{BAD}!{BAD:#} {text}", ""));
     }
 
     fn received(&mut self, at: Duration, message: &Message) {

@@ -10,6 +10,7 @@ use rcgen::{
     KeyUsagePurpose, RsaKeySize,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use time::OffsetDateTime;
 
@@ -135,7 +136,7 @@ impl Authority {
     /// A self-signed root.
     pub fn root(name: &str, kind: KeyKind, validity: Validity) -> Result<Self, PkiError> {
         let key = kind.generate()?;
-        let params = authority_params(name, validity)?;
+        let params = authority_params(name, &key, validity)?;
         let certificate = params.self_signed(&key)?.der().clone();
         Ok(Self {
             issuer: Issuer::new(params, key),
@@ -152,7 +153,7 @@ impl Authority {
         validity: Validity,
     ) -> Result<Self, PkiError> {
         let key = kind.generate()?;
-        let params = authority_params(name, validity)?;
+        let params = authority_params(name, &key, validity)?;
         let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
         let mut path = vec![certificate.clone()];
         path.extend(self.path.iter().cloned());
@@ -211,9 +212,19 @@ impl Authority {
     }
 }
 
-fn authority_params(name: &str, validity: Validity) -> Result<CertificateParams, PkiError> {
+/// The common name ends with a fingerprint of the key: two authorities are never of one
+/// name, which a verifier would take for a broken signature rather than a stranger.
+fn authority_params(
+    name: &str,
+    key: &KeyPair,
+    validity: Validity,
+) -> Result<CertificateParams, PkiError> {
+    let digest = Sha256::digest(key.public_key_raw());
+    let fingerprint: String = digest.iter().take(4).map(|b| format!("{b:02x}")).collect();
     let mut params = dated(CertificateParams::default(), validity)?;
-    params.distinguished_name.push(DnType::CommonName, name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, format!("{name} {fingerprint}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.use_authority_key_identifier_extension = true;
