@@ -73,6 +73,44 @@ fn every_suite_with_every_certificate_and_records_of_all_lengths() {
     });
 }
 
+/// Root, two intermediates and leaf, each with another kind of key, in messages cut
+/// into small records.
+#[test]
+fn long_chains_in_small_records() {
+    leaving_no_keys(|| {
+        for kinds in [
+            [RSA_4096, P384, RSA_2048, P256],
+            [P256, RSA_3072, P384, RSA_2048],
+            [P384, P256, RSA_4096, P384],
+        ] {
+            let [root, upper, lower, leaf] = kinds;
+            let root = Authority::new(root);
+            let (upper, upper_certificate) = root.intermediate(upper);
+            let (lower, lower_certificate) = upper.intermediate(lower);
+            let identity = Identity::new(&lower, leaf);
+            let chain = vec![
+                identity.certificate.clone(),
+                lower_certificate,
+                upper_certificate,
+            ];
+            for version in [&TLS12, &TLS13] {
+                let provider = aws_lc_rs::default_provider();
+                let mut server = rustls::ServerConfig::builder_with_provider(provider.into())
+                    .with_protocol_versions(&[version])
+                    .unwrap()
+                    .with_no_client_auth()
+                    .with_single_cert(chain.clone(), identity.pkcs8())
+                    .unwrap();
+                server.max_fragment_size = Some(64);
+                let client = Arc::new(client(psa(), &root));
+                let (mut client, mut server) = handshake(&client, &Arc::new(server)).unwrap();
+                assert_eq!(client.peer_certificates().unwrap(), chain);
+                talk(&mut client, &mut server);
+            }
+        }
+    });
+}
+
 #[test]
 fn every_group_in_both_versions() {
     leaving_no_keys(|| {

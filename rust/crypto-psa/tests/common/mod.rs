@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData, RsaKeySize,
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData, RsaKeySize,
     SignatureAlgorithm,
 };
 use rustls::client::ResolvesClientCert;
@@ -76,6 +76,23 @@ impl Authority {
             roots: Arc::new(roots),
             issuer: Issuer::new(params, key),
         }
+    }
+
+    /// An authority below this one, and its certificate; `roots` stay the same.
+    pub(crate) fn intermediate(&self, kind: Kind) -> (Self, CertificateDer<'static>) {
+        let key = kind.generate();
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(
+            DnType::CommonName,
+            format!("an intermediate with {:?}", kind.0),
+        );
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let authority = Self {
+            roots: self.roots.clone(),
+            issuer: Issuer::new(params, key),
+        };
+        (authority, certificate.into())
     }
 
     pub(crate) fn certify(&self, key: &impl PublicKeyData) -> CertificateDer<'static> {
