@@ -213,7 +213,7 @@ struct Axis {
 
 impl Axis {
     fn new(value: u64) -> Self {
-        let step = (nice_step(value as f64, 4) as u64).max(1);
+        let step = (nice_step(value as f64, 5) as u64).max(1);
         Self {
             step,
             lines: u32::try_from(value.div_ceil(step)).unwrap_or(1).max(1),
@@ -260,8 +260,8 @@ mod tests {
         for (range, count, step) in [
             (2.3, 8, 0.5),
             (7.0, 8, 1.0),
-            (19_000.0, 4, 5_000.0),
-            (0.0, 4, 0.001),
+            (19_000.0, 5, 5_000.0),
+            (0.0, 5, 0.001),
         ] {
             assert!((nice_step(range, count) - step).abs() < 1e-9, "{range}");
         }

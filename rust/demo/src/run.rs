@@ -203,7 +203,10 @@ impl<'a> Run<'a> {
         self.device.stop();
         while !matches!(self.next_event(limit), Some(Event::Stopped) | None) {}
         // The last words are with TCP; let them out of the door.
-        self.network.world.run_for(Duration::from_millis(250));
+        for _ in 0..5 {
+            self.network.world.run_for(Duration::from_millis(50));
+            self.timeline.sample(&self.network.world);
+        }
     }
 
     fn next_event(&mut self, limit: Duration) -> Option<Event> {

@@ -107,7 +107,6 @@ fn names_and_prefixes() {
 
 #[test]
 fn certificates() {
-    let root = fixed_root();
     let chain = Chain::generate(KeyKind::P256, &["localhost", "127.0.0.1"]).unwrap();
     let stranger = TempFile::new("stranger.pem", chain.root.certificate_pem().as_bytes());
     let told = fails("tls", &["--ca", stranger.path()]);
@@ -135,7 +134,6 @@ fn certificates() {
     let uri = mqtts("127.0.0.1", front.address());
     let told = fails("tls", &["--broker", &uri, "--ca", other_root.path()]);
     assert_tells(&told, "other.example.com", "");
-    drop(root);
 }
 
 /// A front without a broker behind it: enough for what fails before MQTT.
@@ -160,6 +158,23 @@ fn ca_files() {
             "--ca",
         );
     }
+}
+
+#[test]
+fn a_system_without_certificates() {
+    let empty = TempFile::new("empty.pem", b"");
+    let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+        .args(["--broker", "mqtts://localhost"])
+        .env("SSL_CERT_FILE", empty.path())
+        .env("SSL_CERT_DIR", "/no/such/folder")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("no CA certificates") && stderr.contains("--ca FILE"),
+        "{stderr}"
+    );
 }
 
 #[test]

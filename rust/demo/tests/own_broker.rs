@@ -90,7 +90,16 @@ impl Drop for Mosquitto {
 }
 
 fn json(arguments: &[&str]) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+    json_trusting(None, arguments)
+}
+
+/// With these as the certificates that this machine trusts.
+fn json_trusting(system: Option<&str>, arguments: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"));
+    if let Some(file) = system {
+        command.env("SSL_CERT_FILE", file);
+    }
+    let output = command
         .args(arguments)
         .arg("--json")
         .stdin(Stdio::null())
@@ -133,6 +142,8 @@ fn mosquitto_with_an_ecdsa_chain_and_whatever_version_it_likes() {
     let uri = format!("mqtts://localhost:{}", broker.tls);
     let value = json(&["--broker", &uri, "--ca", &broker.ca()]);
     assert_eq!(value["tls_version"], "TLS 1.3");
+    // Without --ca, what this machine trusts is trusted.
+    json_trusting(Some(&broker.ca()), &["--broker", &uri]);
 }
 
 #[test]
