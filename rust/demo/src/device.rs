@@ -64,8 +64,8 @@ impl Device {
         &mut self.driver.client
     }
 
-    /// Runs the world until the client has an event, or until `limit`. `watch` is called each time something
-    /// moved, and at least twenty times a second of the world's time.
+    /// Runs the world until the client has an event, or until `limit`. `watch` is called each
+    /// time something moved, and at least twenty times a second of the world's time.
     pub fn next_event(&mut self, limit: Duration, mut watch: impl FnMut()) -> Option<Event> {
         loop {
             let driver = &mut self.driver;

@@ -20,14 +20,14 @@ pub enum Entropy {
     /// The operating system.
     Host,
     /// A seed.
-    Seeded(Seeded),
+    Seeded(Box<Seeded>),
 }
 
 impl Entropy {
     /// The seed's, apart from what else the same seed feeds.
     pub fn seeded(seed: u64) -> Self {
         const STREAM: u64 = u64::from_be_bytes(*b"devicetl");
-        Self::Seeded(Seeded::new(seed, STREAM))
+        Self::Seeded(Box::new(Seeded::new(seed, STREAM)))
     }
 
     /// The crypto provider that draws from it.

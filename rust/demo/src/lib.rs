@@ -9,8 +9,25 @@
 //! The device and the border router are real OpenThread on a simulated radio
 //! ([`thread_sim`]), the client is the project's own ([`thread_mqtt_client`]), and the broker is
 //! [`thread_mqtt_testkit`]'s or the user's. [`run`](run::run) does one run and returns its
-//! [`Outcome`](run::Outcome); the modules around it show it: [`screen`] to a person, [`json`] to a program, [`plot`] as
-//! a picture, [`measure`] as a page of the documentation.
+//! [`Outcome`](run::Outcome); the modules around it show it: [`screen`] to a person, [`json`] to a
+//! program, [`plot`] as a picture, [`measure`] as a page of the documentation.
+//!
+//! With the broker inside the simulated world a run repeats byte for byte, which the tests use:
+//!
+//! ```
+//! use thread_mqtt_demo::options::{Options, Peer};
+//! use thread_mqtt_demo::run::{Silent, run};
+//!
+//! let options = Options {
+//!     peer: Peer::Virtual,
+//!     loss: 10.0,
+//!     seed: 7,
+//!     ..Options::new()
+//! };
+//! let outcome = run(&options, &mut Silent);
+//! assert!(outcome.ok());
+//! assert_eq!(outcome.total, run(&options, &mut Silent).total);
+//! ```
 //!
 //! It is a demonstration and a test bench, not a client to use: that is `thread-mqtt`.
 #![forbid(unsafe_code)]

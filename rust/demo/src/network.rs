@@ -147,11 +147,10 @@ fn demo_broker() -> BrokerUri {
 
 fn parse_uri(uri: &str) -> Result<BrokerUri, Failure> {
     uri.parse().map_err(|error: UriError| {
-        let told = Failure::from_error("setup", &error);
-        Failure {
-            cause: format!("\"{uri}\" is not the URI of a broker: {}", told.cause),
-            ..told
-        }
+        let told = error.to_string();
+        let (cause, cure) = told.split_once(": ").unwrap_or((&told, "see --help"));
+        let cause = format!("\"{uri}\" is not the URI of a broker: {cause}");
+        Failure::new("setup", &cause, cure)
     })
 }
 

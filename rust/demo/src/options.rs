@@ -15,13 +15,14 @@ pub const BROKER_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0,
 /// A Thread device publishes through NAT64, over TLS, to an IPv4-only MQTT broker.
 ///
 /// A real OpenThread border router and a real OpenThread device run in this process on a
-/// simulated radio, without hardware and without root. By default the broker runs here too: on 127.0.0.1, behind TLS 1.2
-/// with ECDHE-RSA-AES128-GCM-SHA256 and an RSA-2048 certificate made for this run. The device finds it by
-/// name, through the border router's DNS and NAT64, subscribes to a topic, publishes to it, and waits for everything to come back.
+/// simulated radio, without hardware and without root. By default the broker runs here too: on
+/// 127.0.0.1, behind TLS 1.2 with ECDHE-RSA-AES128-GCM-SHA256 and an RSA-2048 certificate made for
+/// this run. The device finds it by name, through the border router's DNS and NAT64, subscribes to
+/// a topic, publishes to it, and waits for everything to come back.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "thread-mqtt-demo", version, after_long_help = AFTER_HELP)]
 pub struct Options {
-    /// Use your own broker: mqtts://HOST[:PORT] or mqtt://HOST[:PORT]
+    /// Use your own broker: mqtts://HOST or mqtts://HOST:PORT; mqtt:// without TLS
     #[arg(long, value_name = "URI")]
     pub broker: Option<String>,
 
@@ -105,7 +106,8 @@ pub struct Options {
     #[arg(long)]
     pub json: bool,
 
-    /// Print docs/measurements.md: what connecting and publishing cost on the air, over SEEDS seeds.
+    /// Print docs/measurements.md: what connecting and publishing cost on the air, over SEEDS
+    /// seeds.
     #[arg(long, hide = true, value_name = "SEEDS", num_args = 0..=1, default_missing_value = "25", value_parser = clap::value_parser!(u64).range(1..))]
     pub measure: Option<u64>,
 

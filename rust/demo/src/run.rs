@@ -3,14 +3,14 @@ use crate::device::Device;
 use crate::entropy::Entropy;
 use crate::failure::{Failure, stage_name};
 use crate::network::Network;
-use crate::options::Options;
+use crate::options::{Mqtt, Options};
 use crate::timeline::{Mark, Stage, Timeline};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use thread_mqtt_client::{Event, Reached, Stage as ClientStage};
+use thread_mqtt_client::{Cause, Event, Reached, Stage as ClientStage};
 use thread_mqtt_nat64::BrokerUri;
-use thread_mqtt_nat64::resolver::{Candidate, Origin, Report};
-use thread_mqtt_session::{CommandError, Event as Mqtt, Message, QoS};
+use thread_mqtt_nat64::resolver::{Candidate, Link, Origin, Report};
+use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS};
 use thread_mqtt_tls::Agreed;
 
 /// Who watches a run.
@@ -102,7 +102,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Outcome {
     };
     let id = entropy.run_id();
     match Device::new(options, &network, entropy, format!("thread-mqtt-demo-{id}")) {
-        Ok(device) => Run::new(options, &network, device, id, observer).to_the_end(),
+        Ok(device) => Run::new(options, &network, device, id, observer).complete(),
         Err(failure) => Outcome::failed_setup(options, failure),
     }
 }
@@ -117,6 +117,8 @@ struct Run<'a> {
     next: &'static str,
     /// Tells our messages from a stranger's on the same topic.
     id: String,
+    /// With `--retry`, why the last attempt failed.
+    last_failure: Option<Failure>,
     /// The subscription was handed to the client.
     subscribed: bool,
     /// Messages handed to the client so far.
@@ -146,6 +148,7 @@ impl<'a> Run<'a> {
             timeline: Timeline::start(&network.world),
             next: stage_name(ClientStage::Attach),
             id,
+            last_failure: None,
             subscribed: false,
             queued: 0,
             published: 0,
@@ -156,7 +159,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn to_the_end(mut self) -> Outcome {
+    fn complete(mut self) -> Outcome {
         let limit = self.network.world.now() + self.options.timeout();
         self.device.start();
         let mut result = self.until_all_came_back(limit);
@@ -234,19 +237,37 @@ impl<'a> Run<'a> {
                 cause,
                 retry_in,
             } => {
-                let failure = Failure::from_cause(stage, &cause);
+                let failure = self.failure(stage, &cause);
                 let Some(pause) = retry_in else {
                     return Err(failure);
                 };
-                self.next = stage_name(stage);
                 let pause = pause.as_secs_f32();
                 self.observer
                     .notes(&format!("{} Trying again in {pause:.1} s.", failure.cause));
+                self.next = failure.stage;
+                self.last_failure = Some(failure);
             }
             Event::Session(event) => self.handle_mqtt(event)?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// The client's failure, where the demo stands: it knows more stages than the client.
+    fn failure(&self, stage: ClientStage, cause: &Cause) -> Failure {
+        let mut failure = Failure::from_cause(stage, cause);
+        if stage == ClientStage::Mqtt && self.subscribed {
+            failure.stage = self.next;
+        }
+        let closed = matches!(cause, Cause::Tcp(_) | Cause::Tls(_));
+        if closed && self.queued > 0 && self.options.size > 0 && self.options.mqtt == Mqtt::V311 {
+            failure.cure = format!(
+                "Choose a --size below {}: an MQTT 3.1.1 broker that takes no message of this size \
+                 says so by closing the connection, and its log tells the limit.",
+                self.options.size
+            );
+        }
+        failure
     }
 
     fn handle_stage(&mut self, reached: Reached) -> Result<(), Failure> {
@@ -291,14 +312,14 @@ impl<'a> Run<'a> {
             let topic = self.options.topic.as_str();
             let filters = [(topic, self.options.qos())];
             let asked = self.device.client().subscribe(&filters);
-            asked.map_err(|error| unusable_topic(topic, &error))?;
+            asked.map_err(|error| unusable_topic("subscribed", topic, &error))?;
         }
         Ok(())
     }
 
-    fn handle_mqtt(&mut self, event: Mqtt) -> Result<(), Failure> {
+    fn handle_mqtt(&mut self, event: SessionEvent) -> Result<(), Failure> {
         match event {
-            Mqtt::Subscribed(_, granted) => {
+            SessionEvent::Subscribed(_, granted) => {
                 if let Some(Err(reason)) = granted.first() {
                     return Err(Failure::new(
                         "subscribed",
@@ -311,7 +332,7 @@ impl<'a> Run<'a> {
                 // The first message goes alone, so that its cost can be told.
                 self.publish_up_to(1)?;
             }
-            Mqtt::Published(_) => {
+            SessionEvent::Published(_) => {
                 self.published += 1;
                 if self.published == 1 {
                     let what = match self.options.qos() {
@@ -324,14 +345,12 @@ impl<'a> Run<'a> {
                 }
                 self.publish_up_to(self.options.messages)?;
             }
-            Mqtt::PublishFailed(_, error) => {
+            SessionEvent::PublishFailed(_, error) => {
                 return Err(Failure::from_error(self.next, &error));
             }
-            Mqtt::Message(message) => {
-                if self.outstanding.remove(&message.payload) {
-                    let at = self.timeline.sample(&self.network.world).at;
-                    self.observer.received(at, &message);
-                }
+            SessionEvent::Message(message) if self.outstanding.remove(&message.payload) => {
+                let at = self.timeline.sample(&self.network.world).at;
+                self.observer.received(at, &message);
             }
             _ => {}
         }
@@ -347,7 +366,9 @@ impl<'a> Run<'a> {
             match self.device.client().publish(message) {
                 Ok(_) => {}
                 Err(CommandError::Full) => break,
-                Err(error) => return Err(unusable_topic(&self.options.topic, &error)),
+                Err(error) => {
+                    return Err(unusable_topic(self.next, &self.options.topic, &error));
+                }
             }
             self.queued += 1;
             self.outstanding.insert(payload);
@@ -384,15 +405,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn out_of_time(&self) -> Failure {
-        Failure::new(
-            self.next,
-            &format!(
-                "\"{}\" was not reached within {} s of the world's time",
-                self.next, self.options.timeout
-            ),
-            "give it more with --timeout, or lower --loss and --hops",
-        )
+    /// What failed last, if something did: that is why it took so long.
+    fn out_of_time(&mut self) -> Failure {
+        self.last_failure.take().unwrap_or_else(|| {
+            Failure::new(
+                self.next,
+                &format!(
+                    "\"{}\" was not reached within {} s of the world's time",
+                    self.next, self.options.timeout
+                ),
+                "give it more with --timeout, or lower --loss and --hops",
+            )
+        })
     }
 }
 
@@ -405,14 +429,14 @@ fn resolution(report: &Report) -> String {
         Origin::Native => candidate.address.to_string(),
     };
     match report.answered_by {
+        Some(Link::Literal(_)) | None => format!("{what}, as given"),
         Some(link) => format!("{what}, says the {link}"),
-        None => what,
     }
 }
 
-fn unusable_topic(topic: &str, error: &CommandError) -> Failure {
+fn unusable_topic(stage: &'static str, topic: &str, error: &CommandError) -> Failure {
     Failure::new(
-        "subscribed",
+        stage,
         &format!("the topic \"{topic}\" or a message to it cannot be used: {error}"),
         "choose another --topic (a name without + and #) or a smaller --size",
     )

@@ -150,6 +150,7 @@ pub fn print_failure(failure: &crate::failure::Failure) {
 struct Progress {
     err: Stderr,
     shown: Option<Instant>,
+    visible: bool,
     turn: usize,
 }
 
@@ -162,6 +163,7 @@ impl Progress {
         able.then_some(Self {
             err,
             shown: None,
+            visible: false,
             turn: 0,
         })
     }
@@ -184,10 +186,11 @@ impl Progress {
         )
         .ok();
         self.err.flush().ok();
+        self.visible = true;
     }
 
     fn clear(&mut self) {
-        if self.shown.is_some() {
+        if std::mem::take(&mut self.visible) {
             write!(self.err, "\r\x1b[2K").ok();
             self.err.flush().ok();
         }

@@ -103,6 +103,19 @@ fn names_and_prefixes() {
 
     let told = fails("prefix", &["--no-nat64", "--timeout", "100"]);
     assert_tells(&told, "NAT64", "nat64 enable");
+    // Trying again does not hide why.
+    let told = fails(
+        "prefix",
+        &[
+            "--no-nat64",
+            "--timeout",
+            "60",
+            "--retry",
+            "--peer",
+            "virtual",
+        ],
+    );
+    assert_tells(&told, "NAT64", "nat64 enable");
 }
 
 #[test]
@@ -249,6 +262,10 @@ fn tls_and_plaintext_mixed_up() {
 fn messages_that_are_too_large_and_topics_that_are_none() {
     let told = fails("first publish", &["--size", "300000"]);
     assert_tells(&told, "accepts at most 262144", "less");
+    let told = fails("first publish", &["--size", "300000", "--mqtt", "3.1.1"]);
+    assert_tells(&told, "closed", "--size below 300000");
+    let told = fails("first publish", &["--topic", "a/#"]);
+    assert_tells(&told, "a/#", "--topic");
     let told = fails("subscribed", &["--topic", "a/#/b"]);
     assert_tells(&told, "a/#/b", "--topic");
     let told = fails("subscribed", &["--topic", ""]);

@@ -140,7 +140,8 @@ fn packet_length(bytes: &[u8]) -> Result<Option<usize>, Violation> {
     Ok(None)
 }
 
-/// Takes the first packet out of `buffer`, or returns `None` until it is whole. `version` is known after CONNECT.
+/// Takes the first packet out of `buffer`, or returns `None` until it is whole. `version` is
+/// known after CONNECT.
 pub(super) fn decode(
     buffer: &mut Vec<u8>,
     version: Option<Version>,
