@@ -233,6 +233,16 @@ fn the_capture_and_the_picture_are_well_formed() {
 }
 
 #[test]
+fn real_time_takes_as_long_as_the_world() {
+    let began = std::time::Instant::now();
+    let value = json(&["--real-time", "--peer", "virtual", "--messages", "1"]);
+    let took = began.elapsed().as_secs_f64() * 1000.0;
+    let stages = value["stages"].as_array().unwrap();
+    let world: f64 = stages.iter().map(|one| one["ms"].as_f64().unwrap()).sum();
+    assert!(took >= world, "{world} ms of the world's time in {took} ms");
+}
+
+#[test]
 fn many_messages_come_back_once_each() {
     let value = json(&["--messages", "60", "--qos", "2", "--peer", "virtual"]);
     assert_eq!(value["received"], 60);
