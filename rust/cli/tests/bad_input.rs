@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Dns, Scratch, command, outcome, run};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::thread;
 use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::peer::host::HostPeer;
 use thread_mqtt_testkit::peer::{self, Config};
@@ -114,7 +116,7 @@ fn options() {
         ("-t topic -n -V 3.1.1 -P secret", "user name"),
         ("-t topic -n -f missing.txt", "cannot be used"),
         ("-t topic -f missing.txt", "missing.txt"),
-        ("-t topic -n --nat64-prefix 64:ff9b::/95", "length"),
+        ("-t topic -n --nat64-prefix 64:ff9b::/95", "RFC 6052"),
         ("-t topic -n --suite TLS_RSA_WITH_AES_128_CBC_SHA", "suite"),
         ("-t topic -n --insecure", "--insecure"),
     ] {
@@ -259,7 +261,7 @@ fn wrong_ca() {
 fn expired_and_not_yet_valid() {
     for (validity, says) in [
         (Validity::expired(), "expired"),
-        (Validity::not_yet(), "not valid"),
+        (Validity::not_yet(), "is valid from"),
     ] {
         let chain =
             Chain::with_validity(KeyKind::P256, &["localhost"], Validity::current(), validity);
@@ -466,6 +468,40 @@ fn a_message_larger_than_the_broker_allows() {
     assert!(outcome.stderr.contains("send less"), "{outcome:?}");
     // Others are not held up by it.
     assert_eq!(broker.log().published.len(), 0);
+}
+
+/// Mosquitto's access lists grant every subscription; this broker refuses the second filter.
+#[test]
+fn a_subscription_that_the_broker_refuses() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = uri("mqtt", listener.local_addr().unwrap());
+    let broker = thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        let mut packet = || {
+            let mut header = [0; 2];
+            tcp.read_exact(&mut header).unwrap();
+            // No packet here is longer than one byte of length can say.
+            let mut body = vec![0; header[1].into()];
+            tcp.read_exact(&mut body).unwrap();
+            match header[0] {
+                0x10 => tcp.write_all(&[0x20, 2, 0, 0]).unwrap(),
+                0x82 => tcp
+                    .write_all(&[0x90, 4, body[0], body[1], 0, 0x80])
+                    .unwrap(),
+                _ => {}
+            }
+            header[0]
+        };
+        [packet(), packet(), packet()]
+    });
+    let outcome = run(&[
+        "sub", &uri, "-V", "3.1.1", "-t", "allowed", "-t", "secret/#", "-W", "60",
+    ]);
+    assert_eq!(outcome.status, MESSAGE, "{outcome:?}");
+    assert!(outcome.stderr.contains("secret/#"), "{outcome:?}");
+    assert!(!outcome.stderr.contains("allowed"), "{outcome:?}");
+    // CONNECT, SUBSCRIBE, and DISCONNECT in good order.
+    assert_eq!(broker.join().unwrap(), [0x10, 0x82, 0xe0]);
 }
 
 #[test]

@@ -292,6 +292,10 @@ fn the_will_of_a_client_that_vanishes() {
     let good = will("will/good");
     publish(&[&uri, "-t", "unused", "-n"]);
     assert_eq!(good.status(), 0);
+    // One that the user interrupts does as well.
+    let interrupted = will("will/interrupted");
+    interrupted.interrupt();
+    assert_eq!(interrupted.status(), 0);
     will("will/bad").kill();
     assert_eq!(watcher.line(), "will/bad gone");
 }
@@ -421,4 +425,26 @@ fn a_message_larger_than_mosquitto_allows() {
         assert_eq!(outcome.status, 9, "{outcome:?}");
         assert!(outcome.stderr.contains(says), "{outcome:?}");
     }
+}
+
+#[test]
+fn a_topic_that_is_not_allowed() {
+    let scratch = Scratch::new();
+    let acl = scratch.file("acl", "topic readwrite allowed/#\n");
+    let lines = format!("allow_anonymous true\nacl_file {acl}");
+    let broker = Mosquitto::start(scratch, &lines, None);
+    let uri = broker.uri("mqtt");
+    publish(&[&uri, "-t", "allowed/a", "-n", "-q", "1"]);
+    let outcome = run(&["pub", &uri, "-t", "secret/s", "-n", "-q", "1", "-W", "60"]);
+    assert_eq!(outcome.status, 9, "{outcome:?}");
+    assert!(outcome.stderr.contains("not authorized"), "{outcome:?}");
+}
+
+#[test]
+fn a_time_limit() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let outcome = run(&["sub", &uri, "-t", "silence", "-W", "0.2"]);
+    assert_eq!(outcome.status, 10, "{outcome:?}");
+    assert!(outcome.stderr.contains("--timeout"), "{outcome:?}");
 }

@@ -1,5 +1,9 @@
 //! Runs the real binary, and what it needs around it.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -81,11 +85,11 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary was built");
-        let lines = lines(child.stdout.take().unwrap());
-        let errors = lines_of(child.stderr.take().unwrap());
+        let printed = lines(child.stdout.take().unwrap());
+        let errors = lines(child.stderr.take().unwrap());
         Self {
             child,
-            lines,
+            lines: printed,
             errors,
         }
     }
@@ -111,6 +115,13 @@ impl Running {
 
     fn complaints(&self) -> Vec<String> {
         self.errors.try_iter().collect()
+    }
+
+    /// What Ctrl-C does.
+    pub fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(status.success());
     }
 
     /// Kills it as a crash would.
@@ -139,11 +150,8 @@ impl Drop for Running {
     }
 }
 
+/// The lines of a pipe as they come.
 fn lines(reader: impl io::Read + Send + 'static) -> Receiver<String> {
-    lines_of(reader)
-}
-
-fn lines_of(reader: impl io::Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for line in BufReader::new(reader).lines().map_while(Result::ok) {

@@ -1,6 +1,10 @@
 //! An emulated network in virtual time: the client at one end, the deterministic broker of the
 //! testkit at the other, and between them latency, a window, and whatever goes wrong.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
 
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
