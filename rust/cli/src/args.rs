@@ -112,7 +112,7 @@ pub(crate) struct DoctorArguments {
 /// What every command needs that speaks to a broker.
 #[derive(Debug, Args)]
 pub(crate) struct CommonArguments {
-    /// The broker: mqtts://host[:8883] with TLS, mqtt://host[:1883] without
+    /// The broker: mqtts://HOST:PORT with TLS (default port 8883), mqtt://HOST:PORT without (1883)
     #[arg(required_unless_present = "host", conflicts_with = "host")]
     pub(crate) uri: Option<String>,
     /// The broker's host, instead of a URI
@@ -244,8 +244,8 @@ pub(crate) struct NetworkArguments {
     /// Which addresses come first
     #[arg(long, default_value = "prefer-native")]
     pub(crate) policy: PolicyArgument,
-    /// Ask this DNS server and no other; may be given several times, in order. With a port as
-    /// 192.0.2.1:5353 or [2001:db8::1]:5353
+    /// Ask this DNS server and no other; may be given several times, in order; 192.0.2.1:5353 for
+    /// another port than 53
     #[arg(long, value_parser = server, value_name = "ADDRESS")]
     pub(crate) dns_server: Vec<SocketAddr>,
     /// Time for the whole resolution

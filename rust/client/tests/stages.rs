@@ -1,9 +1,10 @@
 //! Each transition of the machine, at explicit times.
 mod world;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use thread_mqtt_client::{Cause, Client, ConfigError, Event, Reached, Retry, Stage, TcpError};
+use thread_mqtt_nat64::resolver::Link;
 use thread_mqtt_nat64::{Network, PrefixSource};
 use thread_mqtt_session::{Event as Mqtt, Message, QoS, SessionError, Version};
 use thread_mqtt_testkit::fixed::{UNIX_TIME, VALIDITY};
@@ -180,6 +181,56 @@ fn when_no_address_connects_the_attempt_has_failed_with_the_last_cause() {
     let failed_at = world.now;
     world.run_until(s(60), |world| world.connects.len() > 2);
     assert_eq!(world.now, failed_at + pause);
+}
+
+/// A client that asks the DNS server of its network.
+fn asking(server: peer::Config) -> World {
+    let mut config = config("mqtt://broker.example.com");
+    config.resolver.chain = vec![Link::BorderRouter];
+    let mut world = World::new(config, server);
+    world.network = Network {
+        dns_servers: vec!["[fd00::53]:53".parse().unwrap()],
+        ..attached()
+    };
+    world
+}
+
+#[test]
+fn a_name_whose_addresses_are_all_dead_is_asked_for_again() {
+    let mut world = asking(plain());
+    world.dns = Some(Ipv4Addr::new(192, 0, 2, 1));
+    world.routes.insert(synthesised("192.0.2.1"), Path::Refused);
+    world.start();
+    world.run_until_failed(s(5));
+    // It has moved; the cache would believe its answer for an hour.
+    world.dns = Some(Ipv4Addr::new(192, 0, 2, 2));
+    world.run_until_online(s(5));
+    assert_eq!(*world.connects[1].ip(), synthesised("192.0.2.2"));
+}
+
+#[test]
+fn a_lost_connection_does_not_ask_for_the_name_again() {
+    let mut world = asking(plain());
+    world.dns = Some(Ipv4Addr::new(192, 0, 2, 1));
+    world.start();
+    world.run_until_online(s(5));
+    let asked = world.questions;
+    world.cut();
+    world.run_until_online(s(5));
+    assert_eq!(world.questions, asked);
+}
+
+#[test]
+fn stop_asks_no_more_questions() {
+    let mut world = asking(plain());
+    world.start();
+    assert!(world.questions > 0);
+    world.client.stop(world.now);
+    world.settle();
+    assert!(world.stopped());
+    let asked = world.questions;
+    world.run_for(s(60));
+    assert_eq!(world.questions, asked);
 }
 
 #[test]
@@ -440,7 +491,8 @@ fn what_was_queued_offline_goes_out_online_and_over_a_loss() {
     // Lost before anything of it can arrive.
     world.settle();
     world.cut();
-    assert_eq!(world.failures()[0].0, Stage::Mqtt, "{:?}", world.failures());
+    assert_eq!(world.failures()[0].0, Stage::Mqtt);
+    assert!(!world.client.session().is_connected());
     let both = world.run_until(s(60), |world| {
         let published = |token| world.session_events().any(|e| *e == Mqtt::Published(token));
         published(first) && published(second)
@@ -485,6 +537,49 @@ fn events_the_application_does_not_take_hold_the_broker_back() {
     assert!(world.failures().is_empty(), "{:?}", world.failures());
 }
 
+/// The broker's last bytes may be decrypted already when the application makes room.
+#[test]
+fn what_tls_holds_back_is_not_forgotten() {
+    let mut config = config(SECURE);
+    config.session.event_bytes = 256;
+    let mut world = World::started(config, secure());
+    world.run_until_online(s(5));
+    world.client.subscribe(&[("#", QoS::AtMostOnce)]).unwrap();
+    world.run_for(s(5));
+    world.polls = false;
+    for n in 0..2_u8 {
+        let message = Message::new("t", vec![n; 1000]);
+        world.client.publish(message).unwrap();
+    }
+    world.run_for(s(1));
+    world.polls = true;
+    world.settle();
+    let messages = world.session_events();
+    let messages = messages.filter(|event| matches!(event, Mqtt::Message(_)));
+    assert_eq!(messages.count(), 2);
+}
+
+#[test]
+fn what_the_broker_said_before_a_loss_comes_before_it() {
+    let mut world = World::started(config(PLAIN), plain());
+    world.run_until_online(s(5));
+    world.client.subscribe(&[("#", QoS::AtMostOnce)]).unwrap();
+    world.run_for(s(5));
+    world.polls = false;
+    world.client.publish(Message::new("t", "x")).unwrap();
+    world.run_for(s(1));
+    world.cut();
+    world.polls = true;
+    world.settle();
+    let place = |wanted: fn(&Event) -> bool| {
+        let mut events = world.events.iter();
+        events.position(|(_, event)| wanted(event)).unwrap()
+    };
+    let message = place(|event| matches!(event, Event::Session(Mqtt::Message(_))));
+    let failed = place(|event| matches!(event, Event::Failed { .. }));
+    assert!(message < failed);
+}
+
 // -------------------------------------------------------------------- back-off
 
 #[test]
@@ -520,6 +615,24 @@ fn pauses_grow_and_a_stable_connection_resets_them() {
     world.cut();
     let pause = world.failures().pop().unwrap().2.unwrap();
     assert!((s(2)..=s(4)).contains(&pause), "{pause:?}");
+}
+
+#[test]
+fn a_new_start_begins_with_short_pauses() {
+    let mut world = World::new(config(PLAIN), plain());
+    world.network = attached();
+    world.paths.extend([Path::Refused; 100]);
+    world.start();
+    for _ in 0..20 {
+        for _ in 0..4 {
+            world.run_until_failed(s(70));
+        }
+        world.client.stop(world.now);
+        world.settle();
+        world.start();
+        let (_, _, retry_in) = world.run_until_failed(s(5));
+        assert!(retry_in.unwrap() <= s(4), "{retry_in:?}");
+    }
 }
 
 #[test]
@@ -643,6 +756,20 @@ fn stop_says_goodbye() {
         world.start();
         world.run_until_online(s(5));
     }
+}
+
+#[test]
+fn stop_ends_tls_with_close_notify() {
+    let tls = Tls {
+        versions: vec![TlsVersion::Tls12],
+        ..broker_tls()
+    };
+    let mut world = World::started(config(SECURE), peer::Config::new(Some(tls)));
+    world.run_until_online(s(5));
+    world.client.stop(world.now);
+    assert!(world.run_until(s(1), World::stopped));
+    // TLS 1.2 shows the type of a record: 21 is an alert (RFC 5246 section 6.2.1).
+    assert_eq!(world.record_types().last(), Some(&21));
 }
 
 #[test]

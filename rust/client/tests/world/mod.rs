@@ -9,7 +9,7 @@
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 use thread_mqtt_client::{
     Action, Cause, Client, Config, Event, Reached, Retry, Stage, TcpError, Timers,
@@ -54,6 +54,10 @@ pub struct World {
     pub connects: Vec<SocketAddrV6>,
     /// What the platform's resolver answers; `None` for never.
     pub answer: Option<Result<Vec<IpAddr>, i32>>,
+    /// What every DNS server answers for every name, for an hour; `None` for never.
+    pub dns: Option<Ipv4Addr>,
+    /// Questions asked of DNS servers.
+    pub questions: usize,
     /// Paths by address; the others are good.
     pub routes: BTreeMap<Ipv6Addr, Path>,
     /// Paths by connection, before those by address.
@@ -66,6 +70,8 @@ pub struct World {
     /// The application takes events.
     pub polls: bool,
     pub entropy: bool,
+    /// Everything sent on the connection of now, or the last one.
+    pub sent: Vec<u8>,
     /// The last close was an abort.
     pub aborted: Option<bool>,
     /// The platform's resolver was asked and has not answered.
@@ -84,7 +90,6 @@ struct Tcp {
     down: VecDeque<(Duration, Down)>,
     inbox: Vec<u8>,
     end: Option<TcpError>,
-    sent: usize,
     /// FIN or RST is on its way down.
     ending: bool,
 }
@@ -150,6 +155,21 @@ pub fn config(uri: &str) -> Config {
     }
 }
 
+/// RFC 1035 section 4: the question again, and an A record if that is what was asked for.
+fn dns_answer(query: &[u8], ipv4: Ipv4Addr) -> Vec<u8> {
+    let name = query[12..].iter().position(|byte| *byte == 0).unwrap();
+    let question = &query[12..12 + name + 5];
+    let a = question[name + 2] == 1;
+    let mut answer = query[..2].to_vec();
+    answer.extend([0x81, 0x80, 0, 1, 0, u8::from(a), 0, 0, 0, 0]);
+    answer.extend(question);
+    if a {
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4]);
+        answer.extend(ipv4.octets());
+    }
+    answer
+}
+
 impl World {
     pub fn new(config: Config, server: peer::Config) -> Self {
         Self::seeded(config, server, 0)
@@ -165,6 +185,8 @@ impl World {
             events: Vec::new(),
             connects: Vec::new(),
             answer: None,
+            dns: None,
+            questions: 0,
             routes: BTreeMap::new(),
             paths: VecDeque::new(),
             latency: Duration::from_millis(50),
@@ -172,6 +194,7 @@ impl World {
             piece: 4096,
             polls: true,
             entropy: true,
+            sent: Vec::new(),
             aborted: None,
             asked: false,
             tcp: None,
@@ -271,6 +294,18 @@ impl World {
             .any(|(_, event)| *event == Event::Stopped)
     }
 
+    /// Content types of the TLS records sent.
+    pub fn record_types(&self) -> Vec<u8> {
+        let mut types = Vec::new();
+        let mut rest = self.sent.as_slice();
+        while let [kind, _, _, high, low, body @ ..] = rest {
+            types.push(*kind);
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            rest = body.get(length..).unwrap_or_default();
+        }
+        types
+    }
+
     /// The broker's host dies: the connection is reset, what is under way is lost.
     pub fn cut(&mut self) {
         if let Some(tcp) = &mut self.tcp {
@@ -343,6 +378,7 @@ impl World {
             Action::TcpConnect(to) => {
                 assert!(self.tcp.is_none(), "an earlier connection was not closed");
                 self.connects.push(to);
+                self.sent.clear();
                 let by_address = self.routes.get(to.ip()).copied().unwrap_or(Path::Good);
                 let path = self.paths.pop_front().unwrap_or(by_address);
                 self.tcp = Some(Tcp {
@@ -353,7 +389,6 @@ impl World {
                     down: VecDeque::new(),
                     inbox: Vec::new(),
                     end: None,
-                    sent: 0,
                     ending: false,
                 });
                 if path == Path::Unreachable {
@@ -376,7 +411,19 @@ impl World {
                 }
             }
             Action::Resolve { .. } => self.asked = true,
-            Action::UdpSend { .. } | Action::UdpClose => {}
+            Action::UdpSend {
+                from_port,
+                to,
+                payload,
+            } => {
+                self.questions += 1;
+                if let Some(ipv4) = self.dns {
+                    let answer = dns_answer(&payload, ipv4);
+                    self.client
+                        .handle_datagram(to, from_port, &answer, self.now);
+                }
+            }
+            Action::UdpClose => {}
         }
     }
 
@@ -417,8 +464,8 @@ impl World {
             moved = true;
             let bytes = data[..n].to_vec();
             self.client.consume_transmit(n);
-            tcp.sent += n;
-            if matches!(tcp.path, Path::SilentAfter(limit) if tcp.sent > limit) {
+            self.sent.extend_from_slice(&bytes);
+            if matches!(tcp.path, Path::SilentAfter(limit) if self.sent.len() > limit) {
                 tcp.path = Path::BlackHole;
             }
             tcp.up.push_back((self.now + self.latency, bytes));
