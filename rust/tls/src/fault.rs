@@ -84,8 +84,8 @@ impl CertificateFault {
                 "renew the broker's certificate, or correct the clock of this device if it is wrong"
             }
             Self::NotYetValid { .. } => {
-                "set the clock of this device before connecting, or pass CertificateTime::AtLeast \
-                 while it is not set"
+                "correct the clock of this device if it is wrong, or wait until the certificate's \
+                 validity begins"
             }
             Self::NameMismatch { .. } => {
                 "connect by a name that the certificate has, or give the broker a certificate for \
