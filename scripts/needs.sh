@@ -45,7 +45,12 @@ install_missing() {
 # What a cold build of the simulated Thread network takes.
 need_build_tools() {
     need_cargo
+    # The bindings to OpenThread are formatted when they are made.
+    command -v rustfmt >/dev/null 2>&1 && rustfmt --version >/dev/null 2>&1 ||
+        fail "rustfmt is missing from the Rust toolchain" "rustup component add rustfmt"
     need cmake cmake
+    need make make
+    need gcc gcc libc6-dev
     need g++ g++
     need python3 python3
     need_libclang
