@@ -2,11 +2,12 @@
 
 use rustls::Error;
 use rustls::crypto::cipher::{Iv, NONCE_LEN, Nonce};
+use thread_mqtt_crypto_record as record;
 use thread_mqtt_psa::{self as psa, Algorithm, Attributes, Key, KeyType, Status, Usage};
 
 use crate::fault::{self, Lease};
 
-pub(crate) const TAG_LEN: usize = 16;
+pub(crate) use record::TAG_LEN;
 
 pub(crate) static AES_128_GCM: Aead = Aead {
     key_len: 16,
@@ -59,6 +60,23 @@ impl Aead {
             iv,
             _lease: lease,
         }
+    }
+}
+
+/// Without `secrets`: the point of this provider is that keys stay where they are.
+impl record::Aead for Aead {
+    type Keyed = Keyed;
+
+    fn key_len(&self) -> usize {
+        self.key_len
+    }
+
+    fn encrypter(&self, key: &[u8], iv: Iv) -> Keyed {
+        self.keyed(key, iv, Usage::ENCRYPT)
+    }
+
+    fn decrypter(&self, key: &[u8], iv: Iv) -> Keyed {
+        self.keyed(key, iv, Usage::DECRYPT)
     }
 }
 
@@ -116,5 +134,20 @@ impl Keyed {
     fn key(&self) -> Result<&Key, psa::Error> {
         fault::check()?;
         self.key.as_ref().map_err(|error| *error)
+    }
+}
+
+impl record::Keyed for Keyed {
+    fn nonce(&self, seq: u64) -> [u8; NONCE_LEN] {
+        self.nonce(seq)
+    }
+
+    fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) -> Result<(), Error> {
+        self.seal(nonce, aad, buf);
+        Ok(())
+    }
+
+    fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) -> Result<usize, Error> {
+        self.open(nonce, aad, buf)
     }
 }

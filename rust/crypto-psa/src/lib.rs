@@ -4,7 +4,8 @@
 //! ```text
 //! rustls          CryptoProvider: suites, groups, signatures, randomness, keys
 //!    |
-//! this crate      record layers, DER, what to offer, what a failure does
+//! this crate      ciphers for thread-mqtt-crypto-record, DER, what to offer, what a
+//!    |            failure does
 //!    |
 //! thread-mqtt-psa      ownership of keys and operations (the unsafe is there)
 //!    |
@@ -107,9 +108,6 @@ mod sign;
 pub mod suites;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "tls12")]
-mod tls12;
-mod tls13;
 pub mod verify;
 #[cfg(test)]
 mod wycheproof;
@@ -121,6 +119,3 @@ pub use sign::KEYS;
 #[cfg(feature = "client-auth")]
 pub use sign::{KeyError, signing_key};
 pub use thread_mqtt_psa::{Error, KeyId};
-
-/// How many records may be sealed under one key of AES-GCM (RFC 8446, section 5.5).
-const GCM_CONFIDENTIALITY_LIMIT: u64 = 1 << 24;

@@ -6,10 +6,11 @@ use alloc::boxed::Box;
 use aes_gcm::KeyInit;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::{U12, U16};
-use rustls::crypto::cipher::{AeadKey, Iv, NONCE_LEN, Nonce};
+use rustls::crypto::cipher::{AeadKey, Iv, NONCE_LEN, Nonce, UnsupportedOperationError};
 use rustls::{ConnectionTrafficSecrets, Error};
+use thread_mqtt_crypto_record as record;
 
-pub(crate) const TAG_LEN: usize = 16;
+pub(crate) use record::TAG_LEN;
 
 pub(crate) static AES_128_GCM: Algorithm = Algorithm {
     key_len: 16,
@@ -33,9 +34,9 @@ pub(crate) static CHACHA20_POLY1305: Algorithm = Algorithm {
 
 /// One AEAD algorithm; all of TLS have 12-byte nonces and 16-byte tags.
 pub(crate) struct Algorithm {
-    pub(crate) key_len: usize,
+    key_len: usize,
     make: fn(&[u8]) -> Option<Box<dyn Cipher>>,
-    pub(crate) secrets: fn(AeadKey, Iv) -> ConnectionTrafficSecrets,
+    secrets: fn(AeadKey, Iv) -> ConnectionTrafficSecrets,
 }
 
 impl Algorithm {
@@ -45,6 +46,30 @@ impl Algorithm {
             cipher: (self.make)(key),
             iv,
         }
+    }
+}
+
+impl record::Aead for Algorithm {
+    type Keyed = Keyed;
+
+    fn key_len(&self) -> usize {
+        self.key_len
+    }
+
+    fn encrypter(&self, key: &[u8], iv: Iv) -> Keyed {
+        self.keyed(key, iv)
+    }
+
+    fn decrypter(&self, key: &[u8], iv: Iv) -> Keyed {
+        self.keyed(key, iv)
+    }
+
+    fn secrets(
+        &self,
+        key: AeadKey,
+        iv: Iv,
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Ok((self.secrets)(key, iv))
     }
 }
 
@@ -89,6 +114,24 @@ impl Keyed {
             .open(nonce, aad, text, tag)
             .ok_or(Error::DecryptError)?;
         Ok(text.len())
+    }
+}
+
+impl record::Keyed for Keyed {
+    fn nonce(&self, seq: u64) -> [u8; NONCE_LEN] {
+        self.nonce(seq)
+    }
+
+    fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) -> Result<(), Error> {
+        let (text, tag) = buf
+            .split_last_chunk_mut::<TAG_LEN>()
+            .ok_or(Error::EncryptError)?;
+        *tag = self.seal(nonce, aad, text)?;
+        Ok(())
+    }
+
+    fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) -> Result<usize, Error> {
+        self.open(nonce, aad, buf)
     }
 }
 

@@ -98,9 +98,6 @@ mod random;
 mod sec1;
 mod sign;
 pub mod suites;
-#[cfg(feature = "tls12")]
-mod tls12;
-mod tls13;
 pub mod verify;
 
 #[cfg(all(test, feature = "tls12", feature = "aes256", feature = "chacha20"))]
@@ -130,7 +127,3 @@ pub fn provider<R: Random>() -> CryptoProvider {
         key_provider: KEYS,
     }
 }
-
-/// How many records one AES-GCM key may protect before rustls changes the key (TLS
-/// 1.3) or ends the connection (TLS 1.2): RFC 8446, section 5.5 allows 2^24.5.
-const GCM_CONFIDENTIALITY_LIMIT: u64 = 1 << 24;

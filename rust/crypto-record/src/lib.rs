@@ -1,0 +1,164 @@
+//! TLS record protection for rustls providers, over any AEAD.
+//!
+//! What an AEAD does to a record is the same whoever computes it: which nonce, which
+//! additional data, what goes in front of the ciphertext and behind it. Here it
+//! stands once; a provider brings the ciphers.
+//!
+//! ```text
+//! rustls         Tls12AeadAlgorithm, Tls13AeadAlgorithm
+//!    |
+//! this crate     Protection: nonces, additional data, the layout of records
+//!    |
+//! a provider     Aead: an algorithm      Keyed: one of its keys
+//! ```
+//!
+//! A provider implements [`Aead`] and [`Keyed`] and lists its suites with
+//! [`tls13_suites!`] and, with the feature `tls12`, `tls12_suites!`.
+//!
+//! What is not here: ciphers, hashes, and the decision which suites to offer.
+//!
+//! Nothing that a peer sends makes this crate panic. A record that is too short for
+//! its tag, or does not open, is [`Error::DecryptError`]; one that opens to more than
+//! 2^14 bytes is [`Error::PeerSentOversizedRecord`].
+//!
+//! ```
+//! use rustls::Error;
+//! use rustls::crypto::cipher::{Iv, NONCE_LEN, Nonce, Tls13AeadAlgorithm};
+//! use thread_mqtt_crypto_record::{Aead, Keyed, Kind, Protection};
+//!
+//! /// A cipher that has broken down.
+//! struct Broken;
+//! struct BrokenKey(Iv);
+//!
+//! impl Aead for Broken {
+//!     type Keyed = BrokenKey;
+//!
+//!     fn key_len(&self) -> usize {
+//!         16
+//!     }
+//!     fn encrypter(&self, _key: &[u8], iv: Iv) -> BrokenKey {
+//!         BrokenKey(iv)
+//!     }
+//!     fn decrypter(&self, _key: &[u8], iv: Iv) -> BrokenKey {
+//!         BrokenKey(iv)
+//!     }
+//! }
+//!
+//! impl Keyed for BrokenKey {
+//!     fn nonce(&self, seq: u64) -> [u8; NONCE_LEN] {
+//!         Nonce::new(&self.0, seq).0
+//!     }
+//!     fn seal(&self, _: &[u8; NONCE_LEN], _: &[u8], _: &mut [u8]) -> Result<(), Error> {
+//!         Err(Error::EncryptError)
+//!     }
+//!     fn open(&self, _: &[u8; NONCE_LEN], _: &[u8], _: &mut [u8]) -> Result<usize, Error> {
+//!         Err(Error::DecryptError)
+//!     }
+//! }
+//!
+//! static BROKEN: Protection<Broken> = Protection::new(&Broken, Kind::Gcm);
+//! assert_eq!(Tls13AeadAlgorithm::key_len(&BROKEN), 16);
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "tls12")]
+mod tls12;
+mod tls13;
+
+use rustls::crypto::cipher::{AeadKey, Iv, NONCE_LEN, UnsupportedOperationError};
+use rustls::{ConnectionTrafficSecrets, Error};
+
+#[cfg(feature = "tls12")]
+pub use tls12::RSA_SCHEMES;
+
+#[doc(hidden)]
+pub use rustls;
+
+/// The length of the tag of every AEAD algorithm that this crate knows the use of.
+pub const TAG_LEN: usize = 16;
+
+/// An AEAD algorithm with 12-byte nonces and 16-byte tags.
+pub trait Aead: Send + Sync + 'static {
+    /// A key of it, ready for use, wiped when dropped.
+    type Keyed: Keyed;
+
+    /// The length of its keys in bytes.
+    fn key_len(&self) -> usize;
+
+    /// A key for the records that one connection sends. If there cannot be one, its
+    /// every use fails: rustls leaves no other place to say so.
+    fn encrypter(&self, key: &[u8], iv: Iv) -> Self::Keyed;
+
+    /// A key for the records that one connection receives, with the same proviso.
+    fn decrypter(&self, key: &[u8], iv: Iv) -> Self::Keyed;
+
+    /// The secrets as an application may ask rustls for them. Unless implemented,
+    /// keys stay where they are.
+    fn secrets(
+        &self,
+        key: AeadKey,
+        iv: Iv,
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        let _ = (key, iv);
+        Err(UnsupportedOperationError)
+    }
+}
+
+/// A key, and the IV that the sequence numbers of its records are combined with.
+pub trait Keyed: Send + Sync + 'static {
+    /// The IV combined with `seq` (RFC 8446, section 5.3; RFC 7905, section 2).
+    fn nonce(&self, seq: u64) -> [u8; NONCE_LEN];
+
+    /// Encrypts in place the text in `buf`, whose last [`TAG_LEN`] bytes are room for
+    /// the tag.
+    ///
+    /// An error makes rustls 0.23 panic. What can fail with a valid key had better
+    /// write a record that no peer accepts, see to the end of the connection, and
+    /// answer `Ok`.
+    fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) -> Result<(), Error>;
+
+    /// Decrypts in place `buf`, a ciphertext followed by its tag. Returns the length
+    /// of the plaintext at its start.
+    fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) -> Result<usize, Error>;
+}
+
+/// The AEAD algorithms that TLS has a use for.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// AES-GCM with keys of any length (RFC 5288).
+    Gcm,
+    /// ChaCha20-Poly1305 (RFC 7905).
+    ChaCha20Poly1305,
+}
+
+/// Record protection of TLS 1.3 and, with the feature `tls12`, of TLS 1.2.
+#[derive(Debug)]
+pub struct Protection<A: 'static> {
+    aead: &'static A,
+    kind: Kind,
+}
+
+impl<A: Aead> Protection<A> {
+    /// Protection by `aead`, which is of the given kind.
+    pub const fn new(aead: &'static A, kind: Kind) -> Self {
+        Self { aead, kind }
+    }
+
+    /// How many records one key may protect before rustls changes the key (TLS 1.3)
+    /// or ends the connection (TLS 1.2).
+    pub const fn confidentiality_limit(&self) -> u64 {
+        match self.kind {
+            // RFC 8446, section 5.5 allows 2^24.5.
+            Kind::Gcm => 1 << 24,
+            // Sequence numbers run out first.
+            Kind::ChaCha20Poly1305 => u64::MAX,
+        }
+    }
+}
