@@ -169,9 +169,9 @@ unsafe extern "C" fn thread_mqtt_is_online(client: *mut Client) -> bool {
 
 #[unsafe(no_mangle)]
 extern "C" fn thread_mqtt_set_time(unix_seconds: i64) -> c_int {
-    // SAFETY: no precondition.
-    if unix_seconds < unsafe { ffi::tmq_port_build_time() } {
-        return ffi::THREAD_MQTT_ERROR_ARGUMENT;
+    match u64::try_from(unix_seconds) {
+        Ok(seconds) if seconds >= port::build_time() => {}
+        _ => return ffi::THREAD_MQTT_ERROR_ARGUMENT,
     }
     port::set_unix_time(u32::try_from(unix_seconds).unwrap_or(u32::MAX));
     ffi::THREAD_MQTT_OK

@@ -5,6 +5,7 @@
     non_upper_case_globals,
     dead_code,
     unreachable_pub,
-    clippy::all
+    clippy::all,
+    clippy::undocumented_unsafe_blocks
 )]
 include!(concat!(env!("OUT_DIR"), "/ffi.rs"));

@@ -1,6 +1,6 @@
 //! A client with its thread, and the lock around it.
 use crate::ffi;
-use crate::port::CPort;
+use crate::port::ZephyrPort;
 use crate::text::sentence;
 use alloc::boxed::Box;
 use alloc::ffi::CString;
@@ -18,8 +18,8 @@ use thread_mqtt_session as session;
 /// The client is touched only under the port's lock; the thread gives the lock back while it waits
 /// and while the application's callback runs.
 pub(crate) struct Handle {
-    port: CPort,
-    driver: UnsafeCell<Driver<CPort>>,
+    port: ZephyrPort,
+    driver: UnsafeCell<Driver<ZephyrPort>>,
     callback: ffi::thread_mqtt_callback,
     user_data: *mut c_void,
     started: AtomicBool,
@@ -33,7 +33,7 @@ pub(crate) struct Locked<'a> {
 }
 
 impl Deref for Locked<'_> {
-    type Target = Driver<CPort>;
+    type Target = Driver<ZephyrPort>;
 
     fn deref(&self) -> &Self::Target {
         // SAFETY: the lock is held as long as self exists, so no other reference does.
@@ -62,7 +62,7 @@ impl Handle {
         callback: ffi::thread_mqtt_callback,
         user_data: *mut c_void,
     ) -> Result<Box<Self>, i32> {
-        let port = CPort::open().ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)?;
+        let port = ZephyrPort::open().ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)?;
         let handle = Box::new(Self {
             port,
             driver: UnsafeCell::new(Driver::new(client, port)),
@@ -92,7 +92,7 @@ impl Handle {
     }
 
     /// Gives a command to the client and wakes its thread.
-    pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Driver<CPort>) -> T) -> T {
+    pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Driver<ZephyrPort>) -> T) -> T {
         let result = command(&mut self.lock());
         self.port.wake();
         result

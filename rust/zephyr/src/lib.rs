@@ -10,16 +10,27 @@
 //!  zephyr/src/*.c   sockets, OpenThread, entropy, log: every name of Zephyr is there
 //! ```
 //!
-//! Built by `zephyr/CMakeLists.txt` as a static library with the feature `runtime`. What it can do
-//! is chosen by features, which Kconfig's `THREAD_MQTT_*` options set.
+//! Built by `zephyr/CMakeLists.txt` as a static library with the features `c-api` and `runtime`.
+//! What it can do is chosen by features, which Kconfig's `THREAD_MQTT_*` options set.
+//!
+//! An application in Rust needs neither: it runs a [`Driver`](thread_mqtt_driver::Driver) over a
+//! [`ZephyrPort`], as `rust/app` does.
 #![no_std]
 extern crate alloc;
 
+#[cfg(feature = "c-api")]
 mod api;
 mod ffi;
+#[cfg(feature = "c-api")]
 mod handle;
+#[cfg(all(feature = "allocator", target_os = "none"))]
+mod heap;
 mod port;
 #[cfg(all(feature = "runtime", target_os = "none"))]
 mod runtime;
+#[cfg(feature = "c-api")]
 mod settings;
+#[cfg(any(feature = "c-api", feature = "runtime"))]
 mod text;
+
+pub use port::{Entropy, ZephyrPort, build_time, set_unix_time};

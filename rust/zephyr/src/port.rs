@@ -11,19 +11,22 @@ use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_nat64::resolver::{Family, Network};
 use thread_mqtt_nat64::{AdvertisedPrefix, Preference, Prefix};
 
-/// The sockets, the wake-up, the lock and the thread of one client.
+/// The sockets, the wake-up, the lock and the thread of one client: a handle to one of the
+/// `CONFIG_THREAD_MQTT_MAX_CLIENTS` that the image has. Lent for the life of the program, unless
+/// the C API gives it back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CPort(NonNull<ffi::tmq_port>);
+pub struct ZephyrPort(NonNull<ffi::tmq_port>);
 
 // SAFETY: the C layer says of each function which thread may call it, and the methods below and
 // their callers keep to that; the pointer itself belongs to no thread.
-unsafe impl Send for CPort {}
+unsafe impl Send for ZephyrPort {}
 // SAFETY: as above.
-unsafe impl Sync for CPort {}
+unsafe impl Sync for ZephyrPort {}
 
-impl CPort {
-    /// Takes a free port, if there is one.
-    pub(crate) fn open() -> Option<Self> {
+impl ZephyrPort {
+    /// Takes a free port. `None` if all are taken, or if the image has no event descriptor left
+    /// (the log says so).
+    pub fn open() -> Option<Self> {
         // SAFETY: no precondition.
         NonNull::new(unsafe { ffi::tmq_port_open() }).map(Self)
     }
@@ -68,8 +71,14 @@ pub(crate) fn now() -> Duration {
 /// no 64-bit atomics.
 static BOOT_TIME: AtomicU32 = AtomicU32::new(0);
 
-/// Keeps the wall clock against the uptime from now on.
-pub(crate) fn set_unix_time(seconds: u32) {
+/// Unix seconds of the build: what has surely passed when the device starts without a clock.
+pub fn build_time() -> u64 {
+    // SAFETY: no precondition.
+    u64::try_from(unsafe { ffi::tmq_port_build_time() }).unwrap_or(0)
+}
+
+/// Tells the wall clock, which is kept against the uptime from now on.
+pub fn set_unix_time(seconds: u32) {
     let uptime = u32::try_from(now().as_secs()).unwrap_or(u32::MAX);
     BOOT_TIME.store(seconds.saturating_sub(uptime).max(1), Ordering::Relaxed);
 }
@@ -82,9 +91,9 @@ fn unix_time() -> Option<u64> {
     }
 }
 
-/// The platform's entropy.
+/// The platform's entropy, for the crypto provider.
 #[derive(Debug)]
-pub(crate) struct Entropy;
+pub struct Entropy;
 
 impl Random for Entropy {
     fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
@@ -139,7 +148,7 @@ fn length(result: i32) -> Result<usize, i32> {
     usize::try_from(result).map_err(|_| result)
 }
 
-impl Port for CPort {
+impl Port for ZephyrPort {
     fn now(&self) -> Duration {
         now()
     }
@@ -286,6 +295,6 @@ impl Port for CPort {
     }
 
     fn wait(&mut self, until: Option<Duration>, interest: Interest) {
-        CPort::wait(*self, until, interest);
+        ZephyrPort::wait(*self, until, interest);
     }
 }

@@ -1,6 +1,6 @@
 //! A C configuration, checked and turned into a client's.
 use crate::ffi;
-use crate::port::Entropy;
+use crate::port::{Entropy, build_time};
 use alloc::string::{String, ToString};
 use core::ffi::{CStr, c_char, c_void};
 use core::slice;
@@ -112,8 +112,6 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
     };
     // SAFETY: promised by the caller.
     let session = unsafe { session_config(config)? };
-    // SAFETY: no precondition.
-    let built = unsafe { ffi::tmq_port_build_time() };
     let config = Config {
         broker,
         resolver: thread_mqtt_nat64::resolver::Config::default(),
@@ -121,7 +119,7 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
         session,
         timers: Timers::default(),
         retry: Retry::Forever,
-        time_floor: u64::try_from(built).unwrap_or(0),
+        time_floor: build_time(),
     };
     Client::new(config).map_err(|error| {
         log::error!("{error}");
