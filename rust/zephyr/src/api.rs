@@ -30,8 +30,8 @@ unsafe extern "C" fn thread_mqtt_init(
     client: *mut *mut Client,
     config: *const ffi::thread_mqtt_config,
 ) -> c_int {
-    #[cfg(all(feature = "runtime", target_os = "none"))]
-    crate::runtime::start_log();
+    #[cfg(feature = "logger")]
+    crate::logger::start_log();
 
     // SAFETY: promised by the caller.
     let Some(config) = (unsafe { config.as_ref() }) else {

@@ -25,12 +25,16 @@ mod ffi;
 mod handle;
 #[cfg(all(feature = "allocator", target_os = "none"))]
 mod heap;
+#[cfg(feature = "logger")]
+mod logger;
 mod port;
 #[cfg(all(feature = "runtime", target_os = "none"))]
 mod runtime;
 #[cfg(feature = "c-api")]
 mod settings;
-#[cfg(any(feature = "c-api", feature = "runtime"))]
+#[cfg(any(feature = "c-api", feature = "logger"))]
 mod text;
 
+#[cfg(feature = "logger")]
+pub use logger::start_log;
 pub use port::{Entropy, ZephyrPort, build_time, set_unix_time};

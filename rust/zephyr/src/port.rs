@@ -35,8 +35,8 @@ impl ZephyrPort {
         self.0.as_ptr()
     }
 
-    /// Ends another thread's [`wait`](Self::wait), this one or the next.
-    pub(crate) fn wake(self) {
+    /// Ends another thread's wait, this one or the next: any thread may call it.
+    pub fn wake(self) {
         // SAFETY: the port is open as long as its client exists; any thread may call it.
         unsafe { ffi::tmq_port_wake(self.raw()) }
     }

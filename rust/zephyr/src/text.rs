@@ -1,10 +1,10 @@
 //! Text for C: sentences with a NUL at the end, and lines of bounded length.
-use alloc::ffi::CString;
-use alloc::string::ToString;
-use alloc::vec::Vec;
+#[cfg(feature = "c-api")]
+use alloc::{ffi::CString, string::ToString, vec::Vec};
 use core::fmt;
 
 /// A sentence for C. A NUL inside, which none has, would end it there.
+#[cfg(feature = "c-api")]
 pub(crate) fn sentence(text: &dyn fmt::Display) -> CString {
     let mut bytes: Vec<u8> = text.to_string().into_bytes();
     if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
@@ -14,13 +14,13 @@ pub(crate) fn sentence(text: &dyn fmt::Display) -> CString {
 }
 
 /// A line that needs no heap, for a panic and the log; what is too long is cut off.
-#[cfg(all(feature = "runtime", target_os = "none"))]
+#[cfg(feature = "logger")]
 pub(crate) struct Line {
     bytes: [u8; 160],
     length: usize,
 }
 
-#[cfg(all(feature = "runtime", target_os = "none"))]
+#[cfg(feature = "logger")]
 impl Line {
     pub(crate) fn new() -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Line {
     }
 }
 
-#[cfg(all(feature = "runtime", target_os = "none"))]
+#[cfg(feature = "logger")]
 impl fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.bytes.get_mut(self.length..).unwrap_or_default();
