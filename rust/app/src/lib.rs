@@ -1,0 +1,111 @@
+//! Keeps a Thread device connected to its broker, publishes a counter and logs what comes back.
+#![no_std]
+extern crate alloc;
+
+use alloc::format;
+use alloc::string::ToString;
+use core::time::Duration;
+use log::{error, info, warn};
+use thread_mqtt_client::{Client, Config, Event, Reached, Retry, Timers};
+use thread_mqtt_crypto_soft::provider;
+use thread_mqtt_driver::{Driver, Port};
+use thread_mqtt_nat64::{BrokerUri, Scheme, resolver};
+use thread_mqtt_session::{self as session, Message, QoS};
+use thread_mqtt_zephyr::{Entropy, ZephyrPort, build_time};
+use zephyr::kconfig::{CONFIG_APP_INTERVAL, CONFIG_APP_TOPIC, CONFIG_THREAD_MQTT_BROKER};
+
+/// The broker's CA certificate; empty if none was configured.
+static CA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/ca.pem"));
+
+#[unsafe(no_mangle)]
+extern "C" fn rust_main() {
+    thread_mqtt_zephyr::start_log();
+    match make() {
+        Ok(driver) => run(driver),
+        Err(why) => error!("{why}"),
+    }
+}
+
+/// The client of this image, or the sentence that says what its configuration lacks.
+fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
+    let broker: BrokerUri = CONFIG_THREAD_MQTT_BROKER
+        .parse()
+        .map_err(|error| format!("CONFIG_THREAD_MQTT_BROKER: {error}"))?;
+    let tls = match broker.scheme {
+        Scheme::Mqtt => None,
+        Scheme::Mqtts => Some(
+            thread_mqtt_tls::Config::builder(provider::<Entropy>())
+                .ca(CA)
+                .and_then(|builder| builder.build())
+                .map_err(|error| format!("CONFIG_APP_CA_FILE: {error}"))?,
+        ),
+    };
+    let mut client = Client::new(Config {
+        broker,
+        resolver: resolver::Config::default(),
+        tls,
+        session: session::Config::default(),
+        timers: Timers::default(),
+        retry: Retry::Forever,
+        time_floor: build_time(),
+    })
+    .map_err(|error| error.to_string())?;
+    client
+        .subscribe(&[(CONFIG_APP_TOPIC, QoS::AtLeastOnce)])
+        .map_err(|error| format!("CONFIG_APP_TOPIC: {error}"))?;
+    let port = ZephyrPort::open().ok_or("no event descriptor is left for the client")?;
+    Ok(Driver::new(client, port))
+}
+
+/// Publishes now and then, for ever.
+fn run(mut driver: Driver<ZephyrPort>) {
+    let interval = Duration::from_secs(CONFIG_APP_INTERVAL.try_into().unwrap_or(10));
+    let mut count: u32 = 0;
+    let mut due = driver.port.now();
+    driver.start();
+    loop {
+        let mut busy = driver.turn();
+        while let Some(event) = driver.poll_event() {
+            busy = true;
+            tell(&event);
+        }
+        if driver.port.now() >= due && driver.client.is_online() {
+            count += 1;
+            due = driver.port.now() + interval;
+            let message =
+                Message::new(CONFIG_APP_TOPIC, format!("count {count}")).qos(QoS::AtLeastOnce);
+            if let Err(error) = driver.client.publish(message) {
+                warn!("count {count} was not queued: {error}");
+            }
+            busy = true;
+        }
+        if !busy {
+            let (until, interest) = driver.waits_for();
+            let next = driver.client.is_online().then_some(due);
+            driver
+                .port
+                .wait([until, next].into_iter().flatten().min(), interest);
+        }
+    }
+}
+
+/// One line of the log for an event.
+fn tell(event: &Event) {
+    match event {
+        Event::Failed { cause, .. } => {
+            error!("{event}");
+            if let Some(cure) = cause.cure() {
+                error!("what to do: {cure}");
+            }
+        }
+        Event::CandidateFailed(..) => warn!("{event}"),
+        Event::Session(session::Event::Message(message)) => info!(
+            "received {}: {}",
+            message.topic,
+            alloc::string::String::from_utf8_lossy(&message.payload)
+        ),
+        Event::Session(session::Event::Published(token)) => info!("acknowledged {}", token.0),
+        Event::Reached(Reached::Attached) | Event::Session(_) => {}
+        _ => info!("{event}"),
+    }
+}
