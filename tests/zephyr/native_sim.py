@@ -1,0 +1,151 @@
+"""Builds the application and the C sample for native_sim in a west workspace and runs them
+against Mosquitto: online over TLS, a message there and back, and again after the broker restarted.
+
+    python3 tests/zephyr/native_sim.py WORKSPACE     (the folder above zephyr/)
+
+Needs west, Zephyr's build tools, zephyr-lang-rust in the workspace, mosquitto, openssl, and Rust for
+x86_64-unknown-none or Debian's rustc-web with rust-web-src.
+"""
+
+import contextlib
+import glob
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds for each thing waited for; generous, since only its coming is tested
+
+
+def run(command, **options):
+    """Runs a command; on failure shows what it printed and ends."""
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
+    if result.returncode != 0:
+        lines = (result.stdout + result.stderr).splitlines()
+        sys.exit("\n".join(line[:300] for line in lines[-40:]) + f"\nerror: {command[0]} failed")
+    return result.stdout
+
+
+def environment(workspace):
+    """The environment for west: its tools first, and a Rust that knows the target."""
+    env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"), ZEPHYR_TOOLCHAIN_VARIANT="host")
+    tools = workspace / ".venv" / "bin"
+    if tools.is_dir():
+        env["PATH"] = f"{tools}:{env['PATH']}"
+    libdir = subprocess.run(
+        ["rustc", "--print", "target-libdir", "--target", "x86_64-unknown-none"],
+        capture_output=True, text=True, cwd=ROOT,
+    ).stdout.strip()
+    if not libdir or not os.path.isdir(libdir):
+        env["PATH"] = f"{tools}:/usr/bin:/bin:/usr/sbin"
+        env.update(RUSTC_BOOTSTRAP="1", CARGO_UNSTABLE_BUILD_STD="core,alloc")
+    llvm = sorted(glob.glob("/usr/lib/llvm-*/lib/libclang.so*"))
+    if llvm:
+        env.setdefault("LIBCLANG_PATH", os.path.dirname(llvm[-1]))
+    # What the surrounding test run set for its own builds.
+    for name in ("CARGO_TARGET_DIR", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO"):
+        env.pop(name, None)
+    return env
+
+
+def certificates(folder):
+    """A CA and a certificate for localhost, as PEM files in the folder."""
+    def openssl(*arguments):
+        run(["openssl", *arguments], cwd=folder)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+            "-days", "30", "-subj", "/CN=test CA", "-addext", "basicConstraints=critical,CA:TRUE")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr",
+            "-subj", "/CN=localhost")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+            "-CAcreateserial", "-days", "30", "-out", "server.pem", "-extfile", "names")
+
+
+@contextlib.contextmanager
+def broker(folder, port):
+    """Mosquitto with TLS on the port, until the block ends."""
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser {os.environ.get('USER', 'root')}\n"
+        f"cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n"
+    )
+    program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+    with open(folder / "mosquitto.log", "a") as log:
+        process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit((folder / "mosquitto.log").read_text() + "error: mosquitto did not start")
+            time.sleep(0.1)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(path, text, times, process):
+    """Waits until the text stands that many times in what the image printed."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        printed = path.read_text(errors="replace")
+        if printed.count(text) >= times:
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            sys.exit(f"{printed}\nerror: {text!r} was not printed {times} times")
+        time.sleep(0.1)
+
+
+def check(name, source, options, folder, env):
+    """One image: built, run against a broker that restarts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    build = folder / name
+    print(f"building {name}", flush=True)
+    run(["west", "build", "-b", "native_sim/native/64", "-d", str(build), str(source), "--",
+         f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://localhost:{port}"', *options],
+        cwd=env["ZEPHYR_BASE"], env=env)
+
+    printed = folder / f"{name}.txt"
+    with broker(folder, port):
+        with open(printed, "w") as output:
+            image = subprocess.Popen([str(build / "zephyr" / "zephyr.exe")], stdout=output, stderr=output)
+        wait_for(printed, "online", 1, image)
+        wait_for(printed, "received ", 1, image)
+    try:
+        wait_for(printed, "closed the TCP connection", 1, image)
+        with broker(folder, port):
+            before = printed.read_text(errors="replace").count("received ")
+            wait_for(printed, "online", 2, image)
+            wait_for(printed, "received ", before + 1, image)
+    finally:
+        image.kill()
+        image.wait()
+    print(f"{name}: online, and again after the broker restarted", flush=True)
+
+
+def main(workspace):
+    env = environment(workspace)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        certificates(folder)
+        ca = f'"{folder}/ca.pem"'
+        check("application", ROOT, [f"-DCONFIG_APP_CA_FILE={ca}", "-DCONFIG_APP_INTERVAL=1"], folder, env)
+        check("publish", ROOT / "samples" / "publish",
+              [f"-DCONFIG_SAMPLE_CA_FILE={ca}", "-DCONFIG_SAMPLE_INTERVAL=1",
+               f"-DEXTRA_ZEPHYR_MODULES={ROOT}"], folder, env)
+    print("2 passed, 0 failed")
+
+
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+main(pathlib.Path(sys.argv[1]).resolve())
