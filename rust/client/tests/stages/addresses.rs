@@ -1,0 +1,151 @@
+//! Several addresses, and when a name is asked for again.
+use super::*;
+
+fn two_addresses(server: peer::Config, uri: &str) -> World {
+    let mut world = World::new(config(uri), server);
+    world.network = attached();
+    world.answer = Some(Ok(vec![ip("192.0.2.1"), ip("192.0.2.2")]));
+    world
+}
+
+fn synthesised(ipv4: &str) -> std::net::Ipv6Addr {
+    prefix().prefix.embed(ipv4.parse().unwrap())
+}
+
+#[test]
+fn an_address_that_refuses_makes_room_for_the_next() {
+    for path in [Path::Refused, Path::Unreachable] {
+        let mut world = two_addresses(plain(), "mqtt://broker.example.com");
+        world.routes.insert(synthesised("192.0.2.1"), path);
+        world.start();
+        world.run_until_online(s(1));
+        assert_eq!(world.connects.len(), 2);
+        let failed = world.events.iter().find_map(|(_, event)| match event {
+            Event::CandidateFailed(candidate, cause) => Some((candidate.address, cause.clone())),
+            _ => None,
+        });
+        let error = match path {
+            Path::Refused => TcpError::Refused,
+            _ => TcpError::Unreachable,
+        };
+        assert_eq!(failed, Some((synthesised("192.0.2.1"), Cause::Tcp(error))));
+        assert!(world.failures().is_empty());
+    }
+}
+
+#[test]
+fn a_silent_address_makes_room_when_its_time_is_over() {
+    let mut world = two_addresses(plain(), "mqtt://broker.example.com");
+    world
+        .routes
+        .insert(synthesised("192.0.2.1"), Path::BlackHole);
+    world.start();
+    world.run_for(s(10) - Duration::from_millis(1));
+    assert_eq!(world.connects.len(), 1);
+    world.run_for(Duration::from_millis(1));
+    assert_eq!(world.connects.len(), 2);
+    assert_eq!(world.aborted, Some(true));
+    world.run_until_online(s(1));
+}
+
+#[test]
+fn when_no_address_connects_the_attempt_has_failed_with_the_last_cause() {
+    let mut world = two_addresses(plain(), "mqtt://broker.example.com");
+    world
+        .routes
+        .insert(synthesised("192.0.2.1"), Path::BlackHole);
+    world.routes.insert(synthesised("192.0.2.2"), Path::Refused);
+    world.start();
+    let (stage, cause, retry_in) = world.run_until_failed(s(20));
+    assert_eq!((stage, cause), (Stage::Tcp, Cause::Tcp(TcpError::Refused)));
+    let pause = retry_in.unwrap();
+    assert!((s(2)..=s(4)).contains(&pause), "{pause:?}");
+
+    let failed_at = world.now;
+    world.run_until(s(60), |world| world.connects.len() > 2);
+    assert_eq!(world.now, failed_at + pause);
+}
+
+/// A client that asks the DNS server of its network.
+fn asking(server: peer::Config) -> World {
+    let mut config = config("mqtt://broker.example.com");
+    config.resolver.chain = vec![Link::BorderRouter];
+    let mut world = World::new(config, server);
+    world.network = Network {
+        dns_servers: vec!["[fd00::53]:53".parse().unwrap()],
+        ..attached()
+    };
+    world
+}
+
+#[test]
+fn a_name_whose_addresses_are_all_dead_is_asked_for_again() {
+    let mut world = asking(plain());
+    world.dns = Some(Ipv4Addr::new(192, 0, 2, 1));
+    world.routes.insert(synthesised("192.0.2.1"), Path::Refused);
+    world.start();
+    world.run_until_failed(s(5));
+    // It has moved; the cache would believe its answer for an hour.
+    world.dns = Some(Ipv4Addr::new(192, 0, 2, 2));
+    world.run_until_online(s(5));
+    assert_eq!(*world.connects[1].ip(), synthesised("192.0.2.2"));
+}
+
+#[test]
+fn a_lost_connection_does_not_ask_for_the_name_again() {
+    let mut world = asking(plain());
+    world.dns = Some(Ipv4Addr::new(192, 0, 2, 1));
+    world.start();
+    world.run_until_online(s(5));
+    let asked = world.questions;
+    world.cut();
+    world.run_until_online(s(5));
+    assert_eq!(world.questions, asked);
+}
+
+#[test]
+fn stop_asks_no_more_questions() {
+    let mut world = asking(plain());
+    world.start();
+    assert!(world.questions > 0);
+    world.client.stop(world.now);
+    world.settle();
+    assert!(world.stopped());
+    let asked = world.questions;
+    world.run_for(s(60));
+    assert_eq!(world.questions, asked);
+}
+
+#[test]
+fn an_address_that_connects_and_fails_at_tls_is_the_last_of_the_next_attempt() {
+    let mut world = two_addresses(secure(), "mqtts://broker.example.com");
+    world
+        .routes
+        .insert(synthesised("192.0.2.1"), Path::SilentAfter(0));
+    world.start();
+    let (stage, cause, _) = world.run_until_failed(s(60));
+    assert_eq!((stage, cause), (Stage::Tls, Cause::HandshakeTimedOut));
+    world.run_until_online(s(60));
+    assert_eq!(*world.connects[1].ip(), synthesised("192.0.2.2"));
+
+    // The good one is remembered, whatever the resolver's order.
+    world.cut();
+    world.run_until_online(s(60));
+    assert_eq!(*world.connects[2].ip(), synthesised("192.0.2.2"));
+}
+
+#[test]
+fn the_last_good_address_stands_in_for_a_resolver_that_fails() {
+    let mut world = World::new(config("mqtt://broker.example.com"), plain());
+    world.network = attached();
+    world.answer = Some(Ok(vec![ip("192.0.2.1")]));
+    world.start();
+    world.run_until_online(s(1));
+
+    world.answer = Some(Err(-2));
+    // Longer than the cache believes its answer.
+    world.run_for(s(4000));
+    world.cut();
+    world.run_until_online(s(60));
+    assert_eq!(*world.connects[1].ip(), synthesised("192.0.2.1"));
+}

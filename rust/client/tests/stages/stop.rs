@@ -1,0 +1,163 @@
+//! Stop, and what is harmless or refused.
+use super::*;
+
+#[test]
+fn stop_says_goodbye() {
+    for (uri, server) in [(PLAIN, plain()), (SECURE, secure())] {
+        let mut config = config(uri);
+        config.session.will = Some(Message::new("will", "gone"));
+        let mut world = World::started(config, server);
+        world.run_until_online(s(5));
+        world.client.stop(world.now);
+        assert!(world.run_until(s(1), World::stopped), "{uri}");
+        assert_eq!(world.aborted, Some(false));
+        assert!(world.client.is_idle());
+        let log = world.server.log();
+        assert_eq!((log.disconnects, log.wills.len()), (1, 0), "{uri}");
+        assert!(log.tls_errors.is_empty(), "{:?}", log.tls_errors);
+
+        world.start();
+        world.run_until_online(s(5));
+    }
+}
+
+#[test]
+fn stop_ends_tls_with_close_notify() {
+    let tls = Tls {
+        versions: vec![TlsVersion::Tls12],
+        ..broker_tls()
+    };
+    let mut world = World::started(config(SECURE), peer::Config::new(Some(tls)));
+    world.run_until_online(s(5));
+    world.client.stop(world.now);
+    assert!(world.run_until(s(1), World::stopped));
+    // TLS 1.2 shows the type of a record: 21 is an alert (RFC 5246 section 6.2.1).
+    assert_eq!(world.record_types().last(), Some(&21));
+}
+
+#[test]
+fn stop_does_not_wait_for_a_broker_that_takes_nothing() {
+    let mut world = World::started(config(PLAIN), plain());
+    world.run_until_online(s(5));
+    world.silence();
+    world.window = 0;
+    world.client.stop(world.now);
+    let began = world.now;
+    assert!(world.run_until(s(60), World::stopped));
+    assert_eq!(world.now, began + s(5));
+    assert_eq!(world.aborted, Some(true));
+}
+
+#[test]
+fn stop_ends_every_stage() {
+    for (path, stage) in [
+        (Path::BlackHole, Stage::Tcp),
+        (Path::SilentAfter(0), Stage::Tls),
+    ] {
+        let mut world = World::new(config(SECURE), secure());
+        world.network = attached();
+        world.paths.push_back(path);
+        world.start();
+        world.run_for(s(1));
+        assert_eq!(world.client.stage(), Some(stage));
+        world.client.stop(world.now);
+        assert!(world.run_until(s(6), World::stopped), "{stage}");
+        assert!(!world.has_tcp());
+    }
+    let mut world = World::new(config("mqtt://broker.example.com"), plain());
+    world.start();
+    assert_eq!(world.client.stage(), Some(Stage::Attach));
+    world.client.stop(world.now);
+    world.settle();
+    assert!(world.stopped());
+
+    world.events.clear();
+    world.network = attached();
+    world.start();
+    assert_eq!(world.client.stage(), Some(Stage::Resolve));
+    world.client.stop(world.now);
+    world.settle();
+    assert!(world.stopped());
+    world.run_for(s(600));
+    assert!(world.client.is_idle() && world.connects.is_empty());
+}
+
+#[test]
+fn stop_ends_a_pause() {
+    let mut world = World::new(config(PLAIN), plain());
+    world.network = attached();
+    world.paths.push_back(Path::Refused);
+    world.start();
+    world.run_until_failed(s(5));
+    world.client.stop(world.now);
+    world.settle();
+    assert!(world.stopped());
+    world.run_for(s(600));
+    assert_eq!(world.connects.len(), 1);
+}
+
+#[test]
+fn without_entropy_nothing_is_asked() {
+    let mut world = World::new(config("mqtt://broker.example.com"), plain());
+    world.network = attached();
+    world.entropy = false;
+    world.start();
+    let failures = world.failures();
+    assert_eq!(
+        (failures[0].0, &failures[0].1),
+        (Stage::Resolve, &Cause::NoEntropy(-7))
+    );
+    world.entropy = true;
+    world.answer = Some(Ok(vec![ip("192.0.2.1")]));
+    world.run_until_online(s(60));
+}
+
+#[test]
+fn spurious_calls_are_harmless() {
+    let mut client = Client::new(config(PLAIN)).unwrap();
+    client.handle_tcp_connected(s(1));
+    assert_eq!(client.handle_tcp_data(b"x", s(1)), 1);
+    client.handle_tcp_closed(TcpError::Reset, s(1));
+    client.handle_resolved(Ok(vec![ip("192.0.2.1")]), s(1));
+    client.handle_datagram("[::1]:53".parse().unwrap(), 1, b"x", s(1));
+    client.handle_timeout(s(1));
+    client.handle_entropy_failure(-1, s(1));
+    client.consume_transmit(1);
+    assert!(client.transmit(s(1)).is_empty());
+    assert_eq!(client.poll_event(), None);
+    assert_eq!(client.poll_timeout(), None);
+    assert!(client.is_idle());
+
+    let mut world = World::started(config(PLAIN), plain());
+    world.run_until_online(s(5));
+    world.start();
+    world.client.handle_tcp_connected(world.now);
+    world.client.handle_resolved(Err(-1), world.now);
+    world.run_for(s(1));
+    assert!(world.client.is_online());
+    assert!(world.failures().is_empty());
+}
+
+#[test]
+fn configurations_that_cannot_work_are_refused() {
+    let refused = |change: fn(&mut thread_mqtt_client::Config)| {
+        let mut config = config(SECURE);
+        change(&mut config);
+        let error = Client::new(config).unwrap_err();
+        assert!(error.to_string().contains(';') || error.to_string().contains("must"));
+        error
+    };
+    assert_eq!(refused(|c| c.tls = None), ConfigError::TlsMissing);
+    assert_eq!(
+        refused(|c| c.timers.backoff_min = Duration::ZERO),
+        ConfigError::BackoffZero
+    );
+    assert_eq!(
+        refused(|c| c.timers.backoff_max = s(1)),
+        ConfigError::BackoffOrder
+    );
+    assert!(matches!(
+        refused(|c| c.session.receive_maximum = 0),
+        ConfigError::Session(_)
+    ));
+}

@@ -1,0 +1,140 @@
+//! The TLS stage.
+use super::*;
+
+#[test]
+fn a_handshake_that_does_not_end_is_given_up() {
+    let mut world = World::new(config(SECURE), secure());
+    world.network = attached();
+    world.paths.push_back(Path::SilentAfter(0));
+    world.start();
+    let connected = world.run_until(s(1), |world| world.stages().contains(&Stage::Tcp));
+    assert!(connected);
+    let began = world.now;
+    let (stage, cause, _) = world.run_until_failed(s(60));
+    assert_eq!((stage, cause), (Stage::Tls, Cause::HandshakeTimedOut));
+    assert_eq!(world.now, began + s(30));
+}
+
+#[test]
+fn an_unknown_issuer_is_told_to_both_sides_and_retried_slowly() {
+    let stranger = Authority::root("a stranger", KeyKind::P256, VALIDITY).unwrap();
+    let leaf = stranger.issue(&["203.0.113.10"], Usage::Server, KeyKind::P256, VALIDITY);
+    let server = peer::Config::new(Some(Tls::new(leaf.unwrap())));
+    let mut world = World::started(config(SECURE), server);
+    let (stage, cause, retry_in) = world.run_until_failed(s(5));
+    assert_eq!(stage, Stage::Tls);
+    assert!(
+        matches!(
+            cause,
+            Cause::Tls(TlsError::Certificate(
+                CertificateFault::UnknownIssuer { .. }
+            ))
+        ),
+        "{cause:?}"
+    );
+    assert!(cause.needs_a_person());
+    assert!((s(32)..=s(64)).contains(&retry_in.unwrap()), "{retry_in:?}");
+    // The alert reached the broker before the connection was closed.
+    let errors = format!("{:?}", world.server.log().tls_errors);
+    assert!(errors.contains("UnknownCA"), "{errors}");
+    assert_eq!(world.aborted, Some(false));
+}
+
+#[test]
+fn a_plain_port_does_not_speak_tls() {
+    // A broker that waits for MQTT closes on a ClientHello, or answers with MQTT.
+    let mut world = World::started(config(SECURE), plain());
+    let (stage, cause, _) = world.run_until_failed(s(60));
+    assert_eq!(stage, Stage::Tls);
+    assert!(
+        matches!(
+            cause,
+            Cause::Tls(TlsError::ClosedInHandshake { answered: false })
+                | Cause::Tls(TlsError::NotTls(Greeting::Mqtt))
+        ),
+        "{cause:?}"
+    );
+    let cure = cause.cure().unwrap();
+    assert!(cure.contains("mqtt://") || cure.contains("plain"), "{cure}");
+}
+
+#[test]
+fn a_tls_port_spoken_to_in_the_clear_is_recognised() {
+    let mut world = World::started(config(PLAIN), secure());
+    let (stage, cause, _) = world.run_until_failed(s(60));
+    assert_eq!((stage, &cause), (Stage::Mqtt, &Cause::TlsOnPlainPort));
+    assert_eq!(cause.to_string(), "the broker speaks TLS on this port");
+    assert_eq!(cause.cure(), Some("use mqtts://"));
+    assert!(cause.needs_a_person());
+}
+
+#[test]
+fn a_broker_that_closes_in_the_handshake() {
+    for (fault, answered) in [
+        (Fault::CloseAfterReceived(1), false),
+        (Fault::CloseAfterSent(100), true),
+    ] {
+        let server = peer::Config {
+            faults: vec![fault],
+            ..secure()
+        };
+        let mut world = World::started(config(SECURE), server);
+        let (stage, cause, _) = world.run_until_failed(s(5));
+        let expected = Cause::Tls(TlsError::ClosedInHandshake { answered });
+        assert_eq!((stage, cause), (Stage::Tls, expected));
+        world.run_until_online(s(70));
+    }
+}
+
+#[test]
+fn sessions_of_tls_are_resumed() {
+    for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        let server = peer::Config::new(Some(Tls {
+            versions: vec![version],
+            ..broker_tls()
+        }));
+        let mut world = World::started(config(SECURE), server);
+        world.run_until_online(s(5));
+        world.run_for(s(1));
+        world.cut();
+        world.run_until_online(s(60));
+        let resumed: Vec<bool> = world
+            .server
+            .log()
+            .handshakes
+            .iter()
+            .map(|handshake| handshake.resumed)
+            .collect();
+        assert_eq!(resumed, [false, true], "{version:?}");
+    }
+}
+
+#[test]
+fn without_a_clock_the_floor_counts() {
+    let expired = u64::try_from(VALIDITY.not_after).unwrap() + 1;
+    for (floor, good) in [(0, true), (UNIX_TIME, true), (expired, false)] {
+        let mut world = World::new(
+            thread_mqtt_client::Config {
+                time_floor: floor,
+                ..config(SECURE)
+            },
+            secure(),
+        );
+        world.unix_time = None;
+        world.network = attached();
+        world.start();
+        let online = world.run_until(s(5), |world| world.client.is_online());
+        assert_eq!(online, good, "{floor}: {:?}", world.failures());
+        assert_eq!(world.client.time_floor(), floor);
+    }
+}
+
+#[test]
+fn the_clock_raises_the_floor() {
+    let mut world = World::started(config(SECURE), secure());
+    world.run_for(s(1));
+    assert_eq!(world.client.time_floor(), UNIX_TIME);
+    world.unix_time = None;
+    world.run_for(s(1));
+    assert_eq!(world.client.time_floor(), UNIX_TIME);
+}
