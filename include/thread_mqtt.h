@@ -36,7 +36,9 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_ARGUMENT = -1,
 	/** The call does not fit the client's state: not started, started twice, in deinit. */
 	THREAD_MQTT_ERROR_STATE = -2,
-	/** The heap has no room: raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE. */
+	/** Reserved. Today an exhausted heap stops the image with a line in the log: raise
+	 *  CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE.
+	 */
 	THREAD_MQTT_ERROR_MEMORY = -3,
 	/** The broker URI is wrong; thread_mqtt_uri_check() says where. */
 	THREAD_MQTT_ERROR_URI = -4,
