@@ -17,10 +17,11 @@ impl Trust {
     pub fn add_to(&self, builder: ConfigBuilder) -> Result<ConfigBuilder, Failure> {
         match self {
             Self::Bundle(bundle) => builder.ca(bundle).map_err(|error| {
-                let mut failure = Failure::from_error("setup", &error);
-                failure.cure =
-                    "Give --ca the CA's certificate, as PEM (BEGIN CERTIFICATE) or DER.".to_owned();
-                failure
+                Failure::new(
+                    "setup",
+                    &format!("the file given with --ca cannot be used: {error}"),
+                    "give --ca the CA's certificate, as PEM (BEGIN CERTIFICATE) or DER",
+                )
             }),
             Self::System => {
                 let mut roots = rustls::RootCertStore::empty();
