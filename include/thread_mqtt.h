@@ -199,7 +199,8 @@ struct thread_mqtt_config {
 	void *user_data;
 };
 
-/** The defaults: those of Kconfig. */
+/** The defaults: those of Kconfig. An initialiser in C, a value in C++ (11 and later). */
+#ifndef __cplusplus
 #define THREAD_MQTT_CONFIG_DEFAULT()                                                               \
 	{                                                                                          \
 		.broker = CONFIG_THREAD_MQTT_BROKER,                                               \
@@ -207,6 +208,17 @@ struct thread_mqtt_config {
 		.clean_start = true,                                                               \
 		.keep_alive_s = CONFIG_THREAD_MQTT_KEEP_ALIVE,                                     \
 	}
+#else
+#define THREAD_MQTT_CONFIG_DEFAULT()                                                               \
+	[] {                                                                                       \
+		thread_mqtt_config config = thread_mqtt_config();                                  \
+		config.broker = CONFIG_THREAD_MQTT_BROKER;                                         \
+		config.mqtt_version = CONFIG_THREAD_MQTT_VERSION;                                  \
+		config.clean_start = true;                                                         \
+		config.keep_alive_s = CONFIG_THREAD_MQTT_KEEP_ALIVE;                               \
+		return config;                                                                     \
+	}()
+#endif
 
 /**
  * Makes a client. It does nothing until thread_mqtt_start().
@@ -221,6 +233,7 @@ int thread_mqtt_init(struct thread_mqtt **client, const struct thread_mqtt_confi
  * Begins to connect, and from then on keeps connected: waits for the Thread network, resolves,
  * connects, and after a failure begins again with a pause that grows.
  *
+ * @param client The client.
  * @return 0; THREAD_MQTT_ERROR_STATE if it was started already.
  */
 int thread_mqtt_start(struct thread_mqtt *client);
@@ -229,6 +242,7 @@ int thread_mqtt_start(struct thread_mqtt *client);
  * Disconnects from the broker (the will is not published). THREAD_MQTT_EVENT_STOPPED follows;
  * unacknowledged messages stay queued for a later thread_mqtt_start().
  *
+ * @param client The client.
  * @return 0; THREAD_MQTT_ERROR_STATE if it was not started.
  */
 int thread_mqtt_stop(struct thread_mqtt *client);
@@ -237,6 +251,7 @@ int thread_mqtt_stop(struct thread_mqtt *client);
  * Ends the client's thread and frees everything. Waits for a running callback. Must not be called
  * from the callback; the handle is invalid afterwards.
  *
+ * @param client The client.
  * @return 0; THREAD_MQTT_ERROR_STATE from within the callback.
  */
 int thread_mqtt_deinit(struct thread_mqtt *client);
@@ -264,10 +279,22 @@ int thread_mqtt_publish(struct thread_mqtt *client, const struct thread_mqtt_mes
 int thread_mqtt_subscribe(struct thread_mqtt *client, const char *filter, uint8_t qos,
 			  uint32_t *token);
 
-/** Unsubscribes; parameters and result as thread_mqtt_subscribe(). */
+/**
+ * Unsubscribes.
+ *
+ * @param client The client.
+ * @param filter Topic filter, as it was subscribed to.
+ * @param[out] token Names the command in its event; may be NULL.
+ * @return 0 or a negative #thread_mqtt_error.
+ */
 int thread_mqtt_unsubscribe(struct thread_mqtt *client, const char *filter, uint32_t *token);
 
-/** Whether messages flow now. false for NULL. */
+/**
+ * Whether messages flow now.
+ *
+ * @param client The client; may be NULL.
+ * @return true if they do; false for NULL.
+ */
 bool thread_mqtt_is_online(struct thread_mqtt *client);
 
 /**
@@ -291,13 +318,28 @@ int thread_mqtt_set_time(int64_t unix_seconds);
  */
 int thread_mqtt_uri_check(const char *uri, char *sentence, size_t size);
 
-/** A sentence for a negative result of any function here. Never NULL. */
+/**
+ * What a negative result of any function here means.
+ *
+ * @param error The result.
+ * @return A sentence, never NULL.
+ */
 const char *thread_mqtt_error_to_str(int error);
 
-/** The name of a stage. Never NULL. */
+/**
+ * The name of a stage.
+ *
+ * @param stage The stage.
+ * @return A word or two, never NULL.
+ */
 const char *thread_mqtt_stage_to_str(enum thread_mqtt_stage stage);
 
-/** The name of an event type. Never NULL. */
+/**
+ * The name of an event type.
+ *
+ * @param type The type.
+ * @return A word or two, never NULL.
+ */
 const char *thread_mqtt_event_to_str(enum thread_mqtt_event_type type);
 
 /** @} */
