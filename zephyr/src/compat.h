@@ -7,9 +7,20 @@
 #ifndef THREAD_MQTT_COMPAT_H_
 #define THREAD_MQTT_COMPAT_H_
 
-#include <zephyr/version.h>
 #include <zephyr/kernel.h>
 #include <zephyr/net/socket.h>
+
+/* Both moved after Zephyr 3.5. */
+#if __has_include(<zephyr/version.h>)
+#include <zephyr/version.h>
+#else
+#include <version.h>
+#endif
+#if __has_include(<zephyr/random/random.h>)
+#include <zephyr/random/random.h>
+#else
+#include <zephyr/random/rand32.h>
+#endif
 
 #define TMQ_ZEPHYR_AT_LEAST(major, minor) (KERNEL_VERSION_NUMBER >= ((major) << 16 | (minor) << 8))
 

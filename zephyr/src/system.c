@@ -9,7 +9,6 @@
 
 #include <zephyr/logging/log.h>
 #include <zephyr/logging/log_ctrl.h>
-#include <zephyr/random/random.h>
 
 #include "internal.h"
 
