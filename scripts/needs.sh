@@ -25,6 +25,10 @@ need_cargo() {
          "install Rust with rustup (https://rustup.rs), then open a new shell"
 }
 
+need_python_venv() {
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing_packages+=(python3 python3-venv)
+}
+
 # Installs the packages remembered by need, or says how.
 install_missing() {
     [ ${#missing_packages[@]} -eq 0 ] && return
