@@ -58,6 +58,8 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_ENTROPY = -11,
 	/** As many clients as CONFIG_THREAD_MQTT_MAX_CLIENTS exist. */
 	THREAD_MQTT_ERROR_CLIENTS = -12,
+	/** PSA Crypto does not start or lacks what TLS needs; the log says what. */
+	THREAD_MQTT_ERROR_CRYPTO = -13,
 	/** Below here: -1000 - errno. */
 	THREAD_MQTT_ERROR_PLATFORM = -1000,
 };
@@ -183,6 +185,10 @@ struct thread_mqtt_config {
 	const void *private_key;
 	/** Length of the key, bytes. */
 	size_t private_key_len;
+	/** The private key instead as one that stays in PSA Crypto, by its psa_key_id_t; 0 for none.
+	 *  It must be permitted to sign hashes, and stay until thread_mqtt_deinit().
+	 */
+	uint32_t private_key_id;
 	/** 5, or 4 for MQTT 3.1.1. */
 	uint8_t mqtt_version;
 	/** Start with a new session at the broker. */

@@ -7,11 +7,10 @@ use alloc::string::ToString;
 use core::time::Duration;
 use log::{error, info, warn};
 use thread_mqtt_client::{Client, Config, Event, Reached, Retry, Timers};
-use thread_mqtt_crypto_soft::provider;
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_nat64::{BrokerUri, Scheme, resolver};
 use thread_mqtt_session::{self as session, Message, QoS};
-use thread_mqtt_zephyr::{Entropy, ZephyrPort, build_time};
+use thread_mqtt_zephyr::{ZephyrPort, build_time, crypto};
 use zephyr::kconfig::{CONFIG_APP_INTERVAL, CONFIG_APP_TOPIC, CONFIG_THREAD_MQTT_BROKER};
 
 /// The broker's CA certificate; empty if none was configured.
@@ -33,12 +32,13 @@ fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
         .map_err(|error| format!("CONFIG_THREAD_MQTT_BROKER: {error}"))?;
     let tls = match broker.scheme {
         Scheme::Mqtt => None,
-        Scheme::Mqtts => Some(
-            thread_mqtt_tls::Config::builder(provider::<Entropy>())
+        Scheme::Mqtts => {
+            let provider = crypto::provider().map_err(|error| error.to_string())?;
+            let config = thread_mqtt_tls::Config::builder(provider)
                 .ca(CA)
-                .and_then(|builder| builder.build())
-                .map_err(|error| format!("CONFIG_APP_CA_FILE: {error}"))?,
-        ),
+                .and_then(|builder| builder.build());
+            Some(config.map_err(|error| format!("CONFIG_APP_CA_FILE: {error}"))?)
+        }
     };
     let mut client = Client::new(Config {
         broker,

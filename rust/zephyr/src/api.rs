@@ -230,6 +230,9 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         ffi::THREAD_MQTT_ERROR_CLIENTS => {
             c"no client is left; raise CONFIG_THREAD_MQTT_MAX_CLIENTS"
         }
+        ffi::THREAD_MQTT_ERROR_CRYPTO => {
+            c"PSA Crypto does not start or lacks what TLS needs; the log says what"
+        }
         ..=ffi::THREAD_MQTT_ERROR_PLATFORM => {
             c"the platform failed; errno is -1000 minus the number"
         }

@@ -5,7 +5,7 @@
 //!      |
 //!  api, handle      the C functions; a thread that runs the client, a lock around it
 //!      |
-//!  port             thread_mqtt_driver::Port over zephyr/src/port.h
+//!  port, crypto     thread_mqtt_driver::Port over zephyr/src/port.h; the crypto backend
 //!      |
 //!  zephyr/src/*.c   sockets, OpenThread, entropy, log: every name of Zephyr is there
 //! ```
@@ -20,6 +20,7 @@ extern crate alloc;
 
 #[cfg(feature = "c-api")]
 mod api;
+pub mod crypto;
 mod ffi;
 #[cfg(feature = "c-api")]
 mod handle;
@@ -37,4 +38,4 @@ mod text;
 
 #[cfg(feature = "logger")]
 pub use logger::start_log;
-pub use port::{Entropy, ZephyrPort, build_time, set_unix_time};
+pub use port::{ZephyrPort, build_time, set_unix_time};

@@ -6,7 +6,6 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
-use thread_mqtt_crypto_soft::{Random, RandomError};
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_nat64::resolver::{Family, Network};
 use thread_mqtt_nat64::{AdvertisedPrefix, Preference, Prefix};
@@ -60,6 +59,31 @@ impl ZephyrPort {
     }
 }
 
+/// Does `work` on the stack of a free client and waits for it. `None` if none is free: then there is
+/// none for the caller's client either.
+#[cfg(all(feature = "c-api", feature = "crypto-psa"))]
+pub(crate) fn on_client_stack<T: Send>(work: fn() -> T) -> Option<T> {
+    struct Job<T> {
+        work: fn() -> T,
+        result: Option<T>,
+    }
+    extern "C" fn run<T>(job: *mut core::ffi::c_void) {
+        // SAFETY: the job below, which nobody else touches until this thread has ended.
+        let job = unsafe { &mut *job.cast::<Job<T>>() };
+        job.result = Some((job.work)());
+    }
+
+    let port = ZephyrPort::open()?;
+    let mut job = Job { work, result: None };
+    // SAFETY: the port is open and has no thread yet; the job lives until its thread has ended.
+    unsafe {
+        ffi::tmq_port_thread_start(port.raw(), Some(run::<T>), (&raw mut job).cast());
+        ffi::tmq_port_thread_join(port.raw());
+        ffi::tmq_port_close(port.raw());
+    }
+    job.result
+}
+
 /// Time since boot.
 pub(crate) fn now() -> Duration {
     // SAFETY: no precondition.
@@ -88,16 +112,6 @@ fn unix_time() -> Option<u64> {
     match BOOT_TIME.load(Ordering::Relaxed) {
         0 => None,
         boot => Some(u64::from(boot) + now().as_secs()),
-    }
-}
-
-/// The platform's entropy, for the crypto provider.
-#[derive(Debug)]
-pub struct Entropy;
-
-impl Random for Entropy {
-    fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
-        fill_random(buf).map_err(|_| RandomError)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A C configuration, checked and turned into a client's.
-use crate::ffi;
-use crate::port::{Entropy, build_time};
+use crate::port::build_time;
+use crate::{crypto, ffi};
 use alloc::string::{String, ToString};
 use core::ffi::{CStr, c_char, c_void};
 use core::slice;
@@ -149,18 +149,26 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
         }
     };
     let ca = ca.ok_or(ffi::THREAD_MQTT_ERROR_CA)?;
-    let mut builder = tls::Config::builder(thread_mqtt_crypto_soft::provider::<Entropy>())
+    let provider = crypto::provider_for_c()?;
+    let builder = tls::Config::builder(provider)
         .ca(ca)
         .map_err(said(ffi::THREAD_MQTT_ERROR_CA))?;
-    match (chain, key) {
-        (None, None) => {}
-        (Some(chain), Some(key)) => {
-            builder = builder
-                .client_identity(chain, key)
-                .map_err(said(ffi::THREAD_MQTT_ERROR_IDENTITY))?;
+    let builder = match (chain, key, config.private_key_id) {
+        (None, None, 0) => builder,
+        (Some(chain), Some(key), 0) => builder
+            .client_identity(chain, key)
+            .map_err(said(ffi::THREAD_MQTT_ERROR_IDENTITY))?,
+        (Some(chain), None, id) => {
+            let signer = crypto::signing_key(id).map_err(|error| {
+                log::error!("{error}");
+                ffi::THREAD_MQTT_ERROR_IDENTITY
+            })?;
+            builder
+                .client_signer(chain, signer)
+                .map_err(said(ffi::THREAD_MQTT_ERROR_IDENTITY))?
         }
         _ => return Err(ffi::THREAD_MQTT_ERROR_IDENTITY),
-    }
+    };
     builder
         .build()
         .map_err(said(ffi::THREAD_MQTT_ERROR_SETTING))

@@ -1,0 +1,44 @@
+//! The RustCrypto crates, which need nothing of the platform but its entropy.
+use crate::port::fill_random;
+use core::convert::Infallible;
+use core::fmt;
+use thread_mqtt_crypto_soft::{self as soft, Random, RandomError};
+use thread_mqtt_tls::{CryptoProvider, Group, Suite};
+
+/// The backend's name, for people.
+pub const NAME: &str = "RustCrypto";
+
+/// It works everywhere.
+pub type Unusable = Infallible;
+
+#[derive(Debug)]
+struct Entropy;
+
+impl Random for Entropy {
+    fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
+        fill_random(buf).map_err(|_| RandomError)
+    }
+}
+
+/// The provider of everything that the cargo features enable.
+pub fn provider() -> Result<CryptoProvider, Unusable> {
+    Ok(soft::provider::<Entropy>())
+}
+
+#[cfg(feature = "c-api")]
+pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
+    Ok(soft::provider::<Entropy>())
+}
+
+/// Hands `line` a line for each cipher suite and group: what was built in works.
+pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
+    let provider = soft::provider::<Entropy>();
+    let suites = provider.cipher_suites.iter();
+    for suite in suites.filter_map(|suite| Suite::from_id(suite.suite().into())) {
+        line(&format_args!("{suite}: offered"));
+    }
+    let groups = provider.kx_groups.iter();
+    for group in groups.filter_map(|group| Group::from_id(group.name().into())) {
+        line(&format_args!("{group}: offered"));
+    }
+}
