@@ -205,23 +205,24 @@ struct thread_mqtt_config {
 	void *user_data;
 };
 
+/** @cond INTERNAL */
+#define THREAD_MQTT_DEFAULTS_(set)                                                                 \
+	set(broker, CONFIG_THREAD_MQTT_BROKER)                                                     \
+	set(mqtt_version, CONFIG_THREAD_MQTT_VERSION)                                              \
+	set(clean_start, true)                                                                     \
+	set(keep_alive_s, CONFIG_THREAD_MQTT_KEEP_ALIVE)
+#define THREAD_MQTT_INITIALISE_(field, value) .field = value,
+#define THREAD_MQTT_ASSIGN_(field, value)     config.field = value;
+/** @endcond */
+
 /** The defaults: those of Kconfig. An initialiser in C, a value in C++ (11 and later). */
 #ifndef __cplusplus
-#define THREAD_MQTT_CONFIG_DEFAULT()                                                               \
-	{                                                                                          \
-		.broker = CONFIG_THREAD_MQTT_BROKER,                                               \
-		.mqtt_version = CONFIG_THREAD_MQTT_VERSION,                                        \
-		.clean_start = true,                                                               \
-		.keep_alive_s = CONFIG_THREAD_MQTT_KEEP_ALIVE,                                     \
-	}
+#define THREAD_MQTT_CONFIG_DEFAULT() {THREAD_MQTT_DEFAULTS_(THREAD_MQTT_INITIALISE_)}
 #else
 #define THREAD_MQTT_CONFIG_DEFAULT()                                                               \
 	[] {                                                                                       \
 		thread_mqtt_config config = thread_mqtt_config();                                  \
-		config.broker = CONFIG_THREAD_MQTT_BROKER;                                         \
-		config.mqtt_version = CONFIG_THREAD_MQTT_VERSION;                                  \
-		config.clean_start = true;                                                         \
-		config.keep_alive_s = CONFIG_THREAD_MQTT_KEEP_ALIVE;                               \
+		THREAD_MQTT_DEFAULTS_(THREAD_MQTT_ASSIGN_)                                         \
 		return config;                                                                     \
 	}()
 #endif
