@@ -61,10 +61,11 @@ typedef socklen_t tmq_socklen;
 #define tmq_ntohs ntohs
 #endif
 
-/* The event file descriptor moved from POSIX to ZVFS in Zephyr 3.7. */
-#if TMQ_ZEPHYR_AT_LEAST(3, 7)
+/* The event descriptor moved from POSIX to ZVFS in Zephyr 3.7, the flags with it or later. */
+#if __has_include(<zephyr/zvfs/eventfd.h>)
 #include <zephyr/zvfs/eventfd.h>
 #include <zephyr/sys/fdtable.h>
+#define TMQ_EVENTFD_OPTIONS "CONFIG_ZVFS_EVENTFD_MAX and CONFIG_ZVFS_OPEN_MAX"
 #define tmq_eventfd() zvfs_eventfd(0, ZVFS_EFD_NONBLOCK)
 #define tmq_eventfd_signal(fd) (void)zvfs_eventfd_write((fd), 1)
 static inline void tmq_eventfd_clear(int fd)
@@ -73,12 +74,9 @@ static inline void tmq_eventfd_clear(int fd)
 
 	(void)zvfs_eventfd_read(fd, &value);
 }
-#define TMQ_F_GETFL ZVFS_F_GETFL
-#define TMQ_F_SETFL ZVFS_F_SETFL
-#define TMQ_O_NONBLOCK ZVFS_O_NONBLOCK
 #else
-#include <fcntl.h>
 #include <zephyr/posix/sys/eventfd.h>
+#define TMQ_EVENTFD_OPTIONS "CONFIG_EVENTFD_MAX and CONFIG_POSIX_MAX_FDS"
 #define tmq_eventfd() eventfd(0, EFD_NONBLOCK)
 #define tmq_eventfd_signal(fd) (void)eventfd_write((fd), 1)
 static inline void tmq_eventfd_clear(int fd)
@@ -87,6 +85,18 @@ static inline void tmq_eventfd_clear(int fd)
 
 	(void)eventfd_read(fd, &value);
 }
+#endif
+
+#if defined(ZVFS_O_NONBLOCK)
+#define TMQ_F_GETFL ZVFS_F_GETFL
+#define TMQ_F_SETFL ZVFS_F_SETFL
+#define TMQ_O_NONBLOCK ZVFS_O_NONBLOCK
+#else
+#if !defined(O_NONBLOCK) && defined(CONFIG_ARCH_POSIX)
+#include <fcntl.h>
+#elif !defined(O_NONBLOCK)
+#include <zephyr/posix/fcntl.h>
+#endif
 #define TMQ_F_GETFL F_GETFL
 #define TMQ_F_SETFL F_SETFL
 #define TMQ_O_NONBLOCK O_NONBLOCK

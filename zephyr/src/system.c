@@ -25,8 +25,7 @@ static bool init(struct tmq_port *port)
 	memset(port, 0, sizeof(*port));
 	port->wake_fd = tmq_eventfd();
 	if (port->wake_fd < 0) {
-		LOG_ERR("no event descriptor left: raise CONFIG_ZVFS_EVENTFD_MAX and "
-			"CONFIG_ZVFS_OPEN_MAX");
+		LOG_ERR("no event descriptor left: raise " TMQ_EVENTFD_OPTIONS);
 		return false;
 	}
 	port->tcp_fd = -1;
