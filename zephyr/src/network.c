@@ -39,7 +39,7 @@ static void state_changed(otChangedFlags flags, void *context)
 
 static struct openthread_state_changed_callback listener = {.otCallback = state_changed};
 
-static int listen(void)
+static int follow_state(void)
 {
 	return openthread_state_changed_callback_register(&listener);
 }
@@ -54,7 +54,7 @@ static void state_changed(otChangedFlags flags, struct openthread_context *ot_co
 
 static struct openthread_state_changed_cb listener = {.state_changed_cb = state_changed};
 
-static int listen(void)
+static int follow_state(void)
 {
 	return openthread_state_changed_cb_register(openthread_get_default_context(), &listener);
 }
@@ -66,7 +66,7 @@ void tmq_network_init(struct tmq_port *port)
 
 	/* Only from tmq_port_open(), which takes one caller at a time. */
 	if (!listening) {
-		listening = listen() == 0;
+		listening = follow_state() == 0;
 	}
 	atomic_set(&port->network_changed, 1);
 }
