@@ -4,6 +4,7 @@ use core::ptr;
 
 unsafe extern "C" {
     fn malloc(size: usize) -> *mut u8;
+    fn aligned_alloc(alignment: usize, size: usize) -> *mut u8;
     fn realloc(pointer: *mut u8, size: usize) -> *mut u8;
     fn free(pointer: *mut u8);
 }
@@ -15,22 +16,36 @@ struct Heap;
 const ALIGNMENT: usize = 2 * size_of::<usize>();
 
 // SAFETY: malloc, realloc and free keep GlobalAlloc's contract for alignments up to ALIGNMENT;
-// larger ones are refused, which GlobalAlloc allows.
+// what wants more (GHASH's key: 16 bytes) comes from aligned_alloc, and is moved to grow.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.align() > ALIGNMENT {
-            return ptr::null_mut();
+            // SAFETY: a power of two and a multiple of it, as C11 asks; no overflow, for a layout's
+            // size rounded up to its alignment is at most isize::MAX.
+            return unsafe { aligned_alloc(layout.align(), layout.pad_to_align().size()) };
         }
         // SAFETY: any size is allowed; GlobalAlloc's caller asks for one above zero.
         unsafe { malloc(layout.size()) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, _layout: Layout) {
-        // SAFETY: the pointer came from malloc or realloc.
+        // SAFETY: the pointer came from malloc, aligned_alloc or realloc.
         unsafe { free(pointer) }
     }
 
-    unsafe fn realloc(&self, pointer: *mut u8, _layout: Layout, size: usize) -> *mut u8 {
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if layout.align() > ALIGNMENT {
+            // SAFETY: the caller keeps realloc's contract: the new size is a layout with the old
+            // alignment; both blocks are at least as long as what is copied, and distinct.
+            unsafe {
+                let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+                if !moved.is_null() {
+                    ptr::copy_nonoverlapping(pointer, moved, layout.size().min(size));
+                    self.dealloc(pointer, layout);
+                }
+                return moved;
+            }
+        }
         // SAFETY: the pointer came from malloc or realloc, with an alignment malloc keeps.
         unsafe { realloc(pointer, size) }
     }
