@@ -6,7 +6,7 @@ use core::fmt;
 
 use rustls::RootCertStore;
 use rustls::SupportedProtocolVersion;
-use rustls::client::{ClientConfig, Resumption, TicketRequest, WebPkiServerVerifier};
+use rustls::client::{ClientConfig, Resumption, TicketRequest};
 use rustls::crypto::CryptoProvider;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
@@ -239,6 +239,9 @@ impl ConfigBuilder {
     }
 
     /// Checks the whole and makes the configuration.
+    // Not inlined, like the steps of a handshake: else one frame holds what is needed one after the
+    // other, for as long as the caller runs.
+    #[inline(never)]
     pub fn build(mut self) -> Result<Config, ConfigError> {
         self.check_limits()?;
         if self.roots.is_empty() {
@@ -249,13 +252,8 @@ impl ConfigBuilder {
 
         let provider = Arc::new(self.provider);
         let roots = Arc::new(self.roots);
-        let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
-            .build()
-            .map_err(|_| ConfigError::NoCertificate)?;
-        let verifier = |moment| {
-            let algorithms = provider.signature_verification_algorithms;
-            Verifier::new(webpki.clone(), roots.clone(), algorithms, moment)
-        };
+        let algorithms = provider.signature_verification_algorithms;
+        let verifier = |moment| Verifier::new(roots.clone(), algorithms, moment);
         let (exact, floor) = (verifier(Moment::Exact), verifier(Moment::Floor));
 
         let protocol_versions: Vec<_> =

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use rustls::HandshakeKind;
-use rustls::client::UnbufferedClientConnection;
+use rustls::client::{ClientConfig, UnbufferedClientConnection};
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls_pki_types::ServerName;
 
@@ -22,7 +22,7 @@ use crate::error::TlsError;
 pub struct Agreed {
     /// Version.
     pub version: Version,
-    /// IANA name of the suite, e.g. `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`.
+    /// IANA name of the suite, e.g. `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`; of those in [`Suite`].
     pub suite: &'static str,
     /// Group of the key exchange, if the handshake had one.
     pub group: Option<&'static str>,
@@ -94,19 +94,18 @@ impl Connection {
         Self::start(config, parse_name(server_name)?, time.into())
     }
 
+    #[inline(never)]
     fn start(
         config: &Config,
         server_name: ServerName<'static>,
         time: CertificateTime,
     ) -> Result<Self, TlsError> {
         let clock = Clock::new(time.unix_seconds());
-        let tls = UnbufferedClientConnection::new(
-            config.for_connection(time, clock.clone()),
-            server_name.clone(),
-        )
-        .map_err(|error| TlsError::from_rustls(error, true))?;
         let mut connection = Self {
-            tls,
+            tls: make(
+                config.for_connection(time, clock.clone()),
+                server_name.clone(),
+            )?,
             config: config.clone(),
             server_name,
             time,
@@ -336,14 +335,9 @@ impl Connection {
         let kind = self.tls.handshake_kind();
         Some(Agreed {
             version: Version::from_id(self.tls.protocol_version()?.into())?,
-            suite: match Suite::from_id(suite.into()) {
-                Some(suite) => suite.name(),
-                None => suite.as_str().unwrap_or("unknown"),
-            },
-            group: group.map(|group| match Group::from_id(group.into()) {
-                Some(group) => group.name(),
-                None => group.as_str().unwrap_or("unknown"),
-            }),
+            // rustls knows the names of all suites there ever were: 16 kB of flash.
+            suite: Suite::from_id(suite.into()).map_or("unknown", Suite::name),
+            group: group.map(|group| Group::from_id(group.into()).map_or("unknown", Group::name)),
             resumed: kind == Some(HandshakeKind::Resumed),
             retried: kind == Some(HandshakeKind::FullWithHelloRetryRequest),
             alpn: self.tls.alpn_protocol().map(<[u8]>::to_vec),
@@ -386,6 +380,16 @@ impl Connection {
         self.failure = Some(error.clone());
         error
     }
+}
+
+/// Begins the handshake. Not inlined: moving what rustls makes takes 3 kB of stack.
+#[inline(never)]
+fn make(
+    config: Arc<ClientConfig>,
+    server_name: ServerName<'static>,
+) -> Result<UnbufferedClientConnection, TlsError> {
+    UnbufferedClientConnection::new(config, server_name)
+        .map_err(|error| TlsError::from_rustls(error, true))
 }
 
 impl fmt::Debug for Connection {

@@ -8,9 +8,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
@@ -27,8 +28,9 @@ pub(crate) enum Moment {
     Floor,
 }
 
+/// What rustls's `WebPkiServerVerifier` does, by the same functions, but for revocation lists, which
+/// no device has: their parser would be in every image, some 10 kB of flash.
 pub(crate) struct Verifier {
-    webpki: Arc<WebPkiServerVerifier>,
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
     moment: Moment,
@@ -57,13 +59,11 @@ impl fmt::Debug for Verifier {
 
 impl Verifier {
     pub(crate) fn new(
-        webpki: Arc<WebPkiServerVerifier>,
         roots: Arc<RootCertStore>,
         algorithms: WebPkiSupportedAlgorithms,
         moment: Moment,
     ) -> Arc<Self> {
         Arc::new(Self {
-            webpki,
             roots,
             algorithms,
             moment,
@@ -78,12 +78,21 @@ impl Verifier {
             .take_if(|refusal| refusal.server_name == *server_name)
     }
 
-    fn remember(
+    /// Keeps what was refused, and why. Not inlined: its frame is not there when the signatures
+    /// are verified, which is where a handshake takes the most stack.
+    #[inline(never)]
+    fn refuse(
         &self,
-        server_name: ServerName<'static>,
-        fault: CertificateFault,
-        chain: Vec<CertificateSummary>,
+        error: &Error,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        now: UnixTime,
     ) {
+        let presented = core::iter::once(end_entity).chain(intermediates);
+        let chain = CertificateSummary::read_chain(presented);
+        let fault = self.fault(error, end_entity, intermediates, &chain, now);
+        let server_name = server_name.to_owned();
         if let Some(mut refused) = self.refused.try_lock() {
             *refused = Some(Refusal {
                 server_name,
@@ -93,24 +102,37 @@ impl Verifier {
         }
     }
 
-    /// Verifies at `now`; for a floor, at the earliest moment from there on at which no certificate
-    /// that webpki looks at is still to begin.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        mut now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        self.verify_chain(&certificate, intermediates, now)?;
+        verify_server_name(&certificate, server_name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    /// Verifies at `now`; for a floor, at the earliest moment from there on at which no certificate
+    /// that webpki looks at is still to begin.
+    // Not inlined, as `refuse`.
+    #[inline(never)]
+    fn verify_chain(
+        &self,
+        certificate: &ParsedCertificate<'_>,
+        intermediates: &[CertificateDer<'_>],
+        mut now: UnixTime,
+    ) -> Result<(), Error> {
         let mut attempts = intermediates.len() + 1;
         loop {
-            let result = self.webpki.verify_server_cert(
-                end_entity,
+            let result = verify_server_cert_signed_by_trust_anchor(
+                certificate,
+                &self.roots,
                 intermediates,
-                server_name,
-                ocsp_response,
                 now,
+                self.algorithms.all,
             );
             match result {
                 Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
@@ -262,16 +284,11 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.verify(end_entity, intermediates, server_name, ocsp_response, now)
-            .inspect_err(|error| {
-                let presented = core::iter::once(end_entity).chain(intermediates);
-                let chain = CertificateSummary::read_chain(presented);
-                let fault = self.fault(error, end_entity, intermediates, &chain, now);
-                self.remember(server_name.to_owned(), fault, chain);
-            })
+        self.verify(end_entity, intermediates, server_name, now)
+            .inspect_err(|error| self.refuse(error, end_entity, intermediates, server_name, now))
     }
 
     fn verify_tls12_signature(
@@ -280,7 +297,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -289,10 +306,10 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
+        self.algorithms.supported_schemes()
     }
 }
