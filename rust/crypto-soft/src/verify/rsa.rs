@@ -3,12 +3,12 @@
 //! Only the public operation exists, which is small; the private one is what
 //! makes a full RSA implementation large and hard to keep free of side channels.
 
+mod modular;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, Odd};
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
 use rustls::crypto::hash::Hash;
@@ -17,6 +17,7 @@ use rustls::pki_types::{
 };
 
 use crate::hash;
+use modular::Modulus;
 
 /// RSASSA-PKCS1-v1_5 with SHA-256.
 pub static RSA_PKCS1_SHA256: &dyn SignatureVerificationAlgorithm = &Rsa {
@@ -114,7 +115,12 @@ impl Rsa {
         let digest = self.hash.hash(message);
         match self.encoding {
             Encoding::Pkcs1(info) => verify_pkcs1(info, digest.as_ref(), &encoded),
-            Encoding::Pss => verify_pss(self.hash, digest.as_ref(), &mut encoded, key.bits - 1),
+            Encoding::Pss => verify_pss(
+                self.hash,
+                digest.as_ref(),
+                &mut encoded,
+                key.modulus.bits() - 1,
+            ),
         }
     }
 }
@@ -148,14 +154,12 @@ impl fmt::Debug for Rsa {
 }
 
 /// Shorter moduli are too weak, longer ones cost too much memory and time.
-const MODULUS_BITS: core::ops::RangeInclusive<u32> = 2048..=4096;
+const MODULUS_BITS: core::ops::RangeInclusive<usize> = 2048..=4096;
 /// Nobody needs more, and the peer must not be able to make us compute for minutes.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
 
 struct PublicKey {
-    modulus: Odd<BoxedUint>,
-    /// Length of the modulus in bits.
-    bits: u32,
+    modulus: Modulus,
     exponent: u64,
 }
 
@@ -171,60 +175,26 @@ impl PublicKey {
         reader.finish().ok()?;
 
         // No allocation before the length is known to be reasonable.
-        let bits = bit_len(modulus.as_bytes());
-        if !MODULUS_BITS.contains(&bits)
+        if modulus.as_bytes().len() > MODULUS_BITS.end() / 8
             || !(3..=MAX_EXPONENT).contains(&exponent)
             || exponent % 2 == 0
         {
             return None;
         }
-        let modulus = BoxedUint::from_be_slice(modulus.as_bytes(), bits).ok()?;
-        Some(Self {
-            modulus: Odd::new(modulus).into_option()?,
-            bits,
-            exponent,
-        })
+        let modulus = Modulus::new(modulus.as_bytes())?;
+        MODULUS_BITS
+            .contains(&modulus.bits())
+            .then_some(Self { modulus, exponent })
     }
 
     /// RSAVP1 (RFC 8017, section 5.2.2): `signature ^ exponent mod modulus`, as many
     /// bytes as the modulus has.
     fn apply(&self, signature: &[u8]) -> Option<Vec<u8>> {
-        let len = usize::try_from(self.bits.div_ceil(8)).ok()?;
-        if signature.len() != len {
+        if signature.len() != self.modulus.bits().div_ceil(8) {
             return None;
         }
-        let signature = BoxedUint::from_be_slice(signature, self.modulus.bits_precision()).ok()?;
-        if signature >= *self.modulus.as_ref() {
-            return None;
-        }
-
-        // Square and multiply: the library's own exponentiation hides the exponent,
-        // at the price of a table of 16 powers, 8 KiB for 4096 bits.
-        let params = BoxedMontyParams::new_vartime(self.modulus.clone());
-        let base = BoxedMontyForm::new(signature, &params);
-        let mut power = base.clone();
-        for bit in (0..self.exponent.ilog2()).rev() {
-            power = power.square();
-            if self.exponent >> bit & 1 == 1 {
-                power = power.mul(&base);
-            }
-        }
-
-        let mut bytes = power.retrieve().to_be_bytes().into_vec();
-        // Whole words, so up to 63 leading zero bits more than the modulus has.
-        bytes.drain(..bytes.len().checked_sub(len)?);
-        Some(bytes)
+        self.modulus.power(signature, self.exponent)
     }
-}
-
-fn bit_len(big_endian: &[u8]) -> u32 {
-    let Some(first) = big_endian.first() else {
-        return 0;
-    };
-    let bytes = u32::try_from(big_endian.len()).unwrap_or(u32::MAX);
-    bytes
-        .saturating_mul(8)
-        .saturating_sub(first.leading_zeros())
 }
 
 /// Compares with the one valid encoding rather than parse: there is nothing to get wrong.
@@ -239,12 +209,17 @@ fn verify_pkcs1(info: DigestInfo, digest: &[u8], encoded: &[u8]) -> Option<()> {
 }
 
 /// EMSA-PSS-VERIFY (RFC 8017, section 9.1.2) with the salt as long as the hash.
-fn verify_pss(hash: &dyn Hash, digest: &[u8], encoded: &mut [u8], encoded_bits: u32) -> Option<()> {
+fn verify_pss(
+    hash: &dyn Hash,
+    digest: &[u8],
+    encoded: &mut [u8],
+    encoded_bits: usize,
+) -> Option<()> {
     // A modulus of 8n + 1 bits leaves one byte more than the encoding has.
-    let encoded_len = usize::try_from(encoded_bits.div_ceil(8)).ok()?;
+    let encoded_len = encoded_bits.div_ceil(8);
     let (excess, encoded) =
         encoded.split_at_mut_checked(encoded.len().checked_sub(encoded_len)?)?;
-    let unused_bits = encoded_len * 8 - usize::try_from(encoded_bits).ok()?;
+    let unused_bits = encoded_len * 8 - encoded_bits;
     let used = 0xff_u8 >> unused_bits;
 
     let hash_len = hash.output_len();

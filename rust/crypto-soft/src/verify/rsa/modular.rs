@@ -1,0 +1,265 @@
+//! Powers modulo an odd number, of public values only: the time it takes depends on them.
+//!
+//! Written out because the general arithmetic of crypto-bigint brings multiplications by Karatsuba's
+//! method, one for each of nine lengths: 28 kB of flash, and 19 kB of stack for the longest, to square
+//! a number seventeen times.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Bits of a limb; a number is a row of them, the least first.
+const LIMB: usize = 32;
+
+/// An odd number above one, with what Montgomery's multiplication wants to know of it.
+pub(super) struct Modulus {
+    limbs: Vec<u32>,
+    bits: usize,
+    /// -1 / modulus, modulo 2^32.
+    inverse: u32,
+}
+
+impl Modulus {
+    /// `None` for even numbers, and for one. Leading zeros are allowed.
+    pub(super) fn new(big_endian: &[u8]) -> Option<Self> {
+        let first = big_endian.iter().position(|byte| *byte != 0)?;
+        let big_endian = big_endian.get(first..)?;
+        let bits =
+            big_endian.len() * 8 - usize::try_from(big_endian.first()?.leading_zeros()).ok()?;
+        let limbs = from_bytes(big_endian, bits.div_ceil(LIMB));
+        let least = *limbs.first()?;
+        if least % 2 == 0 || bits == 1 {
+            return None;
+        }
+        // Newton's iteration: an odd number is its own inverse in three bits, and each step doubles
+        // them.
+        let inverse = (0..4).fold(least, |inverse, _| {
+            inverse.wrapping_mul(2_u32.wrapping_sub(least.wrapping_mul(inverse)))
+        });
+        Some(Self {
+            limbs,
+            bits,
+            inverse: inverse.wrapping_neg(),
+        })
+    }
+
+    /// Length in bits.
+    pub(super) fn bits(&self) -> usize {
+        self.bits
+    }
+
+    /// `base ^ exponent`, as many bytes as the modulus has; `None` unless the base is below the
+    /// modulus and the exponent above zero.
+    pub(super) fn power(&self, base: &[u8], exponent: u64) -> Option<Vec<u8>> {
+        let len = self.limbs.len();
+        if base.len() > len * 4 {
+            return None;
+        }
+        let base = from_bytes(base, len);
+        if !is_below(&base, &self.limbs) || exponent == 0 {
+            return None;
+        }
+        let mut space = vec![0; 2 * len + 2];
+        // Montgomery's form of x is x * R, where R is 2 to the bits of all limbs.
+        let mut factor = self.square_of_r(&mut space);
+        self.multiply(&base, &mut factor, &mut space);
+        let mut power = factor.clone();
+        for bit in (0..exponent.ilog2()).rev() {
+            self.square(&mut power, &mut space);
+            if exponent >> bit & 1 == 1 {
+                self.multiply(&factor, &mut power, &mut space);
+            }
+        }
+        factor.fill(0);
+        *factor.first_mut()? = 1;
+        self.multiply(&factor, &mut power, &mut space);
+        Some(to_bytes(&power, self.bits.div_ceil(8)))
+    }
+
+    /// R * R: what brings a number into Montgomery's form.
+    fn square_of_r(&self, space: &mut [u32]) -> Vec<u32> {
+        let bits = self.limbs.len() * LIMB;
+        // The highest power of two below the modulus, doubled until it is R.
+        let mut number = vec![0; self.limbs.len()];
+        if let Some(limb) = number.last_mut() {
+            *limb = 1 << ((self.bits - 1) % LIMB);
+        }
+        for _ in self.bits - 1..bits {
+            self.double(&mut number);
+        }
+        // R * 2^n, with n from one to the bits of R: a square in Montgomery's form doubles n.
+        self.double(&mut number);
+        for bit in (0..bits.ilog2()).rev() {
+            self.square(&mut number, space);
+            if bits >> bit & 1 == 1 {
+                self.double(&mut number);
+            }
+        }
+        number
+    }
+
+    fn double(&self, number: &mut [u32]) {
+        let mut carry = 0;
+        for limb in number.iter_mut() {
+            let high = *limb >> (LIMB - 1);
+            *limb = *limb << 1 | carry;
+            carry = high;
+        }
+        self.reduce_once(number, carry);
+    }
+
+    fn square(&self, number: &mut [u32], space: &mut [u32]) {
+        self.product(number, number, space);
+        self.take(number, space);
+    }
+
+    fn multiply(&self, factor: &[u32], number: &mut [u32], space: &mut [u32]) {
+        self.product(factor, number, space);
+        self.take(number, space);
+    }
+
+    /// Montgomery's product, a * b / R: in the upper half of `space`, below twice the modulus.
+    fn product(&self, a: &[u32], b: &[u32], space: &mut [u32]) {
+        space.fill(0);
+        for (shift, a) in a.iter().enumerate() {
+            let Some(t) = space.get_mut(shift..shift + b.len() + 2) else {
+                return;
+            };
+            add_product(*a, b, t);
+            // Makes the least limb zero.
+            let least = t.first().copied().unwrap_or_default();
+            add_product(least.wrapping_mul(self.inverse), &self.limbs, t);
+        }
+    }
+
+    /// The product in `space`, below the modulus.
+    fn take(&self, number: &mut [u32], space: &[u32]) {
+        let upper = space.get(number.len()..).unwrap_or_default();
+        let Some((low, [high, ..])) = upper.split_at_checked(number.len()) else {
+            return;
+        };
+        number.copy_from_slice(low);
+        self.reduce_once(number, *high);
+    }
+
+    /// Subtracts the modulus from a number below twice as much, whose highest bit is in `carry`.
+    fn reduce_once(&self, number: &mut [u32], carry: u32) {
+        if carry == 0 && is_below(number, &self.limbs) {
+            return;
+        }
+        let mut borrow = false;
+        for (limb, modulus) in number.iter_mut().zip(&self.limbs) {
+            let (difference, first) = limb.overflowing_sub(*modulus);
+            let (difference, second) = difference.overflowing_sub(borrow.into());
+            *limb = difference;
+            borrow = first || second;
+        }
+    }
+}
+
+/// Adds `a * b` to `t`, which is longer.
+fn add_product(a: u32, b: &[u32], t: &mut [u32]) {
+    let (low, high) = t.split_at_mut(b.len());
+    let mut carry = 0;
+    for (t, b) in low.iter_mut().zip(b) {
+        let sum = u64::from(a) * u64::from(*b) + u64::from(*t) + u64::from(carry);
+        (*t, carry) = halves(sum);
+    }
+    for t in high {
+        (*t, carry) = halves(u64::from(*t) + u64::from(carry));
+    }
+}
+
+/// Low and high.
+fn halves(number: u64) -> (u32, u32) {
+    (number as u32, (number >> LIMB) as u32)
+}
+
+fn is_below(a: &[u32], b: &[u32]) -> bool {
+    a.iter().rev().lt(b.iter().rev())
+}
+
+/// At most four times `len` bytes.
+fn from_bytes(big_endian: &[u8], len: usize) -> Vec<u32> {
+    let mut limbs: Vec<u32> = big_endian
+        .rchunks(4)
+        .map(|chunk| {
+            chunk
+                .iter()
+                .fold(0, |limb, byte| limb << 8 | u32::from(*byte))
+        })
+        .collect();
+    limbs.resize(len, 0);
+    limbs
+}
+
+fn to_bytes(limbs: &[u32], len: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> = limbs.iter().flat_map(|limb| limb.to_le_bytes()).collect();
+    bytes.truncate(len);
+    bytes.reverse();
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+    use crypto_bigint::{BoxedUint, Odd};
+
+    /// The same by crypto-bigint.
+    fn expected(modulus: &[u8], base: &[u8], exponent: u64) -> Vec<u8> {
+        let bits = u32::try_from(modulus.len() * 8).unwrap();
+        let number = |bytes| BoxedUint::from_be_slice(bytes, bits).unwrap();
+        let params = BoxedMontyParams::new_vartime(Odd::new(number(modulus)).unwrap());
+        let power = BoxedMontyForm::new(number(base), &params).pow(&BoxedUint::from(exponent));
+        let bytes = power.retrieve().to_be_bytes().into_vec();
+        bytes[bytes.len() - modulus.len()..].to_vec()
+    }
+
+    #[test]
+    fn powers_are_those_of_another_library() {
+        let mut seed = [0; 4];
+        for round in 0..400_u32 {
+            getrandom::fill(&mut seed).unwrap();
+            let len = 1 + usize::from(seed[0]) % 40 + if round % 50 == 0 { 256 } else { 0 };
+            let mut modulus = vec![0; len];
+            let mut base = vec![0; len];
+            getrandom::fill(&mut modulus).unwrap();
+            getrandom::fill(&mut base).unwrap();
+            // Also numbers at the edges: many ones, many zeros.
+            match round % 4 {
+                0 => modulus.fill(0xff),
+                1 => base.fill(0xff),
+                _ => {}
+            }
+            modulus[0] |= 1 << (seed[1] % 8);
+            modulus[len - 1] |= 3;
+            base[0] = base[0].min(modulus[0] - 1);
+            let exponent = [3, 5, 17, 65537, 0x1_ffff_ffff, 2][usize::from(seed[2]) % 6];
+            let power = Modulus::new(&modulus).unwrap().power(&base, exponent);
+            assert_eq!(
+                power,
+                Some(expected(&modulus, &base, exponent)),
+                "{base:x?} ^ {exponent} mod {modulus:x?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_odd_moduli_above_one() {
+        for refused in [&b""[..], b"\0\0", b"\x01", b"\0\x01", b"\x04"] {
+            assert!(Modulus::new(refused).is_none());
+        }
+        assert_eq!(Modulus::new(b"\0\x07").unwrap().bits(), 3);
+    }
+
+    #[test]
+    fn the_base_is_below_the_modulus() {
+        let seven = Modulus::new(b"\x07").unwrap();
+        assert_eq!(seven.power(b"\x06", 3), Some(vec![6]));
+        assert_eq!(seven.power(b"\x00", 3), Some(vec![0]));
+        assert_eq!(seven.power(b"\x07", 3), None);
+        assert_eq!(seven.power(&[0xff; 4], 3), None);
+        assert_eq!(seven.power(&[0, 0, 0, 0, 6], 3), None);
+        assert_eq!(seven.power(b"\x06", 0), None);
+    }
+}
