@@ -60,3 +60,20 @@ need_build_tools() {
     need_libclang
     install_missing
 }
+
+# What building and running an image for the emulated Cortex-M4 takes. RUSTC may name another rustc
+# with its library's source.
+need_emulated_board() {
+    need python3 python3
+    need qemu-system-arm qemu-system-arm
+    need arm-none-eabi-gcc gcc-arm-none-eabi
+    [ -d /usr/lib/arm-none-eabi/newlib/thumb ] || missing_packages+=(libnewlib-arm-none-eabi)
+    need openssl openssl
+    need mosquitto mosquitto
+    if [ -z "${RUSTC:-}" ]; then
+        [ -x /usr/bin/cargo ] || missing_packages+=(cargo-web)
+        [ -x /usr/bin/rustc ] || missing_packages+=(rustc-web)
+        compgen -G '/usr/src/rustc-*/library/core/Cargo.toml' >/dev/null || missing_packages+=(rust-web-src)
+    fi
+    install_missing
+}

@@ -1,0 +1,74 @@
+"""What is measured: the images, and the handshakes each of them does."""
+from build import FULL, LEAN, SMALL, STABLE, Image
+from run import Handshake
+
+PSA = {"mbedtls": "board_psa.h"}
+PSA_ALL = {"mbedtls": "board_psa.h", "defines": ("-DPSA_ALL",)}
+
+
+def provider_image(name, features, flags, full=False):
+    """An image of ours; with PSA below it brings Mbed TLS's."""
+    below = (PSA_ALL if full else PSA) if "psa" in features else {}
+    return Image(name, features=features + (FULL if full else LEAN), flags=flags, **below)
+
+
+IMAGES = {image.name: image for image in (
+    provider_image("tls-psa", ("psa",), SMALL),
+    provider_image("tls-soft", ("soft",), SMALL),
+    provider_image("client-psa", ("psa", "client"), SMALL),
+    provider_image("client-soft", ("soft", "client"), SMALL),
+    provider_image("client-psa-full", ("psa", "client"), SMALL, full=True),
+    provider_image("client-soft-full", ("soft", "client"), SMALL, full=True),
+    provider_image("tls-psa-stable", ("psa",), STABLE),
+    provider_image("tls-soft-stable", ("soft",), STABLE),
+    provider_image("client-psa-stable", ("psa", "client"), STABLE),
+    Image("mbedtls-1.2", mbedtls="board_tls12.h"),
+    Image("mbedtls-1.3", mbedtls="board_tls13.h"),
+)}
+
+TLS12_RSA = Handshake("1.2", "rsa", "X25519")
+TLS12 = (
+    TLS12_RSA,
+    Handshake("1.2", "rsa", "P-256"),
+    # In TLS 1.2 the group must be the certificate's curve, or beside it.
+    Handshake("1.2", "p256", "P-256"),
+)
+TLS13 = (
+    Handshake("1.3", "rsa", "X25519"),
+    Handshake("1.3", "p256", "X25519"),
+)
+MQTT = (
+    Handshake("1.2", "rsa", "X25519", mqtt="4"),
+    Handshake("1.2", "rsa", "X25519", mqtt="5"),
+    Handshake("1.3", "p256", "X25519", mqtt="5"),
+)
+
+# Image by image, what it does. The full ones only show that they work.
+RUNS = {
+    "tls-psa": TLS12 + TLS13,
+    "tls-soft": TLS12 + TLS13,
+    "mbedtls-1.2": TLS12,
+    "mbedtls-1.3": TLS12 + TLS13,
+    "client-psa": MQTT,
+    "client-soft": MQTT,
+    "client-psa-full": MQTT[1:2],
+    "client-soft-full": MQTT[1:2],
+    "tls-psa-stable": (TLS12_RSA,),
+    "tls-soft-stable": (TLS12_RSA,),
+    "client-psa-stable": MQTT[1:2],
+}
+
+# The short form: everything of ours is in one of the two.
+CHECKED = {
+    "client-psa": MQTT[1:2],
+    "tls-soft": TLS13[1:2],
+}
+
+
+def feature_images(provider):
+    """All features, and all but one: {feature or "": image}."""
+    def image(left_out):
+        features = (provider,) + tuple(f for f in FULL if f != left_out)
+        below = PSA_ALL if provider == "psa" else {}
+        return Image(f"features-{provider}-{left_out or 'all'}", features=features, flags=SMALL, **below)
+    return {left_out: image(left_out) for left_out in ("",) + FULL}

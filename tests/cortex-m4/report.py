@@ -1,0 +1,163 @@
+"""Writes the generated part of docs/footprint.md, and its chart."""
+import chart
+from build import FULL, ROOT, Failed
+
+DOCUMENT = ROOT / "docs/footprint.md"
+PICTURE = ROOT / "docs/footprint.svg"
+BEGIN, END = "<!-- begin: cortex-m4 -->", "<!-- end: cortex-m4 -->"
+
+TITLES = {
+    "tls-psa": "TLS, PSA provider",
+    "tls-soft": "TLS, soft provider",
+    "mbedtls-1.2": "Mbed TLS client, TLS 1.2",
+    "mbedtls-1.3": "Mbed TLS client, TLS 1.2 + 1.3",
+    "client-psa": "whole client, PSA provider",
+    "client-soft": "whole client, soft provider",
+    "client-psa-full": "whole client, PSA, every suite",
+    "client-soft-full": "whole client, soft, every suite",
+    "tls-psa-stable": "TLS, PSA provider",
+    "tls-soft-stable": "TLS, soft provider",
+    "client-psa-stable": "whole client, PSA provider",
+}
+
+# Parts of an image as the tables and the chart group them.
+GROUPS = ("rustls", "webpki", "tls", "client", "provider", "core", "constants", "PSA / crypto in C", "Mbed TLS's TLS")
+OURS = {
+    "rustls": "rustls", "rustls-pki-types": "rustls", "once-cell": "rustls",
+    "rustls-webpki": "webpki", "untrusted": "webpki",
+    "thread-mqtt-tls": "tls",
+    "thread-mqtt-client": "client", "thread-mqtt-driver": "client", "thread-mqtt-nat64": "client",
+    "thread-mqtt-session": "client", "mqtt-proto": "client",
+    "core": "core", "alloc": "core", "constants": "constants",
+}
+
+
+def grouped(sizes):
+    """{group: bytes} of an image, without the harness and the C library."""
+    groups = dict.fromkeys(GROUPS, 0)
+    for (part, crate), size in sizes.crates.items():
+        if part == "rust":
+            groups[OURS.get(crate, "provider")] += size
+        elif part == "mbedtls-crypto":
+            groups["PSA / crypto in C"] += size
+        elif part == "mbedtls-tls":
+            groups["Mbed TLS's TLS"] += size
+    return groups
+
+
+def table(head, rows):
+    """A Markdown table: the first column is text, the others are numbers."""
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    for row in rows:
+        lines.append("| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) + " |")
+    return "\n".join(lines)
+
+
+def millions(count):
+    return f"{count / 1e6:.2f}"
+
+
+def handshakes(results):
+    """One table a handshake: who does it at which price."""
+    by_handshake = {}
+    for image, runs in results.items():
+        if not image.endswith("-stable"):
+            for handshake, numbers in runs.items():
+                by_handshake.setdefault(handshake, []).append((image, numbers))
+    parts = []
+    for handshake, measured in by_handshake.items():
+        rows = [(TITLES[image], n["heap"], n["heap_own"] if "psa" in image else "", n["idle"], n["stack"], millions(n["instructions"]), millions(n["start"]),
+                 n["sent"], n["received"]) for image, n in measured]
+        parts.append(f"### {handshake}\n\n" + table(
+            ("", "heap, peak", "without PSA's", "heap, open", "stack", "M instr., handshake", "M instr., start-up", "sent", "received"),
+            rows))
+    return "\n\n".join(parts)
+
+
+def flash(sizes, images):
+    """Flash by group; the total leaves out the harness and the C library."""
+    rows = []
+    for image in images:
+        groups = grouped(sizes[image])
+        ours = sum(size for group, size in groups.items() if group in GROUPS[:7])
+        rows.append((TITLES[image], *(groups[group] or "" for group in GROUPS), ours or "", sum(groups.values())))
+    return table(("", *GROUPS, "Rust in all", "in all"), rows)
+
+
+def crates(sizes, images):
+    """Every crate of the Rust side."""
+    names = {}
+    for image in images:
+        for (part, crate), size in sizes[image].crates.items():
+            if part == "rust":
+                names[crate] = max(names.get(crate, 0), size)
+    names = sorted(names, key=names.get, reverse=True)
+    shown = [name for name in names if any(sizes[i].crates["rust", name] >= 500 for i in images)]
+    rows = [(name, *(sizes[image].crates["rust", name] or "" for image in images)) for name in shown]
+    rest = [sum(sizes[image].crates["rust", name] for name in names if name not in shown) for image in images]
+    return table(("crate", *(TITLES[image] for image in images)), [*rows, ("smaller ones", *rest)])
+
+
+def features(measured):
+    """What leaving out each feature saves."""
+    rows = [("everything", *(measured[p][""] for p in measured), *("" for _ in measured))]
+    for feature in FULL:
+        without = [measured[p][feature] for p in measured]
+        saved = [measured[p][""] - measured[p][feature] for p in measured]
+        rows.append((f"without `{feature}`", *without, *saved))
+    return table(("Rust side of TLS", *measured, *(f"saved, {p}" for p in measured)), rows)
+
+
+def generated(sizes, results, measured_features, versions):
+    small = [i for i in ("tls-psa", "tls-soft", "client-psa", "client-soft", "client-psa-full", "client-soft-full",
+                         "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
+    stable = [i for i in sizes if i.endswith("-stable")]
+    tools = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"""Made by `./footprint` ({tools}); do not edit between the markers.
+
+Each line is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `openssl s_server` for TLS,
+Mosquitto for the whole client. AES-128-GCM; a chain of leaf, intermediate and root; records of 4 KiB at
+most. Bytes; instructions are counted by the emulated timer and are not cycles. Heap is what was asked of
+the allocator, buffers and the C side's included; stack is painted and searched. "Open" is the heap while
+the connection is idle after its first exchange. Start-up is once in a device's life: for PSA it tries
+every algorithm with a known answer.
+
+![Flash, heap, stack and instructions of one handshake](footprint.svg)
+
+{handshakes(results)}
+
+### Flash
+
+In the image beyond start code and C library. "Constants" are Rust's strings and tables, which carry no
+crate's name in the linker's map. "Whole client" is TLS with MQTT 3.1.1 and 5, resolver and driver.
+
+{flash(sizes, small)}
+
+The same with what a stable toolchain can be told, without `immediate-abort`, `fmt-debug=none`,
+`location-detail=none`, `optimize_for_size` and the compact AES and SHA-2 (the library is built from source
+here, too; a prebuilt one is larger):
+
+{flash(sizes, stable)}
+
+### Flash by crate
+
+{crates(sizes, [i for i in ("tls-psa", "tls-soft", "client-psa", "client-soft") if i in sizes])}
+
+### What each feature costs
+
+TLS with every cargo feature, then without one at a time; without the backend in C.
+
+{features(measured_features)}
+"""
+
+
+def write(sizes, results, measured_features, versions):
+    """Replaces what stands between the markers; the rest of the document is not touched."""
+    document = DOCUMENT.read_text()
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise Failed(f"{DOCUMENT} has lost its markers {BEGIN} and {END}")
+    text = generated(sizes, results, measured_features, versions)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+    PICTURE.write_text(chart.draw(sizes, results, grouped, TITLES))
