@@ -192,10 +192,11 @@ impl fmt::Display for UriError {
             UriError::LabelTooLong => "a label of the host name is too long: at most 63 characters between two dots",
             UriError::LabelHyphen => "a label of the host name begins or ends with a hyphen: remove it",
             UriError::LabelCharacter(c) => {
-                return write!(
-                    f,
-                    "the host name holds the character {c:?}: use letters, digits, '-', '_' and '.', and the xn-- form of an international name"
-                );
+                const CURE: &str = "use letters, digits, '-', '_' and '.', and the xn-- form of an international name";
+                return match c.is_control() {
+                    true => write!(f, "the host name holds the character {}: {CURE}", c.escape_default()),
+                    false => write!(f, "the host name holds the character '{c}': {CURE}"),
+                };
             }
             UriError::PortMissing => "the port is missing after ':': write a number from 1 to 65535 or remove the ':'",
             UriError::PortNotANumber => "the port is not a number: write a number from 1 to 65535",

@@ -1,5 +1,6 @@
 //! Why a connection failed.
 
+use alloc::string::ToString;
 use core::fmt;
 
 use rustls::{CertificateError, PeerIncompatible};
@@ -148,6 +149,14 @@ impl Eq for BadMessage {}
 impl fmt::Display for BadMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// The name, unless the program was built without the names of rustls (`-Zfmt-debug=none`).
+fn in_parentheses(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display) -> fmt::Result {
+    match name.to_string().as_str() {
+        "" => Ok(()),
+        name => write!(f, " ({name})"),
     }
 }
 
@@ -370,15 +379,16 @@ impl fmt::Display for TlsError {
                  two sides have different keys",
             ),
             Self::BadMessage(what) => {
-                write!(
-                    f,
-                    "the broker sent a TLS message that cannot be decoded ({what})"
-                )
+                f.write_str("the broker sent a TLS message that cannot be decoded")?;
+                in_parentheses(f, what)
             }
             Self::UnexpectedMessage => {
                 f.write_str("the broker sent a TLS message that has no place here")
             }
-            Self::Misbehaved(how) => write!(f, "the broker broke the TLS protocol ({how})"),
+            Self::Misbehaved(how) => {
+                f.write_str("the broker broke the TLS protocol")?;
+                in_parentheses(f, how)
+            }
             Self::NoEntropy => f.write_str("this device has no random numbers to give"),
             Self::CryptoFailed => f.write_str("the crypto provider of this device failed"),
             Self::KeysExhausted => {

@@ -1,6 +1,6 @@
 //! A client with its thread, and the lock around it.
 use crate::ffi;
-use crate::port::ZephyrPort;
+use crate::port::{ZephyrPort, milliseconds};
 use crate::text::sentence;
 use alloc::boxed::Box;
 use alloc::ffi::CString;
@@ -239,9 +239,7 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
             texts.set_cure(cause.cure(), &mut told);
             told.type_ = ffi::THREAD_MQTT_EVENT_FAILED;
             told.stage = stage(*at);
-            told.retry_ms = retry_in.map_or(-1, |pause| {
-                i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)
-            });
+            told.retry_ms = retry_in.map_or(-1, milliseconds);
         }
         Event::Session(session::Event::Message(message)) => {
             texts.topic = sentence(&message.topic);

@@ -45,7 +45,7 @@ impl ZephyrPort {
         let timeout = until.map_or(-1, |until| {
             // Rounded up: a timer must be due when the wait is over.
             let left = until.saturating_sub(now());
-            i64::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(i64::MAX)
+            milliseconds(left.saturating_add(Duration::from_nanos(999_999)))
         });
         // SAFETY: the port is open, and this is its thread.
         unsafe {
@@ -82,6 +82,14 @@ pub(crate) fn on_client_stack<T: Send>(work: fn() -> T) -> Option<T> {
         ffi::tmq_port_close(port.raw());
     }
     job.result
+}
+
+/// Whole milliseconds, without the 128 bits of `Duration::as_millis`.
+pub(crate) fn milliseconds(duration: Duration) -> i64 {
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    seconds
+        .saturating_mul(1_000)
+        .saturating_add(duration.subsec_millis().into())
 }
 
 /// Time since boot.

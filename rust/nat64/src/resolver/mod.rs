@@ -28,7 +28,7 @@ mod report;
 
 pub use report::{Candidate, Failure, LinkError, Origin, Report};
 
-use crate::prefix::{AdvertisedPrefix, Prefix, PrefixSource, UsablePrefix};
+use crate::prefix::{AdvertisedPrefix, Preference, Prefix, PrefixSource, UsablePrefix};
 use crate::uri::Host;
 use alloc::string::String;
 use alloc::vec;
@@ -294,11 +294,14 @@ impl Resolver {
 
     /// The prefixes usable now, first choice first.
     pub fn prefixes(&self) -> Vec<UsablePrefix> {
-        let mut advertised = self.network.prefixes.clone();
-        advertised.sort_by_key(|advertised| core::cmp::Reverse(advertised.preference));
+        // A pass for each preference: for the few that there are, sorting is the larger program.
+        let preferences = [Preference::High, Preference::Medium, Preference::Low];
+        let advertised = preferences.iter().flat_map(|preference| {
+            let all = self.network.prefixes.iter();
+            all.filter(move |advertised| advertised.preference == *preference)
+        });
         let from = |source| move |prefix| UsablePrefix { prefix, source };
         let known = (advertised
-            .iter()
             .map(|advertised| advertised.prefix)
             .map(from(PrefixSource::NetworkData)))
         .chain(

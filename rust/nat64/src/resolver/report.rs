@@ -203,8 +203,13 @@ struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = (self.0.as_millis() + 50) / 100;
-        write!(f, "{}.{} s", tenths / 10, tenths % 10)
+        let rounded = self.0.saturating_add(Duration::from_millis(50));
+        write!(
+            f,
+            "{}.{} s",
+            rounded.as_secs(),
+            rounded.subsec_millis() / 100
+        )
     }
 }
 

@@ -1,0 +1,230 @@
+"""Builds the images whose size docs/footprint.md tells, measures them, and writes the tables.
+
+    python3 scripts/zephyr_footprint.py WORKSPACE [NAME ...]     (the folder above zephyr/)
+
+Without names all configurations are built. The images stay in WORKSPACE/build-footprint (or where
+FOOTPRINT_BUILD points), with the results of earlier runs, so that a name alone renews its rows.
+Needs west, openssl, Rust for the boards' processors, and a toolchain as ZEPHYR_TOOLCHAIN_VARIANT
+names it.
+"""
+
+import json
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "footprint.md"
+BEGIN, END = "<!-- begin: zephyr -->", "<!-- end: zephyr -->"
+SLOT = 0x76000  # an MCUboot slot of the nrf52840dk
+
+DK = "nrf52840dk/nrf52840"
+PUBLISH = "samples/publish"
+C_SAMPLE = "zephyr/samples/net/mqtt_publisher"  # in the workspace
+
+# Zephyr's own sample as a Thread device: the base of both of its rows.
+C_THREAD = """NET_IPV4=n NET_IPV6=y NET_UDP=y NET_L2_OPENTHREAD=y OPENTHREAD_MTD=y
+OPENTHREAD_THREAD_VERSION_1_4=y OPENTHREAD_UPTIME=y OPENTHREAD_SRP_CLIENT=y OPENTHREAD_DNS_CLIENT=y
+OPENTHREAD_SLAAC=y FPU=y SYSTEM_WORKQUEUE_STACK_SIZE=2048 MAIN_STACK_SIZE=4096 SHELL=n NET_SHELL=n NET_LOG=n
+NET_CONFIG_SETTINGS=n NET_IPV6_NBR_CACHE=n NET_IPV6_MLD=n TEST_RANDOM_GENERATOR=n"""
+C_TLS = """MQTT_LIB_TLS=y NET_SOCKETS_SOCKOPT_TLS=y MBEDTLS_ENABLE_HEAP=y MBEDTLS_HEAP_SIZE=40000
+MBEDTLS_SSL_MAX_CONTENT_LEN=4096 MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED=y
+MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED=y MBEDTLS_ECP_DP_SECP256R1_ENABLED=y
+MBEDTLS_ECP_DP_CURVE25519_ENABLED=y MBEDTLS_GCM_C=y MBEDTLS_CHACHA20_C=y MBEDTLS_POLY1305_C=y
+MBEDTLS_CHACHAPOLY_AEAD_ENABLED=y MBEDTLS_PEM_CERTIFICATE_FORMAT=y"""
+SMALL = """THREAD_MQTT_P384=n THREAD_MQTT_AES256=n THREAD_MQTT_CHACHA20=n THREAD_MQTT_CLIENT_AUTH=n"""
+OFF = "P384 AES256 CHACHA20 X25519 CLIENT_AUTH RSA TLS12 SENTENCES RUST_BUILD_STD".split()
+
+# name: what it is, source, board, further conf files beside the source, options
+CONFIGURATIONS = {
+    "mtd": ("thread-mqtt, MTD", PUBLISH, DK, [], ""),
+    "ftd": ("thread-mqtt, FTD", PUBLISH, DK, ["ftd.conf"], ""),
+    "sleepy": ("thread-mqtt, sleepy end device", PUBLISH, DK, ["sleepy.conf"], ""),
+    "dongle": ("thread-mqtt, MTD", PUBLISH, "nrf52840dongle/nrf52840", [], ""),
+    "small": ("thread-mqtt, MTD, AES-128 and P-256 and X25519 only", PUBLISH, DK, [], SMALL),
+    "smallest": ("the same without sentences", PUBLISH, DK, [], SMALL + " THREAD_MQTT_SENTENCES=n"),
+    "rust": ("the application in Rust, MTD", ".", DK, [], ""),
+    "soft": ("thread-mqtt, MTD, RustCrypto beside PSA", PUBLISH, DK, [], "THREAD_MQTT_CRYPTO_SOFT=y"),
+    "c": ("Zephyr's mqtt_publisher, MTD, no TLS", C_SAMPLE, DK, [], C_THREAD),
+    "c-tls": ("the same with Mbed TLS, TLS 1.2", C_SAMPLE, DK, [], C_THREAD + " " + C_TLS),
+} | {f"no-{name.lower()}": (f"without `THREAD_MQTT_{name}`", PUBLISH, DK, [], f"THREAD_MQTT_{name}=n")
+     for name in OFF}
+
+
+def run(command, **options):
+    """Runs a command; on failure shows the end of what it printed and ends."""
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
+    if result.returncode != 0:
+        lines = (result.stdout + result.stderr).splitlines()
+        sys.exit("\n".join(line[:300] for line in lines[-40:]) + f"\nerror: {command[0]} failed")
+    return result.stdout
+
+
+def build(name, workspace, folder):
+    """Builds a configuration; the folder of the build."""
+    _, source, board, files, options = CONFIGURATIONS[name]
+    ours = not source.startswith("zephyr/")
+    source = (ROOT if ours else workspace) / source
+    arguments = [f"-DCONFIG_{option}" for option in options.split()]
+    if ours:
+        ca = folder / "ca.pem"
+        if not ca.exists():
+            run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null",
+                 "-out", str(ca), "-subj", "/CN=footprint", "-addext", "basicConstraints=critical,CA:TRUE"])
+        option = "APP" if source == ROOT else "SAMPLE"
+        arguments += [f"-DEXTRA_ZEPHYR_MODULES={ROOT}", f'-DCONFIG_{option}_CA_FILE="{ca}"',
+                      '-DCONFIG_THREAD_MQTT_BROKER="mqtts://broker.example.org"',
+                      "-DEXTRA_CONF_FILE=" + ";".join(["upstream-psa.conf", *files])]
+    env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
+    run(["west", "build", "-b", board, "-d", str(folder / name), str(source), "--", *arguments],
+        cwd=workspace, env=env)
+    return folder / name
+
+
+def elf_sections(path):
+    """Address and size of every section that is in memory, and the images' load addresses."""
+    data = path.read_bytes()
+    offset, = struct.unpack_from("<I", data, 28)
+    size, count = struct.unpack_from("<HH", data, 42)
+    loads = [struct.unpack_from("<8I", data, offset + i * size) for i in range(count)]
+    # type, offset, vaddr, paddr, filesz, memsz, flags, align
+    return [(v, p, file, memory) for kind, _, v, p, file, memory, _, _ in loads if kind == 1]
+
+
+def measure(folder):
+    """Flash and RAM of an image, and what they consist of."""
+    loads = elf_sections(folder / "zephyr" / "zephyr.elf")
+    flash = [(p, p + file) for _, p, file, _ in loads if file]
+    ram = [(v, v + memory) for v, _, _, memory in loads if v >= 0x20000000]
+    settings = dict(re.findall(r"^CONFIG_(\w+)=(\S+)$", (folder / "zephyr" / ".config").read_text(), re.M))
+    number = lambda name: int(settings.get(name, "0"), 0)
+    libraries, ram_libraries = by_library(folder / "zephyr" / "zephyr.map")
+    return {
+        "flash": max(end for _, end in flash) - min(begin for begin, _ in flash),
+        "ram": max(end for _, end in ram) - min(begin for begin, _ in ram),
+        "arena": number("COMMON_LIBC_MALLOC_ARENA_SIZE"),
+        "psa heap": number("MBEDTLS_HEAP_SIZE"),
+        "client stack": number("THREAD_MQTT_STACK_SIZE") if "THREAD_MQTT_C_API" in settings else 0,
+        "main stack": number("MAIN_STACK_SIZE"),
+        "other stacks": sum(number(name) for name in (
+            "OPENTHREAD_THREAD_STACK_SIZE", "SYSTEM_WORKQUEUE_STACK_SIZE", "NET_RX_STACK_SIZE",
+            "NET_TX_STACK_SIZE", "NET_TCP_WORKQ_STACK_SIZE", "ISR_STACK_SIZE", "IDLE_STACK_SIZE",
+            "IEEE802154_NRF5_RX_STACK_SIZE")),
+        "libraries": libraries,
+        "ram libraries": ram_libraries,
+        "crates": by_crate(folder),
+    }
+
+
+GROUPS = (
+    ("thread-mqtt in Rust", r"libthread_mqtt_zephyr|librustapp"),
+    ("thread-mqtt in C", r"libthread_mqtt\b"),
+    ("OpenThread", r"libopenthread"),
+    ("Mbed TLS", r"libmbedTLS"),
+    ("Zephyr's network stack", r"libsubsys__net|liblib__net_buf"),
+    ("802.15.4 driver", r"libnrf-802154|libdrivers__ieee802154"),
+    ("kernel, drivers, C library", r""),
+)
+
+
+def by_library(path):
+    """Bytes of flash and RAM by group of libraries, out of the linker's map."""
+    flash, ram, output = {}, {}, ""
+    text = path.read_text(errors="replace")
+    text = re.sub(r"\n (\S+)\n +(0x)", r"\n \1 \2", text[text.index("Linker script and memory map"):])
+    for line in text.splitlines():
+        if line and not line[0].isspace():
+            output = line.split()[0]
+        found = re.match(r" \S+ +0x([0-9a-f]+) +0x([0-9a-f]+) (\S.*(?:\.a\(.*\)|\.o|\.obj))$", line)
+        if not found or re.match(r"\.(debug|comment|ARM\.attributes)", output):
+            continue
+        address, size, file = int(found[1], 16), int(found[2], 16), found[3]
+        group = next(name for name, pattern in GROUPS if re.search(pattern, file))
+        where = ram if address >= 0x20000000 else flash
+        where[group] = where.get(group, 0) + size
+    return flash, ram
+
+
+def by_crate(folder):
+    """Bytes of the functions of each crate (not of its constants), out of the symbol table."""
+    cache = (folder / "CMakeCache.txt").read_text()
+    nm = re.search(r"^CMAKE_NM:\w+=(.+)$", cache, re.M)[1]
+    crates = {}
+    for line in run([nm, "-S", str(folder / "zephyr" / "zephyr.elf")]).splitlines():
+        parts = line.split()
+        if len(parts) != 4 or parts[2] not in "tT":
+            continue
+        found = re.search(r"Cs[0-9A-Za-z]+_(\d+)_?([A-Za-z]\w*)", parts[3]) if parts[3].startswith("_R") else None
+        if found:
+            crate = found[2][:int(found[1])].replace("thread_mqtt_", "").replace("_", "-")
+            crates[crate] = crates.get(crate, 0) + int(parts[1], 16)
+    return crates
+
+
+def table(head, rows):
+    """A table in Markdown, numbers to the right."""
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    for row in rows:
+        lines.append("| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) + " |")
+    return "\n".join(lines)
+
+
+def section(results):
+    """The section of the page."""
+    images = [name for name in CONFIGURATIONS if name in results and not name.startswith("no-")]
+    parts = [f"""Made by `python3 scripts/zephyr_footprint.py WORKSPACE`; bytes. The workspace: {results['tree']}.
+"Room" is what is left of the {SLOT:,} bytes (0x76000) of an MCUboot slot on the nrf52840dk.
+"""]
+    parts.append(table(
+        ["image", "board", "flash", "room", "RAM", "heap arena", "Mbed TLS's heap", "client's stack", "main stack"],
+        [(CONFIGURATIONS[name][0], CONFIGURATIONS[name][2].split("/")[0], r["flash"], SLOT - r["flash"], r["ram"],
+          r["arena"], r["psa heap"], r["client stack"], r["main stack"])
+         for name in images for r in [results[name]]]))
+    base = results.get("mtd")
+    if base:
+        compared = [name for name in ("mtd", "small", "smallest", "c-tls", "c") if name in results]
+        for title, key in (("flash", "libraries"), ("RAM", "ram libraries")):
+            parts.append(f"\nWhere the {title} goes:\n")
+            parts.append(table(
+                ["", *(CONFIGURATIONS[name][0] for name in compared)],
+                [(group, *(results[name][key].get(group, 0) for name in compared)) for group, _ in GROUPS]))
+        largest = sorted(base["crates"].items(), key=lambda item: -item[1])[:16]
+        parts.append("\nThe functions of the largest crates, without their constants (`core` and `alloc` "
+                     "hold what they were instantiated for):\n")
+        parts.append(table(["crate", "flash"], largest))
+        switches = [name for name in CONFIGURATIONS if name.startswith("no-") and name in results]
+        if switches:
+            parts.append("\nWhat each option saves, by itself, of the first image:\n")
+            parts.append(table(["", "flash", "RAM"], [
+                (CONFIGURATIONS[name][0], base["flash"] - results[name]["flash"], base["ram"] - results[name]["ram"])
+                for name in switches]))
+    return "\n".join(parts) + "\n"
+
+
+def main(workspace, names):
+    folder = pathlib.Path(os.environ.get("FOOTPRINT_BUILD", workspace / "build-footprint"))
+    folder.mkdir(parents=True, exist_ok=True)
+    store = folder / "results.json"
+    results = json.loads(store.read_text()) if store.exists() else {}
+    version = dict(re.findall(r"^(\w+) = (\d+)$", (workspace / "zephyr" / "VERSION").read_text(), re.M))
+    results["tree"] = "Zephyr {VERSION_MAJOR}.{VERSION_MINOR}.{PATCHLEVEL}".format(**version)
+    for name in names or CONFIGURATIONS:
+        if name not in CONFIGURATIONS:
+            sys.exit(f"error: no configuration {name}; there are {', '.join(CONFIGURATIONS)}")
+        print(f"building {name}", flush=True)
+        results[name] = measure(build(name, workspace, folder))
+        print(f"  flash {results[name]['flash']:,}, RAM {results[name]['ram']:,}", flush=True)
+        store.write_text(json.dumps(results, indent=1))
+    page = PAGE.read_text() if PAGE.exists() else f"# Footprint\n\n## In a Zephyr image\n\n{BEGIN}\n{END}\n"
+    if BEGIN not in page:
+        page += f"\n## In a Zephyr image\n\n{BEGIN}\n{END}\n"
+    before, rest = page.split(BEGIN, 1)
+    PAGE.write_text(f"{before}{BEGIN}\n{section(results)}{END}{rest.split(END, 1)[1]}")
+
+
+if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+    sys.exit(__doc__)
+main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:])
