@@ -64,7 +64,7 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_PLATFORM = -1000,
 };
 
-/** The way to the broker, in order. */
+/** The way to the broker: attach, prefix, time, resolve, TCP, TLS, MQTT. */
 enum thread_mqtt_stage {
 	/** Attached to the Thread network, with an address that reaches beyond the mesh. */
 	THREAD_MQTT_STAGE_ATTACH = 0,
@@ -78,6 +78,10 @@ enum thread_mqtt_stage {
 	THREAD_MQTT_STAGE_TLS = 4,
 	/** The broker accepted the MQTT connection. */
 	THREAD_MQTT_STAGE_MQTT = 5,
+	/** The time is known, from an SNTP server; between the prefix and the broker's addresses.
+	 *  Skipped for mqtt:// and after thread_mqtt_set_time().
+	 */
+	THREAD_MQTT_STAGE_TIME = 6,
 };
 
 /** What happened. */

@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::ToString;
 use core::time::Duration;
 use log::{error, info, warn};
-use thread_mqtt_client::{Client, Config, Event, Reached, Retry, Timers};
+use thread_mqtt_client::{Client, Config, Event, Reached, Retry, TimeConfig, Timers};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_nat64::{BrokerUri, Scheme, resolver};
 use thread_mqtt_session::{self as session, Message, QoS};
@@ -47,6 +47,7 @@ fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
         session: session::Config::default(),
         timers: Timers::default(),
         retry: Retry::Forever,
+        time: TimeConfig::default(),
         time_floor: build_time(),
     })
     .map_err(|error| error.to_string())?;

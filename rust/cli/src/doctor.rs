@@ -1,6 +1,5 @@
 //! `thread-mqtt doctor`: the stages one by one, each with what it found, up to the first that fails.
 use crate::args::{CommonArguments, DoctorArguments};
-use crate::civil::Utc;
 use crate::exit::{Failure, Status};
 use crate::resolve::look_up;
 use crate::setup;
@@ -8,7 +7,7 @@ use crate::trust::tls_config;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
-use thread_mqtt_client::{Event, Reached, Retry, Stage};
+use thread_mqtt_client::{Event, Reached, Retry, Stage, Utc};
 use thread_mqtt_driver::Port;
 use thread_mqtt_nat64::resolver::{Candidate, Config, Link};
 use thread_mqtt_nat64::{BrokerUri, Host, Scheme};

@@ -70,7 +70,8 @@ impl Failure {
             Stage::Prefix => Status::Prefix,
             Stage::Resolve => Status::Resolve,
             Stage::Tcp => Status::Tcp,
-            Stage::Tls => Status::Tls,
+            // Without the time there is no check of certificates.
+            Stage::Time | Stage::Tls => Status::Tls,
             // The end of a connection that had been accepted is TCP's.
             Stage::Mqtt => match cause {
                 Cause::Tcp(_) => Status::Tcp,

@@ -12,7 +12,6 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod civil;
 mod doctor;
 mod exit;
 mod input;

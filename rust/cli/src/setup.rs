@@ -4,7 +4,7 @@ use crate::exit::Failure;
 use crate::trust::{read, tls_config};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
-use thread_mqtt_client::{Client, Config, Retry, Timers};
+use thread_mqtt_client::{Client, Config, Retry, TimeConfig, Timers};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{HostPort, Options};
 use thread_mqtt_nat64::resolver::{self, Link};
@@ -27,6 +27,7 @@ pub(crate) fn driver(
         session: session_config(&arguments.mqtt)?,
         timers: timers(),
         retry,
+        time: TimeConfig::default(),
         time_floor: 0,
         broker,
     };

@@ -1,4 +1,5 @@
 //! What a client is told once.
+use crate::time::TimeConfig;
 use core::fmt;
 use core::time::Duration;
 use thread_mqtt_nat64::{BrokerUri, Scheme};
@@ -18,6 +19,8 @@ pub struct Config {
     pub timers: Timers,
     /// What follows a failure.
     pub retry: Retry,
+    /// How the time is learnt where the platform does not know it.
+    pub time: TimeConfig,
     /// Unix seconds that have surely passed, for a device that boots without a clock: the build
     /// time of the firmware, or better the [`Client::time_floor`](crate::Client::time_floor) of
     /// its last life. Used only until the clock is known.

@@ -1,5 +1,6 @@
 //! Why an attempt or a connection ended, and what to do about it.
 use crate::event::Stage;
+use crate::time::TimeError;
 use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_nat64::resolver::{LinkError, Report};
@@ -11,6 +12,9 @@ use thread_mqtt_tls::{CertificateFault, TlsError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
+    /// The time is not known, and [`TimePolicy::Strict`](crate::TimePolicy::Strict) does without
+    /// TLS rather than without it.
+    Time(TimeError),
     /// Resolving failed; the report says which link and why.
     Resolve(Box<Report>),
     /// The transport failed.
@@ -37,6 +41,7 @@ impl Cause {
     /// What to do about it, if that can be said and the cause does not say it.
     pub fn cure(&self) -> Option<&'static str> {
         Some(match self {
+            Self::Time(error) => return error.cure(),
             Self::Resolve(report) => return report.cure(),
             Self::Tcp(error) => return error.cure(),
             Self::Tls(error) => error.cure(),
@@ -57,12 +62,28 @@ impl Cause {
         })
     }
 
-    /// Where a failure to resolve belongs: a missing prefix has a stage of its own.
+    /// Where a failure to resolve or to learn the time belongs: a missing prefix has a stage of its
+    /// own.
     pub(crate) fn resolving_stage(&self) -> Stage {
         match self {
-            Self::Resolve(report) if lacks_prefix(report) => Stage::Prefix,
+            Self::Resolve(report) | Self::Time(TimeError::Resolve(report))
+                if lacks_prefix(report) =>
+            {
+                Stage::Prefix
+            }
+            Self::Time(_) => Stage::Time,
             _ => Stage::Resolve,
         }
+    }
+
+    /// Whether a certificate is not valid at the time that is known.
+    pub(crate) fn contradicts_time(&self) -> bool {
+        matches!(
+            self,
+            Self::Tls(TlsError::Certificate(
+                CertificateFault::Expired { .. } | CertificateFault::NotYetValid { .. }
+            ))
+        )
     }
 
     /// Whether waiting is unlikely to help: somebody must change the configuration, a certificate
@@ -98,6 +119,7 @@ fn lacks_prefix(report: &Report) -> bool {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Time(error) => write!(f, "certificates cannot be checked: {error}"),
             Self::Resolve(report) => report.fmt(f),
             Self::Tcp(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),

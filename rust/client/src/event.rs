@@ -1,5 +1,7 @@
 //! What happened: stages reached, candidates and attempts failed.
 use crate::error::Cause;
+use crate::time::TimeError;
+use crate::utc::Utc;
 use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
@@ -14,6 +16,8 @@ pub enum Stage {
     Attach,
     /// A NAT64 prefix is known (skipped for IPv6 literals and native IPv4).
     Prefix,
+    /// The time is known (skipped without TLS, and where the platform knows it).
+    Time,
     /// The broker's addresses are known.
     Resolve,
     /// TCP is connected.
@@ -29,6 +33,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Attach => "attach",
             Self::Prefix => "prefix",
+            Self::Time => "time",
             Self::Resolve => "resolve",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
@@ -45,6 +50,8 @@ pub enum Reached {
     Attached,
     /// The prefix that will be tried first and its source.
     Prefix(Prefix, PrefixSource),
+    /// The time in Unix seconds, and the server that told it.
+    Time(u64, Candidate),
     /// The addresses and who answered.
     Resolved(Box<Report>),
     /// Connected to this candidate.
@@ -64,6 +71,7 @@ impl Reached {
         match self {
             Self::Attached => Stage::Attach,
             Self::Prefix(..) => Stage::Prefix,
+            Self::Time(..) => Stage::Time,
             Self::Resolved(_) => Stage::Resolve,
             Self::Tcp(..) => Stage::Tcp,
             Self::Tls(_) => Stage::Tls,
@@ -77,6 +85,7 @@ impl fmt::Display for Reached {
         match self {
             Self::Attached => f.write_str("the network is up"),
             Self::Prefix(prefix, source) => write!(f, "NAT64 prefix {prefix} from the {source}"),
+            Self::Time(seconds, server) => write!(f, "{}, says {server}", Utc(*seconds)),
             Self::Resolved(report) => report.fmt(f),
             Self::Tcp(candidate, port) => {
                 write!(f, "connected to {candidate}, port {port}")
@@ -103,6 +112,14 @@ impl fmt::Display for Reached {
 pub enum Event {
     /// A stage was finished.
     Reached(Reached),
+    /// The time is not known, and [`TimePolicy::Lenient`](crate::TimePolicy::Lenient) goes on
+    /// without it: the broker's certificate is checked against a time that has surely passed.
+    TimeUnknown {
+        /// Why it is not known.
+        why: TimeError,
+        /// The Unix seconds that have passed.
+        floor: u64,
+    },
     /// TCP to one address failed. The next one is tried; after the last, [`Failed`](Self::Failed)
     /// follows with the same cause.
     CandidateFailed(Candidate, Cause),
@@ -127,6 +144,12 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reached(reached) => write!(f, "{}: {reached}", reached.stage()),
+            Self::TimeUnknown { why, floor } => write!(
+                f,
+                "time unknown: {why}; certificates that expired before {} are refused, those not \
+                 yet valid are not",
+                Utc(*floor)
+            ),
             Self::CandidateFailed(candidate, cause) => {
                 write!(f, "TCP: {candidate}: {cause}")
             }

@@ -1,7 +1,7 @@
 //! Keeps a device connected to its broker: resolve, connect, TLS, MQTT, back off, again.
 //!
 //! ```text
-//!  attach ─▶ prefix ─▶ resolve ─▶ TCP ─▶ TLS ─▶ MQTT ─▶ online
+//!  attach ─▶ prefix ─▶ time ─▶ resolve ─▶ TCP ─▶ TLS ─▶ MQTT ─▶ online
 //!    ▲                             │      │       │        │
 //!    │                             ▼      ▼       ▼        ▼
 //!    └──── pause, with jitter ◀────┴──────┴───────┴────────┘
@@ -27,13 +27,17 @@
 //! - **The network.** A connection outlives a detachment: TCP retransmits, and the keep-alive
 //!   decides. It does not outlive the NAT64 prefix it goes through: when the border router withdraws
 //!   that, packets lead nowhere, and the client connects anew through another.
+//! - **The time.** A device that boots without a clock asks for the time before it looks at a
+//!   certificate ([`TimeConfig`]). What it is told is believed as long as no certificate contradicts
+//!   it. Without an answer it connects with weaker checks, and says so, or not at all.
 //! - **What survives.** The MQTT session with its unacknowledged messages, the TLS tickets, the DNS
 //!   cache and the last good address outlive a connection. Buffers and handshakes do not.
 //!
 //! # What it is not
 //!
 //! Not an executor and not a socket library, and it keeps nothing in flash: what should survive a
-//! reboot is the application's to store ([`Client::time_floor`], the session store of TLS).
+//! reboot is the application's to store ([`Client::time_floor`] as a [`KeptFloor`], the session store
+//! of TLS).
 //!
 //! # Use
 //!
@@ -42,7 +46,9 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use thread_mqtt_client::{Action, Client, Config, Event, Reached, Retry, Stage, Timers};
+//! use thread_mqtt_client::{
+//!     Action, Client, Config, Event, Reached, Retry, Stage, TimeConfig, Timers,
+//! };
 //! use thread_mqtt_nat64::{Network, resolver};
 //! # struct Zeros;
 //! # impl rand_core::TryRng for Zeros {
@@ -60,6 +66,7 @@
 //!     session: thread_mqtt_session::Config::default(),
 //!     timers: Timers::default(),
 //!     retry: Retry::Forever,
+//!     time: TimeConfig::default(),
 //!     time_floor: 0,
 //! })?;
 //! let now = Duration::ZERO;
@@ -91,14 +98,22 @@ mod action;
 mod addresses;
 mod alarms;
 mod backoff;
+mod clock;
 mod config;
 mod error;
 mod event;
+mod floor;
 mod link;
 mod machine;
+mod sntp;
+mod time;
+mod utc;
 
 pub use action::Action;
 pub use config::{Config, ConfigError, Retry, Timers};
 pub use error::{Cause, TcpError};
 pub use event::{Event, Reached, Stage};
+pub use floor::{FloorError, KeptFloor};
 pub use machine::Client;
+pub use time::{TimeConfig, TimeError, TimePolicy, TimeServer};
+pub use utc::Utc;

@@ -2,15 +2,21 @@
 //!
 //! ```text
 //!  Idle ──start──▶ Attaching ──▶ Resolving ──▶ Connecting ──▶ Securing ──▶ Up (greeting, online)
-//!   ▲                  ▲             │              │ ▲ next      │             │
-//!   │                  │             │              └─┘ address   │             │
-//!   │               Waiting ◀────────┴──── Closing ◀──────────────┴─────────────┘
+//!   ▲                  ▲    └▶ Timing ▲ │              │ ▲ next      │             │
+//!   │                  │         └────┘ │              └─┘ address   │             │
+//!   │               Waiting ◀────────┴──┴─ Closing ◀──────────────┴─────────────┘
 //!   └──────────────────┴──── stop, or Retry::Never ────┘
 //! ```
+//!
+//! Timing is there only for a device that does not know the time.
+mod resolving;
+mod timing;
+
 use crate::action::Action;
 use crate::addresses::{Addresses, withdrawn};
 use crate::alarms::{Alarm, Alarms};
 use crate::backoff::Backoff;
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Retry, Timers};
 use crate::error::{Cause, TcpError};
 use crate::event::{Event, Reached, Stage};
@@ -24,11 +30,11 @@ use core::mem;
 use core::net::{IpAddr, SocketAddrV6};
 use core::time::Duration;
 use rand_core::Rng;
-use thread_mqtt_nat64::prefix::UsablePrefix;
-use thread_mqtt_nat64::resolver::{Candidate, Network, Origin, Output};
+use thread_mqtt_nat64::resolver::{Candidate, Network, Output};
 use thread_mqtt_nat64::{BrokerUri, Host, Resolver, Scheme};
 use thread_mqtt_session::{CommandError, Message, QoS, Session, Token};
-use thread_mqtt_tls::{CertificateTime, Connection};
+use thread_mqtt_tls::Connection;
+use timing::{TimeServers, Timing};
 
 /// Keeps one MQTT session connected to one broker. See the [crate's manual](crate).
 ///
@@ -51,10 +57,8 @@ pub struct Client {
 
     // What is known of the world.
     network: Network,
-    /// Unix seconds, and when they were told.
-    clock: Option<(u64, Duration)>,
-    /// Unix seconds that have surely passed.
-    time_floor: u64,
+    clock: Clock,
+    time_servers: TimeServers,
 
     // The attempt or connection of now.
     state: State,
@@ -73,6 +77,8 @@ enum State {
     Idle,
     /// Until the network is up.
     Attaching,
+    /// Until a time server has answered, or none has.
+    Timing(Timing),
     /// Until the resolver reports.
     Resolving,
     /// TCP is being connected; `rest` are the addresses to try after this one.
@@ -94,7 +100,10 @@ enum State {
     /// The last words are sent, then TCP is closed.
     Closing { link: Option<Link>, ending: Ending },
     /// The pause after a failure.
-    Waiting,
+    Waiting {
+        /// Only the time is missing.
+        for_time: bool,
+    },
 }
 
 /// What follows after [`State::Closing`].
@@ -118,8 +127,8 @@ impl Client {
             timers: config.timers,
             retry: config.retry,
             network: Network::default(),
-            clock: None,
-            time_floor: config.time_floor,
+            clock: Clock::new(config.time_floor),
+            time_servers: TimeServers::new(config.time),
             state: State::Idle,
             alarms: Alarms::default(),
             announced_prefix: false,
@@ -134,8 +143,9 @@ impl Client {
     /// The stage that is being worked on; `None` while idle and while pausing after a failure.
     pub fn stage(&self) -> Option<Stage> {
         match &self.state {
-            State::Idle | State::Waiting | State::Closing { .. } => None,
+            State::Idle | State::Waiting { .. } | State::Closing { .. } => None,
             State::Attaching => Some(Stage::Attach),
+            State::Timing(_) => Some(Stage::Time),
             State::Resolving => Some(Stage::Resolve),
             State::Connecting { .. } => Some(Stage::Tcp),
             State::Securing { .. } => Some(Stage::Tls),
@@ -168,10 +178,16 @@ impl Client {
         }
     }
 
-    /// The latest Unix time known to have passed: worth keeping in flash, as the next boot's
+    /// The latest Unix time known to have passed, for a broker's certificate was valid then: worth
+    /// keeping in flash, as the next boot's
     /// [`Config::time_floor`].
     pub fn time_floor(&self) -> u64 {
-        self.time_floor
+        self.clock.floor()
+    }
+
+    /// The time in Unix seconds, if the platform or a time server has told it.
+    pub fn unix_time(&self, now: Duration) -> Option<u64> {
+        self.clock.unix_seconds(now)
     }
 
     // ----------------------------------------------------------- commands
@@ -205,6 +221,10 @@ impl Client {
                     });
                 }
                 link
+            }
+            State::Timing(search) => {
+                self.end_search(search);
+                None
             }
             State::Resolving => {
                 self.resolver.cancel();
@@ -245,14 +265,17 @@ impl Client {
         match &self.state {
             State::Attaching if network.attached => self.begin(now),
             // What failed may work now: do not sleep through it.
-            State::Waiting if network.attached && (stale || !before.attached) => {
+            State::Waiting { .. } if network.attached && (stale || !before.attached) => {
                 self.alarms.clear();
                 self.begin(now);
+            }
+            State::Timing(_) if !network.attached => {
+                self.fail(Stage::Time, Cause::NetworkLost, now)
             }
             State::Resolving if !network.attached => {
                 self.fail(Stage::Resolve, Cause::NetworkLost, now)
             }
-            State::Resolving => self.take_report(now),
+            State::Timing(_) | State::Resolving => self.take_report(now),
             State::Connecting { .. } if !network.attached => {
                 self.fail(Stage::Tcp, Cause::NetworkLost, now);
             }
@@ -270,11 +293,15 @@ impl Client {
 
     /// The wall clock, or that there is none. Certificates are checked against it.
     pub fn handle_unix_time(&mut self, unix_seconds: Option<u64>, now: Duration) {
-        self.time_floor = self.time_floor.max(unix_seconds.unwrap_or(0));
-        self.clock = unix_seconds.map(|seconds| (seconds, now));
+        self.clock.tell(unix_seconds, now);
         match (&mut self.state, unix_seconds) {
             (State::Securing { connection, .. }, Some(seconds)) => connection.set_time(seconds),
             (State::Up { link, .. }, Some(seconds)) => link.set_time(seconds),
+            (State::Timing(_), Some(_)) => self.resolve(now),
+            (State::Waiting { for_time: true }, Some(_)) => {
+                self.alarms.clear();
+                self.begin(now);
+            }
             _ => {}
         }
     }
@@ -298,7 +325,7 @@ impl Client {
             }
         };
         let name = server_name(&self.broker.host);
-        match Connection::new(tls, &name, self.certificate_time(now)) {
+        match Connection::new(tls, &name, self.clock.certificate_time(now)) {
             Ok(connection) => {
                 self.alarms
                     .set(Alarm::TlsHandshake, now + self.timers.tls_handshake);
@@ -370,7 +397,7 @@ impl Client {
         }
     }
 
-    /// A datagram from a DNS server to the local port `to_port`.
+    /// A datagram from a DNS or time server to the local port `to_port`.
     pub fn handle_datagram(
         &mut self,
         from: SocketAddrV6,
@@ -378,6 +405,9 @@ impl Client {
         payload: &[u8],
         now: Duration,
     ) {
+        if self.take_time(from, to_port, payload, now) {
+            return;
+        }
         self.resolver.handle_datagram(from, to_port, payload, now);
         self.take_report(now);
     }
@@ -409,6 +439,7 @@ impl Client {
                     }
                 }
                 Alarm::Backoff => self.begin(now),
+                Alarm::Time => self.time_is_late(now),
             }
         }
         self.resolver.handle_timeout(now);
@@ -423,7 +454,8 @@ impl Client {
     // ------------------------------------------------------------ outputs
 
     /// The next thing the driver is asked to do, until `None`. `rng` must be cryptographically
-    /// secure: DNS query ids and ports come from it, and the jitter of the back-off.
+    /// secure: DNS query ids and ports come from it, the cookies of time servers, and the jitter of
+    /// the back-off.
     pub fn poll_action(&mut self, now: Duration, rng: &mut dyn Rng) -> Option<Action> {
         if let State::Up { link, .. } = &mut self.state {
             match link.pump(&mut self.session, now) {
@@ -432,6 +464,10 @@ impl Client {
             }
         }
         self.settle(now, rng);
+        // Before the resolver opens its own.
+        if mem::take(&mut self.time_servers.close_udp) {
+            return Some(Action::UdpClose);
+        }
         if let Some(output) = self.resolver.poll_output(now, rng) {
             return Some(match output {
                 Output::Transmit {
@@ -447,7 +483,7 @@ impl Client {
                 Output::AskPlatform { name, family } => Action::Resolve { name, family },
             });
         }
-        self.actions.pop_front()
+        self.ask_time(rng).or_else(|| self.actions.pop_front())
     }
 
     /// Bytes for the broker, to be sent in order.
@@ -500,36 +536,11 @@ impl Client {
         }
         self.reached(Reached::Attached);
         self.announced_prefix = false;
-        self.state = State::Resolving;
-        self.resolver.start(&self.broker.host, &self.network, now);
-        if !self.network.native_ipv4 && !matches!(self.broker.host, Host::Ipv6(_)) {
-            let first = self.resolver.prefixes().first().copied();
-            self.announce_prefix(first);
+        if self.broker.scheme == Scheme::Mqtts && self.clock.is_stale(self.refresh(), now) {
+            self.learn_time(now);
+        } else {
+            self.resolve(now);
         }
-        self.take_report(now);
-    }
-
-    /// Goes on when the resolver has finished.
-    fn take_report(&mut self, now: Duration) {
-        if !matches!(self.state, State::Resolving) {
-            return;
-        }
-        let Some(report) = self.resolver.poll_report() else {
-            return;
-        };
-        let order = self.addresses.order(&report, &self.network);
-        if order.is_empty() {
-            let cause = Cause::Resolve(Box::new(report));
-            self.fail(cause.resolving_stage(), cause, now);
-            return;
-        }
-        let first = order.iter().find_map(|candidate| match candidate.origin {
-            Origin::Synthesised { prefix, source, .. } => Some(UsablePrefix { prefix, source }),
-            _ => None,
-        });
-        self.announce_prefix(first);
-        self.reached(Reached::Resolved(Box::new(report)));
-        self.connect(order, now);
     }
 
     fn connect(&mut self, mut order: VecDeque<Candidate>, now: Duration) {
@@ -575,6 +586,10 @@ impl Client {
         };
         let agreed = agreed.clone();
         self.alarms.cancel(Alarm::TlsHandshake);
+        // A resumed session is as old as the certificate that was looked at then.
+        if !agreed.resumed {
+            self.clock.confirm(now);
+        }
         self.reached(Reached::Tls(agreed));
         if let State::Securing {
             candidate,
@@ -646,12 +661,20 @@ impl Client {
                 }
                 Some(link)
             }
+            State::Timing(search) => {
+                self.end_search(search);
+                None
+            }
             State::Resolving => {
                 self.resolver.cancel();
                 None
             }
             _ => None,
         };
+        if cause.contradicts_time() {
+            self.clock.doubt();
+            self.time_servers.next();
+        }
         // The peer is told what it did wrong: a TLS alert, an MQTT 5 DISCONNECT.
         let link = link.filter(|_| matches!(cause, Cause::Tls(_) | Cause::Mqtt(_)));
         self.close(link, Ending::Failed(stage, cause), now);
@@ -698,7 +721,8 @@ impl Client {
                 };
                 if let Some(pause) = retry_in {
                     self.alarms.set(Alarm::Backoff, now + pause);
-                    self.state = State::Waiting;
+                    let for_time = matches!(cause, Cause::Time(_));
+                    self.state = State::Waiting { for_time };
                 }
                 self.events.push_back(Event::Failed {
                     stage,
@@ -715,27 +739,9 @@ impl Client {
         self.events.push_back(Event::Reached(reached));
     }
 
-    /// Tells the prefix that will be tried first, once an attempt.
-    fn announce_prefix(&mut self, first: Option<UsablePrefix>) {
-        if let Some(first) = first.filter(|_| !self.announced_prefix) {
-            self.announced_prefix = true;
-            self.reached(Reached::Prefix(first.prefix, first.source));
-        }
-    }
-
     fn close_tcp(&mut self, abort: bool) {
         if mem::take(&mut self.tcp_open) {
             self.actions.push_back(Action::TcpClose { abort });
-        }
-    }
-
-    fn certificate_time(&self, now: Duration) -> CertificateTime {
-        match self.clock {
-            Some((seconds, told)) => {
-                let passed = now.saturating_sub(told).as_secs();
-                CertificateTime::Known(seconds.saturating_add(passed))
-            }
-            None => CertificateTime::AtLeast(self.time_floor),
         }
     }
 }

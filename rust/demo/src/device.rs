@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::network::Network;
 use crate::options::Options;
 use std::time::Duration;
-use thread_mqtt_client::{Client, Config, Event, Retry, Timers};
+use thread_mqtt_client::{Client, Config, Event, Retry, TimeConfig, Timers};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_nat64::Scheme;
 use thread_sim::SimPort;
@@ -40,6 +40,7 @@ impl Device {
                 true => Retry::Forever,
                 false => Retry::Never,
             },
+            time: TimeConfig::default(),
             time_floor: 0,
         };
         let client = Client::new(config).map_err(|error| Failure::from_error("setup", &error))?;

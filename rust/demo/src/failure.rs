@@ -87,6 +87,7 @@ pub fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Attach => "attached",
         Stage::Prefix => "prefix",
+        Stage::Time => "time",
         Stage::Resolve => "dns",
         Stage::Tcp => "tcp",
         Stage::Tls => "tls",

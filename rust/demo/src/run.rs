@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
         self.reach(name, detail);
         self.next = match reached.stage() {
             ClientStage::Attach => "prefix",
-            ClientStage::Prefix => "dns",
+            ClientStage::Prefix | ClientStage::Time => "dns",
             ClientStage::Resolve => "tcp",
             ClientStage::Tcp if self.network.broker.scheme == thread_mqtt_nat64::Scheme::Mqtts => {
                 "tls"

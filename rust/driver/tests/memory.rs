@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddrV6};
 use std::ops::ControlFlow;
 use std::time::Duration;
-use thread_mqtt_client::{Cause, Client, Config, Event, Retry, Stage, TcpError, Timers};
+use thread_mqtt_client::{
+    Cause, Client, Config, Event, Retry, Stage, TcpError, TimeConfig, Timers,
+};
 use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
 use thread_mqtt_nat64::resolver::{self, Family, Link};
 use thread_mqtt_nat64::{AdvertisedPrefix, Network, Preference};
@@ -131,6 +133,7 @@ fn driver(uri: &str) -> Driver<Memory> {
         },
         timers: Timers::default(),
         retry: Retry::Never,
+        time: TimeConfig::default(),
         time_floor: 0,
     });
     let network = Network {

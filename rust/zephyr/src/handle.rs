@@ -193,6 +193,7 @@ fn stage(stage: Stage) -> ffi::thread_mqtt_stage {
     match stage {
         Stage::Attach => ffi::THREAD_MQTT_STAGE_ATTACH,
         Stage::Prefix => ffi::THREAD_MQTT_STAGE_PREFIX,
+        Stage::Time => ffi::THREAD_MQTT_STAGE_TIME,
         Stage::Resolve => ffi::THREAD_MQTT_STAGE_RESOLVE,
         Stage::Tcp => ffi::THREAD_MQTT_STAGE_TCP,
         Stage::Tls => ffi::THREAD_MQTT_STAGE_TLS,

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use core::ffi::{CStr, c_char, c_void};
 use core::slice;
 use core::time::Duration;
-use thread_mqtt_client::{Client, Config, ConfigError, Retry, Timers};
+use thread_mqtt_client::{Client, Config, ConfigError, Retry, TimeConfig, Timers};
 use thread_mqtt_nat64::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, CommandError, Message, QoS};
 use thread_mqtt_tls as tls;
@@ -119,6 +119,7 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
         session,
         timers: Timers::default(),
         retry: Retry::Forever,
+        time: TimeConfig::default(),
         time_floor: build_time(),
     };
     Client::new(config).map_err(|error| {

@@ -8,6 +8,7 @@ mod mqtt;
 mod network;
 mod stair;
 mod stop;
+mod time;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};

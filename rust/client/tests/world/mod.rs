@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 use thread_mqtt_client::{
-    Action, Cause, Client, Config, Event, Reached, Retry, Stage, TcpError, Timers,
+    Action, Cause, Client, Config, Event, Reached, Retry, Stage, TcpError, TimeConfig, Timers,
 };
 use thread_mqtt_crypto_soft::provider;
 use thread_mqtt_nat64::resolver::{self, Link};
@@ -42,6 +42,39 @@ pub enum Path {
     SilentAfter(usize),
 }
 
+/// What a time server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sntp {
+    /// The world's time.
+    Right,
+    /// Another time.
+    At(u64),
+    /// Nothing.
+    Silent,
+    /// A kiss-o'-death.
+    Kiss([u8; 4]),
+    /// That it does not know.
+    Unsynchronised,
+    /// Somebody who has not seen the question is faster.
+    Forged,
+}
+
+/// RFC 5905 section 7.3: the answer to a question that says this Unix time.
+pub fn ntp_answer(question: &[u8], unix_time: u64) -> Vec<u8> {
+    let mut answer = vec![0; 48];
+    answer[0] = 4 << 3 | 4;
+    answer[1] = 2;
+    answer[24..32].copy_from_slice(&question[40..48]);
+    answer[40..44].copy_from_slice(&((unix_time + 2_208_988_800) as u32).to_be_bytes());
+    answer[44..48].copy_from_slice(&[1, 2, 3, 4]);
+    answer
+}
+
+/// The random numbers of a world.
+pub fn rng(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
 pub struct World {
     pub client: Client,
     pub server: Server,
@@ -58,6 +91,12 @@ pub struct World {
     pub dns: Option<Ipv4Addr>,
     /// Questions asked of DNS servers.
     pub questions: usize,
+    /// Time servers by address; the others are silent.
+    pub time_servers: BTreeMap<Ipv6Addr, Sntp>,
+    /// Questions asked of time servers.
+    pub time_questions: Vec<SocketAddrV6>,
+    /// The last thing done with UDP was to close it.
+    pub udp_closed: bool,
     /// Paths by address; the others are good.
     pub routes: BTreeMap<Ipv6Addr, Path>,
     /// Paths by connection, before those by address.
@@ -151,6 +190,7 @@ pub fn config(uri: &str) -> Config {
             close: s(5),
         },
         retry: Retry::Forever,
+        time: TimeConfig::default(),
         time_floor: 0,
     }
 }
@@ -187,6 +227,9 @@ impl World {
             answer: None,
             dns: None,
             questions: 0,
+            time_servers: BTreeMap::new(),
+            time_questions: Vec::new(),
+            udp_closed: false,
             routes: BTreeMap::new(),
             paths: VecDeque::new(),
             latency: Duration::from_millis(50),
@@ -198,7 +241,7 @@ impl World {
             aborted: None,
             asked: false,
             tcp: None,
-            rng: ChaCha8Rng::seed_from_u64(seed),
+            rng: rng(seed),
             device: Seeded::new(seed, 1),
         }
     }
@@ -415,7 +458,20 @@ impl World {
                 from_port,
                 to,
                 payload,
+            } if payload.len() == 48 && payload[0] == 0x23 => {
+                self.udp_closed = false;
+                self.time_questions.push(to);
+                for answer in self.ntp_answers(to.ip(), &payload) {
+                    self.client
+                        .handle_datagram(to, from_port, &answer, self.now);
+                }
+            }
+            Action::UdpSend {
+                from_port,
+                to,
+                payload,
             } => {
+                self.udp_closed = false;
                 self.questions += 1;
                 if let Some(ipv4) = self.dns {
                     let answer = dns_answer(&payload, ipv4);
@@ -423,7 +479,36 @@ impl World {
                         .handle_datagram(to, from_port, &answer, self.now);
                 }
             }
-            Action::UdpClose => {}
+            Action::UdpClose => self.udp_closed = true,
+        }
+    }
+
+    /// What comes back from a time server.
+    fn ntp_answers(&self, server: &Ipv6Addr, question: &[u8]) -> Vec<Vec<u8>> {
+        let right = ntp_answer(question, UNIX_TIME + self.now.as_secs());
+        let changed = |change: fn(&mut [u8])| {
+            let mut answer = right.clone();
+            change(&mut answer);
+            answer
+        };
+        match self.time_servers.get(server).unwrap_or(&Sntp::Silent) {
+            Sntp::Right => vec![right],
+            Sntp::At(time) => vec![ntp_answer(question, *time)],
+            Sntp::Silent => vec![],
+            Sntp::Kiss(code) => {
+                let mut kiss = changed(|answer| answer[..2].copy_from_slice(&[0xe4, 0]));
+                kiss[12..16].copy_from_slice(code);
+                vec![kiss]
+            }
+            Sntp::Unsynchronised => vec![changed(|answer| answer[0] |= 0xc0)],
+            Sntp::Forged => vec![
+                changed(|answer| answer[24..32].fill(0)),
+                changed(|answer| answer[31] ^= 1),
+                changed(|answer| answer[0] = 4 << 3 | 3),
+                question.to_vec(),
+                right[..47].to_vec(),
+                right,
+            ],
         }
     }
 

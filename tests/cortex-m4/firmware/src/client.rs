@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use core::ops::ControlFlow;
 use core::time::Duration;
-use thread_mqtt_client::{Client, Config, Event, Reached, Retry, TcpError, Timers};
+use thread_mqtt_client::{Client, Config, Event, Reached, Retry, TcpError, TimeConfig, Timers};
 use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
 use thread_mqtt_nat64::resolver::{Family, Network};
 use thread_mqtt_nat64::{AdvertisedPrefix, Preference};
@@ -36,6 +36,7 @@ pub(crate) fn run() -> Result<(), &'static str> {
         },
         timers: Timers::default(),
         retry: Retry::Never,
+        time: TimeConfig::default(),
         time_floor: 0,
     })
     .map_err(|_| "the configuration is of no use")?;

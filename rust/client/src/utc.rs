@@ -1,9 +1,9 @@
 //! Unix time as a date.
-use std::fmt;
+use core::fmt;
 
 /// Unix seconds, shown as `2026-11-01 00:00 UTC`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Utc(pub(crate) u64);
+pub struct Utc(pub u64);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,6 +31,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn dates() {

@@ -1,0 +1,221 @@
+//! SNTP version 4 (RFC 4330, RFC 5905): one question, one answer of 48 bytes.
+//!
+//! A question tells nothing but a cookie: 64 random bits in the place of the client's transmit
+//! timestamp, which the server sends back. Whoever has not seen the question cannot forge the
+//! answer, and the device shows nobody what time it believes.
+
+/// The port IANA registered.
+pub(crate) const PORT: u16 = 123;
+
+/// Length of a message without extensions.
+const LENGTH: usize = 48;
+
+/// NTP counts from 1900, Unix from 1970.
+const UNIX_IN_NTP: u64 = 2_208_988_800;
+
+/// 2026-01-01. NTP's 32 bits come round every 136 years, next in 2036: of the years they may mean,
+/// the one nearest to this or to a later floor is meant.
+const PIVOT: u64 = 1_767_225_600;
+
+/// A floor that a clock running fast has set may lie a little in the future.
+const SLACK: u64 = 3600;
+
+/// What a server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Unix seconds.
+    Time(u64),
+    /// A kiss-o'-death (RFC 5905 section 7.4): the server does not want to be asked, and its code
+    /// says why.
+    Kiss([u8; 4]),
+    /// The server does not know the time itself.
+    Unsynchronised,
+    /// A time that has passed long since.
+    BeforeFloor,
+}
+
+/// The question: version 4, mode 3 (client), the cookie, nothing else.
+pub(crate) fn request(cookie: u64) -> [u8; LENGTH] {
+    let mut message = [0; LENGTH];
+    message[0] = 4 << 3 | 3;
+    message[40..].copy_from_slice(&cookie.to_be_bytes());
+    message
+}
+
+/// Reads what may be the answer to the question with this cookie; `None` if it is not. `floor` are
+/// Unix seconds that have passed.
+pub(crate) fn read(message: &[u8], cookie: u64, floor: u64) -> Option<Answer> {
+    // Extensions and a MAC may follow; they are of no use without a key.
+    let message = message.first_chunk::<LENGTH>()?;
+    let (leap, version, mode) = (message[0] >> 6, message[0] >> 3 & 7, message[0] & 7);
+    let stratum = message[1];
+    let &[o0, o1, o2, o3, o4, o5, o6, o7] = message[24..].first_chunk::<8>()?;
+    let originate = u64::from_be_bytes([o0, o1, o2, o3, o4, o5, o6, o7]);
+    // Servers answer in the version of the question, or in the one before.
+    if originate != cookie || mode != 4 || !matches!(version, 3 | 4) {
+        return None;
+    }
+    if stratum == 0 {
+        return message[12..].first_chunk::<4>().copied().map(Answer::Kiss);
+    }
+    let transmit = message[40..].first_chunk::<8>()?;
+    if leap == 3 || stratum > 15 || *transmit == [0; 8] {
+        return Some(Answer::Unsynchronised);
+    }
+    let &[s0, s1, s2, s3, ..] = transmit;
+    let seconds = unix_seconds(u32::from_be_bytes([s0, s1, s2, s3]), floor.max(PIVOT));
+    Some(if seconds.saturating_add(SLACK) < floor {
+        Answer::BeforeFloor
+    } else {
+        Answer::Time(seconds.max(floor))
+    })
+}
+
+/// The Unix time nearest to `pivot` of which these are the last 32 bits, counted as NTP counts.
+fn unix_seconds(ntp: u32, pivot: u64) -> u64 {
+    // The difference of two counters that come round, as a signed number.
+    let ahead = ntp.wrapping_sub((pivot + UNIX_IN_NTP) as u32) as i32;
+    pivot.saturating_add_signed(ahead.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COOKIE: u64 = 0x0123_4567_89ab_cdef;
+    /// 2026-11-25 02:00:00.
+    const NOW: u64 = 1_795_572_000;
+
+    /// A good answer that says these NTP seconds.
+    fn answer(ntp: u32) -> [u8; LENGTH] {
+        let mut message = [0; LENGTH];
+        message[0] = 4 << 3 | 4;
+        message[1] = 2;
+        message[24..32].copy_from_slice(&COOKIE.to_be_bytes());
+        message[40..44].copy_from_slice(&ntp.to_be_bytes());
+        message[47] = 1;
+        message
+    }
+
+    fn at(unix: u64) -> [u8; LENGTH] {
+        answer((unix + UNIX_IN_NTP) as u32)
+    }
+
+    fn changed(change: impl FnOnce(&mut [u8; LENGTH])) -> Option<Answer> {
+        let mut message = at(NOW);
+        change(&mut message);
+        read(&message, COOKIE, 0)
+    }
+
+    #[test]
+    fn the_question_tells_only_its_cookie() {
+        let message = request(COOKIE);
+        assert_eq!(message[0], 0x23);
+        assert!(message[1..40].iter().all(|byte| *byte == 0));
+        assert_eq!(message[40..], COOKIE.to_be_bytes());
+    }
+
+    #[test]
+    fn a_good_answer_is_the_time() {
+        assert_eq!(changed(|_| {}), Some(Answer::Time(NOW)));
+        // Version 3, a leap second to come, stratum 1 and 15.
+        for (byte, value) in [(0, 3 << 3 | 4), (0, 1 << 6 | 4 << 3 | 4), (1, 1), (1, 15)] {
+            assert_eq!(
+                changed(|message| message[byte] = value),
+                Some(Answer::Time(NOW))
+            );
+        }
+    }
+
+    #[test]
+    fn extensions_may_follow_but_nothing_may_be_missing() {
+        let mut long = at(NOW).to_vec();
+        long.extend([7; 20]);
+        assert_eq!(read(&long, COOKIE, 0), Some(Answer::Time(NOW)));
+        for length in 0..LENGTH {
+            assert_eq!(read(&long[..length], COOKIE, 0), None);
+        }
+    }
+
+    #[test]
+    fn what_does_not_know_the_cookie_is_no_answer() {
+        assert_eq!(read(&at(NOW), COOKIE ^ 1, 0), None);
+        assert_eq!(read(&at(NOW), COOKIE ^ 1 << 63, 0), None);
+        // Not even a kiss.
+        let mut kiss = at(NOW);
+        kiss[1] = 0;
+        assert_eq!(read(&kiss, 0, 0), None);
+    }
+
+    #[test]
+    fn only_servers_answer() {
+        for mode in [0, 1, 2, 3, 5, 6, 7] {
+            assert_eq!(changed(|message| message[0] = 4 << 3 | mode), None);
+        }
+        for version in [0, 1, 2, 5, 6, 7] {
+            assert_eq!(changed(|message| message[0] = version << 3 | 4), None);
+        }
+        // A question sent back.
+        assert_eq!(read(&request(COOKIE), COOKIE, 0), None);
+    }
+
+    #[test]
+    fn a_kiss_has_a_code() {
+        let kiss = changed(|message| {
+            message[0] = 3 << 6 | 4 << 3 | 4;
+            message[1] = 0;
+            message[12..16].copy_from_slice(b"RATE");
+        });
+        assert_eq!(kiss, Some(Answer::Kiss(*b"RATE")));
+    }
+
+    #[test]
+    fn a_server_without_the_time_says_so() {
+        let unsynchronised = Some(Answer::Unsynchronised);
+        assert_eq!(
+            changed(|message| message[0] = 3 << 6 | 4 << 3 | 4),
+            unsynchronised
+        );
+        assert_eq!(changed(|message| message[1] = 16), unsynchronised);
+        assert_eq!(changed(|message| message[40..].fill(0)), unsynchronised);
+    }
+
+    #[test]
+    fn the_counter_comes_round_in_2036() {
+        // 2036-02-07 06:28:15, the last second of NTP's first era, and the next ones.
+        let last = u64::from(u32::MAX) - UNIX_IN_NTP;
+        for floor in [0, NOW, last - 1] {
+            assert_eq!(
+                read(&answer(u32::MAX), COOKIE, floor),
+                Some(Answer::Time(last))
+            );
+            // 0 seconds with a fraction.
+            assert_eq!(
+                read(&answer(0), COOKIE, floor),
+                Some(Answer::Time(last + 1))
+            );
+            assert_eq!(
+                read(&answer(100), COOKIE, floor),
+                Some(Answer::Time(last + 101))
+            );
+        }
+        // Long after, with firmware of its day.
+        let later = last + 90 * 365 * 86_400;
+        assert_eq!(
+            read(&at(later), COOKIE, later - 9),
+            Some(Answer::Time(later))
+        );
+    }
+
+    #[test]
+    fn what_has_passed_does_not_come_again() {
+        assert_eq!(read(&at(NOW), COOKIE, NOW), Some(Answer::Time(NOW)));
+        // A clock that ran fast set the floor.
+        assert_eq!(read(&at(NOW - SLACK), COOKIE, NOW), Some(Answer::Time(NOW)));
+        assert_eq!(
+            read(&at(NOW - SLACK - 1), COOKIE, NOW),
+            Some(Answer::BeforeFloor)
+        );
+        assert_eq!(read(&at(0), COOKIE, NOW), Some(Answer::BeforeFloor));
+    }
+}

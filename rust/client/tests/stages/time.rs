@@ -1,0 +1,440 @@
+//! The time, asked of an SNTP server before TLS.
+use super::*;
+use thread_mqtt_client::{Action, Config, TimeConfig, TimeError, TimePolicy, TimeServer};
+use thread_mqtt_tls::TlsError;
+use world::{Sntp, ntp_answer};
+
+const FIRST: &str = "192.0.2.1";
+const SECOND: &str = "192.0.2.2";
+/// A floor a year before the world's time.
+const FLOOR: u64 = UNIX_TIME - 365 * 86_400;
+
+fn servers(names: &[&str], policy: TimePolicy) -> Config {
+    Config {
+        time: TimeConfig {
+            servers: names.iter().map(|name| name.parse().unwrap()).collect(),
+            policy,
+            ..TimeConfig::default()
+        },
+        time_floor: FLOOR,
+        ..config(SECURE)
+    }
+}
+
+/// A device without a clock in a network with these time servers.
+fn clockless(config: Config, sntp: &[(&str, Sntp)]) -> World {
+    let mut world = World::new(config, secure());
+    world.unix_time = None;
+    world.network = attached();
+    for (address, server) in sntp {
+        let address = prefix().prefix.embed(address.parse().unwrap());
+        world.time_servers.insert(address, *server);
+    }
+    world.start();
+    world
+}
+
+/// The first failure, and what it says.
+fn failure(world: &mut World, limit: Duration) -> (Stage, Cause, Option<Duration>) {
+    let failed = world.run_until(limit, |world| !world.failures().is_empty());
+    assert!(failed, "no failure in {limit:?}: {:#?}", world.events);
+    world.failures().remove(0)
+}
+
+fn unknown(world: &World) -> Vec<TimeError> {
+    let why = |(_, event): &(Duration, Event)| match event {
+        Event::TimeUnknown { why, floor } => {
+            assert_eq!(*floor, FLOOR);
+            Some(why.clone())
+        }
+        _ => None,
+    };
+    world.events.iter().filter_map(why).collect()
+}
+
+#[test]
+fn the_time_comes_before_tls() {
+    for policy in [TimePolicy::Strict, TimePolicy::Lenient] {
+        let mut world = clockless(servers(&[FIRST], policy), &[(FIRST, Sntp::Right)]);
+        world.run_until_online(s(5));
+        assert_eq!(
+            world.stages(),
+            [
+                Stage::Attach,
+                Stage::Prefix,
+                Stage::Time,
+                Stage::Resolve,
+                Stage::Tcp,
+                Stage::Tls,
+                Stage::Mqtt
+            ]
+        );
+        let told = world.reached().find_map(|reached| match reached {
+            Reached::Time(seconds, server) => Some((*seconds, server.to_string())),
+            _ => None,
+        });
+        let (seconds, server) = told.unwrap();
+        assert_eq!(seconds, UNIX_TIME);
+        assert!(server.contains("NAT64 for 192.0.2.1"), "{server}");
+        assert_eq!(world.client.unix_time(world.now + s(7)), Some(seconds + 7));
+        assert!(unknown(&world).is_empty());
+    }
+}
+
+#[test]
+fn a_platform_that_knows_the_time_asks_nobody() {
+    let mut world = World::started(servers(&[FIRST], TimePolicy::Strict), secure());
+    world.run_until_online(s(5));
+    assert!(world.time_questions.is_empty());
+    assert!(!world.stages().contains(&Stage::Time));
+}
+
+#[test]
+fn without_tls_nobody_is_asked() {
+    let plain_uri = Config {
+        time_floor: FLOOR,
+        time: servers(&[FIRST], TimePolicy::Strict).time,
+        ..config(PLAIN)
+    };
+    let mut world = World::new(plain_uri, plain());
+    world.unix_time = None;
+    world.network = attached();
+    world.start();
+    world.run_until_online(s(5));
+    assert!(world.time_questions.is_empty());
+}
+
+#[test]
+fn the_name_of_a_server_is_resolved() {
+    let mut world = World::new(servers(&["time.example.org"], TimePolicy::Strict), secure());
+    world.unix_time = None;
+    world.network = attached();
+    world.answer = Some(Ok(vec![ip(SECOND)]));
+    let address = prefix().prefix.embed(SECOND.parse().unwrap());
+    world.time_servers.insert(address, Sntp::Right);
+    world.start();
+    world.run_until_online(s(5));
+    assert_eq!(world.time_questions.len(), 1);
+    assert_eq!(world.time_questions[0].ip(), &address);
+    assert_eq!(world.time_questions[0].port(), 123);
+}
+
+#[test]
+fn a_port_of_its_own_is_used() {
+    let mut world = clockless(
+        servers(&["192.0.2.1:1123"], TimePolicy::Strict),
+        &[(FIRST, Sntp::Right)],
+    );
+    world.run_until_online(s(5));
+    assert_eq!(world.time_questions[0].port(), 1123);
+}
+
+#[test]
+fn a_lost_question_is_asked_again_and_then_another_server() {
+    let mut world = clockless(
+        servers(&[FIRST, SECOND], TimePolicy::Strict),
+        &[(FIRST, Sntp::Silent), (SECOND, Sntp::Right)],
+    );
+    world.run_until_online(s(10));
+    let asked: Vec<_> = world.time_questions.iter().map(|to| *to.ip()).collect();
+    let at = |address: &str| prefix().prefix.embed(address.parse().unwrap());
+    assert_eq!(asked, [at(FIRST), at(FIRST), at(SECOND)]);
+    let (told, _) = (world.events.iter())
+        .find(|(_, event)| matches!(event, Event::Reached(Reached::Time(..))))
+        .unwrap();
+    assert!((s(6)..s(7)).contains(told), "{told:?}");
+}
+
+#[test]
+fn strict_without_an_answer_has_no_tls() {
+    let mut world = clockless(
+        servers(&[FIRST, SECOND], TimePolicy::Strict),
+        &[(FIRST, Sntp::Silent), (SECOND, Sntp::Silent)],
+    );
+    let (stage, cause, retry) = failure(&mut world, s(20));
+    assert_eq!(stage, Stage::Time);
+    assert_eq!(cause, Cause::Time(TimeError::NoAnswer));
+    assert!(cause.cure().unwrap().contains("UDP to port 123"));
+    assert!(retry.is_some());
+    assert!(world.connects.is_empty());
+    assert!(world.now <= s(12), "{:?}", world.now);
+
+    // The servers are mended: the next attempt gets through.
+    for server in world.time_servers.values_mut() {
+        *server = Sntp::Right;
+    }
+    world.run_until_online(s(70));
+}
+
+#[test]
+fn the_deadline_holds() {
+    let mut config = servers(&[FIRST, SECOND], TimePolicy::Strict);
+    config.time.deadline = s(4);
+    let mut world = clockless(config, &[]);
+    let (stage, cause, _) = failure(&mut world, s(20));
+    assert_eq!((stage, world.now), (Stage::Time, s(4)));
+    assert_eq!(cause, Cause::Time(TimeError::NoAnswer));
+}
+
+#[test]
+fn strict_without_servers_waits_for_the_platform() {
+    let mut world = clockless(servers(&[], TimePolicy::Strict), &[]);
+    let (stage, cause, _) = failure(&mut world, s(1));
+    assert_eq!(stage, Stage::Time);
+    assert_eq!(cause, Cause::Time(TimeError::NoServer));
+    // Its word ends the pause.
+    world.unix_time = Some(UNIX_TIME);
+    world.run_until_online(s(1));
+}
+
+#[test]
+fn the_platforms_word_ends_the_question() {
+    let mut world = clockless(
+        servers(&[FIRST], TimePolicy::Strict),
+        &[(FIRST, Sntp::Silent)],
+    );
+    world.run_for(s(1));
+    assert_eq!(world.client.stage(), Some(Stage::Time));
+    world.unix_time = Some(UNIX_TIME);
+    world.run_until_online(s(2));
+    assert!(world.udp_closed, "the socket of the question is closed");
+}
+
+#[test]
+fn lenient_says_what_is_not_checked_and_goes_on() {
+    let mut world = clockless(
+        servers(&[FIRST], TimePolicy::Lenient),
+        &[(FIRST, Sntp::Silent)],
+    );
+    world.run_until_online(s(10));
+    assert_eq!(unknown(&world), [TimeError::NoAnswer]);
+    assert_eq!(world.client.unix_time(world.now), None);
+    assert_eq!(world.client.time_floor(), FLOOR);
+
+    // The next connection does not wait again, but says so again.
+    let asked = world.time_questions.len();
+    world.cut();
+    world.run_until_online(s(10));
+    assert_eq!(world.time_questions.len(), asked);
+    assert_eq!(unknown(&world), [TimeError::NoAnswer, TimeError::NoAnswer]);
+
+    // Ten minutes later it asks again.
+    world.run_for(s(600));
+    world.cut();
+    world.run_until(s(30), |world| world.time_questions.len() > asked);
+    assert_eq!(world.time_questions.len(), asked + 1);
+}
+
+#[test]
+fn lenient_refuses_what_expired_before_the_floor() {
+    let expired = u64::try_from(VALIDITY.not_after).unwrap() + 1;
+    let mut config = servers(&[], TimePolicy::Lenient);
+    config.time_floor = expired;
+    let mut world = clockless(config, &[]);
+    let (stage, cause, _) = failure(&mut world, s(5));
+    assert_eq!(stage, Stage::Tls);
+    assert!(matches!(
+        cause,
+        Cause::Tls(TlsError::Certificate(CertificateFault::Expired { .. }))
+    ));
+}
+
+#[test]
+fn forged_answers_are_waited_out() {
+    // The right answer comes after the forged ones.
+    let mut world = clockless(
+        servers(&[FIRST], TimePolicy::Strict),
+        &[(FIRST, Sntp::Forged)],
+    );
+    world.run_until_online(s(5));
+    assert_eq!(world.client.unix_time(Duration::ZERO), Some(UNIX_TIME));
+    assert_eq!(world.time_questions.len(), 1);
+}
+
+#[test]
+fn servers_that_know_nothing_are_passed_over_at_once() {
+    for (wrong, error) in [
+        (Sntp::Kiss(*b"DENY"), TimeError::Refused(*b"DENY")),
+        (Sntp::Unsynchronised, TimeError::Unsynchronised),
+        (Sntp::At(FLOOR - 86_400), TimeError::BeforeFloor),
+    ] {
+        let mut world = clockless(
+            servers(&[FIRST, SECOND], TimePolicy::Strict),
+            &[(FIRST, wrong), (SECOND, Sntp::Right)],
+        );
+        world.run_until_online(s(2));
+        assert_eq!(world.time_questions.len(), 2, "{error}");
+
+        let mut world = clockless(servers(&[FIRST], TimePolicy::Strict), &[(FIRST, wrong)]);
+        let (_, cause, _) = failure(&mut world, s(2));
+        assert!(cause.cure().is_some());
+        assert_eq!(cause, Cause::Time(error));
+    }
+}
+
+#[test]
+fn who_asked_to_be_left_alone_is() {
+    for (code, pause) in [(*b"RATE", 900), (*b"DENY", 86_400)] {
+        let mut world = clockless(
+            servers(&[FIRST], TimePolicy::Strict),
+            &[(FIRST, Sntp::Kiss(code))],
+        );
+        world.run_for(s(pause - 1));
+        assert!(world.failures().len() > 3, "{:?}", world.failures());
+        assert_eq!(world.time_questions.len(), 1);
+        world
+            .time_servers
+            .values_mut()
+            .for_each(|server| *server = Sntp::Right);
+        world.run_until_online(s(200));
+    }
+}
+
+#[test]
+fn a_lying_server_is_found_out_by_the_certificate() {
+    let past_validity = u64::try_from(VALIDITY.not_after).unwrap() + 86_400;
+    let mut world = clockless(
+        servers(&[FIRST, SECOND], TimePolicy::Strict),
+        &[(FIRST, Sntp::At(past_validity)), (SECOND, Sntp::Right)],
+    );
+    let (stage, cause, _) = failure(&mut world, s(5));
+    assert_eq!(stage, Stage::Tls);
+    assert!(matches!(
+        cause,
+        Cause::Tls(TlsError::Certificate(CertificateFault::Expired { .. }))
+    ));
+    // Its time is not kept, and another server is asked.
+    assert_eq!(world.client.time_floor(), FLOOR);
+    assert_eq!(world.client.unix_time(world.now), None);
+    world.run_until_online(s(100));
+    assert!(world.client.time_floor() >= UNIX_TIME);
+}
+
+#[test]
+fn the_floor_rises_with_the_first_certificate_that_agrees() {
+    let mut world = clockless(
+        servers(&[FIRST], TimePolicy::Strict),
+        &[(FIRST, Sntp::Right)],
+    );
+    world.run_until(s(5), |world| world.stages().contains(&Stage::Tcp));
+    assert_eq!(world.client.time_floor(), FLOOR);
+    world.run_until_online(s(5));
+    let floor = world.client.time_floor();
+    assert!(floor >= UNIX_TIME);
+    world.run_for(s(86_400));
+    assert!(world.client.time_floor() >= floor + 86_390);
+}
+
+#[test]
+fn an_old_time_is_asked_for_anew_and_kept_if_nobody_answers() {
+    let mut world = clockless(
+        servers(&[FIRST], TimePolicy::Strict),
+        &[(FIRST, Sntp::Right)],
+    );
+    world.run_until_online(s(5));
+    world.cut();
+    world.run_until_online(s(10));
+    assert_eq!(world.time_questions.len(), 1);
+
+    world.run_for(s(86_400));
+    world
+        .time_servers
+        .values_mut()
+        .for_each(|server| *server = Sntp::Silent);
+    world.cut();
+    world.run_until_online(s(30));
+    assert_eq!(world.time_questions.len(), 3);
+    assert!(unknown(&world).is_empty());
+    assert!(world.client.unix_time(world.now).unwrap() > UNIX_TIME + 86_400);
+}
+
+#[test]
+fn a_network_without_nat64_is_named_as_such() {
+    let mut world = World::new(servers(&[FIRST], TimePolicy::Strict), secure());
+    world.unix_time = None;
+    world.network = Network {
+        attached: true,
+        ..Network::default()
+    };
+    world.start();
+    let (stage, cause, _) = failure(&mut world, s(30));
+    assert_eq!(stage, Stage::Prefix);
+    assert!(cause.cure().unwrap().contains("enable NAT64"), "{cause}");
+}
+
+#[test]
+fn detaching_and_stopping_end_the_question() {
+    let mut world = clockless(
+        servers(&[FIRST], TimePolicy::Strict),
+        &[(FIRST, Sntp::Silent)],
+    );
+    world.set_network(Network::default());
+    let (stage, cause, _) = failure(&mut world, s(1));
+    assert_eq!((stage, cause), (Stage::Time, Cause::NetworkLost));
+    world.set_network(attached());
+    world.run_until(s(100), |world| world.client.stage() == Some(Stage::Time));
+    world.client.stop(world.now);
+    world.settle();
+    assert!(world.stopped());
+    assert!(world.udp_closed);
+    assert_eq!(world.client.poll_timeout(), None);
+}
+
+#[test]
+fn without_entropy_no_question_is_asked() {
+    let mut world = World::new(servers(&[FIRST], TimePolicy::Strict), secure());
+    world.unix_time = None;
+    world.entropy = false;
+    world.network = attached();
+    world.start();
+    let (stage, cause, _) = failure(&mut world, s(1));
+    assert_eq!((stage, cause), (Stage::Time, Cause::NoEntropy(-7)));
+}
+
+/// Whatever arrives at the port of the question, no bytes but the answer's set the clock.
+#[test]
+fn garbage_is_no_time() {
+    let mut client = Client::new(servers(&[FIRST], TimePolicy::Strict)).unwrap();
+    let mut rng = world::rng(1);
+    let now = Duration::ZERO;
+    client.handle_network(&attached(), now);
+    client.start(now);
+    let mut question = None;
+    while let Some(action) = client.poll_action(now, &mut rng) {
+        if let Action::UdpSend {
+            from_port,
+            to,
+            payload,
+        } = action
+        {
+            question = Some((from_port, to, payload));
+        }
+    }
+    let (port, to, payload) = question.unwrap();
+    let good = ntp_answer(&payload, UNIX_TIME);
+    for length in 0..good.len() {
+        client.handle_datagram(to, port, &good[..length], now);
+    }
+    for bit in 24 * 8..32 * 8 {
+        let mut forged = good.clone();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        client.handle_datagram(to, port, &forged, now);
+    }
+    // From elsewhere, and to elsewhere.
+    let mut elsewhere = to;
+    elsewhere.set_port(124);
+    client.handle_datagram(elsewhere, port, &good, now);
+    client.handle_datagram(to, port ^ 1, &good, now);
+    assert_eq!(client.unix_time(now), None);
+    assert_eq!(client.stage(), Some(Stage::Time));
+    client.handle_datagram(to, port, &good, now);
+    assert_eq!(client.unix_time(now), Some(UNIX_TIME));
+}
+
+#[test]
+fn lists_of_servers_are_read() {
+    assert_eq!(
+        TimeServer::list("a.example, 192.0.2.1:1123").unwrap().len(),
+        2
+    );
+}
