@@ -57,8 +57,8 @@
 //!   the air that is the same.
 //! - The border router's other link has no other hosts. Its NAT64 hands IPv4 packets to a
 //!   smoltcp stack that terminates TCP, so TCP across the radio is between TCPlp and smoltcp,
-//!   also if the far end is a socket of the host. Of UDP, only DNS (port 53) is answered; ICMP
-//!   is not.
+//!   also if the far end is a socket of the host. Of UDP, DNS (port 53) is answered and what
+//!   [`World::serve_udp`] serves; ICMP is not.
 //!
 //! # Time
 //!
@@ -109,7 +109,7 @@ mod world;
 
 pub use config::{Device, HostAccess, MAX_HOPS, Node, Pacing, Radio, WorldConfig, WorldError};
 pub use counters::{Counters, Traffic};
-pub use internet::server::{Closing, Echo, VirtualServer, VirtualStream};
+pub use internet::server::{Closing, Echo, VirtualServer, VirtualService, VirtualStream};
 pub use internet::zone::{Record, Unknown, Zone};
 pub use port::SimPort;
 pub use world::World;

@@ -4,7 +4,7 @@ use crate::counters::Counters;
 use crate::device::{self, DeviceSockets};
 use crate::engine::{BORDER_ROUTER, Engine};
 use crate::ffi::{Instance, Nat64Route};
-use crate::internet::server::VirtualServer;
+use crate::internet::server::{VirtualServer, VirtualService};
 use crate::internet::zone::Zone;
 use crate::pcap::Pcap;
 use crate::port::SimPort;
@@ -117,6 +117,15 @@ impl World {
             .borrow_mut()
             .internet
             .serve(at, Box::new(server));
+    }
+
+    /// Puts a service into the world that answers datagrams; an earlier one at the address is
+    /// replaced.
+    pub fn serve_udp(&self, at: SocketAddrV4, service: impl VirtualService + 'static) {
+        self.engine
+            .borrow_mut()
+            .internet
+            .serve_udp(at, Box::new(service));
     }
 
     /// Bridges connections to `from` to a socket of the host at `to`. A server inside the

@@ -15,7 +15,7 @@ use connection::{Connection, End};
 use core::net::{SocketAddr, SocketAddrV4};
 use core::time::Duration;
 use packet::Packet;
-use server::VirtualServer;
+use server::{VirtualServer, VirtualService};
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
@@ -50,6 +50,7 @@ pub(crate) struct Internet {
     delay: u64,
     access: HostAccess,
     servers: BTreeMap<SocketAddrV4, Box<dyn VirtualServer>>,
+    services: BTreeMap<SocketAddrV4, Box<dyn VirtualService>>,
     maps: BTreeMap<SocketAddrV4, SocketAddr>,
     interface: Interface,
     wire: Wire,
@@ -86,6 +87,7 @@ impl Internet {
             delay: delay.as_micros() as u64,
             access,
             servers: BTreeMap::new(),
+            services: BTreeMap::new(),
             maps: BTreeMap::new(),
             interface,
             wire,
@@ -103,6 +105,10 @@ impl Internet {
 
     pub(crate) fn serve(&mut self, at: SocketAddrV4, server: Box<dyn VirtualServer>) {
         self.servers.insert(at, server);
+    }
+
+    pub(crate) fn serve_udp(&mut self, at: SocketAddrV4, service: Box<dyn VirtualService>) {
+        self.services.insert(at, service);
     }
 
     pub(crate) fn map(&mut self, from: SocketAddrV4, to: SocketAddr) {
@@ -269,6 +275,14 @@ impl Internet {
                 let query = packet.payload.to_vec();
                 let asker = Asker::Datagram(packet.from, packet.to);
                 self.ask(asker, query, now.saturating_sub(self.delay));
+            } else if let Some(service) = self.services.get_mut(&packet.to) {
+                let time = Duration::from_micros(now);
+                let answers = service.answer(packet.from, packet.payload, time);
+                let packets = answers
+                    .iter()
+                    .filter_map(|answer| packet::udp(packet.to, packet.from, answer));
+                self.outbound
+                    .extend(packets.map(|packet| (now + self.delay, packet)));
             }
             return;
         }

@@ -19,6 +19,24 @@ where
     }
 }
 
+/// Something that answers UDP datagrams at an IPv4 address inside the world. Port 53 is the DNS
+/// server's at every address.
+///
+/// Called from within the world's step: it must not call the world it serves.
+pub trait VirtualService {
+    /// A datagram arrived; what is returned is sent back, in order.
+    fn answer(&mut self, from: SocketAddrV4, datagram: &[u8], now: Duration) -> Vec<Vec<u8>>;
+}
+
+impl<F> VirtualService for F
+where
+    F: FnMut(SocketAddrV4, &[u8], Duration) -> Vec<Vec<u8>>,
+{
+    fn answer(&mut self, from: SocketAddrV4, datagram: &[u8], now: Duration) -> Vec<Vec<u8>> {
+        self(from, datagram, now)
+    }
+}
+
 /// The server's end of one connection: a byte-stream machine.
 pub trait VirtualStream {
     /// Bytes from the device. Returns how many were taken; the rest is offered again.
