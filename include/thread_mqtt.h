@@ -42,9 +42,11 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_MEMORY = -3,
 	/** The broker URI is wrong; thread_mqtt_uri_check() says where. */
 	THREAD_MQTT_ERROR_URI = -4,
-	/** mqtts:// without a CA certificate, or one that cannot be read. */
+	/** mqtts:// without a CA certificate, or one that cannot be read; the log says which. */
 	THREAD_MQTT_ERROR_CA = -5,
-	/** The client certificate or its key cannot be read, or do not go together. */
+	/** The client certificate or its key is missing, cannot be read, or they do not go together;
+	 *  the log says which.
+	 */
 	THREAD_MQTT_ERROR_IDENTITY = -6,
 	/** The outbox is full: wait for THREAD_MQTT_EVENT_PUBLISHED. */
 	THREAD_MQTT_ERROR_FULL = -7,
@@ -52,7 +54,9 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_TOPIC = -8,
 	/** The message is larger than the outbox or than MQTT allows. */
 	THREAD_MQTT_ERROR_TOO_LARGE = -9,
-	/** The client identifier, user name, keep-alive or another MQTT setting is not allowed. */
+	/** The client identifier, user name, keep-alive, a time server or another setting is not
+	 *  allowed; the log says which.
+	 */
 	THREAD_MQTT_ERROR_SETTING = -10,
 	/** The platform has no entropy. */
 	THREAD_MQTT_ERROR_ENTROPY = -11,
@@ -112,6 +116,11 @@ enum thread_mqtt_event_type {
 	 *  .message.topic is the filter, .reason, .text.
 	 */
 	THREAD_MQTT_EVENT_SUBSCRIPTION_LOST = 10,
+	/** The time is not known, and the client goes on without it: certificates that expired before
+	 *  the build, or before the last time kept in storage, are refused, those not yet valid are
+	 *  not. .text, .cure
+	 */
+	THREAD_MQTT_EVENT_TIME_UNKNOWN = 11,
 };
 
 /** A client. */
@@ -177,11 +186,15 @@ struct thread_mqtt_config {
 	const void *password;
 	/** Length of the password, bytes. */
 	size_t password_len;
-	/** Trust anchors: a PEM bundle or one DER certificate. Needed for `mqtts://`. */
+	/** Trust anchors: a PEM bundle or one DER certificate. Needed for `mqtts://`, here or under
+	 *  @ref sec_tag.
+	 */
 	const void *ca;
 	/** Length of @ref ca, bytes (for PEM with or without the final NUL). */
 	size_t ca_len;
-	/** Client certificate chain, leaf first, PEM or DER; NULL without mutual TLS. */
+	/** Client certificate chain, leaf first, PEM or DER; NULL without mutual TLS, or if it and its
+	 *  key are kept under @ref sec_tag.
+	 */
 	const void *certificate;
 	/** Length of the chain, bytes. */
 	size_t certificate_len;
@@ -193,6 +206,10 @@ struct thread_mqtt_config {
 	 *  It must be permitted to sign hashes, and stay until thread_mqtt_deinit().
 	 */
 	uint32_t private_key_id;
+	/** Tag of Zephyr's TLS credentials; negative: none. What is not set above is read from there by
+	 *  thread_mqtt_init(): the CA certificate, and certificate and private key if there are any.
+	 */
+	int32_t sec_tag;
 	/** 5, or 4 for MQTT 3.1.1. */
 	uint8_t mqtt_version;
 	/** Start with a new session at the broker. */
@@ -203,6 +220,17 @@ struct thread_mqtt_config {
 	uint32_t session_expiry_s;
 	/** The will, or NULL. */
 	const struct thread_mqtt_message *will;
+	/** SNTP servers, names or addresses with blanks between, `:port` behind one that does not use
+	 *  123; asked in turn for the time before the first connection with TLS, unless
+	 *  thread_mqtt_set_time() was called. NULL or empty: none.
+	 */
+	const char *time_servers;
+	/** Without the time: true refuses to connect with TLS, false checks certificates against the
+	 *  build's date or the last time kept (THREAD_MQTT_EVENT_TIME_UNKNOWN).
+	 */
+	bool time_strict;
+	/** How long the search for the time may hold up a connection, seconds. */
+	uint16_t time_deadline_s;
 	/** Called with every event, or NULL. */
 	thread_mqtt_callback callback;
 	/** Handed to the callback; never looked at. */
@@ -210,11 +238,20 @@ struct thread_mqtt_config {
 };
 
 /** @cond INTERNAL */
+#ifdef CONFIG_THREAD_MQTT_TIME_STRICT
+#define THREAD_MQTT_TIME_STRICT_ true
+#else
+#define THREAD_MQTT_TIME_STRICT_ false
+#endif
 #define THREAD_MQTT_DEFAULTS_(set)                                                                 \
 	set(broker, CONFIG_THREAD_MQTT_BROKER)                                                     \
+	set(sec_tag, CONFIG_THREAD_MQTT_SEC_TAG)                                                   \
 	set(mqtt_version, CONFIG_THREAD_MQTT_VERSION)                                              \
 	set(clean_start, true)                                                                     \
-	set(keep_alive_s, CONFIG_THREAD_MQTT_KEEP_ALIVE)
+	set(keep_alive_s, CONFIG_THREAD_MQTT_KEEP_ALIVE)                                           \
+	set(time_servers, CONFIG_THREAD_MQTT_TIME_SERVERS)                                         \
+	set(time_strict, THREAD_MQTT_TIME_STRICT_)                                                 \
+	set(time_deadline_s, CONFIG_THREAD_MQTT_TIME_DEADLINE)
 #define THREAD_MQTT_INITIALISE_(field, value) .field = value,
 #define THREAD_MQTT_ASSIGN_(field, value)     config.field = value;
 /** @endcond */
@@ -310,13 +347,21 @@ bool thread_mqtt_is_online(struct thread_mqtt *client);
 
 /**
  * Tells the wall clock, to check certificates with; kept against the uptime from then on.
- * A client whose clock was never set checks dates against the build's date only:
- * expired certificates are refused, ones not yet valid are not.
+ * It comes before the time of SNTP servers, which are not asked any more. A client without either
+ * does as thread_mqtt_config.time_strict says.
  *
  * @param unix_seconds Seconds since 1970-01-01T00:00:00Z.
  * @return 0; THREAD_MQTT_ERROR_ARGUMENT for a time before the build's date.
  */
 int thread_mqtt_set_time(int64_t unix_seconds);
+
+/**
+ * The wall clock: thread_mqtt_set_time()'s, or else that of the SNTP server the client has asked.
+ * To the second or so; SNTP is not authenticated.
+ *
+ * @return Seconds since 1970-01-01T00:00:00Z; 0 if they are not known, and for NULL.
+ */
+int64_t thread_mqtt_time(struct thread_mqtt *client);
 
 /**
  * Checks a broker URI.

@@ -28,6 +28,12 @@
 #define TMQ_TIMED_OUT -4
 #define TMQ_RESET -5
 #define TMQ_NO_TCP -6
+#define TMQ_NOT_FOUND -7
+#define TMQ_STORAGE_FULL -8
+/** The image was built without it. */
+#define TMQ_NOT_SUPPORTED -9
+/** The buffer is. */
+#define TMQ_TOO_SMALL -10
 #define TMQ_ERRNO_BASE -1000
 
 /** States of the TCP connection. */
@@ -39,6 +45,11 @@
 #define TMQ_FAMILY_UNSPECIFIED 0
 #define TMQ_FAMILY_INET 4
 #define TMQ_FAMILY_INET6 6
+
+/** Kinds of credentials. */
+#define TMQ_CREDENTIAL_CA 0
+#define TMQ_CREDENTIAL_CERTIFICATE 1
+#define TMQ_CREDENTIAL_KEY 2
 
 /** Levels of tmq_port_log(). */
 #define TMQ_LOG_ERROR 1
@@ -105,6 +116,24 @@ uint8_t tmq_port_log_level(void);
 void tmq_port_log(uint8_t level, const char *text, size_t length);
 /** Does not return. */
 void tmq_port_panic(const char *text, size_t length);
+
+/**
+ * A few bytes kept over reboots, by key: Zephyr's settings below "thread_mqtt/". Any thread may
+ * call them; they take as long as the flash takes.
+ *
+ * Reads what is kept: its length, TMQ_NOT_FOUND, or another negative code.
+ */
+int32_t tmq_port_store_read(const char *key, uint8_t *buffer, size_t size);
+/** Keeps it, in the place of what was kept before. 0, TMQ_STORAGE_FULL, or another code. */
+int32_t tmq_port_store_write(const char *key, const uint8_t *data, size_t length);
+/** Forgets it; nothing there is no error. 0 or a negative code. */
+int32_t tmq_port_store_delete(const char *key);
+
+/**
+ * Copies a credential (TMQ_CREDENTIAL_*) that Zephyr's TLS credentials keep under a tag. Its length,
+ * TMQ_NOT_FOUND, TMQ_TOO_SMALL, TMQ_NOT_SUPPORTED, or another negative code.
+ */
+int32_t tmq_port_credential(int32_t tag, uint8_t kind, uint8_t *buffer, size_t size);
 
 /** The network as it is now. */
 void tmq_port_network(struct tmq_port *port, struct tmq_network *network);

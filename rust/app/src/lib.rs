@@ -6,12 +6,17 @@ use alloc::format;
 use alloc::string::ToString;
 use core::time::Duration;
 use log::{error, info, warn};
-use thread_mqtt_client::{Client, Config, Event, Reached, Retry, TimeConfig, Timers};
+use thread_mqtt_client::{
+    Client, Config, Event, Reached, Retry, TimeConfig, TimePolicy, TimeServer, Timers,
+};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_nat64::{BrokerUri, Scheme, resolver};
 use thread_mqtt_session::{self as session, Message, QoS};
-use thread_mqtt_zephyr::{ZephyrPort, build_time, crypto};
-use zephyr::kconfig::{CONFIG_APP_INTERVAL, CONFIG_APP_TOPIC, CONFIG_THREAD_MQTT_BROKER};
+use thread_mqtt_zephyr::{ZephyrPort, crypto, keep_time, time_floor};
+use zephyr::kconfig::{
+    CONFIG_APP_INTERVAL, CONFIG_APP_TOPIC, CONFIG_THREAD_MQTT_BROKER,
+    CONFIG_THREAD_MQTT_TIME_DEADLINE, CONFIG_THREAD_MQTT_TIME_SERVERS,
+};
 
 /// The broker's CA certificate; empty if none was configured.
 static CA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/ca.pem"));
@@ -47,8 +52,8 @@ fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
         session: session::Config::default(),
         timers: Timers::default(),
         retry: Retry::Forever,
-        time: TimeConfig::default(),
-        time_floor: build_time(),
+        time: time()?,
+        time_floor: time_floor(),
     })
     .map_err(|error| error.to_string())?;
     client
@@ -56,6 +61,20 @@ fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
         .map_err(|error| format!("CONFIG_APP_TOPIC: {error}"))?;
     let port = ZephyrPort::open().ok_or("no event descriptor is left for the client")?;
     Ok(Driver::new(client, port))
+}
+
+/// How the time is learnt, by Kconfig.
+fn time() -> Result<TimeConfig, alloc::string::String> {
+    Ok(TimeConfig {
+        servers: TimeServer::list(CONFIG_THREAD_MQTT_TIME_SERVERS)
+            .map_err(|error| format!("CONFIG_THREAD_MQTT_TIME_SERVERS: {error}"))?,
+        policy: match cfg!(CONFIG_THREAD_MQTT_TIME_STRICT) {
+            true => TimePolicy::Strict,
+            false => TimePolicy::Lenient,
+        },
+        deadline: Duration::from_secs(CONFIG_THREAD_MQTT_TIME_DEADLINE.try_into().unwrap_or(15)),
+        ..TimeConfig::default()
+    })
 }
 
 /// Publishes now and then, for ever.
@@ -70,6 +89,7 @@ fn run(mut driver: Driver<ZephyrPort>) {
             busy = true;
             tell(&event);
         }
+        keep_time(driver.client.time_floor());
         if driver.port.now() >= due && driver.client.is_online() {
             count += 1;
             due = driver.port.now() + interval;
@@ -99,7 +119,7 @@ fn tell(event: &Event) {
                 error!("what to do: {cure}");
             }
         }
-        Event::CandidateFailed(..) => warn!("{event}"),
+        Event::TimeUnknown { .. } | Event::CandidateFailed(..) => warn!("{event}"),
         Event::Session(session::Event::Message(message)) => info!(
             "received {}: {}",
             message.topic,

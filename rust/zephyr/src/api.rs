@@ -167,6 +167,16 @@ unsafe extern "C" fn thread_mqtt_is_online(client: *mut Client) -> bool {
     unsafe { handle(client) }.is_ok_and(Handle::is_online)
 }
 
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_time(client: *mut Client) -> i64 {
+    // SAFETY: promised by the caller.
+    let time = unsafe { handle(client) }.map_or(None, Handle::unix_time);
+    time.and_then(|seconds| i64::try_from(seconds).ok())
+        .unwrap_or(0)
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn thread_mqtt_set_time(unix_seconds: i64) -> c_int {
     match u64::try_from(unix_seconds) {
@@ -247,6 +257,7 @@ extern "C" fn thread_mqtt_stage_to_str(stage: ffi::thread_mqtt_stage) -> *const 
         ffi::THREAD_MQTT_STAGE_ATTACH => c"attach",
         ffi::THREAD_MQTT_STAGE_PREFIX => c"prefix",
         ffi::THREAD_MQTT_STAGE_RESOLVE => c"resolve",
+        ffi::THREAD_MQTT_STAGE_TIME => c"time",
         ffi::THREAD_MQTT_STAGE_TCP => c"TCP",
         ffi::THREAD_MQTT_STAGE_TLS => c"TLS",
         ffi::THREAD_MQTT_STAGE_MQTT => c"MQTT",
@@ -269,6 +280,7 @@ extern "C" fn thread_mqtt_event_to_str(event: ffi::thread_mqtt_event_type) -> *c
         ffi::THREAD_MQTT_EVENT_STOPPED => c"stopped",
         ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED => c"address failed",
         ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST => c"subscription lost",
+        ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN => c"time unknown",
         _ => c"unknown event",
     }
     .as_ptr()

@@ -1,6 +1,7 @@
 //! A client with its thread, and the lock around it.
 use crate::ffi;
-use crate::port::{ZephyrPort, milliseconds};
+use crate::port::{self, ZephyrPort, milliseconds};
+use crate::storage::keep_time;
 use crate::text::sentence;
 use alloc::boxed::Box;
 use alloc::ffi::CString;
@@ -114,6 +115,11 @@ impl Handle {
         ffi::THREAD_MQTT_OK
     }
 
+    /// The time in Unix seconds, if it is known.
+    pub(crate) fn unix_time(&self) -> Option<u64> {
+        self.lock().client.unix_time(port::now())
+    }
+
     pub(crate) fn is_online(&self) -> bool {
         self.online.load(Ordering::Relaxed)
     }
@@ -141,8 +147,10 @@ impl Handle {
             let mut driver = self.lock();
             let moved = driver.turn();
             let event = driver.poll_event();
+            let floor = driver.client.time_floor();
             let wait = (event.is_none() && !moved).then(|| driver.waits_for());
             drop(driver);
+            keep_time(floor);
             if let Some(event) = event {
                 self.tell(&event);
             }
@@ -224,6 +232,12 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
                 told.type_ = ffi::THREAD_MQTT_EVENT_ONLINE;
                 told.session_present = *session_present;
             }
+        }
+        Event::TimeUnknown { why, .. } => {
+            texts.text = sentence(event);
+            texts.set_cure(why.cure(), &mut told);
+            told.type_ = ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN;
+            told.stage = ffi::THREAD_MQTT_STAGE_TIME;
         }
         Event::CandidateFailed(candidate, cause) => {
             texts.text = sentence(&format_args!("{candidate}: {cause}"));

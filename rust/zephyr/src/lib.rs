@@ -20,6 +20,8 @@ extern crate alloc;
 
 #[cfg(feature = "c-api")]
 mod api;
+#[cfg(feature = "c-api")]
+mod credentials;
 pub mod crypto;
 mod ffi;
 #[cfg(feature = "c-api")]
@@ -33,9 +35,11 @@ mod port;
 mod runtime;
 #[cfg(feature = "c-api")]
 mod settings;
+mod storage;
 #[cfg(any(feature = "c-api", feature = "logger"))]
 mod text;
 
 #[cfg(feature = "logger")]
 pub use logger::start_log;
 pub use port::{ZephyrPort, build_time, set_unix_time};
+pub use storage::{keep_time, time_floor};

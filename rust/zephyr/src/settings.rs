@@ -1,14 +1,22 @@
 //! A C configuration, checked and turned into a client's.
-use crate::port::build_time;
+use crate::credentials::{Kind, credential};
+use crate::storage::time_floor;
 use crate::{crypto, ffi};
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_void};
 use core::slice;
 use core::time::Duration;
-use thread_mqtt_client::{Client, Config, ConfigError, Retry, TimeConfig, Timers};
+use thread_mqtt_client::{
+    Client, Config, ConfigError, Retry, TimeConfig, TimePolicy, TimeServer, Timers,
+};
 use thread_mqtt_nat64::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, CommandError, Message, QoS};
 use thread_mqtt_tls as tls;
+use zeroize::Zeroizing;
+
+/// What the credentials' store keeps; wiped when dropped.
+type Kept = Zeroizing<Vec<u8>>;
 
 /// A C string, `None` for NULL.
 ///
@@ -112,6 +120,8 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
     };
     // SAFETY: promised by the caller.
     let session = unsafe { session_config(config)? };
+    // SAFETY: promised by the caller.
+    let time = unsafe { time_config(config)? };
     let config = Config {
         broker,
         resolver: thread_mqtt_nat64::resolver::Config::default(),
@@ -119,8 +129,8 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
         session,
         timers: Timers::default(),
         retry: Retry::Forever,
-        time: TimeConfig::default(),
-        time_floor: build_time(),
+        time,
+        time_floor: time_floor(),
     };
     Client::new(config).map_err(|error| {
         log::error!("{error}");
@@ -134,45 +144,139 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
 
 /// # Safety
 /// As [`client`].
+unsafe fn time_config(config: &ffi::thread_mqtt_config) -> Result<TimeConfig, i32> {
+    // SAFETY: promised by the caller.
+    let servers = unsafe { string(config.time_servers)? }.unwrap_or_default();
+    Ok(TimeConfig {
+        servers: TimeServer::list(servers).map_err(|error| {
+            log::error!("time servers: {error}");
+            ffi::THREAD_MQTT_ERROR_SETTING
+        })?,
+        policy: match config.time_strict {
+            true => TimePolicy::Strict,
+            false => TimePolicy::Lenient,
+        },
+        deadline: Duration::from_secs(config.time_deadline_s.into()),
+        ..TimeConfig::default()
+    })
+}
+
+/// # Safety
+/// As [`client`].
 unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i32> {
+    let ca = Part {
+        kind: Kind::Ca,
+        tag: config.sec_tag,
+        number: ffi::THREAD_MQTT_ERROR_CA,
+    };
+    let chain = Part {
+        kind: Kind::Certificate,
+        number: ffi::THREAD_MQTT_ERROR_IDENTITY,
+        ..ca
+    };
+    let key = Part {
+        kind: Kind::Key,
+        ..chain
+    };
     // SAFETY: promised by the caller, for all three.
-    let (ca, chain, key) = unsafe {
+    let (given_ca, given_chain, given_key) = unsafe {
         (
             bytes(config.ca, config.ca_len)?,
             bytes(config.certificate, config.certificate_len)?,
             bytes(config.private_key, config.private_key_len)?,
         )
     };
-    let said = |number: i32| {
-        move |error: tls::ConfigError| {
-            log::error!("{error}");
-            number
-        }
-    };
-    let ca = ca.ok_or(ffi::THREAD_MQTT_ERROR_CA)?;
-    let provider = crypto::provider_for_c()?;
-    let builder = tls::Config::builder(provider)
-        .ca(ca)
-        .map_err(said(ffi::THREAD_MQTT_ERROR_CA))?;
-    let builder = match (chain, key, config.private_key_id) {
+
+    let kept = ca.kept(given_ca.is_some())?;
+    let ca_bytes =
+        (given_ca.or(kept.as_deref().map(Vec::as_slice))).ok_or_else(|| ca.is_missing())?;
+    let builder = tls::Config::builder(crypto::provider_for_c()?)
+        .ca(ca_bytes)
+        .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
+
+    // Both come from one place: a certificate handed over does not go with a key that is kept.
+    let given = given_chain.is_some() || given_key.is_some();
+    let kept_chain = chain.kept(given)?;
+    let kept_key = key.kept(given || config.private_key_id != 0)?;
+    let chain_bytes = given_chain.or(kept_chain.as_deref().map(Vec::as_slice));
+    let key_bytes = given_key.or(kept_key.as_deref().map(Vec::as_slice));
+    let builder = match (chain_bytes, key_bytes, config.private_key_id) {
         (None, None, 0) => builder,
-        (Some(chain), Some(key), 0) => builder
-            .client_identity(chain, key)
-            .map_err(said(ffi::THREAD_MQTT_ERROR_IDENTITY))?,
-        (Some(chain), None, id) => {
+        (Some(chain_bytes), Some(key_bytes), 0) => builder
+            .client_identity(chain_bytes, key_bytes)
+            .map_err(|error| key.is_wrong(!given, error))?,
+        (Some(chain_bytes), None, id @ 1..) => {
             let signer = crypto::signing_key(id).map_err(|error| {
-                log::error!("{error}");
-                ffi::THREAD_MQTT_ERROR_IDENTITY
+                log::error!("private_key_id {id}: {error}");
+                key.number
             })?;
             builder
-                .client_signer(chain, signer)
-                .map_err(said(ffi::THREAD_MQTT_ERROR_IDENTITY))?
+                .client_signer(chain_bytes, signer)
+                .map_err(|error| chain.is_wrong(!given, error))?
         }
-        _ => return Err(ffi::THREAD_MQTT_ERROR_IDENTITY),
+        (Some(_), None, 0) => return Err(key.is_missing()),
+        (None, ..) => return Err(chain.is_missing()),
+        (Some(_), Some(_), 1..) => {
+            log::error!("private_key and private_key_id exclude each other: set one of them");
+            return Err(key.number);
+        }
     };
-    builder
-        .build()
-        .map_err(said(ffi::THREAD_MQTT_ERROR_SETTING))
+    builder.build().map_err(|error| {
+        log::error!("{error}");
+        ffi::THREAD_MQTT_ERROR_SETTING
+    })
+}
+
+/// One of the credentials, for what is said when it is not right.
+#[derive(Clone, Copy)]
+struct Part {
+    kind: Kind,
+    tag: i32,
+    number: i32,
+}
+
+impl Part {
+    /// What is kept under the tag, unless it was `given`.
+    fn kept(&self, given: bool) -> Result<Option<Kept>, i32> {
+        if given || self.tag < 0 {
+            return Ok(None);
+        }
+        let Self { kind, tag, number } = *self;
+        credential(tag, kind).map_err(|code| {
+            match code {
+                ffi::TMQ_NOT_SUPPORTED => log::error!(
+                    "sec_tag {tag} is set, but this image keeps no credentials: set \
+                     CONFIG_TLS_CREDENTIALS=y"
+                ),
+                ffi::TMQ_TOO_SMALL => log::error!(
+                    "credential {tag} {kind} is longer than 32 KiB: leave out what is not needed"
+                ),
+                code => log::error!("credential {tag} {kind} cannot be read, code {code}"),
+            }
+            number
+        })
+    }
+
+    fn is_missing(&self) -> i32 {
+        let Self { kind, tag, number } = *self;
+        match tag {
+            ..0 => log::error!("{kind} is missing: set it in thread_mqtt_config, or set sec_tag"),
+            _ => log::error!(
+                "credential {tag} {kind} is missing: add it with tls_credential_add() or the shell \
+                 command \"cred\""
+            ),
+        }
+        number
+    }
+
+    fn is_wrong(&self, is_kept: bool, error: tls::ConfigError) -> i32 {
+        let Self { kind, tag, number } = *self;
+        match is_kept {
+            true => log::error!("credential {tag} {kind}: {error}"),
+            false => log::error!("{error}"),
+        }
+        number
+    }
 }
 
 /// # Safety

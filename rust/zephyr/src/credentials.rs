@@ -1,0 +1,56 @@
+//! Certificates and keys by the tag of Zephyr's TLS credentials.
+use crate::ffi;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use zeroize::Zeroizing;
+
+/// One of the three that TLS needs; the names are those of Zephyr's shell command `cred`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ca,
+    Certificate,
+    Key,
+}
+
+impl Kind {
+    fn number(self) -> u8 {
+        let number = match self {
+            Self::Ca => ffi::TMQ_CREDENTIAL_CA,
+            Self::Certificate => ffi::TMQ_CREDENTIAL_CERTIFICATE,
+            Self::Key => ffi::TMQ_CREDENTIAL_KEY,
+        };
+        u8::try_from(number).unwrap_or(u8::MAX)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ca => "CA",
+            Self::Certificate => "SELF_CERT",
+            Self::Key => "PK",
+        })
+    }
+}
+
+/// Room for a credential: a certificate or a key at first, a bundle of CAs at last.
+const SIZES: [usize; 6] = [1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15];
+
+/// What is kept under a tag, `None` for nothing; wiped when dropped.
+pub(crate) fn credential(tag: i32, kind: Kind) -> Result<Option<Zeroizing<Vec<u8>>>, i32> {
+    for size in SIZES {
+        let mut bytes = Zeroizing::new(vec![0; size]);
+        // SAFETY: the buffer is valid for its length.
+        match unsafe { ffi::tmq_port_credential(tag, kind.number(), bytes.as_mut_ptr(), size) } {
+            ffi::TMQ_TOO_SMALL => {}
+            ffi::TMQ_NOT_FOUND | 0 => return Ok(None),
+            code @ ..0 => return Err(code),
+            length => {
+                bytes.truncate(usize::try_from(length).unwrap_or(0));
+                return Ok(Some(bytes));
+            }
+        }
+    }
+    Err(ffi::TMQ_TOO_SMALL)
+}

@@ -1,0 +1,73 @@
+//! The time that has surely passed, kept over reboots.
+use crate::ffi;
+use crate::port::build_time;
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicU32, Ordering};
+use thread_mqtt_client::KeptFloor;
+
+const KEY: &CStr = c"time";
+
+/// The Unix seconds that are kept. In 32 bits, because Cortex-M4 has no 64-bit atomics.
+static KEPT: AtomicU32 = AtomicU32::new(0);
+
+/// Unix seconds that have surely passed when the device starts: the build's, or the last good time
+/// that [`keep_time`] has kept. What cannot be read is told in the log and counts as nothing.
+pub fn time_floor() -> u64 {
+    let kept = match read() {
+        Ok(kept) => kept,
+        Err(code) => {
+            log::warn!("the time kept cannot be read (code {code}): the build's date is used");
+            0
+        }
+    };
+    note(kept);
+    build_time().max(kept)
+}
+
+/// Keeps a [time floor](thread_mqtt_client::Client::time_floor) if it is a day later than the one
+/// kept: call it as often as you like. Where it cannot be kept the log says so, once a day.
+pub fn keep_time(floor: u64) {
+    let kept = KeptFloor(KEPT.load(Ordering::Relaxed).into());
+    // Nothing is learnt until the floor is later than the build.
+    if floor <= build_time() || !kept.is_outdated_by(floor) {
+        return;
+    }
+    note(floor);
+    let bytes = KeptFloor(floor).to_bytes();
+    // SAFETY: the key ends with a NUL, and the bytes are valid for their length.
+    match unsafe { ffi::tmq_port_store_write(KEY.as_ptr(), bytes.as_ptr(), bytes.len()) } {
+        0 | ffi::TMQ_NOT_SUPPORTED => {}
+        ffi::TMQ_STORAGE_FULL => log::warn!(
+            "the storage is full, the time is not kept over a reboot: enlarge the settings' \
+             partition or delete settings"
+        ),
+        code => log::warn!("the time cannot be kept over a reboot, code {code}"),
+    }
+}
+
+fn note(kept: u64) {
+    KEPT.store(u32::try_from(kept).unwrap_or(u32::MAX), Ordering::Relaxed);
+}
+
+/// What is kept, 0 for nothing. Bytes that make no sense are forgotten.
+fn read() -> Result<u64, i32> {
+    let mut bytes = [0; 2 * KeptFloor::LENGTH];
+    // SAFETY: the key ends with a NUL, and the buffer is valid for its length.
+    let length =
+        match unsafe { ffi::tmq_port_store_read(KEY.as_ptr(), bytes.as_mut_ptr(), bytes.len()) } {
+            ffi::TMQ_NOT_FOUND | ffi::TMQ_NOT_SUPPORTED => return Ok(0),
+            code @ ..0 => return Err(code),
+            length => usize::try_from(length).unwrap_or(0),
+        };
+    match KeptFloor::from_bytes(bytes.get(..length).unwrap_or_default()) {
+        Ok(KeptFloor(floor)) => Ok(floor),
+        Err(error) => {
+            log::warn!("{error}: it is forgotten, the build's date is used");
+            // SAFETY: the key ends with a NUL.
+            match unsafe { ffi::tmq_port_store_delete(KEY.as_ptr()) } {
+                0 => Ok(0),
+                code => Err(code),
+            }
+        }
+    }
+}
