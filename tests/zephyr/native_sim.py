@@ -162,6 +162,7 @@ def main(workspace):
     print("4 passed, 0 failed")
 
 
-if len(sys.argv) != 2:
-    sys.exit(__doc__)
-main(pathlib.Path(sys.argv[1]).resolve())
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(pathlib.Path(sys.argv[1]).resolve())

@@ -1,0 +1,257 @@
+"""Builds tests/zephyr/runtime for native_sim in a west workspace and runs it against Mosquitto and an
+SNTP server on loopback: credentials by their tag, the time by SNTP, the floor of the time in storage.
+
+    python3 tests/zephyr/runtime.py WORKSPACE     (the folder above zephyr/)
+
+Needs what native_sim.py needs.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from native_sim import PATIENCE, ROOT, environment, run
+
+DAY = 86_400
+NTP = 2_208_988_800  # 1900 to 1970, seconds
+
+
+def free_port():
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def certificates(folder):
+    """A CA, a server that is valid for 30 days, one for 5, a client, and a key of no certificate."""
+    def openssl(*arguments):
+        run(["openssl", *arguments], cwd=folder)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+            "-days", "60", "-subj", "/CN=test CA", "-addext", "basicConstraints=critical,CA:TRUE")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    for name, days in (("server", 30), ("short", 5), ("client", 30)):
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.sec1")
+        openssl("pkcs8", "-topk8", "-nocrypt", "-in", f"{name}.sec1", "-out", f"{name}.key")
+        openssl("req", "-new", "-key", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-days", str(days), "-out", f"{name}.pem", "-extfile", "names")
+    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "other.sec1")
+    openssl("pkcs8", "-topk8", "-nocrypt", "-in", "other.sec1", "-out", "other.key")
+
+
+class Brokers:
+    """Mosquitto with three listeners: TLS, TLS with a certificate of the client, and TLS with a
+    certificate that ends in five days."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.plain, self.mutual, self.short = free_port(), free_port(), free_port()
+
+    def __enter__(self):
+        folder = self.folder
+        text = f"per_listener_settings true\nuser {os.environ.get('USER', 'root')}\n"
+        for port, name, more in ((self.plain, "server", ""), (self.short, "short", ""),
+                                 (self.mutual, "server", "require_certificate true\n")):
+            text += (f"listener {port} 127.0.0.1\nallow_anonymous true\ncafile {folder}/ca.pem\n"
+                     f"certfile {folder}/{name}.pem\nkeyfile {folder}/{name}.key\n{more}")
+        (folder / "mosquitto.conf").write_text(text)
+        program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        log = open(folder / "mosquitto.log", "w")
+        self.process = subprocess.Popen([program, "-v", "-c", str(folder / "mosquitto.conf")],
+                                        stdout=log, stderr=log)
+        deadline = time.monotonic() + PATIENCE
+        for port in (self.plain, self.mutual, self.short):
+            while True:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    sys.exit((folder / "mosquitto.log").read_text() + "error: no mosquitto")
+                time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+class TimeServer:
+    """An SNTP server (RFC 5905) whose clock is `ahead` of this machine's, in seconds. Before each
+    good answer it sends a forged one, as somebody would who has not seen the question."""
+
+    def __init__(self, ahead=0):
+        self.ahead = ahead
+        self.asked = 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
+
+    def serve(self):
+        while True:
+            question, client = self.socket.recvfrom(512)
+            if len(question) < 48:
+                return
+            self.asked += 1
+            for cookie, ahead in ((bytes(8), 40 * 365 * DAY), (question[40:48], self.ahead)):
+                stamp = (int(time.time()) + ahead + NTP) & 0xFFFFFFFF
+                head = struct.pack(">BBbb8x4s8x", 4 << 3 | 4, 2, 6, -20, b"TEST")
+                answer = head + cookie + bytes(8) + struct.pack(">II", stamp, 1)
+                self.socket.sendto(answer, client)
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.sendto(b"end", self.socket.getsockname())
+        self.thread.join()
+        self.socket.close()
+
+
+class Image:
+    """The image, its flash, and what was found wrong with its runs."""
+
+    def __init__(self, executable, folder):
+        self.executable, self.folder = executable, folder
+        self.flash = folder / "flash.bin"
+        self.failed, self.passed = 0, 0
+
+    def forget(self):
+        """An erased flash."""
+        self.flash.unlink(missing_ok=True)
+
+    def run(self, name, options, *expected, absent=()):
+        """One life of the device: everything expected must be printed in this order, nothing of
+        what is absent."""
+        command = [str(self.executable), f"-flash={self.flash}", "-seed-random",
+                   *(f"-{option}" for option in options)]
+        place, wrong = 0, []
+        try:
+            printed = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                     stdin=subprocess.DEVNULL, timeout=PATIENCE).stdout
+        except subprocess.TimeoutExpired as late:
+            printed = late.stdout or b""
+            wrong.append(f"it did not end in {PATIENCE} s")
+        printed = printed.decode(errors="replace")
+        for text in expected:
+            found = printed.find(text, place)
+            if found < 0:
+                wrong.append(f"not printed, or not in its place: {text!r}")
+            else:
+                place = found + len(text)
+        wrong += [f"printed: {text!r}" for text in absent if text in printed]
+        if wrong:
+            self.failed += 1
+            print(f"FAILED  {name}\n{printed}" + "\n".join(wrong), flush=True)
+        else:
+            self.passed += 1
+            print(f"ok      {name}", flush=True)
+
+
+def credentials(image, brokers):
+    """The CA, and with mutual TLS certificate and key, by the tag alone."""
+    plain, mutual = (f"broker=mqtts://localhost:{port}" for port in (brokers.plain, brokers.mutual))
+    online, unusable = "event online", "init: -5, "
+    image.run("CA by its tag", [plain, "credentials=ca"], "init: 0", online, "deinit: 0")
+    image.run("mutual TLS by the tag", [mutual, "credentials=all"], "init: 0", online)
+    image.run("no certificate where one is wanted", [mutual, "credentials=ca"],
+              "init: 0", "event failed: TLS: ", absent=[online])
+    image.run("nothing under the tag", [plain, "credentials=none"],
+              "credential 42 CA is missing: add it with tls_credential_add()", unusable)
+    image.run("a broken CA", [plain, "credentials=broken-ca"], "credential 42 CA: ", unusable)
+    identity = "init: -6, "
+    image.run("no key", [mutual, "credentials=no-key"], "credential 42 PK is missing", identity)
+    image.run("no certificate", [mutual, "credentials=no-certificate"],
+              "credential 42 SELF_CERT is missing", identity)
+    image.run("a broken key", [mutual, "credentials=broken-key"], "credential 42 PK: ", identity)
+    image.run("the key of another", [mutual, "credentials=other-key"], "credential 42 PK: ", identity)
+
+
+def clock(image, brokers):
+    """Strict and lenient, with and without a time server."""
+    broker = f"broker=mqtts://localhost:{brokers.plain}"
+    with TimeServer() as right, TimeServer(ahead=365 * DAY) as wrong:
+        image.run("strict, by SNTP", [broker, "strict", f"time-servers={right.address}"],
+                  "event stage reached: time: 20", "event online", absent=["time unknown"])
+        assert right.asked == 1
+        image.run("a clock that was set", [broker, "set-time", f"time-servers={right.address}"],
+                  "set_time: 0", "event failed: TLS: ", "expired")
+        assert right.asked == 1
+        image.run("a time at which the certificate has expired",
+                  [broker, f"time-servers={wrong.address}"], "event stage reached: time: 20",
+                  "event failed: TLS: ", "expired", absent=["event online"])
+        image.run("the second server", [broker, "strict",
+                                        f"time-servers=127.0.0.1:{free_port()} {right.address}"],
+                  "event stage reached: time: 20", "event online")
+    image.run("strict, and nobody answers", [broker, "strict", f"time-servers=127.0.0.1:{free_port()}"],
+              "event failed: time: certificates cannot be checked: no time server answered in time",
+              "cure: allow UDP to port 123", absent=["event online"])
+    image.run("strict, and nobody is asked", [broker, "strict"],
+              "event failed: time: certificates cannot be checked: no clock is set", "cure: ",
+              absent=["event online"])
+    image.run("lenient, and nobody is asked", [broker], "event time unknown: time: ",
+              "not yet valid are not", "cure: ", "event online", "time 0")
+    image.run("a time server that is none", [broker, "time-servers=a..b"],
+              "time servers: ", "init: -10, ")
+
+
+def storage(image, brokers):
+    """The floor outlives the device's life; what is damaged or full is told, and no more."""
+    broker, short = (f"broker=mqtts://localhost:{port}" for port in (brokers.plain, brokers.short))
+    day = lambda ahead: time.strftime("%Y-%m-%d", time.gmtime(time.time() + ahead))
+    kept = f"expired before {day(10 * DAY)}"
+    built = f"expired before {day(0)}"
+
+    image.forget()
+    image.run("before anything is kept", [short], built, "event online")
+    with TimeServer(ahead=10 * DAY) as ahead:
+        image.run("ten days later", [broker, f"time-servers={ahead.address}", "stay=1"], "event online")
+    image.run("the next life knows", [broker], kept, "event online")
+    image.run("and refuses what expired before", [short], kept, "event failed: TLS: ", "expired",
+              absent=["event online"])
+    image.run("what is damaged is forgotten", [short, "damage"], "damage: 0",
+              "unknown layout", built, "event online")
+    image.run("once", [short], built, "event online", absent=["unknown layout"])
+
+    with TimeServer(ahead=10 * DAY) as ahead:
+        image.forget()
+        image.run("a full storage", [broker, "fill", f"time-servers={ahead.address}", "stay=1"],
+                  "storage filled: -28", "the storage is full", "event online", "deinit: 0")
+    image.run("is no worse than none", [short], built, "event online")
+
+
+def main(workspace):
+    env = environment(workspace)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        certificates(folder)
+        build = folder / "build"
+        print("building tests/zephyr/runtime", flush=True)
+        run(["west", "build", "-b", "native_sim/native/64", "-d", str(build),
+             str(ROOT / "tests" / "zephyr" / "runtime"), "--",
+             f'-DCONFIG_SAMPLE_CERTIFICATES="{folder}"', f"-DEXTRA_ZEPHYR_MODULES={ROOT}"],
+            cwd=env["ZEPHYR_BASE"], env=env)
+        image = Image(build / "zephyr" / "zephyr.exe", folder)
+        with Brokers(folder) as brokers:
+            credentials(image, brokers)
+            clock(image, brokers)
+            storage(image, brokers)
+    print(f"{image.passed} passed, {image.failed} failed")
+    return 1 if image.failed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve()))

@@ -1,0 +1,184 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A client whose credentials, time servers and storage are what the command line says; prints what
+ * happens and ends when it is online. tests/zephyr/runtime.py runs it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <zephyr/kernel.h>
+#include <zephyr/logging/log_ctrl.h>
+#include <zephyr/net/tls_credentials.h>
+#include <zephyr/settings/settings.h>
+
+#include <cmdline.h>
+#include <posix_board_if.h>
+#include <soc.h>
+
+#include <thread_mqtt.h>
+
+#define TAG CONFIG_THREAD_MQTT_SEC_TAG
+
+static const char ca[] = {
+#include <ca.pem.inc>
+};
+static const char certificate[] = {
+#include <client.pem.inc>
+};
+static const char key[] = {
+#include <client.key.inc>
+};
+static const char other_key[] = {
+#include <other.key.inc>
+};
+static const char broken[] = "-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n";
+
+static struct {
+	char *broker;
+	char *credentials;
+	char *time_servers;
+	bool strict;
+	bool set_time;
+	bool fill;
+	bool damage;
+	uint32_t stay;
+} options;
+
+static K_SEM_DEFINE(ended, 0, 1);
+
+static void add_options(void)
+{
+	static struct args_struct_t table[] = {
+		{.option = "broker", .name = "uri", .type = 's', .dest = &options.broker},
+		{.option = "credentials", .name = "which", .type = 's', .dest = &options.credentials},
+		{.option = "time-servers", .name = "list", .type = 's', .dest = &options.time_servers},
+		{.option = "strict", .is_switch = true, .type = 'b', .dest = &options.strict},
+		{.option = "set-time", .is_switch = true, .type = 'b', .dest = &options.set_time},
+		{.option = "fill", .is_switch = true, .type = 'b', .dest = &options.fill},
+		{.option = "damage", .is_switch = true, .type = 'b', .dest = &options.damage},
+		{.option = "stay", .name = "seconds", .type = 'u', .dest = &options.stay},
+		ARG_TABLE_ENDMARKER,
+	};
+
+	native_add_command_line_opts(table);
+}
+
+NATIVE_TASK(add_options, PRE_BOOT_1, 20);
+
+static void add(enum tls_credential_type type, const void *data, size_t length)
+{
+	int error = tls_credential_add(TAG, type, data, length);
+
+	if (error != 0) {
+		printk("tls_credential_add: %d\n", error);
+	}
+}
+
+static void add_credentials(const char *which)
+{
+	if (strcmp(which, "none") == 0) {
+		return;
+	}
+	if (strcmp(which, "broken-ca") == 0) {
+		add(TLS_CREDENTIAL_CA_CERTIFICATE, broken, sizeof(broken));
+		return;
+	}
+	add(TLS_CREDENTIAL_CA_CERTIFICATE, ca, sizeof(ca));
+	if (strcmp(which, "all") == 0 || strcmp(which, "no-key") == 0) {
+		add(TLS_CREDENTIAL_PUBLIC_CERTIFICATE, certificate, sizeof(certificate));
+	}
+	if (strcmp(which, "all") == 0 || strcmp(which, "no-certificate") == 0) {
+		add(TLS_CREDENTIAL_PRIVATE_KEY, key, sizeof(key));
+	}
+	if (strcmp(which, "other-key") == 0) {
+		add(TLS_CREDENTIAL_PUBLIC_CERTIFICATE, certificate, sizeof(certificate));
+		add(TLS_CREDENTIAL_PRIVATE_KEY, other_key, sizeof(other_key));
+	}
+	if (strcmp(which, "broken-key") == 0) {
+		add(TLS_CREDENTIAL_PUBLIC_CERTIFICATE, certificate, sizeof(certificate));
+		add(TLS_CREDENTIAL_PRIVATE_KEY, broken, sizeof(broken));
+	}
+}
+
+/* Other parts of a product have taken all the room. */
+static void fill_storage(void)
+{
+	static uint8_t data[512];
+	int error = settings_subsys_init();
+
+	for (int i = 0; error == 0; i++) {
+		char name[24];
+
+		/* The last bytes, too. */
+		for (size_t size = sizeof(data); size > 0; size /= 2) {
+			snprintf(name, sizeof(name), "product/%d", i);
+			error = settings_save_one(name, data, size);
+			if (error != -ENOSPC) {
+				break;
+			}
+		}
+	}
+	printk("storage filled: %d\n", error);
+}
+
+static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event *event,
+		     void *user_data)
+{
+	ARG_UNUSED(user_data);
+
+	printk("event %s: %s: %s\n", thread_mqtt_event_to_str(event->type),
+	       thread_mqtt_stage_to_str(event->stage), event->text == NULL ? "" : event->text);
+	if (event->cure != NULL) {
+		printk("cure: %s\n", event->cure);
+	}
+	if (event->type == THREAD_MQTT_EVENT_ONLINE) {
+		printk("time %lld\n", (long long)thread_mqtt_time(client));
+	}
+	if (event->type == THREAD_MQTT_EVENT_ONLINE || event->type == THREAD_MQTT_EVENT_FAILED) {
+		k_sem_give(&ended);
+	}
+}
+
+int main(void)
+{
+	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
+	struct thread_mqtt *client = NULL;
+	int error;
+
+	add_credentials(options.credentials == NULL ? "ca" : options.credentials);
+	if (options.fill) {
+		fill_storage();
+	}
+	if (options.damage) {
+		(void)settings_subsys_init();
+		printk("damage: %d\n", settings_save_one("thread_mqtt/time", "damaged", 7));
+	}
+
+	config.broker = options.broker;
+	config.time_servers = options.time_servers;
+	config.time_strict = options.strict;
+	config.time_deadline_s = 8;
+	config.callback = on_event;
+	if (options.set_time) {
+		/* 2040: whatever is signed today has expired. */
+		printk("set_time: %d\n", thread_mqtt_set_time(2208988800LL));
+	}
+
+	error = thread_mqtt_init(&client, &config);
+	printk("init: %d, %s\n", error, thread_mqtt_error_to_str(error));
+	if (error == 0) {
+		(void)thread_mqtt_start(client);
+		(void)k_sem_take(&ended, K_FOREVER);
+		/* native_sim's word for a number that was not given. */
+		if (options.stay != UINT32_MAX) {
+			k_sleep(K_SECONDS(options.stay));
+		}
+		printk("deinit: %d\n", thread_mqtt_deinit(client));
+	}
+	LOG_PANIC();
+	posix_exit(0);
+	return 0;
+}
