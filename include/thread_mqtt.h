@@ -359,6 +359,7 @@ int thread_mqtt_set_time(int64_t unix_seconds);
  * The wall clock: thread_mqtt_set_time()'s, or else that of the SNTP server the client has asked.
  * To the second or so; SNTP is not authenticated.
  *
+ * @param client The client.
  * @return Seconds since 1970-01-01T00:00:00Z; 0 if they are not known, and for NULL.
  */
 int64_t thread_mqtt_time(struct thread_mqtt *client);
