@@ -87,6 +87,8 @@ def check_conf(tree, paths):
     known = len(tree.warnings)
     for index, path in enumerate(paths):
         tree.load_config(str(path), replace=index == 0)
+    for symbol in tree.unique_defined_syms:
+        _ = symbol.str_value  # a value out of its range is noticed here
     errors = [text for text in tree.warnings[known:]
               if any(is_own(name) for name in re.findall(r"\b[A-Z][A-Z0-9_]{3,}\b", text))]
     for symbol in tree.unique_defined_syms:
