@@ -21,7 +21,7 @@ BOARDS = {
 }
 HARNESSES = {"console", "ztest", "pytest"}
 SCENARIO_KEYS = {
-    "build_only", "depends_on", "extra_args", "extra_configs", "extra_conf_files", "filter", "harness",
+    "build_only", "depends_on", "extra_args", "extra_configs", "extra_overlay_confs", "filter", "harness",
     "harness_config", "integration_platforms", "min_flash", "min_ram", "modules", "platform_allow",
     "platform_exclude", "required_applications", "skip", "sysbuild", "tags", "timeout", "type",
 }
