@@ -51,8 +51,9 @@
 //! | `p384` | P-384 key exchange, ECDSA with P-384 or SHA-384 |
 //! | `rsa` | RSA verification (PKCS #1 v1.5 and PSS, 2048 to 4096 bits), ECDHE_RSA suites |
 //! | `client-auth` | client certificates with ECDSA keys |
+//! | `ed25519` | Ed25519 verification, in a table of its own: [`verify`] |
 //!
-//! All are on by default. For the smallest flash, at the price of speed, build with
+//! All but `ed25519` are on by default. For the smallest flash, at the price of speed, build with
 //! `--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"` in `RUSTFLAGS`.
 //!
 //! Needs Rust 1.87, for the constant-time building blocks of `ctutils`; the other
@@ -60,9 +61,9 @@
 //!
 //! # What there is not
 //!
-//! No RSA private keys ([`KEYS`] says why), no Ed25519, no post-quantum groups, no
-//! DHE or CBC suites, no RSA key exchange, no FIPS validation, no hardware
-//! acceleration: a chip that has it has PSA Crypto on top, and a provider of its own.
+//! No RSA private keys ([`KEYS`] says why), no post-quantum groups, no DHE or CBC
+//! suites, no RSA key exchange, no FIPS validation, no hardware acceleration: a chip
+//! that has it has PSA Crypto on top, and a provider of its own.
 //!
 //! # Failure
 //!

@@ -54,11 +54,14 @@ tls12_suites! {
         ECDSA_SCHEMES, ChaCha20Poly1305(CHACHA20_POLY1305), SHA256, HMAC_SHA256;
 }
 
+/// Certificates with Edwards keys go with these suites, too (RFC 8422, section 2.2).
 #[cfg(feature = "tls12")]
 static ECDSA_SCHEMES: &[rustls::SignatureScheme] = &[
     rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
     #[cfg(feature = "p384")]
     rustls::SignatureScheme::ECDSA_NISTP384_SHA384,
+    #[cfg(feature = "ed25519")]
+    rustls::SignatureScheme::ED25519,
 ];
 
 /// All suites that the cargo features enable, in order of preference: TLS 1.3

