@@ -51,7 +51,7 @@ const TABLE: &[Entry] = &[
         40,
         "handshake_failure",
         "it found no version, cipher suite, group and certificate that both sides accept",
-        "compare the suites and groups with the broker's: an RSA certificate needs an ECDHE_RSA suite under TLS 1.2; if the broker wants a client certificate, configure one",
+        "compare the suites and groups with the broker's: an RSA certificate needs an ECDHE_RSA suite under TLS 1.2, one with an Ed25519 key a crypto provider that has Ed25519; if the broker wants a client certificate, configure one",
     ),
     Entry(
         41,
@@ -93,7 +93,7 @@ const TABLE: &[Entry] = &[
         47,
         "illegal_parameter",
         "it found a field of the handshake out of range or inconsistent",
-        "report this as a defect, with the broker's name and version",
+        "if the groups are restricted, allow the curves of the certificates as well, the client's included; otherwise report this as a defect, with the broker's name and version",
     ),
     Entry(
         48,
@@ -117,7 +117,7 @@ const TABLE: &[Entry] = &[
         51,
         "decrypt_error",
         "a signature or a finished message did not verify",
-        "check that the client key belongs to the client certificate; otherwise report this as a defect",
+        "check that the client key belongs to the client certificate; without one, look for a proxy or middlebox on the way",
     ),
     Entry(
         60,
@@ -218,6 +218,14 @@ const TABLE: &[Entry] = &[
     ),
 ];
 
+/// On an open connection a failed handshake is another one, which was refused.
+const RENEGOTIATION: Entry = Entry(
+    40,
+    "handshake_failure",
+    "it wanted another handshake, which this device does not do",
+    "switch off renegotiation at the broker",
+);
+
 impl Alert {
     fn entry(self) -> Option<&'static Entry> {
         TABLE.iter().find(|entry| entry.0 == self.0)
@@ -229,13 +237,21 @@ impl Alert {
     }
 
     /// What the peer means by it, as the end of a sentence about the peer.
-    pub(crate) fn cause(self) -> &'static str {
-        self.entry()
+    pub(crate) fn cause(self, handshaking: bool) -> &'static str {
+        self.meaning(handshaking)
             .map_or("its reason is not one that the standards define", |e| e.2)
     }
 
-    pub(crate) fn cure(self) -> &'static str {
-        self.entry().map_or("look into the broker's log", |e| e.3)
+    pub(crate) fn cure(self, handshaking: bool) -> &'static str {
+        self.meaning(handshaking)
+            .map_or("look into the broker's log", |e| e.3)
+    }
+
+    fn meaning(self, handshaking: bool) -> Option<&'static Entry> {
+        match self == Self(RENEGOTIATION.0) && !handshaking {
+            true => Some(&RENEGOTIATION),
+            false => self.entry(),
+        }
     }
 }
 

@@ -61,6 +61,21 @@ impl fmt::Display for PublicKey {
     }
 }
 
+impl PublicKey {
+    /// Of an RSA key that no provider takes: too weak, or too much work.
+    pub(crate) fn refused_bits(self) -> Option<u16> {
+        match self {
+            Self::Rsa(bits) if !(2048..=4096).contains(&bits) => Some(bits),
+            _ => None,
+        }
+    }
+
+    /// The key of a trust anchor: the content of a SubjectPublicKeyInfo.
+    pub(crate) fn read(spki: &[u8]) -> Option<Self> {
+        public_key(Reader::new(spki))
+    }
+}
+
 const MAX_NAMES: usize = 64;
 
 impl CertificateSummary {
@@ -211,6 +226,11 @@ fn public_key(mut spki: Reader<'_>) -> Option<PublicKey> {
         [0x2b, 0x65, 0x70] => PublicKey::Ed25519,
         _ => PublicKey::Other,
     })
+}
+
+/// The name of a trust anchor: the content of a Name.
+pub(crate) fn name(content: &[u8]) -> Option<String> {
+    distinguished_name(Reader::new(content))
 }
 
 /// A name as RFC 4514 writes it: last component first, joined by commas.

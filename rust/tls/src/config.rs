@@ -15,6 +15,7 @@ use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};
 use crate::config_error::ConfigError;
 use crate::credentials;
+use crate::error::{ProviderFailure, TlsError};
 use crate::resume::SessionStore;
 use crate::verify::{Moment, Verifier};
 
@@ -35,6 +36,8 @@ struct Inner {
     exact: Arc<Verifier>,
     floor: Arc<Verifier>,
     limits: Limits,
+    provider_failures: Option<fn() -> Option<ProviderFailure>>,
+    sessions: Option<SessionStore>,
 }
 
 /// Bounds of the buffers, in bytes.
@@ -62,7 +65,26 @@ impl Config {
                 outbound: 4_096,
                 fragment: MAX_FRAGMENT,
             },
+            provider_failures: None,
         }
+    }
+
+    /// The failure that the crypto provider has to report, once.
+    pub(crate) fn take_provider_failure(&self) -> Option<ProviderFailure> {
+        self.inner.provider_failures.and_then(|take| take())
+    }
+
+    /// The failure that the crypto provider has to report in the place of `error`. Sessions are
+    /// forgotten with it: a ticket may have been derived from a wrong digest, and one whose secret
+    /// the broker does not have fails the next handshake.
+    pub(crate) fn or_provider_failure(&self, error: TlsError) -> TlsError {
+        let Some(failure) = self.take_provider_failure() else {
+            return error;
+        };
+        if let Some(store) = &self.inner.sessions {
+            store.clear();
+        }
+        TlsError::CryptoFailed(Some(failure))
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -112,6 +134,7 @@ pub struct ConfigBuilder {
     alpn: Vec<Vec<u8>>,
     sessions: Option<SessionStore>,
     limits: Limits,
+    provider_failures: Option<fn() -> Option<ProviderFailure>>,
 }
 
 impl fmt::Debug for ConfigBuilder {
@@ -238,6 +261,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// Where the crypto provider tells of an operation of its own that failed, and forgets it.
+    /// rustls has no place for that in most of its errors: a certificate that cannot be verified
+    /// for lack of memory looks like one with a bad signature. What comes from here takes the
+    /// place of the error: [`TlsError::CryptoFailed`](crate::TlsError::CryptoFailed).
+    pub fn provider_failures(mut self, take: fn() -> Option<ProviderFailure>) -> Self {
+        self.provider_failures = Some(take);
+        self
+    }
+
     /// Checks the whole and makes the configuration.
     // Not inlined, like the steps of a handshake: else one frame holds what is needed one after the
     // other, for as long as the caller runs.
@@ -285,6 +317,8 @@ impl ConfigBuilder {
                 exact,
                 floor,
                 limits: self.limits,
+                provider_failures: self.provider_failures,
+                sessions: self.sessions,
             }),
         })
     }

@@ -100,12 +100,15 @@ impl Connection {
         server_name: ServerName<'static>,
         time: CertificateTime,
     ) -> Result<Self, TlsError> {
+        // What is there already is not about this connection.
+        config.take_provider_failure();
         let clock = Clock::new(time.unix_seconds());
         let mut connection = Self {
             tls: make(
                 config.for_connection(time, clock.clone()),
                 server_name.clone(),
-            )?,
+            )
+            .map_err(|error| config.or_provider_failure(error))?,
             config: config.clone(),
             server_name,
             time,
@@ -377,6 +380,8 @@ impl Connection {
                 _ => break,
             }
         }
+        // Whatever it looked like: a wrong digest, say, is known by what the broker makes of it.
+        let error = self.config.or_provider_failure(error);
         self.failure = Some(error.clone());
         error
     }

@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 use core::fmt;
 
-use rustls::{CertificateError, PeerIncompatible};
+use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
 
 use crate::alert::Alert;
 use crate::fault::CertificateFault;
@@ -61,14 +61,39 @@ pub enum TlsError {
     BadMessage(BadMessage),
     /// A message came that has no place here.
     UnexpectedMessage,
+    /// TLS 1.2 was agreed on with a broker that speaks 1.3: the offer was altered on the way.
+    Downgraded,
     /// The broker broke the protocol.
     Misbehaved(Misbehaviour),
     /// No random numbers could be had.
     NoEntropy,
-    /// The crypto provider failed, for instance to sign with the client key.
-    CryptoFailed,
+    /// The crypto provider failed, for instance to sign with the client key; with what it says
+    /// about it, if it was [asked](crate::ConfigBuilder::provider_failures).
+    CryptoFailed(Option<ProviderFailure>),
     /// This connection has encrypted all that its keys may encrypt (TLS 1.2 only; some 2^24 records).
     KeysExhausted,
+}
+
+/// What a crypto provider says about an operation of its own that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderFailure {
+    /// The function that failed, such as `psa_import_key`.
+    pub call: &'static str,
+    /// What it returned.
+    pub status: i32,
+    /// What that means.
+    pub meaning: &'static str,
+}
+
+impl fmt::Display for ProviderFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            call,
+            status,
+            meaning,
+        } = self;
+        write!(f, "{call} failed with status {status}: {meaning}")
+    }
 }
 
 /// What the first bytes of a peer that does not speak TLS look like.
@@ -128,7 +153,7 @@ pub enum Incompatible {
 
 /// How the broker broke the protocol; its `Display` is rustls's name for it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Misbehaviour(rustls::PeerMisbehaved);
+pub struct Misbehaviour(PeerMisbehaved);
 
 // A list of reasons without content: equality is reflexive.
 impl Eq for Misbehaviour {}
@@ -181,6 +206,9 @@ impl TlsError {
             E::UnsupportedNameType => Self::InvalidServerName,
             E::PeerIncompatible(why) => Self::Incompatible(incompatible(&why)),
             E::NoApplicationProtocol => Self::Incompatible(Incompatible::Alpn),
+            E::PeerMisbehaved(PeerMisbehaved::AttemptedDowngradeToTls12WhenTls13IsSupported) => {
+                Self::Downgraded
+            }
             E::PeerMisbehaved(why) => Self::Misbehaved(Misbehaviour(why)),
             E::InvalidMessage(rustls::InvalidMessage::MessageTooLarge)
             | E::PeerSentOversizedRecord => Self::RecordOverflow,
@@ -190,7 +218,7 @@ impl TlsError {
             }
             E::DecryptError => Self::BadRecord,
             E::FailedToGetRandomBytes => Self::NoEntropy,
-            _ => Self::CryptoFailed,
+            _ => Self::CryptoFailed(None),
         }
     }
 
@@ -216,7 +244,7 @@ impl TlsError {
             }
             Self::Truncated => "connect again; if it happens often, look at the way to the broker",
             Self::Closed => "make a new connection",
-            Self::Alert { alert, .. } => alert.cure(),
+            Self::Alert { alert, handshaking } => alert.cure(*handshaking),
             Self::Certificate(fault) => fault.cure(),
             Self::NoCertificate => "give the broker a certificate",
             Self::Incompatible(what) => what.cure(),
@@ -234,12 +262,19 @@ impl TlsError {
                 "make sure that this is a TLS port; if it is, update the broker or report this as a \
                  defect, with the broker's name and version"
             }
+            Self::Downgraded => {
+                "look for a proxy or middlebox on the way; to do without TLS 1.3, allow TLS 1.2 only"
+            }
             Self::BadRecord => {
                 "connect again; if it stays, look for a proxy or middlebox on the way"
             }
             Self::NoEntropy => "check the entropy source of this device",
-            Self::CryptoFailed => {
+            Self::CryptoFailed(None) => {
                 "check the crypto provider, and that it supports the client key if there is one"
+            }
+            Self::CryptoFailed(Some(_)) => {
+                "mend what the status names (memory, key slots, an algorithm that is not built in), \
+                 or just connect again if it passes by itself"
             }
             Self::KeysExhausted => "connect again, or allow TLS 1.3, which renews its keys",
         }
@@ -339,7 +374,7 @@ impl fmt::Display for TlsError {
                     true => "the broker ended the TLS handshake",
                     false => "the broker ended the TLS connection",
                 })?;
-                write!(f, " with alert {alert}: {}", alert.cause())
+                write!(f, " with alert {alert}: {}", alert.cause(*handshaking))
             }
             Self::Certificate(fault) => fault.fmt(f),
             Self::NoCertificate => f.write_str("the broker sent no certificate"),
@@ -385,12 +420,18 @@ impl fmt::Display for TlsError {
             Self::UnexpectedMessage => {
                 f.write_str("the broker sent a TLS message that has no place here")
             }
+            Self::Downgraded => f.write_str(
+                "the broker speaks TLS 1.3, but somebody on the way to it took that out of the offer",
+            ),
             Self::Misbehaved(how) => {
                 f.write_str("the broker broke the TLS protocol")?;
                 in_parentheses(f, how)
             }
             Self::NoEntropy => f.write_str("this device has no random numbers to give"),
-            Self::CryptoFailed => f.write_str("the crypto provider of this device failed"),
+            Self::CryptoFailed(failure) => {
+                f.write_str("the crypto provider of this device failed")?;
+                failure.map_or(Ok(()), |failure| write!(f, ": {failure}"))
+            }
             Self::KeysExhausted => {
                 f.write_str("the keys of this connection have encrypted as much as is safe")
             }
@@ -406,7 +447,7 @@ mod tests {
     use alloc::string::ToString;
     use alloc::vec::Vec;
     use rustls::Error as E;
-    use rustls::{InvalidMessage, PeerMisbehaved};
+    use rustls::InvalidMessage;
 
     #[test]
     fn what_rustls_says_keeps_its_meaning() {
@@ -418,7 +459,10 @@ mod tests {
             (E::DecryptError, TlsError::BadRecord),
             (E::PeerSentOversizedRecord, TlsError::RecordOverflow),
             (E::FailedToGetRandomBytes, TlsError::NoEntropy),
-            (E::General("signing failed".into()), TlsError::CryptoFailed),
+            (
+                E::General("signing failed".into()),
+                TlsError::CryptoFailed(None),
+            ),
             (E::UnsupportedNameType, TlsError::InvalidServerName),
             (
                 E::NoApplicationProtocol,
@@ -443,6 +487,10 @@ mod tests {
             (
                 E::PeerIncompatible(PeerIncompatible::NullCompressionRequired),
                 TlsError::Incompatible(Incompatible::Other),
+            ),
+            (
+                E::PeerMisbehaved(PeerMisbehaved::AttemptedDowngradeToTls12WhenTls13IsSupported),
+                TlsError::Downgraded,
             ),
             (
                 E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite),

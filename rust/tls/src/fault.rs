@@ -47,6 +47,13 @@ pub enum CertificateFault {
     },
     /// A certificate is not signed by the issuer it names.
     BadSignature,
+    /// A signature was made with an RSA key of a length that is not accepted.
+    RsaKeyLength {
+        /// Whose.
+        subject: Box<str>,
+        /// Of its modulus.
+        bits: u16,
+    },
     /// The handshake is not signed by the key of the certificate.
     BadHandshakeSignature,
     /// The broker presents a CA certificate as its own.
@@ -108,6 +115,10 @@ impl CertificateFault {
             Self::BadSignature => {
                 "compare the CA certificate with the one that really issued the broker's: it has \
                  the same name and another key"
+            }
+            Self::RsaKeyLength { .. } => {
+                "replace that certificate by one with an RSA key of 2048 to 4096 bits, or with an \
+                 ECDSA key (P-256, P-384)"
             }
             Self::BadHandshakeSignature => {
                 "give the broker the private key that belongs to its certificate"
@@ -211,6 +222,10 @@ impl fmt::Display for CertificateFault {
             ),
             Self::BadSignature => f.write_str(
                 "a certificate of the broker's chain is not signed by the issuer it names",
+            ),
+            Self::RsaKeyLength { subject, bits } => write!(
+                f,
+                "the RSA key of \"{subject}\" has {bits} bits, and only 2048 to 4096 are accepted"
             ),
             Self::BadHandshakeSignature => f.write_str(
                 "the broker did not prove that it owns its certificate: the signature on the \

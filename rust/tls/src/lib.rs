@@ -94,7 +94,11 @@
 //! A [`TlsError`] is a sentence with the cause, and has a cure. It tells apart what looks alike from
 //! afar: a port that does not speak TLS, a broker that hangs up, each alert, each fault of a
 //! certificate with its names and dates. [`Connection::peer_certificates`] shows what the broker
-//! sent, also when it was refused.
+//! sent, also when it was refused. A crypto provider that can tell what failed inside it is asked
+//! for that ([`ConfigBuilder::provider_failures`]).
+//!
+//! After an error, drop the connection before making another: a provider on PSA Crypto refuses to
+//! work for connections that were open when a hash failed.
 //!
 //! # Memory
 //! Heap in bytes, measured on x86-64 (a Cortex-M has pointers half as large) with the provider of
@@ -155,6 +159,6 @@ pub use clock::CertificateTime;
 pub use config::{Config, ConfigBuilder};
 pub use config_error::ConfigError;
 pub use connection::{Agreed, BufferSizes, Connection};
-pub use error::{BadMessage, Greeting, Incompatible, Misbehaviour, TlsError};
+pub use error::{BadMessage, Greeting, Incompatible, Misbehaviour, ProviderFailure, TlsError};
 pub use fault::CertificateFault;
 pub use resume::{SessionCounters, SessionStore};

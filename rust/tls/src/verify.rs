@@ -15,7 +15,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::certificate::CertificateSummary;
+use crate::certificate::{self, CertificateSummary, PublicKey};
 use crate::error::fault_without_context;
 use crate::fault::CertificateFault;
 
@@ -44,7 +44,8 @@ pub(crate) struct Verifier {
 /// What was refused, and why.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    server_name: ServerName<'static>,
+    /// Unknown where rustls does not say: when the signature of a handshake is checked.
+    server_name: Option<ServerName<'static>>,
     pub(crate) fault: CertificateFault,
     pub(crate) chain: Vec<CertificateSummary>,
 }
@@ -73,9 +74,10 @@ impl Verifier {
 
     /// What was refused last from this server.
     pub(crate) fn take_refusal(&self, server_name: &ServerName<'_>) -> Option<Refusal> {
-        self.refused
-            .try_lock()?
-            .take_if(|refusal| refusal.server_name == *server_name)
+        self.refused.try_lock()?.take_if(|refusal| {
+            let of = refusal.server_name.as_ref();
+            of.is_none_or(|name| name == server_name)
+        })
     }
 
     /// Keeps what was refused, and why. Not inlined: its frame is not there when the signatures
@@ -92,7 +94,15 @@ impl Verifier {
         let presented = core::iter::once(end_entity).chain(intermediates);
         let chain = CertificateSummary::read_chain(presented);
         let fault = self.fault(error, end_entity, intermediates, &chain, now);
-        let server_name = server_name.to_owned();
+        self.remember(Some(server_name.to_owned()), fault, chain);
+    }
+
+    fn remember(
+        &self,
+        server_name: Option<ServerName<'static>>,
+        fault: CertificateFault,
+        chain: Vec<CertificateSummary>,
+    ) {
         if let Some(mut refused) = self.refused.try_lock() {
             *refused = Some(Refusal {
                 server_name,
@@ -198,6 +208,32 @@ impl Verifier {
         }
     }
 
+    /// Who has signed a certificate with a key that no provider takes.
+    fn refused_key(&self, chain: &[CertificateSummary]) -> Option<CertificateFault> {
+        let sent = chain.iter().skip(1).find_map(refused_length);
+        sent.or_else(|| {
+            let last = chain.last()?;
+            self.roots.roots.iter().find_map(|root| {
+                let name = certificate::name(&root.subject)?;
+                let bits = PublicKey::read(&root.subject_public_key_info)?.refused_bits()?;
+                (name == last.issuer).then(|| CertificateFault::RsaKeyLength {
+                    subject: name.into(),
+                    bits,
+                })
+            })
+        })
+    }
+
+    /// Tells a handshake signed with a key that no provider takes from one that is signed wrongly.
+    // Not inlined, as `refuse`.
+    #[inline(never)]
+    fn explain_signature(&self, leaf: &CertificateDer<'_>) {
+        let chain = CertificateSummary::read_chain([leaf]);
+        if let Some(fault) = chain.first().and_then(refused_length) {
+            self.remember(None, fault, chain);
+        }
+    }
+
     fn fault(
         &self,
         error: &Error,
@@ -245,10 +281,22 @@ impl Verifier {
                 self_signed: chain.len() == 1
                     && chain.iter().all(CertificateSummary::is_self_issued),
             },
+            C::BadSignature => match self.refused_key(chain) {
+                Some(fault) => fault,
+                None => CertificateFault::BadSignature,
+            },
             C::Other(_) => self.ask_webpki(end_entity, intermediates, now),
             other => fault_without_context(other),
         }
     }
+}
+
+/// The fault of a certificate whose key no provider takes.
+fn refused_length(certificate: &CertificateSummary) -> Option<CertificateFault> {
+    Some(CertificateFault::RsaKeyLength {
+        bits: certificate.key.refused_bits()?,
+        subject: subject(core::slice::from_ref(certificate), |_| true),
+    })
 }
 
 fn name_text(name: &ServerName<'_>) -> Box<str> {
@@ -298,6 +346,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, cert, dss, &self.algorithms)
+            .inspect_err(|_| self.explain_signature(cert))
     }
 
     fn verify_tls13_signature(
@@ -307,6 +356,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, cert, dss, &self.algorithms)
+            .inspect_err(|_| self.explain_signature(cert))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
