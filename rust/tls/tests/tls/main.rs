@@ -1,9 +1,8 @@
-//! The connection against other TLS stacks: rustls over aws-lc-rs in this process, and OpenSSL.
+//! The connection against rustls over aws-lc-rs in this process. `rust/interop` has OpenSSL.
 
 mod configuration;
 mod handshake;
 mod mutation;
-mod openssl;
 mod pair;
 mod pki;
 mod refusal;
