@@ -59,7 +59,8 @@
 //!   just one: rustls does not tell a hash whose it is.
 //! - [`latched_failure`] tells a connection that only sends of its end at once.
 //! - [`take_last_failure`] gives the cause where rustls's error has no place for
-//!   it (a signature not verified, no randomness).
+//!   it (a signature not verified, no randomness). thread-mqtt-tls asks for it
+//!   (`ConfigBuilder::provider_failures`), and forgets such session tickets.
 //!
 //! A software hash to fall back on was the alternative. It would hide a broken
 //! backend and cost flash for code that never runs.
@@ -89,7 +90,8 @@
 //!
 //! Not proven: anything on CryptoCell, Oberon or TF-M, which exist only as binaries
 //! for their chips. The tests of [`provider`] are there to find out on the spot.
-//! Ed25519, which Mbed TLS does not have, has only ever been left out.
+//! Ed25519, which Mbed TLS does not have, has only ever been left out. Against
+//! OpenSSL and Mosquitto: `docs/interop.md`.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;

