@@ -40,6 +40,7 @@ fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
         Scheme::Mqtts => {
             let provider = crypto::provider().map_err(|error| error.to_string())?;
             let config = thread_mqtt_tls::Config::builder(provider)
+                .provider_failures(crypto::take_failure)
                 .ca(CA)
                 .and_then(|builder| builder.build());
             Some(config.map_err(|error| format!("CONFIG_APP_CA_FILE: {error}"))?)

@@ -24,7 +24,7 @@ compile_error!("thread-mqtt-zephyr needs a crypto backend: enable crypto-psa or 
 
 #[cfg(feature = "c-api")]
 pub(crate) use backend::provider_for_c;
-pub use backend::{NAME, Unusable, provider, report};
+pub use backend::{NAME, Unusable, provider, report, take_failure};
 
 /// The client's private key by its identifier in PSA.
 #[cfg(all(feature = "c-api", feature = "crypto-psa", feature = "client-auth"))]

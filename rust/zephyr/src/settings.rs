@@ -191,6 +191,7 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
     let ca_bytes =
         (given_ca.or(kept.as_deref().map(Vec::as_slice))).ok_or_else(|| ca.is_missing())?;
     let builder = tls::Config::builder(crypto::provider_for_c()?)
+        .provider_failures(crypto::take_failure)
         .ca(ca_bytes)
         .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
 

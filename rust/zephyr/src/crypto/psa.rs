@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use thread_mqtt_crypto_psa as psa;
-use thread_mqtt_tls::CryptoProvider;
+use thread_mqtt_tls::{CryptoProvider, ProviderFailure};
 
 pub use psa::Unusable;
 
@@ -18,7 +18,7 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 /// The provider of what works. The first call tries every algorithm, which takes as long as some
 /// handshakes and as much stack, and logs what it found.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
-    let found = psa::provider().inspect_err(|error| log_lines(error))?;
+    let found = psa::provider().inspect_err(log_lines)?;
     if !TOLD.swap(true, Ordering::Relaxed) {
         let all = found.report.findings();
         let offered = all.iter().filter(|finding| finding.result.is_ok()).count();
@@ -41,6 +41,17 @@ pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
         false => crate::port::on_client_stack(provider).ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)?,
     };
     provider.map_err(|_| ffi::THREAD_MQTT_ERROR_CRYPTO)
+}
+
+/// The last call to PSA that failed in the provider, once: for
+/// [`provider_failures`](thread_mqtt_tls::ConfigBuilder::provider_failures).
+pub fn take_failure() -> Option<ProviderFailure> {
+    let error = psa::take_last_failure()?;
+    Some(ProviderFailure {
+        call: error.call.name(),
+        status: error.status.0,
+        meaning: error.status.meaning(),
+    })
 }
 
 /// Hands `line` a line for each algorithm that was tried: offered, or left out and why. Nothing if

@@ -3,7 +3,7 @@ use crate::port::fill_random;
 use core::convert::Infallible;
 use core::fmt;
 use thread_mqtt_crypto_soft::{self as soft, Random, RandomError};
-use thread_mqtt_tls::{CryptoProvider, Group, Suite};
+use thread_mqtt_tls::{CryptoProvider, Group, ProviderFailure, Suite};
 
 /// The backend's name, for people.
 pub const NAME: &str = "RustCrypto";
@@ -28,6 +28,11 @@ pub fn provider() -> Result<CryptoProvider, Unusable> {
 #[cfg(feature = "c-api")]
 pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
     Ok(soft::provider::<Entropy>())
+}
+
+/// Nothing fails that TLS does not know of itself.
+pub fn take_failure() -> Option<ProviderFailure> {
+    None
 }
 
 /// Hands `line` a line for each cipher suite and group: what was built in works.
