@@ -154,7 +154,9 @@ struct thread_mqtt_event {
 	bool session_present;
 	/** Milliseconds until the next attempt; -1 if there is none. */
 	int64_t retry_ms;
-	/** A sentence: what was reached, or the cause of the failure. NULL if there is none. */
+	/** A sentence: what was reached, or the cause of the failure. NULL if there is none, and
+	 *  without CONFIG_THREAD_MQTT_SENTENCES.
+	 */
 	const char *text;
 	/** A sentence: what to do about a failure. NULL if there is none. */
 	const char *cure;

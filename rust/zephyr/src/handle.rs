@@ -2,7 +2,7 @@
 use crate::ffi;
 use crate::port::{self, ZephyrPort, milliseconds};
 use crate::storage::keep_time;
-use crate::text::sentence;
+use crate::text::{sentence, text};
 use alloc::boxed::Box;
 use alloc::ffi::CString;
 use core::cell::UnsafeCell;
@@ -257,7 +257,7 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
             told.retry_ms = retry_in.map_or(-1, milliseconds);
         }
         Event::Session(session::Event::Message(message)) => {
-            texts.topic = sentence(&message.topic);
+            texts.topic = text(&message.topic);
             told.type_ = ffi::THREAD_MQTT_EVENT_MESSAGE;
             told.message = ffi::thread_mqtt_message {
                 topic: texts.topic.as_ptr(),
@@ -296,7 +296,7 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
         }
         Event::Session(session::Event::SubscriptionLost { filter, reason }) => {
             texts.text = sentence(reason);
-            texts.topic = sentence(filter);
+            texts.topic = text(filter);
             told.type_ = ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST;
             told.reason = reason.0;
             told.message.topic = texts.topic.as_ptr();
@@ -312,7 +312,7 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
 
 impl Texts {
     fn set_cure(&mut self, cure: Option<&str>, told: &mut ffi::thread_mqtt_event) {
-        if let Some(cure) = cure {
+        if let Some(cure) = cure.filter(|_| cfg!(feature = "sentences")) {
             self.cure = sentence(&cure);
             told.cure = self.cure.as_ptr();
         }

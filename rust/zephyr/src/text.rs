@@ -3,9 +3,19 @@
 use alloc::{ffi::CString, string::ToString, vec::Vec};
 use core::fmt;
 
-/// A sentence for C. A NUL inside, which none has, would end it there.
+/// A sentence for C, or nothing in an image that says numbers only (`CONFIG_THREAD_MQTT_SENTENCES`):
+/// all sentences together are a tenth of the Rust library.
 #[cfg(feature = "c-api")]
-pub(crate) fn sentence(text: &dyn fmt::Display) -> CString {
+pub(crate) fn sentence(sentence: &dyn fmt::Display) -> CString {
+    match cfg!(feature = "sentences") {
+        true => text(sentence),
+        false => CString::default(),
+    }
+}
+
+/// Text for C. A NUL inside, which none has, would end it there.
+#[cfg(feature = "c-api")]
+pub(crate) fn text(text: &dyn fmt::Display) -> CString {
     let mut bytes: Vec<u8> = text.to_string().into_bytes();
     if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
         bytes.truncate(end);
