@@ -158,6 +158,16 @@ impl Client {
         matches!(self.state, State::Up { online: true, .. })
     }
 
+    /// Whether an answer is awaited, of a DNS server or the broker. A device that sleeps between
+    /// looks for messages should look often meanwhile.
+    pub fn awaits_answer(&self) -> bool {
+        match &self.state {
+            State::Idle | State::Attaching | State::Waiting { .. } => false,
+            State::Up { .. } => self.session.awaits_answer(),
+            _ => true,
+        }
+    }
+
     /// Whether nothing happens before [`start`](Self::start).
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)

@@ -122,6 +122,7 @@ impl<P: Port> Driver<P> {
     pub fn waits_for(&mut self) -> (Option<Duration>, Interest) {
         let connected = self.tcp == Tcp::Connected;
         let now = self.port.now();
+        self.port.await_answer(self.client.awaits_answer());
         let interest = Interest {
             receive: connected && self.inbox.is_empty(),
             send: connected && !self.client.transmit(now).is_empty(),

@@ -73,6 +73,11 @@ pub trait Port {
     fn resolve(&mut self, name: &str, family: Family) -> Result<(), i32>;
     /// Its answer, once.
     fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>>;
+    /// Tells before a wait whether an answer is under way: a radio that sleeps should listen often
+    /// until it is there. Other ports have nothing to do.
+    fn await_answer(&mut self, awaited: bool) {
+        let _ = awaited;
+    }
     /// Blocks until a socket is ready for what is wanted of it, a datagram or the resolver's answer
     /// came, the network changed, another thread woke the port, or it is `until`.
     fn wait(&mut self, until: Option<Duration>, interest: Interest);

@@ -139,6 +139,11 @@ impl Link {
         self.consumed == self.staged.len() && self.payload.is_none()
     }
 
+    /// The broker owes an answer.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.phase != Phase::Over && (self.response_by.is_some() || self.waiting_since.is_some())
+    }
+
     /// When a PINGREQ is due, unless one is under way.
     pub(crate) fn ping_due(&self) -> Option<Duration> {
         let Phase::Online(limits) = &self.phase else {

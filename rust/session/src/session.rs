@@ -77,6 +77,11 @@ impl Session {
         self.state.outbox.len() == 0 && self.link.as_ref().is_none_or(quiet)
     }
 
+    /// The broker owes an answer: CONNACK, PINGRESP, or to a message or request.
+    pub fn awaits_answer(&self) -> bool {
+        self.link.as_ref().is_some_and(Link::awaits_answer)
+    }
+
     /// What the broker allows; `None` before CONNACK.
     pub fn limits(&self) -> Option<&Limits> {
         self.link.as_ref()?.limits()

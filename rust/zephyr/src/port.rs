@@ -316,6 +316,11 @@ impl Port for ZephyrPort {
         }
     }
 
+    fn await_answer(&mut self, awaited: bool) {
+        // SAFETY: the port is open, and this is its thread.
+        unsafe { ffi::tmq_port_await_answer(self.raw(), awaited.into()) }
+    }
+
     fn wait(&mut self, until: Option<Duration>, interest: Interest) {
         ZephyrPort::wait(*self, until, interest);
     }

@@ -1,6 +1,6 @@
 //! Pings and their answers.
 
-use thread_mqtt_session::{Config, Message, SessionError, Version};
+use thread_mqtt_session::{Config, Message, QoS, SessionError, Version};
 
 use crate::common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use crate::{QOS1, online_with};
@@ -54,6 +54,29 @@ fn sending_does_not_hide_a_dead_path_while_an_answer_is_owed() {
     assert_eq!(client.session.poll_timeout(), Some(at(70)));
     client.receive(&wire::puback(1, 0), at(55));
     assert_eq!(client.session.poll_timeout(), Some(at(110)));
+}
+
+#[test]
+fn an_answer_is_awaited_until_it_comes() {
+    let mut client = Client::online(lasting(Version::V5));
+    assert!(!client.session.awaits_answer());
+    let message = |qos| Message::new("t", "x").qos(qos);
+    client
+        .session
+        .publish(message(QoS::AtMostOnce))
+        .expect("room");
+    client.transmit(at(1));
+    assert!(!client.session.awaits_answer());
+    client.session.publish(message(QOS1)).expect("room");
+    client.transmit(at(2));
+    assert!(client.session.awaits_answer());
+    client.receive(&wire::puback(1, 0), at(3));
+    assert!(!client.session.awaits_answer());
+    client.session.handle_timeout(at(62)).expect("a ping");
+    client.transmit(at(62));
+    assert!(client.session.awaits_answer());
+    client.receive(&wire::PINGRESP, at(63));
+    assert!(!client.session.awaits_answer());
 }
 
 #[test]
