@@ -28,6 +28,15 @@ struct tmq_port {
 	int32_t tcp_state;
 	struct tmq_udp udp[TMQ_UDP_SOCKETS];
 
+	/* Since the connection began the device's address has changed. */
+	bool address_changed;
+	/* When bytes last left and last came. */
+	int64_t sent_at;
+	int64_t received_at;
+	bool answer_awaited;
+	/* This client wants the radio to listen often. */
+	bool polls_fast;
+
 	struct k_mutex lock;
 	struct k_thread thread;
 	k_tid_t thread_id;
@@ -45,6 +54,9 @@ struct tmq_port {
 	/* The network's state changed since it was last read. */
 	atomic_t network_changed;
 	struct tmq_network network;
+	/* The routable address that answers come to, and when the parent surely knows it. */
+	uint8_t own_address[16];
+	int64_t registered_at;
 #endif
 };
 
@@ -59,6 +71,30 @@ static inline int32_t tmq_code(int error)
 
 /** Called once for a port taken: follow the network's changes. */
 void tmq_network_init(struct tmq_port *port);
+
+/** Marks the port as not taken; when it returns no callback uses it any more. */
+void tmq_network_end(struct tmq_port *port);
+
+/** Milliseconds until tmq_port_network() has news that no event announces. */
+int64_t tmq_network_due(const struct tmq_port *port);
+
+#if defined(CONFIG_THREAD_MQTT_FAST_POLL) && CONFIG_THREAD_MQTT_FAST_POLL > 0
+/** Lets a sleepy device poll as the wait that follows needs it; milliseconds until that changes. */
+int64_t tmq_poll_due(struct tmq_port *port);
+/** The port is closed and awaits nothing. */
+void tmq_poll_end(struct tmq_port *port);
+#else
+static inline int64_t tmq_poll_due(struct tmq_port *port)
+{
+	ARG_UNUSED(port);
+	return INT64_MAX;
+}
+
+static inline void tmq_poll_end(struct tmq_port *port)
+{
+	ARG_UNUSED(port);
+}
+#endif
 
 /** Drops a look-up under way; its answer is ignored. */
 void tmq_resolve_cancel(struct tmq_port *port);

@@ -71,34 +71,79 @@ void tmq_network_init(struct tmq_port *port)
 	atomic_set(&port->network_changed, 1);
 }
 
-/* An address that NAT64 translates: not link-local, not mesh-local. */
-static bool has_routable_address(otInstance *instance)
+void tmq_network_end(struct tmq_port *port)
 {
+	/* Callbacks run under this lock. */
+	tmq_ot_lock();
+	port->taken = false;
+	tmq_ot_unlock();
+}
+
+/* A child tells its parent of a new address about 0.1 s after it has it. Until then answers from
+ * beyond the mesh are lost: the border router searches for the address in vain.
+ */
+#define REGISTRATION_MS 250
+
+/* NAT64 translates addresses that are neither link-local nor mesh-local. */
+static bool is_routable(otInstance *instance, const otNetifAddress *address)
+{
+	const uint8_t *bytes = address->mAddress.mFields.m8;
 	const otMeshLocalPrefix *mesh_local = otThreadGetMeshLocalPrefix(instance);
+
+	return address->mValid && !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) &&
+	       memcmp(bytes, mesh_local->m8, sizeof(mesh_local->m8)) != 0;
+}
+
+/* The address that answers come to, or NULL: a preferred one before a deprecated one, whose prefix
+ * may be gone from the network, and the known one before others.
+ */
+static const uint8_t *own_address(otInstance *instance, const uint8_t known[16])
+{
+	const uint8_t *best = NULL;
+	int best_rank = -1;
 
 	for (const otNetifAddress *address = otIp6GetUnicastAddresses(instance); address != NULL;
 	     address = address->mNext) {
 		const uint8_t *bytes = address->mAddress.mFields.m8;
+		int rank = (address->mPreferred ? 2 : 0) + (memcmp(bytes, known, 16) == 0 ? 1 : 0);
 
-		if (address->mValid && !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) &&
-		    memcmp(bytes, mesh_local->m8, sizeof(mesh_local->m8)) != 0) {
-			return true;
+		if (is_routable(instance, address) && rank > best_rank) {
+			best = bytes;
+			best_rank = rank;
 		}
 	}
-	return false;
+	return best;
 }
 
-static void read_network(struct tmq_network *network)
+static bool is_attached(otInstance *instance)
 {
+	switch (otThreadGetDeviceRole(instance)) {
+	case OT_DEVICE_ROLE_CHILD:
+	case OT_DEVICE_ROLE_ROUTER:
+	case OT_DEVICE_ROLE_LEADER:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void read_network(struct tmq_port *port)
+{
+	struct tmq_network *network = &port->network;
 	otInstance *instance = tmq_ot_instance();
-	otDeviceRole role = otThreadGetDeviceRole(instance);
 	otNetworkDataIterator iterator = OT_NETWORK_DATA_ITERATOR_INIT;
 	otExternalRouteConfig route;
+	const uint8_t *own = own_address(instance, port->own_address);
+	bool attached = own != NULL && is_attached(instance);
+
+	if (attached && (!network->attached || memcmp(port->own_address, own, 16) != 0)) {
+		port->address_changed |= memcmp(port->own_address, own, 16) != 0;
+		memcpy(port->own_address, own, 16);
+		port->registered_at = k_uptime_get() + REGISTRATION_MS;
+	}
 
 	memset(network, 0, sizeof(*network));
-	network->attached = (role == OT_DEVICE_ROLE_CHILD || role == OT_DEVICE_ROLE_ROUTER ||
-			     role == OT_DEVICE_ROLE_LEADER) &&
-			    has_routable_address(instance);
+	network->attached = attached;
 
 	while (network->prefix_count < TMQ_PREFIXES &&
 	       otNetDataGetNextRoute(instance, &iterator, &route) == OT_ERROR_NONE) {
@@ -131,10 +176,20 @@ void tmq_port_network(struct tmq_port *port, struct tmq_network *network)
 {
 	if (atomic_set(&port->network_changed, 0) != 0) {
 		tmq_ot_lock();
-		read_network(&port->network);
+		read_network(port);
 		tmq_ot_unlock();
 	}
 	*network = port->network;
+	if (k_uptime_get() < port->registered_at) {
+		network->attached = 0;
+	}
+}
+
+int64_t tmq_network_due(const struct tmq_port *port)
+{
+	int64_t left = port->registered_at - k_uptime_get();
+
+	return port->network.attached && left > 0 ? left : INT64_MAX;
 }
 
 #else /* no Thread network: a product on Ethernet, or native_sim on the host's sockets */
@@ -144,6 +199,17 @@ void tmq_port_network(struct tmq_port *port, struct tmq_network *network)
 void tmq_network_init(struct tmq_port *port)
 {
 	ARG_UNUSED(port);
+}
+
+void tmq_network_end(struct tmq_port *port)
+{
+	port->taken = false;
+}
+
+int64_t tmq_network_due(const struct tmq_port *port)
+{
+	ARG_UNUSED(port);
+	return INT64_MAX;
 }
 
 void tmq_port_network(struct tmq_port *port, struct tmq_network *network)

@@ -101,6 +101,8 @@ void tmq_port_lock(struct tmq_port *port);
 void tmq_port_unlock(struct tmq_port *port);
 /** Ends a tmq_port_wait(), this one or the next. */
 void tmq_port_wake(struct tmq_port *port);
+/** Whether an answer is under way: during the next wait a radio that sleeps listens often. */
+void tmq_port_await_answer(struct tmq_port *port, uint8_t awaited);
 /** Waits for the socket, a datagram, an answer, a change of the network, a wake or timeout_ms (-1: for ever). */
 void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_receive, uint8_t want_send);
 

@@ -52,6 +52,25 @@ static bool add_answer(struct tmq_port *port, const uint8_t bytes[16])
 
 #include <openthread/dns_client.h>
 
+static int32_t dns_failure(otError error)
+{
+	switch (error) {
+	case OT_ERROR_NONE: /* the name exists, without an address that can be reached */
+	case OT_ERROR_NOT_FOUND:
+		return tmq_code(ENOENT);
+	case OT_ERROR_RESPONSE_TIMEOUT:
+		return tmq_code(ETIMEDOUT);
+	case OT_ERROR_NO_BUFS:
+		return tmq_code(ENOMEM);
+	case OT_ERROR_INVALID_STATE: /* no NAT64 prefix */
+		return tmq_code(ENETUNREACH);
+	case OT_ERROR_INVALID_ARGS:
+		return tmq_code(EINVAL);
+	default:
+		return tmq_code(EIO);
+	}
+}
+
 /* OpenThread's thread. It resolves A records to synthesised IPv6 addresses by itself. */
 static void answered(otError error, const otDnsAddressResponse *response, void *context)
 {
@@ -72,7 +91,7 @@ static void answered(otError error, const otDnsAddressResponse *response, void *
 				break;
 			}
 		}
-		port->answer_status = tmq_code((int)error);
+		port->answer_status = dns_failure(error);
 		port->lookups_pending--;
 	}
 	k_spin_unlock(&port->answer_lock, key);
@@ -95,6 +114,7 @@ int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length,
 
 	tmq_resolve_cancel(port);
 	port->lookups_pending = 1;
+	port->sent_at = k_uptime_get();
 	tag = (port->lookup & 0xffff) * CONFIG_THREAD_MQTT_MAX_CLIENTS +
 	      (uint32_t)(port - tmq_ports);
 
@@ -110,7 +130,7 @@ int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length,
 	tmq_ot_unlock();
 	if (error != OT_ERROR_NONE) {
 		tmq_resolve_cancel(port);
-		return tmq_code((int)error);
+		return dns_failure(error);
 	}
 	return 0;
 }

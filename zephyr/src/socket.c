@@ -110,6 +110,8 @@ int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to
 		return code;
 	}
 	port->tcp_state = TMQ_TCP_CONNECTING;
+	port->address_changed = false;
+	port->sent_at = k_uptime_get();
 	return 0;
 }
 
@@ -138,6 +140,7 @@ int32_t tmq_port_tcp_send(struct tmq_port *port, const uint8_t *data, size_t len
 	ssize_t sent = zsock_send(port->tcp_fd, data, MIN(length, INT32_MAX), 0);
 
 	if (sent >= 0) {
+		port->sent_at = k_uptime_get();
 		return (int32_t)sent;
 	}
 	/* Zephyr's TCP says ENOBUFS or ENOMEM when no packet is free now. */
@@ -146,9 +149,18 @@ int32_t tmq_port_tcp_send(struct tmq_port *port, const uint8_t *data, size_t len
 
 int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t length)
 {
-	ssize_t received = zsock_recv(port->tcp_fd, buffer, MIN(length, INT32_MAX), 0);
+	ssize_t received;
 
-	return received >= 0 ? (int32_t)received : failure(errno);
+	/* Answers go to an address that the device no longer has: do not wait for them. */
+	if (port->address_changed) {
+		return TMQ_UNREACHABLE;
+	}
+	received = zsock_recv(port->tcp_fd, buffer, MIN(length, INT32_MAX), 0);
+	if (received < 0) {
+		return failure(errno);
+	}
+	port->received_at = k_uptime_get();
+	return (int32_t)received;
 }
 
 void tmq_port_tcp_close(struct tmq_port *port, uint8_t abort)
@@ -226,6 +238,7 @@ int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struc
 	if (udp == NULL) {
 		return code;
 	}
+	port->sent_at = k_uptime_get();
 	return zsock_sendto(udp->fd, data, length, 0, (tmq_sockaddr *)&remote, remote_length) < 0
 		       ? failure(errno)
 		       : 0;
@@ -263,12 +276,19 @@ void tmq_port_udp_close(struct tmq_port *port)
 	}
 }
 
+void tmq_port_await_answer(struct tmq_port *port, uint8_t awaited)
+{
+	port->answer_awaited = awaited != 0;
+}
+
 void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_receive,
 		   uint8_t want_send)
 {
 	struct zsock_pollfd polls[2 + TMQ_UDP_SOCKETS];
 	int count = 0;
-	int timeout = timeout_ms < 0 ? -1 : (int)MIN(timeout_ms, INT32_MAX);
+	int64_t due = MIN(MIN(tmq_network_due(port), tmq_poll_due(port)),
+			  timeout_ms < 0 ? INT64_MAX : timeout_ms);
+	int timeout = due == INT64_MAX ? -1 : (int)MIN(due, INT32_MAX);
 
 	polls[count++] = (struct zsock_pollfd){.fd = port->wake_fd, .events = ZSOCK_POLLIN};
 	if (port->tcp_fd >= 0) {

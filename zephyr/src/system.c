@@ -54,13 +54,14 @@ struct tmq_port *tmq_port_open(void)
 
 void tmq_port_close(struct tmq_port *port)
 {
+	tmq_poll_end(port);
 	tmq_resolve_cancel(port);
 	tmq_port_tcp_close(port, 1);
 	tmq_port_udp_close(port);
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	tmq_network_end(port);
 	(void)zsock_close(port->wake_fd);
 	port->wake_fd = -1;
-	port->taken = false;
 	(void)k_mutex_unlock(&ports_lock);
 }
 
