@@ -34,9 +34,6 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 			LOG_ERR("cure: %s", event->cure);
 		}
 		break;
-	case THREAD_MQTT_EVENT_TIME_UNKNOWN:
-		LOG_WRN("%s", event->text);
-		break;
 	case THREAD_MQTT_EVENT_MESSAGE:
 		LOG_INF("received %s: %.*s", event->message.topic,
 			(int)event->message.payload_len, (const char *)event->message.payload);
