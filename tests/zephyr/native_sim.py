@@ -54,8 +54,8 @@ def environment(workspace):
     return env
 
 
-def certificates(folder):
-    """A CA and a certificate for localhost, as PEM files in the folder."""
+def certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
+    """A CA and a certificate for the names, as PEM files in the folder."""
     def openssl(*arguments):
         run(["openssl", *arguments], cwd=folder)
 
@@ -63,7 +63,7 @@ def certificates(folder):
             "-days", "30", "-subj", "/CN=test CA", "-addext", "basicConstraints=critical,CA:TRUE")
     openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr",
             "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    (folder / "names").write_text(f"subjectAltName={names}\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
             "-CAcreateserial", "-days", "30", "-out", "server.pem", "-extfile", "names")
 

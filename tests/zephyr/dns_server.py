@@ -1,0 +1,56 @@
+"""A DNS server that knows one name, and of it an A record only.
+
+    python3 dns_server.py NAME ADDRESS LISTEN...
+"""
+
+import selectors
+import socket
+import struct
+import sys
+
+A, IN, TTL = 1, 1, 5
+NO_SUCH_NAME = 3
+
+
+def question(message):
+    """The name asked for, the type, and where the question ends."""
+    labels, at = [], 12
+    while length := message[at]:
+        labels.append(message[at + 1:at + 1 + length].decode("ascii").lower())
+        at += 1 + length
+    kind, _ = struct.unpack_from("!HH", message, at + 1)
+    return ".".join(labels), kind, at + 5
+
+
+def answer(message, name, address):
+    """The answer to a query."""
+    asked, kind, end = question(message)
+    found = asked == name
+    records = 1 if found and kind == A else 0
+    flags = 0x8180 | (0 if found else NO_SUCH_NAME)
+    header = message[:2] + struct.pack("!HHHHH", flags, 1, records, 0, 0)
+    record = struct.pack("!HHHIH", 0xC00C, A, IN, TTL, 4) + socket.inet_aton(address)
+    return header + message[12:end] + record * records
+
+
+def main(name, address, *listen):
+    selector = selectors.DefaultSelector()
+    for own in listen:
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind((own, 53))
+        selector.register(server, selectors.EVENT_READ, own)
+    while True:
+        for key, _ in selector.select():
+            message, client = key.fileobj.recvfrom(1500)
+            try:
+                reply = answer(message, name.lower(), address)
+                asked, kind, _ = question(message)
+            except (IndexError, struct.error, UnicodeDecodeError):
+                continue
+            print(f"{key.data} was asked by {client[0]} for {asked}, type {kind}", flush=True)
+            key.fileobj.sendto(reply, client)
+
+
+if len(sys.argv) < 4:
+    sys.exit(__doc__)
+main(*sys.argv[1:])

@@ -1,0 +1,254 @@
+"""A Thread network on this machine: OpenThread's border router with NAT64 (ot-daemon), radio
+co-processors (ot-rcp) on OpenThread's simulated radio, and an Internet that has IPv4 only.
+
+Both programs are built from the crate openthread-sys, a dependency of rust/sim, which carries
+OpenThread's sources. They run in network, mount and process namespaces of their own: nothing of it
+touches the machine's network, and nothing is left when the test ends.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tty
+
+from native_sim import PATIENCE, ROOT, run
+
+NETWORK_KEY = "00112233445566778899aabbccddeeff"
+CHANNEL = 15
+PAN_ID = 0xABCD
+EXTENDED_PAN_ID = "dead00beef00cafe"
+
+BROKER = "10.77.0.2"  # in the Internet
+ROUTER = "10.77.0.1"
+NAT64_POOL = "192.168.255.0/24"
+PUBLIC_DNS = ["9.9.9.9", "8.8.8.8"]  # what the device asks when its border router cannot
+
+CMAKE = ["-GNinja", "-DCMAKE_BUILD_TYPE=MinSizeRel", "-DBUILD_TESTING=OFF", "-DOT_FTD=ON",
+         "-DOT_COMPILE_WARNING_AS_ERROR=OFF"]
+RADIO = ["-DOT_PLATFORM=simulation", "-DOT_RCP=ON", "-DOT_MTD=OFF", "-DOT_APP_CLI=OFF",
+         "-DOT_APP_NCP=OFF", "-DOT_APP_RCP=ON"]
+BORDER_ROUTER = ["-DOT_PLATFORM=posix", "-DOT_DAEMON=ON", f"-DOT_POSIX_NAT64_CIDR={NAT64_POOL}"] + [
+    f"-DOT_{feature}=ON" for feature in (
+        "BORDER_ROUTER", "BORDER_ROUTING", "NAT64_TRANSLATOR", "NAT64_BORDER_ROUTING",
+        "DNS_CLIENT", "DNS_UPSTREAM_QUERY", "DNSSD_SERVER", "SRP_CLIENT", "SRP_SERVER", "ECDSA",
+        "SERVICE", "SLAAC", "UPTIME")]
+
+
+def missing():
+    """Why no such network can be made here, or None."""
+    for program in ("cargo", "cmake", "ninja", "ip", "unshare", "mosquitto"):
+        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
+            return f"{program} is not installed"
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "/dev/net/tun cannot be opened"
+    if subprocess.run([*namespaces(), "true"], capture_output=True).returncode != 0:
+        return "namespaces are not permitted here (unshare -n -m -p); run it as root"
+    return None
+
+
+def namespaces():
+    """The command that runs another in namespaces of its own and ends all it started."""
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return ["unshare", *root, "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+
+def colons(key):
+    """A key as Kconfig wants it."""
+    return bytes.fromhex(key).hex(":")
+
+
+@functools.cache
+def metadata():
+    return json.loads(run(["cargo", "metadata", "--format-version=1", "--locked"], cwd=ROOT))
+
+
+def target():
+    """Where cargo builds, and what is kept between runs."""
+    return pathlib.Path(metadata()["target_directory"])
+
+
+def build():
+    """Builds ot-rcp, ot-daemon and ot-ctl; the folder that holds them."""
+    manifest = next(package["manifest_path"] for package in metadata()["packages"]
+                    if package["name"] == "openthread-sys")
+    source = pathlib.Path(manifest).parent / "openthread"
+    folder = target() / "openthread"
+    for name, options, programs in (("rcp", RADIO, ["ot-rcp"]),
+                                    ("border-router", BORDER_ROUTER, ["ot-daemon", "ot-ctl"])):
+        print(f"building {' and '.join(programs)}", flush=True)
+        run(["cmake", "-S", source, "-B", folder / name, *CMAKE, *options])
+        run(["ninja", "-C", folder / name, *programs])
+    return folder
+
+
+@contextlib.contextmanager
+def process(command, output, **options):
+    """A process that writes to a file, until the block ends."""
+    with open(output, "a") as log:
+        running = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                   **options)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+class Internet:
+    """A network namespace without IPv6, where the broker and DNS servers are."""
+
+    enter = ["ip", "netns", "exec", "internet"]
+
+    def __init__(self):
+        def ip(*arguments):
+            run(["ip", *arguments])
+
+        # The mount namespace is ours: sockets and names of namespaces stay in it.
+        run(["mount", "-t", "tmpfs", "tmpfs", "/run"])
+        os.makedirs("/run/netns")
+        ip("link", "set", "lo", "up", "multicast", "on")
+        ip("netns", "add", "internet")
+        ip("link", "add", "backbone", "type", "veth", "peer", "name", "uplink", "netns", "internet")
+        ip("address", "add", f"{ROUTER}/24", "dev", "backbone")
+        ip("link", "set", "backbone", "up")
+        ip("route", "add", "default", "via", BROKER)
+        pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+        run([*self.enter, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"])
+        ip("-n", "internet", "link", "set", "lo", "up")
+        ip("-n", "internet", "address", "add", f"{BROKER}/24", "dev", "uplink")
+        ip("-n", "internet", "link", "set", "uplink", "up")
+        ip("-n", "internet", "route", "add", NAT64_POOL, "via", ROUTER)
+        for address in PUBLIC_DNS:
+            ip("-n", "internet", "address", "add", f"{address}/32", "dev", "lo")
+
+    @contextlib.contextmanager
+    def dns(self, folder, name):
+        """DNS servers, also the machine's own upstream, that know the broker's A record alone."""
+        (folder / "resolv.conf").write_text(f"nameserver {BROKER}\n")
+        run(["mount", "--bind", folder / "resolv.conf", os.path.realpath("/etc/resolv.conf")])
+        script = pathlib.Path(__file__).with_name("dns_server.py")
+        with process([*self.enter, sys.executable, script, name, BROKER, BROKER, *PUBLIC_DNS],
+                     folder / "dns.log"):
+            yield
+
+
+class BorderRouter:
+    """ot-daemon as leader of the network and its border router, from fresh settings."""
+
+    def __init__(self, programs, folder):
+        self.programs = programs
+        self.folder = folder
+        folder.mkdir()
+
+    def control(self, *words):
+        """One command of its command line; what it answered."""
+        return run([self.programs / "border-router/src/posix/ot-ctl", "-I", "wpan0", *words])
+
+    def wait(self, *words, answer):
+        """Waits until a command's answer holds the text."""
+        deadline = time.monotonic() + PATIENCE
+        while answer not in (printed := self.control(*words)):
+            if time.monotonic() > deadline:
+                sys.exit(f"{printed}\nerror: ot-ctl {' '.join(words)} did not come to {answer!r}")
+            time.sleep(0.2)
+        return printed
+
+    @contextlib.contextmanager
+    def run(self, node):
+        """Started, with its NAT64 and DNS as a home's router has them, until the block ends."""
+        control = pathlib.Path("/run/openthread-wpan0.sock")
+        control.unlink(missing_ok=True)
+        radio = self.programs / "rcp/examples/apps/ncp/ot-rcp"
+        daemon = self.programs / "border-router/src/posix/ot-daemon"
+        url = f"spinel+hdlc+forkpty://{radio}?forkpty-arg={node}"
+        with process([daemon, "-I", "wpan0", "-B", "backbone", url],
+                     self.folder / "log", cwd=self.folder) as running:
+            deadline = time.monotonic() + PATIENCE
+            while not control.exists():
+                if running.poll() is not None or time.monotonic() > deadline:
+                    sys.exit((self.folder / "log").read_text() + "error: ot-daemon did not start")
+                time.sleep(0.1)
+            for line in ("dataset init new", f"dataset networkkey {NETWORK_KEY}",
+                         f"dataset channel {CHANNEL}", f"dataset panid {PAN_ID:#x}",
+                         f"dataset extpanid {EXTENDED_PAN_ID}", "dataset commit active",
+                         "ifconfig up", "thread start", "nat64 enable", "br enable",
+                         "dns server upstream enable", "srp server enable"):
+                self.control(*line.split())
+            self.wait("state", answer="leader")
+            self.wait("netdata", "show", answer="::/96 sn ")
+            yield
+
+
+class Air:
+    """Hears every frame: the simulated radio sends them to a multicast group, a channel number
+    before each."""
+
+    def __init__(self):
+        self.frames = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            self.socket.setsockopt(socket.SOL_SOCKET, option, 1)
+        self.socket.bind(("224.0.0.116", 9000))
+        self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                               socket.inet_aton("224.0.0.116") + socket.inet_aton("127.0.0.1"))
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            self.frames.append(self.socket.recv(256)[1:])
+
+    def since(self, start):
+        """Frames, bytes, and polls among the frames, after the first `start`."""
+        frames = self.frames[start:]
+        polls = sum(frame[0] & 7 == 3 for frame in frames)  # a MAC command
+        return len(frames), sum(map(len, frames)), polls
+
+
+def copy(source, sink):
+    """Bytes from one file to the other, until either is closed."""
+    with contextlib.suppress(OSError):
+        while data := os.read(source, 4096):
+            os.write(sink, data)
+
+
+@contextlib.contextmanager
+def device(image, programs, folder, name, node):
+    """A firmware whose radio co-processor is the simulated one, until the block ends: the process
+    and the file with what it prints."""
+    home = folder / name  # holds its flash, so that the name comes up again as the same device
+    home.mkdir(exist_ok=True)
+    printed = home / f"printed-{len(list(home.iterdir()))}.txt"
+    with process([image, "-uart_1_wait_uart", f"-seed={node}"], printed, cwd=home) as running:
+        deadline = time.monotonic() + PATIENCE
+        marker = "uart_1 connected to pseudotty: "
+        while marker not in (text := printed.read_text()):
+            if running.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"{text}\nerror: {image} opened no second UART")
+            time.sleep(0.05)
+        radio = subprocess.Popen([programs / "rcp/examples/apps/ncp/ot-rcp", str(node)], cwd=home,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        # It announces its start. The firmware, which resets it first of all, must not take that
+        # for the answer: it does nothing before the terminal is open.
+        os.read(radio.stdout.fileno(), 4096)
+        terminal = os.open(text.split(marker)[1].split()[0], os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(terminal)
+        for source, sink in (radio.stdout.fileno(), terminal), (terminal, radio.stdin.fileno()):
+            threading.Thread(target=copy, args=(source, sink), daemon=True).start()
+        try:
+            yield running, printed
+        finally:
+            radio.kill()
+            radio.wait()
+            os.close(terminal)
+
+
+if __name__ == "__main__":
+    print(missing() or "", end="")

@@ -1,0 +1,249 @@
+"""Runs the samples as Thread devices: their OpenThread and their TLS on PSA Crypto, behind a real
+border router with NAT64, the radio simulated, the broker's Internet without IPv6.
+
+    python3 tests/zephyr/thread_network.py WORKSPACE [NAME...]
+
+WORKSPACE is the folder above zephyr/, NAME one of the scenarios below (default: all). Needs what
+native_sim.py needs, cmake, ninja and iproute2, and root or user namespaces. Says SKIPPED where
+that is missing.
+"""
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import openthread
+from native_sim import ROOT, certificates, environment, run, wait_for
+from openthread import BROKER, Air, BorderRouter, Internet, process
+
+NAME = "broker.example.org"
+TLS_1_2, TLS_1_3 = "TLSv1.2", "TLSv1.3"
+
+
+def told(line):
+    print(f"  {line}", flush=True)
+
+
+class Device:
+    """A running firmware and what it has printed."""
+
+    def __init__(self, running, printed):
+        self.running = running
+        self.printed = printed
+
+    def count(self, text):
+        return self.printed.read_text(errors="replace").count(text)
+
+    def comes_to(self, text, times=1):
+        """Waits until the text was printed that many times, counted from the start."""
+        wait_for(self.printed, text, times, self.running)
+
+    def goes_on_to(self, text, times=1):
+        """Waits until the text was printed that many times more."""
+        self.comes_to(text, self.count(text) + times)
+
+
+class World:
+    """The Internet, border routers, brokers and devices of one run."""
+
+    def __init__(self, programs, images, folder):
+        self.programs = programs
+        self.images = images
+        self.folder = folder
+        self.internet = Internet()
+        self.air = Air()
+        self.nodes = {}
+
+    @contextlib.contextmanager
+    def broker(self, tls):
+        """Mosquitto in the Internet, with TLS up to a version and one suite of TLS 1.2."""
+        folder, log = self.folder, self.folder / "mosquitto.log"
+        (folder / "mosquitto.conf").write_text(
+            f"listener 8883 {BROKER}\nallow_anonymous true\nuser root\ncafile {folder}/ca.pem\n"
+            f"certfile {folder}/server.pem\nkeyfile {folder}/server.key\n"
+            "ciphers ECDHE-RSA-AES128-GCM-SHA256\n")
+        (folder / "openssl.cnf").write_text(
+            "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n"
+            f"[tls]\nMinProtocol = TLSv1.2\nMaxProtocol = {tls}\n")
+        log.touch()
+        starts = log.read_text().count(" running\n")
+        with process([*Internet.enter, "mosquitto", "-v", "-c", folder / "mosquitto.conf"], log,
+                     env=dict(os.environ, OPENSSL_CONF=str(folder / "openssl.cnf"))) as running:
+            wait_for(log, " running\n", starts + 1, running)
+            yield
+
+    def publish(self, *options):
+        """mosquitto_pub in the Internet."""
+        subprocess.run([*Internet.enter, "mosquitto_pub", "-h", BROKER, "-p", "8883",
+                        "--cafile", self.folder / "ca.pem", "--insecure", *options], check=True)
+
+    def node(self, name):
+        """The number of a radio, the same for the same name."""
+        return self.nodes.setdefault(name, len(self.nodes) + 1)
+
+    @contextlib.contextmanager
+    def router(self):
+        """A border router with fresh settings: new addresses, new prefixes, the same network."""
+        name = f"router-{len(self.nodes)}"
+        router = BorderRouter(self.programs, self.folder / name)
+        with router.run(self.node(name)):
+            yield router
+
+    @contextlib.contextmanager
+    def device(self, name):
+        """A device with the image of that name; at the second time the same one, with its flash."""
+        with openthread.device(self.images / name / "zephyr/zephyr.exe", self.programs,
+                               self.folder, name, self.node(name)) as started:
+            yield Device(*started)
+
+
+def minimal(world):
+    """A minimal device lives through a broker and a border router that come and go."""
+    with contextlib.ExitStack() as whole:
+        first = whole.enter_context(contextlib.ExitStack())
+        router = first.enter_context(world.router())
+        device = whole.enter_context(world.device("minimal"))
+        with world.broker(TLS_1_2):
+            device.comes_to("TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+            device.comes_to("received ", 2)
+        told("online over TLS 1.2 ECDHE_RSA, messages there and back")
+
+        whole.enter_context(world.broker(TLS_1_3))
+        device.comes_to("TLS: TLS 1.3")
+        device.goes_on_to("received ", 2)
+        told("again after the broker restarted, over TLS 1.3")
+
+        before = device.count("online")
+        router.control("br", "omrconfig", "custom", "fd77:77:77:1::/64", "med")
+        device.comes_to("online", before + 1)
+        device.goes_on_to("received ", 2)
+        told("again after the network gave the device another address")
+
+        router.control("nat64", "disable")
+        device.comes_to("the border router withdrew the NAT64 prefix")
+        device.comes_to("cure: enable NAT64 on the border router")
+        told("without NAT64: the cause and the cure")
+        router.control("nat64", "enable")
+        device.goes_on_to("online")
+        device.goes_on_to("received ", 2)
+        told("again after NAT64 came back")
+
+        before = device.count("received "), device.count("online")
+        first.close()
+        whole.enter_context(world.router())
+        device.comes_to("online", before[1] + 1)
+        device.comes_to("received ", before[0] + 2)
+        told("again behind another border router, with other prefixes")
+
+
+def full(world):
+    """A full device, behind a border router whose upstream DNS is broken."""
+    with world.router() as router, world.broker(TLS_1_2):
+        router.control("dns", "server", "upstream", "disable")
+        with world.device("full") as device:
+            device.comes_to("resolve: public server 9.9.9.9")
+            device.comes_to("received ", 2)
+    told("the name came from a public server through NAT64; online, messages there and back")
+
+
+def sleepy(world):
+    """A battery device: its radio sleeps, and commands reach it late but surely."""
+    with world.router() as router, world.broker(TLS_1_3):
+        with world.device("sleepy") as device:
+            device.comes_to("online with a new session")
+            device.comes_to("report acknowledged")
+            asleep = [row.split("|")[7] == "0" for row in router.control("child", "table").splitlines()
+                      if "0x" in row]
+            if asleep != [True]:
+                sys.exit("error: the device did not attach as a sleepy child")
+            topic = device.printed.read_text().split("commands come from ")[1].split()[0].rstrip("\x1b[0m")
+            told("online as a sleepy child, a report acknowledged")
+
+            world.publish("-q", "1", "-t", topic, "-m", "interval 30")
+            device.comes_to("command: report every 30 s")
+            told("a command, while it sleeps")
+            device.goes_on_to("report acknowledged")
+            start = len(world.air.frames)
+            device.goes_on_to("report acknowledged")
+            frames, size, polls = world.air.since(start)
+            told(f"30 s with one report: {frames} frames, {size} bytes, {polls} of the frames polls")
+
+            world.publish("-q", "1", "-t", topic, "-m", "visit")
+            device.comes_to("disconnected until the next report")
+            world.publish("-q", "1", "-t", topic, "-m", "interval 20")
+            device.comes_to("online with the kept session")
+            device.comes_to("command: report every 20 s")
+            told("a command that waited for the next visit")
+        world.publish("-q", "1", "-t", topic, "-m", "stay")
+        with world.device("sleepy") as device:
+            device.comes_to("online with the kept session")
+            device.comes_to("command: stay")
+            told("a command that the broker kept while it was off")
+
+
+SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy}
+
+
+def images(folder, env, names):
+    """Builds the firmware of each scenario into a folder of its own."""
+    publish = ROOT / "samples/publish"
+    common = [f"-DEXTRA_ZEPHYR_MODULES={ROOT}", "-DFILE_SUFFIX=thread",
+              f"-DEXTRA_CONF_FILE={publish}/upstream-psa.conf",
+              "-DCONFIG_MBEDTLS_HEAP_SIZE=16384",  # pointers and words of 64 bits
+              '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""',
+              f"-DTHREAD_MQTT_CARGO_TARGET_DIR={openthread.target() / 'zephyr'}",
+              f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
+              f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{NAME}"',
+              f"-DCONFIG_OPENTHREAD_CHANNEL={openthread.CHANNEL}",
+              f"-DCONFIG_OPENTHREAD_PANID={openthread.PAN_ID}",
+              f'-DCONFIG_OPENTHREAD_NETWORKKEY="{openthread.colons(openthread.NETWORK_KEY)}"',
+              f'-DCONFIG_OPENTHREAD_XPANID="{openthread.colons(openthread.EXTENDED_PAN_ID)}"']
+    sources = {
+        "minimal": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2"]),
+        "full": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2", "-DCONFIG_OPENTHREAD_FTD=y"]),
+        "sleepy": (ROOT / "samples/sensor_sleepy", []),
+    }
+    for name in names:
+        print(f"building {name}", flush=True)
+        source, options = sources[name]
+        run(["west", "build", "-b", "native_sim/native/64", "-d", folder / "images" / name, source,
+             "--", *common, *options], cwd=env["ZEPHYR_BASE"], env=env)
+
+
+def inside(programs, folder, *names):
+    """The part in namespaces of its own."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # of ip and mosquitto, where root's PATH lacks them
+    folder = pathlib.Path(folder)
+    world = World(pathlib.Path(programs), folder / "images", folder)
+    with world.internet.dns(folder, NAME):
+        for name in names:
+            print(f"{name}: {SCENARIOS[name].__doc__}", flush=True)
+            SCENARIOS[name](world)
+    print(f"{len(names)} passed, 0 failed")
+
+
+def main(workspace, *names):
+    names = names or tuple(SCENARIOS)
+    why = openthread.missing()
+    if why:
+        print(f"SKIPPED: {why}")
+        return
+    env = environment(pathlib.Path(workspace).resolve())
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        certificates(folder, f"DNS:{NAME}")
+        programs = openthread.build()
+        images(folder, env, names)
+        command = [*openthread.namespaces(), sys.executable, __file__, "--inside", programs, folder]
+        sys.exit(subprocess.run([*command, *names]).returncode)
+
+
+if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set(SCENARIOS) and sys.argv[1] != "--inside":
+    sys.exit(__doc__)
+if sys.argv[1] == "--inside":
+    inside(*sys.argv[2:])
+else:
+    main(*sys.argv[1:])
