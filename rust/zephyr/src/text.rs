@@ -4,7 +4,7 @@ use alloc::{ffi::CString, string::ToString, vec::Vec};
 use core::fmt;
 
 /// A sentence for C, or nothing in an image that says numbers only (`CONFIG_THREAD_MQTT_SENTENCES`):
-/// all sentences together are a tenth of the Rust library.
+/// the sentences take some 20 kB of flash.
 #[cfg(feature = "c-api")]
 pub(crate) fn sentence(sentence: &dyn fmt::Display) -> CString {
     match cfg!(feature = "sentences") {
