@@ -4,7 +4,6 @@ from build import FULL, ROOT, Failed
 
 DOCUMENT = ROOT / "docs/footprint.md"
 PICTURE = ROOT / "docs/footprint.svg"
-BEGIN, END = "<!-- begin: cortex-m4 -->", "<!-- end: cortex-m4 -->"
 
 TITLES = {
     "tls-psa": "TLS, PSA provider",
@@ -14,20 +13,17 @@ TITLES = {
     "client-psa": "whole client, PSA provider",
     "client-soft": "whole client, soft provider",
     "client-psa-full": "whole client, PSA, every suite",
-    "client-soft-full": "whole client, soft, every suite",
     "tls-psa-stable": "TLS, PSA provider",
-    "tls-soft-stable": "TLS, soft provider",
-    "client-psa-stable": "whole client, PSA provider",
 }
 
 # Parts of an image as the tables and the chart group them.
 GROUPS = ("rustls", "webpki", "tls", "client", "provider", "core", "constants", "PSA / crypto in C", "Mbed TLS's TLS")
 OURS = {
-    "rustls": "rustls", "rustls-pki-types": "rustls", "once-cell": "rustls",
+    "rustls": "rustls", "rustls-pki-types": "rustls",
     "rustls-webpki": "webpki", "untrusted": "webpki",
     "thread-mqtt-tls": "tls",
     "thread-mqtt-client": "client", "thread-mqtt-driver": "client", "thread-mqtt-nat64": "client",
-    "thread-mqtt-session": "client", "mqtt-proto": "client",
+    "thread-mqtt-session": "client", "mqtt-proto": "client", "bytes": "client",
     "core": "core", "alloc": "core", "constants": "constants",
 }
 
@@ -105,15 +101,18 @@ def features(measured):
         without = [measured[p][feature] for p in measured]
         saved = [measured[p][""] - measured[p][feature] for p in measured]
         rows.append((f"without `{feature}`", *without, *saved))
-    return table(("Rust side of TLS", *measured, *(f"saved, {p}" for p in measured)), rows)
+    return table(("", *measured, *(f"saved, {p}" for p in measured)), rows)
 
 
-def generated(sizes, results, measured_features, versions):
-    small = [i for i in ("tls-psa", "tls-soft", "client-psa", "client-soft", "client-psa-full", "client-soft-full",
+def tools(versions):
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def generated(sizes, results, versions):
+    small = [i for i in ("tls-psa", "tls-soft", "client-psa", "client-soft", "client-psa-full",
                          "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
     stable = [i for i in sizes if i.endswith("-stable")]
-    tools = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"""Made by `./footprint` ({tools}); do not edit between the markers.
+    return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
 
 Each line is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `openssl s_server` for TLS,
 Mosquitto for the whole client. AES-128-GCM; a chain of leaf, intermediate and root; records of 4 KiB at
@@ -142,22 +141,29 @@ here, too; a prebuilt one is larger):
 ### Flash by crate
 
 {crates(sizes, [i for i in ("tls-psa", "tls-soft", "client-psa", "client-soft") if i in sizes])}
-
-### What each feature costs
-
-TLS with every cargo feature, then without one at a time; without the backend in C.
-
-{features(measured_features)}
 """
 
 
-def write(sizes, results, measured_features, versions):
-    """Replaces what stands between the markers; the rest of the document is not touched."""
-    document = DOCUMENT.read_text()
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise Failed(f"{DOCUMENT} has lost its markers {BEGIN} and {END}")
-    text = generated(sizes, results, measured_features, versions)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+def replace(section, text):
+    """Replaces what stands between the markers of a section; the rest of the document is not touched."""
+    begin, end = f"<!-- begin: {section} -->", f"<!-- end: {section} -->"
+    before, found, rest = DOCUMENT.read_text().partition(begin)
+    _, found_too, after = rest.partition(end)
+    if not found or not found_too:
+        raise Failed(f"{DOCUMENT} has lost its markers {begin} and {end}")
+    DOCUMENT.write_text(f"{before}{begin}\n{text}{end}{after}")
+
+
+def write(sizes, results, versions):
+    """The section of the runs, and the chart."""
+    replace("cortex-m4", generated(sizes, results, versions))
     PICTURE.write_text(chart.draw(sizes, results, grouped, TITLES))
+
+
+def write_features(measured, versions):
+    """The section of the cargo features."""
+    replace("features", f"""Made by `./footprint --features` ({tools(versions)}): the Rust side of TLS with every cargo
+feature, then without one at a time; bytes of flash.
+
+{features(measured)}
+""")

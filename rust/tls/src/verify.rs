@@ -127,8 +127,6 @@ impl Verifier {
 
     /// Verifies at `now`; for a floor, at the earliest moment from there on at which no certificate
     /// that webpki looks at is still to begin.
-    // Not inlined, as `refuse`.
-    #[inline(never)]
     fn verify_chain(
         &self,
         certificate: &ParsedCertificate<'_>,

@@ -2,6 +2,7 @@
 
 use crate::board::{self, Records};
 use crate::configure;
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -18,7 +19,21 @@ const TOPIC: &str = "thread-mqtt/cortex-m4";
 
 pub(crate) fn run() -> Result<(), &'static str> {
     board::phase(c"start");
-    let tls = configure()?;
+    let mut driver = driver(configure()?)?;
+    driver.start();
+    driver.run(|client, event| match step(client, &event) {
+        Ok(()) if event == Event::Stopped => ControlFlow::Break(Ok(())),
+        Ok(()) => ControlFlow::Continue(()),
+        Err(reason) => ControlFlow::Break(Err(reason)),
+    })?;
+    drop(driver);
+    board::phase(c"close");
+    Ok(())
+}
+
+/// On the heap, where a product has it, too.
+#[inline(never)]
+fn driver(tls: thread_mqtt_tls::Config) -> Result<Box<Driver<SerialPort>>, &'static str> {
     let version = match board::parameters().mqtt_version {
         4 => session::Version::V311,
         _ => session::Version::V5,
@@ -40,18 +55,10 @@ pub(crate) fn run() -> Result<(), &'static str> {
         time_floor: 0,
     })
     .map_err(|_| "the configuration is of no use")?;
-    let mut driver = Driver::new(client, SerialPort::default());
-    driver.start();
-    driver.run(|client, event| match step(client, &event) {
-        Ok(()) if event == Event::Stopped => ControlFlow::Break(Ok(())),
-        Ok(()) => ControlFlow::Continue(()),
-        Err(reason) => ControlFlow::Break(Err(reason)),
-    })?;
-    drop(driver);
-    board::phase(c"close");
-    Ok(())
+    Ok(Box::new(Driver::new(client, SerialPort::default())))
 }
 
+#[inline(never)]
 fn step(client: &mut Client, event: &Event) -> Result<(), &'static str> {
     match event {
         Event::Reached(Reached::Tcp(..)) => board::phase(c"resolve"),
