@@ -100,6 +100,13 @@ def broker(folder, port, version):
         process.wait()
 
 
+def free_port():
+    """A port of the loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def wait_for(path, text, times, process):
     """Waits until the text stands that many times in what the image printed."""
     deadline = time.monotonic() + PATIENCE
@@ -114,9 +121,7 @@ def wait_for(path, text, times, process):
 
 def check(name, source, options, folder, env):
     """One image: built, run against a broker that restarts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     build = folder / name
     print(f"building {name}", flush=True)
     run(["west", "build", "-b", "native_sim/native/64", "-d", str(build), str(source), "--",

@@ -1,0 +1,88 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Shows the broker a certificate of its own. The credentials stand under a tag, as for Zephyr's
+ * TLS sockets; a product adds them when it is made, or keeps them in protected storage.
+ */
+#include <zephyr/kernel.h>
+#include <zephyr/logging/log.h>
+#include <zephyr/net/tls_credentials.h>
+
+#include <thread_mqtt.h>
+
+LOG_MODULE_REGISTER(mutual_tls, LOG_LEVEL_INF);
+
+static const unsigned char ca[] = {
+#include <ca.inc>
+};
+static const unsigned char certificate[] = {
+#include <certificate.inc>
+};
+static const unsigned char key[] = {
+#include <key.inc>
+};
+
+static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event *event,
+		     void *user_data)
+{
+	ARG_UNUSED(client);
+	ARG_UNUSED(user_data);
+
+	if (event->type == THREAD_MQTT_EVENT_MESSAGE) {
+		LOG_INF("received %s: %.*s", event->message.topic,
+			(int)event->message.payload_len, (const char *)event->message.payload);
+	} else if (event->type == THREAD_MQTT_EVENT_FAILED) {
+		LOG_ERR("%s: %s; %s", thread_mqtt_stage_to_str(event->stage), event->text,
+			event->cure != NULL ? event->cure : "");
+	} else if (event->text != NULL) {
+		LOG_INF("%s: %s", thread_mqtt_stage_to_str(event->stage), event->text);
+	}
+}
+
+static int add_credentials(void)
+{
+	int err = tls_credential_add(CONFIG_THREAD_MQTT_SEC_TAG, TLS_CREDENTIAL_CA_CERTIFICATE, ca,
+				     sizeof(ca));
+
+	if (err == 0) {
+		/* Its name until Zephyr 4.1 is TLS_CREDENTIAL_SERVER_CERTIFICATE. */
+		err = tls_credential_add(CONFIG_THREAD_MQTT_SEC_TAG,
+					 TLS_CREDENTIAL_PUBLIC_CERTIFICATE, certificate,
+					 sizeof(certificate));
+	}
+	if (err == 0) {
+		err = tls_credential_add(CONFIG_THREAD_MQTT_SEC_TAG, TLS_CREDENTIAL_PRIVATE_KEY,
+					 key, sizeof(key));
+	}
+	return err;
+}
+
+int main(void)
+{
+	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
+	struct thread_mqtt_message message = {
+		.topic = CONFIG_SAMPLE_TOPIC,
+		.payload = "hello",
+		.payload_len = 5,
+		.qos = 1,
+	};
+	struct thread_mqtt *client;
+	int err;
+
+	err = add_credentials();
+	if (err != 0) {
+		LOG_ERR("credentials: error %d; raise CONFIG_TLS_MAX_CREDENTIALS_NUMBER", err);
+		return 0;
+	}
+	config.callback = on_event;
+	err = thread_mqtt_init(&client, &config);
+	if (err != 0) {
+		LOG_ERR("init: %s", thread_mqtt_error_to_str(err));
+		return 0;
+	}
+	(void)thread_mqtt_subscribe(client, CONFIG_SAMPLE_TOPIC, 1, NULL);
+	(void)thread_mqtt_publish(client, &message, NULL);
+	(void)thread_mqtt_start(client);
+	return 0;
+}
