@@ -13,6 +13,8 @@ pub enum CommandError {
     Full,
     /// It would not fit into an empty outbox either.
     LargerThanOutbox,
+    /// The heap has no room for it.
+    OutOfMemory,
     /// The topic is empty.
     EmptyTopic,
     /// The topic name or filter has more than 65,535 bytes.
@@ -41,6 +43,9 @@ impl fmt::Display for CommandError {
             }
             CommandError::LargerThanOutbox => {
                 "the message is larger than the whole outbox; configure more outbox_bytes"
+            }
+            CommandError::OutOfMemory => {
+                "the heap has no room for it; wait for an acknowledgement, or give the heap more"
             }
             CommandError::EmptyTopic => "the topic is empty",
             CommandError::TopicTooLong => "the topic is longer than the 65,535 bytes MQTT allows",

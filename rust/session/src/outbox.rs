@@ -170,7 +170,8 @@ impl Outbox {
         let mut payload = message.payload;
         self.check_room(head.len() + payload.len())?;
         if payload.len() <= INLINE_PAYLOAD {
-            head.reserve_exact(payload.len());
+            head.try_reserve_exact(payload.len())
+                .map_err(|_| CommandError::OutOfMemory)?;
             head.append(&mut payload);
             payload = Vec::new();
         }
@@ -180,14 +181,14 @@ impl Outbox {
             head,
             payload,
         };
-        Ok(self.push_back(packet_id, Work::Publish(outgoing)))
+        self.push_back(packet_id, Work::Publish(outgoing))
     }
 
     /// Queues a SUBSCRIBE or UNSUBSCRIBE at the end.
     pub(crate) fn request(&mut self, work: Work) -> Result<Token, CommandError> {
         self.check_room(work.bytes())?;
         let packet_id = self.free_packet_id();
-        Ok(self.push_back(packet_id, work))
+        self.push_back(packet_id, work)
     }
 
     /// Queues a repeated SUBSCRIBE before everything else, whatever the limits.
@@ -217,7 +218,7 @@ impl Outbox {
         }
     }
 
-    fn check_room(&self, bytes: usize) -> Result<(), CommandError> {
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), CommandError> {
         if bytes > self.max_bytes {
             Err(CommandError::LargerThanOutbox)
         } else if self.items.len() >= self.max_items
@@ -229,7 +230,9 @@ impl Outbox {
         }
     }
 
-    fn push_back(&mut self, packet_id: u16, work: Work) -> Token {
+    fn push_back(&mut self, packet_id: u16, work: Work) -> Result<Token, CommandError> {
+        let reserved = self.items.try_reserve(1);
+        reserved.map_err(|_| CommandError::OutOfMemory)?;
         self.last_token = self.last_token.wrapping_add(1);
         let token = Token(self.last_token);
         self.note_packet_id(packet_id);
@@ -239,7 +242,7 @@ impl Outbox {
             packet_id,
             work,
         });
-        token
+        Ok(token)
     }
 
     fn note_packet_id(&mut self, packet_id: u16) {

@@ -1,14 +1,13 @@
 //! The session as its owner sees it: commands, inputs, outputs, time.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::config::{Config, ConfigError, QoS, Version};
 use crate::error::{CommandError, SessionError};
 use crate::event::{Event, Events, Owed, Token};
 use crate::link::{Limits, Link, Phase};
-use crate::message::{Message, check_filter};
+use crate::message::{Message, check_filter, check_topic};
 use crate::outbox::{Filter, Work};
 use crate::packet::{self, AckKind};
 use crate::reason::ReasonCode;
@@ -213,23 +212,34 @@ impl Session {
         self.state.outbox.publish(self.config.version, message)
     }
 
+    /// Whether the outbox would take a message with this topic and a payload of this length now:
+    /// for who wants to know before making a copy of it.
+    pub fn check_publish(&self, topic: &str, payload_len: usize) -> Result<(), CommandError> {
+        check_topic(topic)?;
+        let size = topic.len().saturating_add(payload_len);
+        self.state.outbox.check_room(size)
+    }
+
     /// Subscribes; remembered and repeated on a connection without the old session.
     pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Result<Token, CommandError> {
         self.check_filters(filters.iter().map(|(name, _)| *name))?;
-        let filters = filters.iter().map(|(name, qos)| Filter {
-            name: String::from(*name),
-            qos: *qos,
-            refused: None,
+        let filters = filters.iter().map(|(name, qos)| {
+            Ok(Filter {
+                name: copy(name)?,
+                qos: *qos,
+                refused: None,
+            })
         });
-        let work = Work::Subscribe(filters.collect());
+        let work = Work::Subscribe(filters.collect::<Result<_, _>>()?);
         self.state.outbox.request(work)
     }
 
     /// Unsubscribes.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Token, CommandError> {
         self.check_filters(filters.iter().copied())?;
-        let names: Vec<String> = filters.iter().map(|name| String::from(*name)).collect();
-        let token = self.state.outbox.request(Work::Unsubscribe(names))?;
+        let names = filters.iter().map(|name| copy(name));
+        let work = Work::Unsubscribe(names.collect::<Result<_, _>>()?);
+        let token = self.state.outbox.request(work)?;
         for name in filters {
             self.state.unsubscribed(name);
         }
@@ -297,7 +307,11 @@ impl Session {
         if names.len() == 0 {
             return Err(CommandError::NoFilters);
         }
-        names.try_for_each(|name| check_filter(name, self.config.version))
+        names.try_for_each(|name| {
+            check_filter(name, self.config.version)?;
+            // Before it is copied.
+            self.state.outbox.check_room(name.len())
+        })
     }
 
     fn acknowledge(&mut self, owed: Owed) {
@@ -314,4 +328,13 @@ impl Session {
         let (version, reason) = (self.config.version, ReasonCode::SUCCESS);
         packet::push_ack(&mut link.control, version, kind, owed.packet_id, reason);
     }
+}
+
+/// A copy, if the heap has room for it.
+fn copy(text: &str) -> Result<String, CommandError> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len())
+        .map_err(|_| CommandError::OutOfMemory)?;
+    copy.push_str(text);
+    Ok(copy)
 }

@@ -281,7 +281,9 @@ pub(crate) fn publish_head(
     if remaining > frame::MAX_REMAINING_LENGTH {
         return Err(CommandError::PayloadTooLarge);
     }
-    let mut head = Vec::with_capacity(5 + head_len);
+    let mut head = Vec::new();
+    head.try_reserve_exact(5 + head_len)
+        .map_err(|_| CommandError::OutOfMemory)?;
     head.push(kind::PUBLISH << 4 | (*qos as u8) << 1 | u8::from(message.retain));
     frame::push_length(&mut head, remaining);
     push_u16(&mut head, topic.len() as u16);
