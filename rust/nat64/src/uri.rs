@@ -8,6 +8,7 @@
 use alloc::string::String;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::num::NonZeroU16;
 use core::str::FromStr;
 
 /// Longest DNS name in characters, without trailing dot (RFC 1035 section 2.3.4:
@@ -215,6 +216,13 @@ impl FromStr for BrokerUri {
     type Err = UriError;
 
     fn from_str(uri: &str) -> Result<Self, UriError> {
+        Self::parse(uri, None)
+    }
+}
+
+impl BrokerUri {
+    /// As [`FromStr`], with this port where the URI names none; `None` leaves it to the scheme.
+    pub fn parse(uri: &str, default_port: Option<NonZeroU16>) -> Result<Self, UriError> {
         let (scheme, rest) = uri.split_once("://").ok_or(UriError::SchemeMissing)?;
         let scheme = [Scheme::Mqtt, Scheme::Mqtts]
             .into_iter()
@@ -248,7 +256,7 @@ impl FromStr for BrokerUri {
         };
         let port = match port {
             Some(digits) => parse_port(digits)?,
-            None => scheme.default_port(),
+            None => default_port.map_or(scheme.default_port(), NonZeroU16::get),
         };
         Ok(BrokerUri { scheme, host, port })
     }
@@ -375,6 +383,19 @@ mod tests {
 
     fn name(text: &str) -> Host {
         Host::Name(text.into())
+    }
+
+    #[test]
+    fn a_default_port_stands_in_for_the_schemes() {
+        let port = |uri| BrokerUri::parse(uri, NonZeroU16::new(443)).map(|uri| uri.port);
+        assert_eq!(port("mqtts://broker"), Ok(443));
+        assert_eq!(port("mqtt://[::1]/"), Ok(443));
+        assert_eq!(port("mqtt://broker:1884"), Ok(1884));
+        assert_eq!(port("mqtt://broker:0"), Err(UriError::PortZero));
+        assert_eq!(
+            BrokerUri::parse("mqtt://broker", None).map(|uri| uri.port),
+            Ok(1883)
+        );
     }
 
     #[test]
