@@ -1,9 +1,10 @@
 //! The byte stream between the session and TCP: TLS or plain.
 use crate::error::Cause;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::time::Duration;
 use thread_mqtt_session::Session;
-use thread_mqtt_tls::{Connection, TlsError};
+use thread_mqtt_tls::{CertificateSummary, Connection, TlsError};
 
 /// A stream that MQTT can be spoken on. Bytes pass through; only TLS holds some back.
 #[derive(Debug)]
@@ -116,6 +117,14 @@ impl Link {
         match self {
             Self::Plain { .. } => session.consume_transmit(n),
             Self::Tls { connection, .. } => connection.consume_ciphertext(n),
+        }
+    }
+
+    /// What the broker showed.
+    pub(crate) fn peer_certificates(&self) -> Vec<CertificateSummary> {
+        match self {
+            Self::Plain { .. } => Vec::new(),
+            Self::Tls { connection, .. } => connection.peer_certificates(),
         }
     }
 

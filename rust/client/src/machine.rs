@@ -33,7 +33,7 @@ use rand_core::Rng;
 use thread_mqtt_nat64::resolver::{Candidate, Network, Output};
 use thread_mqtt_nat64::{BrokerUri, Host, Resolver, Scheme};
 use thread_mqtt_session::{CommandError, Message, QoS, Session, Token};
-use thread_mqtt_tls::Connection;
+use thread_mqtt_tls::{CertificateSummary, Connection};
 use timing::{TimeServers, Timing};
 
 /// Keeps one MQTT session connected to one broker. See the [crate's manual](crate).
@@ -171,6 +171,30 @@ impl Client {
     /// Whether nothing happens before [`start`](Self::start).
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
+    }
+
+    /// The broker.
+    pub fn broker(&self) -> &BrokerUri {
+        &self.broker
+    }
+
+    /// What TLS was configured with.
+    pub fn tls(&self) -> Option<&thread_mqtt_tls::Config> {
+        self.tls.as_ref()
+    }
+
+    /// What name resolution was configured with.
+    pub fn resolver_config(&self) -> &thread_mqtt_nat64::resolver::Config {
+        self.resolver.config()
+    }
+
+    /// The certificates of the broker on the connection of now, leaf first; empty without TLS.
+    pub fn peer_certificates(&self) -> Vec<CertificateSummary> {
+        match &self.state {
+            State::Securing { connection, .. } => connection.peer_certificates(),
+            State::Up { link, .. } => link.peer_certificates(),
+            _ => Vec::new(),
+        }
     }
 
     /// The session: what is queued, what the broker allows, what it said.

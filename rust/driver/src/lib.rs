@@ -52,3 +52,4 @@ mod rng;
 
 pub use driver::{Driver, RECEIVE_BUFFER};
 pub use port::{Interest, Port, Received, TcpState};
+pub use rng::PortRng;

@@ -8,18 +8,20 @@ use rand_core::{TryCryptoRng, TryRng};
 /// A generator cannot fail, an entropy source can. So the first failure is kept, and zeros are
 /// drawn from then on: whoever lends this generator must ask for the [`error`](Self::error) before
 /// anything drawn is used.
-pub(crate) struct PortRng<'a, P> {
+#[derive(Debug)]
+pub struct PortRng<'a, P> {
     port: &'a mut P,
     error: Option<i32>,
 }
 
 impl<'a, P: Port> PortRng<'a, P> {
-    pub(crate) fn new(port: &'a mut P) -> Self {
+    /// A generator for one call.
+    pub fn new(port: &'a mut P) -> Self {
         Self { port, error: None }
     }
 
     /// The platform's code, if it ever had no entropy to give.
-    pub(crate) fn error(&self) -> Option<i32> {
+    pub fn error(&self) -> Option<i32> {
         self.error
     }
 }
