@@ -8,9 +8,19 @@
  * @brief MQTT over TLS for a Thread device: keeps a connection to a broker and moves messages.
  *
  * One client is one connection to one broker, run by one thread of its own. Every function may be
- * called from any thread (not from an interrupt), also from the event callback, unless it says
- * otherwise. Functions return 0 or a positive value on success and a negative
+ * called from any thread (not from an interrupt), by several at once, and from the event callback,
+ * unless it says otherwise. Functions return 0 or a positive value on success and a negative
  * #thread_mqtt_error otherwise; nothing was changed or queued then.
+ *
+ * A handle that is NULL, or that no client has (any more), is answered with
+ * THREAD_MQTT_ERROR_ARGUMENT and not looked into, also while another thread is in
+ * thread_mqtt_deinit().
+ *
+ * Memory comes from the C library's heap. A call that copies something of the caller's (a message,
+ * a topic, a certificate) answers THREAD_MQTT_ERROR_MEMORY when that does not fit. Where the
+ * client's own thread finds the heap exhausted, in the middle of a handshake for example, there is
+ * nobody to tell: the image stops, with a line in the log that names the size wanted and the option
+ * to raise.
  */
 #ifndef THREAD_MQTT_H_
 #define THREAD_MQTT_H_
@@ -32,13 +42,11 @@ extern "C" {
 enum thread_mqtt_error {
 	/** Success. */
 	THREAD_MQTT_OK = 0,
-	/** A pointer is NULL, a string is not UTF-8 or a number is out of its range. */
+	/** A pointer is NULL, a handle no client's, a string not UTF-8 or a number out of its range. */
 	THREAD_MQTT_ERROR_ARGUMENT = -1,
 	/** The call does not fit the client's state: not started, started twice, in deinit. */
 	THREAD_MQTT_ERROR_STATE = -2,
-	/** Reserved. Today an exhausted heap stops the image with a line in the log: raise
-	 *  CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE.
-	 */
+	/** The heap has no room for a copy of what was given. */
 	THREAD_MQTT_ERROR_MEMORY = -3,
 	/** The broker URI is wrong; thread_mqtt_uri_check() says where. */
 	THREAD_MQTT_ERROR_URI = -4,
@@ -64,6 +72,30 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_CLIENTS = -12,
 	/** PSA Crypto does not start or lacks what TLS needs; the log says what. */
 	THREAD_MQTT_ERROR_CRYPTO = -13,
+	/** Not attached, or without an address that reaches beyond the mesh. */
+	THREAD_MQTT_ERROR_NETWORK = -20,
+	/** No NAT64 prefix is known, or the one in use was withdrawn. */
+	THREAD_MQTT_ERROR_PREFIX = -21,
+	/** The broker's name did not resolve. */
+	THREAD_MQTT_ERROR_RESOLVE = -22,
+	/** The broker's host refused the TCP connection. */
+	THREAD_MQTT_ERROR_REFUSED = -23,
+	/** No route to the broker. */
+	THREAD_MQTT_ERROR_UNREACHABLE = -24,
+	/** No answer in time. */
+	THREAD_MQTT_ERROR_TIMED_OUT = -25,
+	/** The connection was closed or reset. */
+	THREAD_MQTT_ERROR_CLOSED = -26,
+	/** TLS: no version, suite or group in common, an alert, a peer that breaks the protocol. */
+	THREAD_MQTT_ERROR_TLS = -27,
+	/** The broker's certificate is not good: issuer, name, dates, signature. */
+	THREAD_MQTT_ERROR_CERTIFICATE = -28,
+	/** The broker refused the client: identifier, credentials, rights. */
+	THREAD_MQTT_ERROR_REJECTED = -29,
+	/** The broker broke the MQTT protocol or ended the connection by it. */
+	THREAD_MQTT_ERROR_MQTT = -30,
+	/** The time is not known, and thread_mqtt_config.time_strict does without a connection then. */
+	THREAD_MQTT_ERROR_TIME = -31,
 	/** Below here: -1000 - errno. */
 	THREAD_MQTT_ERROR_PLATFORM = -1000,
 };
@@ -94,7 +126,7 @@ enum thread_mqtt_event_type {
 	THREAD_MQTT_EVENT_STAGE = 0,
 	/** Online: messages flow. .session_present tells whether the broker kept the session. */
 	THREAD_MQTT_EVENT_ONLINE = 1,
-	/** An attempt or a connection failed: .stage, .text, .cure, .retry_ms. */
+	/** An attempt or a connection failed: .stage, .error, .text, .cure, .retry_ms. */
 	THREAD_MQTT_EVENT_FAILED = 2,
 	/** A message arrived: .message. */
 	THREAD_MQTT_EVENT_MESSAGE = 3,
@@ -110,7 +142,7 @@ enum thread_mqtt_event_type {
 	THREAD_MQTT_EVENT_UNSUBSCRIBED = 7,
 	/** thread_mqtt_stop() has finished. */
 	THREAD_MQTT_EVENT_STOPPED = 8,
-	/** TCP to one of several addresses failed; the next is tried: .text, .cure. */
+	/** TCP to one of several addresses failed; the next is tried: .error, .text, .cure. */
 	THREAD_MQTT_EVENT_CANDIDATE_FAILED = 9,
 	/** The broker had lost the session and refused to renew a subscription, which is forgotten:
 	 *  .message.topic is the filter, .reason, .text.
@@ -162,6 +194,27 @@ struct thread_mqtt_event {
 	const char *cure;
 	/** The message that arrived. */
 	struct thread_mqtt_message message;
+	/** What kind of failure: a negative #thread_mqtt_error. */
+	int error;
+};
+
+/** Room for the cause of a failure, bytes. */
+#define THREAD_MQTT_CAUSE_SIZE 320
+/** Room for its cure, bytes. */
+#define THREAD_MQTT_CURE_SIZE  192
+
+/** A failure of a connection, or of an attempt to make one. A copy: the caller's to keep. */
+struct thread_mqtt_failure {
+	/** What kind: a negative #thread_mqtt_error; 0 if nothing has failed. */
+	int error;
+	/** Where. */
+	enum thread_mqtt_stage stage;
+	/** When: milliseconds since boot. */
+	int64_t uptime_ms;
+	/** The cause as a sentence, NUL-terminated, cut off where it is too long. */
+	char cause[THREAD_MQTT_CAUSE_SIZE];
+	/** What to do about it, NUL-terminated; empty if the cause says it all. */
+	char cure[THREAD_MQTT_CURE_SIZE];
 };
 
 /**
@@ -177,10 +230,13 @@ typedef void (*thread_mqtt_callback)(struct thread_mqtt *client,
  */
 struct thread_mqtt_config {
 	/** Broker: `mqtt://host[:1883]` or `mqtts://host[:8883]`; the host is a name, an IPv4 or an
-	 *  [IPv6] address.
+	 *  [IPv6] address. A port left out may be another by CONFIG_THREAD_MQTT_PORT.
 	 */
 	const char *broker;
-	/** Client identifier; NULL lets the broker assign one (then @ref clean_start must be true). */
+	/** Client identifier; NULL lets the broker assign one (then @ref clean_start must be true).
+	 *  "" is "thread-mqtt-" and the EUI-64 of the radio, or the device id of the chip; where there
+	 *  is neither, as NULL.
+	 */
 	const char *client_id;
 	/** User name, or NULL. */
 	const char *username;
@@ -248,6 +304,7 @@ struct thread_mqtt_config {
 #define THREAD_MQTT_DEFAULTS_(set)                                                                 \
 	set(broker, CONFIG_THREAD_MQTT_BROKER)                                                     \
 	set(sec_tag, CONFIG_THREAD_MQTT_SEC_TAG)                                                   \
+	set(client_id, CONFIG_THREAD_MQTT_CLIENT_ID)                                               \
 	set(mqtt_version, CONFIG_THREAD_MQTT_VERSION)                                              \
 	set(clean_start, true)                                                                     \
 	set(keep_alive_s, CONFIG_THREAD_MQTT_KEEP_ALIVE)                                           \
@@ -281,7 +338,8 @@ int thread_mqtt_init(struct thread_mqtt **client, const struct thread_mqtt_confi
 
 /**
  * Begins to connect, and from then on keeps connected: waits for the Thread network, resolves,
- * connects, and after a failure begins again with a pause that grows.
+ * connects, and after a failure begins again with a pause that grows. After thread_mqtt_stop() it
+ * need not wait for THREAD_MQTT_EVENT_STOPPED: the client begins when it has stopped.
  *
  * @param client The client.
  * @return 0; THREAD_MQTT_ERROR_STATE if it was started already.
@@ -298,11 +356,13 @@ int thread_mqtt_start(struct thread_mqtt *client);
 int thread_mqtt_stop(struct thread_mqtt *client);
 
 /**
- * Ends the client's thread and frees everything. Waits for a running callback. Must not be called
- * from the callback; the handle is invalid afterwards.
+ * Ends the client's thread and frees everything. Waits for a running callback and for calls of
+ * other threads. The connection is cut, not closed: the broker publishes the will. For a goodbye
+ * call thread_mqtt_stop() first and wait for THREAD_MQTT_EVENT_STOPPED. The handle is nobody's
+ * afterwards.
  *
  * @param client The client.
- * @return 0; THREAD_MQTT_ERROR_STATE from within the callback.
+ * @return 0; THREAD_MQTT_ERROR_STATE from within the callback, where it would wait for itself.
  */
 int thread_mqtt_deinit(struct thread_mqtt *client);
 
@@ -346,6 +406,19 @@ int thread_mqtt_unsubscribe(struct thread_mqtt *client, const char *filter, uint
  * @return true if they do; false for NULL.
  */
 bool thread_mqtt_is_online(struct thread_mqtt *client);
+
+/**
+ * Why the client is not online, or was not: the failure that was told last by
+ * THREAD_MQTT_EVENT_FAILED or THREAD_MQTT_EVENT_CANDIDATE_FAILED. Kept until the next one or
+ * thread_mqtt_deinit(), also while online.
+ *
+ * What thread_mqtt_init() refuses has no client to ask; the log has its sentence.
+ *
+ * @param client The client.
+ * @param[out] failure The failure; .error is 0 if there was none.
+ * @return 0 or a negative #thread_mqtt_error.
+ */
+int thread_mqtt_last_error(struct thread_mqtt *client, struct thread_mqtt_failure *failure);
 
 /**
  * Tells the wall clock, to check certificates with; kept against the uptime from then on.

@@ -30,6 +30,11 @@ config LOG
 	help
 	  A stub.
 
+config SHELL
+	bool "Shell"
+	help
+	  A stub.
+
 source "{root}/zephyr/Kconfig"
 """
 LOG_TEMPLATE = """

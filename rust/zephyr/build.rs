@@ -9,13 +9,17 @@ fn main() {
     let headers = [
         root.join("zephyr/src/port.h"),
         root.join("include/thread_mqtt.h"),
+        root.join("zephyr/src/shell.h"),
     ];
     let mut builder = bindgen::Builder::default()
         .use_core()
         .ctypes_prefix("core::ffi")
         .clang_arg("-ffreestanding")
+        .clang_arg(format!("-I{}", root.join("include").display()))
         .allowlist_item("tmq_.*|TMQ_.*")
-        .allowlist_item("thread_mqtt|thread_mqtt_(error|stage|event.*|message|callback|config)")
+        .allowlist_item(
+            "thread_mqtt|thread_mqtt_(error|stage|event.*|failure|message|callback|config)",
+        )
         .allowlist_item("THREAD_MQTT_.*")
         .prepend_enum_name(false)
         .merge_extern_blocks(true)

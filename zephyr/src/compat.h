@@ -102,6 +102,13 @@ static inline void tmq_eventfd_clear(int fd)
 #define TMQ_O_NONBLOCK O_NONBLOCK
 #endif
 
+/* The most that a poll can wait for. */
+#if defined(CONFIG_ZVFS_POLL_MAX)
+#define TMQ_POLL_MAX CONFIG_ZVFS_POLL_MAX
+#else
+#define TMQ_POLL_MAX CONFIG_NET_SOCKETS_POLL_MAX
+#endif
+
 #if defined(CONFIG_NET_L2_OPENTHREAD)
 #include <openthread/instance.h>
 /* OpenThread's lock and callbacks left the L2 driver in Zephyr 4.2. */

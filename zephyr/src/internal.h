@@ -21,6 +21,9 @@ struct tmq_udp {
 
 struct tmq_port {
 	bool taken;
+	/* The client is about to be freed, and who is in it still. */
+	bool closing;
+	uint16_t users;
 	/* Written to by any thread to end a wait. */
 	int wake_fd;
 	int tcp_fd;

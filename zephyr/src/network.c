@@ -172,6 +172,34 @@ static void read_network(struct tmq_port *port)
 #endif
 }
 
+const char *tmq_port_role(void)
+{
+	otDeviceRole role;
+
+	tmq_ot_lock();
+	role = otThreadGetDeviceRole(tmq_ot_instance());
+	tmq_ot_unlock();
+	return otThreadDeviceRoleToString(role);
+}
+
+uint8_t tmq_port_addresses(struct tmq_address addresses[TMQ_ADDRESSES])
+{
+	uint8_t count = 0;
+
+	tmq_ot_lock();
+	for (const otNetifAddress *address = otIp6GetUnicastAddresses(tmq_ot_instance());
+	     address != NULL && count < TMQ_ADDRESSES; address = address->mNext) {
+		const uint8_t *bytes = address->mAddress.mFields.m8;
+
+		if (address->mValid && !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80)) {
+			memcpy(addresses[count].bytes, bytes, sizeof(addresses[count].bytes));
+			count++;
+		}
+	}
+	tmq_ot_unlock();
+	return count;
+}
+
 void tmq_port_network(struct tmq_port *port, struct tmq_network *network)
 {
 	if (atomic_set(&port->network_changed, 0) != 0) {
@@ -210,6 +238,35 @@ int64_t tmq_network_due(const struct tmq_port *port)
 {
 	ARG_UNUSED(port);
 	return INT64_MAX;
+}
+
+const char *tmq_port_role(void)
+{
+	return NULL;
+}
+
+/* Sockets of a host or of a modem have addresses that nobody here knows. */
+uint8_t tmq_port_addresses(struct tmq_address addresses[TMQ_ADDRESSES])
+{
+	uint8_t count = 0;
+
+#if defined(CONFIG_NET_NATIVE_IPV6)
+	struct net_if *iface = net_if_get_default();
+	struct net_if_ipv6 *ipv6 = iface == NULL ? NULL : iface->config.ip.ipv6;
+
+	for (size_t i = 0; ipv6 != NULL && i < NET_IF_MAX_IPV6_ADDR && count < TMQ_ADDRESSES; i++) {
+		const struct net_if_addr *address = &ipv6->unicast[i];
+		const uint8_t *bytes = (const uint8_t *)&address->address.in6_addr;
+
+		if (address->is_used && !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80)) {
+			memcpy(addresses[count].bytes, bytes, sizeof(addresses[count].bytes));
+			count++;
+		}
+	}
+#else
+	ARG_UNUSED(addresses);
+#endif
+	return count;
 }
 
 void tmq_port_network(struct tmq_port *port, struct tmq_network *network)

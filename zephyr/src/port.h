@@ -7,8 +7,9 @@
  * of Zephyr; the renames between Zephyr's versions end in the C files beside it.
  *
  * All functions with a struct tmq_port run in the client's thread, but for tmq_port_wake(),
- * tmq_port_lock() and tmq_port_unlock(), which any thread may call. None but tmq_port_wait() and
- * tmq_port_lock() blocks, with one exception named at tmq_port_resolve().
+ * tmq_port_lock() and tmq_port_unlock(), which any thread may call, as it may tmq_client_*(). None
+ * but tmq_port_wait(), tmq_port_lock() and tmq_client_close() blocks, with one exception named at
+ * tmq_port_resolve().
  */
 #ifndef THREAD_MQTT_PORT_H_
 #define THREAD_MQTT_PORT_H_
@@ -20,6 +21,7 @@
 #define TMQ_PREFIXES 4
 #define TMQ_DNS_SERVERS 3
 #define TMQ_ANSWERS 8
+#define TMQ_ADDRESSES 8
 
 /** Results below zero; others are -1000 - errno. */
 #define TMQ_WOULD_BLOCK -1
@@ -34,6 +36,8 @@
 #define TMQ_NOT_SUPPORTED -9
 /** The buffer is. */
 #define TMQ_TOO_SMALL -10
+#define TMQ_NO_CLIENT -11
+#define TMQ_CLOSING -12
 #define TMQ_ERRNO_BASE -1000
 
 /** States of the TCP connection. */
@@ -81,6 +85,33 @@ struct tmq_network {
 	struct tmq_address dns_servers[TMQ_DNS_SERVERS];
 };
 
+/** Bytes that the hardware's own name has at most. */
+#define TMQ_HARDWARE_ID 16
+
+/** What Kconfig says. */
+struct tmq_options {
+	/** Addresses with spaces or commas between them, or "". */
+	const char *dns_servers;
+	/** A prefix, or "". */
+	const char *nat64_prefix;
+	uint8_t discover_prefix;
+	uint8_t well_known_prefix;
+	/** For URIs that name none; 0 leaves it to the scheme. */
+	uint16_t port;
+	uint16_t receive_maximum;
+	uint32_t outbox_messages;
+	uint32_t outbox_bytes;
+	uint32_t max_packet_size;
+	uint32_t tls_inbound;
+	uint32_t tls_outbound;
+	uint32_t tls_fragment;
+};
+
+/** What Kconfig says, for ever. */
+const struct tmq_options *tmq_port_options(void);
+/** The EUI-64 of the radio, or the device id of the chip; its length, 0 if there is none. */
+uint8_t tmq_port_hardware_id(uint8_t id[TMQ_HARDWARE_ID]);
+
 /** Sockets, wake-up, lock and thread of one client. */
 struct tmq_port;
 
@@ -93,8 +124,26 @@ void tmq_port_close(struct tmq_port *port);
 int32_t tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument), void *argument);
 /** Waits for the thread's end. */
 void tmq_port_thread_join(struct tmq_port *port);
-/** Whether the caller is the port's thread. */
-uint8_t tmq_port_is_own_thread(struct tmq_port *port);
+
+/**
+ * A client is known by the argument of its port's thread. Who enters it keeps it from being freed
+ * until it leaves: 0; TMQ_NO_CLIENT for an argument that no thread has, TMQ_CLOSING if the client
+ * is about to be freed.
+ */
+int32_t tmq_client_enter(const void *client);
+void tmq_client_leave(const void *client);
+/**
+ * Lets nobody else in and waits until all have left: 0, after which the caller may free the client;
+ * TMQ_NO_CLIENT; TMQ_CLOSING if another thread does it already; TMQ_WOULD_BLOCK in the client's own
+ * thread, which would wait for itself.
+ */
+int32_t tmq_client_close(const void *client);
+
+/** Ends a wait of this client's thread, if there is such a client. */
+void tmq_client_wake(const void *client);
+
+/** The client of the first port that has one, or NULL. */
+const void *tmq_client_first(void);
 
 /** A mutex for the client's state; a thread may take it only once. */
 void tmq_port_lock(struct tmq_port *port);
@@ -136,6 +185,11 @@ int32_t tmq_port_store_delete(const char *key);
  * TMQ_NOT_FOUND, TMQ_TOO_SMALL, TMQ_NOT_SUPPORTED, or another negative code.
  */
 int32_t tmq_port_credential(int32_t tag, uint8_t kind, uint8_t *buffer, size_t size);
+
+/** What this device is in its Thread network: "child", "router", ...; NULL without one. */
+const char *tmq_port_role(void);
+/** The unicast addresses of this device beyond link-local ones; how many. */
+uint8_t tmq_port_addresses(struct tmq_address addresses[TMQ_ADDRESSES]);
 
 /** The network as it is now. */
 void tmq_port_network(struct tmq_port *port, struct tmq_network *network);

@@ -285,13 +285,23 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 		   uint8_t want_send)
 {
 	struct zsock_pollfd polls[2 + TMQ_UDP_SOCKETS];
+	struct zsock_pollfd *tcp = NULL;
 	int count = 0;
 	int64_t due = MIN(MIN(tmq_network_due(port), tmq_poll_due(port)),
 			  timeout_ms < 0 ? INT64_MAX : timeout_ms);
 	int timeout = due == INT64_MAX ? -1 : (int)MIN(due, INT32_MAX);
 
 	polls[count++] = (struct zsock_pollfd){.fd = port->wake_fd, .events = ZSOCK_POLLIN};
-	if (port->tcp_fd >= 0) {
+	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
+		if (port->udp[i].fd >= 0) {
+			polls[count++] = (struct zsock_pollfd){.fd = port->udp[i].fd,
+							       .events = ZSOCK_POLLIN};
+		}
+	}
+	/* Last, because it gives way where there is no room: UDP is open beside it only while
+	 * somebody asks for an address, and then waits for nothing else.
+	 */
+	if (port->tcp_fd >= 0 && count < TMQ_POLL_MAX) {
 		short events = 0;
 
 		if (want_receive) {
@@ -302,21 +312,14 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 		}
 		/* With nothing wanted an error would still end every wait at once. */
 		if (events != 0) {
-			polls[count++] =
-				(struct zsock_pollfd){.fd = port->tcp_fd, .events = events};
-		}
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
-		if (port->udp[i].fd >= 0) {
-			polls[count++] = (struct zsock_pollfd){.fd = port->udp[i].fd,
-							       .events = ZSOCK_POLLIN};
+			tcp = &polls[count++];
+			*tcp = (struct zsock_pollfd){.fd = port->tcp_fd, .events = events};
 		}
 	}
 
 	(void)zsock_poll(polls, count, timeout);
-	if (port->tcp_state == TMQ_TCP_CONNECTING && count > 1 && polls[1].fd == port->tcp_fd &&
-	    polls[1].revents != 0) {
-		port->tcp_state = connected(port->tcp_fd, polls[1].revents);
+	if (port->tcp_state == TMQ_TCP_CONNECTING && tcp != NULL && tcp->revents != 0) {
+		port->tcp_state = connected(port->tcp_fd, tcp->revents);
 	}
 	if ((polls[0].revents & ZSOCK_POLLIN) != 0) {
 		tmq_eventfd_clear(port->wake_fd);

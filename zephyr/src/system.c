@@ -19,6 +19,7 @@ struct tmq_port tmq_ports[CONFIG_THREAD_MQTT_MAX_CLIENTS];
 static K_THREAD_STACK_ARRAY_DEFINE(stacks, CONFIG_THREAD_MQTT_MAX_CLIENTS,
 				   CONFIG_THREAD_MQTT_STACK_SIZE);
 static K_MUTEX_DEFINE(ports_lock);
+static K_CONDVAR_DEFINE(client_left);
 
 static bool init(struct tmq_port *port)
 {
@@ -96,9 +97,91 @@ void tmq_port_thread_join(struct tmq_port *port)
 	}
 }
 
-uint8_t tmq_port_is_own_thread(struct tmq_port *port)
+/* ports_lock is held. */
+static struct tmq_port *port_of(const void *client)
 {
-	return port->thread_id == k_current_get();
+	for (size_t i = 0; client != NULL && i < ARRAY_SIZE(tmq_ports); i++) {
+		if (tmq_ports[i].taken && tmq_ports[i].argument == client) {
+			return &tmq_ports[i];
+		}
+	}
+	return NULL;
+}
+
+void tmq_client_wake(const void *client)
+{
+	struct tmq_port *port;
+
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	port = port_of(client);
+	if (port != NULL) {
+		tmq_port_wake(port);
+	}
+	(void)k_mutex_unlock(&ports_lock);
+}
+
+const void *tmq_client_first(void)
+{
+	const void *client = NULL;
+
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	for (size_t i = 0; client == NULL && i < ARRAY_SIZE(tmq_ports); i++) {
+		if (tmq_ports[i].taken && !tmq_ports[i].closing) {
+			client = tmq_ports[i].argument;
+		}
+	}
+	(void)k_mutex_unlock(&ports_lock);
+	return client;
+}
+
+int32_t tmq_client_enter(const void *client)
+{
+	struct tmq_port *port;
+	int32_t result = TMQ_NO_CLIENT;
+
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	port = port_of(client);
+	if (port != NULL) {
+		result = port->closing ? TMQ_CLOSING : 0;
+		port->users += port->closing ? 0 : 1;
+	}
+	(void)k_mutex_unlock(&ports_lock);
+	return result;
+}
+
+void tmq_client_leave(const void *client)
+{
+	struct tmq_port *port;
+
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	port = port_of(client);
+	if (port != NULL) {
+		port->users--;
+		(void)k_condvar_broadcast(&client_left);
+	}
+	(void)k_mutex_unlock(&ports_lock);
+}
+
+int32_t tmq_client_close(const void *client)
+{
+	struct tmq_port *port;
+	int32_t result = TMQ_NO_CLIENT;
+
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	port = port_of(client);
+	if (port != NULL && port->thread_id == k_current_get()) {
+		result = TMQ_WOULD_BLOCK;
+	} else if (port != NULL && port->closing) {
+		result = TMQ_CLOSING;
+	} else if (port != NULL) {
+		port->closing = true;
+		while (port->users > 0) {
+			(void)k_condvar_wait(&client_left, &ports_lock, K_FOREVER);
+		}
+		result = 0;
+	}
+	(void)k_mutex_unlock(&ports_lock);
+	return result;
 }
 
 void tmq_port_lock(struct tmq_port *port)

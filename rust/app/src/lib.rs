@@ -10,9 +10,9 @@ use thread_mqtt_client::{
     Client, Config, Event, Reached, Retry, TimeConfig, TimePolicy, TimeServer, Timers,
 };
 use thread_mqtt_driver::{Driver, Port};
-use thread_mqtt_nat64::{BrokerUri, Scheme, resolver};
+use thread_mqtt_nat64::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, Message, QoS};
-use thread_mqtt_zephyr::{ZephyrPort, crypto, keep_time, time_floor};
+use thread_mqtt_zephyr::{ZephyrPort, crypto, keep_time, resolver_config, time_floor};
 use zephyr::kconfig::{
     CONFIG_APP_INTERVAL, CONFIG_APP_TOPIC, CONFIG_THREAD_MQTT_BROKER,
     CONFIG_THREAD_MQTT_TIME_DEADLINE, CONFIG_THREAD_MQTT_TIME_SERVERS,
@@ -48,7 +48,7 @@ fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
     };
     let mut client = Client::new(Config {
         broker,
-        resolver: resolver::Config::default(),
+        resolver: resolver_config().map_err(|error| error.to_string())?,
         tls,
         session: session::Config::default(),
         timers: Timers::default(),

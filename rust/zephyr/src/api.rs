@@ -1,22 +1,55 @@
 //! The functions of `include/thread_mqtt.h`, which documents them.
+use crate::failure;
 use crate::ffi;
 use crate::handle::Handle;
 use crate::port;
+#[cfg(feature = "shell")]
+use crate::questions::Question;
 use crate::settings::{self, command_error, qos, string};
-use crate::text::sentence;
+use crate::text::write_cut;
 use alloc::boxed::Box;
 use core::ffi::{c_char, c_int};
-use core::ptr;
+use core::ops::Deref;
+use core::{ptr, slice};
 use thread_mqtt_nat64::BrokerUri;
 use thread_mqtt_session::Token;
 
 type Client = ffi::thread_mqtt;
 
-/// # Safety
-/// `client` is NULL or came from thread_mqtt_init() and was not handed to thread_mqtt_deinit().
-unsafe fn handle<'a>(client: *mut Client) -> Result<&'a Handle, c_int> {
-    // SAFETY: promised by the caller; the handle is behind the pointer.
-    unsafe { client.cast::<Handle>().as_ref() }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)
+/// A client, kept from being freed.
+struct Entered<'a>(&'a Handle);
+
+/// Enters a client; a pointer that is no client's is refused without being looked into.
+fn enter<'a>(client: *mut Client) -> Result<Entered<'a>, c_int> {
+    // SAFETY: the pointer is only compared.
+    match unsafe { ffi::tmq_client_enter(client.cast()) } {
+        // SAFETY: a client has this address, as a Handle, and is not freed before it was left.
+        0 => Ok(Entered(unsafe { &*client.cast::<Handle>() })),
+        code => Err(refused(code)),
+    }
+}
+
+impl Deref for Entered<'_> {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        self.0
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it was entered when this was made.
+        unsafe { ffi::tmq_client_leave(ptr::from_ref(self.0).cast()) }
+    }
+}
+
+/// The number for a client that cannot be entered or closed.
+fn refused(code: i32) -> c_int {
+    match code {
+        ffi::TMQ_NO_CLIENT => ffi::THREAD_MQTT_ERROR_ARGUMENT,
+        _ => ffi::THREAD_MQTT_ERROR_STATE,
+    }
 }
 
 fn status(result: Result<(), c_int>) -> c_int {
@@ -56,35 +89,27 @@ unsafe extern "C" fn thread_mqtt_init(
     }
 }
 
-/// # Safety
-/// As `include/thread_mqtt.h` says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn thread_mqtt_start(client: *mut Client) -> c_int {
-    // SAFETY: promised by the caller.
-    unsafe { handle(client) }.map_or_else(|error| error, Handle::start)
+extern "C" fn thread_mqtt_start(client: *mut Client) -> c_int {
+    status(enter(client).and_then(|client| client.start()))
 }
 
-/// # Safety
-/// As `include/thread_mqtt.h` says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn thread_mqtt_stop(client: *mut Client) -> c_int {
-    // SAFETY: promised by the caller.
-    unsafe { handle(client) }.map_or_else(|error| error, Handle::stop)
+extern "C" fn thread_mqtt_stop(client: *mut Client) -> c_int {
+    status(enter(client).and_then(|client| client.stop()))
 }
 
-/// # Safety
-/// As `include/thread_mqtt.h` says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn thread_mqtt_deinit(client: *mut Client) -> c_int {
-    // SAFETY: promised by the caller.
-    match unsafe { handle(client) } {
-        Err(error) => error,
-        Ok(handle) if handle.is_own_thread() => ffi::THREAD_MQTT_ERROR_STATE,
-        Ok(_) => {
-            // SAFETY: thread_mqtt_init() made it with Box::into_raw, and the caller gives it up.
+extern "C" fn thread_mqtt_deinit(client: *mut Client) -> c_int {
+    // SAFETY: the pointer is only compared.
+    match unsafe { ffi::tmq_client_close(client.cast()) } {
+        0 => {
+            // SAFETY: a client has this address: thread_mqtt_init() made it with Box::into_raw.
+            // Nobody is in it, and nobody gets in any more.
             unsafe { Box::from_raw(client.cast::<Handle>()) }.end();
             ffi::THREAD_MQTT_OK
         }
+        code => refused(code),
     }
 }
 
@@ -109,11 +134,17 @@ unsafe extern "C" fn thread_mqtt_publish(
 ) -> c_int {
     // SAFETY: promised by the caller, for all of it.
     status(unsafe {
-        handle(client).and_then(|handle| {
+        enter(client).and_then(|client| {
             let message = message.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-            let message = settings::message(message)?;
-            let queued = handle.command(|driver| driver.client.publish(message));
-            give(queued.map_err(command_error)?, token);
+            let message = settings::borrowed(message)?;
+            let queued = client.command(|client| {
+                client
+                    .session()
+                    .check_publish(message.topic, message.payload.len())
+                    .map_err(command_error)?;
+                client.publish(message.copy()?).map_err(command_error)
+            });
+            give(queued?, token);
             Ok(())
         })
     })
@@ -130,10 +161,10 @@ unsafe extern "C" fn thread_mqtt_subscribe(
 ) -> c_int {
     // SAFETY: promised by the caller, for all of it.
     status(unsafe {
-        handle(client).and_then(|handle| {
+        enter(client).and_then(|client| {
             let filter = string(filter)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
             let highest = qos(highest)?;
-            let queued = handle.command(|driver| driver.client.subscribe(&[(filter, highest)]));
+            let queued = client.command(|client| client.subscribe(&[(filter, highest)]));
             give(queued.map_err(command_error)?, token);
             Ok(())
         })
@@ -150,11 +181,57 @@ unsafe extern "C" fn thread_mqtt_unsubscribe(
 ) -> c_int {
     // SAFETY: promised by the caller, for all of it.
     status(unsafe {
-        handle(client).and_then(|handle| {
+        enter(client).and_then(|client| {
             let filter = string(filter)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-            let queued = handle.command(|driver| driver.client.unsubscribe(&[filter]));
+            let queued = client.command(|client| client.unsubscribe(&[filter]));
             give(queued.map_err(command_error)?, token);
             Ok(())
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_is_online(client: *mut Client) -> bool {
+    enter(client).is_ok_and(|client| client.is_online())
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_last_error(
+    client: *mut Client,
+    to: *mut ffi::thread_mqtt_failure,
+) -> c_int {
+    status(enter(client).and_then(|client| {
+        // SAFETY: promised by the caller.
+        let to = unsafe { to.as_mut() }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+        *to = ffi::thread_mqtt_failure::default();
+        if let Some(failure) = client.last_failure() {
+            to.error = failure::number(&failure.cause);
+            to.stage = failure::stage(failure.stage);
+            to.uptime_ms = i64::try_from(failure.at.as_millis()).unwrap_or(i64::MAX);
+            write_cut(&mut to.cause, format_args!("{}", failure.cause));
+            write_cut(&mut to.cure, failure.cause.cure().unwrap_or_default());
+        }
+        Ok(())
+    }))
+}
+
+/// # Safety
+/// As `zephyr/src/shell.h` says.
+#[cfg(feature = "shell")]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tmq_client_ask(
+    client: *mut Client,
+    question: u8,
+    name: *const c_char,
+    listener: *const ffi::tmq_listener,
+) -> i32 {
+    // SAFETY: promised by the caller, for both.
+    status(unsafe {
+        enter(client).and_then(|client| {
+            let listener = listener.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+            client.ask(Question::new(question.into(), string(name)?, *listener)?)
         })
     })
 }
@@ -162,17 +239,9 @@ unsafe extern "C" fn thread_mqtt_unsubscribe(
 /// # Safety
 /// As `include/thread_mqtt.h` says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn thread_mqtt_is_online(client: *mut Client) -> bool {
-    // SAFETY: promised by the caller.
-    unsafe { handle(client) }.is_ok_and(Handle::is_online)
-}
-
-/// # Safety
-/// As `include/thread_mqtt.h` says.
-#[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_time(client: *mut Client) -> i64 {
     // SAFETY: promised by the caller.
-    let time = unsafe { handle(client) }.map_or(None, Handle::unix_time);
+    let time = enter(client).map_or(None, |client| client.unix_time());
     time.and_then(|seconds| i64::try_from(seconds).ok())
         .unwrap_or(0)
 }
@@ -204,14 +273,9 @@ unsafe extern "C" fn thread_mqtt_uri_check(
     let Err(error) = uri.parse::<BrokerUri>() else {
         return ffi::THREAD_MQTT_OK;
     };
-    if !to.is_null() && size > 0 {
-        let said = sentence(&error);
-        let n = said.as_bytes().len().min(size - 1);
-        // SAFETY: there is room for size bytes by the caller's promise, and n + 1 is no more.
-        unsafe {
-            ptr::copy_nonoverlapping(said.as_ptr(), to, n);
-            *to.add(n) = 0;
-        }
+    if !to.is_null() && isize::try_from(size).is_ok() {
+        // SAFETY: there is room for size bytes, by the caller's promise.
+        write_cut(unsafe { slice::from_raw_parts_mut(to, size) }, error);
     }
     ffi::THREAD_MQTT_ERROR_URI
 }
@@ -243,6 +307,22 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         ffi::THREAD_MQTT_ERROR_CRYPTO => {
             c"PSA Crypto does not start or lacks what TLS needs; the log says what"
         }
+        ffi::THREAD_MQTT_ERROR_NETWORK => c"the device is not attached to its network",
+        ffi::THREAD_MQTT_ERROR_PREFIX => {
+            c"no NAT64 prefix is known; enable NAT64 at the border router"
+        }
+        ffi::THREAD_MQTT_ERROR_RESOLVE => c"the broker's name did not resolve",
+        ffi::THREAD_MQTT_ERROR_REFUSED => c"the broker's host refused the TCP connection",
+        ffi::THREAD_MQTT_ERROR_UNREACHABLE => c"there is no route to the broker",
+        ffi::THREAD_MQTT_ERROR_TIMED_OUT => c"there was no answer in time",
+        ffi::THREAD_MQTT_ERROR_CLOSED => c"the connection was closed or reset",
+        ffi::THREAD_MQTT_ERROR_TLS => c"TLS failed; thread_mqtt_last_error() says how",
+        ffi::THREAD_MQTT_ERROR_CERTIFICATE => {
+            c"the broker's certificate is not good; thread_mqtt_last_error() says why"
+        }
+        ffi::THREAD_MQTT_ERROR_REJECTED => c"the broker refused this client",
+        ffi::THREAD_MQTT_ERROR_TIME => c"the time is not known; thread_mqtt_last_error() says why",
+        ffi::THREAD_MQTT_ERROR_MQTT => c"the broker ended MQTT or broke its rules",
         ..=ffi::THREAD_MQTT_ERROR_PLATFORM => {
             c"the platform failed; errno is -1000 minus the number"
         }

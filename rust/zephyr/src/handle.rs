@@ -1,6 +1,9 @@
 //! A client with its thread, and the lock around it.
+use crate::failure::{self, Failure, stage};
 use crate::ffi;
 use crate::port::{self, ZephyrPort, milliseconds};
+#[cfg(feature = "shell")]
+use crate::questions::Question;
 use crate::storage::keep_time;
 use crate::text::{sentence, text};
 use alloc::boxed::Box;
@@ -8,9 +11,9 @@ use alloc::ffi::CString;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ops::{Deref, DerefMut};
-use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
-use thread_mqtt_client::{Client, Event, Reached, Stage};
+use core::{mem, ptr};
+use thread_mqtt_client::{Cause, Client, Event, Reached, Stage};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_session as session;
 
@@ -20,12 +23,27 @@ use thread_mqtt_session as session;
 /// and while the application's callback runs.
 pub(crate) struct Handle {
     port: ZephyrPort,
-    driver: UnsafeCell<Driver<ZephyrPort>>,
+    state: UnsafeCell<State>,
     callback: ffi::thread_mqtt_callback,
     user_data: *mut c_void,
-    started: AtomicBool,
     online: AtomicBool,
     quit: AtomicBool,
+    /// A question waits for its answer, or gets it.
+    #[cfg(feature = "shell")]
+    asked: AtomicBool,
+}
+
+/// What the lock is around.
+pub(crate) struct State {
+    driver: Driver<ZephyrPort>,
+    /// The application wants it to be connected.
+    started: bool,
+    last_failure: Option<Failure>,
+    #[cfg(feature = "shell")]
+    question: Option<Question>,
+    /// The client stops for a question's sake; the application is not told.
+    #[cfg(feature = "shell")]
+    rests: bool,
 }
 
 /// The client, while the lock is held.
@@ -34,18 +52,18 @@ pub(crate) struct Locked<'a> {
 }
 
 impl Deref for Locked<'_> {
-    type Target = Driver<ZephyrPort>;
+    type Target = State;
 
     fn deref(&self) -> &Self::Target {
         // SAFETY: the lock is held as long as self exists, so no other reference does.
-        unsafe { &*self.handle.driver.get() }
+        unsafe { &*self.handle.state.get() }
     }
 }
 
 impl DerefMut for Locked<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         // SAFETY: as above.
-        unsafe { &mut *self.handle.driver.get() }
+        unsafe { &mut *self.handle.state.get() }
     }
 }
 
@@ -53,6 +71,35 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // SAFETY: the port is open, and this thread holds its lock.
         unsafe { ffi::tmq_port_unlock(self.handle.port.raw()) }
+    }
+}
+
+impl State {
+    /// Keeps what is asked for later.
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Failed { stage, cause, .. } => self.failed(*stage, cause),
+            Event::CandidateFailed(_, cause) => self.failed(Stage::Tcp, cause),
+            // Started again while it stopped.
+            Event::Stopped if self.started && !self.rests() => self.driver.start(),
+            _ => {}
+        }
+    }
+
+    /// Whether the end of the connection is nobody's business.
+    fn rests(&self) -> bool {
+        #[cfg(feature = "shell")]
+        return self.rests;
+        #[cfg(not(feature = "shell"))]
+        return false;
+    }
+
+    fn failed(&mut self, stage: Stage, cause: &Cause) {
+        self.last_failure = Some(Failure {
+            stage,
+            cause: cause.clone(),
+            at: port::now(),
+        });
     }
 }
 
@@ -66,12 +113,21 @@ impl Handle {
         let port = ZephyrPort::open().ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)?;
         let handle = Box::new(Self {
             port,
-            driver: UnsafeCell::new(Driver::new(client, port)),
+            state: UnsafeCell::new(State {
+                driver: Driver::new(client, port),
+                started: false,
+                last_failure: None,
+                #[cfg(feature = "shell")]
+                question: None,
+                #[cfg(feature = "shell")]
+                rests: false,
+            }),
             callback,
             user_data,
-            started: AtomicBool::new(false),
             online: AtomicBool::new(false),
             quit: AtomicBool::new(false),
+            #[cfg(feature = "shell")]
+            asked: AtomicBool::new(false),
         });
         let argument = ptr::from_ref(&*handle).cast_mut().cast();
         // SAFETY: the port is open; the handle outlives the thread, which `end` joins.
@@ -93,41 +149,47 @@ impl Handle {
     }
 
     /// Gives a command to the client and wakes its thread.
-    pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Driver<ZephyrPort>) -> T) -> T {
-        let result = command(&mut self.lock());
+    pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Client) -> T) -> T {
+        let result = command(&mut self.lock().driver.client);
         self.port.wake();
         result
     }
 
-    pub(crate) fn start(&self) -> i32 {
-        if self.started.swap(true, Ordering::Relaxed) {
-            return ffi::THREAD_MQTT_ERROR_STATE;
+    pub(crate) fn start(&self) -> Result<(), i32> {
+        let mut state = self.lock();
+        if mem::replace(&mut state.started, true) {
+            return Err(ffi::THREAD_MQTT_ERROR_STATE);
         }
-        self.command(Driver::start);
-        ffi::THREAD_MQTT_OK
+        // No effect while the client still stops: `run` sees to it then.
+        state.driver.start();
+        drop(state);
+        self.port.wake();
+        Ok(())
     }
 
-    pub(crate) fn stop(&self) -> i32 {
-        if !self.started.swap(false, Ordering::Relaxed) {
-            return ffi::THREAD_MQTT_ERROR_STATE;
+    pub(crate) fn stop(&self) -> Result<(), i32> {
+        let mut state = self.lock();
+        if !mem::replace(&mut state.started, false) {
+            return Err(ffi::THREAD_MQTT_ERROR_STATE);
         }
-        self.command(Driver::stop);
-        ffi::THREAD_MQTT_OK
+        state.driver.stop();
+        drop(state);
+        self.port.wake();
+        Ok(())
+    }
+
+    /// The failure told last.
+    pub(crate) fn last_failure(&self) -> Option<Failure> {
+        self.lock().last_failure.clone()
     }
 
     /// The time in Unix seconds, if it is known.
     pub(crate) fn unix_time(&self) -> Option<u64> {
-        self.lock().client.unix_time(port::now())
+        self.lock().driver.client.unix_time(port::now())
     }
 
     pub(crate) fn is_online(&self) -> bool {
         self.online.load(Ordering::Relaxed)
-    }
-
-    /// Whether the caller is the client's own thread: the callback.
-    pub(crate) fn is_own_thread(&self) -> bool {
-        // SAFETY: the port is open.
-        unsafe { ffi::tmq_port_is_own_thread(self.port.raw()) != 0 }
     }
 
     /// Ends the thread and closes the port.
@@ -139,45 +201,151 @@ impl Handle {
             ffi::tmq_port_thread_join(self.port.raw());
             ffi::tmq_port_close(self.port.raw());
         }
+        #[cfg(feature = "shell")]
+        if let Some(question) = self.state.into_inner().question {
+            question.refuse(ffi::THREAD_MQTT_ERROR_STATE);
+        }
     }
 
     /// The thread.
     fn run(&self) {
-        while !self.quit.load(Ordering::Acquire) {
-            let mut driver = self.lock();
-            let moved = driver.turn();
-            let event = driver.poll_event();
-            let floor = driver.client.time_floor();
-            let wait = (event.is_none() && !moved).then(|| driver.waits_for());
-            drop(driver);
-            keep_time(floor);
-            if let Some(event) = event {
-                self.tell(&event);
-            }
-            if let Some((until, interest)) = wait {
-                self.port.wait(until, interest);
-            }
+        while !self.is_ending() {
+            #[cfg(feature = "shell")]
+            self.answer();
+            self.turn(|_, _| ());
         }
     }
 
-    /// Hands an event to the application.
-    fn tell(&self, event: &Event) {
+    /// Whether the client is about to be freed.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.quit.load(Ordering::Acquire)
+    }
+
+    /// Moves what can move without waiting; then hands on an event, shown to `look` first, or
+    /// waits.
+    pub(crate) fn turn(&self, look: impl FnOnce(&Event, &Client)) {
+        let mut state = self.lock();
+        let moved = state.driver.turn();
+        let event = state.driver.poll_event();
+        let hidden = event == Some(Event::Stopped) && state.rests() && state.started;
+        if let Some(event) = &event {
+            self.note_online(event);
+            state.note(event);
+            look(event, &state.driver.client);
+        }
+        let floor = state.driver.client.time_floor();
+        let wait = (event.is_none() && !moved).then(|| state.driver.waits_for());
+        drop(state);
+        keep_time(floor);
+        if let Some(event) = event.filter(|_| !hidden) {
+            self.tell(&event);
+        }
+        if let Some((until, interest)) = wait {
+            self.port.wait(until, interest);
+        }
+    }
+
+    fn note_online(&self, event: &Event) {
         match event {
             Event::Reached(Reached::Online { .. }) => self.online.store(true, Ordering::Relaxed),
             Event::Failed { .. } | Event::Stopped => self.online.store(false, Ordering::Relaxed),
             _ => {}
         }
-        let Some(callback) = self.callback else {
+    }
+
+    /// Hands an event to the application.
+    fn tell(&self, event: &Event) {
+        if self.callback.is_none() && !cfg!(feature = "shell") {
             return;
-        };
+        }
         // What the event points to lives until the callback has returned.
         let mut texts = Texts::default();
         let Some(told) = translate(event, &mut texts) else {
             return;
         };
         let client = ptr::from_ref(self).cast_mut().cast();
-        // SAFETY: the application gave the callback for these arguments.
-        unsafe { callback(client, &told, self.user_data) };
+        #[cfg(feature = "shell")]
+        // SAFETY: the event lives until the call returns.
+        unsafe {
+            ffi::tmq_shell_event(client, &told);
+        }
+        if let Some(callback) = self.callback {
+            // SAFETY: the application gave the callback for these arguments.
+            unsafe { callback(client, &told, self.user_data) };
+        }
+    }
+}
+
+#[cfg(feature = "shell")]
+impl State {
+    /// Looks at the client, and whether the application wants it to be connected.
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(&Client, bool) -> T) -> T {
+        look(&self.driver.client, self.started)
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<Failure> {
+        self.last_failure.clone()
+    }
+}
+
+#[cfg(feature = "shell")]
+impl Handle {
+    /// The port, for the client's thread.
+    pub(crate) fn port(&self) -> ZephyrPort {
+        self.port
+    }
+
+    /// Has a question answered by the client's thread, one at a time.
+    pub(crate) fn ask(&self, question: Question) -> Result<(), i32> {
+        let mut state = self.lock();
+        if state.question.is_some() || self.asked.swap(true, Ordering::AcqRel) {
+            return Err(ffi::THREAD_MQTT_ERROR_STATE);
+        }
+        state.question = Some(question);
+        drop(state);
+        self.port.wake();
+        Ok(())
+    }
+
+    fn answer(&self) {
+        let question = self.lock().question.take();
+        if let Some(question) = question {
+            // Before the answer is complete, so that who got it can ask again.
+            question.answer(self, || self.asked.store(false, Ordering::Release));
+        }
+    }
+
+    /// Disconnects without the application being told, and waits for it. False if the client is
+    /// about to be freed.
+    pub(crate) fn rest(&self) -> bool {
+        let mut state = self.lock();
+        if state.driver.client.is_idle() {
+            return true;
+        }
+        state.rests = true;
+        state.driver.stop();
+        drop(state);
+        let mut stopped = false;
+        while !stopped && !self.is_ending() {
+            self.turn(|event, _| stopped = *event == Event::Stopped);
+        }
+        self.lock().rests = false;
+        stopped
+    }
+
+    /// Connects, whatever the application wants.
+    pub(crate) fn begin(&self) {
+        self.lock().driver.start();
+    }
+
+    /// Leaves the client as the application wants it.
+    pub(crate) fn resume(&self) {
+        let mut state = self.lock();
+        if state.started {
+            state.driver.start();
+        } else if !state.driver.client.is_idle() {
+            state.driver.stop();
+        }
     }
 }
 
@@ -195,18 +363,6 @@ struct Texts {
     text: CString,
     cure: CString,
     topic: CString,
-}
-
-fn stage(stage: Stage) -> ffi::thread_mqtt_stage {
-    match stage {
-        Stage::Attach => ffi::THREAD_MQTT_STAGE_ATTACH,
-        Stage::Prefix => ffi::THREAD_MQTT_STAGE_PREFIX,
-        Stage::Time => ffi::THREAD_MQTT_STAGE_TIME,
-        Stage::Resolve => ffi::THREAD_MQTT_STAGE_RESOLVE,
-        Stage::Tcp => ffi::THREAD_MQTT_STAGE_TCP,
-        Stage::Tls => ffi::THREAD_MQTT_STAGE_TLS,
-        Stage::Mqtt => ffi::THREAD_MQTT_STAGE_MQTT,
-    }
 }
 
 fn reason<T>(answers: &[Result<T, session::ReasonCode>], granted: impl Fn(&T) -> u8) -> u8 {
@@ -243,6 +399,7 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
             texts.text = sentence(&format_args!("{candidate}: {cause}"));
             texts.set_cure(cause.cure(), &mut told);
             told.type_ = ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED;
+            told.error = failure::number(cause);
             told.stage = ffi::THREAD_MQTT_STAGE_TCP;
         }
         Event::Failed {
@@ -253,6 +410,7 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
             texts.text = sentence(cause);
             texts.set_cure(cause.cure(), &mut told);
             told.type_ = ffi::THREAD_MQTT_EVENT_FAILED;
+            told.error = failure::number(cause);
             told.stage = stage(*at);
             told.retry_ms = retry_in.map_or(-1, milliseconds);
         }

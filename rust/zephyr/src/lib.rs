@@ -23,6 +23,8 @@ mod api;
 #[cfg(feature = "c-api")]
 mod credentials;
 pub mod crypto;
+#[cfg(feature = "c-api")]
+mod failure;
 mod ffi;
 #[cfg(feature = "c-api")]
 mod handle;
@@ -30,7 +32,10 @@ mod handle;
 mod heap;
 #[cfg(feature = "logger")]
 mod logger;
+mod options;
 mod port;
+#[cfg(feature = "shell")]
+mod questions;
 #[cfg(all(feature = "runtime", target_os = "none"))]
 mod runtime;
 #[cfg(feature = "c-api")]
@@ -41,5 +46,6 @@ mod text;
 
 #[cfg(feature = "logger")]
 pub use logger::start_log;
+pub use options::{OptionError, hardware_client_id, resolver_config};
 pub use port::{ZephyrPort, build_time, set_unix_time};
 pub use storage::{keep_time, time_floor};

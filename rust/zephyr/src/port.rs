@@ -123,6 +123,27 @@ fn unix_time() -> Option<u64> {
     }
 }
 
+/// What this device is in its network, where that has a name.
+#[cfg(feature = "shell")]
+pub(crate) fn role() -> Option<&'static str> {
+    // SAFETY: no precondition; the result is NULL or a string that lives for ever.
+    let role = unsafe {
+        let role = ffi::tmq_port_role();
+        (!role.is_null()).then(|| core::ffi::CStr::from_ptr(role))
+    };
+    role.and_then(|role| role.to_str().ok())
+}
+
+/// The addresses that other hosts can send to.
+#[cfg(feature = "shell")]
+pub(crate) fn addresses() -> Vec<Ipv6Addr> {
+    let mut found = [ffi::tmq_address::default(); ffi::TMQ_ADDRESSES as usize];
+    // SAFETY: there is room for TMQ_ADDRESSES.
+    let count = usize::from(unsafe { ffi::tmq_port_addresses(found.as_mut_ptr()) });
+    let found = found.iter().take(count);
+    found.map(|address| *from_c(address).ip()).collect()
+}
+
 /// Fills `buf`, or gives the platform's code.
 pub(crate) fn fill_random(buf: &mut [u8]) -> Result<(), i32> {
     // SAFETY: the buffer is valid for its length.

@@ -1,10 +1,12 @@
 //! A C configuration, checked and turned into a client's.
 use crate::credentials::{Kind, credential};
+use crate::options::{hardware_client_id, options, resolver_config};
 use crate::storage::time_floor;
 use crate::{crypto, ffi};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_void};
+use core::num::NonZeroU16;
 use core::slice;
 use core::time::Duration;
 use thread_mqtt_client::{
@@ -64,11 +66,32 @@ pub(crate) fn qos(qos: u8) -> Result<QoS, i32> {
     }
 }
 
-/// A message, copied.
+/// A message that is still the caller's.
+pub(crate) struct Borrowed<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) payload: &'a [u8],
+    qos: QoS,
+    retain: bool,
+}
+
+impl Borrowed<'_> {
+    /// A copy, if the heap has room.
+    pub(crate) fn copy(&self) -> Result<Message, i32> {
+        Ok(Message {
+            topic: copy_text(self.topic)?,
+            payload: copy(self.payload)?,
+            qos: self.qos,
+            retain: self.retain,
+            ..Message::default()
+        })
+    }
+}
+
+/// A message, checked as far as C lets it be wrong.
 ///
 /// # Safety
-/// The pointers in `message` are NULL or valid as thread_mqtt.h says.
-pub(crate) unsafe fn message(message: &ffi::thread_mqtt_message) -> Result<Message, i32> {
+/// The pointers in `message` are NULL or valid as thread_mqtt.h says, as long as the result is used.
+pub(crate) unsafe fn borrowed<'a>(message: &ffi::thread_mqtt_message) -> Result<Borrowed<'a>, i32> {
     // SAFETY: promised by the caller, for both.
     let (topic, payload) = unsafe {
         (
@@ -76,13 +99,34 @@ pub(crate) unsafe fn message(message: &ffi::thread_mqtt_message) -> Result<Messa
             bytes(message.payload, message.payload_len)?.unwrap_or_default(),
         )
     };
-    Ok(Message {
-        topic: topic.to_string(),
-        payload: payload.to_vec(),
+    Ok(Borrowed {
+        topic,
+        payload,
         qos: qos(message.qos)?,
         retain: message.retain,
-        ..Message::default()
     })
+}
+
+/// A copy, if the heap has room.
+fn copy(bytes: &[u8]) -> Result<Vec<u8>, i32> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())
+        .map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
+/// As [`copy`].
+fn copy_text(text: &str) -> Result<String, i32> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len())
+        .map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
+    copy.push_str(text);
+    Ok(copy)
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The number for a command that was refused.
@@ -92,6 +136,7 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
         CommandError::LargerThanOutbox | CommandError::PayloadTooLarge => {
             ffi::THREAD_MQTT_ERROR_TOO_LARGE
         }
+        CommandError::OutOfMemory => ffi::THREAD_MQTT_ERROR_MEMORY,
         CommandError::EmptyTopic
         | CommandError::TopicTooLong
         | CommandError::WildcardInTopic
@@ -102,14 +147,20 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
     }
 }
 
+/// More than a client at rest takes of the heap, beside copies of what it is given: 12 KiB. The
+/// ztest `test_a_client_at_rest` holds it to that.
+const AT_REST: usize = 12 * 1024;
+
 /// A client by a C configuration.
 ///
 /// # Safety
 /// The pointers in `config` are NULL or valid as thread_mqtt.h says.
 pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, i32> {
+    let room: Result<(), _> = Vec::<u8>::new().try_reserve_exact(AT_REST);
+    room.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
     // SAFETY: promised by the caller.
     let uri = unsafe { string(config.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-    let broker: BrokerUri = uri.parse().map_err(|error| {
+    let broker = BrokerUri::parse(uri, NonZeroU16::new(options().port)).map_err(|error| {
         log::error!("{error}");
         ffi::THREAD_MQTT_ERROR_URI
     })?;
@@ -124,7 +175,10 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
     let time = unsafe { time_config(config)? };
     let config = Config {
         broker,
-        resolver: thread_mqtt_nat64::resolver::Config::default(),
+        resolver: resolver_config().map_err(|error| {
+            log::error!("{error}");
+            ffi::THREAD_MQTT_ERROR_SETTING
+        })?,
         tls,
         session,
         timers: Timers::default(),
@@ -137,6 +191,9 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
         match error {
             ConfigError::TlsMissing => ffi::THREAD_MQTT_ERROR_CA,
             ConfigError::Session(session::ConfigError::Will(error)) => command_error(error),
+            ConfigError::Session(session::ConfigError::TooLong(session::Field::WillPayload)) => {
+                ffi::THREAD_MQTT_ERROR_TOO_LARGE
+            }
             _ => ffi::THREAD_MQTT_ERROR_SETTING,
         }
     })
@@ -186,12 +243,20 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
             bytes(config.private_key, config.private_key_len)?,
         )
     };
+    // What is read out of them is no larger than they are, and is kept in several pieces.
+    for given in [given_ca, given_chain, given_key].into_iter().flatten() {
+        drop(copy(given)?);
+    }
+    let options = options();
 
     let kept = ca.kept(given_ca.is_some())?;
     let ca_bytes =
         (given_ca.or(kept.as_deref().map(Vec::as_slice))).ok_or_else(|| ca.is_missing())?;
     let builder = tls::Config::builder(crypto::provider_for_c()?)
         .provider_failures(crypto::take_failure)
+        .max_inbound(to_usize(options.tls_inbound))
+        .max_outbound(to_usize(options.tls_outbound))
+        .max_fragment(to_usize(options.tls_fragment))
         .ca(ca_bytes)
         .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
 
@@ -289,22 +354,34 @@ unsafe fn session_config(config: &ffi::thread_mqtt_config) -> Result<session::Co
             string(config.client_id)?,
             string(config.username)?,
             bytes(config.password, config.password_len)?,
-            config.will.as_ref().map(|will| message(will)).transpose()?,
+            config
+                .will
+                .as_ref()
+                .map(|will| borrowed(will))
+                .transpose()?,
         )
     };
+    let options = options();
     Ok(session::Config {
         version: match config.mqtt_version {
             4 => session::Version::V311,
             5 => session::Version::V5,
             _ => return Err(ffi::THREAD_MQTT_ERROR_SETTING),
         },
-        client_id: String::from(client_id.unwrap_or_default()),
-        username: username.map(String::from),
-        password: password.map(<[u8]>::to_vec),
+        client_id: match client_id {
+            Some("") => hardware_client_id(),
+            id => copy_text(id.unwrap_or_default())?,
+        },
+        username: username.map(copy_text).transpose()?,
+        password: password.map(copy).transpose()?,
         keep_alive: Duration::from_secs(config.keep_alive_s.into()),
         clean_start: config.clean_start,
         session_expiry: config.session_expiry_s,
-        will,
+        receive_maximum: options.receive_maximum,
+        max_packet_size: options.max_packet_size,
+        outbox_messages: to_usize(options.outbox_messages),
+        outbox_bytes: to_usize(options.outbox_bytes),
+        will: will.map(|will| will.copy()).transpose()?,
         ..session::Config::default()
     })
 }

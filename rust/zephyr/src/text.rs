@@ -1,7 +1,9 @@
 //! Text for C: sentences with a NUL at the end, and lines of bounded length.
 #[cfg(feature = "c-api")]
 use alloc::{ffi::CString, string::ToString, vec::Vec};
-use core::fmt;
+#[cfg(feature = "c-api")]
+use core::ffi::c_char;
+use core::fmt::{self, Write};
 
 /// A sentence for C, or nothing in an image that says numbers only (`CONFIG_THREAD_MQTT_SENTENCES`):
 /// the sentences take some 20 kB of flash.
@@ -21,6 +23,44 @@ pub(crate) fn text(text: &dyn fmt::Display) -> CString {
         bytes.truncate(end);
     }
     CString::new(bytes).unwrap_or_default()
+}
+
+/// Writes a text with a NUL behind it into C's buffer, and cuts off what does not fit at a whole
+/// character.
+#[cfg(feature = "c-api")]
+pub(crate) fn write_cut(to: &mut [c_char], text: impl fmt::Display) {
+    let mut cut = Cut { to, length: 0 };
+    // An error says that it was cut off.
+    let _ = write!(cut, "{text}");
+    if let Some(end) = cut.to.get_mut(cut.length) {
+        *end = 0;
+    }
+}
+
+#[cfg(feature = "c-api")]
+struct Cut<'a> {
+    to: &'a mut [c_char],
+    length: usize,
+}
+
+#[cfg(feature = "c-api")]
+impl fmt::Write for Cut<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.to.len().saturating_sub(self.length + 1);
+        let mut n = room.min(text.len());
+        while !text.is_char_boundary(n) {
+            n -= 1;
+        }
+        let to = self.to.get_mut(self.length..).unwrap_or_default();
+        for (to, from) in to.iter_mut().zip(text.as_bytes().iter().take(n)) {
+            *to = from.cast_signed() as c_char;
+        }
+        self.length += n;
+        match n < text.len() {
+            true => Err(fmt::Error),
+            false => Ok(()),
+        }
+    }
 }
 
 /// A line that needs no heap, for a panic and the log; what is too long is cut off.
