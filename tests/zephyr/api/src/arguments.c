@@ -1,0 +1,210 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Every function with what it must refuse.
+ */
+#include <string.h>
+
+#include "common.h"
+
+#define NOBODY ((struct thread_mqtt *)0x1230)
+#define NOT_UTF8 "a\xff"
+
+/* 65,535 bytes are the most a string of MQTT can have. */
+static char long_text[65537];
+
+static struct thread_mqtt *client;
+static struct told told;
+
+static void before(void *fixture)
+{
+	ARG_UNUSED(fixture);
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	client = new_client(&told);
+}
+
+static void after(void *fixture)
+{
+	ARG_UNUSED(fixture);
+	zassert_ok(thread_mqtt_deinit(client));
+}
+
+ZTEST_SUITE(arguments, NULL, NULL, before, after, NULL);
+
+/* NULL, a pointer that never was a client, and one that is a client no more. */
+static void nobody(struct thread_mqtt *none)
+{
+	struct thread_mqtt_message message = {.topic = "t"};
+	struct thread_mqtt_failure failure;
+	uint32_t token = 7;
+
+	zassert_equal(thread_mqtt_start(none), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_stop(none), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_deinit(none), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_publish(none, &message, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_subscribe(none, "t", 0, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_unsubscribe(none, "t", &token), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_last_error(none, &failure), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_false(thread_mqtt_is_online(none));
+	zassert_equal(token, 7, "a refused command has no token");
+}
+
+ZTEST(arguments, test_no_client)
+{
+	struct told other_told;
+	struct thread_mqtt *other = new_client(&other_told);
+
+	nobody(NULL);
+	nobody(NOBODY);
+	zassert_ok(thread_mqtt_deinit(other));
+	nobody(other);
+}
+
+static int publish(const char *topic, const void *payload, size_t length, uint8_t qos)
+{
+	struct thread_mqtt_message message = {
+		.topic = topic,
+		.payload = payload,
+		.payload_len = length,
+		.qos = qos,
+	};
+
+	return thread_mqtt_publish(client, &message, NULL);
+}
+
+ZTEST(arguments, test_publish)
+{
+	struct thread_mqtt_message message = {.topic = "t"};
+	uint32_t first = 0;
+	uint32_t second = 0;
+
+	zassert_equal(thread_mqtt_publish(client, NULL, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(publish(NULL, NULL, 0, 0), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(publish(NOT_UTF8, NULL, 0, 0), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(publish("t", NULL, 1, 0), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(publish("t", long_text, SIZE_MAX, 0), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(publish("t", NULL, 0, 3), THREAD_MQTT_ERROR_ARGUMENT);
+
+	zassert_equal(publish("", NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
+	zassert_equal(publish("a/+", NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
+	zassert_equal(publish("a/#", NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
+	zassert_equal(publish(long_text, NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
+
+	/* 65,535 bytes are allowed, but the outbox has no room for them. */
+	long_text[65535] = '\0';
+	zassert_equal(publish(long_text, NULL, 0, 0), THREAD_MQTT_ERROR_TOO_LARGE);
+	zassert_equal(publish("t", long_text, 65536, 1), THREAD_MQTT_ERROR_TOO_LARGE);
+	/* Not even looked at: this payload is nowhere. */
+	zassert_equal(publish("t", long_text, SIZE_MAX / 2, 1), THREAD_MQTT_ERROR_TOO_LARGE);
+
+	zassert_ok(publish("t", NULL, 0, 0), "an empty payload is allowed");
+	zassert_ok(thread_mqtt_publish(client, &message, &first));
+	zassert_ok(thread_mqtt_publish(client, &message, &second));
+	zassert_not_equal(first, second);
+}
+
+ZTEST(arguments, test_outbox_full)
+{
+	int queued = 0;
+	int result;
+
+	while ((result = publish("t", long_text, 100, 1)) == 0) {
+		queued++;
+		zassert_true(queued < 1000);
+	}
+	zassert_equal(result, THREAD_MQTT_ERROR_FULL);
+	zassert_true(queued > 0);
+	zassert_equal(thread_mqtt_subscribe(client, "t", 0, NULL), THREAD_MQTT_ERROR_FULL);
+}
+
+ZTEST(arguments, test_subscribe)
+{
+	static const char *const invalid[] = {"", "a/+b", "#/a", "a#", "$share/x", "$share//a"};
+	uint32_t token = 0;
+
+	zassert_equal(thread_mqtt_subscribe(client, NULL, 0, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_subscribe(client, NOT_UTF8, 0, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_subscribe(client, "t", 3, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_unsubscribe(client, NULL, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_unsubscribe(client, NOT_UTF8, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	for (size_t i = 0; i < ARRAY_SIZE(invalid); i++) {
+		zassert_equal(thread_mqtt_subscribe(client, invalid[i], 0, NULL),
+			      THREAD_MQTT_ERROR_TOPIC, "%s", invalid[i]);
+		zassert_equal(thread_mqtt_unsubscribe(client, invalid[i], NULL),
+			      THREAD_MQTT_ERROR_TOPIC, "%s", invalid[i]);
+	}
+	zassert_equal(thread_mqtt_subscribe(client, long_text, 0, NULL), THREAD_MQTT_ERROR_TOPIC);
+	long_text[65535] = '\0';
+	zassert_equal(thread_mqtt_subscribe(client, long_text, 0, NULL),
+		      THREAD_MQTT_ERROR_TOO_LARGE);
+	zassert_equal(thread_mqtt_unsubscribe(client, long_text, NULL),
+		      THREAD_MQTT_ERROR_TOO_LARGE);
+
+	zassert_ok(thread_mqtt_subscribe(client, "a/+/#", 2, &token));
+	zassert_not_equal(token, 0);
+	zassert_ok(thread_mqtt_unsubscribe(client, "a/+/#", NULL));
+}
+
+ZTEST(arguments, test_last_error)
+{
+	struct thread_mqtt_failure failure;
+
+	memset(&failure, 0xff, sizeof(failure));
+	zassert_equal(thread_mqtt_last_error(client, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_ok(thread_mqtt_last_error(client, &failure));
+	zassert_equal(failure.error, 0, "nothing has failed yet");
+	zassert_str_equal(failure.cause, "");
+	zassert_str_equal(failure.cure, "");
+}
+
+ZTEST(arguments, test_uri_check)
+{
+	char sentence[16];
+
+	zassert_equal(thread_mqtt_uri_check(NULL, sentence, sizeof(sentence)),
+		      THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_uri_check(NOT_UTF8, NULL, 0), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_ok(thread_mqtt_uri_check("mqtts://broker.example", sentence, sizeof(sentence)));
+
+	memset(sentence, 0x7f, sizeof(sentence));
+	zassert_equal(thread_mqtt_uri_check("http://x", sentence, sizeof(sentence) - 1),
+		      THREAD_MQTT_ERROR_URI);
+	zassert_equal(strlen(sentence), sizeof(sentence) - 2, "cut off, with a NUL");
+	zassert_equal(sentence[sizeof(sentence) - 1], 0x7f, "and nothing beyond");
+	zassert_equal(thread_mqtt_uri_check("http://x", sentence, 0), THREAD_MQTT_ERROR_URI);
+	zassert_equal(thread_mqtt_uri_check("http://x", NULL, 10), THREAD_MQTT_ERROR_URI);
+	zassert_equal(thread_mqtt_uri_check(long_text, NULL, 0), THREAD_MQTT_ERROR_URI);
+}
+
+ZTEST(arguments, test_set_time)
+{
+	zassert_equal(thread_mqtt_set_time(-1), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_set_time(0), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_set_time(INT64_MIN), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_ok(thread_mqtt_set_time(4102444800), "the year 2100");
+	zassert_ok(thread_mqtt_set_time(INT64_MAX), "kept as the latest there is");
+}
+
+ZTEST(arguments, test_to_str)
+{
+	static const int numbers[] = {1, -6, -13, -19, -31, -999, -1000, -1110, INT32_MIN};
+
+	for (int error = 0; error >= THREAD_MQTT_ERROR_CLIENTS; error--) {
+		zassert_not_equal(strcmp(thread_mqtt_error_to_str(error), "unknown error"), 0, "%d",
+				  error);
+	}
+	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_MQTT; error--) {
+		zassert_not_equal(strcmp(thread_mqtt_error_to_str(error), "unknown error"), 0, "%d",
+				  error);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		zassert_true(strlen(thread_mqtt_error_to_str(numbers[i])) > 0);
+	}
+	zassert_str_equal(thread_mqtt_error_to_str(1), "unknown error");
+	zassert_str_equal(thread_mqtt_stage_to_str(THREAD_MQTT_STAGE_TLS), "TLS");
+	zassert_str_equal(thread_mqtt_stage_to_str((enum thread_mqtt_stage)99), "unknown stage");
+	zassert_str_equal(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_STOPPED), "stopped");
+	zassert_str_equal(thread_mqtt_event_to_str((enum thread_mqtt_event_type)99),
+			  "unknown event");
+}

@@ -1,0 +1,39 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#ifndef COMMON_H_
+#define COMMON_H_
+
+#include <zephyr/kernel.h>
+#include <zephyr/ztest.h>
+
+#include <thread_mqtt.h>
+
+/* Long enough for anything that comes at all. */
+#define PATIENCE K_SECONDS(60)
+
+/* What a client told, by the type of the event. */
+struct told {
+	struct k_sem of[THREAD_MQTT_EVENT_SUBSCRIPTION_LOST + 1];
+	/* The last failure. */
+	int error;
+	enum thread_mqtt_stage stage;
+	bool has_cure;
+};
+
+void told_init(struct told *told);
+
+/** The callback: user_data is a struct told. */
+void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, void *user_data);
+
+/** A client for the broker that is not there, telling `told`. */
+struct thread_mqtt *new_client(struct told *told);
+
+/** Bytes in use of all heaps. */
+size_t heap_used(void);
+
+/** File descriptors that are free. */
+int free_descriptors(void);
+
+#endif /* COMMON_H_ */

@@ -1,0 +1,85 @@
+"""Configures a small application with combinations of options that cannot work: each must stop the
+configuration with a sentence that names the cure.
+
+    python3 tests/zephyr/refusals.py WORKSPACE [NAME...]     (the folder above zephyr/)
+
+Needs west and Zephyr's build tools; nothing is compiled.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from native_sim import ROOT, environment
+
+NATIVE = "native_sim/native/64"
+THREAD = "nrf52840dk/nrf52840"
+BASE = {
+    NATIVE: ["NETWORKING=y", "NET_IPV4=y", "NET_DRIVERS=y", "THREAD_MQTT=y"],
+    THREAD: ["NETWORKING=y", "NET_L2_OPENTHREAD=y", "OPENTHREAD_MTD=y", "FPU=y", "THREAD_MQTT=y",
+             "COMMON_LIBC_MALLOC_ARENA_SIZE=49152"],
+}
+
+# Name, board, options beside the base's, what the output must hold. None: it must work.
+CASES = [
+    ("base", NATIVE, [], None),
+    ("inert", NATIVE, ["THREAD_MQTT=n", "NET_TCP=n"], None),
+    ("no TCP", NATIVE, ["NET_TCP=n"], "Set CONFIG_NET_TCP=y"),
+    ("no UDP", NATIVE, ["NET_UDP=n"], "Set CONFIG_NET_UDP=y"),
+    ("no sockets", NATIVE, ["NET_SOCKETS=n"], "Set CONFIG_NET_SOCKETS=y"),
+    ("no IP", NATIVE, ["NET_IPV4=n", "NET_IPV6=n"], "Set CONFIG_NET_IPV6=y"),
+    ("small heap", NATIVE, ["MINIMAL_LIBC=y", "COMMON_LIBC_MALLOC_ARENA_SIZE=16384"],
+     "Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to 32768"),
+    ("small stack", NATIVE, ["THREAD_MQTT_STACK_SIZE=4096"], "THREAD_MQTT_STACK_SIZE"),
+    ("few descriptors", NATIVE, ["ZVFS_OPEN_MAX=3"], "Set CONFIG_ZVFS_OPEN_MAX to 4"),
+    ("few events", NATIVE, ["THREAD_MQTT_MAX_CLIENTS=2", "ZVFS_EVENTFD_MAX=1"],
+     "CONFIG_ZVFS_EVENTFD_MAX to 2"),
+    ("few polls", NATIVE, ["ZVFS_POLL_MAX=2"], "CONFIG_ZVFS_POLL_MAX to 3"),
+    ("wrong DNS server", NATIVE, ['THREAD_MQTT_DNS_SERVERS="dns.example"'],
+     "CONFIG_THREAD_MQTT_DNS_SERVERS holds dns.example"),
+    ("wrong prefix", NATIVE, ['THREAD_MQTT_NAT64_PREFIX="64:ff9b::/97"'],
+     "CONFIG_THREAD_MQTT_NAT64_PREFIX holds 64:ff9b::/97"),
+    ("OpenThread", THREAD, [], None),
+    ("OpenThread's own TCP", THREAD, ["OPENTHREAD_TCP_ENABLE=y"],
+     "Set CONFIG_OPENTHREAD_TCP_ENABLE=n"),
+    ("no SLAAC", THREAD, ["OPENTHREAD_SLAAC=n"], "Set CONFIG_OPENTHREAD_SLAAC=y"),
+]
+
+
+def configure(folder, board, options, env):
+    """Configures the application anew; the exit status, and what was printed."""
+    (folder / "prj.conf").write_text("".join(f"CONFIG_{option}\n" for option in options))
+    result = subprocess.run(
+        ["west", "build", "--cmake-only", "--pristine", "-b", board, "-d", str(folder / "build"),
+         str(folder), "--", f"-DEXTRA_ZEPHYR_MODULES={ROOT}"],
+        cwd=env["ZEPHYR_BASE"], env=env, capture_output=True, text=True, errors="replace")
+    return result.returncode, " ".join((result.stdout + result.stderr).split())
+
+
+def main(workspace, names):
+    env = environment(workspace)
+    failed = 0
+    cases = [case for case in CASES if not names or case[0] in names]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.20.0)\n"
+            "find_package(Zephyr REQUIRED HINTS $ENV{ZEPHYR_BASE})\n"
+            "project(refusals)\ntarget_sources(app PRIVATE main.c)\n")
+        (folder / "main.c").write_text("int main(void)\n{\n\treturn 0;\n}\n")
+        for case, board, options, sentence in cases:
+            status, printed = configure(folder, board, BASE[board] + options, env)
+            well = status == 0 if sentence is None else status != 0 and sentence in printed
+            failed += not well
+            print(f"{'ok' if well else 'FAILED':6}  {case}", flush=True)
+            if not well:
+                print(f"        wanted {sentence!r}, status {status}: {printed[-1500:]}")
+    print(f"{len(cases) - failed} passed, {failed} failed")
+    return failed
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(1 if main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]) else 0)

@@ -1,0 +1,204 @@
+"""Builds an image with the shell commands for native_sim in a west workspace and types at it, with
+Mosquitto there, not there, behind another CA's certificate, and at a time when it has expired.
+
+    python3 tests/zephyr/shell.py WORKSPACE     (the folder above zephyr/)
+
+Needs what native_sim.py needs.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from native_sim import PATIENCE, ROOT, broker, certificates, environment, free_port, run
+
+PROMPT = "uart:~$ "
+
+
+class Shell:
+    """The image, and what it printed since the last command."""
+
+    def __init__(self, program):
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.printed = ""
+        self.checked = 0
+        self.wait_for(lambda printed: PROMPT in printed, "the prompt")
+
+    def read(self):
+        """Reads what there is, or waits a little."""
+        if self.process.poll() is not None:
+            sys.exit(f"{self.printed}\nerror: the image has ended")
+        piece = self.process.stdout.read()
+        if piece:
+            self.printed += piece.decode(errors="replace").replace("\r", "")
+        else:
+            time.sleep(0.02)
+
+    def wait_for(self, found, wanted):
+        """Reads until `found` says so."""
+        deadline = time.monotonic() + PATIENCE
+        while not found(self.printed):
+            if time.monotonic() > deadline:
+                sys.exit(f"{self.printed}\nerror: {wanted} did not come")
+            self.read()
+
+    def type(self, command):
+        """Types a command and returns what it printed."""
+        self.printed = ""
+        self.process.stdin.write(command.encode() + b"\n")
+        self.process.stdin.flush()
+        self.wait_for(lambda printed: "\n" + PROMPT in printed, f"the end of {command!r}")
+        return self.printed
+
+    def expect(self, command, *patterns, without=()):
+        """Types a command; each pattern must be found in what it printed, in this order. A message
+        that comes meanwhile prints a prompt of its own, so the first prompt is not the end.
+        """
+        self.type(command)
+        whole = "(?ms)" + ".*?".join([*patterns, re.escape("\n" + PROMPT)])
+        self.wait_for(lambda printed: re.search(whole, printed), f"{command!r}: {patterns}")
+        for pattern in without:
+            if re.search(pattern, self.printed, re.MULTILINE):
+                sys.exit(f"{command}\n{self.printed}\nerror: {pattern!r} is there")
+        self.checked += 1
+
+    def until(self, command, pattern):
+        """Types a command until it prints the pattern."""
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(pattern, printed := self.type(command), re.MULTILINE):
+            if time.monotonic() > deadline:
+                sys.exit(f"{command}\n{printed}\nerror: {pattern!r} does not come")
+            time.sleep(0.2)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def wrong_input(shell):
+    """What must be refused, each with a reason."""
+    nobody = "no client: the application has not called"
+    for command in ("status", "connect", "disconnect", "prefixes", "doctor", "pub t m", "sub t",
+                    "unsub t", "resolve localhost"):
+        shell.expect(f"thread_mqtt {command}", nobody)
+    shell.expect("client mqtt://127.0.0.1:1", "success")
+    shell.expect("thread_mqtt nonsense", "status", "doctor")
+    shell.expect("thread_mqtt pub t", "wrong parameter count")
+    shell.expect("thread_mqtt sub", "wrong parameter count")
+    shell.expect("thread_mqtt status more", "wrong parameter count")
+    shell.expect("thread_mqtt pub t m 3", "3 is not a number from 0 to 2")
+    shell.expect("thread_mqtt pub t m x", "x is not a number from 0 to 2")
+    shell.expect("thread_mqtt pub t m 1 keep", "only \"retain\"")
+    shell.expect("thread_mqtt pub a/# m", "error -8: the topic")
+    shell.expect("thread_mqtt sub a/#/b", "error -8: the topic")
+    shell.expect("thread_mqtt sub t -1", "-1 is not a number from 0 to 2")
+    shell.expect("thread_mqtt unsub a+", "error -8: the topic")
+    shell.expect("thread_mqtt doctor 1", "1 is not a number from 5 to 600")
+    shell.expect("thread_mqtt doctor soon", "soon is not a number")
+    shell.expect("thread_mqtt disconnect", "the client is not started")
+    shell.expect("thread_mqtt resolve a..b", "the (host|name|label)")
+    shell.expect("thread_mqtt resolve " + 70 * "x", "63")
+    shell.expect("thread_mqtt resolve 1.2.3", "IPv4")
+
+
+def without_broker(shell):
+    """A port on which nobody listens."""
+    shell.expect("thread_mqtt status", "network +attached, with IPv4", "time +not known",
+                 "broker +mqtt://127.0.0.1:1$", "state +stopped", "client id +shell-test",
+                 "outbox +0 waiting")
+    shell.expect("thread_mqtt pub t m", "queued until the client is online")
+    shell.expect("thread_mqtt doctor", "ok +broker +mqtt://127.0.0.1:1$", "ok +network",
+                 "FAILED +TCP +127.0.0.1: [^\n]*refused", "FAILED +TCP",
+                 "what to do +make sure that the broker is up", "error -23", without=["well"])
+    # Not started before, not started after.
+    shell.until("thread_mqtt status", "state +stopped")
+    shell.expect("thread_mqtt connect")
+    shell.expect("thread_mqtt connect", "started already")
+    shell.until("thread_mqtt status",
+                "state +pausing[^$]*last failure +TCP, [0-9]+ s ago: [^\n]*refused[^\n]*\n"
+                "what to do +make sure that the broker is up")
+    shell.expect("thread_mqtt disconnect")
+    shell.expect("thread_mqtt disconnect", "the client is not started")
+
+
+def names(shell):
+    """The resolver and its doctor."""
+    shell.expect("thread_mqtt resolve localhost", "address +127.0.0.1$", "answer +platform resolver: ")
+    shell.expect("thread_mqtt resolve 192.0.2.1", "address +192.0.2.1$")
+    shell.expect("thread_mqtt resolve 2001:db8::1", "address +2001:db8::1$")
+    shell.expect("thread_mqtt resolve nowhere.invalid", "failed +platform resolver: ", "error -22")
+    shell.expect("thread_mqtt prefixes", "none is needed: this network has IPv4")
+    shell.expect("client mqtt://nowhere.invalid", "success")
+    shell.expect("thread_mqtt doctor", "FAILED +DNS +no address: platform resolver: ",
+                 "FAILED +resolve +no address", "error -22", without=["well"])
+
+
+def with_broker(shell, folder, port):
+    """Online, and every command that needs it."""
+    uri = f"mqtts://localhost:{port}"
+    shell.expect(f"client {uri}", "success")
+    with broker(folder, port):
+        shell.expect("thread_mqtt doctor", f"ok +broker +{uri}$", "ok +network",
+                     "^ +time +not known, but surely after 20", "ok +DNS +platform resolver: ",
+                     "ok +resolve", "ok +TCP", "ok +TLS +TLS 1.3",
+                     "certificate +CN=localhost$", "for localhost, 127.0.0.1$", "by CN=test CA$",
+                     "good from 20.* UTC until 20.* UTC$", "ok +MQTT +online",
+                     "client id +shell-test", "keep-alive +60 s", "every stage is well",
+                     without=["what to do"])
+        shell.expect("thread_mqtt connect")
+        shell.until("thread_mqtt status", "state +online")
+        shell.expect("thread_mqtt sub shell/# 1", "^subscribed$")
+        shell.expect("thread_mqtt pub shell/a 'hello there' 2", "^published$")
+        shell.until("thread_mqtt pub shell/b again 0", "shell/a: hello there|shell/b: again")
+        shell.expect("thread_mqtt pub shell/c kept 1 retain", "published")
+        shell.expect("thread_mqtt unsub shell/#", "^unsubscribed$")
+        # With the client online: made anew, and online again.
+        shell.expect("thread_mqtt doctor", "ok +MQTT +online", "every stage is well")
+        shell.until("thread_mqtt status", "state +online")
+        shell.expect(f"clock {int(time.time())}", "success")
+        shell.expect("thread_mqtt doctor 60", "ok +time +20..-..-.. ..:.. UTC", "every stage is well")
+        # Sixty days on, the certificates of thirty days have expired.
+        shell.expect(f"clock {int(time.time()) + 60 * 86400}", "success")
+        shell.expect("thread_mqtt doctor", "FAILED +TLS +[^\n]*expired", "certificate +CN=localhost$",
+                     "good from", "what to do", "error -28", without=["well"])
+        shell.expect(f"clock {int(time.time())}", "success")
+    with tempfile.TemporaryDirectory() as name:
+        other = pathlib.Path(name)
+        certificates(other)
+        with broker(other, port):
+            shell.expect("thread_mqtt doctor", "ok +TCP", "FAILED +TLS", "certificate +CN=localhost$",
+                         "by CN=test CA$", "what to do", "error -28", without=["well"])
+    shell.expect("thread_mqtt disconnect")
+    shell.until("thread_mqtt status", "state +stopped")
+
+
+def main(workspace):
+    env = environment(workspace)
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = pathlib.Path(name)
+        certificates(folder)
+        build = pathlib.Path(os.environ.get("SHELL_BUILD_DIR", folder / "shell"))
+        print("building shell", flush=True)
+        run(["west", "build", "-b", "native_sim/native/64", "-d", str(build),
+             str(ROOT / "tests" / "zephyr" / "shell"), "--", f'-DCONFIG_APP_CA_FILE="{folder}/ca.pem"'],
+            cwd=env["ZEPHYR_BASE"], env=env)
+        shell = Shell(str(build / "zephyr" / "zephyr.exe"))
+        stack.callback(shell.end)
+        wrong_input(shell)
+        without_broker(shell)
+        names(shell)
+        with_broker(shell, folder, free_port())
+        print(f"shell: {shell.checked} commands answered as they should be", flush=True)
+    print("1 passed, 0 failed")
+
+
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+main(pathlib.Path(sys.argv[1]).resolve())
