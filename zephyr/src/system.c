@@ -34,6 +34,7 @@ static bool init(struct tmq_port *port)
 		port->udp[i].fd = -1;
 	}
 	(void)k_mutex_init(&port->lock);
+	tmq_resolve_cancel(port);
 	port->taken = true;
 	tmq_network_init(port);
 	return true;
