@@ -236,12 +236,9 @@ unsafe extern "C" fn tmq_client_ask(
     })
 }
 
-/// # Safety
-/// As `include/thread_mqtt.h` says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn thread_mqtt_time(client: *mut Client) -> i64 {
-    // SAFETY: promised by the caller.
-    let time = enter(client).map_or(None, |client| client.unix_time());
+extern "C" fn thread_mqtt_time(client: *mut Client) -> i64 {
+    let time = enter(client).ok().and_then(|client| client.unix_time());
     time.and_then(|seconds| i64::try_from(seconds).ok())
         .unwrap_or(0)
 }
