@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from native_sim import PATIENCE, ROOT, environment, free_port, run, wait_for
+from native_sim import PATIENCE, ROOT, environment, free_port, run, wait_for, west_build
 
 
 def certificates(folder):
@@ -70,13 +70,11 @@ def main(workspace):
         certificates(folder)
         port = free_port()
         print("building mutual_tls", flush=True)
-        run(["west", "build", "-b", "native_sim/native/64", "-d", str(folder / "build"),
-             str(ROOT / "samples" / "mutual_tls"), "--",
-             f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
-             f'-DCONFIG_SAMPLE_CERTIFICATE_FILE="{folder}/device.pem"',
-             f'-DCONFIG_SAMPLE_KEY_FILE="{folder}/device.key"',
-             f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://localhost:{port}"'],
-            cwd=env["ZEPHYR_BASE"], env=env)
+        west_build(folder / "build", ROOT / "samples" / "mutual_tls",
+                   [f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
+                    f'-DCONFIG_SAMPLE_CERTIFICATE_FILE="{folder}/device.pem"',
+                    f'-DCONFIG_SAMPLE_KEY_FILE="{folder}/device.key"',
+                    f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://localhost:{port}"'], env)
 
         for clients, wanted in (("ca", ["online", "received thread-mqtt/mutual-tls: hello"]),
                                 ("other", ["does not know the authority that issued the client"])):

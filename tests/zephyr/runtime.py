@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-from native_sim import PATIENCE, ROOT, environment, run
+from native_sim import PATIENCE, ROOT, environment, run, west_build
 
 DAY = 86_400
 NTP = 2_208_988_800  # 1900 to 1970, seconds
@@ -238,10 +238,8 @@ def main(workspace):
         certificates(folder)
         build = folder / "build"
         print("building tests/zephyr/runtime", flush=True)
-        run(["west", "build", "-b", "native_sim/native/64", "-d", str(build),
-             str(ROOT / "tests" / "zephyr" / "runtime"), "--",
-             f'-DCONFIG_SAMPLE_CERTIFICATES="{folder}"', f"-DEXTRA_ZEPHYR_MODULES={ROOT}"],
-            cwd=env["ZEPHYR_BASE"], env=env)
+        west_build(build, ROOT / "tests" / "zephyr" / "runtime",
+                   [f'-DCONFIG_SAMPLE_CERTIFICATES="{folder}"', f"-DEXTRA_ZEPHYR_MODULES={ROOT}"], env)
         image = Image(build / "zephyr" / "zephyr.exe", folder)
         with Brokers(folder) as brokers:
             credentials(image, brokers)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from native_sim import PATIENCE, ROOT, broker, certificates, environment, free_port, run
+from native_sim import PATIENCE, ROOT, broker, certificates, environment, free_port, west_build
 
 PROMPT = "uart:~$ "
 
@@ -144,7 +144,7 @@ def with_broker(shell, folder, port):
     """Online, and every command that needs it."""
     uri = f"mqtts://localhost:{port}"
     shell.expect(f"client {uri}", "success")
-    with broker(folder, port):
+    with broker(folder, port, "TLSv1.3"):
         shell.expect("thread_mqtt doctor", f"ok +broker +{uri}$", "ok +network",
                      "^ +time +not known, but surely after 20", "ok +DNS +platform resolver: ",
                      "ok +resolve", "ok +TCP", "ok +TLS +TLS 1.3",
@@ -172,7 +172,7 @@ def with_broker(shell, folder, port):
     with tempfile.TemporaryDirectory() as name:
         other = pathlib.Path(name)
         certificates(other)
-        with broker(other, port):
+        with broker(other, port, "TLSv1.3"):
             shell.expect("thread_mqtt doctor", "ok +TCP", "FAILED +TLS", "certificate +CN=localhost$",
                          "by CN=test CA$", "what to do", "error -28", without=["well"])
     shell.expect("thread_mqtt disconnect")
@@ -186,9 +186,7 @@ def main(workspace):
         certificates(folder)
         build = pathlib.Path(os.environ.get("SHELL_BUILD_DIR", folder / "shell"))
         print("building shell", flush=True)
-        run(["west", "build", "-b", "native_sim/native/64", "-d", str(build),
-             str(ROOT / "tests" / "zephyr" / "shell"), "--", f'-DCONFIG_APP_CA_FILE="{folder}/ca.pem"'],
-            cwd=env["ZEPHYR_BASE"], env=env)
+        west_build(build, ROOT / "tests" / "zephyr" / "shell", [f'-DCONFIG_APP_CA_FILE="{folder}/ca.pem"'], env)
         shell = Shell(str(build / "zephyr" / "zephyr.exe"))
         stack.callback(shell.end)
         wrong_input(shell)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 import openthread
-from native_sim import ROOT, certificates, environment, run, wait_for
+from native_sim import ROOT, certificates, environment, wait_for, west_build
 from openthread import BROKER, Air, BorderRouter, Internet, process
 
 NAME = "broker.example.org"
@@ -190,11 +190,10 @@ SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy}
 def images(folder, env, names):
     """Builds the firmware of each scenario into a folder of its own."""
     publish = ROOT / "samples/publish"
-    common = [f"-DEXTRA_ZEPHYR_MODULES={ROOT}", "-DFILE_SUFFIX=thread",
+    common = ["-DFILE_SUFFIX=thread",
               f"-DEXTRA_CONF_FILE={publish}/upstream-psa.conf",
               "-DCONFIG_MBEDTLS_HEAP_SIZE=16384",  # pointers and words of 64 bits
               '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""',
-              f"-DTHREAD_MQTT_CARGO_TARGET_DIR={openthread.target() / 'zephyr'}",
               f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
               f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{NAME}"',
               f"-DCONFIG_OPENTHREAD_CHANNEL={openthread.CHANNEL}",
@@ -209,8 +208,7 @@ def images(folder, env, names):
     for name in names:
         print(f"building {name}", flush=True)
         source, options = sources[name]
-        run(["west", "build", "-b", "native_sim/native/64", "-d", folder / "images" / name, source,
-             "--", *common, *options], cwd=env["ZEPHYR_BASE"], env=env)
+        west_build(folder / "images" / name, source, [*common, *options], env)
 
 
 def inside(programs, folder, *names):

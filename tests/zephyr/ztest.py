@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from native_sim import ROOT, environment, run
+from native_sim import ROOT, environment, west_build
 
 PATIENCE = 600  # seconds for all suites
 
@@ -22,8 +22,7 @@ def main(workspace):
     with tempfile.TemporaryDirectory() as name:
         build = pathlib.Path(os.environ.get("ZTEST_BUILD_DIR", name)) / "api"
         print("building api", flush=True)
-        run(["west", "build", "-b", "native_sim/native/64", "-d", str(build),
-             str(ROOT / "tests" / "zephyr" / "api")], cwd=env["ZEPHYR_BASE"], env=env)
+        west_build(build, ROOT / "tests" / "zephyr" / "api", [], env)
         # The image does not end by itself where nobody tells it to: ztest does.
         result = subprocess.run([str(build / "zephyr" / "zephyr.exe")], capture_output=True, text=True,
                                 errors="replace", timeout=PATIENCE)
