@@ -76,6 +76,7 @@ def build(name, workspace, folder):
                  "-out", str(ca), "-subj", "/CN=footprint", "-addext", "basicConstraints=critical,CA:TRUE"])
         option = "APP" if source == ROOT else "SAMPLE"
         arguments += [f"-DEXTRA_ZEPHYR_MODULES={ROOT}", f'-DCONFIG_{option}_CA_FILE="{ca}"',
+                      f"-DTHREAD_MQTT_CARGO_TARGET_DIR={folder / 'cargo'}",
                       '-DCONFIG_THREAD_MQTT_BROKER="mqtts://broker.example.org"',
                       "-DEXTRA_CONF_FILE=" + ";".join(["upstream-psa.conf", *files])]
     env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
