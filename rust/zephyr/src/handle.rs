@@ -5,14 +5,14 @@ use crate::port::{self, ZephyrPort, milliseconds};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::storage::keep_time;
-use crate::text::{sentence, text};
+use crate::text::text;
 use alloc::boxed::Box;
 use alloc::ffi::CString;
 use core::cell::UnsafeCell;
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
-use core::{mem, ptr};
+use core::{fmt, mem, ptr};
 use thread_mqtt_client::{Cause, Client, Event, Reached, Stage};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_session as session;
@@ -360,9 +360,30 @@ unsafe extern "C" fn run(argument: *mut c_void) {
 /// What an event's pointers point to.
 #[derive(Default)]
 struct Texts {
-    text: CString,
-    cure: CString,
-    topic: CString,
+    text: Option<CString>,
+    cure: Option<CString>,
+    topic: Option<CString>,
+}
+
+impl Texts {
+    /// A sentence, in an image that has them: without `CONFIG_THREAD_MQTT_SENTENCES` events carry
+    /// numbers only, which saves some 20 kB of flash.
+    fn say(&mut self, sentence: &dyn fmt::Display) {
+        if cfg!(feature = "sentences") {
+            self.text = Some(text(sentence));
+        }
+    }
+
+    /// What to do about a failure, where sentences say it.
+    fn advise(&mut self, cure: impl FnOnce() -> Option<&'static str>) {
+        if cfg!(feature = "sentences") {
+            self.cure = cure().map(|cure| text(&cure));
+        }
+    }
+}
+
+fn pointer(text: &Option<CString>) -> *const c_char {
+    text.as_ref().map_or(ptr::null(), |text| text.as_ptr())
 }
 
 fn reason<T>(answers: &[Result<T, session::ReasonCode>], granted: impl Fn(&T) -> u8) -> u8 {
@@ -381,7 +402,7 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
     };
     match event {
         Event::Reached(reached) => {
-            texts.text = sentence(reached);
+            texts.say(reached);
             told.type_ = ffi::THREAD_MQTT_EVENT_STAGE;
             told.stage = stage(reached.stage());
             if let Reached::Online { session_present } = reached {
@@ -390,14 +411,14 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
             }
         }
         Event::TimeUnknown { why, .. } => {
-            texts.text = sentence(event);
-            texts.set_cure(why.cure(), &mut told);
+            texts.say(event);
+            texts.advise(|| why.cure());
             told.type_ = ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN;
             told.stage = ffi::THREAD_MQTT_STAGE_TIME;
         }
         Event::CandidateFailed(candidate, cause) => {
-            texts.text = sentence(&format_args!("{candidate}: {cause}"));
-            texts.set_cure(cause.cure(), &mut told);
+            texts.say(&format_args!("{candidate}: {cause}"));
+            texts.advise(|| cause.cure());
             told.type_ = ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED;
             told.error = failure::number(cause);
             told.stage = ffi::THREAD_MQTT_STAGE_TCP;
@@ -407,30 +428,27 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
             cause,
             retry_in,
         } => {
-            texts.text = sentence(cause);
-            texts.set_cure(cause.cure(), &mut told);
+            texts.say(cause);
+            texts.advise(|| cause.cure());
             told.type_ = ffi::THREAD_MQTT_EVENT_FAILED;
             told.error = failure::number(cause);
             told.stage = stage(*at);
             told.retry_ms = retry_in.map_or(-1, milliseconds);
         }
         Event::Session(session::Event::Message(message)) => {
-            texts.topic = text(&message.topic);
+            texts.topic = Some(text(&message.topic));
             told.type_ = ffi::THREAD_MQTT_EVENT_MESSAGE;
-            told.message = ffi::thread_mqtt_message {
-                topic: texts.topic.as_ptr(),
-                payload: message.payload.as_ptr().cast(),
-                payload_len: message.payload.len(),
-                qos: message.qos as u8,
-                retain: message.retain,
-            };
+            told.message.payload = message.payload.as_ptr().cast();
+            told.message.payload_len = message.payload.len();
+            told.message.qos = message.qos as u8;
+            told.message.retain = message.retain;
         }
         Event::Session(session::Event::Published(token)) => {
             told.type_ = ffi::THREAD_MQTT_EVENT_PUBLISHED;
             told.token = token.0;
         }
         Event::Session(session::Event::PublishFailed(token, error)) => {
-            texts.text = sentence(error);
+            texts.say(error);
             told.type_ = ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED;
             told.token = token.0;
             told.reason = match error {
@@ -453,26 +471,16 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
             told.reason = reason(answers, |()| 0);
         }
         Event::Session(session::Event::SubscriptionLost { filter, reason }) => {
-            texts.text = sentence(reason);
-            texts.topic = text(filter);
+            texts.say(reason);
+            texts.topic = Some(text(filter));
             told.type_ = ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST;
             told.reason = reason.0;
-            told.message.topic = texts.topic.as_ptr();
         }
         Event::Stopped => told.type_ = ffi::THREAD_MQTT_EVENT_STOPPED,
         _ => return None,
     }
-    if !texts.text.is_empty() {
-        told.text = texts.text.as_ptr();
-    }
+    told.text = pointer(&texts.text);
+    told.cure = pointer(&texts.cure);
+    told.message.topic = pointer(&texts.topic);
     Some(told)
-}
-
-impl Texts {
-    fn set_cure(&mut self, cure: Option<&str>, told: &mut ffi::thread_mqtt_event) {
-        if let Some(cure) = cure.filter(|_| cfg!(feature = "sentences")) {
-            self.cure = sentence(&cure);
-            told.cure = self.cure.as_ptr();
-        }
-    }
 }

@@ -5,16 +5,6 @@ use alloc::{ffi::CString, string::ToString, vec::Vec};
 use core::ffi::c_char;
 use core::fmt::{self, Write};
 
-/// A sentence for C, or nothing in an image that says numbers only (`CONFIG_THREAD_MQTT_SENTENCES`):
-/// the sentences take some 20 kB of flash.
-#[cfg(feature = "c-api")]
-pub(crate) fn sentence(sentence: &dyn fmt::Display) -> CString {
-    match cfg!(feature = "sentences") {
-        true => text(sentence),
-        false => CString::default(),
-    }
-}
-
 /// Text for C. A NUL inside, which none has, would end it there.
 #[cfg(feature = "c-api")]
 pub(crate) fn text(text: &dyn fmt::Display) -> CString {

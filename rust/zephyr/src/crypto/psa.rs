@@ -66,7 +66,9 @@ pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
 
 /// The log cuts long lines off, and this one can hold the whole report.
 fn log_lines(error: &Unusable) {
-    for line in error.to_string().lines() {
-        log::error!("{line}");
+    if log::log_enabled!(log::Level::Error) {
+        for line in error.to_string().lines() {
+            log::error!("{line}");
+        }
     }
 }
