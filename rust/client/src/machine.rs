@@ -50,8 +50,8 @@ pub struct Client {
     retry: Retry,
 
     // What survives a connection.
-    resolver: Resolver,
-    session: Session,
+    resolver: Box<Resolver>,
+    session: Box<Session>,
     addresses: Addresses,
     backoff: Backoff,
 
@@ -117,9 +117,10 @@ impl Client {
     /// A client at rest; the configuration is checked.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
+        let session = Session::new(config.session).map_err(ConfigError::Session)?;
         Ok(Self {
-            resolver: Resolver::new(config.resolver),
-            session: Session::new(config.session).map_err(ConfigError::Session)?,
+            resolver: Box::new(Resolver::new(config.resolver)),
+            session: Box::new(session),
             addresses: Addresses::default(),
             backoff: Backoff::new(config.timers.backoff_min, config.timers.backoff_max),
             broker: config.broker,

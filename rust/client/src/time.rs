@@ -71,10 +71,13 @@ pub struct TimeServer {
 impl TimeServer {
     /// Reads a list with blanks or commas between the servers.
     pub fn list(text: &str) -> Result<Vec<Self>, UriError> {
-        text.split([' ', ','])
-            .filter(|server| !server.is_empty())
-            .map(str::parse)
-            .collect()
+        let mut servers = Vec::new();
+        for server in text.split([' ', ',']) {
+            if !server.is_empty() {
+                servers.push(server.parse()?);
+            }
+        }
+        Ok(servers)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What Kconfig says: `CONFIG_THREAD_MQTT_*`.
 use crate::ffi;
 use alloc::string::String;
+use alloc::vec;
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
 use core::net::{IpAddr, SocketAddrV6};
@@ -60,26 +61,27 @@ pub fn resolver_config() -> Result<Config, OptionError> {
             constant(options.nat64_prefix),
         )
     };
-    let servers = servers.split([' ', ',']).filter(|text| !text.is_empty());
-    let servers = servers.map(|text| match text.parse() {
-        Ok(IpAddr::V4(ipv4)) => Ok(Link::Public(ipv4)),
-        Ok(IpAddr::V6(ipv6)) => Ok(Link::Server(SocketAddrV6::new(ipv6, DNS, 0, 0))),
-        Err(_) => Err(OptionError::DnsServer(text.into())),
-    });
-    let links = [Ok(Link::Platform), Ok(Link::BorderRouter)];
-    Ok(Config {
-        chain: links.into_iter().chain(servers).collect::<Result<_, _>>()?,
-        configured_prefix: match prefix {
-            "" => None,
-            text => Some(
-                text.parse()
-                    .map_err(|_| OptionError::Nat64Prefix(text.into()))?,
-            ),
-        },
+    let mut config = Config {
+        chain: vec![Link::Platform, Link::BorderRouter],
         discover_prefix: options.discover_prefix != 0,
         allow_well_known_prefix: options.well_known_prefix != 0,
         ..Config::default()
-    })
+    };
+    for server in servers.split([' ', ',']) {
+        config.chain.push(match server.parse() {
+            Ok(IpAddr::V4(ipv4)) => Link::Public(ipv4),
+            Ok(IpAddr::V6(ipv6)) => Link::Server(SocketAddrV6::new(ipv6, DNS, 0, 0)),
+            Err(_) if server.is_empty() => continue,
+            Err(_) => return Err(OptionError::DnsServer(server.into())),
+        });
+    }
+    if !prefix.is_empty() {
+        match prefix.parse() {
+            Ok(parsed) => config.configured_prefix = Some(parsed),
+            Err(_) => return Err(OptionError::Nat64Prefix(prefix.into())),
+        }
+    }
+    Ok(config)
 }
 
 /// A client identifier made from the hardware's: `thread-mqtt-` and the EUI-64 of the radio, or the
