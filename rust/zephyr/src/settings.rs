@@ -7,8 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_void};
 use core::num::NonZeroU16;
-use core::slice;
 use core::time::Duration;
+use core::{fmt, slice};
 use thread_mqtt_client::{
     Client, Config, ConfigError, Retry, TimeConfig, TimePolicy, TimeServer, Timers,
 };
@@ -151,6 +151,13 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
 /// ztest `test_a_client_at_rest` holds it to that.
 const AT_REST: usize = 12 * 1024;
 
+/// A setting that is refused: the log says why, C gets the number.
+#[inline(never)]
+fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
+    log::error!("{why}");
+    number
+}
+
 /// A client by a C configuration.
 ///
 /// # Safety
@@ -160,62 +167,57 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, 
     room.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
     // SAFETY: promised by the caller.
     let uri = unsafe { string(config.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-    let broker = BrokerUri::parse(uri, NonZeroU16::new(options().port)).map_err(|error| {
-        log::error!("{error}");
-        ffi::THREAD_MQTT_ERROR_URI
-    })?;
-    let tls = match broker.scheme {
-        Scheme::Mqtt => None,
-        // SAFETY: promised by the caller.
-        Scheme::Mqtts => Some(unsafe { tls_config(config)? }),
-    };
-    // SAFETY: promised by the caller.
-    let session = unsafe { session_config(config)? };
-    // SAFETY: promised by the caller.
-    let time = unsafe { time_config(config)? };
-    let config = Config {
+    let broker = BrokerUri::parse(uri, NonZeroU16::new(options().port))
+        .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_URI))?;
+    let mut made = Config {
         broker,
-        resolver: resolver_config().map_err(|error| {
-            log::error!("{error}");
-            ffi::THREAD_MQTT_ERROR_SETTING
-        })?,
-        tls,
-        session,
+        resolver: resolver_config()
+            .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))?,
+        tls: None,
+        session: session::Config::default(),
         timers: Timers::default(),
         retry: Retry::Forever,
-        time,
+        time: TimeConfig::default(),
         time_floor: time_floor(),
     };
-    Client::new(config).map_err(|error| {
-        log::error!("{error}");
-        match error {
+    // SAFETY: promised by the caller, for all three.
+    unsafe {
+        if made.broker.scheme == Scheme::Mqtts {
+            made.tls = Some(tls_config(config)?);
+        }
+        set_session(&mut made.session, config)?;
+        set_time(&mut made.time, config)?;
+    }
+    Client::new(made).map_err(|error| {
+        let number = match error {
             ConfigError::TlsMissing => ffi::THREAD_MQTT_ERROR_CA,
             ConfigError::Session(session::ConfigError::Will(error)) => command_error(error),
             ConfigError::Session(session::ConfigError::TooLong(session::Field::WillPayload)) => {
                 ffi::THREAD_MQTT_ERROR_TOO_LARGE
             }
             _ => ffi::THREAD_MQTT_ERROR_SETTING,
-        }
+        };
+        refused(format_args!("{error}"), number)
     })
 }
 
 /// # Safety
 /// As [`client`].
-unsafe fn time_config(config: &ffi::thread_mqtt_config) -> Result<TimeConfig, i32> {
+unsafe fn set_time(time: &mut TimeConfig, config: &ffi::thread_mqtt_config) -> Result<(), i32> {
     // SAFETY: promised by the caller.
     let servers = unsafe { string(config.time_servers)? }.unwrap_or_default();
-    Ok(TimeConfig {
-        servers: TimeServer::list(servers).map_err(|error| {
-            log::error!("time servers: {error}");
-            ffi::THREAD_MQTT_ERROR_SETTING
-        })?,
-        policy: match config.time_strict {
-            true => TimePolicy::Strict,
-            false => TimePolicy::Lenient,
-        },
-        deadline: Duration::from_secs(config.time_deadline_s.into()),
-        ..TimeConfig::default()
-    })
+    time.servers = TimeServer::list(servers).map_err(|error| {
+        refused(
+            format_args!("time servers: {error}"),
+            ffi::THREAD_MQTT_ERROR_SETTING,
+        )
+    })?;
+    time.policy = match config.time_strict {
+        true => TimePolicy::Strict,
+        false => TimePolicy::Lenient,
+    };
+    time.deadline = Duration::from_secs(config.time_deadline_s.into());
+    Ok(())
 }
 
 /// # Safety
@@ -273,8 +275,7 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
             .map_err(|error| key.is_wrong(!given, error))?,
         (Some(chain_bytes), None, id @ 1..) => {
             let signer = crypto::signing_key(id).map_err(|error| {
-                log::error!("private_key_id {id}: {error}");
-                key.number
+                refused(format_args!("private_key_id {id}: {error}"), key.number)
             })?;
             builder
                 .client_signer(chain_bytes, signer)
@@ -283,14 +284,14 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
         (Some(_), None, 0) => return Err(key.is_missing()),
         (None, ..) => return Err(chain.is_missing()),
         (Some(_), Some(_), 1..) => {
-            log::error!("private_key and private_key_id exclude each other: set one of them");
-            return Err(key.number);
+            let why =
+                format_args!("private_key and private_key_id exclude each other: set one of them");
+            return Err(refused(why, key.number));
         }
     };
-    builder.build().map_err(|error| {
-        log::error!("{error}");
-        ffi::THREAD_MQTT_ERROR_SETTING
-    })
+    builder
+        .build()
+        .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))
 }
 
 /// One of the credentials, for what is said when it is not right.
@@ -347,41 +348,41 @@ impl Part {
 
 /// # Safety
 /// As [`client`].
-unsafe fn session_config(config: &ffi::thread_mqtt_config) -> Result<session::Config, i32> {
+unsafe fn set_session(
+    session: &mut session::Config,
+    config: &ffi::thread_mqtt_config,
+) -> Result<(), i32> {
     // SAFETY: promised by the caller, for all of them.
     let (client_id, username, password, will) = unsafe {
         (
             string(config.client_id)?,
             string(config.username)?,
             bytes(config.password, config.password_len)?,
-            config
-                .will
-                .as_ref()
-                .map(|will| borrowed(will))
-                .transpose()?,
+            config.will.as_ref(),
         )
     };
+    session.version = match config.mqtt_version {
+        4 => session::Version::V311,
+        5 => session::Version::V5,
+        _ => return Err(ffi::THREAD_MQTT_ERROR_SETTING),
+    };
+    session.client_id = match client_id {
+        Some("") => hardware_client_id(),
+        id => copy_text(id.unwrap_or_default())?,
+    };
+    session.username = username.map(copy_text).transpose()?;
+    session.password = password.map(copy).transpose()?;
+    if let Some(will) = will {
+        // SAFETY: promised by the caller.
+        session.will = Some(unsafe { borrowed(will) }?.copy()?);
+    }
+    session.keep_alive = Duration::from_secs(config.keep_alive_s.into());
+    session.clean_start = config.clean_start;
+    session.session_expiry = config.session_expiry_s;
     let options = options();
-    Ok(session::Config {
-        version: match config.mqtt_version {
-            4 => session::Version::V311,
-            5 => session::Version::V5,
-            _ => return Err(ffi::THREAD_MQTT_ERROR_SETTING),
-        },
-        client_id: match client_id {
-            Some("") => hardware_client_id(),
-            id => copy_text(id.unwrap_or_default())?,
-        },
-        username: username.map(copy_text).transpose()?,
-        password: password.map(copy).transpose()?,
-        keep_alive: Duration::from_secs(config.keep_alive_s.into()),
-        clean_start: config.clean_start,
-        session_expiry: config.session_expiry_s,
-        receive_maximum: options.receive_maximum,
-        max_packet_size: options.max_packet_size,
-        outbox_messages: to_usize(options.outbox_messages),
-        outbox_bytes: to_usize(options.outbox_bytes),
-        will: will.map(|will| will.copy()).transpose()?,
-        ..session::Config::default()
-    })
+    session.receive_maximum = options.receive_maximum;
+    session.max_packet_size = options.max_packet_size;
+    session.outbox_messages = to_usize(options.outbox_messages);
+    session.outbox_bytes = to_usize(options.outbox_bytes);
+    Ok(())
 }
