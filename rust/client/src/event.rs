@@ -140,6 +140,17 @@ pub enum Event {
     Stopped,
 }
 
+impl Event {
+    /// Where and why, if it tells of a failure: of an attempt, a connection or one address.
+    pub fn failure(&self) -> Option<(Stage, &Cause)> {
+        match self {
+            Self::CandidateFailed(_, cause) => Some((Stage::Tcp, cause)),
+            Self::Failed { stage, cause, .. } => Some((*stage, cause)),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

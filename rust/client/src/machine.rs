@@ -409,7 +409,7 @@ impl Client {
     /// to [`handle_tcp_data`](Self::handle_tcp_data).
     pub fn handle_tcp_closed(&mut self, error: TcpError, now: Duration) {
         match &mut self.state {
-            State::Connecting { .. } => self.next_candidate(Cause::Tcp(error), now),
+            State::Connecting { .. } => self.next_candidate(error, now),
             State::Securing { connection, .. } => {
                 let cause = match error {
                     TcpError::Closed | TcpError::Reset => {
@@ -465,7 +465,7 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Duration) {
         while let Some(alarm) = self.alarms.pop(now) {
             match alarm {
-                Alarm::TcpConnect => self.next_candidate(Cause::Tcp(TcpError::TimedOut), now),
+                Alarm::TcpConnect => self.next_candidate(TcpError::TimedOut, now),
                 Alarm::TlsHandshake => self.fail(Stage::Tls, Cause::HandshakeTimedOut, now),
                 Alarm::Stable => self.backoff.reset(),
                 Alarm::Close => {
@@ -594,17 +594,17 @@ impl Client {
     }
 
     /// The address of now does not answer: the next one, if there is one.
-    fn next_candidate(&mut self, cause: Cause, now: Duration) {
+    fn next_candidate(&mut self, error: TcpError, now: Duration) {
         let State::Connecting { candidate, rest } = &mut self.state else {
             return;
         };
         self.events
-            .push_back(Event::CandidateFailed(*candidate, cause.clone()));
+            .push_back(Event::CandidateFailed(*candidate, Cause::Tcp(error)));
         let rest = mem::take(rest);
         if rest.is_empty() {
             // The name may have moved.
             self.resolver.forget(&self.broker.host);
-            self.fail(Stage::Tcp, cause, now);
+            self.fail(Stage::Tcp, Cause::Tcp(error), now);
         } else {
             self.close_tcp(true);
             self.connect(rest, now);

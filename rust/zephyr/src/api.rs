@@ -2,7 +2,7 @@
 use crate::failure;
 use crate::ffi;
 use crate::handle::Handle;
-use crate::port;
+use crate::port::{self, milliseconds};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::settings::{self, command_error, qos, string};
@@ -206,12 +206,15 @@ unsafe extern "C" fn thread_mqtt_last_error(
         // SAFETY: promised by the caller.
         let to = unsafe { to.as_mut() }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
         *to = ffi::thread_mqtt_failure::default();
-        if let Some(failure) = client.last_failure() {
-            to.error = failure::number(&failure.cause);
-            to.stage = failure::stage(failure.stage);
-            to.uptime_ms = i64::try_from(failure.at.as_millis()).unwrap_or(i64::MAX);
-            write_cut(&mut to.cause, format_args!("{}", failure.cause));
-            write_cut(&mut to.cure, failure.cause.cure().unwrap_or_default());
+        let kept = client.last_failure();
+        if let Some((stage, cause)) = kept.as_ref().and_then(|kept| kept.event.failure()) {
+            to.error = failure::number(cause);
+            to.stage = failure::stage(stage);
+            write_cut(&mut to.cause, format_args!("{cause}"));
+            write_cut(&mut to.cure, cause.cure().unwrap_or_default());
+        }
+        if let Some(kept) = kept {
+            to.uptime_ms = milliseconds(kept.at);
         }
         Ok(())
     }))

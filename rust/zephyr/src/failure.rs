@@ -1,16 +1,16 @@
 //! Failures in C's numbers.
 use crate::ffi;
+use alloc::sync::Arc;
 use core::time::Duration;
-use thread_mqtt_client::{Cause, Stage, TcpError};
+use thread_mqtt_client::{Cause, Event, Stage, TcpError};
 use thread_mqtt_nat64::resolver::LinkError;
 use thread_mqtt_session::SessionError;
 use thread_mqtt_tls::TlsError;
 
-/// A failure, kept.
+/// A failure, kept: the event that told it.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
-    pub(crate) stage: Stage,
-    pub(crate) cause: Cause,
+    pub(crate) event: Arc<Event>,
     /// Since boot.
     pub(crate) at: Duration,
 }

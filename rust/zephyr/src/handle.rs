@@ -8,12 +8,13 @@ use crate::storage::keep_time;
 use crate::text::text;
 use alloc::boxed::Box;
 use alloc::ffi::CString;
+use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_void};
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::{fmt, mem, ptr};
-use thread_mqtt_client::{Cause, Client, Event, Reached, Stage};
+use thread_mqtt_client::{Client, Event, Reached};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_session as session;
 
@@ -76,13 +77,16 @@ impl Drop for Locked<'_> {
 
 impl State {
     /// Keeps what is asked for later.
-    fn note(&mut self, event: &Event) {
-        match event {
-            Event::Failed { stage, cause, .. } => self.failed(*stage, cause),
-            Event::CandidateFailed(_, cause) => self.failed(Stage::Tcp, cause),
-            // Started again while it stopped.
-            Event::Stopped if self.started && !self.rests() => self.driver.start(),
-            _ => {}
+    fn note(&mut self, event: &Arc<Event>) {
+        if event.failure().is_some() {
+            self.last_failure = Some(Failure {
+                event: event.clone(),
+                at: port::now(),
+            });
+        }
+        // Started again while it stopped.
+        if matches!(**event, Event::Stopped) && self.started && !self.rests() {
+            self.driver.start();
         }
     }
 
@@ -92,14 +96,6 @@ impl State {
         return self.rests;
         #[cfg(not(feature = "shell"))]
         return false;
-    }
-
-    fn failed(&mut self, stage: Stage, cause: &Cause) {
-        self.last_failure = Some(Failure {
-            stage,
-            cause: cause.clone(),
-            at: port::now(),
-        });
     }
 }
 
@@ -226,8 +222,9 @@ impl Handle {
     pub(crate) fn turn(&self, look: impl FnOnce(&Event, &Client)) {
         let mut state = self.lock();
         let moved = state.driver.turn();
-        let event = state.driver.poll_event();
-        let hidden = event == Some(Event::Stopped) && state.rests() && state.started;
+        let event = state.driver.poll_event().map(Arc::new);
+        let stopped = matches!(event.as_deref(), Some(Event::Stopped));
+        let hidden = stopped && state.rests() && state.started;
         if let Some(event) = &event {
             self.note_online(event);
             state.note(event);
@@ -327,7 +324,7 @@ impl Handle {
         drop(state);
         let mut stopped = false;
         while !stopped && !self.is_ending() {
-            self.turn(|event, _| stopped = *event == Event::Stopped);
+            self.turn(|event, _| stopped = matches!(event, Event::Stopped));
         }
         self.lock().rests = false;
         stopped

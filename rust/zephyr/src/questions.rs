@@ -186,7 +186,9 @@ fn client_status(client: &Client, started: bool, listener: &mut dyn Listener) {
 }
 
 fn last_failure(failure: &Failure, listener: &mut dyn Listener) {
-    let (stage, cause) = (failure.stage, &failure.cause);
+    let Some((stage, cause)) = failure.event.failure() else {
+        return;
+    };
     let ago = port::now().saturating_sub(failure.at).as_secs();
     note(
         listener,
