@@ -1,5 +1,5 @@
 //! In which order addresses are tried, and what is remembered of them.
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 use thread_mqtt_nat64::PrefixSource;
 use thread_mqtt_nat64::resolver::{Candidate, Network, Origin, Report};
@@ -32,17 +32,18 @@ impl Addresses {
     }
 
     /// The addresses of a report in the order to try them.
-    pub(crate) fn order(&self, report: &Report, network: &Network) -> VecDeque<Candidate> {
-        let mut order: VecDeque<Candidate> = report.candidates.iter().copied().collect();
-        if let Some(place) = order.iter().position(|c| Some(c.address) == self.bad) {
-            let bad = order.remove(place);
-            order.extend(bad);
+    pub(crate) fn order(&self, report: &Report, network: &Network) -> Vec<Candidate> {
+        let mut order = report.candidates.clone();
+        let place = |order: &[Candidate], address| order.iter().position(|c| c.address == address);
+        if let Some(bad) = self.bad.and_then(|bad| place(&order, bad)) {
+            let bad = order.remove(bad);
+            order.push(bad);
         }
         if let Some(good) = self.good {
-            match order.iter().position(|c| c.address == good.address) {
+            match place(&order, good.address) {
                 Some(place) => {
                     let good = order.remove(place);
-                    good.into_iter().for_each(|good| order.push_front(good));
+                    order.insert(0, good);
                 }
                 None if order.is_empty() => order.extend(renew(good, network)),
                 None => {}

@@ -84,7 +84,7 @@ enum State {
     /// TCP is being connected; `rest` are the addresses to try after this one.
     Connecting {
         candidate: Candidate,
-        rest: VecDeque<Candidate>,
+        rest: Vec<Candidate>,
     },
     /// The TLS handshake.
     Securing {
@@ -578,10 +578,9 @@ impl Client {
         }
     }
 
-    fn connect(&mut self, mut order: VecDeque<Candidate>, now: Duration) {
-        let Some(candidate) = order.pop_front() else {
-            return;
-        };
+    /// Connects to the first of these; `order` is not empty.
+    fn connect(&mut self, mut order: Vec<Candidate>, now: Duration) {
+        let candidate = order.remove(0);
         let to = SocketAddrV6::new(candidate.address, self.broker.port, 0, 0);
         self.actions.push_back(Action::TcpConnect(to));
         self.tcp_open = true;

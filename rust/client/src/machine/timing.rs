@@ -14,7 +14,7 @@ use crate::error::Cause;
 use crate::event::{Event, Reached};
 use crate::sntp::{self, Answer};
 use crate::time::{TimeConfig, TimeError, TimePolicy};
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::{Ipv6Addr, SocketAddrV6};
 use core::time::Duration;
 use rand_core::Rng;
@@ -47,7 +47,7 @@ pub(super) struct TimeServers {
     config: TimeConfig,
     /// The one to be asked first.
     first: usize,
-    refusals: VecDeque<Refusal>,
+    refusals: Vec<Refusal>,
     /// The last search was in vain.
     failed: Option<(TimeError, Duration)>,
     /// A socket was opened that nobody listens on any more.
@@ -69,7 +69,7 @@ pub(super) struct Timing {
     /// Servers that are left, the one asked now included.
     servers_left: usize,
     /// Its addresses that are left.
-    addresses: VecDeque<Candidate>,
+    addresses: Vec<Candidate>,
     question: Option<Question>,
     /// What the last one had to say.
     error: TimeError,
@@ -91,7 +91,7 @@ impl TimeServers {
         Self {
             config,
             first: 0,
-            refusals: VecDeque::new(),
+            refusals: Vec::new(),
             failed: None,
             close_udp: false,
         }
@@ -108,9 +108,9 @@ impl TimeServers {
             _ => PAUSE_AT_REFUSAL,
         };
         if self.refusals.len() == REFUSALS {
-            self.refusals.pop_front();
+            self.refusals.remove(0);
         }
-        self.refusals.push_back(Refusal {
+        self.refusals.push(Refusal {
             address,
             code,
             until: now + pause,
@@ -144,7 +144,7 @@ impl Client {
         self.state = State::Timing(Timing {
             ends_at,
             servers_left,
-            addresses: VecDeque::new(),
+            addresses: Vec::new(),
             question: None,
             error: TimeError::NoServer,
         });
@@ -172,7 +172,7 @@ impl Client {
         for candidate in report.candidates.iter().take(ADDRESSES) {
             match self.time_servers.refusal(candidate.address, now) {
                 Some(code) => timing.error = TimeError::Refused(code),
-                None => timing.addresses.push_back(*candidate),
+                None => timing.addresses.push(*candidate),
             }
         }
         if report.candidates.is_empty() {
@@ -189,7 +189,7 @@ impl Client {
         self.time_servers.close_udp |= timing.question.take().is_some_and(|old| old.was_sent());
         let servers = &self.time_servers;
         let port = servers.config.servers.get(servers.first);
-        let next = timing.addresses.pop_front();
+        let next = (!timing.addresses.is_empty()).then(|| timing.addresses.remove(0));
         let (Some(server), Some(port)) = (next, port.map(|server| server.port)) else {
             timing.servers_left = timing.servers_left.saturating_sub(1);
             self.time_servers.next();
