@@ -52,7 +52,7 @@ impl Alarms {
 
     /// When the next one fires.
     pub(crate) fn next(&self) -> Option<Duration> {
-        self.due.iter().flatten().min().copied()
+        self.due.into_iter().fold(None, earliest)
     }
 
     /// Takes one that has fired.
@@ -62,6 +62,15 @@ impl Alarms {
             .find(|alarm| self.due[*alarm as usize].is_some_and(|due| due <= now))?;
         self.cancel(alarm);
         Some(alarm)
+    }
+}
+
+/// The earlier of two times.
+#[inline(never)]
+pub(crate) fn earliest(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
 

@@ -14,7 +14,7 @@ mod timing;
 
 use crate::action::Action;
 use crate::addresses::{Addresses, withdrawn};
-use crate::alarms::{Alarm, Alarms};
+use crate::alarms::{Alarm, Alarms, earliest};
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Retry, Timers};
@@ -558,8 +558,10 @@ impl Client {
             State::Up { .. } => self.session.poll_timeout(),
             _ => None,
         };
-        let timers = [self.alarms.next(), self.resolver.poll_timeout(), session];
-        timers.into_iter().flatten().min()
+        earliest(
+            earliest(self.alarms.next(), self.resolver.poll_timeout()),
+            session,
+        )
     }
 
     // -------------------------------------------------- from stage to stage
