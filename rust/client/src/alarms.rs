@@ -40,6 +40,12 @@ impl Alarms {
         self.due[alarm as usize] = Some(due);
     }
 
+    /// As [`set`](Self::set), for a time from now.
+    #[inline(never)]
+    pub(crate) fn start(&mut self, alarm: Alarm, now: Duration, length: Duration) {
+        self.set(alarm, now + length);
+    }
+
     /// Stops a timer.
     pub(crate) fn cancel(&mut self, alarm: Alarm) {
         self.due[alarm as usize] = None;

@@ -363,7 +363,7 @@ impl Client {
         match Connection::new(tls, &name, self.clock.certificate_time(now)) {
             Ok(connection) => {
                 self.alarms
-                    .set(Alarm::TlsHandshake, now + self.timers.tls_handshake);
+                    .start(Alarm::TlsHandshake, now, self.timers.tls_handshake);
                 self.state = State::Securing {
                     candidate,
                     connection: Box::new(connection),
@@ -587,7 +587,7 @@ impl Client {
         self.actions.push_back(Action::TcpConnect(to));
         self.tcp_open = true;
         self.alarms
-            .set(Alarm::TcpConnect, now + self.timers.tcp_connect);
+            .start(Alarm::TcpConnect, now, self.timers.tcp_connect);
         self.state = State::Connecting {
             candidate,
             rest: order,
@@ -659,7 +659,7 @@ impl Client {
                     *online = true;
                     self.addresses.praise(*candidate);
                     self.alarms
-                        .set(Alarm::Stable, now + self.timers.stable_after);
+                        .start(Alarm::Stable, now, self.timers.stable_after);
                     self.reached(Reached::Online { session_present });
                 }
                 Some(other) => self.events.push_back(Event::Session(other)),
@@ -719,7 +719,7 @@ impl Client {
     fn close(&mut self, link: Option<Link>, ending: Ending, now: Duration) {
         self.alarms.clear();
         if link.is_some() {
-            self.alarms.set(Alarm::Close, now + self.timers.close);
+            self.alarms.start(Alarm::Close, now, self.timers.close);
         }
         self.state = State::Closing { link, ending };
     }
@@ -756,7 +756,7 @@ impl Client {
                     Retry::Forever => Some(self.backoff.next(cause.needs_a_person(), rng)),
                 };
                 if let Some(pause) = retry_in {
-                    self.alarms.set(Alarm::Backoff, now + pause);
+                    self.alarms.start(Alarm::Backoff, now, pause);
                     let for_time = matches!(cause, Cause::Time(_));
                     self.state = State::Waiting { for_time };
                 }
