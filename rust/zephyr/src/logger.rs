@@ -1,7 +1,7 @@
 //! The crate `log` on Zephyr's log.
 use crate::ffi;
 use crate::text::Line;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 /// Zephyr's log. Its level is Zephyr's to choose; here the crate `log` lets everything through.
 struct Log;
@@ -18,20 +18,45 @@ impl log::Log for Log {
             log::Level::Info => ffi::TMQ_LOG_INFO,
             log::Level::Debug | log::Level::Trace => ffi::TMQ_LOG_DEBUG,
         };
-        let mut line = Line::new();
-        let _ = write!(line, "{}", record.args());
-        let text = line.as_bytes();
-        // SAFETY: the text is valid for its length.
-        unsafe {
-            ffi::tmq_port_log(
-                u8::try_from(level).unwrap_or(1),
-                text.as_ptr().cast(),
-                text.len(),
-            )
+        let mut lines = Lines {
+            level: u8::try_from(level).unwrap_or(1),
+            line: Line::new(),
         };
+        let _ = lines.write_fmt(*record.args());
+        lines.end();
     }
 
     fn flush(&self) {}
+}
+
+/// Splits a text into lines: Zephyr's log cuts long ones off, and PSA's report is one text.
+struct Lines {
+    level: u8,
+    line: Line,
+}
+
+impl Lines {
+    /// Sends the line that was written, unless it is empty.
+    fn end(&mut self) {
+        let text = self.line.as_bytes();
+        if !text.is_empty() {
+            // SAFETY: the text is valid for its length.
+            unsafe { ffi::tmq_port_log(self.level, text.as_ptr().cast(), text.len()) };
+        }
+        self.line.clear();
+    }
+}
+
+impl fmt::Write for Lines {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            match byte {
+                b'\n' => self.end(),
+                _ => self.line.push(byte),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Sends what is logged to Zephyr's module `thread_mqtt`, up to `CONFIG_THREAD_MQTT_LOG_LEVEL`.

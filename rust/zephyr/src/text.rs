@@ -72,20 +72,23 @@ impl Line {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
+
+    pub(crate) fn push(&mut self, byte: u8) {
+        if let Some(end) = self.bytes.get_mut(self.length) {
+            *end = byte;
+            self.length += 1;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.length = 0;
+    }
 }
 
 #[cfg(feature = "logger")]
 impl fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
-        let n = text.len().min(room.len());
-        for (to, from) in room.iter_mut().zip(text.as_bytes()) {
-            *to = *from;
-        }
-        self.length += n;
-        if n < text.len() {
-            return Err(fmt::Error);
-        }
+        text.bytes().for_each(|byte| self.push(byte));
         Ok(())
     }
 }

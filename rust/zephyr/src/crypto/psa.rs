@@ -1,7 +1,6 @@
 //! PSA Crypto, whichever implementation the image has.
 #[cfg(feature = "c-api")]
 use crate::ffi;
-use alloc::string::ToString;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use thread_mqtt_crypto_psa as psa;
@@ -18,7 +17,7 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 /// The provider of what works. The first call tries every algorithm, which takes as long as some
 /// handshakes and as much stack, and logs what it found.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
-    let found = psa::provider().inspect_err(log_lines)?;
+    let found = psa::provider().inspect_err(|error| log::error!("{error}"))?;
     if !TOLD.swap(true, Ordering::Relaxed) {
         let all = found.report.findings();
         let offered = all.iter().filter(|finding| finding.result.is_ok()).count();
@@ -60,15 +59,6 @@ pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
     if let Ok(found) = psa::provider() {
         for finding in found.report.findings() {
             line(finding);
-        }
-    }
-}
-
-/// The log cuts long lines off, and this one can hold the whole report.
-fn log_lines(error: &Unusable) {
-    if log::log_enabled!(log::Level::Error) {
-        for line in error.to_string().lines() {
-            log::error!("{line}");
         }
     }
 }
