@@ -208,22 +208,18 @@ impl Port for ZephyrPort {
         let mut network = ffi::tmq_network::default();
         // SAFETY: the port is open, this is its thread, and the structure is valid.
         unsafe { ffi::tmq_port_network(self.raw(), &mut network) };
-        Network {
+        let mut found = Network {
             attached: network.attached != 0,
-            prefixes: network
-                .prefixes
-                .iter()
-                .take(network.prefix_count.into())
-                .filter_map(prefix)
-                .collect(),
-            dns_servers: network
-                .dns_servers
-                .iter()
-                .take(network.dns_server_count.into())
-                .map(from_c)
-                .collect(),
             native_ipv4: network.native_ipv4 != 0,
+            ..Network::default()
+        };
+        for advertised in network.prefixes.iter().take(network.prefix_count.into()) {
+            found.prefixes.extend(prefix(advertised));
         }
+        for server in network.dns_servers.iter().take(network.dns_server_count.into()) {
+            found.dns_servers.push(from_c(server));
+        }
+        found
     }
 
     fn tcp_connect(&mut self, to: SocketAddrV6) -> Result<(), TcpError> {
@@ -328,11 +324,11 @@ impl Port for ZephyrPort {
         match unsafe { ffi::tmq_port_resolved(self.raw(), answers.as_mut_ptr()) } {
             ffi::TMQ_WOULD_BLOCK => None,
             result => Some(length(result).map(|n| {
-                answers
-                    .iter()
-                    .take(n)
-                    .map(|answer| IpAddr::V6(*from_c(answer).ip()).to_canonical())
-                    .collect()
+                let mut addresses = Vec::new();
+                for answer in answers.iter().take(n) {
+                    addresses.push(Ipv6Addr::from(answer.bytes).to_canonical());
+                }
+                addresses
             })),
         }
     }
