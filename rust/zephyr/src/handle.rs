@@ -257,9 +257,13 @@ impl Handle {
         }
         // What the event points to lives until the callback has returned.
         let mut texts = Texts::default();
-        let Some(told) = translate(event, &mut texts) else {
-            return;
+        let mut told = ffi::thread_mqtt_event {
+            retry_ms: -1,
+            ..Default::default()
         };
+        if !translate(event, &mut texts, &mut told) {
+            return;
+        }
         let client = ptr::from_ref(self).cast_mut().cast();
         #[cfg(feature = "shell")]
         // SAFETY: the event lives until the call returns.
@@ -391,12 +395,8 @@ fn reason<T>(answers: &[Result<T, session::ReasonCode>], granted: impl Fn(&T) ->
     }
 }
 
-/// An event in C's terms; `None` for those C is not told of.
-fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event> {
-    let mut told = ffi::thread_mqtt_event {
-        retry_ms: -1,
-        ..Default::default()
-    };
+/// Puts an event into C's terms; false for those C is not told of.
+fn translate(event: &Event, texts: &mut Texts, told: &mut ffi::thread_mqtt_event) -> bool {
     match event {
         Event::Reached(reached) => {
             texts.say(reached);
@@ -474,10 +474,10 @@ fn translate(event: &Event, texts: &mut Texts) -> Option<ffi::thread_mqtt_event>
             told.reason = reason.0;
         }
         Event::Stopped => told.type_ = ffi::THREAD_MQTT_EVENT_STOPPED,
-        _ => return None,
+        _ => return false,
     }
     told.text = pointer(&texts.text);
     told.cure = pointer(&texts.cure);
     told.message.topic = pointer(&texts.topic);
-    Some(told)
+    true
 }

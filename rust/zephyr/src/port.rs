@@ -85,6 +85,7 @@ pub(crate) fn on_client_stack<T: Send>(work: fn() -> T) -> Option<T> {
 }
 
 /// Whole milliseconds, without the 128 bits of `Duration::as_millis`.
+#[inline(never)]
 pub(crate) fn milliseconds(duration: Duration) -> i64 {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     seconds
@@ -216,7 +217,11 @@ impl Port for ZephyrPort {
         for advertised in network.prefixes.iter().take(network.prefix_count.into()) {
             found.prefixes.extend(prefix(advertised));
         }
-        for server in network.dns_servers.iter().take(network.dns_server_count.into()) {
+        for server in network
+            .dns_servers
+            .iter()
+            .take(network.dns_server_count.into())
+        {
             found.dns_servers.push(from_c(server));
         }
         found
