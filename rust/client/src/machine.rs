@@ -78,7 +78,7 @@ enum State {
     /// Until the network is up.
     Attaching,
     /// Until a time server has answered, or none has.
-    Timing(Timing),
+    Timing(Box<Timing>),
     /// Until the resolver reports.
     Resolving,
     /// TCP is being connected; `rest` are the addresses to try after this one.
@@ -258,7 +258,7 @@ impl Client {
                 link
             }
             State::Timing(search) => {
-                self.end_search(search);
+                self.end_search(&search);
                 None
             }
             State::Resolving => {
@@ -698,7 +698,7 @@ impl Client {
                 Some(link)
             }
             State::Timing(search) => {
-                self.end_search(search);
+                self.end_search(&search);
                 None
             }
             State::Resolving => {

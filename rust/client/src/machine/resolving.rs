@@ -13,7 +13,7 @@ impl Client {
     /// Looks the broker up.
     pub(super) fn resolve(&mut self, now: Duration) {
         if let State::Timing(search) = mem::replace(&mut self.state, State::Resolving) {
-            self.end_search(search);
+            self.end_search(&search);
         }
         self.look_up(self.broker.host.clone(), now);
     }

@@ -14,6 +14,7 @@ use crate::error::Cause;
 use crate::event::{Event, Reached};
 use crate::sntp::{self, Answer};
 use crate::time::{TimeConfig, TimeError, TimePolicy};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::{Ipv6Addr, SocketAddrV6};
 use core::time::Duration;
@@ -141,13 +142,13 @@ impl Client {
         let config = &self.time_servers.config;
         let ends_at = now + config.deadline;
         let servers_left = config.servers.len();
-        self.state = State::Timing(Timing {
+        self.state = State::Timing(Box::new(Timing {
             ends_at,
             servers_left,
             addresses: Vec::new(),
             question: None,
             error: TimeError::NoServer,
-        });
+        }));
         self.alarms.set(Alarm::Time, ends_at);
         self.ask_server(now);
     }
@@ -339,10 +340,10 @@ impl Client {
     }
 
     /// Drops what is asked, of the resolver or of a time server.
-    pub(super) fn end_search(&mut self, search: Timing) {
+    pub(super) fn end_search(&mut self, search: &Timing) {
         self.resolver.cancel();
         self.alarms.cancel(Alarm::Time);
-        self.time_servers.close_udp |= search.question.is_some_and(|asked| asked.was_sent());
+        self.time_servers.close_udp |= search.question.as_ref().is_some_and(Question::was_sent);
     }
 }
 
