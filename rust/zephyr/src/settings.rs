@@ -254,7 +254,7 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
     let kept = ca.kept(given_ca.is_some())?;
     let ca_bytes =
         (given_ca.or(kept.as_deref().map(Vec::as_slice))).ok_or_else(|| ca.is_missing())?;
-    let builder = tls::Config::builder(crypto::provider_for_c()?)
+    let mut builder = tls::Config::builder(crypto::provider_for_c()?)
         .provider_failures(crypto::take_failure)
         .max_inbound(to_usize(options.tls_inbound))
         .max_outbound(to_usize(options.tls_outbound))
@@ -268,18 +268,20 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
     let kept_key = key.kept(given || config.private_key_id != 0)?;
     let chain_bytes = given_chain.or(kept_chain.as_deref().map(Vec::as_slice));
     let key_bytes = given_key.or(kept_key.as_deref().map(Vec::as_slice));
-    let builder = match (chain_bytes, key_bytes, config.private_key_id) {
-        (None, None, 0) => builder,
-        (Some(chain_bytes), Some(key_bytes), 0) => builder
-            .client_identity(chain_bytes, key_bytes)
-            .map_err(|error| key.is_wrong(!given, error))?,
+    match (chain_bytes, key_bytes, config.private_key_id) {
+        (None, None, 0) => {}
+        (Some(chain_bytes), Some(key_bytes), 0) => {
+            builder = builder
+                .client_identity(chain_bytes, key_bytes)
+                .map_err(|error| key.is_wrong(!given, error))?;
+        }
         (Some(chain_bytes), None, id @ 1..) => {
             let signer = crypto::signing_key(id).map_err(|error| {
                 refused(format_args!("private_key_id {id}: {error}"), key.number)
             })?;
-            builder
+            builder = builder
                 .client_signer(chain_bytes, signer)
-                .map_err(|error| chain.is_wrong(!given, error))?
+                .map_err(|error| chain.is_wrong(!given, error))?;
         }
         (Some(_), None, 0) => return Err(key.is_missing()),
         (None, ..) => return Err(chain.is_missing()),
@@ -288,7 +290,7 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
                 format_args!("private_key and private_key_id exclude each other: set one of them");
             return Err(refused(why, key.number));
         }
-    };
+    }
     builder
         .build()
         .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))
@@ -310,39 +312,45 @@ impl Part {
         }
         let Self { kind, tag, number } = *self;
         credential(tag, kind).map_err(|code| {
+            let refuse = |why: fmt::Arguments<'_>| refused(why, number);
             match code {
-                ffi::TMQ_NOT_SUPPORTED => log::error!(
+                ffi::TMQ_NOT_SUPPORTED => refuse(format_args!(
                     "sec_tag {tag} is set, but this image keeps no credentials: set \
                      CONFIG_TLS_CREDENTIALS=y"
-                ),
-                ffi::TMQ_TOO_SMALL => log::error!(
+                )),
+                ffi::TMQ_TOO_SMALL => refuse(format_args!(
                     "credential {tag} {kind} is longer than 32 KiB: leave out what is not needed"
-                ),
-                code => log::error!("credential {tag} {kind} cannot be read, code {code}"),
+                )),
+                code => refuse(format_args!(
+                    "credential {tag} {kind} cannot be read, code {code}"
+                )),
             }
-            number
         })
     }
 
     fn is_missing(&self) -> i32 {
         let Self { kind, tag, number } = *self;
         match tag {
-            ..0 => log::error!("{kind} is missing: set it in thread_mqtt_config, or set sec_tag"),
-            _ => log::error!(
-                "credential {tag} {kind} is missing: add it with tls_credential_add() or the shell \
-                 command \"cred\""
+            ..0 => refused(
+                format_args!("{kind} is missing: set it in thread_mqtt_config, or set sec_tag"),
+                number,
+            ),
+            _ => refused(
+                format_args!(
+                    "credential {tag} {kind} is missing: add it with tls_credential_add() or the \
+                     shell command \"cred\""
+                ),
+                number,
             ),
         }
-        number
     }
 
     fn is_wrong(&self, is_kept: bool, error: tls::ConfigError) -> i32 {
         let Self { kind, tag, number } = *self;
         match is_kept {
-            true => log::error!("credential {tag} {kind}: {error}"),
-            false => log::error!("{error}"),
+            true => refused(format_args!("credential {tag} {kind}: {error}"), number),
+            false => refused(format_args!("{error}"), number),
         }
-        number
     }
 }
 
