@@ -211,7 +211,10 @@ unsafe extern "C" fn thread_mqtt_last_error(
             to.error = failure::number(cause);
             to.stage = failure::stage(stage);
             write_cut(&mut to.cause, format_args!("{cause}"));
-            write_cut(&mut to.cure, cause.cure().unwrap_or_default());
+            write_cut(
+                &mut to.cure,
+                format_args!("{}", cause.cure().unwrap_or_default()),
+            );
         }
         if let Some(kept) = kept {
             to.uptime_ms = milliseconds(kept.at);
@@ -275,7 +278,8 @@ unsafe extern "C" fn thread_mqtt_uri_check(
     };
     if !to.is_null() && isize::try_from(size).is_ok() {
         // SAFETY: there is room for size bytes, by the caller's promise.
-        write_cut(unsafe { slice::from_raw_parts_mut(to, size) }, error);
+        let to = unsafe { slice::from_raw_parts_mut(to, size) };
+        write_cut(to, format_args!("{error}"));
     }
     ffi::THREAD_MQTT_ERROR_URI
 }

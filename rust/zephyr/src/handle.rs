@@ -7,8 +7,8 @@ use crate::questions::Question;
 use crate::storage::keep_time;
 use crate::text::text;
 use alloc::boxed::Box;
-use alloc::ffi::CString;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_void};
 use core::ops::{Deref, DerefMut};
@@ -361,9 +361,9 @@ unsafe extern "C" fn run(argument: *mut c_void) {
 /// What an event's pointers point to.
 #[derive(Default)]
 struct Texts {
-    text: Option<CString>,
-    cure: Option<CString>,
-    topic: Option<CString>,
+    text: Option<Vec<u8>>,
+    cure: Option<Vec<u8>>,
+    topic: Option<Vec<u8>>,
 }
 
 impl Texts {
@@ -383,8 +383,9 @@ impl Texts {
     }
 }
 
-fn pointer(text: &Option<CString>) -> *const c_char {
-    text.as_ref().map_or(ptr::null(), |text| text.as_ptr())
+fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
+    text.as_ref()
+        .map_or(ptr::null(), |text| text.as_ptr().cast())
 }
 
 fn reason<T>(answers: &[Result<T, session::ReasonCode>], granted: impl Fn(&T) -> u8) -> u8 {

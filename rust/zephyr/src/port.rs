@@ -59,29 +59,29 @@ impl ZephyrPort {
     }
 }
 
-/// Does `work` on the stack of a free client and waits for it. `None` if none is free: then there is
-/// none for the caller's client either.
+/// Does `work` on the stack of a free client and waits for its answer. `None` if none is free: then
+/// there is none for the caller's client either.
 #[cfg(all(feature = "c-api", feature = "crypto-psa"))]
-pub(crate) fn on_client_stack<T: Send>(work: fn() -> T) -> Option<T> {
-    struct Job<T> {
-        work: fn() -> T,
-        result: Option<T>,
+pub(crate) fn on_client_stack(work: fn() -> bool) -> Option<bool> {
+    struct Job {
+        work: fn() -> bool,
+        answer: Option<bool>,
     }
-    extern "C" fn run<T>(job: *mut core::ffi::c_void) {
+    extern "C" fn run(job: *mut core::ffi::c_void) {
         // SAFETY: the job below, which nobody else touches until this thread has ended.
-        let job = unsafe { &mut *job.cast::<Job<T>>() };
-        job.result = Some((job.work)());
+        let job = unsafe { &mut *job.cast::<Job>() };
+        job.answer = Some((job.work)());
     }
 
     let port = ZephyrPort::open()?;
-    let mut job = Job { work, result: None };
+    let mut job = Job { work, answer: None };
     // SAFETY: the port is open and has no thread yet; the job lives until its thread has ended.
     unsafe {
-        ffi::tmq_port_thread_start(port.raw(), Some(run::<T>), (&raw mut job).cast());
+        ffi::tmq_port_thread_start(port.raw(), Some(run), (&raw mut job).cast());
         ffi::tmq_port_thread_join(port.raw());
         ffi::tmq_port_close(port.raw());
     }
-    job.result
+    job.answer
 }
 
 /// Whole milliseconds, without the 128 bits of `Duration::as_millis`.

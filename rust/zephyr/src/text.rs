@@ -1,27 +1,25 @@
 //! Text for C: sentences with a NUL at the end, and lines of bounded length.
 #[cfg(feature = "c-api")]
-use alloc::{ffi::CString, string::ToString, vec::Vec};
+use alloc::{string::ToString, vec::Vec};
 #[cfg(feature = "c-api")]
 use core::ffi::c_char;
 use core::fmt::{self, Write};
 
-/// Text for C. A NUL inside, which none has, would end it there.
+/// Text for C: with a NUL behind it. One inside, which none has, would end it there.
 #[cfg(feature = "c-api")]
-pub(crate) fn text(text: &dyn fmt::Display) -> CString {
-    let mut bytes: Vec<u8> = text.to_string().into_bytes();
-    if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
-        bytes.truncate(end);
-    }
-    CString::new(bytes).unwrap_or_default()
+pub(crate) fn text(text: &dyn fmt::Display) -> Vec<u8> {
+    let mut bytes = text.to_string().into_bytes();
+    bytes.push(0);
+    bytes
 }
 
 /// Writes a text with a NUL behind it into C's buffer, and cuts off what does not fit at a whole
 /// character.
 #[cfg(feature = "c-api")]
-pub(crate) fn write_cut(to: &mut [c_char], text: impl fmt::Display) {
+pub(crate) fn write_cut(to: &mut [c_char], text: fmt::Arguments<'_>) {
     let mut cut = Cut { to, length: 0 };
     // An error says that it was cut off.
-    let _ = write!(cut, "{text}");
+    let _ = cut.write_fmt(text);
     if let Some(end) = cut.to.get_mut(cut.length) {
         *end = 0;
     }

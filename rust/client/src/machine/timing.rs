@@ -104,9 +104,9 @@ impl TimeServers {
     }
 
     fn note_refusal(&mut self, address: Ipv6Addr, code: [u8; 4], now: Duration) {
-        let pause = match &code {
-            b"RATE" | b"STEP" | b"INIT" => PAUSE_AT_RATE,
-            _ => PAUSE_AT_REFUSAL,
+        let pause = match [*b"RATE", *b"STEP", *b"INIT"].contains(&code) {
+            true => PAUSE_AT_RATE,
+            false => PAUSE_AT_REFUSAL,
         };
         if self.refusals.len() == REFUSALS {
             self.refusals.remove(0);

@@ -35,11 +35,14 @@ pub fn provider() -> Result<CryptoProvider, Unusable> {
 /// [`provider`] for callers with little stack: the tests run on that of a client.
 #[cfg(feature = "c-api")]
 pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
-    let provider = match TOLD.load(Ordering::Relaxed) {
-        true => provider(),
-        false => crate::port::on_client_stack(provider).ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)?,
-    };
-    provider.map_err(|_| ffi::THREAD_MQTT_ERROR_CRYPTO)
+    if !TOLD.load(Ordering::Relaxed) {
+        let works = crate::port::on_client_stack(|| provider().is_ok());
+        if !works.ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)? {
+            return Err(ffi::THREAD_MQTT_ERROR_CRYPTO);
+        }
+    }
+    // Tried before, so this finds what is known.
+    provider().map_err(|_| ffi::THREAD_MQTT_ERROR_CRYPTO)
 }
 
 /// The last call to PSA that failed in the provider, once: for
