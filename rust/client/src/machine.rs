@@ -239,34 +239,19 @@ impl Client {
     /// [`Event::Stopped`] after at most [`Timers::close`]. Messages not yet acknowledged stay in
     /// the session for the next [`start`](Self::start).
     pub fn stop(&mut self, now: Duration) {
-        let link = match mem::replace(&mut self.state, State::Idle) {
-            State::Up { link, online, .. } => {
-                if online {
-                    self.session.disconnect();
-                }
-                Some(link)
+        if self.is_online() {
+            self.session.disconnect();
+        }
+        if let State::Closing { ending, .. } = &mut self.state {
+            if let Ending::Failed(stage, cause) = mem::replace(ending, Ending::Stopped) {
+                self.events.push_back(Event::Failed {
+                    stage,
+                    cause,
+                    retry_in: None,
+                });
             }
-            State::Securing { connection, .. } => Some(Link::tls(connection)),
-            State::Closing { link, ending } => {
-                if let Ending::Failed(stage, cause) = ending {
-                    self.events.push_back(Event::Failed {
-                        stage,
-                        cause,
-                        retry_in: None,
-                    });
-                }
-                link
-            }
-            State::Timing(search) => {
-                self.end_search(&search);
-                None
-            }
-            State::Resolving => {
-                self.resolver.cancel();
-                None
-            }
-            _ => None,
-        };
+        }
+        let link = self.leave();
         self.close(link, Ending::Stopped, now);
     }
 
@@ -679,34 +664,16 @@ impl Client {
 
     /// Ends the attempt or the connection.
     fn fail(&mut self, stage: Stage, cause: Cause, now: Duration) {
-        let link = match mem::replace(&mut self.state, State::Idle) {
-            State::Securing {
-                candidate,
-                connection,
-            } => {
-                self.addresses.blame(candidate);
-                Some(Link::tls(connection))
-            }
-            State::Up {
-                candidate,
-                link,
-                online,
-            } => {
-                if !online {
-                    self.addresses.blame(candidate);
-                }
-                Some(link)
-            }
-            State::Timing(search) => {
-                self.end_search(&search);
-                None
-            }
-            State::Resolving => {
-                self.resolver.cancel();
-                None
-            }
-            _ => None,
-        };
+        if let State::Securing { candidate, .. }
+        | State::Up {
+            candidate,
+            online: false,
+            ..
+        } = &self.state
+        {
+            self.addresses.blame(*candidate);
+        }
+        let link = self.leave();
         if cause.contradicts_time() {
             self.clock.doubt();
             self.time_servers.next();
@@ -714,6 +681,19 @@ impl Client {
         // The peer is told what it did wrong: a TLS alert, an MQTT 5 DISCONNECT.
         let link = link.filter(|_| matches!(cause, Cause::Tls(_) | Cause::Mqtt(_)));
         self.close(link, Ending::Failed(stage, cause), now);
+    }
+
+    /// Gives up what is under way; on a connection there may be last words to say.
+    fn leave(&mut self) -> Option<Link> {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Securing { connection, .. } => return Some(Link::tls(connection)),
+            State::Up { link, .. } => return Some(link),
+            State::Closing { link, .. } => return link,
+            State::Timing(search) => self.end_search(&search),
+            State::Resolving => self.resolver.cancel(),
+            State::Idle | State::Attaching | State::Connecting { .. } | State::Waiting { .. } => {}
+        }
+        None
     }
 
     fn close(&mut self, link: Option<Link>, ending: Ending, now: Duration) {
