@@ -155,12 +155,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reached(reached) => write!(f, "{}: {reached}", reached.stage()),
-            Self::TimeUnknown { why, floor } => write!(
-                f,
-                "time unknown: {why}; certificates that expired before {} are refused, those not \
-                 yet valid are not",
-                Utc(*floor)
-            ),
+            Self::TimeUnknown { why, floor } => why.in_full(*floor).fmt(f),
             Self::CandidateFailed(candidate, cause) => {
                 write!(f, "TCP: {candidate}: {cause}")
             }

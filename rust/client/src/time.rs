@@ -1,5 +1,6 @@
 //! How the time is learnt that certificates are checked against, and why it could not be.
 use crate::sntp;
+use crate::utc::Utc;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -148,6 +149,29 @@ impl TimeError {
                 "mend the clock of the time server, or that of the machine that built this firmware"
             }
         })
+    }
+
+    /// The sentence for [`Event::TimeUnknown`](crate::Event::TimeUnknown): why, and what becomes of
+    /// the check of certificates.
+    pub fn in_full(&self, floor: u64) -> impl fmt::Display {
+        Unknown { why: self, floor }
+    }
+}
+
+struct Unknown<'a> {
+    why: &'a TimeError,
+    floor: u64,
+}
+
+impl fmt::Display for Unknown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "time unknown: {}; certificates that expired before {} are refused, those not yet \
+             valid are not",
+            self.why,
+            Utc(self.floor)
+        )
     }
 }
 

@@ -408,8 +408,8 @@ fn translate(event: &Event, texts: &mut Texts, told: &mut ffi::thread_mqtt_event
                 told.session_present = *session_present;
             }
         }
-        Event::TimeUnknown { why, .. } => {
-            texts.say(event);
+        Event::TimeUnknown { why, floor } => {
+            texts.say(&why.in_full(*floor));
             texts.advise(|| why.cure());
             told.type_ = ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN;
             told.stage = ffi::THREAD_MQTT_STAGE_TIME;
