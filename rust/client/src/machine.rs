@@ -115,6 +115,7 @@ enum Ending {
 
 impl Client {
     /// A client at rest; the configuration is checked.
+    #[inline(never)]
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let session = Session::new(config.session).map_err(ConfigError::Session)?;

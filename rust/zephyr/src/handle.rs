@@ -101,8 +101,9 @@ impl State {
 
 impl Handle {
     /// A client with its thread running; idle until started.
+    #[inline(never)]
     pub(crate) fn new(
-        client: Client,
+        client: Box<Client>,
         callback: ffi::thread_mqtt_callback,
         user_data: *mut c_void,
     ) -> Result<Box<Self>, i32> {
@@ -110,7 +111,7 @@ impl Handle {
         let handle = Box::new(Self {
             port,
             state: UnsafeCell::new(State {
-                driver: Driver::new(client, port),
+                driver: Driver::new(*client, port),
                 started: false,
                 last_failure: None,
                 #[cfg(feature = "shell")]

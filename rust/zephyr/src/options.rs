@@ -51,6 +51,7 @@ unsafe fn constant(text: *const c_char) -> &'static str {
 
 /// How names are resolved: the platform and the border router, then the servers of
 /// `CONFIG_THREAD_MQTT_DNS_SERVERS`; and where the NAT64 prefix comes from.
+#[inline(never)]
 pub fn resolver_config() -> Result<Config, OptionError> {
     const DNS: u16 = 53;
     let options = options();

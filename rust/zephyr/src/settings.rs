@@ -3,6 +3,7 @@ use crate::credentials::{Kind, credential};
 use crate::options::{hardware_client_id, options, resolver_config};
 use crate::storage::time_floor;
 use crate::{crypto, ffi};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_void};
@@ -158,51 +159,74 @@ fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
     number
 }
 
-/// A client by a C configuration.
+/// A client by a C configuration; in a box, for it is large.
+///
+/// The steps are not inlined: one frame would hold what each of them needs, on the stack of the
+/// application's thread.
 ///
 /// # Safety
 /// The pointers in `config` are NULL or valid as thread_mqtt.h says.
-pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Client, i32> {
+#[inline(never)]
+pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Box<Client>, i32> {
     let room: Result<(), _> = Vec::<u8>::new().try_reserve_exact(AT_REST);
     room.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
     // SAFETY: promised by the caller.
     let uri = unsafe { string(config.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
     let broker = BrokerUri::parse(uri, NonZeroU16::new(options().port))
         .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_URI))?;
+    let tls = match broker.scheme {
+        Scheme::Mqtt => None,
+        // SAFETY: promised by the caller.
+        Scheme::Mqtts => Some(unsafe { tls_config(config)? }),
+    };
+    // SAFETY: promised by the caller.
+    unsafe { client_of(broker, tls, config) }
+}
+
+/// # Safety
+/// As [`client`].
+#[inline(never)]
+unsafe fn client_of(
+    broker: BrokerUri,
+    tls: Option<tls::Config>,
+    config: &ffi::thread_mqtt_config,
+) -> Result<Box<Client>, i32> {
     let mut made = Config {
         broker,
         resolver: resolver_config()
             .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))?,
-        tls: None,
+        tls,
         session: session::Config::default(),
         timers: Timers::default(),
         retry: Retry::Forever,
         time: TimeConfig::default(),
         time_floor: time_floor(),
     };
-    // SAFETY: promised by the caller, for all three.
+    // SAFETY: promised by the caller, for both.
     unsafe {
-        if made.broker.scheme == Scheme::Mqtts {
-            made.tls = Some(tls_config(config)?);
-        }
         set_session(&mut made.session, config)?;
         set_time(&mut made.time, config)?;
     }
-    Client::new(made).map_err(|error| {
-        let number = match error {
-            ConfigError::TlsMissing => ffi::THREAD_MQTT_ERROR_CA,
-            ConfigError::Session(session::ConfigError::Will(error)) => command_error(error),
-            ConfigError::Session(session::ConfigError::TooLong(session::Field::WillPayload)) => {
-                ffi::THREAD_MQTT_ERROR_TOO_LARGE
-            }
-            _ => ffi::THREAD_MQTT_ERROR_SETTING,
-        };
-        refused(format_args!("{error}"), number)
-    })
+    match Client::new(made) {
+        Ok(client) => Ok(Box::new(client)),
+        Err(error) => Err(refused(format_args!("{error}"), number(error))),
+    }
+}
+
+fn number(error: ConfigError) -> i32 {
+    match error {
+        ConfigError::TlsMissing => ffi::THREAD_MQTT_ERROR_CA,
+        ConfigError::Session(session::ConfigError::Will(error)) => command_error(error),
+        ConfigError::Session(session::ConfigError::TooLong(session::Field::WillPayload)) => {
+            ffi::THREAD_MQTT_ERROR_TOO_LARGE
+        }
+        _ => ffi::THREAD_MQTT_ERROR_SETTING,
+    }
 }
 
 /// # Safety
 /// As [`client`].
+#[inline(never)]
 unsafe fn set_time(time: &mut TimeConfig, config: &ffi::thread_mqtt_config) -> Result<(), i32> {
     // SAFETY: promised by the caller.
     let servers = unsafe { string(config.time_servers)? }.unwrap_or_default();
@@ -222,6 +246,7 @@ unsafe fn set_time(time: &mut TimeConfig, config: &ffi::thread_mqtt_config) -> R
 
 /// # Safety
 /// As [`client`].
+#[inline(never)]
 unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i32> {
     let ca = Part {
         kind: Kind::Ca,
@@ -356,6 +381,7 @@ impl Part {
 
 /// # Safety
 /// As [`client`].
+#[inline(never)]
 unsafe fn set_session(
     session: &mut session::Config,
     config: &ffi::thread_mqtt_config,
