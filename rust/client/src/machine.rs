@@ -272,11 +272,15 @@ impl Client {
     }
 
     // ------------------------------------------------------------- inputs
+    //
+    // Not inlined, nor are the outputs: the frame of the loop that calls them lies under every
+    // handshake.
 
     /// Whether the network is up, its prefixes and servers. Tell it as often as you like.
     ///
     /// An established connection outlives a short detachment: TCP and the keep-alive decide. It
     /// does not outlive the prefix it was made with.
+    #[inline(never)]
     pub fn handle_network(&mut self, network: &Network, now: Duration) {
         if self.network == *network {
             return;
@@ -328,6 +332,7 @@ impl Client {
     }
 
     /// The connection asked for by [`Action::TcpConnect`] is there.
+    #[inline(never)]
     pub fn handle_tcp_connected(&mut self, now: Duration) {
         let candidate = match mem::replace(&mut self.state, State::Idle) {
             State::Connecting { candidate, .. } => candidate,
@@ -361,6 +366,7 @@ impl Client {
 
     /// Bytes from the broker. Returns how many were taken; offer the rest again after the next
     /// output (back-pressure: the session's buffers or the application's events are full).
+    #[inline(never)]
     pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) -> usize {
         let mut taken = 0;
         if let State::Securing { connection, .. } = &mut self.state {
@@ -419,6 +425,7 @@ impl Client {
     }
 
     /// A datagram from a DNS or time server to the local port `to_port`.
+    #[inline(never)]
     pub fn handle_datagram(
         &mut self,
         from: SocketAddrV6,
@@ -448,6 +455,7 @@ impl Client {
     }
 
     /// Time has passed.
+    #[inline(never)]
     pub fn handle_timeout(&mut self, now: Duration) {
         while let Some(alarm) = self.alarms.pop(now) {
             match alarm {
@@ -477,6 +485,7 @@ impl Client {
     /// The next thing the driver is asked to do, until `None`. `rng` must be cryptographically
     /// secure: DNS query ids and ports come from it, the cookies of time servers, and the jitter of
     /// the back-off.
+    #[inline(never)]
     pub fn poll_action(&mut self, now: Duration, rng: &mut dyn Rng) -> Option<Action> {
         if let State::Up { link, .. } = &mut self.state {
             match link.pump(&mut self.session, now) {
@@ -706,6 +715,7 @@ impl Client {
     }
 
     /// Leaves [`State::Closing`] when the last words are said.
+    #[inline(never)]
     fn settle(&mut self, now: Duration, rng: &mut dyn Rng) {
         let State::Closing { link, .. } = &mut self.state else {
             return;

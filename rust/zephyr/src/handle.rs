@@ -398,6 +398,7 @@ fn reason<T>(answers: &[Result<T, session::ReasonCode>], granted: impl Fn(&T) ->
 }
 
 /// Puts an event into C's terms; false for those C is not told of.
+#[inline(never)]
 fn translate(event: &Event, texts: &mut Texts, told: &mut ffi::thread_mqtt_event) -> bool {
     match event {
         Event::Reached(reached) => {

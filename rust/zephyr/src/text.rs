@@ -3,7 +3,7 @@
 use alloc::{string::ToString, vec::Vec};
 #[cfg(feature = "c-api")]
 use core::ffi::c_char;
-use core::fmt::{self, Write};
+use core::fmt;
 
 /// Text for C: with a NUL behind it. One inside, which none has, would end it there.
 #[cfg(feature = "c-api")]
@@ -19,7 +19,7 @@ pub(crate) fn text(text: &dyn fmt::Display) -> Vec<u8> {
 pub(crate) fn write_cut(to: &mut [c_char], text: fmt::Arguments<'_>) {
     let mut cut = Cut { to, length: 0 };
     // An error says that it was cut off.
-    let _ = cut.write_fmt(text);
+    let _ = fmt::Write::write_fmt(&mut cut, text);
     if let Some(end) = cut.to.get_mut(cut.length) {
         *end = 0;
     }
