@@ -33,7 +33,7 @@ impl Client {
         if !matches!(self.state, State::Resolving | State::Timing(_)) {
             return;
         }
-        let Some(report) = self.resolver.poll_report() else {
+        let Some(report) = self.resolver.poll_report().map(Box::new) else {
             return;
         };
         if let State::Timing(_) = self.state {
@@ -42,7 +42,7 @@ impl Client {
         }
         let order = self.addresses.order(&report, &self.network);
         if order.is_empty() {
-            let cause = Cause::Resolve(Box::new(report));
+            let cause = Cause::Resolve(report);
             self.fail(cause.resolving_stage(), cause, now);
             return;
         }
@@ -51,7 +51,7 @@ impl Client {
             _ => None,
         });
         self.announce_prefix(first);
-        self.reached(Reached::Resolved(Box::new(report)));
+        self.reached(Reached::Resolved(report));
         self.connect(order, now);
     }
 

@@ -166,7 +166,7 @@ impl Client {
     }
 
     /// The server's name has resolved, or has not.
-    pub(super) fn take_time_servers(&mut self, report: Report, now: Duration) {
+    pub(super) fn take_time_servers(&mut self, report: Box<Report>, now: Duration) {
         let State::Timing(timing) = &mut self.state else {
             return;
         };
@@ -177,7 +177,7 @@ impl Client {
             }
         }
         if report.candidates.is_empty() {
-            timing.error = TimeError::Resolve(report.into());
+            timing.error = TimeError::Resolve(report);
         }
         self.ask_address(now);
     }
