@@ -418,21 +418,13 @@ fn translate(event: &Event, texts: &mut Texts, told: &mut ffi::thread_mqtt_event
         }
         Event::CandidateFailed(candidate, cause) => {
             texts.say(&format_args!("{candidate}: {cause}"));
-            texts.advise(|| cause.cure());
             told.type_ = ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED;
-            told.error = failure::number(cause);
-            told.stage = ffi::THREAD_MQTT_STAGE_TCP;
         }
         Event::Failed {
-            stage: at,
-            cause,
-            retry_in,
+            cause, retry_in, ..
         } => {
             texts.say(cause);
-            texts.advise(|| cause.cure());
             told.type_ = ffi::THREAD_MQTT_EVENT_FAILED;
-            told.error = failure::number(cause);
-            told.stage = stage(*at);
             told.retry_ms = retry_in.map_or(-1, milliseconds);
         }
         Event::Session(session::Event::Message(message)) => {
@@ -478,6 +470,11 @@ fn translate(event: &Event, texts: &mut Texts, told: &mut ffi::thread_mqtt_event
         }
         Event::Stopped => told.type_ = ffi::THREAD_MQTT_EVENT_STOPPED,
         _ => return false,
+    }
+    if let Some((at, cause)) = event.failure() {
+        texts.advise(|| cause.cure());
+        told.error = failure::number(cause);
+        told.stage = stage(at);
     }
     told.text = pointer(&texts.text);
     told.cure = pointer(&texts.cure);
