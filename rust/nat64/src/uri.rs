@@ -223,7 +223,10 @@ impl FromStr for BrokerUri {
 impl BrokerUri {
     /// As [`FromStr`], with this port where the URI names none; `None` leaves it to the scheme.
     pub fn parse(uri: &str, default_port: Option<NonZeroU16>) -> Result<Self, UriError> {
-        let (scheme, rest) = uri.split_once("://").ok_or(UriError::SchemeMissing)?;
+        let mut windows = uri.as_bytes().windows(3);
+        let end = windows.position(|window| window == b"://");
+        let end = end.ok_or(UriError::SchemeMissing)?;
+        let (scheme, rest) = (&uri[..end], &uri[end + 3..]);
         let scheme = [Scheme::Mqtt, Scheme::Mqtts]
             .into_iter()
             .find(|known| scheme.eq_ignore_ascii_case(known.as_str()))
@@ -281,7 +284,10 @@ impl FromStr for Host {
 
 /// Cuts off what may not follow the host and port, and what may not precede them.
 fn authority(rest: &str) -> Result<&str, UriError> {
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let end = rest
+        .bytes()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
+        .unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
     match tail.as_bytes() {
         [] | b"/" => {}
@@ -300,11 +306,17 @@ fn authority(rest: &str) -> Result<&str, UriError> {
 
 /// Two colons cannot be a host and a port: `::1`, `fe80::1%eth0`.
 fn looks_like_ipv6(host: &str) -> bool {
-    let address = host.split('%').next().unwrap_or(host);
-    address.bytes().filter(|byte| *byte == b':').count() >= 2
-        && address
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+    let mut colons = 0;
+    for byte in host.bytes() {
+        match byte {
+            b'%' => break,
+            b':' => colons += 1,
+            b'.' => {}
+            _ if byte.is_ascii_hexdigit() => {}
+            _ => return false,
+        }
+    }
+    colons >= 2
 }
 
 fn parse_ipv6(address: &str) -> Result<Ipv6Addr, UriError> {
@@ -327,8 +339,8 @@ fn parse_name_or_ipv4(host: &str) -> Result<Host, UriError> {
     let name = host.strip_suffix('.').unwrap_or(host);
     check_name(name)?;
     // No top-level domain is a number, so this was meant as an address (RFC 3696 section 2).
-    let last = name.rsplit('.').next().unwrap_or(name);
-    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+    let mut last_label = name.bytes().rev().take_while(|byte| *byte != b'.');
+    if last_label.all(|byte| byte.is_ascii_digit()) {
         return Err(UriError::HostIpv4);
     }
     Ok(Host::Name(name.to_ascii_lowercase()))
@@ -346,7 +358,7 @@ fn check_name(name: &str) -> Result<(), UriError> {
         if label.len() > MAX_LABEL {
             return Err(UriError::LabelTooLong);
         }
-        if label.starts_with('-') || label.ends_with('-') {
+        if matches!(label.as_bytes(), [b'-', ..] | [.., b'-']) {
             return Err(UriError::LabelHyphen);
         }
     }
@@ -363,7 +375,10 @@ fn parse_port(digits: &str) -> Result<u16, UriError> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(UriError::PortNotANumber);
     }
-    match digits.parse() {
+    let port = digits.bytes().fold(0, |port, digit| {
+        (10 * port + u32::from(digit - b'0')).min(1 << 16)
+    });
+    match u16::try_from(port) {
         Ok(0) => Err(UriError::PortZero),
         Ok(port) => Ok(port),
         Err(_) => Err(UriError::PortOutOfRange),
