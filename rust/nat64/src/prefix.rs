@@ -85,11 +85,15 @@ impl Prefix {
         if !LENGTHS.contains(&length) {
             return Err(PrefixError::Length(length));
         }
-        let address = Ipv6Addr::from_bits(address.to_bits() & mask(length));
-        if address.octets()[RESERVED_OCTET] != 0 {
+        let mut octets = address.octets();
+        octets[usize::from(length / 8)..].fill(0);
+        if octets[RESERVED_OCTET] != 0 {
             return Err(PrefixError::ReservedBits);
         }
-        Ok(Self { address, length })
+        Ok(Self {
+            address: octets.into(),
+            length,
+        })
     }
 
     /// The prefix's bits, zeros behind them.
@@ -104,13 +108,14 @@ impl Prefix {
 
     /// Whether `address` begins with this prefix.
     pub fn contains(&self, address: Ipv6Addr) -> bool {
-        address.to_bits() & mask(self.length) == self.address.to_bits()
+        let octets = usize::from(self.length / 8);
+        address.octets()[..octets] == self.address.octets()[..octets]
     }
 
     /// The IPv6 address that stands for `ipv4` behind this prefix.
     pub fn embed(&self, ipv4: Ipv4Addr) -> Ipv6Addr {
         let mut octets = self.address.octets();
-        for (position, octet) in self.positions().zip(ipv4.octets()) {
+        for (position, octet) in self.positions().into_iter().zip(ipv4.octets()) {
             octets[position] = octet;
         }
         octets.into()
@@ -124,25 +129,17 @@ impl Prefix {
         if !self.contains(ipv6) || octets[RESERVED_OCTET] != 0 {
             return None;
         }
-        let mut ipv4 = [0; 4];
-        for (position, octet) in self.positions().zip(&mut ipv4) {
-            *octet = octets[position];
-        }
-        Some(ipv4.into())
+        Some(self.positions().map(|position| octets[position]).into())
     }
 
     /// Where the four octets of the IPv4 address stand: behind the prefix, stepping over octet 8.
-    fn positions(&self) -> impl Iterator<Item = usize> + use<> {
+    fn positions(&self) -> [usize; 4] {
         let first = usize::from(self.length / 8);
-        (first..16)
-            .filter(|position| *position != RESERVED_OCTET)
-            .take(4)
+        [0, 1, 2, 3].map(|n| {
+            let position = first + n;
+            position + usize::from(first <= RESERVED_OCTET && position >= RESERVED_OCTET)
+        })
     }
-}
-
-/// `length` leading ones; `length` is 32 to 96.
-const fn mask(length: u8) -> u128 {
-    !(u128::MAX >> length)
 }
 
 impl fmt::Display for Prefix {
