@@ -1,7 +1,7 @@
 //! What the DNS said, for as long as it holds. Prefixes are no part of it.
 
 use super::order::Addresses;
-use super::{CacheLimits, Family, Link, LinkError};
+use super::{CacheLimits, Family, Link, LinkError, later};
 use crate::prefix::UsablePrefix;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -117,23 +117,27 @@ impl Cache {
         lifetime: Duration,
         now: Duration,
     ) {
-        self.entries.retain(|entry| {
+        self.retain(&|entry| {
             entry.expires > now && !(entry.link == link && entry.is_about(name, family))
         });
         if lifetime.is_zero() || self.limits.entries == 0 {
             return;
         }
         if self.entries.len() >= self.limits.entries {
-            let first_to_expire =
-                (0..self.entries.len()).min_by_key(|index| self.entries[*index].expires);
-            first_to_expire.map(|index| self.entries.swap_remove(index));
+            let mut next_to_expire = 0;
+            for (index, entry) in self.entries.iter().enumerate() {
+                if entry.expires < self.entries[next_to_expire].expires {
+                    next_to_expire = index;
+                }
+            }
+            self.entries.swap_remove(next_to_expire);
         }
         self.entries.push(Entry {
             name: name.into(),
             family,
             link,
             known,
-            expires: now.saturating_add(lifetime),
+            expires: later(now, lifetime),
         });
     }
 
@@ -147,13 +151,16 @@ impl Cache {
     }
 
     pub(super) fn forget(&mut self, name: &str) {
-        self.entries.retain(|entry| entry.name != name);
+        self.retain(&|entry| entry.name != name);
     }
 
     /// Another network may know other names.
     pub(super) fn forget_failures(&mut self) {
-        self.entries
-            .retain(|entry| matches!(entry.known, Known::Addresses(..)));
+        self.retain(&|entry| matches!(entry.known, Known::Addresses(..)));
+    }
+
+    fn retain(&mut self, keep: &dyn Fn(&Entry) -> bool) {
+        self.entries.retain(keep);
     }
 }
 

@@ -5,9 +5,9 @@ use super::exchange::{Exchange, Heard, Unheard};
 use super::order::Addresses;
 use super::{
     Candidate, Failure, Family, HandedOut, Link, LinkError, MAX_SERVERS, Origin, Output, Report,
-    Resolver,
+    Resolver, later,
 };
-use crate::dns::{Name, Question, RecordType};
+use crate::dns::{Name, RecordType};
 use crate::uri::Host;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -126,7 +126,7 @@ impl Walk {
 
 impl Resolver {
     pub(super) fn begin(&mut self, host: &Host, now: Duration) {
-        let deadline = now.saturating_add(self.config.deadline);
+        let deadline = later(now, self.config.deadline);
         self.set_out(host.clone(), now, deadline);
     }
 
@@ -139,14 +139,17 @@ impl Resolver {
     }
 
     fn set_out(&mut self, host: Host, began: Duration, deadline: Duration) {
-        let mut agenda = match host {
-            Host::Ipv4(address) => vec![Task::Ask(Link::Literal(address.into()))],
-            Host::Ipv6(address) => vec![Task::Ask(Link::Literal(address.into()))],
+        let mut agenda = Vec::new();
+        match host {
+            Host::Ipv4(address) => agenda.push(Task::Ask(Link::Literal(address.into()))),
+            Host::Ipv6(address) => agenda.push(Task::Ask(Link::Literal(address.into()))),
             Host::Name(_) => {
-                let links = self.config.chain.iter().rev().copied();
-                links.map(Task::Ask).chain([Task::Recall]).collect()
+                for link in self.config.chain.iter().rev() {
+                    agenda.push(Task::Ask(*link));
+                }
+                agenda.push(Task::Recall);
             }
-        };
+        }
         if self.needs_discovery(&host, began) {
             agenda.push(Task::Discover);
         }
@@ -335,7 +338,7 @@ impl Resolver {
         let patience = patience.min(walk.share(now));
         walk.step = Step::Platform {
             began: now,
-            until: now.saturating_add(patience),
+            until: later(now, patience),
         };
     }
 
@@ -380,12 +383,8 @@ impl Resolver {
             }
             return;
         };
-        let questions = record_types.iter().map(|record_type| Question {
-            name: name.clone(),
-            record_type: *record_type,
-        });
-        let ends_at = now.saturating_add(patience.saturating_mul(attempts));
-        let exchange = Exchange::new(server, questions, patience, now, ends_at.min(walk.deadline));
+        let ends_at = later(now, patience.saturating_mul(attempts)).min(walk.deadline);
+        let exchange = Exchange::new(server, name, record_types, patience, now, ends_at);
         walk.step = Step::Server(Box::new(ServerStep {
             task,
             exchange,
@@ -489,7 +488,7 @@ impl Resolver {
         }
         let Some(prefixes) = found else {
             // A prefix found earlier outlives a server that is silent now.
-            self.discovery.due = now.saturating_add(limits.max_negative_ttl);
+            self.discovery.due = later(now, limits.max_negative_ttl);
             self.ask_next_server(Task::Discover, step.rest, step.patience, now);
             return;
         };
@@ -499,7 +498,7 @@ impl Resolver {
             .max(limits.max_negative_ttl);
         self.discovery = Discovery {
             prefixes,
-            due: now.saturating_add(lifetime),
+            due: later(now, lifetime),
         };
         self.cache.separate(&self.prefixes());
     }

@@ -32,17 +32,13 @@ pub(super) struct Discovery {
 pub(super) fn prefixes_in(answers: &[Ipv6Addr]) -> Vec<Prefix> {
     let mut found = Vec::new();
     for answer in answers {
-        let readings: Vec<(Prefix, Ipv4Addr)> = readings(*answer).collect();
-        let is_confirmed = |(prefix, ipv4): &(Prefix, Ipv4Addr)| {
-            ADDRESSES
-                .iter()
-                .filter(|other| *other != ipv4)
-                .any(|other| answers.contains(&prefix.embed(*other)))
-        };
-        let unambiguous = readings.len() == 1;
-        for reading in readings {
-            if (unambiguous || is_confirmed(&reading)) && !found.contains(&reading.0) {
-                found.push(reading.0);
+        let readings = readings(*answer);
+        for (prefix, ipv4) in &readings {
+            let is_twin =
+                |other: &Ipv4Addr| other != ipv4 && answers.contains(&prefix.embed(*other));
+            let is_sure = readings.len() == 1 || ADDRESSES.iter().any(is_twin);
+            if is_sure && !found.contains(prefix) {
+                found.push(*prefix);
             }
         }
     }
@@ -50,12 +46,20 @@ pub(super) fn prefixes_in(answers: &[Ipv6Addr]) -> Vec<Prefix> {
 }
 
 /// Every prefix that would make `address` of one of the two well-known addresses.
-fn readings(address: Ipv6Addr) -> impl Iterator<Item = (Prefix, Ipv4Addr)> {
-    LENGTHS.into_iter().filter_map(move |length| {
-        let prefix = Prefix::covering(address, length).ok()?;
-        let ipv4 = prefix.extract(address)?;
-        ADDRESSES.contains(&ipv4).then_some((prefix, ipv4))
-    })
+fn readings(address: Ipv6Addr) -> Vec<(Prefix, Ipv4Addr)> {
+    let mut readings = Vec::new();
+    for length in LENGTHS {
+        let Ok(prefix) = Prefix::covering(address, length) else {
+            continue;
+        };
+        if let Some(ipv4) = prefix
+            .extract(address)
+            .filter(|ipv4| ADDRESSES.contains(ipv4))
+        {
+            readings.push((prefix, ipv4));
+        }
+    }
+    readings
 }
 
 #[cfg(test)]
@@ -89,7 +93,7 @@ mod tests {
     fn an_ambiguous_answer_is_settled_by_its_twin() {
         // 192.0.0.170 stands behind 32 bits and behind 96.
         let tricky: Prefix = "2001:db8:c000:aa::/96".parse().unwrap();
-        assert_eq!(readings(tricky.embed(ADDRESSES[0])).count(), 2);
+        assert_eq!(readings(tricky.embed(ADDRESSES[0])).len(), 2);
         assert_eq!(
             prefixes_in(&[tricky.embed(ADDRESSES[0])]),
             [],

@@ -1,8 +1,8 @@
 //! Questions to one server: A and AAAA side by side, sent again until answered.
 
 use super::order::Addresses;
-use super::{LinkError, Output};
-use crate::dns::{Answer, Question};
+use super::{LinkError, Output, later};
+use crate::dns::{Answer, Name, Question, RecordType};
 use alloc::vec::Vec;
 use core::net::SocketAddrV6;
 use core::time::Duration;
@@ -70,26 +70,33 @@ pub(super) struct Unheard {
 impl Exchange {
     pub(super) fn new(
         server: SocketAddrV6,
-        questions: impl IntoIterator<Item = Question>,
+        name: &Name,
+        record_types: &[RecordType],
         patience: Duration,
         now: Duration,
         ends_at: Duration,
     ) -> Self {
-        let query = |question| Query {
-            question,
-            id: None,
-            port: None,
-            ttl: u32::MAX,
-            follow_ups_left: MAX_FOLLOW_UPS,
-            state: State::ToSend,
-        };
+        let mut queries = Vec::with_capacity(record_types.len());
+        for record_type in record_types {
+            queries.push(Query {
+                question: Question {
+                    name: name.clone(),
+                    record_type: *record_type,
+                },
+                id: None,
+                port: None,
+                ttl: u32::MAX,
+                follow_ups_left: MAX_FOLLOW_UPS,
+                state: State::ToSend,
+            });
+        }
         Self {
             server,
             began: now,
-            queries: questions.into_iter().map(query).collect(),
+            queries,
             addresses: Addresses::default(),
             patience,
-            resend_at: now.saturating_add(patience),
+            resend_at: later(now, patience),
             ends_at,
             settles_at: None,
         }
@@ -147,7 +154,7 @@ impl Exchange {
         };
         query.take(answer, &mut self.addresses);
         if matches!(query.state, State::Answered) && self.settles_at.is_none() {
-            self.settles_at = Some(now.saturating_add(resolution_delay));
+            self.settles_at = Some(later(now, resolution_delay));
         }
     }
 
@@ -156,7 +163,7 @@ impl Exchange {
         if now < self.resend_at || now >= self.ends_at {
             return;
         }
-        self.resend_at = now.saturating_add(self.patience);
+        self.resend_at = later(now, self.patience);
         for query in self.queries.iter_mut().filter(|query| query.is_open()) {
             query.state = State::ToSend;
         }

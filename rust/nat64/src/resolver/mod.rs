@@ -39,6 +39,12 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use core::time::Duration;
 use discover::Discovery;
 
+/// A time `delay` from now, if there is one. One place for arithmetic that is dozens of bytes long.
+#[inline(never)]
+fn later(now: Duration, delay: Duration) -> Duration {
+    now.saturating_add(delay)
+}
+
 /// Prefixes kept at a time, and servers asked per link: what a network offers beyond is ignored.
 const MAX_PREFIXES: usize = 4;
 const MAX_SERVERS: usize = 3;
@@ -294,38 +300,32 @@ impl Resolver {
 
     /// The prefixes usable now, first choice first.
     pub fn prefixes(&self) -> Vec<UsablePrefix> {
-        // A pass for each preference: for the few that there are, sorting is the larger program.
-        let preferences = [Preference::High, Preference::Medium, Preference::Low];
-        let advertised = preferences.iter().flat_map(|preference| {
-            let all = self.network.prefixes.iter();
-            all.filter(move |advertised| advertised.preference == *preference)
-        });
-        let from = |source| move |prefix| UsablePrefix { prefix, source };
-        let known = (advertised
-            .map(|advertised| advertised.prefix)
-            .map(from(PrefixSource::NetworkData)))
-        .chain(
-            self.discovery
-                .prefixes
-                .iter()
-                .copied()
-                .map(from(PrefixSource::Discovered)),
-        )
-        .chain(
-            self.config
-                .configured_prefix
-                .map(from(PrefixSource::Configured)),
-        );
         let mut usable: Vec<UsablePrefix> = Vec::new();
-        for candidate in known {
-            if usable.len() < MAX_PREFIXES
-                && usable.iter().all(|other| other.prefix != candidate.prefix)
-            {
-                usable.push(candidate);
+        let mut add = |prefix, source| {
+            let is_new = usable.iter().all(|known| known.prefix != prefix);
+            if is_new && usable.len() < MAX_PREFIXES {
+                usable.push(UsablePrefix { prefix, source });
+            }
+        };
+        // A pass for each preference: for the few that there are, sorting is the larger program.
+        for preference in [Preference::High, Preference::Medium, Preference::Low] {
+            for advertised in &self.network.prefixes {
+                if advertised.preference == preference {
+                    add(advertised.prefix, PrefixSource::NetworkData);
+                }
             }
         }
+        for prefix in &self.discovery.prefixes {
+            add(*prefix, PrefixSource::Discovered);
+        }
+        if let Some(prefix) = self.config.configured_prefix {
+            add(prefix, PrefixSource::Configured);
+        }
         if usable.is_empty() && self.config.allow_well_known_prefix {
-            usable.push(from(PrefixSource::WellKnown)(Prefix::WELL_KNOWN));
+            usable.push(UsablePrefix {
+                prefix: Prefix::WELL_KNOWN,
+                source: PrefixSource::WellKnown,
+            });
         }
         usable
     }

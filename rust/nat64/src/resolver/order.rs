@@ -74,47 +74,45 @@ impl Addresses {
         policy: Policy,
         limit: usize,
     ) -> Vec<Candidate> {
-        let prefixes = if network.native_ipv4 { &[] } else { prefixes };
-        let mapped = self
-            .ipv4
-            .iter()
-            .filter(|_| network.native_ipv4)
-            .map(|ipv4| Candidate {
-                address: ipv4.to_ipv6_mapped(),
-                origin: Origin::Mapped(*ipv4),
-            });
-        let synthesised = self.ipv4.iter().flat_map(|ipv4| {
-            prefixes.iter().map(|usable| Candidate {
-                address: usable.prefix.embed(*ipv4),
-                origin: Origin::Synthesised {
-                    ipv4: *ipv4,
-                    prefix: usable.prefix,
-                    source: usable.source,
-                },
-            })
-        });
-        let mut from_ipv4 = mapped.chain(synthesised);
+        let mut from_ipv4 = Vec::new();
+        for ipv4 in &self.ipv4 {
+            if network.native_ipv4 {
+                from_ipv4.push(Candidate {
+                    address: ipv4.to_ipv6_mapped(),
+                    origin: Origin::Mapped(*ipv4),
+                });
+                continue;
+            }
+            for usable in prefixes {
+                from_ipv4.push(Candidate {
+                    address: usable.prefix.embed(*ipv4),
+                    origin: Origin::Synthesised {
+                        ipv4: *ipv4,
+                        prefix: usable.prefix,
+                        source: usable.source,
+                    },
+                });
+            }
+        }
+        let mut from_ipv4 = from_ipv4.into_iter();
         let mut native = self.ipv6.iter().map(|address| Candidate {
             address: *address,
             origin: Origin::Native,
         });
-        match policy {
-            Policy::PreferNat64 => from_ipv4.chain(native).take(limit).collect(),
-            Policy::PreferNative => native.chain(from_ipv4).take(limit).collect(),
-            Policy::Interleaved => {
-                let mut natives_turn = true;
-                core::iter::from_fn(|| {
-                    let candidate = match natives_turn {
-                        true => native.next().or_else(|| from_ipv4.next()),
-                        false => from_ipv4.next().or_else(|| native.next()),
-                    };
-                    natives_turn = !natives_turn;
-                    candidate
-                })
-                .take(limit)
-                .collect()
-            }
+        let mut natives_turn = policy != Policy::PreferNat64;
+        let mut candidates = Vec::new();
+        while candidates.len() < limit {
+            let next = match natives_turn {
+                true => native.next().or_else(|| from_ipv4.next()),
+                false => from_ipv4.next().or_else(|| native.next()),
+            };
+            let Some(candidate) = next else {
+                break;
+            };
+            candidates.push(candidate);
+            natives_turn ^= policy == Policy::Interleaved;
         }
+        candidates
     }
 }
 
