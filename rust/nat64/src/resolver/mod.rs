@@ -39,12 +39,6 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use core::time::Duration;
 use discover::Discovery;
 
-/// A time `delay` from now, if there is one. One place for arithmetic that is dozens of bytes long.
-#[inline(never)]
-fn later(now: Duration, delay: Duration) -> Duration {
-    now.saturating_add(delay)
-}
-
 /// Prefixes kept at a time, and servers asked per link: what a network offers beyond is ignored.
 const MAX_PREFIXES: usize = 4;
 const MAX_SERVERS: usize = 3;
@@ -94,7 +88,8 @@ pub enum Policy {
 pub enum Link {
     /// The platform's own resolver (`getaddrinfo`).
     Platform,
-    /// The DNS servers of [`Network::dns_servers`], at most three.
+    /// The DNS servers of [`Network::dns_servers`], at most three: on a Thread network the border
+    /// router's, on a laptop those it is configured with.
     BorderRouter,
     /// A public IPv4 server reached through NAT64 (with native IPv4: directly), port 53. Not
     /// asked for local names: `.local`, `.localhost`, `.internal`, `.home.arpa`, `.service.arpa`.
@@ -432,4 +427,10 @@ impl Resolver {
         self.network.clone_from(network);
         changed
     }
+}
+
+/// The time after `delay`, as far as time goes. One place for arithmetic that is dozens of bytes long.
+#[inline(never)]
+fn later(now: Duration, delay: Duration) -> Duration {
+    now.saturating_add(delay)
 }

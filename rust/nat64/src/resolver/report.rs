@@ -4,7 +4,7 @@ use super::Link;
 use crate::prefix::{Prefix, PrefixSource, UsablePrefix};
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use core::time::Duration;
 
 /// Where a candidate address came from.
@@ -178,7 +178,7 @@ impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Link::Platform => f.write_str("platform resolver"),
-            Link::BorderRouter => f.write_str("border router"),
+            Link::BorderRouter => f.write_str("network's DNS server"),
             Link::Public(address) => write!(f, "public server {address}"),
             Link::Server(server) => write!(f, "server {}", Server(*server)),
             Link::Literal(address) => write!(f, "literal address {address}"),
@@ -186,14 +186,15 @@ impl fmt::Display for Link {
     }
 }
 
-/// A server without its port if that is the usual one.
+/// A server without its port if that is the usual one; in IPv4 if it is reached so.
 struct Server(SocketAddrV6);
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.port() {
-            53 => self.0.ip().fmt(f),
-            port => write!(f, "[{}]:{port}", self.0.ip()),
+        match (self.0.ip().to_canonical(), self.0.port()) {
+            (address, 53) => address.fmt(f),
+            (IpAddr::V4(address), port) => write!(f, "{address}:{port}"),
+            (IpAddr::V6(address), port) => write!(f, "[{address}]:{port}"),
         }
     }
 }
@@ -214,7 +215,7 @@ impl fmt::Display for Seconds {
 }
 
 /// One link, or one server of a link, that gave no usable answer. As text:
-/// `border router fd00::1: no answer in 2.0 s`.
+/// `network's DNS server fd00::1: no answer in 2.0 s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Failure {
     /// The link.
@@ -247,7 +248,9 @@ impl fmt::Display for Failure {
         self.link.fmt(f)?;
         match (self.link, self.server) {
             (Link::BorderRouter, Some(server)) => write!(f, " {}", Server(server))?,
-            (Link::Public(_), Some(server)) => write!(f, " through {}", server.ip())?,
+            (Link::Public(_), Some(server)) if server.ip().to_ipv4_mapped().is_none() => {
+                write!(f, " through {}", server.ip())?;
+            }
             _ => {}
         }
         write!(f, ": {}", self.error)?;

@@ -107,7 +107,7 @@ fn every_answer_that_is_none_has_its_name() {
         assert!(
             report
                 .to_string()
-                .starts_with("no address: border router fd00::1: "),
+                .starts_with("no address: network's DNS server fd00::1: "),
             "{report}"
         );
     }
@@ -190,6 +190,29 @@ fn a_public_server_is_reached_by_every_way_there_is() {
     };
     let report = World::new(asking(&[QUAD9]), native).resolve(BROKER, |_| says(60, &["192.0.2.1"]));
     assert_eq!(report.server, Some(server("::ffff:9.9.9.9")));
+}
+
+#[test]
+fn a_laptops_servers_are_named_for_what_they_are() {
+    let laptop = Network {
+        dns_servers: vec![server("::ffff:10.0.0.53")],
+        native_ipv4: true,
+        ..Network::default()
+    };
+    let own = core::net::SocketAddrV6::new(v6("::ffff:10.0.0.7"), 5353, 0, 0);
+    let chain = asking(&[Link::BorderRouter, Link::Server(own), QUAD9]);
+    let report = World::new(chain.clone(), laptop.clone()).resolve(BROKER, |_| Says::Rcode(2));
+    assert_eq!(
+        report.to_string(),
+        "no address: network's DNS server 10.0.0.53: the server failed (SERVFAIL); \
+         server 10.0.0.7:5353: the server failed (SERVFAIL); \
+         public server 9.9.9.9: the server failed (SERVFAIL)"
+    );
+    let report = World::new(chain, laptop).resolve(BROKER, |_| says(60, &["192.0.2.1"]));
+    assert_eq!(
+        report.to_string(),
+        "network's DNS server 10.0.0.53: 192.0.2.1 in 0.0 s"
+    );
 }
 
 #[test]
@@ -291,7 +314,7 @@ fn dead_links_share_the_deadline_fairly() {
     assert_eq!(report.elapsed, secs(20));
     assert_eq!(
         report.to_string(),
-        "no address: platform resolver: no answer in 5.0 s; border router fd00::1: no answer in 5.0 s; \
+        "no address: platform resolver: no answer in 5.0 s; network's DNS server fd00::1: no answer in 5.0 s; \
          public server 9.9.9.9 through fd64:1::909:909: no answer in 5.0 s; \
          public server 8.8.8.8 through fd64:1::808:808: no answer in 5.0 s"
     );

@@ -328,7 +328,7 @@ fn discovery_gets_its_fair_share_of_the_deadline() {
     );
     assert_eq!(
         report.to_string().split("; ").next().unwrap(),
-        "no address: border router fd00::1: no answer in 4.0 s"
+        "no address: network's DNS server fd00::1: no answer in 4.0 s"
     );
 }
 
