@@ -3,16 +3,27 @@
 use alloc::vec::Vec;
 
 use crate::config::QoS;
-use crate::event::{Event, Token};
+use crate::error::PublishError;
+use crate::event::Event;
 use crate::outbox::{Item, Work};
 use crate::reason::ReasonCode;
 use crate::session::Session;
 
 impl Session {
-    /// Removes an item that is done, sent or not.
-    pub(crate) fn finish(&mut self, index: usize, event: impl FnOnce(Token) -> Event) {
+    /// Removes a message that is done, sent or not.
+    pub(crate) fn finish_publish(&mut self, index: usize, result: Result<(), PublishError>) {
         if let Some(token) = self.take_item(index).and_then(|item| item.token) {
-            self.events.push(event(token));
+            self.events.push(match result {
+                Ok(()) => Event::Published(token),
+                Err(error) => Event::PublishFailed(token, error),
+            });
+        }
+    }
+
+    /// Removes an UNSUBSCRIBE that is done, sent or not.
+    pub(crate) fn finish_unsubscribe(&mut self, index: usize, codes: Vec<Result<(), ReasonCode>>) {
+        if let Some(token) = self.take_item(index).and_then(|item| item.token) {
+            self.events.push(Event::Unsubscribed(token, codes));
         }
     }
 

@@ -13,6 +13,7 @@ use crate::outbox::{Filter, Work};
 use crate::packet::{self, AckKind, Connack, Packet, Publish};
 use crate::reason::ReasonCode;
 use crate::session::Session;
+use crate::state::forget;
 
 /// A repeated SUBSCRIBE is filled up to this many bytes.
 const SUBSCRIBE_AGAIN: usize = 1_024;
@@ -122,7 +123,7 @@ impl Session {
             match &mut item.work {
                 Work::Publish(outgoing) => outgoing.mark_dup(false),
                 Work::Release => {
-                    self.finish(index, Event::Published);
+                    self.finish_publish(index, Ok(()));
                     continue;
                 }
                 Work::Subscribe(_) | Work::Unsubscribe(_) => {}
@@ -180,7 +181,7 @@ impl Session {
         };
         match self.state.outbox.get(index).map(|item| &item.work) {
             Some(Work::Publish(outgoing)) if outgoing.qos == QoS::AtLeastOnce => {
-                self.finish_publish(index, reason);
+                self.finish_publish(index, accepted(reason));
                 Ok(())
             }
             _ => Err(SessionError::UnexpectedPacket),
@@ -199,7 +200,7 @@ impl Session {
         match self.state.outbox.get(index).map(|item| &item.work) {
             Some(Work::Publish(outgoing)) if outgoing.qos == QoS::ExactlyOnce => {
                 if reason.is_error() {
-                    self.finish_publish(index, reason);
+                    self.finish_publish(index, accepted(reason));
                 } else {
                     self.state.outbox.release(index);
                     self.answer(AckKind::Pubrel, id, ReasonCode::SUCCESS);
@@ -220,7 +221,7 @@ impl Session {
         };
         match self.state.outbox.get(index).map(|item| &item.work) {
             Some(Work::Release) => {
-                self.finish(index, Event::Published);
+                self.finish_publish(index, Ok(()));
                 Ok(())
             }
             _ => Err(SessionError::UnexpectedPacket),
@@ -272,10 +273,10 @@ impl Session {
         if names.len() != codes.len() {
             return Err(SessionError::Malformed);
         }
-        for name in names.clone() {
-            self.state.unsubscribed(&name);
+        for name in names {
+            forget(&mut self.state.subscriptions, name);
         }
-        self.finish(index, |token| Event::Unsubscribed(token, codes));
+        self.finish_unsubscribe(index, codes);
         Ok(())
     }
 
@@ -288,20 +289,18 @@ impl Session {
         Ok((index < sent).then_some(index))
     }
 
-    fn finish_publish(&mut self, index: usize, reason: ReasonCode) {
-        self.finish(index, |token| {
-            if reason.is_error() {
-                Event::PublishFailed(token, PublishError::Refused(reason))
-            } else {
-                Event::Published(token)
-            }
-        });
-    }
-
     fn answer(&mut self, kind: AckKind, id: u16, reason: ReasonCode) {
         if let Some(link) = &mut self.link {
             packet::push_ack(&mut link.control, self.config.version, kind, id, reason);
         }
+    }
+}
+
+fn accepted(reason: ReasonCode) -> Result<(), PublishError> {
+    if reason.is_error() {
+        Err(PublishError::Refused(reason))
+    } else {
+        Ok(())
     }
 }
 
@@ -316,8 +315,8 @@ fn resolve_alias(
         return Err(SessionError::TopicAliasInvalid);
     }
     let slot = usize::from(alias) - 1;
-    if aliases.len() <= slot {
-        aliases.resize(slot + 1, String::new());
+    while aliases.len() <= slot {
+        aliases.push(String::new());
     }
     let known = aliases
         .get_mut(slot)

@@ -1,6 +1,5 @@
 //! What belongs to one connection and dies with it.
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -81,7 +80,7 @@ pub(crate) struct Link {
     /// How much of `staged` is gone.
     pub(crate) consumed: usize,
     /// Where in `staged` the packets of outbox items end.
-    pub(crate) ends: VecDeque<usize>,
+    pub(crate) ends: Vec<usize>,
     /// The large payload that follows `staged` (of the outbox item number `sent`, once the items
     /// in `ends` are counted), and how much of it is gone.
     pub(crate) payload: Option<usize>,
@@ -110,7 +109,7 @@ impl Link {
             control: Vec::new(),
             staged: Vec::new(),
             consumed: 0,
-            ends: VecDeque::new(),
+            ends: Vec::new(),
             payload: None,
             sent: 0,
             in_flight: 0,

@@ -1,6 +1,5 @@
 //! What the application asked for and the broker has not yet confirmed, in order.
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -113,7 +112,8 @@ impl Work {
 /// Everything unconfirmed, bounded in number and bytes. It outlives connections.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    items: VecDeque<Item>,
+    /// A vector, though they leave at the front: they are searched from end to end for each new one.
+    items: Vec<Item>,
     bytes: usize,
     max_items: usize,
     max_bytes: usize,
@@ -124,7 +124,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
         Outbox {
-            items: VecDeque::new(),
+            items: Vec::new(),
             bytes: 0,
             max_items,
             max_bytes,
@@ -181,14 +181,19 @@ impl Outbox {
             head,
             payload,
         };
-        self.push_back(packet_id, Work::Publish(outgoing))
+        self.push(packet_id, Work::Publish(outgoing))
     }
 
     /// Queues a SUBSCRIBE or UNSUBSCRIBE at the end.
     pub(crate) fn request(&mut self, work: Work) -> Result<Token, CommandError> {
-        self.check_room(work.bytes())?;
+        let bytes = work.bytes();
+        // Each filter counts.
+        if bytes == 0 {
+            return Err(CommandError::NoFilters);
+        }
+        self.check_room(bytes)?;
         let packet_id = self.free_packet_id();
-        self.push_back(packet_id, work)
+        self.push(packet_id, work)
     }
 
     /// Queues a repeated SUBSCRIBE before everything else, whatever the limits.
@@ -197,15 +202,20 @@ impl Outbox {
         self.bytes += work.bytes();
         let packet_id = self.free_packet_id();
         self.note_packet_id(packet_id);
-        self.items.push_front(Item {
-            token: None,
+        let token = None;
+        let item = Item {
+            token,
             packet_id,
             work,
-        });
+        };
+        self.items.insert(0, item);
     }
 
     pub(crate) fn remove(&mut self, index: usize) -> Option<Item> {
-        let item = self.items.remove(index)?;
+        if index >= self.items.len() {
+            return None;
+        }
+        let item = self.items.remove(index);
         self.bytes -= item.work.bytes();
         Some(item)
     }
@@ -230,14 +240,14 @@ impl Outbox {
         }
     }
 
-    fn push_back(&mut self, packet_id: u16, work: Work) -> Result<Token, CommandError> {
+    fn push(&mut self, packet_id: u16, work: Work) -> Result<Token, CommandError> {
         let reserved = self.items.try_reserve(1);
         reserved.map_err(|_| CommandError::OutOfMemory)?;
         self.last_token = self.last_token.wrapping_add(1);
         let token = Token(self.last_token);
         self.note_packet_id(packet_id);
         self.bytes += work.bytes();
-        self.items.push_back(Item {
+        self.items.push(Item {
             token: Some(token),
             packet_id,
             work,

@@ -6,7 +6,6 @@ use core::time::Duration;
 
 use crate::config::Version;
 use crate::error::SessionError;
-use crate::event::Event;
 use crate::link::{Limits, Phase};
 use crate::message::shared_part;
 use crate::outbox::{Filter, Item, Work};
@@ -68,7 +67,7 @@ impl Session {
             match &mut item.work {
                 Work::Publish(outgoing) => {
                     if let Some(error) = outgoing.refused_by(limits) {
-                        self.finish(index, |token| Event::PublishFailed(token, error));
+                        self.finish_publish(index, Err(error));
                         continue;
                     }
                     if staged_before != 0 && staged_before + outgoing.head.len() > STAGE {
@@ -110,13 +109,13 @@ impl Session {
                     if exceeds(link.staged.len() - staged_before, limits) {
                         link.staged.truncate(staged_before);
                         let codes = vec![Err(ReasonCode::PACKET_TOO_LARGE); count];
-                        self.finish(index, |token| Event::Unsubscribed(token, codes));
+                        self.finish_unsubscribe(index, codes);
                         continue;
                     }
                 }
             }
             link.in_flight = link.in_flight.saturating_add(counts.into());
-            link.ends.push_back(link.staged.len());
+            link.ends.push(link.staged.len());
         }
     }
 
@@ -132,10 +131,10 @@ impl Session {
         if link.consumed < link.staged.len() {
             link.consumed = link.staged.len().min(link.consumed + n);
             while let Some(link) = &mut self.link {
-                match link.ends.front() {
-                    Some(end) if *end <= link.consumed => link.ends.pop_front(),
-                    _ => return,
-                };
+                if link.ends.first().is_none_or(|end| *end > link.consumed) {
+                    return;
+                }
+                link.ends.remove(0);
                 self.item_is_sent();
             }
         } else if let Some(gone) = link.payload {
@@ -163,7 +162,7 @@ impl Session {
             link.note_waiting();
         } else {
             let index = link.sent;
-            self.finish(index, Event::Published);
+            self.finish_publish(index, Ok(()));
         }
     }
 

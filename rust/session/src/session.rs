@@ -1,6 +1,7 @@
 //! The session as its owner sees it: commands, inputs, outputs, time.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::config::{Config, ConfigError, QoS, Version};
@@ -11,7 +12,7 @@ use crate::message::{Message, check_filter, check_topic};
 use crate::outbox::{Filter, Work};
 use crate::packet::{self, AckKind};
 use crate::reason::ReasonCode;
-use crate::state::State;
+use crate::state::{State, forget};
 
 /// Unsent acknowledgements above which no further packet is taken from the broker, bytes.
 const CONTROL_LIMIT: usize = 256;
@@ -222,26 +223,26 @@ impl Session {
 
     /// Subscribes; remembered and repeated on a connection without the old session.
     pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Result<Token, CommandError> {
-        self.check_filters(filters.iter().map(|(name, _)| *name))?;
-        let filters = filters.iter().map(|(name, qos)| {
-            Ok(Filter {
-                name: copy(name)?,
+        let mut wanted = Vec::with_capacity(filters.len());
+        for (name, qos) in filters {
+            wanted.push(Filter {
+                name: self.copy_filter(name)?,
                 qos: *qos,
                 refused: None,
-            })
-        });
-        let work = Work::Subscribe(filters.collect::<Result<_, _>>()?);
-        self.state.outbox.request(work)
+            });
+        }
+        self.state.outbox.request(Work::Subscribe(wanted))
     }
 
     /// Unsubscribes.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Token, CommandError> {
-        self.check_filters(filters.iter().copied())?;
-        let names = filters.iter().map(|name| copy(name));
-        let work = Work::Unsubscribe(names.collect::<Result<_, _>>()?);
-        let token = self.state.outbox.request(work)?;
+        let mut names = Vec::with_capacity(filters.len());
         for name in filters {
-            self.state.unsubscribed(name);
+            names.push(self.copy_filter(name)?);
+        }
+        let token = self.state.outbox.request(Work::Unsubscribe(names))?;
+        for name in filters {
+            forget(&mut self.state.subscriptions, name);
         }
         Ok(token)
     }
@@ -300,18 +301,15 @@ impl Session {
         Some(event)
     }
 
-    fn check_filters<'a>(
-        &self,
-        mut names: impl ExactSizeIterator<Item = &'a str>,
-    ) -> Result<(), CommandError> {
-        if names.len() == 0 {
-            return Err(CommandError::NoFilters);
-        }
-        names.try_for_each(|name| {
-            check_filter(name, self.config.version)?;
-            // Before it is copied.
-            self.state.outbox.check_room(name.len())
-        })
+    /// A copy of a filter that is one, if outbox and heap have room for it.
+    fn copy_filter(&self, name: &str) -> Result<String, CommandError> {
+        check_filter(name, self.config.version)?;
+        self.state.outbox.check_room(name.len())?;
+        let mut copy = String::new();
+        copy.try_reserve_exact(name.len())
+            .map_err(|_| CommandError::OutOfMemory)?;
+        copy.push_str(name);
+        Ok(copy)
     }
 
     fn acknowledge(&mut self, owed: Owed) {
@@ -328,13 +326,4 @@ impl Session {
         let (version, reason) = (self.config.version, ReasonCode::SUCCESS);
         packet::push_ack(&mut link.control, version, kind, owed.packet_id, reason);
     }
-}
-
-/// A copy, if the heap has room for it.
-fn copy(text: &str) -> Result<String, CommandError> {
-    let mut copy = String::new();
-    copy.try_reserve_exact(text.len())
-        .map_err(|_| CommandError::OutOfMemory)?;
-    copy.push_str(text);
-    Ok(copy)
 }

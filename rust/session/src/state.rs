@@ -67,11 +67,12 @@ impl State {
 
     /// The broker granted this filter, perhaps again.
     pub(crate) fn subscribed(&mut self, filter: Filter) {
-        self.unsubscribed(&filter.name);
+        forget(&mut self.subscriptions, &filter.name);
         self.subscriptions.push(filter);
     }
+}
 
-    pub(crate) fn unsubscribed(&mut self, name: &str) {
-        self.subscriptions.retain(|filter| filter.name != name);
-    }
+/// Drops the filter of this name.
+pub(crate) fn forget(subscriptions: &mut Vec<Filter>, name: &str) {
+    subscriptions.retain(|filter| filter.name != name);
 }
