@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::config::QoS;
 use crate::error::{PublishError, SessionError};
 use crate::event::{Event, Owed};
-use crate::link::{Limits, Link, Phase};
+use crate::link::{Limits, Phase};
 use crate::message::Message;
 use crate::outbox::{Filter, Work};
 use crate::packet::{self, AckKind, Connack, Packet, Publish};
@@ -329,18 +329,4 @@ fn resolve_alias(
         message.topic.clone_from(known);
     }
     Ok(())
-}
-
-impl Link {
-    fn awaits_connack(&self) -> bool {
-        matches!(self.phase, Phase::Connecting | Phase::Leaving(None))
-    }
-
-    fn come_online(&mut self, limits: Limits) {
-        self.response_by = None;
-        self.phase = match self.phase {
-            Phase::Leaving(_) => Phase::Leaving(Some(limits)),
-            _ => Phase::Online(limits),
-        };
-    }
 }

@@ -60,9 +60,9 @@ pub(crate) enum Phase {
     /// CONNECT is on its way, CONNACK awaited.
     Connecting,
     /// CONNACK was accepted.
-    Online(Limits),
+    Online,
     /// DISCONNECT follows what can still be sent.
-    Leaving(Option<Limits>),
+    Leaving,
     /// Nothing more will be sent or understood but what is already staged.
     Over,
 }
@@ -71,6 +71,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) phase: Phase,
+    /// `None` before CONNACK.
+    limits: Option<Limits>,
     pub(crate) clean: bool,
     pub(crate) framer: Framer,
     /// Acknowledgements and pings waiting for the next packet boundary.
@@ -104,6 +106,7 @@ impl Link {
     pub(crate) fn new(now: Duration, response_timeout: Duration, clean: bool) -> Self {
         Link {
             phase: Phase::Connecting,
+            limits: None,
             clean,
             framer: Framer::default(),
             control: Vec::new(),
@@ -116,15 +119,28 @@ impl Link {
             aliases: Vec::new(),
             last_sent: now,
             waiting_since: None,
-            response_by: Some(now.saturating_add(response_timeout)),
+            response_by: Some(later(now, response_timeout)),
             now,
         }
     }
 
     pub(crate) fn limits(&self) -> Option<&Limits> {
-        match &self.phase {
-            Phase::Online(limits) | Phase::Leaving(Some(limits)) => Some(limits),
-            _ => None,
+        match self.phase {
+            Phase::Over => None,
+            _ => self.limits.as_ref(),
+        }
+    }
+
+    pub(crate) fn awaits_connack(&self) -> bool {
+        self.limits.is_none()
+    }
+
+    /// CONNACK was accepted.
+    pub(crate) fn come_online(&mut self, limits: Limits) {
+        self.limits = Some(limits);
+        self.response_by = None;
+        if self.phase == Phase::Connecting {
+            self.phase = Phase::Online;
         }
     }
 
@@ -145,22 +161,21 @@ impl Link {
 
     /// When a PINGREQ is due, unless one is under way.
     pub(crate) fn ping_due(&self) -> Option<Duration> {
-        let Phase::Online(limits) = &self.phase else {
-            return None;
-        };
-        if limits.keep_alive.is_zero() || self.response_by.is_some() {
+        let limits = self.limits.as_ref()?;
+        let keeps_alive = self.phase == Phase::Online && !limits.keep_alive.is_zero();
+        if !keeps_alive || self.response_by.is_some() {
             return None;
         }
         let since = match self.waiting_since {
             Some(waiting) => waiting.min(self.last_sent),
             None => self.last_sent,
         };
-        Some(since.saturating_add(limits.keep_alive))
+        Some(later(since, limits.keep_alive))
     }
 
     pub(crate) fn ping(&mut self, now: Duration, response_timeout: Duration) {
         self.control.extend_from_slice(&PINGREQ);
-        self.response_by = Some(now.saturating_add(response_timeout));
+        self.response_by = Some(later(now, response_timeout));
     }
 
     /// The transport took bytes.
@@ -179,4 +194,10 @@ impl Link {
     pub(crate) fn note_received(&mut self, now: Duration, waiting: bool) {
         self.waiting_since = waiting.then_some(now);
     }
+}
+
+/// The time after `delay`, as far as time goes. One place for arithmetic that is dozens of bytes long.
+#[inline(never)]
+pub(crate) fn later(now: Duration, delay: Duration) -> Duration {
+    now.saturating_add(delay)
 }

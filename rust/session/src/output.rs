@@ -30,12 +30,14 @@ impl Session {
         link.staged.shrink_to(2 * STAGE);
         link.consumed = 0;
         core::mem::swap(&mut link.staged, &mut link.control);
-        let limits = link.limits().copied();
-        let all = limits.is_none_or(|limits| self.stage_items(&limits));
+        let all = match link.limits().copied() {
+            Some(limits) => self.stage_items(&limits),
+            None => true,
+        };
         let Some(link) = &mut self.link else {
             return;
         };
-        if let (Phase::Leaving(_), true) = (link.phase, all) {
+        if link.phase == Phase::Leaving && all {
             packet::push_disconnect(&mut link.staged, self.config.version, ReasonCode::SUCCESS);
             link.phase = Phase::Over;
         }

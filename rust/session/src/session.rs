@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::config::{Config, ConfigError, QoS, Version};
 use crate::error::{CommandError, SessionError};
 use crate::event::{Event, Events, Owed, Token};
-use crate::link::{Limits, Link, Phase};
+use crate::link::{Limits, Link, Phase, later};
 use crate::message::{Message, check_filter, check_topic};
 use crate::outbox::{Filter, Work};
 use crate::packet::{self, AckKind};
@@ -58,7 +58,7 @@ impl Session {
 
     /// CONNACK was accepted and neither side has ended the connection.
     pub fn is_connected(&self) -> bool {
-        matches!(&self.link, Some(link) if matches!(link.phase, Phase::Online(_)))
+        matches!(&self.link, Some(link) if link.phase == Phase::Online)
     }
 
     /// Nothing is left to be sent on this connection: after [`disconnect`](Self::disconnect) or an
@@ -170,35 +170,31 @@ impl Session {
             return Ok(());
         };
         let overdue = link.response_by.is_some_and(|by| now >= by);
-        match link.phase {
-            Phase::Connecting if overdue => {
-                self.fail(SessionError::ConnackTimeout);
-                Err(SessionError::ConnackTimeout)
-            }
+        let error = match link.phase {
+            Phase::Connecting if overdue => SessionError::ConnackTimeout,
             // The answer may be waiting behind what the application has not taken yet.
-            Phase::Online(_) if overdue && !wants_input => {
-                link.response_by = Some(now.saturating_add(response_timeout));
-                Ok(())
+            Phase::Online if overdue && !wants_input => {
+                link.response_by = Some(later(now, response_timeout));
+                return Ok(());
             }
-            Phase::Online(_) if overdue => {
-                self.fail(SessionError::PingTimeout);
-                Err(SessionError::PingTimeout)
-            }
+            Phase::Online if overdue => SessionError::PingTimeout,
             _ => {
                 if link.ping_due().is_some_and(|due| now >= due) {
                     link.ping(now, response_timeout);
                 }
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        self.fail(error);
+        Err(error)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let link = self.link.as_ref()?;
         match link.phase {
-            Phase::Connecting | Phase::Online(_) => link.response_by.or_else(|| link.ping_due()),
-            Phase::Leaving(_) | Phase::Over => None,
+            Phase::Connecting | Phase::Online => link.response_by.or_else(|| link.ping_due()),
+            Phase::Leaving | Phase::Over => None,
         }
     }
 
@@ -255,11 +251,9 @@ impl Session {
     /// sent or not acknowledged stays for the next connection.
     pub fn disconnect(&mut self) {
         if let Some(link) = &mut self.link {
-            link.phase = match link.phase {
-                Phase::Connecting => Phase::Leaving(None),
-                Phase::Online(limits) => Phase::Leaving(Some(limits)),
-                leaving_or_over => leaving_or_over,
-            };
+            if link.phase != Phase::Over {
+                link.phase = Phase::Leaving;
+            }
         }
     }
 
