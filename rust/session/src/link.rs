@@ -33,7 +33,7 @@ pub struct Limits {
 
 impl Limits {
     pub(crate) fn new(config: &Config, connack: &Connack) -> Self {
-        let theirs = connack.receive_maximum.unwrap_or(u16::MAX);
+        let theirs = connack.receive_maximum.map_or(u16::MAX, |n| n as u16);
         let keep_alive = match connack.keep_alive {
             Some(seconds) => Duration::from_secs(seconds.into()),
             None => config.keep_alive,
@@ -44,7 +44,11 @@ impl Limits {
         };
         Limits {
             receive_maximum: theirs.min(config.receive_maximum),
-            maximum_qos: connack.maximum_qos.unwrap_or(QoS::ExactlyOnce),
+            maximum_qos: match connack.maximum_qos_is_1 {
+                None => QoS::ExactlyOnce,
+                Some(true) => QoS::AtLeastOnce,
+                Some(false) => QoS::AtMostOnce,
+            },
             retain_available: connack.retain_available.unwrap_or(true),
             maximum_packet_size: connack.maximum_packet_size,
             wildcards_available: connack.wildcards_available.unwrap_or(true),

@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::config::Version;
 use crate::error::SessionError;
 use crate::link::{Limits, Phase};
-use crate::message::shared_part;
+use crate::message::{has_wildcard, shared_part};
 use crate::outbox::{Filter, Item, Work};
 use crate::packet::{self, AckKind};
 use crate::reason::ReasonCode;
@@ -202,7 +202,7 @@ fn exceeds(size: usize, limits: &Limits) -> bool {
 fn refuse_unsupported(filters: &mut [Filter], limits: &Limits) {
     for filter in filters {
         let shared = shared_part(&filter.name).is_some();
-        let wildcard = filter.name.contains(['+', '#']);
+        let wildcard = has_wildcard(&filter.name);
         filter.refused = if shared && !limits.shared_available {
             Some(ReasonCode::NO_SHARED_SUBSCRIPTIONS)
         } else if wildcard && !limits.wildcards_available {

@@ -297,7 +297,7 @@ impl Session {
 
     /// A copy of a filter that is one, if outbox and heap have room for it.
     fn copy_filter(&self, name: &str) -> Result<String, CommandError> {
-        check_filter(name, self.config.version)?;
+        check_filter(name)?;
         self.state.outbox.check_room(name.len())?;
         let mut copy = String::new();
         copy.try_reserve_exact(name.len())

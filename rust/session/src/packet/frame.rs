@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::kind;
 use crate::config::Version;
 use crate::error::SessionError;
 
@@ -130,10 +131,14 @@ impl Framer {
 }
 
 /// Packet type and flags (section 2.1.3 of MQTT 5, 2.2.2 of 3.1.1).
-fn check_control(version: Version, control: u8) -> Result<(), SessionError> {
-    let valid = match version {
-        Version::V311 => mqtt_proto::v3::Header::new_with(control, 0, 0).is_ok(),
-        Version::V5 => mqtt_proto::v5::Header::new_with(control, 0, 0).is_ok(),
+pub(super) fn check_control(version: Version, control: u8) -> Result<(), SessionError> {
+    let flags = control & 0x0F;
+    let valid = match control >> 4 {
+        0 => false,
+        kind::PUBLISH => flags & 0b0110 != 0b0110,
+        kind::PUBREL | kind::SUBSCRIBE | kind::UNSUBSCRIBE => flags == 0b0010,
+        kind::AUTH => flags == 0 && version == Version::V5,
+        _ => flags == 0,
     };
     if valid {
         Ok(())

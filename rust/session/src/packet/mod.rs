@@ -1,17 +1,18 @@
 //! One internal form for the packets of both protocol versions.
 //!
-//! The codec is mqtt-proto; [`v3`] and [`v5`] turn its types into [`Packet`] and encode what a
-//! client sends. What is done here instead of there, and why:
+//! The codec is mqtt-proto; [`v3`] and [`v5`] encode with it what a client sends. What is done here
+//! instead of there, and why:
 //!
 //! - Framing: the codec reads whole packets. Here the size is checked before a byte is buffered.
 //! - PUBLISH, both ways: so that a payload is neither copied on its way in nor on its way out.
-//! - Decoding MQTT 5: so that its properties cannot multiply in memory, see [`properties`]. The
-//!   codec is what the tests compare with.
+//! - Decoding: so that the properties of MQTT 5 cannot multiply in memory, see [`properties`], and the
+//!   few kinds of packet have one form for both versions. The codec is what the tests compare with.
 //! - Checks that the codec leaves out: bytes behind the end of a packet, a body in PINGRESP (its
 //!   `decode_buffer` panics on one), over-long variable byte integers, zero where the standard
 //!   forbids it, DUP with QoS 0; and its error on the several subscription identifiers that a
 //!   PUBLISH may carry.
 
+mod decode;
 pub(crate) mod frame;
 #[cfg(test)]
 mod oracle;
@@ -29,7 +30,8 @@ use crate::config::{Config, QoS, Version};
 use crate::error::{CommandError, SessionError};
 use crate::message::Message;
 use crate::reason::{ConnectRefusal, ReasonCode};
-use frame::{Body, Frame};
+
+pub(crate) use decode::decode;
 
 /// What a broker sends.
 #[derive(Debug)]
@@ -67,13 +69,14 @@ pub(crate) struct Publish {
 pub(crate) struct Connack {
     pub(crate) session_present: bool,
     pub(crate) refusal: Option<ConnectRefusal>,
-    pub(crate) receive_maximum: Option<u16>,
-    pub(crate) maximum_qos: Option<QoS>,
+    pub(crate) receive_maximum: Option<u32>,
+    /// 1 or 0; `None` is 2.
+    pub(crate) maximum_qos_is_1: Option<bool>,
     pub(crate) retain_available: Option<bool>,
     pub(crate) maximum_packet_size: Option<u32>,
     pub(crate) wildcards_available: Option<bool>,
     pub(crate) shared_available: Option<bool>,
-    pub(crate) keep_alive: Option<u16>,
+    pub(crate) keep_alive: Option<u32>,
     pub(crate) session_expiry: Option<u32>,
     pub(crate) client_id: Option<String>,
     pub(crate) text: Option<String>,
@@ -95,100 +98,7 @@ mod kind {
     pub(super) const UNSUBACK: u8 = 11;
     pub(super) const PINGRESP: u8 = 13;
     pub(super) const DISCONNECT: u8 = 14;
-}
-
-/// Decodes a packet from the broker.
-pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet, SessionError> {
-    let ack = |kind, body: &[u8]| {
-        let (id, reason) = match version {
-            Version::V311 => v3::decode_ack(body)?,
-            Version::V5 => v5::decode_ack(body)?,
-        };
-        Ok(Packet::Ack(kind, id, reason))
-    };
-    let control = frame.control;
-    if control >> 4 == kind::PUBLISH {
-        return decode_publish(version, control, frame.body).map(Packet::Publish);
-    }
-    let body = frame.body.as_slice();
-    match (control >> 4, version) {
-        (kind::CONNACK, Version::V311) => v3::decode_connack(body),
-        (kind::CONNACK, Version::V5) => v5::decode_connack(body),
-        (kind::PUBACK, _) => ack(AckKind::Puback, body),
-        (kind::PUBREC, _) => ack(AckKind::Pubrec, body),
-        (kind::PUBREL, _) => ack(AckKind::Pubrel, body),
-        (kind::PUBCOMP, _) => ack(AckKind::Pubcomp, body),
-        (kind::SUBACK, Version::V311) => v3::decode_suback(control, body),
-        (kind::SUBACK, Version::V5) => v5::decode_suback(body),
-        (kind::UNSUBACK, Version::V311) => v3::decode_unsuback(body),
-        (kind::UNSUBACK, Version::V5) => v5::decode_unsuback(body),
-        (kind::PINGRESP, _) if body.is_empty() => Ok(Packet::Pingresp),
-        (kind::PINGRESP, _) => Err(SessionError::Malformed),
-        (kind::DISCONNECT, Version::V5) => v5::decode_disconnect(body),
-        _ => Err(SessionError::UnexpectedPacket),
-    }
-}
-
-/// PUBLISH (section 3.3). The payload keeps the memory the packet arrived in.
-fn decode_publish(version: Version, control: u8, body: Body<'_>) -> Result<Publish, SessionError> {
-    let bytes = body.as_slice();
-    let qos = match (control >> 1) & 3 {
-        0 => QoS::AtMostOnce,
-        1 => QoS::AtLeastOnce,
-        2 => QoS::ExactlyOnce,
-        _ => return Err(SessionError::Malformed),
-    };
-    if qos == QoS::AtMostOnce && control & DUP != 0 {
-        return Err(SessionError::Malformed);
-    }
-    let (topic_len, rest) = split_u16(bytes)?;
-    let topic = rest
-        .get(..usize::from(topic_len))
-        .ok_or(SessionError::Malformed)?;
-    let topic = core::str::from_utf8(topic).map_err(|_| SessionError::Malformed)?;
-    if topic.contains(['+', '#', '\0']) {
-        return Err(SessionError::Malformed);
-    }
-    let mut offset = 2 + topic.len();
-    let mut packet_id = 0;
-    if qos != QoS::AtMostOnce {
-        let rest = bytes.get(offset..).ok_or(SessionError::Malformed)?;
-        packet_id = split_u16(rest)?.0;
-        if packet_id == 0 {
-            return Err(SessionError::Malformed);
-        }
-        offset += 2;
-    }
-    let mut topic_alias = None;
-    let mut properties = None;
-    if version == Version::V5 {
-        let rest = bytes.get(offset..).ok_or(SessionError::Malformed)?;
-        let read = v5::decode_publish_properties(rest)?;
-        (topic_alias, properties) = (read.topic_alias, read.properties);
-        offset += read.length;
-    }
-    if topic.is_empty() && topic_alias.is_none() {
-        return Err(SessionError::Malformed);
-    }
-    let topic = String::from(topic);
-    Ok(Publish {
-        packet_id,
-        topic_alias,
-        message: Message {
-            topic,
-            payload: body.into_rest(offset),
-            qos,
-            retain: control & RETAIN != 0,
-            properties,
-        },
-    })
-}
-
-fn split_u16(bytes: &[u8]) -> Result<(u16, &[u8]), SessionError> {
-    match bytes {
-        [high, low, rest @ ..] => Ok((u16::from_be_bytes([*high, *low]), rest)),
-        _ => Err(SessionError::Malformed),
-    }
+    pub(super) const AUTH: u8 = 15;
 }
 
 /// The DUP flag in the first byte of a PUBLISH.
@@ -328,20 +238,12 @@ fn codec_qos(qos: QoS) -> mqtt_proto::QoS {
     }
 }
 
-fn granted(code: u8) -> Result<QoS, ReasonCode> {
-    match code {
-        0 => Ok(QoS::AtMostOnce),
-        1 => Ok(QoS::AtLeastOnce),
-        2 => Ok(QoS::ExactlyOnce),
-        code => Err(ReasonCode(code)),
-    }
-}
+/// Not what the standard says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Malformed;
 
-/// The decoder must have used the whole body.
-fn finished<T>(body: &[u8], offset: usize, packet: T) -> Result<T, SessionError> {
-    if offset == body.len() {
-        Ok(packet)
-    } else {
-        Err(SessionError::Malformed)
+impl From<Malformed> for SessionError {
+    fn from(_: Malformed) -> Self {
+        SessionError::Malformed
     }
 }

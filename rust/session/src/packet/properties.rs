@@ -1,14 +1,44 @@
-//! Reads MQTT 5 properties (section 2.2.2) where they lie.
+//! MQTT 5 properties (section 2.2.2), read where they lie.
 //!
-//! The codec makes two strings of each user property, which may be five bytes on the wire: a
-//! packet full of them takes some twenty times its size in memory, and whoever may publish to a
-//! topic can have the broker pass one on. Here the reader decides what is worth keeping.
+//! A codec that makes two strings of each user property, which may be five bytes on the wire, needs
+//! some twenty times the size of a packet full of them, and whoever may publish to a topic can
+//! have the broker pass one on. Here the reader decides what is worth keeping.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use mqtt_proto::v5::PropertyId;
+use super::Malformed;
 
-use crate::error::SessionError;
+/// The identifiers of section 2.2.2.2.
+pub(super) mod id {
+    pub(in crate::packet) const PAYLOAD_FORMAT_INDICATOR: u8 = 0x01;
+    pub(in crate::packet) const MESSAGE_EXPIRY_INTERVAL: u8 = 0x02;
+    pub(in crate::packet) const CONTENT_TYPE: u8 = 0x03;
+    pub(in crate::packet) const RESPONSE_TOPIC: u8 = 0x08;
+    pub(in crate::packet) const CORRELATION_DATA: u8 = 0x09;
+    pub(in crate::packet) const SUBSCRIPTION_IDENTIFIER: u8 = 0x0B;
+    pub(in crate::packet) const SESSION_EXPIRY_INTERVAL: u8 = 0x11;
+    pub(in crate::packet) const ASSIGNED_CLIENT_IDENTIFIER: u8 = 0x12;
+    pub(in crate::packet) const SERVER_KEEP_ALIVE: u8 = 0x13;
+    pub(in crate::packet) const AUTHENTICATION_METHOD: u8 = 0x15;
+    pub(in crate::packet) const AUTHENTICATION_DATA: u8 = 0x16;
+    pub(in crate::packet) const REQUEST_PROBLEM_INFORMATION: u8 = 0x17;
+    pub(in crate::packet) const WILL_DELAY_INTERVAL: u8 = 0x18;
+    pub(in crate::packet) const REQUEST_RESPONSE_INFORMATION: u8 = 0x19;
+    pub(in crate::packet) const RESPONSE_INFORMATION: u8 = 0x1A;
+    pub(in crate::packet) const SERVER_REFERENCE: u8 = 0x1C;
+    pub(in crate::packet) const REASON_STRING: u8 = 0x1F;
+    pub(in crate::packet) const RECEIVE_MAXIMUM: u8 = 0x21;
+    pub(in crate::packet) const TOPIC_ALIAS_MAXIMUM: u8 = 0x22;
+    pub(in crate::packet) const TOPIC_ALIAS: u8 = 0x23;
+    pub(in crate::packet) const MAXIMUM_QOS: u8 = 0x24;
+    pub(in crate::packet) const RETAIN_AVAILABLE: u8 = 0x25;
+    pub(in crate::packet) const USER_PROPERTY: u8 = 0x26;
+    pub(in crate::packet) const MAXIMUM_PACKET_SIZE: u8 = 0x27;
+    pub(in crate::packet) const WILDCARD_SUBSCRIPTION_AVAILABLE: u8 = 0x28;
+    pub(in crate::packet) const SUBSCRIPTION_IDENTIFIER_AVAILABLE: u8 = 0x29;
+    pub(in crate::packet) const SHARED_SUBSCRIPTION_AVAILABLE: u8 = 0x2A;
+}
 
 /// The value of one property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,122 +51,160 @@ pub(super) enum Value<'a> {
     Pair(&'a [u8], &'a [u8]),
 }
 
-/// The properties of one packet, in order. After an error it ends.
-#[derive(Debug)]
+/// The properties of one packet, whole and allowed there. What is asked of a value is checked when
+/// it is asked for: what nobody has a use for does no harm.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Properties<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Properties<'a> {
     /// Splits bytes that begin with a property length: the properties, and what follows them.
-    pub(super) fn split(mut bytes: &'a [u8]) -> Result<(Self, &'a [u8]), SessionError> {
-        let length = take_var_int(&mut bytes).ok_or(SessionError::Malformed)?;
-        let (rest, after) = bytes
-            .split_at_checked(length as usize)
-            .ok_or(SessionError::Malformed)?;
-        Ok((Properties { rest }, after))
-    }
-
-    /// The same where nothing may follow.
-    pub(super) fn all(bytes: &'a [u8]) -> Result<Self, SessionError> {
-        match Self::split(bytes)? {
-            (properties, []) => Ok(properties),
-            _ => Err(SessionError::Malformed),
+    pub(super) fn split(
+        mut bytes: &'a [u8],
+        allowed: &[u8],
+    ) -> Result<(Self, &'a [u8]), Malformed> {
+        let length = take_var_int(&mut bytes).ok_or(Malformed)?;
+        let rest = take(&mut bytes, length as usize).ok_or(Malformed)?;
+        let properties = Properties { rest };
+        let mut unread = properties;
+        for (id, _) in unread.by_ref() {
+            if !allowed.contains(&id) {
+                return Err(Malformed);
+            }
+        }
+        match unread.rest {
+            [] => Ok((properties, bytes)),
+            _ => Err(Malformed),
         }
     }
 
-    fn take_property(&mut self) -> Option<(PropertyId, Value<'a>)> {
-        use PropertyId::*;
-        let rest = &mut self.rest;
-        let id = PropertyId::from_u8(take_number(rest, 1)? as u8).ok()?;
-        let value = match id {
-            PayloadFormatIndicator
-            | RequestProblemInformation
-            | RequestResponseInformation
-            | MaximumQoS
-            | RetainAvailable
-            | WildcardSubscriptionAvailable
-            | SubscriptionIdentifierAvailable
-            | SharedSubscriptionAvailable => Value::Number(take_number(rest, 1)?),
-            ServerKeepAlive | ReceiveMaximum | TopicAliasMaximum | TopicAlias => {
-                Value::Number(take_number(rest, 2)?)
+    /// The same where nothing may follow.
+    pub(super) fn all(bytes: &'a [u8], allowed: &[u8]) -> Result<Self, Malformed> {
+        match Self::split(bytes, allowed)? {
+            (properties, []) => Ok(properties),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// A property that may be there once.
+    fn find(mut self, id: u8) -> Result<Option<Value<'a>>, Malformed> {
+        let mut found = None;
+        for (other, value) in self.by_ref() {
+            if other == id && found.replace(value).is_some() {
+                return Err(Malformed);
             }
-            MessageExpiryInterval
-            | SessionExpiryInterval
-            | WillDelayInterval
-            | MaximumPacketSize => Value::Number(take_number(rest, 4)?),
-            SubscriptionIdentifier => Value::Number(take_var_int(rest)?),
-            ContentType
-            | ResponseTopic
-            | CorrelationData
-            | AssignedClientIdentifier
-            | AuthenticationMethod
-            | AuthenticationData
-            | ResponseInformation
-            | ServerReference
-            | ReasonString => Value::Bytes(take_bytes(rest)?),
-            UserProperty => Value::Pair(take_bytes(rest)?, take_bytes(rest)?),
+        }
+        Ok(found)
+    }
+
+    pub(super) fn number(self, id: u8, slot: &mut Option<u32>) -> Result<(), Malformed> {
+        if let Some(Value::Number(number)) = self.find(id)? {
+            *slot = Some(number);
+        }
+        Ok(())
+    }
+
+    pub(super) fn non_zero(self, id: u8, slot: &mut Option<u32>) -> Result<(), Malformed> {
+        self.number(id, slot)?;
+        match slot {
+            Some(0) => Err(Malformed),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn bool(self, id: u8, slot: &mut Option<bool>) -> Result<(), Malformed> {
+        match self.find(id)? {
+            Some(Value::Number(number @ 0..=1)) => *slot = Some(number == 1),
+            Some(_) => return Err(Malformed),
+            None => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn bytes(self, id: u8, slot: &mut Option<Vec<u8>>) -> Result<(), Malformed> {
+        if let Some(Value::Bytes(bytes)) = self.find(id)? {
+            *slot = Some(bytes.to_vec());
+        }
+        Ok(())
+    }
+
+    pub(super) fn text(self, id: u8, slot: &mut Option<String>) -> Result<(), Malformed> {
+        if let Some(Value::Bytes(bytes)) = self.find(id)? {
+            *slot = Some(text(bytes)?);
+        }
+        Ok(())
+    }
+
+    fn take_property(&mut self) -> Option<(u8, Value<'a>)> {
+        use id::*;
+        let mut rest = self.rest;
+        let id = take_number(&mut rest, 1)? as u8;
+        let value = match id {
+            PAYLOAD_FORMAT_INDICATOR
+            | REQUEST_PROBLEM_INFORMATION
+            | REQUEST_RESPONSE_INFORMATION
+            | MAXIMUM_QOS
+            | RETAIN_AVAILABLE
+            | WILDCARD_SUBSCRIPTION_AVAILABLE
+            | SUBSCRIPTION_IDENTIFIER_AVAILABLE
+            | SHARED_SUBSCRIPTION_AVAILABLE => Value::Number(take_number(&mut rest, 1)?),
+            SERVER_KEEP_ALIVE | RECEIVE_MAXIMUM | TOPIC_ALIAS_MAXIMUM | TOPIC_ALIAS => {
+                Value::Number(take_number(&mut rest, 2)?)
+            }
+            MESSAGE_EXPIRY_INTERVAL
+            | SESSION_EXPIRY_INTERVAL
+            | WILL_DELAY_INTERVAL
+            | MAXIMUM_PACKET_SIZE => Value::Number(take_number(&mut rest, 4)?),
+            SUBSCRIPTION_IDENTIFIER => Value::Number(take_var_int(&mut rest)?),
+            CONTENT_TYPE
+            | RESPONSE_TOPIC
+            | CORRELATION_DATA
+            | ASSIGNED_CLIENT_IDENTIFIER
+            | AUTHENTICATION_METHOD
+            | AUTHENTICATION_DATA
+            | RESPONSE_INFORMATION
+            | SERVER_REFERENCE
+            | REASON_STRING => Value::Bytes(take_bytes(&mut rest)?),
+            USER_PROPERTY => Value::Pair(take_bytes(&mut rest)?, take_bytes(&mut rest)?),
+            _ => return None,
         };
+        self.rest = rest;
         Some((id, value))
     }
 }
 
+/// Ends before the first property that is broken.
 impl<'a> Iterator for Properties<'a> {
-    type Item = Result<(PropertyId, Value<'a>), SessionError>;
+    type Item = (u8, Value<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let property = self.take_property();
-        if property.is_none() {
-            self.rest = &[];
-        }
-        Some(property.ok_or(SessionError::Malformed))
+        self.take_property()
     }
 }
 
 /// A UTF-8 string of section 1.5.4.
-pub(super) fn text(bytes: &[u8]) -> Result<&str, SessionError> {
+pub(super) fn text(bytes: &[u8]) -> Result<String, Malformed> {
     match core::str::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok(text),
-        _ => Err(SessionError::Malformed),
+        Ok(text) if !text.contains('\0') => Ok(text.into()),
+        _ => Err(Malformed),
     }
 }
 
-/// Sets what must not be there twice.
-pub(super) fn set<T>(slot: &mut Option<T>, value: T) -> Result<(), SessionError> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(SessionError::Malformed),
-    }
-}
-
-pub(super) fn set_text(slot: &mut Option<String>, bytes: &[u8]) -> Result<(), SessionError> {
-    set(slot, String::from(text(bytes)?))
-}
-
-pub(super) fn set_bool(slot: &mut Option<bool>, number: u32) -> Result<(), SessionError> {
-    match number {
-        0 | 1 => set(slot, number == 1),
-        _ => Err(SessionError::Malformed),
-    }
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    let (taken, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    Some(taken)
 }
 
 fn take_number(rest: &mut &[u8], bytes: usize) -> Option<u32> {
-    let (number, after) = rest.split_at_checked(bytes)?;
-    *rest = after;
-    let value = number
-        .iter()
-        .fold(0, |sum, byte| sum << 8 | u32::from(*byte));
-    Some(value)
+    let number = take(rest, bytes)?.iter();
+    Some(number.fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
 }
 
 fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = take_number(rest, 2)?;
-    let (bytes, after) = rest.split_at_checked(length as usize)?;
-    *rest = after;
-    Some(bytes)
+    take(rest, length as usize)
 }
 
 /// Variable byte integer: at most four bytes, none of them needless (section 1.5.5).

@@ -1,61 +1,12 @@
-//! MQTT 3.1.1 to and from the internal form.
+//! MQTT 3.1.1, as the codec encodes it.
 
 use alloc::vec::Vec;
 
-use mqtt_proto::v3::{Connack as CodecConnack, Connect, LastWill, Suback, Subscribe, Unsubscribe};
-use mqtt_proto::v3::{ConnectReturnCode, Header, SubscribeReturnCode};
+use mqtt_proto::v3::{Connect, LastWill, Subscribe, Unsubscribe};
 use mqtt_proto::{Protocol, TopicFilter, TopicName};
 
-use super::{Connack, Packet, codec_qos, finished, granted, kind, pid, push_packet, split_u16};
-use crate::config::{Config, QoS, Version};
-use crate::error::SessionError;
-use crate::reason::{ConnectRefusal, ReasonCode};
-
-pub(super) fn decode_connack(body: &[u8]) -> Result<Packet, SessionError> {
-    let mut offset = 0;
-    let connack = CodecConnack::decode(body, &mut offset).map_err(|_| SessionError::Malformed)?;
-    let connack = finished(body, offset, connack)?;
-    let refusal = match connack.code {
-        ConnectReturnCode::Accepted => None,
-        code => Some(ConnectRefusal::new(Version::V311, code as u8)),
-    };
-    Ok(Packet::Connack(
-        Connack {
-            session_present: connack.session_present,
-            refusal,
-            ..Connack::default()
-        }
-        .into(),
-    ))
-}
-
-pub(super) fn decode_ack(body: &[u8]) -> Result<(u16, ReasonCode), SessionError> {
-    match split_u16(body)? {
-        (0, _) => Err(SessionError::Malformed),
-        (id, []) => Ok((id, ReasonCode::SUCCESS)),
-        _ => Err(SessionError::Malformed),
-    }
-}
-
-pub(super) fn decode_suback(control: u8, body: &[u8]) -> Result<Packet, SessionError> {
-    let header = Header::new_with(control, body.len() as u32, 0);
-    let header = header.map_err(|_| SessionError::Malformed)?;
-    let mut offset = 0;
-    let suback = Suback::decode(body, &mut offset, header).map_err(|_| SessionError::Malformed)?;
-    let suback = finished(body, offset, suback)?;
-    let codes = suback.topics.iter().map(|code| match code {
-        SubscribeReturnCode::MaxLevel0 => Ok(QoS::AtMostOnce),
-        SubscribeReturnCode::MaxLevel1 => Ok(QoS::AtLeastOnce),
-        SubscribeReturnCode::MaxLevel2 => Ok(QoS::ExactlyOnce),
-        SubscribeReturnCode::Failure => granted(ReasonCode::UNSPECIFIED.0),
-    });
-    Ok(Packet::Suback(suback.pid.value(), codes.collect()))
-}
-
-pub(super) fn decode_unsuback(body: &[u8]) -> Result<Packet, SessionError> {
-    let (id, _) = decode_ack(body)?;
-    Ok(Packet::Unsuback(id, None))
-}
+use super::{codec_qos, kind, pid, push_packet};
+use crate::config::{Config, QoS};
 
 pub(super) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, clean: bool) {
     let will = config.will.as_ref().and_then(|will| {

@@ -1,0 +1,282 @@
+//! What a broker sends, of either version, into one form.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::frame::Frame;
+use super::properties::{Properties, Value, id, text};
+use super::{AckKind, Connack, DUP, Malformed, Packet, Publish, RETAIN, kind};
+use crate::config::{QoS, Version};
+use crate::error::SessionError;
+use crate::message::{self, Message, has_wildcard};
+use crate::reason::{ConnectRefusal, ReasonCode};
+
+/// User properties of a received message that are kept.
+const USER_PROPERTIES: usize = 32;
+
+/// Properties of an acknowledgement; nobody has a use for them.
+const OF_ANSWERS: &[u8] = &[id::REASON_STRING, id::USER_PROPERTY];
+
+/// Decodes a packet from the broker.
+pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet, SessionError> {
+    let body = frame.body.as_slice();
+    let ack = |kind| decode_ack(version, kind, body);
+    let packet = match (frame.control >> 4, version) {
+        (kind::CONNACK, _) => decode_connack(version, body).map(Packet::Connack),
+        (kind::PUBLISH, _) => decode_publish(version, frame).map(Packet::Publish),
+        (kind::PUBACK, _) => ack(AckKind::Puback),
+        (kind::PUBREC, _) => ack(AckKind::Pubrec),
+        (kind::PUBREL, _) => ack(AckKind::Pubrel),
+        (kind::PUBCOMP, _) => ack(AckKind::Pubcomp),
+        (kind::SUBACK, _) => decode_suback(version, body),
+        (kind::UNSUBACK, _) => decode_unsuback(version, body),
+        (kind::PINGRESP, _) if body.is_empty() => Ok(Packet::Pingresp),
+        (kind::PINGRESP, _) => Err(Malformed),
+        (kind::DISCONNECT, Version::V5) => decode_disconnect(body),
+        _ => return Err(SessionError::UnexpectedPacket),
+    };
+    packet.map_err(SessionError::from)
+}
+
+pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connack>, Malformed> {
+    match (version, body) {
+        // A broker that knows only 3.1.1 may say so in its own words.
+        (Version::V311, [flags @ 0..=1, code @ 0..=5]) | (_, [flags @ 0, code @ 1..=5]) => {
+            Ok(Box::new(Connack {
+                session_present: *flags == 1,
+                refusal: refusal(Version::V311, *code),
+                ..Connack::default()
+            }))
+        }
+        (Version::V5, [flags @ 0..=1, code @ (0 | 0x80..), properties @ ..]) => {
+            let properties = Properties::all(
+                properties,
+                &[
+                    id::SESSION_EXPIRY_INTERVAL,
+                    id::RECEIVE_MAXIMUM,
+                    id::MAXIMUM_QOS,
+                    id::RETAIN_AVAILABLE,
+                    id::MAXIMUM_PACKET_SIZE,
+                    id::ASSIGNED_CLIENT_IDENTIFIER,
+                    id::TOPIC_ALIAS_MAXIMUM,
+                    id::REASON_STRING,
+                    id::USER_PROPERTY,
+                    id::WILDCARD_SUBSCRIPTION_AVAILABLE,
+                    id::SUBSCRIPTION_IDENTIFIER_AVAILABLE,
+                    id::SHARED_SUBSCRIPTION_AVAILABLE,
+                    id::SERVER_KEEP_ALIVE,
+                    id::RESPONSE_INFORMATION,
+                    id::SERVER_REFERENCE,
+                    id::AUTHENTICATION_METHOD,
+                    id::AUTHENTICATION_DATA,
+                ],
+            )?;
+            let mut connack = Box::new(Connack {
+                session_present: *flags == 1,
+                refusal: refusal(Version::V5, *code),
+                ..Connack::default()
+            });
+            let c = &mut *connack;
+            properties.non_zero(id::RECEIVE_MAXIMUM, &mut c.receive_maximum)?;
+            properties.bool(id::MAXIMUM_QOS, &mut c.maximum_qos_is_1)?;
+            properties.bool(id::RETAIN_AVAILABLE, &mut c.retain_available)?;
+            properties.non_zero(id::MAXIMUM_PACKET_SIZE, &mut c.maximum_packet_size)?;
+            properties.bool(
+                id::WILDCARD_SUBSCRIPTION_AVAILABLE,
+                &mut c.wildcards_available,
+            )?;
+            properties.bool(id::SHARED_SUBSCRIPTION_AVAILABLE, &mut c.shared_available)?;
+            properties.number(id::SERVER_KEEP_ALIVE, &mut c.keep_alive)?;
+            properties.number(id::SESSION_EXPIRY_INTERVAL, &mut c.session_expiry)?;
+            properties.text(id::ASSIGNED_CLIENT_IDENTIFIER, &mut c.client_id)?;
+            properties.text(id::REASON_STRING, &mut c.text)?;
+            properties.text(id::SERVER_REFERENCE, &mut c.server_reference)?;
+            Ok(connack)
+        }
+        _ => Err(Malformed),
+    }
+}
+
+fn refusal(version: Version, code: u8) -> Option<ConnectRefusal> {
+    (code != 0).then(|| ConnectRefusal::new(version, code))
+}
+
+/// PUBLISH (section 3.3). The payload keeps the memory the packet arrived in.
+fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Malformed> {
+    let Frame { control, body } = frame;
+    let bytes = body.as_slice();
+    let qos = match (control >> 1) & 3 {
+        0 => QoS::AtMostOnce,
+        1 => QoS::AtLeastOnce,
+        2 => QoS::ExactlyOnce,
+        _ => return Err(Malformed),
+    };
+    if qos == QoS::AtMostOnce && control & DUP != 0 {
+        return Err(Malformed);
+    }
+    let (topic_len, rest) = split_u16(bytes)?;
+    let (topic, mut rest) = rest.split_at_checked(topic_len.into()).ok_or(Malformed)?;
+    let topic = text(topic)?;
+    if has_wildcard(&topic) {
+        return Err(Malformed);
+    }
+    let mut packet_id = 0;
+    if qos != QoS::AtMostOnce {
+        (packet_id, rest) = split_packet_id(rest)?;
+    }
+    let (mut topic_alias, mut properties) = (None, None);
+    if version == Version::V5 {
+        (topic_alias, properties, rest) = decode_publish_properties(rest)?;
+    }
+    if topic.is_empty() && topic_alias.is_none() {
+        return Err(Malformed);
+    }
+    let offset = bytes.len() - rest.len();
+    Ok(Publish {
+        packet_id,
+        topic_alias,
+        message: Message {
+            topic,
+            payload: body.into_rest(offset),
+            qos,
+            retain: control & RETAIN != 0,
+            properties,
+        },
+    })
+}
+
+type PublishProperties<'a> = (Option<u16>, Option<Box<message::Properties>>, &'a [u8]);
+
+/// Topic alias, what the application is told, and what follows.
+pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishProperties<'_>, Malformed> {
+    let (properties, payload) = Properties::split(
+        bytes,
+        &[
+            id::PAYLOAD_FORMAT_INDICATOR,
+            id::MESSAGE_EXPIRY_INTERVAL,
+            id::CONTENT_TYPE,
+            id::RESPONSE_TOPIC,
+            id::CORRELATION_DATA,
+            id::SUBSCRIPTION_IDENTIFIER,
+            id::TOPIC_ALIAS,
+            id::USER_PROPERTY,
+        ],
+    )?;
+    let mut topic_alias = None;
+    properties.number(id::TOPIC_ALIAS, &mut topic_alias)?;
+    let topic_alias = topic_alias.map(|alias| alias as u16);
+    let mut ours = message::Properties::default();
+    let mut any = false;
+    for (id, value) in properties {
+        match (id, value) {
+            (id::SUBSCRIPTION_IDENTIFIER, Value::Number(0)) => return Err(Malformed),
+            (id::SUBSCRIPTION_IDENTIFIER | id::TOPIC_ALIAS, _) => continue,
+            (_, Value::Pair(name, value)) if ours.user.len() < USER_PROPERTIES => {
+                ours.user.push((text(name)?, text(value)?));
+            }
+            _ => {}
+        }
+        any = true;
+    }
+    properties.bool(id::PAYLOAD_FORMAT_INDICATOR, &mut ours.payload_is_utf8)?;
+    properties.number(id::MESSAGE_EXPIRY_INTERVAL, &mut ours.message_expiry)?;
+    properties.text(id::CONTENT_TYPE, &mut ours.content_type)?;
+    properties.text(id::RESPONSE_TOPIC, &mut ours.response_topic)?;
+    properties.bytes(id::CORRELATION_DATA, &mut ours.correlation_data)?;
+    match &ours.response_topic {
+        Some(topic) if has_wildcard(topic) => Err(Malformed),
+        _ => Ok((topic_alias, any.then(|| Box::new(ours)), payload)),
+    }
+}
+
+/// PUBACK, PUBREC, PUBREL and PUBCOMP have the same form and the same properties.
+fn decode_ack(version: Version, kind: AckKind, body: &[u8]) -> Result<Packet, Malformed> {
+    let (id, rest) = split_packet_id(body)?;
+    let reason = match (version, rest) {
+        (_, []) => 0,
+        (Version::V5, [reason]) => *reason,
+        (Version::V5, [reason, properties @ ..]) => {
+            Properties::all(properties, OF_ANSWERS)?;
+            *reason
+        }
+        (Version::V311, _) => return Err(Malformed),
+    };
+    Ok(Packet::Ack(kind, id, ReasonCode(reason)))
+}
+
+fn decode_suback(version: Version, body: &[u8]) -> Result<Packet, Malformed> {
+    let (id, rest) = split_packet_id(body)?;
+    let bytes = match version {
+        Version::V311 => rest,
+        Version::V5 => Properties::split(rest, OF_ANSWERS)?.1,
+    };
+    let mut codes = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        codes.push(match (version, *byte) {
+            (_, 0) => Ok(QoS::AtMostOnce),
+            (_, 1) => Ok(QoS::AtLeastOnce),
+            (_, 2) => Ok(QoS::ExactlyOnce),
+            (Version::V311, 0x80) | (Version::V5, 0x80..) => Err(ReasonCode(*byte)),
+            _ => return Err(Malformed),
+        });
+    }
+    Ok(Packet::Suback(id, codes))
+}
+
+fn decode_unsuback(version: Version, body: &[u8]) -> Result<Packet, Malformed> {
+    let (id, rest) = split_packet_id(body)?;
+    if version == Version::V311 {
+        return match rest {
+            [] => Ok(Packet::Unsuback(id, None)),
+            _ => Err(Malformed),
+        };
+    }
+    let (_, bytes) = Properties::split(rest, OF_ANSWERS)?;
+    let mut codes = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        codes.push(match byte {
+            0x00 | 0x11 => Ok(()),
+            0x80.. => Err(ReasonCode(*byte)),
+            _ => return Err(Malformed),
+        });
+    }
+    Ok(Packet::Unsuback(id, Some(codes)))
+}
+
+fn decode_disconnect(body: &[u8]) -> Result<Packet, Malformed> {
+    let (reason, properties) = match body {
+        [] => (0, Properties::default()),
+        [reason] => (*reason, Properties::default()),
+        [reason, properties @ ..] => {
+            let allowed = &[
+                id::SESSION_EXPIRY_INTERVAL,
+                id::REASON_STRING,
+                id::USER_PROPERTY,
+                id::SERVER_REFERENCE,
+            ];
+            (*reason, Properties::all(properties, allowed)?)
+        }
+    };
+    let (mut text, mut server_reference) = (None, None);
+    properties.text(id::REASON_STRING, &mut text)?;
+    properties.text(id::SERVER_REFERENCE, &mut server_reference)?;
+    Ok(Packet::Disconnect {
+        reason: ReasonCode(reason),
+        text,
+        server_reference,
+    })
+}
+
+fn split_u16(bytes: &[u8]) -> Result<(u16, &[u8]), Malformed> {
+    match bytes {
+        [high, low, rest @ ..] => Ok((u16::from_be_bytes([*high, *low]), rest)),
+        _ => Err(Malformed),
+    }
+}
+
+fn split_packet_id(bytes: &[u8]) -> Result<(u16, &[u8]), Malformed> {
+    match split_u16(bytes)? {
+        (0, _) => Err(Malformed),
+        split => Ok(split),
+    }
+}
