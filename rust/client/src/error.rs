@@ -65,14 +65,15 @@ impl Cause {
     /// Where a failure to resolve or to learn the time belongs: a missing prefix has a stage of its
     /// own.
     pub(crate) fn resolving_stage(&self) -> Stage {
-        match self {
-            Self::Resolve(report) | Self::Time(TimeError::Resolve(report))
-                if lacks_prefix(report) =>
-            {
-                Stage::Prefix
-            }
-            Self::Time(_) => Stage::Time,
-            _ => Stage::Resolve,
+        let (report, stage) = match self {
+            Self::Resolve(report) => (&**report, Stage::Resolve),
+            Self::Time(TimeError::Resolve(report)) => (&**report, Stage::Time),
+            Self::Time(_) => return Stage::Time,
+            _ => return Stage::Resolve,
+        };
+        match lacks_prefix(report) {
+            true => Stage::Prefix,
+            false => stage,
         }
     }
 

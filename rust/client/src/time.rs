@@ -1,7 +1,7 @@
 //! How the time is learnt that certificates are checked against, and why it could not be.
 use crate::sntp;
 use crate::utc::Utc;
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
@@ -117,8 +117,8 @@ impl fmt::Display for TimeServer {
 pub enum TimeError {
     /// The platform does not know it, and no server is configured.
     NoServer,
-    /// The server's name did not resolve.
-    Resolve(Box<Report>),
+    /// The server's name did not resolve. The report is shared with what remembers the failure.
+    Resolve(Arc<Report>),
     /// No answer in time.
     NoAnswer,
     /// The server does not want to be asked (kiss-o'-death); its code.

@@ -177,7 +177,7 @@ impl Client {
             }
         }
         if report.candidates.is_empty() {
-            timing.error = TimeError::Resolve(report);
+            timing.error = TimeError::Resolve(report.into());
         }
         self.ask_address(now);
     }
