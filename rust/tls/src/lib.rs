@@ -145,6 +145,7 @@ mod credentials;
 mod der;
 mod error;
 mod fault;
+mod pem;
 mod resume;
 mod verify;
 
