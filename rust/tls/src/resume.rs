@@ -1,7 +1,7 @@
 //! Sessions kept for resumption.
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -40,9 +40,9 @@ pub struct SessionStore {
 }
 
 struct Shared {
-    /// Only ever *tried*: on a single core with priorities a spinning thread could wait for ever on
+    /// The oldest first. Only ever *tried*: on a single core with priorities a spinning thread could wait for ever on
     /// one it has interrupted. Whoever finds it taken goes without, which costs a full handshake.
-    servers: spin::Mutex<VecDeque<Server>>,
+    servers: spin::Mutex<Vec<Server>>,
     max_servers: usize,
     max_tickets: usize,
     /// Raised by `clear`; sessions of an earlier epoch are dead even if they could not be freed yet.
@@ -57,8 +57,12 @@ struct Server {
     epoch: u32,
     group: Option<NamedGroup>,
     tls12: Option<Tls12ClientSessionValue>,
-    tls13: VecDeque<Tls13ClientSessionValue>,
+    /// The newest last.
+    tls13: Vec<Tls13ClientSessionValue>,
 }
+
+/// The servers while nobody else can use them; none while another thread does.
+type Servers<'a> = Option<spin::MutexGuard<'a, Vec<Server>>>;
 
 /// Counters of a [`SessionStore`], since it was made; they wrap around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,7 +80,7 @@ impl SessionStore {
     pub fn new(servers: usize, tickets: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
-                servers: spin::Mutex::new(VecDeque::new()),
+                servers: spin::Mutex::new(Vec::new()),
                 max_servers: servers.max(1),
                 max_tickets: tickets.max(1),
                 epoch: AtomicU32::new(0),
@@ -90,14 +94,13 @@ impl SessionStore {
     /// Forgets all sessions. None kept so far will be offered again.
     pub fn clear(&self) {
         self.shared.epoch.fetch_add(1, Ordering::AcqRel);
-        self.shared.with_servers(|_| ());
+        drop(self.shared.alive());
     }
 
     /// Sessions kept now, of both versions; 0 while another thread is using the store.
     pub fn len(&self) -> usize {
-        self.shared
-            .with_servers(|servers| servers.iter().map(Server::len).sum())
-            .unwrap_or(0)
+        let servers = self.shared.alive();
+        servers.map_or(0, |servers| servers.iter().map(Server::len).sum())
     }
 
     /// Whether there is nothing to resume.
@@ -149,8 +152,9 @@ impl Server {
 }
 
 impl Shared {
-    /// Runs `f` on what is still alive, unless another thread is at it.
-    fn with_servers<R>(&self, f: impl FnOnce(&mut VecDeque<Server>) -> R) -> Option<R> {
+    /// What is still alive.
+    #[inline(never)]
+    fn alive(&self) -> Servers<'_> {
         let mut servers = self.servers.try_lock()?;
         let epoch = self.epoch.load(Ordering::Acquire);
         servers.retain(|server| {
@@ -160,33 +164,30 @@ impl Shared {
             }
             alive
         });
-        Some(f(&mut servers))
+        Some(servers)
     }
 
-    fn find<R>(&self, name: &ServerName<'_>, f: impl FnOnce(&mut Server) -> R) -> Option<R> {
-        self.with_servers(|servers| servers.iter_mut().find(|s| s.name == *name).map(f))?
-    }
-
-    fn find_or_add(&self, name: ServerName<'static>, f: impl FnOnce(&mut Server)) {
-        self.with_servers(|servers| {
-            if let Some(server) = servers.iter_mut().find(|s| s.name == name) {
-                return f(server);
-            }
-            while servers.len() >= self.max_servers {
-                if let Some(oldest) = servers.pop_front() {
-                    self.count_dropped(oldest.len());
-                }
-            }
-            let mut server = Server {
-                name,
-                epoch: self.epoch.load(Ordering::Acquire),
-                group: None,
-                tls12: None,
-                tls13: VecDeque::new(),
-            };
-            f(&mut server);
-            servers.push_back(server);
+    #[inline(never)]
+    fn find_or_add<'s>(
+        &self,
+        servers: &'s mut Servers<'_>,
+        name: ServerName<'static>,
+    ) -> Option<&'s mut Server> {
+        let servers = servers.as_mut()?;
+        if let Some(known) = servers.iter().position(|server| server.name == name) {
+            return servers.get_mut(known);
+        }
+        while servers.len() >= self.max_servers {
+            self.count_dropped(servers.remove(0).len());
+        }
+        servers.push(Server {
+            name,
+            epoch: self.epoch.load(Ordering::Acquire),
+            group: None,
+            tls12: None,
+            tls13: Vec::new(),
         });
+        servers.last_mut()
     }
 
     fn count_dropped(&self, n: usize) {
@@ -203,36 +204,44 @@ impl Shared {
     }
 }
 
+#[inline(never)]
+fn find<'s>(servers: &'s mut [Server], name: &ServerName<'_>) -> Option<&'s mut Server> {
+    servers.iter_mut().find(|server| server.name == *name)
+}
+
 impl ClientSessionStore for Shared {
     fn set_kx_hint(&self, server_name: ServerName<'static>, group: NamedGroup) {
-        self.find_or_add(server_name, |server| server.group = Some(group));
+        if let Some(server) = self.find_or_add(&mut self.alive(), server_name) {
+            server.group = Some(group);
+        }
     }
 
     fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
-        self.find(server_name, |server| server.group)?
+        find(&mut self.alive()?, server_name)?.group
     }
 
     fn set_tls12_session(&self, server_name: ServerName<'static>, value: Tls12ClientSessionValue) {
-        self.find_or_add(server_name, |server| {
-            if server.tls12.replace(value).is_some() {
-                self.count_dropped(1);
-            }
+        if let Some(server) = self.find_or_add(&mut self.alive(), server_name) {
+            self.count_dropped(server.tls12.is_some().into());
+            server.tls12 = Some(value);
             self.count_kept();
-        });
+        }
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        let session = self.find(server_name, |server| server.tls12.clone())??;
+        let mut servers = self.alive()?;
+        let session = find(&mut servers, server_name)?.tls12.as_ref()?;
         self.count_offered();
-        Some(session)
+        Some(session.clone())
     }
 
     fn remove_tls12_session(&self, server_name: &ServerName<'static>) {
-        self.find(server_name, |server| {
-            if server.tls12.take().is_some() {
-                self.count_dropped(1);
+        if let Some(mut servers) = self.alive() {
+            if let Some(server) = find(&mut servers, server_name) {
+                self.count_dropped(server.tls12.is_some().into());
+                server.tls12 = None;
             }
-        });
+        }
     }
 
     fn insert_tls13_ticket(
@@ -240,21 +249,21 @@ impl ClientSessionStore for Shared {
         server_name: ServerName<'static>,
         value: Tls13ClientSessionValue,
     ) {
-        self.find_or_add(server_name, |server| {
+        if let Some(server) = self.find_or_add(&mut self.alive(), server_name) {
             while server.tls13.len() >= self.max_tickets {
-                server.tls13.pop_front();
+                server.tls13.remove(0);
                 self.count_dropped(1);
             }
-            server.tls13.push_back(value);
+            server.tls13.push(value);
             self.count_kept();
-        });
+        }
     }
 
     fn take_tls13_ticket(
         &self,
         server_name: &ServerName<'static>,
     ) -> Option<Tls13ClientSessionValue> {
-        let ticket = self.find(server_name, |server| server.tls13.pop_back())??;
+        let ticket = find(&mut self.alive()?, server_name)?.tls13.pop()?;
         self.count_offered();
         Some(ticket)
     }
@@ -263,16 +272,14 @@ impl ClientSessionStore for Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     fn name(s: &'static str) -> ServerName<'static> {
         ServerName::try_from(s).unwrap()
     }
 
     fn servers(store: &SessionStore) -> Vec<ServerName<'static>> {
-        let names =
-            |servers: &mut VecDeque<Server>| servers.iter().map(|s| s.name.clone()).collect();
-        store.shared.with_servers(names).unwrap()
+        let servers = store.shared.alive().unwrap();
+        servers.iter().map(|server| server.name.clone()).collect()
     }
 
     #[test]
