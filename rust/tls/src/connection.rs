@@ -4,11 +4,12 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::IpAddr;
 
 use rustls::HandshakeKind;
 use rustls::client::{ClientConfig, UnbufferedClientConnection};
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{self as pki, DnsName, ServerName};
 
 use crate::buffer::{Inbound, Outbound};
 use crate::certificate::CertificateSummary;
@@ -418,5 +419,15 @@ fn parse_name(name: &str) -> Result<ServerName<'static>, TlsError> {
         // RFC 6066 section 3: without a trailing dot.
         .or(name.strip_suffix('.'))
         .unwrap_or(name);
-    ServerName::try_from(String::from(bare)).map_err(|_| TlsError::InvalidServerName)
+    // The parser of addresses in core is in every image, that of rustls is not.
+    if let Ok(address) = bare.parse() {
+        return Ok(ServerName::IpAddress(match address {
+            IpAddr::V4(v4) => pki::IpAddr::V4(v4.octets().into()),
+            IpAddr::V6(v6) => pki::IpAddr::V6(v6.segments().into()),
+        }));
+    }
+    match DnsName::try_from(String::from(bare)) {
+        Ok(name) => Ok(ServerName::DnsName(name)),
+        Err(_) => Err(TlsError::InvalidServerName),
+    }
 }
