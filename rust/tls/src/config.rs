@@ -10,6 +10,7 @@ use rustls::client::{ClientConfig, Resumption, TicketRequest};
 use rustls::crypto::CryptoProvider;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
+use webpki::EndEntityCert;
 
 use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};
@@ -159,9 +160,9 @@ impl ConfigBuilder {
                 ConfigError::BadCertificate { index }
             })?;
         for (index, certificate) in (0..).zip(certificates) {
-            self.roots
-                .add(certificate)
+            let anchor = webpki::anchor_from_trusted_cert(&certificate)
                 .map_err(|_| ConfigError::BadCertificate { index })?;
+            self.roots.roots.push(anchor.to_owned());
         }
         Ok(self)
     }
@@ -445,14 +446,14 @@ fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: Arc<dyn SigningKey>,
 ) -> Result<CertifiedKey, ConfigError> {
-    use rustls::{Error, InconsistentKeys};
-    let certified = CertifiedKey::new(chain, key);
-    match certified.keys_match() {
-        // A key that cannot tell its public half is taken on trust.
-        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
-        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            Err(ConfigError::KeyMismatch)
+    // A key that cannot tell its public half is taken on trust.
+    if let Some(public_key) = key.public_key() {
+        let leaf = chain.first().ok_or(ConfigError::NoClientCertificate)?;
+        let leaf = EndEntityCert::try_from(leaf)
+            .map_err(|_| ConfigError::BadClientCertificate { index: 0 })?;
+        if leaf.subject_public_key_info() != public_key {
+            return Err(ConfigError::KeyMismatch);
         }
-        Err(_) => Err(ConfigError::BadClientCertificate { index: 0 }),
     }
+    Ok(CertifiedKey::new(chain, key))
 }

@@ -9,14 +9,16 @@ use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, RootCertStore,
+    SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
 
 use crate::certificate::{self, CertificateSummary, PublicKey};
-use crate::error::fault_without_context;
+use crate::choice::Version;
 use crate::fault::CertificateFault;
 
 /// How the time at hand is meant; see [`CertificateTime`](crate::CertificateTime).
@@ -28,8 +30,9 @@ pub(crate) enum Moment {
     Floor,
 }
 
-/// What rustls's `WebPkiServerVerifier` does, by the same functions, but for revocation lists, which
-/// no device has: their parser would be in every image, some 10 kB of flash.
+/// What rustls's `WebPkiServerVerifier` does, by the same functions of webpki, but for revocation
+/// lists, which no device has: their parser would be in every image, some 10 kB of flash. rustls's
+/// own functions between the two would lose the reason of a refusal, and take more flash and stack.
 pub(crate) struct Verifier {
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -80,21 +83,22 @@ impl Verifier {
         })
     }
 
-    /// Keeps what was refused, and why. Not inlined: its frame is not there when the signatures
-    /// are verified, which is where a handshake takes the most stack.
+    /// Keeps what was refused, and why; makes rustls's error, which decides the alert that the peer
+    /// gets. Not inlined: its frame is not there when the signatures are verified, which is where a
+    /// handshake takes the most stack.
     #[inline(never)]
     fn refuse(
         &self,
-        error: &Error,
+        error: &webpki::Error,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        now: UnixTime,
-    ) {
+    ) -> Error {
         let presented = core::iter::once(end_entity).chain(intermediates);
         let chain = CertificateSummary::read_chain(presented);
-        let fault = self.fault(error, end_entity, intermediates, &chain, now);
+        let (fault, error) = self.judge(error, &chain, server_name);
         self.remember(Some(server_name.to_owned()), fault, chain);
+        error.into()
     }
 
     fn remember(
@@ -112,98 +116,76 @@ impl Verifier {
         }
     }
 
+    /// Verifies chain and name. For a floor, at the earliest moment from there on at which no
+    /// certificate that webpki looks at is still to begin.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        self.verify_chain(&certificate, intermediates, now)?;
-        verify_server_name(&certificate, server_name)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    /// Verifies at `now`; for a floor, at the earliest moment from there on at which no certificate
-    /// that webpki looks at is still to begin.
-    fn verify_chain(
-        &self,
-        certificate: &ParsedCertificate<'_>,
-        intermediates: &[CertificateDer<'_>],
         mut now: UnixTime,
-    ) -> Result<(), Error> {
+    ) -> Result<(), webpki::Error> {
+        let certificate = EndEntityCert::try_from(end_entity)?;
         let mut attempts = intermediates.len() + 1;
         loop {
-            let result = verify_server_cert_signed_by_trust_anchor(
-                certificate,
-                &self.roots,
+            let verdict = certificate.verify_for_usage(
+                self.algorithms.all,
+                &self.roots.roots,
                 intermediates,
                 now,
-                self.algorithms.all,
+                KeyUsage::server_auth(),
+                None,
+                None,
             );
-            match result {
-                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                    not_before,
-                    ..
-                })) if self.moment == Moment::Floor && not_before > now && attempts > 0 => {
+            match verdict {
+                Ok(_) => break,
+                Err(webpki::Error::CertNotValidYet { not_before, .. })
+                    if self.moment == Moment::Floor && not_before > now && attempts > 0 =>
+                {
                     now = not_before;
                     attempts -= 1;
                 }
-                result => return result,
+                Err(error) => return Err(error),
             }
         }
+        certificate.verify_is_valid_for_subject_name(server_name)
     }
 
-    /// rustls without std drops the reasons that it has no name for; webpki still knows them.
-    fn ask_webpki(
+    /// Verifies a signature of the handshake. A scheme of TLS 1.3 names one algorithm, which comes
+    /// first in its row; one of TLS 1.2 leaves the curve to the certificate.
+    fn verify_signature(
         &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> CertificateFault {
-        use webpki::Error as W;
-        let verdict = webpki::EndEntityCert::try_from(end_entity).and_then(|certificate| {
-            certificate
-                .verify_for_usage(
-                    self.algorithms.all,
-                    &self.roots.roots,
-                    intermediates,
-                    now,
-                    webpki::KeyUsage::server_auth(),
-                    None,
-                    None,
-                )
-                .map(|_| ())
-        });
-        match verdict {
-            Err(W::CaUsedAsEndEntity) => CertificateFault::CaUsedAsEndEntity,
-            Err(W::EndEntityUsedAsCa) => CertificateFault::EndEntityUsedAsCa,
-            Err(W::PathLenConstraintViolated | W::MaximumPathDepthExceeded) => {
-                CertificateFault::ChainTooLong
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+        version: Version,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let mut row = self.algorithms.mapping.iter();
+        let row = row.find(|(scheme, _)| *scheme == signed.scheme);
+        let algorithms = match (row, version) {
+            (Some((scheme, _)), _) if !is_of(version, *scheme) => None,
+            (Some((_, algorithms)), Version::Tls12) => Some(*algorithms),
+            (Some((_, algorithms)), Version::Tls13) => algorithms.get(..1),
+            (None, _) => None,
+        };
+        let algorithms =
+            algorithms.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        let verdict = EndEntityCert::try_from(certificate).and_then(|certificate| {
+            let mut verdict = Err(webpki::Error::InvalidSignatureForPublicKey);
+            for algorithm in algorithms {
+                verdict = certificate.verify_signature(*algorithm, message, signed.signature());
+                if !matches!(&verdict, Err(error) if is_unsupported(error)) {
+                    break;
+                }
             }
-            Err(
-                W::MaximumPathBuildCallsExceeded
-                | W::MaximumSignatureChecksExceeded
-                | W::MaximumNameConstraintComparisonsExceeded,
-            ) => CertificateFault::TooComplex,
-            Err(
-                W::NameConstraintViolation
-                | W::MalformedNameConstraint
-                | W::InvalidNetworkMaskConstraint,
-            ) => CertificateFault::NameConstraint,
-            Err(W::UnsupportedCertVersion) => CertificateFault::UnsupportedVersion,
-            Err(W::UnsupportedCriticalExtension) => CertificateFault::UnknownCriticalExtension,
-            Err(
-                W::MalformedExtensions
-                | W::MalformedDnsIdentifier
-                | W::ExtensionValueInvalid
-                | W::InvalidSerialNumber
-                | W::SignatureAlgorithmMismatch
-                | W::EmptyEkuExtension,
-            ) => CertificateFault::BadEncoding,
-            _ => CertificateFault::Other,
-        }
+            verdict
+        });
+        verdict
+            .map(|()| HandshakeSignatureValid::assertion())
+            .map_err(|error| {
+                self.explain_signature(certificate);
+                without_context(&error).1.into()
+            })
     }
 
     /// Who has signed a certificate with a key that no provider takes.
@@ -232,61 +214,146 @@ impl Verifier {
         }
     }
 
-    fn fault(
+    /// What webpki found, in our words and in rustls's.
+    fn judge(
         &self,
-        error: &Error,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
+        error: &webpki::Error,
         chain: &[CertificateSummary],
-        now: UnixTime,
-    ) -> CertificateFault {
+        server_name: &ServerName<'_>,
+    ) -> (CertificateFault, CertificateError) {
         use CertificateError as C;
-        let Error::InvalidCertificate(error) = error else {
-            return CertificateFault::Other;
-        };
+        use webpki::Error as W;
         match error {
-            C::ExpiredContext { time, not_after } => {
+            W::CertExpired { time, not_after } => {
                 let not_after = not_after.as_secs();
-                CertificateFault::Expired {
+                let fault = CertificateFault::Expired {
                     subject: subject(chain, |c| c.not_after == not_after),
                     not_after,
                     checked_at: time.as_secs(),
-                }
+                };
+                (fault, C::Expired)
             }
-            C::NotValidYetContext { time, not_before } => {
+            W::CertNotValidYet { time, not_before } => {
                 let not_before = not_before.as_secs();
-                CertificateFault::NotYetValid {
+                let fault = CertificateFault::NotYetValid {
                     subject: subject(chain, |c| c.not_before == not_before),
                     not_before,
                     checked_at: time.as_secs(),
-                }
+                };
+                (fault, C::NotValidYet)
             }
-            C::NotValidForNameContext { expected, .. } => CertificateFault::NameMismatch {
-                expected: name_text(expected),
-                presented: chain
-                    .first()
-                    .map(|leaf| leaf.names.clone())
-                    .unwrap_or_default()
-                    .into_boxed_slice(),
-            },
-            C::UnknownIssuer => CertificateFault::UnknownIssuer {
-                issuer: chain
-                    .last()
-                    .map(|last| last.issuer.as_str())
-                    .unwrap_or_default()
-                    .into(),
-                presented: u8::try_from(chain.len()).unwrap_or(u8::MAX),
-                self_signed: chain.len() == 1
-                    && chain.iter().all(CertificateSummary::is_self_issued),
-            },
-            C::BadSignature => match self.refused_key(chain) {
-                Some(fault) => fault,
-                None => CertificateFault::BadSignature,
-            },
-            C::Other(_) => self.ask_webpki(end_entity, intermediates, now),
-            other => fault_without_context(other),
+            W::CertNotValidForName(_) => {
+                let fault = CertificateFault::NameMismatch {
+                    expected: name_text(server_name),
+                    presented: chain
+                        .first()
+                        .map(|leaf| leaf.names.clone())
+                        .unwrap_or_default()
+                        .into_boxed_slice(),
+                };
+                (fault, C::NotValidForName)
+            }
+            W::UnknownIssuer => {
+                let fault = CertificateFault::UnknownIssuer {
+                    issuer: chain
+                        .last()
+                        .map(|last| last.issuer.as_str())
+                        .unwrap_or_default()
+                        .into(),
+                    presented: u8::try_from(chain.len()).unwrap_or(u8::MAX),
+                    self_signed: chain.len() == 1
+                        && chain.iter().all(CertificateSummary::is_self_issued),
+                };
+                (fault, C::UnknownIssuer)
+            }
+            error => {
+                let (mut fault, error) = without_context(error);
+                if fault == CertificateFault::BadSignature {
+                    fault = self.refused_key(chain).unwrap_or(fault);
+                }
+                (fault, error)
+            }
         }
     }
+}
+
+/// The same where more than the kind of error is not to be said.
+fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError) {
+    use CertificateError as C;
+    use CertificateFault as F;
+    use webpki::Error as W;
+    #[allow(deprecated)] // What took its place holds a copy of every algorithm there is.
+    let unsupported = C::UnsupportedSignatureAlgorithm;
+    let unnamed = |fault| (fault, C::Other(OtherError.without_cause()));
+    match error {
+        W::BadDer | W::BadDerTime | W::TrailingData(_) => (F::BadEncoding, C::BadEncoding),
+        W::InvalidCertValidity => (F::Other, C::Expired),
+        W::InvalidSignatureForPublicKey => (F::BadSignature, C::BadSignature),
+        W::RequiredEkuNotFoundContext(_) => (F::WrongPurpose, C::InvalidPurpose),
+        W::UnsupportedSignatureAlgorithmContext(_)
+        | W::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            (F::UnsupportedSignatureAlgorithm, unsupported)
+        }
+        W::CaUsedAsEndEntity => unnamed(F::CaUsedAsEndEntity),
+        W::EndEntityUsedAsCa => unnamed(F::EndEntityUsedAsCa),
+        W::PathLenConstraintViolated | W::MaximumPathDepthExceeded => unnamed(F::ChainTooLong),
+        W::MaximumPathBuildCallsExceeded
+        | W::MaximumSignatureChecksExceeded
+        | W::MaximumNameConstraintComparisonsExceeded => unnamed(F::TooComplex),
+        W::NameConstraintViolation
+        | W::MalformedNameConstraint
+        | W::InvalidNetworkMaskConstraint => unnamed(F::NameConstraint),
+        W::UnsupportedCertVersion => unnamed(F::UnsupportedVersion),
+        W::UnsupportedCriticalExtension => unnamed(F::UnknownCriticalExtension),
+        W::MalformedExtensions
+        | W::MalformedDnsIdentifier
+        | W::ExtensionValueInvalid
+        | W::InvalidSerialNumber
+        | W::SignatureAlgorithmMismatch
+        | W::EmptyEkuExtension => unnamed(F::BadEncoding),
+        _ => unnamed(F::Other),
+    }
+}
+
+/// rustls's error for what it has no name for. It takes a cause where rustls is built with std, and
+/// nothing where it is not; a crate that uses it cannot see which.
+trait Unnamed<Cause> {
+    fn without_cause(self) -> OtherError;
+}
+
+impl<F: FnOnce() -> OtherError> Unnamed<()> for F {
+    fn without_cause(self) -> OtherError {
+        self()
+    }
+}
+
+type Cause = Arc<dyn core::error::Error + Send + Sync>;
+
+impl<F: FnOnce(Cause) -> OtherError> Unnamed<Cause> for F {
+    fn without_cause(self) -> OtherError {
+        self(Arc::new(fmt::Error))
+    }
+}
+
+/// Whether this version has this scheme for handshakes: TLS 1.3 has no PKCS #1 v1.5 and no hash older
+/// than SHA-256 (RFC 8446 section 4.2.3), TLS 1.2 nothing that is newer than TLS 1.3, and none has DSA.
+fn is_of(version: Version, scheme: SignatureScheme) -> bool {
+    // So RFC 5246 divides the number, and later ones were assigned to go with it.
+    let [hash, signature] = u16::from(scheme).to_be_bytes();
+    const SHA224: u8 = 3;
+    const DSA: u8 = 2;
+    const INTRINSIC: u8 = 8;
+    match version {
+        Version::Tls12 => hash <= INTRINSIC && signature != DSA,
+        Version::Tls13 => hash > SHA224 && signature > DSA,
+    }
+}
+
+fn is_unsupported(error: &webpki::Error) -> bool {
+    matches!(
+        error,
+        webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
+    )
 }
 
 /// The fault of a certificate whose key no provider takes.
@@ -333,8 +400,10 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.verify(end_entity, intermediates, server_name, now)
-            .inspect_err(|error| self.refuse(error, end_entity, intermediates, server_name, now))
+        match self.verify(end_entity, intermediates, server_name, now) {
+            Ok(()) => Ok(ServerCertVerified::assertion()),
+            Err(error) => Err(self.refuse(&error, end_entity, intermediates, server_name)),
+        }
     }
 
     fn verify_tls12_signature(
@@ -343,8 +412,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
-            .inspect_err(|_| self.explain_signature(cert))
+        self.verify_signature(message, cert, dss, Version::Tls12)
     }
 
     fn verify_tls13_signature(
@@ -353,11 +421,41 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
-            .inspect_err(|_| self.explain_signature(cert))
+        self.verify_signature(message, cert, dss, Version::Tls13)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_of_either_version() {
+        use SignatureScheme as S;
+        let table = [
+            (S::RSA_PKCS1_SHA1, true, false),
+            (S::ECDSA_SHA1_Legacy, true, false),
+            (S::RSA_PKCS1_SHA256, true, false),
+            (S::RSA_PKCS1_SHA384, true, false),
+            (S::RSA_PKCS1_SHA512, true, false),
+            (S::Unknown(0x0402), false, false),
+            (S::ECDSA_NISTP256_SHA256, true, true),
+            (S::ECDSA_NISTP384_SHA384, true, true),
+            (S::ECDSA_NISTP521_SHA512, true, true),
+            (S::RSA_PSS_SHA256, true, true),
+            (S::RSA_PSS_SHA384, true, true),
+            (S::RSA_PSS_SHA512, true, true),
+            (S::ED25519, true, true),
+            (S::ED448, true, true),
+            (S::ML_DSA_44, false, true),
+        ];
+        for (scheme, tls12, tls13) in table {
+            assert_eq!(is_of(Version::Tls12, scheme), tls12, "{scheme:?}");
+            assert_eq!(is_of(Version::Tls13, scheme), tls13, "{scheme:?}");
+        }
     }
 }
