@@ -4,12 +4,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use rustls::RootCertStore;
-use rustls::SupportedProtocolVersion;
-use rustls::client::{ClientConfig, Resumption, TicketRequest};
-use rustls::crypto::CryptoProvider;
-use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
-use rustls_pki_types::{CertificateDer, TrustAnchor};
+use rustls::client::{
+    ClientConfig, ResolvesClientCert, Resumption, TicketRequest, UnbufferedClientConnection,
+};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{
+    Error, RootCertStore, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion,
+};
+use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
 use webpki::EndEntityCert;
 
 use crate::choice::{Group, Suite, Version};
@@ -32,13 +35,30 @@ pub struct Config {
 }
 
 struct Inner {
-    /// Lacks what differs between connections: the clock, and the verifier for its kind of time.
-    base: ClientConfig,
+    provider: Arc<CryptoProvider>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+    /// rustls resumes a session only with the identity and the verifier that it was made with.
+    identity: Arc<Identity>,
     exact: Arc<Verifier>,
     floor: Arc<Verifier>,
+    alpn: Vec<Vec<u8>>,
     limits: Limits,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     sessions: Option<SessionStore>,
+}
+
+/// What this device shows to a broker that asks for a certificate.
+#[derive(Debug)]
+struct Identity(Option<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for Identity {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
 }
 
 /// Bounds of the buffers, in bytes.
@@ -99,19 +119,43 @@ impl Config {
         }
     }
 
-    /// The configuration of one connection. What it clones are reference counts, but for the ALPN
-    /// names.
-    pub(crate) fn for_connection(
+    /// The beginning of one connection.
+    // Not inlined: moving what rustls makes takes 3 kB of stack.
+    #[inline(never)]
+    pub(crate) fn connect(
+        &self,
+        server_name: ServerName<'static>,
+        time: CertificateTime,
+        clock: Arc<Clock>,
+    ) -> Result<UnbufferedClientConnection, Error> {
+        let config = self.for_connection(time, clock)?;
+        UnbufferedClientConnection::new_with_alpn(config, server_name, self.inner.alpn.clone())
+    }
+
+    /// The configuration of one connection. It fails for all connections or for none.
+    fn for_connection(
         &self,
         time: CertificateTime,
         clock: Arc<Clock>,
-    ) -> Arc<ClientConfig> {
-        let mut config = self.inner.base.clone();
-        config.time_provider = clock;
-        config
+    ) -> Result<Arc<ClientConfig>, Error> {
+        let inner = &*self.inner;
+        let mut config = ClientConfig::builder_with_details(inner.provider.clone(), clock)
+            .with_protocol_versions(&inner.versions)?
             .dangerous()
-            .set_certificate_verifier(self.verifier(time).clone());
-        Arc::new(config)
+            .with_custom_certificate_verifier(self.verifier(time).clone())
+            .with_client_cert_resolver(inner.identity.clone());
+        // rustls counts the record header in.
+        config.max_fragment_size = Some(inner.limits.fragment + 5);
+        config.resumption = match &inner.sessions {
+            Some(store) => Resumption::store(store.for_rustls()),
+            None => Resumption::disabled(),
+        };
+        // One ticket each time (RFC 9149): a second would cross the air in vain.
+        config.send_ticket_request = inner.sessions.is_some().then_some(TicketRequest {
+            new_session_count: 1,
+            resumption_count: 1,
+        });
+        Ok(Arc::new(config))
     }
 }
 
@@ -128,7 +172,7 @@ impl fmt::Debug for Config {
 pub struct ConfigBuilder {
     provider: CryptoProvider,
     roots: RootCertStore,
-    identity: Option<CertifiedKey>,
+    identity: Option<Arc<CertifiedKey>>,
     versions: Option<Vec<Version>>,
     suites: Option<Vec<Suite>>,
     groups: Option<Vec<Group>>,
@@ -283,45 +327,27 @@ impl ConfigBuilder {
         let versions = self.choose_suites()?;
         self.choose_groups(&versions)?;
 
-        let provider = Arc::new(self.provider);
         let roots = Arc::new(self.roots);
-        let algorithms = provider.signature_verification_algorithms;
+        let algorithms = self.provider.signature_verification_algorithms;
         let verifier = |moment| Verifier::new(roots.clone(), algorithms, moment);
-        let (exact, floor) = (verifier(Moment::Exact), verifier(Moment::Floor));
-
-        let protocol_versions: Vec<_> =
-            versions.iter().filter_map(|v| rustls_version(*v)).collect();
-        let builder = ClientConfig::builder_with_details(provider, Clock::new(0))
-            .with_protocol_versions(&protocol_versions)
-            .map_err(|_| ConfigError::NoSuite)?
-            .dangerous()
-            .with_custom_certificate_verifier(exact.clone());
-        let mut base = match self.identity {
-            Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
-            None => builder.with_no_client_auth(),
-        };
-        base.alpn_protocols = self.alpn;
-        // rustls counts the record header in.
-        base.max_fragment_size = Some(self.limits.fragment + 5);
-        base.resumption = match &self.sessions {
-            Some(store) => Resumption::store(store.for_rustls()),
-            None => Resumption::disabled(),
-        };
-        // One ticket each time (RFC 9149): a second would cross the air in vain.
-        base.send_ticket_request = self.sessions.is_some().then_some(TicketRequest {
-            new_session_count: 1,
-            resumption_count: 1,
-        });
-        Ok(Config {
+        let config = Config {
             inner: Arc::new(Inner {
-                base,
-                exact,
-                floor,
+                exact: verifier(Moment::Exact),
+                floor: verifier(Moment::Floor),
+                provider: Arc::new(self.provider),
+                versions: versions.into_iter().filter_map(rustls_version).collect(),
+                identity: Arc::new(Identity(self.identity)),
+                alpn: self.alpn,
                 limits: self.limits,
                 provider_failures: self.provider_failures,
                 sessions: self.sessions,
             }),
-        })
+        };
+        // What rustls does not accept shall not wait for the first connection.
+        config
+            .for_connection(CertificateTime::Known(0), Clock::new(0))
+            .map_err(|_| ConfigError::NoSuite)?;
+        Ok(config)
     }
 
     fn check_limits(&self) -> Result<(), ConfigError> {
@@ -344,81 +370,60 @@ impl ConfigBuilder {
 
     /// Leaves only the suites chosen in the provider; returns the versions they are for.
     fn choose_suites(&mut self) -> Result<Vec<Version>, ConfigError> {
-        let offered = &self.provider.cipher_suites;
-        let mut chosen = match &self.suites {
-            None => offered.clone(),
-            Some(suites) => suites
-                .iter()
-                .map(|suite| {
-                    offered
-                        .iter()
-                        .copied()
-                        .find(|s| u16::from(s.suite()) == suite.id())
-                        .ok_or(ConfigError::SuiteNotOffered(*suite))
-                })
-                .collect::<Result<_, _>>()?,
-        };
-        let has_suite = |version: Version, suites: &[rustls::SupportedCipherSuite]| {
-            suites
-                .iter()
-                .any(|s| u16::from(s.version().version) == version.id())
-        };
-
-        let versions: Vec<Version> = match &self.versions {
-            Some(versions) => {
-                for version in versions {
-                    if rustls_version(*version).is_none() {
-                        return Err(ConfigError::VersionNotBuilt(*version));
-                    }
-                    if !has_suite(*version, &chosen) {
-                        return Err(ConfigError::VersionWithoutSuite(*version));
-                    }
-                }
-                // A suite asked for by name must be of use.
-                for suite in self.suites.iter().flatten() {
-                    if !versions.contains(&suite.version()) {
-                        return Err(ConfigError::SuiteWithoutVersion(*suite));
-                    }
-                }
-                versions.clone()
+        let offered = &mut self.provider.cipher_suites;
+        if let Some(suites) = &self.suites {
+            let mut chosen = Vec::with_capacity(suites.len());
+            for suite in suites {
+                let found = offered.iter().find(|s| s.suite() == suite.id().into());
+                chosen.push(*found.ok_or(ConfigError::SuiteNotOffered(*suite))?);
             }
-            None => Version::ALL
-                .iter()
-                .copied()
-                .filter(|v| rustls_version(*v).is_some() && has_suite(*v, &chosen))
-                .collect(),
-        };
+            *offered = chosen;
+        }
+        let version_of =
+            |suite: &SupportedCipherSuite| Version::from_id(suite.version().version.into());
+
+        let mut versions = Vec::with_capacity(Version::ALL.len());
+        for version in self.versions.as_deref().unwrap_or(Version::ALL) {
+            let error = match rustls_version(*version) {
+                None => ConfigError::VersionNotBuilt(*version),
+                Some(_) if offered.iter().any(|s| version_of(s) == Some(*version)) => {
+                    versions.push(*version);
+                    continue;
+                }
+                Some(_) => ConfigError::VersionWithoutSuite(*version),
+            };
+            // Those that were not asked for by name may be missing.
+            if self.versions.is_some() {
+                return Err(error);
+            }
+        }
+        // A suite asked for by name must be of use.
+        for suite in self.suites.iter().flatten() {
+            if !versions.contains(&suite.version()) {
+                return Err(ConfigError::SuiteWithoutVersion(*suite));
+            }
+        }
         if versions.is_empty() {
             return Err(ConfigError::NoSuite);
         }
-        chosen.retain(|suite| {
-            Version::from_id(u16::from(suite.version().version))
-                .is_some_and(|version| versions.contains(&version))
-        });
-        self.provider.cipher_suites = chosen;
+        offered.retain(|suite| version_of(suite).is_some_and(|v| versions.contains(&v)));
         Ok(versions)
     }
 
     /// Leaves only the groups chosen in the provider.
     fn choose_groups(&mut self, versions: &[Version]) -> Result<(), ConfigError> {
+        let offered = &mut self.provider.kx_groups;
         if let Some(groups) = &self.groups {
-            let offered = &self.provider.kx_groups;
-            self.provider.kx_groups = groups
-                .iter()
-                .map(|group| {
-                    offered
-                        .iter()
-                        .copied()
-                        .find(|g| u16::from(g.name()) == group.id())
-                        .ok_or(ConfigError::GroupNotOffered(*group))
-                })
-                .collect::<Result<_, _>>()?;
+            let mut chosen = Vec::with_capacity(groups.len());
+            for group in groups {
+                let found = offered.iter().find(|g| g.name() == group.id().into());
+                chosen.push(*found.ok_or(ConfigError::GroupNotOffered(*group))?);
+            }
+            *offered = chosen;
         }
         for version in versions {
-            let usable = |g: &&dyn rustls::crypto::SupportedKxGroup| {
-                g.usable_for_version(rustls::ProtocolVersion::from(version.id()))
-            };
-            if !self.provider.kx_groups.iter().any(usable) {
+            let usable = |g: &&dyn SupportedKxGroup| g.usable_for_version(version.id().into());
+            if !offered.iter().any(usable) {
                 return Err(ConfigError::VersionWithoutGroup(*version));
             }
         }
@@ -445,7 +450,7 @@ fn client_chain(chain: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigErro
 fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: Arc<dyn SigningKey>,
-) -> Result<CertifiedKey, ConfigError> {
+) -> Result<Arc<CertifiedKey>, ConfigError> {
     // A key that cannot tell its public half is taken on trust.
     if let Some(public_key) = key.public_key() {
         let leaf = chain.first().ok_or(ConfigError::NoClientCertificate)?;
@@ -455,5 +460,5 @@ fn certified_key(
             return Err(ConfigError::KeyMismatch);
         }
     }
-    Ok(CertifiedKey::new(chain, key))
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
 }

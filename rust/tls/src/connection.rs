@@ -7,7 +7,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use rustls::HandshakeKind;
-use rustls::client::{ClientConfig, UnbufferedClientConnection};
+use rustls::client::UnbufferedClientConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls_pki_types::{self as pki, DnsName, ServerName};
 
@@ -105,11 +105,9 @@ impl Connection {
         config.take_provider_failure();
         let clock = Clock::new(time.unix_seconds());
         let mut connection = Self {
-            tls: make(
-                config.for_connection(time, clock.clone()),
-                server_name.clone(),
-            )
-            .map_err(|error| config.or_provider_failure(error))?,
+            tls: config
+                .connect(server_name.clone(), time, clock.clone())
+                .map_err(|error| config.or_provider_failure(TlsError::from_rustls(error, true)))?,
             config: config.clone(),
             server_name,
             time,
@@ -386,16 +384,6 @@ impl Connection {
         self.failure = Some(error.clone());
         error
     }
-}
-
-/// Begins the handshake. Not inlined: moving what rustls makes takes 3 kB of stack.
-#[inline(never)]
-fn make(
-    config: Arc<ClientConfig>,
-    server_name: ServerName<'static>,
-) -> Result<UnbufferedClientConnection, TlsError> {
-    UnbufferedClientConnection::new(config, server_name)
-        .map_err(|error| TlsError::from_rustls(error, true))
 }
 
 impl fmt::Debug for Connection {
