@@ -1,5 +1,6 @@
 //! What all connections of a client have in common.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -127,9 +128,10 @@ impl Config {
         server_name: ServerName<'static>,
         time: CertificateTime,
         clock: Arc<Clock>,
-    ) -> Result<UnbufferedClientConnection, Error> {
+    ) -> Result<Box<UnbufferedClientConnection>, Error> {
         let config = self.for_connection(time, clock)?;
-        UnbufferedClientConnection::new_with_alpn(config, server_name, self.inner.alpn.clone())
+        let alpn = self.inner.alpn.clone();
+        UnbufferedClientConnection::new_with_alpn(config, server_name, alpn).map(Box::new)
     }
 
     /// The configuration of one connection. It fails for all connections or for none.

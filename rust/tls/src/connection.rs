@@ -1,5 +1,6 @@
 //! One TLS connection.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -56,7 +57,8 @@ pub struct BufferSizes {
 /// [`ciphertext`](Self::ciphertext) should still be sent: it ends with the alert that tells the peer
 /// why. Plaintext received before the error can still be read.
 pub struct Connection {
-    tls: UnbufferedClientConnection,
+    /// Boxed, because it is 1 kB that would be moved with every move of its owner.
+    tls: Box<UnbufferedClientConnection>,
     config: Config,
     server_name: ServerName<'static>,
     time: CertificateTime,
