@@ -222,7 +222,7 @@ impl Outbound {
     /// A message of rustls's own. It always fits: its size follows from the configuration.
     pub(crate) fn encode(&mut self, message: &mut EncodeTlsData<'_, ClientConnectionData>) {
         // Encoding fails for want of space only.
-        let _ = self.append(0, |space| match message.encode(space) {
+        let _ = self.append(0, &mut |space| match message.encode(space) {
             Ok(n) => Ok(n),
             Err(EncodeError::InsufficientSize(e)) => Err(Full::Needs(e.required_size)),
             Err(EncodeError::AlreadyEncoded) => Err(Full::Never),
@@ -249,7 +249,7 @@ impl Outbound {
                 _ => break,
             };
             let chunk = rest.get(..n).unwrap_or(rest);
-            self.append(n + Self::OVERHEAD, |space| {
+            self.append(n + Self::OVERHEAD, &mut |space| {
                 encrypted(traffic.encrypt(chunk, space))
             })
             .map_err(|_| TlsError::KeysExhausted)?;
@@ -259,7 +259,7 @@ impl Outbound {
     }
 
     pub(crate) fn close_notify(&mut self, traffic: &mut WriteTraffic<'_, ClientConnectionData>) {
-        let _ = self.append(Self::OVERHEAD + 2, |space| {
+        let _ = self.append(Self::OVERHEAD + 2, &mut |space| {
             encrypted(traffic.queue_close_notify(space))
         });
     }
@@ -268,7 +268,7 @@ impl Outbound {
     fn append(
         &mut self,
         mut size: usize,
-        mut fill: impl FnMut(&mut [u8]) -> Result<usize, Full>,
+        fill: &mut dyn FnMut(&mut [u8]) -> Result<usize, Full>,
     ) -> Result<(), Full> {
         self.bytes.drain(..self.sent);
         self.sent = 0;
