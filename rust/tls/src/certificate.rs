@@ -151,7 +151,9 @@ impl CertificateSummary {
                 let mut names = value.inside(der::SEQUENCE)?;
                 while !names.is_empty() && self.names.len() < MAX_NAMES {
                     let (tag, content) = names.any()?;
-                    self.names.extend(general_name(tag, content));
+                    if let Some(name) = general_name(tag, content) {
+                        self.names.push(name);
+                    }
                 }
             }
             // basicConstraints
@@ -235,54 +237,61 @@ pub(crate) fn name(content: &[u8]) -> Option<String> {
 
 /// A name as RFC 4514 writes it: last component first, joined by commas.
 fn distinguished_name(mut name: Reader<'_>) -> Option<String> {
-    let mut components = Vec::new();
-    while !name.is_empty() {
-        components.push(name.inside(der::SET)?);
-    }
     let mut text = String::new();
-    for mut component in components.into_iter().rev() {
-        let mut separator = ",";
+    while !name.is_empty() {
+        let mut component = name.inside(der::SET)?;
+        let mut front = String::new();
         while !component.is_empty() {
             let mut attribute = component.inside(der::SEQUENCE)?;
-            if !text.is_empty() {
-                text.push_str(separator);
+            if !front.is_empty() {
+                front.push('+');
             }
-            separator = "+";
             let id = attribute.expect(der::OID)?;
             let (tag, value) = attribute.any()?;
-            push_attribute(&mut text, id, tag, value);
+            push_attribute(&mut front, id, tag, value);
         }
+        if !front.is_empty() && !text.is_empty() {
+            front.push(',');
+        }
+        front.push_str(&text);
+        text = front;
     }
     Some(text)
 }
 
+/// The attributes that have a short name (RFC 4514 section 3).
+const SHORT_NAMES: [(&[u8], &str); 9] = [
+    (&[0x55, 0x04, 0x03], "CN"),
+    (&[0x55, 0x04, 0x06], "C"),
+    (&[0x55, 0x04, 0x07], "L"),
+    (&[0x55, 0x04, 0x08], "ST"),
+    (&[0x55, 0x04, 0x09], "STREET"),
+    (&[0x55, 0x04, 0x0a], "O"),
+    (&[0x55, 0x04, 0x0b], "OU"),
+    (b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01", "UID"),
+    (b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "DC"),
+];
+
 fn push_attribute(text: &mut String, id: &[u8], tag: u8, value: &[u8]) {
-    let short = match id {
-        [0x55, 0x04, 0x03] => Some("CN"),
-        [0x55, 0x04, 0x06] => Some("C"),
-        [0x55, 0x04, 0x07] => Some("L"),
-        [0x55, 0x04, 0x08] => Some("ST"),
-        [0x55, 0x04, 0x09] => Some("STREET"),
-        [0x55, 0x04, 0x0a] => Some("O"),
-        [0x55, 0x04, 0x0b] => Some("OU"),
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x01] => Some("UID"),
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x19] => Some("DC"),
-        _ => None,
-    };
+    let short = SHORT_NAMES.iter().find(|(long, _)| *long == id);
     match short {
-        Some(short) => text.push_str(short),
+        Some((_, short)) => text.push_str(short),
         None => push_dotted(text, id),
     }
     text.push('=');
-    match (short, string_value(tag, value)) {
-        (Some(_), Some(value)) => push_escaped(text, &value),
+    match short.and_then(|_| string_value(tag, value)) {
+        Some(value) => push_escaped(text, &value),
         // Section 2.4: an attribute without a short name is written as the hex of its encoding.
-        _ => {
+        None => {
             text.push('#');
-            for byte in value {
-                let _ = write!(text, "{byte:02x}");
-            }
+            push_hex(text, "", value);
         }
+    }
+}
+
+fn push_hex(text: &mut String, before: &str, bytes: &[u8]) {
+    for byte in bytes {
+        let _ = write!(text, "{before}{byte:02x}");
     }
 }
 
@@ -306,25 +315,19 @@ fn string_value(tag: u8, value: &[u8]) -> Option<String> {
 /// RFC 4514 section 2.4; control characters are written in hex as well, so that a certificate
 /// cannot draw on a terminal.
 fn push_escaped(text: &mut String, value: &str) {
-    let last = value.chars().count().saturating_sub(1);
-    for (i, c) in value.chars().enumerate() {
+    for (i, c) in value.char_indices() {
+        let (first, last) = (i == 0, i + c.len_utf8() == value.len());
         match c {
-            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => {
-                text.push('\\');
-                text.push(c);
-            }
-            '#' | ' ' if i == 0 => {
-                text.push('\\');
-                text.push(c);
-            }
-            ' ' if i == last => text.push_str("\\ "),
             c if c.is_control() => {
-                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                    let _ = write!(text, "\\{byte:02x}");
-                }
+                push_hex(text, "\\", c.encode_utf8(&mut [0; 4]).as_bytes());
+                continue;
             }
-            c => text.push(c),
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => text.push('\\'),
+            '#' if first => text.push('\\'),
+            ' ' if first || last => text.push('\\'),
+            _ => (),
         }
+        text.push(c);
     }
 }
 
@@ -336,12 +339,17 @@ fn push_dotted(text: &mut String, id: &[u8]) {
         if byte & 0x80 != 0 {
             continue;
         }
-        let _ = if first {
-            let top = (number / 40).min(2);
-            write!(text, "{top}.{}", number - top * 40)
-        } else {
-            write!(text, ".{number}")
-        };
+        // The first two numbers share one place (X.690 section 8.19.4).
+        if first {
+            let (top, offset) = match number {
+                0..40 => ('0', 0),
+                40..80 => ('1', 40),
+                _ => ('2', 80),
+            };
+            text.push(top);
+            number -= offset;
+        }
+        let _ = write!(text, ".{number}");
         (first, number) = (false, 0);
     }
 }

@@ -83,27 +83,20 @@ impl<'a> Reader<'a> {
 
 /// UTCTime or GeneralizedTime as Unix seconds (RFC 5280 section 4.1.2.5: UTC, seconds present);
 /// times before 1970 count as 0.
-pub(crate) fn time(tag: u8, text: &[u8]) -> Option<u64> {
-    let (year, text) = match tag {
-        UTC_TIME => {
-            let (year, text) = text.split_at_checked(2)?;
-            let year = decimal(year)?;
-            (if year < 50 { 2000 + year } else { 1900 + year }, text)
-        }
-        GENERALIZED_TIME => {
-            let (year, text) = text.split_at_checked(4)?;
-            (decimal(year)?, text)
-        }
+pub(crate) fn time(tag: u8, mut text: &[u8]) -> Option<u64> {
+    let text = &mut text;
+    let year = match tag {
+        UTC_TIME => match two_digits(text)? {
+            year @ 0..50 => 2000 + year,
+            year => 1900 + year,
+        },
+        GENERALIZED_TIME => two_digits(text)? * 100 + two_digits(text)?,
         _ => return None,
     };
-    let &[m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, b'Z'] = text else {
-        return None;
-    };
-    let [month, day, hour, minute, second] =
-        [[m1, m2], [d1, d2], [h1, h2], [n1, n2], [s1, s2]].map(|digits| decimal(&digits));
-    let (month, day) = (month?, day?);
-    let (hour, minute, second) = (hour?, minute?, second?);
-    if !(1..=12).contains(&month)
+    let (month, day) = (two_digits(text)?, two_digits(text)?);
+    let (hour, minute, second) = (two_digits(text)?, two_digits(text)?, two_digits(text)?);
+    if *text != b"Z"
+        || !(1..=12).contains(&month)
         || !(1..=31).contains(&day)
         || hour > 23
         || minute > 59
@@ -114,19 +107,21 @@ pub(crate) fn time(tag: u8, text: &[u8]) -> Option<u64> {
     let Some(days) = days_since_1970(year, month, day) else {
         return Some(0);
     };
-    Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+    Some(u64::from(days) * 86_400 + u64::from((hour * 60 + minute) * 60 + second))
 }
 
-fn decimal(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |n, digit| {
-        digit
-            .is_ascii_digit()
-            .then(|| n * 10 + u64::from(digit - b'0'))
-    })
+#[inline(never)]
+fn two_digits(text: &mut &[u8]) -> Option<u32> {
+    let (digits, rest) = text.split_first_chunk::<2>()?;
+    *text = rest;
+    match digits.map(|digit| u32::from(digit.wrapping_sub(b'0'))) {
+        [tens @ 0..10, ones @ 0..10] => Some(tens * 10 + ones),
+        _ => None,
+    }
 }
 
 /// Days from 1970-01-01 in the Gregorian calendar; none before it.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+fn days_since_1970(year: u32, month: u32, day: u32) -> Option<u32> {
     // Years from March, so that the leap day comes last.
     let (year, month) = if month > 2 {
         (year, month - 3)
@@ -138,8 +133,10 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
 }
 
 /// Unix seconds as year, month, day, hour, minute, second in UTC.
-pub(crate) fn civil(unix_seconds: u64) -> [u64; 6] {
-    let (days, rest) = (unix_seconds / 86_400, unix_seconds % 86_400);
+pub(crate) fn civil(unix_seconds: u64) -> [u32; 6] {
+    // What does not fit is in a year beyond 11 million.
+    let days = u32::try_from(unix_seconds / 86_400).unwrap_or(u32::MAX);
+    let rest = (unix_seconds % 86_400) as u32;
     let days = days.saturating_add(719_468);
     let era = days / 146_097;
     let of_era = days % 146_097;
