@@ -1,7 +1,5 @@
 //! Signature verification, for certificates and handshakes.
 
-use core::fmt;
-
 use rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
@@ -93,7 +91,7 @@ const SHA512_WITH_RSA: AlgorithmIdentifier =
     AlgorithmIdentifier::from_slice(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d");
 
 /// A NIST curve: its coordinates' length.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Curve(usize);
 
 const P256: Curve = Curve(32);
@@ -101,12 +99,14 @@ const P256: Curve = Curve(32);
 const P384: Curve = Curve(48);
 const MAX_COORDINATE_LEN: usize = 48;
 
+#[derive(Debug)]
 struct Verifier {
     key_id: AlgorithmIdentifier,
     signature_id: AlgorithmIdentifier,
     scheme: Scheme,
 }
 
+#[derive(Debug)]
 enum Scheme {
     Ecdsa(Curve, Hash),
     #[cfg(feature = "rsa")]
@@ -225,15 +225,6 @@ impl SignatureVerificationAlgorithm for Verifier {
 
     fn signature_alg_id(&self) -> AlgorithmIdentifier {
         self.signature_id
-    }
-}
-
-impl fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier")
-            .field("key", &self.key_id)
-            .field("signature", &self.signature_id)
-            .finish()
     }
 }
 
