@@ -5,7 +5,7 @@ use core::fmt;
 
 use rustls::crypto::{ActiveKeyExchange, SharedSecret, SupportedKxGroup};
 use rustls::ffdhe_groups::FfdheGroup;
-use rustls::{Error, NamedGroup, PeerMisbehaved};
+use rustls::{Error, NamedGroup, PeerMisbehaved, SupportedProtocolVersion};
 use thread_mqtt_psa::{self as psa, Algorithm, Attributes, Key, KeyType, Status, Usage};
 use zeroize::Zeroizing;
 
@@ -169,6 +169,20 @@ impl ActiveKeyExchange for Active {
             }
             Err(error) => Err(fault::report(error)),
         }
+    }
+
+    /// As ever: what TLS 1.2 treats otherwise is the secret of a finite field.
+    fn complete_for_tls_version(
+        self: Box<Self>,
+        peer_pub_key: &[u8],
+        _version: &SupportedProtocolVersion,
+    ) -> Result<SharedSecret, Error> {
+        self.complete(peer_pub_key)
+    }
+
+    /// None. rustls would look among the groups that it knows, 3 kB of primes.
+    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
+        None
     }
 
     fn pub_key(&self) -> &[u8] {
