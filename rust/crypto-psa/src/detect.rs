@@ -15,6 +15,7 @@ use thread_mqtt_psa::Hash;
 
 use crate::{kx, random, sign, suites, verify};
 
+use report::Set;
 pub use report::{Capability, Finding, Report, Unusable};
 
 /// The provider and what it was made of.
@@ -76,11 +77,12 @@ impl Found {
         thread_mqtt_psa::random(&mut poison)?;
 
         let report = probe::all();
+        let have = report.offered();
         let found = Self {
-            suites: cipher_suites(&report),
-            groups: key_exchange_groups(&report),
-            algorithms: signature_algorithms(&report),
-            schemes: signature_schemes(&report),
+            suites: cipher_suites(have),
+            groups: key_exchange_groups(have),
+            algorithms: signature_algorithms(have),
+            schemes: signature_schemes(have),
             poison,
             report,
         };
@@ -111,165 +113,195 @@ impl Found {
 
 use Capability as Can;
 
-/// TLS 1.3 first, then what hardware is likely to have, ECDSA before RSA.
-fn cipher_suites(report: &Report) -> Vec<SupportedCipherSuite> {
-    let sha256 = report.all(&[Can::Sha256, Can::HmacSha256]);
-    let aes128 = sha256 && report.has(Can::Aes128Gcm);
+/// What a row of the tables below takes, and what it offers.
+type Offer<T> = (Set, T);
+
+const AES_128: Set = Set::of(&[Can::Sha256, Can::HmacSha256, Can::Aes128Gcm]);
+#[cfg(feature = "aes256")]
+const AES_256: Set = Set::of(&[Can::Sha384, Can::HmacSha384, Can::Aes256Gcm]);
+#[cfg(feature = "chacha20")]
+const CHACHA20: Set = Set::of(&[Can::Sha256, Can::HmacSha256, Can::ChaCha20Poly1305]);
+
+/// TLS 1.3 first, then what hardware is likely to have.
+static TLS13: &[Offer<&SupportedCipherSuite>] = &[
+    (AES_128, &suites::TLS_AES_128_GCM_SHA256),
+    #[cfg(feature = "chacha20")]
+    (CHACHA20, &suites::TLS_CHACHA20_POLY1305_SHA256),
+    #[cfg(feature = "aes256")]
+    (AES_256, &suites::TLS_AES_256_GCM_SHA384),
+];
+
+#[cfg(feature = "tls12")]
+static TLS12_ECDSA: &[Offer<&SupportedCipherSuite>] = &[
+    (AES_128, &suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+    #[cfg(feature = "chacha20")]
+    (
+        CHACHA20,
+        &suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    ),
+    #[cfg(feature = "aes256")]
+    (AES_256, &suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384),
+];
+
+#[cfg(all(feature = "tls12", feature = "rsa"))]
+static TLS12_RSA: &[Offer<&SupportedCipherSuite>] = &[
+    (AES_128, &suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
+    #[cfg(feature = "chacha20")]
+    (
+        CHACHA20,
+        &suites::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    ),
+    #[cfg(feature = "aes256")]
+    (AES_256, &suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384),
+];
+
+fn cipher_suites(have: Set) -> Vec<SupportedCipherSuite> {
     let mut suites = Vec::new();
-    suites.extend(aes128.then_some(suites::TLS_AES_128_GCM_SHA256));
-
-    #[cfg(feature = "chacha20")]
-    let chacha20 = sha256 && report.has(Can::ChaCha20Poly1305);
-    #[cfg(feature = "chacha20")]
-    suites.extend(chacha20.then_some(suites::TLS_CHACHA20_POLY1305_SHA256));
-
-    #[cfg(feature = "aes256")]
-    let aes256 = report.all(&[Can::Sha384, Can::HmacSha384, Can::Aes256Gcm]);
-    #[cfg(feature = "aes256")]
-    suites.extend(aes256.then_some(suites::TLS_AES_256_GCM_SHA384));
-
+    let mut offer = |table: &[Offer<&SupportedCipherSuite>]| {
+        for suite in have.chosen(table) {
+            suites.push(*suite);
+        }
+    };
+    offer(TLS13);
     #[cfg(feature = "tls12")]
-    {
-        let ecdsa = report.has(Can::EcdsaP256);
-        suites.extend((ecdsa && aes128).then_some(suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256));
-        #[cfg(feature = "chacha20")]
-        suites.extend(
-            (ecdsa && chacha20).then_some(suites::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256),
-        );
-        #[cfg(feature = "aes256")]
-        suites.extend((ecdsa && aes256).then_some(suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384));
+    if have.all(Set::of(&[Can::EcdsaP256])) {
+        offer(TLS12_ECDSA);
     }
     #[cfg(all(feature = "tls12", feature = "rsa"))]
-    {
-        let rsa = report.any(&[Can::RsaPssSha256, Can::RsaPkcs1Sha256]);
-        suites.extend((rsa && aes128).then_some(suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256));
-        #[cfg(feature = "chacha20")]
-        suites.extend(
-            (rsa && chacha20).then_some(suites::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256),
-        );
-        #[cfg(feature = "aes256")]
-        suites.extend((rsa && aes256).then_some(suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384));
+    if have.any(Set::of(&[Can::RsaPssSha256, Can::RsaPkcs1Sha256])) {
+        offer(TLS12_RSA);
     }
     suites
 }
 
-fn key_exchange_groups(report: &Report) -> Vec<&'static dyn SupportedKxGroup> {
-    let groups = [
+fn key_exchange_groups(have: Set) -> Vec<&'static dyn SupportedKxGroup> {
+    static GROUPS: &[Offer<&dyn SupportedKxGroup>] = &[
         #[cfg(feature = "x25519")]
-        (Can::X25519, kx::X25519),
-        (Can::Secp256r1, kx::SECP256R1),
+        (Set::of(&[Can::X25519]), kx::X25519),
+        (Set::of(&[Can::Secp256r1]), kx::SECP256R1),
         #[cfg(feature = "p384")]
-        (Can::Secp384r1, kx::SECP384R1),
+        (Set::of(&[Can::Secp384r1]), kx::SECP384R1),
     ];
-    report.chosen(&groups).collect()
+    have.chosen(GROUPS).collect()
 }
 
 /// For certificates: every combination whose parts work.
-fn signature_algorithms(report: &Report) -> Vec<&'static dyn SignatureVerificationAlgorithm> {
-    let algorithms = [
-        (Can::EcdsaP256, verify::ECDSA_P256_SHA256),
+fn signature_algorithms(have: Set) -> Vec<&'static dyn SignatureVerificationAlgorithm> {
+    static ALGORITHMS: &[Offer<&dyn SignatureVerificationAlgorithm>] = &[
+        (Set::of(&[Can::EcdsaP256]), verify::ECDSA_P256_SHA256),
         #[cfg(feature = "p384")]
-        (Can::EcdsaP256Sha384, verify::ECDSA_P256_SHA384),
+        (Set::of(&[Can::EcdsaP256Sha384]), verify::ECDSA_P256_SHA384),
         #[cfg(feature = "p384")]
-        (Can::EcdsaP384Sha256, verify::ECDSA_P384_SHA256),
+        (Set::of(&[Can::EcdsaP384Sha256]), verify::ECDSA_P384_SHA256),
         #[cfg(feature = "p384")]
-        (Can::EcdsaP384, verify::ECDSA_P384_SHA384),
+        (Set::of(&[Can::EcdsaP384]), verify::ECDSA_P384_SHA384),
         #[cfg(feature = "ed25519")]
-        (Can::Ed25519, verify::ED25519),
+        (Set::of(&[Can::Ed25519]), verify::ED25519),
         #[cfg(feature = "rsa")]
-        (Can::RsaPssSha256, verify::RSA_PSS_SHA256),
+        (Set::of(&[Can::RsaPssSha256]), verify::RSA_PSS_SHA256),
         #[cfg(feature = "rsa")]
-        (Can::RsaPssSha384, verify::RSA_PSS_SHA384),
+        (Set::of(&[Can::RsaPssSha384]), verify::RSA_PSS_SHA384),
         #[cfg(feature = "rsa")]
-        (Can::RsaPssSha512, verify::RSA_PSS_SHA512),
+        (Set::of(&[Can::RsaPssSha512]), verify::RSA_PSS_SHA512),
         #[cfg(feature = "rsa")]
-        (Can::RsaPkcs1Sha256, verify::RSA_PKCS1_SHA256),
+        (Set::of(&[Can::RsaPkcs1Sha256]), verify::RSA_PKCS1_SHA256),
         #[cfg(feature = "rsa")]
-        (Can::RsaPkcs1Sha384, verify::RSA_PKCS1_SHA384),
+        (Set::of(&[Can::RsaPkcs1Sha384]), verify::RSA_PKCS1_SHA384),
         #[cfg(feature = "rsa")]
-        (Can::RsaPkcs1Sha512, verify::RSA_PKCS1_SHA512),
+        (Set::of(&[Can::RsaPkcs1Sha512]), verify::RSA_PKCS1_SHA512),
         #[cfg(feature = "rsa")]
-        (Can::RsaPkcs1Sha256, verify::RSA_PKCS1_SHA256_ABSENT_PARAMS),
+        (
+            Set::of(&[Can::RsaPkcs1Sha256]),
+            verify::RSA_PKCS1_SHA256_ABSENT_PARAMS,
+        ),
         #[cfg(feature = "rsa")]
-        (Can::RsaPkcs1Sha384, verify::RSA_PKCS1_SHA384_ABSENT_PARAMS),
+        (
+            Set::of(&[Can::RsaPkcs1Sha384]),
+            verify::RSA_PKCS1_SHA384_ABSENT_PARAMS,
+        ),
         #[cfg(feature = "rsa")]
-        (Can::RsaPkcs1Sha512, verify::RSA_PKCS1_SHA512_ABSENT_PARAMS),
+        (
+            Set::of(&[Can::RsaPkcs1Sha512]),
+            verify::RSA_PKCS1_SHA512_ABSENT_PARAMS,
+        ),
     ];
-    report.chosen(&algorithms).collect()
+    have.chosen(ALGORITHMS).collect()
 }
 
 /// For handshakes. In TLS 1.3 a scheme names hash and curve, and the first
 /// algorithm of its row is used; in TLS 1.2 it names only the hash (RFC 5246,
-/// section 7.4.1.4.1), and the certificate's key picks from the row.
-fn signature_schemes(report: &Report) -> Vec<(SignatureScheme, Algorithms)> {
+/// section 7.4.1.4.1), and the certificate's key picks from the row. Of two rows
+/// for one scheme the first that can be had counts.
+fn signature_schemes(have: Set) -> Vec<(SignatureScheme, Algorithms)> {
     use SignatureScheme as Scheme;
 
-    let ecdsa_sha256: Algorithms = match () {
+    static SCHEMES: &[Offer<(SignatureScheme, Algorithms)>] = &[
         #[cfg(feature = "p384")]
-        () if report.has(Can::EcdsaP384Sha256) => {
-            const { &[verify::ECDSA_P256_SHA256, verify::ECDSA_P384_SHA256] }
-        }
-        () => const { &[verify::ECDSA_P256_SHA256] },
-    };
-    #[cfg(feature = "p384")]
-    let ecdsa_sha384: Algorithms = match report.has(Can::EcdsaP256Sha384) {
-        true => const { &[verify::ECDSA_P384_SHA384, verify::ECDSA_P256_SHA384] },
-        false => const { &[verify::ECDSA_P384_SHA384] },
-    };
-    let schemes = [
         (
-            Can::EcdsaP256,
-            (Scheme::ECDSA_NISTP256_SHA256, ecdsa_sha256),
+            Set::of(&[Can::EcdsaP256, Can::EcdsaP384Sha256]),
+            (
+                Scheme::ECDSA_NISTP256_SHA256,
+                &[verify::ECDSA_P256_SHA256, verify::ECDSA_P384_SHA256],
+            ),
+        ),
+        (
+            Set::of(&[Can::EcdsaP256]),
+            (Scheme::ECDSA_NISTP256_SHA256, &[verify::ECDSA_P256_SHA256]),
         ),
         #[cfg(feature = "p384")]
         (
-            Can::EcdsaP384,
-            (Scheme::ECDSA_NISTP384_SHA384, ecdsa_sha384),
+            Set::of(&[Can::EcdsaP384, Can::EcdsaP256Sha384]),
+            (
+                Scheme::ECDSA_NISTP384_SHA384,
+                &[verify::ECDSA_P384_SHA384, verify::ECDSA_P256_SHA384],
+            ),
+        ),
+        #[cfg(feature = "p384")]
+        (
+            Set::of(&[Can::EcdsaP384]),
+            (Scheme::ECDSA_NISTP384_SHA384, &[verify::ECDSA_P384_SHA384]),
         ),
         #[cfg(feature = "ed25519")]
         (
-            Can::Ed25519,
-            (Scheme::ED25519, const { &[verify::ED25519] }),
+            Set::of(&[Can::Ed25519]),
+            (Scheme::ED25519, &[verify::ED25519]),
         ),
         #[cfg(feature = "rsa")]
         (
-            Can::RsaPssSha256,
-            (Scheme::RSA_PSS_SHA256, const { &[verify::RSA_PSS_SHA256] }),
+            Set::of(&[Can::RsaPssSha256]),
+            (Scheme::RSA_PSS_SHA256, &[verify::RSA_PSS_SHA256]),
         ),
         #[cfg(feature = "rsa")]
         (
-            Can::RsaPssSha384,
-            (Scheme::RSA_PSS_SHA384, const { &[verify::RSA_PSS_SHA384] }),
+            Set::of(&[Can::RsaPssSha384]),
+            (Scheme::RSA_PSS_SHA384, &[verify::RSA_PSS_SHA384]),
         ),
         #[cfg(feature = "rsa")]
         (
-            Can::RsaPssSha512,
-            (Scheme::RSA_PSS_SHA512, const { &[verify::RSA_PSS_SHA512] }),
+            Set::of(&[Can::RsaPssSha512]),
+            (Scheme::RSA_PSS_SHA512, &[verify::RSA_PSS_SHA512]),
         ),
         #[cfg(feature = "rsa")]
         (
-            Can::RsaPkcs1Sha256,
-            (
-                Scheme::RSA_PKCS1_SHA256,
-                const { &[verify::RSA_PKCS1_SHA256] },
-            ),
+            Set::of(&[Can::RsaPkcs1Sha256]),
+            (Scheme::RSA_PKCS1_SHA256, &[verify::RSA_PKCS1_SHA256]),
         ),
         #[cfg(feature = "rsa")]
         (
-            Can::RsaPkcs1Sha384,
-            (
-                Scheme::RSA_PKCS1_SHA384,
-                const { &[verify::RSA_PKCS1_SHA384] },
-            ),
+            Set::of(&[Can::RsaPkcs1Sha384]),
+            (Scheme::RSA_PKCS1_SHA384, &[verify::RSA_PKCS1_SHA384]),
         ),
         #[cfg(feature = "rsa")]
         (
-            Can::RsaPkcs1Sha512,
-            (
-                Scheme::RSA_PKCS1_SHA512,
-                const { &[verify::RSA_PKCS1_SHA512] },
-            ),
+            Set::of(&[Can::RsaPkcs1Sha512]),
+            (Scheme::RSA_PKCS1_SHA512, &[verify::RSA_PKCS1_SHA512]),
         ),
     ];
-    report.chosen(&schemes).collect()
+    let mut schemes: Vec<(SignatureScheme, Algorithms)> = Vec::new();
+    for offer in have.chosen(SCHEMES) {
+        if schemes.last().is_none_or(|last| last.0 != offer.0) {
+            schemes.push(offer);
+        }
+    }
+    schemes
 }

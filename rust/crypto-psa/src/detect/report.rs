@@ -114,20 +114,44 @@ impl Report {
             .any(|finding| finding.capability == capability && finding.result.is_ok())
     }
 
-    pub(super) fn all(&self, capabilities: &[Capability]) -> bool {
-        capabilities.iter().all(|capability| self.has(*capability))
+    /// All that the backend can do.
+    pub(super) fn offered(&self) -> Set {
+        let working = self.0.iter().filter(|finding| finding.result.is_ok());
+        working.fold(Set(0), |set, finding| set.with(finding.capability))
+    }
+}
+
+/// Some capabilities.
+#[derive(Clone, Copy)]
+pub(super) struct Set(u32);
+
+impl Set {
+    pub(super) const fn of(mut capabilities: &[Capability]) -> Self {
+        let mut set = Self(0);
+        while let [first, rest @ ..] = capabilities {
+            set = set.with(*first);
+            capabilities = rest;
+        }
+        set
+    }
+
+    const fn with(self, capability: Capability) -> Self {
+        Self(self.0 | 1 << capability as u32)
+    }
+
+    pub(super) const fn all(self, of: Self) -> bool {
+        self.0 & of.0 == of.0
     }
 
     #[cfg(all(feature = "tls12", feature = "rsa"))]
-    pub(super) fn any(&self, capabilities: &[Capability]) -> bool {
-        capabilities.iter().any(|capability| self.has(*capability))
+    pub(super) const fn any(self, of: Self) -> bool {
+        self.0 & of.0 != 0
     }
 
-    /// Those whose capability the backend has.
-    pub(super) fn chosen<T: Copy>(&self, from: &[(Capability, T)]) -> impl Iterator<Item = T> {
-        from.iter()
-            .filter(|(capability, _)| self.has(*capability))
-            .map(|(_, item)| *item)
+    /// The rows of a table of which all that they take is there.
+    pub(super) fn chosen<T: Copy>(self, table: &[(Self, T)]) -> impl Iterator<Item = T> {
+        let rows = table.iter().filter(move |(needs, _)| self.all(*needs));
+        rows.map(|(_, offer)| *offer)
     }
 }
 
