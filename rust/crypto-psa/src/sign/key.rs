@@ -90,26 +90,58 @@ pub(super) struct Pair {
     owned: Vec<Key>,
 }
 
-/// One kind of signature: PSA's algorithm for a scheme of TLS, and the key for it.
+/// One kind of signature, and the key for it.
 #[derive(Debug, Clone, Copy)]
 struct Way {
-    scheme: SignatureScheme,
-    algorithm: Algorithm,
-    hash: Hash,
+    kind: &'static Kind,
     key: KeyId,
 }
 
-/// Every RSA scheme, in order of preference.
-const RSA: [(SignatureScheme, Algorithm, Hash); 6] = {
+/// PSA's algorithm for a scheme of TLS.
+#[derive(Debug)]
+struct Kind {
+    scheme: SignatureScheme,
+    algorithm: Algorithm,
+    hash: Hash,
+}
+
+impl Kind {
+    const fn new(scheme: SignatureScheme, algorithm: Algorithm, hash: Hash) -> Self {
+        Self {
+            scheme,
+            algorithm,
+            hash,
+        }
+    }
+}
+
+// What a key may sign, by what it is, in order of preference.
+static P256: [Kind; 2] = {
+    use Hash::Sha256;
+    use SignatureScheme::ECDSA_NISTP256_SHA256 as SCHEME;
+    [
+        Kind::new(SCHEME, Algorithm::ecdsa(Sha256), Sha256),
+        Kind::new(SCHEME, Algorithm::deterministic_ecdsa(Sha256), Sha256),
+    ]
+};
+static P384: [Kind; 2] = {
+    use Hash::Sha384;
+    use SignatureScheme::ECDSA_NISTP384_SHA384 as SCHEME;
+    [
+        Kind::new(SCHEME, Algorithm::ecdsa(Sha384), Sha384),
+        Kind::new(SCHEME, Algorithm::deterministic_ecdsa(Sha384), Sha384),
+    ]
+};
+static RSA: [Kind; 6] = {
     use Hash::{Sha256, Sha384, Sha512};
     use SignatureScheme as S;
     [
-        (S::RSA_PSS_SHA256, Algorithm::rsa_pss(Sha256), Sha256),
-        (S::RSA_PSS_SHA384, Algorithm::rsa_pss(Sha384), Sha384),
-        (S::RSA_PSS_SHA512, Algorithm::rsa_pss(Sha512), Sha512),
-        (S::RSA_PKCS1_SHA256, Algorithm::rsa_pkcs1(Sha256), Sha256),
-        (S::RSA_PKCS1_SHA384, Algorithm::rsa_pkcs1(Sha384), Sha384),
-        (S::RSA_PKCS1_SHA512, Algorithm::rsa_pkcs1(Sha512), Sha512),
+        Kind::new(S::RSA_PSS_SHA256, Algorithm::rsa_pss(Sha256), Sha256),
+        Kind::new(S::RSA_PSS_SHA384, Algorithm::rsa_pss(Sha384), Sha384),
+        Kind::new(S::RSA_PSS_SHA512, Algorithm::rsa_pss(Sha512), Sha512),
+        Kind::new(S::RSA_PKCS1_SHA256, Algorithm::rsa_pkcs1(Sha256), Sha256),
+        Kind::new(S::RSA_PKCS1_SHA384, Algorithm::rsa_pkcs1(Sha384), Sha384),
+        Kind::new(S::RSA_PKCS1_SHA512, Algorithm::rsa_pkcs1(Sha512), Sha512),
     ]
 };
 
@@ -119,52 +151,35 @@ const MAX_PUBLIC_LEN: usize = 528;
 impl Pair {
     /// A key that PSA says to be of these attributes.
     pub(super) fn new(key: KeyId, attributes: Attributes) -> Result<Self, KeyError> {
-        let policy = match attributes.usage.contains(Usage::SIGN_HASH) {
-            true => attributes.algorithm,
-            false => return Err(KeyError::Policy),
-        };
-        let ecdsa = |scheme, hash| {
-            let kinds = [Algorithm::ecdsa(hash), Algorithm::deterministic_ecdsa(hash)];
-            let permitted = kinds.into_iter().find(|kind| policy.permits(*kind));
-            let way = |algorithm| Way {
-                scheme,
-                algorithm,
-                hash,
-                key,
-            };
-            permitted.map(way).into_iter().collect::<Vec<_>>()
-        };
-
+        if !attributes.usage.contains(Usage::SIGN_HASH) {
+            return Err(KeyError::Policy);
+        }
         let bits = attributes.bits as usize;
-        let (algorithm, id, signature_len, ways) = match (attributes.key_type, bits) {
-            (KeyType::SECP_R1_KEY_PAIR, 256) => (
-                SignatureAlgorithm::ECDSA,
-                alg_id::ECDSA_P256,
-                64,
-                ecdsa(SignatureScheme::ECDSA_NISTP256_SHA256, Hash::Sha256),
-            ),
-            (KeyType::SECP_R1_KEY_PAIR, 384) => (
-                SignatureAlgorithm::ECDSA,
-                alg_id::ECDSA_P384,
-                96,
-                ecdsa(SignatureScheme::ECDSA_NISTP384_SHA384, Hash::Sha384),
-            ),
-            (KeyType::RSA_KEY_PAIR, 2048..=4096) => (
-                SignatureAlgorithm::RSA,
-                alg_id::RSA_ENCRYPTION,
-                bits.div_ceil(8),
-                RSA.into_iter()
-                    .filter(|(_, algorithm, _)| policy.permits(*algorithm))
-                    .map(|(scheme, algorithm, hash)| Way {
-                        scheme,
-                        algorithm,
-                        hash,
-                        key,
-                    })
-                    .collect(),
-            ),
+        let (algorithm, id, kinds): (_, _, &[Kind]) = match (attributes.key_type, bits) {
+            (KeyType::SECP_R1_KEY_PAIR, 256) => {
+                (SignatureAlgorithm::ECDSA, alg_id::ECDSA_P256, &P256)
+            }
+            (KeyType::SECP_R1_KEY_PAIR, 384) => {
+                (SignatureAlgorithm::ECDSA, alg_id::ECDSA_P384, &P384)
+            }
+            (KeyType::RSA_KEY_PAIR, 2048..=4096) => {
+                (SignatureAlgorithm::RSA, alg_id::RSA_ENCRYPTION, &RSA)
+            }
             _ => return Err(KeyError::Unsupported),
         };
+        // Two numbers of the curve's length, or one of the modulus's.
+        let numbers = if algorithm == SignatureAlgorithm::ECDSA {
+            2
+        } else {
+            1
+        };
+
+        let mut ways = Vec::new();
+        for kind in kinds {
+            if attributes.algorithm.permits(kind.algorithm) {
+                ways.push(Way { kind, key });
+            }
+        }
         if ways.is_empty() {
             return Err(KeyError::Policy);
         }
@@ -174,7 +189,7 @@ impl Pair {
         Ok(Self {
             ways,
             algorithm,
-            signature_len,
+            signature_len: numbers * bits.div_ceil(8),
             public,
             owned: Vec::new(),
         })
@@ -198,11 +213,11 @@ impl Pair {
     fn sign(&self, way: Way, message: &[u8]) -> Result<Vec<u8>, psa::Error> {
         fault::check()?;
         let mut digest = [0; Hash::MAX_LEN];
-        let digest = hash::digest(way.hash, message, &mut digest)?;
+        let digest = hash::digest(way.kind.hash, message, &mut digest)?;
         let mut signature = vec![0; self.signature_len];
         let len = way
             .key
-            .sign_hash(way.algorithm, digest, &mut signature)?
+            .sign_hash(way.kind.algorithm, digest, &mut signature)?
             .len();
         signature.truncate(len);
         Ok(match self.algorithm {
@@ -241,7 +256,7 @@ impl SigningKey for Client {
             .0
             .ways
             .iter()
-            .find(|way| offered.contains(&way.scheme))?;
+            .find(|way| offered.contains(&way.kind.scheme))?;
         Some(Box::new(Signing {
             pair: self.0.clone(),
             way: *way,
@@ -269,7 +284,7 @@ impl Signer for Signing {
     }
 
     fn scheme(&self) -> SignatureScheme {
-        self.way.scheme
+        self.way.kind.scheme
     }
 }
 
