@@ -47,16 +47,20 @@ pub(crate) fn import(hash: Hash, key: &[u8]) -> Result<Key, Error> {
     Key::import(&attributes, if key.is_empty() { &[0] } else { key })
 }
 
-/// The tag of the concatenation of `parts`.
-pub(crate) fn tag<'o, 'p>(
+/// The tag of the concatenation of all `parts`.
+pub(crate) fn tag<'o>(
     key: &Key,
     hash: Hash,
-    parts: impl Iterator<Item = &'p [u8]>,
+    parts: &[&[&[u8]]],
     out: &'o mut [u8; Hash::MAX_LEN],
 ) -> Result<&'o [u8], Error> {
     let mut operation = HmacOperation::start(**key, hash)?;
-    for part in parts.filter(|part| !part.is_empty()) {
-        operation.update(part)?;
+    for parts in parts {
+        for part in *parts {
+            if !part.is_empty() {
+                operation.update(part)?;
+            }
+        }
     }
     Ok(operation.finish(out)?)
 }
@@ -70,12 +74,9 @@ struct Keyed {
 impl hmac::Key for Keyed {
     fn sign_concat(&self, first: &[u8], middle: &[&[u8]], last: &[u8]) -> Tag {
         let mut buf = Zeroizing::new([0; Hash::MAX_LEN]);
-        let parts = [first]
-            .into_iter()
-            .chain(middle.iter().copied())
-            .chain([last]);
+        let parts = [&[first], middle, &[last]];
         let result = match &self.key {
-            Ok(key) => tag(key, self.hash, parts, &mut buf).map(Tag::new),
+            Ok(key) => tag(key, self.hash, &parts, &mut buf).map(Tag::new),
             Err(error) => Err(*error),
         };
         match result {

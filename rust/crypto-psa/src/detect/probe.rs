@@ -141,7 +141,7 @@ fn digest(hash: Hash, known: &[u8]) -> Result<(), Error> {
 fn tag(hash: Hash, known: &[u8]) -> Result<(), Error> {
     let key = hmac::import(hash, known::HMAC_KEY)?;
     let mut out = [0; Hash::MAX_LEN];
-    let tag = hmac::tag(&key, hash, [known::HMAC_TEXT].into_iter(), &mut out)?;
+    let tag = hmac::tag(&key, hash, &[&[known::HMAC_TEXT]], &mut out)?;
     same(Call::MacFinish, tag, known)
 }
 
