@@ -115,12 +115,13 @@ impl CertificateSummary {
 
     /// The chain as presented. One that cannot be read keeps its place.
     pub(crate) fn read_chain<'a>(
-        chain: impl IntoIterator<Item = &'a CertificateDer<'a>>,
+        chain: &mut dyn Iterator<Item = &'a CertificateDer<'a>>,
     ) -> Vec<Self> {
-        chain
-            .into_iter()
-            .map(|der| Self::read(der).unwrap_or_else(Self::unreadable))
-            .collect()
+        let mut summaries = Vec::new();
+        for der in chain {
+            summaries.push(Self::read(der).unwrap_or_else(Self::unreadable));
+        }
+        summaries
     }
 
     fn unreadable() -> Self {
@@ -430,7 +431,7 @@ mod tests {
     fn a_broken_certificate_keeps_its_place_in_the_chain() {
         let good = certificate(&rcgen::PKCS_ECDSA_P256_SHA256);
         let chain = [CertificateDer::from(vec![0x30]), CertificateDer::from(good)];
-        let summaries = CertificateSummary::read_chain(&chain);
+        let summaries = CertificateSummary::read_chain(&mut chain.iter());
         assert_eq!(summaries.len(), 2);
         assert_eq!(summaries[0].subject, "(unreadable)");
         assert_eq!(summaries[1].key, PublicKey::P256);

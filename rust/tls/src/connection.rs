@@ -255,7 +255,7 @@ impl Connection {
     /// also if they were refused. A resumed session shows those of the handshake that made it.
     pub fn peer_certificates(&self) -> Vec<CertificateSummary> {
         match self.tls.peer_certificates() {
-            Some(chain) => CertificateSummary::read_chain(chain),
+            Some(chain) => CertificateSummary::read_chain(&mut chain.iter()),
             None => self.refused.clone(),
         }
     }

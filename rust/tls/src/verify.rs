@@ -93,8 +93,8 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
     ) -> Error {
-        let presented = core::iter::once(end_entity).chain(intermediates);
-        let chain = CertificateSummary::read_chain(presented);
+        let mut presented = core::iter::once(end_entity).chain(intermediates);
+        let chain = CertificateSummary::read_chain(&mut presented);
         let (fault, error) = self.judge(error, &chain, server_name);
         self.remember(Some(server_name.to_owned()), fault, chain);
         error.into()
@@ -207,7 +207,7 @@ impl Verifier {
     // Not inlined, as `refuse`.
     #[inline(never)]
     fn explain_signature(&self, leaf: &CertificateDer<'_>) {
-        let chain = CertificateSummary::read_chain([leaf]);
+        let chain = CertificateSummary::read_chain(&mut core::iter::once(leaf));
         if let Some(fault) = chain.first().and_then(refused_length) {
             self.remember(None, fault, chain);
         }
