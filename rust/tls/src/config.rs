@@ -208,6 +208,7 @@ impl ConfigBuilder {
         for (index, certificate) in (0..).zip(certificates) {
             let anchor = webpki::anchor_from_trusted_cert(&certificate)
                 .map_err(|_| ConfigError::BadCertificate { index })?;
+            self.roots.roots.reserve_exact(1);
             self.roots.roots.push(anchor.to_owned());
         }
         Ok(self)

@@ -182,6 +182,8 @@ impl Shared {
         while servers.len() >= self.max_servers {
             self.count_dropped(servers.remove(0).len());
         }
+        // A vector would make room for four at once, and these are large.
+        servers.reserve_exact(1);
         servers.push(Server {
             name,
             epoch: self.epoch.load(Ordering::Acquire),
@@ -256,6 +258,7 @@ impl ClientSessionStore for Shared {
                 server.tls13.remove(0);
                 self.count_dropped(1);
             }
+            server.tls13.reserve_exact(1);
             server.tls13.push(value);
             self.count_kept();
         }
