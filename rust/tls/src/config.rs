@@ -8,11 +8,9 @@ use core::fmt;
 use rustls::client::{
     ClientConfig, ResolvesClientCert, Resumption, TicketRequest, UnbufferedClientConnection,
 };
-use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::crypto::CryptoProvider;
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{
-    Error, RootCertStore, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion,
-};
+use rustls::{Error, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
 use webpki::EndEntityCert;
 
@@ -338,7 +336,7 @@ impl ConfigBuilder {
                 exact: verifier(Moment::Exact),
                 floor: verifier(Moment::Floor),
                 provider: Arc::new(self.provider),
-                versions: versions.into_iter().filter_map(rustls_version).collect(),
+                versions,
                 identity: Arc::new(Identity(self.identity)),
                 alpn: self.alpn,
                 limits: self.limits,
@@ -372,7 +370,7 @@ impl ConfigBuilder {
     }
 
     /// Leaves only the suites chosen in the provider; returns the versions they are for.
-    fn choose_suites(&mut self) -> Result<Vec<Version>, ConfigError> {
+    fn choose_suites(&mut self) -> Result<Vec<&'static SupportedProtocolVersion>, ConfigError> {
         let offered = &mut self.provider.cipher_suites;
         if let Some(suites) = &self.suites {
             let mut chosen = Vec::with_capacity(suites.len());
@@ -382,15 +380,13 @@ impl ConfigBuilder {
             }
             *offered = chosen;
         }
-        let version_of =
-            |suite: &SupportedCipherSuite| Version::from_id(suite.version().version.into());
 
         let mut versions = Vec::with_capacity(Version::ALL.len());
         for version in self.versions.as_deref().unwrap_or(Version::ALL) {
             let error = match rustls_version(*version) {
                 None => ConfigError::VersionNotBuilt(*version),
-                Some(_) if offered.iter().any(|s| version_of(s) == Some(*version)) => {
-                    versions.push(*version);
+                Some(built) if offered.iter().any(|suite| suite.version() == built) => {
+                    versions.push(built);
                     continue;
                 }
                 Some(_) => ConfigError::VersionWithoutSuite(*version),
@@ -402,19 +398,23 @@ impl ConfigBuilder {
         }
         // A suite asked for by name must be of use.
         for suite in self.suites.iter().flatten() {
-            if !versions.contains(&suite.version()) {
+            let version = rustls_version(suite.version());
+            if version.is_none_or(|version| !versions.contains(&version)) {
                 return Err(ConfigError::SuiteWithoutVersion(*suite));
             }
         }
         if versions.is_empty() {
             return Err(ConfigError::NoSuite);
         }
-        offered.retain(|suite| version_of(suite).is_some_and(|v| versions.contains(&v)));
+        offered.retain(|suite| versions.contains(&suite.version()));
         Ok(versions)
     }
 
     /// Leaves only the groups chosen in the provider.
-    fn choose_groups(&mut self, versions: &[Version]) -> Result<(), ConfigError> {
+    fn choose_groups(
+        &mut self,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Result<(), ConfigError> {
         let offered = &mut self.provider.kx_groups;
         if let Some(groups) = &self.groups {
             let mut chosen = Vec::with_capacity(groups.len());
@@ -424,9 +424,13 @@ impl ConfigBuilder {
             }
             *offered = chosen;
         }
-        for version in versions {
-            let usable = |g: &&dyn SupportedKxGroup| g.usable_for_version(version.id().into());
-            if !offered.iter().any(usable) {
+        for version in Version::ALL {
+            let chosen = rustls_version(*version).filter(|chosen| versions.contains(chosen));
+            let usable = |version: &SupportedProtocolVersion| {
+                let mut groups = offered.iter();
+                groups.any(|group| group.usable_for_version(version.version))
+            };
+            if chosen.is_some_and(|version| !usable(version)) {
                 return Err(ConfigError::VersionWithoutGroup(*version));
             }
         }
