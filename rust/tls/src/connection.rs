@@ -109,7 +109,7 @@ impl Connection {
         let mut connection = Self {
             tls: config
                 .connect(server_name.clone(), time, clock.clone())
-                .map_err(|error| config.or_provider_failure(TlsError::from_rustls(error, true)))?,
+                .map_err(|error| config.or_provider_failure(TlsError::from_rustls(&error, true)))?,
             config: config.clone(),
             server_name,
             time,
@@ -307,7 +307,7 @@ impl Connection {
                 }
                 // Blocked in the handshake, or closed by both sides.
                 Ok(_) => done = true,
-                Err(error) => return Err(self.fail_by_rustls(error)),
+                Err(error) => return Err(self.fail_by_rustls(&error)),
             }
             self.inbound.discard(discard);
             if readable {
@@ -333,6 +333,8 @@ impl Connection {
         }
     }
 
+    // Not inlined, as `fail_by_rustls`.
+    #[inline(never)]
     fn read_agreed(&self) -> Option<Agreed> {
         let suite = self.tls.negotiated_cipher_suite()?.suite();
         let group = self.tls.negotiated_key_exchange_group().map(|g| g.name());
@@ -348,7 +350,9 @@ impl Connection {
         })
     }
 
-    fn fail_by_rustls(&mut self, error: rustls::Error) -> TlsError {
+    // Not inlined: its frame is not there while the handshake goes on.
+    #[inline(never)]
+    fn fail_by_rustls(&mut self, error: &rustls::Error) -> TlsError {
         let of_certificate = matches!(
             error,
             rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_)

@@ -188,31 +188,31 @@ fn in_parentheses(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display) -> fmt::R
 impl TlsError {
     /// What rustls says, in our words. A certificate fault comes without its context, which only
     /// the verifier knows.
-    pub(crate) fn from_rustls(error: rustls::Error, handshaking: bool) -> Self {
+    pub(crate) fn from_rustls(error: &rustls::Error, handshaking: bool) -> Self {
         use rustls::Error as E;
         match error {
             E::AlertReceived(alert) => Self::Alert {
-                alert: Alert(alert.into()),
+                alert: Alert((*alert).into()),
                 handshaking,
             },
             E::InvalidCertificate(CertificateError::BadSignature) => {
                 Self::Certificate(CertificateFault::BadHandshakeSignature)
             }
-            E::InvalidCertificate(error) => Self::Certificate(fault_without_context(&error)),
+            E::InvalidCertificate(error) => Self::Certificate(fault_without_context(error)),
             E::InvalidCertRevocationList(_) => {
                 Self::Certificate(CertificateFault::RevocationUnknown)
             }
             E::NoCertificatesPresented => Self::NoCertificate,
             E::UnsupportedNameType => Self::InvalidServerName,
-            E::PeerIncompatible(why) => Self::Incompatible(incompatible(&why)),
+            E::PeerIncompatible(why) => Self::Incompatible(incompatible(why)),
             E::NoApplicationProtocol => Self::Incompatible(Incompatible::Alpn),
             E::PeerMisbehaved(PeerMisbehaved::AttemptedDowngradeToTls12WhenTls13IsSupported) => {
                 Self::Downgraded
             }
-            E::PeerMisbehaved(why) => Self::Misbehaved(Misbehaviour(why)),
+            E::PeerMisbehaved(why) => Self::Misbehaved(Misbehaviour(why.clone())),
             E::InvalidMessage(rustls::InvalidMessage::MessageTooLarge)
             | E::PeerSentOversizedRecord => Self::RecordOverflow,
-            E::InvalidMessage(why) => Self::BadMessage(BadMessage(why)),
+            E::InvalidMessage(why) => Self::BadMessage(BadMessage(*why)),
             E::InappropriateMessage { .. } | E::InappropriateHandshakeMessage { .. } => {
                 Self::UnexpectedMessage
             }
@@ -530,7 +530,7 @@ mod tests {
         ];
         for (theirs, ours) in table {
             let sentence = ours.to_string();
-            assert_eq!(TlsError::from_rustls(theirs, true), ours);
+            assert_eq!(TlsError::from_rustls(&theirs, true), ours);
             assert!(
                 sentence.len() > 20 && !sentence.ends_with('.'),
                 "{sentence}"
