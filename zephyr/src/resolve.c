@@ -36,6 +36,8 @@ int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_
 	return result;
 }
 
+#if !defined(CONFIG_NET_L2_OPENTHREAD) || defined(CONFIG_OPENTHREAD_DNS_CLIENT)
+
 static bool add_answer(struct tmq_port *port, const uint8_t bytes[16])
 {
 	if (port->answer_count == TMQ_ANSWERS) {
@@ -45,6 +47,8 @@ static bool add_answer(struct tmq_port *port, const uint8_t bytes[16])
 	port->answer_count++;
 	return true;
 }
+
+#endif
 
 #if defined(CONFIG_NET_L2_OPENTHREAD)
 

@@ -214,7 +214,11 @@ int32_t tmq_port_random(uint8_t *buffer, size_t length)
 
 uint8_t tmq_port_log_level(void)
 {
+#if defined(CONFIG_LOG)
 	return CONFIG_THREAD_MQTT_LOG_LEVEL;
+#else
+	return 0;
+#endif
 }
 
 void tmq_port_log(uint8_t level, const char *text, size_t length)
