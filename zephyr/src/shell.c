@@ -281,7 +281,10 @@ static int cmd_pub(const struct shell *sh, size_t argc, char **argv)
 		.payload_len = strlen(argv[2]),
 	};
 
-	if (client == NULL || (argc > 3 && !number(sh, argv[3], 0, 2, &qos))) {
+	if (client == NULL) {
+		return -ENOEXEC;
+	}
+	if (argc > 3 && !number(sh, argv[3], 0, 2, &qos)) {
 		return -EINVAL;
 	}
 	if (argc > 4) {
@@ -301,7 +304,10 @@ static int cmd_sub(const struct shell *sh, size_t argc, char **argv)
 	struct thread_mqtt *client = client_of(sh);
 	unsigned long qos = 0;
 
-	if (client == NULL || (argc > 2 && !number(sh, argv[2], 0, 2, &qos))) {
+	if (client == NULL) {
+		return -ENOEXEC;
+	}
+	if (argc > 2 && !number(sh, argv[2], 0, 2, &qos)) {
 		return -EINVAL;
 	}
 	(void)k_mutex_lock(&waiting.lock, K_FOREVER);
@@ -316,46 +322,43 @@ static int cmd_unsub(const struct shell *sh, size_t argc, char **argv)
 
 	ARG_UNUSED(argc);
 	if (client == NULL) {
-		return -EINVAL;
+		return -ENOEXEC;
 	}
 	(void)k_mutex_lock(&waiting.lock, K_FOREVER);
 	return await(sh, client, thread_mqtt_unsubscribe(client, argv[1], &waiting.token));
 }
 
-static int cmd_connect(const struct shell *sh, size_t argc, char **argv)
+/* Starts or stops the client, or says that it is so already. */
+static int set_running(const struct shell *sh, int (*change)(struct thread_mqtt *client),
+		       const char *already)
 {
 	struct thread_mqtt *client = client_of(sh);
 	int result;
 
-	ARG_UNUSED(argc);
-	ARG_UNUSED(argv);
 	if (client == NULL) {
 		return -ENOEXEC;
 	}
-	result = thread_mqtt_start(client);
+	result = change(client);
 	if (result == THREAD_MQTT_ERROR_STATE) {
-		shell_error(sh, "the client is started already; see: thread_mqtt status");
+		shell_error(sh, "%s", already);
 		return -EALREADY;
 	}
 	return report(sh, result);
 }
 
-static int cmd_disconnect(const struct shell *sh, size_t argc, char **argv)
+static int cmd_connect(const struct shell *sh, size_t argc, char **argv)
 {
-	struct thread_mqtt *client = client_of(sh);
-	int result;
-
 	ARG_UNUSED(argc);
 	ARG_UNUSED(argv);
-	if (client == NULL) {
-		return -ENOEXEC;
-	}
-	result = thread_mqtt_stop(client);
-	if (result == THREAD_MQTT_ERROR_STATE) {
-		shell_error(sh, "the client is not started");
-		return -EALREADY;
-	}
-	return report(sh, result);
+	return set_running(sh, thread_mqtt_start,
+			   "the client is started already; see: thread_mqtt status");
+}
+
+static int cmd_disconnect(const struct shell *sh, size_t argc, char **argv)
+{
+	ARG_UNUSED(argc);
+	ARG_UNUSED(argv);
+	return set_running(sh, thread_mqtt_stop, "the client is not started");
 }
 
 SHELL_STATIC_SUBCMD_SET_CREATE(
