@@ -32,6 +32,8 @@ class Flags:
     name: str
     cargo: tuple = ()
     rustc: tuple = ()
+    # As Rust's own target for the processor has them.
+    frame_pointers: bool = True
 
 
 # What a stable toolchain can be told (the library is built from source all the same: Debian's has
@@ -43,6 +45,7 @@ SMALL = Flags(
            "--config", 'profile.release.panic="immediate-abort"'),
     rustc=("-Zfmt-debug=none", "-Zlocation-detail=none",
            '--cfg=aes_backend_soft="compact"', '--cfg=sha2_backend_soft="compact"'),
+    frame_pointers=False,
 )
 
 
@@ -180,12 +183,26 @@ class Builder:
         }
         if "CARGO_HOME" in os.environ:
             environment["CARGO_HOME"] = os.environ["CARGO_HOME"]
+        triple = TARGET
+        if not image.flags.frame_pointers:
+            triple = self.target_without_frame_pointers()
+            environment["CARGO_UNSTABLE_JSON_TARGET_SPEC"] = "true"
         run([self.cargo, "build", "--locked", "--release", "--quiet", "-Zbuild-std=core,alloc",
-             f"--target={TARGET}", f"--target-dir={target}", "--features", ",".join(image.features),
+             f"--target={triple}", f"--target-dir={target}", "--features", ",".join(image.features),
              *image.flags.cargo], cwd=FIRMWARE, env=environment)
         library = self.folder / image.name / "libfirmware.a"
         library.write_bytes((target / TARGET / "release" / "libfirmware.a").read_bytes())
         return library
+
+    def target_without_frame_pointers(self):
+        """Rust's own target but for the frame pointers: as zephyr/CMakeLists.txt derives it."""
+        spec = json.loads(run([self.rustc, "-Zunstable-options", "--print=target-spec-json", f"--target={TARGET}"],
+                              env={**os.environ, "RUSTC_BOOTSTRAP": "1"}))
+        path = self.folder / f"{TARGET}.json"  # cargo names its folder after the file
+        text = json.dumps(spec | {"frame-pointer": "may-omit"}, indent=2)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+        return path
 
 
 if __name__ == "__main__":
