@@ -236,6 +236,13 @@ impl<'a> Doctor<'a> {
                 }
                 None
             }
+            Event::TimeUnknown { why, .. } => {
+                self.note("time", format_args!("still not known: {why}"));
+                if let Some(cure) = why.cure() {
+                    self.note("", cure);
+                }
+                None
+            }
             Event::CandidateFailed(candidate, cause) => {
                 self.failed("TCP", format_args!("{candidate}: {cause}"));
                 None
