@@ -15,6 +15,7 @@ import re
 import struct
 import subprocess
 import sys
+import typing
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "footprint.md"
@@ -35,22 +36,37 @@ MBEDTLS_SSL_MAX_CONTENT_LEN=4096 MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED=y
 MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED=y MBEDTLS_ECP_DP_SECP256R1_ENABLED=y
 MBEDTLS_ECP_DP_CURVE25519_ENABLED=y MBEDTLS_CIPHER_GCM_ENABLED=y MBEDTLS_CIPHER_CHACHA20_ENABLED=y MBEDTLS_POLY1305=y
 MBEDTLS_CHACHAPOLY_AEAD_ENABLED=y MBEDTLS_PEM_CERTIFICATE_FORMAT=y"""
-SMALL = """THREAD_MQTT_P384=n THREAD_MQTT_AES256=n THREAD_MQTT_CHACHA20=n THREAD_MQTT_CLIENT_AUTH=n"""
+SMALL = "THREAD_MQTT_P384=n THREAD_MQTT_AES256=n THREAD_MQTT_CHACHA20=n THREAD_MQTT_CLIENT_AUTH=n"
 OFF = "P384 AES256 CHACHA20 X25519 CLIENT_AUTH RSA TLS12 SENTENCES RUST_BUILD_STD".split()
 
-# name: what it is, source, board, further conf files beside the source, options
+
+class Image(typing.NamedTuple):
+    """What is built."""
+
+    what: str
+    source: str = PUBLISH
+    board: str = DK
+    files: tuple = ()  # configuration files beside the source, after upstream-psa.conf
+    options: str = ""
+    release: bool = False  # with the snippet, for an MCUboot slot
+
+
 CONFIGURATIONS = {
-    "mtd": ("thread-mqtt, MTD", PUBLISH, DK, [], ""),
-    "ftd": ("thread-mqtt, FTD", PUBLISH, DK, ["ftd.conf"], ""),
-    "sleepy": ("thread-mqtt, sleepy end device", PUBLISH, DK, ["sleepy.conf"], ""),
-    "dongle": ("thread-mqtt, MTD", PUBLISH, "nrf52840dongle/nrf52840", [], ""),
-    "small": ("thread-mqtt, MTD, with AES-128, P-256, X25519 and RSA only, no client certificate", PUBLISH, DK, [], SMALL),
-    "smallest": ("thread-mqtt, MTD, AES-128, P-256, X25519 and RSA only, no client certificate, no sentences", PUBLISH, DK, [], SMALL + " THREAD_MQTT_SENTENCES=n"),
-    "rust": ("the application in Rust, MTD", ".", DK, [], ""),
-    "soft": ("thread-mqtt, MTD, RustCrypto beside PSA", PUBLISH, DK, [], "THREAD_MQTT_CRYPTO_SOFT=y"),
-    "c": ("Zephyr's mqtt_publisher, MTD, no TLS", C_SAMPLE, DK, [], C_THREAD),
-    "c-tls": ("the same with Mbed TLS, TLS 1.2", C_SAMPLE, DK, [], C_THREAD + " " + C_TLS),
-} | {f"no-{name.lower()}": (f"without `THREAD_MQTT_{name}`", PUBLISH, DK, [], f"THREAD_MQTT_{name}=n")
+    "mtd": Image("MTD"),
+    "ftd": Image("FTD", files=("ftd.conf",)),
+    "sleepy": Image("sleepy end device", files=("sleepy.conf",)),
+    "dongle": Image("MTD", board="nrf52840dongle/nrf52840"),
+    "small": Image("MTD, AES-128, P-256, X25519 and RSA alone, no client certificate", options=SMALL),
+    "soft": Image("MTD, RustCrypto beside PSA", options="THREAD_MQTT_CRYPTO_SOFT=y"),
+    "rust": Image("the application in Rust, MTD", "."),
+    "release": Image("MTD, release", release=True),
+    "release-ftd": Image("FTD, release", files=("ftd.conf",), release=True),
+    "release-sleepy": Image("sleepy end device, release", files=("sleepy.conf",), release=True),
+    "release-small": Image("the same as MTD, with P-256, X25519 and RSA alone, no client certificate", options=SMALL, release=True),
+    "release-tls13": Image("the same as MTD, TLS 1.3 alone", options="THREAD_MQTT_TLS12=n", release=True),
+    "c": Image("Zephyr's mqtt_publisher, MTD, no TLS", C_SAMPLE, options=C_THREAD),
+    "c-tls": Image("the same with Mbed TLS, TLS 1.2", C_SAMPLE, options=C_THREAD + " " + C_TLS),
+} | {f"no-{name.lower()}": Image(f"without `THREAD_MQTT_{name}`", options=f"THREAD_MQTT_{name}=n")
      for name in OFF}
 
 
@@ -65,10 +81,10 @@ def run(command, **options):
 
 def build(name, workspace, folder):
     """Builds a configuration; the folder of the build."""
-    _, source, board, files, options = CONFIGURATIONS[name]
-    ours = not source.startswith("zephyr/")
-    source = (ROOT if ours else workspace) / source
-    arguments = [f"-DCONFIG_{option}" for option in options.split()]
+    image = CONFIGURATIONS[name]
+    ours = not image.source.startswith("zephyr/")
+    source = (ROOT if ours else workspace) / image.source
+    arguments = [f"-DCONFIG_{option}" for option in image.options.split()]
     if ours:
         ca = folder / "ca.pem"
         if not ca.exists():
@@ -78,9 +94,11 @@ def build(name, workspace, folder):
         arguments += [f"-DEXTRA_ZEPHYR_MODULES={ROOT}", f'-DCONFIG_{option}_CA_FILE="{ca}"',
                       f"-DTHREAD_MQTT_CARGO_TARGET_DIR={folder / 'cargo'}",
                       '-DCONFIG_THREAD_MQTT_BROKER="mqtts://broker.example.org"',
-                      "-DEXTRA_CONF_FILE=" + ";".join(["upstream-psa.conf", *files])]
+                      "-DEXTRA_CONF_FILE=" + ";".join(["upstream-psa.conf", *image.files])]
+    if image.release:
+        arguments += ["-DSNIPPET=thread-mqtt-release", "-DCONFIG_BOOTLOADER_MCUBOOT=y"]
     env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
-    run(["west", "build", "-b", board, "-d", str(folder / name), str(source), "--", *arguments],
+    run(["west", "build", "-b", image.board, "-d", str(folder / name), str(source), "--", *arguments],
         cwd=workspace, env=env)
     return folder / name
 
@@ -181,16 +199,16 @@ def section(results):
 """]
     parts.append(table(
         ["image", "board", "flash", "room", "RAM", "heap arena", "Mbed TLS's heap", "client's stack", "main stack"],
-        [(CONFIGURATIONS[name][0], CONFIGURATIONS[name][2].split("/")[0], r["flash"], SLOT - r["flash"], r["ram"],
+        [(CONFIGURATIONS[name].what, CONFIGURATIONS[name].board.split("/")[0], r["flash"], SLOT - r["flash"], r["ram"],
           r["arena"], r["psa heap"], r["client stack"], r["main stack"])
          for name in images for r in [results[name]]]))
     base = results.get("mtd")
     if base:
-        compared = [name for name in ("mtd", "small", "smallest", "c-tls", "c") if name in results]
+        compared = [name for name in ("mtd", "small", "c-tls", "c") if name in results]
         for title, key in (("flash", "libraries"), ("RAM", "ram libraries")):
             parts.append(f"\nWhere the {title} goes:\n")
             parts.append(table(
-                ["", *(CONFIGURATIONS[name][0] for name in compared)],
+                ["", *(CONFIGURATIONS[name].what for name in compared)],
                 [(group, *(results[name][key].get(group, 0) for name in compared)) for group, _ in GROUPS]))
         largest = sorted(base["crates"].items(), key=lambda item: -item[1])[:16]
         parts.append("\nThe functions of the largest crates, without their constants (`core` and `alloc` "
@@ -200,7 +218,7 @@ def section(results):
         if switches:
             parts.append("\nWhat each option saves, by itself, of the first image:\n")
             parts.append(table(["", "flash", "RAM"], [
-                (CONFIGURATIONS[name][0], base["flash"] - results[name]["flash"], base["ram"] - results[name]["ram"])
+                (CONFIGURATIONS[name].what, base["flash"] - results[name]["flash"], base["ram"] - results[name]["ram"])
                 for name in switches]))
     return "\n".join(parts) + "\n"
 
