@@ -8,7 +8,7 @@ use core::str::FromStr;
 use core::time::Duration;
 use thread_mqtt_nat64::Host;
 use thread_mqtt_nat64::resolver::Report;
-use thread_mqtt_nat64::uri::UriError;
+use thread_mqtt_nat64::uri::{UriError, parse_port};
 
 /// How the time is learnt for the check of certificates, where the platform does not know it: by
 /// SNTP, before the first connection with TLS. Not looked at while the platform
@@ -89,8 +89,8 @@ impl FromStr for TimeServer {
         let (host, port) = match text.rsplit_once(':') {
             // The colons of an IPv6 address are not followed by a port.
             Some((host, port)) if host.ends_with(']') || !host.contains(':') => {
-                let port = port.parse().ok().filter(|port| *port > 0);
-                (host, port.ok_or(UriError::PortOutOfRange)?)
+                let port = parse_port(port).map_err(|_| UriError::PortOutOfRange)?;
+                (host, port)
             }
             _ => (text, sntp::PORT),
         };

@@ -368,7 +368,8 @@ fn check_name(name: &str) -> Result<(), UriError> {
     Ok(())
 }
 
-fn parse_port(digits: &str) -> Result<u16, UriError> {
+/// A port, 1 to 65535, as it stands in a URI.
+pub fn parse_port(digits: &str) -> Result<u16, UriError> {
     if digits.is_empty() {
         return Err(UriError::PortMissing);
     }
