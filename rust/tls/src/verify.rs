@@ -41,7 +41,7 @@ pub(crate) struct Verifier {
     /// configuration (resumption depends on its identity), so the refused chain waits here, labelled
     /// with the server's name, for the connection that is in the middle of the call. Only ever
     /// tried: in the rare race the diagnosis is less detailed, the verdict is the same.
-    refused: spin::Mutex<Option<Refusal>>,
+    refused: spin::Mutex<Option<Box<Refusal>>>,
 }
 
 /// What was refused, and why.
@@ -75,7 +75,7 @@ impl Verifier {
     }
 
     /// What was refused last from this server.
-    pub(crate) fn take_refusal(&self, server_name: &ServerName<'_>) -> Option<Refusal> {
+    pub(crate) fn take_refusal(&self, server_name: &ServerName<'_>) -> Option<Box<Refusal>> {
         self.refused.try_lock()?.take_if(|refusal| {
             let of = refusal.server_name.as_ref();
             of.is_none_or(|name| name == server_name)
@@ -107,11 +107,11 @@ impl Verifier {
         chain: Vec<CertificateSummary>,
     ) {
         if let Some(mut refused) = self.refused.try_lock() {
-            *refused = Some(Refusal {
+            *refused = Some(Box::new(Refusal {
                 server_name,
                 fault,
                 chain,
-            });
+            }));
         }
     }
 
