@@ -1,5 +1,6 @@
 //! Unix time as a date.
 use core::fmt;
+use thread_mqtt_tls::civil;
 
 /// Unix seconds, shown as `2026-11-01 00:00 UTC`.
 #[derive(Debug, Clone, Copy)]
@@ -7,25 +8,9 @@ pub struct Utc(pub u64);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = civil(self.0 / 86_400);
-        let minutes = self.0 / 60 % 1440;
-        let (hour, minute) = (minutes / 60, minutes % 60);
+        let [year, month, day, hour, minute, _] = civil(self.0);
         write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
     }
-}
-
-/// Year, month and day of a number of days since 1970, in the Gregorian calendar. Years begin in
-/// March here, so that the leap day is the last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

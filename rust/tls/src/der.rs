@@ -133,7 +133,7 @@ fn days_since_1970(year: u32, month: u32, day: u32) -> Option<u32> {
 }
 
 /// Unix seconds as year, month, day, hour, minute, second in UTC.
-pub(crate) fn civil(unix_seconds: u64) -> [u32; 6] {
+pub fn civil(unix_seconds: u64) -> [u32; 6] {
     // What does not fit is in a year beyond 11 million.
     let days = u32::try_from(unix_seconds / 86_400).unwrap_or(u32::MAX);
     let rest = (unix_seconds % 86_400) as u32;

@@ -160,6 +160,7 @@ pub use clock::CertificateTime;
 pub use config::{Config, ConfigBuilder};
 pub use config_error::ConfigError;
 pub use connection::{Agreed, BufferSizes, Connection};
+pub use der::civil;
 pub use error::{BadMessage, Greeting, Incompatible, Misbehaviour, ProviderFailure, TlsError};
 pub use fault::CertificateFault;
 pub use resume::{SessionCounters, SessionStore};
