@@ -198,6 +198,8 @@ impl ConfigBuilder {
     /// Adds trust anchors: one DER certificate or a PEM bundle (told apart by content). Text between
     /// the certificates of a bundle is skipped. Of each, name, key and constraints are kept: some
     /// 350 bytes with RSA-2048.
+    // Not inlined, as below: the steps come one after the other on the stack of who configures.
+    #[inline(never)]
     pub fn ca(mut self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
         let certificates =
             credentials::certificates(pem_or_der, ConfigError::NoCertificate, |index| {
@@ -220,6 +222,7 @@ impl ConfigBuilder {
     }
 
     /// Client certificate chain (leaf first) and private key (PKCS#8, PKCS#1 or SEC1), each PEM or DER.
+    #[inline(never)]
     pub fn client_identity(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
         let chain = client_chain(chain)?;
         let key = self
@@ -233,6 +236,7 @@ impl ConfigBuilder {
 
     /// Client certificate chain (leaf first, PEM or DER) and a key that only signs: one that never
     /// leaves a secure element or PSA Crypto.
+    #[inline(never)]
     pub fn client_signer(
         mut self,
         chain: &[u8],
