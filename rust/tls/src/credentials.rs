@@ -1,14 +1,13 @@
 //! Certificates and keys as users have them: PEM or DER, told apart by content.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
-use rustls_pki_types::{
-    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
-};
+use rustls_pki_types::pem::{PemObject, SectionKind};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::certificate::CertificateSummary;
 use crate::config_error::ConfigError;
-use crate::pem;
 
 /// DER begins with a SEQUENCE; in text that byte is the digit 0, with which no PEM file begins.
 fn is_der(bytes: &[u8]) -> bool {
@@ -20,22 +19,22 @@ fn is_der(bytes: &[u8]) -> bool {
 pub(crate) fn certificates(
     bytes: &[u8],
     none: ConfigError,
-    bad: fn(u16) -> ConfigError,
+    bad: impl Fn(u16) -> ConfigError,
 ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let mut certificates = Vec::new();
-    if is_der(bytes) {
-        certificates.push(CertificateDer::from(bytes.to_vec()));
+    let certificates = if is_der(bytes) {
+        vec![CertificateDer::from(bytes.to_vec())]
     } else {
+        let mut found = Vec::new();
         // A section of another kind is skipped, a broken one is not: it may be the one needed.
-        let mut sections = pem::Sections::new(bytes);
-        let broken = |found: &Vec<_>| bad(index(found.len()));
-        while let Some(section) = sections.next().map_err(|_| broken(&certificates))? {
-            if section.label == b"CERTIFICATE" {
-                let der = section.der().ok_or_else(|| broken(&certificates))?;
-                certificates.push(CertificateDer::from(der));
+        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes) {
+            match section {
+                Ok((SectionKind::Certificate, der)) => found.push(CertificateDer::from(der)),
+                Ok(_) => (),
+                Err(_) => return Err(bad(index(found.len()))),
             }
         }
-    }
+        found
+    };
     if certificates.is_empty() {
         return Err(none);
     }
@@ -61,15 +60,9 @@ pub(crate) fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Config
     if ENCRYPTED.iter().any(encrypted) {
         return Err(ConfigError::KeyEncrypted);
     }
-    let mut sections = pem::Sections::new(bytes);
-    while let Some(section) = sections.next().map_err(|_| ConfigError::BadKey)? {
-        let kind: fn(Vec<u8>) -> PrivateKeyDer<'static> = match section.label {
-            b"PRIVATE KEY" => |der| PrivatePkcs8KeyDer::from(der).into(),
-            b"RSA PRIVATE KEY" => |der| PrivatePkcs1KeyDer::from(der).into(),
-            b"EC PRIVATE KEY" => |der| PrivateSec1KeyDer::from(der).into(),
-            _ => continue,
-        };
-        return section.der().map(kind).ok_or(ConfigError::BadKey);
+    match PrivateKeyDer::from_pem_slice(bytes) {
+        Ok(key) => Ok(key),
+        Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(ConfigError::NoKey),
+        Err(_) => Err(ConfigError::BadKey),
     }
-    Err(ConfigError::NoKey)
 }

@@ -145,7 +145,6 @@ mod credentials;
 mod der;
 mod error;
 mod fault;
-mod pem;
 mod resume;
 mod verify;
 
