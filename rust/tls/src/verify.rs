@@ -9,16 +9,14 @@ use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, RootCertStore,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::certificate::{self, CertificateSummary, PublicKey};
-use crate::choice::Version;
 use crate::fault::CertificateFault;
 
 /// How the time at hand is meant; see [`CertificateTime`](crate::CertificateTime).
@@ -148,43 +146,6 @@ impl Verifier {
             }
         }
         certificate.verify_is_valid_for_subject_name(server_name)
-    }
-
-    /// Verifies a signature of the handshake. A scheme of TLS 1.3 names one algorithm, which comes
-    /// first in its row; one of TLS 1.2 leaves the curve to the certificate.
-    fn verify_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-        version: Version,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let mut row = self.algorithms.mapping.iter();
-        let row = row.find(|(scheme, _)| *scheme == signed.scheme);
-        let algorithms = match (row, version) {
-            (Some((scheme, _)), _) if !is_of(version, *scheme) => None,
-            (Some((_, algorithms)), Version::Tls12) => Some(*algorithms),
-            (Some((_, algorithms)), Version::Tls13) => algorithms.get(..1),
-            (None, _) => None,
-        };
-        let algorithms =
-            algorithms.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
-        let verdict = EndEntityCert::try_from(certificate).and_then(|certificate| {
-            let mut verdict = Err(webpki::Error::InvalidSignatureForPublicKey);
-            for algorithm in algorithms {
-                verdict = certificate.verify_signature(*algorithm, message, signed.signature());
-                if !matches!(&verdict, Err(error) if is_unsupported(error)) {
-                    break;
-                }
-            }
-            verdict
-        });
-        verdict
-            .map(|()| HandshakeSignatureValid::assertion())
-            .map_err(|error| {
-                self.explain_signature(certificate);
-                without_context(&error).1.into()
-            })
     }
 
     /// Who has signed a certificate with a key that no provider takes.
@@ -334,27 +295,6 @@ impl<F: FnOnce(Cause) -> OtherError> Unnamed<Cause> for F {
     }
 }
 
-/// Whether this version has this scheme for handshakes: TLS 1.3 has no PKCS #1 v1.5 and no hash older
-/// than SHA-256 (RFC 8446 section 4.2.3), TLS 1.2 nothing that is newer than TLS 1.3, and none has DSA.
-fn is_of(version: Version, scheme: SignatureScheme) -> bool {
-    // So RFC 5246 divides the number, and later ones were assigned to go with it.
-    let [hash, signature] = u16::from(scheme).to_be_bytes();
-    const SHA224: u8 = 3;
-    const DSA: u8 = 2;
-    const INTRINSIC: u8 = 8;
-    match version {
-        Version::Tls12 => hash <= INTRINSIC && signature != DSA,
-        Version::Tls13 => hash > SHA224 && signature > DSA,
-    }
-}
-
-fn is_unsupported(error: &webpki::Error) -> bool {
-    matches!(
-        error,
-        webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
-    )
-}
-
 /// The fault of a certificate whose key no provider takes.
 fn refused_length(certificate: &CertificateSummary) -> Option<CertificateFault> {
     Some(CertificateFault::RsaKeyLength {
@@ -411,7 +351,8 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify_signature(message, cert, dss, Version::Tls12)
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+            .inspect_err(|_| self.explain_signature(cert))
     }
 
     fn verify_tls13_signature(
@@ -420,41 +361,11 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify_signature(message, cert, dss, Version::Tls13)
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+            .inspect_err(|_| self.explain_signature(cert))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn schemes_of_either_version() {
-        use SignatureScheme as S;
-        let table = [
-            (S::RSA_PKCS1_SHA1, true, false),
-            (S::ECDSA_SHA1_Legacy, true, false),
-            (S::RSA_PKCS1_SHA256, true, false),
-            (S::RSA_PKCS1_SHA384, true, false),
-            (S::RSA_PKCS1_SHA512, true, false),
-            (S::Unknown(0x0402), false, false),
-            (S::ECDSA_NISTP256_SHA256, true, true),
-            (S::ECDSA_NISTP384_SHA384, true, true),
-            (S::ECDSA_NISTP521_SHA512, true, true),
-            (S::RSA_PSS_SHA256, true, true),
-            (S::RSA_PSS_SHA384, true, true),
-            (S::RSA_PSS_SHA512, true, true),
-            (S::ED25519, true, true),
-            (S::ED448, true, true),
-            (S::ML_DSA_44, false, true),
-        ];
-        for (scheme, tls12, tls13) in table {
-            assert_eq!(is_of(Version::Tls12, scheme), tls12, "{scheme:?}");
-            assert_eq!(is_of(Version::Tls13, scheme), tls13, "{scheme:?}");
-        }
     }
 }
