@@ -219,7 +219,7 @@ impl Session {
 
     /// Subscribes; remembered and repeated on a connection without the old session.
     pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Result<Token, CommandError> {
-        let mut wanted = Vec::with_capacity(filters.len());
+        let mut wanted = room_for(filters.len())?;
         for (name, qos) in filters {
             wanted.push(Filter {
                 name: self.copy_filter(name)?,
@@ -232,7 +232,7 @@ impl Session {
 
     /// Unsubscribes.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Token, CommandError> {
-        let mut names = Vec::with_capacity(filters.len());
+        let mut names = room_for(filters.len())?;
         for name in filters {
             names.push(self.copy_filter(name)?);
         }
@@ -320,4 +320,12 @@ impl Session {
         let (version, reason) = (self.config.version, ReasonCode::SUCCESS);
         packet::push_ack(&mut link.control, version, kind, owed.packet_id, reason);
     }
+}
+
+/// An empty vector, if the heap has room for that many.
+fn room_for<T>(count: usize) -> Result<Vec<T>, CommandError> {
+    let mut room = Vec::new();
+    let reserved = room.try_reserve_exact(count);
+    reserved.map_err(|_| CommandError::OutOfMemory)?;
+    Ok(room)
 }
