@@ -10,9 +10,8 @@ use rustls::client::{
 };
 use rustls::crypto::CryptoProvider;
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{Error, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls::{Error, InconsistentKeys, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
-use webpki::EndEntityCert;
 
 use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};
@@ -462,14 +461,13 @@ fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: Arc<dyn SigningKey>,
 ) -> Result<Arc<CertifiedKey>, ConfigError> {
-    // A key that cannot tell its public half is taken on trust.
-    if let Some(public_key) = key.public_key() {
-        let leaf = chain.first().ok_or(ConfigError::NoClientCertificate)?;
-        let leaf = EndEntityCert::try_from(leaf)
-            .map_err(|_| ConfigError::BadClientCertificate { index: 0 })?;
-        if leaf.subject_public_key_info() != public_key {
-            return Err(ConfigError::KeyMismatch);
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        // A key that cannot tell its public half is taken on trust.
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Arc::new(certified)),
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(ConfigError::KeyMismatch)
         }
+        Err(_) => Err(ConfigError::BadClientCertificate { index: 0 }),
     }
-    Ok(Arc::new(CertifiedKey::new(chain, key)))
 }

@@ -40,8 +40,9 @@ pub struct SessionStore {
 }
 
 struct Shared {
-    /// The oldest first. Only ever *tried*: on a single core with priorities a spinning thread could wait for ever on
-    /// one it has interrupted. Whoever finds it taken goes without, which costs a full handshake.
+    /// The oldest first. Only ever *tried*: on a single core with priorities a spinning thread could
+    /// wait for ever on one it has interrupted. Whoever finds it taken goes without, which costs a
+    /// full handshake.
     servers: spin::Mutex<Vec<Server>>,
     max_servers: usize,
     max_tickets: usize,
