@@ -43,6 +43,10 @@ CASES = [
     ("OpenThread", THREAD, [], None),
     ("OpenThread's own TCP", THREAD, ["OPENTHREAD_TCP_ENABLE=y"],
      "Set CONFIG_OPENTHREAD_TCP_ENABLE=n"),
+    ("long chains", THREAD, ["THREAD_MQTT_MAX_CHAIN=7"],
+     "Set CONFIG_THREAD_MQTT_STACK_SIZE to 21664 or more"),
+    ("long chains with the stack for them", THREAD,
+     ["THREAD_MQTT_MAX_CHAIN=7", "THREAD_MQTT_STACK_SIZE=21664"], None),
     ("no SLAAC", THREAD, ["OPENTHREAD_SLAAC=n"], "Set CONFIG_OPENTHREAD_SLAAC=y"),
 ]
 

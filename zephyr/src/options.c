@@ -29,6 +29,7 @@ const struct tmq_options *tmq_port_options(void)
 		.tls_inbound = CONFIG_THREAD_MQTT_TLS_INBOUND,
 		.tls_outbound = CONFIG_THREAD_MQTT_TLS_OUTBOUND,
 		.tls_fragment = CONFIG_THREAD_MQTT_TLS_FRAGMENT,
+		.max_chain = CONFIG_THREAD_MQTT_MAX_CHAIN,
 	};
 
 	return &options;

@@ -105,6 +105,7 @@ struct tmq_options {
 	uint32_t tls_inbound;
 	uint32_t tls_outbound;
 	uint32_t tls_fragment;
+	uint32_t max_chain;
 };
 
 /** What Kconfig says, for ever. */

@@ -59,9 +59,13 @@ impl ResolvesClientCert for Identity {
     }
 }
 
-/// Bounds of the buffers, in bytes.
+/// Most certificates that webpki takes: the leaf, and six on the way to the root.
+const MAX_CHAIN: usize = 7;
+
+/// Bounds of the buffers in bytes, and of the chain in certificates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
+    pub(crate) chain: usize,
     pub(crate) inbound: usize,
     pub(crate) outbound: usize,
     pub(crate) fragment: usize,
@@ -80,6 +84,7 @@ impl Config {
             alpn: Vec::new(),
             sessions: Some(SessionStore::default()),
             limits: Limits {
+                chain: 4,
                 inbound: MAX_RECORD,
                 outbound: 4_096,
                 fragment: MAX_FRAGMENT,
@@ -310,6 +315,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// Certificates that a broker may present, its own counted and the root's not: 1 to 7, default 4,
+    /// as the longest of the public clouds. webpki takes a step of recursion for each, nearly 2 kB of
+    /// stack on a Cortex-M4, before a single signature is verified: whoever answers the TCP
+    /// connection chooses how deep.
+    pub fn max_chain(mut self, certificates: usize) -> Self {
+        self.limits.chain = certificates;
+        self
+    }
+
     /// Where the crypto provider tells of an operation of its own that failed, and forgets it.
     /// rustls has no place for that in most of its errors: a certificate that cannot be verified
     /// for lack of memory looks like one with a bad signature. What comes from here takes the
@@ -333,7 +347,8 @@ impl ConfigBuilder {
 
         let roots = Arc::new(self.roots);
         let algorithms = self.provider.signature_verification_algorithms;
-        let verifier = |moment| Verifier::new(roots.clone(), algorithms, moment);
+        let max_chain = self.limits.chain;
+        let verifier = |moment| Verifier::new(roots.clone(), algorithms, moment, max_chain);
         let config = Config {
             inner: Arc::new(Inner {
                 exact: verifier(Moment::Exact),
@@ -363,6 +378,9 @@ impl ConfigBuilder {
         }
         if self.limits.outbound < 128 {
             return Err(ConfigError::OutboundTooSmall);
+        }
+        if !(1..=MAX_CHAIN).contains(&self.limits.chain) {
+            return Err(ConfigError::ChainLength);
         }
         for (index, name) in (0..).zip(&self.alpn) {
             if name.is_empty() || name.len() > 255 {

@@ -58,6 +58,8 @@ pub enum ConfigError {
     InboundTooSmall,
     /// The outbound buffer is smaller than 128 bytes.
     OutboundTooSmall,
+    /// The most certificates of a chain are not within 1 to 7.
+    ChainLength,
 }
 
 impl fmt::Display for ConfigError {
@@ -142,6 +144,9 @@ impl fmt::Display for ConfigError {
             }
             Self::OutboundTooSmall => {
                 f.write_str("the outbound buffer is smaller than 128 bytes; give it more")
+            }
+            Self::ChainLength => {
+                f.write_str("the most certificates that a broker may present are not within 1 to 7")
             }
         }
     }

@@ -76,8 +76,15 @@ pub enum CertificateFault {
     UnknownCriticalExtension,
     /// A name lies outside of what its CA may certify (nameConstraints).
     NameConstraint,
-    /// The chain is longer than its CA or the verifier allows.
+    /// The chain is longer than its CA allows (pathLenConstraint).
     ChainTooLong,
+    /// More certificates than [`ConfigBuilder::max_chain`](crate::ConfigBuilder::max_chain) allows.
+    TooManyCertificates {
+        /// How many the broker presented; 255 stands for more, too.
+        presented: u8,
+        /// How many are taken.
+        most: u8,
+    },
     /// The chain takes more work to check than is reasonable.
     TooComplex,
     /// Another fault.
@@ -147,6 +154,10 @@ impl CertificateFault {
             }
             Self::ChainTooLong | Self::TooComplex => {
                 "shorten the broker's chain; send no certificate that does not belong to it"
+            }
+            Self::TooManyCertificates { .. } => {
+                "let the broker send its own certificate and those between it and the CA, and no \
+                 other; or allow more, at 2 kB of stack each"
             }
             Self::Other => "examine the broker's certificate, for instance with openssl verify",
         }
@@ -261,6 +272,10 @@ impl fmt::Display for CertificateFault {
             Self::ChainTooLong => {
                 f.write_str("the broker's certificate chain is longer than its CA allows")
             }
+            Self::TooManyCertificates { presented, most } => write!(
+                f,
+                "the broker presented {presented} certificates, and no more than {most} are taken"
+            ),
             Self::TooComplex => {
                 f.write_str("the broker's certificate chain takes too much work to check")
             }

@@ -35,6 +35,8 @@ pub(crate) struct Verifier {
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
     moment: Moment,
+    /// Certificates that may be presented; each takes a step of webpki's recursion.
+    max_chain: usize,
     /// rustls reports a refusal without the chain. A verifier is shared by all connections of a
     /// configuration (resumption depends on its identity), so the refused chain waits here, labelled
     /// with the server's name, for the connection that is in the middle of the call. Only ever
@@ -63,11 +65,13 @@ impl Verifier {
         roots: Arc<RootCertStore>,
         algorithms: WebPkiSupportedAlgorithms,
         moment: Moment,
+        max_chain: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
             roots,
             algorithms,
             moment,
+            max_chain,
             refused: spin::Mutex::new(None),
         })
     }
@@ -122,6 +126,9 @@ impl Verifier {
         server_name: &ServerName<'_>,
         mut now: UnixTime,
     ) -> Result<(), webpki::Error> {
+        if intermediates.len() >= self.max_chain {
+            return Err(webpki::Error::MaximumPathDepthExceeded);
+        }
         let certificate = EndEntityCert::try_from(end_entity)?;
         let mut attempts = intermediates.len() + 1;
         loop {
@@ -220,11 +227,18 @@ impl Verifier {
                         .map(|last| last.issuer.as_str())
                         .unwrap_or_default()
                         .into(),
-                    presented: u8::try_from(chain.len()).unwrap_or(u8::MAX),
+                    presented: count(chain),
                     self_signed: chain.len() == 1
                         && chain.iter().all(CertificateSummary::is_self_issued),
                 };
                 (fault, C::UnknownIssuer)
+            }
+            W::MaximumPathDepthExceeded => {
+                let fault = CertificateFault::TooManyCertificates {
+                    presented: count(chain),
+                    most: u8::try_from(self.max_chain).unwrap_or(u8::MAX),
+                };
+                (fault, C::Other(OtherError.without_cause()))
             }
             error => {
                 let (mut fault, error) = without_context(error);
@@ -256,7 +270,7 @@ fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError
         }
         W::CaUsedAsEndEntity => unnamed(F::CaUsedAsEndEntity),
         W::EndEntityUsedAsCa => unnamed(F::EndEntityUsedAsCa),
-        W::PathLenConstraintViolated | W::MaximumPathDepthExceeded => unnamed(F::ChainTooLong),
+        W::PathLenConstraintViolated => unnamed(F::ChainTooLong),
         W::MaximumPathBuildCallsExceeded
         | W::MaximumSignatureChecksExceeded
         | W::MaximumNameConstraintComparisonsExceeded => unnamed(F::TooComplex),
@@ -301,6 +315,10 @@ fn refused_length(certificate: &CertificateSummary) -> Option<CertificateFault> 
         bits: certificate.key.refused_bits()?,
         subject: subject(core::slice::from_ref(certificate), |_| true),
     })
+}
+
+fn count(chain: &[CertificateSummary]) -> u8 {
+    u8::try_from(chain.len()).unwrap_or(u8::MAX)
 }
 
 fn name_text(name: &ServerName<'_>) -> Box<str> {

@@ -284,6 +284,7 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
         .max_inbound(to_usize(options.tls_inbound))
         .max_outbound(to_usize(options.tls_outbound))
         .max_fragment(to_usize(options.tls_fragment))
+        .max_chain(to_usize(options.max_chain))
         .ca(ca_bytes)
         .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
 

@@ -201,6 +201,21 @@ fn cases() -> Vec<Case> {
         A::CertificateUnknown,
     );
 
+    let middle = ["One", "Two", "Three", "Four"].map(ca_params);
+    let long = [ca_params("Root")].into_iter().chain(middle);
+    add(
+        "more certificates than are taken",
+        chain(long.chain([leaf_params()])),
+        NAME,
+        |fault| {
+            let (presented, most) = (5, 4);
+            *fault == F::TooManyCertificates { presented, most }
+        },
+        "the broker presented 5 certificates, and no more than 4 are taken",
+        "those between it and the CA",
+        A::CertificateUnknown,
+    );
+
     for (what, chain) in [
         (
             "a name that is not permitted",
@@ -286,7 +301,7 @@ fn every_fault_of_a_chain() {
         }
         refused
     });
-    assert_eq!(refused.iter().sum::<u32>(), 4 * 16);
+    assert_eq!(refused.iter().sum::<u32>(), 4 * 17);
     let mut table = head(&["the chain has", "what is said", "alert"]);
     for case in &cases {
         let alert = case.alert.as_str().unwrap_or_default();

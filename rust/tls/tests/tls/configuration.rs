@@ -169,6 +169,8 @@ fn suites_groups_and_versions_that_do_not_go_together() {
             client(&pki).max_outbound(127),
             ConfigError::OutboundTooSmall,
         ),
+        (client(&pki).max_chain(0), ConfigError::ChainLength),
+        (client(&pki).max_chain(8), ConfigError::ChainLength),
     ] {
         assert_eq!(build_error(builder), expected);
     }

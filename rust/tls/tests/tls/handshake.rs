@@ -69,6 +69,18 @@ fn chains_of_one_to_four_certificates() {
     }
 }
 
+/// As many as webpki itself takes, where the stack is there for it.
+#[test]
+fn longer_chains_are_taken_where_they_are_allowed() {
+    for length in [5, 7] {
+        let pki = Pki::new(P256, length);
+        let config = client(&pki).max_chain(length).build().unwrap();
+        let mut pair = Pair::new(&config, &Server::new(&pki));
+        pair.exchange();
+        assert_eq!(pair.client.peer_certificates().len(), length);
+    }
+}
+
 #[test]
 fn the_version_is_the_highest_that_both_allow() {
     let pki = Pki::new(P256, 1);

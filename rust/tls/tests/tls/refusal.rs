@@ -282,6 +282,18 @@ fn certificates_for_something_else() {
     );
     assert_eq!(fault, CertificateFault::ChainTooLong);
 
+    let long = Pki::new(&P256, 5);
+    let fault = refused_now(&long, other);
+    let expected = CertificateFault::TooManyCertificates {
+        presented: 5,
+        most: 4,
+    };
+    assert_eq!(fault, expected);
+    // Before anything is verified: who signed it does not matter, nor whether its dates are good.
+    let stranger = Pki::of(&P256, ca_params("Stranger"), [], leaf_params());
+    let fault = refused(&long, &stranger, NAME, (NOW + 9_999 * DAY).into(), other);
+    assert_eq!(fault, expected);
+
     let critical = |mut leaf: CertificateParams| {
         let mut extension =
             rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0x05, 0x00]);
