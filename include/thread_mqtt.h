@@ -17,10 +17,11 @@
  * thread_mqtt_deinit().
  *
  * Memory comes from the C library's heap. A call that copies something of the caller's (a message,
- * a topic, a certificate) answers THREAD_MQTT_ERROR_MEMORY when that does not fit. Where the
- * client's own thread finds the heap exhausted, in the middle of a handshake for example, there is
- * nobody to tell: the image stops, with a line in the log that names the size wanted and the option
- * to raise.
+ * a topic, a certificate) answers THREAD_MQTT_ERROR_MEMORY when that does not fit. Before the
+ * client's own thread deals with a TLS record or an MQTT packet, it asks the heap for what that
+ * takes; where it is missing the attempt fails with the same number, and is repeated. Where the heap
+ * ends all the same, because others took it meanwhile, there is nobody to tell: the image stops,
+ * with a line in the log that names the size wanted and the option to raise.
  */
 #ifndef THREAD_MQTT_H_
 #define THREAD_MQTT_H_
@@ -46,7 +47,7 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_ARGUMENT = -1,
 	/** The call does not fit the client's state: not started, started twice, in deinit. */
 	THREAD_MQTT_ERROR_STATE = -2,
-	/** The heap has no room for a copy of what was given. */
+	/** The heap has no room for a copy of what was given, or for what the broker sent. */
 	THREAD_MQTT_ERROR_MEMORY = -3,
 	/** The broker URI is wrong; thread_mqtt_uri_check() says where. */
 	THREAD_MQTT_ERROR_URI = -4,

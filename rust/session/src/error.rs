@@ -138,6 +138,11 @@ pub enum SessionError {
         /// Our limit in bytes.
         limit: u32,
     },
+    /// The heap has no room for a packet.
+    OutOfMemory {
+        /// Bytes of it, without its fixed header.
+        size: u32,
+    },
     /// Another packet before CONNACK.
     BeforeConnack,
     /// A packet that a broker must not send, or not now.
@@ -164,6 +169,7 @@ impl SessionError {
             SessionError::PingTimeout => Some(ReasonCode::UNSPECIFIED),
             SessionError::Malformed => Some(ReasonCode::MALFORMED_PACKET),
             SessionError::PacketTooLarge { .. } => Some(ReasonCode::PACKET_TOO_LARGE),
+            SessionError::OutOfMemory { .. } => Some(ReasonCode::QUOTA_EXCEEDED),
             SessionError::UnexpectedPacket
             | SessionError::UnknownPacketId(_)
             | SessionError::UnexpectedSession => Some(ReasonCode::PROTOCOL_ERROR),
@@ -195,6 +201,11 @@ impl fmt::Display for SessionError {
                 f,
                 "the broker sent a packet of {size} bytes, the limit here is {limit}; \
                  configure a larger max_packet_size or subscribe to less"
+            ),
+            SessionError::OutOfMemory { size } => write!(
+                f,
+                "the heap has no room for a packet of {size} bytes; give it more, configure a \
+                 smaller max_packet_size or subscribe to less"
             ),
             SessionError::BeforeConnack => {
                 f.write_str("the broker sent another packet before CONNACK")

@@ -40,6 +40,7 @@ impl Session {
             let Some(frame) = frame else {
                 break;
             };
+            packet::check_room(&frame)?;
             let packet = packet::decode(version, frame)?;
             self.handle_packet(packet)?;
             if let Some(link) = &mut self.link {

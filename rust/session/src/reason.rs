@@ -37,6 +37,8 @@ impl ReasonCode {
     pub const TOPIC_ALIAS_INVALID: Self = Self(0x94);
     /// Packet too large.
     pub const PACKET_TOO_LARGE: Self = Self(0x95);
+    /// Quota exceeded.
+    pub const QUOTA_EXCEEDED: Self = Self(0x97);
     /// Shared subscriptions not supported.
     pub const NO_SHARED_SUBSCRIPTIONS: Self = Self(0x9E);
     /// Wildcard subscriptions not supported.

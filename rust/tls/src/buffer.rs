@@ -84,8 +84,10 @@ impl Inbound {
             if chunk.is_empty() {
                 return Ok((taken, false));
             }
-            self.bytes
-                .reserve_exact((need - have).max(KEEP.saturating_sub(self.bytes.len())));
+            let more = (need - have).max(KEEP.saturating_sub(self.bytes.len()));
+            if self.bytes.try_reserve_exact(more).is_err() {
+                return Err(TlsError::OutOfMemory { size: need });
+            }
             self.bytes.extend_from_slice(chunk);
             taken += chunk.len();
         }

@@ -14,15 +14,16 @@ use crate::der::{self, Reader};
 /// What a person needs to know of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateSummary {
-    /// Subject, RFC 4514 style.
+    /// Subject, RFC 4514 style; what makes it longer than some 256 bytes is left out.
     pub subject: String,
-    /// Issuer.
+    /// Issuer, likewise.
     pub issuer: String,
     /// Unix seconds.
     pub not_before: u64,
     /// Unix seconds.
     pub not_after: u64,
-    /// dNSName and iPAddress entries, at most 64.
+    /// dNSName and iPAddress entries, at most 64 and not much more than 1,024 bytes together; in a
+    /// chain only of the leaf.
     pub names: Vec<String>,
     /// The key that it certifies.
     pub key: PublicKey,
@@ -76,7 +77,19 @@ impl PublicKey {
     }
 }
 
+// A certificate is read before it is known to be from anybody: what is made of it is bounded.
 const MAX_NAMES: usize = 64;
+const MAX_NAMES_BYTES: usize = 1_024;
+/// Of one name in a subjectAltName (RFC 1035 section 2.3.4).
+const MAX_DNS_NAME: usize = 253;
+/// Of a distinguished name as text; whole components are left out beyond, those of the least
+/// significance.
+const MAX_DISTINGUISHED_NAME: usize = 256;
+/// Of one attribute's value, in characters or bytes: what X.520 gives a common name, and as much again.
+const MAX_ATTRIBUTE: usize = 128;
+const MAX_OID: usize = 32;
+/// Most certificates that webpki takes: the leaf, and six on the way to the root.
+pub(crate) const MAX_CHAIN: usize = 7;
 
 impl CertificateSummary {
     /// Reads a DER certificate (RFC 5280). `None` if it is none.
@@ -92,34 +105,41 @@ impl CertificateSummary {
         let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
         let subject = distinguished_name(tbs.inside(der::SEQUENCE)?)?;
         let key = public_key(tbs.inside(der::SEQUENCE)?)?;
-        tbs.optional(der::implicit(1)); // issuerUniqueID
-        tbs.optional(der::implicit(2)); // subjectUniqueID
-
-        let mut summary = Self {
+        let mut names = Vec::new();
+        let mut bytes = 0;
+        let mut presented = extension(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
+        while !presented.is_empty() && names.len() < MAX_NAMES && bytes < MAX_NAMES_BYTES {
+            let (tag, content) = presented.any()?;
+            if let Some(name) = general_name(tag, content) {
+                bytes += name.len();
+                names.push(name);
+            }
+        }
+        let is_ca = extension(der, BASIC_CONSTRAINTS)
+            .and_then(|mut constraints| constraints.optional(der::BOOLEAN))
+            .is_some_and(|flag| flag != [0]);
+        Some(Self {
             subject,
             issuer,
             not_before,
             not_after,
-            names: Vec::new(),
+            names,
             key,
-            is_ca: false,
-        };
-        if let Some(extensions) = tbs.optional(der::explicit(3)) {
-            let mut extensions = Reader::new(extensions).inside(der::SEQUENCE)?;
-            while !extensions.is_empty() {
-                summary.extension(extensions.inside(der::SEQUENCE)?)?;
-            }
-        }
-        Some(summary)
+            is_ca,
+        })
     }
 
-    /// The chain as presented. One that cannot be read keeps its place.
+    /// The chain as presented, the first seven of it. One that cannot be read keeps its place.
     pub(crate) fn read_chain<'a>(
         chain: &mut dyn Iterator<Item = &'a CertificateDer<'a>>,
     ) -> Vec<Self> {
         let mut summaries = Vec::new();
-        for der in chain {
-            summaries.push(Self::read(der).unwrap_or_else(Self::unreadable));
+        for der in chain.take(MAX_CHAIN) {
+            let mut summary = Self::read(der).unwrap_or_else(Self::unreadable);
+            if !summaries.is_empty() {
+                summary.names = Vec::new();
+            }
+            summaries.push(summary);
         }
         summaries
     }
@@ -141,31 +161,34 @@ impl CertificateSummary {
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
+}
 
-    fn extension(&mut self, mut extension: Reader<'_>) -> Option<()> {
-        let id = extension.expect(der::OID)?;
-        extension.optional(der::BOOLEAN); // critical
-        let mut value = extension.inside(der::OCTET_STRING)?;
-        match id {
-            // subjectAltName
-            [0x55, 0x1d, 0x11] => {
-                let mut names = value.inside(der::SEQUENCE)?;
-                while !names.is_empty() && self.names.len() < MAX_NAMES {
-                    let (tag, content) = names.any()?;
-                    if let Some(name) = general_name(tag, content) {
-                        self.names.push(name);
-                    }
-                }
-            }
-            // basicConstraints
-            [0x55, 0x1d, 0x13] => {
-                let flag = value.inside(der::SEQUENCE)?.optional(der::BOOLEAN);
-                self.is_ca = flag.is_some_and(|flag| flag != [0]);
-            }
-            _ => (),
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+
+/// What is inside of the SEQUENCE that an extension of a certificate holds.
+fn extension<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
+    let certificate = &mut Reader::new(der).inside(der::SEQUENCE)?;
+    let tbs = &mut certificate.inside(der::SEQUENCE)?;
+    let mut extensions = loop {
+        let (tag, content) = tbs.any()?;
+        if tag == der::explicit(3) {
+            break Reader::new(content).inside(der::SEQUENCE)?;
         }
-        Some(())
+    };
+    loop {
+        let mut extension = extensions.inside(der::SEQUENCE)?;
+        if extension.expect(der::OID)? == wanted {
+            extension.optional(der::BOOLEAN); // critical
+            return extension.inside(der::OCTET_STRING)?.inside(der::SEQUENCE);
+        }
     }
+}
+
+/// The lengths of the names in its subjectAltName, whatever their kind.
+pub(crate) fn names(der: &[u8]) -> impl Iterator<Item = usize> {
+    let mut names = extension(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
+    core::iter::from_fn(move || names.any().map(|(_, name)| name.len()))
 }
 
 fn time(validity: &mut Reader<'_>) -> Option<u64> {
@@ -194,6 +217,7 @@ fn general_name(tag: u8, content: &[u8]) -> Option<String> {
 fn printable(bytes: &[u8]) -> String {
     bytes
         .iter()
+        .take(MAX_DNS_NAME)
         .map(|b| match b {
             0x20..=0x7e => char::from(*b),
             _ => '?',
@@ -236,7 +260,8 @@ pub(crate) fn name(content: &[u8]) -> Option<String> {
     distinguished_name(Reader::new(content))
 }
 
-/// A name as RFC 4514 writes it: last component first, joined by commas.
+/// A name as RFC 4514 writes it: last component first, joined by commas; `...` for the components
+/// that there is no room for.
 fn distinguished_name(mut name: Reader<'_>) -> Option<String> {
     let mut text = String::new();
     while !name.is_empty() {
@@ -244,19 +269,29 @@ fn distinguished_name(mut name: Reader<'_>) -> Option<String> {
         let mut front = String::new();
         while !component.is_empty() {
             let mut attribute = component.inside(der::SEQUENCE)?;
-            if !front.is_empty() {
-                front.push('+');
-            }
             let id = attribute.expect(der::OID)?;
             let (tag, value) = attribute.any()?;
-            push_attribute(&mut front, id, tag, value);
+            if front.len() < MAX_DISTINGUISHED_NAME {
+                if !front.is_empty() {
+                    front.push('+');
+                }
+                push_attribute(&mut front, id, tag, value);
+            }
         }
-        if !front.is_empty() && !text.is_empty() {
+        if front.is_empty() {
+            continue;
+        }
+        if !text.is_empty() {
+            let fits = front.len() + text.len() < MAX_DISTINGUISHED_NAME;
             front.push(',');
+            front.push_str(if fits { &text } else { "..." });
         }
-        front.push_str(&text);
         text = front;
     }
+    while text.len() > MAX_DISTINGUISHED_NAME {
+        text.pop();
+    }
+    text.shrink_to_fit();
     Some(text)
 }
 
@@ -277,7 +312,7 @@ fn push_attribute(text: &mut String, id: &[u8], tag: u8, value: &[u8]) {
     let short = SHORT_NAMES.iter().find(|(long, _)| *long == id);
     match short {
         Some((_, short)) => text.push_str(short),
-        None => push_dotted(text, id),
+        None => push_dotted(text, id.get(..MAX_OID).unwrap_or(id)),
     }
     text.push('=');
     match short.and_then(|_| string_value(tag, value)) {
@@ -285,7 +320,7 @@ fn push_attribute(text: &mut String, id: &[u8], tag: u8, value: &[u8]) {
         // Section 2.4: an attribute without a short name is written as the hex of its encoding.
         None => {
             text.push('#');
-            push_hex(text, "", value);
+            push_hex(text, "", value.get(..MAX_ATTRIBUTE).unwrap_or(value));
         }
     }
 }
@@ -299,15 +334,20 @@ fn push_hex(text: &mut String, before: &str, bytes: &[u8]) {
 fn string_value(tag: u8, value: &[u8]) -> Option<String> {
     match tag {
         der::UTF8_STRING | der::PRINTABLE_STRING | der::IA5_STRING => {
-            core::str::from_utf8(value).ok().map(String::from)
+            let text = core::str::from_utf8(value).ok()?;
+            Some(text.chars().take(MAX_ATTRIBUTE).collect())
         }
-        der::TELETEX_STRING => Some(value.iter().map(|b| char::from(*b)).collect()),
+        der::TELETEX_STRING => {
+            let characters = value.iter().map(|b| char::from(*b));
+            Some(characters.take(MAX_ATTRIBUTE).collect())
+        }
         der::BMP_STRING => {
             let units = value.chunks_exact(2).map(|pair| match pair {
                 &[high, low] => u16::from_be_bytes([high, low]),
                 _ => 0,
             });
-            char::decode_utf16(units).collect::<Result<_, _>>().ok()
+            let characters = char::decode_utf16(units).take(MAX_ATTRIBUTE);
+            characters.collect::<Result<_, _>>().ok()
         }
         _ => None,
     }
@@ -358,7 +398,7 @@ fn push_dotted(text: &mut String, id: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
+    use alloc::{format, vec};
     use proptest::prelude::*;
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, SanType};
 
@@ -400,6 +440,40 @@ mod tests {
             }
         );
         assert!(summary.is_self_issued());
+    }
+
+    #[test]
+    fn what_is_long_is_cut() {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let names: Vec<String> = (0..200).map(|i| format!("{i:03}.broker.test")).collect();
+        let mut params = CertificateParams::new(names.clone()).unwrap();
+        let name = &mut params.distinguished_name;
+        *name = rcgen::DistinguishedName::new();
+        name.push(DnType::CountryName, "XX");
+        name.push(DnType::OrganizationName, "o".repeat(9_999));
+        name.push(DnType::OrganizationalUnitName, "u".repeat(120));
+        name.push(DnType::CommonName, "c".repeat(120));
+        let der = params.self_signed(&key).unwrap().der().to_vec();
+        let summary = CertificateSummary::read(&der).unwrap();
+        assert_eq!(
+            summary.subject,
+            format!("CN={},OU={},...", "c".repeat(120), "u".repeat(120))
+        );
+        assert_eq!(summary.names, names[..64]);
+
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        let control = "\u{9f}".repeat(9_999);
+        params.distinguished_name.push(DnType::CommonName, control);
+        let der = params.self_signed(&key).unwrap().der().to_vec();
+        let summary = CertificateSummary::read(&der).unwrap();
+        assert_eq!(summary.subject.len(), MAX_DISTINGUISHED_NAME);
+        assert!(summary.subject.starts_with("CN=\\c2\\9f"));
+
+        let chain = vec![CertificateDer::from(der); 99];
+        let summaries = CertificateSummary::read_chain(&mut chain.iter());
+        assert_eq!(summaries.len(), MAX_CHAIN);
+        assert_eq!(summaries[0].names.len(), 64);
+        assert_eq!(summaries[1].names.len(), 0);
     }
 
     #[test]

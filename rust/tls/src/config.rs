@@ -13,6 +13,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{Error, InconsistentKeys, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
 
+use crate::certificate::MAX_CHAIN;
 use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};
 use crate::config_error::ConfigError;
@@ -58,9 +59,6 @@ impl ResolvesClientCert for Identity {
         self.0.is_some()
     }
 }
-
-/// Most certificates that webpki takes: the leaf, and six on the way to the root.
-const MAX_CHAIN: usize = 7;
 
 /// Bounds of the buffers in bytes, and of the chain in certificates.
 #[derive(Debug, Clone, Copy)]

@@ -75,6 +75,12 @@ pub struct Connection {
     refused: Vec<CertificateSummary>,
 }
 
+/// Bytes of heap that a handshake may take beside a copy of what was received: keys, signatures,
+/// rustls's states.
+const ROOM_IN_HANDSHAKE: usize = 384 * size_of::<usize>();
+/// After it: beside the copy of a record, or the copy of the chain that a ticket keeps.
+const ROOM: usize = 128 * size_of::<usize>();
+
 /// What is to be done once rustls has dealt with what came in and has nothing left to say.
 enum Job<'a> {
     Nothing,
@@ -147,6 +153,7 @@ impl Connection {
             };
             taken += n;
             if whole {
+                self.check_room()?;
                 self.drive(Job::Nothing)?;
                 self.inbound.next_record();
             }
@@ -265,6 +272,27 @@ impl Connection {
         BufferSizes {
             inbound: self.inbound.capacity(),
             outbound: self.outbound.capacity(),
+        }
+    }
+
+    /// Whether the heap has room for what rustls and the verifier take while they deal with what came
+    /// in. They end the program where memory is missing, and the peer chooses how much it is, before
+    /// it has shown who it is. So it is asked for first.
+    // Not inlined, as `fail_by_rustls`.
+    #[inline(never)]
+    fn check_room(&mut self) -> Result<(), TlsError> {
+        let received = self.inbound.ciphertext_mut().len();
+        let room = match self.is_handshaking() {
+            true => received + ROOM_IN_HANDSHAKE,
+            false => {
+                let chain = self.tls.peer_certificates().unwrap_or_default();
+                let chain = chain.iter().map(|certificate| certificate.len()).sum();
+                received.max(chain) + ROOM
+            }
+        };
+        match Vec::<u8>::new().try_reserve_exact(room) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.fail(TlsError::OutOfMemory { size: received })),
         }
     }
 

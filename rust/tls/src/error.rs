@@ -53,6 +53,11 @@ pub enum TlsError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// The heap has no room for what a record needs.
+    OutOfMemory {
+        /// Bytes of the record.
+        size: usize,
+    },
     /// A record is longer than TLS allows.
     RecordOverflow,
     /// A record did not pass its integrity check.
@@ -255,6 +260,10 @@ impl TlsError {
                 "raise the limit (ConfigBuilder::max_inbound), or shorten the broker's certificate \
                  chain"
             }
+            Self::OutOfMemory { .. } => {
+                "give the heap more, or lower the limit on records (ConfigBuilder::max_inbound) if the \
+                 broker keeps to it"
+            }
             Self::RecordOverflow
             | Self::BadMessage(_)
             | Self::UnexpectedMessage
@@ -397,6 +406,10 @@ impl fmt::Display for TlsError {
                 }
                 Incompatible::Other => "the broker lacks a feature of TLS that is needed here",
             }),
+            Self::OutOfMemory { size } => write!(
+                f,
+                "the heap has no room for what a TLS record of {size} bytes needs"
+            ),
             Self::RecordTooLarge { size, limit } => write!(
                 f,
                 "the broker sent a TLS record of {size} bytes, and the buffer is limited to {limit}"

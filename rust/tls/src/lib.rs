@@ -119,6 +119,15 @@
 //! [`ConfigBuilder::max_outbound`]) and one record inside rustls. [`Connection::buffer_sizes`] says
 //! what the buffers take at a moment; idle they take at most 256 bytes each.
 //!
+//! What a peer sends costs memory before it has shown who it is, so the heap is asked first: for a
+//! copy of what was received and 1.5 KiB in a handshake, or 0.5 KiB after it (on 32 bits). Where that is
+//! missing the connection fails with [`TlsError::OutOfMemory`]. Names in certificates are cut
+//! ([`CertificateSummary`]) and left out without room for them, and a chain is bounded
+//! ([`ConfigBuilder::max_chain`]). Not bounded is what
+//! rustls makes of long lists of short elements before anybody can look at them, such as the names
+//! of thousands of CAs in a CertificateRequest: several times what was received, and a program
+//! without heap ends. [`ConfigBuilder::max_inbound`] bounds that, too.
+//!
 //! # What it is not
 //! - No server. No 0-RTT (MQTT has nothing in it that may be replayed). No renegotiation.
 //! - No revocation lists and no OCSP: a revoked certificate is accepted until it expires.

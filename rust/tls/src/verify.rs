@@ -19,6 +19,29 @@ use webpki::{EndEntityCert, KeyUsage};
 use crate::certificate::{self, CertificateSummary, PublicKey};
 use crate::fault::CertificateFault;
 
+/// Bytes of heap that a name takes in webpki's list of them, beside three times its length while its
+/// text grows: the `String`, twice while the list grows, and the heap's own bytes.
+const NAME_IN_LIST: usize = 12 * size_of::<usize>();
+
+/// Bytes of heap that the summaries of a chain take at most while they are made: the leaf's names;
+/// what is beside them, for each certificate.
+const SUMMARY: usize = 1_024 * size_of::<usize>();
+const SUMMARY_OF_ONE: usize = 256 * size_of::<usize>();
+
+/// Whether the heap has room for the list of a certificate's names that webpki makes where none of
+/// them is the wanted one.
+// Not inlined, as `refuse`.
+#[inline(never)]
+fn has_room_for_names(certificate: &CertificateDer<'_>) -> bool {
+    let names = certificate::names(certificate);
+    has_room(names.fold(0, |list, name| list + 3 * name + NAME_IN_LIST))
+}
+
+/// Whether the heap has so much in one piece.
+fn has_room(bytes: usize) -> bool {
+    Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
+}
+
 /// How the time at hand is meant; see [`CertificateTime`](crate::CertificateTime).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -95,9 +118,20 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
     ) -> Error {
-        let mut presented = core::iter::once(end_entity).chain(intermediates);
-        let chain = CertificateSummary::read_chain(&mut presented);
-        let (fault, error) = self.judge(error, &chain, server_name);
+        let presented = intermediates.len() + 1;
+        if !has_room(SUMMARY + presented.min(certificate::MAX_CHAIN) * SUMMARY_OF_ONE) {
+            let (_, error) = without_context(error);
+            self.remember(
+                Some(server_name.to_owned()),
+                CertificateFault::Other,
+                Vec::new(),
+            );
+            return error.into();
+        }
+        let mut chain = core::iter::once(end_entity).chain(intermediates);
+        let chain = CertificateSummary::read_chain(&mut chain);
+        let presented = u8::try_from(presented).unwrap_or(u8::MAX);
+        let (fault, error) = self.judge(error, &chain, presented, server_name);
         self.remember(Some(server_name.to_owned()), fault, chain);
         error.into()
     }
@@ -129,10 +163,10 @@ impl Verifier {
         if intermediates.len() >= self.max_chain {
             return Err(webpki::Error::MaximumPathDepthExceeded);
         }
-        let certificate = EndEntityCert::try_from(end_entity)?;
+        let parsed = EndEntityCert::try_from(end_entity)?;
         let mut attempts = intermediates.len() + 1;
         loop {
-            let verdict = certificate.verify_for_usage(
+            let verdict = parsed.verify_for_usage(
                 self.algorithms.all,
                 &self.roots.roots,
                 intermediates,
@@ -152,7 +186,10 @@ impl Verifier {
                 Err(error) => return Err(error),
             }
         }
-        certificate.verify_is_valid_for_subject_name(server_name)
+        if !has_room_for_names(end_entity) {
+            return Err(webpki::Error::MaximumNameConstraintComparisonsExceeded);
+        }
+        parsed.verify_is_valid_for_subject_name(server_name)
     }
 
     /// Who has signed a certificate with a key that no provider takes.
@@ -186,6 +223,7 @@ impl Verifier {
         &self,
         error: &webpki::Error,
         chain: &[CertificateSummary],
+        presented: u8,
         server_name: &ServerName<'_>,
     ) -> (CertificateFault, CertificateError) {
         use CertificateError as C;
@@ -227,15 +265,15 @@ impl Verifier {
                         .map(|last| last.issuer.as_str())
                         .unwrap_or_default()
                         .into(),
-                    presented: count(chain),
-                    self_signed: chain.len() == 1
+                    presented,
+                    self_signed: presented == 1
                         && chain.iter().all(CertificateSummary::is_self_issued),
                 };
                 (fault, C::UnknownIssuer)
             }
             W::MaximumPathDepthExceeded => {
                 let fault = CertificateFault::TooManyCertificates {
-                    presented: count(chain),
+                    presented,
                     most: u8::try_from(self.max_chain).unwrap_or(u8::MAX),
                 };
                 (fault, C::Other(OtherError.without_cause()))
@@ -315,10 +353,6 @@ fn refused_length(certificate: &CertificateSummary) -> Option<CertificateFault> 
         bits: certificate.key.refused_bits()?,
         subject: subject(core::slice::from_ref(certificate), |_| true),
     })
-}
-
-fn count(chain: &[CertificateSummary]) -> u8 {
-    u8::try_from(chain.len()).unwrap_or(u8::MAX)
 }
 
 fn name_text(name: &ServerName<'_>) -> Box<str> {

@@ -47,6 +47,8 @@ pub(crate) fn number(cause: &Cause) -> i32 {
             TcpError::Other(code) => (*code).min(ffi::THREAD_MQTT_ERROR_PLATFORM),
             _ => ffi::THREAD_MQTT_ERROR_CLOSED,
         },
+        Cause::Tls(TlsError::OutOfMemory { .. })
+        | Cause::Mqtt(SessionError::OutOfMemory { .. }) => ffi::THREAD_MQTT_ERROR_MEMORY,
         Cause::Tls(TlsError::Certificate(_)) => ffi::THREAD_MQTT_ERROR_CERTIFICATE,
         Cause::Tls(_) | Cause::TlsOnPlainPort => ffi::THREAD_MQTT_ERROR_TLS,
         Cause::HandshakeTimedOut => ffi::THREAD_MQTT_ERROR_TIMED_OUT,

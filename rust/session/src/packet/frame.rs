@@ -78,11 +78,13 @@ impl Framer {
         let body = match rest.get(..wanted) {
             Some(whole) if self.body.is_empty() => Body::Borrowed(whole),
             Some(end) => {
-                self.body.extend_from_slice(end);
+                self.body.extend_from_slice(end); // there is room since its first byte
                 Body::Owned(core::mem::take(&mut self.body))
             }
             None => {
-                self.body.reserve_exact(wanted);
+                self.body
+                    .try_reserve_exact(wanted)
+                    .map_err(|_| out_of_memory(expected))?;
                 self.body.extend_from_slice(rest);
                 return Ok((data.len(), None));
             }
@@ -128,6 +130,24 @@ impl Framer {
         self.expected = Some(remaining as usize);
         Ok(())
     }
+}
+
+/// Whether the heap has room for what is made of a packet: a copy of its parts, and some more for
+/// those that are short. What the broker sends shall not end the program.
+pub(crate) fn check_room(frame: &Frame<'_>) -> Result<(), SessionError> {
+    /// The short parts are at most 32 pairs of strings.
+    const MORE: usize = 2_048 * size_of::<usize>() / 4;
+    let size = frame.body.as_slice().len();
+    let made = match frame.control >> 4 {
+        kind::SUBACK | kind::UNSUBACK => 2 * size, // a result for each byte
+        _ => size,
+    };
+    let room = Vec::<u8>::new().try_reserve_exact(made + MORE);
+    room.map_err(|_| out_of_memory(size))
+}
+
+fn out_of_memory(size: usize) -> SessionError {
+    SessionError::OutOfMemory { size: size as u32 }
 }
 
 /// Packet type and flags (section 2.1.3 of MQTT 5, 2.2.2 of 3.1.1).

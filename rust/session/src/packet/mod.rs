@@ -32,6 +32,7 @@ use crate::message::Message;
 use crate::reason::{ConnectRefusal, ReasonCode};
 
 pub(crate) use decode::decode;
+pub(crate) use frame::check_room;
 
 /// What a broker sends.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod handshake;
+mod memory;
 mod mutation;
 mod pair;
 mod pki;

@@ -206,7 +206,7 @@ impl Pair {
         n
     }
 
-    fn server_to_pipe(&mut self) {
+    pub(crate) fn server_to_pipe(&mut self) {
         while self.server.wants_write() {
             self.server.write_tls(&mut self.to_client).unwrap();
         }
