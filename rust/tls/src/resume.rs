@@ -20,8 +20,10 @@ use rustls_pki_types::ServerName;
 ///
 /// # Limits
 /// Bounded by `servers` and, for each, one TLS 1.2 session and `tickets` TLS 1.3 tickets; the
-/// oldest give way. A TLS 1.3 ticket is used once (RFC 8446 appendix C.4), so two survive one failed attempt.
-/// Each holds the ticket, its secret and the server's chain: about 3 KB with two RSA-2048 certificates.
+/// oldest give way. A TLS 1.3 ticket is used once (RFC 8446 appendix C.4): with one, the attempt after
+/// one that failed in the middle of its handshake is a full one; with two, the second after. Each
+/// holds the ticket, its secret and a copy of the server's chain: about 3 KB with two RSA-2048
+/// certificates, for as long as the device runs.
 ///
 /// A session is only ever resumed by a connection with the same [`Config`](crate::Config) (or a
 /// clone) and the same kind of [`CertificateTime`](crate::CertificateTime) as the one that made it:
@@ -124,9 +126,9 @@ impl SessionStore {
 }
 
 impl Default for SessionStore {
-    /// For one server and two tickets.
+    /// For one server and one ticket.
     fn default() -> Self {
-        Self::new(1, 2)
+        Self::new(1, 1)
     }
 }
 
