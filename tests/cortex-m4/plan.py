@@ -15,8 +15,12 @@ def provider_image(name, features, flags, full=False):
 IMAGES = {image.name: image for image in (
     provider_image("tls-psa", ("psa",), SMALL),
     provider_image("tls-soft", ("soft",), SMALL),
+    provider_image("mqtt-psa", ("psa", "mqtt"), SMALL),
+    provider_image("mqtt-soft", ("soft", "mqtt"), SMALL),
     provider_image("client-psa", ("psa", "client"), SMALL),
     provider_image("client-soft", ("soft", "client"), SMALL),
+    provider_image("tls-psa-full", ("psa",), SMALL, full=True),
+    provider_image("tls-soft-full", ("soft",), SMALL, full=True),
     provider_image("client-psa-full", ("psa", "client"), SMALL, full=True),
     provider_image("tls-psa-stable", ("psa",), STABLE),
     Image("mbedtls-1.2", mbedtls="board_tls12.h"),
@@ -34,28 +38,44 @@ TLS13 = (
     Handshake("1.3", "rsa", "X25519"),
     Handshake("1.3", "p256", "X25519"),
 )
+# Four certificates, as the largest public clouds have: webpki's recursion takes stack for each.
+DEEP = (
+    Handshake("1.2", "rsa-deep", "P-256"),
+    Handshake("1.2", "p256-deep", "P-256"),
+)
+# The largest curve of a provider with every suite.
+P384 = (
+    Handshake("1.2", "p384", "P-384"),
+    Handshake("1.2", "p384-deep", "P-384"),
+    Handshake("1.3", "p384", "P-384"),
+)
 MQTT = (
     # P-256, which takes the same number of instructions each time.
     Handshake("1.2", "rsa", "P-256", mqtt="4"),
     Handshake("1.2", "rsa", "P-256", mqtt="5"),
     Handshake("1.3", "p256", "X25519", mqtt="5"),
 )
+MQTT_DEEP = Handshake("1.2", "p256-deep", "P-256", mqtt="5")
 
 # Image by image, what it does.
 RUNS = {
-    "tls-psa": TLS12 + TLS13,
-    "tls-soft": TLS12 + TLS13,
+    "tls-psa": TLS12 + TLS13 + DEEP,
+    "tls-soft": TLS12 + TLS13 + DEEP,
+    "tls-psa-full": P384,
+    "tls-soft-full": P384,
     "mbedtls-1.2": TLS12,
     "mbedtls-1.3": TLS12 + TLS13,
-    "client-psa": MQTT,
-    "client-soft": MQTT,
+    "mqtt-psa": MQTT,
+    "mqtt-soft": MQTT,
+    "client-psa": MQTT + (MQTT_DEEP,),
+    "client-soft": MQTT + (MQTT_DEEP,),
     "client-psa-full": MQTT[1:2],
     "tls-psa-stable": (TLS12_RSA,),
 }
 
 # The short form: everything of ours is in one of the two.
 CHECKED = {
-    "client-psa": MQTT[1:2],
+    "client-psa": (MQTT[1], MQTT_DEEP),
     "tls-soft": TLS13[1:2],
 }
 

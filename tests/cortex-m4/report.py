@@ -10,6 +10,10 @@ TITLES = {
     "tls-soft": "TLS, soft provider",
     "mbedtls-1.2": "Mbed TLS client, TLS 1.2",
     "mbedtls-1.3": "Mbed TLS client, TLS 1.2 + 1.3",
+    "tls-psa-full": "TLS, PSA provider, every suite",
+    "tls-soft-full": "TLS, soft provider, every suite",
+    "mqtt-psa": "TLS and MQTT, PSA provider",
+    "mqtt-soft": "TLS and MQTT, soft provider",
     "client-psa": "whole client, PSA provider",
     "client-soft": "whole client, soft provider",
     "client-psa-full": "whole client, PSA, every suite",
@@ -109,14 +113,14 @@ def tools(versions):
 
 
 def generated(sizes, results, versions):
-    small = [i for i in ("tls-psa", "tls-soft", "client-psa", "client-soft", "client-psa-full",
+    small = [i for i in ("tls-psa", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
                          "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
     stable = [i for i in sizes if i.endswith("-stable")]
     return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
 
 Each line is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `openssl s_server` for TLS,
-Mosquitto for the whole client. AES-128-GCM; a chain of leaf, intermediate and root; records of 4 KiB at
-most. Bytes; instructions are counted by the emulated timer and are not cycles. Heap is what was asked of
+Mosquitto for MQTT. AES-128-GCM; a chain of leaf and intermediate below the root, or of leaf and three
+intermediates; records of 4 KiB at most. Bytes; instructions are counted by the emulated timer and are not cycles. Heap is what was asked of
 the allocator, buffers and the C side's included; stack is painted and searched. "Open" is the heap while
 the connection is idle after its first exchange. Start-up is once in a device's life: for PSA it tries
 every algorithm with a known answer.
@@ -128,7 +132,8 @@ every algorithm with a known answer.
 ### Flash
 
 In the image beyond start code and C library. "Constants" are Rust's strings and tables, which carry no
-crate's name in the linker's map. "Whole client" is TLS with MQTT 3.1.1 and 5, resolver and driver.
+crate's name in the linker's map. "TLS and MQTT" is TLS 1.2 and 1.3 with the session of MQTT 3.1.1 and 5;
+"whole client" adds the resolver with NAT64, the time, the driver with its reconnects, and all sentences.
 
 {flash(sizes, small)}
 

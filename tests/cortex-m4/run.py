@@ -18,7 +18,9 @@ PKI = ROOT / "rust/testkit/pki"
 UNIX_TIME = 1_793_491_200
 PARAMETERS = 0x21000000
 VERSIONS = {"1.2": 0x0303, "1.3": 0x0304}
-GROUPS = {"X25519": (0x001D, "X25519"), "P-256": (0x0017, "prime256v1")}
+GROUPS = {"X25519": (0x001D, "X25519"), "P-256": (0x0017, "prime256v1"),
+          "P-384": (0x0018, "secp384r1")}
+KEYS = {"rsa": "RSA-2048", "p256": "ECDSA P-256", "p384": "ECDSA P-384"}
 # A handshake takes seconds here; a busy machine gets more.
 PATIENCE = 180
 
@@ -28,14 +30,15 @@ class Handshake:
     """What client and server are told to do; AES-128-GCM throughout."""
 
     version: str
-    # "rsa" or "p256": the chain of the testkit.
+    # The chain of the testkit: a key of KEYS, with "-deep" four certificates instead of two.
     chain: str
     group: str
     # "4" (3.1.1) or "5" for the whole client.
     mqtt: str = ""
 
     def __str__(self):
-        certificate = {"rsa": "RSA-2048", "p256": "ECDSA P-256"}[self.chain]
+        key, _, deep = self.chain.partition("-")
+        certificate = KEYS[key] + (", chain of 4" if deep else "")
         mqtt = {"": "", "4": ", MQTT 3.1.1", "5": ", MQTT 5"}[self.mqtt]
         return f"TLS {self.version}, {certificate}, {self.group}{mqtt}"
 
@@ -82,7 +85,7 @@ def ended(process):
 def s_server(handshake, folder):
     """OpenSSL's server for one connection: reverses the lines it gets."""
     port, log = free_port(), Path(folder) / "server.log"
-    kind = {"rsa": "RSA", "p256": "ECDSA"}[handshake.chain]
+    kind = KEYS[handshake.chain.partition("-")[0]].split("-")[0].split()[0]
     suite = {"1.2": ["-tls1_2", "-cipher", f"ECDHE-{kind}-AES128-GCM-SHA256"],
              "1.3": ["-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"]}[handshake.version]
     command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-naccept", "1", "-rev",

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "board.h"
 
-#include <malloc.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
@@ -35,6 +33,8 @@ static uint32_t ticks, ticks_since;
 static size_t heap_now, heap_most, own_now, own_most;
 static uint32_t sent, received;
 static uint8_t *heap_next = board_heap_start;
+/* Blocks given back, by the binary logarithm of their size. */
+static void *free_blocks[32];
 static uintptr_t stack_base;
 
 /* Semihosting: QEMU does what `operation` says. */
@@ -122,6 +122,8 @@ void board_random(uint8_t *data, size_t len)
 }
 
 #define LEAST_ALIGNMENT sizeof(uint64_t)
+/* Of every block, and the size of the smallest; class 4. */
+#define BLOCK_ALIGNMENT 16
 
 static size_t at_least(size_t alignment)
 {
@@ -143,14 +145,46 @@ static void note_heap(void)
 	}
 }
 
-/* The C library's, with room for the size in front. */
+/* A block's size is a power of two, so that to take one costs the same number of instructions each
+ * time. newlib's malloc walks a list, which is longer the more the heap is fragmented: it would count
+ * who allocated what before, as a device's heap does not (Zephyr's has buckets).
+ */
+static unsigned int class_of(size_t size)
+{
+	return size <= BLOCK_ALIGNMENT ? 4 : 32 - __builtin_clz(size - 1);
+}
+
+static void *take_block(unsigned int class)
+{
+	uint8_t *block = free_blocks[class];
+
+	if (block != NULL) {
+		memcpy(&free_blocks[class], block, sizeof(void *));
+		return block;
+	}
+	block = heap_next;
+	if ((size_t)(board_heap_end - block) >> class == 0) {
+		print("error: out of memory\n");
+		leave(1);
+	}
+	heap_next += (size_t)1 << class;
+	return block;
+}
+
+static void give_block(void *block, unsigned int class)
+{
+	memcpy(block, &free_blocks[class], sizeof(void *));
+	free_blocks[class] = block;
+}
+
+/* With room for the size in front. */
 void *board_allocate(size_t size, size_t alignment)
 {
 	size_t front = at_least(alignment);
-	uint8_t *block = memalign(front, front + size);
+	uint8_t *block = take_block(class_of(front + size));
 
-	if (block == NULL) {
-		print("error: out of memory\n");
+	if (front > BLOCK_ALIGNMENT) {
+		print("error: such an alignment is not supported\n");
 		leave(1);
 	}
 	((uint64_t *)(block + front))[-1] = size;
@@ -163,9 +197,11 @@ void *board_allocate(size_t size, size_t alignment)
 void board_free(void *pointer, size_t alignment)
 {
 	if (pointer != NULL) {
-		heap_now -= size_of(pointer);
-		own_now -= size_of(pointer);
-		free((uint8_t *)pointer - at_least(alignment));
+		size_t front = at_least(alignment), size = size_of(pointer);
+
+		heap_now -= size;
+		own_now -= size;
+		give_block((uint8_t *)pointer - front, class_of(front + size));
 	}
 }
 
@@ -181,17 +217,6 @@ void board_calloc_free(void *pointer)
 		own_now += size_of(pointer);
 		board_free(pointer, LEAST_ALIGNMENT);
 	}
-}
-
-void *_sbrk(ptrdiff_t more)
-{
-	uint8_t *start = heap_next;
-
-	if (board_heap_end - start < more) {
-		return (void *)-1;
-	}
-	heap_next += more;
-	return start;
 }
 
 /* Paints what lies below the caller's frame. */

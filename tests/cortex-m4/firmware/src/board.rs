@@ -34,7 +34,7 @@ pub(crate) struct Parameters {
     pub(crate) unix_time: u64,
     pub(crate) tls_version: u16,
     pub(crate) group: u16,
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "client", feature = "mqtt"))]
     pub(crate) mqtt_version: u32,
     pub(crate) ca: &'static [u8],
 }
@@ -47,7 +47,7 @@ pub(crate) fn parameters() -> Parameters {
         unix_time: raw.unix_time,
         tls_version: raw.tls_version as u16,
         group: raw.group as u16,
-        #[cfg(feature = "client")]
+        #[cfg(any(feature = "client", feature = "mqtt"))]
         mqtt_version: raw.mqtt_version,
         ca: raw.ca.get(..len).unwrap_or_default(),
     }

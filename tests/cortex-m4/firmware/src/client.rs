@@ -1,7 +1,7 @@
 //! The whole client: to a broker by name, subscribe, publish at QoS 1, receive, leave.
 
 use crate::board::{self, Records};
-use crate::configure;
+use crate::{TOPIC, configure, mqtt_version};
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec;
@@ -14,8 +14,6 @@ use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
 use thread_mqtt_nat64::resolver::{Family, Network};
 use thread_mqtt_nat64::{AdvertisedPrefix, Preference};
 use thread_mqtt_session::{self as session, Message, QoS};
-
-const TOPIC: &str = "thread-mqtt/cortex-m4";
 
 pub(crate) fn run() -> Result<(), &'static str> {
     board::phase(c"start");
@@ -34,10 +32,6 @@ pub(crate) fn run() -> Result<(), &'static str> {
 /// On the heap, where a product has it, too.
 #[inline(never)]
 fn driver(tls: thread_mqtt_tls::Config) -> Result<Box<Driver<SerialPort>>, &'static str> {
-    let version = match board::parameters().mqtt_version {
-        4 => session::Version::V311,
-        _ => session::Version::V5,
-    };
     let client = Client::new(Config {
         broker: "mqtts://broker.example.com"
             .parse()
@@ -45,7 +39,7 @@ fn driver(tls: thread_mqtt_tls::Config) -> Result<Box<Driver<SerialPort>>, &'sta
         resolver: thread_mqtt_nat64::resolver::Config::default(),
         tls: Some(tls),
         session: session::Config {
-            version,
+            version: mqtt_version(),
             client_id: "cortex-m4".to_string(),
             ..session::Config::default()
         },

@@ -1,4 +1,4 @@
-//! What is measured: TLS alone, or the whole client with MQTT, on an emulated board.
+//! What is measured: TLS alone, with MQTT, or the whole client, on an emulated board.
 //!
 //! `../c` brings the board and calls `board_client`; `../measure.py` builds, runs and reports.
 #![no_std]
@@ -7,6 +7,8 @@ extern crate alloc;
 mod board;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 #[cfg(not(feature = "client"))]
 mod tls;
 
@@ -16,8 +18,21 @@ use thread_mqtt_tls::{Config, CryptoProvider, Group, Version};
 
 #[cfg(feature = "client")]
 use client::run;
-#[cfg(not(feature = "client"))]
+#[cfg(feature = "mqtt")]
+use mqtt::run;
+#[cfg(not(any(feature = "client", feature = "mqtt")))]
 use tls::run;
+
+#[cfg(any(feature = "client", feature = "mqtt"))]
+const TOPIC: &str = "thread-mqtt/cortex-m4";
+
+#[cfg(any(feature = "client", feature = "mqtt"))]
+fn mqtt_version() -> thread_mqtt_session::Version {
+    match board::parameters().mqtt_version {
+        4 => thread_mqtt_session::Version::V311,
+        _ => thread_mqtt_session::Version::V5,
+    }
+}
 
 /// Records of the peer are 4 KiB at most, and one flight of handshake messages fits beside.
 const INBOUND: usize = 4_096 + 256;

@@ -1,29 +1,27 @@
 //! TLS alone: a handshake, a line there and back.
 
 use crate::board::{self, Records};
-use crate::{configure, said};
+#[cfg(not(feature = "mqtt"))]
+use crate::configure;
+use crate::said;
 use alloc::boxed::Box;
 use thread_mqtt_tls::{Config, Connection};
 
+#[cfg(not(feature = "mqtt"))]
 pub(crate) fn run() -> Result<(), &'static str> {
     board::phase(c"start");
     let config = configure()?;
     exchange(&config)
 }
 
+#[cfg(not(feature = "mqtt"))]
 #[inline(never)]
 fn exchange(config: &Config) -> Result<(), &'static str> {
     let mut records = Records::default();
     let mut piece = [0; 256];
 
     let mut tls = connect(config)?;
-    while tls.is_handshaking() {
-        send(&mut tls);
-        receive(&mut tls, records.receive(&mut piece))?;
-    }
-    send(&mut tls);
-    board::phase(c"handshake");
-
+    shake_hands(&mut tls, &mut records, &mut piece)?;
     if tls.write(b"hello\n").map_err(said)? != 6 {
         return Err("not all was written");
     }
@@ -44,21 +42,35 @@ fn exchange(config: &Config) -> Result<(), &'static str> {
     Ok(())
 }
 
+pub(crate) fn shake_hands(
+    tls: &mut Connection,
+    records: &mut Records,
+    piece: &mut [u8],
+) -> Result<(), &'static str> {
+    while tls.is_handshaking() {
+        send(tls);
+        receive(tls, records.receive(piece))?;
+    }
+    send(tls);
+    board::phase(c"handshake");
+    Ok(())
+}
+
 /// On the heap, as the whole client has it.
 #[inline(never)]
-fn connect(config: &Config) -> Result<Box<Connection>, &'static str> {
+pub(crate) fn connect(config: &Config) -> Result<Box<Connection>, &'static str> {
     let time = board::parameters().unix_time;
     Connection::new(config, board::SERVER, time)
         .map(Box::new)
         .map_err(said)
 }
 
-fn send(tls: &mut Connection) {
+pub(crate) fn send(tls: &mut Connection) {
     board::send(tls.ciphertext());
     tls.consume_ciphertext(tls.ciphertext().len());
 }
 
-fn receive(tls: &mut Connection, mut piece: &[u8]) -> Result<(), &'static str> {
+pub(crate) fn receive(tls: &mut Connection, mut piece: &[u8]) -> Result<(), &'static str> {
     while !piece.is_empty() {
         let taken = tls.handle_ciphertext(piece).map_err(said)?;
         if taken == 0 {
