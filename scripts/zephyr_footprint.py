@@ -23,19 +23,23 @@ BEGIN, END = "<!-- begin: zephyr -->", "<!-- end: zephyr -->"
 SLOT = 0x76000  # an MCUboot slot of the nrf52840dk
 
 DK = "nrf52840dk/nrf52840"
-PUBLISH = "samples/publish"
+PUBLISH, MUTUAL_TLS, SENSOR = "samples/publish", "samples/mutual_tls", "samples/sensor_sleepy"
 C_SAMPLE = "zephyr/samples/net/mqtt_publisher"  # in the workspace
 
-# Zephyr's own sample as a Thread device: the base of both of its rows.
-C_THREAD = """NET_IPV4=n NET_IPV6=y NET_UDP=y NET_L2_OPENTHREAD=y OPENTHREAD_MTD=y
-OPENTHREAD_THREAD_VERSION_1_4=y OPENTHREAD_UPTIME=y OPENTHREAD_SRP_CLIENT=y OPENTHREAD_DNS_CLIENT=y
-OPENTHREAD_SLAAC=y FPU=y SYSTEM_WORKQUEUE_STACK_SIZE=2048 MAIN_STACK_SIZE=4096 SHELL=n NET_SHELL=n NET_LOG=n
-NET_CONFIG_SETTINGS=n NET_IPV6_NBR_CACHE=n NET_IPV6_MLD=n TEST_RANDOM_GENERATOR=n"""
-C_TLS = """MQTT_LIB_TLS=y NET_SOCKETS_SOCKOPT_TLS=y MBEDTLS_ENABLE_HEAP=y MBEDTLS_HEAP_SIZE=40000
-MBEDTLS_SSL_MAX_CONTENT_LEN=4096 MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED=y
-MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED=y MBEDTLS_ECP_DP_SECP256R1_ENABLED=y
-MBEDTLS_ECP_DP_CURVE25519_ENABLED=y MBEDTLS_CIPHER_GCM_ENABLED=y MBEDTLS_CIPHER_CHACHA20_ENABLED=y MBEDTLS_POLY1305=y
-MBEDTLS_CHACHAPOLY_AEAD_ENABLED=y MBEDTLS_PEM_CERTIFICATE_FORMAT=y"""
+# Zephyr's own sample as the same Thread device: with the board's configuration of our sample. Its POSIX API
+# asks for a full C library, which Debian has none that fits; the sample needs four names of it.
+C_THREAD = """POSIX_API=n NET_IPV6=y LOG=y OPENTHREAD_THREAD_VERSION_1_4=y OPENTHREAD_UPTIME=y
+OPENTHREAD_SLAAC=y OPENTHREAD_DNS_CLIENT=y
+COMMON_LIBC_MALLOC_ARENA_SIZE=0 MAIN_STACK_SIZE=4096 NET_LOG=n NET_SHELL=n NET_CONFIG_SETTINGS=n
+NET_IPV6_RA_RDNSS=n TEST_RANDOM_GENERATOR=n"""
+C_NAMES = "-Dpollfd=zsock_pollfd -DPOLLIN=ZSOCK_POLLIN -Dpoll=zsock_poll -Dinet_pton=zsock_inet_pton"
+# Its TLS, on the Mbed TLS that OpenThread has by default, without PSA: ECDHE_RSA needs the older functions
+# in any case, and PSA beside them would be cryptography twice.
+C_TLS = """MQTT_LIB_TLS=y NET_SOCKETS_SOCKOPT_TLS=y MBEDTLS_TLS_VERSION_1_2=y MBEDTLS_SERVER_NAME_INDICATION=y
+MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED=y MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED=y MBEDTLS_RSA_C=y
+MBEDTLS_PKCS1_V15=y MBEDTLS_ECP_C=y MBEDTLS_ECDH_C=y MBEDTLS_ECDSA_C=y MBEDTLS_ECP_DP_SECP256R1_ENABLED=y
+MBEDTLS_ECP_DP_CURVE25519_ENABLED=y MBEDTLS_CIPHER_GCM_ENABLED=y MBEDTLS_SSL_MAX_CONTENT_LEN=4096
+MBEDTLS_HEAP_SIZE=24576 MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED=n"""
 SMALL = "THREAD_MQTT_P384=n THREAD_MQTT_AES256=n THREAD_MQTT_CHACHA20=n THREAD_MQTT_CLIENT_AUTH=n"
 OFF = "P384 AES256 CHACHA20 X25519 CLIENT_AUTH RSA TLS12 SENTENCES RUST_BUILD_STD".split()
 
@@ -58,16 +62,22 @@ CONFIGURATIONS = {
     "dongle": Image("MTD", board="nrf52840dongle/nrf52840"),
     "small": Image("MTD, AES-128, P-256, X25519 and RSA alone, no client certificate", options=SMALL),
     "soft": Image("MTD, RustCrypto beside PSA", options="THREAD_MQTT_CRYPTO_SOFT=y"),
+    "mutual-tls": Image("`mutual_tls`, MTD", MUTUAL_TLS),
+    "sensor": Image("`sensor_sleepy`, sleepy end device", SENSOR),
     "rust": Image("the application in Rust, MTD", "."),
     "release": Image("MTD, release", release=True),
     "release-sleepy": Image("sleepy end device, release", files=("sleepy.conf",), release=True),
+    "release-mutual-tls": Image("`mutual_tls`, MTD, release", MUTUAL_TLS, release=True),
+    "release-sensor": Image("`sensor_sleepy`, sleepy end device, release", SENSOR, release=True),
     "release-small": Image("MTD, release, P-256, X25519 and RSA alone, no client certificate", options=SMALL, release=True),
     "release-tls13": Image("MTD, release, TLS 1.3 alone", options="THREAD_MQTT_TLS12=n", release=True),
     # The whole does not fit the slot.
     "release-ftd": Image("FTD, release, as small as the MTD's and TLS 1.3 alone", files=("ftd.conf",),
                          options=SMALL + " THREAD_MQTT_TLS12=n", release=True),
     "c": Image("Zephyr's mqtt_publisher, MTD, no TLS", C_SAMPLE, options=C_THREAD),
-    "c-tls": Image("the same with Mbed TLS, TLS 1.2", C_SAMPLE, options=C_THREAD + " " + C_TLS),
+    "c-tls": Image("Zephyr's mqtt_publisher, MTD, Mbed TLS, TLS 1.2", C_SAMPLE, options=C_THREAD + " " + C_TLS),
+    "c-release": Image("Zephyr's mqtt_publisher, MTD, Mbed TLS, TLS 1.2, release", C_SAMPLE,
+                       options=C_THREAD + " " + C_TLS, release=True),
 } | {f"no-{name.lower()}": Image(f"without `THREAD_MQTT_{name}`", options=f"THREAD_MQTT_{name}=n")
      for name in OFF}
 
@@ -88,17 +98,25 @@ def build(name, workspace, folder):
     source = (ROOT if ours else workspace) / image.source
     arguments = [f"-DCONFIG_{option}" for option in image.options.split()]
     if ours:
-        ca = folder / "ca.pem"
-        if not ca.exists():
-            run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null",
+        ca, key = folder / "ca.pem", folder / "key.pem"
+        if not ca.exists() or not key.exists():
+            run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key),
                  "-out", str(ca), "-subj", "/CN=footprint", "-addext", "basicConstraints=critical,CA:TRUE"])
+        if image.source == MUTUAL_TLS:
+            arguments += [f'-DCONFIG_SAMPLE_CERTIFICATE_FILE="{ca}"', f'-DCONFIG_SAMPLE_KEY_FILE="{key}"']
         option = "APP" if source == ROOT else "SAMPLE"
         arguments += [f"-DEXTRA_ZEPHYR_MODULES={ROOT}", f'-DCONFIG_{option}_CA_FILE="{ca}"',
                       f"-DTHREAD_MQTT_CARGO_TARGET_DIR={folder / 'cargo'}",
                       '-DCONFIG_THREAD_MQTT_BROKER="mqtts://broker.example.org"',
-                      "-DEXTRA_CONF_FILE=" + ";".join(["upstream-psa.conf", *image.files])]
+                      "-DEXTRA_CONF_FILE=" + ";".join([str(ROOT / "upstream-psa.conf"), *image.files])]
+    else:
+        arguments += [f"-DEXTRA_CONF_FILE={ROOT / PUBLISH}/boards/nrf52840dk_nrf52840.conf", f"-DEXTRA_CFLAGS={C_NAMES}"]
     if image.release:
-        arguments += ["-DSNIPPET=thread-mqtt-release", "-DCONFIG_BOOTLOADER_MCUBOOT=y"]
+        arguments += ["-DCONFIG_BOOTLOADER_MCUBOOT=y"]
+        # The sample in C has the snippet's lines that are not about this module.
+        lines = (ROOT / "snippets/thread-mqtt-release/release.conf").read_text().splitlines()
+        arguments += (["-DSNIPPET=thread-mqtt-release"] if ours else
+                      [f"-D{line}" for line in lines if re.match("CONFIG_(?!THREAD_MQTT_)", line)])
     env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
     run(["west", "build", "-b", image.board, "-d", str(folder / name), str(source), "--", *arguments],
         cwd=workspace, env=env)
@@ -144,7 +162,7 @@ GROUPS = (
     ("thread-mqtt in Rust", r"libthread_mqtt_zephyr|librustapp"),
     ("thread-mqtt in C", r"libthread_mqtt\b"),
     ("OpenThread", r"libopenthread"),
-    ("Mbed TLS", r"libmbedTLS"),
+    ("Mbed TLS", r"libmbedTLS|libmodules__mbedtls"),
     ("Zephyr's network stack", r"libsubsys__net|liblib__net_buf"),
     ("802.15.4 driver", r"libnrf-802154|libdrivers__ieee802154"),
     ("kernel, drivers, C library", r""),
