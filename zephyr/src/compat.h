@@ -103,7 +103,7 @@ static inline void tmq_eventfd_clear(int fd)
 #endif
 
 /* The most that a poll can wait for. */
-#if defined(CONFIG_ZVFS_POLL_MAX)
+#if defined(CONFIG_ZVFS_POLL)
 #define TMQ_POLL_MAX CONFIG_ZVFS_POLL_MAX
 #else
 #define TMQ_POLL_MAX CONFIG_NET_SOCKETS_POLL_MAX
