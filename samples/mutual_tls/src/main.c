@@ -46,7 +46,7 @@ static int add_credentials(void)
 				     sizeof(ca));
 
 	if (err == 0) {
-		/* Its name until Zephyr 4.1 is TLS_CREDENTIAL_SERVER_CERTIFICATE. */
+		/* Its name until Zephyr 3.7, at least, is TLS_CREDENTIAL_SERVER_CERTIFICATE. */
 		err = tls_credential_add(CONFIG_THREAD_MQTT_SEC_TAG,
 					 TLS_CREDENTIAL_PUBLIC_CERTIFICATE, certificate,
 					 sizeof(certificate));

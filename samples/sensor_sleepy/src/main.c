@@ -104,7 +104,7 @@ static int read_sensors(char *text, size_t size)
 {
 	long long uptime = k_uptime_get() / MSEC_PER_SEC;
 
-#if DT_HAS_ALIAS(die_temp0)
+#if DT_NODE_EXISTS(DT_ALIAS(die_temp0))
 	const struct device *sensor = DEVICE_DT_GET(DT_ALIAS(die_temp0));
 	struct sensor_value value;
 
