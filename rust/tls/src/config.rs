@@ -484,6 +484,17 @@ fn certified_key(
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
             Err(ConfigError::KeyMismatch)
         }
-        Err(_) => Err(ConfigError::BadClientCertificate { index: 0 }),
+        // rustls without std does not say why; its own verifier does.
+        Err(_) => Err(
+            match certified
+                .end_entity_cert()
+                .map(webpki::EndEntityCert::try_from)
+            {
+                Ok(Err(webpki::Error::UnsupportedCertVersion)) => {
+                    ConfigError::ClientCertificateVersion
+                }
+                _ => ConfigError::BadClientCertificate { index: 0 },
+            },
+        ),
     }
 }

@@ -23,6 +23,8 @@ pub enum ConfigError {
         /// Which.
         index: u16,
     },
+    /// The client certificate is not of X.509 version 3, the only one that TLS takes here.
+    ClientCertificateVersion,
     /// There is no private key where one should be.
     NoKey,
     /// The private key cannot be decoded.
@@ -81,6 +83,11 @@ impl fmt::Display for ConfigError {
                 f,
                 "certificate {} of the client chain is broken; export it again, as PEM or DER",
                 u32::from(index) + 1
+            ),
+            Self::ClientCertificateVersion => f.write_str(
+                "the client certificate is of an outdated X.509 version; have it issued anew as \
+                 version 3, which openssl does as soon as it has an extension, such as \
+                 extendedKeyUsage=clientAuth",
             ),
             Self::NoKey => f.write_str(
                 "there is no private key where one should be; give it in PKCS#8, PKCS#1 or SEC1, \

@@ -107,6 +107,16 @@ fn client_identities() {
         assert_eq!(identity(chain.as_bytes(), key.as_bytes()), expected);
         assert!(expected.to_string().len() > 30);
     }
+    // Version 3 (RFC 5280, section 4.1.2.1) made into version 2.
+    let mut outdated = pki.chain[0].to_vec();
+    let version = [0xa0, 3, 2, 1, 2];
+    let at = outdated.windows(5).position(|bytes| bytes == version);
+    outdated[at.unwrap() + 4] = 1;
+    let expected = ConfigError::ClientCertificateVersion;
+    assert_eq!(identity(&outdated, key.as_bytes()), expected);
+    assert!(expected.to_string().contains("version 3"));
+    let damaged = ConfigError::BadClientCertificate { index: 0 };
+    assert_eq!(identity(&pki.chain[0][..100], key.as_bytes()), damaged);
     // DER that is no key, and a key of a kind that the provider has no use for.
     assert_eq!(identity(&pki.chain[0], &pki.chain[0]), ConfigError::BadKey);
     let ed25519 = Pki::new(&rcgen::PKCS_ED25519, 1);
