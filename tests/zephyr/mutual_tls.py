@@ -1,6 +1,7 @@
 """Builds the sample mutual_tls for native_sim and runs it against a Mosquitto that asks for a
 certificate of the client: online and a message there and back, and with a broker that does not know
-the device's CA the sentence that says so.
+the device's CA the sentence that says so. Then with a private key that the image makes in PSA Crypto, from
+its first start on, over TLS 1.2 and 1.3.
 
     python3 tests/zephyr/mutual_tls.py WORKSPACE     (the folder above zephyr/)
 
@@ -10,6 +11,7 @@ Needs what native_sim.py needs.
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -18,6 +20,9 @@ import tempfile
 import time
 
 from native_sim import PATIENCE, ROOT, environment, free_port, run, wait_for, west_build
+
+SAMPLE = ROOT / "samples" / "mutual_tls"
+RECEIVED = "received thread-mqtt/mutual-tls: hello"
 
 
 def certificates(folder):
@@ -37,9 +42,21 @@ def certificates(folder):
                 "-CAcreateserial", "-days", "30", "-out", f"{name}.pem", "-extfile", "extensions")
 
 
+def certificate_of(folder, public_key, name):
+    """A certificate for a public key, of which nobody here has the private one."""
+    (folder / f"{name}.der").write_bytes(public_key)
+    run(["openssl", "pkey", "-pubin", "-inform", "DER", "-in", f"{name}.der", "-out", f"{name}.pub"], cwd=folder)
+    run(["openssl", "x509", "-new", "-force_pubkey", f"{name}.pub", "-subj", f"/CN={name}", "-days", "30",
+         "-CA", "ca.pem", "-CAkey", "ca.key", "-extfile", "extensions", "-out", f"{name}.pem"], cwd=folder)
+
+
 @contextlib.contextmanager
-def broker(folder, port, clients):
-    """Mosquitto on the port, for clients whose certificate the CA `clients` signed."""
+def broker(folder, port, clients, version=None):
+    """Mosquitto on the port, for clients whose certificate the CA `clients` signed; with one version of
+    TLS, or with those that it has."""
+    openssl = folder / "openssl.cnf"
+    only = f"MinProtocol = {version}\nMaxProtocol = {version}\n" if version else ""
+    openssl.write_text("openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\n" + only)
     (folder / "mosquitto.conf").write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\nuser {os.environ.get('USER', 'root')}\n"
         f"cafile {folder}/{clients}.pem\ncertfile {folder}/broker.pem\nkeyfile {folder}/broker.key\n"
@@ -48,7 +65,8 @@ def broker(folder, port, clients):
     log = folder / "mosquitto.log"
     with open(log, "w") as output:
         process = subprocess.Popen([program, "-c", str(folder / "mosquitto.conf")],
-                                   stdout=output, stderr=output)
+                                   stdout=output, stderr=output,
+                                   env=dict(os.environ, OPENSSL_CONF=str(openssl)))
     try:
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -63,35 +81,82 @@ def broker(folder, port, clients):
         process.wait()
 
 
+def talk(folder, port, program, clients, wanted, version=None, user=None, options=()):
+    """Starts the image and a broker for it: each of the texts must be printed, and the broker see the user
+    that the device's certificate names."""
+    printed = folder / "printed.txt"
+    with broker(folder, port, clients, version) as log, open(printed, "w") as output:
+        image = subprocess.Popen([str(program), *options], stdout=output, stderr=output)
+        try:
+            for text in wanted:
+                wait_for(printed, text, 1, image)
+        finally:
+            image.kill()
+            image.wait()
+        if user is not None and f"u'{user}'" not in log.read_text():
+            sys.exit(f"{log.read_text()}\nerror: the broker did not see the certificate of {user}")
+    print(f"ok      {wanted[-1]}", flush=True)
+
+
+def key_file(folder, port, env):
+    """A key that is compiled into the image."""
+    print("building mutual_tls", flush=True)
+    west_build(folder / "build", SAMPLE,
+               [f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
+                f'-DCONFIG_SAMPLE_CERTIFICATE_FILE="{folder}/device.pem"',
+                f'-DCONFIG_SAMPLE_KEY_FILE="{folder}/device.key"',
+                f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://localhost:{port}"'], env)
+    program = folder / "build" / "zephyr" / "zephyr.exe"
+    talk(folder, port, program, "ca", ["online", RECEIVED], user="device")
+    talk(folder, port, program, "other", ["does not know the authority that issued the client"])
+
+
+def key_in_psa(folder, port, env):
+    """A key that is made in the image, whose flash keeps it."""
+    psa = "-DEXTRA_CONF_FILE=psa-key.conf"
+    flash = [f"-flash={folder}/flash.bin", "-seed-random"]
+    print("building mutual_tls for its first start", flush=True)
+    west_build(folder / "first", SAMPLE, [psa], env)
+    printed = folder / "first.txt"
+    found = []
+    for _ in range(2):
+        with open(printed, "w") as output:
+            image = subprocess.Popen([str(folder / "first/zephyr/zephyr.exe"), *flash], stdout=output,
+                                     stderr=output)
+            try:
+                wait_for(printed, "have a CA sign it", 1, image)
+            finally:
+                image.kill()
+                image.wait()
+        found += re.findall("public key: ([0-9a-f]+)", printed.read_text())
+    if len(found) != 2 or found[0] != found[1]:
+        sys.exit(f"error: not one public key, the same at each start: {found}")
+    print("ok      the key made at the first start is there at the second", flush=True)
+
+    certificate_of(folder, bytes.fromhex(found[0]), "made-in-psa")
+    print("building mutual_tls with a key in PSA", flush=True)
+    west_build(folder / "psa", SAMPLE,
+               [psa, f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
+                f'-DCONFIG_SAMPLE_CERTIFICATE_FILE="{folder}/made-in-psa.pem"',
+                f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://localhost:{port}"'], env)
+    program = folder / "psa" / "zephyr" / "zephyr.exe"
+    for version in ("1.2", "1.3"):
+        talk(folder, port, program, "ca", [f"TLS {version}, TLS_", "online", RECEIVED], f"TLSv{version}",
+             "made-in-psa", flash)
+    # Another device, whose key the certificate is not for.
+    talk(folder, port, program, "ca", ["making key", "the private key does not belong to the client certificate"],
+         options=[f"-flash={folder}/empty.bin", "-seed-random"])
+
+
 def main(workspace):
     env = environment(workspace)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         certificates(folder)
         port = free_port()
-        print("building mutual_tls", flush=True)
-        west_build(folder / "build", ROOT / "samples" / "mutual_tls",
-                   [f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
-                    f'-DCONFIG_SAMPLE_CERTIFICATE_FILE="{folder}/device.pem"',
-                    f'-DCONFIG_SAMPLE_KEY_FILE="{folder}/device.key"',
-                    f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://localhost:{port}"'], env)
-
-        for clients, wanted in (("ca", ["online", "received thread-mqtt/mutual-tls: hello"]),
-                                ("other", ["does not know the authority that issued the client"])):
-            printed = folder / f"{clients}.txt"
-            with broker(folder, port, clients) as log, open(printed, "w") as output:
-                image = subprocess.Popen([str(folder / "build/zephyr/zephyr.exe")],
-                                         stdout=output, stderr=output)
-                try:
-                    for text in wanted:
-                        wait_for(printed, text, 1, image)
-                finally:
-                    image.kill()
-                    image.wait()
-                if clients == "ca" and "u'device'" not in log.read_text():
-                    sys.exit(f"{log.read_text()}\nerror: the broker did not see the device's certificate")
-            print(f"mutual_tls: {wanted[-1]}", flush=True)
-    print("2 passed, 0 failed")
+        key_file(folder, port, env)
+        key_in_psa(folder, port, env)
+    print("6 passed, 0 failed")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Builds tests/zephyr/runtime for native_sim in a west workspace and runs it against Mosquitto and an
-SNTP server on loopback: credentials by their tag, the time by SNTP, the floor of the time in storage.
+SNTP server on loopback: credentials by their tag, the time by SNTP, the floor of the time in storage; and
+with PSA Crypto a private key by its identifier there.
 
     python3 tests/zephyr/runtime.py WORKSPACE     (the folder above zephyr/)
 
@@ -47,6 +48,10 @@ def certificates(folder):
                 "-CAcreateserial", "-days", str(days), "-out", f"{name}.pem", "-extfile", "names")
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "other.sec1")
     openssl("pkcs8", "-topk8", "-nocrypt", "-in", "other.sec1", "-out", "other.key")
+    for name in ("client", "other"):
+        # As PSA imports it: the number alone, which stands behind seven bytes in SEC 1 (RFC 5915).
+        openssl("ec", "-in", f"{name}.sec1", "-outform", "DER", "-out", f"{name}.der")
+        (folder / f"{name}.raw").write_bytes((folder / f"{name}.der").read_bytes()[7:39])
 
 
 class Brokers:
@@ -178,6 +183,35 @@ def credentials(image, brokers):
     image.run("the key of another", [mutual, "credentials=other-key"], "credential 42 PK: ", identity)
 
 
+def no_such_keys(image, brokers):
+    """An identifier in PSA where there is no PSA."""
+    image.run("a key in PSA, without PSA", [f"broker=mqtts://localhost:{brokers.mutual}",
+                                            "credentials=no-key", "key=any"],
+              "private_key_id 1: private_key_id names a key in PSA Crypto; set "
+              "CONFIG_THREAD_MQTT_CRYPTO_PSA=y", "init: -6, ")
+
+
+def key_in_psa(image, brokers):
+    """The private key by its identifier in PSA, the certificate by the tag."""
+    broker, certificate = f"broker=mqtts://localhost:{brokers.mutual}", "credentials=no-key"
+    image.run("a key in PSA", [broker, certificate, "key=good"], "import: 0", "init: 0", "event online",
+              "deinit: 0")
+    identity = "init: -6, "
+    image.run("an identifier of no key", [broker, certificate, "key=missing"],
+              "private_key_id 4711: the client's private key cannot be used: ", identity)
+    image.run("a key that may not sign", [broker, certificate, "key=no-sign"], "import: 0",
+              "permits no signature for TLS: it needs PSA_KEY_USAGE_SIGN_HASH", identity)
+    image.run("a key for something else", [broker, certificate, "key=no-ecdsa"], "import: 0",
+              "permits no signature for TLS: it needs PSA_KEY_USAGE_SIGN_HASH", identity)
+    image.run("the key of another certificate", [broker, certificate, "key=other"], "import: 0",
+              "the private key does not belong to the client certificate", identity)
+    image.run("a key and no certificate", [broker, "credentials=ca", "key=good"], "import: 0",
+              "credential 42 SELF_CERT is missing", identity)
+    image.run("a key that goes while the client lives", [broker, certificate, "key=destroyed"],
+              "init: 0", "destroy: 0", "event failed: TLS: ", "psa_", "cure: ", "deinit: 0",
+              absent=["event online"])
+
+
 def clock(image, brokers):
     """Strict and lenient, with and without a time server."""
     broker = f"broker=mqtts://localhost:{brokers.plain}"
@@ -233,20 +267,25 @@ def storage(image, brokers):
 
 def main(workspace):
     env = environment(workspace)
+    passed = failed = 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         certificates(folder)
-        build = folder / "build"
-        print("building tests/zephyr/runtime", flush=True)
-        west_build(build, ROOT / "tests" / "zephyr" / "runtime",
-                   [f'-DCONFIG_SAMPLE_CERTIFICATES="{folder}"', f"-DEXTRA_ZEPHYR_MODULES={ROOT}"], env)
-        image = Image(build / "zephyr" / "zephyr.exe", folder)
+        psa = f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"
         with Brokers(folder) as brokers:
-            credentials(image, brokers)
-            clock(image, brokers)
-            storage(image, brokers)
-    print(f"{image.passed} passed, {image.failed} failed")
-    return 1 if image.failed else 0
+            for backend, options, tests in (("soft", [], (credentials, no_such_keys, clock, storage)),
+                                            ("psa", [psa], (credentials, key_in_psa))):
+                print(f"building tests/zephyr/runtime, {backend}", flush=True)
+                build = folder / backend
+                west_build(build, ROOT / "tests" / "zephyr" / "runtime",
+                           [f'-DCONFIG_SAMPLE_CERTIFICATES="{folder}"', f"-DEXTRA_ZEPHYR_MODULES={ROOT}",
+                            *options], env)
+                image = Image(build / "zephyr" / "zephyr.exe", folder)
+                for test in tests:
+                    test(image, brokers)
+                passed, failed = passed + image.passed, failed + image.failed
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

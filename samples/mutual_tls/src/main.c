@@ -3,13 +3,22 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Shows the broker a certificate of its own. The credentials stand under a tag, as for Zephyr's
- * TLS sockets; a product adds them when it is made, or keeps them in protected storage.
+ * TLS sockets; a product adds them when it is made, or keeps them in protected storage. With
+ * CONFIG_SAMPLE_KEY_ID the private key is none of them: it stays in PSA Crypto.
  */
 #include <zephyr/kernel.h>
 #include <zephyr/logging/log.h>
 #include <zephyr/net/tls_credentials.h>
 
 #include <thread_mqtt.h>
+
+#include "key.h"
+
+#if defined(CONFIG_SAMPLE_KEY_ID) && CONFIG_SAMPLE_KEY_ID != 0
+#define KEY_ID CONFIG_SAMPLE_KEY_ID
+#else
+#define KEY_ID 0
+#endif
 
 LOG_MODULE_REGISTER(mutual_tls, LOG_LEVEL_INF);
 
@@ -19,9 +28,11 @@ static const unsigned char ca[] = {
 static const unsigned char certificate[] = {
 #include <certificate.inc>
 };
+#if KEY_ID == 0
 static const unsigned char key[] = {
 #include <key.inc>
 };
+#endif
 
 static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event *event,
 		     void *user_data)
@@ -51,10 +62,12 @@ static int add_credentials(void)
 					 TLS_CREDENTIAL_PUBLIC_CERTIFICATE, certificate,
 					 sizeof(certificate));
 	}
+#if KEY_ID == 0
 	if (err == 0) {
 		err = tls_credential_add(CONFIG_THREAD_MQTT_SEC_TAG, TLS_CREDENTIAL_PRIVATE_KEY,
 					 key, sizeof(key));
 	}
+#endif
 	return err;
 }
 
@@ -70,6 +83,13 @@ int main(void)
 	struct thread_mqtt *client;
 	int err;
 
+#if KEY_ID != 0
+	err = key_open();
+	if (err != 0) {
+		return 0;
+	}
+	config.private_key_id = KEY_ID;
+#endif
 	err = add_credentials();
 	if (err != 0) {
 		LOG_ERR("credentials: error %d; raise CONFIG_TLS_MAX_CREDENTIALS_NUMBER", err);

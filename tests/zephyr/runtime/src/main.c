@@ -20,6 +20,10 @@
 
 #include <thread_mqtt.h>
 
+#if defined(CONFIG_THREAD_MQTT_CRYPTO_PSA)
+#include <psa/crypto.h>
+#endif
+
 #define TAG CONFIG_THREAD_MQTT_SEC_TAG
 
 static const char ca[] = {
@@ -40,6 +44,7 @@ static struct {
 	char *broker;
 	char *credentials;
 	char *time_servers;
+	char *key;
 	bool strict;
 	bool set_time;
 	bool fill;
@@ -55,6 +60,7 @@ static void add_options(void)
 		{.option = "broker", .name = "uri", .type = 's', .dest = &options.broker},
 		{.option = "credentials", .name = "which", .type = 's', .dest = &options.credentials},
 		{.option = "time-servers", .name = "list", .type = 's', .dest = &options.time_servers},
+		{.option = "key", .name = "which", .type = 's', .dest = &options.key},
 		{.option = "strict", .is_switch = true, .type = 'b', .dest = &options.strict},
 		{.option = "set-time", .is_switch = true, .type = 'b', .dest = &options.set_time},
 		{.option = "fill", .is_switch = true, .type = 'b', .dest = &options.fill},
@@ -102,6 +108,70 @@ static void add_credentials(const char *which)
 		add(TLS_CREDENTIAL_PRIVATE_KEY, broken, sizeof(broken));
 	}
 }
+
+#if defined(CONFIG_THREAD_MQTT_CRYPTO_PSA)
+static const uint8_t private_key[] = {
+#include <client.raw.inc>
+};
+static const uint8_t other_private_key[] = {
+#include <other.raw.inc>
+};
+
+/* A volatile key on P-256 that PSA Crypto does not give back. */
+static psa_key_id_t import(const uint8_t *scalar, size_t length, psa_key_usage_t usage,
+			   psa_algorithm_t algorithm)
+{
+	psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+	psa_key_id_t id = 0;
+	psa_status_t status = psa_crypto_init();
+
+	psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1));
+	psa_set_key_usage_flags(&attributes, usage);
+	psa_set_key_algorithm(&attributes, algorithm);
+	if (status == PSA_SUCCESS) {
+		status = psa_import_key(&attributes, scalar, length, &id);
+	}
+	printk("import: %d\n", (int)status);
+	return id;
+}
+
+static psa_key_id_t key_id(const char *which)
+{
+	psa_algorithm_t ecdsa = PSA_ALG_ECDSA(PSA_ALG_SHA_256);
+
+	if (strcmp(which, "missing") == 0) {
+		return 4711;
+	}
+	if (strcmp(which, "other") == 0) {
+		return import(other_private_key, sizeof(other_private_key), PSA_KEY_USAGE_SIGN_HASH,
+			      ecdsa);
+	}
+	if (strcmp(which, "no-sign") == 0) {
+		return import(private_key, sizeof(private_key), PSA_KEY_USAGE_VERIFY_HASH, ecdsa);
+	}
+	if (strcmp(which, "no-ecdsa") == 0) {
+		return import(private_key, sizeof(private_key), PSA_KEY_USAGE_SIGN_HASH, PSA_ALG_ECDH);
+	}
+	return import(private_key, sizeof(private_key), PSA_KEY_USAGE_SIGN_HASH, ecdsa);
+}
+
+static void destroy(uint32_t id)
+{
+	printk("destroy: %d\n", (int)psa_destroy_key(id));
+}
+#else
+/* Without PSA Crypto there is no such key. */
+static uint32_t key_id(const char *which)
+{
+	ARG_UNUSED(which);
+	return 1;
+}
+
+static void destroy(uint32_t id)
+{
+	ARG_UNUSED(id);
+}
+#endif
 
 /* Other parts of a product have taken all the room. */
 static void fill_storage(void)
@@ -162,6 +232,9 @@ int main(void)
 	config.time_strict = options.strict;
 	config.time_deadline_s = 8;
 	config.callback = on_event;
+	if (options.key != NULL) {
+		config.private_key_id = key_id(options.key);
+	}
 	if (options.set_time) {
 		/* 2040: whatever is signed today has expired. */
 		printk("set_time: %d\n", thread_mqtt_set_time(2208988800LL));
@@ -169,6 +242,9 @@ int main(void)
 
 	error = thread_mqtt_init(&client, &config);
 	printk("init: %d, %s\n", error, thread_mqtt_error_to_str(error));
+	if (options.key != NULL && strcmp(options.key, "destroyed") == 0) {
+		destroy(config.private_key_id);
+	}
 	if (error == 0) {
 		(void)thread_mqtt_start(client);
 		(void)k_sem_take(&ended, K_FOREVER);

@@ -1,0 +1,15 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#ifndef SAMPLE_KEY_H_
+#define SAMPLE_KEY_H_
+
+/**
+ * Makes the device's key pair in PSA Crypto, unless it is there, and prints its public key.
+ *
+ * @return 0, or a negative psa_status_t.
+ */
+int key_open(void);
+
+#endif /* SAMPLE_KEY_H_ */
