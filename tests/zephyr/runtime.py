@@ -198,7 +198,7 @@ def key_in_psa(image, brokers):
               "deinit: 0")
     identity = "init: -6, "
     image.run("an identifier of no key", [broker, certificate, "key=missing"],
-              "private_key_id 4711: the client's private key cannot be used: ", identity)
+              "private_key_id 4711: PSA Crypto has no key of this identifier: make or import", identity)
     image.run("a key that may not sign", [broker, certificate, "key=no-sign"], "import: 0",
               "permits no signature for TLS: it needs PSA_KEY_USAGE_SIGN_HASH", identity)
     image.run("a key for something else", [broker, certificate, "key=no-ecdsa"], "import: 0",

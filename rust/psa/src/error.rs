@@ -11,8 +11,12 @@ impl Status {
     pub const NOT_SUPPORTED: Self = Self(-134);
     /// `PSA_ERROR_INVALID_ARGUMENT`
     pub const INVALID_ARGUMENT: Self = Self(-135);
+    /// `PSA_ERROR_INVALID_HANDLE`
+    pub const INVALID_HANDLE: Self = Self(-136);
     /// `PSA_ERROR_BUFFER_TOO_SMALL`
     pub const BUFFER_TOO_SMALL: Self = Self(-138);
+    /// `PSA_ERROR_DOES_NOT_EXIST`
+    pub const DOES_NOT_EXIST: Self = Self(-140);
     /// `PSA_ERROR_INSUFFICIENT_MEMORY`
     pub const INSUFFICIENT_MEMORY: Self = Self(-141);
     /// `PSA_ERROR_INVALID_SIGNATURE`

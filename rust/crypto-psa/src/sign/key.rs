@@ -10,7 +10,9 @@ use core::fmt;
 use rustls::pki_types::{SubjectPublicKeyInfoDer, alg_id};
 use rustls::sign::{Signer, SigningKey, public_key_to_spki};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
-use thread_mqtt_psa::{self as psa, Algorithm, Attributes, Hash, Key, KeyId, KeyType, Usage};
+use thread_mqtt_psa::{
+    self as psa, Algorithm, Attributes, Hash, Key, KeyId, KeyType, Status, Usage,
+};
 
 use crate::{fault, hash};
 
@@ -24,7 +26,11 @@ use crate::{fault, hash};
 /// `PSA_ALG_RSA_PKCS1V15_SIGN`, with the hash of the curve (SHA-256 for P-256,
 /// SHA-384 for P-384) or `PSA_ALG_ANY_HASH`. TLS 1.3 takes no PKCS#1 v1.5.
 pub fn signing_key(id: KeyId) -> Result<Arc<dyn SigningKey>, KeyError> {
-    let pair = Pair::new(id, id.attributes()?)?;
+    let attributes = id.attributes().map_err(|error| match error.status {
+        Status::INVALID_HANDLE | Status::DOES_NOT_EXIST => KeyError::Missing,
+        _ => KeyError::Psa(error),
+    })?;
+    let pair = Pair::new(id, attributes)?;
     Ok(Arc::new(Client(Arc::new(pair))))
 }
 
@@ -32,7 +38,9 @@ pub fn signing_key(id: KeyId) -> Result<Arc<dyn SigningKey>, KeyError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// PSA refuses it, or has no key of this identifier.
+    /// PSA has no key of this identifier.
+    Missing,
+    /// PSA refuses it.
     Psa(psa::Error),
     /// It is neither an RSA key nor one on P-256 or P-384.
     Unsupported,
@@ -46,6 +54,10 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Psa(error) => write!(f, "the client's private key cannot be used: {error}"),
+            Self::Missing => f.write_str(
+                "PSA Crypto has no key of this identifier: make or import the client's private \
+                 key before the client, and keep it as long",
+            ),
             Self::Unsupported => f.write_str(
                 "the client's private key is of an unsupported type: use ECDSA with P-256 or \
                  P-384, or RSA",
