@@ -1,5 +1,6 @@
 """Builds an image with the shell commands for native_sim in a west workspace and types at it, with
-Mosquitto there, not there, behind another CA's certificate, and at a time when it has expired.
+Mosquitto there, not there, behind another CA's certificate, and at a time when it has expired: with two
+clients, on PSA Crypto, and without sentences.
 
     python3 tests/zephyr/shell.py WORKSPACE     (the folder above zephyr/)
 
@@ -111,7 +112,7 @@ def wrong_input(shell):
 def without_broker(shell):
     """A port on which nobody listens."""
     shell.expect("thread_mqtt status", "network +attached, with IPv4", "time +not known",
-                 "broker +mqtt://127.0.0.1:1$", "state +stopped", "client id +shell-test",
+                 "broker +mqtt://127.0.0.1:1$", "state +stopped", "client id +shell-test-1",
                  "outbox +0 waiting")
     shell.expect("thread_mqtt pub t m", "queued until the client is online")
     shell.expect("thread_mqtt doctor", "ok +broker +mqtt://127.0.0.1:1$", "ok +network",
@@ -150,7 +151,7 @@ def with_broker(shell, folder, port):
                      "^ +time +still not known: the time server's name did not resolve", "ok +resolve", "ok +TCP", "ok +TLS +TLS 1.3",
                      "certificate +CN=localhost$", "for localhost, 127.0.0.1$", "by CN=test CA$",
                      "good from 20.* UTC until 20.* UTC$", "ok +MQTT +online",
-                     "client id +shell-test", "keep-alive +60 s", "every stage is well",
+                     "client id +shell-test-1", "keep-alive +60 s", "every stage is well",
                      without=["what to do"])
         shell.expect("thread_mqtt connect")
         shell.until("thread_mqtt status", "state +online")
@@ -179,22 +180,77 @@ def with_broker(shell, folder, port):
     shell.until("thread_mqtt status", "state +stopped")
 
 
-def main(workspace):
-    env = environment(workspace)
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        folder = pathlib.Path(name)
-        certificates(folder)
-        build = pathlib.Path(os.environ.get("SHELL_BUILD_DIR", folder / "shell"))
-        print("building shell", flush=True)
-        west_build(build, ROOT / "tests" / "zephyr" / "shell", [f'-DCONFIG_APP_CA_FILE="{folder}/ca.pem"'], env)
+def several(shell, port):
+    """Two clients: the commands act on the first, or on the one chosen."""
+    first, second = f"mqtts://localhost:{port}", f"mqtt://127.0.0.1:{free_port()}"
+    shell.expect("drop 1", "success")
+    shell.expect("thread_mqtt client", "no client: the application has not called")
+    shell.expect(f"client {second} 2", "success")
+    # The first that there is.
+    shell.expect("thread_mqtt client", f"^> 1  {second}, client id shell-test-2, stopped$")
+    shell.expect(f"client {first} 1", "success")
+    shell.expect("thread_mqtt client", f"^> 1  {second}, ", f"^  2  {first}, client id shell-test-1, stopped$")
+    for wrong in ("0", "3", "x", "-1"):
+        shell.expect(f"thread_mqtt client {wrong}", f"{wrong} is not a number from 1 to 2")
+    shell.expect("thread_mqtt client 1 2", "wrong parameter count")
+    shell.expect("thread_mqtt client 2")
+    shell.expect("thread_mqtt client", f"^  1  {second}, ", f"^> 2  {first}, ")
+    shell.expect("thread_mqtt status", f"broker +{first}$", "state +stopped", without=[second])
+
+    shell.expect(f"client {first} 2", "success")
+    shell.expect("thread_mqtt client 1")
+    for client in ("1", "2"):
+        shell.expect(f"thread_mqtt client {client}")
+        shell.expect("thread_mqtt connect")
+        shell.until("thread_mqtt status", "state +online")
+    shell.expect("thread_mqtt sub several/# 1", "^subscribed$")
+    shell.expect("thread_mqtt client 1")
+    shell.until("thread_mqtt pub several/a 'from one'", "^client 2, several/a: from one")
+    shell.expect("thread_mqtt client", f"^> 1  {first}, client id shell-test-2, online$",
+                 f"^  2  {first}, client id shell-test-1, online$")
+    shell.expect("thread_mqtt disconnect")
+    shell.expect("thread_mqtt client 2")
+    # The second of the application is the first of the shell, for it was made first.
+    shell.expect("drop 1", "success")
+    for command in ("status", "pub t m", "connect", "doctor"):
+        shell.expect(f"thread_mqtt {command}", "client 2 is gone; choose another: thread_mqtt client NUMBER")
+    shell.expect("thread_mqtt client 2", "there is no client 2; see: thread_mqtt client")
+    shell.expect("thread_mqtt client 1")
+    shell.expect("thread_mqtt status", f"broker +{first}$")
+
+
+def check(name, options, two_clients, folder, env):
+    """One image."""
+    build = pathlib.Path(os.environ.get("SHELL_BUILD_DIR", folder)) / name
+    print(f"building shell, {name}", flush=True)
+    west_build(build, ROOT / "tests" / "zephyr" / "shell", [f'-DCONFIG_APP_CA_FILE="{folder}/ca.pem"', *options], env)
+    port = free_port()
+    with contextlib.ExitStack() as stack:
         shell = Shell(str(build / "zephyr" / "zephyr.exe"))
         stack.callback(shell.end)
         wrong_input(shell)
         without_broker(shell)
         names(shell)
-        with_broker(shell, folder, free_port())
-        print(f"shell: {shell.checked} commands answered as they should be", flush=True)
-    print("1 passed, 0 failed")
+        with_broker(shell, folder, port)
+        if two_clients:
+            with broker(folder, port, "TLSv1.3"):
+                several(shell, port)
+    print(f"{name}: {shell.checked} commands answered as they should be", flush=True)
+
+
+def main(workspace):
+    env = environment(workspace)
+    images = (
+        ("two-clients", ["-DCONFIG_THREAD_MQTT_MAX_CLIENTS=2"], True),
+        ("psa", [f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"], False),
+        ("without-sentences", ["-DCONFIG_THREAD_MQTT_SENTENCES=n"], False),
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        certificates(folder)
+        for image in images:
+            check(*image, folder, env)
+    print(f"{len(images)} passed, 0 failed")
 
 
 if len(sys.argv) != 2:

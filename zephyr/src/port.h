@@ -143,8 +143,8 @@ int32_t tmq_client_close(const void *client);
 /** Ends a wait of this client's thread, if there is such a client. */
 void tmq_client_wake(const void *client);
 
-/** The client of the first port that has one, or NULL. */
-const void *tmq_client_first(void);
+/** The client of this port, from 0 to CONFIG_THREAD_MQTT_MAX_CLIENTS - 1, or NULL. */
+const void *tmq_client_at(size_t index);
 
 /** A mutex for the client's state; a thread may take it only once. */
 void tmq_port_lock(struct tmq_port *port);

@@ -2,10 +2,11 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * thread_mqtt status|connect|disconnect|pub|sub|unsub|resolve|prefixes|doctor
+ * thread_mqtt status|connect|disconnect|pub|sub|unsub|resolve|prefixes|doctor|client
  *
- * The commands act on the client that the application made, the first if it made several. What
- * takes stack and time is done in that client's thread, which prints while the shell waits.
+ * The commands act on the client that the application made; if it made several, on the first or
+ * the one chosen by "client". What takes stack and time is done in that client's thread, which
+ * prints while the shell waits.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@
 
 struct question {
 	const struct shell *sh;
+	/* Stands before each line. */
+	const char *prefix;
 	int64_t until;
 	int32_t result;
 	struct k_sem done;
@@ -39,7 +42,7 @@ static void print_line(void *context, const char *text, size_t length)
 {
 	struct question *question = context;
 
-	shell_print(question->sh, "%.*s", (int)length, text);
+	shell_print(question->sh, "%s%.*s", question->prefix, (int)length, text);
 }
 
 static uint8_t is_gone(void *context)
@@ -57,13 +60,40 @@ static void is_done(void *context, int32_t result)
 	k_sem_give(&question->done);
 }
 
-static struct thread_mqtt *client_of(const struct shell *sh)
+/* The client that the commands act on, from 1; 0 is the first that there is. */
+static atomic_t chosen;
+
+static struct thread_mqtt *client_number(size_t number)
 {
 	/* Only the Rust side knows what is behind it. */
-	struct thread_mqtt *client = (struct thread_mqtt *)tmq_client_first();
+	return (struct thread_mqtt *)tmq_client_at(number - 1);
+}
 
-	if (client == NULL) {
+/* The number of the first client, 0 if there is none. */
+static size_t first_number(void)
+{
+	for (size_t i = 1; i <= CONFIG_THREAD_MQTT_MAX_CLIENTS; i++) {
+		if (client_number(i) != NULL) {
+			return i;
+		}
+	}
+	return 0;
+}
+
+static struct thread_mqtt *client_of(const struct shell *sh)
+{
+	size_t number = (size_t)atomic_get(&chosen);
+	struct thread_mqtt *client = NULL;
+	size_t first = first_number();
+
+	if (first != 0) {
+		client = client_number(number == 0 ? first : number);
+	}
+	if (first == 0) {
 		shell_error(sh, "no client: the application has not called thread_mqtt_init()");
+	} else if (client == NULL) {
+		shell_error(sh, "client %zu is gone; choose another: thread_mqtt client NUMBER",
+			    number);
 	}
 	return client;
 }
@@ -77,12 +107,13 @@ static int report(const struct shell *sh, int result)
 	return -ENOEXEC;
 }
 
-/* Asks and waits: the client's thread ends the answer when the time is over. */
-static int ask(const struct shell *sh, uint8_t kind, const char *name, int32_t seconds)
+/* Asks a client and waits: its thread ends the answer when the time is over. */
+static int ask_client(const struct shell *sh, struct thread_mqtt *client, const char *prefix,
+		      uint8_t kind, const char *name, int32_t seconds)
 {
-	struct thread_mqtt *client = client_of(sh);
 	struct question question = {
 		.sh = sh,
+		.prefix = prefix,
 		.until = k_uptime_get() + 1000 * (int64_t)seconds,
 	};
 	struct tmq_listener listener = {
@@ -93,9 +124,6 @@ static int ask(const struct shell *sh, uint8_t kind, const char *name, int32_t s
 	};
 	int32_t result;
 
-	if (client == NULL) {
-		return -ENOEXEC;
-	}
 	(void)k_sem_init(&question.done, 0, 1);
 	result = tmq_client_ask(client, kind, name, &listener);
 	if (result != 0) {
@@ -109,6 +137,14 @@ static int ask(const struct shell *sh, uint8_t kind, const char *name, int32_t s
 		return -ETIMEDOUT;
 	}
 	return report(sh, question.result);
+}
+
+/* Asks the client that the commands act on. */
+static int ask(const struct shell *sh, uint8_t kind, const char *name, int32_t seconds)
+{
+	struct thread_mqtt *client = client_of(sh);
+
+	return client == NULL ? -ENOEXEC : ask_client(sh, client, "", kind, name, seconds);
 }
 
 static int cmd_status(const struct shell *sh, size_t argc, char **argv)
@@ -181,6 +217,8 @@ static struct {
 	struct k_mutex lock;
 	struct k_sem answered;
 	bool waits;
+	/* Of several, each of which counts its tokens by itself. */
+	const struct thread_mqtt *client;
 	uint32_t token;
 	enum thread_mqtt_event_type type;
 	uint8_t reason;
@@ -192,8 +230,9 @@ static struct {
 	.answered = Z_SEM_INITIALIZER(waiting.answered, 0, 1),
 };
 
-/* Text that cannot move the cursor, whatever its sender put into it. */
-static void print_message(const struct shell *sh, const struct thread_mqtt_message *message)
+/* Text that cannot move the cursor, whatever its sender put into it; `from` stands before it. */
+static void print_message(const struct shell *sh, const char *from,
+			  const struct thread_mqtt_message *message)
 {
 	const unsigned char *payload = message->payload;
 	bool is_text = true;
@@ -205,26 +244,27 @@ static void print_message(const struct shell *sh, const struct thread_mqtt_messa
 		is_text = is_text && (unsigned char)*c >= ' ' && *c != 0x7f;
 	}
 	if (is_text) {
-		shell_print(sh, "%s: %.*s", message->topic, (int)message->payload_len,
+		shell_print(sh, "%s%s: %.*s", from, message->topic, (int)message->payload_len,
 			    (const char *)payload);
 		return;
 	}
-	shell_print(sh, "message of %zu bytes", message->payload_len);
+	shell_print(sh, "%smessage of %zu bytes", from, message->payload_len);
 	shell_hexdump(sh, payload, message->payload_len);
 }
 
 void tmq_shell_event(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	const struct shell *printer;
+	char from[sizeof("client 8, ")] = "";
 	bool answers = event->type == THREAD_MQTT_EVENT_PUBLISHED ||
 		       event->type == THREAD_MQTT_EVENT_PUBLISH_FAILED ||
 		       event->type == THREAD_MQTT_EVENT_SUBSCRIBED ||
 		       event->type == THREAD_MQTT_EVENT_UNSUBSCRIBED;
 
-	ARG_UNUSED(client);
 	(void)k_mutex_lock(&waiting.lock, K_FOREVER);
 	printer = waiting.printer;
-	if (answers && waiting.waits && event->token == waiting.token) {
+	if (answers && waiting.waits && client == waiting.client &&
+	    event->token == waiting.token) {
 		waiting.waits = false;
 		waiting.type = event->type;
 		waiting.reason = event->reason;
@@ -233,9 +273,16 @@ void tmq_shell_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		k_sem_give(&waiting.answered);
 	}
 	(void)k_mutex_unlock(&waiting.lock);
-	if (event->type == THREAD_MQTT_EVENT_MESSAGE && printer != NULL) {
-		print_message(printer, &event->message);
+	if (event->type != THREAD_MQTT_EVENT_MESSAGE || printer == NULL) {
+		return;
 	}
+	for (size_t i = 1; CONFIG_THREAD_MQTT_MAX_CLIENTS > 1 && i <= CONFIG_THREAD_MQTT_MAX_CLIENTS;
+	     i++) {
+		if (client_number(i) == client) {
+			(void)snprintk(from, sizeof(from), "client %zu, ", i);
+		}
+	}
+	print_message(printer, from, &event->message);
 }
 
 /* Waits for the answer to what was queued. waiting.lock is held, and given back. */
@@ -245,6 +292,7 @@ static int await(const struct shell *sh, struct thread_mqtt *client, int queued)
 	bool answered = false;
 
 	waiting.waits = queued == 0 && online;
+	waiting.client = client;
 	k_sem_reset(&waiting.answered);
 	(void)k_mutex_unlock(&waiting.lock);
 	if (queued != 0) {
@@ -361,6 +409,49 @@ static int cmd_disconnect(const struct shell *sh, size_t argc, char **argv)
 	return set_running(sh, thread_mqtt_stop, "the client is not started");
 }
 
+#if CONFIG_THREAD_MQTT_MAX_CLIENTS > 1
+static int cmd_client(const struct shell *sh, size_t argc, char **argv)
+{
+	size_t acts_on = (size_t)atomic_get(&chosen);
+	unsigned long wanted;
+	int result = 0;
+
+	if (argc > 1) {
+		if (!number(sh, argv[1], 1, CONFIG_THREAD_MQTT_MAX_CLIENTS, &wanted)) {
+			return -EINVAL;
+		}
+		if (client_number(wanted) == NULL) {
+			shell_error(sh, "there is no client %lu; see: thread_mqtt client", wanted);
+			return -ENOENT;
+		}
+		(void)atomic_set(&chosen, (atomic_val_t)wanted);
+		return 0;
+	}
+	if (first_number() == 0) {
+		/* Says so. */
+		(void)client_of(sh);
+		return -ENOEXEC;
+	}
+	acts_on = acts_on == 0 ? first_number() : acts_on;
+	for (size_t i = 1; result == 0 && i <= CONFIG_THREAD_MQTT_MAX_CLIENTS; i++) {
+		struct thread_mqtt *client = client_number(i);
+		char prefix[sizeof("> 8  ")];
+
+		(void)snprintk(prefix, sizeof(prefix), "%c %zu  ", i == acts_on ? '>' : ' ', i);
+		if (client != NULL) {
+			result = ask_client(sh, client, prefix, TMQ_ASK_BRIEF, NULL, RESOLVE_S);
+		}
+	}
+	return result;
+}
+#define CLIENT_COMMAND                                                                             \
+	SHELL_CMD_ARG(client, NULL,                                                                \
+		      "List the clients, or choose the one that these commands act on: [NUMBER]",  \
+		      cmd_client, 1, 1),
+#else
+#define CLIENT_COMMAND
+#endif
+
 SHELL_STATIC_SUBCMD_SET_CREATE(
 	commands,
 	SHELL_CMD_ARG(status, NULL, "The network, the client, what failed last.", cmd_status, 1, 0),
@@ -377,6 +468,7 @@ SHELL_STATIC_SUBCMD_SET_CREATE(
 		      "Walk the stages to the broker and name the first that fails; the\n"
 		      "connection is made anew: [SECONDS it may take]",
 		      cmd_doctor, 1, 1),
+	CLIENT_COMMAND
 	SHELL_SUBCMD_SET_END);
 
 SHELL_CMD_REGISTER(thread_mqtt, &commands, "MQTT over Thread", NULL);

@@ -18,6 +18,8 @@
 #define TMQ_ASK_PREFIXES 2
 #define TMQ_ASK_RESOLVE  3
 #define TMQ_ASK_DOCTOR   4
+/** One line: the broker, the client's identifier and its state. */
+#define TMQ_ASK_BRIEF    5
 
 /** Who asked. Its functions are called in the client's thread. */
 struct tmq_listener {

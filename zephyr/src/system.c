@@ -121,15 +121,13 @@ void tmq_client_wake(const void *client)
 	(void)k_mutex_unlock(&ports_lock);
 }
 
-const void *tmq_client_first(void)
+const void *tmq_client_at(size_t index)
 {
 	const void *client = NULL;
 
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	for (size_t i = 0; client == NULL && i < ARRAY_SIZE(tmq_ports); i++) {
-		if (tmq_ports[i].taken && !tmq_ports[i].closing) {
-			client = tmq_ports[i].argument;
-		}
+	if (tmq_ports[index].taken && !tmq_ports[index].closing) {
+		client = tmq_ports[index].argument;
 	}
 	(void)k_mutex_unlock(&ports_lock);
 	return client;

@@ -23,6 +23,7 @@ enum Kind {
     Prefixes,
     Resolve(Host),
     Doctor,
+    Brief,
 }
 
 impl Question {
@@ -36,6 +37,7 @@ impl Question {
             ffi::TMQ_ASK_STATUS => Kind::Status,
             ffi::TMQ_ASK_PREFIXES => Kind::Prefixes,
             ffi::TMQ_ASK_DOCTOR => Kind::Doctor,
+            ffi::TMQ_ASK_BRIEF => Kind::Brief,
             ffi::TMQ_ASK_RESOLVE => {
                 let name = name.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
                 Kind::Resolve(name.parse().map_err(|_| ffi::THREAD_MQTT_ERROR_URI)?)
@@ -57,6 +59,7 @@ impl Question {
             Kind::Prefixes => prefixes(handle, &mut listener),
             Kind::Resolve(host) => resolve(handle, host, &mut listener),
             Kind::Doctor => examine(handle, &mut listener),
+            Kind::Brief => brief(handle, &mut listener),
         };
         free();
         self.refuse(result);
@@ -157,22 +160,49 @@ fn status(handle: &Handle, listener: &mut dyn Listener) -> i32 {
     0
 }
 
+/// A line for a list of clients.
+fn brief(handle: &Handle, listener: &mut dyn Listener) -> i32 {
+    handle.lock().inspect(|client, started| {
+        listener.line(format_args!(
+            "{}, client id {}, {}",
+            client.broker(),
+            client_id(client),
+            StateOf(client, started)
+        ));
+    });
+    0
+}
+
+/// A client and whether it was started.
+struct StateOf<'a>(&'a Client, bool);
+
+impl fmt::Display for StateOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(client, started) = self;
+        match client.stage() {
+            _ if client.is_online() => f.write_str("online"),
+            Some(stage) => write!(f, "connecting, at {stage}"),
+            None if *started => f.write_str("pausing before the next attempt"),
+            None => f.write_str("stopped"),
+        }
+    }
+}
+
+fn client_id(client: &Client) -> &str {
+    match client.session().client_id() {
+        "" => "the broker's choice",
+        id => id,
+    }
+}
+
 fn client_status(client: &Client, started: bool, listener: &mut dyn Listener) {
     note(listener, "broker", client.broker());
-    match client.stage() {
-        _ if client.is_online() => note(listener, "state", "online"),
-        Some(stage) => note(listener, "state", format_args!("connecting, at {stage}")),
-        None if started => note(listener, "state", "pausing before the next attempt"),
-        None => note(listener, "state", "stopped"),
-    }
+    note(listener, "state", StateOf(client, started));
     if let Some(candidate) = client.candidate() {
         note(listener, "address", candidate);
     }
     let session = client.session();
-    match session.client_id() {
-        "" => note(listener, "client id", "the broker's choice"),
-        id => note(listener, "client id", id),
-    }
+    note(listener, "client id", client_id(client));
     if let Some(limits) = session.limits() {
         let seconds = limits.keep_alive.as_secs();
         note(listener, "keep-alive", format_args!("{seconds} s"));

@@ -2,10 +2,12 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A client that is made by a command, for the test of the shell:
- *   client URI       make one for this broker, in place of the last
- *   clock SECONDS    tell the time
+ * Clients that are made by commands, for the test of the shell:
+ *   client URI [NUMBER]    make one for this broker, in place of the last of this number
+ *   drop NUMBER            unmake it
+ *   clock SECONDS          tell the time
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <zephyr/shell/shell.h>
@@ -16,19 +18,39 @@ static const unsigned char ca[] = {
 #include <ca.pem.inc>
 };
 
-static struct thread_mqtt *client;
+static struct thread_mqtt *clients[CONFIG_THREAD_MQTT_MAX_CLIENTS];
+
+/* Where the client of this number is, from 1. */
+static struct thread_mqtt **place(const char *number)
+{
+	return &clients[(strtoul(number, NULL, 10) - 1) % CONFIG_THREAD_MQTT_MAX_CLIENTS];
+}
 
 static int cmd_client(const struct shell *sh, size_t argc, char **argv)
 {
 	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
+	const char *number = argc > 2 ? argv[2] : "1";
+	struct thread_mqtt **client = place(number);
+	char id[16];
 	int result;
 
-	(void)thread_mqtt_deinit(client);
+	(void)snprintf(id, sizeof(id), "shell-test-%s", number);
+	(void)thread_mqtt_deinit(*client);
 	config.broker = argv[1];
-	config.client_id = "shell-test";
+	config.client_id = id;
 	config.ca = ca;
 	config.ca_len = sizeof(ca);
-	result = thread_mqtt_init(&client, &config);
+	result = thread_mqtt_init(client, &config);
+	shell_print(sh, "%s", thread_mqtt_error_to_str(result));
+	return result;
+}
+
+static int cmd_drop(const struct shell *sh, size_t argc, char **argv)
+{
+	struct thread_mqtt **client = place(argv[1]);
+	int result = thread_mqtt_deinit(*client);
+
+	*client = NULL;
 	shell_print(sh, "%s", thread_mqtt_error_to_str(result));
 	return result;
 }
@@ -41,5 +63,6 @@ static int cmd_clock(const struct shell *sh, size_t argc, char **argv)
 	return result;
 }
 
-SHELL_CMD_ARG_REGISTER(client, NULL, "URI", cmd_client, 2, 0);
+SHELL_CMD_ARG_REGISTER(client, NULL, "URI [NUMBER]", cmd_client, 2, 1);
+SHELL_CMD_ARG_REGISTER(drop, NULL, "NUMBER", cmd_drop, 2, 0);
 SHELL_CMD_ARG_REGISTER(clock, NULL, "SECONDS", cmd_clock, 2, 0);
