@@ -77,8 +77,8 @@ def certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
 
 
 @contextlib.contextmanager
-def broker(folder, port, version):
-    """Mosquitto with this version of TLS on the port, until the block ends."""
+def broker(folder, port, version, more=""):
+    """Mosquitto with this version of TLS on the port and `more` configuration, until the block ends."""
     # Mosquitto can set the lowest version only; OpenSSL beneath it both.
     openssl = folder / "openssl.cnf"
     openssl.write_text(
@@ -88,7 +88,7 @@ def broker(folder, port, version):
     configuration = folder / "mosquitto.conf"
     configuration.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\nuser {os.environ.get('USER', 'root')}\n"
-        f"cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n"
+        f"cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n{more}"
     )
     program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
     with open(folder / "mosquitto.log", "a") as log:

@@ -141,11 +141,12 @@ def names(shell):
                  "FAILED +resolve +no address", "error -22", without=["well"])
 
 
-def with_broker(shell, folder, port):
+def with_broker(shell, folder, port, sentences):
     """Online, and every command that needs it."""
+    (folder / "rules").write_text("topic readwrite shell/#\n")
     uri = f"mqtts://localhost:{port}"
     shell.expect(f"client {uri}", "success")
-    with broker(folder, port, "TLSv1.3"):
+    with broker(folder, port, "TLSv1.3", f"acl_file {folder}/rules\n"):
         shell.expect("thread_mqtt doctor", f"ok +broker +{uri}$", "ok +network",
                      "^ +time +not known, but surely after 20", "ok +DNS +platform resolver: ",
                      "^ +time +still not known: the time server's name did not resolve", "ok +resolve", "ok +TCP", "ok +TLS +TLS 1.3",
@@ -159,6 +160,9 @@ def with_broker(shell, folder, port):
         shell.expect("thread_mqtt pub shell/a 'hello there' 2", "^published$")
         shell.until("thread_mqtt pub shell/b again 0", "shell/a: hello there|shell/b: again")
         shell.expect("thread_mqtt pub shell/c kept 1 retain", "published")
+        shell.expect("thread_mqtt pub forbidden m",
+                     "^the broker refused the message: not authorized; check the credentials and the broker's "
+                     "access rules, reason 0x87$" if sentences else "^the broker refused it, reason 0x87$")
         shell.expect("thread_mqtt unsub shell/#", "^unsubscribed$")
         # With the client online: made anew, and online again.
         shell.expect("thread_mqtt doctor", "ok +MQTT +online", "every stage is well")
@@ -219,7 +223,7 @@ def several(shell, port):
     shell.expect("thread_mqtt status", f"broker +{first}$")
 
 
-def check(name, options, two_clients, folder, env):
+def check(name, options, folder, env):
     """One image."""
     build = pathlib.Path(os.environ.get("SHELL_BUILD_DIR", folder)) / name
     print(f"building shell, {name}", flush=True)
@@ -231,8 +235,8 @@ def check(name, options, two_clients, folder, env):
         wrong_input(shell)
         without_broker(shell)
         names(shell)
-        with_broker(shell, folder, port)
-        if two_clients:
+        with_broker(shell, folder, port, name != "without-sentences")
+        if name == "two-clients":
             with broker(folder, port, "TLSv1.3"):
                 several(shell, port)
     print(f"{name}: {shell.checked} commands answered as they should be", flush=True)
@@ -241,9 +245,9 @@ def check(name, options, two_clients, folder, env):
 def main(workspace):
     env = environment(workspace)
     images = (
-        ("two-clients", ["-DCONFIG_THREAD_MQTT_MAX_CLIENTS=2"], True),
-        ("psa", [f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"], False),
-        ("without-sentences", ["-DCONFIG_THREAD_MQTT_SENTENCES=n"], False),
+        ("two-clients", ["-DCONFIG_THREAD_MQTT_MAX_CLIENTS=2"]),
+        ("psa", [f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"]),
+        ("without-sentences", ["-DCONFIG_THREAD_MQTT_SENTENCES=n"]),
     )
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

@@ -222,7 +222,8 @@ static struct {
 	uint32_t token;
 	enum thread_mqtt_event_type type;
 	uint8_t reason;
-	char text[80];
+	/* Why it was given up; empty in an image without sentences. */
+	char text[160];
 	/* Prints messages once it has subscribed. */
 	const struct shell *printer;
 } waiting = {
@@ -311,8 +312,9 @@ static int await(const struct shell *sh, struct thread_mqtt *client, int queued)
 		return -ETIMEDOUT;
 	}
 	if (waiting.type == THREAD_MQTT_EVENT_PUBLISH_FAILED || waiting.reason >= 0x80) {
-		shell_error(sh, "the broker refused it, reason 0x%02x%s%s", waiting.reason,
-			    waiting.text[0] == '\0' ? "" : ": ", waiting.text);
+		shell_error(sh, "%s, reason 0x%02x",
+			    waiting.text[0] == '\0' ? "the broker refused it" : waiting.text,
+			    waiting.reason);
 		return -EACCES;
 	}
 	shell_print(sh, "%s", thread_mqtt_event_to_str(waiting.type));
@@ -465,8 +467,8 @@ SHELL_STATIC_SUBCMD_SET_CREATE(
 	SHELL_CMD_ARG(resolve, NULL, "Resolve a host name or an address: NAME", cmd_resolve, 2, 0),
 	SHELL_CMD_ARG(prefixes, NULL, "The NAT64 prefixes known.", cmd_prefixes, 1, 0),
 	SHELL_CMD_ARG(doctor, NULL,
-		      "Walk the stages to the broker and name the first that fails; the\n"
-		      "connection is made anew: [SECONDS it may take]",
+		      "Walk the stages to the broker, which connects anew, and name the first "
+		      "that fails: [SECONDS it may take]",
 		      cmd_doctor, 1, 1),
 	CLIENT_COMMAND
 	SHELL_SUBCMD_SET_END);
