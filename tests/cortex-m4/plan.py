@@ -1,5 +1,5 @@
 """What is measured: the images, and the handshakes each of them does."""
-from build import FULL, LEAN, SMALL, STABLE, Image
+from build import EXTRA, FULL, LEAN, SMALL, STABLE, Image
 from run import Handshake
 
 PSA = {"mbedtls": "board_psa.h"}
@@ -81,9 +81,9 @@ CHECKED = {
 
 
 def feature_images(provider):
-    """All features, and all but one: {feature or "": image}."""
-    def image(left_out):
-        features = (provider,) + tuple(f for f in FULL if f != left_out)
+    """All features, all but one, and with one that is extra: {feature or "": image}."""
+    def image(feature):
+        features = (provider,) + tuple(f for f in FULL if f != feature) + tuple(f for f in EXTRA if f == feature)
         below = PSA_ALL if provider == "psa" else {}
-        return Image(f"features-{provider}-{left_out or 'all'}", features=features, flags=SMALL, **below)
-    return {left_out: image(left_out) for left_out in ("",) + FULL}
+        return Image(f"features-{provider}-{feature or 'all'}", features=features, flags=SMALL, **below)
+    return {feature: image(feature) for feature in ("",) + FULL + (EXTRA if provider == "soft" else ())}

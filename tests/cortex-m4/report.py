@@ -1,6 +1,6 @@
 """Writes the generated part of docs/footprint.md, and its chart."""
 import chart
-from build import FULL, ROOT, Failed
+from build import EXTRA, FULL, ROOT, Failed
 
 DOCUMENT = ROOT / "docs/footprint.md"
 PICTURE = ROOT / "docs/footprint.svg"
@@ -105,6 +105,10 @@ def features(measured):
         without = [measured[p][feature] for p in measured]
         saved = [measured[p][""] - measured[p][feature] for p in measured]
         rows.append((f"without `{feature}`", *without, *saved))
+    for feature in EXTRA:
+        having = [measured[p].get(feature, "") for p in measured]
+        saved = [measured[p][""] - measured[p][feature] if feature in measured[p] else "" for p in measured]
+        rows.append((f"with `{feature}`", *having, *saved))
     return table(("", *measured, *(f"saved, {p}" for p in measured)), rows)
 
 
@@ -168,7 +172,7 @@ def write(sizes, results, versions):
 def write_features(measured, versions):
     """The section of the cargo features."""
     replace("features", f"""Made by `./footprint --features` ({tools(versions)}): the Rust side of TLS with every cargo
-feature, then without one at a time; bytes of flash.
+feature, then without one at a time, and with one that the default leaves out; bytes of flash.
 
 {features(measured)}
 """)

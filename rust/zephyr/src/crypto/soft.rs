@@ -22,12 +22,20 @@ impl Random for Entropy {
 
 /// The provider of everything that the cargo features enable.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
-    Ok(soft::provider::<Entropy>())
+    Ok(everything())
 }
 
 #[cfg(feature = "c-api")]
 pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
-    Ok(soft::provider::<Entropy>())
+    Ok(everything())
+}
+
+fn everything() -> CryptoProvider {
+    CryptoProvider {
+        #[cfg(feature = "ed25519")]
+        signature_verification_algorithms: soft::verify::SUPPORTED_WITH_ED25519,
+        ..soft::provider::<Entropy>()
+    }
 }
 
 /// Nothing fails that TLS does not know of itself.
@@ -35,9 +43,9 @@ pub fn take_failure() -> Option<ProviderFailure> {
     None
 }
 
-/// Hands `line` a line for each cipher suite and group: what was built in works.
+/// Hands `line` a line for each cipher suite, group and kind of signature: what was built in works.
 pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
-    let provider = soft::provider::<Entropy>();
+    let provider = everything();
     let suites = provider.cipher_suites.iter();
     for suite in suites.filter_map(|suite| Suite::from_id(suite.suite().into())) {
         line(&format_args!("{suite}: offered"));
@@ -45,5 +53,9 @@ pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
     let groups = provider.kx_groups.iter();
     for group in groups.filter_map(|group| Group::from_id(group.name().into())) {
         line(&format_args!("{group}: offered"));
+    }
+    let kinds = provider.signature_verification_algorithms.mapping.iter();
+    for kind in kinds.filter_map(|(scheme, _)| scheme.as_str()) {
+        line(&format_args!("{kind}: offered"));
     }
 }

@@ -41,7 +41,11 @@ const OUTBOUND: usize = 1_024;
 
 #[cfg(feature = "soft")]
 fn provider() -> Result<CryptoProvider, &'static str> {
-    Ok(thread_mqtt_crypto_soft::provider::<board::Board>())
+    Ok(CryptoProvider {
+        #[cfg(feature = "ed25519")]
+        signature_verification_algorithms: thread_mqtt_crypto_soft::verify::SUPPORTED_WITH_ED25519,
+        ..thread_mqtt_crypto_soft::provider::<board::Board>()
+    })
 }
 
 #[cfg(feature = "psa")]
