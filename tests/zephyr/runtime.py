@@ -1,15 +1,18 @@
 """Builds tests/zephyr/runtime for native_sim in a west workspace and runs it against Mosquitto and an
-SNTP server on loopback: credentials by their tag, the time by SNTP, the floor of the time in storage; and
-with PSA Crypto a private key by its identifier there.
+SNTP server on loopback: credentials by their tag, the time by SNTP, the floor of the time in storage, also
+when the power goes; with PSA Crypto a private key by its identifier there; and Ed25519, there and not.
 
     python3 tests/zephyr/runtime.py WORKSPACE     (the folder above zephyr/)
 
 Needs what native_sim.py needs.
 """
 
+import calendar
 import contextlib
 import os
 import pathlib
+import random
+import re
 import shutil
 import socket
 import struct
@@ -22,6 +25,9 @@ import time
 from native_sim import PATIENCE, ROOT, environment, run, west_build
 
 DAY = 86_400
+EPOCH = 1_800_000_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH
+CUTS = 200
+PARTITION = 4 * 4096  # that of the settings on native_sim
 NTP = 2_208_988_800  # 1900 to 1970, seconds
 
 
@@ -33,16 +39,20 @@ def free_port():
 
 
 def certificates(folder):
-    """A CA, a server that is valid for 30 days, one for 5, a client, and a key of no certificate."""
+    """A CA, a server that is valid for 30 days, one for 5, one with an Ed25519 key, a client, and a key of
+    no certificate."""
     def openssl(*arguments):
         run(["openssl", *arguments], cwd=folder)
 
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
             "-days", "60", "-subj", "/CN=test CA", "-addext", "basicConstraints=critical,CA:TRUE")
     (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    for name, days in (("server", 30), ("short", 5), ("client", 30)):
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.sec1")
-        openssl("pkcs8", "-topk8", "-nocrypt", "-in", f"{name}.sec1", "-out", f"{name}.key")
+    for name, days in (("server", 30), ("short", 5), ("client", 30), ("eddsa", 30)):
+        if name == "eddsa":
+            openssl("genpkey", "-algorithm", "ed25519", "-out", f"{name}.key")
+        else:
+            openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.sec1")
+            openssl("pkcs8", "-topk8", "-nocrypt", "-in", f"{name}.sec1", "-out", f"{name}.key")
         openssl("req", "-new", "-key", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
                 "-CAcreateserial", "-days", str(days), "-out", f"{name}.pem", "-extfile", "names")
@@ -55,17 +65,18 @@ def certificates(folder):
 
 
 class Brokers:
-    """Mosquitto with three listeners: TLS, TLS with a certificate of the client, and TLS with a
-    certificate that ends in five days."""
+    """Mosquitto with four listeners: TLS, TLS with a certificate of the client, and TLS with a
+    certificate that ends in five days, or has an Ed25519 key."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.plain, self.mutual, self.short = free_port(), free_port(), free_port()
+        self.plain, self.mutual, self.short, self.eddsa = (free_port() for _ in range(4))
 
     def __enter__(self):
         folder = self.folder
         text = f"per_listener_settings true\nuser {os.environ.get('USER', 'root')}\n"
         for port, name, more in ((self.plain, "server", ""), (self.short, "short", ""),
+                                 (self.eddsa, "eddsa", ""),
                                  (self.mutual, "server", "require_certificate true\n")):
             text += (f"listener {port} 127.0.0.1\nallow_anonymous true\ncafile {folder}/ca.pem\n"
                      f"certfile {folder}/{name}.pem\nkeyfile {folder}/{name}.key\n{more}")
@@ -75,7 +86,7 @@ class Brokers:
         self.process = subprocess.Popen([program, "-v", "-c", str(folder / "mosquitto.conf")],
                                         stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE
-        for port in (self.plain, self.mutual, self.short):
+        for port in (self.plain, self.mutual, self.short, self.eddsa):
             while True:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                     break
@@ -135,6 +146,15 @@ class Image:
     def forget(self):
         """An erased flash."""
         self.flash.unlink(missing_ok=True)
+
+    def has_code_of(self, crate):
+        """Whether a symbol of the image is of this crate."""
+        return crate in run(["nm", str(self.executable)])
+
+    def check(self, name, well):
+        """Counts something that was looked at."""
+        self.passed, self.failed = self.passed + bool(well), self.failed + (not well)
+        print(f"{'ok' if well else 'FAILED':6}  {name}", flush=True)
 
     def run(self, name, options, *expected, absent=()):
         """One life of the device: everything expected must be printed in this order, nothing of
@@ -212,6 +232,20 @@ def key_in_psa(image, brokers):
               absent=["event online"])
 
 
+def without_ed25519(image, brokers):
+    """An image that was not asked to have it neither has nor offers it."""
+    image.run("no Ed25519", [f"broker=mqtts://localhost:{brokers.eddsa}"], "event failed: TLS: ", "cure: ",
+              "one with an Ed25519 key a crypto provider that has Ed25519", absent=["event online"])
+    image.check("no code for it", not image.has_code_of("ed25519_dalek"))
+
+
+def with_ed25519(image, brokers):
+    """CONFIG_THREAD_MQTT_ED25519."""
+    image.run("Ed25519", [f"broker=mqtts://localhost:{brokers.eddsa}"], "event online", "deinit: 0")
+    image.run("and ECDSA as ever", [f"broker=mqtts://localhost:{brokers.plain}"], "event online")
+    image.check("code for it", image.has_code_of("ed25519_dalek"))
+
+
 def clock(image, brokers):
     """Strict and lenient, with and without a time server."""
     broker = f"broker=mqtts://localhost:{brokers.plain}"
@@ -265,6 +299,103 @@ def storage(image, brokers):
     image.run("is no worse than none", [short], built, "event online")
 
 
+def day_kept(image):
+    """A start: the day that the floor of the time tells, None for the build's date; or what is wrong."""
+    command = [str(image.executable), f"-flash={image.flash}", "-seed-random",
+               f"-broker=mqtts://127.0.0.1:{free_port()}"]
+    life = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
+                          timeout=PATIENCE)
+    told = re.search(r"expired before (\S+ \S+) UTC", life.stdout)
+    if life.returncode != 0 or "init: 0" not in life.stdout or "deinit: 0" not in life.stdout or not told:
+        return f"exit status {life.returncode}\n{life.stdout}"
+    seconds = calendar.timegm(time.strptime(told[1], "%Y-%m-%d %H:%M")) - EPOCH
+    return seconds // DAY if seconds >= 0 else None
+
+
+def keep(image, day, times=1):
+    """A life that keeps so many days, one after the other."""
+    command = [str(image.executable), f"-flash={image.flash}", f"-keep={day}", f"-times={times}"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+
+def cut_at_any_moment(image):
+    """The power goes while the client's time is stored again and again, which fills and erases sectors."""
+    seed = int(os.environ.get("THREAD_MQTT_SEED", random.SystemRandom().randrange(1 << 32)))
+    chance = random.Random(seed)
+    image.forget()
+    keep(image, 0).communicate()
+    old, wrong, most = 0, None, 0
+    for _ in range(CUTS):
+        life = keep(image, old + 1, 1 << 20)
+        text = b""
+        while b"kept" not in text:
+            piece = life.stdout.read1()
+            if not piece:
+                break
+            text += piece
+        pause = threading.Timer(chance.uniform(0, 0.05), life.kill)
+        pause.start()
+        text += life.stdout.read()
+        life.wait()
+        pause.cancel()
+        lines = re.findall(rb"kept (\d+): (-?\d+)\n", text)
+        told = int(lines[-1][0]) if lines else old
+        found = day_kept(image)
+        # The one that was told last, or the next, whose writing may have ended.
+        if found not in (told, told + 1) or any(int(code) != 0 for _, code in lines):
+            wrong = f"told {told}, found {found}"
+            break
+        most = max(most, found - old)
+        old = found
+    image.check(f"{CUTS} power cuts at any moment of up to {most:,} times kept, seed {seed}", wrong is None)
+    if wrong:
+        print(wrong)
+
+
+def cut_at_every_byte(image):
+    """The power goes after each byte that a time kept writes: the time before, or it."""
+    image.forget()
+    keep(image, 0, 5).communicate()
+    before = image.flash.read_bytes()
+    keep(image, 5).communicate()
+    after = image.flash.read_bytes()
+    changed = [i for i, (old, new) in enumerate(zip(before, after)) if old != new]
+    # As NVS writes: data upwards from a sector's begin, then entries of eight bytes downwards from its end.
+    is_entry = lambda i: i % 4096 >= 2048
+    changed.sort(key=lambda i: (is_entry(i), -(i // 8) if is_entry(i) else 0, i))
+    wrong, found = None, []
+    for count in range(len(changed) + 1):
+        torn = bytearray(before)
+        for place in changed[:count]:
+            torn[place] = after[place]
+        image.flash.write_bytes(torn)
+        found.append(day_kept(image))
+        keep(image, 6).communicate()
+        then = day_kept(image)
+        if found[-1] not in (4, 5) or then != 6:
+            wrong = f"after {count} bytes found {found[-1]}, and then {then}"
+            break
+    if wrong is None and (found[0] != 4 or found[-1] != 5):
+        wrong = f"found {found}"
+    image.check(f"a power cut after each of {len(changed)} bytes", wrong is None)
+    if wrong:
+        print(wrong)
+
+
+def power_cuts(image, brokers):
+    """Whenever the power goes, the next start has the old value or the new one."""
+    cut_at_any_moment(image)
+    cut_at_every_byte(image)
+    # A partition that nobody can read any more.
+    begin = next(i for i, byte in enumerate(image.flash.read_bytes()) if byte != 0xff)
+    for name, content in (("zeros", bytes(PARTITION)), ("anything", random.Random(1).randbytes(PARTITION))):
+        flash = bytearray(image.flash.read_bytes())
+        flash[begin:begin + PARTITION] = content
+        image.flash.write_bytes(flash)
+        image.run(f"a partition of {name}", [f"broker=mqtts://localhost:{brokers.plain}"],
+                  "the time kept cannot be read (errno ", "erase the settings' partition", "init: 0", "event online")
+
+
 def main(workspace):
     env = environment(workspace)
     passed = failed = 0
@@ -273,7 +404,9 @@ def main(workspace):
         certificates(folder)
         psa = f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"
         with Brokers(folder) as brokers:
-            for backend, options, tests in (("soft", [], (credentials, no_such_keys, clock, storage)),
+            for backend, options, tests in (("soft", [], (credentials, no_such_keys, without_ed25519, clock,
+                                                           storage, power_cuts)),
+                                            ("ed25519", ["-DCONFIG_THREAD_MQTT_ED25519=y"], (with_ed25519,)),
                                             ("psa", [psa], (credentials, key_in_psa))):
                 print(f"building tests/zephyr/runtime, {backend}", flush=True)
                 build = folder / backend

@@ -2,6 +2,7 @@
 use crate::ffi;
 use crate::port::build_time;
 use core::ffi::CStr;
+use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use thread_mqtt_client::KeptFloor;
 
@@ -16,7 +17,11 @@ pub fn time_floor() -> u64 {
     let kept = match read() {
         Ok(kept) => kept,
         Err(code) => {
-            log::warn!("the time kept cannot be read (code {code}): the build's date is used");
+            log::warn!(
+                "the time kept cannot be read ({}): the build's date is used; if it stays so, erase \
+                 the settings' partition",
+                Why(code)
+            );
             0
         }
     };
@@ -41,7 +46,23 @@ pub fn keep_time(floor: u64) {
             "the storage is full, the time is not kept over a reboot: enlarge the settings' \
              partition or delete settings"
         ),
-        code => log::warn!("the time cannot be kept over a reboot, code {code}"),
+        code => log::warn!(
+            "the time cannot be kept over a reboot ({}); if it stays so, erase the settings' \
+             partition",
+            Why(code)
+        ),
+    }
+}
+
+/// A code of the port that stands for an errno.
+struct Why(i32);
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            code @ ..ffi::TMQ_ERRNO_BASE => write!(f, "errno {}", ffi::TMQ_ERRNO_BASE - code),
+            code => write!(f, "code {code}"),
+        }
     }
 }
 

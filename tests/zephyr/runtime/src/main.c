@@ -13,12 +13,15 @@
 #include <zephyr/logging/log_ctrl.h>
 #include <zephyr/net/tls_credentials.h>
 #include <zephyr/settings/settings.h>
+#include <zephyr/sys/byteorder.h>
 
 #include <cmdline.h>
 #include <posix_board_if.h>
 #include <soc.h>
 
 #include <thread_mqtt.h>
+
+#include "port.h"
 
 #if defined(CONFIG_THREAD_MQTT_CRYPTO_PSA)
 #include <psa/crypto.h>
@@ -50,6 +53,8 @@ static struct {
 	bool fill;
 	bool damage;
 	uint32_t stay;
+	uint32_t keep;
+	uint32_t times;
 } options;
 
 static K_SEM_DEFINE(ended, 0, 1);
@@ -66,6 +71,8 @@ static void add_options(void)
 		{.option = "fill", .is_switch = true, .type = 'b', .dest = &options.fill},
 		{.option = "damage", .is_switch = true, .type = 'b', .dest = &options.damage},
 		{.option = "stay", .name = "seconds", .type = 'u', .dest = &options.stay},
+		{.option = "keep", .name = "day", .type = 'u', .dest = &options.keep},
+		{.option = "times", .name = "count", .type = 'u', .dest = &options.times},
 		ARG_TABLE_ENDMARKER,
 	};
 
@@ -194,6 +201,21 @@ static void fill_storage(void)
 	printk("storage filled: %d\n", error);
 }
 
+/* Keeps one time after the other, a day apart, as the client does it: the layout of KeptFloor. */
+static void keep(uint32_t day, uint32_t times)
+{
+	for (uint32_t i = 0; i < times; i++) {
+		uint64_t floor = CONFIG_SAMPLE_EPOCH + 86400ULL * (day + i);
+		uint8_t bytes[17] = {1};
+		int32_t code;
+
+		sys_put_le64(floor, &bytes[1]);
+		sys_put_le64(~floor, &bytes[9]);
+		code = tmq_port_store_write("time", bytes, sizeof(bytes));
+		printk("kept %u: %d\n", day + i, (int)code);
+	}
+}
+
 static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event *event,
 		     void *user_data)
 {
@@ -219,6 +241,11 @@ int main(void)
 	int error;
 
 	add_credentials(options.credentials == NULL ? "ca" : options.credentials);
+	/* native_sim's word for a number that was not given. */
+	if (options.keep != UINT32_MAX) {
+		keep(options.keep, options.times);
+		posix_exit(0);
+	}
 	if (options.fill) {
 		fill_storage();
 	}
@@ -248,7 +275,6 @@ int main(void)
 	if (error == 0) {
 		(void)thread_mqtt_start(client);
 		(void)k_sem_take(&ended, K_FOREVER);
-		/* native_sim's word for a number that was not given. */
 		if (options.stay != UINT32_MAX) {
 			k_sleep(K_SECONDS(options.stay));
 		}
