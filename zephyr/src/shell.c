@@ -312,9 +312,11 @@ static int await(const struct shell *sh, struct thread_mqtt *client, int queued)
 		return -ETIMEDOUT;
 	}
 	if (waiting.type == THREAD_MQTT_EVENT_PUBLISH_FAILED || waiting.reason >= 0x80) {
-		shell_error(sh, "%s, reason 0x%02x",
-			    waiting.text[0] == '\0' ? "the broker refused it" : waiting.text,
-			    waiting.reason);
+		if (waiting.text[0] == '\0') {
+			shell_error(sh, "the broker refused it, reason 0x%02x", waiting.reason);
+		} else {
+			shell_error(sh, "%s", waiting.text);
+		}
 		return -EACCES;
 	}
 	shell_print(sh, "%s", thread_mqtt_event_to_str(waiting.type));
