@@ -83,15 +83,15 @@ static size_t first_number(void)
 static struct thread_mqtt *client_of(const struct shell *sh)
 {
 	size_t number = (size_t)atomic_get(&chosen);
-	struct thread_mqtt *client = NULL;
 	size_t first = first_number();
+	struct thread_mqtt *client;
 
-	if (first != 0) {
-		client = client_number(number == 0 ? first : number);
-	}
 	if (first == 0) {
 		shell_error(sh, "no client: the application has not called thread_mqtt_init()");
-	} else if (client == NULL) {
+		return NULL;
+	}
+	client = client_number(number == 0 ? first : number);
+	if (client == NULL) {
 		shell_error(sh, "client %zu is gone; choose another: thread_mqtt client NUMBER",
 			    number);
 	}
