@@ -86,7 +86,7 @@ impl Inbound {
             }
             let more = (need - have).max(KEEP.saturating_sub(self.bytes.len()));
             if self.bytes.try_reserve_exact(more).is_err() {
-                return Err(TlsError::OutOfMemory { size: need });
+                return Err(TlsError::OutOfMemory { wanted: more });
             }
             self.bytes.extend_from_slice(chunk);
             taken += chunk.len();

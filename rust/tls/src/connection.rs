@@ -75,10 +75,14 @@ pub struct Connection {
     refused: Vec<CertificateSummary>,
 }
 
-/// Bytes of heap that a handshake may take beside a copy of what was received: keys, signatures,
-/// rustls's states.
-const ROOM_IN_HANDSHAKE: usize = 384 * size_of::<usize>();
-/// After it: beside the copy of a record, or the copy of the chain that a ticket keeps.
+/// Bytes of heap that a connection takes until its first flight is ready.
+const ROOM_TO_BEGIN: usize = 768 * size_of::<usize>();
+/// Bytes of heap that a step of the handshake may take, keys and rustls's states; and beside a copy of
+/// what was received or of the chain. `tests/cortex-m4/measure.py --least-heap` tries whether they
+/// suffice.
+const ROOM_IN_HANDSHAKE: usize = 640 * size_of::<usize>();
+const ROOM_BESIDE: usize = 256 * size_of::<usize>();
+/// The same after the handshake.
 const ROOM: usize = 128 * size_of::<usize>();
 
 /// What is to be done once rustls has dealt with what came in and has nothing left to say.
@@ -109,6 +113,7 @@ impl Connection {
         server_name: ServerName<'static>,
         time: CertificateTime,
     ) -> Result<Self, TlsError> {
+        check_room(ROOM_TO_BEGIN)?;
         // What is there already is not about this connection.
         config.take_provider_failure();
         let clock = Clock::new(time.unix_seconds());
@@ -282,18 +287,15 @@ impl Connection {
     #[inline(never)]
     fn check_room(&mut self) -> Result<(), TlsError> {
         let received = self.inbound.ciphertext_mut().len();
-        let room = match self.is_handshaking() {
-            true => received + ROOM_IN_HANDSHAKE,
-            false => {
-                let chain = self.tls.peer_certificates().unwrap_or_default();
-                let chain = chain.iter().map(|certificate| certificate.len()).sum();
-                received.max(chain) + ROOM
-            }
+        // A ticket keeps a copy of it; with TLS 1.2 it comes in the handshake.
+        let chain = self.tls.peer_certificates().unwrap_or_default();
+        let chain = chain.iter().map(|certificate| certificate.len()).sum();
+        let copy = received.max(chain);
+        let wanted = match self.is_handshaking() {
+            true => ROOM_IN_HANDSHAKE.max(copy + ROOM_BESIDE),
+            false => copy + ROOM,
         };
-        match Vec::<u8>::new().try_reserve_exact(room) {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.fail(TlsError::OutOfMemory { size: received })),
-        }
+        check_room(wanted).map_err(|error| self.fail(error))
     }
 
     fn check(&self) -> Result<(), TlsError> {
@@ -431,6 +433,12 @@ impl fmt::Debug for Connection {
             .field("failure", &self.failure)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether the heap has so many bytes in one piece.
+fn check_room(wanted: usize) -> Result<(), TlsError> {
+    let room = Vec::<u8>::new().try_reserve_exact(wanted);
+    room.map_err(|_| TlsError::OutOfMemory { wanted })
 }
 
 /// A DNS name, with or without the final dot; or an IP address, IPv6 with or without brackets.

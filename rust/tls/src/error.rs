@@ -53,10 +53,10 @@ pub enum TlsError {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The heap has no room for what a record needs.
+    /// The heap has no room for what comes next.
     OutOfMemory {
-        /// Bytes of the record.
-        size: usize,
+        /// Bytes that were asked for.
+        wanted: usize,
     },
     /// A record is longer than TLS allows.
     RecordOverflow,
@@ -406,9 +406,9 @@ impl fmt::Display for TlsError {
                 }
                 Incompatible::Other => "the broker lacks a feature of TLS that is needed here",
             }),
-            Self::OutOfMemory { size } => write!(
+            Self::OutOfMemory { wanted } => write!(
                 f,
-                "the heap has no room for what a TLS record of {size} bytes needs"
+                "the heap has no {wanted} bytes in one piece, which TLS may take next"
             ),
             Self::RecordTooLarge { size, limit } => write!(
                 f,

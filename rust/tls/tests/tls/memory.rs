@@ -158,7 +158,7 @@ fn so_it_is_for_a_record_of_data() {
         let (result, _) = with_heap(20_000, || pair.client.handle_ciphertext(&record));
         let error = result.unwrap_err();
         assert!(
-            matches!(error, TlsError::OutOfMemory { size } if size > 16_000),
+            matches!(error, TlsError::OutOfMemory { wanted } if wanted > 16_000),
             "{error}"
         );
         assert_eq!(pair.client.handle_eof(), Err(error));
