@@ -7,6 +7,9 @@
   measure.py --check     the short form: two images, compared with baseline.json
   measure.py --comparable
                          whether they can be compared; if not, says why and exits with 1
+  measure.py --least-heap tls-soft mqtt-psa
+                         runs these images with less and less heap, until it does not suffice for the
+                         connection; fails when one ends otherwise than with a sentence that says so
   measure.py --only tls-psa client-soft
                          builds and runs these images and prints the numbers; writes nothing
 
@@ -32,6 +35,8 @@ TOLERANCE = 0.02
 # so many runs the one in the middle counts.
 REPEATS = 3
 MEASURED = ("flash", "heap", "stack", "instructions")
+# Bytes between one heap and the next smaller one.
+STEP = 128
 UNITS = {"flash": "bytes of flash", "heap": "bytes of heap", "stack": "bytes of stack",
          "instructions": "instructions"}
 
@@ -113,11 +118,38 @@ def check(builder):
     return grown
 
 
+def least_heap(builder, names):
+    """With how much heap each handshake gets through; returns how many runs ended in a fault."""
+    faults = 0
+    for name in names:
+        elf, _ = builder.image(plan.IMAGES[name])
+        for handshake in plan.RUNS[name]:
+            phases = run.measure(elf, handshake)
+            # Without what is taken before there is a connection.
+            before = phases["configure"].heap_now
+            limit = least = max(phase.heap_most for phase in phases.values())
+            while limit > before:
+                try:
+                    run.measure(elf, handshake, limit)
+                    least = limit
+                except build.Failed as failure:
+                    # What makes the configuration may fault: the product does it once, at its start.
+                    if "error: a fault" in str(failure) and "phase configure" in str(failure):
+                        faults += 1
+                        print(f"error: {name}, {handshake}: a fault with {limit:,} bytes of heap")
+                limit -= STEP
+            print(f"{name}, {handshake}: {least:,} bytes of heap suffice", flush=True)
+    return faults
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--check", action="store_true", help="compare with baseline.json")
     options.add_argument("--comparable", action="store_true", help="whether the compilers are the baseline's")
     options.add_argument("--features", action="store_true", help="what each cargo feature costs")
+    options.add_argument("--least-heap", nargs="+", metavar="IMAGE",
+                         choices=[name for name in plan.IMAGES if not name.startswith("mbedtls")],
+                         help="with how much heap these images get through")
     options.add_argument("--only", nargs="+", metavar="IMAGE", choices=plan.IMAGES, help="these images")
     options.add_argument("--build-dir", type=Path, metavar="DIR",
                          default=Path(os.environ.get("CARGO_TARGET_DIR", build.ROOT / "target")) / "cortex-m4")
@@ -130,6 +162,8 @@ def main():
             if not comparable():
                 return 1
             return 1 if check(builder) else 0
+        if options.least_heap:
+            return 1 if least_heap(builder, options.least_heap) else 0
         if options.only:
             measure(builder, {name: plan.RUNS[name] for name in options.only})
             return 0

@@ -128,18 +128,18 @@ def mosquitto(handshake, folder):
         yield port, log
 
 
-def parameters(handshake):
+def parameters(handshake, heap_limit):
     """struct board_parameters."""
     ca = (PKI / f"{handshake.chain}-root.pem").read_bytes() + b"\0"
-    return struct.pack("<QIIII8192s", UNIX_TIME, VERSIONS[handshake.version], GROUPS[handshake.group][0],
-                       int(handshake.mqtt or 0), len(ca), ca)
+    return struct.pack("<QIIIII8192s", UNIX_TIME, VERSIONS[handshake.version], GROUPS[handshake.group][0],
+                       int(handshake.mqtt or 0), heap_limit, len(ca), ca)
 
 
-def measure(elf, handshake):
+def measure(elf, handshake, heap_limit=0):
     """One run: its phases by name. What the image says of a failure is the error's text."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "parameters.bin"
-        told.write_bytes(parameters(handshake))
+        told.write_bytes(parameters(handshake, heap_limit))
         server = mosquitto if handshake.mqtt else s_server
         with server(handshake, folder) as (port, log):
             command = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",

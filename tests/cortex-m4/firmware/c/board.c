@@ -180,9 +180,13 @@ static void give_block(void *block, unsigned int class)
 /* With room for the size in front. */
 void *board_allocate(size_t size, size_t alignment)
 {
-	size_t front = at_least(alignment);
-	uint8_t *block = take_block(class_of(front + size));
+	size_t front = at_least(alignment), limit = BOARD_PARAMETERS->heap_limit;
+	uint8_t *block;
 
+	if (limit != 0 && heap_now + size > limit) {
+		return NULL;
+	}
+	block = take_block(class_of(front + size));
 	if (front > BLOCK_ALIGNMENT) {
 		print("error: such an alignment is not supported\n");
 		leave(1);
@@ -207,8 +211,13 @@ void board_free(void *pointer, size_t alignment)
 
 void *board_calloc(size_t count, size_t size)
 {
+	void *block = board_allocate(count * size, LEAST_ALIGNMENT);
+
+	if (block == NULL) {
+		return NULL;
+	}
 	own_now -= count * size;
-	return memset(board_allocate(count * size, LEAST_ALIGNMENT), 0, count * size);
+	return memset(block, 0, count * size);
 }
 
 void board_calloc_free(void *pointer)

@@ -16,6 +16,7 @@ struct board_parameters {
 	uint32_t tls_version;  /**< 0x0303 or 0x0304 */
 	uint32_t group;        /**< IANA number of the one group offered */
 	uint32_t mqtt_version; /**< 4 or 5 */
+	uint32_t heap_limit;   /**< bytes that may be allocated at once; 0 for all there are */
 	uint32_t ca_len;
 	uint8_t ca[8192]; /**< PEM, with its terminating zero counted */
 };
@@ -39,7 +40,8 @@ void board_send(const uint8_t *data, size_t len);
 /** Deterministic, so that runs repeat. No product may do this. */
 void board_random(uint8_t *data, size_t len);
 
-/** The heap that counts; `alignment` is a power of two, the same when the block is given back. */
+/** The heap that counts, NULL beyond its limit; `alignment` is a power of two, the same when the block is
+ *  given back. */
 void *board_allocate(size_t size, size_t alignment);
 void board_free(void *pointer, size_t alignment);
 /** As calloc and free, for Mbed TLS. */

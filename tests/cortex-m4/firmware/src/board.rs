@@ -10,6 +10,7 @@ struct RawParameters {
     tls_version: u32,
     group: u32,
     mqtt_version: u32,
+    heap_limit: u32,
     ca_len: u32,
     ca: [u8; 8192],
 }
