@@ -20,6 +20,15 @@ fn release(bytes: &mut Vec<u8>) {
     bytes.shrink_to(KEEP);
 }
 
+/// Whether the heap has so many bytes in one piece.
+pub(crate) fn has_room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    let reserved = room.try_reserve_exact(bytes).is_ok();
+    // A compiler may leave out an allocation that nobody looks at.
+    core::hint::black_box(&room);
+    reserved
+}
+
 /// From the peer: the record being received, after those with the beginning of a handshake message
 /// that it continues.
 ///

@@ -12,7 +12,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls_pki_types::{self as pki, DnsName, ServerName};
 
-use crate::buffer::{Inbound, Outbound};
+use crate::buffer::{Inbound, Outbound, has_room};
 use crate::certificate::CertificateSummary;
 use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};
@@ -435,10 +435,10 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Whether the heap has so many bytes in one piece.
 fn check_room(wanted: usize) -> Result<(), TlsError> {
-    let room = Vec::<u8>::new().try_reserve_exact(wanted);
-    room.map_err(|_| TlsError::OutOfMemory { wanted })
+    has_room(wanted)
+        .then_some(())
+        .ok_or(TlsError::OutOfMemory { wanted })
 }
 
 /// A DNS name, with or without the final dot; or an IP address, IPv6 with or without brackets.

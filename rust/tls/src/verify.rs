@@ -16,6 +16,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
+use crate::buffer::has_room;
 use crate::certificate::{self, CertificateSummary, PublicKey};
 use crate::fault::CertificateFault;
 
@@ -35,11 +36,6 @@ const SUMMARY_OF_ONE: usize = 256 * size_of::<usize>();
 fn has_room_for_names(certificate: &CertificateDer<'_>) -> bool {
     let names = certificate::names(certificate);
     has_room(names.fold(0, |list, name| list + 3 * name + NAME_IN_LIST))
-}
-
-/// Whether the heap has so much in one piece.
-fn has_room(bytes: usize) -> bool {
-    Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
 }
 
 /// How the time at hand is meant; see [`CertificateTime`](crate::CertificateTime).

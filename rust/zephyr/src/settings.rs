@@ -168,8 +168,12 @@ fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
 /// The pointers in `config` are NULL or valid as thread_mqtt.h says.
 #[inline(never)]
 pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Box<Client>, i32> {
-    let room: Result<(), _> = Vec::<u8>::new().try_reserve_exact(AT_REST);
-    room.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
+    let mut room = Vec::<u8>::new();
+    let reserved = room.try_reserve_exact(AT_REST);
+    // A compiler may leave out an allocation that nobody looks at.
+    core::hint::black_box(&room);
+    reserved.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
+    drop(room);
     // SAFETY: promised by the caller.
     let uri = unsafe { string(config.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
     let broker = BrokerUri::parse(uri, NonZeroU16::new(options().port))
