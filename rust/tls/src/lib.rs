@@ -101,23 +101,15 @@
 //! work for connections that were open when a hash failed.
 //!
 //! # Memory
-//! Heap in bytes, measured on x86-64 (a Cortex-M has pointers half as large) with the provider of
-//! thread-mqtt-crypto-soft and a chain of leaf and intermediate: 1,560 bytes with RSA-2048, 768 with
-//! ECDSA P-256. The connection itself is 1,280 bytes beside, most of them in a box of rustls's.
-//!
-//! | | TLS 1.2 RSA | TLS 1.3 RSA | TLS 1.2 ECDSA | TLS 1.3 ECDSA |
-//! | --- | --- | --- | --- | --- |
-//! | peak in a full handshake | 8,741 | 8,458 | 5,177 | 5,578 |
-//! | peak in a resumed handshake | 5,989 | 4,946 | 4,405 | 4,488 |
-//! | open and idle | 3,175 | 3,964 | 2,383 | 3,172 |
-//! | one session in the store | 2,771 | 3,251 | 1,979 | 2,459 |
-//! | configuration with one CA | 2,052 | 2,052 | 1,851 | 1,851 |
+//! What a handshake takes at most and what an open connection keeps, on a Cortex-M4 with either
+//! provider, stands in docs/footprint.md with the command that measures it. Most of it is the chain:
+//! as received, copied by rustls, and copied again into a kept session.
 //!
 //! Receiving a record of *n* bytes takes 2 *n* for a moment: *n* in the inbound buffer, which then
-//! holds the plaintext until it is read, and *n* inside rustls. A record of 16 KiB measured 32,630.
-//! A record is only as long as the peer makes it. Sending takes the outbound buffer (limit:
-//! [`ConfigBuilder::max_outbound`]) and one record inside rustls. [`Connection::buffer_sizes`] says
-//! what the buffers take at a moment; idle they take at most 256 bytes each.
+//! holds the plaintext until it is read, and *n* inside rustls. A record is only as long as the peer
+//! makes it. Sending takes the outbound buffer (limit: [`ConfigBuilder::max_outbound`]) and one
+//! record inside rustls. [`Connection::buffer_sizes`] says what the buffers take at a moment; idle
+//! they take at most 256 bytes each.
 //!
 //! What a peer sends costs memory before it has shown who it is, so the heap is asked first: for a
 //! copy of what was received and 1 KiB, at least 2.5 KiB, in a handshake; for the copy and 0.5 KiB
