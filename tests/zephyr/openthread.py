@@ -17,9 +17,9 @@ import subprocess
 import sys
 import threading
 import time
-import tty
 
 from native_sim import PATIENCE, ROOT, run
+from simulated_radio import simulated_radio
 
 NETWORK_KEY = "00112233445566778899aabbccddeeff"
 CHANNEL = 15
@@ -30,6 +30,8 @@ BROKER = "10.77.0.2"  # in the Internet
 ROUTER = "10.77.0.1"
 NAT64_POOL = "192.168.255.0/24"
 PUBLIC_DNS = ["9.9.9.9", "8.8.8.8"]  # what the device asks when its border router cannot
+
+RADIO_PROGRAM = "rcp/examples/apps/ncp/ot-rcp"  # in the folder of build()
 
 CMAKE = ["-GNinja", "-DCMAKE_BUILD_TYPE=MinSizeRel", "-DBUILD_TESTING=OFF", "-DOT_FTD=ON",
          "-DOT_COMPILE_WARNING_AS_ERROR=OFF"]
@@ -166,7 +168,7 @@ class BorderRouter:
         """Started, with its NAT64 and DNS as a home's router has them, until the block ends."""
         control = pathlib.Path("/run/openthread-wpan0.sock")
         control.unlink(missing_ok=True)
-        radio = self.programs / "rcp/examples/apps/ncp/ot-rcp"
+        radio = self.programs / RADIO_PROGRAM
         daemon = self.programs / "border-router/src/posix/ot-daemon"
         url = f"spinel+hdlc+forkpty://{radio}?forkpty-arg={node}"
         with process([daemon, "-I", "wpan0", "-B", "backbone", url],
@@ -212,13 +214,6 @@ class Air:
         return len(frames), sum(map(len, frames)), polls
 
 
-def copy(source, sink):
-    """Bytes from one file to the other, until either is closed."""
-    with contextlib.suppress(OSError):
-        while data := os.read(source, 4096):
-            os.write(sink, data)
-
-
 @contextlib.contextmanager
 def device(image, programs, folder, name, node):
     """A firmware whose radio co-processor is the simulated one, until the block ends: the process
@@ -226,28 +221,9 @@ def device(image, programs, folder, name, node):
     home = folder / name  # holds its flash, so that the name comes up again as the same device
     home.mkdir(exist_ok=True)
     printed = home / f"printed-{len(list(home.iterdir()))}.txt"
-    with process([image, "-uart_1_wait_uart", f"-seed={node}"], printed, cwd=home) as running:
-        deadline = time.monotonic() + PATIENCE
-        marker = "uart_1 connected to pseudotty: "
-        while marker not in (text := printed.read_text()):
-            if running.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"{text}\nerror: {image} opened no second UART")
-            time.sleep(0.05)
-        radio = subprocess.Popen([programs / "rcp/examples/apps/ncp/ot-rcp", str(node)], cwd=home,
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        # It announces its start. The firmware, which resets it first of all, must not take that
-        # for the answer: it does nothing before the terminal is open.
-        os.read(radio.stdout.fileno(), 4096)
-        terminal = os.open(text.split(marker)[1].split()[0], os.O_RDWR | os.O_NOCTTY)
-        tty.setraw(terminal)
-        for source, sink in (radio.stdout.fileno(), terminal), (terminal, radio.stdin.fileno()):
-            threading.Thread(target=copy, args=(source, sink), daemon=True).start()
-        try:
-            yield running, printed
-        finally:
-            radio.kill()
-            radio.wait()
-            os.close(terminal)
+    with simulated_radio(programs / RADIO_PROGRAM, node, home) as port, \
+         process([image, f"-uart_1_port={port}", f"-seed={node}"], printed, cwd=home) as running:
+        yield running, printed
 
 
 if __name__ == "__main__":

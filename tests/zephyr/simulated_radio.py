@@ -1,0 +1,88 @@
+"""OpenThread's simulated radio co-processor (ot-rcp) behind a serial port.
+
+    python3 tests/zephyr/simulated_radio.py OT_RCP NODE
+
+Prints the port, which an image of FILE_SUFFIX=thread takes as -uart_1_port=PORT, and serves it until it
+is interrupted. OT_RCP is the program, NODE its number on the simulated radio, different for each.
+
+A real serial line carries some ten bytes a millisecond, a simulated one as many as there are. Zephyr
+decodes all it has read at once into a buffer of 2 kB and waits for ever where they do not fit, so the
+port gives it a part at a time.
+"""
+
+import contextlib
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+import tty
+
+PART = 512  # bytes given at once; Zephyr's buffer holds four of them
+POLL = 0.001  # seconds
+
+
+def unread(terminal):
+    """How many bytes wait in the terminal for its reader."""
+    return struct.unpack("i", fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)))[0]
+
+
+def to_firmware(radio, port, terminal):
+    """What the radio says, the next part after the last one was read and the firmware's turn came."""
+    with contextlib.suppress(OSError):
+        while data := os.read(radio, PART):
+            os.write(port, data)
+            while unread(terminal):
+                time.sleep(POLL)
+            time.sleep(POLL)
+
+
+def to_radio(port, radio):
+    """What the firmware says, until nobody has its end of the port open."""
+    with contextlib.suppress(OSError):
+        while data := os.read(port, 4096):
+            os.write(radio, data)
+
+
+@contextlib.contextmanager
+def simulated_radio(program, node, folder=None):
+    """The port of a radio with its settings in the folder, until the block ends; whoever opened the
+    port must have closed it by then."""
+    try:
+        radio = subprocess.Popen([os.path.abspath(program), str(node)], cwd=folder, bufsize=0,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    except OSError as error:
+        sys.exit(f"error: {error}: OT_RCP is the program ot-rcp of OpenThread's platform \"simulation\"")
+    port, terminal = os.openpty()
+    tty.setraw(terminal)
+    # It announces its start. The firmware, which resets it first of all, must not take that for the
+    # answer.
+    if not os.read(radio.stdout.fileno(), 4096):
+        sys.exit(f"error: {program} {node} ended at once; NODE is a number from 1")
+    ways = [threading.Thread(target=to_firmware, args=(radio.stdout.fileno(), port, terminal)),
+            threading.Thread(target=to_radio, args=(port, radio.stdin.fileno()))]
+    for way in ways:
+        way.start()
+    try:
+        yield os.ttyname(terminal)
+    finally:
+        radio.kill()
+        radio.wait()
+        termios.tcflush(terminal, termios.TCIFLUSH)  # ends the wait for what nobody will read
+        ways[0].join()
+        os.close(terminal)
+        ways[1].join()
+        os.close(port)
+        radio.stdin.close()
+        radio.stdout.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    with contextlib.suppress(KeyboardInterrupt), simulated_radio(*sys.argv[1:]) as path:
+        print(path, flush=True)
+        threading.Event().wait()
