@@ -7,12 +7,16 @@ touches the machine's network, and nothing is left when the test ends.
 """
 
 import contextlib
+import ctypes
+import fcntl
 import functools
 import json
 import os
 import pathlib
+import queue
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -104,6 +108,67 @@ def process(command, output, **options):
         running.wait()
 
 
+def tap(name, namespace=None):
+    """A new Ethernet interface whose frames this process reads and writes; its descriptor."""
+    created = []
+
+    def create():  # in a thread of its own, for it does not come back from the namespace
+        if namespace is not None:
+            with open(f"/run/netns/{namespace}") as entered:
+                if ctypes.CDLL(None, use_errno=True).setns(entered.fileno(), 0) != 0:
+                    sys.exit(f"error: setns: {os.strerror(ctypes.get_errno())}")
+        descriptor = os.open("/dev/net/tun", os.O_RDWR)
+        iff_tap, iff_no_pi, tunsetiff = 0x0002, 0x1000, 0x400454CA  # linux/if_tun.h
+        fcntl.ioctl(descriptor, tunsetiff, struct.pack("16sH22x", name.encode(), iff_tap | iff_no_pi))
+        created.append(descriptor)
+
+    thread = threading.Thread(target=create)
+    thread.start()
+    thread.join()
+    return created[0]
+
+
+class Uplink:
+    """The way between the border router and the Internet: as long as it is told to be, and it counts
+    what came twice."""
+
+    def __init__(self):
+        self.delay = 0  # seconds in each direction
+        self.segments = 0  # TCP segments with data, to the Internet
+        self.repeated = 0  # those among them that had come before
+        self.seen = set()
+        ends = tap("backbone"), tap("uplink", "internet")
+        for source, sink, hears in (*ends, self.count), (*reversed(ends), lambda frame: None):
+            frames = queue.SimpleQueue()
+            for target, arguments in ((self.take, (source, frames, hears)), (self.give, (frames, sink))):
+                threading.Thread(target=target, args=arguments, daemon=True).start()
+
+    def take(self, source, frames, hears):
+        while True:
+            frame = os.read(source, 2048)
+            hears(frame)
+            frames.put((time.monotonic() + self.delay, frame))
+
+    @staticmethod
+    def give(frames, sink):
+        while True:
+            due, frame = frames.get()
+            time.sleep(max(0, due - time.monotonic()))
+            os.write(sink, frame)
+
+    def count(self, frame):
+        """Ethernet, IPv4 (RFC 791, 3.1) and TCP (RFC 9293, 3.1)."""
+        if frame[12:14] != b"\x08\x00" or frame[23] != 6:
+            return
+        packet = frame[14:14 + int.from_bytes(frame[16:18], "big")]
+        segment = packet[4 * (packet[0] & 15):]
+        if len(segment) > 4 * (segment[12] >> 4):
+            self.segments += 1
+            key = segment[:8]  # ports and sequence number
+            self.repeated += key in self.seen
+            self.seen.add(key)
+
+
 class Internet:
     """A network namespace without IPv6, where the broker and DNS servers are."""
 
@@ -118,7 +183,7 @@ class Internet:
         os.makedirs("/run/netns")
         ip("link", "set", "lo", "up", "multicast", "on")
         ip("netns", "add", "internet")
-        ip("link", "add", "backbone", "type", "veth", "peer", "name", "uplink", "netns", "internet")
+        self.uplink = Uplink()
         ip("address", "add", f"{ROUTER}/24", "dev", "backbone")
         ip("link", "set", "backbone", "up")
         ip("route", "add", "default", "via", BROKER)
