@@ -287,8 +287,11 @@ impl Connection {
     #[inline(never)]
     fn check_room(&mut self) -> Result<(), TlsError> {
         let received = self.inbound.ciphertext_mut().len();
-        // A ticket keeps a copy of it; with TLS 1.2 it comes in the handshake.
-        let chain = self.tls.peer_certificates().unwrap_or_default();
+        // A ticket keeps a copy of it.
+        let chain = match self.may_get_ticket() {
+            true => self.tls.peer_certificates().unwrap_or_default(),
+            false => &[],
+        };
         let chain = chain.iter().map(|certificate| certificate.len()).sum();
         let copy = received.max(chain);
         let wanted = match self.is_handshaking() {
@@ -296,6 +299,12 @@ impl Connection {
             false => copy + ROOM,
         };
         check_room(wanted).map_err(|error| self.fail(error))
+    }
+
+    /// In TLS 1.2 a ticket belongs to the handshake (RFC 5077 section 3.3).
+    fn may_get_ticket(&self) -> bool {
+        let tls13 = |agreed: &Agreed| agreed.version == Version::Tls13;
+        self.agreed.as_ref().is_none_or(tls13)
     }
 
     fn check(&self) -> Result<(), TlsError> {
