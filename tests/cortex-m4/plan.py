@@ -6,15 +6,16 @@ PSA = {"mbedtls": "board_psa.h"}
 PSA_ALL = {"mbedtls": "board_psa.h", "defines": ("-DPSA_ALL",)}
 
 
-def provider_image(name, features, flags, full=False):
+def provider_image(name, features, flags, full=False, sentences=("sentences",)):
     """An image of ours; with PSA below it brings Mbed TLS's."""
     below = (PSA_ALL if full else PSA) if "psa" in features else {}
-    return Image(name, features=features + (FULL if full else LEAN), flags=flags, **below)
+    return Image(name, features=features + (FULL if full else LEAN) + sentences, flags=flags, **below)
 
 
 IMAGES = {image.name: image for image in (
     provider_image("tls-psa", ("psa",), SMALL),
     provider_image("tls-soft", ("soft",), SMALL),
+    provider_image("tls-psa-codes", ("psa",), SMALL, sentences=()),
     provider_image("mqtt-psa", ("psa", "mqtt"), SMALL),
     provider_image("mqtt-soft", ("soft", "mqtt"), SMALL),
     provider_image("client-psa", ("psa", "client"), SMALL),
@@ -65,6 +66,7 @@ RUNS = {
     "tls-soft-full": P384,
     "mbedtls-1.2": TLS12,
     "mbedtls-1.3": TLS12 + TLS13,
+    "tls-psa-codes": TLS12[1:2],
     "mqtt-psa": MQTT,
     "mqtt-soft": MQTT,
     "client-psa": MQTT + (MQTT_DEEP,),
@@ -83,7 +85,7 @@ CHECKED = {
 def feature_images(provider):
     """All features, all but one, and with one that is extra: {feature or "": image}."""
     def image(feature):
-        features = (provider,) + tuple(f for f in FULL if f != feature) + tuple(f for f in EXTRA if f == feature)
+        features = (provider, "sentences") + tuple(f for f in FULL if f != feature) + tuple(f for f in EXTRA if f == feature)
         below = PSA_ALL if provider == "psa" else {}
         return Image(f"features-{provider}-{feature or 'all'}", features=features, flags=SMALL, **below)
     return {feature: image(feature) for feature in ("",) + FULL + (EXTRA if provider == "soft" else ())}

@@ -12,7 +12,6 @@ mod mqtt;
 #[cfg(not(feature = "client"))]
 mod tls;
 
-use alloc::format;
 use core::fmt::Display;
 use thread_mqtt_tls::{Config, CryptoProvider, Group, Version};
 
@@ -83,10 +82,12 @@ fn configure() -> Result<Config, &'static str> {
     Ok(config)
 }
 
-/// Says what went wrong in the library's own words, as a product would.
+/// Says what went wrong in the library's own words, as a product would that has them.
 fn said(error: impl Display) -> &'static str {
-    board::say(&format!("{error}"));
-    "see above"
+    if cfg!(feature = "sentences") {
+        board::say(&alloc::format!("{error}"));
+    }
+    "it failed"
 }
 
 #[unsafe(no_mangle)]
