@@ -14,6 +14,8 @@ C = FIRMWARE / "c"
 TARGET = "thumbv7em-none-eabihf"
 GCC = "arm-none-eabi-gcc"
 CPU = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+# gcc's division of 64 bits instead of the slower one in Rust's library, as zephyr/CMakeLists.txt does.
+DIVISION = ["-Wl,-u,__aeabi_uldivmod", "-lgcc"]
 CFLAGS = CPU + ["-Os", "-std=gnu11", "-ffunction-sections", "-fdata-sections", "-ffreestanding"]
 
 # The smallest that speaks TLS 1.2 and 1.3 with RSA and ECDSA certificates, X25519 and P-256.
@@ -40,12 +42,13 @@ class Flags:
 
 # What a stable toolchain can be told (the library is built from source all the same: Debian's has
 # no other for this target), and what takes nightly's options.
-STABLE = Flags("stable")
+LOCALS = "-Cllvm-args=-inline-max-stacksize=256"  # as zephyr/CMakeLists.txt says
+STABLE = Flags("stable", rustc=(LOCALS,))
 SMALL = Flags(
     "small",
     cargo=("-Zbuild-std-features=optimize_for_size", "-Zpanic-immediate-abort",
            "--config", 'profile.release.panic="immediate-abort"'),
-    rustc=("-Zfmt-debug=none", "-Zlocation-detail=none",
+    rustc=(LOCALS, "-Zfmt-debug=none", "-Zlocation-detail=none",
            '--cfg=aes_backend_soft="compact"', '--cfg=sha2_backend_soft="compact"'),
     frame_pointers=False,
 )
@@ -141,7 +144,7 @@ class Builder:
         elf, table = folder / "image.elf", folder / "image.map"
         # The C library first: all images then share its memcpy and the like.
         run([GCC, *CPU, "--specs=nano.specs", "-nostartfiles", "-T", C / "link.ld", "-Wl,--gc-sections",
-             f"-Wl,-Map={table}", "-o", elf, *parts[:1], "-lc", *parts[1:], "-Wl,--start-group", "-lc", "-lgcc",
+             f"-Wl,-Map={table}", "-o", elf, *parts[:1], "-lc", *DIVISION, *parts[1:], "-Wl,--start-group", "-lc", "-lgcc",
              "-lnosys", "-Wl,--end-group"])
         return elf, table
 

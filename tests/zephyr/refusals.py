@@ -44,9 +44,9 @@ CASES = [
     ("OpenThread's own TCP", THREAD, ["OPENTHREAD_TCP_ENABLE=y"],
      "Set CONFIG_OPENTHREAD_TCP_ENABLE=n"),
     ("long chains", THREAD, ["THREAD_MQTT_MAX_CHAIN=7"],
-     "Set CONFIG_THREAD_MQTT_STACK_SIZE to 30688 or more"),
+     "Set CONFIG_THREAD_MQTT_STACK_SIZE to 22240 or more"),
     ("long chains with the stack for them", THREAD,
-     ["THREAD_MQTT_MAX_CHAIN=7", "THREAD_MQTT_STACK_SIZE=30688"], None),
+     ["THREAD_MQTT_MAX_CHAIN=7", "THREAD_MQTT_STACK_SIZE=22240"], None),
     ("no SLAAC", THREAD, ["OPENTHREAD_SLAAC=n"], "Set CONFIG_OPENTHREAD_SLAAC=y"),
 ]
 

@@ -157,7 +157,7 @@ impl CertificateFault {
             }
             Self::TooManyCertificates { .. } => {
                 "let the broker send its own certificate and those between it and the CA, and no \
-                 other; or allow more, at 2 kB of stack each"
+                 other; or allow more, each of which takes stack"
             }
             Self::Other => "examine the broker's certificate, for instance with openssl verify",
         }
