@@ -154,7 +154,8 @@ class Uplink:
         while True:
             due, frame = frames.get()
             time.sleep(max(0, due - time.monotonic()))
-            os.write(sink, frame)
+            with contextlib.suppress(OSError):  # lost while the interface is not up yet
+                os.write(sink, frame)
 
     def count(self, frame):
         """Ethernet, IPv4 (RFC 791, 3.1) and TCP (RFC 9293, 3.1)."""
