@@ -30,14 +30,14 @@ def unread(terminal):
     return struct.unpack("i", fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)))[0]
 
 
-def to_firmware(radio, port, terminal):
-    """What the radio says, the next part after the last one was read and the firmware's turn came."""
-    with contextlib.suppress(OSError):
-        while data := os.read(radio, PART):
-            os.write(port, data)
-            while unread(terminal):
-                time.sleep(POLL)
+def to_firmware(radio, port, terminal, over):
+    """What the radio says, the next part after the last one was read and the firmware's turn came,
+    until it is over."""
+    while not over.is_set() and (data := os.read(radio, PART)):
+        os.write(port, data)
+        while unread(terminal) and not over.is_set():
             time.sleep(POLL)
+        time.sleep(POLL)
 
 
 def to_radio(port, radio):
@@ -62,16 +62,17 @@ def simulated_radio(program, node, folder=None):
     # answer.
     if not os.read(radio.stdout.fileno(), 4096):
         sys.exit(f"error: {program} {node} ended at once; NODE is a number from 1")
-    ways = [threading.Thread(target=to_firmware, args=(radio.stdout.fileno(), port, terminal)),
+    over = threading.Event()
+    ways = [threading.Thread(target=to_firmware, args=(radio.stdout.fileno(), port, terminal, over)),
             threading.Thread(target=to_radio, args=(port, radio.stdin.fileno()))]
     for way in ways:
         way.start()
     try:
         yield os.ttyname(terminal)
     finally:
+        over.set()
         radio.kill()
         radio.wait()
-        termios.tcflush(terminal, termios.TCIFLUSH)  # ends the wait for what nobody will read
         ways[0].join()
         os.close(terminal)
         ways[1].join()
