@@ -1,10 +1,8 @@
 //! `--broker` against Debian's mosquitto, as a user has one.
 use serde_json::Value;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 use thread_mqtt_testkit::pki::{Chain, KeyKind};
 
 /// A mosquitto with TLS and one plain listener, in a folder of its own.
@@ -13,11 +11,6 @@ struct Mosquitto {
     folder: PathBuf,
     tls: u16,
     plain: u16,
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 impl Mosquitto {
@@ -31,7 +24,6 @@ impl Mosquitto {
             std::fs::write(&path, text).unwrap();
             path.display().to_string()
         };
-        let (tls, plain) = (free_port(), free_port());
         write("ca.pem", &chain.root.certificate_pem());
         let passwords = write("passwords", "frog:pond\n");
         let hashed = Command::new("mosquitto_passwd")
@@ -42,32 +34,27 @@ impl Mosquitto {
                 .expect("mosquitto_passwd (package mosquitto) runs")
                 .success()
         );
-        let config = write(
-            "mosquitto.conf",
-            &format!(
-                "per_listener_settings true\n\
-                 user root\n\
-                 listener {tls} 127.0.0.1\ncertfile {}\nkeyfile {}\nallow_anonymous true\n\
-                 listener {plain} 127.0.0.1\npassword_file {passwords}\n",
-                write("chain.pem", &chain.leaf.chain_pem()),
-                write("key.pem", &chain.leaf.key_pem()),
-            ),
-        );
-        let process = Command::new("/usr/sbin/mosquitto")
-            .args(["-c", &config])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(folder.join("log")).unwrap())
-            .spawn()
-            .expect("mosquitto (Debian's package) runs");
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", plain)).is_err() {
-            assert!(
-                began.elapsed() < Duration::from_secs(20),
-                "mosquitto listens"
+        let certificate = write("chain.pem", &chain.leaf.chain_pem());
+        let key = write("key.pem", &chain.leaf.key_pem());
+        let (process, [tls, plain]) = thread_mqtt_test_server::start(|[tls, plain]| {
+            let config = write(
+                "mosquitto.conf",
+                &format!(
+                    "per_listener_settings true\n\
+                     user root\n\
+                     listener {tls} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n\
+                     allow_anonymous true\n\
+                     listener {plain} 127.0.0.1\npassword_file {passwords}\n",
+                ),
             );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            Command::new("/usr/sbin/mosquitto")
+                .args(["-c", &config])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(std::fs::File::create(folder.join("log"))?)
+                .spawn()
+        })
+        .expect("mosquitto (Debian's package) runs");
         Self {
             process,
             folder,

@@ -4,8 +4,6 @@
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use thread_mqtt_client::{Cause, Client, Config, Event, Reached, Retry, TimeConfig, Timers};
 use thread_mqtt_driver::Driver;
@@ -16,11 +14,10 @@ use thread_mqtt_tls::{Agreed, ConfigError, Suite, TlsError};
 
 use crate::backend::{Backend, Identity, parallel};
 use crate::matrix::{Counts, HANDSHAKE_FAILURE, Verdict, cell, reasons};
-use crate::openssl::PATIENCE;
 use crate::page::{self, head, row};
 use crate::pki::{Chain, Device, Kind};
 use crate::refusal::alert;
-use crate::scratch::{Scratch, free_port, is_listened_on};
+use crate::scratch::Scratch;
 
 /// A running Mosquitto with two listeners; ended and cleaned up when dropped.
 pub(crate) struct Mosquitto {
@@ -41,40 +38,32 @@ impl Mosquitto {
             scratch.file("key.pem", &chain.key),
         );
         let devices = scratch.file("devices.pem", Device::root());
-        for _ in 0..20 {
-            let (open, mutual) = (free_port(), free_port());
+        let server = thread_mqtt_test_server::start(|[open, mutual]| {
             let config = format!(
                 "user root\nper_listener_settings true\n\
                  listener {open} 127.0.0.1\n{tls}\
                  listener {mutual} 127.0.0.1\n{tls}cafile {devices}\nrequire_certificate true\n"
             );
-            let log = std::fs::File::create(scratch.path().join("log")).unwrap();
-            let mut process = Command::new("mosquitto")
+            let log = std::fs::File::create(scratch.path().join("log"))?;
+            Command::new("mosquitto")
                 .args(["-c", &scratch.file("mosquitto.conf", config)])
                 // Where Debian puts it, and where a user's path may not look.
                 .env("PATH", path_with_sbin())
                 .stdin(Stdio::null())
-                .stdout(log.try_clone().unwrap())
+                .stdout(log.try_clone()?)
                 .stderr(log)
                 .spawn()
-                .unwrap_or_else(|error| panic!("this test needs mosquitto; install it ({error})"));
-            let start = Instant::now();
-            while process.try_wait().unwrap().is_none() && start.elapsed() < PATIENCE {
-                if is_listened_on(open) && is_listened_on(mutual) {
-                    return Self {
-                        process,
-                        _scratch: scratch,
-                        open,
-                        mutual,
-                    };
-                }
-                sleep(Duration::from_millis(5));
-            }
-            let _ = process.kill();
-            let _ = process.wait();
+        });
+        let (process, [open, mutual]) = server.unwrap_or_else(|error| {
+            let log = scratch.log();
+            panic!("this test needs mosquitto; install it, if it is not there ({error}): {log}")
+        });
+        Self {
+            process,
+            _scratch: scratch,
+            open,
+            mutual,
         }
-        let log = std::fs::read_to_string(scratch.path().join("log")).unwrap_or_default();
-        panic!("mosquitto did not start: {log}");
     }
 }
 

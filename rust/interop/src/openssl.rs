@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::pki::{Chain, Device};
-use crate::scratch::{Scratch, free_port, is_listened_on};
+use crate::scratch::Scratch;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -58,9 +58,8 @@ impl OpenSsl {
         };
         let key = scratch.file("key.pem", &chain.key);
         let devices = scratch.file("devices.pem", Device::root());
-        for _ in 0..20 {
-            let port = free_port();
-            let mut process = Command::new("openssl")
+        let server = thread_mqtt_test_server::start(|[port]| {
+            Command::new("openssl")
                 .arg("s_server")
                 .args(["-accept", &format!("127.0.0.1:{port}")])
                 .args(["-cert", &certificate, "-key", &key])
@@ -70,22 +69,21 @@ impl OpenSsl {
                 .current_dir(scratch.path())
                 .stdin(Stdio::piped())
                 .stdout(stdout())
-                .stderr(std::fs::File::create(scratch.path().join("log")).unwrap())
+                .stderr(std::fs::File::create(scratch.path().join("log"))?)
                 .spawn()
-                .unwrap_or_else(|error| {
-                    panic!("this test needs the command openssl; install it ({error})")
-                });
-            if listens(&mut process, port) {
-                return Self {
-                    process,
-                    scratch,
-                    port,
-                };
-            }
-            let _ = process.wait();
+        });
+        let (process, [port]) = server.unwrap_or_else(|error| {
+            let log = scratch.log();
+            panic!(
+                "this test needs the command openssl; install it, if it is not there ({error}); \
+                 with {arguments:?} it said: {log}"
+            )
+        });
+        Self {
+            process,
+            scratch,
+            port,
         }
-        let log = std::fs::read_to_string(scratch.path().join("log")).unwrap_or_default();
-        panic!("openssl s_server {arguments:?} did not start: {log}");
     }
 
     /// What s_server sends to its client, or a command such as K.
@@ -110,9 +108,12 @@ impl OpenSsl {
     /// Waits until it has said this about a client.
     pub(crate) fn complains(&self, of: &str) {
         let start = Instant::now();
-        let log = || std::fs::read_to_string(self.scratch.path().join("log")).unwrap();
-        while !log().contains(of) {
-            assert!(start.elapsed() < PATIENCE, "openssl said: {}", log());
+        while !self.scratch.log().contains(of) {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "openssl said: {}",
+                self.scratch.log()
+            );
             sleep(Duration::from_millis(5));
         }
     }
@@ -120,21 +121,11 @@ impl OpenSsl {
 
 impl Drop for OpenSsl {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let ended = self.process.try_wait();
+            eprintln!("openssl (ended: {ended:?}) said: {}", self.scratch.log());
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn listens(process: &mut Child, port: u16) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if process.try_wait().unwrap().is_some() {
-            return false;
-        }
-        if is_listened_on(port) {
-            return true;
-        }
-        sleep(Duration::from_millis(5));
-    }
-    false
 }

@@ -1,6 +1,5 @@
-//! Files for a server, and a port.
+//! Files for a server.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,25 +26,15 @@ impl Scratch {
         std::fs::write(&path, content).unwrap();
         path.to_str().expect("the path is UTF-8").to_owned()
     }
+
+    /// What a server has written to the file `log`; nothing if it never started.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.0.join("log")).unwrap_or_default()
+    }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// A port that is free now. Another process may take it a moment later: then try again.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-/// Whether somebody listens on the port, as told by the kernel: a trial connection would be served
-/// as a client.
-pub(crate) fn is_listened_on(port: u16) -> bool {
-    let listening = format!("0100007F:{port:04X} 00000000:0000 0A");
-    std::fs::read_to_string("/proc/net/tcp")
-        .unwrap_or_default()
-        .contains(&listening)
 }

@@ -3,8 +3,8 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,26 +35,22 @@ impl Broker {
         let name = format!("thread-mqtt-session-{}-{serial}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).expect("a temporary directory");
-        // Another process may take the port between the look and the start: try again then.
-        for _ in 0..5 {
-            let port = free_port();
+        let (process, [port]) = thread_mqtt_test_server::start(|[port]| {
             let file = directory.join("mosquitto.conf");
-            let mut text = format!("listener {port} 127.0.0.1\n");
+            let mut text = format!("user root\nlistener {port} 127.0.0.1\n");
             if !options.contains("allow_anonymous") {
                 text.push_str("allow_anonymous true\n");
             }
             writeln!(text, "{options}").expect("writing to a string");
-            std::fs::write(&file, text).expect("a configuration file");
-            let mut process = start_mosquitto(&file);
-            if wait_for(&mut process, port) {
-                return Broker {
-                    process,
-                    port,
-                    directory,
-                };
-            }
+            std::fs::write(&file, text)?;
+            start_mosquitto(&file)
+        })
+        .expect("this test needs the broker mosquitto: apt-get install mosquitto");
+        Broker {
+            process,
+            port,
+            directory,
         }
-        panic!("mosquitto did not start");
     }
 
     fn connect(&self) -> TcpStream {
@@ -74,7 +70,7 @@ impl Drop for Broker {
     }
 }
 
-fn start_mosquitto(file: &Path) -> Child {
+fn start_mosquitto(file: &Path) -> io::Result<Child> {
     let known = Path::new("/usr/sbin/mosquitto");
     let program = if known.exists() {
         known
@@ -87,26 +83,6 @@ fn start_mosquitto(file: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("this test needs the broker mosquitto: apt-get install mosquitto")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
-
-fn wait_for(process: &mut Child, port: u16) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if process.try_wait().expect("a child process").is_some() {
-            return false;
-        }
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    false
 }
 
 /// A session on a socket.
