@@ -21,6 +21,8 @@ CFLAGS = CPU + ["-Os", "-std=gnu11", "-ffunction-sections", "-fdata-sections", "
 # The smallest that speaks TLS 1.2 and 1.3 with RSA and ECDSA certificates, X25519 and P-256.
 LEAN = ("tls12", "rsa", "x25519")
 FULL = LEAN + ("p384", "aes256", "chacha20", "client-auth")
+# As the default has it with PSA below.
+IN_RUST = ("rsa-in-rust",)
 # What the default leaves out, and Mbed TLS does not have.
 EXTRA = ("ed25519",)
 

@@ -1,19 +1,23 @@
 """What is measured: the images, and the handshakes each of them does."""
-from build import EXTRA, FULL, LEAN, SMALL, STABLE, Image
+from build import EXTRA, FULL, IN_RUST, LEAN, SMALL, STABLE, Image
 from run import Handshake
 
-PSA = {"mbedtls": "board_psa.h"}
-PSA_ALL = {"mbedtls": "board_psa.h", "defines": ("-DPSA_ALL",)}
+PSA = "board_psa.h"
 
 
-def provider_image(name, features, flags, full=False, sentences=("sentences",)):
-    """An image of ours; with PSA below it brings Mbed TLS's."""
-    below = (PSA_ALL if full else PSA) if "psa" in features else {}
+def provider_image(name, features, flags, full=False, sentences=("sentences",), psa_rsa=False):
+    """An image of ours; with PSA below it brings Mbed TLS's, which verifies RSA signatures only with `psa_rsa`."""
+    below = {}
+    if "psa" in features:
+        defines = (("-DPSA_ALL",) if full else ()) + (("-DPSA_RSA",) if psa_rsa else ())
+        below = {"mbedtls": PSA, "defines": defines}
+        features += () if psa_rsa else IN_RUST
     return Image(name, features=features + (FULL if full else LEAN) + sentences, flags=flags, **below)
 
 
 IMAGES = {image.name: image for image in (
     provider_image("tls-psa", ("psa",), SMALL),
+    provider_image("tls-psa-rsa", ("psa",), SMALL, psa_rsa=True),
     provider_image("tls-soft", ("soft",), SMALL),
     provider_image("tls-psa-codes", ("psa",), SMALL, sentences=()),
     provider_image("mqtt-psa", ("psa", "mqtt"), SMALL),
@@ -61,6 +65,7 @@ MQTT_DEEP = Handshake("1.2", "p256-deep", "P-256", mqtt="5")
 # Image by image, what it does.
 RUNS = {
     "tls-psa": TLS12 + TLS13 + DEEP,
+    "tls-psa-rsa": (*TLS12[:2], TLS13[0], DEEP[0]),
     "tls-soft": TLS12 + TLS13 + DEEP,
     "tls-psa-full": P384,
     "tls-soft-full": P384,
@@ -86,6 +91,9 @@ def feature_images(provider):
     """All features, all but one, and with one that is extra: {feature or "": image}."""
     def image(feature):
         features = (provider, "sentences") + tuple(f for f in FULL if f != feature) + tuple(f for f in EXTRA if f == feature)
-        below = PSA_ALL if provider == "psa" else {}
+        below = {}
+        if provider == "psa":
+            below = {"mbedtls": PSA, "defines": ("-DPSA_ALL",)}
+            features += () if feature == "rsa" else IN_RUST
         return Image(f"features-{provider}-{feature or 'all'}", features=features, flags=SMALL, **below)
     return {feature: image(feature) for feature in ("",) + FULL + (EXTRA if provider == "soft" else ())}

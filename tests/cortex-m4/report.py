@@ -8,6 +8,7 @@ PICTURE = ROOT / "docs/footprint.svg"
 TITLES = {
     "tls-psa": "TLS, PSA provider",
     "tls-soft": "TLS, soft provider",
+    "tls-psa-rsa": "TLS, PSA provider, RSA by PSA",
     "tls-psa-codes": "TLS, PSA provider, no sentences",
     "mbedtls-1.2": "Mbed TLS client, TLS 1.2",
     "mbedtls-1.3": "Mbed TLS client, TLS 1.2 + 1.3",
@@ -118,7 +119,7 @@ def tools(versions):
 
 
 def generated(sizes, results, versions):
-    small = [i for i in ("tls-psa", "tls-psa-codes", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
+    small = [i for i in ("tls-psa", "tls-psa-rsa", "tls-psa-codes", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
                          "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
     stable = [i for i in sizes if i.endswith("-stable")]
     return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
@@ -139,7 +140,8 @@ every algorithm with a known answer.
 In the image beyond start code and C library. "Constants" are Rust's strings and tables, which carry no
 crate's name in the linker's map. "TLS and MQTT" is TLS 1.2 and 1.3 with the session of MQTT 3.1.1 and 5;
 "whole client" adds the resolver with NAT64, the time, the driver with its reconnects. All have the sentences that
-tell causes and cures, but the one named so, which is as Zephyr's `THREAD_MQTT_SENTENCES=n`.
+tell causes and cures, but the one named so, which is as Zephyr's `THREAD_MQTT_SENTENCES=n`. With the PSA
+provider RSA signatures are verified in Rust (`THREAD_MQTT_RSA_IN_RUST`), but for the one named so.
 
 {flash(sizes, small)}
 

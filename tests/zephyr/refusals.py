@@ -21,6 +21,11 @@ BASE = {
              "COMMON_LIBC_MALLOC_ARENA_SIZE=49152"],
 }
 
+# OpenThread and TLS on PSA Crypto.
+PSA = [line.removeprefix("CONFIG_") for line in (ROOT / "upstream-psa.conf").read_text().splitlines()
+       if line.startswith("CONFIG_") and "OPTIMIZATIONS" not in line]
+SMALL_NUMBERS = PSA + ["MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED=y"]
+
 # Name, board, options beside the base's, what the output must hold. None: it must work.
 CASES = [
     ("base", NATIVE, [], None),
@@ -47,6 +52,10 @@ CASES = [
      "Set CONFIG_THREAD_MQTT_STACK_SIZE to 22240 or more"),
     ("long chains with the stack for them", THREAD,
      ["THREAD_MQTT_MAX_CHAIN=7", "THREAD_MQTT_STACK_SIZE=22240"], None),
+    ("RSA by PSA with numbers of 256 bits", THREAD, [*SMALL_NUMBERS, "THREAD_MQTT_RSA_IN_RUST=n"],
+     "Set CONFIG_THREAD_MQTT_RSA_IN_RUST=y"),
+    ("P-384 with numbers of 256 bits", THREAD, SMALL_NUMBERS, "CONFIG_THREAD_MQTT_P384=n"),
+    ("RSA in Rust with numbers of 256 bits", THREAD, [*SMALL_NUMBERS, "THREAD_MQTT_P384=n"], None),
     ("no SLAAC", THREAD, ["OPENTHREAD_SLAAC=n"], "Set CONFIG_OPENTHREAD_SLAAC=y"),
 ]
 

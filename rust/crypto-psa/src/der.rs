@@ -65,7 +65,7 @@ fn length(der: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// The length in bits of a magnitude without leading zeros.
-#[cfg(feature = "rsa")]
+#[cfg(all(feature = "rsa", not(feature = "rsa-in-rust")))]
 pub(crate) fn bit_len(magnitude: &[u8]) -> usize {
     match magnitude.first() {
         Some(first) => magnitude.len() * 8 - first.leading_zeros() as usize,

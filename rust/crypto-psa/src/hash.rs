@@ -22,7 +22,7 @@ pub(crate) fn digest<'o>(
     Ok(operation.finish(out)?)
 }
 
-pub(crate) struct Sha2(Hash);
+pub(crate) struct Sha2(pub(crate) Hash);
 
 impl hash::Hash for Sha2 {
     fn start(&self) -> Box<dyn Context> {

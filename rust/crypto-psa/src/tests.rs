@@ -78,7 +78,13 @@ fn what_fails_in_its_test_is_left_out() {
             failed.push(after.capability);
         }
     }
-    assert_eq!(failed.len(), 23, "{failed:?}");
+    // The sizes of RSA keys are no call where RSA is in Rust.
+    let expected = if cfg!(feature = "rsa-in-rust") {
+        21
+    } else {
+        23
+    };
+    assert_eq!(failed.len(), expected, "{failed:?}");
     host::reset();
 }
 

@@ -70,6 +70,23 @@ impl Capability {
             Self::Rsa4096Keys => "RSA keys of 4096 bits",
         }
     }
+
+    /// Whether PSA only hashes for this, and the rest is done in Rust: RSA, with the feature
+    /// `rsa-in-rust`.
+    pub const fn is_in_rust(self) -> bool {
+        cfg!(feature = "rsa-in-rust")
+            && matches!(
+                self,
+                Self::RsaPkcs1Sha256
+                    | Self::RsaPkcs1Sha384
+                    | Self::RsaPkcs1Sha512
+                    | Self::RsaPssSha256
+                    | Self::RsaPssSha384
+                    | Self::RsaPssSha512
+                    | Self::Rsa3072Keys
+                    | Self::Rsa4096Keys
+            )
+    }
 }
 
 /// One thing that was tried.
@@ -86,6 +103,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.capability.name();
         match self.result {
+            Ok(()) if self.capability.is_in_rust() => write!(f, "{name}: offered, in Rust"),
             Ok(()) => write!(f, "{name}: offered"),
             Err(error) => write!(f, "{name}: left out, {error}"),
         }

@@ -3,8 +3,6 @@
 #define PSA_WANT_ALG_ECDSA                          1
 #define PSA_WANT_ALG_GCM                            1
 #define PSA_WANT_ALG_HMAC                           1
-#define PSA_WANT_ALG_RSA_PKCS1V15_SIGN              1
-#define PSA_WANT_ALG_RSA_PSS                        1
 #define PSA_WANT_ALG_SHA_256                        1
 #define PSA_WANT_ECC_MONTGOMERY_255                 1
 #define PSA_WANT_ECC_SECP_R1_256                    1
@@ -15,7 +13,12 @@
 #define PSA_WANT_KEY_TYPE_ECC_KEY_PAIR_IMPORT       1
 #define PSA_WANT_KEY_TYPE_ECC_PUBLIC_KEY            1
 #define PSA_WANT_KEY_TYPE_HMAC                      1
-#define PSA_WANT_KEY_TYPE_RSA_PUBLIC_KEY            1
+
+#ifdef PSA_RSA
+#define PSA_WANT_ALG_RSA_PKCS1V15_SIGN   1
+#define PSA_WANT_ALG_RSA_PSS             1
+#define PSA_WANT_KEY_TYPE_RSA_PUBLIC_KEY 1
+#endif
 
 #ifdef PSA_ALL
 #define PSA_WANT_ALG_CHACHA20_POLY1305 1

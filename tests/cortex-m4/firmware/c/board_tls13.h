@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Mbed TLS's own client with TLS 1.3 beside 1.2, which it does on PSA only. */
 #define PSA_HKDF
+#define PSA_RSA
 #include "board_psa.h"
 
 #define MBEDTLS_ASN1_PARSE_C
