@@ -43,13 +43,13 @@ pub fn provider() -> Result<Detected, Unusable> {
 
 static FOUND: OnceBox<Found> = OnceBox::new();
 
-/// Lives as long as the program, because rustls wants slices that do.
+/// Lives as long as the program, because rustls wants slices that do: boxes have no spare room.
 struct Found {
     report: Report,
-    suites: Vec<SupportedCipherSuite>,
-    groups: Vec<&'static dyn SupportedKxGroup>,
-    algorithms: Vec<&'static dyn SignatureVerificationAlgorithm>,
-    schemes: Vec<(SignatureScheme, Algorithms)>,
+    suites: Box<[SupportedCipherSuite]>,
+    groups: Box<[&'static dyn SupportedKxGroup]>,
+    algorithms: Box<[&'static dyn SignatureVerificationAlgorithm]>,
+    schemes: Box<[(SignatureScheme, Algorithms)]>,
     poison: [u8; Hash::MAX_LEN],
 }
 
@@ -97,8 +97,8 @@ impl Found {
     fn detected(&'static self) -> Detected {
         Detected {
             provider: CryptoProvider {
-                cipher_suites: self.suites.clone(),
-                kx_groups: self.groups.clone(),
+                cipher_suites: self.suites.to_vec(),
+                kx_groups: self.groups.to_vec(),
                 signature_verification_algorithms: WebPkiSupportedAlgorithms {
                     all: &self.algorithms,
                     mapping: &self.schemes,
@@ -155,7 +155,7 @@ static TLS12_RSA: &[Offer<&SupportedCipherSuite>] = &[
     (AES_256, &suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384),
 ];
 
-fn cipher_suites(have: Set) -> Vec<SupportedCipherSuite> {
+fn cipher_suites(have: Set) -> Box<[SupportedCipherSuite]> {
     let mut suites = Vec::new();
     let mut offer = |table: &[Offer<&SupportedCipherSuite>]| {
         for suite in have.chosen(table) {
@@ -171,10 +171,10 @@ fn cipher_suites(have: Set) -> Vec<SupportedCipherSuite> {
     if have.any(Set::of(&[Can::RsaPssSha256, Can::RsaPkcs1Sha256])) {
         offer(TLS12_RSA);
     }
-    suites
+    suites.into()
 }
 
-fn key_exchange_groups(have: Set) -> Vec<&'static dyn SupportedKxGroup> {
+fn key_exchange_groups(have: Set) -> Box<[&'static dyn SupportedKxGroup]> {
     static GROUPS: &[Offer<&dyn SupportedKxGroup>] = &[
         #[cfg(feature = "x25519")]
         (Set::of(&[Can::X25519]), kx::X25519),
@@ -186,7 +186,7 @@ fn key_exchange_groups(have: Set) -> Vec<&'static dyn SupportedKxGroup> {
 }
 
 /// For certificates: every combination whose parts work.
-fn signature_algorithms(have: Set) -> Vec<&'static dyn SignatureVerificationAlgorithm> {
+fn signature_algorithms(have: Set) -> Box<[&'static dyn SignatureVerificationAlgorithm]> {
     static ALGORITHMS: &[Offer<&dyn SignatureVerificationAlgorithm>] = &[
         (Set::of(&[Can::EcdsaP256]), verify::ECDSA_P256_SHA256),
         #[cfg(feature = "p384")]
@@ -232,7 +232,7 @@ fn signature_algorithms(have: Set) -> Vec<&'static dyn SignatureVerificationAlgo
 /// algorithm of its row is used; in TLS 1.2 it names only the hash (RFC 5246,
 /// section 7.4.1.4.1), and the certificate's key picks from the row. Of two rows
 /// for one scheme the first that can be had counts.
-fn signature_schemes(have: Set) -> Vec<(SignatureScheme, Algorithms)> {
+fn signature_schemes(have: Set) -> Box<[(SignatureScheme, Algorithms)]> {
     use SignatureScheme as Scheme;
 
     static SCHEMES: &[Offer<(SignatureScheme, Algorithms)>] = &[
@@ -303,5 +303,5 @@ fn signature_schemes(have: Set) -> Vec<(SignatureScheme, Algorithms)> {
             schemes.push(offer);
         }
     }
-    schemes
+    schemes.into()
 }

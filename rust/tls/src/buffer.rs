@@ -12,13 +12,8 @@ use crate::error::{Greeting, TlsError};
 /// Content type, version, length (RFC 8446 section 5.1).
 const HEADER: usize = 5;
 
-/// Bytes that stay allocated when a buffer runs empty: a short MQTT packet costs no allocation.
-const KEEP: usize = 256;
-
-fn release(bytes: &mut Vec<u8>) {
-    bytes.clear();
-    bytes.shrink_to(KEEP);
-}
+/// Bytes to begin a record with, whose length is not known yet: most take no second allocation.
+const FIRST: usize = 256;
 
 /// Whether the heap has so many bytes in one piece.
 pub(crate) fn has_room(bytes: usize) -> bool {
@@ -93,7 +88,7 @@ impl Inbound {
             if chunk.is_empty() {
                 return Ok((taken, false));
             }
-            let more = (need - have).max(KEEP.saturating_sub(self.bytes.len()));
+            let more = (need - have).max(FIRST.saturating_sub(self.bytes.len()));
             if self.bytes.try_reserve_exact(more).is_err() {
                 return Err(TlsError::OutOfMemory { wanted: more });
             }
@@ -159,7 +154,7 @@ impl Inbound {
         if let Content::Ciphertext { record } = &mut self.content {
             *record = self.bytes.len();
             if self.bytes.is_empty() {
-                release(&mut self.bytes);
+                self.bytes = Vec::new();
             }
         }
     }
@@ -185,7 +180,7 @@ impl Inbound {
         if let Content::Plaintext { read } = &mut self.content {
             *read = read.saturating_add(n);
             if *read >= self.bytes.len() {
-                release(&mut self.bytes);
+                self.bytes = Vec::new();
                 self.content = Content::Ciphertext { record: 0 };
             }
         }
@@ -226,7 +221,7 @@ impl Outbound {
         self.sent = self.sent.saturating_add(n);
         if self.sent >= self.bytes.len() {
             self.sent = 0;
-            release(&mut self.bytes);
+            self.bytes = Vec::new();
         }
     }
 

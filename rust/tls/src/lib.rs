@@ -108,8 +108,8 @@
 //! Receiving a record of *n* bytes takes 2 *n* for a moment: *n* in the inbound buffer, which then
 //! holds the plaintext until it is read, and *n* inside rustls. A record is only as long as the peer
 //! makes it. Sending takes the outbound buffer (limit: [`ConfigBuilder::max_outbound`]) and one
-//! record inside rustls. [`Connection::buffer_sizes`] says what the buffers take at a moment; idle
-//! they take at most 256 bytes each.
+//! record inside rustls. [`Connection::buffer_sizes`] says what the buffers take at a moment:
+//! nothing while they are empty.
 //!
 //! What a peer sends costs memory before it has shown who it is, so the heap is asked first: for a
 //! copy of what was received and 1 KiB, at least 2.5 KiB, in a handshake; for the copy and 0.5 KiB

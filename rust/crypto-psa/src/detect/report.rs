@@ -1,5 +1,6 @@
 //! What was found, for people to read.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -113,11 +114,11 @@ impl fmt::Display for Finding {
 /// Everything that was tried, in the order in which it was. Its `Display` is a
 /// line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report(Vec<Finding>);
+pub struct Report(Box<[Finding]>);
 
 impl Report {
     pub(super) fn new(findings: Vec<Finding>) -> Self {
-        Self(findings)
+        Self(findings.into())
     }
 
     /// One by one. Algorithms that the cargo features leave out are not there.
