@@ -37,6 +37,12 @@ pub struct Agreed {
     pub alpn: Option<Vec<u8>>,
 }
 
+impl Agreed {
+    fn is_tls13(&self) -> bool {
+        self.version == Version::Tls13
+    }
+}
+
 /// Bytes allocated for the buffers of a connection now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BufferSizes {
@@ -234,8 +240,7 @@ impl Connection {
         if self.closed {
             return Err(TlsError::Closed);
         }
-        let tls13 = |agreed: &Agreed| agreed.version == Version::Tls13;
-        if self.agreed.as_ref().is_some_and(tls13) {
+        if self.agreed.as_ref().is_some_and(Agreed::is_tls13) {
             self.drive(Job::RefreshKeys)?;
         }
         Ok(())
@@ -303,8 +308,7 @@ impl Connection {
 
     /// In TLS 1.2 a ticket belongs to the handshake (RFC 5077 section 3.3).
     fn may_get_ticket(&self) -> bool {
-        let tls13 = |agreed: &Agreed| agreed.version == Version::Tls13;
-        self.agreed.as_ref().is_none_or(tls13)
+        self.agreed.as_ref().is_none_or(Agreed::is_tls13)
     }
 
     fn check(&self) -> Result<(), TlsError> {
