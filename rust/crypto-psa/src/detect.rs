@@ -2,7 +2,7 @@
 
 mod probe;
 mod report;
-mod vectors;
+pub(crate) mod vectors;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

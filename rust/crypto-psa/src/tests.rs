@@ -11,6 +11,9 @@ use crate::detect::{Capability, Unusable, probe_all, try_anew};
 use crate::fault::{self, Lease};
 use crate::{aead, hash, hmac, latched_failure, provider, random, take_last_failure};
 
+#[global_allocator]
+static HEAP: thread_mqtt_test_heap::Heap = thread_mqtt_test_heap::Heap;
+
 /// Counters and failures are global to the process: one test at a time.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());

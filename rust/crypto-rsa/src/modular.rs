@@ -4,8 +4,9 @@
 //! method, one for each of nine lengths: 28 kB of flash, and 19 kB of stack for the longest, to square
 //! a number seventeen times.
 
-use alloc::vec;
 use alloc::vec::Vec;
+
+use crate::Error;
 
 /// Bits of a limb; a number is a row of them, the least first.
 const LIMB: usize = 32;
@@ -19,23 +20,24 @@ pub(super) struct Modulus {
 }
 
 impl Modulus {
-    /// `None` for even numbers, and for one. Leading zeros are allowed.
-    pub(super) fn new(big_endian: &[u8]) -> Option<Self> {
-        let first = big_endian.iter().position(|byte| *byte != 0)?;
-        let big_endian = big_endian.get(first..)?;
-        let bits =
-            big_endian.len() * 8 - usize::try_from(big_endian.first()?.leading_zeros()).ok()?;
-        let limbs = from_bytes(big_endian, bits.div_ceil(LIMB));
-        let least = *limbs.first()?;
+    /// Invalid are even numbers, and one. Leading zeros are allowed.
+    pub(super) fn new(mut big_endian: &[u8]) -> Result<Self, Error> {
+        while let [0, rest @ ..] = big_endian {
+            big_endian = rest;
+        }
+        let zeros = big_endian.first().map_or(0, |first| first.leading_zeros());
+        let bits = big_endian.len() * 8 - zeros as usize;
+        let limbs = from_bytes(big_endian, bits.div_ceil(LIMB))?;
+        let least = limbs.first().copied().unwrap_or_default();
         if least % 2 == 0 || bits == 1 {
-            return None;
+            return Err(Error::Invalid);
         }
         // Newton's iteration: an odd number is its own inverse in three bits, and each step doubles
         // them.
         let inverse = (0..4).fold(least, |inverse, _| {
             inverse.wrapping_mul(2_u32.wrapping_sub(least.wrapping_mul(inverse)))
         });
-        Some(Self {
+        Ok(Self {
             limbs,
             bits,
             inverse: inverse.wrapping_neg(),
@@ -47,22 +49,22 @@ impl Modulus {
         self.bits
     }
 
-    /// `base ^ exponent`, as many bytes as the modulus has; `None` unless the base is below the
+    /// `base ^ exponent`, as many bytes as the modulus has; invalid unless the base is below the
     /// modulus and the exponent above zero.
-    pub(super) fn power(&self, base: &[u8], exponent: u64) -> Option<Vec<u8>> {
+    pub(super) fn power(&self, base: &[u8], exponent: u64) -> Result<Vec<u8>, Error> {
         let len = self.limbs.len();
-        if base.len() > len * 4 {
-            return None;
+        if base.len() > len * 4 || exponent == 0 {
+            return Err(Error::Invalid);
         }
-        let base = from_bytes(base, len);
-        if !is_below(&base, &self.limbs) || exponent == 0 {
-            return None;
+        let mut power = from_bytes(base, len)?;
+        if !is_below(&power, &self.limbs) {
+            return Err(Error::Invalid);
         }
-        let mut space = vec![0; 2 * len + 2];
+        let mut space = zeros(2 * len + 2)?;
         // Montgomery's form of x is x * R, where R is 2 to the bits of all limbs.
-        let mut factor = self.square_of_r(&mut space);
-        self.multiply(&base, &mut factor, &mut space);
-        let mut power = factor.clone();
+        let mut factor = self.square_of_r(&mut space)?;
+        self.multiply(&power, &mut factor, &mut space);
+        power.copy_from_slice(&factor);
         for bit in (0..exponent.ilog2()).rev() {
             self.square(&mut power, &mut space);
             if exponent >> bit & 1 == 1 {
@@ -70,16 +72,18 @@ impl Modulus {
             }
         }
         factor.fill(0);
-        *factor.first_mut()? = 1;
+        if let Some(least) = factor.first_mut() {
+            *least = 1;
+        }
         self.multiply(&factor, &mut power, &mut space);
-        Some(to_bytes(&power, self.bits.div_ceil(8)))
+        to_bytes(&power, self.bits.div_ceil(8))
     }
 
     /// R * R: what brings a number into Montgomery's form.
-    fn square_of_r(&self, space: &mut [u32]) -> Vec<u32> {
+    fn square_of_r(&self, space: &mut [u32]) -> Result<Vec<u32>, Error> {
         let bits = self.limbs.len() * LIMB;
         // The highest power of two below the modulus, doubled until it is R.
-        let mut number = vec![0; self.limbs.len()];
+        let mut number = zeros(self.limbs.len())?;
         if let Some(limb) = number.last_mut() {
             *limb = 1 << ((self.bits - 1) % LIMB);
         }
@@ -94,7 +98,7 @@ impl Modulus {
                 self.double(&mut number);
             }
         }
-        number
+        Ok(number)
     }
 
     fn double(&self, number: &mut [u32]) {
@@ -179,29 +183,40 @@ fn is_below(a: &[u32], b: &[u32]) -> bool {
 }
 
 /// At most four times `len` bytes.
-fn from_bytes(big_endian: &[u8], len: usize) -> Vec<u32> {
-    let mut limbs: Vec<u32> = big_endian
-        .rchunks(4)
-        .map(|chunk| {
-            chunk
-                .iter()
-                .fold(0, |limb, byte| limb << 8 | u32::from(*byte))
-        })
-        .collect();
-    limbs.resize(len, 0);
-    limbs
+fn from_bytes(big_endian: &[u8], len: usize) -> Result<Vec<u32>, Error> {
+    let mut limbs = zeros(len)?;
+    for (limb, chunk) in limbs.iter_mut().zip(big_endian.rchunks(4)) {
+        *limb = chunk
+            .iter()
+            .fold(0, |limb, byte| limb << 8 | u32::from(*byte));
+    }
+    Ok(limbs)
 }
 
-fn to_bytes(limbs: &[u32], len: usize) -> Vec<u8> {
-    let mut bytes: Vec<u8> = limbs.iter().flat_map(|limb| limb.to_le_bytes()).collect();
-    bytes.truncate(len);
-    bytes.reverse();
-    bytes
+/// The last `len` bytes.
+fn to_bytes(limbs: &[u32], len: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = zeros(len)?;
+    for (chunk, limb) in bytes.rchunks_mut(4).zip(limbs) {
+        let limb = limb.to_be_bytes();
+        chunk.copy_from_slice(limb.get(limb.len() - chunk.len()..).unwrap_or_default());
+    }
+    Ok(bytes)
+}
+
+/// So many zeros, if the heap has room for them.
+fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>, Error> {
+    let mut zeros = Vec::new();
+    zeros
+        .try_reserve_exact(len)
+        .map_err(|_| Error::OutOfMemory)?;
+    zeros.resize(len, T::default());
+    Ok(zeros)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
     use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
     use crypto_bigint::{BoxedUint, Odd};
 
@@ -238,7 +253,7 @@ mod tests {
             let power = Modulus::new(&modulus).unwrap().power(&base, exponent);
             assert_eq!(
                 power,
-                Some(expected(&modulus, &base, exponent)),
+                Ok(expected(&modulus, &base, exponent)),
                 "{base:x?} ^ {exponent} mod {modulus:x?}"
             );
         }
@@ -247,7 +262,7 @@ mod tests {
     #[test]
     fn only_odd_moduli_above_one() {
         for refused in [&b""[..], b"\0\0", b"\x01", b"\0\x01", b"\x04"] {
-            assert!(Modulus::new(refused).is_none());
+            assert_eq!(Modulus::new(refused).err(), Some(Error::Invalid));
         }
         assert_eq!(Modulus::new(b"\0\x07").unwrap().bits(), 3);
     }
@@ -255,11 +270,11 @@ mod tests {
     #[test]
     fn the_base_is_below_the_modulus() {
         let seven = Modulus::new(b"\x07").unwrap();
-        assert_eq!(seven.power(b"\x06", 3), Some(vec![6]));
-        assert_eq!(seven.power(b"\x00", 3), Some(vec![0]));
-        assert_eq!(seven.power(b"\x07", 3), None);
-        assert_eq!(seven.power(&[0xff; 4], 3), None);
-        assert_eq!(seven.power(&[0, 0, 0, 0, 6], 3), None);
-        assert_eq!(seven.power(b"\x06", 0), None);
+        assert_eq!(seven.power(b"\x06", 3), Ok(vec![6]));
+        assert_eq!(seven.power(b"\x00", 3), Ok(vec![0]));
+        assert_eq!(seven.power(b"\x07", 3), Err(Error::Invalid));
+        assert_eq!(seven.power(&[0xff; 4], 3), Err(Error::Invalid));
+        assert_eq!(seven.power(&[0, 0, 0, 0, 6], 3), Err(Error::Invalid));
+        assert_eq!(seven.power(b"\x06", 0), Err(Error::Invalid));
     }
 }

@@ -21,7 +21,7 @@ pub use ed25519::{ED25519, SUPPORTED_WITH_ED25519};
 pub use rsa::{
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA256_ABSENT_PARAMS, RSA_PKCS1_SHA384,
     RSA_PKCS1_SHA384_ABSENT_PARAMS, RSA_PKCS1_SHA512, RSA_PKCS1_SHA512_ABSENT_PARAMS,
-    RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
+    RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, take_out_of_memory,
 };
 
 /// All algorithms that the cargo features enable, as rustls and webpki want them.

@@ -3,7 +3,11 @@
 //! else 65537), `.pkcs1` and `.pss` are its signatures of [`MESSAGE`] with SHA-256.
 
 use rustls::pki_types::SignatureVerificationAlgorithm;
-use thread_mqtt_crypto_soft::verify::{RSA_PKCS1_SHA256, RSA_PSS_SHA256};
+use thread_mqtt_crypto_soft::verify::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, take_out_of_memory};
+use thread_mqtt_test_heap::{Heap, with_heap};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
 
 const MESSAGE: &[u8] = b"an even number of bits is not a law";
 
@@ -172,5 +176,18 @@ fn broken_keys() {
                 "byte {index} bit {bit}"
             );
         }
+    }
+}
+
+#[test]
+fn without_memory_nothing_is_valid_and_the_reason_is_told_once() {
+    let vector = vector!("2048e3");
+    for (algorithm, signature) in vector.signatures() {
+        assert!(!take_out_of_memory());
+        let verify = || algorithm.verify_signature(vector.key, MESSAGE, signature);
+        assert!(with_heap(1_000, verify).0.is_err());
+        assert!(take_out_of_memory());
+        assert!(with_heap(2_000, verify).0.is_ok());
+        assert!(!take_out_of_memory());
     }
 }

@@ -86,7 +86,7 @@ fn psa_failing_at_every_call_on_the_way_to_the_broker() {
                     sentence,
                     format!(
                         "the crypto provider of this device failed: {} failed with status -141: \
-                         out of memory or key slots (see the crypto heap's size)",
+                         out of memory or key slots (see the sizes of the heaps)",
                         failure.call
                     )
                 );

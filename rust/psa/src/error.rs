@@ -41,7 +41,7 @@ impl Status {
             -138 => "a buffer is too small",
             -139 => "it exists already",
             -140 => "it does not exist",
-            -141 => "out of memory or key slots (see the crypto heap's size)",
+            -141 => "out of memory or key slots (see the sizes of the heaps)",
             -142 => "out of storage",
             -143 => "not enough data",
             -145 => "the secure side does not answer",

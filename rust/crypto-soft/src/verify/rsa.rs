@@ -1,6 +1,7 @@
 //! RSA signature verification (RFC 8017) for moduli of 2048 to 4096 bits.
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
@@ -9,7 +10,7 @@ use rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
 
-use thread_mqtt_crypto_rsa::PublicKey;
+use thread_mqtt_crypto_rsa::{Error, PublicKey};
 
 use crate::hash;
 
@@ -79,6 +80,15 @@ pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm = &Rsa {
     encoding: Encoding::Pss,
 };
 
+/// See [`take_out_of_memory`].
+static OUT_OF_MEMORY: AtomicBool = AtomicBool::new(false);
+
+/// Whether an RSA signature could not be verified for want of memory since this was last asked. rustls
+/// has no word for that: to it the signature is invalid. Whoever reports a failed connection asks here.
+pub fn take_out_of_memory() -> bool {
+    OUT_OF_MEMORY.swap(false, Ordering::Relaxed)
+}
+
 struct Rsa {
     signature: AlgorithmIdentifier,
     hash: &'static dyn Hash,
@@ -93,8 +103,9 @@ enum Encoding {
 }
 
 impl Rsa {
-    fn verify(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
-        let key = read_key(public_key)?;
+    fn verify(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        let (modulus, exponent) = read_key(public_key).ok_or(Error::Invalid)?;
+        let key = PublicKey::new(modulus, exponent)?;
         let digest = self.hash.hash(message);
         match self.encoding {
             Encoding::Pkcs1 => key.verify_pkcs1(self.hash, digest.as_ref(), signature),
@@ -111,7 +122,12 @@ impl SignatureVerificationAlgorithm for Rsa {
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
         self.verify(public_key, message, signature)
-            .ok_or(InvalidSignature)
+            .map_err(|error| {
+                if error == Error::OutOfMemory {
+                    OUT_OF_MEMORY.store(true, Ordering::Relaxed);
+                }
+                InvalidSignature
+            })
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
@@ -131,8 +147,8 @@ impl fmt::Debug for Rsa {
     }
 }
 
-/// An `RSAPublicKey` (RFC 8017, appendix A.1.1) within the limits.
-fn read_key(der: &[u8]) -> Option<PublicKey> {
+/// Modulus and exponent of an `RSAPublicKey` (RFC 8017, appendix A.1.1).
+fn read_key(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut reader = SliceReader::new(der).ok()?;
     let (modulus, exponent) = reader
         .sequence(|fields| {
@@ -140,5 +156,5 @@ fn read_key(der: &[u8]) -> Option<PublicKey> {
         })
         .ok()?;
     reader.finish().ok()?;
-    PublicKey::new(modulus.as_bytes(), exponent.as_bytes())
+    Some((modulus.as_bytes(), exponent.as_bytes()))
 }

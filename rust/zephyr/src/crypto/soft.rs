@@ -38,7 +38,19 @@ fn everything() -> CryptoProvider {
     }
 }
 
+/// An RSA signature that was not verified for want of memory, once: for
+/// [`provider_failures`](thread_mqtt_tls::ConfigBuilder::provider_failures). Of all else TLS knows itself.
+#[cfg(feature = "rsa")]
+pub fn take_failure() -> Option<ProviderFailure> {
+    soft::verify::take_out_of_memory().then_some(ProviderFailure {
+        call: "the verification of an RSA signature",
+        status: -12,
+        meaning: "out of memory (see the size of the heap)",
+    })
+}
+
 /// Nothing fails that TLS does not know of itself.
+#[cfg(not(feature = "rsa"))]
 pub fn take_failure() -> Option<ProviderFailure> {
     None
 }
