@@ -25,8 +25,8 @@ impl Modulus {
         while let [0, rest @ ..] = big_endian {
             big_endian = rest;
         }
-        let zeros = big_endian.first().map_or(0, |first| first.leading_zeros());
-        let bits = big_endian.len() * 8 - zeros as usize;
+        let unused = big_endian.first().map_or(0, |first| first.leading_zeros());
+        let bits = big_endian.len() * 8 - unused as usize;
         let limbs = from_bytes(big_endian, bits.div_ceil(LIMB))?;
         let least = limbs.first().copied().unwrap_or_default();
         if least % 2 == 0 || bits == 1 {
