@@ -45,7 +45,7 @@
 //! With the feature `rsa-in-rust`, which is on by default, PSA hashes and Rust does the rest of the
 //! verification of an RSA signature: with a public key there is nothing to protect, an image needs no
 //! RSA of PSA (a configuration of Mbed TLS made for OpenThread has no numbers of that length, some
-//! accelerators do not take every length), and Mbed TLS takes 6 kB more flash and 3 kB more heap for
+//! accelerators do not take every length), and Mbed TLS takes 6 kB more flash and 1 to 3 kB more heap for
 //! it. With `rsa` alone PSA does it. Private RSA keys are PSA's with either.
 //!
 //! # Client certificates
