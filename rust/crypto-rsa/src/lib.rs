@@ -56,6 +56,16 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
+/// How a digest becomes a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
+    Pkcs1,
+    /// RSASSA-PSS (RFC 8017, section 8.1) with MGF1 of the same hash and a salt as long as it: what TLS
+    /// (RFC 8446, section 4.2.3) and certificates use.
+    Pss,
+}
+
 /// A public key (RFC 8017, section 3.1) within the limits.
 pub struct PublicKey {
     modulus: Modulus,
@@ -81,28 +91,20 @@ impl PublicKey {
         }
     }
 
-    /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.2): whether the signature is one of this digest, which is
-    /// the hash's: SHA-256, SHA-384 or SHA-512.
-    pub fn verify_pkcs1(
+    /// Whether the signature is one of this digest, which is the hash's: SHA-256, SHA-384 or SHA-512.
+    pub fn verify(
         &self,
-        hash: &dyn Hash,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<(), Error> {
-        let encoded = self.apply(signature)?;
-        check_pkcs1(hash, digest, &encoded).ok_or(Error::Invalid)
-    }
-
-    /// RSASSA-PSS (RFC 8017, section 8.1.2) with MGF1 of the same hash and a salt as long as it: what TLS
-    /// (RFC 8446, section 4.2.3) and certificates use. Whether the signature is one of this digest.
-    pub fn verify_pss(
-        &self,
+        encoding: Encoding,
         hash: &dyn Hash,
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
         let mut encoded = self.apply(signature)?;
-        check_pss(hash, digest, &mut encoded, self.modulus.bits() - 1).ok_or(Error::Invalid)
+        match encoding {
+            Encoding::Pkcs1 => check_pkcs1(hash, digest, &encoded),
+            Encoding::Pss => check_pss(hash, digest, &mut encoded, self.modulus.bits() - 1),
+        }
+        .ok_or(Error::Invalid)
     }
 
     /// RSAVP1 (RFC 8017, section 5.2.2): `signature ^ exponent mod modulus`, as many bytes as the modulus

@@ -5,17 +5,9 @@
 mod backend;
 
 pub(crate) use backend::{accept, verify};
+pub(crate) use thread_mqtt_crypto_rsa::Encoding;
 
 use crate::der::{self, Reader};
-
-/// How a digest becomes a signature.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Encoding {
-    /// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2).
-    Pkcs1,
-    /// EMSA-PSS (RFC 8017, section 9.1).
-    Pss,
-}
 
 /// Modulus and exponent of an `RSAPublicKey` (RFC 8017, appendix A.1.1).
 fn numbers(key: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -9,8 +9,7 @@ use rustls::crypto::hash::Hash;
 use rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
-
-use thread_mqtt_crypto_rsa::{Error, PublicKey};
+use thread_mqtt_crypto_rsa::{Encoding, Error, PublicKey};
 
 use crate::hash;
 
@@ -95,22 +94,12 @@ struct Rsa {
     encoding: Encoding,
 }
 
-enum Encoding {
-    /// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2).
-    Pkcs1,
-    /// EMSA-PSS (RFC 8017, section 9.1).
-    Pss,
-}
-
 impl Rsa {
     fn verify(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Error> {
         let (modulus, exponent) = read_key(public_key).ok_or(Error::Invalid)?;
         let key = PublicKey::new(modulus, exponent)?;
         let digest = self.hash.hash(message);
-        match self.encoding {
-            Encoding::Pkcs1 => key.verify_pkcs1(self.hash, digest.as_ref(), signature),
-            Encoding::Pss => key.verify_pss(self.hash, digest.as_ref(), signature),
-        }
+        key.verify(self.encoding, self.hash, digest.as_ref(), signature)
     }
 }
 

@@ -1,13 +1,11 @@
 //! By PSA.
 
+use thread_mqtt_crypto_rsa::MODULUS_BITS;
 use thread_mqtt_psa::{Algorithm, Error, Hash, KeyType};
 
 use super::{Encoding, numbers};
 use crate::der;
 use crate::verify::{INVALID, import, verify_hash};
-
-/// Shorter moduli are too weak; longer ones cost too much memory and time.
-const MODULUS_BITS: core::ops::RangeInclusive<usize> = 2048..=4096;
 
 pub(crate) fn verify(
     encoding: Encoding,

@@ -17,11 +17,7 @@ pub(crate) fn verify(
 ) -> Result<(), Error> {
     // A hash that fails in here is latched, and the latch must not be let go before it is seen.
     let _lease = Lease::new();
-    let key = read(key)?;
-    let result = match encoding {
-        Encoding::Pkcs1 => key.verify_pkcs1(&Sha2(hash), digest, signature),
-        Encoding::Pss => key.verify_pss(&Sha2(hash), digest, signature),
-    };
+    let result = read(key)?.verify(encoding, &Sha2(hash), digest, signature);
     fault::check()?;
     result.map_err(in_terms_of_psa)
 }
