@@ -1,7 +1,7 @@
 """A Thread network on this machine: OpenThread's border router with NAT64 (ot-daemon), radio
 co-processors (ot-rcp) on OpenThread's simulated radio, and an Internet that has IPv4 only.
 
-Both programs are built from the crate openthread-sys, a dependency of rust/sim, which carries
+Both programs are built from the crate openthread-sys, a dependency of rust/port/sim, which carries
 OpenThread's sources. They run in network, mount and process namespaces of their own: nothing of it
 touches the machine's network, and nothing is left when the test ends.
 """

@@ -10,9 +10,9 @@ use thread_mqtt_client::{
     Client, Config, Event, Reached, Retry, TimeConfig, TimePolicy, TimeServer, Timers,
 };
 use thread_mqtt_driver::{Driver, Port};
-use thread_mqtt_nat64::{BrokerUri, Scheme};
+use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, Message, QoS};
-use thread_mqtt_zephyr::{ZephyrPort, crypto, keep_time, resolver_config, time_floor};
+use thread_mqtt_platform::{PlatformPort, crypto, keep_time, resolver_config, time_floor};
 use zephyr::kconfig::{
     CONFIG_APP_INTERVAL, CONFIG_APP_TOPIC, CONFIG_THREAD_MQTT_BROKER,
     CONFIG_THREAD_MQTT_TIME_DEADLINE, CONFIG_THREAD_MQTT_TIME_SERVERS,
@@ -23,7 +23,7 @@ static CA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/ca.pem"));
 
 #[unsafe(no_mangle)]
 extern "C" fn rust_main() {
-    thread_mqtt_zephyr::start_log();
+    thread_mqtt_platform::start_log();
     match make() {
         Ok(driver) => run(driver),
         Err(why) => error!("{why}"),
@@ -31,7 +31,7 @@ extern "C" fn rust_main() {
 }
 
 /// The client of this image, or the sentence that says what its configuration lacks.
-fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
+fn make() -> Result<Driver<PlatformPort>, alloc::string::String> {
     let broker: BrokerUri = CONFIG_THREAD_MQTT_BROKER
         .parse()
         .map_err(|error| format!("CONFIG_THREAD_MQTT_BROKER: {error}"))?;
@@ -60,7 +60,7 @@ fn make() -> Result<Driver<ZephyrPort>, alloc::string::String> {
     client
         .subscribe(&[(CONFIG_APP_TOPIC, QoS::AtLeastOnce)])
         .map_err(|error| format!("CONFIG_APP_TOPIC: {error}"))?;
-    let port = ZephyrPort::open().ok_or("no event descriptor is left for the client")?;
+    let port = PlatformPort::open().ok_or("no event descriptor is left for the client")?;
     Ok(Driver::new(client, port))
 }
 
@@ -79,7 +79,7 @@ fn time() -> Result<TimeConfig, alloc::string::String> {
 }
 
 /// Publishes now and then, for ever.
-fn run(mut driver: Driver<ZephyrPort>) {
+fn run(mut driver: Driver<PlatformPort>) {
     let interval = Duration::from_secs(CONFIG_APP_INTERVAL.try_into().unwrap_or(10));
     let mut count: u32 = 0;
     let mut due = driver.port.now();

@@ -1,0 +1,216 @@
+"""Builds an image for the emulated board: a Rust static library or Mbed TLS's client, with c/."""
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+FIRMWARE = HERE / "firmware"
+C = FIRMWARE / "c"
+TARGET = "thumbv7em-none-eabihf"
+GCC = "arm-none-eabi-gcc"
+CPU = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+# gcc's division of 64 bits instead of the slower one in Rust's library, as zephyr/CMakeLists.txt does.
+DIVISION = ["-Wl,-u,__aeabi_uldivmod", "-lgcc"]
+CFLAGS = CPU + ["-Os", "-std=gnu11", "-ffunction-sections", "-fdata-sections", "-ffreestanding"]
+
+# The smallest that speaks TLS 1.2 and 1.3 with RSA and ECDSA certificates, X25519 and P-256.
+LEAN = ("tls12", "rsa", "x25519")
+FULL = LEAN + ("p384", "aes256", "chacha20", "client-auth")
+# As the default has it with PSA below.
+IN_RUST = ("rsa-in-rust",)
+# What the default leaves out, and Mbed TLS does not have.
+EXTRA = ("ed25519",)
+
+
+class Failed(Exception):
+    """A build or a run that did not end well: the message says what and why."""
+
+
+@dataclass(frozen=True)
+class Flags:
+    """How the Rust side is compiled."""
+
+    name: str
+    cargo: tuple = ()
+    rustc: tuple = ()
+    # As Rust's own target for the processor has them.
+    frame_pointers: bool = True
+
+
+# What a stable toolchain can be told (the library is built from source all the same: Debian's has
+# no other for this target), and what takes nightly's options.
+LOCALS = "-Cllvm-args=-inline-max-stacksize=256"  # as zephyr/CMakeLists.txt says
+STABLE = Flags("stable", rustc=(LOCALS,))
+SMALL = Flags(
+    "small",
+    cargo=("-Zbuild-std-features=optimize_for_size", "-Zpanic-immediate-abort",
+           "--config", 'profile.release.panic="immediate-abort"'),
+    rustc=(LOCALS, "-Zfmt-debug=none", "-Zlocation-detail=none",
+           '--cfg=aes_backend_soft="compact"', '--cfg=sha2_backend_soft="compact"'),
+    frame_pointers=False,
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """One program: what is in it and how it is compiled."""
+
+    name: str
+    # Cargo features; empty for Mbed TLS's own client.
+    features: tuple = ()
+    # The configuration of Mbed TLS in c/, if it is in the image, and its macros.
+    mbedtls: str = ""
+    defines: tuple = field(default=())
+    flags: Flags = STABLE
+
+
+def run(command, **options):
+    """Runs a command; its output only when it fails."""
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, **options)
+    if done.returncode != 0:
+        raise Failed(f"{command[0]} failed:\n{done.stdout[-4000:]}")
+    return done.stdout
+
+
+def rust_tools():
+    """cargo and rustc whose library source is there: Debian's pair, or that of RUSTC."""
+    rustc = os.environ.get("RUSTC", "/usr/bin/rustc")
+    cargo = Path(rustc).with_name("cargo")
+    sysroot = run([rustc, "--print=sysroot"]).strip()
+    if not (Path(sysroot) / "lib/rustlib/src/rust/library/core/Cargo.toml").exists():
+        raise Failed(f"{rustc} has no library source\n  cure: apt-get install rustc-web cargo-web "
+                     "rust-web-src, or set RUSTC to a rustc of rustup with the component rust-src")
+    return cargo, rustc
+
+
+def versions():
+    """The compilers that the numbers depend on."""
+    return {
+        "rustc": run([rust_tools()[1], "--version"]).split()[1],
+        "gcc": run([GCC, "-dumpfullversion"]).strip(),
+    }
+
+
+def mbedtls_source():
+    """The source tree that the crate mbedtls-rs-sys carries, as the workspace pins it."""
+    cargo, rustc = rust_tools()
+    host = next(line.split()[1] for line in run([rustc, "-vV"]).splitlines() if line.startswith("host:"))
+    metadata = json.loads(subprocess.run(
+        [cargo, "metadata", "--locked", "--format-version=1", f"--filter-platform={host}", "--manifest-path",
+         str(ROOT / "Cargo.toml")], check=True, stdout=subprocess.PIPE, cwd="/").stdout)
+    for package in metadata["packages"]:
+        if package["name"] == "mbedtls-rs-sys":
+            return Path(package["manifest_path"]).parent / "mbedtls"
+    raise Failed("the workspace has no mbedtls-rs-sys")
+
+
+class Builder:
+    """Builds images below one folder; what is up to date stays."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.cargo, self.rustc = rust_tools()
+        self.mbedtls = mbedtls_source()
+        self.libraries = {}
+
+    def image(self, image):
+        """The linked program and its map."""
+        folder = self.folder / image.name
+        folder.mkdir(parents=True, exist_ok=True)
+        sources = [C / "board.c"]
+        flags = [f"-I{C}"] + list(image.defines)
+        parts = []
+        if image.mbedtls:
+            flags += self.mbedtls_flags(image)
+        if not image.features:
+            sources.append(C / "mbedtls_client.c")
+        elif "psa" in image.features:
+            flags.append(f"-I{ROOT / 'rust/crypto/psa/c'}")
+            sources.append(ROOT / "rust/crypto/psa/c/thread_mqtt_psa.c")
+        if "psa" in image.features or image.mbedtls == "board_tls13.h":
+            sources.append(C / "psa_random.c")
+        for source in sources:
+            out = folder / (source.stem + ".o")
+            run([GCC, *CFLAGS, "-Wall", "-Wextra", *flags, "-c", source, "-o", out])
+            parts.append(out)
+        if image.features:
+            parts.append(self.rust(image))
+        if image.mbedtls:
+            parts.append(self.mbedtls_library(image))
+        elf, table = folder / "image.elf", folder / "image.map"
+        # The C library first: all images then share its memcpy and the like.
+        run([GCC, *CPU, "--specs=nano.specs", "-nostartfiles", "-T", C / "link.ld", "-Wl,--gc-sections",
+             f"-Wl,-Map={table}", "-o", elf, *parts[:1], "-lc", *DIVISION, *parts[1:], "-Wl,--start-group", "-lc", "-lgcc",
+             "-lnosys", "-Wl,--end-group"])
+        return elf, table
+
+    def mbedtls_flags(self, image):
+        return [f'-DMBEDTLS_CONFIG_FILE="{image.mbedtls}"', f"-I{self.mbedtls / 'include'}"]
+
+    def mbedtls_library(self, image):
+        """Mbed TLS, compiled with one of the configurations in c/."""
+        name = "-".join([Path(image.mbedtls).stem, *(word.lstrip("-D") for word in image.defines)])
+        folder = self.folder / "mbedtls" / name
+        archive = folder / "libmbedtls.a"
+        newest = max(path.stat().st_mtime for path in C.glob("board_*.h"))
+        if archive.exists() and archive.stat().st_mtime > newest:
+            return archive
+        folder.mkdir(parents=True, exist_ok=True)
+        archive.unlink(missing_ok=True)
+        flags = [*CFLAGS, f"-I{C}", *self.mbedtls_flags(image), *image.defines]
+
+        def compile_one(source):
+            out = folder / (source.stem + ".o")
+            run([GCC, *flags, "-c", source, "-o", out])
+            return out
+
+        left_out = {"net_sockets", "timing", "entropy_poll", "psa_its_file"}
+        sources = [s for s in sorted((self.mbedtls / "library").glob("*.c")) if s.stem not in left_out]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(compile_one, sources))
+        run(["arm-none-eabi-ar", "rcs", archive, *objects])
+        return archive
+
+    def rust(self, image):
+        """The firmware crate as a static library."""
+        target = self.folder / "cargo" / image.flags.name
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("CARGO_", "RUSTUP_"))},
+            "PATH": f"{Path(self.cargo).parent}:{os.environ['PATH']}",
+            "RUSTC": str(self.rustc),
+            "RUSTC_BOOTSTRAP": "1",
+            # Names that say which crate a function is from; how much stack each takes.
+            "RUSTFLAGS": " ".join(["-Csymbol-mangling-version=v0", "-Zemit-stack-sizes", *image.flags.rustc]),
+        }
+        if "CARGO_HOME" in os.environ:
+            environment["CARGO_HOME"] = os.environ["CARGO_HOME"]
+        triple = TARGET
+        if not image.flags.frame_pointers:
+            triple = self.target_without_frame_pointers()
+            environment["CARGO_UNSTABLE_JSON_TARGET_SPEC"] = "true"
+        run([self.cargo, "build", "--locked", "--release", "--quiet", "-Zbuild-std=core,alloc",
+             f"--target={triple}", f"--target-dir={target}", "--features", ",".join(image.features),
+             *image.flags.cargo], cwd=FIRMWARE, env=environment)
+        library = self.folder / image.name / "libfirmware.a"
+        library.write_bytes((target / TARGET / "release" / "libfirmware.a").read_bytes())
+        return library
+
+    def target_without_frame_pointers(self):
+        """Rust's own target but for the frame pointers: as zephyr/CMakeLists.txt derives it."""
+        spec = json.loads(run([self.rustc, "-Zunstable-options", "--print=target-spec-json", f"--target={TARGET}"],
+                              env={**os.environ, "RUSTC_BOOTSTRAP": "1"}))
+        path = self.folder / f"{TARGET}.json"  # cargo names its folder after the file
+        text = json.dumps(spec | {"frame-pointer": "may-omit"}, indent=2)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+        return path
+
+
+if __name__ == "__main__":
+    sys.exit("this is a part of measure.py")

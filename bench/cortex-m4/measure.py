@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""What TLS and MQTT cost on a Cortex-M4, measured in QEMU against live servers.
+
+  measure.py             builds and runs everything; writes docs/footprint.md, docs/footprint.svg and
+                         bench/cortex-m4/baseline.json: that accepts the numbers, good or bad
+  measure.py --features  builds TLS with all cargo features and without each; writes their section
+  measure.py --check     the short form: two images, compared with baseline.json
+  measure.py --comparable
+                         whether they can be compared; if not, says why and exits with 1
+  measure.py --least-heap tls-soft mqtt-psa
+                         runs these images with less and less heap, until it does not suffice for the
+                         connection; fails when one ends otherwise than with a sentence that says so
+  measure.py --only tls-psa client-soft
+                         builds and runs these images and prints the numbers; writes nothing
+
+Needs rustc-web cargo-web rust-web-src gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+openssl mosquitto (./footprint installs them where it may).
+"""
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import build
+import plan
+import report
+import run
+from sizes import Sizes
+
+BASELINE = build.HERE / "baseline.json"
+# Beyond this a number has grown.
+TOLERANCE = 0.02
+# Servers choose random numbers, and Mbed TLS's X25519 takes some percent more or less with them: of
+# so many runs the one in the middle counts.
+REPEATS = 3
+MEASURED = ("flash", "heap", "stack", "instructions")
+# Bytes between one heap and the next smaller one.
+STEP = 128
+UNITS = {"flash": "bytes of flash", "heap": "bytes of heap", "stack": "bytes of stack",
+         "instructions": "instructions"}
+
+
+def numbers(sizes, phases):
+    """The four numbers of a run, and what the report says besides."""
+    handshake = phases["handshake"]
+    # The whole client has made its first key before it says that TCP is there.
+    before = phases.get("resolve", run.Phase(0, 0, 0, 0, 0, 0, 0))
+    return {
+        "flash": sizes.of("rust", "mbedtls-tls", "mbedtls-crypto"),
+        "heap": max(phase.heap_most for phase in phases.values()),
+        "heap_own": max(phase.heap_own for phase in phases.values()),
+        "stack": max(phase.stack for phase in phases.values()),
+        "instructions": before.instructions + handshake.instructions,
+        "start": phases["provider"].instructions + phases["configure"].instructions,
+        "idle": phases["exchange"].heap_now,
+        "sent": before.sent + handshake.sent,
+        "received": handshake.received,
+    }
+
+
+def measure(builder, runs):
+    """Builds and runs: ({image: Sizes}, {image: {handshake: numbers}})."""
+    sizes, results = {}, {}
+    for name, handshakes in runs.items():
+        print(f"{name}: build", file=sys.stderr, flush=True)
+        elf, table = builder.image(plan.IMAGES[name])
+        sizes[name] = Sizes(table)
+        results[name] = {}
+        for handshake in handshakes:
+            repeats = [numbers(sizes[name], run.measure(elf, handshake)) for _ in range(REPEATS)]
+            result = sorted(repeats, key=lambda one: one["instructions"])[REPEATS // 2]
+            results[name][str(handshake)] = result
+            print(f"  {handshake}: " + ", ".join(f"{result[key]:,} {UNITS[key]}" for key in MEASURED),
+                  file=sys.stderr, flush=True)
+    return sizes, results
+
+
+def measure_features(builder):
+    """Flash of TLS with all features and without each: {provider: {feature: bytes}}."""
+    table = {}
+    for provider in ("psa", "soft"):
+        table[provider] = {}
+        for feature, image in plan.feature_images(provider).items():
+            print(f"{image.name}: build", file=sys.stderr, flush=True)
+            table[provider][feature] = Sizes(builder.image(image)[1]).of("rust")
+    return table
+
+
+def comparable():
+    """Whether the compilers are those of the baseline. Says why not."""
+    here, there = build.versions(), json.loads(BASELINE.read_text())["versions"]
+    if here != there:
+        print("the baseline is of " + ", ".join(f"{name} {there[name]}" for name in there)
+              + "; here are " + ", ".join(f"{name} {here[name]}" for name in here))
+    return here == there
+
+
+def check(builder):
+    """Compares the short form with the baseline; returns how many numbers have grown."""
+    baseline = json.loads(BASELINE.read_text())
+    grown = 0
+    for name, runs in measure(builder, plan.CHECKED)[1].items():
+        for handshake, now in runs.items():
+            before = baseline["runs"][name][handshake]
+            for key in MEASURED:
+                change = now[key] / before[key] - 1
+                if change > TOLERANCE:
+                    grown += 1
+                    print(f"error: {name}, {handshake}: {before[key]:,} {UNITS[key]} have become "
+                          f"{now[key]:,} ({change:+.1%})")
+                elif change < -TOLERANCE:
+                    print(f"{name}, {handshake}: {before[key]:,} {UNITS[key]} have become {now[key]:,} "
+                          f"({change:+.1%}): ./footprint keeps what was won")
+    if grown:
+        print("  cure: take out what has grown, or accept it on purpose: ./footprint, then commit "
+              "docs/footprint.md and bench/cortex-m4/baseline.json with the reason")
+    return grown
+
+
+def least_heap(builder, names):
+    """With how much heap each handshake gets through; returns how many runs ended in a fault."""
+    faults = 0
+    for name in names:
+        elf, _ = builder.image(plan.IMAGES[name])
+        for handshake in plan.RUNS[name]:
+            phases = run.measure(elf, handshake)
+            # Without what is taken before there is a connection.
+            before = phases["configure"].heap_now
+            limit = least = max(phase.heap_most for phase in phases.values())
+            while limit > before:
+                try:
+                    run.measure(elf, handshake, limit)
+                    least = limit
+                except build.Failed as failure:
+                    # What makes the configuration may fault: the product does it once, at its start.
+                    if "error: a fault" in str(failure) and "phase configure" in str(failure):
+                        faults += 1
+                        print(f"error: {name}, {handshake}: a fault with {limit:,} bytes of heap")
+                limit -= STEP
+            print(f"{name}, {handshake}: {least:,} bytes of heap suffice", flush=True)
+    return faults
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--check", action="store_true", help="compare with baseline.json")
+    options.add_argument("--comparable", action="store_true", help="whether the compilers are the baseline's")
+    options.add_argument("--features", action="store_true", help="what each cargo feature costs")
+    options.add_argument("--least-heap", nargs="+", metavar="IMAGE",
+                         choices=[name for name in plan.IMAGES if not name.startswith("mbedtls")],
+                         help="with how much heap these images get through")
+    options.add_argument("--only", nargs="+", metavar="IMAGE", choices=plan.IMAGES, help="these images")
+    options.add_argument("--build-dir", type=Path, metavar="DIR",
+                         default=Path(os.environ.get("CARGO_TARGET_DIR", build.ROOT / "target")) / "cortex-m4")
+    options = options.parse_args()
+    try:
+        if options.comparable:
+            return 0 if comparable() else 1
+        builder = build.Builder(options.build_dir)
+        if options.check:
+            if not comparable():
+                return 1
+            return 1 if check(builder) else 0
+        if options.least_heap:
+            return 1 if least_heap(builder, options.least_heap) else 0
+        if options.only:
+            measure(builder, {name: plan.RUNS[name] for name in options.only})
+            return 0
+        if options.features:
+            report.write_features(measure_features(builder), build.versions())
+            return 0
+        sizes, results = measure(builder, plan.RUNS)
+        versions = build.versions()
+        report.write(sizes, results, versions)
+        text = json.dumps({"versions": versions, "runs": results}, indent=1) + "\n"
+        BASELINE.write_text(text)
+        return 0
+    except build.Failed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

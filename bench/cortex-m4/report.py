@@ -1,0 +1,182 @@
+"""Writes the generated part of docs/footprint.md, and its chart."""
+import chart
+from build import EXTRA, FULL, ROOT, Failed
+
+DOCUMENT = ROOT / "docs/footprint.md"
+PICTURE = ROOT / "docs/footprint.svg"
+
+TITLES = {
+    "tls-psa": "TLS, PSA provider",
+    "tls-soft": "TLS, soft provider",
+    "tls-psa-rsa": "TLS, PSA provider, RSA by PSA",
+    "tls-psa-codes": "TLS, PSA provider, no sentences",
+    "mbedtls-1.2": "Mbed TLS client, TLS 1.2",
+    "mbedtls-1.3": "Mbed TLS client, TLS 1.2 + 1.3",
+    "tls-psa-full": "TLS, PSA provider, every suite",
+    "tls-soft-full": "TLS, soft provider, every suite",
+    "mqtt-psa": "TLS and MQTT, PSA provider",
+    "mqtt-soft": "TLS and MQTT, soft provider",
+    "client-psa": "whole client, PSA provider",
+    "client-soft": "whole client, soft provider",
+    "client-psa-full": "whole client, PSA, every suite",
+    "tls-psa-stable": "TLS, PSA provider",
+}
+
+# Parts of an image as the tables and the chart group them.
+GROUPS = ("rustls", "webpki", "tls", "client", "provider", "core", "constants", "PSA / crypto in C", "Mbed TLS's TLS")
+OURS = {
+    "rustls": "rustls", "rustls-pki-types": "rustls",
+    "rustls-webpki": "webpki", "untrusted": "webpki",
+    "thread-mqtt-tls": "tls",
+    "thread-mqtt-client": "client", "thread-mqtt-driver": "client", "thread-mqtt-resolve": "client",
+    "thread-mqtt-session": "client", "mqtt-proto": "client", "bytes": "client",
+    "core": "core", "alloc": "core", "constants": "constants",
+}
+
+
+def grouped(sizes):
+    """{group: bytes} of an image, without the harness and the C library."""
+    groups = dict.fromkeys(GROUPS, 0)
+    for (part, crate), size in sizes.crates.items():
+        if part == "rust":
+            groups[OURS.get(crate, "provider")] += size
+        elif part == "mbedtls-crypto":
+            groups["PSA / crypto in C"] += size
+        elif part == "mbedtls-tls":
+            groups["Mbed TLS's TLS"] += size
+    return groups
+
+
+def table(head, rows):
+    """A Markdown table: the first column is text, the others are numbers."""
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    for row in rows:
+        lines.append("| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) + " |")
+    return "\n".join(lines)
+
+
+def millions(count):
+    return f"{count / 1e6:.2f}"
+
+
+def handshakes(results):
+    """One table a handshake: who does it at which price."""
+    by_handshake = {}
+    for image, runs in results.items():
+        if not image.endswith("-stable"):
+            for handshake, numbers in runs.items():
+                by_handshake.setdefault(handshake, []).append((image, numbers))
+    parts = []
+    for handshake, measured in by_handshake.items():
+        rows = [(TITLES[image], n["heap"], n["heap_own"] if "psa" in image else "", n["idle"], n["stack"], millions(n["instructions"]), millions(n["start"]),
+                 n["sent"], n["received"]) for image, n in measured]
+        parts.append(f"### {handshake}\n\n" + table(
+            ("", "heap, peak", "without PSA's", "heap, open", "stack", "M instr., handshake", "M instr., start-up", "sent", "received"),
+            rows))
+    return "\n\n".join(parts)
+
+
+def flash(sizes, images):
+    """Flash by group; the total leaves out the harness and the C library."""
+    rows = []
+    for image in images:
+        groups = grouped(sizes[image])
+        ours = sum(size for group, size in groups.items() if group in GROUPS[:7])
+        rows.append((TITLES[image], *(groups[group] or "" for group in GROUPS), ours or "", sum(groups.values())))
+    return table(("", *GROUPS, "Rust in all", "in all"), rows)
+
+
+def crates(sizes, images):
+    """Every crate of the Rust side."""
+    names = {}
+    for image in images:
+        for (part, crate), size in sizes[image].crates.items():
+            if part == "rust":
+                names[crate] = max(names.get(crate, 0), size)
+    names = sorted(names, key=names.get, reverse=True)
+    shown = [name for name in names if any(sizes[i].crates["rust", name] >= 500 for i in images)]
+    rows = [(name, *(sizes[image].crates["rust", name] or "" for image in images)) for name in shown]
+    rest = [sum(sizes[image].crates["rust", name] for name in names if name not in shown) for image in images]
+    return table(("crate", *(TITLES[image] for image in images)), [*rows, ("smaller ones", *rest)])
+
+
+def features(measured):
+    """What leaving out each feature saves."""
+    rows = [("everything", *(measured[p][""] for p in measured), *("" for _ in measured))]
+    for feature in FULL:
+        without = [measured[p][feature] for p in measured]
+        saved = [measured[p][""] - measured[p][feature] for p in measured]
+        rows.append((f"without `{feature}`", *without, *saved))
+    for feature in EXTRA:
+        having = [measured[p].get(feature, "") for p in measured]
+        saved = [measured[p][""] - measured[p][feature] if feature in measured[p] else "" for p in measured]
+        rows.append((f"with `{feature}`", *having, *saved))
+    return table(("", *measured, *(f"saved, {p}" for p in measured)), rows)
+
+
+def tools(versions):
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def generated(sizes, results, versions):
+    small = [i for i in ("tls-psa", "tls-psa-rsa", "tls-psa-codes", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
+                         "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
+    stable = [i for i in sizes if i.endswith("-stable")]
+    return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
+
+Each line is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `openssl s_server` for TLS,
+Mosquitto for MQTT. AES-128-GCM; a chain of leaf and intermediate below the root, or of leaf and three
+intermediates; records of 4 KiB at most. Bytes; instructions are counted by the emulated timer and are not cycles. Heap is what was asked of
+the allocator, buffers and the C side's included; stack is painted and searched. "Open" is the heap while
+the connection is idle after its first exchange. Start-up is once in a device's life: for PSA it tries
+every algorithm with a known answer.
+
+![Flash, heap, stack and instructions of one handshake](footprint.svg)
+
+{handshakes(results)}
+
+### Flash
+
+In the image beyond start code and C library. "Constants" are Rust's strings and tables, which carry no
+crate's name in the linker's map. "TLS and MQTT" is TLS 1.2 and 1.3 with the session of MQTT 3.1.1 and 5;
+"whole client" adds the resolver with NAT64, the time, the driver with its reconnects. All have the sentences that
+tell causes and cures, but the one named so, which is as Zephyr's `THREAD_MQTT_SENTENCES=n`. With the PSA
+provider RSA signatures are verified in Rust (`THREAD_MQTT_RSA_IN_RUST`), but for the one named so.
+
+{flash(sizes, small)}
+
+The same with what a stable toolchain can be told, without `immediate-abort`, `fmt-debug=none`,
+`location-detail=none`, `optimize_for_size` and the compact AES and SHA-2 (the library is built from source
+here, too; a prebuilt one is larger):
+
+{flash(sizes, stable)}
+
+### Flash by crate
+
+{crates(sizes, [i for i in ("tls-psa", "tls-soft", "client-psa", "client-soft") if i in sizes])}
+"""
+
+
+def replace(section, text):
+    """Replaces what stands between the markers of a section; the rest of the document is not touched."""
+    begin, end = f"<!-- begin: {section} -->", f"<!-- end: {section} -->"
+    before, found, rest = DOCUMENT.read_text().partition(begin)
+    _, found_too, after = rest.partition(end)
+    if not found or not found_too:
+        raise Failed(f"{DOCUMENT} has lost its markers {begin} and {end}")
+    DOCUMENT.write_text(f"{before}{begin}\n{text}{end}{after}")
+
+
+def write(sizes, results, versions):
+    """The section of the runs, and the chart."""
+    replace("cortex-m4", generated(sizes, results, versions))
+    PICTURE.write_text(chart.draw(sizes, results, grouped, TITLES))
+
+
+def write_features(measured, versions):
+    """The section of the cargo features."""
+    replace("features", f"""Made by `./footprint --features` ({tools(versions)}): the Rust side of TLS with every cargo
+feature, then without one at a time, and with one that the default leaves out; bytes of flash.
+
+{features(measured)}
+""")

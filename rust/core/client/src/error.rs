@@ -1,0 +1,198 @@
+//! Why an attempt or a connection ended, and what to do about it.
+use crate::event::Stage;
+use crate::time::TimeError;
+use alloc::boxed::Box;
+use core::fmt;
+use thread_mqtt_resolve::resolver::{LinkError, Report};
+use thread_mqtt_session::SessionError;
+use thread_mqtt_tls::{CertificateFault, TlsError};
+
+/// Why an attempt or a connection ended. [`Display`](fmt::Display) gives the cause as a sentence,
+/// [`cure`](Self::cure) what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The time is not known, and [`TimePolicy::Strict`](crate::TimePolicy::Strict) does without
+    /// TLS rather than without it.
+    Time(TimeError),
+    /// Resolving failed; the report says which link and why.
+    Resolve(Box<Report>),
+    /// The transport failed.
+    Tcp(TcpError),
+    /// TLS failed.
+    Tls(TlsError),
+    /// The TLS handshake took longer than [`Timers::tls_handshake`](crate::Timers::tls_handshake).
+    HandshakeTimedOut,
+    /// The broker speaks TLS where the URI says `mqtt://`.
+    TlsOnPlainPort,
+    /// The broker closed the connection instead of answering CONNECT.
+    ClosedBeforeConnack,
+    /// MQTT failed.
+    Mqtt(SessionError),
+    /// The network went away.
+    NetworkLost,
+    /// The network took back the NAT64 prefix that the connection goes through.
+    PrefixWithdrawn,
+    /// The platform has no randomness to give; its own code.
+    NoEntropy(i32),
+}
+
+impl Cause {
+    /// What to do about it, if that can be said and the cause does not say it.
+    pub fn cure(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Time(error) => return error.cure(),
+            Self::Resolve(report) => return report.cure(),
+            Self::Tcp(error) => return error.cure(),
+            Self::Tls(error) => error.cure(),
+            Self::HandshakeTimedOut => {
+                "make sure that the broker speaks TLS on this port; on a slow network give the \
+                 handshake more time"
+            }
+            Self::TlsOnPlainPort => "use mqtts://",
+            Self::ClosedBeforeConnack => {
+                "look into the broker's log; if the broker speaks TLS on this port, use mqtts://"
+            }
+            Self::Mqtt(_) => return None,
+            Self::NetworkLost => "wait for the device to attach again, or bring it into range",
+            Self::PrefixWithdrawn => {
+                "wait for the border router to publish another prefix, and check its NAT64"
+            }
+            Self::NoEntropy(_) => "check the entropy source of this device",
+        })
+    }
+
+    /// Where a failure to resolve or to learn the time belongs: a missing prefix has a stage of its
+    /// own.
+    pub(crate) fn resolving_stage(&self) -> Stage {
+        let (report, stage) = match self {
+            Self::Resolve(report) => (&**report, Stage::Resolve),
+            Self::Time(TimeError::Resolve(report)) => (&**report, Stage::Time),
+            Self::Time(_) => return Stage::Time,
+            _ => return Stage::Resolve,
+        };
+        match lacks_prefix(report) {
+            true => Stage::Prefix,
+            false => stage,
+        }
+    }
+
+    /// Whether a certificate is not valid at the time that is known.
+    pub(crate) fn contradicts_time(&self) -> bool {
+        matches!(
+            self,
+            Self::Tls(TlsError::Certificate(
+                CertificateFault::Expired { .. } | CertificateFault::NotYetValid { .. }
+            ))
+        )
+    }
+
+    /// Whether waiting is unlikely to help: somebody must change the configuration, a certificate
+    /// or the broker's access rules. Such an attempt is still repeated, at the slowest pace.
+    pub fn needs_a_person(&self) -> bool {
+        match self {
+            Self::TlsOnPlainPort => true,
+            // The clock may still be set.
+            Self::Tls(TlsError::Certificate(CertificateFault::NotYetValid { .. })) => false,
+            Self::Tls(error) => matches!(
+                error,
+                TlsError::InvalidServerName
+                    | TlsError::NotTls(_)
+                    | TlsError::Certificate(_)
+                    | TlsError::NoCertificate
+                    | TlsError::Incompatible(_)
+                    | TlsError::Alert { .. }
+            ),
+            Self::Mqtt(SessionError::Refused(refusal)) => refusal.is_permanent(),
+            _ => false,
+        }
+    }
+}
+
+fn lacks_prefix(report: &Report) -> bool {
+    report.prefixes.is_empty()
+        && report
+            .failures
+            .iter()
+            .any(|failure| failure.error == LinkError::NoPrefix)
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(error) => write!(f, "certificates cannot be checked: {error}"),
+            Self::Resolve(report) => report.fmt(f),
+            Self::Tcp(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
+            Self::HandshakeTimedOut => f.write_str("the TLS handshake did not finish in time"),
+            Self::TlsOnPlainPort => f.write_str("the broker speaks TLS on this port"),
+            Self::ClosedBeforeConnack => {
+                f.write_str("the broker closed the connection instead of answering CONNECT")
+            }
+            Self::Mqtt(error) => error.fmt(f),
+            Self::NetworkLost => f.write_str("the device was detached from its network"),
+            Self::PrefixWithdrawn => f.write_str(
+                "the border router withdrew the NAT64 prefix that the connection went through",
+            ),
+            Self::NoEntropy(code) => {
+                write!(f, "this device has no random numbers to give (code {code})")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Cause {}
+
+/// Failures of the TCP connection, in the port's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TcpError {
+    /// RST to the SYN.
+    Refused,
+    /// No route, no prefix, unreachable.
+    Unreachable,
+    /// No answer in time.
+    TimedOut,
+    /// Reset by the peer.
+    Reset,
+    /// Closed by the peer.
+    Closed,
+    /// Anything else, the platform's own code.
+    Other(i32),
+}
+
+impl TcpError {
+    /// What to do about it, if that can be said.
+    pub fn cure(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Refused => "make sure that the broker is up and listens on this port",
+            Self::Unreachable => {
+                "check the border router's uplink and NAT64, and that the address is right"
+            }
+            Self::TimedOut => {
+                "check that the broker is up, and that no firewall or border router drops the \
+                 packets"
+            }
+            Self::Reset | Self::Closed => {
+                "look into the broker's log; another client with the same client identifier also \
+                 ends a connection like this"
+            }
+            Self::Other(_) => return None,
+        })
+    }
+}
+
+impl fmt::Display for TcpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "the broker's host refused the TCP connection",
+            Self::Unreachable => "there is no route to the broker's address",
+            Self::TimedOut => "the broker's host did not answer in time",
+            Self::Reset => "the TCP connection was reset",
+            Self::Closed => "the broker closed the TCP connection",
+            Self::Other(code) => return write!(f, "the TCP connection failed with code {code}"),
+        })
+    }
+}
+
+impl core::error::Error for TcpError {}

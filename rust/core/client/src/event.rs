@@ -1,0 +1,179 @@
+//! What happened: stages reached, candidates and attempts failed.
+use crate::error::Cause;
+use crate::time::TimeError;
+use crate::utc::Utc;
+use alloc::boxed::Box;
+use core::fmt;
+use core::time::Duration;
+use thread_mqtt_resolve::resolver::{Candidate, Report};
+use thread_mqtt_resolve::{Prefix, PrefixSource};
+use thread_mqtt_tls::Agreed;
+
+/// The stair, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The network is up.
+    Attach,
+    /// A NAT64 prefix is known (skipped for IPv6 literals and native IPv4).
+    Prefix,
+    /// The time is known (skipped without TLS, and where the platform knows it).
+    Time,
+    /// The broker's addresses are known.
+    Resolve,
+    /// TCP is connected.
+    Tcp,
+    /// TLS is established.
+    Tls,
+    /// CONNACK.
+    Mqtt,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Attach => "attach",
+            Self::Prefix => "prefix",
+            Self::Time => "time",
+            Self::Resolve => "resolve",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Mqtt => "MQTT",
+        })
+    }
+}
+
+/// What a finished stage found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reached {
+    /// Attached.
+    Attached,
+    /// The prefix that will be tried first and its source.
+    Prefix(Prefix, PrefixSource),
+    /// The time in Unix seconds, and the server that told it.
+    Time(u64, Candidate),
+    /// The addresses and who answered.
+    Resolved(Box<Report>),
+    /// Connected to this candidate.
+    Tcp(Candidate, u16),
+    /// TLS is up.
+    Tls(Agreed),
+    /// Online.
+    Online {
+        /// The broker still had our session.
+        session_present: bool,
+    },
+}
+
+impl Reached {
+    /// The stage that was finished.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Attached => Stage::Attach,
+            Self::Prefix(..) => Stage::Prefix,
+            Self::Time(..) => Stage::Time,
+            Self::Resolved(_) => Stage::Resolve,
+            Self::Tcp(..) => Stage::Tcp,
+            Self::Tls(_) => Stage::Tls,
+            Self::Online { .. } => Stage::Mqtt,
+        }
+    }
+}
+
+impl fmt::Display for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attached => f.write_str("the network is up"),
+            Self::Prefix(prefix, source) => write!(f, "NAT64 prefix {prefix} from the {source}"),
+            Self::Time(seconds, server) => write!(f, "{}, says {server}", Utc(*seconds)),
+            Self::Resolved(report) => report.fmt(f),
+            Self::Tcp(candidate, port) => {
+                write!(f, "connected to {candidate}, port {port}")
+            }
+            Self::Tls(agreed) => {
+                write!(f, "{}, {}", agreed.version, agreed.suite)?;
+                if let Some(group) = agreed.group {
+                    write!(f, ", {group}")?;
+                }
+                f.write_str(if agreed.resumed { ", resumed" } else { "" })
+            }
+            Self::Online { session_present } => f.write_str(if *session_present {
+                "online, the broker resumed the session"
+            } else {
+                "online with a new session"
+            }),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A stage was finished.
+    Reached(Reached),
+    /// The time is not known, and [`TimePolicy::Lenient`](crate::TimePolicy::Lenient) goes on
+    /// without it: the broker's certificate is checked against a time that has surely passed.
+    TimeUnknown {
+        /// Why it is not known.
+        why: TimeError,
+        /// The Unix seconds that have passed.
+        floor: u64,
+    },
+    /// TCP to one address failed. The next one is tried; after the last, [`Failed`](Self::Failed)
+    /// follows with the same cause.
+    CandidateFailed(Candidate, Cause),
+    /// An attempt or a connection ended.
+    Failed {
+        /// Where.
+        stage: Stage,
+        /// Why.
+        cause: Cause,
+        /// The pause before the next attempt; a change of the network may shorten it. `None` when
+        /// it ends here: after [`stop`](crate::Client::stop), or with
+        /// [`Retry::Never`](crate::Retry::Never).
+        retry_in: Option<Duration>,
+    },
+    /// From the session: a message, an acknowledgement. `Connected` comes as [`Reached::Online`].
+    Session(thread_mqtt_session::Event),
+    /// `stop` has finished.
+    Stopped,
+}
+
+impl Event {
+    /// Where and why, if it tells of a failure: of an attempt, a connection or one address.
+    pub fn failure(&self) -> Option<(Stage, &Cause)> {
+        match self {
+            Self::CandidateFailed(_, cause) => Some((Stage::Tcp, cause)),
+            Self::Failed { stage, cause, .. } => Some((*stage, cause)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reached(reached) => write!(f, "{}: {reached}", reached.stage()),
+            Self::TimeUnknown { why, floor } => why.in_full(*floor).fmt(f),
+            Self::CandidateFailed(candidate, cause) => {
+                write!(f, "TCP: {candidate}: {cause}")
+            }
+            Self::Failed {
+                stage,
+                cause,
+                retry_in,
+            } => {
+                write!(f, "{stage} failed: {cause}")?;
+                match retry_in {
+                    Some(pause) => {
+                        write!(f, "; next attempt in {} s", pause.as_secs())
+                    }
+                    None => Ok(()),
+                }
+            }
+            Self::Session(event) => write!(f, "{event:?}"),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Names: the broker's, and those of time servers.
+use super::{Client, State};
+use crate::error::Cause;
+use crate::event::Reached;
+use alloc::boxed::Box;
+use core::mem;
+use core::time::Duration;
+use thread_mqtt_resolve::Host;
+use thread_mqtt_resolve::prefix::UsablePrefix;
+use thread_mqtt_resolve::resolver::Origin;
+
+impl Client {
+    /// Looks the broker up.
+    pub(super) fn resolve(&mut self, now: Duration) {
+        if let State::Timing(search) = mem::replace(&mut self.state, State::Resolving) {
+            self.end_search(&search);
+        }
+        self.look_up(self.broker.host.clone(), now);
+    }
+
+    /// Has the resolver begin, and tells the prefix that it begins with.
+    pub(super) fn look_up(&mut self, host: Host, now: Duration) {
+        self.resolver.start(&host, &self.network, now);
+        if !self.network.native_ipv4 && !matches!(host, Host::Ipv6(_)) {
+            let first = self.resolver.prefixes().first().copied();
+            self.announce_prefix(first);
+        }
+        self.take_report(now);
+    }
+
+    /// Goes on when the resolver has finished.
+    pub(super) fn take_report(&mut self, now: Duration) {
+        if !matches!(self.state, State::Resolving | State::Timing(_)) {
+            return;
+        }
+        let Some(report) = self.resolver.poll_report().map(Box::new) else {
+            return;
+        };
+        if let State::Timing(_) = self.state {
+            self.take_time_servers(report, now);
+            return;
+        }
+        let order = self.addresses.order(&report, &self.network);
+        if order.is_empty() {
+            let cause = Cause::Resolve(report);
+            self.fail(cause.resolving_stage(), cause, now);
+            return;
+        }
+        let first = order.iter().find_map(|candidate| match candidate.origin {
+            Origin::Synthesised { prefix, source, .. } => Some(UsablePrefix { prefix, source }),
+            _ => None,
+        });
+        self.announce_prefix(first);
+        self.reached(Reached::Resolved(report));
+        self.connect(order, now);
+    }
+
+    /// Tells the prefix that will be tried first, once an attempt.
+    fn announce_prefix(&mut self, first: Option<UsablePrefix>) {
+        if let Some(first) = first.filter(|_| !self.announced_prefix) {
+            self.announced_prefix = true;
+            self.reached(Reached::Prefix(first.prefix, first.source));
+        }
+    }
+}

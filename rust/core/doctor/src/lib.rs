@@ -1,0 +1,300 @@
+//! Walks the stages from a device to its broker, each with what it found, up to the first that
+//! fails, and says what to do about that one.
+//!
+//! ```text
+//!  begin            follow                                   finish
+//!  network ─▶ DNS, server by server ─▶ TCP ─▶ TLS ─▶ MQTT ─▶ what to do
+//!  time                                        └─ certificates: names and dates
+//! ```
+//!
+//! It prints lines and does nothing else with what it finds; the same on a laptop
+//! (`thread-mqtt doctor`) as in the shell of a device. It has no client of its own but looks over
+//! the shoulder of one that somebody else runs, because a device has memory for one connection,
+//! and because a broker ends the first connection of a client when a second one with its name
+//! comes:
+//!
+//! 1. [`Doctor::begin`], with the client at rest: the port is the doctor's.
+//! 2. The client is started; [`Doctor::follow`] is shown its events until there is a [`Verdict`].
+//! 3. [`Doctor::finish`], which may use the port again.
+//!
+//! [`look_up`] is a resolution by itself, [`show`] prints one.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
+
+mod certificates;
+mod resolve;
+
+pub use resolve::{look_up, show};
+
+use alloc::string::ToString;
+use alloc::vec;
+use core::fmt;
+use core::net::SocketAddrV6;
+use core::time::Duration;
+use thread_mqtt_client::{Cause, Client, Event, Reached, Stage, Utc};
+use thread_mqtt_driver::{Interest, Port};
+use thread_mqtt_resolve::resolver::{Config, Link};
+use thread_mqtt_resolve::{BrokerUri, Host, Scheme};
+use thread_mqtt_tls::CertificateSummary;
+
+/// Who hears what is found.
+pub trait Listener {
+    /// A line, without its end. It may hold text that the broker chose.
+    fn line(&mut self, line: fmt::Arguments<'_>);
+    /// Whether nobody listens any more. Asked wherever there is something to wait for.
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+impl<F: FnMut(fmt::Arguments<'_>)> Listener for F {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        self(line);
+    }
+}
+
+/// What is examined: what the client was configured with.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The broker.
+    pub broker: BrokerUri,
+    /// How its name becomes addresses.
+    pub resolver: Config,
+    /// TLS, if it is spoken.
+    pub tls: Option<thread_mqtt_tls::Config>,
+    /// Unix seconds that have surely passed, for certificates where there is no clock.
+    pub time_floor: u64,
+}
+
+impl Subject {
+    /// What this client was configured with.
+    pub fn of(client: &Client) -> Self {
+        Self {
+            broker: client.broker().clone(),
+            resolver: client.resolver_config().clone(),
+            tls: client.tls().cloned(),
+            time_floor: client.time_floor(),
+        }
+    }
+}
+
+/// How the walk ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Every stage was reached.
+    Well,
+    /// The first stage that failed, and why.
+    Ill(Stage, Cause),
+    /// The client was stopped, or the listener has gone.
+    Abandoned,
+}
+
+/// Longest wait for the network, before the walk begins.
+const ATTACH: Duration = Duration::from_secs(30);
+
+/// An examination under way. See the [crate's manual](crate).
+pub struct Doctor<'a> {
+    subject: Subject,
+    listener: &'a mut dyn Listener,
+    reached: Option<SocketAddrV6>,
+}
+
+impl fmt::Debug for Doctor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Doctor")
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Doctor<'a> {
+    /// Nothing is done yet.
+    pub fn new(subject: Subject, listener: &'a mut dyn Listener) -> Self {
+        Self {
+            subject,
+            listener,
+            reached: None,
+        }
+    }
+
+    /// Whether nobody listens any more.
+    pub fn is_gone(&self) -> bool {
+        self.listener.is_gone()
+    }
+
+    /// A stage that is well.
+    pub fn ok(&mut self, what: &str, found: impl fmt::Display) {
+        self.listener
+            .line(format_args!("ok      {what:<12} {found}"));
+    }
+
+    /// A stage that failed.
+    pub fn failed(&mut self, what: &str, why: impl fmt::Display) {
+        self.listener.line(format_args!("FAILED  {what:<12} {why}"));
+    }
+
+    /// Something worth knowing.
+    pub fn note(&mut self, what: &str, found: impl fmt::Display) {
+        self.listener
+            .line(format_args!("        {what:<12} {found}"));
+    }
+
+    /// Everything before the client starts. `network` is said of the network once it is there. An
+    /// error is the end already.
+    pub fn begin<P: Port>(
+        &mut self,
+        port: &mut P,
+        network: impl FnOnce() -> alloc::string::String,
+    ) -> Result<(), Verdict> {
+        let broker = self.subject.broker.to_string();
+        self.ok("broker", broker);
+        self.await_network(port)?;
+        self.ok("network", network());
+        for advertised in port.network().prefixes {
+            self.note("", format_args!("NAT64 prefix {}", advertised.prefix));
+        }
+        if self.subject.broker.scheme == Scheme::Mqtts {
+            match port.unix_time() {
+                Some(seconds) => self.ok("time", Utc(seconds)),
+                None => {
+                    let floor = Utc(self.subject.time_floor);
+                    self.note("time", format_args!("not known, but surely after {floor}"));
+                }
+            }
+        }
+        self.ask_every_server(port)
+    }
+
+    fn await_network<P: Port>(&mut self, port: &mut P) -> Result<(), Verdict> {
+        let until = port.now() + ATTACH;
+        while !port.network().attached {
+            if self.listener.is_gone() {
+                return Err(Verdict::Abandoned);
+            }
+            if port.now() >= until {
+                let cause = Cause::NetworkLost;
+                let stage = Stage::Attach;
+                self.failed(&stage.to_string(), "the device is not attached");
+                return Err(Verdict::Ill(stage, cause));
+            }
+            port.wait(Some(until), IDLE);
+        }
+        Ok(())
+    }
+
+    /// Each DNS server alone: the client is content with the first that answers.
+    fn ask_every_server<P: Port>(&mut self, port: &mut P) -> Result<(), Verdict> {
+        let host = self.subject.broker.host.clone();
+        if !matches!(host, Host::Name(_)) {
+            return Ok(());
+        }
+        let servers = port.network().dns_servers;
+        let chain = self.subject.resolver.chain.clone();
+        let each = chain.iter().flat_map(|link| match link {
+            Link::BorderRouter if !servers.is_empty() => {
+                servers.iter().map(|server| Link::Server(*server)).collect()
+            }
+            other => vec![*other],
+        });
+        for link in each {
+            let alone = Config {
+                chain: vec![link],
+                ..self.subject.resolver.clone()
+            };
+            let report = look_up(&host, alone, port, self.listener).ok_or(Verdict::Abandoned)?;
+            match report.answered_by {
+                Some(_) => self.ok("DNS", &report),
+                None => {
+                    self.failed("DNS", &report);
+                    if let Some(cure) = report.cure() {
+                        self.note("", cure);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows an event of the client. The verdict comes once.
+    pub fn follow(&mut self, event: &Event, client: &Client) -> Option<Verdict> {
+        match event {
+            Event::Reached(Reached::Attached) => None,
+            Event::Reached(found) => {
+                self.ok(&found.stage().to_string(), found);
+                match found {
+                    Reached::Tcp(candidate, port) => {
+                        self.reached = Some(SocketAddrV6::new(candidate.address, *port, 0, 0));
+                    }
+                    Reached::Tls(_) => self.show_certificates(&client.peer_certificates()),
+                    Reached::Online { .. } => {
+                        self.show_limits(client);
+                        return Some(Verdict::Well);
+                    }
+                    _ => {}
+                }
+                None
+            }
+            Event::TimeUnknown { why, .. } => {
+                self.note("time", format_args!("still not known: {why}"));
+                if let Some(cure) = why.cure() {
+                    self.note("", cure);
+                }
+                None
+            }
+            Event::CandidateFailed(candidate, cause) => {
+                self.failed("TCP", format_args!("{candidate}: {cause}"));
+                None
+            }
+            Event::Failed { stage, cause, .. } => {
+                self.failed(&stage.to_string(), cause);
+                Some(Verdict::Ill(*stage, cause.clone()))
+            }
+            Event::Stopped => Some(Verdict::Abandoned),
+            _ => None,
+        }
+    }
+
+    /// What remains to be said. The TCP connection of the port is used if TLS failed: the client
+    /// has forgotten the certificates by then.
+    pub fn finish<P: Port>(&mut self, verdict: &Verdict, port: &mut P) {
+        let Verdict::Ill(stage, cause) = verdict else {
+            return;
+        };
+        if let (Stage::Tls, Some(address)) = (stage, self.reached) {
+            let shown = certificates::fetch(&self.subject, address, port, self.listener);
+            self.show_certificates(&shown);
+        }
+        if let Some(cure) = cause.cure() {
+            self.note("what to do", cure);
+        }
+    }
+
+    fn show_limits(&mut self, client: &Client) {
+        let session = client.session();
+        self.note("client id", session.client_id());
+        if let Some(limits) = session.limits() {
+            let seconds = limits.keep_alive.as_secs();
+            self.note("keep-alive", format_args!("{seconds} s"));
+        }
+    }
+
+    fn show_certificates(&mut self, certificates: &[CertificateSummary]) {
+        for certificate in certificates {
+            self.note("certificate", &certificate.subject);
+            if !certificate.names.is_empty() {
+                self.note("", format_args!("for {}", certificate.names.join(", ")));
+            }
+            self.note("", format_args!("by {}", certificate.issuer));
+            let (from, until) = (Utc(certificate.not_before), Utc(certificate.not_after));
+            self.note("", format_args!("good from {from} until {until}"));
+        }
+    }
+}
+
+/// TCP is not waited for.
+const IDLE: Interest = Interest {
+    receive: false,
+    send: false,
+};

@@ -1,0 +1,89 @@
+//! The resolver alone, over a port.
+use crate::{IDLE, Listener};
+use alloc::vec;
+use thread_mqtt_driver::{Port, PortRng};
+use thread_mqtt_resolve::resolver::{Config, Output, Report};
+use thread_mqtt_resolve::{Host, Resolver};
+
+/// Longest answer taken; a server cuts off at 512 bytes what is not asked for with more.
+const DATAGRAM: usize = 1_232;
+
+/// One resolution. `None` if the listener has gone.
+///
+/// The port must have no other question under way.
+pub fn look_up<P: Port>(
+    host: &Host,
+    config: Config,
+    port: &mut P,
+    listener: &mut (impl Listener + ?Sized),
+) -> Option<Report> {
+    let mut resolver = Resolver::new(config);
+    let mut buffer = vec![0; DATAGRAM];
+    resolver.start(host, &port.network(), port.now());
+    loop {
+        while let Some(output) = next(&mut resolver, port) {
+            match output {
+                // A datagram that cannot be sent is as good as lost: the resolver goes on.
+                Output::Transmit {
+                    from_port,
+                    to,
+                    payload,
+                } => drop(port.udp_send(from_port, to, &payload)),
+                Output::CloseUdp => port.udp_close(),
+                Output::AskPlatform { name, family } => {
+                    if let Err(code) = port.resolve(&name, family) {
+                        resolver.handle_platform_answer(Err(code), port.now());
+                    }
+                }
+            }
+        }
+        let report = resolver.poll_report();
+        if report.is_some() || listener.is_gone() {
+            port.udp_close();
+            return report;
+        }
+        port.wait(resolver.poll_timeout(), IDLE);
+        let now = port.now();
+        resolver.handle_network(&port.network(), now);
+        while let Some((from, to_port, n)) = port.udp_receive(&mut buffer) {
+            let payload = buffer.get(..n).unwrap_or_default();
+            resolver.handle_datagram(from, to_port, payload, now);
+        }
+        if let Some(answer) = port.poll_resolved() {
+            resolver.handle_platform_answer(answer, now);
+        }
+        resolver.handle_timeout(now);
+    }
+}
+
+/// The next output. A question whose number could be guessed is not asked: it is as good as lost.
+fn next<P: Port>(resolver: &mut Resolver, port: &mut P) -> Option<Output> {
+    loop {
+        let now = port.now();
+        let mut rng = PortRng::new(port);
+        let output = resolver.poll_output(now, &mut rng)?;
+        match (&output, rng.error()) {
+            (Output::Transmit { .. }, Some(_)) => {}
+            _ => return Some(output),
+        }
+    }
+}
+
+/// Prints what a resolution found: prefixes, what failed, the addresses, and who answered.
+pub fn show(report: &Report, listener: &mut (impl Listener + ?Sized)) {
+    for prefix in &report.prefixes {
+        listener.line(format_args!("prefix     {prefix}"));
+    }
+    if let Some(failure) = &report.discovery {
+        listener.line(format_args!("prefix     {failure}"));
+    }
+    for failure in &report.failures {
+        listener.line(format_args!("failed     {failure}"));
+    }
+    for candidate in &report.candidates {
+        listener.line(format_args!("address    {candidate}"));
+    }
+    if report.answered_by.is_some() {
+        listener.line(format_args!("answer     {report}"));
+    }
+}

@@ -1,0 +1,387 @@
+//! The loop over a port that is all memory: what it asks of the port, and what it makes of the
+//! answers.
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddrV6};
+use std::ops::ControlFlow;
+use std::time::Duration;
+use thread_mqtt_client::{
+    Cause, Client, Config, Event, Retry, Stage, TcpError, TimeConfig, Timers,
+};
+use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
+use thread_mqtt_resolve::resolver::{self, Family, Link};
+use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
+use thread_mqtt_session::{Message, QoS, Version};
+
+/// A port without anything behind it: what happens there is scripted.
+#[derive(Debug, Default)]
+struct Memory {
+    now: Duration,
+    network: Network,
+    tcp: Option<TcpState>,
+    /// Refuses the next connect on the spot.
+    connect_error: Option<TcpError>,
+    /// Bytes for the client, in the pieces they arrive in.
+    incoming: VecDeque<Vec<u8>>,
+    /// What follows when `incoming` is empty.
+    end: Option<Result<Received, TcpError>>,
+    /// Bytes from the client.
+    sent: Vec<u8>,
+    /// Bytes taken by each send; then nothing fits.
+    room: VecDeque<usize>,
+    send_error: Option<TcpError>,
+    datagrams: Vec<(u16, SocketAddrV6, Vec<u8>)>,
+    names: Vec<String>,
+    answer: Option<Result<Vec<IpAddr>, i32>>,
+    entropy: Option<i32>,
+    /// Calls of note, in order.
+    calls: Vec<String>,
+    waits: Vec<(Option<Duration>, Interest)>,
+}
+
+impl Port for Memory {
+    fn now(&self) -> Duration {
+        self.now
+    }
+    fn unix_time(&self) -> Option<u64> {
+        None
+    }
+    fn fill_random(&mut self, buf: &mut [u8]) -> Result<(), i32> {
+        buf.fill(0x55);
+        self.entropy.map_or(Ok(()), Err)
+    }
+    fn network(&mut self) -> Network {
+        self.network.clone()
+    }
+    fn tcp_connect(&mut self, to: SocketAddrV6) -> Result<(), TcpError> {
+        self.calls.push(format!("connect {to}"));
+        if let Some(error) = self.connect_error.take() {
+            return Err(error);
+        }
+        self.tcp = Some(TcpState::Connecting);
+        Ok(())
+    }
+    fn tcp_state(&mut self) -> TcpState {
+        self.tcp.unwrap_or(TcpState::Closed)
+    }
+    fn tcp_send(&mut self, data: &[u8]) -> Result<usize, TcpError> {
+        if let Some(error) = self.send_error {
+            return Err(error);
+        }
+        let n = self.room.pop_front().unwrap_or(0).min(data.len());
+        self.sent.extend_from_slice(&data[..n]);
+        Ok(n)
+    }
+    fn tcp_receive(&mut self, buf: &mut [u8]) -> Result<Received, TcpError> {
+        match self.incoming.front_mut() {
+            Some(piece) => {
+                let n = piece.len().min(buf.len());
+                buf[..n].copy_from_slice(&piece[..n]);
+                piece.drain(..n);
+                if piece.is_empty() {
+                    self.incoming.pop_front();
+                }
+                Ok(Received::Bytes(n))
+            }
+            None => self.end.unwrap_or(Ok(Received::WouldBlock)),
+        }
+    }
+    fn tcp_close(&mut self, abort: bool) {
+        self.calls.push(format!("close {abort}"));
+        self.tcp = None;
+    }
+    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
+        self.datagrams.push((from_port, to, payload.to_vec()));
+        Err(-105)
+    }
+    fn udp_receive(&mut self, _buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
+        None
+    }
+    fn udp_close(&mut self) {
+        self.calls.push("udp close".to_owned());
+    }
+    fn resolve(&mut self, name: &str, _family: Family) -> Result<(), i32> {
+        self.names.push(name.to_owned());
+        Ok(())
+    }
+    fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+        self.answer.take()
+    }
+    /// Time passes up to the next timer, or a minute.
+    fn wait(&mut self, until: Option<Duration>, interest: Interest) {
+        self.waits.push((until, interest));
+        self.now = until.unwrap_or(self.now + Duration::from_secs(60));
+    }
+}
+
+/// CONNACK of MQTT 3.1.1: accepted, no session (section 3.2).
+const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
+/// CONNACK of MQTT 3.1.1: not authorized.
+const NOT_AUTHORIZED: [u8; 4] = [0x20, 2, 0, 5];
+
+fn driver(uri: &str) -> Driver<Memory> {
+    let client = Client::new(Config {
+        broker: uri.parse().unwrap(),
+        resolver: resolver::Config {
+            chain: vec![Link::Platform, Link::BorderRouter],
+            ..resolver::Config::default()
+        },
+        tls: None,
+        session: thread_mqtt_session::Config {
+            version: Version::V311,
+            event_bytes: 64,
+            ..thread_mqtt_session::Config::default()
+        },
+        timers: Timers::default(),
+        retry: Retry::Never,
+        time: TimeConfig::default(),
+        time_floor: 0,
+    });
+    let network = Network {
+        attached: true,
+        prefixes: vec![AdvertisedPrefix {
+            prefix: "64:ff9b::/96".parse().unwrap(),
+            preference: Preference::Medium,
+        }],
+        dns_servers: vec!["[fd00::1]:53".parse().unwrap()],
+        native_ipv4: false,
+    };
+    let port = Memory {
+        network,
+        ..Memory::default()
+    };
+    Driver::new(client.unwrap(), port)
+}
+
+/// Turns until nothing moves any more, taking the events.
+fn settle(driver: &mut Driver<Memory>) -> Vec<Event> {
+    let mut events = Vec::new();
+    loop {
+        let mut busy = driver.turn();
+        while let Some(event) = driver.poll_event() {
+            busy = true;
+            events.push(event);
+        }
+        if !busy {
+            return events;
+        }
+    }
+}
+
+/// A driver whose TCP connection is there and takes everything.
+fn connected() -> Driver<Memory> {
+    let mut driver = driver("mqtt://192.0.2.1");
+    driver.start();
+    settle(&mut driver);
+    driver.port.tcp = Some(TcpState::Connected);
+    driver.port.room = [10_000; 100].into();
+    settle(&mut driver);
+    driver
+}
+
+fn cause(events: &[Event]) -> Option<(Stage, Cause)> {
+    events.iter().find_map(|event| match event {
+        Event::Failed { stage, cause, .. } => Some((*stage, cause.clone())),
+        _ => None,
+    })
+}
+
+#[test]
+fn from_start_to_online_and_stopped() {
+    let mut driver = connected();
+    assert_eq!(driver.port.calls, ["connect [64:ff9b::c000:201]:1883"]);
+    assert_eq!(driver.port.sent[0], 0x10, "CONNECT");
+    driver.port.incoming.push_back(CONNACK.into());
+    settle(&mut driver);
+    assert!(driver.client.is_online());
+
+    driver.stop();
+    let events = settle(&mut driver);
+    assert_eq!(events, [Event::Stopped]);
+    assert!(driver.port.sent.ends_with(&[0xe0, 0]), "DISCONNECT");
+    assert_eq!(driver.port.calls.last().unwrap(), "close false");
+}
+
+#[test]
+fn partial_sends_go_on_where_they_ended() {
+    let mut whole = connected();
+    whole.turn();
+    let mut driver = driver("mqtt://192.0.2.1");
+    driver.start();
+    settle(&mut driver);
+    driver.port.tcp = Some(TcpState::Connected);
+    for _ in 0..whole.port.sent.len() {
+        driver.port.room.push_back(1);
+        settle(&mut driver);
+    }
+    assert_eq!(driver.port.sent, whole.port.sent);
+}
+
+#[test]
+fn what_is_waited_for() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    driver.start();
+    settle(&mut driver);
+    let (until, interest) = driver.waits_for();
+    assert_eq!(until, Some(Timers::default().tcp_connect));
+    assert!(!interest.receive && !interest.send);
+
+    driver.port.tcp = Some(TcpState::Connected);
+    settle(&mut driver);
+    let (_, interest) = driver.waits_for();
+    assert!(interest.receive && interest.send, "CONNECT does not fit");
+
+    driver.port.room.push_back(10_000);
+    settle(&mut driver);
+    let (_, interest) = driver.waits_for();
+    assert!(interest.receive && !interest.send);
+    driver.wait();
+    assert_eq!(driver.port.waits.len(), 1);
+    assert!(driver.port.waits[0].1.receive);
+}
+
+#[test]
+fn bytes_the_client_does_not_take_are_kept_and_not_waited_for() {
+    let mut driver = connected();
+    driver.port.incoming.push_back(CONNACK.into());
+    settle(&mut driver);
+
+    // PUBLISH at QoS 0, topic "t", 40 bytes.
+    let mut publish = vec![0x30, 43, 0, 1, b't'];
+    publish.extend([b'x'; 40]);
+    for _ in 0..20 {
+        driver.port.incoming.push_back(publish.clone());
+    }
+    // Nobody takes the events.
+    while driver.turn() {}
+    assert!(!driver.port.incoming.is_empty(), "the rest stays in TCP");
+    let (_, interest) = driver.waits_for();
+    assert!(!interest.receive);
+
+    let events = settle(&mut driver);
+    assert_eq!(events.len(), 20);
+    assert!(driver.waits_for().1.receive);
+}
+
+#[test]
+fn a_connect_that_fails_at_once_is_a_failure_of_tcp() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    driver.port.connect_error = Some(TcpError::Unreachable);
+    driver.start();
+    let events = settle(&mut driver);
+    let expected = (Stage::Tcp, Cause::Tcp(TcpError::Unreachable));
+    assert_eq!(cause(&events), Some(expected));
+}
+
+#[test]
+fn a_connect_that_fails_later_is_too() {
+    for (state, error) in [
+        (TcpState::Failed(TcpError::Refused), TcpError::Refused),
+        (TcpState::Closed, TcpError::Closed),
+    ] {
+        let mut driver = driver("mqtt://192.0.2.1");
+        driver.start();
+        settle(&mut driver);
+        driver.port.tcp = Some(state);
+        let events = settle(&mut driver);
+        assert_eq!(cause(&events), Some((Stage::Tcp, Cause::Tcp(error))));
+    }
+}
+
+#[test]
+fn the_ends_of_a_connection() {
+    for (end, error) in [
+        (Ok(Received::EndOfStream), TcpError::Closed),
+        (Err(TcpError::Reset), TcpError::Reset),
+    ] {
+        let mut driver = connected();
+        driver.port.incoming.push_back(CONNACK.into());
+        driver.port.end = Some(end);
+        let events = settle(&mut driver);
+        assert_eq!(cause(&events), Some((Stage::Mqtt, Cause::Tcp(error))));
+        assert_eq!(driver.port.calls.last().unwrap(), "close true");
+    }
+}
+
+#[test]
+fn a_refusal_is_heard_although_sending_has_failed() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    driver.start();
+    settle(&mut driver);
+    driver.port.tcp = Some(TcpState::Connected);
+    driver.port.send_error = Some(TcpError::Reset);
+    driver.port.incoming.push_back(NOT_AUTHORIZED.into());
+    driver.port.end = Some(Err(TcpError::Reset));
+    let events = settle(&mut driver);
+    let (stage, cause) = cause(&events).unwrap();
+    assert_eq!(stage, Stage::Mqtt);
+    assert!(matches!(cause, Cause::Mqtt(_)), "{cause:?}");
+}
+
+#[test]
+fn the_platform_resolves() {
+    let mut driver = driver("mqtt://broker.example.com");
+    driver.start();
+    settle(&mut driver);
+    assert_eq!(driver.port.names, ["broker.example.com"]);
+    driver.port.answer = Some(Ok(vec!["192.0.2.7".parse().unwrap()]));
+    settle(&mut driver);
+    assert_eq!(
+        driver.port.calls.last().unwrap(),
+        "connect [64:ff9b::c000:207]:1883"
+    );
+}
+
+/// Fails the platform's link, so that the border router's DNS is asked.
+fn asking(entropy: Option<i32>) -> (Driver<Memory>, Vec<Event>) {
+    let mut driver = driver("mqtt://broker.example.com");
+    driver.port.entropy = entropy;
+    driver.start();
+    settle(&mut driver);
+    driver.port.answer = Some(Err(-2));
+    let events = settle(&mut driver);
+    (driver, events)
+}
+
+#[test]
+fn a_datagram_that_cannot_be_sent_is_one_that_got_lost() {
+    let (driver, events) = asking(None);
+    assert!(!driver.port.datagrams.is_empty());
+    let (_, to, _) = &driver.port.datagrams[0];
+    assert_eq!(to.to_string(), "[fd00::1]:53");
+    assert_eq!(cause(&events), None);
+}
+
+#[test]
+fn without_entropy_no_question_leaves_the_device() {
+    let (driver, events) = asking(Some(-5));
+    assert!(driver.port.datagrams.is_empty());
+    assert_eq!(cause(&events), Some((Stage::Resolve, Cause::NoEntropy(-5))));
+}
+
+#[test]
+fn run_hands_the_client_to_the_application() {
+    let mut driver = connected();
+    driver.port.incoming.push_back(CONNACK.into());
+    let token = driver.run(|client, event| match event {
+        Event::Reached(_) if client.is_online() => {
+            let message = Message::new("t", "hello").qos(QoS::AtMostOnce);
+            client.publish(message).unwrap();
+            ControlFlow::Continue(())
+        }
+        Event::Session(thread_mqtt_session::Event::Published(token)) => ControlFlow::Break(token),
+        _ => ControlFlow::Continue(()),
+    });
+    assert!(driver.port.sent.ends_with(b"\0\x01thello"), "{token:?}");
+}
+
+#[test]
+fn run_waits_until_the_timer() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    driver.start();
+    let cause = driver.run(|_, event| match event {
+        Event::Failed { cause, .. } => ControlFlow::Break(cause),
+        _ => ControlFlow::Continue(()),
+    });
+    assert_eq!(cause, Cause::Tcp(TcpError::TimedOut));
+    assert_eq!(driver.port.now, Timers::default().tcp_connect);
+}

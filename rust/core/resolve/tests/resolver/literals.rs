@@ -1,0 +1,350 @@
+//! Literals and where prefixes come from.
+
+use crate::world::*;
+use thread_mqtt_resolve::prefix::{PrefixSource, UsablePrefix};
+use thread_mqtt_resolve::resolver::{Config, Family, Link, LinkError, Origin};
+use thread_mqtt_resolve::{Network, Preference, Prefix};
+
+const EVERY_FAMILY: [Family; 3] = [Family::Unspecified, Family::Inet, Family::Inet6];
+
+fn with(prefixes: &[(&str, Preference)]) -> Network {
+    let prefixes = prefixes
+        .iter()
+        .map(|(prefix, preference)| advertised(prefix, *preference))
+        .collect();
+    Network {
+        prefixes,
+        ..thread_network()
+    }
+}
+
+fn sources(world: &World) -> Vec<(String, PrefixSource)> {
+    let show = |usable: &UsablePrefix| (usable.prefix.to_string(), usable.source);
+    world.resolver.prefixes().iter().map(show).collect()
+}
+
+#[test]
+fn an_ipv4_literal_is_synthesised_under_every_hint() {
+    for family in EVERY_FAMILY {
+        let config = Config {
+            family,
+            ..Config::default()
+        };
+        let report = World::new(config, thread_network()).resolve_alone("192.0.2.1");
+        assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+        let origin = Origin::Synthesised {
+            ipv4: [192, 0, 2, 1].into(),
+            prefix: PREFIX.parse().unwrap(),
+            source: PrefixSource::NetworkData,
+        };
+        assert_eq!(report.candidates[0].origin, origin);
+        assert_eq!(report.answered_by, Some(Link::Literal(ip("192.0.2.1"))));
+        assert_eq!(errors(&report), []);
+    }
+}
+
+#[test]
+fn an_ipv6_literal_passes_through_under_every_hint_and_prefix() {
+    let networks = [thread_network(), without_prefix(), Network::default()];
+    for (family, network) in EVERY_FAMILY
+        .into_iter()
+        .flat_map(|family| networks.iter().map(move |n| (family, n)))
+    {
+        // The second lies inside the network's prefix, the third is IPv4-mapped.
+        for literal in ["2001:db8::1", "fd64:1::c000:201", "::ffff:192.0.2.1"] {
+            let config = Config {
+                family,
+                ..Config::default()
+            };
+            let report = World::new(config, network.clone()).resolve_alone(literal);
+            assert_eq!(addresses(&report), [v6(literal)]);
+            assert_eq!(report.candidates[0].origin, Origin::Native);
+            assert_eq!(report.discovery, None);
+        }
+    }
+}
+
+#[test]
+fn every_prefix_is_tried_in_order_of_preference() {
+    let network = with(&[
+        ("fd64:1::/96", Preference::Low),
+        ("fd64:2::/64", Preference::High),
+        ("fd64:3::/96", Preference::Medium),
+    ]);
+    let config = Config {
+        configured_prefix: Some("fd64:4::/48".parse().unwrap()),
+        ..Config::default()
+    };
+    let mut world = World::new(config, network);
+    let report = world.resolve_alone("192.0.2.1");
+    let expected = [
+        "fd64:2::c0:2:100:0",
+        "fd64:3::c000:201",
+        "fd64:1::c000:201",
+        "fd64:4:0:c000:2:100::",
+    ];
+    assert_eq!(addresses(&report), expected.map(v6));
+    assert_eq!(
+        report.prefixes.last().unwrap().source,
+        PrefixSource::Configured
+    );
+    assert_eq!(report.prefixes, world.resolver.prefixes());
+}
+
+#[test]
+fn equal_preference_keeps_the_networks_order_and_doubles_go() {
+    let network = with(&[
+        ("fd64:2::/96", Preference::Medium),
+        ("fd64:1::/96", Preference::Medium),
+    ]);
+    let config = Config {
+        configured_prefix: Some("fd64:1::/96".parse().unwrap()),
+        ..Config::default()
+    };
+    let mut world = World::new(config, network);
+    world.resolve_alone("192.0.2.1");
+    let expected = ["fd64:2::/96", "fd64:1::/96"]
+        .map(|prefix| (prefix.to_string(), PrefixSource::NetworkData));
+    assert_eq!(sources(&world), expected);
+}
+
+#[test]
+fn a_flood_of_prefixes_is_bounded() {
+    let texts: Vec<String> = (0..50).map(|n| format!("fd64:{n:x}::/96")).collect();
+    let network = with(
+        &texts
+            .iter()
+            .map(|text| (text.as_str(), Preference::Low))
+            .collect::<Vec<_>>(),
+    );
+    assert_eq!(
+        World::new(Config::default(), network)
+            .resolve_alone("192.0.2.1")
+            .candidates
+            .len(),
+        4
+    );
+}
+
+#[test]
+fn the_well_known_prefix_is_the_last_resort_and_only_if_allowed() {
+    let resolve = |allow_well_known_prefix, network, configured_prefix| {
+        let config = Config {
+            allow_well_known_prefix,
+            configured_prefix,
+            discover_prefix: false,
+            ..Config::default()
+        };
+        addresses(&World::new(config, network).resolve_alone("192.0.2.1"))
+    };
+    assert_eq!(
+        resolve(true, without_prefix(), None),
+        [v6("64:ff9b::c000:201")]
+    );
+    assert!(resolve(false, without_prefix(), None).is_empty());
+    assert_eq!(
+        resolve(true, thread_network(), None),
+        [v6("fd64:1::c000:201")]
+    );
+    let configured: Option<Prefix> = OTHER_PREFIX.parse().ok();
+    assert_eq!(
+        resolve(true, without_prefix(), configured),
+        [v6("fd64:2::c000:201")]
+    );
+    // Published by the network it is a prefix like any other.
+    let network = with(&[("64:ff9b::/96", Preference::Low)]);
+    assert_eq!(resolve(false, network, None), [v6("64:ff9b::c000:201")]);
+}
+
+#[test]
+fn without_any_prefix_an_ipv4_literal_fails_with_a_cure() {
+    let config = Config {
+        discover_prefix: false,
+        ..Config::default()
+    };
+    let report = World::new(config, without_prefix()).resolve_alone("192.0.2.1");
+    assert_eq!(
+        errors(&report),
+        [(Link::Literal(ip("192.0.2.1")), LinkError::NoPrefix)]
+    );
+    assert_eq!(
+        report.to_string(),
+        "no address: literal address 192.0.2.1: only reachable through NAT64, and no NAT64 prefix is known"
+    );
+    assert!(report.cure().unwrap().contains("nat64 enable"));
+}
+
+#[test]
+fn native_ipv4_needs_no_prefix() {
+    let network = Network {
+        native_ipv4: true,
+        ..thread_network()
+    };
+    let report = World::new(Config::default(), network).resolve_alone("192.0.2.1");
+    assert_eq!(addresses(&report), [v6("::ffff:192.0.2.1")]);
+    assert_eq!(
+        report.candidates[0].origin,
+        Origin::Mapped([192, 0, 2, 1].into())
+    );
+}
+
+// RFC 7050 discovery.
+
+const FOUND: &str = "64:ff9b:7::c000:aa";
+
+fn dns64(query: &Query) -> Says {
+    assert_eq!(
+        (query.name.as_str(), query.record_type),
+        ("ipv4only.arpa", AAAA)
+    );
+    assert_eq!(query.to, server(BORDER_ROUTER));
+    says(600, &[FOUND, "64:ff9b:7::c000:ab"])
+}
+
+#[test]
+fn the_prefix_is_discovered_once_and_again_when_its_ttl_is_over() {
+    let mut world = World::new(Config::default(), without_prefix());
+    let report = world.resolve("192.0.2.1", dns64);
+    assert_eq!(addresses(&report), [v6("64:ff9b:7::c000:201")]);
+    assert_eq!(
+        sources(&world),
+        [("64:ff9b:7::/96".to_string(), PrefixSource::Discovered)]
+    );
+    assert_eq!((report.discovery, world.closed), (None, 1));
+
+    world.now += secs(599);
+    assert_eq!(
+        world.resolve_alone("192.0.2.1").candidates,
+        report.candidates
+    );
+    world.now += secs(1);
+    world.resolve("192.0.2.1", dns64);
+    assert_eq!(world.queries.len(), 2);
+
+    // A server that is silent now takes nothing away.
+    world.now += secs(600);
+    let silent = world.resolve("192.0.2.1", |_| Says::Nothing);
+    assert_eq!(silent.candidates, report.candidates);
+    assert_eq!(silent.discovery.unwrap().error, LinkError::Timeout);
+}
+
+#[test]
+fn discovery_comes_before_the_configured_prefix() {
+    let config = Config {
+        configured_prefix: Some(PREFIX.parse().unwrap()),
+        ..Config::default()
+    };
+    let report = World::new(config, without_prefix()).resolve("192.0.2.1", dns64);
+    assert_eq!(
+        addresses(&report),
+        ["64:ff9b:7::c000:201", "fd64:1::c000:201"].map(v6)
+    );
+}
+
+#[test]
+fn discovery_is_skipped_where_it_cannot_help() {
+    let without_servers = Network {
+        dns_servers: vec![],
+        ..without_prefix()
+    };
+    let native = Network {
+        native_ipv4: true,
+        ..without_prefix()
+    };
+    for network in [thread_network(), without_servers, native] {
+        World::new(Config::default(), network).resolve_alone("192.0.2.1");
+    }
+    let config = Config {
+        discover_prefix: false,
+        ..Config::default()
+    };
+    World::new(config, without_prefix()).resolve_alone("192.0.2.1");
+}
+
+#[test]
+fn a_server_without_dns64_is_not_asked_again_for_a_minute() {
+    for reply in [
+        Says::NoData(Some(9000)),
+        Says::NoData(None),
+        Says::NxDomain(None),
+        says(9000, &["2001:db8::1"]),
+    ] {
+        let mut world = World::new(Config::default(), without_prefix());
+        let report = world.resolve("192.0.2.1", |_| reply.clone());
+        assert_eq!(report.discovery.unwrap().error, LinkError::NoPrefixFound);
+        assert_eq!(report.failures[0].error, LinkError::NoPrefix);
+        world.now += secs(59);
+        world.resolve_alone("192.0.2.1");
+        world.now += secs(1);
+        assert_eq!(
+            addresses(&world.resolve("192.0.2.1", dns64)),
+            [v6("64:ff9b:7::c000:201")]
+        );
+    }
+}
+
+#[test]
+fn other_servers_mean_another_discovery() {
+    let mut world = World::new(Config::default(), without_prefix());
+    world.resolve("192.0.2.1", dns64);
+    let elsewhere = Network {
+        dns_servers: vec![server("fd00::2")],
+        ..without_prefix()
+    };
+    assert!(world.change(elsewhere), "the prefix is gone");
+    assert_eq!(sources(&world), []);
+    let report = world.resolve("192.0.2.1", |query| {
+        assert_eq!(query.to, server("fd00::2"));
+        says(600, &["64:ff9b:8::c000:aa"])
+    });
+    assert_eq!(addresses(&report), [v6("64:ff9b:8::c000:201")]);
+}
+
+#[test]
+fn a_dead_server_leaves_discovery_to_the_next() {
+    let servers = vec![server("fd00::dead"), server(BORDER_ROUTER)];
+    let network = Network {
+        dns_servers: servers,
+        ..without_prefix()
+    };
+    let mut world = World::new(Config::default(), network);
+    let report = world.resolve("192.0.2.1", |query| {
+        match query.to == server(BORDER_ROUTER) {
+            true => dns64(query),
+            false => Says::Nothing,
+        }
+    });
+    assert_eq!(addresses(&report), [v6("64:ff9b:7::c000:201")]);
+}
+
+#[test]
+fn discovery_gets_its_fair_share_of_the_deadline() {
+    let mut world = World::new(Config::default(), without_prefix());
+    let report = world.resolve(BROKER, |_| Says::Nothing);
+    assert_eq!(
+        report.discovery.unwrap().after,
+        secs(4),
+        "20 s, itself and four links"
+    );
+    assert_eq!(
+        report.to_string().split("; ").next().unwrap(),
+        "no address: network's DNS server fd00::1: no answer in 4.0 s"
+    );
+}
+
+#[test]
+fn a_prefix_found_late_explains_answers_of_before() {
+    let config = Config {
+        chain: vec![Link::BorderRouter],
+        ..Config::default()
+    };
+    let mut world = World::new(config, without_prefix());
+    let report = world.resolve(BROKER, |query| match query.name.as_str() {
+        BROKER => says(600, &["64:ff9b:7::c000:201"]),
+        _ => Says::Nothing,
+    });
+    assert_eq!(report.candidates[0].origin, Origin::Native);
+    world.now += secs(60);
+    let report = world.resolve(BROKER, dns64);
+    assert!(report.cached && matches!(report.candidates[0].origin, Origin::Synthesised { .. }));
+}

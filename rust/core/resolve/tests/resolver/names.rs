@@ -1,0 +1,348 @@
+//! Names: families, order, DNS64, aliases, the two halves of an answer.
+
+use crate::world::*;
+use thread_mqtt_resolve::resolver::{Config, Family, Link, LinkError, Origin, Policy, Report};
+use thread_mqtt_resolve::{Network, Preference};
+
+const DUAL: &[&str] = &["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"];
+
+fn border_router() -> Config {
+    asking(&[Link::BorderRouter])
+}
+
+fn resolve(config: Config, records: &[&str]) -> (Report, World) {
+    let mut world = World::new(config, thread_network());
+    let reply = says(60, records);
+    let report = world.resolve("Broker.Example", |query| {
+        assert_eq!(
+            (query.name.as_str(), query.to),
+            (BROKER, server(BORDER_ROUTER))
+        );
+        reply.clone()
+    });
+    (report, world)
+}
+
+fn ordered(policy: Policy) -> Vec<String> {
+    let (report, _) = resolve(
+        Config {
+            policy,
+            ..border_router()
+        },
+        DUAL,
+    );
+    addresses(&report)
+        .iter()
+        .map(|address| address.to_string())
+        .collect()
+}
+
+#[test]
+fn dual_stack_in_every_order() {
+    let (one, two) = ("fd64:1::c000:201", "fd64:1::c000:202");
+    assert_eq!(
+        ordered(Policy::PreferNat64),
+        [one, two, "2001:db8::1", "2001:db8::2"]
+    );
+    assert_eq!(
+        ordered(Policy::PreferNative),
+        ["2001:db8::1", "2001:db8::2", one, two]
+    );
+    assert_eq!(
+        ordered(Policy::Interleaved),
+        ["2001:db8::1", one, "2001:db8::2", two]
+    );
+}
+
+#[test]
+fn interleaving_goes_on_when_one_side_is_exhausted() {
+    let config = || Config {
+        policy: Policy::Interleaved,
+        ..border_router()
+    };
+    let (report, _) = resolve(
+        config(),
+        &["192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8::3"],
+    );
+    let expected = [
+        "2001:db8::1",
+        "fd64:1::c000:201",
+        "2001:db8::2",
+        "2001:db8::3",
+    ];
+    assert_eq!(addresses(&report), expected.map(v6));
+    let (report, _) = resolve(config(), &["192.0.2.1", "192.0.2.2"]);
+    assert_eq!(
+        addresses(&report),
+        ["fd64:1::c000:201", "fd64:1::c000:202"].map(v6)
+    );
+}
+
+#[test]
+fn every_family_asks_for_what_it_wants_only() {
+    for (family, types, expected) in [
+        (Family::Unspecified, &[A, AAAA][..], 4),
+        (Family::Inet, &[A], 2),
+        (Family::Inet6, &[AAAA], 2),
+    ] {
+        let (report, world) = resolve(
+            Config {
+                family,
+                ..border_router()
+            },
+            DUAL,
+        );
+        let asked: Vec<u16> = world
+            .queries
+            .iter()
+            .map(|query| query.record_type)
+            .collect();
+        assert_eq!(
+            (asked.as_slice(), report.candidates.len()),
+            (types, expected),
+            "{family:?}"
+        );
+        assert_eq!(world.closed, 1);
+    }
+}
+
+#[test]
+fn single_stack_names_resolve_and_misfits_say_so() {
+    let run = |family, records: &[&str]| {
+        let (report, _) = resolve(
+            Config {
+                family,
+                ..border_router()
+            },
+            records,
+        );
+        (addresses(&report), errors(&report))
+    };
+    let no_data = vec![(Link::BorderRouter, LinkError::NoData)];
+    let (ipv4, ipv6) = (["192.0.2.1"], ["2001:db8::1"]);
+    assert_eq!(
+        run(Family::Unspecified, &ipv4),
+        (vec![v6("fd64:1::c000:201")], vec![])
+    );
+    assert_eq!(
+        run(Family::Unspecified, &ipv6),
+        (vec![v6("2001:db8::1")], vec![])
+    );
+    assert_eq!(run(Family::Inet, &ipv6), (vec![], no_data.clone()));
+    assert_eq!(run(Family::Inet6, &ipv4), (vec![], no_data));
+}
+
+#[test]
+fn of_one_ipv4_address_every_prefix_is_tried_before_the_next() {
+    let mut network = thread_network();
+    network
+        .prefixes
+        .push(advertised(OTHER_PREFIX, Preference::High));
+    let mut world = World::new(border_router(), network);
+    let report = world.resolve(BROKER, |_| says(60, &["192.0.2.1", "192.0.2.2"]));
+    let expected = [
+        "fd64:2::c000:201",
+        "fd64:1::c000:201",
+        "fd64:2::c000:202",
+        "fd64:1::c000:202",
+    ];
+    assert_eq!(addresses(&report), expected.map(v6));
+}
+
+#[test]
+fn candidates_are_bounded() {
+    let (report, _) = resolve(
+        Config {
+            max_candidates: 3,
+            ..border_router()
+        },
+        DUAL,
+    );
+    assert_eq!(report.candidates.len(), 3);
+}
+
+#[test]
+fn native_ipv4_maps_a_records() {
+    let network = Network {
+        native_ipv4: true,
+        ..thread_network()
+    };
+    let report = World::new(border_router(), network).resolve(BROKER, |_| says(60, &["192.0.2.1"]));
+    assert_eq!(addresses(&report), [v6("::ffff:192.0.2.1")]);
+}
+
+#[test]
+fn a_dns64s_answer_is_recognised_and_not_doubled() {
+    let records = [
+        "192.0.2.1",
+        "fd64:1::c000:201",
+        "fd64:1::c000:202",
+        "2001:db8::1",
+    ];
+    let (report, _) = resolve(border_router(), &records);
+    assert_eq!(
+        addresses(&report),
+        ["fd64:1::c000:201", "fd64:1::c000:202", "2001:db8::1"].map(v6)
+    );
+    let is_native = |origin| matches!(origin, Origin::Native);
+    let native: Vec<bool> = report
+        .candidates
+        .iter()
+        .map(|candidate| is_native(candidate.origin))
+        .collect();
+    assert_eq!(native, [false, false, true]);
+}
+
+#[test]
+fn a_dns64s_answer_counts_as_ipv6_to_the_hint() {
+    let (report, _) = resolve(
+        Config {
+            family: Family::Inet6,
+            ..border_router()
+        },
+        &["fd64:1::c000:201"],
+    );
+    assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+    assert!(matches!(
+        report.candidates[0].origin,
+        Origin::Synthesised { .. }
+    ));
+}
+
+#[test]
+fn nobodys_addresses_are_no_answer() {
+    for records in [
+        &["0.0.0.0", "::"][..],
+        &["255.255.255.255"],
+        &["224.0.0.1", "ff02::1"],
+    ] {
+        let (report, _) = resolve(border_router(), records);
+        assert_eq!(
+            errors(&report),
+            [(Link::BorderRouter, LinkError::Unusable)],
+            "{records:?}"
+        );
+    }
+    let (report, _) = resolve(border_router(), &["0.0.0.0", "192.0.2.1"]);
+    assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+}
+
+#[test]
+fn an_open_alias_is_followed_with_a_new_question() {
+    let mut world = World::new(
+        Config {
+            family: Family::Inet,
+            ..border_router()
+        },
+        thread_network(),
+    );
+    let report = world.resolve(BROKER, |query| match query.name.as_str() {
+        BROKER => Says::Alias("cdn.test"),
+        name => {
+            assert_eq!(name, "cdn.test");
+            says(600, &["192.0.2.1"])
+        }
+    });
+    assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+    let [first, second] = &world.queries[..] else {
+        panic!("{:?}", world.queries)
+    };
+    assert_eq!(first.from_port, second.from_port);
+    assert_ne!(first.id(), second.id());
+    // The cached answer holds as long as the alias: 60 s.
+    world.now += secs(59);
+    assert!(world.resolve_alone(BROKER).cached);
+    world.now += secs(1);
+    assert!(!world.resolve(BROKER, |_| says(1, &["192.0.2.1"])).cached);
+}
+
+#[test]
+fn open_aliases_without_end_are_a_loop() {
+    let mut world = World::new(border_router(), thread_network());
+    let report = world.resolve(BROKER, |query| match query.name.as_str() {
+        "there.test" => Says::Alias("back.test"),
+        _ => Says::Alias("there.test"),
+    });
+    assert_eq!(
+        errors(&report),
+        [(Link::BorderRouter, LinkError::AliasLoop)]
+    );
+    assert_eq!(
+        world.queries.len(),
+        2 * 3,
+        "each half asked, and two targets followed"
+    );
+}
+
+#[test]
+fn the_missing_half_is_waited_for_a_little() {
+    for (present, record, address) in [
+        (A, "192.0.2.1", "fd64:1::c000:201"),
+        (AAAA, "2001:db8::1", "2001:db8::1"),
+    ] {
+        let mut world = World::new(border_router(), thread_network());
+        let began = world.now;
+        let report = world.resolve(BROKER, |query| match query.record_type == present {
+            true => says(3600, &[record]),
+            false => Says::Nothing,
+        });
+        assert_eq!(addresses(&report), [v6(address)]);
+        assert_eq!((report.elapsed, world.now - began), (secs(1), secs(1)));
+        // And asked for again soon, though the half at hand holds an hour.
+        world.now += secs(60);
+        let report = world.resolve(BROKER, |_| says(3600, DUAL));
+        assert_eq!((report.cached, report.candidates.len()), (false, 4));
+    }
+}
+
+#[test]
+fn the_other_half_within_the_delay_is_taken() {
+    let mut world = World::new(border_router(), thread_network());
+    let queries = world.start(BROKER);
+    world.answer(&queries[0], &says(60, &["192.0.2.1"]));
+    world.pass(ms(999));
+    assert_eq!(world.resolver.poll_report(), None);
+    world.answer(&queries[1], &says(60, &["2001:db8::1"]));
+    assert_eq!(world.resolver.poll_report().unwrap().candidates.len(), 2);
+}
+
+#[test]
+fn one_half_denied_does_not_delay_the_other() {
+    // RFC 4074 section 4.2: some servers deny the whole name when asked for AAAA.
+    for denial in [
+        Says::NoData(None),
+        Says::NxDomain(Some(60)),
+        Says::Rcode(2),
+        Says::Truncated,
+    ] {
+        let mut world = World::new(border_router(), thread_network());
+        let report = world.resolve(BROKER, |query| match query.record_type {
+            A => says(60, &["192.0.2.1"]),
+            _ => denial.clone(),
+        });
+        assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+        assert_eq!(report.elapsed, secs(0));
+    }
+}
+
+#[test]
+fn of_two_failing_halves_the_uncertain_one_is_reported() {
+    let run = |a: Says, aaaa: Says| {
+        let mut world = World::new(border_router(), thread_network());
+        let report = world.resolve(BROKER, |query| {
+            if query.record_type == A {
+                a.clone()
+            } else {
+                aaaa.clone()
+            }
+        });
+        errors(&report)[0].1
+    };
+    let no_data = || Says::NoData(None);
+    let no_name = || Says::NxDomain(None);
+    assert_eq!(run(no_name(), no_name()), LinkError::NameError);
+    assert_eq!(run(no_data(), no_name()), LinkError::NoData);
+    assert_eq!(run(no_name(), no_data()), LinkError::NoData);
+    assert_eq!(run(Says::Nothing, no_data()), LinkError::Timeout);
+    assert_eq!(run(no_name(), Says::Rcode(2)), LinkError::ServerFailure);
+}

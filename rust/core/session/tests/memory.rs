@@ -1,0 +1,76 @@
+//! A heap that has no room for what the broker sends: an error, whatever is missing.
+
+mod common;
+
+use common::{Client, Publish, at, wire};
+use mqtt_proto::v5;
+use thread_mqtt_session::{Event, SessionError, Version};
+use thread_mqtt_test_support::heap::{Heap, with_heap};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+fn large() -> Publish {
+    Publish::new("t", [7; 9_000], 1, 1)
+}
+
+/// Many small parts, and a topic as large as the packet.
+fn crumbs() -> Vec<u8> {
+    let mut publish = Publish::new("t", "", 1, 1);
+    publish.topic = "t".repeat(5_000);
+    wire::publish_v5(&publish, |properties: &mut v5::PublishProperties| {
+        let pair = |i| (format!("{i}").into(), "v".into());
+        properties.user_properties = (0..300)
+            .map(pair)
+            .map(|(name, value)| v5::UserProperty { name, value })
+            .collect();
+    })
+}
+
+/// A result for each of 6,000 filters that nobody asked for.
+fn suback() -> Vec<u8> {
+    let mut packet = vec![0x90, 0xF3, 0x2E, 0, 1, 0];
+    packet.resize(3 + 6_003, 0);
+    packet
+}
+
+/// With any amount of heap for each piece of a packet it arrives, or the connection ends with what
+/// was missing.
+#[test]
+fn too_little_heap_ends_the_connection() {
+    let packets = [wire::publish(Version::V5, &large()), crumbs(), suback()];
+    for packet in &packets {
+        for piece in [packet.len(), 1_000] {
+            let (mut missing, mut arrived) = (0, 0);
+            for bytes in (0..24_000).step_by(211) {
+                let mut client = Client::lasting(Version::V5);
+                client.session.connect(at(0));
+                client.sent(at(0));
+                client.receive(&wire::connack(Version::V5, false), at(0));
+                client.events();
+                let mut pieces = packet.chunks(piece);
+                let received = pieces.try_for_each(|piece| {
+                    let take = || client.session.handle_input(piece, at(1)).map(drop);
+                    with_heap(bytes, take).0
+                });
+                match received {
+                    Err(SessionError::OutOfMemory { size }) => {
+                        assert!(size as usize > packet.len() - 10, "{size}");
+                        assert!(
+                            client.session.is_disconnected() || !client.transmit(at(1)).is_empty()
+                        );
+                        missing += 1;
+                    }
+                    // The SUBACK answers nothing that was asked.
+                    Err(SessionError::UnknownPacketId(1)) => arrived += 1,
+                    Err(other) => panic!("{other}"),
+                    Ok(()) => {
+                        assert!(matches!(client.events()[..], [Event::Message(_)]));
+                        arrived += 1;
+                    }
+                }
+            }
+            assert!(missing > 10 && arrived > 10, "{missing}, {arrived}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The connection against rustls over aws-lc-rs in this process. `rust/test/interop` has OpenSSL.
+
+mod configuration;
+mod handshake;
+mod memory;
+mod mutation;
+mod pair;
+mod pki;
+mod refusal;
+mod resumption;
+mod stream;

@@ -1,0 +1,166 @@
+//! What a peer can make the client take of the heap before it has shown who it is, and what becomes
+//! of a heap that has not enough.
+
+use rcgen::{CertificateParams, DistinguishedName, DnType, PKCS_ECDSA_P256_SHA256 as P256};
+use rcgen::{PKCS_RSA_SHA256 as RSA, SanType};
+use thread_mqtt_test_support::heap::{Heap, with_heap};
+use thread_mqtt_tls::{CertificateFault, Config, TlsError, Version};
+
+use crate::pair::{Pair, Server, client};
+use crate::pki::{Pki, ca_params, leaf_params};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+/// A handshake in which the client has so much heap for each piece of a record that it is handed:
+/// how it ends, and the most that a piece took.
+fn handshake(config: &Config, server: &Server, bytes: usize) -> (Result<(), TlsError>, usize) {
+    let mut pair = Pair::new(config, server);
+    let mut most = 0;
+    loop {
+        let sent = pair.client_to_server(usize::MAX);
+        pair.server_to_pipe();
+        if sent == 0 && pair.to_client.is_empty() {
+            return (Ok(()), most);
+        }
+        let received: Vec<u8> = pair.to_client.drain(..).collect();
+        let (result, took) = with_heap(bytes, || pair.client.handle_ciphertext(&received));
+        most = most.max(took);
+        if let Err(error) = result {
+            return (Err(error), most);
+        }
+    }
+}
+
+/// Chains that are made to cost memory, with the bytes of the largest flight.
+fn hostile() -> Vec<(&'static str, Pki)> {
+    let named = |names: &mut dyn Iterator<Item = String>| {
+        let mut leaf = leaf_params();
+        leaf.subject_alt_names = names
+            .map(|name| SanType::DnsName(name.try_into().unwrap()))
+            .collect();
+        leaf
+    };
+    let called = |kind: DnType, value: String| {
+        let mut leaf = leaf_params();
+        leaf.distinguished_name = DistinguishedName::new();
+        leaf.distinguished_name.push(kind, value);
+        leaf
+    };
+    let unknown = DnType::CustomDnType(vec![1, 2, 3, 4, 5]);
+    let many = |leaf: CertificateParams| {
+        let mut pki = Pki::of(&P256, ca_params("Root"), [], leaf);
+        let last = pki.chain[0].clone();
+        pki.chain.extend(std::iter::repeat_n(last, 24));
+        pki
+    };
+    let alone = Pki::with_leaf;
+    vec![
+        (
+            "many names",
+            alone(named(&mut (0..3_000).map(|i| format!("{i:x}")))),
+        ),
+        (
+            "long names",
+            alone(named(&mut (0..60).map(|_| "n".repeat(253)))),
+        ),
+        (
+            "a long subject",
+            alone(called(DnType::CommonName, "s".repeat(15_000))),
+        ),
+        (
+            "a subject to be escaped",
+            alone(called(DnType::CommonName, "\u{9f}".repeat(7_500))),
+        ),
+        (
+            "a subject in hex",
+            alone(called(unknown, "h".repeat(15_000))),
+        ),
+        ("many certificates", many(leaf_params())),
+    ]
+}
+
+#[test]
+fn a_chain_costs_a_copy_of_it_and_its_summary() {
+    let summary = (1_024 + 7 * 256) * size_of::<usize>();
+    let trusted = Pki::of(&P256, ca_params("Stranger"), [], leaf_params());
+    for (what, pki) in hostile() {
+        let sent: usize = pki.chain.iter().map(|certificate| certificate.len()).sum();
+        assert!(sent > 7_000 && sent < 17_000, "{what}: {sent}");
+        for version in Version::ALL {
+            let config = client(&trusted).versions(&[*version]).build().unwrap();
+            let (result, took) = handshake(&config, &Server::new(&pki), usize::MAX);
+            assert!(
+                matches!(result, Err(TlsError::Certificate(_))),
+                "{what}: {result:?}"
+            );
+            // Received, and copied; the rest is what is asked for before it is read for people.
+            assert!(
+                took < 2 * (sent + 512) + summary + 4_096,
+                "{what}: {sent} bytes took {took}"
+            );
+        }
+    }
+}
+
+fn refused(result: &Result<(), TlsError>) -> bool {
+    matches!(result, Err(TlsError::Certificate(_)))
+}
+
+/// With any amount of heap a handshake gets through, is refused, or says what is missing.
+#[test]
+fn too_little_heap_is_an_error() {
+    let honest = [(&P256, 2), (&RSA, 2), (&P256, 4)];
+    let honest = honest.map(|(algorithm, length)| ("honest", Pki::new(algorithm, length)));
+    let stranger = Pki::of(&P256, ca_params("Stranger"), [], leaf_params());
+    let trusted = honest.into_iter().chain(hostile());
+    let trusted = trusted.map(|(what, pki)| (what, pki.clone(), pki));
+    let strange = hostile().into_iter();
+    let strange = strange.map(|(what, pki)| (what, pki, stranger.clone()));
+    for (what, pki, trusted) in trusted.chain(strange) {
+        for version in Version::ALL {
+            let config = client(&trusted).versions(&[*version]).build().unwrap();
+            let server = Server::new(&pki);
+            let enough = handshake(&config, &server, usize::MAX);
+            let (mut missing, mut ended) = (0, 0);
+            for bytes in (0..48 * 1_024).step_by(191) {
+                let (result, _) = handshake(&config, &server, bytes);
+                match result {
+                    Err(TlsError::OutOfMemory { .. }) => missing += 1,
+                    // The list of the names did not fit, or the summary of the chain.
+                    Err(TlsError::Certificate(
+                        CertificateFault::TooComplex | CertificateFault::Other,
+                    )) => {
+                        assert!(refused(&enough.0) || what.ends_with("names"), "{what}");
+                        ended += 1;
+                    }
+                    result => {
+                        assert_eq!(result, enough.0, "{what}, {version}, {bytes} bytes");
+                        ended += 1;
+                    }
+                }
+            }
+            assert!(missing > 10 && ended > 10, "{what}: {missing}, {ended}");
+        }
+    }
+}
+
+#[test]
+fn so_it_is_for_a_record_of_data() {
+    let pki = Pki::new(&P256, 1);
+    for version in Version::ALL {
+        let config = client(&pki).versions(&[*version]).build().unwrap();
+        let mut pair = Pair::new(&config, &Server::new(&pki));
+        pair.run().unwrap();
+        std::io::Write::write_all(&mut pair.server.writer(), &[7; 16_000]).unwrap();
+        pair.server_to_pipe();
+        let record: Vec<u8> = pair.to_client.drain(..).collect();
+        let (result, _) = with_heap(20_000, || pair.client.handle_ciphertext(&record));
+        let error = result.unwrap_err();
+        assert!(
+            matches!(error, TlsError::OutOfMemory { wanted } if wanted > 16_000),
+            "{error}"
+        );
+        assert_eq!(pair.client.handle_eof(), Err(error));
+    }
+}

@@ -1,0 +1,609 @@
+//! What must fail, fails with the right reason, and the peer is told.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    NameConstraints, PKCS_ECDSA_P256_SHA256 as P256,
+};
+use rustls::{AlertDescription, Error};
+use thread_mqtt_soft_provider::{Random, RandomError};
+use thread_mqtt_tls::{
+    Alert, CertificateFault, CertificateTime, Config, Connection, Greeting, Group, Incompatible,
+    Suite, TlsError, Version,
+};
+
+use crate::pair::{Pair, Server, client, connect};
+use crate::pki::{NAME, NOW, Pki, ca_params, leaf_params, params};
+
+const DAY: u64 = 86_400;
+const NOT_BEFORE: u64 = 1_767_225_600;
+const NOT_AFTER: u64 = 1_798_761_600;
+
+/// Runs a handshake that must fail, with both versions; checks that a sentence and a cure are there
+/// and that the server got this alert.
+#[track_caller]
+fn refused(
+    pki: &Pki,
+    trusted: &Pki,
+    name: &str,
+    time: CertificateTime,
+    alert: AlertDescription,
+) -> CertificateFault {
+    let mut faults = Version::ALL.iter().map(|version| {
+        let config = client(trusted).versions(&[*version]).build().unwrap();
+        let connection = Connection::new(&config, name, time).unwrap();
+        let mut pair = Pair::of(connection, Server::new(pki).start());
+        let error = pair.run().unwrap_err();
+        assert!(pair.client.is_handshaking());
+        let TlsError::Certificate(fault) = &error else {
+            panic!("{error}");
+        };
+        let (sentence, cure) = (error.to_string(), error.cure());
+        assert!(sentence.len() > 20 && cure.len() > 20, "{sentence}; {cure}");
+        // The chain can be looked at, and the error stays.
+        assert_eq!(pair.client.peer_certificates().len(), pki.chain.len());
+        assert_eq!(pair.client.handle_eof(), Err(error.clone()));
+        pair.to_client.clear();
+        assert_eq!(pair.run(), Err(error.clone()));
+        assert_eq!(pair.server_error, Some(Error::AlertReceived(alert)));
+        fault.clone()
+    });
+    let (first, second) = (faults.next().unwrap(), faults.next().unwrap());
+    assert_eq!(first, second);
+    first
+}
+
+#[track_caller]
+fn refused_now(pki: &Pki, alert: AlertDescription) -> CertificateFault {
+    refused(pki, pki, NAME, NOW.into(), alert)
+}
+
+#[test]
+fn an_unknown_authority() {
+    let pki = Pki::new(&P256, 2);
+    let stranger = Pki::of(&P256, ca_params("Stranger"), [], leaf_params());
+    let fault = refused(
+        &pki,
+        &stranger,
+        NAME,
+        NOW.into(),
+        AlertDescription::UnknownCA,
+    );
+    assert_eq!(
+        fault,
+        CertificateFault::UnknownIssuer {
+            issuer: "CN=Root".into(),
+            presented: 2,
+            self_signed: false
+        }
+    );
+    assert_eq!(
+        fault.to_string(),
+        "the broker's certificate chain ends at \"CN=Root\", which is not among the configured CAs"
+    );
+
+    // A broker that forgets its intermediate.
+    let mut pki = Pki::new(&P256, 2);
+    pki.chain.truncate(1);
+    let fault = refused_now(&pki, AlertDescription::UnknownCA);
+    assert_eq!(
+        fault,
+        CertificateFault::UnknownIssuer {
+            issuer: "CN=Middle 1".into(),
+            presented: 1,
+            self_signed: false
+        }
+    );
+    assert!(TlsError::Certificate(fault).cure().contains("intermediate"));
+}
+
+#[test]
+fn a_self_signed_certificate() {
+    let key = rcgen::KeyPair::generate_for(&P256).unwrap();
+    let pki = Pki {
+        chain: vec![leaf_params().self_signed(&key).unwrap().der().clone()],
+        key_pem: key.serialize_pem(),
+        root: Pki::new(&P256, 1).root,
+    };
+    let fault = refused_now(&pki, AlertDescription::UnknownCA);
+    assert_eq!(
+        fault,
+        CertificateFault::UnknownIssuer {
+            issuer: format!("CN={NAME}").into(),
+            presented: 1,
+            self_signed: true
+        }
+    );
+}
+
+#[test]
+fn an_authority_of_the_same_name_with_another_key() {
+    let pki = Pki::new(&P256, 1);
+    let mut trusted = pki.clone();
+    trusted.root = Pki::impostor(&P256);
+    let fault = refused(
+        &pki,
+        &trusted,
+        NAME,
+        NOW.into(),
+        AlertDescription::DecryptError,
+    );
+    assert_eq!(fault, CertificateFault::BadSignature);
+}
+
+#[test]
+fn dates() {
+    let pki = Pki::new(&P256, 2);
+    let late = NOT_AFTER + DAY;
+    let fault = refused(
+        &pki,
+        &pki,
+        NAME,
+        late.into(),
+        AlertDescription::CertificateExpired,
+    );
+    assert_eq!(
+        fault.to_string(),
+        "the certificate of \"CN=broker.test\" expired on 2027-01-01 00:00:00 UTC, and it is \
+         2027-01-02 00:00:00 UTC now"
+    );
+    let early = NOT_BEFORE - 1;
+    let fault = refused(
+        &pki,
+        &pki,
+        NAME,
+        early.into(),
+        AlertDescription::CertificateExpired,
+    );
+    assert_eq!(
+        fault,
+        CertificateFault::NotYetValid {
+            subject: "CN=broker.test".into(),
+            not_before: NOT_BEFORE,
+            checked_at: early
+        }
+    );
+    // A device that believes in 1970.
+    let fault = refused(
+        &pki,
+        &pki,
+        NAME,
+        0.into(),
+        AlertDescription::CertificateExpired,
+    );
+    assert!(fault.to_string().contains("1970-01-01 00:00:00 UTC"));
+
+    // The intermediate is the culprit.
+    let mut middle = ca_params("Old middle");
+    middle.not_after = rcgen::date_time_ymd(2026, 6, 1);
+    let pki = Pki::of(&P256, ca_params("Root"), [middle], leaf_params());
+    let fault = refused_now(&pki, AlertDescription::CertificateExpired);
+    let CertificateFault::Expired { subject, .. } = fault else {
+        panic!("{fault:?}");
+    };
+    assert_eq!(&*subject, "CN=Old middle");
+}
+
+#[test]
+fn a_clock_that_is_not_set() {
+    let mut middle = ca_params("Middle");
+    middle.not_before = rcgen::date_time_ymd(2026, 3, 1);
+    let pki = Pki::of(&P256, ca_params("Root"), [middle], leaf_params());
+    for version in Version::ALL {
+        let config = client(&pki).versions(&[*version]).build().unwrap();
+        // Long before the chain, while only the leaf has begun, in the middle of it.
+        for floor in [0, NOT_BEFORE + DAY, NOW, NOT_AFTER] {
+            let time = CertificateTime::AtLeast(floor);
+            let connection = Connection::new(&config, NAME, time).unwrap();
+            Pair::of(connection, Server::new(&pki).start()).exchange();
+        }
+    }
+    // What has expired before the floor stays expired, and all else is checked as ever.
+    let after = CertificateTime::AtLeast(NOT_AFTER + 1);
+    let alert = AlertDescription::CertificateExpired;
+    let fault = refused(&pki, &pki, NAME, after, alert);
+    assert!(matches!(fault, CertificateFault::Expired { .. }));
+    let floor = CertificateTime::AtLeast(0);
+    let fault = refused(
+        &pki,
+        &pki,
+        "other.test",
+        floor,
+        AlertDescription::BadCertificate,
+    );
+    assert!(matches!(fault, CertificateFault::NameMismatch { .. }));
+
+    // Two certificates that were never valid together.
+    let mut middle = ca_params("Middle");
+    middle.not_before = rcgen::date_time_ymd(2028, 1, 1);
+    middle.not_after = rcgen::date_time_ymd(2029, 1, 1);
+    let pki = Pki::of(&P256, ca_params("Root"), [middle], leaf_params());
+    let fault = refused(&pki, &pki, NAME, floor, alert);
+    assert!(matches!(fault, CertificateFault::Expired { .. }));
+}
+
+#[test]
+fn another_name() {
+    let pki = Pki::new(&P256, 1);
+    let alert = AlertDescription::BadCertificate;
+    for name in ["other.test", "192.0.2.2", "2001:db8::2"] {
+        let fault = refused(&pki, &pki, name, NOW.into(), alert);
+        let expected = format!(
+            "the broker's certificate is not for \"{name}\" but for broker.test, 192.0.2.1, and \
+             2001:db8::1"
+        );
+        assert_eq!(fault.to_string(), expected);
+    }
+    // The common name does not count.
+    let pki = Pki::with_leaf(params(NAME));
+    let fault = refused_now(&pki, alert);
+    assert_eq!(
+        fault.to_string(),
+        "the broker's certificate is not for \"broker.test\" but for no name at all (it has no \
+         subjectAltName)"
+    );
+}
+
+#[test]
+fn certificates_for_something_else() {
+    let other = AlertDescription::CertificateUnknown;
+
+    let mut leaf = leaf_params();
+    leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let fault = refused_now(&Pki::with_leaf(leaf), other);
+    assert_eq!(fault, CertificateFault::CaUsedAsEndEntity);
+
+    let pki = Pki::of(&P256, ca_params("Root"), [params("No CA")], leaf_params());
+    let fault = refused_now(&pki, other);
+    assert_eq!(fault, CertificateFault::EndEntityUsedAsCa);
+
+    let mut leaf = leaf_params();
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let fault = refused_now(
+        &Pki::with_leaf(leaf),
+        AlertDescription::UnsupportedCertificate,
+    );
+    assert_eq!(fault, CertificateFault::WrongPurpose);
+
+    let mut narrow = ca_params("Narrow");
+    narrow.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![GeneralSubtree::DnsName("elsewhere.test".into())],
+        excluded_subtrees: vec![],
+    });
+    let pki = Pki::of(&P256, narrow, [], leaf_params());
+    let fault = refused_now(&pki, other);
+    assert_eq!(fault, CertificateFault::NameConstraint);
+
+    let mut short = ca_params("Short");
+    short.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let middle = [short, ca_params("One too many")];
+    let fault = refused_now(
+        &Pki::of(&P256, ca_params("Root"), middle, leaf_params()),
+        other,
+    );
+    assert_eq!(fault, CertificateFault::ChainTooLong);
+
+    let long = Pki::new(&P256, 5);
+    let fault = refused_now(&long, other);
+    let expected = CertificateFault::TooManyCertificates {
+        presented: 5,
+        most: 4,
+    };
+    assert_eq!(fault, expected);
+    // Before anything is verified: who signed it does not matter, nor whether its dates are good.
+    let stranger = Pki::of(&P256, ca_params("Stranger"), [], leaf_params());
+    let fault = refused(&long, &stranger, NAME, (NOW + 9_999 * DAY).into(), other);
+    assert_eq!(fault, expected);
+
+    let critical = |mut leaf: CertificateParams| {
+        let mut extension =
+            rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0x05, 0x00]);
+        extension.set_criticality(true);
+        leaf.custom_extensions.push(extension);
+        leaf
+    };
+    let fault = refused_now(&Pki::with_leaf(critical(leaf_params())), other);
+    assert_eq!(fault, CertificateFault::UnknownCriticalExtension);
+}
+
+#[test]
+fn a_signature_that_the_device_cannot_check() {
+    let pki = Pki::new(&rcgen::PKCS_ED25519, 1);
+    // The client offers no such scheme, so the server gives up first.
+    let mut pair = Pair::new(&client(&pki).build().unwrap(), &Server::new(&pki));
+    let error = pair.run().unwrap_err();
+    assert_eq!(
+        error,
+        TlsError::Alert {
+            alert: Alert(40),
+            handshaking: true
+        }
+    );
+    // A leaf that the client can use below a root that it cannot.
+    let root = Pki::new(&rcgen::PKCS_ED25519, 1);
+    let key = rcgen::KeyPair::generate_for(&P256).unwrap();
+    let root_key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let root_params = ca_params("Root");
+    let root_der = root_params.self_signed(&root_key).unwrap().der().clone();
+    let issuer = rcgen::Issuer::new(root_params, root_key);
+    let pki = Pki {
+        chain: vec![
+            leaf_params()
+                .signed_by(&key, &issuer)
+                .unwrap()
+                .der()
+                .clone(),
+        ],
+        key_pem: key.serialize_pem(),
+        root: root_der,
+    };
+    drop(root);
+    let fault = refused_now(&pki, AlertDescription::DecryptError);
+    assert_eq!(fault, CertificateFault::UnsupportedSignatureAlgorithm);
+}
+
+#[test]
+fn a_server_without_the_key_of_its_certificate() {
+    // TLS 1.2: the signature of the ServerKeyExchange, in the clear, altered on the way.
+    let pki = Pki::new(&P256, 1);
+    let config = client(&pki).versions(&[Version::Tls12]).build().unwrap();
+    let mut pair = Pair::new(&config, &Server::new(&pki));
+    let hello = pair.client.ciphertext().to_vec();
+    pair.server.read_tls(&mut &hello[..]).unwrap();
+    pair.server.process_new_packets().unwrap();
+    let mut flight = Vec::new();
+    while pair.server.wants_write() {
+        pair.server.write_tls(&mut flight).unwrap();
+    }
+    // The flight ends with the signature and the nine bytes of the ServerHelloDone record, or four
+    // when the messages share a record.
+    let done = flight.windows(4).rposition(|w| w == [14, 0, 0, 0]).unwrap();
+    let mut altered = flight.clone();
+    let last = if altered[done - 5..done] == [22, 3, 3, 0, 4] {
+        done - 6
+    } else {
+        done - 1
+    };
+    altered[last] ^= 1;
+    let mut taken = Ok(0);
+    for chunk in altered.chunks(100) {
+        taken = pair.client.handle_ciphertext(chunk);
+    }
+    let error = taken.unwrap_err();
+    assert_eq!(
+        error,
+        TlsError::Certificate(CertificateFault::BadHandshakeSignature)
+    );
+    assert!(error.cure().contains("private key"));
+}
+
+#[test]
+fn nothing_in_common() {
+    let pki = Pki::new(&P256, 1);
+    let refusal = |config: &Config, server: &Server| {
+        let mut pair = Pair::new(config, server);
+        pair.run().unwrap_err()
+    };
+    let handshake_failure = TlsError::Alert {
+        alert: Alert(40),
+        handshaking: true,
+    };
+
+    let only13 = client(&pki).versions(&[Version::Tls13]).build().unwrap();
+    let mut server = Server::new(&pki);
+    server.versions = vec![Version::Tls12];
+    let error = refusal(&only13, &server);
+    assert_eq!(
+        error.to_string(),
+        "the broker ended the TLS handshake with alert protocol_version (70): it speaks none of the TLS versions offered"
+    );
+
+    // A server that answers with TLS 1.2 all the same.
+    let only12 = client(&pki).versions(&[Version::Tls12]).build().unwrap();
+    let mut pair = Pair::new(&only12, &server);
+    let hello = pair.client.ciphertext().to_vec();
+    pair.server.read_tls(&mut &hello[..]).unwrap();
+    pair.server.process_new_packets().unwrap();
+    pair.client = connect(&only13);
+    assert_eq!(
+        pair.run(),
+        Err(TlsError::Incompatible(Incompatible::Version))
+    );
+
+    let config = client(&pki)
+        .suites(&[Suite::EcdheEcdsaAes128GcmSha256])
+        .build()
+        .unwrap();
+    let mut server = Server::new(&pki);
+    server.suites = vec![Suite::EcdheEcdsaAes256GcmSha384];
+    server.versions = vec![Version::Tls12];
+    assert_eq!(refusal(&config, &server), handshake_failure);
+
+    let config = client(&pki).groups(&[Group::X25519]).build().unwrap();
+    let mut server = Server::new(&pki);
+    server.groups = vec![Group::Secp384r1];
+    for version in Version::ALL {
+        server.versions = vec![*version];
+        assert_eq!(refusal(&config, &server), handshake_failure);
+    }
+
+    let config = client(&pki).alpn(&[b"mqtt"]).build().unwrap();
+    let mut server = Server::new(&pki);
+    server.alpn = vec![b"h2".to_vec()];
+    let error = refusal(&config, &server);
+    assert_eq!(
+        error,
+        TlsError::Alert {
+            alert: Alert(120),
+            handshaking: true
+        }
+    );
+    assert!(error.cure().contains("ALPN"));
+}
+
+#[test]
+fn a_client_certificate_that_the_broker_misses_or_refuses() {
+    let pki = Pki::new(&P256, 1);
+    let device = Pki::of(&P256, ca_params("Devices"), [], leaf_params());
+    let mut server = Server::new(&pki);
+    server.client_root = Some(device.root.clone());
+    for version in Version::ALL {
+        let without = client(&pki).versions(&[*version]).build().unwrap();
+        let mut pair = Pair::new(&without, &server);
+        let error = pair.run().unwrap_err();
+        let TlsError::Alert { alert, handshaking } = error else {
+            panic!("{error}");
+        };
+        // In TLS 1.3 the client is done before the server looks at its certificate.
+        assert_eq!(handshaking, *version == Version::Tls12);
+        assert_eq!(alert.name(), Some("certificate_required"));
+        assert!(error.cure().contains("configure a client certificate"));
+
+        let stranger = Pki::new(&P256, 1);
+        let wrong = client(&pki)
+            .versions(&[*version])
+            .client_identity(stranger.chain_pem().as_bytes(), stranger.key_pem.as_bytes())
+            .unwrap()
+            .build()
+            .unwrap();
+        let mut pair = Pair::new(&wrong, &server);
+        let error = pair.run().unwrap_err();
+        let TlsError::Alert { alert, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(alert.name(), Some("unknown_ca"));
+    }
+}
+
+#[test]
+fn every_alert_says_what_it_means() {
+    let pki = Pki::new(&P256, 1);
+    let config = client(&pki).build().unwrap();
+    for number in 0..=u8::MAX {
+        let mut connection = connect(&config);
+        let record = [21, 3, 3, 0, 2, 2, number];
+        let error = connection.handle_ciphertext(&record).unwrap_err();
+        assert_eq!(
+            error,
+            TlsError::Alert {
+                alert: Alert(number),
+                handshaking: true
+            }
+        );
+        let sentence = error.to_string();
+        assert!(sentence.contains(&format!("({number}): ")), "{sentence}");
+        assert!(!error.cure().is_empty());
+    }
+}
+
+#[test]
+fn peers_that_do_not_speak_tls() {
+    let pki = Pki::new(&P256, 1);
+    let config = client(&pki).build().unwrap();
+    for (greeting, expected) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n"[..], Greeting::Http),
+        (b"\x20\x02\x00\x01", Greeting::Mqtt),
+        (b"\xe0\x02\x82\x00", Greeting::Mqtt),
+        (b"\x20\x02\x00\x05\xe0\x00", Greeting::Mqtt),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Greeting::Text),
+        (b"220 mail.test ESMTP\r\n", Greeting::Text),
+        (b"\xff\xfd\x18\xff\xfd\x20", Greeting::Binary),
+        (b"\x16\x02\x00\x00\x05", Greeting::Binary),
+        (b"\x80\x2e\x01\x03\x01", Greeting::Binary),
+    ] {
+        for size in [1, 3, 100] {
+            let mut connection = connect(&config);
+            let mut result = Ok(());
+            for chunk in greeting.chunks(size) {
+                result = result.and(connection.handle_ciphertext(chunk).map(drop));
+            }
+            let error = result.and_then(|()| connection.handle_eof()).unwrap_err();
+            assert_eq!(error, TlsError::NotTls(expected));
+            assert!(
+                error
+                    .to_string()
+                    .contains("does not speak TLS on this port")
+            );
+            assert!(error.cure().contains("mqtt://"));
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_hangs_up() {
+    let pki = Pki::new(&P256, 1);
+    let config = client(&pki).build().unwrap();
+    let error = connect(&config).handle_eof().unwrap_err();
+    assert_eq!(error, TlsError::ClosedInHandshake { answered: false });
+    assert!(error.cure().contains("a plain MQTT port closes like this"));
+
+    let mut pair = Pair::new(&config, &Server::new(&pki));
+    let hello = pair.client.ciphertext().to_vec();
+    pair.server.read_tls(&mut &hello[..]).unwrap();
+    pair.server.process_new_packets().unwrap();
+    let mut flight = Vec::new();
+    pair.server.write_tls(&mut flight).unwrap();
+    for n in [5, 20, 100] {
+        let mut connection = connect(&config);
+        connection.handle_ciphertext(&flight[..n]).unwrap();
+        let error = connection.handle_eof().unwrap_err();
+        assert_eq!(error, TlsError::ClosedInHandshake { answered: true });
+        assert_eq!(connection.handle_eof(), Err(error));
+    }
+}
+
+#[test]
+fn broken_records_and_messages() {
+    let pki = Pki::new(&P256, 1);
+    let config = client(&pki).build().unwrap();
+    let error_of = |bytes: &[u8]| {
+        let mut connection = connect(&config);
+        let hello = connection.ciphertext().len();
+        let error = connection.handle_ciphertext(bytes).unwrap_err();
+        (error, connection.ciphertext().len() > hello)
+    };
+    // Longer than TLS allows: known by the header, told to the peer.
+    assert_eq!(
+        error_of(&[22, 3, 3, 0xff, 0xff]),
+        (TlsError::RecordOverflow, true)
+    );
+    // An empty handshake record, and one of an unknown type after a good one.
+    assert!(matches!(
+        error_of(&[22, 3, 3, 0, 0]),
+        (TlsError::BadMessage(_), true)
+    ));
+    // Application data before keys are there.
+    let (error, told) = error_of(&[23, 3, 3, 0, 1, 0]);
+    assert_eq!((error, told), (TlsError::UnexpectedMessage, true));
+    // A finished message out of nowhere, and a ServerHello that is none.
+    let (error, _) = error_of(&[22, 3, 3, 0, 4, 20, 0, 0, 0]);
+    assert_eq!(error, TlsError::UnexpectedMessage);
+    let (error, told) = error_of(&[22, 3, 3, 0, 6, 2, 0, 0, 2, 3, 3]);
+    assert!(matches!(error, TlsError::BadMessage(_)) && told);
+    let sentence = error.to_string();
+    assert!(
+        sentence.contains("cannot be decoded (MissingData"),
+        "{sentence}"
+    );
+}
+
+#[derive(Debug)]
+struct NoRandom;
+
+impl Random for NoRandom {
+    fn fill(_: &mut [u8]) -> Result<(), RandomError> {
+        Err(RandomError)
+    }
+}
+
+#[test]
+fn a_device_without_entropy() {
+    let pki = Pki::new(&P256, 1);
+    let config = Config::builder(thread_mqtt_soft_provider::provider::<NoRandom>())
+        .ca(&pki.root)
+        .unwrap()
+        .build()
+        .unwrap();
+    let error = Connection::new(&config, NAME, NOW).unwrap_err();
+    assert_eq!(error, TlsError::NoEntropy);
+    assert!(error.cure().contains("entropy"));
+}

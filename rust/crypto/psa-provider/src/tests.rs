@@ -1,0 +1,222 @@
+//! Detection and the latch, under failures on purpose.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::vec::Vec;
+
+use rustls::crypto::hash::Hash as _;
+use rustls::crypto::hmac::Hmac as _;
+use thread_mqtt_psa::{Call, Status, Usage, host};
+
+use crate::detect::{Capability, Unusable, probe_all, try_anew};
+use crate::fault::{self, Lease};
+use crate::{aead, hash, hmac, latched_failure, provider, random, take_last_failure};
+
+#[global_allocator]
+static HEAP: thread_mqtt_test_support::heap::Heap = thread_mqtt_test_support::heap::Heap;
+
+/// Counters and failures are global to the process: one test at a time.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    host::reset();
+    guard
+}
+
+const OUT_OF_MEMORY: Status = Status::INSUFFICIENT_MEMORY;
+
+#[test]
+fn mbed_tls_has_everything_but_ed25519() {
+    let _alone = alone();
+    let detected = provider().unwrap();
+    let left_out: Vec<_> = detected
+        .report
+        .findings()
+        .iter()
+        .filter(|finding| finding.result.is_err())
+        .collect();
+    let [ed25519] = left_out[..] else {
+        panic!("left out: {left_out:#?}");
+    };
+    assert_eq!(ed25519.capability, Capability::Ed25519);
+    assert_eq!(
+        std::format!("{ed25519}"),
+        "Ed25519: left out, psa_import_key failed with PSA status -135: an invalid argument"
+    );
+    assert_eq!(detected.report.findings().len(), 24);
+
+    let provider = detected.provider;
+    assert_eq!(provider.cipher_suites.len(), 9);
+    assert_eq!(provider.kx_groups.len(), 3);
+    assert_eq!(provider.signature_verification_algorithms.mapping.len(), 8);
+    assert_eq!(provider.signature_verification_algorithms.all.len(), 13);
+}
+
+/// Fails each call of the tests in turn: it costs what it belongs to, and only that.
+#[test]
+fn what_fails_in_its_test_is_left_out() {
+    let _alone = alone();
+    thread_mqtt_psa::init().unwrap();
+    let slots = host::counters().slots;
+    host::reset();
+    let whole = probe_all();
+    let calls = host::counters().calls;
+    assert!(calls > 70, "{calls} calls");
+
+    let mut failed = Vec::new();
+    for call in 1..=calls {
+        host::fail(call, 1, OUT_OF_MEMORY);
+        let report = probe_all();
+        assert_eq!(host::counters().slots, slots, "key slots after call {call}");
+        let lost: Vec<_> = whole
+            .findings()
+            .iter()
+            .zip(report.findings())
+            .filter(|(before, after)| before != after)
+            .collect();
+        let [(before, after)] = lost[..] else {
+            panic!("call {call} cost {lost:?}");
+        };
+        assert_eq!(after.result.unwrap_err().status, OUT_OF_MEMORY);
+        if before.result.is_ok() && failed.last() != Some(&after.capability) {
+            failed.push(after.capability);
+        }
+    }
+    // The sizes of RSA keys are no call where RSA is in Rust.
+    let expected = if cfg!(feature = "rsa-in-rust") {
+        21
+    } else {
+        23
+    };
+    assert_eq!(failed.len(), expected, "{failed:?}");
+    host::reset();
+}
+
+#[test]
+fn a_backend_that_does_not_start_or_can_nothing_is_unusable() {
+    let _alone = alone();
+    let not_supported = |from| {
+        host::fail(from, u32::MAX, Status::NOT_SUPPORTED);
+        try_anew().unwrap_err()
+    };
+    let init = Call::Init.failed(Status::NOT_SUPPORTED);
+    assert_eq!(not_supported(1), Unusable::Psa(init));
+    let random = Call::GenerateRandom.failed(Status::NOT_SUPPORTED);
+    assert_eq!(not_supported(2), Unusable::Psa(random));
+    let nothing = not_supported(3);
+    assert!(matches!(nothing, Unusable::NoCipherSuite(_)), "{nothing}");
+    let text = std::format!("{nothing}");
+    assert!(text.contains("PSA_WANT"), "{text}");
+    host::reset();
+}
+
+/// Every call that a hash makes, failing: a digest of the right length, a different
+/// one each time, nothing works while anyone is left, and everything after.
+#[test]
+fn a_failed_hash_poisons_and_latches() {
+    let _alone = alone();
+    provider().unwrap();
+    let digest = || {
+        let mut context = hash::SHA256.start();
+        context.update(b"a");
+        let fork = context.fork();
+        context.update(b"bc");
+        assert_eq!(fork.fork_finish().as_ref().len(), 32);
+        context.finish().as_ref().to_vec()
+    };
+    host::reset();
+    let right = digest();
+    let calls = host::counters().calls;
+    let before = host::counters().slots;
+    let mut seen = std::vec![right.clone()];
+    for call in 1..=calls {
+        let other = Lease::new();
+        host::fail(call, 1, OUT_OF_MEMORY);
+        let wrong = digest();
+        assert_eq!(host::counters().failed, 1);
+        assert_eq!(wrong.len(), 32);
+        assert_eq!(fault::check().unwrap_err().status, OUT_OF_MEMORY, "{call}");
+        assert!(random::RANDOM.fill(&mut [0; 8]).is_err());
+        assert_eq!(take_last_failure().unwrap().status, OUT_OF_MEMORY);
+        // Whichever digest the failure hit; in a fork the first one is unharmed.
+        if wrong != right {
+            assert!(!seen.contains(&wrong));
+            seen.push(wrong);
+        }
+        drop(other);
+        assert_eq!(fault::check(), Ok(()));
+        random::RANDOM.fill(&mut [0; 8]).unwrap();
+    }
+    assert!(seen.len() > 4, "{} of {calls} calls", seen.len());
+    assert_eq!(host::counters().slots, before);
+    assert_eq!(take_last_failure(), None);
+}
+
+#[test]
+fn a_failed_hmac_poisons_and_latches() {
+    let _alone = alone();
+    provider().unwrap();
+    let tag = || hmac::HMAC_SHA256.with_key(b"key").sign(&[b"a", b"bc"]);
+    host::reset();
+    let right = tag().as_ref().to_vec();
+    let calls = host::counters().calls;
+    let mut seen = std::vec![right];
+    for call in 1..=calls {
+        let other = Lease::new();
+        // The one failure, and all from there on: no randomness either.
+        for count in [1, u32::MAX] {
+            host::fail(call, count, OUT_OF_MEMORY);
+            let wrong = tag().as_ref().to_vec();
+            assert_eq!(wrong.len(), 32);
+            assert!(wrong.iter().any(|byte| *byte != 0));
+            assert_ne!(wrong, seen[0]);
+            if count == 1 {
+                assert!(!seen.contains(&wrong));
+                seen.push(wrong);
+            }
+            assert_eq!(fault::check().unwrap_err().status, OUT_OF_MEMORY);
+        }
+        host::reset();
+        drop(other);
+        assert_eq!(fault::check(), Ok(()));
+    }
+    assert_eq!(seen.len() as u32, 1 + calls);
+    take_last_failure();
+}
+
+/// Whether the key could not be imported or the text not be encrypted: nothing of
+/// it goes out, and the failure is latched.
+#[test]
+fn a_failed_encryption_says_nothing() {
+    let _alone = alone();
+    provider().unwrap();
+    for call in 1..=2 {
+        host::fail(call, 1, OUT_OF_MEMORY);
+        let iv = rustls::crypto::cipher::Iv::from([0; 12]);
+        let keyed = aead::AES_128_GCM.keyed(&[7; 16], iv, Usage::ENCRYPT);
+        for _ in 0..2 {
+            let mut buf = *b"a secret text, and room for its tag";
+            keyed.seal(&[0; 12], b"header", &mut buf);
+            assert_eq!(buf, [0; 35]);
+        }
+        assert_eq!(host::counters().failed, 1);
+        assert_eq!(latched_failure().unwrap().status, OUT_OF_MEMORY);
+        drop(keyed);
+        assert_eq!(latched_failure(), None);
+    }
+    take_last_failure();
+}
+
+#[test]
+fn the_latch_holds_until_the_last_lease_is_gone() {
+    let _alone = alone();
+    let (first, second) = (Lease::new(), Lease::new());
+    let error = Call::HashUpdate.failed(OUT_OF_MEMORY);
+    fault::latch(error);
+    let third = Lease::new();
+    drop((first, second));
+    assert_eq!(fault::check(), Err(error));
+    drop(third);
+    assert_eq!(fault::check(), Ok(()));
+    assert_eq!(take_last_failure(), Some(error));
+    assert_eq!(take_last_failure(), None);
+}

@@ -1,0 +1,130 @@
+//! A small rustls [`CryptoProvider`] on the RustCrypto crates, for targets without PSA Crypto.
+//!
+//! [`provider`] has everything that the cargo features enable; rustls negotiates
+//! from it. All parts are public one by one, for an application that wants less,
+//! or exactly one more:
+//!
+//! ```text
+//!                     CryptoProvider
+//!      ┌───────────┬────────┴───┬───────────────┬─────────┐
+//!   suites         kx         verify      secure_random  KEYS
+//!   by their      ECDHE     the peer's       yours:      client
+//!  IANA names    groups     signatures      `Random`     keys
+//! ```
+//!
+//! ```
+//! use rustls::crypto::CryptoProvider;
+//! use thread_mqtt_soft_provider::{Random, RandomError, kx, provider, suites};
+//!
+//! #[derive(Debug)]
+//! struct Platform;
+//!
+//! impl Random for Platform {
+//!     fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
+//!         // On a device: its hardware generator.
+//!         getrandom::fill(buf).map_err(|_| RandomError)
+//!     }
+//! }
+//!
+//! // Everything.
+//! let all = provider::<Platform>();
+//! # assert!(all.cipher_suites.len() > 2);
+//!
+//! // What one old broker speaks, and nothing else.
+//! let one = CryptoProvider {
+//!     cipher_suites: vec![suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256],
+//!     kx_groups: vec![kx::secp256r1::<Platform>()],
+//!     ..provider::<Platform>()
+//! };
+//! # assert_eq!(one.cipher_suites.len(), 1);
+//! ```
+//!
+//! # What there is
+//!
+//! | feature | brings |
+//! | --- | --- |
+//! | (always) | TLS 1.3 with AES-128-GCM, P-256 key exchange, ECDSA P-256 verification |
+//! | `tls12` | the ECDHE suites of TLS 1.2 |
+//! | `aes256` | AES-256-GCM with SHA-384 |
+//! | `chacha20` | ChaCha20-Poly1305 |
+//! | `x25519` | X25519 key exchange |
+//! | `p384` | P-384 key exchange, ECDSA with P-384 or SHA-384 |
+//! | `rsa` | RSA verification (PKCS #1 v1.5 and PSS, 2048 to 4096 bits), ECDHE_RSA suites |
+//! | `client-auth` | client certificates with ECDSA keys |
+//! | `ed25519` | Ed25519 verification, in a table of its own: [`verify`] |
+//!
+//! All but `ed25519` are on by default. For the smallest flash, at the price of speed, build with
+//! `--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"` in `RUSTFLAGS`.
+//!
+//! Needs Rust 1.87, for the constant-time building blocks of `ctutils`; the other
+//! device crates are content with 1.85.
+//!
+//! # What there is not
+//!
+//! No RSA private keys ([`KEYS`] says why), no post-quantum groups, no DHE or CBC
+//! suites, no RSA key exchange, no FIPS validation, no hardware acceleration: a chip
+//! that has it has PSA Crypto on top, and a provider of its own.
+//!
+//! # Failure
+//!
+//! Nothing that a peer sends makes this crate panic; it becomes an error that
+//! fails the connection. The same goes for a random source that runs dry.
+//!
+//! # Timing and secrets
+//!
+//! What handles secrets is meant to be constant-time by its crate's own documentation:
+//! `p256` and `p384` (scalar arithmetic and multiplication), `x25519-dalek`, the portable
+//! bit-sliced AES of `aes`, `ghash`, `chacha20` and `poly1305`, and the comparison of
+//! tags. That holds for the source; no one has measured the machine code that a
+//! compiler makes of it for a particular chip, and cores of which the multiplication
+//! takes longer for some operands (Cortex-M3) void it. There is no protection
+//! against power analysis or induced faults.
+//!
+//! Signature verification takes variable time; all its inputs are public.
+//!
+//! Private scalars, shared secrets, client keys and the key schedules of ciphers and
+//! MACs are cleared when dropped. Copies that the compiler spills to the stack are
+//! not, nor are intermediate points of a scalar multiplication and record IVs.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod aead;
+mod hash;
+pub mod kx;
+mod random;
+mod sec1;
+mod sign;
+pub mod suites;
+pub mod verify;
+
+#[cfg(all(test, feature = "tls12", feature = "aes256", feature = "chacha20"))]
+mod record_tests;
+#[cfg(all(
+    test,
+    feature = "aes256",
+    feature = "chacha20",
+    feature = "x25519",
+    feature = "p384",
+    feature = "rsa"
+))]
+mod wycheproof;
+
+use rustls::crypto::CryptoProvider;
+
+pub use random::{Random, RandomError, secure_random};
+pub use sign::KEYS;
+
+/// The provider with everything its cargo features enable, in order of preference.
+pub fn provider<R: Random>() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: suites::ALL.to_vec(),
+        kx_groups: kx::all::<R>().to_vec(),
+        signature_verification_algorithms: verify::SUPPORTED,
+        secure_random: secure_random::<R>(),
+        key_provider: KEYS,
+    }
+}

@@ -1,0 +1,371 @@
+//! The functions of `include/thread_mqtt.h`, which documents them.
+use crate::failure;
+use crate::ffi;
+use crate::handle::Handle;
+use crate::port::{self, milliseconds};
+#[cfg(feature = "shell")]
+use crate::questions::Question;
+use crate::settings::{self, command_error, qos, string};
+use crate::text::write_cut;
+use alloc::boxed::Box;
+use core::ffi::{c_char, c_int};
+use core::ops::Deref;
+use core::{ptr, slice};
+use thread_mqtt_resolve::BrokerUri;
+use thread_mqtt_session::Token;
+
+type Client = ffi::thread_mqtt;
+
+/// A client, kept from being freed.
+struct Entered<'a>(&'a Handle);
+
+/// Enters a client; a pointer that is no client's is refused without being looked into.
+fn enter<'a>(client: *mut Client) -> Result<Entered<'a>, c_int> {
+    // SAFETY: the pointer is only compared.
+    match unsafe { ffi::tmq_client_enter(client.cast()) } {
+        // SAFETY: a client has this address, as a Handle, and is not freed before it was left.
+        0 => Ok(Entered(unsafe { &*client.cast::<Handle>() })),
+        code => Err(refused(code)),
+    }
+}
+
+impl Deref for Entered<'_> {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        self.0
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it was entered when this was made.
+        unsafe { ffi::tmq_client_leave(ptr::from_ref(self.0).cast()) }
+    }
+}
+
+/// The number for a client that cannot be entered or closed.
+fn refused(code: i32) -> c_int {
+    match code {
+        ffi::TMQ_NO_CLIENT => ffi::THREAD_MQTT_ERROR_ARGUMENT,
+        _ => ffi::THREAD_MQTT_ERROR_STATE,
+    }
+}
+
+fn status(result: Result<(), c_int>) -> c_int {
+    result.err().unwrap_or(ffi::THREAD_MQTT_OK)
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_init(
+    client: *mut *mut Client,
+    config: *const ffi::thread_mqtt_config,
+) -> c_int {
+    #[cfg(feature = "logger")]
+    crate::logger::start_log();
+
+    // SAFETY: promised by the caller.
+    let Some(config) = (unsafe { config.as_ref() }) else {
+        return ffi::THREAD_MQTT_ERROR_ARGUMENT;
+    };
+    if client.is_null() {
+        return ffi::THREAD_MQTT_ERROR_ARGUMENT;
+    }
+    if port::fill_random(&mut [0; 4]).is_err() {
+        return ffi::THREAD_MQTT_ERROR_ENTROPY;
+    }
+    // SAFETY: promised by the caller.
+    let made = unsafe { settings::client(config) }
+        .and_then(|client| Handle::new(client, config.callback, config.user_data));
+    match made {
+        Ok(handle) => {
+            // SAFETY: not NULL, and writable by the caller's promise.
+            unsafe { *client = Box::into_raw(handle).cast() };
+            ffi::THREAD_MQTT_OK
+        }
+        Err(error) => error,
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_start(client: *mut Client) -> c_int {
+    status(enter(client).and_then(|client| client.start()))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_stop(client: *mut Client) -> c_int {
+    status(enter(client).and_then(|client| client.stop()))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_deinit(client: *mut Client) -> c_int {
+    // SAFETY: the pointer is only compared.
+    match unsafe { ffi::tmq_client_close(client.cast()) } {
+        0 => {
+            // SAFETY: a client has this address: thread_mqtt_init() made it with Box::into_raw.
+            // Nobody is in it, and nobody gets in any more.
+            unsafe { Box::from_raw(client.cast::<Handle>()) }.end();
+            ffi::THREAD_MQTT_OK
+        }
+        code => refused(code),
+    }
+}
+
+/// Hands a token out, if it is wanted.
+///
+/// # Safety
+/// `to` is NULL or writable.
+unsafe fn give(token: Token, to: *mut u32) {
+    // SAFETY: promised by the caller.
+    if let Some(to) = unsafe { to.as_mut() } {
+        *to = token.0;
+    }
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_publish(
+    client: *mut Client,
+    message: *const ffi::thread_mqtt_message,
+    token: *mut u32,
+) -> c_int {
+    // SAFETY: promised by the caller, for all of it.
+    status(unsafe {
+        enter(client).and_then(|client| {
+            let message = message.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+            let message = settings::borrowed(message)?;
+            let queued = client.command(|client| {
+                client
+                    .session()
+                    .check_publish(message.topic, message.payload.len())
+                    .map_err(command_error)?;
+                client.publish(message.copy()?).map_err(command_error)
+            });
+            give(queued?, token);
+            Ok(())
+        })
+    })
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_subscribe(
+    client: *mut Client,
+    filter: *const c_char,
+    highest: u8,
+    token: *mut u32,
+) -> c_int {
+    // SAFETY: promised by the caller, for all of it.
+    status(unsafe {
+        enter(client).and_then(|client| {
+            let filter = string(filter)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+            let highest = qos(highest)?;
+            let queued = client.command(|client| client.subscribe(&[(filter, highest)]));
+            give(queued.map_err(command_error)?, token);
+            Ok(())
+        })
+    })
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_unsubscribe(
+    client: *mut Client,
+    filter: *const c_char,
+    token: *mut u32,
+) -> c_int {
+    // SAFETY: promised by the caller, for all of it.
+    status(unsafe {
+        enter(client).and_then(|client| {
+            let filter = string(filter)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+            let queued = client.command(|client| client.unsubscribe(&[filter]));
+            give(queued.map_err(command_error)?, token);
+            Ok(())
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_is_online(client: *mut Client) -> bool {
+    enter(client).is_ok_and(|client| client.is_online())
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_last_error(
+    client: *mut Client,
+    to: *mut ffi::thread_mqtt_failure,
+) -> c_int {
+    status(enter(client).and_then(|client| {
+        // SAFETY: promised by the caller.
+        let to = unsafe { to.as_mut() }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+        *to = ffi::thread_mqtt_failure::default();
+        let kept = client.last_failure();
+        if let Some((stage, cause)) = kept.as_ref().and_then(|kept| kept.event.failure()) {
+            to.error = failure::number(cause);
+            to.stage = failure::stage(stage);
+            write_cut(&mut to.cause, format_args!("{cause}"));
+            write_cut(
+                &mut to.cure,
+                format_args!("{}", cause.cure().unwrap_or_default()),
+            );
+        }
+        if let Some(kept) = kept {
+            to.uptime_ms = milliseconds(kept.at);
+        }
+        Ok(())
+    }))
+}
+
+/// # Safety
+/// As `zephyr/src/shell.h` says.
+#[cfg(feature = "shell")]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tmq_client_ask(
+    client: *mut Client,
+    question: u8,
+    name: *const c_char,
+    listener: *const ffi::tmq_listener,
+) -> i32 {
+    // SAFETY: promised by the caller, for both.
+    status(unsafe {
+        enter(client).and_then(|client| {
+            let listener = listener.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+            client.ask(Question::new(question.into(), string(name)?, *listener)?)
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_time(client: *mut Client) -> i64 {
+    let time = enter(client).ok().and_then(|client| client.unix_time());
+    time.and_then(|seconds| i64::try_from(seconds).ok())
+        .unwrap_or(0)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_set_time(unix_seconds: i64) -> c_int {
+    match u64::try_from(unix_seconds) {
+        Ok(seconds) if seconds >= port::build_time() => {}
+        _ => return ffi::THREAD_MQTT_ERROR_ARGUMENT,
+    }
+    port::set_unix_time(u32::try_from(unix_seconds).unwrap_or(u32::MAX));
+    ffi::THREAD_MQTT_OK
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_uri_check(
+    uri: *const c_char,
+    to: *mut c_char,
+    size: usize,
+) -> c_int {
+    // SAFETY: promised by the caller.
+    let uri = match unsafe { string(uri) } {
+        Ok(Some(uri)) => uri,
+        Ok(None) => return ffi::THREAD_MQTT_ERROR_ARGUMENT,
+        Err(error) => return error,
+    };
+    let Err(error) = uri.parse::<BrokerUri>() else {
+        return ffi::THREAD_MQTT_OK;
+    };
+    if !to.is_null() && isize::try_from(size).is_ok() {
+        // SAFETY: there is room for size bytes, by the caller's promise.
+        let to = unsafe { slice::from_raw_parts_mut(to, size) };
+        write_cut(to, format_args!("{error}"));
+    }
+    ffi::THREAD_MQTT_ERROR_URI
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
+    match error {
+        ffi::THREAD_MQTT_OK => c"success",
+        ffi::THREAD_MQTT_ERROR_ARGUMENT => c"an argument is NULL, out of its range or not UTF-8",
+        ffi::THREAD_MQTT_ERROR_STATE => c"the call does not fit the client's state",
+        ffi::THREAD_MQTT_ERROR_MEMORY => {
+            c"the heap has no room; raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE"
+        }
+        ffi::THREAD_MQTT_ERROR_URI => c"the broker URI is wrong; see thread_mqtt_uri_check()",
+        ffi::THREAD_MQTT_ERROR_CA => {
+            c"mqtts:// needs a CA certificate, and there is none that can be read"
+        }
+        ffi::THREAD_MQTT_ERROR_IDENTITY => {
+            c"the client certificate or its key cannot be read, or they do not go together"
+        }
+        ffi::THREAD_MQTT_ERROR_FULL => c"the outbox is full; wait for an acknowledgement",
+        ffi::THREAD_MQTT_ERROR_TOPIC => c"the topic or the topic filter is not well formed",
+        ffi::THREAD_MQTT_ERROR_TOO_LARGE => c"the message is larger than the whole outbox",
+        ffi::THREAD_MQTT_ERROR_SETTING => c"an MQTT setting is not allowed; the log says which",
+        ffi::THREAD_MQTT_ERROR_ENTROPY => c"the platform has no entropy source that works",
+        ffi::THREAD_MQTT_ERROR_CLIENTS => {
+            c"no client is left; raise CONFIG_THREAD_MQTT_MAX_CLIENTS"
+        }
+        ffi::THREAD_MQTT_ERROR_CRYPTO => {
+            c"PSA Crypto does not start or lacks what TLS needs; the log says what"
+        }
+        ffi::THREAD_MQTT_ERROR_NETWORK => c"the device is not attached to its network",
+        ffi::THREAD_MQTT_ERROR_PREFIX => {
+            c"no NAT64 prefix is known; enable NAT64 at the border router"
+        }
+        ffi::THREAD_MQTT_ERROR_RESOLVE => c"the broker's name did not resolve",
+        ffi::THREAD_MQTT_ERROR_REFUSED => c"the broker's host refused the TCP connection",
+        ffi::THREAD_MQTT_ERROR_UNREACHABLE => c"there is no route to the broker",
+        ffi::THREAD_MQTT_ERROR_TIMED_OUT => c"there was no answer in time",
+        ffi::THREAD_MQTT_ERROR_CLOSED => c"the connection was closed or reset",
+        ffi::THREAD_MQTT_ERROR_TLS => c"TLS failed; thread_mqtt_last_error() says how",
+        ffi::THREAD_MQTT_ERROR_CERTIFICATE => {
+            c"the broker's certificate is not good; thread_mqtt_last_error() says why"
+        }
+        ffi::THREAD_MQTT_ERROR_REJECTED => c"the broker refused this client",
+        ffi::THREAD_MQTT_ERROR_TIME => c"the time is not known; thread_mqtt_last_error() says why",
+        ffi::THREAD_MQTT_ERROR_MQTT => c"the broker ended MQTT or broke its rules",
+        ..=ffi::THREAD_MQTT_ERROR_PLATFORM => {
+            c"the platform failed; errno is -1000 minus the number"
+        }
+        _ => c"unknown error",
+    }
+    .as_ptr()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_stage_to_str(stage: ffi::thread_mqtt_stage) -> *const c_char {
+    match stage {
+        ffi::THREAD_MQTT_STAGE_ATTACH => c"attach",
+        ffi::THREAD_MQTT_STAGE_PREFIX => c"prefix",
+        ffi::THREAD_MQTT_STAGE_RESOLVE => c"resolve",
+        ffi::THREAD_MQTT_STAGE_TIME => c"time",
+        ffi::THREAD_MQTT_STAGE_TCP => c"TCP",
+        ffi::THREAD_MQTT_STAGE_TLS => c"TLS",
+        ffi::THREAD_MQTT_STAGE_MQTT => c"MQTT",
+        _ => c"unknown stage",
+    }
+    .as_ptr()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_event_to_str(event: ffi::thread_mqtt_event_type) -> *const c_char {
+    match event {
+        ffi::THREAD_MQTT_EVENT_STAGE => c"stage reached",
+        ffi::THREAD_MQTT_EVENT_ONLINE => c"online",
+        ffi::THREAD_MQTT_EVENT_FAILED => c"failed",
+        ffi::THREAD_MQTT_EVENT_MESSAGE => c"message",
+        ffi::THREAD_MQTT_EVENT_PUBLISHED => c"published",
+        ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED => c"publish failed",
+        ffi::THREAD_MQTT_EVENT_SUBSCRIBED => c"subscribed",
+        ffi::THREAD_MQTT_EVENT_UNSUBSCRIBED => c"unsubscribed",
+        ffi::THREAD_MQTT_EVENT_STOPPED => c"stopped",
+        ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED => c"address failed",
+        ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST => c"subscription lost",
+        ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN => c"time unknown",
+        _ => c"unknown event",
+    }
+    .as_ptr()
+}

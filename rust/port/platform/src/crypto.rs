@@ -1,0 +1,47 @@
+//! The crypto backend that `CONFIG_THREAD_MQTT_CRYPTO_*` chose: one place for the C API and for
+//! applications in Rust, which need not know which one it is.
+//!
+//! PSA Crypto is asked once what it can do, by doing it; what fails is not offered to brokers.
+//! [`provider`] logs the outcome, [`report`] tells it again.
+
+#[cfg(feature = "c-api")]
+use alloc::sync::Arc;
+#[cfg(feature = "c-api")]
+use thread_mqtt_tls::SigningKey;
+
+#[cfg(feature = "crypto-psa")]
+mod psa;
+#[cfg(all(feature = "crypto-soft", not(feature = "crypto-psa")))]
+mod soft;
+
+#[cfg(feature = "crypto-psa")]
+use psa as backend;
+#[cfg(all(feature = "crypto-soft", not(feature = "crypto-psa")))]
+use soft as backend;
+
+#[cfg(not(any(feature = "crypto-psa", feature = "crypto-soft")))]
+compile_error!("thread-mqtt-platform needs a crypto backend: enable crypto-psa or crypto-soft");
+
+#[cfg(feature = "c-api")]
+pub(crate) use backend::provider_for_c;
+pub use backend::{NAME, Unusable, provider, report, take_failure};
+
+/// The client's private key by its identifier in PSA.
+#[cfg(all(feature = "c-api", feature = "crypto-psa", feature = "client-auth"))]
+pub(crate) fn signing_key(
+    id: u32,
+) -> Result<Arc<dyn SigningKey>, thread_mqtt_psa_provider::KeyError> {
+    thread_mqtt_psa_provider::signing_key(thread_mqtt_psa_provider::KeyId(id))
+}
+
+/// There are no such keys in this image.
+#[cfg(all(
+    feature = "c-api",
+    not(all(feature = "crypto-psa", feature = "client-auth"))
+))]
+pub(crate) fn signing_key(_: u32) -> Result<Arc<dyn SigningKey>, &'static str> {
+    Err(
+        "private_key_id names a key in PSA Crypto; set CONFIG_THREAD_MQTT_CRYPTO_PSA=y and \
+         CONFIG_THREAD_MQTT_CLIENT_AUTH=y",
+    )
+}

@@ -1,0 +1,67 @@
+//! PSA Crypto, whichever implementation the image has.
+#[cfg(feature = "c-api")]
+use crate::ffi;
+use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+use thread_mqtt_psa_provider as psa;
+use thread_mqtt_tls::{CryptoProvider, ProviderFailure};
+
+pub use psa::Unusable;
+
+/// The backend's name, for people.
+pub const NAME: &str = "PSA Crypto";
+
+/// Whether PSA was tried, and the log told of it.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// The provider of what works. The first call tries every algorithm, which takes as long as some
+/// handshakes and as much stack, and logs what it found.
+pub fn provider() -> Result<CryptoProvider, Unusable> {
+    let found = psa::provider().inspect_err(|error| log::error!("{error}"))?;
+    if !TOLD.swap(true, Ordering::Relaxed) {
+        let all = found.report.findings();
+        let offered = all.iter().filter(|finding| finding.result.is_ok()).count();
+        log::info!("{NAME}: {offered} of {} algorithms work", all.len());
+        for finding in all {
+            match finding.result {
+                Ok(()) => log::debug!("{finding}"),
+                Err(_) => log::info!("{finding}"),
+            }
+        }
+    }
+    Ok(found.provider)
+}
+
+/// [`provider`] for callers with little stack: the tests run on that of a client.
+#[cfg(feature = "c-api")]
+pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
+    if !TOLD.load(Ordering::Relaxed) {
+        let works = crate::port::on_client_stack(|| provider().is_ok());
+        if !works.ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)? {
+            return Err(ffi::THREAD_MQTT_ERROR_CRYPTO);
+        }
+    }
+    // Tried before, so this finds what is known.
+    provider().map_err(|_| ffi::THREAD_MQTT_ERROR_CRYPTO)
+}
+
+/// The last call to PSA that failed in the provider, once: for
+/// [`provider_failures`](thread_mqtt_tls::ConfigBuilder::provider_failures).
+pub fn take_failure() -> Option<ProviderFailure> {
+    let error = psa::take_last_failure()?;
+    Some(ProviderFailure {
+        call: error.call.name(),
+        status: error.status.0,
+        meaning: error.status.meaning(),
+    })
+}
+
+/// Hands `line` a line for each algorithm that was tried: offered, or left out and why. Nothing if
+/// the backend is not usable; then [`provider`] says why.
+pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
+    if let Ok(found) = psa::provider() {
+        for finding in found.report.findings() {
+            line(finding);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The RustCrypto crates, which need nothing of the platform but its entropy.
+use crate::port::fill_random;
+use core::convert::Infallible;
+use core::fmt;
+use thread_mqtt_soft_provider::{self as soft, Random, RandomError};
+use thread_mqtt_tls::{CryptoProvider, Group, ProviderFailure, Suite};
+
+/// The backend's name, for people.
+pub const NAME: &str = "RustCrypto";
+
+/// It works everywhere.
+pub type Unusable = Infallible;
+
+#[derive(Debug)]
+struct Entropy;
+
+impl Random for Entropy {
+    fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
+        fill_random(buf).map_err(|_| RandomError)
+    }
+}
+
+/// The provider of everything that the cargo features enable.
+pub fn provider() -> Result<CryptoProvider, Unusable> {
+    Ok(everything())
+}
+
+#[cfg(feature = "c-api")]
+pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
+    Ok(everything())
+}
+
+fn everything() -> CryptoProvider {
+    CryptoProvider {
+        #[cfg(feature = "ed25519")]
+        signature_verification_algorithms: soft::verify::SUPPORTED_WITH_ED25519,
+        ..soft::provider::<Entropy>()
+    }
+}
+
+/// An RSA signature that was not verified for want of memory, once: for
+/// [`provider_failures`](thread_mqtt_tls::ConfigBuilder::provider_failures). Of all else TLS knows itself.
+#[cfg(feature = "rsa")]
+pub fn take_failure() -> Option<ProviderFailure> {
+    soft::verify::take_out_of_memory().then_some(ProviderFailure {
+        call: "the verification of an RSA signature",
+        status: -12,
+        meaning: "out of memory (see the size of the heap)",
+    })
+}
+
+/// Nothing fails that TLS does not know of itself.
+#[cfg(not(feature = "rsa"))]
+pub fn take_failure() -> Option<ProviderFailure> {
+    None
+}
+
+/// Hands `line` a line for each cipher suite, group and kind of signature: what was built in works.
+pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
+    let provider = everything();
+    let suites = provider.cipher_suites.iter();
+    for suite in suites.filter_map(|suite| Suite::from_id(suite.suite().into())) {
+        line(&format_args!("{suite}: offered"));
+    }
+    let groups = provider.kx_groups.iter();
+    for group in groups.filter_map(|group| Group::from_id(group.name().into())) {
+        line(&format_args!("{group}: offered"));
+    }
+    let kinds = provider.signature_verification_algorithms.mapping.iter();
+    for kind in kinds.filter_map(|(scheme, _)| scheme.as_str()) {
+        line(&format_args!("{kind}: offered"));
+    }
+}

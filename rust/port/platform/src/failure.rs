@@ -1,0 +1,66 @@
+//! Failures in C's numbers.
+use crate::ffi;
+use alloc::sync::Arc;
+use core::time::Duration;
+use thread_mqtt_client::{Cause, Event, Stage, TcpError};
+use thread_mqtt_resolve::resolver::LinkError;
+use thread_mqtt_session::SessionError;
+use thread_mqtt_tls::TlsError;
+
+/// A failure, kept: the event that told it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) event: Arc<Event>,
+    /// Since boot.
+    pub(crate) at: Duration,
+}
+
+pub(crate) fn stage(stage: Stage) -> ffi::thread_mqtt_stage {
+    match stage {
+        Stage::Attach => ffi::THREAD_MQTT_STAGE_ATTACH,
+        Stage::Prefix => ffi::THREAD_MQTT_STAGE_PREFIX,
+        Stage::Time => ffi::THREAD_MQTT_STAGE_TIME,
+        Stage::Resolve => ffi::THREAD_MQTT_STAGE_RESOLVE,
+        Stage::Tcp => ffi::THREAD_MQTT_STAGE_TCP,
+        Stage::Tls => ffi::THREAD_MQTT_STAGE_TLS,
+        Stage::Mqtt => ffi::THREAD_MQTT_STAGE_MQTT,
+    }
+}
+
+/// The number for a cause.
+pub(crate) fn number(cause: &Cause) -> i32 {
+    match cause {
+        Cause::Resolve(report)
+            if report
+                .failures
+                .iter()
+                .any(|failure| failure.error == LinkError::NoPrefix) =>
+        {
+            ffi::THREAD_MQTT_ERROR_PREFIX
+        }
+        Cause::Time(_) => ffi::THREAD_MQTT_ERROR_TIME,
+        Cause::Resolve(_) => ffi::THREAD_MQTT_ERROR_RESOLVE,
+        Cause::Tcp(error) => match error {
+            TcpError::Refused => ffi::THREAD_MQTT_ERROR_REFUSED,
+            TcpError::Unreachable => ffi::THREAD_MQTT_ERROR_UNREACHABLE,
+            TcpError::TimedOut => ffi::THREAD_MQTT_ERROR_TIMED_OUT,
+            TcpError::Other(code) => (*code).min(ffi::THREAD_MQTT_ERROR_PLATFORM),
+            _ => ffi::THREAD_MQTT_ERROR_CLOSED,
+        },
+        Cause::Tls(TlsError::OutOfMemory { .. })
+        | Cause::Mqtt(SessionError::OutOfMemory { .. }) => ffi::THREAD_MQTT_ERROR_MEMORY,
+        Cause::Tls(TlsError::Certificate(_)) => ffi::THREAD_MQTT_ERROR_CERTIFICATE,
+        Cause::Tls(_) | Cause::TlsOnPlainPort => ffi::THREAD_MQTT_ERROR_TLS,
+        Cause::HandshakeTimedOut => ffi::THREAD_MQTT_ERROR_TIMED_OUT,
+        Cause::ClosedBeforeConnack => ffi::THREAD_MQTT_ERROR_CLOSED,
+        Cause::Mqtt(SessionError::Refused(_)) => ffi::THREAD_MQTT_ERROR_REJECTED,
+        Cause::Mqtt(SessionError::ConnackTimeout | SessionError::PingTimeout) => {
+            ffi::THREAD_MQTT_ERROR_TIMED_OUT
+        }
+        Cause::Mqtt(_) => ffi::THREAD_MQTT_ERROR_MQTT,
+        Cause::NetworkLost => ffi::THREAD_MQTT_ERROR_NETWORK,
+        Cause::PrefixWithdrawn => ffi::THREAD_MQTT_ERROR_PREFIX,
+        Cause::NoEntropy(_) => ffi::THREAD_MQTT_ERROR_ENTROPY,
+        _ => ffi::THREAD_MQTT_ERROR_PLATFORM,
+    }
+}

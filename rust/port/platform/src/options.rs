@@ -1,0 +1,103 @@
+//! What Kconfig says: `CONFIG_THREAD_MQTT_*`.
+use crate::ffi;
+use alloc::string::String;
+use alloc::vec;
+use core::ffi::{CStr, c_char};
+use core::fmt::{self, Write};
+use core::net::{IpAddr, SocketAddrV6};
+use thread_mqtt_resolve::resolver::{Config, Link};
+
+/// An option of Kconfig that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// `CONFIG_THREAD_MQTT_DNS_SERVERS` holds something that is no address.
+    DnsServer(String),
+    /// `CONFIG_THREAD_MQTT_NAT64_PREFIX` is no prefix that RFC 6052 allows.
+    Nat64Prefix(String),
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DnsServer(text) => write!(
+                f,
+                "{text:?} in CONFIG_THREAD_MQTT_DNS_SERVERS is not an IPv4 or IPv6 address; write \
+                 addresses with spaces between them"
+            ),
+            Self::Nat64Prefix(text) => write!(
+                f,
+                "{text:?} in CONFIG_THREAD_MQTT_NAT64_PREFIX is not a NAT64 prefix; write one of 32, \
+                 40, 48, 56, 64 or 96 bits, such as 64:ff9b::/96"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for OptionError {}
+
+/// The options as the C layer has them.
+pub(crate) fn options() -> &'static ffi::tmq_options {
+    // SAFETY: no precondition; the result is a constant.
+    unsafe { &*ffi::tmq_port_options() }
+}
+
+/// # Safety
+/// `text` is a string constant.
+unsafe fn constant(text: *const c_char) -> &'static str {
+    // SAFETY: promised by the caller.
+    unsafe { CStr::from_ptr(text) }.to_str().unwrap_or_default()
+}
+
+/// How names are resolved: the platform and the border router, then the servers of
+/// `CONFIG_THREAD_MQTT_DNS_SERVERS`; and where the NAT64 prefix comes from.
+#[inline(never)]
+pub fn resolver_config() -> Result<Config, OptionError> {
+    const DNS: u16 = 53;
+    let options = options();
+    // SAFETY: Kconfig's strings are constants, both.
+    let (servers, prefix) = unsafe {
+        (
+            constant(options.dns_servers),
+            constant(options.nat64_prefix),
+        )
+    };
+    let mut config = Config {
+        chain: vec![Link::Platform, Link::BorderRouter],
+        discover_prefix: options.discover_prefix != 0,
+        allow_well_known_prefix: options.well_known_prefix != 0,
+        ..Config::default()
+    };
+    for server in servers.split([' ', ',']) {
+        config.chain.push(match server.parse() {
+            Ok(IpAddr::V4(ipv4)) => Link::Public(ipv4),
+            Ok(IpAddr::V6(ipv6)) => Link::Server(SocketAddrV6::new(ipv6, DNS, 0, 0)),
+            Err(_) if server.is_empty() => continue,
+            Err(_) => return Err(OptionError::DnsServer(server.into())),
+        });
+    }
+    if !prefix.is_empty() {
+        match prefix.parse() {
+            Ok(parsed) => config.configured_prefix = Some(parsed),
+            Err(_) => return Err(OptionError::Nat64Prefix(prefix.into())),
+        }
+    }
+    Ok(config)
+}
+
+/// A client identifier made from the hardware's: `thread-mqtt-` and the EUI-64 of the radio, or the
+/// device id of the chip. Empty where there is neither.
+pub fn hardware_client_id() -> String {
+    let mut id = [0; ffi::TMQ_HARDWARE_ID as usize];
+    // SAFETY: there is room for TMQ_HARDWARE_ID bytes.
+    let length = usize::from(unsafe { ffi::tmq_port_hardware_id(id.as_mut_ptr()) });
+    if length == 0 {
+        return String::new();
+    }
+    let mut text = String::from("thread-mqtt-");
+    for byte in id.iter().take(length) {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

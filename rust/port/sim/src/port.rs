@@ -1,0 +1,132 @@
+//! The device's end: a [`Port`] for a client.
+//!
+//! TCP is OpenThread's own (TCPlp, after FreeBSD's), not a second stack above
+//! `otIp6Send`: it was made for this link (segments of five frames, selective
+//! acknowledgements, a first retransmission after three seconds) and completes every exchange
+//! at 25 % frame loss. A Zephyr product runs Zephyr's TCP above the same IPv6 instead; against
+//! that, TCPlp's timestamps cost 12 bytes more in every segment.
+//!
+//! DNS through [`Port::udp_send`] uses OpenThread's UDP sockets; the platform's resolver is
+//! OpenThread's DNS client asking the border router.
+use crate::config::Node;
+use crate::world::World;
+use core::net::{IpAddr, SocketAddrV6};
+use core::time::Duration;
+use thread_mqtt_client::TcpError;
+use thread_mqtt_driver::{Interest, Port, Received, TcpState};
+use thread_mqtt_resolve::resolver::{Family, Network};
+
+/// A [`Port`] on the simulated device. [`wait`](Port::wait) runs the world; everything else
+/// takes no time.
+#[derive(Debug, Clone)]
+pub struct SimPort {
+    world: World,
+    /// The device's activity that `wait` has reported.
+    seen: u64,
+}
+
+impl SimPort {
+    pub(crate) fn new(world: World) -> Self {
+        let seen = world.activity(Node::Device);
+        Self { world, seen }
+    }
+
+    /// The world the device lives in.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Something has happened that is not waiting at a socket: a connection came up or
+    /// failed, addresses or network data changed, room to send.
+    fn has_news(&mut self) -> bool {
+        let activity = self.world.activity(Node::Device);
+        activity != core::mem::replace(&mut self.seen, activity)
+    }
+}
+
+impl Port for SimPort {
+    fn now(&self) -> Duration {
+        self.world.now()
+    }
+
+    fn unix_time(&self) -> Option<u64> {
+        self.world.unix_time()
+    }
+
+    fn fill_random(&mut self, buf: &mut [u8]) -> Result<(), i32> {
+        self.world.fill_random(buf);
+        Ok(())
+    }
+
+    fn network(&mut self) -> Network {
+        self.world.network()
+    }
+
+    fn tcp_connect(&mut self, to: SocketAddrV6) -> Result<(), TcpError> {
+        self.world
+            .with_sockets(|sockets, device| sockets.connect(device, to))
+    }
+
+    fn tcp_state(&mut self) -> TcpState {
+        self.world.with_sockets(|sockets, _| sockets.state())
+    }
+
+    fn tcp_send(&mut self, data: &[u8]) -> Result<usize, TcpError> {
+        self.world.with_sockets(|sockets, _| sockets.send(data))
+    }
+
+    fn tcp_receive(&mut self, buf: &mut [u8]) -> Result<Received, TcpError> {
+        self.world.with_sockets(|sockets, _| sockets.receive(buf))
+    }
+
+    fn tcp_close(&mut self, abort: bool) {
+        self.world.with_sockets(|sockets, _| sockets.close(abort));
+    }
+
+    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
+        self.world
+            .with_sockets(|sockets, device| sockets.udp_send(device, from_port, to, payload))
+    }
+
+    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
+        let (from, port, payload) = self
+            .world
+            .with_sockets(|sockets, _| sockets.udp_receive())?;
+        let length = payload.len().min(buf.len());
+        buf[..length].copy_from_slice(&payload[..length]);
+        Some((from, port, length))
+    }
+
+    fn udp_close(&mut self) {
+        self.world.with_sockets(|sockets, _| sockets.udp_close());
+    }
+
+    fn resolve(&mut self, name: &str, family: Family) -> Result<(), i32> {
+        self.world
+            .with_sockets(|sockets, device| sockets.resolve(device, name, family))
+    }
+
+    fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+        self.world.with_sockets(|sockets, device| {
+            sockets.take_answers(device);
+            sockets.poll_resolved()
+        })
+    }
+
+    fn wait(&mut self, until: Option<Duration>, interest: Interest) {
+        let limit = until.unwrap_or(Duration::MAX);
+        loop {
+            let ready = self.world.with_sockets(|sockets, device| {
+                sockets.take_answers(device);
+                (interest.receive && sockets.is_readable())
+                    || (interest.send && sockets.is_writable())
+                    || sockets.has_datagram()
+                    || sockets.is_resolved()
+            });
+            // Both are evaluated: news that come with bytes are told by the same return.
+            if self.has_news() | ready || !self.world.step(limit) {
+                return;
+            }
+        }
+    }
+}

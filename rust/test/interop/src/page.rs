@@ -1,0 +1,36 @@
+//! `docs/interop.md`: what was run, compared with what is written there.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// Checks the part of the page that is called `name`; writes it anew if the environment says so.
+pub(crate) fn check(name: &str, seen: &str) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/interop.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = (format!("<!-- {name} -->\n"), "<!-- end -->");
+    let (before, rest) = page.split_once(&begin).unwrap();
+    let (written, after) = rest.split_once(end).unwrap();
+    if std::env::var_os("THREAD_MQTT_WRITE_DOCS").is_some() {
+        std::fs::write(&path, format!("{before}{begin}{seen}{end}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(
+        written, seen,
+        "docs/interop.md does not say what was seen; if that is as it should be, write it anew: \
+         THREAD_MQTT_WRITE_DOCS=1 cargo test -p thread-mqtt-interop"
+    );
+}
+
+/// A row of a table.
+pub(crate) fn row<T: Display>(cells: impl IntoIterator<Item = T>) -> String {
+    let cells: Vec<_> = cells.into_iter().map(|cell| cell.to_string()).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// The head of a table.
+pub(crate) fn head(cells: &[&str]) -> String {
+    row(cells) + &row(cells.iter().map(|_| "---"))
+}

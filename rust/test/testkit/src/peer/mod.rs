@@ -1,0 +1,426 @@
+//! A broker with TLS as a pure byte-stream machine: for a simulated world, where
+//! everything must repeat byte for byte.
+//!
+//! It has no socket, no thread, no clock and no entropy of its own: time is an
+//! argument, randomness is seeded, signatures are deterministic. A [`Server`] outlives
+//! its connections, as a broker does: sessions (TLS and MQTT) are its own. Each [`Stream`] is
+//! one connection.
+//!
+//! ```text
+//! bytes from the client ──> Stream::receive  ─┐
+//!                                             ├─ rustls ── MQTT session (one client)
+//! bytes to the client  <── Stream::transmit ──┘
+//! ```
+//!
+//! The same machine runs behind a real socket as [`host::HostPeer`].
+mod codec;
+pub mod host;
+mod session;
+mod sign;
+mod topic;
+
+pub use codec::{Connect, Message, Version};
+
+use crate::random::{Seeded, SeededRandom};
+use crate::tls::{Tls, TlsSetupError};
+use rustls::server::ServerConnection;
+use rustls::time_provider::TimeProvider;
+use rustls::{CipherSuite, HandshakeKind, ProtocolVersion, ServerConfig};
+use rustls_pki_types::UnixTime;
+use session::{Exchange, Session};
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How the server behaves.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// TLS; `None` speaks MQTT in the clear.
+    pub tls: Option<Tls>,
+    /// Refuses every CONNECT with this code (3.1.1: 1 to 5; 5: 0x80 and up).
+    pub refuse: Option<u8>,
+    /// Largest packet taken, bytes; MQTT 5 clients are told.
+    pub max_packet_size: u32,
+    /// What goes wrong with the first, second, … connection; later ones go well.
+    pub faults: Vec<Fault>,
+}
+
+impl Config {
+    /// A well-behaved server.
+    pub fn new(tls: Option<Tls>) -> Self {
+        Self {
+            tls,
+            refuse: None,
+            max_packet_size: u32::MAX,
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// What goes wrong with a connection. Bytes are counted on the TCP stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// TCP is refused.
+    Refuse,
+    /// The server closes after it has received this many bytes: 1 is "in the handshake".
+    CloseAfterReceived(u64),
+    /// The server closes after it has sent this many bytes.
+    CloseAfterSent(u64),
+    /// The server resets instead, after it has sent this many bytes.
+    ResetAfterSent(u64),
+}
+
+/// What the server saw.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Log {
+    /// TCP connections, refused ones included.
+    pub connections: usize,
+    /// TLS handshakes that succeeded.
+    pub handshakes: Vec<Handshake>,
+    /// Why others failed, and what else TLS complained of.
+    pub tls_errors: Vec<rustls::Error>,
+    /// CONNECT packets.
+    pub connects: Vec<Connect>,
+    /// Messages published, each once.
+    pub published: Vec<Message>,
+    /// QoS 2 messages that came again and were not passed on.
+    pub duplicates: usize,
+    /// Wills of clients that vanished.
+    pub wills: Vec<Message>,
+    /// PINGREQ packets.
+    pub pings: usize,
+    /// DISCONNECT packets.
+    pub disconnects: usize,
+    /// Violations of the protocol, by MQTT 5's reason codes.
+    pub violations: Vec<u8>,
+}
+
+/// A TLS handshake that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handshake {
+    /// Version agreed.
+    pub version: Option<ProtocolVersion>,
+    /// Suite agreed.
+    pub suite: Option<CipherSuite>,
+    /// An earlier session was resumed.
+    pub resumed: bool,
+    /// The name asked for.
+    pub server_name: Option<String>,
+    /// Certificates the client showed.
+    pub client_certificates: usize,
+}
+
+/// A server inside the world. Cheap to clone: clones are the same server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    tls: Option<Arc<ServerConfig>>,
+    clock: Arc<Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    config: Config,
+    random: Seeded,
+    session: Session,
+    log: Log,
+}
+
+/// The server's wall clock: Unix seconds at time zero, and the time last passed in.
+#[derive(Debug)]
+struct Clock {
+    epoch: u64,
+    seconds: AtomicU64,
+}
+
+impl Clock {
+    fn set(&self, now: Duration) {
+        self.seconds.store(now.as_secs(), Ordering::Relaxed);
+    }
+}
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = self.epoch + self.seconds.load(Ordering::Relaxed);
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
+}
+
+impl Server {
+    /// A server whose every random choice follows from `seed`, and whose wall clock shows
+    /// `epoch` (Unix seconds) when time is zero.
+    pub fn new(config: Config, seed: u64, epoch: u64) -> Result<Self, TlsSetupError> {
+        /// Apart from the streams of other users of the same seed.
+        const STREAM: u64 = u64::from_be_bytes(*b"mqttpeer");
+        let clock = Arc::new(Clock {
+            epoch,
+            seconds: AtomicU64::new(0),
+        });
+        let mut random = Seeded::new(seed, STREAM);
+        let tls = match &config.tls {
+            None => None,
+            Some(tls) => {
+                let key = sign::signing_key(tls.identity.key())?;
+                let provider = thread_mqtt_soft_provider::provider::<SeededRandom>();
+                let config = random.scope(|| tls.server_config(provider, key, clock.clone()))?;
+                Some(Arc::new(config))
+            }
+        };
+        Ok(Self {
+            shared: Arc::new(Shared {
+                tls,
+                clock,
+                state: Mutex::new(State {
+                    config,
+                    random,
+                    session: Session::default(),
+                    log: Log::default(),
+                }),
+            }),
+        })
+    }
+
+    /// A client has connected; `None` refuses it.
+    pub fn accept(&self, now: Duration) -> Option<Stream> {
+        self.shared.clock.set(now);
+        let mut state = self.shared.state();
+        let fault = state
+            .config
+            .faults
+            .get(state.log.connections)
+            .copied()
+            .unwrap_or(Fault::None);
+        state.log.connections += 1;
+        if fault == Fault::Refuse {
+            return None;
+        }
+        let tls = match &self.shared.tls {
+            None => None,
+            Some(config) => {
+                let made = state.random.scope(|| ServerConnection::new(config.clone()));
+                match made {
+                    Ok(connection) => Some(connection),
+                    Err(error) => {
+                        state.log.tls_errors.push(error);
+                        return None;
+                    }
+                }
+            }
+        };
+        drop(state);
+        Some(Stream {
+            shared: self.shared.clone(),
+            tls,
+            greeted: false,
+            exchange: Exchange::default(),
+            pending: Vec::new(),
+            received: 0,
+            sent: 0,
+            fault,
+            ending: Ending::Open,
+            closed: false,
+        })
+    }
+
+    /// Changes the behaviour from now on; TLS stays as it was.
+    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.shared.state().config);
+    }
+
+    /// What the server saw so far.
+    pub fn log(&self) -> Log {
+        self.shared.state().log.clone()
+    }
+
+    /// Forgets the MQTT session, as a broker without persistence does when it restarts.
+    pub fn forget_session(&self) {
+        self.shared.state().session = Session::default();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a [`Stream`] wants its TCP connection to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Open.
+    Open,
+    /// FIN once everything is transmitted.
+    Finish,
+    /// RST once everything is transmitted.
+    Reset,
+}
+
+/// The server's end of one connection.
+#[derive(Debug)]
+pub struct Stream {
+    shared: Arc<Shared>,
+    tls: Option<ServerConnection>,
+    /// The handshake is done and logged.
+    greeted: bool,
+    exchange: Exchange,
+    /// Bytes for the client.
+    pending: Vec<u8>,
+    received: u64,
+    sent: u64,
+    fault: Fault,
+    ending: Ending,
+    closed: bool,
+}
+
+impl Stream {
+    /// Bytes from the client; all are taken.
+    pub fn receive(&mut self, data: &[u8], now: Duration) {
+        if self.ending != Ending::Open {
+            return;
+        }
+        self.shared.clock.set(now);
+        self.received += data.len() as u64;
+        let shared = self.shared.clone();
+        let state = &mut *shared.state();
+        if matches!(self.fault, Fault::CloseAfterReceived(limit) if self.received >= limit) {
+            self.ending = Ending::Finish;
+            return;
+        }
+        match self.tls.take() {
+            None => {
+                self.handle_plaintext(data, state);
+                self.pending.append(&mut self.exchange.take_output());
+            }
+            Some(mut tls) => {
+                self.handle_ciphertext(&mut tls, data, state);
+                self.tls = Some(tls);
+            }
+        }
+        if self.exchange.ended() {
+            self.finish(state);
+        }
+    }
+
+    /// The client has sent FIN.
+    pub fn end_of_stream(&mut self, now: Duration) {
+        self.shared.clock.set(now);
+        let shared = self.shared.clone();
+        self.finish(&mut shared.state());
+    }
+
+    /// The connection is gone.
+    pub fn closed(&mut self) {
+        if !std::mem::replace(&mut self.closed, true) {
+            let shared = self.shared.clone();
+            self.exchange.handle_closed(&mut shared.state().log);
+        }
+    }
+
+    /// The next bytes for the client, until empty. They count as sent.
+    pub fn transmit(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.pending);
+        if let Fault::CloseAfterSent(limit) | Fault::ResetAfterSent(limit) = self.fault {
+            let left = usize::try_from(limit - self.sent).unwrap_or(usize::MAX);
+            if bytes.len() >= left {
+                bytes.truncate(left);
+                self.ending = match self.fault {
+                    Fault::ResetAfterSent(_) => Ending::Reset,
+                    _ => Ending::Finish,
+                };
+            }
+        }
+        self.sent += bytes.len() as u64;
+        bytes
+    }
+
+    /// How the connection is to go on, once [`transmit`](Self::transmit) is empty.
+    pub fn ending(&self) -> Ending {
+        self.ending
+    }
+
+    fn handle_plaintext(&mut self, data: &[u8], state: &mut State) {
+        self.exchange
+            .handle_input(data, &state.config, &mut state.session, &mut state.log);
+    }
+
+    fn handle_ciphertext(
+        &mut self,
+        tls: &mut ServerConnection,
+        mut data: &[u8],
+        state: &mut State,
+    ) {
+        while !data.is_empty() {
+            if let Err(error) = tls.read_tls(&mut data) {
+                state
+                    .log
+                    .tls_errors
+                    .push(rustls::Error::General(error.to_string()));
+                self.ending = Ending::Finish;
+                return;
+            }
+            if let Err(error) = state.random.scope(|| tls.process_new_packets()) {
+                state.log.tls_errors.push(error);
+                // The alert still goes out.
+                self.flush(tls, state);
+                self.ending = Ending::Finish;
+                return;
+            }
+            self.greet(tls, state);
+            let mut plaintext = Vec::new();
+            // "Would block" ends every reading; close_notify shows as a plain end.
+            tls.reader().read_to_end(&mut plaintext).ok();
+            self.handle_plaintext(&plaintext, state);
+            self.flush(tls, state);
+        }
+    }
+
+    /// Moves what the broker says through TLS into `pending`.
+    fn flush(&mut self, tls: &mut ServerConnection, state: &mut State) {
+        let plaintext = self.exchange.take_output();
+        let pending = &mut self.pending;
+        state.random.scope(|| {
+            // Writing to memory cannot fail, and rustls buffers without limit until told otherwise.
+            tls.writer().write_all(&plaintext).ok();
+            while tls.wants_write() {
+                if tls.write_tls(pending).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+
+    fn greet(&mut self, tls: &ServerConnection, state: &mut State) {
+        if self.greeted || tls.is_handshaking() {
+            return;
+        }
+        self.greeted = true;
+        state.log.handshakes.push(Handshake {
+            version: tls.protocol_version(),
+            suite: tls.negotiated_cipher_suite().map(|suite| suite.suite()),
+            resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
+            server_name: tls.server_name().map(str::to_owned),
+            client_certificates: tls.peer_certificates().map_or(0, <[_]>::len),
+        });
+    }
+
+    /// Says goodbye in TLS, then FIN.
+    fn finish(&mut self, state: &mut State) {
+        if self.ending != Ending::Open {
+            return;
+        }
+        if let Some(mut tls) = self.tls.take() {
+            tls.send_close_notify();
+            self.flush(&mut tls, state);
+            self.tls = Some(tls);
+        }
+        self.ending = Ending::Finish;
+    }
+}

@@ -1,0 +1,405 @@
+//! The command line. Where mosquitto_pub and mosquitto_sub have an option, it is called the same.
+use crate::exit;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use thread_mqtt_resolve::{BrokerUri, Prefix, resolver};
+use thread_mqtt_session::QoS;
+use thread_mqtt_tls::{Group, Suite, Version};
+
+/// MQTT over TLS from a laptop, through NAT64 where there is no IPv4: the command-line client of
+/// thread-mqtt
+#[derive(Debug, Parser)]
+#[command(name = "thread-mqtt", version, after_help = exit::HELP)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Publish messages
+    #[command(disable_help_flag = true, after_help = exit::HELP)]
+    Pub(Box<PubArguments>),
+    /// Subscribe and print what comes
+    #[command(disable_help_flag = true, after_help = exit::HELP)]
+    Sub(Box<SubArguments>),
+    /// Show the addresses of a name, and who gave them
+    #[command(after_help = exit::HELP)]
+    Resolve(ResolveArguments),
+    /// Walk the stages from the network to MQTT and name the first that fails
+    #[command(disable_help_flag = true, after_help = exit::HELP)]
+    Doctor(Box<DoctorArguments>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PubArguments {
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+    /// Topic
+    #[arg(short, long)]
+    pub(crate) topic: String,
+    #[command(flatten)]
+    pub(crate) payload: PayloadArguments,
+    /// Quality of service
+    #[arg(short, long, value_parser = qos, default_value = "0", value_name = "0|1|2")]
+    pub(crate) qos: QoS,
+    /// Let the broker keep the message for later subscribers
+    #[arg(short, long)]
+    pub(crate) retain: bool,
+    /// The same as --debug
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// Exactly one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct PayloadArguments {
+    /// The message
+    #[arg(short, long)]
+    pub(crate) message: Option<String>,
+    /// An empty message
+    #[arg(short, long)]
+    pub(crate) null_message: bool,
+    /// The message is the content of this file
+    #[arg(short, long)]
+    pub(crate) file: Option<PathBuf>,
+    /// Each line of the standard input is a message
+    #[arg(short = 'l', long)]
+    pub(crate) stdin_line: bool,
+    /// The whole standard input is the message
+    #[arg(short, long)]
+    pub(crate) stdin_file: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubArguments {
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+    /// Topic filter; may be given several times
+    #[arg(short, long, required = true)]
+    pub(crate) topic: Vec<String>,
+    /// Highest quality of service wanted
+    #[arg(short, long, value_parser = qos, default_value = "0", value_name = "0|1|2")]
+    pub(crate) qos: QoS,
+    /// Stop after this many messages
+    #[arg(short = 'C', long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+    /// Print the topic before each message
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Print no newline after each message
+    #[arg(short = 'N', long)]
+    pub(crate) no_newline: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArguments {
+    /// A host name, an address or a broker's URI
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) network: NetworkArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+/// What every command needs that speaks to a broker.
+#[derive(Debug, Args)]
+pub(crate) struct CommonArguments {
+    /// The broker: mqtts://HOST:PORT with TLS (default port 8883), mqtt://HOST:PORT without (1883)
+    #[arg(required_unless_present = "host", conflicts_with = "host")]
+    pub(crate) uri: Option<String>,
+    /// The broker's host, instead of a URI
+    #[arg(short = 'h', long)]
+    pub(crate) host: Option<String>,
+    /// The broker's port, with --host; 8883 and any TLS option mean TLS
+    #[arg(short, long, requires = "host")]
+    pub(crate) port: Option<u16>,
+    /// Print each stage with its time on the standard error
+    #[arg(short, long)]
+    pub(crate) debug: bool,
+    /// Give up after this many seconds
+    #[arg(short = 'W', long, value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) timeout: Option<Duration>,
+    /// Keep trying if the first connection fails; later losses are always followed by a new
+    /// connection
+    #[arg(long)]
+    pub(crate) retry: bool,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    pub(crate) help: Option<bool>,
+    #[command(flatten)]
+    pub(crate) mqtt: MqttArguments,
+    #[command(flatten)]
+    pub(crate) tls: TlsArguments,
+    #[command(flatten)]
+    pub(crate) network: NetworkArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "MQTT")]
+pub(crate) struct MqttArguments {
+    /// Version of MQTT
+    #[arg(
+        short = 'V',
+        long = "mqtt",
+        alias = "protocol-version",
+        default_value = "5"
+    )]
+    pub(crate) version: MqttVersion,
+    /// Client identifier; by default a random one
+    #[arg(short, long = "id")]
+    pub(crate) id: Option<String>,
+    /// User name
+    #[arg(short, long)]
+    pub(crate) username: Option<String>,
+    /// Password. Other users of this computer can see it in the list of processes:
+    /// --password-file and the environment variable keep it from them
+    #[arg(
+        short = 'P',
+        long = "pw",
+        env = "THREAD_MQTT_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE", conflicts_with = "password")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Keep-alive in seconds; 0 switches it off
+    #[arg(short, long, default_value_t = 60, value_name = "SECONDS")]
+    pub(crate) keepalive: u16,
+    /// Keep the session at the broker (needs --id)
+    #[arg(short = 'c', long = "disable-clean-session", requires = "id")]
+    pub(crate) persistent: bool,
+    /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c)
+    #[arg(short = 'x', long, default_value_t = u32::MAX, hide_default_value = true)]
+    pub(crate) session_expiry_interval: u32,
+    /// Topic of the will, which the broker publishes when this client vanishes
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) will_topic: Option<String>,
+    /// Payload of the will
+    #[arg(
+        long,
+        requires = "will_topic",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) will_payload: String,
+    /// Quality of service of the will
+    #[arg(long, requires = "will_topic", value_parser = qos, default_value = "0", value_name = "0|1|2")]
+    pub(crate) will_qos: QoS,
+    /// Let the broker keep the will for later subscribers
+    #[arg(long, requires = "will_topic")]
+    pub(crate) will_retain: bool,
+    /// Largest packet taken from the broker, bytes
+    #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_name = "BYTES")]
+    pub(crate) max_packet: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct TlsArguments {
+    /// CA certificates, PEM or DER; by default those of this system
+    #[arg(long, alias = "cafile", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Client certificate and its chain, PEM or DER
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Private key of the client certificate, PEM or DER
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Only this version of TLS; may be given twice
+    #[arg(long, value_name = "1.2|1.3")]
+    pub(crate) tls: Vec<Version>,
+    /// Only this cipher suite, by its IANA or OpenSSL name; may be given several times, in order
+    #[arg(long, value_name = "NAME")]
+    pub(crate) suite: Vec<Suite>,
+    /// Only this key exchange group, such as x25519 or secp256r1; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Vec<Group>,
+    /// Application protocol to offer; may be given several times
+    #[arg(long, alias = "tls-alpn", value_name = "NAME")]
+    pub(crate) alpn: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkArguments {
+    /// NAT64 prefix of an IPv6-only network, for example 64:ff9b::/96; implies --ipv6-only
+    #[arg(long, value_name = "PREFIX/LENGTH")]
+    pub(crate) nat64_prefix: Option<Prefix>,
+    /// There is no IPv4 here: reach it through NAT64. The prefix is discovered (RFC 7050) if it is
+    /// not given
+    #[arg(long)]
+    pub(crate) ipv6_only: bool,
+    /// Which addresses are wanted
+    #[arg(long, default_value = "any")]
+    pub(crate) family: FamilyArgument,
+    /// Which addresses come first
+    #[arg(long, default_value = "prefer-native")]
+    pub(crate) policy: PolicyArgument,
+    /// Ask this DNS server and no other; may be given several times, in order; 192.0.2.1:5353 for
+    /// another port than 53
+    #[arg(long, value_parser = server, value_name = "ADDRESS")]
+    pub(crate) dns_server: Vec<SocketAddr>,
+    /// Time for the whole resolution
+    #[arg(long, value_parser = seconds, default_value = "20", value_name = "SECONDS")]
+    pub(crate) dns_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MqttVersion {
+    #[value(name = "3.1.1", aliases = ["311", "mqttv311"])]
+    V311,
+    #[value(name = "5", aliases = ["5.0", "mqttv5"])]
+    V5,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FamilyArgument {
+    Any,
+    Ipv4,
+    Ipv6,
+}
+
+impl From<FamilyArgument> for resolver::Family {
+    fn from(argument: FamilyArgument) -> Self {
+        match argument {
+            FamilyArgument::Any => Self::Unspecified,
+            FamilyArgument::Ipv4 => Self::Inet,
+            FamilyArgument::Ipv6 => Self::Inet6,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyArgument {
+    PreferNat64,
+    PreferNative,
+    Interleaved,
+}
+
+impl From<PolicyArgument> for resolver::Policy {
+    fn from(argument: PolicyArgument) -> Self {
+        match argument {
+            PolicyArgument::PreferNat64 => Self::PreferNat64,
+            PolicyArgument::PreferNative => Self::PreferNative,
+            PolicyArgument::Interleaved => Self::Interleaved,
+        }
+    }
+}
+
+impl CommonArguments {
+    /// The broker, from the URI or from --host.
+    pub(crate) fn broker(&self) -> Result<BrokerUri, exit::Failure> {
+        let text = match (&self.uri, &self.host) {
+            (Some(uri), _) => uri.clone(),
+            (None, host) => {
+                let host = host.as_deref().unwrap_or_default();
+                let bracketed = host.contains(':') && !host.starts_with('[');
+                let tls = self.port == Some(8883) || self.tls.is_given();
+                let scheme = if tls { "mqtts" } else { "mqtt" };
+                let mut text = match bracketed {
+                    true => format!("{scheme}://[{host}]"),
+                    false => format!("{scheme}://{host}"),
+                };
+                if let Some(port) = self.port {
+                    text.push_str(&format!(":{port}"));
+                }
+                text
+            }
+        };
+        text.parse()
+            .map_err(|error| exit::Failure::usage(format_args!("the broker {text:?}: {error}")))
+    }
+}
+
+impl TlsArguments {
+    /// Whether anything was said about TLS.
+    fn is_given(&self) -> bool {
+        self.ca.is_some()
+            || self.cert.is_some()
+            || !self.tls.is_empty()
+            || !self.suite.is_empty()
+            || !self.group.is_empty()
+            || !self.alpn.is_empty()
+    }
+}
+
+fn qos(text: &str) -> Result<QoS, &'static str> {
+    match text {
+        "0" => Ok(QoS::AtMostOnce),
+        "1" => Ok(QoS::AtLeastOnce),
+        "2" => Ok(QoS::ExactlyOnce),
+        _ => Err("the quality of service is 0, 1 or 2"),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    text.parse()
+        .ok()
+        .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or("this is no number of seconds")
+}
+
+fn server(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .or_else(|_| text.parse().map(|address| SocketAddr::new(address, 53)))
+        .map_err(|_| "this is no address of a DNS server; write 192.0.2.1, 2001:db8::1 or [2001:db8::1]:53")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_options_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    /// The broker that these options name.
+    fn broker(options: &str) -> String {
+        let words = "thread-mqtt pub -t t -n".split(' ');
+        let arguments = Arguments::parse_from(words.chain(options.split(' ')));
+        match arguments.command {
+            Command::Pub(arguments) => arguments.common.broker().unwrap().to_string(),
+            _ => unreachable!("the command is pub"),
+        }
+    }
+
+    #[test]
+    fn host_and_port_are_a_uri() {
+        for (options, uri) in [
+            ("mqtts://a.example", "mqtts://a.example:8883"),
+            ("-h a.example", "mqtt://a.example:1883"),
+            ("-h a.example -p 1884", "mqtt://a.example:1884"),
+            ("-h a.example -p 8883", "mqtts://a.example:8883"),
+            ("-h a.example --cafile ca.pem", "mqtts://a.example:8883"),
+            ("-h a.example -p 1883 --tls 1.3", "mqtts://a.example:1883"),
+            ("-h 2001:db8::1", "mqtt://[2001:db8::1]:1883"),
+            ("-h [2001:db8::1] -p 1", "mqtt://[2001:db8::1]:1"),
+        ] {
+            assert_eq!(broker(options), uri, "{options}");
+        }
+    }
+
+    #[test]
+    fn dns_servers() {
+        for (text, address) in [
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("192.0.2.1:5353", "192.0.2.1:5353"),
+            ("2001:db8::1", "[2001:db8::1]:53"),
+            ("[2001:db8::1]:5353", "[2001:db8::1]:5353"),
+        ] {
+            assert_eq!(server(text).unwrap().to_string(), address);
+        }
+        assert!(server("dns.example").is_err());
+    }
+}

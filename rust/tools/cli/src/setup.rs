@@ -1,0 +1,158 @@
+//! From the command line to a client on a port.
+use crate::args::{CommonArguments, MqttArguments, MqttVersion, NetworkArguments};
+use crate::exit::Failure;
+use crate::trust::{read, tls_config};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::time::Duration;
+use thread_mqtt_client::{Client, Config, Retry, TimeConfig, Timers};
+use thread_mqtt_driver::Driver;
+use thread_mqtt_host::{HostPort, Options};
+use thread_mqtt_resolve::resolver::{self, Link};
+use thread_mqtt_resolve::{BrokerUri, Scheme};
+use thread_mqtt_session::{Message, Version};
+
+/// A client for the broker of the command line, on this host's sockets.
+pub(crate) fn driver(
+    arguments: &CommonArguments,
+    retry: Retry,
+) -> Result<Driver<HostPort>, Failure> {
+    let broker = arguments.broker()?;
+    let tls = match broker.scheme {
+        Scheme::Mqtts => Some(tls_config(&arguments.tls)?),
+        Scheme::Mqtt => None,
+    };
+    let config = Config {
+        resolver: resolver_config(&arguments.network),
+        tls,
+        session: session_config(&arguments.mqtt)?,
+        timers: timers(),
+        retry,
+        time: TimeConfig::default(),
+        time_floor: 0,
+        broker,
+    };
+    let client = Client::new(config).map_err(Failure::usage)?;
+    // A buffer that takes a whole TLS record.
+    let buffer = vec![0; 18 * 1024].into_boxed_slice();
+    Ok(Driver::with_buffer(
+        client,
+        port(&arguments.network)?,
+        buffer,
+    ))
+}
+
+/// Quicker than a device's: a person waits.
+fn timers() -> Timers {
+    Timers {
+        tcp_connect: Duration::from_secs(10),
+        tls_handshake: Duration::from_secs(20),
+        backoff_min: Duration::from_secs(1),
+        backoff_max: Duration::from_secs(60),
+        stable_after: Duration::from_secs(10),
+        close: Duration::from_secs(2),
+    }
+}
+
+pub(crate) fn port(arguments: &NetworkArguments) -> Result<HostPort, Failure> {
+    let options = Options {
+        ipv6_only: arguments.ipv6_only || arguments.nat64_prefix.is_some(),
+        dns_servers: match arguments.dns_server.as_slice() {
+            [] => None,
+            servers => Some(servers.iter().map(|server| mapped(*server)).collect()),
+        },
+    };
+    Ok(HostPort::new(options)?)
+}
+
+pub(crate) fn resolver_config(arguments: &NetworkArguments) -> resolver::Config {
+    let chain = match arguments.dns_server.as_slice() {
+        [] => vec![Link::Platform, Link::BorderRouter],
+        servers => {
+            let link = |server: &SocketAddr| Link::Server(mapped(*server));
+            servers.iter().map(link).collect()
+        }
+    };
+    resolver::Config {
+        chain,
+        deadline: arguments.dns_timeout,
+        policy: arguments.policy.into(),
+        family: arguments.family.into(),
+        configured_prefix: arguments.nat64_prefix,
+        discover_prefix: arguments.ipv6_only && arguments.nat64_prefix.is_none(),
+        // The other half of a fast network's answer is not far behind.
+        resolution_delay: Duration::from_millis(50),
+        ..resolver::Config::default()
+    }
+}
+
+fn session_config(arguments: &MqttArguments) -> Result<thread_mqtt_session::Config, Failure> {
+    let password = match &arguments.password_file {
+        Some(path) => {
+            let mut content = read(path, "--password-file")?;
+            let line = content
+                .iter()
+                .position(|byte| matches!(byte, b'\r' | b'\n'));
+            content.truncate(line.unwrap_or(content.len()));
+            Some(content)
+        }
+        None => arguments.password.clone().map(String::into_bytes),
+    };
+    let will = arguments.will_topic.as_ref().map(|topic| {
+        Message::new(topic.as_str(), arguments.will_payload.as_bytes())
+            .qos(arguments.will_qos)
+            .retain(arguments.will_retain)
+    });
+    Ok(thread_mqtt_session::Config {
+        version: match arguments.version {
+            MqttVersion::V311 => Version::V311,
+            MqttVersion::V5 => Version::V5,
+        },
+        client_id: match &arguments.id {
+            Some(id) => id.clone(),
+            None => random_id()?,
+        },
+        username: arguments.username.clone(),
+        password,
+        keep_alive: Duration::from_secs(arguments.keepalive.into()),
+        clean_start: !arguments.persistent,
+        session_expiry: match arguments.persistent {
+            true => arguments.session_expiry_interval,
+            false => 0,
+        },
+        will,
+        max_packet_size: arguments.max_packet,
+        outbox_messages: 256,
+        outbox_bytes: 512 << 20,
+        event_bytes: 1 << 20,
+        ..thread_mqtt_session::Config::default()
+    })
+}
+
+fn random_id() -> Result<String, Failure> {
+    let number = getrandom::u64().map_err(|error| {
+        Failure::usage(format_args!(
+            "this host has no random numbers to give: {error}"
+        ))
+    })?;
+    Ok(format!("thread-mqtt-{number:016x}"))
+}
+
+fn mapped(server: SocketAddr) -> SocketAddrV6 {
+    let address = match server.ip() {
+        IpAddr::V4(ipv4) => ipv4.to_ipv6_mapped(),
+        IpAddr::V6(ipv6) => ipv6,
+    };
+    SocketAddrV6::new(address, server.port(), 0, 0)
+}
+
+/// What `resolve` was given: a URI, or something that stands for the host of one.
+pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
+    let bare_ipv6 = name.parse::<std::net::Ipv6Addr>().is_ok();
+    let text = match (name.contains("://"), bare_ipv6) {
+        (true, _) => name.to_owned(),
+        (false, true) => format!("mqtts://[{name}]"),
+        (false, false) => format!("mqtts://{name}"),
+    };
+    text.parse()
+        .map_err(|error| Failure::usage(format_args!("{name:?}: {error}")))
+}

@@ -1,0 +1,124 @@
+//! The device: the project's client on the simulated node.
+use crate::entropy::Entropy;
+use crate::failure::Failure;
+use crate::network::Network;
+use crate::options::Options;
+use std::time::Duration;
+use thread_mqtt_client::{Client, Config, Event, Retry, TimeConfig, Timers};
+use thread_mqtt_driver::{Driver, Port};
+use thread_mqtt_resolve::Scheme;
+use thread_sim::SimPort;
+
+/// While nothing happens, this often the caller hears from us.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A device with its client.
+#[derive(Debug)]
+pub struct Device {
+    driver: Driver<SimPort>,
+    entropy: Entropy,
+}
+
+impl Device {
+    /// Makes the client that the options describe; it is idle.
+    pub fn new(
+        options: &Options,
+        network: &Network,
+        entropy: Entropy,
+        client_id: String,
+    ) -> Result<Self, Failure> {
+        let config = Config {
+            broker: network.broker.clone(),
+            resolver: thread_mqtt_resolve::resolver::Config::default(),
+            tls: match network.broker.scheme {
+                Scheme::Mqtt => None,
+                Scheme::Mqtts => Some(tls(options, network, &entropy)?),
+            },
+            session: session(options, client_id),
+            timers: Timers::default(),
+            retry: match options.retry {
+                true => Retry::Forever,
+                false => Retry::Never,
+            },
+            time: TimeConfig::default(),
+            time_floor: 0,
+        };
+        let client = Client::new(config).map_err(|error| Failure::from_error("setup", &error))?;
+        Ok(Self {
+            driver: Driver::new(client, network.world.port()),
+            entropy,
+        })
+    }
+
+    /// Begins to connect.
+    pub fn start(&mut self) {
+        self.driver.start();
+    }
+
+    /// Begins to disconnect.
+    pub fn stop(&mut self) {
+        self.driver.stop();
+    }
+
+    /// The client, for commands.
+    pub fn client(&mut self) -> &mut Client {
+        &mut self.driver.client
+    }
+
+    /// Runs the world until the client has an event, or until `limit`. `watch` is called each
+    /// time something moved, and at least twenty times a second of the world's time.
+    pub fn next_event(&mut self, limit: Duration, mut watch: impl FnMut()) -> Option<Event> {
+        loop {
+            let driver = &mut self.driver;
+            let moved = self.entropy.scope(|| driver.turn());
+            watch();
+            if let Some(event) = driver.poll_event() {
+                return Some(event);
+            }
+            if moved {
+                continue;
+            }
+            let now = driver.port.now();
+            if now >= limit {
+                return None;
+            }
+            let (until, interest) = driver.waits_for();
+            let until = until.unwrap_or(limit).min(limit).min(now + TICK);
+            driver.port.wait(Some(until), interest);
+        }
+    }
+}
+
+fn tls(
+    options: &Options,
+    network: &Network,
+    entropy: &Entropy,
+) -> Result<thread_mqtt_tls::Config, Failure> {
+    let builder = thread_mqtt_tls::Config::builder(entropy.provider());
+    let builder = network.trust.add_to(builder)?;
+    let builder = match options.tls {
+        None => builder,
+        Some(version) => builder.versions(&[version.into()]),
+    };
+    builder
+        .build()
+        .map_err(|error| Failure::from_error("setup", &error))
+}
+
+fn session(options: &Options, client_id: String) -> thread_mqtt_session::Config {
+    // Room for one message of any size chosen, each way, and for many small ones.
+    let size = options.size + 1024;
+    let default = thread_mqtt_session::Config::default();
+    thread_mqtt_session::Config {
+        version: options.mqtt.into(),
+        client_id,
+        username: options.username.clone(),
+        password: options.password.clone().map(String::into_bytes),
+        // What is on its way when a connection is lost comes over the next one.
+        clean_start: !options.retry,
+        session_expiry: if options.retry { 600 } else { 0 },
+        max_packet_size: default.max_packet_size.max(size),
+        outbox_bytes: default.outbox_bytes.max(size as usize),
+        ..default
+    }
+}

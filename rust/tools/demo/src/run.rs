@@ -1,0 +1,445 @@
+//! One run: connect, subscribe, publish, and wait until everything came back.
+use crate::device::Device;
+use crate::entropy::Entropy;
+use crate::failure::{Failure, stage_name};
+use crate::network::Network;
+use crate::options::{Mqtt, Options};
+use crate::timeline::{Mark, Stage, Timeline};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use thread_mqtt_client::{Cause, Event, Reached, Stage as ClientStage};
+use thread_mqtt_resolve::BrokerUri;
+use thread_mqtt_resolve::resolver::{Candidate, Link, Origin, Report};
+use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS};
+use thread_mqtt_tls::Agreed;
+
+/// Who watches a run.
+pub trait Observer {
+    /// The world is made; the device is about to be switched on.
+    fn begins(&mut self, broker: &BrokerUri) {
+        let _ = broker;
+    }
+    /// Nothing new yet: time and traffic so far, and the stage that is waited for.
+    fn waits(&mut self, so_far: Mark, stage: &'static str) {
+        let _ = (so_far, stage);
+    }
+    /// A stage was reached.
+    fn reached(&mut self, stage: &Stage) {
+        let _ = stage;
+    }
+    /// Something worth knowing that ends nothing.
+    fn notes(&mut self, text: &str) {
+        let _ = text;
+    }
+    /// A message came back.
+    fn received(&mut self, at: Duration, message: &Message) {
+        let _ = (at, message);
+    }
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// How a run went.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The broker, as far as it could be understood.
+    pub broker: String,
+    /// NAT64 prefix of the connection.
+    pub nat64_prefix: Option<String>,
+    /// IPv6 address connected to.
+    pub broker_address: Option<String>,
+    /// What TLS agreed on.
+    pub tls: Option<Agreed>,
+    /// Stages reached, in order.
+    pub stages: Vec<Stage>,
+    /// Time and traffic over the run.
+    pub samples: Vec<Mark>,
+    /// Time and traffic in all.
+    pub total: Mark,
+    /// Messages acknowledged.
+    pub published: u32,
+    /// Messages that came back.
+    pub received: u32,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// Every message came back.
+    pub fn ok(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    fn failed_setup(options: &Options, failure: Failure) -> Self {
+        Self {
+            broker: options.broker.clone().unwrap_or_default(),
+            nat64_prefix: None,
+            broker_address: None,
+            tls: None,
+            stages: Vec::new(),
+            samples: Vec::new(),
+            total: Mark::default(),
+            published: 0,
+            received: 0,
+            failure: Some(failure),
+        }
+    }
+}
+
+/// Runs once. Failures are part of the outcome.
+pub fn run(options: &Options, observer: &mut dyn Observer) -> Outcome {
+    let network = match Network::new(options) {
+        Ok(network) => network,
+        Err(failure) => return Outcome::failed_setup(options, failure),
+    };
+    let mut entropy = match network.deterministic {
+        true => Entropy::seeded(options.seed),
+        false => Entropy::Host,
+    };
+    let id = entropy.run_id();
+    match Device::new(options, &network, entropy, format!("thread-mqtt-demo-{id}")) {
+        Ok(device) => Run::new(options, &network, device, id, observer).complete(),
+        Err(failure) => Outcome::failed_setup(options, failure),
+    }
+}
+
+struct Run<'a> {
+    options: &'a Options,
+    network: &'a Network,
+    device: Device,
+    observer: &'a mut dyn Observer,
+    timeline: Timeline,
+    /// The stage that is waited for.
+    next: &'static str,
+    /// Tells our messages from a stranger's on the same topic.
+    id: String,
+    /// With `--retry`, why the last attempt failed.
+    last_failure: Option<Failure>,
+    /// The subscription was handed to the client.
+    subscribed: bool,
+    /// Messages handed to the client so far.
+    queued: u32,
+    published: u32,
+    /// Payloads that have not come back.
+    outstanding: BTreeSet<Vec<u8>>,
+    nat64_prefix: Option<String>,
+    broker_address: Option<String>,
+    tls: Option<Agreed>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        options: &'a Options,
+        network: &'a Network,
+        device: Device,
+        id: String,
+        observer: &'a mut dyn Observer,
+    ) -> Self {
+        observer.begins(&network.broker);
+        Self {
+            options,
+            network,
+            device,
+            observer,
+            timeline: Timeline::start(&network.world),
+            next: stage_name(ClientStage::Attach),
+            id,
+            last_failure: None,
+            subscribed: false,
+            queued: 0,
+            published: 0,
+            outstanding: BTreeSet::new(),
+            nat64_prefix: None,
+            broker_address: None,
+            tls: None,
+        }
+    }
+
+    fn complete(mut self) -> Outcome {
+        let limit = self.network.world.now() + self.options.timeout();
+        self.device.start();
+        let mut result = self.until_all_came_back(limit);
+        self.disconnect();
+        let received = self.queued - u32::try_from(self.outstanding.len()).unwrap_or(self.queued);
+        let world = &self.network.world;
+        let (stages, samples, total) = self.timeline.finish(world);
+        if let Err(error) = world.end_capture() {
+            result = result.and(Err(Failure::new(
+                "setup",
+                &format!("the pcap file could not be written to its end ({error})"),
+                "make room on the disk, or give --pcap another path",
+            )));
+        }
+        Outcome {
+            broker: self.network.broker.to_string(),
+            nat64_prefix: self.nat64_prefix,
+            broker_address: self.broker_address,
+            tls: self.tls,
+            stages,
+            samples,
+            total,
+            published: self.published,
+            received,
+            failure: result.err(),
+        }
+    }
+
+    fn until_all_came_back(&mut self, limit: Duration) -> Result<(), Failure> {
+        while self.published < self.options.messages || !self.outstanding.is_empty() {
+            match self.next_event(limit) {
+                Some(event) => self.handle(event)?,
+                None => return Err(self.out_of_time()),
+            }
+        }
+        let count = self.options.messages;
+        self.reach("messages", format!("{count} of {count} came back"));
+        Ok(())
+    }
+
+    /// Says goodbye, if there is a connection to say it on.
+    fn disconnect(&mut self) {
+        let limit = self.network.world.now() + Duration::from_secs(10);
+        self.device.stop();
+        while !matches!(self.next_event(limit), Some(Event::Stopped) | None) {}
+        // The last words are with TCP; let them out of the door.
+        for _ in 0..5 {
+            self.network.world.run_for(Duration::from_millis(50));
+            self.timeline.sample(&self.network.world);
+        }
+    }
+
+    fn next_event(&mut self, limit: Duration) -> Option<Event> {
+        let Self {
+            device,
+            timeline,
+            observer,
+            network,
+            next,
+            ..
+        } = self;
+        device.next_event(limit, || {
+            observer.waits(timeline.sample(&network.world), next);
+        })
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Reached(reached) => self.handle_stage(reached)?,
+            Event::CandidateFailed(candidate, cause) => {
+                self.observer.notes(&format!("{candidate} failed: {cause}"));
+            }
+            Event::Failed {
+                stage,
+                cause,
+                retry_in,
+            } => {
+                let failure = self.failure(stage, &cause);
+                let Some(pause) = retry_in else {
+                    return Err(failure);
+                };
+                let pause = pause.as_secs_f32();
+                self.observer
+                    .notes(&format!("{} Trying again in {pause:.1} s.", failure.cause));
+                self.next = failure.stage;
+                self.last_failure = Some(failure);
+            }
+            Event::Session(event) => self.handle_mqtt(event)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The client's failure, where the demo stands: it knows more stages than the client.
+    fn failure(&self, stage: ClientStage, cause: &Cause) -> Failure {
+        let mut failure = Failure::from_cause(stage, cause);
+        if stage == ClientStage::Mqtt && self.subscribed {
+            failure.stage = self.next;
+        }
+        let closed = matches!(cause, Cause::Tcp(_) | Cause::Tls(_));
+        if closed && self.queued > 0 && self.options.size > 0 && self.options.mqtt == Mqtt::V311 {
+            failure.cure = format!(
+                "Choose a --size below {}: an MQTT 3.1.1 broker that takes no message of this size \
+                 says so by closing the connection, and its log tells the limit.",
+                self.options.size
+            );
+        }
+        failure
+    }
+
+    fn handle_stage(&mut self, reached: Reached) -> Result<(), Failure> {
+        let name = stage_name(reached.stage());
+        let detail = match &reached {
+            Reached::Attached => self.attachment(),
+            Reached::Prefix(prefix, source) => {
+                self.nat64_prefix = Some(prefix.to_string());
+                format!("NAT64 {prefix} from the {source}")
+            }
+            Reached::Resolved(report) => resolution(report),
+            Reached::Tcp(candidate, port) => {
+                self.note_candidate(candidate);
+                format!("[{}]:{port}", candidate.address)
+            }
+            Reached::Tls(agreed) => {
+                self.tls = Some(agreed.clone());
+                format!("{} {}", agreed.version, agreed.suite)
+            }
+            _ => format!("MQTT {} session open", self.options.mqtt.number()),
+        };
+        self.reach(name, detail);
+        self.next = match reached.stage() {
+            ClientStage::Attach => "prefix",
+            ClientStage::Prefix | ClientStage::Time => "dns",
+            ClientStage::Resolve => "tcp",
+            ClientStage::Tcp
+                if self.network.broker.scheme == thread_mqtt_resolve::Scheme::Mqtts =>
+            {
+                "tls"
+            }
+            ClientStage::Tcp | ClientStage::Tls => "connack",
+            ClientStage::Mqtt => {
+                self.subscribe()?;
+                "subscribed"
+            }
+        };
+        Ok(())
+    }
+
+    /// Once: the session remembers it over later connections.
+    fn subscribe(&mut self) -> Result<(), Failure> {
+        if !std::mem::replace(&mut self.subscribed, true) {
+            let topic = self.options.topic.as_str();
+            let filters = [(topic, self.options.qos())];
+            let asked = self.device.client().subscribe(&filters);
+            asked.map_err(|error| unusable_topic("subscribed", topic, &error))?;
+        }
+        Ok(())
+    }
+
+    fn handle_mqtt(&mut self, event: SessionEvent) -> Result<(), Failure> {
+        match event {
+            SessionEvent::Subscribed(_, granted) => {
+                if let Some(Err(reason)) = granted.first() {
+                    return Err(Failure::new(
+                        "subscribed",
+                        &format!("the broker refused the subscription: {reason}"),
+                        "choose a --topic that the broker lets this user read",
+                    ));
+                }
+                self.reach("subscribed", self.options.topic.clone());
+                self.next = "first publish";
+                // The first message goes alone, so that its cost can be told.
+                self.publish_up_to(1)?;
+            }
+            SessionEvent::Published(_) => {
+                self.published += 1;
+                if self.published == 1 {
+                    let what = match self.options.qos() {
+                        QoS::AtMostOnce => "sent (QoS 0)",
+                        QoS::AtLeastOnce => "acknowledged (QoS 1)",
+                        QoS::ExactlyOnce => "acknowledged (QoS 2)",
+                    };
+                    self.reach("first publish", what.to_owned());
+                    self.next = "messages";
+                }
+                self.publish_up_to(self.options.messages)?;
+            }
+            SessionEvent::PublishFailed(_, error) => {
+                return Err(Failure::from_error(self.next, &error));
+            }
+            SessionEvent::Message(message) if self.outstanding.remove(&message.payload) => {
+                let at = self.timeline.sample(&self.network.world).at;
+                self.observer.received(at, &message);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Hands messages to the client while its outbox has room.
+    fn publish_up_to(&mut self, count: u32) -> Result<(), Failure> {
+        while self.queued < count {
+            let payload = self.payload(self.queued + 1);
+            let message =
+                Message::new(self.options.topic.as_str(), payload.clone()).qos(self.options.qos());
+            match self.device.client().publish(message) {
+                Ok(_) => {}
+                Err(CommandError::Full) => break,
+                Err(error) => {
+                    return Err(unusable_topic(self.next, &self.options.topic, &error));
+                }
+            }
+            self.queued += 1;
+            self.outstanding.insert(payload);
+        }
+        Ok(())
+    }
+
+    /// `{"run":"1b2c3d4e","n":1,"temperature":20.1}`, padded with spaces to `--size`.
+    fn payload(&self, n: u32) -> Vec<u8> {
+        let (run, tenths) = (&self.id, 200 + n % 50);
+        let (whole, tenth) = (tenths / 10, tenths % 10);
+        let text = format!(r#"{{"run":"{run}","n":{n},"temperature":{whole}.{tenth}}}"#);
+        let mut payload = text.into_bytes();
+        payload.resize(payload.len().max(self.options.size as usize), b' ');
+        payload
+    }
+
+    fn reach(&mut self, name: &'static str, detail: String) {
+        let stage = self.timeline.reach(&self.network.world, name, detail);
+        self.observer.reached(stage);
+    }
+
+    fn attachment(&self) -> String {
+        match self.network.world.device_address() {
+            Some(address) => address.to_string(),
+            None => "without a routable address".to_owned(),
+        }
+    }
+
+    fn note_candidate(&mut self, candidate: &Candidate) {
+        self.broker_address = Some(candidate.address.to_string());
+        if let Origin::Synthesised { prefix, .. } = candidate.origin {
+            self.nat64_prefix = Some(prefix.to_string());
+        }
+    }
+
+    /// What failed last, if something did: that is why it took so long.
+    fn out_of_time(&mut self) -> Failure {
+        self.last_failure.take().unwrap_or_else(|| {
+            Failure::new(
+                self.next,
+                &format!(
+                    "\"{}\" was not reached within {} s of the world's time",
+                    self.next, self.options.timeout
+                ),
+                "give it more with --timeout, or lower --loss and --hops",
+            )
+        })
+    }
+}
+
+fn resolution(report: &Report) -> String {
+    let Some(candidate) = report.candidates.first() else {
+        return report.to_string();
+    };
+    let what = match candidate.origin {
+        Origin::Synthesised { ipv4, .. } | Origin::Mapped(ipv4) => ipv4.to_string(),
+        Origin::Native => candidate.address.to_string(),
+    };
+    match report.answered_by {
+        Some(Link::Literal(_)) | None => format!("{what}, as given"),
+        Some(link) => format!("{what}, says the {link}"),
+    }
+}
+
+fn unusable_topic(stage: &'static str, topic: &str, error: &CommandError) -> Failure {
+    Failure::new(
+        stage,
+        &format!("the topic \"{topic}\" or a message to it cannot be used: {error}"),
+        "choose another --topic (a name without + and #) or a smaller --size",
+    )
+}
