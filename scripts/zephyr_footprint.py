@@ -159,7 +159,7 @@ def measure(folder):
 
 
 GROUPS = (
-    ("thread-mqtt in Rust", r"libthread_mqtt_platform|librustapp"),
+    ("thread-mqtt in Rust", r"libthread_mqtt_c_api|librustapp"),
     ("thread-mqtt in C", r"libthread_mqtt\b"),
     ("OpenThread", r"libopenthread"),
     ("Mbed TLS", r"libmbedTLS|libmodules__mbedtls"),

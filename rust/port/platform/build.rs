@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 fn main() {
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("../../..");
+    let root =
+        PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("../../..");
     let headers = [
         root.join("zephyr/src/port.h"),
         root.join("include/thread_mqtt.h"),

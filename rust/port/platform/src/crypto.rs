@@ -4,9 +4,7 @@
 //! PSA Crypto is asked once what it can do, by doing it; what fails is not offered to brokers.
 //! [`provider`] logs the outcome, [`report`] tells it again.
 
-#[cfg(feature = "c-api")]
 use alloc::sync::Arc;
-#[cfg(feature = "c-api")]
 use thread_mqtt_tls::SigningKey;
 
 #[cfg(feature = "crypto-psa")]
@@ -22,24 +20,26 @@ use soft as backend;
 #[cfg(not(any(feature = "crypto-psa", feature = "crypto-soft")))]
 compile_error!("thread-mqtt-platform needs a crypto backend: enable crypto-psa or crypto-soft");
 
-#[cfg(feature = "c-api")]
-pub(crate) use backend::provider_for_c;
-pub use backend::{NAME, Unusable, provider, report, take_failure};
+pub use backend::{NAME, Unusable, provider, provider_on_client_stack, report, take_failure};
+
+/// Why [`provider_on_client_stack`] has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoProvider {
+    /// The backend does not start or lacks what TLS needs; the log says what.
+    Unusable,
+    /// Every client of the image is taken, so none has a stack to lend.
+    NoClientFree,
+}
 
 /// The client's private key by its identifier in PSA.
-#[cfg(all(feature = "c-api", feature = "crypto-psa", feature = "client-auth"))]
-pub(crate) fn signing_key(
-    id: u32,
-) -> Result<Arc<dyn SigningKey>, thread_mqtt_psa_provider::KeyError> {
+#[cfg(all(feature = "crypto-psa", feature = "client-auth"))]
+pub fn signing_key(id: u32) -> Result<Arc<dyn SigningKey>, thread_mqtt_psa_provider::KeyError> {
     thread_mqtt_psa_provider::signing_key(thread_mqtt_psa_provider::KeyId(id))
 }
 
 /// There are no such keys in this image.
-#[cfg(all(
-    feature = "c-api",
-    not(all(feature = "crypto-psa", feature = "client-auth"))
-))]
-pub(crate) fn signing_key(_: u32) -> Result<Arc<dyn SigningKey>, &'static str> {
+#[cfg(not(all(feature = "crypto-psa", feature = "client-auth")))]
+pub fn signing_key(_: u32) -> Result<Arc<dyn SigningKey>, &'static str> {
     Err(
         "private_key_id names a key in PSA Crypto; set CONFIG_THREAD_MQTT_CRYPTO_PSA=y and \
          CONFIG_THREAD_MQTT_CLIENT_AUTH=y",

@@ -1,6 +1,6 @@
 //! The crate `log` on Zephyr's log.
 use crate::ffi;
-use crate::text::Line;
+use crate::line::Line;
 use core::fmt::{self, Write};
 
 /// Zephyr's log. Its level is Zephyr's to choose; here the crate `log` lets everything through.

@@ -37,7 +37,7 @@ impl fmt::Display for OptionError {
 impl core::error::Error for OptionError {}
 
 /// The options as the C layer has them.
-pub(crate) fn options() -> &'static ffi::tmq_options {
+pub fn options() -> &'static ffi::tmq_options {
     // SAFETY: no precondition; the result is a constant.
     unsafe { &*ffi::tmq_port_options() }
 }

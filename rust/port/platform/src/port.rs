@@ -30,7 +30,8 @@ impl PlatformPort {
         NonNull::new(unsafe { ffi::tmq_port_open() }).map(Self)
     }
 
-    pub(crate) fn raw(self) -> *mut ffi::tmq_port {
+    /// The port as C knows it.
+    pub fn raw(self) -> *mut ffi::tmq_port {
         self.0.as_ptr()
     }
 
@@ -41,7 +42,7 @@ impl PlatformPort {
     }
 
     /// Blocks until a socket, the network, another thread or the time `until` has news.
-    pub(crate) fn wait(self, until: Option<Duration>, interest: Interest) {
+    pub fn wait(self, until: Option<Duration>, interest: Interest) {
         let timeout = until.map_or(-1, |until| {
             // Rounded up: a timer must be due when the wait is over.
             let left = until.saturating_sub(now());
@@ -61,8 +62,7 @@ impl PlatformPort {
 
 /// Does `work` on the stack of a free client and waits for its answer. `None` if none is free: then
 /// there is none for the caller's client either.
-#[cfg(all(feature = "c-api", feature = "crypto-psa"))]
-pub(crate) fn on_client_stack(work: fn() -> bool) -> Option<bool> {
+pub fn on_client_stack(work: fn() -> bool) -> Option<bool> {
     struct Job {
         work: fn() -> bool,
         answer: Option<bool>,
@@ -86,7 +86,7 @@ pub(crate) fn on_client_stack(work: fn() -> bool) -> Option<bool> {
 
 /// Whole milliseconds, without the 128 bits of `Duration::as_millis`.
 #[inline(never)]
-pub(crate) fn milliseconds(duration: Duration) -> i64 {
+pub fn milliseconds(duration: Duration) -> i64 {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     seconds
         .saturating_mul(1_000)
@@ -94,7 +94,7 @@ pub(crate) fn milliseconds(duration: Duration) -> i64 {
 }
 
 /// Time since boot.
-pub(crate) fn now() -> Duration {
+pub fn now() -> Duration {
     // SAFETY: no precondition.
     let milliseconds = unsafe { ffi::tmq_port_uptime_ms() };
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
@@ -125,8 +125,7 @@ fn unix_time() -> Option<u64> {
 }
 
 /// What this device is in its network, where that has a name.
-#[cfg(feature = "shell")]
-pub(crate) fn role() -> Option<&'static str> {
+pub fn role() -> Option<&'static str> {
     // SAFETY: no precondition; the result is NULL or a string that lives for ever.
     let role = unsafe {
         let role = ffi::tmq_port_role();
@@ -136,8 +135,7 @@ pub(crate) fn role() -> Option<&'static str> {
 }
 
 /// The addresses that other hosts can send to.
-#[cfg(feature = "shell")]
-pub(crate) fn addresses() -> Vec<Ipv6Addr> {
+pub fn addresses() -> Vec<Ipv6Addr> {
     let mut found = [ffi::tmq_address::default(); ffi::TMQ_ADDRESSES as usize];
     // SAFETY: there is room for TMQ_ADDRESSES.
     let count = usize::from(unsafe { ffi::tmq_port_addresses(found.as_mut_ptr()) });
@@ -146,7 +144,7 @@ pub(crate) fn addresses() -> Vec<Ipv6Addr> {
 }
 
 /// Fills `buf`, or gives the platform's code.
-pub(crate) fn fill_random(buf: &mut [u8]) -> Result<(), i32> {
+pub fn fill_random(buf: &mut [u8]) -> Result<(), i32> {
     // SAFETY: the buffer is valid for its length.
     match unsafe { ffi::tmq_port_random(buf.as_mut_ptr(), buf.len()) } {
         0 => Ok(()),

@@ -1,6 +1,6 @@
 //! What a Rust static library needs in a C image: a panic handler.
 use crate::ffi;
-use crate::text::Line;
+use crate::line::Line;
 use core::fmt::Write;
 
 /// How the crate `alloc` says that the heap is exhausted.

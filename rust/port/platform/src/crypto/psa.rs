@@ -1,6 +1,5 @@
 //! PSA Crypto, whichever implementation the image has.
-#[cfg(feature = "c-api")]
-use crate::ffi;
+use super::NoProvider;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use thread_mqtt_psa_provider as psa;
@@ -33,16 +32,15 @@ pub fn provider() -> Result<CryptoProvider, Unusable> {
 }
 
 /// [`provider`] for callers with little stack: the tests run on that of a client.
-#[cfg(feature = "c-api")]
-pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
+pub fn provider_on_client_stack() -> Result<CryptoProvider, NoProvider> {
     if !TOLD.load(Ordering::Relaxed) {
         let works = crate::port::on_client_stack(|| provider().is_ok());
-        if !works.ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)? {
-            return Err(ffi::THREAD_MQTT_ERROR_CRYPTO);
+        if !works.ok_or(NoProvider::NoClientFree)? {
+            return Err(NoProvider::Unusable);
         }
     }
     // Tried before, so this finds what is known.
-    provider().map_err(|_| ffi::THREAD_MQTT_ERROR_CRYPTO)
+    provider().map_err(|_| NoProvider::Unusable)
 }
 
 /// The last call to PSA that failed in the provider, once: for

@@ -1,4 +1,5 @@
 //! The RustCrypto crates, which need nothing of the platform but its entropy.
+use super::NoProvider;
 use crate::port::fill_random;
 use core::convert::Infallible;
 use core::fmt;
@@ -25,8 +26,8 @@ pub fn provider() -> Result<CryptoProvider, Unusable> {
     Ok(everything())
 }
 
-#[cfg(feature = "c-api")]
-pub(crate) fn provider_for_c() -> Result<CryptoProvider, i32> {
+/// [`provider`], which needs little stack.
+pub fn provider_on_client_stack() -> Result<CryptoProvider, NoProvider> {
     Ok(everything())
 }
 

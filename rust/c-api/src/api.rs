@@ -2,7 +2,6 @@
 use crate::failure;
 use crate::ffi;
 use crate::handle::Handle;
-use crate::port::{self, milliseconds};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::settings::{self, command_error, qos, string};
@@ -11,6 +10,7 @@ use alloc::boxed::Box;
 use core::ffi::{c_char, c_int};
 use core::ops::Deref;
 use core::{ptr, slice};
+use thread_mqtt_platform::port::{self, milliseconds};
 use thread_mqtt_resolve::BrokerUri;
 use thread_mqtt_session::Token;
 
@@ -64,7 +64,7 @@ unsafe extern "C" fn thread_mqtt_init(
     config: *const ffi::thread_mqtt_config,
 ) -> c_int {
     #[cfg(feature = "logger")]
-    crate::logger::start_log();
+    thread_mqtt_platform::start_log();
 
     // SAFETY: promised by the caller.
     let Some(config) = (unsafe { config.as_ref() }) else {

@@ -1,8 +1,6 @@
 //! A C configuration, checked and turned into a client's.
 use crate::credentials::{Kind, credential};
-use crate::options::{hardware_client_id, options, resolver_config};
-use crate::storage::time_floor;
-use crate::{crypto, ffi};
+use crate::ffi;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,6 +11,8 @@ use core::{fmt, slice};
 use thread_mqtt_client::{
     Client, Config, ConfigError, Retry, TimeConfig, TimePolicy, TimeServer, Timers,
 };
+use thread_mqtt_platform::crypto::{self, NoProvider};
+use thread_mqtt_platform::{hardware_client_id, options, resolver_config, time_floor};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, CommandError, Message, QoS};
 use thread_mqtt_tls as tls;
@@ -248,6 +248,13 @@ unsafe fn set_time(time: &mut TimeConfig, config: &ffi::thread_mqtt_config) -> R
     Ok(())
 }
 
+fn provider() -> Result<tls::CryptoProvider, i32> {
+    crypto::provider_on_client_stack().map_err(|why| match why {
+        NoProvider::Unusable => ffi::THREAD_MQTT_ERROR_CRYPTO,
+        NoProvider::NoClientFree => ffi::THREAD_MQTT_ERROR_CLIENTS,
+    })
+}
+
 /// # Safety
 /// As [`client`].
 #[inline(never)]
@@ -283,7 +290,7 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
     let kept = ca.kept(given_ca.is_some())?;
     let ca_bytes =
         (given_ca.or(kept.as_deref().map(Vec::as_slice))).ok_or_else(|| ca.is_missing())?;
-    let mut builder = tls::Config::builder(crypto::provider_for_c()?)
+    let mut builder = tls::Config::builder(provider()?)
         .provider_failures(crypto::take_failure)
         .max_inbound(to_usize(options.tls_inbound))
         .max_outbound(to_usize(options.tls_outbound))

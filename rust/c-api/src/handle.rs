@@ -1,10 +1,8 @@
 //! A client with its thread, and the lock around it.
 use crate::failure::{self, Failure, stage};
 use crate::ffi;
-use crate::port::{self, PlatformPort, milliseconds};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
-use crate::storage::keep_time;
 use crate::text::text;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -16,6 +14,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::{fmt, mem, ptr};
 use thread_mqtt_client::{Client, Event, Reached};
 use thread_mqtt_driver::Driver;
+use thread_mqtt_platform::keep_time;
+use thread_mqtt_platform::port::{self, PlatformPort, milliseconds};
 use thread_mqtt_session as session;
 
 /// What the C code holds a pointer to.

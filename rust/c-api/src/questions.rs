@@ -1,14 +1,14 @@
 //! What the shell asks a client, answered in the client's thread.
 use crate::failure::{self, Failure};
+use crate::ffi;
 use crate::handle::Handle;
-use crate::port;
-use crate::{crypto, ffi};
 use alloc::string::String;
 use core::fmt::{self, Write};
 use core::net::Ipv4Addr;
 use thread_mqtt_client::{Client, Event, Utc};
 use thread_mqtt_doctor::{Doctor, Listener, Subject, Verdict, look_up, show};
 use thread_mqtt_driver::Port;
+use thread_mqtt_platform::{crypto, port};
 use thread_mqtt_resolve::resolver::Network;
 use thread_mqtt_resolve::{Host, Preference};
 
