@@ -22,6 +22,13 @@
  * takes; where it is missing the attempt fails with the same number, and is repeated. Where the heap
  * ends all the same, because others took it meanwhile, there is nobody to tell: the image stops,
  * with a line in the log that names the size wanted and the option to raise.
+ *
+ * Compatibility: numbers keep their meaning and are never used again for another; new ones may be
+ * added. Fields may be added at the end of a structure, and then #THREAD_MQTT_ABI is raised. A
+ * configuration carries that number, so that thread_mqtt_init() refuses an object file that was
+ * compiled against the header of another version: compile the application again. Every field has
+ * the same width for every compiler, with and without short enums: an enum names values, a field
+ * or an argument that holds one of them is a fixed-width integer.
  */
 #ifndef THREAD_MQTT_H_
 #define THREAD_MQTT_H_
@@ -38,6 +45,9 @@ extern "C" {
  * @defgroup thread_mqtt MQTT over Thread
  * @{
  */
+
+/** Number of the layout of the structures below; in the configuration by THREAD_MQTT_CONFIG_DEFAULT(). */
+#define THREAD_MQTT_ABI 1
 
 /** Errors. The numbers are stable; -1000 and below carry the platform's errno: -1000 - errno. */
 enum thread_mqtt_error {
@@ -73,6 +83,10 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_CLIENTS = -12,
 	/** PSA Crypto does not start or lacks what TLS needs; the log says what. */
 	THREAD_MQTT_ERROR_CRYPTO = -13,
+	/** The configuration was not begun with THREAD_MQTT_CONFIG_DEFAULT(), or the application was
+	 *  compiled against the header of another version.
+	 */
+	THREAD_MQTT_ERROR_ABI = -14,
 	/** Not attached, or without an address that reaches beyond the mesh. */
 	THREAD_MQTT_ERROR_NETWORK = -20,
 	/** No NAT64 prefix is known, or the one in use was withdrawn. */
@@ -101,59 +115,63 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_PLATFORM = -1000,
 };
 
-/** The way to the broker: attach, prefix, time, resolve, TCP, TLS, MQTT. */
+/** The stages of the way to the broker, in order. */
 enum thread_mqtt_stage {
+	/** No stage: an event or a failure that belongs to none. */
+	THREAD_MQTT_STAGE_NONE = 0,
 	/** Attached to the Thread network, with an address that reaches beyond the mesh. */
-	THREAD_MQTT_STAGE_ATTACH = 0,
+	THREAD_MQTT_STAGE_ATTACH = 1,
 	/** A NAT64 prefix is known. */
-	THREAD_MQTT_STAGE_PREFIX = 1,
-	/** The broker's addresses are known. */
-	THREAD_MQTT_STAGE_RESOLVE = 2,
-	/** TCP is connected. */
-	THREAD_MQTT_STAGE_TCP = 3,
-	/** TLS is established. */
-	THREAD_MQTT_STAGE_TLS = 4,
-	/** The broker accepted the MQTT connection. */
-	THREAD_MQTT_STAGE_MQTT = 5,
-	/** The time is known, from an SNTP server; between the prefix and the broker's addresses.
-	 *  Skipped for mqtt:// and after thread_mqtt_set_time().
+	THREAD_MQTT_STAGE_PREFIX = 2,
+	/** The time is known, from an SNTP server. Skipped for mqtt:// and after
+	 *  thread_mqtt_set_time().
 	 */
-	THREAD_MQTT_STAGE_TIME = 6,
+	THREAD_MQTT_STAGE_TIME = 3,
+	/** The broker's addresses are known. */
+	THREAD_MQTT_STAGE_RESOLVE = 4,
+	/** TCP is connected. */
+	THREAD_MQTT_STAGE_TCP = 5,
+	/** TLS is established. */
+	THREAD_MQTT_STAGE_TLS = 6,
+	/** The broker accepted the MQTT connection. */
+	THREAD_MQTT_STAGE_MQTT = 7,
 };
 
-/** What happened. */
+/** What happened. 0 is none of them. */
 enum thread_mqtt_event_type {
 	/** A stage was reached: @ref thread_mqtt_event.stage and .text. */
-	THREAD_MQTT_EVENT_STAGE = 0,
-	/** Online: messages flow. .session_present tells whether the broker kept the session. */
-	THREAD_MQTT_EVENT_ONLINE = 1,
+	THREAD_MQTT_EVENT_STAGE = 1,
+	/** Online: messages flow. .session_present tells whether the broker kept the session; .stage,
+	 *  .text.
+	 */
+	THREAD_MQTT_EVENT_ONLINE = 2,
 	/** An attempt or a connection failed: .stage, .error, .text, .cure, .retry_ms. */
-	THREAD_MQTT_EVENT_FAILED = 2,
+	THREAD_MQTT_EVENT_FAILED = 3,
+	/** TCP to one of several addresses failed; the next is tried: .stage, .error, .text, .cure. */
+	THREAD_MQTT_EVENT_CANDIDATE_FAILED = 4,
+	/** The time is not known, and the client goes on without it: certificates that expired before
+	 *  the build, or before the last time kept in storage, are refused, those not yet valid are
+	 *  not. .stage, .text, .cure
+	 */
+	THREAD_MQTT_EVENT_TIME_UNKNOWN = 5,
+	/** thread_mqtt_stop() has finished. */
+	THREAD_MQTT_EVENT_STOPPED = 6,
 	/** A message arrived: .message. */
-	THREAD_MQTT_EVENT_MESSAGE = 3,
+	THREAD_MQTT_EVENT_MESSAGE = 7,
 	/** QoS 0: written out. QoS 1 and 2: acknowledged. .token */
-	THREAD_MQTT_EVENT_PUBLISHED = 4,
+	THREAD_MQTT_EVENT_PUBLISHED = 8,
 	/** A message was given up: the broker refused it or does not take one like it.
 	 *  .token, .reason, .text.
 	 */
-	THREAD_MQTT_EVENT_PUBLISH_FAILED = 5,
+	THREAD_MQTT_EVENT_PUBLISH_FAILED = 9,
 	/** Subscription answered: .token, .reason (granted QoS, or 0x80 and above: refused). */
-	THREAD_MQTT_EVENT_SUBSCRIBED = 6,
+	THREAD_MQTT_EVENT_SUBSCRIBED = 10,
 	/** Unsubscription answered: .token, .reason. */
-	THREAD_MQTT_EVENT_UNSUBSCRIBED = 7,
-	/** thread_mqtt_stop() has finished. */
-	THREAD_MQTT_EVENT_STOPPED = 8,
-	/** TCP to one of several addresses failed; the next is tried: .error, .text, .cure. */
-	THREAD_MQTT_EVENT_CANDIDATE_FAILED = 9,
+	THREAD_MQTT_EVENT_UNSUBSCRIBED = 11,
 	/** The broker had lost the session and refused to renew a subscription, which is forgotten:
-	 *  .message.topic is the filter, .reason, .text.
+	 *  .filter, .reason, .text.
 	 */
-	THREAD_MQTT_EVENT_SUBSCRIPTION_LOST = 10,
-	/** The time is not known, and the client goes on without it: certificates that expired before
-	 *  the build, or before the last time kept in storage, are refused, those not yet valid are
-	 *  not. .text, .cure
-	 */
-	THREAD_MQTT_EVENT_TIME_UNKNOWN = 11,
+	THREAD_MQTT_EVENT_SUBSCRIPTION_LOST = 12,
 };
 
 /** A client. */
@@ -173,20 +191,26 @@ struct thread_mqtt_message {
 	bool retain;
 };
 
-/** An event. Everything it points to is valid until the callback returns. */
+/**
+ * An event. The library makes it; it and everything it points to are valid until the callback
+ * returns. @ref type tells which of the other fields are set; the others are 0, NULL or false, and
+ * @ref retry_ms is -1.
+ */
 struct thread_mqtt_event {
-	/** What happened; tells which of the other fields are set (the others are 0). */
-	enum thread_mqtt_event_type type;
-	/** The stage. */
-	enum thread_mqtt_stage stage;
-	/** The name of a publish, subscribe or unsubscribe command. */
-	uint32_t token;
+	/** What happened: a #thread_mqtt_event_type. */
+	uint8_t type;
+	/** The stage: a #thread_mqtt_stage. */
+	uint8_t stage;
 	/** Reason code as received (MQTT 5 section 2.4; the return code with MQTT 3.1.1). */
 	uint8_t reason;
 	/** The broker still had the session. */
 	bool session_present;
+	/** What kind of failure: a negative #thread_mqtt_error. */
+	int32_t error;
+	/** The name of a publish, subscribe or unsubscribe command. */
+	uint32_t token;
 	/** Milliseconds until the next attempt; -1 if there is none. */
-	int64_t retry_ms;
+	int32_t retry_ms;
 	/** A sentence: what was reached, or the cause of the failure. NULL if there is none, and
 	 *  without CONFIG_THREAD_MQTT_SENTENCES.
 	 */
@@ -194,9 +218,9 @@ struct thread_mqtt_event {
 	/** A sentence: what to do about a failure. NULL if there is none. */
 	const char *cure;
 	/** The message that arrived. */
-	struct thread_mqtt_message message;
-	/** What kind of failure: a negative #thread_mqtt_error. */
-	int error;
+	const struct thread_mqtt_message *message;
+	/** The topic filter of the subscription that was lost. */
+	const char *filter;
 };
 
 /** Room for the cause of a failure, bytes. */
@@ -207,9 +231,9 @@ struct thread_mqtt_event {
 /** A failure of a connection, or of an attempt to make one. A copy: the caller's to keep. */
 struct thread_mqtt_failure {
 	/** What kind: a negative #thread_mqtt_error; 0 if nothing has failed. */
-	int error;
-	/** Where. */
-	enum thread_mqtt_stage stage;
+	int32_t error;
+	/** Where: a #thread_mqtt_stage, THREAD_MQTT_STAGE_NONE if nothing has failed. */
+	uint8_t stage;
 	/** When: milliseconds since boot. */
 	int64_t uptime_ms;
 	/** The cause as a sentence, NUL-terminated, cut off where it is too long. */
@@ -226,10 +250,18 @@ typedef void (*thread_mqtt_callback)(struct thread_mqtt *client,
 				     const struct thread_mqtt_event *event, void *user_data);
 
 /**
- * Configuration. Fill it with THREAD_MQTT_CONFIG_DEFAULT(), then change what you need.
+ * Configuration. Begin with THREAD_MQTT_CONFIG_DEFAULT(), then change what you need.
  * Everything it points to is copied by thread_mqtt_init().
  */
 struct thread_mqtt_config {
+	/** #THREAD_MQTT_ABI, set by THREAD_MQTT_CONFIG_DEFAULT(); leave it alone. */
+	uint32_t abi;
+	/** 5, or 4 for MQTT 3.1.1. */
+	uint8_t mqtt_version;
+	/** Start with a new session at the broker. */
+	bool clean_start;
+	/** Keep-alive, seconds; 0 switches it off. */
+	uint16_t keep_alive_s;
 	/** Broker: `mqtt://host[:1883]` or `mqtts://host[:8883]`; the host is a name, an IPv4 or an
 	 *  [IPv6] address. A port left out may be another by CONFIG_THREAD_MQTT_PORT.
 	 */
@@ -269,27 +301,21 @@ struct thread_mqtt_config {
 	 *  thread_mqtt_init(): the CA certificate, and certificate and private key if there are any.
 	 */
 	int32_t sec_tag;
-	/** 5, or 4 for MQTT 3.1.1. */
-	uint8_t mqtt_version;
-	/** Start with a new session at the broker. */
-	bool clean_start;
-	/** Keep-alive, seconds; 0 switches it off. */
-	uint16_t keep_alive_s;
 	/** MQTT 5: the broker keeps the session this long after a connection, seconds. */
 	uint32_t session_expiry_s;
-	/** The will, or NULL. */
-	const struct thread_mqtt_message *will;
+	/** How long the search for the time may hold up a connection, seconds. */
+	uint16_t time_deadline_s;
+	/** Without the time: true refuses to connect with TLS, false checks certificates against the
+	 *  build's date or the last time kept (THREAD_MQTT_EVENT_TIME_UNKNOWN).
+	 */
+	bool time_strict;
 	/** SNTP servers, names or addresses with blanks between, `:port` behind one that does not use
 	 *  123; asked in turn for the time before the first connection with TLS, unless
 	 *  thread_mqtt_set_time() was called. NULL or empty: none.
 	 */
 	const char *time_servers;
-	/** Without the time: true refuses to connect with TLS, false checks certificates against the
-	 *  build's date or the last time kept (THREAD_MQTT_EVENT_TIME_UNKNOWN).
-	 */
-	bool time_strict;
-	/** How long the search for the time may hold up a connection, seconds. */
-	uint16_t time_deadline_s;
+	/** The will, or NULL. */
+	const struct thread_mqtt_message *will;
 	/** Called with every event, or NULL. */
 	thread_mqtt_callback callback;
 	/** Handed to the callback; never looked at. */
@@ -303,6 +329,7 @@ struct thread_mqtt_config {
 #define THREAD_MQTT_TIME_STRICT_ false
 #endif
 #define THREAD_MQTT_DEFAULTS_(set)                                                                 \
+	set(abi, THREAD_MQTT_ABI)                                                                  \
 	set(broker, CONFIG_THREAD_MQTT_BROKER)                                                     \
 	set(sec_tag, CONFIG_THREAD_MQTT_SEC_TAG)                                                   \
 	set(client_id, CONFIG_THREAD_MQTT_CLIENT_ID)                                               \
@@ -313,7 +340,7 @@ struct thread_mqtt_config {
 	set(time_strict, THREAD_MQTT_TIME_STRICT_)                                                 \
 	set(time_deadline_s, CONFIG_THREAD_MQTT_TIME_DEADLINE)
 #define THREAD_MQTT_INITIALISE_(field, value) .field = value,
-#define THREAD_MQTT_ASSIGN_(field, value)     config.field = value;
+#define THREAD_MQTT_ASSIGN_(field, value)     thread_mqtt_defaults_.field = value;
 /** @endcond */
 
 /** The defaults: those of Kconfig. An initialiser in C, a value in C++ (11 and later). */
@@ -322,9 +349,9 @@ struct thread_mqtt_config {
 #else
 #define THREAD_MQTT_CONFIG_DEFAULT()                                                               \
 	[] {                                                                                       \
-		thread_mqtt_config config = thread_mqtt_config();                                  \
+		thread_mqtt_config thread_mqtt_defaults_ = thread_mqtt_config();                   \
 		THREAD_MQTT_DEFAULTS_(THREAD_MQTT_ASSIGN_)                                         \
-		return config;                                                                     \
+		return thread_mqtt_defaults_;                                                      \
 	}()
 #endif
 
@@ -333,7 +360,8 @@ struct thread_mqtt_config {
  *
  * @param[out] client The client.
  * @param config Its configuration; not needed after the call.
- * @return 0 or a negative #thread_mqtt_error.
+ * @return 0; THREAD_MQTT_ERROR_ABI for a configuration that was not begun with
+ * THREAD_MQTT_CONFIG_DEFAULT() of this header; or another negative #thread_mqtt_error.
  */
 int thread_mqtt_init(struct thread_mqtt **client, const struct thread_mqtt_config *config);
 
@@ -462,18 +490,18 @@ const char *thread_mqtt_error_to_str(int error);
 /**
  * The name of a stage.
  *
- * @param stage The stage.
+ * @param stage A #thread_mqtt_stage.
  * @return A word or two, never NULL.
  */
-const char *thread_mqtt_stage_to_str(enum thread_mqtt_stage stage);
+const char *thread_mqtt_stage_to_str(uint8_t stage);
 
 /**
  * The name of an event type.
  *
- * @param type The type.
+ * @param type A #thread_mqtt_event_type.
  * @return A word or two, never NULL.
  */
-const char *thread_mqtt_event_to_str(enum thread_mqtt_event_type type);
+const char *thread_mqtt_event_to_str(uint8_t type);
 
 /** @} */
 

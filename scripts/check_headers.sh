@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles the public header and the port's header by themselves, without Zephyr: each must include
-# what it uses and be clean in the dialects that its users compile with.
+# what it uses and be clean in the dialects and with the warnings that its users compile with.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
@@ -10,39 +10,84 @@ status=0
 cat > "$folder/api.c" <<'END'
 #include <thread_mqtt.h>
 #include <thread_mqtt.h>
+static struct thread_mqtt_config kept = THREAD_MQTT_CONFIG_DEFAULT();
 int use(struct thread_mqtt **client);
 int use(struct thread_mqtt **client)
 {
 	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
 
+	kept = config;
 	return thread_mqtt_init(client, &config);
 }
 END
-cp "$folder/api.c" "$folder/api.cpp"
+# The macro's own names must not shadow the caller's, also not in a lambda.
+cat > "$folder/api.cpp" <<'END'
+#include <thread_mqtt.h>
+#include <thread_mqtt.h>
+static const auto kept = THREAD_MQTT_CONFIG_DEFAULT();
+int use(thread_mqtt **client);
+int use(thread_mqtt **client)
+{
+	auto config = THREAD_MQTT_CONFIG_DEFAULT();
+	auto set = [] {
+		auto inner = THREAD_MQTT_CONFIG_DEFAULT();
+		inner.keep_alive_s = kept.keep_alive_s;
+		return inner;
+	}();
+
+	config.client_id = set.client_id;
+	config.callback = [](thread_mqtt *, const thread_mqtt_event *event, void *) {
+		static_assert(THREAD_MQTT_EVENT_MESSAGE == 7, "a value for static_assert");
+		if (event->type == THREAD_MQTT_EVENT_MESSAGE) {
+			(void)event->message->topic;
+		}
+	};
+	return thread_mqtt_init(client, &config);
+}
+END
 cat > "$folder/port.c" <<'END'
 #include <port.h>
 #include <port.h>
 struct tmq_network network;
 END
+cat > "$folder/shell.c" <<'END'
+#include <shell.h>
+#include <shell.h>
+struct tmq_listener listener;
+END
 
-# A value for each option that the header names; 0 suits numbers, strings and flags.
-options=()
-while read -r option; do options+=("-D$option=0"); done < <(grep -oE 'CONFIG_THREAD_MQTT_[A-Z0-9_]+' include/thread_mqtt.h | sort -u)
+# A value of its kind for each option that the header names.
+while read -r option; do
+    case $option in
+        *_BROKER|*_CLIENT_ID|*_SERVERS) printf '#define %s "x"\n' "$option" ;;
+        *) printf '#define %s 1\n' "$option" ;;
+    esac
+done < <(grep -oE 'CONFIG_THREAD_MQTT_[A-Z0-9_]+' include/thread_mqtt.h | sort -u) > "$folder/options.h"
 
-# check COMPILER STANDARD SOURCE HEADER
+c=(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wmissing-field-initializers)
+cpp=("${c[@]}" -Wold-style-cast)
+
+# check COMPILER STANDARD SOURCE HEADER WARNING...
 check() {
-    if "$1" -std="$2" -fsyntax-only -Wall -Wextra -Wpedantic -Werror "${options[@]}" \
-            -I"$(dirname "$4")" "$folder/$3"; then
-        printf 'ok      %-5s  %s\n' "$2" "$4"
+    local compiler=$1 standard=$2 source=$3 header=$4; shift 4
+    if ! command -v "$compiler" >/dev/null; then
+        printf 'SKIPPED %-8s %-5s  %s: the compiler is not installed\n' "$compiler" "$standard" "$header"
+    elif "$compiler" -std="$standard" -fsyntax-only "$@" -include "$folder/options.h" \
+            -Iinclude -I"$(dirname "$header")" "$folder/$source"; then
+        printf 'ok      %-8s %-5s  %s\n' "$compiler" "$standard" "$header"
     else
-        printf 'FAILED  %-5s  %s\n' "$2" "$4"; status=1
+        printf 'FAILED  %-8s %-5s  %s\n' "$compiler" "$standard" "$header"; status=1
     fi
 }
-for standard in c11 c17; do
-    check gcc $standard api.c include/thread_mqtt.h
-    check gcc $standard port.c zephyr/src/port.h
+for compiler in gcc clang; do
+    for standard in c11 c17; do
+        check $compiler $standard api.c include/thread_mqtt.h "${c[@]}"
+        check $compiler $standard port.c zephyr/src/port.h "${c[@]}"
+        check $compiler $standard shell.c zephyr/src/shell.h "${c[@]}"
+    done
 done
-for standard in c++11 c++17 c++20; do
-    check g++ $standard api.cpp include/thread_mqtt.h
+for standard in c++11 c++14 c++17 c++20; do
+    check g++ $standard api.cpp include/thread_mqtt.h "${cpp[@]}" -Wuseless-cast
+    check clang++ $standard api.cpp include/thread_mqtt.h "${cpp[@]}"
 done
 exit $status

@@ -23,13 +23,13 @@ const struct tmq_options *tmq_port_options(void)
 		.well_known_prefix = IS_ENABLED(CONFIG_THREAD_MQTT_NAT64_WELL_KNOWN),
 		.port = CONFIG_THREAD_MQTT_PORT,
 		.receive_maximum = CONFIG_THREAD_MQTT_RECEIVE_MAXIMUM,
+		.max_chain = CONFIG_THREAD_MQTT_MAX_CHAIN,
 		.outbox_messages = CONFIG_THREAD_MQTT_OUTBOX_MESSAGES,
 		.outbox_bytes = CONFIG_THREAD_MQTT_OUTBOX_BYTES,
 		.max_packet_size = CONFIG_THREAD_MQTT_MAX_PACKET_SIZE,
 		.tls_inbound = CONFIG_THREAD_MQTT_TLS_INBOUND,
 		.tls_outbound = CONFIG_THREAD_MQTT_TLS_OUTBOUND,
 		.tls_fragment = CONFIG_THREAD_MQTT_TLS_FRAGMENT,
-		.max_chain = CONFIG_THREAD_MQTT_MAX_CHAIN,
 	};
 
 	return &options;

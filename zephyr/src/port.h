@@ -99,13 +99,13 @@ struct tmq_options {
 	/** For URIs that name none; 0 leaves it to the scheme. */
 	uint16_t port;
 	uint16_t receive_maximum;
+	uint16_t max_chain;
 	uint32_t outbox_messages;
 	uint32_t outbox_bytes;
 	uint32_t max_packet_size;
 	uint32_t tls_inbound;
 	uint32_t tls_outbound;
 	uint32_t tls_fragment;
-	uint32_t max_chain;
 };
 
 /** What Kconfig says, for ever. */

@@ -220,7 +220,8 @@ static struct {
 	/* Of several, each of which counts its tokens by itself. */
 	const struct thread_mqtt *client;
 	uint32_t token;
-	enum thread_mqtt_event_type type;
+	/* A thread_mqtt_event_type. */
+	uint8_t type;
 	uint8_t reason;
 	/* Why it was given up; empty in an image without sentences. */
 	char text[160];
@@ -283,7 +284,7 @@ void tmq_shell_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 			(void)snprintk(from, sizeof(from), "client %zu, ", i);
 		}
 	}
-	print_message(printer, from, &event->message);
+	print_message(printer, from, event->message);
 }
 
 /* Waits for the answer to what was queued. waiting.lock is held, and given back. */

@@ -311,6 +311,9 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         ffi::THREAD_MQTT_ERROR_CRYPTO => {
             c"PSA Crypto does not start or lacks what TLS needs; the log says what"
         }
+        ffi::THREAD_MQTT_ERROR_ABI => {
+            c"the configuration is not of this header; use THREAD_MQTT_CONFIG_DEFAULT()"
+        }
         ffi::THREAD_MQTT_ERROR_NETWORK => c"the device is not attached to its network",
         ffi::THREAD_MQTT_ERROR_PREFIX => {
             c"no NAT64 prefix is known; enable NAT64 at the border router"
@@ -336,12 +339,13 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn thread_mqtt_stage_to_str(stage: ffi::thread_mqtt_stage) -> *const c_char {
-    match stage {
+extern "C" fn thread_mqtt_stage_to_str(stage: u8) -> *const c_char {
+    match u32::from(stage) {
+        ffi::THREAD_MQTT_STAGE_NONE => c"no stage",
         ffi::THREAD_MQTT_STAGE_ATTACH => c"attach",
         ffi::THREAD_MQTT_STAGE_PREFIX => c"prefix",
-        ffi::THREAD_MQTT_STAGE_RESOLVE => c"resolve",
         ffi::THREAD_MQTT_STAGE_TIME => c"time",
+        ffi::THREAD_MQTT_STAGE_RESOLVE => c"resolve",
         ffi::THREAD_MQTT_STAGE_TCP => c"TCP",
         ffi::THREAD_MQTT_STAGE_TLS => c"TLS",
         ffi::THREAD_MQTT_STAGE_MQTT => c"MQTT",
@@ -351,8 +355,8 @@ extern "C" fn thread_mqtt_stage_to_str(stage: ffi::thread_mqtt_stage) -> *const 
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn thread_mqtt_event_to_str(event: ffi::thread_mqtt_event_type) -> *const c_char {
-    match event {
+extern "C" fn thread_mqtt_event_to_str(event: u8) -> *const c_char {
+    match u32::from(event) {
         ffi::THREAD_MQTT_EVENT_STAGE => c"stage reached",
         ffi::THREAD_MQTT_EVENT_ONLINE => c"online",
         ffi::THREAD_MQTT_EVENT_FAILED => c"failed",
@@ -368,4 +372,36 @@ extern "C" fn thread_mqtt_event_to_str(event: ffi::thread_mqtt_event_type) -> *c
         _ => c"unknown event",
     }
     .as_ptr()
+}
+
+/// Refuses to compile where a function above differs from the header's declaration.
+macro_rules! as_declared {
+    ($($(#[$when:meta])? $function:ident($($argument:tt),*);)*) => {
+        $(
+            $(#[$when])?
+            const _: () = {
+                let _: [unsafe extern "C" fn($($argument),*) -> _; 2] = [ffi::$function, $function];
+            };
+        )*
+    };
+}
+
+as_declared! {
+    thread_mqtt_init(_, _);
+    thread_mqtt_start(_);
+    thread_mqtt_stop(_);
+    thread_mqtt_deinit(_);
+    thread_mqtt_publish(_, _, _);
+    thread_mqtt_subscribe(_, _, _, _);
+    thread_mqtt_unsubscribe(_, _, _);
+    thread_mqtt_is_online(_);
+    thread_mqtt_last_error(_, _);
+    thread_mqtt_set_time(_);
+    thread_mqtt_time(_);
+    thread_mqtt_uri_check(_, _, _);
+    thread_mqtt_error_to_str(_);
+    thread_mqtt_stage_to_str(_);
+    thread_mqtt_event_to_str(_);
+    #[cfg(feature = "shell")]
+    tmq_client_ask(_, _, _, _);
 }

@@ -15,8 +15,8 @@ pub(crate) struct Failure {
     pub(crate) at: Duration,
 }
 
-pub(crate) fn stage(stage: Stage) -> ffi::thread_mqtt_stage {
-    match stage {
+pub(crate) fn stage(stage: Stage) -> u8 {
+    byte(match stage {
         Stage::Attach => ffi::THREAD_MQTT_STAGE_ATTACH,
         Stage::Prefix => ffi::THREAD_MQTT_STAGE_PREFIX,
         Stage::Time => ffi::THREAD_MQTT_STAGE_TIME,
@@ -24,7 +24,12 @@ pub(crate) fn stage(stage: Stage) -> ffi::thread_mqtt_stage {
         Stage::Tcp => ffi::THREAD_MQTT_STAGE_TCP,
         Stage::Tls => ffi::THREAD_MQTT_STAGE_TLS,
         Stage::Mqtt => ffi::THREAD_MQTT_STAGE_MQTT,
-    }
+    })
+}
+
+/// A value that an enum of the header names, in the width of the fields that hold it.
+pub(crate) fn byte(value: u32) -> u8 {
+    u8::try_from(value).unwrap_or(u8::MAX)
 }
 
 /// The number for a cause.

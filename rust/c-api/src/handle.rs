@@ -1,5 +1,5 @@
 //! A client with its thread, and the lock around it.
-use crate::failure::{self, Failure, stage};
+use crate::failure::{self, Failure, byte, stage};
 use crate::ffi;
 #[cfg(feature = "shell")]
 use crate::questions::Question;
@@ -12,7 +12,7 @@ use core::ffi::{c_char, c_void};
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::{fmt, mem, ptr};
-use thread_mqtt_client::{Client, Event, Reached};
+use thread_mqtt_client::{Client, Event, Reached, Stage};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_platform::keep_time;
 use thread_mqtt_platform::port::{self, PlatformPort, milliseconds};
@@ -365,6 +365,7 @@ struct Texts {
     text: Option<Vec<u8>>,
     cure: Option<Vec<u8>>,
     topic: Option<Vec<u8>>,
+    message: ffi::thread_mqtt_message,
 }
 
 impl Texts {
@@ -400,48 +401,54 @@ fn reason<T>(answers: &[Result<T, session::ReasonCode>], granted: impl Fn(&T) ->
 /// Puts an event into C's terms; false for those C is not told of.
 #[inline(never)]
 fn translate(event: &Event, texts: &mut Texts, told: &mut ffi::thread_mqtt_event) -> bool {
-    match event {
+    let kind = match event {
         Event::Reached(reached) => {
             texts.say(reached);
-            told.type_ = ffi::THREAD_MQTT_EVENT_STAGE;
             told.stage = stage(reached.stage());
             if let Reached::Online { session_present } = reached {
-                told.type_ = ffi::THREAD_MQTT_EVENT_ONLINE;
                 told.session_present = *session_present;
+                ffi::THREAD_MQTT_EVENT_ONLINE
+            } else {
+                ffi::THREAD_MQTT_EVENT_STAGE
             }
         }
         Event::TimeUnknown { why, floor } => {
             texts.say(&why.in_full(*floor));
             texts.advise(|| why.cure());
-            told.type_ = ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN;
-            told.stage = ffi::THREAD_MQTT_STAGE_TIME;
+            told.stage = stage(Stage::Time);
+            ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN
         }
         Event::CandidateFailed(candidate, cause) => {
             texts.say(&format_args!("{candidate}: {cause}"));
-            told.type_ = ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED;
+            ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED
         }
         Event::Failed {
             cause, retry_in, ..
         } => {
             texts.say(cause);
-            told.type_ = ffi::THREAD_MQTT_EVENT_FAILED;
-            told.retry_ms = retry_in.map_or(-1, milliseconds);
+            told.retry_ms = retry_in.map_or(-1, |pause| {
+                i32::try_from(milliseconds(pause)).unwrap_or(i32::MAX)
+            });
+            ffi::THREAD_MQTT_EVENT_FAILED
         }
         Event::Session(session::Event::Message(message)) => {
             texts.topic = Some(text(&message.topic));
-            told.type_ = ffi::THREAD_MQTT_EVENT_MESSAGE;
-            told.message.payload = message.payload.as_ptr().cast();
-            told.message.payload_len = message.payload.len();
-            told.message.qos = message.qos as u8;
-            told.message.retain = message.retain;
+            texts.message = ffi::thread_mqtt_message {
+                topic: pointer(&texts.topic),
+                payload: message.payload.as_ptr().cast(),
+                payload_len: message.payload.len(),
+                qos: message.qos as u8,
+                retain: message.retain,
+            };
+            told.message = &raw const texts.message;
+            ffi::THREAD_MQTT_EVENT_MESSAGE
         }
         Event::Session(session::Event::Published(token)) => {
-            told.type_ = ffi::THREAD_MQTT_EVENT_PUBLISHED;
             told.token = token.0;
+            ffi::THREAD_MQTT_EVENT_PUBLISHED
         }
         Event::Session(session::Event::PublishFailed(token, error)) => {
             texts.say(error);
-            told.type_ = ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED;
             told.token = token.0;
             told.reason = match error {
                 session::PublishError::Refused(reason) => reason.0,
@@ -451,26 +458,29 @@ fn translate(event: &Event, texts: &mut Texts, told: &mut ffi::thread_mqtt_event
                 session::PublishError::RetainNotSupported => 0x9a,
                 _ => 0x80,
             };
+            ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED
         }
         Event::Session(session::Event::Subscribed(token, answers)) => {
-            told.type_ = ffi::THREAD_MQTT_EVENT_SUBSCRIBED;
             told.token = token.0;
             told.reason = reason(answers, |qos| *qos as u8);
+            ffi::THREAD_MQTT_EVENT_SUBSCRIBED
         }
         Event::Session(session::Event::Unsubscribed(token, answers)) => {
-            told.type_ = ffi::THREAD_MQTT_EVENT_UNSUBSCRIBED;
             told.token = token.0;
             told.reason = reason(answers, |()| 0);
+            ffi::THREAD_MQTT_EVENT_UNSUBSCRIBED
         }
         Event::Session(session::Event::SubscriptionLost { filter, reason }) => {
             texts.say(reason);
             texts.topic = Some(text(filter));
-            told.type_ = ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST;
+            told.filter = pointer(&texts.topic);
             told.reason = reason.0;
+            ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST
         }
-        Event::Stopped => told.type_ = ffi::THREAD_MQTT_EVENT_STOPPED,
+        Event::Stopped => ffi::THREAD_MQTT_EVENT_STOPPED,
         _ => return false,
-    }
+    };
+    told.type_ = byte(kind);
     if let Some((at, cause)) = event.failure() {
         texts.advise(|| cause.cure());
         told.error = failure::number(cause);
@@ -478,6 +488,5 @@ fn translate(event: &Event, texts: &mut Texts, told: &mut ffi::thread_mqtt_event
     }
     told.text = pointer(&texts.text);
     told.cure = pointer(&texts.cure);
-    told.message.topic = pointer(&texts.topic);
     true
 }

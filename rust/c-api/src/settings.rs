@@ -174,6 +174,14 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Box<Clie
     core::hint::black_box(&room);
     reserved.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
     drop(room);
+    if config.abi != ffi::THREAD_MQTT_ABI {
+        let why = format_args!(
+            "the configuration was not begun with THREAD_MQTT_CONFIG_DEFAULT(), or the application \
+             was compiled against the header of another version: use the macro and compile the \
+             application again"
+        );
+        return Err(refused(why, ffi::THREAD_MQTT_ERROR_ABI));
+    }
     // SAFETY: promised by the caller.
     let uri = unsafe { string(config.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
     let broker = BrokerUri::parse(uri, NonZeroU16::new(options().port))
@@ -295,7 +303,7 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
         .max_inbound(to_usize(options.tls_inbound))
         .max_outbound(to_usize(options.tls_outbound))
         .max_fragment(to_usize(options.tls_fragment))
-        .max_chain(to_usize(options.max_chain))
+        .max_chain(options.max_chain.into())
         .ca(ca_bytes)
         .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
 

@@ -1,8 +1,10 @@
-//! Makes the bindings to the C layer's header. That header includes nothing of Zephyr, so neither
-//! the board nor the configuration of the image has a say in them.
-use std::env;
+//! Makes the bindings to the C layer's headers. They include nothing of Zephyr, so neither the board
+//! nor the configuration of the image changes the bindings. What they lay out is compared with
+//! `zephyr/src/abi.def`, as the C compiler's layout is.
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
+use std::{env, fs};
 
 fn main() {
     let root =
@@ -18,14 +20,11 @@ fn main() {
         .clang_arg("-ffreestanding")
         .clang_arg(format!("-I{}", root.join("include").display()))
         .allowlist_item("tmq_.*|TMQ_.*")
-        .allowlist_item(
-            "thread_mqtt|thread_mqtt_(error|stage|event.*|failure|message|callback|config)",
-        )
+        .allowlist_item("thread_mqtt.*")
         .allowlist_item("THREAD_MQTT_.*")
         .prepend_enum_name(false)
         .merge_extern_blocks(true)
-        .derive_default(true)
-        .layout_tests(false);
+        .derive_default(true);
     // libclang comes without <stdint.h> and <stddef.h> where only the library is installed.
     if let Some(directory) = compiler_headers() {
         builder = builder.clang_arg(format!("-isystem{directory}"));
@@ -34,12 +33,72 @@ fn main() {
         println!("cargo::rerun-if-changed={}", header.display());
         builder = builder.header(header.to_str().expect("the path of a source file is UTF-8"));
     }
-    let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo")).join("ffi.rs");
-    builder
+    let table = root.join("zephyr/src/abi.def");
+    println!("cargo::rerun-if-changed={}", table.display());
+    let table = fs::read_to_string(table).expect("zephyr/src/abi.def can be read");
+    // For TARGET, which cargo sets.
+    let bindings = builder
         .generate()
-        .expect("bindings to zephyr/src/port.h; install libclang (Debian: libclang-dev)")
-        .write_to_file(out)
+        .expect("bindings to zephyr/src/port.h; install libclang (Debian: libclang-dev)");
+    let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo")).join("ffi.rs");
+    fs::write(out, format!("{bindings}\n{}", layout_assertions(&table)))
         .expect("the build directory can be written to");
+}
+
+/// Turns the table of layouts into assertions of Rust: sizes, offsets and widths, and that no field
+/// is missing.
+fn layout_assertions(table: &str) -> String {
+    let entries = table.lines().filter_map(|line| {
+        // The others are empty or belong to the comment.
+        let entry = line
+            .strip_suffix(')')
+            .filter(|line| line.starts_with(['S', 'F']))?;
+        let (kind, arguments) = entry.split_once('(')?;
+        Some((kind, arguments.split(", ").collect::<Vec<_>>()))
+    });
+    let mut assertions = String::new();
+    let mut fields = Vec::<(&str, String)>::new();
+    for (kind, arguments) in entries {
+        match (kind, arguments.as_slice()) {
+            ("STRUCT", [name, size]) => {
+                fields.push((name, String::new()));
+                let _ = writeln!(
+                    assertions,
+                    "assert!(size_of::<{name}>() == {size}, \"ABI: {name}\");"
+                );
+            }
+            ("FIELD", [name, field, offset, width]) => {
+                // bindgen's name for it.
+                let rust = match *field {
+                    "type" => "type_",
+                    field => field,
+                };
+                let (last, known) = fields.last_mut().expect("STRUCT comes before its FIELDs");
+                assert_eq!(
+                    last, name,
+                    "zephyr/src/abi.def: {field} is not below its STRUCT"
+                );
+                let _ = write!(known, "{rust}: _, ");
+                let _ = writeln!(
+                    assertions,
+                    "assert!(offset_of!({name}, {rust}) == {offset} && \
+                     width::<{name}, _>(|whole| &whole.{rust}) == {width}, \"ABI: {name}.{field}\");"
+                );
+            }
+            _ => panic!("zephyr/src/abi.def: {kind} with {arguments:?} is not understood"),
+        }
+    }
+    for (name, known) in fields {
+        let _ = writeln!(assertions, "let _ = |{name} {{ {known} }}: {name}| ();");
+    }
+    format!(
+        "const _: () = {{
+            use core::mem::offset_of;
+            const P: usize = size_of::<usize>();
+            const fn width<S, F>(_: fn(&S) -> &F) -> usize {{ size_of::<F>() }}
+            {assertions}
+        }};"
+    )
 }
 
 /// The compiler's own headers, by the compiler's word.

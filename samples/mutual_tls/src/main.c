@@ -41,8 +41,8 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 	ARG_UNUSED(user_data);
 
 	if (event->type == THREAD_MQTT_EVENT_MESSAGE) {
-		LOG_INF("received %s: %.*s", event->message.topic,
-			(int)event->message.payload_len, (const char *)event->message.payload);
+		LOG_INF("received %s: %.*s", event->message->topic,
+			(int)event->message->payload_len, (const char *)event->message->payload);
 	} else if (event->type == THREAD_MQTT_EVENT_FAILED) {
 		LOG_ERR("%s: %s; %s", thread_mqtt_stage_to_str(event->stage), event->text,
 			event->cure != NULL ? event->cure : "");

@@ -35,8 +35,8 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		}
 		break;
 	case THREAD_MQTT_EVENT_MESSAGE:
-		LOG_INF("received %s: %.*s", event->message.topic,
-			(int)event->message.payload_len, (const char *)event->message.payload);
+		LOG_INF("received %s: %.*s", event->message->topic,
+			(int)event->message->payload_len, (const char *)event->message->payload);
 		break;
 	case THREAD_MQTT_EVENT_PUBLISHED:
 		LOG_INF("acknowledged %u", event->token);

@@ -82,7 +82,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		}
 		break;
 	case THREAD_MQTT_EVENT_MESSAGE:
-		take_command(&event->message);
+		take_command(event->message);
 		break;
 	case THREAD_MQTT_EVENT_PUBLISHED:
 		LOG_INF("report acknowledged");

@@ -42,6 +42,19 @@ SAME(PSA_ALG_DETERMINISTIC_ECDSA(PSA_ALG_SHA_256), 0x06000709);
 SAME(PSA_ALG_PURE_EDDSA, 0x06000800);
 SAME(PSA_ALG_ECDH, 0x09020000);
 
+/* The structure that crosses; the Rust side asserts the same numbers. */
+#define AT(field, offset)                                                                          \
+	_Static_assert(offsetof(struct thread_mqtt_psa_attributes, field) == (offset) &&           \
+			       sizeof(((struct thread_mqtt_psa_attributes *)0)->field) == 4,       \
+		       "ABI: thread_mqtt_psa_attributes." #field)
+
+AT(type, 0);
+AT(bits, 4);
+AT(usage, 8);
+AT(algorithm, 12);
+_Static_assert(sizeof(struct thread_mqtt_psa_attributes) == 16, "ABI: thread_mqtt_psa_attributes");
+_Static_assert(sizeof(size_t) == sizeof(void *), "ABI: Rust's usize is size_t");
+
 _Static_assert(sizeof(psa_key_id_t) == sizeof(uint32_t), "a key id is 32 bits wide");
 _Static_assert(_Alignof(psa_hash_operation_t) <= 8 && _Alignof(psa_mac_operation_t) <= 8,
 	       "operations are aligned to 8 bytes at most");

@@ -20,6 +20,16 @@ pub struct Attributes {
     pub algorithm: Algorithm,
 }
 
+/// `c/thread_mqtt_psa.c` asserts the same numbers.
+const _: () = {
+    use core::mem::offset_of;
+    assert!(offset_of!(Attributes, key_type) == 0 && size_of::<KeyType>() == 4);
+    assert!(offset_of!(Attributes, bits) == 4);
+    assert!(offset_of!(Attributes, usage) == 8 && size_of::<Usage>() == 4);
+    assert!(offset_of!(Attributes, algorithm) == 12 && size_of::<Algorithm>() == 4);
+    assert!(size_of::<Attributes>() == 16);
+};
+
 /// A key by its PSA identifier (`psa_key_id_t`): volatile or persistent, made by
 /// the application, a provisioning step or a secure element. Dropping it does
 /// nothing to the key.

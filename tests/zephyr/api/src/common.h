@@ -15,10 +15,10 @@
 
 /* What a client told, by the type of the event. */
 struct told {
-	struct k_sem of[THREAD_MQTT_EVENT_TIME_UNKNOWN + 1];
+	struct k_sem of[THREAD_MQTT_EVENT_SUBSCRIPTION_LOST + 1];
 	/* The last failure. */
-	int error;
-	enum thread_mqtt_stage stage;
+	int32_t error;
+	uint8_t stage;
 	bool has_cure;
 };
 

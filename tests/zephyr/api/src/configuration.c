@@ -57,6 +57,18 @@ ZTEST(configuration, test_defaults)
 	zassert_ok(init());
 }
 
+/* Without the macro, or compiled against the header of another version. */
+ZTEST(configuration, test_another_header)
+{
+	struct thread_mqtt_config bare = {.broker = "mqtt://broker.example", .mqtt_version = 5};
+
+	zassert_equal(config.abi, THREAD_MQTT_ABI);
+	config.abi++;
+	zassert_equal(init(), THREAD_MQTT_ERROR_ABI);
+	config = bare;
+	zassert_equal(init(), THREAD_MQTT_ERROR_ABI);
+}
+
 ZTEST(configuration, test_pointers)
 {
 	struct thread_mqtt *client;

@@ -14,7 +14,7 @@ ZTEST_SUITE(cplusplus, NULL, NULL, NULL, NULL, NULL);
 
 ZTEST(cplusplus, test_defaults)
 {
-	thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
+	auto config = THREAD_MQTT_CONFIG_DEFAULT();
 	thread_mqtt *client = nullptr;
 	thread_mqtt_message message{};
 

@@ -28,6 +28,9 @@ ZTEST(lifecycle, test_failure_is_told_and_kept)
 	struct thread_mqtt_failure failure;
 	struct thread_mqtt *client = new_client(&told);
 
+	zassert_ok(thread_mqtt_last_error(client, &failure));
+	zassert_equal(failure.error, THREAD_MQTT_OK);
+	zassert_equal(failure.stage, THREAD_MQTT_STAGE_NONE);
 	zassert_ok(thread_mqtt_start(client));
 	zassert_ok(k_sem_take(&told.of[THREAD_MQTT_EVENT_FAILED], PATIENCE));
 	zassert_equal(told.error, THREAD_MQTT_ERROR_REFUSED);
