@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * One set of names for Zephyr 3.5 to 4.4.
+ * One set of names for Zephyr 3.5 to 4.5.
  */
 #ifndef THREAD_MQTT_COMPAT_H_
 #define THREAD_MQTT_COMPAT_H_
@@ -61,6 +61,13 @@ typedef socklen_t tmq_socklen;
 #define tmq_ntohs ntohs
 #endif
 
+/* The events of the network's interfaces have numbers of 64 bits since Zephyr 4.2. */
+#if TMQ_ZEPHYR_AT_LEAST(4, 2)
+typedef uint64_t tmq_net_event;
+#else
+typedef uint32_t tmq_net_event;
+#endif
+
 /* The event descriptor moved from POSIX to ZVFS in Zephyr 3.7, the flags with it or later. */
 #if __has_include(<zephyr/zvfs/eventfd.h>)
 #include <zephyr/zvfs/eventfd.h>
@@ -102,8 +109,8 @@ static inline void tmq_eventfd_clear(int fd)
 #define TMQ_O_NONBLOCK O_NONBLOCK
 #endif
 
-/* The most that a poll can wait for. */
-#if defined(CONFIG_ZVFS_POLL)
+/* The most that a poll can wait for; the sockets' own limit is gone from Zephyr 4.5. */
+#if defined(CONFIG_ZVFS_POLL) || TMQ_ZEPHYR_AT_LEAST(4, 5)
 #define TMQ_POLL_MAX CONFIG_ZVFS_POLL_MAX
 #else
 #define TMQ_POLL_MAX CONFIG_NET_SOCKETS_POLL_MAX
@@ -111,18 +118,17 @@ static inline void tmq_eventfd_clear(int fd)
 
 #if defined(CONFIG_NET_L2_OPENTHREAD)
 #include <openthread/instance.h>
-/* OpenThread's lock and callbacks left the L2 driver in Zephyr 4.2. */
+/* OpenThread's lock and callbacks left the L2 driver in Zephyr 4.2; the old names end in 4.5. */
 #if TMQ_ZEPHYR_AT_LEAST(4, 2)
 #include <openthread.h>
-#define tmq_ot_instance() openthread_get_default_instance()
 #define tmq_ot_lock() openthread_mutex_lock()
 #define tmq_ot_unlock() openthread_mutex_unlock()
 #else
 #include <zephyr/net/openthread.h>
-#define tmq_ot_instance() openthread_get_default_instance()
 #define tmq_ot_lock() openthread_api_mutex_lock(openthread_get_default_context())
 #define tmq_ot_unlock() openthread_api_mutex_unlock(openthread_get_default_context())
 #endif
+#define tmq_ot_instance() openthread_get_default_instance()
 #endif
 
 #endif /* THREAD_MQTT_COMPAT_H_ */

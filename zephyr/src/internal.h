@@ -20,10 +20,6 @@ struct tmq_udp {
 };
 
 struct tmq_port {
-	bool taken;
-	/* The client is about to be freed, and who is in it still. */
-	bool closing;
-	uint16_t users;
 	/* Written to by any thread to end a wait. */
 	int wake_fd;
 	int tcp_fd;
@@ -31,8 +27,6 @@ struct tmq_port {
 	int32_t tcp_state;
 	struct tmq_udp udp[TMQ_UDP_SOCKETS];
 
-	/* Since the connection began the device's address has changed. */
-	bool address_changed;
 	/* When bytes last left and last came. */
 	int64_t sent_at;
 	int64_t received_at;
@@ -46,20 +40,18 @@ struct tmq_port {
 	void (*run)(void *argument);
 	void *argument;
 
-	/* The one look-up under way. The callback may be the OpenThread thread's. */
-	struct k_spinlock answer_lock;
-	uint32_t lookup;
-	uint8_t lookups_pending;
-	int32_t answer_status;
-	uint8_t answer_count;
-	struct tmq_address answers[TMQ_ANSWERS];
-#if defined(CONFIG_NET_L2_OPENTHREAD)
 	/* The network's state changed since it was last read. */
 	atomic_t network_changed;
+	/* The network as it was last read: when the port was opened, or in a wait. */
 	struct tmq_network network;
-	/* The routable address that answers come to, and when the parent surely knows it. */
-	uint8_t own_address[16];
+	/* The address that answers come to; since the connection began it has changed. */
+	struct tmq_address own_address;
+	bool address_changed;
+	/* When the Thread parent surely knows the address; the client was told to wait for that. */
 	int64_t registered_at;
+	bool registers;
+#if defined(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
+	bool on_other_interface;
 #endif
 };
 
@@ -72,14 +64,49 @@ static inline int32_t tmq_code(int error)
 	return TMQ_ERRNO_BASE - error;
 }
 
-/** Called once for a port taken: follow the network's changes. */
-void tmq_network_init(struct tmq_port *port);
+/** Whether the port's network is not Thread, but another interface of Zephyr's. */
+static inline bool tmq_is_on_other_interface(const struct tmq_port *port)
+{
+#if defined(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
+	return port->on_other_interface;
+#else
+	ARG_UNUSED(port);
+	return !IS_ENABLED(CONFIG_NET_L2_OPENTHREAD);
+#endif
+}
 
-/** Marks the port as not taken; when it returns no callback uses it any more. */
-void tmq_network_end(struct tmq_port *port);
+/** Has every open port read the network's state again. Any thread; takes only the ports' lock. */
+void tmq_network_has_changed(void);
 
-/** Milliseconds until tmq_port_network() has news that no event announces. */
+/** Ends the wait of a port, if it is open. Any thread; takes only the ports' lock. */
+void tmq_wake(struct tmq_port *port);
+
+/*
+ * The network of a port. All take a lock of OpenThread or of Zephyr's network stack, whose
+ * callbacks may call into a client: the caller holds no lock of ours.
+ */
+
+/** Follows the network's changes, from the first call on. */
+void tmq_network_follow(void);
+/** Reads the network's state, if it has changed. In the port's thread, or before there is one. */
+void tmq_network_refresh(struct tmq_port *port);
+/** Milliseconds until the network must be looked at without an event that announces it. */
 int64_t tmq_network_due(const struct tmq_port *port);
+
+#if defined(CONFIG_NET_L2_OPENTHREAD)
+/* openthread.c: the Thread network. */
+void tmq_thread_follow(void);
+/** Reads the network's state and the address that answers come to. */
+void tmq_thread_read(struct tmq_port *port, struct tmq_network *network);
+#endif
+
+#if !defined(CONFIG_NET_L2_OPENTHREAD) || defined(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
+/* interface.c: any other interface. */
+void tmq_interface_read(struct tmq_port *port, struct tmq_network *network);
+uint8_t tmq_interface_addresses(struct tmq_address *addresses, uint8_t most);
+/** The address of a family that answers come to; false if there is none. */
+bool tmq_interface_address(bool is_ipv4, struct tmq_address *address);
+#endif
 
 #if defined(CONFIG_THREAD_MQTT_FAST_POLL) && CONFIG_THREAD_MQTT_FAST_POLL > 0
 /** Lets a sleepy device poll as the wait that follows needs it; milliseconds until that changes. */
@@ -101,5 +128,8 @@ static inline void tmq_poll_end(struct tmq_port *port)
 
 /** Drops a look-up under way; its answer is ignored. */
 void tmq_resolve_cancel(struct tmq_port *port);
+
+/** Whether an address of 16 bytes is IPv4 (::ffff:a.b.c.d). */
+bool tmq_is_mapped(const uint8_t bytes[16]);
 
 #endif /* THREAD_MQTT_INTERNAL_H_ */

@@ -121,22 +121,36 @@ struct tmq_port *tmq_port_open(void);
 /** Closes its sockets and gives it back. Not from its own thread. */
 void tmq_port_close(struct tmq_port *port);
 
+/**
+ * Interfaces that a client can use: the one that Kconfig chooses, Thread, or another one of an
+ * image with CONFIG_THREAD_MQTT_OTHER_INTERFACE (Ethernet, Wi-Fi, a modem), with IPv4 if that has
+ * an IPv4 address.
+ */
+#define TMQ_INTERFACE_DEFAULT 0
+#define TMQ_INTERFACE_THREAD 1
+#define TMQ_INTERFACE_OTHER 2
+
+/** Chooses the interface, before the port's thread starts. 0, or TMQ_NOT_SUPPORTED. */
+int32_t tmq_port_use_interface(struct tmq_port *port, uint8_t interface);
+
 /** Starts the port's thread, which calls run(argument) and ends when that returns. */
 int32_t tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument), void *argument);
 /** Waits for the thread's end. */
 void tmq_port_thread_join(struct tmq_port *port);
 
+/** Makes a port known as that of a client, by the client's address. NULL takes it back. */
+void tmq_client_register(struct tmq_port *port, const void *client);
+
 /**
- * A client is known by the argument of its port's thread. Who enters it keeps it from being freed
- * until it leaves: 0; TMQ_NO_CLIENT for an argument that no thread has, TMQ_CLOSING if the client
- * is about to be freed.
+ * Keeps a client from being freed until tmq_client_leave(). 0; TMQ_NO_CLIENT for an address under
+ * which no client is registered, TMQ_CLOSING if the client is about to be freed.
  */
 int32_t tmq_client_enter(const void *client);
 void tmq_client_leave(const void *client);
 /**
  * Lets nobody else in and waits until all have left: 0, after which the caller may free the client;
  * TMQ_NO_CLIENT; TMQ_CLOSING if another thread does it already; TMQ_WOULD_BLOCK in the client's own
- * thread, which would wait for itself.
+ * thread, which would wait for itself, and in OpenThread's, for which the client's may wait.
  */
 int32_t tmq_client_close(const void *client);
 

@@ -2,55 +2,94 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Look-ups by the platform's own resolver.
+ * Look-ups by the platform's own resolver: OpenThread's DNS client, or getaddrinfo.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "internal.h"
 
-void tmq_resolve_cancel(struct tmq_port *port)
-{
-	k_spinlock_key_t key = k_spin_lock(&port->answer_lock);
+#if !defined(CONFIG_NET_L2_OPENTHREAD) || defined(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
+#define ASKS_ZEPHYR
+#endif
 
-	/* An answer to an earlier look-up is told by its number. */
-	port->lookup++;
-	port->lookups_pending = 0;
-	port->answer_count = 0;
-	port->answer_status = TMQ_WOULD_BLOCK;
-	k_spin_unlock(&port->answer_lock, key);
+/* The one look-up of each port, under a lock with which nothing is called: OpenThread's thread
+ * answers.
+ */
+static struct {
+	/* 0 if nothing is awaited. */
+	uint32_t number;
+	int32_t status;
+	uint8_t count;
+	struct tmq_address answers[TMQ_ANSWERS];
+} lookups[CONFIG_THREAD_MQTT_MAX_CLIENTS];
+static struct k_spinlock lookups_lock;
+
+#if defined(ASKS_ZEPHYR) || defined(CONFIG_OPENTHREAD_DNS_CLIENT)
+
+/* A new number, which no look-up of any client has had. */
+static uint32_t begin(const struct tmq_port *port)
+{
+	static uint32_t last;
+	k_spinlock_key_t key = k_spin_lock(&lookups_lock);
+	uint32_t number = ++last;
+
+	if (number == 0) {
+		number = ++last;
+	}
+	lookups[port - tmq_ports].number = number;
+	k_spin_unlock(&lookups_lock, key);
+	return number;
 }
 
-int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_ANSWERS])
+/* Takes the answer to a look-up: the port that awaits it, or NULL if none does any more. */
+static struct tmq_port *end(uint32_t number, const struct tmq_address answers[TMQ_ANSWERS],
+			    uint8_t count, int32_t status)
 {
-	k_spinlock_key_t key = k_spin_lock(&port->answer_lock);
-	int32_t result = TMQ_WOULD_BLOCK;
+	struct tmq_port *port = NULL;
+	k_spinlock_key_t key = k_spin_lock(&lookups_lock);
 
-	if (port->lookups_pending == 0 && port->answer_status != TMQ_WOULD_BLOCK) {
-		result = port->answer_count > 0 ? port->answer_count : port->answer_status;
-		memcpy(answers, port->answers, sizeof(port->answers));
-		port->answer_count = 0;
-		port->answer_status = TMQ_WOULD_BLOCK;
+	for (size_t i = 0; i < ARRAY_SIZE(lookups) && port == NULL; i++) {
+		if (lookups[i].number == number) {
+			port = &tmq_ports[i];
+			lookups[i].number = 0;
+			lookups[i].count = count;
+			lookups[i].status = status;
+			memcpy(lookups[i].answers, answers, sizeof(lookups[i].answers));
+		}
 	}
-	k_spin_unlock(&port->answer_lock, key);
-	return result;
-}
-
-#if !defined(CONFIG_NET_L2_OPENTHREAD) || defined(CONFIG_OPENTHREAD_DNS_CLIENT)
-
-static bool add_answer(struct tmq_port *port, const uint8_t bytes[16])
-{
-	if (port->answer_count == TMQ_ANSWERS) {
-		return false;
-	}
-	memcpy(port->answers[port->answer_count].bytes, bytes, 16);
-	port->answer_count++;
-	return true;
+	k_spin_unlock(&lookups_lock, key);
+	return port;
 }
 
 #endif
 
-#if defined(CONFIG_NET_L2_OPENTHREAD)
+void tmq_resolve_cancel(struct tmq_port *port)
+{
+	size_t index = port - tmq_ports;
+	k_spinlock_key_t key = k_spin_lock(&lookups_lock);
+
+	lookups[index].number = 0;
+	lookups[index].count = 0;
+	lookups[index].status = TMQ_WOULD_BLOCK;
+	k_spin_unlock(&lookups_lock, key);
+}
+
+int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_ANSWERS])
+{
+	size_t index = port - tmq_ports;
+	k_spinlock_key_t key = k_spin_lock(&lookups_lock);
+	int32_t result = lookups[index].status;
+
+	if (lookups[index].count > 0) {
+		result = lookups[index].count;
+		memcpy(answers, lookups[index].answers, sizeof(lookups[index].answers));
+	}
+	lookups[index].count = 0;
+	lookups[index].status = TMQ_WOULD_BLOCK;
+	k_spin_unlock(&lookups_lock, key);
+	return result;
+}
 
 #if defined(CONFIG_OPENTHREAD_DNS_CLIENT)
 
@@ -75,61 +114,50 @@ static int32_t dns_failure(otError error)
 	}
 }
 
-/* OpenThread's thread. It resolves A records to synthesised IPv6 addresses by itself. */
+/* OpenThread's thread, its lock held. It resolves A records to synthesised IPv6 addresses itself. */
 static void answered(otError error, const otDnsAddressResponse *response, void *context)
 {
-	/* Few look-ups can be under way at once; the low bits of the context name the port. */
-	uint32_t tag = (uint32_t)(uintptr_t)context;
-	struct tmq_port *port = &tmq_ports[tag % CONFIG_THREAD_MQTT_MAX_CLIENTS];
+	struct tmq_address answers[TMQ_ANSWERS] = {0};
+	struct tmq_port *port;
 	otIp6Address address;
 	uint32_t ttl;
-	k_spinlock_key_t key = k_spin_lock(&port->answer_lock);
+	uint8_t count = 0;
 
-	if (port->taken && port->lookups_pending > 0 &&
-	    (port->lookup & 0xffff) == tag / CONFIG_THREAD_MQTT_MAX_CLIENTS) {
-		for (uint16_t i = 0; error == OT_ERROR_NONE &&
-				     otDnsAddressResponseGetAddress(response, i, &address, &ttl) ==
-					     OT_ERROR_NONE;
-		     i++) {
-			if (!add_answer(port, address.mFields.m8)) {
-				break;
-			}
-		}
-		port->answer_status = dns_failure(error);
-		port->lookups_pending--;
+	while (error == OT_ERROR_NONE && count < TMQ_ANSWERS &&
+	       otDnsAddressResponseGetAddress(response, count, &address, &ttl) == OT_ERROR_NONE) {
+		memcpy(answers[count].bytes, address.mFields.m8, sizeof(answers[count].bytes));
+		count++;
 	}
-	k_spin_unlock(&port->answer_lock, key);
-	if (port->taken) {
-		tmq_port_wake(port);
+	port = end((uint32_t)(uintptr_t)context, answers, count, dns_failure(error));
+	if (port != NULL) {
+		tmq_wake(port);
 	}
 }
 
-int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family)
+static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t family)
 {
-	char text[256];
-	uint32_t tag;
+	/* What is zero is the default. That of the server is a public one. */
+	otDnsQueryConfig config = {0};
+	const struct tmq_address *server = &port->network.dns_servers[0];
+	void *context;
 	otError error;
 
-	if (length >= sizeof(text)) {
-		return tmq_code(EINVAL);
+	if (port->network.dns_server_count == 0) {
+		return TMQ_NOT_FOUND;
 	}
-	memcpy(text, name, length);
-	text[length] = '\0';
-
-	tmq_resolve_cancel(port);
-	port->lookups_pending = 1;
+	memcpy(config.mServerSockAddr.mAddress.mFields.m8, server->bytes, sizeof(server->bytes));
+	config.mServerSockAddr.mPort = server->port;
 	port->sent_at = k_uptime_get();
-	tag = (port->lookup & 0xffff) * CONFIG_THREAD_MQTT_MAX_CLIENTS +
-	      (uint32_t)(port - tmq_ports);
+	context = (void *)(uintptr_t)begin(port);
 
 	tmq_ot_lock();
 	if (family == TMQ_FAMILY_INET) {
-		error = otDnsClientResolveIp4Address(tmq_ot_instance(), text, answered,
-						     (void *)(uintptr_t)tag, NULL);
+		error = otDnsClientResolveIp4Address(tmq_ot_instance(), name, answered, context,
+						     &config);
 	} else {
 		/* AAAA, and A behind the NAT64 prefix if there is none. */
-		error = otDnsClientResolveAddress(tmq_ot_instance(), text, answered,
-						  (void *)(uintptr_t)tag, NULL);
+		error = otDnsClientResolveAddress(tmq_ot_instance(), name, answered, context,
+						  &config);
 	}
 	tmq_ot_unlock();
 	if (error != OT_ERROR_NONE) {
@@ -139,24 +167,23 @@ int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length,
 	return 0;
 }
 
-#else /* no DNS client: the chain's next link is asked */
+#elif defined(CONFIG_NET_L2_OPENTHREAD)
 
-int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family)
+/* No DNS client: the chain's next link is asked. */
+static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t family)
 {
 	ARG_UNUSED(port);
 	ARG_UNUSED(name);
-	ARG_UNUSED(length);
 	ARG_UNUSED(family);
-	return tmq_code(ENOTSUP);
+	return TMQ_NOT_FOUND;
 }
 
 #endif
 
-#else /* getaddrinfo */
+#if defined(ASKS_ZEPHYR)
 
-int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family)
+static int32_t ask_zephyr(struct tmq_port *port, const char *name, uint8_t family)
 {
-	char text[256];
 	struct zsock_addrinfo hints = {
 		.ai_family = family == TMQ_FAMILY_INET    ? TMQ_AF_INET
 			     : family == TMQ_FAMILY_INET6 ? TMQ_AF_INET6
@@ -164,36 +191,53 @@ int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length,
 		.ai_socktype = TMQ_SOCK_STREAM,
 	};
 	struct zsock_addrinfo *found = NULL;
-	int error;
+	struct tmq_address answers[TMQ_ANSWERS] = {0};
+	uint32_t lookup = begin(port);
+	uint8_t count = 0;
+
+	if (zsock_getaddrinfo(name, NULL, &hints, &found) != 0) {
+		tmq_resolve_cancel(port);
+		return tmq_code(ENOENT);
+	}
+	for (const struct zsock_addrinfo *info = found; info != NULL && count < TMQ_ANSWERS;
+	     info = info->ai_next) {
+		uint8_t *bytes = answers[count].bytes;
+
+		if (info->ai_addr->sa_family == TMQ_AF_INET) {
+			bytes[10] = 0xff;
+			bytes[11] = 0xff;
+			memcpy(&bytes[12], &((tmq_sockaddr_in *)info->ai_addr)->sin_addr, 4);
+			count++;
+		} else if (info->ai_addr->sa_family == TMQ_AF_INET6) {
+			memcpy(bytes, &((tmq_sockaddr_in6 *)info->ai_addr)->sin6_addr, 16);
+			count++;
+		}
+	}
+	zsock_freeaddrinfo(found);
+	(void)end(lookup, answers, count, tmq_code(ENOENT));
+	return 0;
+}
+
+#endif
+
+int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family)
+{
+	char text[256];
 
 	if (length >= sizeof(text)) {
 		return tmq_code(EINVAL);
 	}
 	memcpy(text, name, length);
 	text[length] = '\0';
-
 	tmq_resolve_cancel(port);
-	error = zsock_getaddrinfo(text, NULL, &hints, &found);
-	if (error != 0) {
-		return tmq_code(ENOENT);
+#if defined(CONFIG_NET_L2_OPENTHREAD)
+	if (!tmq_is_on_other_interface(port)) {
+		return ask_openthread(port, text, family);
 	}
-	for (const struct zsock_addrinfo *info = found; info != NULL; info = info->ai_next) {
-		uint8_t bytes[16] = {0};
-
-		if (info->ai_addr->sa_family == TMQ_AF_INET) {
-			bytes[10] = 0xff;
-			bytes[11] = 0xff;
-			memcpy(&bytes[12], &((tmq_sockaddr_in *)info->ai_addr)->sin_addr, 4);
-		} else if (info->ai_addr->sa_family == TMQ_AF_INET6) {
-			memcpy(bytes, &((tmq_sockaddr_in6 *)info->ai_addr)->sin6_addr, 16);
-		} else {
-			continue;
-		}
-		(void)add_answer(port, bytes);
-	}
-	zsock_freeaddrinfo(found);
-	port->answer_status = tmq_code(ENOENT);
-	return 0;
-}
-
 #endif
+#if defined(ASKS_ZEPHYR)
+	return ask_zephyr(port, text, family);
+#else
+	return TMQ_NOT_SUPPORTED;
+#endif
+}

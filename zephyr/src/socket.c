@@ -9,7 +9,7 @@
 
 #include "internal.h"
 
-static bool is_mapped(const uint8_t bytes[16])
+bool tmq_is_mapped(const uint8_t bytes[16])
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -20,7 +20,7 @@ static bool is_mapped(const uint8_t bytes[16])
 static tmq_socklen to_sockaddr(const struct tmq_address *address, tmq_sockaddr_storage *storage)
 {
 	memset(storage, 0, sizeof(*storage));
-	if (is_mapped(address->bytes)) {
+	if (tmq_is_mapped(address->bytes)) {
 		tmq_sockaddr_in *in = (tmq_sockaddr_in *)storage;
 
 		in->sin_family = TMQ_AF_INET;
@@ -90,10 +90,50 @@ static int set_non_blocking(int fd)
 	return flags < 0 ? flags : zsock_fcntl(fd, TMQ_F_SETFL, flags | TMQ_O_NONBLOCK);
 }
 
+/* The address of this device that a socket is bound to, 0 for any. In an image with two interfaces
+ * it decides through which one the packets go.
+ */
+static int32_t local_address(const struct tmq_port *port, bool is_ipv4, struct tmq_address *local)
+{
+	memset(local, 0, sizeof(*local));
+	if (is_ipv4) {
+		local->bytes[10] = 0xff;
+		local->bytes[11] = 0xff;
+	}
+#if defined(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
+	if (port->on_other_interface) {
+		return tmq_interface_address(is_ipv4, local) ? 0 : TMQ_UNREACHABLE;
+	}
+	/* Thread has no IPv4. */
+	if (is_ipv4 || port->network.attached == 0) {
+		return TMQ_UNREACHABLE;
+	}
+	*local = port->own_address;
+#else
+	ARG_UNUSED(port);
+#endif
+	return 0;
+}
+
+static int32_t bind_to(const struct tmq_port *port, int fd, bool is_ipv4, uint16_t local_port)
+{
+	tmq_sockaddr_storage storage;
+	struct tmq_address local;
+	int32_t code = local_address(port, is_ipv4, &local);
+
+	if (code != 0) {
+		return code;
+	}
+	local.port = local_port;
+	code = zsock_bind(fd, (tmq_sockaddr *)&storage, to_sockaddr(&local, &storage));
+	return code == 0 ? 0 : failure(errno);
+}
+
 int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to)
 {
 	tmq_sockaddr_storage remote;
 	tmq_socklen length = to_sockaddr(to, &remote);
+	int32_t code;
 
 	tmq_port_tcp_close(port, 1);
 	port->tcp_fd = zsock_socket(((tmq_sockaddr *)&remote)->sa_family, TMQ_SOCK_STREAM,
@@ -101,11 +141,18 @@ int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to
 	if (port->tcp_fd < 0) {
 		return failure(errno);
 	}
+	/* An image with one interface leaves the choice of the address to the network stack. */
+	code = IS_ENABLED(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
+		       ? bind_to(port, port->tcp_fd, tmq_is_mapped(to->bytes), 0)
+		       : 0;
+	if (code != 0) {
+		tmq_port_tcp_close(port, 1);
+		return code;
+	}
 	if (set_non_blocking(port->tcp_fd) < 0 ||
 	    (zsock_connect(port->tcp_fd, (tmq_sockaddr *)&remote, length) < 0 &&
 	     errno != EINPROGRESS)) {
-		int32_t code = failure(errno);
-
+		code = failure(errno);
 		tmq_port_tcp_close(port, 1);
 		return code;
 	}
@@ -180,8 +227,6 @@ static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port, bo
 				  int32_t *code)
 {
 	struct tmq_udp *oldest = &port->udp[0];
-	tmq_sockaddr_storage local = {0};
-	tmq_socklen length;
 
 	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
 		struct tmq_udp *udp = &port->udp[i];
@@ -208,18 +253,9 @@ static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port, bo
 		*code = failure(errno);
 		return NULL;
 	}
-	if (is_ipv4) {
-		((tmq_sockaddr_in *)&local)->sin_family = TMQ_AF_INET;
-		((tmq_sockaddr_in *)&local)->sin_port = tmq_htons(local_port);
-		length = sizeof(tmq_sockaddr_in);
-	} else {
-		((tmq_sockaddr_in6 *)&local)->sin6_family = TMQ_AF_INET6;
-		((tmq_sockaddr_in6 *)&local)->sin6_port = tmq_htons(local_port);
-		length = sizeof(tmq_sockaddr_in6);
-	}
-	if (set_non_blocking(oldest->fd) < 0 ||
-	    zsock_bind(oldest->fd, (tmq_sockaddr *)&local, length) < 0) {
-		*code = failure(errno);
+	*code = set_non_blocking(oldest->fd) < 0 ? failure(errno)
+						 : bind_to(port, oldest->fd, is_ipv4, local_port);
+	if (*code != 0) {
 		(void)zsock_close(oldest->fd);
 		oldest->fd = -1;
 		return NULL;
@@ -233,7 +269,7 @@ int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struc
 	tmq_sockaddr_storage remote;
 	tmq_socklen remote_length = to_sockaddr(to, &remote);
 	int32_t code = 0;
-	struct tmq_udp *udp = udp_socket(port, from_port, is_mapped(to->bytes), &code);
+	struct tmq_udp *udp = udp_socket(port, from_port, tmq_is_mapped(to->bytes), &code);
 
 	if (udp == NULL) {
 		return code;
@@ -281,6 +317,9 @@ void tmq_port_await_answer(struct tmq_port *port, uint8_t awaited)
 	port->answer_awaited = awaited != 0;
 }
 
+/* How long to wait when a poll fails. */
+#define FAILED_POLL_MS 100
+
 void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_receive,
 		   uint8_t want_send)
 {
@@ -299,7 +338,7 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 		}
 	}
 	/* Last, because it gives way where there is no room: UDP is open beside it only while
-	 * somebody asks for an address, and then waits for nothing else.
+	 * a name is being resolved, when nothing else is awaited.
 	 */
 	if (port->tcp_fd >= 0 && count < TMQ_POLL_MAX) {
 		short events = 0;
@@ -317,13 +356,17 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 		}
 	}
 
-	(void)zsock_poll(polls, count, timeout);
+	if (zsock_poll(polls, count, timeout) < 0) {
+		/* Nothing can be waited for; the turns go on, but not all the time. */
+		(void)k_msleep(MIN(timeout < 0 ? FAILED_POLL_MS : timeout, FAILED_POLL_MS));
+	}
 	if (port->tcp_state == TMQ_TCP_CONNECTING && tcp != NULL && tcp->revents != 0) {
 		port->tcp_state = connected(port->tcp_fd, tcp->revents);
 	}
 	if ((polls[0].revents & ZSOCK_POLLIN) != 0) {
 		tmq_eventfd_clear(port->wake_fd);
 	}
+	tmq_network_refresh(port);
 }
 
 void tmq_port_wake(struct tmq_port *port)

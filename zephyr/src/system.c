@@ -21,49 +21,114 @@ static K_THREAD_STACK_ARRAY_DEFINE(stacks, CONFIG_THREAD_MQTT_MAX_CLIENTS,
 static K_MUTEX_DEFINE(ports_lock);
 static K_CONDVAR_DEFINE(client_left);
 
+/* What all threads see of the ports, under ports_lock, with which no other lock is taken. */
+static struct {
+	bool taken;
+	/* It can be woken. */
+	bool open;
+	/* Whose it is, once it has said so. */
+	const void *client;
+	/* The client is about to be freed, and the calls that are still in it. */
+	bool closing;
+	uint16_t users;
+} slots[CONFIG_THREAD_MQTT_MAX_CLIENTS];
+
 static bool init(struct tmq_port *port)
 {
 	memset(port, 0, sizeof(*port));
+	port->tcp_fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
+		port->udp[i].fd = -1;
+	}
+#if defined(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
+	port->on_other_interface = IS_ENABLED(CONFIG_THREAD_MQTT_INTERFACE_OTHER);
+#endif
+	(void)k_mutex_init(&port->lock);
+	tmq_resolve_cancel(port);
 	port->wake_fd = tmq_eventfd();
 	if (port->wake_fd < 0) {
 		LOG_ERR("no event descriptor left: raise " TMQ_EVENTFD_OPTIONS);
 		return false;
 	}
-	port->tcp_fd = -1;
-	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
-		port->udp[i].fd = -1;
-	}
-	(void)k_mutex_init(&port->lock);
-	tmq_resolve_cancel(port);
-	port->taken = true;
-	tmq_network_init(port);
 	return true;
+}
+
+/* A port that is in no thread's use any more. */
+static void release(size_t index)
+{
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	memset(&slots[index], 0, sizeof(slots[index]));
+	(void)k_mutex_unlock(&ports_lock);
 }
 
 struct tmq_port *tmq_port_open(void)
 {
-	struct tmq_port *port = NULL;
+	size_t index = 0;
 
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	for (size_t i = 0; i < ARRAY_SIZE(tmq_ports) && port == NULL; i++) {
-		if (!tmq_ports[i].taken && init(&tmq_ports[i])) {
-			port = &tmq_ports[i];
-		}
+	while (index < ARRAY_SIZE(slots) && slots[index].taken) {
+		index++;
+	}
+	if (index < ARRAY_SIZE(slots)) {
+		slots[index].taken = true;
 	}
 	(void)k_mutex_unlock(&ports_lock);
+	if (index == ARRAY_SIZE(slots)) {
+		return NULL;
+	}
+
+	struct tmq_port *port = &tmq_ports[index];
+
+	if (!init(port)) {
+		release(index);
+		return NULL;
+	}
+	tmq_network_follow();
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	slots[index].open = true;
+	(void)k_mutex_unlock(&ports_lock);
+	/* Changes from now on are noted: the network is read after that. */
+	(void)atomic_set(&port->network_changed, 1);
+	tmq_network_refresh(port);
 	return port;
 }
 
 void tmq_port_close(struct tmq_port *port)
 {
+	size_t index = port - tmq_ports;
+
+	/* Callbacks that run now find the port closed, or have ended when the lock is given. */
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	slots[index].open = false;
+	slots[index].client = NULL;
+	(void)k_mutex_unlock(&ports_lock);
 	tmq_poll_end(port);
 	tmq_resolve_cancel(port);
 	tmq_port_tcp_close(port, 1);
 	tmq_port_udp_close(port);
-	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	tmq_network_end(port);
 	(void)zsock_close(port->wake_fd);
 	port->wake_fd = -1;
+	release(index);
+}
+
+void tmq_wake(struct tmq_port *port)
+{
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	if (slots[port - tmq_ports].open) {
+		tmq_port_wake(port);
+	}
+	(void)k_mutex_unlock(&ports_lock);
+}
+
+void tmq_network_has_changed(void)
+{
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
+		if (slots[i].open) {
+			(void)atomic_set(&tmq_ports[i].network_changed, 1);
+			tmq_port_wake(&tmq_ports[i]);
+		}
+	}
 	(void)k_mutex_unlock(&ports_lock);
 }
 
@@ -98,25 +163,32 @@ void tmq_port_thread_join(struct tmq_port *port)
 	}
 }
 
-/* ports_lock is held. */
-static struct tmq_port *port_of(const void *client)
+void tmq_client_register(struct tmq_port *port, const void *client)
 {
-	for (size_t i = 0; client != NULL && i < ARRAY_SIZE(tmq_ports); i++) {
-		if (tmq_ports[i].taken && tmq_ports[i].argument == client) {
-			return &tmq_ports[i];
-		}
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	slots[port - tmq_ports].client = client;
+	(void)k_mutex_unlock(&ports_lock);
+}
+
+/* The slot of a client, or ARRAY_SIZE(slots). ports_lock is held. */
+static size_t slot_of(const void *client)
+{
+	size_t index = 0;
+
+	while (index < ARRAY_SIZE(slots) && (client == NULL || slots[index].client != client)) {
+		index++;
 	}
-	return NULL;
+	return index;
 }
 
 void tmq_client_wake(const void *client)
 {
-	struct tmq_port *port;
+	size_t index;
 
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	port = port_of(client);
-	if (port != NULL) {
-		tmq_port_wake(port);
+	index = slot_of(client);
+	if (index < ARRAY_SIZE(slots)) {
+		tmq_port_wake(&tmq_ports[index]);
 	}
 	(void)k_mutex_unlock(&ports_lock);
 }
@@ -126,8 +198,8 @@ const void *tmq_client_at(size_t index)
 	const void *client = NULL;
 
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	if (tmq_ports[index].taken && !tmq_ports[index].closing) {
-		client = tmq_ports[index].argument;
+	if (index < ARRAY_SIZE(slots) && !slots[index].closing) {
+		client = slots[index].client;
 	}
 	(void)k_mutex_unlock(&ports_lock);
 	return client;
@@ -135,14 +207,14 @@ const void *tmq_client_at(size_t index)
 
 int32_t tmq_client_enter(const void *client)
 {
-	struct tmq_port *port;
 	int32_t result = TMQ_NO_CLIENT;
+	size_t index;
 
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	port = port_of(client);
-	if (port != NULL) {
-		result = port->closing ? TMQ_CLOSING : 0;
-		port->users += port->closing ? 0 : 1;
+	index = slot_of(client);
+	if (index < ARRAY_SIZE(slots)) {
+		result = slots[index].closing ? TMQ_CLOSING : 0;
+		slots[index].users += slots[index].closing ? 0 : 1;
 	}
 	(void)k_mutex_unlock(&ports_lock);
 	return result;
@@ -150,34 +222,49 @@ int32_t tmq_client_enter(const void *client)
 
 void tmq_client_leave(const void *client)
 {
-	struct tmq_port *port;
+	size_t index;
 
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	port = port_of(client);
-	if (port != NULL) {
-		port->users--;
+	index = slot_of(client);
+	if (index < ARRAY_SIZE(slots)) {
+		slots[index].users--;
 		(void)k_condvar_broadcast(&client_left);
 	}
 	(void)k_mutex_unlock(&ports_lock);
 }
 
+/* Whether the end of a client's thread can be waited for here: neither in that thread nor in
+ * OpenThread's, which has a lock that the client's thread may need in order to end.
+ */
+static bool may_wait_for(struct tmq_port *port)
+{
+#if defined(CONFIG_NET_L2_OPENTHREAD)
+	if (k_current_get() == openthread_thread_id_get()) {
+		return false;
+	}
+#endif
+	return k_current_get() != &port->thread;
+}
+
 int32_t tmq_client_close(const void *client)
 {
-	struct tmq_port *port;
 	int32_t result = TMQ_NO_CLIENT;
+	size_t index;
 
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	port = port_of(client);
-	if (port != NULL && port->thread_id == k_current_get()) {
-		result = TMQ_WOULD_BLOCK;
-	} else if (port != NULL && port->closing) {
-		result = TMQ_CLOSING;
-	} else if (port != NULL) {
-		port->closing = true;
-		while (port->users > 0) {
-			(void)k_condvar_wait(&client_left, &ports_lock, K_FOREVER);
+	index = slot_of(client);
+	if (index < ARRAY_SIZE(slots)) {
+		if (slots[index].closing) {
+			result = TMQ_CLOSING;
+		} else if (!may_wait_for(&tmq_ports[index])) {
+			result = TMQ_WOULD_BLOCK;
+		} else {
+			slots[index].closing = true;
+			while (slots[index].users > 0) {
+				(void)k_condvar_wait(&client_left, &ports_lock, K_FOREVER);
+			}
+			result = 0;
 		}
-		result = 0;
 	}
 	(void)k_mutex_unlock(&ports_lock);
 	return result;
@@ -219,27 +306,52 @@ uint8_t tmq_port_log_level(void)
 #endif
 }
 
+/* Zephyr's log reads a text up to its terminator, whatever precision the format gives, because it
+ * formats later in another thread. A longer text goes out in several lines.
+ */
+#define LOG_LINE 160
+
+static size_t take_line(char line[LOG_LINE + 1], const char *text, size_t length)
+{
+	size_t taken = MIN(length, LOG_LINE);
+
+	memcpy(line, text, taken);
+	line[taken] = '\0';
+	return taken;
+}
+
 void tmq_port_log(uint8_t level, const char *text, size_t length)
 {
-	switch (level) {
-	case TMQ_LOG_ERROR:
-		LOG_ERR("%.*s", (int)length, text);
-		break;
-	case TMQ_LOG_WARNING:
-		LOG_WRN("%.*s", (int)length, text);
-		break;
-	case TMQ_LOG_INFO:
-		LOG_INF("%.*s", (int)length, text);
-		break;
-	default:
-		LOG_DBG("%.*s", (int)length, text);
-		break;
-	}
+	char line[LOG_LINE + 1];
+
+	do {
+		size_t taken = take_line(line, text, length);
+
+		switch (level) {
+		case TMQ_LOG_ERROR:
+			LOG_ERR("%s", line);
+			break;
+		case TMQ_LOG_WARNING:
+			LOG_WRN("%s", line);
+			break;
+		case TMQ_LOG_INFO:
+			LOG_INF("%s", line);
+			break;
+		default:
+			LOG_DBG("%s", line);
+			break;
+		}
+		text += taken;
+		length -= taken;
+	} while (length > 0);
 }
 
 void tmq_port_panic(const char *text, size_t length)
 {
-	LOG_ERR("%.*s", (int)length, text);
+	char line[LOG_LINE + 1];
+
+	(void)take_line(line, text, length);
+	LOG_ERR("%s", line);
 	LOG_PANIC();
 	k_panic();
 }

@@ -127,6 +127,8 @@ impl Handle {
             asked: AtomicBool::new(false),
         });
         let argument = ptr::from_ref(&*handle).cast_mut().cast();
+        // SAFETY: the port is open and this client's. Before its thread may hand out the address.
+        unsafe { ffi::tmq_client_register(port.raw(), argument) };
         // SAFETY: the port is open; the handle outlives the thread, which `end` joins.
         match unsafe { ffi::tmq_port_thread_start(port.raw(), Some(run), argument) } {
             0 => Ok(handle),

@@ -1,0 +1,7 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The flags of a descriptor until Zephyr 3.6.
+ */
+#include <fcntl.h>

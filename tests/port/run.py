@@ -1,0 +1,150 @@
+"""Compiles the C port (zephyr/src) over stubs of Zephyr and OpenThread's headers, in several
+configurations and under the sanitizers, and runs its tests.
+
+    python3 tests/port/run.py [NAME...]     (all tests, or those with these names)
+
+Each test is a process of its own, so that a deadlock or a broken lock order ends that one.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
+SANITIZERS = {
+    "address, undefined behaviour": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    "threads": ["-fsanitize=thread"],
+}
+THREAD = {"NET_L2_OPENTHREAD": 1, "OPENTHREAD_DNS_CLIENT": 1, "NET_NATIVE_IPV6": 1,
+          "THREAD_MQTT_FAST_POLL": 200, "THREAD_MQTT_FAST_POLL_HOLD": 1000}
+OTHER = {"NET_NATIVE_IPV4": 1, "NET_NATIVE_IPV6": 1, "NET_IPV4": 1}
+STORES = {"THREAD_MQTT_STORAGE": 1, "TLS_CREDENTIALS": 1}
+ZVFS = {"ZVFS_POLL": 1, "ZVFS_POLL_MAX": 3}
+
+# Configuration, Zephyr's version, options beside COMMON.
+CONFIGURATIONS = {
+    "Thread": (0x040200, THREAD | STORES | ZVFS),
+    "Thread, Zephyr 3.5": (0x030500, THREAD | STORES | {"NET_SOCKETS_POLL_MAX": 3}),
+    "Thread without a DNS client, Zephyr 4.4": (
+        0x040400, {**THREAD, "OPENTHREAD_DNS_CLIENT": None, "THREAD_MQTT_FAST_POLL": 0} | ZVFS),
+    "Thread and another interface": (
+        0x040200, THREAD | OTHER | STORES | ZVFS
+        | {"NET_MGMT_EVENT": 1, "THREAD_MQTT_OTHER_INTERFACE": 1}),
+    "another interface before Thread": (
+        0x040100, THREAD | OTHER | {"NET_SOCKETS_POLL_MAX": 3, "THREAD_MQTT_FAST_POLL": 0}
+        | {"NET_MGMT_EVENT": 1, "THREAD_MQTT_OTHER_INTERFACE": 1, "THREAD_MQTT_INTERFACE_OTHER": 1}),
+    "Ethernet, Zephyr 4.5": (0x040500, OTHER | STORES | {"ZVFS_POLL_MAX": 3, "NET_MGMT_EVENT": 1,
+                                                         "HWINFO": 1}),
+    "Ethernet without events, Zephyr 3.5": (
+        0x030500, OTHER | {"NET_SOCKETS_POLL_MAX": 3, "HWINFO": 1}),
+}
+COMMON = {
+    "LOG": 1,
+    "THREAD_MQTT_DNS_SERVERS": '"9.9.9.9 8.8.8.8"',
+    "THREAD_MQTT_LOG_LEVEL": 4,
+    "THREAD_MQTT_MAX_CHAIN": 4,
+    "THREAD_MQTT_MAX_CLIENTS": 2,
+    "THREAD_MQTT_MAX_PACKET_SIZE": 16384,
+    "THREAD_MQTT_NAT64_DISCOVERY": 1,
+    "THREAD_MQTT_NAT64_PREFIX": '""',
+    "THREAD_MQTT_OUTBOX_BYTES": 16384,
+    "THREAD_MQTT_OUTBOX_MESSAGES": 16,
+    "THREAD_MQTT_PORT": 0,
+    "THREAD_MQTT_RECEIVE_MAXIMUM": 16,
+    "THREAD_MQTT_STACK_SIZE": 13312,
+    "THREAD_MQTT_THREAD_PRIORITY": 10,
+    "THREAD_MQTT_TLS_FRAGMENT": 16384,
+    "THREAD_MQTT_TLS_INBOUND": 18437,
+    "THREAD_MQTT_TLS_OUTBOUND": 4096,
+}
+
+
+def openthread_headers():
+    """The headers of the OpenThread that the simulator links: those of the real library."""
+    host = next(line.split()[1] for line in
+                subprocess.check_output(["rustc", "-vV"], cwd=ROOT, text=True).splitlines()
+                if line.startswith("host:"))
+    metadata = json.loads(subprocess.check_output(
+        ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", host],
+        cwd=ROOT))
+    manifest = next(package["manifest_path"] for package in metadata["packages"]
+                    if package["name"] == "openthread-sys")
+    return pathlib.Path(manifest).parent / "openthread/include"
+
+
+def port_sources(options):
+    """As zephyr/CMakeLists.txt lists them."""
+    names = ["credentials", "network", "options", "resolve", "socket", "storage", "system"]
+    if options.get("NET_L2_OPENTHREAD"):
+        names.append("openthread")
+    if not options.get("NET_L2_OPENTHREAD") or options.get("THREAD_MQTT_OTHER_INTERFACE"):
+        names.append("interface")
+    if options.get("THREAD_MQTT_FAST_POLL"):
+        names.append("poll")
+    return [ROOT / "zephyr/src" / f"{name}.c" for name in names]
+
+
+def compile_tests(program, version, options, sanitizer, openthread):
+    options = {name: value for name, value in (COMMON | options).items() if value is not None}
+    tests = [path for path in sorted((HERE / "src").glob("*.c"))
+             if path.name != "openthread.c" or options.get("NET_L2_OPENTHREAD")]
+    command = ["cc", "-std=gnu11", "-O1", "-g", "-pthread", *WARNINGS, *sanitizer,
+               f"-DKERNEL_VERSION_NUMBER={version:#x}", "-DTHREAD_MQTT_BUILD_TIME=1700000000LL",
+               *(f"-DCONFIG_{name}={value}" for name, value in options.items()),
+               f"-I{HERE}/src", f"-I{HERE}/include",
+               f"-I{HERE}/{'new' if version >= 0x030700 else 'old'}",
+               f"-I{ROOT}/zephyr/src", f"-I{ROOT}/include", f"-I{openthread}",
+               *map(str, port_sources(options)), *map(str, tests), "-o", str(program)]
+    subprocess.run(command, check=True)
+
+
+def run_test(program, name):
+    """None, or how the test failed."""
+    result = subprocess.run([program, name], capture_output=True, text=True, errors="replace",
+                            env=dict(os.environ, UBSAN_OPTIONS="print_stacktrace=1"))
+    if name == "panic":
+        # The text is cut off, and the image stops.
+        shown = "".join(chr(ord("a") + i % 26) for i in range(160))
+        well = result.returncode == 77 and result.stdout == f"E {shown}\n"
+    else:
+        well = result.returncode == 0
+    return None if well else f"exit status {result.returncode}\n{result.stdout}{result.stderr}"
+
+
+def main(names):
+    openthread = openthread_headers()
+    passed = failed = 0
+    jobs = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder, \
+            concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        variants = [(configuration, sanitizer) for configuration in CONFIGURATIONS
+                    for sanitizer in SANITIZERS]
+        programs = [pathlib.Path(folder) / f"port-{i}" for i in range(len(variants))]
+        builds = [pool.submit(compile_tests, program, *CONFIGURATIONS[configuration],
+                              SANITIZERS[sanitizer], openthread)
+                  for (configuration, sanitizer), program in zip(variants, programs)]
+        for (configuration, sanitizer), program, build in zip(variants, programs, builds):
+            build.result()
+            tests = [name for name in subprocess.check_output([program], text=True).split()
+                     if not names or name in names]
+            results = list(pool.map(lambda name: run_test(program, name), tests))
+            wrong = [(name, why) for name, why in zip(tests, results) if why is not None]
+            passed += len(tests) - len(wrong)
+            failed += len(wrong)
+            print(f"{configuration} ({sanitizer}): {len(tests) - len(wrong)} of {len(tests)} passed",
+                  flush=True)
+            for name, why in wrong:
+                print(f"FAILED {name}: {why}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return failed > 0 or passed == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
