@@ -3,7 +3,7 @@ use crate::ffi;
 use alloc::sync::Arc;
 use core::time::Duration;
 use thread_mqtt_client::{Cause, Event, Stage, TcpError};
-use thread_mqtt_resolve::resolver::LinkError;
+use thread_mqtt_resolve::resolver::LookupError;
 use thread_mqtt_session::SessionError;
 use thread_mqtt_tls::TlsError;
 
@@ -39,7 +39,7 @@ pub(crate) fn number(cause: &Cause) -> i32 {
             if report
                 .failures
                 .iter()
-                .any(|failure| failure.error == LinkError::NoPrefix) =>
+                .any(|failure| failure.error == LookupError::NoPrefix) =>
         {
             ffi::THREAD_MQTT_ERROR_PREFIX
         }

@@ -162,12 +162,12 @@ impl Port for SerialPort {
 
     fn udp_close(&mut self) {}
 
-    fn resolve(&mut self, _: &str, _: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, _: &str, _: Family) -> Result<(), i32> {
         self.asked = true;
         Ok(())
     }
 
-    fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
         let asked = core::mem::take(&mut self.asked);
         asked.then(|| Ok(vec![IpAddr::V4(Ipv4Addr::new(203, 0, 113, 10))]))
     }

@@ -26,7 +26,7 @@ pub enum Action {
     /// No answer is awaited on UDP any more: local sockets may be closed.
     UdpClose,
     /// Ask the platform's resolver.
-    Resolve {
+    PlatformLookup {
         /// Name.
         name: String,
         /// Family.

@@ -3,7 +3,7 @@ use crate::event::Stage;
 use crate::time::TimeError;
 use alloc::boxed::Box;
 use core::fmt;
-use thread_mqtt_resolve::resolver::{LinkError, Report};
+use thread_mqtt_resolve::resolver::{LookupError, Report};
 use thread_mqtt_session::SessionError;
 use thread_mqtt_tls::{CertificateFault, TlsError};
 
@@ -15,7 +15,7 @@ pub enum Cause {
     /// The time is not known, and [`TimePolicy::Strict`](crate::TimePolicy::Strict) does without
     /// TLS rather than without it.
     Time(TimeError),
-    /// Resolving failed; the report says which link and why.
+    /// Resolving failed; the report says which source failed and why.
     Resolve(Box<Report>),
     /// The transport failed.
     Tcp(TcpError),
@@ -114,7 +114,7 @@ fn lacks_prefix(report: &Report) -> bool {
         && report
             .failures
             .iter()
-            .any(|failure| failure.error == LinkError::NoPrefix)
+            .any(|failure| failure.error == LookupError::NoPrefix)
 }
 
 impl fmt::Display for Cause {

@@ -103,9 +103,9 @@ mod config;
 mod error;
 mod event;
 mod floor;
-mod link;
 mod machine;
 mod sntp;
+mod stream;
 mod time;
 mod utc;
 

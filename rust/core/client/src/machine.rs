@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Retry, Timers};
 use crate::error::{Cause, TcpError};
 use crate::event::{Event, Reached, Stage};
-use crate::link::Link;
+use crate::stream::Stream;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -94,11 +94,14 @@ enum State {
     /// MQTT is spoken; `online` after CONNACK.
     Up {
         candidate: Candidate,
-        link: Link,
+        stream: Stream,
         online: bool,
     },
     /// The last words are sent, then TCP is closed.
-    Closing { link: Option<Link>, ending: Ending },
+    Closing {
+        stream: Option<Stream>,
+        ending: Ending,
+    },
     /// The pause after a failure.
     Waiting {
         /// Only the time is missing.
@@ -194,7 +197,7 @@ impl Client {
     pub fn peer_certificates(&self) -> Vec<CertificateSummary> {
         match &self.state {
             State::Securing { connection, .. } => connection.peer_certificates(),
-            State::Up { link, .. } => link.peer_certificates(),
+            State::Up { stream, .. } => stream.peer_certificates(),
             _ => Vec::new(),
         }
     }
@@ -252,8 +255,8 @@ impl Client {
                 });
             }
         }
-        let link = self.leave();
-        self.close(link, Ending::Stopped, now);
+        let stream = self.leave();
+        self.close(stream, Ending::Stopped, now);
     }
 
     /// Queues a message, also while offline.
@@ -321,7 +324,7 @@ impl Client {
         self.clock.tell(unix_seconds, now);
         match (&mut self.state, unix_seconds) {
             (State::Securing { connection, .. }, Some(seconds)) => connection.set_time(seconds),
-            (State::Up { link, .. }, Some(seconds)) => link.set_time(seconds),
+            (State::Up { stream, .. }, Some(seconds)) => stream.set_time(seconds),
             (State::Timing(_), Some(_)) => self.resolve(now),
             (State::Waiting { for_time: true }, Some(_)) => {
                 self.alarms.clear();
@@ -346,7 +349,7 @@ impl Client {
         let tls = match &self.tls {
             Some(tls) if self.broker.scheme == Scheme::Mqtts => tls,
             _ => {
-                self.greet(candidate, Link::plain(), now);
+                self.greet(candidate, Stream::plain(), now);
                 return;
             }
         };
@@ -381,7 +384,7 @@ impl Client {
         }
         let rest = data.get(taken..).unwrap_or_default();
         match &mut self.state {
-            State::Up { link, .. } => match link.receive(rest, &mut self.session, now) {
+            State::Up { stream, .. } => match stream.receive(rest, &mut self.session, now) {
                 Ok(n) => {
                     self.notice_connack(now);
                     taken + n
@@ -419,7 +422,7 @@ impl Client {
                 self.fail_up(cause, now);
             }
             // No last words without a connection.
-            State::Closing { link, .. } => *link = None,
+            State::Closing { stream, .. } => *stream = None,
             _ => {}
         }
     }
@@ -440,9 +443,9 @@ impl Client {
         self.take_report(now);
     }
 
-    /// The platform's answer to [`Action::Resolve`]; `Err` carries the port's own code.
-    pub fn handle_resolved(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
-        self.resolver.handle_platform_answer(answer, now);
+    /// The platform's answer to [`Action::PlatformLookup`]; `Err` carries the port's own code.
+    pub fn handle_platform_lookup(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
+        self.resolver.handle_platform_lookup(answer, now);
         self.take_report(now);
     }
 
@@ -463,8 +466,8 @@ impl Client {
                 Alarm::TlsHandshake => self.fail(Stage::Tls, Cause::HandshakeTimedOut, now),
                 Alarm::Stable => self.backoff.reset(),
                 Alarm::Close => {
-                    if let State::Closing { link, .. } = &mut self.state {
-                        *link = None;
+                    if let State::Closing { stream, .. } = &mut self.state {
+                        *stream = None;
                     }
                 }
                 Alarm::Backoff => self.begin(now),
@@ -487,8 +490,8 @@ impl Client {
     /// the back-off.
     #[inline(never)]
     pub fn poll_action(&mut self, now: Duration, rng: &mut dyn Rng) -> Option<Action> {
-        if let State::Up { link, .. } = &mut self.state {
-            match link.pump(&mut self.session, now) {
+        if let State::Up { stream, .. } = &mut self.state {
+            match stream.pump(&mut self.session, now) {
                 Ok(()) => self.notice_connack(now),
                 Err(cause) => self.fail_up(cause, now),
             }
@@ -510,7 +513,7 @@ impl Client {
                     payload,
                 },
                 Output::CloseUdp => Action::UdpClose,
-                Output::AskPlatform { name, family } => Action::Resolve { name, family },
+                Output::PlatformLookup { name, family } => Action::PlatformLookup { name, family },
             });
         }
         self.ask_time(rng).or_else(|| self.actions.pop_front())
@@ -520,10 +523,11 @@ impl Client {
     pub fn transmit(&mut self, now: Duration) -> &[u8] {
         match &mut self.state {
             State::Securing { connection, .. } => connection.ciphertext(),
-            State::Up { link, .. }
+            State::Up { stream, .. }
             | State::Closing {
-                link: Some(link), ..
-            } => link.transmit(&mut self.session, now),
+                stream: Some(stream),
+                ..
+            } => stream.transmit(&mut self.session, now),
             _ => &[],
         }
     }
@@ -532,10 +536,11 @@ impl Client {
     pub fn consume_transmit(&mut self, n: usize) {
         match &mut self.state {
             State::Securing { connection, .. } => connection.consume_ciphertext(n),
-            State::Up { link, .. }
+            State::Up { stream, .. }
             | State::Closing {
-                link: Some(link), ..
-            } => link.consume_transmit(n, &mut self.session),
+                stream: Some(stream),
+                ..
+            } => stream.consume_transmit(n, &mut self.session),
             _ => {}
         }
     }
@@ -627,15 +632,15 @@ impl Client {
             connection,
         } = mem::replace(&mut self.state, State::Idle)
         {
-            self.greet(candidate, Link::tls(connection), now);
+            self.greet(candidate, Stream::tls(connection), now);
         }
     }
 
-    fn greet(&mut self, candidate: Candidate, link: Link, now: Duration) {
+    fn greet(&mut self, candidate: Candidate, stream: Stream, now: Duration) {
         self.session.connect(now);
         self.state = State::Up {
             candidate,
-            link,
+            stream,
             online: false,
         };
     }
@@ -683,22 +688,22 @@ impl Client {
         {
             self.addresses.blame(*candidate);
         }
-        let link = self.leave();
+        let stream = self.leave();
         if cause.contradicts_time() {
             self.clock.doubt();
             self.time_servers.next();
         }
         // The peer is told what it did wrong: a TLS alert, an MQTT 5 DISCONNECT.
-        let link = link.filter(|_| matches!(cause, Cause::Tls(_) | Cause::Mqtt(_)));
-        self.close(link, Ending::Failed(stage, cause), now);
+        let stream = stream.filter(|_| matches!(cause, Cause::Tls(_) | Cause::Mqtt(_)));
+        self.close(stream, Ending::Failed(stage, cause), now);
     }
 
     /// Gives up what is under way; on a connection there may be last words to say.
-    fn leave(&mut self) -> Option<Link> {
+    fn leave(&mut self) -> Option<Stream> {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Securing { connection, .. } => return Some(Link::tls(connection)),
-            State::Up { link, .. } => return Some(link),
-            State::Closing { link, .. } => return link,
+            State::Securing { connection, .. } => return Some(Stream::tls(connection)),
+            State::Up { stream, .. } => return Some(stream),
+            State::Closing { stream, .. } => return stream,
             State::Timing(search) => self.end_search(&search),
             State::Resolving => self.resolver.cancel(),
             State::Idle | State::Attaching | State::Connecting { .. } | State::Waiting { .. } => {}
@@ -706,34 +711,34 @@ impl Client {
         None
     }
 
-    fn close(&mut self, link: Option<Link>, ending: Ending, now: Duration) {
+    fn close(&mut self, stream: Option<Stream>, ending: Ending, now: Duration) {
         self.alarms.clear();
-        if link.is_some() {
+        if stream.is_some() {
             self.alarms.start(Alarm::Close, now, self.timers.close);
         }
-        self.state = State::Closing { link, ending };
+        self.state = State::Closing { stream, ending };
     }
 
     /// Leaves [`State::Closing`] when the last words are said.
     #[inline(never)]
     fn settle(&mut self, now: Duration, rng: &mut dyn Rng) {
-        let State::Closing { link, .. } = &mut self.state else {
+        let State::Closing { stream, .. } = &mut self.state else {
             return;
         };
-        if let Some(link) = link {
-            let mut speaks = !link.transmit(&mut self.session, now).is_empty();
-            if !speaks && link.close() {
-                speaks = !link.transmit(&mut self.session, now).is_empty();
+        if let Some(stream) = stream {
+            let mut speaks = !stream.transmit(&mut self.session, now).is_empty();
+            if !speaks && stream.close() {
+                speaks = !stream.transmit(&mut self.session, now).is_empty();
             }
             if speaks {
                 return;
             }
         }
-        let State::Closing { link, ending } = mem::replace(&mut self.state, State::Idle) else {
+        let State::Closing { stream, ending } = mem::replace(&mut self.state, State::Idle) else {
             return;
         };
         self.alarms.clear();
-        self.close_tcp(link.is_none());
+        self.close_tcp(stream.is_none());
         // What the broker said before the end comes before the end.
         while let Some(event) = self.session.poll_event() {
             self.events.push_back(Event::Session(event));

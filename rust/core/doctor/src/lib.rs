@@ -34,7 +34,7 @@ use core::net::SocketAddrV6;
 use core::time::Duration;
 use thread_mqtt_client::{Cause, Client, Event, Reached, Stage, Utc};
 use thread_mqtt_driver::{Interest, Port};
-use thread_mqtt_resolve::resolver::{Config, Link};
+use thread_mqtt_resolve::resolver::{AddressSource, Config};
 use thread_mqtt_resolve::{BrokerUri, Host, Scheme};
 use thread_mqtt_tls::CertificateSummary;
 
@@ -192,15 +192,16 @@ impl<'a> Doctor<'a> {
         }
         let servers = port.network().dns_servers;
         let chain = self.subject.resolver.chain.clone();
-        let each = chain.iter().flat_map(|link| match link {
-            Link::BorderRouter if !servers.is_empty() => {
-                servers.iter().map(|server| Link::Server(*server)).collect()
-            }
+        let each = chain.iter().flat_map(|source| match source {
+            AddressSource::BorderRouter if !servers.is_empty() => servers
+                .iter()
+                .map(|server| AddressSource::Server(*server))
+                .collect(),
             other => vec![*other],
         });
-        for link in each {
+        for source in each {
             let alone = Config {
-                chain: vec![link],
+                chain: vec![source],
                 ..self.subject.resolver.clone()
             };
             let report = look_up(&host, alone, port, self.listener).ok_or(Verdict::Abandoned)?;

@@ -30,9 +30,9 @@ pub fn look_up<P: Port>(
                     payload,
                 } => drop(port.udp_send(from_port, to, &payload)),
                 Output::CloseUdp => port.udp_close(),
-                Output::AskPlatform { name, family } => {
-                    if let Err(code) = port.resolve(&name, family) {
-                        resolver.handle_platform_answer(Err(code), port.now());
+                Output::PlatformLookup { name, family } => {
+                    if let Err(code) = port.platform_lookup(&name, family) {
+                        resolver.handle_platform_lookup(Err(code), port.now());
                     }
                 }
             }
@@ -49,8 +49,8 @@ pub fn look_up<P: Port>(
             let payload = buffer.get(..n).unwrap_or_default();
             resolver.handle_datagram(from, to_port, payload, now);
         }
-        if let Some(answer) = port.poll_resolved() {
-            resolver.handle_platform_answer(answer, now);
+        if let Some(answer) = port.poll_platform_lookup() {
+            resolver.handle_platform_lookup(answer, now);
         }
         resolver.handle_timeout(now);
     }

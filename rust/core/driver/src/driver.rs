@@ -99,8 +99,8 @@ impl<P: Port> Driver<P> {
         self.client.handle_network(&self.port.network(), now);
         let mut moved = self.receive(now);
         moved |= self.receive_datagrams(now);
-        if let Some(answer) = self.port.poll_resolved() {
-            self.client.handle_resolved(answer, now);
+        if let Some(answer) = self.port.poll_platform_lookup() {
+            self.client.handle_platform_lookup(answer, now);
             moved = true;
         }
         if self.client.poll_timeout().is_some_and(|due| due <= now) {
@@ -252,9 +252,9 @@ impl<P: Port> Driver<P> {
                     }
                 }
                 Action::UdpClose => self.port.udp_close(),
-                Action::Resolve { name, family } => {
-                    if let Err(code) = self.port.resolve(&name, family) {
-                        self.client.handle_resolved(Err(code), now);
+                Action::PlatformLookup { name, family } => {
+                    if let Err(code) = self.port.platform_lookup(&name, family) {
+                        self.client.handle_platform_lookup(Err(code), now);
                     }
                 }
             }

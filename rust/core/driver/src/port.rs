@@ -70,9 +70,9 @@ pub trait Port {
     /// Closes all UDP sockets.
     fn udp_close(&mut self);
     /// Starts a look-up with the platform's resolver.
-    fn resolve(&mut self, name: &str, family: Family) -> Result<(), i32>;
+    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), i32>;
     /// Its answer, once.
-    fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>>;
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>>;
     /// Tells before a wait whether an answer is under way: a radio that sleeps should listen often
     /// until it is there. Other ports have nothing to do.
     fn await_answer(&mut self, awaited: bool) {

@@ -8,7 +8,7 @@ use thread_mqtt_client::{
     Cause, Client, Config, Event, Retry, Stage, TcpError, TimeConfig, Timers,
 };
 use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{self, Family, Link};
+use thread_mqtt_resolve::resolver::{self, AddressSource, Family};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::{Message, QoS, Version};
 
@@ -99,11 +99,11 @@ impl Port for Memory {
     fn udp_close(&mut self) {
         self.calls.push("udp close".to_owned());
     }
-    fn resolve(&mut self, name: &str, _family: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, name: &str, _family: Family) -> Result<(), i32> {
         self.names.push(name.to_owned());
         Ok(())
     }
-    fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
         self.answer.take()
     }
     /// Time passes up to the next timer, or a minute.
@@ -122,7 +122,7 @@ fn driver(uri: &str) -> Driver<Memory> {
     let client = Client::new(Config {
         broker: uri.parse().unwrap(),
         resolver: resolver::Config {
-            chain: vec![Link::Platform, Link::BorderRouter],
+            chain: vec![AddressSource::Platform, AddressSource::BorderRouter],
             ..resolver::Config::default()
         },
         tls: None,

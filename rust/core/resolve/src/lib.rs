@@ -65,7 +65,7 @@
 //!             match output {
 //!                 Output::Transmit { from_port, to, payload } => around.udp_send(from_port, to, &payload),
 //!                 Output::CloseUdp => around.udp_close(),
-//!                 Output::AskPlatform { name, .. } => around.ask_platform(&name),
+//!                 Output::PlatformLookup { name, .. } => around.ask_platform(&name),
 //!             }
 //!         }
 //!         if let Some(report) = resolver.poll_report() {
@@ -75,7 +75,7 @@
 //!         let now = around.now();
 //!         match woken {
 //!             Woken::Datagram { from, to_port, payload } => resolver.handle_datagram(from, to_port, &payload, now),
-//!             Woken::PlatformAnswered(answer) => resolver.handle_platform_answer(answer, now),
+//!             Woken::PlatformAnswered(answer) => resolver.handle_platform_lookup(answer, now),
 //!             Woken::NetworkChanged => drop(resolver.handle_network(&around.network(), now)),
 //!             Woken::Timeout => resolver.handle_timeout(now),
 //!         }

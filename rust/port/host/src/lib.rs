@@ -169,13 +169,13 @@ impl Port for HostPort {
         self.udp.close();
     }
 
-    fn resolve(&mut self, name: &str, family: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), i32> {
         self.lookup
             .ask(name, family, self.waker.clone())
             .map_err(|error| code(&error))
     }
 
-    fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
         self.lookup.poll()
     }
 

@@ -199,9 +199,10 @@ fn datagrams() {
 #[test]
 fn the_platforms_resolver() {
     let mut port = port();
-    assert_eq!(port.poll_resolved(), None);
+    assert_eq!(port.poll_platform_lookup(), None);
     // Abandoned: its answer is not taken for the next one's.
-    port.resolve("127.0.0.2", Family::Unspecified).unwrap();
+    port.platform_lookup("127.0.0.2", Family::Unspecified)
+        .unwrap();
     for (name, family, expected) in [
         (
             "127.0.0.1",
@@ -211,11 +212,11 @@ fn the_platforms_resolver() {
         ("127.0.0.1", Family::Inet6, vec![]),
         ("::1", Family::Unspecified, vec![Ipv6Addr::LOCALHOST.into()]),
     ] {
-        port.resolve(name, family).unwrap();
-        let answer = until(&mut port, HostPort::poll_resolved);
+        port.platform_lookup(name, family).unwrap();
+        let answer = until(&mut port, HostPort::poll_platform_lookup);
         assert_eq!(answer, Ok(expected), "{name}");
     }
-    assert_eq!(port.poll_resolved(), None);
+    assert_eq!(port.poll_platform_lookup(), None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use alloc::vec;
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
 use core::net::{IpAddr, SocketAddrV6};
-use thread_mqtt_resolve::resolver::{Config, Link};
+use thread_mqtt_resolve::resolver::{AddressSource, Config};
 
 /// An option of Kconfig that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,15 +63,15 @@ pub fn resolver_config() -> Result<Config, OptionError> {
         )
     };
     let mut config = Config {
-        chain: vec![Link::Platform, Link::BorderRouter],
+        chain: vec![AddressSource::Platform, AddressSource::BorderRouter],
         discover_prefix: options.discover_prefix != 0,
         allow_well_known_prefix: options.well_known_prefix != 0,
         ..Config::default()
     };
     for server in servers.split([' ', ',']) {
         config.chain.push(match server.parse() {
-            Ok(IpAddr::V4(ipv4)) => Link::Public(ipv4),
-            Ok(IpAddr::V6(ipv6)) => Link::Server(SocketAddrV6::new(ipv6, DNS, 0, 0)),
+            Ok(IpAddr::V4(ipv4)) => AddressSource::Public(ipv4),
+            Ok(IpAddr::V6(ipv6)) => AddressSource::Server(SocketAddrV6::new(ipv6, DNS, 0, 0)),
             Err(_) if server.is_empty() => continue,
             Err(_) => return Err(OptionError::DnsServer(server.into())),
         });

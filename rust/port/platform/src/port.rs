@@ -301,7 +301,7 @@ impl Port for PlatformPort {
         unsafe { ffi::tmq_port_udp_close(self.raw()) }
     }
 
-    fn resolve(&mut self, name: &str, family: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), i32> {
         let family = match family {
             Family::Unspecified => ffi::TMQ_FAMILY_UNSPECIFIED,
             Family::Inet => ffi::TMQ_FAMILY_INET,
@@ -321,7 +321,7 @@ impl Port for PlatformPort {
         }
     }
 
-    fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
         let mut answers = [ffi::tmq_address::default(); ffi::TMQ_ANSWERS as usize];
         // SAFETY: the port is open, this is its thread, and there is room for TMQ_ANSWERS.
         match unsafe { ffi::tmq_port_resolved(self.raw(), answers.as_mut_ptr()) } {

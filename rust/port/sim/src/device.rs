@@ -158,7 +158,7 @@ impl DeviceSockets {
     }
 
     /// Starts a look-up; an earlier one is forgotten.
-    pub(crate) fn resolve(
+    pub(crate) fn platform_lookup(
         &mut self,
         device: &Instance,
         name: &str,
@@ -222,7 +222,7 @@ impl DeviceSockets {
     }
 
     /// The look-up's answer, once.
-    pub(crate) fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    pub(crate) fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
         let lookup = self.lookup.take_if(|lookup| lookup.open.is_empty())?;
         Some(if lookup.found.is_empty() {
             Err(lookup.error.unwrap_or(NOT_FOUND))

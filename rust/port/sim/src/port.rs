@@ -101,15 +101,15 @@ impl Port for SimPort {
         self.world.with_sockets(|sockets, _| sockets.udp_close());
     }
 
-    fn resolve(&mut self, name: &str, family: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), i32> {
         self.world
-            .with_sockets(|sockets, device| sockets.resolve(device, name, family))
+            .with_sockets(|sockets, device| sockets.platform_lookup(device, name, family))
     }
 
-    fn poll_resolved(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
         self.world.with_sockets(|sockets, device| {
             sockets.take_answers(device);
-            sockets.poll_resolved()
+            sockets.poll_platform_lookup()
         })
     }
 

@@ -70,10 +70,10 @@ fn ask(port: &mut SimPort, server: SocketAddrV6, name: &str) -> Option<(Rcode, V
 }
 
 fn resolve(port: &mut SimPort, name: &str, family: Family) -> Result<Vec<IpAddr>, i32> {
-    port.resolve(name, family)?;
+    port.platform_lookup(name, family)?;
     let limit = port.now() + Duration::from_secs(60);
     loop {
-        if let Some(answer) = port.poll_resolved() {
+        if let Some(answer) = port.poll_platform_lookup() {
             return answer;
         }
         assert!(port.now() < limit, "the resolver never answered");
@@ -161,8 +161,8 @@ fn the_platform_resolver_answers_with_ipv4_and_ipv6() {
         assert!(resolve(&mut port, name, Family::Inet).is_err(), "{name}");
     }
     // The answer is given once.
-    assert_eq!(port.poll_resolved(), None);
-    assert!(port.resolve("nul\0byte", Family::Inet).is_err());
+    assert_eq!(port.poll_platform_lookup(), None);
+    assert!(port.platform_lookup("nul\0byte", Family::Inet).is_err());
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(crate) fn client_with(
     let config = Config {
         broker: format!("mqtts://localhost:{port}").parse().unwrap(),
         resolver: resolver::Config {
-            chain: vec![resolver::Link::Platform],
+            chain: vec![resolver::AddressSource::Platform],
             ..resolver::Config::default()
         },
         tls: Some(tls),

@@ -4,7 +4,7 @@ use crate::exit::{Failure, Status};
 use crate::setup;
 use std::fmt;
 use thread_mqtt_doctor::{look_up, show};
-use thread_mqtt_resolve::resolver::{LinkError, Report};
+use thread_mqtt_resolve::resolver::{LookupError, Report};
 
 pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     let host = setup::broker_of(&arguments.name)?.host;
@@ -24,7 +24,7 @@ pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
 /// No address.
 fn failed(report: &Report) -> Failure {
     let no_prefix =
-        |failure: &thread_mqtt_resolve::resolver::Failure| failure.error == LinkError::NoPrefix;
+        |failure: &thread_mqtt_resolve::resolver::Failure| failure.error == LookupError::NoPrefix;
     let status = match report.prefixes.is_empty() && report.failures.iter().any(no_prefix) {
         true => Status::Prefix,
         false => Status::Resolve,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use thread_mqtt_client::{Client, Config, Retry, TimeConfig, Timers};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{HostPort, Options};
-use thread_mqtt_resolve::resolver::{self, Link};
+use thread_mqtt_resolve::resolver::{self, AddressSource};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{Message, Version};
 
@@ -66,10 +66,10 @@ pub(crate) fn port(arguments: &NetworkArguments) -> Result<HostPort, Failure> {
 
 pub(crate) fn resolver_config(arguments: &NetworkArguments) -> resolver::Config {
     let chain = match arguments.dns_server.as_slice() {
-        [] => vec![Link::Platform, Link::BorderRouter],
+        [] => vec![AddressSource::Platform, AddressSource::BorderRouter],
         servers => {
-            let link = |server: &SocketAddr| Link::Server(mapped(*server));
-            servers.iter().map(link).collect()
+            let source = |server: &SocketAddr| AddressSource::Server(mapped(*server));
+            servers.iter().map(source).collect()
         }
     };
     resolver::Config {

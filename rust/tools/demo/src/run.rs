@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use thread_mqtt_client::{Cause, Event, Reached, Stage as ClientStage};
 use thread_mqtt_resolve::BrokerUri;
-use thread_mqtt_resolve::resolver::{Candidate, Link, Origin, Report};
+use thread_mqtt_resolve::resolver::{AddressSource, Candidate, Origin, Report};
 use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS};
 use thread_mqtt_tls::Agreed;
 
@@ -431,8 +431,8 @@ fn resolution(report: &Report) -> String {
         Origin::Native => candidate.address.to_string(),
     };
     match report.answered_by {
-        Some(Link::Literal(_)) | None => format!("{what}, as given"),
-        Some(link) => format!("{what}, says the {link}"),
+        Some(AddressSource::Literal(_)) | None => format!("{what}, as given"),
+        Some(source) => format!("{what}, says the {source}"),
     }
 }
 

@@ -69,7 +69,7 @@ fn when_no_address_connects_the_attempt_has_failed_with_the_last_cause() {
 /// A client that asks the DNS server of its network.
 fn asking(server: peer::Config) -> World {
     let mut config = config("mqtt://broker.example.com");
-    config.resolver.chain = vec![Link::BorderRouter];
+    config.resolver.chain = vec![AddressSource::BorderRouter];
     let mut world = World::new(config, server);
     world.network = Network {
         dns_servers: vec!["[fd00::53]:53".parse().unwrap()],

@@ -118,7 +118,7 @@ fn spurious_calls_are_harmless() {
     client.handle_tcp_connected(s(1));
     assert_eq!(client.handle_tcp_data(b"x", s(1)), 1);
     client.handle_tcp_closed(TcpError::Reset, s(1));
-    client.handle_resolved(Ok(vec![ip("192.0.2.1")]), s(1));
+    client.handle_platform_lookup(Ok(vec![ip("192.0.2.1")]), s(1));
     client.handle_datagram("[::1]:53".parse().unwrap(), 1, b"x", s(1));
     client.handle_timeout(s(1));
     client.handle_entropy_failure(-1, s(1));
@@ -132,7 +132,7 @@ fn spurious_calls_are_harmless() {
     world.run_until_online(s(5));
     world.start();
     world.client.handle_tcp_connected(world.now);
-    world.client.handle_resolved(Err(-1), world.now);
+    world.client.handle_platform_lookup(Err(-1), world.now);
     world.run_for(s(1));
     assert!(world.client.is_online());
     assert!(world.failures().is_empty());

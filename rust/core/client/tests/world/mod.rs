@@ -14,7 +14,7 @@ use std::time::Duration;
 use thread_mqtt_client::{
     Action, Cause, Client, Config, Event, Reached, Retry, Stage, TcpError, TimeConfig, Timers,
 };
-use thread_mqtt_resolve::resolver::{self, Link};
+use thread_mqtt_resolve::resolver::{self, AddressSource};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::Version;
 use thread_mqtt_soft_provider::provider;
@@ -170,7 +170,7 @@ pub fn config(uri: &str) -> Config {
     Config {
         broker: uri.parse().unwrap(),
         resolver: resolver::Config {
-            chain: vec![Link::Platform],
+            chain: vec![AddressSource::Platform],
             ..resolver::Config::default()
         },
         tls: uri.starts_with("mqtts").then(device_tls),
@@ -402,7 +402,7 @@ impl World {
         }
         if let Some(answer) = self.answer.clone().filter(|_| self.asked) {
             self.asked = false;
-            self.client.handle_resolved(answer, now);
+            self.client.handle_platform_lookup(answer, now);
             moved = true;
         }
         moved |= self.receive();
@@ -453,7 +453,7 @@ impl World {
                     stream.closed();
                 }
             }
-            Action::Resolve { .. } => self.asked = true,
+            Action::PlatformLookup { .. } => self.asked = true,
             Action::UdpSend {
                 from_port,
                 to,

@@ -1,7 +1,7 @@
 //! What the DNS said, for as long as it holds. Prefixes are no part of it.
 
 use super::order::Addresses;
-use super::{CacheLimits, Family, Link, LinkError, later};
+use super::{AddressSource, CacheLimits, Family, LookupError, later};
 use crate::prefix::UsablePrefix;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,7 +18,7 @@ pub(super) struct Cache {
 struct Entry {
     name: String,
     family: Family,
-    link: Link,
+    source: AddressSource,
     known: Known,
     expires: Duration,
 }
@@ -26,7 +26,7 @@ struct Entry {
 #[derive(Debug)]
 enum Known {
     Addresses(Addresses, Option<SocketAddrV6>),
-    Failure(LinkError),
+    Failure(LookupError),
 }
 
 impl Entry {
@@ -49,29 +49,29 @@ impl Cache {
         name: &str,
         family: Family,
         now: Duration,
-    ) -> Option<(&Addresses, Link, Option<SocketAddrV6>)> {
+    ) -> Option<(&Addresses, AddressSource, Option<SocketAddrV6>)> {
         let mut entries = self
             .entries
             .iter()
             .filter(|entry| entry.expires > now && entry.is_about(name, family));
         entries.find_map(|entry| match &entry.known {
-            Known::Addresses(addresses, server) => Some((addresses, entry.link, *server)),
+            Known::Addresses(addresses, server) => Some((addresses, entry.source, *server)),
             Known::Failure(_) => None,
         })
     }
 
-    /// What a link is known to answer: that there is no such address.
+    /// What a source is known to answer: that there is no such address.
     pub(super) fn failure(
         &self,
         name: &str,
         family: Family,
-        link: Link,
+        source: AddressSource,
         now: Duration,
-    ) -> Option<LinkError> {
+    ) -> Option<LookupError> {
         let mut entries = self
             .entries
             .iter()
-            .filter(|entry| entry.expires > now && entry.link == link);
+            .filter(|entry| entry.expires > now && entry.source == source);
         entries.find_map(|entry| match entry.known {
             Known::Failure(error) if entry.is_about(name, family) => Some(error),
             _ => None,
@@ -81,7 +81,7 @@ impl Cache {
     /// Keeps an answer. One of which a half is `missing` is kept only briefly, so that the other half is asked for again.
     pub(super) fn keep_addresses(
         &mut self,
-        (name, family, link): (&str, Family, Link),
+        (name, family, source): (&str, Family, AddressSource),
         addresses: &Addresses,
         server: SocketAddrV6,
         (ttl, missing): (u32, bool),
@@ -93,32 +93,32 @@ impl Cache {
             self.limits.max_ttl
         };
         let known = Known::Addresses(addresses.clone(), Some(server));
-        self.insert(name, family, link, known, lifetime(ttl, limit), now);
+        self.insert(name, family, source, known, lifetime(ttl, limit), now);
     }
 
     /// Keeps a negative answer (RFC 2308 section 5); one without TTL is not kept.
     pub(super) fn keep_failure(
         &mut self,
-        (name, family, link): (&str, Family, Link),
-        error: LinkError,
+        (name, family, source): (&str, Family, AddressSource),
+        error: LookupError,
         ttl: Option<u32>,
         now: Duration,
     ) {
         let lifetime = lifetime(ttl.unwrap_or(0), self.limits.max_negative_ttl);
-        self.insert(name, family, link, Known::Failure(error), lifetime, now);
+        self.insert(name, family, source, Known::Failure(error), lifetime, now);
     }
 
     fn insert(
         &mut self,
         name: &str,
         family: Family,
-        link: Link,
+        source: AddressSource,
         known: Known,
         lifetime: Duration,
         now: Duration,
     ) {
         self.retain(&|entry| {
-            entry.expires > now && !(entry.link == link && entry.is_about(name, family))
+            entry.expires > now && !(entry.source == source && entry.is_about(name, family))
         });
         if lifetime.is_zero() || self.limits.entries == 0 {
             return;
@@ -135,7 +135,7 @@ impl Cache {
         self.entries.push(Entry {
             name: name.into(),
             family,
-            link,
+            source,
             known,
             expires: later(now, lifetime),
         });

@@ -4,8 +4,8 @@ use super::discover::{self, Discovery};
 use super::exchange::{Exchange, Heard, Unheard};
 use super::order::Addresses;
 use super::{
-    Candidate, Failure, Family, HandedOut, Link, LinkError, MAX_SERVERS, Origin, Output, Report,
-    Resolver, later,
+    AddressSource, Candidate, Failure, Family, HandedOut, LookupError, MAX_SERVERS, Origin, Output,
+    Report, Resolver, later,
 };
 use crate::dns::{Name, RecordType};
 use crate::uri::Host;
@@ -37,8 +37,8 @@ enum Task {
     Discover,
     /// Look into the cache.
     Recall,
-    /// Ask a link.
-    Ask(Link),
+    /// Ask a source.
+    Ask(AddressSource),
 }
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ enum Step {
 struct ServerStep {
     task: Task,
     exchange: Exchange,
-    /// The other servers of the link.
+    /// The other servers of the source.
     rest: Vec<SocketAddrV6>,
     patience: Duration,
 }
@@ -99,20 +99,20 @@ impl Walk {
 
     fn fail(
         &mut self,
-        link: Link,
+        source: AddressSource,
         server: Option<SocketAddrV6>,
-        error: LinkError,
+        error: LookupError,
         after: Duration,
     ) {
         self.failures.push(Failure {
-            link,
+            source,
             server,
             error,
             after,
         });
     }
 
-    /// A fair share of the time that is left: the links that are left each get as much.
+    /// A fair share of the time that is left: the sources that are left each get as much.
     fn share(&self, now: Duration) -> Duration {
         let others = self
             .agenda
@@ -141,11 +141,11 @@ impl Resolver {
     fn set_out(&mut self, host: Host, began: Duration, deadline: Duration) {
         let mut agenda = Vec::new();
         match host {
-            Host::Ipv4(address) => agenda.push(Task::Ask(Link::Literal(address.into()))),
-            Host::Ipv6(address) => agenda.push(Task::Ask(Link::Literal(address.into()))),
+            Host::Ipv4(address) => agenda.push(Task::Ask(AddressSource::Literal(address.into()))),
+            Host::Ipv6(address) => agenda.push(Task::Ask(AddressSource::Literal(address.into()))),
             Host::Name(_) => {
-                for link in self.config.chain.iter().rev() {
-                    agenda.push(Task::Ask(*link));
+                for source in self.config.chain.iter().rev() {
+                    agenda.push(Task::Ask(*source));
                 }
                 agenda.push(Task::Recall);
             }
@@ -195,7 +195,7 @@ impl Resolver {
                     }
                     let after = now.saturating_sub(*began);
                     walk.step = Step::Idle;
-                    walk.fail(Link::Platform, None, LinkError::Timeout, after);
+                    walk.fail(AddressSource::Platform, None, LookupError::Timeout, after);
                 }
                 Step::Server(step) => {
                     step.exchange.handle_timeout(now);
@@ -207,7 +207,7 @@ impl Resolver {
                     };
                     self.close_udp |= step.exchange.used_ports();
                     match step.task {
-                        Task::Ask(link) => self.link_answered(link, step, outcome, now),
+                        Task::Ask(source) => self.source_answered(source, step, outcome, now),
                         Task::Discover | Task::Recall => {
                             self.discovery_answered(step, outcome, now)
                         }
@@ -227,9 +227,9 @@ impl Resolver {
         match task {
             Task::Recall => self.recall(now),
             // No question is asked for a literal, so it is never too late for it.
-            Task::Ask(Link::Literal(address)) => self.take_literal(address, now),
-            Task::Ask(link) if now >= walk.deadline => self.fail(link, LinkError::Deadline),
-            Task::Ask(link) => self.ask(link, now),
+            Task::Ask(AddressSource::Literal(address)) => self.take_literal(address, now),
+            Task::Ask(source) if now >= walk.deadline => self.fail(source, LookupError::Deadline),
+            Task::Ask(source) => self.ask(source, now),
             Task::Discover => {
                 let servers = self.network.dns_servers.clone();
                 self.ask_servers(Task::Discover, servers, now);
@@ -241,12 +241,12 @@ impl Resolver {
     fn recall(&mut self, now: Duration) {
         let name = self.walk.as_ref().and_then(Walk::name);
         let known = name.and_then(|name| self.cache.addresses(name, self.config.family, now));
-        let Some((addresses, link, server)) = known else {
+        let Some((addresses, source, server)) = known else {
             return;
         };
         let candidates = self.candidates(addresses);
         if !candidates.is_empty() {
-            self.conclude(Some(link), server, candidates, true, now);
+            self.conclude(Some(source), server, candidates, true, now);
         }
     }
 
@@ -263,8 +263,8 @@ impl Resolver {
             },
         };
         let candidates = self.candidates(&addresses);
-        self.close_link(
-            Link::Literal(address),
+        self.finish_source(
+            AddressSource::Literal(address),
             None,
             candidates,
             Duration::ZERO,
@@ -272,34 +272,36 @@ impl Resolver {
         );
     }
 
-    fn ask(&mut self, link: Link, now: Duration) {
+    fn ask(&mut self, source: AddressSource, now: Duration) {
         let name = self.walk.as_ref().and_then(Walk::name);
-        let known = name.and_then(|name| self.cache.failure(name, self.config.family, link, now));
+        let known = name.and_then(|name| self.cache.failure(name, self.config.family, source, now));
         if let Some(error) = known {
-            return self.fail(link, error);
+            return self.fail(source, error);
         }
-        match link {
-            Link::Platform => self.ask_platform(now),
-            Link::Literal(address) => self.take_literal(address, now),
-            Link::Server(server) => self.ask_servers(Task::Ask(link), vec![server], now),
-            Link::BorderRouter if self.network.dns_servers.is_empty() => {
-                self.fail(link, LinkError::NoServer)
+        match source {
+            AddressSource::Platform => self.ask_platform(now),
+            AddressSource::Literal(address) => self.take_literal(address, now),
+            AddressSource::Server(server) => self.ask_servers(Task::Ask(source), vec![server], now),
+            AddressSource::BorderRouter if self.network.dns_servers.is_empty() => {
+                self.fail(source, LookupError::NoServer)
             }
-            Link::BorderRouter => {
-                self.ask_servers(Task::Ask(link), self.network.dns_servers.clone(), now)
+            AddressSource::BorderRouter => {
+                self.ask_servers(Task::Ask(source), self.network.dns_servers.clone(), now)
             }
-            Link::Public(_) if name.is_some_and(is_local) => self.fail(link, LinkError::LocalName),
-            Link::Public(server) => match self.reach(server) {
-                ways if ways.is_empty() => self.fail(link, LinkError::NoPrefix),
-                ways => self.ask_servers(Task::Ask(link), ways, now),
+            AddressSource::Public(_) if name.is_some_and(is_local) => {
+                self.fail(source, LookupError::LocalName)
+            }
+            AddressSource::Public(server) => match self.reach(server) {
+                ways if ways.is_empty() => self.fail(source, LookupError::NoPrefix),
+                ways => self.ask_servers(Task::Ask(source), ways, now),
             },
         }
     }
 
-    /// A link fails before it was asked.
-    fn fail(&mut self, link: Link, error: LinkError) {
+    /// A source fails before it was asked.
+    fn fail(&mut self, source: AddressSource, error: LookupError) {
         if let Some(walk) = self.walk.as_mut() {
-            walk.fail(link, None, error, Duration::ZERO);
+            walk.fail(source, None, error, Duration::ZERO);
         }
     }
 
@@ -329,9 +331,9 @@ impl Resolver {
         });
         if question.name != name {
             return walk.fail(
-                Link::Platform,
+                AddressSource::Platform,
                 None,
-                LinkError::PlatformBusy,
+                LookupError::PlatformBusy,
                 Duration::ZERO,
             );
         }
@@ -342,7 +344,7 @@ impl Resolver {
         };
     }
 
-    /// Shares the link's time among its servers and attempts.
+    /// Shares the source's time among its servers and attempts.
     fn ask_servers(&mut self, task: Task, mut servers: Vec<SocketAddrV6>, now: Duration) {
         servers.truncate(MAX_SERVERS);
         servers.reverse();
@@ -374,12 +376,12 @@ impl Resolver {
         };
         let name = name.and_then(Name::new);
         let (Some(name), true) = (&name, now < walk.deadline) else {
-            if let Task::Ask(link) = task {
+            if let Task::Ask(source) = task {
                 let error = match name {
-                    Some(_) => LinkError::Deadline,
-                    None => LinkError::InvalidName,
+                    Some(_) => LookupError::Deadline,
+                    None => LookupError::InvalidName,
                 };
-                walk.fail(link, Some(server), error, Duration::ZERO);
+                walk.fail(source, Some(server), error, Duration::ZERO);
             }
             return;
         };
@@ -397,9 +399,9 @@ impl Resolver {
         self.config.attempts.max(1).into()
     }
 
-    fn link_answered(
+    fn source_answered(
         &mut self,
-        link: Link,
+        source: AddressSource,
         step: Box<ServerStep>,
         outcome: Result<Heard, Unheard>,
         now: Duration,
@@ -415,7 +417,7 @@ impl Resolver {
                 heard.addresses.separate(&prefixes);
                 let candidates = self.candidates(&heard.addresses);
                 if let Some(name) = self.walk.as_ref().and_then(Walk::name) {
-                    let key = (name, self.config.family, link);
+                    let key = (name, self.config.family, source);
                     self.cache.keep_addresses(
                         key,
                         &heard.addresses,
@@ -424,24 +426,24 @@ impl Resolver {
                         now,
                     );
                 }
-                self.close_link(link, Some(server), candidates, after, now);
+                self.finish_source(source, Some(server), candidates, after, now);
             }
             Err(Unheard { error, ttl }) => {
-                walk.fail(link, Some(server), error, after);
+                walk.fail(source, Some(server), error, after);
                 if !error.is_negative() {
                     self.ask_next_server(step.task, step.rest, step.patience, now);
                 } else if let Some(name) = walk.name() {
                     self.cache
-                        .keep_failure((name, self.config.family, link), error, ttl, now);
+                        .keep_failure((name, self.config.family, source), error, ttl, now);
                 }
             }
         }
     }
 
-    /// A link gave addresses; without a prefix they may still be none to connect to.
-    fn close_link(
+    /// A source gave addresses; without a prefix they may still be none to connect to.
+    fn finish_source(
         &mut self,
-        link: Link,
+        source: AddressSource,
         server: Option<SocketAddrV6>,
         candidates: Vec<Candidate>,
         after: Duration,
@@ -451,9 +453,9 @@ impl Resolver {
             return;
         };
         if candidates.is_empty() {
-            walk.fail(link, server, LinkError::NoPrefix, after);
+            walk.fail(source, server, LookupError::NoPrefix, after);
         } else {
-            self.conclude(Some(link), server, candidates, false, now);
+            self.conclude(Some(source), server, candidates, false, now);
         }
     }
 
@@ -467,20 +469,20 @@ impl Resolver {
         let (found, error, ttl) = match outcome {
             Ok(heard) => {
                 let found = discover::prefixes_in(&heard.addresses.ipv6);
-                let error = found.is_empty().then_some(LinkError::NoPrefixFound);
+                let error = found.is_empty().then_some(LookupError::NoPrefixFound);
                 let ttl = if found.is_empty() { 0 } else { heard.ttl };
                 (Some(found), error, ttl)
             }
             Err(Unheard { error, .. }) if error.is_negative() => {
-                (Some(Vec::new()), Some(LinkError::NoPrefixFound), 0)
+                (Some(Vec::new()), Some(LookupError::NoPrefixFound), 0)
             }
             Err(Unheard { error, .. }) => (None, Some(error), 0),
         };
         let after = now.saturating_sub(step.exchange.began);
         if let Some(walk) = self.walk.as_mut() {
-            let (link, server) = (Link::BorderRouter, Some(step.exchange.server));
+            let (source, server) = (AddressSource::BorderRouter, Some(step.exchange.server));
             walk.discovery = error.map(|error| Failure {
-                link,
+                source,
                 server,
                 error,
                 after,
@@ -525,8 +527,8 @@ impl Resolver {
         };
         let mut addresses = Addresses::default();
         let error = match answer {
-            Err(code) => Some(LinkError::Platform(code)),
-            Ok(answer) if answer.is_empty() => Some(LinkError::NoData),
+            Err(code) => Some(LookupError::Platform(code)),
+            Ok(answer) if answer.is_empty() => Some(LookupError::NoData),
             Ok(answer) => {
                 let usable = answer
                     .into_iter()
@@ -534,8 +536,8 @@ impl Resolver {
                     .count();
                 addresses.keep(self.config.family);
                 match usable {
-                    0 => Some(LinkError::Unusable),
-                    _ => addresses.is_empty().then_some(LinkError::NoData),
+                    0 => Some(LookupError::Unusable),
+                    _ => addresses.is_empty().then_some(LookupError::NoData),
                 }
             }
         };
@@ -544,8 +546,8 @@ impl Resolver {
                 addresses.separate(&self.prefixes());
                 let candidates = self.candidates(&addresses);
                 if after.is_some() || !candidates.is_empty() {
-                    self.close_link(
-                        Link::Platform,
+                    self.finish_source(
+                        AddressSource::Platform,
                         None,
                         candidates,
                         after.unwrap_or_default(),
@@ -553,7 +555,7 @@ impl Resolver {
                     );
                 }
             }
-            (Some(error), Some(after)) => walk.fail(Link::Platform, None, error, after),
+            (Some(error), Some(after)) => walk.fail(AddressSource::Platform, None, error, after),
             (Some(_), None) => {}
         }
         self.advance(now);
@@ -570,7 +572,7 @@ impl Resolver {
 
     fn conclude(
         &mut self,
-        answered_by: Option<Link>,
+        answered_by: Option<AddressSource>,
         server: Option<SocketAddrV6>,
         candidates: Vec<Candidate>,
         cached: bool,

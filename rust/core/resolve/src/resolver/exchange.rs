@@ -1,7 +1,7 @@
 //! Questions to one server: A and AAAA side by side, sent again until answered.
 
 use super::order::Addresses;
-use super::{LinkError, Output, later};
+use super::{LookupError, Output, later};
 use crate::dns::{Answer, Name, Question, RecordType};
 use alloc::vec::Vec;
 use core::net::SocketAddrV6;
@@ -63,7 +63,7 @@ pub(super) struct Heard {
 /// Why a server was of no use, and how long in seconds that may be believed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unheard {
-    pub(super) error: LinkError,
+    pub(super) error: LookupError,
     pub(super) ttl: Option<u32>,
 }
 
@@ -197,7 +197,7 @@ impl Exchange {
                 }
                 State::Failed(unheard) => unheard,
                 State::ToSend | State::Sent => Unheard {
-                    error: LinkError::Timeout,
+                    error: LookupError::Timeout,
                     ttl: None,
                 },
             };
@@ -231,7 +231,7 @@ impl Query {
                 if usable > 0 {
                     State::Answered
                 } else {
-                    failed(LinkError::Unusable, None)
+                    failed(LookupError::Unusable, None)
                 }
             }
             Answer::Alias { target, ttl } if self.follow_ups_left > 0 => {
@@ -242,16 +242,16 @@ impl Query {
                 self.id = None;
                 State::ToSend
             }
-            Answer::Alias { .. } | Answer::AliasLoop => failed(LinkError::AliasLoop, None),
-            Answer::NoData { ttl } => failed(LinkError::NoData, ttl.map(|ttl| ttl.min(self.ttl))),
+            Answer::Alias { .. } | Answer::AliasLoop => failed(LookupError::AliasLoop, None),
+            Answer::NoData { ttl } => failed(LookupError::NoData, ttl.map(|ttl| ttl.min(self.ttl))),
             Answer::NameError { ttl } => {
-                failed(LinkError::NameError, ttl.map(|ttl| ttl.min(self.ttl)))
+                failed(LookupError::NameError, ttl.map(|ttl| ttl.min(self.ttl)))
             }
-            Answer::Refused { rcode: 2 } => failed(LinkError::ServerFailure, None),
-            Answer::Refused { rcode: 5 } => failed(LinkError::Refused, None),
-            Answer::Refused { rcode } => failed(LinkError::ResponseCode(rcode), None),
-            Answer::Truncated => failed(LinkError::Truncated, None),
-            Answer::Malformed => failed(LinkError::Malformed, None),
+            Answer::Refused { rcode: 2 } => failed(LookupError::ServerFailure, None),
+            Answer::Refused { rcode: 5 } => failed(LookupError::Refused, None),
+            Answer::Refused { rcode } => failed(LookupError::ResponseCode(rcode), None),
+            Answer::Truncated => failed(LookupError::Truncated, None),
+            Answer::Malformed => failed(LookupError::Malformed, None),
         };
     }
 }

@@ -4,15 +4,15 @@
 //!  start(host)
 //!     |
 //!     v
-//!  prefix discovery ---> cache ---> link 1 ---> link 2 ---> ... ---> report
+//!  prefix discovery ---> cache ---> source 1 ---> source 2 ---> ... ---> report
 //!  (RFC 7050, if the     (if it     (platform, border router,        (addresses, or what
-//!   network data has      knows)     public server, literal)          each link said)
+//!   network data has      knows)     public server, literal)          each source said)
 //!   no prefix)
 //! ```
 //!
-//! The deadline is shared fairly: a link gets at most the time that is left, divided
-//! by the links that are left, so that a dead link cannot eat the time of the others.
-//! A link that fails fast leaves its time to those behind it.
+//! The deadline is shared fairly: a source gets at most the time that is left, divided
+//! by the sources that are left, so that a dead source cannot eat the time of the others.
+//! A source that fails fast leaves its time to those behind it.
 //!
 //! Prefixes are kept apart from answers. The cache holds what the DNS said, an IPv4
 //! address, and the addresses handed out are made from it with the prefixes usable
@@ -26,7 +26,7 @@ mod exchange;
 mod order;
 mod report;
 
-pub use report::{Candidate, Failure, LinkError, Origin, Report};
+pub use report::{Candidate, Failure, LookupError, Origin, Report};
 
 use crate::prefix::{AdvertisedPrefix, Preference, Prefix, PrefixSource, UsablePrefix};
 use crate::uri::Host;
@@ -39,7 +39,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use core::time::Duration;
 use discover::Discovery;
 
-/// Prefixes kept at a time, and servers asked per link: what a network offers beyond is ignored.
+/// Prefixes kept at a time, and servers asked per source: what a network offers beyond is ignored.
 const MAX_PREFIXES: usize = 4;
 const MAX_SERVERS: usize = 3;
 
@@ -83,9 +83,9 @@ pub enum Policy {
     Interleaved,
 }
 
-/// One link of the chain of resolvers, tried in the order configured.
+/// One source of the chain of resolvers, tried in the order configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Link {
+pub enum AddressSource {
     /// The platform's own resolver (`getaddrinfo`).
     Platform,
     /// The DNS servers of [`Network::dns_servers`], at most three: on a Thread network the border
@@ -127,10 +127,10 @@ impl Default for CacheLimits {
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The chain, first usable answer wins.
-    pub chain: Vec<Link>,
+    pub chain: Vec<AddressSource>,
     /// One deadline over the whole chain.
     pub deadline: Duration,
-    /// Time for one attempt at one server before the next try or link. Shorter when the deadline's fair share demands it.
+    /// Time for one attempt at one server before the next try or source. Shorter when the deadline's fair share demands it.
     pub attempt_timeout: Duration,
     /// Attempts per server (DNS over UDP loses messages); 0 counts as 1.
     pub attempts: u8,
@@ -158,17 +158,17 @@ pub struct Config {
 impl Default for Config {
     /// The platform, the border router, then Quad9 (9.9.9.9) and Google (8.8.8.8) through NAT64:
     /// two public operators, because a border router whose upstream DNS is broken often still
-    /// translates. Remove the [`Link::Public`]s where names must not leave the house.
+    /// translates. Remove the [`AddressSource::Public`]s where names must not leave the house.
     ///
     /// 20 s over all, 3 s an attempt, two attempts, 1 s for the other half, NAT64 first, both
     /// families, discovery on, the well-known prefix not assumed, at most 12 candidates.
     fn default() -> Self {
         Self {
             chain: vec![
-                Link::Platform,
-                Link::BorderRouter,
-                Link::Public(Ipv4Addr::new(9, 9, 9, 9)),
-                Link::Public(Ipv4Addr::new(8, 8, 8, 8)),
+                AddressSource::Platform,
+                AddressSource::BorderRouter,
+                AddressSource::Public(Ipv4Addr::new(9, 9, 9, 9)),
+                AddressSource::Public(Ipv4Addr::new(8, 8, 8, 8)),
             ],
             deadline: Duration::from_secs(20),
             attempt_timeout: Duration::from_secs(3),
@@ -200,9 +200,9 @@ pub enum Output {
     },
     /// No answer is awaited any more on any port used so far: close the UDP sockets.
     CloseUdp,
-    /// Ask the platform's resolver; answer with [`Resolver::handle_platform_answer`].
+    /// Ask the platform's resolver; answer with [`Resolver::handle_platform_lookup`].
     /// Not asked again before it is answered: a `getaddrinfo` cannot be called off.
-    AskPlatform {
+    PlatformLookup {
         /// The name.
         name: String,
         /// The family wanted.
@@ -336,7 +336,7 @@ impl Resolver {
         }
         if let Some(platform) = self.platform.as_mut() {
             if !core::mem::replace(&mut platform.asked, true) {
-                return Some(Output::AskPlatform {
+                return Some(Output::PlatformLookup {
                     name: platform.name.clone(),
                     family: self.config.family,
                 });
@@ -362,10 +362,10 @@ impl Resolver {
         }
     }
 
-    /// The platform's answer to [`Output::AskPlatform`]; `Err` carries the port's own code.
+    /// The platform's answer to [`Output::PlatformLookup`]; `Err` carries the port's own code.
     ///
-    /// An answer that comes after its link's time is used if it is positive and the same name is still sought.
-    pub fn handle_platform_answer(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
+    /// An answer that comes after its source's time is used if it is positive and the same name is still sought.
+    pub fn handle_platform_lookup(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
         let Some(question) = self.platform.take_if(|question| question.asked) else {
             return;
         };

@@ -1,6 +1,6 @@
 //! What a resolution ends in, as values and as sentences.
 
-use super::Link;
+use super::AddressSource;
 use crate::prefix::{Prefix, PrefixSource, UsablePrefix};
 use alloc::vec::Vec;
 use core::fmt;
@@ -44,10 +44,10 @@ impl fmt::Display for Candidate {
     }
 }
 
-/// Why one link gave no usable answer.
+/// Why one source gave no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum LinkError {
+pub enum LookupError {
     /// No answer in time.
     Timeout,
     /// RCODE 3: the name does not exist (authoritative for the whole chain's name, but the chain goes on).
@@ -86,41 +86,43 @@ pub enum LinkError {
     NoPrefixFound,
 }
 
-impl LinkError {
+impl LookupError {
     /// What to do about it, if that can be said.
     pub fn cure(&self) -> Option<&'static str> {
         Some(match self {
-            LinkError::Timeout => {
+            LookupError::Timeout => {
                 "check that the server is up and that the border router has an uplink"
             }
-            LinkError::NameError => {
+            LookupError::NameError => {
                 "check the spelling of the host name and whether this server serves its zone"
             }
-            LinkError::NoData => {
+            LookupError::NoData => {
                 "ask for both address families, or give the name an A or AAAA record"
             }
-            LinkError::ServerFailure => {
-                "check the upstream DNS of this server; a public server as a further link masks its failure"
+            LookupError::ServerFailure => {
+                "check the upstream DNS of this server; a public server as a further source masks its failure"
             }
-            LinkError::Refused => "allow this server to answer queries from the Thread network",
-            LinkError::Truncated => "give the name fewer records: DNS over TCP is not spoken here",
-            LinkError::AliasLoop => "repair the CNAME records of the name",
-            LinkError::Unusable => "take the name off the block list of this server",
-            LinkError::NoPrefix | LinkError::NoPrefixFound => {
+            LookupError::Refused => "allow this server to answer queries from the Thread network",
+            LookupError::Truncated => {
+                "give the name fewer records: DNS over TCP is not spoken here"
+            }
+            LookupError::AliasLoop => "repair the CNAME records of the name",
+            LookupError::Unusable => "take the name off the block list of this server",
+            LookupError::NoPrefix | LookupError::NoPrefixFound => {
                 "enable NAT64 on the border router (OpenThread: nat64 enable), or configure the NAT64 prefix of your network"
             }
-            LinkError::NoServer => {
+            LookupError::NoServer => {
                 "enable DNS on the border router (OpenThread: dns server upstream enable, srp server enable)"
             }
-            LinkError::LocalName => {
+            LookupError::LocalName => {
                 "let the border router serve this name, or use one of the public DNS"
             }
-            LinkError::InvalidName => "write a name of labels of 1 to 63 characters between dots",
-            LinkError::Deadline => "give the resolver a longer deadline or a shorter chain",
-            LinkError::ResponseCode(_)
-            | LinkError::Malformed
-            | LinkError::Platform(_)
-            | LinkError::PlatformBusy => return None,
+            LookupError::InvalidName => "write a name of labels of 1 to 63 characters between dots",
+            LookupError::Deadline => "give the resolver a longer deadline or a shorter chain",
+            LookupError::ResponseCode(_)
+            | LookupError::Malformed
+            | LookupError::Platform(_)
+            | LookupError::PlatformBusy => return None,
         })
     }
 
@@ -128,60 +130,60 @@ impl LinkError {
     /// outranks the one that is sure there is none.
     pub(super) fn rank(self) -> u8 {
         match self {
-            LinkError::NameError => 0,
-            LinkError::NoData => 1,
-            LinkError::Timeout => 2,
+            LookupError::NameError => 0,
+            LookupError::NoData => 1,
+            LookupError::Timeout => 2,
             _ => 3,
         }
     }
 
     /// The server's own word that there is no such address; another server in the same role would repeat it.
     pub(super) fn is_negative(self) -> bool {
-        matches!(self, LinkError::NameError | LinkError::NoData)
+        matches!(self, LookupError::NameError | LookupError::NoData)
     }
 }
 
-impl fmt::Display for LinkError {
+impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            LinkError::Timeout => "no answer",
-            LinkError::NameError => "the name does not exist (NXDOMAIN)",
-            LinkError::NoData => "the name exists but has no address of the family wanted",
-            LinkError::ServerFailure => "the server failed (SERVFAIL)",
-            LinkError::Refused => "the server refused the question (REFUSED)",
-            LinkError::ResponseCode(rcode) => {
+            LookupError::Timeout => "no answer",
+            LookupError::NameError => "the name does not exist (NXDOMAIN)",
+            LookupError::NoData => "the name exists but has no address of the family wanted",
+            LookupError::ServerFailure => "the server failed (SERVFAIL)",
+            LookupError::Refused => "the server refused the question (REFUSED)",
+            LookupError::ResponseCode(rcode) => {
                 return write!(f, "the server answered with response code {rcode}");
             }
-            LinkError::Truncated => "the answer is too large for a datagram",
-            LinkError::Malformed => "the answer is malformed",
-            LinkError::AliasLoop => "the name is an alias in a circle or through too many steps",
-            LinkError::Unusable => {
+            LookupError::Truncated => "the answer is too large for a datagram",
+            LookupError::Malformed => "the answer is malformed",
+            LookupError::AliasLoop => "the name is an alias in a circle or through too many steps",
+            LookupError::Unusable => {
                 "the answer holds only addresses that are nobody's (0.0.0.0 or ::)"
             }
-            LinkError::NoPrefix => "only reachable through NAT64, and no NAT64 prefix is known",
-            LinkError::NoServer => "the network offers no DNS server",
-            LinkError::LocalName => "not asked, the name belongs to the local network",
-            LinkError::InvalidName => "the host is not a valid DNS name",
-            LinkError::Platform(code) => {
+            LookupError::NoPrefix => "only reachable through NAT64, and no NAT64 prefix is known",
+            LookupError::NoServer => "the network offers no DNS server",
+            LookupError::LocalName => "not asked, the name belongs to the local network",
+            LookupError::InvalidName => "the host is not a valid DNS name",
+            LookupError::Platform(code) => {
                 return write!(f, "the platform's resolver failed with code {code}");
             }
-            LinkError::PlatformBusy => "the platform's resolver is still busy with another name",
-            LinkError::Deadline => "not asked, the time for the whole resolution was used up",
-            LinkError::NoPrefixFound => "the server synthesises no address for ipv4only.arpa",
+            LookupError::PlatformBusy => "the platform's resolver is still busy with another name",
+            LookupError::Deadline => "not asked, the time for the whole resolution was used up",
+            LookupError::NoPrefixFound => "the server synthesises no address for ipv4only.arpa",
         })
     }
 }
 
-impl core::error::Error for LinkError {}
+impl core::error::Error for LookupError {}
 
-impl fmt::Display for Link {
+impl fmt::Display for AddressSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Link::Platform => f.write_str("platform resolver"),
-            Link::BorderRouter => f.write_str("network's DNS server"),
-            Link::Public(address) => write!(f, "public server {address}"),
-            Link::Server(server) => write!(f, "server {}", Server(*server)),
-            Link::Literal(address) => write!(f, "literal address {address}"),
+            AddressSource::Platform => f.write_str("platform resolver"),
+            AddressSource::BorderRouter => f.write_str("network's DNS server"),
+            AddressSource::Public(address) => write!(f, "public server {address}"),
+            AddressSource::Server(server) => write!(f, "server {}", Server(*server)),
+            AddressSource::Literal(address) => write!(f, "literal address {address}"),
         }
     }
 }
@@ -214,16 +216,16 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// One link, or one server of a link, that gave no usable answer. As text:
+/// One source, or one server of a source, that gave no usable answer. As text:
 /// `network's DNS server fd00::1: no answer in 2.0 s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Failure {
-    /// The link.
-    pub link: Link,
+    /// The source.
+    pub source: AddressSource,
     /// The server asked, if one was.
     pub server: Option<SocketAddrV6>,
     /// Why.
-    pub error: LinkError,
+    pub error: LookupError,
     /// Time spent on it.
     pub after: Duration,
 }
@@ -231,11 +233,11 @@ pub struct Failure {
 impl Failure {
     /// What to do about it, if that can be said.
     pub fn cure(&self) -> Option<&'static str> {
-        match (self.error, self.link) {
-            (LinkError::Timeout, Link::Public(_)) => Some(
+        match (self.error, self.source) {
+            (LookupError::Timeout, AddressSource::Public(_)) => Some(
                 "check that NAT64 is enabled on the border router and that its IPv4 uplink lets DNS pass",
             ),
-            (LinkError::Timeout, Link::Platform) => Some(
+            (LookupError::Timeout, AddressSource::Platform) => Some(
                 "check that the platform has a DNS server configured, or remove it from the chain",
             ),
             (error, _) => error.cure(),
@@ -245,17 +247,17 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.link.fmt(f)?;
-        match (self.link, self.server) {
-            (Link::BorderRouter, Some(server)) => write!(f, " {}", Server(server))?,
-            (Link::Public(_), Some(server)) if server.ip().to_ipv4_mapped().is_none() => {
+        self.source.fmt(f)?;
+        match (self.source, self.server) {
+            (AddressSource::BorderRouter, Some(server)) => write!(f, " {}", Server(server))?,
+            (AddressSource::Public(_), Some(server)) if server.ip().to_ipv4_mapped().is_none() => {
                 write!(f, " through {}", server.ip())?;
             }
             _ => {}
         }
         write!(f, ": {}", self.error)?;
         match self.error {
-            LinkError::Timeout => write!(f, " in {}", Seconds(self.after)),
+            LookupError::Timeout => write!(f, " in {}", Seconds(self.after)),
             _ => Ok(()),
         }
     }
@@ -263,18 +265,18 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
-/// The result of a resolution: the addresses, or what each link said.
+/// The result of a resolution: the addresses, or what each source said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Addresses in the order to try; empty if every link failed.
+    /// Addresses in the order to try; empty if every source failed.
     pub candidates: Vec<Candidate>,
-    /// The link that answered; for a literal host a [`Link::Literal`] of it.
-    pub answered_by: Option<Link>,
+    /// The source that answered; for a literal host a [`AddressSource::Literal`] of it.
+    pub answered_by: Option<AddressSource>,
     /// The server that answered, if one was asked.
     pub server: Option<SocketAddrV6>,
     /// The answer came out of the cache.
     pub cached: bool,
-    /// The links that failed, in order, and why. A link with several servers may stand here several times.
+    /// The sources that failed, in order, and why. A source with several servers may stand here several times.
     pub failures: Vec<Failure>,
     /// The prefixes that were usable, in order.
     pub prefixes: Vec<UsablePrefix>,
@@ -287,7 +289,7 @@ pub struct Report {
 impl Report {
     /// The first cure among the failures, those that name NAT64 before all others.
     pub fn cure(&self) -> Option<&'static str> {
-        let no_prefix = |failure: &&Failure| failure.error == LinkError::NoPrefix;
+        let no_prefix = |failure: &&Failure| failure.error == LookupError::NoPrefix;
         let failure = self.failures.iter().find(no_prefix);
         failure
             .and_then(Failure::cure)
@@ -299,9 +301,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         match self.answered_by {
-            Some(link) => {
-                link.fmt(f)?;
-                if let (Link::BorderRouter, Some(server)) = (link, self.server) {
+            Some(source) => {
+                source.fmt(f)?;
+                if let (AddressSource::BorderRouter, Some(server)) = (source, self.server) {
                     write!(f, " {}", Server(server))?;
                 }
                 write!(f, ": ")?;

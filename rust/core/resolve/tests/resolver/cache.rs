@@ -3,15 +3,15 @@
 use crate::world::*;
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use thread_mqtt_resolve::resolver::{CacheLimits, Config, Link, LinkError};
+use thread_mqtt_resolve::resolver::{AddressSource, CacheLimits, Config, LookupError};
 
-const QUAD9: Link = Link::Public(Ipv4Addr::new(9, 9, 9, 9));
+const QUAD9: AddressSource = AddressSource::Public(Ipv4Addr::new(9, 9, 9, 9));
 
 fn world(cache: CacheLimits) -> World {
     World::new(
         Config {
             cache,
-            ..asking(&[Link::BorderRouter])
+            ..asking(&[AddressSource::BorderRouter])
         },
         thread_network(),
     )
@@ -114,7 +114,10 @@ fn denials_with_an_soa_hold_for_its_minimum_up_to_a_minute() {
 
 #[test]
 fn a_denial_binds_its_own_link_only() {
-    let mut world = World::new(asking(&[Link::BorderRouter, QUAD9]), thread_network());
+    let mut world = World::new(
+        asking(&[AddressSource::BorderRouter, QUAD9]),
+        thread_network(),
+    );
     let denied = |query: &Query| match query.to == server(BORDER_ROUTER) {
         true => Says::NxDomain(Some(60)),
         false => Says::Nothing,
@@ -128,7 +131,7 @@ fn a_denial_binds_its_own_link_only() {
     assert_eq!(world.queries.len(), before + 2);
     assert_eq!(
         errors(&report),
-        [(Link::BorderRouter, LinkError::NameError)]
+        [(AddressSource::BorderRouter, LookupError::NameError)]
     );
     // From now on the public server's answer spares us both.
     assert_eq!(world.resolve_alone(BROKER).answered_by, Some(QUAD9));

@@ -2,16 +2,16 @@
 
 use crate::world::*;
 use core::net::Ipv4Addr;
-use thread_mqtt_resolve::resolver::{Config, Failure, Family, Link, LinkError};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, Failure, Family, LookupError};
 use thread_mqtt_resolve::{Network, Preference};
 
-const QUAD9: Link = Link::Public(Ipv4Addr::new(9, 9, 9, 9));
-const GOOGLE: Link = Link::Public(Ipv4Addr::new(8, 8, 8, 8));
+const QUAD9: AddressSource = AddressSource::Public(Ipv4Addr::new(9, 9, 9, 9));
+const GOOGLE: AddressSource = AddressSource::Public(Ipv4Addr::new(8, 8, 8, 8));
 const QUAD9_ADDRESS: &str = "fd64:1::909:909";
 const LAST: &str = "192.0.2.99";
 
-fn last() -> Link {
-    Link::Literal(ip(LAST))
+fn last() -> AddressSource {
+    AddressSource::Literal(ip(LAST))
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn the_first_usable_answer_wins() {
     );
     assert_eq!(
         (report.answered_by, report.server),
-        (Some(Link::Platform), None)
+        (Some(AddressSource::Platform), None)
     );
     assert_eq!((errors(&report), world.closed), (vec![], 0));
 }
@@ -60,9 +60,9 @@ fn every_link_stands_in_for_the_one_before() {
     assert_eq!(
         errors(&report),
         [
-            (Link::Platform, LinkError::Platform(-11)),
-            (Link::BorderRouter, LinkError::ServerFailure),
-            (QUAD9, LinkError::ServerFailure),
+            (AddressSource::Platform, LookupError::Platform(-11)),
+            (AddressSource::BorderRouter, LookupError::ServerFailure),
+            (QUAD9, LookupError::ServerFailure),
         ]
     );
     assert_eq!(world.closed, 3, "sockets are closed between servers");
@@ -70,18 +70,18 @@ fn every_link_stands_in_for_the_one_before() {
 
 #[test]
 fn a_configured_answer_is_the_last_resort() {
-    let config = asking(&[Link::BorderRouter, QUAD9, last()]);
+    let config = asking(&[AddressSource::BorderRouter, QUAD9, last()]);
     let report = World::new(config, thread_network()).resolve(BROKER, |_| Says::NxDomain(None));
     assert_eq!(addresses(&report), [v6("fd64:1::c000:263")]);
     assert_eq!(report.answered_by, Some(last()));
     assert_eq!(
         errors(&report),
         [
-            (Link::BorderRouter, LinkError::NameError),
-            (QUAD9, LinkError::NameError)
+            (AddressSource::BorderRouter, LookupError::NameError),
+            (QUAD9, LookupError::NameError)
         ]
     );
-    let config = asking(&[Link::Literal(ip("2001:db8::9"))]);
+    let config = asking(&[AddressSource::Literal(ip("2001:db8::9"))]);
     let report = World::new(config, Network::default()).resolve_alone(BROKER);
     assert_eq!(addresses(&report), [v6("2001:db8::9")]);
 }
@@ -89,19 +89,19 @@ fn a_configured_answer_is_the_last_resort() {
 #[test]
 fn every_answer_that_is_none_has_its_name() {
     for (reply, error) in [
-        (Says::NxDomain(None), LinkError::NameError),
-        (Says::NoData(None), LinkError::NoData),
-        (Says::Rcode(1), LinkError::ResponseCode(1)),
-        (Says::Rcode(2), LinkError::ServerFailure),
-        (Says::Rcode(4), LinkError::ResponseCode(4)),
-        (Says::Rcode(5), LinkError::Refused),
-        (Says::Truncated, LinkError::Truncated),
-        (Says::Garbage, LinkError::Malformed),
-        (Says::Nothing, LinkError::Timeout),
+        (Says::NxDomain(None), LookupError::NameError),
+        (Says::NoData(None), LookupError::NoData),
+        (Says::Rcode(1), LookupError::ResponseCode(1)),
+        (Says::Rcode(2), LookupError::ServerFailure),
+        (Says::Rcode(4), LookupError::ResponseCode(4)),
+        (Says::Rcode(5), LookupError::Refused),
+        (Says::Truncated, LookupError::Truncated),
+        (Says::Garbage, LookupError::Malformed),
+        (Says::Nothing, LookupError::Timeout),
     ] {
-        let mut world = World::new(asking(&[Link::BorderRouter]), thread_network());
+        let mut world = World::new(asking(&[AddressSource::BorderRouter]), thread_network());
         let report = world.resolve(BROKER, |_| reply.clone());
-        assert_eq!(errors(&report), [(Link::BorderRouter, error)]);
+        assert_eq!(errors(&report), [(AddressSource::BorderRouter, error)]);
         assert_eq!(report.failures[0].server, Some(server(BORDER_ROUTER)));
         assert_eq!((report.answered_by, report.candidates.len()), (None, 0));
         assert!(
@@ -119,13 +119,13 @@ fn links_that_cannot_be_asked_fail_at_once() {
         dns_servers: vec![],
         ..without_prefix()
     };
-    let mut world = World::new(asking(&[Link::BorderRouter, QUAD9]), network);
+    let mut world = World::new(asking(&[AddressSource::BorderRouter, QUAD9]), network);
     let report = world.resolve_alone(BROKER);
     assert_eq!(
         errors(&report),
         [
-            (Link::BorderRouter, LinkError::NoServer),
-            (QUAD9, LinkError::NoPrefix)
+            (AddressSource::BorderRouter, LookupError::NoServer),
+            (QUAD9, LookupError::NoPrefix)
         ]
     );
     assert!(
@@ -139,14 +139,14 @@ fn links_that_cannot_be_asked_fail_at_once() {
 
 #[test]
 fn a_name_that_is_none_asks_nobody() {
-    let mut world = World::new(asking(&[Link::BorderRouter]), thread_network());
+    let mut world = World::new(asking(&[AddressSource::BorderRouter]), thread_network());
     let name = thread_mqtt_resolve::Host::Name("a..b".into());
     world.resolver.start(&name, &world.network, world.now);
     assert_eq!(world.poll(), []);
     let report = world.resolver.poll_report().unwrap();
     assert_eq!(
         errors(&report),
-        [(Link::BorderRouter, LinkError::InvalidName)]
+        [(AddressSource::BorderRouter, LookupError::InvalidName)]
     );
 }
 
@@ -154,15 +154,15 @@ fn a_name_that_is_none_asks_nobody() {
 fn ipv4_answers_without_a_prefix_are_no_answer() {
     let config = Config {
         discover_prefix: false,
-        ..asking(&[Link::BorderRouter, last()])
+        ..asking(&[AddressSource::BorderRouter, last()])
     };
     let mut world = World::new(config, without_prefix());
     let report = world.resolve(BROKER, |_| says(60, &["192.0.2.1"]));
     assert_eq!(
         errors(&report),
         [
-            (Link::BorderRouter, LinkError::NoPrefix),
-            (last(), LinkError::NoPrefix)
+            (AddressSource::BorderRouter, LookupError::NoPrefix),
+            (last(), LookupError::NoPrefix)
         ]
     );
 }
@@ -200,7 +200,11 @@ fn a_laptops_servers_are_named_for_what_they_are() {
         ..Network::default()
     };
     let own = core::net::SocketAddrV6::new(v6("::ffff:10.0.0.7"), 5353, 0, 0);
-    let chain = asking(&[Link::BorderRouter, Link::Server(own), QUAD9]);
+    let chain = asking(&[
+        AddressSource::BorderRouter,
+        AddressSource::Server(own),
+        QUAD9,
+    ]);
     let report = World::new(chain.clone(), laptop.clone()).resolve(BROKER, |_| Says::Rcode(2));
     assert_eq!(
         report.to_string(),
@@ -222,7 +226,7 @@ fn a_denial_is_not_put_to_the_next_server_of_the_link_but_silence_is() {
         ..thread_network()
     };
     let run = |reply: Says| {
-        let mut world = World::new(asking(&[Link::BorderRouter]), two.clone());
+        let mut world = World::new(asking(&[AddressSource::BorderRouter]), two.clone());
         let report = world.resolve(BROKER, |_| reply.clone());
         report
             .failures
@@ -243,15 +247,15 @@ fn no_more_than_three_servers_of_a_link_are_asked() {
         dns_servers: servers,
         ..thread_network()
     };
-    let report =
-        World::new(asking(&[Link::BorderRouter]), network).resolve(BROKER, |_| Says::Rcode(2));
+    let report = World::new(asking(&[AddressSource::BorderRouter]), network)
+        .resolve(BROKER, |_| Says::Rcode(2));
     assert_eq!(report.failures.len(), 3);
 }
 
 #[test]
 fn a_server_with_a_port_of_its_own_is_asked_there() {
     let own = core::net::SocketAddrV6::new(v6("fd00::53"), 5353, 0, 0);
-    let mut world = World::new(asking(&[Link::Server(own)]), thread_network());
+    let mut world = World::new(asking(&[AddressSource::Server(own)]), thread_network());
     let report = world.resolve(BROKER, |query| {
         assert_eq!(query.to, own);
         Says::Nothing
@@ -268,7 +272,7 @@ fn a_server_with_a_port_of_its_own_is_asked_there() {
 fn a_question_is_sent_again_and_a_late_answer_counts() {
     let config = Config {
         family: Family::Inet,
-        ..asking(&[Link::BorderRouter])
+        ..asking(&[AddressSource::BorderRouter])
     };
     let mut world = World::new(config, thread_network());
     let first = world.start(BROKER);
@@ -288,7 +292,7 @@ fn a_question_is_sent_again_and_a_late_answer_counts() {
 fn only_the_unanswered_half_is_sent_again() {
     let config = Config {
         resolution_delay: secs(10),
-        ..asking(&[Link::BorderRouter])
+        ..asking(&[AddressSource::BorderRouter])
     };
     let mut world = World::new(config, thread_network());
     let queries = world.start(BROKER);
@@ -309,7 +313,7 @@ fn dead_links_share_the_deadline_fairly() {
     assert!(
         errors(&report)
             .iter()
-            .all(|(_, error)| *error == LinkError::Timeout)
+            .all(|(_, error)| *error == LookupError::Timeout)
     );
     assert_eq!(report.elapsed, secs(20));
     assert_eq!(
@@ -337,7 +341,7 @@ fn a_link_that_fails_fast_leaves_its_time_to_the_others() {
         world.pass(next - world.now);
         guard += 1;
     }
-    // 10 s for three links and not for four; two attempts each, so four queries a server.
+    // 10 s for three sources and not for four; two attempts each, so four queries a server.
     assert_eq!(world.queries.len(), 12);
     assert!(
         world.now <= secs(1010) && world.now > secs(1009),
@@ -353,7 +357,7 @@ fn many_servers_do_not_eat_the_time_of_the_next_link() {
         dns_servers: servers,
         ..thread_network()
     };
-    let mut world = World::new(asking(&[Link::BorderRouter, QUAD9]), network);
+    let mut world = World::new(asking(&[AddressSource::BorderRouter, QUAD9]), network);
     let report = world.resolve(BROKER, |query| match query.to == server(QUAD9_ADDRESS) {
         true => says(60, &["192.0.2.1"]),
         false => Says::Nothing,
@@ -365,7 +369,7 @@ fn many_servers_do_not_eat_the_time_of_the_next_link() {
 #[test]
 fn links_behind_the_deadline_are_not_asked_but_a_literal_needs_no_time() {
     let mut world = World::new(
-        asking(&[Link::BorderRouter, QUAD9, last()]),
+        asking(&[AddressSource::BorderRouter, QUAD9, last()]),
         thread_network(),
     );
     world.start(BROKER);
@@ -375,8 +379,8 @@ fn links_behind_the_deadline_are_not_asked_but_a_literal_needs_no_time() {
     assert_eq!(
         errors(&report),
         [
-            (Link::BorderRouter, LinkError::Timeout),
-            (QUAD9, LinkError::Deadline)
+            (AddressSource::BorderRouter, LookupError::Timeout),
+            (QUAD9, LookupError::Deadline)
         ]
     );
     assert_eq!(report.answered_by, Some(last()));
@@ -416,9 +420,12 @@ fn a_late_answer_of_the_platform_is_used() {
     let report = world.resolver.poll_report().unwrap();
     assert_eq!(
         (report.answered_by, world.closed),
-        (Some(Link::Platform), 1)
+        (Some(AddressSource::Platform), 1)
     );
-    assert_eq!(errors(&report), [(Link::Platform, LinkError::Timeout)]);
+    assert_eq!(
+        errors(&report),
+        [(AddressSource::Platform, LookupError::Timeout)]
+    );
 }
 
 #[test]
@@ -431,21 +438,27 @@ fn late_bad_news_changes_nothing() {
         world.answer(&queries[0], &says(60, &["192.0.2.1"]));
         world.answer(&queries[1], &Says::NoData(None));
         let report = world.resolver.poll_report().unwrap();
-        assert_eq!(errors(&report), [(Link::Platform, LinkError::Timeout)]);
-        assert_eq!(report.answered_by, Some(Link::BorderRouter));
+        assert_eq!(
+            errors(&report),
+            [(AddressSource::Platform, LookupError::Timeout)]
+        );
+        assert_eq!(report.answered_by, Some(AddressSource::BorderRouter));
     }
 }
 
 #[test]
 fn the_platform_is_not_asked_twice_at_a_time() {
-    let mut world = World::new(asking(&[Link::Platform]), thread_network());
+    let mut world = World::new(asking(&[AddressSource::Platform]), thread_network());
     world.start(BROKER);
     world.start(BROKER);
     assert_eq!(world.platform_asked.len(), 1);
     // Another name has to go without.
     world.start("other.example");
     let report = world.resolver.poll_report().unwrap();
-    assert_eq!(errors(&report), [(Link::Platform, LinkError::PlatformBusy)]);
+    assert_eq!(
+        errors(&report),
+        [(AddressSource::Platform, LookupError::PlatformBusy)]
+    );
     // The answer is not taken for that other name.
     world.start("other.example");
     world.platform_answers(Ok(&["192.0.2.1"]));
@@ -465,7 +478,7 @@ fn the_hint_holds_for_the_platforms_answer_too() {
         let mut world = World::new(
             Config {
                 family,
-                ..asking(&[Link::Platform])
+                ..asking(&[AddressSource::Platform])
             },
             thread_network(),
         );
@@ -479,11 +492,11 @@ fn the_hint_holds_for_the_platforms_answer_too() {
     assert_eq!(run(Family::Inet6, both).0, [v6("2001:db8::1")]);
     assert_eq!(
         run(Family::Inet6, &["192.0.2.1"]).1,
-        [(Link::Platform, LinkError::NoData)]
+        [(AddressSource::Platform, LookupError::NoData)]
     );
     assert_eq!(
         run(Family::Unspecified, &["::"]).1,
-        [(Link::Platform, LinkError::Unusable)]
+        [(AddressSource::Platform, LookupError::Unusable)]
     );
     assert_eq!(
         run(Family::Unspecified, &["::ffff:192.0.2.1"]).0,
@@ -504,7 +517,7 @@ fn answers_nobody_asked_for_are_ignored() {
 
 #[test]
 fn starting_again_drops_what_was_under_way() {
-    let mut world = World::new(asking(&[Link::BorderRouter]), thread_network());
+    let mut world = World::new(asking(&[AddressSource::BorderRouter]), thread_network());
     let old = world.start(BROKER);
     let new = world.start("other.example");
     assert_eq!((old.len(), new.len(), world.closed), (2, 2, 1));
@@ -533,24 +546,24 @@ fn starting_again_drops_what_was_under_way() {
 #[test]
 fn every_error_is_a_sentence_and_most_have_a_cure() {
     let errors = [
-        LinkError::Timeout,
-        LinkError::NameError,
-        LinkError::NoData,
-        LinkError::ServerFailure,
-        LinkError::Refused,
-        LinkError::ResponseCode(4),
-        LinkError::Truncated,
-        LinkError::Malformed,
-        LinkError::AliasLoop,
-        LinkError::Unusable,
-        LinkError::NoPrefix,
-        LinkError::NoPrefixFound,
-        LinkError::NoServer,
-        LinkError::InvalidName,
-        LinkError::LocalName,
-        LinkError::Platform(-11),
-        LinkError::PlatformBusy,
-        LinkError::Deadline,
+        LookupError::Timeout,
+        LookupError::NameError,
+        LookupError::NoData,
+        LookupError::ServerFailure,
+        LookupError::Refused,
+        LookupError::ResponseCode(4),
+        LookupError::Truncated,
+        LookupError::Malformed,
+        LookupError::AliasLoop,
+        LookupError::Unusable,
+        LookupError::NoPrefix,
+        LookupError::NoPrefixFound,
+        LookupError::NoServer,
+        LookupError::InvalidName,
+        LookupError::LocalName,
+        LookupError::Platform(-11),
+        LookupError::PlatformBusy,
+        LookupError::Deadline,
     ];
     let texts: Vec<String> = errors.iter().map(|error| error.to_string()).collect();
     for (index, text) in texts.iter().enumerate() {
@@ -560,23 +573,23 @@ fn every_error_is_a_sentence_and_most_have_a_cure() {
         errors.iter().filter(|error| error.cure().is_none()).count(),
         4
     );
-    let (link, server) = (QUAD9, None);
+    let (source, server) = (QUAD9, None);
     let public = Failure {
-        link,
+        source,
         server,
-        error: LinkError::Timeout,
+        error: LookupError::Timeout,
         after: ms(1_949),
     };
     assert_eq!(
         public.to_string(),
         "public server 9.9.9.9: no answer in 1.9 s"
     );
-    assert_ne!(public.cure(), LinkError::Timeout.cure());
+    assert_ne!(public.cure(), LookupError::Timeout.cure());
 }
 
 #[test]
 fn a_forgotten_timeout_is_made_up_for_by_the_next_poll() {
-    let mut world = World::new(asking(&[Link::BorderRouter]), thread_network());
+    let mut world = World::new(asking(&[AddressSource::BorderRouter]), thread_network());
     let queries = world.start(BROKER);
     world.now += secs(3);
     assert_eq!(world.poll(), queries);
@@ -584,13 +597,13 @@ fn a_forgotten_timeout_is_made_up_for_by_the_next_poll() {
     assert_eq!(world.poll(), []);
     assert_eq!(
         errors(&world.resolver.poll_report().unwrap()),
-        [(Link::BorderRouter, LinkError::Timeout)]
+        [(AddressSource::BorderRouter, LookupError::Timeout)]
     );
 }
 
 #[test]
 fn a_question_the_platform_was_never_given_does_not_block_it() {
-    let mut world = World::new(asking(&[Link::Platform]), thread_network());
+    let mut world = World::new(asking(&[AddressSource::Platform]), thread_network());
     world
         .resolver
         .start(&host(BROKER), &world.network, world.now);
@@ -610,12 +623,15 @@ fn local_names_stay_in_the_house() {
         "localhost",
         "a.internal",
     ] {
-        let mut world = World::new(asking(&[Link::BorderRouter, QUAD9]), thread_network());
+        let mut world = World::new(
+            asking(&[AddressSource::BorderRouter, QUAD9]),
+            thread_network(),
+        );
         let report = world.resolve(name, |query| {
             assert_eq!(query.to, server(BORDER_ROUTER));
             Says::NxDomain(None)
         });
-        assert_eq!(errors(&report)[1], (QUAD9, LinkError::LocalName));
+        assert_eq!(errors(&report)[1], (QUAD9, LookupError::LocalName));
     }
     let mut world = World::new(asking(&[QUAD9]), thread_network());
     world.resolve("notlocal", |_| Says::NxDomain(None));

@@ -4,13 +4,13 @@ use crate::world::*;
 use core::convert::Infallible;
 use core::net::SocketAddrV6;
 use std::collections::HashSet;
-use thread_mqtt_resolve::resolver::{Config, Family, Link, Output};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, Family, Output};
 
 /// One question for an A record to the border router.
 fn asked() -> (World, Query) {
     let config = Config {
         family: Family::Inet,
-        ..asking(&[Link::BorderRouter])
+        ..asking(&[AddressSource::BorderRouter])
     };
     let mut world = World::new(config, thread_network());
     let query = world.start(BROKER).remove(0);
@@ -91,7 +91,7 @@ fn only_the_server_asked_answers_only_the_question_asked_only_at_its_port() {
 
 #[test]
 fn an_answer_is_taken_once() {
-    let mut world = World::new(asking(&[Link::BorderRouter]), thread_network());
+    let mut world = World::new(asking(&[AddressSource::BorderRouter]), thread_network());
     let queries = world.start(BROKER);
     world.answer(&queries[0], &Says::NoData(None));
     world.answer(&queries[0], &says(60, &["192.0.2.66"]));
@@ -106,7 +106,7 @@ fn an_answer_is_taken_once() {
 fn ids_and_ports_cannot_be_guessed_from_one_another() {
     let config = Config {
         cache: Default::default(),
-        ..asking(&[Link::BorderRouter])
+        ..asking(&[AddressSource::BorderRouter])
     };
     let mut world = World::new(config, thread_network());
     let (mut ids, mut ports) = (HashSet::new(), HashSet::new());
@@ -151,7 +151,7 @@ impl rand_core::TryRng for Constant {
 #[test]
 fn even_a_broken_generator_gives_two_ports_in_range() {
     for value in [0, u32::MAX, 0x1234_5678] {
-        let mut world = World::new(asking(&[Link::BorderRouter]), thread_network());
+        let mut world = World::new(asking(&[AddressSource::BorderRouter]), thread_network());
         world
             .resolver
             .start(&host(BROKER), &world.network, world.now);

@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use thread_mqtt_resolve::prefix::{PrefixSource, UsablePrefix};
-use thread_mqtt_resolve::resolver::{Config, Family, Link, LinkError, Origin};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, Family, LookupError, Origin};
 use thread_mqtt_resolve::{Network, Preference, Prefix};
 
 const EVERY_FAMILY: [Family; 3] = [Family::Unspecified, Family::Inet, Family::Inet6];
@@ -38,7 +38,10 @@ fn an_ipv4_literal_is_synthesised_under_every_hint() {
             source: PrefixSource::NetworkData,
         };
         assert_eq!(report.candidates[0].origin, origin);
-        assert_eq!(report.answered_by, Some(Link::Literal(ip("192.0.2.1"))));
+        assert_eq!(
+            report.answered_by,
+            Some(AddressSource::Literal(ip("192.0.2.1")))
+        );
         assert_eq!(errors(&report), []);
     }
 }
@@ -165,7 +168,10 @@ fn without_any_prefix_an_ipv4_literal_fails_with_a_cure() {
     let report = World::new(config, without_prefix()).resolve_alone("192.0.2.1");
     assert_eq!(
         errors(&report),
-        [(Link::Literal(ip("192.0.2.1")), LinkError::NoPrefix)]
+        [(
+            AddressSource::Literal(ip("192.0.2.1")),
+            LookupError::NoPrefix
+        )]
     );
     assert_eq!(
         report.to_string(),
@@ -225,7 +231,7 @@ fn the_prefix_is_discovered_once_and_again_when_its_ttl_is_over() {
     world.now += secs(600);
     let silent = world.resolve("192.0.2.1", |_| Says::Nothing);
     assert_eq!(silent.candidates, report.candidates);
-    assert_eq!(silent.discovery.unwrap().error, LinkError::Timeout);
+    assert_eq!(silent.discovery.unwrap().error, LookupError::Timeout);
 }
 
 #[test]
@@ -271,8 +277,8 @@ fn a_server_without_dns64_is_not_asked_again_for_a_minute() {
     ] {
         let mut world = World::new(Config::default(), without_prefix());
         let report = world.resolve("192.0.2.1", |_| reply.clone());
-        assert_eq!(report.discovery.unwrap().error, LinkError::NoPrefixFound);
-        assert_eq!(report.failures[0].error, LinkError::NoPrefix);
+        assert_eq!(report.discovery.unwrap().error, LookupError::NoPrefixFound);
+        assert_eq!(report.failures[0].error, LookupError::NoPrefix);
         world.now += secs(59);
         world.resolve_alone("192.0.2.1");
         world.now += secs(1);
@@ -324,7 +330,7 @@ fn discovery_gets_its_fair_share_of_the_deadline() {
     assert_eq!(
         report.discovery.unwrap().after,
         secs(4),
-        "20 s, itself and four links"
+        "20 s, itself and four sources"
     );
     assert_eq!(
         report.to_string().split("; ").next().unwrap(),
@@ -335,7 +341,7 @@ fn discovery_gets_its_fair_share_of_the_deadline() {
 #[test]
 fn a_prefix_found_late_explains_answers_of_before() {
     let config = Config {
-        chain: vec![Link::BorderRouter],
+        chain: vec![AddressSource::BorderRouter],
         ..Config::default()
     };
     let mut world = World::new(config, without_prefix());

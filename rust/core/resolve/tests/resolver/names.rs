@@ -1,13 +1,15 @@
 //! Names: families, order, DNS64, aliases, the two halves of an answer.
 
 use crate::world::*;
-use thread_mqtt_resolve::resolver::{Config, Family, Link, LinkError, Origin, Policy, Report};
+use thread_mqtt_resolve::resolver::{
+    AddressSource, Config, Family, LookupError, Origin, Policy, Report,
+};
 use thread_mqtt_resolve::{Network, Preference};
 
 const DUAL: &[&str] = &["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"];
 
 fn border_router() -> Config {
-    asking(&[Link::BorderRouter])
+    asking(&[AddressSource::BorderRouter])
 }
 
 fn resolve(config: Config, records: &[&str]) -> (Report, World) {
@@ -118,7 +120,7 @@ fn single_stack_names_resolve_and_misfits_say_so() {
         );
         (addresses(&report), errors(&report))
     };
-    let no_data = vec![(Link::BorderRouter, LinkError::NoData)];
+    let no_data = vec![(AddressSource::BorderRouter, LookupError::NoData)];
     let (ipv4, ipv6) = (["192.0.2.1"], ["2001:db8::1"]);
     assert_eq!(
         run(Family::Unspecified, &ipv4),
@@ -219,7 +221,7 @@ fn nobodys_addresses_are_no_answer() {
         let (report, _) = resolve(border_router(), records);
         assert_eq!(
             errors(&report),
-            [(Link::BorderRouter, LinkError::Unusable)],
+            [(AddressSource::BorderRouter, LookupError::Unusable)],
             "{records:?}"
         );
     }
@@ -265,7 +267,7 @@ fn open_aliases_without_end_are_a_loop() {
     });
     assert_eq!(
         errors(&report),
-        [(Link::BorderRouter, LinkError::AliasLoop)]
+        [(AddressSource::BorderRouter, LookupError::AliasLoop)]
     );
     assert_eq!(
         world.queries.len(),
@@ -340,9 +342,9 @@ fn of_two_failing_halves_the_uncertain_one_is_reported() {
     };
     let no_data = || Says::NoData(None);
     let no_name = || Says::NxDomain(None);
-    assert_eq!(run(no_name(), no_name()), LinkError::NameError);
-    assert_eq!(run(no_data(), no_name()), LinkError::NoData);
-    assert_eq!(run(no_name(), no_data()), LinkError::NoData);
-    assert_eq!(run(Says::Nothing, no_data()), LinkError::Timeout);
-    assert_eq!(run(no_name(), Says::Rcode(2)), LinkError::ServerFailure);
+    assert_eq!(run(no_name(), no_name()), LookupError::NameError);
+    assert_eq!(run(no_data(), no_name()), LookupError::NoData);
+    assert_eq!(run(no_name(), no_data()), LookupError::NoData);
+    assert_eq!(run(Says::Nothing, no_data()), LookupError::Timeout);
+    assert_eq!(run(no_name(), Says::Rcode(2)), LookupError::ServerFailure);
 }

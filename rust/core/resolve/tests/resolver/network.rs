@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use core::net::Ipv4Addr;
-use thread_mqtt_resolve::resolver::{Config, Link, LinkError};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, LookupError};
 use thread_mqtt_resolve::{Network, Preference};
 
 fn with_prefix(prefix: &str) -> Network {
@@ -15,7 +15,7 @@ fn with_prefix(prefix: &str) -> Network {
 fn border_router() -> Config {
     Config {
         discover_prefix: false,
-        ..asking(&[Link::BorderRouter])
+        ..asking(&[AddressSource::BorderRouter])
     }
 }
 
@@ -96,7 +96,10 @@ fn native_ipv4_going_away_is_staleness() {
 fn a_failure_is_worth_another_try_when_the_network_changes() {
     let mut world = World::new(border_router(), without_prefix());
     let report = world.resolve(BROKER, |_| says(600, &["192.0.2.1"]));
-    assert_eq!(errors(&report), [(Link::BorderRouter, LinkError::NoPrefix)]);
+    assert_eq!(
+        errors(&report),
+        [(AddressSource::BorderRouter, LookupError::NoPrefix)]
+    );
     assert!(!world.change(without_prefix()));
     assert!(world.change(thread_network()));
     // What the border router said is still known.
@@ -108,7 +111,7 @@ fn a_failure_is_worth_another_try_when_the_network_changes() {
 
 #[test]
 fn a_change_under_way_starts_over_within_the_same_deadline() {
-    let config = asking(&[Link::Public(Ipv4Addr::new(9, 9, 9, 9))]);
+    let config = asking(&[AddressSource::Public(Ipv4Addr::new(9, 9, 9, 9))]);
     let mut world = World::new(
         Config {
             deadline: secs(4),

@@ -3,7 +3,7 @@
 use crate::world::*;
 use core::net::Ipv4Addr;
 use proptest::prelude::*;
-use thread_mqtt_resolve::resolver::{Config, Family, Link, Policy};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, Family, Policy};
 use thread_mqtt_resolve::{Network, Preference};
 
 #[derive(Debug, Clone)]
@@ -72,12 +72,12 @@ fn reply(choice: u8) -> Says {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let public = Link::Public(Ipv4Addr::new(9, 9, 9, 9));
-    let links = vec![
-        Link::Platform,
-        Link::BorderRouter,
+    let public = AddressSource::Public(Ipv4Addr::new(9, 9, 9, 9));
+    let sources = vec![
+        AddressSource::Platform,
+        AddressSource::BorderRouter,
         public,
-        Link::Literal(ip("192.0.2.9")),
+        AddressSource::Literal(ip("192.0.2.9")),
     ];
     let families = vec![Family::Unspecified, Family::Inet, Family::Inet6];
     let policies = vec![
@@ -86,7 +86,7 @@ fn config() -> impl Strategy<Value = Config> {
         Policy::Interleaved,
     ];
     (
-        prop::sample::subsequence(links, 0..=4),
+        prop::sample::subsequence(sources, 0..=4),
         prop::sample::select(families),
         prop::sample::select(policies),
         0u64..10_000,

@@ -4,7 +4,7 @@ use chacha20::ChaCha8Rng;
 use core::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use core::time::Duration;
 use rand_core::SeedableRng;
-use thread_mqtt_resolve::resolver::{Config, Family, Link, LinkError, Output, Report};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, Family, LookupError, Output, Report};
 use thread_mqtt_resolve::{AdvertisedPrefix, Candidate, Host, Network, Preference, Resolver};
 
 pub(crate) const A: u16 = 1;
@@ -64,7 +64,7 @@ pub(crate) fn without_prefix() -> Network {
     }
 }
 
-pub(crate) fn asking(chain: &[Link]) -> Config {
+pub(crate) fn asking(chain: &[AddressSource]) -> Config {
     Config {
         chain: chain.to_vec(),
         ..Config::default()
@@ -224,7 +224,7 @@ impl World {
             match self.resolver.poll_output(self.now, &mut self.rng) {
                 None => return sent,
                 Some(Output::CloseUdp) => self.closed += 1,
-                Some(Output::AskPlatform { name, family }) => {
+                Some(Output::PlatformLookup { name, family }) => {
                     self.platform_asked.push((name, family))
                 }
                 Some(Output::Transmit {
@@ -251,7 +251,7 @@ impl World {
 
     pub(crate) fn platform_answers(&mut self, answer: Result<&[&str], i32>) -> Vec<Query> {
         let answer = answer.map(|addresses| addresses.iter().map(|address| ip(address)).collect());
-        self.resolver.handle_platform_answer(answer, self.now);
+        self.resolver.handle_platform_lookup(answer, self.now);
         self.poll()
     }
 
@@ -310,10 +310,10 @@ pub(crate) fn addresses(report: &Report) -> Vec<Ipv6Addr> {
         .collect()
 }
 
-pub(crate) fn errors(report: &Report) -> Vec<(Link, LinkError)> {
+pub(crate) fn errors(report: &Report) -> Vec<(AddressSource, LookupError)> {
     report
         .failures
         .iter()
-        .map(|failure| (failure.link, failure.error))
+        .map(|failure| (failure.source, failure.error))
         .collect()
 }

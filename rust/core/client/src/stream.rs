@@ -8,7 +8,7 @@ use thread_mqtt_tls::{CertificateSummary, Connection, TlsError};
 
 /// A stream that MQTT can be spoken on. Bytes pass through; only TLS holds some back.
 #[derive(Debug)]
-pub(crate) enum Link {
+pub(crate) enum Stream {
     /// `mqtt://`
     Plain {
         /// A byte has come from the broker.
@@ -17,7 +17,7 @@ pub(crate) enum Link {
     /// `mqtts://`
     Tls {
         connection: Box<Connection>,
-        /// Encryption failed; found out while sending, told by [`Link::pump`].
+        /// Encryption failed; found out while sending, told by [`Stream::pump`].
         failed: Option<TlsError>,
         /// close_notify was queued.
         closed: bool,
@@ -28,7 +28,7 @@ pub(crate) enum Link {
 /// MQTT packet they would be a CONNECT from the broker, which no broker sends.
 const TLS_RECORD: core::ops::RangeInclusive<u8> = 0x15..=0x16;
 
-impl Link {
+impl Stream {
     pub(crate) fn plain() -> Self {
         Self::Plain { heard: false }
     }
@@ -135,7 +135,7 @@ impl Link {
         }
     }
 
-    /// Says goodbye in the link's own way, once. False if there is nothing to say (any more).
+    /// Says goodbye in the stream's own way, once. False if there is nothing to say (any more).
     pub(crate) fn close(&mut self) -> bool {
         match self {
             Self::Plain { .. } => false,
