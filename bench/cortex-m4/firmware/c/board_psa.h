@@ -5,7 +5,7 @@
 #include "board_mbedtls.h"
 
 #define MBEDTLS_PSA_CRYPTO_C
-#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS /* as Zephyr: nobody changes them meanwhile */
+#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS /* as Zephyr: nothing changes them meanwhile */
 #define MBEDTLS_PSA_CRYPTO_CONFIG
 #define MBEDTLS_PSA_CRYPTO_CONFIG_FILE "board_psa_wants.h"
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG

@@ -41,7 +41,7 @@ pub(crate) struct Parameters {
 }
 
 pub(crate) fn parameters() -> Parameters {
-    // SAFETY: QEMU put a whole, aligned board_parameters there before the start; nobody writes to it.
+    // SAFETY: QEMU put a whole, aligned board_parameters there before the start; nothing writes to it.
     let raw: &'static RawParameters = unsafe { &*PARAMETERS };
     let len = (raw.ca_len as usize).saturating_sub(1);
     Parameters {

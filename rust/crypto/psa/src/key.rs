@@ -1,4 +1,4 @@
-//! Keys: made and destroyed here, or opaque ones that somebody else keeps.
+//! Keys: made and destroyed here, or opaque ones whose owner is elsewhere.
 
 use core::ops::Deref;
 use core::sync::atomic::{AtomicU32, Ordering};

@@ -1,6 +1,6 @@
 //! TLS record protection for rustls providers, over any AEAD.
 //!
-//! What an AEAD does to a record is the same whoever computes it: which nonce, which
+//! What an AEAD does to a record is the same for every implementation: which nonce, which
 //! additional data, what goes in front of the ciphertext and behind it. Here it
 //! stands once; a provider brings the ciphers.
 //!

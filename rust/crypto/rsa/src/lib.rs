@@ -33,7 +33,7 @@ use modular::Modulus;
 
 /// Shorter moduli are too weak, longer ones cost too much memory and time.
 pub const MODULUS_BITS: RangeInclusive<usize> = 2048..=4096;
-/// Nobody needs more, and the peer must not be able to make us compute for minutes.
+/// Longer keys are not in use, and the peer must not be able to make us compute for minutes.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
 
 /// Why a key or a signature is not accepted.

@@ -74,9 +74,9 @@ pub struct HostPort {
 pub struct Waker(Arc<mio::Waker>);
 
 impl Waker {
-    /// Ends the wait of now, or the next one.
+    /// Ends the current wait, or the next one.
     pub fn wake(&self) {
-        // It fails only where the port is gone, and then nobody waits.
+        // It fails only if the port is gone, and then nothing waits.
         let _ = self.0.wake();
     }
 }

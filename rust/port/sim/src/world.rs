@@ -234,7 +234,7 @@ impl World {
             .set_loss(loss.clamp(0.0, 1.0));
     }
 
-    /// Breaks or mends the radio link between two nodes, both ways. `false` if the world has
+    /// Takes the radio link between two nodes down or up, both ways. `false` if the world has
     /// not got both.
     pub fn set_link(&self, a: Node, b: Node, up: bool) -> bool {
         let mut engine = self.engine.borrow_mut();

@@ -82,7 +82,7 @@ impl Wire {
         self
     }
 
-    /// Lets somebody meddle with the first flight.
+    /// Alters the first flight.
     pub(crate) fn meddling(mut self, meddle: fn(&mut Vec<u8>)) -> Self {
         self.meddle = Some(meddle);
         self

@@ -2,7 +2,7 @@
 //!
 //! A server that is told its ports can lose them between the look for free ones and its start: to
 //! somebody else, or to a process that another thread is just starting, which holds the socket that
-//! looked until it executes its program. Whoever then connects meets a stranger, or nobody. So
+//! looked until it executes its program. A client then meets another server, or none. So
 //! [`start`] asks the kernel who listens, and tries other ports where it is not the server itself. It
 //! makes no trial connection, which a server of one client at a time would take for its client.
 //!
@@ -44,7 +44,7 @@ pub fn start<const N: usize>(
     Err(io::Error::new(io::ErrorKind::AddrInUse, text))
 }
 
-/// Ports on which nobody listens now, each another.
+/// Different ports that are free now.
 fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     let mut probes = Vec::new();
     let mut ports = [0; N];

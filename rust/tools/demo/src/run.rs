@@ -37,7 +37,7 @@ pub trait Observer {
     }
 }
 
-/// Nobody watches.
+/// No observer.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;
 

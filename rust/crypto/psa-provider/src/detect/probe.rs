@@ -155,7 +155,7 @@ fn cipher(aead: &Aead, known: &[u8; 32]) -> Result<(), Error> {
 }
 
 /// With the generator as the peer's key, the shared secret is the x coordinate of
-/// our own: a known answer for a key that nobody knows.
+/// our own: a known answer for a key that is not known.
 fn agreement(group: &'static kx::Group, generator: &[u8], prefix: usize) -> Result<(), Error> {
     let pair = Pair::generate(group)?;
     let mut out = [0; kx::MAX_SECRET_LEN];

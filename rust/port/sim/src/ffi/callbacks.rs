@@ -464,7 +464,7 @@ unsafe extern "C" fn otPlatFree(memory: *mut c_void) {
 }
 
 // Infrastructure interface -------------------------------------------------------------
-// The border router's other link exists, but nobody else lives on it: router solicitations
+// The border router's other link exists, but has no other hosts: router solicitations
 // and advertisements go nowhere, and NAT64 is found only by what the world says.
 
 #[unsafe(no_mangle)]

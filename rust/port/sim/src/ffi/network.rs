@@ -315,7 +315,7 @@ unsafe extern "C" fn nat64_packet(message: *mut ot::otMessage, context: *mut c_v
     });
 }
 
-/// An IPv6 packet for the infrastructure link, where nobody lives.
+/// An IPv6 packet for the infrastructure link, which has no hosts.
 unsafe extern "C" fn ip6_packet(message: *mut ot::otMessage, _context: *mut c_void) {
     // SAFETY: the message is ours; inside `enter` (rule 2).
     unsafe { ot::otMessageFree(message) };

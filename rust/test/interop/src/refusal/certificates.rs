@@ -257,7 +257,7 @@ fn cases() -> Vec<Case> {
     extension.set_criticality(true);
     odd.custom_extensions.push(extension);
     add(
-        "a critical extension that nobody knows",
+        "an unknown critical extension",
         chain([ca_params("Root"), odd]),
         NAME,
         |fault| *fault == F::UnknownCriticalExtension,

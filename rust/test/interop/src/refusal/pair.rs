@@ -1,4 +1,4 @@
-//! A client and a rustls server in one process, with somebody in the middle.
+//! A client and a rustls server in one process, with a man in the middle.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -80,12 +80,12 @@ impl Pair {
         }
     }
 
-    /// Until nobody has anything to say any more.
+    /// Runs until neither side has anything to send.
     pub(super) fn run(&mut self) -> Result<(), TlsError> {
         self.run_past(nobody, nobody)
     }
 
-    /// The same, past somebody who meddles with the first flight of each side.
+    /// The same, with the first flight of each side altered on its way.
     pub(super) fn run_past(
         &mut self,
         of_client: Meddle,

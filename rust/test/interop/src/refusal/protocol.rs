@@ -1,4 +1,4 @@
-//! Somebody in the middle, and servers that break the rules.
+//! A man in the middle, and servers that break the rules.
 
 use std::io::Write;
 
@@ -21,7 +21,7 @@ fn config(backend: Backend, chain: &Chain) -> thread_mqtt_tls::ConfigBuilder {
     backend.config().ca(chain.root.as_bytes()).unwrap()
 }
 
-/// A handshake past somebody who meddles; it must fail.
+/// A handshake that is altered on its way must fail.
 fn fails(
     builder: thread_mqtt_tls::ConfigBuilder,
     chain: &Chain,

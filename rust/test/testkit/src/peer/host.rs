@@ -60,7 +60,7 @@ async fn serve(listener: TcpListener, server: Server) {
         if let Some(stream) = server.accept(start.elapsed()) {
             tokio::spawn(async move {
                 let mut stream = stream;
-                // Whatever ends the socket ends the connection; there is nobody to tell.
+                // Whatever ends the socket ends the connection; there is nothing to report to.
                 relay(socket, &mut stream, start).await.ok();
                 stream.closed();
             });
