@@ -32,7 +32,7 @@ use core::time::Duration;
 use rand_core::Rng;
 use thread_mqtt_resolve::resolver::{Candidate, Network, Output};
 use thread_mqtt_resolve::{BrokerUri, Host, Resolver, Scheme};
-use thread_mqtt_session::{CommandError, Message, QoS, Session, Token};
+use thread_mqtt_session::{Command, CommandError, Message, QoS, Session, Token};
 use thread_mqtt_tls::{CertificateSummary, Connection};
 use timing::{TimeServers, Timing};
 
@@ -272,6 +272,11 @@ impl Client {
     /// Ends subscriptions.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Token, CommandError> {
         self.session.unsubscribe(filters)
+    }
+
+    /// Queues a command that was made apart from the client: see [`Session::submit`].
+    pub fn submit(&mut self, token: Token, command: Command) -> Result<(), Command> {
+        self.session.submit(token, command)
     }
 
     // ------------------------------------------------------------- inputs

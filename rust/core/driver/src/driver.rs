@@ -1,8 +1,10 @@
 //! One client on one port: moves bytes, answers and time between them.
+use crate::mailbox::{Mailbox, Orders};
 use crate::rng::PortRng;
 use crate::{Interest, Port, Received, TcpState};
 use alloc::boxed::Box;
 use alloc::vec;
+use core::mem;
 use core::ops::ControlFlow;
 use core::time::Duration;
 use thread_mqtt_client::{Action, Client, Event, TcpError};
@@ -10,12 +12,13 @@ use thread_mqtt_client::{Action, Client, Event, TcpError};
 /// One client on one port.
 #[derive(Debug)]
 pub struct Driver<P> {
-    /// The client; commands go here.
-    pub client: Client,
-    /// The port.
-    pub port: P,
+    client: Client,
+    port: P,
     tcp: Tcp,
     inbox: Inbox,
+    orders: Orders,
+    /// Starts and stops of the mailbox wait.
+    held: bool,
 }
 
 /// What the client was told last of the TCP connection.
@@ -78,7 +81,50 @@ impl<P: Port> Driver<P> {
                 start: 0,
                 end: 0,
             },
+            orders: Orders::default(),
+            held: false,
         }
+    }
+
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The client, for commands.
+    pub fn client_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
+    /// The port.
+    pub fn port(&self) -> &P {
+        &self.port
+    }
+
+    /// The port, for questions of its own. Its TCP connection and its datagrams are the client's
+    /// unless that is idle.
+    pub fn port_mut(&mut self) -> &mut P {
+        &mut self.port
+    }
+
+    /// Takes what other threads left in `mailbox`; the next [`turn`](Self::turn) does it. Computes
+    /// nothing, so the lock around the mailbox is held for moments only. True if the outbox has
+    /// more room than at the last visit: wake the threads that wait for it.
+    ///
+    /// From the first visit on the client connects and disconnects as the mailbox says.
+    pub fn collect(&mut self, mailbox: &mut Mailbox) -> bool {
+        mailbox.empty_into(&mut self.orders, self.client.session().outbox_load())
+    }
+
+    /// Whether the application, through the mailbox, wants the client to be connected.
+    pub fn is_wanted(&self) -> bool {
+        self.orders.started
+    }
+
+    /// While held, the client is not started or stopped by the mailbox: for a program that uses
+    /// it for an examination. Commands are still taken.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// Begins to connect.
@@ -95,6 +141,7 @@ impl<P: Port> Driver<P> {
     /// `false`, with all [events](Self::poll_event) taken, then [`wait`](Self::wait).
     pub fn turn(&mut self) -> bool {
         let now = self.port.now();
+        self.obey(now);
         self.client.handle_unix_time(self.port.unix_time(), now);
         self.client.handle_network(&self.port.network(), now);
         let mut moved = self.receive(now);
@@ -114,11 +161,17 @@ impl<P: Port> Driver<P> {
 
     /// Waits until there may be something to do for [`turn`](Self::turn).
     pub fn wait(&mut self) {
+        self.wait_until(None);
+    }
+
+    /// [`wait`](Self::wait), but no longer than until `limit`.
+    pub fn wait_until(&mut self, limit: Option<Duration>) {
         let (until, interest) = self.waits_for();
+        let until = [until, limit].into_iter().flatten().min();
         self.port.wait(until, interest);
     }
 
-    /// What [`wait`](Self::wait) would wait for: for a program that gives up a lock meanwhile.
+    /// What [`wait`](Self::wait) would wait for.
     pub fn waits_for(&mut self) -> (Option<Duration>, Interest) {
         let connected = self.tcp == Tcp::Connected;
         let now = self.port.now();
@@ -157,6 +210,28 @@ impl<P: Port> Driver<P> {
             if !busy {
                 self.wait();
             }
+        }
+    }
+
+    /// Does what was collected: commands in their order, then a stop, then a start.
+    fn obey(&mut self, now: Duration) {
+        let commands = mem::take(&mut self.orders.commands);
+        let mut commands = commands.into_iter();
+        while let Some((token, command)) = commands.next() {
+            if let Err(command) = self.client.submit(token, command) {
+                // No heap for it now: this one and the rest wait for the next turn.
+                self.orders.commands = [(token, command)].into_iter().chain(commands).collect();
+                break;
+            }
+        }
+        if self.held {
+            return;
+        }
+        if mem::take(&mut self.orders.stops) {
+            self.client.stop(now);
+        }
+        if self.orders.started && self.client.is_idle() {
+            self.client.start(now);
         }
     }
 

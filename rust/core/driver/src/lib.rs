@@ -47,9 +47,11 @@
 extern crate alloc;
 
 mod driver;
+mod mailbox;
 mod port;
 mod rng;
 
 pub use driver::{Driver, RECEIVE_BUFFER};
+pub use mailbox::Mailbox;
 pub use port::{Interest, Port, Received, TcpState};
 pub use rng::PortRng;

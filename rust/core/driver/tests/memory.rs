@@ -7,10 +7,10 @@ use std::time::Duration;
 use thread_mqtt_client::{
     Cause, Client, Config, Event, Retry, Stage, TcpError, TimeConfig, Timers,
 };
-use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
+use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{self, AddressSource, Family};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
-use thread_mqtt_session::{Message, QoS, Version};
+use thread_mqtt_session::{Command, CommandError, Message, QoS, Token, Version};
 
 /// A port without anything behind it: what happens there is scripted.
 #[derive(Debug, Default)]
@@ -172,8 +172,8 @@ fn connected() -> Driver<Memory> {
     let mut driver = driver("mqtt://192.0.2.1");
     driver.start();
     settle(&mut driver);
-    driver.port.tcp = Some(TcpState::Connected);
-    driver.port.room = [10_000; 100].into();
+    driver.port_mut().tcp = Some(TcpState::Connected);
+    driver.port_mut().room = [10_000; 100].into();
     settle(&mut driver);
     driver
 }
@@ -188,17 +188,17 @@ fn cause(events: &[Event]) -> Option<(Stage, Cause)> {
 #[test]
 fn from_start_to_online_and_stopped() {
     let mut driver = connected();
-    assert_eq!(driver.port.calls, ["connect [64:ff9b::c000:201]:1883"]);
-    assert_eq!(driver.port.sent[0], 0x10, "CONNECT");
-    driver.port.incoming.push_back(CONNACK.into());
+    assert_eq!(driver.port().calls, ["connect [64:ff9b::c000:201]:1883"]);
+    assert_eq!(driver.port().sent[0], 0x10, "CONNECT");
+    driver.port_mut().incoming.push_back(CONNACK.into());
     settle(&mut driver);
-    assert!(driver.client.is_online());
+    assert!(driver.client().is_online());
 
     driver.stop();
     let events = settle(&mut driver);
     assert_eq!(events, [Event::Stopped]);
-    assert!(driver.port.sent.ends_with(&[0xe0, 0]), "DISCONNECT");
-    assert_eq!(driver.port.calls.last().unwrap(), "close false");
+    assert!(driver.port().sent.ends_with(&[0xe0, 0]), "DISCONNECT");
+    assert_eq!(driver.port().calls.last().unwrap(), "close false");
 }
 
 #[test]
@@ -208,12 +208,12 @@ fn partial_sends_go_on_where_they_ended() {
     let mut driver = driver("mqtt://192.0.2.1");
     driver.start();
     settle(&mut driver);
-    driver.port.tcp = Some(TcpState::Connected);
-    for _ in 0..whole.port.sent.len() {
-        driver.port.room.push_back(1);
+    driver.port_mut().tcp = Some(TcpState::Connected);
+    for _ in 0..whole.port().sent.len() {
+        driver.port_mut().room.push_back(1);
         settle(&mut driver);
     }
-    assert_eq!(driver.port.sent, whole.port.sent);
+    assert_eq!(driver.port().sent, whole.port().sent);
 }
 
 #[test]
@@ -225,35 +225,35 @@ fn what_is_waited_for() {
     assert_eq!(until, Some(Timers::default().tcp_connect));
     assert!(!interest.receive && !interest.send);
 
-    driver.port.tcp = Some(TcpState::Connected);
+    driver.port_mut().tcp = Some(TcpState::Connected);
     settle(&mut driver);
     let (_, interest) = driver.waits_for();
     assert!(interest.receive && interest.send, "CONNECT does not fit");
 
-    driver.port.room.push_back(10_000);
+    driver.port_mut().room.push_back(10_000);
     settle(&mut driver);
     let (_, interest) = driver.waits_for();
     assert!(interest.receive && !interest.send);
     driver.wait();
-    assert_eq!(driver.port.waits.len(), 1);
-    assert!(driver.port.waits[0].1.receive);
+    assert_eq!(driver.port_mut().waits.len(), 1);
+    assert!(driver.port_mut().waits[0].1.receive);
 }
 
 #[test]
 fn bytes_the_client_does_not_take_are_kept_and_not_waited_for() {
     let mut driver = connected();
-    driver.port.incoming.push_back(CONNACK.into());
+    driver.port_mut().incoming.push_back(CONNACK.into());
     settle(&mut driver);
 
     // PUBLISH at QoS 0, topic "t", 40 bytes.
     let mut publish = vec![0x30, 43, 0, 1, b't'];
     publish.extend([b'x'; 40]);
     for _ in 0..20 {
-        driver.port.incoming.push_back(publish.clone());
+        driver.port_mut().incoming.push_back(publish.clone());
     }
     // Nobody takes the events.
     while driver.turn() {}
-    assert!(!driver.port.incoming.is_empty(), "the rest stays in TCP");
+    assert!(!driver.port().incoming.is_empty(), "the rest stays in TCP");
     let (_, interest) = driver.waits_for();
     assert!(!interest.receive);
 
@@ -265,7 +265,7 @@ fn bytes_the_client_does_not_take_are_kept_and_not_waited_for() {
 #[test]
 fn a_connect_that_fails_at_once_is_a_failure_of_tcp() {
     let mut driver = driver("mqtt://192.0.2.1");
-    driver.port.connect_error = Some(TcpError::Unreachable);
+    driver.port_mut().connect_error = Some(TcpError::Unreachable);
     driver.start();
     let events = settle(&mut driver);
     let expected = (Stage::Tcp, Cause::Tcp(TcpError::Unreachable));
@@ -281,7 +281,7 @@ fn a_connect_that_fails_later_is_too() {
         let mut driver = driver("mqtt://192.0.2.1");
         driver.start();
         settle(&mut driver);
-        driver.port.tcp = Some(state);
+        driver.port_mut().tcp = Some(state);
         let events = settle(&mut driver);
         assert_eq!(cause(&events), Some((Stage::Tcp, Cause::Tcp(error))));
     }
@@ -294,11 +294,11 @@ fn the_ends_of_a_connection() {
         (Err(TcpError::Reset), TcpError::Reset),
     ] {
         let mut driver = connected();
-        driver.port.incoming.push_back(CONNACK.into());
-        driver.port.end = Some(end);
+        driver.port_mut().incoming.push_back(CONNACK.into());
+        driver.port_mut().end = Some(end);
         let events = settle(&mut driver);
         assert_eq!(cause(&events), Some((Stage::Mqtt, Cause::Tcp(error))));
-        assert_eq!(driver.port.calls.last().unwrap(), "close true");
+        assert_eq!(driver.port().calls.last().unwrap(), "close true");
     }
 }
 
@@ -307,10 +307,10 @@ fn a_refusal_is_heard_although_sending_has_failed() {
     let mut driver = driver("mqtt://192.0.2.1");
     driver.start();
     settle(&mut driver);
-    driver.port.tcp = Some(TcpState::Connected);
-    driver.port.send_error = Some(TcpError::Reset);
-    driver.port.incoming.push_back(NOT_AUTHORIZED.into());
-    driver.port.end = Some(Err(TcpError::Reset));
+    driver.port_mut().tcp = Some(TcpState::Connected);
+    driver.port_mut().send_error = Some(TcpError::Reset);
+    driver.port_mut().incoming.push_back(NOT_AUTHORIZED.into());
+    driver.port_mut().end = Some(Err(TcpError::Reset));
     let events = settle(&mut driver);
     let (stage, cause) = cause(&events).unwrap();
     assert_eq!(stage, Stage::Mqtt);
@@ -322,11 +322,11 @@ fn the_platform_resolves() {
     let mut driver = driver("mqtt://broker.example.com");
     driver.start();
     settle(&mut driver);
-    assert_eq!(driver.port.names, ["broker.example.com"]);
-    driver.port.answer = Some(Ok(vec!["192.0.2.7".parse().unwrap()]));
+    assert_eq!(driver.port().names, ["broker.example.com"]);
+    driver.port_mut().answer = Some(Ok(vec!["192.0.2.7".parse().unwrap()]));
     settle(&mut driver);
     assert_eq!(
-        driver.port.calls.last().unwrap(),
+        driver.port().calls.last().unwrap(),
         "connect [64:ff9b::c000:207]:1883"
     );
 }
@@ -334,10 +334,10 @@ fn the_platform_resolves() {
 /// Fails the platform's link, so that the border router's DNS is asked.
 fn asking(entropy: Option<i32>) -> (Driver<Memory>, Vec<Event>) {
     let mut driver = driver("mqtt://broker.example.com");
-    driver.port.entropy = entropy;
+    driver.port_mut().entropy = entropy;
     driver.start();
     settle(&mut driver);
-    driver.port.answer = Some(Err(-2));
+    driver.port_mut().answer = Some(Err(-2));
     let events = settle(&mut driver);
     (driver, events)
 }
@@ -345,8 +345,8 @@ fn asking(entropy: Option<i32>) -> (Driver<Memory>, Vec<Event>) {
 #[test]
 fn a_datagram_that_cannot_be_sent_is_one_that_got_lost() {
     let (driver, events) = asking(None);
-    assert!(!driver.port.datagrams.is_empty());
-    let (_, to, _) = &driver.port.datagrams[0];
+    assert!(!driver.port().datagrams.is_empty());
+    let (_, to, _) = driver.port().datagrams[0];
     assert_eq!(to.to_string(), "[fd00::1]:53");
     assert_eq!(cause(&events), None);
 }
@@ -354,14 +354,14 @@ fn a_datagram_that_cannot_be_sent_is_one_that_got_lost() {
 #[test]
 fn without_entropy_no_question_leaves_the_device() {
     let (driver, events) = asking(Some(-5));
-    assert!(driver.port.datagrams.is_empty());
+    assert!(driver.port().datagrams.is_empty());
     assert_eq!(cause(&events), Some((Stage::Resolve, Cause::NoEntropy(-5))));
 }
 
 #[test]
 fn run_hands_the_client_to_the_application() {
     let mut driver = connected();
-    driver.port.incoming.push_back(CONNACK.into());
+    driver.port_mut().incoming.push_back(CONNACK.into());
     let token = driver.run(|client, event| match event {
         Event::Reached(_) if client.is_online() => {
             let message = Message::new("t", "hello").qos(QoS::AtMostOnce);
@@ -371,7 +371,7 @@ fn run_hands_the_client_to_the_application() {
         Event::Session(thread_mqtt_session::Event::Published(token)) => ControlFlow::Break(token),
         _ => ControlFlow::Continue(()),
     });
-    assert!(driver.port.sent.ends_with(b"\0\x01thello"), "{token:?}");
+    assert!(driver.port().sent.ends_with(b"\0\x01thello"), "{token:?}");
 }
 
 #[test]
@@ -383,5 +383,126 @@ fn run_waits_until_the_timer() {
         _ => ControlFlow::Continue(()),
     });
     assert_eq!(cause, Cause::Tcp(TcpError::TimedOut));
-    assert_eq!(driver.port.now, Timers::default().tcp_connect);
+    assert_eq!(driver.port().now, Timers::default().tcp_connect);
+}
+
+fn message(payload: usize) -> Command {
+    let message = Message::new("t", vec![b'x'; payload]).qos(QoS::AtLeastOnce);
+    Command::publish(Version::V311, message).unwrap()
+}
+
+#[test]
+fn a_mailbox_counts_what_the_session_holds() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    let mut mailbox = Mailbox::new(driver.client());
+    let mut tokens = Vec::new();
+    for _ in 0..10 {
+        tokens.push(mailbox.submit(message(1)).unwrap().0);
+    }
+    driver.collect(&mut mailbox);
+    assert_eq!(mailbox.load().commands, 10, "on their way to the session");
+    driver.turn();
+    assert_eq!(driver.client().session().outbox_len(), 10);
+    for _ in 10..16 {
+        tokens.push(mailbox.submit(message(1)).unwrap().0);
+    }
+    let refused = mailbox.submit(message(1)).map_err(|(error, _)| error);
+    assert_eq!(refused, Err(CommandError::Full));
+    assert_eq!(
+        mailbox.check_publish("t", 1),
+        Err(CommandError::Full),
+        "and says so beforehand"
+    );
+    assert_eq!(
+        mailbox.check_publish("t", 20_000),
+        Err(CommandError::LargerThanOutbox)
+    );
+    driver.collect(&mut mailbox);
+    driver.turn();
+    assert_eq!(driver.client().session().outbox_len(), 16);
+    assert_eq!(mailbox.load(), driver.client().session().outbox_load());
+    assert_eq!(tokens, (1..=16).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_mailbox_has_the_room_that_acknowledgements_make() {
+    let mut driver = connected();
+    let mut mailbox = Mailbox::new(driver.client());
+    mailbox.start();
+    for _ in 0..16 {
+        mailbox.submit(message(900)).unwrap();
+    }
+    assert!(!driver.collect(&mut mailbox), "no room came of that");
+    driver.port_mut().incoming.push_back(CONNACK.into());
+    settle(&mut driver);
+    assert!(!driver.collect(&mut mailbox));
+    driver.port_mut().incoming.push_back(vec![0x40, 2, 0, 1]);
+    let events = settle(&mut driver);
+    let published = thread_mqtt_session::Event::Published(Token(1));
+    assert!(events.contains(&Event::Session(published)), "{events:?}");
+    assert!(driver.collect(&mut mailbox));
+    assert!(mailbox.submit(message(900)).is_ok());
+}
+
+#[test]
+fn a_mailbox_stops_before_it_starts() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    let mut mailbox = Mailbox::new(driver.client());
+    assert!(!mailbox.stop(), "it was not started");
+    assert!(mailbox.start());
+    assert!(!mailbox.start(), "it was started already");
+    driver.collect(&mut mailbox);
+    settle(&mut driver);
+    assert_eq!(driver.client().stage(), Some(Stage::Tcp));
+
+    assert!(mailbox.stop());
+    assert!(mailbox.start());
+    driver.collect(&mut mailbox);
+    let events = settle(&mut driver);
+    assert!(events.contains(&Event::Stopped), "{events:?}");
+    assert_eq!(driver.client().stage(), Some(Stage::Tcp), "and begun anew");
+
+    assert!(mailbox.stop());
+    driver.collect(&mut mailbox);
+    assert_eq!(settle(&mut driver), [Event::Stopped]);
+    assert!(driver.client().is_idle());
+}
+
+#[test]
+fn a_held_driver_takes_commands_only() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    let mut mailbox = Mailbox::new(driver.client());
+    mailbox.start();
+    mailbox.submit(message(1)).unwrap();
+    driver.hold(true);
+    driver.collect(&mut mailbox);
+    settle(&mut driver);
+    assert!(driver.client().is_idle());
+    assert!(driver.is_wanted());
+    assert_eq!(driver.client().session().outbox_len(), 1);
+    driver.hold(false);
+    settle(&mut driver);
+    assert!(!driver.client().is_idle());
+}
+
+#[test]
+fn messages_keep_their_order_and_identifiers() {
+    let mut driver = connected();
+    let mut mailbox = Mailbox::new(driver.client());
+    mailbox.start();
+    driver.port_mut().incoming.push_back(CONNACK.into());
+    settle(&mut driver);
+    driver.port_mut().sent.clear();
+    mailbox.submit(message(1)).unwrap();
+    let filter = Command::subscribe(&[("f", QoS::AtMostOnce)]).unwrap();
+    mailbox.submit(filter).unwrap();
+    mailbox.submit(message(1)).unwrap();
+    driver.collect(&mut mailbox);
+    settle(&mut driver);
+    let expected = [
+        &[0x32, 6, 0, 1, b't', 0, 1, b'x'][..],
+        &[0x82, 6, 0, 2, 0, 1, b'f', 0],
+        &[0x32, 6, 0, 1, b't', 0, 3, b'x'],
+    ];
+    assert_eq!(driver.port().sent, expected.concat());
 }

@@ -132,6 +132,7 @@
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+mod command;
 mod config;
 mod error;
 mod event;
@@ -146,6 +147,7 @@ mod reason;
 mod session;
 mod state;
 
+pub use command::{Command, Load};
 pub use config::{Config, ConfigError, Field, QoS, Version};
 pub use error::{CommandError, PublishError, SessionError};
 pub use event::{Event, Token};

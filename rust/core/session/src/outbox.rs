@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::command::Load;
 use crate::config::{QoS, Version};
 use crate::error::{CommandError, PublishError};
 use crate::event::Token;
@@ -49,6 +50,17 @@ impl Outgoing {
         self.head.len() + self.payload.len()
     }
 
+    /// Puts the packet identifier behind the topic (section 3.3.2.2 of both standards).
+    fn set_packet_id(&mut self, packet_id: u16) {
+        let mut at = packet::topic_offset(&self.head);
+        if let Some([high, low]) = self.head.get(at..at + 2) {
+            at += 2 + usize::from(u16::from_be_bytes([*high, *low]));
+        }
+        if let Some(place) = self.head.get_mut(at..at + 2) {
+            place.copy_from_slice(&packet_id.to_be_bytes());
+        }
+    }
+
     /// From now on a transmission is a repetition.
     pub(crate) fn mark_dup(&mut self, dup: bool) {
         if let (Some(control), true) = (self.head.first_mut(), self.qos != QoS::AtMostOnce) {
@@ -84,8 +96,28 @@ pub(crate) struct Filter {
 }
 
 impl Work {
+    /// A message, checked and encoded; its packet identifier is set when it is queued.
+    pub(crate) fn publish(version: Version, message: Message) -> Result<Self, CommandError> {
+        check_topic(&message.topic)?;
+        check_properties(&message, version)?;
+        let mut head = packet::publish_head(version, &message, 0)?;
+        let mut payload = message.payload;
+        if payload.len() <= INLINE_PAYLOAD {
+            head.try_reserve_exact(payload.len())
+                .map_err(|_| CommandError::OutOfMemory)?;
+            head.append(&mut payload);
+            payload = Vec::new();
+        }
+        Ok(Self::Publish(Outgoing {
+            qos: message.qos,
+            retain: message.retain,
+            head,
+            payload,
+        }))
+    }
+
     /// Bytes counted against the outbox.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Work::Publish(outgoing) => outgoing.size(),
             Work::Release => 0,
@@ -115,21 +147,30 @@ pub(crate) struct Outbox {
     /// A vector, though they leave at the front: they are searched from end to end for each new one.
     items: Vec<Item>,
     bytes: usize,
-    max_items: usize,
-    max_bytes: usize,
+    limit: Load,
     last_packet_id: u16,
     last_token: u32,
 }
 
 impl Outbox {
-    pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
+    pub(crate) fn new(limit: Load) -> Self {
         Outbox {
             items: Vec::new(),
             bytes: 0,
-            max_items,
-            max_bytes,
+            limit,
             last_packet_id: 0,
             last_token: 0,
+        }
+    }
+
+    pub(crate) fn limit(&self) -> Load {
+        self.limit
+    }
+
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            commands: self.items.len(),
+            bytes: self.bytes,
         }
     }
 
@@ -154,46 +195,36 @@ impl Outbox {
         items.position(|item| item.packet_id == packet_id)
     }
 
-    /// Queues a message at the end.
-    pub(crate) fn publish(
-        &mut self,
-        version: Version,
-        message: Message,
-    ) -> Result<Token, CommandError> {
-        check_topic(&message.topic)?;
-        check_properties(&message, version)?;
-        let packet_id = match message.qos {
-            QoS::AtMostOnce => 0,
-            _ => self.free_packet_id(),
-        };
-        let mut head = packet::publish_head(version, &message, packet_id)?;
-        let mut payload = message.payload;
-        self.check_room(head.len() + payload.len())?;
-        if payload.len() <= INLINE_PAYLOAD {
-            head.try_reserve_exact(payload.len())
-                .map_err(|_| CommandError::OutOfMemory)?;
-            head.append(&mut payload);
-            payload = Vec::new();
-        }
-        let outgoing = Outgoing {
-            qos: message.qos,
-            retain: message.retain,
-            head,
-            payload,
-        };
-        self.push(packet_id, Work::Publish(outgoing))
+    /// Queues a command at the end, if there is room.
+    pub(crate) fn push(&mut self, work: Work) -> Result<Token, CommandError> {
+        self.check_room(work.bytes())?;
+        let token = Token(self.last_token.wrapping_add(1));
+        let queued = self.submit(token, work);
+        queued.map_err(|_| CommandError::OutOfMemory)?;
+        Ok(token)
     }
 
-    /// Queues a SUBSCRIBE or UNSUBSCRIBE at the end.
-    pub(crate) fn request(&mut self, work: Work) -> Result<Token, CommandError> {
-        let bytes = work.bytes();
-        // Each filter counts.
-        if bytes == 0 {
-            return Err(CommandError::NoFilters);
+    /// Queues a command at the end, whatever the limits. Gives it back if the heap is full.
+    pub(crate) fn submit(&mut self, token: Token, mut work: Work) -> Result<(), Work> {
+        if self.items.try_reserve(1).is_err() {
+            return Err(work);
         }
-        self.check_room(bytes)?;
-        let packet_id = self.free_packet_id();
-        self.push(packet_id, work)
+        let mut packet_id = 0;
+        if work.is_answered() {
+            packet_id = self.free_packet_id();
+            self.last_packet_id = packet_id;
+        }
+        if let (Work::Publish(outgoing), 1..) = (&mut work, packet_id) {
+            outgoing.set_packet_id(packet_id);
+        }
+        self.last_token = token.0;
+        self.bytes += work.bytes();
+        self.items.push(Item {
+            token: Some(token),
+            packet_id,
+            work,
+        });
+        Ok(())
     }
 
     /// Queues a repeated SUBSCRIBE before everything else, whatever the limits.
@@ -201,7 +232,7 @@ impl Outbox {
         let work = Work::Subscribe(filters);
         self.bytes += work.bytes();
         let packet_id = self.free_packet_id();
-        self.note_packet_id(packet_id);
+        self.last_packet_id = packet_id;
         let token = None;
         let item = Item {
             token,
@@ -229,39 +260,10 @@ impl Outbox {
     }
 
     pub(crate) fn check_room(&self, bytes: usize) -> Result<(), CommandError> {
-        if bytes > self.max_bytes {
-            Err(CommandError::LargerThanOutbox)
-        } else if self.items.len() >= self.max_items
-            || bytes > self.max_bytes - self.bytes.min(self.max_bytes)
-        {
-            Err(CommandError::Full)
-        } else {
-            Ok(())
-        }
+        self.limit.check_room(self.load(), bytes)
     }
 
-    fn push(&mut self, packet_id: u16, work: Work) -> Result<Token, CommandError> {
-        let reserved = self.items.try_reserve(1);
-        reserved.map_err(|_| CommandError::OutOfMemory)?;
-        self.last_token = self.last_token.wrapping_add(1);
-        let token = Token(self.last_token);
-        self.note_packet_id(packet_id);
-        self.bytes += work.bytes();
-        self.items.push(Item {
-            token: Some(token),
-            packet_id,
-            work,
-        });
-        Ok(token)
-    }
-
-    fn note_packet_id(&mut self, packet_id: u16) {
-        if packet_id != 0 {
-            self.last_packet_id = packet_id;
-        }
-    }
-
-    /// The next identifier not in use. One exists because `max_items` is at most 32,767 and
+    /// The next identifier not in use. One exists because the limit is at most 32,767 and
     /// one repeated SUBSCRIBE holds about a kibibyte of filters.
     fn free_packet_id(&self) -> u16 {
         let mut id = self.last_packet_id;

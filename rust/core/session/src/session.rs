@@ -1,15 +1,15 @@
 //! The session as its owner sees it: commands, inputs, outputs, time.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::command::{Command, Load};
 use crate::config::{Config, ConfigError, QoS, Version};
 use crate::error::{CommandError, SessionError};
 use crate::event::{Event, Events, Owed, Token};
 use crate::link::{Limits, Link, Phase, later};
-use crate::message::{Message, check_filter, check_topic};
-use crate::outbox::{Filter, Work};
+use crate::message::Message;
+use crate::outbox::Work;
 use crate::packet::{self, AckKind};
 use crate::reason::ReasonCode;
 use crate::state::{State, forget};
@@ -106,6 +106,21 @@ impl Session {
     /// Bytes they occupy, as counted against [`Config::outbox_bytes`].
     pub fn outbox_bytes(&self) -> usize {
         self.state.outbox.bytes()
+    }
+
+    /// What the outbox holds.
+    pub fn outbox_load(&self) -> Load {
+        self.state.outbox.load()
+    }
+
+    /// What it holds at most.
+    pub fn outbox_limit(&self) -> Load {
+        self.state.outbox.limit()
+    }
+
+    /// The version of the protocol.
+    pub fn version(&self) -> Version {
+        self.config.version
     }
 
     /// The broker's own words for its last CONNACK or DISCONNECT on this connection (MQTT 5
@@ -206,37 +221,44 @@ impl Session {
     /// QoS stay in the outbox, in order, until they are sent (QoS 0) or acknowledged; a full
     /// outbox refuses new ones and drops none.
     pub fn publish(&mut self, message: Message) -> Result<Token, CommandError> {
-        self.state.outbox.publish(self.config.version, message)
+        let work = Work::publish(self.config.version, message)?;
+        self.state.outbox.push(work)
     }
 
-    /// Whether the outbox would take a message with this topic and a payload of this length now:
-    /// for who wants to know before making a copy of it.
-    pub fn check_publish(&self, topic: &str, payload_len: usize) -> Result<(), CommandError> {
-        check_topic(topic)?;
-        let size = topic.len().saturating_add(payload_len);
-        self.state.outbox.check_room(size)
+    /// Queues a command that was made apart from the session, under a name of the caller's choice
+    /// and whatever the outbox holds: the caller has asked [`outbox_limit`](Self::outbox_limit)
+    /// for room. Gives it back if the heap is full; submit it again later.
+    pub fn submit(&mut self, token: Token, command: Command) -> Result<(), Command> {
+        let work = match command.work {
+            Work::Unsubscribe(names) => {
+                for name in &names {
+                    forget(&mut self.state.subscriptions, name);
+                }
+                Work::Unsubscribe(names)
+            }
+            work => work,
+        };
+        let queued = self.state.outbox.submit(token, work);
+        queued.map_err(|work| Command { work })
     }
 
     /// Subscribes; remembered and repeated on a connection without the old session.
     pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Result<Token, CommandError> {
-        let mut wanted = room_for(filters.len())?;
-        for (name, qos) in filters {
-            wanted.push(Filter {
-                name: self.copy_filter(name)?,
-                qos: *qos,
-                refused: None,
-            });
+        for (name, _) in filters {
+            self.state.outbox.check_room(name.len())?;
         }
-        self.state.outbox.request(Work::Subscribe(wanted))
+        self.state.outbox.push(Command::subscribe(filters)?.work)
     }
 
     /// Unsubscribes.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Token, CommandError> {
-        let mut names = room_for(filters.len())?;
         for name in filters {
-            names.push(self.copy_filter(name)?);
+            self.state.outbox.check_room(name.len())?;
         }
-        let token = self.state.outbox.request(Work::Unsubscribe(names))?;
+        let token = self
+            .state
+            .outbox
+            .push(Command::unsubscribe(filters)?.work)?;
         for name in filters {
             forget(&mut self.state.subscriptions, name);
         }
@@ -295,17 +317,6 @@ impl Session {
         Some(event)
     }
 
-    /// A copy of a filter that is one, if outbox and heap have room for it.
-    fn copy_filter(&self, name: &str) -> Result<String, CommandError> {
-        check_filter(name)?;
-        self.state.outbox.check_room(name.len())?;
-        let mut copy = String::new();
-        copy.try_reserve_exact(name.len())
-            .map_err(|_| CommandError::OutOfMemory)?;
-        copy.push_str(name);
-        Ok(copy)
-    }
-
     fn acknowledge(&mut self, owed: Owed) {
         let Some(link) = &mut self.link else {
             return;
@@ -320,12 +331,4 @@ impl Session {
         let (version, reason) = (self.config.version, ReasonCode::SUCCESS);
         packet::push_ack(&mut link.control, version, kind, owed.packet_id, reason);
     }
-}
-
-/// An empty vector, if the heap has room for that many.
-fn room_for<T>(count: usize) -> Result<Vec<T>, CommandError> {
-    let mut room = Vec::new();
-    let reserved = room.try_reserve_exact(count);
-    reserved.map_err(|_| CommandError::OutOfMemory)?;
-    Ok(room)
 }

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::command::Load;
 use crate::config::Config;
 use crate::error::SessionError;
 use crate::outbox::{Filter, Outbox};
@@ -33,7 +34,10 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(config: &Config) -> Self {
         State {
-            outbox: Outbox::new(config.outbox_messages, config.outbox_bytes),
+            outbox: Outbox::new(Load {
+                commands: config.outbox_messages,
+                bytes: config.outbox_bytes,
+            }),
             subscriptions: Vec::new(),
             received: Vec::new(),
             max_received: RECEIVED_IDS.max(config.receive_maximum.into()),

@@ -20,7 +20,7 @@ use crate::pki::{Chain, Kind};
 fn persist(driver: &mut Driver<HostPort>) -> Vec<Cause> {
     let mut causes = Vec::new();
     let message = Message::new("failures", "there").qos(QoS::AtLeastOnce);
-    driver.client.publish(message).unwrap();
+    driver.client_mut().publish(message).unwrap();
     driver.start();
     driver.run(|_, event| match event {
         Event::Session(Mqtt::Published(_)) => ControlFlow::Break(()),

@@ -111,7 +111,7 @@ pub(crate) fn client_with(
 
 /// Connects, hears its own message and disconnects. What TLS agreed on.
 fn there_and_back(driver: &mut Driver<HostPort>) -> Result<Agreed, TlsError> {
-    let topic = driver.client.session().client_id().to_owned();
+    let topic = driver.client().session().client_id().to_owned();
     let mut agreed = None;
     driver.start();
     driver.run(|client, event| {

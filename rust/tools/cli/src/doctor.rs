@@ -12,22 +12,22 @@ use thread_mqtt_host::HostPort;
 pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
     let mut driver = setup::driver(&arguments.common, Retry::Never)?;
     let timeout = arguments.common.timeout;
-    let deadline = timeout.map(|timeout| driver.port.now() + timeout);
+    let deadline = timeout.map(|timeout| driver.port().now() + timeout);
     let mut screen = Screen(timeout.map(|timeout| Instant::now() + timeout));
-    let mut doctor = Doctor::new(Subject::of(&driver.client), &mut screen);
-    let network = match driver.port.network().native_ipv4 {
+    let mut doctor = Doctor::new(Subject::of(driver.client()), &mut screen);
+    let network = match driver.port_mut().network().native_ipv4 {
         true => "this host, with IPv4",
         false => "this host, IPv6 only: IPv4 is reached through NAT64",
     };
-    let verdict = match doctor.begin(&mut driver.port, || network.to_owned()) {
+    let verdict = match doctor.begin(driver.port_mut(), || network.to_owned()) {
         Ok(()) => walk(&mut driver, &mut doctor, deadline),
         Err(verdict) => verdict,
     };
-    doctor.finish(&verdict, &mut driver.port);
+    doctor.finish(&verdict, driver.port_mut());
     match verdict {
         Verdict::Ill(stage, cause) => Err(Failure::of_stage(stage, &cause)),
         Verdict::Abandoned => {
-            let stage = driver.client.stage().unwrap_or(Stage::Resolve);
+            let stage = driver.client().stage().unwrap_or(Stage::Resolve);
             Err(Failure::new(
                 Status::TimedOut,
                 format_args!("the time given by --timeout was over in the stage {stage}"),
@@ -49,7 +49,7 @@ fn walk(
         while driver.turn() {}
         while let Some(event) = driver.poll_event() {
             if verdict.is_none() {
-                verdict = doctor.follow(&event, &driver.client);
+                verdict = doctor.follow(&event, driver.client());
                 match &verdict {
                     Some(Verdict::Well) => driver.stop(),
                     Some(_) => return verdict.unwrap_or(Verdict::Abandoned),
@@ -59,12 +59,10 @@ fn walk(
                 return verdict.unwrap_or(Verdict::Abandoned);
             }
         }
-        if deadline.is_some_and(|deadline| driver.port.now() >= deadline) {
+        if deadline.is_some_and(|deadline| driver.port().now() >= deadline) {
             return verdict.unwrap_or(Verdict::Abandoned);
         }
-        let (until, interest) = driver.waits_for();
-        let until = [until, deadline].into_iter().flatten().min();
-        driver.port.wait(until, interest);
+        driver.wait_until(deadline);
     }
 }
 

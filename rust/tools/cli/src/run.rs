@@ -38,13 +38,13 @@ impl Run {
     pub(crate) fn start(arguments: &CommonArguments, debug: bool) -> Result<Self, Failure> {
         let mut driver = setup::driver(arguments, Retry::Forever)?;
         let interrupted = Arc::new(AtomicBool::new(false));
-        let (flag, waker) = (interrupted.clone(), driver.port.waker());
+        let (flag, waker) = (interrupted.clone(), driver.port().waker());
         // Without it Ctrl-C just ends the process: the broker then publishes the will.
         let _ = ctrlc::set_handler(move || {
             flag.store(true, Ordering::Relaxed);
             waker.wake();
         });
-        let began = driver.port.now();
+        let began = driver.port().now();
         driver.start();
         Ok(Self {
             driver,
@@ -58,11 +58,11 @@ impl Run {
     }
 
     pub(crate) fn client(&mut self) -> &mut Client {
-        &mut self.driver.client
+        self.driver.client_mut()
     }
 
     pub(crate) fn waker(&self) -> Waker {
-        self.driver.port.waker()
+        self.driver.port().waker()
     }
 
     /// Goes on until something happens.
@@ -82,13 +82,11 @@ impl Run {
             }
             if self
                 .deadline
-                .is_some_and(|deadline| self.driver.port.now() >= deadline)
+                .is_some_and(|deadline| self.driver.port().now() >= deadline)
             {
                 return Err(self.timed_out());
             }
-            let (until, interest) = self.driver.waits_for();
-            let until = [until, self.deadline].into_iter().flatten().min();
-            self.driver.port.wait(until, interest);
+            self.driver.wait_until(self.deadline);
             return Ok(Step::Woken);
         }
     }
@@ -107,7 +105,7 @@ impl Run {
     fn show(&self, event: &Event) {
         let lost = matches!(event, Event::Failed { .. }) && (self.was_online || self.retry);
         if self.debug {
-            let elapsed = self.driver.port.now().saturating_sub(self.began);
+            let elapsed = self.driver.port().now().saturating_sub(self.began);
             let elapsed = elapsed.as_secs_f64();
             match event {
                 Event::Session(Mqtt::Subscribed(..)) => eprintln!("{elapsed:9.3} s  subscribed"),
@@ -134,7 +132,7 @@ impl Run {
     }
 
     fn timed_out(&self) -> Failure {
-        let client = &self.driver.client;
+        let client = self.driver.client();
         let doing = match client.stage() {
             _ if client.is_online() => "while the broker was connected".to_owned(),
             Some(stage) => format!("in the stage {stage}"),

@@ -62,7 +62,7 @@ impl Device {
 
     /// The client, for commands.
     pub fn client(&mut self) -> &mut Client {
-        &mut self.driver.client
+        self.driver.client_mut()
     }
 
     /// Runs the world until the client has an event, or until `limit`. `watch` is called each
@@ -78,13 +78,11 @@ impl Device {
             if moved {
                 continue;
             }
-            let now = driver.port.now();
+            let now = driver.port().now();
             if now >= limit {
                 return None;
             }
-            let (until, interest) = driver.waits_for();
-            let until = until.unwrap_or(limit).min(limit).min(now + TICK);
-            driver.port.wait(Some(until), interest);
+            driver.wait_until(Some(limit.min(now + TICK)));
         }
     }
 }

@@ -140,7 +140,7 @@ fn the_time_comes_through_nat64_over_a_bad_radio() {
             server.to_string().contains("NAT64 for 192.0.2.123"),
             "{server}"
         );
-        assert!(device.driver.client.time_floor() >= seconds);
+        assert!(device.driver.client().time_floor() >= seconds);
     }
 }
 
@@ -162,7 +162,11 @@ fn a_forger_who_has_not_seen_the_question_sets_no_clock() {
             guesses
         });
     device.run_until(is_online);
-    let told = device.driver.client.unix_time(device.world.now()).unwrap();
+    let told = device
+        .driver
+        .client()
+        .unix_time(device.world.now())
+        .unwrap();
     assert!(told < UNIX_TIME + 3_600, "{told}");
 }
 

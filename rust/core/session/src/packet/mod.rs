@@ -208,6 +208,12 @@ pub(crate) fn publish_head(
     Ok(head)
 }
 
+/// Where the topic of a PUBLISH begins: behind the first byte and the remaining length.
+pub(crate) fn topic_offset(head: &[u8]) -> usize {
+    let length = head.iter().skip(1).take_while(|byte| **byte >= 0x80);
+    2 + length.count()
+}
+
 fn push_u16(out: &mut Vec<u8>, value: u16) {
     out.extend_from_slice(&value.to_be_bytes());
 }

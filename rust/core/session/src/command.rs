@@ -1,0 +1,132 @@
+//! Commands made apart from their session, for programs whose threads do not share it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::config::{QoS, Version};
+use crate::error::CommandError;
+use crate::message::{Message, check_filter, check_topic};
+use crate::outbox::{Filter, Work};
+
+/// A message or request, checked and encoded, that no session has queued yet.
+///
+/// A thread that must not wait for the session makes one, asks a [`Load`] whether there is room,
+/// and leaves it for the session's own thread, which [submits](crate::Session::submit) it.
+#[derive(Debug)]
+pub struct Command {
+    pub(crate) work: Work,
+}
+
+impl Command {
+    /// A message for a session of this version.
+    pub fn publish(version: Version, message: Message) -> Result<Self, CommandError> {
+        let work = Work::publish(version, message)?;
+        Ok(Self { work })
+    }
+
+    /// A subscription to these filters.
+    pub fn subscribe(filters: &[(&str, QoS)]) -> Result<Self, CommandError> {
+        let mut wanted = room_for(filters.len())?;
+        for (name, qos) in filters {
+            wanted.push(Filter {
+                name: copy_filter(name)?,
+                qos: *qos,
+                refused: None,
+            });
+        }
+        Self::request(Work::Subscribe(wanted))
+    }
+
+    /// The end of the subscriptions to these filters.
+    pub fn unsubscribe(filters: &[&str]) -> Result<Self, CommandError> {
+        let mut names = room_for(filters.len())?;
+        for name in filters {
+            names.push(copy_filter(name)?);
+        }
+        Self::request(Work::Unsubscribe(names))
+    }
+
+    fn request(work: Work) -> Result<Self, CommandError> {
+        // Each filter counts.
+        match work.bytes() {
+            0 => Err(CommandError::NoFilters),
+            _ => Ok(Self { work }),
+        }
+    }
+
+    /// Bytes it occupies in the outbox, as counted against
+    /// [`Config::outbox_bytes`](crate::Config::outbox_bytes).
+    pub fn bytes(&self) -> usize {
+        self.work.bytes()
+    }
+}
+
+/// What an outbox holds, or what it holds at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Messages and requests.
+    pub commands: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+impl Load {
+    /// Whether an outbox with this limit that holds `held` takes a command of this many bytes.
+    pub fn check_room(self, held: Self, bytes: usize) -> Result<(), CommandError> {
+        if bytes > self.bytes {
+            Err(CommandError::LargerThanOutbox)
+        } else if held.commands >= self.commands || bytes > self.bytes.saturating_sub(held.bytes) {
+            Err(CommandError::Full)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether a message with this topic and a payload of this length has room, for callers that
+    /// want to know before they copy it.
+    pub fn check_publish(
+        self,
+        held: Self,
+        topic: &str,
+        payload_len: usize,
+    ) -> Result<(), CommandError> {
+        check_topic(topic)?;
+        self.check_room(held, topic.len().saturating_add(payload_len))
+    }
+
+    /// Whether a request with this filter has room, for callers that want to know before they
+    /// copy it.
+    pub fn check_filter(self, held: Self, filter: &str) -> Result<(), CommandError> {
+        check_filter(filter)?;
+        self.check_room(held, filter.len())
+    }
+}
+
+impl core::ops::Add for Load {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            commands: self.commands.saturating_add(other.commands),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+}
+
+/// An empty vector, if the heap has room for that many.
+fn room_for<T>(count: usize) -> Result<Vec<T>, CommandError> {
+    let mut room = Vec::new();
+    let reserved = room.try_reserve_exact(count);
+    reserved.map_err(|_| CommandError::OutOfMemory)?;
+    Ok(room)
+}
+
+/// A copy of a filter that is well formed, if the heap has room for it.
+fn copy_filter(name: &str) -> Result<String, CommandError> {
+    check_filter(name)?;
+    let mut copy = String::new();
+    copy.try_reserve_exact(name.len())
+        .map_err(|_| CommandError::OutOfMemory)?;
+    copy.push_str(name);
+    Ok(copy)
+}
