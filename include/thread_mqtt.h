@@ -10,7 +10,9 @@
  * One client is one connection to one broker, run by one thread of its own. Every function may be
  * called from any thread (not from an interrupt), by several at once, and from the event callback,
  * unless it says otherwise. Functions return 0 or a positive value on success and a negative
- * #thread_mqtt_error otherwise; nothing was changed or queued then.
+ * #thread_mqtt_error otherwise; nothing was changed or queued then. They return at once: none waits
+ * for the client's thread, whatever that computes, but thread_mqtt_deinit() and
+ * thread_mqtt_publish_wait().
  *
  * A handle that is NULL, or that no client has (any more), is answered with
  * THREAD_MQTT_ERROR_ARGUMENT and not looked into, also while another thread is in
@@ -36,6 +38,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifndef CONFIG_THREAD_MQTT
+#include <thread_mqtt_config.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -67,7 +73,9 @@ enum thread_mqtt_error {
 	 *  the log says which.
 	 */
 	THREAD_MQTT_ERROR_IDENTITY = -6,
-	/** The outbox is full: wait for THREAD_MQTT_EVENT_PUBLISHED. */
+	/** The outbox is full: wait for THREAD_MQTT_EVENT_PUBLISHED, or use
+	 *  thread_mqtt_publish_wait().
+	 */
 	THREAD_MQTT_ERROR_FULL = -7,
 	/** Topic or topic filter is empty, too long or not well formed (MQTT 4.7). */
 	THREAD_MQTT_ERROR_TOPIC = -8,
@@ -343,7 +351,7 @@ struct thread_mqtt_config {
 #define THREAD_MQTT_ASSIGN_(field, value)     thread_mqtt_defaults_.field = value;
 /** @endcond */
 
-/** The defaults: those of Kconfig. An initialiser in C, a value in C++ (11 and later). */
+/** The defaults: those of Kconfig, outside of Zephyr those of <thread_mqtt_config.h>. An initialiser in C, a value in C++ (11 and later). */
 #ifndef __cplusplus
 #define THREAD_MQTT_CONFIG_DEFAULT() {THREAD_MQTT_DEFAULTS_(THREAD_MQTT_INITIALISE_)}
 #else
@@ -405,6 +413,35 @@ int thread_mqtt_deinit(struct thread_mqtt *client);
  */
 int thread_mqtt_publish(struct thread_mqtt *client, const struct thread_mqtt_message *message,
 			uint32_t *token);
+
+/** What thread_mqtt_publish_wait() waits for. */
+enum thread_mqtt_wait {
+	/** Room in the outbox. */
+	THREAD_MQTT_WAIT_ROOM = 0,
+	/** Room, and then the end of the message: written out (QoS 0), acknowledged (1 and 2). */
+	THREAD_MQTT_WAIT_ACKNOWLEDGED = 1,
+};
+
+/**
+ * As thread_mqtt_publish(), and waits. Not from the event callback, where the client would wait for
+ * itself.
+ *
+ * @param client The client.
+ * @param message The message.
+ * @param[out] token Names the message in its events, which come as for thread_mqtt_publish(); may be
+ *                   NULL. Written whenever the message was queued.
+ * @param until A #thread_mqtt_wait.
+ * @param timeout_ms Longest wait, milliseconds; 0 does not wait, a negative number waits for ever.
+ * @return 0;
+ * THREAD_MQTT_ERROR_FULL: no room in time, nothing was queued;
+ * THREAD_MQTT_ERROR_TIMED_OUT: queued but not acknowledged in time, the message stays queued and its
+ * event follows;
+ * THREAD_MQTT_ERROR_REJECTED: queued and given up, THREAD_MQTT_EVENT_PUBLISH_FAILED says why;
+ * THREAD_MQTT_ERROR_STATE: from the callback, or thread_mqtt_deinit() was called meanwhile;
+ * or another negative #thread_mqtt_error.
+ */
+int thread_mqtt_publish_wait(struct thread_mqtt *client, const struct thread_mqtt_message *message,
+			     uint32_t *token, uint8_t until, int32_t timeout_ms);
 
 /**
  * Subscribes; repeated by itself whenever the broker has lost the session.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINDINGS = ROOT / "rust/port/platform"
-HEADERS = ["include/thread_mqtt.h", "zephyr/src/port.h", "zephyr/src/shell.h"]
+HEADERS = ["include/thread_mqtt.h", "include/thread_mqtt_port.h", "zephyr/src/shell.h"]
 C_SIDE = [*HEADERS, "zephyr/src/abi.c", "zephyr/src/abi.def"]
 
 # The targets: Rust's name, and how C is compiled for the same.

@@ -46,8 +46,8 @@ int use(thread_mqtt **client)
 }
 END
 cat > "$folder/port.c" <<'END'
-#include <port.h>
-#include <port.h>
+#include <thread_mqtt_port.h>
+#include <thread_mqtt_port.h>
 struct tmq_network network;
 END
 cat > "$folder/shell.c" <<'END'
@@ -82,7 +82,7 @@ check() {
 for compiler in gcc clang; do
     for standard in c11 c17; do
         check $compiler $standard api.c include/thread_mqtt.h "${c[@]}"
-        check $compiler $standard port.c zephyr/src/port.h "${c[@]}"
+        check $compiler $standard port.c include/thread_mqtt_port.h "${c[@]}"
         check $compiler $standard shell.c zephyr/src/shell.h "${c[@]}"
     done
 done

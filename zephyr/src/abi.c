@@ -8,7 +8,7 @@
 
 #include <thread_mqtt.h>
 
-#include "port.h"
+#include <thread_mqtt_port.h>
 #include "shell.h"
 
 #define P sizeof(void *)

@@ -8,7 +8,7 @@
 #define THREAD_MQTT_INTERNAL_H_
 
 #include "compat.h"
-#include "port.h"
+#include <thread_mqtt_port.h>
 
 /* DNS asks A and AAAA at one server at a time, each from a port of its own. */
 #define TMQ_UDP_SOCKETS 2
@@ -35,6 +35,7 @@ struct tmq_port {
 	bool polls_fast;
 
 	struct k_mutex lock;
+	struct k_condvar changed;
 	struct k_thread thread;
 	k_tid_t thread_id;
 	void (*run)(void *argument);

@@ -14,7 +14,7 @@
 #include <zephyr/kernel.h>
 #include <zephyr/shell/shell.h>
 
-#include "port.h"
+#include <thread_mqtt_port.h>
 #include "shell.h"
 
 /* Wait for the broker's answer to pub, sub and unsub, milliseconds. */

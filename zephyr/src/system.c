@@ -44,6 +44,7 @@ static bool init(struct tmq_port *port)
 	port->on_other_interface = IS_ENABLED(CONFIG_THREAD_MQTT_INTERFACE_OTHER);
 #endif
 	(void)k_mutex_init(&port->lock);
+	(void)k_condvar_init(&port->changed);
 	tmq_resolve_cancel(port);
 	port->wake_fd = tmq_eventfd();
 	if (port->wake_fd < 0) {
@@ -193,6 +194,17 @@ void tmq_client_wake(const void *client)
 	(void)k_mutex_unlock(&ports_lock);
 }
 
+void tmq_clients_wake(void)
+{
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
+		if (slots[i].open) {
+			tmq_port_wake(&tmq_ports[i]);
+		}
+	}
+	(void)k_mutex_unlock(&ports_lock);
+}
+
 const void *tmq_client_at(size_t index)
 {
 	const void *client = NULL;
@@ -246,6 +258,18 @@ static bool may_wait_for(struct tmq_port *port)
 	return k_current_get() != &port->thread;
 }
 
+uint8_t tmq_client_may_wait(const void *client)
+{
+	size_t index;
+	bool may_wait;
+
+	(void)k_mutex_lock(&ports_lock, K_FOREVER);
+	index = slot_of(client);
+	may_wait = index == ARRAY_SIZE(slots) || may_wait_for(&tmq_ports[index]);
+	(void)k_mutex_unlock(&ports_lock);
+	return may_wait ? 1 : 0;
+}
+
 int32_t tmq_client_close(const void *client)
 {
 	int32_t result = TMQ_NO_CLIENT;
@@ -280,9 +304,26 @@ void tmq_port_unlock(struct tmq_port *port)
 	(void)k_mutex_unlock(&port->lock);
 }
 
+void tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms)
+{
+	(void)k_condvar_wait(&port->changed, &port->lock,
+			     timeout_ms < 0 ? K_FOREVER : K_MSEC(MIN(timeout_ms, INT32_MAX)));
+}
+
+void tmq_port_lock_notify(struct tmq_port *port)
+{
+	(void)k_condvar_broadcast(&port->changed);
+}
+
 int64_t tmq_port_uptime_ms(void)
 {
 	return k_uptime_get();
+}
+
+int64_t tmq_port_unix_time(void)
+{
+	/* The product sets it with thread_mqtt_set_time(), where it knows. */
+	return 0;
 }
 
 int64_t tmq_port_build_time(void)

@@ -1,18 +1,19 @@
 //! The functions of `include/thread_mqtt.h`, which documents them.
 use crate::failure;
 use crate::ffi;
-use crate::handle::Handle;
+use crate::handle::{Handle, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
-use crate::settings::{self, command_error, qos, string};
+use crate::settings::{self, qos, string};
 use crate::text::write_cut;
 use alloc::boxed::Box;
 use core::ffi::{c_char, c_int};
 use core::ops::Deref;
+use core::time::Duration;
 use core::{ptr, slice};
 use thread_mqtt_platform::port::{self, milliseconds};
 use thread_mqtt_resolve::BrokerUri;
-use thread_mqtt_session::Token;
+use thread_mqtt_session::{Command, Token};
 
 type Client = ffi::thread_mqtt;
 
@@ -101,11 +102,17 @@ extern "C" fn thread_mqtt_stop(client: *mut Client) -> c_int {
 
 #[unsafe(no_mangle)]
 extern "C" fn thread_mqtt_deinit(client: *mut Client) -> c_int {
+    match enter(client) {
+        Ok(entered) if !entered.may_be_waited_for() => return ffi::THREAD_MQTT_ERROR_STATE,
+        // Who publishes and waits must leave, or the close below would wait for it.
+        Ok(entered) => entered.begin_end(),
+        Err(error) => return error,
+    }
     // SAFETY: the pointer is only compared.
     match unsafe { ffi::tmq_client_close(client.cast()) } {
         0 => {
             // SAFETY: a client has this address: thread_mqtt_init() made it with Box::into_raw.
-            // Nobody is in it, and nobody gets in any more.
+            // No thread is in it, and none gets in any more.
             unsafe { Box::from_raw(client.cast::<Handle>()) }.end();
             ffi::THREAD_MQTT_OK
         }
@@ -124,6 +131,30 @@ unsafe fn give(token: Token, to: *mut u32) {
     }
 }
 
+/// Queues a message and hands out its token.
+///
+/// # Safety
+/// The pointers are as `include/thread_mqtt.h` says.
+unsafe fn publish(
+    client: *mut Client,
+    message: *const ffi::thread_mqtt_message,
+    token: *mut u32,
+    wait: impl FnOnce(&Handle) -> Result<Wait, c_int>,
+) -> Result<(), c_int> {
+    let client = enter(client)?;
+    // SAFETY: promised by the caller, for all of it.
+    let message = unsafe {
+        let message = message.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+        settings::borrowed(message)?
+    };
+    let queued = client.publish(&message, wait(&client)?);
+    if let Some(queued) = queued.token {
+        // SAFETY: promised by the caller.
+        unsafe { give(queued, token) };
+    }
+    queued.result
+}
+
 /// # Safety
 /// As `include/thread_mqtt.h` says.
 #[unsafe(no_mangle)]
@@ -132,22 +163,37 @@ unsafe extern "C" fn thread_mqtt_publish(
     message: *const ffi::thread_mqtt_message,
     token: *mut u32,
 ) -> c_int {
-    // SAFETY: promised by the caller, for all of it.
-    status(unsafe {
-        enter(client).and_then(|client| {
-            let message = message.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-            let message = settings::borrowed(message)?;
-            let queued = client.command(|client| {
-                client
-                    .session()
-                    .check_publish(message.topic, message.payload.len())
-                    .map_err(command_error)?;
-                client.publish(message.copy()?).map_err(command_error)
-            });
-            give(queued?, token);
-            Ok(())
+    // SAFETY: promised by the caller.
+    status(unsafe { publish(client, message, token, |_| Ok(Wait::NONE)) })
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_publish_wait(
+    client: *mut Client,
+    message: *const ffi::thread_mqtt_message,
+    token: *mut u32,
+    until: u8,
+    timeout_ms: i32,
+) -> c_int {
+    let wait = |client: &Handle| {
+        let acknowledged = match u32::from(until) {
+            ffi::THREAD_MQTT_WAIT_ROOM => false,
+            ffi::THREAD_MQTT_WAIT_ACKNOWLEDGED => true,
+            _ => return Err(ffi::THREAD_MQTT_ERROR_ARGUMENT),
+        };
+        if !client.may_be_waited_for() {
+            return Err(ffi::THREAD_MQTT_ERROR_STATE);
+        }
+        let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+        Ok(Wait {
+            acknowledged,
+            until: timeout.map(|timeout| port::now() + timeout),
         })
-    })
+    };
+    // SAFETY: promised by the caller.
+    status(unsafe { publish(client, message, token, wait) })
 }
 
 /// # Safety
@@ -164,8 +210,8 @@ unsafe extern "C" fn thread_mqtt_subscribe(
         enter(client).and_then(|client| {
             let filter = string(filter)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
             let highest = qos(highest)?;
-            let queued = client.command(|client| client.subscribe(&[(filter, highest)]));
-            give(queued.map_err(command_error)?, token);
+            let queued = client.request(filter, || Command::subscribe(&[(filter, highest)]))?;
+            give(queued, token);
             Ok(())
         })
     })
@@ -183,8 +229,8 @@ unsafe extern "C" fn thread_mqtt_unsubscribe(
     status(unsafe {
         enter(client).and_then(|client| {
             let filter = string(filter)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-            let queued = client.command(|client| client.unsubscribe(&[filter]));
-            give(queued.map_err(command_error)?, token);
+            let queued = client.request(filter, || Command::unsubscribe(&[filter]))?;
+            give(queued, token);
             Ok(())
         })
     })

@@ -5,7 +5,9 @@
 //!      |
 //!  api, settings      the functions; a C configuration, checked and made into a client's
 //!      |
-//!  handle             a client with its thread, and the lock around it
+//!  handle             what the application's threads share with the client's: a mailbox
+//!      |
+//!  worker             the client's thread, to which the client belongs
 //!      |
 //!  thread-mqtt-platform   sockets, thread, lock, clock and storage, over port.h
 //! ```
@@ -16,12 +18,14 @@
 extern crate alloc;
 
 mod api;
-mod credentials;
+mod events;
 mod failure;
 mod handle;
 #[cfg(feature = "shell")]
 mod questions;
+mod receipts;
 mod settings;
 mod text;
+mod worker;
 
 use thread_mqtt_platform::ffi;

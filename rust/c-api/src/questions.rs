@@ -2,6 +2,7 @@
 use crate::failure::{self, Failure};
 use crate::ffi;
 use crate::handle::Handle;
+use crate::worker::Worker;
 use alloc::string::String;
 use core::fmt::{self, Write};
 use core::net::Ipv4Addr;
@@ -49,17 +50,17 @@ impl Question {
 
     /// Answers it; in the client's thread.
     /// `free` is called before the last word, after which the shell may ask again.
-    pub(crate) fn answer(self, handle: &Handle, free: impl FnOnce()) {
+    pub(crate) fn answer(self, worker: &mut Worker<'_>, free: impl FnOnce()) {
         let mut listener = Asker {
             listener: &self.listener,
-            handle,
+            handle: worker.handle,
         };
         let result = match &self.kind {
-            Kind::Status => status(handle, &mut listener),
-            Kind::Prefixes => prefixes(handle, &mut listener),
-            Kind::Resolve(host) => resolve(handle, host, &mut listener),
-            Kind::Doctor => examine(handle, &mut listener),
-            Kind::Brief => brief(handle, &mut listener),
+            Kind::Status => status(worker, &mut listener),
+            Kind::Prefixes => prefixes(worker, &mut listener),
+            Kind::Resolve(host) => resolve(worker, host, &mut listener),
+            Kind::Doctor => examine(worker, &mut listener),
+            Kind::Brief => brief(worker, &mut listener),
         };
         free();
         self.refuse(result);
@@ -139,37 +140,32 @@ fn note(listener: &mut dyn Listener, what: &str, found: impl fmt::Display) {
     listener.line(format_args!("{what:<12} {found}"));
 }
 
-fn status(handle: &Handle, listener: &mut dyn Listener) -> i32 {
-    let mut port = handle.port();
-    let now = port.network();
+fn status(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
+    let now = worker.driver.port_mut().network();
     note(listener, "network", network(&now));
     for address in port::addresses() {
         note(listener, "", address);
     }
-    match port.unix_time() {
+    match worker.driver.port().unix_time() {
         Some(seconds) => note(listener, "time", Utc(seconds)),
         None => note(listener, "time", "not known"),
     }
-    let state = handle.lock();
-    state.inspect(|client, started| client_status(client, started, listener));
-    let failure = state.last_failure();
-    drop(state);
-    if let Some(failure) = failure {
+    client_status(worker.driver.client(), worker.driver.is_wanted(), listener);
+    if let Some(failure) = worker.handle.last_failure() {
         last_failure(&failure, listener);
     }
     0
 }
 
 /// A line for a list of clients.
-fn brief(handle: &Handle, listener: &mut dyn Listener) -> i32 {
-    handle.lock().inspect(|client, started| {
-        listener.line(format_args!(
-            "{}, client id {}, {}",
-            client.broker(),
-            client_id(client),
-            StateOf(client, started)
-        ));
-    });
+fn brief(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
+    let client = worker.driver.client();
+    listener.line(format_args!(
+        "{}, client id {}, {}",
+        client.broker(),
+        client_id(client),
+        StateOf(client, worker.driver.is_wanted())
+    ));
     0
 }
 
@@ -232,20 +228,18 @@ fn last_failure(failure: &Failure, listener: &mut dyn Listener) {
 
 /// The prefixes that would be used now. An address of RFC 7050 that nobody has is resolved, which
 /// makes the resolver look for a prefix where the network data has none.
-fn prefixes(handle: &Handle, listener: &mut dyn Listener) -> i32 {
-    let mut port = handle.port();
-    for advertised in port.network().prefixes {
+fn prefixes(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
+    for advertised in worker.driver.port_mut().network().prefixes {
         let preference = preference(advertised.preference);
         let prefix = advertised.prefix;
         listener.line(format_args!(
             "{prefix} in the network data, preference {preference}"
         ));
     }
-    let config = handle
-        .lock()
-        .inspect(|client, _| client.resolver_config().clone());
+    let config = worker.driver.client().resolver_config().clone();
+    let port = worker.driver.port_mut();
     let nobody = Host::Ipv4(Ipv4Addr::new(192, 0, 0, 170));
-    let Some(report) = look_up(&nobody, config, &mut port, listener) else {
+    let Some(report) = look_up(&nobody, config, port, listener) else {
         return ffi::THREAD_MQTT_ERROR_TIMED_OUT;
     };
     for prefix in &report.prefixes {
@@ -270,12 +264,10 @@ fn prefixes(handle: &Handle, listener: &mut dyn Listener) -> i32 {
     ffi::THREAD_MQTT_ERROR_PREFIX
 }
 
-fn resolve(handle: &Handle, host: &Host, listener: &mut dyn Listener) -> i32 {
-    let mut port = handle.port();
-    let config = handle
-        .lock()
-        .inspect(|client, _| client.resolver_config().clone());
-    let Some(report) = look_up(host, config, &mut port, listener) else {
+fn resolve(worker: &mut Worker<'_>, host: &Host, listener: &mut dyn Listener) -> i32 {
+    let config = worker.driver.client().resolver_config().clone();
+    let port = worker.driver.port_mut();
+    let Some(report) = look_up(host, config, port, listener) else {
         return ffi::THREAD_MQTT_ERROR_TIMED_OUT;
     };
     show(&report, listener);
@@ -289,15 +281,16 @@ fn resolve(handle: &Handle, host: &Host, listener: &mut dyn Listener) -> i32 {
 }
 
 /// The client is stopped, walked through the stages, and left as the application wants it.
-fn examine(handle: &Handle, listener: &mut dyn Listener) -> i32 {
-    let mut port = handle.port();
-    if !handle.rest() {
+fn examine(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
+    if !worker.rest() {
         return ffi::THREAD_MQTT_ERROR_STATE;
     }
-    let subject = handle.lock().inspect(|client, _| Subject::of(client));
+    worker.driver.hold(true);
+    let subject = Subject::of(worker.driver.client());
+    let now = worker.driver.port_mut().network();
     let mut doctor = Doctor::new(subject, listener);
-    let begun = doctor.begin(&mut port, || {
-        let mut text = network(&handle.port().network());
+    let begun = doctor.begin(worker.driver.port_mut(), || {
+        let mut text = network(&now);
         let addresses = port::addresses();
         let mut separator = ": ";
         for address in addresses {
@@ -310,12 +303,12 @@ fn examine(handle: &Handle, listener: &mut dyn Listener) -> i32 {
         Ok(()) => {
             doctor.note("crypto", crypto::NAME);
             crypto::report(&mut |line| doctor.note("", line));
-            walk(handle, &mut doctor)
+            walk(worker, &mut doctor)
         }
         Err(verdict) => verdict,
     };
-    doctor.finish(&verdict, &mut port);
-    handle.resume();
+    doctor.finish(&verdict, worker.driver.port_mut());
+    worker.resume();
     match verdict {
         Verdict::Well => 0,
         Verdict::Ill(_, cause) => failure::number(&cause),
@@ -323,14 +316,14 @@ fn examine(handle: &Handle, listener: &mut dyn Listener) -> i32 {
     }
 }
 
-fn walk(handle: &Handle, doctor: &mut Doctor<'_>) -> Verdict {
-    handle.begin();
+fn walk(worker: &mut Worker<'_>, doctor: &mut Doctor<'_>) -> Verdict {
+    worker.driver.start();
     let mut verdict = None;
     while verdict.is_none() {
         if doctor.is_gone() {
             return Verdict::Abandoned;
         }
-        handle.turn(|event: &Event, client: &Client| verdict = doctor.follow(event, client));
+        worker.turn(|event: &Event, client: &Client| verdict = doctor.follow(event, client));
     }
     verdict.unwrap_or(Verdict::Abandoned)
 }

@@ -1,18 +1,16 @@
 //! A C configuration, checked and turned into a client's.
-use crate::credentials::{Kind, credential};
 use crate::ffi;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_void};
-use core::num::NonZeroU16;
 use core::time::Duration;
 use core::{fmt, slice};
-use thread_mqtt_client::{
-    Client, Config, ConfigError, Retry, TimeConfig, TimePolicy, TimeServer, Timers,
-};
+use thread_mqtt_client::{Client, ConfigError, TimeConfig};
+use thread_mqtt_platform::config;
+use thread_mqtt_platform::credentials::{Kind, credential};
 use thread_mqtt_platform::crypto::{self, NoProvider};
-use thread_mqtt_platform::{hardware_client_id, options, resolver_config, time_floor};
+use thread_mqtt_platform::{OptionError, hardware_client_id};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, CommandError, Message, QoS};
 use thread_mqtt_tls as tls;
@@ -126,10 +124,6 @@ fn copy_text(text: &str) -> Result<String, i32> {
     Ok(copy)
 }
 
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
 /// The number for a command that was refused.
 pub(crate) fn command_error(error: CommandError) -> i32 {
     match error {
@@ -167,14 +161,14 @@ fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
 /// # Safety
 /// The pointers in `config` are NULL or valid as thread_mqtt.h says.
 #[inline(never)]
-pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Box<Client>, i32> {
+pub(crate) unsafe fn client(given: &ffi::thread_mqtt_config) -> Result<Box<Client>, i32> {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(AT_REST);
     // A compiler may leave out an allocation that nobody looks at.
     core::hint::black_box(&room);
     reserved.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
     drop(room);
-    if config.abi != ffi::THREAD_MQTT_ABI {
+    if given.abi != ffi::THREAD_MQTT_ABI {
         let why = format_args!(
             "the configuration was not begun with THREAD_MQTT_CONFIG_DEFAULT(), or the application \
              was compiled against the header of another version: use the macro and compile the \
@@ -183,16 +177,16 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Box<Clie
         return Err(refused(why, ffi::THREAD_MQTT_ERROR_ABI));
     }
     // SAFETY: promised by the caller.
-    let uri = unsafe { string(config.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-    let broker = BrokerUri::parse(uri, NonZeroU16::new(options().port))
+    let uri = unsafe { string(given.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+    let broker = config::parse_broker(uri)
         .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_URI))?;
     let tls = match broker.scheme {
         Scheme::Mqtt => None,
         // SAFETY: promised by the caller.
-        Scheme::Mqtts => Some(unsafe { tls_config(config)? }),
+        Scheme::Mqtts => Some(unsafe { tls_config(given)? }),
     };
     // SAFETY: promised by the caller.
-    unsafe { client_of(broker, tls, config) }
+    unsafe { client_of(broker, tls, given) }
 }
 
 /// # Safety
@@ -201,23 +195,14 @@ pub(crate) unsafe fn client(config: &ffi::thread_mqtt_config) -> Result<Box<Clie
 unsafe fn client_of(
     broker: BrokerUri,
     tls: Option<tls::Config>,
-    config: &ffi::thread_mqtt_config,
+    given: &ffi::thread_mqtt_config,
 ) -> Result<Box<Client>, i32> {
-    let mut made = Config {
-        broker,
-        resolver: resolver_config()
-            .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))?,
-        tls,
-        session: session::Config::default(),
-        timers: Timers::default(),
-        retry: Retry::Forever,
-        time: TimeConfig::default(),
-        time_floor: time_floor(),
-    };
+    let mut made = config::client_config(broker, tls)
+        .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))?;
     // SAFETY: promised by the caller, for both.
     unsafe {
-        set_session(&mut made.session, config)?;
-        set_time(&mut made.time, config)?;
+        set_session(&mut made.session, given)?;
+        set_time(&mut made.time, given)?;
     }
     match Client::new(made) {
         Ok(client) => Ok(Box::new(client)),
@@ -239,20 +224,18 @@ fn number(error: ConfigError) -> i32 {
 /// # Safety
 /// As [`client`].
 #[inline(never)]
-unsafe fn set_time(time: &mut TimeConfig, config: &ffi::thread_mqtt_config) -> Result<(), i32> {
+unsafe fn set_time(time: &mut TimeConfig, given: &ffi::thread_mqtt_config) -> Result<(), i32> {
     // SAFETY: promised by the caller.
-    let servers = unsafe { string(config.time_servers)? }.unwrap_or_default();
-    time.servers = TimeServer::list(servers).map_err(|error| {
-        refused(
-            format_args!("time servers: {error}"),
-            ffi::THREAD_MQTT_ERROR_SETTING,
-        )
-    })?;
-    time.policy = match config.time_strict {
-        true => TimePolicy::Strict,
-        false => TimePolicy::Lenient,
-    };
-    time.deadline = Duration::from_secs(config.time_deadline_s.into());
+    let servers = unsafe { string(given.time_servers)? }.unwrap_or_default();
+    let deadline = given.time_deadline_s.into();
+    *time =
+        config::time_config(servers, given.time_strict, deadline).map_err(|error| match error {
+            OptionError::TimeServers(error) => refused(
+                format_args!("time_servers: {error}"),
+                ffi::THREAD_MQTT_ERROR_SETTING,
+            ),
+            error => refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING),
+        })?;
     Ok(())
 }
 
@@ -266,10 +249,10 @@ fn provider() -> Result<tls::CryptoProvider, i32> {
 /// # Safety
 /// As [`client`].
 #[inline(never)]
-unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i32> {
+unsafe fn tls_config(given: &ffi::thread_mqtt_config) -> Result<tls::Config, i32> {
     let ca = Part {
         kind: Kind::Ca,
-        tag: config.sec_tag,
+        tag: given.sec_tag,
         number: ffi::THREAD_MQTT_ERROR_CA,
     };
     let chain = Part {
@@ -284,41 +267,35 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
     // SAFETY: promised by the caller, for all three.
     let (given_ca, given_chain, given_key) = unsafe {
         (
-            bytes(config.ca, config.ca_len)?,
-            bytes(config.certificate, config.certificate_len)?,
-            bytes(config.private_key, config.private_key_len)?,
+            bytes(given.ca, given.ca_len)?,
+            bytes(given.certificate, given.certificate_len)?,
+            bytes(given.private_key, given.private_key_len)?,
         )
     };
     // What is read out of them is no larger than they are, and is kept in several pieces.
     for given in [given_ca, given_chain, given_key].into_iter().flatten() {
         drop(copy(given)?);
     }
-    let options = options();
 
     let kept = ca.kept(given_ca.is_some())?;
     let ca_bytes =
         (given_ca.or(kept.as_deref().map(Vec::as_slice))).ok_or_else(|| ca.is_missing())?;
-    let mut builder = tls::Config::builder(provider()?)
-        .provider_failures(crypto::take_failure)
-        .max_inbound(to_usize(options.tls_inbound))
-        .max_outbound(to_usize(options.tls_outbound))
-        .max_fragment(to_usize(options.tls_fragment))
-        .max_chain(options.max_chain.into())
+    let mut builder = config::tls_builder(provider()?)
         .ca(ca_bytes)
         .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
 
     // Both come from one place: a certificate handed over does not go with a key that is kept.
-    let given = given_chain.is_some() || given_key.is_some();
-    let kept_chain = chain.kept(given)?;
-    let kept_key = key.kept(given || config.private_key_id != 0)?;
+    let is_given = given_chain.is_some() || given_key.is_some();
+    let kept_chain = chain.kept(is_given)?;
+    let kept_key = key.kept(is_given || given.private_key_id != 0)?;
     let chain_bytes = given_chain.or(kept_chain.as_deref().map(Vec::as_slice));
     let key_bytes = given_key.or(kept_key.as_deref().map(Vec::as_slice));
-    match (chain_bytes, key_bytes, config.private_key_id) {
+    match (chain_bytes, key_bytes, given.private_key_id) {
         (None, None, 0) => {}
         (Some(chain_bytes), Some(key_bytes), 0) => {
             builder = builder
                 .client_identity(chain_bytes, key_bytes)
-                .map_err(|error| key.is_wrong(!given, error))?;
+                .map_err(|error| key.is_wrong(!is_given, error))?;
         }
         (Some(chain_bytes), None, id @ 1..) => {
             let signer = crypto::signing_key(id).map_err(|error| {
@@ -326,7 +303,7 @@ unsafe fn tls_config(config: &ffi::thread_mqtt_config) -> Result<tls::Config, i3
             })?;
             builder = builder
                 .client_signer(chain_bytes, signer)
-                .map_err(|error| chain.is_wrong(!given, error))?;
+                .map_err(|error| chain.is_wrong(!is_given, error))?;
         }
         (Some(_), None, 0) => return Err(key.is_missing()),
         (None, ..) => return Err(chain.is_missing()),
@@ -404,18 +381,18 @@ impl Part {
 #[inline(never)]
 unsafe fn set_session(
     session: &mut session::Config,
-    config: &ffi::thread_mqtt_config,
+    given: &ffi::thread_mqtt_config,
 ) -> Result<(), i32> {
     // SAFETY: promised by the caller, for all of them.
     let (client_id, username, password, will) = unsafe {
         (
-            string(config.client_id)?,
-            string(config.username)?,
-            bytes(config.password, config.password_len)?,
-            config.will.as_ref(),
+            string(given.client_id)?,
+            string(given.username)?,
+            bytes(given.password, given.password_len)?,
+            given.will.as_ref(),
         )
     };
-    session.version = match config.mqtt_version {
+    session.version = match given.mqtt_version {
         4 => session::Version::V311,
         5 => session::Version::V5,
         _ => return Err(ffi::THREAD_MQTT_ERROR_SETTING),
@@ -430,13 +407,8 @@ unsafe fn set_session(
         // SAFETY: promised by the caller.
         session.will = Some(unsafe { borrowed(will) }?.copy()?);
     }
-    session.keep_alive = Duration::from_secs(config.keep_alive_s.into());
-    session.clean_start = config.clean_start;
-    session.session_expiry = config.session_expiry_s;
-    let options = options();
-    session.receive_maximum = options.receive_maximum;
-    session.max_packet_size = options.max_packet_size;
-    session.outbox_messages = to_usize(options.outbox_messages);
-    session.outbox_bytes = to_usize(options.outbox_bytes);
+    session.keep_alive = Duration::from_secs(given.keep_alive_s.into());
+    session.clean_start = given.clean_start;
+    session.session_expiry = given.session_expiry_s;
     Ok(())
 }

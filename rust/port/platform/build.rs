@@ -10,7 +10,7 @@ fn main() {
     let root =
         PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("../../..");
     let headers = [
-        root.join("zephyr/src/port.h"),
+        root.join("include/thread_mqtt_port.h"),
         root.join("include/thread_mqtt.h"),
         root.join("zephyr/src/shell.h"),
     ];
@@ -39,7 +39,7 @@ fn main() {
     // For TARGET, which cargo sets.
     let bindings = builder
         .generate()
-        .expect("bindings to zephyr/src/port.h; install libclang (Debian: libclang-dev)");
+        .expect("bindings to include/thread_mqtt_port.h; install libclang (Debian: libclang-dev)");
     let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo")).join("ffi.rs");
     fs::write(out, format!("{bindings}\n{}", layout_assertions(&table)))
         .expect("the build directory can be written to");

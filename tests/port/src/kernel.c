@@ -105,9 +105,20 @@ int k_condvar_init(struct k_condvar *condvar)
 
 int k_condvar_wait(struct k_condvar *condvar, struct k_mutex *mutex, k_timeout_t timeout)
 {
-	ARG_UNUSED(timeout);
+	struct timespec until;
+
 	CHECK_EQUAL(mutexes_held, 1);
-	return pthread_cond_wait(&condvar->condvar, &mutex->mutex);
+	if (timeout < 0) {
+		return pthread_cond_wait(&condvar->condvar, &mutex->mutex);
+	}
+	CHECK(clock_gettime(CLOCK_REALTIME, &until) == 0);
+	until.tv_sec += timeout / 1000;
+	until.tv_nsec += timeout % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	return -pthread_cond_timedwait(&condvar->condvar, &mutex->mutex, &until);
 }
 
 int k_condvar_broadcast(struct k_condvar *condvar)

@@ -37,6 +37,43 @@ TEST(a_wake_ends_a_wait)
 	CHECK_EQUAL(stub_open_descriptors(), 0);
 }
 
+static struct tmq_port *lock_port;
+static int lock_turn;
+static int may_wait_for_itself;
+
+static void take_turn(void *client)
+{
+	may_wait_for_itself = tmq_client_may_wait(client);
+	tmq_port_lock(lock_port);
+	lock_turn = 1;
+	tmq_port_lock_notify(lock_port);
+	tmq_port_unlock(lock_port);
+	/* Woken with all clients. */
+	tmq_port_wait(lock_port, -1, 0, 0);
+}
+
+TEST(a_lock_is_given_back_while_it_is_waited_with)
+{
+	int client;
+
+	lock_port = tmq_port_open();
+	tmq_client_register(lock_port, &client);
+	tmq_port_lock(lock_port);
+	tmq_port_lock_wait(lock_port, 10);
+	CHECK_EQUAL(lock_turn, 0);
+	CHECK_EQUAL(tmq_port_thread_start(lock_port, take_turn, &client), 0);
+	while (lock_turn == 0) {
+		tmq_port_lock_wait(lock_port, -1);
+	}
+	tmq_port_unlock(lock_port);
+	CHECK_EQUAL(tmq_client_may_wait(&client), 1);
+	CHECK_EQUAL(tmq_client_may_wait(NULL), 1);
+	tmq_clients_wake();
+	tmq_port_thread_join(lock_port);
+	CHECK_EQUAL(may_wait_for_itself, 0);
+	tmq_port_close(lock_port);
+}
+
 TEST(a_client_is_known_from_its_registration_to_its_end)
 {
 	struct tmq_port *port = tmq_port_open();

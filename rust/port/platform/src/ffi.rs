@@ -1,4 +1,4 @@
-//! Bindings to `zephyr/src/port.h` and the types of `include/thread_mqtt.h`, made by bindgen.
+//! Bindings to `include/thread_mqtt_port.h` and the types of `include/thread_mqtt.h`, made by bindgen.
 #![allow(
     missing_docs,
     non_camel_case_types,

@@ -1,11 +1,11 @@
-//! The port over `zephyr/src/port.h`: what the client needs of a platform that is written in C.
+//! The port over `include/thread_mqtt_port.h`: what the client needs of a platform that is written in C.
 //!
 //! ```text
 //!  thread-mqtt-c-api    rust/app
 //!            \         /
-//!     port, crypto, options, storage    thread_mqtt_driver::Port; the crypto backend; Kconfig
+//!     port, crypto, config, storage     thread_mqtt_driver::Port; the crypto backend; the options
 //!                |
-//!             port.h                    zephyr/src/*.c: every name of Zephyr is there
+//!         thread_mqtt_port.h            implemented by zephyr/src/*.c, rust/port/posix/c/*.c
 //! ```
 //!
 //! An application in Rust runs a [`Driver`](thread_mqtt_driver::Driver) over a [`PlatformPort`], as
@@ -13,6 +13,8 @@
 #![no_std]
 extern crate alloc;
 
+pub mod config;
+pub mod credentials;
 pub mod crypto;
 pub mod ffi;
 #[cfg(all(feature = "allocator", target_os = "none"))]
@@ -30,5 +32,8 @@ mod storage;
 #[cfg(feature = "logger")]
 pub use logger::start_log;
 pub use options::{OptionError, hardware_client_id, options, resolver_config};
-pub use port::{PlatformPort, build_time, set_unix_time};
+pub use port::{
+    PlatformPort, PortGuard, PortLock, PortMutex, PortThread, Registration, Waker, build_time,
+    set_unix_time,
+};
 pub use storage::{keep_time, time_floor};

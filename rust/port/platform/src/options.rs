@@ -6,6 +6,7 @@ use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
 use core::net::{IpAddr, SocketAddrV6};
 use thread_mqtt_resolve::resolver::{AddressSource, Config};
+use thread_mqtt_resolve::uri::UriError;
 
 /// An option of Kconfig that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,10 @@ pub enum OptionError {
     DnsServer(String),
     /// `CONFIG_THREAD_MQTT_NAT64_PREFIX` is no prefix that RFC 6052 allows.
     Nat64Prefix(String),
+    /// `CONFIG_THREAD_MQTT_BROKER` is not the URI of a broker.
+    Broker(UriError),
+    /// `CONFIG_THREAD_MQTT_TIME_SERVERS` holds something that is no server.
+    TimeServers(String),
 }
 
 impl fmt::Display for OptionError {
@@ -30,6 +35,8 @@ impl fmt::Display for OptionError {
                 "{text:?} in CONFIG_THREAD_MQTT_NAT64_PREFIX is not a NAT64 prefix; write one of 32, \
                  40, 48, 56, 64 or 96 bits, such as 64:ff9b::/96"
             ),
+            Self::Broker(error) => write!(f, "CONFIG_THREAD_MQTT_BROKER: {error}"),
+            Self::TimeServers(error) => write!(f, "CONFIG_THREAD_MQTT_TIME_SERVERS: {error}"),
         }
     }
 }
@@ -44,7 +51,7 @@ pub fn options() -> &'static ffi::tmq_options {
 
 /// # Safety
 /// `text` is a string constant.
-unsafe fn constant(text: *const c_char) -> &'static str {
+pub(crate) unsafe fn constant(text: *const c_char) -> &'static str {
     // SAFETY: promised by the caller.
     unsafe { CStr::from_ptr(text) }.to_str().unwrap_or_default()
 }

@@ -1,7 +1,12 @@
 //! [`Port`] over the C layer.
 use crate::ffi;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::marker::PhantomData;
 use core::net::{IpAddr, Ipv6Addr, SocketAddrV6};
+use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
@@ -10,78 +15,249 @@ use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{Family, Network};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference, Prefix};
 
-/// The sockets, the wake-up, the lock and the thread of one client: a handle to one of the
-/// `CONFIG_THREAD_MQTT_MAX_CLIENTS` that the image has. Lent for the life of the program, unless
-/// the C API gives it back.
-#[derive(Debug, Clone, Copy)]
-pub struct PlatformPort(NonNull<ffi::tmq_port>);
+/// An open port of the C layer, closed when the last of its owners has gone.
+#[derive(Debug)]
+struct Open(NonNull<ffi::tmq_port>);
 
-// SAFETY: the C layer says of each function which thread may call it, and the methods below and
-// their callers keep to that; the pointer itself belongs to no thread.
-unsafe impl Send for PlatformPort {}
+// SAFETY: the pointer itself belongs to no thread. Through a shared `Open` only those functions are
+// called that any thread may call (waking, the lock); the others need a `&mut PlatformPort`.
+unsafe impl Send for Open {}
 // SAFETY: as above.
-unsafe impl Sync for PlatformPort {}
+unsafe impl Sync for Open {}
 
-impl PlatformPort {
-    /// Takes a free port. `None` if all are taken, or if the image has no event descriptor left
-    /// (the log says so).
-    pub fn open() -> Option<Self> {
-        // SAFETY: no precondition.
-        NonNull::new(unsafe { ffi::tmq_port_open() }).map(Self)
-    }
-
-    /// The port as C knows it.
-    pub fn raw(self) -> *mut ffi::tmq_port {
+impl Open {
+    fn raw(&self) -> *mut ffi::tmq_port {
         self.0.as_ptr()
     }
+}
 
-    /// Ends another thread's wait, this one or the next: any thread may call it.
-    pub fn wake(self) {
-        // SAFETY: the port is open as long as its client exists; any thread may call it.
-        unsafe { ffi::tmq_port_wake(self.raw()) }
+impl Drop for Open {
+    fn drop(&mut self) {
+        // SAFETY: the port is open, and nothing else knows it any more.
+        unsafe { ffi::tmq_port_close(self.raw()) }
+    }
+}
+
+/// The sockets of one client, and what waits for them: one of the ports that the platform has.
+/// Closed when it and everything made of it ([`Waker`], [`PortMutex`]) is dropped.
+#[derive(Debug)]
+pub struct PlatformPort(Arc<Open>);
+
+/// Ends a [`wait`](Port::wait) from another thread.
+#[derive(Debug, Clone)]
+pub struct Waker(Arc<Open>);
+
+impl Waker {
+    /// Ends the current wait, or the next one.
+    pub fn wake(&self) {
+        // SAFETY: the port is open as long as self exists, and any thread may call it.
+        unsafe { ffi::tmq_port_wake(self.0.raw()) }
+    }
+}
+
+impl PlatformPort {
+    /// Takes a free port. `None` if all are taken, or if a resource is missing, which the log names.
+    pub fn open() -> Option<Self> {
+        // SAFETY: no precondition.
+        let port = NonNull::new(unsafe { ffi::tmq_port_open() })?;
+        Some(Self(Arc::new(Open(port))))
     }
 
-    /// Blocks until a socket, the network, another thread or the time `until` has news.
-    pub fn wait(self, until: Option<Duration>, interest: Interest) {
-        let timeout = until.map_or(-1, |until| {
-            // Rounded up: a timer must be due when the wait is over.
-            let left = until.saturating_sub(now());
-            milliseconds(left.saturating_add(Duration::from_nanos(999_999)))
-        });
-        // SAFETY: the port is open, and this is its thread.
-        unsafe {
-            ffi::tmq_port_wait(
-                self.raw(),
-                timeout,
-                interest.receive.into(),
-                interest.send.into(),
-            )
+    /// A handle that wakes this port.
+    pub fn waker(&self) -> Waker {
+        Waker(self.0.clone())
+    }
+
+    /// The port's lock.
+    pub fn mutex(&self) -> PortLock {
+        PortLock(self.0.clone())
+    }
+
+    fn raw(&mut self) -> *mut ffi::tmq_port {
+        self.0.raw()
+    }
+}
+
+/// The address under which the platform knows a client, until dropped.
+#[derive(Debug)]
+pub struct Registration(Arc<Open>);
+
+impl Registration {
+    /// Makes the client of `port` known by its address, which is compared only.
+    #[allow(clippy::not_unsafe_ptr_arg_deref)] // it is not dereferenced
+    pub fn new(port: &Waker, client: *const c_void) -> Self {
+        // SAFETY: the port is open, and any thread may call it.
+        unsafe { ffi::tmq_client_register(port.0.raw(), client) };
+        Self(port.0.clone())
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { ffi::tmq_client_register(self.0.raw(), core::ptr::null()) };
+    }
+}
+
+/// A thread of a port, to be joined.
+#[derive(Debug)]
+pub struct PortThread(Arc<Open>);
+
+impl PortThread {
+    /// Starts the thread of `port`, which calls `run` and ends when that returns. A negative code if
+    /// there is none to start.
+    ///
+    /// # Safety
+    /// `run` may be called with `argument` in another thread, until the thread was joined. The port
+    /// has no other thread.
+    pub unsafe fn start(
+        port: &Waker,
+        run: unsafe extern "C" fn(*mut c_void),
+        argument: *mut c_void,
+    ) -> Result<Self, i32> {
+        // SAFETY: the port is open; the rest is promised by the caller.
+        match unsafe { ffi::tmq_port_thread_start(port.0.raw(), Some(run), argument) } {
+            0 => Ok(Self(port.0.clone())),
+            code => Err(code),
+        }
+    }
+
+    /// Waits for its end.
+    pub fn join(self) {
+        // SAFETY: the port is open, and its thread was started.
+        unsafe { ffi::tmq_port_thread_join(self.0.raw()) }
+    }
+}
+
+/// A value behind the lock of a port. For moments only: the platform may lift the thread that holds
+/// it to the priority of one that waits, and no function of the platform is called meanwhile.
+#[derive(Debug)]
+pub struct PortMutex<T> {
+    open: Arc<Open>,
+    /// The platform's lock may nest; this one does not.
+    taken: UnsafeCell<bool>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: value and flag are touched only by the thread that holds the port's lock.
+unsafe impl<T: Send> Sync for PortMutex<T> {}
+
+/// The lock of a port, before there is something behind it.
+#[derive(Debug)]
+pub struct PortLock(Arc<Open>);
+
+impl PortLock {
+    /// Puts a value behind it. A port has one lock, so a thread must not hold two of these.
+    pub fn around<T>(self, value: T) -> PortMutex<T> {
+        PortMutex {
+            open: self.0,
+            taken: UnsafeCell::new(false),
+            value: UnsafeCell::new(value),
         }
     }
 }
 
-/// Does `work` on the stack of a free client and waits for its answer. `None` if none is free: then
+impl<T> PortMutex<T> {
+    /// Takes the lock.
+    ///
+    /// # Panics
+    /// If this thread holds it already.
+    pub fn lock(&self) -> PortGuard<'_, T> {
+        // SAFETY: the port is open, and any thread may call it.
+        unsafe { ffi::tmq_port_lock(self.open.raw()) };
+        // SAFETY: the lock is held, so no other thread is here.
+        let taken = unsafe { &mut *self.taken.get() };
+        assert!(!core::mem::replace(taken, true), "the lock does not nest");
+        PortGuard {
+            mutex: self,
+            not_send: PhantomData,
+        }
+    }
+}
+
+/// The value, while the lock is held.
+#[derive(Debug)]
+pub struct PortGuard<'a, T> {
+    mutex: &'a PortMutex<T>,
+    /// The thread that took the lock gives it back.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<T> PortGuard<'_, T> {
+    /// Gives the lock back, waits for [`notify`](Self::notify) or until `until`, and takes the lock
+    /// again. It may end early. False if the time was over beforehand.
+    pub fn wait(&mut self, until: Option<Duration>) -> bool {
+        let timeout = match until.map(left) {
+            Some(..=0) => return false,
+            Some(milliseconds) => milliseconds,
+            None => -1,
+        };
+        // SAFETY: the lock is held, so the flag is this thread's.
+        unsafe { *self.mutex.taken.get() = false };
+        // SAFETY: the port is open, and this thread holds its lock.
+        unsafe { ffi::tmq_port_lock_wait(self.mutex.open.raw(), timeout) };
+        // SAFETY: the lock is held again.
+        unsafe { *self.mutex.taken.get() = true };
+        true
+    }
+
+    /// Ends the [`wait`](Self::wait)s of other threads.
+    pub fn notify(&self) {
+        // SAFETY: the port is open, and this thread holds its lock.
+        unsafe { ffi::tmq_port_lock_notify(self.mutex.open.raw()) }
+    }
+}
+
+impl<T> Deref for PortGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held, once, as long as self exists.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T> DerefMut for PortGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<T> Drop for PortGuard<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: the lock is held, so the flag is this thread's.
+        unsafe { *self.mutex.taken.get() = false };
+        // SAFETY: the port is open, and this thread holds its lock.
+        unsafe { ffi::tmq_port_unlock(self.mutex.open.raw()) }
+    }
+}
+
+/// Runs `work` on the stack of a free client and waits for its answer. `None` if none is free: then
 /// there is none for the caller's client either.
 pub fn on_client_stack(work: fn() -> bool) -> Option<bool> {
     struct Job {
         work: fn() -> bool,
         answer: Option<bool>,
     }
-    extern "C" fn run(job: *mut core::ffi::c_void) {
-        // SAFETY: the job below, which nobody else touches until this thread has ended.
+    unsafe extern "C" fn run(job: *mut c_void) {
+        // SAFETY: the job below, which nothing else touches until this thread has ended.
         let job = unsafe { &mut *job.cast::<Job>() };
         job.answer = Some((job.work)());
     }
 
     let port = PlatformPort::open()?;
     let mut job = Job { work, answer: None };
-    // SAFETY: the port is open and has no thread yet; the job lives until its thread has ended.
-    unsafe {
-        ffi::tmq_port_thread_start(port.raw(), Some(run), (&raw mut job).cast());
-        ffi::tmq_port_thread_join(port.raw());
-        ffi::tmq_port_close(port.raw());
-    }
+    // SAFETY: the port has no thread yet, and the job lives until its thread has ended.
+    let thread = unsafe { PortThread::start(&port.waker(), run, (&raw mut job).cast()) };
+    thread.ok()?.join();
     job.answer
+}
+
+/// Milliseconds until `until`, rounded up: a timer must be due when the wait for it is over.
+fn left(until: Duration) -> i64 {
+    let left = until.saturating_sub(now());
+    milliseconds(left.saturating_add(Duration::from_nanos(999_999)))
 }
 
 /// Whole milliseconds, without the 128 bits of `Duration::as_millis`.
@@ -110,16 +286,23 @@ pub fn build_time() -> u64 {
     u64::try_from(unsafe { ffi::tmq_port_build_time() }).unwrap_or(0)
 }
 
-/// Tells the wall clock, which is kept against the uptime from now on.
+/// Sets the wall clock, which is kept against the uptime from now on, and ends every client's wait:
+/// one may pause because it does not know the time.
 pub fn set_unix_time(seconds: u32) {
     let uptime = u32::try_from(now().as_secs()).unwrap_or(u32::MAX);
     BOOT_TIME.store(seconds.saturating_sub(uptime).max(1), Ordering::Relaxed);
+    // SAFETY: no precondition; any thread may call it.
+    unsafe { ffi::tmq_clients_wake() }
 }
 
-/// The wall clock in Unix seconds, if it was told.
-fn unix_time() -> Option<u64> {
+/// The wall clock in Unix seconds, if it was set or the platform knows it.
+pub fn unix_time() -> Option<u64> {
     match BOOT_TIME.load(Ordering::Relaxed) {
-        0 => None,
+        // SAFETY: no precondition.
+        0 => match unsafe { ffi::tmq_port_unix_time() } {
+            ..=0 => None,
+            known => u64::try_from(known).ok(),
+        },
         boot => Some(u64::from(boot) + now().as_secs()),
     }
 }
@@ -342,6 +525,15 @@ impl Port for PlatformPort {
     }
 
     fn wait(&mut self, until: Option<Duration>, interest: Interest) {
-        PlatformPort::wait(*self, until, interest);
+        let timeout = until.map_or(-1, left);
+        // SAFETY: the port is open, and this is its thread.
+        unsafe {
+            ffi::tmq_port_wait(
+                self.raw(),
+                timeout,
+                interest.receive.into(),
+                interest.send.into(),
+            )
+        }
     }
 }

@@ -31,8 +31,9 @@
 #define STUB_ONE_1                      0,
 
 typedef int k_timeout_t;
-#define K_FOREVER 0
-#define K_NO_WAIT 0
+#define K_FOREVER  -1
+#define K_NO_WAIT  0
+#define K_MSEC(ms) ((k_timeout_t)(ms))
 
 struct k_mutex {
 	pthread_mutex_t mutex;

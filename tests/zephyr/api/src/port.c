@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common.h"
-#include "port.h"
+#include <thread_mqtt_port.h>
 
 static struct tmq_port *port;
 

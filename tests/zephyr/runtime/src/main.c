@@ -21,7 +21,7 @@
 
 #include <thread_mqtt.h>
 
-#include "port.h"
+#include <thread_mqtt_port.h>
 
 #if defined(CONFIG_THREAD_MQTT_CRYPTO_PSA)
 #include <psa/crypto.h>

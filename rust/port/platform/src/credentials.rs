@@ -1,4 +1,4 @@
-//! Certificates and keys by the tag of Zephyr's TLS credentials.
+//! Certificates and keys by the tag under which the platform keeps them: Zephyr's TLS credentials.
 use crate::ffi;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -7,9 +7,12 @@ use zeroize::Zeroizing;
 
 /// One of the three that TLS needs; the names are those of Zephyr's shell command `cred`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// CA certificates.
     Ca,
+    /// The client's certificate, with its chain.
     Certificate,
+    /// Its private key.
     Key,
 }
 
@@ -38,7 +41,7 @@ impl fmt::Display for Kind {
 const SIZES: [usize; 6] = [1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15];
 
 /// What is kept under a tag, `None` for nothing; wiped when dropped.
-pub(crate) fn credential(tag: i32, kind: Kind) -> Result<Option<Zeroizing<Vec<u8>>>, i32> {
+pub fn credential(tag: i32, kind: Kind) -> Result<Option<Zeroizing<Vec<u8>>>, i32> {
     for size in SIZES {
         let mut bytes = Zeroizing::new(vec![0; size]);
         // SAFETY: the buffer is valid for its length.

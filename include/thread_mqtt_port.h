@@ -2,14 +2,15 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the Rust core needs of the platform, in an ABI of our own: fixed-width integers, 16-byte
- * addresses, our own error list. Rust's bindings are made from this file, so it includes nothing
- * of Zephyr; the renames between Zephyr's versions end in the C files beside it.
+ * The contract with a platform: what the Rust core needs of an operating system, in an ABI of our
+ * own: fixed-width integers, 16-byte addresses, our own error list. It includes nothing of any
+ * platform; Rust's bindings are made from it. docs/porting.md says how to implement it, and which
+ * implementations there are.
  *
- * All functions with a struct tmq_port run in the client's thread, but for tmq_port_wake(),
- * tmq_port_lock() and tmq_port_unlock(), which any thread may call, as it may tmq_client_*(). None
- * but tmq_port_wait(), tmq_port_lock() and tmq_client_close() blocks, with one exception named at
- * tmq_port_resolve().
+ * All functions with a struct tmq_port run in the client's thread, except those that any thread may
+ * call: tmq_port_wake() and tmq_port_lock...(), beside tmq_client...(). None blocks for longer than
+ * moments but tmq_port_wait(), tmq_port_lock_wait(), tmq_port_thread_join() and tmq_client_close(),
+ * with one exception named at tmq_port_resolve().
  */
 #ifndef THREAD_MQTT_PORT_H_
 #define THREAD_MQTT_PORT_H_
@@ -88,18 +89,31 @@ struct tmq_network {
 /** Bytes that the hardware's own name has at most. */
 #define TMQ_HARDWARE_ID 16
 
-/** What Kconfig says. */
+/** The options of a build, which Kconfig describes: CONFIG_THREAD_MQTT_*. */
 struct tmq_options {
 	/** Addresses with spaces or commas between them, or "". */
 	const char *dns_servers;
 	/** A prefix, or "". */
 	const char *nat64_prefix;
+	/** A URI, or "". */
+	const char *broker;
+	/** A client identifier, or "" for one made of tmq_port_hardware_id(). */
+	const char *client_id;
+	/** Names or addresses with blanks between them, or "". */
+	const char *time_servers;
 	uint8_t discover_prefix;
 	uint8_t well_known_prefix;
+	uint8_t time_strict;
+	/** 5, or 4 for MQTT 3.1.1. */
+	uint8_t mqtt_version;
 	/** For URIs that name none; 0 leaves it to the scheme. */
 	uint16_t port;
 	uint16_t receive_maximum;
-	uint16_t max_chain;
+	/** Tag of credentials that tmq_port_credential() reads; negative: none. */
+	int32_t sec_tag;
+	uint32_t keep_alive_s;
+	uint32_t time_deadline_s;
+	uint32_t max_chain;
 	uint32_t outbox_messages;
 	uint32_t outbox_bytes;
 	uint32_t max_packet_size;
@@ -108,7 +122,7 @@ struct tmq_options {
 	uint32_t tls_fragment;
 };
 
-/** What Kconfig says, for ever. */
+/** The options; the same for as long as the program runs. */
 const struct tmq_options *tmq_port_options(void);
 /** The EUI-64 of the radio, or the device id of the chip; its length, 0 if there is none. */
 uint8_t tmq_port_hardware_id(uint8_t id[TMQ_HARDWARE_ID]);
@@ -116,7 +130,7 @@ uint8_t tmq_port_hardware_id(uint8_t id[TMQ_HARDWARE_ID]);
 /** Sockets, wake-up, lock and thread of one client. */
 struct tmq_port;
 
-/** Makes a port; NULL if all CONFIG_THREAD_MQTT_MAX_CLIENTS are taken or a resource is missing. */
+/** Makes a port; NULL if the platform has no more, or a resource is missing, which the log names. */
 struct tmq_port *tmq_port_open(void);
 /** Closes its sockets and gives it back. Not from its own thread. */
 void tmq_port_close(struct tmq_port *port);
@@ -142,27 +156,45 @@ void tmq_port_thread_join(struct tmq_port *port);
 void tmq_client_register(struct tmq_port *port, const void *client);
 
 /**
- * Keeps a client from being freed until tmq_client_leave(). 0; TMQ_NO_CLIENT for an address under
+ * Keeps a client from being freed until tmq_client_leave(): 0; TMQ_NO_CLIENT for an address under
  * which no client is registered, TMQ_CLOSING if the client is about to be freed.
  */
 int32_t tmq_client_enter(const void *client);
 void tmq_client_leave(const void *client);
 /**
- * Lets nobody else in and waits until all have left: 0, after which the caller may free the client;
- * TMQ_NO_CLIENT; TMQ_CLOSING if another thread does it already; TMQ_WOULD_BLOCK in the client's own
- * thread, which would wait for itself, and in OpenThread's, for which the client's may wait.
+ * Lets no other thread in and waits until all have left: 0, after which the caller may free the
+ * client; TMQ_NO_CLIENT; TMQ_CLOSING if another thread does it already; TMQ_WOULD_BLOCK in a thread
+ * that must not wait, see tmq_client_may_wait().
  */
 int32_t tmq_client_close(const void *client);
 
 /** Ends a wait of this client's thread, if there is such a client. */
 void tmq_client_wake(const void *client);
+/** Ends a wait of every client's thread. */
+void tmq_clients_wake(void);
+/**
+ * Whether the caller's thread may wait for this client: not the client's own thread, nor one of the
+ * network stack for which the client's may wait.
+ */
+uint8_t tmq_client_may_wait(const void *client);
 
-/** The client of this port, from 0 to CONFIG_THREAD_MQTT_MAX_CLIENTS - 1, or NULL. */
+/** The client of this port, from 0 to one less than there are ports, or NULL. */
 const void *tmq_client_at(size_t index);
 
-/** A mutex for the client's state; a thread may take it only once. */
+/**
+ * A mutex, which a thread may take only once. It is held for moments, never during a computation, a
+ * callback or another function of this file.
+ */
 void tmq_port_lock(struct tmq_port *port);
 void tmq_port_unlock(struct tmq_port *port);
+/**
+ * Gives the lock back, waits for tmq_port_lock_notify() or for timeout_ms (-1: for ever), and takes
+ * the lock again. Nothing that happens after the lock was given back is missed; the wait may end
+ * without a cause.
+ */
+void tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms);
+/** Ends every tmq_port_lock_wait() of this port. The caller holds the lock. */
+void tmq_port_lock_notify(struct tmq_port *port);
 /** Ends a tmq_port_wait(), this one or the next. */
 void tmq_port_wake(struct tmq_port *port);
 /** Whether an answer is under way: during the next wait a radio that sleeps listens often. */
@@ -172,6 +204,8 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 
 /** Milliseconds since boot. */
 int64_t tmq_port_uptime_ms(void);
+/** The wall clock in Unix seconds, as far as the platform knows it by itself; 0 if it does not. */
+int64_t tmq_port_unix_time(void);
 /** Unix seconds of the build: what has surely passed. */
 int64_t tmq_port_build_time(void);
 /** Fills the buffer with cryptographically secure random bytes: 0 or a negative code. */
@@ -184,8 +218,9 @@ void tmq_port_log(uint8_t level, const char *text, size_t length);
 void tmq_port_panic(const char *text, size_t length);
 
 /**
- * A few bytes kept over reboots, by key: Zephyr's settings below "thread_mqtt/". Any thread may
- * call them; they take as long as the flash takes.
+ * A few bytes kept over restarts, by key, so that a value is the old one or the new one even if the
+ * power fails. Any thread may call them; they take as long as the flash takes. TMQ_NOT_SUPPORTED
+ * where nothing is kept.
  *
  * Reads what is kept: its length, TMQ_NOT_FOUND, or another negative code.
  */
@@ -196,7 +231,7 @@ int32_t tmq_port_store_write(const char *key, const uint8_t *data, size_t length
 int32_t tmq_port_store_delete(const char *key);
 
 /**
- * Copies a credential (TMQ_CREDENTIAL_*) that Zephyr's TLS credentials keep under a tag. Its length,
+ * Copies a credential (TMQ_CREDENTIAL_*) that the platform keeps under a tag. Its length,
  * TMQ_NOT_FOUND, TMQ_TOO_SMALL, TMQ_NOT_SUPPORTED, or another negative code.
  */
 int32_t tmq_port_credential(int32_t tag, uint8_t kind, uint8_t *buffer, size_t size);
@@ -230,8 +265,9 @@ int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, ui
 void tmq_port_udp_close(struct tmq_port *port);
 
 /**
- * Begins a look-up with the platform's resolver: OpenThread's DNS client, which answers later, or
- * getaddrinfo, which blocks here (only without a Thread network). 0 or a negative code.
+ * Begins a look-up with the platform's own resolver, which answers later; an earlier one is
+ * forgotten. A platform whose resolver blocks asks it in a thread, or blocks here; the client does
+ * nothing else meanwhile. 0 or a negative code.
  */
 int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family);
 /** TMQ_WOULD_BLOCK, or the number of addresses written, or another negative code. */

@@ -1,0 +1,51 @@
+//! The ends of messages that threads wait for.
+use crate::ffi;
+use alloc::vec::Vec;
+use thread_mqtt_client::Event;
+use thread_mqtt_session::{self as session, Token};
+
+/// The messages whose end is waited for, and what is known of it.
+#[derive(Debug, Default)]
+pub(crate) struct Receipts(Vec<(Token, Option<Result<(), i32>>)>);
+
+impl Receipts {
+    /// Makes room for one more; false if the heap has none.
+    pub(crate) fn reserve(&mut self) -> bool {
+        self.0.try_reserve(1).is_ok()
+    }
+
+    /// Notes a message that is waited for.
+    pub(crate) fn expect(&mut self, token: Token) {
+        self.0.push((token, None));
+    }
+
+    /// Notes what an event says. True if a thread waits for it.
+    pub(crate) fn note(&mut self, event: &Event) -> bool {
+        let (token, result) = match event {
+            Event::Session(session::Event::Published(token)) => (token, Ok(())),
+            Event::Session(session::Event::PublishFailed(token, _)) => {
+                (token, Err(ffi::THREAD_MQTT_ERROR_REJECTED))
+            }
+            _ => return false,
+        };
+        let mut waiting = self.0.iter_mut();
+        match waiting.find(|(expected, _)| expected == token) {
+            Some(receipt) => {
+                receipt.1 = Some(result);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How a message ended, once it has.
+    pub(crate) fn result(&self, token: Token) -> Option<Result<(), i32>> {
+        let found = self.0.iter().find(|(expected, _)| *expected == token);
+        found.and_then(|(_, result)| *result)
+    }
+
+    /// No thread waits for this message any more.
+    pub(crate) fn forget(&mut self, token: Token) {
+        self.0.retain(|(expected, _)| *expected != token);
+    }
+}

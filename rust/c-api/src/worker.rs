@@ -1,0 +1,133 @@
+//! The client's thread, to which the client belongs.
+use crate::failure::Failure;
+use crate::handle::Handle;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::mem;
+use core::sync::atomic::Ordering;
+use thread_mqtt_client::{Client, Event, Reached};
+use thread_mqtt_driver::Driver;
+use thread_mqtt_platform::keep_time;
+use thread_mqtt_platform::port::{self, PlatformPort};
+
+/// A client in its thread. Nothing here is locked but what [`Handle::lock`] is around.
+pub(crate) struct Worker<'a> {
+    pub(crate) handle: &'a Handle,
+    pub(crate) driver: Box<Driver<PlatformPort>>,
+    /// The client stops for a question's sake; the application is not told.
+    pub(crate) rests: bool,
+}
+
+impl<'a> Worker<'a> {
+    pub(crate) fn new(handle: &'a Handle, driver: Box<Driver<PlatformPort>>) -> Self {
+        Self {
+            handle,
+            driver,
+            rests: false,
+        }
+    }
+
+    /// Runs the client until it is to be freed.
+    pub(crate) fn run(mut self) {
+        while !self.handle.is_ending() {
+            #[cfg(feature = "shell")]
+            self.answer();
+            self.turn(|_, _| ());
+        }
+    }
+
+    /// Moves what can move without waiting; then hands on an event, shown to `look` first, or
+    /// waits.
+    pub(crate) fn turn(&mut self, look: impl FnOnce(&Event, &Client)) {
+        self.collect();
+        let moved = self.driver.turn();
+        let event = self.driver.poll_event().map(Arc::new);
+        if let Some(event) = &event {
+            self.note(event);
+            look(event, self.driver.client());
+        }
+        keep_time(self.driver.client().time_floor());
+        match event {
+            Some(event) if self.is_hidden(&event) => {}
+            Some(event) => self.handle.tell(&event),
+            None if moved => {}
+            None => self.driver.wait(),
+        }
+    }
+
+    /// Takes the commands of other threads, and publishes what they ask for.
+    fn collect(&mut self) {
+        let now = port::now();
+        let time = self.driver.client().unix_time(now);
+        let mut shared = self.handle.lock();
+        shared.boot_time = time.map(|time| time.saturating_sub(now.as_secs()));
+        if self.driver.collect(&mut shared.mailbox) {
+            shared.notify();
+        }
+    }
+
+    /// Keeps what is asked for later.
+    fn note(&mut self, event: &Arc<Event>) {
+        let online = match **event {
+            Event::Reached(Reached::Online { .. }) => Some(true),
+            Event::Failed { .. } | Event::Stopped => Some(false),
+            _ => None,
+        };
+        if let Some(online) = online {
+            self.handle.online.store(online, Ordering::Relaxed);
+        }
+        let mut failure = event.failure().is_some().then(|| Failure {
+            event: event.clone(),
+            at: port::now(),
+        });
+        let mut shared = self.handle.lock();
+        if failure.is_some() {
+            // The earlier one is freed when the lock was given back.
+            mem::swap(&mut shared.last_failure, &mut failure);
+        }
+        if shared.receipts.note(event) {
+            shared.notify();
+        }
+        drop(shared);
+    }
+
+    /// Whether the application is not to hear of an event.
+    fn is_hidden(&self, event: &Event) -> bool {
+        self.rests && self.driver.is_wanted() && matches!(event, Event::Stopped)
+    }
+}
+
+#[cfg(feature = "shell")]
+impl Worker<'_> {
+    fn answer(&mut self) {
+        if let Some(question) = self.handle.take_question() {
+            // Before the answer is complete, so that the caller can ask again.
+            let handle = self.handle;
+            question.answer(self, || handle.answered());
+        }
+    }
+
+    /// Disconnects without the application being told, and waits for it. False if the client is
+    /// about to be freed.
+    pub(crate) fn rest(&mut self) -> bool {
+        if self.driver.client().is_idle() {
+            return true;
+        }
+        self.rests = true;
+        self.driver.stop();
+        let mut stopped = false;
+        while !stopped && !self.handle.is_ending() {
+            self.turn(|event, _| stopped = matches!(event, Event::Stopped));
+        }
+        self.rests = false;
+        stopped
+    }
+
+    /// Leaves the client as the application wants it.
+    pub(crate) fn resume(&mut self) {
+        self.driver.hold(false);
+        if !self.driver.is_wanted() && !self.driver.client().is_idle() {
+            self.driver.stop();
+        }
+    }
+}
