@@ -1,0 +1,107 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What the cases share.
+ */
+#ifndef CHECK_H_
+#define CHECK_H_
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <thread_mqtt.h>
+
+/* Ends the program with a sentence. */
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+#define CHECK_EQUAL(found, expected)                                                               \
+	do {                                                                                       \
+		long long found_ = (found);                                                        \
+		long long expected_ = (expected);                                                  \
+                                                                                                   \
+		if (found_ != expected_) {                                                         \
+			fprintf(stderr, "%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__,       \
+				#found, found_, expected_);                                        \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Long enough for anything that comes at all, milliseconds. */
+#define PATIENCE 120000
+
+/* How often an event of each type came, and the last of each. */
+struct told {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned int count[THREAD_MQTT_EVENT_SUBSCRIPTION_LOST + 1];
+	struct thread_mqtt_event last[THREAD_MQTT_EVENT_SUBSCRIPTION_LOST + 1];
+	/* The last message; the topic's end is cut off. */
+	char topic[64];
+	char payload[64];
+	size_t payload_len;
+	/* Called with each event, in the client's thread. */
+	void (*then)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
+};
+
+void told_init(struct told *told);
+
+/* The callback; user_data is a struct told. */
+void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, void *user_data);
+
+/* Waits until events of this type came this often. */
+void await(struct told *told, uint8_t type, unsigned int count);
+
+/* A configuration for the broker that is not there, with the callback. */
+struct thread_mqtt_config idle_config(struct told *told);
+
+/* A client of it. */
+struct thread_mqtt *idle_client(struct told *told);
+
+/* The heap, of which this program's allocations are counted. */
+size_t heap_used(void);
+/* Allocations that would take more than this fail; SIZE_MAX for none. */
+void heap_limit(size_t bytes);
+/* In this thread, allocations of more than this fail; SIZE_MAX for none. */
+void heap_limit_each(size_t bytes);
+
+/* Stops every client's thread when it asks for randomness, which TLS does amid a handshake, until
+ * released.
+ */
+void hold_random(void);
+/* Waits until a thread is stopped. */
+void await_held(void);
+void release_random(void);
+
+/* What the environment says; ends the program without it. */
+const char *setting(const char *name);
+
+/* A file's contents; the caller frees them. */
+char *read_all(const char *path, size_t *length);
+
+void arguments_cases(void);
+void lifecycle_cases(void);
+void thread_cases(void);
+void memory_cases(void);
+void broker_cases(void);
+
+/* Runs a case and says so. */
+#define RUN(function)                                                                              \
+	do {                                                                                       \
+		printf("  %s\n", #function);                                                       \
+		fflush(stdout);                                                                    \
+		function();                                                                        \
+	} while (0)
+
+#endif /* CHECK_H_ */

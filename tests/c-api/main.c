@@ -1,0 +1,129 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The C API on this computer: what run.py builds several times, plain and with sanitizers, and runs
+ * beside a broker.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <time.h>
+
+#include "check.h"
+#include "port_conformance.h"
+
+void told_init(struct told *told)
+{
+	memset(told, 0, sizeof(*told));
+	CHECK_EQUAL(pthread_mutex_init(&told->lock, NULL), 0);
+	CHECK_EQUAL(pthread_cond_init(&told->changed, NULL), 0);
+}
+
+void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, void *user_data)
+{
+	struct told *told = user_data;
+
+	CHECK(event->type < COUNT(told->count));
+	CHECK(strcmp(thread_mqtt_event_to_str(event->type), "unknown event") != 0);
+	CHECK((event->type == THREAD_MQTT_EVENT_MESSAGE) == (event->message != NULL));
+	CHECK((event->type == THREAD_MQTT_EVENT_SUBSCRIPTION_LOST) == (event->filter != NULL));
+	if (told->then != NULL) {
+		told->then(client, event);
+	}
+	(void)pthread_mutex_lock(&told->lock);
+	told->count[event->type]++;
+	told->last[event->type] = *event;
+	if (event->message != NULL) {
+		(void)snprintf(told->topic, sizeof(told->topic), "%s", event->message->topic);
+		told->payload_len = event->message->payload_len;
+		memset(told->payload, 0, sizeof(told->payload));
+		memcpy(told->payload, event->message->payload,
+		       told->payload_len < sizeof(told->payload) ? told->payload_len
+								 : sizeof(told->payload));
+	}
+	(void)pthread_cond_broadcast(&told->changed);
+	(void)pthread_mutex_unlock(&told->lock);
+}
+
+void await(struct told *told, uint8_t type, unsigned int count)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE / 1000;
+	(void)pthread_mutex_lock(&told->lock);
+	while (told->count[type] < count) {
+		if (pthread_cond_timedwait(&told->changed, &told->lock, &until) == ETIMEDOUT) {
+			fprintf(stderr, "waited for %u times \"%s\", came %u times\n", count,
+				thread_mqtt_event_to_str(type), told->count[type]);
+			abort();
+		}
+	}
+	(void)pthread_mutex_unlock(&told->lock);
+}
+
+struct thread_mqtt_config idle_config(struct told *told)
+{
+	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
+
+	told_init(told);
+	/* No program listens on this port. */
+	config.broker = "mqtt://127.0.0.1:1";
+	config.callback = tell;
+	config.user_data = told;
+	return config;
+}
+
+struct thread_mqtt *idle_client(struct told *told)
+{
+	struct thread_mqtt_config config = idle_config(told);
+	struct thread_mqtt *client = NULL;
+
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	return client;
+}
+
+const char *setting(const char *name)
+{
+	const char *value = getenv(name);
+
+	if (value == NULL) {
+		fprintf(stderr, "%s is not set: start this program with run.py\n", name);
+		exit(2);
+	}
+	return value;
+}
+
+char *read_all(const char *path, size_t *length)
+{
+	FILE *file = fopen(path, "r");
+	char *text;
+
+	CHECK(file != NULL);
+	CHECK_EQUAL(fseek(file, 0, SEEK_END), 0);
+	*length = (size_t)ftell(file);
+	rewind(file);
+	text = malloc(*length + 1);
+	CHECK(text != NULL);
+	CHECK_EQUAL(fread(text, 1, *length, file), *length);
+	text[*length] = '\0';
+	(void)fclose(file);
+	return text;
+}
+
+static void port_cases(void)
+{
+	CHECK_EQUAL(port_conformance(), 0);
+}
+
+int main(void)
+{
+	RUN(port_cases);
+	RUN(arguments_cases);
+	RUN(lifecycle_cases);
+	RUN(thread_cases);
+	RUN(memory_cases);
+	RUN(broker_cases);
+	printf("all cases passed\n");
+	return 0;
+}

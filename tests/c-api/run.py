@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Builds the C API for this computer and runs its cases beside Mosquitto, over TLS on the loopback.
+
+The program is built several times, from the cases and the C files of rust/port/posix: plain, with
+AddressSanitizer and UndefinedBehaviorSanitizer, and with ThreadSanitizer; the plain one also runs
+under Valgrind. The Rust library is the same each time and not instrumented: what the sanitizers and
+Valgrind watch is its every allocation, lock, system call and access through memcpy(), and all of C.
+
+Prints what ran, and what could not run and why. Needs cargo, a C compiler, openssl and mosquitto.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+POSIX = ROOT / "rust/port/posix"
+
+WRAPPED = [
+    "malloc", "calloc", "realloc", "posix_memalign", "free",
+    *("tmq_port_" + name for name in (
+        "lock", "unlock", "lock_wait", "wake", "thread_join", "await_answer", "wait", "log",
+        "store_read", "store_write", "network", "tcp_connect", "tcp_state", "tcp_send",
+        "tcp_receive", "tcp_close", "resolve", "random")),
+    *("tmq_client_" + name for name in ("enter", "leave", "close", "may_wait")),
+]
+
+VARIANTS = {
+    "plain": [],
+    "AddressSanitizer and UndefinedBehaviorSanitizer": [
+        "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    "ThreadSanitizer": ["-fsanitize=thread"],
+}
+
+ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": f"halt_on_error=1:suppressions={HERE}/tsan.supp",
+}
+
+
+def library():
+    """Builds libthread_mqtt.a; its path."""
+    subprocess.run(["cargo", "build", "--locked", "-p", "thread-mqtt-posix"], cwd=ROOT, check=True)
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return target / "debug/libthread_mqtt.a"
+
+
+def compile_program(archive, flags, program):
+    sources = sorted(HERE.glob("*.c")) + sorted((POSIX / "c").glob("*.c"))
+    command = [
+        os.environ.get("CC", "cc"), "-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror",
+        "-fno-omit-frame-pointer", *flags, f"-I{ROOT / 'include'}", f"-I{POSIX / 'c'}",
+        f"-DTHREAD_MQTT_BUILD_TIME={int(time.time())}LL",
+        *(f"-Wl,--wrap={name}" for name in WRAPPED),
+        *map(str, sources), str(archive), "-lpthread", "-ldl", "-lm", "-lgcc_s", "-o", str(program),
+    ]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def certificates(folder):
+    """A CA with a server's certificate for localhost and 127.0.0.1, and a second CA."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"]
+    for name in ("ca", "other"):
+        openssl("req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2",
+                "-subj", f"/CN=Test CA {name}", "-config", "empty.cnf", *ca)
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost",
+            "-config", "empty.cnf")
+    (folder / "server.ext").write_text(
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+            "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "server.ext")
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class Broker:
+    """Mosquitto with two listeners, plain and TLS; ended with the block."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __enter__(self):
+        mosquitto = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
+        if mosquitto is None:
+            sys.exit("mosquitto was not found; install it (Debian: apt install mosquitto)")
+        (self.folder / "acl").write_text("topic readwrite #\ntopic deny forbidden\n")
+        # Another program may take a port before Mosquitto does: then others are tried.
+        for _ in range(10):
+            self.plain, self.tls = free_ports(2)
+            (self.folder / "mosquitto.conf").write_text(f"""\
+per_listener_settings false
+allow_anonymous true
+acl_file {self.folder}/acl
+listener {self.plain} 127.0.0.1
+listener {self.tls} 127.0.0.1
+certfile {self.folder}/server.pem
+keyfile {self.folder}/server.key
+""")
+            self.process = subprocess.Popen(
+                [mosquitto, "-c", str(self.folder / "mosquitto.conf")],
+                stdout=subprocess.DEVNULL, stderr=(self.folder / "mosquitto.log").open("w"))
+            if self.is_up():
+                return self
+            self.__exit__()
+        sys.exit("mosquitto does not start:\n" + (self.folder / "mosquitto.log").read_text())
+
+    def is_up(self):
+        deadline = time.monotonic() + 30
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                for port in (self.plain, self.tls):
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return True
+            except OSError:
+                time.sleep(0.05)
+        return False
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def main():
+    failed = []
+    ran = []
+    archive = library()
+    with tempfile.TemporaryDirectory(prefix="thread-mqtt-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        (folder / "empty.cnf").write_text("[req]\ndistinguished_name = dn\n[dn]\n")
+        certificates(folder)
+        for file in folder.glob("server.*"):
+            file.chmod(0o644)
+        with Broker(folder) as broker:
+            environment = dict(
+                os.environ, **ENVIRONMENT,
+                TEST_BROKER=f"mqtt://127.0.0.1:{broker.plain}",
+                TEST_BROKER_TLS=f"mqtts://127.0.0.1:{broker.tls}",
+                TEST_BROKER_NAME=f"mqtts://localhost:{broker.tls}",
+                TEST_CA=str(folder / "ca.pem"), TEST_OTHER_CA=str(folder / "other.pem"),
+                THREAD_MQTT_STATE_DIR=str(folder / "state"), THREAD_MQTT_LOG="off")
+
+            def run(what, command):
+                print(f"==> C API, {what}", flush=True)
+                ran.append(what)
+                if subprocess.run(command, env=environment).returncode != 0:
+                    failed.append(what)
+
+            for number, (what, flags) in enumerate(VARIANTS.items()):
+                program = folder / f"program{number}"
+                built = compile_program(archive, flags, program)
+                if built.returncode != 0:
+                    if flags and "cannot find" in built.stderr:
+                        print(f"SKIPPED C API, {what}: the compiler has no library for it")
+                        continue
+                    sys.exit(built.stderr)
+                run(what, [str(program)])
+                if not flags:
+                    valgrind = shutil.which("valgrind")
+                    if valgrind is None:
+                        print("SKIPPED C API, Valgrind: it is not installed")
+                        continue
+                    run("Valgrind", [valgrind, "--quiet", "--error-exitcode=9", "--leak-check=full",
+                                     "--errors-for-leak-kinds=definite,indirect", "--fair-sched=yes",
+                                     f"--suppressions={HERE}/valgrind.supp", str(program)])
+    print("C API: ran " + ", ".join(ran))
+    if failed:
+        sys.exit("C API: failed: " + ", ".join(failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The functions of the port and of the heap as the library sees them here (linked with --wrap):
+ * each checks that the library holds no lock of a port while it calls anything.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <malloc.h>
+#include <stdatomic.h>
+
+#include <thread_mqtt_port.h>
+
+#include "check.h"
+
+/* ------------------------------------------------------------------------------------- the heap */
+
+static atomic_size_t used;
+static atomic_size_t limit = SIZE_MAX;
+static _Thread_local size_t limit_each = SIZE_MAX;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *pointer, size_t size);
+int __real_posix_memalign(void **pointer, size_t alignment, size_t size);
+void __real_free(void *pointer);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *pointer, size_t size);
+int __wrap_posix_memalign(void **pointer, size_t alignment, size_t size);
+void __wrap_free(void *pointer);
+
+static bool is_too_much(size_t size)
+{
+	size_t all = atomic_load(&limit);
+
+	return size > limit_each || (all != SIZE_MAX && atomic_load(&used) + size > all);
+}
+
+static void *counted(void *pointer)
+{
+	atomic_fetch_add(&used, pointer == NULL ? 0 : malloc_usable_size(pointer));
+	return pointer;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return is_too_much(size) ? NULL : counted(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return is_too_much(count * size) ? NULL : counted(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *pointer, size_t size)
+{
+	size_t before = pointer == NULL ? 0 : malloc_usable_size(pointer);
+	void *moved;
+
+	if (is_too_much(size)) {
+		return NULL;
+	}
+	moved = __real_realloc(pointer, size);
+	if (moved != NULL) {
+		atomic_fetch_sub(&used, before);
+	}
+	return counted(moved);
+}
+
+int __wrap_posix_memalign(void **pointer, size_t alignment, size_t size)
+{
+	int error = is_too_much(size) ? ENOMEM : __real_posix_memalign(pointer, alignment, size);
+
+	if (error == 0) {
+		(void)counted(*pointer);
+	}
+	return error;
+}
+
+void __wrap_free(void *pointer)
+{
+	atomic_fetch_sub(&used, pointer == NULL ? 0 : malloc_usable_size(pointer));
+	__real_free(pointer);
+}
+
+size_t heap_used(void)
+{
+	return atomic_load(&used);
+}
+
+void heap_limit(size_t bytes)
+{
+	atomic_store(&limit, bytes);
+}
+
+void heap_limit_each(size_t bytes)
+{
+	limit_each = bytes;
+}
+
+/* ------------------------------------------------------------------------------------ the locks */
+
+/* Of ports, held by this thread. */
+static _Thread_local int held;
+
+void __real_tmq_port_lock(struct tmq_port *port);
+void __real_tmq_port_unlock(struct tmq_port *port);
+void __real_tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms);
+void __wrap_tmq_port_lock(struct tmq_port *port);
+void __wrap_tmq_port_unlock(struct tmq_port *port);
+void __wrap_tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms);
+
+void __wrap_tmq_port_lock(struct tmq_port *port)
+{
+	CHECK_EQUAL(held, 0);
+	__real_tmq_port_lock(port);
+	held++;
+}
+
+void __wrap_tmq_port_unlock(struct tmq_port *port)
+{
+	CHECK_EQUAL(held, 1);
+	held--;
+	__real_tmq_port_unlock(port);
+}
+
+void __wrap_tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms)
+{
+	CHECK_EQUAL(held, 1);
+	held--;
+	__real_tmq_port_lock_wait(port, timeout_ms);
+	held++;
+}
+
+/* A function of the port that must not be called with the lock held. */
+#define UNLOCKED(result, name, parameters, arguments)                                              \
+	result __real_##name parameters;                                                           \
+	result __wrap_##name parameters;                                                           \
+	result __wrap_##name parameters                                                            \
+	{                                                                                          \
+		CHECK_EQUAL(held, 0);                                                              \
+		return __real_##name arguments;                                                    \
+	}
+
+UNLOCKED(void, tmq_port_wake, (struct tmq_port *port), (port))
+UNLOCKED(int32_t, tmq_client_enter, (const void *client), (client))
+UNLOCKED(void, tmq_client_leave, (const void *client), (client))
+UNLOCKED(int32_t, tmq_client_close, (const void *client), (client))
+UNLOCKED(uint8_t, tmq_client_may_wait, (const void *client), (client))
+UNLOCKED(void, tmq_port_thread_join, (struct tmq_port *port), (port))
+UNLOCKED(void, tmq_port_await_answer, (struct tmq_port *port, uint8_t awaited), (port, awaited))
+UNLOCKED(void, tmq_port_wait,
+	 (struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send),
+	 (port, timeout_ms, receive, send))
+UNLOCKED(void, tmq_port_log, (uint8_t level, const char *text, size_t length),
+	 (level, text, length))
+UNLOCKED(int32_t, tmq_port_store_read, (const char *key, uint8_t *buffer, size_t size),
+	 (key, buffer, size))
+UNLOCKED(int32_t, tmq_port_store_write, (const char *key, const uint8_t *data, size_t length),
+	 (key, data, length))
+UNLOCKED(void, tmq_port_network, (struct tmq_port *port, struct tmq_network *network),
+	 (port, network))
+UNLOCKED(int32_t, tmq_port_tcp_connect, (struct tmq_port *port, const struct tmq_address *to),
+	 (port, to))
+UNLOCKED(int32_t, tmq_port_tcp_state, (struct tmq_port *port), (port))
+UNLOCKED(int32_t, tmq_port_tcp_send, (struct tmq_port *port, const uint8_t *data, size_t length),
+	 (port, data, length))
+UNLOCKED(int32_t, tmq_port_tcp_receive, (struct tmq_port *port, uint8_t *buffer, size_t length),
+	 (port, buffer, length))
+UNLOCKED(void, tmq_port_tcp_close, (struct tmq_port *port, uint8_t with_reset), (port, with_reset))
+UNLOCKED(int32_t, tmq_port_resolve,
+	 (struct tmq_port *port, const char *name, size_t length, uint8_t family),
+	 (port, name, length, family))
+
+/* --------------------------------------------------------------------------------- a computation */
+
+static pthread_mutex_t random_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t random_changed = PTHREAD_COND_INITIALIZER;
+static bool random_is_held;
+static int threads_held;
+
+int32_t __real_tmq_port_random(uint8_t *buffer, size_t length);
+int32_t __wrap_tmq_port_random(uint8_t *buffer, size_t length);
+
+int32_t __wrap_tmq_port_random(uint8_t *buffer, size_t length)
+{
+	CHECK_EQUAL(held, 0);
+	(void)pthread_mutex_lock(&random_lock);
+	threads_held++;
+	(void)pthread_cond_broadcast(&random_changed);
+	while (random_is_held) {
+		(void)pthread_cond_wait(&random_changed, &random_lock);
+	}
+	threads_held--;
+	(void)pthread_mutex_unlock(&random_lock);
+	return __real_tmq_port_random(buffer, length);
+}
+
+static void set_random(bool is_held)
+{
+	(void)pthread_mutex_lock(&random_lock);
+	random_is_held = is_held;
+	(void)pthread_cond_broadcast(&random_changed);
+	(void)pthread_mutex_unlock(&random_lock);
+}
+
+void hold_random(void)
+{
+	set_random(true);
+}
+
+void release_random(void)
+{
+	set_random(false);
+}
+
+void await_held(void)
+{
+	(void)pthread_mutex_lock(&random_lock);
+	while (threads_held == 0) {
+		(void)pthread_cond_wait(&random_changed, &random_lock);
+	}
+	(void)pthread_mutex_unlock(&random_lock);
+}
