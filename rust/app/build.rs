@@ -4,8 +4,6 @@ use std::{env, fs};
 
 fn main() {
     zephyr_build::export_bool_kconfig();
-    // Those that are off are unknown to the compiler otherwise.
-    println!("cargo::rustc-check-cfg=cfg(CONFIG_THREAD_MQTT_TIME_STRICT)");
     let dotconfig = env::var("DOTCONFIG").expect("set by Zephyr's build");
     println!("cargo::rerun-if-changed={dotconfig}");
     let settings = fs::read_to_string(&dotconfig).expect("Zephyr's .config can be read");

@@ -1,0 +1,222 @@
+//! What to connect to, and how.
+use crate::mqtt::Mqtt;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use thread_mqtt_client::{Config, ConfigError, Retry, TimeConfig, TimePolicy, TimeServer, Timers};
+use thread_mqtt_driver::Port;
+use thread_mqtt_resolve::uri::UriError;
+use thread_mqtt_resolve::{BrokerUri, resolver};
+use thread_mqtt_session::{self as session, Message, Version};
+use thread_mqtt_tls::{self as tls, CryptoProvider};
+
+/// Collects a configuration; what is wrong with it is said at the end.
+///
+/// The defaults are those of the configurations that it is made of: MQTT 5, a clean start, a
+/// keep-alive of 60 s, an outbox of 16 messages and 16 KiB.
+#[derive(Debug)]
+pub struct Builder {
+    broker: Result<BrokerUri, UriError>,
+    tls: Option<Result<tls::ConfigBuilder, tls::ConfigError>>,
+    session: session::Config,
+    resolver: resolver::Config,
+    time: TimeConfig,
+    timers: Timers,
+    retry: Retry,
+    time_floor: u64,
+    wrong: Option<Error>,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The broker's URI is wrong.
+    Broker(UriError),
+    /// A part of TLS is configured, but no crypto provider is.
+    ProviderMissing,
+    /// A certificate, a key or a limit of TLS is not usable.
+    Tls(tls::ConfigError),
+    /// The list of time servers is wrong.
+    TimeServers(String),
+    /// The parts do not go together, or MQTT does not allow one.
+    Client(ConfigError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broker(error) => error.fmt(f),
+            Self::ProviderMissing => f.write_str(
+                "a certificate is configured, but no cryptography; give a crypto provider before it",
+            ),
+            Self::Tls(error) => error.fmt(f),
+            Self::TimeServers(error) => write!(f, "time servers: {error}"),
+            Self::Client(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl Builder {
+    /// For a broker: `mqtt://host[:1883]` or `mqtts://host[:8883]`.
+    pub fn new(broker: &str) -> Self {
+        Self {
+            broker: broker.parse(),
+            tls: None,
+            session: session::Config::default(),
+            resolver: resolver::Config::default(),
+            time: TimeConfig::default(),
+            timers: Timers::default(),
+            retry: Retry::default(),
+            time_floor: 0,
+            wrong: None,
+        }
+    }
+
+    /// The cryptography of TLS; before the certificates.
+    pub fn tls(mut self, provider: CryptoProvider) -> Self {
+        self.tls = Some(Ok(tls::Config::builder(provider)));
+        self
+    }
+
+    /// Changes TLS beyond what the methods here offer.
+    pub fn with_tls(
+        mut self,
+        change: impl FnOnce(tls::ConfigBuilder) -> Result<tls::ConfigBuilder, tls::ConfigError>,
+    ) -> Self {
+        match self.tls.take() {
+            Some(builder) => self.tls = Some(builder.and_then(change)),
+            None => self.wrong = self.wrong.or(Some(Error::ProviderMissing)),
+        }
+        self
+    }
+
+    /// Trust anchors: a PEM bundle or one DER certificate.
+    pub fn ca(self, pem_or_der: &[u8]) -> Self {
+        self.with_tls(|tls| tls.ca(pem_or_der))
+    }
+
+    /// The client's own certificate chain, leaf first, and its private key, PEM or DER.
+    pub fn identity(self, chain: &[u8], key: &[u8]) -> Self {
+        self.with_tls(|tls| tls.client_identity(chain, key))
+    }
+
+    /// The client identifier. Without one the broker assigns it.
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+        self.session.client_id = id.into();
+        self
+    }
+
+    /// User name and password.
+    pub fn credentials(
+        mut self,
+        username: impl Into<String>,
+        password: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.session.username = Some(username.into());
+        self.session.password = Some(password.into());
+        self
+    }
+
+    /// The version of MQTT.
+    pub fn version(mut self, version: Version) -> Self {
+        self.session.version = version;
+        self
+    }
+
+    /// The keep-alive, whole seconds; zero switches it off.
+    pub fn keep_alive(mut self, period: Duration) -> Self {
+        self.session.keep_alive = period;
+        self
+    }
+
+    /// What the broker publishes when the connection is lost.
+    pub fn will(mut self, message: Message) -> Self {
+        self.session.will = Some(message);
+        self
+    }
+
+    /// Keeps the session at the broker for so many seconds after a connection (MQTT 5).
+    pub fn session_expiry(mut self, seconds: u32) -> Self {
+        self.session.session_expiry = seconds;
+        self
+    }
+
+    /// SNTP servers, names or addresses with blanks between, for a device without a clock.
+    pub fn time_servers(mut self, servers: &str) -> Self {
+        match TimeServer::list(servers) {
+            Ok(servers) => self.time.servers = servers,
+            Err(error) => {
+                let error = Error::TimeServers(error.to_string());
+                self.wrong = self.wrong.or(Some(error));
+            }
+        }
+        self
+    }
+
+    /// Refuses TLS as long as the time is not known, rather than check certificates against the
+    /// [time floor](Self::time_floor).
+    pub fn strict_time(mut self) -> Self {
+        self.time.policy = TimePolicy::Strict;
+        self
+    }
+
+    /// Unix seconds known to have passed: see [`Config::time_floor`].
+    pub fn time_floor(mut self, unix_seconds: u64) -> Self {
+        self.time_floor = unix_seconds;
+        self
+    }
+
+    /// Makes one attempt instead of trying again for ever.
+    pub fn once(mut self) -> Self {
+        self.retry = Retry::Never;
+        self
+    }
+
+    /// Changes the rest of the MQTT session's configuration.
+    pub fn with_session(mut self, change: impl FnOnce(&mut session::Config)) -> Self {
+        change(&mut self.session);
+        self
+    }
+
+    /// Changes how names become addresses.
+    pub fn with_resolver(mut self, change: impl FnOnce(&mut resolver::Config)) -> Self {
+        change(&mut self.resolver);
+        self
+    }
+
+    /// Changes the times that the stages may take.
+    pub fn with_timers(mut self, change: impl FnOnce(&mut Timers)) -> Self {
+        change(&mut self.timers);
+        self
+    }
+
+    /// The configuration.
+    pub fn build(self) -> Result<Config, Error> {
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
+        let broker = self.broker.map_err(Error::Broker)?;
+        let tls = self
+            .tls
+            .map(|builder| builder.and_then(tls::ConfigBuilder::build));
+        Ok(Config {
+            broker,
+            resolver: self.resolver,
+            tls: tls.transpose().map_err(Error::Tls)?,
+            session: self.session,
+            timers: self.timers,
+            retry: self.retry,
+            time: self.time,
+            time_floor: self.time_floor,
+        })
+    }
+
+    /// A client of this configuration on a port; idle until [started](Mqtt::start).
+    pub fn open<P: Port>(self, port: P) -> Result<Mqtt<P>, Error> {
+        Mqtt::new(self.build()?, port).map_err(Error::Client)
+    }
+}

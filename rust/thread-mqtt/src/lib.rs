@@ -1,0 +1,109 @@
+//! Keeps a connection to an MQTT broker, over TLS, and moves messages: for a Thread device behind
+//! NAT64, and for a laptop.
+//!
+//! This crate and a port are all that an application depends on.
+//!
+//! ```text
+//!  your application
+//!      |
+//!  Builder, Mqtt        this crate: what to connect to, and the connection's life
+//!      |
+//!  a port               thread-mqtt-platform on Zephyr, thread-mqtt-host on a laptop,
+//!                       or a Port of your own
+//! ```
+//!
+//! # Use
+//!
+//! Name the broker, hand over a port, and take the events. The connection is made again after every
+//! failure, with pauses that grow; messages wait in the outbox meanwhile.
+//!
+//! ```no_run
+//! use thread_mqtt::{Builder, Event, Message, QoS, SessionEvent};
+//! use thread_mqtt_host::{HostPort, Options};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let port = HostPort::new(Options::default())?;
+//! let mut mqtt = Builder::new("mqtt://broker.example.org")
+//!     .client_id("sensor-1")
+//!     .will(Message::new("sensor-1/state", "lost").retain(true))
+//!     .open(port)?;
+//! mqtt.subscribe(&[("sensor-1/set", QoS::AtLeastOnce)])?;
+//! mqtt.publish(Message::new("sensor-1/state", "here").qos(QoS::AtLeastOnce))?;
+//! mqtt.start();
+//! // An iterator of events that ends when the connection was stopped.
+//! while let Some(event) = mqtt.next() {
+//!     match event {
+//!         Event::Session(SessionEvent::Message(message)) => println!("{}", message.topic),
+//!         Event::Failed { cause, .. } => eprintln!("{cause}"),
+//!         Event::Session(SessionEvent::Published(_)) => mqtt.stop(),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A program that has something else to do asks for events [until](Mqtt::next_until) a time of its
+//! own; [`examples/publish.rs`] does so. One that only reacts hands over a [callback](Mqtt::run).
+//!
+//! # TLS
+//!
+//! `mqtts://` needs a crypto provider and the certificate of the broker's CA. On a device the
+//! provider is the platform's (`thread_mqtt_platform::crypto::provider()`, PSA Crypto or Rust); with
+//! the feature `soft` this crate brings one.
+//!
+//! ```
+//! use thread_mqtt::Builder;
+//!
+//! # fn configure(provider: thread_mqtt::tls::CryptoProvider, pem: &[u8]) -> Builder {
+//! Builder::new("mqtts://broker.example.org")
+//!     .tls(provider)
+//!     .ca(pem)
+//!     .time_servers("time.cloudflare.com time.google.com")
+//! # }
+//! ```
+//!
+//! A device without a clock asks the time servers before its first connection.
+//!
+//! # On Zephyr
+//!
+//! `thread_mqtt_platform::config` makes the configuration of Kconfig's options, for
+//! [`Mqtt::new`]; `rust/app` in the repository is a whole application.
+//!
+//! # Several threads
+//!
+//! [`Mqtt`] belongs to one thread. The others leave commands in a [`Mailbox`] behind a lock of the
+//! program's and wake the port; nothing waits for a handshake then. See [`Driver::collect`].
+//!
+//! # What it is not
+//!
+//! Not asynchronous: one thread runs a connection, and its port's `wait` is the only call that
+//! blocks. Not a store: messages and sessions live in memory.
+//!
+//! **Every message ends in one event, published or given up, however often the connection fails in
+//! between.**
+//!
+//! [`examples/publish.rs`]: https://doc.rust-lang.org/cargo/reference/cargo-targets.html#examples
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
+
+mod builder;
+mod mqtt;
+
+pub use builder::{Builder, Error};
+pub use mqtt::Mqtt;
+
+pub use thread_mqtt_client::{
+    Cause, Client, Config, ConfigError, Event, KeptFloor, Reached, Retry, Stage, TcpError,
+    TimeConfig, TimePolicy, TimeServer, Timers, Utc,
+};
+pub use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
+pub use thread_mqtt_resolve::{BrokerUri, Host, Prefix, resolver, uri};
+pub use thread_mqtt_session::{
+    Command, CommandError, Config as SessionConfig, Event as SessionEvent, Message, Properties,
+    PublishError, QoS, ReasonCode, SessionError, Token, Version,
+};
+#[cfg(feature = "soft")]
+pub use thread_mqtt_soft_provider as soft;
+pub use thread_mqtt_tls as tls;

@@ -1,0 +1,135 @@
+//! The facade on this computer's sockets, beside Mosquitto.
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use thread_mqtt::{Builder, Cause, Event, Message, Mqtt, QoS, SessionEvent, Version};
+use thread_mqtt_host::{HostPort, Options};
+
+/// Ends with the test.
+struct Broker {
+    process: Child,
+    port: u16,
+    folder: PathBuf,
+}
+
+impl Broker {
+    /// Of several in this process, each has a `name`.
+    fn start(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("facade-{name}"));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("mosquitto.conf");
+        let started = thread_mqtt_test_support::server::start(|[port]: [u16; 1]| {
+            let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n");
+            fs::write(&file, text)?;
+            let known = Path::new("/usr/sbin/mosquitto");
+            let program = if known.exists() {
+                known
+            } else {
+                Path::new("mosquitto")
+            };
+            Command::new(program)
+                .arg("-c")
+                .arg(&file)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+        });
+        let (process, [port]) = started.expect("mosquitto starts; install it if it is missing");
+        Self {
+            process,
+            port,
+            folder,
+        }
+    }
+
+    fn uri(&self) -> String {
+        format!("mqtt://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn open(builder: Builder) -> Mqtt<HostPort> {
+    let port = HostPort::new(Options::default()).unwrap();
+    builder.open(port).unwrap()
+}
+
+#[test]
+fn events_are_an_iterator_until_the_stop() {
+    let broker = Broker::start("iterator");
+    for version in [Version::V311, Version::V5] {
+        let mut mqtt = open(Builder::new(&broker.uri()).version(version));
+        assert_eq!(mqtt.next(), None, "not started");
+        mqtt.subscribe(&[("facade/#", QoS::AtLeastOnce)]).unwrap();
+        let message = Message::new("facade/t", "hello").qos(QoS::ExactlyOnce);
+        let token = mqtt.publish(message).unwrap();
+        mqtt.start();
+        let (mut received, mut published) = (0, 0);
+        while let Some(event) = mqtt.next() {
+            match event {
+                Event::Session(SessionEvent::Message(message)) => {
+                    assert_eq!(message.payload, b"hello");
+                    received += 1;
+                }
+                Event::Session(SessionEvent::Published(which)) => {
+                    assert_eq!(which, token);
+                    published += 1;
+                }
+                Event::Failed { cause, .. } => panic!("{cause}"),
+                _ => {}
+            }
+            if received == 1 && published == 1 && mqtt.is_online() {
+                mqtt.stop();
+            }
+        }
+        assert_eq!((received, published), (1, 1));
+        assert!(!mqtt.is_online());
+    }
+}
+
+#[test]
+fn a_callback_ends_the_run() {
+    let broker = Broker::start("callback");
+    let mut mqtt = open(Builder::new(&broker.uri()).client_id("callback"));
+    mqtt.start();
+    let name = mqtt.run(|client, event| match event {
+        Event::Reached(thread_mqtt::Reached::Online { .. }) => {
+            ControlFlow::Break(client.session().client_id().to_owned())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    assert_eq!(name, "callback");
+}
+
+#[test]
+fn one_attempt_fails_with_its_cause_and_ends() {
+    let mut mqtt = open(Builder::new("mqtt://127.0.0.1:1").once());
+    mqtt.start();
+    let events: Vec<_> = mqtt.by_ref().collect();
+    let failed = |event: &Event| {
+        matches!(
+            event,
+            Event::Failed {
+                cause: Cause::Tcp(_),
+                ..
+            }
+        )
+    };
+    assert!(events.iter().any(failed), "{events:?}");
+}
+
+#[test]
+fn a_limit_ends_the_wait() {
+    let mut mqtt = open(Builder::new("mqtt://127.0.0.1:1"));
+    let limit = mqtt.now() + Duration::from_millis(20);
+    assert_eq!(mqtt.next_until(limit), None);
+    assert!(mqtt.now() >= limit);
+}
