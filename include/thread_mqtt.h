@@ -19,11 +19,11 @@
  * thread_mqtt_deinit().
  *
  * Memory comes from the C library's heap. A call that copies something of the caller's (a message,
- * a topic, a certificate) answers THREAD_MQTT_ERROR_MEMORY when that does not fit. Before the
- * client's own thread deals with a TLS record or an MQTT packet, it asks the heap for what that
- * takes; where it is missing the attempt fails with the same number, and is repeated. Where the heap
- * ends all the same, because others took it meanwhile, there is nobody to tell: the image stops,
- * with a line in the log that names the size wanted and the option to raise.
+ * a topic, a certificate) returns THREAD_MQTT_ERROR_MEMORY when that does not fit. Before the
+ * client's own thread processes a TLS record or an MQTT packet, it asks the heap for what that
+ * takes; if it is not available the attempt fails with the same number, and is repeated. If the heap
+ * is still exhausted, because others took it meanwhile, the image panics with a line in the log that
+ * names the size wanted and the option to raise.
  *
  * Compatibility: numbers keep their meaning and are never used again for another; new ones may be
  * added. Fields may be added at the end of a structure, and then #THREAD_MQTT_ABI is raised. A
@@ -395,8 +395,8 @@ int thread_mqtt_stop(struct thread_mqtt *client);
 /**
  * Ends the client's thread and frees everything. Waits for a running callback and for calls of
  * other threads. The connection is cut, not closed: the broker publishes the will. For a goodbye
- * call thread_mqtt_stop() first and wait for THREAD_MQTT_EVENT_STOPPED. The handle is nobody's
- * afterwards.
+ * call thread_mqtt_stop() first and wait for THREAD_MQTT_EVENT_STOPPED. The handle is invalid
+ * afterwards. Ends a thread_mqtt_publish_wait() that is under way.
  *
  * @param client The client.
  * @return 0; THREAD_MQTT_ERROR_STATE from within the callback, where it would wait for itself.
@@ -509,7 +509,7 @@ int64_t thread_mqtt_time(struct thread_mqtt *client);
  * Checks a broker URI.
  *
  * @param uri The URI.
- * @param[out] sentence Says which part is wrong and how to mend it, NUL-terminated and cut off to
+ * @param[out] sentence Says which part is wrong and how to fix it, NUL-terminated and cut off to
  *                      @p size; may be NULL.
  * @param size Size of @p sentence, bytes.
  * @return 0 if it is well formed, THREAD_MQTT_ERROR_URI if not.

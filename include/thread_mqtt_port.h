@@ -183,7 +183,7 @@ const void *tmq_client_at(size_t index);
 
 /**
  * A mutex, which a thread may take only once. It is held for moments, never during a computation, a
- * callback or another function of this file.
+ * callback or another function of this file but tmq_port_uptime_ms().
  */
 void tmq_port_lock(struct tmq_port *port);
 void tmq_port_unlock(struct tmq_port *port);
@@ -206,7 +206,7 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 int64_t tmq_port_uptime_ms(void);
 /** The wall clock in Unix seconds, as far as the platform knows it by itself; 0 if it does not. */
 int64_t tmq_port_unix_time(void);
-/** Unix seconds of the build: what has surely passed. */
+/** Unix seconds of the build: a time known to have passed. */
 int64_t tmq_port_build_time(void);
 /** Fills the buffer with cryptographically secure random bytes: 0 or a negative code. */
 int32_t tmq_port_random(uint8_t *buffer, size_t length);

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BINDINGS = ROOT / "rust/port/platform"
 HEADERS = ["include/thread_mqtt.h", "include/thread_mqtt_port.h", "zephyr/src/shell.h"]
-C_SIDE = [*HEADERS, "zephyr/src/abi.c", "zephyr/src/abi.def"]
+C_SIDE = [*HEADERS, "include/thread_mqtt_config.h", "zephyr/src/abi.c", "zephyr/src/abi.def"]
 
 # The targets: Rust's name, and how C is compiled for the same.
 ARM = ["arm-none-eabi-gcc", "-mthumb"]

@@ -226,7 +226,7 @@ fn last_failure(failure: &Failure, listener: &mut dyn Listener) {
     }
 }
 
-/// The prefixes that would be used now. An address of RFC 7050 that nobody has is resolved, which
+/// The prefixes that would be used now. An address of RFC 7050 that no host has is resolved, which
 /// makes the resolver look for a prefix where the network data has none.
 fn prefixes(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     for advertised in worker.driver.port_mut().network().prefixes {

@@ -164,7 +164,7 @@ fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
 pub(crate) unsafe fn client(given: &ffi::thread_mqtt_config) -> Result<Box<Client>, i32> {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(AT_REST);
-    // A compiler may leave out an allocation that nobody looks at.
+    // A compiler may leave out an allocation that is not used.
     core::hint::black_box(&room);
     reserved.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
     drop(room);

@@ -280,7 +280,7 @@ pub fn now() -> Duration {
 /// no 64-bit atomics.
 static BOOT_TIME: AtomicU32 = AtomicU32::new(0);
 
-/// Unix seconds of the build: what has surely passed when the device starts without a clock.
+/// Unix seconds of the build: a time known to have passed when the device starts without a clock.
 pub fn build_time() -> u64 {
     // SAFETY: no precondition.
     u64::try_from(unsafe { ffi::tmq_port_build_time() }).unwrap_or(0)
