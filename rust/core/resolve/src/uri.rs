@@ -61,13 +61,13 @@ pub enum Host {
     Name(String),
     /// An IPv4 literal: synthesised with the NAT64 prefix on a Thread network.
     Ipv4(Ipv4Addr),
-    /// An IPv6 literal, given in brackets: passed through.
+    /// An IPv6 literal, given in brackets: passed through. `::ffff:192.0.2.1` is an IPv4 literal.
     Ipv6(Ipv6Addr),
 }
 
 impl From<IpAddr> for Host {
     fn from(address: IpAddr) -> Self {
-        match address {
+        match address.to_canonical() {
             IpAddr::V4(address) => Host::Ipv4(address),
             IpAddr::V6(address) => Host::Ipv6(address),
         }
@@ -244,7 +244,7 @@ impl BrokerUri {
                     None if rest.is_empty() => None,
                     None => return Err(UriError::BracketTrailing),
                 };
-                (Host::Ipv6(parse_ipv6(address)?), port)
+                (parse_ipv6(address)?, port)
             }
             None => {
                 if looks_like_ipv6(authority) {
@@ -273,10 +273,10 @@ impl FromStr for Host {
             let address = bracketed
                 .strip_suffix(']')
                 .ok_or(UriError::BracketUnclosed)?;
-            return parse_ipv6(address).map(Host::Ipv6);
+            return parse_ipv6(address);
         }
         if looks_like_ipv6(host) {
-            return parse_ipv6(host).map(Host::Ipv6);
+            return parse_ipv6(host);
         }
         parse_name_or_ipv4(host)
     }
@@ -319,14 +319,16 @@ fn looks_like_ipv6(host: &str) -> bool {
     colons >= 2
 }
 
-fn parse_ipv6(address: &str) -> Result<Ipv6Addr, UriError> {
+/// An IPv4-mapped address (RFC 4291 section 2.5.5.2) is an IPv4 address: no IPv6 network carries it.
+fn parse_ipv6(address: &str) -> Result<Host, UriError> {
     if address.is_empty() {
         return Err(UriError::HostEmpty);
     }
     if address.contains('%') {
         return Err(UriError::HostZone);
     }
-    address.parse().map_err(|_| UriError::HostIpv6)
+    let address: Ipv6Addr = address.parse().map_err(|_| UriError::HostIpv6)?;
+    Ok(IpAddr::V6(address).into())
 }
 
 fn parse_name_or_ipv4(host: &str) -> Result<Host, UriError> {

@@ -76,7 +76,8 @@ pub fn resolver_config() -> Result<Config, OptionError> {
         ..Config::default()
     };
     for server in servers.split([' ', ',']) {
-        config.chain.push(match server.parse() {
+        let address = server.parse().map(|address: IpAddr| address.to_canonical());
+        config.chain.push(match address {
             Ok(IpAddr::V4(ipv4)) => AddressSource::Public(ipv4),
             Ok(IpAddr::V6(ipv6)) => AddressSource::Server(SocketAddrV6::new(ipv6, DNS, 0, 0)),
             Err(_) if server.is_empty() => continue,

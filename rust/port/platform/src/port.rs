@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{Family, Network};
+use thread_mqtt_resolve::resolver::{Family, Network, PLATFORM_HAS_NO_SERVER};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference, Prefix};
 
 /// An open port of the C layer, closed when the last of its owners has gone.
@@ -500,6 +500,8 @@ impl Port for PlatformPort {
             )
         } {
             0 => Ok(()),
+            // The Thread network announces none.
+            ffi::TMQ_NOT_FOUND => Err(PLATFORM_HAS_NO_SERVER),
             code => Err(code),
         }
     }

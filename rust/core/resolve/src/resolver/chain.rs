@@ -5,7 +5,7 @@ use super::exchange::{Exchange, Heard, Unheard};
 use super::order::Addresses;
 use super::{
     AddressSource, Candidate, Failure, Family, HandedOut, LookupError, MAX_SERVERS, Origin, Output,
-    Report, Resolver, later,
+    PLATFORM_HAS_NO_SERVER, Report, Resolver, later,
 };
 use crate::dns::{Name, RecordType};
 use crate::uri::Host;
@@ -252,7 +252,7 @@ impl Resolver {
 
     fn take_literal(&mut self, address: IpAddr, now: Duration) {
         // A literal is not looked into: an IPv6 address inside a prefix is still what was written.
-        let addresses = match address {
+        let addresses = match address.to_canonical() {
             IpAddr::V4(ipv4) => Addresses {
                 ipv4: vec![ipv4],
                 ipv6: Vec::new(),
@@ -527,6 +527,7 @@ impl Resolver {
         };
         let mut addresses = Addresses::default();
         let error = match answer {
+            Err(PLATFORM_HAS_NO_SERVER) => Some(LookupError::NoServer),
             Err(code) => Some(LookupError::Platform(code)),
             Ok(answer) if answer.is_empty() => Some(LookupError::NoData),
             Ok(answer) => {

@@ -43,6 +43,10 @@ use discover::Discovery;
 const MAX_PREFIXES: usize = 4;
 const MAX_SERVERS: usize = 3;
 
+/// The code of a platform's resolver that has no server to ask: it fails with
+/// [`LookupError::NoServer`].
+pub const PLATFORM_HAS_NO_SERVER: i32 = i32::MIN;
+
 /// What the port knows of the network right now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {

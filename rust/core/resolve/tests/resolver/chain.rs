@@ -2,7 +2,9 @@
 
 use crate::world::*;
 use core::net::Ipv4Addr;
-use thread_mqtt_resolve::resolver::{AddressSource, Config, Failure, Family, LookupError};
+use thread_mqtt_resolve::resolver::{
+    AddressSource, Config, Failure, Family, LookupError, PLATFORM_HAS_NO_SERVER,
+};
 use thread_mqtt_resolve::{Network, Preference};
 
 const QUAD9: AddressSource = AddressSource::Public(Ipv4Addr::new(9, 9, 9, 9));
@@ -647,4 +649,22 @@ fn a_report_holds_at_least_one_candidate() {
     };
     let report = World::new(config, thread_network()).resolve_alone("192.0.2.1");
     assert_eq!(report.candidates.len(), 1);
+}
+
+#[test]
+fn a_platform_without_a_server_is_told_apart_from_one_that_fails() {
+    let mut world = World::new(asking(&[AddressSource::Platform]), thread_network());
+    world.start(BROKER);
+    world.platform_answers(Err(PLATFORM_HAS_NO_SERVER));
+    let report = world.resolver.poll_report().unwrap();
+    assert_eq!(
+        errors(&report),
+        [(AddressSource::Platform, LookupError::NoServer)]
+    );
+    assert!(
+        report
+            .cure()
+            .unwrap()
+            .contains("enable DNS on the border router")
+    );
 }

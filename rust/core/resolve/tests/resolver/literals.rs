@@ -53,8 +53,8 @@ fn an_ipv6_literal_passes_through_under_every_hint_and_prefix() {
         .into_iter()
         .flat_map(|family| networks.iter().map(move |n| (family, n)))
     {
-        // The second lies inside the network's prefix, the third is IPv4-mapped.
-        for literal in ["2001:db8::1", "fd64:1::c000:201", "::ffff:192.0.2.1"] {
+        // The second lies inside the network's prefix.
+        for literal in ["2001:db8::1", "fd64:1::c000:201"] {
             let config = Config {
                 family,
                 ..Config::default()
@@ -65,6 +65,39 @@ fn an_ipv6_literal_passes_through_under_every_hint_and_prefix() {
             assert_eq!(report.discovery, None);
         }
     }
+}
+
+#[test]
+fn an_ipv4_mapped_literal_is_an_ipv4_literal() {
+    for (literal, host) in [
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::ffff:c000:201", "192.0.2.1"),
+        ("::1:ffff:c000:201", "::1:ffff:c000:201"),
+        ("::192.0.2.1", "::192.0.2.1"),
+    ] {
+        let expected = thread_mqtt_resolve::Host::from(ip(host));
+        assert_eq!(literal.parse(), Ok(expected.clone()));
+        let uri = format!("mqtts://[{literal}]:8883");
+        let uri: thread_mqtt_resolve::BrokerUri = uri.parse().unwrap();
+        assert_eq!(uri.host, expected);
+    }
+    let synthesised =
+        World::new(Config::default(), thread_network()).resolve_alone("::ffff:192.0.2.1");
+    assert_eq!(addresses(&synthesised), [v6("fd64:1::c000:201")]);
+    let native = Network {
+        native_ipv4: true,
+        ..Network::default()
+    };
+    let mapped = World::new(Config::default(), native).resolve_alone("::ffff:192.0.2.1");
+    assert_eq!(addresses(&mapped), [v6("::ffff:192.0.2.1")]);
+
+    // As a link of the chain, too.
+    let config = Config {
+        chain: vec![AddressSource::Literal(ip("::ffff:192.0.2.9"))],
+        ..Config::default()
+    };
+    let last_resort = World::new(config, thread_network()).resolve_alone("broker.example");
+    assert_eq!(addresses(&last_resort), [v6("fd64:1::c000:209")]);
 }
 
 #[test]
