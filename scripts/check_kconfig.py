@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 import kconfiglib
 
@@ -49,10 +50,10 @@ config $(module)_LOG_LEVEL
 # Options that are not in every Zephyr: of the nRF Connect SDK, read in sdk-nrf 3.4, and names
 # that changed.
 ELSEWHERE = set("""
-EVENTFD EVENTFD_MAX POSIX_MAX_FDS
+EVENTFD EVENTFD_MAX MBEDTLS_LEGACY_CRYPTO_C POSIX_MAX_FDS
 MQTT_HELPER_LAST_WILL MQTT_HELPER_PORT MQTT_HELPER_PROVISION_CERTIFICATES MQTT_HELPER_SEC_TAG
 MQTT_HELPER_STACK_SIZE MQTT_HELPER_STATIC_IP_ADDRESS NRF_SECURITY
-OPENTHREAD_LIBRARY OPENTHREAD_ZEPHYR_DNS_OFFLOAD
+OPENTHREAD_LIBRARY OPENTHREAD_NRF_SECURITY_PSA_CHOICE OPENTHREAD_ZEPHYR_DNS_OFFLOAD
 """.split())
 
 
@@ -110,6 +111,27 @@ def mentioned(path):
                 yield number, match[1]
 
 
+def check_features(tree):
+    """The cryptography of Kconfig, of the platform's crate, of which CMake makes cargo's features,
+    and of the application in Rust, whose manifest must repeat them."""
+    manifests = [tomllib.loads((ROOT / path).read_text())
+                 for path in ("rust/port/platform/Cargo.toml", "rust/app/Cargo.toml")]
+    features = {name for name in manifests[0]["features"]
+                if "THREAD_MQTT_" + name.upper().replace("-", "_") in tree.syms}
+    options = {symbol.name.removeprefix("THREAD_MQTT_").lower().replace("_", "-")
+               for symbol in tree.unique_defined_syms
+               if symbol.type == kconfiglib.BOOL
+               and any(pathlib.Path(node.filename).name == "Kconfig.crypto" for node in symbol.nodes)}
+    repeated = set(re.findall(r'thread_mqtt = "([a-z0-9-]+)"', " ".join(manifests[1]["target"])))
+    options -= {"mbedtls-threading"}  # C's
+    errors = [f"rust/port/platform/Cargo.toml: no feature {name} for Kconfig's option"
+              for name in sorted(options - features)]
+    errors += [f"rust/app/Cargo.toml: the feature {name} of the platform's crate is "
+               f"{'missing' if name in features else 'unknown'}"
+               for name in sorted(features ^ repeated)]
+    return errors
+
+
 def zephyr_symbols():
     """Every option that a workspace defines; None without a workspace."""
     base = pathlib.Path(os.environ.get("ZEPHYR_BASE") or pathlib.Path.home() / "zephyrproject/zephyr")
@@ -133,7 +155,7 @@ def main():
         entries = [path for path in tracked("Kconfig", "samples/*/Kconfig", "tests/**/Kconfig")]
         for entry in entries:
             tree, found = parse(entry, stub)
-            errors += found
+            errors += found + (check_features(tree) if entry.parent == ROOT else [])
             defined |= {symbol.name for symbol in tree.unique_defined_syms}
             project = entry.parent / "prj.conf"
             if project.is_file():

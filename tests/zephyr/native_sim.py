@@ -44,7 +44,7 @@ def environment(workspace):
     ).stdout.strip()
     if not libdir or not os.path.isdir(libdir):
         env["PATH"] = f"{tools}:/usr/bin:/bin:/usr/sbin"
-        env.update(RUSTC_BOOTSTRAP="1", CARGO_UNSTABLE_BUILD_STD="core,alloc")
+        env.update(RUSTC="/usr/bin/rustc", RUSTC_BOOTSTRAP="1", CARGO_UNSTABLE_BUILD_STD="core,alloc")
     llvm = sorted(glob.glob("/usr/lib/llvm-*/lib/libclang.so*"))
     if llvm:
         env.setdefault("LIBCLANG_PATH", os.path.dirname(llvm[-1]))

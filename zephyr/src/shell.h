@@ -25,7 +25,7 @@
 struct tmq_listener {
 	/** A line without its end, not NUL-terminated. Control characters have been replaced. */
 	void (*line)(void *context, const char *text, size_t length);
-	/** Whether nobody listens any more; the answer then ends soon. */
+	/** Whether the asker has stopped listening; the answer then ends soon. */
 	uint8_t (*is_gone)(void *context);
 	/** The answer is complete: 0, or a negative #thread_mqtt_error. Called once, and last. */
 	void (*done)(void *context, int32_t result);

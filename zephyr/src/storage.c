@@ -35,7 +35,7 @@ static int32_t failure(int error)
 	}
 }
 
-/* The settings' name of a key; initialises the settings if nobody has. */
+/* The settings' name of a key; initialises the settings if that has not happened yet. */
 static int32_t open_settings(const char *key, char name[NAME_SIZE])
 {
 	int length = snprintf(name, NAME_SIZE, "thread_mqtt/%s", key);

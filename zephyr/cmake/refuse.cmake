@@ -1,0 +1,221 @@
+# Copyright (c) 2026 The thread-mqtt authors
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# Combinations of options that cannot work, each with its cure. Kconfig implies what is needed, so
+# most of these mean that something was switched off on purpose.
+
+macro(thread_mqtt_refuse)
+  string(CONCAT sentence ${ARGN})
+  message(FATAL_ERROR "thread-mqtt: ${sentence}")
+endmacro()
+
+# What may be right, and is not in most images.
+macro(thread_mqtt_warn)
+  string(CONCAT sentence ${ARGN})
+  message(WARNING "thread-mqtt: ${sentence}")
+endmacro()
+
+macro(thread_mqtt_require option why)
+  if(NOT CONFIG_${option})
+    thread_mqtt_refuse("${why} Set CONFIG_${option}=y.")
+  endif()
+endmacro()
+
+# native_sim, BabbleSim, QEMU and Arm's models.
+set(on_hardware ON)
+if(CONFIG_ARCH_POSIX OR CONFIG_QEMU_TARGET OR "${BOARD}" MATCHES "^(qemu|mps[23]|native_sim|nrf[0-9a-z]+_?bsim)")
+  set(on_hardware OFF)
+endif()
+
+# Whether a client can use an interface of Zephyr's own stack, with Zephyr's resolver.
+set(on_zephyrs_stack OFF)
+if(NOT CONFIG_NET_SOCKETS_OFFLOAD AND (NOT CONFIG_NET_L2_OPENTHREAD OR CONFIG_THREAD_MQTT_OTHER_INTERFACE))
+  set(on_zephyrs_stack ON)
+endif()
+
+# ---------------------------------------------------------------------------
+# The network. IP first: TCP, UDP and their sentences depend on it.
+
+if(CONFIG_NET_L2_OPENTHREAD)
+  thread_mqtt_require(NET_IPV6 "Thread is an IPv6 network.")
+elseif(NOT CONFIG_NET_IPV4)
+  thread_mqtt_require(NET_IPV6 "without IP there is no way to a broker.")
+endif()
+thread_mqtt_require(NET_SOCKETS "the connection goes through BSD sockets.")
+thread_mqtt_require(NET_TCP "MQTT runs over TCP; without it a stream socket fails with EPROTOTYPE.")
+thread_mqtt_require(NET_UDP "names are resolved over UDP.")
+if(CONFIG_NET_L2_OPENTHREAD)
+  thread_mqtt_require(OPENTHREAD_SLAAC
+    "the device needs an address that NAT64 translates, which SLAAC gives it.")
+  if(CONFIG_OPENTHREAD_TCP_ENABLE)
+    thread_mqtt_refuse("OpenThread's own TCP would take packets that belong to Zephyr's sockets. "
+      "Set CONFIG_OPENTHREAD_TCP_ENABLE=n.")
+  endif()
+endif()
+# getaddrinfo() allocates its result from the kernel's heap. Newer versions reserve that.
+if(on_zephyrs_stack AND CONFIG_DNS_RESOLVER AND "${CONFIG_HEAP_MEM_POOL_SIZE}" EQUAL 0 AND
+   NOT DEFINED CONFIG_HEAP_MEM_POOL_ADD_SIZE_GETADDRINFO)
+  thread_mqtt_refuse("getaddrinfo() fails without a kernel heap. Set CONFIG_HEAP_MEM_POOL_SIZE to 1024 or more.")
+endif()
+# Until Zephyr's TCP computes its initial sequence numbers with PSA, it does so with a function that
+# nRF Security brings only with the older cryptography.
+if(CONFIG_NET_TCP_ISN_RFC6528 AND CONFIG_NRF_SECURITY AND NOT CONFIG_MBEDTLS_LEGACY_CRYPTO_C)
+  file(STRINGS ${ZEPHYR_BASE}/subsys/net/ip/tcp.c md5 REGEX "mbedtls_md5" LIMIT_COUNT 1)
+  if(md5)
+    thread_mqtt_refuse("Zephyr's TCP does not link, because it calls mbedtls_md5() and nRF Security does not "
+      "build it beside PSA Crypto. Set CONFIG_NET_TCP_ISN_RFC6528=n.")
+  endif()
+endif()
+
+# ---------------------------------------------------------------------------
+# Descriptors: an event, a TCP socket and two UDP sockets for each client. The limits' names are the
+# kernel's from Zephyr 3.7 on, that of a poll's later.
+
+if(NOT CONFIG_EVENTFD) # its name until Zephyr 3.6
+  thread_mqtt_require(ZVFS_EVENTFD "a client's thread is woken by an event descriptor.")
+elseif(NOT CONFIG_ZVFS_EVENTFD AND CONFIG_EXTERNAL_LIBC)
+  thread_mqtt_refuse("native_sim of this Zephyr has no event descriptor. Build for a board, or with Zephyr "
+    "3.7 or later.")
+endif()
+if(CONFIG_ZVFS)
+  set(open_max ZVFS_OPEN_MAX)
+  set(eventfd_max ZVFS_EVENTFD_MAX)
+else()
+  set(open_max POSIX_MAX_FDS)
+  set(eventfd_max EVENTFD_MAX)
+endif()
+if(DEFINED CONFIG_ZVFS_POLL_MAX)
+  set(poll_max ZVFS_POLL_MAX)
+else()
+  set(poll_max NET_SOCKETS_POLL_MAX) # gone from Zephyr 4.5
+endif()
+math(EXPR descriptors "4 * ${CONFIG_THREAD_MQTT_MAX_CLIENTS}")
+if(CONFIG_${open_max} LESS descriptors)
+  thread_mqtt_refuse("${CONFIG_${open_max}} file descriptors are too few. Set CONFIG_${open_max} to "
+    "${descriptors} or more, beside what the application opens.")
+endif()
+set(events ${CONFIG_THREAD_MQTT_MAX_CLIENTS})
+set(event_users "each client needs an event descriptor")
+if(CONFIG_NET_SOCKETS_SERVICE)
+  math(EXPR events "${events} + 1")
+  string(APPEND event_users ", and Zephyr's socket service takes one (CONFIG_NET_SOCKETS_SERVICE)")
+endif()
+if(CONFIG_${eventfd_max} LESS events)
+  thread_mqtt_refuse("${event_users}. Set CONFIG_${eventfd_max} to ${events} or more.")
+endif()
+if(CONFIG_${poll_max} LESS 3)
+  thread_mqtt_refuse("a client waits for three descriptors at once. Set CONFIG_${poll_max} to 3 or more.")
+endif()
+
+# ---------------------------------------------------------------------------
+# Random numbers and cryptography
+
+if(NOT CONFIG_ENTROPY_HAS_DRIVER AND NOT CONFIG_CSPRNG_ENABLED AND NOT CONFIG_TEST_RANDOM_GENERATOR)
+  thread_mqtt_refuse("TLS needs a cryptographically secure random number generator. Set "
+    "CONFIG_ENTROPY_GENERATOR=y and enable the entropy device in the devicetree.")
+endif()
+if(CONFIG_TEST_RANDOM_GENERATOR AND on_hardware)
+  thread_mqtt_refuse("the test generator's numbers can be guessed, and with them every key of TLS. Set "
+    "CONFIG_TEST_RANDOM_GENERATOR=n and CONFIG_ENTROPY_GENERATOR=y.")
+endif()
+# Up to NCS 2.7 this switch leaves PSA Crypto's drivers out: each call would fail with -134.
+if(CONFIG_THREAD_MQTT_CRYPTO_PSA AND CONFIG_NRF_SECURITY AND CONFIG_MBEDTLS_LEGACY_CRYPTO_C AND
+   "${KERNEL_VERSION_MAJOR}.${KERNEL_VERSION_MINOR}" VERSION_LESS 3.7)
+  thread_mqtt_refuse("PSA Crypto has no algorithm in this image, because nRF Security builds the older "
+    "cryptography (CONFIG_MBEDTLS_LEGACY_CRYPTO_C) in its place. Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y, or "
+    "CONFIG_OPENTHREAD_NRF_SECURITY_PSA_CHOICE=y and CONFIG_NET_TCP_ISN_RFC6528=n.")
+endif()
+# The numbers of Zephyr's Mbed TLS then have 256 bits at most. nRF Security has a configuration of its own.
+if(CONFIG_MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED AND CONFIG_THREAD_MQTT_CRYPTO_PSA AND
+   NOT CONFIG_NRF_SECURITY)
+  if(CONFIG_THREAD_MQTT_RSA AND NOT CONFIG_THREAD_MQTT_RSA_IN_RUST)
+    thread_mqtt_refuse("PSA Crypto cannot verify RSA certificates while Mbed TLS's numbers are limited to 256 "
+      "bits. Set CONFIG_THREAD_MQTT_RSA_IN_RUST=y, or CONFIG_MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED=n.")
+  endif()
+  if(CONFIG_THREAD_MQTT_P384)
+    thread_mqtt_refuse("PSA Crypto cannot do P-384 while Mbed TLS's numbers are limited to 256 bits. Set "
+      "CONFIG_MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED=n, or CONFIG_THREAD_MQTT_P384=n if no broker's chain "
+      "has a P-384 key.")
+  endif()
+endif()
+if("${CONFIG_THREAD_MQTT_SEC_TAG}" GREATER_EQUAL 0 AND NOT CONFIG_TLS_CREDENTIALS)
+  thread_mqtt_refuse("CONFIG_THREAD_MQTT_SEC_TAG names credentials, and the image has no store for them. Set "
+    "CONFIG_TLS_CREDENTIALS=y, or CONFIG_THREAD_MQTT_SEC_TAG=-1.")
+endif()
+if(CONFIG_THREAD_MQTT_TIME_STRICT AND "${CONFIG_THREAD_MQTT_TIME_SERVERS}" STREQUAL "")
+  thread_mqtt_warn("no TLS connection is made until the application calls thread_mqtt_set_time() or names time "
+    "servers itself. Set CONFIG_THREAD_MQTT_TIME_SERVERS, or CONFIG_THREAD_MQTT_TIME_LENIENT=y, if it does "
+    "neither.")
+endif()
+
+# ---------------------------------------------------------------------------
+# The C library and memory
+
+# The prebuilt libraries and the driver of a radio co-processor call functions that it lacks.
+if(CONFIG_MINIMAL_LIBC AND (CONFIG_OPENTHREAD_LIBRARY OR CONFIG_HDLC_RCP_IF))
+  if(CONFIG_OPENTHREAD_LIBRARY)
+    set(caller "OpenThread's prebuilt library calls iscntrl()")
+  else()
+    set(caller "OpenThread's driver for a radio co-processor calls strtok()")
+  endif()
+  thread_mqtt_refuse("${caller}, which Zephyr's minimal C library lacks. Set CONFIG_PICOLIBC=y.")
+endif()
+# Of malloc's heap, what a handshake takes, or a session that is open; beside it the outbox may be full.
+if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE GREATER_EQUAL 0)
+  if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS 32768)
+    thread_mqtt_refuse("the heap of malloc has ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes, a TLS handshake "
+      "does not fit. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to 32768 or more, or to -1 for all memory that "
+      "is left.")
+  endif()
+  math(EXPR arena "8192 + ${CONFIG_THREAD_MQTT_OUTBOX_BYTES} + ${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE}")
+  if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena)
+    thread_mqtt_refuse("a full outbox (CONFIG_THREAD_MQTT_OUTBOX_BYTES=${CONFIG_THREAD_MQTT_OUTBOX_BYTES}) and a "
+      "packet of CONFIG_THREAD_MQTT_MAX_PACKET_SIZE=${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE} bytes do not fit a "
+      "heap of ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to "
+      "${arena} or more, or lower one of the two.")
+  endif()
+endif()
+
+# What a handshake takes on a Cortex-M with a chain of no certificates, by docs/footprint.md, and 1 kB
+# for what an image has beside it; then for each certificate that a broker may present.
+if(CONFIG_THREAD_MQTT_CRYPTO_PSA)
+  set(stack 8960)
+elseif(CONFIG_THREAD_MQTT_P384)
+  set(stack 17536)
+else()
+  set(stack 14400)
+endif()
+math(EXPR stack "${stack} + 672 * ${CONFIG_THREAD_MQTT_MAX_CHAIN}")
+# native_sim's threads have the host's stacks.
+if(NOT CONFIG_ARCH_POSIX)
+  if(CONFIG_THREAD_MQTT_C_API)
+    set(stack_option THREAD_MQTT_STACK_SIZE)
+  else()
+    set(stack_option MAIN_STACK_SIZE) # an application in Rust: its main thread runs the client
+  endif()
+  if(CONFIG_${stack_option} LESS stack)
+    thread_mqtt_refuse("a handshake with a chain of ${CONFIG_THREAD_MQTT_MAX_CHAIN} certificates does not fit a "
+      "stack of ${CONFIG_${stack_option}} bytes. Set CONFIG_${stack_option} to ${stack} or more, or "
+      "CONFIG_THREAD_MQTT_MAX_CHAIN to fewer.")
+  endif()
+  # thread_mqtt_init() reads certificates and makes the client.
+  if(CONFIG_THREAD_MQTT_C_API AND CONFIG_MAIN_STACK_SIZE LESS 4096)
+    thread_mqtt_warn("thread_mqtt_init() needs 4096 bytes of stack, the main thread has "
+      "${CONFIG_MAIN_STACK_SIZE}. Set CONFIG_MAIN_STACK_SIZE to 4096 or more, unless another thread calls it.")
+  endif()
+endif()
+
+# ---------------------------------------------------------------------------
+# Addresses. What only looks like one is found at the start: thread_mqtt_init() refuses it.
+
+string(REGEX MATCHALL "[^ ,]+" servers "${CONFIG_THREAD_MQTT_DNS_SERVERS}")
+foreach(server ${servers})
+  if(NOT server MATCHES "^([0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$")
+    thread_mqtt_refuse("CONFIG_THREAD_MQTT_DNS_SERVERS holds ${server}, which is not an address. Write IPv4 or "
+      "IPv6 addresses with spaces between them.")
+  endif()
+endforeach()
+if(NOT CONFIG_THREAD_MQTT_NAT64_PREFIX MATCHES "^([0-9A-Fa-f:]+/(32|40|48|56|64|96))?$")
+  thread_mqtt_refuse("CONFIG_THREAD_MQTT_NAT64_PREFIX holds ${CONFIG_THREAD_MQTT_NAT64_PREFIX}, which is not a "
+    "NAT64 prefix. Write one of 32, 40, 48, 56, 64 or 96 bits, such as 64:ff9b::/96.")
+endif()
