@@ -28,9 +28,9 @@ OTHER = {"NET_NATIVE_IPV4": 1, "NET_NATIVE_IPV6": 1, "NET_IPV4": 1}
 STORES = {"THREAD_MQTT_STORAGE": 1, "TLS_CREDENTIALS": 1}
 ZVFS = {"ZVFS_POLL": 1, "ZVFS_POLL_MAX": 3}
 
-# Configuration, Zephyr's version, options beside COMMON.
+# Configuration, Zephyr's version, options beside COMMON; MBEDTLS is the version of Mbed TLS.
 CONFIGURATIONS = {
-    "Thread": (0x040200, THREAD | STORES | ZVFS),
+    "Thread": (0x040200, THREAD | STORES | ZVFS | {"MBEDTLS": 3}),
     "Thread, Zephyr 3.5": (0x030500, THREAD | STORES | {"NET_SOCKETS_POLL_MAX": 3}),
     "Thread without a DNS client, Zephyr 4.4": (
         0x040400, {**THREAD, "OPENTHREAD_DNS_CLIENT": None, "THREAD_MQTT_FAST_POLL": 0} | ZVFS),
@@ -41,7 +41,7 @@ CONFIGURATIONS = {
         0x040100, THREAD | OTHER | {"NET_SOCKETS_POLL_MAX": 3, "THREAD_MQTT_FAST_POLL": 0}
         | {"NET_MGMT_EVENT": 1, "THREAD_MQTT_OTHER_INTERFACE": 1, "THREAD_MQTT_INTERFACE_OTHER": 1}),
     "Ethernet, Zephyr 4.5": (0x040500, OTHER | STORES | {"ZVFS_POLL_MAX": 3, "NET_MGMT_EVENT": 1,
-                                                         "HWINFO": 1}),
+                                                         "HWINFO": 1, "MBEDTLS": 4}),
     "Ethernet without events, Zephyr 3.5": (
         0x030500, OTHER | {"NET_SOCKETS_POLL_MAX": 3, "HWINFO": 1}),
 }
@@ -95,6 +95,8 @@ def port_sources(options):
         names.append("interface")
     if options.get("THREAD_MQTT_FAST_POLL"):
         names.append("poll")
+    if options.get("MBEDTLS"):
+        names.append("mbedtls_threading")
     return [ROOT / "zephyr/src" / f"{name}.c" for name in names]
 
 
@@ -108,6 +110,7 @@ def compile_tests(program, version, options, sanitizer, openthread):
                f"-I{HERE}/src", f"-I{HERE}/include",
                f"-I{HERE}/{'new' if version >= 0x030700 else 'old'}",
                f"-I{ROOT}/zephyr/src", f"-I{ROOT}/include", f"-I{openthread}",
+               f"-I{HERE}/mbedtls{options.get('MBEDTLS', '-none')}", f"-I{ROOT}/zephyr/mbedtls",
                *map(str, port_sources(options)), *map(str, tests), "-o", str(program)]
     subprocess.run(command, check=True)
 

@@ -2,13 +2,19 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The mutex of Mbed TLS 3, by the name under which it looks for it (MBEDTLS_THREADING_ALT).
+ * Zephyr's mutexes and condition variables for Mbed TLS (MBEDTLS_THREADING_ALT), which includes this
+ * header by its name: the first type is that of Mbed TLS 3, the others are those of Mbed TLS 4.
  */
 #ifndef THREAD_MQTT_THREADING_ALT_H_
 #define THREAD_MQTT_THREADING_ALT_H_
 
 #include <zephyr/kernel.h>
 
+#if defined(MBEDTLS_VERSION_MAJOR) && MBEDTLS_VERSION_MAJOR < 4
 typedef struct k_mutex mbedtls_threading_mutex_t;
+#else
+typedef struct k_mutex mbedtls_platform_mutex_t;
+typedef struct k_condvar mbedtls_platform_condition_variable_t;
+#endif
 
 #endif /* THREAD_MQTT_THREADING_ALT_H_ */

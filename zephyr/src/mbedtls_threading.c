@@ -8,36 +8,85 @@
 #include <zephyr/init.h>
 #include <zephyr/kernel.h>
 
+#if __has_include(<mbedtls/build_info.h>)
 #include <mbedtls/build_info.h>
+#else /* TF-PSA-Crypto alone */
+#include <tf-psa-crypto/build_info.h>
+#endif
 #include <mbedtls/threading.h>
 
-#if MBEDTLS_VERSION_MAJOR > 3
-#error "Mbed TLS 4 wants other locks: set CONFIG_THREAD_MQTT_MBEDTLS_THREADING=n and supply them"
-#endif
+/* Mbed TLS 4 and its TF-PSA-Crypto name the mutex otherwise, let its initialisation fail, and ask for
+ * condition variables.
+ */
+#if defined(MBEDTLS_VERSION_MAJOR) && MBEDTLS_VERSION_MAJOR < 4
+typedef mbedtls_threading_mutex_t mutex_type;
 
-static void init(mbedtls_threading_mutex_t *mutex)
+static void init(mutex_type *mutex)
 {
 	(void)k_mutex_init(mutex);
 }
+#else
+typedef mbedtls_platform_mutex_t mutex_type;
+#define HAS_CONDITION_VARIABLES
 
-static void release(mbedtls_threading_mutex_t *mutex)
+static int init(mutex_type *mutex)
+{
+	return k_mutex_init(mutex);
+}
+#endif
+
+static void release(mutex_type *mutex)
 {
 	ARG_UNUSED(mutex);
 }
 
-static int lock(mbedtls_threading_mutex_t *mutex)
+static int lock(mutex_type *mutex)
 {
 	return k_mutex_lock(mutex, K_FOREVER) == 0 ? 0 : MBEDTLS_ERR_THREADING_MUTEX_ERROR;
 }
 
-static int unlock(mbedtls_threading_mutex_t *mutex)
+static int unlock(mutex_type *mutex)
 {
 	return k_mutex_unlock(mutex) == 0 ? 0 : MBEDTLS_ERR_THREADING_MUTEX_ERROR;
 }
 
+#if defined(HAS_CONDITION_VARIABLES)
+static int condition_init(mbedtls_platform_condition_variable_t *condition)
+{
+	return k_condvar_init(condition);
+}
+
+static void condition_release(mbedtls_platform_condition_variable_t *condition)
+{
+	ARG_UNUSED(condition);
+}
+
+static int condition_signal(mbedtls_platform_condition_variable_t *condition)
+{
+	/* How many threads were woken is not asked. */
+	return k_condvar_signal(condition) >= 0 ? 0 : MBEDTLS_ERR_THREADING_MUTEX_ERROR;
+}
+
+static int condition_broadcast(mbedtls_platform_condition_variable_t *condition)
+{
+	return k_condvar_broadcast(condition) >= 0 ? 0 : MBEDTLS_ERR_THREADING_MUTEX_ERROR;
+}
+
+static int condition_wait(mbedtls_platform_condition_variable_t *condition, mutex_type *mutex)
+{
+	return k_condvar_wait(condition, mutex, K_FOREVER) == 0 ? 0
+								: MBEDTLS_ERR_THREADING_MUTEX_ERROR;
+}
+#endif
+
 static int set_locks(void)
 {
+#if defined(HAS_CONDITION_VARIABLES)
+	mbedtls_threading_set_alt(init, release, lock, unlock, condition_init, condition_release,
+				  condition_signal, condition_broadcast, condition_wait);
+#else
 	mbedtls_threading_set_alt(init, release, lock, unlock);
+#endif
 	return 0;
 }
 
