@@ -56,7 +56,7 @@ const TABLE: &[Entry] = &[
     Entry(
         41,
         "no_certificate",
-        "it misses a client certificate",
+        "it expected a client certificate",
         "configure a client certificate and its key",
     ),
     Entry(
@@ -104,8 +104,8 @@ const TABLE: &[Entry] = &[
     Entry(
         49,
         "access_denied",
-        "it knows the client certificate and refuses its owner",
-        "grant the owner of the client certificate access at the broker",
+        "it refuses access",
+        "grant the owner of the client certificate access at the broker; on a port shared with HTTPS offer the name of the application protocol (ALPN)",
     ),
     Entry(
         50,

@@ -43,6 +43,10 @@ pub enum PublicKey {
     P384,
     /// ECDSA on P-521.
     P521,
+    /// ECDSA on a curve that TLS has no use for here, such as secp256k1.
+    OtherCurve,
+    /// ECDSA on a curve that is given by its numbers and not by its name.
+    UnnamedCurve,
     /// Ed25519.
     Ed25519,
     /// Another kind.
@@ -56,6 +60,8 @@ impl fmt::Display for PublicKey {
             Self::P256 => f.write_str("ECDSA P-256"),
             Self::P384 => f.write_str("ECDSA P-384"),
             Self::P521 => f.write_str("ECDSA P-521"),
+            Self::OtherCurve => f.write_str("ECDSA on another curve"),
+            Self::UnnamedCurve => f.write_str("ECDSA on a curve without its name"),
             Self::Ed25519 => f.write_str("Ed25519"),
             Self::Other => f.write_str("a key of another kind"),
         }
@@ -69,6 +75,41 @@ impl PublicKey {
             Self::Rsa(bits) if !(2048..=4096).contains(&bits) => Some(bits),
             _ => None,
         }
+    }
+
+    /// By the content of an AlgorithmIdentifier; RSA without its length.
+    pub(crate) fn of_algorithm(mut algorithm: Reader<'_>) -> Option<Self> {
+        Some(match algorithm.expect(der::OID)? {
+            // rsaEncryption
+            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01] => Self::Rsa(0),
+            // id-ecPublicKey
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01] => {
+                Self::of_curve(algorithm.optional(der::OID))
+            }
+            [0x2b, 0x65, 0x70] => Self::Ed25519,
+            _ => Self::Other,
+        })
+    }
+
+    /// By the name of a curve.
+    pub(crate) fn of_curve(name: Option<&[u8]>) -> Self {
+        match name {
+            Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]) => Self::P256,
+            Some([0x2b, 0x81, 0x04, 0x00, 0x22]) => Self::P384,
+            Some([0x2b, 0x81, 0x04, 0x00, 0x23]) => Self::P521,
+            Some(_) => Self::OtherCurve,
+            // Its numbers instead of its name, which no TLS takes (RFC 8422 section 5.1.1).
+            None => Self::UnnamedCurve,
+        }
+    }
+
+    /// By an RSA modulus, with or without zeros before it.
+    pub(crate) fn of_rsa(modulus: &[u8]) -> Option<Self> {
+        let first = modulus.iter().position(|b| *b != 0);
+        let modulus = modulus.get(first.unwrap_or(modulus.len())..)?;
+        let spare = modulus.first().map_or(0, |b| b.leading_zeros() as usize);
+        let bits = (modulus.len() * 8).checked_sub(spare)?;
+        Some(Self::Rsa(u16::try_from(bits).ok()?))
     }
 
     /// The key of a trust anchor: the content of a SubjectPublicKeyInfo.
@@ -88,18 +129,13 @@ const MAX_DISTINGUISHED_NAME: usize = 256;
 /// Of one attribute's value, in characters or bytes: what X.520 gives a common name, and as much again.
 const MAX_ATTRIBUTE: usize = 128;
 const MAX_OID: usize = 32;
-/// Most certificates that webpki takes: the leaf, and six on the way to the root.
+/// Certificates of a chain that are read.
 pub(crate) const MAX_CHAIN: usize = 7;
 
 impl CertificateSummary {
     /// Reads a DER certificate (RFC 5280). `None` if it is none.
     pub fn read(der: &[u8]) -> Option<Self> {
-        let mut tbs = Reader::new(der)
-            .inside(der::SEQUENCE)?
-            .inside(der::SEQUENCE)?;
-        tbs.optional(der::explicit(0)); // version
-        tbs.expect(der::INTEGER)?; // serialNumber
-        tbs.expect(der::SEQUENCE)?; // signature
+        let mut tbs = from_issuer(der)?;
         let issuer = distinguished_name(tbs.inside(der::SEQUENCE)?)?;
         let mut validity = tbs.inside(der::SEQUENCE)?;
         let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
@@ -185,6 +221,39 @@ fn extension<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
     }
 }
 
+/// The contents of the issuer's and of the subject's name.
+pub(crate) fn issuer_and_subject(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut rest = from_issuer(der)?;
+    let issuer = rest.expect(der::SEQUENCE)?;
+    rest.expect(der::SEQUENCE)?; // validity
+    Some((issuer, rest.expect(der::SEQUENCE)?))
+}
+
+/// The SubjectPublicKeyInfo, with its tag and length.
+pub(crate) fn public_key_info(der: &[u8]) -> Option<&[u8]> {
+    let mut rest = from_issuer(der)?;
+    for _ in 0..3 {
+        rest.expect(der::SEQUENCE)?; // issuer, validity, subject
+    }
+    rest.element(der::SEQUENCE)
+}
+
+/// What follows the signature's algorithm in the signed part.
+fn from_issuer(der: &[u8]) -> Option<Reader<'_>> {
+    let mut tbs = Reader::new(der)
+        .inside(der::SEQUENCE)?
+        .inside(der::SEQUENCE)?;
+    tbs.optional(der::explicit(0)); // version
+    tbs.expect(der::INTEGER)?; // serialNumber
+    tbs.expect(der::SEQUENCE)?; // signature
+    Some(tbs)
+}
+
+/// Whether it has a subjectAltName, whatever is in it.
+pub(crate) fn has_alternative_names(der: &[u8]) -> bool {
+    extension(der, SUBJECT_ALT_NAME).is_some()
+}
+
 /// The lengths of the names in its subjectAltName, whatever their kind.
 pub(crate) fn names(der: &[u8]) -> impl Iterator<Item = usize> {
     let mut names = extension(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
@@ -226,33 +295,16 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 fn public_key(mut spki: Reader<'_>) -> Option<PublicKey> {
-    let mut algorithm = spki.inside(der::SEQUENCE)?;
-    let id = algorithm.expect(der::OID)?;
+    let algorithm = spki.inside(der::SEQUENCE)?;
     let key = spki.expect(der::BIT_STRING)?;
-    Some(match id {
-        // rsaEncryption
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01] => {
-            let modulus = key
-                .get(1..)
-                .and_then(|key| Reader::new(key).inside(der::SEQUENCE))
-                .and_then(|mut key| key.expect(der::INTEGER))?;
-            let modulus = match modulus.iter().position(|b| *b != 0) {
-                Some(first) => modulus.get(first..)?,
-                None => &[],
-            };
-            let spare = modulus.first().map_or(0, |b| b.leading_zeros() as usize);
-            PublicKey::Rsa(u16::try_from((modulus.len() * 8).checked_sub(spare)?).ok()?)
-        }
-        // id-ecPublicKey
-        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01] => match algorithm.optional(der::OID) {
-            Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]) => PublicKey::P256,
-            Some([0x2b, 0x81, 0x04, 0x00, 0x22]) => PublicKey::P384,
-            Some([0x2b, 0x81, 0x04, 0x00, 0x23]) => PublicKey::P521,
-            _ => PublicKey::Other,
-        },
-        [0x2b, 0x65, 0x70] => PublicKey::Ed25519,
-        _ => PublicKey::Other,
-    })
+    match PublicKey::of_algorithm(algorithm)? {
+        PublicKey::Rsa(_) => key
+            .get(1..)
+            .and_then(|key| Reader::new(key).inside(der::SEQUENCE))
+            .and_then(|mut key| key.expect(der::INTEGER))
+            .and_then(PublicKey::of_rsa),
+        kind => Some(kind),
+    }
 }
 
 /// The name of a trust anchor: the content of a Name.

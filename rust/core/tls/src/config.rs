@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -9,18 +10,24 @@ use rustls::client::{
     ClientConfig, ResolvesClientCert, Resumption, TicketRequest, UnbufferedClientConnection,
 };
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::hash::{Hash, HashAlgorithm};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{Error, InconsistentKeys, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls::{
+    Error, InconsistentKeys, RootCertStore, SignatureScheme, SupportedCipherSuite,
+    SupportedProtocolVersion,
+};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
 
-use crate::certificate::MAX_CHAIN;
 use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};
-use crate::config_error::ConfigError;
+use crate::config_error::{ConfigError, Fault, Given};
 use crate::credentials;
 use crate::error::{ProviderFailure, TlsError};
+use crate::path::MAX_PATH;
+use crate::pem::Damage;
+use crate::pin::Pin;
 use crate::resume::SessionStore;
-use crate::verify::{Moment, Verifier};
+use crate::verify::{Moment, Pins, Verifier};
 
 /// Longest record on the wire: header, 2^14 bytes and the expansion that TLS 1.2 allows.
 pub(crate) const MAX_RECORD: usize = 5 + 16_384 + 2_048;
@@ -41,6 +48,7 @@ struct Inner {
     exact: Arc<Verifier>,
     floor: Arc<Verifier>,
     alpn: Vec<Vec<u8>>,
+    extended_master_secret: bool,
     limits: Limits,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     sessions: Option<SessionStore>,
@@ -80,6 +88,8 @@ impl Config {
             suites: None,
             groups: None,
             alpn: Vec::new(),
+            pins: Vec::new(),
+            extended_master_secret: false,
             sessions: Some(SessionStore::default()),
             limits: Limits {
                 chain: 4,
@@ -148,6 +158,10 @@ impl Config {
             .with_client_cert_resolver(inner.identity.clone());
         // rustls counts the record header in.
         config.max_fragment_size = Some(inner.limits.fragment + 5);
+        #[cfg(feature = "tls12")]
+        {
+            config.require_ems = inner.extended_master_secret;
+        }
         config.resumption = match &inner.sessions {
             Some(store) => Resumption::store(store.for_rustls()),
             None => Resumption::disabled(),
@@ -179,6 +193,8 @@ pub struct ConfigBuilder {
     suites: Option<Vec<Suite>>,
     groups: Option<Vec<Group>>,
     alpn: Vec<Vec<u8>>,
+    pins: Vec<Pin>,
+    extended_master_secret: bool,
     sessions: Option<SessionStore>,
     limits: Limits,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
@@ -192,6 +208,7 @@ impl fmt::Debug for ConfigBuilder {
             .field("suites", &self.suites)
             .field("groups", &self.groups)
             .field("limits", &self.limits)
+            .field("pins", &self.pins)
             .finish_non_exhaustive()
     }
 }
@@ -203,17 +220,38 @@ impl ConfigBuilder {
     // Not inlined, as below: the steps come one after the other on the stack of who configures.
     #[inline(never)]
     pub fn ca(mut self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
-        let certificates =
-            credentials::certificates(pem_or_der, ConfigError::NoCertificate, |index| {
-                ConfigError::BadCertificate { index }
-            })?;
+        self.add_roots(credentials::certificates(pem_or_der, Given::Ca)?)?;
+        Ok(self)
+    }
+
+    /// [`ca`](Self::ca) for a bundle that is not of the user's making, such as the operating
+    /// system's: a certificate of it that cannot be read is left out, and does not take the others
+    /// with it. Also returns how many were left out. An error if none can be read.
+    pub fn ca_where_readable(mut self, pem_or_der: &[u8]) -> Result<(Self, usize), ConfigError> {
+        let (certificates, mut left_out) = credentials::readable_certificates(pem_or_der)?;
+        let mut first = Ok(());
+        for certificate in certificates {
+            if let Err(error) = self.add_roots(vec![certificate]) {
+                first = first.and(Err(error));
+                left_out += 1;
+            }
+        }
+        match self.roots.is_empty() {
+            true => first.and(Err(ConfigError::NoCertificate)),
+            false => Ok((self, left_out)),
+        }
+    }
+
+    fn add_roots(&mut self, certificates: Vec<CertificateDer<'static>>) -> Result<(), ConfigError> {
         for (index, certificate) in (0..).zip(certificates) {
-            let anchor = webpki::anchor_from_trusted_cert(&certificate)
-                .map_err(|_| ConfigError::BadCertificate { index })?;
+            let anchor = webpki::anchor_from_trusted_cert(&certificate).map_err(|_| {
+                let damage = Damage::Content;
+                Given::Ca.at_fault(Fault::Damaged { index, damage })
+            })?;
             self.roots.roots.reserve_exact(1);
             self.roots.roots.push(anchor.to_owned());
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Adds trust anchors that are part of the program, such as those of the crate `webpki-roots`:
@@ -223,17 +261,28 @@ impl ConfigBuilder {
         self
     }
 
-    /// Client certificate chain (leaf first) and private key (PKCS#8, PKCS#1 or SEC1), each PEM or DER.
+    /// Client certificate chain and private key (PKCS#8, PKCS#1 or SEC1), each PEM or DER. Of several
+    /// keys the one that belongs to the certificate is taken, and the device's own certificate need
+    /// not be the first.
     #[inline(never)]
     pub fn client_identity(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
         let chain = client_chain(chain)?;
-        let key = self
-            .provider
-            .key_provider
-            .load_private_key(credentials::private_key(key)?)
-            .map_err(|_| ConfigError::KeyNotSupported)?;
-        self.identity = Some(certified_key(chain, key)?);
-        Ok(self)
+        let mut refused = None;
+        for key in credentials::private_keys(key)? {
+            let kind = key.kind;
+            let loaded = self.provider.key_provider.load_private_key(key.into_der());
+            let identity = loaded
+                .map_err(|_| ConfigError::KeyNotSupported(kind))
+                .and_then(|key| certified_key(chain.clone(), key));
+            match identity {
+                Ok(identity) => {
+                    self.identity = Some(identity);
+                    return Ok(self);
+                }
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.unwrap_or(ConfigError::KeyMismatch))
     }
 
     /// Client certificate chain (leaf first, PEM or DER) and a key that only signs: one that never
@@ -271,6 +320,27 @@ impl ConfigBuilder {
     /// ALPN protocol names, most wanted first (RFC 7301).
     pub fn alpn(mut self, protocols: &[&[u8]]) -> Self {
         self.alpn = protocols.iter().map(|name| name.to_vec()).collect();
+        self
+    }
+
+    /// Adds a pin: the broker's own certificate, or its key, must be one of those pinned.
+    ///
+    /// Beside a CA that is asked for on top of all else. Without a CA the pin alone decides, as
+    /// RFC 7671 section 5.1 has it for DANE-EE: who issued the certificate, its names, its dates,
+    /// its version and its basicConstraints do not count. The same goes for a pinned certificate
+    /// that is itself configured as CA: the usual certificate of a broker at home, which signs
+    /// itself with CA:TRUE or is of version 1.
+    pub fn pin(mut self, pin: Pin) -> Self {
+        self.pins.push(pin);
+        self
+    }
+
+    /// Demand the extended master secret (RFC 7627) in TLS 1.2, without which a session is not
+    /// bound to its handshake. TLS 1.3 has no need of it. Off by default: brokers with OpenSSL before
+    /// 1.1.0 or with old appliances in front of them do not have it.
+    #[cfg(feature = "tls12")]
+    pub fn require_extended_master_secret(mut self) -> Self {
+        self.extended_master_secret = true;
         self
     }
 
@@ -313,11 +383,12 @@ impl ConfigBuilder {
         self
     }
 
-    /// Certificates that a broker may present, its own counted and the root's not: 1 to 7, default 4,
-    /// as the longest of the public clouds. webpki takes a step of recursion for each before a single
-    /// signature is verified: whoever answers the TCP connection chooses how deep. A step is nearly
-    /// 2 kB of stack on a Cortex-M4, and 0.7 kB with `-Cllvm-args=-inline-max-stacksize=256` in
-    /// RUSTFLAGS, as the Zephyr module compiles it.
+    /// Certificates on the path from the broker's to a CA, its own counted and the root's not: 1 to
+    /// 7, default 4, as the longest of the public clouds. What else a broker sends does not count:
+    /// roots, cross-signed ones, duplicates, in any order (of the first 32). webpki takes a step of
+    /// recursion for each before a single signature is verified: whoever answers the TCP connection
+    /// chooses how deep. A step is nearly 2 kB of stack on a Cortex-M4, and 0.7 kB with
+    /// `-Cllvm-args=-inline-max-stacksize=256` in RUSTFLAGS, as the Zephyr module compiles it.
     pub fn max_chain(mut self, certificates: usize) -> Self {
         self.limits.chain = certificates;
         self
@@ -338,8 +409,15 @@ impl ConfigBuilder {
     #[inline(never)]
     pub fn build(mut self) -> Result<Config, ConfigError> {
         self.check_limits()?;
-        if self.roots.is_empty() {
+        if self.roots.is_empty() && self.pins.is_empty() {
             return Err(ConfigError::NoCertificate);
+        }
+        let pins = Pins {
+            hash: sha256(&self.provider),
+            list: core::mem::take(&mut self.pins).into(),
+        };
+        if pins.hash.is_none() && !pins.list.is_empty() {
+            return Err(ConfigError::PinWithoutSha256);
         }
         let versions = self.choose_suites()?;
         self.choose_groups(&versions)?;
@@ -347,7 +425,8 @@ impl ConfigBuilder {
         let roots = Arc::new(self.roots);
         let algorithms = self.provider.signature_verification_algorithms;
         let max_chain = self.limits.chain;
-        let verifier = |moment| Verifier::new(roots.clone(), algorithms, moment, max_chain);
+        let verifier =
+            |moment| Verifier::new(roots.clone(), algorithms, moment, max_chain, pins.clone());
         let config = Config {
             inner: Arc::new(Inner {
                 exact: verifier(Moment::Exact),
@@ -356,6 +435,7 @@ impl ConfigBuilder {
                 versions,
                 identity: Arc::new(Identity(self.identity)),
                 alpn: self.alpn,
+                extended_master_secret: self.extended_master_secret,
                 limits: self.limits,
                 provider_failures: self.provider_failures,
                 sessions: self.sessions,
@@ -378,7 +458,7 @@ impl ConfigBuilder {
         if self.limits.outbound < 128 {
             return Err(ConfigError::OutboundTooSmall);
         }
-        if !(1..=MAX_CHAIN).contains(&self.limits.chain) {
+        if !(1..=MAX_PATH).contains(&self.limits.chain) {
             return Err(ConfigError::ChainLength);
         }
         for (index, name) in (0..).zip(&self.alpn) {
@@ -468,20 +548,50 @@ fn rustls_version(version: Version) -> Option<&'static SupportedProtocolVersion>
     }
 }
 
-fn client_chain(chain: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    credentials::certificates(chain, ConfigError::NoClientCertificate, |index| {
-        ConfigError::BadClientCertificate { index }
+/// The SHA-256 of a provider, which is in its suites.
+fn sha256(provider: &CryptoProvider) -> Option<&'static dyn Hash> {
+    provider.cipher_suites.iter().find_map(|suite| {
+        let hash = match suite {
+            #[cfg(feature = "tls12")]
+            SupportedCipherSuite::Tls12(suite) => suite.common.hash_provider,
+            SupportedCipherSuite::Tls13(suite) => suite.common.hash_provider,
+        };
+        (hash.algorithm() == HashAlgorithm::SHA256).then_some(hash)
     })
 }
 
+fn client_chain(chain: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    credentials::certificates(chain, Given::Certificate)
+}
+
+/// The key and its certificate, which is put first.
 fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: Arc<dyn SigningKey>,
 ) -> Result<Arc<CertifiedKey>, ConfigError> {
-    let certified = CertifiedKey::new(chain, key);
+    let mut certified = CertifiedKey::new(chain, key);
+    let mut outcome = matches(&certified);
+    for other in 1..certified.cert.len() {
+        if outcome != Err(ConfigError::KeyMismatch) {
+            break;
+        }
+        let own = certified.cert.remove(other);
+        certified.cert.insert(0, own);
+        match matches(&certified) {
+            Ok(()) => outcome = Ok(()),
+            Err(_) => {
+                let other_own = certified.cert.remove(0);
+                certified.cert.insert(other, other_own);
+            }
+        }
+    }
+    outcome.map(|()| Arc::new(certified))
+}
+
+fn matches(certified: &CertifiedKey) -> Result<(), ConfigError> {
     match certified.keys_match() {
         // A key that cannot tell its public half is taken on trust.
-        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Arc::new(certified)),
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(()),
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
             Err(ConfigError::KeyMismatch)
         }
@@ -494,7 +604,7 @@ fn certified_key(
                 Ok(Err(webpki::Error::UnsupportedCertVersion)) => {
                     ConfigError::ClientCertificateVersion
                 }
-                _ => ConfigError::BadClientCertificate { index: 0 },
+                _ => Given::Certificate.at_fault(Damage::Content.into()),
             },
         ),
     }

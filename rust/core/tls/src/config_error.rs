@@ -2,37 +2,98 @@
 
 use core::fmt;
 
+use crate::certificate::PublicKey;
 use crate::choice::{Group, Suite, Version};
+use crate::kind::FileKind;
+use crate::pem::Damage;
+
+/// What a configuration is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Given {
+    /// The CA certificates.
+    Ca,
+    /// The client certificate, and those between it and its CA.
+    Certificate,
+    /// The private key of the client certificate.
+    Key,
+}
+
+impl Given {
+    pub(crate) const fn at_fault(self, fault: Fault) -> ConfigError {
+        ConfigError::Given(self, fault)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ca => "CA certificate",
+            Self::Certificate => "client certificate",
+            Self::Key => "private key",
+        }
+    }
+}
+
+/// What is wrong with it. Indices count from 0; the sentences count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It is something else.
+    Is(FileKind),
+    /// A certificate of it, or the key, is damaged.
+    Damaged {
+        /// Which.
+        index: u16,
+        /// How.
+        damage: Damage,
+    },
+    /// A certificate of it is something else, whatever its label says.
+    CertificateIs {
+        /// Which.
+        index: u16,
+        /// What it is.
+        kind: FileKind,
+    },
+    /// OpenSSL's trust settings exclude servers (BEGIN TRUSTED CERTIFICATE).
+    NotForServers {
+        /// Which certificate.
+        index: u16,
+    },
+}
+
+impl From<Damage> for Fault {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged { index: 0, damage }
+    }
+}
+
+impl Fault {
+    /// The same of this certificate of several.
+    pub(crate) fn of_certificate(self, index: u16) -> Self {
+        match self {
+            Self::Damaged { damage, .. } => Self::Damaged { index, damage },
+            Self::NotForServers { .. } => Self::NotForServers { index },
+            Self::Is(kind) | Self::CertificateIs { kind, .. } => {
+                Self::CertificateIs { index, kind }
+            }
+        }
+    }
+}
 
 /// Configuration errors name the culprit: which certificate of the bundle, which suite. Indices
 /// count from 0; the sentences count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The CA bundle holds no certificate, or none was given.
+    /// Neither a CA certificate nor a pin was given.
     NoCertificate,
-    /// A certificate of the CA bundle is broken.
-    BadCertificate {
-        /// Which.
-        index: u16,
-    },
-    /// The client chain holds no certificate.
-    NoClientCertificate,
-    /// A certificate of the client chain is broken.
-    BadClientCertificate {
-        /// Which.
-        index: u16,
-    },
+    /// What was given cannot be used.
+    Given(Given, Fault),
+    /// There are pins, and the crypto provider has no SHA-256.
+    PinWithoutSha256,
     /// The client certificate is not of X.509 version 3, the only one that TLS takes here.
     ClientCertificateVersion,
-    /// There is no private key where one should be.
-    NoKey,
-    /// The private key cannot be decoded.
-    BadKey,
-    /// The private key is encrypted with a password.
-    KeyEncrypted,
-    /// The crypto provider has no use for a key of this kind.
-    KeyNotSupported,
+    /// The crypto provider has no use for a private key of this kind.
+    KeyNotSupported(PublicKey),
     /// The private key does not belong to the client certificate.
     KeyMismatch,
     /// The crypto provider does not have this suite.
@@ -60,8 +121,73 @@ pub enum ConfigError {
     InboundTooSmall,
     /// The outbound buffer is smaller than 128 bytes.
     OutboundTooSmall,
-    /// The most certificates of a chain are not within 1 to 7.
+    /// The most certificates of a path are not within 1 to 7.
     ChainLength,
+}
+
+impl ConfigError {
+    /// Which of the things given is at fault, if one is.
+    pub const fn given(&self) -> Option<Given> {
+        match self {
+            Self::NoCertificate => Some(Given::Ca),
+            Self::Given(given, _) => Some(*given),
+            Self::ClientCertificateVersion => Some(Given::Certificate),
+            Self::KeyNotSupported(_) | Self::KeyMismatch => Some(Given::Key),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with what was given, and what to do about it.
+fn describe(given: Given, fault: Fault, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let place = |f: &mut fmt::Formatter<'_>, index: u16| match given {
+        Given::Key => f.write_str("the private key"),
+        _ => write!(f, "{} {}", given.name(), u32::from(index) + 1),
+    };
+    match fault {
+        Fault::Is(kind) => write!(
+            f,
+            "a {} is needed, and this is {}; {}",
+            given.name(),
+            kind.name(),
+            kind.cure(given)
+        ),
+        Fault::CertificateIs { index, kind } => {
+            place(f, index)?;
+            write!(
+                f,
+                " is {}, whatever its BEGIN line says; {}",
+                kind.name(),
+                kind.cure(given)
+            )
+        }
+        Fault::Damaged { index, damage } => {
+            place(f, index)?;
+            f.write_str(match damage {
+                Damage::EndLine => {
+                    " has no END line with the label of its BEGIN line; copy the whole file again"
+                }
+                Damage::Character => {
+                    " has a character that is not base64; copy the file again, unaltered"
+                }
+                Damage::CutShort => " is cut short; copy the whole file again",
+                Damage::Content => {
+                    " does not decode, so its bytes were altered; export it again, as PEM or DER"
+                }
+                Damage::Trailing => {
+                    " is followed by bytes that do not belong to it; convert it to PEM, which \
+                     leaves them out: openssl x509 (or pkey) -inform DER -in FILE"
+                }
+            })
+        }
+        Fault::NotForServers { index } => {
+            place(f, index)?;
+            f.write_str(
+                " has trust settings of OpenSSL that exclude servers; leave them out: openssl x509 \
+                 -in FILE -out ca.pem",
+            )
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -70,43 +196,33 @@ impl fmt::Display for ConfigError {
             Self::NoCertificate => f.write_str(
                 "there is no CA certificate; give at least one, as PEM (BEGIN CERTIFICATE) or DER",
             ),
-            Self::BadCertificate { index } => write!(
-                f,
-                "certificate {} of the CA bundle is broken; export it again, as PEM or DER",
-                u32::from(index) + 1
+            Self::PinWithoutSha256 => f.write_str(
+                "pins are compared by SHA-256, which the crypto provider does not have; build it \
+                 with a suite that has SHA256 in its name",
             ),
-            Self::NoClientCertificate => f.write_str(
-                "there is no client certificate where one should be; give it as PEM (BEGIN \
-                 CERTIFICATE) or DER",
-            ),
-            Self::BadClientCertificate { index } => write!(
-                f,
-                "certificate {} of the client chain is broken; export it again, as PEM or DER",
-                u32::from(index) + 1
-            ),
+            Self::Given(given, fault) => describe(given, fault, f),
             Self::ClientCertificateVersion => f.write_str(
                 "the client certificate is of an outdated X.509 version; have it issued anew as \
                  version 3, which openssl does as soon as it has an extension, such as \
                  extendedKeyUsage=clientAuth",
             ),
-            Self::NoKey => f.write_str(
-                "there is no private key where one should be; give it in PKCS#8, PKCS#1 or SEC1, \
-                 as PEM or DER",
+            Self::KeyNotSupported(kind @ (PublicKey::P256 | PublicKey::P384)) => write!(
+                f,
+                "the private key, {kind}, was refused by the crypto provider; it is damaged, or \
+                 this curve was left out when the program was built"
             ),
-            Self::BadKey => f.write_str(
-                "the private key cannot be decoded; export it again, in PKCS#8, as PEM or DER",
+            Self::KeyNotSupported(PublicKey::UnnamedCurve) => f.write_str(
+                "the private key spells out its curve instead of naming it; convert it: openssl \
+                 pkey -in FILE -ec_param_enc named_curve -out key.pem",
             ),
-            Self::KeyEncrypted => f.write_str(
-                "the private key is encrypted with a password; decrypt it, for instance with \
-                 openssl pkey",
-            ),
-            Self::KeyNotSupported => f.write_str(
-                "the crypto provider does not support a private key of this kind; use an ECDSA \
-                 P-256 key",
+            Self::KeyNotSupported(kind) => write!(
+                f,
+                "the private key is {kind}, which the crypto provider cannot sign with; use a \
+                 certificate with an ECDSA P-256 key"
             ),
             Self::KeyMismatch => f.write_str(
                 "the private key does not belong to the client certificate; give the pair that \
-                 was issued together, the device's own certificate first",
+                 was issued together",
             ),
             Self::SuiteNotOffered(suite) => write!(
                 f,
@@ -152,9 +268,9 @@ impl fmt::Display for ConfigError {
             Self::OutboundTooSmall => {
                 f.write_str("the outbound buffer is smaller than 128 bytes; give it more")
             }
-            Self::ChainLength => {
-                f.write_str("the most certificates that a broker may present are not within 1 to 7")
-            }
+            Self::ChainLength => f.write_str(
+                "the most certificates on the path to a CA (max_chain) are not within 1 to 7",
+            ),
         }
     }
 }

@@ -39,6 +39,11 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
+    /// Bytes that are left.
+    pub(crate) fn len(self) -> usize {
+        self.0.len()
+    }
+
     /// The next element: its tag and content.
     pub(crate) fn any(&mut self) -> Option<(u8, &'a [u8])> {
         let (&[tag, first], rest) = self.0.split_first_chunk()?;
@@ -73,6 +78,13 @@ impl<'a> Reader<'a> {
     pub(crate) fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (found, content) = self.any()?;
         (found == tag).then_some(content)
+    }
+
+    /// The next element with its tag and length, which must have this tag.
+    pub(crate) fn element(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let before = self.0;
+        self.expect(tag)?;
+        before.get(..before.len() - self.0.len())
     }
 
     /// A reader of the content of the next element, which must have this tag.

@@ -6,7 +6,7 @@ use core::fmt;
 use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
 
 use crate::alert::Alert;
-use crate::fault::CertificateFault;
+use crate::fault::{CertificateFault, Signature};
 
 /// Why a connection failed: a sentence with its cause ([`Display`](fmt::Display)), and what to do
 /// about it ([`cure`](Self::cure)).
@@ -345,7 +345,10 @@ pub(crate) fn fault_without_context(error: &CertificateError) -> CertificateFaul
         C::UnsupportedSignatureAlgorithm
         | C::UnsupportedSignatureAlgorithmContext { .. }
         | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            CertificateFault::UnsupportedSignatureAlgorithm
+            CertificateFault::UnsupportedSignatureAlgorithm {
+                signature: Signature::Other,
+                key: None,
+            }
         }
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => CertificateFault::WrongPurpose,
         _ => CertificateFault::Other,
@@ -534,7 +537,10 @@ mod tests {
             ),
             (
                 E::InvalidCertificate(unsupported),
-                certificate(CertificateFault::UnsupportedSignatureAlgorithm),
+                certificate(CertificateFault::UnsupportedSignatureAlgorithm {
+                    signature: Signature::Other,
+                    key: None,
+                }),
             ),
             (
                 E::InvalidCertificate(CertificateError::ApplicationVerificationFailure),

@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
-use crate::der::civil;
+use crate::certificate::PublicKey;
+use crate::der::{self, Reader, civil};
+use crate::pin::Pin;
 
 /// Why the broker's certificate was refused. Dates are Unix seconds; `subject` and `issuer` are
 /// names as in [`CertificateSummary`](crate::CertificateSummary).
@@ -33,9 +35,13 @@ pub enum CertificateFault {
     NameMismatch {
         /// The name connected to.
         expected: Box<str>,
-        /// The names in the certificate.
+        /// The names in the certificate, of the kinds dNSName and iPAddress.
         presented: Box<[String]>,
+        /// In which way they miss it.
+        mismatch: NameMismatch,
     },
+    /// Neither the certificate nor its key is a [pinned](crate::ConfigBuilder::pin) one.
+    NotPinned(Box<NotPinned>),
     /// No configured CA vouches for the chain.
     UnknownIssuer {
         /// Who issued the last certificate presented.
@@ -61,7 +67,12 @@ pub enum CertificateFault {
     /// A certificate that is no CA issued another.
     EndEntityUsedAsCa,
     /// A signature was made with an algorithm that the crypto provider does not offer.
-    UnsupportedSignatureAlgorithm,
+    UnsupportedSignatureAlgorithm {
+        /// The algorithm.
+        signature: Signature,
+        /// The kind of the key that made it, where that is what is not offered.
+        key: Option<PublicKey>,
+    },
     /// The certificate has been revoked.
     Revoked,
     /// Whether the certificate has been revoked could not be found out.
@@ -78,11 +89,12 @@ pub enum CertificateFault {
     NameConstraint,
     /// The chain is longer than its CA allows (pathLenConstraint).
     ChainTooLong,
-    /// More certificates than [`ConfigBuilder::max_chain`](crate::ConfigBuilder::max_chain) allows.
-    TooManyCertificates {
-        /// How many the broker presented; 255 stands for more, too.
-        presented: u8,
-        /// How many are taken.
+    /// The path to a CA has more certificates than
+    /// [`ConfigBuilder::max_chain`](crate::ConfigBuilder::max_chain) allows.
+    PathTooLong {
+        /// Certificates of the shortest path, the broker's own counted and the root's not.
+        length: u8,
+        /// How many are allowed.
         most: u8,
     },
     /// The chain takes more work to check than is reasonable.
@@ -90,6 +102,92 @@ pub enum CertificateFault {
     /// Another fault.
     Other,
 }
+
+/// In which way the names of a certificate miss the one connected to (RFC 9525).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameMismatch {
+    /// There are others.
+    OtherNames,
+    /// The address is there as a dNSName, where only an iPAddress counts.
+    AddressAsDnsName,
+    /// The subjectAltName has entries of other kinds only, such as URI or e-mail.
+    OtherKinds,
+    /// The name is the common name, which does not count; there is no subjectAltName.
+    CommonName,
+    /// There is no subjectAltName.
+    NoNames,
+}
+
+/// What was presented instead of what is pinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotPinned {
+    /// SHA-256 of the certificate.
+    pub certificate: Pin,
+    /// SHA-256 of its key.
+    pub key: Pin,
+}
+
+/// The algorithm of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signature {
+    /// RSA or ECDSA with MD5 or SHA-1, which are broken.
+    Sha1,
+    /// RSA or ECDSA with SHA-224.
+    Sha224,
+    /// ECDSA with SHA-256, SHA-384 or SHA-512.
+    Ecdsa,
+    /// RSA, PKCS #1 v1.5, with SHA-256, SHA-384 or SHA-512.
+    RsaPkcs1,
+    /// RSASSA-PSS with parameters that TLS does not have.
+    RsaPss,
+    /// Ed25519.
+    Ed25519,
+    /// Another one, or it is not known.
+    Other,
+}
+
+impl Signature {
+    /// By the content of an AlgorithmIdentifier.
+    pub(crate) fn of(algorithm: &[u8]) -> Self {
+        let id = Reader::new(algorithm).optional(der::OID);
+        match id.unwrap_or_default() {
+            // ecdsa-with-SHA1, and 2 to 5 with those of the SHA-2 family.
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01] => Self::Sha1,
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01] => Self::Sha224,
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 2..=4] => Self::Ecdsa,
+            // pkcs-1 4 is with MD5, 5 with SHA-1.
+            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, last] => match last {
+                2..=5 => Self::Sha1,
+                10 => Self::RsaPss,
+                11..=13 => Self::RsaPkcs1,
+                14 => Self::Sha224,
+                _ => Self::Other,
+            },
+            [0x2b, 0x65, 0x70] => Self::Ed25519,
+            _ => Self::Other,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA-1 or MD5",
+            Self::Sha224 => "SHA-224",
+            Self::Ecdsa => "ECDSA",
+            Self::RsaPkcs1 => "RSA (PKCS #1 v1.5)",
+            Self::RsaPss => "RSASSA-PSS with parameters that TLS does not have",
+            Self::Ed25519 => "Ed25519",
+            Self::Other => "an algorithm",
+        }
+    }
+}
+
+/// How to make a certificate for a broker of one's own; it then is its own CA.
+const MAKE_ONE: &str = "pin it instead (its SHA-256), or give the broker one that is right: openssl req \
+    -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=NAME -addext \
+    basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME -keyout broker.key -out \
+    broker.crt; and configure that one as CA";
 
 impl CertificateFault {
     pub(crate) fn cure(&self) -> &'static str {
@@ -101,9 +199,23 @@ impl CertificateFault {
                 "correct the clock of this device if it is wrong, or wait until the certificate's \
                  validity begins"
             }
-            Self::NameMismatch { .. } => {
-                "connect by a name that the certificate has, or give the broker a certificate for \
-                 this name"
+            Self::NameMismatch { mismatch, .. } => match mismatch {
+                NameMismatch::OtherNames => {
+                    "connect by a name that the certificate has, or give the broker a certificate \
+                     for this name"
+                }
+                NameMismatch::AddressAsDnsName => {
+                    "have the certificate issued with the address as an address: \
+                     subjectAltName=IP:ADDRESS in openssl's words"
+                }
+                NameMismatch::OtherKinds | NameMismatch::CommonName | NameMismatch::NoNames => {
+                    "have the certificate issued with the broker's name in it: -addext \
+                     subjectAltName=DNS:NAME (or IP:ADDRESS) with openssl req"
+                }
+            },
+            Self::NotPinned(_) => {
+                "if the broker has a new certificate, pin that one; if not, something else answers \
+                 in its place"
             }
             Self::UnknownIssuer {
                 self_signed: true, ..
@@ -130,23 +242,36 @@ impl CertificateFault {
             Self::BadHandshakeSignature => {
                 "give the broker the private key that belongs to its certificate"
             }
-            Self::CaUsedAsEndEntity => {
-                "give the broker a certificate of its own, issued by that CA (basicConstraints \
-                 CA:FALSE)"
-            }
+            Self::CaUsedAsEndEntity | Self::UnsupportedVersion => MAKE_ONE,
             Self::EndEntityUsedAsCa => {
                 "have the broker's certificate issued by a CA certificate (basicConstraints CA:TRUE)"
             }
-            Self::UnsupportedSignatureAlgorithm => {
-                "use RSA (PKCS#1 or PSS, SHA-256 or better) or ECDSA (P-256, P-384) certificates, \
-                 as the crypto provider offers"
+            Self::UnsupportedSignatureAlgorithm {
+                signature: Signature::Sha1 | Signature::Sha224 | Signature::RsaPss,
+                ..
+            } => "have the certificate signed anew with SHA-256: -sha256 with openssl",
+            Self::UnsupportedSignatureAlgorithm {
+                key: Some(PublicKey::P521),
+                ..
+            } => "build with P-521, or use certificates with keys on P-256 or P-384",
+            Self::UnsupportedSignatureAlgorithm {
+                key: Some(PublicKey::P384),
+                ..
+            } => "build with P-384, or use certificates with keys on P-256",
+            Self::UnsupportedSignatureAlgorithm {
+                signature: Signature::RsaPkcs1,
+                ..
+            } => "build with RSA, or use certificates with ECDSA keys",
+            Self::UnsupportedSignatureAlgorithm { .. } => {
+                "build the crypto provider with this algorithm, or use certificates with keys of a \
+                 kind that it has"
             }
             Self::Revoked => "replace the broker's certificate; do not trust it any more",
             Self::RevocationUnknown => "provide a current revocation list",
             Self::WrongPurpose => {
                 "give the broker a certificate whose extendedKeyUsage has serverAuth"
             }
-            Self::BadEncoding | Self::UnsupportedVersion | Self::UnknownCriticalExtension => {
+            Self::BadEncoding | Self::UnknownCriticalExtension => {
                 "have the broker's certificate issued anew, as X.509 version 3 (RFC 5280)"
             }
             Self::NameConstraint => {
@@ -155,9 +280,9 @@ impl CertificateFault {
             Self::ChainTooLong | Self::TooComplex => {
                 "shorten the broker's chain; send no certificate that does not belong to it"
             }
-            Self::TooManyCertificates { .. } => {
-                "let the broker send its own certificate and those between it and the CA, and no \
-                 other; or allow more, each of which takes stack"
+            Self::PathTooLong { .. } => {
+                "configure a CA that is nearer to the broker's certificate, or allow a longer path, \
+                 each certificate of which takes stack"
             }
             Self::Other => "examine the broker's certificate, for instance with openssl verify",
         }
@@ -204,19 +329,42 @@ impl fmt::Display for CertificateFault {
             Self::NameMismatch {
                 expected,
                 presented,
-            } => {
-                write!(f, "the broker's certificate is not for \"{expected}\" but for ")?;
-                match presented.split_last() {
-                    None => f.write_str("no name at all (it has no subjectAltName)"),
-                    Some((last, [])) => f.write_str(last),
-                    Some((last, others)) => {
-                        for name in others {
-                            write!(f, "{name}, ")?;
+                mismatch,
+            } => match mismatch {
+                NameMismatch::AddressAsDnsName => write!(
+                    f,
+                    "the broker's certificate has {expected} as a DNS name only, where an address \
+                     counts as an IP address alone (RFC 5280 section 4.2.1.6)"
+                ),
+                NameMismatch::CommonName => write!(
+                    f,
+                    "the broker's certificate has \"{expected}\" as its common name only, which does \
+                     not count (RFC 9525)"
+                ),
+                NameMismatch::OtherKinds => write!(
+                    f,
+                    "the broker's certificate is not for \"{expected}\": it has names, but no DNS \
+                     name or IP address"
+                ),
+                _ => {
+                    write!(f, "the broker's certificate is not for \"{expected}\" but for ")?;
+                    match presented.split_last() {
+                        None => f.write_str("no name at all (it has no subjectAltName)"),
+                        Some((last, [])) => f.write_str(last),
+                        Some((last, others)) => {
+                            for name in others {
+                                write!(f, "{name}, ")?;
+                            }
+                            write!(f, "and {last}")
                         }
-                        write!(f, "and {last}")
                     }
                 }
-            }
+            },
+            Self::NotPinned(seen) => write!(
+                f,
+                "the broker's certificate is not a pinned one: it has {}, and its key {}",
+                seen.certificate, seen.key
+            ),
             Self::UnknownIssuer {
                 issuer,
                 self_signed: true,
@@ -242,14 +390,21 @@ impl fmt::Display for CertificateFault {
                 "the broker did not prove that it owns its certificate: the signature on the \
                  handshake is wrong",
             ),
-            Self::CaUsedAsEndEntity => f.write_str("the broker presented a CA certificate as its own"),
+            Self::CaUsedAsEndEntity => f.write_str("the broker presented a CA certificate as its own (basicConstraints CA:TRUE)"),
             Self::EndEntityUsedAsCa => f.write_str(
                 "a certificate of the broker's chain was issued by one that is no CA",
             ),
-            Self::UnsupportedSignatureAlgorithm => f.write_str(
-                "the broker's certificate or handshake is signed with an algorithm that this \
-                 device does not have",
-            ),
+            Self::UnsupportedSignatureAlgorithm { signature, key } => {
+                write!(
+                    f,
+                    "the broker's certificate or handshake is signed with {}",
+                    signature.name()
+                )?;
+                if let Some(key) = key {
+                    write!(f, " by a key of the kind {key}")?;
+                }
+                f.write_str(", which this device does not have")
+            }
             Self::Revoked => f.write_str("the broker's certificate has been revoked"),
             Self::RevocationUnknown => f.write_str(
                 "it could not be found out whether the broker's certificate has been revoked",
@@ -272,9 +427,10 @@ impl fmt::Display for CertificateFault {
             Self::ChainTooLong => {
                 f.write_str("the broker's certificate chain is longer than its CA allows")
             }
-            Self::TooManyCertificates { presented, most } => write!(
+            Self::PathTooLong { length, most } => write!(
                 f,
-                "the broker presented {presented} certificates, and no more than {most} are taken"
+                "the path from the broker's certificate to a configured CA has {length} \
+                 certificates, and no more than {most} are followed"
             ),
             Self::TooComplex => {
                 f.write_str("the broker's certificate chain takes too much work to check")

@@ -76,15 +76,27 @@
 //! #     }
 //! # }
 //! # let error = configure(thread_mqtt_soft_provider::provider::<R>(), b"").unwrap_err();
-//! # assert!(error.to_string().starts_with("there is no CA certificate"));
+//! # assert!(error.to_string().starts_with("a CA certificate is needed"));
 //! ```
 //!
 //! # What can be chosen
 //! Versions, [suites](Suite) and [groups](Group) one by one and in order
 //! ([`ConfigBuilder`]); CAs as PEM bundle, DER or constants in flash; a client certificate, also
-//! with a key that never leaves its keystore; ALPN; the size of buffers and fragments; the
-//! [`SessionStore`]. A choice that cannot work is refused when the configuration is built, with a
+//! with a key that never leaves its keystore; [pins](Pin), beside a CA or in its place; ALPN; the
+//! extended master secret; the size of buffers and fragments; the [`SessionStore`]. A choice that cannot work is refused when the configuration is built, with a
 //! [`ConfigError`] that names the culprit.
+//!
+//! # Files
+//! Certificates and keys are read in every wrapping that leaves one meaning: PEM with a byte order
+//! mark, as UTF-16, with any line ends or with those written out, indented, in strings of C or JSON;
+//! DER with padding. What is something else is named for what it is ([`FileKind`]), with the command
+//! that converts it; what is damaged, with its place ([`Damage`]); and [`ConfigError::given`] says
+//! which of the things given it was.
+//!
+//! # Chains
+//! The certificates that a broker sends may be more than those of the path to a CA, and in any order.
+//! The path is found by names before anything is verified, and bounded
+//! ([`ConfigBuilder::max_chain`]).
 //!
 //! # Time
 //! Certificates are checked against the time given to [`Connection::new`]. A device whose clock is
@@ -147,6 +159,10 @@ mod credentials;
 mod der;
 mod error;
 mod fault;
+mod kind;
+mod path;
+mod pem;
+mod pin;
 mod resume;
 mod verify;
 
@@ -159,9 +175,12 @@ pub use certificate::{CertificateSummary, PublicKey};
 pub use choice::{Group, Suite, UnknownName, Version};
 pub use clock::CertificateTime;
 pub use config::{Config, ConfigBuilder};
-pub use config_error::ConfigError;
+pub use config_error::{ConfigError, Fault, Given};
 pub use connection::{Agreed, BufferSizes, Connection};
 pub use der::civil;
 pub use error::{BadMessage, Greeting, Incompatible, Misbehaviour, ProviderFailure, TlsError};
-pub use fault::CertificateFault;
+pub use fault::{CertificateFault, NameMismatch, NotPinned, Signature};
+pub use kind::FileKind;
+pub use pem::Damage;
+pub use pin::{BadPin, Pin};
 pub use resume::{SessionCounters, SessionStore};

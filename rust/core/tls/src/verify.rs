@@ -9,16 +9,24 @@ use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::hash::Hash;
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
+};
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use webpki::{EndEntityCert, KeyUsage};
+use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
 
 use crate::buffer::has_room;
 use crate::certificate::{self, CertificateSummary, PublicKey};
-use crate::fault::CertificateFault;
+use crate::choice::Version;
+use crate::der::Reader;
+use crate::fault::{CertificateFault, NameMismatch, NotPinned, Signature};
+use crate::path::{self, Path};
+use crate::pin::Pin;
 
 /// Bytes of heap that a name takes in webpki's list of them, beside three times its length while its
 /// text grows: the `String`, twice while the list grows, and the heap's own bytes.
@@ -54,13 +62,32 @@ pub(crate) struct Verifier {
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
     moment: Moment,
-    /// Certificates that may be presented; each takes a step of webpki's recursion.
+    /// Certificates of the longest path; each takes a step of webpki's recursion.
     max_chain: usize,
+    pins: Pins,
     /// rustls reports a refusal without the chain. A verifier is shared by all connections of a
     /// configuration (resumption depends on its identity), so the refused chain waits here, labelled
     /// with the server's name, for the connection that is in the middle of the call. Only ever
     /// tried: in the rare race the diagnosis is less detailed, the verdict is the same.
     refused: spin::Mutex<Option<Box<Refusal>>>,
+}
+
+/// Pins, and what it takes to compare with them.
+#[derive(Clone)]
+pub(crate) struct Pins {
+    pub(crate) list: Arc<[Pin]>,
+    /// SHA-256; not needed without pins.
+    pub(crate) hash: Option<&'static dyn Hash>,
+}
+
+/// Why a certificate is not accepted.
+enum Refused {
+    /// Neither its own hash nor its key's is among the pins.
+    NotPinned(Box<[Pin; 2]>),
+    /// By webpki, which followed this path.
+    Invalid(webpki::Error, Path),
+    /// The shortest path to a CA has so many certificates.
+    PathTooLong(usize),
 }
 
 /// What was refused, and why.
@@ -85,12 +112,14 @@ impl Verifier {
         algorithms: WebPkiSupportedAlgorithms,
         moment: Moment,
         max_chain: usize,
+        pins: Pins,
     ) -> Arc<Self> {
         Arc::new(Self {
             roots,
             algorithms,
             moment,
             max_chain,
+            pins,
             refused: spin::Mutex::new(None),
         })
     }
@@ -109,14 +138,17 @@ impl Verifier {
     #[inline(never)]
     fn refuse(
         &self,
-        error: &webpki::Error,
+        refused: &Refused,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
     ) -> Error {
         let presented = intermediates.len() + 1;
-        if !has_room(SUMMARY + presented.min(certificate::MAX_CHAIN) * SUMMARY_OF_ONE) {
-            let (_, error) = without_context(error);
+        if !has_room(SUMMARY + (presented.min(certificate::MAX_CHAIN) + 1) * SUMMARY_OF_ONE) {
+            let error = match refused {
+                Refused::Invalid(error, _) => without_context(error).1,
+                _ => CertificateError::Other(OtherError.without_cause()),
+            };
             self.remember(
                 Some(server_name.to_owned()),
                 CertificateFault::Other,
@@ -124,10 +156,41 @@ impl Verifier {
             );
             return error.into();
         }
-        let mut chain = core::iter::once(end_entity).chain(intermediates);
-        let chain = CertificateSummary::read_chain(&mut chain);
+        let chain =
+            CertificateSummary::read_chain(&mut core::iter::once(end_entity).chain(intermediates));
         let presented = u8::try_from(presented).unwrap_or(u8::MAX);
-        let (fault, error) = self.judge(error, &chain, presented, server_name);
+        let (fault, error) = match refused {
+            Refused::NotPinned(seen) => {
+                let [certificate, key] = **seen;
+                let fault = CertificateFault::NotPinned(Box::new(NotPinned { certificate, key }));
+                (fault, CertificateError::ApplicationVerificationFailure)
+            }
+            Refused::PathTooLong(length) => {
+                let fault = CertificateFault::PathTooLong {
+                    length: u8::try_from(*length).unwrap_or(u8::MAX),
+                    most: u8::try_from(self.max_chain).unwrap_or(u8::MAX),
+                };
+                (fault, CertificateError::Other(OtherError.without_cause()))
+            }
+            Refused::Invalid(webpki::Error::CertNotValidForName(_), _) => (
+                name_mismatch(end_entity, &chain, server_name),
+                CertificateError::NotValidForName,
+            ),
+            Refused::Invalid(webpki::Error::UnknownIssuer, path) => {
+                let end = CertificateSummary::read(path.last(end_entity, intermediates));
+                let fault = CertificateFault::UnknownIssuer {
+                    issuer: end
+                        .as_ref()
+                        .map(|end| &*end.issuer)
+                        .unwrap_or_default()
+                        .into(),
+                    presented,
+                    self_signed: path.len() == 1 && end.is_some_and(|end| end.is_self_issued()),
+                };
+                (fault, CertificateError::UnknownIssuer)
+            }
+            Refused::Invalid(error, _) => self.judge(error, &chain),
+        };
         self.remember(Some(server_name.to_owned()), fault, chain);
         error.into()
     }
@@ -147,19 +210,57 @@ impl Verifier {
         }
     }
 
-    /// Verifies chain and name. For a floor, at the earliest moment from there on at which no
-    /// certificate that webpki looks at is still to begin.
+    /// Verifies the path to a CA and the name; or the pin, or all of them.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Refused> {
+        if !self.pins.list.is_empty() && self.is_pinned(end_entity)? {
+            return Ok(());
+        }
+        let mut paths = path::find(end_entity, intermediates, &self.roots.roots, self.max_chain);
+        if paths.complete.is_empty() {
+            if let Some(length) = paths.too_long {
+                return Err(Refused::PathTooLong(length));
+            }
+            // For what else webpki finds wrong with it.
+            paths.complete.push(paths.dead_end);
+        }
+        let invalid = |error| Refused::Invalid(error, paths.dead_end);
+        let parsed = EndEntityCert::try_from(end_entity).map_err(invalid)?;
+        let mut verdict = Ok(());
+        for path in paths.complete {
+            let chosen = path.intermediates(intermediates);
+            match self.verify_path(&parsed, &chosen, now) {
+                Ok(()) => {
+                    verdict = Ok(());
+                    break;
+                }
+                // What is wrong with the shortest is told.
+                Err(error) => verdict = verdict.and(Err(Refused::Invalid(error, path))),
+            }
+        }
+        verdict?;
+        if !has_room_for_names(end_entity) {
+            let error = webpki::Error::MaximumNameConstraintComparisonsExceeded;
+            return Err(invalid(error));
+        }
+        parsed
+            .verify_is_valid_for_subject_name(server_name)
+            .map_err(invalid)
+    }
+
+    /// Verifies a path. For a floor, at the earliest moment from there on at which no certificate of
+    /// it is still to begin.
+    fn verify_path(
+        &self,
+        parsed: &EndEntityCert<'_>,
+        intermediates: &[CertificateDer<'_>],
         mut now: UnixTime,
     ) -> Result<(), webpki::Error> {
-        if intermediates.len() >= self.max_chain {
-            return Err(webpki::Error::MaximumPathDepthExceeded);
-        }
-        let parsed = EndEntityCert::try_from(end_entity)?;
         let mut attempts = intermediates.len() + 1;
         loop {
             let verdict = parsed.verify_for_usage(
@@ -172,7 +273,7 @@ impl Verifier {
                 None,
             );
             match verdict {
-                Ok(_) => break,
+                Ok(_) => return Ok(()),
                 Err(webpki::Error::CertNotValidYet { not_before, .. })
                     if self.moment == Moment::Floor && not_before > now && attempts > 0 =>
                 {
@@ -182,10 +283,72 @@ impl Verifier {
                 Err(error) => return Err(error),
             }
         }
-        if !has_room_for_names(end_entity) {
-            return Err(webpki::Error::MaximumNameConstraintComparisonsExceeded);
+    }
+
+    /// Whether the pin alone decides: without a CA, and if the certificate is itself a CA that is
+    /// configured. An error if it is not pinned.
+    // Not inlined, as `refuse`.
+    #[inline(never)]
+    fn is_pinned(&self, end_entity: &CertificateDer<'_>) -> Result<bool, Refused> {
+        let bad_der = || Refused::Invalid(webpki::Error::BadDer, Path::LEAF);
+        let key = certificate::public_key_info(end_entity).ok_or_else(bad_der)?;
+        let (_, subject) = certificate::issuer_and_subject(end_entity).ok_or_else(bad_der)?;
+        let hash = |bytes| {
+            let mut pin = Pin([0; 32]);
+            if let Some(hash) = self.pins.hash {
+                let digest = hash.hash(bytes);
+                for (to, from) in pin.0.iter_mut().zip(digest.as_ref()) {
+                    *to = *from;
+                }
+            }
+            pin
+        };
+        let seen = [hash(end_entity.as_ref()), hash(key)];
+        if !seen.iter().any(|seen| self.pins.list.contains(seen)) {
+            return Err(Refused::NotPinned(Box::new(seen)));
         }
-        parsed.verify_is_valid_for_subject_name(server_name)
+        let mut roots = self.roots.roots.iter();
+        let is_root = roots.any(|root| {
+            let spki = root.subject_public_key_info.as_ref();
+            root.subject.as_ref() == subject && key.ends_with(spki)
+        });
+        Ok(self.roots.roots.is_empty() || is_root)
+    }
+
+    /// Verifies a signature of a handshake by the key of a pinned certificate, of whatever version
+    /// that is.
+    // Not inlined, as `refuse`.
+    #[inline(never)]
+    fn verify_by_key(
+        &self,
+        version: Version,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let bad = |error| Error::InvalidCertificate(error);
+        let key =
+            certificate::public_key_info(certificate).ok_or(bad(CertificateError::BadEncoding))?;
+        let key = SubjectPublicKeyInfoDer::from(key);
+        if version == Version::Tls13 {
+            return verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms);
+        }
+        let key =
+            RawPublicKeyEntity::try_from(&key).map_err(|_| bad(CertificateError::BadEncoding))?;
+        // In TLS 1.2 a scheme names the hash, and the key picks its row.
+        let mut rows = self.algorithms.mapping.iter();
+        let row = rows.find(|(scheme, _)| *scheme == signed.scheme);
+        let verified = row.is_some_and(|(_, algorithms)| {
+            let mut algorithms = algorithms.iter();
+            algorithms.any(|algorithm| {
+                key.verify_signature(*algorithm, message, signed.signature())
+                    .is_ok()
+            })
+        });
+        match verified {
+            true => Ok(HandshakeSignatureValid::assertion()),
+            false => Err(bad(CertificateError::BadSignature)),
+        }
     }
 
     /// Who has signed a certificate with a key that no provider takes.
@@ -219,8 +382,6 @@ impl Verifier {
         &self,
         error: &webpki::Error,
         chain: &[CertificateSummary],
-        presented: u8,
-        server_name: &ServerName<'_>,
     ) -> (CertificateFault, CertificateError) {
         use CertificateError as C;
         use webpki::Error as W;
@@ -243,37 +404,6 @@ impl Verifier {
                 };
                 (fault, C::NotValidYet)
             }
-            W::CertNotValidForName(_) => {
-                let fault = CertificateFault::NameMismatch {
-                    expected: name_text(server_name),
-                    presented: chain
-                        .first()
-                        .map(|leaf| leaf.names.clone())
-                        .unwrap_or_default()
-                        .into_boxed_slice(),
-                };
-                (fault, C::NotValidForName)
-            }
-            W::UnknownIssuer => {
-                let fault = CertificateFault::UnknownIssuer {
-                    issuer: chain
-                        .last()
-                        .map(|last| last.issuer.as_str())
-                        .unwrap_or_default()
-                        .into(),
-                    presented,
-                    self_signed: presented == 1
-                        && chain.iter().all(CertificateSummary::is_self_issued),
-                };
-                (fault, C::UnknownIssuer)
-            }
-            W::MaximumPathDepthExceeded => {
-                let fault = CertificateFault::TooManyCertificates {
-                    presented,
-                    most: u8::try_from(self.max_chain).unwrap_or(u8::MAX),
-                };
-                (fault, C::Other(OtherError.without_cause()))
-            }
             error => {
                 let (mut fault, error) = without_context(error);
                 if fault == CertificateFault::BadSignature {
@@ -282,6 +412,36 @@ impl Verifier {
                 (fault, error)
             }
         }
+    }
+}
+
+/// How the names of a certificate miss the wanted one.
+fn name_mismatch(
+    end_entity: &CertificateDer<'_>,
+    chain: &[CertificateSummary],
+    server_name: &ServerName<'_>,
+) -> CertificateFault {
+    let expected = name_text(server_name);
+    let leaf = chain.first();
+    let presented = leaf.map(|leaf| leaf.names.clone()).unwrap_or_default();
+    let is_common_name = || {
+        let of = |attribute: &str| attribute.strip_prefix("CN=") == Some(&expected);
+        leaf.is_some_and(|leaf| leaf.subject.split([',', '+']).any(of))
+    };
+    let mismatch = match server_name {
+        // An iPAddress entry of this text would have matched.
+        ServerName::IpAddress(_) if presented.iter().any(|name| **name == *expected) => {
+            NameMismatch::AddressAsDnsName
+        }
+        _ if !presented.is_empty() => NameMismatch::OtherNames,
+        _ if certificate::has_alternative_names(end_entity) => NameMismatch::OtherKinds,
+        _ if is_common_name() => NameMismatch::CommonName,
+        _ => NameMismatch::NoNames,
+    };
+    CertificateFault::NameMismatch {
+        expected,
+        presented: presented.into_boxed_slice(),
+        mismatch,
     }
 }
 
@@ -298,9 +458,23 @@ fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError
         W::InvalidCertValidity => (F::Other, C::Expired),
         W::InvalidSignatureForPublicKey => (F::BadSignature, C::BadSignature),
         W::RequiredEkuNotFoundContext(_) => (F::WrongPurpose, C::InvalidPurpose),
-        W::UnsupportedSignatureAlgorithmContext(_)
-        | W::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-            (F::UnsupportedSignatureAlgorithm, unsupported)
+        W::UnsupportedSignatureAlgorithmContext(context) => {
+            let signature = Signature::of(&context.signature_algorithm_id);
+            (
+                F::UnsupportedSignatureAlgorithm {
+                    signature,
+                    key: None,
+                },
+                unsupported,
+            )
+        }
+        W::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
+            let signature = Signature::of(&context.signature_algorithm_id);
+            let key = PublicKey::of_algorithm(Reader::new(&context.public_key_algorithm_id));
+            (
+                F::UnsupportedSignatureAlgorithm { signature, key },
+                unsupported,
+            )
         }
         W::CaUsedAsEndEntity => unnamed(F::CaUsedAsEndEntity),
         W::EndEntityUsedAsCa => unnamed(F::EndEntityUsedAsCa),
@@ -389,7 +563,7 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         match self.verify(end_entity, intermediates, server_name, now) {
             Ok(()) => Ok(ServerCertVerified::assertion()),
-            Err(error) => Err(self.refuse(&error, end_entity, intermediates, server_name)),
+            Err(refused) => Err(self.refuse(&refused, end_entity, intermediates, server_name)),
         }
     }
 
@@ -399,8 +573,11 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
-            .inspect_err(|_| self.explain_signature(cert))
+        match self.pins.list.is_empty() {
+            true => verify_tls12_signature(message, cert, dss, &self.algorithms),
+            false => self.verify_by_key(Version::Tls12, message, cert, dss),
+        }
+        .inspect_err(|_| self.explain_signature(cert))
     }
 
     fn verify_tls13_signature(
@@ -409,8 +586,11 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
-            .inspect_err(|_| self.explain_signature(cert))
+        match self.pins.list.is_empty() {
+            true => verify_tls13_signature(message, cert, dss, &self.algorithms),
+            false => self.verify_by_key(Version::Tls13, message, cert, dss),
+        }
+        .inspect_err(|_| self.explain_signature(cert))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

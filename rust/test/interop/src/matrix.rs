@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use thread_mqtt_tls::{Alert, Config, ConfigError, Group, Suite, TlsError, Version};
+use thread_mqtt_tls::{Alert, Config, ConfigError, Group, PublicKey, Suite, TlsError, Version};
 
 use crate::backend::{Backend, Identity, parallel};
 use crate::openssl::OpenSsl;
@@ -106,7 +106,7 @@ impl Case {
             .groups(&self.exchange.offered(self.suite.version()));
         let config = match self.identity.give(config) {
             Ok(config) => config.build().unwrap(),
-            Err(ConfigError::KeyNotSupported) => return Verdict::KeyNotSupported,
+            Err(ConfigError::KeyNotSupported(_)) => return Verdict::KeyNotSupported,
             Err(error) => panic!("{self:?}: {error}"),
         };
         let port = servers.of(self).port;
@@ -263,7 +263,7 @@ pub(crate) fn reasons(total: &Counts) -> String {
         of(Verdict::KeyNotSupported) + of(Verdict::HandshakeFailure),
         of(Verdict::KeyNotSupported),
         of(Verdict::HandshakeFailure),
-        ConfigError = ConfigError::KeyNotSupported,
+        ConfigError = ConfigError::KeyNotSupported(PublicKey::Rsa(2048)),
         TlsError = HANDSHAKE_FAILURE,
     )
 }

@@ -10,7 +10,7 @@ use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{HostPort, Options};
 use thread_mqtt_resolve::resolver;
 use thread_mqtt_session::{Event as Mqtt, Message, QoS};
-use thread_mqtt_tls::{Agreed, ConfigError, Suite, TlsError};
+use thread_mqtt_tls::{Agreed, ConfigError, PublicKey, Suite, TlsError};
 
 use crate::backend::{Backend, Identity, parallel};
 use crate::matrix::{Counts, HANDSHAKE_FAILURE, Verdict, cell, reasons};
@@ -168,7 +168,8 @@ fn every_suite_key_and_identity_with_mqtt() {
                 let config = match identity.give(config.suites(&[suite])) {
                     Ok(config) => config.build().unwrap(),
                     Err(error) => {
-                        assert_eq!(error, ConfigError::KeyNotSupported, "{context}");
+                        let refused = ConfigError::KeyNotSupported(PublicKey::Rsa(2048));
+                        assert_eq!(error, refused, "{context}");
                         assert!(!identity.is_usable(*backend), "{context}");
                         *counts.entry(Verdict::KeyNotSupported).or_default() += 2;
                         continue;

@@ -119,9 +119,13 @@ impl Pki {
 }
 
 pub(crate) fn pem(der: &CertificateDer<'_>) -> String {
+    pem_of("CERTIFICATE", der)
+}
+
+pub(crate) fn pem_of(label: &str, der: &[u8]) -> String {
     use std::fmt::Write;
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut text = format!("-----BEGIN {label}-----\n");
     for line in der.chunks(48) {
         for group in line.chunks(3) {
             let bits = group
@@ -139,5 +143,5 @@ pub(crate) fn pem(der: &CertificateDer<'_>) -> String {
         }
         writeln!(text).unwrap();
     }
-    text + "-----END CERTIFICATE-----\n"
+    text + &format!("-----END {label}-----\n")
 }

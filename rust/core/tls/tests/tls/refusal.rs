@@ -2,13 +2,13 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
-    NameConstraints, PKCS_ECDSA_P256_SHA256 as P256,
+    NameConstraints, PKCS_ECDSA_P256_SHA256 as P256, SanType,
 };
 use rustls::{AlertDescription, Error};
 use thread_mqtt_soft_provider::{Random, RandomError};
 use thread_mqtt_tls::{
     Alert, CertificateFault, CertificateTime, Config, Connection, Greeting, Group, Incompatible,
-    Suite, TlsError, Version,
+    Signature, Suite, TlsError, Version,
 };
 
 use crate::pair::{Pair, Server, client, connect};
@@ -233,14 +233,58 @@ fn another_name() {
         );
         assert_eq!(fault.to_string(), expected);
     }
-    // The common name does not count.
-    let pki = Pki::with_leaf(params(NAME));
-    let fault = refused_now(&pki, alert);
-    assert_eq!(
-        fault.to_string(),
-        "the broker's certificate is not for \"broker.test\" but for no name at all (it has no \
-         subjectAltName)"
-    );
+    // The common name does not count, other kinds of names neither, and an address is no DNS name.
+    let named = |common: &str, names: &[SanType]| {
+        let mut leaf = params(common);
+        leaf.subject_alt_names = names.to_vec();
+        Pki::with_leaf(leaf)
+    };
+    let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
+    let uri = SanType::URI("spiffe://test/broker".try_into().unwrap());
+    for (pki, name, sentence, cure) in [
+        (
+            named(NAME, &[]),
+            NAME,
+            "the broker's certificate has \"broker.test\" as its common name only, which does not \
+             count (RFC 9525)",
+            "subjectAltName=DNS:NAME",
+        ),
+        (
+            named("Somebody", &[]),
+            NAME,
+            "the broker's certificate is not for \"broker.test\" but for no name at all (it has no \
+             subjectAltName)",
+            "subjectAltName=DNS:NAME",
+        ),
+        (
+            named(NAME, &[uri]),
+            NAME,
+            "the broker's certificate is not for \"broker.test\": it has names, but no DNS name or \
+             IP address",
+            "subjectAltName=DNS:NAME",
+        ),
+        (
+            named(NAME, &[dns("127.0.0.1"), dns(NAME)]),
+            "127.0.0.1",
+            "the broker's certificate has 127.0.0.1 as a DNS name only, where an address counts as \
+             an IP address alone (RFC 5280 section 4.2.1.6)",
+            "subjectAltName=IP:ADDRESS",
+        ),
+        (
+            named(NAME, &[dns("127.0.0.1"), dns("*.broker.test")]),
+            "127.0.0.2",
+            "the broker's certificate is not for \"127.0.0.2\" but for 127.0.0.1, and *.broker.test",
+            "a name that the certificate has",
+        ),
+    ] {
+        let fault = refused(&pki, &pki, name, NOW.into(), alert);
+        assert_eq!(fault.to_string(), sentence);
+        let error = TlsError::Certificate(fault);
+        assert!(error.cure().contains(cure), "{}", error.cure());
+    }
+    // An address in a dNSName does not spoil the other names.
+    let pki = named(NAME, &[dns("127.0.0.1"), dns(NAME)]);
+    Pair::new(&client(&pki).build().unwrap(), &Server::new(&pki)).exchange();
 }
 
 #[test]
@@ -251,6 +295,11 @@ fn certificates_for_something_else() {
     leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let fault = refused_now(&Pki::with_leaf(leaf), other);
     assert_eq!(fault, CertificateFault::CaUsedAsEndEntity);
+    let cure = TlsError::Certificate(fault).cure();
+    assert!(
+        cure.contains("pin it") && cure.contains("CA:FALSE"),
+        "{cure}"
+    );
 
     let pki = Pki::of(&P256, ca_params("Root"), [params("No CA")], leaf_params());
     let fault = refused_now(&pki, other);
@@ -284,14 +333,10 @@ fn certificates_for_something_else() {
 
     let long = Pki::new(&P256, 5);
     let fault = refused_now(&long, other);
-    let expected = CertificateFault::TooManyCertificates {
-        presented: 5,
-        most: 4,
-    };
+    let expected = CertificateFault::PathTooLong { length: 5, most: 4 };
     assert_eq!(fault, expected);
-    // Before anything is verified: who signed it does not matter, nor whether its dates are good.
-    let stranger = Pki::of(&P256, ca_params("Stranger"), [], leaf_params());
-    let fault = refused(&long, &stranger, NAME, (NOW + 9_999 * DAY).into(), other);
+    // Before anything is verified: whether its dates are good does not matter.
+    let fault = refused(&long, &long, NAME, (NOW + 9_999 * DAY).into(), other);
     assert_eq!(fault, expected);
 
     let critical = |mut leaf: CertificateParams| {
@@ -338,7 +383,15 @@ fn a_signature_that_the_device_cannot_check() {
     };
     drop(root);
     let fault = refused_now(&pki, AlertDescription::DecryptError);
-    assert_eq!(fault, CertificateFault::UnsupportedSignatureAlgorithm);
+    let expected = CertificateFault::UnsupportedSignatureAlgorithm {
+        signature: Signature::Ed25519,
+        key: None,
+    };
+    assert_eq!(fault, expected);
+    assert!(
+        fault.to_string().contains("signed with Ed25519,"),
+        "{fault}"
+    );
 }
 
 #[test]

@@ -185,8 +185,8 @@ fn cases() -> Vec<Case> {
         chain([ca_params("Root"), ca]),
         NAME,
         |fault| *fault == F::CaUsedAsEndEntity,
-        "the broker presented a CA certificate as its own",
-        "a certificate of its own, issued by that CA",
+        "the broker presented a CA certificate as its own (basicConstraints CA:TRUE)",
+        "pin it instead",
         A::CertificateUnknown,
     );
     let mut short = ca_params("Short");
@@ -204,15 +204,13 @@ fn cases() -> Vec<Case> {
     let middle = ["One", "Two", "Three", "Four"].map(ca_params);
     let long = [ca_params("Root")].into_iter().chain(middle);
     add(
-        "more certificates than are taken",
+        "a path longer than is followed",
         chain(long.chain([leaf_params()])),
         NAME,
-        |fault| {
-            let (presented, most) = (5, 4);
-            *fault == F::TooManyCertificates { presented, most }
-        },
-        "the broker presented 5 certificates, and no more than 4 are taken",
-        "those between it and the CA",
+        |fault| *fault == F::PathTooLong { length: 5, most: 4 },
+        "the path from the broker's certificate to a configured CA has 5 certificates, and no more than \
+         4 are followed",
+        "a CA that is nearer",
         A::CertificateUnknown,
     );
 

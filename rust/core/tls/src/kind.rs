@@ -1,0 +1,268 @@
+//! What a file is that was given as a certificate or a key and is neither, or the other.
+
+use crate::certificate::{CertificateSummary, PublicKey};
+use crate::config_error::Given;
+use crate::der::{self, Reader};
+
+/// What was given, where it is not what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// Nothing, or blanks.
+    Empty,
+    /// An X.509 certificate.
+    Certificate,
+    /// A private key.
+    PrivateKey,
+    /// A private key behind a password.
+    EncryptedKey,
+    /// OpenSSH's own form of a private key.
+    OpenSshKey,
+    /// A public key in OpenSSH's form.
+    SshPublicKey,
+    /// PuTTY's form of a private key.
+    PuttyKey,
+    /// A private key for DSA, which TLS no longer has.
+    DsaKey,
+    /// A public key.
+    PublicKey,
+    /// A certificate request (PKCS#10).
+    CertificateRequest,
+    /// A certificate revocation list.
+    RevocationList,
+    /// The parameters of a curve or of Diffie-Hellman.
+    Parameters,
+    /// A PKCS#7 file (.p7b).
+    Pkcs7,
+    /// A PKCS#12 archive (.p12, .pfx).
+    Pkcs12,
+    /// A Java key store.
+    JavaKeyStore,
+    /// A ZIP archive.
+    Zip,
+    /// A web page.
+    Html,
+    /// JSON that holds no PEM.
+    Json,
+    /// Base64 of a PEM file.
+    Base64OfPem,
+    /// Text whose BEGIN lines have not five dashes.
+    BadDashes,
+    /// Text without a BEGIN line.
+    Text,
+    /// Bytes without a meaning here.
+    Binary,
+}
+
+impl FileKind {
+    /// By the label of a PEM section.
+    pub(crate) fn of_label(label: &[u8]) -> Option<Self> {
+        Some(match label {
+            b"CERTIFICATE" | b"X509 CERTIFICATE" | b"TRUSTED CERTIFICATE" => Self::Certificate,
+            b"ENCRYPTED PRIVATE KEY" => Self::EncryptedKey,
+            b"OPENSSH PRIVATE KEY" => Self::OpenSshKey,
+            b"DSA PRIVATE KEY" => Self::DsaKey,
+            b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => Self::CertificateRequest,
+            b"X509 CRL" => Self::RevocationList,
+            b"PKCS7" | b"CMS" | b"PKCS #7 SIGNED DATA" => Self::Pkcs7,
+            label if label.ends_with(b"PARAMETERS") => Self::Parameters,
+            label if label.ends_with(b"PRIVATE KEY") => Self::PrivateKey,
+            label if label.ends_with(b"PUBLIC KEY") => Self::PublicKey,
+            _ => return None,
+        })
+    }
+
+    /// By the beginning of a structure in DER.
+    pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
+        let mut outer = Reader::new(der);
+        let mut inside = outer.inside(der::SEQUENCE)?;
+        let (first, value) = inside.any()?;
+        let second = inside.any().map(|(tag, _)| tag);
+        let third = inside.any().map(|(tag, _)| tag);
+        match (first, second, third) {
+            (der::OID, ..) => Some(Self::Pkcs7),
+            (der::INTEGER, Some(der::SEQUENCE), _) if value == [3] => Some(Self::Pkcs12),
+            // PKCS#8, SEC1 and PKCS#1.
+            (der::INTEGER, Some(der::SEQUENCE | der::OCTET_STRING), _)
+            | (der::INTEGER, Some(der::INTEGER), Some(_)) => Some(Self::PrivateKey),
+            (der::INTEGER, Some(der::INTEGER), None)
+            | (der::SEQUENCE, Some(der::BIT_STRING), None) => Some(Self::PublicKey),
+            (der::SEQUENCE, Some(der::OCTET_STRING), None) => Some(Self::EncryptedKey),
+            (der::SEQUENCE, Some(der::SEQUENCE), Some(der::BIT_STRING)) => {
+                if CertificateSummary::read(der).is_some() {
+                    return Some(Self::Certificate);
+                }
+                let mut signed = Reader::new(value);
+                signed.optional(der::INTEGER);
+                let (tag, _) = signed.any()?;
+                signed.any()?;
+                // A request has the key next, a list the time of its issue.
+                match (tag, signed.any()?.0) {
+                    (der::SEQUENCE, der::UTC_TIME | der::GENERALIZED_TIME) => {
+                        Some(Self::RevocationList)
+                    }
+                    (der::SEQUENCE, tag) if tag == der::explicit(0) => {
+                        Some(Self::CertificateRequest)
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Of bytes that are neither DER nor have a PEM section.
+    pub(crate) fn guess(text: &[u8]) -> Self {
+        let has = |mark: &[u8]| {
+            text.windows(mark.len())
+                .any(|w| w.eq_ignore_ascii_case(mark))
+        };
+        let text = text.trim_ascii();
+        match text {
+            [] => Self::Empty,
+            [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => Self::JavaKeyStore,
+            [b'P', b'K', 3 | 5, ..] => Self::Zip,
+            text if text.iter().all(|byte| *byte == 0) => Self::Empty,
+            [b'<', ..] if has(b"<html") || has(b"<!doctype") || has(b"<?xml") => Self::Html,
+            text if text.starts_with(b"LS0tLS1CRUdJTi") => Self::Base64OfPem,
+            text if text.starts_with(b"PuTTY-User-Key-File") => Self::PuttyKey,
+            text if text.starts_with(b"ssh-")
+                || text.starts_with(b"ecdsa-sha2-")
+                || text.starts_with(b"---- BEGIN SSH2") =>
+            {
+                Self::SshPublicKey
+            }
+            _ if has(b"BEGIN CERTIFICATE") || has(b"PRIVATE KEY") => Self::BadDashes,
+            [b'{' | b'[', ..] => Self::Json,
+            text if text.iter().any(|b| *b < 9 || *b >= 0x80) => Self::Binary,
+            _ => Self::Text,
+        }
+    }
+
+    /// What it is, as the end of a sentence.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Certificate => "a certificate",
+            Self::PrivateKey => "a private key",
+            Self::EncryptedKey => "a private key encrypted with a password",
+            Self::OpenSshKey => "a private key in OpenSSH's own form",
+            Self::SshPublicKey => "a public key of OpenSSH",
+            Self::PuttyKey => "a private key in PuTTY's own form",
+            Self::DsaKey => "a DSA key, which TLS no longer has",
+            Self::PublicKey => "a public key",
+            Self::CertificateRequest => "a certificate request (CSR)",
+            Self::RevocationList => "a certificate revocation list (CRL)",
+            Self::Parameters => "the parameters of a key, without a key",
+            Self::Pkcs7 => "a PKCS#7 file (.p7b)",
+            Self::Pkcs12 => "a PKCS#12 archive (.p12, .pfx)",
+            Self::JavaKeyStore => "a Java key store",
+            Self::Zip => "a ZIP archive",
+            Self::Html => "a web page",
+            Self::Json => "JSON without a PEM section in it",
+            Self::Base64OfPem => "a PEM file in base64 once more, as Kubernetes secrets have it",
+            Self::BadDashes => "PEM whose BEGIN line has not five dashes at each end",
+            Self::Text => "text without a PEM section (BEGIN CERTIFICATE, BEGIN PRIVATE KEY)",
+            Self::Binary => "neither PEM nor DER",
+        }
+    }
+
+    /// How to make of it what should be there.
+    pub(crate) fn cure(self, given: Given) -> &'static str {
+        let key = given == Given::Key;
+        match self {
+            Self::Certificate => "give the private key that was made for it",
+            Self::PrivateKey => "give the certificate that was issued for it",
+            Self::EncryptedKey if key => "decrypt it: openssl pkey -in FILE -out key.pem",
+            Self::OpenSshKey if key => "convert a copy of it: ssh-keygen -p -m PKCS8 -f COPY",
+            Self::PuttyKey if key => {
+                "convert it: puttygen FILE -O private-openssh -o COPY, then ssh-keygen -p -m PKCS8 -f COPY"
+            }
+            Self::PublicKey | Self::SshPublicKey if key => {
+                "give the private key, which the public one was made from"
+            }
+            Self::CertificateRequest if !key => "give the certificate that the CA issued on it",
+            Self::Pkcs7 if !key => {
+                "convert it: openssl pkcs7 -in FILE -print_certs -out cert.pem (with -inform DER if it \
+                 is binary)"
+            }
+            Self::Pkcs12 => match given {
+                Given::Ca => "convert it: openssl pkcs12 -in FILE -cacerts -nokeys -out ca.pem",
+                Given::Certificate => {
+                    "convert it: openssl pkcs12 -in FILE -clcerts -nokeys -out cert.pem"
+                }
+                Given::Key => "convert it: openssl pkcs12 -in FILE -nocerts -nodes -out key.pem",
+            },
+            Self::JavaKeyStore => {
+                "convert it: keytool -importkeystore -srckeystore FILE -destkeystore store.p12 \
+                 -deststoretype PKCS12, then that one with openssl pkcs12"
+            }
+            Self::Zip => "unpack it and give the file inside",
+            Self::Html => "download the file itself, not the page that shows it",
+            Self::Base64OfPem => "decode it: base64 -d FILE",
+            Self::BadDashes => "write -----BEGIN and -----END with five dashes before and after",
+            _ if key => "give the private key, as PEM (BEGIN PRIVATE KEY) or DER",
+            _ => "give the certificate, as PEM (BEGIN CERTIFICATE) or DER",
+        }
+    }
+}
+
+/// The kind of a private key: PKCS#8, PKCS#1 or SEC1 in DER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Pkcs8,
+    Pkcs1,
+    Sec1,
+}
+
+/// How a private key is encoded, and what it is for.
+pub(crate) fn private_key(der: &[u8]) -> Option<(Encoding, PublicKey)> {
+    let mut info = Reader::new(der).inside(der::SEQUENCE)?;
+    info.expect(der::INTEGER)?;
+    let (tag, value) = info.any()?;
+    match tag {
+        der::INTEGER => Some((Encoding::Pkcs1, PublicKey::of_rsa(value)?)),
+        der::OCTET_STRING => {
+            let curve = info
+                .optional(der::explicit(0))
+                .map(|parameters| PublicKey::of_curve(Reader::new(parameters).optional(der::OID)));
+            let by_length = || match value.len() {
+                32 => PublicKey::P256,
+                48 => PublicKey::P384,
+                66 => PublicKey::P521,
+                _ => PublicKey::Other,
+            };
+            Some((Encoding::Sec1, curve.unwrap_or_else(by_length)))
+        }
+        der::SEQUENCE => {
+            let algorithm = Reader::new(value);
+            let key = info.expect(der::OCTET_STRING)?;
+            let kind = PublicKey::of_algorithm(algorithm)?;
+            let kind = match kind {
+                PublicKey::Rsa(_) => private_key(key).map_or(PublicKey::Other, |(_, kind)| kind),
+                kind => kind,
+            };
+            Some((Encoding::Pkcs8, kind))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut der = std::vec![0x30, 0x81, u8::try_from(bytes.len()).unwrap()];
+            der.extend(&bytes);
+            for bytes in [bytes, der] {
+                FileKind::of_der(&bytes);
+                FileKind::guess(&bytes);
+                private_key(&bytes);
+            }
+        }
+    }
+}

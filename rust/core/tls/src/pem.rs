@@ -1,0 +1,274 @@
+//! PEM (RFC 7468) as files have it: with a byte order mark, as UTF-16, indented, on one line, with
+//! line ends written out, as strings of C or JSON.
+//!
+//! What is between the lines of a section is base64 and decoration. The decoration is left out here;
+//! a crate for PEM refuses it, as RFC 7468 section 3 allows.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use base64ct::{Base64Unpadded, Encoding};
+use zeroize::Zeroizing;
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+
+/// Longest label: `TRUSTED CERTIFICATE` has 19 bytes.
+const MAX_LABEL: usize = 64;
+
+/// The text of a file: UTF-16 as ASCII, without the byte order mark. Characters beyond ASCII, which
+/// are in comments at most, become spaces.
+pub(crate) fn text(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let little = match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => return Cow::Borrowed(rest),
+        [0xff, 0xfe, ..] => true,
+        [0xfe, 0xff, ..] => false,
+        // Without a mark: every other byte of the beginning is 0, as ASCII has it.
+        [b' '..=b'~', 0, b' '..=b'~', 0, ..] => true,
+        [0, b' '..=b'~', 0, b' '..=b'~', ..] => false,
+        _ => return Cow::Borrowed(bytes),
+    };
+    let units = bytes.chunks_exact(2).map(|unit| match (unit, little) {
+        (&[ascii, 0], true) | (&[0, ascii], false) => ascii,
+        _ => b' ',
+    });
+    Cow::Owned(units.collect())
+}
+
+/// What is between a BEGIN and an END line.
+pub(crate) struct Section<'a> {
+    pub(crate) label: &'a [u8],
+    pub(crate) content: Result<Content, Damage>,
+}
+
+/// What a section holds.
+pub(crate) enum Content {
+    /// Bytes that may be secret.
+    Der(Zeroizing<Vec<u8>>),
+    /// Its headers say that it is encrypted (RFC 1421 section 4.6.1.1).
+    Encrypted,
+}
+
+/// What is wrong with a certificate or a key of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Damage {
+    /// Its END line is missing or has another label.
+    EndLine,
+    /// Its text has a character that is not base64.
+    Character,
+    /// It ends too early.
+    CutShort,
+    /// Its bytes are not what its label says.
+    Content,
+    /// Other bytes follow it.
+    Trailing,
+}
+
+/// The sections of a text, one after the other.
+pub(crate) struct Sections<'a>(&'a [u8]);
+
+impl<'a> Sections<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self(text)
+    }
+}
+
+impl<'a> Iterator for Sections<'a> {
+    type Item = Section<'a>;
+
+    fn next(&mut self) -> Option<Section<'a>> {
+        loop {
+            let (_, rest) = split_at(self.0, BEGIN)?;
+            self.0 = rest;
+            let Some((label, body)) = split_at(rest, DASHES) else {
+                continue;
+            };
+            if label.len() > MAX_LABEL || label.iter().any(|b| !matches!(b, b' '..=b'~')) {
+                continue;
+            }
+            // Another BEGIN before the END: this section has none.
+            let until = split_at(body, BEGIN).map_or(body, |(before, _)| before);
+            let content = match split_at(until, END) {
+                Some((base64, after)) if after.starts_with(label) => decode(base64),
+                _ => Err(Damage::EndLine),
+            };
+            self.0 = body;
+            return Some(Section { label, content });
+        }
+    }
+}
+
+/// What is before and after the first of these marks.
+fn split_at<'a>(text: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = text.windows(mark.len()).position(|w| w == mark)?;
+    Some((text.get(..at)?, text.get(at + mark.len()..)?))
+}
+
+/// The bytes of a base64 text without its decoration.
+pub(crate) fn decode(text: &[u8]) -> Result<Content, Damage> {
+    let text = match headers(text) {
+        Some((headers, _)) if split_at(headers, b"ENCRYPTED").is_some() => {
+            return Ok(Content::Encrypted);
+        }
+        Some((_, text)) => text,
+        None => text,
+    };
+    let mut base64 = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    let mut padded = false;
+    // A plus sign between quoted lines joins them; it is never between blanks in base64.
+    let mut alone = true;
+    while let Some((byte, mut after)) = rest.split_first() {
+        match byte {
+            b'+' if alone && after.first().is_none_or(|b| b.is_ascii_whitespace()) => {}
+            byte if is_base64(*byte) => match padded {
+                true => return Err(Damage::Character),
+                false => base64.push(*byte),
+            },
+            b'=' => padded = true,
+            b'\\' => match after {
+                // JSON may write = and / like this.
+                [b'u', b'0', b'0', b'3', b'd' | b'D', rest @ ..] => {
+                    padded = true;
+                    after = rest;
+                }
+                [b'n' | b'r' | b't', rest @ ..] => after = rest,
+                [b'/' | b'\r' | b'\n' | b'\\' | b' ', ..] | [] => {}
+                _ => return Err(Damage::Character),
+            },
+            b'"' | b'\'' | b',' | b';' | 0 => {}
+            byte if byte.is_ascii_whitespace() => {}
+            _ => return Err(Damage::Character),
+        }
+        alone = !is_base64(*byte);
+        rest = after;
+    }
+    let decoded = Base64Unpadded::decode_vec(core::str::from_utf8(&base64).unwrap_or_default());
+    match decoded {
+        Ok(bytes) if !bytes.is_empty() => Ok(Content::Der(Zeroizing::new(bytes))),
+        _ => Err(Damage::CutShort),
+    }
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
+/// The headers of a section (RFC 1421 section 4.4), which an empty line ends, and what follows. Base64
+/// has no colons.
+fn headers(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let last = text.iter().rposition(|byte| *byte == b':')?;
+    let (_, after) = text.split_at_checked(last)?;
+    let line = after
+        .iter()
+        .position(|byte| matches!(byte, b'\n' | b'\\'))?;
+    text.split_at_checked(last + line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::{format, vec};
+    use proptest::prelude::*;
+
+    fn contents(text: &str) -> Vec<(String, Result<Vec<u8>, Damage>)> {
+        Sections::new(text.as_bytes())
+            .map(|section| {
+                let content = section.content.map(|content| match content {
+                    Content::Der(der) => der.to_vec(),
+                    Content::Encrypted => vec![],
+                });
+                (String::from_utf8_lossy(section.label).into_owned(), content)
+            })
+            .collect()
+    }
+
+    fn one(body: &str) -> Result<Vec<u8>, Damage> {
+        let found = contents(&format!("-----BEGIN X-----{body}-----END X-----"));
+        let [(label, content)] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(label, "X");
+        content.clone()
+    }
+
+    #[test]
+    fn decoration_is_left_out() {
+        let bytes = vec![0xfb, 0xff, 0xbf, 1];
+        for body in [
+            "\n+/+/AQ==\n",
+            "+/+/AQ==",
+            "\r\n  +/+/\r\n\t AQ== \r\n",
+            "\r+/+/\rAQ==\r",
+            "\\n+/+/\\nAQ==\\n",
+            "\\r\\n+/+/AQ==\\r\\n",
+            "\\n\"\n\"+/+/\\n\"\n\"AQ==\\n\"\n\"",
+            "\\n\" +\n \"+/+/\\n\" + \n \"AQ==\\n\" +\n\"",
+            "\\n\\\n+/+/\\n\\\nAQ==\\n\\\n",
+            "\",\n\"+/+/\", 'AQ==',\n\"",
+            "\\n+\\/+\\/AQ\\u003d\\u003d\\n",
+            "\nHeader: value\nOther: value\n\n+/+/AQ==\n",
+            // Without the padding.
+            "\n+/+/\nAQ\n",
+        ] {
+            assert_eq!(one(body), Ok(bytes.clone()), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn damage() {
+        assert_eq!(one(""), Err(Damage::CutShort));
+        assert_eq!(one("\nAAAAA\n"), Err(Damage::CutShort));
+        assert_eq!(one("\nAA!A\n"), Err(Damage::Character));
+        assert_eq!(one("\nAA==AAAA\n"), Err(Damage::Character));
+        assert_eq!(one("\nA\\xAA\n"), Err(Damage::Character));
+        let cut = "-----BEGIN A-----\nAAAA\n-----BEGIN B-----\nAAAA\n-----END B-----\n";
+        assert_eq!(
+            contents(cut),
+            [
+                ("A".into(), Err(Damage::EndLine)),
+                ("B".into(), Ok(vec![0, 0, 0]))
+            ]
+        );
+        let other = "-----BEGIN A-----\nAAAA\n-----END B-----";
+        assert_eq!(contents(other), [("A".into(), Err(Damage::EndLine))]);
+    }
+
+    #[test]
+    fn sections_without_a_line_between_them() {
+        let both =
+            "-----BEGIN A-----\nAAAA\n-----END A----------BEGIN B-----\nAQID\n-----END B-----";
+        assert_eq!(
+            contents(both),
+            [
+                ("A".into(), Ok(vec![0, 0, 0])),
+                ("B".into(), Ok(vec![1, 2, 3]))
+            ]
+        );
+    }
+
+    #[test]
+    fn wide_characters() {
+        let text = "\u{feff}-----BEGIN A-----";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for wide in [&little[..], &big, &little[2..], &big[2..]] {
+            assert!(
+                super::text(wide).ends_with(b"-----BEGIN A-----"),
+                "{wide:?}"
+            );
+        }
+        assert_eq!(&*super::text(text.as_bytes()), b"-----BEGIN A-----");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(-----BEGIN A-----|-----END A-----|[A-Za-z+/=\\\\n\": ]{0,9}|.){0,12}") {
+            contents(&text);
+            super::text(text.as_bytes());
+        }
+    }
+}

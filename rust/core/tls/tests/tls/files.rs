@@ -1,0 +1,364 @@
+//! Files as people have them: read where they can mean one thing only, else named for what they are.
+//! The forms that other tools make are in the crate `interop`, beside the commands that make them.
+
+use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
+use thread_mqtt_tls::{Config, ConfigError, Damage, Fault, FileKind, Given};
+
+use crate::pair::{client, soft};
+use crate::pki::{Pki, pem, pem_of};
+
+fn as_ca(bytes: &[u8]) -> Result<(), ConfigError> {
+    Config::builder(soft()).ca(bytes).map(drop)
+}
+
+struct Device {
+    pki: Pki,
+    chain: String,
+}
+
+impl Device {
+    fn new() -> Self {
+        let pki = Pki::new(&P256, 2);
+        Self {
+            chain: pki.chain_pem(),
+            pki,
+        }
+    }
+
+    fn with_key(&self, key: &[u8]) -> Result<(), ConfigError> {
+        let builder = client(&self.pki);
+        builder
+            .client_identity(self.chain.as_bytes(), key)
+            .map(drop)
+    }
+
+    fn with_chain(&self, chain: &[u8]) -> Result<(), ConfigError> {
+        let builder = client(&self.pki);
+        let key = self.pki.key_pem.as_bytes();
+        builder.client_identity(chain, key).map(drop)
+    }
+}
+
+fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(unit).collect()
+}
+
+/// The same text in every wrapping.
+fn wrapped(pem: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let mark = "\u{feff}".to_owned() + pem;
+    let lines = || pem.lines();
+    vec![
+        ("as it is", pem.into()),
+        ("with a byte order mark", mark.clone().into()),
+        ("with CRLF", pem.replace('\n', "\r\n").into()),
+        ("with CR", pem.replace('\n', "\r").into()),
+        (
+            "with line ends written out",
+            pem.replace('\n', "\\n").into(),
+        ),
+        ("with CRLF written out", pem.replace('\n', "\\r\\n").into()),
+        (
+            "indented",
+            lines()
+                .map(|line| format!("    {line}  \n"))
+                .collect::<String>()
+                .into(),
+        ),
+        (
+            "with tabs",
+            lines()
+                .map(|line| format!("\t{line}\n"))
+                .collect::<String>()
+                .into(),
+        ),
+        ("on one line", pem.replace('\n', " ").into()),
+        ("without line ends", pem.replace('\n', "").into()),
+        ("double-spaced", pem.replace('\n', "\n\n").into()),
+        (
+            "as a string of C",
+            lines()
+                .map(|line| format!("\"{line}\\n\"\n"))
+                .collect::<String>()
+                .into(),
+        ),
+        (
+            "as a string of C with continued lines",
+            format!(
+                "\"{}\"",
+                lines()
+                    .map(|line| format!("{line}\\n\\\n"))
+                    .collect::<String>()
+            )
+            .into(),
+        ),
+        (
+            "as a string of Java",
+            lines()
+                .map(|line| format!("\"{line}\\n\" +\n"))
+                .collect::<String>()
+                .into(),
+        ),
+        (
+            "in JSON",
+            format!(
+                "{{\"id\": \"1\", \"pem\": \"{}\"}}",
+                pem.replace('\n', "\\n")
+            )
+            .into(),
+        ),
+        (
+            "in JSON with escapes",
+            pem.replace('\n', "\\n")
+                .replace('/', "\\/")
+                .replace('=', "\\u003d")
+                .into(),
+        ),
+        (
+            "after text",
+            format!("Bag Attributes\n  friendlyName: x\nsubject=CN = y\n{pem}").into(),
+        ),
+        ("with a final NUL", (pem.to_owned() + "\0").into()),
+        ("in UTF-16LE", utf16(&mark, u16::to_le_bytes)),
+        ("in UTF-16BE", utf16(&mark, u16::to_be_bytes)),
+        ("in UTF-16LE without a mark", utf16(pem, u16::to_le_bytes)),
+    ]
+}
+
+#[test]
+fn every_wrapping_of_pem_is_read() {
+    let device = Device::new();
+    for (how, bytes) in wrapped(&pem(&device.pki.root)) {
+        assert_eq!(as_ca(&bytes), Ok(()), "{how}");
+    }
+    for (how, bytes) in wrapped(&device.chain) {
+        assert_eq!(device.with_chain(&bytes), Ok(()), "{how}");
+    }
+    for (how, bytes) in wrapped(&device.pki.key_pem) {
+        assert_eq!(device.with_key(&bytes), Ok(()), "{how}");
+    }
+}
+
+#[test]
+fn der_and_what_follows_it() {
+    let device = Device::new();
+    let root = device.pki.root.to_vec();
+    let key = device.pki.key().secret_der().to_vec();
+    for filling in [&b""[..], b"\n", b"\r\n", &[0; 7], &[0xff; 100]] {
+        assert_eq!(as_ca(&[&root, filling].concat()), Ok(()), "{filling:?}");
+        assert_eq!(device.with_key(&[&key, filling].concat()), Ok(()));
+    }
+    // Several, one after the other.
+    let chain: Vec<u8> = device
+        .pki
+        .chain
+        .iter()
+        .flat_map(|der| der.to_vec())
+        .collect();
+    assert_eq!(device.with_chain(&chain), Ok(()));
+    // Base64 without the lines around it.
+    let bare = pem(&device.pki.root)
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect::<String>();
+    assert_eq!(as_ca(bare.as_bytes()), Ok(()));
+
+    let trailing = |given| Err(ConfigError::Given(given, Damage::Trailing.into()));
+    assert_eq!(as_ca(&[&root[..], b"more"].concat()), trailing(Given::Ca));
+    assert_eq!(
+        device.with_key(&[&key[..], b"more"].concat()),
+        trailing(Given::Key)
+    );
+    let cut = |given| Err(ConfigError::Given(given, Damage::CutShort.into()));
+    assert_eq!(as_ca(&root[..100]), cut(Given::Ca));
+    assert_eq!(device.with_key(&key[..100]), cut(Given::Key));
+}
+
+#[test]
+fn damage_is_told_with_its_place() {
+    let pki = Pki::new(&P256, 1);
+    let good = pem(&pki.root);
+    let mut altered = pki.root.to_vec();
+    altered[4] ^= 0xff;
+    let lines: Vec<_> = good.lines().collect();
+    for (bad, damage) in [
+        (pem_of("CERTIFICATE", &pki.root[..100]), Damage::CutShort),
+        (pem_of("CERTIFICATE", &altered), Damage::Content),
+        (good.replacen("MII", "M!I", 1), Damage::Character),
+        (
+            good.replace("-----END CERTIFICATE-----", ""),
+            Damage::EndLine,
+        ),
+        (
+            good.replace("END CERTIFICATE", "END PRIVATE KEY"),
+            Damage::EndLine,
+        ),
+        (
+            format!("{}\n{}\n{}\n", lines[0], lines[1], lines[lines.len() - 1]),
+            Damage::CutShort,
+        ),
+        (
+            pem_of("CERTIFICATE", &[&pki.root[..], &[1, 2, 3]].concat()),
+            Damage::Trailing,
+        ),
+    ] {
+        for index in 0..3 {
+            let bundle = good.repeat(usize::from(index)) + &bad;
+            let error = as_ca(bundle.as_bytes()).unwrap_err();
+            let fault = Fault::Damaged { index, damage };
+            assert_eq!(error, ConfigError::Given(Given::Ca, fault), "{bundle}");
+            let expected = format!("CA certificate {} ", index + 1);
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+    }
+}
+
+/// One damaged certificate of a bundle that the user did not make.
+#[test]
+fn the_readable_part_of_a_bundle() {
+    let pki = Pki::new(&P256, 1);
+    let good = pem(&pki.root);
+    let bad = good.replacen("MII", "M!I", 1);
+    let bundle = format!("{bad}{good}{bad}");
+    let (builder, left_out) = Config::builder(soft())
+        .ca_where_readable(bundle.as_bytes())
+        .unwrap();
+    assert_eq!(left_out, 2);
+    let config = builder.build().unwrap();
+    crate::pair::Pair::new(&config, &crate::pair::Server::new(&pki)).exchange();
+    let error = Config::builder(soft())
+        .ca_where_readable(bad.as_bytes())
+        .map(drop);
+    let fault = Fault::from(Damage::Character);
+    assert_eq!(error.unwrap_err(), ConfigError::Given(Given::Ca, fault));
+    let error = Config::builder(soft()).ca_where_readable(b"").map(drop);
+    let fault = Fault::Is(FileKind::Empty);
+    assert_eq!(error.unwrap_err(), ConfigError::Given(Given::Ca, fault));
+}
+
+#[test]
+fn other_files_are_named_for_what_they_are() {
+    let device = Device::new();
+    let certificate = pem(&device.pki.root);
+    let encrypted = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: \
+                     AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\nAAAA\n-----END EC PRIVATE \
+                     KEY-----\n";
+    let once_more = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUI=";
+    for (content, kind, needles) in [
+        ("", FileKind::Empty, ["this is empty", "this is empty"]),
+        (" \r\n\t\n", FileKind::Empty, ["empty", "empty"]),
+        ("\0\0\0\0", FileKind::Empty, ["empty", "empty"]),
+        (
+            "hello",
+            FileKind::Text,
+            ["BEGIN CERTIFICATE", "BEGIN PRIVATE KEY"],
+        ),
+        ("0123", FileKind::Text, ["PEM", "PEM"]),
+        (
+            "\u{1}\u{2}\u{3}",
+            FileKind::Binary,
+            ["neither PEM nor DER", "neither"],
+        ),
+        (
+            "<!DOCTYPE html>\n<html><body>404</body></html>",
+            FileKind::Html,
+            ["a web page", "download the file itself"],
+        ),
+        (
+            "{\"message\": \"Forbidden\"}",
+            FileKind::Json,
+            ["JSON", "JSON"],
+        ),
+        (
+            once_more,
+            FileKind::Base64OfPem,
+            ["base64 -d", "Kubernetes"],
+        ),
+        ("PK\u{3}\u{4}rest", FileKind::Zip, ["ZIP", "unpack"]),
+        (
+            "ssh-ed25519 AAAAC3Nza x@y",
+            FileKind::SshPublicKey,
+            ["OpenSSH", "private key"],
+        ),
+        (
+            "PuTTY-User-Key-File-3: x",
+            FileKind::PuttyKey,
+            ["PuTTY", "puttygen"],
+        ),
+        (
+            "----BEGIN CERTIFICATE----\nMIIB\n----END CERTIFICATE----",
+            FileKind::BadDashes,
+            ["five dashes", "five dashes"],
+        ),
+        (
+            "\u{2014}BEGIN PRIVATE KEY\u{2014}\nMIIB\n",
+            FileKind::BadDashes,
+            ["five dashes", "five dashes"],
+        ),
+        (
+            encrypted,
+            FileKind::EncryptedKey,
+            ["encrypted with a password", "openssl pkey -in FILE"],
+        ),
+    ] {
+        let ca = as_ca(content.as_bytes()).unwrap_err();
+        let key = device.with_key(content.as_bytes()).unwrap_err();
+        let chain = device.with_chain(content.as_bytes()).unwrap_err();
+        for (error, given) in [
+            (ca, Given::Ca),
+            (key, Given::Key),
+            (chain, Given::Certificate),
+        ] {
+            assert_eq!(
+                error,
+                ConfigError::Given(given, Fault::Is(kind)),
+                "{content:?}"
+            );
+            assert_eq!(error.given(), Some(given));
+        }
+        let (ca, key) = (ca.to_string(), key.to_string());
+        assert!(ca.contains(needles[0]), "{ca}");
+        assert!(key.contains(needles[1]), "{key}");
+        assert!(
+            ca.starts_with("a CA certificate is needed, and this is "),
+            "{ca}"
+        );
+    }
+    // One in the place of the other.
+    for (error, kind) in [
+        (as_ca(device.pki.key_pem.as_bytes()), FileKind::PrivateKey),
+        (
+            device.with_chain(device.pki.key_pem.as_bytes()),
+            FileKind::PrivateKey,
+        ),
+        (
+            device.with_key(certificate.as_bytes()),
+            FileKind::Certificate,
+        ),
+        (device.with_key(&device.pki.root), FileKind::Certificate),
+        (
+            device.with_chain(device.pki.key().secret_der()),
+            FileKind::PrivateKey,
+        ),
+    ] {
+        let error = error.unwrap_err();
+        assert!(
+            matches!(error, ConfigError::Given(_, Fault::Is(is)) if is == kind),
+            "{error}"
+        );
+    }
+    // A label that lies.
+    let lie = pem_of("CERTIFICATE", device.pki.key().secret_der());
+    let fault = Fault::CertificateIs {
+        index: 1,
+        kind: FileKind::PrivateKey,
+    };
+    let error = as_ca((certificate.clone() + &lie).as_bytes()).unwrap_err();
+    assert_eq!(error, ConfigError::Given(Given::Ca, fault));
+    let sentence = "CA certificate 2 is a private key, whatever its BEGIN line says; ";
+    assert!(error.to_string().starts_with(sentence), "{error}");
+    // A label of another key is no lie worth an error.
+    for label in ["RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY"] {
+        let key = pem_of(label, device.pki.key().secret_der());
+        assert_eq!(device.with_key(key.as_bytes()), Ok(()));
+    }
+}
