@@ -30,18 +30,37 @@ pub struct Detected {
 /// Initialises PSA, tries every algorithm that the cargo features enable with a
 /// known answer, and returns a provider of those that work, in order of preference.
 ///
-/// The tests run once; later calls return the same again. If nothing useful is
+/// The tests run once; later calls return the same again. A test that failed for
+/// want of something that may be there later, such as memory while other clients
+/// are in their handshakes, is run again by the next call. If nothing useful is
 /// left, that is an error, and the next call tries again.
 ///
 /// How long it takes depends on the backend: about as long as two full handshakes
 /// for each kind of key (one key generation and agreement a group, one signature
 /// verified a curve, six with RSA-2048).
 pub fn provider() -> Result<Detected, Unusable> {
-    let found = FOUND.get_or_try_init(|| Found::new().map(Box::new))?;
-    Ok(found.detected())
+    let known = FOUND.iter().rev().find_map(OnceBox::get);
+    if let Some(known) = known.filter(|known| !known.report.may_grow()) {
+        return Ok(known.detected());
+    }
+    // What worked works: a report only ever grows.
+    let found = match (Found::new(known.map(|known| &known.report)), known) {
+        (Ok(found), Some(known)) if found.report == known.report => return Ok(known.detected()),
+        (Err(_), Some(known)) => return Ok(known.detected()),
+        (found, _) => found?,
+    };
+    match FOUND.iter().find(|place| place.get().is_none()) {
+        Some(place) => Ok(place.get_or_init(|| Box::new(found)).detected()),
+        // Each place is a step forward; the last one found stays.
+        None => known
+            .map(Found::detected)
+            .ok_or(Unusable::NoSignature(found.report)),
+    }
 }
 
-static FOUND: OnceBox<Found> = OnceBox::new();
+/// What was found, and each time that more was, for the slices in use stay.
+static FOUND: [OnceBox<Found>; STEPS] = [const { OnceBox::new() }; STEPS];
+const STEPS: usize = 8;
 
 /// Lives as long as the program, because rustls wants slices that do: boxes have no spare room.
 struct Found {
@@ -58,25 +77,31 @@ type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 /// Random bytes from the start of the program, for a wrong digest when there are
 /// no new ones.
 pub(crate) fn poison() -> &'static [u8] {
-    FOUND.get().map_or(&[], |found| &found.poison)
+    FOUND
+        .first()
+        .and_then(OnceBox::get)
+        .map_or(&[], |found| &found.poison)
 }
 
 #[cfg(test)]
-pub(crate) use probe::all as probe_all;
+pub(crate) fn probe_all() -> Report {
+    probe::all(None)
+}
 
 /// Without the memory of an earlier success.
 #[cfg(test)]
 pub(crate) fn try_anew() -> Result<(), Unusable> {
-    Found::new().map(drop)
+    Found::new(None).map(drop)
 }
 
 impl Found {
-    fn new() -> Result<Self, Unusable> {
+    /// Tries everything, or what an earlier report lacks for now.
+    fn new(earlier: Option<&Report>) -> Result<Self, Unusable> {
         thread_mqtt_psa::init()?;
         let mut poison = [0; Hash::MAX_LEN];
         thread_mqtt_psa::random(&mut poison)?;
 
-        let report = probe::all();
+        let report = probe::all(earlier);
         let have = report.offered();
         let found = Self {
             suites: cipher_suites(have),
@@ -195,6 +220,21 @@ fn signature_algorithms(have: Set) -> Box<[&'static dyn SignatureVerificationAlg
         (Set::of(&[Can::EcdsaP384Sha256]), verify::ECDSA_P384_SHA256),
         #[cfg(feature = "p384")]
         (Set::of(&[Can::EcdsaP384]), verify::ECDSA_P384_SHA384),
+        #[cfg(feature = "p384")]
+        (
+            Set::of(&[Can::EcdsaP256Sha512, Can::Sha512]),
+            verify::ECDSA_P256_SHA512,
+        ),
+        #[cfg(feature = "p384")]
+        (
+            Set::of(&[Can::EcdsaP384Sha512, Can::Sha512]),
+            verify::ECDSA_P384_SHA512,
+        ),
+        #[cfg(feature = "p521")]
+        (
+            Set::of(&[Can::EcdsaP521, Can::Sha512]),
+            verify::ECDSA_P521_SHA512,
+        ),
         #[cfg(feature = "ed25519")]
         (Set::of(&[Can::Ed25519]), verify::ED25519),
         #[cfg(feature = "rsa")]
@@ -260,6 +300,24 @@ fn signature_schemes(have: Set) -> Box<[(SignatureScheme, Algorithms)]> {
         (
             Set::of(&[Can::EcdsaP384]),
             (Scheme::ECDSA_NISTP384_SHA384, &[verify::ECDSA_P384_SHA384]),
+        ),
+        // Not offered without P-521: in TLS 1.3 it would mean that curve.
+        #[cfg(feature = "p521")]
+        (
+            Set::of(&[
+                Can::EcdsaP521,
+                Can::EcdsaP384Sha512,
+                Can::EcdsaP256Sha512,
+                Can::Sha512,
+            ]),
+            (
+                Scheme::ECDSA_NISTP521_SHA512,
+                &[
+                    verify::ECDSA_P521_SHA512,
+                    verify::ECDSA_P384_SHA512,
+                    verify::ECDSA_P256_SHA512,
+                ],
+            ),
         ),
         #[cfg(feature = "ed25519")]
         (

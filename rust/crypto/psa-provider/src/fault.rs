@@ -19,6 +19,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use thread_mqtt_crypto_record::Causes;
 use thread_mqtt_psa::Error;
 
 /// How many leases there are, and in the top bit whether a failure is latched:
@@ -29,17 +30,18 @@ const LATCHED: u32 = 1 << 31;
 /// The latched failure; meaningless unless [`LATCHED`] is set.
 static LATCHED_ERROR: AtomicU32 = AtomicU32::new(0);
 
-/// The last failure of any operation, for whoever reports it.
-static LAST: AtomicU32 = AtomicU32::new(0);
+/// The last failure of any operation of each thread, for whoever reports it.
+static LAST: Causes = Causes::new();
 
-/// The last call to PSA that failed while the provider was at work, and forgets
-/// it. Signatures and tags that are simply not valid do not count.
+/// The last call to PSA that failed while the provider was at work in this thread,
+/// and forgets it. Signatures and tags that are simply not valid do not count.
+/// Threads are told apart by [`identify_callers_by`](crate::identify_callers_by).
 ///
 /// rustls has no place for a cause in some errors: a certificate that could not
 /// be verified for lack of memory looks like one with a bad signature. Whoever
 /// reports a failed connection asks here for what was behind it.
 pub fn take_last_failure() -> Option<Error> {
-    Error::from_bits(LAST.swap(0, Ordering::Relaxed))
+    Error::from_bits(LAST.take())
 }
 
 /// The failure that open connections are about to end with, if there is one: a
@@ -49,7 +51,7 @@ pub fn latched_failure() -> Option<Error> {
 }
 
 pub(crate) fn remember(error: Error) {
-    LAST.store(error.to_bits(), Ordering::Relaxed);
+    LAST.note(error.to_bits());
 }
 
 /// `error` as rustls can carry it, and remembered.

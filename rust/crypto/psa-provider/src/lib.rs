@@ -55,7 +55,8 @@
 //!
 //! # When PSA fails
 //!
-//! - At the start: the algorithm is not offered.
+//! - At the start: the algorithm is not offered. Where it failed for want of memory, entropy or an
+//!   answer of the secure side, which may pass, it is tried again by the next [`provider`].
 //! - Later, in an operation that can fail: the connection ends with an error that
 //!   carries the PSA function and status.
 //! - In a hash or HMAC, where rustls has no room for an error, and in sealing a
@@ -68,7 +69,7 @@
 //!   session ticket that the server turns down once. All open connections end, not
 //!   just one: rustls does not tell a hash whose it is.
 //! - [`latched_failure`] tells a connection that only sends of its end at once.
-//! - [`take_last_failure`] gives the cause where rustls's error has no place for
+//! - [`take_last_failure`] gives the cause, that of the calling thread, where rustls's error has no place for
 //!   it (a signature not verified, no randomness). thread-mqtt-tls asks for it
 //!   (`ConfigBuilder::provider_failures`), and forgets such session tickets.
 //!
@@ -130,4 +131,5 @@ pub use random::RANDOM;
 pub use sign::KEYS;
 #[cfg(feature = "client-auth")]
 pub use sign::{KeyError, signing_key};
+pub use thread_mqtt_crypto_record::identify_callers_by;
 pub use thread_mqtt_psa::{Error, KeyId};

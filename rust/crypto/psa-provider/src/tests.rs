@@ -83,12 +83,76 @@ fn what_fails_in_its_test_is_left_out() {
     }
     // The sizes of RSA keys are no call where RSA is in Rust.
     let expected = if cfg!(feature = "rsa-in-rust") {
-        21
-    } else {
         23
-    };
+    } else {
+        25
+    } + usize::from(cfg!(feature = "p521"));
     assert_eq!(failed.len(), expected, "{failed:?}");
     host::reset();
+}
+
+/// In a process of its own: what was found is kept as long as the program runs.
+#[test]
+fn what_fails_for_want_of_memory_is_tried_again() {
+    const ALONE: &str = "what_fails_for_want_of_memory_is_tried_again";
+    const MARK: &str = "THREAD_MQTT_PSA_IN_A_PROCESS_OF_ITS_OWN";
+    if std::env::var_os(MARK).is_none() {
+        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+        let run = test.args([ALONE, "--nocapture"]).env(MARK, "1").output();
+        let run = run.unwrap();
+        let said = std::string::String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let _alone = alone();
+    thread_mqtt_psa::init().unwrap();
+    host::reset();
+    let whole = probe_all();
+    let calls = host::counters().calls;
+    // The second half of the tests finds no memory.
+    host::fail(calls / 2, u32::MAX, OUT_OF_MEMORY);
+    let first = provider().unwrap();
+    assert!(first.report.may_grow());
+    assert!(first.report.has(Capability::Sha256) && !first.report.has(Capability::EcdsaP384));
+    let text = std::format!("{}", first.report);
+    let line = "ECDSA P-384 with SHA-384: left out for now, ";
+    assert!(text.contains(line), "{text}");
+    // No memory still: what worked stays, and nothing is found anew.
+    host::fail(1, u32::MAX, OUT_OF_MEMORY);
+    assert_eq!(provider().unwrap().report, first.report);
+    // The first call that is made again.
+    host::fail(3, 1, OUT_OF_MEMORY);
+    let second = provider().unwrap();
+    assert!(second.report.may_grow());
+    host::reset();
+    let third = provider().unwrap();
+    assert_eq!(*third.report, whole);
+    assert!(third.provider.cipher_suites.len() >= second.provider.cipher_suites.len());
+    // And now it is known.
+    host::reset();
+    provider().unwrap();
+    assert_eq!(host::counters().calls, 0);
+}
+
+#[test]
+fn each_thread_is_told_its_own_failure() {
+    let _alone = alone();
+    crate::identify_callers_by(|| {
+        std::thread_local!(static MARK: u8 = const { 0 });
+        MARK.with(|mark| core::ptr::from_ref(mark).addr())
+    });
+    take_last_failure();
+    let mine = Call::VerifyHash.failed(OUT_OF_MEMORY);
+    fault::remember(mine);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(take_last_failure(), None, "the failure of another client");
+            let theirs = Call::ImportKey.failed(Status::NOT_SUPPORTED);
+            fault::remember(theirs);
+            assert_eq!(take_last_failure(), Some(theirs));
+        });
+    });
+    assert_eq!(take_last_failure(), Some(mine));
 }
 
 #[test]

@@ -29,6 +29,19 @@ pub static ECDSA_P384_SHA256: &dyn SignatureVerificationAlgorithm =
 pub static ECDSA_P384_SHA384: &dyn SignatureVerificationAlgorithm =
     &Verifier::ecdsa(P384, Hash::Sha384);
 
+/// ECDSA with P-256 and SHA-512.
+#[cfg(feature = "p384")]
+pub static ECDSA_P256_SHA512: &dyn SignatureVerificationAlgorithm =
+    &Verifier::ecdsa(P256, Hash::Sha512);
+/// ECDSA with P-384 and SHA-512.
+#[cfg(feature = "p384")]
+pub static ECDSA_P384_SHA512: &dyn SignatureVerificationAlgorithm =
+    &Verifier::ecdsa(P384, Hash::Sha512);
+/// ECDSA with P-521 and SHA-512.
+#[cfg(feature = "p521")]
+pub static ECDSA_P521_SHA512: &dyn SignatureVerificationAlgorithm =
+    &Verifier::ecdsa(P521, Hash::Sha512);
+
 /// RSASSA-PKCS1-v1_5 with SHA-256.
 #[cfg(feature = "rsa")]
 pub static RSA_PKCS1_SHA256: &dyn SignatureVerificationAlgorithm =
@@ -96,7 +109,9 @@ struct Curve(usize);
 const P256: Curve = Curve(32);
 #[cfg(feature = "p384")]
 const P384: Curve = Curve(48);
-const MAX_COORDINATE_LEN: usize = 48;
+#[cfg(feature = "p521")]
+const P521: Curve = Curve(66);
+const MAX_COORDINATE_LEN: usize = if cfg!(feature = "p521") { 66 } else { 48 };
 
 #[derive(Debug)]
 struct Verifier {
@@ -119,10 +134,12 @@ impl Verifier {
         Self {
             key_id: match curve.0 {
                 32 => alg_id::ECDSA_P256,
-                _ => alg_id::ECDSA_P384,
+                48 => alg_id::ECDSA_P384,
+                _ => alg_id::ECDSA_P521,
             },
             signature_id: match hash {
                 Hash::Sha384 => alg_id::ECDSA_SHA384,
+                Hash::Sha512 => alg_id::ECDSA_SHA512,
                 _ => alg_id::ECDSA_SHA256,
             },
             scheme: Scheme::Ecdsa(curve, hash),

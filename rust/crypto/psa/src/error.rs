@@ -27,6 +27,13 @@ impl Status {
 
     pub(crate) const SUCCESS: Self = Self(0);
 
+    /// Whether the same call may succeed at another time: memory, entropy or the secure side's answer
+    /// was missing.
+    pub const fn is_transient(self) -> bool {
+        // PSA_ERROR_COMMUNICATION_FAILURE and PSA_ERROR_INSUFFICIENT_ENTROPY.
+        matches!(self, Self::INSUFFICIENT_MEMORY | Self(-145 | -148))
+    }
+
     /// What the PSA specification says about this status, in words.
     pub const fn meaning(self) -> &'static str {
         match self.0 {

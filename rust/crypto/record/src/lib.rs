@@ -1,4 +1,4 @@
-//! TLS record protection for rustls providers, over any AEAD.
+//! TLS record protection for rustls providers, over any AEAD; and [`Causes`], what they failed at.
 //!
 //! What an AEAD does to a record is the same for every implementation: which nonce, which
 //! additional data, what goes in front of the ciphertext and behind it. Here it
@@ -66,6 +66,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod cause;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls12")]
@@ -75,6 +76,7 @@ mod tls13;
 use rustls::crypto::cipher::{AeadKey, Iv, NONCE_LEN, UnsupportedOperationError};
 use rustls::{ConnectionTrafficSecrets, Error};
 
+pub use cause::{Causes, identify_callers_by};
 #[cfg(feature = "tls12")]
 pub use tls12::RSA_SCHEMES;
 

@@ -11,7 +11,7 @@ use sha2::Digest;
 pub(crate) static SHA256: Sha2<sha2::Sha256> = Sha2::new(HashAlgorithm::SHA256);
 #[cfg(any(feature = "aes256", feature = "p384", feature = "rsa"))]
 pub(crate) static SHA384: Sha2<sha2::Sha384> = Sha2::new(HashAlgorithm::SHA384);
-#[cfg(feature = "rsa")]
+#[cfg(any(feature = "p384", feature = "rsa"))]
 pub(crate) static SHA512: Sha2<sha2::Sha512> = Sha2::new(HashAlgorithm::SHA512);
 
 pub(crate) static HMAC_SHA256: HmacSha2<hmac::Hmac<sha2::Sha256>> = HmacSha2(PhantomData);

@@ -48,12 +48,13 @@
 //! | `aes256` | AES-256-GCM with SHA-384 |
 //! | `chacha20` | ChaCha20-Poly1305 |
 //! | `x25519` | X25519 key exchange |
-//! | `p384` | P-384 key exchange, ECDSA with P-384 or SHA-384 |
+//! | `p384` | P-384 key exchange, ECDSA with P-384, SHA-384 or SHA-512 |
+//! | `p521` | ECDSA verification with P-521 |
 //! | `rsa` | RSA verification (PKCS #1 v1.5 and PSS, 2048 to 4096 bits), ECDHE_RSA suites |
 //! | `client-auth` | client certificates with ECDSA keys |
 //! | `ed25519` | Ed25519 verification, in a table of its own: [`verify`] |
 //!
-//! All but `ed25519` are on by default. For the smallest flash, at the price of speed, build with
+//! All but `p521` and `ed25519` are on by default. For the smallest flash, at the price of speed, build with
 //! `--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"` in `RUSTFLAGS`.
 //!
 //! Needs Rust 1.87, for the constant-time building blocks of `ctutils`; the other
@@ -117,6 +118,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use random::{Random, RandomError, secure_random};
 pub use sign::KEYS;
+pub use thread_mqtt_crypto_record::identify_callers_by;
 
 /// The provider with everything its cargo features enable, in order of preference.
 pub fn provider<R: Random>() -> CryptoProvider {

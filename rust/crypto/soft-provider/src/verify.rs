@@ -14,7 +14,11 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 
 pub use ecdsa::ECDSA_P256_SHA256;
 #[cfg(feature = "p384")]
-pub use ecdsa::{ECDSA_P256_SHA384, ECDSA_P384_SHA256, ECDSA_P384_SHA384};
+pub use ecdsa::{
+    ECDSA_P256_SHA384, ECDSA_P256_SHA512, ECDSA_P384_SHA256, ECDSA_P384_SHA384, ECDSA_P384_SHA512,
+};
+#[cfg(feature = "p521")]
+pub use ecdsa::{ECDSA_P521_SHA256, ECDSA_P521_SHA384, ECDSA_P521_SHA512};
 #[cfg(feature = "ed25519")]
 pub use ed25519::{ED25519, SUPPORTED_WITH_ED25519};
 #[cfg(feature = "rsa")]
@@ -38,6 +42,16 @@ pub static SUPPORTED: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
         ECDSA_P384_SHA256,
         #[cfg(feature = "p384")]
         ECDSA_P384_SHA384,
+        #[cfg(feature = "p384")]
+        ECDSA_P256_SHA512,
+        #[cfg(feature = "p384")]
+        ECDSA_P384_SHA512,
+        #[cfg(feature = "p521")]
+        ECDSA_P521_SHA512,
+        #[cfg(feature = "p521")]
+        ECDSA_P521_SHA384,
+        #[cfg(feature = "p521")]
+        ECDSA_P521_SHA256,
         #[cfg(feature = "rsa")]
         RSA_PSS_SHA256,
         #[cfg(feature = "rsa")]
@@ -64,12 +78,25 @@ pub static SUPPORTED: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
                 ECDSA_P256_SHA256,
                 #[cfg(feature = "p384")]
                 ECDSA_P384_SHA256,
+                #[cfg(feature = "p521")]
+                ECDSA_P521_SHA256,
             ],
         ),
         #[cfg(feature = "p384")]
         (
             SignatureScheme::ECDSA_NISTP384_SHA384,
-            &[ECDSA_P384_SHA384, ECDSA_P256_SHA384],
+            &[
+                ECDSA_P384_SHA384,
+                ECDSA_P256_SHA384,
+                #[cfg(feature = "p521")]
+                ECDSA_P521_SHA384,
+            ],
+        ),
+        // Not offered without P-521: in TLS 1.3 it would mean that curve.
+        #[cfg(feature = "p521")]
+        (
+            SignatureScheme::ECDSA_NISTP521_SHA512,
+            &[ECDSA_P521_SHA512, ECDSA_P384_SHA512, ECDSA_P256_SHA512],
         ),
         #[cfg(feature = "rsa")]
         (SignatureScheme::RSA_PSS_SHA256, &[RSA_PSS_SHA256]),

@@ -272,6 +272,19 @@ fn ecdsa_p384_sha384() {
     assert_eq!(run_ecdsa(name, verify::ECDSA_P384_SHA384), 504);
 }
 
+#[test]
+fn ecdsa_with_sha512() {
+    let p256 = ecdsa::TestName::EcdsaSecp256r1Sha512;
+    assert_eq!(run_ecdsa(p256, verify::ECDSA_P256_SHA512), 0);
+    let p384 = ecdsa::TestName::EcdsaSecp384r1Sha512;
+    assert_eq!(run_ecdsa(p384, verify::ECDSA_P384_SHA512), 0);
+    #[cfg(feature = "p521")]
+    {
+        let p521 = ecdsa::TestName::EcdsaSecp521r1Sha512;
+        assert_eq!(run_ecdsa(p521, verify::ECDSA_P521_SHA512), 0);
+    }
+}
+
 #[cfg(feature = "ed25519")]
 #[test]
 fn ed25519() {

@@ -12,85 +12,95 @@ use crate::kx::{self, Pair};
 use crate::{hash, verify::rsa};
 use crate::{hmac, verify};
 
-/// Tries everything that the cargo features enable.
-pub(crate) fn all() -> Report {
+/// Tries everything that the cargo features enable, but for what an earlier report settled.
+pub(crate) fn all(earlier: Option<&Report>) -> Report {
     let mut findings = Vec::new();
-    let mut found = |capability, result| findings.push(Finding { capability, result });
+    let mut found = |capability, probe: &dyn Fn() -> Result<(), Error>| {
+        let settled = earlier.and_then(|report| report.settled(capability));
+        let result = settled.unwrap_or_else(probe);
+        findings.push(Finding { capability, result });
+    };
 
-    found(Can::Sha256, digest(Hash::Sha256, &known::ABC_SHA256));
+    found(Can::Sha256, &|| digest(Hash::Sha256, &known::ABC_SHA256));
     #[cfg(any(feature = "aes256", feature = "p384", feature = "rsa"))]
-    found(Can::Sha384, digest(Hash::Sha384, &known::ABC_SHA384));
-    #[cfg(feature = "rsa")]
-    found(Can::Sha512, digest(Hash::Sha512, &known::ABC_SHA512));
+    found(Can::Sha384, &|| digest(Hash::Sha384, &known::ABC_SHA384));
+    #[cfg(any(feature = "p384", feature = "rsa"))]
+    found(Can::Sha512, &|| digest(Hash::Sha512, &known::ABC_SHA512));
 
-    found(Can::HmacSha256, tag(Hash::Sha256, &known::HMAC_SHA256));
+    found(Can::HmacSha256, &|| tag(Hash::Sha256, &known::HMAC_SHA256));
     #[cfg(feature = "aes256")]
-    found(Can::HmacSha384, tag(Hash::Sha384, &known::HMAC_SHA384));
+    found(Can::HmacSha384, &|| tag(Hash::Sha384, &known::HMAC_SHA384));
 
-    found(
-        Can::Aes128Gcm,
-        cipher(&aead::AES_128_GCM, &known::AES_128_GCM),
-    );
+    found(Can::Aes128Gcm, &|| {
+        cipher(&aead::AES_128_GCM, &known::AES_128_GCM)
+    });
     #[cfg(feature = "aes256")]
-    found(
-        Can::Aes256Gcm,
-        cipher(&aead::AES_256_GCM, &known::AES_256_GCM),
-    );
+    found(Can::Aes256Gcm, &|| {
+        cipher(&aead::AES_256_GCM, &known::AES_256_GCM)
+    });
     #[cfg(feature = "chacha20")]
-    found(
-        Can::ChaCha20Poly1305,
-        cipher(&aead::CHACHA20_POLY1305, &known::CHACHA20_POLY1305),
-    );
+    found(Can::ChaCha20Poly1305, &|| {
+        cipher(&aead::CHACHA20_POLY1305, &known::CHACHA20_POLY1305)
+    });
 
     #[cfg(feature = "x25519")]
-    found(
-        Can::X25519,
-        agreement(&kx::X25519_GROUP, &X25519_GENERATOR, 0),
-    );
-    found(
-        Can::Secp256r1,
-        agreement(&kx::SECP256R1_GROUP, &known::P256_GENERATOR, 1),
-    );
+    found(Can::X25519, &|| {
+        agreement(&kx::X25519_GROUP, &X25519_GENERATOR, 0)
+    });
+    found(Can::Secp256r1, &|| {
+        agreement(&kx::SECP256R1_GROUP, &known::P256_GENERATOR, 1)
+    });
     #[cfg(feature = "p384")]
-    found(
-        Can::Secp384r1,
-        agreement(&kx::SECP384R1_GROUP, &known::P384_GENERATOR, 1),
-    );
+    found(Can::Secp384r1, &|| {
+        agreement(&kx::SECP384R1_GROUP, &known::P384_GENERATOR, 1)
+    });
 
     let p256 = |hash, digest| ecdsa(&known::P256_KEY, &known::P256_SIGNATURE, hash, digest);
-    found(Can::EcdsaP256, p256(Hash::Sha256, &known::ABC_SHA256));
+    found(Can::EcdsaP256, &|| p256(Hash::Sha256, &known::ABC_SHA256));
     #[cfg(feature = "p384")]
     {
         let p384 = |hash, digest| ecdsa(&known::P384_KEY, &known::P384_SIGNATURE, hash, digest);
-        found(Can::EcdsaP384, p384(Hash::Sha384, &known::ABC_SHA384));
+        found(Can::EcdsaP384, &|| p384(Hash::Sha384, &known::ABC_SHA384));
         // Not the hashes that were signed: to be understood and refused.
-        found(
-            Can::EcdsaP256Sha384,
-            refused(p256(Hash::Sha384, &known::ABC_SHA384)),
-        );
-        found(
-            Can::EcdsaP384Sha256,
-            refused(p384(Hash::Sha256, &known::ABC_SHA256)),
-        );
+        found(Can::EcdsaP256Sha384, &|| {
+            refused(p256(Hash::Sha384, &known::ABC_SHA384))
+        });
+        found(Can::EcdsaP384Sha256, &|| {
+            refused(p384(Hash::Sha256, &known::ABC_SHA256))
+        });
+        found(Can::EcdsaP256Sha512, &|| {
+            refused(p256(Hash::Sha512, &known::ABC_SHA512))
+        });
+        found(Can::EcdsaP384Sha512, &|| {
+            refused(p384(Hash::Sha512, &known::ABC_SHA512))
+        });
     }
+    #[cfg(feature = "p521")]
+    found(Can::EcdsaP521, &|| {
+        ecdsa(
+            &known::P521_KEY,
+            &known::P521_SIGNATURE,
+            Hash::Sha512,
+            &known::ABC_SHA512,
+        )
+    });
     #[cfg(feature = "ed25519")]
-    found(
-        Can::Ed25519,
-        verify::verify_ed25519(&known::ED25519_KEY, b"abc", &known::ED25519_SIGNATURE),
-    );
+    found(Can::Ed25519, &|| {
+        verify::verify_ed25519(&known::ED25519_KEY, b"abc", &known::ED25519_SIGNATURE)
+    });
 
     #[cfg(feature = "rsa")]
     {
         let pkcs1 = |hash| rsa(rsa::Encoding::Pkcs1, hash, &known::RSA_PKCS1_SIGNATURE);
-        found(Can::RsaPkcs1Sha256, pkcs1(Hash::Sha256));
-        found(Can::RsaPkcs1Sha384, refused(pkcs1(Hash::Sha384)));
-        found(Can::RsaPkcs1Sha512, refused(pkcs1(Hash::Sha512)));
+        found(Can::RsaPkcs1Sha256, &|| pkcs1(Hash::Sha256));
+        found(Can::RsaPkcs1Sha384, &|| refused(pkcs1(Hash::Sha384)));
+        found(Can::RsaPkcs1Sha512, &|| refused(pkcs1(Hash::Sha512)));
         let pss = |hash| rsa(rsa::Encoding::Pss, hash, &known::RSA_PSS_SIGNATURE);
-        found(Can::RsaPssSha256, pss(Hash::Sha256));
-        found(Can::RsaPssSha384, refused(pss(Hash::Sha384)));
-        found(Can::RsaPssSha512, refused(pss(Hash::Sha512)));
-        found(Can::Rsa3072Keys, rsa_key(3072));
-        found(Can::Rsa4096Keys, rsa_key(4096));
+        found(Can::RsaPssSha256, &|| pss(Hash::Sha256));
+        found(Can::RsaPssSha384, &|| refused(pss(Hash::Sha384)));
+        found(Can::RsaPssSha512, &|| refused(pss(Hash::Sha512)));
+        found(Can::Rsa3072Keys, &|| rsa_key(3072));
+        found(Can::Rsa4096Keys, &|| rsa_key(4096));
     }
     Report::new(findings)
 }

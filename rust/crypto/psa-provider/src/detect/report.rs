@@ -24,8 +24,11 @@ pub enum Capability {
     Secp384r1,
     EcdsaP256,
     EcdsaP256Sha384,
+    EcdsaP256Sha512,
     EcdsaP384,
     EcdsaP384Sha256,
+    EcdsaP384Sha512,
+    EcdsaP521,
     Ed25519,
     RsaPkcs1Sha256,
     RsaPkcs1Sha384,
@@ -58,8 +61,11 @@ impl Capability {
             Self::Secp384r1 => "key exchange P-384",
             Self::EcdsaP256 => "ECDSA P-256 with SHA-256",
             Self::EcdsaP256Sha384 => "ECDSA P-256 with SHA-384",
+            Self::EcdsaP256Sha512 => "ECDSA P-256 with SHA-512",
             Self::EcdsaP384 => "ECDSA P-384 with SHA-384",
             Self::EcdsaP384Sha256 => "ECDSA P-384 with SHA-256",
+            Self::EcdsaP384Sha512 => "ECDSA P-384 with SHA-512",
+            Self::EcdsaP521 => "ECDSA P-521 with SHA-512",
             Self::Ed25519 => "Ed25519",
             Self::RsaPkcs1Sha256 => "RSA PKCS#1 v1.5 with SHA-256",
             Self::RsaPkcs1Sha384 => "RSA PKCS#1 v1.5 with SHA-384",
@@ -100,12 +106,20 @@ pub struct Finding {
     pub result: Result<(), Error>,
 }
 
+impl Finding {
+    /// Whether it failed for want of something that may be there later.
+    pub fn may_pass(&self) -> bool {
+        self.result.is_err_and(|error| error.status.is_transient())
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.capability.name();
         match self.result {
             Ok(()) if self.capability.is_in_rust() => write!(f, "{name}: offered, in Rust"),
             Ok(()) => write!(f, "{name}: offered"),
+            Err(error) if self.may_pass() => write!(f, "{name}: left out for now, {error}"),
             Err(error) => write!(f, "{name}: left out, {error}"),
         }
     }
@@ -131,6 +145,18 @@ impl Report {
         self.0
             .iter()
             .any(|finding| finding.capability == capability && finding.result.is_ok())
+    }
+
+    /// Whether something is left out that may work at another time.
+    pub fn may_grow(&self) -> bool {
+        self.0.iter().any(Finding::may_pass)
+    }
+
+    /// How the test of this went, unless that may be otherwise at another time.
+    pub(super) fn settled(&self, capability: Capability) -> Option<Result<(), Error>> {
+        let mut findings = self.0.iter();
+        let finding = findings.find(|finding| finding.capability == capability)?;
+        (!finding.may_pass()).then_some(finding.result)
     }
 
     /// All that the backend can do.

@@ -10,17 +10,22 @@ use rustls::crypto::KeyProvider;
 use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 use rustls::sign::{Signer, SigningKey, public_key_to_spki};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
+use zeroize::Zeroize;
 
 use super::Keys;
 
 impl KeyProvider for Keys {
-    fn load_private_key(&self, key: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
-        let key = match &key {
+    fn load_private_key(
+        &self,
+        mut der: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, Error> {
+        let key = match &der {
             PrivateKeyDer::Pkcs8(der) => EcdsaKey::from_pkcs8(der.secret_pkcs8_der()),
             PrivateKeyDer::Sec1(der) => EcdsaKey::from_sec1(der.secret_sec1_der()),
             PrivateKeyDer::Pkcs1(_) => Err(KeyError::Rsa),
             _ => Err(KeyError::Unsupported),
         };
+        der.zeroize();
         match key {
             Ok(key) => Ok(Arc::new(Loaded(Arc::new(key)))),
             Err(error) => Err(Error::General(error.sentence().into())),

@@ -1,4 +1,4 @@
-//! ECDSA over P-256 and P-384 (FIPS 186-5), signatures in DER (RFC 3279, section 2.2.3).
+//! ECDSA over P-256, P-384 and P-521 (FIPS 186-5), signatures in DER (RFC 3279, section 2.2.3).
 
 use core::fmt;
 
@@ -44,6 +44,51 @@ pub static ECDSA_P384_SHA384: &dyn SignatureVerificationAlgorithm = &Ecdsa {
     signature: alg_id::ECDSA_SHA384,
     hash: &hash::SHA384,
     verify: verify_p384,
+};
+
+/// ECDSA with P-256 and SHA-512.
+#[cfg(feature = "p384")]
+pub static ECDSA_P256_SHA512: &dyn SignatureVerificationAlgorithm = &Ecdsa {
+    key: alg_id::ECDSA_P256,
+    signature: alg_id::ECDSA_SHA512,
+    hash: &hash::SHA512,
+    verify: verify_p256,
+};
+
+/// ECDSA with P-384 and SHA-512.
+#[cfg(feature = "p384")]
+pub static ECDSA_P384_SHA512: &dyn SignatureVerificationAlgorithm = &Ecdsa {
+    key: alg_id::ECDSA_P384,
+    signature: alg_id::ECDSA_SHA512,
+    hash: &hash::SHA512,
+    verify: verify_p384,
+};
+
+/// ECDSA with P-521 and SHA-256.
+#[cfg(feature = "p521")]
+pub static ECDSA_P521_SHA256: &dyn SignatureVerificationAlgorithm = &Ecdsa {
+    key: alg_id::ECDSA_P521,
+    signature: alg_id::ECDSA_SHA256,
+    hash: &hash::SHA256,
+    verify: verify_p521,
+};
+
+/// ECDSA with P-521 and SHA-384.
+#[cfg(feature = "p521")]
+pub static ECDSA_P521_SHA384: &dyn SignatureVerificationAlgorithm = &Ecdsa {
+    key: alg_id::ECDSA_P521,
+    signature: alg_id::ECDSA_SHA384,
+    hash: &hash::SHA384,
+    verify: verify_p521,
+};
+
+/// ECDSA with P-521 and SHA-512.
+#[cfg(feature = "p521")]
+pub static ECDSA_P521_SHA512: &dyn SignatureVerificationAlgorithm = &Ecdsa {
+    key: alg_id::ECDSA_P521,
+    signature: alg_id::ECDSA_SHA512,
+    hash: &hash::SHA512,
+    verify: verify_p521,
 };
 
 struct Ecdsa {
@@ -96,6 +141,15 @@ fn verify_p256(public_key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()>
 #[cfg(feature = "p384")]
 fn verify_p384(public_key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     use p384::ecdsa::{Signature, VerifyingKey};
+
+    let key = VerifyingKey::from_sec1_bytes(uncompressed(public_key)?).ok()?;
+    let signature = Signature::from_der(signature).ok()?;
+    key.verify_prehash(digest, &signature).ok()
+}
+
+#[cfg(feature = "p521")]
+fn verify_p521(public_key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
+    use p521::ecdsa::{Signature, VerifyingKey};
 
     let key = VerifyingKey::from_sec1_bytes(uncompressed(public_key)?).ok()?;
     let signature = Signature::from_der(signature).ok()?;

@@ -1,7 +1,6 @@
 //! RSA signature verification (RFC 8017) for moduli of 2048 to 4096 bits.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 use der::asn1::UintRef;
 use der::{Decode, Reader, SliceReader};
@@ -9,6 +8,7 @@ use rustls::crypto::hash::Hash;
 use rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
+use thread_mqtt_crypto_record::Causes;
 use thread_mqtt_crypto_rsa::{Encoding, Error, PublicKey};
 
 use crate::hash;
@@ -80,12 +80,14 @@ pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm = &Rsa {
 };
 
 /// See [`take_out_of_memory`].
-static OUT_OF_MEMORY: AtomicBool = AtomicBool::new(false);
+static OUT_OF_MEMORY: Causes = Causes::new();
 
-/// Whether an RSA signature could not be verified for want of memory since this was last asked. rustls
-/// has no word for that: to it the signature is invalid. Whoever reports a failed connection asks here.
+/// Whether an RSA signature could not be verified for want of memory in this thread since this was last
+/// asked. rustls has no word for that: to it the signature is invalid. Whoever reports a failed
+/// connection asks here. Threads are told apart by
+/// [`identify_callers_by`](crate::identify_callers_by).
 pub fn take_out_of_memory() -> bool {
-    OUT_OF_MEMORY.swap(false, Ordering::Relaxed)
+    OUT_OF_MEMORY.take() != 0
 }
 
 struct Rsa {
@@ -113,7 +115,7 @@ impl SignatureVerificationAlgorithm for Rsa {
         self.verify(public_key, message, signature)
             .map_err(|error| {
                 if error == Error::OutOfMemory {
-                    OUT_OF_MEMORY.store(true, Ordering::Relaxed);
+                    OUT_OF_MEMORY.note(1);
                 }
                 InvalidSignature
             })
