@@ -402,7 +402,7 @@ unsafe fn set_session(
         id => copy_text(id.unwrap_or_default())?,
     };
     session.username = username.map(copy_text).transpose()?;
-    session.password = password.map(copy).transpose()?;
+    session.password = password.map(copy).transpose()?.map(Into::into);
     if let Some(will) = will {
         // SAFETY: promised by the caller.
         session.will = Some(unsafe { borrowed(will) }?.copy()?);

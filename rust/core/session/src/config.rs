@@ -1,12 +1,12 @@
 //! What a session is told once, and the checks on it.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use crate::error::CommandError;
 use crate::message::{self, Message};
+use crate::secret::Secret;
 
 /// Protocol version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Config {
     /// User name, at most 65,535 bytes. Default: none.
     pub username: Option<String>,
     /// Password, at most 65,535 bytes. MQTT 3.1.1 allows one only beside a user name. Default: none.
-    pub password: Option<Vec<u8>>,
+    pub password: Option<Secret>,
     /// Keep-alive; zero switches it off. Whole seconds, at most 65,535. Default: 60 s.
     ///
     /// An MQTT 5 broker may replace it, see [`Limits::keep_alive`](crate::Limits::keep_alive).

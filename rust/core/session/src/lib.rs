@@ -144,6 +144,7 @@ mod outbox;
 mod output;
 mod packet;
 mod reason;
+mod secret;
 mod session;
 mod state;
 
@@ -154,4 +155,5 @@ pub use event::{Event, Token};
 pub use link::Limits;
 pub use message::{Message, Properties};
 pub use reason::{ConnectRefusal, ReasonCode};
+pub use secret::Secret;
 pub use session::Session;

@@ -111,7 +111,7 @@ fn session(options: &Options, client_id: String) -> thread_mqtt_session::Config 
         version: options.mqtt.into(),
         client_id,
         username: options.username.clone(),
-        password: options.password.clone().map(String::into_bytes),
+        password: options.password.clone().map(Into::into),
         // What is on its way when a connection is lost comes over the next one.
         clean_start: !options.retry,
         session_expiry: if options.retry { 600 } else { 0 },

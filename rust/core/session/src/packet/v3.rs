@@ -24,7 +24,10 @@ pub(super) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, 
         client_id: client_id.into(),
         last_will: will,
         username: config.username.as_deref().map(Into::into),
-        password: config.password.clone().map(Into::into),
+        password: config
+            .password
+            .as_ref()
+            .map(|secret| secret.to_vec().into()),
     };
     push_packet(out, kind::CONNECT << 4, &connect);
 }

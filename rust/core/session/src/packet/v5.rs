@@ -74,7 +74,10 @@ pub(super) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, 
         })
     });
     connect.username = config.username.as_deref().map(Into::into);
-    connect.password = config.password.clone().map(Into::into);
+    connect.password = config
+        .password
+        .as_ref()
+        .map(|secret| secret.to_vec().into());
     push_packet(out, kind::CONNECT << 4, &connect);
 }
 

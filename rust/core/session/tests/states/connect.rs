@@ -42,13 +42,16 @@ fn connect_carries_credentials_and_will() {
     let config = |version| Config {
         version,
         username: Some("user".into()),
-        password: Some(b"secret".to_vec()),
+        password: Some("secret".into()),
         will: Some(Message::new("gone", "bye").qos(QOS1).retain(true)),
         will_delay: 30,
         session_expiry: 3600,
         topic_alias_maximum: 5,
         ..Config::default()
     };
+    // Not as text, nor byte by byte.
+    let shown = format!("{:?}", config(Version::V5));
+    assert!(shown.contains("password: Some((secret))"), "{shown}");
     let mut old = Client::new(config(Version::V311));
     old.session.connect(at(0));
     let bytes = old.transmit(at(0));
