@@ -3,7 +3,10 @@
 //! [`peer`](crate::peer) inside a simulated world.
 use crate::pki::Identity;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache,
+    WebPkiClientVerifier,
+};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::time_provider::TimeProvider;
 use rustls::{CipherSuite, NamedGroup, RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -46,6 +49,8 @@ pub struct Tls {
     pub max_record: Option<usize>,
     /// ALPN protocols (RFC 7301).
     pub alpn: Vec<Vec<u8>>,
+    /// Clients that offer none of them get no handshake, as on AWS IoT Core's port 443.
+    pub alpn_required: bool,
     /// Sessions may be resumed.
     pub resumption: bool,
     /// Session tickets sent after a TLS 1.3 handshake.
@@ -64,6 +69,7 @@ impl Tls {
             client_ca: None,
             max_record: None,
             alpn: Vec::new(),
+            alpn_required: false,
             resumption: true,
             tickets: 2,
         }
@@ -115,7 +121,13 @@ impl Tls {
             }
         };
         let certified = CertifiedKey::new(self.identity.chain().to_vec(), key);
-        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        let mut config = match self.alpn_required {
+            false => builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified))),
+            true => builder.with_cert_resolver(Arc::new(Demanding {
+                alpn: self.alpn.clone(),
+                certified: Arc::new(certified),
+            })),
+        };
         config.ignore_client_order = !self.suites.is_empty();
         config.max_fragment_size = self.max_record;
         config.alpn_protocols = self.alpn.clone();
@@ -126,6 +138,21 @@ impl Tls {
             Arc::new(NoServerSessionStorage {})
         };
         Ok(config)
+    }
+}
+
+/// Has a certificate only for clients that offer one of these protocols.
+#[derive(Debug)]
+struct Demanding {
+    alpn: Vec<Vec<u8>>,
+    certified: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for Demanding {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut offered = hello.alpn()?;
+        let is_served = offered.any(|name| self.alpn.iter().any(|served| served == name));
+        is_served.then(|| self.certified.clone())
     }
 }
 

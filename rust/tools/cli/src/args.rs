@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use thread_mqtt_resolve::{BrokerUri, Prefix, resolver};
-use thread_mqtt_session::QoS;
-use thread_mqtt_tls::{Group, Suite, Version};
+use thread_mqtt_session::{QoS, Secret};
+use thread_mqtt_tls::{Group, Pin, Suite, Version};
 
 /// MQTT over TLS from a laptop, through NAT64 where there is no IPv4: the command-line client of
 /// thread-mqtt
@@ -167,7 +167,7 @@ pub(crate) struct MqttArguments {
         env = "THREAD_MQTT_PASSWORD",
         hide_env_values = true
     )]
-    pub(crate) password: Option<String>,
+    pub(crate) password: Option<Secret>,
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub(crate) password_file: Option<PathBuf>,
@@ -208,6 +208,11 @@ pub(crate) struct TlsArguments {
     /// CA certificates, PEM or DER; by default those of this system
     #[arg(long, alias = "cafile", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// The broker's certificate or its key must have this SHA-256: sha256:HEX or sha256//BASE64. With
+    /// --ca beside all other checks; without, it takes their place (names, dates and CAs do not
+    /// count). May be given several times
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) pin: Vec<Pin>,
     /// Client certificate and its chain, PEM or DER
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
@@ -223,9 +228,24 @@ pub(crate) struct TlsArguments {
     /// Only this key exchange group, such as x25519 or secp256r1; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Vec<Group>,
-    /// Application protocol to offer; may be given several times
+    /// Application protocol to offer, such as mqtt, or x-amzn-mqtt-ca for AWS on port 443; may be given
+    /// several times
     #[arg(long, alias = "tls-alpn", value_name = "NAME")]
     pub(crate) alpn: Vec<String>,
+    /// Longest path from the broker's certificate to a CA, in certificates, the CA's own not counted
+    #[arg(
+        long,
+        default_value_t = 7,
+        hide_default_value = true,
+        value_name = "1-7"
+    )]
+    pub(crate) max_chain: usize,
+    /// Refuse TLS 1.2 without the extended master secret (RFC 7627)
+    #[arg(long)]
+    pub(crate) require_ems: bool,
+    /// Make a full handshake each time instead of resuming a TLS session
+    #[arg(long)]
+    pub(crate) no_resumption: bool,
 }
 
 #[derive(Debug, Args)]
@@ -315,8 +335,23 @@ impl CommonArguments {
                 text
             }
         };
-        text.parse()
-            .map_err(|error| exit::Failure::usage(format_args!("the broker {text:?}: {error}")))
+        text.parse().map_err(|error| {
+            let shown = without_credentials(&text);
+            exit::Failure::usage(format_args!("the broker {shown:?}: {error}"))
+        })
+    }
+}
+
+/// A URI as it may be shown: without a user name and password.
+pub(crate) fn without_credentials(uri: &str) -> String {
+    let (scheme, rest) = match uri.find("://") {
+        Some(at) => uri.split_at(at + 3),
+        None => ("", uri),
+    };
+    // The last one: a password may hold any character.
+    match rest.rfind('@') {
+        Some(at) => format!("{scheme}...{}", &rest[at..]),
+        None => uri.to_owned(),
     }
 }
 
@@ -324,11 +359,14 @@ impl TlsArguments {
     /// Whether anything was said about TLS.
     fn is_given(&self) -> bool {
         self.ca.is_some()
+            || !self.pin.is_empty()
             || self.cert.is_some()
             || !self.tls.is_empty()
             || !self.suite.is_empty()
             || !self.group.is_empty()
             || !self.alpn.is_empty()
+            || self.require_ems
+            || self.no_resumption
     }
 }
 
@@ -387,6 +425,19 @@ mod tests {
             ("-h [2001:db8::1] -p 1", "mqtt://[2001:db8::1]:1"),
         ] {
             assert_eq!(broker(options), uri, "{options}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        for (uri, shown) in [
+            ("mqtts://user:secret@b.example:1", "mqtts://...@b.example:1"),
+            ("mqtts://user:s@c/r?e#t@b.example", "mqtts://...@b.example"),
+            ("user:secret@b.example", "...@b.example"),
+            ("mqtts://b.example", "mqtts://b.example"),
+            ("b.example", "b.example"),
+        ] {
+            assert_eq!(without_credentials(uri), shown);
         }
     }
 

@@ -1,5 +1,7 @@
 //! From the command line to a client on a port.
-use crate::args::{CommonArguments, MqttArguments, MqttVersion, NetworkArguments};
+use crate::args::{
+    CommonArguments, MqttArguments, MqttVersion, NetworkArguments, without_credentials,
+};
 use crate::exit::Failure;
 use crate::trust::{read, tls_config};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -93,9 +95,9 @@ fn session_config(arguments: &MqttArguments) -> Result<thread_mqtt_session::Conf
                 .iter()
                 .position(|byte| matches!(byte, b'\r' | b'\n'));
             content.truncate(line.unwrap_or(content.len()));
-            Some(content)
+            Some(content.into())
         }
-        None => arguments.password.clone().map(String::into_bytes),
+        None => arguments.password.clone(),
     };
     let will = arguments.will_topic.as_ref().map(|topic| {
         Message::new(topic.as_str(), arguments.will_payload.as_bytes())
@@ -153,6 +155,8 @@ pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
         (false, true) => format!("mqtts://[{name}]"),
         (false, false) => format!("mqtts://{name}"),
     };
-    text.parse()
-        .map_err(|error| Failure::usage(format_args!("{name:?}: {error}")))
+    text.parse().map_err(|error| {
+        let shown = without_credentials(name);
+        Failure::usage(format_args!("{shown:?}: {error}"))
+    })
 }

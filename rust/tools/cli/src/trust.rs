@@ -1,11 +1,17 @@
 //! What TLS is told: whom to trust, who we are, what may be spoken.
 use crate::args::TlsArguments;
 use crate::exit::Failure;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::crypto::{CryptoProvider, KeyProvider};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::SigningKey;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use thread_mqtt_soft_provider::{Random, RandomError, provider};
-use thread_mqtt_tls::{Config, ConfigError};
+use std::sync::Arc;
+use thread_mqtt_soft_provider::{KEYS, Random, RandomError, provider, verify};
+use thread_mqtt_tls::{Config, ConfigBuilder, ConfigError, Given};
+use zeroize::Zeroize;
 
 /// Randomness of this host, for the cryptography.
 #[derive(Debug)]
@@ -14,6 +20,32 @@ struct HostRandom;
 impl Random for HostRandom {
     fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
         getrandom::fill(buf).map_err(|_| RandomError)
+    }
+}
+
+/// The device's provider, and what a laptop has besides: Ed25519 and P-521 of others, and every kind
+/// of key of one's own.
+fn laptop() -> CryptoProvider {
+    CryptoProvider {
+        signature_verification_algorithms: verify::SUPPORTED_WITH_ED25519,
+        key_provider: &Keys,
+        ..provider::<HostRandom>()
+    }
+}
+
+#[derive(Debug)]
+struct Keys;
+
+impl KeyProvider for Keys {
+    fn load_private_key(
+        &self,
+        mut key: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        let loaded = KEYS
+            .load_private_key(key.clone_key())
+            .or_else(|_| any_supported_type(&key));
+        key.zeroize();
+        loaded
     }
 }
 
@@ -30,18 +62,18 @@ const SYSTEM_BUNDLES: [&str; 4] = [
 const MAX_INBOUND: usize = 64 * 1024;
 
 pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
-    let mut builder = Config::builder(provider::<HostRandom>()).max_inbound(MAX_INBOUND);
-    let bundle = match &arguments.ca {
-        Some(path) => path.clone(),
-        None => system_bundle()?,
-    };
-    builder = builder
-        .ca(&read(&bundle, "--ca")?)
-        .map_err(|error| refused(&bundle, error))?;
+    let mut builder = Config::builder(laptop())
+        .max_inbound(MAX_INBOUND)
+        .max_chain(arguments.max_chain);
+    builder = trust(builder, arguments)?;
     if let (Some(chain), Some(key)) = (&arguments.cert, &arguments.key) {
+        let (certificate, private) = (read(chain, "--cert")?, read(key, "--key")?);
         builder = builder
-            .client_identity(&read(chain, "--cert")?, &read(key, "--key")?)
-            .map_err(|error| refused(chain, error))?;
+            .client_identity(&certificate, &private)
+            .map_err(|error| match error.given() {
+                Some(Given::Key) => refused(key, "--key", error),
+                _ => refused(chain, "--cert", error),
+            })?;
     }
     if !arguments.tls.is_empty() {
         builder = builder.versions(&arguments.tls);
@@ -52,6 +84,12 @@ pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
     if !arguments.group.is_empty() {
         builder = builder.groups(&arguments.group);
     }
+    if arguments.require_ems {
+        builder = builder.require_extended_master_secret();
+    }
+    if arguments.no_resumption {
+        builder = builder.no_resumption();
+    }
     let alpn: Vec<&[u8]> = arguments.alpn.iter().map(String::as_bytes).collect();
     builder
         .alpn(&alpn)
@@ -59,14 +97,39 @@ pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
         .map_err(|error| Failure::usage(format_args!("the TLS options do not fit: {error}")))
 }
 
-fn system_bundle() -> Result<PathBuf, Failure> {
+/// The CAs that are named, or pins alone, or the CAs of this system.
+fn trust(mut builder: ConfigBuilder, arguments: &TlsArguments) -> Result<ConfigBuilder, Failure> {
+    for pin in &arguments.pin {
+        builder = builder.pin(*pin);
+    }
+    if let Some(path) = &arguments.ca {
+        let bundle = read(path, "--ca")?;
+        return builder
+            .ca(&bundle)
+            .map_err(|error| refused(path, "--ca", error));
+    }
+    if !arguments.pin.is_empty() {
+        return Ok(builder);
+    }
+    let (path, origin) = system_bundle()?;
+    let bundle = read(&path, origin)?;
+    // Not of the user's making: what cannot be read in it is left out.
+    let (builder, _) = builder
+        .ca_where_readable(&bundle)
+        .map_err(|error| refused(&path, origin, error))?;
+    Ok(builder)
+}
+
+/// The bundle of this system, and what it was found by.
+fn system_bundle() -> Result<(PathBuf, &'static str), Failure> {
     if let Some(path) = env::var_os("SSL_CERT_FILE") {
-        return Ok(path.into());
+        return Ok((path.into(), "the environment variable SSL_CERT_FILE"));
     }
     SYSTEM_BUNDLES
         .iter()
         .map(PathBuf::from)
         .find(|path| path.exists())
+        .map(|path| (path, "this system's CA certificates"))
         .ok_or_else(|| {
             Failure::usage("this system has no bundle of CA certificates in a usual place")
                 .cure("give one by --ca, or install the package ca-certificates")
@@ -84,6 +147,6 @@ pub(crate) fn read(path: &Path, option: &str) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn refused(path: &Path, error: ConfigError) -> Failure {
-    Failure::usage(format_args!("{}: {error}", path.display()))
+fn refused(path: &Path, option: &str, error: ConfigError) -> Failure {
+    Failure::usage(format_args!("{} ({option}): {error}", path.display()))
 }

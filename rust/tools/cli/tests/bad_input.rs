@@ -93,9 +93,30 @@ fn uris() {
         ("mqtts://:8883", "the host is empty"),
         ("mqtts://256.0.0.1", "IPv4"),
         ("mqtts://[2001:db8::1", "["),
-        ("mqtts://user:secret@broker.example", "credentials"),
     ] {
         refused(&[uri], USAGE, &[says, uri]);
+    }
+    // A password is not shown, whatever it consists of.
+    for uri in [
+        "mqtts://user:secret@broker.example",
+        "mqtts://user:se@c/ret?@broker.example",
+    ] {
+        for mut arguments in [
+            vec!["pub", "-t", "t", "-n"],
+            vec!["sub", "-t", "t"],
+            vec!["resolve"],
+            vec!["doctor"],
+        ] {
+            arguments.push(uri);
+            let outcome = run(&arguments);
+            assert_eq!(outcome.status, USAGE, "{outcome:?}");
+            let said = &outcome.stderr;
+            assert!(
+                said.contains("\"mqtts://...@broker.example\": credentials"),
+                "{said}"
+            );
+            assert!(!said.contains("ret") && !said.contains("user:"), "{said}");
+        }
     }
 }
 
@@ -239,12 +260,25 @@ fn client_key_missing_or_of_another_certificate() {
     refused(
         &[uri, "--ca", &ca, "--cert", &cert, "--key", &key],
         USAGE,
-        &["cert.pem", "key"],
+        &[
+            "key.pem (--key)",
+            "does not belong to the client certificate",
+        ],
     );
     refused(
         &[uri, "--ca", &ca, "--cert", &cert, "--key", &ca],
         USAGE,
-        &["key"],
+        &["ca.pem (--key)", "this is a certificate"],
+    );
+    refused(
+        &[uri, "--ca", &ca, "--cert", &key, "--key", &key],
+        USAGE,
+        &["key.pem (--cert)", "this is a private key"],
+    );
+    refused(
+        &[uri, "--ca", &key, "--cert", &cert, "--key", &key],
+        USAGE,
+        &["key.pem (--ca)", "this is a private key"],
     );
     refused(&[uri, "--ca", &ca, "--cert", &cert], USAGE, &["--key"]);
 }
