@@ -29,7 +29,10 @@ impl Backend {
                 signature_verification_algorithms: verify::SUPPORTED_WITH_ED25519,
                 ..thread_mqtt_soft_provider::provider::<Host>()
             },
-            Self::Psa => thread_mqtt_psa_provider::provider().unwrap().provider,
+            Self::Psa => {
+                thread_mqtt_psa_provider::identify_callers_by(this_thread);
+                thread_mqtt_psa_provider::provider().unwrap().provider
+            }
         }
     }
 
@@ -64,6 +67,12 @@ pub(crate) fn psa_failure() -> Option<ProviderFailure> {
         status: error.status.0,
         meaning: error.status.meaning(),
     })
+}
+
+/// A number that no other thread has: failures are each thread's own.
+fn this_thread() -> usize {
+    std::thread_local!(static MARK: u8 = const { 0 });
+    MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }
 
 #[derive(Debug)]

@@ -18,7 +18,11 @@
 #[cfg(test)]
 mod backend;
 #[cfg(test)]
+mod clouds;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod known;
 #[cfg(test)]

@@ -116,6 +116,8 @@ fn signature_schemes() {
         ((Kind::P256, "ECDSA+SHA384"), false),
         ((Kind::P384, "ECDSA+SHA256"), false),
         ((Kind::P384, "ECDSA+SHA384"), true),
+        ((Kind::P256, "ECDSA+SHA512"), false),
+        ((Kind::P384, "ECDSA+SHA512"), false),
         ((Kind::Ed25519, "ed25519"), true),
     ];
     let connections = parallel(&schemes, |((key, scheme), in_tls13)| {
@@ -147,7 +149,7 @@ fn signature_schemes() {
         }
         connections
     });
-    assert_eq!(connections.iter().sum::<u32>(), 44);
+    assert_eq!(connections.iter().sum::<u32>(), 52);
 }
 
 const TLS13: [Suite; 3] = [

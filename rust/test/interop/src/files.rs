@@ -1,0 +1,417 @@
+//! Files as OpenSSL and its kin write them, given as CA, as client certificate and as private key: read,
+//! or named for what they are.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use thread_mqtt_tls::{ConfigError, Fault, FileKind, Given};
+
+use crate::backend::Backend;
+use crate::page::{check, head, row};
+use crate::scratch::Scratch;
+
+/// What the others are made of: a key on P-256 and a certificate for it, which signs itself.
+const BASE: &str = "
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem
+    openssl req -x509 -new -key key.pem -days 365 -subj /CN=device -out cert.pem \
+        -addext subjectAltName=DNS:device
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out other.pem
+    openssl x509 -in cert.pem -outform DER -out cert.der
+    openssl pkey -in key.pem -outform DER -out key.der
+";
+
+/// What becomes of a file.
+enum Seen {
+    Read,
+    Is(FileKind),
+    Says(&'static str),
+}
+
+use FileKind as Kind;
+use Seen::{Is, Read, Says};
+
+/// A form of a file: its name, the command that prints or writes `out`, and what becomes of it as CA, as
+/// client certificate and as private key.
+type Form = (&'static str, &'static str, [Seen; 3]);
+
+const NOT_A_KEY: Seen = Is(Kind::Certificate);
+const NOT_A_CERTIFICATE: Seen = Is(Kind::PrivateKey);
+const KEY: [Seen; 3] = [NOT_A_CERTIFICATE, NOT_A_CERTIFICATE, Read];
+const CERTIFICATE: [Seen; 3] = [Read, Read, NOT_A_KEY];
+
+const fn all(kind: Kind) -> [Seen; 3] {
+    [Is(kind), Is(kind), Is(kind)]
+}
+
+const FORMS: &[Form] = &[
+    ("PEM", "cat cert.pem", CERTIFICATE),
+    ("DER", "cat cert.der", CERTIFICATE),
+    (
+        "DER, padded with zeros",
+        "cat cert.der; head -c 512 /dev/zero",
+        CERTIFICATE,
+    ),
+    (
+        "DER, with bytes behind it",
+        "cat cert.der; echo more",
+        [
+            Says("bytes that do not belong to it"),
+            Says("bytes that do not belong"),
+            NOT_A_KEY,
+        ],
+    ),
+    (
+        "DER, cut short",
+        "head -c 200 cert.der",
+        [Says("is cut short"), Says("is cut short"), NOT_A_KEY],
+    ),
+    (
+        "PEM with its text",
+        "openssl x509 -in cert.pem -text",
+        CERTIFICATE,
+    ),
+    (
+        "PEM, two joined without a line end",
+        "printf %s \"$(cat cert.pem)\"; cat cert.pem",
+        CERTIFICATE,
+    ),
+    (
+        "PEM with a byte order mark",
+        "printf '\\357\\273\\277'; cat cert.pem",
+        CERTIFICATE,
+    ),
+    ("PEM with CRLF", "sed 's/$/\\r/' cert.pem", CERTIFICATE),
+    ("PEM with CR", "tr '\\n' '\\r' < cert.pem", CERTIFICATE),
+    (
+        "PEM with line ends written out",
+        "sed ':a;N;$!ba;s/\\n/\\\\n/g' cert.pem",
+        CERTIFICATE,
+    ),
+    ("PEM, indented", "sed 's/^/    /' cert.pem", CERTIFICATE),
+    (
+        "PEM as a string of C",
+        "sed 's/.*/\"&\\\\n\"/' cert.pem",
+        CERTIFICATE,
+    ),
+    (
+        "PEM in JSON",
+        "printf '{\"pem\": \"'; sed ':a;N;$!ba;s/\\n/\\\\n/g' cert.pem; printf '\"}'",
+        CERTIFICATE,
+    ),
+    (
+        "PEM in UTF-16",
+        "iconv -f ASCII -t UTF-16 cert.pem",
+        CERTIFICATE,
+    ),
+    (
+        "base64 without BEGIN and END",
+        "openssl base64 -in cert.der",
+        CERTIFICATE,
+    ),
+    (
+        "base64 of PEM",
+        "openssl base64 -A -in cert.pem",
+        all(Kind::Base64OfPem),
+    ),
+    (
+        "trusted certificate",
+        "openssl x509 -in cert.pem -trustout -addtrust serverAuth",
+        CERTIFICATE,
+    ),
+    (
+        "trusted certificate, not for servers",
+        "openssl x509 -in cert.pem -trustout -addreject serverAuth",
+        [Says("exclude servers"), Says("exclude servers"), NOT_A_KEY],
+    ),
+    (
+        "certificate that lost a line",
+        "sed 4d cert.pem",
+        [
+            Says("CA certificate 1 is cut short"),
+            Says("is cut short"),
+            NOT_A_KEY,
+        ],
+    ),
+    (
+        "certificate without its END line",
+        "sed '/END/d' cert.pem",
+        [Says("no END line"), Says("no END line"), NOT_A_KEY],
+    ),
+    (
+        "certificate request",
+        "openssl req -new -key key.pem -subj /CN=device",
+        all(Kind::CertificateRequest),
+    ),
+    (
+        "certificate request, DER",
+        "openssl req -new -key key.pem -subj /CN=device -outform DER",
+        all(Kind::CertificateRequest),
+    ),
+    (
+        "revocation list",
+        "touch index; printf '[ca]\\ndefault_ca=c\\n[c]\\ndatabase=index\\ndefault_md=sha256\\n' > ca.cnf; \
+         openssl ca -config ca.cnf -gencrl -crldays 9 -keyfile key.pem -cert cert.pem",
+        all(Kind::RevocationList),
+    ),
+    (
+        "PKCS#7",
+        "openssl crl2pkcs7 -nocrl -certfile cert.pem",
+        all(Kind::Pkcs7),
+    ),
+    (
+        "PKCS#7, DER",
+        "openssl crl2pkcs7 -nocrl -certfile cert.pem -outform DER",
+        all(Kind::Pkcs7),
+    ),
+    (
+        "PKCS#12",
+        "openssl pkcs12 -export -in cert.pem -inkey key.pem -passout pass:secret",
+        all(Kind::Pkcs12),
+    ),
+    ("PKCS#8", "cat key.pem", KEY),
+    ("PKCS#8, DER", "cat key.der", KEY),
+    (
+        "PKCS#8 with a byte order mark and CRLF",
+        "printf '\\357\\273\\277'; sed 's/$/\\r/' key.pem",
+        KEY,
+    ),
+    (
+        "PKCS#8 with line ends written out",
+        "sed ':a;N;$!ba;s/\\n/\\\\n/g' key.pem",
+        KEY,
+    ),
+    ("SEC1", "openssl ec -in key.pem", KEY),
+    (
+        "SEC1 with the parameters before it",
+        "openssl ecparam -name prime256v1; openssl ec -in key.pem",
+        KEY,
+    ),
+    ("SEC1, DER", "openssl ec -in key.pem -outform DER", KEY),
+    ("two keys, the other first", "cat other.pem key.pem", KEY),
+    (
+        "certificate and key together",
+        "cat cert.pem key.pem",
+        [Read, Read, Read],
+    ),
+    (
+        "another key",
+        "cat other.pem",
+        [
+            NOT_A_CERTIFICATE,
+            NOT_A_CERTIFICATE,
+            Says("does not belong to the client certificate"),
+        ],
+    ),
+    (
+        "RSA key",
+        "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048",
+        [NOT_A_CERTIFICATE, NOT_A_CERTIFICATE, Says("is RSA-2048")],
+    ),
+    (
+        "Ed25519 key",
+        "openssl genpkey -algorithm ED25519",
+        [NOT_A_CERTIFICATE, NOT_A_CERTIFICATE, Says("is Ed25519")],
+    ),
+    (
+        "key on another curve",
+        "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1",
+        [
+            NOT_A_CERTIFICATE,
+            NOT_A_CERTIFICATE,
+            Says("is ECDSA on another curve"),
+        ],
+    ),
+    (
+        "key with its curve spelled out",
+        "openssl pkey -in key.pem -ec_param_enc explicit",
+        [
+            NOT_A_CERTIFICATE,
+            NOT_A_CERTIFICATE,
+            Says("openssl pkey -in FILE -ec_param_enc named_curve"),
+        ],
+    ),
+    (
+        "encrypted PKCS#8",
+        "openssl pkcs8 -topk8 -in key.pem -passout pass:secret",
+        all(Kind::EncryptedKey),
+    ),
+    (
+        "encrypted PKCS#8, DER",
+        "openssl pkcs8 -topk8 -in key.pem -passout pass:secret -outform DER",
+        all(Kind::EncryptedKey),
+    ),
+    (
+        "encrypted SEC1",
+        "openssl ec -in key.pem -aes256 -passout pass:secret",
+        all(Kind::EncryptedKey),
+    ),
+    (
+        "public key",
+        "openssl pkey -in key.pem -pubout",
+        all(Kind::PublicKey),
+    ),
+    (
+        "public key, DER",
+        "openssl pkey -in key.pem -pubout -outform DER",
+        all(Kind::PublicKey),
+    ),
+    (
+        "parameters of a curve",
+        "openssl ecparam -name prime256v1",
+        all(Kind::Parameters),
+    ),
+    (
+        "DSA key",
+        "openssl dsaparam -genkey -noout 1024 | openssl pkey -traditional",
+        all(Kind::DsaKey),
+    ),
+    ("OpenSSH key", OPENSSH, all(Kind::OpenSshKey)),
+    (
+        "public key of OpenSSH",
+        "printf 'ecdsa-sha2-nistp256 '; openssl pkey -in key.pem -pubout -outform DER | openssl base64 -A",
+        all(Kind::SshPublicKey),
+    ),
+    ("nothing", "true", all(Kind::Empty)),
+    ("text", "openssl version", all(Kind::Text)),
+    (
+        "web page",
+        "printf '<!DOCTYPE html>\\n<html><title>Not Found</title></html>'",
+        all(Kind::Html),
+    ),
+];
+
+/// The frame of OpenSSH's format around what is in it; ssh-keygen may not be there.
+const OPENSSH: &str = "echo '-----BEGIN OPENSSH PRIVATE KEY-----'; \
+     printf 'openssh-key-v1\\0' | openssl base64; echo '-----END OPENSSH PRIVATE KEY-----'";
+
+fn shell(directory: &Path, command: &str) -> Vec<u8> {
+    let output = Command::new("sh")
+        .args(["-e", "-c", command])
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "this test needs the commands openssl and iconv; install them, if they are not there: \
+         {command}: {said}"
+    );
+    output.stdout
+}
+
+#[test]
+fn every_form_is_read_or_named() {
+    let scratch = Scratch::new();
+    let directory = scratch.path();
+    shell(directory, BASE);
+    let [certificate, key] =
+        ["cert.pem", "key.pem"].map(|file| std::fs::read(directory.join(file)).unwrap());
+    let ca = |bytes: &[u8]| Backend::Soft.config().ca(bytes).map(drop);
+    let client = |chain: &[u8], key: &[u8]| {
+        let trusting = Backend::Soft.config().ca(&certificate).unwrap();
+        trusting.client_identity(chain, key).map(drop)
+    };
+    let mut page = head(&[
+        "form",
+        "made by",
+        "as CA",
+        "as client certificate",
+        "as private key",
+    ]);
+    for (name, command, expected) in FORMS {
+        let file = shell(directory, command);
+        let outcomes = [
+            (Given::Ca, ca(&file)),
+            (Given::Certificate, client(&file, &key)),
+            (Given::Key, client(&certificate, &file)),
+        ];
+        let mut cells = vec![(*name).to_owned(), format!("`{}`", shown(command))];
+        for ((given, outcome), expected) in outcomes.into_iter().zip(expected) {
+            match (&outcome, expected) {
+                (Ok(()), Read) => {}
+                (Err(ConfigError::Given(at_fault, Fault::Is(is))), Is(kind))
+                    if *at_fault == given && is == kind => {}
+                (Err(error), Says(words))
+                    if error.given() == Some(given) && error.to_string().contains(words) => {}
+                _ => panic!("{name} as {given:?}: {outcome:?}"),
+            }
+            cells.push(outcome.map_or_else(|error| error.to_string(), |()| "read".into()));
+        }
+        page += &row(cells);
+    }
+    check("files", &page);
+}
+
+/// A command as it may stand in a table.
+fn shown(command: &str) -> String {
+    let words: Vec<_> = command.split_whitespace().collect();
+    words.join(" ").replace('|', "\\|")
+}
+
+/// The cures that are commands do what they say.
+#[test]
+fn the_cures_work() {
+    let scratch = Scratch::new();
+    let directory = scratch.path();
+    shell(directory, BASE);
+    let read = |file: &str| std::fs::read(directory.join(file)).unwrap();
+    let certificate = read("cert.pem");
+    let password = "-passin pass:secret";
+    for (made, kind, given, more) in [
+        (
+            "openssl pkcs8 -topk8 -in key.pem -passout pass:secret -out f",
+            Kind::EncryptedKey,
+            Given::Key,
+            password,
+        ),
+        (
+            "openssl pkcs12 -export -in cert.pem -inkey key.pem -passout pass:secret -out f",
+            Kind::Pkcs12,
+            Given::Key,
+            password,
+        ),
+        (
+            "openssl pkcs12 -export -in cert.pem -inkey key.pem -passout pass:secret -out f",
+            Kind::Pkcs12,
+            Given::Certificate,
+            password,
+        ),
+        (
+            "openssl pkcs12 -export -in cert.pem -inkey key.pem -certfile cert.pem \
+             -passout pass:secret -out f",
+            Kind::Pkcs12,
+            Given::Certificate,
+            password,
+        ),
+        (
+            "openssl crl2pkcs7 -nocrl -certfile cert.pem -out f",
+            Kind::Pkcs7,
+            Given::Ca,
+            "",
+        ),
+    ] {
+        shell(directory, made);
+        let file = read("f");
+        let result = match given {
+            Given::Ca => Backend::Soft.config().ca(&file).map(drop),
+            Given::Certificate => client(&file, &read("key.pem")),
+            _ => client(&certificate, &file),
+        };
+        let error = result.unwrap_err();
+        assert_eq!(error, ConfigError::Given(given, Fault::Is(kind)));
+        let sentence = error.to_string();
+        let (_, command) = sentence.split_once("it: ").unwrap();
+        let command = command.split(" (").next().unwrap().replace("FILE", "f");
+        shell(directory, &format!("{command} {more}"));
+        match given {
+            Given::Ca => drop(Backend::Soft.config().ca(&read("cert.pem")).unwrap()),
+            Given::Certificate => client(&read("cert.pem"), &read("key.pem")).unwrap(),
+            _ => client(&certificate, &read("key.pem")).unwrap(),
+        }
+    }
+}
+
+fn client(chain: &[u8], key: &[u8]) -> Result<(), ConfigError> {
+    Backend::Soft.config().client_identity(chain, key).map(drop)
+}
