@@ -156,13 +156,16 @@ fn oracle(record_type: RecordType, message: &[u8]) -> Option<Answer> {
     if header.id() != ID || !header.qr() || header.opcode() != Opcode::QUERY {
         return None;
     }
-    let question = message.sole_question().ok()?;
-    let wanted = Rtype::from_int(record_type.code());
-    if !question.qname().name_eq(&name(0))
-        || question.qtype() != wanted
-        || question.qclass() != Class::IN
-    {
-        return None;
+    // An error may come without the question.
+    if header.rcode() == Rcode::NOERROR || message.header_counts().qdcount() != 0 {
+        let question = message.sole_question().ok()?;
+        let wanted = Rtype::from_int(record_type.code());
+        if !question.qname().name_eq(&name(0))
+            || question.qtype() != wanted
+            || question.qclass() != Class::IN
+        {
+            return None;
+        }
     }
     match header.rcode() {
         Rcode::NOERROR => Some(oracle_records(record_type, message, header.tc())),
@@ -175,7 +178,7 @@ fn oracle(record_type: RecordType, message: &[u8]) -> Option<Answer> {
     }
 }
 
-fn oracle_records(record_type: RecordType, message: &Message<[u8]>, truncated: bool) -> Answer {
+fn oracle_records(record_type: RecordType, message: &Message<[u8]>, mut truncated: bool) -> Answer {
     let mut owner: Owned = name(0);
     let mut is_alias = false;
     let mut ttl = u32::MAX;
@@ -211,6 +214,8 @@ fn oracle_records(record_type: RecordType, message: &Message<[u8]>, truncated: b
             Ok(())
         };
         let broken = scan().is_err();
+        // One of 512 octets was cut there, whatever it says.
+        truncated |= broken && message.as_slice().len() >= 512;
         if broken && !truncated {
             return Answer::Malformed;
         }
@@ -218,10 +223,13 @@ fn oracle_records(record_type: RecordType, message: &Message<[u8]>, truncated: b
             return Answer::Addresses { addresses, ttl };
         }
         let Some((target, alias_ttl)) = next else {
-            if truncated {
+            if truncated && !is_alias {
                 return Answer::Truncated;
             }
-            let negative = oracle_negative_ttl(message);
+            let negative = match truncated {
+                true => None,
+                false => oracle_negative_ttl(message),
+            };
             if is_alias && negative.is_none() {
                 return Answer::Alias {
                     target: to_ours(&owner),

@@ -17,6 +17,9 @@ pub const MAX_ALIASES: usize = 8;
 /// Addresses taken from one answer; a server rotates them, so the rest is not missed.
 pub const MAX_ADDRESSES: usize = 8;
 
+/// Longest message without EDNS (RFC 1035 section 4.2.1).
+const MAX_PLAIN: usize = 512;
+
 /// Longest name on the wire, with the root's zero octet (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 255;
 
@@ -104,7 +107,8 @@ pub enum Answer {
         /// Seconds.
         ttl: u32,
     },
-    /// The name is an alias, and the message ends there without saying anything of the target.
+    /// The name is an alias, and the message ends there without saying anything of the target, or
+    /// what it says did not fit into a datagram.
     Alias {
         /// Where the chain of CNAMEs ended.
         target: Name,
@@ -127,7 +131,7 @@ pub enum Answer {
         /// 1 format error, 2 server failure, 4 not implemented, 5 refused…
         rcode: u8,
     },
-    /// The answer did not fit into a datagram, and what did fit holds no address.
+    /// The answer did not fit into a datagram, and what did fit holds neither address nor alias.
     Truncated,
     /// The message breaks off or breaks the format.
     Malformed,
@@ -151,7 +155,10 @@ impl Question {
     }
 
     /// Reads the answer to this question out of a message; `None` if the message is
-    /// none (not a response, another id, another question) and must be ignored.
+    /// not one (not a response, another id, another question) and must be ignored.
+    ///
+    /// An error may come without the question: some servers send no more than a header
+    /// (RFC 1035 section 4.1.1 asks for nothing else of a format error).
     ///
     /// The caller compares the sender's address and port (RFC 5452 section 9.1). Never panics,
     /// whatever `message` holds.
@@ -169,20 +176,27 @@ impl Question {
             authorities,
             _additional,
         ] = reader.header()?;
-        if message_id != id || flags & RESPONSE_AND_OPCODE != RESPONSE || questions != 1 {
-            return None;
-        }
-        if !self.is_asked_by(&mut reader)? {
+        if message_id != id || flags & RESPONSE_AND_OPCODE != RESPONSE {
             return None;
         }
         let rcode = (flags & 0xf) as u8;
+        match questions {
+            1 if self.is_asked_by(&mut reader)? => {}
+            0 if rcode != 0 => {}
+            _ => return None,
+        }
         let sections = Sections {
             after_question: reader,
             answers,
             authorities,
         };
         Some(match rcode {
-            0 => self.read_records(&sections, flags & TRUNCATED != 0),
+            // Some middleboxes cut an answer at 512 octets and do not say so.
+            0 => self.read_records(
+                &sections,
+                flags & TRUNCATED != 0,
+                message.len() >= MAX_PLAIN,
+            ),
             3 => Answer::NameError {
                 ttl: sections.negative_ttl(),
             },
@@ -197,8 +211,9 @@ impl Question {
         Some(name.is(&self.name) && record_type == self.record_type.code() && class == CLASS_IN)
     }
 
-    /// Follows the aliases from the name asked to its addresses.
-    fn read_records(&self, sections: &Sections<'_>, truncated: bool) -> Answer {
+    /// Follows the aliases from the name asked to its addresses. A message may be `truncated` by its
+    /// own word, or `full` and then break off.
+    fn read_records(&self, sections: &Sections<'_>, mut truncated: bool, full: bool) -> Answer {
         let mut alias: Option<WireName<'_>> = None;
         let mut ttl = u32::MAX;
         for _ in 0..=MAX_ALIASES {
@@ -233,6 +248,7 @@ impl Question {
                 }
             }
             broken |= records.broken;
+            truncated |= full && broken;
 
             if broken && !truncated {
                 return Answer::Malformed;
@@ -245,7 +261,13 @@ impl Question {
                     alias = Some(target);
                     ttl = ttl.min(alias_ttl);
                 }
-                None if truncated => return Answer::Truncated,
+                // What did not fit is asked for: the name that the aliases lead to.
+                None if truncated => {
+                    return alias.map_or(Answer::Truncated, |target| Answer::Alias {
+                        target: target.to_name(),
+                        ttl,
+                    });
+                }
                 None => {
                     let negative = sections.negative_ttl();
                     return match alias {

@@ -272,12 +272,78 @@ fn other_response_codes_are_kept() {
     }
 }
 
+/// Some servers answer an error with a header and no more, or without the question.
+#[test]
+fn an_error_needs_no_question() {
+    for rcode in [1, 2, 3, 4, 5] {
+        let whole = Message::new(rcode, RecordType::A);
+        let expected = read(RecordType::A, &whole);
+        assert!(expected.is_some());
+        let mut header = whole.0[..12].to_vec();
+        header[5] = 0;
+        assert_eq!(
+            question(RecordType::A).read_answer(ID, &header),
+            expected,
+            "response code {rcode}"
+        );
+        assert_eq!(question(RecordType::A).read_answer(ID + 1, &header), None);
+        // One that repeats another question is still another's.
+        let mut other = whole.0;
+        other[13] = b'x';
+        assert_eq!(question(RecordType::A).read_answer(ID, &other), None);
+    }
+}
+
+/// A middlebox lets 512 octets of an answer pass, and leaves TC as it was.
+#[test]
+fn an_answer_cut_at_512_octets_counts_as_truncated() {
+    let filler = vec![b'x'; 60];
+    let long = |mut message: Message| {
+        while message.0.len() <= 512 {
+            message = message.answer(&wire("z.example"), 16, 9, &filler);
+        }
+        message.0.truncate(512);
+        read(RecordType::A, &message)
+    };
+    let new = || Message::new(0, RecordType::A);
+    assert_eq!(
+        long(new().answer(ASKED, 1, 8, &[192, 0, 2, 1])),
+        Some(Answer::Addresses {
+            addresses: vec![ipv4(1)],
+            ttl: 8
+        })
+    );
+    assert_eq!(
+        long(new().answer(ASKED, TYPE_CNAME, 9, &wire("b.example"))),
+        Some(Answer::Alias {
+            target: Name::new("b.example").unwrap(),
+            ttl: 9
+        })
+    );
+    assert_eq!(long(new()), Some(Answer::Truncated));
+    // Cut anywhere else it is just broken.
+    let mut short = new().answer(ASKED, 1, 8, &[192, 0, 2, 1]);
+    short.0.pop();
+    assert_eq!(read(RecordType::A, &short), Some(Answer::Malformed));
+}
+
 #[test]
 fn truncation_counts_only_without_an_address() {
     const TC: u16 = 0x0200;
+    assert_eq!(
+        read(RecordType::A, &Message::new(TC, RecordType::A)),
+        Some(Answer::Truncated)
+    );
+    // The rest is asked for under the name that the aliases lead to.
     let truncated =
         |flags| Message::new(flags, RecordType::A).answer(ASKED, TYPE_CNAME, 9, &wire("b.example"));
-    assert_eq!(read(RecordType::A, &truncated(TC)), Some(Answer::Truncated));
+    assert_eq!(
+        read(RecordType::A, &truncated(TC)),
+        Some(Answer::Alias {
+            target: Name::new("b.example").unwrap(),
+            ttl: 9
+        })
+    );
 
     let with_address = |flags| {
         let mut message = truncated(flags).answer(&wire("b.example"), 1, 8, &[192, 0, 2, 1]);
