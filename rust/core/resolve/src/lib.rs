@@ -25,8 +25,12 @@
 //! It opens no socket, reads no clock and draws no random number of its own: it is told
 //! the time, hands out datagrams to send and takes those that arrived. It never panics on
 //! what a server sends, and holds bounded memory whatever a network offers. It is no
-//! general DNS client: no TCP, no EDNS, no DNSSEC, no record types but A and AAAA. It does not
+//! general DNS client: no EDNS, no DNSSEC, no record types but A and AAAA. It does not
 //! wait for the network: start a resolution once [`Network::attached`] is true.
+//!
+//! It does not speak DNS over TCP. One address of a name is enough, and an answer of which no
+//! address fits into 512 octets is one of aliases only, whose end is asked for. What remains are
+//! servers that refuse UDP altogether: the next source of the chain is asked instead.
 //!
 //! # The loop
 //!

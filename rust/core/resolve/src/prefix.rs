@@ -184,7 +184,7 @@ pub struct AdvertisedPrefix {
 pub enum PrefixSource {
     /// The Thread network data.
     NetworkData,
-    /// RFC 7050 discovery through `ipv4only.arpa`.
+    /// RFC 7050 discovery through `ipv4only.arpa`: a guess, for the answer is not authenticated.
     Discovered,
     /// Configured by the application.
     Configured,
@@ -196,7 +196,7 @@ impl fmt::Display for PrefixSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             PrefixSource::NetworkData => "Thread network data",
-            PrefixSource::Discovered => "RFC 7050 discovery",
+            PrefixSource::Discovered => "RFC 7050 discovery, not validated",
             PrefixSource::Configured => "configuration",
             PrefixSource::WellKnown => "well-known prefix",
         })

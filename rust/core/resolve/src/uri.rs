@@ -179,7 +179,7 @@ impl fmt::Display for UriError {
                 "the host is empty: write a name, an IPv4 address or an [IPv6 address] after ://"
             }
             UriError::HostIpv4 => {
-                "the host looks like an IPv4 address but is none: write four numbers from 0 to 255 without leading zeros"
+                "the host looks like an IPv4 address but is not one: write four numbers from 0 to 255 without leading zeros"
             }
             UriError::BracketUnclosed => "the host begins with [ but no ] closes it: write [IPv6 address]",
             UriError::BracketTrailing => "something other than a port follows the host's ]: write [IPv6 address]:port",
@@ -193,10 +193,20 @@ impl fmt::Display for UriError {
             UriError::LabelTooLong => "a label of the host name is too long: at most 63 characters between two dots",
             UriError::LabelHyphen => "a label of the host name begins or ends with a hyphen: remove it",
             UriError::LabelCharacter(c) => {
-                const CURE: &str = "use letters, digits, '-', '_' and '.', and the xn-- form of an international name";
-                return match c.is_control() {
-                    true => write!(f, "the host name holds the character {}: {CURE}", c.escape_default()),
-                    false => write!(f, "the host name holds the character '{c}': {CURE}"),
+                return match c {
+                    c if c.is_control() => write!(
+                        f,
+                        "the host name holds the character {}: {ALLOWED}",
+                        c.escape_default()
+                    ),
+                    c if c.is_ascii() => {
+                        write!(f, "the host name holds the character '{c}': {ALLOWED}")
+                    }
+                    c => write!(
+                        f,
+                        "the host name holds the character '{c}': write its ASCII form (xn--...), which \
+                         `thread-mqtt resolve` shows on a laptop"
+                    ),
                 };
             }
             UriError::PortMissing => "the port is missing after ':': write a number from 1 to 65535 or remove the ':'",
@@ -209,6 +219,9 @@ impl fmt::Display for UriError {
         })
     }
 }
+
+/// What a host name may hold.
+const ALLOWED: &str = "use letters, digits, '-', '_' and '.'";
 
 impl core::error::Error for UriError {}
 

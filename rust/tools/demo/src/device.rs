@@ -29,7 +29,11 @@ impl Device {
     ) -> Result<Self, Failure> {
         let config = Config {
             broker: network.broker.clone(),
-            resolver: thread_mqtt_resolve::resolver::Config::default(),
+            resolver: thread_mqtt_resolve::resolver::Config {
+                // The NAT64 of the emulated border router leads to this machine.
+                loopback: true,
+                ..thread_mqtt_resolve::resolver::Config::default()
+            },
             tls: match network.broker.scheme {
                 Scheme::Mqtt => None,
                 Scheme::Mqtts => Some(tls(options, network, &entropy)?),

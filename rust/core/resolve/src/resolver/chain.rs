@@ -2,7 +2,7 @@
 
 use super::discover::{self, Discovery};
 use super::exchange::{Exchange, Heard, Unheard};
-use super::order::Addresses;
+use super::order::{Addresses, Place};
 use super::{
     AddressSource, Candidate, Failure, Family, HandedOut, LookupError, MAX_SERVERS, Origin, Output,
     PLATFORM_HAS_NO_SERVER, Report, Resolver, later,
@@ -244,8 +244,7 @@ impl Resolver {
         let Some((addresses, source, server)) = known else {
             return;
         };
-        let candidates = self.candidates(addresses);
-        if !candidates.is_empty() {
+        if let Ok(candidates) = self.candidates(addresses, source) {
             self.conclude(Some(source), server, candidates, true, now);
         }
     }
@@ -262,14 +261,8 @@ impl Resolver {
                 ipv6: vec![ipv6],
             },
         };
-        let candidates = self.candidates(&addresses);
-        self.finish_source(
-            AddressSource::Literal(address),
-            None,
-            candidates,
-            Duration::ZERO,
-            now,
-        );
+        let source = AddressSource::Literal(address);
+        self.finish_source(source, None, &addresses, Duration::ZERO, now);
     }
 
     fn ask(&mut self, source: AddressSource, now: Duration) {
@@ -413,9 +406,7 @@ impl Resolver {
         let after = now.saturating_sub(step.exchange.began);
         match outcome {
             Ok(mut heard) => {
-                let prefixes = self.prefixes();
-                heard.addresses.separate(&prefixes);
-                let candidates = self.candidates(&heard.addresses);
+                heard.addresses.separate(&self.prefixes());
                 if let Some(name) = self.walk.as_ref().and_then(Walk::name) {
                     let key = (name, self.config.family, source);
                     self.cache.keep_addresses(
@@ -426,7 +417,7 @@ impl Resolver {
                         now,
                     );
                 }
-                self.finish_source(source, Some(server), candidates, after, now);
+                self.finish_source(source, Some(server), &heard.addresses, after, now);
             }
             Err(Unheard { error, ttl }) => {
                 walk.fail(source, Some(server), error, after);
@@ -440,22 +431,22 @@ impl Resolver {
         }
     }
 
-    /// A source gave addresses; without a prefix they may still be none to connect to.
+    /// A source gave addresses; they may still be none to connect to.
     fn finish_source(
         &mut self,
         source: AddressSource,
         server: Option<SocketAddrV6>,
-        candidates: Vec<Candidate>,
+        addresses: &Addresses,
         after: Duration,
         now: Duration,
     ) {
-        let Some(walk) = self.walk.as_mut() else {
-            return;
-        };
-        if candidates.is_empty() {
-            walk.fail(source, server, LookupError::NoPrefix, after);
-        } else {
-            self.conclude(Some(source), server, candidates, false, now);
+        match self.candidates(addresses, source) {
+            Ok(candidates) => self.conclude(Some(source), server, candidates, false, now),
+            Err(error) => {
+                if let Some(walk) = self.walk.as_mut() {
+                    walk.fail(source, server, error, after);
+                }
+            }
         }
     }
 
@@ -531,29 +522,18 @@ impl Resolver {
             Err(code) => Some(LookupError::Platform(code)),
             Ok(answer) if answer.is_empty() => Some(LookupError::NoData),
             Ok(answer) => {
-                let usable = answer
-                    .into_iter()
-                    .filter(|address| addresses.add(*address))
-                    .count();
+                let unusable = addresses.add_all(answer);
                 addresses.keep(self.config.family);
-                match usable {
-                    0 => Some(LookupError::Unusable),
-                    _ => addresses.is_empty().then_some(LookupError::NoData),
-                }
+                unusable.or(addresses.is_empty().then_some(LookupError::NoData))
             }
         };
         match (error, after) {
             (None, after) => {
                 addresses.separate(&self.prefixes());
-                let candidates = self.candidates(&addresses);
-                if after.is_some() || !candidates.is_empty() {
-                    self.finish_source(
-                        AddressSource::Platform,
-                        None,
-                        candidates,
-                        after.unwrap_or_default(),
-                        now,
-                    );
+                let source = AddressSource::Platform;
+                if after.is_some() || self.candidates(&addresses, source).is_ok() {
+                    let after = after.unwrap_or_default();
+                    self.finish_source(source, None, &addresses, after, now);
                 }
             }
             (Some(error), Some(after)) => walk.fail(AddressSource::Platform, None, error, after),
@@ -562,13 +542,28 @@ impl Resolver {
         self.advance(now);
     }
 
-    fn candidates(&self, addresses: &Addresses) -> Vec<Candidate> {
-        addresses.candidates(
-            &self.prefixes(),
-            &self.network,
-            self.config.policy,
-            self.config.max_candidates.max(1),
-        )
+    /// What to connect to, at least one, of the addresses that a source gave.
+    fn candidates(
+        &self,
+        addresses: &Addresses,
+        source: AddressSource,
+    ) -> Result<Vec<Candidate>, LookupError> {
+        let name = self.walk.as_ref().and_then(Walk::name);
+        let place = Place {
+            network: &self.network,
+            is_literal: matches!(source, AddressSource::Literal(_)),
+            // RFC 6761 section 6.3.
+            loopback: self.config.loopback
+                || self.network.native_ipv4
+                || name.is_some_and(|name| is_in(name, "localhost")),
+        };
+        let prefixes = self.prefixes();
+        let limit = self.config.max_candidates.max(1);
+        let candidates = addresses.candidates(&prefixes, &place, self.config.policy, limit);
+        match candidates.is_empty() {
+            true => Err(addresses.refusal(&prefixes, &place)),
+            false => Ok(candidates),
+        }
     }
 
     fn conclude(
@@ -618,8 +613,11 @@ fn is_local(name: &str) -> bool {
         "service.arpa",
         "internal",
     ];
-    DOMAINS.iter().any(|domain| {
-        let front = name.strip_suffix(domain);
-        front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
-    })
+    DOMAINS.iter().any(|domain| is_in(name, domain))
+}
+
+/// Whether a name is this domain or one in it.
+fn is_in(name: &str, domain: &str) -> bool {
+    let front = name.strip_suffix(domain);
+    front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }

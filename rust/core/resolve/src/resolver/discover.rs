@@ -37,12 +37,24 @@ pub(super) fn prefixes_in(answers: &[Ipv6Addr]) -> Vec<Prefix> {
             let is_twin =
                 |other: &Ipv4Addr| other != ipv4 && answers.contains(&prefix.embed(*other));
             let is_sure = readings.len() == 1 || ADDRESSES.iter().any(is_twin);
-            if is_sure && !found.contains(prefix) {
+            if is_sure && is_plausible(prefix) && !found.contains(prefix) {
                 found.push(*prefix);
             }
         }
     }
     found
+}
+
+/// Whether unicast addresses can begin so: global, unique local, or of RFC 6052 and RFC 8215.
+///
+/// That is all a device can check. RFC 7050 section 3.1 has the prefix validated by DNSSEC or over a
+/// channel that is secured otherwise; without either it is a guess, and shown as one.
+fn is_plausible(prefix: &Prefix) -> bool {
+    let first = prefix.address().segments();
+    matches!(
+        first,
+        [0x2000..=0x3fff | 0xfc00..=0xfdff, ..] | [0x64, 0xff9b, ..]
+    )
 }
 
 /// Every prefix that would make `address` of one of the two well-known addresses.
@@ -82,6 +94,28 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_that_no_host_can_have_is_not_believed() {
+        for bad in [
+            "ff0e::/96",
+            "fe80::/64",
+            "::/96",
+            "0:0:0:1::/64",
+            "5f00::/32",
+        ] {
+            assert_eq!(discover(&bad.parse().unwrap()), [], "{bad}");
+        }
+        for good in [
+            "2001:db8::/32",
+            "fd00:64::/96",
+            "64:ff9b::/96",
+            "64:ff9b:1::/48",
+        ] {
+            let good = good.parse().unwrap();
+            assert_eq!(discover(&good), [good]);
+        }
+    }
+
+    #[test]
     fn addresses_nobody_synthesised_give_nothing() {
         assert_eq!(prefixes_in(&[]), []);
         assert_eq!(prefixes_in(&["2001:db8::1".parse().unwrap()]), []);
@@ -115,7 +149,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_prefix_of_every_length_is_found(bits: u128, length in prop::sample::select(&LENGTHS[..])) {
-            let prefix = Prefix::covering((bits & !(0xff << 56)).into(), length).unwrap();
+            // 2000::/3
+            let bits = bits & !(0xff << 56) & (u128::MAX >> 3) | 1 << 125;
+            let prefix = Prefix::covering(bits.into(), length).unwrap();
             prop_assert_eq!(discover(&prefix), [prefix]);
         }
     }

@@ -224,14 +224,9 @@ impl Query {
         self.state = match answer {
             Answer::Addresses { addresses, ttl } => {
                 self.ttl = self.ttl.min(ttl);
-                let usable = addresses
-                    .into_iter()
-                    .filter(|address| found.add(*address))
-                    .count();
-                if usable > 0 {
-                    State::Answered
-                } else {
-                    failed(LookupError::Unusable, None)
+                match found.add_all(addresses) {
+                    Some(error) => failed(error, None),
+                    None => State::Answered,
                 }
             }
             Answer::Alias { target, ttl } if self.follow_ups_left > 0 => {

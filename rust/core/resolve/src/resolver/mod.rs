@@ -21,6 +21,7 @@
 
 mod cache;
 mod chain;
+mod class;
 mod discover;
 mod exchange;
 mod order;
@@ -150,6 +151,10 @@ pub struct Config {
     /// Whether 64:ff9b::/96 may be assumed when nothing else is known. A guess: OpenThread's
     /// border routers translate a prefix of their own, behind which 64:ff9b::/96 leads nowhere.
     pub allow_well_known_prefix: bool,
+    /// Whether a loopback address (127.0.0.0/8, ::1) may be the broker's. With native IPv4, and for
+    /// the name `localhost`, it may anyway. To a device behind a NAT64 it is itself, but to one in an
+    /// emulated network it can be the machine that emulates it.
+    pub loopback: bool,
     /// Whether RFC 7050 discovery is tried when the network data has no prefix. It asks the
     /// servers of [`Network::dns_servers`].
     pub discover_prefix: bool,
@@ -165,7 +170,7 @@ impl Default for Config {
     /// translates. Remove the [`AddressSource::Public`]s where names must not leave the house.
     ///
     /// 20 s over all, 3 s an attempt, two attempts, 1 s for the other half, NAT64 first, both
-    /// families, discovery on, the well-known prefix not assumed, at most 12 candidates.
+    /// families, discovery on, the well-known prefix not assumed, no loopback, at most 12 candidates.
     fn default() -> Self {
         Self {
             chain: vec![
@@ -182,6 +187,7 @@ impl Default for Config {
             family: Family::default(),
             configured_prefix: None,
             allow_well_known_prefix: false,
+            loopback: false,
             discover_prefix: true,
             max_candidates: 12,
             cache: CacheLimits::default(),

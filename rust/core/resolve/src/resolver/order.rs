@@ -1,7 +1,8 @@
 //! From addresses as the DNS gave them to candidates in the order to try.
 
-use super::{Candidate, Family, Network, Origin, Policy};
-use crate::prefix::UsablePrefix;
+use super::class::Class;
+use super::{Candidate, Family, LookupError, Network, Origin, Policy};
+use crate::prefix::{Prefix, UsablePrefix};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,21 +18,26 @@ impl Addresses {
         self.ipv4.is_empty() && self.ipv6.is_empty()
     }
 
-    /// Adds an address; false if it is nobody's, as a block list answers.
-    pub(super) fn add(&mut self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => self.add_ipv4(address),
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(ipv4) => self.add_ipv4(ipv4),
-                None if address.is_unspecified() || address.is_multicast() => false,
-                None => add_once(&mut self.ipv6, address),
-            },
+    /// Adds the addresses of an answer. An error if no broker can be behind any of them.
+    pub(super) fn add_all(&mut self, addresses: Vec<IpAddr>) -> Option<LookupError> {
+        let first = addresses.first().copied();
+        let mut is_usable = false;
+        for address in addresses {
+            is_usable |= self.add(address);
         }
+        first.filter(|_| !is_usable).map(LookupError::Unusable)
     }
 
-    fn add_ipv4(&mut self, address: Ipv4Addr) -> bool {
-        let nobodys = address.is_unspecified() || address.is_multicast() || address.is_broadcast();
-        !nobodys && add_once(&mut self.ipv4, address)
+    /// Adds an address. False if no broker can be behind it.
+    pub(super) fn add(&mut self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let is_possible = Class::of(address).is_possible();
+        match address {
+            _ if !is_possible => {}
+            IpAddr::V4(ipv4) => add_once(&mut self.ipv4, ipv4),
+            IpAddr::V6(ipv6) => add_once(&mut self.ipv6, ipv6),
+        }
+        is_possible
     }
 
     /// Takes a DNS64's work apart: an IPv6 address inside a known prefix counts as the IPv4
@@ -45,7 +51,7 @@ impl Addresses {
                 .find_map(|usable| usable.prefix.extract(*address))
             {
                 Some(ipv4) => {
-                    self.add_ipv4(ipv4);
+                    add_once(&mut self.ipv4, ipv4);
                     false
                 }
                 None => true,
@@ -64,19 +70,32 @@ impl Addresses {
         }
     }
 
+    /// Why these addresses give no [`candidates`](Self::candidates).
+    pub(super) fn refusal(&self, prefixes: &[UsablePrefix], place: &Place<'_>) -> LookupError {
+        let carried = |ipv4: &&Ipv4Addr| place.carries(Class::of_ipv4(**ipv4), None);
+        // A prefix would help.
+        if prefixes.is_empty() && self.ipv4.iter().any(|ipv4| carried(&ipv4)) {
+            return LookupError::NoPrefix;
+        }
+        let ipv4 = self.ipv4.first().copied().map(IpAddr::from);
+        let ipv6 = self.ipv6.first().copied().map(IpAddr::from);
+        (ipv4.or(ipv6)).map_or(LookupError::NoData, LookupError::Unusable)
+    }
+
     /// The candidates, first choice first. Of one IPv4 address, every prefix is tried before
     /// the next address is: a border router that publishes a prefix it does not translate is
     /// more common than a broker of several addresses of which one is dead.
     pub(super) fn candidates(
         &self,
         prefixes: &[UsablePrefix],
-        network: &Network,
+        place: &Place<'_>,
         policy: Policy,
         limit: usize,
     ) -> Vec<Candidate> {
         let mut from_ipv4 = Vec::new();
         for ipv4 in &self.ipv4 {
-            if network.native_ipv4 {
+            let class = Class::of_ipv4(*ipv4);
+            if place.network.native_ipv4 && class.is_possible() {
                 from_ipv4.push(Candidate {
                     address: ipv4.to_ipv6_mapped(),
                     origin: Origin::Mapped(*ipv4),
@@ -84,6 +103,9 @@ impl Addresses {
                 continue;
             }
             for usable in prefixes {
+                if !place.carries(class, Some(&usable.prefix)) {
+                    continue;
+                }
                 from_ipv4.push(Candidate {
                     address: usable.prefix.embed(*ipv4),
                     origin: Origin::Synthesised {
@@ -95,7 +117,8 @@ impl Addresses {
             }
         }
         let mut from_ipv4 = from_ipv4.into_iter();
-        let mut native = self.ipv6.iter().map(|address| Candidate {
+        let native = self.ipv6.iter().filter(|address| place.reaches(**address));
+        let mut native = native.map(|address| Candidate {
             address: *address,
             origin: Origin::Native,
         });
@@ -116,9 +139,41 @@ impl Addresses {
     }
 }
 
-fn add_once<T: PartialEq>(list: &mut Vec<T>, item: T) -> bool {
+fn add_once<T: PartialEq>(list: &mut Vec<T>, item: T) {
     if !list.contains(&item) {
         list.push(item);
     }
-    true
+}
+
+/// Where the addresses would be used, and what asked for them.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) network: &'a Network,
+    /// The host was written as an address, which is taken at its word.
+    pub(super) is_literal: bool,
+    /// A broker may be on this host.
+    pub(super) loopback: bool,
+}
+
+impl Place<'_> {
+    /// Whether a NAT64 carries IPv4 addresses of this class; with the well-known prefix it must not
+    /// carry private ones (RFC 6052 section 3.1).
+    fn carries(&self, class: Class, prefix: Option<&Prefix>) -> bool {
+        match class {
+            Class::Ordinary => true,
+            Class::Private => prefix != Some(&Prefix::WELL_KNOWN),
+            Class::Loopback => self.loopback,
+            _ => false,
+        }
+    }
+
+    fn reaches(&self, address: Ipv6Addr) -> bool {
+        match Class::of_ipv6(address) {
+            Class::Ordinary => true,
+            Class::Loopback if address.is_loopback() => self.loopback,
+            Class::Private | Class::Loopback => self.is_literal,
+            Class::LinkLocal if Prefix::WELL_KNOWN.contains(address) => self.is_literal,
+            _ => false,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What a resolution ends in, as values and as sentences.
 
 use super::AddressSource;
+use super::class::{self, Refused};
 use crate::prefix::{Prefix, PrefixSource, UsablePrefix};
 use alloc::vec::Vec;
 use core::fmt;
@@ -66,8 +67,9 @@ pub enum LookupError {
     Malformed,
     /// Too long a chain of CNAMEs, or a circle.
     AliasLoop,
-    /// Only addresses that are nobody's, such as 0.0.0.0.
-    Unusable,
+    /// Only addresses that no broker can be behind, or none that this network reaches. The first
+    /// of them.
+    Unusable(IpAddr),
     /// Only IPv4 addresses, or an IPv4 server, and no NAT64 prefix to reach them.
     NoPrefix,
     /// The network offers no DNS server.
@@ -104,10 +106,11 @@ impl LookupError {
             }
             LookupError::Refused => "allow this server to answer queries from the Thread network",
             LookupError::Truncated => {
-                "give the name fewer records: DNS over TCP is not spoken here"
+                "let the server answer over UDP, or give the name fewer records: DNS over TCP is not \
+                 spoken here"
             }
             LookupError::AliasLoop => "repair the CNAME records of the name",
-            LookupError::Unusable => "take the name off the block list of this server",
+            LookupError::Unusable(address) => class::cure(*address),
             LookupError::NoPrefix | LookupError::NoPrefixFound => {
                 "enable NAT64 on the border router (OpenThread: nat64 enable), or configure the NAT64 prefix of your network"
             }
@@ -124,6 +127,18 @@ impl LookupError {
             | LookupError::Platform(_)
             | LookupError::PlatformBusy => return None,
         })
+    }
+
+    /// Whether no question was asked: nothing is known of the name, nor of a server.
+    pub fn is_unasked(&self) -> bool {
+        matches!(
+            self,
+            LookupError::NoServer
+                | LookupError::LocalName
+                | LookupError::InvalidName
+                | LookupError::PlatformBusy
+                | LookupError::Deadline
+        )
     }
 
     /// Of two halves of an answer that both failed, the one that may be hiding an address
@@ -157,8 +172,8 @@ impl fmt::Display for LookupError {
             LookupError::Truncated => "the answer is too large for a datagram",
             LookupError::Malformed => "the answer is malformed",
             LookupError::AliasLoop => "the name is an alias in a circle or through too many steps",
-            LookupError::Unusable => {
-                "the answer holds only addresses that are nobody's (0.0.0.0 or ::)"
+            LookupError::Unusable(address) => {
+                return write!(f, "no usable address: {}", Refused(*address));
             }
             LookupError::NoPrefix => "only reachable through NAT64, and no NAT64 prefix is known",
             LookupError::NoServer => "the network offers no DNS server",

@@ -498,7 +498,7 @@ fn the_hint_holds_for_the_platforms_answer_too() {
     );
     assert_eq!(
         run(Family::Unspecified, &["::"]).1,
-        [(AddressSource::Platform, LookupError::Unusable)]
+        [(AddressSource::Platform, LookupError::Unusable(ip("::")))]
     );
     assert_eq!(
         run(Family::Unspecified, &["::ffff:192.0.2.1"]).0,
@@ -557,7 +557,7 @@ fn every_error_is_a_sentence_and_most_have_a_cure() {
         LookupError::Truncated,
         LookupError::Malformed,
         LookupError::AliasLoop,
-        LookupError::Unusable,
+        LookupError::Unusable(ip("0.0.0.0")),
         LookupError::NoPrefix,
         LookupError::NoPrefixFound,
         LookupError::NoServer,

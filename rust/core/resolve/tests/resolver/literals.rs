@@ -192,6 +192,60 @@ fn the_well_known_prefix_is_the_last_resort_and_only_if_allowed() {
     assert_eq!(resolve(false, network, None), [v6("64:ff9b::c000:201")]);
 }
 
+/// Instead of a code of the platform's when it connects.
+#[test]
+fn an_address_that_leads_to_no_broker_is_refused_as_such() {
+    for (literal, what) in [
+        (
+            "fe80::1",
+            "a link-local address, which is valid on one link only",
+        ),
+        ("169.254.1.1", "a link-local address"),
+        ("::1", "the loopback address, which is this device itself"),
+        ("127.0.0.1", "the loopback address"),
+        ("::", "which stands for no host"),
+        ("0.0.0.0", "which stands for no host"),
+        ("ff02::1", "a multicast address"),
+        ("239.1.2.3", "a multicast address"),
+        ("255.255.255.255", "a reserved address"),
+    ] {
+        for network in [thread_network(), without_prefix()] {
+            let config = Config {
+                discover_prefix: false,
+                ..Config::default()
+            };
+            let report = World::new(config, network).resolve_alone(literal);
+            let error = LookupError::Unusable(ip(literal));
+            assert_eq!(
+                errors(&report),
+                [(AddressSource::Literal(ip(literal)), error)]
+            );
+            let says = report.to_string();
+            assert!(
+                says.contains(&format!("no usable address: {literal}, {what}")),
+                "{says}"
+            );
+            assert!(report.cure().is_some());
+        }
+    }
+}
+
+/// A person who writes the well-known prefix has a network that carries it.
+#[test]
+fn a_literal_with_the_well_known_prefix_is_taken_at_its_word() {
+    for literal in ["64:ff9b::192.168.1.10", "64:ff9b::127.0.0.1"] {
+        let mut world = World::new(Config::default(), thread_network());
+        assert_eq!(addresses(&world.resolve_alone(literal)), [v6(literal)]);
+    }
+    // But the IPv4 address alone is the resolver's to synthesise.
+    let network = with(&[("64:ff9b::/96", Preference::Medium)]);
+    let report = World::new(Config::default(), network).resolve_alone("192.168.1.10");
+    assert_eq!(
+        errors(&report)[0].1,
+        LookupError::Unusable(ip("192.168.1.10"))
+    );
+}
+
 #[test]
 fn without_any_prefix_an_ipv4_literal_fails_with_a_cure() {
     let config = Config {

@@ -4,7 +4,7 @@ use crate::world::*;
 use thread_mqtt_resolve::resolver::{
     AddressSource, Config, Family, LookupError, Origin, Policy, Report,
 };
-use thread_mqtt_resolve::{Network, Preference};
+use thread_mqtt_resolve::{Network, Preference, Prefix};
 
 const DUAL: &[&str] = &["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"];
 
@@ -211,22 +211,165 @@ fn a_dns64s_answer_counts_as_ipv6_to_the_hint() {
     ));
 }
 
+/// The sentence and the cure for an answer that no broker can be behind.
 #[test]
-fn nobodys_addresses_are_no_answer() {
-    for records in [
-        &["0.0.0.0", "::"][..],
-        &["255.255.255.255"],
-        &["224.0.0.1", "ff02::1"],
+fn addresses_that_lead_to_no_broker_are_no_answer() {
+    for (records, says, cure) in [
+        (
+            &["0.0.0.0", "::"][..],
+            "0.0.0.0, which stands for no host; block lists answer so",
+            "block list",
+        ),
+        (
+            &["255.255.255.255"],
+            "255.255.255.255, a reserved address",
+            "correct the address",
+        ),
+        (
+            &["224.0.0.1", "ff02::1"],
+            "224.0.0.1, a multicast address",
+            "correct the address",
+        ),
+        (
+            &["127.0.0.1", "::1"],
+            "127.0.0.1, the loopback address, which is this device itself",
+            "reach",
+        ),
+        (&["::1"], "::1, the loopback address", "reach"),
+        (
+            &["169.254.7.7"],
+            "169.254.7.7, a link-local address",
+            "routed",
+        ),
+        (&["fe80::7"], "fe80::7, a link-local address", "routed"),
+        // A DNS64's answer with the well-known prefix is not better than the address in it.
+        (
+            &["64:ff9b::10.1.2.3"],
+            "64:ff9b::a01:203, a private address",
+            "prefix of its own",
+        ),
+        (
+            &["64:ff9b::127.0.0.1"],
+            "64:ff9b::7f00:1, the loopback address",
+            "reach",
+        ),
+        // Nor is one with the network's own.
+        (
+            &["fd64:1::127.0.0.1"],
+            "127.0.0.1, the loopback address",
+            "reach",
+        ),
     ] {
         let (report, _) = resolve(border_router(), records);
-        assert_eq!(
-            errors(&report),
-            [(AddressSource::BorderRouter, LookupError::Unusable)],
-            "{records:?}"
-        );
+        let [(AddressSource::BorderRouter, error @ LookupError::Unusable(_))] = errors(&report)[..]
+        else {
+            panic!("{records:?}: {report}");
+        };
+        let says = format!("no usable address: {says}");
+        assert!(error.to_string().starts_with(&says), "{error}");
+        assert!(error.cure().unwrap().contains(cure), "{error}");
     }
-    let (report, _) = resolve(border_router(), &["0.0.0.0", "192.0.2.1"]);
+    let mixed = [
+        "0.0.0.0",
+        "127.0.0.1",
+        "fe80::7",
+        "192.0.2.1",
+        "2001:db8::1",
+    ];
+    let (report, _) = resolve(border_router(), &mixed);
+    let usable = ["fd64:1::c000:201", "2001:db8::1"];
+    assert_eq!(addresses(&report), usable.map(v6));
+}
+
+/// RFC 6052 section 3.1. A prefix of the network's own may carry them: a broker at home.
+#[test]
+fn private_addresses_need_a_prefix_of_the_networks_own() {
+    let through = |prefixes: &[&str], record: &str| {
+        let network = Network {
+            prefixes: prefixes
+                .iter()
+                .map(|prefix| advertised(prefix, Preference::Medium))
+                .collect(),
+            ..thread_network()
+        };
+        World::new(border_router(), network).resolve(BROKER, |_| says(60, &[record]))
+    };
+    for private in ["10.1.2.3", "172.16.0.1", "192.168.1.10", "100.64.0.1"] {
+        let report = through(&["64:ff9b::/96"], private);
+        let error = errors(&report)[0].1;
+        assert_eq!(error, LookupError::Unusable(ip(private)));
+        assert!(error.to_string().contains("RFC 6052 section 3.1"));
+        assert!(report.cure().unwrap().contains("IPv6 address"));
+
+        let report = through(&["64:ff9b::/96", PREFIX], private);
+        let [only] = report.candidates[..] else {
+            panic!("{report}");
+        };
+        assert!(PREFIX.parse::<Prefix>().unwrap().contains(only.address));
+        // Without any prefix it is the prefix that is missing.
+        assert_eq!(errors(&through(&[], private))[0].1, LookupError::NoPrefix);
+    }
+    assert_eq!(
+        through(&["64:ff9b::/96"], "198.51.100.1").candidates.len(),
+        1
+    );
+}
+
+/// On a laptop a name may mean the laptop itself.
+#[test]
+fn loopback_is_a_broker_for_a_host_with_ipv4() {
+    let laptop = Network {
+        native_ipv4: true,
+        ..without_prefix()
+    };
+    let records = ["127.0.1.1", "::1", "192.168.1.10", "169.254.7.7", "fe80::1"];
+    let report = World::new(border_router(), laptop).resolve("laptop.test", |_| says(60, &records));
+    let found: Vec<_> = report.candidates.iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["127.0.1.1", "192.168.1.10", "169.254.7.7", "::1"]);
+}
+
+/// RFC 6761 section 6.3.
+#[test]
+fn localhost_is_this_host_everywhere() {
+    for name in ["localhost", "broker.localhost"] {
+        let mut world = World::new(border_router(), thread_network());
+        let report = world.resolve(name, |_| says(60, &["::1"]));
+        assert_eq!(addresses(&report), [v6("::1")]);
+    }
+}
+
+/// A chain of aliases too long for a datagram leaves the addresses out; its end is asked for.
+#[test]
+fn a_chain_of_aliases_that_was_cut_is_asked_for_from_its_end() {
+    let mut world = World::new(border_router(), thread_network());
+    let report = world.resolve(BROKER, |query| match query.name.as_str() {
+        BROKER => Says::CutAlias("hub.test"),
+        "hub.test" => Says::CutAlias("edge.test"),
+        name => {
+            assert_eq!(name, "edge.test");
+            says(600, &["192.0.2.1"])
+        }
+    });
     assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+    // A server that never says the rest is given up.
+    let mut world = World::new(border_router(), thread_network());
+    let report = world.resolve(BROKER, |_| Says::CutAlias("hub.test"));
+    assert_eq!(errors(&report)[0].1, LookupError::AliasLoop);
+}
+
+#[test]
+fn an_error_without_its_question_is_heard_at_once() {
+    for (rcode, error) in [
+        (1, LookupError::ResponseCode(1)),
+        (2, LookupError::ServerFailure),
+        (3, LookupError::NameError),
+        (5, LookupError::Refused),
+    ] {
+        let mut world = World::new(border_router(), thread_network());
+        let report = world.resolve(BROKER, |_| Says::Bare(rcode));
+        assert_eq!(errors(&report)[0].1, error);
+        assert_eq!(report.elapsed, secs(0));
+    }
 }
 
 #[test]

@@ -93,6 +93,10 @@ pub(crate) enum Says {
     Garbage,
     /// An alias whose target is left open.
     Alias(&'static str),
+    /// The same because no more fitted into the datagram.
+    CutAlias(&'static str),
+    /// A response code in a header without the question.
+    Bare(u8),
 }
 
 pub(crate) fn says(ttl: u32, addresses: &[&str]) -> Says {
@@ -164,7 +168,13 @@ impl Query {
             Says::Rcode(rcode) => message[3] |= rcode,
             Says::Truncated => message[2] |= 2,
             Says::Garbage => message[7] = 1,
-            Says::Alias(target) => {
+            Says::Bare(rcode) => {
+                message.truncate(12);
+                message[3] |= rcode;
+                message[5] = 0;
+            }
+            Says::Alias(target) | Says::CutAlias(target) => {
+                message[2] |= u8::from(matches!(says, Says::CutAlias(_))) << 1;
                 let mut data = Vec::new();
                 for label in target.split('.') {
                     data.push(label.len() as u8);
