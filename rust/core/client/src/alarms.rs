@@ -14,18 +14,15 @@ pub(crate) enum Alarm {
     Close,
     /// The pause after a failure is over.
     Backoff,
-    /// A time server has not answered in time.
-    Time,
 }
 
-const COUNT: usize = Alarm::Time as usize + 1;
+const COUNT: usize = Alarm::Backoff as usize + 1;
 const ALL: [Alarm; COUNT] = [
     Alarm::TcpConnect,
     Alarm::TlsHandshake,
     Alarm::Stable,
     Alarm::Close,
     Alarm::Backoff,
-    Alarm::Time,
 ];
 
 /// At most one running timer of each kind.

@@ -1,7 +1,6 @@
 //! What happened: stages reached, candidates and attempts failed.
 use crate::error::Cause;
-use crate::time::TimeError;
-use crate::utc::Utc;
+use crate::time::{TimeError, Utc};
 use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;

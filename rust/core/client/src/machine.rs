@@ -16,11 +16,11 @@ use crate::action::Action;
 use crate::addresses::{Addresses, withdrawn};
 use crate::alarms::{Alarm, Alarms, earliest};
 use crate::backoff::Backoff;
-use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Retry, Timers};
 use crate::error::{Cause, TcpError};
 use crate::event::{Event, Reached, Stage};
 use crate::stream::Stream;
+use crate::time::clock::Clock;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -34,7 +34,7 @@ use thread_mqtt_resolve::resolver::{Candidate, Network, Output};
 use thread_mqtt_resolve::{BrokerUri, Host, Resolver, Scheme};
 use thread_mqtt_session::{Command, CommandError, Message, QoS, Session, Token};
 use thread_mqtt_tls::{CertificateSummary, Connection};
-use timing::{TimeServers, Timing};
+use timing::Timing;
 
 /// Keeps one MQTT session connected to one broker. See the [crate's manual](crate).
 ///
@@ -58,7 +58,7 @@ pub struct Client {
     // What is known of the world.
     network: Network,
     clock: Clock,
-    time_servers: TimeServers,
+    timing: Timing,
 
     // The attempt or connection of now.
     state: State,
@@ -77,8 +77,8 @@ enum State {
     Idle,
     /// Until the network is up.
     Attaching,
-    /// Until a time server has answered, or none has.
-    Timing(Box<Timing>),
+    /// Until the source of time has an outcome.
+    Timing,
     /// Until the resolver reports.
     Resolving,
     /// TCP is being connected; `rest` are the addresses to try after this one.
@@ -133,7 +133,7 @@ impl Client {
             retry: config.retry,
             network: Network::default(),
             clock: Clock::new(config.time_floor),
-            time_servers: TimeServers::new(config.time),
+            timing: Timing::new(&config.time),
             state: State::Idle,
             alarms: Alarms::default(),
             announced_prefix: false,
@@ -150,7 +150,7 @@ impl Client {
         match &self.state {
             State::Idle | State::Waiting { .. } | State::Closing { .. } => None,
             State::Attaching => Some(Stage::Attach),
-            State::Timing(_) => Some(Stage::Time),
+            State::Timing => Some(Stage::Time),
             State::Resolving => Some(Stage::Resolve),
             State::Connecting { .. } => Some(Stage::Tcp),
             State::Securing { .. } => Some(Stage::Tls),
@@ -302,13 +302,11 @@ impl Client {
                 self.alarms.clear();
                 self.begin(now);
             }
-            State::Timing(_) if !network.attached => {
-                self.fail(Stage::Time, Cause::NetworkLost, now)
-            }
+            State::Timing if !network.attached => self.fail(Stage::Time, Cause::NetworkLost, now),
             State::Resolving if !network.attached => {
                 self.fail(Stage::Resolve, Cause::NetworkLost, now)
             }
-            State::Timing(_) | State::Resolving => self.take_report(now),
+            State::Timing | State::Resolving => self.take_report(now),
             State::Connecting { .. } if !network.attached => {
                 self.fail(Stage::Tcp, Cause::NetworkLost, now);
             }
@@ -330,7 +328,7 @@ impl Client {
         match (&mut self.state, unix_seconds) {
             (State::Securing { connection, .. }, Some(seconds)) => connection.set_time(seconds),
             (State::Up { stream, .. }, Some(seconds)) => stream.set_time(seconds),
-            (State::Timing(_), Some(_)) => self.resolve(now),
+            (State::Timing, Some(_)) => self.resolve(now),
             (State::Waiting { for_time: true }, Some(_)) => {
                 self.alarms.clear();
                 self.begin(now);
@@ -441,8 +439,12 @@ impl Client {
         payload: &[u8],
         now: Duration,
     ) {
-        if self.take_time(from, to_port, payload, now) {
-            return;
+        if self
+            .timing
+            .source()
+            .handle_datagram(from, to_port, payload, now)
+        {
+            return self.advance_time(now);
         }
         self.resolver.handle_datagram(from, to_port, payload, now);
         self.take_report(now);
@@ -476,9 +478,10 @@ impl Client {
                     }
                 }
                 Alarm::Backoff => self.begin(now),
-                Alarm::Time => self.time_is_late(now),
             }
         }
+        self.timing.source().handle_timeout(now);
+        self.advance_time(now);
         self.resolver.handle_timeout(now);
         self.take_report(now);
         if let State::Up { .. } = self.state {
@@ -503,7 +506,7 @@ impl Client {
         }
         self.settle(now, rng);
         // Before the resolver opens its own.
-        if mem::take(&mut self.time_servers.close_udp) {
+        if self.timing.source().poll_close() {
             return Some(Action::UdpClose);
         }
         if let Some(output) = self.resolver.poll_output(now, rng) {
@@ -563,10 +566,8 @@ impl Client {
             State::Up { .. } => self.session.poll_timeout(),
             _ => None,
         };
-        earliest(
-            earliest(self.alarms.next(), self.resolver.poll_timeout()),
-            session,
-        )
+        let names = earliest(self.resolver.poll_timeout(), self.timing.poll_timeout());
+        earliest(earliest(self.alarms.next(), names), session)
     }
 
     // -------------------------------------------------- from stage to stage
@@ -578,7 +579,7 @@ impl Client {
         }
         self.reached(Reached::Attached);
         self.announced_prefix = false;
-        if self.broker.scheme == Scheme::Mqtts && self.clock.is_stale(self.refresh(), now) {
+        if self.broker.scheme == Scheme::Mqtts && self.clock.is_stale(self.timing.refresh(), now) {
             self.learn_time(now);
         } else {
             self.resolve(now);
@@ -696,7 +697,7 @@ impl Client {
         let stream = self.leave();
         if cause.contradicts_time() {
             self.clock.doubt();
-            self.time_servers.next();
+            self.timing.source().doubt();
         }
         // The peer is told what it did wrong: a TLS alert, an MQTT 5 DISCONNECT.
         let stream = stream.filter(|_| matches!(cause, Cause::Tls(_) | Cause::Mqtt(_)));
@@ -709,7 +710,7 @@ impl Client {
             State::Securing { connection, .. } => return Some(Stream::tls(connection)),
             State::Up { stream, .. } => return Some(stream),
             State::Closing { stream, .. } => return stream,
-            State::Timing(search) => self.end_search(&search),
+            State::Timing => self.end_search(),
             State::Resolving => self.resolver.cancel(),
             State::Idle | State::Attaching | State::Connecting { .. } | State::Waiting { .. } => {}
         }

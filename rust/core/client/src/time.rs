@@ -1,6 +1,14 @@
 //! How the time is learnt that certificates are checked against, and why it could not be.
-use crate::sntp;
-use crate::utc::Utc;
+pub(crate) mod clock;
+mod floor;
+pub(crate) mod search;
+mod sntp;
+pub(crate) mod source;
+mod utc;
+
+pub use floor::{FloorError, KeptFloor};
+pub use utc::Utc;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;

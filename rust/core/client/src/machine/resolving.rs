@@ -12,8 +12,8 @@ use thread_mqtt_resolve::resolver::Origin;
 impl Client {
     /// Looks the broker up.
     pub(super) fn resolve(&mut self, now: Duration) {
-        if let State::Timing(search) = mem::replace(&mut self.state, State::Resolving) {
-            self.end_search(&search);
+        if let State::Timing = mem::replace(&mut self.state, State::Resolving) {
+            self.end_search();
         }
         self.look_up(self.broker.host.clone(), now);
     }
@@ -30,16 +30,17 @@ impl Client {
 
     /// Goes on when the resolver has finished.
     pub(super) fn take_report(&mut self, now: Duration) {
-        if !matches!(self.state, State::Resolving | State::Timing(_)) {
+        if !matches!(self.state, State::Resolving | State::Timing) {
             return;
         }
-        let Some(report) = self.resolver.poll_report().map(Box::new) else {
+        let Some(report) = self.resolver.poll_report() else {
             return;
         };
-        if let State::Timing(_) = self.state {
-            self.take_time_servers(report, now);
-            return;
+        if let State::Timing = self.state {
+            self.timing.source().handle_report(report, now);
+            return self.advance_time(now);
         }
+        let report = Box::new(report);
         let order = self.addresses.order(&report, &self.network);
         if order.is_empty() {
             let cause = Cause::Resolve(report);

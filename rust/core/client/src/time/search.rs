@@ -1,0 +1,337 @@
+//! The search for the time among SNTP servers.
+//!
+//! ```text
+//!  server ─▶ its name resolves ─▶ question, sent twice ─▶ answer: the time
+//!    ▲                │                  │    ▲ next address
+//!    └── next ◀───────┴──────────────────┘    │
+//!                                             └── no answer, a refusal, a server without the time
+//! ```
+use super::sntp::{self, Answer};
+use super::source::{Datagram, TimeSource, Told};
+use super::{TimeConfig, TimeError, TimeServer};
+use alloc::vec::Vec;
+use core::mem;
+use core::net::{Ipv6Addr, SocketAddrV6};
+use core::time::Duration;
+use rand_core::Rng;
+use thread_mqtt_resolve::Host;
+use thread_mqtt_resolve::resolver::{Candidate, Report};
+
+/// Addresses of one server that are asked: more of the same would not know better.
+const ADDRESSES: usize = 2;
+
+/// Times that a question is sent.
+const ATTEMPTS: u8 = 2;
+
+/// How long an address is left alone that asks for it: at a code that a pause may cure, and at the
+/// others (RFC 5905 section 7.4).
+const PAUSE_AT_RATE: Duration = Duration::from_secs(900);
+const PAUSE_AT_REFUSAL: Duration = Duration::from_secs(86_400);
+
+/// Addresses remembered that asked to be left alone.
+const REFUSALS: usize = 4;
+
+/// The ephemeral ports begin here (RFC 6335 section 6) and reach to 65535.
+const FIRST_PORT: u16 = 49152;
+
+/// Asks SNTP servers in turn.
+#[derive(Debug)]
+pub(crate) struct SntpSearch {
+    servers: Vec<TimeServer>,
+    deadline: Duration,
+    attempt_timeout: Duration,
+    /// The server to be asked first.
+    first: usize,
+    refusals: Vec<Refusal>,
+    /// A socket was opened that nobody listens on any more.
+    close_udp: bool,
+    search: Option<Search>,
+    outcome: Option<Result<Told, TimeError>>,
+}
+
+/// An address that asked to be left alone.
+#[derive(Debug)]
+struct Refusal {
+    address: Ipv6Addr,
+    code: [u8; 4],
+    until: Duration,
+}
+
+/// One search.
+#[derive(Debug)]
+struct Search {
+    floor: u64,
+    ends_at: Duration,
+    /// When to send again, or to end.
+    due: Duration,
+    /// Servers that are left, the one asked now included.
+    servers_left: usize,
+    /// The name to resolve next.
+    lookup: Option<Host>,
+    /// The server's addresses that are left.
+    addresses: Vec<Candidate>,
+    question: Option<Question>,
+    /// What the last one had to say.
+    error: TimeError,
+}
+
+/// The question under way.
+#[derive(Debug)]
+struct Question {
+    server: Candidate,
+    to: SocketAddrV6,
+    /// Cookie and local port, drawn when first sent: a late answer to that is still one.
+    drawn: Option<(u64, u16)>,
+    is_due: bool,
+    attempts_left: u8,
+}
+
+impl SntpSearch {
+    pub(crate) fn new(config: &TimeConfig) -> Self {
+        Self {
+            servers: config.servers.clone(),
+            deadline: config.deadline,
+            attempt_timeout: config.attempt_timeout,
+            first: 0,
+            refusals: Vec::new(),
+            close_udp: false,
+            search: None,
+            outcome: None,
+        }
+    }
+
+    /// Another server comes first from now on.
+    fn next(&mut self) {
+        self.first = (self.first + 1) % self.servers.len().max(1);
+    }
+
+    fn note_refusal(&mut self, address: Ipv6Addr, code: [u8; 4], now: Duration) {
+        let pause = match [*b"RATE", *b"STEP", *b"INIT"].contains(&code) {
+            true => PAUSE_AT_RATE,
+            false => PAUSE_AT_REFUSAL,
+        };
+        if self.refusals.len() == REFUSALS {
+            self.refusals.remove(0);
+        }
+        self.refusals.push(Refusal {
+            address,
+            code,
+            until: now + pause,
+        });
+    }
+
+    /// The code with which an address asked to be left alone, if that still holds.
+    fn refusal(&self, address: Ipv6Addr, now: Duration) -> Option<[u8; 4]> {
+        let holds = |refusal: &&Refusal| refusal.address == address && now < refusal.until;
+        self.refusals.iter().find(holds).map(|refusal| refusal.code)
+    }
+
+    /// Has the first server looked up, or gives up if all were asked.
+    fn ask_server(&mut self) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        match self.servers.get(self.first) {
+            Some(server) if search.servers_left > 0 => {
+                search.lookup = Some(server.host.clone());
+                search.due = search.ends_at;
+            }
+            _ => {
+                let error = search.error.clone();
+                self.end(Err(error));
+            }
+        }
+    }
+
+    /// Asks the next address, or the next server if none is left.
+    fn ask_address(&mut self, now: Duration) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        self.close_udp |= search.question.take().is_some_and(|old| old.was_sent());
+        let port = self.servers.get(self.first).map(|server| server.port);
+        let next = (!search.addresses.is_empty()).then(|| search.addresses.remove(0));
+        let (Some(server), Some(port)) = (next, port) else {
+            search.servers_left = search.servers_left.saturating_sub(1);
+            self.next();
+            return self.ask_server();
+        };
+        search.question = Some(Question {
+            server,
+            to: SocketAddrV6::new(server.address, port, 0, 0),
+            drawn: None,
+            is_due: true,
+            attempts_left: ATTEMPTS,
+        });
+        self.send_question(now);
+    }
+
+    /// Has the question sent, or goes on if it was sent often enough.
+    fn send_question(&mut self, now: Duration) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        search.due = search.ends_at;
+        match &mut search.question {
+            Some(question) if question.attempts_left > 0 => {
+                question.attempts_left -= 1;
+                question.is_due = true;
+                search.due = search.ends_at.min(now + self.attempt_timeout);
+            }
+            Some(_) => {
+                search.error = TimeError::NoAnswer;
+                self.ask_address(now);
+            }
+            // The name is being looked up.
+            None => {}
+        }
+    }
+
+    fn end(&mut self, outcome: Result<Told, TimeError>) {
+        self.cancel();
+        self.outcome = Some(outcome);
+    }
+}
+
+impl TimeSource for SntpSearch {
+    fn start(&mut self, floor: u64, now: Duration) {
+        self.cancel();
+        let ends_at = now + self.deadline;
+        self.search = Some(Search {
+            floor,
+            ends_at,
+            due: ends_at,
+            servers_left: self.servers.len(),
+            lookup: None,
+            addresses: Vec::new(),
+            question: None,
+            error: TimeError::NoServer,
+        });
+        self.ask_server();
+    }
+
+    fn cancel(&mut self) {
+        self.outcome = None;
+        let question = self.search.take().and_then(|search| search.question);
+        self.close_udp |= question.is_some_and(|question| question.was_sent());
+    }
+
+    fn doubt(&mut self) {
+        self.next();
+    }
+
+    fn handle_report(&mut self, report: Report, now: Duration) {
+        let Some(mut search) = self.search.take() else {
+            return;
+        };
+        for candidate in report.candidates.iter().take(ADDRESSES) {
+            match self.refusal(candidate.address, now) {
+                Some(code) => search.error = TimeError::Refused(code),
+                None => search.addresses.push(*candidate),
+            }
+        }
+        if report.candidates.is_empty() {
+            search.error = TimeError::Resolve(report.into());
+        }
+        self.search = Some(search);
+        self.ask_address(now);
+    }
+
+    fn handle_datagram(
+        &mut self,
+        from: SocketAddrV6,
+        to_port: u16,
+        payload: &[u8],
+        now: Duration,
+    ) -> bool {
+        let Some(search) = &mut self.search else {
+            return false;
+        };
+        let Some(question) = &search.question else {
+            return false;
+        };
+        let Some((cookie, port)) = question.drawn else {
+            return false;
+        };
+        if (from.ip(), from.port(), to_port) != (question.to.ip(), question.to.port(), port) {
+            return false;
+        }
+        let server = question.server;
+        let Some(answer) = sntp::read(payload, cookie, search.floor) else {
+            return false;
+        };
+        search.error = match answer {
+            Answer::Time(seconds) => {
+                self.end(Ok(Told { seconds, server }));
+                return true;
+            }
+            Answer::Kiss(code) => TimeError::Refused(code),
+            Answer::Unsynchronised => TimeError::Unsynchronised,
+            Answer::BeforeFloor => TimeError::BeforeFloor,
+        };
+        if let Answer::Kiss(code) = answer {
+            self.note_refusal(server.address, code, now);
+        }
+        self.ask_address(now);
+        true
+    }
+
+    /// Sends again, or ends the search.
+    fn handle_timeout(&mut self, now: Duration) {
+        let Some(search) = &mut self.search else {
+            return;
+        };
+        if now < search.due {
+            return;
+        }
+        if now < search.ends_at {
+            return self.send_question(now);
+        }
+        let is_silent = search.question.is_some() || search.error == TimeError::NoServer;
+        let error = match is_silent {
+            true => TimeError::NoAnswer,
+            false => search.error.clone(),
+        };
+        self.next();
+        self.end(Err(error));
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        self.search.as_ref().map(|search| search.due)
+    }
+
+    fn poll_lookup(&mut self) -> Option<Host> {
+        self.search.as_mut()?.lookup.take()
+    }
+
+    fn poll_transmit(&mut self, rng: &mut dyn Rng) -> Option<Datagram> {
+        let question = self.search.as_mut()?.question.as_mut()?;
+        if !mem::take(&mut question.is_due) {
+            return None;
+        }
+        let (cookie, from_port) = *question.drawn.get_or_insert_with(|| {
+            let port = FIRST_PORT | (rng.next_u32() >> 16) as u16;
+            // Zero is what a server writes that has not seen a cookie.
+            (rng.next_u64().max(1), port)
+        });
+        Some(Datagram {
+            from_port,
+            to: question.to,
+            payload: sntp::request(cookie).into(),
+        })
+    }
+
+    fn poll_close(&mut self) -> bool {
+        mem::take(&mut self.close_udp)
+    }
+
+    fn poll_outcome(&mut self) -> Option<Result<Told, TimeError>> {
+        self.outcome.take()
+    }
+}
+
+impl Question {
+    fn was_sent(&self) -> bool {
+        self.drawn.is_some()
+    }
+}
