@@ -64,7 +64,7 @@ fn layout_assertions(table: &str) -> String {
                 fields.push((name, String::new()));
                 let _ = writeln!(
                     assertions,
-                    "assert!(size_of::<{name}>() == {size}, \"ABI: {name}\");"
+                    "const _: () = assert!(size_of::<{name}>() == {size}, \"ABI: {name}\");"
                 );
             }
             ("FIELD", [name, field, offset, width]) => {
@@ -81,23 +81,28 @@ fn layout_assertions(table: &str) -> String {
                 let _ = write!(known, "{rust}: _, ");
                 let _ = writeln!(
                     assertions,
-                    "assert!(offset_of!({name}, {rust}) == {offset} && \
-                     width::<{name}, _>(|whole| &whole.{rust}) == {width}, \"ABI: {name}.{field}\");"
+                    "const _: () = assert!(offset_of!({name}, {rust}) == {offset} && \
+                     width::<{name}, _>(|whole| &whole.{rust}) == {width}, \
+                     \"ABI: {name}.{field}\");"
                 );
             }
             _ => panic!("zephyr/src/abi.def: {kind} with {arguments:?} is not understood"),
         }
     }
     for (name, known) in fields {
-        let _ = writeln!(assertions, "let _ = |{name} {{ {known} }}: {name}| ();");
+        let _ = writeln!(
+            assertions,
+            "const _: fn({name}) = |{name} {{ {known} }}: {name}| ();"
+        );
     }
     format!(
-        "const _: () = {{
+        "mod layout {{
+            use super::*;
             use core::mem::offset_of;
             const P: usize = size_of::<usize>();
             const fn width<S, F>(_: fn(&S) -> &F) -> usize {{ size_of::<F>() }}
             {assertions}
-        }};"
+        }}"
     )
 }
 
