@@ -153,7 +153,9 @@ enum thread_mqtt_event_type {
 	 *  .text.
 	 */
 	THREAD_MQTT_EVENT_ONLINE = 2,
-	/** An attempt or a connection failed: .stage, .error, .text, .cure, .retry_ms. */
+	/** An attempt or a connection failed: .stage, .error, .text, .cure, .retry_ms; .reason if the
+	 *  broker gave one when it refused or ended the connection.
+	 */
 	THREAD_MQTT_EVENT_FAILED = 3,
 	/** TCP to one of several addresses failed; the next is tried: .stage, .error, .text, .cure. */
 	THREAD_MQTT_EVENT_CANDIDATE_FAILED = 4,
@@ -174,7 +176,7 @@ enum thread_mqtt_event_type {
 	THREAD_MQTT_EVENT_PUBLISH_FAILED = 9,
 	/** Subscription answered: .token, .reason (granted QoS, or 0x80 and above: refused). */
 	THREAD_MQTT_EVENT_SUBSCRIBED = 10,
-	/** Unsubscription answered: .token, .reason. */
+	/** Unsubscription answered: .token, .reason (0, or 0x80 and above: refused). */
 	THREAD_MQTT_EVENT_UNSUBSCRIBED = 11,
 	/** The broker had lost the session and refused to renew a subscription, which is forgotten:
 	 *  .filter, .reason, .text.
@@ -242,6 +244,8 @@ struct thread_mqtt_failure {
 	int32_t error;
 	/** Where: a #thread_mqtt_stage, THREAD_MQTT_STAGE_NONE if nothing has failed. */
 	uint8_t stage;
+	/** The broker's reason code, if it refused or ended the connection with one; else 0. */
+	uint8_t reason;
 	/** When: milliseconds since boot. */
 	int64_t uptime_ms;
 	/** The cause as a sentence, NUL-terminated, cut off where it is too long. */

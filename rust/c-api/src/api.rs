@@ -256,6 +256,7 @@ unsafe extern "C" fn thread_mqtt_last_error(
         if let Some((stage, cause)) = kept.as_ref().and_then(|kept| kept.event.failure()) {
             to.error = failure::number(cause);
             to.stage = failure::stage(stage);
+            to.reason = failure::reason(cause);
             write_cut(&mut to.cause, format_args!("{cause}"));
             write_cut(
                 &mut to.cure,

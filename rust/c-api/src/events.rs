@@ -80,6 +80,7 @@ pub(crate) fn translate(
             cause, retry_in, ..
         } => {
             texts.say(cause);
+            told.reason = failure::reason(cause);
             told.retry_ms = retry_in.map_or(-1, |pause| {
                 i32::try_from(milliseconds(pause)).unwrap_or(i32::MAX)
             });

@@ -32,6 +32,15 @@ pub(crate) fn byte(value: u32) -> u8 {
     u8::try_from(value).unwrap_or(u8::MAX)
 }
 
+/// The reason code with which the broker refused or ended the connection, as received; else 0.
+pub(crate) fn reason(cause: &Cause) -> u8 {
+    match cause {
+        Cause::Mqtt(SessionError::Refused(refusal)) => refusal.code(),
+        Cause::Mqtt(SessionError::ServerDisconnected(reason)) => reason.0,
+        _ => 0,
+    }
+}
+
 /// The number for a cause.
 pub(crate) fn number(cause: &Cause) -> i32 {
     match cause {

@@ -170,9 +170,8 @@ pub(crate) unsafe fn client(given: &ffi::thread_mqtt_config) -> Result<Box<Clien
     drop(room);
     if given.abi != ffi::THREAD_MQTT_ABI {
         let why = format_args!(
-            "the configuration was not begun with THREAD_MQTT_CONFIG_DEFAULT(), or the application \
-             was compiled against the header of another version: use the macro and compile the \
-             application again"
+            "the configuration is not this version's: use THREAD_MQTT_CONFIG_DEFAULT() and compile \
+             the application again"
         );
         return Err(refused(why, ffi::THREAD_MQTT_ERROR_ABI));
     }
