@@ -108,6 +108,22 @@ void board_send(const uint8_t *data, size_t len)
 	clock_resume();
 }
 
+int board_has_received(void)
+{
+	return (UART_STATE & UART_RX_FULL) != 0;
+}
+
+uint64_t board_ticks(void)
+{
+	static uint64_t passed;
+	static uint32_t before = 0xffffffff;
+	uint32_t now = TIMER_VALUE;
+
+	passed += before - now;
+	before = now;
+	return passed;
+}
+
 /* xorshift64* */
 void board_random(uint8_t *data, size_t len)
 {

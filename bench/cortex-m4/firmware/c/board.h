@@ -37,6 +37,13 @@ void board_say(const char *text, size_t len);
 void board_receive(uint8_t *data, size_t len);
 void board_send(const uint8_t *data, size_t len);
 
+/** Whether board_receive() of one byte would not block. */
+int board_has_received(void);
+
+/** The time since the start. To be called at least once in two minutes, or the timer wraps unseen. */
+#define BOARD_TICKS_PER_SECOND 25000000u
+uint64_t board_ticks(void);
+
 /** Deterministic, so that runs repeat. No product may do this. */
 void board_random(uint8_t *data, size_t len);
 

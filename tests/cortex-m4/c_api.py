@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""The C API on an emulated Cortex-M4: an application in C, compiled by arm-none-eabi-gcc with its short
+enums, over the Rust library of the C API and a port without an operating system, against Mosquitto.
+
+Prints what the image prints; fails when one of its checks does, or when the broker's log does not show
+what the application configured. Needs what bench/cortex-m4/measure.py needs.
+"""
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "bench/cortex-m4"))
+import build  # noqa: E402
+import run  # noqa: E402
+from relay import Forgetful, Relay  # noqa: E402
+
+FEATURES = ("sentences", "crypto-soft", "tls12", "rsa", "x25519", "runtime")
+SOURCES = [HERE / name for name in ("main.c", "check.c", "port.c", "cooperative.c")] + [ROOT / "zephyr/src/abi.c",
+                                                                                       build.C / "board.c"]
+CERTIFICATES = run.Handshake("1.3", "rsa", "X25519")
+# What Mosquitto must have understood of the configurations in main.c.
+LOGGED = (
+    r"as thread-mqtt-f4ce360102030405 \(p5, c1, k60\)",
+    r"as board-4 \(p2, c1, k123\)",
+    r"as board-session \(p5, c0, k60\)",
+    r"as board-password \(p5, c1, k321, u'ann'\)",
+    r"Will message specified \(4 bytes\) \(r1, q1\)",
+    r"board/will",
+)
+
+
+def library(target):
+    """The C API as a static library for the board."""
+    cargo, rustc = build.rust_tools()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("CARGO_", "RUSTUP_"))},
+        "PATH": f"{Path(cargo).parent}:{os.environ['PATH']}",
+        "RUSTC": str(rustc), "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": build.LOCALS,
+    }
+    if "CARGO_HOME" in os.environ:
+        environment["CARGO_HOME"] = os.environ["CARGO_HOME"]
+    build.run([cargo, "rustc", "--locked", "--release", "--quiet", "--lib", "--crate-type=staticlib",
+               "--package=thread-mqtt-c-api", "--no-default-features", f"--features={','.join(FEATURES)}",
+               "-Zbuild-std=core,alloc", f"--target={build.TARGET}", f"--target-dir={target}"],
+              cwd=ROOT, env=environment)
+    return target / build.TARGET / "release/libthread_mqtt_c_api.a"
+
+
+def image(folder, target):
+    """The linked program. abi.c has no code; it asserts what this compiler made of the structures."""
+    flags = [*build.CFLAGS, "-Wall", "-Wextra", "-Werror", f"-I{build.C}", f"-I{ROOT / 'include'}",
+             f"-I{ROOT / 'zephyr/src'}", f"-I{HERE}", "-include", HERE / "config.h"]
+    objects = []
+    for source in SOURCES:
+        objects.append(folder / (source.stem + ".o"))
+        build.run([build.GCC, *flags, "-c", source, "-o", objects[-1]])
+    elf = folder / "image.elf"
+    build.run([build.GCC, *build.CPU, "--specs=nano.specs", "-nostartfiles", "-T", build.C / "link.ld",
+               "-Wl,--gc-sections", "-o", elf, *objects, *build.DIVISION, library(target),
+               "-Wl,--start-group", "-lc", "-lgcc", "-lnosys", "-Wl,--end-group"])
+    return elf
+
+
+@contextlib.contextmanager
+def mosquitto(folder):
+    """Mosquitto with an open listener, one that wants a password and one with TLS:
+    their ports and the log."""
+    ports = [run.free_port() for _ in range(3)]
+    log = folder / "mosquitto.log"
+    command = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
+    passwords = folder / "passwords"
+    build.run(["mosquitto_passwd", "-b", "-c", passwords, "ann", "secret"])
+    acl = folder / "acl"
+    acl.write_text("topic readwrite board/#\ntopic readwrite from/#\nuser ann\ntopic readwrite board/#\n")
+    chain = run.PKI / CERTIFICATES.chain
+    (folder / "mosquitto.conf").write_text(
+        f"per_listener_settings true\nlog_type all\n"
+        f"listener {ports[0]} 127.0.0.1\nallow_anonymous true\nacl_file {acl}\n"
+        f"listener {ports[1]} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
+        f"listener {ports[2]} 127.0.0.1\nallow_anonymous true\n"
+        f"certfile {chain}-leaf.pem\nkeyfile {chain}-leaf.key.pem\n"
+        # Started by root it would become a user that cannot read the files of this folder.
+        "user root\n")
+    with open(log, "wb") as out:
+        process = subprocess.Popen([command, "-c", str(folder / "mosquitto.conf")], stdout=out,
+                                   stderr=subprocess.STDOUT)
+    with run.ended(process):
+        run.until(lambda: log.read_bytes().count(b"Opening ipv4") == len(ports), process, "mosquitto")
+        yield ports, log
+
+
+def emulate(elf, folder, port):
+    """Runs the image; what it printed and how it ended. An instruction takes 16 ns, as on an nRF52840."""
+    told = folder / "parameters.bin"
+    told.write_bytes(run.parameters(CERTIFICATES, 0))
+    command = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
+               "-icount", "shift=4,sleep=off", "-serial", f"tcp:127.0.0.1:{port}",
+               "-semihosting-config", "enable=on,target=native",
+               "-device", f"loader,file={told},addr={run.PARAMETERS:#x},force-raw=on", "-kernel", str(elf)]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=run.PATIENCE * 3)
+    except subprocess.TimeoutExpired as late:
+        raise build.Failed(f"no end after {run.PATIENCE * 3} s\n{(late.stdout or b'').decode()}") from None
+    return done.stdout, done.returncode
+
+
+def test(folder, target):
+    elf = image(folder, target)
+    forgetful = Forgetful()
+    forgetful.start()
+    with mosquitto(folder) as ((plain, passwords, tls), log):
+        broker = "203.0.113.10"
+        relay = Relay({
+            (broker, 1883): plain, (broker, 8883): tls, (broker, 1885): passwords, (broker, 1884): None,
+            (broker, 1886): forgetful.port, ("203.0.113.66", 1883): None,
+        }, run.UNIX_TIME + 86400)
+        relay.start()
+        said, status = emulate(elf, folder, relay.port)
+        print(said, end="")
+        relay.join(10)
+        logged = log.read_text()
+    if relay.error is not None:
+        raise build.Failed(f"the network of the board: {relay.error}")
+    if status != 0 or not re.search(r"^[1-9]\d* passed, 0 failed$", said, re.M):
+        raise build.Failed(f"the image ended with {status}; the broker says:\n{logged[-3000:]}")
+    missing = [line for line in LOGGED if not re.search(line, logged)]
+    if missing:
+        raise build.Failed("the broker's log has no " + "\nand no ".join(missing) + f"\n{logged}")
+    print(f"and {len(LOGGED)} lines of the broker's log")
+
+
+def main():
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "no_std"
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            test(Path(folder), target)
+        return 0
+    except build.Failed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Checks, and the events that the callback was handed.
+ */
+#ifndef CHECK_H_
+#define CHECK_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <thread_mqtt.h>
+
+#define CHECK(condition)      check((condition), __FILE__, __LINE__, #condition)
+#define CHECK_EQUAL(a, b)     check_equal((a), (b), __FILE__, __LINE__, #a)
+#define CHECK_STRING(a, b)    check_string((a), (b), __FILE__, __LINE__, #a)
+/** `a` is a string that has `b` in it. */
+#define CHECK_CONTAINS(a, b)  check_contains((a), (b), __FILE__, __LINE__, #a)
+
+void check(bool passed, const char *file, int line, const char *what);
+void check_equal(int64_t a, int64_t b, const char *file, int line, const char *what);
+void check_string(const char *a, const char *b, const char *file, int line, const char *what);
+void check_contains(const char *a, const char *b, const char *file, int line, const char *what);
+
+/** Prints "N passed, N failed" and ends the run. */
+__attribute__((noreturn)) void check_end(void);
+
+/** The callback; user_data must be &events_tag. Keeps a copy of the event. */
+void events_callback(struct thread_mqtt *client, const struct thread_mqtt_event *event,
+		     void *user_data);
+extern char events_tag;
+/** Called by the callback if not NULL. */
+extern void (*events_hook)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
+
+#define NO_CURE    0
+#define CURE       1
+#define MAYBE_CURE 2
+
+/** What an event must be: every field of it. What is not set here must not be set there. */
+struct expected {
+	uint8_t type;
+	uint8_t stage;
+	uint8_t reason;
+	bool session_present;
+	int32_t error;
+	uint32_t token;
+	/** A part of the text; NULL for none at all. */
+	const char *text;
+	/** NO_CURE, CURE or MAYBE_CURE. */
+	uint8_t cure;
+	/** The pause is within these; 0 and 0 for none. */
+	int32_t retry_least_ms, retry_most_ms;
+	const struct thread_mqtt_message *message;
+	const char *filter;
+};
+
+/** Lets the client run until it tells an event of this type (and stage, if one is set), and checks
+ *  all of it. Valid until the next call.
+ */
+#define EXPECT(client, ...)                                                                        \
+	events_expect((client), &(struct expected){__VA_ARGS__}, __FILE__, __LINE__)
+const struct thread_mqtt_event *events_expect(const struct thread_mqtt *client,
+					      const struct expected *expected, const char *file,
+					      int line);
+/** Every event was expected. */
+#define CHECK_NO_MORE_EVENTS() CHECK_EQUAL(events_left(), 0)
+size_t events_left(void);
+
+#endif /* CHECK_H_ */

@@ -1,0 +1,674 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * An application in C, compiled as arm-none-eabi-gcc does by default, with every call of
+ * thread_mqtt.h, every event and every field. c_api.py runs it against Mosquitto and says in the
+ * same words what listens at which port.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <thread_mqtt.h>
+
+#include "board.h"
+#include "check.h"
+#include "cooperative.h"
+#include "port.h"
+#include "script.h"
+
+#define BROKER      "mqtt://broker.example.com"        /* Mosquitto */
+#define CLOSED_PORT "mqtt://broker.example.com:1884"   /* nothing listens */
+#define PASSWORDS   "mqtt://broker.example.com:1885"   /* Mosquitto, not without a password */
+#define FORGETFUL   "mqtt://broker.example.com:1886"   /* loses the session, refuses to renew */
+#define TLS         "mqtts://broker.example.com"       /* Mosquitto */
+/* The first of two addresses refuses. */
+#define TWO         "mqtt://two.example.com"
+
+bool script_has_no_entropy;
+
+static struct thread_mqtt_config defaults(const char *broker)
+{
+	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
+
+	config.broker = broker;
+	config.callback = events_callback;
+	config.user_data = &events_tag;
+	return config;
+}
+
+static struct thread_mqtt *client_of(const struct thread_mqtt_config *config)
+{
+	struct thread_mqtt *client = NULL;
+
+	CHECK_EQUAL(thread_mqtt_init(&client, config), THREAD_MQTT_OK);
+	CHECK(client != NULL);
+	return client;
+}
+
+static struct thread_mqtt *client_for(const char *broker)
+{
+	struct thread_mqtt_config config = defaults(broker);
+
+	return client_of(&config);
+}
+
+/* What every attempt tells before TCP. */
+static void expect_way(struct thread_mqtt *client)
+{
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_ATTACH, .text = "up");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_PREFIX,
+	       .text = "2001:db8:64::/96");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_RESOLVE,
+	       .text = "203.0.113.10");
+}
+
+static void expect_online(struct thread_mqtt *client, const char *port, bool session_present)
+{
+	expect_way(client);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP, .text = port);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
+	       .session_present = session_present, .text = "online");
+	CHECK(thread_mqtt_is_online(client));
+}
+
+static void stop(struct thread_mqtt *client)
+{
+	CHECK_EQUAL(thread_mqtt_stop(client), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STOPPED);
+	CHECK(!thread_mqtt_is_online(client));
+	CHECK_NO_MORE_EVENTS();
+}
+
+static void end(struct thread_mqtt *client)
+{
+	CHECK_EQUAL(thread_mqtt_deinit(client), THREAD_MQTT_OK);
+	CHECK(!client_is_alive());
+	CHECK_NO_MORE_EVENTS();
+}
+
+/* The failure that was told last is kept with the same words. */
+static void check_last_error(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	struct thread_mqtt_failure failure;
+
+	memset(&failure, 0xa5, sizeof(failure));
+	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), THREAD_MQTT_OK);
+	CHECK_EQUAL(failure.error, event->error);
+	CHECK_EQUAL(failure.stage, event->stage);
+	CHECK_EQUAL(failure.reason, event->reason);
+	CHECK(failure.uptime_ms > 0 && failure.uptime_ms <= tmq_port_uptime_ms());
+	CHECK_STRING(failure.cause, event->text);
+	CHECK_STRING(failure.cure, event->cure == NULL ? "" : event->cure);
+}
+
+/* ---------------------------------------------------------------- without a client */
+
+static void test_strings(void)
+{
+	CHECK_STRING(thread_mqtt_error_to_str(THREAD_MQTT_OK), "success");
+	CHECK_STRING(thread_mqtt_error_to_str(1), "unknown error");
+	CHECK_CONTAINS(thread_mqtt_error_to_str(THREAD_MQTT_ERROR_TIME), "time");
+	CHECK_CONTAINS(thread_mqtt_error_to_str(-1000 - 110), "errno");
+	CHECK_CONTAINS(thread_mqtt_error_to_str(INT32_MIN), "errno");
+	CHECK_STRING(thread_mqtt_stage_to_str(THREAD_MQTT_STAGE_NONE), "no stage");
+	CHECK_STRING(thread_mqtt_stage_to_str(THREAD_MQTT_STAGE_ATTACH), "attach");
+	CHECK_STRING(thread_mqtt_stage_to_str(THREAD_MQTT_STAGE_MQTT), "MQTT");
+	CHECK_STRING(thread_mqtt_stage_to_str(THREAD_MQTT_STAGE_MQTT + 1), "unknown stage");
+	CHECK_STRING(thread_mqtt_stage_to_str(UINT8_MAX), "unknown stage");
+	CHECK_STRING(thread_mqtt_event_to_str(0), "unknown event");
+	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_STAGE), "stage reached");
+	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_SUBSCRIPTION_LOST),
+		     "subscription lost");
+	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_SUBSCRIPTION_LOST + 1),
+		     "unknown event");
+}
+
+static void test_uri_check(void)
+{
+	char sentence[200] = "untouched";
+
+	CHECK_EQUAL(thread_mqtt_uri_check("mqtts://a.example:8883", sentence, sizeof(sentence)),
+		    THREAD_MQTT_OK);
+	CHECK_STRING(sentence, "untouched");
+	CHECK_EQUAL(thread_mqtt_uri_check("http://a", sentence, sizeof(sentence)),
+		    THREAD_MQTT_ERROR_URI);
+	CHECK_CONTAINS(sentence, "mqtt");
+	memset(sentence, 'x', sizeof(sentence));
+	CHECK_EQUAL(thread_mqtt_uri_check("http://a", sentence, 8), THREAD_MQTT_ERROR_URI);
+	CHECK_EQUAL(sentence[7], '\0');
+	CHECK_EQUAL(sentence[8], 'x');
+	CHECK_EQUAL(thread_mqtt_uri_check("http://a", sentence + 8, 0), THREAD_MQTT_ERROR_URI);
+	CHECK_EQUAL(sentence[8], 'x');
+	CHECK_EQUAL(thread_mqtt_uri_check("http://a", NULL, 8), THREAD_MQTT_ERROR_URI);
+	CHECK_EQUAL(thread_mqtt_uri_check(NULL, NULL, 0), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_uri_check("mqtt://\xff", NULL, 0), THREAD_MQTT_ERROR_ARGUMENT);
+}
+
+static void test_without_a_client(void)
+{
+	struct thread_mqtt_message message = {.topic = "t"};
+	struct thread_mqtt_failure failure;
+	/* Not a client's, and not memory either. */
+	struct thread_mqtt *const none[] = {NULL, (struct thread_mqtt *)(uintptr_t)0xdeadbee0};
+	uint32_t token = 77;
+
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_EQUAL(thread_mqtt_start(none[i]), THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_stop(none[i]), THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_deinit(none[i]), THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_publish(none[i], &message, &token),
+			    THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_subscribe(none[i], "t", 0, &token),
+			    THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_unsubscribe(none[i], "t", &token),
+			    THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_last_error(none[i], &failure), THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK(!thread_mqtt_is_online(none[i]));
+		CHECK_EQUAL(thread_mqtt_time(none[i]), 0);
+	}
+	CHECK_EQUAL(token, 77);
+}
+
+/* What thread_mqtt_init() refuses. */
+static void refused(const struct thread_mqtt_config *config, int error)
+{
+	struct thread_mqtt *client = (struct thread_mqtt *)&client;
+
+	CHECK_EQUAL(thread_mqtt_init(&client, config), error);
+	CHECK(client == (struct thread_mqtt *)&client);
+}
+
+static void test_configuration(void)
+{
+	struct thread_mqtt_config config = defaults(BROKER);
+	struct thread_mqtt_message will = {.topic = "will/#"};
+
+	CHECK_EQUAL(config.abi, THREAD_MQTT_ABI);
+	CHECK_EQUAL(config.mqtt_version, 5);
+	CHECK_EQUAL(config.clean_start, true);
+	CHECK_EQUAL(config.keep_alive_s, 60);
+	CHECK_EQUAL(config.sec_tag, -1);
+	CHECK_EQUAL(config.time_deadline_s, 5);
+	CHECK_EQUAL(thread_mqtt_init(NULL, &config), THREAD_MQTT_ERROR_ARGUMENT);
+	refused(NULL, THREAD_MQTT_ERROR_ARGUMENT);
+	config.abi++;
+	refused(&config, THREAD_MQTT_ERROR_ABI);
+	config.abi = 0;
+	refused(&config, THREAD_MQTT_ERROR_ABI);
+
+	config = defaults(NULL);
+	refused(&config, THREAD_MQTT_ERROR_ARGUMENT);
+	config = defaults("mqtt://");
+	refused(&config, THREAD_MQTT_ERROR_URI);
+	config = defaults(BROKER);
+	config.mqtt_version = 3;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.client_id = NULL;
+	config.clean_start = false;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.client_id = "\xff";
+	refused(&config, THREAD_MQTT_ERROR_ARGUMENT);
+	config = defaults(BROKER);
+	config.username = "\xff";
+	refused(&config, THREAD_MQTT_ERROR_ARGUMENT);
+	config = defaults(BROKER);
+	config.password_len = 1;
+	refused(&config, THREAD_MQTT_ERROR_ARGUMENT);
+	config = defaults(BROKER);
+	config.will = &will;
+	refused(&config, THREAD_MQTT_ERROR_TOPIC);
+	config = defaults(BROKER);
+	config.time_servers = "a:b:c";
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+
+	config = defaults(TLS);
+	refused(&config, THREAD_MQTT_ERROR_CA);
+	config.ca_len = 1;
+	refused(&config, THREAD_MQTT_ERROR_ARGUMENT);
+	config.ca_len = 0;
+	config.sec_tag = 7;
+	refused(&config, THREAD_MQTT_ERROR_CA);
+	config.sec_tag = -1;
+	config.ca = BOARD_PARAMETERS->ca;
+	config.ca_len = BOARD_PARAMETERS->ca_len / 2;
+	refused(&config, THREAD_MQTT_ERROR_CA);
+	config.ca_len = BOARD_PARAMETERS->ca_len;
+	config.certificate = BOARD_PARAMETERS->ca;
+	config.certificate_len = BOARD_PARAMETERS->ca_len;
+	refused(&config, THREAD_MQTT_ERROR_IDENTITY);
+	config.private_key_id = 1;
+	refused(&config, THREAD_MQTT_ERROR_IDENTITY);
+	config.private_key_id = 0;
+	config.private_key = "not a key";
+	config.private_key_len = 9;
+	refused(&config, THREAD_MQTT_ERROR_IDENTITY);
+
+	config = defaults(BROKER);
+	script_has_no_entropy = true;
+	refused(&config, THREAD_MQTT_ERROR_ENTROPY);
+	script_has_no_entropy = false;
+	CHECK(!client_is_alive());
+}
+
+static void test_set_time(void)
+{
+	CHECK_EQUAL(thread_mqtt_set_time(0), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_set_time(INT64_MIN), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_set_time(SCRIPT_BUILD_TIME - 1), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_set_time(SCRIPT_BUILD_TIME + 3600), THREAD_MQTT_OK);
+}
+
+/* ---------------------------------------------------------------- with a broker */
+
+static void test_refused(void)
+{
+	struct thread_mqtt *client = client_for(CLOSED_PORT);
+	struct thread_mqtt_config second = defaults(BROKER);
+	struct thread_mqtt_failure failure;
+
+	refused(&second, THREAD_MQTT_ERROR_CLIENTS);
+	CHECK_EQUAL(thread_mqtt_last_error(client, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), THREAD_MQTT_OK);
+	CHECK_EQUAL(failure.error, THREAD_MQTT_OK);
+	CHECK_EQUAL(failure.stage, THREAD_MQTT_STAGE_NONE);
+	CHECK_EQUAL(failure.reason, 0);
+	CHECK_EQUAL(failure.uptime_ms, 0);
+	CHECK_STRING(failure.cause, "");
+	CHECK_STRING(failure.cure, "");
+	CHECK_EQUAL(thread_mqtt_time(client), 0);
+	CHECK_EQUAL(thread_mqtt_stop(client), THREAD_MQTT_ERROR_STATE);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_ERROR_STATE);
+	CHECK(!thread_mqtt_is_online(client));
+
+	expect_way(client);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_CANDIDATE_FAILED, .stage = THREAD_MQTT_STAGE_TCP,
+	       .error = THREAD_MQTT_ERROR_REFUSED, .text = "203.0.113.10", .cure = CURE);
+	check_last_error(client, EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED,
+					.stage = THREAD_MQTT_STAGE_TCP,
+					.error = THREAD_MQTT_ERROR_REFUSED, .text = "refused",
+					.cure = CURE, .retry_least_ms = 1000,
+					.retry_most_ms = 60000));
+	CHECK(!thread_mqtt_is_online(client));
+	stop(client);
+	end(client);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_deinit(client), THREAD_MQTT_ERROR_ARGUMENT);
+}
+
+static void test_two_addresses(void)
+{
+	struct thread_mqtt *client = client_for(TWO);
+
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_way(client);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_CANDIDATE_FAILED, .stage = THREAD_MQTT_STAGE_TCP,
+	       .error = THREAD_MQTT_ERROR_REFUSED, .text = "203.0.113.66", .cure = CURE);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP,
+	       .text = "203.0.113.10");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
+	       .text = "online");
+	stop(client);
+	end(client);
+}
+
+static struct {
+	int deinit, publish, subscribe, last_error, stop;
+	bool online;
+} called;
+
+static void call_everything(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	struct thread_mqtt_message message = {.topic = "from/callback"};
+	struct thread_mqtt_failure failure;
+
+	if (event->type != THREAD_MQTT_EVENT_ONLINE) {
+		return;
+	}
+	called.deinit = thread_mqtt_deinit(client);
+	called.online = thread_mqtt_is_online(client);
+	called.publish = thread_mqtt_publish(client, &message, NULL);
+	called.subscribe = thread_mqtt_subscribe(client, "from/callback", 0, NULL);
+	called.last_error = thread_mqtt_last_error(client, &failure);
+	called.stop = thread_mqtt_stop(client);
+}
+
+static void test_from_the_callback(void)
+{
+	struct thread_mqtt *client = client_for(BROKER);
+
+	events_hook = call_everything;
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_way(client);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP, .text = "1883");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
+	       .text = "online");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STOPPED);
+	events_hook = NULL;
+	CHECK_EQUAL(called.deinit, THREAD_MQTT_ERROR_STATE);
+	CHECK(called.online);
+	CHECK_EQUAL(called.publish, THREAD_MQTT_OK);
+	CHECK_EQUAL(called.subscribe, THREAD_MQTT_OK);
+	CHECK_EQUAL(called.last_error, THREAD_MQTT_OK);
+	CHECK_EQUAL(called.stop, THREAD_MQTT_OK);
+	(void)events_left();
+	end(client);
+}
+
+/* What publish and subscribe refuse at once: nothing is queued, no token is handed out. */
+static void bad_commands(struct thread_mqtt *client)
+{
+	static uint8_t large[8192];
+	struct thread_mqtt_message message = {.topic = "t"};
+	uint32_t token = 77;
+
+	CHECK_EQUAL(thread_mqtt_publish(client, NULL, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	message.qos = 3;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	message.qos = 1;
+	message.payload_len = 1;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	message.payload = large;
+	message.payload_len = sizeof(large);
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_TOO_LARGE);
+	message.payload_len = 0;
+	message.topic = "";
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_TOPIC);
+	message.topic = "a/+";
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_TOPIC);
+	message.topic = "\xff";
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	message.topic = NULL;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_subscribe(client, NULL, 0, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_subscribe(client, "t", 3, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_subscribe(client, "a/#/b", 0, &token), THREAD_MQTT_ERROR_TOPIC);
+	CHECK_EQUAL(thread_mqtt_unsubscribe(client, NULL, &token), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "", &token), THREAD_MQTT_ERROR_TOPIC);
+	CHECK_EQUAL(token, 77);
+}
+
+static uint32_t subscribed(struct thread_mqtt *client, const char *filter, uint8_t qos)
+{
+	uint32_t token = 0;
+
+	CHECK_EQUAL(thread_mqtt_subscribe(client, filter, qos, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_SUBSCRIBED, .token = token, .reason = qos);
+	return token;
+}
+
+/* A message out and, subscribed to at QoS 2, back. */
+static void round_trip(struct thread_mqtt *client, const struct thread_mqtt_message *message)
+{
+	static uint32_t before;
+	uint32_t token = 0;
+
+	CHECK_EQUAL(thread_mqtt_publish(client, message, &token), THREAD_MQTT_OK);
+	CHECK(token != before);
+	before = token;
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = token);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_MESSAGE, .message = message);
+}
+
+static void exchange(struct thread_mqtt *client)
+{
+	struct thread_mqtt_message message = {
+		.topic = "board/echo",
+		.payload = "with\0a NUL \xff",
+		.payload_len = 12,
+	};
+	struct thread_mqtt_message kept = {
+		.topic = "board/kept",
+		.payload = "kept",
+		.payload_len = 4,
+		.qos = 1,
+		.retain = true,
+	};
+	uint32_t token = 0, first = subscribed(client, "board/echo", 2);
+
+	for (message.qos = 0; message.qos <= 2; message.qos++) {
+		round_trip(client, &message);
+	}
+	message.qos = 1;
+	message.payload = NULL;
+	message.payload_len = 0;
+	round_trip(client, &message);
+
+	/* Retained: the flag comes back with what the broker had kept. */
+	CHECK_EQUAL(thread_mqtt_publish(client, &kept, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = token);
+	CHECK(subscribed(client, "board/kept", 1) != first);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_MESSAGE, .message = &kept);
+	subscribed(client, "board/least", 0);
+
+	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "board/echo", &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_UNSUBSCRIBED, .token = token);
+	/* It does not come back any more. */
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = token);
+}
+
+static void test_exchange(void)
+{
+	struct thread_mqtt *client = client_for(BROKER);
+	struct thread_mqtt_message denied = {.topic = "denied", .qos = 1};
+	uint32_t token = 0;
+
+	bad_commands(client);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1883", false);
+	exchange(client);
+	CHECK_EQUAL(thread_mqtt_publish(client, &denied, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISH_FAILED, .token = token, .reason = 0x87,
+	       .text = "authori");
+	/* That there was no such subscription (0x11) is no failure. */
+	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "board/never", &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_UNSUBSCRIBED, .token = token);
+	end(client);
+}
+
+/* The same in MQTT 3.1.1, where the broker gives no reasons. */
+static void test_version_4(void)
+{
+	struct thread_mqtt_config config = defaults(BROKER);
+	struct thread_mqtt *client;
+
+	config.mqtt_version = 4;
+	config.client_id = "board-4";
+	config.keep_alive_s = 123;
+	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1883", false);
+	exchange(client);
+	stop(client);
+	end(client);
+}
+
+/* clean_start and session_expiry_s reach the broker, and session_present the application. */
+static void test_session(void)
+{
+	struct thread_mqtt_config config = defaults(BROKER);
+	struct thread_mqtt *client;
+
+	config.client_id = "board-session";
+	config.clean_start = false;
+	config.session_expiry_s = 600;
+	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1883", false);
+	stop(client);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1883", true);
+	stop(client);
+	end(client);
+}
+
+/* The broker's own log says what reached it: user, keep-alive and will. */
+static void test_password(void)
+{
+	struct thread_mqtt_message will = {
+		.topic = "board/will",
+		.payload = "gone",
+		.payload_len = 4,
+		.qos = 1,
+		.retain = true,
+	};
+	struct thread_mqtt_config config = defaults(PASSWORDS);
+	struct thread_mqtt *client;
+
+	config.client_id = "board-password";
+	config.username = "ann";
+	config.password = "secret and more";
+	config.password_len = 6;
+	config.keep_alive_s = 321;
+	config.will = &will;
+	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1885", false);
+	stop(client);
+	end(client);
+
+	config.password_len = 5;
+	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_way(client);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP, .text = "1885");
+	check_last_error(client, EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED,
+					.stage = THREAD_MQTT_STAGE_MQTT, .reason = 0x87,
+					.error = THREAD_MQTT_ERROR_REJECTED, .text = "authori",
+					.cure = MAYBE_CURE, .retry_least_ms = 1000,
+					.retry_most_ms = 3600000));
+	stop(client);
+	end(client);
+}
+
+/* A broker that closes, has forgotten the session after that, and refuses the subscription then. */
+static void test_forgetful(void)
+{
+	struct thread_mqtt_config config = defaults(FORGETFUL);
+	struct thread_mqtt *client;
+
+	config.client_id = "board-forgetful";
+	config.clean_start = false;
+	config.session_expiry_s = 600;
+	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1886", false);
+	subscribed(client, "board/lost", 1);
+	check_last_error(client, EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED,
+					.stage = THREAD_MQTT_STAGE_MQTT,
+					.error = THREAD_MQTT_ERROR_CLOSED, .text = "closed",
+					.cure = CURE, .retry_least_ms = 1000,
+					.retry_most_ms = 60000));
+	CHECK(!thread_mqtt_is_online(client));
+	expect_online(client, "port 1886", false);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_SUBSCRIPTION_LOST, .reason = 0x97,
+	       .text = "quota", .filter = "board/lost");
+	stop(client);
+	end(client);
+}
+
+static struct thread_mqtt_config with_tls(void)
+{
+	struct thread_mqtt_config config = defaults(TLS);
+
+	config.ca = BOARD_PARAMETERS->ca;
+	config.ca_len = BOARD_PARAMETERS->ca_len;
+	return config;
+}
+
+/* No time server answers: strict does not connect, lenient says so and does. */
+static void test_time_unknown(void)
+{
+	struct thread_mqtt_config config = with_tls();
+	struct thread_mqtt *client;
+
+	config.time_servers = "time.example.com:124";
+	config.time_deadline_s = 2;
+	config.time_strict = true;
+	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_ATTACH, .text = "up");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_PREFIX,
+	       .text = "2001:db8:64::/96");
+	check_last_error(client, EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED,
+					.stage = THREAD_MQTT_STAGE_TIME,
+					.error = THREAD_MQTT_ERROR_TIME, .text = "time",
+					.cure = CURE, .retry_least_ms = 1000,
+					.retry_most_ms = 60000));
+	stop(client);
+	end(client);
+
+	config.time_strict = false;
+	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_TIME_UNKNOWN, .stage = THREAD_MQTT_STAGE_TIME,
+	       .text = "time", .cure = CURE);
+	expect_way(client);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP, .text = "8883");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TLS, .text = "TLS 1.");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
+	       .text = "online");
+	stop(client);
+	end(client);
+}
+
+/* A time server that answers; its time is the client's. */
+static void test_time(void)
+{
+	struct thread_mqtt_config config = with_tls();
+	struct thread_mqtt *client;
+	int64_t time;
+
+	config.time_servers = "time.example.com";
+	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_time(client), 0);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TIME,
+	       .text = "203.0.113.123");
+	time = thread_mqtt_time(client);
+	CHECK(time >= SCRIPT_BUILD_TIME + 86400 && time < SCRIPT_BUILD_TIME + 86400 + 600);
+	expect_way(client);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP, .text = "8883");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TLS, .text = "TLS 1.");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
+	       .text = "online");
+	/* The application's word comes before. */
+	test_set_time();
+	time = thread_mqtt_time(client);
+	CHECK(time >= SCRIPT_BUILD_TIME + 3600 && time < SCRIPT_BUILD_TIME + 3600 + 600);
+	stop(client);
+	end(client);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{"strings", test_strings},
+	{"URI", test_uri_check},
+	{"without a client", test_without_a_client},
+	{"configuration", test_configuration},
+	{"refused", test_refused},
+	{"two addresses", test_two_addresses},
+	{"from the callback", test_from_the_callback},
+	{"exchange", test_exchange},
+	{"MQTT 3.1.1", test_version_4},
+	{"session", test_session},
+	{"password", test_password},
+	{"a forgetful broker", test_forgetful},
+	{"time unknown", test_time_unknown},
+	{"time", test_time},
+};
+
+int board_client(void)
+{
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		board_say(tests[i].name, strlen(tests[i].name));
+		tests[i].run();
+	}
+	check_end();
+}
