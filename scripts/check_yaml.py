@@ -23,7 +23,7 @@ HARNESSES = {"console", "ztest", "pytest"}
 SCENARIO_KEYS = {
     "build_only", "depends_on", "extra_args", "extra_configs", "extra_overlay_confs", "filter", "harness",
     "harness_config", "integration_platforms", "min_flash", "min_ram", "modules", "platform_allow",
-    "platform_exclude", "required_applications", "skip", "sysbuild", "tags", "timeout", "type",
+    "platform_exclude", "required_applications", "required_snippets", "skip", "sysbuild", "tags", "timeout", "type",
 }
 
 

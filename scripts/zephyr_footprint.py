@@ -50,15 +50,15 @@ class Image(typing.NamedTuple):
     what: str
     source: str = PUBLISH
     board: str = DK
-    files: tuple = ()  # configuration files beside the source, after upstream-psa.conf
+    snippets: tuple = ()  # beside thread-mqtt-upstream-psa
     options: str = ""
     release: bool = False  # with the snippet, for an MCUboot slot
 
 
 CONFIGURATIONS = {
     "mtd": Image("MTD"),
-    "ftd": Image("FTD", files=("ftd.conf",)),
-    "sleepy": Image("sleepy end device", files=("sleepy.conf",)),
+    "ftd": Image("FTD", snippets=("thread-mqtt-ftd",)),
+    "sleepy": Image("sleepy end device", snippets=("thread-mqtt-sleepy",)),
     "dongle": Image("MTD", board="nrf52840dongle/nrf52840"),
     "small": Image("MTD, AES-128, P-256, X25519 and RSA alone, no client certificate", options=SMALL),
     "soft": Image("MTD, RustCrypto beside PSA", options="THREAD_MQTT_CRYPTO_SOFT=y"),
@@ -66,13 +66,13 @@ CONFIGURATIONS = {
     "sensor": Image("`sensor_sleepy`, sleepy end device", SENSOR),
     "rust": Image("the application in Rust, MTD", "."),
     "release": Image("MTD, release", release=True),
-    "release-sleepy": Image("sleepy end device, release", files=("sleepy.conf",), release=True),
+    "release-sleepy": Image("sleepy end device, release", snippets=("thread-mqtt-sleepy",), release=True),
     "release-mutual-tls": Image("`mutual_tls`, MTD, release", MUTUAL_TLS, release=True),
     "release-sensor": Image("`sensor_sleepy`, sleepy end device, release", SENSOR, release=True),
     "release-small": Image("MTD, release, P-256, X25519 and RSA alone, no client certificate", options=SMALL, release=True),
     "release-tls13": Image("MTD, release, TLS 1.3 alone", options="THREAD_MQTT_TLS12=n", release=True),
     # The whole does not fit the slot.
-    "release-ftd": Image("FTD, release, as small as the MTD's and TLS 1.3 alone", files=("ftd.conf",),
+    "release-ftd": Image("FTD, release, as small as the MTD's and TLS 1.3 alone", snippets=("thread-mqtt-ftd",),
                          options=SMALL + " THREAD_MQTT_TLS12=n", release=True),
     "c": Image("Zephyr's mqtt_publisher, MTD, no TLS", C_SAMPLE, options=C_THREAD),
     "c-tls": Image("Zephyr's mqtt_publisher, MTD, Mbed TLS, TLS 1.2", C_SAMPLE, options=C_THREAD + " " + C_TLS),
@@ -108,15 +108,16 @@ def build(name, workspace, folder):
         arguments += [f"-DEXTRA_ZEPHYR_MODULES={ROOT}", f'-DCONFIG_{option}_CA_FILE="{ca}"',
                       f"-DTHREAD_MQTT_CARGO_TARGET_DIR={folder / 'cargo'}",
                       '-DCONFIG_THREAD_MQTT_BROKER="mqtts://broker.example.org"',
-                      "-DEXTRA_CONF_FILE=" + ";".join([str(ROOT / "upstream-psa.conf"), *image.files])]
+                      "-DSNIPPET=" + ";".join(["thread-mqtt-upstream-psa", *image.snippets,
+                                               *(["thread-mqtt-release"] if image.release else [])])]
     else:
         arguments += [f"-DEXTRA_CONF_FILE={ROOT / PUBLISH}/boards/nrf52840dk_nrf52840.conf", f"-DEXTRA_CFLAGS={C_NAMES}"]
     if image.release:
         arguments += ["-DCONFIG_BOOTLOADER_MCUBOOT=y"]
         # The sample in C has the snippet's lines that are not about this module.
         lines = (ROOT / "snippets/thread-mqtt-release/release.conf").read_text().splitlines()
-        arguments += (["-DSNIPPET=thread-mqtt-release"] if ours else
-                      [f"-D{line}" for line in lines if re.match("CONFIG_(?!THREAD_MQTT_)", line)])
+        if not ours:
+            arguments += [f"-D{line}" for line in lines if re.match("CONFIG_(?!THREAD_MQTT_)", line)]
     env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
     run(["west", "build", "-b", image.board, "-d", str(folder / name), str(source), "--", *arguments],
         cwd=workspace, env=env)

@@ -1,5 +1,6 @@
 """Configures a small application with combinations of options that cannot work: each must stop the
-configuration with a sentence that names the cure.
+configuration with a sentence that names the cure. Some may be right, and are warned of. What only
+other versions of Zephyr or the nRF Connect SDK can be asked for is in tests/port/refusals.py.
 
     python3 tests/zephyr/refusals.py WORKSPACE [NAME...]     (the folder above zephyr/)
 
@@ -15,18 +16,28 @@ from native_sim import ROOT, environment
 
 NATIVE = "native_sim/native/64"
 THREAD = "nrf52840dk/nrf52840"
+EMULATED = "mps2/an386"
 BASE = {
     NATIVE: ["NETWORKING=y", "NET_IPV4=y", "NET_DRIVERS=y", "THREAD_MQTT=y"],
     THREAD: ["NETWORKING=y", "NET_L2_OPENTHREAD=y", "OPENTHREAD_MTD=y", "FPU=y", "THREAD_MQTT=y",
              "COMMON_LIBC_MALLOC_ARENA_SIZE=49152"],
+    EMULATED: ["NETWORKING=y", "NET_IPV4=y", "FPU=y", "THREAD_MQTT=y",
+               "COMMON_LIBC_MALLOC_ARENA_SIZE=49152"],
 }
 
+# A compiler without the board's library, in the two places where it is found.
+RUSTC = """#!/bin/sh
+test "$1" = --version && echo "rustc 1.90.0 (a test)"
+exit 0
+"""
+
 # OpenThread and TLS on PSA Crypto.
-PSA = [line.removeprefix("CONFIG_") for line in (ROOT / "upstream-psa.conf").read_text().splitlines()
+PSA = [line.removeprefix("CONFIG_") for line in (ROOT / "snippets/thread-mqtt-upstream-psa/upstream-psa.conf").read_text().splitlines()
        if line.startswith("CONFIG_") and "OPTIMIZATIONS" not in line]
 SMALL_NUMBERS = PSA + ["MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED=y"]
 
-# Name, board, options beside the base's, what the output must hold. None: it must work.
+# Name, board, options beside the base's, what the output must hold. None: it must work without a word;
+# a sentence that begins with "Warning: ": it must work, and say so.
 CASES = [
     ("base", NATIVE, [], None),
     ("inert", NATIVE, ["THREAD_MQTT=n", "NET_TCP=n"], None),
@@ -40,11 +51,31 @@ CASES = [
     ("few descriptors", NATIVE, ["ZVFS_OPEN_MAX=3"], "Set CONFIG_ZVFS_OPEN_MAX to 4"),
     ("few events", NATIVE, ["THREAD_MQTT_MAX_CLIENTS=2", "ZVFS_EVENTFD_MAX=1"],
      "CONFIG_ZVFS_EVENTFD_MAX to 2"),
+    ("no event for the socket service", NATIVE, ["DNS_RESOLVER=y", "ZVFS_EVENTFD_MAX=1"],
+     "Set CONFIG_ZVFS_EVENTFD_MAX to 2 or more"),
+    ("an event for the socket service", NATIVE, ["DNS_RESOLVER=y"], None),
+    ("events for clients and the socket service", NATIVE,
+     ["DNS_RESOLVER=y", "THREAD_MQTT_MAX_CLIENTS=8"], None),
     ("few polls", NATIVE, ["ZVFS_POLL_MAX=2"], "CONFIG_ZVFS_POLL_MAX to 3"),
     ("wrong DNS server", NATIVE, ['THREAD_MQTT_DNS_SERVERS="dns.example"'],
      "CONFIG_THREAD_MQTT_DNS_SERVERS holds dns.example"),
     ("wrong prefix", NATIVE, ['THREAD_MQTT_NAT64_PREFIX="64:ff9b::/97"'],
      "CONFIG_THREAD_MQTT_NAT64_PREFIX holds 64:ff9b::/97"),
+    ("a tag without credentials", NATIVE, ["THREAD_MQTT_SEC_TAG=1"], "Set CONFIG_TLS_CREDENTIALS=y"),
+    ("a tag with credentials", NATIVE, ["THREAD_MQTT_SEC_TAG=1", "TLS_CREDENTIALS=y"], None),
+    ("strict time without servers", NATIVE,
+     ["THREAD_MQTT_TIME_STRICT=y", 'THREAD_MQTT_TIME_SERVERS=""'],
+     "Warning: Set CONFIG_THREAD_MQTT_TIME_SERVERS"),
+    ("strict time with servers", NATIVE, ["THREAD_MQTT_TIME_STRICT=y"], None),
+    ("test generator on native_sim", NATIVE, ["TEST_RANDOM_GENERATOR=y"], None),
+    ("test generator on hardware", THREAD, ["TEST_RANDOM_GENERATOR=y"],
+     "Set CONFIG_TEST_RANDOM_GENERATOR=n"),
+    ("test generator on an emulated board", EMULATED, ["TEST_RANDOM_GENERATOR=y"], None),
+    ("large outbox", THREAD, ["THREAD_MQTT_OUTBOX_BYTES=32768"],
+     "Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to 57344 or more"),
+    ("large packets", THREAD, ["THREAD_MQTT_MAX_PACKET_SIZE=65536"],
+     "Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to 90112 or more"),
+    ("small main stack", THREAD, ["MAIN_STACK_SIZE=2048"], "Warning: Set CONFIG_MAIN_STACK_SIZE to 4096"),
     ("OpenThread", THREAD, [], None),
     ("OpenThread's own TCP", THREAD, ["OPENTHREAD_TCP_ENABLE=y"],
      "Set CONFIG_OPENTHREAD_TCP_ENABLE=n"),
@@ -70,6 +101,30 @@ def configure(folder, board, options, env):
     return result.returncode, " ".join((result.stdout + result.stderr).split())
 
 
+def passes(status, printed, sentence):
+    """Whether a configuration ended as its case says."""
+    if sentence is None:
+        return status == 0 and "thread-mqtt: " not in printed
+    wanted = sentence.removeprefix("Warning: ")
+    return wanted in printed and (status == 0) == (wanted != sentence)
+
+
+def compilers(folder, env):
+    """Name, environment, what the output must hold, of images built with the wrong compiler."""
+    own, home = folder / "own", folder / "home/.cargo/bin"
+    for bin_folder in (own, home):
+        bin_folder.mkdir(parents=True)
+        for program in ("cargo", "rustc"):
+            (bin_folder / program).write_text(RUSTC)
+            (bin_folder / program).chmod(0o755)
+    plain = {name: value for name, value in env.items()
+             if name not in ("CARGO_HOME", "CARGO_UNSTABLE_BUILD_STD", "RUSTC", "RUSTC_BOOTSTRAP")}
+    said = "{}/rustc (1.90.0) has no library for"
+    yield "Rust by RUSTC", dict(plain, RUSTC=str(own / "rustc")), said.format(own)
+    yield "Rust by CARGO_HOME", dict(plain, CARGO_HOME=str(own.parent / "home/.cargo")), said.format(home)
+    yield "rustup's Rust first", dict(plain, HOME=str(folder / "home")), said.format(home)
+
+
 def main(workspace, names):
     env = environment(workspace)
     failed = 0
@@ -81,14 +136,17 @@ def main(workspace, names):
             "find_package(Zephyr REQUIRED HINTS $ENV{ZEPHYR_BASE})\n"
             "project(refusals)\ntarget_sources(app PRIVATE main.c)\n")
         (folder / "main.c").write_text("int main(void)\n{\n\treturn 0;\n}\n")
-        for case, board, options, sentence in cases:
-            status, printed = configure(folder, board, BASE[board] + options, env)
-            well = status == 0 if sentence is None else status != 0 and sentence in printed
+        runs = [(case, board, options, sentence, env) for case, board, options, sentence in cases]
+        runs += [(case, NATIVE, [], sentence, changed) for case, changed, sentence in compilers(folder, env)
+                 if not names or case in names]
+        for case, board, options, sentence, changed in runs:
+            status, printed = configure(folder, board, BASE[board] + options, changed)
+            well = passes(status, printed, sentence)
             failed += not well
             print(f"{'ok' if well else 'FAILED':6}  {case}", flush=True)
             if not well:
                 print(f"        wanted {sentence!r}, status {status}: {printed[-1500:]}")
-    print(f"{len(cases) - failed} passed, {failed} failed")
+    print(f"{len(runs) - failed} passed, {failed} failed")
     return failed
 
 

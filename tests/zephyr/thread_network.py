@@ -206,7 +206,7 @@ def images(folder, env, names):
     """Builds the firmware of each scenario into a folder of its own."""
     publish = ROOT / "samples/publish"
     common = ["-DFILE_SUFFIX=thread",
-              f"-DEXTRA_CONF_FILE={publish}/upstream-psa.conf",
+              "-DSNIPPET=thread-mqtt-upstream-psa",
               "-DCONFIG_MBEDTLS_HEAP_SIZE=16384",  # pointers and words of 64 bits
               '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""',
               f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',

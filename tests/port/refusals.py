@@ -1,0 +1,90 @@
+"""Refusals that no workspace of this project can be asked for: options of the nRF Connect SDK or of
+another version of Zephyr. zephyr/cmake/refuse.cmake alone is run with them; all others are in
+tests/zephyr/refusals.py, where Kconfig sets the options.
+
+    python3 tests/port/refusals.py
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+REFUSE = pathlib.Path(__file__).resolve().parents[2] / "zephyr/cmake/refuse.cmake"
+
+# An image that works: a Thread device with PSA Crypto, of the nRF Connect SDK 2.5.
+THREAD = {
+    "NET_L2_OPENTHREAD": "y", "NET_IPV6": "y", "NET_SOCKETS": "y", "NET_TCP": "y", "NET_UDP": "y",
+    "OPENTHREAD_SLAAC": "y", "EVENTFD": "y", "EVENTFD_MAX": "1", "POSIX_MAX_FDS": "8",
+    "NET_SOCKETS_POLL_MAX": "6", "CSPRNG_ENABLED": "y", "PICOLIBC": "y", "NRF_SECURITY": "y",
+    "COMMON_LIBC_MALLOC_ARENA_SIZE": "49152", "MAIN_STACK_SIZE": "4096", "HEAP_MEM_POOL_SIZE": "0",
+    "THREAD_MQTT_C_API": "y", "THREAD_MQTT_CRYPTO_PSA": "y", "THREAD_MQTT_STACK_SIZE": "13312",
+    "THREAD_MQTT_MAX_CLIENTS": "1", "THREAD_MQTT_MAX_CHAIN": "4", "THREAD_MQTT_OUTBOX_BYTES": "16384",
+    "THREAD_MQTT_MAX_PACKET_SIZE": "16384", "THREAD_MQTT_SEC_TAG": "-1",
+    "THREAD_MQTT_DNS_SERVERS": "9.9.9.9 8.8.8.8", "THREAD_MQTT_NAT64_PREFIX": "",
+    "THREAD_MQTT_TIME_SERVERS": "time.example.org",
+}
+# Without Thread, over Zephyr's own stack.
+ETHERNET = {**THREAD, "NET_L2_OPENTHREAD": None, "DNS_RESOLVER": "y", "NET_IPV4": "y"}
+
+OLD_TCP, NEW_TCP = "mbedtls_md5(hash);", "psa_hash_compute();"
+
+# Name, version of Zephyr, options, tcp.c, what the output must hold. None: it must work without a word.
+CASES = [
+    ("the base", "3.4", THREAD, OLD_TCP, None),
+    ("PSA Crypto without algorithms", "3.4", {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y"}, OLD_TCP,
+     "Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y"),
+    ("PSA Crypto without algorithms, NCS 2.7", "3.6", {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y"}, OLD_TCP,
+     "Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y"),
+    ("PSA Crypto beside the older cryptography", "3.7", {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y"}, OLD_TCP,
+     None),
+    ("soft backend beside the older cryptography", "3.4",
+     {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y", "THREAD_MQTT_CRYPTO_PSA": None,
+      "THREAD_MQTT_STACK_SIZE": "18432"}, OLD_TCP, None),
+    ("sequence numbers with MD5", "3.4", {**THREAD, "NET_TCP_ISN_RFC6528": "y"}, OLD_TCP,
+     "Set CONFIG_NET_TCP_ISN_RFC6528=n"),
+    ("sequence numbers with SHA-256", "4.1", {**THREAD, "NET_TCP_ISN_RFC6528": "y"}, NEW_TCP, None),
+    ("prebuilt OpenThread, minimal C library", "3.4",
+     {**THREAD, "OPENTHREAD_LIBRARY": "y", "MINIMAL_LIBC": "y"}, OLD_TCP, "Set CONFIG_PICOLIBC=y"),
+    ("prebuilt OpenThread, picolibc", "3.4", {**THREAD, "OPENTHREAD_LIBRARY": "y"}, OLD_TCP, None),
+    ("radio co-processor, minimal C library", "4.2",
+     {**THREAD, "HDLC_RCP_IF": "y", "MINIMAL_LIBC": "y"}, NEW_TCP, "Set CONFIG_PICOLIBC=y"),
+    ("getaddrinfo() without a heap", "3.4", ETHERNET, OLD_TCP, "Set CONFIG_HEAP_MEM_POOL_SIZE to 1024"),
+    ("getaddrinfo() with a heap", "3.4", {**ETHERNET, "HEAP_MEM_POOL_SIZE": "1024"}, OLD_TCP, None),
+    ("getaddrinfo() that reserves its heap", "4.2",
+     {**ETHERNET, "HEAP_MEM_POOL_ADD_SIZE_GETADDRINFO": "280"}, NEW_TCP, None),
+    ("poll limit of Zephyr 4.5", "4.5",
+     {**THREAD, "NET_SOCKETS_POLL_MAX": None, "ZVFS_POLL_MAX": "2"}, NEW_TCP, "Set CONFIG_ZVFS_POLL_MAX to 3"),
+]
+
+
+def run(folder, version, options, tcp):
+    """The exit status, and what was printed."""
+    source = folder / "subsys/net/ip/tcp.c"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(tcp)
+    major, minor = version.split(".")
+    variables = {f"CONFIG_{name}": value for name, value in options.items() if value is not None}
+    variables |= {"ZEPHYR_BASE": folder, "BOARD": "nrf52840dk", "KERNEL_VERSION_MAJOR": major,
+                  "KERNEL_VERSION_MINOR": minor}
+    result = subprocess.run(["cmake", *(f"-D{name}={value}" for name, value in variables.items()),
+                             "-P", REFUSE], capture_output=True, text=True)
+    return result.returncode, " ".join((result.stdout + result.stderr).split())
+
+
+def main():
+    failed = 0
+    with tempfile.TemporaryDirectory() as name:
+        for case, version, options, tcp, sentence in CASES:
+            status, printed = run(pathlib.Path(name), version, options, tcp)
+            well = (status, printed) == (0, "") if sentence is None else status != 0 and sentence in printed
+            failed += not well
+            print(f"{'ok' if well else 'FAILED':6}  {case}")
+            if not well:
+                print(f"        wanted {sentence!r}, status {status}: {printed}")
+    print(f"{len(CASES) - failed} passed, {failed} failed")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
