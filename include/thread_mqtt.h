@@ -492,8 +492,12 @@ int thread_mqtt_last_error(struct thread_mqtt *client, struct thread_mqtt_failur
 
 /**
  * Tells the wall clock, to check certificates with; kept against the uptime from then on.
- * It comes before the time of SNTP servers, which are not asked any more. A client without either
- * does as thread_mqtt_config.time_strict says.
+ * It takes precedence over the time of SNTP servers, which are not asked any more. A client without
+ * either does as thread_mqtt_config.time_strict says.
+ *
+ * The time is trusted: once a certificate was valid then, it is kept over reboots as a time that has
+ * passed. So pass none that came from an unauthenticated server; configure that server in
+ * thread_mqtt_config.time_servers instead, where it cannot lock the device out (docs/time.md).
  *
  * @param unix_seconds Seconds since 1970-01-01T00:00:00Z.
  * @return 0; THREAD_MQTT_ERROR_ARGUMENT for a time before the build's date.

@@ -217,9 +217,9 @@ impl Client {
         }
     }
 
-    /// The latest Unix time known to have passed, for a broker's certificate was valid then: worth
-    /// keeping in flash, as the next boot's
-    /// [`Config::time_floor`].
+    /// The latest Unix time that is proven to have passed: worth keeping in flash, as the next boot's
+    /// [`Config::time_floor`]. A certificate of the broker proves that it was issued, the platform is
+    /// trusted ([`handle_unix_time`](Self::handle_unix_time)), and a time server proves nothing.
     pub fn time_floor(&self) -> u64 {
         self.clock.floor()
     }
@@ -323,9 +323,14 @@ impl Client {
     }
 
     /// The wall clock, or that there is none. Certificates are checked against it.
+    ///
+    /// It is trusted: once a certificate was valid at this time it raises the
+    /// [floor](Self::time_floor), which outlives a reboot. Do not pass what an unauthenticated server
+    /// said; configure that server in [`TimeConfig`](crate::TimeConfig) instead. A time before the
+    /// floor is a clock that was never set, and is ignored.
     pub fn handle_unix_time(&mut self, unix_seconds: Option<u64>, now: Duration) {
-        self.clock.tell(unix_seconds, now);
-        match (&mut self.state, unix_seconds) {
+        let believed = self.clock.tell(unix_seconds, now);
+        match (&mut self.state, believed) {
             (State::Securing { connection, .. }, Some(seconds)) => connection.set_time(seconds),
             (State::Up { stream, .. }, Some(seconds)) => stream.set_time(seconds),
             (State::Timing, Some(_)) => self.resolve(now),
@@ -630,7 +635,8 @@ impl Client {
         self.alarms.cancel(Alarm::TlsHandshake);
         // A resumed session is as old as the certificate that was looked at then.
         if !agreed.resumed {
-            self.clock.confirm(now);
+            let issued = connection.issued();
+            self.clock.prove(issued, now);
         }
         self.reached(Reached::Tls(agreed));
         if let State::Securing {

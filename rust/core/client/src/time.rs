@@ -23,9 +23,10 @@ use thread_mqtt_resolve::uri::{UriError, parse_port};
 /// [tells the time](crate::Client::handle_unix_time), or without TLS.
 ///
 /// The time of an SNTP server is not authenticated. It is believed as long as the certificates
-/// that it is used to check do not contradict it, and like any time it raises the
-/// [floor](crate::Client::time_floor) only after such a check: a server that lies cannot make a device
-/// refuse its broker for ever.
+/// that it is used to check do not contradict it, and never raises the
+/// [floor](crate::Client::time_floor): a server that lies cannot make a device refuse its broker once
+/// it is gone, and cannot have a certificate accepted that expired before the floor. docs/time.md
+/// tells what it can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeConfig {
     /// The servers, asked in turn; none by default.
@@ -58,7 +59,8 @@ impl Default for TimeConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimePolicy {
     /// Certificates are checked against the floor: one that expired before it is refused, one that
-    /// is not valid yet is taken. [`Event::TimeUnknown`](crate::Event::TimeUnknown) tells each time.
+    /// is not valid yet is taken. [`Event::TimeUnknown`](crate::Event::TimeUnknown) tells so, and again
+    /// when the reason changes.
     /// The servers are asked again ten minutes later at the earliest.
     #[default]
     Lenient,
@@ -152,9 +154,9 @@ impl TimeError {
                 "configure a time server that serves you: many devices behind one border router \
                  look like one that asks too often"
             }
-            Self::Unsynchronised => "mend the time server, or configure another one",
+            Self::Unsynchronised => "fix the time server, or configure another one",
             Self::BeforeFloor => {
-                "mend the clock of the time server, or that of the machine that built this firmware"
+                "fix the clock of the time server, or that of the machine that built this firmware"
             }
         })
     }

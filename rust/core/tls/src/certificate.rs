@@ -165,6 +165,18 @@ impl CertificateSummary {
         })
     }
 
+    /// The notBefore of a certificate, in Unix seconds, without reading the rest of it.
+    pub(crate) fn not_before(der: &[u8]) -> Option<u64> {
+        let mut tbs = Reader::new(der)
+            .inside(der::SEQUENCE)?
+            .inside(der::SEQUENCE)?;
+        tbs.optional(der::explicit(0)); // version
+        tbs.expect(der::INTEGER)?; // serialNumber
+        tbs.expect(der::SEQUENCE)?; // signature
+        tbs.expect(der::SEQUENCE)?; // issuer
+        time(&mut tbs.inside(der::SEQUENCE)?)
+    }
+
     /// The chain as presented, the first seven of it. One that cannot be read keeps its place.
     pub(crate) fn read_chain<'a>(
         chain: &mut dyn Iterator<Item = &'a CertificateDer<'a>>,

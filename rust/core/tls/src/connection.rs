@@ -277,6 +277,16 @@ impl Connection {
         }
     }
 
+    /// When the peer's own certificate was issued (its notBefore), in Unix seconds: a time that has
+    /// passed, proven by the CA that signed it. `None` before the handshake is done.
+    ///
+    /// Only of the leaf: what else the peer sends need not belong to the path that was verified.
+    pub fn issued(&self) -> Option<u64> {
+        self.agreed.as_ref()?;
+        let leaf = self.tls.peer_certificates()?.first()?;
+        CertificateSummary::not_before(leaf)
+    }
+
     /// Bytes allocated for buffers now.
     pub fn buffer_sizes(&self) -> BufferSizes {
         BufferSizes {

@@ -140,7 +140,8 @@ fn the_time_comes_through_nat64_over_a_bad_radio() {
             server.to_string().contains("NAT64 for 192.0.2.123"),
             "{server}"
         );
-        assert!(device.driver.client().time_floor() >= seconds);
+        // A server's word is not proof.
+        assert!(device.driver.client().time_floor() < seconds);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::time::search::SntpSearch;
 use crate::time::source::{Datagram, TimeSource, Told};
 use crate::time::{TimeConfig, TimeError, TimePolicy};
 use alloc::boxed::Box;
+use core::mem;
 use core::time::Duration;
 use rand_core::Rng;
 
@@ -23,6 +24,8 @@ pub(super) struct Timing {
     refresh: Duration,
     /// The last search was in vain.
     failed: Option<(TimeError, Duration)>,
+    /// Why the time is unknown, as the application was told.
+    told: Option<TimeError>,
 }
 
 impl Timing {
@@ -32,6 +35,7 @@ impl Timing {
             policy: config.policy,
             refresh: config.refresh,
             failed: None,
+            told: None,
         }
     }
 
@@ -96,6 +100,7 @@ impl Client {
             Ok(Told { seconds, server }) => {
                 self.clock.synchronise(seconds, now);
                 self.timing.failed = None;
+                self.timing.told = None;
                 self.reached(Reached::Time(seconds, server));
                 self.resolve(now);
             }
@@ -116,9 +121,11 @@ impl Client {
         self.timing.policy == TimePolicy::Lenient || self.clock.unix_seconds(now).is_some()
     }
 
-    /// Goes on with an older time, or with the floor, which is told.
+    /// Goes on with an older time, or with the floor, which is told unless it was already.
     fn go_without_time(&mut self, why: TimeError, now: Duration) {
-        if self.clock.unix_seconds(now).is_none() {
+        let told = self.timing.told.as_ref().map(mem::discriminant);
+        if self.clock.unix_seconds(now).is_none() && told != Some(mem::discriminant(&why)) {
+            self.timing.told = Some(why.clone());
             let floor = self.clock.floor();
             self.events.push_back(Event::TimeUnknown { why, floor });
         }

@@ -11,7 +11,7 @@ use super::source::{Datagram, TimeSource, Told};
 use super::{TimeConfig, TimeError, TimeServer};
 use alloc::vec::Vec;
 use core::mem;
-use core::net::{Ipv6Addr, SocketAddrV6};
+use core::net::SocketAddrV6;
 use core::time::Duration;
 use rand_core::Rng;
 use thread_mqtt_resolve::Host;
@@ -23,12 +23,13 @@ const ADDRESSES: usize = 2;
 /// Times that a question is sent.
 const ATTEMPTS: u8 = 2;
 
-/// How long an address is left alone that asks for it: at a code that a pause may cure, and at the
-/// others (RFC 5905 section 7.4).
+/// How long a server is left alone that asks for it: at a code that a pause may cure, and at the
+/// others (RFC 5905 section 7.4). Not longer, because a refusal is as easily forged as a time: this
+/// is what one costs a device that will not connect without the time.
 const PAUSE_AT_RATE: Duration = Duration::from_secs(900);
-const PAUSE_AT_REFUSAL: Duration = Duration::from_secs(86_400);
+const PAUSE_AT_REFUSAL: Duration = Duration::from_secs(3600);
 
-/// Addresses remembered that asked to be left alone.
+/// Servers remembered that asked to be left alone.
 const REFUSALS: usize = 4;
 
 /// The ephemeral ports begin here (RFC 6335 section 6) and reach to 65535.
@@ -49,10 +50,10 @@ pub(crate) struct SntpSearch {
     outcome: Option<Result<Told, TimeError>>,
 }
 
-/// An address that asked to be left alone.
+/// A server that asked to be left alone. Another one may run at the same address.
 #[derive(Debug)]
 struct Refusal {
-    address: Ipv6Addr,
+    server: SocketAddrV6,
     code: [u8; 4],
     until: Duration,
 }
@@ -105,7 +106,7 @@ impl SntpSearch {
         self.first = (self.first + 1) % self.servers.len().max(1);
     }
 
-    fn note_refusal(&mut self, address: Ipv6Addr, code: [u8; 4], now: Duration) {
+    fn note_refusal(&mut self, server: SocketAddrV6, code: [u8; 4], now: Duration) {
         let pause = match [*b"RATE", *b"STEP", *b"INIT"].contains(&code) {
             true => PAUSE_AT_RATE,
             false => PAUSE_AT_REFUSAL,
@@ -114,15 +115,15 @@ impl SntpSearch {
             self.refusals.remove(0);
         }
         self.refusals.push(Refusal {
-            address,
+            server,
             code,
             until: now + pause,
         });
     }
 
-    /// The code with which an address asked to be left alone, if that still holds.
-    fn refusal(&self, address: Ipv6Addr, now: Duration) -> Option<[u8; 4]> {
-        let holds = |refusal: &&Refusal| refusal.address == address && now < refusal.until;
+    /// The code with which a server asked to be left alone, if that still holds.
+    fn refusal(&self, server: SocketAddrV6, now: Duration) -> Option<[u8; 4]> {
+        let holds = |refusal: &&Refusal| refusal.server == server && now < refusal.until;
         self.refusals.iter().find(holds).map(|refusal| refusal.code)
     }
 
@@ -224,8 +225,10 @@ impl TimeSource for SntpSearch {
         let Some(mut search) = self.search.take() else {
             return;
         };
+        let port = self.servers.get(self.first).map_or(0, |server| server.port);
         for candidate in report.candidates.iter().take(ADDRESSES) {
-            match self.refusal(candidate.address, now) {
+            let server = SocketAddrV6::new(candidate.address, port, 0, 0);
+            match self.refusal(server, now) {
                 Some(code) => search.error = TimeError::Refused(code),
                 None => search.addresses.push(*candidate),
             }
@@ -256,7 +259,7 @@ impl TimeSource for SntpSearch {
         if (from.ip(), from.port(), to_port) != (question.to.ip(), question.to.port(), port) {
             return false;
         }
-        let server = question.server;
+        let (server, to) = (question.server, question.to);
         let Some(answer) = sntp::read(payload, cookie, search.floor) else {
             return false;
         };
@@ -270,7 +273,7 @@ impl TimeSource for SntpSearch {
             Answer::BeforeFloor => TimeError::BeforeFloor,
         };
         if let Answer::Kiss(code) = answer {
-            self.note_refusal(server.address, code, now);
+            self.note_refusal(to, code, now);
         }
         self.ask_address(now);
         true

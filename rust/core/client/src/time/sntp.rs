@@ -4,6 +4,8 @@
 //! timestamp, which the server sends back. Whoever has not seen the question cannot forge the
 //! answer, and the device shows nobody what time it believes.
 
+use super::clock::SLACK;
+
 /// The port IANA registered.
 pub(crate) const PORT: u16 = 123;
 
@@ -16,9 +18,6 @@ const UNIX_IN_NTP: u64 = 2_208_988_800;
 /// 2026-01-01. NTP's 32 bits come round every 136 years, next in 2036: of the years they may mean,
 /// the one nearest to this or to a later floor is meant.
 const PIVOT: u64 = 1_767_225_600;
-
-/// A floor that a clock running fast has set may lie a little in the future.
-const SLACK: u64 = 3600;
 
 /// What a server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -93,6 +93,8 @@ pub struct World {
     pub questions: usize,
     /// Time servers by address; the others are silent.
     pub time_servers: BTreeMap<Ipv6Addr, Sntp>,
+    /// A time server that refuses, whatever else runs at its address.
+    pub kissing: Option<SocketAddrV6>,
     /// Questions asked of time servers.
     pub time_questions: Vec<SocketAddrV6>,
     /// The last thing done with UDP was to close it.
@@ -228,6 +230,7 @@ impl World {
             dns: None,
             questions: 0,
             time_servers: BTreeMap::new(),
+            kissing: None,
             time_questions: Vec::new(),
             udp_closed: false,
             routes: BTreeMap::new(),
@@ -461,7 +464,7 @@ impl World {
             } if payload.len() == 48 && payload[0] == 0x23 => {
                 self.udp_closed = false;
                 self.time_questions.push(to);
-                for answer in self.ntp_answers(to.ip(), &payload) {
+                for answer in self.ntp_answers(&to, &payload) {
                     self.client
                         .handle_datagram(to, from_port, &answer, self.now);
                 }
@@ -484,14 +487,19 @@ impl World {
     }
 
     /// What comes back from a time server.
-    fn ntp_answers(&self, server: &Ipv6Addr, question: &[u8]) -> Vec<Vec<u8>> {
+    fn ntp_answers(&self, server: &SocketAddrV6, question: &[u8]) -> Vec<Vec<u8>> {
         let right = ntp_answer(question, UNIX_TIME + self.now.as_secs());
         let changed = |change: fn(&mut [u8])| {
             let mut answer = right.clone();
             change(&mut answer);
             answer
         };
-        match self.time_servers.get(server).unwrap_or(&Sntp::Silent) {
+        let known = self.time_servers.get(server.ip()).unwrap_or(&Sntp::Silent);
+        let answer = match self.kissing {
+            Some(kissing) if kissing == *server => &Sntp::Kiss(*b"RATE"),
+            _ => known,
+        };
+        match answer {
             Sntp::Right => vec![right],
             Sntp::At(time) => vec![ntp_answer(question, *time)],
             Sntp::Silent => vec![],
