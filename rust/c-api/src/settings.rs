@@ -137,6 +137,7 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
         | CommandError::WildcardInTopic
         | CommandError::NulInTopic
         | CommandError::InvalidFilter
+        | CommandError::InvalidShare
         | CommandError::NoFilters => ffi::THREAD_MQTT_ERROR_TOPIC,
         _ => ffi::THREAD_MQTT_ERROR_SETTING,
     }

@@ -25,6 +25,9 @@ pub enum CommandError {
     NulInTopic,
     /// Not a topic filter (section 4.7.1 of both standards).
     InvalidFilter,
+    /// Not a shared subscription (MQTT 5 section 4.8.2): `$share/` without a group or without a
+    /// filter behind it.
+    InvalidShare,
     /// A subscribe or unsubscribe without any filter.
     NoFilters,
     /// The packet would exceed MQTT's own limit, 268,435,455 bytes of remaining length.
@@ -55,6 +58,10 @@ impl fmt::Display for CommandError {
             CommandError::NulInTopic => "the topic contains a zero character, which MQTT forbids",
             CommandError::InvalidFilter => {
                 "the topic filter is not valid: + must fill a whole level, # must be the last one"
+            }
+            CommandError::InvalidShare => {
+                "a shared subscription is written $share/GROUP/FILTER: the group, which has no + and \
+                 no #, or the filter is missing"
             }
             CommandError::NoFilters => "at least one topic filter is needed",
             CommandError::PayloadTooLarge => {
@@ -184,18 +191,22 @@ impl fmt::Display for SessionError {
         match self {
             SessionError::Refused(refusal) => refusal.fmt(f),
             SessionError::ConnackTimeout => f.write_str(
-                "the broker did not answer CONNECT in time; is it an MQTT broker, and does the \
-                 port expect TLS?",
+                "the broker did not answer CONNECT in time; check that it is an MQTT broker, and \
+                 whether its port expects TLS",
             ),
             SessionError::PingTimeout => {
                 f.write_str("the broker did not answer a ping in time; the path to it is broken")
             }
+            SessionError::ServerDisconnected(ReasonCode::SUCCESS) => f.write_str(
+                "the broker closed the connection and gives no reason; check its log, and whether \
+                 it was shut down",
+            ),
             SessionError::ServerDisconnected(reason) => {
                 write!(f, "the broker closed the connection: {reason}")
             }
             SessionError::Malformed => f.write_str(
-                "the peer sent something that is not an MQTT packet; is it an MQTT broker, and \
-                 does it speak this version?",
+                "the peer sent something that is not an MQTT packet; check that it is an MQTT \
+                 broker and speaks this version",
             ),
             SessionError::PacketTooLarge { size, limit } => write!(
                 f,

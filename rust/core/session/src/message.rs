@@ -95,19 +95,22 @@ pub(crate) fn has_wildcard(text: &str) -> bool {
 /// A topic filter (section 4.7.1 of both standards), with or without the `$share/NAME/` of MQTT 5
 /// section 4.8.2, which brokers know from a client of MQTT 3.1.1 as well.
 pub(crate) fn check_filter(filter: &str) -> Result<(), CommandError> {
+    if filter.is_empty() {
+        return Err(CommandError::EmptyTopic);
+    }
     if filter.len() > usize::from(u16::MAX) {
         return Err(CommandError::TopicTooLong);
     }
+    if filter.contains('\0') {
+        return Err(CommandError::NulInTopic);
+    }
     let mut levels = filter;
     if let Some(shared) = shared_part(filter) {
-        let (name, rest) = shared.split_once('/').ok_or(CommandError::InvalidFilter)?;
-        if name.is_empty() || has_wildcard(name) {
-            return Err(CommandError::InvalidFilter);
+        let (name, rest) = shared.split_once('/').ok_or(CommandError::InvalidShare)?;
+        if name.is_empty() || has_wildcard(name) || rest.is_empty() {
+            return Err(CommandError::InvalidShare);
         }
         levels = rest;
-    }
-    if levels.is_empty() || filter.contains('\0') {
-        return Err(CommandError::InvalidFilter);
     }
     let mut levels = levels.split('/').peekable();
     while let Some(level) = levels.next() {
@@ -181,10 +184,12 @@ mod tests {
         for good in ["a", "/", "+", "#", "a/+/b", "a/#", "+/+/#", "//", "$SYS/#"] {
             assert_eq!(check_filter(good), Ok(()), "{good}");
         }
-        for bad in ["", "a+", "+a", "a/+b", "a/b+", "#/a", "a#", "a/#/b", "a\0"] {
+        for bad in ["a+", "+a", "a/+b", "a/b+", "#/a", "a#", "a/#/b"] {
             let got = check_filter(bad);
             assert_eq!(got, Err(CommandError::InvalidFilter), "{bad:?}");
         }
+        assert_eq!(check_filter(""), Err(CommandError::EmptyTopic));
+        assert_eq!(check_filter("a\0"), Err(CommandError::NulInTopic));
         let long = "a".repeat(65_536);
         assert_eq!(check_filter(&long), Err(CommandError::TopicTooLong));
     }
@@ -202,7 +207,7 @@ mod tests {
             "$share/+/a",
         ] {
             let got = check_filter(bad);
-            assert_eq!(got, Err(CommandError::InvalidFilter), "{bad}");
+            assert_eq!(got, Err(CommandError::InvalidShare), "{bad}");
         }
     }
 

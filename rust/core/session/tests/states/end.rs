@@ -60,6 +60,10 @@ fn disconnect_before_connack_and_without_a_connection() {
 fn the_broker_disconnects() {
     let mut client = Client::online(lasting(Version::V5));
     let packet = wire::disconnect(DisconnectReasonCode::SessionTakenOver, "see device 2");
+    // Success is no reason to close a connection.
+    let silent = SessionError::ServerDisconnected(ReasonCode::SUCCESS).to_string();
+    assert!(silent.contains("gives no reason"), "{silent}");
+    assert!(!silent.contains("success"), "{silent}");
     let error = SessionError::ServerDisconnected(ReasonCode(0x8E));
     client.fails(&packet, error);
     assert_eq!(client.session.broker_reason(), Some("see device 2"));

@@ -160,7 +160,12 @@ fn commands_are_checked() {
         session.subscribe(&[("ok", QOS1), ("a#", QOS1)]),
         Err(CommandError::InvalidFilter)
     );
-    assert_eq!(session.unsubscribe(&[""]), Err(CommandError::InvalidFilter));
+    assert_eq!(session.unsubscribe(&[""]), Err(CommandError::EmptyTopic));
+    for half in ["$share/", "$share/g", "$share/g/", "$share//a"] {
+        let error = session.subscribe(&[(half, QOS1)]).unwrap_err();
+        assert_eq!(error, CommandError::InvalidShare, "{half}");
+        assert!(error.to_string().contains("$share/GROUP/FILTER"));
+    }
     assert_eq!(session.outbox_len(), 0);
 }
 
