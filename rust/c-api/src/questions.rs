@@ -178,7 +178,14 @@ impl fmt::Display for StateOf<'_> {
         match client.stage() {
             _ if client.is_online() => f.write_str("online"),
             Some(stage) => write!(f, "connecting, at {stage}"),
-            None if *started => f.write_str("pausing before the next attempt"),
+            None if *started => match client.next_attempt() {
+                Some(at) => {
+                    let pause = at.saturating_sub(port::now());
+                    let seconds = pause.as_millis().div_ceil(1_000);
+                    write!(f, "pausing, next attempt in {seconds} s")
+                }
+                None => f.write_str("closing the connection"),
+            },
             None => f.write_str("stopped"),
         }
     }

@@ -173,6 +173,14 @@ impl Client {
         }
     }
 
+    /// When the pause after a failure ends; `None` while there is none.
+    pub fn next_attempt(&self) -> Option<Duration> {
+        match self.state {
+            State::Waiting { .. } => self.alarms.next(),
+            _ => None,
+        }
+    }
+
     /// Whether nothing happens before [`start`](Self::start).
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
