@@ -117,7 +117,7 @@ def without_broker(shell):
     shell.expect("thread_mqtt pub t m", "queued until the client is online")
     shell.expect("thread_mqtt doctor", "ok +broker +mqtt://127.0.0.1:1$", "ok +network",
                  "FAILED +TCP +127.0.0.1: [^\n]*refused", "FAILED +TCP",
-                 "what to do +make sure that the broker is up", "error -23", without=["well"])
+                 "what to do +make sure that the broker is up", "error -23", without=["all stages"])
     # Not started before, not started after.
     shell.until("thread_mqtt status", "state +stopped")
     shell.expect("thread_mqtt connect")
@@ -138,7 +138,7 @@ def names(shell):
     shell.expect("thread_mqtt prefixes", "none is needed: this network has IPv4")
     shell.expect("client mqtt://nowhere.invalid", "success")
     shell.expect("thread_mqtt doctor", "FAILED +DNS +no address: platform resolver: ",
-                 "FAILED +resolve +no address", "error -22", without=["well"])
+                 "FAILED +resolve +no address", "error -22", without=["all stages"])
 
 
 def with_broker(shell, folder, port, sentences):
@@ -152,7 +152,7 @@ def with_broker(shell, folder, port, sentences):
                      "^ +time +still not known: the time server's name did not resolve", "ok +resolve", "ok +TCP", "ok +TLS +TLS 1.3",
                      "certificate +CN=localhost$", "for localhost, 127.0.0.1$", "by CN=test CA$",
                      "good from 20.* UTC until 20.* UTC$", "ok +MQTT +online",
-                     "client id +shell-test-1", "keep-alive +60 s", "every stage is well",
+                     "client id +shell-test-1", "keep-alive +60 s", "result +all stages OK",
                      without=["what to do"])
         shell.expect("thread_mqtt connect")
         shell.until("thread_mqtt status", "state +online")
@@ -165,21 +165,21 @@ def with_broker(shell, folder, port, sentences):
                      "access rules .0x87.$" if sentences else "^the broker refused it, reason 0x87$")
         shell.expect("thread_mqtt unsub shell/#", "^unsubscribed$")
         # With the client online: made anew, and online again.
-        shell.expect("thread_mqtt doctor", "ok +MQTT +online", "every stage is well")
+        shell.expect("thread_mqtt doctor", "ok +MQTT +online", "result +all stages OK")
         shell.until("thread_mqtt status", "state +online")
         shell.expect(f"clock {int(time.time())}", "success")
-        shell.expect("thread_mqtt doctor 60", "ok +time +20..-..-.. ..:.. UTC", "every stage is well")
+        shell.expect("thread_mqtt doctor 60", "ok +time +20..-..-.. ..:.. UTC", "result +all stages OK")
         # Sixty days on, the certificates of thirty days have expired.
         shell.expect(f"clock {int(time.time()) + 60 * 86400}", "success")
         shell.expect("thread_mqtt doctor", "FAILED +TLS +[^\n]*expired", "certificate +CN=localhost$",
-                     "good from", "what to do", "error -28", without=["well"])
+                     "good from", "what to do", "error -28", without=["all stages"])
         shell.expect(f"clock {int(time.time())}", "success")
     with tempfile.TemporaryDirectory() as name:
         other = pathlib.Path(name)
         certificates(other)
         with broker(other, port, "TLSv1.3"):
             shell.expect("thread_mqtt doctor", "ok +TCP", "FAILED +TLS", "certificate +CN=localhost$",
-                         "by CN=test CA$", "what to do", "error -28", without=["well"])
+                         "by CN=test CA$", "what to do", "error -28", without=["all stages"])
     shell.expect("thread_mqtt disconnect")
     shell.until("thread_mqtt status", "state +stopped")
 

@@ -198,16 +198,11 @@ static bool number(const struct shell *sh, const char *text, unsigned long least
 static int cmd_doctor(const struct shell *sh, size_t argc, char **argv)
 {
 	unsigned long seconds = CONFIG_THREAD_MQTT_SHELL_DOCTOR_TIMEOUT;
-	int result;
 
 	if (argc > 1 && !number(sh, argv[1], DOCTOR_MIN_S, DOCTOR_MAX_S, &seconds)) {
 		return -EINVAL;
 	}
-	result = ask(sh, TMQ_ASK_DOCTOR, NULL, (int32_t)seconds);
-	if (result == 0) {
-		shell_print(sh, "every stage is well");
-	}
-	return result;
+	return ask(sh, TMQ_ASK_DOCTOR, NULL, (int32_t)seconds);
 }
 
 /* ------------------------------------------------------------- commands answered by the broker */

@@ -29,12 +29,13 @@ pub use resolve::{look_up, show};
 
 use alloc::string::ToString;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddrV6;
 use core::time::Duration;
 use thread_mqtt_client::{Cause, Client, Event, Reached, Stage, Utc};
 use thread_mqtt_driver::{Interest, Port};
-use thread_mqtt_resolve::resolver::{AddressSource, Config};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, Failure};
 use thread_mqtt_resolve::{BrokerUri, Host, Scheme};
 use thread_mqtt_tls::CertificateSummary;
 
@@ -99,6 +100,13 @@ pub struct Doctor<'a> {
     subject: Subject,
     listener: &'a mut dyn Listener,
     reached: Option<SocketAddrV6>,
+    /// Sources of addresses that were asked, and those that failed.
+    asked: usize,
+    unanswered: usize,
+    /// Addresses to which TCP failed.
+    unreached: usize,
+    /// What was advised already: the same advice helps no more when it is repeated.
+    advised: Vec<&'static str>,
 }
 
 impl fmt::Debug for Doctor<'_> {
@@ -116,6 +124,10 @@ impl<'a> Doctor<'a> {
             subject,
             listener,
             reached: None,
+            asked: 0,
+            unanswered: 0,
+            unreached: 0,
+            advised: Vec::new(),
         }
     }
 
@@ -124,7 +136,7 @@ impl<'a> Doctor<'a> {
         self.listener.is_gone()
     }
 
-    /// A stage that is well.
+    /// A stage that is OK.
     pub fn ok(&mut self, what: &str, found: impl fmt::Display) {
         self.listener
             .line(format_args!("ok      {what:<12} {found}"));
@@ -133,6 +145,19 @@ impl<'a> Doctor<'a> {
     /// A stage that failed.
     pub fn failed(&mut self, what: &str, why: impl fmt::Display) {
         self.listener.line(format_args!("FAILED  {what:<12} {why}"));
+    }
+
+    /// What was left out, and why.
+    pub fn skipped(&mut self, what: &str, why: impl fmt::Display) {
+        self.listener.line(format_args!("skipped {what:<12} {why}"));
+    }
+
+    /// What to do, unless it was said before.
+    fn advise(&mut self, what: &str, cure: &'static str) {
+        if !self.advised.contains(&cure) {
+            self.advised.push(cure);
+            self.note(what, cure);
+        }
     }
 
     /// Something worth knowing.
@@ -152,8 +177,16 @@ impl<'a> Doctor<'a> {
         self.ok("broker", broker);
         self.await_network(port)?;
         self.ok("network", network());
-        for advertised in port.network().prefixes {
+        let network = port.network();
+        for advertised in &network.prefixes {
             self.note("", format_args!("NAT64 prefix {}", advertised.prefix));
+        }
+        match self.subject.resolver.configured_prefix {
+            Some(prefix) => self.note("", format_args!("NAT64 prefix {prefix}, configured")),
+            None if network.prefixes.is_empty() && !network.native_ipv4 => {
+                self.note("", "no NAT64 prefix in the network data");
+            }
+            None => {}
         }
         if self.subject.broker.scheme == Scheme::Mqtts {
             match port.unix_time() {
@@ -205,14 +238,24 @@ impl<'a> Doctor<'a> {
                 ..self.subject.resolver.clone()
             };
             let report = look_up(&host, alone, port, self.listener).ok_or(Verdict::Abandoned)?;
-            match report.answered_by {
-                Some(_) => self.ok("DNS", &report),
-                None => {
-                    self.failed("DNS", &report);
-                    if let Some(cure) = report.cure() {
-                        self.note("", cure);
+            let unasked = |failure: &Failure| failure.error.is_unasked();
+            match (report.answered_by, report.failures.as_slice()) {
+                (Some(_), _) => {
+                    self.asked += 1;
+                    self.ok("DNS", &report);
+                    continue;
+                }
+                (None, [only]) if unasked(only) => self.skipped("DNS", only),
+                (None, failures) => {
+                    self.asked += 1;
+                    self.unanswered += 1;
+                    for failure in report.discovery.iter().chain(failures) {
+                        self.failed("DNS", failure);
                     }
                 }
+            }
+            if let Some(cure) = report.cure() {
+                self.advise("", cure);
             }
         }
         Ok(())
@@ -240,16 +283,17 @@ impl<'a> Doctor<'a> {
             Event::TimeUnknown { why, .. } => {
                 self.note("time", format_args!("still not known: {why}"));
                 if let Some(cure) = why.cure() {
-                    self.note("", cure);
+                    self.advise("", cure);
                 }
                 None
             }
             Event::CandidateFailed(candidate, cause) => {
+                self.unreached += 1;
                 self.failed("TCP", format_args!("{candidate}: {cause}"));
                 None
             }
             Event::Failed { stage, cause, .. } => {
-                self.failed(&stage.to_string(), cause);
+                self.show_failure(*stage, cause);
                 Some(Verdict::Ill(*stage, cause.clone()))
             }
             Event::Stopped => Some(Verdict::Abandoned),
@@ -260,15 +304,46 @@ impl<'a> Doctor<'a> {
     /// What remains to be said. The TCP connection of the port is used if TLS failed: the client
     /// has forgotten the certificates by then.
     pub fn finish<P: Port>(&mut self, verdict: &Verdict, port: &mut P) {
-        let Verdict::Ill(stage, cause) = verdict else {
-            return;
+        let (stage, cause) = match verdict {
+            Verdict::Ill(stage, cause) => (stage, cause),
+            Verdict::Well if self.unanswered > 0 => {
+                let (unanswered, asked) = (self.unanswered, self.asked);
+                return self.note(
+                    "result",
+                    format_args!(
+                        "all stages OK, but {unanswered} of {asked} ways to resolve the name failed"
+                    ),
+                );
+            }
+            Verdict::Well => return self.note("result", "all stages OK"),
+            Verdict::Abandoned => return,
         };
         if let (Stage::Tls, Some(address)) = (stage, self.reached) {
             let shown = certificates::fetch(&self.subject, address, port, self.listener);
             self.show_certificates(&shown);
         }
         if let Some(cure) = cause.cure() {
-            self.note("what to do", cure);
+            self.advise("what to do", cure);
+        }
+    }
+
+    /// The failure that ends the walk, without what was said of it already.
+    fn show_failure(&mut self, stage: Stage, cause: &Cause) {
+        let what = stage.to_string();
+        match cause {
+            Cause::Resolve(_) if self.unanswered > 0 => {
+                let host = self.subject.broker.host.clone();
+                self.failed(&what, format_args!("no usable address of {host} was found"));
+            }
+            Cause::Tcp(_) if stage == Stage::Tcp && self.unreached == 1 => {}
+            Cause::Tcp(_) if stage == Stage::Tcp && self.unreached > 1 => {
+                let count = self.unreached;
+                self.failed(
+                    &what,
+                    format_args!("none of the {count} addresses leads to the broker"),
+                );
+            }
+            _ => self.failed(&what, cause),
         }
     }
 

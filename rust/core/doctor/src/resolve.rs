@@ -78,7 +78,11 @@ pub fn show(report: &Report, listener: &mut (impl Listener + ?Sized)) {
         listener.line(format_args!("prefix     {failure}"));
     }
     for failure in &report.failures {
-        listener.line(format_args!("failed     {failure}"));
+        let what = match failure.error.is_unasked() {
+            true => "not asked",
+            false => "failed",
+        };
+        listener.line(format_args!("{what:<10} {failure}"));
     }
     for candidate in &report.candidates {
         listener.line(format_args!("address    {candidate}"));

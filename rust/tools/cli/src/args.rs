@@ -1,5 +1,6 @@
 //! The command line. Where mosquitto_pub and mosquitto_sub have an option, it is called the same.
 use crate::exit;
+use crate::idn::to_ascii;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -335,7 +336,7 @@ impl CommonArguments {
                 text
             }
         };
-        text.parse().map_err(|error| {
+        to_ascii(&text).parse().map_err(|error| {
             let shown = without_credentials(&text);
             exit::Failure::usage(format_args!("the broker {shown:?}: {error}"))
         })

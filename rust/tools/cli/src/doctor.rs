@@ -25,7 +25,8 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
     };
     doctor.finish(&verdict, driver.port_mut());
     match verdict {
-        Verdict::Ill(stage, cause) => Err(Failure::of_stage(stage, &cause)),
+        // The walk has said it.
+        Verdict::Ill(stage, cause) => Err(Failure::of_stage(stage, &cause).shown()),
         Verdict::Abandoned => {
             let stage = driver.client().stage().unwrap_or(Stage::Resolve);
             Err(Failure::new(

@@ -41,6 +41,7 @@ pub(crate) struct Failure {
     status: Status,
     cause: String,
     cure: Option<String>,
+    is_shown: bool,
 }
 
 impl Failure {
@@ -49,6 +50,15 @@ impl Failure {
             status,
             cause: cause.to_string(),
             cure: None,
+            is_shown: false,
+        }
+    }
+
+    /// The command has printed it: only the exit status is left to tell.
+    pub(crate) fn shown(self) -> Self {
+        Self {
+            is_shown: true,
+            ..self
         }
     }
 
@@ -82,6 +92,7 @@ impl Failure {
             status,
             cause: format!("{stage} failed: {cause}"),
             cure: cause.cure().map(str::to_owned),
+            is_shown: false,
         }
     }
 
@@ -101,10 +112,43 @@ impl From<io::Error> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "thread-mqtt: {}.", self.cause)?;
+        if self.is_shown {
+            return Ok(());
+        }
+        writeln!(f, "thread-mqtt: {}", Sentence(&self.cause))?;
         match &self.cure {
-            Some(cure) => writeln!(f, "  What to do: {cure}."),
+            Some(cure) => writeln!(f, "  What to do: {}", Sentence(cure)),
             None => Ok(()),
         }
+    }
+}
+
+/// A clause with its full stop, unless it ends a sentence already.
+struct Sentence<'a>(&'a str);
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)?;
+        match self.0.ends_with(['.', '!', '?']) {
+            true => Ok(()),
+            false => f.write_str("."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_once() {
+        let failure = Failure::usage("is it a broker?").cure("look there.");
+        let text = failure.to_string();
+        assert_eq!(
+            text,
+            "thread-mqtt: is it a broker?\n  What to do: look there.\n"
+        );
+        assert_eq!(Failure::usage("no").to_string(), "thread-mqtt: no.\n");
+        assert_eq!(failure.shown().to_string(), "");
     }
 }

@@ -14,6 +14,7 @@
 mod args;
 mod doctor;
 mod exit;
+mod idn;
 mod input;
 mod publish;
 mod resolve;

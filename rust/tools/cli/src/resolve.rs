@@ -8,6 +8,9 @@ use thread_mqtt_resolve::resolver::{LookupError, Report};
 
 pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     let host = setup::broker_of(&arguments.name)?.host;
+    if !arguments.name.is_ascii() {
+        println!("name       {host}");
+    }
     let mut port = setup::port(&arguments.network)?;
     let config = setup::resolver_config(&arguments.network);
     let mut screen = |line: fmt::Arguments<'_>| println!("{line}");

@@ -3,6 +3,7 @@ use crate::args::{
     CommonArguments, MqttArguments, MqttVersion, NetworkArguments, without_credentials,
 };
 use crate::exit::Failure;
+use crate::idn::to_ascii;
 use crate::trust::{read, tls_config};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
@@ -149,6 +150,7 @@ fn mapped(server: SocketAddr) -> SocketAddrV6 {
 
 /// What `resolve` was given: a URI, or something that stands for the host of one.
 pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
+    let name = &*to_ascii(name);
     let bare_ipv6 = name.parse::<std::net::Ipv6Addr>().is_ok();
     let text = match (name.contains("://"), bare_ipv6) {
         (true, _) => name.to_owned(),

@@ -11,15 +11,16 @@ use thread_mqtt_testkit::tls::Tls;
 #[test]
 fn resolve_shows_addresses_and_their_origin() {
     let dns = Dns::start(&["broker.example"]).address.to_string();
-    let server = ["--dns-server", dns.as_str()];
-    let resolve = |more: &[&str]| {
-        let mut all = vec!["resolve"];
-        all.extend(server);
+    let far = Dns::with_address(&["broker.example"], [192, 0, 2, 7]);
+    let far = far.address.to_string();
+    let resolve_at = |server: &str, more: &[&str]| {
+        let mut all = vec!["resolve", "--dns-server", server];
         all.extend(more);
         let outcome = run(&all);
         assert_eq!(outcome.status, 0, "{outcome:?}");
         outcome.stdout
     };
+    let resolve = |more: &[&str]| resolve_at(&dns, more);
     let native = resolve(&["broker.example"]);
     assert!(native.contains("address    127.0.0.1\n"), "{native}");
     assert!(
@@ -29,8 +30,8 @@ fn resolve_shows_addresses_and_their_origin() {
 
     let prefix = "2001:db8:64::/96";
     for name in ["broker.example", "mqtts://broker.example:8884"] {
-        let shown = resolve(&[name, "--nat64-prefix", prefix]);
-        let address = "2001:db8:64::7f00:1 (NAT64 for 127.0.0.1)";
+        let shown = resolve_at(&far, &[name, "--nat64-prefix", prefix]);
+        let address = "2001:db8:64::c000:207 (NAT64 for 192.0.2.7)";
         assert!(shown.contains(address), "{shown}");
         assert!(shown.contains(prefix), "{shown}");
     }
@@ -38,6 +39,21 @@ fn resolve_shows_addresses_and_their_origin() {
     assert!(literal.contains("64:ff9b::c000:221"), "{literal}");
     let literal = resolve(&["2001:db8::1"]);
     assert!(literal.contains("address    2001:db8::1\n"), "{literal}");
+}
+
+/// The DNS knows ASCII only; a device is told the form to write, which this shows.
+#[test]
+fn resolve_shows_the_ascii_form_of_an_international_name() {
+    let dns = Dns::start(&["xn--bcher-kva.example"]).address.to_string();
+    for name in ["bücher.example", "mqtts://BÜCHER.example:8884"] {
+        let outcome = run(&["resolve", name, "--dns-server", &dns]);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        let first = outcome.stdout.lines().next();
+        assert_eq!(first, Some("name       xn--bcher-kva.example"));
+    }
+    let outcome = run(&["resolve", "nowhere.example", "--dns-server", &dns]);
+    assert_eq!(outcome.status, 5, "{outcome:?}");
+    assert!(outcome.stdout.contains("failed     server"), "{outcome:?}");
 }
 
 #[test]
@@ -118,6 +134,6 @@ fn doctor_names_the_stage_that_fails_and_shows_the_certificate() {
             outcome.stdout
         );
     }
-    assert!(outcome.stderr.contains("expired"), "{outcome:?}");
-    assert!(outcome.stderr.contains("What to do"), "{outcome:?}");
+    assert!(outcome.stdout.contains("expired"), "{outcome:?}");
+    assert!(outcome.stdout.contains("what to do"), "{outcome:?}");
 }

@@ -202,12 +202,17 @@ pub struct Dns {
 impl Dns {
     /// Every name of `names` has the A record 127.0.0.1; the others do not exist.
     pub fn start(names: &'static [&'static str]) -> Self {
+        Self::with_address(names, [127, 0, 0, 1])
+    }
+
+    /// The same with another A record.
+    pub fn with_address(names: &'static [&'static str], ipv4: [u8; 4]) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         thread::spawn(move || {
             let mut buffer = [0; 1500];
             while let Ok((n, from)) = socket.recv_from(&mut buffer) {
-                if let Some(answer) = answer(&buffer[..n], names) {
+                if let Some(answer) = answer(&buffer[..n], names, ipv4) {
                     let _ = socket.send_to(&answer, from);
                 }
             }
@@ -217,7 +222,7 @@ impl Dns {
 }
 
 /// RFC 1035 section 4: the question again, and an A record if the name is known.
-fn answer(query: &[u8], names: &[&str]) -> Option<Vec<u8>> {
+fn answer(query: &[u8], names: &[&str], ipv4: [u8; 4]) -> Option<Vec<u8>> {
     let mut labels = Vec::new();
     let mut at = 12;
     loop {
@@ -237,7 +242,8 @@ fn answer(query: &[u8], names: &[&str]) -> Option<Vec<u8>> {
     answer.extend([0x81, 0x80 | code, 0, 1, 0, u8::from(a), 0, 0, 0, 0]);
     answer.extend(query.get(12..at + 4)?);
     if a {
-        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+        answer.extend(ipv4);
     }
     Some(answer)
 }

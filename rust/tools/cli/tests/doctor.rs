@@ -1,0 +1,396 @@
+//! `doctor` on broken set-ups: every line that a stranger reads, in order.
+mod common;
+
+use common::{Dns, Outcome, Scratch, run};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use thread_mqtt_testkit::front::{Behaviour, Front};
+use thread_mqtt_testkit::peer::Config;
+use thread_mqtt_testkit::peer::host::HostPeer;
+use thread_mqtt_testkit::pki::{Chain, KeyKind, Validity};
+use thread_mqtt_testkit::tls::Tls;
+
+const HOST: &str = "broker.example";
+
+/// The walk to this broker, with a DNS server that knows `broker.example` and nothing else.
+fn doctor(uri: &str, more: &[&str]) -> Outcome {
+    let dns = Dns::start(&[HOST]).address.to_string();
+    doctor_with_dns(uri, &[dns], more)
+}
+
+fn doctor_with_dns(uri: &str, servers: &[String], more: &[&str]) -> Outcome {
+    let mut arguments = vec!["doctor", uri, "-W", "60", "--dns-timeout", "2"];
+    for server in servers {
+        arguments.extend(["--dns-server", server]);
+    }
+    arguments.extend(more);
+    run(&arguments)
+}
+
+/// Holds the whole report against these lines, of which each `*` stands for anything.
+#[track_caller]
+fn reads(outcome: &Outcome, status: i32, expected: &str) {
+    assert_eq!(outcome.status, status, "{outcome:#?}");
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    let patterns: Vec<&str> = expected.trim_matches('\n').lines().collect();
+    let agree = lines.len() == patterns.len()
+        && lines
+            .iter()
+            .zip(&patterns)
+            .all(|(line, pattern)| matches(line, pattern));
+    assert!(agree, "expected:\n{expected}\nprinted:\n{}", outcome.stdout);
+    // Everything is in the report: the same again on the standard error would be noise.
+    assert_eq!(outcome.stderr, "");
+}
+
+fn matches(line: &str, pattern: &str) -> bool {
+    let mut parts = pattern.trim_end().split('*');
+    let Some(mut rest) = line
+        .trim_end()
+        .strip_prefix(parts.next().unwrap_or_default())
+    else {
+        return false;
+    };
+    let mut ends_open = false;
+    for part in parts {
+        ends_open = part.is_empty();
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.is_empty() || ends_open
+}
+
+fn uri(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{HOST}:{}", address.port())
+}
+
+/// A broker with TLS for these names, and its CA's file.
+struct Secure {
+    front: Front,
+    ca: String,
+    _broker: HostPeer,
+    _scratch: Scratch,
+}
+
+impl Secure {
+    fn start(names: &[&str], validity: Validity) -> Self {
+        let chain =
+            Chain::with_validity(KeyKind::P256, names, Validity::current(), validity).unwrap();
+        let broker = HostPeer::start(Config::new(None), 1).unwrap();
+        let front = Front::start(&Tls::new(chain.leaf.clone()), broker.address()).unwrap();
+        let scratch = Scratch::new();
+        let ca = scratch.file("ca.pem", chain.root.certificate_pem());
+        Self {
+            front,
+            ca,
+            _broker: broker,
+            _scratch: scratch,
+        }
+    }
+
+    fn doctor(&self, ca: &str) -> Outcome {
+        doctor(&uri("mqtts", self.front.address()), &["--ca", ca])
+    }
+}
+
+/// A UDP port at which nothing answers. The socket is kept, so that no ICMP error does.
+fn silent() -> (UdpSocket, String) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
+}
+
+#[test]
+fn all_is_as_it_should_be() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let outcome = doctor(&uri("mqtt", broker.address()), &["--id", "walker"]);
+    reads(
+        &outcome,
+        0,
+        "
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+ok      DNS          server 127.0.0.1:*: 127.0.0.1 in 0.* s
+ok      resolve      server 127.0.0.1:*: 127.0.0.1 in 0.* s
+ok      TCP          connected to 127.0.0.1, port *
+ok      MQTT         online with a new session
+        client id    walker
+        keep-alive   60 s
+        result       all stages OK
+",
+    );
+}
+
+#[test]
+fn one_dns_server_of_two_is_down() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let (_kept, dead) = silent();
+    let servers = [dead, Dns::start(&[HOST]).address.to_string()];
+    let outcome = doctor_with_dns(
+        &uri("mqtt", broker.address()),
+        &servers,
+        &["--id", "walker"],
+    );
+    reads(
+        &outcome,
+        0,
+        "
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+FAILED  DNS          server 127.0.0.1:*: no answer in 2.0 s
+                     check that the server is up and that the border router has an uplink
+ok      DNS          server 127.0.0.1:*: 127.0.0.1 in 0.* s
+ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
+ok      TCP          connected to 127.0.0.1, port *
+ok      MQTT         online with a new session
+        client id    walker
+        keep-alive   60 s
+        result       all stages OK, but 1 of 2 ways to resolve the name failed
+",
+    );
+}
+
+#[test]
+fn the_name_does_not_exist() {
+    let outcome = doctor("mqtt://brocker.example", &[]);
+    reads(
+        &outcome,
+        5,
+        "
+ok      broker       mqtt://brocker.example:1883
+ok      network      this host, with IPv4
+FAILED  DNS          server 127.0.0.1:*: the name does not exist (NXDOMAIN)
+                     check the spelling of the host name and whether this server serves its zone
+FAILED  resolve      no usable address of brocker.example was found
+",
+    );
+}
+
+#[test]
+fn the_dns_is_down() {
+    let (_kept, dead) = silent();
+    let outcome = doctor_with_dns("mqtt://broker.example", &[dead], &[]);
+    reads(
+        &outcome,
+        5,
+        "
+ok      broker       mqtt://broker.example:1883
+ok      network      this host, with IPv4
+FAILED  DNS          server 127.0.0.1:*: no answer in 2.0 s
+                     check that the server is up and that the border router has an uplink
+FAILED  resolve      no usable address of broker.example was found
+",
+    );
+}
+
+#[test]
+fn there_is_no_nat64() {
+    let dns = Dns::start(&[]).address.to_string();
+    let outcome = doctor_with_dns("mqtt://192.0.2.1", &[dns], &["--ipv6-only"]);
+    reads(
+        &outcome,
+        4,
+        "
+ok      broker       mqtt://192.0.2.1:1883
+ok      network      this host, IPv6 only: IPv4 is reached through NAT64
+                     no NAT64 prefix in the network data
+FAILED  prefix       no address: network's DNS server *: the server synthesises no address for \
+         ipv4only.arpa; literal address 192.0.2.1: only reachable through NAT64, and no NAT64 prefix \
+         is known
+        what to do   enable NAT64 on the border router (OpenThread: nat64 enable), or configure \
+         the NAT64 prefix of your network
+",
+    );
+}
+
+#[test]
+fn the_dns_names_this_device_itself() {
+    let outcome = doctor(
+        "mqtt://broker.example",
+        &["--nat64-prefix", "2001:db8:64::/96"],
+    );
+    reads(
+        &outcome,
+        5,
+        "
+ok      broker       mqtt://broker.example:1883
+ok      network      this host, IPv6 only: IPv4 is reached through NAT64
+                     NAT64 prefix 2001:db8:64::/96, configured
+FAILED  DNS          server 127.0.0.1:*: no usable address: 127.0.0.1, the loopback address, which is this device itself
+                     give the broker's host an address that other devices can reach, and put that into the DNS or the URI
+FAILED  resolve      no usable address of broker.example was found
+",
+    );
+}
+
+#[test]
+fn the_port_is_closed() {
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let outcome = doctor(&uri("mqtt", closed), &[]);
+    reads(
+        &outcome,
+        6,
+        "
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *
+ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
+FAILED  TCP          127.0.0.1: the broker's host refused the TCP connection
+        what to do   make sure that the broker is up and listens on this port
+",
+    );
+}
+
+/// The host is right and something else runs there.
+#[test]
+fn another_service_has_the_port() {
+    let secure = Secure::start(&[HOST], Validity::current());
+    let reply = b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec();
+    secure.front.set_behaviour(Behaviour::Reply(reply));
+    reads(
+        &secure.doctor(&secure.ca),
+        7,
+        "
+ok      broker       mqtts://broker.example:*
+ok      network      this host, with IPv4
+ok      time         *UTC
+ok      DNS          server *
+ok      resolve      server *
+ok      TCP          connected to 127.0.0.1, port *
+FAILED  TLS          *
+        what to do   *
+",
+    );
+}
+
+#[test]
+fn plain_mqtt_at_a_port_with_tls() {
+    let secure = Secure::start(&[HOST], Validity::current());
+    let outcome = doctor(&uri("mqtt", secure.front.address()), &[]);
+    reads(
+        &outcome,
+        8,
+        "
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+ok      DNS          server *
+ok      resolve      server *
+ok      TCP          connected to 127.0.0.1, port *
+FAILED  MQTT         the broker speaks TLS on this port
+        what to do   use mqtts://
+",
+    );
+}
+
+#[test]
+fn tls_at_a_plain_port() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let secure = Secure::start(&[HOST], Validity::current());
+    let outcome = doctor(&uri("mqtts", broker.address()), &["--ca", &secure.ca]);
+    reads(
+        &outcome,
+        7,
+        "
+ok      broker       mqtts://broker.example:*
+ok      network      this host, with IPv4
+ok      time         *UTC
+ok      DNS          server *
+ok      resolve      server *
+ok      TCP          connected to 127.0.0.1, port *
+FAILED  TLS          *
+        what to do   *TLS*
+",
+    );
+}
+
+/// What the certificate says follows each failure of a certificate.
+#[track_caller]
+fn refuses_certificate(outcome: &Outcome, names: &str, why: &str) {
+    reads(
+        outcome,
+        7,
+        &format!(
+            "
+ok      broker       mqtts://broker.example:*
+ok      network      this host, with IPv4
+ok      time         *UTC
+ok      DNS          server *
+ok      resolve      server *
+ok      TCP          connected to 127.0.0.1, port *
+FAILED  TLS          {why}
+        certificate  *
+                     for {names}
+                     by *
+                     good from * until *
+        what to do   *
+"
+        ),
+    );
+}
+
+#[test]
+fn the_ca_is_another() {
+    let secure = Secure::start(&[HOST], Validity::current());
+    let other = Secure::start(&[HOST], Validity::current());
+    refuses_certificate(&secure.doctor(&other.ca), HOST, "*CA*");
+}
+
+#[test]
+fn the_certificate_has_expired() {
+    let secure = Secure::start(&[HOST], Validity::expired());
+    refuses_certificate(&secure.doctor(&secure.ca), HOST, "*expired*");
+}
+
+#[test]
+fn the_certificate_is_for_another_name() {
+    let secure = Secure::start(&["other.example"], Validity::current());
+    refuses_certificate(
+        &secure.doctor(&secure.ca),
+        "other.example",
+        "*broker.example*other.example*",
+    );
+}
+
+/// The line of MQTT, for a broker that refuses with this code.
+fn refusal(version: &str, code: u8) -> String {
+    let config = Config {
+        refuse: Some(code),
+        ..Config::new(None)
+    };
+    let broker = HostPeer::start(config, 1).unwrap();
+    let outcome = doctor(&uri("mqtt", broker.address()), &["-V", version]);
+    reads(
+        &outcome,
+        8,
+        "
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+ok      DNS          server *
+ok      resolve      server *
+ok      TCP          connected to 127.0.0.1, port *
+FAILED  MQTT         *
+",
+    );
+    let last = outcome.stdout.lines().last().unwrap_or_default();
+    last.trim_start_matches("FAILED  MQTT").trim().to_owned()
+}
+
+#[test]
+fn the_password_is_wrong() {
+    for (version, code) in [("5", 0x86), ("3.1.1", 4)] {
+        let line = refusal(version, code);
+        assert!(line.contains("password"), "{line}");
+    }
+}
+
+#[test]
+fn the_broker_does_not_speak_this_version() {
+    for (version, code) in [("5", 0x84), ("3.1.1", 1)] {
+        let line = refusal(version, code);
+        assert!(line.contains("version"), "{line}");
+    }
+}
