@@ -12,6 +12,8 @@ pub struct Failure {
     pub cause: String,
     /// The cure, a sentence.
     pub cure: String,
+    /// An option cannot be used; nothing was tried.
+    pub usage: bool,
 }
 
 impl Failure {
@@ -21,6 +23,15 @@ impl Failure {
             stage,
             cause: sentence(cause),
             cure: sentence(cure),
+            usage: false,
+        }
+    }
+
+    /// An option that cannot be used.
+    pub fn usage(cause: &str, cure: &str) -> Self {
+        Self {
+            usage: true,
+            ..Self::new("setup", cause, cure)
         }
     }
 

@@ -31,6 +31,7 @@
 //!
 //! It is a demonstration and a test bench, not a client to use: that is `thread-mqtt`.
 #![forbid(unsafe_code)]
+pub mod check;
 pub mod device;
 pub mod entropy;
 pub mod failure;

@@ -5,7 +5,10 @@ use thread_mqtt_demo::failure::Failure;
 use thread_mqtt_demo::options::Options;
 use thread_mqtt_demo::run::{Outcome, Silent, run};
 use thread_mqtt_demo::screen::{Screen, print_failure};
-use thread_mqtt_demo::{json, measure, plot};
+use thread_mqtt_demo::{check, json, measure, plot};
+
+/// Exit status: an option cannot be used, as clap has it.
+const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -25,13 +28,18 @@ fn main() -> ExitCode {
     if let Some(failure) = &outcome.failure {
         print_failure(failure);
     }
-    if let Err(failure) = write_plot(&options, &outcome) {
+    let unusable = outcome
+        .failure
+        .as_ref()
+        .is_some_and(|failure| failure.usage);
+    if let (false, Err(failure)) = (unusable, write_plot(&options, &outcome)) {
         print_failure(&failure);
         return ExitCode::FAILURE;
     }
-    match outcome.ok() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    match &outcome.failure {
+        None => ExitCode::SUCCESS,
+        Some(failure) if failure.usage => ExitCode::from(USAGE),
+        Some(_) => ExitCode::FAILURE,
     }
 }
 
@@ -52,11 +60,5 @@ fn write_plot(options: &Options, outcome: &Outcome) -> Result<(), Failure> {
     let Some(path) = &options.plot else {
         return Ok(());
     };
-    std::fs::write(path, plot::render(outcome)).map_err(|error| {
-        Failure::new(
-            "setup",
-            &format!("the picture {} cannot be written ({error})", path.display()),
-            "give --plot a path that can be written",
-        )
-    })
+    std::fs::write(path, plot::render(outcome)).map_err(|error| check::plot_failure(path, &error))
 }

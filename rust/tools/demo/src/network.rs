@@ -1,4 +1,5 @@
 //! The world of one run: Thread network, DNS, and a broker somewhere behind NAT64.
+use crate::check;
 use crate::failure::Failure;
 use crate::options::{BROKER_ADDRESS, BROKER_NAME, Options, Peer};
 use crate::trust::{self, Trust};
@@ -46,6 +47,7 @@ enum Behind {
 impl Network {
     /// Builds what the options describe. Nothing has run yet.
     pub fn new(options: &Options) -> Result<Self, Failure> {
+        check::options(options)?;
         let broker = options.broker.as_deref().map(parse_uri).transpose()?;
         match (broker, options.peer) {
             (broker, Peer::Virtual | Peer::VirtualEcdsa) => {
@@ -150,7 +152,7 @@ fn parse_uri(uri: &str) -> Result<BrokerUri, Failure> {
         let told = error.to_string();
         let (cause, cure) = told.split_once(": ").unwrap_or((&told, "see --help"));
         let cause = format!("\"{uri}\" is not the URI of a broker: {cause}");
-        Failure::new("setup", &cause, cure)
+        Failure::usage(&cause, cure)
     })
 }
 
@@ -213,8 +215,7 @@ fn world(options: &Options, host_access: HostAccess, epoch: u64) -> Result<World
     }
     if let Some(path) = &options.pcap {
         let unwritable = |error: std::io::Error| {
-            Failure::new(
-                "setup",
+            Failure::usage(
                 &format!(
                     "the pcap file {} cannot be written ({error})",
                     path.display()

@@ -440,6 +440,6 @@ fn unusable_topic(stage: &'static str, topic: &str, error: &CommandError) -> Fai
     Failure::new(
         stage,
         &format!("the topic \"{topic}\" or a message to it cannot be used: {error}"),
-        "choose another --topic (a name without + and #) or a smaller --size",
+        "choose another --topic or a smaller --size",
     )
 }

@@ -17,8 +17,7 @@ impl Trust {
     pub fn add_to(&self, builder: ConfigBuilder) -> Result<ConfigBuilder, Failure> {
         match self {
             Self::Bundle(bundle) => builder.ca(bundle).map_err(|error| {
-                Failure::new(
-                    "setup",
+                Failure::usage(
                     &format!("the file given with --ca cannot be used: {error}"),
                     "give --ca the CA's certificate, as PEM (BEGIN CERTIFICATE) or DER",
                 )
@@ -27,8 +26,7 @@ impl Trust {
                 let mut roots = rustls::RootCertStore::empty();
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 if roots.is_empty() {
-                    return Err(Failure::new(
-                        "setup",
+                    return Err(Failure::usage(
                         "this system has no CA certificates to check the broker's against",
                         "install them (Debian: apt install ca-certificates), or give --ca FILE",
                     ));
@@ -42,8 +40,7 @@ impl Trust {
 /// Reads the file of `--ca`.
 pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| {
-        Failure::new(
-            "setup",
+        Failure::usage(
             &format!("the CA file {} cannot be read ({error})", file.display()),
             "give --ca the path of a readable file with the CA's certificate, as PEM or DER",
         )
