@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Compares the defaults of include/thread_mqtt_config.h with Kconfig's: both are read by one C API."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def kconfig():
+    """Each option's default without a condition; the first such counts, as in Kconfig."""
+    defaults = {}
+    option = None
+    for path in [ROOT / "zephyr/Kconfig", *sorted((ROOT / "zephyr/kconfig").glob("Kconfig.*"))]:
+        for line in path.read_text().splitlines():
+            if found := re.match(r"\s*(?:menu)?config (\w+)$", line):
+                option = found[1]
+            elif re.match(r"\s*(?:choice|endchoice|menu|endmenu)\b", line):
+                option = None
+            elif found := re.match(r'\s+default (".*"|\S+)$', line):
+                if option is not None:
+                    defaults.setdefault(option, found[1])
+    return defaults
+
+
+def header():
+    text = (ROOT / "include/thread_mqtt_config.h").read_text()
+    return dict(re.findall(r"^#define CONFIG_(THREAD_MQTT_\w+) (.*)$", text, re.M))
+
+
+# More clients than a device has room for, where there is room.
+OTHERS = {"THREAD_MQTT_MAX_CLIENTS"}
+
+
+def main():
+    wanted = kconfig()
+    wrong = []
+    found = header()
+    for option, value in found.items():
+        expected = {"y": "1"}.get(wanted.get(option), wanted.get(option))
+        if option not in OTHERS and value != expected:
+            wrong.append(f"CONFIG_{option} is {value} in the header, {expected} in Kconfig")
+    print("\n".join(wrong) or f"ok: {len(found)} defaults are Kconfig's")
+    if not found:
+        sys.exit("include/thread_mqtt_config.h defines no option")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
