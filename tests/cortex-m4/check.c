@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <thread_mqtt_port.h>
+
 #include "board.h"
 #include "cooperative.h"
-#include "port.h"
 
 /* In the board's time: a pause is a few seconds. */
 #define PATIENCE_MS 120000
@@ -236,6 +237,11 @@ size_t events_left(void)
 	if (count > 0) {
 		list();
 	}
-	memset(kept, 0, sizeof(kept));
+	events_forget();
 	return count;
+}
+
+void events_forget(void)
+{
+	memset(kept, 0, sizeof(kept));
 }

@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include <thread_mqtt.h>
+#include <thread_mqtt_port.h>
 
 #include "board.h"
 #include "check.h"
 #include "cooperative.h"
-#include "port.h"
 #include "script.h"
 
 #define BROKER      "mqtt://broker.example.com"        /* Mosquitto */
@@ -158,6 +158,8 @@ static void test_without_a_client(void)
 		CHECK_EQUAL(thread_mqtt_stop(none[i]), THREAD_MQTT_ERROR_ARGUMENT);
 		CHECK_EQUAL(thread_mqtt_deinit(none[i]), THREAD_MQTT_ERROR_ARGUMENT);
 		CHECK_EQUAL(thread_mqtt_publish(none[i], &message, &token),
+			    THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_publish_wait(none[i], &message, &token, 0, 0),
 			    THREAD_MQTT_ERROR_ARGUMENT);
 		CHECK_EQUAL(thread_mqtt_subscribe(none[i], "t", 0, &token),
 			    THREAD_MQTT_ERROR_ARGUMENT);
@@ -316,7 +318,7 @@ static void test_two_addresses(void)
 }
 
 static struct {
-	int deinit, publish, subscribe, last_error, stop;
+	int deinit, publish, publish_wait, subscribe, last_error, stop;
 	bool online;
 } called;
 
@@ -331,6 +333,8 @@ static void call_everything(struct thread_mqtt *client, const struct thread_mqtt
 	called.deinit = thread_mqtt_deinit(client);
 	called.online = thread_mqtt_is_online(client);
 	called.publish = thread_mqtt_publish(client, &message, NULL);
+	called.publish_wait = thread_mqtt_publish_wait(client, &message, NULL,
+						       THREAD_MQTT_WAIT_ACKNOWLEDGED, -1);
 	called.subscribe = thread_mqtt_subscribe(client, "from/callback", 0, NULL);
 	called.last_error = thread_mqtt_last_error(client, &failure);
 	called.stop = thread_mqtt_stop(client);
@@ -351,10 +355,12 @@ static void test_from_the_callback(void)
 	CHECK_EQUAL(called.deinit, THREAD_MQTT_ERROR_STATE);
 	CHECK(called.online);
 	CHECK_EQUAL(called.publish, THREAD_MQTT_OK);
+	CHECK_EQUAL(called.publish_wait, THREAD_MQTT_ERROR_STATE);
 	CHECK_EQUAL(called.subscribe, THREAD_MQTT_OK);
 	CHECK_EQUAL(called.last_error, THREAD_MQTT_OK);
 	CHECK_EQUAL(called.stop, THREAD_MQTT_OK);
-	(void)events_left();
+	/* Whether the message and the answer still came. */
+	events_forget();
 	end(client);
 }
 
@@ -467,6 +473,61 @@ static void test_exchange(void)
 	/* That there was no such subscription (0x11) is no failure. */
 	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "board/never", &token), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_UNSUBSCRIBED, .token = token);
+	end(client);
+}
+
+/* publish_wait: every argument and every answer. */
+static void test_publish_wait(void)
+{
+	struct thread_mqtt *client = client_for(BROKER);
+	struct thread_mqtt_message message = {.topic = "board/wait", .qos = 1};
+	struct thread_mqtt_message denied = {.topic = "denied", .qos = 1};
+	uint32_t token = 77, queued[2];
+	int64_t began;
+	int result;
+
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token, 2, 0),
+		    THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, NULL, &token, THREAD_MQTT_WAIT_ROOM, 0),
+		    THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(token, 77);
+	/* Offline: there is room, but no acknowledgement in time. */
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &queued[0], THREAD_MQTT_WAIT_ROOM,
+					     0),
+		    THREAD_MQTT_OK);
+	began = tmq_port_uptime_ms();
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &queued[1],
+					     THREAD_MQTT_WAIT_ACKNOWLEDGED, 250),
+		    THREAD_MQTT_ERROR_TIMED_OUT);
+	CHECK(tmq_port_uptime_ms() - began >= 250);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1883", false);
+	for (size_t i = 0; i < 2; i++) {
+		EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = queued[i]);
+	}
+	for (message.qos = 0; message.qos <= 2; message.qos++) {
+		CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token,
+						     THREAD_MQTT_WAIT_ACKNOWLEDGED, -1),
+			    THREAD_MQTT_OK);
+		EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = token);
+	}
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &denied, &token,
+					     THREAD_MQTT_WAIT_ACKNOWLEDGED, 60000),
+		    THREAD_MQTT_ERROR_REJECTED);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISH_FAILED, .token = token, .reason = 0x87,
+	       .text = "authori");
+	stop(client);
+
+	/* Offline again: the outbox fills. */
+	message.qos = 1;
+	do {
+		result = thread_mqtt_publish(client, &message, NULL);
+	} while (result == THREAD_MQTT_OK);
+	CHECK_EQUAL(result, THREAD_MQTT_ERROR_FULL);
+	token = 77;
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token, THREAD_MQTT_WAIT_ROOM, 100),
+		    THREAD_MQTT_ERROR_FULL);
+	CHECK_EQUAL(token, 77);
 	end(client);
 }
 
@@ -656,6 +717,7 @@ static const struct {
 	{"two addresses", test_two_addresses},
 	{"from the callback", test_from_the_callback},
 	{"exchange", test_exchange},
+	{"waiting publish", test_publish_wait},
 	{"MQTT 3.1.1", test_version_4},
 	{"session", test_session},
 	{"password", test_password},

@@ -2,17 +2,20 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * port.h on a board without an operating system: one client, cooperative threads, a network behind
- * the serial line (relay.h). What a function must do stands in port.h.
+ * thread_mqtt_port.h on a board without an operating system: one client, cooperative threads, a network behind
+ * the serial line (relay.h). What a function must do stands in
+ * thread_mqtt_port.h.
  */
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <thread_mqtt.h>
+#include <thread_mqtt_port.h>
+
 #include "board.h"
 #include "cooperative.h"
-#include "port.h"
 #include "relay.h"
 #include "script.h"
 
@@ -20,6 +23,7 @@ struct tmq_port {
 	bool taken;
 	bool closing;
 	bool locked;
+	bool notified;
 	bool woken;
 	const void *client;
 
@@ -119,10 +123,18 @@ const struct tmq_options *tmq_port_options(void)
 	static const struct tmq_options options = {
 		.dns_servers = "",
 		.nat64_prefix = "",
+		.broker = CONFIG_THREAD_MQTT_BROKER,
+		.client_id = CONFIG_THREAD_MQTT_CLIENT_ID,
+		.time_servers = CONFIG_THREAD_MQTT_TIME_SERVERS,
 		.discover_prefix = 0,
 		.well_known_prefix = 0,
+		.time_strict = 0,
+		.mqtt_version = CONFIG_THREAD_MQTT_VERSION,
 		.port = 0,
 		.receive_maximum = 4,
+		.sec_tag = CONFIG_THREAD_MQTT_SEC_TAG,
+		.keep_alive_s = CONFIG_THREAD_MQTT_KEEP_ALIVE,
+		.time_deadline_s = CONFIG_THREAD_MQTT_TIME_DEADLINE,
 		.max_chain = 4,
 		.outbox_messages = 8,
 		.outbox_bytes = 4096,
@@ -144,6 +156,11 @@ uint8_t tmq_port_hardware_id(uint8_t id[TMQ_HARDWARE_ID])
 int64_t tmq_port_uptime_ms(void)
 {
 	return (int64_t)(board_ticks() / (BOARD_TICKS_PER_SECOND / 1000));
+}
+
+int64_t tmq_port_unix_time(void)
+{
+	return 0;
 }
 
 int64_t tmq_port_build_time(void)
@@ -228,13 +245,18 @@ struct tmq_port *tmq_port_open(void)
 void tmq_port_close(struct tmq_port *port)
 {
 	tmq_port_tcp_close(port, 1);
-	port->client = NULL;
 	port->taken = false;
+}
+
+int32_t tmq_port_use_interface(struct tmq_port *port, uint8_t interface)
+{
+	(void)port;
+	return interface == TMQ_INTERFACE_DEFAULT ? 0 : TMQ_NOT_SUPPORTED;
 }
 
 int32_t tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument), void *argument)
 {
-	port->client = argument;
+	(void)port;
 	client_start(run, argument);
 	return 0;
 }
@@ -245,6 +267,12 @@ void tmq_port_thread_join(struct tmq_port *port)
 	while (client_is_alive()) {
 		client_resume();
 	}
+}
+
+void tmq_client_register(struct tmq_port *port, const void *client)
+{
+	port->client = client;
+	port->closing = false;
 }
 
 int32_t tmq_client_enter(const void *client)
@@ -265,7 +293,7 @@ int32_t tmq_client_close(const void *client)
 {
 	int32_t result = tmq_client_enter(client);
 
-	if (result == 0 && client_is_running()) {
+	if (result == 0 && tmq_client_may_wait(client) == 0) {
 		return TMQ_WOULD_BLOCK;
 	}
 	the_port.closing = the_port.closing || result == 0;
@@ -277,6 +305,17 @@ void tmq_client_wake(const void *client)
 	if (tmq_client_enter(client) == 0) {
 		tmq_port_wake(&the_port);
 	}
+}
+
+void tmq_clients_wake(void)
+{
+	tmq_port_wake(&the_port);
+}
+
+uint8_t tmq_client_may_wait(const void *client)
+{
+	(void)client;
+	return !client_is_running();
 }
 
 const void *tmq_client_at(size_t index)
@@ -295,6 +334,24 @@ void tmq_port_lock(struct tmq_port *port)
 void tmq_port_unlock(struct tmq_port *port)
 {
 	port->locked = false;
+}
+
+/* The application waits, and the client runs meanwhile. */
+void tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms)
+{
+	int64_t until = tmq_port_uptime_ms() + timeout_ms;
+
+	port->notified = false;
+	port->locked = false;
+	while (!port->notified && (timeout_ms < 0 || tmq_port_uptime_ms() < until)) {
+		client_resume();
+	}
+	tmq_port_lock(port);
+}
+
+void tmq_port_lock_notify(struct tmq_port *port)
+{
+	port->notified = true;
 }
 
 void tmq_port_wake(struct tmq_port *port)
