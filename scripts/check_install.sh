@@ -38,6 +38,7 @@ if [ -z "$broker" ]; then
 fi
 for program in "$folder/cmake/publish" "$folder/shared" "$folder/static"; do
     "$program" "mqtt://127.0.0.1:$port" > "$folder/out"
-    [ "$(grep -c 'count ' "$folder/out")" -ge 1 ] && grep -q '^online' "$folder/out"
+    grep -q '^online' "$folder/out"
+    [ "$(grep -c '^message: .*: count ' "$folder/out")" -ge 1 ]
     printf 'ok      %s\n' "${program##*/}"
 done
