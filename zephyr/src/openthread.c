@@ -188,7 +188,7 @@ static void read_prefixes(otInstance *instance, struct tmq_network *network)
 /* A DNS server of the network data, with what decides which one is asked first, as OpenThread's SRP
  * client does.
  */
-struct dns_server {
+struct announced_server {
 	uint8_t address[16];
 	/* A border router that asks for being preferred, all of them together, any other. */
 	enum {
@@ -200,7 +200,7 @@ struct dns_server {
 	uint8_t number;
 };
 
-static bool comes_before(const struct dns_server *server, const struct dns_server *other)
+static bool comes_before(const struct announced_server *server, const struct announced_server *other)
 {
 	if (server->kind != other->kind) {
 		return server->kind > other->kind;
@@ -224,7 +224,7 @@ static void set_locator(otInstance *instance, uint16_t locator, uint8_t address[
 }
 
 /* Address, port and, in newer ones, a version. */
-static bool read_unicast(const uint8_t *data, size_t length, struct dns_server *server)
+static bool read_unicast(const uint8_t *data, size_t length, struct announced_server *server)
 {
 	if (length < 18) {
 		return false;
@@ -235,7 +235,7 @@ static bool read_unicast(const uint8_t *data, size_t length, struct dns_server *
 }
 
 static bool read_service(otInstance *instance, const otServiceConfig *service,
-			 struct dns_server *server)
+			 struct announced_server *server)
 {
 	const uint8_t *data = service->mServiceData;
 	size_t length = service->mServiceDataLength;
@@ -270,8 +270,8 @@ static bool read_service(otInstance *instance, const otServiceConfig *service,
 }
 
 /* Keeps the first TMQ_DNS_SERVERS in their order. */
-static void insert(struct dns_server servers[TMQ_DNS_SERVERS], uint8_t *count,
-		   const struct dns_server *server)
+static void insert(struct announced_server servers[TMQ_DNS_SERVERS], uint8_t *count,
+		   const struct announced_server *server)
 {
 	size_t place = *count;
 
@@ -296,10 +296,10 @@ static void read_dns_servers(otInstance *instance, struct tmq_network *network)
 {
 	otNetworkDataIterator iterator = OT_NETWORK_DATA_ITERATOR_INIT;
 	otServiceConfig service;
-	struct dns_server servers[TMQ_DNS_SERVERS];
+	struct announced_server servers[TMQ_DNS_SERVERS];
 
 	while (otNetDataGetNextService(instance, &iterator, &service) == OT_ERROR_NONE) {
-		struct dns_server server;
+		struct announced_server server;
 
 		if (read_service(instance, &service, &server)) {
 			insert(servers, &network->dns_server_count, &server);

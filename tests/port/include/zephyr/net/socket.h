@@ -34,6 +34,17 @@ int zsock_getaddrinfo(const char *host, const char *service, const struct addrin
 		      struct addrinfo **found);
 void zsock_freeaddrinfo(struct addrinfo *found);
 
+/* Zephyr's header brings those of its network stack, whose names are not free. */
+struct dns_server;
+struct dns_resolve_context;
+struct net_context;
+struct net_pkt {
+	int unused;
+};
+struct dns_server {
+	int unused;
+};
+
 /* The name space of Zephyr 4.4. */
 #define net_sockaddr         sockaddr
 #define net_sockaddr_in      sockaddr_in
