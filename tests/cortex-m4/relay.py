@@ -17,7 +17,7 @@ NTP_EPOCH = 2_208_988_800
 
 class Relay(threading.Thread):
     """Serves one board. `listeners` maps the address and port that the board connects to to a local port, or
-    to None where nobody listens; `unix_time` is what its time server says."""
+    to None where it is refused; `unix_time` is what its time server says."""
 
     def __init__(self, listeners, unix_time):
         super().__init__(daemon=True)
