@@ -49,7 +49,7 @@ def certificates(folder):
 
 
 def certificate_of(folder, public_key, name):
-    """A certificate for a public key, of which nobody here has the private one."""
+    """A certificate for a public key, whose private key is not here."""
     (folder / f"{name}.der").write_bytes(public_key)
     run(["openssl", "pkey", "-pubin", "-inform", "DER", "-in", f"{name}.der", "-out", f"{name}.pub"], cwd=folder)
     run(["openssl", "x509", "-new", "-force_pubkey", f"{name}.pub", "-subj", f"/CN={name}", "-days", "30",

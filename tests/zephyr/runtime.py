@@ -32,7 +32,7 @@ NTP = 2_208_988_800  # 1900 to 1970, seconds
 
 
 def free_port():
-    """A TCP port that nobody listens on."""
+    """A TCP port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -102,7 +102,7 @@ class Brokers:
 
 class TimeServer:
     """An SNTP server (RFC 5905) whose clock is `ahead` of this machine's, in seconds. Before each
-    good answer it sends a forged one, as somebody would who has not seen the question."""
+    good answer it sends a forged one, as a peer would that has not seen the question."""
 
     def __init__(self, ahead=0):
         self.ahead = ahead
@@ -262,13 +262,13 @@ def clock(image, brokers):
         image.run("the second server", [broker, "strict",
                                         f"time-servers=127.0.0.1:{free_port()} {right.address}"],
                   "event stage reached: time: 20", "event online")
-    image.run("strict, and nobody answers", [broker, "strict", f"time-servers=127.0.0.1:{free_port()}"],
+    image.run("strict, and no server answers", [broker, "strict", f"time-servers=127.0.0.1:{free_port()}"],
               "event failed: time: certificates cannot be checked: no time server answered in time",
               "cure: allow UDP to port 123", absent=["event online"])
-    image.run("strict, and nobody is asked", [broker, "strict"],
+    image.run("strict, and no server is asked", [broker, "strict"],
               "event failed: time: certificates cannot be checked: no clock is set", "cure: ",
               absent=["event online"])
-    image.run("lenient, and nobody is asked", [broker], "event time unknown: time: ",
+    image.run("lenient, and no server is asked", [broker], "event time unknown: time: ",
               "not yet valid are not", "cure: ", "event online", "time 0")
     image.run("a time server that is none", [broker, "time-servers=a..b"],
               "time servers: ", "init: -10, ")
@@ -386,7 +386,7 @@ def power_cuts(image, brokers):
     """Whenever the power goes, the next start has the old value or the new one."""
     cut_at_any_moment(image)
     cut_at_every_byte(image)
-    # A partition that nobody can read any more.
+    # A partition that can no longer be read.
     begin = next(i for i, byte in enumerate(image.flash.read_bytes()) if byte != 0xff)
     for name, content in (("zeros", bytes(PARTITION)), ("anything", random.Random(1).randbytes(PARTITION))):
         flash = bytearray(image.flash.read_bytes())

@@ -110,7 +110,7 @@ def wrong_input(shell):
 
 
 def without_broker(shell):
-    """A port on which nobody listens."""
+    """A port without a listener."""
     shell.expect("thread_mqtt status", "network +attached, with IPv4", "time +not known",
                  "broker +mqtt://127.0.0.1:1$", "state +stopped", "client id +shell-test-1",
                  "outbox +0 waiting")

@@ -38,7 +38,7 @@ pub struct TimeConfig {
     /// Time for an answer before the question is sent again, and a second time before the next
     /// address is asked.
     pub attempt_timeout: Duration,
-    /// An older time is asked for anew before the next connection; it stays good if nobody answers.
+    /// An older time is asked for anew before the next connection; it stays good if no server answers.
     pub refresh: Duration,
 }
 

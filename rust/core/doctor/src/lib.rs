@@ -8,8 +8,8 @@
 //! ```
 //!
 //! It prints lines and does nothing else with what it finds; the same on a laptop
-//! (`thread-mqtt doctor`) as in the shell of a device. It has no client of its own but looks over
-//! the shoulder of one that somebody else runs, because a device has memory for one connection,
+//! (`thread-mqtt doctor`) as in the shell of a device. It has no client of its own but watches
+//! one that runs already, because a device has memory for one connection,
 //! and because a broker ends the first connection of a client when a second one with its name
 //! comes:
 //!
@@ -43,7 +43,7 @@ use thread_mqtt_tls::CertificateSummary;
 pub trait Listener {
     /// A line, without its end. It may hold text that the broker chose.
     fn line(&mut self, line: fmt::Arguments<'_>);
-    /// Whether nobody listens any more. Asked wherever there is something to wait for.
+    /// Whether the listener has gone. Asked wherever there is something to wait for.
     fn is_gone(&self) -> bool {
         false
     }
@@ -64,7 +64,7 @@ pub struct Subject {
     pub resolver: Config,
     /// TLS, if it is spoken.
     pub tls: Option<thread_mqtt_tls::Config>,
-    /// Unix seconds that have surely passed, for certificates where there is no clock.
+    /// Unix seconds that are known to have passed, for certificates where there is no clock.
     pub time_floor: u64,
 }
 
@@ -131,7 +131,7 @@ impl<'a> Doctor<'a> {
         }
     }
 
-    /// Whether nobody listens any more.
+    /// Whether the listener has gone.
     pub fn is_gone(&self) -> bool {
         self.listener.is_gone()
     }

@@ -6,7 +6,7 @@ use rand_core::{TryCryptoRng, TryRng};
 /// Draws from [`Port::fill_random`].
 ///
 /// A generator cannot fail, an entropy source can. So the first failure is kept, and zeros are
-/// drawn from then on: whoever lends this generator must ask for the [`error`](Self::error) before
+/// drawn from then on: the code that lends this generator must ask for the [`error`](Self::error) before
 /// anything drawn is used.
 #[derive(Debug)]
 pub struct PortRng<'a, P> {

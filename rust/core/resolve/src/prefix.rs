@@ -80,7 +80,7 @@ impl Prefix {
     /// The prefix of `length` bits that holds `address`; bits behind the length are dropped.
     ///
     /// For sources that hand out whole addresses, such as a stack's prefix
-    /// structure whose unused bits nobody cleared.
+    /// structure whose unused bits are not cleared.
     pub fn covering(address: Ipv6Addr, length: u8) -> Result<Self, PrefixError> {
         if !LENGTHS.contains(&length) {
             return Err(PrefixError::Length(length));

@@ -212,7 +212,7 @@ impl fmt::Display for UriError {
             UriError::PortMissing => "the port is missing after ':': write a number from 1 to 65535 or remove the ':'",
             UriError::PortNotANumber => "the port is not a number: write a number from 1 to 65535",
             UriError::PortOutOfRange => "the port is out of range: it is at most 65535",
-            UriError::PortZero => "the port is 0, at which nobody listens: write a number from 1 to 65535",
+            UriError::PortZero => "the port is 0, which is reserved: write a number from 1 to 65535",
             UriError::Path => "a path follows the host: a broker URI ends after the port",
             UriError::Query => "a query (?) follows the host: a broker URI ends after the port",
             UriError::Fragment => "a fragment (#) follows the host: a broker URI ends after the port",

@@ -1,4 +1,4 @@
-//! The time that has surely passed, kept over reboots.
+//! The time that is known to have passed, kept over reboots.
 use crate::ffi;
 use crate::port::build_time;
 use core::ffi::CStr;
@@ -11,7 +11,7 @@ const KEY: &CStr = c"time";
 /// The Unix seconds that are kept. In 32 bits, because Cortex-M4 has no 64-bit atomics.
 static KEPT: AtomicU32 = AtomicU32::new(0);
 
-/// Unix seconds that have surely passed when the device starts: the build's, or the last good time
+/// Unix seconds that are known to have passed when the device starts: the build's, or the last good time
 /// that [`keep_time`] has kept. What cannot be read is told in the log and counts as nothing.
 pub fn time_floor() -> u64 {
     let kept = match read() {

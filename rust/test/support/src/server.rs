@@ -1,13 +1,13 @@
 //! Starts a server for a test on ports of its own.
 //!
 //! A server that is told its ports can lose them between the look for free ones and its start: to
-//! somebody else, or to a process that another thread is just starting, which holds the socket that
+//! another program, or to a process that another thread is just starting, which holds the socket that
 //! looked until it executes its program. A client then meets another server, or none. So
 //! [`start`] asks the kernel who listens, and tries other ports where it is not the server itself. It
 //! makes no trial connection, which a server of one client at a time would take for its client.
 //!
-//! Linux only: it reads `/proc`. A server that changes its user as it starts cannot be looked at by
-//! everybody; tell it to stay who it is.
+//! Linux only: it reads `/proc`. A server that changes its user as it starts cannot be inspected; tell it to
+//! keep its user.
 
 use std::fs;
 use std::io;

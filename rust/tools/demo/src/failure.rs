@@ -132,8 +132,8 @@ mod tests {
             failure.to_string(),
             "The host is empty.\nWrite a name after ://."
         );
-        let failure = Failure::from_error("setup", &"it is: broken; mend it.");
-        assert_eq!(failure.to_string(), "It is: broken.\nMend it.");
+        let failure = Failure::from_error("setup", &"it is: broken; fix it.");
+        assert_eq!(failure.to_string(), "It is: broken.\nFix it.");
     }
 
     #[test]

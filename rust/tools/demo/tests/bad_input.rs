@@ -232,7 +232,7 @@ fn brokers_that_close() {
     let told = fails("tls", &["--broker", &uri, "--ca", root.path()]);
     assert_tells(&told, "closed the connection", "TLS");
 
-    // Nobody listens: the port was free a moment ago.
+    // No server listens: the port was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -17,7 +17,7 @@ use thread_mqtt_tls::CertificateTime;
 /// How far a clock may lie before the floor and still be believed: clocks drift.
 pub(crate) const SLACK: u64 = 3600;
 
-/// The platform's word, that of an SNTP server, and what has surely passed.
+/// The platform's word, that of an SNTP server, and what is known to have passed.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     platform: Option<Told>,
@@ -85,7 +85,7 @@ impl Clock {
         }
     }
 
-    /// Unix seconds that have surely passed.
+    /// Unix seconds that are known to have passed.
     pub(crate) fn floor(&self) -> u64 {
         self.floor
     }

@@ -1,7 +1,7 @@
 //! The floor of the time as it is kept over a reboot.
 use core::fmt;
 
-/// Unix seconds that have surely passed, as bytes for flash: a version, the number, and its
+/// Unix seconds that are known to have passed, as bytes for flash: a version, the number, and its
 /// complement. A floor that is too high makes a device refuse every certificate, so one damaged bit
 /// must not make another floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

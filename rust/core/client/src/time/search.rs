@@ -44,7 +44,7 @@ pub(crate) struct SntpSearch {
     /// The server to be asked first.
     first: usize,
     refusals: Vec<Refusal>,
-    /// A socket was opened that nobody listens on any more.
+    /// A socket is open that is no longer needed.
     close_udp: bool,
     search: Option<Search>,
     outcome: Option<Result<Told, TimeError>>,

@@ -1,8 +1,8 @@
 //! SNTP version 4 (RFC 4330, RFC 5905): one question, one answer of 48 bytes.
 //!
 //! A question tells nothing but a cookie: 64 random bits in the place of the client's transmit
-//! timestamp, which the server sends back. Whoever has not seen the question cannot forge the
-//! answer, and the device shows nobody what time it believes.
+//! timestamp, which the server sends back. A peer that has not seen the question cannot
+//! forge the answer, and the question does not reveal what time the device believes.
 
 use super::clock::SLACK;
 

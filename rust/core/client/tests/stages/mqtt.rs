@@ -26,7 +26,7 @@ fn every_refusal_is_told_and_retried_at_its_own_pace() {
         let slow = (s(32)..=s(64)).contains(&retry_in.unwrap());
         assert_eq!(slow, refusal.is_permanent(), "{code}: {retry_in:?}");
 
-        // Mended at the broker, it comes back by itself.
+        // Once fixed at the broker, it comes back by itself.
         world.server.configure(|config| config.refuse = None);
         world.run_until_online(s(65));
     }

@@ -161,7 +161,7 @@ fn strict_without_an_answer_has_no_tls() {
     assert!(world.connects.is_empty());
     assert!(world.now <= s(12), "{:?}", world.now);
 
-    // The servers are mended: the next attempt gets through.
+    // The servers are fixed: the next attempt gets through.
     for server in world.time_servers.values_mut() {
         *server = Sntp::Right;
     }

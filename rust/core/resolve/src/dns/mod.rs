@@ -553,7 +553,7 @@ impl<'a> Labels<'a> {
                     }
                     self.reader.position = target;
                 }
-                // Label types nobody uses (RFC 6891 section 5).
+                // Label types that are not in use (RFC 6891 section 5).
                 0x40..0xc0 => return None,
             }
         }

@@ -236,7 +236,7 @@ pub struct Resolver {
     walk: Option<Walk>,
     /// The question the platform has not answered yet. Outlives the resolution that asked it.
     platform: Option<PlatformQuestion>,
-    /// Ports were used that nobody listens on any more.
+    /// Ports are open that are no longer needed.
     close_udp: bool,
     report: Option<Report>,
     handed_out: Option<HandedOut>,
