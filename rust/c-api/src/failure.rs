@@ -68,9 +68,11 @@ pub(crate) fn number(cause: &Cause) -> i32 {
         Cause::HandshakeTimedOut => ffi::THREAD_MQTT_ERROR_TIMED_OUT,
         Cause::ClosedBeforeConnack => ffi::THREAD_MQTT_ERROR_CLOSED,
         Cause::Mqtt(SessionError::Refused(_)) => ffi::THREAD_MQTT_ERROR_REJECTED,
-        Cause::Mqtt(SessionError::ConnackTimeout | SessionError::PingTimeout) => {
-            ffi::THREAD_MQTT_ERROR_TIMED_OUT
-        }
+        Cause::Mqtt(
+            SessionError::ConnackTimeout
+            | SessionError::PingTimeout
+            | SessionError::AckTimeout { .. },
+        ) => ffi::THREAD_MQTT_ERROR_TIMED_OUT,
         Cause::Mqtt(_) => ffi::THREAD_MQTT_ERROR_MQTT,
         Cause::NetworkLost => ffi::THREAD_MQTT_ERROR_NETWORK,
         Cause::PrefixWithdrawn => ffi::THREAD_MQTT_ERROR_PREFIX,

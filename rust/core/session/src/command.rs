@@ -6,9 +6,11 @@ use alloc::vec::Vec;
 use crate::config::{QoS, Version};
 use crate::error::CommandError;
 use crate::message::{Message, check_filter, check_topic};
-use crate::outbox::{Filter, Work};
+use crate::options::PublishOptions;
+use crate::outbox::Work;
+use crate::request::{Filter, Request, RequestKind};
 
-/// A message or request, checked and encoded, that no session has queued yet.
+/// A message or request, checked, that no session has queued yet.
 ///
 /// A thread that must not wait for the session makes one, asks a [`Load`] whether there is room,
 /// and leaves it for the session's own thread, which [submits](crate::Session::submit) it.
@@ -18,40 +20,47 @@ pub struct Command {
 }
 
 impl Command {
-    /// A message for a session of this version.
+    /// A message for a session of this version, with the default options.
     pub fn publish(version: Version, message: Message) -> Result<Self, CommandError> {
-        let work = Work::publish(version, message)?;
+        Self::publish_with(version, message, PublishOptions::default())
+    }
+
+    /// A message for a session of this version.
+    pub fn publish_with(
+        version: Version,
+        message: Message,
+        options: PublishOptions,
+    ) -> Result<Self, CommandError> {
+        let work = Work::publish(version, message, options)?;
         Ok(Self { work })
     }
 
     /// A subscription to these filters.
     pub fn subscribe(filters: &[(&str, QoS)]) -> Result<Self, CommandError> {
-        let mut wanted = room_for(filters.len())?;
-        for (name, qos) in filters {
-            wanted.push(Filter {
-                name: copy_filter(name)?,
-                qos: *qos,
-                refused: None,
-            });
-        }
-        Self::request(Work::Subscribe(wanted))
+        Self::request(RequestKind::Subscribe, filters.iter().copied())
     }
 
     /// The end of the subscriptions to these filters.
     pub fn unsubscribe(filters: &[&str]) -> Result<Self, CommandError> {
-        let mut names = room_for(filters.len())?;
-        for name in filters {
-            names.push(copy_filter(name)?);
-        }
-        Self::request(Work::Unsubscribe(names))
+        let filters = filters.iter().map(|name| (*name, QoS::default()));
+        Self::request(RequestKind::Unsubscribe, filters)
     }
 
-    fn request(work: Work) -> Result<Self, CommandError> {
-        // Each filter counts.
-        match work.bytes() {
-            0 => Err(CommandError::NoFilters),
-            _ => Ok(Self { work }),
+    fn request<'a>(
+        kind: RequestKind,
+        filters: impl ExactSizeIterator<Item = (&'a str, QoS)>,
+    ) -> Result<Self, CommandError> {
+        let mut wanted = Vec::new();
+        let reserved = wanted.try_reserve_exact(filters.len());
+        reserved.map_err(|_| CommandError::OutOfMemory)?;
+        for (index, (name, qos)) in filters.enumerate() {
+            wanted.push(Filter::new(copy_filter(name)?, qos, index));
         }
+        if wanted.is_empty() {
+            return Err(CommandError::NoFilters);
+        }
+        let work = Work::Request(Request::new(kind, wanted));
+        Ok(Self { work })
     }
 
     /// Bytes it occupies in the outbox, as counted against
@@ -111,14 +120,6 @@ impl core::ops::Add for Load {
             bytes: self.bytes.saturating_add(other.bytes),
         }
     }
-}
-
-/// An empty vector, if the heap has room for that many.
-fn room_for<T>(count: usize) -> Result<Vec<T>, CommandError> {
-    let mut room = Vec::new();
-    let reserved = room.try_reserve_exact(count);
-    reserved.map_err(|_| CommandError::OutOfMemory)?;
-    Ok(room)
 }
 
 /// A copy of a filter that is well formed, if the heap has room for it.

@@ -38,6 +38,36 @@ pub enum QoS {
     ExactlyOnce = 2,
 }
 
+/// What becomes of a QoS 2 message that the broker had begun to take when it lost the session.
+/// Whether the message was passed on to its subscribers cannot be known then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LostSession {
+    /// It is sent again, after [`Event::SentAgain`](crate::Event::SentAgain): it arrives, perhaps twice.
+    #[default]
+    SendAgain,
+    /// It is given up with [`PublishError::SessionLost`](crate::PublishError::SessionLost): it
+    /// arrives once or not at all.
+    Report,
+}
+
+/// What a full outbox does with a new message. Only messages that have not been sent yet are
+/// dropped, none of a higher priority than the new one, and each with
+/// [`PublishError::Displaced`](crate::PublishError::Displaced).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Refuses the new one.
+    #[default]
+    Refuse,
+    /// Drops the oldest QoS 0 message of the lowest priority.
+    DropOldestQos0,
+    /// Drops the oldest message of the lowest priority, whatever its QoS.
+    DropOldest,
+    /// Keeps only the latest message of each topic while it waits, as with
+    /// [`PublishOptions::latest`](crate::PublishOptions::latest) for every message; refuses the
+    /// new one if that makes no room.
+    LatestPerTopic,
+}
+
 /// Configuration of a [`Session`](crate::Session).
 ///
 /// `..Config::default()` fills in what an application has no opinion on; the defaults suit a
@@ -65,9 +95,10 @@ pub struct Config {
     /// connections. MQTT 5: said until the first CONNACK only; how long the broker keeps the
     /// session afterwards is [`session_expiry`](Self::session_expiry).
     ///
-    /// With `false`, a broker may still hold the session of an earlier life of this device. Its
-    /// half-finished QoS 2 exchanges then meet packet identifiers that start from 1 again. Use
-    /// `false` only where that is acceptable or where the session state was kept.
+    /// With `false`, a broker may still hold the session of an earlier life of this device. With
+    /// MQTT 5 the connection is closed then, as the standard demands, and the next one begins a
+    /// new session. With MQTT 3.1.1 the session goes on, and before a packet identifier is used
+    /// for the first time with QoS 2, PUBREL ends what the broker may remember of it.
     pub clean_start: bool,
     /// Session expiry (5): how many seconds the broker keeps the session after the connection is
     /// gone; `u32::MAX` is for ever. Default: 0.
@@ -78,6 +109,9 @@ pub struct Config {
     pub will_delay: u32,
     /// Largest packet accepted from the broker, bytes; told to an MQTT 5 broker. At least 64.
     /// Default: 16,384.
+    ///
+    /// A larger message is skipped with [`Event::Skipped`](crate::Event::Skipped). An MQTT 5 broker
+    /// that ignores the limit is first told so by the end of the connection (section 3.1.2.11.4).
     pub max_packet_size: u32,
     /// Most QoS 1/2 messages unacknowledged at once, each direction; not 0. Default: 16.
     ///
@@ -91,8 +125,35 @@ pub struct Config {
     pub response_timeout: Duration,
     /// Most messages and requests in the outbox, 1 to 32,767. Default: 16.
     pub outbox_messages: usize,
-    /// Most bytes in the outbox: encoded packets, payloads, filters. Default: 16,384.
+    /// Most bytes in the outbox: topics, payloads, properties, filters. Default: 16,384.
     pub outbox_bytes: usize,
+    /// Percent of the outbox, in messages and in bytes, that QoS 0 leaves to QoS 1 and 2: so that
+    /// a burst of readings cannot keep an alarm out. At most 100. Default: 25.
+    pub outbox_reserve: u8,
+    /// What a full outbox does with a new message. Default: refuse it.
+    pub overflow: Overflow,
+    /// What becomes of a QoS 2 message when the broker loses the session. Default: send it again.
+    pub lost_session: LostSession,
+    /// A broker that answers a QoS 2 message with PUBACK, as RabbitMQ does, has taken it at QoS 1.
+    /// `true`: that is good enough, told by [`Event::QosLowered`](crate::Event::QosLowered).
+    /// `false`: the message is given up with
+    /// [`PublishError::QosNotSupported`](crate::PublishError::QosNotSupported). Default: true.
+    pub accept_lower_qos: bool,
+    /// Time allowed for the answer to a message or request that was sent in full. If a broker
+    /// that answers pings does not answer one of them, the connection is closed and it is sent
+    /// again on the next. Zero waits for ever. Default: 120 s.
+    pub ack_timeout: Duration,
+    /// A message or request that was under way when so many connections ended is suspected of
+    /// having ended them: it waits behind the others and is sent alone. It is given up if it ends
+    /// connections then, too, on which the broker has answered others before. Zero suspects
+    /// none. Default: 3.
+    pub suspect_after: u8,
+    /// The first packet identifier used, 1 to 32,767. A random one avoids that a broker's late
+    /// answer to an earlier life of this device is taken for one to this. Default: 1.
+    pub first_packet_id: u16,
+    /// Asks an MQTT 5 broker for Response Information, see
+    /// [`BrokerText`](crate::BrokerText). Default: false.
+    pub request_response_information: bool,
     /// Bytes of undelivered events above which no further packet is taken from the broker.
     /// Default: 4,096.
     pub event_bytes: usize,
@@ -116,6 +177,14 @@ impl Default for Config {
             response_timeout: Duration::from_secs(20),
             outbox_messages: 16,
             outbox_bytes: 16_384,
+            outbox_reserve: 25,
+            overflow: Overflow::Refuse,
+            lost_session: LostSession::SendAgain,
+            accept_lower_qos: true,
+            ack_timeout: Duration::from_secs(120),
+            suspect_after: 3,
+            first_packet_id: 1,
+            request_response_information: false,
             event_bytes: 4_096,
         }
     }
@@ -158,9 +227,18 @@ impl Config {
         if self.outbox_messages == 0 || self.outbox_messages > MAX_OUTBOX_MESSAGES {
             return Err(ConfigError::OutboxMessages);
         }
+        if self.outbox_reserve > 100 {
+            return Err(ConfigError::OutboxReserve);
+        }
+        if self.first_packet_id == 0 || self.first_packet_id > MAX_PACKET_ID {
+            return Err(ConfigError::FirstPacketId);
+        }
         Ok(())
     }
 }
+
+/// Identifiers above are for messages that outlive a restart.
+pub(crate) const MAX_PACKET_ID: u16 = 32_767;
 
 /// Half of the packet identifiers, so that one is always free.
 const MAX_OUTBOX_MESSAGES: usize = 32_767;
@@ -225,6 +303,10 @@ pub enum ConfigError {
     ReceiveMaximum,
     /// `outbox_messages` is 0 or above 32,767.
     OutboxMessages,
+    /// `outbox_reserve` is above 100.
+    OutboxReserve,
+    /// `first_packet_id` is 0 or above 32,767.
+    FirstPacketId,
 }
 
 impl fmt::Display for ConfigError {
@@ -258,6 +340,8 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::ReceiveMaximum => f.write_str("receive_maximum must not be 0"),
             ConfigError::OutboxMessages => f.write_str("outbox_messages must be from 1 to 32,767"),
+            ConfigError::OutboxReserve => f.write_str("outbox_reserve must be from 0 to 100"),
+            ConfigError::FirstPacketId => f.write_str("first_packet_id must be from 1 to 32,767"),
         }
     }
 }

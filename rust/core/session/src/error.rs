@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::config::QoS;
+use crate::packet::{Fault, PacketType};
 use crate::reason::{ConnectRefusal, ReasonCode};
 
 /// Why a command was refused; nothing was queued.
@@ -99,6 +100,18 @@ pub enum PublishError {
     },
     /// The broker keeps no retained messages (MQTT 5, Retain Available).
     RetainNotSupported,
+    /// The broker lost the session while it had this QoS 2 message under way, and
+    /// [`Config::lost_session`](crate::Config::lost_session) says not to send it again. It may have
+    /// arrived.
+    SessionLost,
+    /// Its time was up before it could be sent.
+    Expired,
+    /// The outbox was full, and a new message took its place.
+    Displaced,
+    /// A newer message of the same topic took its place.
+    Superseded,
+    /// It ended every connection on which it was sent, alone, while the broker answered others.
+    EndsConnection,
 }
 
 impl fmt::Display for PublishError {
@@ -118,6 +131,25 @@ impl fmt::Display for PublishError {
             PublishError::RetainNotSupported => f.write_str(
                 "the broker does not keep retained messages; publish without the retain flag",
             ),
+            PublishError::SessionLost => f.write_str(
+                "the broker lost the session before the message was complete, so whether it \
+                 arrived is not known; let the session send it again if it may arrive twice",
+            ),
+            PublishError::Expired => f.write_str(
+                "the message expired before it could be sent; allow more time or connect more \
+                 often",
+            ),
+            PublishError::Displaced => f.write_str(
+                "the outbox was full and a new message took its place; configure a larger \
+                 outbox or send less",
+            ),
+            PublishError::Superseded => {
+                f.write_str("a newer message of the same topic took its place")
+            }
+            PublishError::EndsConnection => f.write_str(
+                "every connection ended when this message was sent, although the broker answered \
+                 others; check the broker's log and its limits",
+            ),
         }
     }
 }
@@ -136,8 +168,25 @@ pub enum SessionError {
     PingTimeout,
     /// The broker said DISCONNECT with this reason (MQTT 5).
     ServerDisconnected(ReasonCode),
+    /// A message or request was not answered within [`ack_timeout`](crate::Config::ack_timeout).
+    AckTimeout {
+        /// The packet that did not come.
+        missing: PacketType,
+    },
+    /// A packet could not be decoded before CONNACK: perhaps it is no MQTT broker.
+    NotMqtt {
+        /// What it would be in MQTT.
+        packet: PacketType,
+        /// What is wrong with it.
+        fault: Fault,
+    },
     /// A packet could not be decoded.
-    Malformed,
+    Malformed {
+        /// Which one.
+        packet: PacketType,
+        /// What is wrong with it.
+        fault: Fault,
+    },
     /// A packet above our [`max_packet_size`](crate::Config::max_packet_size).
     PacketTooLarge {
         /// Bytes of the whole packet.
@@ -153,10 +202,16 @@ pub enum SessionError {
     /// Another packet before CONNACK.
     BeforeConnack,
     /// A packet that a broker must not send, or not now.
-    UnexpectedPacket,
-    /// An acknowledgement of something that was not sent.
-    UnknownPacketId(u16),
-    /// The broker claims to resume a session although a clean one was asked for.
+    UnexpectedPacket(PacketType),
+    /// An acknowledgement of the wrong kind for what was sent with its identifier.
+    WrongAcknowledgement {
+        /// Which one.
+        packet: PacketType,
+        /// Its packet identifier.
+        id: u16,
+    },
+    /// The broker resumed a session that this side does not have (MQTT 5, \[MQTT-3.2.2-4\]). The
+    /// next connection begins a new one.
     UnexpectedSession,
     /// The broker has more QoS 2 messages under way than there is memory for: 1,024, or
     /// [`receive_maximum`](crate::Config::receive_maximum) if that is larger.
@@ -173,12 +228,15 @@ impl SessionError {
             | SessionError::ConnackTimeout
             | SessionError::ServerDisconnected(_)
             | SessionError::BeforeConnack => None,
-            SessionError::PingTimeout => Some(ReasonCode::UNSPECIFIED),
-            SessionError::Malformed => Some(ReasonCode::MALFORMED_PACKET),
+            SessionError::NotMqtt { .. } => None,
+            SessionError::PingTimeout | SessionError::AckTimeout { .. } => {
+                Some(ReasonCode::UNSPECIFIED)
+            }
+            SessionError::Malformed { .. } => Some(ReasonCode::MALFORMED_PACKET),
             SessionError::PacketTooLarge { .. } => Some(ReasonCode::PACKET_TOO_LARGE),
             SessionError::OutOfMemory { .. } => Some(ReasonCode::QUOTA_EXCEEDED),
-            SessionError::UnexpectedPacket
-            | SessionError::UnknownPacketId(_)
+            SessionError::UnexpectedPacket(_)
+            | SessionError::WrongAcknowledgement { .. }
             | SessionError::UnexpectedSession => Some(ReasonCode::PROTOCOL_ERROR),
             SessionError::ReceiveMaximumExceeded => Some(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED),
             SessionError::TopicAliasInvalid => Some(ReasonCode::TOPIC_ALIAS_INVALID),
@@ -204,9 +262,20 @@ impl fmt::Display for SessionError {
             SessionError::ServerDisconnected(reason) => {
                 write!(f, "the broker closed the connection: {reason}")
             }
-            SessionError::Malformed => f.write_str(
-                "the peer sent something that is not an MQTT packet; check that it is an MQTT \
-                 broker and speaks this version",
+            SessionError::AckTimeout { missing } => write!(
+                f,
+                "the broker did not send the {missing} it owes in time, although the connection \
+                 holds; check the broker's log"
+            ),
+            SessionError::NotMqtt { packet, fault } => write!(
+                f,
+                "the peer's answer is not that of an MQTT broker (as a {packet}, {fault}); check \
+                 the address, the port and the MQTT version"
+            ),
+            SessionError::Malformed { packet, fault } => write!(
+                f,
+                "the broker sent a {packet} that is not valid: {fault}; update the broker, or \
+                 try the other MQTT version"
             ),
             SessionError::PacketTooLarge { size, limit } => write!(
                 f,
@@ -221,16 +290,20 @@ impl fmt::Display for SessionError {
             SessionError::BeforeConnack => {
                 f.write_str("the broker sent another packet before CONNACK")
             }
-            SessionError::UnexpectedPacket => {
-                f.write_str("the broker sent a packet that is not allowed here")
-            }
-            SessionError::UnknownPacketId(id) => write!(
+            SessionError::UnexpectedPacket(packet) => write!(
                 f,
-                "the broker acknowledged packet identifier {id}, which was not in use"
+                "the broker sent a {packet}, which is not allowed here; update the broker, or \
+                 try the other MQTT version"
             ),
-            SessionError::UnexpectedSession => {
-                f.write_str("the broker resumed a session although a clean one was asked for")
-            }
+            SessionError::WrongAcknowledgement { packet, id } => write!(
+                f,
+                "the broker sent a {packet} for packet identifier {id}, which is in use for \
+                 something that is not answered so; check the broker's log"
+            ),
+            SessionError::UnexpectedSession => f.write_str(
+                "the broker resumed a session that this client does not have, as after a restart \
+                 or with a client identifier used twice; the next connection begins a new one",
+            ),
             SessionError::ReceiveMaximumExceeded => f.write_str(
                 "the broker has more QoS 2 messages under way than this session can remember",
             ),

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::config::QoS;
 use crate::error::PublishError;
 use crate::message::Message;
+use crate::packet::skip::SkipReason;
 use crate::reason::ReasonCode;
 
 /// Names a publish or subscribe command in its events.
@@ -26,9 +27,17 @@ pub enum Event {
     Published(Token),
     /// A message was given up.
     PublishFailed(Token, PublishError),
+    /// The broker lost the session while it had this QoS 2 message under way. It is sent again and
+    /// may arrive twice. [`Published`](Self::Published) or [`PublishFailed`](Self::PublishFailed)
+    /// still follows.
+    SentAgain(Token),
+    /// The broker answered this QoS 2 message as one of QoS 1, so it may arrive twice:
+    /// [`Published`](Self::Published) follows.
+    QosLowered(Token),
     /// Subscription answered: per filter the granted QoS or the broker's refusal.
     Subscribed(Token, Vec<Result<QoS, ReasonCode>>),
-    /// Unsubscription answered, per filter. That there was no such subscription is no error.
+    /// Unsubscription answered, per filter. That there was no such subscription is no error. A
+    /// filter the broker refuses to give up is still subscribed.
     Unsubscribed(Token, Vec<Result<(), ReasonCode>>),
     /// The broker had lost the session and refused to renew this subscription.
     SubscriptionLost {
@@ -37,8 +46,47 @@ pub enum Event {
         /// Why.
         reason: ReasonCode,
     },
+    /// The broker had lost the session and renewed this subscription with a lower QoS than before.
+    SubscriptionLowered {
+        /// The topic filter.
+        filter: String,
+        /// The QoS it has now.
+        granted: QoS,
+    },
     /// A message arrived. Polling it acknowledges it.
     Message(Message),
+    /// A message arrived for which there is no room. Its bytes are gone; polling this
+    /// acknowledges it.
+    Skipped {
+        /// Its topic; of a longer one the first 256 bytes. Empty if it was a topic alias.
+        topic: String,
+        /// Bytes of the whole packet.
+        size: u32,
+        /// Its quality of service.
+        qos: QoS,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// The broker says something for a person to read, or for the application to use (MQTT 5). It
+    /// comes before the event it belongs to.
+    BrokerText {
+        /// The command it answers; `None`: it came with CONNACK or DISCONNECT.
+        about: Option<Token>,
+        /// What it says.
+        text: BrokerText,
+    },
+}
+
+/// Text of an MQTT 5 broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BrokerText {
+    /// Reason String (section 3.2.2.3.9 and others).
+    Reason(String),
+    /// Server Reference: the other server to use (section 4.11).
+    ServerReference(String),
+    /// Response Information: what response topics are to begin with (section 3.2.2.3.15).
+    ResponseInformation(String),
 }
 
 /// The acknowledgement a message is owed once the application has taken it.
@@ -48,6 +96,7 @@ pub(crate) struct Owed {
     pub(crate) connection: u32,
     pub(crate) qos: QoS,
     pub(crate) packet_id: u16,
+    pub(crate) reason: ReasonCode,
 }
 
 /// Undelivered events, bounded in bytes by whoever asks [`is_full`](Self::is_full) first.
@@ -72,6 +121,11 @@ impl Events {
         self.bytes > self.limit
     }
 
+    /// Makes room for one more event, but for what it holds; false if the heap has none.
+    pub(crate) fn reserve(&mut self) -> bool {
+        self.queue.try_reserve(1).is_ok()
+    }
+
     pub(crate) fn push(&mut self, event: Event) {
         self.push_owing(event, None);
     }
@@ -91,20 +145,23 @@ impl Events {
 /// Memory an event occupies, near enough for a limit.
 fn cost(event: &Event) -> usize {
     let heap = match event {
-        Event::Message(message) => {
-            let properties = message.properties.as_ref().map_or(0, |p| {
-                let user: usize = p.user.iter().map(|(n, v)| 48 + n.len() + v.len()).sum();
-                128 + user
-                    + p.content_type.as_ref().map_or(0, String::len)
-                    + p.response_topic.as_ref().map_or(0, String::len)
-                    + p.correlation_data.as_ref().map_or(0, Vec::len)
-            });
-            message.topic.len() + message.payload.len() + properties
-        }
+        Event::Message(message) => message.size(),
         Event::Subscribed(_, codes) => 2 * codes.len(),
         Event::Unsubscribed(_, codes) => 2 * codes.len(),
-        Event::SubscriptionLost { filter, .. } => filter.len(),
-        Event::Connected { .. } | Event::Published(_) | Event::PublishFailed(..) => 0,
+        Event::SubscriptionLost { filter, .. } | Event::SubscriptionLowered { filter, .. } => {
+            filter.len()
+        }
+        Event::Skipped { topic, .. } => topic.len(),
+        Event::BrokerText { text, .. } => match text {
+            BrokerText::Reason(text)
+            | BrokerText::ServerReference(text)
+            | BrokerText::ResponseInformation(text) => text.len(),
+        },
+        Event::Connected { .. }
+        | Event::Published(_)
+        | Event::PublishFailed(..)
+        | Event::SentAgain(_)
+        | Event::QosLowered(_) => 0,
     };
     size_of::<(Event, Option<Owed>)>() + heap
 }

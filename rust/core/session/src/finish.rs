@@ -1,18 +1,20 @@
 //! How commands end: the item leaves the outbox, the application hears of it.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::config::QoS;
 use crate::error::PublishError;
 use crate::event::Event;
-use crate::outbox::{Item, Work};
-use crate::reason::ReasonCode;
+use crate::outbox::{BEGUN, Item, REQUESTS, SUSPECTS, Work};
+use crate::request::{Answer, Request, RequestKind};
 use crate::session::Session;
+use crate::slab::Key;
 
 impl Session {
     /// Removes a message that is done, sent or not.
-    pub(crate) fn finish_publish(&mut self, index: usize, result: Result<(), PublishError>) {
-        if let Some(token) = self.take_item(index).and_then(|item| item.token) {
+    pub(crate) fn finish_publish(&mut self, key: Key, result: Result<(), PublishError>) {
+        if let Some(token) = self.take_item(key).and_then(|item| item.token) {
             self.events.push(match result {
                 Ok(()) => Event::Published(token),
                 Err(error) => Event::PublishFailed(token, error),
@@ -20,52 +22,144 @@ impl Session {
         }
     }
 
-    /// Removes an UNSUBSCRIBE that is done, sent or not.
-    pub(crate) fn finish_unsubscribe(&mut self, index: usize, codes: Vec<Result<(), ReasonCode>>) {
-        if let Some(token) = self.take_item(index).and_then(|item| item.token) {
-            self.events.push(Event::Unsubscribed(token, codes));
-        }
-    }
-
-    /// Removes a SUBSCRIBE that is answered: `codes` are the broker's, for the filters that were
-    /// sent to it.
-    pub(crate) fn finish_subscribe(&mut self, index: usize, codes: &[Result<QoS, ReasonCode>]) {
-        let Some(item) = self.take_item(index) else {
+    /// Gives up a message that the broker may have. For QoS 2, PUBREL still has to end what it
+    /// remembers of the packet identifier.
+    pub(crate) fn give_up_publish(&mut self, key: Key, error: PublishError) {
+        let Some(item) = self.state.outbox.get(key) else {
             return;
         };
-        let Work::Subscribe(filters) = item.work else {
+        let known = matches!(&item.work, Work::Publish(outgoing)
+            if outgoing.qos() == QoS::ExactlyOnce && item.sent_on != 0);
+        if !known {
+            self.finish_publish(key, Err(error));
             return;
-        };
-        let mut codes = codes.iter().copied();
-        let mut results = Vec::with_capacity(filters.len());
-        for filter in filters {
-            let result = match filter.refused {
-                Some(reason) => Err(reason),
-                None => codes.next().unwrap_or(Err(ReasonCode::UNSPECIFIED)),
-            };
-            results.push(result);
-            match (item.token, result) {
-                (_, Ok(_)) => self.state.subscribed(filter),
-                (Some(_), Err(_)) => {}
-                (None, Err(reason)) => {
-                    let filter = filter.name;
-                    self.events.push(Event::SubscriptionLost { filter, reason });
-                }
-            }
         }
         if let Some(token) = item.token {
-            self.events.push(Event::Subscribed(token, results));
+            self.events.push(Event::PublishFailed(token, error));
+        }
+        self.state.outbox.reduce_to_release(key);
+        self.state.outbox.move_last(key, crate::outbox::RELEASES);
+    }
+
+    /// A packet of a request was answered, by the broker or here.
+    pub(crate) fn answer_request(&mut self, key: Key, answers: &[Answer]) {
+        let Some(item) = self.state.outbox.get_mut(key) else {
+            return;
+        };
+        let own = item.token.is_none();
+        let suspect = item.proofs != 0 || item.ends != 0;
+        let Work::Request(request) = &mut item.work else {
+            return;
+        };
+        let done = request.answer(answers);
+        self.note_answers(key, own);
+        if done {
+            self.finish_request(key);
+            return;
+        }
+        self.leave_link(key);
+        if let Some(item) = self.state.outbox.get_mut(key) {
+            (item.sent_on, item.ends, item.proofs) = (0, 0, 0);
+        }
+        if suspect {
+            self.state.outbox.move_last(key, SUSPECTS);
+        } else {
+            self.state.outbox.move_first(key, REQUESTS);
         }
     }
 
-    fn take_item(&mut self, index: usize) -> Option<Item> {
-        let item = self.state.outbox.remove(index)?;
-        if let Some(link) = self.link.as_mut().filter(|link| index < link.sent) {
-            link.sent -= 1;
-            if item.work.counts_in_flight() {
-                link.in_flight = link.in_flight.saturating_sub(1);
+    /// Keeps the subscriptions as the broker's last answers say.
+    fn note_answers(&mut self, key: Key, own: bool) {
+        let subscriptions = &mut self.state.subscriptions;
+        let Some(Work::Request(request)) = self.state.outbox.get(key).map(|item| &item.work) else {
+            return;
+        };
+        for filter in request.last_answered() {
+            match (request.kind, filter.answer) {
+                (RequestKind::Subscribe, Some(Ok(granted))) => {
+                    let before = subscriptions.get(&filter.name).map(|one| one.granted);
+                    if own && before.is_some_and(|before| granted < before) {
+                        let filter = filter.name.clone();
+                        self.events
+                            .push(Event::SubscriptionLowered { filter, granted });
+                    }
+                    subscriptions.granted(filter.name.clone(), filter.qos, granted);
+                }
+                (RequestKind::Subscribe, Some(Err(reason))) if own => {
+                    subscriptions.remove(&filter.name);
+                    let filter = filter.name.clone();
+                    self.events.push(Event::SubscriptionLost { filter, reason });
+                }
+                (RequestKind::Unsubscribe, Some(Ok(_))) => {
+                    subscriptions.remove(&filter.name);
+                }
+                (RequestKind::Unsubscribe, Some(Err(_))) => {
+                    subscriptions.set_leaving(&filter.name, false);
+                }
+                _ => {}
             }
         }
-        Some(item)
+        if subscriptions.unconfirmed() == 0 {
+            self.state.repeat = crate::request::FILTERS;
+        }
+    }
+
+    fn finish_request(&mut self, key: Key) {
+        let Some(item) = self.take_item(key) else {
+            return;
+        };
+        let (Some(token), Work::Request(request)) = (item.token, item.work) else {
+            return;
+        };
+        let kind = request.kind;
+        let answers = request.into_answers();
+        self.events.push(match kind {
+            RequestKind::Subscribe => Event::Subscribed(token, answers.collect()),
+            RequestKind::Unsubscribe => {
+                let codes = answers.map(|answer| answer.map(|_| ()));
+                Event::Unsubscribed(token, codes.collect::<Vec<_>>())
+            }
+        });
+    }
+
+    /// Drops waiting messages whose time is up.
+    pub(crate) fn drop_expired(&mut self, now: Duration) {
+        if self.events.is_full() {
+            return;
+        }
+        for key in self.state.outbox.expired(now) {
+            self.finish_publish(key, Err(PublishError::Expired));
+        }
+    }
+
+    fn take_item(&mut self, key: Key) -> Option<Item> {
+        self.leave_link(key);
+        self.state.outbox.remove(key)
+    }
+
+    /// An item is not under way any more.
+    fn leave_link(&mut self, key: Key) {
+        let under_way = self.state.outbox.list(key) == Some(BEGUN);
+        let Some(link) = self.link.as_mut().filter(|_| under_way) else {
+            return;
+        };
+        match self.state.outbox.get(key).map(|item| &item.work) {
+            Some(Work::Request(_)) => link.requests = link.requests.saturating_sub(1),
+            Some(work) if work.counts_in_flight() => {
+                link.in_flight = link.in_flight.saturating_sub(1);
+            }
+            _ => {}
+        }
+        if link.alone.is_some_and(|(alone, _)| alone == key) {
+            link.alone = None;
+        }
+    }
+}
+
+impl Request {
+    fn into_answers(self) -> impl Iterator<Item = Answer> {
+        let unspecified = Err(crate::ReasonCode::UNSPECIFIED);
+        let filters = self.into_filters().into_iter();
+        filters.map(move |filter| filter.answer.unwrap_or(unspecified))
     }
 }

@@ -4,19 +4,19 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::config::QoS;
+use crate::config::{LostSession, QoS, Version};
 use crate::error::{PublishError, SessionError};
-use crate::event::{Event, Owed};
+use crate::event::{BrokerText, Event, Owed, Token};
 use crate::link::{Limits, Phase};
 use crate::message::Message;
-use crate::outbox::{Filter, Work};
-use crate::packet::{self, AckKind, Connack, Packet, Publish};
+use crate::outbox::{BEGUN, Item, RELEASES, RESEND, SUSPECTS, Work};
+use crate::packet::frame::{self, Piece};
+use crate::packet::skip::Skipped;
+use crate::packet::{self, Ack, AckKind, Answers, Connack, Fault, Packet, PacketType, Publish};
 use crate::reason::ReasonCode;
+use crate::request::RequestKind;
 use crate::session::Session;
-use crate::state::forget;
-
-/// A repeated SUBSCRIBE is filled up to this many bytes.
-const SUBSCRIBE_AGAIN: usize = 1_024;
+use crate::slab::Key;
 
 impl Session {
     /// Decodes and handles packets while there is room for what they lead to.
@@ -34,53 +34,89 @@ impl Session {
                 return Ok(data.len());
             }
             let rest = data.get(taken..).unwrap_or_default();
-            let (version, limit) = (self.config.version, self.config.max_packet_size);
-            let (n, frame) = link.framer.take(version, rest, limit)?;
-            taken += n;
-            let Some(frame) = frame else {
+            if rest.is_empty() {
                 break;
-            };
-            packet::check_room(&frame)?;
-            let packet = packet::decode(version, frame)?;
-            self.handle_packet(packet)?;
-            if let Some(link) = &mut self.link {
-                link.note_received(now, link.sent > 0);
+            }
+            link.now = now;
+            link.note_read();
+            let connected = link.was_online();
+            let piece = self.take_piece(rest).map_err(|error| match error {
+                SessionError::Malformed { packet, fault } if !connected => {
+                    SessionError::NotMqtt { packet, fault }
+                }
+                error => error,
+            });
+            let (n, whole) = piece?;
+            taken += n;
+            if !whole {
+                break;
             }
         }
         Ok(taken)
     }
 
-    fn handle_packet(&mut self, packet: Packet) -> Result<(), SessionError> {
+    /// Takes bytes up to the end of a packet and handles it: how many, and whether it was whole.
+    fn take_piece(&mut self, data: &[u8]) -> Result<(usize, bool), SessionError> {
+        let Some(link) = &mut self.link else {
+            return Ok((data.len(), false));
+        };
+        let (version, limit) = (self.config.version, self.config.max_packet_size);
+        let strict = version == Version::V5 && !self.state.limit_ignored;
+        let taken = link.framer.take(version, data, limit, strict);
+        if let Err(SessionError::PacketTooLarge { .. }) = taken {
+            self.state.limit_ignored = true;
+        }
+        let (n, piece) = taken?;
+        match piece {
+            None => return Ok((n, false)),
+            Some(Piece::Skipped(skipped)) => self.handle_skipped(skipped)?,
+            Some(Piece::Packet(frame)) if !frame::has_room(&frame) => {
+                let skipped = frame::skip_frame(&frame)?;
+                self.handle_skipped(skipped)?;
+            }
+            Some(Piece::Packet(frame)) => {
+                let packet_type = PacketType::of(frame.control);
+                let packet = packet::decode(version, frame)?;
+                self.handle_packet(packet, packet_type)?;
+            }
+        }
+        Ok((n, true))
+    }
+
+    fn handle_packet(
+        &mut self,
+        packet: Packet,
+        packet_type: PacketType,
+    ) -> Result<(), SessionError> {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
-        if link.awaits_connack() {
+        if !link.was_online() {
             return match packet {
                 Packet::Connack(connack) => self.handle_connack(*connack),
                 _ => Err(SessionError::BeforeConnack),
             };
         }
+        link.proven = true;
         match packet {
-            Packet::Connack(_) => Err(SessionError::UnexpectedPacket),
+            Packet::Connack(_) => Err(SessionError::UnexpectedPacket(packet_type)),
             Packet::Publish(publish) => self.handle_publish(publish),
-            Packet::Ack(AckKind::Puback, id, reason) => self.handle_puback(id, reason),
-            Packet::Ack(AckKind::Pubrec, id, reason) => self.handle_pubrec(id, reason),
-            Packet::Ack(AckKind::Pubrel, id, _) => {
-                self.handle_pubrel(id);
-                Ok(())
+            Packet::Ack(ack) => self.handle_ack(ack, packet_type),
+            Packet::Suback(answers) => {
+                self.handle_answers(RequestKind::Subscribe, answers, packet_type)
             }
-            Packet::Ack(AckKind::Pubcomp, id, _) => self.handle_pubcomp(id),
-            Packet::Suback(id, codes) => self.handle_suback(id, &codes),
-            Packet::Unsuback(id, codes) => self.handle_unsuback(id, codes),
-            Packet::Pingresp => {
-                link.response_by = None;
-                Ok(())
+            Packet::Unsuback(answers) => {
+                self.handle_answers(RequestKind::Unsubscribe, answers, packet_type)
             }
+            Packet::Pingresp => Ok(()), // like everything that arrives, a sign of life
             Packet::Disconnect {
                 reason,
                 text,
                 server_reference,
             } => {
+                self.tell(None, text.clone().map(BrokerText::Reason));
+                let reference = server_reference.clone();
+                self.tell(None, reference.map(BrokerText::ServerReference));
                 self.broker_reason = text;
                 self.server_reference = server_reference;
                 Err(SessionError::ServerDisconnected(reason))
@@ -93,59 +129,93 @@ impl Session {
             return Ok(());
         };
         let limits = Limits::new(&self.config, &connack);
+        let clean = link.clean;
+        self.tell(None, connack.text.clone().map(BrokerText::Reason));
+        let reference = connack.server_reference.clone();
+        self.tell(None, reference.map(BrokerText::ServerReference));
         self.broker_reason = connack.text;
         self.server_reference = connack.server_reference;
         if let Some(refusal) = connack.refusal {
             return Err(SessionError::Refused(refusal));
         }
-        let session_present = connack.session_present;
-        if session_present && link.clean {
-            return Err(SessionError::UnexpectedSession);
+        let mut session_present = connack.session_present;
+        if session_present && (clean || !self.state.established) {
+            // A session of an earlier life, or of another client with this identifier.
+            if self.config.version == Version::V5 {
+                // "If a Client without a Session State receives Session Present set to 1 it MUST
+                // close the Network Connection [MQTT-3.2.2-4]."
+                self.state.start_clean = true;
+                return Err(SessionError::UnexpectedSession);
+            }
+            // 3.1.1 asks nothing of the client (section 3.2.2.2).
+            session_present = !clean;
+            self.state.outbox.set_foreign(true);
+        } else if !session_present {
+            self.state.outbox.set_foreign(false);
         }
-        link.come_online(limits);
+        if let Some(link) = &mut self.link {
+            link.come_online(limits);
+        }
         self.state.established = true;
+        self.state.start_clean = false;
         if connack.client_id.is_some() {
             self.state.client_id = connack.client_id;
         }
+        let information = connack.response_information;
+        self.tell(None, information.map(BrokerText::ResponseInformation));
         self.events.push(Event::Connected { session_present });
+        let unsure = core::mem::take(&mut self.state.unsure);
         if !session_present {
-            self.begin_anew(&limits);
+            self.begin_anew();
+        } else if unsure {
+            self.state.doubt();
         }
         Ok(())
     }
 
     /// The broker has nothing of the session: messages are sent anew, subscriptions repeated.
-    /// A released message is the broker's since its PUBREC and cannot be sent again without the
-    /// risk of a second delivery; it counts as published.
-    fn begin_anew(&mut self, limits: &Limits) {
+    fn begin_anew(&mut self) {
         self.state.forget_received();
-        let mut index = 0;
-        while let Some(item) = self.state.outbox.get_mut(index) {
-            match &mut item.work {
-                Work::Publish(outgoing) => outgoing.mark_dup(false),
-                Work::Release => {
-                    self.finish_publish(index, Ok(()));
-                    continue;
-                }
-                Work::Subscribe(_) | Work::Unsubscribe(_) => {}
-            }
-            index += 1;
+        self.state.subscriptions.begin_anew();
+        // What was released was sent before the others.
+        let mut at = self.state.outbox.last(RELEASES);
+        while let Some(key) = at {
+            at = self.state.outbox.previous(key);
+            self.state.outbox.move_first(key, RESEND);
         }
-        let room = match limits.maximum_packet_size {
-            Some(limit) => SUBSCRIBE_AGAIN.min((limit as usize).saturating_sub(16)),
-            None => SUBSCRIBE_AGAIN,
+        for list in [RESEND, SUSPECTS] {
+            let mut at = self.state.outbox.first(list);
+            while let Some(key) = at {
+                at = self.state.outbox.next(key);
+                self.begin_message_anew(key);
+            }
+        }
+    }
+
+    fn begin_message_anew(&mut self, key: Key) {
+        let foreign = self.state.outbox.is_foreign();
+        let Some(item) = self.state.outbox.get_mut(key) else {
+            return;
         };
-        let mut filters = core::mem::take(&mut self.state.subscriptions);
-        while !filters.is_empty() {
-            // From the end, because each packet is put before the one made last.
-            let mut bytes = 0;
-            let fits = |filter: &&Filter| {
-                bytes += 3 + filter.name.len();
-                bytes <= room
-            };
-            let count = filters.iter().rev().take_while(fits).count().max(1);
-            let packet = filters.split_off(filters.len() - count);
-            self.state.outbox.subscribe_again(packet);
+        let sent = core::mem::take(&mut item.sent_on) != 0;
+        let token = item.token;
+        let Work::Publish(outgoing) = &mut item.work else {
+            return;
+        };
+        let Some(token) = token else {
+            // Given up: the broker has forgotten its identifier.
+            self.state.outbox.remove(key);
+            return;
+        };
+        outgoing.dup = false;
+        outgoing.released = false;
+        item.release_first = foreign && item.packet_id != 0;
+        if outgoing.qos() != QoS::ExactlyOnce || !sent {
+            return;
+        }
+        match self.config.lost_session {
+            LostSession::SendAgain => self.events.push(Event::SentAgain(token)),
+            LostSession::Report => self.finish_publish(key, Err(PublishError::SessionLost)),
         }
     }
 
@@ -157,76 +227,133 @@ impl Session {
             let maximum = self.config.topic_alias_maximum;
             resolve_alias(&mut link.aliases, alias, maximum, &mut publish.message)?;
         }
-        let (qos, packet_id) = (publish.message.qos, publish.packet_id);
+        let (qos, packet_id, dup) = (publish.message.qos, publish.packet_id, publish.dup);
         if qos == QoS::AtMostOnce {
             self.events.push(Event::Message(publish.message));
             return Ok(());
         }
-        if qos == QoS::ExactlyOnce && !self.state.receive(packet_id)? {
+        if qos == QoS::ExactlyOnce && !self.state.receive(packet_id, dup)? {
             self.answer(AckKind::Pubrec, packet_id, ReasonCode::SUCCESS);
             return Ok(());
         }
-        let owed = Owed {
-            connection: self.connection,
-            qos,
-            packet_id,
-        };
         let event = Event::Message(publish.message);
-        self.events.push_owing(event, Some(owed));
+        self.push_owing(event, qos, packet_id, ReasonCode::SUCCESS);
         Ok(())
     }
 
-    fn handle_puback(&mut self, id: u16, reason: ReasonCode) -> Result<(), SessionError> {
-        let Some(index) = self.find_sent(id)? else {
+    /// A message that was not kept. It is acknowledged like any other, or it would come again and
+    /// again; MQTT 5 can say that it was not taken.
+    fn handle_skipped(&mut self, skipped: Skipped) -> Result<(), SessionError> {
+        let Some(link) = &mut self.link else {
             return Ok(());
         };
-        match self.state.outbox.get(index).map(|item| &item.work) {
-            Some(Work::Publish(outgoing)) if outgoing.qos == QoS::AtLeastOnce => {
-                self.finish_publish(index, accepted(reason));
-                Ok(())
-            }
-            _ => Err(SessionError::UnexpectedPacket),
+        if !link.was_online() {
+            return Err(SessionError::BeforeConnack);
         }
+        link.proven = true;
+        let Skipped {
+            qos,
+            packet_id,
+            dup,
+            topic,
+            size,
+            reason,
+        } = skipped;
+        if !self.events.reserve() {
+            return Err(SessionError::OutOfMemory { size });
+        }
+        let code = match self.config.version {
+            Version::V311 => ReasonCode::SUCCESS,
+            Version::V5 => ReasonCode::QUOTA_EXCEEDED,
+        };
+        // PUBREC with a failure ends the exchange, so that there is nothing to remember.
+        if qos == QoS::ExactlyOnce && !code.is_error() && !self.state.receive(packet_id, dup)? {
+            self.answer(AckKind::Pubrec, packet_id, ReasonCode::SUCCESS);
+            return Ok(());
+        }
+        let event = Event::Skipped {
+            topic,
+            size,
+            qos,
+            reason,
+        };
+        self.push_owing(event, qos, packet_id, code);
+        Ok(())
     }
 
-    fn handle_pubrec(&mut self, id: u16, reason: ReasonCode) -> Result<(), SessionError> {
-        let Ok(found) = self.find_sent(id) else {
-            // Left over from an exchange we finished: the broker may forget it too.
-            self.answer(AckKind::Pubrel, id, ReasonCode::PACKET_ID_NOT_FOUND);
+    fn push_owing(&mut self, event: Event, qos: QoS, packet_id: u16, reason: ReasonCode) {
+        let owed = (qos != QoS::AtMostOnce).then_some(Owed {
+            connection: self.connection,
+            qos,
+            packet_id,
+            reason,
+        });
+        self.events.push_owing(event, owed);
+    }
+
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP. One for an identifier that is not in use is left over
+    /// from an exchange that is finished, or from an earlier life of this device.
+    fn handle_ack(&mut self, ack: Ack, packet: PacketType) -> Result<(), SessionError> {
+        let Ack {
+            kind,
+            id,
+            reason,
+            text,
+        } = ack;
+        if kind == AckKind::Pubrel {
+            self.handle_pubrel(id);
+            return Ok(());
+        }
+        let Some(key) = self.state.outbox.by_id(id) else {
+            if kind == AckKind::Pubrec {
+                // The broker may forget it too.
+                self.answer(AckKind::Pubrel, id, ReasonCode::PACKET_ID_NOT_FOUND);
+            }
             return Ok(());
         };
-        let Some(index) = found else {
+        if !self.is_sent(key) {
+            return Ok(());
+        }
+        let Some(item) = self.state.outbox.get_mut(key) else {
             return Ok(());
         };
-        match self.state.outbox.get(index).map(|item| &item.work) {
-            Some(Work::Publish(outgoing)) if outgoing.qos == QoS::ExactlyOnce => {
-                if reason.is_error() {
-                    self.finish_publish(index, accepted(reason));
+        let token = item.token;
+        let Work::Publish(outgoing) = &mut item.work else {
+            return Err(SessionError::WrongAcknowledgement { packet, id });
+        };
+        let result = match (kind, outgoing.qos(), outgoing.released) {
+            (AckKind::Puback, QoS::AtLeastOnce, _) => accepted(reason),
+            (AckKind::Puback, QoS::ExactlyOnce, false) if !reason.is_error() => {
+                if self.config.accept_lower_qos {
+                    if let Some(token) = token {
+                        self.events.push(Event::QosLowered(token));
+                    }
+                    Ok(())
                 } else {
-                    self.state.outbox.release(index);
-                    self.answer(AckKind::Pubrel, id, ReasonCode::SUCCESS);
+                    let maximum = QoS::AtLeastOnce;
+                    Err(PublishError::QosNotSupported { maximum })
                 }
-                Ok(())
             }
-            Some(Work::Release) => {
+            (AckKind::Puback | AckKind::Pubrec, QoS::ExactlyOnce, false) if reason.is_error() => {
+                accepted(reason)
+            }
+            (AckKind::Pubrec, QoS::ExactlyOnce, _) => {
+                outgoing.released = true;
+                item.since = self.link.as_ref().map_or(Duration::ZERO, |link| link.now);
+                self.state.outbox.move_last(key, BEGUN);
+                self.tell(token, text.map(BrokerText::Reason));
                 self.answer(AckKind::Pubrel, id, ReasonCode::SUCCESS);
-                Ok(())
+                return Ok(());
             }
-            _ => Err(SessionError::UnexpectedPacket),
-        }
-    }
-
-    fn handle_pubcomp(&mut self, id: u16) -> Result<(), SessionError> {
-        let Ok(Some(index)) = self.find_sent(id) else {
-            return Ok(());
+            (AckKind::Pubcomp, QoS::ExactlyOnce, true) => Ok(()),
+            // Doubled, late, or for PUBREL before the first use of an identifier.
+            (_, QoS::ExactlyOnce, _) => return Ok(()),
+            _ => return Err(SessionError::WrongAcknowledgement { packet, id }),
         };
-        match self.state.outbox.get(index).map(|item| &item.work) {
-            Some(Work::Release) => {
-                self.finish_publish(index, Ok(()));
-                Ok(())
-            }
-            _ => Err(SessionError::UnexpectedPacket),
-        }
+        self.tell(token, text.map(BrokerText::Reason));
+        self.note_passed();
+        self.finish_publish(key, result);
+        Ok(())
     }
 
     fn handle_pubrel(&mut self, id: u16) {
@@ -238,56 +365,57 @@ impl Session {
         self.answer(AckKind::Pubcomp, id, reason);
     }
 
-    fn handle_suback(
+    /// SUBACK or UNSUBACK.
+    fn handle_answers(
         &mut self,
-        id: u16,
-        codes: &[Result<QoS, ReasonCode>],
+        kind: RequestKind,
+        answers: Answers,
+        packet: PacketType,
     ) -> Result<(), SessionError> {
-        let Some(index) = self.find_sent(id)? else {
+        let Answers {
+            id,
+            mut codes,
+            text,
+        } = answers;
+        let key = self.state.outbox.by_id(id).filter(|key| self.is_sent(*key));
+        let Some((key, item)) = key.and_then(|key| Some((key, self.state.outbox.get(key)?))) else {
             return Ok(());
         };
-        let Some(Work::Subscribe(filters)) = self.state.outbox.get(index).map(|item| &item.work)
-        else {
-            return Err(SessionError::UnexpectedPacket);
+        let asked = match &item.work {
+            Work::Request(request) if request.kind == kind => request.asked(),
+            _ => return Err(SessionError::WrongAcknowledgement { packet, id }),
         };
-        let asked = filters.iter().filter(|filter| filter.refused.is_none());
-        if asked.count() != codes.len() {
-            return Err(SessionError::Malformed);
+        if kind == RequestKind::Unsubscribe && self.config.version == Version::V311 {
+            codes.resize(asked, Ok(QoS::AtMostOnce));
         }
-        self.finish_subscribe(index, codes);
+        if codes.len() != asked {
+            let fault = Fault::Count;
+            return Err(SessionError::Malformed { packet, fault });
+        }
+        self.tell(item.token, text.map(BrokerText::Reason));
+        self.note_passed();
+        self.answer_request(key, &codes);
         Ok(())
     }
 
-    fn handle_unsuback(
-        &mut self,
-        id: u16,
-        codes: Option<Vec<Result<(), ReasonCode>>>,
-    ) -> Result<(), SessionError> {
-        let Some(index) = self.find_sent(id)? else {
-            return Ok(());
-        };
-        let Some(Work::Unsubscribe(names)) = self.state.outbox.get(index).map(|item| &item.work)
-        else {
-            return Err(SessionError::UnexpectedPacket);
-        };
-        let codes = codes.unwrap_or_else(|| alloc::vec![Ok(()); names.len()]);
-        if names.len() != codes.len() {
-            return Err(SessionError::Malformed);
-        }
-        for name in names {
-            forget(&mut self.state.subscriptions, name);
-        }
-        self.finish_unsubscribe(index, codes);
-        Ok(())
+    /// It was handed to the transport in full, on this connection. Before that an answer is a late
+    /// one, and the broker will answer again.
+    fn is_sent(&self, key: Key) -> bool {
+        let sent = |item: &Item| item.sent_on == self.connection;
+        self.state.outbox.list(key) == Some(BEGUN) && self.state.outbox.get(key).is_some_and(sent)
     }
 
-    /// The outbox item that an acknowledgement is for. `None` if it was not sent in full on this
-    /// connection: the acknowledgement is a late one, and the broker will answer again.
-    fn find_sent(&self, id: u16) -> Result<Option<usize>, SessionError> {
-        let index = self.state.outbox.position(id);
-        let index = index.ok_or(SessionError::UnknownPacketId(id))?;
-        let sent = self.link.as_ref().map_or(0, |link| link.sent);
-        Ok((index < sent).then_some(index))
+    fn note_passed(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.passed = link.passed.saturating_add(1);
+        }
+    }
+
+    /// Passes on what the broker says.
+    fn tell(&mut self, about: Option<Token>, text: Option<BrokerText>) {
+        if let Some(text) = text {
+            self.events.push(Event::BrokerText { about, text });
+        }
     }
 
     fn answer(&mut self, kind: AckKind, id: u16, reason: ReasonCode) {

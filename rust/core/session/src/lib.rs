@@ -76,7 +76,7 @@
 //! let connack = [0x20, 3, 0, 0, 0];
 //! let due = turn(&mut session, &mut stream, &connack, Duration::from_secs(1))?;
 //! assert!(session.is_connected());
-//! assert_eq!(due, Some(Duration::from_secs(301)), "a ping, if nothing else is sent");
+//! assert_eq!(due, Some(Duration::from_secs(121)), "SUBACK and PUBACK have to be there by then");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -86,38 +86,51 @@
 //!   connection, and is done ([`Event::Published`]) when the transport has taken it.
 //! - **QoS 1** arrives at least once, **QoS 2** exactly once, over any number of connections, as
 //!   long as both sides keep the session. After a reconnect what is unacknowledged goes out again
-//!   in the original order, with DUP, or as PUBREL once the broker had it (section 4.4).
+//!   in the original order, with DUP, or as PUBREL once the broker had it (section 4.4). A QoS 2
+//!   message is kept until PUBCOMP.
 //! - If the **broker lost the session** (Session Present is 0), unacknowledged messages are sent
-//!   anew, granted subscriptions are repeated before them, and a QoS 2 message then may arrive
-//!   twice: nobody is left who remembers the first time. One the broker had confirmed with PUBREC
-//!   counts as published.
+//!   anew, and granted subscriptions are repeated before them. A QoS 2 message that was under way
+//!   may then arrive twice, and [`Event::SentAgain`] says so; or it is given up, as
+//!   [`Config::lost_session`] says.
+//! - A **session that is not ours** (after a restart, or a client identifier used twice) ends an
+//!   MQTT 5 connection \[MQTT-3.2.2-4\]; the next one asks for a new session. With MQTT 3.1.1 it
+//!   goes on, and PUBREL before the first use of a packet identifier with QoS 2 ends what the broker
+//!   may remember of it.
 //! - **Received messages are acknowledged when the application takes them** from
 //!   [`Session::poll_event`]. One not taken before the connection is lost is still delivered; QoS 1
 //!   may then come a second time, QoS 2 not. QoS 2 follows method B of section 4.3.3: the
 //!   identifier is kept, not the message, and it is delivered before PUBREL.
+//! - **No message and no filter keeps the others from passing**: one that is too large to be
+//!   received is skipped ([`Event::Skipped`]), one that ends every connection is found and given up
+//!   ([`Config::suspect_after`]), and an answer that never comes ends the connection
+//!   ([`Config::ack_timeout`]).
 //! - **Back-pressure** reaches the broker: [`Session::handle_input`] takes no more packets than
 //!   there is room for the events they lead to.
-//! - **Keep-alive** (section 3.1.2.10): PINGREQ when the transport took no byte for that long, and
-//!   also, whatever is being sent, when an answer has been owed for that long without a sign of
-//!   life. A client that publishes at QoS 0 only and more often than that relies on the transport
-//!   to find a dead path.
+//! - **Keep-alive** (section 3.1.2.10): PINGREQ when for that long the transport took no byte, or
+//!   brought none. Anything that arrives is a sign of life; if nothing does within
+//!   [`Config::response_timeout`] after PINGREQ was handed to the transport, the path is dead.
 //! - **A broken or hostile broker** leads to a [`SessionError`], never to a panic, and never to
-//!   memory beyond the limits.
+//!   memory beyond the limits. Acknowledgements of nothing are passed over.
+//! - **Time**: publishing, sending and acknowledging one message takes the same time however many
+//!   wait (`examples/outbox.rs`).
 //!
 //! # What it is not
 //!
 //! Not a connection manager: reconnecting, back-off, names and TLS live in the crate above. Not
-//! durable: the state lives in memory and dies with the [`Session`]; it is one type inside
-//! (`state::State`), apart from what a connection owns, so that keeping it is an addition and no
-//! rebuild. No enhanced authentication (AUTH), no subscription identifiers, no topic aliases of
-//! our own, no subscription options but the QoS.
+//! durable: the state lives in memory and dies with the [`Session`]. No enhanced authentication
+//! (AUTH), no subscription identifiers, no topic aliases of our own, no subscription options but
+//! the QoS, no payloads in pieces.
+//!
+//! One thing MQTT has no means for: if a broker loses the session, and the CONNACK that says so is
+//! lost as well, the next CONNACK calls the new session present. Subscriptions are repeated then to
+//! be sure, but what was between PUBREC and PUBCOMP may be lost or arrive twice.
 //!
 //! # Memory
 //!
 //! Nothing is allocated without a bound. The most a session holds, in bytes:
 //!
 //! ```text
-//!   outbox_bytes + 100 x outbox_messages     commands under way
+//!   outbox_bytes + 250 x outbox_messages     commands under way
 //! + max_packet_size                          one packet being put together
 //! + event_bytes + 2 x max_packet_size        events not taken, and the packet that filled them
 //! + topic_alias_maximum x longest topic      MQTT 5 only
@@ -140,20 +153,28 @@ mod finish;
 mod input;
 mod link;
 mod message;
+mod options;
 mod outbox;
 mod output;
 mod packet;
 mod reason;
+mod request;
 mod secret;
 mod session;
+mod slab;
 mod state;
+mod subscriptions;
+mod suspects;
 
 pub use command::{Command, Load};
-pub use config::{Config, ConfigError, Field, QoS, Version};
+pub use config::{Config, ConfigError, Field, LostSession, Overflow, QoS, Version};
 pub use error::{CommandError, PublishError, SessionError};
-pub use event::{Event, Token};
+pub use event::{BrokerText, Event, Token};
 pub use link::Limits;
 pub use message::{Message, Properties};
+pub use options::{Priority, PublishOptions};
+pub use packet::skip::SkipReason;
+pub use packet::{Fault, PacketType};
 pub use reason::{ConnectRefusal, ReasonCode};
 pub use secret::Secret;
 pub use session::Session;

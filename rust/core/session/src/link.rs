@@ -1,5 +1,6 @@
 //! What belongs to one connection and dies with it.
 
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -7,6 +8,7 @@ use core::time::Duration;
 use crate::config::{Config, QoS};
 use crate::packet::frame::Framer;
 use crate::packet::{Connack, PINGREQ};
+use crate::slab::Key;
 
 /// What the broker allows on this connection; MQTT 3.1.1 has no limits to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,16 @@ pub(crate) enum Phase {
     Over,
 }
 
+/// The way of a PINGREQ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ping {
+    None,
+    /// To be sent, since then.
+    Queued(Duration),
+    /// Handed to the transport; nothing arrived since then.
+    Sent(Duration),
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -78,6 +90,8 @@ pub(crate) struct Link {
     /// `None` before CONNACK.
     limits: Option<Limits>,
     pub(crate) clean: bool,
+    /// The application ended it.
+    pub(crate) left: bool,
     pub(crate) framer: Framer,
     /// Acknowledgements and pings waiting for the next packet boundary.
     pub(crate) control: Vec<u8>,
@@ -86,23 +100,34 @@ pub(crate) struct Link {
     /// How much of `staged` is gone.
     pub(crate) consumed: usize,
     /// Where in `staged` the packets of outbox items end.
-    pub(crate) ends: Vec<usize>,
-    /// The large payload that follows `staged` (of the outbox item number `sent`, once the items
-    /// in `ends` are counted), and how much of it is gone.
-    pub(crate) payload: Option<usize>,
-    /// Outbox items before this one were handed to the transport.
-    pub(crate) sent: usize,
+    pub(crate) ends: VecDeque<(usize, Key)>,
+    /// The outbox item whose large payload follows `staged`, and how much of it is gone.
+    pub(crate) payload: Option<(Key, usize)>,
     /// QoS 1 and 2 messages among the sent and the staged.
     pub(crate) in_flight: u16,
+    /// Requests among them.
+    pub(crate) requests: usize,
+    /// Subscriptions are repeated after this one, by name.
+    pub(crate) repeated: Option<String>,
+    /// The suspect under way, alone until then.
+    pub(crate) alone: Option<(Key, Duration)>,
+    /// Messages and requests that the broker answered.
+    pub(crate) passed: u32,
+    /// Any packet arrived after CONNACK.
+    pub(crate) proven: bool,
     /// Topic names by alias, the broker's.
     pub(crate) aliases: Vec<String>,
     /// When the transport last took bytes.
     last_sent: Duration,
-    /// Since when an answer is owed without a sign of life.
-    waiting_since: Option<Duration>,
-    /// CONNACK or PINGRESP must be there by then.
-    pub(crate) response_by: Option<Duration>,
-    /// Time of the last `transmit`.
+    /// When it last brought some.
+    last_read: Duration,
+    ping: Ping,
+    /// Where in `staged` a PINGREQ ends.
+    ping_end: Option<usize>,
+    response_timeout: Duration,
+    /// CONNACK must be there by then.
+    connack_by: Duration,
+    /// The latest time that the session was told.
     pub(crate) now: Duration,
 }
 
@@ -112,18 +137,26 @@ impl Link {
             phase: Phase::Connecting,
             limits: None,
             clean,
+            left: false,
             framer: Framer::default(),
             control: Vec::new(),
             staged: Vec::new(),
             consumed: 0,
-            ends: Vec::new(),
+            ends: VecDeque::new(),
             payload: None,
-            sent: 0,
             in_flight: 0,
+            requests: 0,
+            repeated: None,
+            alone: None,
+            passed: 0,
+            proven: false,
             aliases: Vec::new(),
             last_sent: now,
-            waiting_since: None,
-            response_by: Some(later(now, response_timeout)),
+            last_read: now,
+            ping: Ping::None,
+            ping_end: None,
+            response_timeout,
+            connack_by: later(now, response_timeout),
             now,
         }
     }
@@ -135,22 +168,22 @@ impl Link {
         }
     }
 
-    pub(crate) fn awaits_connack(&self) -> bool {
-        self.limits.is_none()
+    /// CONNACK was accepted at some time.
+    pub(crate) fn was_online(&self) -> bool {
+        self.limits.is_some()
+    }
+
+    /// CONNECT may have reached the broker.
+    pub(crate) fn connect_sent(&self) -> bool {
+        self.control.is_empty() && self.is_drained() && self.phase != Phase::Over
     }
 
     /// CONNACK was accepted.
     pub(crate) fn come_online(&mut self, limits: Limits) {
         self.limits = Some(limits);
-        self.response_by = None;
         if self.phase == Phase::Connecting {
             self.phase = Phase::Online;
         }
-    }
-
-    /// Outbox items staged or sent.
-    pub(crate) fn begun(&self) -> usize {
-        self.sent + self.ends.len()
     }
 
     /// Nothing is half transmitted.
@@ -158,28 +191,54 @@ impl Link {
         self.consumed == self.staged.len() && self.payload.is_none()
     }
 
-    /// The broker owes an answer.
-    pub(crate) fn awaits_answer(&self) -> bool {
-        self.phase != Phase::Over && (self.response_by.is_some() || self.waiting_since.is_some())
+    /// The broker owes CONNACK or PINGRESP.
+    pub(crate) fn awaits_response(&self) -> bool {
+        self.phase != Phase::Over && (self.limits.is_none() || self.ping != Ping::None)
     }
 
-    /// When a PINGREQ is due, unless one is under way.
+    /// When CONNACK, or anything after a PINGREQ, must have arrived.
+    pub(crate) fn response_due(&self) -> Option<Duration> {
+        match (self.phase, self.ping) {
+            (Phase::Connecting, _) => Some(self.connack_by),
+            (Phase::Online, Ping::Sent(at)) => Some(later(at, self.response_timeout)),
+            // A transport that takes bytes slowly is not a dead one.
+            (Phase::Online, Ping::Queued(since)) => {
+                Some(later(since.max(self.last_sent), self.response_timeout))
+            }
+            _ => None,
+        }
+    }
+
+    /// When a PINGREQ is due, unless one is under way: nothing was sent for a keep-alive, or
+    /// nothing arrived.
     pub(crate) fn ping_due(&self) -> Option<Duration> {
         let limits = self.limits.as_ref()?;
         let keeps_alive = self.phase == Phase::Online && !limits.keep_alive.is_zero();
-        if !keeps_alive || self.response_by.is_some() {
+        if !keeps_alive || self.ping != Ping::None {
             return None;
         }
-        let since = match self.waiting_since {
-            Some(waiting) => waiting.min(self.last_sent),
-            None => self.last_sent,
-        };
-        Some(later(since, limits.keep_alive))
+        Some(later(self.last_sent.min(self.last_read), limits.keep_alive))
     }
 
-    pub(crate) fn ping(&mut self, now: Duration, response_timeout: Duration) {
-        self.control.extend_from_slice(&PINGREQ);
-        self.response_by = Some(later(now, response_timeout));
+    /// Queues PINGREQ, unless one is under way.
+    pub(crate) fn ping(&mut self, now: Duration) {
+        if self.ping == Ping::None {
+            self.control.extend_from_slice(&PINGREQ);
+            self.ping = Ping::Queued(now);
+        }
+    }
+
+    /// The time in which it was to be answered begins again.
+    pub(crate) fn wait_longer(&mut self, now: Duration) {
+        self.ping = Ping::Sent(now);
+    }
+
+    /// What waited goes to the transport next.
+    pub(crate) fn stage_control(&mut self) {
+        self.staged.clear();
+        self.consumed = 0;
+        core::mem::swap(&mut self.staged, &mut self.control);
+        self.ping_end = matches!(self.ping, Ping::Queued(_)).then_some(self.staged.len());
     }
 
     /// The transport took bytes.
@@ -187,16 +246,21 @@ impl Link {
         self.last_sent = self.now;
     }
 
-    /// A packet that will be answered is with the transport.
-    pub(crate) fn note_waiting(&mut self) {
-        if self.waiting_since.is_none() {
-            self.waiting_since = Some(self.now);
+    /// The transport has taken `consumed` bytes of what is staged.
+    pub(crate) fn note_consumed(&mut self) {
+        if self.ping_end.is_some_and(|end| end <= self.consumed) {
+            self.ping_end = None;
+            if self.ping != Ping::None {
+                self.ping = Ping::Sent(self.now);
+            }
         }
     }
 
-    /// A packet arrived.
-    pub(crate) fn note_received(&mut self, now: Duration, waiting: bool) {
-        self.waiting_since = waiting.then_some(now);
+    /// The transport brought bytes: the path is alive.
+    pub(crate) fn note_read(&mut self) {
+        self.last_read = self.now;
+        // A PINGREQ that is still here goes out all the same; what it asks is answered.
+        self.ping = Ping::None;
     }
 }
 

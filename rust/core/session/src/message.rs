@@ -52,6 +52,20 @@ impl Message {
     }
 }
 
+impl Message {
+    /// Bytes of topic, payload and properties, as counted against the outbox.
+    pub(crate) fn size(&self) -> usize {
+        let properties = self.properties.as_ref().map_or(0, |p| {
+            let user: usize = p.user.iter().map(|(n, v)| 48 + n.len() + v.len()).sum();
+            128 + user
+                + p.content_type.as_ref().map_or(0, String::len)
+                + p.response_topic.as_ref().map_or(0, String::len)
+                + p.correlation_data.as_ref().map_or(0, Vec::len)
+        });
+        self.topic.len() + self.payload.len() + properties
+    }
+}
+
 /// What MQTT 5 lets travel beside a payload (section 3.3.2.3).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Properties {
@@ -59,13 +73,13 @@ pub struct Properties {
     /// Neither side of this crate checks the payload against it.
     pub payload_is_utf8: Option<bool>,
     /// Seconds after which the broker need not deliver it. The time a message waits in the
-    /// outbox is not subtracted.
+    /// outbox is subtracted; one that expires there is dropped.
     pub message_expiry: Option<u32>,
     /// Content type, by convention a MIME type.
     pub content_type: Option<String>,
     /// Where an answer is expected; a topic name.
     pub response_topic: Option<String>,
-    /// What the answer shall carry, so that the asker recognises it.
+    /// What the answer shall carry, so that the requester recognises it.
     pub correlation_data: Option<Vec<u8>>,
     /// Pairs with a meaning between the applications, in order; names may repeat. Of a received
     /// message the first 32 are kept.

@@ -1,277 +1,704 @@
-//! What the application asked for and the broker has not yet confirmed, in order.
+//! What the application asked for and the broker has not yet confirmed.
+//!
+//! Items stand in queues by what is to be done with them next; moving one, finding one by its
+//! packet identifier and removing one take the same time however many there are.
 
-use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::command::Load;
-use crate::config::{QoS, Version};
+use crate::config::{Config, Overflow, QoS, Version};
 use crate::error::{CommandError, PublishError};
 use crate::event::Token;
 use crate::message::{Message, check_properties, check_topic};
+use crate::options::{Priority, PublishOptions};
 use crate::packet;
-use crate::reason::ReasonCode;
+use crate::request::Request;
+use crate::slab::{Index, Key, Slab};
 
-/// Payloads up to this size are kept behind their packet's head in one piece of memory.
-const INLINE_PAYLOAD: usize = 512;
+/// Staged or sent on this connection, in the order of sending; with PUBREC an item goes to the end.
+pub(crate) const BEGUN: usize = 0;
+/// PUBREL to be repeated.
+pub(crate) const RELEASES: usize = 1;
+/// SUBSCRIBE and UNSUBSCRIBE to be sent.
+pub(crate) const REQUESTS: usize = 2;
+/// PUBLISH to be sent again.
+pub(crate) const RESEND: usize = 3;
+/// What was under way at the end of several connections.
+pub(crate) const SUSPECTS: usize = 4;
+/// Messages not yet sent: two queues for each priority, the second for QoS 0.
+const WAITING: usize = 5;
+const LISTS: usize = WAITING + 2 * PRIORITIES;
+const PRIORITIES: usize = 3;
+
+/// Requests unanswered at once.
+const REQUEST_WINDOW: usize = 16;
+
+/// Packet identifiers of messages that are not kept over a restart are below, of others above.
+const IDS: u16 = 32_767;
 
 /// One command under way.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// `None`: a subscription repeated on the session's own account.
+    /// `None`: on the session's own account.
     pub(crate) token: Option<Token>,
-    /// 0 for QoS 0.
+    /// Older items have lower numbers (modulo 2^32).
+    pub(crate) order: u32,
+    /// 0 until it is first sent.
     pub(crate) packet_id: u16,
     pub(crate) work: Work,
+    /// The connection on which it was last handed to the transport in full; 0 is none.
+    pub(crate) sent_on: u32,
+    /// When that was, or when the broker last answered it.
+    pub(crate) since: Duration,
+    /// Connections that ended while it was under way.
+    pub(crate) ends: u8,
+    /// The weight of those that ended while nothing else was.
+    pub(crate) proofs: u8,
+    /// The identifier may be one that the broker remembers from an earlier life of this device.
+    pub(crate) release_first: bool,
 }
 
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// PUBLISH, to be confirmed according to its QoS.
     Publish(Outgoing),
-    /// QoS 2 and PUBREC arrived: the message is the broker's, PUBREL is to be answered.
-    Release,
-    Subscribe(Vec<Filter>),
-    Unsubscribe(Vec<String>),
+    Request(Request),
 }
 
-/// A PUBLISH as it goes over the wire: `head`, then `payload`.
+/// A message on its way to the broker.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    /// Everything before the payload, and a small payload too.
-    pub(crate) head: Vec<u8>,
-    /// A large payload, in the memory the application gave.
-    pub(crate) payload: Vec<u8>,
+    pub(crate) message: Message,
+    pub(crate) priority: Priority,
+    latest: bool,
+    expires: Expiry,
+    /// QoS 2: PUBREC arrived, PUBREL is to be answered. The message is kept, for a broker that
+    /// loses the session before it has passed it on.
+    pub(crate) released: bool,
+    /// The broker may have it already.
+    pub(crate) dup: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expiry {
+    Never,
+    /// So many seconds from the next time that the session is told.
+    In(u32),
+    /// Second of the session's clock.
+    At(u32),
 }
 
 impl Outgoing {
-    pub(crate) fn size(&self) -> usize {
-        self.head.len() + self.payload.len()
+    pub(crate) fn qos(&self) -> QoS {
+        self.message.qos
     }
 
-    /// Puts the packet identifier behind the topic (section 3.3.2.2 of both standards).
-    fn set_packet_id(&mut self, packet_id: u16) {
-        let mut at = packet::topic_offset(&self.head);
-        if let Some([high, low]) = self.head.get(at..at + 2) {
-            at += 2 + usize::from(u16::from_be_bytes([*high, *low]));
-        }
-        if let Some(place) = self.head.get_mut(at..at + 2) {
-            place.copy_from_slice(&packet_id.to_be_bytes());
+    /// Seconds left, at least one: of a message that is sent.
+    pub(crate) fn seconds_left(&self, now: Duration) -> Option<u32> {
+        match self.expires {
+            Expiry::Never => None,
+            Expiry::In(seconds) => Some(seconds),
+            Expiry::At(second) => Some(second.saturating_sub(seconds_of(now)).max(1)),
         }
     }
 
-    /// From now on a transmission is a repetition.
-    pub(crate) fn mark_dup(&mut self, dup: bool) {
-        if let (Some(control), true) = (self.head.first_mut(), self.qos != QoS::AtMostOnce) {
-            *control = *control & !packet::DUP | if dup { packet::DUP } else { 0 };
-        }
-    }
-
-    /// Why this broker would not take it.
+    /// Why this broker would not take it, but for its size.
     pub(crate) fn refused_by(&self, limits: &crate::link::Limits) -> Option<PublishError> {
-        let size = self.size() as u32;
-        match limits.maximum_packet_size {
-            Some(limit) if size > limit => return Some(PublishError::TooLarge { size, limit }),
-            _ => {}
-        }
-        if self.qos > limits.maximum_qos {
+        if self.message.qos > limits.maximum_qos {
             let maximum = limits.maximum_qos;
             return Some(PublishError::QosNotSupported { maximum });
         }
-        if self.retain && !limits.retain_available {
+        if self.message.retain && !limits.retain_available {
             return Some(PublishError::RetainNotSupported);
         }
         None
     }
-}
 
-/// One topic filter of a SUBSCRIBE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filter {
-    pub(crate) name: String,
-    pub(crate) qos: QoS,
-    /// Known to be refused by this broker, therefore not sent.
-    pub(crate) refused: Option<ReasonCode>,
+    /// The queue it waits in.
+    pub(crate) fn waiting_list(&self) -> usize {
+        let qos0 = usize::from(self.message.qos == QoS::AtMostOnce);
+        WAITING + 2 * rank(self.priority) + qos0
+    }
 }
 
 impl Work {
-    /// A message, checked and encoded; its packet identifier is set when it is queued.
-    pub(crate) fn publish(version: Version, message: Message) -> Result<Self, CommandError> {
+    /// A message, checked.
+    pub(crate) fn publish(
+        version: Version,
+        message: Message,
+        options: PublishOptions,
+    ) -> Result<Self, CommandError> {
         check_topic(&message.topic)?;
         check_properties(&message, version)?;
-        let mut head = packet::publish_head(version, &message, 0)?;
-        let mut payload = message.payload;
-        if payload.len() <= INLINE_PAYLOAD {
-            head.try_reserve_exact(payload.len())
-                .map_err(|_| CommandError::OutOfMemory)?;
-            head.append(&mut payload);
-            payload = Vec::new();
+        if packet::publish_size(version, &message) > packet::MAX_SIZE {
+            return Err(CommandError::PayloadTooLarge);
         }
+        let in_message = message.properties.as_ref().and_then(|p| p.message_expiry);
+        let local = options.expiry.map(|expiry| {
+            let seconds = expiry.as_secs() + u64::from(expiry.subsec_nanos() != 0);
+            u32::try_from(seconds).unwrap_or(u32::MAX)
+        });
+        let expires = match (in_message, local) {
+            (None, None) => Expiry::Never,
+            (a, b) => Expiry::In(a.unwrap_or(u32::MAX).min(b.unwrap_or(u32::MAX))),
+        };
         Ok(Self::Publish(Outgoing {
-            qos: message.qos,
-            retain: message.retain,
-            head,
-            payload,
+            message,
+            priority: options.priority,
+            latest: options.latest,
+            expires,
+            released: false,
+            dup: false,
         }))
     }
 
     /// Bytes counted against the outbox.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Work::Publish(outgoing) => outgoing.size(),
-            Work::Release => 0,
-            Work::Subscribe(filters) => filters.iter().map(|f| f.name.len() + 3).sum(),
-            Work::Unsubscribe(filters) => filters.iter().map(|f| f.len() + 2).sum(),
+            Work::Publish(outgoing) => outgoing.message.size(),
+            Work::Request(request) => request.bytes(),
         }
     }
 
     /// A QoS 1 or 2 message in any stage: it counts against the broker's Receive Maximum.
     pub(crate) fn counts_in_flight(&self) -> bool {
-        match self {
-            Work::Publish(outgoing) => outgoing.qos != QoS::AtMostOnce,
-            Work::Release => true,
-            Work::Subscribe(_) | Work::Unsubscribe(_) => false,
-        }
+        matches!(self, Work::Publish(outgoing) if outgoing.qos() != QoS::AtMostOnce)
+    }
+
+    fn is_qos0(&self) -> bool {
+        matches!(self, Work::Publish(outgoing) if outgoing.qos() == QoS::AtMostOnce)
     }
 
     /// The broker will answer it.
     pub(crate) fn is_answered(&self) -> bool {
-        !matches!(self, Work::Publish(outgoing) if outgoing.qos == QoS::AtMostOnce)
+        matches!(self, Work::Request(_)) || self.counts_in_flight()
     }
+}
+
+/// Items and bytes of a queue.
+#[derive(Debug, Clone, Copy, Default)]
+struct Usage {
+    items: usize,
+    bytes: usize,
 }
 
 /// Everything unconfirmed, bounded in number and bytes. It outlives connections.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    /// A vector, though they leave at the front: they are searched from end to end for each new one.
-    items: Vec<Item>,
-    bytes: usize,
-    limit: Load,
-    last_packet_id: u16,
+    items: Slab<Item, LISTS>,
+    usage: [Usage; LISTS],
+    /// By packet identifier.
+    ids: Index,
+    /// Waiting messages of which only the latest of a topic counts, by topic.
+    latest: Index,
+    /// Messages whose expiry has not begun to count.
+    unstamped: Vec<Key>,
+    /// Not before this second a message expires.
+    next_expiry: Option<u32>,
+    max: Usage,
+    /// What QoS 0 may use of it.
+    max_qos0: Usage,
+    overflow: Overflow,
+    last_id: u16,
+    /// So many identifiers more may be known to the broker from an earlier life.
+    foreign_ids: u16,
     last_token: u32,
+    last_order: u32,
 }
 
 impl Outbox {
-    pub(crate) fn new(limit: Load) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
+        let max = Usage {
+            items: config.outbox_messages,
+            bytes: config.outbox_bytes,
+        };
+        let share = |of: usize| {
+            of - of / 100 * usize::from(config.outbox_reserve)
+                - of % 100 * usize::from(config.outbox_reserve) / 100
+        };
         Outbox {
-            items: Vec::new(),
-            bytes: 0,
-            limit,
-            last_packet_id: 0,
+            items: Slab::new(),
+            usage: [Usage::default(); LISTS],
+            ids: Index::default(),
+            latest: Index::default(),
+            unstamped: Vec::new(),
+            next_expiry: None,
+            max_qos0: Usage {
+                items: share(max.items).max(1),
+                bytes: share(max.bytes),
+            },
+            max,
+            overflow: config.overflow,
+            last_id: config.first_packet_id.saturating_sub(1) % IDS,
+            foreign_ids: 0,
             last_token: 0,
+            last_order: 0,
         }
     }
 
-    pub(crate) fn limit(&self) -> Load {
-        self.limit
-    }
-
-    pub(crate) fn load(&self) -> Load {
-        Load {
-            commands: self.items.len(),
-            bytes: self.bytes,
-        }
-    }
+    // Getters.
 
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.usage.iter().map(|usage| usage.bytes).sum()
     }
 
-    pub(crate) fn get(&self, index: usize) -> Option<&Item> {
-        self.items.get(index)
+    pub(crate) fn is_empty(&self, list: usize) -> bool {
+        self.items.first(list).is_none()
     }
 
-    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Item> {
-        self.items.get_mut(index)
+    pub(crate) fn get(&self, key: Key) -> Option<&Item> {
+        self.items.get(key)
     }
 
-    pub(crate) fn position(&self, packet_id: u16) -> Option<usize> {
-        let mut items = self.items.iter();
-        items.position(|item| item.packet_id == packet_id)
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Item> {
+        self.items.get_mut(key)
     }
 
-    /// Queues a command at the end, if there is room.
-    pub(crate) fn push(&mut self, work: Work) -> Result<Token, CommandError> {
-        self.check_room(work.bytes())?;
+    /// The oldest item of a queue.
+    pub(crate) fn first(&self, list: usize) -> Option<Key> {
+        self.items.first(list)
+    }
+
+    pub(crate) fn last(&self, list: usize) -> Option<Key> {
+        self.items.last(list)
+    }
+
+    pub(crate) fn next(&self, key: Key) -> Option<Key> {
+        self.items.next(key)
+    }
+
+    pub(crate) fn previous(&self, key: Key) -> Option<Key> {
+        self.items.previous(key)
+    }
+
+    pub(crate) fn list(&self, key: Key) -> Option<usize> {
+        self.items.list(key)
+    }
+
+    /// The item with this packet identifier.
+    pub(crate) fn by_id(&self, packet_id: u16) -> Option<Key> {
+        self.ids.get(packet_id.into())
+    }
+
+    // Room.
+
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            commands: self.len(),
+            bytes: self.bytes(),
+        }
+    }
+
+    pub(crate) fn limit(&self) -> Load {
+        Load {
+            commands: self.max.items,
+            bytes: self.max.bytes,
+        }
+    }
+
+    /// Whether a command could get in, if necessary in the place of others.
+    pub(crate) fn check_room(&self, work: &Work) -> Result<(), CommandError> {
+        let bytes = work.bytes();
+        if bytes > self.max.bytes {
+            return Err(CommandError::LargerThanOutbox);
+        }
+        let (mut freed, mut freed_qos0) = (Usage::default(), Usage::default());
+        if let Work::Publish(outgoing) = work {
+            let ranks = rank(outgoing.priority)..PRIORITIES;
+            let qos0 = self.sum(ranks.clone().map(|rank| WAITING + 2 * rank + 1));
+            let all = self.sum(ranks.flat_map(|rank| [WAITING + 2 * rank, WAITING + 2 * rank + 1]));
+            (freed, freed_qos0) = match self.overflow {
+                Overflow::DropOldest => (all, qos0),
+                Overflow::DropOldestQos0 => (qos0, qos0),
+                Overflow::Refuse | Overflow::LatestPerTopic => self.usage_of(self.replaced(work)),
+            };
+        }
+        if self.fits(bytes, freed) && (!work.is_qos0() || self.qos0_fits(bytes, freed_qos0)) {
+            Ok(())
+        } else {
+            Err(CommandError::Full)
+        }
+    }
+
+    /// Which waiting message has to go next for a message that does not fit.
+    pub(crate) fn victim(&self, work: &Work) -> Option<Key> {
+        let Work::Publish(outgoing) = work else {
+            return None;
+        };
+        let (bytes, zero) = (work.bytes(), Usage::default());
+        let shut = work.is_qos0() && !self.qos0_fits(bytes, zero);
+        if !shut && self.fits(bytes, zero) {
+            return None;
+        }
+        let only_qos0 = match self.overflow {
+            Overflow::Refuse | Overflow::LatestPerTopic => return None,
+            Overflow::DropOldestQos0 => true,
+            Overflow::DropOldest => shut,
+        };
+        (rank(outgoing.priority)..PRIORITIES)
+            .rev()
+            .find_map(|rank| {
+                let list = WAITING + 2 * rank;
+                let qos0 = self.first(list + 1);
+                if only_qos0 {
+                    return qos0;
+                }
+                self.older(self.first(list), qos0)
+            })
+    }
+
+    fn fits(&self, bytes: usize, freed: Usage) -> bool {
+        self.len() - freed.items.min(self.len()) < self.max.items
+            && bytes + self.bytes() - freed.bytes.min(self.bytes()) <= self.max.bytes
+    }
+
+    /// QoS 0 leaves a part of the outbox to the others.
+    fn qos0_fits(&self, bytes: usize, freed: Usage) -> bool {
+        let used = self.qos0_usage();
+        let items = used.items - freed.items.min(used.items);
+        let used_bytes = used.bytes - freed.bytes.min(used.bytes);
+        items == 0 || items < self.max_qos0.items && used_bytes + bytes <= self.max_qos0.bytes
+    }
+
+    fn qos0_usage(&self) -> Usage {
+        let lists = (0..PRIORITIES).map(|rank| WAITING + 2 * rank + 1);
+        self.sum(lists)
+    }
+
+    /// What one message occupies, in all and of the part of QoS 0.
+    fn usage_of(&self, key: Option<Key>) -> (Usage, Usage) {
+        let Some(item) = key.and_then(|key| self.get(key)) else {
+            return Default::default();
+        };
+        let usage = Usage {
+            items: 1,
+            bytes: item.work.bytes(),
+        };
+        if item.work.counts_in_flight() {
+            (usage, Usage::default())
+        } else {
+            (usage, usage)
+        }
+    }
+
+    fn sum(&self, lists: impl Iterator<Item = usize>) -> Usage {
+        let mut sum = Usage::default();
+        for usage in lists.filter_map(|list| self.usage.get(list)) {
+            sum.items += usage.items;
+            sum.bytes += usage.bytes;
+        }
+        sum
+    }
+
+    // Commands.
+
+    /// The waiting message that a new one replaces.
+    pub(crate) fn replaced(&self, work: &Work) -> Option<Key> {
+        let Work::Publish(new) = work else {
+            return None;
+        };
+        if !new.latest && self.overflow != Overflow::LatestPerTopic {
+            return None;
+        }
+        let key = self.latest.get(hash(&new.message.topic))?;
+        match &self.get(key)?.work {
+            Work::Publish(old) if old.message.topic == new.message.topic => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Queues a command under the next token.
+    pub(crate) fn queue(&mut self, work: Work) -> Result<Token, CommandError> {
         let token = Token(self.last_token.wrapping_add(1));
         let queued = self.submit(token, work);
         queued.map_err(|_| CommandError::OutOfMemory)?;
         Ok(token)
     }
 
-    /// Queues a command at the end, whatever the limits. Gives it back if the heap is full.
+    /// Queues a command, whatever the limits. Gives it back if the heap is full.
     pub(crate) fn submit(&mut self, token: Token, mut work: Work) -> Result<(), Work> {
-        if self.items.try_reserve(1).is_err() {
+        let overflow = self.overflow;
+        let (mut list, mut topic, mut expires) = (REQUESTS, None, false);
+        if let Work::Publish(outgoing) = &mut work {
+            outgoing.latest |= overflow == Overflow::LatestPerTopic;
+            list = outgoing.waiting_list();
+            topic = outgoing.latest.then(|| hash(&outgoing.message.topic));
+            expires = outgoing.expires != Expiry::Never;
+        }
+        if topic.is_some() && !self.latest.reserve()
+            || expires && self.unstamped.try_reserve(1).is_err()
+        {
             return Err(work);
         }
-        let mut packet_id = 0;
-        if work.is_answered() {
-            packet_id = self.free_packet_id();
-            self.last_packet_id = packet_id;
-        }
-        if let (Work::Publish(outgoing), 1..) = (&mut work, packet_id) {
-            outgoing.set_packet_id(packet_id);
-        }
+        let key = self.push(list, Some(token), work)?;
         self.last_token = token.0;
-        self.bytes += work.bytes();
-        self.items.push(Item {
-            token: Some(token),
-            packet_id,
-            work,
-        });
+        if let Some(topic) = topic {
+            self.latest.insert(topic, key);
+        }
+        if expires {
+            self.unstamped.push(key);
+        }
         Ok(())
     }
 
-    /// Queues a repeated SUBSCRIBE before everything else, whatever the limits.
-    pub(crate) fn subscribe_again(&mut self, filters: Vec<Filter>) {
-        let work = Work::Subscribe(filters);
-        self.bytes += work.bytes();
-        let packet_id = self.free_packet_id();
-        self.last_packet_id = packet_id;
-        let token = None;
-        let item = Item {
-            token,
-            packet_id,
-            work,
-        };
-        self.items.insert(0, item);
+    /// Queues a request on the session's own account, whatever the limits; `None` if the heap has
+    /// no room.
+    pub(crate) fn own_request(&mut self, request: Request) -> Option<Key> {
+        self.push(REQUESTS, None, Work::Request(request)).ok()
     }
 
-    pub(crate) fn remove(&mut self, index: usize) -> Option<Item> {
-        if index >= self.items.len() {
-            return None;
+    fn push(&mut self, list: usize, token: Option<Token>, work: Work) -> Result<Key, Work> {
+        if !self.items.reserve() {
+            return Err(work);
         }
-        let item = self.items.remove(index);
-        self.bytes -= item.work.bytes();
+        self.last_order = self.last_order.wrapping_add(1);
+        let item = Item {
+            token,
+            order: self.last_order,
+            packet_id: 0,
+            work,
+            sent_on: 0,
+            since: Duration::ZERO,
+            ends: 0,
+            proofs: 0,
+            release_first: false,
+        };
+        self.count(list, &item.work, true);
+        Ok(self.items.push(list, item))
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Item> {
+        let list = self.items.list(key)?;
+        self.forget_latest(key);
+        let item = self.items.remove(key)?;
+        self.count(list, &item.work, false);
+        self.ids.remove(item.packet_id.into());
         Some(item)
     }
 
-    /// PUBREC arrived: the message itself is no longer needed.
-    pub(crate) fn release(&mut self, index: usize) {
-        if let Some(item) = self.items.get_mut(index) {
-            self.bytes -= item.work.bytes();
-            item.work = Work::Release;
+    /// Moves an item to the end of a queue.
+    pub(crate) fn move_last(&mut self, key: Key, list: usize) {
+        self.leave(key, list);
+        self.items.move_last(key, list);
+    }
+
+    /// Moves an item to the front of a queue.
+    pub(crate) fn move_first(&mut self, key: Key, list: usize) {
+        self.leave(key, list);
+        self.items.move_first(key, list);
+    }
+
+    /// A message that is not to be sent any more, but whose identifier is in use: what is left is
+    /// PUBREL.
+    pub(crate) fn reduce_to_release(&mut self, key: Key) {
+        self.forget_latest(key);
+        let (Some(list), Some(item)) = (self.items.list(key), self.items.get_mut(key)) else {
+            return;
+        };
+        let before = item.work.bytes();
+        item.token = None;
+        if let Work::Publish(outgoing) = &mut item.work {
+            outgoing.released = true;
+            outgoing.message.topic = Default::default();
+            outgoing.message.payload = Default::default();
+            outgoing.message.properties = None;
+        }
+        let after = item.work.bytes();
+        if let Some(usage) = self.usage.get_mut(list) {
+            usage.bytes -= before - after;
         }
     }
 
-    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), CommandError> {
-        self.limit.check_room(self.load(), bytes)
-    }
-
-    /// The next identifier not in use. One exists because the limit is at most 32,767 and
-    /// one repeated SUBSCRIBE holds about a kibibyte of filters.
-    fn free_packet_id(&self) -> u16 {
-        let mut id = self.last_packet_id;
-        loop {
-            id = id.checked_add(1).unwrap_or(1);
-            if self.position(id).is_none() {
-                return id;
+    fn leave(&mut self, key: Key, list: usize) {
+        self.forget_latest(key);
+        if let (Some(old), Some(item)) = (self.items.list(key), self.items.get(key)) {
+            let bytes = item.work.bytes();
+            if let Some(usage) = self.usage.get_mut(old) {
+                usage.items -= 1;
+                usage.bytes -= bytes;
+            }
+            if let Some(usage) = self.usage.get_mut(list) {
+                usage.items += 1;
+                usage.bytes += bytes;
             }
         }
     }
+
+    fn count(&mut self, list: usize, work: &Work, add: bool) {
+        let bytes = work.bytes();
+        let Some(usage) = self.usage.get_mut(list) else {
+            return;
+        };
+        if add {
+            usage.items += 1;
+            usage.bytes += bytes;
+        } else {
+            usage.items -= 1;
+            usage.bytes -= bytes;
+        }
+    }
+
+    fn forget_latest(&mut self, key: Key) {
+        if let Some(Work::Publish(outgoing)) = self.items.get(key).map(|item| &item.work) {
+            let topic = hash(&outgoing.message.topic);
+            if outgoing.latest && self.latest.get(topic) == Some(key) {
+                self.latest.remove(topic);
+            }
+        }
+    }
+
+    // What to send.
+
+    /// The item to be sent next, but for suspects. Only PUBLISH waits for quota.
+    pub(crate) fn next_to_send(&self, quota: bool, unanswered_requests: usize) -> Option<Key> {
+        let release = self.first(RELEASES);
+        let request = (unanswered_requests < REQUEST_WINDOW)
+            .then(|| self.first(REQUESTS))
+            .flatten();
+        release.or_else(|| self.older(request, self.next_message(quota)))
+    }
+
+    fn next_message(&self, quota: bool) -> Option<Key> {
+        let again = self.first(RESEND);
+        if again.is_some() && quota {
+            return again;
+        }
+        (0..PRIORITIES).find_map(|rank| {
+            let list = WAITING + 2 * rank;
+            let acknowledged = quota.then(|| self.first(list)).flatten();
+            self.older(acknowledged, self.first(list + 1))
+        })
+    }
+
+    /// The first QoS 0 message that waits, if no other message waits before it.
+    pub(crate) fn next_qos0(&self) -> Option<Key> {
+        let key = self.next_message(true)?;
+        let item = self.get(key)?;
+        (!item.work.counts_in_flight()).then_some(key)
+    }
+
+    fn older(&self, a: Option<Key>, b: Option<Key>) -> Option<Key> {
+        match (a, b) {
+            (Some(x), Some(y)) => {
+                let order = |key| self.get(key).map_or(0, |item| item.order);
+                let later = order(x).wrapping_sub(order(y)) < 1 << 31 && x != y;
+                if later { b } else { a }
+            }
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Gives an item a packet identifier if it has none; false if that is not possible now.
+    pub(crate) fn assign_id(&mut self, key: Key) -> bool {
+        if self.get(key).is_none_or(|item| item.packet_id != 0) {
+            return true;
+        }
+        if self.ids.len() >= usize::from(IDS) || !self.ids.reserve() {
+            return false;
+        }
+        let mut id = self.last_id;
+        loop {
+            id = id % IDS + 1;
+            if self.by_id(id).is_none() {
+                break;
+            }
+        }
+        self.last_id = id;
+        let foreign = self.foreign_ids != 0;
+        self.foreign_ids = self.foreign_ids.saturating_sub(1);
+        self.ids.insert(id.into(), key);
+        if let Some(item) = self.items.get_mut(key) {
+            item.packet_id = id;
+            item.release_first = foreign;
+        }
+        true
+    }
+
+    /// The broker may remember identifiers of an earlier life of this device, or it does not.
+    pub(crate) fn set_foreign(&mut self, foreign: bool) {
+        self.foreign_ids = if foreign { IDS } else { 0 };
+    }
+
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign_ids != 0
+    }
+
+    // Time.
+
+    /// Lets the expiry of new messages count from now.
+    pub(crate) fn stamp(&mut self, now: Duration) {
+        while let Some(key) = self.unstamped.pop() {
+            let Some(Work::Publish(outgoing)) = self.items.get_mut(key).map(|item| &mut item.work)
+            else {
+                continue;
+            };
+            if let Expiry::In(seconds) = outgoing.expires {
+                // Rounded up, so that no message goes early and a scan follows at most once a second.
+                let second = seconds_of(now)
+                    .saturating_add(u32::from(now.subsec_nanos() != 0))
+                    .saturating_add(seconds);
+                outgoing.expires = Expiry::At(second);
+                let next = self.next_expiry.unwrap_or(u32::MAX);
+                self.next_expiry = Some(next.min(second));
+            }
+        }
+    }
+
+    /// When a message may expire next.
+    pub(crate) fn next_expiry(&self) -> Option<Duration> {
+        let second = self.next_expiry?;
+        Some(Duration::from_secs(second.into()))
+    }
+
+    /// The waiting messages that have expired, as many as the heap has room to name; sets the time
+    /// of the next look.
+    pub(crate) fn expired(&mut self, now: Duration) -> Vec<Key> {
+        let mut expired = Vec::new();
+        let now = seconds_of(now);
+        if self.next_expiry.is_none_or(|second| second > now) {
+            return expired;
+        }
+        let mut next = u32::MAX;
+        for list in WAITING..LISTS {
+            let mut at = self.first(list);
+            while let Some(key) = at {
+                if let Some(Work::Publish(outgoing)) = self.get(key).map(|item| &item.work) {
+                    match outgoing.expires {
+                        Expiry::At(second) if second <= now && expired.try_reserve(1).is_ok() => {
+                            expired.push(key);
+                        }
+                        Expiry::At(second) => next = next.min(second.max(now + 1)),
+                        Expiry::Never | Expiry::In(_) => {}
+                    }
+                }
+                at = self.next(key);
+            }
+        }
+        self.next_expiry = (next != u32::MAX).then_some(next);
+        expired
+    }
+}
+
+fn rank(priority: Priority) -> usize {
+    match priority {
+        Priority::High => 0,
+        Priority::Normal => 1,
+        Priority::Low => 2,
+    }
+}
+
+fn seconds_of(now: Duration) -> u32 {
+    now.as_secs() as u32
+}
+
+/// FNV-1a, not 0. Two topics with the same hash are told apart where it matters.
+fn hash(topic: &str) -> u32 {
+    let hash = topic.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    hash.max(1)
 }

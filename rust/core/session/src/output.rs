@@ -1,124 +1,275 @@
 //! From the outbox to the transport.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::config::Version;
-use crate::error::SessionError;
-use crate::link::{Limits, Phase};
+use crate::config::{QoS, Version};
+use crate::error::{PublishError, SessionError};
+use crate::link::{Limits, Link, Phase};
 use crate::message::{has_wildcard, shared_part};
-use crate::outbox::{Filter, Item, Work};
+use crate::outbox::{BEGUN, Item, Work};
 use crate::packet::{self, AckKind};
 use crate::reason::ReasonCode;
+use crate::request::{Filter, Request, RequestKind};
 use crate::session::Session;
+use crate::slab::Key;
 
 /// Packets are put together up to this many bytes.
 const STAGE: usize = 1_024;
 
+/// Payloads up to this size are copied behind their packet's head.
+const INLINE_PAYLOAD: usize = 512;
+
+/// Repeated SUBSCRIBE packets unanswered at once.
+const REPEAT_WINDOW: usize = 16;
+
+/// What came of putting an item into the stage.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Staged {
+    /// It is there, whole.
+    Done,
+    /// It is there, and its payload has to follow before anything else.
+    Payload,
+    /// No room here for now.
+    Later,
+    /// It is not to be sent any more.
+    Gone,
+}
+
 impl Session {
     /// Makes the next bytes to transmit, once the last ones are gone.
     pub(crate) fn stage(&mut self, now: Duration) {
+        self.note_time(now);
         let Some(link) = &mut self.link else {
             return;
         };
-        link.now = now;
         if !link.is_drained() || link.phase == Phase::Over {
             return;
         }
-        link.staged.clear();
         link.staged.shrink_to(2 * STAGE);
-        link.consumed = 0;
-        core::mem::swap(&mut link.staged, &mut link.control);
-        let all = match link.limits().copied() {
-            Some(limits) => self.stage_items(&limits),
-            None => true,
-        };
-        let Some(link) = &mut self.link else {
-            return;
-        };
-        if link.phase == Phase::Leaving && all {
-            packet::push_disconnect(&mut link.staged, self.config.version, ReasonCode::SUCCESS);
-            link.phase = Phase::Over;
+        link.stage_control();
+        let limits = link.limits().copied();
+        match (link.phase, limits) {
+            (Phase::Leaving, limits) => {
+                if let Some(limits) = limits {
+                    self.stage_last_words(&limits);
+                }
+                if let Some(link) = &mut self.link {
+                    let version = self.config.version;
+                    packet::push_disconnect(&mut link.staged, version, ReasonCode::SUCCESS);
+                    link.phase = Phase::Over;
+                }
+            }
+            (_, Some(limits)) => {
+                while self.has_stage_room() && self.stage_next(&limits) {}
+                // A ping to be answered before a suspect is sent.
+                if let Some(link) = self.link.as_mut().filter(|link| link.staged.is_empty()) {
+                    link.stage_control();
+                }
+            }
+            _ => {}
         }
     }
 
-    /// Stages outbox items; true if nothing more can be sent for now.
-    fn stage_items(&mut self, limits: &Limits) -> bool {
-        loop {
-            let Some(link) = &mut self.link else {
-                return true;
-            };
-            if link.payload.is_some() || link.staged.len() >= STAGE {
-                return false;
-            }
-            let index = link.begun();
-            let Some(item) = self.state.outbox.get_mut(index) else {
-                return true;
-            };
-            if self.events.is_full() {
-                return false;
-            }
-            let counts = item.work.counts_in_flight();
-            let is_new = !matches!(item.work, Work::Release);
-            if counts && is_new && link.in_flight >= limits.receive_maximum {
-                return true;
-            }
-            let version = self.config.version;
-            let staged_before = link.staged.len();
-            match &mut item.work {
-                Work::Publish(outgoing) => {
-                    if let Some(error) = outgoing.refused_by(limits) {
-                        self.finish_publish(index, Err(error));
-                        continue;
-                    }
-                    if staged_before != 0 && staged_before + outgoing.head.len() > STAGE {
-                        return false;
-                    }
-                    link.staged.extend_from_slice(&outgoing.head);
-                    outgoing.mark_dup(true);
-                    if !outgoing.payload.is_empty() {
-                        link.payload = Some(0);
-                        link.in_flight += u16::from(counts);
-                        return false;
-                    }
-                }
-                Work::Release => {
-                    let (id, reason) = (item.packet_id, ReasonCode::SUCCESS);
-                    packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
-                }
-                Work::Subscribe(filters) => {
-                    refuse_unsupported(filters, limits);
-                    let wanted = filters.iter().filter(|filter| filter.refused.is_none());
-                    let pairs = wanted.map(|filter| (filter.name.as_str(), filter.qos));
-                    let any = pairs.clone().next().is_some();
-                    packet::push_subscribe(&mut link.staged, version, item.packet_id, pairs);
-                    let size = link.staged.len() - staged_before;
-                    if !any || exceeds(size, limits) {
-                        link.staged.truncate(staged_before);
-                        let too_large = Some(ReasonCode::PACKET_TOO_LARGE);
-                        for filter in filters {
-                            filter.refused = filter.refused.or(too_large);
-                        }
-                        self.finish_subscribe(index, &[]);
-                        continue;
-                    }
-                }
-                Work::Unsubscribe(names) => {
-                    let count = names.len();
-                    let names = names.iter().map(|name| name.as_str());
-                    packet::push_unsubscribe(&mut link.staged, version, item.packet_id, names);
-                    if exceeds(link.staged.len() - staged_before, limits) {
-                        link.staged.truncate(staged_before);
-                        let codes = vec![Err(ReasonCode::PACKET_TOO_LARGE); count];
-                        self.finish_unsubscribe(index, codes);
-                        continue;
-                    }
-                }
-            }
-            link.in_flight = link.in_flight.saturating_add(counts.into());
-            link.ends.push(link.staged.len());
+    fn has_stage_room(&self) -> bool {
+        let room = |link: &Link| link.payload.is_none() && link.staged.len() < STAGE;
+        self.link.as_ref().is_some_and(room) && !self.events.is_full()
+    }
+
+    /// Stages what comes next; false if that is nothing, for now.
+    fn stage_next(&mut self, limits: &Limits) -> bool {
+        let Some(link) = &mut self.link else {
+            return false;
+        };
+        if link.alone.is_some_and(|(_, until)| link.now < until) {
+            return false;
         }
+        link.alone = None;
+        let quota = link.in_flight < limits.receive_maximum;
+        let requests = link.requests;
+        if let Some(key) = self.next_repeat() {
+            return self.stage_item(key, limits) != Staged::Later;
+        }
+        match self.state.outbox.next_to_send(quota, requests) {
+            Some(key) if !self.suspects_turn() => self.stage_item(key, limits) != Staged::Later,
+            _ => match self.next_suspect() {
+                Some(key) => {
+                    let staged = self.stage_item(key, limits);
+                    if matches!(staged, Staged::Done | Staged::Payload) {
+                        self.leave_alone(key);
+                    }
+                    staged == Staged::Gone
+                }
+                None => false,
+            },
+        }
+    }
+
+    /// Before DISCONNECT: QoS 0 messages, as far as they are small.
+    fn stage_last_words(&mut self, limits: &Limits) {
+        while self.has_stage_room() {
+            let Some(key) = self.state.outbox.next_qos0() else {
+                return;
+            };
+            let small = match self.state.outbox.get(key).map(|item| &item.work) {
+                Some(Work::Publish(outgoing)) => outgoing.message.payload.len() <= INLINE_PAYLOAD,
+                _ => false,
+            };
+            if !small || self.stage_item(key, limits) == Staged::Later {
+                return;
+            }
+        }
+    }
+
+    /// The next part of the subscriptions that a broker has lost, as a request.
+    fn next_repeat(&mut self) -> Option<Key> {
+        let link = self.link.as_mut()?;
+        let subscriptions = &mut self.state.subscriptions;
+        let count = self.state.repeat;
+        // A packet that ended a connection goes on its own.
+        let window = if count == crate::request::FILTERS {
+            REPEAT_WINDOW
+        } else {
+            1
+        };
+        if subscriptions.unconfirmed() == 0 || link.requests >= window {
+            return None;
+        }
+        let names = subscriptions.next(link.repeated.as_deref(), count);
+        link.repeated = Some(names.last()?.0.clone());
+        let filters = names.into_iter().enumerate();
+        let filters: Vec<Filter> = filters
+            .map(|(index, (name, qos))| Filter::new(name, qos, index))
+            .collect();
+        let request = Request::new(RequestKind::Subscribe, filters);
+        self.state.outbox.own_request(request)
+    }
+
+    /// Puts an item into the stage and among those under way.
+    fn stage_item(&mut self, key: Key, limits: &Limits) -> Staged {
+        let answered = |item: &Item| item.work.is_answered();
+        if self.state.outbox.get(key).is_some_and(answered) && !self.state.outbox.assign_id(key) {
+            return Staged::Later;
+        }
+        let Some(item) = self.state.outbox.get(key) else {
+            return Staged::Gone;
+        };
+        let staged = match &item.work {
+            Work::Publish(outgoing) if outgoing.released => self.stage_release(key),
+            Work::Publish(_) => self.stage_publish(key, limits),
+            Work::Request(_) => self.stage_request(key, limits),
+        };
+        if matches!(staged, Staged::Done | Staged::Payload) {
+            self.note_begun(key);
+        }
+        staged
+    }
+
+    fn note_begun(&mut self, key: Key) {
+        self.state.outbox.move_last(key, BEGUN);
+        let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get(key)) else {
+            return;
+        };
+        match &item.work {
+            Work::Request(_) => link.requests += 1,
+            work => {
+                let counts = work.counts_in_flight();
+                link.in_flight = link.in_flight.saturating_add(counts.into());
+            }
+        }
+        if link.payload.is_none() {
+            link.ends.push_back((link.staged.len(), key));
+        }
+    }
+
+    fn stage_release(&mut self, key: Key) -> Staged {
+        let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get(key)) else {
+            return Staged::Gone;
+        };
+        let (version, id) = (self.config.version, item.packet_id);
+        let reason = ReasonCode::SUCCESS;
+        packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
+        Staged::Done
+    }
+
+    fn stage_publish(&mut self, key: Key, limits: &Limits) -> Staged {
+        let version = self.config.version;
+        let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get_mut(key)) else {
+            return Staged::Gone;
+        };
+        let Work::Publish(outgoing) = &mut item.work else {
+            return Staged::Gone;
+        };
+        let before = link.staged.len();
+        if let Some(error) = outgoing.refused_by(limits) {
+            self.give_up_publish(key, error);
+            return Staged::Gone;
+        }
+        let (message, id) = (&outgoing.message, item.packet_id);
+        if item.release_first && message.qos == QoS::ExactlyOnce {
+            let reason = ReasonCode::SUCCESS;
+            packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
+        }
+        let start = link.staged.len();
+        let dup = outgoing.dup && message.qos != QoS::AtMostOnce;
+        let expiry = outgoing.seconds_left(link.now);
+        if !packet::push_publish_head(&mut link.staged, version, message, id, dup, expiry) {
+            link.staged.truncate(before);
+            return Staged::Later;
+        }
+        let inline = message.payload.len() <= INLINE_PAYLOAD;
+        let head = link.staged.len() - start;
+        if let Some(limit) = exceeded(head + message.payload.len(), limits) {
+            let size = (head + message.payload.len()) as u32;
+            link.staged.truncate(before);
+            self.give_up_publish(key, PublishError::TooLarge { size, limit });
+            return Staged::Gone;
+        }
+        let room = inline && link.staged.try_reserve(message.payload.len()).is_ok();
+        if before != 0 && (link.staged.len() > STAGE || inline && !room) {
+            link.staged.truncate(before);
+            return Staged::Later;
+        }
+        outgoing.dup = true;
+        if room {
+            link.staged.extend_from_slice(&message.payload);
+            Staged::Done
+        } else {
+            link.payload = Some((key, 0));
+            Staged::Payload
+        }
+    }
+
+    fn stage_request(&mut self, key: Key, limits: &Limits) -> Staged {
+        let version = self.config.version;
+        let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get_mut(key)) else {
+            return Staged::Gone;
+        };
+        let Work::Request(request) = &mut item.work else {
+            return Staged::Gone;
+        };
+        let kind = request.kind;
+        let count = choose(request.next(), kind, limits);
+        request.ask(count);
+        if request.asked() == 0 {
+            self.answer_request(key, &[]);
+            return Staged::Gone;
+        }
+        let wanted = request
+            .asked_filters()
+            .filter(|filter| filter.answer.is_none());
+        let (out, id) = (&mut link.staged, item.packet_id);
+        match kind {
+            RequestKind::Subscribe => {
+                let pairs = wanted.map(|filter| (filter.name.as_str(), filter.qos));
+                packet::push_subscribe(out, version, id, pairs);
+            }
+            RequestKind::Unsubscribe => {
+                let names = wanted.map(|filter| filter.name.as_str());
+                packet::push_unsubscribe(out, version, id, names);
+            }
+        }
+        Staged::Done
     }
 
     /// The transport took `n` bytes.
@@ -132,59 +283,69 @@ impl Session {
         link.note_sent();
         if link.consumed < link.staged.len() {
             link.consumed = link.staged.len().min(link.consumed + n);
+            link.note_consumed();
             while let Some(link) = &mut self.link {
-                if link.ends.first().is_none_or(|end| *end > link.consumed) {
-                    return;
+                match link.ends.front() {
+                    Some((end, key)) if *end <= link.consumed => {
+                        let key = *key;
+                        link.ends.pop_front();
+                        self.item_is_sent(key);
+                    }
+                    _ => return,
                 }
-                link.ends.remove(0);
-                self.item_is_sent();
             }
-        } else if let Some(gone) = link.payload {
-            let length = match self.state.outbox.get(link.sent).map(|item| &item.work) {
-                Some(Work::Publish(outgoing)) => outgoing.payload.len(),
+        } else if let Some((key, gone)) = link.payload {
+            let length = match self.state.outbox.get(key).map(|item| &item.work) {
+                Some(Work::Publish(outgoing)) => outgoing.message.payload.len(),
                 _ => 0,
             };
             if gone + n < length {
-                link.payload = Some(gone + n);
+                link.payload = Some((key, gone + n));
             } else {
                 link.payload = None;
-                self.item_is_sent();
+                self.item_is_sent(key);
             }
         }
     }
 
-    /// The item number `sent` is with the transport in full.
-    fn item_is_sent(&mut self) {
-        let Some(link) = &mut self.link else {
+    /// An item is with the transport in full.
+    fn item_is_sent(&mut self, key: Key) {
+        let (Some(link), Some(item)) = (&self.link, self.state.outbox.get_mut(key)) else {
             return;
         };
-        let answered = |item: &Item| item.work.is_answered();
-        if self.state.outbox.get(link.sent).is_some_and(answered) {
-            link.sent += 1;
-            link.note_waiting();
+        if item.work.is_answered() {
+            item.sent_on = self.connection;
+            item.since = link.now;
+            item.release_first = false;
         } else {
-            let index = link.sent;
-            self.finish_publish(index, Ok(()));
+            self.finish_publish(key, Ok(()));
         }
     }
 
-    /// Ends the connection from our side. If a packet boundary can be reached, an MQTT 5 broker
-    /// is told why.
+    /// Ends the connection from our side. If a packet boundary can be reached, what the
+    /// application has taken is acknowledged, and an MQTT 5 broker is told why.
     pub(crate) fn fail(&mut self, error: SessionError) {
         let Some(link) = &mut self.link else {
             return;
         };
-        let was_online = link.limits().is_some();
+        let listens = link.was_online() && !matches!(error, SessionError::ServerDisconnected(_));
+        let already_over = link.phase == Phase::Over;
         link.phase = Phase::Over;
-        link.control = Vec::new();
-        link.response_by = None;
-        let boundary = link.payload.is_none();
-        let reason = error.disconnect_reason();
-        if let (Version::V5, true, true, Some(reason)) =
-            (self.config.version, was_online, boundary, reason)
-        {
-            packet::push_disconnect(&mut link.staged, self.config.version, reason);
+        if already_over {
+            return;
+        }
+        if listens && link.payload.is_none() {
+            let control = core::mem::take(&mut link.control);
+            // Last words are not worth more than the heap has.
+            if link.staged.try_reserve(control.len() + 8).is_err() {
+                return;
+            }
+            link.staged.extend_from_slice(&control);
+            if let (Version::V5, Some(reason)) = (self.config.version, error.disconnect_reason()) {
+                packet::push_disconnect(&mut link.staged, self.config.version, reason);
+            }
         } else {
+            link.control = Vec::new();
             link.staged.truncate(link.consumed);
             link.ends.clear();
             link.payload = None;
@@ -192,23 +353,48 @@ impl Session {
     }
 }
 
-fn exceeds(size: usize, limits: &Limits) -> bool {
-    let limit = limits.maximum_packet_size;
-    limit.is_some_and(|limit| size > limit as usize)
+/// The broker's limit, if a packet of this size is above it.
+fn exceeded(size: usize, limits: &Limits) -> Option<u32> {
+    let limit = limits.maximum_packet_size?;
+    (size > limit as usize).then_some(limit)
 }
 
-/// A broker that announced what it does not support may close the connection over it (MQTT 5
-/// sections 3.2.2.3.11 and 3.2.2.3.13), so those filters are answered here.
-fn refuse_unsupported(filters: &mut [Filter], limits: &Limits) {
+/// How many of the filters go into the next packet. What this broker will not take is answered
+/// here: one that announced what it does not support may close the connection over it (MQTT 5
+/// sections 3.2.2.3.11 and 3.2.2.3.13).
+fn choose(filters: &mut [Filter], kind: RequestKind, limits: &Limits) -> usize {
+    /// Fixed header, packet identifier and properties.
+    const HEAD: usize = 5 + 2 + 1;
+    let room = limits
+        .maximum_packet_size
+        .map_or(usize::MAX, |limit| (limit as usize).saturating_sub(HEAD));
+    let (mut used, mut count) = (0, 0);
     for filter in filters {
-        let shared = shared_part(&filter.name).is_some();
-        let wildcard = has_wildcard(&filter.name);
-        filter.refused = if shared && !limits.shared_available {
-            Some(ReasonCode::NO_SHARED_SUBSCRIPTIONS)
-        } else if wildcard && !limits.wildcards_available {
-            Some(ReasonCode::NO_WILDCARD_SUBSCRIPTIONS)
+        let size = filter.name.len() + 3;
+        filter.answer = if size > room {
+            Some(Err(ReasonCode::PACKET_TOO_LARGE))
+        } else if kind == RequestKind::Subscribe {
+            unsupported(&filter.name, limits).map(Err)
         } else {
             None
         };
+        if filter.answer.is_none() {
+            used += size;
+            if used > room {
+                break;
+            }
+        }
+        count += 1;
+    }
+    count
+}
+
+fn unsupported(filter: &str, limits: &Limits) -> Option<ReasonCode> {
+    if shared_part(filter).is_some() && !limits.shared_available {
+        Some(ReasonCode::NO_SHARED_SUBSCRIPTIONS)
+    } else if has_wildcard(filter) && !limits.wildcards_available {
+        Some(ReasonCode::NO_WILDCARD_SUBSCRIPTIONS)
+    } else {
+        None
     }
 }

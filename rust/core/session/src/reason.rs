@@ -54,7 +54,7 @@ impl ReasonCode {
         match self.0 {
             0x00 => "success",
             0x04 => "disconnected; the will message is to be published",
-            0x10 => "accepted, but nobody subscribes to this topic",
+            0x10 => "accepted, but no client subscribes to this topic",
             0x11 => "there was no such subscription",
             0x80 => "the broker gives no reason; its log may",
             0x81 => "the broker could not decode a packet",
@@ -130,6 +130,8 @@ impl ConnectRefusal {
             (Version::V311, 3) => ReasonCode::SERVER_UNAVAILABLE,
             (Version::V311, 4) => ReasonCode::BAD_CREDENTIALS,
             (Version::V311, 5) => ReasonCode::NOT_AUTHORIZED,
+            // Some brokers say it in the words of MQTT 5.
+            (Version::V311, 0x80..) => ReasonCode(code),
             (Version::V311, _) => ReasonCode::UNSPECIFIED,
             (Version::V5, code) => ReasonCode(code),
         };

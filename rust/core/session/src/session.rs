@@ -5,14 +5,15 @@ use core::time::Duration;
 
 use crate::command::{Command, Load};
 use crate::config::{Config, ConfigError, QoS, Version};
-use crate::error::{CommandError, SessionError};
+use crate::error::{CommandError, PublishError, SessionError};
 use crate::event::{Event, Events, Owed, Token};
 use crate::link::{Limits, Link, Phase, later};
 use crate::message::Message;
-use crate::outbox::Work;
-use crate::packet::{self, AckKind};
-use crate::reason::ReasonCode;
-use crate::state::{State, forget};
+use crate::options::PublishOptions;
+use crate::outbox::{BEGUN, Item, Work};
+use crate::packet::{self, AckKind, PacketType};
+use crate::request::{Request, RequestKind};
+use crate::state::State;
 
 /// Unsent acknowledgements above which no further packet is taken from the broker, bytes.
 const CONTROL_LIMIT: usize = 256;
@@ -71,15 +72,23 @@ impl Session {
         }
     }
 
-    /// The outbox is empty and no acknowledgement waits to be sent: leaving now loses nothing.
+    /// The outbox is empty, no subscription is to be repeated and no acknowledgement waits to be
+    /// sent: leaving now loses nothing.
     pub fn is_idle(&self) -> bool {
-        let quiet = |link: &Link| link.control.is_empty() && link.is_drained();
+        let quiet = |link: &Link| {
+            link.control.is_empty()
+                && link.is_drained()
+                && (self.state.subscriptions.unconfirmed() == 0 || link.limits().is_none())
+        };
         self.state.outbox.len() == 0 && self.link.as_ref().is_none_or(quiet)
     }
 
     /// The broker owes an answer: CONNACK, PINGRESP, or to a message or request.
     pub fn awaits_answer(&self) -> bool {
-        self.link.as_ref().is_some_and(Link::awaits_answer)
+        let owed = |link: &Link| {
+            link.awaits_response() || link.phase != Phase::Over && self.unanswered().is_some()
+        };
+        self.link.as_ref().is_some_and(owed)
     }
 
     /// What the broker allows; `None` before CONNACK.
@@ -145,12 +154,13 @@ impl Session {
 
     /// The transport is up: queues CONNECT. A connection that still exists is given up.
     pub fn connect(&mut self, now: Duration) {
-        self.handle_transport_closed();
-        self.connection = self.connection.wrapping_add(1);
+        self.end_link(false);
+        self.connection = self.connection.checked_add(1).unwrap_or(1);
         self.broker_reason = None;
         self.server_reference = None;
+        self.note_time(now);
         let resumes = self.config.version == Version::V5 && self.state.established;
-        let clean = self.config.clean_start && !resumes;
+        let clean = self.config.clean_start && !resumes || self.state.start_clean;
         let mut link = Link::new(now, self.config.response_timeout, clean);
         packet::push_connect(&mut link.control, &self.config, self.client_id(), clean);
         self.link = Some(link);
@@ -172,30 +182,44 @@ impl Session {
         result
     }
 
-    /// The transport is gone; unacknowledged messages wait for the next connection.
+    /// The transport is gone, for whatever reason; unacknowledged messages wait for the next
+    /// connection. What was under way may have been the reason, see
+    /// [`Config::suspect_after`](crate::Config::suspect_after).
     pub fn handle_transport_closed(&mut self) {
-        self.link = None;
+        self.end_link(true);
     }
 
-    /// Time has passed: sends PINGREQ, or finds the broker silent.
+    /// The same where the reason is known to be on this side, such as a lost network: nothing that
+    /// was under way is suspected.
+    pub fn handle_network_lost(&mut self) {
+        self.end_link(false);
+    }
+
+    /// Time has passed: sends PINGREQ, drops messages that have expired, or finds the broker
+    /// silent.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
-        let wants_input = self.wants_input();
-        let response_timeout = self.config.response_timeout;
+        self.note_time(now);
+        let events_full = self.events.is_full();
+        let ack_due = self.ack_due();
         let Some(link) = &mut self.link else {
             return Ok(());
         };
-        let overdue = link.response_by.is_some_and(|by| now >= by);
+        let overdue = link.response_due().is_some_and(|by| now >= by);
         let error = match link.phase {
             Phase::Connecting if overdue => SessionError::ConnackTimeout,
             // The answer may be waiting behind what the application has not taken yet.
-            Phase::Online if overdue && !wants_input => {
-                link.response_by = Some(later(now, response_timeout));
+            Phase::Online if overdue && events_full => {
+                link.wait_longer(now);
                 return Ok(());
             }
             Phase::Online if overdue => SessionError::PingTimeout,
+            Phase::Online if !events_full && ack_due.is_some_and(|due| now >= due) => {
+                let missing = self.missing_answer();
+                SessionError::AckTimeout { missing }
+            }
             _ => {
                 if link.ping_due().is_some_and(|due| now >= due) {
-                    link.ping(now, response_timeout);
+                    link.ping(now);
                 }
                 return Ok(());
             }
@@ -206,73 +230,142 @@ impl Session {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let link = self.link.as_ref()?;
-        match link.phase {
-            Phase::Connecting | Phase::Online => link.response_by.or_else(|| link.ping_due()),
-            Phase::Leaving | Phase::Over => None,
+        let full = self.events.is_full();
+        let expiry = self.state.outbox.next_expiry().filter(|_| !full);
+        let Some(link) = &self.link else {
+            return expiry;
+        };
+        let link_due = match link.phase {
+            Phase::Connecting | Phase::Online => {
+                let response = link.response_due().or_else(|| link.ping_due());
+                let alone = link.alone.map(|(_, until)| until);
+                [response, self.ack_due().filter(|_| !full), alone]
+            }
+            Phase::Leaving | Phase::Over => [None; 3],
+        };
+        link_due.into_iter().chain([expiry]).flatten().min()
+    }
+
+    pub(crate) fn note_time(&mut self, now: Duration) {
+        self.state.outbox.stamp(now);
+        if let Some(link) = &mut self.link {
+            link.now = now;
         }
+        self.drop_expired(now);
+    }
+
+    /// The item that has waited longest for an answer on this connection.
+    fn unanswered(&self) -> Option<&Item> {
+        let item = self.state.outbox.get(self.state.outbox.first(BEGUN)?)?;
+        (item.sent_on == self.connection).then_some(item)
+    }
+
+    fn ack_due(&self) -> Option<Duration> {
+        let timeout = self.config.ack_timeout;
+        let item = self.unanswered().filter(|_| !timeout.is_zero())?;
+        Some(later(item.since, timeout))
+    }
+
+    fn missing_answer(&self) -> PacketType {
+        PacketType::of(match self.unanswered().map(|item| &item.work) {
+            Some(Work::Publish(outgoing)) if outgoing.released => 0x70,
+            Some(Work::Publish(outgoing)) if outgoing.qos() == QoS::ExactlyOnce => 0x50,
+            Some(Work::Request(request)) if request.kind == RequestKind::Subscribe => 0x90,
+            Some(Work::Request(_)) => 0xB0,
+            _ => 0x40,
+        })
     }
 
     // Commands.
 
+    /// Queues a message, also while offline, with the default [`PublishOptions`].
+    pub fn publish(&mut self, message: Message) -> Result<Token, CommandError> {
+        self.publish_with(message, PublishOptions::default())
+    }
+
     /// Queues a message, also while offline.
     ///
     /// Its end is one event, [`Event::Published`] or [`Event::PublishFailed`]. Messages of every
-    /// QoS stay in the outbox, in order, until they are sent (QoS 0) or acknowledged; a full
-    /// outbox refuses new ones and drops none.
-    pub fn publish(&mut self, message: Message) -> Result<Token, CommandError> {
-        let work = Work::publish(self.config.version, message)?;
-        self.state.outbox.push(work)
+    /// QoS stay in the outbox until they are sent (QoS 0) or acknowledged. Whether a full outbox
+    /// refuses a new one or drops another is [`Config::overflow`]'s to say; as long as the
+    /// application does not take the events that tell of it, none is dropped.
+    pub fn publish_with(
+        &mut self,
+        message: Message,
+        options: PublishOptions,
+    ) -> Result<Token, CommandError> {
+        let work = Work::publish(self.config.version, message, options)?;
+        self.queue(work)
     }
 
     /// Queues a command that was made apart from the session, under a name of the caller's choice
     /// and whatever the outbox holds: the caller has asked [`outbox_limit`](Self::outbox_limit)
     /// for room. Gives it back if the heap is full; submit it again later.
     pub fn submit(&mut self, token: Token, command: Command) -> Result<(), Command> {
-        let work = match command.work {
-            Work::Unsubscribe(names) => {
-                for name in &names {
-                    forget(&mut self.state.subscriptions, name);
-                }
-                Work::Unsubscribe(names)
-            }
-            work => work,
-        };
+        let Command { work } = command;
+        self.make_room(&work);
+        if let Work::Request(request) = &work {
+            self.note_leaving(request);
+        }
         let queued = self.state.outbox.submit(token, work);
         queued.map_err(|work| Command { work })
     }
 
     /// Subscribes; remembered and repeated on a connection without the old session.
+    ///
+    /// The filters go out in packets of at most eight, and of what the broker allows. The one event
+    /// at the end has the answers for all.
     pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Result<Token, CommandError> {
-        for (name, _) in filters {
-            self.state.outbox.check_room(name.len())?;
-        }
-        self.state.outbox.push(Command::subscribe(filters)?.work)
+        self.queue(Command::subscribe(filters)?.work)
     }
 
     /// Unsubscribes.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Token, CommandError> {
-        for name in filters {
-            self.state.outbox.check_room(name.len())?;
-        }
-        let token = self
-            .state
-            .outbox
-            .push(Command::unsubscribe(filters)?.work)?;
-        for name in filters {
-            forget(&mut self.state.subscriptions, name);
-        }
-        Ok(token)
+        self.queue(Command::unsubscribe(filters)?.work)
     }
 
-    /// Queues DISCONNECT (clean: the will is not published) behind everything that can be sent
-    /// without waiting for an acknowledgement. [`is_disconnected`](Self::is_disconnected) tells
+    fn queue(&mut self, work: Work) -> Result<Token, CommandError> {
+        let outbox = &self.state.outbox;
+        outbox.check_room(&work)?;
+        let drops = outbox.replaced(&work).is_some() || outbox.victim(&work).is_some();
+        if drops && self.events.is_full() {
+            return Err(CommandError::Full);
+        }
+        self.make_room(&work);
+        if let Work::Request(request) = &work {
+            self.note_leaving(request);
+        }
+        self.state.outbox.queue(work)
+    }
+
+    /// Drops what a new message replaces or displaces.
+    fn make_room(&mut self, work: &Work) {
+        if let Some(key) = self.state.outbox.replaced(work) {
+            self.finish_publish(key, Err(PublishError::Superseded));
+        }
+        while let Some(key) = self.state.outbox.victim(work) {
+            self.finish_publish(key, Err(PublishError::Displaced));
+        }
+    }
+
+    fn note_leaving(&mut self, request: &Request) {
+        if request.kind == RequestKind::Unsubscribe {
+            for filter in request.filters() {
+                self.state.subscriptions.set_leaving(&filter.name, true);
+            }
+        }
+    }
+
+    /// Queues DISCONNECT (clean: the will is not published). Before it go the acknowledgements of
+    /// what the application has taken, the rest of a message that is half sent, and QoS 0 messages
+    /// that are next in line, up to a kilobyte. [`is_disconnected`](Self::is_disconnected) tells
     /// when it is out.
     ///
-    /// Who wants acknowledgements first waits for [`is_idle`](Self::is_idle) before. What is not
-    /// sent or not acknowledged stays for the next connection.
+    /// To wait for acknowledgements, wait for [`is_idle`](Self::is_idle) before. What is not sent
+    /// or not acknowledged stays for the next connection.
     pub fn disconnect(&mut self) {
         if let Some(link) = &mut self.link {
+            link.left = true;
             if link.phase != Phase::Over {
                 link.phase = Phase::Leaving;
             }
@@ -292,11 +385,13 @@ impl Session {
         if !staged.is_empty() {
             return staged;
         }
-        match (link.payload, self.state.outbox.get(link.sent)) {
-            (Some(gone), Some(item)) => match &item.work {
-                Work::Publish(outgoing) => outgoing.payload.get(gone..).unwrap_or_default(),
-                _ => &[],
-            },
+        let Some((key, gone)) = link.payload else {
+            return &[];
+        };
+        match self.state.outbox.get(key).map(|item| &item.work) {
+            Some(Work::Publish(outgoing)) => {
+                outgoing.message.payload.get(gone..).unwrap_or_default()
+            }
             _ => &[],
         }
     }
@@ -328,7 +423,7 @@ impl Session {
             QoS::ExactlyOnce => AckKind::Pubrec,
             _ => AckKind::Puback,
         };
-        let (version, reason) = (self.config.version, ReasonCode::SUCCESS);
+        let (version, reason) = (self.config.version, owed.reason);
         packet::push_ack(&mut link.control, version, kind, owed.packet_id, reason);
     }
 }

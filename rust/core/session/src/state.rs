@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::command::Load;
 use crate::config::Config;
 use crate::error::SessionError;
-use crate::outbox::{Filter, Outbox};
+use crate::outbox::Outbox;
+use crate::subscriptions::Subscriptions;
 
 /// Identifiers of received QoS 2 messages kept at most, unless
 /// [`receive_maximum`](Config::receive_maximum) is larger; 2 KiB. This and the limit on
@@ -15,41 +15,55 @@ use crate::outbox::{Filter, Outbox};
 /// To cut it off for that would only make it try the same again.
 const RECEIVED_IDS: usize = 1_024;
 
-/// The session state. It lives in memory; whoever wants to keep it across a restart has to store
-/// this type and nothing else.
+/// The session state.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) outbox: Outbox,
-    /// Filters the broker granted.
-    pub(crate) subscriptions: Vec<Filter>,
+    pub(crate) subscriptions: Subscriptions,
+    /// Filters in one repeated SUBSCRIBE at most: fewer after one that ended the connection.
+    pub(crate) repeat: usize,
     /// QoS 2 messages delivered and not yet released by the broker.
     received: Vec<u16>,
+    /// Those of them from before the broker may have lost the session.
+    doubtful: Vec<u16>,
     max_received: usize,
     /// The identifier an MQTT 5 broker assigned.
     pub(crate) client_id: Option<String>,
-    /// A CONNACK was accepted before.
+    /// A CONNACK was accepted before: the broker's session, if it has one, is ours.
     pub(crate) established: bool,
+    /// The broker has a session that is not ours: the next CONNECT asks for a new one.
+    pub(crate) start_clean: bool,
+    /// A CONNECT was sent and no CONNACK seen: the broker may have lost the session and begun a new
+    /// one that it will call present.
+    pub(crate) unsure: bool,
+    /// The broker ignored our limit on the size of packets before (MQTT 5).
+    pub(crate) limit_ignored: bool,
 }
 
 impl State {
     pub(crate) fn new(config: &Config) -> Self {
         State {
-            outbox: Outbox::new(Load {
-                commands: config.outbox_messages,
-                bytes: config.outbox_bytes,
-            }),
-            subscriptions: Vec::new(),
+            outbox: Outbox::new(config),
+            subscriptions: Subscriptions::default(),
+            repeat: crate::request::FILTERS,
             received: Vec::new(),
+            doubtful: Vec::new(),
             max_received: RECEIVED_IDS.max(config.receive_maximum.into()),
             client_id: None,
             established: false,
+            start_clean: false,
+            unsure: false,
+            limit_ignored: false,
         }
     }
 
     /// A QoS 2 message arrived: `Ok(true)` if for the first time, an error if there are too many.
-    pub(crate) fn receive(&mut self, packet_id: u16) -> Result<bool, SessionError> {
+    /// A repeated one has `dup` \[MQTT-3.3.1-1\].
+    pub(crate) fn receive(&mut self, packet_id: u16, dup: bool) -> Result<bool, SessionError> {
+        let doubtful = self.doubtful.iter().position(|id| *id == packet_id);
+        let doubtful = doubtful.map(|at| self.doubtful.swap_remove(at)).is_some();
         if self.received.contains(&packet_id) {
-            Ok(false)
+            Ok(doubtful && !dup)
         } else if self.received.len() < self.max_received {
             self.received.push(packet_id);
             Ok(true)
@@ -60,6 +74,7 @@ impl State {
 
     /// PUBREL arrived: whether the identifier was known.
     pub(crate) fn released(&mut self, packet_id: u16) -> bool {
+        self.doubtful.retain(|id| *id != packet_id);
         let found = self.received.iter().position(|id| *id == packet_id);
         found.map(|at| self.received.swap_remove(at)).is_some()
     }
@@ -67,16 +82,13 @@ impl State {
     /// The broker lost the session.
     pub(crate) fn forget_received(&mut self) {
         self.received.clear();
+        self.doubtful.clear();
     }
 
-    /// The broker granted this filter, perhaps again.
-    pub(crate) fn subscribed(&mut self, filter: Filter) {
-        forget(&mut self.subscriptions, &filter.name);
-        self.subscriptions.push(filter);
+    /// The broker may have lost the session although it calls it present: subscribing again does no
+    /// harm, and a message that is not a repetition is a new one.
+    pub(crate) fn doubt(&mut self) {
+        self.subscriptions.begin_anew();
+        self.doubtful.clone_from(&self.received);
     }
-}
-
-/// Drops the filter of this name.
-pub(crate) fn forget(subscriptions: &mut Vec<Filter>, name: &str) {
-    subscriptions.retain(|filter| filter.name != name);
 }

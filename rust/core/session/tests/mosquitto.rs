@@ -120,7 +120,7 @@ impl Client {
 
     /// The connection breaks here and now; the next one is begun.
     fn break_off(&mut self, broker: &Broker) {
-        self.session.handle_transport_closed();
+        self.session.handle_network_lost();
         self.untaken.clear();
         self.stream = broker.connect();
         self.session.connect(self.now());

@@ -1,11 +1,14 @@
 //! What a broker sends, of either version, into one form.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::frame::Frame;
 use super::properties::{Properties, Value, id, text};
-use super::{AckKind, Connack, DUP, Malformed, Packet, Publish, RETAIN, kind};
+use super::{
+    Ack, AckKind, Answers, Connack, DUP, Fault, Packet, PacketType, Publish, RETAIN, kind,
+};
 use crate::config::{QoS, Version};
 use crate::error::SessionError;
 use crate::message::{self, Message, has_wildcard};
@@ -14,40 +17,52 @@ use crate::reason::{ConnectRefusal, ReasonCode};
 /// User properties of a received message that are kept.
 const USER_PROPERTIES: usize = 32;
 
-/// Properties of an acknowledgement; nobody has a use for them.
+/// Properties of an acknowledgement.
 const OF_ANSWERS: &[u8] = &[id::REASON_STRING, id::USER_PROPERTY];
 
 /// Decodes a packet from the broker.
 pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet, SessionError> {
+    let packet = PacketType::of(frame.control);
     let body = frame.body.as_slice();
-    let ack = |kind| decode_ack(version, kind, body);
-    let packet = match (frame.control >> 4, version) {
+    let ack = |kind| decode_ack(version, kind, body).map(Packet::Ack);
+    let decoded = match (frame.control >> 4, version) {
         (kind::CONNACK, _) => decode_connack(version, body).map(Packet::Connack),
         (kind::PUBLISH, _) => decode_publish(version, frame).map(Packet::Publish),
         (kind::PUBACK, _) => ack(AckKind::Puback),
         (kind::PUBREC, _) => ack(AckKind::Pubrec),
         (kind::PUBREL, _) => ack(AckKind::Pubrel),
         (kind::PUBCOMP, _) => ack(AckKind::Pubcomp),
-        (kind::SUBACK, _) => decode_suback(version, body),
-        (kind::UNSUBACK, _) => decode_unsuback(version, body),
+        (kind::SUBACK, _) => decode_suback(version, body).map(Packet::Suback),
+        (kind::UNSUBACK, _) => decode_unsuback(version, body).map(Packet::Unsuback),
         (kind::PINGRESP, _) if body.is_empty() => Ok(Packet::Pingresp),
-        (kind::PINGRESP, _) => Err(Malformed),
+        (kind::PINGRESP, _) => Err(Fault::TooLong),
         (kind::DISCONNECT, Version::V5) => decode_disconnect(body),
-        _ => return Err(SessionError::UnexpectedPacket),
+        _ => return Err(SessionError::UnexpectedPacket(packet)),
     };
-    packet.map_err(SessionError::from)
+    decoded.map_err(|fault| SessionError::Malformed { packet, fault })
 }
 
-pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connack>, Malformed> {
+pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connack>, Fault> {
+    let refused = |version, code| {
+        Ok(Box::new(Connack {
+            refusal: refusal(version, code),
+            ..Connack::default()
+        }))
+    };
     match (version, body) {
+        (Version::V311, [flags @ 0..=1, 0]) => Ok(Box::new(Connack {
+            session_present: *flags == 1,
+            ..Connack::default()
+        })),
+        // Whatever else is in it, it is a refusal. Some brokers say why in codes of MQTT 5, or
+        // append properties.
+        (Version::V311, [_, code @ 1..=255, ..]) => refused(Version::V311, *code),
+        (Version::V311, [_, 0, _, ..]) => Err(Fault::TooLong),
         // A broker that knows only 3.1.1 may say so in its own words.
-        (Version::V311, [flags @ 0..=1, code @ 0..=5]) | (_, [flags @ 0, code @ 1..=5]) => {
-            Ok(Box::new(Connack {
-                session_present: *flags == 1,
-                refusal: refusal(Version::V311, *code),
-                ..Connack::default()
-            }))
-        }
+        (Version::V5, [_, code @ 1..=5]) => refused(Version::V311, *code),
+        (Version::V5, [_, 0]) => Err(Fault::OldVersion),
+        // Without the property length.
+        (Version::V5, [_, code @ 0x80..=0xFF]) => refused(Version::V5, *code),
         (Version::V5, [flags @ 0..=1, code @ (0 | 0x80..), properties @ ..]) => {
             let properties = Properties::all(
                 properties,
@@ -91,9 +106,11 @@ pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connac
             properties.text(id::ASSIGNED_CLIENT_IDENTIFIER, &mut c.client_id)?;
             properties.text(id::REASON_STRING, &mut c.text)?;
             properties.text(id::SERVER_REFERENCE, &mut c.server_reference)?;
+            properties.text(id::RESPONSE_INFORMATION, &mut c.response_information)?;
             Ok(connack)
         }
-        _ => Err(Malformed),
+        (_, [_, _, ..]) => Err(Fault::Code),
+        _ => Err(Fault::TooShort),
     }
 }
 
@@ -102,23 +119,23 @@ fn refusal(version: Version, code: u8) -> Option<ConnectRefusal> {
 }
 
 /// PUBLISH (section 3.3). The payload keeps the memory the packet arrived in.
-fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Malformed> {
+fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Fault> {
     let Frame { control, body } = frame;
     let bytes = body.as_slice();
     let qos = match (control >> 1) & 3 {
         0 => QoS::AtMostOnce,
         1 => QoS::AtLeastOnce,
         2 => QoS::ExactlyOnce,
-        _ => return Err(Malformed),
+        _ => return Err(Fault::Code),
     };
-    if qos == QoS::AtMostOnce && control & DUP != 0 {
-        return Err(Malformed);
-    }
+    // DUP means nothing with QoS 0; brokers that set it there (against MQTT-3.3.1-2) are forgiven.
     let (topic_len, rest) = split_u16(bytes)?;
-    let (topic, mut rest) = rest.split_at_checked(topic_len.into()).ok_or(Malformed)?;
+    let (topic, mut rest) = rest
+        .split_at_checked(topic_len.into())
+        .ok_or(Fault::TooShort)?;
     let topic = text(topic)?;
     if has_wildcard(&topic) {
-        return Err(Malformed);
+        return Err(Fault::Topic);
     }
     let mut packet_id = 0;
     if qos != QoS::AtMostOnce {
@@ -129,10 +146,11 @@ fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Malform
         (topic_alias, properties, rest) = decode_publish_properties(rest)?;
     }
     if topic.is_empty() && topic_alias.is_none() {
-        return Err(Malformed);
+        return Err(Fault::Topic);
     }
     let offset = bytes.len() - rest.len();
     Ok(Publish {
+        dup: control & DUP != 0,
         packet_id,
         topic_alias,
         message: Message {
@@ -148,7 +166,7 @@ fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Malform
 type PublishProperties<'a> = (Option<u16>, Option<Box<message::Properties>>, &'a [u8]);
 
 /// Topic alias, what the application is told, and what follows.
-pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishProperties<'_>, Malformed> {
+pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishProperties<'_>, Fault> {
     let (properties, payload) = Properties::split(
         bytes,
         &[
@@ -169,7 +187,7 @@ pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishPropertie
     let mut any = false;
     for (id, value) in properties {
         match (id, value) {
-            (id::SUBSCRIPTION_IDENTIFIER, Value::Number(0)) => return Err(Malformed),
+            (id::SUBSCRIPTION_IDENTIFIER, Value::Number(0)) => return Err(Fault::Property),
             (id::SUBSCRIPTION_IDENTIFIER | id::TOPIC_ALIAS, _) => continue,
             (_, Value::Pair(name, value)) if ours.user.len() < USER_PROPERTIES => {
                 ours.user.push((text(name)?, text(value)?));
@@ -184,66 +202,80 @@ pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishPropertie
     properties.text(id::RESPONSE_TOPIC, &mut ours.response_topic)?;
     properties.bytes(id::CORRELATION_DATA, &mut ours.correlation_data)?;
     match &ours.response_topic {
-        Some(topic) if has_wildcard(topic) => Err(Malformed),
+        Some(topic) if has_wildcard(topic) => Err(Fault::Topic),
         _ => Ok((topic_alias, any.then(|| Box::new(ours)), payload)),
     }
 }
 
 /// PUBACK, PUBREC, PUBREL and PUBCOMP have the same form and the same properties.
-fn decode_ack(version: Version, kind: AckKind, body: &[u8]) -> Result<Packet, Malformed> {
+fn decode_ack(version: Version, kind: AckKind, body: &[u8]) -> Result<Ack, Fault> {
     let (id, rest) = split_packet_id(body)?;
+    let mut text = None;
     let reason = match (version, rest) {
         (_, []) => 0,
         (Version::V5, [reason]) => *reason,
         (Version::V5, [reason, properties @ ..]) => {
-            Properties::all(properties, OF_ANSWERS)?;
+            let properties = Properties::all(properties, OF_ANSWERS)?;
+            properties.text(id::REASON_STRING, &mut text)?;
             *reason
         }
-        (Version::V311, _) => return Err(Malformed),
+        (Version::V311, _) => return Err(Fault::TooLong),
     };
-    Ok(Packet::Ack(kind, id, ReasonCode(reason)))
+    Ok(Ack {
+        kind,
+        id,
+        reason: ReasonCode(reason),
+        text,
+    })
 }
 
-fn decode_suback(version: Version, body: &[u8]) -> Result<Packet, Malformed> {
+fn decode_suback(version: Version, body: &[u8]) -> Result<Answers, Fault> {
     let (id, rest) = split_packet_id(body)?;
-    let bytes = match version {
-        Version::V311 => rest,
-        Version::V5 => Properties::split(rest, OF_ANSWERS)?.1,
-    };
+    let (bytes, text) = split_answers(version, rest)?;
     let mut codes = Vec::with_capacity(bytes.len());
     for byte in bytes {
         codes.push(match (version, *byte) {
             (_, 0) => Ok(QoS::AtMostOnce),
             (_, 1) => Ok(QoS::AtLeastOnce),
             (_, 2) => Ok(QoS::ExactlyOnce),
-            (Version::V311, 0x80) | (Version::V5, 0x80..) => Err(ReasonCode(*byte)),
-            _ => return Err(Malformed),
+            // Above 0x80 a code of MQTT 5, which some brokers send with either version.
+            (_, 0x80..) => Err(ReasonCode(*byte)),
+            _ => return Err(Fault::Code),
         });
     }
-    Ok(Packet::Suback(id, codes))
+    Ok(Answers { id, codes, text })
 }
 
-fn decode_unsuback(version: Version, body: &[u8]) -> Result<Packet, Malformed> {
+/// The answers have no codes in 3.1.1: none are returned.
+fn decode_unsuback(version: Version, body: &[u8]) -> Result<Answers, Fault> {
     let (id, rest) = split_packet_id(body)?;
-    if version == Version::V311 {
-        return match rest {
-            [] => Ok(Packet::Unsuback(id, None)),
-            _ => Err(Malformed),
-        };
+    if version == Version::V311 && !rest.is_empty() {
+        return Err(Fault::TooLong);
     }
-    let (_, bytes) = Properties::split(rest, OF_ANSWERS)?;
+    let (bytes, text) = split_answers(version, rest)?;
     let mut codes = Vec::with_capacity(bytes.len());
     for byte in bytes {
         codes.push(match byte {
-            0x00 | 0x11 => Ok(()),
+            0x00 | 0x11 => Ok(QoS::AtMostOnce),
             0x80.. => Err(ReasonCode(*byte)),
-            _ => return Err(Malformed),
+            _ => return Err(Fault::Code),
         });
     }
-    Ok(Packet::Unsuback(id, Some(codes)))
+    Ok(Answers { id, codes, text })
 }
 
-fn decode_disconnect(body: &[u8]) -> Result<Packet, Malformed> {
+/// The codes of SUBACK and UNSUBACK, and what MQTT 5 says before them.
+fn split_answers(version: Version, rest: &[u8]) -> Result<(&[u8], Option<String>), Fault> {
+    let mut text = None;
+    if version == Version::V311 {
+        return Ok((rest, text));
+    }
+    let (properties, codes) = Properties::split(rest, OF_ANSWERS)?;
+    properties.text(id::REASON_STRING, &mut text)?;
+    Ok((codes, text))
+}
+
+fn decode_disconnect(body: &[u8]) -> Result<Packet, Fault> {
     let (reason, properties) = match body {
         [] => (0, Properties::default()),
         [reason] => (*reason, Properties::default()),
@@ -267,16 +299,16 @@ fn decode_disconnect(body: &[u8]) -> Result<Packet, Malformed> {
     })
 }
 
-fn split_u16(bytes: &[u8]) -> Result<(u16, &[u8]), Malformed> {
+fn split_u16(bytes: &[u8]) -> Result<(u16, &[u8]), Fault> {
     match bytes {
         [high, low, rest @ ..] => Ok((u16::from_be_bytes([*high, *low]), rest)),
-        _ => Err(Malformed),
+        _ => Err(Fault::TooShort),
     }
 }
 
-fn split_packet_id(bytes: &[u8]) -> Result<(u16, &[u8]), Malformed> {
+fn split_packet_id(bytes: &[u8]) -> Result<(u16, &[u8]), Fault> {
     match split_u16(bytes)? {
-        (0, _) => Err(Malformed),
+        (0, _) => Err(Fault::PacketId),
         split => Ok(split),
     }
 }

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::kind;
+use super::skip::{Skip, SkipReason, Skipped};
+use super::{Fault, PacketType, kind};
 use crate::config::Version;
 use crate::error::SessionError;
 
@@ -46,6 +47,14 @@ impl Body<'_> {
     }
 }
 
+/// What the stream holds next.
+#[derive(Debug)]
+pub(crate) enum Piece<'a> {
+    Packet(Frame<'a>),
+    /// A PUBLISH that was too large.
+    Skipped(Skipped),
+}
+
 /// Splits the stream; holds at most one incomplete packet.
 #[derive(Debug, Default)]
 pub(crate) struct Framer {
@@ -53,38 +62,47 @@ pub(crate) struct Framer {
     /// The remaining length, once the fixed header is complete.
     expected: Option<usize>,
     body: Vec<u8>,
+    skip: Option<Skip>,
 }
 
 impl Framer {
     /// Takes bytes up to the end of the first packet in `data`: how many, and the packet if it is
     /// complete. Without a packet all bytes were taken.
+    ///
+    /// A PUBLISH above the limit is skipped, or an error if `strict`.
     pub(crate) fn take<'a>(
         &mut self,
         version: Version,
         data: &'a [u8],
         limit: u32,
-    ) -> Result<(usize, Option<Frame<'a>>), SessionError> {
+        strict: bool,
+    ) -> Result<(usize, Option<Piece<'a>>), SessionError> {
         let mut taken = 0;
         while self.expected.is_none() {
             let Some(byte) = data.get(taken) else {
                 return Ok((taken, None));
             };
             taken += 1;
-            self.take_header_byte(version, *byte, limit)?;
+            self.take_header_byte(version, *byte, limit, strict)?;
         }
         let expected = self.expected.unwrap_or_default();
         let rest = data.get(taken..).unwrap_or_default();
         let wanted = expected - self.body.len();
         let body = match rest.get(..wanted) {
+            _ if self.skip.is_some() => return self.pass(taken, rest),
             Some(whole) if self.body.is_empty() => Body::Borrowed(whole),
             Some(end) => {
                 self.body.extend_from_slice(end); // there is room since its first byte
                 Body::Owned(core::mem::take(&mut self.body))
             }
+            None if self.body.try_reserve_exact(wanted).is_err() => {
+                if !self.is_publish() {
+                    return Err(out_of_memory(expected));
+                }
+                self.begin_skip(expected, SkipReason::OutOfMemory);
+                return self.pass(taken, rest);
+            }
             None => {
-                self.body
-                    .try_reserve_exact(wanted)
-                    .map_err(|_| out_of_memory(expected))?;
                 self.body.extend_from_slice(rest);
                 return Ok((data.len(), None));
             }
@@ -93,7 +111,24 @@ impl Framer {
         let control = self.header.first().copied().unwrap_or_default();
         self.header.clear();
         self.expected = None;
-        Ok((taken, Some(Frame { control, body })))
+        Ok((taken, Some(Piece::Packet(Frame { control, body }))))
+    }
+
+    fn pass<'a>(
+        &mut self,
+        taken: usize,
+        rest: &[u8],
+    ) -> Result<(usize, Option<Piece<'a>>), SessionError> {
+        let Some((passed, over)) = self.skip.as_mut().map(|skip| skip.pass(rest)) else {
+            return Ok((taken, None));
+        };
+        if !over {
+            return Ok((taken + passed, None));
+        }
+        self.header.clear();
+        self.expected = None;
+        let skipped = self.skip.take().map(Skip::finish).transpose()?;
+        Ok((taken + passed, skipped.map(Piece::Skipped)))
     }
 
     fn take_header_byte(
@@ -101,6 +136,7 @@ impl Framer {
         version: Version,
         byte: u8,
         limit: u32,
+        strict: bool,
     ) -> Result<(), SessionError> {
         self.header.push(byte);
         let Some((control, length)) = self.header.split_first() else {
@@ -109,32 +145,55 @@ impl Framer {
         if length.is_empty() {
             return check_control(version, *control);
         }
+        let malformed = SessionError::Malformed {
+            packet: PacketType::of(*control),
+            fault: Fault::Length,
+        };
         if byte & 0x80 != 0 {
             return if length.len() < 4 {
                 Ok(())
             } else {
-                Err(SessionError::Malformed)
+                Err(malformed)
             };
         }
-        if byte == 0 && length.len() > 1 {
-            return Err(SessionError::Malformed);
+        // 3.1.1 does not demand the shortest form (section 2.2.3), MQTT 5 does (section 1.5.5).
+        if version == Version::V5 && byte == 0 && length.len() > 1 {
+            return Err(malformed);
         }
         let remaining = length
             .iter()
             .rev()
             .fold(0u32, |sum, byte| sum << 7 | u32::from(byte & 0x7F));
         let size = remaining + self.header.len() as u32;
-        if size > limit {
-            return Err(SessionError::PacketTooLarge { size, limit });
-        }
         self.expected = Some(remaining as usize);
+        if size > limit {
+            if strict || !self.is_publish() {
+                return Err(SessionError::PacketTooLarge { size, limit });
+            }
+            self.begin_skip(remaining as usize, SkipReason::TooLarge);
+        }
         Ok(())
+    }
+
+    fn is_publish(&self) -> bool {
+        self.header
+            .first()
+            .is_some_and(|control| control >> 4 == kind::PUBLISH)
+    }
+
+    /// Whatever of the packet was kept already passes first.
+    fn begin_skip(&mut self, body: usize, reason: SkipReason) {
+        let control = self.header.first().copied().unwrap_or_default();
+        let size = (body + self.header.len()) as u32;
+        let mut skip = Skip::new(control, body, size, reason);
+        skip.pass(&core::mem::take(&mut self.body));
+        self.skip = Some(skip);
     }
 }
 
 /// Whether the heap has room for what is made of a packet: a copy of its parts, and some more for
 /// those that are short. What the broker sends shall not end the program.
-pub(crate) fn check_room(frame: &Frame<'_>) -> Result<(), SessionError> {
+pub(crate) fn has_room(frame: &Frame<'_>) -> bool {
     /// The short parts are at most 32 pairs of strings.
     const MORE: usize = 2_048 * size_of::<usize>() / 4;
     let size = frame.body.as_slice().len();
@@ -144,9 +203,26 @@ pub(crate) fn check_room(frame: &Frame<'_>) -> Result<(), SessionError> {
     };
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(made + MORE);
-    // A compiler may leave out an allocation that nobody looks at.
+    // A compiler may leave out an allocation that is not used.
     core::hint::black_box(&room);
-    reserved.map_err(|_| out_of_memory(size))
+    reserved.is_ok()
+}
+
+/// A whole packet for which there is no room: skipped if it is a PUBLISH.
+pub(crate) fn skip_frame(frame: &Frame<'_>) -> Result<Skipped, SessionError> {
+    let body = frame.body.as_slice();
+    if frame.control >> 4 != kind::PUBLISH {
+        return Err(out_of_memory(body.len()));
+    }
+    let size = body.len() + 1 + length_of_length(body.len());
+    let mut skip = Skip::new(
+        frame.control,
+        body.len(),
+        size as u32,
+        SkipReason::OutOfMemory,
+    );
+    skip.pass(body);
+    skip.finish()
 }
 
 fn out_of_memory(size: usize) -> SessionError {
@@ -166,7 +242,20 @@ pub(super) fn check_control(version: Version, control: u8) -> Result<(), Session
     if valid {
         Ok(())
     } else {
-        Err(SessionError::Malformed)
+        Err(SessionError::Malformed {
+            packet: PacketType::of(control),
+            fault: Fault::FirstByte,
+        })
+    }
+}
+
+/// Bytes of a variable byte integer.
+pub(crate) fn length_of_length(length: usize) -> usize {
+    match length {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        _ => 4,
     }
 }
 
@@ -182,63 +271,142 @@ pub(crate) fn push_length(out: &mut Vec<u8>, mut length: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::QoS;
     use alloc::vec;
+
+    fn packet(piece: Option<Piece<'_>>) -> Option<Frame<'_>> {
+        piece.map(|piece| match piece {
+            Piece::Packet(frame) => frame,
+            Piece::Skipped(skipped) => panic!("{skipped:?}"),
+        })
+    }
 
     #[test]
     fn a_packet_in_one_piece_is_borrowed_and_one_in_pieces_is_the_same() {
-        let packet = [0x30, 4, 0, 1, b't', b'x'];
+        let bytes = [0x30, 4, 0, 1, b't', b'x'];
         let mut framer = Framer::default();
-        let (n, frame) = framer.take(Version::V311, &packet, 100).unwrap();
+        let (n, piece) = framer.take(Version::V311, &bytes, 100, true).unwrap();
         assert_eq!(n, 6);
-        let frame = frame.unwrap();
+        let frame = packet(piece).unwrap();
         assert!(matches!(frame.body, Body::Borrowed(_)));
         assert_eq!(frame.body.into_rest(3), b"x");
-        for cut in 1..packet.len() {
-            let (head, tail) = packet.split_at(cut);
-            let (n, frame) = framer.take(Version::V311, head, 100).unwrap();
-            assert_eq!((n, frame.is_none()), (cut, true));
-            let (n, frame) = framer.take(Version::V311, tail, 100).unwrap();
+        for cut in 1..bytes.len() {
+            let (head, tail) = bytes.split_at(cut);
+            let (n, piece) = framer.take(Version::V311, head, 100, true).unwrap();
+            assert_eq!((n, piece.is_none()), (cut, true));
+            let (n, piece) = framer.take(Version::V311, tail, 100, true).unwrap();
             assert_eq!(n, tail.len());
-            let frame = frame.unwrap();
+            let frame = packet(piece).unwrap();
             assert_eq!(frame.control, 0x30);
-            assert_eq!(frame.body.as_slice(), &packet[2..]);
+            assert_eq!(frame.body.as_slice(), &bytes[2..]);
             assert_eq!(frame.body.into_rest(3), b"x");
         }
     }
 
     #[test]
     fn the_size_is_checked_before_anything_is_buffered() {
-        let mut framer = Framer::default();
-        let got = framer.take(Version::V5, &[0x30, 0xFF, 0xFF, 0xFF, 0x7F], 1000);
-        assert_eq!(
-            got.unwrap_err(),
-            SessionError::PacketTooLarge {
-                size: 268_435_460,
-                limit: 1000
-            }
-        );
-        assert_eq!(framer.body.capacity(), 0);
+        for (control, strict) in [(0x30, true), (0x90, false)] {
+            let mut framer = Framer::default();
+            let header = [control, 0xFF, 0xFF, 0xFF, 0x7F];
+            let got = framer.take(Version::V5, &header, 1000, strict);
+            assert_eq!(
+                got.unwrap_err(),
+                SessionError::PacketTooLarge {
+                    size: 268_435_460,
+                    limit: 1000
+                }
+            );
+            assert_eq!(framer.body.capacity(), 0);
+        }
         // Exactly the limit is fine, one more is not.
         let mut framer = Framer::default();
-        assert!(framer.take(Version::V5, &[0x30, 98], 100).is_ok());
+        assert!(framer.take(Version::V5, &[0x30, 98], 100, true).is_ok());
         let mut framer = Framer::default();
-        assert!(framer.take(Version::V5, &[0x30, 99], 100).is_err());
+        assert!(framer.take(Version::V5, &[0x30, 99], 100, true).is_err());
+    }
+
+    /// In any fragmentation, and the packet behind it is read.
+    #[test]
+    fn a_message_above_the_limit_passes_by() {
+        let mut bytes = vec![0x32, 0xF4, 3, 0, 3, b'a', b'/', b'b', 0, 9];
+        bytes.resize(2 + 1 + 500, 0x55);
+        bytes.extend([0xD0, 0]);
+        for piece in [1, 2, 3, 7, 100, bytes.len()] {
+            let mut framer = Framer::default();
+            let mut seen = Vec::new();
+            for mut data in bytes.chunks(piece) {
+                while !data.is_empty() {
+                    let (n, piece) = framer.take(Version::V311, data, 100, false).unwrap();
+                    data = &data[n..];
+                    assert!(framer.body.capacity() == 0);
+                    match piece {
+                        Some(Piece::Skipped(skipped)) => {
+                            assert_eq!(skipped.topic, "a/b");
+                            assert_eq!((skipped.packet_id, skipped.size), (9, 503));
+                            assert_eq!(skipped.qos, QoS::AtLeastOnce);
+                            assert_eq!(skipped.reason, SkipReason::TooLarge);
+                            seen.push(0x32);
+                        }
+                        Some(Piece::Packet(frame)) => seen.push(frame.control),
+                        None => {}
+                    }
+                }
+            }
+            assert_eq!(seen, [0x32, 0xD0], "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_skipped_message_with_a_long_or_broken_topic() {
+        let skip = |body: &[u8]| {
+            let mut skip = Skip::new(0x34, body.len(), 1, SkipReason::TooLarge);
+            skip.pass(body);
+            skip.finish()
+        };
+        let mut long = vec![0x10, 0];
+        long.resize(2 + 0x1000, b'x');
+        long.extend([1, 2, 0, 0]);
+        let skipped = skip(&long).unwrap();
+        assert_eq!((skipped.topic.len(), skipped.packet_id), (256, 0x102));
+        assert_eq!(skip(&[0, 2, b'a', 0xFF, 0, 1]).unwrap().topic, "a");
+        let packet = PacketType::of(0x30);
+        for (body, fault) in [
+            (&[0u8, 9, b'a'][..], Fault::TooShort),
+            (&[0, 1, b'a', 0], Fault::TooShort),
+            (&[0, 1, b'a', 0, 0], Fault::PacketId),
+        ] {
+            let error = SessionError::Malformed { packet, fault };
+            assert_eq!(skip(body).unwrap_err(), error);
+        }
     }
 
     #[test]
     fn bad_headers() {
-        let bad: [(Version, &[u8]); 6] = [
-            (Version::V5, &[0x00]),
-            (Version::V311, &[0xF0]),
-            (Version::V5, &[0x36]),
-            (Version::V5, &[0x60]),
-            (Version::V5, &[0x30, 0x80, 0x80, 0x80, 0x80]),
-            (Version::V5, &[0x30, 0x80, 0x00]),
+        let bad: [(Version, &[u8], Fault); 6] = [
+            (Version::V5, &[0x00], Fault::FirstByte),
+            (Version::V311, &[0xF0], Fault::FirstByte),
+            (Version::V5, &[0x36], Fault::FirstByte),
+            (Version::V5, &[0x60], Fault::FirstByte),
+            (Version::V5, &[0x30, 0x80, 0x80, 0x80, 0x80], Fault::Length),
+            (Version::V5, &[0x30, 0x80, 0x00], Fault::Length),
         ];
-        for (version, bytes) in bad {
-            let got = Framer::default().take(version, bytes, u32::MAX);
-            assert_eq!(got.unwrap_err(), SessionError::Malformed, "{bytes:?}");
+        for (version, bytes, fault) in bad {
+            let got = Framer::default().take(version, bytes, u32::MAX, true);
+            let packet = PacketType::of(bytes[0]);
+            let expected = SessionError::Malformed { packet, fault };
+            assert_eq!(got.unwrap_err(), expected, "{bytes:?}");
         }
+    }
+
+    /// Only MQTT 5 demands the shortest form.
+    #[test]
+    fn a_length_in_more_bytes_than_needed() {
+        let bytes = [0x20, 0x82, 0x80, 0x00, 0, 0];
+        let (n, piece) = Framer::default()
+            .take(Version::V311, &bytes, 100, true)
+            .unwrap();
+        assert_eq!(n, bytes.len());
+        assert_eq!(packet(piece).unwrap().body.as_slice(), [0, 0]);
     }
 
     #[test]
@@ -256,6 +424,7 @@ mod tests {
             let mut out = Vec::new();
             push_length(&mut out, length);
             assert_eq!(out, bytes);
+            assert_eq!(length_of_length(length), bytes.len());
         }
     }
 }

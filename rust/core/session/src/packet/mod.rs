@@ -9,14 +9,16 @@
 //!   few kinds of packet have one form for both versions. The codec is what the tests compare with.
 //! - Checks that the codec leaves out: bytes behind the end of a packet, a body in PINGRESP (its
 //!   `decode_buffer` panics on one), over-long variable byte integers, zero where the standard
-//!   forbids it, DUP with QoS 0; and its error on the several subscription identifiers that a
+//!   forbids it; and its error on the several subscription identifiers that a
 //!   PUBLISH may carry.
 
 mod decode;
+mod fault;
 pub(crate) mod frame;
 #[cfg(test)]
 mod oracle;
 mod properties;
+pub(crate) mod skip;
 mod v3;
 mod v5;
 
@@ -27,22 +29,21 @@ use alloc::vec::Vec;
 use mqtt_proto::{Encodable, Pid};
 
 use crate::config::{Config, QoS, Version};
-use crate::error::{CommandError, SessionError};
 use crate::message::Message;
 use crate::reason::{ConnectRefusal, ReasonCode};
 
 pub(crate) use decode::decode;
-pub(crate) use frame::check_room;
+pub use fault::{Fault, PacketType};
 
 /// What a broker sends.
 #[derive(Debug)]
 pub(crate) enum Packet {
     Connack(Box<Connack>),
     Publish(Publish),
-    Ack(AckKind, u16, ReasonCode),
-    Suback(u16, Vec<Result<QoS, ReasonCode>>),
-    /// `None`: 3.1.1 has no codes here.
-    Unsuback(u16, Option<Vec<Result<(), ReasonCode>>>),
+    Ack(Ack),
+    Suback(Answers),
+    /// Without codes in 3.1.1.
+    Unsuback(Answers),
     Pingresp,
     Disconnect {
         reason: ReasonCode,
@@ -60,7 +61,24 @@ pub(crate) enum AckKind {
 }
 
 #[derive(Debug)]
+pub(crate) struct Ack {
+    pub(crate) kind: AckKind,
+    pub(crate) id: u16,
+    pub(crate) reason: ReasonCode,
+    pub(crate) text: Option<String>,
+}
+
+/// SUBACK or UNSUBACK.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    pub(crate) id: u16,
+    pub(crate) codes: Vec<Result<QoS, ReasonCode>>,
+    pub(crate) text: Option<String>,
+}
+
+#[derive(Debug)]
 pub(crate) struct Publish {
+    pub(crate) dup: bool,
     pub(crate) packet_id: u16,
     pub(crate) topic_alias: Option<u16>,
     pub(crate) message: Message,
@@ -82,6 +100,7 @@ pub(crate) struct Connack {
     pub(crate) client_id: Option<String>,
     pub(crate) text: Option<String>,
     pub(crate) server_reference: Option<String>,
+    pub(crate) response_information: Option<String>,
 }
 
 /// Packet types of section 2.1.2, in the high nibble of the first byte.
@@ -174,44 +193,56 @@ pub(crate) fn push_unsubscribe<'a>(
     }
 }
 
-/// A PUBLISH without its payload: fixed header, topic, packet identifier, properties.
-pub(crate) fn publish_head(
+/// The largest packet that MQTT can carry, bytes.
+pub(crate) const MAX_SIZE: usize = 5 + frame::MAX_REMAINING_LENGTH;
+
+/// Bytes of the whole PUBLISH of a message, fixed header included.
+pub(crate) fn publish_size(version: Version, message: &Message) -> usize {
+    let properties = match version {
+        Version::V311 => 0,
+        Version::V5 => v5::publish_properties(message.properties.as_deref(), None).encode_len(),
+    };
+    let id_len = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
+    let remaining = 2 + message.topic.len() + id_len + properties + message.payload.len();
+    1 + frame::length_of_length(remaining) + remaining
+}
+
+/// Appends a PUBLISH without its payload: fixed header, topic, packet identifier, properties. The
+/// message was checked; false if the heap has no room.
+pub(crate) fn push_publish_head(
+    out: &mut Vec<u8>,
     version: Version,
     message: &Message,
     packet_id: u16,
-) -> Result<Vec<u8>, CommandError> {
+    dup: bool,
+    expiry: Option<u32>,
+) -> bool {
     let Message { topic, qos, .. } = message;
     let properties = match version {
         Version::V311 => None,
-        Version::V5 => Some(v5::publish_properties(message.properties.as_deref())),
+        Version::V5 => Some(v5::publish_properties(
+            message.properties.as_deref(),
+            expiry,
+        )),
     };
     let id_len = if *qos == QoS::AtMostOnce { 0 } else { 2 };
     let properties_len = properties.as_ref().map_or(0, Encodable::encode_len);
     let head_len = 2 + topic.len() + id_len + properties_len;
-    let remaining = head_len + message.payload.len();
-    if remaining > frame::MAX_REMAINING_LENGTH {
-        return Err(CommandError::PayloadTooLarge);
+    if out.try_reserve(5 + head_len).is_err() {
+        return false;
     }
-    let mut head = Vec::new();
-    head.try_reserve_exact(5 + head_len)
-        .map_err(|_| CommandError::OutOfMemory)?;
-    head.push(kind::PUBLISH << 4 | (*qos as u8) << 1 | u8::from(message.retain));
-    frame::push_length(&mut head, remaining);
-    push_u16(&mut head, topic.len() as u16);
-    head.extend_from_slice(topic.as_bytes());
+    let dup = if dup { DUP } else { 0 };
+    out.push(kind::PUBLISH << 4 | dup | (*qos as u8) << 1 | u8::from(message.retain));
+    frame::push_length(out, head_len + message.payload.len());
+    push_u16(out, topic.len() as u16);
+    out.extend_from_slice(topic.as_bytes());
     if *qos != QoS::AtMostOnce {
-        push_u16(&mut head, packet_id);
+        push_u16(out, packet_id);
     }
     if let Some(properties) = properties {
-        push_body(&mut head, &properties);
+        push_body(out, &properties);
     }
-    Ok(head)
-}
-
-/// Where the topic of a PUBLISH begins: behind the first byte and the remaining length.
-pub(crate) fn topic_offset(head: &[u8]) -> usize {
-    let length = head.iter().skip(1).take_while(|byte| **byte >= 0x80);
-    2 + length.count()
+    true
 }
 
 fn push_u16(out: &mut Vec<u8>, value: u16) {
@@ -242,15 +273,5 @@ fn codec_qos(qos: QoS) -> mqtt_proto::QoS {
         QoS::AtMostOnce => mqtt_proto::QoS::Level0,
         QoS::AtLeastOnce => mqtt_proto::QoS::Level1,
         QoS::ExactlyOnce => mqtt_proto::QoS::Level2,
-    }
-}
-
-/// Not what the standard says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Malformed;
-
-impl From<Malformed> for SessionError {
-    fn from(_: Malformed) -> Self {
-        SessionError::Malformed
     }
 }

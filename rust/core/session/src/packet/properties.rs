@@ -7,7 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Malformed;
+use super::Fault;
 
 /// The identifiers of section 2.2.2.2.
 pub(super) mod id {
@@ -60,76 +60,73 @@ pub(super) struct Properties<'a> {
 
 impl<'a> Properties<'a> {
     /// Splits bytes that begin with a property length: the properties, and what follows them.
-    pub(super) fn split(
-        mut bytes: &'a [u8],
-        allowed: &[u8],
-    ) -> Result<(Self, &'a [u8]), Malformed> {
-        let length = take_var_int(&mut bytes).ok_or(Malformed)?;
-        let rest = take(&mut bytes, length as usize).ok_or(Malformed)?;
+    pub(super) fn split(mut bytes: &'a [u8], allowed: &[u8]) -> Result<(Self, &'a [u8]), Fault> {
+        let length = take_var_int(&mut bytes).ok_or(Fault::Property)?;
+        let rest = take(&mut bytes, length as usize).ok_or(Fault::TooShort)?;
         let properties = Properties { rest };
         let mut unread = properties;
         for (id, _) in unread.by_ref() {
             if !allowed.contains(&id) {
-                return Err(Malformed);
+                return Err(Fault::Property);
             }
         }
         match unread.rest {
             [] => Ok((properties, bytes)),
-            _ => Err(Malformed),
+            _ => Err(Fault::Property),
         }
     }
 
     /// The same where nothing may follow.
-    pub(super) fn all(bytes: &'a [u8], allowed: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn all(bytes: &'a [u8], allowed: &[u8]) -> Result<Self, Fault> {
         match Self::split(bytes, allowed)? {
             (properties, []) => Ok(properties),
-            _ => Err(Malformed),
+            _ => Err(Fault::TooLong),
         }
     }
 
     /// A property that may be there once.
-    fn find(mut self, id: u8) -> Result<Option<Value<'a>>, Malformed> {
+    fn find(mut self, id: u8) -> Result<Option<Value<'a>>, Fault> {
         let mut found = None;
         for (other, value) in self.by_ref() {
             if other == id && found.replace(value).is_some() {
-                return Err(Malformed);
+                return Err(Fault::Property);
             }
         }
         Ok(found)
     }
 
-    pub(super) fn number(self, id: u8, slot: &mut Option<u32>) -> Result<(), Malformed> {
+    pub(super) fn number(self, id: u8, slot: &mut Option<u32>) -> Result<(), Fault> {
         if let Some(Value::Number(number)) = self.find(id)? {
             *slot = Some(number);
         }
         Ok(())
     }
 
-    pub(super) fn non_zero(self, id: u8, slot: &mut Option<u32>) -> Result<(), Malformed> {
+    pub(super) fn non_zero(self, id: u8, slot: &mut Option<u32>) -> Result<(), Fault> {
         self.number(id, slot)?;
         match slot {
-            Some(0) => Err(Malformed),
+            Some(0) => Err(Fault::Property),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn bool(self, id: u8, slot: &mut Option<bool>) -> Result<(), Malformed> {
+    pub(super) fn bool(self, id: u8, slot: &mut Option<bool>) -> Result<(), Fault> {
         match self.find(id)? {
             Some(Value::Number(number @ 0..=1)) => *slot = Some(number == 1),
-            Some(_) => return Err(Malformed),
+            Some(_) => return Err(Fault::Property),
             None => {}
         }
         Ok(())
     }
 
-    pub(super) fn bytes(self, id: u8, slot: &mut Option<Vec<u8>>) -> Result<(), Malformed> {
+    pub(super) fn bytes(self, id: u8, slot: &mut Option<Vec<u8>>) -> Result<(), Fault> {
         if let Some(Value::Bytes(bytes)) = self.find(id)? {
             *slot = Some(bytes.to_vec());
         }
         Ok(())
     }
 
-    pub(super) fn text(self, id: u8, slot: &mut Option<String>) -> Result<(), Malformed> {
+    pub(super) fn text(self, id: u8, slot: &mut Option<String>) -> Result<(), Fault> {
         if let Some(Value::Bytes(bytes)) = self.find(id)? {
             *slot = Some(text(bytes)?);
         }
@@ -184,10 +181,10 @@ impl<'a> Iterator for Properties<'a> {
 }
 
 /// A UTF-8 string of section 1.5.4.
-pub(super) fn text(bytes: &[u8]) -> Result<String, Malformed> {
+pub(super) fn text(bytes: &[u8]) -> Result<String, Fault> {
     match core::str::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => Ok(text.into()),
-        _ => Err(Malformed),
+        _ => Err(Fault::Text),
     }
 }
 

@@ -12,16 +12,18 @@ use super::{codec_qos, kind, pid, push_packet};
 use crate::config::{Config, QoS};
 use crate::message;
 
-/// The codec's form of our properties; checked by `message::check_properties` before.
+/// The codec's form of our properties, checked by `message::check_properties` before, with what is
+/// left of the expiry.
 pub(super) fn publish_properties(
     properties: Option<&message::Properties>,
+    expiry: Option<u32>,
 ) -> CodecPublishProperties {
     let Some(properties) = properties else {
         return CodecPublishProperties::default();
     };
     CodecPublishProperties {
         payload_is_utf8: properties.payload_is_utf8,
-        message_expiry_interval: properties.message_expiry,
+        message_expiry_interval: properties.message_expiry.map(|all| expiry.unwrap_or(all)),
         topic_alias: None,
         response_topic: response_topic(properties),
         correlation_data: properties.correlation_data.clone().map(Into::into),
@@ -50,6 +52,7 @@ pub(super) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, 
     connect.properties.session_expiry_interval = non_zero(config.session_expiry);
     connect.properties.receive_max = Some(config.receive_maximum);
     connect.properties.max_packet_size = Some(config.max_packet_size);
+    connect.properties.request_response_info = config.request_response_information.then_some(true);
     connect.properties.topic_alias_max =
         (config.topic_alias_maximum != 0).then_some(config.topic_alias_maximum);
     connect.last_will = config.will.as_ref().and_then(|will| {

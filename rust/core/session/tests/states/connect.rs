@@ -1,12 +1,12 @@
 //! From the transport being up to CONNACK.
 
 use thread_mqtt_session::{
-    CommandError, Config, ConfigError, ConnectRefusal, Event, Message, Session, SessionError,
-    Version,
+    BrokerText, CommandError, Config, ConfigError, ConnectRefusal, Event, Fault, Message,
+    PacketType, QoS, ReasonCode, Session, SessionError, Version,
 };
 
-use crate::QOS1;
-use crate::common::{Client, Seen, VERSIONS, at, lasting, wire};
+use crate::common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
+use crate::{QOS1, QOS2};
 
 #[test]
 fn connect_says_what_was_configured() {
@@ -123,7 +123,7 @@ fn configurations_that_cannot_work_are_refused() {
     assert_eq!(
         refused(|c| {
             c.version = Version::V311;
-            c.password = Some(vec![]);
+            c.password = Some(Vec::new().into());
         }),
         Some(ConfigError::PasswordWithoutUsername)
     );
@@ -184,24 +184,206 @@ fn packets_before_connack_and_a_second_connack() {
         let mut client = Client::online(lasting(version));
         client.fails(
             &wire::connack(version, false),
-            SessionError::UnexpectedPacket,
+            SessionError::UnexpectedPacket(PacketType::new(2)),
         );
     }
 }
 
+/// \[MQTT-3.2.2-4\]: "If the Client does not have Session State and receives Session Present set
+/// to 1 it MUST close the Network Connection." Going on needs a new session.
 #[test]
-fn a_clean_session_cannot_be_resumed() {
-    for version in VERSIONS {
+fn a_session_that_is_not_ours_ends_an_mqtt_5_connection() {
+    for clean_start in [true, false] {
         let mut client = Client::new(Config {
-            version,
-            ..Config::default()
+            clean_start,
+            ..lasting(Version::V5)
         });
+        client
+            .session
+            .publish(Message::new("t", "").qos(QOS2))
+            .expect("room");
         client.session.connect(at(0));
-        client.fails(
-            &wire::connack(version, true),
-            SessionError::UnexpectedSession,
+        client.transmit(at(0));
+        let connack = wire::connack(Version::V5, true);
+        client.fails(&connack, SessionError::UnexpectedSession);
+        assert_eq!(client.events(), []);
+        client.session.connect(at(1));
+        let sent = client.sent(at(1));
+        assert!(
+            matches!(sent[..], [Seen::Connect { clean: true, .. }]),
+            "{sent:?}"
         );
+        client.receive(&wire::connack(Version::V5, false), at(1));
+        let publish = Publish::new("t", "", 2, 1);
+        assert_eq!(client.sent(at(1)), [Seen::Publish(publish)]);
+        // From now on it is ours.
+        client.events();
+        client.reconnect(at(2), true);
     }
+}
+
+/// 3.1.1 asks nothing of the client, and leaves it with a session whose packet identifiers it does
+/// not know. PUBREL before the first use of one ends whatever the broker remembers of it.
+#[test]
+fn a_session_that_is_not_ours_goes_on_with_3_1_1() {
+    for clean_start in [true, false] {
+        let mut client = Client::new(Config {
+            clean_start,
+            ..lasting(Version::V311)
+        });
+        for level in [QOS1, QOS2, QOS2] {
+            let message = Message::new("t", "").qos(level);
+            client.session.publish(message).expect("room");
+        }
+        client.session.connect(at(0));
+        client.transmit(at(0));
+        client.receive(&wire::connack(Version::V311, true), at(0));
+        let session_present = !clean_start;
+        assert_eq!(client.events(), [Event::Connected { session_present }]);
+        assert_eq!(
+            client.sent(at(0)),
+            [
+                Seen::Publish(Publish::new("t", "", 1, 1)),
+                Seen::Pubrel(2, 0),
+                Seen::Publish(Publish::new("t", "", 2, 2)),
+                Seen::Pubrel(3, 0),
+                Seen::Publish(Publish::new("t", "", 2, 3)),
+            ]
+        );
+        // What the broker answers to PUBREL, and to messages of an earlier life.
+        for packet in [wire::pubcomp(2), wire::pubcomp(3), wire::puback(9, 0)] {
+            client.receive(&packet, at(1));
+        }
+        client.receive(&wire::pubrec(2, 0), at(1));
+        client.receive(&wire::pubcomp(2), at(1));
+        assert_eq!(client.events().len(), 1);
+        // Known to be under way from now on: repeated, and not released.
+        let connack = wire::connack(Version::V311, true);
+        client.session.connect(at(2));
+        client.transmit(at(2));
+        client.receive(&connack, at(2));
+        let sent = client.sent(at(2));
+        let lost = clean_start.then_some(Seen::Pubrel(3, 0));
+        assert_eq!(client.session.outbox_len(), 2);
+        let again = |publish: Publish| if clean_start { publish } else { publish.dup() };
+        let two = Seen::Publish(again(Publish::new("t", "", 2, 3)));
+        assert_eq!(sent[0], Seen::Publish(again(Publish::new("t", "", 1, 1))));
+        assert!(sent[1..].iter().eq(lost.iter().chain([&two])), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_refusal_in_any_form_is_a_refusal() {
+    let refused = |version, bytes: &[u8], reason, permanent| {
+        let mut client = Client::lasting(version);
+        client.session.connect(at(0));
+        client.transmit(at(0));
+        match client.session.handle_input(bytes, at(1)) {
+            Err(SessionError::Refused(refusal)) => {
+                assert_eq!(refusal.reason(), ReasonCode(reason), "{bytes:02X?}");
+                assert_eq!(refusal.is_permanent(), permanent);
+            }
+            other => panic!("{bytes:02X?}: {other:?}"),
+        }
+    };
+    // Codes of MQTT 5 in a CONNACK of 3.1.1, alone and with properties.
+    refused(Version::V311, &[0x20, 2, 0, 0x87], 0x87, true);
+    refused(Version::V311, &[0x20, 2, 1, 0x89], 0x89, false);
+    refused(Version::V311, &[0x20, 3, 0, 0x84, 0], 0x84, true);
+    refused(Version::V311, &[0x20, 2, 0, 6], 0x80, false);
+    // A length in more bytes than needed, as 3.1.1 allows.
+    refused(Version::V311, &[0x20, 0x82, 0, 0, 5], 0x87, true);
+    refused(Version::V5, &[0x20, 2, 0, 1], 0x84, true);
+    refused(Version::V5, &[0x20, 2, 0, 0x87], 0x87, true);
+    let mut client = Client::lasting(Version::V311);
+    client.session.connect(at(0));
+    client.receive(&[0x20, 0x82, 0x80, 0, 0, 0], at(1));
+    assert!(client.session.is_connected());
+}
+
+#[test]
+fn what_is_no_mqtt_is_named_so_before_connack_only() {
+    let http = b"HTTP/1.1 400 Bad Request\r\n";
+    let mut client = Client::lasting(Version::V5);
+    client.session.connect(at(0));
+    let packet = PacketType::new(4);
+    let fault = Fault::FirstByte;
+    let error = SessionError::NotMqtt { packet, fault };
+    client.fails(http, error);
+    assert!(
+        error.to_string().contains("not that of an MQTT broker"),
+        "{error}"
+    );
+    assert_eq!(client.sent(at(1)), []);
+    // The broker accepts, in the form of 3.1.1.
+    client.session.connect(at(2));
+    client.transmit(at(2));
+    let (packet, fault) = (PacketType::new(2), Fault::OldVersion);
+    client.fails(&[0x20, 2, 0, 0], SessionError::NotMqtt { packet, fault });
+}
+
+#[test]
+fn what_the_broker_says_reaches_the_application() {
+    let mut client = Client::new(Config {
+        request_response_information: true,
+        ..lasting(Version::V5)
+    });
+    client.session.connect(at(0));
+    let bytes = client.transmit(at(0));
+    let Ok(Some(mqtt_proto::v5::Packet::Connect(connect))) = mqtt_proto::v5::Packet::decode(&bytes)
+    else {
+        panic!("no CONNECT: {bytes:02X?}");
+    };
+    assert_eq!(connect.properties.request_response_info, Some(true));
+    let connack = wire::connack_v5(false, |p| {
+        p.reason_string = Some("welcome".into());
+        p.response_info = Some("answers/7".into());
+        p.server_reference = Some("other.example".into());
+    });
+    client.receive(&connack, at(0));
+    let text = |about, text| Event::BrokerText { about, text };
+    assert_eq!(
+        client.events(),
+        [
+            text(None, BrokerText::Reason("welcome".into())),
+            text(None, BrokerText::ServerReference("other.example".into())),
+            text(None, BrokerText::ResponseInformation("answers/7".into())),
+            Event::Connected {
+                session_present: false
+            },
+        ]
+    );
+    // PUBACK and SUBACK with a reason.
+    let token = client
+        .session
+        .publish(Message::new("t", "").qos(QOS1))
+        .expect("room");
+    client.transmit(at(1));
+    let reason = [0x1F, 0, 2, b'n', b'o'];
+    let mut puback = vec![0x40, 4 + 5, 0, 1, 0x97, 5];
+    puback.extend(reason);
+    client.receive(&puback, at(1));
+    let events = client.events();
+    assert_eq!(
+        events[0],
+        text(Some(token), BrokerText::Reason("no".into()))
+    );
+    assert!(matches!(events[1], Event::PublishFailed(failed, _) if failed == token));
+    let token = client
+        .session
+        .subscribe(&[("t", QoS::AtMostOnce)])
+        .expect("room");
+    client.transmit(at(1));
+    let mut suback = vec![0x90, 3 + 5 + 1, 0, 2, 5];
+    suback.extend(reason);
+    suback.push(0);
+    client.receive(&suback, at(1));
+    let events = client.events();
+    assert_eq!(
+        events[0],
+        text(Some(token), BrokerText::Reason("no".into()))
+    );
+    assert!(matches!(&events[1], Event::Subscribed(subscribed, _) if *subscribed == token));
 }
 
 #[test]

@@ -17,6 +17,8 @@ fn a_ping_when_nothing_was_sent() {
         // Queued is not sent: only consumed bytes count.
         assert_eq!(client.session.poll_timeout(), Some(at(60)));
         client.transmit(at(50));
+        let message = Publish::new("t", "y", 0, 0);
+        client.receive(&wire::publish(version, &message), at(55));
         assert_eq!(client.session.poll_timeout(), Some(at(110)));
         assert_eq!(client.session.handle_timeout(at(109)), Ok(()));
         assert_eq!(client.sent(at(109)), []);
@@ -50,8 +52,8 @@ fn sending_does_not_hide_a_dead_path_while_an_answer_is_owed() {
         client.session.publish(message).expect("room");
         client.transmit(at(time));
     }
-    // The first of them has waited since 10.
-    assert_eq!(client.session.poll_timeout(), Some(at(70)));
+    // Nothing has arrived since 0.
+    assert_eq!(client.session.poll_timeout(), Some(at(60)));
     client.receive(&wire::puback(1, 0), at(55));
     assert_eq!(client.session.poll_timeout(), Some(at(110)));
 }
@@ -108,4 +110,94 @@ fn the_broker_sets_the_keep_alive() {
     });
     client.reconnect(at(0), false);
     assert_eq!(client.session.poll_timeout(), None);
+}
+
+/// A client that only publishes at QoS 0, and more often than its keep-alive, must find out all
+/// the same that the path is dead.
+#[test]
+fn sending_at_qos_0_does_not_hide_a_dead_path() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let mut pinged = None;
+        for now in (10..200).step_by(10) {
+            match client.session.handle_timeout(at(now)) {
+                Ok(()) => {}
+                Err(error) => {
+                    assert_eq!(error, SessionError::PingTimeout);
+                    assert_eq!((pinged, now), (Some(60), 80));
+                    break;
+                }
+            }
+            let message = Message::new("t", "x");
+            client.session.publish(message).expect("room");
+            if client.sent(at(now)).contains(&Seen::Pingreq) {
+                pinged = Some(now);
+            }
+            client.events();
+        }
+        assert!(!client.session.is_connected());
+    }
+}
+
+/// A packet so large that it takes longer than a keep-alive, or messages that keep coming, are
+/// signs of life.
+#[test]
+fn whatever_arrives_keeps_the_connection() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let large = wire::publish(version, &Publish::new("t", [7; 200], 0, 0));
+        for (second, byte) in large.iter().enumerate() {
+            let now = at(second as u64);
+            client.session.handle_timeout(now).expect("alive");
+            client.transmit(now);
+            client.receive(&[*byte], now);
+        }
+        assert_eq!(client.events().len(), 1);
+    }
+}
+
+/// As long as the transport takes bytes, PINGREQ is still on its way.
+#[test]
+fn a_slow_upload_is_not_a_dead_path() {
+    let mut client = Client::online(Config {
+        outbox_bytes: 100_000,
+        ..lasting(Version::V5)
+    });
+    let message = Message::new("t", vec![7; 20_000]);
+    client.session.publish(message).expect("room");
+    let mut now = 0;
+    let mut sent = Vec::new();
+    while client.session.outbox_len() > 0 {
+        now += 10;
+        client.session.handle_timeout(at(now)).expect("alive");
+        let bytes = client.session.transmit(at(now)).to_vec();
+        let count = bytes.len().min(1_000);
+        sent.extend_from_slice(&bytes[..count]);
+        client.session.consume_transmit(count);
+    }
+    assert!(now > 200);
+    assert_eq!(client.sent(at(now)), [Seen::Pingreq]);
+    assert_eq!(client.session.poll_timeout(), Some(at(now + 20)));
+    let timeout = client.session.handle_timeout(at(now + 20));
+    assert_eq!(timeout, Err(SessionError::PingTimeout));
+}
+
+/// Acknowledgements that the transport does not take stop the input, but not the clock.
+#[test]
+fn unsent_acknowledgements_do_not_hide_a_dead_path() {
+    for version in VERSIONS {
+        let mut client = Client::online(Config {
+            event_bytes: 1_000_000,
+            ..lasting(version)
+        });
+        for id in 1..=70 {
+            let publish = wire::publish(version, &Publish::new("t", "", 1, id));
+            client.session.handle_input(&publish, at(1)).expect("valid");
+            client.events();
+        }
+        assert!(!client.session.wants_input());
+        client.session.handle_timeout(at(61)).expect("a ping");
+        let timeout = client.session.handle_timeout(at(81));
+        assert_eq!(timeout, Err(SessionError::PingTimeout));
+    }
 }

@@ -6,6 +6,8 @@ mod common;
 mod connect;
 mod end;
 mod keep_alive;
+mod outbox;
+mod poison;
 mod publish;
 mod receive;
 mod reconnect;

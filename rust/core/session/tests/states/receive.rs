@@ -1,6 +1,6 @@
 //! Messages from the broker.
 
-use thread_mqtt_session::{Config, Event, Message, SessionError, Version};
+use thread_mqtt_session::{Config, Event, Fault, Message, PacketType, SessionError, Version};
 
 use crate::common::{self, Client, Publish, Seen, VERSIONS, at, lasting, wire};
 
@@ -168,5 +168,9 @@ fn topic_aliases_of_the_broker() {
     client.reconnect(at(2), true);
     client.fails(&with_alias("", Some(2)), SessionError::TopicAliasInvalid);
     new(0).fails(&with_alias("t", Some(1)), SessionError::TopicAliasInvalid);
-    new(2).fails(&with_alias("", None), SessionError::Malformed);
+    let (packet, fault) = (PacketType::new(3), Fault::Topic);
+    new(2).fails(
+        &with_alias("", None),
+        SessionError::Malformed { packet, fault },
+    );
 }

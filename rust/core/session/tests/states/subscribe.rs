@@ -34,12 +34,12 @@ fn subscribe_and_unsubscribe() {
         // Lost again before it was answered: once more.
         client.reconnect(at(4), false);
         let sent = client.sent(at(4));
-        assert_eq!(sent, [Seen::Subscribe(3, vec![("b".into(), 2)])]);
-        client.receive(&wire::suback(version, 3, &[2]), at(4));
+        assert_eq!(sent, [Seen::Subscribe(4, vec![("b".into(), 2)])]);
+        client.receive(&wire::suback(version, 4, &[2]), at(4));
         assert_eq!(client.events(), []);
         client.reconnect(at(5), false);
         client.transmit(at(5));
-        client.receive(&wire::suback(version, 4, &[0x80]), at(5));
+        client.receive(&wire::suback(version, 5, &[0x80]), at(5));
         let lost = Event::SubscriptionLost {
             filter: "b".into(),
             reason: ReasonCode(0x80),
@@ -131,4 +131,67 @@ fn requests_larger_than_the_broker_allows_are_answered_here() {
             Event::Unsubscribed(unsubscribe.expect("room"), vec![Err(too_large)]),
         ]
     );
+}
+
+#[test]
+fn a_filter_the_broker_does_not_give_up_is_still_subscribed() {
+    let mut client = Client::online(lasting(Version::V5));
+    client
+        .session
+        .subscribe(&[("a", QOS1), ("b", QOS1)])
+        .expect("room");
+    client.transmit(at(1));
+    client.receive(&wire::suback(Version::V5, 1, &[1, 1]), at(1));
+    let token = client.session.unsubscribe(&["a", "b"]).expect("room");
+    client.transmit(at(1));
+    client.receive(&wire::unsuback(Version::V5, 2, &[0x87, 0]), at(1));
+    let answers = vec![Err(ReasonCode::NOT_AUTHORIZED), Ok(())];
+    assert_eq!(
+        client.events().pop(),
+        Some(Event::Unsubscribed(token, answers))
+    );
+    client.reconnect(at(2), false);
+    let sent = client.sent(at(2));
+    assert!(matches!(&sent[..], [Seen::Subscribe(_, names)] if names == &[("a".into(), 1)]));
+}
+
+#[test]
+fn a_subscription_renewed_with_a_lower_qos_is_told() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        client
+            .session
+            .subscribe(&[("a", QOS2), ("b", QOS2)])
+            .expect("room");
+        client.transmit(at(1));
+        client.receive(&wire::suback(version, 1, &[2, 1]), at(1));
+        client.events();
+        client.reconnect(at(2), false);
+        client.transmit(at(2));
+        client.receive(&wire::suback(version, 2, &[1, 1]), at(2));
+        let (filter, granted) = ("a".into(), QOS1);
+        let lowered = Event::SubscriptionLowered { filter, granted };
+        assert_eq!(client.events(), [lowered]);
+        // Asked for as it was asked for first.
+        client.reconnect(at(3), false);
+        let names = [("a".into(), 2), ("b".into(), 2)];
+        assert_eq!(client.sent(at(3)), [Seen::Subscribe(3, names.to_vec())]);
+    }
+}
+
+/// CONNACK of a new session may be lost; the next one calls that session present.
+#[test]
+fn a_lost_connack_does_not_leave_the_client_deaf() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        client.session.subscribe(&[("a", QOS1)]).expect("room");
+        client.transmit(at(1));
+        client.receive(&wire::suback(version, 1, &[1]), at(1));
+        client.events();
+        client.session.connect(at(2));
+        client.transmit(at(2));
+        client.reconnect(at(3), true);
+        let names = vec![("a".into(), 1)];
+        assert_eq!(client.sent(at(3)), [Seen::Subscribe(2, names)]);
+    }
 }

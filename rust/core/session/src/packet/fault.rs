@@ -1,0 +1,106 @@
+//! What is wrong with a packet, and which one it is.
+
+use core::fmt;
+
+/// The kind of a control packet (section 2.1.2 of both standards).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PacketType(pub(crate) u8);
+
+impl PacketType {
+    /// From the first byte of a packet.
+    pub(crate) fn of(control: u8) -> Self {
+        PacketType(control >> 4)
+    }
+
+    /// From its number on the wire, 0 to 15.
+    pub fn new(number: u8) -> Self {
+        PacketType(number & 0x0F)
+    }
+
+    /// Its number on the wire, 0 to 15.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            1 => "CONNECT",
+            2 => "CONNACK",
+            3 => "PUBLISH",
+            4 => "PUBACK",
+            5 => "PUBREC",
+            6 => "PUBREL",
+            7 => "PUBCOMP",
+            8 => "SUBSCRIBE",
+            9 => "SUBACK",
+            10 => "UNSUBSCRIBE",
+            11 => "UNSUBACK",
+            12 => "PINGREQ",
+            13 => "PINGRESP",
+            14 => "DISCONNECT",
+            15 => "AUTH",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for PacketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "packet of the undefined type {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for PacketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a packet cannot be understood: what both standards call malformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The packet type is not defined, or its flags are not those of the type.
+    FirstByte,
+    /// The remaining length takes more than four bytes, or with MQTT 5 more than it needs.
+    Length,
+    /// The packet ends before its content does.
+    TooShort,
+    /// Bytes follow the content.
+    TooLong,
+    /// Packet identifier 0.
+    PacketId,
+    /// A string is not UTF-8 or contains U+0000.
+    Text,
+    /// The topic name is empty or contains a wildcard.
+    Topic,
+    /// A property that is not defined here, occurs twice, or has a forbidden value.
+    Property,
+    /// A code or flag that is not defined here.
+    Code,
+    /// Not as many answers as filters were asked for.
+    Count,
+    /// The form of MQTT 3.1.1 in a connection of MQTT 5.
+    OldVersion,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::FirstByte => "its first byte is not that of any packet a broker sends",
+            Fault::Length => "its length is not encoded as the standard says",
+            Fault::TooShort => "it ends too early",
+            Fault::TooLong => "bytes follow its content",
+            Fault::PacketId => "its packet identifier is 0",
+            Fault::Text => "a string in it is not valid UTF-8 or contains a zero character",
+            Fault::Topic => "its topic is empty or contains a wildcard",
+            Fault::Property => "a property in it is not allowed there, doubled or out of range",
+            Fault::Code => "it contains a code or flag that is not defined there",
+            Fault::Count => "it does not answer as many filters as were asked for",
+            Fault::OldVersion => "it has the form of MQTT 3.1.1",
+        })
+    }
+}

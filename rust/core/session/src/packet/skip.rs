@@ -1,0 +1,130 @@
+//! A PUBLISH for which there is no room: passes by without being kept, but for what it takes to
+//! acknowledge it and to tell the application.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{DUP, Fault, PacketType};
+use crate::config::QoS;
+use crate::error::SessionError;
+
+/// Bytes of the topic that are kept.
+const TOPIC: usize = 256;
+
+/// Why a received message was skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// Its packet is larger than [`max_packet_size`](crate::Config::max_packet_size).
+    TooLarge,
+    /// The heap had no room for it.
+    OutOfMemory,
+}
+
+/// A message that was skipped, when it is over.
+#[derive(Debug)]
+pub(crate) struct Skipped {
+    pub(crate) dup: bool,
+    pub(crate) qos: QoS,
+    pub(crate) packet_id: u16,
+    pub(crate) topic: String,
+    pub(crate) size: u32,
+    pub(crate) reason: SkipReason,
+}
+
+/// A message being skipped.
+#[derive(Debug)]
+pub(crate) struct Skip {
+    control: u8,
+    size: u32,
+    reason: SkipReason,
+    /// Bytes of the body that have passed, and that are still to come.
+    seen: usize,
+    left: usize,
+    topic_length: usize,
+    topic: Vec<u8>,
+    packet_id: u16,
+}
+
+impl Skip {
+    /// `body`: the remaining length, `size`: of the whole packet.
+    pub(super) fn new(control: u8, body: usize, size: u32, reason: SkipReason) -> Self {
+        Skip {
+            control,
+            size,
+            reason,
+            seen: 0,
+            left: body,
+            topic_length: 0,
+            topic: Vec::new(),
+            packet_id: 0,
+        }
+    }
+
+    /// Lets bytes pass: how many, and whether these were the last.
+    pub(super) fn pass(&mut self, data: &[u8]) -> (usize, bool) {
+        let count = self.left.min(data.len());
+        let head =
+            2 + if self.seen < 2 {
+                65_535
+            } else {
+                self.topic_length
+            } + 2;
+        let wanted = head.saturating_sub(self.seen);
+        for byte in data.iter().take(count.min(wanted)) {
+            self.take(*byte);
+        }
+        self.seen += count.saturating_sub(wanted);
+        self.left -= count;
+        (count, self.left == 0)
+    }
+
+    fn take(&mut self, byte: u8) {
+        let position = self.seen;
+        self.seen += 1;
+        if position < 2 {
+            self.topic_length = self.topic_length << 8 | usize::from(byte);
+        } else if position < 2 + self.topic_length {
+            if self.topic.len() < TOPIC && self.topic.try_reserve(1).is_ok() {
+                self.topic.push(byte);
+            }
+        } else if position < 4 + self.topic_length {
+            self.packet_id = self.packet_id << 8 | u16::from(byte);
+        }
+    }
+
+    /// After the last byte.
+    pub(super) fn finish(self) -> Result<Skipped, SessionError> {
+        let qos = match (self.control >> 1) & 3 {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        };
+        let malformed = |fault| SessionError::Malformed {
+            packet: PacketType::of(self.control),
+            fault,
+        };
+        let needed = 2 + self.topic_length + if qos == QoS::AtMostOnce { 0 } else { 2 };
+        if self.seen < needed {
+            return Err(malformed(Fault::TooShort));
+        }
+        if qos != QoS::AtMostOnce && self.packet_id == 0 {
+            return Err(malformed(Fault::PacketId));
+        }
+        Ok(Skipped {
+            dup: self.control & DUP != 0,
+            qos,
+            packet_id: self.packet_id,
+            topic: text(self.topic),
+            size: self.size,
+            reason: self.reason,
+        })
+    }
+}
+
+/// As much of it as is text.
+fn text(mut bytes: Vec<u8>) -> String {
+    if let Err(error) = core::str::from_utf8(&bytes) {
+        bytes.truncate(error.valid_up_to());
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}

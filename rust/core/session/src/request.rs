@@ -1,0 +1,154 @@
+//! SUBSCRIBE and UNSUBSCRIBE: one request of the application, sent in as many packets as it takes.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::config::QoS;
+use crate::reason::ReasonCode;
+
+/// Filters in one packet at most. AWS IoT ends the connection on a ninth.
+pub(crate) const FILTERS: usize = 8;
+
+/// What a broker answers for one filter.
+pub(crate) type Answer = Result<QoS, ReasonCode>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestKind {
+    Subscribe,
+    Unsubscribe,
+}
+
+/// One topic filter of a request.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    pub(crate) name: String,
+    pub(crate) qos: QoS,
+    pub(crate) answer: Option<Answer>,
+    /// Its place in the application's list.
+    index: u32,
+}
+
+/// A list of filters, of which some are answered, some asked for in the packet under way, and the
+/// rest still to be asked for, in this order.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) kind: RequestKind,
+    filters: Vec<Filter>,
+    /// Filters before this one are answered.
+    answered: usize,
+    /// From this one on the last packet answered them.
+    last: usize,
+    /// So many from `answered` on are in the packet under way.
+    asked: usize,
+    /// Filters in the next packet at most.
+    chunk: usize,
+}
+
+impl Request {
+    pub(crate) fn new(kind: RequestKind, filters: Vec<Filter>) -> Self {
+        Request {
+            kind,
+            filters,
+            answered: 0,
+            last: 0,
+            asked: 0,
+            chunk: FILTERS,
+        }
+    }
+
+    /// Bytes counted against the outbox.
+    pub(crate) fn bytes(&self) -> usize {
+        self.filters
+            .iter()
+            .map(|filter| filter.name.len() + 3)
+            .sum()
+    }
+
+    /// The filters to be asked for next.
+    pub(crate) fn next(&mut self) -> &mut [Filter] {
+        let end = self.filters.len().min(self.answered + self.chunk);
+        self.filters.get_mut(self.answered..end).unwrap_or_default()
+    }
+
+    /// The first `count` of [`next`](Self::next) are in the packet under way, but for those that are
+    /// answered on this side.
+    pub(crate) fn ask(&mut self, count: usize) {
+        self.asked = count;
+    }
+
+    /// Filters that the broker has to answer.
+    pub(crate) fn asked(&self) -> usize {
+        let asked = self.asked_filters();
+        asked.filter(|filter| filter.answer.is_none()).count()
+    }
+
+    /// Filters of the packet under way.
+    pub(crate) fn asked_filters(&self) -> impl Iterator<Item = &Filter> {
+        let asked = self.filters.get(self.answered..self.answered + self.asked);
+        asked.unwrap_or_default().iter()
+    }
+
+    /// The broker's answers to the packet under way; true if everything is answered now.
+    pub(crate) fn answer(&mut self, answers: &[Answer]) -> bool {
+        let mut answers = answers.iter().copied();
+        let asked = self.answered..self.answered + self.asked;
+        for filter in self.filters.get_mut(asked).unwrap_or_default() {
+            if filter.answer.is_none() {
+                filter.answer = answers.next();
+            }
+        }
+        self.last = self.answered;
+        self.answered += core::mem::take(&mut self.asked);
+        self.answered >= self.filters.len()
+    }
+
+    /// The filters of the packet that was answered last.
+    pub(crate) fn last_answered(&self) -> &[Filter] {
+        self.filters
+            .get(self.last..self.answered)
+            .unwrap_or_default()
+    }
+
+    /// The connection ended before the answer. If this may be the reason, the next packet is half
+    /// as large, and a filter that was alone goes behind the others. Whether it was alone.
+    pub(crate) fn split(&mut self, blame: bool) -> bool {
+        let asked = core::mem::take(&mut self.asked);
+        if !blame || asked == 0 {
+            return false;
+        }
+        self.chunk = (asked / 2).max(1);
+        if asked == 1 {
+            let open = self.filters.get_mut(self.answered..).unwrap_or_default();
+            open.rotate_left(1);
+        }
+        asked == 1
+    }
+
+    /// The filter that went behind the others last is under way again.
+    pub(crate) fn ask_last(&mut self) {
+        let open = self.filters.get_mut(self.answered..).unwrap_or_default();
+        open.rotate_right(1.min(open.len()));
+        self.asked = 1;
+    }
+
+    /// In the order the application gave.
+    pub(crate) fn into_filters(mut self) -> Vec<Filter> {
+        self.filters.sort_unstable_by_key(|filter| filter.index);
+        self.filters
+    }
+
+    pub(crate) fn filters(&self) -> &[Filter] {
+        &self.filters
+    }
+}
+
+impl Filter {
+    pub(crate) fn new(name: String, qos: QoS, index: usize) -> Self {
+        Filter {
+            name,
+            qos,
+            answer: None,
+            index: index as u32,
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Values in one vector, each in one of several queues: every operation takes the same time,
+//! however many there are.
+
+use alloc::vec::Vec;
+
+/// Names a value until it is removed.
+pub(crate) type Key = u32;
+
+const NONE: u32 = u32::MAX;
+
+/// `LISTS` queues over one vector of slots. A slot that became free is used again.
+#[derive(Debug)]
+pub(crate) struct Slab<T, const LISTS: usize> {
+    slots: Vec<Slot<T>>,
+    /// First of the free slots, which are linked by `next`.
+    free: u32,
+    lists: [Ends; LISTS],
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    value: Option<T>,
+    previous: u32,
+    next: u32,
+    list: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    first: u32,
+    last: u32,
+}
+
+impl<T, const LISTS: usize> Slab<T, LISTS> {
+    pub(crate) fn new() -> Self {
+        let empty = Ends {
+            first: NONE,
+            last: NONE,
+        };
+        Slab {
+            slots: Vec::new(),
+            free: NONE,
+            lists: [empty; LISTS],
+            len: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Makes room for one more value; false if the heap has none.
+    pub(crate) fn reserve(&mut self) -> bool {
+        self.free != NONE || self.slots.try_reserve(1).is_ok()
+    }
+
+    /// The slot that the next value will have.
+    pub(crate) fn next_key(&self) -> Key {
+        match self.free {
+            NONE => self.slots.len() as u32,
+            free => free,
+        }
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        self.slots.get(key as usize)?.value.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.slots.get_mut(key as usize)?.value.as_mut()
+    }
+
+    pub(crate) fn list(&self, key: Key) -> Option<usize> {
+        let slot = self.slots.get(key as usize)?;
+        slot.value.as_ref().map(|_| slot.list)
+    }
+
+    pub(crate) fn first(&self, list: usize) -> Option<Key> {
+        let first = self.lists.get(list)?.first;
+        (first != NONE).then_some(first)
+    }
+
+    pub(crate) fn last(&self, list: usize) -> Option<Key> {
+        let last = self.lists.get(list)?.last;
+        (last != NONE).then_some(last)
+    }
+
+    pub(crate) fn previous(&self, key: Key) -> Option<Key> {
+        let previous = self.slots.get(key as usize)?.previous;
+        (previous != NONE).then_some(previous)
+    }
+
+    pub(crate) fn next(&self, key: Key) -> Option<Key> {
+        let next = self.slots.get(key as usize)?.next;
+        (next != NONE).then_some(next)
+    }
+
+    /// Adds a value at the end of a queue.
+    pub(crate) fn push(&mut self, list: usize, value: T) -> Key {
+        let key = self.next_key();
+        match self.slots.get_mut(key as usize) {
+            Some(slot) => {
+                self.free = slot.next;
+                slot.value = Some(value);
+            }
+            None => self.slots.push(Slot {
+                value: Some(value),
+                previous: NONE,
+                next: NONE,
+                list,
+            }),
+        }
+        self.len += 1;
+        self.link_last(key, list);
+        key
+    }
+
+    /// Takes a value out.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        self.get(key)?;
+        self.unlink(key);
+        let free = self.free;
+        let slot = self.slots.get_mut(key as usize)?;
+        slot.next = free;
+        self.free = key;
+        self.len -= 1;
+        slot.value.take()
+    }
+
+    /// Moves a value to the end of a queue.
+    pub(crate) fn move_last(&mut self, key: Key, list: usize) {
+        if self.get(key).is_some() {
+            self.unlink(key);
+            self.link_last(key, list);
+        }
+    }
+
+    /// Moves a value to the front of a queue.
+    pub(crate) fn move_first(&mut self, key: Key, list: usize) {
+        if self.get(key).is_none() {
+            return;
+        }
+        self.unlink(key);
+        let Some(ends) = self.lists.get_mut(list) else {
+            return;
+        };
+        let next = core::mem::replace(&mut ends.first, key);
+        if next == NONE {
+            ends.last = key;
+        }
+        if let Some(slot) = self.slots.get_mut(key as usize) {
+            (slot.previous, slot.next, slot.list) = (NONE, next, list);
+        }
+        if let Some(slot) = self.slots.get_mut(next as usize) {
+            slot.previous = key;
+        }
+    }
+
+    fn link_last(&mut self, key: Key, list: usize) {
+        let Some(ends) = self.lists.get_mut(list) else {
+            return;
+        };
+        let previous = core::mem::replace(&mut ends.last, key);
+        if previous == NONE {
+            ends.first = key;
+        }
+        if let Some(slot) = self.slots.get_mut(key as usize) {
+            (slot.previous, slot.next, slot.list) = (previous, NONE, list);
+        }
+        if let Some(slot) = self.slots.get_mut(previous as usize) {
+            slot.next = key;
+        }
+    }
+
+    fn unlink(&mut self, key: Key) {
+        let Some(slot) = self.slots.get(key as usize) else {
+            return;
+        };
+        let (previous, next, list) = (slot.previous, slot.next, slot.list);
+        if let Some(slot) = self.slots.get_mut(previous as usize) {
+            slot.next = next;
+        }
+        if let Some(slot) = self.slots.get_mut(next as usize) {
+            slot.previous = previous;
+        }
+        let Some(ends) = self.lists.get_mut(list) else {
+            return;
+        };
+        if ends.first == key {
+            ends.first = next;
+        }
+        if ends.last == key {
+            ends.last = previous;
+        }
+    }
+}
+
+/// Where the value with a number is: a hash table with linear probing. Numbers are not 0.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// Number and key; number 0 is an empty place. The length is a power of two.
+    table: Vec<(u32, Key)>,
+    len: usize,
+}
+
+impl Index {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<Key> {
+        let at = self.find(number)?;
+        self.table.get(at).map(|(_, key)| *key)
+    }
+
+    /// Makes room for one more; false if the heap has none.
+    pub(crate) fn reserve(&mut self) -> bool {
+        let wanted = 2 * (self.len + 1);
+        if wanted <= self.table.len() {
+            return true;
+        }
+        let mut larger = Vec::new();
+        let size = wanted.next_power_of_two().max(16);
+        if larger.try_reserve_exact(size).is_err() {
+            return false;
+        }
+        larger.resize(size, (0, 0));
+        let old = core::mem::replace(&mut self.table, larger);
+        self.len = 0;
+        for (number, key) in old.into_iter().filter(|(number, _)| *number != 0) {
+            self.insert(number, key);
+        }
+        true
+    }
+
+    /// Adds a number, for which there must be room, or replaces its key.
+    pub(crate) fn insert(&mut self, number: u32, key: Key) {
+        let known = self.find(number);
+        let Some(at) = known.or_else(|| self.empty_place(number)) else {
+            return;
+        };
+        if let Some(place) = self.table.get_mut(at) {
+            *place = (number, key);
+            self.len += usize::from(known.is_none());
+        }
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) {
+        let Some(mut hole) = self.find(number) else {
+            return;
+        };
+        self.len -= 1;
+        let mask = self.table.len() - 1;
+        let mut at = hole;
+        loop {
+            at = (at + 1) & mask;
+            let entry = self.table.get(at).copied().unwrap_or_default();
+            if entry.0 == 0 {
+                break;
+            }
+            // What was pushed past the hole by those before it moves back into it.
+            let home = home(entry.0, mask);
+            if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(hole) & mask) {
+                if let Some(place) = self.table.get_mut(hole) {
+                    *place = entry;
+                }
+                hole = at;
+            }
+        }
+        if let Some(place) = self.table.get_mut(hole) {
+            *place = (0, 0);
+        }
+    }
+
+    fn find(&self, number: u32) -> Option<usize> {
+        self.probe(number, number)
+    }
+
+    fn empty_place(&self, number: u32) -> Option<usize> {
+        self.probe(number, 0)
+    }
+
+    /// The first place from the number's own on that holds `wanted`, before an empty one. At
+    /// least half of the places are empty.
+    fn probe(&self, number: u32, wanted: u32) -> Option<usize> {
+        if number == 0 || self.table.is_empty() {
+            return None;
+        }
+        let mask = self.table.len() - 1;
+        let mut at = home(number, mask);
+        loop {
+            match self.table.get(at)?.0 {
+                found if found == wanted => return Some(at),
+                0 => return None,
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+}
+
+fn home(number: u32, mask: usize) -> usize {
+    number as usize & mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::{BTreeMap, VecDeque};
+    use proptest::prelude::*;
+
+    fn keys<const N: usize>(slab: &Slab<u32, N>, list: usize) -> VecDeque<u32> {
+        let mut keys = VecDeque::new();
+        let mut at = slab.first(list);
+        while let Some(key) = at {
+            assert_eq!(slab.list(key), Some(list));
+            keys.push_back(*slab.get(key).expect("a linked value"));
+            at = slab.next(key);
+        }
+        keys
+    }
+
+    proptest! {
+        #[test]
+        fn queues_are_those_of_a_plain_model(steps in prop::collection::vec((0u8..5, 0usize..3, any::<prop::sample::Index>()), 1..200)) {
+            let mut slab = Slab::<u32, 3>::new();
+            let mut model: [VecDeque<u32>; 3] = Default::default();
+            let mut known = BTreeMap::new();
+            let mut serial = 0;
+            for (action, list, index) in steps {
+                let pick = |known: &BTreeMap<u32, Key>| (!known.is_empty()).then(|| {
+                    known.iter().nth(index.index(known.len())).map(|(value, key)| (*value, *key)).unwrap()
+                });
+                if action < 2 {
+                    serial += 1;
+                    prop_assert!(slab.reserve());
+                    let expected = slab.next_key();
+                    let key = slab.push(list, serial);
+                    prop_assert_eq!(key, expected);
+                    known.insert(serial, key);
+                    model[list].push_back(serial);
+                } else if let Some((value, key)) = pick(&known) {
+                    for queue in &mut model {
+                        queue.retain(|other| *other != value);
+                    }
+                    match action {
+                        2 => {
+                            prop_assert_eq!(slab.remove(key), Some(value));
+                            known.remove(&value);
+                        }
+                        3 => {
+                            slab.move_last(key, list);
+                            model[list].push_back(value);
+                        }
+                        _ => {
+                            slab.move_first(key, list);
+                            model[list].push_front(value);
+                        }
+                    }
+                }
+                for (list, queue) in model.iter().enumerate() {
+                    prop_assert_eq!(&keys(&slab, list), queue);
+                }
+                prop_assert_eq!(slab.len(), known.len());
+            }
+        }
+
+        #[test]
+        fn the_index_is_a_map(steps in prop::collection::vec((any::<bool>(), 1u32..60, any::<u32>()), 1..300)) {
+            let mut index = Index::default();
+            let mut model = BTreeMap::new();
+            for (add, number, key) in steps {
+                // Numbers that share a place and numbers that do not.
+                let number = if number % 2 == 0 { number << 12 } else { number };
+                if add {
+                    prop_assert!(index.reserve());
+                    index.insert(number, key);
+                    model.insert(number, key);
+                } else {
+                    index.remove(number);
+                    model.remove(&number);
+                }
+                prop_assert_eq!(index.len(), model.len());
+                for (number, key) in &model {
+                    prop_assert_eq!(index.get(*number), Some(*key));
+                }
+                prop_assert_eq!(index.get(7 << 20), None);
+            }
+        }
+    }
+}

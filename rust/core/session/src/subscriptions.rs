@@ -1,0 +1,118 @@
+//! What the application is subscribed to, so that it can be repeated.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Bound;
+
+use crate::config::QoS;
+
+/// One filter the broker granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    /// As asked for.
+    pub(crate) qos: QoS,
+    /// As granted.
+    pub(crate) granted: QoS,
+    /// The broker has it in its present session.
+    confirmed: bool,
+    /// UNSUBSCRIBE is under way: not to be repeated.
+    leaving: bool,
+    /// Connections that ended while it was asked for again, alone.
+    ends: u8,
+}
+
+/// The filters by name. Each operation takes a time that grows with the logarithm of their number.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions {
+    filters: BTreeMap<String, Subscription>,
+    /// How many are to be asked for again.
+    unconfirmed: usize,
+}
+
+impl Subscriptions {
+    pub(crate) fn unconfirmed(&self) -> usize {
+        self.unconfirmed
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Subscription> {
+        self.filters.get(name)
+    }
+
+    /// The broker granted this filter, perhaps again.
+    pub(crate) fn granted(&mut self, name: String, qos: QoS, granted: QoS) {
+        let one = Subscription {
+            qos,
+            granted,
+            confirmed: true,
+            leaving: false,
+            ends: 0,
+        };
+        if self
+            .filters
+            .insert(name, one)
+            .is_some_and(|old| old.wants())
+        {
+            self.unconfirmed -= 1;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> bool {
+        let old = self.filters.remove(name);
+        if old.is_some_and(|old| old.wants()) {
+            self.unconfirmed -= 1;
+        }
+        old.is_some()
+    }
+
+    /// The application wants to be rid of it, or the broker refused that.
+    pub(crate) fn set_leaving(&mut self, name: &str, leaving: bool) {
+        self.change(name, |one| one.leaving = leaving);
+    }
+
+    /// The broker has lost the session.
+    pub(crate) fn begin_anew(&mut self) {
+        self.filters.retain(|_, one| !one.leaving);
+        for one in self.filters.values_mut() {
+            one.confirmed = false;
+        }
+        self.unconfirmed = self.filters.len();
+    }
+
+    /// The connection ended while this one was asked for; `alone`: in a packet of its own. How
+    /// often that happened.
+    pub(crate) fn note_end(&mut self, name: &str, alone: bool) -> u8 {
+        let mut ends = 0;
+        self.change(name, |one| {
+            one.ends = one.ends.saturating_add(alone.into());
+            ends = one.ends;
+        });
+        ends
+    }
+
+    /// The next `count` filters to be asked for again, after the one of this name.
+    pub(crate) fn next(&self, after: Option<&str>, count: usize) -> Vec<(String, QoS)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rest = self.filters.range::<str, _>((from, Bound::Unbounded));
+        let wanted = rest.filter(|(_, one)| one.wants());
+        let wanted = wanted.map(|(name, one)| (name.clone(), one.qos));
+        wanted.take(count).collect()
+    }
+
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut Subscription)) {
+        let Some(one) = self.filters.get_mut(name) else {
+            return;
+        };
+        let before = one.wants();
+        change(one);
+        let after = one.wants();
+        self.unconfirmed = self.unconfirmed + usize::from(after) - usize::from(before);
+    }
+}
+
+impl Subscription {
+    /// It is to be asked for again.
+    fn wants(&self) -> bool {
+        !self.confirmed && !self.leaving
+    }
+}

@@ -1,0 +1,158 @@
+//! Messages and requests that may be the reason why connections end.
+//!
+//! A broker takes packets in order, so the oldest one that it has not answered is the one to look
+//! at. If that is the same at the end of [`suspect_after`](crate::Config::suspect_after)
+//! connections, it waits behind everything else and is then sent alone, on a connection that has
+//! proved to be alive. If that ends, too, it counts as proof: twice as much if the broker had
+//! answered another message or request on it, and not only a ping. At [`GUILTY`] it is given up. A
+//! broker that restarts makes suspects, and acknowledges each of them as soon as it lasts.
+
+use crate::config::QoS;
+use crate::error::PublishError;
+use crate::link::later;
+use crate::outbox::{BEGUN, RELEASES, REQUESTS, RESEND, SUSPECTS, Work};
+use crate::reason::ReasonCode;
+use crate::session::Session;
+use crate::slab::Key;
+
+/// The weight of proof at which an item is given up.
+const GUILTY: u8 = 4;
+
+/// A suspect's turn comes after so many others even if more of them wait.
+const OTHERS_FIRST: u32 = 16;
+
+impl Session {
+    /// The connection is over; what was under way goes back to where it is sent from. `blame`:
+    /// that may be the reason.
+    pub(crate) fn end_link(&mut self, blame: bool) {
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        if !link.was_online() && link.connect_sent() {
+            self.state.unsure = true;
+        }
+        let blame = blame && link.was_online() && !link.left;
+        let alone = link.alone.map(|(key, _)| key).filter(|_| blame);
+        let weight = if link.passed > 0 { 2 } else { 1 };
+        let oldest = self.state.outbox.first(BEGUN).filter(|_| blame);
+        let mut at = self.state.outbox.last(BEGUN);
+        while let Some(key) = at {
+            at = self.state.outbox.previous(key);
+            self.put_back(key, blame, oldest == Some(key));
+        }
+        if let Some(item) = alone.and_then(|key| self.state.outbox.get_mut(key)) {
+            item.proofs = item.proofs.saturating_add(weight);
+            if item.proofs >= GUILTY {
+                self.give_up(alone);
+            }
+        }
+    }
+
+    fn put_back(&mut self, key: Key, blame: bool, oldest: bool) {
+        let limit = self.config.suspect_after;
+        let Some(item) = self.state.outbox.get_mut(key) else {
+            return;
+        };
+        let own = item.token.is_none();
+        let list = match &mut item.work {
+            Work::Publish(outgoing) if outgoing.released => RELEASES,
+            Work::Publish(outgoing) => {
+                item.ends = item.ends.saturating_add(oldest.into());
+                // QoS 0 was not sent in full, and keeps its place among its like.
+                match outgoing.qos() {
+                    QoS::AtMostOnce => outgoing.waiting_list(),
+                    _ => RESEND,
+                }
+            }
+            Work::Request(request) => {
+                let count = request.asked();
+                let single = request.split(blame);
+                if own && item.ends == 0 {
+                    self.put_back_repeat(key, count, blame, oldest);
+                    return;
+                }
+                item.ends = item.ends.saturating_add(u8::from(oldest && single));
+                REQUESTS
+            }
+        };
+        let suspect = limit != 0 && item.ends >= limit;
+        if list != RELEASES && suspect {
+            self.state.outbox.move_last(key, SUSPECTS);
+        } else {
+            self.state.outbox.move_first(key, list);
+        }
+    }
+
+    /// A part of the repeated subscriptions: they are taken from the list again, but for one that
+    /// is suspected.
+    fn put_back_repeat(&mut self, key: Key, count: usize, blame: bool, oldest: bool) {
+        if !blame {
+            self.state.outbox.remove(key);
+            return;
+        }
+        self.state.repeat = if count > 1 { count / 2 } else { 1 };
+        let (limit, mut ends) = (self.config.suspect_after, 0);
+        if let Some(Work::Request(request)) = self.state.outbox.get(key).map(|item| &item.work) {
+            for filter in request.filters() {
+                ends = self
+                    .state
+                    .subscriptions
+                    .note_end(&filter.name, oldest && count == 1);
+            }
+            if count == 1 && limit != 0 && ends >= limit {
+                for filter in request.filters() {
+                    self.state.subscriptions.remove(&filter.name);
+                }
+                if let Some(item) = self.state.outbox.get_mut(key) {
+                    item.ends = ends;
+                }
+                self.state.outbox.move_last(key, SUSPECTS);
+                return;
+            }
+        }
+        self.state.outbox.remove(key);
+    }
+
+    /// Whether it is time for a suspect although others wait.
+    pub(crate) fn suspects_turn(&self) -> bool {
+        let passed = self.link.as_ref().map_or(0, |link| link.passed);
+        passed >= OTHERS_FIRST && !self.state.outbox.is_empty(SUSPECTS)
+    }
+
+    /// The suspect to be sent now: when nothing else is under way or can be sent, and the
+    /// connection is known to be alive.
+    pub(crate) fn next_suspect(&mut self) -> Option<Key> {
+        let key = self.state.outbox.first(SUSPECTS)?;
+        let link = self.link.as_mut()?;
+        if !self.state.outbox.is_empty(BEGUN) {
+            return None;
+        }
+        if !link.proven {
+            link.ping(link.now);
+            return None;
+        }
+        Some(key)
+    }
+
+    /// The item under way is a suspect: nothing else is sent until it is answered, or will not be.
+    pub(crate) fn leave_alone(&mut self, key: Key) {
+        if let Some(link) = &mut self.link {
+            link.alone = Some((key, later(link.now, self.config.response_timeout)));
+            link.passed = link.passed.min(1);
+        }
+    }
+
+    fn give_up(&mut self, key: Option<Key>) {
+        let Some((key, item)) = key.and_then(|key| Some((key, self.state.outbox.get_mut(key)?)))
+        else {
+            return;
+        };
+        match &mut item.work {
+            Work::Publish(_) => self.give_up_publish(key, PublishError::EndsConnection),
+            Work::Request(request) => {
+                request.ask_last();
+                self.answer_request(key, &[Err(ReasonCode::UNSPECIFIED)]);
+            }
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! What ends connections, and what does not fit.
+
+use thread_mqtt_session::{
+    Config, Event, Message, PacketType, PublishError, QoS, ReasonCode, SessionError, SkipReason,
+    Version,
+};
+
+use crate::common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
+use crate::{QOS1, QOS2};
+
+/// A broker that closes the connection on a message whose payload says so.
+struct Closing {
+    client: Client,
+    present: bool,
+    /// Pings are answered, messages not.
+    mute: bool,
+}
+
+impl Closing {
+    fn new(version: Version) -> Self {
+        Closing {
+            client: Client::lasting(version),
+            present: false,
+            mute: false,
+        }
+    }
+
+    fn publish(&mut self, topic: &str, qos: QoS) -> thread_mqtt_session::Token {
+        let message = Message::new(topic, "").qos(qos);
+        self.client.session.publish(message).expect("room")
+    }
+
+    /// One connection until the broker closes it (false) or all is quiet; what it took.
+    fn connection(&mut self, poison: &str) -> (bool, Vec<String>) {
+        let version = self.client.version;
+        self.client.session.connect(at(1));
+        self.client.transmit(at(1));
+        self.client
+            .receive(&wire::connack(version, self.present), at(1));
+        self.present = true;
+        let mut taken = Vec::new();
+        loop {
+            let sent = self.client.sent(at(1));
+            if sent.is_empty() {
+                return (true, taken);
+            }
+            for packet in sent {
+                let answer = match packet {
+                    Seen::Publish(publish) if publish.topic == poison => {
+                        self.client.session.handle_transport_closed();
+                        return (false, taken);
+                    }
+                    Seen::Publish(_) | Seen::Subscribe(..) if self.mute => {
+                        self.client.session.handle_transport_closed();
+                        return (false, taken);
+                    }
+                    Seen::Publish(publish) => {
+                        taken.push(publish.topic);
+                        match publish.qos {
+                            0 => continue,
+                            1 => wire::puback(publish.id, 0),
+                            _ => wire::pubrec(publish.id, 0),
+                        }
+                    }
+                    Seen::Pubrel(id, _) => wire::pubcomp(id),
+                    Seen::Pingreq => wire::PINGRESP.to_vec(),
+                    Seen::Subscribe(id, filters) => {
+                        if filters.len() > 8 || filters.iter().any(|(name, _)| name == poison) {
+                            self.client.session.handle_transport_closed();
+                            return (false, taken);
+                        }
+                        let codes: Vec<u8> = filters.iter().map(|(_, qos)| *qos).collect();
+                        taken.extend(filters.into_iter().map(|(name, _)| name));
+                        wire::suback(version, id, &codes)
+                    }
+                    other => panic!("{other:?}"),
+                };
+                self.client.receive(&answer, at(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_that_ends_every_connection_is_given_up_and_no_other() {
+    for version in VERSIONS {
+        for qos in [QOS1, QOS2] {
+            let mut broker = Closing::new(version);
+            broker.publish("first", QOS1);
+            let poison = broker.publish("poison", qos);
+            for topic in ["a", "b", "c"] {
+                broker.publish(topic, QOS1);
+            }
+            let mut taken = Vec::new();
+            let mut ends = 0;
+            loop {
+                let (quiet, topics) = broker.connection("poison");
+                taken.extend(topics);
+                if quiet {
+                    break;
+                }
+                ends += 1;
+                // Life goes on behind it.
+                broker.publish("new", QOS1);
+                assert!(ends < 20, "never given up");
+            }
+            // Three times under way, then alone with others answered before.
+            assert_eq!(ends, 5);
+            for topic in ["first", "a", "b", "c", "new"] {
+                assert!(taken.iter().any(|one| one == topic), "{topic}: {taken:?}");
+            }
+            let events = broker.client.events();
+            let failures: Vec<_> = events
+                .iter()
+                .filter(|event| matches!(event, Event::PublishFailed(..)))
+                .collect();
+            let given_up = Event::PublishFailed(poison, PublishError::EndsConnection);
+            assert_eq!(failures, [&given_up]);
+            assert!(broker.client.session.is_idle());
+        }
+    }
+}
+
+/// With no other message to compare with, pings have to do, and it takes more of them.
+#[test]
+fn a_message_on_its_own_is_judged_more_slowly() {
+    let mut broker = Closing::new(Version::V5);
+    broker.publish("poison", QOS1);
+    let mut ends = 0;
+    while !broker.connection("poison").0 {
+        ends += 1;
+    }
+    assert_eq!(ends, 3 + 4);
+}
+
+/// A broker that restarts before it answers anything makes nothing guilty, however often.
+#[test]
+fn a_restarting_broker_makes_no_message_guilty() {
+    for version in VERSIONS {
+        let mut broker = Closing::new(version);
+        for topic in ["a", "b", "c"] {
+            broker.publish(topic, QOS2);
+        }
+        for _ in 0..50 {
+            // It dies before it has answered anything.
+            broker.client.session.connect(at(1));
+            broker.client.transmit(at(1));
+            let connack = wire::connack(version, broker.present);
+            broker.present = true;
+            broker.client.receive(&connack, at(1));
+            broker.client.transmit(at(1));
+            broker.client.session.handle_transport_closed();
+        }
+        let failed = |event: &Event| matches!(event, Event::PublishFailed(..));
+        assert!(!broker.client.events().iter().any(failed));
+        let (quiet, mut taken) = broker.connection("none");
+        assert!(quiet);
+        taken.sort();
+        assert_eq!(taken, ["a", "b", "c"]);
+        let published = |event: &Event| matches!(event, Event::Published(_));
+        let events = broker.client.events();
+        assert_eq!(events.iter().filter(|event| published(event)).count(), 3);
+    }
+}
+
+/// An end that is this side's own doing, or the network's, is no evidence.
+#[test]
+fn a_lost_network_makes_no_suspects() {
+    let mut client = Client::online(lasting(Version::V5));
+    for topic in ["a", "b"] {
+        let message = Message::new(topic, "").qos(QOS1);
+        client.session.publish(message).expect("room");
+    }
+    for now in 1..10 {
+        client.transmit(at(now));
+        client.session.handle_network_lost();
+        client.reconnect(at(now), true);
+        let sent = client.sent(at(now));
+        let again = |topic, id| Seen::Publish(Publish::new(topic, "", 1, id).dup());
+        assert_eq!(sent, [again("a", 1), again("b", 2)]);
+    }
+}
+
+#[test]
+fn a_large_message_that_is_never_sent_in_full_is_given_up() {
+    for qos in [QoS::AtMostOnce, QOS1] {
+        let mut client = Client::lasting(Version::V311);
+        let message = Message::new("large", vec![0; 3_000]).qos(qos);
+        let large = client.session.publish(message).expect("room");
+        client
+            .session
+            .publish(Message::new("small", "").qos(QOS1))
+            .expect("room");
+        let mut events = Vec::new();
+        let mut ends = 0;
+        while client.session.outbox_len() > 0 {
+            client.reconnect(at(1), ends > 0);
+            while client.session.outbox_len() > 0 {
+                let bytes = client.session.transmit(at(1)).to_vec();
+                client.session.consume_transmit(bytes.len().min(700));
+                if bytes.is_empty() {
+                    break;
+                }
+                // The broker reads the header, and is gone; or it answers.
+                if bytes.starts_with(&[0x30 | (qos as u8) << 1])
+                    || bytes.starts_with(&[0x38 | (qos as u8) << 1])
+                {
+                    break;
+                }
+                if bytes[0] & 0xF0 == 0x30 {
+                    let id = u16::from_be_bytes([bytes[9], bytes[10]]);
+                    client.receive(&wire::puback(id, 0), at(1));
+                } else if bytes == [0xC0, 0] {
+                    client.receive(&wire::PINGRESP, at(1));
+                }
+            }
+            client.session.handle_transport_closed();
+            ends += 1;
+            assert!(ends < 20);
+            events.extend(client.events());
+        }
+        let given_up = Event::PublishFailed(large, PublishError::EndsConnection);
+        assert!(events.contains(&given_up), "{events:?}");
+    }
+}
+
+/// Eight at most in a packet, also where the application asks for more, and the answers in its
+/// order.
+#[test]
+fn more_filters_than_a_packet_takes() {
+    for version in VERSIONS {
+        let mut broker = Closing::new(version);
+        let names: Vec<String> = (0..20).map(|n| format!("f{n:02}")).collect();
+        let filters: Vec<(&str, QoS)> = names.iter().map(|name| (name.as_str(), QOS1)).collect();
+        let token = broker.client.session.subscribe(&filters).expect("room");
+        let (quiet, taken) = broker.connection("none");
+        assert!(quiet);
+        assert_eq!(taken, names);
+        let answered = Event::Subscribed(token, vec![Ok(QOS1); 20]);
+        assert_eq!(broker.client.events().pop(), Some(answered));
+        // Repeated the same way.
+        broker.present = false;
+        assert_eq!(broker.connection("none"), (true, names));
+    }
+}
+
+#[test]
+fn a_filter_that_ends_the_connection_is_found() {
+    for version in VERSIONS {
+        let mut broker = Closing::new(version);
+        let names: Vec<String> = (0..12).map(|n| format!("f{n:02}")).collect();
+        let filters: Vec<(&str, QoS)> = names.iter().map(|name| (name.as_str(), QOS1)).collect();
+        let token = broker.client.session.subscribe(&filters).expect("room");
+        broker.publish("message", QOS1);
+        let mut taken = Vec::new();
+        for ends in 0.. {
+            let (quiet, topics) = broker.connection("f05");
+            taken.extend(topics);
+            if quiet {
+                break;
+            }
+            assert!(ends < 30, "never given up");
+        }
+        let mut answers = vec![Ok(QOS1); 12];
+        answers[5] = Err(ReasonCode::UNSPECIFIED);
+        assert!(
+            broker
+                .client
+                .events()
+                .contains(&Event::Subscribed(token, answers))
+        );
+        assert!(taken.contains(&"message".into()));
+        // And when it is an old subscription that the broker does not bear any more.
+        broker.present = false;
+        for ends in 0.. {
+            let (quiet, _) = broker.connection("f03");
+            if quiet {
+                break;
+            }
+            assert!(ends < 30, "never given up");
+        }
+        let lost = Event::SubscriptionLost {
+            filter: "f03".into(),
+            reason: ReasonCode::UNSPECIFIED,
+        };
+        assert!(broker.client.events().contains(&lost));
+        broker.present = false;
+        let (quiet, taken) = broker.connection("none");
+        assert!(quiet);
+        assert_eq!(taken.len(), 10);
+    }
+}
+
+#[test]
+fn a_message_above_the_limit_is_skipped_and_acknowledged() {
+    for (qos, first) in [
+        (0, None),
+        (1, Some(Seen::Puback(9))),
+        (2, Some(Seen::Pubrec(9))),
+    ] {
+        let mut client = Client::online(Config {
+            max_packet_size: 100,
+            ..lasting(Version::V311)
+        });
+        let id = if qos == 0 { 0 } else { 9 };
+        let large = wire::publish(Version::V311, &Publish::new("big", [7; 5_000], qos, id));
+        let small = wire::publish(Version::V311, &Publish::new("good", "x", 1, 10));
+        client.receive(&[large.clone(), small].concat(), at(1));
+        // Nothing is acknowledged before the application knows.
+        assert_eq!(client.sent(at(1)), []);
+        let events = client.events();
+        assert_eq!(
+            events[0],
+            Event::Skipped {
+                topic: "big".into(),
+                size: large.len() as u32,
+                qos: crate::common::qos(qos),
+                reason: SkipReason::TooLarge,
+            }
+        );
+        assert!(matches!(&events[1], Event::Message(message) if message.topic == "good"));
+        let expected: Vec<Seen> = first.into_iter().chain([Seen::Puback(10)]).collect();
+        assert_eq!(client.sent(at(1)), expected);
+        if qos == 2 {
+            client.receive(&wire::pubrel(9), at(1));
+            assert_eq!(client.sent(at(1)), [Seen::Pubcomp(9, 0)]);
+        }
+    }
+}
+
+/// MQTT 5 section 3.1.2.11.4 demands the end of the connection. A broker that does it again is
+/// not to keep a device out of service.
+#[test]
+fn an_mqtt_5_broker_that_ignores_the_limit_is_told_once() {
+    let mut client = Client::online(Config {
+        max_packet_size: 100,
+        ..lasting(Version::V5)
+    });
+    let large = wire::publish(Version::V5, &Publish::new("big", [7; 500], 1, 9));
+    let error = SessionError::PacketTooLarge {
+        size: large.len() as u32,
+        limit: 100,
+    };
+    client.fails(&large, error);
+    assert_eq!(client.sent(at(1)), [Seen::Disconnect(0x95)]);
+    client.reconnect(at(2), true);
+    client.receive(&large, at(2));
+    assert!(matches!(client.events()[..], [Event::Skipped { .. }]));
+    // PUBACK with "quota exceeded".
+    assert_eq!(client.transmit(at(2)), [0x40, 3, 0, 9, 0x97]);
+    // Anything but a message cannot be skipped.
+    client.fails(
+        &[0x90, 0xE8, 0x07],
+        SessionError::PacketTooLarge {
+            size: 1_003,
+            limit: 100,
+        },
+    );
+}
+
+#[test]
+fn answers_that_never_come_while_pings_are_answered() {
+    for version in VERSIONS {
+        let subscribe = |client: &mut Client| {
+            client.session.subscribe(&[("a", QOS1)]).expect("room");
+        };
+        let unsubscribe = |client: &mut Client| {
+            client.session.unsubscribe(&["a"]).expect("room");
+        };
+        let one = |client: &mut Client| {
+            client
+                .session
+                .publish(Message::new("t", "").qos(QOS1))
+                .expect("room");
+        };
+        let two = |client: &mut Client| {
+            client
+                .session
+                .publish(Message::new("t", "").qos(QOS2))
+                .expect("room");
+        };
+        let commands: [(u8, &dyn Fn(&mut Client)); 5] = [
+            (4, &one),
+            (5, &two),
+            (7, &two),
+            (9, &subscribe),
+            (11, &unsubscribe),
+        ];
+        for (number, command) in commands {
+            let mut client = Client::online(lasting(version));
+            command(&mut client);
+            client.transmit(at(1));
+            let mut since = 1;
+            if number == 7 {
+                client.receive(&wire::pubrec(1, 0), at(20));
+                client.transmit(at(20));
+                since = 20;
+            }
+            for now in [60, 90, 120] {
+                client.session.handle_timeout(at(now)).expect("in time");
+                client.transmit(at(now));
+                client.receive(&wire::PINGRESP, at(now));
+            }
+            let due = at(since + 120);
+            assert!(
+                client
+                    .session
+                    .poll_timeout()
+                    .is_some_and(|next| next <= due)
+            );
+            let missing = PacketType::new(number);
+            let error = SessionError::AckTimeout { missing };
+            assert_eq!(client.session.handle_timeout(due), Err(error));
+            client.reconnect(at(200), true);
+            assert_eq!(client.sent(at(200)).len(), 1, "it is sent again");
+        }
+    }
+}
+
+/// As RabbitMQ answers.
+#[test]
+fn puback_to_a_qos_2_message() {
+    for version in VERSIONS {
+        for accept_lower_qos in [true, false] {
+            let mut client = Client::online(Config {
+                accept_lower_qos,
+                ..lasting(version)
+            });
+            let message = Message::new("t", "").qos(QOS2);
+            let token = client.session.publish(message).expect("room");
+            client.transmit(at(1));
+            client.receive(&wire::puback(1, 0), at(1));
+            let maximum = QOS1;
+            let lower = PublishError::QosNotSupported { maximum };
+            let expected = match accept_lower_qos {
+                true => vec![Event::QosLowered(token), Event::Published(token)],
+                false => vec![Event::PublishFailed(token, lower)],
+            };
+            assert_eq!(client.events(), expected);
+            assert!(client.session.is_connected() && client.session.is_idle());
+        }
+    }
+}
