@@ -4,8 +4,9 @@
 //! cargo run --release -p thread-mqtt-session --example outbox
 //! ```
 //!
-//! Both columns come from one run, so that the ratio says something on any machine: what it shows
-//! is that the time of one operation does not grow with the number of messages that wait.
+//! Both columns come from one run, so that the ratio says something on any machine. If an operation
+//! scanned the queue, the ratio would be that of the lengths, 32 and 20; what it shows beyond 1 is the
+//! memory's cache, and for filters the depth of a tree.
 
 use std::time::{Duration, Instant};
 

@@ -111,7 +111,7 @@
 //!   [`Config::response_timeout`] after PINGREQ was handed to the transport, the path is dead.
 //! - **A broken or hostile broker** leads to a [`SessionError`], never to a panic, and never to
 //!   memory beyond the limits. Acknowledgements of nothing are passed over.
-//! - **Time**: publishing, sending and acknowledging one message takes the same time however many
+//! - **Time**: to publish, send or acknowledge one message scans and moves nothing, however many
 //!   wait (`examples/outbox.rs`).
 //!
 //! # What it is not

@@ -379,7 +379,8 @@ fn answers_that_never_come_while_pings_are_answered() {
                 .publish(Message::new("t", "").qos(QOS2))
                 .expect("room");
         };
-        let commands: [(u8, &dyn Fn(&mut Client)); 5] = [
+        type Command<'a> = (u8, &'a dyn Fn(&mut Client));
+        let commands: [Command<'_>; 5] = [
             (4, &one),
             (5, &two),
             (7, &two),
