@@ -19,7 +19,7 @@ const FIRST: usize = 256;
 pub(crate) fn has_room(bytes: usize) -> bool {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(bytes).is_ok();
-    // A compiler may leave out an allocation that nobody looks at.
+    // A compiler may leave out an allocation that is never read.
     core::hint::black_box(&room);
     reserved
 }

@@ -11,7 +11,7 @@ use rustls_pki_types::UnixTime;
 ///
 /// A device without a battery-backed clock boots in 1970, where every certificate is "not valid
 /// yet". The usual way out, to skip the check, is never taken here. Instead say what *is* known:
-/// a moment that has surely passed, such as the build time of the firmware or the last time kept
+/// a moment that is known to have passed, such as the build time of the firmware or the last time kept
 /// in flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateTime {

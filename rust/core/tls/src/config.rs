@@ -386,8 +386,8 @@ impl ConfigBuilder {
     /// Certificates on the path from the broker's to a CA, its own counted and the root's not: 1 to
     /// 7, default 4, as the longest of the public clouds. What else a broker sends does not count:
     /// roots, cross-signed ones, duplicates, in any order (of the first 32). webpki takes a step of
-    /// recursion for each before a single signature is verified: whoever answers the TCP connection
-    /// chooses how deep. A step is nearly 2 kB of stack on a Cortex-M4, and 0.7 kB with
+    /// recursion for each before a single signature is verified: the host that answers the TCP
+    /// connection chooses how deep. A step is nearly 2 kB of stack on a Cortex-M4, and 0.7 kB with
     /// `-Cllvm-args=-inline-max-stacksize=256` in RUSTFLAGS, as the Zephyr module compiles it.
     pub fn max_chain(mut self, certificates: usize) -> Self {
         self.limits.chain = certificates;

@@ -437,7 +437,7 @@ impl fmt::Display for TlsError {
                 f.write_str("the broker sent a TLS message that has no place here")
             }
             Self::Downgraded => f.write_str(
-                "the broker speaks TLS 1.3, but somebody on the way to it took that out of the offer",
+                "the broker speaks TLS 1.3, but something on the way to it took that out of the offer",
             ),
             Self::Misbehaved(how) => {
                 f.write_str("the broker broke the TLS protocol")?;

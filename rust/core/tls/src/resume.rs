@@ -43,7 +43,7 @@ pub struct SessionStore {
 
 struct Shared {
     /// The oldest first. Only ever *tried*: on a single core with priorities a spinning thread could
-    /// wait for ever on one it has interrupted. Whoever finds it taken goes without, which costs a
+    /// wait for ever on one it has interrupted. A thread that finds it taken goes without, which costs a
     /// full handshake.
     servers: spin::Mutex<Vec<Server>>,
     max_servers: usize,
@@ -64,7 +64,7 @@ struct Server {
     tls13: Vec<Tls13ClientSessionValue>,
 }
 
-/// The servers while nobody else can use them; none while another thread does.
+/// The servers, locked for this thread; none while another thread has them.
 type Servers<'a> = Option<spin::MutexGuard<'a, Vec<Server>>>;
 
 /// Counters of a [`SessionStore`], since it was made; they wrap around.

@@ -45,7 +45,9 @@ pub fn provider() -> Result<Detected, Unusable> {
     }
     // What worked works: a report only ever grows.
     let found = match (Found::new(known.map(|known| &known.report)), known) {
-        (Ok(found), Some(known)) if found.report == known.report => return Ok(known.detected()),
+        (Ok(found), Some(known)) if found.report.offered() == known.report.offered() => {
+            return Ok(known.detected());
+        }
         (Err(_), Some(known)) => return Ok(known.detected()),
         (found, _) => found?,
     };

@@ -30,7 +30,7 @@ const LATCHED: u32 = 1 << 31;
 /// The latched failure; meaningless unless [`LATCHED`] is set.
 static LATCHED_ERROR: AtomicU32 = AtomicU32::new(0);
 
-/// The last failure of any operation of each thread, for whoever reports it.
+/// The last failure of any operation of each thread, for the caller that reports it.
 static LAST: Causes = Causes::new();
 
 /// The last call to PSA that failed while the provider was at work in this thread,
@@ -38,8 +38,8 @@ static LAST: Causes = Causes::new();
 /// Threads are told apart by [`identify_callers_by`](crate::identify_callers_by).
 ///
 /// rustls has no place for a cause in some errors: a certificate that could not
-/// be verified for lack of memory looks like one with a bad signature. Whoever
-/// reports a failed connection asks here for what was behind it.
+/// be verified for lack of memory looks like one with a bad signature. The caller
+/// that reports a failed connection asks here for what was behind it.
 pub fn take_last_failure() -> Option<Error> {
     Error::from_bits(LAST.take())
 }

@@ -17,7 +17,7 @@
 //! schedule derives outside of PSA) are in memory, as with every provider of rustls
 //! 0.23. What this crate copies it wipes.
 //!
-//! It is a provider for clients. Servers may work, but nobody has looked.
+//! It is a provider for clients. Servers may work; that is untested.
 //!
 //! # Use
 //!

@@ -101,7 +101,7 @@ impl Scene {
             assert_eq!(cause.status, status, "call {call}");
 
             host::reset();
-            // A ticket from a failed moment is a secret that nobody else has: the
+            // A ticket from a failed moment is a secret that no peer has: the
             // server turns it down, once.
             let recovered = (0..4).position(|_| self.play().is_ok());
             assert!(

@@ -1,8 +1,8 @@
 //! What a provider failed at, kept for the caller that it failed for.
 //!
 //! rustls has no place for a cause in some of its errors: a signature that could not be verified for
-//! want of memory looks like one that is not valid. The provider notes the cause, and whoever reports
-//! the failed connection asks for it. Both happen in one thread, which is how the causes of several
+//! want of memory looks like one that is not valid. The provider notes the cause, and the caller that
+//! reports the failed connection asks for it. Both happen in one thread, which is how the causes of several
 //! clients are kept apart.
 
 use alloc::boxed::Box;

@@ -76,8 +76,8 @@
 //! What handles secrets is meant to be constant-time by its crate's own documentation:
 //! `p256` and `p384` (scalar arithmetic and multiplication), `x25519-dalek`, the portable
 //! bit-sliced AES of `aes`, `ghash`, `chacha20` and `poly1305`, and the comparison of
-//! tags. That holds for the source; no one has measured the machine code that a
-//! compiler makes of it for a particular chip, and cores of which the multiplication
+//! tags. That holds for the source; the machine code that a compiler makes of it for a
+//! particular chip was not measured, and cores of which the multiplication
 //! takes longer for some operands (Cortex-M3) void it. There is no protection
 //! against power analysis or induced faults.
 //!

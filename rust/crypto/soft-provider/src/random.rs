@@ -17,13 +17,13 @@ pub trait Random: fmt::Debug + Send + Sync + 'static {
     fn fill(buf: &mut [u8]) -> Result<(), RandomError>;
 }
 
-/// The platform has no randomness to give.
+/// The platform's randomness is not available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RandomError;
 
 impl fmt::Display for RandomError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the platform's random number generator has no bytes to give")
+        f.write_str("the platform's random number generator is not available")
     }
 }
 

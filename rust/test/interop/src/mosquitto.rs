@@ -222,8 +222,9 @@ fn a_client_that_mosquitto_does_not_let_in() {
                 let config = backend.config().ca(chain.root.as_bytes()).unwrap();
                 config.suites(&[suite])
             };
-            let nobody = config().build().unwrap();
-            let error = there_and_back(&mut client(broker.mutual, nobody, "nobody")).unwrap_err();
+            let anonymous = config().build().unwrap();
+            let error =
+                there_and_back(&mut client(broker.mutual, anonymous, "anonymous")).unwrap_err();
             assert!(error.cure().contains("client certificate"), "{error}");
 
             let stranger = config()

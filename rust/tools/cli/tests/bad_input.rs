@@ -1,4 +1,4 @@
-//! Whatever is wrong, the binary says what and how to mend it, and ends with the status of the
+//! Whatever is wrong, the binary says what and how to fix it, and ends with the status of the
 //! stage.
 mod common;
 

@@ -250,7 +250,7 @@ fn a_subscriber_outlives_the_brokers_restart() {
         sub.wait_for_error("next attempt");
         broker.revive();
         sub.wait_for_error("online");
-        // The subscription is in force again when the retained message comes, whoever was first.
+        // The subscription is in force again when the retained message comes, whichever was first.
         publish(&[&uri, "-t", "t", "-m", "after", "-q", "1", "-r"]);
         assert_eq!(sub.line(), "after");
         sub.kill();

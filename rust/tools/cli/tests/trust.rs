@@ -139,7 +139,7 @@ fn the_system_bundle_may_have_a_damaged_certificate() {
     assert_eq!(named.status, USAGE, "{named:?}");
     documented(
         &named,
-        &[(&bundle, "bundle.pem")],
+        &[(bundle.as_str(), "bundle.pem")],
         "(--ca): CA certificate 1 is cut short",
     );
 
@@ -226,7 +226,7 @@ fn files_of_another_kind() {
         assert_eq!(outcome.status, USAGE, "{outcome:?}");
         let directory = format!("{}/", scratch.path().display());
         assert!(outcome.stderr.contains(file.as_str()), "{outcome:?}");
-        documented(&outcome, &[(&directory, "")], says);
+        documented(&outcome, &[(directory.as_str(), "")], says);
     }
 }
 
@@ -391,7 +391,10 @@ fn certificates_that_are_refused() {
             Validity::current(),
         )
         .unwrap();
-    let leaf = Identity::new([&leaf.chain()[..1], &sent].concat(), leaf.key().clone_key());
+    let leaf = Identity::new(
+        [&leaf.chain()[..1], &sent[..]].concat(),
+        leaf.key().clone_key(),
+    );
     let secure = Secure::start(&Tls::new(leaf));
     let ca = secure.scratch.file("ca.pem", root);
     secure.accepts(&["--ca", &ca]);

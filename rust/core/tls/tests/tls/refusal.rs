@@ -250,7 +250,7 @@ fn another_name() {
             "subjectAltName=DNS:NAME",
         ),
         (
-            named("Somebody", &[]),
+            named("Other", &[]),
             NAME,
             "the broker's certificate is not for \"broker.test\" but for no name at all (it has no \
              subjectAltName)",

@@ -167,7 +167,7 @@ impl Report {
 }
 
 /// Some capabilities.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) struct Set(u32);
 
 impl Set {

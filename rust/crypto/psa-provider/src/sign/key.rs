@@ -18,7 +18,7 @@ use crate::{fault, hash};
 
 /// A key that is in PSA, by its identifier, for the certificate of a client: a key
 /// pair on P-256 or P-384, or of RSA, volatile or persistent, that may be used to
-/// sign hashes. It need not be exportable. Whoever made the key keeps it; it must
+/// sign hashes. It need not be exportable. The caller keeps the key; it must
 /// stay as long as configurations use it.
 ///
 /// What is signed is what the key's policy permits: its algorithm is

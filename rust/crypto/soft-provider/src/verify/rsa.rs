@@ -83,8 +83,8 @@ pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm = &Rsa {
 static OUT_OF_MEMORY: Causes = Causes::new();
 
 /// Whether an RSA signature could not be verified for want of memory in this thread since this was last
-/// asked. rustls has no word for that: to it the signature is invalid. Whoever reports a failed
-/// connection asks here. Threads are told apart by
+/// asked. rustls has no word for that: to it the signature is invalid. The caller that reports a
+/// failed connection asks here. Threads are told apart by
 /// [`identify_callers_by`](crate::identify_callers_by).
 pub fn take_out_of_memory() -> bool {
     OUT_OF_MEMORY.take() != 0

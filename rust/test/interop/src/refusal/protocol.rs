@@ -58,7 +58,7 @@ fn a_downgrade_to_tls12() {
         assert_eq!(error, TlsError::Downgraded);
         says(
             &error,
-            "the broker speaks TLS 1.3, but somebody on the way to it took that out of the offer",
+            "the broker speaks TLS 1.3, but something on the way to it took that out of the offer",
             "look for a proxy or middlebox",
         );
     });
