@@ -112,6 +112,24 @@ static void wrong_ca(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
+/* The CA by the tag under which the platform keeps it. */
+static void by_tag(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = tls_config(&told);
+	struct thread_mqtt *client = NULL;
+
+	config.ca = NULL;
+	config.ca_len = 0;
+	config.sec_tag = 43;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_CA);
+	config.sec_tag = 42;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_start(client), 0);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+}
+
 /* A name, which getaddrinfo() resolves. */
 static void by_name(void)
 {
@@ -249,6 +267,7 @@ void broker_cases(void)
 	version_3();
 	version_5();
 	by_name();
+	by_tag();
 	wrong_ca();
 	waiting();
 	waiting_for_room();

@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "port_conformance.h"
+#include <thread_mqtt_port.h>
 
 void told_init(struct told *told)
 {
@@ -112,6 +113,29 @@ char *read_all(const char *path, size_t *length)
 	return text;
 }
 
+/* The environment counts before the defaults, as far as it makes sense. */
+static void option_cases(void)
+{
+	const struct tmq_options *options;
+
+	CHECK_EQUAL(setenv("THREAD_MQTT_RECEIVE_MAXIMUM", "7", 1), 0);
+	CHECK_EQUAL(setenv("THREAD_MQTT_CLIENT_ID", "by-environment", 1), 0);
+	CHECK_EQUAL(setenv("THREAD_MQTT_NAT64_DISCOVERY", "0", 1), 0);
+	CHECK_EQUAL(setenv("THREAD_MQTT_DNS_SERVERS", "", 1), 0);
+	/* Out of its range, not a number, empty. */
+	CHECK_EQUAL(setenv("THREAD_MQTT_MAX_CHAIN", "99", 1), 0);
+	CHECK_EQUAL(setenv("THREAD_MQTT_OUTBOX_BYTES", "16k", 1), 0);
+	CHECK_EQUAL(setenv("THREAD_MQTT_OUTBOX_MESSAGES", "", 1), 0);
+	options = tmq_port_options();
+	CHECK_EQUAL(options->receive_maximum, 7);
+	CHECK(strcmp(options->client_id, "by-environment") == 0);
+	CHECK_EQUAL(options->discover_prefix, 0);
+	CHECK(strcmp(options->dns_servers, "") == 0);
+	CHECK_EQUAL(options->max_chain, CONFIG_THREAD_MQTT_MAX_CHAIN);
+	CHECK_EQUAL(options->outbox_bytes, CONFIG_THREAD_MQTT_OUTBOX_BYTES);
+	CHECK_EQUAL(options->outbox_messages, CONFIG_THREAD_MQTT_OUTBOX_MESSAGES);
+}
+
 static void port_cases(void)
 {
 	CHECK_EQUAL(port_conformance(), 0);
@@ -121,6 +145,7 @@ int main(void)
 {
 	/* Ends a wait that would last for ever. */
 	(void)alarm(1200);
+	RUN(option_cases);
 	RUN(port_cases);
 	RUN(arguments_cases);
 	RUN(lifecycle_cases);

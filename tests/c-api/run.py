@@ -151,6 +151,8 @@ def main():
         certificates(folder)
         for file in folder.glob("server.*"):
             file.chmod(0o644)
+        (folder / "credentials/42").mkdir(parents=True)
+        shutil.copy(folder / "ca.pem", folder / "credentials/42/ca")
         with Broker(folder) as broker:
             environment = dict(
                 os.environ, **ENVIRONMENT,
@@ -158,7 +160,8 @@ def main():
                 TEST_BROKER_TLS=f"mqtts://127.0.0.1:{broker.tls}",
                 TEST_BROKER_NAME=f"mqtts://localhost:{broker.tls}",
                 TEST_CA=str(folder / "ca.pem"), TEST_OTHER_CA=str(folder / "other.pem"),
-                THREAD_MQTT_STATE_DIR=str(folder / "state"), THREAD_MQTT_LOG="off")
+                THREAD_MQTT_STATE_DIR=str(folder / "state"),
+                THREAD_MQTT_CREDENTIALS=str(folder / "credentials"), THREAD_MQTT_LOG="off")
 
             def run(what, command):
                 print(f"==> C API, {what}", flush=True)
