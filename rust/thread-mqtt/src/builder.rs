@@ -1,14 +1,13 @@
 //! What to connect to, and how.
 use crate::mqtt::Mqtt;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use thread_mqtt_client::{Config, ConfigError, Retry, TimeConfig, TimePolicy, TimeServer, Timers};
 use thread_mqtt_driver::Port;
 use thread_mqtt_resolve::uri::UriError;
 use thread_mqtt_resolve::{BrokerUri, resolver};
-use thread_mqtt_session::{self as session, Message, Version};
+use thread_mqtt_session::{self as session, Message, Secret, Version};
 use thread_mqtt_tls::{self as tls, CryptoProvider};
 
 /// Collects a configuration; what is wrong with it is said at the end.
@@ -111,11 +110,7 @@ impl Builder {
     }
 
     /// User name and password.
-    pub fn credentials(
-        mut self,
-        username: impl Into<String>,
-        password: impl Into<Vec<u8>>,
-    ) -> Self {
+    pub fn credentials(mut self, username: impl Into<String>, password: impl Into<Secret>) -> Self {
         self.session.username = Some(username.into());
         self.session.password = Some(password.into());
         self

@@ -102,7 +102,7 @@ pub use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState
 pub use thread_mqtt_resolve::{BrokerUri, Host, Prefix, resolver, uri};
 pub use thread_mqtt_session::{
     Command, CommandError, Config as SessionConfig, Event as SessionEvent, Message, Properties,
-    PublishError, QoS, ReasonCode, SessionError, Token, Version,
+    PublishError, QoS, ReasonCode, Secret, SessionError, Token, Version,
 };
 #[cfg(feature = "soft")]
 pub use thread_mqtt_soft_provider as soft;
