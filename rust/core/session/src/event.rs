@@ -116,6 +116,10 @@ impl Events {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Nothing that leads to another event may be begun. An empty queue is never full.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes > self.limit

@@ -98,6 +98,7 @@ impl Session {
             };
         }
         link.proven = true;
+        link.answered |= !matches!(packet, Packet::Publish(_) | Packet::Disconnect { .. });
         match packet {
             Packet::Connack(_) => Err(SessionError::UnexpectedPacket(packet_type)),
             Packet::Publish(publish) => self.handle_publish(publish),
@@ -158,6 +159,7 @@ impl Session {
         }
         self.state.established = true;
         self.state.start_clean = false;
+        self.state.anew = false;
         if connack.client_id.is_some() {
             self.state.client_id = connack.client_id;
         }

@@ -163,6 +163,7 @@ mod secret;
 mod session;
 mod slab;
 mod state;
+mod steer;
 mod subscriptions;
 mod suspects;
 

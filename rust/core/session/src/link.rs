@@ -115,6 +115,10 @@ pub(crate) struct Link {
     pub(crate) passed: u32,
     /// Any packet arrived after CONNACK.
     pub(crate) proven: bool,
+    /// The broker answered something after CONNACK, be it a ping.
+    pub(crate) answered: bool,
+    /// PINGREQ is due after this much silence, if the keep-alive is longer.
+    pub(crate) ping_after: Option<Duration>,
     /// Topic names by alias, the broker's.
     pub(crate) aliases: Vec<String>,
     /// When the transport last took bytes.
@@ -150,6 +154,8 @@ impl Link {
             alone: None,
             passed: 0,
             proven: false,
+            answered: false,
+            ping_after: None,
             aliases: Vec::new(),
             last_sent: now,
             last_read: now,
@@ -217,7 +223,10 @@ impl Link {
         if !keeps_alive || self.ping != Ping::None {
             return None;
         }
-        Some(later(self.last_sent.min(self.last_read), limits.keep_alive))
+        let silence = limits
+            .keep_alive
+            .min(self.ping_after.unwrap_or(Duration::MAX));
+        Some(later(self.last_sent.min(self.last_read), silence))
     }
 
     /// Queues PINGREQ, unless one is under way.

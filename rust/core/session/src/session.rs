@@ -38,6 +38,7 @@ pub struct Session {
     pub(crate) connection: u32,
     pub(crate) broker_reason: Option<String>,
     pub(crate) server_reference: Option<String>,
+    pub(crate) ping_after: Option<Duration>,
 }
 
 impl Session {
@@ -52,6 +53,7 @@ impl Session {
             connection: 0,
             broker_reason: None,
             server_reference: None,
+            ping_after: None,
         })
     }
 
@@ -160,9 +162,11 @@ impl Session {
         self.server_reference = None;
         self.note_time(now);
         let resumes = self.config.version == Version::V5 && self.state.established;
-        let clean = self.config.clean_start && !resumes || self.state.start_clean;
+        let clean =
+            self.config.clean_start && !resumes || self.state.start_clean || self.state.anew;
         let mut link = Link::new(now, self.config.response_timeout, clean);
         packet::push_connect(&mut link.control, &self.config, self.client_id(), clean);
+        link.ping_after = self.ping_after;
         self.link = Some(link);
     }
 

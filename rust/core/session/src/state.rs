@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) established: bool,
     /// The broker has a session that is not ours: the next CONNECT asks for a new one.
     pub(crate) start_clean: bool,
+    /// The next broker does not know this session: see [`Session::start_anew`](crate::Session::start_anew).
+    pub(crate) anew: bool,
     /// A CONNECT was sent and no CONNACK seen: the broker may have lost the session and begun a new
     /// one that it will call present.
     pub(crate) unsure: bool,
@@ -52,6 +54,7 @@ impl State {
             client_id: None,
             established: false,
             start_clean: false,
+            anew: false,
             unsure: false,
             limit_ignored: false,
         }

@@ -11,6 +11,7 @@ mod poison;
 mod publish;
 mod receive;
 mod reconnect;
+mod steer;
 mod subscribe;
 
 use common::{Client, at, wire};

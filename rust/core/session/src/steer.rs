@@ -1,0 +1,67 @@
+//! What the owner of a session decides about its connections: to which broker they lead, how long
+//! they may be silent, and whether they were worth anything.
+use core::time::Duration;
+
+use crate::config::Version;
+use crate::link::Link;
+use crate::session::Session;
+
+impl Session {
+    /// Events that [`poll_event`](Self::poll_event) has not returned yet.
+    pub fn events_len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether the broker has answered anything on this connection after its CONNACK: a message,
+    /// a request or a ping. A broker that accepts and then ends every connection never does.
+    pub fn was_answered(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.answered)
+    }
+
+    /// The next broker is another one, which knows nothing of this session, or only something that
+    /// is out of date: with `true` connections ask for a clean start until one is accepted; then messages are
+    /// sent anew and subscriptions repeated. `false` takes it back.
+    pub fn start_anew(&mut self, anew: bool) {
+        self.state.anew = anew;
+    }
+
+    /// Whether the broker has accepted the session on this connection, whatever happened since.
+    pub fn was_accepted(&self) -> bool {
+        self.link.as_ref().is_some_and(Link::was_online)
+    }
+
+    /// Speaks another version of MQTT from the next connection on; the current one is given up.
+    /// Messages that wait are kept, but MQTT 3.1.1 has no place for their properties, and refuses new
+    /// messages that have some. A password without a user name, and a will with properties, are things
+    /// that only MQTT 5 knows: without them a session that has them stays as it is (`false`).
+    pub fn set_version(&mut self, version: Version) -> bool {
+        let config = &self.config;
+        let will = config.will.as_ref();
+        let needs_v5 = config.password.is_some() && config.username.is_none()
+            || will.is_some_and(|will| will.properties.is_some());
+        if version == Version::V311 && needs_v5 {
+            return false;
+        }
+        if self.config.version != version {
+            self.handle_network_lost();
+            self.config.version = version;
+        }
+        true
+    }
+
+    /// Announces another [`keep_alive`](crate::Config::keep_alive) from the next connection on.
+    /// What MQTT cannot say (a fraction of a second, more than 65,535 s) is cut off.
+    pub fn set_keep_alive(&mut self, keep_alive: Duration) {
+        let seconds = keep_alive.as_secs().min(u16::MAX.into());
+        self.config.keep_alive = Duration::from_secs(seconds);
+    }
+
+    /// Sends PINGREQ after this much silence where the keep-alive in force is longer, also on the
+    /// current connection; `None` leaves it to the keep-alive.
+    pub fn set_ping_after(&mut self, silence: Option<Duration>) {
+        self.ping_after = silence;
+        if let Some(link) = &mut self.link {
+            link.ping_after = silence;
+        }
+    }
+}
