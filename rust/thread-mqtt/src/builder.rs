@@ -199,7 +199,6 @@ impl Builder {
             .tls
             .map(|builder| builder.and_then(tls::ConfigBuilder::build));
         Ok(Config {
-            broker,
             resolver: self.resolver,
             tls: tls.transpose().map_err(Error::Tls)?,
             session: self.session,
@@ -207,6 +206,7 @@ impl Builder {
             retry: self.retry,
             time: self.time,
             time_floor: self.time_floor,
+            ..Config::new(broker)
         })
     }
 

@@ -4,52 +4,74 @@ use core::net::Ipv6Addr;
 use thread_mqtt_resolve::PrefixSource;
 use thread_mqtt_resolve::resolver::{Candidate, Network, Origin, Report};
 
-/// What earlier attempts taught about the broker's addresses.
+/// Addresses whose failures are remembered; of more the oldest are forgotten.
+const REMEMBERED: usize = 8;
+
+/// What earlier attempts taught about a broker's addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
-    /// The one that last led to a CONNACK: tried first, and alone when no resolver answers.
+    /// The one that last proved good: tried first, and alone when no resolver answers.
     good: Option<Candidate>,
-    /// The one that last connected but failed at TLS or MQTT: tried last.
-    bad: Option<Ipv6Addr>,
+    /// Those that failed since they were last good, the latest failure last.
+    failed: Vec<Failed>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    address: Ipv6Addr,
+    penalty: u8,
+}
+
+/// How far an address led before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// To no CONNACK.
+    NoBroker = 2,
+    /// The broker accepted, and the connection was lost before it was of use.
+    NotStable = 1,
 }
 
 impl Addresses {
-    /// This address led to a CONNACK.
+    /// This address led to a connection that proved stable.
     pub(crate) fn praise(&mut self, candidate: Candidate) {
         self.good = Some(candidate);
-        self.bad = None;
+        self.failed
+            .retain(|failed| failed.address != candidate.address);
     }
 
-    /// This address connected, but what answered there was no working broker.
-    pub(crate) fn blame(&mut self, candidate: Candidate) {
-        self.bad = Some(candidate.address);
-        if self
-            .good
-            .is_some_and(|good| good.address == candidate.address)
-        {
-            self.good = None;
+    /// This address did not lead to a connection of use.
+    pub(crate) fn blame(&mut self, candidate: Candidate, fault: Fault) {
+        let address = candidate.address;
+        let mut penalty = 0;
+        if let Some(known) = self.failed.iter().position(|old| old.address == address) {
+            penalty = self.failed.remove(known).penalty;
+        } else if self.failed.len() == REMEMBERED {
+            self.failed.remove(0);
         }
+        self.failed.push(Failed {
+            address,
+            penalty: penalty.saturating_add(fault as u8),
+        });
     }
 
-    /// The addresses of a report in the order to try them.
+    /// The addresses of a report in the order to try them: without failures before those with some,
+    /// among these the good one first and else as the resolver has them, those by their failures and
+    /// the time of the last.
     pub(crate) fn order(&self, report: &Report, network: &Network) -> Vec<Candidate> {
         let mut order = report.candidates.clone();
-        let place = |order: &[Candidate], address| order.iter().position(|c| c.address == address);
-        if let Some(bad) = self.bad.and_then(|bad| place(&order, bad)) {
-            let bad = order.remove(bad);
-            order.push(bad);
+        if let (Some(good), true) = (self.good, order.is_empty()) {
+            order.extend(renew(good, network));
         }
-        if let Some(good) = self.good {
-            match place(&order, good.address) {
-                Some(place) => {
-                    let good = order.remove(place);
-                    order.insert(0, good);
-                }
-                None if order.is_empty() => order.extend(renew(good, network)),
-                None => {}
-            }
-        }
+        order.sort_by_key(|candidate| self.place(candidate.address));
         order
+    }
+
+    fn place(&self, address: Ipv6Addr) -> (u8, bool, usize) {
+        let is_good = self.good.is_some_and(|good| good.address == address);
+        let failed = self.failed.iter().position(|old| old.address == address);
+        let penalty = failed.and_then(|place| self.failed.get(place));
+        let penalty = penalty.map_or(0, |failed| failed.penalty);
+        (penalty, !is_good, failed.unwrap_or(0))
     }
 }
 

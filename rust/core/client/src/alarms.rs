@@ -8,21 +8,21 @@ pub(crate) enum Alarm {
     TcpConnect,
     /// [`Timers::tls_handshake`](crate::Timers::tls_handshake) is over.
     TlsHandshake,
-    /// The connection has lasted for [`Timers::stable_after`](crate::Timers::stable_after).
-    Stable,
     /// [`Timers::close`](crate::Timers::close) is over.
     Close,
     /// The pause after a failure is over.
     Backoff,
+    /// A preferred broker is to be tried again.
+    Return,
 }
 
-const COUNT: usize = Alarm::Backoff as usize + 1;
+const COUNT: usize = Alarm::Return as usize + 1;
 const ALL: [Alarm; COUNT] = [
     Alarm::TcpConnect,
     Alarm::TlsHandshake,
-    Alarm::Stable,
     Alarm::Close,
     Alarm::Backoff,
+    Alarm::Return,
 ];
 
 /// At most one running timer of each kind.
@@ -40,7 +40,7 @@ impl Alarms {
     /// As [`set`](Self::set), for a time from now.
     #[inline(never)]
     pub(crate) fn start(&mut self, alarm: Alarm, now: Duration, length: Duration) {
-        self.set(alarm, now + length);
+        self.set(alarm, now.saturating_add(length));
     }
 
     /// Stops a timer.
@@ -51,6 +51,11 @@ impl Alarms {
     /// Stops all.
     pub(crate) fn clear(&mut self) {
         self.due = [None; COUNT];
+    }
+
+    /// When this one fires, if it runs.
+    pub(crate) fn due(&self, alarm: Alarm) -> Option<Duration> {
+        self.due.get(alarm as usize).copied().flatten()
     }
 
     /// When the next one fires.
@@ -110,9 +115,9 @@ mod tests {
     #[test]
     fn cancelled_does_not_fire() {
         let mut alarms = Alarms::default();
-        alarms.set(Alarm::Stable, s(1));
+        alarms.set(Alarm::Return, s(1));
         alarms.set(Alarm::Backoff, s(1));
-        alarms.cancel(Alarm::Stable);
+        alarms.cancel(Alarm::Return);
         assert_eq!(alarms.pop(s(9)), Some(Alarm::Backoff));
         alarms.set(Alarm::Backoff, s(1));
         alarms.clear();

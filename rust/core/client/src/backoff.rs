@@ -2,10 +2,11 @@
 use core::time::Duration;
 use rand_core::Rng;
 
-/// Exponential back-off with full jitter: each pause is drawn evenly between the shortest pause
-/// and a ceiling that doubles with every failure.
+/// Exponential back-off with full jitter: each pause is drawn evenly between zero and a ceiling that
+/// doubles with every failure, from the first pause on.
 ///
-/// A fleet whose broker restarts comes back spread over the whole range, not in waves.
+/// Devices that lose their broker in the same instant come back spread over the whole range, not in
+/// waves.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     min: Duration,
@@ -14,7 +15,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses between `min` and `max`.
+    /// Ceilings between `min` and `max`.
     pub(crate) fn new(min: Duration, max: Duration) -> Self {
         Self {
             min,
@@ -29,26 +30,67 @@ impl Backoff {
     }
 
     /// The pause after one more failure. `patient` draws it from the upper half of the whole
-    /// range at once: for what only a person can mend.
+    /// range at once: for what only a person can correct.
     pub(crate) fn next(&mut self, patient: bool, rng: &mut dyn Rng) -> Duration {
+        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
         let (floor, ceiling) = if patient {
-            (self.min.max(self.max / 2), self.max)
+            (self.max / 2, self.max)
         } else {
-            let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-            (self.min, self.min.saturating_mul(factor).min(self.max))
+            let ceiling = self.min.saturating_mul(factor).min(self.max);
+            (Duration::ZERO, ceiling)
         };
         between(floor, ceiling, rng.next_u32())
     }
+
+    /// A pause of the shortest range, which counts as no failure: before another broker is tried.
+    pub(crate) fn short(&self, rng: &mut dyn Rng) -> Duration {
+        spread(self.min, rng)
+    }
+}
+
+/// An instant within `range`.
+pub(crate) fn spread(range: Duration, rng: &mut dyn Rng) -> Duration {
+    between(Duration::ZERO, range, rng.next_u32())
 }
 
 /// The point that `draw` names on the way from `floor` to `ceiling`.
 fn between(floor: Duration, ceiling: Duration, draw: u32) -> Duration {
     let range = ceiling.saturating_sub(floor);
-    // In 64 bits, which hold ranges of weeks: division in 128 costs a kilobyte of flash.
+    // In 64 bits, which hold the longest range that a configuration may have, 49 days: division in
+    // 128 costs a kilobyte of flash.
     let range = range.as_secs() * 1_000 + u64::from(range.subsec_millis());
     let part = range.saturating_mul(draw.into()) / u64::from(u32::MAX);
     floor + Duration::from_millis(part)
+}
+
+/// How often a change of the network may begin an attempt before its time: a network that comes and
+/// goes must not turn into a flood of handshakes.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    /// Attempts spent, in units of [`REFILL`]: falls with time.
+    spent: Duration,
+    told_at: Duration,
+}
+
+/// Attempts that may follow each other at once.
+const BURST: u32 = 4;
+
+/// Time after which one more is allowed.
+const REFILL: Duration = Duration::from_secs(60);
+
+impl Budget {
+    /// Takes one, if there is one.
+    pub(crate) fn take(&mut self, now: Duration) -> bool {
+        let passed = now.saturating_sub(self.told_at);
+        self.told_at = now;
+        self.spent = self.spent.saturating_sub(passed);
+        let allowed = self.spent + REFILL <= BURST * REFILL;
+        if allowed {
+            self.spent += REFILL;
+        }
+        allowed
+    }
 }
 
 #[cfg(test)]
@@ -80,16 +122,16 @@ mod tests {
     #[test]
     fn the_ceiling_doubles_up_to_the_longest_pause() {
         let mut backoff = Backoff::new(MIN, MAX);
-        let ceilings: [u64; 9] =
+        let ceilings: [u64; 10] =
             core::array::from_fn(|_| backoff.next(false, &mut Draws(u32::MAX)).as_secs());
-        assert_eq!(ceilings, [4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(ceilings, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
     }
 
     #[test]
-    fn the_floor_stays_at_the_shortest_pause() {
+    fn the_jitter_is_full_from_the_first_pause() {
         let mut backoff = Backoff::new(MIN, MAX);
         for _ in 0..100 {
-            assert_eq!(backoff.next(false, &mut Draws(0)), MIN);
+            assert_eq!(backoff.next(false, &mut Draws(0)), Duration::ZERO);
         }
         assert_eq!(backoff.next(false, &mut Draws(u32::MAX)), MAX);
     }
@@ -97,10 +139,8 @@ mod tests {
     #[test]
     fn a_draw_in_the_middle_is_in_the_middle() {
         let mut backoff = Backoff::new(MIN, MAX);
-        assert_eq!(
-            backoff.next(false, &mut Draws(u32::MAX / 2)).as_millis(),
-            2_999
-        );
+        let pause = backoff.next(false, &mut Draws(u32::MAX / 2));
+        assert_eq!(pause.as_millis(), 999);
     }
 
     #[test]
@@ -110,7 +150,16 @@ mod tests {
             backoff.next(false, &mut Draws(0));
         }
         backoff.reset();
-        assert_eq!(backoff.next(false, &mut Draws(u32::MAX)).as_secs(), 4);
+        assert_eq!(backoff.next(false, &mut Draws(u32::MAX)), MIN);
+    }
+
+    #[test]
+    fn a_short_pause_counts_as_no_failure() {
+        let mut backoff = Backoff::new(MIN, MAX);
+        for _ in 0..5 {
+            assert_eq!(backoff.short(&mut Draws(u32::MAX)), MIN);
+        }
+        assert_eq!(backoff.next(false, &mut Draws(u32::MAX)), MIN);
     }
 
     #[test]
@@ -120,10 +169,29 @@ mod tests {
         assert_eq!(backoff.next(true, &mut Draws(u32::MAX)), MAX);
     }
 
+    /// The longest range that is allowed does not overflow: half of the draws lie in its lower half.
     #[test]
-    fn one_fixed_pause() {
-        let mut backoff = Backoff::new(MIN, MIN);
-        assert_eq!(backoff.next(false, &mut Draws(7)), MIN);
-        assert_eq!(backoff.next(true, &mut Draws(7)), MIN);
+    fn the_longest_range_is_drawn_from_evenly() {
+        let longest = crate::config::LONGEST;
+        let mut backoff = Backoff::new(longest, longest);
+        let pause = backoff.next(false, &mut Draws(u32::MAX / 2));
+        let half = longest / 2;
+        assert!(pause <= half && half - pause < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_budget_allows_a_burst_and_then_one_a_minute() {
+        let mut budget = Budget::default();
+        let mut taken = 0;
+        for second in 0..600 {
+            taken += u32::from(budget.take(Duration::from_secs(second)));
+        }
+        assert_eq!(taken, 4 + 9);
+        let mut budget = Budget::default();
+        let at_once = (0..100).filter(|_| budget.take(Duration::ZERO)).count();
+        assert_eq!(at_once, 4);
+        // After a quiet hour the burst is whole, and no more.
+        let at_once = (0..100).filter(|_| budget.take(Duration::from_secs(3_600)));
+        assert_eq!(at_once.count(), 4);
     }
 }

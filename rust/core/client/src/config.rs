@@ -1,14 +1,27 @@
 //! What a client is told once.
+use crate::brokers::Failover;
+use crate::keepalive::KeepAlive;
 use crate::time::TimeConfig;
 use core::fmt;
 use core::time::Duration;
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 
-/// Everything a client is told once.
+/// Everything a client is told once. [`Config::new`] fills in what an application has no opinion on.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The broker.
+    /// The broker, or of several the preferred one.
     pub broker: BrokerUri,
+    /// The other brokers, if there are several.
+    pub failover: Failover,
+    /// Most redirects in a row that are followed: a broker of MQTT 5 may point to another one (Server
+    /// Reference, with reason code 0x9C or 0x9D). The scheme stays the same, and the certificate must
+    /// carry the new name. 0 follows none.
+    pub redirects: u8,
+    /// A broker that refuses MQTT 5, or closes the connection instead of answering, is tried with MQTT
+    /// 3.1.1; if it accepts that, it is spoken to in it from then on.
+    pub fallback_to_v311: bool,
+    /// How long a connection may be silent.
+    pub keep_alive: KeepAlive,
     /// How its name becomes addresses.
     pub resolver: thread_mqtt_resolve::resolver::Config,
     /// TLS; needed for `mqtts://`, ignored for `mqtt://`.
@@ -27,11 +40,58 @@ pub struct Config {
     pub time_floor: u64,
 }
 
+/// Longest time that may be configured, for a back-off and everything else: 30 days.
+pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
 impl Config {
+    /// A client of this broker with every default: no TLS, which `mqtts://` needs, one broker, three
+    /// redirects, no other version of MQTT, a fixed keep-alive, attempts for ever.
+    pub fn new(broker: BrokerUri) -> Self {
+        Self {
+            broker,
+            failover: Failover::default(),
+            redirects: 3,
+            fallback_to_v311: false,
+            keep_alive: KeepAlive::default(),
+            resolver: thread_mqtt_resolve::resolver::Config::default(),
+            tls: None,
+            session: thread_mqtt_session::Config::default(),
+            timers: Timers::default(),
+            retry: Retry::default(),
+            time: TimeConfig::default(),
+            time_floor: 0,
+        }
+    }
+
     /// Finds what cannot work whatever the network does.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if self.broker.scheme == Scheme::Mqtts && self.tls.is_none() {
+        let others = self.failover.others.iter().map(|other| &other.uri);
+        let mut brokers = others.chain([&self.broker]);
+        if self.tls.is_none() && brokers.any(|broker| broker.scheme == Scheme::Mqtts) {
             return Err(ConfigError::TlsMissing);
+        }
+        if !self.keep_alive.is_valid() {
+            return Err(ConfigError::KeepAlive);
+        }
+        let times = [
+            ("tcp_connect", self.timers.tcp_connect),
+            ("next_address", self.timers.next_address),
+            ("tls_handshake", self.timers.tls_handshake),
+            ("backoff_min", self.timers.backoff_min),
+            ("backoff_max", self.timers.backoff_max),
+            ("stable_after", self.timers.stable_after),
+            ("network_jitter", self.timers.network_jitter),
+            ("close", self.timers.close),
+            ("deadline", self.time.deadline),
+            ("attempt_timeout", self.time.attempt_timeout),
+            ("response_timeout", self.session.response_timeout),
+            (
+                "return_after",
+                self.failover.return_after.unwrap_or_default(),
+            ),
+        ];
+        if let Some((name, _)) = times.into_iter().find(|(_, time)| *time > LONGEST) {
+            return Err(ConfigError::TooLong(name));
         }
         if self.timers.backoff_min.is_zero() {
             return Err(ConfigError::BackoffZero);
@@ -61,14 +121,21 @@ pub enum Retry {
 pub struct Timers {
     /// TCP connect, per candidate address.
     pub tcp_connect: Duration,
+    /// The same for an address while there is another one to try. If none answers that fast, those
+    /// that stayed silent are asked again with all of their time.
+    pub next_address: Duration,
     /// TLS handshake.
     pub tls_handshake: Duration,
-    /// Shortest pause after a failure.
+    /// The pause after the first failure is drawn evenly between zero and this.
     pub backoff_min: Duration,
     /// Longest pause. Each failure doubles the range from which the pause is drawn, up to here.
     pub backoff_max: Duration,
-    /// Online this long resets the back-off.
+    /// A connection on which the broker has answered something after its CONNACK, and which has
+    /// lasted this long since, resets the back-off. Zero: with the answer.
     pub stable_after: Duration,
+    /// A change of the network (attached again, another prefix) begins an attempt within this time,
+    /// at an instant that is drawn: all devices of the network see the change at once.
+    pub network_jitter: Duration,
     /// Time to send what closes a connection in good order: DISCONNECT, a TLS alert.
     pub close: Duration,
 }
@@ -78,10 +145,12 @@ impl Default for Timers {
     fn default() -> Self {
         Self {
             tcp_connect: Duration::from_secs(20),
+            next_address: Duration::from_secs(3),
             tls_handshake: Duration::from_secs(60),
-            backoff_min: Duration::from_secs(2),
+            backoff_min: Duration::from_secs(10),
             backoff_max: Duration::from_secs(300),
-            stable_after: Duration::from_secs(60),
+            stable_after: Duration::from_secs(10),
+            network_jitter: Duration::from_secs(5),
             close: Duration::from_secs(5),
         }
     }
@@ -97,6 +166,10 @@ pub enum ConfigError {
     BackoffZero,
     /// [`Timers::backoff_min`] is longer than [`Timers::backoff_max`].
     BackoffOrder,
+    /// The time of this name is longer than 30 days.
+    TooLong(&'static str),
+    /// The limits of [`KeepAlive::Auto`] do not fit.
+    KeepAlive,
     /// The MQTT configuration is refused.
     Session(thread_mqtt_session::ConfigError),
 }
@@ -115,6 +188,13 @@ impl fmt::Display for ConfigError {
             Self::BackoffOrder => f.write_str(
                 "the shortest pause between attempts, backoff_min, is longer than the longest, \
                  backoff_max; exchange them",
+            ),
+            Self::TooLong(name) => {
+                write!(f, "the time {name} is longer than 30 days; choose a shorter one")
+            }
+            Self::KeepAlive => f.write_str(
+                "the limits of the automatic keep-alive do not fit; choose at least 10 s for the \
+                 shortest silence, and for the longest one at least as much and at most 65,535 s",
             ),
             Self::Session(error) => error.fmt(f),
         }

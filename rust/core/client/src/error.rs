@@ -4,8 +4,8 @@ use crate::time::TimeError;
 use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_resolve::resolver::{LookupError, Report};
-use thread_mqtt_session::SessionError;
-use thread_mqtt_tls::{CertificateFault, TlsError};
+use thread_mqtt_session::{ReasonCode, SessionError};
+use thread_mqtt_tls::{Alert, CertificateFault, TlsError};
 
 /// Why an attempt or a connection ended. [`Display`](fmt::Display) gives the cause as a sentence,
 /// [`cure`](Self::cure) what to do about it.
@@ -33,6 +33,9 @@ pub enum Cause {
     NetworkLost,
     /// The network took back the NAT64 prefix that the connection goes through.
     PrefixWithdrawn,
+    /// The broker, or the ones it pointed to, point to yet another one more often than
+    /// [`Config::redirects`](crate::Config::redirects) allows.
+    TooManyRedirects,
     /// The platform has no randomness to give; its own code.
     NoEntropy(i32),
 }
@@ -51,15 +54,36 @@ impl Cause {
             }
             Self::TlsOnPlainPort => "use mqtts://",
             Self::ClosedBeforeConnack => {
-                "look into the broker's log; if the broker speaks TLS on this port, use mqtts://"
+                "check the broker's log; a broker that only speaks MQTT 3.1.1 may close a connection \
+                 of version 5, so try 3.1.1; if the broker speaks TLS on this port, use mqtts://"
+            }
+            Self::Mqtt(SessionError::Refused(refusal))
+                if refusal.reason() == ReasonCode::UNSUPPORTED_VERSION =>
+            {
+                "use MQTT 3.1.1 instead of 5, or allow the fallback to it"
             }
             Self::Mqtt(_) => return None,
+            Self::TooManyRedirects => {
+                "check the server references of the brokers: they may point in a circle"
+            }
             Self::NetworkLost => "wait for the device to attach again, or bring it into range",
             Self::PrefixWithdrawn => {
                 "wait for the border router to publish another prefix, and check its NAT64"
             }
             Self::NoEntropy(_) => "check the entropy source of this device",
         })
+    }
+
+    /// Whether the broker may not know the version of MQTT that it was spoken to in: some say so, in a
+    /// CONNACK of either version, and some just close the connection.
+    pub fn may_be_the_version(&self) -> bool {
+        match self {
+            Self::ClosedBeforeConnack | Self::Mqtt(SessionError::Malformed) => true,
+            Self::Mqtt(SessionError::Refused(refusal)) => {
+                refusal.reason() == ReasonCode::UNSUPPORTED_VERSION
+            }
+            _ => false,
+        }
     }
 
     /// Where a failure to resolve or to learn the time belongs: a missing prefix has a stage of its
@@ -91,22 +115,37 @@ impl Cause {
     /// or the broker's access rules. Such an attempt is still repeated, at the slowest pace.
     pub fn needs_a_person(&self) -> bool {
         match self {
-            Self::TlsOnPlainPort => true,
+            Self::TlsOnPlainPort | Self::TooManyRedirects => true,
             // The clock may still be set.
             Self::Tls(TlsError::Certificate(CertificateFault::NotYetValid { .. })) => false,
-            Self::Tls(error) => matches!(
-                error,
-                TlsError::InvalidServerName
-                    | TlsError::NotTls(_)
-                    | TlsError::Certificate(_)
-                    | TlsError::NoCertificate
-                    | TlsError::Incompatible(_)
-                    | TlsError::Alert { .. }
-            ),
+            Self::Tls(error) => {
+                matches!(
+                    error,
+                    TlsError::InvalidServerName
+                        | TlsError::NotTls(_)
+                        | TlsError::Certificate(_)
+                        | TlsError::NoCertificate
+                        | TlsError::Incompatible(_)
+                ) || matches!(error, TlsError::Alert { alert, .. } if !is_passing(*alert))
+            }
             Self::Mqtt(SessionError::Refused(refusal)) => refusal.is_permanent(),
             _ => false,
         }
     }
+}
+
+/// Alerts that say nothing of the configuration (RFC 8446 section 6, RFC 5246 section 7.2): the other
+/// side closes, was interrupted, is out of memory, or got a record that was damaged.
+fn is_passing(alert: Alert) -> bool {
+    const CLOSE_NOTIFY: u8 = 0;
+    const BAD_RECORD_MAC: u8 = 20;
+    const RECORD_OVERFLOW: u8 = 22;
+    const INTERNAL_ERROR: u8 = 80;
+    const USER_CANCELED: u8 = 90;
+    matches!(
+        alert.0,
+        CLOSE_NOTIFY | BAD_RECORD_MAC | RECORD_OVERFLOW | INTERNAL_ERROR | USER_CANCELED
+    )
 }
 
 fn lacks_prefix(report: &Report) -> bool {
@@ -134,6 +173,9 @@ impl fmt::Display for Cause {
             Self::PrefixWithdrawn => f.write_str(
                 "the border router withdrew the NAT64 prefix that the connection went through",
             ),
+            Self::TooManyRedirects => {
+                f.write_str("the broker points to another one, as the one before it did")
+            }
             Self::NoEntropy(code) => {
                 write!(f, "this device has no random numbers to give (code {code})")
             }

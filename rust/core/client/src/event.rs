@@ -5,7 +5,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 use thread_mqtt_resolve::resolver::{Candidate, Report};
-use thread_mqtt_resolve::{Prefix, PrefixSource};
+use thread_mqtt_resolve::{BrokerUri, Prefix, PrefixSource};
+use thread_mqtt_session::Version;
 use thread_mqtt_tls::Agreed;
 
 /// The stair, in order.
@@ -133,6 +134,18 @@ pub enum Event {
         /// [`Retry::Never`](crate::Retry::Never).
         retry_in: Option<Duration>,
     },
+    /// The next attempt goes to this broker of several: the first choice, or another than before,
+    /// because that failed, because it pointed here, or because a preferred one is to be tried again.
+    Broker(BrokerUri),
+    /// The broker does not speak the configured version of MQTT; this one is tried
+    /// ([`Config::fallback_to_v311`](crate::Config::fallback_to_v311)).
+    Version(Version),
+    /// [`KeepAlive::Auto`](crate::KeepAlive::Auto) has learnt that the path bears this much silence:
+    /// worth keeping, as the `start` of the next life.
+    KeepAlive(Duration),
+    /// The application has not polled for so long that this many events were dropped, the oldest
+    /// ones. Events of the session are never among them.
+    Missed(u32),
     /// From the session: a message, an acknowledgement. `Connected` comes as [`Reached::Online`].
     Session(thread_mqtt_session::Event),
     /// `stop` has finished.
@@ -140,6 +153,16 @@ pub enum Event {
 }
 
 impl Event {
+    /// An event of the session in the client's terms.
+    pub(crate) fn of_session(event: thread_mqtt_session::Event) -> Self {
+        match event {
+            thread_mqtt_session::Event::Connected { session_present } => {
+                Self::Reached(Reached::Online { session_present })
+            }
+            other => Self::Session(other),
+        }
+    }
+
     /// Where and why, if it tells of a failure: of an attempt, a connection or one address.
     pub fn failure(&self) -> Option<(Stage, &Cause)> {
         match self {
@@ -171,6 +194,12 @@ impl fmt::Display for Event {
                     None => Ok(()),
                 }
             }
+            Self::Broker(uri) => write!(f, "the next broker is {uri}"),
+            Self::Version(version) => write!(f, "the next attempt speaks {version}"),
+            Self::KeepAlive(silence) => {
+                write!(f, "the path bears {} s of silence", silence.as_secs())
+            }
+            Self::Missed(count) => write!(f, "{count} events were dropped untaken"),
             Self::Session(event) => write!(f, "{event:?}"),
             Self::Stopped => f.write_str("stopped"),
         }

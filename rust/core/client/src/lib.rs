@@ -13,25 +13,38 @@
 //!
 //! # What it decides
 //!
-//! - **Addresses.** All are tried, one after the other, until TCP connects. A failure after that,
-//!   of TLS or of MQTT, ends the attempt: the same broker is behind all of its addresses, and a
-//!   handshake is dear. That address is the last of the next attempt, so a broken one cannot
-//!   block the others. The one that last led to a CONNACK comes first, and alone when no resolver
-//!   answers: DNS may fail while the broker is well.
-//! - **Pauses.** Every failure is followed by another attempt, after a pause drawn evenly between
-//!   the shortest one and a ceiling that doubles ("full jitter"), so that a fleet does not come
-//!   back in waves. What only a person can mend (a certificate, credentials) is tried at the
-//!   slowest pace from the start, but it *is* tried: a device in the field must come back by itself
-//!   when the other side has been mended. A better network, attached again or with a prefix that
-//!   was missing, ends the pause.
+//! docs/reconnect.md tells it to users, with the reasons.
+//!
+//! - **Addresses.** All are tried, one after the other, until TCP connects; a silent one gets
+//!   [`Timers::next_address`] while there is another. A failure after that, of TLS or of MQTT, ends the
+//!   attempt: the same broker is behind all of its addresses, and a handshake is dear. Addresses that
+//!   failed since they were last good come last, so that none blocks the others. The one that last
+//!   proved stable comes first, and alone when no resolver answers: DNS may fail while the broker is
+//!   well.
+//! - **Brokers.** Of several ([`Failover`]) the next one is tried when an attempt has failed, in order
+//!   or by weight, and a preferred one again after a while. Each is checked for its own name. A session
+//!   belongs to the broker that holds it, unless they are a cluster. A broker of MQTT 5 may point to
+//!   another one.
+//! - **Pauses.** Every failure is followed by another attempt, after a pause drawn evenly between zero
+//!   and a ceiling that doubles ("full jitter"), so that a fleet does not come back in waves. A
+//!   connection that proved stable resets it: the broker answered something after its CONNACK, and
+//!   [`Timers::stable_after`] has passed. What only a person can correct (a certificate, credentials)
+//!   is tried at the slowest pace from the start, but it *is* tried: a device in the field must come
+//!   back by itself when the other side works again. A better network, attached again or with a prefix
+//!   that was missing, shortens the pause: to an instant within [`Timers::network_jitter`], because
+//!   every device sees the change at once, and not more often than once a minute after the first few.
 //! - **The network.** A connection outlives a detachment: TCP retransmits, and the keep-alive
 //!   decides. It does not outlive the NAT64 prefix it goes through: when the border router withdraws
 //!   that, packets lead nowhere, and the client connects anew through another.
+//! - **Silence.** [`KeepAlive::Auto`] finds out how long the path bears it.
 //! - **The time.** A device that boots without a clock asks for the time before it looks at a
 //!   certificate ([`TimeConfig`]). What it is told is believed as long as no certificate contradicts
 //!   it. Without an answer it connects with weaker checks, and says so, or not at all.
 //! - **What survives.** The MQTT session with its unacknowledged messages, the TLS tickets, the DNS
-//!   cache and the last good address outlive a connection. Buffers and handshakes do not.
+//!   cache, and what was learnt of addresses, brokers and path outlive a connection. Buffers and
+//!   handshakes do not.
+//! - **Memory.** Nothing grows without a bound: of its own events the client keeps the latest 32 that
+//!   the application has not taken ([`Event::Missed`]), and the session holds the broker back.
 //!
 //! # What it is not
 //!
@@ -46,10 +59,8 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use thread_mqtt_client::{
-//!     Action, Client, Config, Event, Reached, Retry, Stage, TimeConfig, Timers,
-//! };
-//! use thread_mqtt_resolve::{Network, resolver};
+//! use thread_mqtt_client::{Action, Client, Config, Event, Reached, Stage};
+//! use thread_mqtt_resolve::Network;
 //! # struct Zeros;
 //! # impl rand_core::TryRng for Zeros {
 //! #     type Error = core::convert::Infallible;
@@ -59,16 +70,8 @@
 //! # }
 //! # let mut rng = Zeros;
 //!
-//! let mut client = Client::new(Config {
-//!     broker: "mqtt://[2001:db8::1]".parse()?,
-//!     resolver: resolver::Config::default(),
-//!     tls: None,
-//!     session: thread_mqtt_session::Config::default(),
-//!     timers: Timers::default(),
-//!     retry: Retry::Forever,
-//!     time: TimeConfig::default(),
-//!     time_floor: 0,
-//! })?;
+//! let config = Config::new("mqtt://[2001:db8::1]".parse()?);
+//! let mut client = Client::new(config)?;
 //! let now = Duration::ZERO;
 //! client.start(now);
 //! assert_eq!(client.stage(), Some(Stage::Attach));
@@ -98,16 +101,21 @@ mod action;
 mod addresses;
 mod alarms;
 mod backoff;
+mod brokers;
 mod config;
 mod error;
 mod event;
+mod keepalive;
 mod machine;
+mod queue;
 mod stream;
 mod time;
 
 pub use action::Action;
+pub use brokers::{Broker, BrokerListError, Failover};
 pub use config::{Config, ConfigError, Retry, Timers};
 pub use error::{Cause, TcpError};
 pub use event::{Event, Reached, Stage};
+pub use keepalive::KeepAlive;
 pub use machine::Client;
 pub use time::{FloorError, KeptFloor, TimeConfig, TimeError, TimePolicy, TimeServer, Utc};

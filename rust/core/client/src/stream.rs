@@ -1,5 +1,5 @@
 //! The byte stream between the session and TCP: TLS or plain.
-use crate::error::Cause;
+use crate::error::{Cause, TcpError};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -69,7 +69,7 @@ impl Stream {
                     let n = decrypted.map_err(Cause::Tls)?;
                     taken += n;
                     if taken == data.len() || (n == 0 && delivered == 0) {
-                        return Ok(taken);
+                        return check_open(connection).map(|()| taken);
                     }
                 }
             }
@@ -84,7 +84,10 @@ impl Stream {
                 connection, failed, ..
             } => {
                 deliver(connection, session, now)?;
-                failed.take().map_or(Ok(()), |error| Err(Cause::Tls(error)))
+                match failed.take() {
+                    Some(error) => Err(Cause::Tls(error)),
+                    None => check_open(connection),
+                }
             }
         }
     }
@@ -120,6 +123,14 @@ impl Stream {
         }
     }
 
+    /// The broker has said in TLS that nothing more will come.
+    pub(crate) fn is_peer_closed(&self) -> bool {
+        match self {
+            Self::Plain { .. } => false,
+            Self::Tls { connection, .. } => connection.is_peer_closed(),
+        }
+    }
+
     /// What the broker showed.
     pub(crate) fn peer_certificates(&self) -> Vec<CertificateSummary> {
         match self {
@@ -149,6 +160,15 @@ impl Stream {
                 first
             }
         }
+    }
+}
+
+/// close_notify ends the connection once everything before it is delivered, with FIN or without: MQTT
+/// has no use for one that is half closed, and TCP alone may stay open for ever.
+fn check_open(connection: &Connection) -> Result<(), Cause> {
+    match connection.is_peer_closed() && connection.plaintext().is_empty() {
+        true => Err(Cause::Tcp(TcpError::Closed)),
+        false => Ok(()),
     }
 }
 

@@ -137,6 +137,11 @@ impl<P: Port> Driver<P> {
         self.client.stop(self.port.now());
     }
 
+    /// Ends the pause after a failure: the next attempt begins now.
+    pub fn retry_now(&mut self) {
+        self.client.retry_now(self.port.now());
+    }
+
     /// Moves what can move without waiting: inputs, timers, outputs. Call until it returns
     /// `false`, with all [events](Self::poll_event) taken, then [`wait`](Self::wait).
     pub fn turn(&mut self) -> bool {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddrV6};
 use std::ops::ControlFlow;
 use std::time::Duration;
 use thread_mqtt_client::{
-    Cause, Client, Config, Event, Retry, Stage, TcpError, TimeConfig, Timers,
+    Cause, Client, Config, Event, Retry, Stage, TcpError, Timers,
 };
 use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{self, AddressSource, Family};
@@ -120,21 +120,17 @@ const NOT_AUTHORIZED: [u8; 4] = [0x20, 2, 0, 5];
 
 fn driver(uri: &str) -> Driver<Memory> {
     let client = Client::new(Config {
-        broker: uri.parse().unwrap(),
         resolver: resolver::Config {
             chain: vec![AddressSource::Platform, AddressSource::BorderRouter],
             ..resolver::Config::default()
         },
-        tls: None,
         session: thread_mqtt_session::Config {
             version: Version::V311,
             event_bytes: 64,
             ..thread_mqtt_session::Config::default()
         },
-        timers: Timers::default(),
         retry: Retry::Never,
-        time: TimeConfig::default(),
-        time_floor: 0,
+        ..Config::new(uri.parse().unwrap())
     });
     let network = Network {
         attached: true,

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use core::num::NonZeroU16;
 use core::time::Duration;
-use thread_mqtt_client::{self as client, Retry, TimeConfig, TimePolicy, TimeServer, Timers};
+use thread_mqtt_client::{self as client, TimeConfig, TimePolicy, TimeServer};
 use thread_mqtt_resolve::uri::UriError;
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, Version};
@@ -108,18 +108,16 @@ pub fn client_config(
     // SAFETY: the options' strings are constants.
     let servers = unsafe { constant(options().time_servers) };
     Ok(client::Config {
-        broker,
         resolver: resolver_config()?,
         tls,
         session: session_config(),
-        timers: Timers::default(),
-        retry: Retry::Forever,
         time: time_config(
             servers,
             options().time_strict != 0,
             options().time_deadline_s,
         )?,
         time_floor: time_floor(),
+        ..client::Config::new(broker)
     })
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::process::{Child, Command, Stdio};
 
-use thread_mqtt_client::{Cause, Client, Config, Event, Reached, Retry, TimeConfig, Timers};
+use thread_mqtt_client::{Cause, Client, Config, Event, Reached, Retry, Timers};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{HostPort, Options};
 use thread_mqtt_resolve::resolver;
@@ -90,7 +90,6 @@ pub(crate) fn client_with(
     (retry, timers): (Retry, Timers),
 ) -> Driver<HostPort> {
     let config = Config {
-        broker: format!("mqtts://localhost:{port}").parse().unwrap(),
         resolver: resolver::Config {
             chain: vec![resolver::AddressSource::Platform],
             ..resolver::Config::default()
@@ -102,8 +101,7 @@ pub(crate) fn client_with(
         },
         timers,
         retry,
-        time: TimeConfig::default(),
-        time_floor: 0,
+        ..Config::new(format!("mqtts://localhost:{port}").parse().unwrap())
     };
     let port = HostPort::new(Options::default()).unwrap();
     Driver::new(Client::new(config).unwrap(), port)

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::network::Network;
 use crate::options::Options;
 use std::time::Duration;
-use thread_mqtt_client::{Client, Config, Event, Retry, TimeConfig, Timers};
+use thread_mqtt_client::{Client, Config, Event, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_resolve::Scheme;
 use thread_sim::SimPort;
@@ -28,7 +28,6 @@ impl Device {
         client_id: String,
     ) -> Result<Self, Failure> {
         let config = Config {
-            broker: network.broker.clone(),
             resolver: thread_mqtt_resolve::resolver::Config {
                 // The NAT64 of the emulated border router leads to this machine.
                 loopback: true,
@@ -39,13 +38,11 @@ impl Device {
                 Scheme::Mqtts => Some(tls(options, network, &entropy)?),
             },
             session: session(options, client_id),
-            timers: Timers::default(),
             retry: match options.retry {
                 true => Retry::Forever,
                 false => Retry::Never,
             },
-            time: TimeConfig::default(),
-            time_floor: 0,
+            ..Config::new(network.broker.clone())
         };
         let client = Client::new(config).map_err(|error| Failure::from_error("setup", &error))?;
         Ok(Self {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
 use thread_mqtt_client::{
-    Cause, Client, Config, Event, Reached, Retry, Stage, TimeConfig, TimeError, TimePolicy, Timers,
+    Cause, Client, Config, Event, Reached, Stage, TimeConfig, TimeError, TimePolicy,
 };
 use thread_mqtt_demo::entropy::Entropy;
 use thread_mqtt_demo::network::InWorld;
@@ -68,12 +68,7 @@ impl Device {
             .and_then(|builder| builder.build())
             .unwrap();
         let client = Client::new(Config {
-            broker: "mqtts://broker.example.com".parse().unwrap(),
-            resolver: thread_mqtt_resolve::resolver::Config::default(),
             tls: Some(tls),
-            session: thread_mqtt_session::Config::default(),
-            timers: Timers::default(),
-            retry: Retry::Forever,
             time: TimeConfig {
                 servers: ["time.example.com", "other-time.example.com"]
                     .iter()
@@ -83,6 +78,7 @@ impl Device {
                 ..TimeConfig::default()
             },
             time_floor: UNIX_TIME - 86_400,
+            ..Config::new("mqtts://broker.example.com".parse().unwrap())
         })
         .unwrap();
         Self {

@@ -15,7 +15,7 @@ impl Client {
         if let State::Timing = mem::replace(&mut self.state, State::Resolving) {
             self.end_search();
         }
-        self.look_up(self.broker.host.clone(), now);
+        self.look_up(self.targets.uri().host.clone(), now);
     }
 
     /// Has the resolver begin, and tells the prefix that it begins with.
@@ -41,7 +41,8 @@ impl Client {
             return self.advance_time(now);
         }
         let report = Box::new(report);
-        let order = self.addresses.order(&report, &self.network);
+        let addresses = &self.targets.current().addresses;
+        let order = addresses.order(&report, &self.network);
         if order.is_empty() {
             let cause = Cause::Resolve(report);
             self.fail(cause.resolving_stage(), cause, now);
@@ -53,7 +54,7 @@ impl Client {
         });
         self.announce_prefix(first);
         self.reached(Reached::Resolved(report));
-        self.connect(order, now);
+        self.connect_in_turn(&order, now);
     }
 
     /// Tells the prefix that will be tried first, once an attempt.

@@ -127,7 +127,7 @@ impl Client {
         if self.clock.unix_seconds(now).is_none() && told != Some(mem::discriminant(&why)) {
             self.timing.told = Some(why.clone());
             let floor = self.clock.floor();
-            self.events.push_back(Event::TimeUnknown { why, floor });
+            self.tell(Event::TimeUnknown { why, floor });
         }
         self.resolve(now);
     }

@@ -4,6 +4,9 @@ mod world;
 
 mod addresses;
 mod backoff;
+mod brokers;
+mod events;
+mod keep_alive;
 mod mqtt;
 mod network;
 mod stair;

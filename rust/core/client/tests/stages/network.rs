@@ -17,7 +17,16 @@ fn detached_while_connecting_it_waits_for_the_network() {
     world.run_for(s(600));
     assert_eq!(world.connects.len(), 1);
     world.set_network(attached());
-    world.run_until_online(s(1));
+    world.run_until_online(s(6));
+}
+
+#[test]
+fn the_first_time_in_the_network_it_begins_at_once() {
+    let mut world = World::new(config(PLAIN), plain());
+    world.start();
+    world.run_for(s(60));
+    world.set_network(attached());
+    assert_eq!(world.connects.len(), 1);
 }
 
 #[test]
@@ -31,7 +40,52 @@ fn back_in_the_network_it_does_not_sleep_on() {
     }
     world.set_network(Network::default());
     world.set_network(attached());
-    world.run_until_online(s(1));
+    world.run_until_online(s(6));
+}
+
+/// The border router comes back, and a thousand devices see it in the same instant.
+#[test]
+fn devices_that_see_the_same_change_do_not_connect_at_once() {
+    let mut seconds = [0; 5];
+    for seed in 0..500 {
+        let mut world = World::seeded(config(PLAIN), plain(), seed);
+        world.network = attached();
+        world.paths.push_back(Path::BlackHole);
+        world.start();
+        world.run_for(s(1));
+        world.set_network(Network::default());
+        world.run_for(s(300));
+        world.set_network(attached());
+        let back_at = world.now;
+        assert!(world.run_until(s(6), |world| world.connects.len() == 2));
+        let after = (world.now - back_at).as_secs() as usize;
+        seconds[after.min(4)] += 1;
+    }
+    for (second, count) in seconds.into_iter().enumerate() {
+        assert!((60..140).contains(&count), "second {second}: {seconds:?}");
+    }
+}
+
+/// A prefix that comes and goes each second is no reason for a handshake each second.
+#[test]
+fn a_network_that_flaps_is_not_followed_each_time() {
+    for flap in [1, 2, 5, 20] {
+        let mut world = World::new(config(PLAIN), plain());
+        world.network = attached();
+        world.routes.insert(
+            prefix().prefix.embed(Ipv4Addr::new(203, 0, 113, 10)),
+            Path::Refused,
+        );
+        world.start();
+        for _ in 0..600 / flap {
+            world.set_network(Network::default());
+            world.run_for(s(flap) / 2);
+            world.set_network(attached());
+            world.run_for(s(flap) / 2);
+        }
+        let attempts = world.connects.len();
+        assert!(attempts <= 45, "{attempts} attempts in ten minutes");
+    }
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn without_a_prefix_that_is_the_stage_that_fails() {
 
     // It comes, and the pause is over at once.
     world.set_network(attached());
-    world.run_until_online(s(1));
+    world.run_until_online(s(6));
 }
 
 #[test]

@@ -161,3 +161,90 @@ fn configurations_that_cannot_work_are_refused() {
         ConfigError::Session(_)
     ));
 }
+
+/// With a full outbox and a slow path the goodbye must not wait for all of it.
+#[test]
+fn stop_does_not_wait_for_a_long_outbox() {
+    for (uri, server) in [(PLAIN, plain()), (SECURE, secure())] {
+        let mut config = config(uri);
+        config.session.will = Some(Message::new("will", "gone"));
+        config.session.outbox_messages = 256;
+        config.session.outbox_bytes = 1 << 20;
+        let mut world = World::started(config, server);
+        world.run_until_online(s(5));
+        // A kilobyte and a half a second.
+        world.window = 150;
+        for n in 0..256_usize {
+            let message = Message::new("t", vec![n as u8; 400]).qos(QoS::AtLeastOnce);
+            world.client.publish(message).unwrap();
+        }
+        world.run_for(s(1));
+        world.client.stop(world.now);
+        assert!(world.run_until(s(5), World::stopped), "{uri}");
+        assert_eq!(world.aborted, Some(false), "{uri}");
+        let log = world.server.log();
+        assert_eq!((log.disconnects, log.wills.len()), (1, 0), "{uri}");
+        assert!(log.published.len() < 100, "{uri}: {}", log.published.len());
+        // Nothing is lost by it.
+        world.window = 2048;
+        world.start();
+        let all = world.run_until(s(60), |world| {
+            let published = world.session_events();
+            published
+                .filter(|event| matches!(event, Mqtt::Published(_)))
+                .count()
+                == 256
+        });
+        assert!(all, "{uri}");
+    }
+}
+
+/// CONNECT is out and CONNACK is not there: a broker that gets only FIN would publish the will.
+#[test]
+fn stop_before_connack_takes_the_will_back() {
+    for (uri, server) in [(PLAIN, plain()), (SECURE, secure())] {
+        let mut config = config(uri);
+        config.session.will = Some(Message::new("will", "gone"));
+        let mut world = World::started(config, server);
+        let greeted = world.run_until(s(5), |world| {
+            world.client.stage() == Some(Stage::Mqtt) && !world.sent.is_empty()
+        });
+        assert!(greeted && !world.client.is_online(), "{uri}");
+        world.client.stop(world.now);
+        assert!(world.run_until(s(5), World::stopped), "{uri}");
+        let log = world.server.log();
+        assert_eq!((log.connects.len(), log.disconnects), (1, 1), "{uri}");
+        assert_eq!(log.wills.len(), 0, "{uri}");
+    }
+}
+
+/// What the application has taken is acknowledged, or it comes again.
+#[test]
+fn stop_acknowledges_what_was_taken() {
+    for (uri, server) in [(PLAIN, plain()), (SECURE, secure())] {
+        let mut world = World::started(config(uri), server);
+        world.run_until_online(s(5));
+        world.client.subscribe(&[("#", QoS::AtLeastOnce)]).unwrap();
+        world.run_for(s(5));
+        world.polls = false;
+        let message = Message::new("t", "x").qos(QoS::AtLeastOnce);
+        world.client.publish(message).unwrap();
+        world.run_for(s(5));
+        let mut taken = 0;
+        while let Some(event) = world.client.poll_event() {
+            taken += usize::from(matches!(event, Event::Session(Mqtt::Message(_))));
+        }
+        assert_eq!(taken, 1, "{uri}");
+        world.client.stop(world.now);
+        world.polls = true;
+        assert!(world.run_until(s(5), World::stopped), "{uri}");
+        world.start();
+        world.run_until_online(s(5));
+        world.run_for(s(5));
+        let again = world.session_events();
+        let again = again
+            .filter(|event| matches!(event, Mqtt::Message(_)))
+            .count();
+        assert_eq!(again, 0, "{uri}: it came again");
+    }
+}

@@ -147,3 +147,70 @@ fn the_clock_raises_the_floor() {
     let floor = world.client.time_floor();
     assert!((UNIX_TIME + 9..UNIX_TIME + 12).contains(&floor), "{floor}");
 }
+
+/// A load balancer whose instance is gone says close_notify and leaves TCP open: without a keep-alive
+/// nothing else would ever end the connection.
+#[test]
+fn close_notify_without_fin_ends_the_connection() {
+    for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        let tls = Tls {
+            versions: vec![version],
+            ..broker_tls()
+        };
+        let mut config = config(SECURE);
+        config.session.keep_alive = Duration::ZERO;
+        let mut world = World::started(config, peer::Config::new(Some(tls)));
+        world.run_until_online(s(5));
+        let received = world.sent.len() as u64 + 1;
+        world.server.close_notify_after(received);
+        let message = Message::new("t", "x").qos(QoS::AtLeastOnce);
+        let token = world.client.publish(message).unwrap();
+        let (stage, cause, _) = world.run_until_failed(s(2));
+        assert_eq!((stage, cause), (Stage::Mqtt, Cause::Tcp(TcpError::Closed)));
+        // It was said in good order, and is answered in good order.
+        assert_eq!(world.aborted, Some(false));
+        if version == TlsVersion::Tls12 {
+            assert_eq!(world.record_types().last(), Some(&21));
+        }
+        let published = |world: &World| {
+            let mut events = world.session_events();
+            events.any(|event| *event == Mqtt::Published(token))
+        };
+        assert!(world.run_until(s(70), published), "{:?}", world.events);
+    }
+}
+
+#[test]
+fn close_notify_instead_of_connack() {
+    // The first bytes after the handshake are CONNECT.
+    let mut world = World::started(config(SECURE), secure());
+    world.run_until_online(s(5));
+    let handshake = world.sent.len() as u64 - 60;
+    let server = peer::Config {
+        faults: vec![Fault::CloseNotify(handshake)],
+        ..secure()
+    };
+    let mut world = World::started(config(SECURE), server);
+    let (stage, cause, _) = world.run_until_failed(s(2));
+    assert_eq!((stage, cause), (Stage::Mqtt, Cause::ClosedBeforeConnack));
+}
+
+#[test]
+fn alerts_that_say_nothing_of_the_configuration_are_not_for_a_person() {
+    let alert = |number: u8| {
+        Cause::Tls(TlsError::Alert {
+            alert: thread_mqtt_tls::Alert(number),
+            handshaking: true,
+        })
+    };
+    // close_notify, bad_record_mac, record_overflow, internal_error, user_canceled.
+    for number in [0, 20, 22, 80, 90] {
+        assert!(!alert(number).needs_a_person(), "alert {number}");
+    }
+    // handshake_failure, certificates, unknown_ca, protocol_version, names, ALPN.
+    for number in [
+        40, 42, 43, 44, 45, 46, 47, 48, 49, 51, 70, 71, 112, 116, 120,
+    ] {
+        assert!(alert(number).needs_a_person(), "alert {number}");
+    }
+}

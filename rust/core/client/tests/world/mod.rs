@@ -11,9 +11,7 @@ use rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
-use thread_mqtt_client::{
-    Action, Cause, Client, Config, Event, Reached, Retry, Stage, TcpError, TimeConfig, Timers,
-};
+use thread_mqtt_client::{Action, Cause, Client, Config, Event, Reached, Stage, TcpError, Timers};
 use thread_mqtt_resolve::resolver::{self, AddressSource};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::Version;
@@ -78,6 +76,8 @@ pub fn rng(seed: u64) -> ChaCha8Rng {
 pub struct World {
     pub client: Client,
     pub server: Server,
+    /// Other brokers by address; behind all others is `server`.
+    pub others: BTreeMap<Ipv6Addr, Server>,
     pub now: Duration,
     pub network: Network,
     pub unix_time: Option<u64>,
@@ -103,6 +103,8 @@ pub struct World {
     pub routes: BTreeMap<Ipv6Addr, Path>,
     /// Paths by connection, before those by address.
     pub paths: VecDeque<Path>,
+    /// The path forgets a connection after this much silence.
+    pub forgets: Option<Duration>,
     pub latency: Duration,
     /// Most bytes under way in one direction.
     pub window: usize,
@@ -123,6 +125,7 @@ pub struct World {
 }
 
 struct Tcp {
+    to: Ipv6Addr,
     path: Path,
     /// The connection at the broker's end; `None` before the handshake is over.
     stream: Option<Stream>,
@@ -133,6 +136,8 @@ struct Tcp {
     end: Option<TcpError>,
     /// FIN or RST is on its way down.
     ending: bool,
+    /// When bytes last went one way or the other.
+    last: Duration,
 }
 
 enum Down {
@@ -170,7 +175,6 @@ pub fn broker_tls() -> Tls {
 
 pub fn config(uri: &str) -> Config {
     Config {
-        broker: uri.parse().unwrap(),
         resolver: resolver::Config {
             chain: vec![AddressSource::Platform],
             ..resolver::Config::default()
@@ -190,10 +194,10 @@ pub fn config(uri: &str) -> Config {
             backoff_max: s(64),
             stable_after: s(60),
             close: s(5),
+            network_jitter: s(5),
+            ..Timers::default()
         },
-        retry: Retry::Forever,
-        time: TimeConfig::default(),
-        time_floor: 0,
+        ..Config::new(uri.parse().unwrap())
     }
 }
 
@@ -221,6 +225,7 @@ impl World {
         Self {
             client: Client::new(config).unwrap(),
             server: Server::new(server, seed, UNIX_TIME).unwrap(),
+            others: BTreeMap::new(),
             now: Duration::ZERO,
             network: Network::default(),
             unix_time: Some(UNIX_TIME),
@@ -235,6 +240,7 @@ impl World {
             udp_closed: false,
             routes: BTreeMap::new(),
             paths: VecDeque::new(),
+            forgets: None,
             latency: Duration::from_millis(50),
             window: 2048,
             piece: 4096,
@@ -428,6 +434,7 @@ impl World {
                 let by_address = self.routes.get(to.ip()).copied().unwrap_or(Path::Good);
                 let path = self.paths.pop_front().unwrap_or(by_address);
                 self.tcp = Some(Tcp {
+                    to: *to.ip(),
                     path,
                     stream: None,
                     connects_at: Some(self.now + 2 * self.latency),
@@ -436,6 +443,7 @@ impl World {
                     inbox: Vec::new(),
                     end: None,
                     ending: false,
+                    last: self.now,
                 });
                 if path == Path::Unreachable {
                     self.client
@@ -561,6 +569,11 @@ impl World {
             if matches!(tcp.path, Path::SilentAfter(limit) if self.sent.len() > limit) {
                 tcp.path = Path::BlackHole;
             }
+            let silence = self.now.saturating_sub(tcp.last);
+            if self.forgets.is_some_and(|limit| silence >= limit) {
+                tcp.path = Path::BlackHole;
+            }
+            tcp.last = self.now;
             tcp.up.push_back((self.now + self.latency, bytes));
         }
     }
@@ -590,7 +603,10 @@ impl World {
             tcp.connects_at = None;
             let stream = match tcp.path {
                 Path::Refused => None,
-                _ => self.server.accept(now),
+                _ => {
+                    let server = self.others.get(&tcp.to).unwrap_or(&self.server);
+                    server.accept(now)
+                }
             };
             match stream {
                 Some(stream) => {
@@ -623,7 +639,10 @@ impl World {
         }
         while tcp.down.front().is_some_and(|(due, _)| *due <= now) {
             match tcp.down.pop_front().unwrap().1 {
-                Down::Bytes(mut bytes) => tcp.inbox.append(&mut bytes),
+                Down::Bytes(mut bytes) => {
+                    tcp.last = now;
+                    tcp.inbox.append(&mut bytes);
+                }
                 Down::End(end) => tcp.end = Some(end),
             }
         }

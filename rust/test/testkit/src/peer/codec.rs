@@ -316,6 +316,17 @@ pub(super) fn encode(
     Ok(())
 }
 
+/// A CONNACK of MQTT 5 that refuses with this code and a Server Reference (section 3.2.2.3.16).
+pub(super) fn push_redirect(to: &mut Vec<u8>, code: u8, reference: &str) {
+    const SERVER_REFERENCE: u8 = 0x1C;
+    let length = 3 + reference.len();
+    // Short enough for lengths of one byte.
+    to.extend_from_slice(&[0x20, length as u8 + 3, 0, code, length as u8]);
+    to.push(SERVER_REFERENCE);
+    to.extend_from_slice(&(reference.len() as u16).to_be_bytes());
+    to.extend_from_slice(reference.as_bytes());
+}
+
 fn qos_pid(qos: u8, pid: u16) -> Result<QosPid, Violation> {
     Ok(match QoS::from_u8(qos)? {
         QoS::Level0 => QosPid::Level0,

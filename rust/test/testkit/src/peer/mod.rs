@@ -40,6 +40,10 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Refuses every CONNECT with this code (3.1.1: 1 to 5; 5: 0x80 and up).
     pub refuse: Option<u8>,
+    /// With `refuse` and MQTT 5: the other server that the refusal points to.
+    pub server_reference: Option<String>,
+    /// Speaks MQTT 3.1.1 only, and does this to a client of MQTT 5.
+    pub only_v311: Option<OnlyV311>,
     /// Largest packet taken, bytes; MQTT 5 clients are told.
     pub max_packet_size: u32,
     /// What goes wrong with the first, second, … connection; later ones go well.
@@ -52,10 +56,21 @@ impl Config {
         Self {
             tls,
             refuse: None,
+            server_reference: None,
+            only_v311: None,
             max_packet_size: u32::MAX,
             faults: Vec::new(),
         }
     }
+}
+
+/// What a broker of MQTT 3.1.1 does to a client of MQTT 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnlyV311 {
+    /// It closes the connection, as RabbitMQ does before 3.13.
+    Closes,
+    /// It refuses in the words of MQTT 3.1.1 (section 3.1.2.2), as Mosquitto does.
+    Refuses,
 }
 
 /// What goes wrong with a connection. Bytes are counted on the TCP stream.
@@ -69,6 +84,9 @@ pub enum Fault {
     CloseAfterReceived(u64),
     /// The server closes after it has sent this many bytes.
     CloseAfterSent(u64),
+    /// The server says close_notify after it has received this many bytes, and leaves TCP open: what
+    /// a load balancer does whose instance is gone.
+    CloseNotify(u64),
     /// The server resets instead, after it has sent this many bytes.
     ResetAfterSent(u64),
 }
@@ -132,6 +150,8 @@ struct State {
     random: Seeded,
     session: Session,
     log: Log,
+    /// Takes the place of the fault of the connection that next receives.
+    close_notify: Option<u64>,
 }
 
 /// The server's wall clock: Unix seconds at time zero, and the time last passed in.
@@ -183,6 +203,7 @@ impl Server {
                     random,
                     session: Session::default(),
                     log: Log::default(),
+                    close_notify: None,
                 }),
             }),
         })
@@ -225,6 +246,7 @@ impl Server {
             received: 0,
             sent: 0,
             fault,
+            is_deaf: false,
             ending: Ending::Open,
             closed: false,
         })
@@ -233,6 +255,11 @@ impl Server {
     /// Changes the behaviour from now on; TLS stays as it was.
     pub fn configure(&self, change: impl FnOnce(&mut Config)) {
         change(&mut self.shared.state().config);
+    }
+
+    /// The current connection gets [`Fault::CloseNotify`] with this number of bytes.
+    pub fn close_notify_after(&self, received: u64) {
+        self.shared.state().close_notify = Some(received);
     }
 
     /// What the server saw so far.
@@ -276,6 +303,8 @@ pub struct Stream {
     received: u64,
     sent: u64,
     fault: Fault,
+    /// It has said close_notify and hears nothing any more.
+    is_deaf: bool,
     ending: Ending,
     closed: bool,
 }
@@ -290,8 +319,28 @@ impl Stream {
         self.received += data.len() as u64;
         let shared = self.shared.clone();
         let state = &mut *shared.state();
+        if let Some(limit) = state.close_notify.take() {
+            self.fault = Fault::CloseNotify(limit);
+        }
         if matches!(self.fault, Fault::CloseAfterReceived(limit) if self.received >= limit) {
             self.ending = Ending::Finish;
+            return;
+        }
+        if matches!(self.fault, Fault::CloseNotify(limit) if self.received >= limit) {
+            if let Some(mut tls) = self.tls.take() {
+                // The last bytes count for the keys, but what they say is not heard.
+                let mut last = data;
+                while !last.is_empty() && tls.read_tls(&mut last).is_ok() {
+                    state.random.scope(|| tls.process_new_packets()).ok();
+                }
+                tls.send_close_notify();
+                self.flush(&mut tls, state);
+            }
+            // Deaf from here on.
+            self.fault = Fault::None;
+            self.is_deaf = true;
+        }
+        if self.is_deaf {
             return;
         }
         match self.tls.take() {

@@ -4,7 +4,7 @@
 //! subscriptions, topic aliases, other clients.
 use super::codec::{self, Ack, Connect, Filter, Incoming, Message, Outgoing, Version, Violation};
 use super::topic::matches;
-use super::{Config, Log};
+use super::{Config, Log, OnlyV311};
 use mqtt_proto::v5::DisconnectReasonCode;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -147,6 +147,13 @@ impl Exchange {
     ) -> Result<(), Violation> {
         log.connects.push(connect.clone());
         let version = connect.version;
+        if let (Version::V5, Some(reaction)) = (version, config.only_v311) {
+            if reaction == OnlyV311::Refuses {
+                self.output.extend_from_slice(&[0x20, 2, 0, 1]);
+            }
+            self.ended = true;
+            return Ok(());
+        }
         let known = !connect.clean
             && session.client_id == connect.client_id
             && !connect.client_id.is_empty();
@@ -158,6 +165,12 @@ impl Exchange {
         }
         self.connect = Some(connect);
         let refused = config.refuse.unwrap_or(0);
+        if let (Version::V5, 1.., Some(reference)) = (version, refused, &config.server_reference) {
+            codec::push_redirect(&mut self.output, refused, reference);
+            self.connect = None;
+            self.ended = true;
+            return Ok(());
+        }
         self.send(&Outgoing::Connack {
             session_present: known && refused == 0,
             code: refused,

@@ -1,0 +1,378 @@
+//! The way down: why an attempt or a connection ends, what is still said, and what comes next.
+use super::{Client, State};
+use crate::addresses::Fault;
+use crate::alarms::Alarm;
+use crate::backoff::spread;
+use crate::brokers::Known;
+use crate::config::Retry;
+use crate::error::{Cause, TcpError};
+use crate::event::{Event, Stage};
+use crate::stream::Stream;
+use alloc::string::String;
+use core::mem;
+use core::time::Duration;
+use rand_core::Rng;
+use thread_mqtt_resolve::BrokerUri;
+use thread_mqtt_session::{ReasonCode, SessionError, Version};
+
+/// What follows after [`State::Closing`].
+#[derive(Debug)]
+pub(super) enum Ending {
+    Failed {
+        stage: Stage,
+        cause: Cause,
+        /// The connection had been stable.
+        stable: bool,
+    },
+    Stopped,
+    /// A preferred broker is tried.
+    Returning,
+    /// The same broker, with another keep-alive.
+    Renewing,
+}
+
+/// A return to a preferred broker waits this long at a time for a moment without messages under way,
+/// and no longer than [`PATIENCE`] of them.
+const MOMENT: Duration = Duration::from_secs(10);
+const PATIENCE: u8 = 6;
+
+impl Client {
+    /// A failure after TLS. A client certificate refused under TLS 1.3 shows only here.
+    pub(super) fn fail_up(&mut self, cause: Cause, now: Duration) {
+        let stage = match cause {
+            Cause::Tls(_) if !self.is_online() => Stage::Tls,
+            _ => Stage::Mqtt,
+        };
+        let cause = match cause {
+            Cause::Tcp(TcpError::Closed | TcpError::Reset) if !self.session.was_accepted() => {
+                Cause::ClosedBeforeConnack
+            }
+            cause => cause,
+        };
+        self.fail(stage, cause, now);
+    }
+
+    /// Ends the attempt or the connection.
+    pub(super) fn fail(&mut self, stage: Stage, cause: Cause, now: Duration) {
+        let stable = self.is_stable(now);
+        self.note_acceptance();
+        match &self.state {
+            State::Up { candidate, .. } if stable => {
+                let candidate = *candidate;
+                self.targets.current_mut().addresses.praise(candidate);
+            }
+            State::Securing { candidate, .. } | State::Up { candidate, .. } => {
+                let fault = match self.session.was_accepted() {
+                    true => Fault::NotStable,
+                    false => Fault::NoBroker,
+                };
+                let candidate = *candidate;
+                self.targets.current_mut().addresses.blame(candidate, fault);
+            }
+            _ => {}
+        }
+        if is_silent_death(&cause) {
+            self.learn_death(now);
+        }
+        let stream = self.leave();
+        if cause.contradicts_time() {
+            self.clock.doubt();
+            self.timing.source().doubt();
+        }
+        // The peer is told what it did wrong, a TLS alert or an MQTT 5 DISCONNECT, and a close_notify
+        // is answered.
+        let stream = stream.filter(|stream| {
+            let may_speak = matches!(cause, Cause::Tls(_) | Cause::Mqtt(_));
+            may_speak || stream.is_peer_closed()
+        });
+        if !matches!(cause, Cause::Mqtt(_)) {
+            // Nothing more of MQTT on this connection.
+            self.session.handle_transport_closed();
+        }
+        let ending = Ending::Failed {
+            stage,
+            cause,
+            stable,
+        };
+        self.close(stream, ending, now);
+    }
+
+    fn learn_death(&mut self, now: Duration) {
+        if let (Some(learner), true) = (&mut self.learner, self.session.was_accepted()) {
+            if learner.died(now) {
+                let proven = learner.proven();
+                self.tell(Event::KeepAlive(proven));
+            }
+        }
+    }
+
+    /// DISCONNECT, close_notify, FIN.
+    pub(super) fn end_in_good_order(&mut self, ending: Ending, now: Duration) {
+        if let State::Up { .. } = self.state {
+            self.session.disconnect();
+        }
+        let stream = self.leave();
+        self.close(stream, ending, now);
+    }
+
+    /// Gives up what is under way; on a connection there may be last words to say.
+    fn leave(&mut self) -> Option<Stream> {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Securing { connection, .. } => return Some(Stream::tls(connection)),
+            State::Up { stream, .. } => return Some(stream),
+            State::Closing { stream, .. } => return stream,
+            State::Timing => self.end_search(),
+            State::Resolving => self.resolver.cancel(),
+            State::Idle | State::Attaching | State::Connecting { .. } | State::Waiting { .. } => {}
+        }
+        None
+    }
+
+    fn close(&mut self, stream: Option<Stream>, ending: Ending, now: Duration) {
+        self.alarms.clear();
+        if stream.is_some() {
+            self.alarms.start(Alarm::Close, now, self.timers.close);
+        }
+        self.state = State::Closing { stream, ending };
+    }
+
+    /// Leaves [`State::Closing`] when the last words are said.
+    #[inline(never)]
+    pub(super) fn settle(&mut self, now: Duration, rng: &mut dyn Rng) {
+        let State::Closing { stream, .. } = &mut self.state else {
+            return;
+        };
+        if let Some(stream) = stream {
+            let mut speaks = !stream.transmit(&mut self.session, now).is_empty();
+            if !speaks && stream.close() {
+                speaks = !stream.transmit(&mut self.session, now).is_empty();
+            }
+            if speaks {
+                return;
+            }
+        }
+        let State::Closing { stream, ending } = mem::replace(&mut self.state, State::Idle) else {
+            return;
+        };
+        self.alarms.clear();
+        self.close_tcp(stream.is_none());
+        self.session.handle_transport_closed();
+        match ending {
+            Ending::Stopped => self.tell(Event::Stopped),
+            Ending::Renewing => self.begin_anew(now),
+            Ending::Returning => {
+                self.targets.go_back(rng);
+                let broker = self.targets.uri().clone();
+                self.tell(Event::Broker(broker));
+                self.begin_anew(now);
+            }
+            Ending::Failed {
+                stage,
+                cause,
+                stable,
+            } => self.go_on(stage, cause, stable, now, rng),
+        }
+    }
+
+    /// After a failure: the next attempt, when, with which broker, in which version.
+    fn go_on(
+        &mut self,
+        stage: Stage,
+        mut cause: Cause,
+        stable: bool,
+        now: Duration,
+        rng: &mut dyn Rng,
+    ) {
+        let before = self.targets.uri().clone();
+        let mut version = None;
+        let retry_in = match self.retry {
+            Retry::Never => None,
+            Retry::Forever => {
+                if stable {
+                    self.backoff.reset();
+                    self.targets.succeeded(rng);
+                    self.hopeless = true;
+                }
+                version = self.other_version(&cause);
+                let redirected = self.follow_redirect(&mut cause);
+                self.hopeless &= cause.needs_a_person();
+                Some(if redirected || version.is_some() {
+                    self.backoff.short(rng)
+                } else if stable || self.targets.failed(rng) {
+                    let patient = mem::replace(&mut self.hopeless, true);
+                    self.backoff.next(patient, rng)
+                } else {
+                    // Another broker, which has done nothing wrong.
+                    self.backoff.short(rng)
+                })
+            }
+        };
+        if let Some(pause) = retry_in {
+            self.alarms.start(Alarm::Backoff, now, pause);
+            let for_time = matches!(cause, Cause::Time(_));
+            self.state = State::Waiting { for_time };
+        }
+        self.tell(Event::Failed {
+            stage,
+            cause,
+            retry_in,
+        });
+        if let Some(version) = version {
+            self.tell(Event::Version(version));
+        }
+        if *self.targets.uri() != before {
+            let broker = self.targets.uri().clone();
+            self.tell(Event::Broker(broker));
+        }
+    }
+
+    /// The version to try next, if the broker seems not to know the current one.
+    fn other_version(&mut self, cause: &Cause) -> Option<Version> {
+        let is_unknown = cause.may_be_the_version();
+        let target = self.targets.current_mut();
+        match target.version {
+            Known::Nothing if is_unknown && self.fallback_to_v311 => {
+                let version = Version::V311;
+                // With the configured one there is no other.
+                if self.version == version || !self.session.set_version(version) {
+                    return None;
+                }
+                target.version = Known::Tried(version);
+                Some(version)
+            }
+            // It was not the version.
+            Known::Tried(_) => {
+                target.version = Known::Nothing;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// When a preferred broker is to be tried again, if the current one is not.
+    pub(super) fn plan_return(&mut self, now: Duration, rng: &mut dyn Rng) {
+        if let (Some(after), false) = (self.return_after, self.targets.is_preferred()) {
+            let after = after.saturating_mul(self.targets.return_factor());
+            let pause = after / 2 + spread(after, rng);
+            self.alarms.start(Alarm::Return, now, pause);
+            self.returns_waited = 0;
+        }
+    }
+
+    /// It is time to try a preferred broker: at a moment without messages under way, if there is one
+    /// soon.
+    pub(super) fn return_is_due(&mut self, now: Duration) {
+        if !self.is_online() {
+            return;
+        }
+        if self.session.is_idle() || self.returns_waited >= PATIENCE {
+            self.end_in_good_order(Ending::Returning, now);
+        } else {
+            self.returns_waited += 1;
+            self.alarms.start(Alarm::Return, now, MOMENT);
+        }
+    }
+
+    /// Whether the broker points to another one that is tried now.
+    fn follow_redirect(&mut self, cause: &mut Cause) -> bool {
+        let Cause::Mqtt(error) = cause else {
+            return false;
+        };
+        let reason = match error {
+            SessionError::Refused(refusal) => refusal.reason(),
+            SessionError::ServerDisconnected(reason) => *reason,
+            _ => return false,
+        };
+        let lasts = match reason {
+            USE_ANOTHER_SERVER => false,
+            SERVER_MOVED => true,
+            _ => return false,
+        };
+        let reference = self.session.server_reference();
+        let here = self.targets.uri();
+        let Some(to) = reference.and_then(|text| read_reference(text, here)) else {
+            return false;
+        };
+        if self.redirects == 0 {
+            return false;
+        }
+        let followed = self.targets.redirect(to, lasts, self.redirects);
+        if !followed {
+            *cause = Cause::TooManyRedirects;
+        }
+        followed
+    }
+}
+
+/// Reason codes of MQTT 5 with a Server Reference (section 4.11).
+const USE_ANOTHER_SERVER: ReasonCode = ReasonCode(0x9C);
+const SERVER_MOVED: ReasonCode = ReasonCode(0x9D);
+
+/// The first server of a Server Reference that can be used: hosts with or without a port, blanks
+/// between them (section 4.11). The scheme stays, and so does the port unless another one is given.
+fn read_reference(text: &str, here: &BrokerUri) -> Option<BrokerUri> {
+    text.split(' ').find_map(|server| {
+        let mut uri = String::from(here.scheme.as_str());
+        uri.push_str("://");
+        uri.push_str(server);
+        let mut to: BrokerUri = uri.parse().ok()?;
+        if !has_port(server) {
+            to.port = here.port;
+        }
+        (to != *here).then_some(to)
+    })
+}
+
+fn has_port(server: &str) -> bool {
+    let host_end = server.rfind(']').unwrap_or(0);
+    server
+        .get(host_end..)
+        .is_some_and(|rest| rest.contains(':'))
+}
+
+/// The end of a connection that a path may have brought about by forgetting it: nothing came any
+/// more, or a packet after a silence met a stranger.
+fn is_silent_death(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Mqtt(SessionError::PingTimeout)
+            | Cause::Tcp(TcpError::TimedOut | TcpError::Reset | TcpError::Unreachable)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn references_name_a_host_and_perhaps_a_port() {
+        let here = "mqtts://broker.example:8884".parse().unwrap();
+        for (text, uri) in [
+            ("other.example", Some("mqtts://other.example:8884")),
+            ("other.example:8883", Some("mqtts://other.example:8883")),
+            ("192.0.2.1", Some("mqtts://192.0.2.1:8884")),
+            ("[2001:db8::1]", Some("mqtts://[2001:db8::1]:8884")),
+            ("[2001:db8::1]:1", Some("mqtts://[2001:db8::1]:1")),
+            // The first that can be used.
+            (
+                "a..b 2001:db8::1 second.example third.example",
+                Some("mqtts://second.example:8884"),
+            ),
+            // Itself is no other server.
+            ("broker.example", None),
+            (
+                "broker.example:8884 other.example",
+                Some("mqtts://other.example:8884"),
+            ),
+            // The scheme is not the broker's to choose.
+            ("mqtt://other.example", None),
+            ("", None),
+            (" ", None),
+            ("user:word@host", None),
+        ] {
+            let read = read_reference(text, &here).map(|uri| uri.to_string());
+            assert_eq!(read.as_deref(), uri, "{text:?}");
+        }
+    }
+}

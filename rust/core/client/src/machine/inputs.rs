@@ -1,0 +1,243 @@
+//! What the driver tells: network, time, TCP, datagrams, answers, alarms.
+//!
+//! Not inlined, nor are the outputs: the frame of the loop that calls them lies under every handshake.
+use super::stages::Turn;
+use super::{Client, State};
+use crate::addresses::withdrawn;
+use crate::alarms::Alarm;
+use crate::error::{Cause, TcpError};
+use crate::event::{Reached, Stage};
+use crate::stream::Stream;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::mem;
+use core::net::{IpAddr, SocketAddrV6};
+use core::time::Duration;
+use thread_mqtt_resolve::resolver::Network;
+use thread_mqtt_resolve::{Host, Scheme};
+use thread_mqtt_tls::{Connection, TlsError};
+
+impl Client {
+    /// Whether the network is up, its prefixes and servers. Tell it as often as you like.
+    ///
+    /// An established connection outlives a short detachment: TCP and the keep-alive decide. It
+    /// does not outlive the prefix it was made with.
+    #[inline(never)]
+    pub fn handle_network(&mut self, network: &Network, now: Duration) {
+        if self.network == *network {
+            return;
+        }
+        let before = mem::replace(&mut self.network, network.clone());
+        let stale = self.resolver.handle_network(network, now);
+        // What failed may work now: see `look_at_network`.
+        let is_better = network.attached && (stale || !before.attached);
+        self.news |= is_better && self.was_attached;
+        self.was_attached |= network.attached;
+        match &self.state {
+            State::Timing if !network.attached => self.fail(Stage::Time, Cause::NetworkLost, now),
+            State::Resolving if !network.attached => {
+                self.fail(Stage::Resolve, Cause::NetworkLost, now)
+            }
+            State::Timing | State::Resolving => self.take_report(now),
+            State::Connecting { .. } if !network.attached => {
+                self.fail(Stage::Tcp, Cause::NetworkLost, now);
+            }
+            State::Connecting {
+                turn: Turn { candidate, .. },
+                ..
+            }
+            | State::Securing { candidate, .. }
+            | State::Up { candidate, .. }
+                if withdrawn(candidate, network) =>
+            {
+                let stage = self.stage().unwrap_or(Stage::Tcp);
+                self.fail(stage, Cause::PrefixWithdrawn, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The wall clock, or that there is none. Certificates are checked against it.
+    ///
+    /// It is trusted: once a certificate was valid at this time it raises the
+    /// [floor](Self::time_floor), which outlives a reboot. Do not pass what an unauthenticated server
+    /// said; configure that server in [`TimeConfig`](crate::TimeConfig) instead. A time before the
+    /// floor is a clock that was never set, and is ignored.
+    pub fn handle_unix_time(&mut self, unix_seconds: Option<u64>, now: Duration) {
+        let believed = self.clock.tell(unix_seconds, now);
+        match (&mut self.state, believed) {
+            (State::Securing { connection, .. }, Some(seconds)) => connection.set_time(seconds),
+            (State::Up { stream, .. }, Some(seconds)) => stream.set_time(seconds),
+            (State::Timing, Some(_)) => self.resolve(now),
+            (State::Waiting { for_time: true }, Some(_)) => {
+                self.begin_anew(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection asked for by [`Action::TcpConnect`] is there.
+    #[inline(never)]
+    pub fn handle_tcp_connected(&mut self, now: Duration) {
+        let candidate = match mem::replace(&mut self.state, State::Idle) {
+            State::Connecting { turn, .. } => turn.candidate,
+            other => {
+                self.state = other;
+                return;
+            }
+        };
+        self.alarms.cancel(Alarm::TcpConnect);
+        let broker = self.targets.uri();
+        let (port, scheme, name) = (broker.port, broker.scheme, server_name(&broker.host));
+        self.reached(Reached::Tcp(candidate, port));
+        let tls = match &self.tls {
+            Some(tls) if scheme == Scheme::Mqtts => tls,
+            _ => {
+                self.greet(candidate, Stream::plain(), now);
+                return;
+            }
+        };
+        match Connection::new(tls, &name, self.clock.certificate_time(now)) {
+            Ok(connection) => {
+                self.alarms
+                    .start(Alarm::TlsHandshake, now, self.timers.tls_handshake);
+                self.state = State::Securing {
+                    candidate,
+                    connection: Box::new(connection),
+                };
+            }
+            Err(error) => self.fail(Stage::Tls, Cause::Tls(error), now),
+        }
+    }
+
+    /// Bytes from the broker. Returns how many were taken; offer the rest again after the next
+    /// output (back-pressure: the session's buffers or the application's events are full).
+    #[inline(never)]
+    pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) -> usize {
+        let mut taken = 0;
+        if let State::Securing { connection, .. } = &mut self.state {
+            match connection.handle_ciphertext(data) {
+                Ok(n) => taken = n,
+                Err(error) => {
+                    self.fail(Stage::Tls, Cause::Tls(error), now);
+                    return data.len();
+                }
+            }
+            if connection.is_handshaking() && connection.is_peer_closed() {
+                let error = TlsError::ClosedInHandshake { answered: true };
+                self.fail(Stage::Tls, Cause::Tls(error), now);
+                return data.len();
+            }
+            self.promote(now);
+        }
+        let rest = data.get(taken..).unwrap_or_default();
+        match &mut self.state {
+            State::Up { stream, .. } => match stream.receive(rest, &mut self.session, now) {
+                Ok(n) => {
+                    self.learn_silence(now);
+                    self.notice_answer(now);
+                    taken + n
+                }
+                Err(cause) => {
+                    self.fail_up(cause, now);
+                    data.len()
+                }
+            },
+            State::Securing { .. } => taken,
+            // It is over.
+            _ => data.len(),
+        }
+    }
+
+    /// The connection failed, or the peer closed it. Bytes that came before must have been given
+    /// to [`handle_tcp_data`](Self::handle_tcp_data).
+    pub fn handle_tcp_closed(&mut self, error: TcpError, now: Duration) {
+        match &mut self.state {
+            State::Connecting { .. } => self.next_candidate(error, false, now),
+            State::Securing { connection, .. } => {
+                let cause = match error {
+                    TcpError::Closed | TcpError::Reset => {
+                        connection.handle_eof().err().map(Cause::Tls)
+                    }
+                    _ => None,
+                };
+                self.fail(Stage::Tls, cause.unwrap_or(Cause::Tcp(error)), now);
+            }
+            State::Up { .. } => self.fail_up(Cause::Tcp(error), now),
+            // No last words without a connection.
+            State::Closing { stream, .. } => *stream = None,
+            _ => {}
+        }
+    }
+
+    /// A datagram from a DNS or time server to the local port `to_port`.
+    #[inline(never)]
+    pub fn handle_datagram(
+        &mut self,
+        from: SocketAddrV6,
+        to_port: u16,
+        payload: &[u8],
+        now: Duration,
+    ) {
+        if self
+            .timing
+            .source()
+            .handle_datagram(from, to_port, payload, now)
+        {
+            return self.advance_time(now);
+        }
+        self.resolver.handle_datagram(from, to_port, payload, now);
+        self.take_report(now);
+    }
+
+    /// The platform's answer to [`Action::PlatformLookup`]; `Err` carries the port's own code.
+    pub fn handle_platform_lookup(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
+        self.resolver.handle_platform_lookup(answer, now);
+        self.take_report(now);
+    }
+
+    /// The generator handed to [`poll_action`](Self::poll_action) had no randomness to give: what
+    /// it returned is not to be used. A guessable DNS query is worse than none.
+    pub fn handle_entropy_failure(&mut self, code: i32, now: Duration) {
+        if let Some(stage) = self.stage() {
+            self.fail(stage, Cause::NoEntropy(code), now);
+        }
+    }
+
+    /// Time has passed.
+    #[inline(never)]
+    pub fn handle_timeout(&mut self, now: Duration) {
+        while let Some(alarm) = self.alarms.pop(now) {
+            match alarm {
+                Alarm::TcpConnect => self.next_candidate(TcpError::TimedOut, true, now),
+                Alarm::TlsHandshake => self.fail(Stage::Tls, Cause::HandshakeTimedOut, now),
+                Alarm::Close => {
+                    if let State::Closing { stream, .. } = &mut self.state {
+                        *stream = None;
+                    }
+                }
+                Alarm::Backoff => self.begin_anew(now),
+                Alarm::Return => self.return_is_due(now),
+            }
+        }
+        self.timing.source().handle_timeout(now);
+        self.advance_time(now);
+        self.resolver.handle_timeout(now);
+        self.take_report(now);
+        if let State::Up { .. } = self.state {
+            if let Err(error) = self.session.handle_timeout(now) {
+                self.fail_up(Cause::Mqtt(error), now);
+            }
+        }
+    }
+}
+
+/// What the certificate must say.
+fn server_name(host: &Host) -> String {
+    match host {
+        Host::Name(name) => name.clone(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    }
+}

@@ -1,0 +1,91 @@
+//! What the driver asks for: actions, bytes, events, the time of the next alarm.
+use super::{Client, State};
+use crate::action::Action;
+use crate::alarms::earliest;
+use crate::event::Event;
+use core::time::Duration;
+use rand_core::Rng;
+use thread_mqtt_resolve::resolver::Output;
+
+impl Client {
+    /// The next thing the driver is asked to do, until `None`. `rng` must be cryptographically
+    /// secure: DNS query ids and ports come from it, the cookies of time servers, and the jitter of
+    /// the back-off.
+    #[inline(never)]
+    pub fn poll_action(&mut self, now: Duration, rng: &mut dyn Rng) -> Option<Action> {
+        if let State::Up { stream, .. } = &mut self.state {
+            match stream.pump(&mut self.session, now) {
+                Ok(()) => self.notice_answer(now),
+                Err(cause) => self.fail_up(cause, now),
+            }
+        }
+        self.notice_stability(now, rng);
+        self.settle(now, rng);
+        self.look_at_network(now, rng);
+        // Before the resolver opens its own.
+        if self.timing.source().poll_close() {
+            return Some(Action::UdpClose);
+        }
+        if let Some(output) = self.resolver.poll_output(now, rng) {
+            return Some(match output {
+                Output::Transmit {
+                    from_port,
+                    to,
+                    payload,
+                } => Action::UdpSend {
+                    from_port,
+                    to,
+                    payload,
+                },
+                Output::CloseUdp => Action::UdpClose,
+                Output::PlatformLookup { name, family } => Action::PlatformLookup { name, family },
+            });
+        }
+        self.ask_time(rng).or_else(|| self.actions.pop_front())
+    }
+
+    /// Bytes for the broker, to be sent in order.
+    pub fn transmit(&mut self, now: Duration) -> &[u8] {
+        self.shown_at = now;
+        match &mut self.state {
+            State::Securing { connection, .. } => connection.ciphertext(),
+            State::Up { stream, .. }
+            | State::Closing {
+                stream: Some(stream),
+                ..
+            } => stream.transmit(&mut self.session, now),
+            _ => &[],
+        }
+    }
+
+    /// The first `n` bytes of [`transmit`](Self::transmit) were handed to TCP.
+    pub fn consume_transmit(&mut self, n: usize) {
+        if let (Some(learner), State::Up { .. }, 1..) = (&mut self.learner, &self.state, n) {
+            learner.sent(self.shown_at);
+        }
+        match &mut self.state {
+            State::Securing { connection, .. } => connection.consume_ciphertext(n),
+            State::Up { stream, .. }
+            | State::Closing {
+                stream: Some(stream),
+                ..
+            } => stream.consume_transmit(n, &mut self.session),
+            _ => {}
+        }
+    }
+
+    /// What happened, until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop(|| self.session.poll_event())
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let session = match self.state {
+            State::Up { .. } => self.session.poll_timeout(),
+            _ => None,
+        };
+        let names = earliest(self.resolver.poll_timeout(), self.timing.poll_timeout());
+        earliest(earliest(self.alarms.next(), names), session)
+    }
+}

@@ -1,0 +1,256 @@
+//! The way up: from the network to CONNACK, and what proves that it was worth it.
+use super::ending::Ending;
+use super::{Client, State};
+use crate::action::Action;
+use crate::addresses::Fault;
+use crate::alarms::Alarm;
+use crate::backoff::spread;
+use crate::brokers::Known;
+use crate::error::{Cause, TcpError};
+use crate::event::{Event, Reached, Stage};
+use crate::stream::Stream;
+use alloc::vec::Vec;
+use core::mem;
+use core::net::SocketAddrV6;
+use core::time::Duration;
+use rand_core::Rng;
+use thread_mqtt_resolve::Scheme;
+use thread_mqtt_resolve::resolver::Candidate;
+
+/// An address whose turn it is, or will be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) candidate: Candidate,
+    /// It gets all of its time: there is no other one to try, or it was passed over before.
+    whole: bool,
+}
+
+impl Client {
+    /// The next output begins an attempt, if there is a network.
+    pub(super) fn begin_anew(&mut self, _now: Duration) {
+        self.alarms.clear();
+        // What is known now is no news.
+        self.news = false;
+        self.state = State::Attaching;
+    }
+
+    /// Begins when there is a network, and does not sleep through its change for the better: but not
+    /// in the same instant as every other device that sees it, and not each time that it flaps.
+    pub(super) fn look_at_network(&mut self, now: Duration, rng: &mut dyn Rng) {
+        let news = mem::take(&mut self.news);
+        if !self.network.attached {
+            return;
+        }
+        match &self.state {
+            State::Attaching if !news => self.begin(now, rng),
+            State::Attaching => {
+                let pause = spread(self.timers.network_jitter, rng);
+                self.alarms.start(Alarm::Backoff, now, pause);
+                self.state = State::Waiting { for_time: false };
+            }
+            State::Waiting { .. } if news => {
+                let pause = spread(self.timers.network_jitter, rng);
+                let due = self.alarms.due(Alarm::Backoff);
+                let is_sooner = due.is_none_or(|due| now.saturating_add(pause) < due);
+                if is_sooner && self.budget.take(now) {
+                    self.alarms.start(Alarm::Backoff, now, pause);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, now: Duration, rng: &mut dyn Rng) {
+        if self.targets.draw_first(rng) {
+            let broker = self.targets.uri().clone();
+            self.tell(Event::Broker(broker));
+        }
+        self.reached(Reached::Attached);
+        self.announced_prefix = false;
+        let is_secure = self.targets.uri().scheme == Scheme::Mqtts;
+        if is_secure && self.clock.is_stale(self.timing.refresh(), now) {
+            self.learn_time(now);
+        } else {
+            self.resolve(now);
+        }
+    }
+
+    /// Tries these addresses one after the other; `order` is not empty.
+    ///
+    /// A port has one TCP connection, because a device has memory for one: addresses are not raced
+    /// (RFC 8305 section 5), but a silent one gets little time while there is another.
+    pub(super) fn connect_in_turn(&mut self, order: &[Candidate], now: Duration) {
+        let last = order.len().saturating_sub(1);
+        let turn = |(place, candidate): (usize, &Candidate)| Turn {
+            candidate: *candidate,
+            whole: place == last,
+        };
+        self.connect(order.iter().enumerate().map(turn).collect(), now);
+    }
+
+    fn connect(&mut self, mut rest: Vec<Turn>, now: Duration) {
+        if rest.is_empty() {
+            return;
+        }
+        let turn = rest.remove(0);
+        let to = SocketAddrV6::new(turn.candidate.address, self.targets.uri().port, 0, 0);
+        self.actions.push_back(Action::TcpConnect(to));
+        self.tcp_open = true;
+        let patience = match turn.whole {
+            true => self.timers.tcp_connect,
+            false => self.timers.next_address.min(self.timers.tcp_connect),
+        };
+        self.alarms.start(Alarm::TcpConnect, now, patience);
+        self.state = State::Connecting { turn, rest };
+    }
+
+    /// The current address does not answer: the next one, if there is one. `was_silent`: until its
+    /// time was over.
+    pub(super) fn next_candidate(&mut self, error: TcpError, was_silent: bool, now: Duration) {
+        let State::Connecting { turn, rest } = &mut self.state else {
+            return;
+        };
+        let (turn, mut rest) = (*turn, mem::take(rest));
+        self.alarms.cancel(Alarm::TcpConnect);
+        self.tell(Event::CandidateFailed(turn.candidate, Cause::Tcp(error)));
+        if was_silent && !turn.whole {
+            rest.push(Turn {
+                whole: true,
+                ..turn
+            });
+        } else {
+            let addresses = &mut self.targets.current_mut().addresses;
+            addresses.blame(turn.candidate, Fault::NoBroker);
+        }
+        if rest.is_empty() {
+            // The name may have moved.
+            let host = self.targets.uri().host.clone();
+            self.resolver.forget(&host);
+            self.fail(Stage::Tcp, Cause::Tcp(error), now);
+        } else {
+            self.close_tcp(true);
+            self.connect(rest, now);
+        }
+    }
+
+    /// From TLS to MQTT, once the handshake is done.
+    pub(super) fn promote(&mut self, now: Duration) {
+        let State::Securing { connection, .. } = &self.state else {
+            return;
+        };
+        let Some(agreed) = connection.agreed() else {
+            return;
+        };
+        let agreed = agreed.clone();
+        self.alarms.cancel(Alarm::TlsHandshake);
+        // A resumed session is as old as the certificate that was looked at then.
+        if !agreed.resumed {
+            let issued = connection.issued();
+            self.clock.prove(issued, now);
+        }
+        self.reached(Reached::Tls(agreed));
+        if let State::Securing {
+            candidate,
+            connection,
+        } = mem::replace(&mut self.state, State::Idle)
+        {
+            self.greet(candidate, Stream::tls(connection), now);
+        }
+    }
+
+    /// Begins to speak MQTT. A session belongs to the broker that holds it: with another one it
+    /// begins anew.
+    pub(super) fn greet(&mut self, candidate: Candidate, stream: Stream, now: Duration) {
+        let here = self.targets.uri();
+        let elsewhere = self.session_at.as_ref().is_some_and(|at| at != here);
+        self.session.start_anew(elsewhere && !self.cluster);
+        let version = match self.targets.current().version {
+            Known::Nothing => self.version,
+            Known::Tried(version) | Known::Speaks(version) => version,
+        };
+        self.session.set_version(version);
+        if let Some(learner) = &mut self.learner {
+            let announced = learner.begin(now);
+            self.session.set_keep_alive(announced);
+            self.session.set_ping_after(Some(learner.silence()));
+        }
+        self.session.connect(now);
+        self.state = State::Up {
+            candidate,
+            stream,
+            since: None,
+            stable: false,
+        };
+    }
+
+    /// Bytes came from the broker: perhaps its CONNACK. The session's events wait in the session
+    /// until the application takes them: its queue is what holds the broker back.
+    pub(super) fn notice_answer(&mut self, now: Duration) {
+        let State::Up { since, .. } = &mut self.state else {
+            return;
+        };
+        if since.is_none() && self.session.is_connected() {
+            *since = Some(now);
+            self.note_acceptance();
+        }
+    }
+
+    /// The broker has accepted the session, which is there now.
+    pub(super) fn note_acceptance(&mut self) {
+        if self.session.was_accepted() {
+            self.session_at = Some(self.targets.uri().clone());
+            self.targets.current_mut().version = Known::Speaks(self.session.version());
+        }
+    }
+
+    /// Whether the connection has proved worth something: the broker has answered more than CONNECT,
+    /// and some time has passed.
+    pub(super) fn is_stable(&self, now: Duration) -> bool {
+        match self.state {
+            State::Up {
+                since: Some(since), ..
+            } => {
+                let age = now.saturating_sub(since);
+                self.session.was_answered() && age >= self.timers.stable_after
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes once that the connection is stable.
+    pub(super) fn notice_stability(&mut self, now: Duration, rng: &mut dyn Rng) {
+        let is_stable = self.is_stable(now);
+        match &mut self.state {
+            State::Up {
+                candidate,
+                stable: stable @ false,
+                ..
+            } if is_stable => {
+                *stable = true;
+                let candidate = *candidate;
+                self.targets.current_mut().addresses.praise(candidate);
+                self.backoff.reset();
+                self.plan_return(now, rng);
+            }
+            _ => {}
+        }
+    }
+
+    /// What the path has taught, once bytes have come.
+    pub(super) fn learn_silence(&mut self, now: Duration) {
+        let Some(learner) = &mut self.learner else {
+            return;
+        };
+        let learnt = learner.received(now);
+        self.session.set_ping_after(Some(learner.silence()));
+        if learnt {
+            let proven = learner.proven();
+            let wants_room = learner.wants_room();
+            self.tell(Event::KeepAlive(proven));
+            // The keep-alive is a part of CONNECT: a few times in a life, at a quiet moment.
+            if wants_room && self.is_online() && self.session.is_idle() {
+                self.end_in_good_order(Ending::Renewing, now);
+            }
+        }
+    }
+}
