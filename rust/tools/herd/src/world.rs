@@ -1,0 +1,441 @@
+//! The world of the herd: devices, border routers, one broker, and virtual time.
+use chacha20::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+use thread_mqtt_client::{Action, Client, Config, TcpError};
+use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
+use thread_mqtt_session::QoS;
+
+/// What is simulated.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) devices: usize,
+    pub(crate) routers: usize,
+    pub(crate) outage: Duration,
+    /// Connections that the broker accepts a second; more wait, and after [`BACKLOG`] are dropped.
+    pub(crate) accepts: u32,
+    pub(crate) seed: u64,
+}
+
+/// What is gone for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outage {
+    /// The broker's process: its host resets what there is and refuses what comes.
+    Broker,
+    /// The broker's host: nothing is answered.
+    BrokerSilent,
+    /// The NAT64 prefix of every border router.
+    Prefix,
+}
+
+impl Outage {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Broker => "the broker, its host refuses",
+            Self::BrokerSilent => "the broker's host, silent",
+            Self::Prefix => "every NAT64 prefix",
+        }
+    }
+}
+
+/// Connections that wait to be accepted, as Linux has it (`somaxconn`).
+const BACKLOG: u64 = 4_096;
+
+/// The devices have ten minutes to come online before something happens.
+pub(crate) const QUIET: Duration = Duration::from_secs(600);
+
+/// What is looked at after the outage began.
+const WATCHED: Duration = Duration::from_secs(1_200);
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) struct Result {
+    pub(crate) outage: Outage,
+    /// TCP connects that reach the broker's host, by second since the outage began.
+    pub(crate) arrivals: Vec<u32>,
+    /// Devices online, by second since the outage began.
+    pub(crate) online: Vec<usize>,
+    devices: usize,
+    /// Second in which it was over.
+    over: usize,
+}
+
+impl Result {
+    pub(crate) fn most_arrivals(&self) -> u32 {
+        self.arrivals.iter().copied().max().unwrap_or(0)
+    }
+
+    /// From the end of the outage until 99 % are back.
+    pub(crate) fn mean_arrivals(&self) -> f64 {
+        let Some(until) = self.back_after(0.99) else {
+            return f64::NAN;
+        };
+        let seconds = (until.as_secs() as usize).max(1);
+        let sum: u32 = self.arrivals.iter().skip(self.over).take(seconds).sum();
+        f64::from(sum) / seconds as f64
+    }
+
+    /// How long after the end of the outage this share of the devices was online.
+    pub(crate) fn back_after(&self, share: f64) -> Option<Duration> {
+        let wanted = (share * self.devices as f64).ceil() as usize;
+        let after = self.online.iter().skip(self.over);
+        let second = after.clone().position(|online| *online >= wanted)?;
+        Some(Duration::from_secs(second as u64))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// An alarm of the client.
+    Wake,
+    /// The SYN is answered.
+    Connected(u32),
+    Refused(u32),
+    /// Bytes from the broker are there.
+    Data(u32),
+    /// RST from the broker.
+    Reset(u32),
+}
+
+struct Device {
+    client: Client,
+    rng: ChaCha8Rng,
+    router: usize,
+    /// Round trip to the broker.
+    rtt: Duration,
+    /// Counts connections, so that what belongs to an earlier one is known.
+    connection: u32,
+    connected: bool,
+    /// From the broker, under way.
+    answer: Vec<u8>,
+    online: bool,
+    woken_at: Option<Duration>,
+}
+
+struct World<'a> {
+    setup: &'a Setup,
+    outage: Outage,
+    now: Duration,
+    queue: BinaryHeap<Reverse<(Duration, usize, What)>>,
+    devices: Vec<Device>,
+    networks: Vec<Network>,
+    /// When the broker has accepted everyone who waits.
+    busy_until: Duration,
+    arrivals: Vec<u32>,
+    online: usize,
+}
+
+/// One run.
+pub(crate) fn run(setup: &Setup, outage: Outage) -> Result {
+    let mut rng = ChaCha8Rng::seed_from_u64(setup.seed);
+    let devices = (0..setup.devices)
+        .map(|n| device(n, setup, &mut rng))
+        .collect();
+    let watched = WATCHED.as_secs() as usize;
+    let mut world = World {
+        setup,
+        outage,
+        now: Duration::ZERO,
+        queue: BinaryHeap::new(),
+        devices,
+        networks: vec![network(true); setup.routers],
+        busy_until: Duration::ZERO,
+        arrivals: vec![0; watched],
+        online: 0,
+    };
+    // Switched on one after the other, as people do it.
+    for n in 0..setup.devices {
+        world.run_until(QUIET / 2 * n as u32 / setup.devices as u32);
+        world.devices[n].client.start(world.now);
+        world.turn(n);
+    }
+    world.run_until(QUIET);
+    world.begin_outage();
+    let mut online = Vec::with_capacity(watched);
+    for second in 1..=watched {
+        let until = QUIET + Duration::from_secs(second as u64);
+        if world.is_out(world.now) && !world.is_out(until) {
+            world.run_until(QUIET + setup.outage);
+            world.end_outage();
+        }
+        world.run_until(until);
+        online.push(world.online);
+    }
+    Result {
+        outage,
+        arrivals: world.arrivals,
+        online,
+        devices: setup.devices,
+        over: setup.outage.as_secs() as usize,
+    }
+}
+
+fn device(n: usize, setup: &Setup, rng: &mut ChaCha8Rng) -> Device {
+    let broker = "mqtt://203.0.113.10".parse().expect("a URI");
+    let mut config = Config::new(broker);
+    config.session.client_id = format!("device-{n}");
+    config.session.keep_alive = Duration::from_secs(240);
+    let mut client = Client::new(config).expect("a configuration");
+    client
+        .subscribe(&[("to/it", QoS::AtLeastOnce)])
+        .expect("room");
+    Device {
+        client,
+        rng: ChaCha8Rng::seed_from_u64(rng.next_u64()),
+        router: n % setup.routers,
+        // One to five hops of a mesh.
+        rtt: Duration::from_millis(60 + u64::from(rng.next_u32() % 240)),
+        connection: 0,
+        connected: false,
+        answer: Vec::new(),
+        online: false,
+        woken_at: None,
+    }
+}
+
+fn network(prefix: bool) -> Network {
+    let prefix = prefix.then(|| AdvertisedPrefix {
+        prefix: "fd00:64::/96".parse().expect("a prefix"),
+        preference: Preference::Medium,
+    });
+    Network {
+        attached: true,
+        prefixes: prefix.into_iter().collect(),
+        ..Network::default()
+    }
+}
+
+impl World<'_> {
+    fn is_out(&self, at: Duration) -> bool {
+        (QUIET..QUIET + self.setup.outage).contains(&at)
+    }
+
+    fn broker_is_out(&self) -> bool {
+        self.outage != Outage::Prefix && self.is_out(self.now)
+    }
+
+    fn begin_outage(&mut self) {
+        self.busy_until = self.now;
+        for n in 0..self.devices.len() {
+            match self.outage {
+                Outage::Broker => {
+                    let device = &self.devices[n];
+                    if device.connected {
+                        let (at, connection) = (self.now + device.rtt / 2, device.connection);
+                        self.queue.push(Reverse((at, n, What::Reset(connection))));
+                    }
+                }
+                // Found out by the next ping.
+                Outage::BrokerSilent => {}
+                Outage::Prefix => {
+                    self.networks[self.devices[n].router] = network(false);
+                    self.turn(n);
+                }
+            }
+        }
+    }
+
+    fn end_outage(&mut self) {
+        if self.outage == Outage::Prefix {
+            self.networks.fill(network(true));
+            for n in 0..self.devices.len() {
+                self.turn(n);
+            }
+        }
+        self.busy_until = self.now;
+    }
+
+    fn run_until(&mut self, end: Duration) {
+        while let Some(Reverse((at, _, _))) = self.queue.peek() {
+            if *at > end {
+                break;
+            }
+            if let Some(Reverse((at, n, what))) = self.queue.pop() {
+                self.now = at.max(self.now);
+                self.happen(n, what);
+            }
+        }
+        self.now = end;
+    }
+
+    fn happen(&mut self, n: usize, what: What) {
+        let now = self.now;
+        let is_lost = self.broker_is_out() && self.outage == Outage::BrokerSilent;
+        let device = &mut self.devices[n];
+        match what {
+            What::Wake => {
+                // A later alarm may have taken the place of this one.
+                if device.woken_at == Some(now) {
+                    device.woken_at = None;
+                    device.client.handle_timeout(now);
+                }
+            }
+            What::Connected(connection) if connection == device.connection => {
+                device.connected = true;
+                device.client.handle_tcp_connected(now);
+            }
+            What::Refused(connection) if connection == device.connection => {
+                device.client.handle_tcp_closed(TcpError::Refused, now);
+            }
+            What::Reset(connection) if connection == device.connection => {
+                device.connected = false;
+                device.client.handle_tcp_closed(TcpError::Reset, now);
+            }
+            What::Data(connection) if connection == device.connection && !is_lost => {
+                let answer = std::mem::take(&mut device.answer);
+                device.client.handle_tcp_data(&answer, now);
+            }
+            _ => return,
+        }
+        self.turn(n);
+    }
+
+    /// What the driver does.
+    fn turn(&mut self, n: usize) {
+        let now = self.now;
+        let is_out = self.broker_is_out();
+        let is_silent = is_out && self.outage == Outage::BrokerSilent;
+        let device = &mut self.devices[n];
+        device
+            .client
+            .handle_network(&self.networks[device.router], now);
+        let mut connect = false;
+        while let Some(action) = device.client.poll_action(now, &mut device.rng) {
+            match action {
+                Action::TcpConnect(_) => {
+                    device.connection += 1;
+                    connect = true;
+                }
+                Action::TcpClose { .. } => {
+                    device.connection += 1;
+                    device.connected = false;
+                    device.answer.clear();
+                    connect = false;
+                }
+                _ => {}
+            }
+        }
+        while device.client.poll_event().is_some() {}
+        let mut sent = Vec::new();
+        while device.connected {
+            let bytes = device.client.transmit(now);
+            if bytes.is_empty() {
+                break;
+            }
+            sent.extend_from_slice(bytes);
+            let length = bytes.len();
+            device.client.consume_transmit(length);
+        }
+        if !sent.is_empty() && !is_silent {
+            device.answer.extend(answer(&sent));
+            let what = What::Data(device.connection);
+            self.queue.push(Reverse((now + device.rtt, n, what)));
+        }
+        let online = device.client.is_online();
+        match (device.online, online) {
+            (false, true) => self.online += 1,
+            (true, false) => self.online -= 1,
+            _ => {}
+        }
+        device.online = online;
+        let due = device.client.poll_timeout();
+        if due != device.woken_at {
+            device.woken_at = due.map(|due| due.max(now));
+            if let Some(due) = device.woken_at {
+                self.queue.push(Reverse((due, n, What::Wake)));
+            }
+        }
+        if connect {
+            self.arrive(n);
+        }
+    }
+
+    /// A SYN reaches the broker's host.
+    fn arrive(&mut self, n: usize) {
+        let device = &self.devices[n];
+        let (rtt, connection) = (device.rtt, device.connection);
+        let at = self.now + rtt / 2;
+        if let Some(second) = at.checked_sub(QUIET) {
+            if let Some(count) = self.arrivals.get_mut(second.as_secs() as usize) {
+                *count += 1;
+            }
+        }
+        if self.broker_is_out() {
+            if self.outage == Outage::Broker {
+                let what = What::Refused(connection);
+                self.queue.push(Reverse((self.now + rtt, n, what)));
+            }
+            return;
+        }
+        let each = Duration::from_secs(1) / self.setup.accepts;
+        let begins = self.busy_until.max(at);
+        let waiting = (begins - at).as_nanos() / each.as_nanos();
+        // A full backlog drops the SYN.
+        if waiting < u128::from(BACKLOG) {
+            self.busy_until = begins + each;
+            let what = What::Connected(connection);
+            self.queue.push(Reverse((begins + each + rtt / 2, n, what)));
+        }
+    }
+}
+
+/// What a broker of MQTT 5 says to these packets.
+fn answer(mut packets: &[u8]) -> Vec<u8> {
+    let mut answer = Vec::new();
+    while let [kind, length, rest @ ..] = packets {
+        // Every packet here is short.
+        let (body, next) = rest.split_at(usize::from(*length).min(rest.len()));
+        match (kind >> 4, body) {
+            (1, _) => answer.extend([0x20, 3, 0, 0, 0]),
+            (8, [high, low, ..]) => answer.extend([0x90, 4, *high, *low, 0, 1]),
+            (12, _) => answer.extend([0xd0, 0]),
+            _ => {}
+        }
+        packets = next;
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> Setup {
+        Setup {
+            devices: 1_000,
+            routers: 20,
+            outage: Duration::from_secs(60),
+            accepts: 50,
+            seed: 7,
+        }
+    }
+
+    #[test]
+    fn everyone_comes_back_and_nobody_at_once() {
+        for outage in [Outage::Broker, Outage::BrokerSilent, Outage::Prefix] {
+            let run = run(&small(), outage);
+            let back = run.back_after(0.99).unwrap();
+            assert!(back <= Duration::from_secs(300), "{outage:?}: {back:?}");
+            assert!(
+                run.most_arrivals() <= 350,
+                "{outage:?}: {}",
+                run.most_arrivals()
+            );
+        }
+    }
+
+    #[test]
+    fn an_outage_is_one() {
+        let run = run(&small(), Outage::Broker);
+        assert_eq!(run.online[50], 0);
+        assert_eq!(run.online.last(), Some(&1_000));
+    }
+
+    #[test]
+    fn the_same_seed_repeats() {
+        let [a, b] = [(), ()].map(|()| run(&small(), Outage::Prefix));
+        assert_eq!((a.arrivals, a.online), (b.arrivals, b.online));
+    }
+}
