@@ -5,8 +5,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use thread_mqtt_resolve::{BrokerUri, Prefix, resolver};
-use thread_mqtt_session::{QoS, Secret};
+use thread_mqtt_client::Broker;
+use thread_mqtt_resolve::{Prefix, resolver};
+use thread_mqtt_session::{Properties, QoS, Secret};
 use thread_mqtt_tls::{Group, Pin, Suite, Version};
 
 /// MQTT over TLS from a laptop, through NAT64 where there is no IPv4: the command-line client of
@@ -37,29 +38,89 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct PubArguments {
     #[command(flatten)]
-    pub(crate) common: CommonArguments,
-    /// Topic
-    #[arg(short, long)]
-    pub(crate) topic: String,
-    #[command(flatten)]
     pub(crate) payload: PayloadArguments,
+    #[command(flatten)]
+    pub(crate) message: MessageArguments,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+    /// The same as --debug
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Message")]
+pub(crate) struct MessageArguments {
+    /// Topic
+    #[arg(short, long, allow_hyphen_values = true)]
+    pub(crate) topic: String,
     /// Quality of service
     #[arg(short, long, value_parser = qos, default_value = "0", value_name = "0|1|2")]
     pub(crate) qos: QoS,
     /// Let the broker keep the message for later subscribers
     #[arg(short, long)]
     pub(crate) retain: bool,
-    /// The same as --debug
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) properties: PropertyArguments,
+}
+
+/// What MQTT 5 lets travel beside a payload.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Properties of the message (MQTT 5)")]
+pub(crate) struct PropertyArguments {
+    /// Kind of the payload, by convention a MIME type
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) content_type: Option<String>,
+    /// What the payload is: bytes, or text in UTF-8
+    #[arg(long, value_name = "bytes|utf8")]
+    pub(crate) payload_format: Option<PayloadFormat>,
+    /// The broker need not deliver the message after this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) message_expiry: Option<u32>,
+    /// Topic on which an answer is expected
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) response_topic: Option<String>,
+    /// What the answer shall carry, so that the asker recognises it
+    #[arg(long, value_name = "DATA", allow_hyphen_values = true)]
+    pub(crate) correlation_data: Option<String>,
+    /// A property of the applications' own; may be given several times
+    #[arg(long, value_parser = pair, value_name = "NAME=VALUE")]
+    pub(crate) user_property: Vec<(String, String)>,
+}
+
+impl PropertyArguments {
+    /// The properties, if any is given.
+    pub(crate) fn properties(&self) -> Option<Properties> {
+        let given = Properties {
+            payload_is_utf8: self
+                .payload_format
+                .map(|format| format == PayloadFormat::Utf8),
+            message_expiry: self.message_expiry,
+            content_type: self.content_type.clone(),
+            response_topic: self.response_topic.clone(),
+            correlation_data: self.correlation_data.clone().map(String::into_bytes),
+            user: self.user_property.clone(),
+            ..Properties::default()
+        };
+        (given != Properties::default()).then_some(given)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PayloadFormat {
+    #[value(alias = "0")]
+    Bytes,
+    #[value(alias = "1")]
+    Utf8,
 }
 
 /// Exactly one of these.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
+#[command(next_help_heading = "Payload, one of")]
 pub(crate) struct PayloadArguments {
     /// The message
-    #[arg(short, long)]
+    #[arg(short, long, allow_hyphen_values = true)]
     pub(crate) message: Option<String>,
     /// An empty message
     #[arg(short, long)]
@@ -67,7 +128,7 @@ pub(crate) struct PayloadArguments {
     /// The message is the content of this file
     #[arg(short, long)]
     pub(crate) file: Option<PathBuf>,
-    /// Each line of the standard input is a message
+    /// Each line of the standard input is a message; an empty line is an empty message
     #[arg(short = 'l', long)]
     pub(crate) stdin_line: bool,
     /// The whole standard input is the message
@@ -78,9 +139,16 @@ pub(crate) struct PayloadArguments {
 #[derive(Debug, Args)]
 pub(crate) struct SubArguments {
     #[command(flatten)]
+    pub(crate) subscription: SubscriptionArguments,
+    #[command(flatten)]
     pub(crate) common: CommonArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Subscription")]
+pub(crate) struct SubscriptionArguments {
     /// Topic filter; may be given several times
-    #[arg(short, long, required = true)]
+    #[arg(short, long, required = true, allow_hyphen_values = true)]
     pub(crate) topic: Vec<String>,
     /// Highest quality of service wanted
     #[arg(short, long, value_parser = qos, default_value = "0", value_name = "0|1|2")]
@@ -89,8 +157,13 @@ pub(crate) struct SubArguments {
     #[arg(short = 'C', long, value_name = "N")]
     pub(crate) count: Option<u64>,
     /// Print the topic before each message
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "format")]
     pub(crate) verbose: bool,
+    /// Print each message like this: %t topic, %p payload, %x payload in hex, %l its length, %q QoS,
+    /// %r retain flag; and of its properties %C content type, %D correlation data, %E expiry in
+    /// seconds, %F payload format, %P user properties, %R response topic; %% is a percent sign
+    #[arg(short = 'F', long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
     /// Print no newline after each message
     #[arg(short = 'N', long)]
     pub(crate) no_newline: bool,
@@ -112,8 +185,10 @@ pub(crate) struct DoctorArguments {
 
 /// What every command needs that speaks to a broker.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
 pub(crate) struct CommonArguments {
-    /// The broker: mqtts://HOST:PORT with TLS (default port 8883), mqtt://HOST:PORT without (1883)
+    /// The broker: mqtts://HOST:PORT with TLS (default port 8883), mqtt://HOST:PORT without (1883).
+    /// Several with commas between them are tried in order
     #[arg(required_unless_present = "host", conflicts_with = "host")]
     pub(crate) uri: Option<String>,
     /// The broker's host, instead of a URI
@@ -132,11 +207,16 @@ pub(crate) struct CommonArguments {
     /// connection
     #[arg(long)]
     pub(crate) retry: bool,
+    /// Follow at most this many redirects of a broker (MQTT 5) in a row
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub(crate) redirects: u8,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     pub(crate) help: Option<bool>,
     #[command(flatten)]
     pub(crate) mqtt: MqttArguments,
+    #[command(flatten)]
+    pub(crate) will: WillArguments,
     #[command(flatten)]
     pub(crate) tls: TlsArguments,
     #[command(flatten)]
@@ -154,6 +234,9 @@ pub(crate) struct MqttArguments {
         default_value = "5"
     )]
     pub(crate) version: MqttVersion,
+    /// Try MQTT 3.1.1 if the broker does not accept version 5
+    #[arg(long)]
+    pub(crate) fallback: bool,
     /// Client identifier; by default a random one
     #[arg(short, long = "id")]
     pub(crate) id: Option<String>,
@@ -172,15 +255,23 @@ pub(crate) struct MqttArguments {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub(crate) password_file: Option<PathBuf>,
-    /// Keep-alive in seconds; 0 switches it off
-    #[arg(short, long, default_value_t = 60, value_name = "SECONDS")]
-    pub(crate) keepalive: u16,
+    /// Keep-alive in seconds; 0 switches it off, and auto finds out how long the path bears silence
+    #[arg(short, long, default_value = "60", value_parser = keep_alive, value_name = "SECONDS|auto")]
+    pub(crate) keepalive: KeepAlive,
     /// Keep the session at the broker (needs --id)
     #[arg(short = 'c', long = "disable-clean-session", requires = "id")]
     pub(crate) persistent: bool,
     /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c)
     #[arg(short = 'x', long, default_value_t = u32::MAX, hide_default_value = true)]
     pub(crate) session_expiry_interval: u32,
+    /// Largest packet taken from the broker, bytes
+    #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_name = "BYTES")]
+    pub(crate) max_packet: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Will")]
+pub(crate) struct WillArguments {
     /// Topic of the will, which the broker publishes when this client vanishes
     #[arg(long, value_name = "TOPIC")]
     pub(crate) will_topic: Option<String>,
@@ -189,7 +280,8 @@ pub(crate) struct MqttArguments {
         long,
         requires = "will_topic",
         default_value = "",
-        hide_default_value = true
+        hide_default_value = true,
+        allow_hyphen_values = true
     )]
     pub(crate) will_payload: String,
     /// Quality of service of the will
@@ -198,9 +290,53 @@ pub(crate) struct MqttArguments {
     /// Let the broker keep the will for later subscribers
     #[arg(long, requires = "will_topic")]
     pub(crate) will_retain: bool,
-    /// Largest packet taken from the broker, bytes
-    #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_name = "BYTES")]
-    pub(crate) max_packet: u32,
+    /// Seconds that the broker waits before it publishes the will (MQTT 5)
+    #[arg(
+        long,
+        requires = "will_topic",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_name = "SECONDS"
+    )]
+    pub(crate) will_delay: u32,
+    /// Kind of the will's payload (MQTT 5)
+    #[arg(long, requires = "will_topic", value_name = "TYPE")]
+    pub(crate) will_content_type: Option<String>,
+    /// What the will's payload is (MQTT 5)
+    #[arg(long, requires = "will_topic", value_name = "bytes|utf8")]
+    pub(crate) will_payload_format: Option<PayloadFormat>,
+    /// The broker need not deliver the will after this many seconds (MQTT 5)
+    #[arg(long, requires = "will_topic", value_name = "SECONDS")]
+    pub(crate) will_expiry: Option<u32>,
+    /// Topic on which an answer to the will is expected (MQTT 5)
+    #[arg(long, requires = "will_topic", value_name = "TOPIC")]
+    pub(crate) will_response_topic: Option<String>,
+    /// What that answer shall carry (MQTT 5)
+    #[arg(
+        long,
+        requires = "will_topic",
+        value_name = "DATA",
+        allow_hyphen_values = true
+    )]
+    pub(crate) will_correlation_data: Option<String>,
+    /// A property of the will (MQTT 5); may be given several times
+    #[arg(long, requires = "will_topic", value_parser = pair, value_name = "NAME=VALUE")]
+    pub(crate) will_user_property: Vec<(String, String)>,
+}
+
+impl WillArguments {
+    /// The will's properties as those of a message.
+    pub(crate) fn properties(&self) -> Option<Properties> {
+        let properties = PropertyArguments {
+            content_type: self.will_content_type.clone(),
+            payload_format: self.will_payload_format,
+            message_expiry: self.will_expiry,
+            response_topic: self.will_response_topic.clone(),
+            correlation_data: self.will_correlation_data.clone(),
+            user_property: self.will_user_property.clone(),
+        };
+        properties.properties()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -274,6 +410,12 @@ pub(crate) struct NetworkArguments {
     pub(crate) dns_timeout: Duration,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeepAlive {
+    Seconds(u16),
+    Auto,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MqttVersion {
     #[value(name = "3.1.1", aliases = ["311", "mqttv311"])]
@@ -317,8 +459,8 @@ impl From<PolicyArgument> for resolver::Policy {
 }
 
 impl CommonArguments {
-    /// The broker, from the URI or from --host.
-    pub(crate) fn broker(&self) -> Result<BrokerUri, exit::Failure> {
+    /// The brokers, from the URIs or from --host, the preferred one first.
+    pub(crate) fn brokers(&self) -> Result<Vec<Broker>, exit::Failure> {
         let text = match (&self.uri, &self.host) {
             (Some(uri), _) => uri.clone(),
             (None, host) => {
@@ -336,11 +478,23 @@ impl CommonArguments {
                 text
             }
         };
-        to_ascii(&text).parse().map_err(|error| {
+        Broker::list(&list_to_ascii(&text)).map_err(|error| {
             let shown = without_credentials(&text);
             exit::Failure::usage(format_args!("the broker {shown:?}: {error}"))
         })
     }
+}
+
+/// A list of brokers with each host's name in ASCII.
+fn list_to_ascii(text: &str) -> String {
+    const BETWEEN: [char; 4] = [',', '|', ' ', '*'];
+    let mut ascii = String::new();
+    for piece in text.split_inclusive(BETWEEN) {
+        let uri = piece.trim_end_matches(BETWEEN);
+        ascii.push_str(&to_ascii(uri));
+        ascii.push_str(&piece[uri.len()..]);
+    }
+    ascii
 }
 
 /// A URI as it may be shown: without a user name and password.
@@ -380,11 +534,30 @@ fn qos(text: &str) -> Result<QoS, &'static str> {
     }
 }
 
+fn keep_alive(text: &str) -> Result<KeepAlive, &'static str> {
+    match text {
+        "auto" => Ok(KeepAlive::Auto),
+        seconds => match seconds.parse() {
+            Ok(seconds) => Ok(KeepAlive::Seconds(seconds)),
+            Err(_) => Err("the keep-alive is a number of seconds from 0 to 65535, or auto"),
+        },
+    }
+}
+
+/// NAME=VALUE.
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("a property is written NAME=VALUE"),
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     text.parse()
         .ok()
         .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or("this is no number of seconds")
+        .filter(|seconds| *seconds <= Duration::from_secs(30 * 86_400))
+        .ok_or("this is not a number of seconds, or more than 30 days")
 }
 
 fn server(text: &str) -> Result<SocketAddr, &'static str> {
@@ -408,7 +581,10 @@ mod tests {
         let words = "thread-mqtt pub -t t -n".split(' ');
         let arguments = Arguments::parse_from(words.chain(options.split(' ')));
         match arguments.command {
-            Command::Pub(arguments) => arguments.common.broker().unwrap().to_string(),
+            Command::Pub(arguments) => {
+                let brokers = arguments.common.brokers().unwrap();
+                brokers[0].uri.to_string()
+            }
             _ => unreachable!("the command is pub"),
         }
     }

@@ -1,10 +1,10 @@
 //! `thread-mqtt doctor`: the stages one by one, each with what it found, up to the first that fails.
-use crate::args::DoctorArguments;
+use crate::args::{DoctorArguments, MqttVersion};
 use crate::exit::{Failure, Status};
 use crate::setup;
 use std::fmt;
 use std::time::{Duration, Instant};
-use thread_mqtt_client::{Event, Retry, Stage};
+use thread_mqtt_client::{Cause, Event, Reached, Retry, Stage};
 use thread_mqtt_doctor::{Doctor, Listener, Subject, Verdict};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::HostPort;
@@ -23,6 +23,12 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
         Ok(()) => walk(&mut driver, &mut doctor, deadline),
         Err(verdict) => verdict,
     };
+    if let Verdict::Ill(Stage::Mqtt, cause) = &verdict {
+        if let Some(reference) = driver.client().session().server_reference() {
+            doctor.note("points to", reference);
+        }
+        try_older(arguments, cause, &mut doctor)?;
+    }
     doctor.finish(&verdict, driver.port_mut());
     match verdict {
         // The walk has said it.
@@ -36,6 +42,59 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Time for the attempt with MQTT 3.1.1.
+const OLDER: Duration = Duration::from_secs(10);
+
+/// Where MQTT 5 may be what the broker does not know, tries 3.1.1.
+fn try_older(
+    arguments: &DoctorArguments,
+    cause: &Cause,
+    doctor: &mut Doctor<'_>,
+) -> Result<(), Failure> {
+    if arguments.common.mqtt.version != MqttVersion::V5 || !cause.may_be_the_version() {
+        return Ok(());
+    }
+    let mut driver = setup::driver_in(MqttVersion::V311, &arguments.common, Retry::Never)?;
+    let deadline = driver.port().now() + OLDER;
+    driver.start();
+    let outcome = loop {
+        while driver.turn() {}
+        match driver.poll_event() {
+            Some(event @ (Event::Reached(Reached::Online { .. }) | Event::Failed { .. })) => {
+                break Some(event);
+            }
+            Some(_) => continue,
+            None if driver.port().now() >= deadline => break None,
+            None => {}
+        }
+        let (until, interest) = driver.waits_for();
+        let until = until.map_or(deadline, |until| until.min(deadline));
+        driver.port_mut().wait(Some(until), interest);
+    };
+    driver.stop();
+    while !driver.client().is_idle() {
+        if !driver.turn() {
+            driver.wait();
+        }
+    }
+    match outcome {
+        Some(Event::Reached(Reached::Online { .. })) => {
+            doctor.ok(
+                "MQTT 3.1.1",
+                "this broker accepts it: use -V 3.1.1, or --fallback",
+            );
+        }
+        Some(Event::Failed { cause, .. }) => {
+            doctor.failed(
+                "MQTT 3.1.1",
+                format_args!("the older version fails as well: {cause}"),
+            );
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Runs the client until the doctor knows, and ends the connection in good order.

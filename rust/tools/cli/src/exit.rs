@@ -69,6 +69,14 @@ impl Failure {
         }
     }
 
+    /// The same cause, and more of it.
+    pub(crate) fn and(self, more: impl fmt::Display) -> Self {
+        Self {
+            cause: format!("{}, {more}", self.cause),
+            ..self
+        }
+    }
+
     pub(crate) fn usage(cause: impl fmt::Display) -> Self {
         Self::new(Status::Usage, cause)
     }

@@ -57,13 +57,8 @@ fn lines(waker: Waker) -> io::Result<Receiver<io::Result<Vec<u8>>>> {
     thread::Builder::new()
         .name("stdin".to_owned())
         .spawn(move || {
+            // As mosquitto_pub has it: an empty line is an empty message, and a CR belongs to one.
             for line in io::stdin().lock().split(b'\n') {
-                let line = line.map(|mut line| {
-                    if line.last() == Some(&b'\r') {
-                        line.pop();
-                    }
-                    line
-                });
                 let sent = sender.send(line);
                 waker.wake();
                 if sent.is_err() {

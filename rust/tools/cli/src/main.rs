@@ -14,8 +14,10 @@
 mod args;
 mod doctor;
 mod exit;
+mod format;
 mod idn;
 mod input;
+mod property;
 mod publish;
 mod resolve;
 mod run;
@@ -25,20 +27,27 @@ mod trust;
 
 use args::{Arguments, Command};
 use clap::Parser;
+use exit::Failure;
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Pub(arguments) => publish::publish(&arguments),
-        Command::Sub(arguments) => subscribe::subscribe(&arguments),
-        Command::Resolve(arguments) => resolve::resolve(&arguments),
-        Command::Doctor(arguments) => doctor::doctor(&arguments),
-    };
+    let result = property::rewrite(env::args_os()).and_then(|arguments| run_command(&arguments));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprint!("{failure}");
             failure.exit_code()
         }
+    }
+}
+
+fn run_command(arguments: &[OsString]) -> Result<(), Failure> {
+    match Arguments::parse_from(arguments).command {
+        Command::Pub(arguments) => publish::publish(&arguments),
+        Command::Sub(arguments) => subscribe::subscribe(&arguments),
+        Command::Resolve(arguments) => resolve::resolve(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use thread_mqtt_client::{Client, Event, Reached, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
+use thread_mqtt_resolve::BrokerUri;
 use thread_mqtt_session::Event as Mqtt;
 
 /// A client at work.
@@ -19,6 +20,10 @@ pub(crate) struct Run {
     deadline: Option<Duration>,
     /// The broker has accepted this client at least once.
     was_online: bool,
+    configured: Vec<BrokerUri>,
+    chances: Chances,
+    /// The failure that ends the command, unless something else is tried.
+    failed: Option<Failure>,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -31,12 +36,29 @@ pub(crate) enum Step {
     Woken,
     /// Ctrl-C: the user wants it to end.
     Interrupted,
+    /// The time given by --timeout is over.
+    TimedOut,
+}
+
+/// What may be tried before the first attempt counts as failed.
+#[derive(Debug)]
+struct Chances {
+    /// The brokers that have not had their turn.
+    brokers: Vec<BrokerUri>,
+    /// Another version of MQTT.
+    version: bool,
 }
 
 impl Run {
     /// Begins to connect.
     pub(crate) fn start(arguments: &CommonArguments, debug: bool) -> Result<Self, Failure> {
         let mut driver = setup::driver(arguments, Retry::Forever)?;
+        let brokers = arguments.brokers()?.into_iter().map(|broker| broker.uri);
+        let configured: Vec<_> = brokers.collect();
+        let chances = Chances {
+            brokers: configured.clone(),
+            version: true,
+        };
         let interrupted = Arc::new(AtomicBool::new(false));
         let (flag, waker) = (interrupted.clone(), driver.port().waker());
         // Without it Ctrl-C just ends the process: the broker then publishes the will.
@@ -53,6 +75,9 @@ impl Run {
             began,
             deadline: arguments.timeout.map(|timeout| began + timeout),
             was_online: false,
+            configured,
+            chances,
+            failed: None,
             interrupted,
         })
     }
@@ -70,9 +95,12 @@ impl Run {
         loop {
             let busy = self.driver.turn();
             if let Some(event) = self.driver.poll_event() {
+                self.judge(&event);
                 self.show(&event);
-                self.judge(&event)?;
                 return Ok(Step::Event(event));
+            }
+            if let Some(failure) = self.failed.take() {
+                return Err(failure);
             }
             if self.interrupted.swap(false, Ordering::Relaxed) {
                 return Ok(Step::Interrupted);
@@ -84,21 +112,24 @@ impl Run {
                 .deadline
                 .is_some_and(|deadline| self.driver.port().now() >= deadline)
             {
-                return Err(self.timed_out());
+                self.deadline = None;
+                return Ok(Step::TimedOut);
             }
             self.driver.wait_until(self.deadline);
             return Ok(Step::Woken);
         }
     }
 
-    /// Disconnects and waits for it.
-    pub(crate) fn stop(mut self) -> Result<(), Failure> {
+    /// Disconnects in good order. Takes no event meanwhile: a message that is taken is acknowledged,
+    /// and one that is not printed must come again.
+    pub(crate) fn stop(mut self) {
         self.driver.stop();
-        self.deadline = None;
         loop {
-            if let Step::Event(Event::Stopped) = self.step()? {
-                return Ok(());
+            while self.driver.turn() {}
+            if self.driver.client().is_idle() {
+                return;
             }
+            self.driver.wait();
         }
     }
 
@@ -117,21 +148,37 @@ impl Run {
         }
     }
 
-    /// A first attempt that fails ends the command; a lost connection does not.
-    fn judge(&mut self, event: &Event) -> Result<(), Failure> {
+    /// A first attempt that fails ends the command, unless another broker or another version is tried
+    /// at once; a lost connection does not.
+    fn judge(&mut self, event: &Event) {
         match event {
             Event::Reached(Reached::Online { .. }) => self.was_online = true,
             Event::Failed {
                 stage,
                 cause,
                 retry_in: Some(_),
-            } if !self.was_online && !self.retry => return Err(Failure::of_stage(*stage, cause)),
+            } if !self.was_online && !self.retry => {
+                let mut failure = Failure::of_stage(*stage, cause);
+                if let Some(other) = self.driver.client().session().server_reference() {
+                    failure = failure.cure(format_args!("the broker points to {other}: use that"));
+                }
+                self.failed = Some(failure);
+            }
+            Event::Broker(next) => {
+                let untried = self.chances.brokers.len();
+                self.chances.brokers.retain(|broker| broker != next);
+                let is_new = self.chances.brokers.len() < untried;
+                if is_new || !self.configured.contains(next) {
+                    self.failed = None;
+                }
+            }
+            Event::Version(_) if std::mem::take(&mut self.chances.version) => self.failed = None,
             _ => {}
         }
-        Ok(())
     }
 
-    fn timed_out(&self) -> Failure {
+    /// What was being done when the time was over.
+    pub(crate) fn timed_out(&self) -> Failure {
         let client = self.driver.client();
         let doing = match client.stage() {
             _ if client.is_online() => "while the broker was connected".to_owned(),

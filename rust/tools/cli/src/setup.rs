@@ -1,13 +1,14 @@
 //! From the command line to a client on a port.
 use crate::args::{
-    CommonArguments, MqttArguments, MqttVersion, NetworkArguments, without_credentials,
+    CommonArguments, KeepAlive, MqttArguments, MqttVersion, NetworkArguments, WillArguments,
+    without_credentials,
 };
 use crate::exit::Failure;
 use crate::idn::to_ascii;
 use crate::trust::{read, tls_config};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
-use thread_mqtt_client::{Client, Config, Retry, TimeConfig, Timers};
+use thread_mqtt_client::{Client, Config, Failover, Retry, Timers};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{HostPort, Options};
 use thread_mqtt_resolve::resolver::{self, AddressSource};
@@ -19,20 +20,43 @@ pub(crate) fn driver(
     arguments: &CommonArguments,
     retry: Retry,
 ) -> Result<Driver<HostPort>, Failure> {
-    let broker = arguments.broker()?;
-    let tls = match broker.scheme {
-        Scheme::Mqtts => Some(tls_config(&arguments.tls)?),
-        Scheme::Mqtt => None,
+    driver_in(arguments.mqtt.version, arguments, retry)
+}
+
+/// The same in this version of MQTT.
+pub(crate) fn driver_in(
+    version: MqttVersion,
+    arguments: &CommonArguments,
+    retry: Retry,
+) -> Result<Driver<HostPort>, Failure> {
+    let mut others = arguments.brokers()?;
+    let first = others.remove(0);
+    let mut schemes = others
+        .iter()
+        .chain([&first])
+        .map(|broker| broker.uri.scheme);
+    let tls = match schemes.any(|scheme| scheme == Scheme::Mqtts) {
+        true => Some(tls_config(&arguments.tls)?),
+        false => None,
     };
     let config = Config {
         resolver: resolver_config(&arguments.network),
         tls,
-        session: session_config(&arguments.mqtt)?,
+        session: session_config(version, &arguments.mqtt, &arguments.will)?,
         timers: timers(),
         retry,
-        time: TimeConfig::default(),
-        time_floor: 0,
-        broker,
+        failover: Failover {
+            others,
+            weight: first.weight,
+            ..Failover::default()
+        },
+        redirects: arguments.redirects,
+        fallback_to_v311: arguments.mqtt.fallback,
+        keep_alive: match arguments.mqtt.keepalive {
+            KeepAlive::Seconds(_) => thread_mqtt_client::KeepAlive::Fixed,
+            KeepAlive::Auto => thread_mqtt_client::KeepAlive::AUTO,
+        },
+        ..Config::new(first.uri)
     };
     let client = Client::new(config).map_err(Failure::usage)?;
     // A buffer that takes a whole TLS record.
@@ -51,8 +75,9 @@ fn timers() -> Timers {
         tls_handshake: Duration::from_secs(20),
         backoff_min: Duration::from_secs(1),
         backoff_max: Duration::from_secs(60),
-        stable_after: Duration::from_secs(10),
+        network_jitter: Duration::from_secs(1),
         close: Duration::from_secs(2),
+        ..Timers::default()
     }
 }
 
@@ -88,7 +113,11 @@ pub(crate) fn resolver_config(arguments: &NetworkArguments) -> resolver::Config 
     }
 }
 
-fn session_config(arguments: &MqttArguments) -> Result<thread_mqtt_session::Config, Failure> {
+fn session_config(
+    version: MqttVersion,
+    arguments: &MqttArguments,
+    will: &WillArguments,
+) -> Result<thread_mqtt_session::Config, Failure> {
     let password = match &arguments.password_file {
         Some(path) => {
             let mut content = read(path, "--password-file")?;
@@ -100,13 +129,14 @@ fn session_config(arguments: &MqttArguments) -> Result<thread_mqtt_session::Conf
         }
         None => arguments.password.clone(),
     };
-    let will = arguments.will_topic.as_ref().map(|topic| {
-        Message::new(topic.as_str(), arguments.will_payload.as_bytes())
-            .qos(arguments.will_qos)
-            .retain(arguments.will_retain)
+    let message = will.will_topic.as_ref().map(|topic| Message {
+        properties: will.properties().map(Box::new),
+        ..Message::new(topic.as_str(), will.will_payload.as_bytes())
+            .qos(will.will_qos)
+            .retain(will.will_retain)
     });
     Ok(thread_mqtt_session::Config {
-        version: match arguments.version {
+        version: match version {
             MqttVersion::V311 => Version::V311,
             MqttVersion::V5 => Version::V5,
         },
@@ -116,13 +146,17 @@ fn session_config(arguments: &MqttArguments) -> Result<thread_mqtt_session::Conf
         },
         username: arguments.username.clone(),
         password,
-        keep_alive: Duration::from_secs(arguments.keepalive.into()),
+        keep_alive: match arguments.keepalive {
+            KeepAlive::Seconds(seconds) => Duration::from_secs(seconds.into()),
+            KeepAlive::Auto => thread_mqtt_session::Config::default().keep_alive,
+        },
         clean_start: !arguments.persistent,
         session_expiry: match arguments.persistent {
             true => arguments.session_expiry_interval,
             false => 0,
         },
-        will,
+        will: message,
+        will_delay: will.will_delay,
         max_packet_size: arguments.max_packet,
         outbox_messages: 256,
         outbox_bytes: 512 << 20,

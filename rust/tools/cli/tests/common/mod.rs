@@ -5,11 +5,13 @@
     reason = "each test file uses its own part"
 )]
 
+pub mod mosquitto;
+
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -74,6 +76,7 @@ fn finish(child: Child) -> Outcome {
 /// The binary at work in the background; it is killed when dropped.
 pub struct Running {
     child: Child,
+    input: Option<ChildStdin>,
     lines: Receiver<String>,
     errors: Receiver<String>,
 }
@@ -81,6 +84,7 @@ pub struct Running {
 impl Running {
     pub fn start(arguments: &[&str]) -> Self {
         let mut child = command(arguments)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -88,6 +92,7 @@ impl Running {
         let printed = lines(child.stdout.take().unwrap());
         let errors = lines(child.stderr.take().unwrap());
         Self {
+            input: child.stdin.take(),
             child,
             lines: printed,
             errors,
@@ -111,6 +116,23 @@ impl Running {
             seen.push(line);
         }
         panic!("{text:?} was never said, but {seen:?}");
+    }
+
+    /// Says something on its standard input.
+    pub fn say(&mut self, text: &str) {
+        let input = self.input.as_mut().expect("it is open");
+        input.write_all(text.as_bytes()).unwrap();
+        input.flush().unwrap();
+    }
+
+    /// Closes its standard input.
+    pub fn say_no_more(&mut self) {
+        self.input = None;
+    }
+
+    /// Whether it is still at work.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     fn complaints(&self) -> Vec<String> {

@@ -1,0 +1,412 @@
+//! How `pub` and `sub` begin, go on and end, against mosquitto and beside its own clients.
+mod common;
+
+use common::mosquitto::{Mosquitto, publish, subscriber};
+use common::{PATIENCE, Running, command, run, run_with_input};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+use thread_mqtt_testkit::peer::host::HostPeer;
+use thread_mqtt_testkit::peer::{self, OnlyV311};
+
+/// Whoever waits for input is not to blame for the broker.
+#[test]
+fn an_idle_publisher_outlives_any_number_of_restarts() {
+    for version in ["3.1.1", "5"] {
+        let mut broker = Mosquitto::plain();
+        let uri = broker.uri("mqtt");
+        let mut publisher =
+            Running::start(&["pub", &uri, "-V", version, "-t", "t", "-l", "-q", "1", "-d"]);
+        for _ in 0..4 {
+            publisher.wait_for_error("online");
+            broker.kill();
+            publisher.wait_for_error("next attempt");
+            broker.revive();
+        }
+        publisher.wait_for_error("online");
+        let sub = subscriber(&[&uri, "-t", "t", "-C", "1"]);
+        publisher.say("still there\n");
+        assert_eq!(sub.line(), "still there");
+        publisher.say_no_more();
+        assert_eq!(publisher.status(), 0);
+    }
+}
+
+#[test]
+fn what_is_in_flight_waits_for_a_broker_that_is_away() {
+    for version in ["3.1.1", "5"] {
+        let mut broker = Mosquitto::plain();
+        let uri = broker.uri("mqtt");
+        let all = [
+            "pub", &uri, "-V", version, "-t", "t", "-l", "-q", "1", "-r", "-d",
+        ];
+        let mut publisher = Running::start(&all);
+        publisher.wait_for_error("online");
+        broker.kill();
+        publisher.say("published offline\n");
+        publisher.say_no_more();
+        for _ in 0..3 {
+            publisher.wait_for_error("next attempt");
+        }
+        assert!(publisher.is_running());
+        broker.revive();
+        assert_eq!(publisher.status(), 0);
+        let kept = run(&["sub", &uri, "-t", "t", "-C", "1", "-W", "60"]);
+        assert_eq!(kept.stdout, "published offline\n");
+    }
+}
+
+#[test]
+fn a_time_limit_and_a_count_end_in_good_order() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let watcher = subscriber(&[&uri, "-t", "will/#", "-v", "-q", "1"]);
+    let ended = |topic: &str, more: &[&str]| {
+        let mut all = vec![
+            "sub",
+            &uri,
+            "-t",
+            "n",
+            "--will-topic",
+            topic,
+            "--will-payload",
+            "gone",
+        ];
+        all.extend(more);
+        run(&all)
+    };
+    let outcome = ended("will/limit", &["-W", "0.5"]);
+    assert_eq!(outcome.status, 10, "{outcome:?}");
+    assert!(outcome.stderr.contains("--timeout"), "{outcome:?}");
+    publish(&[&uri, "-t", "n", "-m", "x", "-r", "-q", "1"]);
+    assert_eq!(ended("will/count", &["-C", "1", "-W", "60"]).status, 0);
+    let outcome = run(&[
+        "pub",
+        &uri,
+        "-t",
+        "n",
+        "-l",
+        "-W",
+        "0.5",
+        "--will-topic",
+        "will/pub",
+        "--will-payload",
+        "gone",
+    ]);
+    assert_eq!(outcome.status, 0, "the input is empty: {outcome:?}");
+    // None of these was published before this one.
+    publish(&[&uri, "-t", "will/end", "-m", "x", "-q", "1"]);
+    assert_eq!(watcher.line(), "will/end x");
+}
+
+/// What was received beyond the count is not acknowledged: it comes again.
+#[test]
+fn messages_beyond_the_count_are_left_to_the_next_run() {
+    for version in ["3.1.1", "5"] {
+        let broker = Mosquitto::plain();
+        let uri = broker.uri("mqtt");
+        let me = [
+            "sub", &uri, "-V", version, "-c", "-i", "me", "-t", "t", "-q", "1", "-W", "60", "-C",
+        ];
+        let with = |count: &str| {
+            let mut all = me.to_vec();
+            all.push(count);
+            run(&all)
+        };
+        // Makes the session.
+        let first = subscriber(&[&uri, "-V", version, "-c", "-i", "me", "-t", "t", "-q", "1"]);
+        first.interrupt();
+        assert_eq!(first.status(), 0);
+        for n in 0..5 {
+            publish(&[&uri, "-t", "t", "-m", &n.to_string(), "-q", "1"]);
+        }
+        assert_eq!(with("2").stdout, "0\n1\n");
+        assert_eq!(with("3").stdout, "2\n3\n4\n");
+    }
+}
+
+#[test]
+fn lines_are_messages_as_mosquitto_has_them() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let sub = subscriber(&[&uri, "-t", "t", "-q", "1", "-C", "6", "-F", "%l %x"]);
+    let lines = b"a\n\n b\r\nlast";
+    let outcome = run_with_input(
+        &["pub", &uri, "-t", "t", "-l", "-q", "1", "-W", "60"],
+        lines,
+    );
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    for line in ["1 61", "0 ", "3 20620d", "4 6c617374"] {
+        assert_eq!(sub.line(), line);
+    }
+    publish(&[&uri, "-t", "t", "-m", "-5", "-q", "1"]);
+    publish(&[&uri, "-t", "t", "-m", "", "-q", "1"]);
+    assert_eq!(sub.line(), "2 2d35");
+    assert_eq!(sub.line(), "0 ");
+    assert_eq!(sub.status(), 0);
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_the_subscriber_quietly() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let watcher = subscriber(&[&uri, "-t", "will/#", "-v"]);
+    let mut child = command(&["sub", &uri, "-t", "t", "-d", "--will-topic", "will/pipe"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("subscribed") {
+        said.clear();
+        assert!(errors.read_line(&mut said).unwrap() > 0);
+    }
+    drop(child.stdout.take());
+    let began = Instant::now();
+    let status = loop {
+        publish(&[&uri, "-t", "t", "-m", "x"]);
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(began.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(status.code(), Some(0));
+    let mut rest = String::new();
+    while errors.read_line(&mut rest).unwrap() > 0 {}
+    assert!(!rest.contains("thread-mqtt:"), "{rest}");
+    publish(&[&uri, "-t", "will/end", "-m", "x"]);
+    assert_eq!(watcher.line(), "will/end x");
+}
+
+#[test]
+fn properties_travel_there_and_back() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let format = "%t %p %C %D %F %R %P";
+    let sub = subscriber(&[&uri, "-t", "t", "-C", "2", "-F", format]);
+    publish(&[
+        &uri,
+        "-t",
+        "t",
+        "-m",
+        "x",
+        "--content-type",
+        "text/plain",
+        "--correlation-data",
+        "-7",
+        "--payload-format",
+        "utf8",
+        "--response-topic",
+        "answer",
+        "--user-property",
+        "a=b",
+        "--user-property",
+        "c=d=e",
+        "--message-expiry",
+        "60",
+    ]);
+    assert_eq!(sub.line(), "t x text/plain -7 1 answer a:b c:d=e");
+    // As mosquitto_pub writes them.
+    publish(&[
+        &uri,
+        "-t",
+        "t",
+        "-m",
+        "x",
+        "-D",
+        "publish",
+        "content-type",
+        "text/plain",
+        "-D",
+        "publish",
+        "user-property",
+        "a",
+        "b",
+    ]);
+    assert_eq!(sub.line(), "t x text/plain    a:b");
+    assert_eq!(sub.status(), 0);
+    let refused = run(&[
+        "pub",
+        &uri,
+        "-V",
+        "3.1.1",
+        "-t",
+        "t",
+        "-n",
+        "--content-type",
+        "x",
+    ]);
+    assert_eq!(refused.status, 2, "{refused:?}");
+    let unknown = run(&[
+        "pub",
+        &uri,
+        "-t",
+        "t",
+        "-n",
+        "-D",
+        "publish",
+        "topic-alias",
+        "1",
+    ]);
+    assert_eq!(unknown.status, 2, "{unknown:?}");
+}
+
+#[test]
+fn a_will_with_a_delay_and_properties() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let watcher = subscriber(&[&uri, "-t", "will", "-C", "1", "-F", "%p %C %P"]);
+    let doomed = subscriber(&[
+        &uri,
+        "-t",
+        "t",
+        "--will-topic",
+        "will",
+        "--will-payload",
+        "-1",
+        "--will-delay",
+        "1",
+        "--will-content-type",
+        "text/plain",
+        "--will-user-property",
+        "a=b",
+        "-x",
+        "60",
+        "-c",
+        "-i",
+        "doomed",
+    ]);
+    doomed.kill();
+    assert_eq!(watcher.line(), "-1 text/plain a:b");
+}
+
+#[test]
+fn many_filters_go_out_in_requests_of_eight() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let topics: Vec<_> = (0..20).map(|n| format!("many/{n}")).collect();
+    let mut all = vec!["sub", &uri, "-W", "60", "-C", "20", "-v"];
+    for topic in &topics {
+        publish(&[&uri, "-t", topic, "-m", "x", "-r", "-q", "1"]);
+        all.extend(["-t", topic.as_str()]);
+    }
+    let outcome = run(&all);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    for topic in &topics {
+        assert!(outcome.stdout.contains(&format!("{topic} x")), "{topic}");
+    }
+}
+
+#[test]
+fn the_next_broker_of_a_list_takes_the_place_of_one_that_is_away() {
+    let broker = Mosquitto::plain();
+    let mut dead = Mosquitto::plain();
+    dead.kill();
+    let list = format!("{},{}", dead.uri("mqtt"), broker.uri("mqtt"));
+    publish(&[&list, "-t", "t", "-m", "x", "-q", "1"]);
+    let both = format!("{0},{0}", dead.uri("mqtt"));
+    let outcome = run(&["pub", &both, "-t", "t", "-m", "x", "-W", "60"]);
+    assert_eq!(outcome.status, 6, "{outcome:?}");
+}
+
+#[test]
+fn a_broker_that_only_speaks_3_1_1() {
+    for reaction in [OnlyV311::Closes, OnlyV311::Refuses] {
+        let config = peer::Config {
+            only_v311: Some(reaction),
+            ..peer::Config::new(None)
+        };
+        let broker = HostPeer::start(config, 1).unwrap();
+        let uri = format!("mqtt://{}", broker.address());
+        let plain = run(&["pub", &uri, "-t", "t", "-m", "x", "-q", "1", "-W", "60"]);
+        assert_eq!(plain.status, 8, "{plain:?}");
+        assert!(plain.stderr.contains("3.1.1"), "{plain:?}");
+        let doctor = run(&["doctor", &uri]);
+        assert_eq!(doctor.status, 8, "{doctor:?}");
+        assert!(doctor.stdout.contains("use -V 3.1.1"), "{doctor:?}");
+        let all = [
+            "pub",
+            &uri,
+            "--fallback",
+            "-t",
+            "t",
+            "-m",
+            "x",
+            "-q",
+            "1",
+            "-W",
+            "60",
+        ];
+        let fallback = run(&all);
+        assert_eq!(fallback.status, 0, "{fallback:?}");
+        assert_eq!(broker.log().published.len(), 1);
+    }
+}
+
+#[test]
+fn a_redirect_is_followed_or_shown() {
+    let there = HostPeer::start(peer::Config::new(None), 1).unwrap();
+    let config = peer::Config {
+        refuse: Some(0x9d),
+        server_reference: Some(there.address().to_string()),
+        ..peer::Config::new(None)
+    };
+    let here = HostPeer::start(config, 2).unwrap();
+    let uri = format!("mqtt://{}", here.address());
+    publish(&[&uri, "-t", "t", "-m", "x", "-q", "1"]);
+    assert_eq!(there.log().published.len(), 1);
+    let outcome = run(&[
+        "pub",
+        &uri,
+        "--redirects",
+        "0",
+        "-t",
+        "t",
+        "-m",
+        "x",
+        "-W",
+        "60",
+    ]);
+    assert_eq!(outcome.status, 8, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains(&there.address().to_string()),
+        "{outcome:?}"
+    );
+    let doctor = run(&["doctor", &uri]);
+    assert!(
+        doctor.stdout.contains(&there.address().to_string()),
+        "{doctor:?}"
+    );
+}
+
+#[test]
+fn help_is_in_groups() {
+    let groups = |command: &str| {
+        let help = run(&[command, "--help"]).stdout;
+        let headings = help
+            .lines()
+            .filter(|line| line.ends_with(':') && !line.starts_with(' '));
+        headings.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let of_pub = groups("pub");
+    for heading in [
+        "Payload, one of:",
+        "Message:",
+        "Properties of the message (MQTT 5):",
+        "Connection:",
+        "MQTT:",
+        "Will:",
+        "TLS:",
+        "Network:",
+        "Exit status:",
+    ] {
+        assert!(
+            of_pub.iter().any(|line| line == heading),
+            "{heading} not in {of_pub:?}"
+        );
+    }
+    assert!(groups("sub").iter().any(|line| line == "Subscription:"));
+}
