@@ -123,6 +123,16 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_PLATFORM = -1000,
 };
 
+/** Interfaces of a device that has Thread and another one (CONFIG_THREAD_MQTT_OTHER_INTERFACE). */
+enum thread_mqtt_interface {
+	/** The one that Kconfig chooses, or the only one. */
+	THREAD_MQTT_INTERFACE_DEFAULT = 0,
+	/** Thread, with NAT64 for brokers that have only IPv4. */
+	THREAD_MQTT_INTERFACE_THREAD = 1,
+	/** The first other interface that has an address: Ethernet, Wi-Fi, a modem. */
+	THREAD_MQTT_INTERFACE_OTHER = 2,
+};
+
 /** The stages of the way to the broker, in order. */
 enum thread_mqtt_stage {
 	/** No stage: an event or a failure that belongs to none. */
@@ -321,6 +331,10 @@ struct thread_mqtt_config {
 	 *  build's date or the last time kept (THREAD_MQTT_EVENT_TIME_UNKNOWN).
 	 */
 	bool time_strict;
+	/** A #thread_mqtt_interface. On another interface than Thread's a client uses IPv4 if the
+	 *  interface has an IPv4 address.
+	 */
+	uint8_t interface;
 	/** SNTP servers, names or addresses with blanks between, `:port` behind one that does not use
 	 *  123; asked in turn for the time before the first connection with TLS, unless
 	 *  thread_mqtt_set_time() was called. NULL or empty: none.
@@ -372,7 +386,8 @@ struct thread_mqtt_config {
  *
  * @param[out] client The client.
  * @param config Its configuration; not needed after the call.
- * @return 0; THREAD_MQTT_ERROR_ABI for a configuration that was not begun with
+ * @return 0; THREAD_MQTT_ERROR_SETTING also for an interface that the image does not have;
+ * THREAD_MQTT_ERROR_ABI for a configuration that was not begun with
  * THREAD_MQTT_CONFIG_DEFAULT() of this header; or another negative #thread_mqtt_error.
  */
 int thread_mqtt_init(struct thread_mqtt **client, const struct thread_mqtt_config *config);

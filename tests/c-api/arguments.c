@@ -209,6 +209,11 @@ static void configuration(void)
 	config = good;
 	config.mqtt_version = 3;
 	CHECK_EQUAL(thread_mqtt_init(&made, &config), THREAD_MQTT_ERROR_SETTING);
+	for (uint8_t interface = THREAD_MQTT_INTERFACE_THREAD; interface < 4; interface++) {
+		config = good;
+		config.interface = interface;
+		CHECK_EQUAL(thread_mqtt_init(&made, &config), THREAD_MQTT_ERROR_SETTING);
+	}
 	config = good;
 	config.client_id = NULL;
 	config.clean_start = false;

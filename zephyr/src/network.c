@@ -100,7 +100,8 @@ int32_t tmq_port_use_interface(struct tmq_port *port, uint8_t interface)
 	return 0;
 #else
 	bool has = interface == TMQ_INTERFACE_DEFAULT ||
-		   (interface == TMQ_INTERFACE_THREAD) == IS_ENABLED(CONFIG_NET_L2_OPENTHREAD);
+		   interface == (IS_ENABLED(CONFIG_NET_L2_OPENTHREAD) ? TMQ_INTERFACE_THREAD
+								       : TMQ_INTERFACE_OTHER);
 
 	ARG_UNUSED(port);
 	return has ? 0 : TMQ_NOT_SUPPORTED;

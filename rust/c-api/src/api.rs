@@ -78,8 +78,9 @@ unsafe extern "C" fn thread_mqtt_init(
         return ffi::THREAD_MQTT_ERROR_ENTROPY;
     }
     // SAFETY: promised by the caller.
-    let made = unsafe { settings::client(config) }
-        .and_then(|client| Handle::new(client, config.callback, config.user_data));
+    let made = unsafe { settings::client(config) }.and_then(|client| {
+        Handle::new(client, config.interface, config.callback, config.user_data)
+    });
     match made {
         Ok(handle) => {
             // SAFETY: not NULL, and writable by the caller's promise.

@@ -71,10 +71,13 @@ impl Handle {
     #[inline(never)]
     pub(crate) fn new(
         client: Box<Client>,
+        interface: u8,
         callback: ffi::thread_mqtt_callback,
         user_data: *mut c_void,
     ) -> Result<Box<Self>, i32> {
-        let port = PlatformPort::open().ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)?;
+        let mut port = PlatformPort::open().ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)?;
+        port.use_interface(interface)
+            .map_err(|_| ffi::THREAD_MQTT_ERROR_SETTING)?;
         let waker = port.waker();
         let lock = port.mutex();
         let shared = Shared {

@@ -208,6 +208,7 @@ TEST(an_image_with_one_interface_has_no_choice)
 		    has_thread ? 0 : TMQ_NOT_SUPPORTED);
 	CHECK_EQUAL(tmq_port_use_interface(port, TMQ_INTERFACE_OTHER),
 		    has_thread ? TMQ_NOT_SUPPORTED : 0);
+	CHECK_EQUAL(tmq_port_use_interface(port, 3), TMQ_NOT_SUPPORTED);
 	tmq_port_close(port);
 }
 

@@ -63,6 +63,16 @@ impl PlatformPort {
         Some(Self(Arc::new(Open(port))))
     }
 
+    /// Chooses the interface of a client that has no thread yet, one of `TMQ_INTERFACE_*`. A negative
+    /// code if the platform does not have it.
+    pub fn use_interface(&mut self, interface: u8) -> Result<(), i32> {
+        // SAFETY: the port is open, and no thread of its own runs.
+        match unsafe { ffi::tmq_port_use_interface(self.raw(), interface) } {
+            0 => Ok(()),
+            code => Err(code),
+        }
+    }
+
     /// A handle that wakes this port.
     pub fn waker(&self) -> Waker {
         Waker(self.0.clone())

@@ -140,6 +140,17 @@ ZTEST(configuration, test_certificates)
 	zassert_equal(init(), THREAD_MQTT_ERROR_IDENTITY, "a key alone");
 }
 
+ZTEST(configuration, test_interface)
+{
+	/* This image has no Thread. */
+	config.interface = THREAD_MQTT_INTERFACE_THREAD;
+	zassert_equal(init(), THREAD_MQTT_ERROR_SETTING);
+	config.interface = 3;
+	zassert_equal(init(), THREAD_MQTT_ERROR_SETTING);
+	config.interface = THREAD_MQTT_INTERFACE_OTHER;
+	zassert_ok(init());
+}
+
 ZTEST(configuration, test_mqtt)
 {
 	config.mqtt_version = 3;

@@ -35,12 +35,6 @@ int zsock_getaddrinfo(const char *host, const char *service, const struct addrin
 void zsock_freeaddrinfo(struct addrinfo *found);
 
 /* Zephyr's header brings those of its network stack, whose names are not free. */
-struct dns_server;
-struct dns_resolve_context;
-struct net_context;
-struct net_pkt {
-	int unused;
-};
 struct dns_server {
 	int unused;
 };
