@@ -29,7 +29,6 @@
 typedef struct net_sockaddr tmq_sockaddr;
 typedef struct net_sockaddr_in tmq_sockaddr_in;
 typedef struct net_sockaddr_in6 tmq_sockaddr_in6;
-typedef struct net_sockaddr_storage tmq_sockaddr_storage;
 typedef net_socklen_t tmq_socklen;
 #define TMQ_AF_INET NET_AF_INET
 #define TMQ_AF_INET6 NET_AF_INET6
@@ -46,7 +45,6 @@ typedef net_socklen_t tmq_socklen;
 typedef struct sockaddr tmq_sockaddr;
 typedef struct sockaddr_in tmq_sockaddr_in;
 typedef struct sockaddr_in6 tmq_sockaddr_in6;
-typedef struct sockaddr_storage tmq_sockaddr_storage;
 typedef socklen_t tmq_socklen;
 #define TMQ_AF_INET AF_INET
 #define TMQ_AF_INET6 AF_INET6

@@ -9,6 +9,13 @@
 
 #include "internal.h"
 
+/* Zephyr's own sockaddr_storage holds only the families that are configured. */
+union any_address {
+	tmq_sockaddr any;
+	tmq_sockaddr_in in;
+	tmq_sockaddr_in6 in6;
+};
+
 bool tmq_is_mapped(const uint8_t bytes[16])
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -16,44 +23,34 @@ bool tmq_is_mapped(const uint8_t bytes[16])
 	return memcmp(bytes, mapped, sizeof(mapped)) == 0;
 }
 
-/* IPv4-mapped addresses go to IPv4 sockets. Returns the length; family in storage->family. */
-static tmq_socklen to_sockaddr(const struct tmq_address *address, tmq_sockaddr_storage *storage)
+/* IPv4-mapped addresses go to IPv4 sockets. Returns the length; the family is in to->any. */
+static tmq_socklen to_sockaddr(const struct tmq_address *address, union any_address *to)
 {
-	memset(storage, 0, sizeof(*storage));
+	memset(to, 0, sizeof(*to));
 	if (tmq_is_mapped(address->bytes)) {
-		tmq_sockaddr_in *in = (tmq_sockaddr_in *)storage;
-
-		in->sin_family = TMQ_AF_INET;
-		in->sin_port = tmq_htons(address->port);
-		memcpy(&in->sin_addr, &address->bytes[12], 4);
-		return sizeof(*in);
+		to->in.sin_family = TMQ_AF_INET;
+		to->in.sin_port = tmq_htons(address->port);
+		memcpy(&to->in.sin_addr, &address->bytes[12], 4);
+		return sizeof(to->in);
 	}
 
-	tmq_sockaddr_in6 *in6 = (tmq_sockaddr_in6 *)storage;
-
-	in6->sin6_family = TMQ_AF_INET6;
-	in6->sin6_port = tmq_htons(address->port);
-	memcpy(&in6->sin6_addr, address->bytes, 16);
-	return sizeof(*in6);
+	to->in6.sin6_family = TMQ_AF_INET6;
+	to->in6.sin6_port = tmq_htons(address->port);
+	memcpy(&to->in6.sin6_addr, address->bytes, 16);
+	return sizeof(to->in6);
 }
 
-static void from_sockaddr(const tmq_sockaddr_storage *storage, struct tmq_address *address)
+static void from_sockaddr(const union any_address *from, struct tmq_address *address)
 {
-	const tmq_sockaddr *any = (const tmq_sockaddr *)storage;
-
 	memset(address, 0, sizeof(*address));
-	if (any->sa_family == TMQ_AF_INET) {
-		const tmq_sockaddr_in *in = (const tmq_sockaddr_in *)storage;
-
+	if (from->any.sa_family == TMQ_AF_INET) {
 		address->bytes[10] = 0xff;
 		address->bytes[11] = 0xff;
-		memcpy(&address->bytes[12], &in->sin_addr, 4);
-		address->port = tmq_ntohs(in->sin_port);
+		memcpy(&address->bytes[12], &from->in.sin_addr, 4);
+		address->port = tmq_ntohs(from->in.sin_port);
 	} else {
-		const tmq_sockaddr_in6 *in6 = (const tmq_sockaddr_in6 *)storage;
-
-		memcpy(address->bytes, &in6->sin6_addr, 16);
-		address->port = tmq_ntohs(in6->sin6_port);
+		memcpy(address->bytes, &from->in6.sin6_addr, 16);
+		address->port = tmq_ntohs(from->in6.sin6_port);
 	}
 }
 
@@ -117,7 +114,7 @@ static int32_t local_address(const struct tmq_port *port, bool is_ipv4, struct t
 
 static int32_t bind_to(const struct tmq_port *port, int fd, bool is_ipv4, uint16_t local_port)
 {
-	tmq_sockaddr_storage storage;
+	union any_address bound;
 	struct tmq_address local;
 	int32_t code = local_address(port, is_ipv4, &local);
 
@@ -125,19 +122,18 @@ static int32_t bind_to(const struct tmq_port *port, int fd, bool is_ipv4, uint16
 		return code;
 	}
 	local.port = local_port;
-	code = zsock_bind(fd, (tmq_sockaddr *)&storage, to_sockaddr(&local, &storage));
+	code = zsock_bind(fd, &bound.any, to_sockaddr(&local, &bound));
 	return code == 0 ? 0 : failure(errno);
 }
 
 int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to)
 {
-	tmq_sockaddr_storage remote;
+	union any_address remote;
 	tmq_socklen length = to_sockaddr(to, &remote);
 	int32_t code;
 
 	tmq_port_tcp_close(port, 1);
-	port->tcp_fd = zsock_socket(((tmq_sockaddr *)&remote)->sa_family, TMQ_SOCK_STREAM,
-				    TMQ_IPPROTO_TCP);
+	port->tcp_fd = zsock_socket(remote.any.sa_family, TMQ_SOCK_STREAM, TMQ_IPPROTO_TCP);
 	if (port->tcp_fd < 0) {
 		return failure(errno);
 	}
@@ -150,7 +146,7 @@ int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to
 		return code;
 	}
 	if (set_non_blocking(port->tcp_fd) < 0 ||
-	    (zsock_connect(port->tcp_fd, (tmq_sockaddr *)&remote, length) < 0 &&
+	    (zsock_connect(port->tcp_fd, &remote.any, length) < 0 &&
 	     errno != EINPROGRESS)) {
 		code = failure(errno);
 		tmq_port_tcp_close(port, 1);
@@ -266,7 +262,7 @@ static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port, bo
 int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struct tmq_address *to,
 			  const uint8_t *data, size_t length)
 {
-	tmq_sockaddr_storage remote;
+	union any_address remote;
 	tmq_socklen remote_length = to_sockaddr(to, &remote);
 	int32_t code = 0;
 	struct tmq_udp *udp = udp_socket(port, from_port, tmq_is_mapped(to->bytes), &code);
@@ -275,7 +271,7 @@ int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struc
 		return code;
 	}
 	port->sent_at = k_uptime_get();
-	return zsock_sendto(udp->fd, data, length, 0, (tmq_sockaddr *)&remote, remote_length) < 0
+	return zsock_sendto(udp->fd, data, length, 0, &remote.any, remote_length) < 0
 		       ? failure(errno)
 		       : 0;
 }
@@ -284,7 +280,7 @@ int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, ui
 			     uint8_t *buffer, size_t length)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
-		tmq_sockaddr_storage remote;
+		union any_address remote;
 		tmq_socklen remote_length = sizeof(remote);
 		ssize_t received;
 
@@ -292,7 +288,7 @@ int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, ui
 			continue;
 		}
 		received = zsock_recvfrom(port->udp[i].fd, buffer, length, 0,
-					  (tmq_sockaddr *)&remote, &remote_length);
+					  &remote.any, &remote_length);
 		if (received >= 0) {
 			from_sockaddr(&remote, from);
 			*to_port = port->udp[i].port;
