@@ -120,9 +120,11 @@ elseif(CONFIG_CPU_CORTEX_M33 OR CONFIG_CPU_CORTEX_M55)
   set(target thumbv8m.main-none-eabi)
 elseif(CONFIG_ARCH_POSIX AND CONFIG_64BIT)
   set(target ${CMAKE_HOST_SYSTEM_PROCESSOR}-unknown-none)
+elseif(CONFIG_ARCH_POSIX AND CMAKE_HOST_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  set(target i686-unknown-linux-gnu) # Rust has no target of 32 bits for x86 without a system
 else()
   message(FATAL_ERROR "thread-mqtt: no Rust target is known for this board. Supported are Cortex-M4, "
-    "M7, M33, M55 and native_sim/native/64.")
+    "M7, M33, M55, native_sim/native/64 and, on x86-64 machines, native_sim and nrf52_bsim.")
 endif()
 if(CONFIG_CPU_CORTEX_M AND CONFIG_FP_HARDABI)
   set(target ${target}hf)

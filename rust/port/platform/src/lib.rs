@@ -17,7 +17,7 @@ pub mod config;
 pub mod credentials;
 pub mod crypto;
 pub mod ffi;
-#[cfg(all(feature = "allocator", target_os = "none"))]
+#[cfg(feature = "allocator")]
 mod heap;
 #[cfg(feature = "logger")]
 mod line;
@@ -25,7 +25,7 @@ mod line;
 mod logger;
 mod options;
 pub mod port;
-#[cfg(all(feature = "runtime", target_os = "none"))]
+#[cfg(feature = "runtime")]
 mod runtime;
 mod storage;
 
