@@ -130,6 +130,10 @@ if(CONFIG_CPU_CORTEX_M AND CONFIG_FP_HARDABI)
   set(target ${target}hf)
 endif()
 
+set(THREAD_MQTT_CARGO_TARGET_DIR ${CMAKE_CURRENT_BINARY_DIR}/rust CACHE PATH
+  "Where cargo builds; images with the same options may share it and compile once")
+set(rust_dir ${THREAD_MQTT_CARGO_TARGET_DIR})
+
 # Rust's targets for Cortex-M keep a frame pointer, which costs two instructions and a register in
 # every function; a core compiled here can do without. cargo names its folder after the file.
 set(target_spec ${target})
@@ -138,7 +142,7 @@ if(build_std AND CONFIG_CPU_CORTEX_M)
     ${RUSTC} -Zunstable-options --print target-spec-json --target ${target}
     OUTPUT_VARIABLE spec COMMAND_ERROR_IS_FATAL ANY)
   string(JSON spec SET "${spec}" frame-pointer "\"may-omit\"")
-  set(target_spec ${CMAKE_CURRENT_BINARY_DIR}/${target}.json)
+  set(target_spec ${rust_dir}/${target}.json) # cargo compiles all anew for a file at another path
   file(CONFIGURE OUTPUT ${target_spec} CONTENT "${spec}" @ONLY)
   list(APPEND cargo_env CARGO_UNSTABLE_JSON_TARGET_SPEC=true)
 endif()
@@ -164,9 +168,6 @@ foreach(feature ${platform_features})
 endforeach()
 list(JOIN features "," features)
 
-set(THREAD_MQTT_CARGO_TARGET_DIR ${CMAKE_CURRENT_BINARY_DIR}/rust CACHE PATH
-  "Where cargo builds; images with the same options may share it and compile once")
-set(rust_dir ${THREAD_MQTT_CARGO_TARGET_DIR})
 set(rust_archive ${rust_dir}/${target}/release/libthread_mqtt_c_api.a)
 
 # Always run: cargo knows best whether there is anything to do.
