@@ -2,8 +2,9 @@
 against Mosquitto, on each crypto backend: online over TLS 1.2, a message there and back, and again over
 TLS 1.3 after the broker restarted.
 
-    python3 tests/zephyr/native_sim.py WORKSPACE     (the folder above zephyr/)
+    python3 tests/zephyr/native_sim.py WORKSPACE [NAME...]     (the folder above zephyr/)
 
+NAME is one of application-soft, publish-soft, application-psa and publish-psa (default: all).
 Needs west, Zephyr's build tools, zephyr-lang-rust in the workspace, mosquitto, openssl, and Rust for
 x86_64-unknown-none or Debian's rustc-web with rust-web-src.
 """
@@ -32,14 +33,27 @@ def run(command, **options):
     return result.stdout
 
 
-def environment(workspace):
-    """The environment for west: its tools first, and a Rust that knows the target."""
-    env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"), ZEPHYR_TOOLCHAIN_VARIANT="host")
+NATIVE = "native_sim/native/64"
+# Rust's target of each board that a test runs on.
+RUST = {NATIVE: "x86_64-unknown-none", "mps2/an386": "thumbv7em-none-eabihf",
+        "nrf52_bsim": "i686-unknown-linux-gnu"}
+
+
+def environment(workspace, board=NATIVE):
+    """The environment for west: its tools first, a compiler for the board, and a Rust that knows it."""
+    env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
+    if not RUST[board].endswith("eabihf"):
+        env["ZEPHYR_TOOLCHAIN_VARIANT"] = "host"
+    elif not {"ZEPHYR_TOOLCHAIN_VARIANT", "ZEPHYR_SDK_INSTALL_DIR"} & env.keys():
+        gcc = shutil.which("arm-none-eabi-gcc")
+        if gcc:
+            env.update(ZEPHYR_TOOLCHAIN_VARIANT="gnuarmemb",
+                       GNUARMEMB_TOOLCHAIN_PATH=str(pathlib.Path(gcc).parents[1]))
     tools = workspace / ".venv" / "bin"
     if tools.is_dir():
         env["PATH"] = f"{tools}:{env['PATH']}"
     libdir = subprocess.run(
-        ["rustc", "--print", "target-libdir", "--target", "x86_64-unknown-none"],
+        ["rustc", "--print", "target-libdir", "--target", RUST[board]],
         capture_output=True, text=True, cwd=ROOT,
     ).stdout.strip()
     if not libdir or not os.path.isdir(libdir):
@@ -54,11 +68,15 @@ def environment(workspace):
     return env
 
 
-def west_build(build, source, options, env):
-    """Builds an image for native_sim. All of them share what cargo compiles: most of the time it takes."""
-    cargo = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "zephyr"
-    run(["west", "build", "-b", "native_sim/native/64", "-d", str(build), str(source), "--",
-         f"-DTHREAD_MQTT_CARGO_TARGET_DIR={cargo}", *options],
+def kept():
+    """Where cargo's artefacts and images stay between runs."""
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+
+
+def west_build(build, source, options, env, board=NATIVE):
+    """Builds an image. All of a board's share what cargo compiles: most of the time it takes."""
+    run(["west", "build", "-b", board, "-d", str(build), str(source), "--",
+         f"-DTHREAD_MQTT_CARGO_TARGET_DIR={kept() / 'zephyr'}", *options],
         cwd=env["ZEPHYR_BASE"], env=env)
 
 
@@ -109,7 +127,7 @@ def broker(folder, port, version, more=""):
 
 
 def free_port():
-    """A port of the loopback on which nobody listens."""
+    """A port of the loopback that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -157,7 +175,7 @@ def check(name, source, options, folder, env):
     print(f"{name}: online over TLS 1.2, and over 1.3 after the broker restarted", flush=True)
 
 
-def main(workspace):
+def main(workspace, *names):
     env = environment(workspace)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -168,15 +186,17 @@ def main(workspace):
                    ("publish", ROOT / "samples" / "publish",
                     ["-DCONFIG_SAMPLE_INTERVAL=1", f"-DCONFIG_SAMPLE_CA_FILE={ca}",
                      f"-DEXTRA_ZEPHYR_MODULES={ROOT}"]))
-        passed = 0
-        for backend, options in (("soft", []), ("psa", [psa])):
-            for sample, source, own in samples:
-                check(f"{sample}-{backend}", source, [*own, *options], folder, env)
-                passed += 1
-    print(f"{passed} passed, 0 failed")
+        images = {f"{sample}-{backend}": (source, [*own, *options])
+                  for backend, options in (("soft", []), ("psa", [psa]))
+                  for sample, source, own in samples}
+        for name in names or images:
+            if name not in images:
+                sys.exit(__doc__)
+            check(name, *images[name], folder, env)
+    print(f"{len(names or images)} passed, 0 failed")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(pathlib.Path(sys.argv[1]).resolve())
+    main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])

@@ -41,7 +41,7 @@ def to_firmware(radio, port, terminal, over):
 
 
 def to_radio(port, radio):
-    """What the firmware says, until nobody has its end of the port open."""
+    """What the firmware says, until its end of the port is closed."""
     with contextlib.suppress(OSError):
         while data := os.read(port, 4096):
             os.write(radio, data)
@@ -49,7 +49,7 @@ def to_radio(port, radio):
 
 @contextlib.contextmanager
 def simulated_radio(program, node, folder=None):
-    """The port of a radio with its settings in the folder, until the block ends; whoever opened the
+    """The port of a radio with its settings in the folder, until the block ends; what opened the
     port must have closed it by then."""
     try:
         radio = subprocess.Popen([os.path.abspath(program), str(node)], cwd=folder, bufsize=0,

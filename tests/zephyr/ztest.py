@@ -1,39 +1,53 @@
-"""Builds the ztest suites of the C API and the port for native_sim in a west workspace and runs them.
-The same as `west twister -T tests/zephyr/api -p native_sim/native/64`, without its report.
+"""Builds the ztest suites of the C API and the port in a west workspace and runs them: on native_sim, or on
+a Cortex-M4 that QEMU emulates. The same as `west twister -T tests/zephyr/api`, without its report.
 
-    python3 tests/zephyr/ztest.py WORKSPACE     (the folder above zephyr/)
+    python3 tests/zephyr/ztest.py WORKSPACE [BOARD]     (the folder above zephyr/)
 
-Needs west, Zephyr's build tools and Rust as native_sim.py says.
+BOARD is native_sim/native/64 (default) or mps2/an386. Needs west, Zephyr's build tools and Rust as
+native_sim.py says, for mps2/an386 what cortex_m.py says.
 """
 
-import os
 import pathlib
-import subprocess
 import sys
-import tempfile
+import time
 
-from native_sim import ROOT, environment, west_build
+import cortex_m
+from native_sim import NATIVE, ROOT, environment, kept, west_build
+from openthread import process
 
 PATIENCE = 600  # seconds for all suites
+END = "PROJECT EXECUTION"
 
 
-def main(workspace):
-    env = environment(workspace)
-    with tempfile.TemporaryDirectory() as name:
-        build = pathlib.Path(os.environ.get("ZTEST_BUILD_DIR", name)) / "api"
-        print("building api", flush=True)
-        west_build(build, ROOT / "tests" / "zephyr" / "api", [], env)
-        # The image does not end by itself where nobody tells it to: ztest does.
-        result = subprocess.run([str(build / "zephyr" / "zephyr.exe")], capture_output=True, text=True,
-                                errors="replace", timeout=PATIENCE)
-    lines = [line for line in result.stdout.splitlines() if "SUITE" in line or "PASS" in line or "FAIL" in line
-             or "assert" in line.lower() or "PROJECT EXECUTION" in line or "bytes of heap" in line]
-    print("\n".join(lines))
-    if result.returncode != 0 or "PROJECT EXECUTION SUCCESSFUL" not in result.stdout:
-        sys.exit(f"error: a suite failed, exit status {result.returncode}")
+def main(workspace, board=NATIVE):
+    if board == cortex_m.BOARD and (why := cortex_m.missing()):
+        print(f"SKIPPED: {why}")
+        return
+    folder = kept() / "zephyr-ztest" / board.replace("/", "_")
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"building api for {board}", flush=True)
+    west_build(folder / "api", ROOT / "tests" / "zephyr" / "api", [], environment(workspace, board), board)
+
+    printed = folder / "printed.txt"
+    printed.write_text("")
+    image = folder / "api" / "zephyr"
+    running = cortex_m.emulated(image / "zephyr.elf", printed) if board == cortex_m.BOARD else \
+        process([image / "zephyr.exe"], printed)
+    with running as ended:
+        deadline = time.monotonic() + PATIENCE
+        # ztest ends native_sim; a board goes on.
+        while ended.poll() is None and END not in printed.read_text(errors="replace"):
+            if time.monotonic() > deadline:
+                sys.exit(f"{printed.read_text(errors='replace')}\nerror: the suites did not end")
+            time.sleep(0.2)
+    text = printed.read_text(errors="replace")
+    print("\n".join(line for line in text.splitlines() if any(
+        word in line for word in ("SUITE", "PASS", "FAIL", "ssert", END, "bytes of heap", "fault"))))
+    if f"{END} SUCCESSFUL" not in text:
+        sys.exit("error: a suite failed")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    main(pathlib.Path(sys.argv[1]).resolve())
+    main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])

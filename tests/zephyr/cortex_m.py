@@ -1,0 +1,158 @@
+"""Runs samples/publish on a Cortex-M4 that QEMU emulates (Zephyr's board mps2/an386): Zephyr's own TCP over
+the board's Ethernet, against Mosquitto, on each crypto backend; online over TLS 1.2, a message there and
+back, and again over TLS 1.3 after the broker restarted. Prints how deep each thread's stack was used,
+the largest use of the heap and the instructions executed.
+
+    python3 tests/zephyr/cortex_m.py WORKSPACE [soft|psa...]     (the folder above zephyr/)
+
+Needs what native_sim.py needs, qemu-system-arm, and gcc for Cortex-M: Zephyr's SDK, or arm-none-eabi-gcc.
+The image reaches one address and one port, which is Mosquitto's; nothing else of the machine.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from native_sim import ROOT, broker, certificates, environment, free_port, kept, wait_for, west_build
+
+BOARD = "mps2/an386"
+BROKER = "10.0.2.100"  # in the network that QEMU makes for the image
+# Each instruction takes 16 ns of the board's time, as on a chip of 62.5 MHz that takes a cycle for each.
+# The board counts cycles of 40 ns.
+SHIFT = 4
+CYCLE = 40
+# The module that prints them, which needs room for the log besides.
+FIGURES = [f"-DEXTRA_ZEPHYR_MODULES={ROOT}/tests/zephyr/figures", "-DCONFIG_THREAD_MQTT_FIGURES=y",
+           "-DCONFIG_LOG_BUFFER_SIZE=8192"]
+
+
+def missing():
+    """Why no image can be run here, or an empty string."""
+    if shutil.which("qemu-system-arm") is None:
+        return "qemu-system-arm is not installed"
+    if shutil.which("arm-none-eabi-gcc") is None and "ZEPHYR_SDK_INSTALL_DIR" not in os.environ:
+        return "no compiler for Cortex-M; install arm-none-eabi-gcc, or set ZEPHYR_SDK_INSTALL_DIR"
+    return ""
+
+
+@contextlib.contextmanager
+def emulated(image, printed, *options):
+    """QEMU with the image until the block ends; what the image prints goes to a file."""
+    with open(printed.with_suffix(".qemu"), "w") as log:
+        process = subprocess.Popen(
+            ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
+             "-icount", f"shift={SHIFT}", "-serial", f"file:{printed}", "-kernel", image, *options],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def to_broker(port):
+    """An Ethernet on which the image finds the broker, and no way to anything else."""
+    relay = f"{sys.executable} {ROOT}/tests/zephyr/relay.py {port}"
+    return ["-nic", f"user,model=lan9118,restrict=on,guestfwd=tcp:{BROKER}:8883-cmd:{relay}"]
+
+
+class Figures:
+    """What the module tests/zephyr/figures printed last."""
+
+    def __init__(self, text):
+        text = text[:text.rindex("figures: end")].rsplit("figures: end", 1)[-1]
+        self.stacks = {name: (int(used), int(size)) for name, used, size in re.findall(
+            r"figures: (?:thread )?(\S+) used (\d+) of (\d+)", text)}
+        self.cycles = {name: int(cycles) for name, cycles in re.findall(
+            r"figures: thread (\S+) used .* cycles (\d+)", text)}
+        self.heap = sum(int(used) for used in re.findall(r"figures: heap \d+ used (\d+)", text))
+
+    def instructions(self, before=None):
+        """Million instructions of all threads but the idle one, and this module's and the log's own."""
+        cycles = sum(count - (before.cycles.get(name, 0) if before else 0)
+                     for name, count in self.cycles.items() if name not in ("idle", "figures", "logging"))
+        return cycles * CYCLE / (1 << SHIFT) / 1e6
+
+    def lines(self):
+        """The stacks and the heap, in words, the deepest first."""
+        for name, (used, size) in sorted(self.stacks.items(), key=lambda stack: -stack[1][0]):
+            yield f"stack of {name}: {used:,} of {size:,} bytes"
+        yield f"heap: {self.heap:,} bytes"
+
+
+def figures(printed, image):
+    """The next complete figures."""
+    wait_for(printed, "figures: end", printed.read_text(errors="replace").count("figures: end") + 2, image)
+    return Figures(printed.read_text(errors="replace"))
+
+
+def check(backend, options, folder, env):
+    """One image: built, run against a broker that restarts."""
+    build = folder / f"publish-{backend}"
+    print(f"building publish for {BOARD}, {backend}", flush=True)
+    west_build(build, ROOT / "samples" / "publish",
+               [f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{BROKER}"', "-DCONFIG_SAMPLE_INTERVAL=1",
+                f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
+                *FIGURES, *options], env, BOARD)
+
+    port = free_port()
+    printed = folder / f"{backend}.txt"
+    printed.write_text("")
+    with contextlib.ExitStack() as running:
+        with broker(folder, port, "TLSv1.2"):
+            image = running.enter_context(
+                emulated(build / "zephyr" / "zephyr.elf", printed, *to_broker(port)))
+            wait_for(printed, "TLS 1.2, TLS_ECDHE_RSA_WITH_", 1, image)
+            wait_for(printed, "online", 1, image)
+            wait_for(printed, "received ", 1, image)
+            first = figures(printed, image)
+        wait_for(printed, "closed the TCP connection", 1, image)
+        with broker(folder, port, "TLSv1.3"):
+            before = printed.read_text(errors="replace").count("received ")
+            offline = figures(printed, image)
+            wait_for(printed, "TLS 1.3, TLS_", 1, image)
+            wait_for(printed, "online", 2, image)
+            wait_for(printed, "received ", before + 1, image)
+            second = figures(printed, image)
+    text = printed.read_text(errors="replace")
+    acknowledged = [int(token) for token in re.findall(r"acknowledged (\d+)", text)]
+    if not acknowledged or acknowledged != sorted(set(acknowledged)):
+        sys.exit(f"{text}\nerror: the tokens of the events are not those of the calls: {acknowledged}")
+    if backend == "psa":
+        wait_for(printed, "PSA Crypto: 23 of 23 algorithms work", 1, image)
+    full = [name for name, (used, size) in second.stacks.items() if used >= size]
+    if full:
+        sys.exit(f"{text}\nerror: no stack left: {', '.join(full)}")
+
+    print(f"{backend}: online over TLS 1.2, and over 1.3 after the broker restarted")
+    print(f"  {first.instructions():.1f} M instructions from the start until online over TLS 1.2, "
+          f"{second.instructions(offline):.1f} M again over 1.3")
+    print("\n".join(f"  {line}" for line in second.lines()), flush=True)
+
+
+def main(workspace, *names):
+    why = missing()
+    if why:
+        print(f"SKIPPED: {why}")
+        return
+    backends = {"soft": [], "psa": [f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"]}
+    env = environment(workspace, BOARD)
+    folder = kept() / "zephyr-cortex-m"
+    folder.mkdir(parents=True, exist_ok=True)
+    certificates(folder, f"IP:{BROKER}")
+    for name in names or backends:
+        check(name, backends[name], folder, env)
+    print(f"{len(names or backends)} passed, 0 failed")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2 and sys.argv[1] == "--missing":
+        print(missing(), end="")
+    elif len(sys.argv) < 2 or not set(sys.argv[2:]) <= {"soft", "psa"}:
+        sys.exit(__doc__)
+    else:
+        main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])
