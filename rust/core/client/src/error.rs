@@ -78,7 +78,7 @@ impl Cause {
     /// CONNACK of either version, and some just close the connection.
     pub fn may_be_the_version(&self) -> bool {
         match self {
-            Self::ClosedBeforeConnack | Self::Mqtt(SessionError::Malformed) => true,
+            Self::ClosedBeforeConnack | Self::Mqtt(SessionError::NotMqtt { .. }) => true,
             Self::Mqtt(SessionError::Refused(refusal)) => {
                 refusal.reason() == ReasonCode::UNSUPPORTED_VERSION
             }

@@ -85,9 +85,11 @@ impl Client {
             let may_speak = matches!(cause, Cause::Tls(_) | Cause::Mqtt(_));
             may_speak || stream.is_peer_closed()
         });
-        if !matches!(cause, Cause::Mqtt(_)) {
-            // Nothing more of MQTT on this connection.
-            self.session.handle_transport_closed();
+        match cause {
+            Cause::Mqtt(_) => {}
+            // Nothing more of MQTT on this connection: no message is to blame for the network.
+            Cause::NetworkLost | Cause::PrefixWithdrawn => self.session.handle_network_lost(),
+            _ => self.session.handle_transport_closed(),
         }
         let ending = Ending::Failed {
             stage,
@@ -156,7 +158,11 @@ impl Client {
         };
         self.alarms.clear();
         self.close_tcp(stream.is_none());
-        self.session.handle_transport_closed();
+        match ending {
+            Ending::Failed { .. } => self.session.handle_transport_closed(),
+            // It was us.
+            _ => self.session.handle_network_lost(),
+        }
         match ending {
             Ending::Stopped => self.tell(Event::Stopped),
             Ending::Renewing => self.begin_anew(now),
@@ -196,7 +202,9 @@ impl Client {
                 version = self.other_version(&cause);
                 let redirected = self.follow_redirect(&mut cause);
                 self.hopeless &= cause.needs_a_person();
-                Some(if redirected || version.is_some() {
+                // The next CONNECT asks for a clean start by itself.
+                let is_fresh = cause == Cause::Mqtt(SessionError::UnexpectedSession);
+                Some(if redirected || version.is_some() || is_fresh {
                     self.backoff.short(rng)
                 } else if stable || self.targets.failed(rng) {
                     let patient = mem::replace(&mut self.hopeless, true);

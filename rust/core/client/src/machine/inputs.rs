@@ -225,8 +225,9 @@ impl Client {
         self.advance_time(now);
         self.resolver.handle_timeout(now);
         self.take_report(now);
-        if let State::Up { .. } = self.state {
-            if let Err(error) = self.session.handle_timeout(now) {
+        // Also while offline: messages expire.
+        if let Err(error) = self.session.handle_timeout(now) {
+            if let State::Up { .. } = self.state {
                 self.fail_up(Cause::Mqtt(error), now);
             }
         }

@@ -81,10 +81,7 @@ impl Client {
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let session = match self.state {
-            State::Up { .. } => self.session.poll_timeout(),
-            _ => None,
-        };
+        let session = self.session.poll_timeout();
         let names = earliest(self.resolver.poll_timeout(), self.timing.poll_timeout());
         earliest(earliest(self.alarms.next(), names), session)
     }
