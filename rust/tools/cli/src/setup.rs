@@ -8,7 +8,7 @@ use crate::idn::to_ascii;
 use crate::trust::{read, tls_config};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
-use thread_mqtt_client::{Client, Config, Failover, Retry, Timers};
+use thread_mqtt_client::{Broker, Client, Config, Failover, Retry, Timers};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{HostPort, Options};
 use thread_mqtt_resolve::resolver::{self, AddressSource};
@@ -31,11 +31,8 @@ pub(crate) fn driver_in(
 ) -> Result<Driver<HostPort>, Failure> {
     let mut others = arguments.brokers()?;
     let first = others.remove(0);
-    let mut schemes = others
-        .iter()
-        .chain([&first])
-        .map(|broker| broker.uri.scheme);
-    let tls = match schemes.any(|scheme| scheme == Scheme::Mqtts) {
+    let is_secure = |broker: &Broker| broker.uri.scheme == Scheme::Mqtts;
+    let tls = match is_secure(&first) || others.iter().any(is_secure) {
         true => Some(tls_config(&arguments.tls)?),
         false => None,
     };
