@@ -6,8 +6,10 @@
  */
 #include <string.h>
 
-#include "common.h"
 #include <thread_mqtt_port.h>
+
+#include "common.h"
+#include "compat.h"
 
 static struct tmq_port *port;
 
@@ -123,32 +125,54 @@ ZTEST(port, test_tcp_refused)
 	}
 }
 
+/* A server that sends back what it gets, as one of DNS would. */
+static void answer(int server)
+{
+	tmq_sockaddr_in asker;
+	tmq_socklen asker_length = sizeof(asker);
+	uint8_t question[8];
+	ssize_t length = zsock_recvfrom(server, question, sizeof(question), 0,
+					(tmq_sockaddr *)&asker, &asker_length);
+
+	zassert_equal(length, 5);
+	zassert_equal(zsock_sendto(server, question, length, 0, (tmq_sockaddr *)&asker,
+				   asker_length),
+		      length);
+}
+
 ZTEST(port, test_udp)
 {
-	struct tmq_address self = {.bytes = {[10] = 0xff, 0xff, 127, 0, 0, 1}};
+	struct tmq_address to = {.bytes = {[10] = 0xff, 0xff, 127, 0, 0, 1}, .port = 48122};
+	tmq_sockaddr_in address = {.sin_family = TMQ_AF_INET, .sin_port = tmq_htons(to.port)};
+	int server = zsock_socket(TMQ_AF_INET, TMQ_SOCK_DGRAM, TMQ_IPPROTO_UDP);
 	struct tmq_address from;
 	uint16_t to_port;
 	uint8_t got[8];
 	int32_t length;
 
+	memcpy(&address.sin_addr, &to.bytes[12], 4);
+	zassert_true(server >= 0);
+	zassert_ok(zsock_bind(server, (tmq_sockaddr *)&address, sizeof(address)));
+
 	zassert_equal(tmq_port_udp_receive(port, &from, &to_port, got, sizeof(got)),
 		      TMQ_WOULD_BLOCK);
-	self.port = 48123;
 	/* More local ports than there are sockets: the oldest gives way. */
-	for (uint16_t i = 0; i < 5; i++) {
-		self.port = 48123 + i;
-		zassert_ok(tmq_port_udp_send(port, self.port, &self, "hello", 5));
+	for (uint16_t local = 48123; local < 48128; local++) {
+		zassert_ok(tmq_port_udp_send(port, local, &to, "hello", 5));
+		answer(server);
 		tmq_port_wait(port, 10000, 0, 0);
 		length = tmq_port_udp_receive(port, &from, &to_port, got, sizeof(got));
 		zassert_equal(length, 5);
 		zassert_mem_equal(got, "hello", 5);
-		zassert_equal(to_port, self.port);
-		zassert_mem_equal(from.bytes, self.bytes, sizeof(from.bytes));
+		zassert_equal(to_port, local);
+		zassert_equal(from.port, to.port);
+		zassert_mem_equal(from.bytes, to.bytes, sizeof(from.bytes));
 	}
 	tmq_port_udp_close(port);
 	tmq_port_udp_close(port);
 	zassert_equal(tmq_port_udp_receive(port, &from, &to_port, got, sizeof(got)),
 		      TMQ_WOULD_BLOCK);
+	zassert_ok(zsock_close(server));
 }
 
 /* A name that the platform resolves without a server. */
