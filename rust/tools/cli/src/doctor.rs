@@ -74,10 +74,12 @@ fn try_older(
         driver.port_mut().wait(Some(until), interest);
     };
     driver.stop();
-    while !driver.client().is_idle() {
-        if !driver.turn() {
-            driver.wait();
+    loop {
+        while driver.turn() {}
+        if driver.client().is_idle() {
+            break;
         }
+        driver.wait();
     }
     match outcome {
         Some(Event::Reached(Reached::Online { .. })) => {
