@@ -1,6 +1,7 @@
 //! The sockets of the device's application. They live in the world, not in the port, so that
 //! a restart of the device takes them with it.
-use crate::ffi::{Instance, Query, TcpEnd, TcpSocket, UdpSocket};
+use crate::ffi::{Instance, Query, UdpSocket};
+use crate::tcp::{TcpEnd, TcpStack};
 use core::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use std::ffi::CString;
 use std::rc::Rc;
@@ -15,11 +16,8 @@ const INVALID_ARGUMENT: i32 = 7;
 const NOT_FOUND: i32 = 23;
 
 /// What the application has open.
-#[derive(Default)]
 pub(crate) struct DeviceSockets {
-    tcp: Option<TcpSocket>,
-    /// Closed by the application, FIN and its answer still under way.
-    leaving: Vec<TcpSocket>,
+    tcp: TcpStack,
     /// The connection was lost with the device's memory.
     lost: bool,
     udp: Vec<UdpSocket>,
@@ -36,15 +34,22 @@ struct Lookup {
 }
 
 impl DeviceSockets {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            tcp: TcpStack::new(seed),
+            lost: false,
+            udp: Vec::new(),
+            lookup: None,
+            queries: 0,
+        }
+    }
+
     /// The device has lost its memory; the application is told so by the next call.
     pub(crate) fn lose_all(&mut self) {
-        let lost = self.tcp.is_some();
-        let lookup = self.lookup.is_some();
-        *self = Self {
-            lost,
-            queries: self.queries,
-            ..Self::default()
-        };
+        self.lost = self.tcp.end().is_some();
+        self.tcp.lose_all();
+        self.udp.clear();
+        let lookup = self.lookup.take().is_some();
         if lookup {
             self.lookup = Some(Lookup {
                 open: Vec::new(),
@@ -54,54 +59,38 @@ impl DeviceSockets {
         }
     }
 
-    pub(crate) fn connect(
-        &mut self,
-        device: &Rc<Instance>,
-        to: SocketAddrV6,
-    ) -> Result<(), TcpError> {
+    pub(crate) fn connect(&mut self, device: &Instance, to: SocketAddrV6) -> Result<(), TcpError> {
         self.close(true);
-        self.leaving
-            .retain(|socket| socket.end() == TcpEnd::Connected);
-        self.tcp = Some(TcpSocket::connect(device, to).map_err(|code| match code {
-            // OT_ERROR_NO_ROUTE, OT_ERROR_INVALID_STATE, OT_ERROR_DETACHED, …: no address to
-            // send from or no way to send to.
-            openthread_sys::otError_OT_ERROR_NO_ROUTE
-            | openthread_sys::otError_OT_ERROR_INVALID_STATE
-            | openthread_sys::otError_OT_ERROR_DETACHED
-            | openthread_sys::otError_OT_ERROR_FAILED => TcpError::Unreachable,
-            code => TcpError::Other(code as i32),
-        })?);
+        // A source that does not reach beyond the mesh is of no use, and a SYN without a way is
+        // an error at once.
+        let from = device.routable_address().ok_or(TcpError::Unreachable)?;
+        self.tcp.connect(from, to);
         Ok(())
     }
 
     pub(crate) fn state(&self) -> TcpState {
-        match &self.tcp {
+        match self.tcp.end() {
             None if self.lost => TcpState::Failed(TcpError::Reset),
             None => TcpState::Closed,
-            Some(socket) => match socket.end() {
-                TcpEnd::Connecting => TcpState::Connecting,
-                TcpEnd::Connected => TcpState::Connected,
-                end => TcpState::Failed(failure(end)),
-            },
+            Some(TcpEnd::Connecting) => TcpState::Connecting,
+            Some(TcpEnd::Connected) => TcpState::Connected,
+            Some(end) => TcpState::Failed(failure(end)),
         }
     }
 
-    pub(crate) fn send(&self, data: &[u8]) -> Result<usize, TcpError> {
-        let socket = self.tcp.as_ref().ok_or(TcpError::Closed)?;
-        match socket.end() {
+    pub(crate) fn send(&mut self, data: &[u8]) -> Result<usize, TcpError> {
+        match self.tcp.end().ok_or(TcpError::Closed)? {
             TcpEnd::Connecting => Ok(0),
-            TcpEnd::Connected => socket
-                .send(data)
-                .map_err(|code| TcpError::Other(code as i32)),
+            TcpEnd::Connected => Ok(self.tcp.send(data)),
             end => Err(failure(end)),
         }
     }
 
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Received, TcpError> {
-        let socket = self.tcp.as_ref().ok_or(TcpError::Closed)?;
-        match socket.receive(buffer) {
-            0 if socket.end_of_stream() => Ok(Received::EndOfStream),
-            0 => match socket.end() {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, TcpError> {
+        let end = self.tcp.end().ok_or(TcpError::Closed)?;
+        match self.tcp.receive(buffer) {
+            0 if self.tcp.end_of_stream() => Ok(Received::EndOfStream),
+            0 => match end {
                 TcpEnd::Connecting | TcpEnd::Connected => Ok(Received::WouldBlock),
                 TcpEnd::Closed => Ok(Received::EndOfStream),
                 end => Err(failure(end)),
@@ -112,13 +101,12 @@ impl DeviceSockets {
 
     pub(crate) fn close(&mut self, abort: bool) {
         self.lost = false;
-        let Some(socket) = self.tcp.take() else {
-            return;
-        };
-        if !abort && socket.end() == TcpEnd::Connected {
-            socket.finish();
-            self.leaving.push(socket);
-        }
+        self.tcp.close(abort);
+    }
+
+    /// The stack below the connection.
+    pub(crate) fn tcp(&mut self) -> &mut TcpStack {
+        &mut self.tcp
     }
 
     pub(crate) fn udp_send(
@@ -233,16 +221,12 @@ impl DeviceSockets {
 
     /// Bytes, or the end, can be received.
     pub(crate) fn is_readable(&self) -> bool {
-        self.tcp
-            .as_ref()
-            .is_some_and(|socket| socket.available() > 0 || socket.end_of_stream())
+        self.tcp.available() > 0 || self.tcp.end_of_stream()
     }
 
     /// Bytes can be sent.
     pub(crate) fn is_writable(&self) -> bool {
-        self.tcp
-            .as_ref()
-            .is_some_and(|socket| socket.end() == TcpEnd::Connected && socket.free_space() > 0)
+        self.tcp.end() == Some(TcpEnd::Connected) && self.tcp.free_space() > 0
     }
 
     pub(crate) fn has_datagram(&self) -> bool {

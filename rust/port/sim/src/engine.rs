@@ -24,6 +24,7 @@ const SEED_PLATFORM: u64 = 0;
 const SEED_MEDIUM: u64 = 1;
 const SEED_INTERNET: u64 = 2;
 const SEED_DEVICE: u64 = 3;
+const SEED_TCP: u64 = 4;
 
 /// A child tells its parent of a new address about 0.1 s after it has it. Until then answers
 /// from beyond the mesh are lost: the border router searches for the address in vain.
@@ -114,7 +115,7 @@ impl Engine {
         };
         let mut engine = Self {
             platform: Rc::new(RefCell::new(Platform::new(stream(SEED_PLATFORM), &nodes))),
-            sockets: DeviceSockets::default(),
+            sockets: DeviceSockets::new(stream(SEED_TCP)),
             instances: nodes.iter().map(|_| None).collect(),
             lives: vec![0; nodes.len()],
             network: None,
@@ -237,6 +238,7 @@ impl Engine {
         happened |= self.run_queue(reached)?;
         happened |= self.run_alarms(reached)?;
         happened |= self.run_internet(reached, host)?;
+        happened |= self.run_tcp(reached)?;
         Ok(happened || reached < limit)
     }
 
@@ -250,7 +252,8 @@ impl Engine {
             .filter_map(|node| node.next_alarm())
             .min();
         let internet = self.internet.next_event(now);
-        [queued, alarm, internet].into_iter().flatten().min()
+        let tcp = self.sockets.tcp().next_event(now);
+        [queued, alarm, internet, tcp].into_iter().flatten().min()
     }
 
     /// Moves the clock to `target`, or less far if the host has news before; those are told
@@ -328,8 +331,35 @@ impl Engine {
         Ok(true)
     }
 
+    /// What the device's TCP has to do by now.
+    fn run_tcp(&mut self, now: u64) -> Result<bool, WorldError> {
+        let due = |at: Option<u64>| at.is_some_and(|at| at <= now);
+        if !due(self.sockets.tcp().next_event(now)) {
+            return Ok(false);
+        }
+        self.settle(self.device_index())?;
+        Ok(true)
+    }
+
+    /// Lets the device's TCP send, and its application know.
+    fn poll_tcp(&mut self) {
+        let device = self.device_index();
+        let now = self.now();
+        if self.sockets.tcp().poll(now) {
+            self.platform.borrow_mut().nodes[device].activity += 1;
+        }
+        while let Some(packet) = self.sockets.tcp().next_packet() {
+            if let Err(code) = self.instance(device).ip6_send(&packet) {
+                log::debug!("the device dropped {} bytes: otError {code}", packet.len());
+            }
+        }
+    }
+
     /// Runs a node's tasklets and does what it asked for, until it asks no more.
     pub(crate) fn settle(&mut self, index: usize) -> Result<(), WorldError> {
+        if index == self.device_index() && self.instances[index].is_some() {
+            self.poll_tcp();
+        }
         loop {
             let (tasklets, request) = {
                 let node = &mut self.platform.borrow_mut().nodes[index];
@@ -358,6 +388,12 @@ impl Engine {
             }
             Request::DiscoverNat64Prefix => self.instance(index).nat64_prefix_discovered(None),
             Request::Ip4(packet) => self.internet.send(packet, now),
+            Request::Ip6(packet) => {
+                if self.sockets.tcp().take_packet(packet, now) {
+                    self.platform.borrow_mut().nodes[index].activity += 1;
+                }
+                self.poll_tcp();
+            }
             Request::UpstreamQuery { transaction, query } => {
                 self.internet
                     .ask(Asker::BorderRouter(transaction), query, now);

@@ -44,7 +44,7 @@
 //! Real, because it is OpenThread 1.4's own code (from the crate `openthread-sys`): MLE, the
 //! network data and its NAT64 prefix, 6LoWPAN and mesh forwarding, link-layer security, CSMA
 //! back-off and retransmission, SLAAC, the border routing manager, the NAT64 translator, the
-//! DNS server with upstream queries, SRP, the DNS client, UDP and TCP.
+//! DNS server with upstream queries, SRP, the DNS client and UDP.
 //!
 //! Simulated:
 //!
@@ -55,9 +55,10 @@
 //! - Time: it costs nothing to compute. OpenThread's cryptography takes zero virtual time.
 //! - The device runs OpenThread's FTD build with the link mode of a minimal Thread device; on
 //!   the air that is the same.
+//! - The device's TCP: smoltcp above OpenThread's IPv6, set up as a Zephyr product sets up
+//!   Zephyr's TCP ([`port`] lists what is equal and what differs).
 //! - The border router's other link has no other hosts. Its NAT64 hands IPv4 packets to a
-//!   smoltcp stack that terminates TCP, so TCP across the radio is between TCPlp and smoltcp,
-//!   also if the far end is a socket of the host. Of UDP, DNS (port 53) is answered and what
+//!   smoltcp stack that terminates TCP, also if the far end is a socket of the host. Of UDP, DNS (port 53) is answered and what
 //!   [`World::serve_udp`] serves; ICMP is not.
 //!
 //! # Time
@@ -78,10 +79,12 @@
 //!
 //! [`World::capture`] writes a pcap file. Wireshark shows what is inside the frames once it
 //! has the [network key](World::network_key), under *Preferences, Protocols, IEEE 802.15.4,
-//! Decryption Keys* with index 1 and *Thread hash*; or
+//! Decryption Keys* with index 1 and *Thread hash*, and whole addresses once it has the
+//! [contexts](World::lowpan_contexts) of 6LoWPAN; or
 //!
 //! ```text
-//! tshark -r thread.pcap -o 'uat:ieee802154_keys:"<32 hex digits>","1","Thread hash"'
+//! tshark -r thread.pcap -o 'uat:ieee802154_keys:"<32 hex digits>","1","Thread hash"' \
+//!     -o 6lowpan.context0:fd00:1:2:3::/64 -o 6lowpan.context1:fd00:4:5:6::/64
 //! ```
 //!
 //! # Building
@@ -105,6 +108,8 @@ mod pacer;
 mod pcap;
 mod platform;
 pub mod port;
+mod tcp;
+mod wire;
 mod world;
 
 pub use config::{Device, HostAccess, MAX_HOPS, Node, Pacing, Radio, WorldConfig, WorldError};

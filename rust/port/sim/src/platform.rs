@@ -141,6 +141,8 @@ pub(crate) enum Request {
     DiscoverNat64Prefix,
     /// NAT64 has made this IPv4 packet.
     Ip4(Vec<u8>),
+    /// A TCP segment for the device has come, as an IPv6 packet.
+    Ip6(Vec<u8>),
     /// Ask the upstream DNS servers.
     UpstreamQuery {
         /// OpenThread's transaction, an opaque address.

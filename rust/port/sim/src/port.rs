@@ -1,10 +1,17 @@
 //! The device's end: a [`Port`] for a client.
 //!
-//! TCP is OpenThread's own (TCPlp, after FreeBSD's), not a second stack above
-//! `otIp6Send`: it was made for this link (segments of five frames, selective
-//! acknowledgements, a first retransmission after three seconds) and completes every exchange
-//! at 25 % frame loss. A Zephyr product runs Zephyr's TCP above the same IPv6 instead; against
-//! that, TCPlp's timestamps cost 12 bytes more in every segment.
+//! TCP is smoltcp above OpenThread's IPv6, as a product's is Zephyr's above the same IPv6.
+//! OpenThread's own TCP (TCPlp) is not used: products leave it out, and its SYN asks for ECN
+//! (ECE and CWR set), which some middleboxes drop.
+//!
+//! | | Zephyr's TCP with this module | here |
+//! | --- | --- | --- |
+//! | ECN, timestamps | none | none |
+//! | MSS | 1,220 bytes (IPv6's least MTU) | 1,220 bytes |
+//! | receive window | 1,536 bytes by default | 1,536 bytes |
+//! | acknowledgement | each segment, at once | each segment, at once |
+//! | first retransmission | after 1.0 to 1.5 s, not adapted | after 1.0 s, adapted to the round trip (RFC 6298), never earlier |
+//! | options of the SYN | MSS | MSS, window scale, SACK permitted: 8 bytes more |
 //!
 //! DNS through [`Port::udp_send`] uses OpenThread's UDP sockets; the platform's resolver is
 //! OpenThread's DNS client asking the border router.

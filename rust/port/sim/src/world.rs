@@ -179,6 +179,13 @@ impl World {
         self.engine.borrow().instance(BORDER_ROUTER).network_key()
     }
 
+    /// The prefixes of 64 bits that 6LoWPAN compresses, by the number of their context, as the border
+    /// router knows them now. A reader of a capture needs them for whole addresses.
+    pub fn lowpan_contexts(&self) -> Vec<(u8, Ipv6Addr)> {
+        let engine = self.engine.borrow();
+        engine.instance(BORDER_ROUTER).lowpan_contexts()
+    }
+
     /// What OpenThread on a node has logged since the last call, each line with its virtual
     /// time; at most the last 1,000 lines. The same lines go to the `log` crate with the
     /// target `thread_sim::openthread`.

@@ -3,8 +3,7 @@
 //! The rules that the `SAFETY` comments below refer to:
 //!
 //! 1. **One at a time.** OpenThread keeps process-wide state beside its instances: a
-//!    pseudo-random generator, lazily filled tables of mbedTLS, static scratch in TCPlp's
-//!    glue. Every call into it is made inside [`enter`], which holds a process-wide lock. So
+//!    pseudo-random generator, lazily filled tables of mbedTLS. Every call into it is made inside [`enter`], which holds a process-wide lock. So
 //!    worlds on several threads take turns, call by call, and never see each other.
 //! 2. **One world at a time.** While the lock is held, a thread-local names the [`Platform`]
 //!    of the world that entered. OpenThread calls the platform functions only from within a
@@ -18,14 +17,13 @@
 mod callbacks;
 mod dns;
 mod instance;
+mod ip6;
 mod network;
-mod tcp;
 mod udp;
 
 pub(crate) use dns::Query;
 pub(crate) use instance::{Instance, TransmitResult};
 pub(crate) use network::{Commissioning, Nat64Route};
-pub(crate) use tcp::{RECEIVE_WINDOW, TcpEnd, TcpSocket};
 pub(crate) use udp::UdpSocket;
 
 use crate::config::WorldError;

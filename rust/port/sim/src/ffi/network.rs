@@ -120,6 +120,7 @@ impl Instance {
             ot::otIp6SetSlaacEnabled(raw, true);
             ot::otSrpClientEnableAutoStartMode(raw, None, core::ptr::null_mut());
         });
+        self.receive_tcp();
         self.start()
     }
 
@@ -263,6 +264,29 @@ impl Instance {
             }
         });
         routes
+    }
+
+    /// The prefixes that 6LoWPAN compresses (RFC 6282, section 3.1.1), by the number of their context:
+    /// the mesh-local one is 0, the others are in the network data.
+    pub(crate) fn lowpan_contexts(&self) -> Vec<(u8, Ipv6Addr)> {
+        self.call(|raw| {
+            let mut contexts = Vec::new();
+            // SAFETY: plain data for which all-zero bytes are valid; the instance is live, and its
+            // prefix, iterator and context outlive the calls.
+            unsafe {
+                if let Some(prefix) = ot::otThreadGetMeshLocalPrefix(raw).as_ref() {
+                    let mut octets = [0; 16];
+                    octets[..8].copy_from_slice(&prefix.m8);
+                    contexts.push((0, Ipv6Addr::from(octets)));
+                }
+                let mut iterator = ot::OT_NETWORK_DATA_ITERATOR_INIT;
+                let mut found: ot::otLowpanContextInfo = core::mem::zeroed();
+                while ot::otNetDataGetNextLowpanContextInfo(raw, &mut iterator, &mut found) == 0 {
+                    contexts.push((found.mContextId, to_address(&found.mPrefix.mPrefix)));
+                }
+            }
+            contexts
+        })
     }
 
     /// The DNS server of the network: the host of the SRP server, which OpenThread's DNS

@@ -10,6 +10,7 @@ mod tests;
 pub(crate) mod zone;
 
 use crate::config::{HostAccess, WorldError};
+use crate::wire::Wire;
 use bridge::{HostEvents, HostStream};
 use connection::{Connection, End};
 use core::net::{SocketAddr, SocketAddrV4};
@@ -17,7 +18,6 @@ use core::time::Duration;
 use packet::Packet;
 use server::{VirtualServer, VirtualService};
 use smoltcp::iface::{Config, Interface, SocketSet};
-use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Address};
 use std::collections::{BTreeMap, VecDeque};
@@ -71,7 +71,7 @@ pub(crate) struct Internet {
 
 impl Internet {
     pub(crate) fn new(seed: u64, delay: Duration, access: HostAccess) -> Result<Self, WorldError> {
-        let mut wire = Wire::default();
+        let mut wire = Wire::new(MTU);
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = seed;
         let mut interface = Interface::new(config, &mut wire, Instant::ZERO);
@@ -339,52 +339,5 @@ impl Internet {
             HostAccess::Any => true,
         };
         allowed.then_some(SocketAddr::V4(to))
-    }
-}
-
-/// The wire between NAT64 and the stack: one packet in, any number out.
-#[derive(Default)]
-struct Wire {
-    received: Option<Vec<u8>>,
-    sent: Vec<Vec<u8>>,
-}
-
-impl phy::Device for Wire {
-    type RxToken<'a> = Received;
-    type TxToken<'a> = Sending<'a>;
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ip;
-        capabilities.max_transmission_unit = MTU;
-        capabilities
-    }
-
-    fn receive(&mut self, _at: Instant) -> Option<(Received, Sending<'_>)> {
-        let packet = self.received.take()?;
-        Some((Received(packet), Sending(&mut self.sent)))
-    }
-
-    fn transmit(&mut self, _at: Instant) -> Option<Sending<'_>> {
-        Some(Sending(&mut self.sent))
-    }
-}
-
-struct Received(Vec<u8>);
-
-impl phy::RxToken for Received {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
-        take(&self.0)
-    }
-}
-
-struct Sending<'a>(&'a mut Vec<Vec<u8>>);
-
-impl phy::TxToken for Sending<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, fill: F) -> R {
-        let mut packet = vec![0; length];
-        let result = fill(&mut packet);
-        self.0.push(packet);
-        result
     }
 }

@@ -1,0 +1,277 @@
+//! The device's TCP: smoltcp above OpenThread's IPv6.
+use core::net::{Ipv6Addr, SocketAddrV6};
+use core::time::Duration;
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
+use smoltcp::time::Instant;
+use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv6Packet, TcpPacket};
+
+use crate::wire::Wire;
+
+/// IPv6's least, which a Thread network carries: an MSS of 1,220 bytes.
+const MTU: usize = 1280;
+/// Zephyr's default: a third of 36 buffers with 128 bytes each.
+const RECEIVE_WINDOW: usize = 1536;
+/// Of segments that wait for their acknowledgement.
+const SEND_BUFFER: usize = 3 * 1024;
+/// A peer that does not answer for so long is given up.
+const SILENCE: Duration = Duration::from_secs(120);
+/// Where the ports of outgoing connections begin (RFC 6335, section 6).
+const FIRST_PORT: u16 = 49_152;
+
+/// How a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TcpEnd {
+    /// SYN sent.
+    Connecting,
+    /// Established, or half closed.
+    Connected,
+    /// Over in good order.
+    Closed,
+    /// RST to the SYN.
+    Refused,
+    /// RST later.
+    Reset,
+    /// The peer fell silent.
+    TimedOut,
+}
+
+/// The stack, with the application's one connection.
+pub(crate) struct TcpStack {
+    interface: Interface,
+    wire: Wire,
+    sockets: SocketSet<'static>,
+    connection: Option<Connection>,
+    /// Closed by the application, FIN and its answer still under way.
+    leaving: Vec<SocketHandle>,
+    next_port: u16,
+}
+
+struct Connection {
+    socket: SocketHandle,
+    port: u16,
+    /// The SYN was answered.
+    established: bool,
+    /// A RST came.
+    reset: bool,
+}
+
+impl TcpStack {
+    /// `seed` chooses the sequence numbers and the first port.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut wire = Wire::new(MTU);
+        let mut config = Config::new(HardwareAddress::Ip);
+        config.random_seed = seed;
+        let interface = Interface::new(config, &mut wire, Instant::ZERO);
+        Self {
+            interface,
+            wire,
+            sockets: SocketSet::new(Vec::new()),
+            connection: None,
+            leaving: Vec::new(),
+            next_port: FIRST_PORT + (seed % 4_096) as u16,
+        }
+    }
+
+    /// Forgets everything, as a restart of the device does; the ports go on.
+    pub(crate) fn lose_all(&mut self) {
+        self.sockets = SocketSet::new(Vec::new());
+        self.connection = None;
+        self.leaving.clear();
+        self.wire.received = None;
+        self.wire.sent.clear();
+    }
+
+    /// Begins a connection from `from`; the connection before is aborted.
+    pub(crate) fn connect(&mut self, from: Ipv6Addr, to: SocketAddrV6) {
+        self.close(true);
+        self.interface.update_ip_addrs(|addresses| {
+            addresses.clear();
+            // There is room for one.
+            let _ = addresses.push(IpCidr::new(IpAddress::Ipv6(from), 128));
+        });
+        // One hop: OpenThread routes.
+        let _ = self.interface.routes_mut().add_default_ipv6_route(from);
+        let buffer = |size| SocketBuffer::new(vec![0; size]);
+        let mut socket = Socket::new(buffer(RECEIVE_WINDOW), buffer(SEND_BUFFER));
+        socket.set_nagle_enabled(false);
+        socket.set_ack_delay(None);
+        socket.set_timeout(Some(SILENCE.into()));
+        let port = self.next_port;
+        self.next_port = port.checked_add(1).unwrap_or(FIRST_PORT);
+        socket
+            .connect(
+                self.interface.context(),
+                (IpAddress::Ipv6(*to.ip()), to.port()),
+                (IpAddress::Ipv6(from), port),
+            )
+            .expect("a new socket can connect between addresses and ports that are not zero");
+        self.connection = Some(Connection {
+            socket: self.sockets.add(socket),
+            port,
+            established: false,
+            reset: false,
+        });
+    }
+
+    /// How the connection stands; `None` without one.
+    pub(crate) fn end(&self) -> Option<TcpEnd> {
+        let connection = self.connection.as_ref()?;
+        let socket = self.sockets.get::<Socket>(connection.socket);
+        Some(match socket.state() {
+            State::SynSent | State::SynReceived | State::Listen => TcpEnd::Connecting,
+            State::Closed | State::TimeWait => match (connection.reset, connection.established) {
+                (true, false) => TcpEnd::Refused,
+                (true, true) => TcpEnd::Reset,
+                (false, _) if socket.state() == State::TimeWait => TcpEnd::Closed,
+                (false, _) => TcpEnd::TimedOut,
+            },
+            _ => TcpEnd::Connected,
+        })
+    }
+
+    /// Queues what fits; returns how much.
+    pub(crate) fn send(&mut self, data: &[u8]) -> usize {
+        self.socket_mut()
+            .and_then(|socket| socket.send_slice(data).ok())
+            .unwrap_or(0)
+    }
+
+    /// Takes what was received; returns how much.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> usize {
+        self.socket_mut()
+            .and_then(|socket| socket.recv_slice(buffer).ok())
+            .unwrap_or(0)
+    }
+
+    /// Bytes that [`receive`](Self::receive) would give.
+    pub(crate) fn available(&self) -> usize {
+        self.socket().map_or(0, Socket::recv_queue)
+    }
+
+    /// Room to send.
+    pub(crate) fn free_space(&self) -> usize {
+        self.socket().map_or(0, |socket| {
+            if socket.may_send() {
+                socket.send_capacity() - socket.send_queue()
+            } else {
+                0
+            }
+        })
+    }
+
+    /// The peer has sent FIN (after what can still be received).
+    pub(crate) fn end_of_stream(&self) -> bool {
+        let ended = |socket: &Socket<'_>| {
+            matches!(
+                socket.state(),
+                State::CloseWait | State::LastAck | State::Closing | State::TimeWait
+            )
+        };
+        self.socket().is_some_and(ended)
+    }
+
+    /// Closes the connection: FIN after what was queued, or RST with `abort`.
+    pub(crate) fn close(&mut self, abort: bool) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        let socket = self.sockets.get_mut::<Socket>(connection.socket);
+        if abort || socket.state() == State::SynSent {
+            socket.abort();
+        } else {
+            socket.close();
+        }
+        // FIN or RST leaves with the next poll.
+        self.leaving.push(connection.socket);
+    }
+
+    /// A segment has come; `true` if it may be news for the application.
+    pub(crate) fn take_packet(&mut self, packet: Vec<u8>, now: u64) -> bool {
+        let before = self.seen();
+        if let Some(connection) = &mut self.connection
+            && resets(&packet, connection.port)
+        {
+            connection.reset = true;
+        }
+        self.wire.received = Some(packet);
+        self.interface
+            .poll_ingress_single(instant(now), &mut self.wire, &mut self.sockets);
+        self.note_established();
+        before != self.seen()
+    }
+
+    /// Sends what is due; `true` if the application may want to look.
+    pub(crate) fn poll(&mut self, now: u64) -> bool {
+        let before = self.seen();
+        self.interface
+            .poll(instant(now), &mut self.wire, &mut self.sockets);
+        self.note_established();
+        let sockets = &mut self.sockets;
+        self.leaving.retain(|&handle| {
+            let socket = sockets.get::<Socket>(handle);
+            // An aborted socket keeps its tuple until the RST has left.
+            let over = match socket.state() {
+                State::Closed => socket.remote_endpoint().is_none(),
+                state => state == State::TimeWait,
+            };
+            if over {
+                sockets.remove(handle);
+            }
+            !over
+        });
+        before != self.seen()
+    }
+
+    /// When [`poll`](Self::poll) wants to be called next.
+    pub(crate) fn next_event(&mut self, now: u64) -> Option<u64> {
+        if self.sockets.iter().next().is_none() {
+            return None;
+        }
+        self.interface
+            .poll_at(instant(now), &self.sockets)
+            .map(|at| (at.total_micros() as u64).max(now))
+    }
+
+    /// The next packet for OpenThread to send.
+    pub(crate) fn next_packet(&mut self) -> Option<Vec<u8>> {
+        (!self.wire.sent.is_empty()).then(|| self.wire.sent.remove(0))
+    }
+
+    fn socket(&self) -> Option<&Socket<'static>> {
+        let connection = self.connection.as_ref()?;
+        Some(self.sockets.get(connection.socket))
+    }
+
+    fn socket_mut(&mut self) -> Option<&mut Socket<'static>> {
+        let connection = self.connection.as_ref()?;
+        Some(self.sockets.get_mut(connection.socket))
+    }
+
+    /// What the application can see of the connection.
+    fn seen(&self) -> Option<(TcpEnd, usize, usize, bool)> {
+        let end = self.end()?;
+        let (available, space) = (self.available(), self.free_space());
+        Some((end, available, space, self.end_of_stream()))
+    }
+
+    fn note_established(&mut self) {
+        if self.end() == Some(TcpEnd::Connected)
+            && let Some(connection) = &mut self.connection
+        {
+            connection.established = true;
+        }
+    }
+}
+
+fn instant(now: u64) -> Instant {
+    Instant::from_micros(now as i64)
+}
+
+/// Whether a packet resets the connection at a local port.
+fn resets(packet: &[u8], port: u16) -> bool {
+    let Ok(packet) = Ipv6Packet::new_checked(packet) else {
+        return false;
+    };
+    TcpPacket::new_checked(packet.payload()).is_ok_and(|tcp| tcp.dst_port() == port && tcp.rst())
+}
