@@ -1,61 +1,58 @@
-//! A complete MQTT broker inside the process: 3.1.1 and 5 on one port, QoS 0 to 2,
-//! retained messages, wills and offline queues, all in memory.
+//! Mosquitto, an MQTT broker that others wrote: 3.1.1 and 5 on one port, QoS 0 to 2, retained
+//! messages, wills and offline queues, all in memory.
 //!
-//! It is [`mqtt5`](https://crates.io/crates/mqtt5)'s broker on a plain loopback port;
-//! TLS is the matter of a [`Front`](crate::front::Front) before it. One peculiarity: it adds a
-//! user property `x-mqtt-client-id` to the messages it delivers over MQTT 5.
-use crate::background::Background;
-use mqtt5::broker::config::{BrokerConfig, StorageBackend, StorageConfig};
-use mqtt5::broker::{MqttBroker, PasswordAuthProvider};
+//! A process on a plain loopback port; TLS is the matter of a [`Front`](crate::front::Front) before
+//! it.
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use thread_mqtt_test_support::server;
+
+/// Where Debian puts it, which a user's PATH may lack.
+const PROGRAM: &str = "/usr/sbin/mosquitto";
 
 /// What the broker allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
-    /// Only this user with this password; `None` lets everybody in.
+    /// Only this user with this password; `None` lets every client in.
     pub credentials: Option<(String, String)>,
-    /// Largest packet taken, bytes, at least 1024; MQTT 5 clients are told.
-    pub max_packet_size: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            credentials: None,
-            max_packet_size: 256 * 1024,
-        }
-    }
+    /// Largest packet taken, bytes, at least 20; `None` for what MQTT allows.
+    pub max_packet_size: Option<u32>,
 }
 
 /// The running broker; it ends when dropped.
 #[derive(Debug)]
 pub struct Broker {
+    process: Child,
     address: SocketAddr,
-    _service: Background,
+    folder: PathBuf,
 }
 
 impl Broker {
-    /// Starts on a free port of 127.0.0.1, and returns when it accepts connections.
-    pub fn start(config: Config) -> io::Result<Self> {
-        let (service, address) = Background::spawn("mqtt-broker", async move || {
-            let mut broker = build(config).await.map_err(io::Error::other)?;
-            let address = broker
-                .local_addr()
-                .ok_or_else(|| io::Error::other("the broker has no listener"))?;
-            // The listener is bound: whoever connects from here on waits in its backlog.
-            let run = async move {
-                if let Err(error) = broker.run().await {
-                    eprintln!("The embedded broker ended: {error}.");
-                }
-            };
-            Ok((address, run))
-        })?;
-        Ok(Self {
-            address,
-            _service: service,
-        })
+    /// Starts on a free port of 127.0.0.1, and returns when it listens.
+    ///
+    /// # Errors
+    /// [`NotFound`](io::ErrorKind::NotFound) where Mosquitto is not installed.
+    pub fn start(config: &Config) -> io::Result<Self> {
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let name = format!("thread-mqtt-broker-{}-{serial}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder)?;
+        match run(config, &folder) {
+            Ok((process, port)) => Ok(Self {
+                process,
+                address: (Ipv4Addr::LOCALHOST, port).into(),
+                folder,
+            }),
+            Err(error) => {
+                let _ = fs::remove_dir_all(&folder);
+                Err(error)
+            }
+        }
     }
 
     /// Where it listens, without TLS.
@@ -64,22 +61,67 @@ impl Broker {
     }
 }
 
-async fn build(config: Config) -> mqtt5::Result<MqttBroker> {
-    let storage = StorageConfig::new()
-        .with_backend(StorageBackend::Memory)
-        .with_persistence(true);
-    let settings = BrokerConfig::new()
-        .with_bind_address((Ipv4Addr::LOCALHOST, 0))
-        .with_storage(storage)
-        .with_sys_topics_enabled(false)
-        .with_max_packet_size(config.max_packet_size);
-    let broker = MqttBroker::with_config(settings).await?;
-    Ok(match config.credentials {
-        None => broker,
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn run(config: &Config, folder: &Path) -> io::Result<(Child, u16)> {
+    let mut settings = String::from("persistence false\nlog_dest none\n");
+    // Started by root it would become another user, who reads neither the files here nor /proc.
+    settings.push_str("user root\n");
+    match &config.credentials {
+        None => settings.push_str("allow_anonymous true\n"),
         Some((user, password)) => {
-            let users = PasswordAuthProvider::new();
-            users.add_user(user, &password)?;
-            broker.with_auth_provider(Arc::new(users))
+            let file = password_file(folder, user, password)?;
+            settings.push_str(&format!("password_file {}\n", file.display()));
         }
-    })
+    }
+    if let Some(size) = config.max_packet_size {
+        settings.push_str(&format!("max_packet_size {size}\n"));
+    }
+    let file = folder.join("mosquitto.conf");
+    let (process, [port]) = server::start(|[port]| {
+        fs::write(&file, format!("{settings}listener {port} 127.0.0.1\n"))?;
+        let program = if Path::new(PROGRAM).exists() {
+            PROGRAM
+        } else {
+            "mosquitto"
+        };
+        Command::new(program)
+            .arg("-c")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+    })?;
+    Ok((process, port))
+}
+
+/// `user:password`, which Mosquitto's own tool turns into `user:hash`.
+fn password_file(folder: &Path, user: &str, password: &str) -> io::Result<PathBuf> {
+    if user.is_empty() || user.contains(['\n', ':']) || password.contains('\n') {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "Mosquitto takes no user name that is empty or has a colon, and no line ends",
+        ));
+    }
+    let file = folder.join("users");
+    fs::write(&file, format!("{user}:{password}\n"))?;
+    let status = Command::new("mosquitto_passwd")
+        .arg("-U")
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    if status.success() {
+        Ok(file)
+    } else {
+        Err(io::Error::other(format!("mosquitto_passwd: {status}")))
+    }
 }

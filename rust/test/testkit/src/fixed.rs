@@ -7,7 +7,7 @@
 //! stand in the repository. They carry the names in [`NAMES`], are good for
 //! [`VALIDITY`], and are made by
 //! `cargo run -p thread-mqtt-testkit --example generate-pki`.
-use crate::pki::{Identity, Validity};
+use crate::identity::{Identity, Validity};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 

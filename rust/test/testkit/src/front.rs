@@ -8,7 +8,6 @@
 //! One thread serves all connections; it ends when the [`Front`] is dropped.
 use crate::background::Background;
 use crate::tls::{Tls, TlsSetupError};
-use rustls::crypto::aws_lc_rs;
 use rustls::time_provider::DefaultTimeProvider;
 use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion};
 use std::io;
@@ -125,11 +124,28 @@ impl Front {
     }
 }
 
+/// aws-lc, which signs with any key.
+#[cfg(feature = "generate")]
 fn server_config(tls: &Tls) -> Result<rustls::ServerConfig, TlsSetupError> {
+    use rustls::crypto::aws_lc_rs;
+
     let key =
         aws_lc_rs::sign::any_supported_type(tls.identity.key()).map_err(|_| TlsSetupError::Key)?;
     tls.server_config(
         aws_lc_rs::default_provider(),
+        key,
+        Arc::new(DefaultTimeProvider),
+    )
+}
+
+/// What the peer has: keys of the [`fixed`](crate::fixed) chains, and nothing to compile in C.
+#[cfg(not(feature = "generate"))]
+fn server_config(tls: &Tls) -> Result<rustls::ServerConfig, TlsSetupError> {
+    use crate::random::HostRandom;
+
+    let key = crate::peer::sign::signing_key::<HostRandom>(tls.identity.key())?;
+    tls.server_config(
+        thread_mqtt_soft_provider::provider::<HostRandom>(),
         key,
         Arc::new(DefaultTimeProvider),
     )

@@ -5,9 +5,10 @@
 //!
 //! | module | what it gives |
 //! | --- | --- |
-//! | [`pki`] | certificate chains made on the spot, with any key, name and date |
+//! | [`identity`] | a certificate chain with its key |
+//! | `pki` | certificate chains made on the spot, with any key, name and date (feature `generate`) |
 //! | [`fixed`] | two chains that never change, for runs that must repeat byte for byte |
-//! | [`broker`] | a complete MQTT broker (3.1.1 and 5) on a plain loopback port |
+//! | [`broker`] | Mosquitto on a plain loopback port |
 //! | [`front`] | TLS before any plain port, with control over versions, suites and misbehaviour |
 //! | [`peer`] | a small broker with TLS as a deterministic machine without sockets |
 //! | [`tls`] | the choices of a TLS server, the same for `front` and `peer` |
@@ -25,14 +26,13 @@
 //! ```
 //! use thread_mqtt_testkit::broker::{Broker, Config};
 //! use thread_mqtt_testkit::front::Front;
-//! use thread_mqtt_testkit::pki::{Chain, KeyKind};
+//! use thread_mqtt_testkit::fixed::Fixed;
 //! use thread_mqtt_testkit::tls::Tls;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let chain = Chain::generate(KeyKind::Rsa2048, &["broker.example.com"])?;
 //! let broker = Broker::start(Config::default())?;
-//! let front = Front::start(&Tls::tls12_ecdhe_rsa(chain.leaf.clone()), broker.address())?;
-//! println!("mqtts://{} trusting {}", front.address(), chain.root.certificate_pem());
+//! let front = Front::start(&Tls::tls12_ecdhe_rsa(Fixed::Rsa2048.server()), broker.address())?;
+//! println!("mqtts://{} trusting {}", front.address(), Fixed::Rsa2048.root_pem());
 //! # Ok(())
 //! # }
 //! ```
@@ -41,7 +41,9 @@ mod background;
 pub mod broker;
 pub mod fixed;
 pub mod front;
+pub mod identity;
 pub mod peer;
+#[cfg(feature = "generate")]
 pub mod pki;
 pub mod random;
 pub mod tls;

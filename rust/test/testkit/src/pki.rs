@@ -5,6 +5,8 @@
 //!
 //! Keys come from the host's entropy, so two chains are never alike. What must
 //! repeat byte for byte uses [`fixed`](crate::fixed) instead.
+use crate::identity::pem;
+pub use crate::identity::{Identity, Validity};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, RsaKeySize,
@@ -40,15 +42,6 @@ impl KeyKind {
             Self::P384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
         }
     }
-}
-
-/// From when until when a certificate is good, in Unix seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Validity {
-    /// First second.
-    pub not_before: i64,
-    /// Last second.
-    pub not_after: i64,
 }
 
 impl Validity {
@@ -190,10 +183,8 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let mut chain = vec![params.signed_by(&key, &self.issuer)?.der().clone()];
         chain.extend(self.path.iter().cloned());
-        Ok(Identity {
-            chain,
-            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-        })
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Ok(Identity::new(chain, key))
     }
 
     /// The certificate, DER.
@@ -243,52 +234,6 @@ fn dated(mut params: CertificateParams, validity: Validity) -> Result<Certificat
     Ok(params)
 }
 
-/// A certificate chain with the private key of its leaf.
-#[derive(Debug)]
-pub struct Identity {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-}
-
-impl Clone for Identity {
-    fn clone(&self) -> Self {
-        Self {
-            chain: self.chain.clone(),
-            key: self.key.clone_key(),
-        }
-    }
-}
-
-impl Identity {
-    /// Joins a chain (leaf first, root left out) and the leaf's key.
-    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
-        Self { chain, key }
-    }
-
-    /// Leaf first, root left out, DER.
-    pub fn chain(&self) -> &[CertificateDer<'static>] {
-        &self.chain
-    }
-
-    /// Private key of the leaf.
-    pub fn key(&self) -> &PrivateKeyDer<'static> {
-        &self.key
-    }
-
-    /// Leaf first, root left out, PEM.
-    pub fn chain_pem(&self) -> String {
-        self.chain
-            .iter()
-            .map(|certificate| pem("CERTIFICATE", certificate))
-            .collect()
-    }
-
-    /// Private key of the leaf, PKCS#8 PEM.
-    pub fn key_pem(&self) -> String {
-        pem("PRIVATE KEY", self.key.secret_der())
-    }
-}
-
 /// Root, intermediate and a server's leaf, all of one kind of key.
 #[derive(Debug)]
 pub struct Chain {
@@ -322,10 +267,4 @@ impl Chain {
             leaf,
         })
     }
-}
-
-/// RFC 7468, with line feeds alone.
-fn pem(label: &str, der: &[u8]) -> String {
-    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    pem::encode_config(&pem::Pem::new(label, der), config)
 }

@@ -74,6 +74,16 @@ impl Random for SeededRandom {
     }
 }
 
+/// The host's entropy.
+#[derive(Debug, Clone, Copy)]
+pub struct HostRandom;
+
+impl Random for HostRandom {
+    fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
+        getrandom::fill(buf).map_err(|_| RandomError)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

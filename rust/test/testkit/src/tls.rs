@@ -1,7 +1,7 @@
 //! How a server of this crate speaks TLS: one set of choices for the
 //! [`Front`](crate::front::Front) on real sockets and the
 //! [`peer`](crate::peer) inside a simulated world.
-use crate::pki::Identity;
+use crate::identity::Identity;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{
     ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache,

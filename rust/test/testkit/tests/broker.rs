@@ -1,4 +1,4 @@
-//! The embedded broker behind the front, driven by Debian's mosquitto clients.
+//! Mosquitto behind the front, driven by Debian's mosquitto clients.
 mod common;
 use common::{Mosquitto, TempFile, stdout};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use thread_mqtt_testkit::tls::Tls;
 #[test]
 fn both_versions_and_every_qos_through_the_front() {
     let ca = TempFile::new("broker-ca.pem", Fixed::Rsa2048.root_pem());
-    let broker = Broker::start(Config::default()).unwrap();
+    let broker = Broker::start(&Config::default()).unwrap();
     let front = Front::start(
         &Tls::tls12_ecdhe_rsa(Fixed::Rsa2048.server()),
         broker.address(),
@@ -32,7 +32,7 @@ fn both_versions_and_every_qos_through_the_front() {
 
 #[test]
 fn credentials_are_checked() {
-    let broker = Broker::start(Config {
+    let broker = Broker::start(&Config {
         credentials: Some(("frog".into(), "pond".into())),
         ..Config::default()
     })
@@ -51,8 +51,8 @@ fn credentials_are_checked() {
 
 #[test]
 fn a_packet_above_the_limit_is_not_taken() {
-    let broker = Broker::start(Config {
-        max_packet_size: 1024,
+    let broker = Broker::start(&Config {
+        max_packet_size: Some(1024),
         ..Config::default()
     })
     .unwrap();
@@ -66,7 +66,7 @@ fn a_packet_above_the_limit_is_not_taken() {
 
 #[test]
 fn dropping_the_broker_closes_its_port() {
-    let broker = Broker::start(Config::default()).unwrap();
+    let broker = Broker::start(&Config::default()).unwrap();
     let address = broker.address();
     TcpStream::connect(address).unwrap();
     drop(broker);

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::options::{BROKER_ADDRESS, BROKER_NAME, Options, Peer};
 use crate::trust::{self, Trust};
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, ErrorKind};
 use std::net::SocketAddrV4;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thread_mqtt_resolve::uri::UriError;
@@ -12,8 +12,8 @@ use thread_mqtt_resolve::{BrokerUri, Host, Scheme};
 use thread_mqtt_testkit::broker::{self, Broker};
 use thread_mqtt_testkit::fixed::{Fixed, UNIX_TIME};
 use thread_mqtt_testkit::front::Front;
+use thread_mqtt_testkit::identity::Identity;
 use thread_mqtt_testkit::peer::{self, Ending, Server, Stream};
-use thread_mqtt_testkit::pki::{Chain, KeyKind};
 use thread_mqtt_testkit::tls::{Tls, Version};
 use thread_sim::{
     Closing, Device, HostAccess, Pacing, Radio, Record, Unknown, VirtualServer, VirtualStream,
@@ -82,21 +82,27 @@ impl Network {
                 "make sure that this machine lets programs listen on 127.0.0.1, or use --broker",
             )
         };
-        let chain = Chain::generate(KeyKind::Rsa2048, &[BROKER_NAME])
-            .map_err(|error| failed("certificates", &error))?;
-        let broker = Broker::start(broker::Config {
+        let broker = Broker::start(&broker::Config {
             credentials: options
                 .username
                 .clone()
                 .map(|name| (name, options.password.clone().unwrap_or_default())),
             ..broker::Config::default()
         })
-        .map_err(|error| failed("broker", &error))?;
-        let front = Front::start(&server_tls(options, chain.leaf.clone()), broker.address())
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Failure::new(
+                "setup",
+                "the broker Mosquitto is not installed",
+                "sudo apt-get install mosquitto, or use --broker",
+            ),
+            _ => failed("broker", &error),
+        })?;
+        let chain = Fixed::Rsa2048;
+        let front = Front::start(&server_tls(options, chain.server()), broker.address())
             .map_err(|error| failed("TLS front", &error))?;
         let trust = match &options.ca {
             Some(file) => trust::read(file)?,
-            None => chain.root.certificate_pem().into_bytes(),
+            None => chain.root_pem().as_bytes().to_vec(),
         };
         let world = world(options, HostAccess::OnlyMapped, now())?;
         world.map(BROKER_ADDRESS, front.address());
@@ -164,7 +170,7 @@ fn server_version(options: &Options) -> Version {
 }
 
 /// The demo's broker speaks one version: 1.2 with the one suite of many brokers on the Internet, or 1.3.
-fn server_tls(options: &Options, identity: thread_mqtt_testkit::pki::Identity) -> Tls {
+fn server_tls(options: &Options, identity: Identity) -> Tls {
     match server_version(options) {
         Version::Tls12 => Tls::tls12_ecdhe_rsa(identity),
         Version::Tls13 => Tls {

@@ -16,7 +16,7 @@
 mod codec;
 pub mod host;
 mod session;
-mod sign;
+pub(crate) mod sign;
 mod topic;
 
 pub use codec::{Connect, Message, Version};
@@ -188,7 +188,7 @@ impl Server {
         let tls = match &config.tls {
             None => None,
             Some(tls) => {
-                let key = sign::signing_key(tls.identity.key())?;
+                let key = sign::signing_key::<SeededRandom>(tls.identity.key())?;
                 let provider = thread_mqtt_soft_provider::provider::<SeededRandom>();
                 let config = random.scope(|| tls.server_config(provider, key, clock.clone()))?;
                 Some(Arc::new(config))

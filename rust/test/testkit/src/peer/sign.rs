@@ -1,11 +1,10 @@
 //! Signatures that repeat: the same key and message give the same bytes.
 //!
 //! RSA PKCS#1 v1.5 and ECDSA by RFC 6979 are deterministic by themselves. RSA-PSS, which TLS 1.3
-//! demands of RSA keys, has a random salt; here it comes from [`SeededRandom`].
+//! demands of RSA keys, has a random salt, from the `Random` given.
 //! Libraries draw the salt themselves, so the encoding (RFC 8017 section 9.1.1) and
 //! the private-key operation stand here. No blinding, not constant-time in all
 //! respects: for test keys only.
-use crate::random::SeededRandom;
 use crate::tls::TlsSetupError;
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd};
@@ -16,11 +15,14 @@ use rustls::sign::{Signer, SigningKey};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::PrivateKeyDer;
 use sha2::{Digest, Sha256};
+use std::marker::PhantomData;
 use std::sync::Arc;
 use thread_mqtt_soft_provider::Random;
 
 /// The key of a P-256 or RSA certificate, PKCS#8.
-pub(super) fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, TlsSetupError> {
+pub(crate) fn signing_key<R: Random>(
+    key: &PrivateKeyDer<'_>,
+) -> Result<Arc<dyn SigningKey>, TlsSetupError> {
     let der = key.secret_der();
     if let Ok(key) = p256::ecdsa::SigningKey::from_pkcs8_der(der) {
         return Ok(Arc::new(Ecdsa(Arc::new(key))));
@@ -28,7 +30,10 @@ pub(super) fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| TlsSetupError::Key)?;
     let key =
         RsaPrivateKeyRef::try_from(info.private_key.as_bytes()).map_err(|_| TlsSetupError::Key)?;
-    Ok(Arc::new(Rsa(Arc::new(RsaKey::new(&key)?))))
+    Ok(Arc::new(Rsa::<R>(
+        Arc::new(RsaKey::new(&key)?),
+        PhantomData,
+    )))
 }
 
 #[derive(Debug)]
@@ -98,9 +103,9 @@ impl RsaKey {
 }
 
 #[derive(Debug)]
-struct Rsa(Arc<RsaKey>);
+struct Rsa<R>(Arc<RsaKey>, PhantomData<fn() -> R>);
 
-impl SigningKey for Rsa {
+impl<R: Random> SigningKey for Rsa<R> {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
         // TLS 1.2 clients offer both and are given PKCS#1; TLS 1.3 leaves only PSS (RFC 8446 4.2.3).
         [
@@ -110,9 +115,10 @@ impl SigningKey for Rsa {
         .into_iter()
         .find(|scheme| offered.contains(scheme))
         .map(|scheme| {
-            Box::new(RsaSigner {
+            Box::new(RsaSigner::<R> {
                 key: self.0.clone(),
                 scheme,
+                random: PhantomData,
             }) as Box<dyn Signer>
         })
     }
@@ -123,17 +129,18 @@ impl SigningKey for Rsa {
 }
 
 #[derive(Debug)]
-struct RsaSigner {
+struct RsaSigner<R> {
     key: Arc<RsaKey>,
     scheme: SignatureScheme,
+    random: PhantomData<fn() -> R>,
 }
 
-impl Signer for RsaSigner {
+impl<R: Random> Signer for RsaSigner<R> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let hash = Sha256::digest(message);
         let encoded = if self.scheme == SignatureScheme::RSA_PSS_SHA256 {
             let mut salt = [0; 32];
-            SeededRandom::fill(&mut salt).map_err(|_| Error::FailedToGetRandomBytes)?;
+            R::fill(&mut salt).map_err(|_| Error::FailedToGetRandomBytes)?;
             emsa_pss(&hash, &salt, self.key.length)
         } else {
             emsa_pkcs1(&hash, self.key.length)
@@ -197,18 +204,18 @@ fn mgf1(seed: &[u8], data: &mut [u8]) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "generate"))]
 mod tests {
     use super::*;
     use crate::fixed::Fixed;
-    use crate::random::Seeded;
+    use crate::random::{Seeded, SeededRandom};
     use rustls::crypto::aws_lc_rs;
     use rustls_pki_types::SubjectPublicKeyInfoDer;
 
     /// The independent judge: aws-lc verifies what was signed here.
     fn check(fixed: Fixed, scheme: SignatureScheme, seed: u64) -> Vec<u8> {
         let identity = fixed.server();
-        let key = signing_key(identity.key()).unwrap();
+        let key = signing_key::<SeededRandom>(identity.key()).unwrap();
         let signer = key.choose_scheme(&[scheme]).unwrap();
         let signature = Seeded::new(seed, 0)
             .scope(|| signer.sign(b"message"))
