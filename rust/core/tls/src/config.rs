@@ -13,7 +13,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::{Hash, HashAlgorithm};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{
-    Error, InconsistentKeys, RootCertStore, SignatureScheme, SupportedCipherSuite,
+    Error, InconsistentKeys, KeyLog, RootCertStore, SignatureScheme, SupportedCipherSuite,
     SupportedProtocolVersion,
 };
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
@@ -52,6 +52,7 @@ struct Inner {
     limits: Limits,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     sessions: Option<SessionStore>,
+    key_log: Option<Arc<dyn KeyLog>>,
 }
 
 /// What this device shows to a broker that asks for a certificate.
@@ -98,6 +99,7 @@ impl Config {
                 fragment: MAX_FRAGMENT,
             },
             provider_failures: None,
+            key_log: None,
         }
     }
 
@@ -156,6 +158,9 @@ impl Config {
             .dangerous()
             .with_custom_certificate_verifier(self.verifier(time).clone())
             .with_client_cert_resolver(inner.identity.clone());
+        if let Some(log) = &inner.key_log {
+            config.key_log = log.clone();
+        }
         // rustls counts the record header in.
         config.max_fragment_size = Some(inner.limits.fragment + 5);
         #[cfg(feature = "tls12")]
@@ -198,6 +203,7 @@ pub struct ConfigBuilder {
     sessions: Option<SessionStore>,
     limits: Limits,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
+    key_log: Option<Arc<dyn KeyLog>>,
 }
 
 impl fmt::Debug for ConfigBuilder {
@@ -394,6 +400,13 @@ impl ConfigBuilder {
         self
     }
 
+    /// Hands each connection's secrets to `log`, for a capture that is to be decrypted. They decrypt all
+    /// of its traffic: for debugging alone. Without it they are not kept.
+    pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = Some(log);
+        self
+    }
+
     /// Where the crypto provider tells of an operation of its own that failed, and forgets it.
     /// rustls has no place for that in most of its errors: a certificate that cannot be verified
     /// for lack of memory looks like one with a bad signature. What comes from here takes the
@@ -438,6 +451,7 @@ impl ConfigBuilder {
                 extended_master_secret: self.extended_master_secret,
                 limits: self.limits,
                 provider_failures: self.provider_failures,
+                key_log: self.key_log,
                 sessions: self.sessions,
             }),
         };

@@ -166,6 +166,7 @@ mod pin;
 mod resume;
 mod verify;
 
+pub use rustls::KeyLog;
 pub use rustls::crypto::CryptoProvider;
 pub use rustls::sign::SigningKey;
 pub use rustls_pki_types::TrustAnchor;

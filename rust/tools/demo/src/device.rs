@@ -1,8 +1,10 @@
 //! The device: the project's client on the simulated node.
 use crate::entropy::Entropy;
 use crate::failure::Failure;
+use crate::keylog::KeyLogFile;
 use crate::network::Network;
 use crate::options::Options;
+use std::sync::Arc;
 use std::time::Duration;
 use thread_mqtt_client::{Client, Config, Event, Retry};
 use thread_mqtt_driver::{Driver, Port};
@@ -95,6 +97,19 @@ fn tls(
 ) -> Result<thread_mqtt_tls::Config, Failure> {
     let builder = thread_mqtt_tls::Config::builder(entropy.provider());
     let builder = network.trust.add_to(builder)?;
+    let builder = match options.keylog() {
+        None => builder,
+        Some(path) => builder.key_log(Arc::new(KeyLogFile::open(&path).map_err(|error| {
+            Failure::new(
+                "setup",
+                &format!(
+                    "the file {} for TLS secrets cannot be written ({error})",
+                    path.display()
+                ),
+                "give --keylog or SSLKEYLOGFILE a path that can be written",
+            )
+        })?)),
+    };
     let builder = match options.tls {
         None => builder,
         Some(version) => builder.versions(&[version.into()]),

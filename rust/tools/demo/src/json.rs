@@ -19,6 +19,7 @@ struct Report<'a> {
     received: u32,
     frames: u64,
     bytes: u64,
+    wireshark: Option<&'a str>,
     error: Option<Error<'a>>,
 }
 
@@ -61,6 +62,7 @@ pub fn render(options: &Options, outcome: &Outcome) -> String {
         received: outcome.received,
         frames: outcome.total.frames,
         bytes: outcome.total.bytes,
+        wireshark: outcome.wireshark.as_deref(),
         error: outcome.failure.as_ref().map(|failure| Error {
             stage: failure.stage,
             cause: &failure.cause,

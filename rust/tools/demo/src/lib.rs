@@ -36,6 +36,7 @@ pub mod device;
 pub mod entropy;
 pub mod failure;
 pub mod json;
+pub mod keylog;
 pub mod measure;
 pub mod network;
 pub mod options;

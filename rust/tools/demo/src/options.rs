@@ -16,8 +16,8 @@ pub const BROKER_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0,
 ///
 /// A real OpenThread border router and a real OpenThread device run in this process on a
 /// simulated radio, without hardware and without root. By default the broker runs here too: on
-/// 127.0.0.1, behind TLS 1.2 with ECDHE-RSA-AES128-GCM-SHA256 and an RSA-2048 certificate made for
-/// this run. The device finds it by name, through the border router's DNS and NAT64, subscribes to
+/// 127.0.0.1, behind TLS 1.2 with ECDHE-RSA-AES128-GCM-SHA256 and a test certificate with RSA-2048.
+/// The device finds it by name, through the border router's DNS and NAT64, subscribes to
 /// a topic, publishes to it, and waits for everything to come back.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "thread-mqtt-demo", version, after_long_help = AFTER_HELP)]
@@ -98,6 +98,10 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub pcap: Option<PathBuf>,
 
+    /// Add the TLS secrets to this file, for Wireshark [default: $SSLKEYLOGFILE, if it is set]
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Option<PathBuf>,
+
     /// Draw the timeline as a picture
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
@@ -131,6 +135,7 @@ JSON: one object with
   published       messages acknowledged (QoS 0: sent)
   received        messages that came back
   frames, bytes   on air in all, from switching the device on to its disconnect
+  wireshark       with --pcap: the arguments with which tshark decrypts the file, else null
   error           null, or stage, cause and cure
 
 Frames and bytes are those of every node, retransmissions and acknowledgements included; a frame's
@@ -212,6 +217,12 @@ impl Options {
             1 => QoS::AtLeastOnce,
             _ => QoS::ExactlyOnce,
         }
+    }
+
+    /// `--keylog`, or what the environment says.
+    pub fn keylog(&self) -> Option<PathBuf> {
+        let named = || std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty());
+        self.keylog.clone().or_else(|| named().map(PathBuf::from))
     }
 
     /// `--timeout`.

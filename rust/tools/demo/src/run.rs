@@ -2,8 +2,9 @@
 use crate::device::Device;
 use crate::entropy::Entropy;
 use crate::failure::{Failure, stage_name};
+use crate::keylog::hex;
 use crate::network::Network;
-use crate::options::{Mqtt, Options};
+use crate::options::{BROKER_ADDRESS, Mqtt, Options};
 use crate::timeline::{Mark, Stage, Timeline};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use thread_mqtt_resolve::BrokerUri;
 use thread_mqtt_resolve::resolver::{AddressSource, Candidate, Origin, Report};
 use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS};
 use thread_mqtt_tls::Agreed;
+use thread_sim::World;
 
 /// Who watches a run.
 pub trait Observer {
@@ -64,6 +66,8 @@ pub struct Outcome {
     pub published: u32,
     /// Messages that came back.
     pub received: u32,
+    /// With `--pcap`, what tshark needs to decrypt the file, as arguments of its command line.
+    pub wireshark: Option<String>,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
@@ -85,6 +89,7 @@ impl Outcome {
             total: Mark::default(),
             published: 0,
             received: 0,
+            wireshark: None,
             failure: Some(failure),
         }
     }
@@ -105,6 +110,27 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Outcome {
         Ok(device) => Run::new(options, &network, device, id, observer).complete(),
         Err(failure) => Outcome::failed_setup(options, failure),
     }
+}
+
+/// The arguments with which tshark shows what is inside the frames of `--pcap`.
+fn wireshark(options: &Options, world: &World) -> Option<String> {
+    let pcap = options.pcap.as_ref()?;
+    let mut arguments = format!(
+        "-r '{}' -o 'uat:ieee802154_keys:\"{}\",\"1\",\"Thread hash\"'",
+        pcap.display(),
+        hex(&world.network_key())
+    );
+    for (number, prefix) in world.lowpan_contexts() {
+        arguments += &format!(" -o 6lowpan.context{number}:{prefix}/64");
+    }
+    if let Some(keys) = options.keylog() {
+        arguments += &format!(
+            " -o 'tls.keylog_file:{}' -d tcp.port=={},tls",
+            keys.display(),
+            BROKER_ADDRESS.port()
+        );
+    }
+    Some(arguments)
 }
 
 struct Run<'a> {
@@ -184,6 +210,7 @@ impl<'a> Run<'a> {
             total,
             published: self.published,
             received,
+            wireshark: wireshark(self.options, world),
             failure: result.err(),
         }
     }

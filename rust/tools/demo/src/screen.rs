@@ -51,9 +51,7 @@ impl<'a> Screen<'a> {
     /// The end: what was published and received.
     pub fn ends(&mut self, outcome: &Outcome) {
         if !outcome.ok() {
-            if let Some(progress) = &mut self.progress {
-                progress.clear();
-            }
+            self.tells_wireshark(outcome);
             return;
         }
         let (topic, total) = (&self.options.topic, outcome.total);
@@ -70,6 +68,19 @@ impl<'a> Screen<'a> {
             plural(total.bytes, "byte"),
             seconds(self.began.elapsed()),
         ));
+        self.tells_wireshark(outcome);
+    }
+
+    /// How to read the capture, also of a run that failed.
+    fn tells_wireshark(&mut self, outcome: &Outcome) {
+        if let Some(progress) = &mut self.progress {
+            progress.clear();
+        }
+        if let Some(arguments) = &outcome.wireshark {
+            self.line("");
+            self.line("Look at every frame, decrypted (wireshark takes the same arguments):");
+            self.line(&format!("  tshark {arguments}"));
+        }
     }
 }
 

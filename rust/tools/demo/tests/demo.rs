@@ -247,3 +247,47 @@ fn many_messages_come_back_once_each() {
     let value = json(&["--messages", "60", "--qos", "2", "--peer", "virtual"]);
     assert_eq!(value["received"], 60);
 }
+
+#[test]
+fn a_capture_comes_with_what_decrypts_it() {
+    let folder = Folder::new("wireshark");
+    let (pcap, keys) = (folder.file("air.pcap"), folder.file("keys.log"));
+    let value = json(&[
+        "--pcap",
+        text(&pcap),
+        "--keylog",
+        text(&keys),
+        "--tls",
+        "1.3",
+    ]);
+    let arguments = value["wireshark"].as_str().unwrap();
+    for expected in [
+        "uat:ieee802154_keys:\"",
+        "\",\"1\",\"Thread hash\"",
+        " -o 6lowpan.context0:fd",
+        " -o 6lowpan.context1:fd",
+        text(&pcap),
+        text(&keys),
+    ] {
+        assert!(arguments.contains(expected), "{expected}: {arguments}");
+    }
+    // One connection: two traffic secrets and two of the handshake (RFC 9850, section 2).
+    let keys = std::fs::read_to_string(&keys).unwrap();
+    for label in [
+        "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        "CLIENT_TRAFFIC_SECRET_0",
+        "SERVER_TRAFFIC_SECRET_0",
+    ] {
+        let lines: Vec<_> = keys
+            .lines()
+            .filter(|line| line.starts_with(label))
+            .collect();
+        let [line] = lines[..] else {
+            panic!("{label}: {keys}");
+        };
+        let lengths: Vec<_> = line.split(' ').skip(1).map(str::len).collect();
+        assert_eq!(lengths.first(), Some(&64), "{line}");
+    }
+    assert_eq!(json(&[])["wireshark"], Value::Null);
+}
