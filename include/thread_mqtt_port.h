@@ -204,6 +204,8 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 
 /** Milliseconds since boot. */
 int64_t tmq_port_uptime_ms(void);
+/** A number of the calling thread that no other running thread has, such as its control block's address. */
+uintptr_t tmq_port_this_thread(void);
 /** The wall clock in Unix seconds, as far as the platform knows it by itself; 0 if it does not. */
 int64_t tmq_port_unix_time(void);
 /** Unix seconds of the build: a time known to have passed. */

@@ -153,6 +153,11 @@ uint8_t tmq_port_hardware_id(uint8_t id[TMQ_HARDWARE_ID])
 	return 8;
 }
 
+uintptr_t tmq_port_this_thread(void)
+{
+	return client_is_running() ? 2 : 4;
+}
+
 int64_t tmq_port_uptime_ms(void)
 {
 	return (int64_t)(board_ticks() / (BOARD_TICKS_PER_SECOND / 1000));

@@ -315,6 +315,11 @@ void tmq_port_lock_notify(struct tmq_port *port)
 	(void)k_condvar_broadcast(&port->changed);
 }
 
+uintptr_t tmq_port_this_thread(void)
+{
+	return (uintptr_t)k_current_get();
+}
+
 int64_t tmq_port_uptime_ms(void)
 {
 	return k_uptime_get();

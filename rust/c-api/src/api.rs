@@ -440,6 +440,7 @@ as_declared! {
     thread_mqtt_stop(_);
     thread_mqtt_deinit(_);
     thread_mqtt_publish(_, _, _);
+    thread_mqtt_publish_wait(_, _, _, _, _);
     thread_mqtt_subscribe(_, _, _, _);
     thread_mqtt_unsubscribe(_, _, _);
     thread_mqtt_is_online(_);

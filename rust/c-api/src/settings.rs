@@ -293,9 +293,13 @@ unsafe fn tls_config(given: &ffi::thread_mqtt_config) -> Result<tls::Config, i32
     match (chain_bytes, key_bytes, given.private_key_id) {
         (None, None, 0) => {}
         (Some(chain_bytes), Some(key_bytes), 0) => {
-            builder = builder
-                .client_identity(chain_bytes, key_bytes)
-                .map_err(|error| key.is_wrong(!is_given, error))?;
+            builder =
+                builder
+                    .client_identity(chain_bytes, key_bytes)
+                    .map_err(|error| match error.given() {
+                        Some(tls::Given::Certificate) => chain.is_wrong(!is_given, error),
+                        _ => key.is_wrong(!is_given, error),
+                    })?;
         }
         (Some(chain_bytes), None, id @ 1..) => {
             let signer = crypto::signing_key(id).map_err(|error| {

@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddrV6};
 use std::ops::ControlFlow;
 use std::time::Duration;
-use thread_mqtt_client::{
-    Cause, Client, Config, Event, Retry, Stage, TcpError, Timers,
-};
+use thread_mqtt_client::{Cause, Client, Config, Event, Retry, Stage, TcpError, Timers};
 use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{self, AddressSource, Family};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};

@@ -290,6 +290,12 @@ pub fn now() -> Duration {
 /// no 64-bit atomics.
 static BOOT_TIME: AtomicU32 = AtomicU32::new(0);
 
+/// A number that no other running thread has.
+pub(crate) fn this_thread() -> usize {
+    // SAFETY: no precondition.
+    unsafe { ffi::tmq_port_this_thread() }
+}
+
 /// Unix seconds of the build: a time known to have passed when the device starts without a clock.
 pub fn build_time() -> u64 {
     // SAFETY: no precondition.

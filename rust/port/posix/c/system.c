@@ -305,6 +305,11 @@ void tmq_port_wake(struct tmq_port *port)
 	tmq_signal(port->wake_fd);
 }
 
+uintptr_t tmq_port_this_thread(void)
+{
+	return (uintptr_t)pthread_self();
+}
+
 int64_t tmq_port_uptime_ms(void)
 {
 	struct timespec now;

@@ -16,6 +16,7 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 /// The provider of what works. The first call tries every algorithm, which takes as long as some
 /// handshakes and as much stack, and logs what it found.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
+    psa::identify_callers_by(crate::port::this_thread);
     let found = psa::provider().inspect_err(|error| log::error!("{error}"))?;
     if !TOLD.swap(true, Ordering::Relaxed) {
         let all = found.report.findings();

@@ -32,6 +32,7 @@ pub fn provider_on_client_stack() -> Result<CryptoProvider, NoProvider> {
 }
 
 fn everything() -> CryptoProvider {
+    soft::identify_callers_by(crate::port::this_thread);
     CryptoProvider {
         #[cfg(feature = "ed25519")]
         signature_verification_algorithms: soft::verify::SUPPORTED_WITH_ED25519,
