@@ -3,6 +3,7 @@ mod common;
 
 use common::mosquitto::{Mosquitto, publish, subscriber};
 use common::{Scratch, run, run_with_input};
+use std::process::Command;
 use thread_mqtt_testkit::pki::{Chain, KeyKind, Usage, Validity};
 
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];

@@ -140,7 +140,7 @@ fn messages_that_wait_change_the_version_with_the_session() {
 #[test]
 fn what_only_mqtt_5_can_say_keeps_the_version() {
     let mut client = Client::new(Config {
-        password: Some(b"token".to_vec()),
+        password: Some("token".into()),
         ..lasting(Version::V5)
     });
     assert!(!client.session.set_version(Version::V311));

@@ -18,7 +18,7 @@ struct Device {
 
 impl Device {
     fn new() -> Self {
-        let mut wire = Wire::default();
+        let mut wire = Wire::new(MTU);
         let config = Config::new(HardwareAddress::Ip);
         let mut interface = Interface::new(config, &mut wire, Instant::ZERO);
         interface.update_ip_addrs(|addresses| {
