@@ -34,7 +34,7 @@ pub struct Config {
     pub retry: Retry,
     /// How the time is learnt where the platform does not know it.
     pub time: TimeConfig,
-    /// Unix seconds that have surely passed, for a device that boots without a clock: the build
+    /// Unix seconds that are known to have passed, for a device that boots without a clock: the build
     /// time of the firmware, or better the [`Client::time_floor`](crate::Client::time_floor) of
     /// its last life. Used only until the clock is known.
     pub time_floor: u64,
@@ -107,7 +107,7 @@ impl Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Retry {
     /// Another attempt after a pause, for ever: a device in the field must come back by itself
-    /// when its broker, its certificate or its border router has been mended.
+    /// when its broker, its certificate or its border router has been fixed.
     #[default]
     Forever,
     /// Nothing: the client is idle again. For a command that makes one attempt.

@@ -36,7 +36,7 @@ pub enum Cause {
     /// The broker, or the ones it pointed to, point to yet another one more often than
     /// [`Config::redirects`](crate::Config::redirects) allows.
     TooManyRedirects,
-    /// The platform has no randomness to give; its own code.
+    /// No entropy is available on this device; the platform's code.
     NoEntropy(i32),
 }
 
@@ -111,7 +111,7 @@ impl Cause {
         )
     }
 
-    /// Whether waiting is unlikely to help: somebody must change the configuration, a certificate
+    /// Whether waiting is unlikely to help: a person must change the configuration, a certificate
     /// or the broker's access rules. Such an attempt is still repeated, at the slowest pace.
     pub fn needs_a_person(&self) -> bool {
         match self {

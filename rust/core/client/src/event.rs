@@ -113,7 +113,7 @@ pub enum Event {
     /// A stage was finished.
     Reached(Reached),
     /// The time is not known, and [`TimePolicy::Lenient`](crate::TimePolicy::Lenient) goes on
-    /// without it: the broker's certificate is checked against a time that has surely passed.
+    /// without it: the broker's certificate is checked against a time that is known to have passed.
     TimeUnknown {
         /// Why it is not known.
         why: TimeError,

@@ -9,7 +9,7 @@ pub enum KeepAlive {
     Fixed,
     /// As long as the path bears, which is found out: what stands between device and broker (a NAT64
     /// border router, a home router, a firewall of a mobile network) forgets a silent connection
-    /// after a time that nobody tells. It takes the place of the session's
+    /// after a time that is not announced. It takes the place of the session's
     /// [`keep_alive`](thread_mqtt_session::Config::keep_alive).
     Auto {
         /// Shortest silence before a ping, and the first that is tried unless `start` is given. From

@@ -22,7 +22,7 @@ impl Queue {
     /// Adds one behind `pending` events of the session.
     pub(crate) fn push(&mut self, event: Event, pending: usize) {
         if self.events.len() == MOST {
-            // The end of a stop is what somebody waits for.
+            // The application waits for the end of a stop.
             let oldest = self
                 .events
                 .iter()

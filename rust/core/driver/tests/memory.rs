@@ -245,7 +245,7 @@ fn bytes_the_client_does_not_take_are_kept_and_not_waited_for() {
     for _ in 0..20 {
         driver.port_mut().incoming.push_back(publish.clone());
     }
-    // Nobody takes the events.
+    // The events are not taken.
     while driver.turn() {}
     assert!(!driver.port().incoming.is_empty(), "the rest stays in TCP");
     let (_, interest) = driver.waits_for();

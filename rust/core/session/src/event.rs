@@ -99,7 +99,7 @@ pub(crate) struct Owed {
     pub(crate) reason: ReasonCode,
 }
 
-/// Undelivered events, bounded in bytes by whoever asks [`is_full`](Self::is_full) first.
+/// Undelivered events, bounded in bytes by a caller that asks [`is_full`](Self::is_full) first.
 #[derive(Debug)]
 pub(crate) struct Events {
     queue: VecDeque<(Event, Option<Owed>)>,

@@ -2,7 +2,7 @@
 //!
 //! [`Session`] turns commands (publish, subscribe, …) and the bytes of a broker into bytes for the
 //! broker and events for the application. It opens no connection, reads no clock, and knows
-//! nothing of TLS: whoever owns it moves the bytes and says what time it is.
+//! nothing of TLS: its owner moves the bytes and says what time it is.
 //!
 //! ```text
 //!              publish, subscribe,             Event::Published,

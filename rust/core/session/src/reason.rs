@@ -148,7 +148,7 @@ impl ConnectRefusal {
         self.reason
     }
 
-    /// Waiting does not mend it: configuration or the broker's rules must change first.
+    /// Waiting does not fix it: configuration or the broker's rules must change first.
     pub fn is_permanent(self) -> bool {
         !matches!(
             self.reason.0,

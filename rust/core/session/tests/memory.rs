@@ -27,7 +27,7 @@ fn crumbs() -> Vec<u8> {
     })
 }
 
-/// A result for each of 6,000 filters that nobody asked for.
+/// A result for each of 6,000 filters that were not asked for.
 fn suback() -> Vec<u8> {
     let mut packet = vec![0x90, 0xF3, 0x2E, 0, 1, 0];
     packet.resize(3 + 6_003, 0);

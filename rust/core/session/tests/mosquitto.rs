@@ -477,7 +477,7 @@ fn subscriptions_are_repeated_when_the_broker_lost_the_session() {
 fn a_broker_that_wants_credentials() {
     let broker = Broker::start("allow_anonymous false\n");
     for (version, code) in [(Version::V311, 5), (Version::V5, 0x87)] {
-        let mut client = Client::start(&broker, config(version, "nobody"));
+        let mut client = Client::start(&broker, config(version, "stranger"));
         let start = Instant::now();
         let error = loop {
             assert!(start.elapsed() < PATIENCE);

@@ -99,7 +99,7 @@ fn the_border_router_and_a_public_server_answer() {
         for server in [border_router, public] {
             let found = ask(&mut port, server, "broker.example");
             assert_eq!(found, Some((Rcode::NOERROR, vec![BROKER])), "{server}");
-            let missing = ask(&mut port, server, "nobody.example");
+            let missing = ask(&mut port, server, "missing.example");
             assert_eq!(missing, Some((Rcode::NXDOMAIN, vec![])), "{server}");
             assert_eq!(ask(&mut port, server, "quiet.example"), None, "{server}");
         }
@@ -157,7 +157,7 @@ fn the_platform_resolver_answers_with_ipv4_and_ipv6() {
     // One family is enough for an answer.
     let one = resolve(&mut port, "broker.example", Family::Unspecified);
     assert!(one.is_ok_and(|found| found.contains(&v4)));
-    for name in ["nobody.example", "broken.example", "quiet.example"] {
+    for name in ["missing.example", "broken.example", "quiet.example"] {
         assert!(resolve(&mut port, name, Family::Inet).is_err(), "{name}");
     }
     // The answer is given once.

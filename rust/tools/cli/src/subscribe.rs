@@ -29,7 +29,7 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
             Step::Event(Event::Session(Mqtt::Message(message))) => {
                 match print(&message, wanted) {
                     Ok(()) => {}
-                    // Whoever read has what was wanted: as with `| head -1`.
+                    // The reader has what it wanted: as with `| head -1`.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
                     Err(error) => {
                         run.stop();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use thread_mqtt_testkit::peer::host::HostPeer;
 use thread_mqtt_testkit::peer::{self, OnlyV311};
 
-/// Whoever waits for input is not to blame for the broker.
+/// A wait for input is not reported as a fault of the broker.
 #[test]
 fn an_idle_publisher_outlives_any_number_of_restarts() {
     for version in ["3.1.1", "5"] {

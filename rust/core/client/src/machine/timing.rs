@@ -12,7 +12,7 @@ use core::mem;
 use core::time::Duration;
 use rand_core::Rng;
 
-/// How long a client that can do without connects without asking again when nobody has answered:
+/// How long a client that can do without connects without asking again when no server has answered:
 /// where a firewall drops the questions, each reconnect would take the whole deadline longer.
 const PAUSE_IN_VAIN: Duration = Duration::from_secs(600);
 

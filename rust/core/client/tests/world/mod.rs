@@ -53,7 +53,7 @@ pub enum Sntp {
     Kiss([u8; 4]),
     /// That it does not know.
     Unsynchronised,
-    /// Somebody who has not seen the question is faster.
+    /// A peer that has not seen the question is faster.
     Forged,
 }
 
@@ -113,7 +113,7 @@ pub struct World {
     /// The application takes events.
     pub polls: bool,
     pub entropy: bool,
-    /// Everything sent on the connection of now, or the last one.
+    /// Everything sent on the current connection, or the last one.
     pub sent: Vec<u8>,
     /// The last close was an abort.
     pub aborted: Option<bool>,

@@ -1,7 +1,7 @@
 //! MQTT 5 properties (section 2.2.2), read where they lie.
 //!
 //! A codec that makes two strings of each user property, which may be five bytes on the wire, needs
-//! some twenty times the size of a packet full of them, and whoever may publish to a topic can
+//! some twenty times the size of a packet full of them, and a client that may publish to a topic can
 //! have the broker pass one on. Here the reader decides what is worth keeping.
 
 use alloc::string::String;
@@ -52,7 +52,7 @@ pub(super) enum Value<'a> {
 }
 
 /// The properties of one packet, whole and allowed there. What is asked of a value is checked when
-/// it is asked for: what nobody has a use for does no harm.
+/// it is asked for: what is not used does no harm.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Properties<'a> {
     rest: &'a [u8],
