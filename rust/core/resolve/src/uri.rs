@@ -297,6 +297,10 @@ impl FromStr for Host {
 
 /// Cuts off what may not follow the host and port, and what may not precede them.
 fn authority(rest: &str) -> Result<&str, UriError> {
+    // First, because a password may have a slash, and is not to be shown as a path.
+    if rest.contains('@') {
+        return Err(UriError::UserInfo);
+    }
     let end = rest
         .bytes()
         .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
@@ -307,9 +311,6 @@ fn authority(rest: &str) -> Result<&str, UriError> {
         [b'?', ..] => return Err(UriError::Query),
         [b'#', ..] => return Err(UriError::Fragment),
         _ => return Err(UriError::Path),
-    }
-    if authority.contains('@') {
-        return Err(UriError::UserInfo);
     }
     if authority.is_empty() {
         return Err(UriError::HostEmpty);

@@ -100,6 +100,11 @@ pub struct Config {
     /// new session. With MQTT 3.1.1 the session goes on, and before a packet identifier is used
     /// for the first time with QoS 2, PUBREL ends what the broker may remember of it.
     pub clean_start: bool,
+    /// Takes over the session that the broker kept for an earlier life of this client, also with
+    /// MQTT 5: for a program that has nothing unacknowledged to remember between its runs, such as a
+    /// subscriber. What the broker queued meanwhile is delivered; packet identifiers are treated as
+    /// with MQTT 3.1.1 above. Default: false.
+    pub adopt_session: bool,
     /// Session expiry (5): how many seconds the broker keeps the session after the connection is
     /// gone; `u32::MAX` is for ever. Default: 0.
     pub session_expiry: u32,
@@ -168,6 +173,7 @@ impl Default for Config {
             password: None,
             keep_alive: Duration::from_secs(60),
             clean_start: true,
+            adopt_session: false,
             session_expiry: 0,
             will: None,
             will_delay: 0,

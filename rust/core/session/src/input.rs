@@ -142,7 +142,7 @@ impl Session {
         let mut session_present = connack.session_present;
         if session_present && (clean || !self.state.established) {
             // A session of an earlier life, or of another client with this identifier.
-            if self.config.version == Version::V5 {
+            if self.config.version == Version::V5 && (clean || !self.config.adopt_session) {
                 // "If a Client without a Session State receives Session Present set to 1 it MUST
                 // close the Network Connection [MQTT-3.2.2-4]."
                 self.state.start_clean = true;

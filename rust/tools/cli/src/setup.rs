@@ -148,6 +148,7 @@ fn session_config(
             KeepAlive::Auto => thread_mqtt_session::Config::default().keep_alive,
         },
         clean_start: !arguments.persistent,
+        adopt_session: arguments.persistent,
         session_expiry: match arguments.persistent {
             true => arguments.session_expiry_interval,
             false => 0,

@@ -219,6 +219,7 @@ ok      network      this host, IPv6 only: IPv4 is reached through NAT64
                      NAT64 prefix 2001:db8:64::/96, configured
 FAILED  DNS          server 127.0.0.1:*: no usable address: 127.0.0.1, the loopback address, which is this device itself
                      give the broker's host an address that other devices can reach, and put that into the DNS or the URI
+ok      prefix       NAT64 prefix 2001:db8:64::/96 from the configuration
 FAILED  resolve      no usable address of broker.example was found
 ",
     );
@@ -324,6 +325,9 @@ ok      TCP          connected to 127.0.0.1, port *
 FAILED  TLS          {why}
         certificate  *
                      for {names}
+                     by *
+                     good from * until *
+        certificate  *intermediate*
                      by *
                      good from * until *
         what to do   *

@@ -189,6 +189,34 @@ fn packets_before_connack_and_a_second_connack() {
     }
 }
 
+/// A program without unacknowledged state of its own may take over what the broker kept.
+#[test]
+fn an_earlier_life_s_session_is_adopted_where_that_is_asked_for() {
+    for version in VERSIONS {
+        let mut client = Client::new(Config {
+            clean_start: false,
+            adopt_session: true,
+            ..lasting(version)
+        });
+        client.session.connect(at(0));
+        client.transmit(at(0));
+        client.receive(&wire::connack(version, true), at(0));
+        assert!(client.session.is_connected(), "{version:?}");
+    }
+    // Not one that the broker calls present though a new one was asked for [MQTT-3.2.2-2].
+    let mut client = Client::new(Config {
+        clean_start: true,
+        adopt_session: true,
+        ..lasting(Version::V5)
+    });
+    client.session.connect(at(0));
+    client.transmit(at(0));
+    client.fails(
+        &wire::connack(Version::V5, true),
+        SessionError::UnexpectedSession,
+    );
+}
+
 /// \[MQTT-3.2.2-4\]: "If the Client does not have Session State and receives Session Present set
 /// to 1 it MUST close the Network Connection." Going on needs a new session.
 #[test]
