@@ -20,6 +20,9 @@ use thread_sim::{
     World, WorldConfig,
 };
 
+/// What the demo's broker takes, as brokers on the Internet have a limit.
+const LARGEST_PACKET: u32 = 256 * 1024;
+
 /// The world, who is to be reached in it, and whom the device trusts.
 #[derive(Debug)]
 pub struct Network {
@@ -87,7 +90,7 @@ impl Network {
                 .username
                 .clone()
                 .map(|name| (name, options.password.clone().unwrap_or_default())),
-            ..broker::Config::default()
+            max_packet_size: Some(LARGEST_PACKET),
         })
         .map_err(|error| match error.kind() {
             ErrorKind::NotFound => Failure::new(
