@@ -106,7 +106,8 @@ def mosquitto(handshake, folder):
     port, folder = free_port(), Path(folder)
     log, limits = folder / "server.log", folder / "openssl.cnf"
     (folder / "mosquitto.conf").write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\n"
+        # Started by root it would become another user, which may not read the key.
+        f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
         f"certfile {PKI / handshake.chain}-leaf.pem\nkeyfile {PKI / handshake.chain}-leaf.key.pem\n")
     # Mosquitto knows a lowest version only; OpenSSL's own configuration knows the highest.
     limits.write_text("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
