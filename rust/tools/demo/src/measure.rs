@@ -255,7 +255,8 @@ the broker is inside the simulated world, 10 ms behind the border router. The me
 with the smallest and the largest in brackets where they differ. Frames and bytes are those of both
 nodes: retransmissions, acknowledgements and whatever else was on the air meanwhile included. A frame's
 bytes run from its MAC header to its checksum; 6 bytes of preamble and length precede each on the air.
-Time is the network's: the device's own computing takes none here and comes on top.
+Time is the network's: the device's own computing takes none here and comes on top. The device's
+TCP is set up as Zephyr's in a product: `rust/port/sim/src/port.rs` says what is equal and what differs.
 
 A certificate chain of three (the root is not sent), X25519, no client certificate. The sums from TCP to
 CONNACK count a second longer: TLS 1.3 sends its session ticket when the handshake is over.

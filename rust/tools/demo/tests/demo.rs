@@ -184,7 +184,9 @@ fn the_same_seed_repeats_byte_for_byte_inside_the_world() {
                 "{}",
                 String::from_utf8_lossy(&output.stderr)
             );
-            (output.stdout, std::fs::read(pcap).unwrap())
+            // The file's name is in the arguments that decrypt it.
+            let json = String::from_utf8(output.stdout).unwrap();
+            (json.replace(name, "run.pcap"), std::fs::read(pcap).unwrap())
         };
         let (json_a, pcap_a) = run("a.pcap", "7");
         let (json_b, pcap_b) = run("b.pcap", "7");
