@@ -32,21 +32,18 @@ pub(crate) fn run() -> Result<(), &'static str> {
 /// On the heap, where a product has it, too.
 #[inline(never)]
 fn driver(tls: thread_mqtt_tls::Config) -> Result<Box<Driver<SerialPort>>, &'static str> {
+    let broker = "mqtts://broker.example.com"
+        .parse()
+        .map_err(|_| "the URI")?;
     let client = Client::new(Config {
-        broker: "mqtts://broker.example.com"
-            .parse()
-            .map_err(|_| "the URI")?,
-        resolver: thread_mqtt_resolve::resolver::Config::default(),
         tls: Some(tls),
         session: session::Config {
             version: mqtt_version(),
             client_id: "cortex-m4".to_string(),
             ..session::Config::default()
         },
-        timers: Timers::default(),
         retry: Retry::Never,
-        time: TimeConfig::default(),
-        time_floor: 0,
+        ..Config::new(broker)
     })
     .map_err(|_| "the configuration is of no use")?;
     Ok(Box::new(Driver::new(client, SerialPort::default())))

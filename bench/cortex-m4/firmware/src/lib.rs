@@ -42,7 +42,8 @@ const OUTBOUND: usize = 1_024;
 fn provider() -> Result<CryptoProvider, &'static str> {
     Ok(CryptoProvider {
         #[cfg(feature = "ed25519")]
-        signature_verification_algorithms: thread_mqtt_soft_provider::verify::SUPPORTED_WITH_ED25519,
+        signature_verification_algorithms:
+            thread_mqtt_soft_provider::verify::SUPPORTED_WITH_ED25519,
         ..thread_mqtt_soft_provider::provider::<board::Board>()
     })
 }

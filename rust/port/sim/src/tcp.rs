@@ -225,9 +225,7 @@ impl TcpStack {
 
     /// When [`poll`](Self::poll) wants to be called next.
     pub(crate) fn next_event(&mut self, now: u64) -> Option<u64> {
-        if self.sockets.iter().next().is_none() {
-            return None;
-        }
+        self.sockets.iter().next()?;
         self.interface
             .poll_at(instant(now), &self.sockets)
             .map(|at| (at.total_micros() as u64).max(now))

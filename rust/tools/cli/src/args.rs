@@ -100,7 +100,6 @@ impl PropertyArguments {
             response_topic: self.response_topic.clone(),
             correlation_data: self.correlation_data.clone().map(String::into_bytes),
             user: self.user_property.clone(),
-            ..Properties::default()
         };
         (given != Properties::default()).then_some(given)
     }

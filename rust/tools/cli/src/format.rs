@@ -91,7 +91,6 @@ mod tests {
                 payload_is_utf8: Some(true),
                 response_topic: Some("answer".into()),
                 user: vec![("a".into(), "b".into()), ("c".into(), "d".into())],
-                ..Properties::default()
             });
         for (text, printed) in [
             ("%t", &b"a/b"[..]),

@@ -59,11 +59,11 @@ fn main() -> ExitCode {
         print(&run);
         runs.push(run);
     }
-    if let Some(file) = svg {
-        if let Err(error) = std::fs::write(&file, plot::svg(&setup, &runs)) {
-            eprintln!("herd: the file {file} cannot be written: {error}");
-            return ExitCode::FAILURE;
-        }
+    if let Some(file) = svg
+        && let Err(error) = std::fs::write(&file, plot::svg(&setup, &runs))
+    {
+        eprintln!("herd: the file {file} cannot be written: {error}");
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }

@@ -357,10 +357,10 @@ impl World<'_> {
         let device = &self.devices[n];
         let (rtt, connection) = (device.rtt, device.connection);
         let at = self.now + rtt / 2;
-        if let Some(second) = at.checked_sub(QUIET) {
-            if let Some(count) = self.arrivals.get_mut(second.as_secs() as usize) {
-                *count += 1;
-            }
+        if let Some(second) = at.checked_sub(QUIET)
+            && let Some(count) = self.arrivals.get_mut(second.as_secs() as usize)
+        {
+            *count += 1;
         }
         if self.broker_is_out() {
             if self.outage == Outage::Broker {

@@ -124,13 +124,6 @@ fn from_address(address: Ipv6Addr) -> ot::otIp6Address {
     raw
 }
 
-fn from_socket_address(address: core::net::SocketAddrV6) -> ot::otSockAddr {
-    ot::otSockAddr {
-        mAddress: from_address(*address.ip()),
-        mPort: address.port(),
-    }
-}
-
 /// The bytes of an OpenThread message from its offset, where the payload begins.
 ///
 /// # Safety
