@@ -359,8 +359,8 @@ fn the_certificate_is_for_another_name() {
     );
 }
 
-/// The line of MQTT, for a broker that refuses with this code.
-fn refusal(version: &str, code: u8) -> String {
+/// The line of MQTT, for a broker that refuses with this code; `then` are the lines behind it.
+fn refusal(version: &str, code: u8, then: &str) -> String {
     let config = Config {
         refuse: Some(code),
         ..Config::new(None)
@@ -370,31 +370,38 @@ fn refusal(version: &str, code: u8) -> String {
     reads(
         &outcome,
         8,
-        "
+        &format!(
+            "
 ok      broker       mqtt://broker.example:*
 ok      network      this host, with IPv4
 ok      DNS          server *
 ok      resolve      server *
 ok      TCP          connected to 127.0.0.1, port *
 FAILED  MQTT         *
-",
+{then}"
+        ),
     );
-    let last = outcome.stdout.lines().last().unwrap_or_default();
-    last.trim_start_matches("FAILED  MQTT").trim().to_owned()
+    let mut lines = outcome.stdout.lines();
+    let line = lines.find_map(|line| line.strip_prefix("FAILED  MQTT "));
+    line.unwrap_or_default().trim().to_owned()
 }
 
 #[test]
 fn the_password_is_wrong() {
     for (version, code) in [("5", 0x86), ("3.1.1", 4)] {
-        let line = refusal(version, code);
+        let line = refusal(version, code, "");
         assert!(line.contains("password"), "{line}");
     }
 }
 
 #[test]
 fn the_broker_does_not_speak_this_version() {
-    for (version, code) in [("5", 0x84), ("3.1.1", 1)] {
-        let line = refusal(version, code);
+    // The older version is tried as well.
+    let older = "FAILED  MQTT 3.1.1   the older version fails as well: *
+        what to do   *
+";
+    for (version, code, then) in [("5", 0x84, older), ("3.1.1", 1, "")] {
+        let line = refusal(version, code, then);
         assert!(line.contains("version"), "{line}");
     }
 }
