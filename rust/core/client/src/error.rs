@@ -4,7 +4,7 @@ use crate::time::TimeError;
 use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_resolve::resolver::{LookupError, Report};
-use thread_mqtt_session::{ReasonCode, SessionError};
+use thread_mqtt_session::{ReasonCode, SessionError, Version};
 use thread_mqtt_tls::{Alert, CertificateFault, TlsError};
 
 /// Why an attempt or a connection ended. [`Display`](fmt::Display) gives the cause as a sentence,
@@ -60,7 +60,10 @@ impl Cause {
             Self::Mqtt(SessionError::Refused(refusal))
                 if refusal.reason() == ReasonCode::UNSUPPORTED_VERSION =>
             {
-                "use MQTT 3.1.1 instead of 5, or allow the fallback to it"
+                match refusal.version() {
+                    Version::V5 => "use MQTT 3.1.1 instead of 5, or allow the fallback to it",
+                    Version::V311 => "use MQTT 5 instead of 3.1.1",
+                }
             }
             Self::Mqtt(_) => return None,
             Self::TooManyRedirects => {

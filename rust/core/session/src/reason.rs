@@ -119,6 +119,7 @@ impl fmt::Debug for ReasonCode {
 pub struct ConnectRefusal {
     code: u8,
     reason: ReasonCode,
+    version: Version,
 }
 
 impl ConnectRefusal {
@@ -135,12 +136,21 @@ impl ConnectRefusal {
             (Version::V311, _) => ReasonCode::UNSPECIFIED,
             (Version::V5, code) => ReasonCode(code),
         };
-        ConnectRefusal { code, reason }
+        ConnectRefusal {
+            code,
+            reason,
+            version,
+        }
     }
 
     /// The code as received.
     pub fn code(self) -> u8 {
         self.code
+    }
+
+    /// The version of MQTT that was refused.
+    pub fn version(self) -> Version {
+        self.version
     }
 
     /// The reason in MQTT 5's terms, whichever version said it.

@@ -398,9 +398,11 @@ fn the_password_is_wrong() {
 fn the_broker_does_not_speak_this_version() {
     // The older version is tried as well.
     let older = "FAILED  MQTT 3.1.1   the older version fails as well: *
-        what to do   *
+        what to do   use MQTT 3.1.1*
 ";
-    for (version, code, then) in [("5", 0x84, older), ("3.1.1", 1, "")] {
+    let newer = "        what to do   use MQTT 5 instead of 3.1.1
+";
+    for (version, code, then) in [("5", 0x84, older), ("3.1.1", 1, newer)] {
         let line = refusal(version, code, then);
         assert!(line.contains("version"), "{line}");
     }
