@@ -9,7 +9,7 @@ use crate::message::{self, Message};
 use crate::secret::Secret;
 
 /// Protocol version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
     /// MQTT 3.1.1 (OASIS standard, 29 October 2014).
     V311,
