@@ -289,6 +289,8 @@ fn chains_of_public_clouds() {
         "psa-provider",
     ]);
     for (shape, (bytes, works)) in SHAPES.iter().zip(seen) {
+        // An ECDSA signature is a few bytes longer one time than another.
+        let tenths = (bytes + 50) / 100;
         let keys: Vec<_> = shape.sent.iter().map(|c| c.0.1.to_string()).collect();
         let roots: Vec<_> = shape
             .trusted
@@ -306,7 +308,7 @@ fn chains_of_public_clouds() {
             shape.name.to_owned(),
             keys.join(", "),
             shape.sent.len().to_string(),
-            format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
+            format!("{}.{} kB", tenths / 10, tenths % 10),
             roots.join(", "),
             paths.join(", "),
             format!("{soft} work"),
