@@ -82,13 +82,18 @@ fn chain(keys: &[Key], digest: &str) -> Chain {
 
 /// One connection with each provider and version; all of them end the same way.
 fn connect(chain: &Chain) -> Result<(), TlsError> {
+    connect_in(Version::ALL, chain)
+}
+
+/// The same, in these versions only.
+fn connect_in(versions: &[Version], chain: &Chain) -> Result<(), TlsError> {
     // Today OpenSSL itself refuses what is tested here, unless it is told not to.
     let weak = ["-cipher", "DEFAULT:@SECLEVEL=0"];
     let server = OpenSsl::mirror(chain, &weak);
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let mut results = Vec::new();
     for backend in Backend::ALL {
-        for version in Version::ALL {
+        for version in versions {
             let config = backend.config().ca(chain.root.as_bytes()).unwrap();
             let config = config.versions(&[*version]).build().unwrap();
             let mut wire = Wire::connect_at(&config, server.port, now);
@@ -150,9 +155,25 @@ fn ecdsa_with_every_curve_and_digest() {
         .flat_map(|curve| digests.map(|digest| ([Key::Ec(curve), P256], digest)))
         .collect();
     jobs.push(([Key::Ec("P-521"), P256], "sha512"));
-    jobs.push(([P256, Key::Ec("P-521")], "sha256"));
     parallel(&jobs, |(keys, digest)| {
         assert_eq!(connect(&chain(keys, digest)), Ok(()), "{keys:?} {digest}");
+    });
+}
+
+/// In TLS 1.2 the groups of the client are also the curves of the server's key (RFC 8422, section
+/// 5.1.1), and P-521 is none of them: there is no key exchange over it.
+#[test]
+fn a_broker_key_on_p521_takes_tls13() {
+    let chain = chain(&[P256, Key::Ec("P-521")], "sha256");
+    parallel(&[&chain], |chain| {
+        assert_eq!(connect_in(&[Version::Tls13], chain), Ok(()));
+        let error = connect_in(&[Version::Tls12], chain).unwrap_err();
+        says(
+            &error,
+            "the broker ended the TLS handshake with alert handshake_failure (40): it found no \
+             version, cipher suite, group and certificate that both sides accept",
+            "compare the suites and groups with the broker's",
+        );
     });
 }
 
