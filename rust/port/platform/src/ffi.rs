@@ -5,6 +5,7 @@
     non_upper_case_globals,
     dead_code,
     unreachable_pub,
+    rustdoc::all,
     clippy::all,
     clippy::undocumented_unsafe_blocks
 )]
