@@ -89,8 +89,8 @@ static void publishing(void)
 	message.payload_len = 65536;
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_ROOM, -1),
 		    THREAD_MQTT_ERROR_TOO_LARGE);
-	/* The head that MQTT puts before it does not fit any more. */
-	CHECK_EQUAL(publish("t", long_text, 16383, 1), THREAD_MQTT_ERROR_TOO_LARGE);
+	/* Topic and payload together are a byte too long. */
+	CHECK_EQUAL(publish("t", long_text, 16384, 1), THREAD_MQTT_ERROR_TOO_LARGE);
 	long_text[65535] = 'x';
 
 	message.payload_len = 0;
