@@ -77,7 +77,7 @@ impl Client {
         }
     }
 
-    /// The connection asked for by [`Action::TcpConnect`] is there.
+    /// The connection asked for by [`Action::TcpConnect`](crate::Action::TcpConnect) is there.
     #[inline(never)]
     pub fn handle_tcp_connected(&mut self, now: Duration) {
         let candidate = match mem::replace(&mut self.state, State::Idle) {
@@ -191,7 +191,7 @@ impl Client {
         self.take_report(now);
     }
 
-    /// The platform's answer to [`Action::PlatformLookup`]; `Err` carries the port's own code.
+    /// The platform's answer to [`Action::PlatformLookup`](crate::Action::PlatformLookup); `Err` carries the port's own code.
     pub fn handle_platform_lookup(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
         self.resolver.handle_platform_lookup(answer, now);
         self.take_report(now);
