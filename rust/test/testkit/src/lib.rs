@@ -30,7 +30,7 @@
 //! use thread_mqtt_testkit::tls::Tls;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let broker = Broker::start(Config::default())?;
+//! let broker = Broker::start(&Config::default())?;
 //! let front = Front::start(&Tls::tls12_ecdhe_rsa(Fixed::Rsa2048.server()), broker.address())?;
 //! println!("mqtts://{} trusting {}", front.address(), Fixed::Rsa2048.root_pem());
 //! # Ok(())
