@@ -245,8 +245,8 @@ fn prefixes(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     }
     let config = worker.driver.client().resolver_config().clone();
     let port = worker.driver.port_mut();
-    let nobody = Host::Ipv4(Ipv4Addr::new(192, 0, 0, 170));
-    let Some(report) = look_up(&nobody, config, port, listener) else {
+    let probe = Host::Ipv4(Ipv4Addr::new(192, 0, 0, 170));
+    let Some(report) = look_up(&probe, config, port, listener) else {
         return ffi::THREAD_MQTT_ERROR_TIMED_OUT;
     };
     for prefix in &report.prefixes {
