@@ -147,8 +147,9 @@ impl fmt::Display for PublishError {
                 f.write_str("a newer message of the same topic took its place")
             }
             PublishError::EndsConnection => f.write_str(
-                "every connection ended when this message was sent, although the broker answered \
-                 others; check the broker's log and its limits",
+                "every connection on which this message was sent ended, although the broker answered \
+                 others; it may be larger than the broker takes, or its topic not allowed: see the \
+                 broker's log",
             ),
         }
     }

@@ -3,13 +3,8 @@ use crate::args::PubArguments;
 use crate::exit::{Failure, Status};
 use crate::input::{Input, Next};
 use crate::run::{Run, Step};
-use thread_mqtt_client::{Cause, Event, Stage};
+use thread_mqtt_client::Event;
 use thread_mqtt_session::{CommandError, Event as Mqtt, Message};
-
-/// Connections in a row that the broker ended while messages were under way, and came back from at once,
-/// after which the message itself is suspected: an MQTT 3.1.1 broker has no other way to refuse it. One
-/// that restarts cannot be reached in between.
-const HOPELESS: u32 = 3;
 
 pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
     let mut run = Run::start(&arguments.common, arguments.verbose)?;
@@ -19,7 +14,6 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
     let mut refused = None;
     let mut queued: usize = 0;
     let mut at_end = false;
-    let mut ends = 0;
     let mut held: Option<Message> = None;
 
     loop {
@@ -59,22 +53,10 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
         match run.step()? {
             Step::Event(Event::Session(Mqtt::Published(_))) => {
                 queued = queued.saturating_sub(1);
-                ends = 0;
             }
             Step::Event(Event::Session(Mqtt::PublishFailed(_, error))) => {
                 queued = queued.saturating_sub(1);
                 refused = Some(Failure::new(Status::Message, error));
-            }
-            Step::Event(Event::Failed { stage, cause, .. }) => {
-                let is_suspect = stage == Stage::Mqtt && cause != Cause::ClosedBeforeConnack;
-                ends = if is_suspect && queued > 0 {
-                    ends + 1
-                } else {
-                    0
-                };
-                if ends == HOPELESS {
-                    return Err(hopeless(&cause));
-                }
             }
             Step::Event(_) | Step::Woken => {}
             Step::Interrupted => {
@@ -91,16 +73,6 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
             }
         }
     }
-}
-
-fn hopeless(cause: &Cause) -> Failure {
-    Failure::new(
-        Status::Message,
-        format_args!("the broker ended the connection each time the message was sent: {cause}"),
-    )
-    .cure(
-        "check the broker's log: the message may be larger than it takes, or the topic not allowed",
-    )
 }
 
 /// What was not acknowledged.
