@@ -1,9 +1,7 @@
 //! What the application is subscribed to, so that it can be repeated.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Bound;
 
 use crate::config::QoS;
 
@@ -22,10 +20,11 @@ pub(crate) struct Subscription {
     ends: u8,
 }
 
-/// The filters by name. Each operation takes a time that grows with the logarithm of their number.
+/// The filters in the order of their names. A search takes a time that grows with the logarithm of
+/// their number. A vector and not a map of the library: that is 5 kB of a device's flash.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
-    filters: BTreeMap<String, Subscription>,
+    filters: Vec<(String, Subscription)>,
     /// How many are to be asked for again.
     unconfirmed: usize,
 }
@@ -36,7 +35,8 @@ impl Subscriptions {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Subscription> {
-        self.filters.get(name)
+        let at = self.find(name).ok()?;
+        self.filters.get(at).map(|(_, one)| one)
     }
 
     /// The broker granted this filter, perhaps again.
@@ -48,21 +48,19 @@ impl Subscriptions {
             leaving: false,
             ends: 0,
         };
-        if self
-            .filters
-            .insert(name, one)
-            .is_some_and(|old| old.wants())
-        {
-            self.unconfirmed -= 1;
+        match self.find(&name) {
+            Ok(_) => self.change(&name, |old| *old = one),
+            Err(at) => self.filters.insert(at, (name, one)),
         }
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> bool {
-        let old = self.filters.remove(name);
-        if old.is_some_and(|old| old.wants()) {
-            self.unconfirmed -= 1;
-        }
-        old.is_some()
+        let Ok(at) = self.find(name) else {
+            return false;
+        };
+        let (_, old) = self.filters.remove(at);
+        self.unconfirmed -= usize::from(old.wants());
+        true
     }
 
     /// The application wants to be rid of it, or the broker refused that.
@@ -72,8 +70,8 @@ impl Subscriptions {
 
     /// The broker has lost the session.
     pub(crate) fn begin_anew(&mut self) {
-        self.filters.retain(|_, one| !one.leaving);
-        for one in self.filters.values_mut() {
+        self.filters.retain(|(_, one)| !one.leaving);
+        for (_, one) in &mut self.filters {
             one.confirmed = false;
         }
         self.unconfirmed = self.filters.len();
@@ -92,15 +90,26 @@ impl Subscriptions {
 
     /// The next `count` filters to be asked for again, after the one of this name.
     pub(crate) fn next(&self, after: Option<&str>, count: usize) -> Vec<(String, QoS)> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rest = self.filters.range::<str, _>((from, Bound::Unbounded));
+        let from = match after.map(|name| self.find(name)) {
+            None => 0,
+            Some(Ok(at)) => at + 1,
+            Some(Err(at)) => at,
+        };
+        let rest = self.filters.get(from..).unwrap_or_default().iter();
         let wanted = rest.filter(|(_, one)| one.wants());
         let wanted = wanted.map(|(name, one)| (name.clone(), one.qos));
         wanted.take(count).collect()
     }
 
+    /// Where a filter is, or would be.
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.filters
+            .binary_search_by(|(other, _)| other.as_str().cmp(name))
+    }
+
     fn change(&mut self, name: &str, change: impl FnOnce(&mut Subscription)) {
-        let Some(one) = self.filters.get_mut(name) else {
+        let at = self.find(name).ok();
+        let Some((_, one)) = at.and_then(|at| self.filters.get_mut(at)) else {
             return;
         };
         let before = one.wants();
