@@ -30,7 +30,6 @@ use crate::queue::Queue;
 use crate::stream::Stream;
 use crate::time::clock::Clock;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
@@ -93,7 +92,8 @@ pub struct Client {
     /// When bytes were last shown to the driver.
     shown_at: Duration,
 
-    actions: VecDeque<Action>,
+    /// In their order.
+    actions: Vec<Action>,
     events: Queue,
 }
 
@@ -169,7 +169,7 @@ impl Client {
             announced_prefix: false,
             tcp_open: false,
             shown_at: Duration::ZERO,
-            actions: VecDeque::new(),
+            actions: Vec::new(),
             events: Queue::default(),
         })
     }
@@ -350,7 +350,7 @@ impl Client {
 
     fn close_tcp(&mut self, abort: bool) {
         if mem::take(&mut self.tcp_open) {
-            self.actions.push_back(Action::TcpClose { abort });
+            self.actions.push(Action::TcpClose { abort });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the application has not been told yet.
 use crate::event::Event;
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 /// Events of the client, in order with those of the session, and bounded: an application that polls
 /// none loses the oldest stages, and is told how many.
@@ -9,7 +9,8 @@ use alloc::collections::VecDeque;
 /// here knows how many of the session's come before it.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    events: VecDeque<(u64, Event)>,
+    /// The oldest first. They are few: moving them takes less than a ring buffer does of flash.
+    events: Vec<(u64, Event)>,
     /// Events of the session that were taken so far.
     taken: u64,
     missed: u32,
@@ -30,7 +31,7 @@ impl Queue {
             self.events.remove(oldest.unwrap_or(0));
             self.missed = self.missed.saturating_add(1);
         }
-        self.events.push_back((self.taken + pending as u64, event));
+        self.events.push((self.taken + pending as u64, event));
     }
 
     /// The next one; `session` takes one from the session.
@@ -41,13 +42,13 @@ impl Queue {
         if self.missed > 0 {
             return Some(Event::Missed(core::mem::take(&mut self.missed)));
         }
-        let first = self.events.front().map(|(after, _)| *after);
+        let first = self.events.first().map(|(after, _)| *after);
         if first.is_none_or(|after| after > self.taken) {
             if let Some(event) = session() {
                 self.taken += 1;
                 return Some(Event::of_session(event));
             }
         }
-        self.events.pop_front().map(|(_, event)| event)
+        (!self.events.is_empty()).then(|| self.events.remove(0).1)
     }
 }

@@ -1,6 +1,5 @@
 //! What belongs to one connection and dies with it.
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -100,7 +99,7 @@ pub(crate) struct Link {
     /// How much of `staged` is gone.
     pub(crate) consumed: usize,
     /// Where in `staged` the packets of outbox items end.
-    pub(crate) ends: VecDeque<(usize, Key)>,
+    pub(crate) ends: Vec<(usize, Key)>,
     /// The outbox item whose large payload follows `staged`, and how much of it is gone.
     pub(crate) payload: Option<(Key, usize)>,
     /// QoS 1 and 2 messages among the sent and the staged.
@@ -146,7 +145,7 @@ impl Link {
             control: Vec::new(),
             staged: Vec::new(),
             consumed: 0,
-            ends: VecDeque::new(),
+            ends: Vec::new(),
             payload: None,
             in_flight: 0,
             requests: 0,

@@ -178,7 +178,7 @@ impl Session {
             }
         }
         if link.payload.is_none() {
-            link.ends.push_back((link.staged.len(), key));
+            link.ends.push((link.staged.len(), key));
         }
     }
 
@@ -284,15 +284,14 @@ impl Session {
         if link.consumed < link.staged.len() {
             link.consumed = link.staged.len().min(link.consumed + n);
             link.note_consumed();
-            while let Some(link) = &mut self.link {
-                match link.ends.front() {
-                    Some((end, key)) if *end <= link.consumed => {
-                        let key = *key;
-                        link.ends.pop_front();
-                        self.item_is_sent(key);
-                    }
-                    _ => return,
-                }
+            let consumed = link.consumed;
+            let gone = link.ends.iter().filter(|(end, _)| *end <= consumed).count();
+            let mut ends = core::mem::take(&mut link.ends);
+            for (_, key) in ends.drain(..gone) {
+                self.item_is_sent(key);
+            }
+            if let Some(link) = &mut self.link {
+                link.ends = ends;
             }
         } else if let Some((key, gone)) = link.payload {
             let length = match self.state.outbox.get(key).map(|item| &item.work) {

@@ -41,7 +41,8 @@ impl Client {
                 Output::PlatformLookup { name, family } => Action::PlatformLookup { name, family },
             });
         }
-        self.ask_time(rng).or_else(|| self.actions.pop_front())
+        self.ask_time(rng)
+            .or_else(|| (!self.actions.is_empty()).then(|| self.actions.remove(0)))
     }
 
     /// Bytes for the broker, to be sent in order.

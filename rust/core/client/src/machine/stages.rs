@@ -94,7 +94,7 @@ impl Client {
         }
         let turn = rest.remove(0);
         let to = SocketAddrV6::new(turn.candidate.address, self.targets.uri().port, 0, 0);
-        self.actions.push_back(Action::TcpConnect(to));
+        self.actions.push(Action::TcpConnect(to));
         self.tcp_open = true;
         let patience = match turn.whole {
             true => self.timers.tcp_connect,
