@@ -62,8 +62,24 @@ impl Addresses {
         if let (Some(good), true) = (self.good, order.is_empty()) {
             order.extend(renew(good, network));
         }
-        order.sort_by_key(|candidate| self.place(candidate.address));
+        self.sort(&mut order);
         order
+    }
+
+    /// Sorts by place; those of the same place keep their order. By insertion: for the few that there
+    /// are, the library's sort is the larger program.
+    fn sort(&self, order: &mut [Candidate]) {
+        for end in 1..order.len() {
+            for at in (1..=end).rev() {
+                let (Some(before), Some(this)) = (order.get(at - 1), order.get(at)) else {
+                    return;
+                };
+                if self.place(before.address) <= self.place(this.address) {
+                    break;
+                }
+                order.swap(at - 1, at);
+            }
+        }
     }
 
     fn place(&self, address: Ipv6Addr) -> (u8, bool, usize) {

@@ -11,7 +11,7 @@ pub use utc::Utc;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
 use core::str::FromStr;
 use core::time::Duration;
 use thread_mqtt_resolve::Host;
@@ -191,11 +191,17 @@ impl fmt::Display for TimeError {
             Self::NoServer => f.write_str("no clock is set and no time server configured"),
             Self::Resolve(report) => write!(f, "the time server's name did not resolve: {report}"),
             Self::NoAnswer => f.write_str("no time server answered in time"),
-            Self::Refused(code) => write!(
-                f,
-                "the time server refuses to be asked ({})",
-                code.escape_ascii()
-            ),
+            Self::Refused(code) => {
+                f.write_str("the time server refuses to be asked (")?;
+                // Four letters, if the server keeps to RFC 5905 section 7.4.
+                for byte in code {
+                    f.write_char(match byte {
+                        b' '..=b'~' => char::from(*byte),
+                        _ => '?',
+                    })?;
+                }
+                f.write_str(")")
+            }
             Self::Unsynchronised => f.write_str("the time server does not know the time itself"),
             Self::BeforeFloor => f.write_str(
                 "the time server says a time before this firmware was built or last ran",

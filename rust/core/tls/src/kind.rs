@@ -54,22 +54,38 @@ pub enum FileKind {
     Binary,
 }
 
+/// Labels of PEM sections (RFC 7468 section 4 and what tools write).
+const LABELS: [(&[u8], FileKind); 12] = [
+    (b"CERTIFICATE", FileKind::Certificate),
+    (b"X509 CERTIFICATE", FileKind::Certificate),
+    (b"TRUSTED CERTIFICATE", FileKind::Certificate),
+    (b"ENCRYPTED PRIVATE KEY", FileKind::EncryptedKey),
+    (b"OPENSSH PRIVATE KEY", FileKind::OpenSshKey),
+    (b"DSA PRIVATE KEY", FileKind::DsaKey),
+    (b"CERTIFICATE REQUEST", FileKind::CertificateRequest),
+    (b"NEW CERTIFICATE REQUEST", FileKind::CertificateRequest),
+    (b"X509 CRL", FileKind::RevocationList),
+    (b"PKCS7", FileKind::Pkcs7),
+    (b"CMS", FileKind::Pkcs7),
+    (b"PKCS #7 SIGNED DATA", FileKind::Pkcs7),
+];
+
+/// How the others end.
+const LABEL_ENDS: [(&[u8], FileKind); 3] = [
+    (b"PARAMETERS", FileKind::Parameters),
+    (b"PRIVATE KEY", FileKind::PrivateKey),
+    (b"PUBLIC KEY", FileKind::PublicKey),
+];
+
 impl FileKind {
     /// By the label of a PEM section.
     pub(crate) fn of_label(label: &[u8]) -> Option<Self> {
-        Some(match label {
-            b"CERTIFICATE" | b"X509 CERTIFICATE" | b"TRUSTED CERTIFICATE" => Self::Certificate,
-            b"ENCRYPTED PRIVATE KEY" => Self::EncryptedKey,
-            b"OPENSSH PRIVATE KEY" => Self::OpenSshKey,
-            b"DSA PRIVATE KEY" => Self::DsaKey,
-            b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => Self::CertificateRequest,
-            b"X509 CRL" => Self::RevocationList,
-            b"PKCS7" | b"CMS" | b"PKCS #7 SIGNED DATA" => Self::Pkcs7,
-            label if label.ends_with(b"PARAMETERS") => Self::Parameters,
-            label if label.ends_with(b"PRIVATE KEY") => Self::PrivateKey,
-            label if label.ends_with(b"PUBLIC KEY") => Self::PublicKey,
-            _ => return None,
-        })
+        let has_label = |(known, _): &&(&[u8], Self)| *known == label;
+        if let Some((_, kind)) = LABELS.iter().find(has_label) {
+            return Some(*kind);
+        }
+        let ends_so = |(end, _): &&(&[u8], Self)| label.ends_with(end);
+        LABEL_ENDS.iter().find(ends_so).map(|(_, kind)| *kind)
     }
 
     /// By the beginning of a structure in DER.
