@@ -197,17 +197,29 @@ unsafe fn client_of(
     tls: Option<tls::Config>,
     given: &ffi::thread_mqtt_config,
 ) -> Result<Box<Client>, i32> {
+    // Client and configuration are large: one after the other they take less of the caller's stack.
+    // SAFETY: promised by the caller.
+    let made = unsafe { client_config(broker, tls, given)? };
+    Client::boxed(made).map_err(|error| refused(format_args!("{error}"), number(error)))
+}
+
+/// # Safety
+/// As [`client`].
+#[inline(never)]
+unsafe fn client_config(
+    broker: BrokerUri,
+    tls: Option<tls::Config>,
+    given: &ffi::thread_mqtt_config,
+) -> Result<Box<thread_mqtt_client::Config>, i32> {
     let mut made = config::client_config(broker, tls)
+        .map(Box::new)
         .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))?;
     // SAFETY: promised by the caller, for both.
     unsafe {
         set_session(&mut made.session, given)?;
         set_time(&mut made.time, given)?;
     }
-    match Client::new(made) {
-        Ok(client) => Ok(Box::new(client)),
-        Err(error) => Err(refused(format_args!("{error}"), number(error))),
-    }
+    Ok(made)
 }
 
 fn number(error: ConfigError) -> i32 {

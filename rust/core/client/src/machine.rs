@@ -134,16 +134,29 @@ enum State {
     },
 }
 
+// Session and resolver are large: made here, they are off the stack before the client is put together.
+#[inline(never)]
+fn boxed_session(config: thread_mqtt_session::Config) -> Result<Box<Session>, ConfigError> {
+    Session::new(config)
+        .map(Box::new)
+        .map_err(ConfigError::Session)
+}
+
+#[inline(never)]
+fn boxed_resolver(config: thread_mqtt_resolve::resolver::Config) -> Box<Resolver> {
+    Box::new(Resolver::new(config))
+}
+
 impl Client {
     /// A client at rest; the configuration is checked.
     #[inline(never)]
     pub fn new(mut config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let version = config.session.version;
-        let session = Session::new(config.session).map_err(ConfigError::Session)?;
+        let session = boxed_session(config.session)?;
         Ok(Self {
-            resolver: Box::new(Resolver::new(config.resolver)),
-            session: Box::new(session),
+            resolver: boxed_resolver(config.resolver),
+            session,
             targets: Targets::new(config.broker, &mut config.failover),
             session_at: None,
             backoff: Backoff::new(config.timers.backoff_min, config.timers.backoff_max),
@@ -172,6 +185,13 @@ impl Client {
             actions: Vec::new(),
             events: Queue::default(),
         })
+    }
+
+    /// A client at rest on the heap, as [`new`](Self::new). The thread that makes it needs less stack,
+    /// because the configuration is not there as well.
+    #[inline(never)]
+    pub fn boxed(config: Box<Config>) -> Result<Box<Self>, ConfigError> {
+        Self::new(*config).map(Box::new)
     }
 
     // ------------------------------------------------------------ getters
