@@ -17,7 +17,7 @@ use thread_mqtt_driver::{Driver, Mailbox};
 use thread_mqtt_platform::port::{
     self, PlatformPort, PortGuard, PortMutex, PortThread, Registration, Waker,
 };
-use thread_mqtt_session::{Command, CommandError, Token};
+use thread_mqtt_session::{Command, CommandError, PublishOptions, Token};
 
 /// What the C code holds a pointer to.
 ///
@@ -125,7 +125,12 @@ impl Handle {
             let refused = match made.take() {
                 // What has no room is not copied.
                 None => {
-                    match (shared.mailbox).check_publish(message.topic, message.payload.len()) {
+                    match (shared.mailbox).check_publish(
+                        message.topic,
+                        message.payload.len(),
+                        message.qos,
+                        PublishOptions::default(),
+                    ) {
                         Ok(()) => {
                             let version = shared.mailbox.version();
                             drop(shared);

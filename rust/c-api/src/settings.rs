@@ -69,7 +69,7 @@ pub(crate) fn qos(qos: u8) -> Result<QoS, i32> {
 pub(crate) struct Borrowed<'a> {
     pub(crate) topic: &'a str,
     pub(crate) payload: &'a [u8],
-    qos: QoS,
+    pub(crate) qos: QoS,
     retain: bool,
 }
 

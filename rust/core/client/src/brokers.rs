@@ -3,6 +3,7 @@ use crate::addresses::Addresses;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
+use core::num::NonZeroU16;
 use core::str::FromStr;
 use core::time::Duration;
 use rand_core::Rng;
@@ -35,6 +36,14 @@ impl Broker {
     /// # Ok::<(), thread_mqtt_client::BrokerListError>(())
     /// ```
     pub fn list(text: &str) -> Result<Vec<Self>, BrokerListError> {
+        Self::list_with_port(text, None)
+    }
+
+    /// [`list`](Self::list), with a port for those whose URI names none.
+    pub fn list_with_port(
+        text: &str,
+        port: Option<NonZeroU16>,
+    ) -> Result<Vec<Self>, BrokerListError> {
         let mut brokers = Vec::new();
         let groups = text.split([' ', ',']).filter(|group| !group.is_empty());
         for (priority, group) in groups.enumerate() {
@@ -42,7 +51,7 @@ impl Broker {
                 let priority = u16::try_from(priority).unwrap_or(u16::MAX);
                 brokers.push(Self {
                     priority,
-                    ..broker.parse()?
+                    ..Self::parse(broker, port)?
                 });
             }
         }
@@ -57,12 +66,18 @@ impl FromStr for Broker {
     type Err = BrokerListError;
 
     fn from_str(text: &str) -> Result<Self, BrokerListError> {
+        Self::parse(text, None)
+    }
+}
+
+impl Broker {
+    fn parse(text: &str, port: Option<NonZeroU16>) -> Result<Self, BrokerListError> {
         let (uri, weight) = match text.rsplit_once('*') {
             Some((uri, weight)) => (uri, weight.parse().map_err(|_| BrokerListError::Weight)?),
             None => (text, 1),
         };
         Ok(Self {
-            uri: uri.parse().map_err(BrokerListError::Uri)?,
+            uri: BrokerUri::parse(uri, port).map_err(BrokerListError::Uri)?,
             priority: 0,
             weight,
         })
@@ -154,6 +169,9 @@ impl Target {
     }
 }
 
+/// Whether this build knows several brokers, and follows redirects.
+pub(crate) const SEVERAL: bool = cfg!(feature = "failover");
+
 /// Which broker is tried now, and which comes next.
 #[derive(Debug)]
 pub(crate) struct Targets {
@@ -206,17 +224,17 @@ impl Targets {
     /// The one that is tried or connected now.
     pub(crate) fn current(&self) -> &Target {
         match &self.redirect {
-            Some(redirect) => &redirect.target,
-            None => self.at(self.current),
+            Some(redirect) if SEVERAL => &redirect.target,
+            _ => self.at(self.current),
         }
     }
 
     pub(crate) fn current_mut(&mut self) -> &mut Target {
         match &mut self.redirect {
-            Some(redirect) => &mut redirect.target,
-            None => match self.current.checked_sub(1) {
-                Some(other) => self.others.get_mut(other).unwrap_or(&mut self.first),
-                None => &mut self.first,
+            Some(redirect) if SEVERAL => &mut redirect.target,
+            _ => match self.current.checked_sub(1) {
+                Some(other) if SEVERAL => self.others.get_mut(other).unwrap_or(&mut self.first),
+                _ => &mut self.first,
             },
         }
     }
@@ -225,7 +243,7 @@ impl Targets {
         let other = index
             .checked_sub(1)
             .and_then(|other| self.others.get(other));
-        other.unwrap_or(&self.first)
+        other.filter(|_| SEVERAL).unwrap_or(&self.first)
     }
 
     pub(crate) fn uri(&self) -> &BrokerUri {
@@ -234,7 +252,7 @@ impl Targets {
 
     /// Draws the first one to be tried, once. True if there was a choice.
     pub(crate) fn draw_first(&mut self, rng: &mut dyn Rng) -> bool {
-        let is_first = !mem::replace(&mut self.drawn, true);
+        let is_first = SEVERAL && !mem::replace(&mut self.drawn, true);
         if is_first {
             self.choose(None, rng);
         }
@@ -243,6 +261,9 @@ impl Targets {
 
     /// The connection was stable: the same broker is tried first, then every other.
     pub(crate) fn succeeded(&mut self, rng: &mut dyn Rng) {
+        if !SEVERAL {
+            return;
+        }
         self.hops = 0;
         if self
             .redirect
@@ -260,6 +281,9 @@ impl Targets {
 
     /// The attempt failed: another broker is next. True if all have had their turn.
     pub(crate) fn failed(&mut self, rng: &mut dyn Rng) -> bool {
+        if !SEVERAL {
+            return true;
+        }
         if self.redirect.take().is_some() {
             // Back to the one that pointed there.
             return false;
@@ -297,7 +321,7 @@ impl Targets {
     /// The next broker is where the current one points to; false if that was done too often. What
     /// holds for good holds until an attempt there fails.
     pub(crate) fn redirect(&mut self, to: BrokerUri, lasts: bool, most: u8) -> bool {
-        if self.hops >= most {
+        if !SEVERAL || self.hops >= most {
             self.hops = 0;
             self.redirect = None;
             return false;
@@ -314,7 +338,7 @@ impl Targets {
     /// Whether no broker is preferred to the current one.
     pub(crate) fn is_preferred(&self) -> bool {
         let priority = |index| self.at(index).broker.priority;
-        (0..=self.others.len()).all(|other| priority(other) >= priority(self.current))
+        !SEVERAL || (0..=self.others.len()).all(|other| priority(other) >= priority(self.current))
     }
 
     /// How many times longer the wait for the next return is.

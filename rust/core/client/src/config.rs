@@ -1,5 +1,5 @@
 //! What a client is told once.
-use crate::brokers::Failover;
+use crate::brokers::{Failover, SEVERAL};
 use crate::keepalive::KeepAlive;
 use crate::time::TimeConfig;
 use core::fmt;
@@ -15,7 +15,7 @@ pub struct Config {
     pub failover: Failover,
     /// Most redirects in a row that are followed: a broker of MQTT 5 may point to another one (Server
     /// Reference, with reason code 0x9C or 0x9D). The scheme stays the same, and the certificate must
-    /// carry the new name. 0 follows none.
+    /// carry the new name. 0 follows none, nor does a build without the feature `failover`.
     pub redirects: u8,
     /// A broker that refuses MQTT 5, or closes the connection instead of answering, is tried with MQTT
     /// 3.1.1; if it accepts that, it is spoken to in it from then on.
@@ -69,6 +69,22 @@ impl Config {
         let mut brokers = others.chain([&self.broker]);
         if self.tls.is_none() && brokers.any(|broker| broker.scheme == Scheme::Mqtts) {
             return Err(ConfigError::TlsMissing);
+        }
+        let asked = [
+            (SEVERAL, "FAILOVER", !self.failover.others.is_empty()),
+            (
+                cfg!(feature = "fallback-v311"),
+                "FALLBACK_V311",
+                self.fallback_to_v311,
+            ),
+            (
+                cfg!(feature = "keep-alive-auto"),
+                "KEEP_ALIVE_AUTO",
+                self.keep_alive != KeepAlive::Fixed,
+            ),
+        ];
+        if let Some((_, option, _)) = asked.into_iter().find(|(built, _, asked)| *asked && !built) {
+            return Err(ConfigError::NotBuilt(option));
         }
         if !self.keep_alive.is_valid() {
             return Err(ConfigError::KeepAlive);
@@ -170,6 +186,9 @@ pub enum ConfigError {
     TooLong(&'static str),
     /// The limits of [`KeepAlive::Auto`] do not fit.
     KeepAlive,
+    /// A capability that this build leaves out: the name of its Kconfig option behind
+    /// `CONFIG_THREAD_MQTT_`, and in lower case with hyphens that of the cargo feature.
+    NotBuilt(&'static str),
     /// The MQTT configuration is refused.
     Session(thread_mqtt_session::ConfigError),
 }
@@ -195,6 +214,11 @@ impl fmt::Display for ConfigError {
             Self::KeepAlive => f.write_str(
                 "the limits of the automatic keep-alive do not fit; choose at least 10 s for the \
                  shortest silence, and for the longest one at least as much and at most 65,535 s",
+            ),
+            Self::NotBuilt(option) => write!(
+                f,
+                "this build leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y, or \
+                 enable the cargo feature of that name"
             ),
             Self::Session(error) => error.fmt(f),
         }

@@ -37,7 +37,9 @@ use ending::Ending;
 use stages::Turn;
 use thread_mqtt_resolve::resolver::{Candidate, Network};
 use thread_mqtt_resolve::{BrokerUri, Resolver};
-use thread_mqtt_session::{Command, CommandError, Message, QoS, Session, Token, Version};
+use thread_mqtt_session::{
+    Command, CommandError, Message, PublishOptions, QoS, Session, Token, Version,
+};
 use thread_mqtt_tls::{CertificateSummary, Connection};
 use timing::Timing;
 
@@ -145,6 +147,13 @@ fn boxed_session(config: thread_mqtt_session::Config) -> Result<Box<Session>, Co
 #[inline(never)]
 fn boxed_resolver(config: thread_mqtt_resolve::resolver::Config) -> Box<Resolver> {
     Box::new(Resolver::new(config))
+}
+
+/// What is known of the path, in a build that learns it.
+fn learner(learner: &mut Option<Learner>) -> Option<&mut Learner> {
+    learner
+        .as_mut()
+        .filter(|_| cfg!(feature = "keep-alive-auto"))
 }
 
 impl Client {
@@ -340,6 +349,15 @@ impl Client {
     /// Queues a message, also while offline.
     pub fn publish(&mut self, message: Message) -> Result<Token, CommandError> {
         self.session.publish(message)
+    }
+
+    /// Queues a message with a priority, an expiry, or as the latest of its topic.
+    pub fn publish_with(
+        &mut self,
+        message: Message,
+        options: PublishOptions,
+    ) -> Result<Token, CommandError> {
+        self.session.publish_with(message, options)
     }
 
     /// Subscribes to topic filters; the session repeats it wherever the broker forgot it.

@@ -113,7 +113,7 @@ impl<P: Port> Driver<P> {
     ///
     /// From the first visit on the client connects and disconnects as the mailbox says.
     pub fn collect(&mut self, mailbox: &mut Mailbox) -> bool {
-        mailbox.empty_into(&mut self.orders, self.client.session().outbox_load())
+        mailbox.empty_into(&mut self.orders, self.client.session().outbox_room())
     }
 
     /// Whether the application, through the mailbox, wants the client to be connected.
@@ -235,8 +235,11 @@ impl<P: Port> Driver<P> {
         if mem::take(&mut self.orders.stops) {
             self.client.stop(now);
         }
+        let retries = mem::take(&mut self.orders.retries);
         if self.orders.started && self.client.is_idle() {
             self.client.start(now);
+        } else if self.orders.started && retries {
+            self.client.retry_now(now);
         }
     }
 

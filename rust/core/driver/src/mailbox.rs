@@ -2,7 +2,7 @@
 use alloc::vec::Vec;
 use core::mem;
 use thread_mqtt_client::Client;
-use thread_mqtt_session::{Command, CommandError, Load, Token, Version};
+use thread_mqtt_session::{Command, CommandError, Load, PublishOptions, QoS, Room, Token, Version};
 
 /// Commands of other threads, kept until the client's thread takes them.
 ///
@@ -12,18 +12,19 @@ use thread_mqtt_session::{Command, CommandError, Load, Token, Version};
 /// before each turn; a thread that leaves something here wakes it afterwards.
 ///
 /// The mailbox counts against the limits of the outbox what the session holds as well as what
-/// waits here, so what it accepts is never refused later.
+/// waits here, and knows its policy, so what it accepts is not refused later. With a policy that
+/// drops messages the outbox may exceed its limits for a moment, at most by as much again: what
+/// could have been dropped is perhaps being sent when the new ones arrive.
 #[derive(Debug)]
 pub struct Mailbox {
     version: Version,
-    limit: Load,
-    /// What the driver has, as of its last visit.
-    held: Load,
-    waiting: Load,
+    /// What the driver has, as of its last visit, and what waits here.
+    room: Room,
     commands: Vec<(Token, Command)>,
     last_token: u32,
     started: bool,
     stops: bool,
+    retries: bool,
 }
 
 /// What the driver took out of a mailbox.
@@ -34,6 +35,8 @@ pub(crate) struct Orders {
     pub(crate) stops: bool,
     /// The application wants the client to be connected.
     pub(crate) started: bool,
+    /// The pause after a failure ends.
+    pub(crate) retries: bool,
 }
 
 impl Mailbox {
@@ -42,13 +45,12 @@ impl Mailbox {
         let session = client.session();
         Self {
             version: session.version(),
-            limit: session.outbox_limit(),
-            held: session.outbox_load(),
-            waiting: Load::default(),
+            room: session.outbox_room(),
             commands: Vec::new(),
             last_token: 0,
             started: false,
             stops: false,
+            retries: false,
         }
     }
 
@@ -59,23 +61,28 @@ impl Mailbox {
 
     /// Messages and requests that are queued or unacknowledged.
     pub fn load(&self) -> Load {
-        self.held + self.waiting
+        self.room.load()
     }
 
     /// Whether there is room for a message with this topic and a payload of this length.
-    pub fn check_publish(&self, topic: &str, payload_len: usize) -> Result<(), CommandError> {
-        self.limit.check_publish(self.load(), topic, payload_len)
+    pub fn check_publish(
+        &self,
+        topic: &str,
+        payload_len: usize,
+        qos: QoS,
+        options: PublishOptions,
+    ) -> Result<(), CommandError> {
+        self.room.check_publish(topic, payload_len, qos, options)
     }
 
     /// Whether there is room for a request with this filter.
     pub fn check_filter(&self, filter: &str) -> Result<(), CommandError> {
-        self.limit.check_filter(self.load(), filter)
+        self.room.check_filter(filter)
     }
 
     /// Accepts a command, or gives it back with the reason. The token names it in its event.
     pub fn submit(&mut self, command: Command) -> Result<Token, (CommandError, Command)> {
-        let bytes = command.bytes();
-        if let Err(error) = self.limit.check_room(self.load(), bytes) {
+        if let Err(error) = self.room.check(&command) {
             return Err((error, command));
         }
         if self.commands.try_reserve(1).is_err() {
@@ -83,7 +90,7 @@ impl Mailbox {
         }
         self.last_token = self.last_token.wrapping_add(1);
         let token = Token(self.last_token);
-        self.waiting = self.waiting + Load { commands: 1, bytes };
+        self.room.add(&command);
         self.commands.push((token, command));
         Ok(token)
     }
@@ -102,28 +109,37 @@ impl Mailbox {
         was_started
     }
 
+    /// Has the client end its pause after a failure, see
+    /// [`Client::retry_now`](thread_mqtt_client::Client::retry_now). False if it was not started.
+    pub fn retry_now(&mut self) -> bool {
+        self.retries |= self.started;
+        self.started
+    }
+
     /// Whether the client was started and not stopped since.
     pub fn is_started(&self) -> bool {
         self.started
     }
 
-    /// Moves everything to `orders`; `held` is what the driver has, without `orders`. True if
-    /// there is more room than before.
-    pub(crate) fn empty_into(&mut self, orders: &mut Orders, held: Load) -> bool {
+    /// Moves everything to `orders`; `room` is the session's, without `orders`. True if there may be
+    /// more room than before.
+    pub(crate) fn empty_into(&mut self, orders: &mut Orders, room: Room) -> bool {
         let before = self.load();
-        let mut left: Load = (orders.commands.iter()).fold(held, |load, (_, command)| {
-            let bytes = command.bytes();
-            load + Load { commands: 1, bytes }
-        });
+        let could_drop = self.room.may_drop();
         // What the heap had no room for last time goes first.
         if orders.commands.is_empty() {
             mem::swap(&mut self.commands, &mut orders.commands);
-            left = left + mem::take(&mut self.waiting);
         }
-        self.held = left;
+        self.room = room;
+        for (_, command) in orders.commands.iter().chain(&self.commands) {
+            self.room.add(command);
+        }
         orders.started = self.started;
         orders.stops |= mem::take(&mut self.stops);
+        orders.retries |= mem::take(&mut self.retries);
         let now = self.load();
-        now.commands < before.commands || now.bytes < before.bytes
+        now.commands < before.commands
+            || now.bytes < before.bytes
+            || self.room.may_drop() && !could_drop
     }
 }

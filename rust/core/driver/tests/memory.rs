@@ -8,7 +8,10 @@ use thread_mqtt_client::{Cause, Client, Config, Event, Retry, Stage, TcpError, T
 use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{self, AddressSource, Family};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
-use thread_mqtt_session::{Command, CommandError, Message, QoS, Token, Version};
+use thread_mqtt_session::{
+    Command, CommandError, Message, Overflow, Priority, PublishError, PublishOptions, QoS, Token,
+    Version,
+};
 
 /// A port without anything behind it: what happens there is scripted.
 #[derive(Debug, Default)]
@@ -117,6 +120,10 @@ const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
 const NOT_AUTHORIZED: [u8; 4] = [0x20, 2, 0, 5];
 
 fn driver(uri: &str) -> Driver<Memory> {
+    driver_with(uri, Overflow::Refuse)
+}
+
+fn driver_with(uri: &str, overflow: Overflow) -> Driver<Memory> {
     let client = Client::new(Config {
         resolver: resolver::Config {
             chain: vec![AddressSource::Platform, AddressSource::BorderRouter],
@@ -125,6 +132,7 @@ fn driver(uri: &str) -> Driver<Memory> {
         session: thread_mqtt_session::Config {
             version: Version::V311,
             event_bytes: 64,
+            overflow,
             ..thread_mqtt_session::Config::default()
         },
         retry: Retry::Never,
@@ -403,12 +411,12 @@ fn a_mailbox_counts_what_the_session_holds() {
     let refused = mailbox.submit(message(1)).map_err(|(error, _)| error);
     assert_eq!(refused, Err(CommandError::Full));
     assert_eq!(
-        mailbox.check_publish("t", 1),
+        mailbox.check_publish("t", 1, QoS::AtLeastOnce, PublishOptions::default()),
         Err(CommandError::Full),
         "and says so beforehand"
     );
     assert_eq!(
-        mailbox.check_publish("t", 20_000),
+        mailbox.check_publish("t", 20_000, QoS::AtLeastOnce, PublishOptions::default()),
         Err(CommandError::LargerThanOutbox)
     );
     driver.collect(&mut mailbox);
@@ -436,6 +444,157 @@ fn a_mailbox_has_the_room_that_acknowledgements_make() {
     assert!(events.contains(&Event::Session(published)), "{events:?}");
     assert!(driver.collect(&mut mailbox));
     assert!(mailbox.submit(message(900)).is_ok());
+}
+
+fn of_qos(topic: &str, qos: QoS, options: PublishOptions) -> Command {
+    let message = Message::new(topic, "x").qos(qos);
+    Command::publish_with(Version::V311, message, options).unwrap()
+}
+
+fn reading(topic: &str) -> Command {
+    of_qos(topic, QoS::AtMostOnce, PublishOptions::default())
+}
+
+/// What became of the messages that were given up.
+fn given_up(driver: &mut Driver<Memory>) -> Vec<(Token, PublishError)> {
+    let failed = |event| match event {
+        Event::Session(thread_mqtt_session::Event::PublishFailed(token, error)) => {
+            Some((token, error))
+        }
+        _ => None,
+    };
+    settle(driver).into_iter().filter_map(failed).collect()
+}
+
+#[test]
+fn a_burst_of_qos_0_in_a_mailbox_leaves_room_for_an_alarm() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    let mut mailbox = Mailbox::new(driver.client());
+    let mut readings = 0;
+    // Before and after the session has taken the first of them.
+    for _ in 0..2 {
+        while mailbox.submit(reading("r")).is_ok() {
+            readings += 1;
+        }
+        driver.collect(&mut mailbox);
+        driver.turn();
+    }
+    assert_eq!(readings, 12, "three quarters of the outbox");
+    for _ in 0..4 {
+        mailbox.submit(message(1)).expect("an alarm");
+    }
+    let refused = mailbox.submit(message(1)).map_err(|(error, _)| error);
+    assert_eq!(refused, Err(CommandError::Full));
+}
+
+#[test]
+fn a_policy_acts_on_what_comes_through_a_mailbox() {
+    let mut driver = driver_with("mqtt://192.0.2.1", Overflow::DropOldestQos0);
+    let mut mailbox = Mailbox::new(driver.client());
+    for _ in 0..12 {
+        mailbox.submit(reading("r")).expect("room");
+    }
+    for _ in 0..12 {
+        mailbox
+            .submit(message(1))
+            .expect("in the place of a reading");
+    }
+    driver.collect(&mut mailbox);
+    let dropped = given_up(&mut driver);
+    let expected: Vec<_> = (1..=8)
+        .map(|n| (Token(n), PublishError::Displaced))
+        .collect();
+    assert_eq!(dropped, expected);
+    assert_eq!(driver.client().session().outbox_len(), 16);
+    // Four readings are left to be dropped; then nothing is.
+    driver.collect(&mut mailbox);
+    for _ in 0..4 {
+        mailbox
+            .submit(message(1))
+            .expect("in the place of a reading");
+    }
+    let refused = mailbox.submit(message(1)).map_err(|(error, _)| error);
+    assert_eq!(refused, Err(CommandError::Full));
+}
+
+#[test]
+fn a_message_of_a_lower_priority_displaces_none() {
+    let mut driver = driver_with("mqtt://192.0.2.1", Overflow::DropOldest);
+    let mut mailbox = Mailbox::new(driver.client());
+    let of = |priority| PublishOptions {
+        priority,
+        ..PublishOptions::default()
+    };
+    for _ in 0..16 {
+        let command = of_qos("t", QoS::AtLeastOnce, of(Priority::Normal));
+        mailbox.submit(command).expect("room");
+    }
+    let low = of_qos("t", QoS::AtLeastOnce, of(Priority::Low));
+    let refused = mailbox.submit(low).map_err(|(error, _)| error);
+    assert_eq!(refused, Err(CommandError::Full));
+    let high = of_qos("t", QoS::AtLeastOnce, of(Priority::High));
+    mailbox.submit(high).expect("in the place of another");
+    driver.collect(&mut mailbox);
+    assert_eq!(given_up(&mut driver), [(Token(1), PublishError::Displaced)]);
+}
+
+#[test]
+fn the_latest_of_a_topic_takes_the_place_of_the_one_before_or_is_told_to_have_none() {
+    let mut driver = driver_with("mqtt://192.0.2.1", Overflow::LatestPerTopic);
+    let mut mailbox = Mailbox::new(driver.client());
+    for n in 0..16 {
+        let topic = format!("t{n}");
+        let command = of_qos(&topic, QoS::AtLeastOnce, PublishOptions::default());
+        mailbox.submit(command).expect("room");
+    }
+    // Whether their topics wait is known to the session alone.
+    let again = of_qos("t0", QoS::AtLeastOnce, PublishOptions::default());
+    let other = of_qos("u", QoS::AtLeastOnce, PublishOptions::default());
+    driver.collect(&mut mailbox);
+    driver.turn();
+    driver.collect(&mut mailbox);
+    assert_eq!(mailbox.submit(again).expect("perhaps"), Token(17));
+    assert_eq!(mailbox.submit(other).expect("perhaps"), Token(18));
+    driver.collect(&mut mailbox);
+    let ends = given_up(&mut driver);
+    assert_eq!(
+        ends,
+        [
+            (Token(1), PublishError::Superseded),
+            (Token(18), PublishError::NoRoom)
+        ]
+    );
+    assert_eq!(driver.client().session().outbox_len(), 16);
+    // Not more at once than an outbox holds.
+    driver.collect(&mut mailbox);
+    let mut sent = 0;
+    while mailbox
+        .submit(of_qos("u", QoS::AtLeastOnce, PublishOptions::default()))
+        .is_ok()
+    {
+        sent += 1;
+    }
+    assert_eq!(sent, 16);
+}
+
+#[test]
+fn nothing_is_dropped_while_the_events_that_tell_of_it_wait() {
+    let mut driver = driver_with("mqtt://192.0.2.1", Overflow::DropOldest);
+    let mut mailbox = Mailbox::new(driver.client());
+    let mut accepted = 0;
+    // The application publishes, and takes no event.
+    for _ in 0..100 {
+        while mailbox.submit(message(1)).is_ok() {
+            accepted += 1;
+            assert!(accepted < 100, "without a bound");
+        }
+        driver.collect(&mut mailbox);
+        driver.turn();
+    }
+    assert!(!driver.collect(&mut mailbox));
+    assert_eq!(given_up(&mut driver).len(), accepted - 16);
+    assert!(driver.collect(&mut mailbox), "now there is room");
+    assert!(mailbox.submit(message(1)).is_ok());
 }
 
 #[test]

@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 
 use crate::config::{QoS, Version};
 use crate::error::CommandError;
-use crate::message::{Message, check_filter, check_topic};
+use crate::message::{Message, check_filter};
 use crate::options::PublishOptions;
 use crate::outbox::Work;
 use crate::request::{Filter, Request, RequestKind};
 
 /// A message or request, checked, that no session has queued yet.
 ///
-/// A thread that must not wait for the session makes one, asks a [`Load`] whether there is room,
+/// A thread that must not wait for the session makes one, asks a copy of its [`Room`](crate::Room),
 /// and leaves it for the session's own thread, which [submits](crate::Session::submit) it.
 #[derive(Debug)]
 pub struct Command {
@@ -77,49 +77,6 @@ pub struct Load {
     pub commands: usize,
     /// Their bytes.
     pub bytes: usize,
-}
-
-impl Load {
-    /// Whether an outbox with this limit that holds `held` takes a command of this many bytes.
-    pub fn check_room(self, held: Self, bytes: usize) -> Result<(), CommandError> {
-        if bytes > self.bytes {
-            Err(CommandError::LargerThanOutbox)
-        } else if held.commands >= self.commands || bytes > self.bytes.saturating_sub(held.bytes) {
-            Err(CommandError::Full)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Whether a message with this topic and a payload of this length has room, for callers that
-    /// want to know before they copy it.
-    pub fn check_publish(
-        self,
-        held: Self,
-        topic: &str,
-        payload_len: usize,
-    ) -> Result<(), CommandError> {
-        check_topic(topic)?;
-        self.check_room(held, topic.len().saturating_add(payload_len))
-    }
-
-    /// Whether a request with this filter has room, for callers that want to know before they
-    /// copy it.
-    pub fn check_filter(self, held: Self, filter: &str) -> Result<(), CommandError> {
-        check_filter(filter)?;
-        self.check_room(held, filter.len())
-    }
-}
-
-impl core::ops::Add for Load {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            commands: self.commands.saturating_add(other.commands),
-            bytes: self.bytes.saturating_add(other.bytes),
-        }
-    }
 }
 
 /// A copy of a filter that is well formed, if the heap has room for it.

@@ -4,8 +4,9 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use crate::error::CommandError;
+use crate::error::{self, CommandError};
 use crate::message::{self, Message};
+use crate::room::POLICIES;
 use crate::secret::Secret;
 
 /// Protocol version.
@@ -236,6 +237,9 @@ impl Config {
         if self.outbox_reserve > 100 {
             return Err(ConfigError::OutboxReserve);
         }
+        if !POLICIES && self.overflow != Overflow::Refuse {
+            return Err(ConfigError::NotBuilt("OUTBOX_POLICIES"));
+        }
         if self.first_packet_id == 0 || self.first_packet_id > MAX_PACKET_ID {
             return Err(ConfigError::FirstPacketId);
         }
@@ -313,6 +317,8 @@ pub enum ConfigError {
     OutboxReserve,
     /// `first_packet_id` is 0 or above 32,767.
     FirstPacketId,
+    /// A capability that this build leaves out, see [`CommandError::NotBuilt`].
+    NotBuilt(&'static str),
 }
 
 impl fmt::Display for ConfigError {
@@ -348,6 +354,7 @@ impl fmt::Display for ConfigError {
             ConfigError::OutboxMessages => f.write_str("outbox_messages must be from 1 to 32,767"),
             ConfigError::OutboxReserve => f.write_str("outbox_reserve must be from 0 to 100"),
             ConfigError::FirstPacketId => f.write_str("first_packet_id must be from 1 to 32,767"),
+            ConfigError::NotBuilt(option) => error::write_not_built(f, option),
         }
     }
 }

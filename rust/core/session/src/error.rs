@@ -37,6 +37,9 @@ pub enum CommandError {
     PropertiesNeedV5,
     /// A property string with U+0000 or a property above 65,535 bytes.
     InvalidProperty,
+    /// A capability that this build leaves out: the name of its Kconfig option behind
+    /// `CONFIG_THREAD_MQTT_`, and in lower case with hyphens that of the cargo feature.
+    NotBuilt(&'static str),
 }
 
 impl fmt::Display for CommandError {
@@ -74,11 +77,21 @@ impl fmt::Display for CommandError {
             CommandError::InvalidProperty => {
                 "a message property is longer than 65,535 bytes or contains a zero character"
             }
+            CommandError::NotBuilt(option) => return write_not_built(f, option),
         })
     }
 }
 
 impl core::error::Error for CommandError {}
+
+/// What to do about a capability that this build leaves out.
+pub(crate) fn write_not_built(f: &mut fmt::Formatter<'_>, option: &str) -> fmt::Result {
+    write!(
+        f,
+        "this build leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y, or enable the \
+         cargo feature of that name"
+    )
+}
 
 /// Why a queued message was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +123,8 @@ pub enum PublishError {
     Displaced,
     /// A newer message of the same topic took its place.
     Superseded,
+    /// The outbox was full, and held no message of this topic whose place it could take.
+    NoRoom,
     /// It ended every connection on which it was sent, alone, while the broker answered others.
     EndsConnection,
 }
@@ -146,6 +161,10 @@ impl fmt::Display for PublishError {
             PublishError::Superseded => {
                 f.write_str("a newer message of the same topic took its place")
             }
+            PublishError::NoRoom => f.write_str(
+                "the outbox was full and held no message of this topic to replace; configure a \
+                 larger outbox or send less",
+            ),
             PublishError::EndsConnection => f.write_str(
                 "every connection on which this message was sent ended, although the broker answered \
                  others; it may be larger than the broker takes, or its topic not allowed: see the \

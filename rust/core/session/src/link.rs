@@ -26,6 +26,8 @@ pub struct Limits {
     pub wildcards_available: bool,
     /// Subscriptions may begin with `$share/`.
     pub shared_available: bool,
+    /// Most topic aliases that the broker accepts (MQTT 5); this session uses none.
+    pub topic_alias_maximum: u16,
     /// The keep-alive in force: the broker's if it gave one, else ours. Zero is off.
     pub keep_alive: Duration,
     /// Seconds the broker keeps the session once disconnected (MQTT 5; 0 with MQTT 3.1.1).
@@ -54,6 +56,7 @@ impl Limits {
             maximum_packet_size: connack.maximum_packet_size,
             wildcards_available: connack.wildcards_available.unwrap_or(true),
             shared_available: connack.shared_available.unwrap_or(true),
+            topic_alias_maximum: connack.topic_alias_maximum.map_or(0, |n| n as u16),
             keep_alive,
             session_expiry,
         }

@@ -53,9 +53,15 @@ impl Message {
 }
 
 impl Message {
+    /// The properties, in a build that has them ([`Properties::BUILT`]): for code that is to vanish
+    /// with them.
+    pub fn carried(&self) -> Option<&Properties> {
+        self.properties.as_deref().filter(|_| Properties::BUILT)
+    }
+
     /// Bytes of topic, payload and properties, as counted against the outbox.
     pub(crate) fn size(&self) -> usize {
-        let properties = self.properties.as_ref().map_or(0, |p| {
+        let properties = self.carried().map_or(0, |p| {
             let user: usize = p.user.iter().map(|(n, v)| 48 + n.len() + v.len()).sum();
             128 + user
                 + p.content_type.as_ref().map_or(0, String::len)
@@ -84,6 +90,12 @@ pub struct Properties {
     /// Pairs with a meaning between the applications, in order; names may repeat. Of a received
     /// message the first 32 are kept.
     pub user: Vec<(String, String)>,
+}
+
+impl Properties {
+    /// Whether this build has them: the cargo feature `properties`. Without, a message with
+    /// properties is refused, and received messages have none.
+    pub const BUILT: bool = cfg!(feature = "properties");
 }
 
 /// The topic name of a message that is sent (MQTT 3.1.1 and 5, section 4.7).
@@ -150,6 +162,9 @@ pub(crate) fn check_properties(message: &Message, version: Version) -> Result<()
     let Some(properties) = &message.properties else {
         return Ok(());
     };
+    if !Properties::BUILT {
+        return Err(CommandError::NotBuilt("PROPERTIES"));
+    }
     if version == Version::V311 {
         return Err(CommandError::PropertiesNeedV5);
     }

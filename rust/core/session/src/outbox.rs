@@ -6,7 +6,6 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::command::Load;
 use crate::config::{Config, Overflow, QoS, Version};
 use crate::error::{CommandError, PublishError};
 use crate::event::Token;
@@ -14,22 +13,21 @@ use crate::message::{Message, check_properties, check_topic};
 use crate::options::{Priority, PublishOptions};
 use crate::packet;
 use crate::request::Request;
+pub(crate) use crate::room::REQUESTS;
+use crate::room::{LISTS, POLICIES, PRIORITIES, Room, WAITING, check_options, waiting_list};
 use crate::slab::{Index, Key, Slab};
 
 /// Staged or sent on this connection, in the order of sending; with PUBREC an item goes to the end.
 pub(crate) const BEGUN: usize = 0;
 /// PUBREL to be repeated.
 pub(crate) const RELEASES: usize = 1;
-/// SUBSCRIBE and UNSUBSCRIBE to be sent.
-pub(crate) const REQUESTS: usize = 2;
 /// PUBLISH to be sent again.
 pub(crate) const RESEND: usize = 3;
 /// What was under way at the end of several connections.
 pub(crate) const SUSPECTS: usize = 4;
-/// Messages not yet sent: two queues for each priority, the second for QoS 0.
-const WAITING: usize = 5;
-const LISTS: usize = WAITING + 2 * PRIORITIES;
-const PRIORITIES: usize = 3;
+
+/// Whether this build has messages that expire.
+const EXPIRES: bool = POLICIES || cfg!(feature = "properties");
 
 /// Requests unanswered at once.
 const REQUEST_WINDOW: usize = 16;
@@ -116,8 +114,20 @@ impl Outgoing {
 
     /// The queue it waits in.
     pub(crate) fn waiting_list(&self) -> usize {
-        let qos0 = usize::from(self.message.qos == QoS::AtMostOnce);
-        WAITING + 2 * rank(self.priority) + qos0
+        waiting_list(self.priority, self.message.qos)
+    }
+
+    /// How it is to be treated, as far as that decides on its place.
+    pub(crate) fn options(&self) -> PublishOptions {
+        PublishOptions {
+            priority: self.priority,
+            latest: self.latest,
+            expiry: None,
+        }
+    }
+
+    fn is_latest(&self, overflow: Overflow) -> bool {
+        POLICIES && (self.latest || overflow == Overflow::LatestPerTopic)
     }
 }
 
@@ -130,10 +140,11 @@ impl Work {
     ) -> Result<Self, CommandError> {
         check_topic(&message.topic)?;
         check_properties(&message, version)?;
+        check_options(options)?;
         if packet::publish_size(version, &message) > packet::MAX_SIZE {
             return Err(CommandError::PayloadTooLarge);
         }
-        let in_message = message.properties.as_ref().and_then(|p| p.message_expiry);
+        let in_message = message.carried().and_then(|p| p.message_expiry);
         let local = options.expiry.map(|expiry| {
             let seconds = expiry.as_secs() + u64::from(expiry.subsec_nanos() != 0);
             u32::try_from(seconds).unwrap_or(u32::MAX)
@@ -165,28 +176,17 @@ impl Work {
         matches!(self, Work::Publish(outgoing) if outgoing.qos() != QoS::AtMostOnce)
     }
 
-    fn is_qos0(&self) -> bool {
-        matches!(self, Work::Publish(outgoing) if outgoing.qos() == QoS::AtMostOnce)
-    }
-
     /// The broker will answer it.
     pub(crate) fn is_answered(&self) -> bool {
         matches!(self, Work::Request(_)) || self.counts_in_flight()
     }
 }
 
-/// Items and bytes of a queue.
-#[derive(Debug, Clone, Copy, Default)]
-struct Usage {
-    items: usize,
-    bytes: usize,
-}
-
 /// Everything unconfirmed, bounded in number and bytes. It outlives connections.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     items: Slab<Item, LISTS>,
-    usage: [Usage; LISTS],
+    room: Room,
     /// By packet identifier.
     ids: Index,
     /// Waiting messages of which only the latest of a topic counts, by topic.
@@ -195,10 +195,6 @@ pub(crate) struct Outbox {
     unstamped: Vec<Key>,
     /// Not before this second a message expires.
     next_expiry: Option<u32>,
-    max: Usage,
-    /// What QoS 0 may use of it.
-    max_qos0: Usage,
-    overflow: Overflow,
     last_id: u16,
     /// So many identifiers more may be known to the broker from an earlier life.
     foreign_ids: u16,
@@ -208,27 +204,13 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(config: &Config) -> Self {
-        let max = Usage {
-            items: config.outbox_messages,
-            bytes: config.outbox_bytes,
-        };
-        let share = |of: usize| {
-            of - of / 100 * usize::from(config.outbox_reserve)
-                - of % 100 * usize::from(config.outbox_reserve) / 100
-        };
         Outbox {
             items: Slab::new(),
-            usage: [Usage::default(); LISTS],
+            room: Room::new(config),
             ids: Index::default(),
             latest: Index::default(),
             unstamped: Vec::new(),
             next_expiry: None,
-            max_qos0: Usage {
-                items: share(max.items).max(1),
-                bytes: share(max.bytes),
-            },
-            max,
-            overflow: config.overflow,
             last_id: config.first_packet_id.saturating_sub(1) % IDS,
             foreign_ids: 0,
             last_token: 0,
@@ -243,7 +225,7 @@ impl Outbox {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.usage.iter().map(|usage| usage.bytes).sum()
+        self.room.load().bytes
     }
 
     pub(crate) fn is_empty(&self, list: usize) -> bool {
@@ -286,112 +268,21 @@ impl Outbox {
 
     // Room.
 
-    pub(crate) fn load(&self) -> Load {
-        Load {
-            commands: self.len(),
-            bytes: self.bytes(),
-        }
-    }
-
-    pub(crate) fn limit(&self) -> Load {
-        Load {
-            commands: self.max.items,
-            bytes: self.max.bytes,
-        }
-    }
-
-    /// Whether a command could get in, if necessary in the place of others.
-    pub(crate) fn check_room(&self, work: &Work) -> Result<(), CommandError> {
-        let bytes = work.bytes();
-        if bytes > self.max.bytes {
-            return Err(CommandError::LargerThanOutbox);
-        }
-        let (mut freed, mut freed_qos0) = (Usage::default(), Usage::default());
-        if let Work::Publish(outgoing) = work {
-            let ranks = rank(outgoing.priority)..PRIORITIES;
-            let qos0 = self.sum(ranks.clone().map(|rank| WAITING + 2 * rank + 1));
-            let all = self.sum(ranks.flat_map(|rank| [WAITING + 2 * rank, WAITING + 2 * rank + 1]));
-            (freed, freed_qos0) = match self.overflow {
-                Overflow::DropOldest => (all, qos0),
-                Overflow::DropOldestQos0 => (qos0, qos0),
-                Overflow::Refuse | Overflow::LatestPerTopic => self.usage_of(self.replaced(work)),
-            };
-        }
-        if self.fits(bytes, freed) && (!work.is_qos0() || self.qos0_fits(bytes, freed_qos0)) {
-            Ok(())
-        } else {
-            Err(CommandError::Full)
-        }
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Which waiting message has to go next for a message that does not fit.
     pub(crate) fn victim(&self, work: &Work) -> Option<Key> {
-        let Work::Publish(outgoing) = work else {
-            return None;
-        };
-        let (bytes, zero) = (work.bytes(), Usage::default());
-        let shut = work.is_qos0() && !self.qos0_fits(bytes, zero);
-        if !shut && self.fits(bytes, zero) {
-            return None;
-        }
-        let only_qos0 = match self.overflow {
-            Overflow::Refuse | Overflow::LatestPerTopic => return None,
-            Overflow::DropOldestQos0 => true,
-            Overflow::DropOldest => shut,
-        };
-        (rank(outgoing.priority)..PRIORITIES)
-            .rev()
-            .find_map(|rank| {
-                let list = WAITING + 2 * rank;
-                let qos0 = self.first(list + 1);
-                if only_qos0 {
-                    return qos0;
-                }
-                self.older(self.first(list), qos0)
-            })
-    }
-
-    fn fits(&self, bytes: usize, freed: Usage) -> bool {
-        self.len() - freed.items.min(self.len()) < self.max.items
-            && bytes + self.bytes() - freed.bytes.min(self.bytes()) <= self.max.bytes
-    }
-
-    /// QoS 0 leaves a part of the outbox to the others.
-    fn qos0_fits(&self, bytes: usize, freed: Usage) -> bool {
-        let used = self.qos0_usage();
-        let items = used.items - freed.items.min(used.items);
-        let used_bytes = used.bytes - freed.bytes.min(used.bytes);
-        items == 0 || items < self.max_qos0.items && used_bytes + bytes <= self.max_qos0.bytes
-    }
-
-    fn qos0_usage(&self) -> Usage {
-        let lists = (0..PRIORITIES).map(|rank| WAITING + 2 * rank + 1);
-        self.sum(lists)
-    }
-
-    /// What one message occupies, in all and of the part of QoS 0.
-    fn usage_of(&self, key: Option<Key>) -> (Usage, Usage) {
-        let Some(item) = key.and_then(|key| self.get(key)) else {
-            return Default::default();
-        };
-        let usage = Usage {
-            items: 1,
-            bytes: item.work.bytes(),
-        };
-        if item.work.counts_in_flight() {
-            (usage, Usage::default())
-        } else {
-            (usage, usage)
-        }
-    }
-
-    fn sum(&self, lists: impl Iterator<Item = usize>) -> Usage {
-        let mut sum = Usage::default();
-        for usage in lists.filter_map(|list| self.usage.get(list)) {
-            sum.items += usage.items;
-            sum.bytes += usage.bytes;
-        }
-        sum
+        let (first, only_qos0) = self.room.victims(work)?;
+        (first..PRIORITIES).rev().find_map(|rank| {
+            let list = WAITING + 2 * rank;
+            let qos0 = self.first(list + 1);
+            if only_qos0 {
+                return qos0;
+            }
+            self.older(self.first(list), qos0)
+        })
     }
 
     // Commands.
@@ -401,7 +292,7 @@ impl Outbox {
         let Work::Publish(new) = work else {
             return None;
         };
-        if !new.latest && self.overflow != Overflow::LatestPerTopic {
+        if !new.is_latest(self.room.overflow()) {
             return None;
         }
         let key = self.latest.get(hash(&new.message.topic))?;
@@ -409,6 +300,11 @@ impl Outbox {
             Work::Publish(old) if old.message.topic == new.message.topic => Some(key),
             _ => None,
         }
+    }
+
+    /// Whether a command is a message that replaces one of its topic.
+    pub(crate) fn is_latest(&self, work: &Work) -> bool {
+        matches!(work, Work::Publish(new) if new.is_latest(self.room.overflow()))
     }
 
     /// Queues a command under the next token.
@@ -421,10 +317,10 @@ impl Outbox {
 
     /// Queues a command, whatever the limits. Gives it back if the heap is full.
     pub(crate) fn submit(&mut self, token: Token, mut work: Work) -> Result<(), Work> {
-        let overflow = self.overflow;
+        let overflow = self.room.overflow();
         let (mut list, mut topic, mut expires) = (REQUESTS, None, false);
         if let Work::Publish(outgoing) = &mut work {
-            outgoing.latest |= overflow == Overflow::LatestPerTopic;
+            outgoing.latest = outgoing.is_latest(overflow);
             list = outgoing.waiting_list();
             topic = outgoing.latest.then(|| hash(&outgoing.message.topic));
             expires = outgoing.expires != Expiry::Never;
@@ -443,6 +339,11 @@ impl Outbox {
             self.unstamped.push(key);
         }
         Ok(())
+    }
+
+    /// A command of this name came, and was not queued.
+    pub(crate) fn pass_over(&mut self, token: Token) {
+        self.last_token = token.0;
     }
 
     /// Queues a request on the session's own account, whatever the limits; `None` if the heap has
@@ -467,7 +368,7 @@ impl Outbox {
             proofs: 0,
             release_first: false,
         };
-        self.count(list, &item.work, true);
+        self.room.enter(list, item.work.bytes());
         Ok(self.items.push(list, item))
     }
 
@@ -475,7 +376,7 @@ impl Outbox {
         let list = self.items.list(key)?;
         self.forget_latest(key);
         let item = self.items.remove(key)?;
-        self.count(list, &item.work, false);
+        self.room.leave(list, item.work.bytes());
         self.ids.remove(item.packet_id.into());
         Some(item)
     }
@@ -508,44 +409,22 @@ impl Outbox {
             outgoing.message.properties = None;
         }
         let after = item.work.bytes();
-        if let Some(usage) = self.usage.get_mut(list) {
-            usage.bytes -= before - after;
-        }
+        self.room.shrink(list, before - after);
     }
 
     fn leave(&mut self, key: Key, list: usize) {
         self.forget_latest(key);
         if let (Some(old), Some(item)) = (self.items.list(key), self.items.get(key)) {
             let bytes = item.work.bytes();
-            if let Some(usage) = self.usage.get_mut(old) {
-                usage.items -= 1;
-                usage.bytes -= bytes;
-            }
-            if let Some(usage) = self.usage.get_mut(list) {
-                usage.items += 1;
-                usage.bytes += bytes;
-            }
-        }
-    }
-
-    fn count(&mut self, list: usize, work: &Work, add: bool) {
-        let bytes = work.bytes();
-        let Some(usage) = self.usage.get_mut(list) else {
-            return;
-        };
-        if add {
-            usage.items += 1;
-            usage.bytes += bytes;
-        } else {
-            usage.items -= 1;
-            usage.bytes -= bytes;
+            self.room.leave(old, bytes);
+            self.room.enter(list, bytes);
         }
     }
 
     fn forget_latest(&mut self, key: Key) {
         if let Some(Work::Publish(outgoing)) = self.items.get(key).map(|item| &item.work) {
             let topic = hash(&outgoing.message.topic);
-            if outgoing.latest && self.latest.get(topic) == Some(key) {
+            if outgoing.latest && POLICIES && self.latest.get(topic) == Some(key) {
                 self.latest.remove(topic);
             }
         }
@@ -631,6 +510,9 @@ impl Outbox {
 
     /// Lets the expiry of new messages count from now.
     pub(crate) fn stamp(&mut self, now: Duration) {
+        if !EXPIRES {
+            return;
+        }
         while let Some(key) = self.unstamped.pop() {
             let Some(Work::Publish(outgoing)) = self.items.get_mut(key).map(|item| &mut item.work)
             else {
@@ -648,6 +530,11 @@ impl Outbox {
         }
     }
 
+    /// Whether there are such messages.
+    pub(crate) fn awaits_time(&self) -> bool {
+        EXPIRES && !self.unstamped.is_empty()
+    }
+
     /// When a message may expire next.
     pub(crate) fn next_expiry(&self) -> Option<Duration> {
         let second = self.next_expiry?;
@@ -659,7 +546,7 @@ impl Outbox {
     pub(crate) fn expired(&mut self, now: Duration) -> Vec<Key> {
         let mut expired = Vec::new();
         let now = seconds_of(now);
-        if self.next_expiry.is_none_or(|second| second > now) {
+        if !EXPIRES || self.next_expiry.is_none_or(|second| second > now) {
             return expired;
         }
         let mut next = u32::MAX;
@@ -680,14 +567,6 @@ impl Outbox {
         }
         self.next_expiry = (next != u32::MAX).then_some(next);
         expired
-    }
-}
-
-fn rank(priority: Priority) -> usize {
-    match priority {
-        Priority::High => 0,
-        Priority::Normal => 1,
-        Priority::Low => 2,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::options::PublishOptions;
 use crate::outbox::{BEGUN, Item, Work};
 use crate::packet::{self, AckKind, PacketType};
 use crate::request::{Request, RequestKind};
+use crate::room::Room;
 use crate::state::State;
 
 /// Unsent acknowledgements above which no further packet is taken from the broker, bytes.
@@ -121,12 +122,12 @@ impl Session {
 
     /// What the outbox holds.
     pub fn outbox_load(&self) -> Load {
-        self.state.outbox.load()
+        self.state.outbox.room().load()
     }
 
-    /// What it holds at most.
-    pub fn outbox_limit(&self) -> Load {
-        self.state.outbox.limit()
+    /// Whether the outbox takes another command, for a thread that cannot ask the session itself.
+    pub fn outbox_room(&self) -> Room {
+        self.state.outbox.room().copy(!self.events.is_full())
     }
 
     /// The version of the protocol.
@@ -232,8 +233,12 @@ impl Session {
         Err(error)
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next: at once (zero) if the
+    /// expiry of a new message has not begun to count.
     pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.state.outbox.awaits_time() {
+            return Some(Duration::ZERO);
+        }
         let full = self.events.is_full();
         let expiry = self.state.outbox.next_expiry().filter(|_| !full);
         let Some(link) = &self.link else {
@@ -303,11 +308,20 @@ impl Session {
     }
 
     /// Queues a command that was made apart from the session, under a name of the caller's choice
-    /// and whatever the outbox holds: the caller has asked [`outbox_limit`](Self::outbox_limit)
-    /// for room. Gives it back if the heap is full; submit it again later.
+    /// and whatever the outbox holds: the caller has asked a copy of
+    /// [`outbox_room`](Self::outbox_room), to which it had added those before. The exception is a
+    /// message that could only have replaced one of its topic, and finds none:
+    /// [`PublishError::NoRoom`]. Gives it back if the heap is full; submit it again later.
     pub fn submit(&mut self, token: Token, command: Command) -> Result<(), Command> {
         let Command { work } = command;
         self.make_room(&work);
+        let outbox = &mut self.state.outbox;
+        if outbox.is_latest(&work) && outbox.room().check_work(&work, None).is_err() {
+            outbox.pass_over(token);
+            let error = PublishError::NoRoom;
+            self.events.push(Event::PublishFailed(token, error));
+            return Ok(());
+        }
         if let Work::Request(request) = &work {
             self.note_leaving(request);
         }
@@ -330,8 +344,12 @@ impl Session {
 
     fn queue(&mut self, work: Work) -> Result<Token, CommandError> {
         let outbox = &self.state.outbox;
-        outbox.check_room(&work)?;
-        let drops = outbox.replaced(&work).is_some() || outbox.victim(&work).is_some();
+        let replaced = outbox.replaced(&work);
+        let old = replaced.and_then(|key| outbox.get(key));
+        outbox
+            .room()
+            .check_work(&work, old.map(|item| &item.work))?;
+        let drops = replaced.is_some() || outbox.victim(&work).is_some();
         if drops && self.events.is_full() {
             return Err(CommandError::Full);
         }

@@ -425,8 +425,11 @@ impl ConfigBuilder {
         if self.roots.is_empty() && self.pins.is_empty() {
             return Err(ConfigError::NoCertificate);
         }
+        if !cfg!(feature = "pins") && !self.pins.is_empty() {
+            return Err(ConfigError::NotBuilt("TLS_PINNING"));
+        }
         let pins = Pins {
-            hash: sha256(&self.provider),
+            hash: sha256(&self.provider).filter(|_| cfg!(feature = "pins")),
             list: core::mem::take(&mut self.pins).into(),
         };
         if pins.hash.is_none() && !pins.list.is_empty() {

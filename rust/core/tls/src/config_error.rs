@@ -90,6 +90,9 @@ pub enum ConfigError {
     Given(Given, Fault),
     /// There are pins, and the crypto provider has no SHA-256.
     PinWithoutSha256,
+    /// A capability that this build leaves out: the name of its Kconfig option behind
+    /// `CONFIG_THREAD_MQTT_`.
+    NotBuilt(&'static str),
     /// The client certificate is not of X.509 version 3, the only one that TLS takes here.
     ClientCertificateVersion,
     /// The crypto provider has no use for a private key of this kind.
@@ -199,6 +202,11 @@ impl fmt::Display for ConfigError {
             Self::PinWithoutSha256 => f.write_str(
                 "pins are compared by SHA-256, which the crypto provider does not have; build it \
                  with a suite that has SHA256 in its name",
+            ),
+            Self::NotBuilt(option) => write!(
+                f,
+                "this build leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y, or \
+                 enable the cargo feature of that capability"
             ),
             Self::Given(given, fault) => describe(given, fault, f),
             Self::ClientCertificateVersion => f.write_str(

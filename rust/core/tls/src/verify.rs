@@ -80,6 +80,13 @@ pub(crate) struct Pins {
     pub(crate) hash: Option<&'static dyn Hash>,
 }
 
+impl Pins {
+    /// Whether none are configured, or this build knows none.
+    fn is_empty(&self) -> bool {
+        !cfg!(feature = "pins") || self.list.is_empty()
+    }
+}
+
 /// Why a certificate is not accepted.
 enum Refused {
     /// Neither its own hash nor its key's is among the pins.
@@ -218,7 +225,7 @@ impl Verifier {
         server_name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<(), Refused> {
-        if !self.pins.list.is_empty() && self.is_pinned(end_entity)? {
+        if !self.pins.is_empty() && self.is_pinned(end_entity)? {
             return Ok(());
         }
         let mut paths = path::find(end_entity, intermediates, &self.roots.roots, self.max_chain);
@@ -573,7 +580,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match self.pins.list.is_empty() {
+        match self.pins.is_empty() {
             true => verify_tls12_signature(message, cert, dss, &self.algorithms),
             false => self.verify_by_key(Version::Tls12, message, cert, dss),
         }
@@ -586,7 +593,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match self.pins.list.is_empty() {
+        match self.pins.is_empty() {
             true => verify_tls13_signature(message, cert, dss, &self.algorithms),
             false => self.verify_by_key(Version::Tls13, message, cert, dss),
         }

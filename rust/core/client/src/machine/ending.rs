@@ -1,9 +1,9 @@
 //! The way down: why an attempt or a connection ends, what is still said, and what comes next.
-use super::{Client, State};
+use super::{Client, State, learner};
 use crate::addresses::Fault;
 use crate::alarms::Alarm;
 use crate::backoff::spread;
-use crate::brokers::Known;
+use crate::brokers::{Known, SEVERAL};
 use crate::config::Retry;
 use crate::error::{Cause, TcpError};
 use crate::event::{Event, Stage};
@@ -100,7 +100,8 @@ impl Client {
     }
 
     fn learn_death(&mut self, now: Duration) {
-        if let (Some(learner), true) = (&mut self.learner, self.session.was_accepted()) {
+        let accepted = self.session.was_accepted();
+        if let (Some(learner), true) = (learner(&mut self.learner), accepted) {
             if learner.died(now) {
                 let proven = learner.proven();
                 self.tell(Event::KeepAlive(proven));
@@ -165,13 +166,13 @@ impl Client {
         }
         match ending {
             Ending::Stopped => self.tell(Event::Stopped),
-            Ending::Renewing => self.begin_anew(now),
-            Ending::Returning => {
+            Ending::Returning if SEVERAL => {
                 self.targets.go_back(rng);
                 let broker = self.targets.uri().clone();
                 self.tell(Event::Broker(broker));
                 self.begin_anew(now);
             }
+            Ending::Renewing | Ending::Returning => self.begin_anew(now),
             Ending::Failed {
                 stage,
                 cause,
@@ -236,6 +237,9 @@ impl Client {
 
     /// The version to try next, if the broker seems not to know the current one.
     fn other_version(&mut self, cause: &Cause) -> Option<Version> {
+        if !cfg!(feature = "fallback-v311") {
+            return None;
+        }
         let is_unknown = cause.may_be_the_version();
         let target = self.targets.current_mut();
         match target.version {
@@ -283,6 +287,9 @@ impl Client {
 
     /// Whether the broker points to another one that is tried now.
     fn follow_redirect(&mut self, cause: &mut Cause) -> bool {
+        if !SEVERAL {
+            return false;
+        }
         let Cause::Mqtt(error) = cause else {
             return false;
         };

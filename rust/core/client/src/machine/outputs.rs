@@ -1,5 +1,5 @@
 //! What the driver asks for: actions, bytes, events, the time of the next alarm.
-use super::{Client, State};
+use super::{Client, State, learner};
 use crate::action::Action;
 use crate::alarms::earliest;
 use crate::event::Event;
@@ -61,7 +61,8 @@ impl Client {
 
     /// The first `n` bytes of [`transmit`](Self::transmit) were handed to TCP.
     pub fn consume_transmit(&mut self, n: usize) {
-        if let (Some(learner), State::Up { .. }, 1..) = (&mut self.learner, &self.state, n) {
+        let learner = learner(&mut self.learner);
+        if let (Some(learner), State::Up { .. }, 1..) = (learner, &self.state, n) {
             learner.sent(self.shown_at);
         }
         match &mut self.state {

@@ -1,6 +1,6 @@
 //! The way up: from the network to CONNACK, and what proves that it was worth it.
 use super::ending::Ending;
-use super::{Client, State};
+use super::{Client, State, learner};
 use crate::action::Action;
 use crate::addresses::Fault;
 use crate::alarms::Alarm;
@@ -169,7 +169,7 @@ impl Client {
             Known::Tried(version) | Known::Speaks(version) => version,
         };
         self.session.set_version(version);
-        if let Some(learner) = &mut self.learner {
+        if let Some(learner) = learner(&mut self.learner) {
             let announced = learner.begin(now);
             self.session.set_keep_alive(announced);
             self.session.set_ping_after(Some(learner.silence()));
@@ -238,7 +238,7 @@ impl Client {
 
     /// What the path has taught, once bytes have come.
     pub(super) fn learn_silence(&mut self, now: Duration) {
-        let Some(learner) = &mut self.learner else {
+        let Some(learner) = learner(&mut self.learner) else {
             return;
         };
         let learnt = learner.received(now);

@@ -101,6 +101,7 @@ pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connac
                 &mut c.wildcards_available,
             )?;
             properties.bool(id::SHARED_SUBSCRIPTION_AVAILABLE, &mut c.shared_available)?;
+            properties.number(id::TOPIC_ALIAS_MAXIMUM, &mut c.topic_alias_maximum)?;
             properties.number(id::SERVER_KEEP_ALIVE, &mut c.keep_alive)?;
             properties.number(id::SESSION_EXPIRY_INTERVAL, &mut c.session_expiry)?;
             properties.text(id::ASSIGNED_CLIENT_IDENTIFIER, &mut c.client_id)?;
@@ -183,6 +184,9 @@ pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishPropertie
     let mut topic_alias = None;
     properties.number(id::TOPIC_ALIAS, &mut topic_alias)?;
     let topic_alias = topic_alias.map(|alias| alias as u16);
+    if !message::Properties::BUILT {
+        return Ok((topic_alias, None, payload));
+    }
     let mut ours = message::Properties::default();
     let mut any = false;
     for (id, value) in properties {

@@ -95,6 +95,7 @@ pub(crate) struct Connack {
     pub(crate) maximum_packet_size: Option<u32>,
     pub(crate) wildcards_available: Option<bool>,
     pub(crate) shared_available: Option<bool>,
+    pub(crate) topic_alias_maximum: Option<u32>,
     pub(crate) keep_alive: Option<u32>,
     pub(crate) session_expiry: Option<u32>,
     pub(crate) client_id: Option<String>,
@@ -200,7 +201,7 @@ pub(crate) const MAX_SIZE: usize = 5 + frame::MAX_REMAINING_LENGTH;
 pub(crate) fn publish_size(version: Version, message: &Message) -> usize {
     let properties = match version {
         Version::V311 => 0,
-        Version::V5 => v5::publish_properties(message.properties.as_deref(), None).encode_len(),
+        Version::V5 => v5::publish_properties(message.carried(), None).encode_len(),
     };
     let id_len = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
     let remaining = 2 + message.topic.len() + id_len + properties + message.payload.len();
@@ -220,10 +221,7 @@ pub(crate) fn push_publish_head(
     let Message { topic, qos, .. } = message;
     let properties = match version {
         Version::V311 => None,
-        Version::V5 => Some(v5::publish_properties(
-            message.properties.as_deref(),
-            expiry,
-        )),
+        Version::V5 => Some(v5::publish_properties(message.carried(), expiry)),
     };
     let id_len = if *qos == QoS::AtMostOnce { 0 } else { 2 };
     let properties_len = properties.as_ref().map_or(0, Encodable::encode_len);

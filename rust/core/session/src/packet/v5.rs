@@ -23,7 +23,10 @@ pub(super) fn publish_properties(
     };
     CodecPublishProperties {
         payload_is_utf8: properties.payload_is_utf8,
-        message_expiry_interval: properties.message_expiry.map(|all| expiry.unwrap_or(all)),
+        // What is left is rounded up, but not above what was asked for.
+        message_expiry_interval: properties
+            .message_expiry
+            .map(|all| expiry.map_or(all, |left| left.min(all))),
         topic_alias: None,
         response_topic: response_topic(properties),
         correlation_data: properties.correlation_data.clone().map(Into::into),
@@ -60,7 +63,7 @@ pub(super) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, 
             delay_interval: non_zero(config.will_delay),
             ..WillProperties::default()
         };
-        if let Some(ours) = &will.properties {
+        if let Some(ours) = will.carried() {
             properties.payload_is_utf8 = ours.payload_is_utf8;
             properties.message_expiry_interval = ours.message_expiry;
             properties.content_type = ours.content_type.as_deref().map(Into::into);

@@ -281,6 +281,15 @@ fn the_broker_is_told_what_is_left() {
     client.transmit(at(150));
     client.receive(&wire::connack(Version::V5, true), at(150));
     assert_eq!(left(&mut client, at(150)), [Some(10), None]);
+    let sent = client.session.transmit(at(150)).len();
+    client.session.consume_transmit(sent);
+    // Rounded up, but not above what was asked for. It counts from now on, whenever that is.
+    client.session.publish(with_expiry("d")).expect("room");
+    assert_eq!(client.session.poll_timeout(), Some(Duration::ZERO));
+    let now = at(150) + Duration::from_millis(500);
+    client.session.handle_timeout(now).expect("in time");
+    assert_ne!(client.session.poll_timeout(), Some(Duration::ZERO));
+    assert_eq!(left(&mut client, now), [Some(60)]);
 }
 
 /// 72 hours offline with a message a minute: all told, and the memory flat.

@@ -1,0 +1,364 @@
+//! Whether another command gets in: what the outbox holds, queue by queue, and what it may hold.
+
+use crate::command::{Command, Load};
+use crate::config::{Config, Overflow, QoS};
+use crate::error::CommandError;
+use crate::message::{check_filter, check_topic};
+use crate::options::{Priority, PublishOptions};
+use crate::outbox::Work;
+
+/// The queue of requests to be sent; those before it are [`outbox`](crate::outbox)'s.
+pub(crate) const REQUESTS: usize = 2;
+/// Messages not yet sent: two queues for each priority, the second for QoS 0.
+pub(crate) const WAITING: usize = 5;
+pub(crate) const LISTS: usize = WAITING + 2 * PRIORITIES;
+pub(crate) const PRIORITIES: usize = if POLICIES { 3 } else { 1 };
+
+/// Whether this build has priorities, and lets an outbox drop messages.
+pub(crate) const POLICIES: bool = cfg!(feature = "outbox-policies");
+
+/// Items and bytes of a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) items: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Usage {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            items: self.items.saturating_add(other.items),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self {
+            items: self.items.saturating_sub(other.items),
+            bytes: self.bytes.saturating_sub(other.bytes),
+        }
+    }
+}
+
+/// Room in an outbox: what decides whether it takes another command.
+///
+/// A thread that must not look into the session asks a copy of it, to which it
+/// [adds](Self::add) the commands that are still on their way to the session.
+#[derive(Debug, Clone)]
+pub struct Room {
+    max: Usage,
+    /// What QoS 0 may use of it.
+    max_qos0: Usage,
+    overflow: Overflow,
+    usage: [Usage; LISTS],
+    /// What a copy has let through beyond the limits, see `check_apart`.
+    beyond: Usage,
+    /// The application takes the events that tell of what is dropped.
+    may_drop: bool,
+}
+
+/// What matters of a new command.
+#[derive(Debug, Clone, Copy)]
+struct New {
+    bytes: usize,
+    /// `None` for a request.
+    message: Option<(QoS, PublishOptions)>,
+}
+
+impl Room {
+    pub(crate) fn new(config: &Config) -> Self {
+        let max = Usage {
+            items: config.outbox_messages,
+            bytes: config.outbox_bytes,
+        };
+        let share = |of: usize| {
+            of - of / 100 * usize::from(config.outbox_reserve)
+                - of % 100 * usize::from(config.outbox_reserve) / 100
+        };
+        Self {
+            max_qos0: Usage {
+                items: share(max.items).max(1),
+                bytes: share(max.bytes),
+            },
+            max,
+            overflow: config.overflow,
+            usage: [Usage::default(); LISTS],
+            beyond: Usage::default(),
+            may_drop: true,
+        }
+    }
+
+    pub(crate) fn copy(&self, may_drop: bool) -> Self {
+        Self {
+            may_drop,
+            ..self.clone()
+        }
+    }
+
+    // What there is.
+
+    /// What the outbox holds.
+    pub fn load(&self) -> Load {
+        let Usage { items, bytes } = self.sum(0..LISTS);
+        Load {
+            commands: items,
+            bytes,
+        }
+    }
+
+    /// What it holds at most.
+    pub fn limit(&self) -> Load {
+        Load {
+            commands: self.max.items,
+            bytes: self.max.bytes,
+        }
+    }
+
+    /// Whether the policy may drop messages: not while the application leaves the events that tell of
+    /// it.
+    pub fn may_drop(&self) -> bool {
+        self.may_drop
+    }
+
+    pub(crate) fn overflow(&self) -> Overflow {
+        if POLICIES {
+            self.overflow
+        } else {
+            Overflow::Refuse
+        }
+    }
+
+    fn sum(&self, lists: impl Iterator<Item = usize>) -> Usage {
+        let usage = lists.filter_map(|list| self.usage.get(list));
+        usage.fold(Usage::default(), |sum, usage| sum.plus(*usage))
+    }
+
+    /// What QoS 0 occupies that waits, at this priority or below.
+    fn qos0(&self, rank: usize) -> Usage {
+        self.sum((rank..PRIORITIES).map(|rank| WAITING + 2 * rank + 1))
+    }
+
+    fn waiting(&self, rank: usize) -> Usage {
+        self.sum(WAITING + 2 * rank..LISTS)
+    }
+
+    // Questions.
+
+    /// Whether a command gets in, if necessary in the place of others.
+    pub fn check(&self, command: &Command) -> Result<(), CommandError> {
+        self.check_apart(New::of(&command.work))
+    }
+
+    /// The same for a message with this topic and a payload of this length, for callers that want to
+    /// know before they copy it.
+    pub fn check_publish(
+        &self,
+        topic: &str,
+        payload_len: usize,
+        qos: QoS,
+        options: PublishOptions,
+    ) -> Result<(), CommandError> {
+        check_topic(topic)?;
+        check_options(options)?;
+        self.check_apart(New {
+            bytes: topic.len().saturating_add(payload_len),
+            message: Some((qos, options)),
+        })
+    }
+
+    /// The same for a request with this filter.
+    pub fn check_filter(&self, filter: &str) -> Result<(), CommandError> {
+        check_filter(filter)?;
+        self.check_apart(New {
+            bytes: filter.len(),
+            message: None,
+        })
+    }
+
+    /// The session's own answer; `replaced` is what the new one takes the place of.
+    pub(crate) fn check_work(
+        &self,
+        work: &Work,
+        replaced: Option<&Work>,
+    ) -> Result<(), CommandError> {
+        let replaced = replaced.map(New::of);
+        self.check_new(New::of(work), replaced)
+    }
+
+    /// Away from the session nothing is dropped yet, and it is not known which topics wait: a message
+    /// that displaces or may replace another one is let through, but not more of them than an outbox
+    /// holds.
+    fn check_apart(&self, new: New) -> Result<(), CommandError> {
+        let result = self.check_new(new, None);
+        let may_replace = self.may_drop && self.replaces(new);
+        let is_full = result == Err(CommandError::Full);
+        if result.is_ok() && self.fits_as_it_is(new) || result.is_err() && !(is_full && may_replace)
+        {
+            return result;
+        }
+        let fits = self.beyond.items < self.max.items
+            && self.beyond.bytes.saturating_add(new.bytes) <= self.max.bytes;
+        if fits {
+            Ok(())
+        } else {
+            Err(CommandError::Full)
+        }
+    }
+
+    /// Whether a command gets in without another one's leaving.
+    fn fits_as_it_is(&self, new: New) -> bool {
+        let none = Usage::default();
+        self.fits(new.bytes, none) && (!new.is_qos0() || self.qos0_fits(new.bytes, none))
+    }
+
+    fn replaces(&self, new: New) -> bool {
+        let latest = |(_, options): (QoS, PublishOptions)| {
+            options.latest || self.overflow() == Overflow::LatestPerTopic
+        };
+        POLICIES && new.message.is_some_and(latest)
+    }
+
+    fn check_new(&self, new: New, replaced: Option<New>) -> Result<(), CommandError> {
+        if new.bytes > self.max.bytes {
+            return Err(CommandError::LargerThanOutbox);
+        }
+        let (mut freed, mut freed_qos0) = (Usage::default(), Usage::default());
+        if let (true, Some((_, options))) = (self.may_drop, new.message) {
+            let rank = rank(options.priority);
+            (freed, freed_qos0) = match self.overflow() {
+                Overflow::DropOldest => (self.waiting(rank), self.qos0(rank)),
+                Overflow::DropOldestQos0 => (self.qos0(rank), self.qos0(rank)),
+                Overflow::Refuse | Overflow::LatestPerTopic => {
+                    replaced.map_or_else(Default::default, |old| {
+                        (
+                            old.usage(),
+                            if old.is_qos0() {
+                                old.usage()
+                            } else {
+                                Usage::default()
+                            },
+                        )
+                    })
+                }
+            };
+        }
+        let fits = self.fits(new.bytes, freed);
+        if fits && (!new.is_qos0() || self.qos0_fits(new.bytes, freed_qos0)) {
+            Ok(())
+        } else {
+            Err(CommandError::Full)
+        }
+    }
+
+    fn fits(&self, bytes: usize, freed: Usage) -> bool {
+        let held = self.sum(0..LISTS).minus(freed);
+        held.items < self.max.items && bytes.saturating_add(held.bytes) <= self.max.bytes
+    }
+
+    /// QoS 0 leaves a part of the outbox to the others.
+    fn qos0_fits(&self, bytes: usize, freed: Usage) -> bool {
+        let used = self.qos0(0).minus(freed);
+        used.items == 0
+            || used.items < self.max_qos0.items
+                && used.bytes.saturating_add(bytes) <= self.max_qos0.bytes
+    }
+
+    /// Which kind of message has to go next for one that does not fit: only those of QoS 0 (`true`), or
+    /// the oldest of all; of this rank and below.
+    pub(crate) fn victims(&self, work: &Work) -> Option<(usize, bool)> {
+        let new = New::of(work);
+        let (_, options) = new.message?;
+        if self.fits_as_it_is(new) {
+            return None;
+        }
+        let shut = new.is_qos0() && !self.qos0_fits(new.bytes, Usage::default());
+        match self.overflow() {
+            Overflow::Refuse | Overflow::LatestPerTopic => None,
+            Overflow::DropOldestQos0 => Some((rank(options.priority), true)),
+            Overflow::DropOldest => Some((rank(options.priority), shut)),
+        }
+    }
+
+    // Changes.
+
+    /// Counts a command in that is on its way to the session.
+    pub fn add(&mut self, command: &Command) {
+        let new = New::of(&command.work);
+        if !self.fits_as_it_is(new) {
+            self.beyond = self.beyond.plus(new.usage());
+        }
+        self.enter(new.list(), new.bytes);
+    }
+
+    pub(crate) fn enter(&mut self, list: usize, bytes: usize) {
+        if let Some(usage) = self.usage.get_mut(list) {
+            *usage = usage.plus(Usage { items: 1, bytes });
+        }
+    }
+
+    pub(crate) fn leave(&mut self, list: usize, bytes: usize) {
+        if let Some(usage) = self.usage.get_mut(list) {
+            *usage = usage.minus(Usage { items: 1, bytes });
+        }
+    }
+
+    /// An item of a queue has become smaller.
+    pub(crate) fn shrink(&mut self, list: usize, bytes: usize) {
+        if let Some(usage) = self.usage.get_mut(list) {
+            *usage = usage.minus(Usage { items: 0, bytes });
+        }
+    }
+}
+
+impl New {
+    fn of(work: &Work) -> Self {
+        let message = match work {
+            Work::Publish(outgoing) => Some((outgoing.qos(), outgoing.options())),
+            Work::Request(_) => None,
+        };
+        Self {
+            bytes: work.bytes(),
+            message,
+        }
+    }
+
+    fn usage(self) -> Usage {
+        Usage {
+            items: 1,
+            bytes: self.bytes,
+        }
+    }
+
+    fn is_qos0(self) -> bool {
+        matches!(self.message, Some((QoS::AtMostOnce, _)))
+    }
+
+    fn list(self) -> usize {
+        match self.message {
+            None => REQUESTS,
+            Some((qos, options)) => waiting_list(options.priority, qos),
+        }
+    }
+}
+
+/// The queue in which a message waits.
+pub(crate) fn waiting_list(priority: Priority, qos: QoS) -> usize {
+    WAITING + 2 * rank(priority) + usize::from(qos == QoS::AtMostOnce)
+}
+
+fn rank(priority: Priority) -> usize {
+    match priority {
+        _ if !POLICIES => 0,
+        Priority::High => 0,
+        Priority::Normal => 1,
+        Priority::Low => 2,
+    }
+}
+
+/// Whether this build can treat a message like that.
+pub(crate) fn check_options(options: PublishOptions) -> Result<(), CommandError> {
+    if !POLICIES && options != PublishOptions::default() {
+        return Err(CommandError::NotBuilt("OUTBOX_POLICIES"));
+    }
+    Ok(())
+}
