@@ -53,7 +53,7 @@ extern "C" {
  */
 
 /** Number of the layout of the structures below; in the configuration by THREAD_MQTT_CONFIG_DEFAULT(). */
-#define THREAD_MQTT_ABI 1
+#define THREAD_MQTT_ABI 2
 
 /** Errors. The numbers are stable; -1000 and below carry the platform's errno: -1000 - errno. */
 enum thread_mqtt_error {
@@ -95,6 +95,22 @@ enum thread_mqtt_error {
 	 *  compiled against the header of another version.
 	 */
 	THREAD_MQTT_ERROR_ABI = -14,
+	/** A message expired before it was sent: thread_mqtt_message.expiry_s, or the expiry of its
+	 *  properties.
+	 */
+	THREAD_MQTT_ERROR_EXPIRED = -15,
+	/** A message was dropped from a full outbox for a new one (#thread_mqtt_overflow). */
+	THREAD_MQTT_ERROR_DISPLACED = -16,
+	/** A newer message of the same topic took its place (thread_mqtt_message.latest). */
+	THREAD_MQTT_ERROR_SUPERSEDED = -17,
+	/** A message ended every connection on which it was sent alone, while the broker answered
+	 *  others. It was given up, so that it does not keep back those behind it.
+	 */
+	THREAD_MQTT_ERROR_ENDS_CONNECTION = -18,
+	/** The broker lost the session while a QoS 2 message was under way; whether it arrived is not
+	 *  known.
+	 */
+	THREAD_MQTT_ERROR_SESSION_LOST = -19,
 	/** Not attached, or without an address that reaches beyond the mesh. */
 	THREAD_MQTT_ERROR_NETWORK = -20,
 	/** No NAT64 prefix is known, or the one in use was withdrawn. */
@@ -119,6 +135,8 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_MQTT = -30,
 	/** The time is not known, and thread_mqtt_config.time_strict does without a connection then. */
 	THREAD_MQTT_ERROR_TIME = -31,
+	/** The image was built without what is asked for; the log names the option of Kconfig. */
+	THREAD_MQTT_ERROR_NOT_BUILT = -32,
 	/** Below here: -1000 - errno. */
 	THREAD_MQTT_ERROR_PLATFORM = -1000,
 };
@@ -131,6 +149,25 @@ enum thread_mqtt_interface {
 	THREAD_MQTT_INTERFACE_THREAD = 1,
 	/** The first other interface that has an address: Ethernet, Wi-Fi, a modem. */
 	THREAD_MQTT_INTERFACE_OTHER = 2,
+};
+
+/**
+ * What a full outbox does with a new message. Only messages that have not been sent yet are dropped,
+ * none of a higher priority than the new one, and each with THREAD_MQTT_EVENT_PUBLISH_FAILED. Others
+ * than THREAD_MQTT_OVERFLOW_REFUSE need CONFIG_THREAD_MQTT_OUTBOX_POLICIES.
+ */
+enum thread_mqtt_overflow {
+	/** Refuses the new one: THREAD_MQTT_ERROR_FULL. */
+	THREAD_MQTT_OVERFLOW_REFUSE = 0,
+	/** Drops the oldest QoS 0 message of the lowest priority. */
+	THREAD_MQTT_OVERFLOW_DROP_OLDEST_QOS0 = 1,
+	/** Drops the oldest message of the lowest priority, whatever its QoS. */
+	THREAD_MQTT_OVERFLOW_DROP_OLDEST = 2,
+	/** Keeps the latest message of each topic while it waits, as thread_mqtt_message.latest does;
+	 *  refuses the new one if that makes no room: THREAD_MQTT_ERROR_FULL, by the call or by
+	 *  THREAD_MQTT_EVENT_PUBLISH_FAILED.
+	 */
+	THREAD_MQTT_OVERFLOW_LATEST_PER_TOPIC = 3,
 };
 
 /** The stages of the way to the broker, in order. */
@@ -180,24 +217,119 @@ enum thread_mqtt_event_type {
 	THREAD_MQTT_EVENT_MESSAGE = 7,
 	/** QoS 0: written out. QoS 1 and 2: acknowledged. .token */
 	THREAD_MQTT_EVENT_PUBLISHED = 8,
-	/** A message was given up: the broker refused it or does not take one like it.
-	 *  .token, .reason, .text.
+	/** A message was given up: .token, .error, .reason, .text. The error is
+	 *  THREAD_MQTT_ERROR_REJECTED if the broker refused it or does not take one like it,
+	 *  _TOO_LARGE if it exceeds the broker's Maximum Packet Size, _FULL, _EXPIRED, _DISPLACED,
+	 *  _SUPERSEDED, _ENDS_CONNECTION or _SESSION_LOST. The reason is the broker's code, or the one
+	 *  with which a broker would say the same.
 	 */
 	THREAD_MQTT_EVENT_PUBLISH_FAILED = 9,
-	/** Subscription answered: .token, .reason (granted QoS, or 0x80 and above: refused). */
+	/** Subscription answered: .token; .reasons, one for each filter in the order of the call
+	 *  (granted QoS, or 0x80 and above: refused); .reason, the first of them.
+	 */
 	THREAD_MQTT_EVENT_SUBSCRIBED = 10,
-	/** Unsubscription answered: .token, .reason (0, or 0x80 and above: refused). */
+	/** Unsubscription answered: .token; .reasons, one for each filter (0, or 0x80 and above:
+	 *  refused, and still subscribed); .reason, the first of them.
+	 */
 	THREAD_MQTT_EVENT_UNSUBSCRIBED = 11,
 	/** The broker had lost the session and refused to renew a subscription, which is forgotten:
 	 *  .filter, .reason, .text.
 	 */
 	THREAD_MQTT_EVENT_SUBSCRIPTION_LOST = 12,
+	/** The broker had lost the session and renewed a subscription with a lower QoS than before:
+	 *  .filter, .reason (the QoS it has now).
+	 */
+	THREAD_MQTT_EVENT_SUBSCRIPTION_LOWERED = 13,
+	/** A message arrived for which there is no room; it was skipped and acknowledged: .topic (its
+	 *  first 256 bytes; empty if the broker used an alias), .number (bytes of the whole packet),
+	 *  .error: THREAD_MQTT_ERROR_TOO_LARGE above CONFIG_THREAD_MQTT_MAX_PACKET_SIZE,
+	 *  THREAD_MQTT_ERROR_MEMORY where the heap had no room. .text
+	 */
+	THREAD_MQTT_EVENT_MESSAGE_SKIPPED = 14,
+	/** The broker lost the session while it had this QoS 2 message under way. It is sent again and
+	 *  may arrive twice; its end is told as usual: .token
+	 */
+	THREAD_MQTT_EVENT_SENT_AGAIN = 15,
+	/** The broker answered a QoS 2 message as one of QoS 1, so it may arrive twice;
+	 *  THREAD_MQTT_EVENT_PUBLISHED follows: .token
+	 */
+	THREAD_MQTT_EVENT_QOS_LOWERED = 16,
+	/** MQTT 5 Reason String, for a person to read: .value; .token of the command that it is about,
+	 *  0 if it came with CONNACK or DISCONNECT. Comes before the event that it belongs to.
+	 */
+	THREAD_MQTT_EVENT_REASON_STRING = 17,
+	/** MQTT 5 Server Reference (section 4.11), the server to use instead: .value. Comes before
+	 *  THREAD_MQTT_EVENT_FAILED.
+	 */
+	THREAD_MQTT_EVENT_SERVER_REFERENCE = 18,
+	/** MQTT 5 Response Information (section 3.2.2.3.15), with which response topics are to begin:
+	 *  .value. Asked for by thread_mqtt_config.request_response_information.
+	 */
+	THREAD_MQTT_EVENT_RESPONSE_INFORMATION = 19,
+	/** The next attempt goes to this broker of several, or where one pointed to: .value (URI). */
+	THREAD_MQTT_EVENT_BROKER = 20,
+	/** The broker does not accept the configured version of MQTT, and the next attempt speaks this
+	 *  one: .number (5, or 4 for MQTT 3.1.1).
+	 */
+	THREAD_MQTT_EVENT_VERSION = 21,
+	/** The path bears this much silence: .number, seconds. Worth keeping, for
+	 *  thread_mqtt_config.keep_alive_start_s after a reboot.
+	 */
+	THREAD_MQTT_EVENT_KEEP_ALIVE = 22,
+	/** The callback took so long that events about the connection were dropped, the oldest ones:
+	 *  .number of them. Messages and the ends of commands are never among them.
+	 */
+	THREAD_MQTT_EVENT_MISSED = 23,
 };
 
 /** A client. */
 struct thread_mqtt;
 
-/** A message. */
+/** Which of the waiting messages go first, and which a full outbox drops first. */
+enum thread_mqtt_priority {
+	/** The usual one. */
+	THREAD_MQTT_PRIORITY_NORMAL = 0,
+	/** Before all others, and never dropped for one of a lower priority. */
+	THREAD_MQTT_PRIORITY_HIGH = 1,
+	/** After all others. */
+	THREAD_MQTT_PRIORITY_LOW = 2,
+};
+
+/** A pair with a meaning between the applications (MQTT 5 section 3.3.2.3.7). */
+struct thread_mqtt_user_property {
+	/** Name, NUL-terminated UTF-8; may come several times. */
+	const char *name;
+	/** Value, NUL-terminated UTF-8. */
+	const char *value;
+};
+
+/**
+ * What MQTT 5 lets travel beside a payload (section 3.3.2.3). All zeroes: nothing. Each text and the
+ * correlation data have at most 65,535 bytes.
+ */
+struct thread_mqtt_properties {
+	/** Content type, by convention a MIME type, NUL-terminated UTF-8; or NULL. */
+	const char *content_type;
+	/** Topic on which an answer is expected, NUL-terminated UTF-8; or NULL. */
+	const char *response_topic;
+	/** What the answer shall carry, so that the requester recognises it; or NULL. */
+	const void *correlation_data;
+	/** Its length, bytes. */
+	size_t correlation_data_len;
+	/** User properties, in order; NULL if there are none. Of a received message the first 32. */
+	const struct thread_mqtt_user_property *user;
+	/** Their number. */
+	size_t user_count;
+	/** Seconds after which the broker need not deliver the message; 0 for ever. The time that the
+	 *  message waits in the outbox is subtracted; one that expires there is given up
+	 *  (THREAD_MQTT_ERROR_EXPIRED).
+	 */
+	uint32_t message_expiry_s;
+	/** The payload is said to be UTF-8 text (Payload Format Indicator 1). Not checked. */
+	bool payload_is_utf8;
+};
+
+/** A message. What is not set shall be zero. */
 struct thread_mqtt_message {
 	/** Topic, NUL-terminated UTF-8. */
 	const char *topic;
@@ -209,6 +341,30 @@ struct thread_mqtt_message {
 	uint8_t qos;
 	/** Retain flag. */
 	bool retain;
+	/** To publish: a #thread_mqtt_priority. Other than THREAD_MQTT_PRIORITY_NORMAL it needs
+	 *  CONFIG_THREAD_MQTT_OUTBOX_POLICIES, as the next two do. Not for a will.
+	 */
+	uint8_t priority;
+	/** To publish: replaces a message of the same topic that was published with this flag and
+	 *  still waits (THREAD_MQTT_ERROR_SUPERSEDED).
+	 */
+	bool latest;
+	/** To publish: given up with THREAD_MQTT_ERROR_EXPIRED if it was not sent within so many
+	 *  seconds, with either version of MQTT; 0 waits for ever.
+	 */
+	uint32_t expiry_s;
+	/** MQTT 5 properties, or NULL. They need CONFIG_THREAD_MQTT_PROPERTIES, without which received
+	 *  messages have none.
+	 */
+	const struct thread_mqtt_properties *properties;
+};
+
+/** A topic filter to subscribe to. What is not set shall be zero. */
+struct thread_mqtt_subscription {
+	/** Topic filter, NUL-terminated UTF-8. */
+	const char *filter;
+	/** Highest quality of service wanted: 0, 1 or 2. */
+	uint8_t qos;
 };
 
 /**
@@ -239,8 +395,49 @@ struct thread_mqtt_event {
 	const char *cure;
 	/** The message that arrived. */
 	const struct thread_mqtt_message *message;
-	/** The topic filter of the subscription that was lost. */
+	/** The topic filter of the subscription that was lost or lowered. */
 	const char *filter;
+	/** The topic of the message that was skipped. */
+	const char *topic;
+	/** What the broker says, or where the next attempt goes. */
+	const char *value;
+	/** Reason codes, one for each filter. */
+	const uint8_t *reasons;
+	/** Number of @ref reasons. */
+	size_t reason_count;
+	/** A number, as the type says. */
+	uint32_t number;
+};
+
+/**
+ * What was agreed with the broker for the current connection: by its CONNACK (MQTT 5 section
+ * 3.2.2.3), and with MQTT 3.1.1, which has no limits to tell, what that version means.
+ */
+struct thread_mqtt_limits {
+	/** Largest packet that the broker accepts, bytes (Maximum Packet Size); 0: it names none. */
+	uint32_t max_packet_size;
+	/** Seconds that the broker keeps the session after the connection (Session Expiry Interval). */
+	uint32_t session_expiry_s;
+	/** Keep-alive in force, seconds: the broker's (Server Keep Alive), else this client's. 0: none. */
+	uint16_t keep_alive_s;
+	/** Most QoS 1 and 2 messages to the broker that are not acknowledged at once: the smaller of
+	 *  its Receive Maximum and this client's.
+	 */
+	uint16_t receive_maximum;
+	/** Most topic aliases that the broker accepts (Topic Alias Maximum). This client uses none. */
+	uint16_t topic_alias_maximum;
+	/** Seconds of silence that the path is known to bear; 0 with a fixed keep-alive. */
+	uint16_t learnt_keep_alive_s;
+	/** Version spoken: 5, or 4 for MQTT 3.1.1. */
+	uint8_t mqtt_version;
+	/** Highest quality of service that the broker accepts (Maximum QoS). */
+	uint8_t maximum_qos;
+	/** The broker keeps retained messages (Retain Available). */
+	bool retain_available;
+	/** Filters may contain + and # (Wildcard Subscription Available). */
+	bool wildcards_available;
+	/** Filters may begin with $share/ (Shared Subscription Available). */
+	bool shared_available;
 };
 
 /** Room for the cause of a failure, bytes. */
@@ -286,6 +483,12 @@ struct thread_mqtt_config {
 	uint16_t keep_alive_s;
 	/** Broker: `mqtt://host[:1883]` or `mqtts://host[:8883]`; the host is a name, an IPv4 or an
 	 *  [IPv6] address. A port left out may be another by CONFIG_THREAD_MQTT_PORT.
+	 *
+	 *  With CONFIG_THREAD_MQTT_FAILOVER a list of them: blanks or commas put brokers in order of
+	 *  preference; `|` stands between brokers of the same preference, of which one is drawn, and
+	 *  `*N` behind a URI is its weight there, 1 if not given:
+	 *  "mqtts://a.example*3|mqtts://b.example, mqtts://far.example". Priority and weight are as in
+	 *  RFC 2782. All have the same credentials, CA and scheme of authentication.
 	 */
 	const char *broker;
 	/** Client identifier; NULL lets the broker assign one (then @ref clean_start must be true).
@@ -346,14 +549,102 @@ struct thread_mqtt_config {
 	thread_mqtt_callback callback;
 	/** Handed to the callback; never looked at. */
 	void *user_data;
+	/** ALPN protocol names with blanks between, most wanted first (RFC 7301); NULL or "": none.
+	 *  AWS IoT on port 443 wants "x-amzn-mqtt-ca". Each 1 to 255 bytes, else
+	 *  THREAD_MQTT_ERROR_SETTING.
+	 */
+	const char *tls_alpn;
+	/** Pins with blanks between: the SHA-256 of the broker's certificate (DER) or of its key
+	 *  (SubjectPublicKeyInfo in DER, RFC 7469 section 2.4), as "sha256:" and 64 hexadecimal digits
+	 *  or "sha256//" and base64. One of them must match. Beside a CA both are demanded; without
+	 *  one the pin alone decides, and names and dates do not count. NULL or "": none. Needs
+	 *  CONFIG_THREAD_MQTT_TLS_PINNING.
+	 */
+	const char *tls_pins;
+	/** Cipher suites with blanks between, by their IANA or OpenSSL names, in order of preference;
+	 *  NULL or "": all that the image has. Needs CONFIG_THREAD_MQTT_TLS_CHOICE.
+	 */
+	const char *tls_suites;
+	/** Groups of the key exchange with blanks between (X25519 P-256 P-384), in order of preference;
+	 *  NULL or "": all that the image has. Needs CONFIG_THREAD_MQTT_TLS_CHOICE.
+	 */
+	const char *tls_groups;
+	/** MQTT 5: seconds that the broker waits before it publishes the will (section 3.1.3.2.2); a
+	 *  client that is back sooner has none published.
+	 */
+	uint32_t will_delay_s;
+	/** Several brokers: seconds with a less preferred broker after which a preferred one is tried
+	 *  again, at a quiet moment; each device draws between half and one and a half of it. 0 stays
+	 *  until the connection is lost. At most 30 days, as every time below.
+	 */
+	uint32_t return_after_s;
+	/** The pause after the first failure is drawn between 0 and this, milliseconds; not 0. */
+	uint32_t backoff_min_ms;
+	/** Each failure doubles the range of the pause up to this, milliseconds. */
+	uint32_t backoff_max_ms;
+	/** A connection on which the broker answered more than CONNECT, and which lasted so long since,
+	 *  ends the growth of the pauses, milliseconds.
+	 */
+	uint32_t stable_after_ms;
+	/** A change of the network begins an attempt within so many milliseconds, at an instant that is
+	 *  drawn: all devices of a network see the change at once.
+	 */
+	uint32_t network_jitter_ms;
+	/** Shortest silence before a ping if @ref keep_alive_auto is set, seconds; at least 10. */
+	uint16_t keep_alive_min_s;
+	/** Longest silence if @ref keep_alive_auto is set, seconds. */
+	uint16_t keep_alive_max_s;
+	/** What an earlier life has learnt (THREAD_MQTT_EVENT_KEEP_ALIVE) if @ref keep_alive_auto is
+	 *  set, seconds; 0: nothing.
+	 */
+	uint16_t keep_alive_start_s;
+	/** MQTT 5: most redirects in a row that are followed (Server Reference with reason code 0x9C
+	 *  or 0x9D, section 4.11). The scheme stays, and the certificate must carry the new name. 0, or
+	 *  without CONFIG_THREAD_MQTT_FAILOVER: none.
+	 */
+	uint8_t redirects;
+	/** Versions of TLS: bit 0 for 1.2, bit 1 for 1.3; 0: all that the image has. */
+	uint8_t tls_versions;
+	/** TLS 1.3 tickets kept to resume sessions, 1 to 4, some 3 kB of heap each; 0 resumes none,
+	 *  also with TLS 1.2, and every connection is a full handshake.
+	 */
+	uint8_t tls_tickets;
+	/** What a full outbox does with a new message: a #thread_mqtt_overflow. */
+	uint8_t overflow;
+	/** The keep-alive is learnt: as long as the path bears between @ref keep_alive_min_s and
+	 *  @ref keep_alive_max_s. @ref keep_alive_s does not count then. Needs
+	 *  CONFIG_THREAD_MQTT_KEEP_ALIVE_AUTO.
+	 */
+	bool keep_alive_auto;
+	/** The brokers share their sessions, as the nodes of a cluster do. Otherwise a session begins
+	 *  anew at another broker: unacknowledged messages are sent again, subscriptions repeated.
+	 */
+	bool brokers_cluster;
+	/** A broker that refuses MQTT 5, or closes the connection instead of answering, is tried with
+	 *  MQTT 3.1.1 (THREAD_MQTT_EVENT_VERSION), and is spoken to in it if it accepts. Needs
+	 *  CONFIG_THREAD_MQTT_FALLBACK_V311.
+	 */
+	bool fallback_v311;
+	/** A QoS 2 message that was under way when the broker lost the session is given up with
+	 *  THREAD_MQTT_ERROR_SESSION_LOST: it arrives once or not at all. Otherwise it is sent again
+	 *  (THREAD_MQTT_EVENT_SENT_AGAIN): it arrives, perhaps twice.
+	 */
+	bool report_lost_session;
+	/** MQTT 5: asks for THREAD_MQTT_EVENT_RESPONSE_INFORMATION (section 3.1.2.11.6). */
+	bool request_response_information;
+	/** Demands the extended master secret of TLS 1.2 (RFC 7627); brokers with OpenSSL before 1.1.0
+	 *  do not have it. TLS 1.3 has no need of it.
+	 */
+	bool tls_require_ems;
 };
 
 /** @cond INTERNAL */
-#ifdef CONFIG_THREAD_MQTT_TIME_STRICT
-#define THREAD_MQTT_TIME_STRICT_ true
-#else
-#define THREAD_MQTT_TIME_STRICT_ false
-#endif
+/* true for an option that is defined as 1, false for one that is not defined. */
+#define THREAD_MQTT_COMMA_1                          ,
+#define THREAD_MQTT_IS_ON_(option)                   THREAD_MQTT_IS_ON_1_(option)
+#define THREAD_MQTT_IS_ON_1_(value)                  THREAD_MQTT_IS_ON_2_(THREAD_MQTT_COMMA_##value)
+#define THREAD_MQTT_IS_ON_2_(comma_or_none)          THREAD_MQTT_IS_ON_3_(comma_or_none true, false, 0)
+#define THREAD_MQTT_IS_ON_3_(ignored, value, ...)    value
 #define THREAD_MQTT_DEFAULTS_(set)                                                                 \
 	set(abi, THREAD_MQTT_ABI)                                                                  \
 	set(broker, CONFIG_THREAD_MQTT_BROKER)                                                     \
@@ -363,8 +654,26 @@ struct thread_mqtt_config {
 	set(clean_start, true)                                                                     \
 	set(keep_alive_s, CONFIG_THREAD_MQTT_KEEP_ALIVE)                                           \
 	set(time_servers, CONFIG_THREAD_MQTT_TIME_SERVERS)                                         \
-	set(time_strict, THREAD_MQTT_TIME_STRICT_)                                                 \
-	set(time_deadline_s, CONFIG_THREAD_MQTT_TIME_DEADLINE)
+	set(time_strict, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TIME_STRICT))                       \
+	set(time_deadline_s, CONFIG_THREAD_MQTT_TIME_DEADLINE)                                     \
+	set(tls_alpn, CONFIG_THREAD_MQTT_TLS_ALPN)                                                 \
+	set(tls_pins, CONFIG_THREAD_MQTT_TLS_PINS)                                                 \
+	set(tls_suites, CONFIG_THREAD_MQTT_TLS_SUITES)                                             \
+	set(tls_groups, CONFIG_THREAD_MQTT_TLS_GROUPS)                                             \
+	set(return_after_s, CONFIG_THREAD_MQTT_RETURN_AFTER)                                       \
+	set(backoff_min_ms, CONFIG_THREAD_MQTT_BACKOFF_MIN)                                        \
+	set(backoff_max_ms, CONFIG_THREAD_MQTT_BACKOFF_MAX)                                        \
+	set(stable_after_ms, CONFIG_THREAD_MQTT_STABLE_AFTER)                                      \
+	set(network_jitter_ms, CONFIG_THREAD_MQTT_NETWORK_JITTER)                                  \
+	set(keep_alive_min_s, CONFIG_THREAD_MQTT_KEEP_ALIVE_MIN)                                   \
+	set(keep_alive_max_s, CONFIG_THREAD_MQTT_KEEP_ALIVE_MAX)                                   \
+	set(redirects, CONFIG_THREAD_MQTT_REDIRECTS)                                               \
+	set(tls_tickets, CONFIG_THREAD_MQTT_TLS_TICKETS)                                           \
+	set(overflow, CONFIG_THREAD_MQTT_OVERFLOW)                                                 \
+	set(keep_alive_auto, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_KEEP_ALIVE_AUTO))               \
+	set(brokers_cluster, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_BROKERS_CLUSTER))               \
+	set(fallback_v311, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_FALLBACK_V311))                   \
+	set(tls_require_ems, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TLS_REQUIRE_EMS))
 #define THREAD_MQTT_INITIALISE_(field, value) .field = value,
 #define THREAD_MQTT_ASSIGN_(field, value)     thread_mqtt_defaults_.field = value;
 /** @endcond */
@@ -455,7 +764,8 @@ enum thread_mqtt_wait {
  * THREAD_MQTT_ERROR_FULL: no room in time, nothing was queued;
  * THREAD_MQTT_ERROR_TIMED_OUT: queued but not acknowledged in time, the message stays queued and its
  * event follows;
- * THREAD_MQTT_ERROR_REJECTED: queued and given up, THREAD_MQTT_EVENT_PUBLISH_FAILED says why;
+ * queued and given up, with the error of THREAD_MQTT_EVENT_PUBLISH_FAILED: THREAD_MQTT_ERROR_REJECTED,
+ * _EXPIRED, _DISPLACED, _SUPERSEDED, _ENDS_CONNECTION or _SESSION_LOST;
  * THREAD_MQTT_ERROR_STATE: from the callback, or thread_mqtt_deinit() was called meanwhile;
  * or another negative #thread_mqtt_error.
  */
@@ -483,6 +793,63 @@ int thread_mqtt_subscribe(struct thread_mqtt *client, const char *filter, uint8_
  * @return 0 or a negative #thread_mqtt_error.
  */
 int thread_mqtt_unsubscribe(struct thread_mqtt *client, const char *filter, uint32_t *token);
+
+/**
+ * As thread_mqtt_subscribe(), with several filters and one event, which has the answers for all. They
+ * go out in packets of at most eight filters (AWS IoT closes the connection on a ninth).
+ *
+ * @param client The client.
+ * @param subscriptions The filters.
+ * @param count Their number, at least 1.
+ * @param[out] token Names the command in its event; may be NULL.
+ * @return 0 or a negative #thread_mqtt_error; if one filter is refused, nothing was queued.
+ */
+int thread_mqtt_subscribe_many(struct thread_mqtt *client,
+			       const struct thread_mqtt_subscription *subscriptions, size_t count,
+			       uint32_t *token);
+
+/**
+ * As thread_mqtt_unsubscribe(), with several filters and one event.
+ *
+ * @param client The client.
+ * @param filters Topic filters, as they were subscribed to.
+ * @param count Their number, at least 1.
+ * @param[out] token Names the command in its event; may be NULL.
+ * @return 0 or a negative #thread_mqtt_error; if one filter is refused, nothing was queued.
+ */
+int thread_mqtt_unsubscribe_many(struct thread_mqtt *client, const char *const *filters,
+				 size_t count, uint32_t *token);
+
+/**
+ * What the broker allows on the current connection.
+ *
+ * @param client The client.
+ * @param[out] limits The limits.
+ * @return 0; THREAD_MQTT_ERROR_STATE while the client is not online; or another negative
+ * #thread_mqtt_error.
+ */
+int thread_mqtt_get_limits(struct thread_mqtt *client, struct thread_mqtt_limits *limits);
+
+/**
+ * The client identifier in use: the configured one, or the one that an MQTT 5 broker assigned
+ * (Assigned Client Identifier, section 3.2.2.3.7).
+ *
+ * @param client The client.
+ * @param[out] to The identifier, NUL-terminated and cut off to @p size; may be NULL if @p size is 0.
+ * @param size Size of @p to, bytes.
+ * @return Its length in bytes without the NUL, also if it was cut off; THREAD_MQTT_ERROR_STATE while
+ * the client is not online; or another negative #thread_mqtt_error.
+ */
+int thread_mqtt_get_client_id(struct thread_mqtt *client, char *to, size_t size);
+
+/**
+ * Ends the pause after a failure: the next attempt begins now. No effect while there is none. The
+ * pauses go on growing, so that a button that sticks does not flood the broker.
+ *
+ * @param client The client.
+ * @return 0; THREAD_MQTT_ERROR_STATE if it was not started.
+ */
+int thread_mqtt_retry_now(struct thread_mqtt *client);
 
 /**
  * Whether messages flow now.

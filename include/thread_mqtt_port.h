@@ -89,7 +89,10 @@ struct tmq_network {
 /** Bytes that the hardware's own name has at most. */
 #define TMQ_HARDWARE_ID 16
 
-/** The options of a build, which Kconfig describes: CONFIG_THREAD_MQTT_*. */
+/**
+ * The options of a build, which Kconfig describes: CONFIG_THREAD_MQTT_*. thread_mqtt_options.def lists
+ * which field has the value of which.
+ */
 struct tmq_options {
 	/** Addresses with spaces or commas between them, or "". */
 	const char *dns_servers;
@@ -101,18 +104,46 @@ struct tmq_options {
 	const char *client_id;
 	/** Names or addresses with blanks between them, or "". */
 	const char *time_servers;
+	/** ALPN protocols, pins, suites and groups of TLS with blanks between them, or "". */
+	const char *tls_alpn;
+	const char *tls_pins;
+	const char *tls_suites;
+	const char *tls_groups;
 	uint8_t discover_prefix;
 	uint8_t well_known_prefix;
 	uint8_t time_strict;
 	/** 5, or 4 for MQTT 3.1.1. */
 	uint8_t mqtt_version;
+	uint8_t brokers_cluster;
+	uint8_t redirects;
+	uint8_t fallback_v311;
+	uint8_t keep_alive_auto;
+	/** A thread_mqtt_overflow. */
+	uint8_t overflow;
+	/** Percent. */
+	uint8_t outbox_reserve;
+	uint8_t tls_require_ems;
+	/** 0 resumes no session. */
+	uint8_t tls_tickets;
 	/** For URIs that name none; 0 leaves it to the scheme. */
 	uint16_t port;
 	uint16_t receive_maximum;
+	uint16_t topic_alias_maximum;
+	uint16_t keep_alive_min_s;
+	uint16_t keep_alive_max_s;
+	/** 0 waits for ever. */
+	uint16_t ack_timeout_s;
 	/** Tag of credentials that tmq_port_credential() reads; negative: none. */
 	int32_t sec_tag;
 	uint32_t keep_alive_s;
 	uint32_t time_deadline_s;
+	/** 0 stays with the broker until the connection is lost. */
+	uint32_t return_after_s;
+	uint32_t backoff_min_ms;
+	uint32_t backoff_max_ms;
+	uint32_t stable_after_ms;
+	uint32_t network_jitter_ms;
+	uint32_t next_address_ms;
 	uint32_t max_chain;
 	uint32_t outbox_messages;
 	uint32_t outbox_bytes;

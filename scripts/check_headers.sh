@@ -59,10 +59,12 @@ END
 # A value of its kind for each option that the header names.
 while read -r option; do
     case $option in
-        *_BROKER|*_CLIENT_ID|*_SERVERS) printf '#define %s "x"\n' "$option" ;;
+        *_BROKER|*_CLIENT_ID|*_SERVERS|*_TLS_ALPN|*_TLS_PINS|*_TLS_SUITES|*_TLS_GROUPS) printf '#define %s "x"\n' "$option" ;;
         *) printf '#define %s 1\n' "$option" ;;
     esac
-done < <(grep -oE 'CONFIG_THREAD_MQTT_[A-Z0-9_]+' include/thread_mqtt.h | sort -u) > "$folder/options.h"
+done < <(grep -oE 'CONFIG_THREAD_MQTT_[A-Z0-9_]+' include/thread_mqtt.h | sort -u) > "$folder/on.h"
+# And the defaults, with which most switches are off.
+: > "$folder/default.h"
 
 c=(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wmissing-field-initializers)
 cpp=("${c[@]}" -Wold-style-cast)
@@ -72,7 +74,9 @@ check() {
     local compiler=$1 standard=$2 source=$3 header=$4; shift 4
     if ! command -v "$compiler" >/dev/null; then
         printf 'SKIPPED %-8s %-5s  %s: the compiler is not installed\n' "$compiler" "$standard" "$header"
-    elif "$compiler" -std="$standard" -fsyntax-only "$@" -include "$folder/options.h" \
+    elif "$compiler" -std="$standard" -fsyntax-only "$@" -include "$folder/on.h" \
+            -Iinclude -I"$(dirname "$header")" "$folder/$source" \
+        && "$compiler" -std="$standard" -fsyntax-only "$@" -include "$folder/default.h" \
             -Iinclude -I"$(dirname "$header")" "$folder/$source"; then
         printf 'ok      %-8s %-5s  %s\n' "$compiler" "$standard" "$header"
     else

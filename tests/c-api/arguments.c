@@ -229,12 +229,12 @@ static void configuration(void)
 
 static void words(void)
 {
-	static const int numbers[] = {1, -6, -15, -19, -32, -999, -1000, -1110, INT32_MIN};
+	static const int numbers[] = {1, -6, -33, -999, -1000, -1110, INT32_MIN};
 
-	for (int error = 0; error >= THREAD_MQTT_ERROR_ABI; error--) {
+	for (int error = 0; error >= THREAD_MQTT_ERROR_SESSION_LOST; error--) {
 		CHECK(strcmp(thread_mqtt_error_to_str(error), "unknown error") != 0);
 	}
-	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_TIME; error--) {
+	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_NOT_BUILT; error--) {
 		CHECK(strcmp(thread_mqtt_error_to_str(error), "unknown error") != 0);
 	}
 	for (size_t i = 0; i < COUNT(numbers); i++) {
@@ -244,6 +244,9 @@ static void words(void)
 	CHECK(strcmp(thread_mqtt_stage_to_str(99), "unknown stage") == 0);
 	CHECK(strcmp(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_STOPPED), "stopped") == 0);
 	CHECK(strcmp(thread_mqtt_event_to_str(99), "unknown event") == 0);
+	for (uint8_t type = THREAD_MQTT_EVENT_STAGE; type <= THREAD_MQTT_EVENT_MISSED; type++) {
+		CHECK(strcmp(thread_mqtt_event_to_str(type), "unknown event") != 0);
+	}
 }
 
 static void with_client(void (*run)(void))

@@ -45,10 +45,16 @@
 struct told {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned int count[THREAD_MQTT_EVENT_SUBSCRIPTION_LOST + 1];
-	struct thread_mqtt_event last[THREAD_MQTT_EVENT_SUBSCRIPTION_LOST + 1];
-	/* The last message; the topic's end is cut off. */
+	unsigned int count[THREAD_MQTT_EVENT_MISSED + 1];
+	struct thread_mqtt_event last[THREAD_MQTT_EVENT_MISSED + 1];
+	/* Of the last message, skipped or not; the topic's end is cut off. */
 	char topic[64];
+	/* The last texts: of THREAD_MQTT_EVENT_BROKER, and what a broker said. */
+	char value[64];
+	char reference[64];
+	char reason[64];
+	/* The last answers. */
+	uint8_t reasons[16];
 	char payload[64];
 	size_t payload_len;
 	/* Called with each event, in the client's thread. */
@@ -95,6 +101,8 @@ void lifecycle_cases(void);
 void thread_cases(void);
 void memory_cases(void);
 void broker_cases(void);
+void connection_cases(void);
+void message_cases(void);
 
 /* Runs a case and says so. */
 #define RUN(function)                                                                              \

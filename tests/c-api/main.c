@@ -28,13 +28,34 @@ void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, voi
 	CHECK(event->type < COUNT(told->count));
 	CHECK(strcmp(thread_mqtt_event_to_str(event->type), "unknown event") != 0);
 	CHECK((event->type == THREAD_MQTT_EVENT_MESSAGE) == (event->message != NULL));
-	CHECK((event->type == THREAD_MQTT_EVENT_SUBSCRIPTION_LOST) == (event->filter != NULL));
+	CHECK((event->type == THREAD_MQTT_EVENT_SUBSCRIPTION_LOST ||
+	       event->type == THREAD_MQTT_EVENT_SUBSCRIPTION_LOWERED) == (event->filter != NULL));
+	CHECK((event->type == THREAD_MQTT_EVENT_MESSAGE_SKIPPED) == (event->topic != NULL));
+	CHECK((event->type >= THREAD_MQTT_EVENT_REASON_STRING &&
+	       event->type <= THREAD_MQTT_EVENT_BROKER) == (event->value != NULL));
+	CHECK((event->type == THREAD_MQTT_EVENT_SUBSCRIBED ||
+	       event->type == THREAD_MQTT_EVENT_UNSUBSCRIBED) == (event->reasons != NULL));
 	if (told->then != NULL) {
 		told->then(client, event);
 	}
 	(void)pthread_mutex_lock(&told->lock);
 	told->count[event->type]++;
 	told->last[event->type] = *event;
+	if (event->topic != NULL) {
+		(void)snprintf(told->topic, sizeof(told->topic), "%s", event->topic);
+	}
+	if (event->value != NULL) {
+		char *to = event->type == THREAD_MQTT_EVENT_BROKER             ? told->value
+			   : event->type == THREAD_MQTT_EVENT_SERVER_REFERENCE ? told->reference
+									       : told->reason;
+
+		(void)snprintf(to, sizeof(told->value), "%s", event->value);
+	}
+	if (event->reasons != NULL) {
+		CHECK(event->reason_count > 0 && event->reason_count <= COUNT(told->reasons));
+		CHECK_EQUAL(event->reasons[0], event->reason);
+		memcpy(told->reasons, event->reasons, event->reason_count);
+	}
 	if (event->message != NULL) {
 		(void)snprintf(told->topic, sizeof(told->topic), "%s", event->message->topic);
 		told->payload_len = event->message->payload_len;
@@ -152,6 +173,8 @@ int main(void)
 	RUN(thread_cases);
 	RUN(memory_cases);
 	RUN(broker_cases);
+	RUN(message_cases);
+	RUN(connection_cases);
 	printf("all cases passed\n");
 	return 0;
 }

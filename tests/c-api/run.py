@@ -6,8 +6,11 @@ AddressSanitizer and UndefinedBehaviorSanitizer, and with ThreadSanitizer; the p
 under Valgrind. The Rust library is the same each time and not instrumented: what the sanitizers and
 Valgrind watch is its every allocation, lock, system call and access through memcpy(), and all of C.
 
+    run.py [NAME...]    only the variants whose names begin so; "plain Valgrind" for that
+
 Prints what ran, and what could not run and why. Needs cargo, a C compiler, openssl and mosquitto.
 """
+import hashlib
 import os
 import pathlib
 import shutil
@@ -17,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import brokers
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -82,6 +87,12 @@ def certificates(folder):
             "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "server.ext")
 
 
+def pin(folder, *openssl):
+    """What openssl writes, as a pin."""
+    written = subprocess.run(["openssl", *openssl], cwd=folder, check=True, capture_output=True).stdout
+    return "sha256:" + hashlib.sha256(written).hexdigest()
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     try:
@@ -94,10 +105,11 @@ def free_ports(count):
 
 
 class Broker:
-    """Mosquitto with two listeners, plain and TLS; ended with the block."""
+    """Mosquitto with two listeners, plain and TLS, or with one of other settings; ended with the block."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, limits=None):
         self.folder = folder
+        self.limits = limits
 
     def __enter__(self):
         mosquitto = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
@@ -107,15 +119,8 @@ class Broker:
         # Another program may take a port before Mosquitto does: then others are tried.
         for _ in range(10):
             self.plain, self.tls = free_ports(2)
-            (self.folder / "mosquitto.conf").write_text(f"""\
-per_listener_settings false
-allow_anonymous true
-acl_file {self.folder}/acl
-listener {self.plain} 127.0.0.1
-listener {self.tls} 127.0.0.1
-certfile {self.folder}/server.pem
-keyfile {self.folder}/server.key
-""")
+            self.ports = (self.plain, self.tls) if self.limits is None else (self.plain,)
+            (self.folder / "mosquitto.conf").write_text(self.configuration())
             self.process = subprocess.Popen(
                 [mosquitto, "-c", str(self.folder / "mosquitto.conf")],
                 stdout=subprocess.DEVNULL, stderr=(self.folder / "mosquitto.log").open("w"))
@@ -124,11 +129,26 @@ keyfile {self.folder}/server.key
             self.__exit__()
         sys.exit("mosquitto does not start:\n" + (self.folder / "mosquitto.log").read_text())
 
+    def configuration(self):
+        # Started by root it would become a user that cannot read below the folder of this run.
+        if self.limits is not None:
+            return f"user root\nlistener {self.plain} 127.0.0.1\n{self.limits}"
+        return f"""\
+user root
+per_listener_settings false
+allow_anonymous true
+acl_file {self.folder}/acl
+listener {self.plain} 127.0.0.1
+listener {self.tls} 127.0.0.1
+certfile {self.folder}/server.pem
+keyfile {self.folder}/server.key
+"""
+
     def is_up(self):
         deadline = time.monotonic() + 30
         while self.process.poll() is None and time.monotonic() < deadline:
             try:
-                for port in (self.plain, self.tls):
+                for port in self.ports:
                     socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return True
             except OSError:
@@ -153,12 +173,21 @@ def main():
             file.chmod(0o644)
         (folder / "credentials/42").mkdir(parents=True)
         shutil.copy(folder / "ca.pem", folder / "credentials/42/ca")
-        with Broker(folder) as broker:
+        (folder / "limited").mkdir()
+        pins = {"TEST_PIN": pin(folder, "x509", "-outform", "DER", "-in", "server.pem"),
+                "TEST_KEY_PIN": pin(folder, "pkey", "-pubout", "-outform", "DER", "-in", "server.key")}
+        with Broker(folder) as broker, Broker(folder / "limited", brokers.LIMITS) as limited:
+            old, moved = brokers.Old(broker.plain), brokers.Moved(broker.plain)
+            alpn = brokers.Alpn(broker.plain, folder / "server.pem", folder / "server.key")
             environment = dict(
                 os.environ, **ENVIRONMENT,
                 TEST_BROKER=f"mqtt://127.0.0.1:{broker.plain}",
                 TEST_BROKER_TLS=f"mqtts://127.0.0.1:{broker.tls}",
                 TEST_BROKER_NAME=f"mqtts://localhost:{broker.tls}",
+                TEST_BROKER_LIMITED=f"mqtt://127.0.0.1:{limited.plain}",
+                TEST_BROKER_OLD=f"mqtt://127.0.0.1:{old.port}",
+                TEST_BROKER_MOVED=f"mqtt://127.0.0.1:{moved.port}",
+                TEST_BROKER_ALPN=f"mqtts://127.0.0.1:{alpn.port}", **pins,
                 TEST_CA=str(folder / "ca.pem"), TEST_OTHER_CA=str(folder / "other.pem"),
                 THREAD_MQTT_STATE_DIR=str(folder / "state"),
                 THREAD_MQTT_CREDENTIALS=str(folder / "credentials"), THREAD_MQTT_LOG="off")
@@ -169,7 +198,10 @@ def main():
                 if subprocess.run(command, env=environment).returncode != 0:
                     failed.append(what)
 
+            wanted = sys.argv[1:]
             for number, (what, flags) in enumerate(VARIANTS.items()):
+                if wanted and not any(what.startswith(name) for name in wanted):
+                    continue
                 program = folder / f"program{number}"
                 built = compile_program(archive, flags, program)
                 if built.returncode != 0:
@@ -178,7 +210,7 @@ def main():
                         continue
                     sys.exit(built.stderr)
                 run(what, [str(program)])
-                if not flags:
+                if not flags and (not wanted or "Valgrind" in wanted):
                     valgrind = shutil.which("valgrind")
                     if valgrind is None:
                         print("SKIPPED C API, Valgrind: it is not installed")

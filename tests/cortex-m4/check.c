@@ -24,8 +24,13 @@ struct kept {
 	const struct thread_mqtt *client;
 	struct thread_mqtt_event event;
 	struct thread_mqtt_message message;
-	char text[512], cure[256], filter[64], topic[64];
+	char text[512], cure[256], filter[64], topic[64], value[64];
 	uint8_t payload[64];
+	uint8_t reasons[16];
+	struct thread_mqtt_properties properties;
+	struct thread_mqtt_user_property user[4];
+	char content_type[32], response_topic[32], names[4][16], values[4][16];
+	uint8_t correlation_data[16];
 };
 
 static unsigned int passed, failed;
@@ -97,6 +102,27 @@ static const char *copy(char *to, size_t size, const char *from)
 	return to;
 }
 
+static void copy_properties(struct kept *to, const struct thread_mqtt_properties *from)
+{
+	to->properties = *from;
+	to->message.properties = &to->properties;
+	to->properties.content_type =
+		copy(to->content_type, sizeof(to->content_type), from->content_type);
+	to->properties.response_topic =
+		copy(to->response_topic, sizeof(to->response_topic), from->response_topic);
+	CHECK(from->correlation_data_len <= sizeof(to->correlation_data));
+	if (from->correlation_data != NULL) {
+		memcpy(to->correlation_data, from->correlation_data, from->correlation_data_len);
+		to->properties.correlation_data = to->correlation_data;
+	}
+	CHECK(from->user_count <= sizeof(to->user) / sizeof(to->user[0]));
+	for (size_t i = 0; i < from->user_count; i++) {
+		to->user[i].name = copy(to->names[i], sizeof(to->names[i]), from->user[i].name);
+		to->user[i].value = copy(to->values[i], sizeof(to->values[i]), from->user[i].value);
+		to->properties.user = to->user;
+	}
+}
+
 void events_callback(struct thread_mqtt *client, const struct thread_mqtt_event *event,
 		     void *user_data)
 {
@@ -117,10 +143,20 @@ void events_callback(struct thread_mqtt *client, const struct thread_mqtt_event 
 	to->event.text = copy(to->text, sizeof(to->text), event->text);
 	to->event.cure = copy(to->cure, sizeof(to->cure), event->cure);
 	to->event.filter = copy(to->filter, sizeof(to->filter), event->filter);
+	to->event.topic = copy(to->topic, sizeof(to->topic), event->topic);
+	to->event.value = copy(to->value, sizeof(to->value), event->value);
+	if (event->reasons != NULL) {
+		CHECK(event->reason_count <= sizeof(to->reasons));
+		memcpy(to->reasons, event->reasons, event->reason_count);
+		to->event.reasons = to->reasons;
+	}
 	if (event->message != NULL) {
 		to->message = *event->message;
 		to->event.message = &to->message;
 		to->message.topic = copy(to->topic, sizeof(to->topic), event->message->topic);
+		if (event->message->properties != NULL) {
+			copy_properties(to, event->message->properties);
+		}
 		CHECK(event->message->payload_len <= sizeof(to->payload));
 		memcpy(to->payload, event->message->payload, event->message->payload_len);
 		to->message.payload = to->payload;
@@ -162,6 +198,39 @@ static void list(void)
 	}
 }
 
+static void check_properties(const struct thread_mqtt_properties *properties,
+			     const struct thread_mqtt_properties *expected, const char *file,
+			     int line)
+{
+	check((properties == NULL) == (expected == NULL), file, line,
+	      "whether there are properties");
+	if (properties == NULL || expected == NULL) {
+		return;
+	}
+	check_string(properties->content_type, expected->content_type, file, line, "content_type");
+	check_string(properties->response_topic, expected->response_topic, file, line,
+		     "response_topic");
+	check_equal((int64_t)properties->correlation_data_len,
+		    (int64_t)expected->correlation_data_len, file, line, "correlation_data_len");
+	check(properties->correlation_data_len == expected->correlation_data_len &&
+		      memcmp(properties->correlation_data, expected->correlation_data,
+			     expected->correlation_data_len) == 0,
+	      file, line, "correlation_data");
+	check_equal((int64_t)properties->user_count, (int64_t)expected->user_count, file, line,
+		    "user_count");
+	for (size_t i = 0; i < expected->user_count && i < properties->user_count; i++) {
+		check_string(properties->user[i].name, expected->user[i].name, file, line, "name");
+		check_string(properties->user[i].value, expected->user[i].value, file, line,
+			     "value");
+	}
+	/* The broker subtracts what it took. */
+	check(properties->message_expiry_s <= expected->message_expiry_s &&
+		      properties->message_expiry_s + 60 >= expected->message_expiry_s,
+	      file, line, "message_expiry_s");
+	check_equal(properties->payload_is_utf8, expected->payload_is_utf8, file, line,
+		    "payload_is_utf8");
+}
+
 static void check_message(const struct thread_mqtt_message *message,
 			  const struct thread_mqtt_message *expected, const char *file, int line)
 {
@@ -177,6 +246,26 @@ static void check_message(const struct thread_mqtt_message *message,
 	      file, line, "message->payload");
 	check_equal(message->qos, expected->qos, file, line, "message->qos");
 	check_equal(message->retain, expected->retain, file, line, "message->retain");
+	/* What is only for messages to publish. */
+	check(message->priority == 0 && !message->latest && message->expiry_s == 0, file, line,
+	      "message->priority, latest, expiry_s");
+	check_properties(message->properties, expected->properties, file, line);
+}
+
+static void check_answers(const struct thread_mqtt_event *event, const struct expected *expected,
+			  const char *file, int line)
+{
+	bool is_answer = expected->type == THREAD_MQTT_EVENT_SUBSCRIBED ||
+			 expected->type == THREAD_MQTT_EVENT_UNSUBSCRIBED;
+	const uint8_t *reasons = expected->reasons == NULL ? &expected->reason : expected->reasons;
+	size_t count = expected->reasons == NULL ? 1 : expected->reason_count;
+
+	check((event->reasons != NULL) == is_answer, file, line, "whether there are answers");
+	check_equal((int64_t)event->reason_count, is_answer ? (int64_t)count : 0, file, line,
+		    "reason_count");
+	if (is_answer && event->reasons != NULL && event->reason_count == count) {
+		check(memcmp(event->reasons, reasons, count) == 0, file, line, "reasons");
+	}
 }
 
 const struct thread_mqtt_event *events_expect(const struct thread_mqtt *client,
@@ -224,6 +313,10 @@ const struct thread_mqtt_event *events_expect(const struct thread_mqtt *client,
 	}
 	check_message(event->message, expected->message, file, line);
 	check_string(event->filter, expected->filter, file, line, "filter");
+	check_string(event->topic, expected->topic, file, line, "topic");
+	check_string(event->value, expected->value, file, line, "value");
+	check_equal(event->number, expected->number, file, line, "number");
+	check_answers(event, expected, file, line);
 	return event;
 }
 

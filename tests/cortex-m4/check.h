@@ -54,6 +54,12 @@ struct expected {
 	int32_t retry_least_ms, retry_most_ms;
 	const struct thread_mqtt_message *message;
 	const char *filter;
+	const char *topic;
+	const char *value;
+	/** Of an answer; NULL: one, which is the reason. */
+	const uint8_t *reasons;
+	size_t reason_count;
+	uint32_t number;
 };
 
 /** Lets the client run until it tells an event of this type (and stage, if one is set), and checks

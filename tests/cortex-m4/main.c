@@ -120,8 +120,9 @@ static void test_strings(void)
 	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_STAGE), "stage reached");
 	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_SUBSCRIPTION_LOST),
 		     "subscription lost");
-	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_SUBSCRIPTION_LOST + 1),
-		     "unknown event");
+	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_MISSED), "events missed");
+	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_MISSED + 1), "unknown event");
+	CHECK_CONTAINS(thread_mqtt_error_to_str(THREAD_MQTT_ERROR_NOT_BUILT), "built without");
 }
 
 static void test_uri_check(void)
@@ -165,6 +166,13 @@ static void test_without_a_client(void)
 			    THREAD_MQTT_ERROR_ARGUMENT);
 		CHECK_EQUAL(thread_mqtt_unsubscribe(none[i], "t", &token),
 			    THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_subscribe_many(none[i], NULL, 0, &token),
+			    THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_unsubscribe_many(none[i], NULL, 0, &token),
+			    THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_get_limits(none[i], NULL), THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_get_client_id(none[i], NULL, 0), THREAD_MQTT_ERROR_ARGUMENT);
+		CHECK_EQUAL(thread_mqtt_retry_now(none[i]), THREAD_MQTT_ERROR_ARGUMENT);
 		CHECK_EQUAL(thread_mqtt_last_error(none[i], &failure), THREAD_MQTT_ERROR_ARGUMENT);
 		CHECK(!thread_mqtt_is_online(none[i]));
 		CHECK_EQUAL(thread_mqtt_time(none[i]), 0);
@@ -224,6 +232,48 @@ static void test_configuration(void)
 	refused(&config, THREAD_MQTT_ERROR_TOPIC);
 	config = defaults(BROKER);
 	config.time_servers = "a:b:c";
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+
+	/* What this image was built without. */
+	config = defaults("mqtt://a.example, mqtt://b.example");
+	refused(&config, THREAD_MQTT_ERROR_NOT_BUILT);
+	config = defaults(BROKER);
+	config.fallback_v311 = true;
+	refused(&config, THREAD_MQTT_ERROR_NOT_BUILT);
+	config = defaults(BROKER);
+	config.keep_alive_auto = true;
+	refused(&config, THREAD_MQTT_ERROR_NOT_BUILT);
+	config = defaults(TLS);
+	config.tls_pins = "sha256:00";
+	refused(&config, THREAD_MQTT_ERROR_NOT_BUILT);
+	config = defaults(TLS);
+	config.ca = BOARD_PARAMETERS->ca;
+	config.ca_len = BOARD_PARAMETERS->ca_len;
+	config.tls_suites = "TLS_AES_128_GCM_SHA256";
+	refused(&config, THREAD_MQTT_ERROR_NOT_BUILT);
+	/* Each number where it belongs. */
+	config = defaults(BROKER);
+	config.overflow = 4;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.backoff_min_ms = 0;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.return_after_s = 31 * 86400;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.stable_after_ms = UINT32_MAX;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.network_jitter_ms = UINT32_MAX;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(TLS);
+	config.ca = BOARD_PARAMETERS->ca;
+	config.ca_len = BOARD_PARAMETERS->ca_len;
+	config.tls_versions = 4;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config.tls_versions = 0;
+	config.tls_tickets = 5;
 	refused(&config, THREAD_MQTT_ERROR_SETTING);
 
 	config = defaults(TLS);
@@ -469,10 +519,111 @@ static void test_exchange(void)
 	exchange(client);
 	CHECK_EQUAL(thread_mqtt_publish(client, &denied, &token), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISH_FAILED, .token = token, .reason = 0x87,
-	       .text = "authori");
+	       .error = THREAD_MQTT_ERROR_REJECTED, .text = "authori");
 	/* That there was no such subscription (0x11) is no failure. */
 	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "board/never", &token), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_UNSUBSCRIBED, .token = token);
+	end(client);
+}
+
+/* With every property of MQTT 5, there and back. */
+static void test_properties(void)
+{
+	static const struct thread_mqtt_user_property user[] = {
+		{.name = "unit", .value = "K"}, {.name = "unit", .value = ""}};
+	static const struct thread_mqtt_properties properties = {
+		.content_type = "text/plain",
+		.response_topic = "board/answer",
+		.correlation_data = "\0\xff!",
+		.correlation_data_len = 3,
+		.user = user,
+		.user_count = 2,
+		.message_expiry_s = 0x10000,
+		.payload_is_utf8 = true,
+	};
+	struct thread_mqtt_message message = {.topic = "board/properties", .properties = &properties};
+	struct thread_mqtt_properties wrong = {.user_count = 1};
+	struct thread_mqtt *client = client_for(BROKER);
+
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1883", false);
+	subscribed(client, "board/properties", 2);
+	for (message.qos = 0; message.qos <= 2; message.qos++) {
+		round_trip(client, &message);
+	}
+	message.properties = &wrong;
+	message.qos = 0;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	stop(client);
+	end(client);
+}
+
+static void test_several_filters(void)
+{
+	static const struct thread_mqtt_subscription wanted[] = {
+		{.filter = "board/a", .qos = 2}, {.filter = "board/b", .qos = 0}, {.filter = "board/c", .qos = 1}};
+	static const char *const names[] = {"board/a", "board/b", "board/c"};
+	static const uint8_t granted[] = {2, 0, 1}, none[] = {0, 0, 0};
+	struct thread_mqtt *client = client_for(BROKER);
+	uint32_t token = 0;
+
+	CHECK_EQUAL(thread_mqtt_subscribe_many(client, wanted, 0, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_subscribe_many(client, wanted, SIZE_MAX, NULL),
+		    THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	expect_online(client, "port 1883", false);
+	CHECK_EQUAL(thread_mqtt_subscribe_many(client, wanted, 3, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_SUBSCRIBED, .token = token, .reason = 2,
+	       .reasons = granted, .reason_count = 3);
+	CHECK_EQUAL(thread_mqtt_unsubscribe_many(client, names, 3, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_UNSUBSCRIBED, .token = token, .reasons = none,
+	       .reason_count = 3);
+	stop(client);
+	end(client);
+}
+
+/* Fields of a message that are this side's alone: priority, latest, expiry_s; and the policies. */
+static void test_outbox(void)
+{
+	struct thread_mqtt_config config = defaults(BROKER);
+	struct thread_mqtt_message message = {.topic = "board/outbox", .qos = 1};
+	struct thread_mqtt *client;
+	uint32_t token = 0, first = 0;
+	int readings = 0;
+
+	config.overflow = THREAD_MQTT_OVERFLOW_DROP_OLDEST_QOS0;
+	client = client_of(&config);
+	message.priority = 3;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	message.priority = THREAD_MQTT_PRIORITY_NORMAL;
+	message.latest = true;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &first), THREAD_MQTT_OK);
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISH_FAILED, .token = first, .reason = 0x80,
+	       .error = THREAD_MQTT_ERROR_SUPERSEDED, .text = "newer");
+	message.latest = false;
+	message.expiry_s = 2;
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token,
+					     THREAD_MQTT_WAIT_ACKNOWLEDGED, -1),
+		    THREAD_MQTT_ERROR_EXPIRED);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISH_FAILED, .token = token, .reason = 0x80,
+	       .error = THREAD_MQTT_ERROR_EXPIRED, .text = "expired");
+	end(client);
+
+	/* QoS 0 leaves a quarter of the eight places, and goes first. */
+	client = client_of(&config);
+	message.expiry_s = 0;
+	message.qos = 0;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, &first), THREAD_MQTT_OK);
+	for (readings = 1; readings < 6; readings++) {
+		CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_OK);
+	}
+	message.qos = 1;
+	for (int alarms = 0; alarms < 3; alarms++) {
+		CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_OK);
+	}
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISH_FAILED, .token = first, .reason = 0x80,
+	       .error = THREAD_MQTT_ERROR_DISPLACED, .text = "full");
 	end(client);
 }
 
@@ -515,7 +666,7 @@ static void test_publish_wait(void)
 					     THREAD_MQTT_WAIT_ACKNOWLEDGED, 60000),
 		    THREAD_MQTT_ERROR_REJECTED);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISH_FAILED, .token = token, .reason = 0x87,
-	       .text = "authori");
+	       .error = THREAD_MQTT_ERROR_REJECTED, .text = "authori");
 	stop(client);
 
 	/* Offline again: the outbox fills. */
@@ -531,6 +682,25 @@ static void test_publish_wait(void)
 	end(client);
 }
 
+/* A message larger than a packet may be here, of which MQTT 3.1.1 cannot tell the broker. */
+static void skipped(struct thread_mqtt *client)
+{
+	static uint8_t payload[CONFIG_THREAD_MQTT_OUTBOX_BYTES - 11];
+	struct thread_mqtt_message large = {
+		.topic = "board/large",
+		.payload = payload,
+		.payload_len = sizeof(payload),
+	};
+	uint32_t token = 0;
+
+	subscribed(client, "board/large", 0);
+	CHECK_EQUAL(thread_mqtt_publish(client, &large, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = token);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_MESSAGE_SKIPPED, .topic = "board/large",
+	       .number = 3 + 2 + 11 + sizeof(payload), .error = THREAD_MQTT_ERROR_TOO_LARGE,
+	       .text = "MAX_PACKET_SIZE");
+}
+
 /* The same in MQTT 3.1.1, where the broker gives no reasons. */
 static void test_version_4(void)
 {
@@ -544,6 +714,7 @@ static void test_version_4(void)
 	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
 	expect_online(client, "port 1883", false);
 	exchange(client);
+	skipped(client);
 	stop(client);
 	end(client);
 }
@@ -606,18 +777,49 @@ static void test_password(void)
 	end(client);
 }
 
+/* What the broker of relay.py says in its CONNACK. */
+static void check_limits(struct thread_mqtt *client)
+{
+	struct thread_mqtt_limits limits;
+	char id[8];
+
+	memset(&limits, 0xa5, sizeof(limits));
+	CHECK_EQUAL(thread_mqtt_get_limits(client, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), THREAD_MQTT_OK);
+	CHECK_EQUAL(limits.max_packet_size, 0x12345);
+	CHECK_EQUAL(limits.session_expiry_s, 0x67890);
+	CHECK_EQUAL(limits.keep_alive_s, 345);
+	CHECK_EQUAL(limits.receive_maximum, 3);
+	CHECK_EQUAL(limits.topic_alias_maximum, 0x123);
+	CHECK_EQUAL(limits.learnt_keep_alive_s, 0);
+	CHECK_EQUAL(limits.mqtt_version, 5);
+	CHECK_EQUAL(limits.maximum_qos, 1);
+	CHECK_EQUAL(limits.retain_available, false);
+	CHECK_EQUAL(limits.wildcards_available, true);
+	CHECK_EQUAL(limits.shared_available, false);
+	CHECK_EQUAL(thread_mqtt_get_client_id(client, id, sizeof(id)), 15);
+	CHECK_STRING(id, "board-f");
+}
+
 /* A broker that closes, has forgotten the session after that, and refuses the subscription then. */
 static void test_forgetful(void)
 {
 	struct thread_mqtt_config config = defaults(FORGETFUL);
+	struct thread_mqtt_limits limits;
 	struct thread_mqtt *client;
 
 	config.client_id = "board-forgetful";
 	config.clean_start = false;
 	config.session_expiry_s = 600;
+	config.request_response_information = true;
 	client = client_of(&config);
+	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), THREAD_MQTT_ERROR_STATE);
+	CHECK_EQUAL(thread_mqtt_retry_now(client), THREAD_MQTT_ERROR_STATE);
 	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	CHECK_EQUAL(thread_mqtt_retry_now(client), THREAD_MQTT_OK);
 	expect_online(client, "port 1886", false);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_RESPONSE_INFORMATION, .value = "answers/");
+	check_limits(client);
 	subscribed(client, "board/lost", 1);
 	check_last_error(client, EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED,
 					.stage = THREAD_MQTT_STAGE_MQTT,
@@ -625,7 +827,11 @@ static void test_forgetful(void)
 					.cure = CURE, .retry_least_ms = 1000,
 					.retry_most_ms = 60000));
 	CHECK(!thread_mqtt_is_online(client));
+	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), THREAD_MQTT_ERROR_STATE);
+	CHECK_EQUAL(thread_mqtt_retry_now(client), THREAD_MQTT_OK);
 	expect_online(client, "port 1886", false);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_RESPONSE_INFORMATION, .value = "answers/");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_REASON_STRING, .value = "no more");
 	EXPECT(client, .type = THREAD_MQTT_EVENT_SUBSCRIPTION_LOST, .reason = 0x97,
 	       .text = "quota", .filter = "board/lost");
 	stop(client);
@@ -717,6 +923,9 @@ static const struct {
 	{"two addresses", test_two_addresses},
 	{"from the callback", test_from_the_callback},
 	{"exchange", test_exchange},
+	{"properties", test_properties},
+	{"several filters", test_several_filters},
+	{"outbox", test_outbox},
 	{"waiting publish", test_publish_wait},
 	{"MQTT 3.1.1", test_version_4},
 	{"session", test_session},

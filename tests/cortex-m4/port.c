@@ -118,30 +118,15 @@ static bool take_frame(struct tmq_port *port)
 
 /* ---------------------------------------------------------------- options, clock, entropy, log */
 
+#define TEXT(field, option)                      .field = CONFIG_THREAD_MQTT_##option,
+#define NUMBER(field, type, option, least, most) .field = CONFIG_THREAD_MQTT_##option,
+/* None is on here. */
+#define SWITCH(field, option)                    .field = 0,
+
 const struct tmq_options *tmq_port_options(void)
 {
 	static const struct tmq_options options = {
-		.dns_servers = "",
-		.nat64_prefix = "",
-		.broker = CONFIG_THREAD_MQTT_BROKER,
-		.client_id = CONFIG_THREAD_MQTT_CLIENT_ID,
-		.time_servers = CONFIG_THREAD_MQTT_TIME_SERVERS,
-		.discover_prefix = 0,
-		.well_known_prefix = 0,
-		.time_strict = 0,
-		.mqtt_version = CONFIG_THREAD_MQTT_VERSION,
-		.port = 0,
-		.receive_maximum = 4,
-		.sec_tag = CONFIG_THREAD_MQTT_SEC_TAG,
-		.keep_alive_s = CONFIG_THREAD_MQTT_KEEP_ALIVE,
-		.time_deadline_s = CONFIG_THREAD_MQTT_TIME_DEADLINE,
-		.max_chain = 4,
-		.outbox_messages = 8,
-		.outbox_bytes = 4096,
-		.max_packet_size = 4096,
-		.tls_inbound = 4096 + 256,
-		.tls_outbound = 1024,
-		.tls_fragment = 16384,
+#include <thread_mqtt_options.def>
 	};
 
 	return &options;

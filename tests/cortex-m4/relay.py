@@ -146,6 +146,14 @@ class Forgetful(threading.Thread):
     granted a subscription, then knows no session, and refuses the subscription (0x97, quota exceeded)."""
 
     REASONS = (0x01, 0x97)
+    # Of CONNACK (MQTT 5 section 3.2.2.3), in no order: Maximum Packet Size, Session Expiry Interval, Server
+    # Keep Alive, Receive Maximum, Topic Alias Maximum, Maximum QoS, Retain Available, Shared Subscription
+    # Available, Response Information.
+    PROPERTIES = (struct.pack("!BI", 0x27, 0x12345) + struct.pack("!BI", 0x11, 0x67890) + struct.pack("!BH", 0x13, 345)
+                  + struct.pack("!BH", 0x21, 3) + struct.pack("!BH", 0x22, 0x123) + bytes([0x24, 1, 0x25, 0, 0x2A, 0])
+                  + struct.pack("!BH", 0x1A, 8) + b"answers/")
+    # Of a SUBACK that refuses: Reason String.
+    WHY = struct.pack("!BH", 0x1F, 7) + b"no more"
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -159,15 +167,16 @@ class Forgetful(threading.Thread):
                 with peer, peer.makefile("rb") as stream:
                     self.serve(peer, stream, reason)
 
-    @staticmethod
-    def serve(peer, stream, reason):
+    @classmethod
+    def serve(cls, peer, stream, reason):
         while head := stream.read(2):
             # Every packet of this test is shorter than 128 bytes.
             body = stream.read(head[1])
             if head[0] == 0x10:
-                peer.sendall(bytes([0x20, 3, 0, 0, 0]))
+                peer.sendall(bytes([0x20, 3 + len(cls.PROPERTIES), 0, 0, len(cls.PROPERTIES)]) + cls.PROPERTIES)
             elif head[0] == 0x82:
-                peer.sendall(bytes([0x90, 4, *body[:2], 0, reason]))
+                why = cls.WHY if reason >= 0x80 else b""
+                peer.sendall(bytes([0x90, 4 + len(why), *body[:2], len(why)]) + why + bytes([reason]))
                 if reason < 0x80:
                     return
             elif head[0] == 0xE0:

@@ -14,30 +14,14 @@
 #include <zephyr/drivers/hwinfo.h>
 #endif
 
+#define TEXT(field, option)                      .field = CONFIG_THREAD_MQTT_##option,
+#define NUMBER(field, type, option, least, most) .field = CONFIG_THREAD_MQTT_##option,
+#define SWITCH(field, option)                    .field = IS_ENABLED(CONFIG_THREAD_MQTT_##option),
+
 const struct tmq_options *tmq_port_options(void)
 {
 	static const struct tmq_options options = {
-		.dns_servers = CONFIG_THREAD_MQTT_DNS_SERVERS,
-		.nat64_prefix = CONFIG_THREAD_MQTT_NAT64_PREFIX,
-		.broker = CONFIG_THREAD_MQTT_BROKER,
-		.client_id = CONFIG_THREAD_MQTT_CLIENT_ID,
-		.time_servers = CONFIG_THREAD_MQTT_TIME_SERVERS,
-		.discover_prefix = IS_ENABLED(CONFIG_THREAD_MQTT_NAT64_DISCOVERY),
-		.well_known_prefix = IS_ENABLED(CONFIG_THREAD_MQTT_NAT64_WELL_KNOWN),
-		.time_strict = IS_ENABLED(CONFIG_THREAD_MQTT_TIME_STRICT),
-		.mqtt_version = CONFIG_THREAD_MQTT_VERSION,
-		.port = CONFIG_THREAD_MQTT_PORT,
-		.receive_maximum = CONFIG_THREAD_MQTT_RECEIVE_MAXIMUM,
-		.sec_tag = CONFIG_THREAD_MQTT_SEC_TAG,
-		.keep_alive_s = CONFIG_THREAD_MQTT_KEEP_ALIVE,
-		.time_deadline_s = CONFIG_THREAD_MQTT_TIME_DEADLINE,
-		.max_chain = CONFIG_THREAD_MQTT_MAX_CHAIN,
-		.outbox_messages = CONFIG_THREAD_MQTT_OUTBOX_MESSAGES,
-		.outbox_bytes = CONFIG_THREAD_MQTT_OUTBOX_BYTES,
-		.max_packet_size = CONFIG_THREAD_MQTT_MAX_PACKET_SIZE,
-		.tls_inbound = CONFIG_THREAD_MQTT_TLS_INBOUND,
-		.tls_outbound = CONFIG_THREAD_MQTT_TLS_OUTBOUND,
-		.tls_fragment = CONFIG_THREAD_MQTT_TLS_FRAGMENT,
+#include <thread_mqtt_options.def>
 	};
 
 	return &options;

@@ -1,12 +1,14 @@
 //! The functions of `include/thread_mqtt.h`, which documents them.
 use crate::failure;
 use crate::ffi;
+use crate::given::{array, borrowed, qos, string, wanted_string};
 use crate::handle::{Handle, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
-use crate::settings::{self, qos, string};
+use crate::settings;
 use crate::text::write_cut;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int};
 use core::ops::Deref;
 use core::time::Duration;
@@ -146,7 +148,7 @@ unsafe fn publish(
     // SAFETY: promised by the caller, for all of it.
     let message = unsafe {
         let message = message.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-        settings::borrowed(message)?
+        borrowed(message)?
     };
     let queued = client.publish(&message, wait(&client)?);
     if let Some(queued) = queued.token {
@@ -209,9 +211,9 @@ unsafe extern "C" fn thread_mqtt_subscribe(
     // SAFETY: promised by the caller, for all of it.
     status(unsafe {
         enter(client).and_then(|client| {
-            let filter = string(filter)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+            let filter = wanted_string(filter)?;
             let highest = qos(highest)?;
-            let queued = client.request(filter, || Command::subscribe(&[(filter, highest)]))?;
+            let queued = client.request(&[filter], || Command::subscribe(&[(filter, highest)]))?;
             give(queued, token);
             Ok(())
         })
@@ -229,12 +231,132 @@ unsafe extern "C" fn thread_mqtt_unsubscribe(
     // SAFETY: promised by the caller, for all of it.
     status(unsafe {
         enter(client).and_then(|client| {
-            let filter = string(filter)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-            let queued = client.request(filter, || Command::unsubscribe(&[filter]))?;
+            let filter = wanted_string(filter)?;
+            let queued = client.request(&[filter], || Command::unsubscribe(&[filter]))?;
             give(queued, token);
             Ok(())
         })
     })
+}
+
+/// An array of at least one element, with room for as many things made of them.
+///
+/// # Safety
+/// As [`array`].
+unsafe fn several<'a, T, U>(data: *const T, count: usize) -> Result<(&'a [T], Vec<U>), c_int> {
+    // SAFETY: promised by the caller.
+    let given = unsafe { array(data, count)? }.unwrap_or_default();
+    let mut made = Vec::new();
+    match made.try_reserve_exact(given.len()) {
+        _ if given.is_empty() => Err(ffi::THREAD_MQTT_ERROR_ARGUMENT),
+        Ok(()) => Ok((given, made)),
+        Err(_) => Err(ffi::THREAD_MQTT_ERROR_MEMORY),
+    }
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_subscribe_many(
+    client: *mut Client,
+    subscriptions: *const ffi::thread_mqtt_subscription,
+    count: usize,
+    token: *mut u32,
+) -> c_int {
+    // SAFETY: promised by the caller, for all of it.
+    status(unsafe {
+        enter(client).and_then(|client| {
+            let (given, mut filters) = several(subscriptions, count)?;
+            let (_, mut names) = several(subscriptions, count)?;
+            for subscription in given {
+                let filter = wanted_string(subscription.filter)?;
+                filters.push((filter, qos(subscription.qos)?));
+                names.push(filter);
+            }
+            give(
+                client.request(&names, || Command::subscribe(&filters))?,
+                token,
+            );
+            Ok(())
+        })
+    })
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_unsubscribe_many(
+    client: *mut Client,
+    filters: *const *const c_char,
+    count: usize,
+    token: *mut u32,
+) -> c_int {
+    // SAFETY: promised by the caller, for all of it.
+    status(unsafe {
+        enter(client).and_then(|client| {
+            let (given, mut names) = several(filters, count)?;
+            for filter in given {
+                names.push(wanted_string(*filter)?);
+            }
+            give(
+                client.request(&names, || Command::unsubscribe(&names))?,
+                token,
+            );
+            Ok(())
+        })
+    })
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_get_limits(
+    client: *mut Client,
+    to: *mut ffi::thread_mqtt_limits,
+) -> c_int {
+    status(enter(client).and_then(|client| {
+        // SAFETY: promised by the caller.
+        let to = unsafe { to.as_mut() }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+        *to = client.with_agreed(|agreed| agreed.limits)?;
+        Ok(())
+    }))
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_get_client_id(
+    client: *mut Client,
+    to: *mut c_char,
+    size: usize,
+) -> c_int {
+    let written = enter(client).and_then(|client| {
+        // SAFETY: promised by the caller.
+        let to = unsafe { room(to, size)? };
+        client.with_agreed(|agreed| {
+            write_cut(to, format_args!("{}", agreed.client_id));
+            c_int::try_from(agreed.client_id.len()).unwrap_or(c_int::MAX)
+        })
+    });
+    written.unwrap_or_else(|error| error)
+}
+
+/// Room for a text; NULL has none.
+///
+/// # Safety
+/// `to` is NULL or writable for `size` bytes as long as the result is used.
+unsafe fn room<'a>(to: *mut c_char, size: usize) -> Result<&'a mut [c_char], c_int> {
+    match (to.is_null(), isize::try_from(size)) {
+        (true, Ok(0)) => Ok(&mut []),
+        // SAFETY: promised by the caller; the size was checked.
+        (false, Ok(_)) => Ok(unsafe { slice::from_raw_parts_mut(to, size) }),
+        _ => Err(ffi::THREAD_MQTT_ERROR_ARGUMENT),
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_retry_now(client: *mut Client) -> c_int {
+    status(enter(client).and_then(|client| client.retry_now()))
 }
 
 #[unsafe(no_mangle)]
@@ -362,6 +484,17 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         ffi::THREAD_MQTT_ERROR_ABI => {
             c"the configuration is not of this header; use THREAD_MQTT_CONFIG_DEFAULT()"
         }
+        ffi::THREAD_MQTT_ERROR_EXPIRED => c"the message expired before it was sent",
+        ffi::THREAD_MQTT_ERROR_DISPLACED => {
+            c"the outbox was full, and the message was dropped for a new one"
+        }
+        ffi::THREAD_MQTT_ERROR_SUPERSEDED => c"a newer message of its topic took its place",
+        ffi::THREAD_MQTT_ERROR_ENDS_CONNECTION => {
+            c"every connection ended when the message was sent; check the broker's log"
+        }
+        ffi::THREAD_MQTT_ERROR_SESSION_LOST => {
+            c"the broker lost the session; whether the message arrived is not known"
+        }
         ffi::THREAD_MQTT_ERROR_NETWORK => c"the device is not attached to its network",
         ffi::THREAD_MQTT_ERROR_PREFIX => {
             c"no NAT64 prefix is known; enable NAT64 at the border router"
@@ -377,6 +510,9 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         }
         ffi::THREAD_MQTT_ERROR_REJECTED => c"the broker refused this client",
         ffi::THREAD_MQTT_ERROR_TIME => c"the time is not known; thread_mqtt_last_error() says why",
+        ffi::THREAD_MQTT_ERROR_NOT_BUILT => {
+            c"the image was built without what is asked for; the log names the option"
+        }
         ffi::THREAD_MQTT_ERROR_MQTT => c"the broker ended MQTT or broke its rules",
         ..=ffi::THREAD_MQTT_ERROR_PLATFORM => {
             c"the platform failed; errno is -1000 minus the number"
@@ -417,6 +553,17 @@ extern "C" fn thread_mqtt_event_to_str(event: u8) -> *const c_char {
         ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED => c"address failed",
         ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST => c"subscription lost",
         ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN => c"time unknown",
+        ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOWERED => c"subscription lowered",
+        ffi::THREAD_MQTT_EVENT_MESSAGE_SKIPPED => c"message skipped",
+        ffi::THREAD_MQTT_EVENT_SENT_AGAIN => c"sent again",
+        ffi::THREAD_MQTT_EVENT_QOS_LOWERED => c"QoS lowered",
+        ffi::THREAD_MQTT_EVENT_REASON_STRING => c"reason string",
+        ffi::THREAD_MQTT_EVENT_SERVER_REFERENCE => c"server reference",
+        ffi::THREAD_MQTT_EVENT_RESPONSE_INFORMATION => c"response information",
+        ffi::THREAD_MQTT_EVENT_BROKER => c"next broker",
+        ffi::THREAD_MQTT_EVENT_VERSION => c"next version",
+        ffi::THREAD_MQTT_EVENT_KEEP_ALIVE => c"keep-alive learnt",
+        ffi::THREAD_MQTT_EVENT_MISSED => c"events missed",
         _ => c"unknown event",
     }
     .as_ptr()
@@ -443,6 +590,11 @@ as_declared! {
     thread_mqtt_publish_wait(_, _, _, _, _);
     thread_mqtt_subscribe(_, _, _, _);
     thread_mqtt_unsubscribe(_, _, _);
+    thread_mqtt_subscribe_many(_, _, _, _);
+    thread_mqtt_unsubscribe_many(_, _, _, _);
+    thread_mqtt_get_limits(_, _);
+    thread_mqtt_get_client_id(_, _, _);
+    thread_mqtt_retry_now(_);
     thread_mqtt_is_online(_);
     thread_mqtt_last_error(_, _);
     thread_mqtt_set_time(_);

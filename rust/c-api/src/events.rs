@@ -2,8 +2,10 @@
 use crate::failure::{self, byte, stage};
 use crate::ffi;
 use crate::text::text;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::c_char;
+use core::time::Duration;
 use core::{fmt, ptr};
 use thread_mqtt_client::{Event, Reached, Stage};
 use thread_mqtt_platform::port::milliseconds;
@@ -14,11 +16,59 @@ use thread_mqtt_session as session;
 pub(crate) struct Texts {
     text: Option<Vec<u8>>,
     cure: Option<Vec<u8>>,
-    topic: Option<Vec<u8>>,
+    /// A topic, a filter or another text.
+    name: Option<Vec<u8>>,
     message: ffi::thread_mqtt_message,
+    properties: Kept,
+    reasons: Vec<u8>,
+}
+
+/// The properties of a message, with what they point to.
+#[derive(Default)]
+struct Kept {
+    given: ffi::thread_mqtt_properties,
+    texts: Vec<Vec<u8>>,
+    user: Vec<ffi::thread_mqtt_user_property>,
+}
+
+impl Kept {
+    #[inline(never)]
+    fn keep(&mut self, properties: &session::Properties) {
+        // What a vector points to stays where it is when the vector of vectors grows.
+        let mut keep = |kept: &str| {
+            let text = text(&kept);
+            let pointer = text.as_ptr().cast();
+            self.texts.push(text);
+            pointer
+        };
+        let mut optional = |kept: &Option<String>| kept.as_deref().map_or(ptr::null(), &mut keep);
+        self.given.content_type = optional(&properties.content_type);
+        self.given.response_topic = optional(&properties.response_topic);
+        for (name, value) in &properties.user {
+            let (name, value) = (keep(name), keep(value));
+            self.user
+                .push(ffi::thread_mqtt_user_property { name, value });
+        }
+        if let Some(data) = &properties.correlation_data {
+            self.given.correlation_data = data.as_ptr().cast();
+            self.given.correlation_data_len = data.len();
+        }
+        if !self.user.is_empty() {
+            self.given.user = self.user.as_ptr();
+            self.given.user_count = self.user.len();
+        }
+        self.given.message_expiry_s = properties.message_expiry.unwrap_or(0);
+        self.given.payload_is_utf8 = properties.payload_is_utf8 == Some(true);
+    }
 }
 
 impl Texts {
+    /// Keeps a topic or another text, and points to it.
+    fn name(&mut self, name: &dyn fmt::Display) -> *const c_char {
+        self.name = Some(text(name));
+        pointer(&self.name)
+    }
+
     /// A sentence, in an image that has them: without `CONFIG_THREAD_MQTT_SENTENCES` events carry
     /// numbers only, which saves some 20 kB of flash.
     fn say(&mut self, sentence: &dyn fmt::Display) {
@@ -40,12 +90,33 @@ fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
         .map_or(ptr::null(), |text| text.as_ptr().cast())
 }
 
-fn reason<T>(answers: &[Result<T, session::ReasonCode>], granted: impl Fn(&T) -> u8) -> u8 {
-    match answers.first() {
-        Some(Ok(answer)) => granted(answer),
-        Some(Err(reason)) => reason.0,
-        None => 0,
+/// The answers of a broker, one for each filter.
+fn answers<T>(
+    answers: &[Result<T, session::ReasonCode>],
+    granted: impl Fn(&T) -> u8,
+    texts: &mut Texts,
+    told: &mut ffi::thread_mqtt_event,
+) {
+    let code = |answer: &Result<T, session::ReasonCode>| match answer {
+        Ok(answer) => granted(answer),
+        Err(reason) => reason.0,
+    };
+    texts.reasons = answers.iter().map(code).collect();
+    told.reason = texts.reasons.first().copied().unwrap_or(0);
+    told.reasons = texts.reasons.as_ptr();
+    told.reason_count = texts.reasons.len();
+}
+
+/// The number of a version of MQTT.
+pub(crate) fn version(version: session::Version) -> u8 {
+    match version {
+        session::Version::V311 => 4,
+        session::Version::V5 => 5,
     }
+}
+
+fn whole_seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// Puts an event into C's terms; false for those C is not told of.
@@ -86,52 +157,26 @@ pub(crate) fn translate(
             });
             ffi::THREAD_MQTT_EVENT_FAILED
         }
-        Event::Session(session::Event::Message(message)) => {
-            texts.topic = Some(text(&message.topic));
-            texts.message = ffi::thread_mqtt_message {
-                topic: pointer(&texts.topic),
-                payload: message.payload.as_ptr().cast(),
-                payload_len: message.payload.len(),
-                qos: message.qos as u8,
-                retain: message.retain,
-            };
-            told.message = &raw const texts.message;
-            ffi::THREAD_MQTT_EVENT_MESSAGE
+        Event::Broker(uri) => {
+            told.value = texts.name(uri);
+            ffi::THREAD_MQTT_EVENT_BROKER
         }
-        Event::Session(session::Event::Published(token)) => {
-            told.token = token.0;
-            ffi::THREAD_MQTT_EVENT_PUBLISHED
+        Event::Version(next) => {
+            told.number = version(*next).into();
+            ffi::THREAD_MQTT_EVENT_VERSION
         }
-        Event::Session(session::Event::PublishFailed(token, error)) => {
-            texts.say(error);
-            told.token = token.0;
-            told.reason = match error {
-                session::PublishError::Refused(reason) => reason.0,
-                // The codes with which a broker would say the same (MQTT 5 section 2.4).
-                session::PublishError::TooLarge { .. } => 0x95,
-                session::PublishError::QosNotSupported { .. } => 0x9b,
-                session::PublishError::RetainNotSupported => 0x9a,
-                _ => 0x80,
-            };
-            ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED
+        Event::KeepAlive(learnt) => {
+            told.number = whole_seconds(*learnt);
+            ffi::THREAD_MQTT_EVENT_KEEP_ALIVE
         }
-        Event::Session(session::Event::Subscribed(token, answers)) => {
-            told.token = token.0;
-            told.reason = reason(answers, |qos| *qos as u8);
-            ffi::THREAD_MQTT_EVENT_SUBSCRIBED
+        Event::Missed(count) => {
+            told.number = *count;
+            ffi::THREAD_MQTT_EVENT_MISSED
         }
-        Event::Session(session::Event::Unsubscribed(token, answers)) => {
-            told.token = token.0;
-            told.reason = reason(answers, |()| 0);
-            ffi::THREAD_MQTT_EVENT_UNSUBSCRIBED
-        }
-        Event::Session(session::Event::SubscriptionLost { filter, reason }) => {
-            texts.say(reason);
-            texts.topic = Some(text(filter));
-            told.filter = pointer(&texts.topic);
-            told.reason = reason.0;
-            ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST
-        }
+        Event::Session(event) => match of_session(event, texts, told) {
+            Some(kind) => kind,
+            None => return false,
+        },
         Event::Stopped => ffi::THREAD_MQTT_EVENT_STOPPED,
         _ => return false,
     };
@@ -144,4 +189,117 @@ pub(crate) fn translate(
     told.text = pointer(&texts.text);
     told.cure = pointer(&texts.cure);
     true
+}
+
+/// The same for an event of the session; its type, `None` for one that C is not told of.
+#[inline(never)]
+fn of_session(
+    event: &session::Event,
+    texts: &mut Texts,
+    told: &mut ffi::thread_mqtt_event,
+) -> Option<u32> {
+    Some(match event {
+        session::Event::Message(message) => {
+            let properties = message.carried().map_or(ptr::null(), |properties| {
+                texts.properties.keep(properties);
+                &raw const texts.properties.given
+            });
+            texts.message = ffi::thread_mqtt_message {
+                topic: texts.name(&message.topic),
+                payload: message.payload.as_ptr().cast(),
+                payload_len: message.payload.len(),
+                qos: message.qos as u8,
+                retain: message.retain,
+                properties,
+                ..Default::default()
+            };
+            told.message = &raw const texts.message;
+            ffi::THREAD_MQTT_EVENT_MESSAGE
+        }
+        session::Event::Published(token) => {
+            told.token = token.0;
+            ffi::THREAD_MQTT_EVENT_PUBLISHED
+        }
+        session::Event::PublishFailed(token, error) => {
+            texts.say(error);
+            told.token = token.0;
+            told.error = failure::of_message(error);
+            told.reason = match error {
+                session::PublishError::Refused(reason) => reason.0,
+                // The codes with which a broker would say the same (MQTT 5 section 2.4).
+                session::PublishError::TooLarge { .. } => 0x95,
+                session::PublishError::QosNotSupported { .. } => 0x9b,
+                session::PublishError::RetainNotSupported => 0x9a,
+                _ => 0x80,
+            };
+            ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED
+        }
+        session::Event::Subscribed(token, codes) => {
+            told.token = token.0;
+            answers(codes, |qos| *qos as u8, texts, told);
+            ffi::THREAD_MQTT_EVENT_SUBSCRIBED
+        }
+        session::Event::Unsubscribed(token, codes) => {
+            told.token = token.0;
+            answers(codes, |()| 0, texts, told);
+            ffi::THREAD_MQTT_EVENT_UNSUBSCRIBED
+        }
+        session::Event::SubscriptionLost { filter, reason } => {
+            texts.say(reason);
+            told.filter = texts.name(filter);
+            told.reason = reason.0;
+            ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST
+        }
+        session::Event::SubscriptionLowered { filter, granted } => {
+            told.filter = texts.name(filter);
+            told.reason = *granted as u8;
+            ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOWERED
+        }
+        session::Event::Skipped {
+            topic,
+            size,
+            reason,
+            ..
+        } => {
+            told.topic = texts.name(topic);
+            told.number = *size;
+            told.error = match reason {
+                session::SkipReason::TooLarge => ffi::THREAD_MQTT_ERROR_TOO_LARGE,
+                session::SkipReason::OutOfMemory => ffi::THREAD_MQTT_ERROR_MEMORY,
+            };
+            texts.say(&match reason {
+                session::SkipReason::TooLarge => {
+                    "a message was skipped; raise CONFIG_THREAD_MQTT_MAX_PACKET_SIZE to receive it"
+                }
+                session::SkipReason::OutOfMemory => {
+                    "a message was skipped, because the heap had no room for it"
+                }
+            });
+            ffi::THREAD_MQTT_EVENT_MESSAGE_SKIPPED
+        }
+        session::Event::SentAgain(token) => {
+            told.token = token.0;
+            ffi::THREAD_MQTT_EVENT_SENT_AGAIN
+        }
+        session::Event::QosLowered(token) => {
+            told.token = token.0;
+            ffi::THREAD_MQTT_EVENT_QOS_LOWERED
+        }
+        session::Event::BrokerText { about, text } => {
+            told.token = about.map_or(0, |token| token.0);
+            let (kind, text) = match text {
+                session::BrokerText::Reason(text) => (ffi::THREAD_MQTT_EVENT_REASON_STRING, text),
+                session::BrokerText::ServerReference(text) => {
+                    (ffi::THREAD_MQTT_EVENT_SERVER_REFERENCE, text)
+                }
+                session::BrokerText::ResponseInformation(text) => {
+                    (ffi::THREAD_MQTT_EVENT_RESPONSE_INFORMATION, text)
+                }
+                _ => return None,
+            };
+            told.value = texts.name(text);
+            kind
+        }
+        _ => return None,
+    })
 }

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 use thread_mqtt_client::{Cause, Event, Stage, TcpError};
 use thread_mqtt_resolve::resolver::LookupError;
-use thread_mqtt_session::SessionError;
+use thread_mqtt_session::{PublishError, SessionError};
 use thread_mqtt_tls::TlsError;
 
 /// A failure, kept: the event that told it.
@@ -38,6 +38,20 @@ pub(crate) fn reason(cause: &Cause) -> u8 {
         Cause::Mqtt(SessionError::Refused(refusal)) => refusal.code(),
         Cause::Mqtt(SessionError::ServerDisconnected(reason)) => reason.0,
         _ => 0,
+    }
+}
+
+/// The number for a message that was given up.
+pub(crate) fn of_message(error: &PublishError) -> i32 {
+    match error {
+        PublishError::TooLarge { .. } => ffi::THREAD_MQTT_ERROR_TOO_LARGE,
+        PublishError::SessionLost => ffi::THREAD_MQTT_ERROR_SESSION_LOST,
+        PublishError::Expired => ffi::THREAD_MQTT_ERROR_EXPIRED,
+        PublishError::Displaced => ffi::THREAD_MQTT_ERROR_DISPLACED,
+        PublishError::Superseded => ffi::THREAD_MQTT_ERROR_SUPERSEDED,
+        PublishError::NoRoom => ffi::THREAD_MQTT_ERROR_FULL,
+        PublishError::EndsConnection => ffi::THREAD_MQTT_ERROR_ENDS_CONNECTION,
+        _ => ffi::THREAD_MQTT_ERROR_REJECTED,
     }
 }
 

@@ -2,12 +2,14 @@
 use crate::events::{Texts, translate};
 use crate::failure::Failure;
 use crate::ffi;
+use crate::given::Borrowed;
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::receipts::Receipts;
-use crate::settings::{Borrowed, command_error};
+use crate::settings::command_error;
 use crate::worker::Worker;
 use alloc::boxed::Box;
+use alloc::string::String;
 use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +19,7 @@ use thread_mqtt_driver::{Driver, Mailbox};
 use thread_mqtt_platform::port::{
     self, PlatformPort, PortGuard, PortMutex, PortThread, Registration, Waker,
 };
-use thread_mqtt_session::{Command, CommandError, PublishOptions, Token};
+use thread_mqtt_session::{Command, CommandError, Token};
 
 /// What the C code holds a pointer to.
 ///
@@ -45,8 +47,15 @@ pub(crate) struct Shared {
     /// Unix seconds when the device started, by a time server.
     pub(crate) boot_time: Option<u64>,
     pub(crate) receipts: Receipts,
+    pub(crate) agreed: Option<Agreed>,
     #[cfg(feature = "shell")]
     pub(crate) question: Option<Question>,
+}
+
+/// What was agreed with the broker for the current connection.
+pub(crate) struct Agreed {
+    pub(crate) limits: ffi::thread_mqtt_limits,
+    pub(crate) client_id: String,
 }
 
 /// How long a publish waits.
@@ -87,6 +96,7 @@ impl Handle {
             last_failure: None,
             boot_time: None,
             receipts: Receipts::default(),
+            agreed: None,
             #[cfg(feature = "shell")]
             question: None,
         };
@@ -125,17 +135,17 @@ impl Handle {
             let refused = match made.take() {
                 // What has no room is not copied.
                 None => {
-                    match (shared.mailbox).check_publish(
-                        message.topic,
-                        message.payload.len(),
-                        message.qos,
-                        PublishOptions::default(),
-                    ) {
+                    let Borrowed { topic, payload, .. } = *message;
+                    let size = payload.len();
+                    match (shared.mailbox).check_publish(topic, size, message.qos, message.options)
+                    {
                         Ok(()) => {
                             let version = shared.mailbox.version();
                             drop(shared);
+                            let options = message.options;
                             let command = message.copy().and_then(|message| {
-                                Command::publish(version, message).map_err(command_error)
+                                Command::publish_with(version, message, options)
+                                    .map_err(command_error)
                             });
                             match command {
                                 Ok(command) => made = Some(command),
@@ -189,14 +199,17 @@ impl Handle {
         result
     }
 
-    /// Queues a request about a filter that `make` makes.
+    /// Queues a request about filters that `make` makes. What has no room is not copied.
     pub(crate) fn request(
         &self,
-        filter: &str,
+        filters: &[&str],
         make: impl FnOnce() -> Result<Command, CommandError>,
     ) -> Result<Token, i32> {
-        let room = self.lock().mailbox.check_filter(filter);
-        let command = room.and_then(|()| make()).map_err(command_error)?;
+        for filter in filters {
+            let room = self.lock().mailbox.check_filter(filter);
+            room.map_err(command_error)?;
+        }
+        let command = make().map_err(command_error)?;
         let submitted = submit(&mut self.lock(), command, false);
         let token = submitted.map_err(|(error, _)| command_error(error))?;
         self.waker.wake();
@@ -211,6 +224,18 @@ impl Handle {
     pub(crate) fn stop(&self) -> Result<(), i32> {
         let stopped = self.lock().mailbox.stop();
         self.changed(stopped)
+    }
+
+    pub(crate) fn retry_now(&self) -> Result<(), i32> {
+        let noted = self.lock().mailbox.retry_now();
+        self.changed(noted)
+    }
+
+    /// Reads what was agreed with the broker, while there is a connection.
+    pub(crate) fn with_agreed<T>(&self, read: impl FnOnce(&Agreed) -> T) -> Result<T, i32> {
+        let shared = self.lock();
+        let agreed = shared.agreed.as_ref();
+        agreed.map(read).ok_or(ffi::THREAD_MQTT_ERROR_STATE)
     }
 
     fn changed(&self, changed: bool) -> Result<(), i32> {

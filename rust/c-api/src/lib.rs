@@ -4,6 +4,7 @@
 //!  C product          include/thread_mqtt.h
 //!      |
 //!  api, settings      the functions; a C configuration, checked and made into a client's
+//!  given, events      what C hands over, and what it is handed
 //!      |
 //!  handle             what the application's threads share with the client's: a mailbox
 //!      |
@@ -20,6 +21,7 @@ extern crate alloc;
 mod api;
 mod events;
 mod failure;
+mod given;
 mod handle;
 #[cfg(feature = "shell")]
 mod questions;

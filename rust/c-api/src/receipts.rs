@@ -1,5 +1,5 @@
 //! The ends of messages that threads wait for.
-use crate::ffi;
+use crate::failure;
 use alloc::vec::Vec;
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{self as session, Token};
@@ -23,8 +23,8 @@ impl Receipts {
     pub(crate) fn note(&mut self, event: &Event) -> bool {
         let (token, result) = match event {
             Event::Session(session::Event::Published(token)) => (token, Ok(())),
-            Event::Session(session::Event::PublishFailed(token, _)) => {
-                (token, Err(ffi::THREAD_MQTT_ERROR_REJECTED))
+            Event::Session(session::Event::PublishFailed(token, error)) => {
+                (token, Err(failure::of_message(error)))
             }
             _ => return false,
         };

@@ -1,128 +1,21 @@
 //! A C configuration, checked and turned into a client's.
 use crate::ffi;
+use crate::given::{borrowed, bytes, copy, copy_text, not_built, string};
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::ffi::{CStr, c_char, c_void};
+use core::fmt;
 use core::time::Duration;
-use core::{fmt, slice};
-use thread_mqtt_client::{Client, ConfigError, TimeConfig};
-use thread_mqtt_platform::config;
+use thread_mqtt_client::{self as client, Broker, Client, ConfigError, KeepAlive, TimeConfig};
+use thread_mqtt_platform::config::{self, TlsChoice};
 use thread_mqtt_platform::credentials::{Kind, credential};
 use thread_mqtt_platform::crypto::{self, NoProvider};
 use thread_mqtt_platform::{OptionError, hardware_client_id};
-use thread_mqtt_resolve::{BrokerUri, Scheme};
-use thread_mqtt_session::{self as session, CommandError, Message, QoS};
+use thread_mqtt_session::{self as session, CommandError, LostSession};
 use thread_mqtt_tls as tls;
 use zeroize::Zeroizing;
 
 /// What the credentials' store keeps; wiped when dropped.
 type Kept = Zeroizing<Vec<u8>>;
-
-/// A C string, `None` for NULL.
-///
-/// # Safety
-/// `text` is NULL or ends with a NUL, and lives as long as the result is used.
-pub(crate) unsafe fn string<'a>(text: *const c_char) -> Result<Option<&'a str>, i32> {
-    if text.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: promised by the caller.
-    let text = unsafe { CStr::from_ptr(text) };
-    text.to_str()
-        .map(Some)
-        .map_err(|_| ffi::THREAD_MQTT_ERROR_ARGUMENT)
-}
-
-/// Bytes, `None` for NULL; NULL with a length is an error.
-///
-/// # Safety
-/// `data` is NULL or valid for `length` bytes as long as the result is used.
-pub(crate) unsafe fn bytes<'a>(
-    data: *const c_void,
-    length: usize,
-) -> Result<Option<&'a [u8]>, i32> {
-    if data.is_null() {
-        return match length {
-            0 => Ok(None),
-            _ => Err(ffi::THREAD_MQTT_ERROR_ARGUMENT),
-        };
-    }
-    if isize::try_from(length).is_err() {
-        return Err(ffi::THREAD_MQTT_ERROR_ARGUMENT);
-    }
-    // SAFETY: promised by the caller; the length was checked.
-    Ok(Some(unsafe { slice::from_raw_parts(data.cast(), length) }))
-}
-
-/// A quality of service.
-pub(crate) fn qos(qos: u8) -> Result<QoS, i32> {
-    match qos {
-        0 => Ok(QoS::AtMostOnce),
-        1 => Ok(QoS::AtLeastOnce),
-        2 => Ok(QoS::ExactlyOnce),
-        _ => Err(ffi::THREAD_MQTT_ERROR_ARGUMENT),
-    }
-}
-
-/// A message that is still the caller's.
-pub(crate) struct Borrowed<'a> {
-    pub(crate) topic: &'a str,
-    pub(crate) payload: &'a [u8],
-    pub(crate) qos: QoS,
-    retain: bool,
-}
-
-impl Borrowed<'_> {
-    /// A copy, if the heap has room.
-    pub(crate) fn copy(&self) -> Result<Message, i32> {
-        Ok(Message {
-            topic: copy_text(self.topic)?,
-            payload: copy(self.payload)?,
-            qos: self.qos,
-            retain: self.retain,
-            ..Message::default()
-        })
-    }
-}
-
-/// A message, checked as far as C lets it be wrong.
-///
-/// # Safety
-/// The pointers in `message` are NULL or valid as thread_mqtt.h says, as long as the result is used.
-pub(crate) unsafe fn borrowed<'a>(message: &ffi::thread_mqtt_message) -> Result<Borrowed<'a>, i32> {
-    // SAFETY: promised by the caller, for both.
-    let (topic, payload) = unsafe {
-        (
-            string(message.topic)?.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?,
-            bytes(message.payload, message.payload_len)?.unwrap_or_default(),
-        )
-    };
-    Ok(Borrowed {
-        topic,
-        payload,
-        qos: qos(message.qos)?,
-        retain: message.retain,
-    })
-}
-
-/// A copy, if the heap has room.
-fn copy(bytes: &[u8]) -> Result<Vec<u8>, i32> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len())
-        .map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
-    copy.extend_from_slice(bytes);
-    Ok(copy)
-}
-
-/// As [`copy`].
-fn copy_text(text: &str) -> Result<String, i32> {
-    let mut copy = String::new();
-    copy.try_reserve_exact(text.len())
-        .map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
-    copy.push_str(text);
-    Ok(copy)
-}
 
 /// The number for a command that was refused.
 pub(crate) fn command_error(error: CommandError) -> i32 {
@@ -139,6 +32,7 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
         | CommandError::InvalidFilter
         | CommandError::InvalidShare
         | CommandError::NoFilters => ffi::THREAD_MQTT_ERROR_TOPIC,
+        CommandError::NotBuilt(option) => not_built(option),
         _ => ffi::THREAD_MQTT_ERROR_SETTING,
     }
 }
@@ -146,6 +40,9 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
 /// More than a client at rest takes of the heap, beside copies of what it is given: 12 KiB. The
 /// ztest `test_a_client_at_rest` holds it to that.
 const AT_REST: usize = 12 * 1024;
+
+/// Tickets of TLS 1.3 that are kept at most, as Kconfig's range has it.
+const MOST_TICKETS: u8 = 4;
 
 /// A setting that is refused: the log says why, C gets the number.
 #[inline(never)]
@@ -178,28 +75,30 @@ pub(crate) unsafe fn client(given: &ffi::thread_mqtt_config) -> Result<Box<Clien
     }
     // SAFETY: promised by the caller.
     let uri = unsafe { string(given.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-    let broker = config::parse_broker(uri)
-        .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_URI))?;
-    let tls = match broker.scheme {
-        Scheme::Mqtt => None,
+    let brokers = config::brokers(uri).map_err(|error| match error {
+        OptionError::Broker(error) => refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_URI),
+        error => of_option(&error),
+    })?;
+    let tls = match config::needs_tls(&brokers) {
         // SAFETY: promised by the caller.
-        Scheme::Mqtts => Some(unsafe { tls_config(given)? }),
+        true => Some(unsafe { tls_config(given)? }),
+        false => None,
     };
     // SAFETY: promised by the caller.
-    unsafe { client_of(broker, tls, given) }
+    unsafe { client_of(brokers, tls, given) }
 }
 
 /// # Safety
 /// As [`client`].
 #[inline(never)]
 unsafe fn client_of(
-    broker: BrokerUri,
+    brokers: Vec<Broker>,
     tls: Option<tls::Config>,
     given: &ffi::thread_mqtt_config,
 ) -> Result<Box<Client>, i32> {
     // Client and configuration are large: one after the other they take less of the caller's stack.
     // SAFETY: promised by the caller.
-    let made = unsafe { client_config(broker, tls, given)? };
+    let made = unsafe { client_config(brokers, tls, given)? };
     Client::boxed(made).map_err(|error| refused(format_args!("{error}"), number(error)))
 }
 
@@ -207,13 +106,14 @@ unsafe fn client_of(
 /// As [`client`].
 #[inline(never)]
 unsafe fn client_config(
-    broker: BrokerUri,
+    brokers: Vec<Broker>,
     tls: Option<tls::Config>,
     given: &ffi::thread_mqtt_config,
 ) -> Result<Box<thread_mqtt_client::Config>, i32> {
-    let mut made = config::client_config(broker, tls)
+    let mut made = config::client_config(brokers, tls)
         .map(Box::new)
-        .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))?;
+        .map_err(|error| of_option(&error))?;
+    set_connection(&mut made, given);
     // SAFETY: promised by the caller, for both.
     unsafe {
         set_session(&mut made.session, given)?;
@@ -222,8 +122,43 @@ unsafe fn client_config(
     Ok(made)
 }
 
+/// An option or field that cannot be understood.
+fn of_option(error: &OptionError) -> i32 {
+    let number = match error {
+        OptionError::NotBuilt(_) => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
+        _ => ffi::THREAD_MQTT_ERROR_SETTING,
+    };
+    refused(format_args!("{error}"), number)
+}
+
+/// How the connection is made and kept.
+#[inline(never)]
+fn set_connection(config: &mut client::Config, given: &ffi::thread_mqtt_config) {
+    let seconds = |seconds: u16| Duration::from_secs(seconds.into());
+    let milliseconds = |milliseconds: u32| Duration::from_millis(milliseconds.into());
+    config.failover.cluster = given.brokers_cluster;
+    config.failover.return_after = config::return_after(given.return_after_s);
+    config.redirects = given.redirects;
+    config.fallback_to_v311 = given.fallback_v311;
+    config.keep_alive = match given.keep_alive_auto {
+        false => KeepAlive::Fixed,
+        true => KeepAlive::Auto {
+            min: seconds(given.keep_alive_min_s),
+            max: seconds(given.keep_alive_max_s),
+            start: (given.keep_alive_start_s != 0).then_some(seconds(given.keep_alive_start_s)),
+        },
+    };
+    config.timers.backoff_min = milliseconds(given.backoff_min_ms);
+    config.timers.backoff_max = milliseconds(given.backoff_max_ms);
+    config.timers.stable_after = milliseconds(given.stable_after_ms);
+    config.timers.network_jitter = milliseconds(given.network_jitter_ms);
+}
+
 fn number(error: ConfigError) -> i32 {
     match error {
+        ConfigError::NotBuilt(_) | ConfigError::Session(session::ConfigError::NotBuilt(_)) => {
+            ffi::THREAD_MQTT_ERROR_NOT_BUILT
+        }
         ConfigError::TlsMissing => ffi::THREAD_MQTT_ERROR_CA,
         ConfigError::Session(session::ConfigError::Will(error)) => command_error(error),
         ConfigError::Session(session::ConfigError::TooLong(session::Field::WillPayload)) => {
@@ -246,7 +181,7 @@ unsafe fn set_time(time: &mut TimeConfig, given: &ffi::thread_mqtt_config) -> Re
                 format_args!("time_servers: {error}"),
                 ffi::THREAD_MQTT_ERROR_SETTING,
             ),
-            error => refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING),
+            error => of_option(&error),
         })?;
     Ok(())
 }
@@ -289,12 +224,20 @@ unsafe fn tls_config(given: &ffi::thread_mqtt_config) -> Result<tls::Config, i32
         drop(copy(given)?);
     }
 
+    // SAFETY: promised by the caller.
+    let choice = unsafe { tls_choice(given)? };
     let kept = ca.kept(given_ca.is_some())?;
-    let ca_bytes =
-        (given_ca.or(kept.as_deref().map(Vec::as_slice))).ok_or_else(|| ca.is_missing())?;
-    let mut builder = config::tls_builder(provider()?)
-        .ca(ca_bytes)
-        .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
+    let ca_bytes = given_ca.or(kept.as_deref().map(Vec::as_slice));
+    // A pin alone may decide.
+    if ca_bytes.is_none() && choice.pins.is_empty() {
+        return Err(ca.is_missing());
+    }
+    let mut builder = config::tls_builder(provider()?);
+    if let Some(ca_bytes) = ca_bytes {
+        builder = builder
+            .ca(ca_bytes)
+            .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
+    }
 
     // Both come from one place: a certificate handed over does not go with a key that is kept.
     let is_given = given_chain.is_some() || given_key.is_some();
@@ -329,9 +272,38 @@ unsafe fn tls_config(given: &ffi::thread_mqtt_config) -> Result<tls::Config, i32
             return Err(refused(why, key.number));
         }
     }
+    let builder = choice.apply(builder).map_err(|error| of_option(&error))?;
     builder
         .build()
         .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))
+}
+
+/// # Safety
+/// As [`client`].
+#[inline(never)]
+unsafe fn tls_choice<'a>(given: &ffi::thread_mqtt_config) -> Result<TlsChoice<'a>, i32> {
+    // SAFETY: promised by the caller, for all four.
+    let (alpn, pins, suites, groups) = unsafe {
+        (
+            string(given.tls_alpn)?.unwrap_or_default(),
+            string(given.tls_pins)?.unwrap_or_default(),
+            string(given.tls_suites)?.unwrap_or_default(),
+            string(given.tls_groups)?.unwrap_or_default(),
+        )
+    };
+    if given.tls_tickets > MOST_TICKETS {
+        let why = format_args!("tls_tickets: at most {MOST_TICKETS} are kept");
+        return Err(refused(why, ffi::THREAD_MQTT_ERROR_SETTING));
+    }
+    Ok(TlsChoice {
+        alpn,
+        pins,
+        suites,
+        groups,
+        versions: given.tls_versions,
+        require_ems: given.tls_require_ems,
+        tickets: given.tls_tickets,
+    })
 }
 
 /// One of the credentials, for what is said when it is not right.
@@ -426,5 +398,12 @@ unsafe fn set_session(
     session.keep_alive = Duration::from_secs(given.keep_alive_s.into());
     session.clean_start = given.clean_start;
     session.session_expiry = given.session_expiry_s;
+    session.will_delay = given.will_delay_s;
+    session.request_response_information = given.request_response_information;
+    session.overflow = config::overflow(given.overflow).ok_or(ffi::THREAD_MQTT_ERROR_SETTING)?;
+    session.lost_session = match given.report_lost_session {
+        true => LostSession::Report,
+        false => LostSession::SendAgain,
+    };
     Ok(())
 }

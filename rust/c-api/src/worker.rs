@@ -1,14 +1,22 @@
 //! The client's thread, to which the client belongs.
+use crate::events::version;
 use crate::failure::Failure;
-use crate::handle::Handle;
+use crate::ffi;
+use crate::handle::{Agreed, Handle};
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::mem;
 use core::sync::atomic::Ordering;
+use core::time::Duration;
 use thread_mqtt_client::{Client, Event, Reached};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_platform::keep_time;
 use thread_mqtt_platform::port::{self, PlatformPort};
+
+fn seconds(time: Duration) -> u16 {
+    u16::try_from(time.as_secs()).unwrap_or(u16::MAX)
+}
 
 /// A client in its thread. Nothing here is locked but what [`Handle::lock`] is around.
 pub(crate) struct Worker<'a> {
@@ -76,19 +84,52 @@ impl<'a> Worker<'a> {
         if let Some(online) = online {
             self.handle.online.store(online, Ordering::Relaxed);
         }
+        let mut agreed = online.map(|online| online.then(|| self.agreed()).flatten());
         let mut failure = event.failure().is_some().then(|| Failure {
             event: event.clone(),
             at: port::now(),
         });
         let mut shared = self.handle.lock();
+        // The earlier ones are freed when the lock was given back.
         if failure.is_some() {
-            // The earlier one is freed when the lock was given back.
             mem::swap(&mut shared.last_failure, &mut failure);
         }
-        if shared.receipts.note(event) {
+        if let Some(agreed) = &mut agreed {
+            mem::swap(&mut shared.agreed, agreed);
+        }
+        if let (Event::KeepAlive(learnt), Some(agreed)) = (&**event, &mut shared.agreed) {
+            agreed.limits.learnt_keep_alive_s = seconds(*learnt);
+        }
+        // Who hears of the end of a message finds its room free.
+        let has_room = self.driver.collect(&mut shared.mailbox);
+        if shared.receipts.note(event) || has_room {
             shared.notify();
         }
         drop(shared);
+    }
+
+    /// What the broker allows, if the connection still stands.
+    #[inline(never)]
+    fn agreed(&self) -> Option<Agreed> {
+        let client = self.driver.client();
+        let session = client.session();
+        let limits = session.limits()?;
+        Some(Agreed {
+            limits: ffi::thread_mqtt_limits {
+                max_packet_size: limits.maximum_packet_size.unwrap_or(0),
+                session_expiry_s: limits.session_expiry,
+                keep_alive_s: seconds(limits.keep_alive),
+                receive_maximum: limits.receive_maximum,
+                topic_alias_maximum: limits.topic_alias_maximum,
+                learnt_keep_alive_s: client.learnt_keep_alive().map_or(0, seconds),
+                mqtt_version: version(session.version()),
+                maximum_qos: limits.maximum_qos as u8,
+                retain_available: limits.retain_available,
+                wildcards_available: limits.wildcards_available,
+                shared_available: limits.shared_available,
+            },
+            client_id: String::from(session.client_id()),
+        })
     }
 
     /// Whether the application is not to hear of an event.

@@ -2,26 +2,33 @@
 //! becomes what the core crates are told, for the C API and for applications in Rust.
 use crate::credentials::{Kind, credential};
 use crate::options::constant;
-use crate::{OptionError, crypto, hardware_client_id, options, resolver_config, time_floor};
+use crate::{OptionError, crypto, ffi, hardware_client_id, options, resolver_config, time_floor};
 use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU16;
+use core::str::FromStr;
 use core::time::Duration;
-use thread_mqtt_client::{self as client, TimeConfig, TimePolicy, TimeServer};
-use thread_mqtt_resolve::uri::UriError;
+use thread_mqtt_client::{
+    self as client, Broker, BrokerListError, Failover, KeepAlive, TimeConfig, TimePolicy,
+    TimeServer, Timers,
+};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
-use thread_mqtt_session::{self as session, Version};
+use thread_mqtt_session::{self as session, Overflow, Version};
 use thread_mqtt_tls as tls;
 
 /// The whole configuration by the options, for an application in Rust: broker, TLS with the CA that
 /// is handed over or else with the credentials of `CONFIG_THREAD_MQTT_SEC_TAG`, session and time.
 pub fn from_options(ca: &[u8]) -> Result<client::Config, SetupError> {
-    let broker = broker().map_err(SetupError::Option)?;
-    let tls = match broker.scheme {
-        Scheme::Mqtt => None,
-        Scheme::Mqtts => Some(tls_config(ca)?),
+    // SAFETY: the options' strings are constants.
+    let list = unsafe { constant(options().broker) };
+    let brokers = brokers(list).map_err(SetupError::Option)?;
+    let tls = match needs_tls(&brokers) {
+        true => Some(tls_config(ca)?),
+        false => None,
     };
-    client_config(broker, tls).map_err(SetupError::Option)
+    client_config(brokers, tls).map_err(SetupError::Option)
 }
 
 fn tls_config(ca: &[u8]) -> Result<tls::Config, SetupError> {
@@ -31,18 +38,23 @@ fn tls_config(ca: &[u8]) -> Result<tls::Config, SetupError> {
     };
     let kept_ca = if ca.is_empty() { kept(Kind::Ca)? } else { None };
     let ca = kept_ca.as_ref().map_or(ca, |kept| kept);
-    if ca.is_empty() {
+    let choice = TlsChoice::of_options();
+    if ca.is_empty() && choice.pins.is_empty() {
         return Err(SetupError::CaMissing);
     }
     let provider = crypto::provider().map_err(|error| SetupError::Crypto(error.to_string()))?;
     let wrong = |kind| move |error| SetupError::Wrong(kind, error);
-    let mut builder = tls_builder(provider).ca(ca).map_err(wrong(Kind::Ca))?;
+    let mut builder = tls_builder(provider);
+    if !ca.is_empty() {
+        builder = builder.ca(ca).map_err(wrong(Kind::Ca))?;
+    }
     if let Some(chain) = kept(Kind::Certificate)? {
         let key = kept(Kind::Key)?.unwrap_or_default();
         let identity = builder.client_identity(&chain, &key);
         builder = identity.map_err(wrong(Kind::Certificate))?;
     }
-    builder.build().map_err(wrong(Kind::Ca))
+    let builder = choice.apply(builder).map_err(SetupError::Option)?;
+    builder.build().map_err(SetupError::Tls)
 }
 
 /// Why there is no client by the options.
@@ -59,6 +71,8 @@ pub enum SetupError {
     Unreadable(i32, Kind, i32),
     /// A credential is not usable.
     Wrong(Kind, tls::ConfigError),
+    /// The parts of TLS do not go together.
+    Tls(tls::ConfigError),
 }
 
 impl fmt::Display for SetupError {
@@ -76,22 +90,36 @@ impl fmt::Display for SetupError {
                  CONFIG_THREAD_MQTT_SEC_TAG, or set that to -1"
             ),
             Self::Wrong(kind, error) => write!(f, "{kind}: {error}"),
+            Self::Tls(error) => error.fmt(f),
         }
     }
 }
 
 impl core::error::Error for SetupError {}
 
-/// A broker's URI. One without a port has that of `CONFIG_THREAD_MQTT_PORT`.
-pub fn parse_broker(uri: &str) -> Result<BrokerUri, UriError> {
-    BrokerUri::parse(uri, NonZeroU16::new(options().port))
+/// The brokers of a list, the preferred one first: see [`Broker::list`]. One without a port has that of
+/// `CONFIG_THREAD_MQTT_PORT`.
+pub fn brokers(list: &str) -> Result<Vec<Broker>, OptionError> {
+    let port = NonZeroU16::new(options().port);
+    if cfg!(feature = "failover") {
+        return Broker::list_with_port(list, port).map_err(OptionError::Broker);
+    }
+    if list.trim().contains([' ', ',', '|', '*']) {
+        return Err(OptionError::NotBuilt("FAILOVER"));
+    }
+    let uri = BrokerUri::parse(list, port);
+    let uri = uri.map_err(|error| OptionError::Broker(BrokerListError::Uri(error)))?;
+    Ok(vec![Broker {
+        uri,
+        priority: 0,
+        weight: 1,
+    }])
 }
 
-/// The broker of `CONFIG_THREAD_MQTT_BROKER`.
-pub fn broker() -> Result<BrokerUri, OptionError> {
-    // SAFETY: the options' strings are constants.
-    let uri = unsafe { constant(options().broker) };
-    parse_broker(uri).map_err(OptionError::Broker)
+/// Whether one of these brokers is spoken to through TLS.
+pub fn needs_tls(brokers: &[Broker]) -> bool {
+    let mut schemes = brokers.iter().map(|broker| broker.uri.scheme);
+    schemes.any(|scheme| scheme == Scheme::Mqtts)
 }
 
 /// The tag of credentials in `CONFIG_THREAD_MQTT_SEC_TAG`, if there is one.
@@ -101,23 +129,66 @@ pub fn sec_tag() -> Option<i32> {
 }
 
 /// Everything but TLS: limits, resolver, session and time as the options say.
+#[inline(never)]
 pub fn client_config(
-    broker: BrokerUri,
+    mut brokers: Vec<Broker>,
     tls: Option<tls::Config>,
 ) -> Result<client::Config, OptionError> {
+    let options = options();
     // SAFETY: the options' strings are constants.
-    let servers = unsafe { constant(options().time_servers) };
+    let servers = unsafe { constant(options.time_servers) };
+    let none = OptionError::Broker(BrokerListError::Empty);
+    let others = brokers.split_off(brokers.len().min(1));
+    let preferred = brokers.pop().ok_or(none)?;
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let milliseconds = |milliseconds: u32| Duration::from_millis(milliseconds.into());
     Ok(client::Config {
+        failover: Failover {
+            others,
+            weight: preferred.weight,
+            cluster: options.brokers_cluster != 0,
+            return_after: return_after(options.return_after_s),
+        },
+        redirects: options.redirects,
+        fallback_to_v311: options.fallback_v311 != 0,
+        keep_alive: match options.keep_alive_auto {
+            0 => KeepAlive::Fixed,
+            _ => KeepAlive::Auto {
+                min: seconds(options.keep_alive_min_s.into()),
+                max: seconds(options.keep_alive_max_s.into()),
+                start: None,
+            },
+        },
+        timers: Timers {
+            backoff_min: milliseconds(options.backoff_min_ms),
+            backoff_max: milliseconds(options.backoff_max_ms),
+            stable_after: milliseconds(options.stable_after_ms),
+            network_jitter: milliseconds(options.network_jitter_ms),
+            next_address: milliseconds(options.next_address_ms),
+            ..Timers::default()
+        },
         resolver: resolver_config()?,
         tls,
         session: session_config(),
-        time: time_config(
-            servers,
-            options().time_strict != 0,
-            options().time_deadline_s,
-        )?,
+        time: time_config(servers, options.time_strict != 0, options.time_deadline_s)?,
         time_floor: time_floor(),
-        ..client::Config::new(broker)
+        ..client::Config::new(preferred.uri)
+    })
+}
+
+/// The time with a less preferred broker; 0 seconds stay with it.
+pub fn return_after(seconds: u32) -> Option<Duration> {
+    (seconds != 0).then_some(Duration::from_secs(seconds.into()))
+}
+
+/// What a full outbox does, by its number in `thread_mqtt.h`.
+pub fn overflow(number: u8) -> Option<Overflow> {
+    Some(match u32::from(number) {
+        ffi::THREAD_MQTT_OVERFLOW_REFUSE => Overflow::Refuse,
+        ffi::THREAD_MQTT_OVERFLOW_DROP_OLDEST_QOS0 => Overflow::DropOldestQos0,
+        ffi::THREAD_MQTT_OVERFLOW_DROP_OLDEST => Overflow::DropOldest,
+        ffi::THREAD_MQTT_OVERFLOW_LATEST_PER_TOPIC => Overflow::LatestPerTopic,
+        _ => return None,
     })
 }
 
@@ -159,6 +230,10 @@ fn session_config() -> session::Config {
         max_packet_size: options.max_packet_size,
         outbox_messages: to_usize(options.outbox_messages),
         outbox_bytes: to_usize(options.outbox_bytes),
+        outbox_reserve: options.outbox_reserve,
+        overflow: overflow(options.overflow).unwrap_or_default(),
+        topic_alias_maximum: options.topic_alias_maximum,
+        ack_timeout: Duration::from_secs(options.ack_timeout_s.into()),
         ..session::Config::default()
     }
 }
@@ -173,6 +248,131 @@ pub fn tls_builder(provider: tls::CryptoProvider) -> tls::ConfigBuilder {
         .max_outbound(to_usize(options.tls_outbound))
         .max_fragment(to_usize(options.tls_fragment))
         .max_chain(to_usize(options.max_chain))
+}
+
+/// What there is to choose of TLS, as the options and the fields of `thread_mqtt_config` say it: lists
+/// have blanks between their elements.
+#[derive(Debug, Clone, Copy)]
+pub struct TlsChoice<'a> {
+    /// ALPN protocol names, most wanted first.
+    pub alpn: &'a str,
+    /// Hashes of the broker's certificate or key.
+    pub pins: &'a str,
+    /// Cipher suites, by name.
+    pub suites: &'a str,
+    /// Groups of the key exchange, by name.
+    pub groups: &'a str,
+    /// Bit 0 for TLS 1.2, bit 1 for 1.3; 0 for all.
+    pub versions: u8,
+    /// The extended master secret is demanded.
+    pub require_ems: bool,
+    /// Tickets kept for resumption; 0 resumes nothing.
+    pub tickets: u8,
+}
+
+impl TlsChoice<'static> {
+    /// By the options.
+    pub fn of_options() -> Self {
+        let options = options();
+        // SAFETY: the options' strings are constants, all four.
+        unsafe {
+            Self {
+                alpn: constant(options.tls_alpn),
+                pins: constant(options.tls_pins),
+                suites: constant(options.tls_suites),
+                groups: constant(options.tls_groups),
+                versions: 0,
+                require_ems: options.tls_require_ems != 0,
+                tickets: options.tls_tickets,
+            }
+        }
+    }
+}
+
+/// The elements of a list.
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    list.split(' ').filter(|element| !element.is_empty())
+}
+
+/// Reads the elements of a list, which the option of this name has.
+fn read<T: FromStr<Err: fmt::Display>>(
+    option: &'static str,
+    list: &str,
+) -> Result<Vec<T>, OptionError> {
+    let read = |element: &str| {
+        let wrong = |error| OptionError::Tls(option, alloc::format!("{element:?}: {error}"));
+        element.parse().map_err(wrong)
+    };
+    elements(list).map(read).collect()
+}
+
+impl TlsChoice<'_> {
+    /// Applies the choice.
+    #[inline(never)]
+    pub fn apply(self, mut builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
+        let names: Vec<&[u8]> = elements(self.alpn).map(str::as_bytes).collect();
+        if let Some(name) = names.iter().find(|name| name.len() > 255) {
+            let why = alloc::format!("a name of {} bytes; at most 255 are allowed", name.len());
+            return Err(OptionError::Tls("TLS_ALPN", why));
+        }
+        if !names.is_empty() {
+            builder = builder.alpn(&names);
+        }
+        if cfg!(feature = "tls-pinning") {
+            for pin in read("TLS_PINS", self.pins)? {
+                builder = builder.pin(pin);
+            }
+        } else if !self.pins.is_empty() {
+            return Err(OptionError::NotBuilt("TLS_PINNING"));
+        }
+        if !self.suites.is_empty() || !self.groups.is_empty() {
+            builder = self.choose(builder)?;
+        }
+        builder = match self.versions {
+            0 | 3 => builder,
+            1 => builder.versions(&[tls::Version::Tls12]),
+            2 => builder.versions(&[tls::Version::Tls13]),
+            _ => {
+                let why = "only bit 0 (TLS 1.2) and bit 1 (1.3) have a meaning".to_string();
+                return Err(OptionError::Tls("TLS_VERSIONS", why));
+            }
+        };
+        if self.require_ems {
+            builder = require_ems(builder)?;
+        }
+        Ok(match self.tickets {
+            0 => builder.no_resumption(),
+            1 => builder,
+            count => builder.sessions(&tls::SessionStore::new(1, count.into())),
+        })
+    }
+
+    #[cfg(feature = "tls-choice")]
+    fn choose(&self, mut builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
+        if !self.suites.is_empty() {
+            builder = builder.suites(&read::<tls::Suite>("TLS_SUITES", self.suites)?);
+        }
+        if !self.groups.is_empty() {
+            builder = builder.groups(&read::<tls::Group>("TLS_GROUPS", self.groups)?);
+        }
+        Ok(builder)
+    }
+
+    #[cfg(not(feature = "tls-choice"))]
+    fn choose(&self, _: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
+        Err(OptionError::NotBuilt("TLS_CHOICE"))
+    }
+}
+
+#[cfg(feature = "tls12")]
+fn require_ems(builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
+    Ok(builder.require_extended_master_secret())
+}
+
+/// TLS 1.3 has no need of it.
+#[cfg(not(feature = "tls12"))]
+fn require_ems(builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
+    Ok(builder)
 }
 
 fn to_usize(number: u32) -> usize {

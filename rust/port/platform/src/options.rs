@@ -5,8 +5,8 @@ use alloc::vec;
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
 use core::net::{IpAddr, SocketAddrV6};
+use thread_mqtt_client::BrokerListError;
 use thread_mqtt_resolve::resolver::{AddressSource, Config};
-use thread_mqtt_resolve::uri::UriError;
 
 /// An option of Kconfig that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +16,13 @@ pub enum OptionError {
     DnsServer(String),
     /// `CONFIG_THREAD_MQTT_NAT64_PREFIX` is no prefix that RFC 6052 allows.
     Nat64Prefix(String),
-    /// `CONFIG_THREAD_MQTT_BROKER` is not the URI of a broker.
-    Broker(UriError),
+    /// `CONFIG_THREAD_MQTT_BROKER` is not the URI of a broker, nor a list of them.
+    Broker(BrokerListError),
+    /// A text of TLS cannot be understood: the option, or the field of the same name in lower case,
+    /// and why.
+    Tls(&'static str, String),
+    /// It is of no use without another option, of this name behind `CONFIG_THREAD_MQTT_`.
+    NotBuilt(&'static str),
     /// `CONFIG_THREAD_MQTT_TIME_SERVERS` holds something that is no server.
     TimeServers(String),
 }
@@ -36,6 +41,11 @@ impl fmt::Display for OptionError {
                  40, 48, 56, 64 or 96 bits, such as 64:ff9b::/96"
             ),
             Self::Broker(error) => write!(f, "CONFIG_THREAD_MQTT_BROKER: {error}"),
+            Self::Tls(option, why) => write!(f, "{option}: {why}"),
+            Self::NotBuilt(option) => write!(
+                f,
+                "this image leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y"
+            ),
             Self::TimeServers(error) => write!(f, "CONFIG_THREAD_MQTT_TIME_SERVERS: {error}"),
         }
     }

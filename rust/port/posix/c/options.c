@@ -54,54 +54,27 @@ static const char *text(const char *name, const char *otherwise)
 	return copy == NULL ? otherwise : copy;
 }
 
-#ifdef CONFIG_THREAD_MQTT_NAT64_DISCOVERY
-#define DISCOVERY 1
-#else
-#define DISCOVERY 0
-#endif
-#ifdef CONFIG_THREAD_MQTT_NAT64_WELL_KNOWN
-#define WELL_KNOWN 1
-#else
-#define WELL_KNOWN 0
-#endif
-#ifdef CONFIG_THREAD_MQTT_TIME_STRICT
-#define TIME_STRICT 1
-#else
-#define TIME_STRICT 0
-#endif
+/* 1 for an option that is defined as 1, 0 for one that is not defined. */
+#define COMMA_1                   ,
+#define IS_ON(option)             IS_ON_(option)
+#define IS_ON_(value)             IS_ON__(COMMA_##value 1, 0)
+#define IS_ON__(one_or_two, ...)  SECOND(one_or_two, __VA_ARGS__)
+#define SECOND(first, second, ...) second
 
-#define NAME(option)               "THREAD_MQTT_" #option
-#define TEXT(option)               text(NAME(option), CONFIG_THREAD_MQTT_##option)
-#define NUMBER(option, least, most) number(NAME(option), CONFIG_THREAD_MQTT_##option, least, most)
+#define NAME(option)         "THREAD_MQTT_" #option
+#define TEXT(field, option)  .field = text(NAME(option), CONFIG_THREAD_MQTT_##option),
+#define SWITCH(field, option)                                                                      \
+	.field = (uint8_t)number(NAME(option), IS_ON(CONFIG_THREAD_MQTT_##option), 0, 1),
+#define NUMBER(field, type, option, least, most)                                                   \
+	.field = (type)number(NAME(option), CONFIG_THREAD_MQTT_##option, least, most),
 
 static struct tmq_options options;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* The ranges are Kconfig's. */
 static void read_options(void)
 {
 	options = (struct tmq_options){
-		.dns_servers = TEXT(DNS_SERVERS),
-		.nat64_prefix = TEXT(NAT64_PREFIX),
-		.broker = TEXT(BROKER),
-		.client_id = TEXT(CLIENT_ID),
-		.time_servers = TEXT(TIME_SERVERS),
-		.discover_prefix = (uint8_t)number(NAME(NAT64_DISCOVERY), DISCOVERY, 0, 1),
-		.well_known_prefix = (uint8_t)number(NAME(NAT64_WELL_KNOWN), WELL_KNOWN, 0, 1),
-		.time_strict = (uint8_t)number(NAME(TIME_STRICT), TIME_STRICT, 0, 1),
-		.mqtt_version = (uint8_t)NUMBER(VERSION, 4, 5),
-		.port = (uint16_t)NUMBER(PORT, 0, 65535),
-		.receive_maximum = (uint16_t)NUMBER(RECEIVE_MAXIMUM, 1, 65535),
-		.max_chain = (uint16_t)NUMBER(MAX_CHAIN, 1, 7),
-		.keep_alive_s = (uint16_t)NUMBER(KEEP_ALIVE, 0, 65535),
-		.time_deadline_s = (uint16_t)NUMBER(TIME_DEADLINE, 1, 300),
-		.sec_tag = (int32_t)NUMBER(SEC_TAG, -1, INT32_MAX),
-		.outbox_messages = (uint32_t)NUMBER(OUTBOX_MESSAGES, 1, 1024),
-		.outbox_bytes = (uint32_t)NUMBER(OUTBOX_BYTES, 256, 1048576),
-		.max_packet_size = (uint32_t)NUMBER(MAX_PACKET_SIZE, 64, 1048576),
-		.tls_inbound = (uint32_t)NUMBER(TLS_INBOUND, 2048, 18437),
-		.tls_outbound = (uint32_t)NUMBER(TLS_OUTBOUND, 512, 65536),
-		.tls_fragment = (uint32_t)NUMBER(TLS_FRAGMENT, 64, 16384),
+#include <thread_mqtt_options.def>
 	};
 }
 

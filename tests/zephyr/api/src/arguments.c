@@ -45,6 +45,13 @@ static void nobody(struct thread_mqtt *none)
 	zassert_equal(thread_mqtt_publish(none, &message, &token), THREAD_MQTT_ERROR_ARGUMENT);
 	zassert_equal(thread_mqtt_subscribe(none, "t", 0, &token), THREAD_MQTT_ERROR_ARGUMENT);
 	zassert_equal(thread_mqtt_unsubscribe(none, "t", &token), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_subscribe_many(none, NULL, 0, &token),
+		      THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_unsubscribe_many(none, NULL, 0, &token),
+		      THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_get_limits(none, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_get_client_id(none, NULL, 0), THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_retry_now(none), THREAD_MQTT_ERROR_ARGUMENT);
 	zassert_equal(thread_mqtt_last_error(none, &failure), THREAD_MQTT_ERROR_ARGUMENT);
 	zassert_false(thread_mqtt_is_online(none));
 	zassert_equal(token, 7, "a refused command has no token");
@@ -146,6 +153,56 @@ ZTEST(arguments, test_subscribe)
 	zassert_ok(thread_mqtt_unsubscribe(client, "a/+/#", NULL));
 }
 
+ZTEST(arguments, test_several_filters)
+{
+	struct thread_mqtt_subscription wanted[] = {{.filter = "a"}, {.filter = "b", .qos = 2}};
+	static const char *const names[] = {"a", "b"};
+
+	zassert_equal(thread_mqtt_subscribe_many(client, NULL, 0, NULL),
+		      THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_subscribe_many(client, wanted, SIZE_MAX, NULL),
+		      THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_equal(thread_mqtt_unsubscribe_many(client, NULL, 2, NULL),
+		      THREAD_MQTT_ERROR_ARGUMENT);
+	zassert_ok(thread_mqtt_subscribe_many(client, wanted, ARRAY_SIZE(wanted), NULL));
+	zassert_ok(thread_mqtt_unsubscribe_many(client, names, ARRAY_SIZE(names), NULL));
+	wanted[1].filter = "a#";
+	zassert_equal(thread_mqtt_subscribe_many(client, wanted, ARRAY_SIZE(wanted), NULL),
+		      THREAD_MQTT_ERROR_TOPIC);
+}
+
+ZTEST(arguments, test_message_options)
+{
+	struct thread_mqtt_user_property pair = {.name = "n", .value = "v"};
+	struct thread_mqtt_properties properties = {.user = &pair, .user_count = 1};
+	struct thread_mqtt_message message = {.topic = "t", .properties = &properties};
+	int policies = IS_ENABLED(CONFIG_THREAD_MQTT_OUTBOX_POLICIES)
+			       ? 0
+			       : THREAD_MQTT_ERROR_NOT_BUILT;
+
+	zassert_equal(thread_mqtt_publish(client, &message, NULL),
+		      IS_ENABLED(CONFIG_THREAD_MQTT_PROPERTIES) ? 0 : THREAD_MQTT_ERROR_NOT_BUILT);
+	message.properties = NULL;
+	message.priority = THREAD_MQTT_PRIORITY_HIGH;
+	zassert_equal(thread_mqtt_publish(client, &message, NULL), policies);
+	message.priority = THREAD_MQTT_PRIORITY_NORMAL;
+	message.latest = true;
+	zassert_equal(thread_mqtt_publish(client, &message, NULL), policies);
+	message.latest = false;
+	message.expiry_s = 60;
+	zassert_equal(thread_mqtt_publish(client, &message, NULL), policies);
+}
+
+ZTEST(arguments, test_offline)
+{
+	struct thread_mqtt_limits limits;
+	char id[8];
+
+	zassert_equal(thread_mqtt_get_limits(client, &limits), THREAD_MQTT_ERROR_STATE);
+	zassert_equal(thread_mqtt_get_client_id(client, id, sizeof(id)), THREAD_MQTT_ERROR_STATE);
+	zassert_equal(thread_mqtt_retry_now(client), THREAD_MQTT_ERROR_STATE);
+}
+
 ZTEST(arguments, test_last_error)
 {
 	struct thread_mqtt_failure failure;
@@ -190,11 +247,11 @@ ZTEST(arguments, test_to_str)
 {
 	static const int numbers[] = {1, -6, -15, -19, -32, -999, -1000, -1110, INT32_MIN};
 
-	for (int error = 0; error >= THREAD_MQTT_ERROR_ABI; error--) {
+	for (int error = 0; error >= THREAD_MQTT_ERROR_SESSION_LOST; error--) {
 		zassert_not_equal(strcmp(thread_mqtt_error_to_str(error), "unknown error"), 0, "%d",
 				  error);
 	}
-	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_TIME; error--) {
+	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_NOT_BUILT; error--) {
 		zassert_not_equal(strcmp(thread_mqtt_error_to_str(error), "unknown error"), 0, "%d",
 				  error);
 	}

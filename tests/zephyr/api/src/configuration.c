@@ -102,6 +102,49 @@ ZTEST(configuration, test_broker)
 	zassert_equal(init(), THREAD_MQTT_ERROR_ARGUMENT);
 }
 
+/* What the image has, and what it was built without. */
+static int expected(bool is_built)
+{
+	return is_built ? 0 : THREAD_MQTT_ERROR_NOT_BUILT;
+}
+
+ZTEST(configuration, test_capabilities)
+{
+	struct thread_mqtt_config plain = config;
+
+	config.broker = "mqtt://a.example*2|mqtt://b.example, mqtt://c.example";
+	zassert_equal(init(), expected(IS_ENABLED(CONFIG_THREAD_MQTT_FAILOVER)));
+	config = plain;
+	config.fallback_v311 = true;
+	zassert_equal(init(), expected(IS_ENABLED(CONFIG_THREAD_MQTT_FALLBACK_V311)));
+	config = plain;
+	config.keep_alive_auto = true;
+	zassert_equal(init(), expected(IS_ENABLED(CONFIG_THREAD_MQTT_KEEP_ALIVE_AUTO)));
+	config = plain;
+	config.overflow = THREAD_MQTT_OVERFLOW_DROP_OLDEST;
+	zassert_equal(init(), expected(IS_ENABLED(CONFIG_THREAD_MQTT_OUTBOX_POLICIES)));
+	config = plain;
+	config.broker = "mqtts://broker.example";
+	config.tls_pins = "sha256:"
+			  "0011223344556677001122334455667700112233445566770011223344556677";
+	zassert_equal(init(), expected(IS_ENABLED(CONFIG_THREAD_MQTT_TLS_PINNING)),
+		      "in the place of a CA");
+	config.tls_pins = NULL;
+	config.ca = certificate;
+	config.ca_len = sizeof(certificate);
+	config.tls_groups = "P-256";
+	zassert_equal(init(), expected(IS_ENABLED(CONFIG_THREAD_MQTT_TLS_CHOICE)));
+	config.tls_groups = NULL;
+	config.tls_alpn = "x-amzn-mqtt-ca";
+	zassert_ok(init());
+	config = plain;
+	config.overflow = 4;
+	zassert_equal(init(), THREAD_MQTT_ERROR_SETTING);
+	config = plain;
+	config.backoff_min_ms = 0;
+	zassert_equal(init(), THREAD_MQTT_ERROR_SETTING);
+}
+
 ZTEST(configuration, test_certificates)
 {
 	config.broker = "mqtts://broker.example";

@@ -1,0 +1,116 @@
+"""Brokers that differ from the one of every day, on the loopback: with limits, without MQTT 5, moved
+elsewhere, behind a door that demands an ALPN protocol. Each is a thread, ended with the program.
+"""
+import contextlib
+import socket
+import ssl
+import threading
+
+
+def piped(here, there):
+    """Hands on what one side sends, until that ends."""
+    with contextlib.suppress(OSError):
+        while data := here.recv(4096):
+            there.sendall(data)
+    with contextlib.suppress(OSError):
+        there.shutdown(socket.SHUT_WR)
+
+
+class Door(threading.Thread):
+    """Accepts connections, and hands those that `admits` lets in on to a broker's port."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.to = port
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            peer, _ = self.server.accept()
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def admits(self, peer):
+        """The connection to go on with and what was read of it, or None."""
+        raise NotImplementedError
+
+    def serve(self, peer):
+        with contextlib.suppress(OSError), peer:
+            admitted = self.admits(peer)
+            if admitted is None:
+                return
+            peer, read = admitted
+            with socket.create_connection(("127.0.0.1", self.to)) as broker:
+                broker.sendall(read)
+                back = threading.Thread(target=piped, args=(broker, peer), daemon=True)
+                back.start()
+                piped(peer, broker)
+                back.join()
+
+
+def connect_packet(peer):
+    """CONNECT, of less than 128 bytes, and its protocol version (section 3.1.2.2)."""
+    packet = b""
+    while len(packet) < 2 or len(packet) < 2 + packet[1]:
+        data = peer.recv(4096)
+        if not data:
+            raise OSError("no CONNECT")
+        packet += data
+    return packet, packet[8]
+
+
+class Old(Door):
+    """Knows MQTT 3.1.1 alone, and says so as that version does: return code 1."""
+
+    def admits(self, peer):
+        packet, version = connect_packet(peer)
+        if version == 4:
+            return peer, packet
+        peer.sendall(bytes([0x20, 2, 0, 1]))
+        return None
+
+
+class Moved(Door):
+    """Points to the broker with reason code 0x9D (server moved), a Server Reference and a Reason String
+    (MQTT 5 sections 3.2.2.2, 3.2.2.3.16 and 3.2.2.3.9)."""
+
+    def admits(self, peer):
+        connect_packet(peer)
+
+        def text(identifier, value):
+            return bytes([identifier]) + len(value).to_bytes(2, "big") + value.encode()
+
+        properties = text(0x1C, f"127.0.0.1:{self.to}") + text(0x1F, "moved over there")
+        body = bytes([0, 0x9D, len(properties)]) + properties
+        peer.sendall(bytes([0x20, len(body)]) + body)
+        # Until the client has closed it.
+        while peer.recv(4096):
+            pass
+        return None
+
+
+class Alpn(Door):
+    """Speaks TLS, and ends a connection without the protocol that AWS IoT wants on port 443."""
+
+    def __init__(self, port, certificate, key):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.context.set_alpn_protocols(["x-amzn-mqtt-ca"])
+        super().__init__(port)
+
+    def admits(self, peer):
+        secure = self.context.wrap_socket(peer, server_side=True)
+        return (secure, b"") if secure.selected_alpn_protocol() == "x-amzn-mqtt-ca" else None
+
+
+# For Mosquitto. What it announces of them is in its CONNACK.
+LIMITS = """\
+allow_anonymous true
+max_packet_size 5000
+max_inflight_messages 7
+max_keepalive 30
+retain_available false
+max_qos 1
+max_topic_alias 5
+"""

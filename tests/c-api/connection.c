@@ -1,0 +1,341 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * How the connection is made and kept: several brokers, redirects, the fallback to MQTT 3.1.1, the
+ * back-off, and what there is to choose of TLS.
+ */
+#include "check.h"
+
+static char *ca;
+static size_t ca_length;
+
+static struct thread_mqtt *client_of(const struct thread_mqtt_config *config)
+{
+	struct thread_mqtt *client = NULL;
+
+	CHECK_EQUAL(thread_mqtt_init(&client, config), 0);
+	CHECK_EQUAL(thread_mqtt_start(client), 0);
+	return client;
+}
+
+static void end(struct thread_mqtt *client)
+{
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+}
+
+static struct thread_mqtt_config tls_config(struct told *told, const char *broker)
+{
+	struct thread_mqtt_config config = idle_config(told);
+
+	config.broker = setting(broker);
+	config.ca = ca;
+	config.ca_len = ca_length;
+	return config;
+}
+
+/* The first of a list does not answer, the second does. */
+static void failover(void)
+{
+	char list[128];
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt *client;
+
+	(void)snprintf(list, sizeof(list), "mqtt://127.0.0.1:1, %s*2", setting("TEST_BROKER"));
+	config.broker = list;
+	client = client_of(&config);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
+	CHECK(told.count[THREAD_MQTT_EVENT_FAILED] >= 1);
+	CHECK(told.count[THREAD_MQTT_EVENT_BROKER] >= 2);
+	CHECK(strcmp(told.value, setting("TEST_BROKER")) == 0);
+	end(client);
+	config.broker = "mqtt://a, http://b";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_URI);
+	config.broker = "mqtt://a*many";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_URI);
+	/* One of them speaks TLS. */
+	config.broker = "mqtt://a, mqtts://b";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_CA);
+}
+
+/* A broker of MQTT 5 that points to another one, in words and by address. */
+static void redirect(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt *client;
+	const char *to = setting("TEST_BROKER") + strlen("mqtt://");
+
+	config.broker = setting("TEST_BROKER_MOVED");
+	client = client_of(&config);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_REASON_STRING], 1);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_REASON_STRING].token, 0);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_SERVER_REFERENCE], 1);
+	CHECK(strcmp(told.reference, to) == 0);
+	CHECK(strcmp(told.reason, "moved over there") == 0);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_REJECTED);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].reason, 0x9d);
+	CHECK(strcmp(told.value, setting("TEST_BROKER")) == 0);
+	end(client);
+
+	/* Or not, if that is not wanted. */
+	told_init(&told);
+	config.redirects = 0;
+	client = client_of(&config);
+	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_SERVER_REFERENCE], 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_BROKER], 0);
+	end(client);
+}
+
+/* A broker that knows MQTT 3.1.1 alone. */
+static void fallback(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_limits limits;
+	struct thread_mqtt *client;
+
+	config.broker = setting("TEST_BROKER_OLD");
+	config.fallback_v311 = true;
+	client = client_of(&config);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_VERSION], 1);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_VERSION].number, 4);
+	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), 0);
+	CHECK_EQUAL(limits.mqtt_version, 4);
+	CHECK_EQUAL(limits.maximum_qos, 2);
+	CHECK(limits.retain_available);
+	end(client);
+
+	told_init(&told);
+	config.fallback_v311 = false;
+	client = client_of(&config);
+	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_VERSION], 0);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_REJECTED);
+	end(client);
+}
+
+/* Pauses of hours, which retry_now ends. */
+static void retry_now(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt *client = NULL;
+
+	config.backoff_min_ms = 86400000;
+	config.backoff_max_ms = 86400000;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_retry_now(client), THREAD_MQTT_ERROR_STATE);
+	CHECK_EQUAL(thread_mqtt_start(client), 0);
+	for (unsigned int attempt = 1; attempt <= 3; attempt++) {
+		await(&told, THREAD_MQTT_EVENT_FAILED, attempt);
+		CHECK_EQUAL(thread_mqtt_retry_now(client), 0);
+	}
+	end(client);
+	CHECK_EQUAL(thread_mqtt_retry_now(client), THREAD_MQTT_ERROR_ARGUMENT);
+
+	config.backoff_min_ms = 0;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.backoff_min_ms = config.backoff_max_ms + 1;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.backoff_min_ms = 1;
+	config.backoff_max_ms = UINT32_MAX;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config = idle_config(&told);
+	config.overflow = 4;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+}
+
+static void keep_alive(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_limits limits;
+	struct thread_mqtt *client;
+
+	config.broker = setting("TEST_BROKER");
+	config.keep_alive_auto = true;
+	config.keep_alive_min_s = 100;
+	config.keep_alive_max_s = 1000;
+	config.keep_alive_start_s = 150;
+	client = client_of(&config);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
+	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), 0);
+	CHECK_EQUAL(limits.learnt_keep_alive_s, 150);
+	/* Room to grow: more than what is known, and no more than is wanted. */
+	CHECK(limits.keep_alive_s > 150 && limits.keep_alive_s <= 1000);
+	end(client);
+	config.keep_alive_min_s = 9;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+}
+
+/* ---------------------------------------------------------------- TLS */
+
+/* As AWS IoT on port 443: without this protocol the connection ends after the handshake. */
+static void alpn(void)
+{
+	static const char *const refused[] = {"", "mqtt", "x-amzn-http-ca"};
+	struct told told;
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_ALPN");
+	struct thread_mqtt *client;
+
+	config.tls_alpn = "mqtt x-amzn-mqtt-ca";
+	client = client_of(&config);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
+	end(client);
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		told_init(&told);
+		config.tls_alpn = refused[i];
+		client = client_of(&config);
+		await(&told, THREAD_MQTT_EVENT_FAILED, 1);
+		CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_ONLINE], 0);
+		end(client);
+	}
+	config.tls_alpn = "\xff";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_ARGUMENT);
+}
+
+static void pinned(const char *pins, bool with_ca, uint8_t type)
+{
+	struct told told;
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
+	struct thread_mqtt *client;
+
+	config.tls_pins = pins;
+	if (!with_ca) {
+		config.ca = NULL;
+		config.ca_len = 0;
+	}
+	client = client_of(&config);
+	await(&told, type, 1);
+	if (type == THREAD_MQTT_EVENT_FAILED) {
+		CHECK_EQUAL(told.last[type].error, THREAD_MQTT_ERROR_CERTIFICATE);
+		CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_ONLINE], 0);
+	}
+	end(client);
+}
+
+static void pins(void)
+{
+	char pair[256];
+	char other[] = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+	struct told told;
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
+	struct thread_mqtt *client = NULL;
+
+	pinned(setting("TEST_PIN"), true, THREAD_MQTT_EVENT_ONLINE);
+	/* In the place of a CA. */
+	pinned(setting("TEST_PIN"), false, THREAD_MQTT_EVENT_ONLINE);
+	pinned(setting("TEST_KEY_PIN"), false, THREAD_MQTT_EVENT_ONLINE);
+	(void)snprintf(pair, sizeof(pair), "%s  %s", other, setting("TEST_KEY_PIN"));
+	pinned(pair, true, THREAD_MQTT_EVENT_ONLINE);
+	/* Beside a CA it is asked for on top. */
+	pinned(other, true, THREAD_MQTT_EVENT_FAILED);
+	pinned(other, false, THREAD_MQTT_EVENT_FAILED);
+
+	config.tls_pins = "sha256:00";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+}
+
+/* The sentence of the stage "TLS" says what was agreed. */
+static char agreed[160];
+
+static void note_tls(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	(void)client;
+	if (event->type == THREAD_MQTT_EVENT_STAGE && event->stage == THREAD_MQTT_STAGE_TLS) {
+		(void)snprintf(agreed, sizeof(agreed), "%s", event->text);
+	}
+}
+
+static void agrees(const struct thread_mqtt_config *config, struct told *told, const char *version,
+		   const char *suite, const char *group)
+{
+	struct thread_mqtt *client;
+
+	told_init(told);
+	told->then = note_tls;
+	client = client_of(config);
+	await(told, THREAD_MQTT_EVENT_ONLINE, 1);
+	end(client);
+	CHECK(strstr(agreed, version) != NULL);
+	CHECK(strstr(agreed, suite) != NULL);
+	CHECK(strstr(agreed, group) != NULL);
+}
+
+static void choice(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
+	struct thread_mqtt *client = NULL;
+
+	config.tls_suites = "TLS_CHACHA20_POLY1305_SHA256 TLS_AES_128_GCM_SHA256";
+	config.tls_groups = "P-256";
+	agrees(&config, &told, "TLS 1.3", "TLS_CHACHA20_POLY1305_SHA256", "secp256r1");
+	/* By OpenSSL's name, which is of TLS 1.2. */
+	config.tls_suites = "ECDHE-ECDSA-AES128-GCM-SHA256";
+	config.tls_groups = "X25519 P-256";
+	config.tls_require_ems = true;
+	agrees(&config, &told, "TLS 1.2", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "x25519");
+	config.tls_suites = NULL;
+	config.tls_groups = NULL;
+	config.tls_versions = 1;
+	config.tls_tickets = 0;
+	agrees(&config, &told, "TLS 1.2", "ECDHE", "");
+	config.tls_versions = 2;
+	config.tls_tickets = 4;
+	agrees(&config, &told, "TLS 1.3", "", "");
+
+	config.tls_versions = 4;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.tls_versions = 0;
+	config.tls_tickets = 5;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.tls_tickets = 1;
+	config.tls_suites = "TLS_RSA_WITH_RC4_128_MD5";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.tls_suites = NULL;
+	config.tls_groups = "secp160r1";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+}
+
+/* Whether the second connection of a client resumes the session of the first. */
+static void resumption(uint8_t tickets)
+{
+	struct told told;
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
+	struct thread_mqtt *client;
+
+	config.tls_tickets = tickets;
+	told.then = note_tls;
+	client = client_of(&config);
+	for (unsigned int life = 1; life <= 2; life++) {
+		await(&told, THREAD_MQTT_EVENT_ONLINE, life);
+		CHECK((strstr(agreed, "resumed") != NULL) == (life == 2 && tickets > 0));
+		CHECK_EQUAL(thread_mqtt_stop(client), 0);
+		await(&told, THREAD_MQTT_EVENT_STOPPED, life);
+		CHECK_EQUAL(thread_mqtt_start(client), 0);
+	}
+	end(client);
+}
+
+void connection_cases(void)
+{
+	ca = read_all(setting("TEST_CA"), &ca_length);
+	failover();
+	redirect();
+	fallback();
+	retry_now();
+	keep_alive();
+	alpn();
+	pins();
+	choice();
+	resumption(0);
+	resumption(1);
+	resumption(2);
+	free(ca);
+}
