@@ -1,13 +1,16 @@
 //! What to connect to, and how.
 use crate::mqtt::Mqtt;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-use thread_mqtt_client::{Config, ConfigError, Retry, TimeConfig, TimePolicy, TimeServer, Timers};
+use thread_mqtt_client::{
+    Broker, BrokerListError, Config, ConfigError, Failover, KeepAlive, Retry, TimeConfig,
+    TimePolicy, TimeServer, Timers,
+};
 use thread_mqtt_driver::Port;
-use thread_mqtt_resolve::uri::UriError;
-use thread_mqtt_resolve::{BrokerUri, resolver};
-use thread_mqtt_session::{self as session, Message, Secret, Version};
+use thread_mqtt_resolve::resolver;
+use thread_mqtt_session::{self as session, Message, Overflow, Secret, Version};
 use thread_mqtt_tls::{self as tls, CryptoProvider};
 
 /// Collects a configuration; what is wrong with it is said at the end.
@@ -16,7 +19,11 @@ use thread_mqtt_tls::{self as tls, CryptoProvider};
 /// keep-alive of 60 s, an outbox of 16 messages and 16 KiB.
 #[derive(Debug)]
 pub struct Builder {
-    broker: Result<BrokerUri, UriError>,
+    brokers: Result<Vec<Broker>, BrokerListError>,
+    failover: Failover,
+    redirects: u8,
+    fallback_to_v311: bool,
+    keep_alive: KeepAlive,
     tls: Option<Result<tls::ConfigBuilder, tls::ConfigError>>,
     session: session::Config,
     resolver: resolver::Config,
@@ -31,8 +38,8 @@ pub struct Builder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The broker's URI is wrong.
-    Broker(UriError),
+    /// The broker's URI, or the list of brokers, is wrong.
+    Broker(BrokerListError),
     /// A part of TLS is configured, but no crypto provider is.
     ProviderMissing,
     /// A certificate, a key or a limit of TLS is not usable.
@@ -60,10 +67,15 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 impl Builder {
-    /// For a broker: `mqtt://host[:1883]` or `mqtts://host[:8883]`.
-    pub fn new(broker: &str) -> Self {
+    /// For a broker, `mqtt://host[:1883]` or `mqtts://host[:8883]`, or for a list of them in order of
+    /// preference: see [`Broker::list`].
+    pub fn new(brokers: &str) -> Self {
         Self {
-            broker: broker.parse(),
+            brokers: Broker::list(brokers),
+            failover: Failover::default(),
+            redirects: 3,
+            fallback_to_v311: false,
+            keep_alive: KeepAlive::Fixed,
             tls: None,
             session: session::Config::default(),
             resolver: resolver::Config::default(),
@@ -103,6 +115,18 @@ impl Builder {
         self.with_tls(|tls| tls.client_identity(chain, key))
     }
 
+    /// A certificate or key that the broker must have: see
+    /// [`ConfigBuilder::pin`](tls::ConfigBuilder::pin). Without a CA it decides alone.
+    pub fn pin(self, pin: tls::Pin) -> Self {
+        self.with_tls(|tls| Ok(tls.pin(pin)))
+    }
+
+    /// ALPN protocol names, most wanted first (RFC 7301): `x-amzn-mqtt-ca` for AWS IoT on port 443.
+    pub fn alpn(self, protocols: &[&str]) -> Self {
+        let names: Vec<&[u8]> = protocols.iter().map(|name| name.as_bytes()).collect();
+        self.with_tls(|tls| Ok(tls.alpn(&names)))
+    }
+
     /// The client identifier. Without one the broker assigns it.
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.session.client_id = id.into();
@@ -125,6 +149,50 @@ impl Builder {
     /// The keep-alive, whole seconds; zero switches it off.
     pub fn keep_alive(mut self, period: Duration) -> Self {
         self.session.keep_alive = period;
+        self
+    }
+
+    /// Learns the keep-alive, such as by [`KeepAlive::AUTO`], instead of a fixed one.
+    pub fn learn_keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// Tries a broker that does not accept MQTT 5 with MQTT 3.1.1: see
+    /// [`Config::fallback_to_v311`].
+    pub fn fallback_to_v311(mut self) -> Self {
+        self.fallback_to_v311 = true;
+        self
+    }
+
+    /// Most redirects in a row that are followed: see [`Config::redirects`]. Three, if not said.
+    pub fn redirects(mut self, most: u8) -> Self {
+        self.redirects = most;
+        self
+    }
+
+    /// Whether several brokers share their sessions, and when a preferred one is tried again.
+    pub fn with_failover(mut self, change: impl FnOnce(&mut Failover)) -> Self {
+        change(&mut self.failover);
+        self
+    }
+
+    /// The range of the pauses between attempts: see [`Timers::backoff_min`].
+    pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
+        self.timers.backoff_min = min;
+        self.timers.backoff_max = max;
+        self
+    }
+
+    /// What a full outbox does with a new message. It refuses it, if not said.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.session.overflow = overflow;
+        self
+    }
+
+    /// Seconds that the broker waits before it publishes the will (MQTT 5).
+    pub fn will_delay(mut self, seconds: u32) -> Self {
+        self.session.will_delay = seconds;
         self
     }
 
@@ -194,11 +262,22 @@ impl Builder {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
-        let broker = self.broker.map_err(Error::Broker)?;
+        let mut brokers = self.brokers.map_err(Error::Broker)?;
+        let others = brokers.split_off(brokers.len().min(1));
+        let preferred = brokers.pop();
+        let preferred = preferred.ok_or(Error::Broker(BrokerListError::Empty))?;
         let tls = self
             .tls
             .map(|builder| builder.and_then(tls::ConfigBuilder::build));
         Ok(Config {
+            failover: Failover {
+                others,
+                weight: preferred.weight,
+                ..self.failover
+            },
+            redirects: self.redirects,
+            fallback_to_v311: self.fallback_to_v311,
+            keep_alive: self.keep_alive,
             resolver: self.resolver,
             tls: tls.transpose().map_err(Error::Tls)?,
             session: self.session,
@@ -206,7 +285,7 @@ impl Builder {
             retry: self.retry,
             time: self.time,
             time_floor: self.time_floor,
-            ..Config::new(broker)
+            ..Config::new(preferred.uri)
         })
     }
 

@@ -65,6 +65,35 @@
 //!
 //! A device without a clock asks the time servers before its first connection.
 //!
+//! # Several brokers, and what a message is worth
+//!
+//! ```
+//! use core::time::Duration;
+//! use thread_mqtt::{Builder, KeepAlive, Message, Overflow, Priority, Properties, PublishOptions};
+//!
+//! let config = Builder::new("mqtt://near.example*2|mqtt://also.example, mqtt://far.example")
+//!     .with_failover(|failover| failover.return_after = Some(Duration::from_secs(600)))
+//!     .fallback_to_v311()
+//!     .learn_keep_alive(KeepAlive::AUTO)
+//!     .overflow(Overflow::DropOldestQos0)
+//!     .build()?;
+//! let alarm = Message::new("alarm", "hot").properties(Properties {
+//!     content_type: Some("text/plain".into()),
+//!     user: vec![("unit".into(), "K".into())],
+//!     ..Properties::default()
+//! });
+//! // For Mqtt::publish_with().
+//! let first = PublishOptions {
+//!     priority: Priority::High,
+//!     expiry: Some(Duration::from_secs(3_600)),
+//!     ..PublishOptions::default()
+//! };
+//! # Ok::<(), thread_mqtt::Error>(())
+//! ```
+//!
+//! What an application does not need it leaves out by the crate's features: without one of them the
+//! configuration that asks for it is refused, and a device saves the flash.
+//!
 //! # On Zephyr
 //!
 //! `thread_mqtt_platform::config` makes the configuration of Kconfig's options, for
@@ -95,14 +124,15 @@ pub use builder::{Builder, Error};
 pub use mqtt::Mqtt;
 
 pub use thread_mqtt_client::{
-    Cause, Client, Config, ConfigError, Event, KeptFloor, Reached, Retry, Stage, TcpError,
-    TimeConfig, TimePolicy, TimeServer, Timers, Utc,
+    Broker, BrokerListError, Cause, Client, Config, ConfigError, Event, Failover, KeepAlive,
+    KeptFloor, Reached, Retry, Stage, TcpError, TimeConfig, TimePolicy, TimeServer, Timers, Utc,
 };
 pub use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
 pub use thread_mqtt_resolve::{BrokerUri, Host, Prefix, resolver, uri};
 pub use thread_mqtt_session::{
-    Command, CommandError, Config as SessionConfig, Event as SessionEvent, Message, Properties,
-    PublishError, QoS, ReasonCode, Secret, SessionError, Token, Version,
+    BrokerText, Command, CommandError, Config as SessionConfig, Event as SessionEvent, Limits,
+    LostSession, Message, Overflow, Priority, Properties, PublishError, PublishOptions, QoS,
+    ReasonCode, Secret, SessionError, SkipReason, Token, Version,
 };
 #[cfg(feature = "soft")]
 pub use thread_mqtt_soft_provider as soft;

@@ -3,7 +3,7 @@ use core::ops::ControlFlow;
 use core::time::Duration;
 use thread_mqtt_client::{Client, Config, ConfigError, Event};
 use thread_mqtt_driver::{Driver, Port};
-use thread_mqtt_session::{CommandError, Message, QoS, Token};
+use thread_mqtt_session::{CommandError, Limits, Message, PublishOptions, QoS, Token};
 
 /// A client on its port: the connection to one broker.
 ///
@@ -39,6 +39,25 @@ impl<P: Port> Mqtt<P> {
     /// Queues a message, also while offline. Its end is one event that carries this token.
     pub fn publish(&mut self, message: Message) -> Result<Token, CommandError> {
         self.driver.client_mut().publish(message)
+    }
+
+    /// [`publish`](Self::publish) with a priority, an expiry, or as the latest of its topic.
+    pub fn publish_with(
+        &mut self,
+        message: Message,
+        options: PublishOptions,
+    ) -> Result<Token, CommandError> {
+        self.driver.client_mut().publish_with(message, options)
+    }
+
+    /// Ends the pause after a failure: the next attempt begins now.
+    pub fn retry_now(&mut self) {
+        self.driver.retry_now();
+    }
+
+    /// What the broker allows; `None` while there is no connection.
+    pub fn limits(&self) -> Option<&Limits> {
+        self.driver.client().session().limits()
     }
 
     /// Subscribes to topic filters; repeated by itself whenever the broker has lost the session.

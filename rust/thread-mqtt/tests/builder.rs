@@ -1,5 +1,6 @@
 //! What the builder refuses, and with which words.
-use thread_mqtt::{Builder, Error, Version};
+use std::time::Duration;
+use thread_mqtt::{Builder, Error, KeepAlive, Overflow, Version};
 
 fn error(builder: Builder) -> Error {
     builder.build().expect_err("it is refused")
@@ -20,13 +21,20 @@ fn the_first_mistake_is_named() {
 
 #[test]
 fn a_configuration_carries_what_was_asked_for() {
-    let config = Builder::new("mqtt://broker:1884")
+    let config = Builder::new("mqtt://broker:1884*3, mqtt://other")
         .client_id("c")
         .credentials("u", "p")
         .version(Version::V311)
         .session_expiry(7)
         .time_floor(9)
         .with_session(|session| session.outbox_messages = 3)
+        .will_delay(5)
+        .overflow(Overflow::DropOldest)
+        .redirects(1)
+        .fallback_to_v311()
+        .learn_keep_alive(KeepAlive::AUTO)
+        .backoff(Duration::from_secs(1), Duration::from_secs(2))
+        .with_failover(|failover| failover.cluster = true)
         .build()
         .unwrap();
     assert_eq!(config.broker.port, 1884);
@@ -37,4 +45,16 @@ fn a_configuration_carries_what_was_asked_for() {
     assert_eq!(config.session.session_expiry, 7);
     assert_eq!(config.session.outbox_messages, 3);
     assert_eq!(config.time_floor, 9);
+    assert_eq!(config.session.will_delay, 5);
+    assert_eq!(config.session.overflow, Overflow::DropOldest);
+    assert_eq!(config.redirects, 1);
+    assert!(config.fallback_to_v311);
+    assert_eq!(config.keep_alive, KeepAlive::AUTO);
+    assert_eq!(config.timers.backoff_min, Duration::from_secs(1));
+    assert_eq!(config.timers.backoff_max, Duration::from_secs(2));
+    assert!(config.failover.cluster);
+    assert_eq!(config.failover.weight, 3);
+    let others = config.failover.others.iter();
+    let others: Vec<_> = others.map(|other| other.uri.to_string()).collect();
+    assert_eq!(others, ["mqtt://other:1883"]);
 }
