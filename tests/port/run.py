@@ -45,31 +45,14 @@ CONFIGURATIONS = {
     "Ethernet without events, Zephyr 3.5": (
         0x030500, OTHER | {"NET_SOCKETS_POLL_MAX": 3, "HWINFO": 1}),
 }
+# Else the defaults of thread_mqtt_config.h.
 COMMON = {
     "LOG": 1,
-    "THREAD_MQTT_BROKER": '""',
-    "THREAD_MQTT_CLIENT_ID": '""',
-    "THREAD_MQTT_DNS_SERVERS": '"9.9.9.9 8.8.8.8"',
-    "THREAD_MQTT_KEEP_ALIVE": 60,
     "THREAD_MQTT_LOG_LEVEL": 4,
-    "THREAD_MQTT_MAX_CHAIN": 4,
     "THREAD_MQTT_MAX_CLIENTS": 2,
-    "THREAD_MQTT_MAX_PACKET_SIZE": 16384,
-    "THREAD_MQTT_NAT64_DISCOVERY": 1,
-    "THREAD_MQTT_NAT64_PREFIX": '""',
-    "THREAD_MQTT_OUTBOX_BYTES": 16384,
-    "THREAD_MQTT_OUTBOX_MESSAGES": 16,
-    "THREAD_MQTT_PORT": 0,
-    "THREAD_MQTT_RECEIVE_MAXIMUM": 16,
-    "THREAD_MQTT_SEC_TAG": -1,
     "THREAD_MQTT_STACK_SIZE": 13312,
     "THREAD_MQTT_THREAD_PRIORITY": 10,
-    "THREAD_MQTT_TIME_DEADLINE": 15,
     "THREAD_MQTT_TIME_SERVERS": '""',
-    "THREAD_MQTT_TLS_FRAGMENT": 16384,
-    "THREAD_MQTT_TLS_INBOUND": 18437,
-    "THREAD_MQTT_TLS_OUTBOUND": 4096,
-    "THREAD_MQTT_VERSION": 5,
 }
 
 
@@ -107,7 +90,7 @@ def compile_tests(program, version, options, sanitizer, openthread):
     command = ["cc", "-std=gnu11", "-O1", "-g", "-pthread", *WARNINGS, *sanitizer,
                f"-DKERNEL_VERSION_NUMBER={version:#x}", "-DTHREAD_MQTT_BUILD_TIME=1700000000LL",
                *(f"-DCONFIG_{name}={value}" for name, value in options.items()),
-               f"-I{HERE}/src", f"-I{HERE}/include",
+               "-include", f"{ROOT}/include/thread_mqtt_config.h", f"-I{HERE}/src", f"-I{HERE}/include",
                f"-I{HERE}/{'new' if version >= 0x030700 else 'old'}",
                f"-I{ROOT}/zephyr/src", f"-I{ROOT}/include", f"-I{openthread}",
                f"-I{HERE}/mbedtls{options.get('MBEDTLS', '-none')}", f"-I{ROOT}/zephyr/mbedtls",
