@@ -896,7 +896,7 @@ int thread_mqtt_set_time(int64_t unix_seconds);
 int64_t thread_mqtt_time(struct thread_mqtt *client);
 
 /**
- * Checks a broker URI.
+ * Checks a broker URI, or a list of them as in thread_mqtt_config.broker.
  *
  * @param uri The URI.
  * @param[out] sentence Says which part is wrong and how to fix it, NUL-terminated and cut off to

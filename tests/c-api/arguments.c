@@ -171,6 +171,8 @@ static void uri_check(void)
 		    THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(thread_mqtt_uri_check(NOT_UTF8, NULL, 0), THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(thread_mqtt_uri_check("mqtts://broker.example", sentence, sizeof(sentence)), 0);
+	CHECK_EQUAL(thread_mqtt_uri_check("mqtt://a*2|mqtt://b mqtt://c", NULL, 0), 0);
+	CHECK_EQUAL(thread_mqtt_uri_check("mqtt://a mqtt://b*x", NULL, 0), THREAD_MQTT_ERROR_URI);
 
 	memset(sentence, 0x7f, sizeof(sentence));
 	CHECK_EQUAL(thread_mqtt_uri_check("http://x", sentence, sizeof(sentence) - 1),

@@ -142,6 +142,9 @@ static void test_uri_check(void)
 	CHECK_EQUAL(thread_mqtt_uri_check("http://a", sentence + 8, 0), THREAD_MQTT_ERROR_URI);
 	CHECK_EQUAL(sentence[8], 'x');
 	CHECK_EQUAL(thread_mqtt_uri_check("http://a", NULL, 8), THREAD_MQTT_ERROR_URI);
+	CHECK_EQUAL(thread_mqtt_uri_check("mqtt://a mqtt://b", sentence, sizeof(sentence)),
+		    THREAD_MQTT_ERROR_URI);
+	CHECK_CONTAINS(sentence, "CONFIG_THREAD_MQTT_FAILOVER");
 	CHECK_EQUAL(thread_mqtt_uri_check(NULL, NULL, 0), THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(thread_mqtt_uri_check("mqtt://\xff", NULL, 0), THREAD_MQTT_ERROR_ARGUMENT);
 }

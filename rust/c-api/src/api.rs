@@ -12,9 +12,9 @@ use alloc::vec::Vec;
 use core::ffi::{c_char, c_int};
 use core::ops::Deref;
 use core::time::Duration;
-use core::{ptr, slice};
+use core::{fmt, ptr, slice};
 use thread_mqtt_platform::port::{self, milliseconds};
-use thread_mqtt_resolve::BrokerUri;
+use thread_mqtt_platform::{OptionError, config};
 use thread_mqtt_session::{Command, Token};
 
 type Client = ffi::thread_mqtt;
@@ -443,13 +443,18 @@ unsafe extern "C" fn thread_mqtt_uri_check(
         Ok(None) => return ffi::THREAD_MQTT_ERROR_ARGUMENT,
         Err(error) => return error,
     };
-    let Err(error) = uri.parse::<BrokerUri>() else {
-        return ffi::THREAD_MQTT_OK;
+    let error = match config::brokers(uri) {
+        Ok(_) => return ffi::THREAD_MQTT_OK,
+        Err(error) => error,
+    };
+    let sentence: &dyn fmt::Display = match &error {
+        OptionError::Broker(error) => error,
+        error => error,
     };
     if !to.is_null() && isize::try_from(size).is_ok() {
         // SAFETY: there is room for size bytes, by the caller's promise.
         let to = unsafe { slice::from_raw_parts_mut(to, size) };
-        write_cut(to, format_args!("{error}"));
+        write_cut(to, format_args!("{sentence}"));
     }
     ffi::THREAD_MQTT_ERROR_URI
 }
