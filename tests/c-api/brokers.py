@@ -90,18 +90,25 @@ class Moved(Door):
         return None
 
 
-class Alpn(Door):
-    """Speaks TLS, and ends a connection without the protocol that AWS IoT wants on port 443."""
+class Tls(Door):
+    """Speaks TLS with a certificate that Mosquitto does not have."""
 
     def __init__(self, port, certificate, key):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
-        self.context.set_alpn_protocols(["x-amzn-mqtt-ca"])
         super().__init__(port)
 
     def admits(self, peer):
-        secure = self.context.wrap_socket(peer, server_side=True)
-        return (secure, b"") if secure.selected_alpn_protocol() == "x-amzn-mqtt-ca" else None
+        return self.context.wrap_socket(peer, server_side=True), b""
+
+
+class Alpn(Tls):
+    """Ends a connection without the protocol that AWS IoT wants on port 443."""
+
+    def admits(self, peer):
+        self.context.set_alpn_protocols(["x-amzn-mqtt-ca"])
+        secure, read = super().admits(peer)
+        return (secure, read) if secure.selected_alpn_protocol() == "x-amzn-mqtt-ca" else None
 
 
 # For Mosquitto. What it announces of them is in its CONNACK.

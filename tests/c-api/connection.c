@@ -303,6 +303,17 @@ static void choice(void)
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
 }
 
+/* A certificate with a key on P-521, which an image has by an option. */
+static void p521(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_P521");
+	struct thread_mqtt *client = client_of(&config);
+
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
+	end(client);
+}
+
 /* Whether the second connection of a client resumes the session of the first. */
 static void resumption(uint8_t tickets)
 {
@@ -334,6 +345,7 @@ void connection_cases(void)
 	alpn();
 	pins();
 	choice();
+	p521();
 	resumption(0);
 	resumption(1);
 	resumption(2);

@@ -79,12 +79,13 @@ def certificates(folder):
     for name in ("ca", "other"):
         openssl("req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2",
                 "-subj", f"/CN=Test CA {name}", "-config", "empty.cnf", *ca)
-    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost",
-            "-config", "empty.cnf")
     (folder / "server.ext").write_text(
         "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-            "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "server.ext")
+    for name, curve in (("server", "prime256v1"), ("server521", "secp521r1")):
+        openssl("req", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-nodes", "-keyout",
+                f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=localhost", "-config", "empty.cnf")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-out", f"{name}.pem", "-days", "2", "-extfile", "server.ext")
 
 
 def pin(folder, *openssl):
@@ -179,6 +180,7 @@ def main():
         with Broker(folder) as broker, Broker(folder / "limited", brokers.LIMITS) as limited:
             old, moved = brokers.Old(broker.plain), brokers.Moved(broker.plain)
             alpn = brokers.Alpn(broker.plain, folder / "server.pem", folder / "server.key")
+            p521 = brokers.Tls(broker.plain, folder / "server521.pem", folder / "server521.key")
             environment = dict(
                 os.environ, **ENVIRONMENT,
                 TEST_BROKER=f"mqtt://127.0.0.1:{broker.plain}",
@@ -188,6 +190,7 @@ def main():
                 TEST_BROKER_OLD=f"mqtt://127.0.0.1:{old.port}",
                 TEST_BROKER_MOVED=f"mqtt://127.0.0.1:{moved.port}",
                 TEST_BROKER_ALPN=f"mqtts://127.0.0.1:{alpn.port}", **pins,
+                TEST_BROKER_P521=f"mqtts://127.0.0.1:{p521.port}",
                 TEST_CA=str(folder / "ca.pem"), TEST_OTHER_CA=str(folder / "other.pem"),
                 THREAD_MQTT_STATE_DIR=str(folder / "state"),
                 THREAD_MQTT_CREDENTIALS=str(folder / "credentials"), THREAD_MQTT_LOG="off")
