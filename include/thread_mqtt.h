@@ -549,24 +549,26 @@ struct thread_mqtt_config {
 	thread_mqtt_callback callback;
 	/** Handed to the callback; never looked at. */
 	void *user_data;
-	/** ALPN protocol names with blanks between, most wanted first (RFC 7301); NULL or "": none.
-	 *  AWS IoT on port 443 wants "x-amzn-mqtt-ca". Each 1 to 255 bytes, else
-	 *  THREAD_MQTT_ERROR_SETTING.
+	/** ALPN protocol names with blanks between, most wanted first (RFC 7301); "": none; NULL:
+	 *  those of CONFIG_THREAD_MQTT_TLS_ALPN. AWS IoT on port 443 wants "x-amzn-mqtt-ca". Each 1 to
+	 *  255 bytes, else THREAD_MQTT_ERROR_SETTING.
 	 */
 	const char *tls_alpn;
 	/** Pins with blanks between: the SHA-256 of the broker's certificate (DER) or of its key
 	 *  (SubjectPublicKeyInfo in DER, RFC 7469 section 2.4), as "sha256:" and 64 hexadecimal digits
 	 *  or "sha256//" and base64. One of them must match. Beside a CA both are demanded; without
-	 *  one the pin alone decides, and names and dates do not count. NULL or "": none. Needs
-	 *  CONFIG_THREAD_MQTT_TLS_PINNING.
+	 *  one the pin alone decides, and names and dates do not count. "": none; NULL: those of
+	 *  CONFIG_THREAD_MQTT_TLS_PINS. Needs CONFIG_THREAD_MQTT_TLS_PINNING.
 	 */
 	const char *tls_pins;
 	/** Cipher suites with blanks between, by their IANA or OpenSSL names, in order of preference;
-	 *  NULL or "": all that the image has. Needs CONFIG_THREAD_MQTT_TLS_CHOICE.
+	 *  "": all that the image has; NULL: those of CONFIG_THREAD_MQTT_TLS_SUITES. Needs
+	 *  CONFIG_THREAD_MQTT_TLS_CHOICE.
 	 */
 	const char *tls_suites;
 	/** Groups of the key exchange with blanks between (X25519 P-256 P-384), in order of preference;
-	 *  NULL or "": all that the image has. Needs CONFIG_THREAD_MQTT_TLS_CHOICE.
+	 *  "": all that the image has; NULL: those of CONFIG_THREAD_MQTT_TLS_GROUPS. Needs
+	 *  CONFIG_THREAD_MQTT_TLS_CHOICE.
 	 */
 	const char *tls_groups;
 	/** MQTT 5: seconds that the broker waits before it publishes the will (section 3.1.3.2.2); a
@@ -656,10 +658,6 @@ struct thread_mqtt_config {
 	set(time_servers, CONFIG_THREAD_MQTT_TIME_SERVERS)                                         \
 	set(time_strict, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TIME_STRICT))                       \
 	set(time_deadline_s, CONFIG_THREAD_MQTT_TIME_DEADLINE)                                     \
-	set(tls_alpn, CONFIG_THREAD_MQTT_TLS_ALPN)                                                 \
-	set(tls_pins, CONFIG_THREAD_MQTT_TLS_PINS)                                                 \
-	set(tls_suites, CONFIG_THREAD_MQTT_TLS_SUITES)                                             \
-	set(tls_groups, CONFIG_THREAD_MQTT_TLS_GROUPS)                                             \
 	set(return_after_s, CONFIG_THREAD_MQTT_RETURN_AFTER)                                       \
 	set(backoff_min_ms, CONFIG_THREAD_MQTT_BACKOFF_MIN)                                        \
 	set(backoff_max_ms, CONFIG_THREAD_MQTT_BACKOFF_MAX)                                        \

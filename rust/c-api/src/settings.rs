@@ -282,13 +282,14 @@ unsafe fn tls_config(given: &ffi::thread_mqtt_config) -> Result<tls::Config, i32
 /// As [`client`].
 #[inline(never)]
 unsafe fn tls_choice<'a>(given: &ffi::thread_mqtt_config) -> Result<TlsChoice<'a>, i32> {
+    let options = TlsChoice::of_options();
     // SAFETY: promised by the caller, for all four.
     let (alpn, pins, suites, groups) = unsafe {
         (
-            string(given.tls_alpn)?.unwrap_or_default(),
-            string(given.tls_pins)?.unwrap_or_default(),
-            string(given.tls_suites)?.unwrap_or_default(),
-            string(given.tls_groups)?.unwrap_or_default(),
+            string(given.tls_alpn)?.unwrap_or(options.alpn),
+            string(given.tls_pins)?.unwrap_or(options.pins),
+            string(given.tls_suites)?.unwrap_or(options.suites),
+            string(given.tls_groups)?.unwrap_or(options.groups),
         )
     };
     if given.tls_tickets > MOST_TICKETS {
