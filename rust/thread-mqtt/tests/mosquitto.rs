@@ -4,7 +4,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use thread_mqtt::{Builder, Cause, Event, Message, Mqtt, QoS, SessionEvent, Version};
+use thread_mqtt::{
+    Builder, Cause, Event, Message, Mqtt, Overflow, Priority, Properties, PublishOptions, QoS,
+    SessionEvent, Version,
+};
 use thread_mqtt_host::{HostPort, Options};
 
 /// Ends with the test.
@@ -93,6 +96,48 @@ fn events_are_an_iterator_until_the_stop() {
         assert_eq!((received, published), (1, 1));
         assert!(!mqtt.is_online());
     }
+}
+
+/// What the builder and the messages ask for reaches the wire: the second broker of a list, after a
+/// short pause, and a message that overtakes another with its properties.
+#[test]
+fn a_list_of_brokers_and_what_goes_with_a_message() {
+    let broker = Broker::start("list");
+    let brokers = format!("mqtt://127.0.0.1:1, {}", broker.uri());
+    let builder = Builder::new(&brokers)
+        .backoff(Duration::from_millis(1), Duration::from_millis(10))
+        .overflow(Overflow::DropOldestQos0);
+    let mut mqtt = open(builder);
+    mqtt.subscribe(&[("list/#", QoS::AtLeastOnce)]).unwrap();
+    let properties = Properties {
+        content_type: Some("text/plain".into()),
+        user: vec![("unit".into(), "K".into())],
+        ..Properties::default()
+    };
+    let message = |text: &str| Message::new("list/t", text).qos(QoS::AtLeastOnce);
+    mqtt.publish(message("usual")).unwrap();
+    let urgent = message("urgent").properties(properties.clone());
+    let first = PublishOptions {
+        priority: Priority::High,
+        ..PublishOptions::default()
+    };
+    mqtt.publish_with(urgent, first).unwrap();
+    assert_eq!(mqtt.limits(), None);
+    mqtt.start();
+    let mut received = Vec::new();
+    let mut tried = Vec::new();
+    while received.len() < 2 {
+        match mqtt.next().expect("it was not stopped") {
+            Event::Broker(uri) => tried.push(uri.to_string()),
+            Event::Session(SessionEvent::Message(message)) => received.push(message),
+            _ => {}
+        }
+    }
+    assert_eq!(tried, ["mqtt://127.0.0.1:1".to_owned(), broker.uri()]);
+    assert_eq!(received[0].payload, b"urgent");
+    assert_eq!(received[0].properties.as_deref(), Some(&properties));
+    assert_eq!(received[1].payload, b"usual");
+    assert_eq!(mqtt.limits().unwrap().maximum_qos, QoS::ExactlyOnce);
 }
 
 #[test]
