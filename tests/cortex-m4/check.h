@@ -50,7 +50,7 @@ struct expected {
 	const char *text;
 	/** NO_CURE, CURE or MAYBE_CURE. */
 	uint8_t cure;
-	/** The pause is within these; 0 and 0 for none. */
+	/** The pause, which is drawn from zero on, is within these; 0 and 0 for none. */
 	int32_t retry_least_ms, retry_most_ms;
 	const struct thread_mqtt_message *message;
 	const char *filter;

@@ -345,7 +345,7 @@ static void test_refused(void)
 	check_last_error(client, EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED,
 					.stage = THREAD_MQTT_STAGE_TCP,
 					.error = THREAD_MQTT_ERROR_REFUSED, .text = "refused",
-					.cure = CURE, .retry_least_ms = 1000,
+					.cure = CURE,
 					.retry_most_ms = 60000));
 	CHECK(!thread_mqtt_is_online(client));
 	stop(client);
@@ -827,7 +827,7 @@ static void test_forgetful(void)
 	check_last_error(client, EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED,
 					.stage = THREAD_MQTT_STAGE_MQTT,
 					.error = THREAD_MQTT_ERROR_CLOSED, .text = "closed",
-					.cure = CURE, .retry_least_ms = 1000,
+					.cure = CURE,
 					.retry_most_ms = 60000));
 	CHECK(!thread_mqtt_is_online(client));
 	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), THREAD_MQTT_ERROR_STATE);
@@ -867,7 +867,7 @@ static void test_time_unknown(void)
 	check_last_error(client, EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED,
 					.stage = THREAD_MQTT_STAGE_TIME,
 					.error = THREAD_MQTT_ERROR_TIME, .text = "time",
-					.cure = CURE, .retry_least_ms = 1000,
+					.cure = CURE,
 					.retry_most_ms = 60000));
 	stop(client);
 	end(client);
