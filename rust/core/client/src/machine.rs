@@ -37,8 +37,10 @@ use ending::Ending;
 use stages::Turn;
 use thread_mqtt_resolve::resolver::{Candidate, Network};
 use thread_mqtt_resolve::{BrokerUri, Resolver};
+#[cfg(feature = "durable")]
+use thread_mqtt_session::Store;
 use thread_mqtt_session::{
-    Command, CommandError, Message, PublishOptions, QoS, Session, Token, Version,
+    self as session, Command, CommandError, Message, PublishOptions, QoS, Session, Token, Version,
 };
 use thread_mqtt_tls::{CertificateSummary, Connection};
 use timing::Timing;
@@ -138,8 +140,19 @@ enum State {
 
 // Session and resolver are large: made here, they are off the stack before the client is put together.
 #[inline(never)]
-fn boxed_session(config: thread_mqtt_session::Config) -> Result<Box<Session>, ConfigError> {
+fn boxed_session(config: session::Config) -> Result<Box<Session>, ConfigError> {
     Session::new(config)
+        .map(Box::new)
+        .map_err(ConfigError::Session)
+}
+
+#[cfg(feature = "durable")]
+#[inline(never)]
+fn stored_session(
+    config: session::Config,
+    store: Box<dyn Store>,
+) -> Result<Box<Session>, ConfigError> {
+    Session::with_store(config, store)
         .map(Box::new)
         .map_err(ConfigError::Session)
 }
@@ -159,15 +172,30 @@ fn learner(learner: &mut Option<Learner>) -> Option<&mut Learner> {
 impl Client {
     /// A client at rest; the configuration is checked.
     #[inline(never)]
-    pub fn new(mut config: Config) -> Result<Self, ConfigError> {
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::of(config, boxed_session)
+    }
+
+    /// The same with a session that [outlives a restart](Session::with_store).
+    #[cfg(feature = "durable")]
+    #[inline(never)]
+    pub fn with_store(config: Config, store: Box<dyn Store>) -> Result<Self, ConfigError> {
+        Self::of(config, |config| stored_session(config, store))
+    }
+
+    fn of(
+        mut config: Config,
+        session: impl FnOnce(session::Config) -> Result<Box<Session>, ConfigError>,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         let version = config.session.version;
-        let session = boxed_session(config.session)?;
+        let session = session(config.session)?;
+        let session_at = session.peer().parse().ok();
         Ok(Self {
             resolver: boxed_resolver(config.resolver),
             session,
             targets: Targets::new(config.broker, &mut config.failover),
-            session_at: None,
+            session_at,
             backoff: Backoff::new(config.timers.backoff_min, config.timers.backoff_max),
             hopeless: true,
             learner: Learner::new(config.keep_alive),

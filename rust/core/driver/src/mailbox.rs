@@ -21,7 +21,7 @@ pub struct Mailbox {
     /// What the driver has, as of its last visit, and what waits here.
     room: Room,
     commands: Vec<(Token, Command)>,
-    last_token: u32,
+    last_token: Token,
     started: bool,
     stops: bool,
     retries: bool,
@@ -47,7 +47,7 @@ impl Mailbox {
             version: session.version(),
             room: session.outbox_room(),
             commands: Vec::new(),
-            last_token: 0,
+            last_token: Token(0),
             started: false,
             stops: false,
             retries: false,
@@ -88,8 +88,8 @@ impl Mailbox {
         if self.commands.try_reserve(1).is_err() {
             return Err((CommandError::OutOfMemory, command));
         }
-        self.last_token = self.last_token.wrapping_add(1);
-        let token = Token(self.last_token);
+        let token = self.last_token.next();
+        self.last_token = token;
         self.room.add(&command);
         self.commands.push((token, command));
         Ok(token)

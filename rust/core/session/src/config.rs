@@ -157,6 +157,10 @@ pub struct Config {
     /// The first packet identifier used, 1 to 32,767. A random one avoids that a broker's late
     /// answer to an earlier life of this device is taken for one to this. Default: 1.
     pub first_packet_id: u16,
+    /// Keeps messages of QoS 1 and 2 in the storage, if the session
+    /// [has one](crate::Session::with_store), unless
+    /// [`PublishOptions::durable`](crate::PublishOptions::durable) says otherwise. Default: true.
+    pub durable: bool,
     /// Asks an MQTT 5 broker for Response Information, see
     /// [`BrokerText`](crate::BrokerText). Default: false.
     pub request_response_information: bool,
@@ -191,6 +195,7 @@ impl Default for Config {
             ack_timeout: Duration::from_secs(120),
             suspect_after: 3,
             first_packet_id: 1,
+            durable: true,
             request_response_information: false,
             event_bytes: 4_096,
         }

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::config::QoS;
+use crate::durable::StoreError;
 use crate::packet::{Fault, PacketType};
 use crate::reason::{ConnectRefusal, ReasonCode};
 
@@ -16,6 +17,8 @@ pub enum CommandError {
     LargerThanOutbox,
     /// The heap has no room for it.
     OutOfMemory,
+    /// It is to be durable, and the storage does not take it.
+    NotStored(StoreError),
     /// The topic is empty.
     EmptyTopic,
     /// The topic name or filter has more than 65,535 bytes.
@@ -45,6 +48,7 @@ pub enum CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            CommandError::NotStored(error) => return error.fmt(f),
             CommandError::Full => {
                 "the outbox is full; wait for an acknowledgement or configure a larger outbox"
             }
@@ -127,6 +131,8 @@ pub enum PublishError {
     NoRoom,
     /// It ended every connection on which it was sent, alone, while the broker answered others.
     EndsConnection,
+    /// It was to be durable, and the storage did not take it. It was not sent.
+    NotStored(StoreError),
 }
 
 impl fmt::Display for PublishError {
@@ -170,6 +176,7 @@ impl fmt::Display for PublishError {
                  others; it may be larger than the broker takes, or its topic not allowed: see the \
                  broker's log",
             ),
+            PublishError::NotStored(error) => error.fmt(f),
         }
     }
 }

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::config::QoS;
+use crate::durable::StoreError;
 use crate::error::PublishError;
 use crate::message::Message;
 use crate::packet::skip::SkipReason;
@@ -13,6 +14,32 @@ use crate::reason::ReasonCode;
 /// Names a publish or subscribe command in its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u32);
+
+impl Token {
+    /// Tokens from here on are those of messages that an earlier life has stored: this, and the packet
+    /// identifier.
+    const RESTORED: u32 = 0xFFFF_0000;
+
+    /// Whether it names a message that was stored before a restart.
+    pub fn is_restored(self) -> bool {
+        self.0 >= Self::RESTORED
+    }
+
+    /// The name for the next command.
+    pub fn next(self) -> Self {
+        let next = self.0.wrapping_add(1);
+        Token(if next < Self::RESTORED {
+            next.max(1)
+        } else {
+            1
+        })
+    }
+
+    #[cfg(feature = "durable")]
+    pub(crate) fn restored(packet_id: u16) -> Self {
+        Token(Self::RESTORED | u32::from(packet_id))
+    }
+}
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +54,25 @@ pub enum Event {
     Published(Token),
     /// A message was given up.
     PublishFailed(Token, PublishError),
+    /// A durable message that was [submitted](crate::Session::submit) is in the storage: it will be
+    /// sent even after a restart. (When [`publish`](crate::Session::publish) returns, it is as well.)
+    Stored(Token),
+    /// The session goes on with what an earlier life has stored.
+    Restored {
+        /// Messages that are sent first. They end like others, with
+        /// [tokens of their own](Token::is_restored).
+        messages: usize,
+        /// Subscriptions that are repeated if the broker should have lost them.
+        subscriptions: usize,
+    },
+    /// A record in the storage was damaged, as by a power cut, and was dropped. The others stand.
+    RecordDamaged {
+        /// Its key: from 0x8000 on it was a message, with this packet identifier.
+        key: u16,
+    },
+    /// The storage fails: it is full or worn out. The session goes on; what cannot be stored may be
+    /// lost, or arrive twice, if the power fails now. Told once, until the storage works again.
+    StorageFailed(StoreError),
     /// The broker lost the session while it had this QoS 2 message under way. It is sent again and
     /// may arrive twice. [`Published`](Self::Published) or [`PublishFailed`](Self::PublishFailed)
     /// still follows.
@@ -130,6 +176,22 @@ impl Events {
         self.queue.try_reserve(1).is_ok()
     }
 
+    /// A QoS 2 message that was not taken yet has arrived again, on this connection: true if there is
+    /// one. Its acknowledgement is owed there.
+    pub(crate) fn owe_again(&mut self, packet_id: u16, since: u32, connection: u32) -> bool {
+        let mut owed = self.queue.iter_mut().filter_map(|(_, owed)| owed.as_mut());
+        let again = owed.find(|owed| {
+            owed.qos == QoS::ExactlyOnce && owed.packet_id == packet_id && owed.connection >= since
+        });
+        match again {
+            Some(owed) => {
+                owed.connection = connection;
+                true
+            }
+            None => false,
+        }
+    }
+
     pub(crate) fn push(&mut self, event: Event) {
         self.push_owing(event, None);
     }
@@ -164,6 +226,10 @@ fn cost(event: &Event) -> usize {
         Event::Connected { .. }
         | Event::Published(_)
         | Event::PublishFailed(..)
+        | Event::Stored(_)
+        | Event::Restored { .. }
+        | Event::RecordDamaged { .. }
+        | Event::StorageFailed(_)
         | Event::SentAgain(_)
         | Event::QosLowered(_) => 0,
     };

@@ -37,6 +37,10 @@ impl Session {
         if let Some(token) = item.token {
             self.events.push(Event::PublishFailed(token, error));
         }
+        if item.is_stored() {
+            let (id, order) = (item.packet_id, item.order);
+            self.state.journal.put_release(id, order);
+        }
         self.state.outbox.reduce_to_release(key);
         self.state.outbox.move_last(key, crate::outbox::RELEASES);
     }
@@ -83,15 +87,16 @@ impl Session {
                         self.events
                             .push(Event::SubscriptionLowered { filter, granted });
                     }
-                    subscriptions.granted(filter.name.clone(), filter.qos, granted);
+                    let name = filter.name.clone();
+                    subscriptions.granted(name, filter.qos, granted, &mut self.state.journal);
                 }
                 (RequestKind::Subscribe, Some(Err(reason))) if own => {
-                    subscriptions.remove(&filter.name);
+                    subscriptions.remove(&filter.name, &mut self.state.journal);
                     let filter = filter.name.clone();
                     self.events.push(Event::SubscriptionLost { filter, reason });
                 }
                 (RequestKind::Unsubscribe, Some(Ok(_))) => {
-                    subscriptions.remove(&filter.name);
+                    subscriptions.remove(&filter.name, &mut self.state.journal);
                 }
                 (RequestKind::Unsubscribe, Some(Err(_))) => {
                     subscriptions.set_leaving(&filter.name, false);
@@ -132,9 +137,14 @@ impl Session {
         }
     }
 
-    fn take_item(&mut self, key: Key) -> Option<Item> {
+    pub(crate) fn take_item(&mut self, key: Key) -> Option<Item> {
         self.leave_link(key);
-        self.state.outbox.remove(key)
+        let item = self.state.outbox.remove(key)?;
+        if item.is_stored() {
+            let journal = &mut self.state.journal;
+            journal.delete_message(item.packet_id, item.order);
+        }
+        Some(item)
     }
 
     /// An item is not under way any more.

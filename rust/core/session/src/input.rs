@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::config::{LostSession, QoS, Version};
+use crate::durable::Identity;
 use crate::error::{PublishError, SessionError};
 use crate::event::{BrokerText, Event, Owed, Token};
 use crate::link::{Limits, Phase};
@@ -150,19 +151,20 @@ impl Session {
             }
             // 3.1.1 asks nothing of the client (section 3.2.2.2).
             session_present = !clean;
-            self.state.outbox.set_foreign(true);
+            self.state.outbox.set_foreign(true, true);
         } else if !session_present {
-            self.state.outbox.set_foreign(false);
+            self.state.outbox.set_foreign(false, false);
         }
         if let Some(link) = &mut self.link {
             link.come_online(limits);
         }
-        self.state.established = true;
-        self.state.start_clean = false;
-        self.state.anew = false;
         if connack.client_id.is_some() {
             self.state.client_id = connack.client_id;
         }
+        self.store_session(session_present);
+        self.state.established = true;
+        self.state.start_clean = false;
+        self.state.anew = false;
         let information = connack.response_information;
         self.tell(None, information.map(BrokerText::ResponseInformation));
         self.events.push(Event::Connected { session_present });
@@ -175,10 +177,34 @@ impl Session {
         Ok(())
     }
 
+    /// Stores whose session it is, before anything else is sent on it.
+    fn store_session(&mut self, session_present: bool) {
+        if !session_present {
+            self.state.began = self.connection;
+        }
+        if !self.state.journal.is_on() {
+            return;
+        }
+        if !session_present {
+            // Or PUBREL would be sent after a restart for what this session has never seen.
+            self.state.journal.clear_released();
+            self.state.journal.clear_received();
+        }
+        let state = &mut self.state;
+        state.peer.clone_from(&state.next_peer);
+        let (client_id, peer) = (self.client_id().into(), self.state.peer.clone());
+        self.state.journal.put_identity(Identity {
+            established: true,
+            client_id,
+            peer,
+        });
+    }
+
     /// The broker has nothing of the session: messages are sent anew, subscriptions repeated.
     fn begin_anew(&mut self) {
         self.state.forget_received();
-        self.state.subscriptions.begin_anew();
+        let subscriptions = &mut self.state.subscriptions;
+        subscriptions.begin_anew(&mut self.state.journal);
         // What was released was sent before the others.
         let mut at = self.state.outbox.last(RELEASES);
         while let Some(key) = at {
@@ -195,7 +221,7 @@ impl Session {
     }
 
     fn begin_message_anew(&mut self, key: Key) {
-        let foreign = self.state.outbox.is_foreign();
+        let foreign = self.state.outbox.is_foreign(key);
         let Some(item) = self.state.outbox.get_mut(key) else {
             return;
         };
@@ -206,7 +232,7 @@ impl Session {
         };
         let Some(token) = token else {
             // Given up: the broker has forgotten its identifier.
-            self.state.outbox.remove(key);
+            self.take_item(key);
             return;
         };
         outgoing.dup = false;
@@ -235,7 +261,7 @@ impl Session {
             return Ok(());
         }
         if qos == QoS::ExactlyOnce && !self.state.receive(packet_id, dup)? {
-            self.answer(AckKind::Pubrec, packet_id, ReasonCode::SUCCESS);
+            self.answer_again(packet_id);
             return Ok(());
         }
         let event = Event::Message(publish.message);
@@ -270,7 +296,7 @@ impl Session {
         };
         // PUBREC with a failure ends the exchange, so that there is nothing to remember.
         if qos == QoS::ExactlyOnce && !code.is_error() && !self.state.receive(packet_id, dup)? {
-            self.answer(AckKind::Pubrec, packet_id, ReasonCode::SUCCESS);
+            self.answer_again(packet_id);
             return Ok(());
         }
         let event = Event::Skipped {
@@ -281,6 +307,14 @@ impl Session {
         };
         self.push_owing(event, qos, packet_id, code);
         Ok(())
+    }
+
+    /// PUBREC for a QoS 2 message that is here already: now, or when the application takes it.
+    fn answer_again(&mut self, packet_id: u16) {
+        let (began, connection) = (self.state.began, self.connection);
+        if !self.events.owe_again(packet_id, began, connection) {
+            self.answer(AckKind::Pubrec, packet_id, ReasonCode::SUCCESS);
+        }
     }
 
     fn push_owing(&mut self, event: Event, qos: QoS, packet_id: u16, reason: ReasonCode) {
@@ -319,7 +353,7 @@ impl Session {
         let Some(item) = self.state.outbox.get_mut(key) else {
             return Ok(());
         };
-        let token = item.token;
+        let (token, stored, order) = (item.token, item.is_stored(), item.order);
         let Work::Publish(outgoing) = &mut item.work else {
             return Err(SessionError::WrongAcknowledgement { packet, id });
         };
@@ -341,6 +375,9 @@ impl Session {
             }
             (AckKind::Pubrec, QoS::ExactlyOnce, _) => {
                 outgoing.released = true;
+                if stored {
+                    self.state.journal.note_released(order);
+                }
                 item.since = self.link.as_ref().map_or(Duration::ZERO, |link| link.now);
                 self.state.outbox.move_last(key, BEGUN);
                 self.tell(token, text.map(BrokerText::Reason));

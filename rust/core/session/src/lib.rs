@@ -104,6 +104,10 @@
 //!   received is skipped ([`Event::Skipped`]), one that ends every connection is found and given up
 //!   ([`Config::suspect_after`]), and an answer that never comes ends the connection
 //!   ([`Config::ack_timeout`]).
+//! - **A restart** loses nothing that was accepted as durable, if the session
+//!   [has a storage](Session::with_store) and the broker keeps the session: messages are stored before
+//!   they are accepted and forgotten when they are acknowledged, with the state of QoS 2 in both
+//!   directions, the subscriptions and whose session it is.
 //! - **Back-pressure** reaches the broker: [`Session::handle_input`] takes no more packets than
 //!   there is room for the events they lead to.
 //! - **Keep-alive** (section 3.1.2.10): PINGREQ when for that long the transport took no byte, or
@@ -116,9 +120,8 @@
 //!
 //! # What it is not
 //!
-//! Not a connection manager: reconnecting, back-off, names and TLS live in the crate above. Not
-//! durable: the state lives in memory and dies with the [`Session`]. No enhanced authentication
-//! (AUTH), no subscription identifiers, no topic aliases of our own, no subscription options but
+//! Not a connection manager: reconnecting, back-off, names and TLS live in the crate above. No
+//! storage of its own: a [`Store`] is what its owner brings. No enhanced authentication (AUTH), no subscription identifiers, no topic aliases of our own, no subscription options but
 //! the QoS, no payloads in pieces.
 //!
 //! One thing MQTT has no means for: if a broker loses the session, and the CONNACK that says so is
@@ -147,6 +150,7 @@ extern crate alloc;
 
 mod command;
 mod config;
+mod durable;
 mod error;
 mod event;
 mod finish;
@@ -170,6 +174,7 @@ mod suspects;
 
 pub use command::{Command, Load};
 pub use config::{Config, ConfigError, Field, LostSession, Overflow, QoS, Version};
+pub use durable::{Store, StoreError};
 pub use error::{CommandError, PublishError, SessionError};
 pub use event::{BrokerText, Event, Token};
 pub use link::Limits;

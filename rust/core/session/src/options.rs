@@ -29,4 +29,8 @@ pub struct PublishOptions {
     /// Replaces a message of the same topic that was queued with this option and still waits.
     /// Default: no.
     pub latest: bool,
+    /// Keeps the message in the session's storage until it is acknowledged, so that it is sent even
+    /// after a restart; only with QoS 1 and 2. `Some(true)` refuses the message if there is no storage.
+    /// Default: `None`, as [`Config::durable`](crate::Config::durable) says.
+    pub durable: Option<bool>,
 }

@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::config::{Config, Overflow, QoS, Version};
+#[cfg(feature = "durable")]
+use crate::durable::Stored;
 use crate::error::{CommandError, PublishError};
 use crate::event::Token;
 use crate::message::{Message, check_properties, check_topic};
@@ -34,6 +36,11 @@ const REQUEST_WINDOW: usize = 16;
 
 /// Packet identifiers of messages that are not kept over a restart are below, of others above.
 const IDS: u16 = 32_767;
+const STORED_IDS: u16 = 0x8000;
+
+/// In [`Item::sent_on`]: a connection of an earlier life.
+#[cfg(feature = "durable")]
+const EARLIER_LIFE: u32 = u32::MAX;
 
 /// One command under way.
 #[derive(Debug)]
@@ -69,6 +76,10 @@ pub(crate) struct Outgoing {
     pub(crate) message: Message,
     pub(crate) priority: Priority,
     latest: bool,
+    /// Whether it is to outlive a restart; `None`: as the configuration says.
+    pub(crate) durable: Option<bool>,
+    /// The packet identifier with which it is in the storage; 0 if it is not.
+    pub(crate) stored: u16,
     expires: Expiry,
     /// QoS 2: PUBREC arrived, PUBREL is to be answered. The message is kept, for a broker that
     /// loses the session before it has passed it on.
@@ -91,12 +102,35 @@ impl Outgoing {
         self.message.qos
     }
 
+    /// One of an earlier life.
+    #[cfg(feature = "durable")]
+    pub(crate) fn restored(id: u16, stored: Stored, released: bool, dup: bool) -> Self {
+        Outgoing {
+            message: stored.message,
+            priority: Priority::Normal,
+            latest: false,
+            durable: Some(true),
+            stored: id,
+            expires: stored.expiry.map_or(Expiry::Never, Expiry::In),
+            released,
+            dup,
+        }
+    }
+
     /// Seconds left, at least one: of a message that is sent.
     pub(crate) fn seconds_left(&self, now: Duration) -> Option<u32> {
         match self.expires {
             Expiry::Never => None,
             Expiry::In(seconds) => Some(seconds),
             Expiry::At(second) => Some(second.saturating_sub(seconds_of(now)).max(1)),
+        }
+    }
+
+    /// Seconds that it has to be sent in, of a message that was not queued yet.
+    pub(crate) fn expiry(&self) -> Option<u32> {
+        match self.expires {
+            Expiry::In(seconds) => Some(seconds),
+            Expiry::Never | Expiry::At(_) => None,
         }
     }
 
@@ -123,6 +157,7 @@ impl Outgoing {
             priority: self.priority,
             latest: self.latest,
             expiry: None,
+            durable: None,
         }
     }
 
@@ -157,6 +192,8 @@ impl Work {
             message,
             priority: options.priority,
             latest: options.latest,
+            durable: options.durable,
+            stored: 0,
             expires,
             released: false,
             dup: false,
@@ -182,6 +219,13 @@ impl Work {
     }
 }
 
+impl Item {
+    /// Whether it is in the storage.
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(&self.work, Work::Publish(outgoing) if outgoing.stored != 0)
+    }
+}
+
 /// Everything unconfirmed, bounded in number and bytes. It outlives connections.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -195,9 +239,12 @@ pub(crate) struct Outbox {
     unstamped: Vec<Key>,
     /// Not before this second a message expires.
     next_expiry: Option<u32>,
+    /// The last identifier in use of those below, and of those of stored messages above.
     last_id: u16,
-    /// So many identifiers more may be known to the broker from an earlier life.
+    last_stored_id: u16,
+    /// So many identifiers more of each may be known to the broker from an earlier life.
     foreign_ids: u16,
+    foreign_stored_ids: u16,
     last_token: u32,
     last_order: u32,
 }
@@ -212,7 +259,9 @@ impl Outbox {
             unstamped: Vec::new(),
             next_expiry: None,
             last_id: config.first_packet_id.saturating_sub(1) % IDS,
+            last_stored_id: u16::MAX,
             foreign_ids: 0,
+            foreign_stored_ids: 0,
             last_token: 0,
             last_order: 0,
         }
@@ -309,10 +358,32 @@ impl Outbox {
 
     /// Queues a command under the next token.
     pub(crate) fn queue(&mut self, work: Work) -> Result<Token, CommandError> {
-        let token = Token(self.last_token.wrapping_add(1));
+        let token = Token(self.last_token).next();
         let queued = self.submit(token, work);
         queued.map_err(|_| CommandError::OutOfMemory)?;
         Ok(token)
+    }
+
+    /// Makes room on the heap for a message that is to be stored, and names it there: its packet
+    /// identifier and its place in the order. `None` if the heap has no room.
+    pub(crate) fn prepare(&mut self, mut is_free: impl FnMut(u16) -> bool) -> Option<(u16, u32)> {
+        let room = self.items.reserve() && self.ids.reserve() && self.latest.reserve();
+        if !room || self.unstamped.try_reserve(1).is_err() {
+            return None;
+        }
+        for _ in 0..=IDS {
+            self.last_stored_id = self.last_stored_id.wrapping_add(1) | STORED_IDS;
+            let id = self.last_stored_id;
+            if self.by_id(id).is_none() && is_free(id) {
+                return Some((id, self.next_order()));
+            }
+        }
+        None
+    }
+
+    fn next_order(&self) -> u32 {
+        // 0 is none.
+        self.last_order.wrapping_add(1).max(1)
     }
 
     /// Queues a command, whatever the limits. Gives it back if the heap is full.
@@ -356,11 +427,15 @@ impl Outbox {
         if !self.items.reserve() {
             return Err(work);
         }
-        self.last_order = self.last_order.wrapping_add(1);
+        self.last_order = self.next_order();
+        let packet_id = match &work {
+            Work::Publish(outgoing) => outgoing.stored,
+            Work::Request(_) => 0,
+        };
         let item = Item {
             token,
             order: self.last_order,
-            packet_id: 0,
+            packet_id,
             work,
             sent_on: 0,
             since: Duration::ZERO,
@@ -368,8 +443,51 @@ impl Outbox {
             proofs: 0,
             release_first: false,
         };
+        if packet_id != 0 && !self.ids.reserve() {
+            return Err(item.work);
+        }
         self.room.enter(list, item.work.bytes());
-        Ok(self.items.push(list, item))
+        let key = self.items.push(list, item);
+        if packet_id != 0 {
+            self.ids.insert(packet_id.into(), key);
+        }
+        Ok(key)
+    }
+
+    /// Queues a message of an earlier life in its place of the order; `sent`: it may have been sent.
+    /// False if the heap has no room.
+    #[cfg(feature = "durable")]
+    pub(crate) fn push_restored(
+        &mut self,
+        list: usize,
+        token: Option<Token>,
+        order: u32,
+        outgoing: Outgoing,
+        sent: bool,
+    ) -> bool {
+        let expires = outgoing.expires != Expiry::Never;
+        if expires && self.unstamped.try_reserve(1).is_err() {
+            return false;
+        }
+        self.last_stored_id = outgoing.stored;
+        let Ok(key) = self.push(list, token, Work::Publish(outgoing)) else {
+            return false;
+        };
+        self.begin_after(order);
+        if expires {
+            self.unstamped.push(key);
+        }
+        if let Some(item) = self.items.get_mut(key) {
+            item.order = order;
+            item.sent_on = if sent { EARLIER_LIFE } else { 0 };
+        }
+        true
+    }
+
+    /// New items come after this place in the order.
+    #[cfg(feature = "durable")]
+    pub(crate) fn begin_after(&mut self, order: u32) {
+        self.last_order = self.last_order.max(order);
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<Item> {
@@ -473,8 +591,17 @@ impl Outbox {
 
     /// Gives an item a packet identifier if it has none; false if that is not possible now.
     pub(crate) fn assign_id(&mut self, key: Key) -> bool {
-        if self.get(key).is_none_or(|item| item.packet_id != 0) {
-            return true;
+        match self.items.get_mut(key) {
+            // Stored with one, and not sent yet.
+            Some(item) if item.is_stored() && item.sent_on == 0 && self.foreign_stored_ids != 0 => {
+                let is_first = matches!(&item.work, Work::Publish(outgoing) if !outgoing.dup);
+                item.release_first |= is_first;
+                self.foreign_stored_ids -= u16::from(is_first);
+                return true;
+            }
+            Some(item) if item.packet_id != 0 => return true,
+            Some(_) => {}
+            None => return true,
         }
         if self.ids.len() >= usize::from(IDS) || !self.ids.reserve() {
             return false;
@@ -497,13 +624,19 @@ impl Outbox {
         true
     }
 
-    /// The broker may remember identifiers of an earlier life of this device, or it does not.
-    pub(crate) fn set_foreign(&mut self, foreign: bool) {
+    /// The broker may remember identifiers of an earlier life of this device, or it does not: of
+    /// messages that are not stored, and of those that are.
+    pub(crate) fn set_foreign(&mut self, foreign: bool, stored: bool) {
         self.foreign_ids = if foreign { IDS } else { 0 };
+        self.foreign_stored_ids = if stored { IDS } else { 0 };
     }
 
-    pub(crate) fn is_foreign(&self) -> bool {
-        self.foreign_ids != 0
+    /// The same about the identifier of an item.
+    pub(crate) fn is_foreign(&self, key: Key) -> bool {
+        match self.get(key).is_some_and(Item::is_stored) {
+            true => self.foreign_stored_ids != 0,
+            false => self.foreign_ids != 0,
+        }
     }
 
     // Time.

@@ -313,11 +313,25 @@ impl Session {
     /// message that could only have replaced one of its topic, and finds none:
     /// [`PublishError::NoRoom`]. Gives it back if the heap is full; submit it again later.
     pub fn submit(&mut self, token: Token, command: Command) -> Result<(), Command> {
-        let Command { work } = command;
+        let Command { mut work } = command;
+        match self.store(&mut work) {
+            Ok(()) => {}
+            Err(CommandError::NotStored(error)) => {
+                self.state.outbox.pass_over(token);
+                let error = PublishError::NotStored(error);
+                self.events.push(Event::PublishFailed(token, error));
+                return Ok(());
+            }
+            Err(_) => return Err(Command { work }),
+        }
+        let is_stored = matches!(&work, Work::Publish(outgoing) if outgoing.stored != 0);
         self.make_room(&work);
         let outbox = &mut self.state.outbox;
         if outbox.is_latest(&work) && outbox.room().check_work(&work, None).is_err() {
             outbox.pass_over(token);
+            if let (Work::Publish(outgoing), true) = (&work, is_stored) {
+                self.state.journal.delete_message(outgoing.stored, 0);
+            }
             let error = PublishError::NoRoom;
             self.events.push(Event::PublishFailed(token, error));
             return Ok(());
@@ -326,7 +340,11 @@ impl Session {
             self.note_leaving(request);
         }
         let queued = self.state.outbox.submit(token, work);
-        queued.map_err(|work| Command { work })
+        queued.map_err(|work| Command { work })?;
+        if is_stored {
+            self.events.push(Event::Stored(token));
+        }
+        Ok(())
     }
 
     /// Subscribes; remembered and repeated on a connection without the old session.
@@ -342,7 +360,7 @@ impl Session {
         self.queue(Command::unsubscribe(filters)?.work)
     }
 
-    fn queue(&mut self, work: Work) -> Result<Token, CommandError> {
+    fn queue(&mut self, mut work: Work) -> Result<Token, CommandError> {
         let outbox = &self.state.outbox;
         let replaced = outbox.replaced(&work);
         let old = replaced.and_then(|key| outbox.get(key));
@@ -353,11 +371,34 @@ impl Session {
         if drops && self.events.is_full() {
             return Err(CommandError::Full);
         }
+        self.store(&mut work)?;
         self.make_room(&work);
         if let Work::Request(request) = &work {
             self.note_leaving(request);
         }
         self.state.outbox.queue(work)
+    }
+
+    /// Stores a message that is to outlive a restart: before it is accepted.
+    fn store(&mut self, work: &mut Work) -> Result<(), CommandError> {
+        let Work::Publish(outgoing) = work else {
+            return Ok(());
+        };
+        let journal = &mut self.state.journal;
+        let wanted = match outgoing.durable {
+            None => self.config.durable && journal.is_on(),
+            Some(wanted) => wanted,
+        };
+        if !wanted || outgoing.qos() == QoS::AtMostOnce {
+            return Ok(());
+        }
+        let prepared = self.state.outbox.prepare(|id| journal.is_free(id));
+        let (id, order) = prepared.ok_or(CommandError::OutOfMemory)?;
+        journal
+            .put_message(id, order, outgoing.expiry(), &outgoing.message)
+            .map_err(CommandError::NotStored)?;
+        outgoing.stored = id;
+        Ok(())
     }
 
     /// Drops what a new message replaces or displaces.
@@ -427,6 +468,9 @@ impl Session {
     /// What happened, until `None`. Taking a message acknowledges it: PUBACK and PUBREC are sent
     /// no earlier, so that what the application never saw is delivered again.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(error) = self.state.journal.take_failure() {
+            self.events.push(Event::StorageFailed(error));
+        }
         let (event, owed) = self.events.pop()?;
         if let Some(owed) = owed {
             self.acknowledge(owed);
@@ -435,6 +479,9 @@ impl Session {
     }
 
     fn acknowledge(&mut self, owed: Owed) {
+        if owed.qos == QoS::ExactlyOnce {
+            self.state.note_taken(owed.packet_id, owed.connection);
+        }
         let Some(link) = &mut self.link else {
             return;
         };

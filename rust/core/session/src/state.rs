@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::config::Config;
+use crate::durable::Journal;
 use crate::error::SessionError;
 use crate::outbox::Outbox;
 use crate::subscriptions::Subscriptions;
@@ -38,6 +39,12 @@ pub(crate) struct State {
     /// A CONNECT was sent and no CONNACK seen: the broker may have lost the session and begun a new
     /// one that it will call present.
     pub(crate) unsure: bool,
+    /// The connection on which the session began; 0 is an earlier life.
+    pub(crate) began: u32,
+    /// The broker of the next connection, and the one that has the session, as the owner names them.
+    pub(crate) next_peer: String,
+    pub(crate) peer: String,
+    pub(crate) journal: Journal,
     /// The broker ignored our limit on the size of packets before (MQTT 5).
     pub(crate) limit_ignored: bool,
 }
@@ -56,6 +63,10 @@ impl State {
             start_clean: false,
             anew: false,
             unsure: false,
+            began: 0,
+            next_peer: String::new(),
+            peer: String::new(),
+            journal: Journal::default(),
             limit_ignored: false,
         }
     }
@@ -75,8 +86,22 @@ impl State {
         }
     }
 
+    /// Identifiers of an earlier life.
+    #[cfg(feature = "durable")]
+    pub(crate) fn set_received(&mut self, ids: Vec<u16>) {
+        self.received = ids;
+    }
+
+    /// A QoS 2 message that arrived on this connection is about to be handed to the application.
+    pub(crate) fn note_taken(&mut self, packet_id: u16, connection: u32) {
+        if self.journal.is_on() && connection >= self.began && self.received.contains(&packet_id) {
+            self.journal.note_received(packet_id);
+        }
+    }
+
     /// PUBREL arrived: whether the identifier was known.
     pub(crate) fn released(&mut self, packet_id: u16) -> bool {
+        self.journal.forget_received(packet_id);
         self.doubtful.retain(|id| *id != packet_id);
         let found = self.received.iter().position(|id| *id == packet_id);
         found.map(|at| self.received.swap_remove(at)).is_some()
@@ -91,7 +116,7 @@ impl State {
     /// The broker may have lost the session although it calls it present: subscribing again does no
     /// harm, and a message that is not a repetition is a new one.
     pub(crate) fn doubt(&mut self) {
-        self.subscriptions.begin_anew();
+        self.subscriptions.begin_anew(&mut self.journal);
         self.doubtful.clone_from(&self.received);
     }
 }

@@ -25,6 +25,26 @@ impl Session {
         self.state.anew = anew;
     }
 
+    /// Names the broker of the next connection. Once it accepts the session, the name is kept with
+    /// that in the storage.
+    pub fn set_peer(&mut self, peer: &str) {
+        if self.state.journal.is_on() {
+            self.state.next_peer.clear();
+            self.state.next_peer.push_str(peer);
+        }
+    }
+
+    /// The name of the broker that has the session, of the [storage](Self::with_store); empty if
+    /// there is none.
+    pub fn peer(&self) -> &str {
+        &self.state.peer
+    }
+
+    /// Whether the session has a storage that works.
+    pub fn is_durable(&self) -> bool {
+        self.state.journal.is_on()
+    }
+
     /// Whether the broker has accepted the session on this connection, whatever happened since.
     pub fn was_accepted(&self) -> bool {
         self.link.as_ref().is_some_and(Link::was_online)

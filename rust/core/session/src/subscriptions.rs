@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::config::QoS;
+use crate::durable::Journal;
 
 /// One filter the broker granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(crate) struct Subscription {
     leaving: bool,
     /// Connections that ended while it was asked for again, alone.
     ends: u8,
+    /// Its place in the storage.
+    place: Option<u16>,
 }
 
 /// The filters in the order of their names. A search takes a time that grows with the logarithm of
@@ -40,13 +43,20 @@ impl Subscriptions {
     }
 
     /// The broker granted this filter, perhaps again.
-    pub(crate) fn granted(&mut self, name: String, qos: QoS, granted: QoS) {
+    pub(crate) fn granted(&mut self, name: String, qos: QoS, granted: QoS, journal: &mut Journal) {
+        let old = self.get(&name);
+        let mut place = old.and_then(|old| old.place);
+        let is_known = old.is_some_and(|old| (old.qos, old.granted) == (qos, granted));
+        if !is_known || place.is_none() {
+            place = journal.put_filter(place, &name, qos, granted);
+        }
         let one = Subscription {
             qos,
             granted,
             confirmed: true,
             leaving: false,
             ends: 0,
+            place,
         };
         match self.find(&name) {
             Ok(_) => self.change(&name, |old| *old = one),
@@ -54,11 +64,29 @@ impl Subscriptions {
         }
     }
 
-    pub(crate) fn remove(&mut self, name: &str) -> bool {
+    /// One of an earlier life, to be asked for again.
+    #[cfg(feature = "durable")]
+    pub(crate) fn restore(&mut self, name: String, qos: QoS, granted: QoS, place: u16) {
+        let one = Subscription {
+            qos,
+            granted,
+            confirmed: false,
+            leaving: false,
+            ends: 0,
+            place: Some(place),
+        };
+        if let Err(at) = self.find(&name) {
+            self.filters.insert(at, (name, one));
+            self.unconfirmed += 1;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, name: &str, journal: &mut Journal) -> bool {
         let Ok(at) = self.find(name) else {
             return false;
         };
         let (_, old) = self.filters.remove(at);
+        journal.delete_filter(old.place);
         self.unconfirmed -= usize::from(old.wants());
         true
     }
@@ -69,8 +97,13 @@ impl Subscriptions {
     }
 
     /// The broker has lost the session.
-    pub(crate) fn begin_anew(&mut self) {
-        self.filters.retain(|(_, one)| !one.leaving);
+    pub(crate) fn begin_anew(&mut self, journal: &mut Journal) {
+        self.filters.retain(|(_, one)| {
+            if one.leaving {
+                journal.delete_filter(one.place);
+            }
+            !one.leaving
+        });
         for (_, one) in &mut self.filters {
             one.confirmed = false;
         }

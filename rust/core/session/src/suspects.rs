@@ -101,7 +101,8 @@ impl Session {
             }
             if count == 1 && limit != 0 && ends >= limit {
                 for filter in request.filters() {
-                    self.state.subscriptions.remove(&filter.name);
+                    let subscriptions = &mut self.state.subscriptions;
+                    subscriptions.remove(&filter.name, &mut self.state.journal);
                 }
                 if let Some(item) = self.state.outbox.get_mut(key) {
                     item.ends = ends;

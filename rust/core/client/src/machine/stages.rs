@@ -9,6 +9,7 @@ use crate::brokers::Known;
 use crate::error::{Cause, TcpError};
 use crate::event::{Event, Reached, Stage};
 use crate::stream::Stream;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::mem;
 use core::net::SocketAddrV6;
@@ -164,6 +165,10 @@ impl Client {
         let here = self.targets.uri();
         let elsewhere = self.session_at.as_ref().is_some_and(|at| at != here);
         self.session.start_anew(elsewhere && !self.cluster);
+        if self.session.is_durable() {
+            let here = here.to_string();
+            self.session.set_peer(&here);
+        }
         let version = match self.targets.current().version {
             Known::Nothing => self.version,
             Known::Tried(version) | Known::Speaks(version) => version,

@@ -144,7 +144,7 @@ fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Fault> 
     }
     let (mut topic_alias, mut properties) = (None, None);
     if version == Version::V5 {
-        (topic_alias, properties, rest) = decode_publish_properties(rest)?;
+        (topic_alias, properties, rest) = decode_publish_properties(rest, USER_PROPERTIES)?;
     }
     if topic.is_empty() && topic_alias.is_none() {
         return Err(Fault::Topic);
@@ -166,8 +166,11 @@ fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Fault> 
 
 type PublishProperties<'a> = (Option<u16>, Option<Box<message::Properties>>, &'a [u8]);
 
-/// Topic alias, what the application is told, and what follows.
-pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishProperties<'_>, Fault> {
+/// Topic alias, what the application is told, with so many user properties at most, and what follows.
+pub(super) fn decode_publish_properties(
+    bytes: &[u8],
+    user_properties: usize,
+) -> Result<PublishProperties<'_>, Fault> {
     let (properties, payload) = Properties::split(
         bytes,
         &[
@@ -193,7 +196,7 @@ pub(super) fn decode_publish_properties(bytes: &[u8]) -> Result<PublishPropertie
         match (id, value) {
             (id::SUBSCRIPTION_IDENTIFIER, Value::Number(0)) => return Err(Fault::Property),
             (id::SUBSCRIPTION_IDENTIFIER | id::TOPIC_ALIAS, _) => continue,
-            (_, Value::Pair(name, value)) if ours.user.len() < USER_PROPERTIES => {
+            (_, Value::Pair(name, value)) if ours.user.len() < user_properties => {
                 ours.user.push((text(name)?, text(value)?));
             }
             _ => {}

@@ -30,6 +30,8 @@ use mqtt_proto::{Encodable, Pid};
 
 use crate::config::{Config, QoS, Version};
 use crate::message::Message;
+#[cfg(feature = "durable")]
+use crate::message::Properties;
 use crate::reason::{ConnectRefusal, ReasonCode};
 
 pub(crate) use decode::decode;
@@ -241,6 +243,26 @@ pub(crate) fn push_publish_head(
         push_body(out, &properties);
     }
     true
+}
+
+/// Bytes of the properties of a PUBLISH, with their length before them, as MQTT 5 has them.
+#[cfg(feature = "durable")]
+pub(crate) fn properties_len(properties: Option<&Properties>) -> usize {
+    v5::publish_properties(properties, None).encode_len()
+}
+
+/// Appends them.
+#[cfg(feature = "durable")]
+pub(crate) fn push_properties(out: &mut Vec<u8>, properties: Option<&Properties>) {
+    push_body(out, &v5::publish_properties(properties, None));
+}
+
+/// Reads them from the front of `bytes`, and what follows.
+#[cfg(feature = "durable")]
+pub(crate) fn take_properties(bytes: &[u8]) -> Option<(Option<Box<Properties>>, &[u8])> {
+    let read = decode::decode_publish_properties(bytes, usize::MAX);
+    let (_, properties, rest) = read.ok()?;
+    Some((properties, rest))
 }
 
 fn push_u16(out: &mut Vec<u8>, value: u16) {

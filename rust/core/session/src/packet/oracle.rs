@@ -121,7 +121,7 @@ prop_compose! {
 fn same_publish_properties(bytes: &[u8]) {
     let mut offset = 0;
     let theirs = PublishProperties::decode(bytes, &mut offset, PacketType::Publish);
-    match (theirs, decode::decode_publish_properties(bytes)) {
+    match (theirs, decode::decode_publish_properties(bytes, 32)) {
         (Ok(theirs), Ok((topic_alias, properties, payload))) => {
             assert_eq!(topic_alias, theirs.topic_alias);
             let p = properties.unwrap_or_default();
@@ -240,7 +240,7 @@ proptest! {
         let mut bytes = Vec::new();
         properties.encode(&mut bytes).unwrap();
         if mutations.is_empty() {
-            prop_assert!(decode::decode_publish_properties(&bytes).is_ok());
+            prop_assert!(decode::decode_publish_properties(&bytes, 32).is_ok());
         }
         mutate(&mut bytes, &mutations);
         same_publish_properties(&bytes);
@@ -339,13 +339,13 @@ fn user_properties_do_not_multiply_in_memory() {
     // A length of 15,000.
     let mut bytes = Vec::from([0x98, 0x75]);
     bytes.extend([0x26, 0, 0, 0, 0].repeat(3_000));
-    let (_, properties, payload) = decode::decode_publish_properties(&bytes).unwrap();
+    let (_, properties, payload) = decode::decode_publish_properties(&bytes, 32).unwrap();
     assert_eq!(properties.unwrap().user.len(), 32);
     assert_eq!(payload, []);
 }
 
 #[test]
 fn several_subscription_identifiers_are_no_error() {
-    let read = decode::decode_publish_properties(&[4, 0x0B, 1, 0x0B, 2]);
+    let read = decode::decode_publish_properties(&[4, 0x0B, 1, 0x0B, 2], 32);
     assert_eq!(read, Ok((None, None, &[][..])));
 }

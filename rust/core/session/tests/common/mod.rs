@@ -1,6 +1,10 @@
 //! The broker's end of the wire, version-neutral, on the codec's own packet types.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod broker;
+#[cfg(feature = "durable")]
+pub(crate) mod flash;
+
 use std::time::Duration;
 
 use mqtt_proto::{Pid, QosPid, TopicName, v3, v5};

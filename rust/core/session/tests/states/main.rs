@@ -4,6 +4,8 @@
 mod common;
 
 mod connect;
+#[cfg(feature = "durable")]
+mod durable;
 mod end;
 mod keep_alive;
 mod outbox;

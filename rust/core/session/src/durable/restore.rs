@@ -1,0 +1,164 @@
+//! How a session begins with what an earlier life has stored.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::journal::{Journal, Loaded};
+use super::record::{Identity, Record, Stored, key};
+use super::store::{Store, StoreError};
+use crate::config::{Config, ConfigError, QoS};
+use crate::event::{Event, Token};
+use crate::message::Message;
+use crate::outbox::{Outbox, Outgoing, RELEASES, RESEND};
+use crate::session::Session;
+
+/// What was found, by kind.
+#[derive(Default)]
+struct Found {
+    identity: Option<Identity>,
+    received: Vec<(u16, Vec<u16>)>,
+    released: Vec<(u16, Vec<u32>)>,
+    filters: Vec<(u16, String, QoS, QoS)>,
+    messages: Vec<(u16, Stored)>,
+    releases: Vec<(u16, u32)>,
+    damaged: Vec<u16>,
+    no_memory: bool,
+}
+
+impl Found {
+    fn take(&mut self, key: u16, loaded: Loaded) {
+        let record = match loaded {
+            Loaded::Record(record) => record,
+            Loaded::Damaged => return self.damaged.push(key),
+            Loaded::NoMemory => {
+                self.no_memory = true;
+                return;
+            }
+        };
+        match record {
+            Record::Session(identity) => self.identity = Some(identity),
+            Record::Received(ids) => self.received.push((key, ids)),
+            Record::Released(orders) => self.released.push((key, orders)),
+            Record::Filter { name, qos, granted } => self.filters.push((key, name, qos, granted)),
+            Record::Message(stored) => self.messages.push((key, stored)),
+            Record::Release(order) => self.releases.push((key, order)),
+        }
+    }
+}
+
+impl Session {
+    /// A session that keeps its state in `store`, and goes on from what is there.
+    ///
+    /// What it finds is told by events: [`Event::Restored`], [`Event::RecordDamaged`],
+    /// [`Event::StorageFailed`]. Messages of an earlier life have [tokens of their
+    /// own](crate::Token::is_restored). If the store cannot be read, the session does without it, and
+    /// refuses messages that [have to be durable](crate::PublishOptions::durable).
+    pub fn with_store(config: Config, store: Box<dyn Store>) -> Result<Self, ConfigError> {
+        let mut session = Self::new(config)?;
+        let mut found = Found::default();
+        match Journal::open(store, |key, loaded| found.take(key, loaded)) {
+            Ok(journal) => session.restore(journal, found),
+            Err(error) => session.events.push(Event::StorageFailed(error)),
+        }
+        Ok(session)
+    }
+
+    fn restore(&mut self, mut journal: Journal, mut found: Found) {
+        let damaged = !found.damaged.is_empty();
+        let is_unknown = found.damaged.contains(&key::SESSION);
+        for key in found.damaged {
+            journal.forget(key);
+            self.events.push(Event::RecordDamaged { key });
+        }
+        if found.no_memory {
+            let error = StoreError::OutOfMemory;
+            self.events.push(Event::StorageFailed(error));
+        }
+        for (key, ids) in &found.received {
+            journal.add_received(*key, ids);
+        }
+        for (key, orders) in &found.released {
+            journal.add_released(*key, orders);
+        }
+        let places = found
+            .filters
+            .iter()
+            .map(|(key, ..)| key - key::FILTERS.start());
+        journal.set_filters(places.collect());
+
+        let configured = self.config.client_id.as_str();
+        let identity = found.identity.unwrap_or_default();
+        if identity.established && !configured.is_empty() && identity.client_id != configured {
+            // The broker knows the session under a name that is not used any more.
+            journal.clear_received();
+            journal.clear_released();
+        } else {
+            if identity.established && configured.is_empty() {
+                self.state.client_id = Some(identity.client_id.clone());
+            }
+            self.state.established = identity.established;
+            // The last CONNECT of the earlier life may have begun a new session.
+            self.state.unsure = true;
+            self.state.set_received(journal.received());
+            // What was not stored may be under way with any identifier.
+            let foreign = identity.established;
+            self.state
+                .outbox
+                .set_foreign(foreign, damaged || found.no_memory);
+        }
+        let may_be_sent = identity.established || is_unknown;
+        self.state.peer.clone_from(&identity.peer);
+        journal.set_identity(identity);
+
+        let (messages, subscriptions) = (found.messages.len(), found.filters.len());
+        found
+            .messages
+            .sort_unstable_by_key(|(_, stored)| stored.order);
+        found.releases.sort_unstable_by_key(|(_, order)| *order);
+        let mut complete = true;
+        for (id, order) in found.releases {
+            complete &= self.state.outbox.restore_release(id, order);
+        }
+        for (id, stored) in found.messages {
+            let released = journal.is_released(stored.order);
+            let restored = self.state.outbox.restore(id, stored, released, may_be_sent);
+            complete &= restored;
+        }
+        self.state.outbox.begin_after(journal.last_released());
+        journal.incomplete |= !complete;
+        for (key, name, qos, granted) in found.filters {
+            let place = key - key::FILTERS.start();
+            let subscriptions = &mut self.state.subscriptions;
+            subscriptions.restore(name, qos, granted, place);
+        }
+        self.state.journal = journal;
+        if messages + subscriptions > 0 {
+            self.events.push(Event::Restored {
+                messages,
+                subscriptions,
+            });
+        }
+    }
+}
+
+impl Outbox {
+    /// A message of an earlier life, which may have been sent. False if the heap has no room.
+    fn restore(&mut self, id: u16, stored: Stored, released: bool, sent: bool) -> bool {
+        let list = if released { RELEASES } else { RESEND };
+        let order = stored.order;
+        let outgoing = Outgoing::restored(id, stored, released, sent);
+        self.push_restored(list, Some(Token::restored(id)), order, outgoing, sent)
+    }
+
+    /// What is left of a message that was given up.
+    fn restore_release(&mut self, id: u16, order: u32) -> bool {
+        let stored = Stored {
+            order,
+            expiry: None,
+            message: Message::default().qos(QoS::ExactlyOnce),
+        };
+        let outgoing = Outgoing::restored(id, stored, true, true);
+        self.push_restored(RELEASES, None, order, outgoing, true)
+    }
+}

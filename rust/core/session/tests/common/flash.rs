@@ -1,0 +1,175 @@
+//! A storage that loses its power, within a write as well.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use thread_mqtt_session::{Store, StoreError};
+
+/// The storage, as the test holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct Flash(Arc<Mutex<Medium>>);
+
+#[derive(Debug)]
+pub(crate) struct Medium {
+    pub(crate) records: BTreeMap<u16, Vec<u8>>,
+    writes: u64,
+    written: u64,
+    /// The write within which the power fails.
+    cut: Option<u64>,
+    off: bool,
+    tear: u64,
+    /// Every write fails like this.
+    failure: Option<StoreError>,
+}
+
+impl Medium {
+    /// Ways in which a power cut can leave what was being written.
+    pub(crate) const TEARS: u64 = 4;
+
+    fn write(&mut self, key: u16, record: Option<&[u8]>) -> Result<(), StoreError> {
+        if self.off {
+            return Err(StoreError::Failed(-1));
+        }
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        if self.cut == Some(self.writes) {
+            self.off = true;
+            self.tear(key, record);
+            return Err(StoreError::Failed(-1));
+        }
+        self.writes += 1;
+        match record {
+            Some(record) => {
+                self.written += record.len() as u64;
+                self.records.insert(key, record.to_vec());
+            }
+            None => drop(self.records.remove(&key)),
+        }
+        Ok(())
+    }
+
+    /// What the contract of [`Store`] allows.
+    fn tear(&mut self, key: u16, record: Option<&[u8]>) {
+        let is_new = !self.records.contains_key(&key);
+        let way = self.tear % Self::TEARS;
+        let stepped = self.tear.wrapping_mul(6_364_136_223_846_793_005);
+        self.tear = stepped
+            .wrapping_add(1_442_695_040_888_963_407)
+            .rotate_left(17);
+        match (way, record) {
+            // As it was before.
+            (0, _) => {}
+            (1, Some(record)) => drop(self.records.insert(key, record.to_vec())),
+            (1 | 2, None) => drop(self.records.remove(&key)),
+            (2, Some(record)) if is_new => {
+                let part = self.tear as usize % (record.len() + 1);
+                self.records.insert(key, record[..part].to_vec());
+            }
+            (3, Some(record)) if is_new => {
+                let part = self.tear as usize % record.len();
+                let mut damaged = record.to_vec();
+                damaged[part..].fill(0xFF);
+                self.records.insert(key, damaged);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Flash {
+    pub(crate) fn new(seed: u64) -> Self {
+        Flash(Arc::new(Mutex::new(Medium {
+            records: BTreeMap::new(),
+            writes: 0,
+            written: 0,
+            cut: None,
+            off: false,
+            tear: seed,
+            failure: None,
+        })))
+    }
+
+    pub(crate) fn medium(&self) -> MutexGuard<'_, Medium> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The storage, as a session holds it.
+    pub(crate) fn store(&self) -> Box<dyn Store> {
+        Box::new(self.clone())
+    }
+
+    pub(crate) fn is_off(&self) -> bool {
+        self.medium().off
+    }
+
+    pub(crate) fn turn_off(&self) {
+        self.medium().off = true;
+    }
+
+    pub(crate) fn turn_off_in(&self, writes: u64) {
+        let mut medium = self.medium();
+        medium.cut = Some(medium.writes + writes);
+    }
+
+    pub(crate) fn tear_like(&self, way: u64) {
+        self.medium().tear = way;
+    }
+
+    pub(crate) fn turn_on(&self) {
+        let mut medium = self.medium();
+        (medium.off, medium.cut) = (false, None);
+    }
+
+    pub(crate) fn stay_on(&self) {
+        self.medium().cut = None;
+    }
+
+    pub(crate) fn fail(&self, failure: Option<StoreError>) {
+        self.medium().failure = failure;
+    }
+
+    /// Writes and deletions so far.
+    pub(crate) fn writes(&self) -> u64 {
+        self.medium().writes
+    }
+
+    /// Bytes of all records written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.medium().written
+    }
+
+    pub(crate) fn keys(&self) -> Vec<u16> {
+        self.medium().records.keys().copied().collect()
+    }
+
+    /// Messages in it.
+    pub(crate) fn messages(&self) -> usize {
+        self.medium().records.range(0x8000..).count()
+    }
+}
+
+impl Store for Flash {
+    fn load(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> Result<(), StoreError> {
+        let medium = self.medium();
+        if let Some(failure) = medium.failure {
+            return Err(failure);
+        }
+        let records = medium.records.clone();
+        drop(medium);
+        for (key, record) in &records {
+            found(*key, record);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, key: u16, record: &[u8]) -> Result<(), StoreError> {
+        self.medium().write(key, Some(record))
+    }
+
+    fn delete(&mut self, key: u16) -> Result<(), StoreError> {
+        self.medium().write(key, None)
+    }
+}

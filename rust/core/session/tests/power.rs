@@ -1,0 +1,453 @@
+//! A session whose device loses its power: between any two writes to its storage, and within each,
+//! which then leaves what the contract of the storage allows.
+//!
+//! Beside that the connections break at any byte, with both versions and both kinds of broker. No
+//! durable message that was accepted is lost, and with a session that the broker keeps none of QoS 2
+//! arrives twice, in either direction.
+//!
+//! `THREAD_MQTT_SEEDS=100000 cargo test -p thread-mqtt-session --test power` runs more than the
+//! 5,000 seeds of every day.
+
+#![cfg(feature = "durable")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use common::broker::{Broker, KINDS, Kind};
+use common::flash::{Flash, Medium};
+use common::{VERSIONS, qos};
+use thread_mqtt_session::{
+    CommandError, Config, Event, Message, PublishOptions, Session, SessionError, Token, Version,
+};
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn size(&mut self) -> usize {
+        match self.below(5) {
+            0 => 500 + self.below(1_500) as usize,
+            _ => self.below(40) as usize,
+        }
+    }
+
+    /// So many bytes go over the wire.
+    fn bytes(&mut self) -> usize {
+        match self.below(2) {
+            0 => 1 + self.below(12) as usize,
+            _ => 1 + self.below(3_000) as usize,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// The application publishes.
+    Publish {
+        qos: u8,
+        size: usize,
+        durable: bool,
+    },
+    /// The broker has a message for the application.
+    Down {
+        qos: u8,
+        size: usize,
+    },
+    Up(usize),
+    Back(usize),
+    Poll(usize),
+    /// The connection breaks.
+    Break,
+    /// The power fails now.
+    PowerOff,
+    /// The power fails in the write after so many more.
+    PowerOffIn(u64),
+}
+
+fn step(random: &mut Random) -> Step {
+    match random.below(35) {
+        0..4 => Step::Publish {
+            qos: random.below(3) as u8,
+            size: random.size(),
+            durable: random.below(4) != 0,
+        },
+        4..7 => Step::Down {
+            qos: random.below(3) as u8,
+            size: random.size(),
+        },
+        7..18 => Step::Up(random.bytes()),
+        18..28 => Step::Back(random.bytes()),
+        28..32 => Step::Poll(1 + random.below(4) as usize),
+        32 => Step::Break,
+        33 => Step::PowerOff,
+        _ => Step::PowerOffIn(random.below(8)),
+    }
+}
+
+#[derive(Debug)]
+struct Sent {
+    qos: u8,
+    durable: bool,
+    /// Whether it may be lost: the power failed before `publish` returned, or it was not durable.
+    may_be_lost: bool,
+    ended: bool,
+}
+
+/// The whole of a run: device, storage, broker, what was asked for and what came of it.
+struct Run {
+    config: Config,
+    session: Session,
+    flash: Flash,
+    broker: Broker,
+    serial: u32,
+    up: BTreeMap<u32, Sent>,
+    down: BTreeMap<u32, u8>,
+    tokens: BTreeMap<Token, u32>,
+    received: Vec<u32>,
+    /// The power failed while the application was handed these.
+    excused: BTreeSet<u32>,
+    forgetful: bool,
+    /// The broker lost its session, and the device could not know.
+    deceived: bool,
+    /// The record of whose session it is was damaged.
+    unknown: bool,
+    was_online: bool,
+    online: bool,
+    restarts: u32,
+}
+
+impl Run {
+    fn new(version: Version, kind: Kind, forgetful: bool, seed: u64) -> Self {
+        let config = Config {
+            receive_maximum: 4,
+            outbox_messages: 8,
+            outbox_bytes: 6_000,
+            event_bytes: 600,
+            ..common::lasting(version)
+        };
+        let flash = Flash::new(seed);
+        let session = Session::with_store(config.clone(), flash.store());
+        let mut run = Run {
+            config,
+            session: session.expect("a valid configuration"),
+            flash,
+            broker: Broker::new(version, kind, 4),
+            serial: 0,
+            up: BTreeMap::new(),
+            down: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            received: Vec::new(),
+            excused: BTreeSet::new(),
+            forgetful,
+            deceived: false,
+            unknown: false,
+            was_online: false,
+            online: false,
+            restarts: 0,
+        };
+        run.session.connect(Duration::ZERO);
+        run
+    }
+
+    fn payload(&mut self, size: usize) -> (u32, Vec<u8>) {
+        self.serial += 1;
+        let mut payload = self.serial.to_be_bytes().to_vec();
+        payload.resize(4 + size, 0xA5);
+        (self.serial, payload)
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Publish { qos, size, durable } => self.publish(qos, size, durable),
+            Step::Down { qos, size } => {
+                let (serial, payload) = self.payload(size);
+                self.down.insert(serial, qos);
+                self.broker.queue.push_back((qos, payload));
+                self.broker.send_queue();
+            }
+            Step::Up(n) => {
+                let bytes = self.session.transmit(Duration::ZERO);
+                let bytes = bytes[..n.min(bytes.len())].to_vec();
+                if !self.flash.is_off() {
+                    self.session.consume_transmit(bytes.len());
+                    self.broker.handle_input(&bytes);
+                }
+            }
+            Step::Back(n) => self.back(n),
+            Step::Poll(n) => {
+                for _ in 0..n {
+                    self.poll();
+                }
+            }
+            Step::Break => self.reconnect(),
+            Step::PowerOff => self.flash.turn_off(),
+            Step::PowerOffIn(writes) => self.flash.turn_off_in(writes),
+        }
+        if self.flash.is_off() {
+            self.restart();
+        }
+    }
+
+    fn publish(&mut self, level: u8, size: usize, durable: bool) {
+        let (serial, payload) = self.payload(size);
+        let message = Message::new("up", payload).qos(qos(level));
+        let options = PublishOptions {
+            durable: if durable { None } else { Some(false) },
+            ..PublishOptions::default()
+        };
+        let published = self.session.publish_with(message, options);
+        let off = self.flash.is_off();
+        let sent = Sent {
+            qos: level,
+            durable: durable && level != 0,
+            may_be_lost: off,
+            ended: false,
+        };
+        match published {
+            Ok(token) => {
+                self.up.insert(serial, sent);
+                assert!(!token.is_restored());
+                self.tokens.insert(token, serial);
+            }
+            Err(CommandError::NotStored(_)) if off => drop(self.up.insert(serial, sent)),
+            Err(error) => assert_eq!(error, CommandError::Full),
+        }
+    }
+
+    fn back(&mut self, n: usize) {
+        let n = n.min(self.broker.output.len());
+        let taken = self
+            .session
+            .handle_input(&self.broker.output[..n], Duration::ZERO);
+        if self.flash.is_off() {
+            return;
+        }
+        if self.session.is_connected() && !std::mem::replace(&mut self.online, true) {
+            self.deceived |= self.broker.called_present && self.broker.untold_loss;
+            self.broker.untold_loss = false;
+            self.was_online = true;
+        }
+        match taken {
+            Ok(taken) => drop(self.broker.output.drain(..taken)),
+            Err(SessionError::UnexpectedSession) => {
+                assert!(!self.was_online, "the session was stored");
+                self.reconnect();
+            }
+            Err(error) => panic!("the broker behaves: {error}"),
+        }
+    }
+
+    fn poll(&mut self) -> bool {
+        let Some(event) = self.session.poll_event() else {
+            return false;
+        };
+        let off = self.flash.is_off();
+        match event {
+            Event::Message(message) => {
+                let serial = message.payload[..4].try_into().expect("a serial");
+                let serial = u32::from_be_bytes(serial);
+                if off {
+                    self.excused.insert(serial);
+                } else {
+                    self.received.push(serial);
+                }
+            }
+            Event::Published(token) if token.is_restored() => {}
+            Event::Published(token) if !off => {
+                let serial = self.tokens[&token];
+                let sent = self.up.get_mut(&serial).expect("published");
+                assert!(!std::mem::replace(&mut sent.ended, true), "one end");
+            }
+            Event::Connected { .. } | Event::Restored { .. } | Event::Published(_) => {}
+            // As a cut within a write leaves it.
+            Event::RecordDamaged { key } => self.unknown |= key == 0,
+            Event::SentAgain(_) => assert!(self.forgetful || self.unknown),
+            Event::StorageFailed(_) if off => {}
+            other => panic!("unexpected {other:?}"),
+        }
+        true
+    }
+
+    fn reconnect(&mut self) {
+        self.cut();
+        self.session.handle_network_lost();
+        self.session.connect(Duration::ZERO);
+    }
+
+    fn cut(&mut self) {
+        self.broker.cut();
+        self.online = false;
+        if self.forgetful && self.serial % 3 == 0 {
+            self.broker.lose_session();
+        }
+    }
+
+    /// Nothing is left but the storage.
+    fn restart(&mut self) {
+        self.cut();
+        self.flash.turn_on();
+        self.restarts += 1;
+        for sent in self.up.values_mut() {
+            sent.may_be_lost |= !sent.durable && !sent.ended;
+        }
+        self.tokens.clear();
+        let session = Session::with_store(self.config.clone(), self.flash.store());
+        self.session = session.expect("a valid configuration");
+        self.session.connect(Duration::ZERO);
+    }
+
+    /// Lets everything come to rest on a connection and a storage that hold.
+    fn settle(&mut self) {
+        self.flash.stay_on();
+        self.step(Step::Break);
+        for _ in 0..10_000 {
+            self.step(Step::Up(usize::MAX));
+            self.step(Step::Back(usize::MAX));
+            while self.poll() {}
+            let quiet = self.session.is_idle() && self.broker.output.is_empty();
+            if quiet && self.broker.queue.is_empty() && self.broker.open.is_empty() {
+                assert_eq!(self.session.outbox_bytes(), 0);
+                assert_eq!(self.flash.messages(), 0, "what is done is forgotten");
+                return;
+            }
+        }
+        panic!("did not come to rest: {:?}", self.session);
+    }
+
+    fn check(&self) {
+        let delivered: Vec<u32> = (self.broker.delivered.iter())
+            .map(|payload| u32::from_be_bytes(payload[..4].try_into().expect("a serial")))
+            .collect();
+        for (serial, sent) in &self.up {
+            let count = delivered.iter().filter(|one| *one == serial).count();
+            let lost_by_the_broker = self.deceived && sent.qos == 2;
+            if sent.qos > 0 && !sent.may_be_lost && !lost_by_the_broker {
+                assert!(count > 0, "message {serial}, {sent:?}, is lost");
+            }
+            if sent.qos != 1 && !self.forgetful {
+                assert!(
+                    count <= 1,
+                    "message {serial}, {sent:?}, arrived {count} times"
+                );
+            }
+        }
+        if !self.forgetful {
+            self.check_order(&delivered);
+        }
+        for (serial, qos) in &self.down {
+            let count = self.received.iter().filter(|one| *one == serial).count();
+            let excused = self.excused.contains(serial);
+            if *qos == 1 || *qos == 2 && !excused {
+                let lost_by_the_broker = self.forgetful;
+                assert!(count > 0 || lost_by_the_broker, "{serial} was not received");
+            }
+            if *qos != 1 && !self.forgetful {
+                assert!(count <= 1, "{serial} was received {count} times");
+            }
+        }
+    }
+
+    /// Durable messages of one QoS arrive in the order of publishing.
+    fn check_order(&self, delivered: &[u32]) {
+        for level in 1..3 {
+            let mut seen = Vec::new();
+            for serial in delivered {
+                let sent = &self.up[serial];
+                if sent.durable && sent.qos == level && !seen.contains(serial) {
+                    seen.push(*serial);
+                }
+            }
+            assert!(seen.is_sorted(), "QoS {level} out of order: {seen:?}");
+        }
+    }
+}
+
+fn run(seed: u64, forgetful: bool) -> u32 {
+    let mut random = Random(seed);
+    let version = VERSIONS[random.below(2) as usize];
+    let kind = KINDS[random.below(2) as usize];
+    let mut run = Run::new(version, kind, forgetful, seed);
+    for _ in 0..30 + random.below(200) {
+        run.step(step(&mut random));
+    }
+    run.settle();
+    run.check();
+    run.restarts
+}
+
+fn seeds() -> u64 {
+    match std::env::var("THREAD_MQTT_SEEDS") {
+        Ok(number) => number.parse().expect("THREAD_MQTT_SEEDS is a number"),
+        Err(_) => 5_000,
+    }
+}
+
+fn run_all(forgetful: bool) {
+    let mut restarts = 0;
+    for seed in 0..seeds() {
+        let one = std::panic::catch_unwind(|| run(seed, forgetful));
+        restarts += one.unwrap_or_else(|_| panic!("seed {seed}"));
+    }
+    assert!(u64::from(restarts) > 3 * seeds(), "{restarts} power cuts");
+}
+
+#[test]
+fn nothing_accepted_is_lost_and_qos_2_arrives_once() {
+    run_all(false);
+}
+
+#[test]
+fn nothing_accepted_is_lost_with_a_broker_that_forgets() {
+    run_all(true);
+}
+
+/// One exchange of each kind, with a power cut in each of its writes, in each way.
+#[test]
+fn a_cut_in_each_write_of_each_exchange() {
+    for version in VERSIONS {
+        for kind in KINDS {
+            let writes = writes_of(version, kind, None);
+            assert!(writes >= 8, "{writes} writes");
+            for write in 0..writes {
+                for tear in 0..Medium::TEARS {
+                    writes_of(version, kind, Some((write, tear)));
+                }
+            }
+        }
+    }
+}
+
+fn writes_of(version: Version, kind: Kind, cut: Option<(u64, u64)>) -> u64 {
+    let mut run = Run::new(version, kind, false, 0);
+    if let Some((write, tear)) = cut {
+        run.flash.turn_off_in(write);
+        run.flash.tear_like(tear);
+    }
+    for qos in [1, 2] {
+        let (size, durable) = (20, true);
+        run.step(Step::Publish { qos, size, durable });
+        run.step(Step::Down { qos, size });
+    }
+    for _ in 0..8 {
+        run.step(Step::Up(usize::MAX));
+        run.step(Step::Back(usize::MAX));
+        run.step(Step::Poll(4));
+    }
+    run.settle();
+    run.check();
+    run.flash.writes()
+}

@@ -1,0 +1,452 @@
+//! What is stored, when, and what a later life makes of it.
+
+use thread_mqtt_session::{
+    BrokerText, Command, CommandError, Config, Event, Message, PublishError, PublishOptions, QoS,
+    Session, StoreError, Token, Version,
+};
+
+use crate::common::flash::Flash;
+use crate::common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
+use crate::{QOS1, QOS2};
+
+const FULL: StoreError = StoreError::Full;
+
+fn client(config: Config, flash: &Flash) -> Client {
+    Client {
+        version: config.version,
+        session: Session::with_store(config, flash.store()).expect("a valid configuration"),
+    }
+}
+
+/// Connected, with its events taken.
+fn online(version: Version, flash: &Flash, session_present: bool) -> Client {
+    let mut client = client(lasting(version), flash);
+    client.session.connect(at(0));
+    client.transmit(at(0));
+    client.receive(&wire::connack(version, session_present), at(0));
+    client.events();
+    client
+}
+
+fn message(topic: &str, qos: QoS) -> Message {
+    Message::new(topic, "payload").qos(qos)
+}
+
+fn publish(topic: &str, qos: u8, id: u16) -> Publish {
+    Publish::new(topic, "payload", qos, id)
+}
+
+#[test]
+fn a_message_is_sent_again_by_the_next_life_with_its_identifier_and_dup() {
+    for version in VERSIONS {
+        let flash = Flash::new(0);
+        let mut first = online(version, &flash, false);
+        first.session.publish(message("one", QOS1)).unwrap();
+        first.session.publish(message("two", QOS2)).unwrap();
+        let sent = first.sent(at(1));
+        let publishes = [publish("one", 1, 0x8000), publish("two", 2, 0x8001)];
+        assert_eq!(sent, publishes.clone().map(Seen::Publish));
+        drop(first);
+
+        let mut second = client(lasting(version), &flash);
+        let restored = Event::Restored {
+            messages: 2,
+            subscriptions: 0,
+        };
+        assert_eq!(second.events(), [restored]);
+        second.reconnect(at(0), true);
+        let sent = second.sent(at(1));
+        assert_eq!(sent, publishes.map(|one| Seen::Publish(one.dup())));
+        second.receive(&wire::puback(0x8000, 0), at(1));
+        let token = Token(0xFFFF_8000);
+        assert_eq!(second.events(), [Event::Published(token)]);
+        assert!(token.is_restored());
+
+        // PUBREC is remembered, so that the message is not sent a third time.
+        second.receive(&wire::pubrec(0x8001, 0), at(1));
+        drop(second);
+        let mut third = client(lasting(version), &flash);
+        third.events();
+        third.reconnect(at(0), true);
+        assert_eq!(third.sent(at(1)), [Seen::Pubrel(0x8001, 0)]);
+        third.receive(&wire::pubcomp(0x8001), at(1));
+        assert_eq!(third.events(), [Event::Published(Token(0xFFFF_8001))]);
+        assert_eq!(flash.messages(), 0);
+        assert!(third.session.is_idle());
+    }
+}
+
+#[test]
+fn what_was_never_connected_is_no_repetition() {
+    let flash = Flash::new(0);
+    let mut first = client(lasting(Version::V5), &flash);
+    first.session.publish(message("t", QOS2)).unwrap();
+    drop(first);
+    let mut second = client(lasting(Version::V5), &flash);
+    second.events();
+    second.reconnect(at(0), false);
+    assert_eq!(second.events(), [], "nothing is sent again");
+    let sent = second.sent(at(0));
+    assert_eq!(sent, [Seen::Publish(publish("t", 2, 0x8000))]);
+}
+
+#[test]
+fn if_the_broker_lost_the_session_messages_of_an_earlier_life_are_new() {
+    for version in VERSIONS {
+        let flash = Flash::new(0);
+        let mut first = online(version, &flash, false);
+        first.session.publish(message("t", QOS2)).unwrap();
+        first.sent(at(1));
+        first.receive(&wire::pubrec(0x8000, 0), at(1));
+        drop(first);
+        let mut second = client(lasting(version), &flash);
+        second.events();
+        second.reconnect(at(0), false);
+        assert_eq!(second.events(), [Event::SentAgain(Token(0xFFFF_8000))]);
+        let expected = publish("t", 2, 0x8000);
+        let sent = second.sent(at(1));
+        assert_eq!(sent, [Seen::Publish(expected.clone())]);
+        drop(second);
+        // It is remembered that PUBREC is of no use any more.
+        let mut third = client(lasting(version), &flash);
+        third.events();
+        third.reconnect(at(0), true);
+        assert_eq!(third.sent(at(1)), [Seen::Publish(expected.dup())]);
+    }
+}
+
+#[test]
+fn a_received_message_is_not_delivered_to_two_lives() {
+    for version in VERSIONS {
+        let flash = Flash::new(0);
+        let incoming = wire::publish(version, &publish("t", 2, 7));
+        let again = wire::publish(version, &publish("t", 2, 7).dup());
+        let mut first = online(version, &flash, false);
+        first.receive(&incoming, at(1));
+        drop(first);
+
+        // It was not handed out: it comes again.
+        let mut second = online(version, &flash, true);
+        second.receive(&again, at(1));
+        assert_eq!(second.events().len(), 1);
+        drop(second);
+
+        // It was: PUBREC is all that it gets.
+        let mut third = online(version, &flash, true);
+        third.receive(&again, at(1));
+        assert_eq!(third.events(), []);
+        assert_eq!(third.sent(at(1)), [Seen::Pubrec(7)]);
+        third.receive(&wire::pubrel(7), at(1));
+        drop(third);
+
+        // The identifier is free again, even with DUP.
+        let mut fourth = online(version, &flash, true);
+        fourth.receive(&again, at(1));
+        assert_eq!(fourth.events().len(), 1);
+        drop(fourth);
+
+        // A broker that has lost the session begins to count anew.
+        drop(online(version, &flash, false));
+        let mut sixth = online(version, &flash, true);
+        sixth.receive(&again, at(1));
+        assert_eq!(sixth.events().len(), 1);
+    }
+}
+
+#[test]
+fn a_message_taken_after_its_session_is_gone_leaves_nothing_behind() {
+    let flash = Flash::new(0);
+    let mut first = online(Version::V5, &flash, false);
+    let incoming = publish("t", 2, 7);
+    first.receive(&wire::publish(Version::V5, &incoming), at(1));
+    first.session.handle_network_lost();
+    first.session.connect(at(2));
+    first.transmit(at(2));
+    first.receive(&wire::connack(Version::V5, false), at(2));
+    // Another message with the same identifier, in the new session.
+    let second = wire::publish(Version::V5, &publish("u", 2, 7));
+    first.receive(&second, at(2));
+    let taken = first.session.poll_event();
+    assert!(matches!(taken, Some(Event::Message(message)) if message.topic == "t"));
+    drop(first);
+    let mut next = online(Version::V5, &flash, true);
+    let again = wire::publish(Version::V5, &publish("u", 2, 7).dup());
+    next.receive(&again, at(1));
+    assert_eq!(next.events().len(), 1, "it was not handed out before");
+}
+
+#[test]
+fn a_message_not_taken_yet_is_acknowledged_when_it_is() {
+    let mut client = Client::online(lasting(Version::V5));
+    let incoming = publish("t", 2, 7);
+    client.receive(&wire::publish(Version::V5, &incoming), at(1));
+    client.session.handle_network_lost();
+    client.session.connect(at(2));
+    client.transmit(at(2));
+    client.receive(&wire::connack(Version::V5, true), at(2));
+    let again = wire::publish(Version::V5, &incoming.dup());
+    client.receive(&again, at(2));
+    assert_eq!(client.sent(at(2)), []);
+    assert_eq!(client.events().len(), 2, "the message, once, and Connected");
+    assert_eq!(client.sent(at(2)), [Seen::Pubrec(7)]);
+}
+
+#[test]
+fn subscriptions_are_stored_once_and_repeated_by_the_next_life() {
+    let flash = Flash::new(0);
+    let mut first = online(Version::V5, &flash, false);
+    for expected in [1, 0] {
+        let before = flash.writes();
+        first.session.subscribe(&[("a/#", QOS1)]).unwrap();
+        let id = match &first.sent(at(1))[..] {
+            [Seen::Subscribe(id, _)] => *id,
+            other => panic!("{other:?}"),
+        };
+        first.receive(&wire::suback(Version::V5, id, &[1]), at(1));
+        first.events();
+        assert_eq!(
+            flash.writes() - before,
+            expected,
+            "what is known is not written"
+        );
+    }
+    drop(first);
+    for present in [true, false] {
+        let mut next = client(lasting(Version::V5), &flash);
+        let restored = Event::Restored {
+            messages: 0,
+            subscriptions: 1,
+        };
+        assert_eq!(next.events(), [restored]);
+        next.reconnect(at(0), present);
+        // To be sure even if it is present: the CONNACK before may have been lost.
+        let filters = vec![("a/#".into(), 1)];
+        assert_eq!(next.sent(at(0)), [Seen::Subscribe(1, filters)]);
+    }
+    let mut last = online(Version::V5, &flash, true);
+    last.sent(at(0));
+    last.receive(&wire::suback(Version::V5, 1, &[1]), at(0));
+    last.session.unsubscribe(&["a/#"]).unwrap();
+    last.sent(at(0));
+    last.receive(&wire::unsuback(Version::V5, 2, &[0]), at(0));
+    assert_eq!(client(lasting(Version::V5), &flash).events(), []);
+}
+
+#[test]
+fn the_assigned_client_identifier_and_the_broker_outlive_a_restart() {
+    let config = Config {
+        session_expiry: u32::MAX,
+        ..Config::default()
+    };
+    let flash = Flash::new(0);
+    let mut first = client(config.clone(), &flash);
+    first.session.set_peer("mqtts://a:8883");
+    first.session.connect(at(0));
+    first.transmit(at(0));
+    let assign = |properties: &mut mqtt_proto::v5::ConnackProperties| {
+        properties.assigned_client_id = Some("assigned".into());
+    };
+    first.receive(&wire::connack_v5(false, assign), at(0));
+    drop(first);
+    let mut second = client(config.clone(), &flash);
+    assert_eq!(second.session.client_id(), "assigned");
+    assert_eq!(second.session.peer(), "mqtts://a:8883");
+    second.session.connect(at(0));
+    let sent = second.sent(at(0));
+    let resumes = matches!(&sent[..], [Seen::Connect { clean: false, client_id, .. }]
+        if client_id == "assigned");
+    assert!(resumes, "{sent:?}");
+    // With a name of its own the client is another one, to whom that session does not belong.
+    let mut renamed = config;
+    renamed.client_id = "named".into();
+    let mut third = client(renamed, &flash);
+    third.session.connect(at(0));
+    assert!(matches!(
+        &third.sent(at(0))[..],
+        [Seen::Connect { clean: true, .. }]
+    ));
+}
+
+#[test]
+fn a_message_is_durable_if_the_configuration_or_the_caller_says_so() {
+    let with = |durable| PublishOptions {
+        durable,
+        ..PublishOptions::default()
+    };
+    for default in [true, false] {
+        let flash = Flash::new(0);
+        let config = Config {
+            durable: default,
+            ..lasting(Version::V5)
+        };
+        let mut client = client(config, &flash);
+        for (wish, qos, stored) in [
+            (None, QOS1, default),
+            (Some(true), QOS1, true),
+            (Some(true), QOS2, true),
+            (Some(false), QOS2, false),
+            (Some(true), QoS::AtMostOnce, false),
+        ] {
+            let before = flash.messages();
+            let published = client.session.publish_with(message("t", qos), with(wish));
+            published.unwrap();
+            assert_eq!(flash.messages() - before, usize::from(stored), "{wish:?}");
+        }
+    }
+    let mut without = Client::lasting(Version::V5);
+    let refused = without
+        .session
+        .publish_with(message("t", QOS1), with(Some(true)));
+    let error = CommandError::NotStored(StoreError::Unavailable);
+    assert_eq!(refused, Err(error));
+    without.session.publish(message("t", QOS1)).unwrap();
+}
+
+#[test]
+fn a_full_storage_refuses_what_is_durable_and_is_told_once() {
+    let flash = Flash::new(0);
+    let mut client = online(Version::V5, &flash, false);
+    client.session.publish(message("before", QOS1)).unwrap();
+    client.sent(at(1));
+    flash.fail(Some(FULL));
+    for _ in 0..3 {
+        let refused = client.session.publish(message("t", QOS1));
+        assert_eq!(refused, Err(CommandError::NotStored(FULL)));
+    }
+    assert_eq!(client.session.outbox_len(), 1, "nothing is queued");
+    let command = Command::publish(Version::V5, message("t", QOS1)).unwrap();
+    client.session.submit(Token(9), command).unwrap();
+    let failed = Event::PublishFailed(Token(9), PublishError::NotStored(FULL));
+    assert_eq!(client.events(), [failed, Event::StorageFailed(FULL)]);
+    // What can go on without it does.
+    client.receive(&wire::puback(0x8000, 0), at(1));
+    assert_eq!(client.events(), [Event::Published(Token(1))]);
+    client
+        .session
+        .publish(message("t", QoS::AtMostOnce))
+        .unwrap();
+    client.sent(at(1));
+    assert_eq!(client.session.outbox_len(), 0);
+    client.events();
+
+    flash.fail(None);
+    let command = Command::publish(Version::V5, message("t", QOS1)).unwrap();
+    client.session.submit(Token(10), command).unwrap();
+    assert_eq!(client.events(), [Event::Stored(Token(10))]);
+    flash.fail(Some(FULL));
+    let refused = client.session.publish(message("t", QOS1));
+    assert_eq!(refused, Err(CommandError::NotStored(FULL)));
+    assert_eq!(client.events(), [Event::StorageFailed(FULL)]);
+}
+
+#[test]
+fn a_storage_that_cannot_be_read_is_told_and_done_without() {
+    let flash = Flash::new(0);
+    flash.fail(Some(StoreError::Failed(-5)));
+    let mut client = client(lasting(Version::V5), &flash);
+    let told = Event::StorageFailed(StoreError::Failed(-5));
+    assert_eq!(client.events(), [told]);
+    assert!(!client.session.is_durable());
+    client.session.publish(message("t", QOS1)).unwrap();
+}
+
+#[test]
+fn a_damaged_record_does_not_take_the_others_with_it() {
+    for bad in 0..3 {
+        let flash = Flash::new(0);
+        let mut first = online(Version::V311, &flash, false);
+        for topic in ["one", "two", "three"] {
+            first.session.publish(message(topic, QOS2)).unwrap();
+        }
+        drop(first);
+        let key = 0x8000 + bad;
+        flash.medium().records.get_mut(&key).unwrap()[4] ^= 1;
+        let mut second = client(lasting(Version::V311), &flash);
+        let restored = Event::Restored {
+            messages: 2,
+            subscriptions: 0,
+        };
+        let damaged = Event::RecordDamaged { key };
+        assert_eq!(second.events(), [damaged, restored]);
+        assert!(!flash.keys().contains(&key));
+        second.reconnect(at(0), true);
+        assert_eq!(second.sent(at(0)).len(), 2);
+        // The broker may have that message: its identifier is cleared before it is used again.
+        second.session.publish(message("new", QOS2)).unwrap();
+        let sent = second.sent(at(0));
+        let cleared = matches!(&sent[..], [Seen::Pubrel(released, _), Seen::Publish(new)]
+            if *released == new.id);
+        assert!(cleared, "{sent:?}");
+    }
+}
+
+#[test]
+fn a_message_given_up_leaves_its_release() {
+    let flash = Flash::new(0);
+    let mut first = online(Version::V5, &flash, false);
+    first.session.publish(message("t", QOS2)).unwrap();
+    first.sent(at(1));
+    first.session.handle_network_lost();
+    first.session.connect(at(2));
+    first.transmit(at(2));
+    let only_qos_1 = |properties: &mut mqtt_proto::v5::ConnackProperties| {
+        properties.max_qos = Some(mqtt_proto::QoS::Level1);
+    };
+    first.receive(&wire::connack_v5(true, only_qos_1), at(2));
+    first.transmit(at(2));
+    let failed = first.events().pop();
+    assert!(matches!(failed, Some(Event::PublishFailed(Token(1), _))));
+    drop(first);
+    let mut second = client(lasting(Version::V5), &flash);
+    assert_eq!(second.events(), [], "no message is left");
+    second.reconnect(at(0), true);
+    assert_eq!(second.sent(at(0)), [Seen::Pubrel(0x8000, 0)]);
+    second.receive(&wire::pubcomp(0x8000), at(0));
+    assert_eq!(second.events(), []);
+    assert_eq!(flash.messages(), 0);
+}
+
+#[test]
+fn an_expiry_goes_on_in_the_next_life() {
+    let flash = Flash::new(0);
+    let mut first = client(lasting(Version::V5), &flash);
+    let properties = thread_mqtt_session::Properties {
+        message_expiry: Some(60),
+        ..Default::default()
+    };
+    let mut expiring = message("t", QOS1);
+    expiring.properties = Some(Box::new(properties));
+    first.session.publish(expiring.clone()).unwrap();
+    drop(first);
+    let mut second = client(lasting(Version::V5), &flash);
+    second.events();
+    second.session.handle_timeout(at(0)).unwrap();
+    second.session.connect(at(20));
+    second.transmit(at(20));
+    second.receive(&wire::connack(Version::V5, false), at(20));
+    let packet = second.transmit(at(20));
+    let expiry = [2, 0, 0, 0, 40];
+    assert!(packet.windows(5).any(|part| part == expiry), "{packet:?}");
+}
+
+#[test]
+fn texts_of_the_broker_about_a_restored_message_name_it() {
+    let flash = Flash::new(0);
+    let mut first = online(Version::V5, &flash, false);
+    first.session.publish(message("t", QOS1)).unwrap();
+    drop(first);
+    let mut second = online(Version::V5, &flash, true);
+    second.sent(at(0));
+    // PUBACK with 0x97, quota exceeded, and the reason "no".
+    let refused = [0x40, 9, 0x80, 0, 0x97, 5, 0x1F, 0, 2, b'n', b'o'];
+    second.receive(&refused, at(0));
+    let about = Some(Token(0xFFFF_8000));
+    let text = BrokerText::Reason("no".into());
+    let events = second.events();
+    assert_eq!(events[0], Event::BrokerText { about, text });
+    assert!(matches!(
+        events[1],
+        Event::PublishFailed(Token(0xFFFF_8000), _)
+    ));
+    assert_eq!(flash.messages(), 0);
+}
