@@ -154,6 +154,47 @@ fn a_received_message_is_not_delivered_to_two_lives() {
 }
 
 #[test]
+fn a_new_message_with_an_identifier_of_an_earlier_life_is_delivered() {
+    let flash = Flash::new(0);
+    let incoming = wire::publish(Version::V5, &publish("t", 2, 7));
+    let mut first = online(Version::V5, &flash, false);
+    first.receive(&incoming, at(1));
+    first.events();
+    drop(first);
+    // The broker lost the session, and the power failed before the CONNACK that said so: it is not a
+    // repetition, which would have DUP.
+    let mut second = online(Version::V5, &flash, true);
+    second.receive(&incoming, at(1));
+    assert_eq!(second.events().len(), 1);
+}
+
+#[test]
+fn a_skipped_message_that_is_refused_leaves_nothing_behind() {
+    let flash = Flash::new(0);
+    let mut client = client(
+        Config {
+            max_packet_size: 64,
+            ..lasting(Version::V5)
+        },
+        &flash,
+    );
+    let large = wire::publish(Version::V5, &Publish::new("t", [0; 100], 2, 7));
+    for (time, present) in [(0, false), (1, true)] {
+        client.session.connect(at(time));
+        client.transmit(at(time));
+        client.receive(&wire::connack(Version::V5, present), at(time));
+        client.events();
+        let before = flash.writes();
+        // The first one ends the connection, to tell the broker its limit.
+        let _ = client.session.handle_input(&large, at(time));
+        client.events();
+        assert_eq!(flash.writes(), before);
+    }
+    let sent = client.sent(at(1));
+    assert_eq!(sent, [Seen::Pubrec(7)]);
+}
+
+#[test]
 fn a_message_taken_after_its_session_is_gone_leaves_nothing_behind() {
     let flash = Flash::new(0);
     let mut first = online(Version::V5, &flash, false);
