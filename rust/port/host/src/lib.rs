@@ -11,6 +11,8 @@
 //! [`Options::ipv6_only`] it plays a host behind NAT64, where every IPv4 address must be
 //! synthesised.
 //!
+//! [`FileStore`] keeps a session over restarts, in a directory.
+//!
 //! What it is not: a source of NAT64 prefixes. A laptop has no Thread network data; the prefix is
 //! discovered (RFC 7050) or configured in the resolver.
 //!
@@ -30,8 +32,11 @@
 
 mod lookup;
 mod resolv_conf;
+mod store;
 mod tcp;
 mod udp;
+
+pub use store::FileStore;
 
 use lookup::Lookup;
 use mio::{Events, Poll, Token};

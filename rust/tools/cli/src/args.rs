@@ -42,6 +42,8 @@ pub(crate) struct PubArguments {
     #[command(flatten)]
     pub(crate) message: MessageArguments,
     #[command(flatten)]
+    pub(crate) session: SessionArguments,
+    #[command(flatten)]
     pub(crate) common: CommonArguments,
     /// The same as --debug
     #[arg(short, long)]
@@ -140,7 +142,20 @@ pub(crate) struct SubArguments {
     #[command(flatten)]
     pub(crate) subscription: SubscriptionArguments,
     #[command(flatten)]
+    pub(crate) session: SessionArguments,
+    #[command(flatten)]
     pub(crate) common: CommonArguments,
+}
+
+/// What outlives the command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Session")]
+pub(crate) struct SessionArguments {
+    /// Keep the session in this directory, so that the next command with it and the same --id goes on
+    /// where this one was ended, killed or cut off: messages of QoS 1 and 2 that are not acknowledged
+    /// are sent again, and no message of QoS 2 arrives twice. Implies -c
+    #[arg(long = "session", value_name = "DIRECTORY", requires = "id")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

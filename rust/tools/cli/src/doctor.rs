@@ -10,7 +10,11 @@ use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::HostPort;
 
 pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
-    let mut driver = setup::driver(&arguments.common, Retry::Never)?;
+    let mut driver = setup::driver_in(
+        arguments.common.mqtt.version,
+        &arguments.common,
+        Retry::Never,
+    )?;
     let timeout = arguments.common.timeout;
     let deadline = timeout.map(|timeout| driver.port().now() + timeout);
     let mut screen = Screen(timeout.map(|timeout| Instant::now() + timeout));

@@ -7,12 +7,13 @@ use thread_mqtt_client::Event;
 use thread_mqtt_session::{CommandError, Event as Mqtt, Message};
 
 pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
-    let mut run = Run::start(&arguments.common, arguments.verbose)?;
+    let mut run = Run::start(&arguments.common, &arguments.session, arguments.verbose)?;
     let mut input = Input::open(&arguments.payload, run.waker())?;
     let wanted = &arguments.message;
     let properties = wanted.properties.properties();
     let mut refused = None;
-    let mut queued: usize = 0;
+    // Those of an earlier command, with --session.
+    let mut queued = run.client().session().outbox_len();
     let mut at_end = false;
     let mut held: Option<Message> = None;
 
@@ -39,6 +40,10 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
                 Err(CommandError::Full) => {
                     held = Some(message);
                     break;
+                }
+                Err(error @ CommandError::NotStored(_)) => {
+                    run.stop();
+                    return Err(Failure::new(Status::Message, error));
                 }
                 Err(error) => {
                     run.stop();

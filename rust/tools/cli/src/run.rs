@@ -1,5 +1,5 @@
 //! Runs the client and shows its stages.
-use crate::args::CommonArguments;
+use crate::args::{CommonArguments, SessionArguments};
 use crate::exit::{Failure, Status};
 use crate::setup;
 use std::sync::Arc;
@@ -51,8 +51,12 @@ struct Chances {
 
 impl Run {
     /// Begins to connect.
-    pub(crate) fn start(arguments: &CommonArguments, debug: bool) -> Result<Self, Failure> {
-        let mut driver = setup::driver(arguments, Retry::Forever)?;
+    pub(crate) fn start(
+        arguments: &CommonArguments,
+        session: &SessionArguments,
+        debug: bool,
+    ) -> Result<Self, Failure> {
+        let mut driver = setup::driver(arguments, session, Retry::Forever)?;
         let brokers = arguments.brokers()?.into_iter().map(|broker| broker.uri);
         let configured: Vec<_> = brokers.collect();
         let chances = Chances {
@@ -135,6 +139,15 @@ impl Run {
 
     fn show(&self, event: &Event) {
         let lost = matches!(event, Event::Failed { .. }) && (self.was_online || self.retry);
+        match event {
+            Event::Session(Mqtt::StorageFailed(error)) => {
+                eprintln!("thread-mqtt: --session: {error}.");
+            }
+            Event::Session(Mqtt::RecordDamaged { key }) => eprintln!(
+                "thread-mqtt: --session: the record {key:04x} was damaged and is dropped."
+            ),
+            _ => {}
+        }
         if self.debug {
             let elapsed = self.driver.port().now().saturating_sub(self.began);
             let elapsed = elapsed.as_secs_f64();

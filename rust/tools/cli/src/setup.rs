@@ -1,16 +1,18 @@
 //! From the command line to a client on a port.
 use crate::args::{
-    CommonArguments, KeepAlive, MqttArguments, MqttVersion, NetworkArguments, WillArguments,
-    without_credentials,
+    CommonArguments, KeepAlive, MqttArguments, MqttVersion, NetworkArguments, SessionArguments,
+    WillArguments, without_credentials,
 };
 use crate::exit::Failure;
 use crate::idn::to_ascii;
 use crate::trust::{read, tls_config};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::path::Path;
 use std::time::Duration;
-use thread_mqtt_client::{Broker, Client, Config, Failover, Retry, Timers};
+use thread_mqtt_client::{Broker, Client, Config, ConfigError, Failover, Retry, Timers};
 use thread_mqtt_driver::Driver;
-use thread_mqtt_host::{HostPort, Options};
+use thread_mqtt_host::{FileStore, HostPort, Options};
 use thread_mqtt_resolve::resolver::{self, AddressSource};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{Message, Version};
@@ -18,9 +20,29 @@ use thread_mqtt_session::{Message, Version};
 /// A client for the broker of the command line, on this host's sockets.
 pub(crate) fn driver(
     arguments: &CommonArguments,
+    session: &SessionArguments,
     retry: Retry,
 ) -> Result<Driver<HostPort>, Failure> {
-    driver_in(arguments.mqtt.version, arguments, retry)
+    let mut config = config(arguments.mqtt.version, arguments, retry)?;
+    let client = match &session.directory {
+        Some(directory) => {
+            set_persistent(&mut config.session, &arguments.mqtt);
+            Client::with_store(config, Box::new(open_store(directory)?))
+        }
+        None => Client::new(config),
+    };
+    driver_of(client, arguments)
+}
+
+fn open_store(directory: &Path) -> Result<FileStore, Failure> {
+    FileStore::open(directory).map_err(|error| match error.kind() {
+        ErrorKind::ResourceBusy => Failure::usage(format_args!(
+            "--session {}: another process uses it",
+            directory.display()
+        ))
+        .cure("wait for its end, or give each process a directory and an --id of its own"),
+        _ => Failure::usage(format_args!("--session {}: {error}", directory.display())),
+    })
 }
 
 /// The same in this version of MQTT.
@@ -29,6 +51,14 @@ pub(crate) fn driver_in(
     arguments: &CommonArguments,
     retry: Retry,
 ) -> Result<Driver<HostPort>, Failure> {
+    driver_of(Client::new(config(version, arguments, retry)?), arguments)
+}
+
+fn config(
+    version: MqttVersion,
+    arguments: &CommonArguments,
+    retry: Retry,
+) -> Result<Config, Failure> {
     let mut others = arguments.brokers()?;
     let first = others.remove(0);
     let is_secure = |broker: &Broker| broker.uri.scheme == Scheme::Mqtts;
@@ -36,7 +66,7 @@ pub(crate) fn driver_in(
         true => Some(tls_config(&arguments.tls)?),
         false => None,
     };
-    let config = Config {
+    Ok(Config {
         resolver: resolver_config(&arguments.network),
         tls,
         session: session_config(version, &arguments.mqtt, &arguments.will)?,
@@ -54,8 +84,14 @@ pub(crate) fn driver_in(
             KeepAlive::Auto => thread_mqtt_client::KeepAlive::AUTO,
         },
         ..Config::new(first.uri)
-    };
-    let client = Client::new(config).map_err(Failure::usage)?;
+    })
+}
+
+fn driver_of(
+    client: Result<Client, ConfigError>,
+    arguments: &CommonArguments,
+) -> Result<Driver<HostPort>, Failure> {
+    let client = client.map_err(Failure::usage)?;
     // A buffer that takes a whole TLS record.
     let buffer = vec![0; 18 * 1024].into_boxed_slice();
     Ok(Driver::with_buffer(
@@ -132,7 +168,7 @@ fn session_config(
             .qos(will.will_qos)
             .retain(will.will_retain)
     });
-    Ok(thread_mqtt_session::Config {
+    let mut config = thread_mqtt_session::Config {
         version: match version {
             MqttVersion::V311 => Version::V311,
             MqttVersion::V5 => Version::V5,
@@ -147,12 +183,6 @@ fn session_config(
             KeepAlive::Seconds(seconds) => Duration::from_secs(seconds.into()),
             KeepAlive::Auto => thread_mqtt_session::Config::default().keep_alive,
         },
-        clean_start: !arguments.persistent,
-        adopt_session: arguments.persistent,
-        session_expiry: match arguments.persistent {
-            true => arguments.session_expiry_interval,
-            false => 0,
-        },
         will: message,
         will_delay: will.will_delay,
         max_packet_size: arguments.max_packet,
@@ -160,7 +190,18 @@ fn session_config(
         outbox_bytes: 512 << 20,
         event_bytes: 1 << 20,
         ..thread_mqtt_session::Config::default()
-    })
+    };
+    if arguments.persistent {
+        set_persistent(&mut config, arguments);
+    }
+    Ok(config)
+}
+
+/// Keeps the session at the broker.
+fn set_persistent(config: &mut thread_mqtt_session::Config, arguments: &MqttArguments) {
+    config.clean_start = false;
+    config.adopt_session = true;
+    config.session_expiry = arguments.session_expiry_interval;
 }
 
 fn random_id() -> Result<String, Failure> {

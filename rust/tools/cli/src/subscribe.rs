@@ -11,7 +11,7 @@ use thread_mqtt_session::{Event as Mqtt, Message, Token};
 const FILTERS: usize = 8;
 
 pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
-    let mut run = Run::start(&arguments.common, false)?;
+    let mut run = Run::start(&arguments.common, &arguments.session, false)?;
     let wanted = &arguments.subscription;
     let mut requests: Vec<(Token, &[String])> = Vec::new();
     for topics in wanted.topic.chunks(FILTERS) {

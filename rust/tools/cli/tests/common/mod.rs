@@ -146,10 +146,11 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Kills it as a crash would.
-    pub fn kill(mut self) {
+    /// Kills it as a crash would. What it printed and was not read.
+    pub fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.lines.iter().collect()
     }
 
     /// Waits for its end.

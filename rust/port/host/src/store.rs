@@ -1,0 +1,102 @@
+//! The records of a session as files in a directory.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use thread_mqtt_session::{Store, StoreError};
+
+/// A [`Store`] in a directory: a file for each record, written beside the old one, synchronised and
+/// moved over it. One process at a time has it.
+#[derive(Debug)]
+pub struct FileStore {
+    path: PathBuf,
+    /// For synchronising, and locked as long as this lives.
+    directory: File,
+}
+
+impl FileStore {
+    /// Opens a directory, which is made if it is not there. [`ErrorKind::ResourceBusy`] if another
+    /// process has it open.
+    pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)?;
+        let directory = File::open(&path)?;
+        match directory.try_lock() {
+            Ok(()) => Ok(Self { path, directory }),
+            Err(fs::TryLockError::WouldBlock) => Err(ErrorKind::ResourceBusy.into()),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn file(&self, key: u16) -> PathBuf {
+        self.path.join(format!("{key:04x}"))
+    }
+
+    fn write(&mut self, key: u16, record: &[u8]) -> io::Result<()> {
+        let path = self.file(key);
+        let beside = path.with_extension("new");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&beside)?;
+        let written = file.write_all(record).and_then(|()| file.sync_all());
+        let moved = written.and_then(|()| fs::rename(&beside, &path));
+        if let Err(error) = moved {
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        self.directory.sync_all()
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => self.directory.sync_all(),
+        }
+    }
+
+    fn read_all(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some(name) = name.filter(|name| name.len() == 4) else {
+                // What a write that was cut off has left.
+                if path.extension().is_some_and(|extension| extension == "new") {
+                    self.remove(&path)?;
+                }
+                continue;
+            };
+            if let Ok(key) = u16::from_str_radix(name, 16) {
+                found(key, &fs::read(&path)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Store for FileStore {
+    fn load(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> Result<(), StoreError> {
+        self.read_all(found).map_err(|error| failure(&error))
+    }
+
+    fn put(&mut self, key: u16, record: &[u8]) -> Result<(), StoreError> {
+        self.write(key, record).map_err(|error| failure(&error))
+    }
+
+    fn delete(&mut self, key: u16) -> Result<(), StoreError> {
+        let path = self.file(key);
+        self.remove(&path).map_err(|error| failure(&error))
+    }
+}
+
+fn failure(error: &io::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
+        ErrorKind::FileTooLarge => StoreError::TooLarge,
+        _ => StoreError::Failed(crate::code(error)),
+    }
+}

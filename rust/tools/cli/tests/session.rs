@@ -1,0 +1,179 @@
+//! Commands that are killed, and go on with the session in their directory; beside mosquitto.
+mod common;
+
+use common::mosquitto::{Mosquitto, publish, subscriber};
+use common::{Running, Scratch, run};
+use std::collections::BTreeMap;
+
+/// Its sessions outlive it.
+fn lasting_broker() -> Mosquitto {
+    let scratch = Scratch::new();
+    let location = scratch.path().display().to_string();
+    let lines = format!(
+        "allow_anonymous true\npersistence true\npersistence_location {location}/\n\
+         max_queued_messages 0"
+    );
+    Mosquitto::start(scratch, &lines, None)
+}
+
+const END: &str = "end";
+
+/// Lines up to the last one, by how often they came.
+fn count(lines: impl Iterator<Item = String>) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for line in lines.take_while(|line| line != END) {
+        *counts.entry(line).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn each_message_of_killed_publishers_arrives_once() {
+    const LINES: u32 = 60;
+    for version in ["3.1.1", "5"] {
+        let broker = lasting_broker();
+        let uri = broker.uri("mqtt");
+        let listener = subscriber(&[&uri, "-t", "t", "-q", "2"]);
+        let scratch = Scratch::new();
+        let directory = scratch.path().join("session").display().to_string();
+        let options = [
+            "pub",
+            &uri,
+            "-V",
+            version,
+            "-t",
+            "t",
+            "-q",
+            "2",
+            "-i",
+            "device",
+            "--session",
+            &directory,
+            "-l",
+        ];
+        let mut arrived = Vec::new();
+        for round in 0..6 {
+            let mut publisher = Running::start(&options);
+            for line in 0..LINES {
+                publisher.say(&format!("{round} {line:03}\n"));
+            }
+            // In the middle, at another place each time.
+            for _ in 0..=round * 3 {
+                arrived.push(listener.line());
+            }
+            publisher.kill();
+        }
+        let last = run(&options);
+        assert_eq!(last.status, 0, "{last:?}");
+        let left = std::fs::read_dir(&directory).unwrap();
+        let left = left.filter(|file| file.as_ref().unwrap().file_name() >= *"8000");
+        assert_eq!(left.count(), 0, "what was acknowledged is forgotten");
+        publish(&[&uri, "-t", "t", "-q", "2", "-m", END]);
+        let waited_for = arrived.len();
+        let counts = count(
+            arrived
+                .into_iter()
+                .chain(std::iter::from_fn(|| Some(listener.line()))),
+        );
+        for round in 0..6 {
+            // Accepted one after the other until the kill.
+            let of_round = |line: &&String| line.starts_with(&format!("{round} "));
+            let lines: Vec<_> = counts.keys().filter(of_round).collect();
+            let expected: Vec<_> = (0..lines.len())
+                .map(|line| format!("{round} {line:03}"))
+                .collect();
+            assert!(lines.iter().copied().eq(&expected), "a gap: {lines:?}");
+        }
+        let twice: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+        assert!(counts.len() >= waited_for, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_killed_subscriber_gets_no_message_twice() {
+    const MESSAGES: usize = 40;
+    let broker = lasting_broker();
+    let uri = broker.uri("mqtt");
+    let scratch = Scratch::new();
+    let directory = scratch.path().join("session").display().to_string();
+    let options = [
+        "sub",
+        "-d",
+        &uri,
+        "-t",
+        "t",
+        "-q",
+        "2",
+        "-i",
+        "device",
+        "--session",
+        &directory,
+    ];
+    let first = Running::start(&options);
+    first.wait_for_error("subscribed");
+    first.kill();
+    for message in 0..MESSAGES {
+        publish(&[&uri, "-t", "t", "-q", "2", "-m", &format!("{message:03}")]);
+    }
+    let mut lines = Vec::new();
+    let kills = 5;
+    for _ in 0..kills {
+        let subscriber = Running::start(&options);
+        for _ in 0..4 {
+            lines.push(subscriber.line());
+        }
+        lines.extend(subscriber.kill());
+    }
+    let last = Running::start(&options);
+    publish(&[&uri, "-t", "t", "-q", "2", "-m", END]);
+    let counts = count(
+        lines
+            .into_iter()
+            .chain(std::iter::from_fn(|| Some(last.line()))),
+    );
+    let twice: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    // One may be on its way from the session to the printer at each kill.
+    assert!(counts.len() + kills >= MESSAGES, "{counts:?}");
+}
+
+#[test]
+fn what_a_directory_is_not_good_for_is_said() {
+    let broker = lasting_broker();
+    let uri = broker.uri("mqtt");
+    let scratch = Scratch::new();
+    let directory = scratch.path().join("session").display().to_string();
+    let options = ["-i", "device", "--session", &directory];
+    let mut holder = vec!["sub", "-d", &uri, "-t", "t"];
+    holder.extend(options);
+    let holder = Running::start(&holder);
+    holder.wait_for_error("subscribed");
+    let mut second = vec!["pub", &uri, "-t", "t", "-n"];
+    second.extend(options);
+    let outcome = run(&second);
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("another process uses it"),
+        "{outcome:?}"
+    );
+    holder.kill();
+    assert_eq!(run(&second).status, 0);
+
+    let file = scratch.file("file", "");
+    let outcome = run(&["pub", &uri, "-t", "t", "-n", "-i", "a", "--session", &file]);
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains(&file), "{outcome:?}");
+    let outcome = run(&["pub", &uri, "-t", "t", "-n", "--session", &directory]);
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("--id"), "{outcome:?}");
+
+    // A record that was damaged does not take the others with it.
+    std::fs::write(scratch.path().join("session/8123"), "damaged").unwrap();
+    let outcome = run(&second);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("the record 8123 was damaged"),
+        "{outcome:?}"
+    );
+}
