@@ -19,10 +19,15 @@ impl<P: Port> Mqtt<P> {
     /// A client of a configuration that was made elsewhere, of Kconfig's options for instance; idle
     /// until started. [`Builder::open`](crate::Builder::open) makes both.
     pub fn new(config: Config, port: P) -> Result<Self, ConfigError> {
-        let client = Client::new(config)?;
-        Ok(Self {
+        Ok(Self::with_client(Client::new(config)?, port))
+    }
+
+    /// A client that was made elsewhere, for instance one whose session outlives a restart; idle until
+    /// started.
+    pub fn with_client(client: Client, port: P) -> Self {
+        Self {
             driver: Driver::new(client, port),
-        })
+        }
     }
 
     /// Begins to connect, and stays connected from then on.
