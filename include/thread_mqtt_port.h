@@ -251,9 +251,10 @@ void tmq_port_log(uint8_t level, const char *text, size_t length);
 void tmq_port_panic(const char *text, size_t length);
 
 /**
- * A few bytes kept over restarts, by key, so that a value is the old one or the new one even if the
- * power fails. Any thread may call them; they take as long as the flash takes. TMQ_NOT_SUPPORTED
- * where nothing is kept.
+ * A few bytes kept over restarts, by key: up to 19 characters without a slash. A value is the old one
+ * or the new one even if the power fails, and when a call returns it is done: the power may fail then.
+ * Any thread may call them; they take as long as the flash takes. TMQ_NOT_SUPPORTED where nothing is
+ * kept.
  *
  * Reads what is kept: its length, TMQ_NOT_FOUND, or another negative code.
  */
@@ -262,6 +263,14 @@ int32_t tmq_port_store_read(const char *key, uint8_t *buffer, size_t size);
 int32_t tmq_port_store_write(const char *key, const uint8_t *data, size_t length);
 /** Forgets it; nothing there is no error. 0 or a negative code. */
 int32_t tmq_port_store_delete(const char *key);
+/**
+ * Hands everything that is kept under keys that begin with the prefix to found(context, key, data,
+ * length), in any order. found() calls no function of this file. 0 or a negative code.
+ */
+int32_t tmq_port_store_each(const char *prefix,
+			    void (*found)(void *context, const char *key, const uint8_t *data,
+					  size_t length),
+			    void *context);
 
 /**
  * Copies a credential (TMQ_CREDENTIAL_*) that the platform keeps under a tag. Its length,

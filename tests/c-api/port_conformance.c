@@ -54,6 +54,33 @@ static void entropy(void)
 	EXPECT(tmq_port_random(first, 0) == 0);
 }
 
+/* The characters of what was found. */
+static void add(void *context, const char *key, const uint8_t *data, size_t length)
+{
+	unsigned int *sum = context;
+
+	EXPECT(strncmp(key, "conform.", 8) == 0);
+	for (size_t i = 0; i < length; i++) {
+		*sum += data[i];
+	}
+}
+
+static void each_of_storage(void)
+{
+	unsigned int sum = 0;
+
+	EXPECT(tmq_port_store_each("conform.", add, &sum) == 0 && sum == 0);
+	EXPECT(tmq_port_store_write("conform.a", (const uint8_t *)"\1\2", 2) == 0);
+	EXPECT(tmq_port_store_write("conform.b", (const uint8_t *)"\4", 1) == 0);
+	EXPECT(tmq_port_store_write("conformed", (const uint8_t *)"\100", 1) == 0);
+	EXPECT(tmq_port_store_each("conform.", add, &sum) == 0 && sum == 7);
+	EXPECT(tmq_port_store_delete("conform.a") == 0);
+	sum = 0;
+	EXPECT(tmq_port_store_each("conform.", add, &sum) == 0 && sum == 4);
+	EXPECT(tmq_port_store_delete("conform.b") == 0);
+	EXPECT(tmq_port_store_delete("conformed") == 0);
+}
+
 static void storage(void)
 {
 	uint8_t got[8] = {0};
@@ -70,6 +97,7 @@ static void storage(void)
 	EXPECT(tmq_port_store_delete("conformance") == 0);
 	EXPECT(tmq_port_store_delete("conformance") == 0);
 	EXPECT(tmq_port_store_read("conformance", got, sizeof(got)) == TMQ_NOT_FOUND);
+	each_of_storage();
 }
 
 /* A second thread, that of a second port, and what it and the first agree on. */

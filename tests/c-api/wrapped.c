@@ -160,6 +160,12 @@ UNLOCKED(int32_t, tmq_port_store_read, (const char *key, uint8_t *buffer, size_t
 	 (key, buffer, size))
 UNLOCKED(int32_t, tmq_port_store_write, (const char *key, const uint8_t *data, size_t length),
 	 (key, data, length))
+UNLOCKED(int32_t, tmq_port_store_delete, (const char *key), (key))
+UNLOCKED(int32_t, tmq_port_store_each,
+	 (const char *prefix,
+	  void (*found)(void *context, const char *key, const uint8_t *data, size_t length),
+	  void *context),
+	 (prefix, found, context))
 UNLOCKED(void, tmq_port_network, (struct tmq_port *port, struct tmq_network *network),
 	 (port, network))
 UNLOCKED(int32_t, tmq_port_tcp_connect, (struct tmq_port *port, const struct tmq_address *to),

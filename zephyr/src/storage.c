@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
@@ -107,6 +108,52 @@ int32_t tmq_port_store_delete(const char *key)
 	return error == 0 ? 0 : failure(error);
 }
 
+struct each {
+	const char *prefix;
+	void (*found)(void *context, const char *key, const uint8_t *data, size_t length);
+	void *context;
+	int32_t result;
+};
+
+static int take_each(const char *key, size_t length, settings_read_cb read, void *argument,
+		     void *parameter)
+{
+	struct each *each = parameter;
+	uint8_t *data;
+	ssize_t taken;
+
+	if (key == NULL || length == 0 || strncmp(key, each->prefix, strlen(each->prefix)) != 0) {
+		return 0;
+	}
+	data = malloc(length);
+	if (data == NULL) {
+		each->result = tmq_code(ENOMEM);
+		return 0;
+	}
+	taken = read(argument, data, length);
+	if (taken >= 0) {
+		each->found(each->context, key, data, (size_t)taken);
+	} else {
+		each->result = failure((int)taken);
+	}
+	free(data);
+	return 0;
+}
+
+int32_t tmq_port_store_each(const char *prefix,
+			    void (*found)(void *context, const char *key, const uint8_t *data,
+					  size_t length),
+			    void *context)
+{
+	struct each each = {.prefix = prefix, .found = found, .context = context};
+	int error = settings_subsys_init();
+
+	if (error == 0) {
+		error = settings_load_subtree_direct("thread_mqtt", take_each, &each);
+	}
+	return error == 0 ? each.result : failure(error);
+}
+
 #else
 
 int32_t tmq_port_store_read(const char *key, uint8_t *buffer, size_t size)
@@ -128,6 +175,17 @@ int32_t tmq_port_store_write(const char *key, const uint8_t *data, size_t length
 int32_t tmq_port_store_delete(const char *key)
 {
 	ARG_UNUSED(key);
+	return TMQ_NOT_SUPPORTED;
+}
+
+int32_t tmq_port_store_each(const char *prefix,
+			    void (*found)(void *context, const char *key, const uint8_t *data,
+					  size_t length),
+			    void *context)
+{
+	ARG_UNUSED(prefix);
+	ARG_UNUSED(found);
+	ARG_UNUSED(context);
 	return TMQ_NOT_SUPPORTED;
 }
 

@@ -42,6 +42,34 @@ TEST(a_value_larger_than_the_buffer_is_not_cut)
 	CHECK(strcmp((char *)buffer, "unread") == 0);
 }
 
+static void note(void *context, const char *key, const uint8_t *data, size_t length)
+{
+	char *seen = context;
+	size_t end = strlen(seen);
+
+	snprintf(seen + end, 64 - end, "%s=%.*s;", key, (int)length, (const char *)data);
+}
+
+TEST(each_value_of_a_prefix_is_handed_out)
+{
+	char seen[64] = "";
+
+	CHECK_EQUAL(tmq_port_store_each("s.", note, seen), 0);
+	CHECK(strcmp(seen, "") == 0);
+	CHECK_EQUAL(tmq_port_store_write("time", (const uint8_t *)"12345678", 8), 0);
+	CHECK_EQUAL(tmq_port_store_write("s.8001", (const uint8_t *)"one", 3), 0);
+	CHECK_EQUAL(tmq_port_store_write("other.8001", (const uint8_t *)"no", 2), 0);
+	CHECK_EQUAL(tmq_port_store_write("s.8002", (const uint8_t *)"two", 3), 0);
+	CHECK_EQUAL(tmq_port_store_write("s.8003", (const uint8_t *)"gone", 4), 0);
+	CHECK_EQUAL(tmq_port_store_delete("s.8003"), 0);
+	CHECK_EQUAL(tmq_port_store_each("s.", note, seen), 0);
+	CHECK(strcmp(seen, "s.8001=one;s.8002=two;") == 0);
+	stub_fail_settings(-EIO);
+	CHECK_EQUAL(tmq_port_store_each("s.", note, seen), TMQ_ERRNO_BASE - EIO);
+	stub_fail_settings(-EBADF);
+	CHECK_EQUAL(tmq_port_store_each("s.", note, seen), TMQ_ERRNO_BASE - EBADF);
+}
+
 TEST(storage_fails_with_a_code)
 {
 	static const int errors[][2] = {
@@ -78,6 +106,7 @@ TEST(without_storage_nothing_is_kept)
 
 	CHECK_EQUAL(tmq_port_store_write("time", buffer, 8), TMQ_NOT_SUPPORTED);
 	CHECK_EQUAL(tmq_port_store_read("time", buffer, 8), TMQ_NOT_SUPPORTED);
+	CHECK_EQUAL(tmq_port_store_each("s.", NULL, NULL), TMQ_NOT_SUPPORTED);
 	CHECK_EQUAL(tmq_port_store_delete("time"), TMQ_NOT_SUPPORTED);
 }
 

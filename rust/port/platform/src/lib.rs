@@ -27,6 +27,7 @@ mod options;
 pub mod port;
 #[cfg(feature = "runtime")]
 mod runtime;
+mod session_store;
 mod storage;
 
 #[cfg(feature = "logger")]
@@ -36,4 +37,5 @@ pub use port::{
     PlatformPort, PortGuard, PortLock, PortMutex, PortThread, Registration, Waker, build_time,
     set_unix_time,
 };
+pub use session_store::{ClientError, client};
 pub use storage::{keep_time, time_floor};

@@ -5,6 +5,7 @@
  * What is kept over restarts, and credentials by their tag: files, a folder for each.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -63,7 +64,9 @@ static int32_t read_file(const char *path, uint8_t *buffer, size_t size)
 	return (int32_t)filled;
 }
 
-/* The file of a key; makes its folder if `make`. */
+/* The folder of what is kept, with a slash behind it, and the file of a key in it; makes the folder if
+ * `make`.
+ */
 static int32_t path_of(const char *key, char path[PATH_MAX], bool make)
 {
 	const char *own = tmq_environment("THREAD_MQTT_STATE_DIR");
@@ -118,6 +121,26 @@ static int write_all(int fd, const uint8_t *data, size_t length)
 	return fsync(fd);
 }
 
+/* What was renamed or removed in the folder of this file stays so. */
+static int32_t sync_folder(const char *path)
+{
+	char folder[PATH_MAX];
+	int32_t code = 0;
+	int fd;
+
+	(void)snprintf(folder, sizeof(folder), "%s", path);
+	*strrchr(folder, '/') = '\0';
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		return failure(errno);
+	}
+	if (fsync(fd) < 0) {
+		code = failure(errno);
+	}
+	(void)close(fd);
+	return code;
+}
+
 /* Written beside the old file and moved over it: a value is the old one or the new one. */
 int32_t tmq_port_store_write(const char *key, const uint8_t *data, size_t length)
 {
@@ -144,8 +167,9 @@ int32_t tmq_port_store_write(const char *key, const uint8_t *data, size_t length
 	}
 	if (code != 0) {
 		(void)unlink(beside);
+		return code;
 	}
-	return code;
+	return sync_folder(path);
 }
 
 int32_t tmq_port_store_delete(const char *key)
@@ -153,9 +177,76 @@ int32_t tmq_port_store_delete(const char *key)
 	char path[PATH_MAX];
 	int32_t code = path_of(key, path, false);
 
-	if (code == 0 && unlink(path) < 0 && errno != ENOENT) {
-		code = failure(errno);
+	if (code != 0) {
+		return code;
 	}
+	if (unlink(path) < 0) {
+		return errno == ENOENT ? 0 : failure(errno);
+	}
+	return sync_folder(path);
+}
+
+/* Hands the content of a file on. */
+static int32_t hand_file(const char *path, const char *key,
+			 void (*found)(void *context, const char *key, const uint8_t *data,
+				       size_t length),
+			 void *context)
+{
+	struct stat status;
+	uint8_t *data;
+	int32_t result;
+
+	if (stat(path, &status) < 0) {
+		return failure(errno);
+	}
+	/* One byte more, for malloc(0) may be NULL. */
+	data = malloc((size_t)status.st_size + 1);
+	if (data == NULL) {
+		return tmq_code(ENOMEM);
+	}
+	result = read_file(path, data, (size_t)status.st_size + 1);
+	if (result >= 0) {
+		found(context, key, data, (size_t)result);
+		result = 0;
+	}
+	free(data);
+	return result;
+}
+
+int32_t tmq_port_store_each(const char *prefix,
+			    void (*found)(void *context, const char *key, const uint8_t *data,
+					  size_t length),
+			    void *context)
+{
+	char path[PATH_MAX];
+	int32_t code = path_of("", path, false);
+	size_t length;
+	struct dirent *entry;
+	DIR *folder;
+
+	if (code != 0) {
+		return code;
+	}
+	length = strlen(path);
+	folder = opendir(path);
+	if (folder == NULL) {
+		return errno == ENOENT ? 0 : failure(errno);
+	}
+	while (code == 0 && (entry = readdir(folder)) != NULL) {
+		const char *end = strrchr(entry->d_name, '.');
+
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
+		    (end != NULL && strcmp(end, ".new") == 0)) {
+			continue;
+		}
+		if (length + strlen(entry->d_name) >= sizeof(path)) {
+			code = tmq_code(ENAMETOOLONG);
+			break;
+		}
+		strcpy(path + length, entry->d_name);
+		code = hand_file(path, entry->d_name, found, context);
+	}
+	(void)closedir(folder);
 	return code;
 }
 

@@ -1,0 +1,188 @@
+//! A client whose session is kept in the platform's storage.
+use core::fmt;
+use thread_mqtt_client::{self as client, Client, ConfigError};
+
+/// Bytes in the name of a session: the storage of a platform has short keys.
+pub(crate) const NAME: usize = 12;
+
+/// Why there is no client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientError {
+    /// The name under which its session is to be kept is not one.
+    SessionName,
+    /// The build has no durable sessions.
+    NotBuilt,
+    /// Its configuration is refused.
+    Config(ConfigError),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SessionName => write!(
+                f,
+                "the name of the stored session has to be 1 to {NAME} characters of a-z, A-Z, 0-9, \
+                 - and _"
+            ),
+            Self::NotBuilt => f.write_str(
+                "a session is to be kept, but this image was built without \
+                 CONFIG_THREAD_MQTT_DURABLE: set it, or give the session no name",
+            ),
+            Self::Config(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ClientError {}
+
+/// A client by this configuration. With a name that is not empty its session outlives restarts, in the
+/// platform's storage under keys that begin with that name: each client has one of its own.
+pub fn client(config: client::Config, session: &str) -> Result<Client, ClientError> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if session.len() > NAME || !session.bytes().all(is_allowed) {
+        return Err(ClientError::SessionName);
+    }
+    match session {
+        "" => Client::new(config).map_err(ClientError::Config),
+        session => stored(config, session),
+    }
+}
+
+#[cfg(not(feature = "durable"))]
+fn stored(_: client::Config, _: &str) -> Result<Client, ClientError> {
+    Err(ClientError::NotBuilt)
+}
+
+#[cfg(feature = "durable")]
+fn stored(config: client::Config, session: &str) -> Result<Client, ClientError> {
+    let store = store::PlatformStore::new(session);
+    Client::with_store(config, alloc::boxed::Box::new(store)).map_err(ClientError::Config)
+}
+
+#[cfg(feature = "durable")]
+mod store {
+    use super::NAME;
+    use crate::ffi;
+    use core::ffi::{CStr, c_char, c_void};
+    use core::slice;
+    use thread_mqtt_session::{Store, StoreError};
+
+    /// Bytes of ".8001" and the final NUL.
+    const END: usize = 6;
+
+    /// The records of one session in the platform's storage: under its name, a dot, and the record's
+    /// key in hexadecimal.
+    #[derive(Debug)]
+    pub(super) struct PlatformStore {
+        key: [u8; NAME + END],
+        name: usize,
+    }
+
+    impl PlatformStore {
+        /// The name has at most [`NAME`] bytes.
+        pub(super) fn new(name: &str) -> Self {
+            let mut key = [0; NAME + END];
+            let bytes = name.bytes().chain([b'.']);
+            for (to, byte) in key.iter_mut().zip(bytes) {
+                *to = byte;
+            }
+            Self {
+                key,
+                name: name.len() + 1,
+            }
+        }
+
+        /// The key of a record, up to its NUL.
+        fn key(&mut self, number: u16) -> *const c_char {
+            let digits = self.key.get_mut(self.name..).unwrap_or_default();
+            for (place, digit) in digits.iter_mut().zip(0..4) {
+                let value = number >> (12 - 4 * digit) & 0xF;
+                *place = b"0123456789abcdef"
+                    .get(usize::from(value))
+                    .copied()
+                    .unwrap_or_default();
+            }
+            self.key.as_ptr().cast()
+        }
+
+        /// What all keys begin with, up to its NUL.
+        fn prefix(&mut self) -> *const c_char {
+            if let Some(end) = self.key.get_mut(self.name) {
+                *end = 0;
+            }
+            self.key.as_ptr().cast()
+        }
+    }
+
+    /// The number behind the name in a key.
+    fn number(key: &[u8], name: usize) -> Option<u16> {
+        let digits = key.get(name..).filter(|digits| digits.len() == 4)?;
+        let digits = core::str::from_utf8(digits).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    }
+
+    struct Found<'a> {
+        name: usize,
+        found: &'a mut dyn FnMut(u16, &[u8]),
+    }
+
+    unsafe extern "C" fn found(
+        context: *mut c_void,
+        key: *const c_char,
+        data: *const u8,
+        length: usize,
+    ) {
+        // SAFETY: the context is the `Found` of `load`, which nothing else uses meanwhile.
+        let to = unsafe { &mut *context.cast::<Found<'_>>() };
+        // SAFETY: the key ends with a NUL.
+        let key = unsafe { CStr::from_ptr(key) };
+        let data = match length {
+            0 => &[],
+            // SAFETY: the data is valid for its length.
+            _ => unsafe { slice::from_raw_parts(data, length) },
+        };
+        if let Some(number) = number(key.to_bytes(), to.name) {
+            (to.found)(number, data);
+        }
+    }
+
+    impl Store for PlatformStore {
+        fn load(&mut self, to: &mut dyn FnMut(u16, &[u8])) -> Result<(), StoreError> {
+            let mut context = Found {
+                name: self.name,
+                found: to,
+            };
+            let prefix = self.prefix();
+            let context = (&raw mut context).cast();
+            // SAFETY: the prefix ends with a NUL, and `found` is called with this context until the
+            // call returns.
+            result(unsafe { ffi::tmq_port_store_each(prefix, Some(found), context) })
+        }
+
+        fn put(&mut self, key: u16, record: &[u8]) -> Result<(), StoreError> {
+            let key = self.key(key);
+            // SAFETY: the key ends with a NUL, and the record is valid for its length.
+            result(unsafe { ffi::tmq_port_store_write(key, record.as_ptr(), record.len()) })
+        }
+
+        fn delete(&mut self, key: u16) -> Result<(), StoreError> {
+            let key = self.key(key);
+            // SAFETY: the key ends with a NUL.
+            result(unsafe { ffi::tmq_port_store_delete(key) })
+        }
+    }
+
+    /// Numbers of errno that say that a record is too large: NVS and ZMS answer EINVAL, files EFBIG.
+    const EINVAL: i32 = ffi::TMQ_ERRNO_BASE - 22;
+    const EFBIG: i32 = ffi::TMQ_ERRNO_BASE - 27;
+
+    fn result(code: i32) -> Result<(), StoreError> {
+        match code {
+            0 => Ok(()),
+            ffi::TMQ_STORAGE_FULL => Err(StoreError::Full),
+            ffi::TMQ_NOT_SUPPORTED => Err(StoreError::Unavailable),
+            EINVAL | EFBIG => Err(StoreError::TooLarge),
+            code => Err(StoreError::Failed(code)),
+        }
+    }
+}
