@@ -137,6 +137,8 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_TIME = -31,
 	/** The image was built without what is asked for; the log names the option of Kconfig. */
 	THREAD_MQTT_ERROR_NOT_BUILT = -32,
+	/** A durable message is not in the storage, which is full, fails or is missing: it was not sent. */
+	THREAD_MQTT_ERROR_NOT_STORED = -33,
 	/** Below here: -1000 - errno. */
 	THREAD_MQTT_ERROR_PLATFORM = -1000,
 };
@@ -280,10 +282,36 @@ enum thread_mqtt_event_type {
 	 *  .number of them. Messages and the ends of commands are never among them.
 	 */
 	THREAD_MQTT_EVENT_MISSED = 23,
+	/** A durable message is in the storage, and will be sent even after a restart: .token */
+	THREAD_MQTT_EVENT_STORED = 24,
+	/** The session goes on with what was stored before the restart: .number of messages, which are
+	 *  sent first. Their ends are told with tokens from 0xFFFF8000 on.
+	 */
+	THREAD_MQTT_EVENT_RESTORED = 25,
+	/** The storage of the session is full or fails, which is told once until it works again: .error
+	 *  (_NOT_STORED), .text. What cannot be stored may be lost, or arrive twice, if the power fails.
+	 */
+	THREAD_MQTT_EVENT_STORAGE_FAILED = 26,
+	/** A record of the storage was damaged and is dropped: .number, its key; from 0x8000 on it was a
+	 *  message.
+	 */
+	THREAD_MQTT_EVENT_RECORD_DAMAGED = 27,
 };
 
 /** A client. */
 struct thread_mqtt;
+
+/** Whether a message is kept in the storage of the session until it is acknowledged. */
+enum thread_mqtt_durable {
+	/** As thread_mqtt_config.durable says. */
+	THREAD_MQTT_DURABLE_DEFAULT = 0,
+	/** It is; where it cannot be, THREAD_MQTT_EVENT_PUBLISH_FAILED with
+	 *  THREAD_MQTT_ERROR_NOT_STORED.
+	 */
+	THREAD_MQTT_DURABLE_YES = 1,
+	/** It is not. */
+	THREAD_MQTT_DURABLE_NO = 2,
+};
 
 /** Which of the waiting messages go first, and which a full outbox drops first. */
 enum thread_mqtt_priority {
@@ -357,6 +385,8 @@ struct thread_mqtt_message {
 	 *  messages have none.
 	 */
 	const struct thread_mqtt_properties *properties;
+	/** To publish with QoS 1 or 2: a #thread_mqtt_durable. Not for a will. */
+	uint8_t durable;
 };
 
 /** A topic filter to subscribe to. What is not set shall be zero. */
@@ -638,6 +668,17 @@ struct thread_mqtt_config {
 	 *  do not have it. TLS 1.3 has no need of it.
 	 */
 	bool tls_require_ems;
+	/** Name under which the session is kept in the platform's storage, so that it outlives a restart:
+	 *  1 to 12 of a-z, A-Z, 0-9, - and _, else THREAD_MQTT_ERROR_SETTING. Each client has one of its
+	 *  own. NULL or "": it lives in RAM. The broker has to keep it as well: set
+	 *  @ref session_expiry_s, with MQTT 3.1.1 clear @ref clean_start. Needs
+	 *  CONFIG_THREAD_MQTT_DURABLE; docs/durable.md says what is stored when.
+	 */
+	const char *session_name;
+	/** With @ref session_name: messages of QoS 1 and 2 are durable unless
+	 *  thread_mqtt_message.durable says otherwise.
+	 */
+	bool durable;
 };
 
 /** @cond INTERNAL */
@@ -671,7 +712,9 @@ struct thread_mqtt_config {
 	set(keep_alive_auto, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_KEEP_ALIVE_AUTO))               \
 	set(brokers_cluster, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_BROKERS_CLUSTER))               \
 	set(fallback_v311, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_FALLBACK_V311))                   \
-	set(tls_require_ems, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TLS_REQUIRE_EMS))
+	set(tls_require_ems, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TLS_REQUIRE_EMS))        \
+	set(session_name, CONFIG_THREAD_MQTT_SESSION_NAME)                                  \
+	set(durable, true)
 #define THREAD_MQTT_INITIALISE_(field, value) .field = value,
 #define THREAD_MQTT_ASSIGN_(field, value)     thread_mqtt_defaults_.field = value;
 /** @endcond */
@@ -746,6 +789,8 @@ enum thread_mqtt_wait {
 	THREAD_MQTT_WAIT_ROOM = 0,
 	/** Room, and then the end of the message: written out (QoS 0), acknowledged (1 and 2). */
 	THREAD_MQTT_WAIT_ACKNOWLEDGED = 1,
+	/** Room, and then that a durable message is in the storage; for another one its end. */
+	THREAD_MQTT_WAIT_STORED = 2,
 };
 
 /**

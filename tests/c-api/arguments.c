@@ -70,7 +70,7 @@ static void publishing(void)
 	CHECK_EQUAL(publish("t", NULL, 1, 0), THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(publish("t", long_text, SIZE_MAX, 0), THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(publish("t", NULL, 0, 3), THREAD_MQTT_ERROR_ARGUMENT);
-	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, 2, 0),
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, 3, 0),
 		    THREAD_MQTT_ERROR_ARGUMENT);
 
 	CHECK_EQUAL(publish("", NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
@@ -236,7 +236,7 @@ static void words(void)
 	for (int error = 0; error >= THREAD_MQTT_ERROR_SESSION_LOST; error--) {
 		CHECK(strcmp(thread_mqtt_error_to_str(error), "unknown error") != 0);
 	}
-	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_NOT_BUILT; error--) {
+	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_NOT_STORED; error--) {
 		CHECK(strcmp(thread_mqtt_error_to_str(error), "unknown error") != 0);
 	}
 	for (size_t i = 0; i < COUNT(numbers); i++) {
@@ -246,7 +246,7 @@ static void words(void)
 	CHECK(strcmp(thread_mqtt_stage_to_str(99), "unknown stage") == 0);
 	CHECK(strcmp(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_STOPPED), "stopped") == 0);
 	CHECK(strcmp(thread_mqtt_event_to_str(99), "unknown event") == 0);
-	for (uint8_t type = THREAD_MQTT_EVENT_STAGE; type <= THREAD_MQTT_EVENT_MISSED; type++) {
+	for (uint8_t type = THREAD_MQTT_EVENT_STAGE; type <= THREAD_MQTT_EVENT_RECORD_DAMAGED; type++) {
 		CHECK(strcmp(thread_mqtt_event_to_str(type), "unknown event") != 0);
 	}
 }

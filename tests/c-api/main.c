@@ -162,8 +162,11 @@ static void port_cases(void)
 	CHECK_EQUAL(port_conformance(), 0);
 }
 
-int main(void)
+int main(int count, char *arguments[])
 {
+	if (count == 4 && strcmp(arguments[1], "durable") == 0) {
+		return durable_publisher(arguments + 2);
+	}
 	/* Ends a wait that would last for ever. */
 	(void)alarm(1200);
 	RUN(option_cases);
@@ -175,6 +178,7 @@ int main(void)
 	RUN(broker_cases);
 	RUN(message_cases);
 	RUN(connection_cases);
+	durable_cases(arguments[0]);
 	printf("all cases passed\n");
 	return 0;
 }

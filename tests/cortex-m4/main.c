@@ -121,7 +121,7 @@ static void test_strings(void)
 	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_SUBSCRIPTION_LOST),
 		     "subscription lost");
 	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_MISSED), "events missed");
-	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_MISSED + 1), "unknown event");
+	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_RECORD_DAMAGED + 1), "unknown event");
 	CHECK_CONTAINS(thread_mqtt_error_to_str(THREAD_MQTT_ERROR_NOT_BUILT), "built without");
 }
 
@@ -640,7 +640,7 @@ static void test_publish_wait(void)
 	int64_t began;
 	int result;
 
-	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token, 2, 0),
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token, 3, 0),
 		    THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, NULL, &token, THREAD_MQTT_WAIT_ROOM, 0),
 		    THREAD_MQTT_ERROR_ARGUMENT);

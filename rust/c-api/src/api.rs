@@ -2,7 +2,7 @@
 use crate::failure;
 use crate::ffi;
 use crate::given::{array, borrowed, qos, string, wanted_string};
-use crate::handle::{Handle, Wait};
+use crate::handle::{Goal, Handle, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::settings;
@@ -181,9 +181,10 @@ unsafe extern "C" fn thread_mqtt_publish_wait(
     timeout_ms: i32,
 ) -> c_int {
     let wait = |client: &Handle| {
-        let acknowledged = match u32::from(until) {
-            ffi::THREAD_MQTT_WAIT_ROOM => false,
-            ffi::THREAD_MQTT_WAIT_ACKNOWLEDGED => true,
+        let goal = match u32::from(until) {
+            ffi::THREAD_MQTT_WAIT_ROOM => Goal::Room,
+            ffi::THREAD_MQTT_WAIT_ACKNOWLEDGED => Goal::End,
+            ffi::THREAD_MQTT_WAIT_STORED => Goal::Stored,
             _ => return Err(ffi::THREAD_MQTT_ERROR_ARGUMENT),
         };
         if !client.may_be_waited_for() {
@@ -191,7 +192,7 @@ unsafe extern "C" fn thread_mqtt_publish_wait(
         }
         let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
         Ok(Wait {
-            acknowledged,
+            goal,
             until: timeout.map(|timeout| port::now() + timeout),
         })
     };
@@ -515,6 +516,9 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         }
         ffi::THREAD_MQTT_ERROR_REJECTED => c"the broker refused this client",
         ffi::THREAD_MQTT_ERROR_TIME => c"the time is not known; thread_mqtt_last_error() says why",
+        ffi::THREAD_MQTT_ERROR_NOT_STORED => {
+            c"the storage of the session does not take the message; the log says why"
+        }
         ffi::THREAD_MQTT_ERROR_NOT_BUILT => {
             c"the image was built without what is asked for; the log names the option"
         }
@@ -569,6 +573,10 @@ extern "C" fn thread_mqtt_event_to_str(event: u8) -> *const c_char {
         ffi::THREAD_MQTT_EVENT_VERSION => c"next version",
         ffi::THREAD_MQTT_EVENT_KEEP_ALIVE => c"keep-alive learnt",
         ffi::THREAD_MQTT_EVENT_MISSED => c"events missed",
+        ffi::THREAD_MQTT_EVENT_STORED => c"stored",
+        ffi::THREAD_MQTT_EVENT_RESTORED => c"session restored",
+        ffi::THREAD_MQTT_EVENT_STORAGE_FAILED => c"storage failed",
+        ffi::THREAD_MQTT_EVENT_RECORD_DAMAGED => c"record damaged",
         _ => c"unknown event",
     }
     .as_ptr()

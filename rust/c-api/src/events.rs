@@ -285,6 +285,23 @@ fn of_session(
             told.token = token.0;
             ffi::THREAD_MQTT_EVENT_QOS_LOWERED
         }
+        session::Event::Stored(token) => {
+            told.token = token.0;
+            ffi::THREAD_MQTT_EVENT_STORED
+        }
+        session::Event::Restored { messages, .. } => {
+            told.number = u32::try_from(*messages).unwrap_or(u32::MAX);
+            ffi::THREAD_MQTT_EVENT_RESTORED
+        }
+        session::Event::StorageFailed(error) => {
+            texts.say(error);
+            told.error = ffi::THREAD_MQTT_ERROR_NOT_STORED;
+            ffi::THREAD_MQTT_EVENT_STORAGE_FAILED
+        }
+        session::Event::RecordDamaged { key } => {
+            told.number = (*key).into();
+            ffi::THREAD_MQTT_EVENT_RECORD_DAMAGED
+        }
         session::Event::BrokerText { about, text } => {
             told.token = about.map_or(0, |token| token.0);
             let (kind, text) = match text {

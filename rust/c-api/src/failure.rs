@@ -51,6 +51,7 @@ pub(crate) fn of_message(error: &PublishError) -> i32 {
         PublishError::Superseded => ffi::THREAD_MQTT_ERROR_SUPERSEDED,
         PublishError::NoRoom => ffi::THREAD_MQTT_ERROR_FULL,
         PublishError::EndsConnection => ffi::THREAD_MQTT_ERROR_ENDS_CONNECTION,
+        PublishError::NotStored(_) => ffi::THREAD_MQTT_ERROR_NOT_STORED,
         _ => ffi::THREAD_MQTT_ERROR_REJECTED,
     }
 }

@@ -163,6 +163,16 @@ pub(crate) fn not_built(option: &str) -> i32 {
     ffi::THREAD_MQTT_ERROR_NOT_BUILT
 }
 
+/// Whether a message is durable.
+fn durable(durable: u8) -> Result<Option<bool>, i32> {
+    match u32::from(durable) {
+        ffi::THREAD_MQTT_DURABLE_DEFAULT => Ok(None),
+        ffi::THREAD_MQTT_DURABLE_YES => Ok(Some(true)),
+        ffi::THREAD_MQTT_DURABLE_NO => Ok(Some(false)),
+        _ => Err(ffi::THREAD_MQTT_ERROR_ARGUMENT),
+    }
+}
+
 /// A message, checked as far as C lets it be wrong.
 ///
 /// # Safety
@@ -191,6 +201,7 @@ pub(crate) unsafe fn borrowed<'a>(message: &ffi::thread_mqtt_message) -> Result<
             priority: priority(message.priority)?,
             expiry: (seconds != 0).then_some(Duration::from_secs(seconds)),
             latest: message.latest,
+            durable: durable(message.durable)?,
         },
         retain: message.retain,
         properties,

@@ -58,11 +58,21 @@ pub(crate) struct Agreed {
     pub(crate) client_id: String,
 }
 
+/// What a publish waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Room.
+    Room,
+    /// That it is stored; the end of one that is not to be.
+    Stored,
+    /// Its end.
+    End,
+}
+
 /// How long a publish waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait {
-    /// For the acknowledgement too, not for room only.
-    pub(crate) acknowledged: bool,
+    pub(crate) goal: Goal,
     /// `None`: for ever.
     pub(crate) until: Option<Duration>,
 }
@@ -70,7 +80,7 @@ pub(crate) struct Wait {
 impl Wait {
     /// For nothing.
     pub(crate) const NONE: Self = Self {
-        acknowledged: false,
+        goal: Goal::Room,
         until: Some(Duration::ZERO),
     };
 }
@@ -157,7 +167,7 @@ impl Handle {
                         Err(error) => error,
                     }
                 }
-                Some(command) => match submit(&mut shared, command, wait.acknowledged) {
+                Some(command) => match submit(&mut shared, command, wait.goal) {
                     Ok(token) => break token,
                     Err((error, command)) => {
                         made = Some(command);
@@ -171,9 +181,9 @@ impl Handle {
         };
         drop(shared);
         self.waker.wake();
-        let result = match wait.acknowledged {
-            true => self.receipt(token, wait.until),
-            false => Ok(()),
+        let result = match wait.goal {
+            Goal::Room => Ok(()),
+            Goal::Stored | Goal::End => self.receipt(token, wait.until),
         };
         Queued {
             token: Some(token),
@@ -210,7 +220,7 @@ impl Handle {
             room.map_err(command_error)?;
         }
         let command = make().map_err(command_error)?;
-        let submitted = submit(&mut self.lock(), command, false);
+        let submitted = submit(&mut self.lock(), command, Goal::Room);
         let token = submitted.map_err(|(error, _)| command_error(error))?;
         self.waker.wake();
         Ok(token)
@@ -361,14 +371,14 @@ impl Queued {
 fn submit(
     shared: &mut Shared,
     command: Command,
-    acknowledged: bool,
+    goal: Goal,
 ) -> Result<Token, (CommandError, Command)> {
-    if acknowledged && !shared.receipts.reserve() {
+    if goal != Goal::Room && !shared.receipts.reserve() {
         return Err((CommandError::OutOfMemory, command));
     }
     let token = shared.mailbox.submit(command)?;
-    if acknowledged {
-        shared.receipts.expect(token);
+    if goal != Goal::Room {
+        shared.receipts.expect(token, goal == Goal::Stored);
     }
     Ok(token)
 }

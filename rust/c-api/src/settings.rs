@@ -9,7 +9,7 @@ use thread_mqtt_client::{self as client, Broker, Client, ConfigError, KeepAlive,
 use thread_mqtt_platform::config::{self, TlsChoice};
 use thread_mqtt_platform::credentials::{Kind, credential};
 use thread_mqtt_platform::crypto::{self, NoProvider};
-use thread_mqtt_platform::{OptionError, hardware_client_id};
+use thread_mqtt_platform::{ClientError, OptionError, hardware_client_id};
 use thread_mqtt_session::{self as session, CommandError, LostSession};
 use thread_mqtt_tls as tls;
 use zeroize::Zeroizing;
@@ -99,7 +99,16 @@ unsafe fn client_of(
     // Client and configuration are large: one after the other they take less of the caller's stack.
     // SAFETY: promised by the caller.
     let made = unsafe { client_config(brokers, tls, given)? };
-    Client::boxed(made).map_err(|error| refused(format_args!("{error}"), number(error)))
+    // SAFETY: promised by the caller.
+    let name = unsafe { string(given.session_name)? };
+    thread_mqtt_platform::client(made, name.unwrap_or_default()).map_err(|error| {
+        let number = match error {
+            ClientError::Config(error) => number(error),
+            ClientError::NotBuilt => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
+            ClientError::SessionName => ffi::THREAD_MQTT_ERROR_SETTING,
+        };
+        refused(format_args!("{error}"), number)
+    })
 }
 
 /// # Safety
@@ -399,6 +408,7 @@ unsafe fn set_session(
     session.keep_alive = Duration::from_secs(given.keep_alive_s.into());
     session.clean_start = given.clean_start;
     session.session_expiry = given.session_expiry_s;
+    session.durable = given.durable;
     session.will_delay = given.will_delay_s;
     session.request_response_information = given.request_response_information;
     session.overflow = config::overflow(given.overflow).ok_or(ffi::THREAD_MQTT_ERROR_SETTING)?;

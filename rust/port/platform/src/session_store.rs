@@ -1,4 +1,5 @@
 //! A client whose session is kept in the platform's storage.
+use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_client::{self as client, Client, ConfigError};
 
@@ -37,26 +38,29 @@ impl core::error::Error for ClientError {}
 
 /// A client by this configuration. With a name that is not empty its session outlives restarts, in the
 /// platform's storage under keys that begin with that name: each client has one of its own.
-pub fn client(config: client::Config, session: &str) -> Result<Client, ClientError> {
+pub fn client(config: Box<client::Config>, session: &str) -> Result<Box<Client>, ClientError> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if session.len() > NAME || !session.bytes().all(is_allowed) {
         return Err(ClientError::SessionName);
     }
     match session {
-        "" => Client::new(config).map_err(ClientError::Config),
+        "" => Client::boxed(config).map_err(ClientError::Config),
         session => stored(config, session),
     }
 }
 
 #[cfg(not(feature = "durable"))]
-fn stored(_: client::Config, _: &str) -> Result<Client, ClientError> {
+fn stored(_: Box<client::Config>, _: &str) -> Result<Box<Client>, ClientError> {
     Err(ClientError::NotBuilt)
 }
 
 #[cfg(feature = "durable")]
-fn stored(config: client::Config, session: &str) -> Result<Client, ClientError> {
+#[inline(never)]
+fn stored(config: Box<client::Config>, session: &str) -> Result<Box<Client>, ClientError> {
     let store = store::PlatformStore::new(session);
-    Client::with_store(config, alloc::boxed::Box::new(store)).map_err(ClientError::Config)
+    Client::with_store(*config, Box::new(store))
+        .map(Box::new)
+        .map_err(ClientError::Config)
 }
 
 #[cfg(feature = "durable")]

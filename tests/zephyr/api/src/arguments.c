@@ -251,7 +251,7 @@ ZTEST(arguments, test_to_str)
 		zassert_not_equal(strcmp(thread_mqtt_error_to_str(error), "unknown error"), 0, "%d",
 				  error);
 	}
-	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_NOT_BUILT; error--) {
+	for (int error = THREAD_MQTT_ERROR_NETWORK; error >= THREAD_MQTT_ERROR_NOT_STORED; error--) {
 		zassert_not_equal(strcmp(thread_mqtt_error_to_str(error), "unknown error"), 0, "%d",
 				  error);
 	}

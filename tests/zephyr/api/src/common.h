@@ -15,7 +15,7 @@
 
 /* What a client told, by the type of the event. */
 struct told {
-	struct k_sem of[THREAD_MQTT_EVENT_MISSED + 1];
+	struct k_sem of[THREAD_MQTT_EVENT_RECORD_DAMAGED + 1];
 	/* The last failure. */
 	int32_t error;
 	uint8_t stage;

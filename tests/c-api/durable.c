@@ -1,0 +1,249 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A session that outlives its process: this program starts itself, kills that, and looks at what the
+ * broker got.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include <thread_mqtt_port.h>
+
+#define ROUNDS    5
+/* More than a round lasts. */
+#define PER_ROUND 1000
+/* Tells that all others have come. */
+#define LAST      (ROUNDS * PER_ROUND)
+
+static const char *program;
+
+/* How often each message arrived. */
+static unsigned int arrived[LAST + 1];
+
+static struct thread_mqtt_config durable_config(struct told *told, uint8_t version)
+{
+	struct thread_mqtt_config config = idle_config(told);
+
+	config.broker = setting("TEST_BROKER");
+	config.mqtt_version = version;
+	config.client_id = version == 5 ? "durable-5" : "durable-4";
+	config.session_name = config.client_id;
+	config.clean_start = false;
+	config.session_expiry_s = 3600;
+	return config;
+}
+
+static int publish(struct thread_mqtt *client, int number, uint8_t until)
+{
+	char payload[16];
+	struct thread_mqtt_message message = {
+		.topic = "durable/t",
+		.payload = payload,
+		.qos = 2,
+	};
+
+	message.payload_len = (size_t)snprintf(payload, sizeof(payload), "%d", number);
+	return thread_mqtt_publish_wait(client, &message, NULL, until, PATIENCE);
+}
+
+/* The process that is killed: publishes, and writes a byte for each message that was accepted. */
+int durable_publisher(char *const arguments[])
+{
+	struct told told;
+	struct thread_mqtt_config config = durable_config(&told, (uint8_t)atoi(arguments[0]));
+	struct thread_mqtt *client = NULL;
+	int first = atoi(arguments[1]) * PER_ROUND;
+
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_start(client), 0);
+	for (int number = first; number < first + PER_ROUND; number++) {
+		CHECK_EQUAL(publish(client, number, THREAD_MQTT_WAIT_STORED), 0);
+		CHECK_EQUAL(write(STDOUT_FILENO, "x", 1), 1);
+	}
+	return 0;
+}
+
+/* Starts a publisher and kills it after so many messages; how many it was told were accepted. */
+static int kill_after(int messages, uint8_t version, int round)
+{
+	int ends[2];
+	int accepted = 0;
+	char byte;
+	pid_t child;
+	int status;
+
+	CHECK_EQUAL(pipe(ends), 0);
+	child = fork();
+	CHECK(child >= 0);
+	if (child == 0) {
+		char numbers[2][8];
+
+		(void)snprintf(numbers[0], sizeof(numbers[0]), "%d", version);
+		(void)snprintf(numbers[1], sizeof(numbers[1]), "%d", round);
+		/* What option_cases() has set and would be warned of. */
+		(void)unsetenv("THREAD_MQTT_MAX_CHAIN");
+		(void)unsetenv("THREAD_MQTT_OUTBOX_BYTES");
+		(void)dup2(ends[1], STDOUT_FILENO);
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+		(void)execl(program, program, "durable", numbers[0], numbers[1], (char *)NULL);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	while (accepted < messages) {
+		CHECK_EQUAL(read(ends[0], &byte, 1), 1);
+		accepted++;
+	}
+	CHECK_EQUAL(kill(child, SIGKILL), 0);
+	while (read(ends[0], &byte, 1) == 1) {
+		accepted++;
+	}
+	CHECK_EQUAL(waitpid(child, &status, 0), child);
+	CHECK(WIFSIGNALED(status));
+	(void)close(ends[0]);
+	return accepted;
+}
+
+static void count_arrival(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	char text[16] = "";
+	int number;
+
+	(void)client;
+	if (event->type != THREAD_MQTT_EVENT_MESSAGE) {
+		return;
+	}
+	CHECK(event->message->payload_len < sizeof(text));
+	memcpy(text, event->message->payload, event->message->payload_len);
+	number = atoi(text);
+	CHECK(number >= 0 && number <= LAST);
+	(void)__atomic_fetch_add(&arrived[number], 1, __ATOMIC_SEQ_CST);
+}
+
+static void killed_processes(uint8_t version)
+{
+	struct told heard;
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&heard);
+	struct thread_mqtt *listener = NULL;
+	struct thread_mqtt *client = NULL;
+	int accepted[ROUNDS];
+	unsigned int count = 0;
+
+	memset(arrived, 0, sizeof(arrived));
+	heard.then = count_arrival;
+	config.broker = setting("TEST_BROKER");
+	CHECK_EQUAL(thread_mqtt_init(&listener, &config), 0);
+	CHECK_EQUAL(thread_mqtt_subscribe(listener, "durable/t", 2, NULL), 0);
+	CHECK_EQUAL(thread_mqtt_start(listener), 0);
+	await(&heard, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
+
+	for (int round = 0; round < ROUNDS; round++) {
+		accepted[round] = kill_after(1 + 7 * round, version, round);
+	}
+	config = durable_config(&told, version);
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_start(client), 0);
+	CHECK_EQUAL(publish(client, LAST, THREAD_MQTT_WAIT_ACKNOWLEDGED), 0);
+	/* Not before those that were accepted before it. */
+	while (__atomic_load_n(&arrived[LAST], __ATOMIC_SEQ_CST) == 0) {
+		await(&heard, THREAD_MQTT_EVENT_MESSAGE, ++count);
+	}
+
+	for (int number = 0; number < LAST; number++) {
+		bool was_accepted = number % PER_ROUND < accepted[number / PER_ROUND];
+
+		CHECK(arrived[number] <= 1);
+		CHECK(arrived[number] == 1 || !was_accepted);
+	}
+	CHECK_EQUAL(thread_mqtt_stop(client), 0);
+	await(&told, THREAD_MQTT_EVENT_STOPPED, 1);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	CHECK_EQUAL(thread_mqtt_deinit(listener), 0);
+}
+
+/* Leaves nothing of an earlier run. */
+static void wipe_settings(void)
+{
+	for (unsigned int key = 0x8000; key < 0x8010; key++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "settings.%04x", key);
+		CHECK_EQUAL(tmq_port_store_delete(name), 0);
+	}
+}
+
+/* What the application is told, and what a message and the configuration decide. */
+static void settings_of_a_message(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt *client = NULL;
+	struct thread_mqtt_message message = {.topic = "t", .qos = 1};
+
+	wipe_settings();
+	config.session_name = "settings";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
+	await(&told, THREAD_MQTT_EVENT_STORED, 1);
+	message.durable = THREAD_MQTT_DURABLE_NO;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
+	message.durable = THREAD_MQTT_DURABLE_YES;
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1), 0);
+	await(&told, THREAD_MQTT_EVENT_STORED, 2);
+	message.durable = 3;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+
+	config = idle_config(&told);
+	config.session_name = "settings";
+	config.durable = false;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	await(&told, THREAD_MQTT_EVENT_RESTORED, 1);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_RESTORED].number, 2);
+	message.durable = THREAD_MQTT_DURABLE_DEFAULT;
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
+	message.durable = THREAD_MQTT_DURABLE_YES;
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1), 0);
+	await(&told, THREAD_MQTT_EVENT_STORED, 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_STORED], 1);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+
+	/* Damaged by hand: the others stand. */
+	CHECK_EQUAL(tmq_port_store_write("settings.8001", (const uint8_t *)"damaged", 7), 0);
+	config = idle_config(&told);
+	config.session_name = "settings";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	await(&told, THREAD_MQTT_EVENT_RESTORED, 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_RECORD_DAMAGED], 1);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_RECORD_DAMAGED].number, 0x8001);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_RESTORED].number, 2);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+
+	/* Without a storage. */
+	client = idle_client(&told);
+	message.durable = THREAD_MQTT_DURABLE_YES;
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1),
+		    THREAD_MQTT_ERROR_NOT_STORED);
+	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].error, THREAD_MQTT_ERROR_NOT_STORED);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+
+	config = idle_config(&told);
+	config.session_name = "thirteen-char";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.session_name = "a.b";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+}
+
+void durable_cases(const char *self)
+{
+	program = self;
+	RUN(settings_of_a_message);
+	killed_processes(5);
+	killed_processes(4);
+}
