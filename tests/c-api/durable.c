@@ -80,7 +80,7 @@ static int kill_after(int messages, uint8_t version, int round)
 	child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
-		char numbers[2][8];
+		char numbers[2][12];
 
 		(void)snprintf(numbers[0], sizeof(numbers[0]), "%d", version);
 		(void)snprintf(numbers[1], sizeof(numbers[1]), "%d", round);
