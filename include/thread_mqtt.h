@@ -675,8 +675,8 @@ struct thread_mqtt_config {
 	 *  CONFIG_THREAD_MQTT_DURABLE; docs/durable.md says what is stored when.
 	 */
 	const char *session_name;
-	/** With @ref session_name: messages of QoS 1 and 2 are durable unless
-	 *  thread_mqtt_message.durable says otherwise.
+	/** Messages of QoS 1 and 2 are durable, unless thread_mqtt_message.durable says otherwise, if
+	 *  @ref session_name is set.
 	 */
 	bool durable;
 };

@@ -56,12 +56,13 @@ cat > "$folder/shell.c" <<'END'
 struct tmq_listener listener;
 END
 
-# A value of its kind for each option that the header names.
+# A value of its kind for each option that the header names: text where the default is text.
 while read -r option; do
-    case $option in
-        *_BROKER|*_CLIENT_ID|*_SERVERS|*_TLS_ALPN|*_TLS_PINS|*_TLS_SUITES|*_TLS_GROUPS) printf '#define %s "x"\n' "$option" ;;
-        *) printf '#define %s 1\n' "$option" ;;
-    esac
+    if grep -qE "^#define $option \"" include/thread_mqtt_config.h; then
+        printf '#define %s "x"\n' "$option"
+    else
+        printf '#define %s 1\n' "$option"
+    fi
 done < <(grep -oE 'CONFIG_THREAD_MQTT_[A-Z0-9_]+' include/thread_mqtt.h | sort -u) > "$folder/on.h"
 # And the defaults, with which most switches are off.
 : > "$folder/default.h"

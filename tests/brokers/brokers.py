@@ -52,7 +52,7 @@ class Broker:
     highest_qos = 2
     # Why a QoS 2 message comes twice after a lost connection, where the broker is to blame.
     repeats_qos2 = None
-    # User name and password, where it takes nobody without.
+    # User name and password, where it accepts no connection without.
     credentials = None
     # Whether its TLS can be used.
     has_tls = True
