@@ -1,9 +1,13 @@
 //! What to connect to, and how.
 use crate::mqtt::Mqtt;
+#[cfg(feature = "durable")]
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
+#[cfg(feature = "durable")]
+use thread_mqtt_client::Client;
 use thread_mqtt_client::{
     Broker, BrokerListError, Config, ConfigError, Failover, KeepAlive, Retry, TimeConfig,
     TimePolicy, TimeServer, Timers,
@@ -292,5 +296,17 @@ impl Builder {
     /// A client of this configuration on a port; idle until [started](Mqtt::start).
     pub fn open<P: Port>(self, port: P) -> Result<Mqtt<P>, Error> {
         Mqtt::new(self.build()?, port).map_err(Error::Client)
+    }
+
+    /// The same with a session that outlives a restart, in this storage. The broker has to keep it as
+    /// well: see [`session_expiry`](Self::session_expiry).
+    #[cfg(feature = "durable")]
+    pub fn open_with_store<P: Port>(
+        self,
+        port: P,
+        store: Box<dyn session::Store>,
+    ) -> Result<Mqtt<P>, Error> {
+        let client = Client::with_store(self.build()?, store).map_err(Error::Client)?;
+        Ok(Mqtt::with_client(client, port))
     }
 }

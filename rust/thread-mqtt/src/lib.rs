@@ -132,7 +132,7 @@ pub use thread_mqtt_resolve::{BrokerUri, Host, Prefix, resolver, uri};
 pub use thread_mqtt_session::{
     BrokerText, Command, CommandError, Config as SessionConfig, Event as SessionEvent, Limits,
     LostSession, Message, Overflow, Priority, Properties, PublishError, PublishOptions, QoS,
-    ReasonCode, Secret, SessionError, SkipReason, Token, Version,
+    ReasonCode, Secret, SessionError, SkipReason, Store, StoreError, Token, Version,
 };
 #[cfg(feature = "soft")]
 pub use thread_mqtt_soft_provider as soft;

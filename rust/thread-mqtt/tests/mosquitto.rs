@@ -8,7 +8,7 @@ use thread_mqtt::{
     Builder, Cause, Event, Message, Mqtt, Overflow, Priority, Properties, PublishOptions, QoS,
     SessionEvent, Version,
 };
-use thread_mqtt_host::{HostPort, Options};
+use thread_mqtt_host::{FileStore, HostPort, Options};
 
 /// Ends with the test.
 struct Broker {
@@ -177,4 +177,29 @@ fn a_limit_ends_the_wait() {
     let limit = mqtt.now() + Duration::from_millis(20);
     assert_eq!(mqtt.next_until(limit), None);
     assert!(mqtt.now() >= limit);
+}
+
+#[test]
+fn a_message_of_an_earlier_life_is_sent() {
+    let broker = Broker::start("durable");
+    let open = |uri: &str| {
+        let store = FileStore::open(broker.folder.join("session")).expect("a free directory");
+        let builder = Builder::new(uri).client_id("device").session_expiry(3600);
+        let port = HostPort::new(Options::default()).unwrap();
+        builder.open_with_store(port, Box::new(store)).unwrap()
+    };
+    // Nothing listens there.
+    let mut first = open("mqtt://127.0.0.1:1");
+    let message = Message::new("t", "kept").qos(QoS::ExactlyOnce);
+    first.publish(message).unwrap();
+    drop(first);
+
+    let mut second = open(&broker.uri());
+    second.start();
+    let published = second.find_map(|event| match event {
+        Event::Session(SessionEvent::Published(token)) => Some(token.is_restored()),
+        Event::Failed { cause, .. } => panic!("{cause}"),
+        _ => None,
+    });
+    assert_eq!(published, Some(true));
 }
