@@ -148,9 +148,9 @@ def wait_for(path, text, times, process):
 
 def psa_works(path, process):
     """Waits until the image has tried PSA Crypto, all of which must work."""
-    wait_for(path, " algorithms work", 1, process)
+    wait_for(path, " algorithms offered", 1, process)
     printed = path.read_text(errors="replace")
-    offered, known = re.search(r"PSA Crypto: (\d+) of (\d+) algorithms work", printed).groups()
+    offered, known = re.search(r"PSA Crypto: (\d+) of (\d+) algorithms offered", printed).groups()
     if offered != known:
         sys.exit(f"{printed}\nerror: {offered} of {known} algorithms of PSA Crypto work")
 

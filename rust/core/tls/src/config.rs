@@ -9,8 +9,8 @@ use core::fmt;
 use rustls::client::{
     ClientConfig, ResolvesClientCert, Resumption, TicketRequest, UnbufferedClientConnection,
 };
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::{Hash, HashAlgorithm};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{
     Error, InconsistentKeys, KeyLog, RootCertStore, SignatureScheme, SupportedCipherSuite,
@@ -99,6 +99,7 @@ impl Config {
                 fragment: MAX_FRAGMENT,
             },
             provider_failures: None,
+            withdrawn: None,
             key_log: None,
         }
     }
@@ -141,9 +142,44 @@ impl Config {
         time: CertificateTime,
         clock: Arc<Clock>,
     ) -> Result<Box<UnbufferedClientConnection>, Error> {
-        let config = self.for_connection(time, clock)?;
-        let alpn = self.inner.alpn.clone();
-        UnbufferedClientConnection::new_with_alpn(config, server_name, alpn).map(Box::new)
+        let mut tried = self.usable_groups().count();
+        loop {
+            let config = self.for_connection(time, clock.clone())?;
+            let (name, alpn) = (server_name.clone(), self.inner.alpn.clone());
+            let made = UnbufferedClientConnection::new_with_alpn(config, name, alpn);
+            // The provider may have found out just now that its backend lacks the group of the key
+            // share: the same again without it.
+            let usable = self.usable_groups().count();
+            if made.is_ok() || usable == 0 || usable >= tried {
+                return made.map(Box::new);
+            }
+            tried = usable;
+            self.take_provider_failure();
+        }
+    }
+
+    /// The groups of the provider that its backend has, as far as is known.
+    fn usable_groups(&self) -> impl Iterator<Item = &'static dyn SupportedKxGroup> {
+        let inner = &*self.inner;
+        let groups = inner.provider.kx_groups.iter().copied();
+        groups.filter(|group| {
+            let mut versions = inner.versions.iter();
+            versions.any(|version| group.usable_for_version(version.version))
+        })
+    }
+
+    /// The provider with these groups alone, if there are any. rustls takes the first group for its key
+    /// share without a look at whether it can be used.
+    fn provider(&self) -> Arc<CryptoProvider> {
+        let whole = &self.inner.provider;
+        let usable = self.usable_groups().count();
+        if usable == 0 || usable == whole.kx_groups.len() {
+            return whole.clone();
+        }
+        Arc::new(CryptoProvider {
+            kx_groups: self.usable_groups().collect(),
+            ..CryptoProvider::clone(whole)
+        })
     }
 
     /// The configuration of one connection. It fails for all connections or for none.
@@ -153,7 +189,7 @@ impl Config {
         clock: Arc<Clock>,
     ) -> Result<Arc<ClientConfig>, Error> {
         let inner = &*self.inner;
-        let mut config = ClientConfig::builder_with_details(inner.provider.clone(), clock)
+        let mut config = ClientConfig::builder_with_details(self.provider(), clock)
             .with_protocol_versions(&inner.versions)?
             .dangerous()
             .with_custom_certificate_verifier(self.verifier(time).clone())
@@ -202,6 +238,7 @@ pub struct ConfigBuilder {
     extended_master_secret: bool,
     sessions: Option<SessionStore>,
     limits: Limits,
+    withdrawn: Option<fn(SignatureScheme) -> bool>,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     key_log: Option<Arc<dyn KeyLog>>,
 }
@@ -416,6 +453,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// Where the crypto provider tells that its backend turned out not to have what a signature scheme
+    /// takes: it is not offered by later connections, and a broker with several certificates may show
+    /// another one. For key exchange rustls has a place for that
+    /// ([`usable_for_version`](SupportedKxGroup::usable_for_version)).
+    pub fn withdrawn_schemes(mut self, is_withdrawn: fn(SignatureScheme) -> bool) -> Self {
+        self.withdrawn = Some(is_withdrawn);
+        self
+    }
+
     /// Checks the whole and makes the configuration.
     // Not inlined, like the steps of a handshake: else one frame holds what is needed one after the
     // other, for as long as the caller runs.
@@ -440,9 +486,17 @@ impl ConfigBuilder {
 
         let roots = Arc::new(self.roots);
         let algorithms = self.provider.signature_verification_algorithms;
-        let max_chain = self.limits.chain;
-        let verifier =
-            |moment| Verifier::new(roots.clone(), algorithms, moment, max_chain, pins.clone());
+        let (max_chain, withdrawn) = (self.limits.chain, self.withdrawn);
+        let verifier = |moment| {
+            Verifier::new(
+                roots.clone(),
+                algorithms,
+                withdrawn,
+                moment,
+                max_chain,
+                pins.clone(),
+            )
+        };
         let config = Config {
             inner: Arc::new(Inner {
                 exact: verifier(Moment::Exact),

@@ -167,6 +167,7 @@ mod resume;
 mod verify;
 
 pub use rustls::KeyLog;
+pub use rustls::SignatureScheme;
 pub use rustls::crypto::CryptoProvider;
 pub use rustls::sign::SigningKey;
 pub use rustls_pki_types::TrustAnchor;

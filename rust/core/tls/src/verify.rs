@@ -61,6 +61,8 @@ pub(crate) enum Moment {
 pub(crate) struct Verifier {
     roots: Arc<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
+    /// Whether the provider turned out not to have a scheme.
+    withdrawn: Option<fn(SignatureScheme) -> bool>,
     moment: Moment,
     /// Certificates of the longest path; each takes a step of webpki's recursion.
     max_chain: usize,
@@ -117,6 +119,7 @@ impl Verifier {
     pub(crate) fn new(
         roots: Arc<RootCertStore>,
         algorithms: WebPkiSupportedAlgorithms,
+        withdrawn: Option<fn(SignatureScheme) -> bool>,
         moment: Moment,
         max_chain: usize,
         pins: Pins,
@@ -124,6 +127,7 @@ impl Verifier {
         Arc::new(Self {
             roots,
             algorithms,
+            withdrawn,
             moment,
             max_chain,
             pins,
@@ -184,15 +188,14 @@ impl Verifier {
                 CertificateError::NotValidForName,
             ),
             Refused::Invalid(webpki::Error::UnknownIssuer, path) => {
-                let end = CertificateSummary::read(path.last(end_entity, intermediates));
+                let end = path.last(end_entity, intermediates);
+                let names = certificate::issuer_and_subject(end);
+                let issuer = names.and_then(|(issuer, _)| certificate::name(issuer));
+                let is_self_issued = names.is_some_and(|(issuer, subject)| issuer == subject);
                 let fault = CertificateFault::UnknownIssuer {
-                    issuer: end
-                        .as_ref()
-                        .map(|end| &*end.issuer)
-                        .unwrap_or_default()
-                        .into(),
+                    issuer: issuer.unwrap_or_default().into(),
                     presented,
-                    self_signed: path.len() == 1 && end.is_some_and(|end| end.is_self_issued()),
+                    self_signed: path.len() == 1 && is_self_issued,
                 };
                 (fault, CertificateError::UnknownIssuer)
             }
@@ -601,6 +604,10 @@ impl ServerCertVerifier for Verifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        let mut schemes = self.algorithms.supported_schemes();
+        if let Some(is_withdrawn) = self.withdrawn {
+            schemes.retain(|scheme| !is_withdrawn(*scheme));
+        }
+        schemes
     }
 }

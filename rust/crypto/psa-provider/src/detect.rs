@@ -1,22 +1,25 @@
-//! What the backend can do, found out by doing it.
+//! What the backend can do: as its headers state, or found out by doing it.
 
+#[cfg(feature = "probe")]
 mod probe;
 mod report;
+#[cfg(any(feature = "probe", test))]
 pub(crate) mod vectors;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use once_cell::race::OnceBox;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, WebPkiSupportedAlgorithms};
 use rustls::pki_types::SignatureVerificationAlgorithm;
 use rustls::{SignatureScheme, SupportedCipherSuite};
-use thread_mqtt_psa::Hash;
+use thread_mqtt_psa::{BuiltIn, Call, Error, Hash, Status};
 
 use crate::{kx, random, sign, suites, verify};
 
 use report::Set;
-pub use report::{Capability, Finding, Report, Unusable};
+pub use report::{Basis, Capability, Finding, Report, Unusable};
 
 /// The provider and what it was made of.
 #[derive(Debug, Clone)]
@@ -27,17 +30,21 @@ pub struct Detected {
     pub report: &'static Report,
 }
 
-/// Initialises PSA, tries every algorithm that the cargo features enable with a
-/// known answer, and returns a provider of those that work, in order of preference.
+/// Initialises PSA and returns a provider of what the cargo features enable and the
+/// backend has, in order of preference.
+///
+/// Where all of it is software in the image, its headers say what is there, and nothing is tried. A
+/// driver or a secure side is asked, with the feature `probe`: hashes, HMAC and ciphers by a known
+/// answer, key exchange and signatures by their first use. One that PSA then says it does not
+/// have ([`Status::NOT_SUPPORTED`]) is not offered by the connections that follow; see
+/// [`scheme_is_withdrawn`].
 ///
 /// The tests run once; later calls return the same again. A test that failed for
 /// want of something that may be there later, such as memory while other clients
 /// are in their handshakes, is run again by the next call. If nothing useful is
 /// left, that is an error, and the next call tries again.
 ///
-/// How long it takes depends on the backend: about as long as two full handshakes
-/// for each kind of key (one key generation and agreement a group, one signature
-/// verified a curve, six with RSA-2048).
+/// It takes some ten thousand instructions at most, beside what `psa_crypto_init` does.
 pub fn provider() -> Result<Detected, Unusable> {
     let known = FOUND.iter().rev().find_map(OnceBox::get);
     if let Some(known) = known.filter(|known| !known.report.may_grow()) {
@@ -85,7 +92,7 @@ pub(crate) fn poison() -> &'static [u8] {
         .map_or(&[], |found| &found.poison)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "probe"))]
 pub(crate) fn probe_all() -> Report {
     probe::all(None)
 }
@@ -98,12 +105,19 @@ pub(crate) fn try_anew() -> Result<(), Unusable> {
 
 impl Found {
     /// Tries everything, or what an earlier report lacks for now.
+    #[cfg_attr(not(feature = "probe"), allow(unused_variables))]
     fn new(earlier: Option<&Report>) -> Result<Self, Unusable> {
         thread_mqtt_psa::init()?;
         let mut poison = [0; Hash::MAX_LEN];
         thread_mqtt_psa::random(&mut poison)?;
 
-        let report = probe::all(earlier);
+        let report = match BuiltIn::stated() {
+            Some(built_in) => stated(built_in),
+            #[cfg(feature = "probe")]
+            None => probe::all(earlier),
+            #[cfg(not(feature = "probe"))]
+            None => return Err(Unusable::NotAsked),
+        };
         let have = report.offered();
         let found = Self {
             suites: cipher_suites(have),
@@ -138,7 +152,122 @@ impl Found {
     }
 }
 
+/// A report of what the headers say.
+fn stated(built_in: BuiltIn) -> Report {
+    let finding = |(capability, parts): &(Capability, BuiltIn)| Finding {
+        capability: *capability,
+        result: match built_in.has(*parts) {
+            true => Ok(()),
+            false => Err(Call::Init.failed(Status::NOT_SUPPORTED)),
+        },
+        basis: Basis::Stated,
+    };
+    Report::new(ENABLED.iter().map(finding).collect())
+}
+
+/// What PSA turned out not to have when it was used, by the bits of [`Set`].
+static WITHDRAWN: AtomicU32 = AtomicU32::new(0);
+
+/// PSA failed in doing this. If it does not have it, that is remembered, and the next connection does
+/// without.
+pub(crate) fn note_failure(capability: Capability, error: Error) {
+    if error.status == Status::NOT_SUPPORTED {
+        WITHDRAWN.fetch_or(Set::of(&[capability]).bits(), Ordering::Relaxed);
+    }
+}
+
+pub(crate) fn is_withdrawn(capability: Capability) -> bool {
+    WITHDRAWN.load(Ordering::Relaxed) & Set::of(&[capability]).bits() != 0
+}
+
+#[cfg(test)]
+pub(crate) fn offer_all_again() {
+    WITHDRAWN.store(0, Ordering::Relaxed);
+}
+
+/// Whether signatures of this scheme are no longer to be asked for, because PSA turned out not to have
+/// its curve when the first one was verified. For the configuration of TLS, which is made before.
+pub fn scheme_is_withdrawn(scheme: SignatureScheme) -> bool {
+    is_withdrawn(match scheme {
+        SignatureScheme::ECDSA_NISTP256_SHA256 => Can::EcdsaP256,
+        SignatureScheme::ECDSA_NISTP384_SHA384 => Can::EcdsaP384,
+        SignatureScheme::ECDSA_NISTP521_SHA512 => Can::EcdsaP521,
+        SignatureScheme::ED25519 => Can::Ed25519,
+        _ => return false,
+    })
+}
+
+use BuiltIn as Part;
 use Capability as Can;
+
+const ECDSA_P256: Part = Part::ECDSA.with(Part::P_256);
+#[cfg(feature = "p384")]
+const ECDSA_P384: Part = Part::ECDSA.with(Part::P_384);
+/// Of RSA's parts, in Rust PSA only hashes.
+#[cfg(feature = "rsa")]
+const fn of_rsa(part: Part, hash: Part) -> Part {
+    if cfg!(feature = "rsa-in-rust") {
+        hash
+    } else {
+        part.with(hash)
+    }
+}
+
+/// What the cargo features enable, in the order of the report, and what it takes of the backend.
+static ENABLED: &[(Capability, BuiltIn)] = &[
+    (Can::Sha256, Part::SHA_256),
+    #[cfg(any(feature = "aes256", feature = "p384", feature = "rsa"))]
+    (Can::Sha384, Part::SHA_384),
+    #[cfg(any(feature = "p384", feature = "rsa"))]
+    (Can::Sha512, Part::SHA_512),
+    (Can::HmacSha256, Part::HMAC.with(Part::SHA_256)),
+    #[cfg(feature = "aes256")]
+    (Can::HmacSha384, Part::HMAC.with(Part::SHA_384)),
+    (Can::Aes128Gcm, Part::AES_128_GCM),
+    #[cfg(feature = "aes256")]
+    (Can::Aes256Gcm, Part::AES_256_GCM),
+    #[cfg(feature = "chacha20")]
+    (Can::ChaCha20Poly1305, Part::CHACHA20_POLY1305),
+    #[cfg(feature = "x25519")]
+    (Can::X25519, Part::ECDH.with(Part::X25519)),
+    (Can::Secp256r1, Part::ECDH.with(Part::P_256)),
+    #[cfg(feature = "p384")]
+    (Can::Secp384r1, Part::ECDH.with(Part::P_384)),
+    (Can::EcdsaP256, ECDSA_P256.with(Part::SHA_256)),
+    #[cfg(feature = "p384")]
+    (Can::EcdsaP384, ECDSA_P384.with(Part::SHA_384)),
+    #[cfg(feature = "p384")]
+    (Can::EcdsaP256Sha384, ECDSA_P256.with(Part::SHA_384)),
+    #[cfg(feature = "p384")]
+    (Can::EcdsaP384Sha256, ECDSA_P384.with(Part::SHA_256)),
+    #[cfg(feature = "p384")]
+    (Can::EcdsaP256Sha512, ECDSA_P256.with(Part::SHA_512)),
+    #[cfg(feature = "p384")]
+    (Can::EcdsaP384Sha512, ECDSA_P384.with(Part::SHA_512)),
+    #[cfg(feature = "p521")]
+    (
+        Can::EcdsaP521,
+        Part::ECDSA.with(Part::P_521).with(Part::SHA_512),
+    ),
+    #[cfg(feature = "ed25519")]
+    (Can::Ed25519, Part::NEVER),
+    #[cfg(feature = "rsa")]
+    (Can::RsaPkcs1Sha256, of_rsa(Part::RSA_PKCS1, Part::SHA_256)),
+    #[cfg(feature = "rsa")]
+    (Can::RsaPkcs1Sha384, of_rsa(Part::RSA_PKCS1, Part::SHA_384)),
+    #[cfg(feature = "rsa")]
+    (Can::RsaPkcs1Sha512, of_rsa(Part::RSA_PKCS1, Part::SHA_512)),
+    #[cfg(feature = "rsa")]
+    (Can::RsaPssSha256, of_rsa(Part::RSA_PSS, Part::SHA_256)),
+    #[cfg(feature = "rsa")]
+    (Can::RsaPssSha384, of_rsa(Part::RSA_PSS, Part::SHA_384)),
+    #[cfg(feature = "rsa")]
+    (Can::RsaPssSha512, of_rsa(Part::RSA_PSS, Part::SHA_512)),
+    #[cfg(feature = "rsa")]
+    (Can::Rsa3072Keys, of_rsa(Part::RSA_3072, Part::SHA_256)),
+    #[cfg(feature = "rsa")]
+    (Can::Rsa4096Keys, of_rsa(Part::RSA_4096, Part::SHA_256)),
+];
 
 /// What a row of the tables below takes, and what it offers.
 type Offer<T> = (Set, T);

@@ -5,10 +5,11 @@ use core::fmt;
 
 use rustls::crypto::{ActiveKeyExchange, SharedSecret, SupportedKxGroup};
 use rustls::ffdhe_groups::FfdheGroup;
-use rustls::{Error, NamedGroup, PeerMisbehaved, SupportedProtocolVersion};
+use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion, SupportedProtocolVersion};
 use thread_mqtt_psa::{self as psa, Algorithm, Attributes, Key, KeyType, Status, Usage};
 use zeroize::Zeroizing;
 
+use crate::detect::{self, Capability};
 use crate::fault::{self, Lease};
 
 /// X25519 (0x001d).
@@ -23,6 +24,7 @@ pub static SECP384R1: &dyn SupportedKxGroup = &Offer(&SECP384R1_GROUP);
 #[cfg(feature = "x25519")]
 pub(crate) static X25519_GROUP: Group = Group {
     name: NamedGroup::X25519,
+    capability: Capability::X25519,
     key_type: KeyType::MONTGOMERY_KEY_PAIR,
     bits: 255,
     public_len: 32,
@@ -30,6 +32,7 @@ pub(crate) static X25519_GROUP: Group = Group {
 
 pub(crate) static SECP256R1_GROUP: Group = Group {
     name: NamedGroup::secp256r1,
+    capability: Capability::Secp256r1,
     key_type: KeyType::SECP_R1_KEY_PAIR,
     bits: 256,
     public_len: 65,
@@ -38,6 +41,7 @@ pub(crate) static SECP256R1_GROUP: Group = Group {
 #[cfg(feature = "p384")]
 pub(crate) static SECP384R1_GROUP: Group = Group {
     name: NamedGroup::secp384r1,
+    capability: Capability::Secp384r1,
     key_type: KeyType::SECP_R1_KEY_PAIR,
     bits: 384,
     public_len: 97,
@@ -48,6 +52,7 @@ pub(crate) const MAX_SECRET_LEN: usize = 48;
 
 pub(crate) struct Group {
     name: NamedGroup,
+    capability: Capability,
     key_type: KeyType,
     bits: u32,
     public_len: usize,
@@ -69,6 +74,12 @@ impl Group {
     fn is_encoded(&self, peer: &[u8]) -> bool {
         let nist = self.key_type == KeyType::SECP_R1_KEY_PAIR;
         peer.len() == self.public_len && (!nist || peer.first() == Some(&0x04))
+    }
+
+    /// What a connection is told that wanted this group.
+    fn failed(&self, error: psa::Error) -> Error {
+        detect::note_failure(self.capability, error);
+        fault::report(error)
     }
 
     /// Whether the peer had a part in it: zeros come of a point of small order on
@@ -131,7 +142,7 @@ impl SupportedKxGroup for Offer {
         let lease = Lease::new();
         let pair = fault::check()
             .and_then(|()| Pair::generate(self.0))
-            .map_err(fault::report)?;
+            .map_err(|error| self.0.failed(error))?;
         Ok(Box::new(Active {
             pair,
             _lease: lease,
@@ -144,6 +155,11 @@ impl SupportedKxGroup for Offer {
 
     fn name(&self) -> NamedGroup {
         self.0.name
+    }
+
+    /// Not any more, if PSA turned out not to have it.
+    fn usable_for_version(&self, _version: ProtocolVersion) -> bool {
+        !detect::is_withdrawn(self.0.capability)
     }
 }
 
@@ -167,7 +183,7 @@ impl ActiveKeyExchange for Active {
             Err(error) if error.status == Status::INVALID_ARGUMENT => {
                 Err(PeerMisbehaved::InvalidKeyShare.into())
             }
-            Err(error) => Err(fault::report(error)),
+            Err(error) => Err(self.pair.group.failed(error)),
         }
     }
 

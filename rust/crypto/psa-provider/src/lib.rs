@@ -21,9 +21,10 @@
 //!
 //! # Use
 //!
-//! [`provider`] initialises PSA, tries every algorithm with a known answer, and
-//! offers those that work; the [`Report`] says what was left out and why. Whatever
-//! an image configures (`PSA_WANT_*`), TLS follows.
+//! [`provider`] initialises PSA and offers what the backend has; the [`Report`] says what
+//! was left out and why. Whatever an image configures (`PSA_WANT_*`), TLS follows. Software in the
+//! image states what it was built with. A driver or a secure side is asked (feature `probe`): hashes,
+//! HMAC and ciphers with a known answer, key exchange and signatures by their first use.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -57,6 +58,8 @@
 //!
 //! - At the start: the algorithm is not offered. Where it failed for want of memory, entropy or an
 //!   answer of the secure side, which may pass, it is tried again by the next [`provider`].
+//! - When a group or a curve is first used, and PSA says that it does not have it: the connection ends, and
+//!   later ones do not offer it ([`scheme_is_withdrawn`] for signatures, `usable_for_version` for groups).
 //! - Later, in an operation that can fail: the connection ends with an error that
 //!   carries the PSA function and status.
 //! - In a hash or HMAC, where rustls has no room for an error, and in sealing a
@@ -125,7 +128,9 @@ pub mod verify;
 #[cfg(test)]
 mod wycheproof;
 
-pub use detect::{Capability, Detected, Finding, Report, Unusable, provider};
+pub use detect::{
+    Basis, Capability, Detected, Finding, Report, Unusable, provider, scheme_is_withdrawn,
+};
 pub use fault::{latched_failure, take_last_failure};
 pub use random::RANDOM;
 pub use sign::KEYS;

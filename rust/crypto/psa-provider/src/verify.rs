@@ -11,6 +11,7 @@ use thread_mqtt_psa::{
 };
 
 use crate::der::{self, Reader};
+use crate::detect::{self, Capability};
 use crate::{fault, hash};
 
 /// ECDSA with P-256 and SHA-256.
@@ -103,7 +104,7 @@ const SHA512_WITH_RSA: AlgorithmIdentifier =
     AlgorithmIdentifier::from_slice(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d");
 
 /// A NIST curve: its coordinates' length.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Curve(usize);
 
 const P256: Curve = Curve(32);
@@ -127,6 +128,22 @@ enum Scheme {
     Rsa(rsa::Encoding, Hash),
     #[cfg(feature = "ed25519")]
     Ed25519,
+}
+
+impl Scheme {
+    /// What is not offered any more where PSA does not have it. RSA stays: PSA may lack a length.
+    fn curve(&self) -> Option<Capability> {
+        match self {
+            Self::Ecdsa(P256, _) => Some(Capability::EcdsaP256),
+            #[cfg(feature = "p384")]
+            Self::Ecdsa(P384, _) => Some(Capability::EcdsaP384),
+            #[cfg(feature = "p521")]
+            Self::Ecdsa(P521, _) => Some(Capability::EcdsaP521),
+            #[cfg(feature = "ed25519")]
+            Self::Ed25519 => Some(Capability::Ed25519),
+            _ => None,
+        }
+    }
 }
 
 impl Verifier {
@@ -208,6 +225,9 @@ impl SignatureVerificationAlgorithm for Verifier {
                 // What the peer can cause is not a failure of PSA.
                 if ![Status::INVALID_SIGNATURE, Status::INVALID_ARGUMENT].contains(&error.status) {
                     fault::remember(error);
+                    if let Some(capability) = self.scheme.curve() {
+                        detect::note_failure(capability, error);
+                    }
                 }
                 InvalidSignature
             })

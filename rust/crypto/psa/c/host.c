@@ -13,6 +13,7 @@ static uint32_t calls;      /* since the last reset */
 static uint32_t fail_from;  /* the first call that fails; 0: none */
 static uint32_t fail_count; /* how many fail from there on */
 static int32_t fail_status;
+static int silent; /* what is built in is not said */
 static uint32_t failed;
 static uint32_t most_slots;
 
@@ -65,6 +66,22 @@ psa_status_t thread_mqtt_psa_host_leave(psa_status_t status)
 	}
 	pthread_mutex_unlock(&lock);
 	return status;
+}
+
+void thread_mqtt_psa_host_state(int states_now)
+{
+	pthread_mutex_lock(&lock);
+	silent = !states_now;
+	pthread_mutex_unlock(&lock);
+}
+
+int thread_mqtt_psa_host_states(void)
+{
+	pthread_mutex_lock(&lock);
+	int states = !silent;
+
+	pthread_mutex_unlock(&lock);
+	return states;
 }
 
 void thread_mqtt_psa_host_fail(uint32_t from, uint32_t count, int32_t status)

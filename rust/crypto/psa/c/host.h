@@ -13,6 +13,8 @@
 
 #include <psa/crypto.h>
 
+/** Whether the library says what it was built with, or has to be asked. */
+int thread_mqtt_psa_host_states(void);
 /** The status to fail with instead of calling, or PSA_SUCCESS. Takes the lock. */
 psa_status_t thread_mqtt_psa_host_enter(int can_fail);
 /** Releases the lock and passes the status on. */

@@ -58,6 +58,117 @@ _Static_assert(sizeof(size_t) == sizeof(void *), "ABI: Rust's usize is size_t");
 _Static_assert(sizeof(psa_key_id_t) == sizeof(uint32_t), "a key id is 32 bits wide");
 _Static_assert(_Alignof(psa_hash_operation_t) <= 8 && _Alignof(psa_mac_operation_t) <= 8,
 	       "operations are aligned to 8 bytes at most");
+
+/*
+ * Mbed TLS and TF-PSA-Crypto define MBEDTLS_PSA_BUILTIN_x for each PSA_WANT_x that their own software
+ * does. One that is wanted and not built in is a driver's. p256-m is a driver by its form, and
+ * software by its nature.
+ */
+#if !defined(MBEDTLS_PSA_CRYPTO_C)
+#define BY_DRIVER 1 /* the secure side, or an implementation of another kind */
+#elif (defined(PSA_WANT_ALG_SHA_256) && !defined(MBEDTLS_PSA_BUILTIN_ALG_SHA_256)) ||              \
+	(defined(PSA_WANT_ALG_SHA_384) && !defined(MBEDTLS_PSA_BUILTIN_ALG_SHA_384)) ||            \
+	(defined(PSA_WANT_ALG_SHA_512) && !defined(MBEDTLS_PSA_BUILTIN_ALG_SHA_512)) ||            \
+	(defined(PSA_WANT_ALG_HMAC) && !defined(MBEDTLS_PSA_BUILTIN_ALG_HMAC)) ||                  \
+	(defined(PSA_WANT_KEY_TYPE_AES) && !defined(MBEDTLS_PSA_BUILTIN_KEY_TYPE_AES)) ||          \
+	(defined(PSA_WANT_ALG_GCM) && !defined(MBEDTLS_PSA_BUILTIN_ALG_GCM)) ||                    \
+	(defined(PSA_WANT_ALG_CHACHA20_POLY1305) &&                                                \
+	 !defined(MBEDTLS_PSA_BUILTIN_ALG_CHACHA20_POLY1305)) ||                                   \
+	(defined(PSA_WANT_ECC_SECP_R1_384) && !defined(MBEDTLS_PSA_BUILTIN_ECC_SECP_R1_384)) ||    \
+	(defined(PSA_WANT_ECC_SECP_R1_521) && !defined(MBEDTLS_PSA_BUILTIN_ECC_SECP_R1_521)) ||    \
+	(defined(PSA_WANT_ECC_MONTGOMERY_255) &&                                                   \
+	 !defined(MBEDTLS_PSA_BUILTIN_ECC_MONTGOMERY_255)) ||                                      \
+	(defined(PSA_WANT_ALG_RSA_PKCS1V15_SIGN) &&                                                \
+	 !defined(MBEDTLS_PSA_BUILTIN_ALG_RSA_PKCS1V15_SIGN)) ||                                   \
+	(defined(PSA_WANT_ALG_RSA_PSS) && !defined(MBEDTLS_PSA_BUILTIN_ALG_RSA_PSS))
+#define BY_DRIVER 1
+#elif !defined(MBEDTLS_PSA_P256M_DRIVER_ENABLED) &&                                                \
+	((defined(PSA_WANT_ALG_ECDH) && !defined(MBEDTLS_PSA_BUILTIN_ALG_ECDH)) ||                 \
+	 (defined(PSA_WANT_ALG_ECDSA) && !defined(MBEDTLS_PSA_BUILTIN_ALG_ECDSA)) ||               \
+	 (defined(PSA_WANT_ECC_SECP_R1_256) && !defined(MBEDTLS_PSA_BUILTIN_ECC_SECP_R1_256)))
+#define BY_DRIVER 1
+#endif
+
+#if defined(THREAD_MQTT_PSA_NO_PROBE) && defined(BY_DRIVER)
+#error "This image's PSA Crypto has drivers or a secure side, which have to be asked what they can do: " \
+	"set CONFIG_THREAD_MQTT_PSA_PROBE=y"
+#endif
+
+/* RSA's numbers must fit: a configuration for OpenThread may have shorter ones. */
+#if !defined(MBEDTLS_MPI_MAX_SIZE) || MBEDTLS_MPI_MAX_SIZE >= 512
+#define NUMBERS 4096
+#else
+#define NUMBERS (MBEDTLS_MPI_MAX_SIZE * 8)
+#endif
+
+uint32_t thread_mqtt_psa_built_in(void)
+{
+#ifdef BY_DRIVER
+	return 0;
+#else
+	uint32_t have = THREAD_MQTT_PSA_STATED;
+
+#ifdef THREAD_MQTT_PSA_HOST_H
+	if (!thread_mqtt_psa_host_states()) {
+		return 0;
+	}
+#endif
+#ifdef PSA_WANT_ALG_SHA_256
+	have |= THREAD_MQTT_PSA_SHA_256;
+#endif
+#ifdef PSA_WANT_ALG_SHA_384
+	have |= THREAD_MQTT_PSA_SHA_384;
+#endif
+#ifdef PSA_WANT_ALG_SHA_512
+	have |= THREAD_MQTT_PSA_SHA_512;
+#endif
+#ifdef PSA_WANT_ALG_HMAC
+	have |= THREAD_MQTT_PSA_HMAC;
+#endif
+#if defined(PSA_WANT_ALG_GCM) && defined(PSA_WANT_KEY_TYPE_AES)
+	have |= THREAD_MQTT_PSA_AES_128_GCM;
+#ifndef MBEDTLS_AES_ONLY_128_BIT_KEY_LENGTH
+	have |= THREAD_MQTT_PSA_AES_256_GCM;
+#endif
+#endif
+#if defined(PSA_WANT_ALG_CHACHA20_POLY1305) && defined(PSA_WANT_KEY_TYPE_CHACHA20)
+	have |= THREAD_MQTT_PSA_CHACHA20_POLY1305;
+#endif
+#ifdef PSA_WANT_ALG_ECDH
+	have |= THREAD_MQTT_PSA_ECDH;
+#endif
+#ifdef PSA_WANT_ALG_ECDSA
+	have |= THREAD_MQTT_PSA_ECDSA;
+#endif
+#if defined(PSA_WANT_ECC_SECP_R1_256) && NUMBERS >= 256
+	have |= THREAD_MQTT_PSA_P_256;
+#endif
+#if defined(PSA_WANT_ECC_SECP_R1_384) && NUMBERS >= 384
+	have |= THREAD_MQTT_PSA_P_384;
+#endif
+#if defined(PSA_WANT_ECC_SECP_R1_521) && NUMBERS >= 521
+	have |= THREAD_MQTT_PSA_P_521;
+#endif
+#ifdef PSA_WANT_ECC_MONTGOMERY_255
+	have |= THREAD_MQTT_PSA_X25519;
+#endif
+#if defined(PSA_WANT_KEY_TYPE_RSA_PUBLIC_KEY) && NUMBERS >= 2048
+#ifdef PSA_WANT_ALG_RSA_PKCS1V15_SIGN
+	have |= THREAD_MQTT_PSA_RSA_PKCS1;
+#endif
+#ifdef PSA_WANT_ALG_RSA_PSS
+	have |= THREAD_MQTT_PSA_RSA_PSS;
+#endif
+#if NUMBERS >= 3072
+	have |= THREAD_MQTT_PSA_RSA_3072;
+#endif
+#if NUMBERS >= 4096
+	have |= THREAD_MQTT_PSA_RSA_4096;
+#endif
+#endif
+	return have;
+#endif
+}
 #ifdef MBEDTLS_PSA_CRYPTO_KEY_ID_ENCODES_OWNER
 #error "Key ids with an owner belong inside of a secure partition, not in an application"
 #endif

@@ -30,6 +30,33 @@ struct thread_mqtt_psa_attributes {
 	uint32_t algorithm; /**< psa_algorithm_t, the one the key is permitted for. */
 };
 
+/**
+ * What the software in this image was built with, as bits of thread_mqtt_psa_built_in(). Without
+ * THREAD_MQTT_PSA_STATED nothing is known: a driver or a secure partition answers for at least one
+ * of the algorithms that the image wants, and has to be asked.
+ */
+#define THREAD_MQTT_PSA_STATED            0x00000001u
+#define THREAD_MQTT_PSA_SHA_256           0x00000002u
+#define THREAD_MQTT_PSA_SHA_384           0x00000004u
+#define THREAD_MQTT_PSA_SHA_512           0x00000008u
+#define THREAD_MQTT_PSA_HMAC              0x00000010u
+#define THREAD_MQTT_PSA_AES_128_GCM       0x00000020u
+#define THREAD_MQTT_PSA_AES_256_GCM       0x00000040u
+#define THREAD_MQTT_PSA_CHACHA20_POLY1305 0x00000080u
+#define THREAD_MQTT_PSA_ECDH              0x00000100u
+#define THREAD_MQTT_PSA_ECDSA             0x00000200u
+#define THREAD_MQTT_PSA_P_256             0x00000400u
+#define THREAD_MQTT_PSA_P_384             0x00000800u
+#define THREAD_MQTT_PSA_P_521             0x00001000u
+#define THREAD_MQTT_PSA_X25519            0x00002000u
+#define THREAD_MQTT_PSA_RSA_PKCS1         0x00004000u
+#define THREAD_MQTT_PSA_RSA_PSS           0x00008000u
+/** RSA with numbers of that many bits. */
+#define THREAD_MQTT_PSA_RSA_3072          0x00010000u
+#define THREAD_MQTT_PSA_RSA_4096          0x00020000u
+
+uint32_t thread_mqtt_psa_built_in(void);
+
 /** The library itself, and randomness. */
 int32_t thread_mqtt_psa_init(void);
 int32_t thread_mqtt_psa_random(uint8_t *out, size_t len);

@@ -5,6 +5,7 @@ use core::ffi::c_void;
 use crate::Attributes;
 
 unsafe extern "C" {
+    pub(crate) fn thread_mqtt_psa_built_in() -> u32;
     pub(crate) fn thread_mqtt_psa_init() -> i32;
     pub(crate) fn thread_mqtt_psa_random(out: *mut u8, len: usize) -> i32;
 
@@ -120,6 +121,7 @@ unsafe extern "C" {
 
 #[cfg(feature = "host-mbedtls")]
 unsafe extern "C" {
+    pub(crate) fn thread_mqtt_psa_host_state(states: i32);
     pub(crate) fn thread_mqtt_psa_host_fail(from: u32, count: u32, status: i32);
     pub(crate) fn thread_mqtt_psa_host_counters(
         calls: *mut u32,

@@ -52,3 +52,10 @@ pub fn fail(from: u32, count: u32, status: Status) {
 pub fn reset() {
     fail(0, 0, Status(0));
 }
+
+/// Whether the library says from now on what it was built with, as it does at the start of a program,
+/// or has to be asked, as a driver.
+pub fn state(states: bool) {
+    // SAFETY: an integer only.
+    unsafe { ffi::thread_mqtt_psa_host_state(states.into()) }
+}

@@ -55,6 +55,7 @@
 extern crate alloc;
 
 mod algorithm;
+mod built_in;
 mod error;
 mod ffi;
 #[cfg(feature = "host-mbedtls")]
@@ -63,6 +64,7 @@ mod key;
 mod operation;
 
 pub use algorithm::{Algorithm, Hash, KeyType, Usage};
+pub use built_in::BuiltIn;
 pub use error::{Call, Error, Status};
 pub use key::{Attributes, Key, KeyId, keys_not_destroyed};
 pub use operation::{HashOperation, HmacOperation};

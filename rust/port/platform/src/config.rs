@@ -244,6 +244,7 @@ pub fn tls_builder(provider: tls::CryptoProvider) -> tls::ConfigBuilder {
     let options = options();
     tls::Config::builder(provider)
         .provider_failures(crate::crypto::take_failure)
+        .withdrawn_schemes(crate::crypto::scheme_is_withdrawn)
         .max_inbound(to_usize(options.tls_inbound))
         .max_outbound(to_usize(options.tls_outbound))
         .max_fragment(to_usize(options.tls_fragment))

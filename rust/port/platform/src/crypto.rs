@@ -1,7 +1,8 @@
 //! The crypto backend that `CONFIG_THREAD_MQTT_CRYPTO_*` chose: one place for the C API and for
 //! applications in Rust, which need not know which one it is.
 //!
-//! PSA Crypto is asked once what it can do, by doing it; what fails is not offered to brokers.
+//! Of PSA Crypto the image's headers tell what it can do, or it is asked once, by doing it; what it does
+//! not have is not offered to brokers.
 //! [`provider`] logs the outcome, [`report`] tells it again.
 
 use alloc::sync::Arc;
@@ -20,7 +21,9 @@ use soft as backend;
 #[cfg(not(any(feature = "crypto-psa", feature = "crypto-soft")))]
 compile_error!("thread-mqtt-platform needs a crypto backend: enable crypto-psa or crypto-soft");
 
-pub use backend::{NAME, Unusable, provider, provider_on_client_stack, report, take_failure};
+pub use backend::{
+    NAME, Unusable, provider, provider_on_client_stack, report, scheme_is_withdrawn, take_failure,
+};
 
 /// Why [`provider_on_client_stack`] has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,3 +11,4 @@ mod pki;
 mod refusal;
 mod resumption;
 mod stream;
+mod withdrawn;

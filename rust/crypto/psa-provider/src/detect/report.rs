@@ -96,14 +96,28 @@ impl Capability {
     }
 }
 
-/// One thing that was tried.
+/// One thing that the backend has or has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
-    /// What it was.
+    /// What it is.
     pub capability: Capability,
     /// Offered, or left out because of this. `PSA_ERROR_CORRUPTION_DETECTED` also
-    /// stands for an answer that was wrong.
+    /// stands for an answer that was wrong; what is not built in is an error of `psa_crypto_init`.
     pub result: Result<(), Error>,
+    /// How that is known.
+    pub basis: Basis,
+}
+
+/// How a [`Finding`] is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Basis {
+    /// The headers of the image's software say so.
+    Stated,
+    /// It was tried, with a known answer.
+    Tried,
+    /// Its first use tells.
+    Assumed,
 }
 
 impl Finding {
@@ -117,16 +131,23 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.capability.name();
         match self.result {
+            Ok(()) if super::is_withdrawn(self.capability) => {
+                write!(f, "{name}: left out, PSA did not have it when it was used")
+            }
             Ok(()) if self.capability.is_in_rust() => write!(f, "{name}: offered, in Rust"),
+            Ok(()) if self.basis == Basis::Assumed => write!(f, "{name}: offered, not tried yet"),
             Ok(()) => write!(f, "{name}: offered"),
+            Err(_) if self.basis == Basis::Stated => {
+                write!(f, "{name}: left out, not built in (see PSA_WANT_*)")
+            }
             Err(error) if self.may_pass() => write!(f, "{name}: left out for now, {error}"),
             Err(error) => write!(f, "{name}: left out, {error}"),
         }
     }
 }
 
-/// Everything that was tried, in the order in which it was. Its `Display` is a
-/// line each.
+/// Everything that the cargo features enable, and what is known of it. Its `Display`
+/// is a line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report(Box<[Finding]>);
 
@@ -149,14 +170,15 @@ impl Report {
 
     /// Whether something is left out that may work at another time.
     pub fn may_grow(&self) -> bool {
-        self.0.iter().any(Finding::may_pass)
+        cfg!(feature = "probe") && self.0.iter().any(Finding::may_pass)
     }
 
     /// How the test of this went, unless that may be otherwise at another time.
+    #[cfg(feature = "probe")]
     pub(super) fn settled(&self, capability: Capability) -> Option<Result<(), Error>> {
         let mut findings = self.0.iter();
         let finding = findings.find(|finding| finding.capability == capability)?;
-        (!finding.may_pass()).then_some(finding.result)
+        (finding.basis == Basis::Tried && !finding.may_pass()).then_some(finding.result)
     }
 
     /// All that the backend can do.
@@ -178,6 +200,10 @@ impl Set {
             capabilities = rest;
         }
         set
+    }
+
+    pub(super) const fn bits(self) -> u32 {
+        self.0
     }
 
     const fn with(self, capability: Capability) -> Self {
@@ -215,6 +241,8 @@ impl fmt::Display for Report {
 pub enum Unusable {
     /// PSA does not start, or has no randomness.
     Psa(Error),
+    /// Only the backend itself can tell what it has, and the feature `probe` that asks is off.
+    NotAsked,
     /// No cipher suite is left.
     NoCipherSuite(Report),
     /// No key exchange is left.
@@ -234,6 +262,12 @@ impl fmt::Display for Unusable {
         let (what, report) = match self {
             Self::Psa(error) => {
                 return write!(f, "PSA Crypto does not start, so there is no TLS: {error}");
+            }
+            Self::NotAsked => {
+                return f.write_str(
+                    "PSA Crypto has drivers or a secure side, and this build does not ask them what \
+                     they can do; enable the feature probe (CONFIG_THREAD_MQTT_PSA_PROBE=y)",
+                );
             }
             Self::NoCipherSuite(report) => ("cipher suite", report),
             Self::NoKeyExchange(report) => ("key exchange", report),

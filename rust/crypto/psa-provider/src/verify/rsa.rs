@@ -4,7 +4,7 @@
 #[cfg_attr(not(feature = "rsa-in-rust"), path = "rsa/in_psa.rs")]
 mod backend;
 
-pub(crate) use backend::{accept, verify};
+pub(crate) use backend::verify;
 pub(crate) use thread_mqtt_crypto_rsa::Encoding;
 
 use crate::der::{self, Reader};

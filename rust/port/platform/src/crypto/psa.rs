@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use thread_mqtt_psa_provider as psa;
 use thread_mqtt_tls::{CryptoProvider, ProviderFailure};
 
-pub use psa::Unusable;
+pub use psa::{Unusable, scheme_is_withdrawn};
 
 /// The backend's name, for people.
 pub const NAME: &str = "PSA Crypto";
@@ -13,15 +13,15 @@ pub const NAME: &str = "PSA Crypto";
 /// Whether PSA was tried, and the log told of it.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// The provider of what works. The first call tries every algorithm, which takes as long as some
-/// handshakes and as much stack, and logs what it found.
+/// The provider of what the image has. The first call logs it; what a driver or a secure side can do it
+/// finds out by trying, but for key exchange and signatures.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
     psa::identify_callers_by(crate::port::this_thread);
     let found = psa::provider().inspect_err(|error| log::error!("{error}"))?;
     if !TOLD.swap(true, Ordering::Relaxed) {
         let all = found.report.findings();
         let offered = all.iter().filter(|finding| finding.result.is_ok()).count();
-        log::info!("{NAME}: {offered} of {} algorithms work", all.len());
+        log::info!("{NAME}: {offered} of {} algorithms offered", all.len());
         for finding in all {
             match finding.result {
                 Ok(()) => log::debug!("{finding}"),

@@ -4,7 +4,7 @@ use crate::port::fill_random;
 use core::convert::Infallible;
 use core::fmt;
 use thread_mqtt_soft_provider::{self as soft, Random, RandomError};
-use thread_mqtt_tls::{CryptoProvider, Group, ProviderFailure, Suite};
+use thread_mqtt_tls::{CryptoProvider, Group, ProviderFailure, SignatureScheme, Suite};
 
 /// The backend's name, for people.
 pub const NAME: &str = "RustCrypto";
@@ -72,4 +72,9 @@ pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
     for kind in kinds.filter_map(|(scheme, _)| scheme.as_str()) {
         line(&format_args!("{kind}: offered"));
     }
+}
+
+/// What was built in works.
+pub fn scheme_is_withdrawn(_: SignatureScheme) -> bool {
+    false
 }

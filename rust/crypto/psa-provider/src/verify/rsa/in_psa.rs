@@ -22,12 +22,6 @@ pub(crate) fn verify(
     verify_hash(KeyType::RSA_PUBLIC_KEY, algorithm, key, digest, signature)
 }
 
-/// Whether PSA takes the key.
-pub(crate) fn accept(key: &[u8]) -> Result<(), Error> {
-    let algorithm = Algorithm::rsa_pkcs1(Hash::Sha256);
-    import(KeyType::RSA_PUBLIC_KEY, algorithm, key).map(|_| ())
-}
-
 /// A length that is neither weak nor a burden.
 fn check_modulus(key: &[u8]) -> Option<()> {
     let (modulus, _) = numbers(key)?;

@@ -22,11 +22,6 @@ pub(crate) fn verify(
     result.map_err(in_terms_of_psa)
 }
 
-/// Whether the key is within the limits.
-pub(crate) fn accept(key: &[u8]) -> Result<(), Error> {
-    read(key).map(|_| ())
-}
-
 fn read(key: &[u8]) -> Result<PublicKey, Error> {
     let (modulus, exponent) = numbers(key).ok_or(INVALID)?;
     PublicKey::new(modulus, exponent).map_err(in_terms_of_psa)
