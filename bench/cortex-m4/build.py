@@ -27,6 +27,10 @@ IN_RUST = ("rsa-in-rust",)
 EXTRA = ("ed25519",)
 
 
+# The macro of c/board_psa_wants.h that takes p256-m for P-256.
+P256M = "-DPSA_P256M"
+
+
 class Failed(Exception):
     """A build or a run that did not end well: the message says what and why."""
 
@@ -151,7 +155,11 @@ class Builder:
         return elf, table
 
     def mbedtls_flags(self, image):
-        return [f'-DMBEDTLS_CONFIG_FILE="{image.mbedtls}"', f"-I{self.mbedtls / 'include'}"]
+        flags = [f'-DMBEDTLS_CONFIG_FILE="{image.mbedtls}"', f"-I{self.mbedtls / 'include'}"]
+        if P256M in image.defines:
+            driver = self.mbedtls / "3rdparty/p256-m"
+            flags += [f"-I{folder}" for folder in (driver, driver / "p256-m", self.mbedtls / "library")]
+        return flags
 
     def mbedtls_library(self, image):
         """Mbed TLS, compiled with one of the configurations in c/."""
@@ -172,6 +180,8 @@ class Builder:
 
         left_out = {"net_sockets", "timing", "entropy_poll", "psa_its_file"}
         sources = [s for s in sorted((self.mbedtls / "library").glob("*.c")) if s.stem not in left_out]
+        if P256M in image.defines:
+            sources += sorted((self.mbedtls / "3rdparty/p256-m").rglob("*.c"))
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(compile_one, sources))
         run(["arm-none-eabi-ar", "rcs", archive, *objects])

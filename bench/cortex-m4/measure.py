@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What TLS and MQTT cost on a Cortex-M4, measured in QEMU against live servers.
 
-  measure.py             builds and runs everything; writes docs/footprint.md, docs/footprint.svg and
-                         bench/cortex-m4/baseline.json: that accepts the numbers, good or bad
+  measure.py             builds and runs everything; writes docs/footprint.md and footprint-tables.md, the
+                         chart and bench/cortex-m4/baseline.json: that accepts the numbers, good or bad
   measure.py --features  builds TLS with all cargo features and without each; writes their section
+  measure.py --options   builds the whole client without sentences and without more; writes their section
   measure.py --check     the short form: two images, compared with baseline.json
   measure.py --comparable
                          whether they can be compared; if not, says why and exits with 1
@@ -87,6 +88,15 @@ def measure_features(builder):
     return table
 
 
+def measure_options(builder):
+    """Flash of the whole client without each option: {what: bytes}."""
+    table = {}
+    for what, image in plan.option_images().items():
+        print(f"{image.name}: build", file=sys.stderr, flush=True)
+        table[what] = Sizes(builder.image(image)[1]).of("rust")
+    return table
+
+
 def comparable():
     """Whether the compilers are those of the baseline. Says why not."""
     here, there = build.versions(), json.loads(BASELINE.read_text())["versions"]
@@ -114,7 +124,7 @@ def check(builder):
                           f"({change:+.1%}): ./footprint keeps what was won")
     if grown:
         print("  cure: take out what has grown, or accept it on purpose: ./footprint, then commit "
-              "docs/footprint.md and bench/cortex-m4/baseline.json with the reason")
+              "docs/footprint*.md and bench/cortex-m4/baseline.json with the reason")
     return grown
 
 
@@ -147,6 +157,7 @@ def main():
     options.add_argument("--check", action="store_true", help="compare with baseline.json")
     options.add_argument("--comparable", action="store_true", help="whether the compilers are the baseline's")
     options.add_argument("--features", action="store_true", help="what each cargo feature costs")
+    options.add_argument("--options", action="store_true", help="what each option of the whole client costs")
     options.add_argument("--least-heap", nargs="+", metavar="IMAGE",
                          choices=[name for name in plan.IMAGES if not name.startswith("mbedtls")],
                          help="with how much heap these images get through")
@@ -170,7 +181,10 @@ def main():
         if options.features:
             report.write_features(measure_features(builder), build.versions())
             return 0
-        sizes, results = measure(builder, plan.RUNS)
+        if options.options:
+            report.write_options(measure_options(builder), build.versions())
+            return 0
+        sizes, results = measure(builder, plan.REPORTED)
         versions = build.versions()
         report.write(sizes, results, versions)
         text = json.dumps({"versions": versions, "runs": results}, indent=1) + "\n"

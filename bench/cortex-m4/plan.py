@@ -1,18 +1,25 @@
 """What is measured: the images, and the handshakes each of them does."""
-from build import EXTRA, FULL, IN_RUST, LEAN, SMALL, STABLE, Image
+from build import EXTRA, FULL, IN_RUST, LEAN, P256M, SMALL, STABLE, Image
 from run import Handshake
 
 PSA = "board_psa.h"
 
 
-def provider_image(name, features, flags, full=False, sentences=("sentences",), psa_rsa=False):
-    """An image of ours; with PSA below it brings Mbed TLS's, which verifies RSA signatures only with `psa_rsa`."""
+# What the crates of TLS and MQTT have by default.
+DEFAULT = ("pem", "summaries", "v311", "v5")
+
+
+def provider_image(name, features, flags, full=False, sentences=("sentences",), psa_rsa=False, p256m=False,
+                   without=()):
+    """An image of ours; with PSA below it brings Mbed TLS's, which verifies RSA signatures only with `psa_rsa`
+    and has p256-m for P-256 with `p256m`. `without` some of the smallest one's features."""
     below = {}
     if "psa" in features:
-        defines = (("-DPSA_ALL",) if full else ()) + (("-DPSA_RSA",) if psa_rsa else ())
-        below = {"mbedtls": PSA, "defines": defines}
+        wanted = {"-DPSA_ALL": full, "-DPSA_RSA": psa_rsa, P256M: p256m, "-DPSA_NO_X25519": "x25519" in without}
+        below = {"mbedtls": PSA, "defines": tuple(define for define, want in wanted.items() if want)}
         features += () if psa_rsa else IN_RUST
-    return Image(name, features=features + (FULL if full else LEAN) + sentences, flags=flags, **below)
+    features += tuple(feature for feature in (FULL if full else LEAN) + DEFAULT if feature not in without)
+    return Image(name, features=features + sentences, flags=flags, **below)
 
 
 IMAGES = {image.name: image for image in (
@@ -24,6 +31,8 @@ IMAGES = {image.name: image for image in (
     provider_image("mqtt-soft", ("soft", "mqtt"), SMALL),
     provider_image("client-psa", ("psa", "client"), SMALL),
     provider_image("client-soft", ("soft", "client"), SMALL),
+    provider_image("client-psa-p256m", ("psa", "client"), SMALL, p256m=True, without=("x25519",)),
+    provider_image("client-psa-p256m-x25519", ("psa", "client"), SMALL, p256m=True),
     provider_image("tls-psa-full", ("psa",), SMALL, full=True),
     provider_image("tls-soft-full", ("soft",), SMALL, full=True),
     provider_image("client-psa-full", ("psa", "client"), SMALL, full=True),
@@ -76,9 +85,14 @@ RUNS = {
     "mqtt-soft": MQTT,
     "client-psa": MQTT + (MQTT_DEEP,),
     "client-soft": MQTT + (MQTT_DEEP,),
+    "client-psa-p256m": (*MQTT[1:2], MQTT_DEEP),
+    "client-psa-p256m-x25519": (*MQTT[1:], MQTT_DEEP),
     "client-psa-full": MQTT[1:2],
     "tls-psa-stable": (TLS12_RSA,),
 }
+
+# What the tables show; the others are for --only and --least-heap.
+REPORTED = {name: RUNS[name] for name in RUNS if not name.startswith("mqtt-") and name != "tls-psa-codes"}
 
 # The short form: everything of ours is in one of the two.
 CHECKED = {
@@ -90,10 +104,25 @@ CHECKED = {
 def feature_images(provider):
     """All features, all but one, and with one that is extra: {feature or "": image}."""
     def image(feature):
-        features = (provider, "sentences") + tuple(f for f in FULL if f != feature) + tuple(f for f in EXTRA if f == feature)
+        features = (provider, "sentences") + DEFAULT + tuple(f for f in FULL if f != feature) + tuple(f for f in EXTRA if f == feature)
         below = {}
         if provider == "psa":
             below = {"mbedtls": PSA, "defines": ("-DPSA_ALL",)}
             features += () if feature == "rsa" else IN_RUST
         return Image(f"features-{provider}-{feature or 'all'}", features=features, flags=SMALL, **below)
     return {feature: image(feature) for feature in ("",) + FULL + (EXTRA if provider == "soft" else ())}
+
+
+def option_images():
+    """The whole client without sentences, as a release has it, and without more: {what: image}."""
+    def image(name, *without):
+        return provider_image(f"option-{name}", ("psa", "client"), SMALL, sentences=(), without=without)
+    return {
+        "": image("none"),
+        "`summaries`": image("summaries", "summaries"),
+        "`pem`": image("pem", "pem"),
+        "`v311` (MQTT 5 alone)": image("v311", "v311"),
+        "`v5` (MQTT 3.1.1 alone)": image("v5", "v5"),
+        "`tls12` (TLS 1.3 alone)": image("tls12", "tls12"),
+        "`summaries`, `pem`, `v311` and `tls12`": image("least", "summaries", "pem", "v311", "tls12"),
+    }

@@ -1,8 +1,10 @@
-"""Writes the generated part of docs/footprint.md, and its chart."""
+"""Writes the generated parts of docs/footprint.md and docs/footprint-tables.md, and the chart."""
 import chart
 from build import EXTRA, FULL, ROOT, Failed
 
-DOCUMENT = ROOT / "docs/footprint.md"
+# The answer in short, and the tables behind it.
+SHORT = ROOT / "docs/footprint.md"
+LONG = ROOT / "docs/footprint-tables.md"
 PICTURE = ROOT / "docs/footprint.svg"
 
 TITLES = {
@@ -19,6 +21,8 @@ TITLES = {
     "client-psa": "whole client, PSA provider",
     "client-soft": "whole client, soft provider",
     "client-psa-full": "whole client, PSA, every suite",
+    "client-psa-p256m": "whole client, PSA with p256-m, no X25519",
+    "client-psa-p256m-x25519": "whole client, PSA with p256-m and X25519",
     "tls-psa-stable": "TLS, PSA provider",
 }
 
@@ -120,7 +124,7 @@ def tools(versions):
 
 def generated(sizes, results, versions):
     small = [i for i in ("tls-psa", "tls-psa-rsa", "tls-psa-codes", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
-                         "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
+                         "client-psa-p256m", "client-psa-p256m-x25519", "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
     stable = [i for i in sizes if i.endswith("-stable")]
     return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
 
@@ -128,8 +132,7 @@ Each line is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `ope
 Mosquitto for MQTT. AES-128-GCM; a chain of leaf and intermediate below the root, or of leaf and three
 intermediates; records of 4 KiB at most. Bytes; instructions are counted by the emulated timer and are not cycles. Heap is what was asked of
 the allocator, buffers and the C side's included; stack is painted and searched. "Open" is the heap while
-the connection is idle after its first exchange. Start-up is once in a device's life: for PSA it tries
-every algorithm with a known answer.
+the connection is idle after its first exchange. Start-up is once in a device's life: it reads the CA.
 
 ![Flash, heap, stack and instructions of one handshake](footprint.svg)
 
@@ -138,10 +141,9 @@ every algorithm with a known answer.
 ### Flash
 
 In the image beyond start code and C library. "Constants" are Rust's strings and tables, which carry no
-crate's name in the linker's map. "TLS and MQTT" is TLS 1.2 and 1.3 with the session of MQTT 3.1.1 and 5;
-"whole client" adds the resolver with NAT64, the time, the driver with its reconnects. All have the sentences that
-tell causes and cures, but the one named so, which is as Zephyr's `THREAD_MQTT_SENTENCES=n`. With the PSA
-provider RSA signatures are verified in Rust (`THREAD_MQTT_RSA_IN_RUST`), but for the one named so.
+crate's name in the linker's map. "Whole client" adds to TLS 1.2 and 1.3 the session of MQTT 3.1.1 and 5, the
+resolver with NAT64, the time, the driver with its reconnects. All have the sentences that
+tell causes and cures. With the PSA provider RSA signatures are verified in Rust (`THREAD_MQTT_RSA_IN_RUST`), but for the one named so.
 
 {flash(sizes, small)}
 
@@ -157,26 +159,55 @@ here, too; a prebuilt one is larger):
 """
 
 
-def replace(section, text):
+def summary(sizes, results, versions):
+    """What each image needs at most, whatever it is measured with."""
+    rows = []
+    for image in ("tls-psa", "client-psa", "client-psa-p256m", "client-psa-p256m-x25519", "client-psa-full", "client-soft",
+                  "mbedtls-1.2", "mbedtls-1.3"):
+        groups, runs = grouped(sizes[image]), results[image].values()
+        most = {key: max(run[key] for run in runs) for key in ("heap", "stack", "instructions", "start")}
+        rows.append((TITLES[image], sum(groups[group] for group in GROUPS[:7]) or "",
+                     groups["PSA / crypto in C"] + groups["Mbed TLS's TLS"] or "", most["heap"], most["stack"],
+                     millions(most["start"]), millions(most["instructions"])))
+    return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
+
+{table(("", "flash, Rust", "flash, Mbed TLS", "heap, peak", "stack", "M instr., start-up", "M instr., handshake"), rows)}
+"""
+
+
+def replace(document, section, text):
     """Replaces what stands between the markers of a section; the rest of the document is not touched."""
     begin, end = f"<!-- begin: {section} -->", f"<!-- end: {section} -->"
-    before, found, rest = DOCUMENT.read_text().partition(begin)
+    before, found, rest = document.read_text().partition(begin)
     _, found_too, after = rest.partition(end)
     if not found or not found_too:
-        raise Failed(f"{DOCUMENT} has lost its markers {begin} and {end}")
-    DOCUMENT.write_text(f"{before}{begin}\n{text}{end}{after}")
+        raise Failed(f"{document} has lost its markers {begin} and {end}")
+    document.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 
 def write(sizes, results, versions):
-    """The section of the runs, and the chart."""
-    replace("cortex-m4", generated(sizes, results, versions))
+    """The sections of the runs, and the chart."""
+    replace(SHORT, "summary", summary(sizes, results, versions))
+    replace(LONG, "cortex-m4", generated(sizes, results, versions))
     PICTURE.write_text(chart.draw(sizes, results, grouped, TITLES))
 
 
 def write_features(measured, versions):
     """The section of the cargo features."""
-    replace("features", f"""Made by `./footprint --features` ({tools(versions)}): the Rust side of TLS with every cargo
+    replace(LONG, "features", f"""Made by `./footprint --features` ({tools(versions)}): the Rust side of TLS with every cargo
 feature, then without one at a time, and with one that the default leaves out; bytes of flash.
 
 {features(measured)}
+""")
+
+
+def write_options(measured, versions):
+    """The section of the options of the whole client."""
+    whole = measured[""]
+    rows = [("whole client without sentences", whole, "")]
+    rows += [(f"without {what}", size, whole - size) for what, size in measured.items() if what]
+    replace(SHORT, "options", f"""Made by `./footprint --options` ({tools(versions)}): the Rust side of the whole client with the PSA
+provider; bytes of flash.
+
+{table(("", "flash", "saved"), rows)}
 """)

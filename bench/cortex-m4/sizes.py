@@ -41,7 +41,7 @@ def owner(section, source):
     if "thread_mqtt_psa.o" in source:
         return "rust", "psa (the C shim)"
     if "libmbedtls.a" in source:
-        member = re.search(r"\((\w+)\.o\)", source)[1]
+        member = re.search(r"\(([\w-]+)\.o\)", source)[1]
         if re.match(r"ssl_|x509|pem|debug", member):
             return "mbedtls-tls", member
         return "mbedtls-crypto", member

@@ -4,7 +4,6 @@
 #define PSA_WANT_ALG_GCM                            1
 #define PSA_WANT_ALG_HMAC                           1
 #define PSA_WANT_ALG_SHA_256                        1
-#define PSA_WANT_ECC_MONTGOMERY_255                 1
 #define PSA_WANT_ECC_SECP_R1_256                    1
 #define PSA_WANT_KEY_TYPE_AES                       1
 #define PSA_WANT_KEY_TYPE_ECC_KEY_PAIR_BASIC        1
@@ -13,6 +12,10 @@
 #define PSA_WANT_KEY_TYPE_ECC_KEY_PAIR_IMPORT       1
 #define PSA_WANT_KEY_TYPE_ECC_PUBLIC_KEY            1
 #define PSA_WANT_KEY_TYPE_HMAC                      1
+
+#ifndef PSA_NO_X25519
+#define PSA_WANT_ECC_MONTGOMERY_255 1
+#endif
 
 #ifdef PSA_RSA
 #define PSA_WANT_ALG_RSA_PKCS1V15_SIGN   1

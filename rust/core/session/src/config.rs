@@ -18,6 +18,19 @@ pub enum Version {
     V5,
 }
 
+impl Version {
+    /// Whether this build speaks it.
+    pub const fn is_built(self) -> bool {
+        match self {
+            Version::V311 => cfg!(feature = "v311"),
+            Version::V5 => cfg!(feature = "v5"),
+        }
+    }
+}
+
+#[cfg(not(any(feature = "v311", feature = "v5")))]
+compile_error!("thread-mqtt-session speaks no version of MQTT: enable v311 or v5");
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -172,7 +185,10 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            version: Version::V5,
+            version: match Version::V5.is_built() {
+                true => Version::V5,
+                false => Version::V311,
+            },
             client_id: String::new(),
             username: None,
             password: None,
@@ -204,7 +220,23 @@ impl Default for Config {
 
 impl Config {
     /// Checks what the protocol and this crate demand.
+    /// The version that is spoken: a constant in a build of one, so that the other's code is not in
+    /// the image.
+    pub(crate) fn version(&self) -> Version {
+        match (Version::V311.is_built(), Version::V5.is_built()) {
+            (true, false) => Version::V311,
+            (false, true) => Version::V5,
+            _ => self.version,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if !self.version.is_built() {
+            return Err(ConfigError::NotBuilt(match self.version {
+                Version::V311 => "V311",
+                Version::V5 => "V5",
+            }));
+        }
         if self.client_id.is_empty() && !self.clean_start {
             return Err(ConfigError::ClientIdMissing);
         }
@@ -216,7 +248,7 @@ impl Config {
             if password.len() > usize::from(u16::MAX) {
                 return Err(ConfigError::TooLong(Field::Password));
             }
-            if self.version == Version::V311 && self.username.is_none() {
+            if self.version() == Version::V311 && self.username.is_none() {
                 return Err(ConfigError::PasswordWithoutUsername);
             }
         }
@@ -225,7 +257,7 @@ impl Config {
         }
         if let Some(will) = &self.will {
             message::check_topic(&will.topic).map_err(ConfigError::Will)?;
-            message::check_properties(will, self.version).map_err(ConfigError::Will)?;
+            message::check_properties(will, self.version()).map_err(ConfigError::Will)?;
             if will.payload.len() > usize::from(u16::MAX) {
                 return Err(ConfigError::TooLong(Field::WillPayload));
             }

@@ -61,7 +61,7 @@ impl Session {
         let Some(link) = &mut self.link else {
             return Ok((data.len(), false));
         };
-        let (version, limit) = (self.config.version, self.config.max_packet_size);
+        let (version, limit) = (self.config.version(), self.config.max_packet_size);
         let strict = version == Version::V5 && !self.state.limit_ignored;
         let taken = link.framer.take(version, data, limit, strict);
         if let Err(SessionError::PacketTooLarge { .. }) = taken {
@@ -143,7 +143,7 @@ impl Session {
         let mut session_present = connack.session_present;
         if session_present && (clean || !self.state.established) {
             // A session of an earlier life, or of another client with this identifier.
-            if self.config.version == Version::V5 && (clean || !self.config.adopt_session) {
+            if self.config.version() == Version::V5 && (clean || !self.config.adopt_session) {
                 // "If a Client without a Session State receives Session Present set to 1 it MUST
                 // close the Network Connection [MQTT-3.2.2-4]."
                 self.state.start_clean = true;
@@ -290,7 +290,7 @@ impl Session {
         if !self.events.reserve() {
             return Err(SessionError::OutOfMemory { size });
         }
-        let code = match self.config.version {
+        let code = match self.config.version() {
             Version::V311 => ReasonCode::SUCCESS,
             Version::V5 => ReasonCode::QUOTA_EXCEEDED,
         };
@@ -424,7 +424,7 @@ impl Session {
             Work::Request(request) if request.kind == kind => request.asked(),
             _ => return Err(SessionError::WrongAcknowledgement { packet, id }),
         };
-        if kind == RequestKind::Unsubscribe && self.config.version == Version::V311 {
+        if kind == RequestKind::Unsubscribe && self.config.version() == Version::V311 {
             codes.resize(asked, Ok(QoS::AtMostOnce));
         }
         if codes.len() != asked {
@@ -459,7 +459,7 @@ impl Session {
 
     fn answer(&mut self, kind: AckKind, id: u16, reason: ReasonCode) {
         if let Some(link) = &mut self.link {
-            packet::push_ack(&mut link.control, self.config.version, kind, id, reason);
+            packet::push_ack(&mut link.control, self.config.version(), kind, id, reason);
         }
     }
 }

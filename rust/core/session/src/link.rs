@@ -41,7 +41,7 @@ impl Limits {
             Some(seconds) => Duration::from_secs(seconds.into()),
             None => config.keep_alive,
         };
-        let session_expiry = match config.version {
+        let session_expiry = match config.version() {
             crate::Version::V311 => 0,
             crate::Version::V5 => connack.session_expiry.unwrap_or(config.session_expiry),
         };

@@ -55,7 +55,7 @@ impl Session {
                     self.stage_last_words(&limits);
                 }
                 if let Some(link) = &mut self.link {
-                    let version = self.config.version;
+                    let version = self.config.version();
                     packet::push_disconnect(&mut link.staged, version, ReasonCode::SUCCESS);
                     link.phase = Phase::Over;
                 }
@@ -186,14 +186,14 @@ impl Session {
         let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get(key)) else {
             return Staged::Gone;
         };
-        let (version, id) = (self.config.version, item.packet_id);
+        let (version, id) = (self.config.version(), item.packet_id);
         let reason = ReasonCode::SUCCESS;
         packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
         Staged::Done
     }
 
     fn stage_publish(&mut self, key: Key, limits: &Limits) -> Staged {
-        let version = self.config.version;
+        let version = self.config.version();
         let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get_mut(key)) else {
             return Staged::Gone;
         };
@@ -241,7 +241,7 @@ impl Session {
     }
 
     fn stage_request(&mut self, key: Key, limits: &Limits) -> Staged {
-        let version = self.config.version;
+        let version = self.config.version();
         let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get_mut(key)) else {
             return Staged::Gone;
         };
@@ -340,8 +340,9 @@ impl Session {
                 return;
             }
             link.staged.extend_from_slice(&control);
-            if let (Version::V5, Some(reason)) = (self.config.version, error.disconnect_reason()) {
-                packet::push_disconnect(&mut link.staged, self.config.version, reason);
+            if let (Version::V5, Some(reason)) = (self.config.version(), error.disconnect_reason())
+            {
+                packet::push_disconnect(&mut link.staged, self.config.version(), reason);
             }
         } else {
             link.control = Vec::new();

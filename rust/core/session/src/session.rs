@@ -132,7 +132,7 @@ impl Session {
 
     /// The version of the protocol.
     pub fn version(&self) -> Version {
-        self.config.version
+        self.config.version()
     }
 
     /// The broker's own words for its last CONNACK or DISCONNECT on this connection (MQTT 5
@@ -162,7 +162,7 @@ impl Session {
         self.broker_reason = None;
         self.server_reference = None;
         self.note_time(now);
-        let resumes = self.config.version == Version::V5 && self.state.established;
+        let resumes = self.config.version() == Version::V5 && self.state.established;
         let clean =
             self.config.clean_start && !resumes || self.state.start_clean || self.state.anew;
         let mut link = Link::new(now, self.config.response_timeout, clean);
@@ -303,7 +303,7 @@ impl Session {
         message: Message,
         options: PublishOptions,
     ) -> Result<Token, CommandError> {
-        let work = Work::publish(self.config.version, message, options)?;
+        let work = Work::publish(self.config.version(), message, options)?;
         self.queue(work)
     }
 
@@ -492,7 +492,7 @@ impl Session {
             QoS::ExactlyOnce => AckKind::Pubrec,
             _ => AckKind::Puback,
         };
-        let (version, reason) = (self.config.version, owed.reason);
+        let (version, reason) = (self.config.version(), owed.reason);
         packet::push_ack(&mut link.control, version, kind, owed.packet_id, reason);
     }
 }

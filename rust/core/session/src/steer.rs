@@ -53,8 +53,12 @@ impl Session {
     /// Speaks another version of MQTT from the next connection on; the current one is given up.
     /// Messages that wait are kept, but MQTT 3.1.1 has no place for their properties, and refuses new
     /// messages that have some. A password without a user name, and a will with properties, are things
-    /// that only MQTT 5 knows: without them a session that has them stays as it is (`false`).
+    /// that only MQTT 5 knows: a session that has them stays as it is (`false`), as it does where the other
+    /// version is not built in.
     pub fn set_version(&mut self, version: Version) -> bool {
+        if !version.is_built() {
+            return false;
+        }
         let config = &self.config;
         let will = config.will.as_ref();
         let needs_v5 = config.password.is_some() && config.username.is_none()

@@ -2,16 +2,33 @@
 //!
 //! Verification is webpki's business; nothing here decides whether a certificate is trusted.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::{self, Write};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::fmt;
 
 use rustls_pki_types::CertificateDer;
 
 use crate::der::{self, Reader};
 
-/// What a person needs to know of a certificate.
+#[cfg(feature = "summaries")]
+mod names;
+
+#[cfg(feature = "summaries")]
+use names::{distinguished_name, general_name};
+
+/// No text without the feature `summaries`.
+#[cfg(not(feature = "summaries"))]
+fn distinguished_name(_: Reader<'_>) -> Option<String> {
+    Some(String::new())
+}
+
+#[cfg(not(feature = "summaries"))]
+fn general_name(_: u8, _: &[u8]) -> Option<String> {
+    None
+}
+
+/// What a person needs to know of a certificate. Without the feature `summaries` its texts and its list of
+/// names are empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateSummary {
     /// Subject, RFC 4514 style; what makes it longer than some 256 bytes is left out.
@@ -121,14 +138,6 @@ impl PublicKey {
 // A certificate is read before it is known to be from anybody: what is made of it is bounded.
 const MAX_NAMES: usize = 64;
 const MAX_NAMES_BYTES: usize = 1_024;
-/// Of one name in a subjectAltName (RFC 1035 section 2.3.4).
-const MAX_DNS_NAME: usize = 253;
-/// Of a distinguished name as text; whole components are left out beyond, those of the least
-/// significance.
-const MAX_DISTINGUISHED_NAME: usize = 256;
-/// Of one attribute's value, in characters or bytes: what X.520 gives a common name, and as much again.
-const MAX_ATTRIBUTE: usize = 128;
-const MAX_OID: usize = 32;
 /// Certificates of a chain that are read.
 pub(crate) const MAX_CHAIN: usize = 7;
 
@@ -144,7 +153,11 @@ impl CertificateSummary {
         let mut names = Vec::new();
         let mut bytes = 0;
         let mut presented = extension(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
-        while !presented.is_empty() && names.len() < MAX_NAMES && bytes < MAX_NAMES_BYTES {
+        while cfg!(feature = "summaries")
+            && !presented.is_empty()
+            && names.len() < MAX_NAMES
+            && bytes < MAX_NAMES_BYTES
+        {
             let (tag, content) = presented.any()?;
             if let Some(name) = general_name(tag, content) {
                 bytes += name.len();
@@ -205,9 +218,9 @@ impl CertificateSummary {
         }
     }
 
-    /// Whether it names itself as its issuer.
+    /// Whether it names itself as its issuer. Unknown, and `false`, without the feature `summaries`.
     pub fn is_self_issued(&self) -> bool {
-        self.subject == self.issuer
+        cfg!(feature = "summaries") && self.subject == self.issuer
     }
 }
 
@@ -277,35 +290,6 @@ fn time(validity: &mut Reader<'_>) -> Option<u64> {
     der::time(tag, text)
 }
 
-fn general_name(tag: u8, content: &[u8]) -> Option<String> {
-    const DNS_NAME: u8 = der::implicit(2);
-    const IP_ADDRESS: u8 = der::implicit(7);
-    match tag {
-        DNS_NAME => Some(printable(content)),
-        IP_ADDRESS => {
-            let address = if let Ok(v4) = <[u8; 4]>::try_from(content) {
-                IpAddr::V4(Ipv4Addr::from(v4))
-            } else {
-                IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(content).ok()?))
-            };
-            Some(address.to_string())
-        }
-        _ => None,
-    }
-}
-
-/// Text for a person: what is no printable ASCII becomes `?`.
-fn printable(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .take(MAX_DNS_NAME)
-        .map(|b| match b {
-            0x20..=0x7e => char::from(*b),
-            _ => '?',
-        })
-        .collect()
-}
-
 fn public_key(mut spki: Reader<'_>) -> Option<PublicKey> {
     let algorithm = spki.inside(der::SEQUENCE)?;
     let key = spki.expect(der::BIT_STRING)?;
@@ -324,143 +308,9 @@ pub(crate) fn name(content: &[u8]) -> Option<String> {
     distinguished_name(Reader::new(content))
 }
 
-/// A name as RFC 4514 writes it: last component first, joined by commas; `...` for the components
-/// that there is no room for.
-fn distinguished_name(mut name: Reader<'_>) -> Option<String> {
-    let mut text = String::new();
-    while !name.is_empty() {
-        let mut component = name.inside(der::SET)?;
-        let mut front = String::new();
-        while !component.is_empty() {
-            let mut attribute = component.inside(der::SEQUENCE)?;
-            let id = attribute.expect(der::OID)?;
-            let (tag, value) = attribute.any()?;
-            if front.len() < MAX_DISTINGUISHED_NAME {
-                if !front.is_empty() {
-                    front.push('+');
-                }
-                push_attribute(&mut front, id, tag, value);
-            }
-        }
-        if front.is_empty() {
-            continue;
-        }
-        if !text.is_empty() {
-            let fits = front.len() + text.len() < MAX_DISTINGUISHED_NAME;
-            front.push(',');
-            front.push_str(if fits { &text } else { "..." });
-        }
-        text = front;
-    }
-    while text.len() > MAX_DISTINGUISHED_NAME {
-        text.pop();
-    }
-    text.shrink_to_fit();
-    Some(text)
-}
-
-/// The attributes that have a short name (RFC 4514 section 3).
-const SHORT_NAMES: [(&[u8], &str); 9] = [
-    (&[0x55, 0x04, 0x03], "CN"),
-    (&[0x55, 0x04, 0x06], "C"),
-    (&[0x55, 0x04, 0x07], "L"),
-    (&[0x55, 0x04, 0x08], "ST"),
-    (&[0x55, 0x04, 0x09], "STREET"),
-    (&[0x55, 0x04, 0x0a], "O"),
-    (&[0x55, 0x04, 0x0b], "OU"),
-    (b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01", "UID"),
-    (b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "DC"),
-];
-
-fn push_attribute(text: &mut String, id: &[u8], tag: u8, value: &[u8]) {
-    let short = SHORT_NAMES.iter().find(|(long, _)| *long == id);
-    match short {
-        Some((_, short)) => text.push_str(short),
-        None => push_dotted(text, id.get(..MAX_OID).unwrap_or(id)),
-    }
-    text.push('=');
-    match short.and_then(|_| string_value(tag, value)) {
-        Some(value) => push_escaped(text, &value),
-        // Section 2.4: an attribute without a short name is written as the hex of its encoding.
-        None => {
-            text.push('#');
-            push_hex(text, "", value.get(..MAX_ATTRIBUTE).unwrap_or(value));
-        }
-    }
-}
-
-fn push_hex(text: &mut String, before: &str, bytes: &[u8]) {
-    for byte in bytes {
-        let _ = write!(text, "{before}{byte:02x}");
-    }
-}
-
-fn string_value(tag: u8, value: &[u8]) -> Option<String> {
-    match tag {
-        der::UTF8_STRING | der::PRINTABLE_STRING | der::IA5_STRING => {
-            let text = core::str::from_utf8(value).ok()?;
-            Some(text.chars().take(MAX_ATTRIBUTE).collect())
-        }
-        der::TELETEX_STRING => {
-            let characters = value.iter().map(|b| char::from(*b));
-            Some(characters.take(MAX_ATTRIBUTE).collect())
-        }
-        der::BMP_STRING => {
-            let units = value.chunks_exact(2).map(|pair| match pair {
-                &[high, low] => u16::from_be_bytes([high, low]),
-                _ => 0,
-            });
-            let characters = char::decode_utf16(units).take(MAX_ATTRIBUTE);
-            characters.collect::<Result<_, _>>().ok()
-        }
-        _ => None,
-    }
-}
-
-/// RFC 4514 section 2.4; control characters are written in hex as well, so that a certificate
-/// cannot draw on a terminal.
-fn push_escaped(text: &mut String, value: &str) {
-    for (i, c) in value.char_indices() {
-        let (first, last) = (i == 0, i + c.len_utf8() == value.len());
-        match c {
-            c if c.is_control() => {
-                push_hex(text, "\\", c.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
-            }
-            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => text.push('\\'),
-            '#' if first => text.push('\\'),
-            ' ' if first || last => text.push('\\'),
-            _ => (),
-        }
-        text.push(c);
-    }
-}
-
-fn push_dotted(text: &mut String, id: &[u8]) {
-    let mut number = 0_u64;
-    let mut first = true;
-    for byte in id {
-        number = number << 7 | u64::from(byte & 0x7f);
-        if byte & 0x80 != 0 {
-            continue;
-        }
-        // The first two numbers share one place (X.690 section 8.19.4).
-        if first {
-            let (top, offset) = match number {
-                0..40 => ('0', 0),
-                40..80 => ('1', 40),
-                _ => ('2', 80),
-            };
-            text.push(top);
-            number -= offset;
-        }
-        let _ = write!(text, ".{number}");
-        (first, number) = (false, 0);
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "summaries"))]
 mod tests {
+    use super::names::MAX_DISTINGUISHED_NAME;
     use super::*;
     use alloc::{format, vec};
     use proptest::prelude::*;
@@ -551,18 +401,6 @@ mod tests {
             let summary = CertificateSummary::read(&certificate(algorithm)).unwrap();
             assert_eq!(summary.key, key);
         }
-    }
-
-    #[test]
-    fn unknown_attributes_are_written_in_numbers_and_hex() {
-        let mut text = String::new();
-        let email = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01];
-        push_attribute(&mut text, &email, der::IA5_STRING, b"a@b");
-        assert_eq!(text, "1.2.840.113549.1.9.1=#614062");
-        assert_eq!(
-            string_value(der::BMP_STRING, &[0, b'M', 0x30, 0x42]),
-            Some("Mあ".into())
-        );
     }
 
     #[test]

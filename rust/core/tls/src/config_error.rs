@@ -4,8 +4,8 @@ use core::fmt;
 
 use crate::certificate::PublicKey;
 use crate::choice::{Group, Suite, Version};
+use crate::damage::Damage;
 use crate::kind::FileKind;
-use crate::pem::Damage;
 
 /// What a configuration is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

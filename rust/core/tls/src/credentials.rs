@@ -10,9 +10,11 @@ use zeroize::Zeroizing;
 
 use crate::certificate::{CertificateSummary, PublicKey};
 use crate::config_error::{ConfigError, Fault, Given};
+use crate::damage::Damage;
 use crate::der::{self, Reader};
 use crate::kind::{self, Encoding, FileKind};
-use crate::pem::{self, Content, Damage, Section, Sections};
+#[cfg(feature = "pem")]
+use crate::pem::{self, Content, Section, Sections};
 
 /// Bytes that may be secret.
 type Bytes = Zeroizing<Vec<u8>>;
@@ -80,8 +82,16 @@ fn read_certificates(
     match (found.is_empty(), other) {
         (false, _) => Ok(found),
         (true, Some(kind)) => Err(kind),
-        (true, None) => Err(FileKind::guess(&pem::text(bytes))),
+        (true, None) => Err(nothing_found(bytes)),
     }
+}
+
+/// What a file is in which neither a certificate nor a key was found.
+fn nothing_found(bytes: &[u8]) -> FileKind {
+    #[cfg(feature = "pem")]
+    return FileKind::guess(&pem::text(bytes));
+    #[cfg(not(feature = "pem"))]
+    in_text(bytes).err().unwrap_or(FileKind::NotDer)
 }
 
 fn certificate(der: Vec<u8>) -> Result<CertificateDer<'static>, Fault> {
@@ -173,7 +183,7 @@ pub(crate) fn private_keys(bytes: &[u8]) -> Result<Vec<Key>, ConfigError> {
     match (keys.is_empty(), other) {
         (false, _) => Ok(keys),
         (true, Some(kind)) => Err(wrong(Fault::Is(kind))),
-        (true, None) => Err(wrong(Fault::Is(FileKind::guess(&pem::text(bytes))))),
+        (true, None) => Err(wrong(Fault::Is(nothing_found(bytes)))),
     }
 }
 
@@ -206,6 +216,12 @@ fn pieces(bytes: &[u8]) -> Result<Vec<Piece>, FileKind> {
     if is_der(bytes) {
         return Ok(elements(bytes));
     }
+    in_text(bytes)
+}
+
+/// What a text holds.
+#[cfg(feature = "pem")]
+fn in_text(bytes: &[u8]) -> Result<Vec<Piece>, FileKind> {
     let text = pem::text(bytes);
     let sections: Vec<_> = Sections::new(&text).map(piece).collect();
     if !sections.is_empty() {
@@ -222,6 +238,13 @@ fn pieces(bytes: &[u8]) -> Result<Vec<Piece>, FileKind> {
     Err(FileKind::guess(&text))
 }
 
+/// Text is not read in this build.
+#[cfg(not(feature = "pem"))]
+fn in_text(_: &[u8]) -> Result<Vec<Piece>, FileKind> {
+    Err(FileKind::NotDer)
+}
+
+#[cfg(feature = "pem")]
 fn piece(section: Section<'_>) -> Piece {
     let kind = FileKind::of_label(section.label);
     let (kind, content) = match section.content {

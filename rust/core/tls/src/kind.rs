@@ -52,8 +52,11 @@ pub enum FileKind {
     Text,
     /// Bytes without a meaning here.
     Binary,
+    /// Not DER, in a build that reads nothing else (without the feature `pem`).
+    NotDer,
 }
 
+#[cfg(feature = "pem")]
 /// Labels of PEM sections (RFC 7468 section 4 and what tools write).
 const LABELS: [(&[u8], FileKind); 12] = [
     (b"CERTIFICATE", FileKind::Certificate),
@@ -70,6 +73,7 @@ const LABELS: [(&[u8], FileKind); 12] = [
     (b"PKCS #7 SIGNED DATA", FileKind::Pkcs7),
 ];
 
+#[cfg(feature = "pem")]
 /// How the others end.
 const LABEL_ENDS: [(&[u8], FileKind); 3] = [
     (b"PARAMETERS", FileKind::Parameters),
@@ -78,6 +82,7 @@ const LABEL_ENDS: [(&[u8], FileKind); 3] = [
 ];
 
 impl FileKind {
+    #[cfg(feature = "pem")]
     /// By the label of a PEM section.
     pub(crate) fn of_label(label: &[u8]) -> Option<Self> {
         let has_label = |(known, _): &&(&[u8], Self)| *known == label;
@@ -127,6 +132,7 @@ impl FileKind {
         }
     }
 
+    #[cfg(feature = "pem")]
     /// Of bytes that are neither DER nor have a PEM section.
     pub(crate) fn guess(text: &[u8]) -> Self {
         let has = |mark: &[u8]| {
@@ -180,6 +186,7 @@ impl FileKind {
             Self::BadDashes => "PEM whose BEGIN line has not five dashes at each end",
             Self::Text => "text without a PEM section (BEGIN CERTIFICATE, BEGIN PRIVATE KEY)",
             Self::Binary => "neither PEM nor DER",
+            Self::NotDer => "not DER, and this build reads nothing else",
         }
     }
 
@@ -216,6 +223,10 @@ impl FileKind {
             Self::Zip => "unpack it and give the file inside",
             Self::Html => "download the file itself, not the page that shows it",
             Self::Base64OfPem => "decode it: base64 -d FILE",
+            Self::NotDer => {
+                "convert it (openssl x509 -in FILE -outform DER -out FILE.der), or build with the feature \
+                 pem (CONFIG_THREAD_MQTT_PEM=y)"
+            }
             Self::BadDashes => "write -----BEGIN and -----END with five dashes before and after",
             _ if key => "give the private key, as PEM (BEGIN PRIVATE KEY) or DER",
             _ => "give the certificate, as PEM (BEGIN CERTIFICATE) or DER",

@@ -10,6 +10,8 @@ use alloc::vec::Vec;
 use base64ct::{Base64Unpadded, Encoding};
 use zeroize::Zeroizing;
 
+use crate::damage::Damage;
+
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
@@ -48,22 +50,6 @@ pub(crate) enum Content {
     Der(Zeroizing<Vec<u8>>),
     /// Its headers say that it is encrypted (RFC 1421 section 4.6.1.1).
     Encrypted,
-}
-
-/// What is wrong with a certificate or a key of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Damage {
-    /// Its END line is missing or has another label.
-    EndLine,
-    /// Its text has a character that is not base64.
-    Character,
-    /// It ends too early.
-    CutShort,
-    /// Its bytes are not what its label says.
-    Content,
-    /// Other bytes follow it.
-    Trailing,
 }
 
 /// The sections of a text, one after the other.

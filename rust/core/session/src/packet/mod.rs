@@ -164,7 +164,7 @@ pub(crate) fn push_disconnect(out: &mut Vec<u8>, version: Version, reason: Reaso
 
 /// Appends CONNECT. `client_id` may be one the broker assigned.
 pub(crate) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, clean: bool) {
-    match config.version {
+    match config.version() {
         Version::V311 => v3::push_connect(out, config, client_id, clean),
         Version::V5 => v5::push_connect(out, config, client_id, clean),
     }
