@@ -1,4 +1,4 @@
-"""Builds the images whose size docs/footprint.md tells, measures them, and writes the tables.
+"""Builds the images whose size docs/footprint-tables.md tells, measures them, and writes the tables.
 
     python3 scripts/zephyr_footprint.py WORKSPACE [NAME ...]     (the folder above zephyr/)
 
@@ -18,7 +18,7 @@ import sys
 import typing
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "footprint.md"
+PAGE = ROOT / "docs" / "footprint-tables.md"
 BEGIN, END = "<!-- begin: zephyr -->", "<!-- end: zephyr -->"
 SLOT = 0x76000  # an MCUboot slot of the nrf52840dk
 

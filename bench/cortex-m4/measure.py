@@ -5,7 +5,8 @@
                          chart and bench/cortex-m4/baseline.json: that accepts the numbers, good or bad
   measure.py --features  builds TLS with all cargo features and without each; writes their section
   measure.py --options   builds the whole client without sentences and without more; writes their section
-  measure.py --check     the short form: two images, compared with baseline.json
+  measure.py --check     the short form: two images, compared with baseline.json; then whether the heap and
+                         the stack that the build of Zephyr asks for suffice
   measure.py --comparable
                          whether they can be compared; if not, says why and exits with 1
   measure.py --least-heap tls-soft mqtt-psa
@@ -24,6 +25,7 @@ import sys
 from pathlib import Path
 
 import build
+import needs
 import plan
 import report
 import run
@@ -172,7 +174,8 @@ def main():
         if options.check:
             if not comparable():
                 return 1
-            return 1 if check(builder) else 0
+            grown = check(builder)
+            return 1 if grown + needs.prove(builder) else 0
         if options.least_heap:
             return 1 if least_heap(builder, options.least_heap) else 0
         if options.only:

@@ -1,5 +1,6 @@
 """Writes the generated parts of docs/footprint.md and docs/footprint-tables.md, and the chart."""
 import chart
+import needs
 from build import EXTRA, FULL, ROOT, Failed
 
 # The answer in short, and the tables behind it.
@@ -175,6 +176,16 @@ def summary(sizes, results, versions):
 """
 
 
+def memory():
+    """What the build of Zephyr asks for."""
+    head = ("certificates on the path", "largest packet, outbox as much", "heap arena, PSA", "heap arena, Rust's", "stack, PSA",
+            "stack, Rust's", "stack, Rust's with P-384")
+    return f"""Made by `./footprint` of the numbers in `zephyr/cmake/refuse.cmake`, which `measure.py --check` proves.
+
+{table(head, needs.rows())}
+"""
+
+
 def replace(document, section, text):
     """Replaces what stands between the markers of a section; the rest of the document is not touched."""
     begin, end = f"<!-- begin: {section} -->", f"<!-- end: {section} -->"
@@ -187,6 +198,7 @@ def replace(document, section, text):
 
 def write(sizes, results, versions):
     """The sections of the runs, and the chart."""
+    replace(SHORT, "memory", memory())
     replace(SHORT, "summary", summary(sizes, results, versions))
     replace(LONG, "cortex-m4", generated(sizes, results, versions))
     PICTURE.write_text(chart.draw(sizes, results, grouped, TITLES))

@@ -160,14 +160,32 @@ if(CONFIG_MINIMAL_LIBC AND (CONFIG_OPENTHREAD_LIBRARY OR CONFIG_HDLC_RCP_IF))
   endif()
   thread_mqtt_refuse("${caller}, which Zephyr's minimal C library lacks. Set CONFIG_PICOLIBC=y.")
 endif()
-# Of malloc's heap, what a handshake takes, or a session that is open; beside it the outbox may be full.
+# What a client needs on a Cortex-M, in bytes. bench/cortex-m4/needs.py reads these numbers and proves on
+# the emulated board that they suffice; docs/footprint.md makes a table of them.
+set(need_heap 11000)            # a handshake with both versions of TLS, by PSA Crypto
+set(need_heap_soft 1100)        # beside that, with Rust's cryptography
+set(need_heap_certificate 2620) # for each certificate of the path, with RSA-2048
+set(need_heap_open 13500)       # a session that is open, beside the outbox and one packet
+set(need_stack_psa 9920)        # a handshake, the event callback included
+set(need_stack_soft 15300)
+set(need_stack_soft_p384 18440)
+set(need_stack_certificate 672)
+
+# Of malloc's heap, what a handshake takes, and a quarter for malloc itself and larger keys; or a session
+# that is open, while the outbox may be full.
 if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE GREATER_EQUAL 0)
-  if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS 32768)
-    thread_mqtt_refuse("the heap of malloc has ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes, a TLS handshake "
-      "does not fit. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to 32768 or more, or to -1 for all memory that "
-      "is left.")
+  set(arena ${need_heap})
+  if(CONFIG_THREAD_MQTT_CRYPTO_SOFT)
+    math(EXPR arena "${arena} + ${need_heap_soft}")
   endif()
-  math(EXPR arena "8192 + ${CONFIG_THREAD_MQTT_OUTBOX_BYTES} + ${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE}")
+  math(EXPR arena "(${arena} + ${need_heap_certificate} * ${CONFIG_THREAD_MQTT_MAX_CHAIN}) * 5 / 4")
+  if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena)
+    thread_mqtt_refuse("the heap of malloc has ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes, a TLS handshake "
+      "with a chain of ${CONFIG_THREAD_MQTT_MAX_CHAIN} certificates does not fit. Set "
+      "CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to ${arena} or more, or to -1 for all memory that is left, or "
+      "CONFIG_THREAD_MQTT_MAX_CHAIN to fewer.")
+  endif()
+  math(EXPR arena "${need_heap_open} + ${CONFIG_THREAD_MQTT_OUTBOX_BYTES} + ${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE}")
   if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena)
     thread_mqtt_refuse("a full outbox (CONFIG_THREAD_MQTT_OUTBOX_BYTES=${CONFIG_THREAD_MQTT_OUTBOX_BYTES}) and a "
       "packet of CONFIG_THREAD_MQTT_MAX_PACKET_SIZE=${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE} bytes do not fit a "
@@ -176,16 +194,15 @@ if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_AR
   endif()
 endif()
 
-# What a handshake takes on a Cortex-M with a chain of no certificates, by docs/footprint.md, and 1 kB
-# for what an image has beside it; then for each certificate that a broker may present.
+# The stack of the thread that shakes hands.
 if(CONFIG_THREAD_MQTT_CRYPTO_PSA)
-  set(stack 8960)
+  set(stack ${need_stack_psa})
 elseif(CONFIG_THREAD_MQTT_P384)
-  set(stack 17536)
+  set(stack ${need_stack_soft_p384})
 else()
-  set(stack 14400)
+  set(stack ${need_stack_soft})
 endif()
-math(EXPR stack "${stack} + 672 * ${CONFIG_THREAD_MQTT_MAX_CHAIN}")
+math(EXPR stack "${stack} + ${need_stack_certificate} * ${CONFIG_THREAD_MQTT_MAX_CHAIN}")
 # native_sim's threads have the host's stacks.
 if(NOT CONFIG_ARCH_POSIX)
   if(CONFIG_THREAD_MQTT_C_API)
