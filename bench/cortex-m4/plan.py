@@ -5,8 +5,9 @@ from run import Handshake
 PSA = "board_psa.h"
 
 
-# What the crates of TLS and MQTT have by default.
-DEFAULT = ("pem", "summaries", "v311", "v5")
+# What the crates of TLS and MQTT have by default; of that, what the build of Zephyr leaves out unless it is chosen.
+CHOSEN = ("properties", "outbox-policies", "failover", "fallback-v311", "keep-alive-auto", "pins")
+DEFAULT = ("pem", "summaries", "v311", "v5") + CHOSEN
 
 
 def provider_image(name, features, flags, full=False, sentences=("sentences",), psa_rsa=False, p256m=False,
@@ -92,7 +93,7 @@ RUNS = {
 }
 
 # What the tables show; the others are for --only and --least-heap.
-REPORTED = {name: RUNS[name] for name in RUNS if not name.startswith("mqtt-") and name != "tls-psa-codes"}
+REPORTED = {name: RUNS[name] for name in RUNS if not name.startswith("mqtt-") and name not in ("tls-psa-codes", "tls-psa-stable")}
 
 # The short form: everything of ours is in one of the two.
 CHECKED = {
@@ -119,10 +120,10 @@ def option_images():
         return provider_image(f"option-{name}", ("psa", "client"), SMALL, sentences=(), without=without)
     return {
         "": image("none"),
-        "`summaries`": image("summaries", "summaries"),
-        "`pem`": image("pem", "pem"),
-        "`v311` (MQTT 5 alone)": image("v311", "v311"),
-        "`v5` (MQTT 3.1.1 alone)": image("v5", "v5"),
+        **{f"`{feature}`": image(feature, feature) for feature in ("summaries", "pem", *CHOSEN)},
+        "`v311` (MQTT 5 alone)": image("v311", "v311", "fallback-v311"),
+        "`v5` (MQTT 3.1.1 alone)": image("v5", "v5", "fallback-v311"),
         "`tls12` (TLS 1.3 alone)": image("tls12", "tls12"),
-        "`summaries`, `pem`, `v311` and `tls12`": image("least", "summaries", "pem", "v311", "tls12"),
+        "`summaries` and all that Zephyr's build leaves out unless it is chosen": image("zephyr", "summaries", *CHOSEN),
+        "those, `pem`, `v311` and `tls12`": image("least", "summaries", *CHOSEN, "pem", "v311", "tls12"),
     }

@@ -126,7 +126,6 @@ def tools(versions):
 def generated(sizes, results, versions):
     small = [i for i in ("tls-psa", "tls-psa-rsa", "tls-psa-codes", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
                          "client-psa-p256m", "client-psa-p256m-x25519", "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
-    stable = [i for i in sizes if i.endswith("-stable")]
     return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
 
 Each line is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `openssl s_server` for TLS,
@@ -147,12 +146,6 @@ resolver with NAT64, the time, the driver with its reconnects. All have the sent
 tell causes and cures. With the PSA provider RSA signatures are verified in Rust (`THREAD_MQTT_RSA_IN_RUST`), but for the one named so.
 
 {flash(sizes, small)}
-
-The same with what a stable toolchain can be told, without `immediate-abort`, `fmt-debug=none`,
-`location-detail=none`, `optimize_for_size` and the compact AES and SHA-2 (the library is built from source
-here, too; a prebuilt one is larger):
-
-{flash(sizes, stable)}
 
 ### Flash by crate
 
