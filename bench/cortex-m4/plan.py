@@ -120,7 +120,7 @@ def option_images():
         return provider_image(f"option-{name}", ("psa", "client"), SMALL, sentences=(), without=without)
     return {
         "": image("none"),
-        **{f"`{feature}`": image(feature, feature) for feature in ("summaries", "pem", *CHOSEN)},
+        **{f"`{feature}`": image(feature, feature) for feature in ("summaries", "pem", "properties", "outbox-policies", "failover", "keep-alive-auto")},
         "`v311` (MQTT 5 alone)": image("v311", "v311", "fallback-v311"),
         "`v5` (MQTT 3.1.1 alone)": image("v5", "v5", "fallback-v311"),
         "`tls12` (TLS 1.3 alone)": image("tls12", "tls12"),
