@@ -18,7 +18,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -134,6 +133,19 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def same_port(kept_port):
+    """The port in the file, that of the last run, so that the image need not be compiled again; another where it
+    is in use."""
+    with contextlib.suppress(OSError, ValueError), socket.socket() as probe:
+        port = int(kept_port.read_text())
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return port
+    port = free_port()
+    kept_port.write_text(str(port))
+    return port
+
+
 def wait_for(path, text, times, process):
     """Waits until the text stands that many times in what the image printed."""
     deadline = time.monotonic() + PATIENCE
@@ -157,7 +169,7 @@ def psa_works(path, process):
 
 def check(name, source, options, folder, env):
     """One image: built, run against a broker that restarts."""
-    port = free_port()
+    port = same_port(folder / f"{name}.port")
     build = folder / name
     print(f"building {name}", flush=True)
     west_build(build, source, [f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://localhost:{port}"', *options], env)
@@ -186,22 +198,21 @@ def check(name, source, options, folder, env):
 
 def main(workspace, *names):
     env = environment(workspace)
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        certificates(folder)
-        ca = f'"{folder}/ca.pem"'
-        psa = f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"
-        samples = (("application", ROOT, ["-DCONFIG_APP_INTERVAL=1", f"-DCONFIG_APP_CA_FILE={ca}"]),
-                   ("publish", ROOT / "samples" / "publish",
-                    ["-DCONFIG_SAMPLE_INTERVAL=1", f"-DCONFIG_SAMPLE_CA_FILE={ca}",
-                     f"-DEXTRA_ZEPHYR_MODULES={ROOT}"]))
-        images = {f"{sample}-{backend}": (source, [*own, *options])
-                  for backend, options in (("soft", []), ("psa", [psa]))
-                  for sample, source, own in samples}
-        for name in names or images:
-            if name not in images:
-                sys.exit(__doc__)
-            check(name, *images[name], folder, env)
+    folder = kept() / "zephyr-native_sim"
+    folder.mkdir(parents=True, exist_ok=True)
+    certificates(folder)
+    ca = f'"{folder}/ca.pem"'
+    psa = f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"
+    samples = (("application", ROOT, ["-DCONFIG_APP_INTERVAL=1", f"-DCONFIG_APP_CA_FILE={ca}"]),
+               ("publish", ROOT / "samples" / "publish",
+                ["-DCONFIG_SAMPLE_INTERVAL=1", f"-DCONFIG_SAMPLE_CA_FILE={ca}", f"-DEXTRA_ZEPHYR_MODULES={ROOT}"]))
+    images = {f"{sample}-{backend}": (source, [*own, *options])
+              for backend, options in (("soft", []), ("psa", [psa]))
+              for sample, source, own in samples}
+    for name in names or images:
+        if name not in images:
+            sys.exit(__doc__)
+        check(name, *images[name], folder, env)
     print(f"{len(names or images)} passed, 0 failed")
 
 
