@@ -23,7 +23,7 @@ from relay import Forgetful, Relay  # noqa: E402
 
 FEATURES = ("sentences", "runtime") + tuple(f"thread-mqtt-platform/{feature}"
                                            for feature in (
-                                               "crypto-soft", "tls12", "rsa", "x25519", "properties", "outbox-policies"))
+                                               "crypto-soft", "v311", "v5", "pem", "summaries", "tls12", "rsa", "x25519", "properties", "outbox-policies"))
 SOURCES = [HERE / name for name in ("main.c", "check.c", "port.c", "cooperative.c")] + [ROOT / "zephyr/src/abi.c",
                                                                                        build.C / "board.c"]
 CERTIFICATES = run.Handshake("1.3", "rsa", "X25519")
