@@ -5,7 +5,7 @@ use thread_mqtt_psa::{Algorithm, Error, Hash, KeyType};
 
 use super::{Encoding, numbers};
 use crate::der;
-use crate::verify::{INVALID, import, verify_hash};
+use crate::verify::{INVALID, verify_hash};
 
 pub(crate) fn verify(
     encoding: Encoding,
