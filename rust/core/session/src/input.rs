@@ -375,6 +375,9 @@ impl Session {
             }
             (AckKind::Pubrec, QoS::ExactlyOnce, _) => {
                 outgoing.released = true;
+                // Its PUBREL is another packet.
+                item.ends = 0;
+                item.proofs = 0;
                 if stored {
                     self.state.journal.note_released(order);
                 }

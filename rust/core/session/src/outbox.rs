@@ -520,6 +520,8 @@ impl Outbox {
         };
         let before = item.work.bytes();
         item.token = None;
+        item.ends = 0;
+        item.proofs = 0;
         if let Work::Publish(outgoing) = &mut item.work {
             outgoing.released = true;
             outgoing.message.topic = Default::default();

@@ -6,6 +6,9 @@
 //! proved to be alive. If that ends, too, it counts as proof: twice as much if the broker had
 //! answered another message or request on it, and not only a ping. At [`GUILTY`] it is given up. A
 //! broker that restarts makes suspects, and acknowledges each of them as soon as it lasts.
+//!
+//! PUBREL is judged by itself: a broker that has lost what it knew of the packet identifier may close
+//! the connection instead of answering (rumqttd does), although the message was not at fault.
 
 use crate::config::QoS;
 use crate::error::PublishError;
@@ -55,7 +58,10 @@ impl Session {
         };
         let own = item.token.is_none();
         let list = match &mut item.work {
-            Work::Publish(outgoing) if outgoing.released => RELEASES,
+            Work::Publish(outgoing) if outgoing.released => {
+                item.ends = item.ends.saturating_add(oldest.into());
+                RELEASES
+            }
             Work::Publish(outgoing) => {
                 item.ends = item.ends.saturating_add(oldest.into());
                 // QoS 0 was not sent in full, and keeps its place among its like.
@@ -75,8 +81,7 @@ impl Session {
                 REQUESTS
             }
         };
-        let suspect = limit != 0 && item.ends >= limit;
-        if list != RELEASES && suspect {
+        if limit != 0 && item.ends >= limit {
             self.state.outbox.move_last(key, SUSPECTS);
         } else {
             self.state.outbox.move_first(key, list);
@@ -149,6 +154,10 @@ impl Session {
             return;
         };
         match &mut item.work {
+            // Its PUBREL, which cannot be followed by another.
+            Work::Publish(outgoing) if outgoing.released => {
+                self.finish_publish(key, Err(PublishError::EndsConnection));
+            }
             Work::Publish(_) => self.give_up_publish(key, PublishError::EndsConnection),
             Work::Request(request) => {
                 request.ask_last();

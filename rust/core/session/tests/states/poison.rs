@@ -14,6 +14,11 @@ struct Closing {
     present: bool,
     /// Pings are answered, messages not.
     mute: bool,
+    /// The next PUBREL finds the connection closed.
+    cut_at_release: bool,
+    /// Identifiers of QoS 2 messages are forgotten with the connection, and a PUBREL for one that is not
+    /// known closes it.
+    forgets: bool,
 }
 
 impl Closing {
@@ -22,6 +27,8 @@ impl Closing {
             client: Client::lasting(version),
             present: false,
             mute: false,
+            cut_at_release: false,
+            forgets: false,
         }
     }
 
@@ -39,6 +46,7 @@ impl Closing {
             .receive(&wire::connack(version, self.present), at(1));
         self.present = true;
         let mut taken = Vec::new();
+        let mut known = Vec::new();
         loop {
             let sent = self.client.sent(at(1));
             if sent.is_empty() {
@@ -59,8 +67,18 @@ impl Closing {
                         match publish.qos {
                             0 => continue,
                             1 => wire::puback(publish.id, 0),
-                            _ => wire::pubrec(publish.id, 0),
+                            _ => {
+                                known.push(publish.id);
+                                wire::pubrec(publish.id, 0)
+                            }
                         }
+                    }
+                    Seen::Pubrel(id, _)
+                        if self.cut_at_release || self.forgets && !known.contains(&id) =>
+                    {
+                        self.cut_at_release = false;
+                        self.client.session.handle_transport_closed();
+                        return (false, taken);
                     }
                     Seen::Pubrel(id, _) => wire::pubcomp(id),
                     Seen::Pingreq => wire::PINGRESP.to_vec(),
@@ -118,6 +136,44 @@ fn a_message_that_ends_every_connection_is_given_up_and_no_other() {
             assert_eq!(failures, [&given_up]);
             assert!(broker.client.session.is_idle());
         }
+    }
+}
+
+/// As rumqttd 0.20 does: what was released on an earlier connection ends each later one.
+#[test]
+fn a_release_that_ends_every_connection_does_not_keep_back_the_others() {
+    for version in VERSIONS {
+        let mut broker = Closing::new(version);
+        broker.forgets = true;
+        broker.cut_at_release = true;
+        let released = ["r", "s"].map(|topic| broker.publish(topic, QOS2));
+        assert!(!broker.connection("none").0);
+        for topic in ["a", "b"] {
+            broker.publish(topic, QOS2);
+        }
+        let mut taken = Vec::new();
+        let mut ends = 0;
+        loop {
+            let (quiet, topics) = broker.connection("none");
+            taken.extend(topics);
+            if quiet {
+                break;
+            }
+            ends += 1;
+            assert!(ends < 30, "never given up");
+        }
+        for topic in ["a", "b"] {
+            assert!(taken.iter().any(|one| one == topic), "{topic}: {taken:?}");
+        }
+        let events = broker.client.events();
+        let failures: Vec<_> = events
+            .iter()
+            .filter(|event| matches!(event, Event::PublishFailed(..)))
+            .collect();
+        let given_up =
+            released.map(|token| Event::PublishFailed(token, PublishError::EndsConnection));
+        assert_eq!(failures, given_up.iter().collect::<Vec<_>>());
+        assert!(broker.client.session.is_idle());
     }
 }
 
