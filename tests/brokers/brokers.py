@@ -351,7 +351,7 @@ class Rumqttd(Broker):
         cargo_bin = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo")) / "bin"
         program = shutil.which("rumqttd", path=f"{PATH}:{cargo_bin}")
         if program is None:
-            raise NotHere("rumqttd is not installed (cargo install --locked rumqttd)")
+            raise NotHere("rumqttd is not installed (cargo install rumqttd)")
         self.program = program
         return first_line([program, "--version"]).removeprefix("rumqttd ")
 

@@ -28,10 +28,15 @@ PAGE = ROOT / "docs/interop.md"
 OFFLINE_AMQTT = "aMQTT resumes the session without the messages of the time between, to any client"
 QUEUE_PAHO = "its MQTT 5 part counts each queued message twice against our Receive Maximum, and stops"
 
+STATE_RUMQTTD = ("rumqttd forgets with the connection how far a QoS 2 message was: what it delivers may come twice, and "
+                 "it closes each connection on which a PUBREL of an earlier one is repeated, until that is given up")
+
 # What a broker does not do, by broker, version (None: each) and scenario; the text goes into the table.
 EXPECTED = {
     ("aMQTT", None, "offline"): OFFLINE_AMQTT,
     ("aMQTT", None, "cuts, receiving"): OFFLINE_AMQTT,
+    ("rumqttd", None, "cuts, publishing"): STATE_RUMQTTD,
+    ("rumqttd", None, "cuts, receiving"): STATE_RUMQTTD,
     ("paho.mqtt.testing", "5", "offline"): QUEUE_PAHO,
     ("paho.mqtt.testing", "5", "cuts, receiving"): QUEUE_PAHO,
 }
