@@ -109,7 +109,7 @@ def build(name, workspace, folder):
                       f"-DTHREAD_MQTT_CARGO_TARGET_DIR={folder / 'cargo'}",
                       '-DCONFIG_THREAD_MQTT_BROKER="mqtts://broker.example.org"',
                       "-DSNIPPET=" + ";".join(["thread-mqtt-upstream-psa", *image.snippets,
-                                               *(["thread-mqtt-release"] if image.release else [])])]
+                                               *(["thread-mqtt-release", "thread-mqtt-p256"] if image.release else [])])]
     else:
         arguments += [f"-DEXTRA_CONF_FILE={ROOT / PUBLISH}/boards/nrf52840dk_nrf52840.conf", f"-DEXTRA_CFLAGS={C_NAMES}"]
     if image.release:
@@ -217,7 +217,7 @@ def section(results):
     images = [name for name in CONFIGURATIONS if name in results and not name.startswith("no-")]
     parts = [f"""Made by `python3 scripts/zephyr_footprint.py WORKSPACE`; bytes. The workspace: {results['tree']}.
 "Room" is what is left of the {SLOT:,} bytes (0x76000) of an MCUboot slot on the nrf52840dk. "Release" is with the
-snippet `thread-mqtt-release` and `CONFIG_BOOTLOADER_MCUBOOT=y`, so that the linker itself holds the image to the slot.
+snippets `thread-mqtt-release` and `thread-mqtt-p256` and `CONFIG_BOOTLOADER_MCUBOOT=y`, so that the linker itself holds the image to the slot.
 """]
     parts.append(table(
         ["image", "board", "flash", "room", "RAM", "heap arena", "Mbed TLS's heap", "client's stack", "main stack"],
