@@ -48,6 +48,7 @@ struct Inner {
     exact: Arc<Verifier>,
     floor: Arc<Verifier>,
     alpn: Vec<Vec<u8>>,
+    #[cfg_attr(not(feature = "tls12"), expect(dead_code, reason = "of TLS 1.2 alone"))]
     extended_master_secret: bool,
     limits: Limits,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
