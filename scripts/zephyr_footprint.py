@@ -117,7 +117,7 @@ def build(name, workspace, folder):
         # The sample in C has the snippet's lines that are not about this module.
         lines = (ROOT / "snippets/thread-mqtt-release/release.conf").read_text().splitlines()
         if not ours:
-            arguments += [f"-D{line}" for line in lines if re.match("CONFIG_(?!THREAD_MQTT_)", line)]
+            arguments += [f"-D{line}" for line in lines if re.match("CONFIG_(?!THREAD_MQTT_|COMMON_LIBC_MALLOC_ARENA)", line)]
     env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
     run(["west", "build", "-b", image.board, "-d", str(folder / name), str(source), "--", *arguments],
         cwd=workspace, env=env)
