@@ -24,10 +24,10 @@ from relay import Forgetful, Relay  # noqa: E402
 FEATURES = ("sentences", "runtime") + tuple(f"thread-mqtt-platform/{feature}"
                                            for feature in (
                                                "crypto-soft", "v311", "v5", "pem", "summaries", "tls12", "rsa", "x25519", "properties", "outbox-policies"))
-SOURCES = [HERE / name for name in ("main.c", "check.c", "port.c", "cooperative.c")] + [ROOT / "zephyr/src/abi.c",
-                                                                                       build.C / "board.c"]
+SOURCES = [HERE / name for name in ("main.c", "offline.c", "client.c", "check.c", "port.c", "cooperative.c")] + [
+    ROOT / "zephyr/src/abi.c", build.C / "board.c"]
 CERTIFICATES = run.Handshake("1.3", "rsa", "X25519")
-# What Mosquitto must have understood of the configurations in main.c.
+# What Mosquitto must have understood of the configurations in offline.c and main.c.
 LOGGED = (
     r"as thread-mqtt-f4ce360102030405 \(p5, c1, k60\)",
     r"as board-4 \(p2, c1, k123\)",

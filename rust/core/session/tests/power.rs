@@ -132,13 +132,7 @@ struct Run {
 
 impl Run {
     fn new(version: Version, kind: Kind, forgetful: bool, seed: u64) -> Self {
-        let config = Config {
-            receive_maximum: 4,
-            outbox_messages: 8,
-            outbox_bytes: 6_000,
-            event_bytes: 600,
-            ..common::lasting(version)
-        };
+        let config = common::narrow(version);
         let flash = Flash::new(seed);
         let session = Session::with_store(config.clone(), flash.store());
         let mut run = Run {

@@ -12,9 +12,7 @@ use std::time::Duration;
 use common::broker::{Broker, KINDS, Kind};
 use common::{VERSIONS, qos};
 use proptest::prelude::*;
-use thread_mqtt_session::{
-    CommandError, Config, Event, Message, Session, SessionError, Token, Version,
-};
+use thread_mqtt_session::{CommandError, Event, Message, Session, SessionError, Token, Version};
 
 /// One random step.
 #[derive(Debug, Clone)]
@@ -76,13 +74,7 @@ struct Run {
 
 impl Run {
     fn new(version: Version, kind: Kind, forgetful: bool, network: bool) -> Self {
-        let config = Config {
-            receive_maximum: 4,
-            outbox_messages: 8,
-            outbox_bytes: 6_000,
-            event_bytes: 600,
-            ..common::lasting(version)
-        };
+        let config = common::narrow(version);
         let mut run = Run {
             session: Session::new(config).expect("a valid configuration"),
             broker: Broker::new(version, kind, 4),

@@ -346,6 +346,17 @@ pub(crate) fn lasting(version: Version) -> Config {
     }
 }
 
+/// The same with so little room that every limit is met in a short run.
+pub(crate) fn narrow(version: Version) -> Config {
+    Config {
+        receive_maximum: 4,
+        outbox_messages: 8,
+        outbox_bytes: 6_000,
+        event_bytes: 600,
+        ..lasting(version)
+    }
+}
+
 pub(crate) fn qos(level: u8) -> QoS {
     match level {
         0 => QoS::AtMostOnce,

@@ -1,0 +1,37 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The brokers that c_api.py starts, and clients of them.
+ */
+#ifndef CLIENT_H_
+#define CLIENT_H_
+
+#include <stdbool.h>
+
+#include <thread_mqtt.h>
+
+#define BROKER      "mqtt://broker.example.com"        /* Mosquitto */
+#define CLOSED_PORT "mqtt://broker.example.com:1884"   /* nothing listens */
+#define PASSWORDS   "mqtt://broker.example.com:1885"   /* Mosquitto, not without a password */
+#define FORGETFUL   "mqtt://broker.example.com:1886"   /* loses the session, refuses to renew */
+#define TLS         "mqtts://broker.example.com"       /* Mosquitto */
+/* The first of two addresses refuses. */
+#define TWO         "mqtt://two.example.com"
+
+/** The default configuration with this broker, and the callback that keeps events. */
+struct thread_mqtt_config defaults(const char *broker);
+/** A client of a configuration that has to be good. */
+struct thread_mqtt *client_of(const struct thread_mqtt_config *config);
+/** A client with the default configuration. */
+struct thread_mqtt *client_for(const char *broker);
+/** What every attempt tells before TCP. */
+void expect_way(struct thread_mqtt *client);
+/** All that an attempt without TLS tells. */
+void expect_online(struct thread_mqtt *client, const char *port, bool session_present);
+/** Stops a client that is online. */
+void stop(struct thread_mqtt *client);
+/** Ends a client; nothing it told is left. */
+void end(struct thread_mqtt *client);
+
+#endif /* CLIENT_H_ */
