@@ -56,7 +56,7 @@ class Broker:
     credentials = None
     # Whether its TLS can be used.
     has_tls = True
-    # The largest packet that `limited()` makes it accept, bytes; None where it has no such setting.
+    # The largest packet that it accepts where `is_limited` is set, bytes; None where it has no such setting.
     limit = None
     # How long a start may take on a busy machine, seconds.
     patience = 60
@@ -152,13 +152,25 @@ keyfile {self.pki}/server.key
         return [self.found("mosquitto", "mosquitto"), "-c", "mosquitto.conf"], {}
 
 
-class RabbitMq(Broker):
+class Erlang(Broker):
+    """A broker on Erlang, whose nodes find each other by a name server of their own."""
+
+    patience = 180
+    epmd = None
+
+    def kill(self):
+        super().kill()
+        # The name server leaves the group of processes.
+        if self.epmd is not None:
+            subprocess.run(["epmd", "-port", str(self.epmd), "-kill"], capture_output=True)
+
+
+class RabbitMq(Erlang):
     """Its MQTT plug-in of 3.10 speaks 3.1.1, delivers at most QoS 1, and TLS is Erlang's own."""
 
     name = "RabbitMQ"
     versions = ("3.1.1",)
     highest_qos = 1
-    patience = 180
 
     def install(self):
         self.found("rabbitmq-server", "rabbitmq-server")
@@ -197,20 +209,13 @@ ssl_options.verify = verify_none
             "RABBITMQ_SERVER_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }
 
-    def kill(self):
-        super().kill()
-        # Erlang's name server leaves the group of processes.
-        if self.process is None and hasattr(self, "epmd"):
-            subprocess.run(["epmd", "-port", str(self.epmd), "-kill"], capture_output=True)
 
-
-class Ejabberd(Broker):
+class Ejabberd(Erlang):
     """An XMPP server with MQTT 3.1.1 and 5; TLS is OpenSSL's by its own binding."""
 
     name = "ejabberd"
     # Any will do: it takes who is anonymous by a name of one's own choice.
     credentials = ("device", "secret")
-    patience = 180
     limit = 2000
 
     def install(self):
@@ -224,7 +229,6 @@ class Ejabberd(Broker):
         return lib.parent.name.removeprefix("ejabberd-")
 
     def command(self):
-        # The account that the scenarios use; mnesia keeps it in the folder.
         limit = self.limit if self.is_limited else "infinity"
         (self.folder / "ejabberd.yml").write_text(f"""\
 loglevel: info
@@ -268,11 +272,6 @@ modules:
             "EJABBERD_CONFIG_PATH": str(self.folder / "ejabberd.yml"),
             "EJABBERD_LOG_PATH": str(self.folder / "ejabberd.log"),
         }
-
-    def kill(self):
-        super().kill()
-        if hasattr(self, "epmd"):
-            subprocess.run(["epmd", "-port", str(self.epmd), "-kill"], capture_output=True)
 
     def last_lines(self):
         log = self.folder / "ejabberd.log"
@@ -345,6 +344,9 @@ class Rumqttd(Broker):
     """A broker in Rust, with rustls on its side too."""
 
     name = "rumqttd"
+    versions = ("3.1.1",)
+    # What its configuration calls a listener of this version.
+    listener = "v4"
     patience = 30
 
     def install(self):
@@ -354,14 +356,6 @@ class Rumqttd(Broker):
             raise NotHere("rumqttd is not installed (cargo install rumqttd)")
         self.program = program
         return first_line([program, "--version"]).removeprefix("rumqttd ")
-
-    def command(self):
-        raise NotImplementedError("one process for each version: see Rumqttd5 and Rumqttd4")
-
-
-class Rumqttd4(Rumqttd):
-    versions = ("3.1.1",)
-    listener = "v4"
 
     def command(self):
         connections = """\
@@ -397,7 +391,7 @@ keypath = "{self.pki}/server.key"
         return [self.program, "-c", "rumqttd.toml"], {}
 
 
-class Rumqttd5(Rumqttd4):
+class Rumqttd5(Rumqttd):
     versions = ("5",)
     listener = "v5"
 
@@ -426,4 +420,4 @@ class Paho(Broker):
         return ["python3", self.program, "-c", "broker.conf"], {}
 
 
-ALL = [Mosquitto, RabbitMq, Ejabberd, Aedes, Amqtt, Rumqttd4, Rumqttd5, Paho]
+ALL = [Mosquitto, RabbitMq, Ejabberd, Aedes, Amqtt, Rumqttd, Rumqttd5, Paho]

@@ -49,10 +49,10 @@ class Run:
         """Whether a message of this quality of service comes once, whatever becomes of connections."""
         return qos == "2" and not self.broker.repeats_qos2
 
-    def publish(self, *arguments, lines=None, timeout=WAIT, **where):
-        """Runs `pub`; it has to succeed."""
+    def publish(self, *arguments, lines=(), text=None, timeout=WAIT, **where):
+        """Runs `pub` with the lines or the text as its input; it has to succeed."""
         command = self.command("pub", *arguments, "-W", str(timeout), **where)
-        text = None if lines is None else "".join(f"{line}\n" for line in lines)
+        text = text or "".join(f"{line}\n" for line in lines)
         done = subprocess.run(command, input=text, capture_output=True, text=True)
         if done.returncode != 0:
             raise Wrong(f"pub ended with {done.returncode}: {last(done.stderr)}")
@@ -155,8 +155,7 @@ def sizes(run):
     counts = (0, 1, 127, 128, 16384, 200000)
     with run.subscriber("-t", topic, "-q", "1", "-F", "%l") as subscriber:
         for count in counts:
-            run.publish("-t", topic, "-q", "1", "-m", "x" * count) if count < 100000 else run.publish(
-                "-t", topic, "-q", "1", "-s", lines=["x" * (count - 1)])
+            run.publish("-t", topic, "-q", "1", "-s", text="x" * count)
         subscriber.expect([str(count) for count in counts])
 
 
