@@ -104,7 +104,8 @@ enum thread_mqtt_error {
 	/** A newer message of the same topic took its place (thread_mqtt_message.latest). */
 	THREAD_MQTT_ERROR_SUPERSEDED = -17,
 	/** A message ended every connection on which it was sent alone, while the broker answered
-	 *  others. It was given up, so that it does not keep back those behind it.
+	 *  others. It was given up, so that it does not keep back those behind it. One of QoS 2 may
+	 *  have arrived.
 	 */
 	THREAD_MQTT_ERROR_ENDS_CONNECTION = -18,
 	/** The broker lost the session while a QoS 2 message was under way; whether it arrived is not

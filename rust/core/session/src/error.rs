@@ -129,7 +129,8 @@ pub enum PublishError {
     Superseded,
     /// The outbox was full, and held no message of this topic whose place it could take.
     NoRoom,
-    /// It ended every connection on which it was sent, alone, while the broker answered others.
+    /// It ended every connection on which it was sent, alone, while the broker answered others. If that was
+    /// PUBREL of a QoS 2 message, it may have arrived.
     EndsConnection,
     /// It was to be durable, and the storage did not take it. It was not sent.
     NotStored(StoreError),
