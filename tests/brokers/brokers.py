@@ -156,13 +156,26 @@ class Erlang(Broker):
     """A broker on Erlang, whose nodes find each other by a name server of their own."""
 
     patience = 180
+    # The port of the name server. Nodes start one themselves where there is none, and leave it behind.
     epmd = None
+    names = None
+
+    def start(self):
+        self.names = subprocess.Popen(["epmd", "-port", str(self.epmd), "-address", "127.0.0.1"],
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL)
+        while not listens(self.epmd):
+            if self.names.poll() is not None:
+                raise RuntimeError(f"epmd, the name server of Erlang's nodes, did not start on port {self.epmd}")
+            time.sleep(0.05)
+        super().start()
 
     def kill(self):
         super().kill()
-        # The name server leaves the group of processes.
-        if self.epmd is not None:
-            subprocess.run(["epmd", "-port", str(self.epmd), "-kill"], capture_output=True)
+        if self.names is not None:
+            self.names.kill()
+            self.names.wait()
+            self.names = None
 
 
 class RabbitMq(Erlang):
