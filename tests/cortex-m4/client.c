@@ -66,3 +66,12 @@ void end(struct thread_mqtt *client)
 	CHECK(!client_is_alive());
 	CHECK_NO_MORE_EVENTS();
 }
+
+/* What thread_mqtt_init() refuses. */
+void refused(const struct thread_mqtt_config *config, int error)
+{
+	struct thread_mqtt *client = (struct thread_mqtt *)&client;
+
+	CHECK_EQUAL(thread_mqtt_init(&client, config), error);
+	CHECK(client == (struct thread_mqtt *)&client);
+}

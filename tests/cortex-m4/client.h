@@ -29,6 +29,8 @@ struct thread_mqtt *client_for(const char *broker);
 void expect_way(struct thread_mqtt *client);
 /** All that an attempt without TLS tells. */
 void expect_online(struct thread_mqtt *client, const char *port, bool session_present);
+/** No client is made of this configuration; the error says why. */
+void refused(const struct thread_mqtt_config *config, int error);
 /** Stops a client that is online. */
 void stop(struct thread_mqtt *client);
 /** Ends a client; nothing it told is left. */

@@ -96,15 +96,6 @@ void test_without_a_client(void)
 	CHECK_EQUAL(token, 77);
 }
 
-/* What thread_mqtt_init() refuses. */
-static void refused(const struct thread_mqtt_config *config, int error)
-{
-	struct thread_mqtt *client = (struct thread_mqtt *)&client;
-
-	CHECK_EQUAL(thread_mqtt_init(&client, config), error);
-	CHECK(client == (struct thread_mqtt *)&client);
-}
-
 void test_configuration(void)
 {
 	struct thread_mqtt_config config = defaults(BROKER);
