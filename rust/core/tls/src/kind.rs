@@ -135,10 +135,11 @@ impl FileKind {
     #[cfg(feature = "pem")]
     /// Of bytes that are neither DER nor have a PEM section.
     pub(crate) fn guess(text: &[u8]) -> Self {
-        let has = |mark: &[u8]| {
-            text.windows(mark.len())
+        let in_line = |line: &[u8], mark: &[u8]| {
+            line.windows(mark.len())
                 .any(|w| w.eq_ignore_ascii_case(mark))
         };
+        let has = |mark: &[u8]| in_line(text, mark);
         let text = text.trim_ascii();
         match text {
             [] => Self::Empty,
@@ -154,7 +155,14 @@ impl FileKind {
             {
                 Self::SshPublicKey
             }
-            _ if has(b"BEGIN CERTIFICATE") || has(b"PRIVATE KEY") => Self::BadDashes,
+            // Prose speaks of private keys, too.
+            _ if text.split(|byte| *byte == b'\n').any(|line| {
+                in_line(line, b"BEGIN")
+                    && (in_line(line, b"CERTIFICATE") || in_line(line, b"PRIVATE KEY"))
+            }) =>
+            {
+                Self::BadDashes
+            }
             [b'{' | b'[', ..] => Self::Json,
             text if text.iter().any(|b| *b < 9 || *b >= 0x80) => Self::Binary,
             _ => Self::Text,

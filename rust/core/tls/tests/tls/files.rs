@@ -254,6 +254,16 @@ fn other_files_are_named_for_what_they_are() {
         ),
         ("0123", FileKind::Text, ["PEM", "PEM"]),
         (
+            "To begin with,\nkeep the private key and the certificate safe.\n",
+            FileKind::Text,
+            ["BEGIN CERTIFICATE", "BEGIN PRIVATE KEY"],
+        ),
+        (
+            "{\"error\": \"no private key\"}",
+            FileKind::Json,
+            ["JSON", "JSON"],
+        ),
+        (
             "\u{1}\u{2}\u{3}",
             FileKind::Binary,
             ["neither PEM nor DER", "neither"],
