@@ -41,7 +41,8 @@ fn open_store(directory: &Path) -> Result<FileStore, Failure> {
             directory.display()
         ))
         .cure("wait for its end, or give each process a directory and an --id of its own"),
-        _ => Failure::usage(format_args!("--session {}: {error}", directory.display())),
+        _ => Failure::usage(format_args!("--session {}: {error}", directory.display()))
+            .cure("give a directory that this user may make and write"),
     })
 }
 
