@@ -277,14 +277,14 @@ impl Connection {
         }
     }
 
-    /// When the peer's own certificate was issued (its notBefore), in Unix seconds: a time that has
-    /// passed, proven by the CA that signed it. `None` before the handshake is done.
+    /// When the latest certificate of the verified path was issued (its notBefore), in Unix seconds: a
+    /// time that has passed, proven by the CA that signed it. `None` before the handshake is done.
     ///
-    /// Only of the leaf: what else the peer sends need not belong to the path that was verified.
+    /// Only of the path: what else the peer sends is proven by nothing.
     pub fn issued(&self) -> Option<u64> {
         self.agreed.as_ref()?;
-        let leaf = self.tls.peer_certificates()?.first()?;
-        CertificateSummary::not_before(leaf)
+        let (leaf, sent) = self.tls.peer_certificates()?.split_first()?;
+        self.config.verifier(self.time).issued(leaf, sent)
     }
 
     /// Bytes allocated for buffers now.

@@ -295,6 +295,27 @@ impl Verifier {
         }
     }
 
+    /// When the latest certificate of the path was issued on which `end_entity` was verified.
+    ///
+    /// Where names allow several paths, the one that proves least counts: that much is proven
+    /// whichever of them it was. By a pin alone, the path is the certificate itself.
+    pub(crate) fn issued(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Option<u64> {
+        let own = CertificateSummary::not_before(end_entity)?;
+        let paths = path::find(end_entity, intermediates, &self.roots.roots, self.max_chain);
+        let latest = |path: &Path| {
+            let sent = path.intermediates(intermediates);
+            let issued = sent
+                .iter()
+                .filter_map(|der| CertificateSummary::not_before(der));
+            issued.fold(own, u64::max)
+        };
+        Some(paths.complete.iter().map(latest).min().unwrap_or(own))
+    }
+
     /// Whether the pin alone decides: without a CA, and if the certificate is itself a CA that is
     /// configured. An error if it is not pinned.
     // Not inlined, as `refuse`.

@@ -4,7 +4,7 @@ use rcgen::SignatureAlgorithm;
 use thread_mqtt_tls::{Config, Connection, Group, PublicKey, Suite, TlsError, Version};
 
 use crate::pair::{Pair, Server, client, connect, soft};
-use crate::pki::{NAME, NOW, Pki};
+use crate::pki::{NAME, NOW, Pki, ca_params, leaf_params};
 
 const RSA: &SignatureAlgorithm = &rcgen::PKCS_RSA_SHA256;
 const P256: &SignatureAlgorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
@@ -67,6 +67,45 @@ fn chains_of_one_to_four_certificates() {
             assert_eq!(certificates[length - 1].issuer, "CN=Root");
         }
     }
+}
+
+/// The latest of the path, be it the leaf or one above it. What else the server sends does not
+/// count, not even under the same names.
+#[test]
+fn what_was_issued_last_is_of_the_path() {
+    let issued = |leaf: (i32, u8), middle: (i32, u8), others: &[i32]| {
+        let dated = |mut params: rcgen::CertificateParams, (year, month)| {
+            params.not_before = rcgen::date_time_ymd(year, month, 1);
+            params
+        };
+        let of = |algorithm, middle, leaf| {
+            let [middle, leaf] = [
+                dated(ca_params("Middle"), middle),
+                dated(leaf_params(), leaf),
+            ];
+            Pki::of(algorithm, ca_params("Root"), [middle], leaf)
+        };
+        let mut pki = of(P256, middle, leaf);
+        for year in others {
+            // Of another key, and so no issuer of this leaf.
+            pki.chain.push(of(P384, (*year, 1), leaf).chain[1].clone());
+            let stranger = dated(ca_params("Stranger"), (2031, 1));
+            pki.chain
+                .push(Pki::of(P256, stranger, [], leaf_params()).root);
+        }
+        let mut pair = Pair::new(&client(&pki).build().unwrap(), &Server::new(&pki));
+        assert_eq!(pair.client.issued(), None, "before the handshake");
+        pair.exchange();
+        pair.client.issued().unwrap()
+    };
+    let unix = |year, month| {
+        let time = rcgen::date_time_ymd(year, month, 1);
+        u64::try_from(time.unix_timestamp()).unwrap()
+    };
+    assert_eq!(issued((2026, 3), (2024, 1), &[]), unix(2026, 3));
+    assert_eq!(issued((2026, 3), (2026, 5), &[]), unix(2026, 5));
+    assert_eq!(issued((2026, 3), (2026, 5), &[2026]), unix(2026, 3));
+    assert_eq!(issued((2026, 3), (2024, 1), &[2030]), unix(2026, 3));
 }
 
 /// As many as webpki itself takes, where the stack is there for it.
