@@ -85,6 +85,11 @@ impl fmt::Display for PublicKey {
     }
 }
 
+/// Names of curves (RFC 5480 section 2.1.1.1).
+const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+const SECP384R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+const SECP521R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
+
 impl PublicKey {
     /// Of an RSA key that no provider takes: too weak, or too much work.
     pub(crate) fn refused_bits(self) -> Option<u16> {
@@ -111,12 +116,22 @@ impl PublicKey {
     /// By the name of a curve.
     pub(crate) fn of_curve(name: Option<&[u8]>) -> Self {
         match name {
-            Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]) => Self::P256,
-            Some([0x2b, 0x81, 0x04, 0x00, 0x22]) => Self::P384,
-            Some([0x2b, 0x81, 0x04, 0x00, 0x23]) => Self::P521,
+            Some(name) if name == SECP256R1 => Self::P256,
+            Some(name) if name == SECP384R1 => Self::P384,
+            Some(name) if name == SECP521R1 => Self::P521,
             Some(_) => Self::OtherCurve,
             // Its numbers instead of its name, which no TLS takes (RFC 8422 section 5.1.1).
             None => Self::UnnamedCurve,
+        }
+    }
+
+    /// The name of its curve, and the bytes of a number that is a private key for it.
+    pub(crate) fn curve(self) -> Option<(&'static [u8], usize)> {
+        match self {
+            Self::P256 => Some((SECP256R1, 32)),
+            Self::P384 => Some((SECP384R1, 48)),
+            Self::P521 => Some((SECP521R1, 66)),
+            _ => None,
         }
     }
 

@@ -195,11 +195,45 @@ fn private_key(der: Bytes) -> Result<Key, Fault> {
             _ => Damage::Content.into(),
         });
     };
-    Ok(Key {
-        der,
-        encoding,
-        kind,
-    })
+    Ok(
+        match kind::ec_number(&der).and_then(|number| of_full_width(kind, number)) {
+            Some(der) => Key {
+                der,
+                encoding: Encoding::Sec1,
+                kind,
+            },
+            None => Key {
+                der,
+                encoding,
+                kind,
+            },
+        },
+    )
+}
+
+/// A key for a curve whose number is not as wide as the curve, made anew: it has to be (RFC 5915
+/// section 3), but PuTTY writes a zero before it and Java's older libraries leave zeros out. `None` if
+/// it is as it should be, or too wide.
+fn of_full_width(kind: PublicKey, number: &[u8]) -> Option<Bytes> {
+    let (curve, width) = kind.curve()?;
+    let first = number.iter().position(|byte| *byte != 0)?;
+    let digits = number.get(first..)?;
+    let missing = width.checked_sub(digits.len())?;
+    if number.len() == width {
+        return None;
+    }
+    let octet = |len: usize| u8::try_from(len).ok().filter(|len| *len < 0x80);
+    // With room for all of it: what a growing buffer leaves behind would not be wiped.
+    let mut key = Bytes::new(Vec::with_capacity(width + curve.len() + 16));
+    let name = octet(curve.len())?;
+    let content = 3 + 2 + width + 2 + 2 + curve.len();
+    key.extend_from_slice(&[der::SEQUENCE, octet(content)?, der::INTEGER, 1, 1]);
+    key.extend_from_slice(&[der::OCTET_STRING, octet(width)?]);
+    key.extend(core::iter::repeat_n(0, missing));
+    key.extend_from_slice(digits);
+    key.extend_from_slice(&[der::explicit(0), name + 2, der::OID, name]);
+    key.extend_from_slice(curve);
+    Some(key)
 }
 
 /// A section of a file, or an element of one in DER.

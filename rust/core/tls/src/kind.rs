@@ -18,7 +18,7 @@ pub enum FileKind {
     EncryptedKey,
     /// OpenSSH's own form of a private key.
     OpenSshKey,
-    /// A public key in OpenSSH's form.
+    /// A public key in the forms of SSH (OpenSSH's and RFC 4716's).
     SshPublicKey,
     /// PuTTY's form of a private key.
     PuttyKey,
@@ -177,7 +177,7 @@ impl FileKind {
             Self::PrivateKey => "a private key",
             Self::EncryptedKey => "a private key encrypted with a password",
             Self::OpenSshKey => "a private key in OpenSSH's own form",
-            Self::SshPublicKey => "a public key of OpenSSH",
+            Self::SshPublicKey => "a public key for SSH",
             Self::PuttyKey => "a private key in PuTTY's own form",
             Self::DsaKey => "a DSA key, which TLS no longer has",
             Self::PublicKey => "a public key",
@@ -206,9 +206,7 @@ impl FileKind {
             Self::PrivateKey => "give the certificate that was issued for it",
             Self::EncryptedKey if key => "decrypt it: openssl pkey -in FILE -out key.pem",
             Self::OpenSshKey if key => "convert a copy of it: ssh-keygen -p -m PKCS8 -f COPY",
-            Self::PuttyKey if key => {
-                "convert it: puttygen FILE -O private-openssh -o COPY, then ssh-keygen -p -m PKCS8 -f COPY"
-            }
+            Self::PuttyKey if key => "convert it: puttygen FILE -O private-openssh -o key.pem",
             Self::PublicKey | Self::SshPublicKey if key => {
                 "give the private key, which the public one was made from"
             }
@@ -224,10 +222,11 @@ impl FileKind {
                 }
                 Given::Key => "convert it: openssl pkcs12 -in FILE -nocerts -nodes -out key.pem",
             },
-            Self::JavaKeyStore => {
+            Self::JavaKeyStore if key => {
                 "convert it: keytool -importkeystore -srckeystore FILE -destkeystore store.p12 \
-                 -deststoretype PKCS12, then that one with openssl pkcs12"
+                 -deststoretype PKCS12, then openssl pkcs12 -in store.p12 -nocerts -nodes -out key.pem"
             }
+            Self::JavaKeyStore => "convert it: keytool -list -rfc -keystore FILE > cert.pem",
             Self::Zip => "unpack it and give the file inside",
             Self::Html => "download the file itself, not the page that shows it",
             Self::Base64OfPem => "decode it: base64 -d FILE",
@@ -283,6 +282,17 @@ pub(crate) fn private_key(der: &[u8]) -> Option<(Encoding, PublicKey)> {
     }
 }
 
+/// The number of a private key for a curve, in SEC1 or PKCS#8, as it is written.
+pub(crate) fn ec_number(der: &[u8]) -> Option<&[u8]> {
+    let mut info = Reader::new(der).inside(der::SEQUENCE)?;
+    info.expect(der::INTEGER)?;
+    match info.any()? {
+        (der::OCTET_STRING, number) => Some(number),
+        (der::SEQUENCE, _) => ec_number(info.expect(der::OCTET_STRING)?),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,6 +307,7 @@ mod tests {
                 FileKind::of_der(&bytes);
                 FileKind::guess(&bytes);
                 private_key(&bytes);
+                ec_number(&bytes);
             }
         }
     }

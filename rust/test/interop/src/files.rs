@@ -267,9 +267,29 @@ const FORMS: &[Form] = &[
     ),
     ("OpenSSH key", OPENSSH, all(Kind::OpenSshKey)),
     (
-        "public key of OpenSSH",
+        "public key for SSH",
         "printf 'ecdsa-sha2-nistp256 '; openssl pkey -in key.pem -pubout -outform DER | openssl base64 -A",
         all(Kind::SshPublicKey),
+    ),
+    (
+        "public key for SSH (RFC 4716)",
+        "echo '---- BEGIN SSH2 PUBLIC KEY ----'",
+        all(Kind::SshPublicKey),
+    ),
+    (
+        "PuTTY key",
+        "echo 'PuTTY-User-Key-File-3: ecdsa-sha2-nistp256'",
+        all(Kind::PuttyKey),
+    ),
+    (
+        "Java key store, JKS",
+        "printf '\\376\\355\\376\\355\\0\\0\\0\\2'",
+        all(Kind::JavaKeyStore),
+    ),
+    (
+        "Java key store, JCEKS",
+        "printf '\\316\\316\\316\\316\\0\\0\\0\\2'",
+        all(Kind::JavaKeyStore),
     ),
     ("nothing", "true", all(Kind::Empty)),
     ("text", "openssl version", all(Kind::Text)),
@@ -349,67 +369,154 @@ fn shown(command: &str) -> String {
     words.join(" ").replace('|', "\\|")
 }
 
+/// A file to be cured: the command that writes `f`, with a password where there is one; what it is
+/// seen as, where it is given; what is added to the command of the cure.
+type Ill = (&'static str, Kind, Given, &'static str);
+
+const PKCS12: &str =
+    "openssl pkcs12 -export -in cert.pem -inkey key.pem -passout pass:secret -out f";
+const PASSWORD: &str = "-passin pass:secret";
+
+const ILL: &[Ill] = &[
+    (
+        "openssl pkcs8 -topk8 -in key.pem -passout pass:secret -out f",
+        Kind::EncryptedKey,
+        Given::Key,
+        PASSWORD,
+    ),
+    (PKCS12, Kind::Pkcs12, Given::Key, PASSWORD),
+    (PKCS12, Kind::Pkcs12, Given::Certificate, PASSWORD),
+    (
+        "openssl pkcs12 -export -in cert.pem -inkey key.pem -certfile cert.pem \
+         -passout pass:secret -out f",
+        Kind::Pkcs12,
+        Given::Certificate,
+        PASSWORD,
+    ),
+    (
+        "openssl crl2pkcs7 -nocrl -certfile cert.pem -out f",
+        Kind::Pkcs7,
+        Given::Ca,
+        "",
+    ),
+];
+
+/// Those that take a tool that few machines have; by its name.
+const ILL_OF_OTHER_TOOLS: &[(&str, Ill)] = &[
+    (
+        "keytool",
+        (
+            "rm -f f; keytool -importcert -noprompt -file cert.pem -keystore f -storetype JKS \
+             -storepass secret -alias ca",
+            Kind::JavaKeyStore,
+            Given::Ca,
+            "-storepass secret",
+        ),
+    ),
+    (
+        "keytool",
+        (
+            "rm -f f store.p12; keytool -importkeystore -srckeystore p12 -srcstoretype PKCS12 \
+             -srcstorepass secret -destkeystore f -deststoretype JKS -deststorepass secret",
+            Kind::JavaKeyStore,
+            Given::Key,
+            PASSWORD,
+        ),
+    ),
+    (
+        "keytool",
+        (
+            "rm -f f store.p12; keytool -importkeystore -srckeystore p12 -srcstoretype PKCS12 \
+             -srcstorepass secret -destkeystore f -deststoretype JCEKS -deststorepass secret",
+            Kind::JavaKeyStore,
+            Given::Certificate,
+            "-storepass secret",
+        ),
+    ),
+    (
+        "puttygen",
+        (
+            "openssl ec -in key.pem -out sec1; puttygen sec1 -O private -o f",
+            Kind::PuttyKey,
+            Given::Key,
+            "",
+        ),
+    ),
+    (
+        "puttygen",
+        (
+            "openssl ec -in key.pem -out sec1; puttygen sec1 -O private --ppk-param version=2 -o f",
+            Kind::PuttyKey,
+            Given::Key,
+            "",
+        ),
+    ),
+    (
+        "ssh-keygen",
+        (
+            "cp key.pem f; chmod 600 f; ssh-keygen -q -p -N '' -f f",
+            Kind::OpenSshKey,
+            Given::Key,
+            "-N '' -q; cp f key.pem",
+        ),
+    ),
+];
+
 /// The cures that are commands do what they say.
 #[test]
 fn the_cures_work() {
+    for ill in ILL {
+        cure(ill);
+    }
+}
+
+#[test]
+fn the_cures_of_other_tools_work_where_they_are() {
+    for (tool, ill) in ILL_OF_OTHER_TOOLS {
+        let mut there = Command::new("sh");
+        there.args(["-c", &format!("command -v {tool}")]);
+        match there.stdout(Stdio::null()).status().unwrap().success() {
+            true => cure(ill),
+            false => println!("SKIPPED {}: {tool} is not installed", ill.0),
+        }
+    }
+}
+
+/// Gives the file where it is refused, follows the sentence, and gives what comes of it.
+fn cure((made, kind, given, more): &Ill) {
     let scratch = Scratch::new();
     let directory = scratch.path();
     shell(directory, BASE);
+    shell(directory, &PKCS12.replace("-out f", "-out p12"));
     let read = |file: &str| std::fs::read(directory.join(file)).unwrap();
-    let certificate = read("cert.pem");
-    let password = "-passin pass:secret";
-    for (made, kind, given, more) in [
-        (
-            "openssl pkcs8 -topk8 -in key.pem -passout pass:secret -out f",
-            Kind::EncryptedKey,
-            Given::Key,
-            password,
-        ),
-        (
-            "openssl pkcs12 -export -in cert.pem -inkey key.pem -passout pass:secret -out f",
-            Kind::Pkcs12,
-            Given::Key,
-            password,
-        ),
-        (
-            "openssl pkcs12 -export -in cert.pem -inkey key.pem -passout pass:secret -out f",
-            Kind::Pkcs12,
-            Given::Certificate,
-            password,
-        ),
-        (
-            "openssl pkcs12 -export -in cert.pem -inkey key.pem -certfile cert.pem \
-             -passout pass:secret -out f",
-            Kind::Pkcs12,
-            Given::Certificate,
-            password,
-        ),
-        (
-            "openssl crl2pkcs7 -nocrl -certfile cert.pem -out f",
-            Kind::Pkcs7,
-            Given::Ca,
-            "",
-        ),
-    ] {
-        shell(directory, made);
-        let file = read("f");
-        let result = match given {
-            Given::Ca => Backend::Soft.config().ca(&file).map(drop),
-            Given::Certificate => client(&file, &read("key.pem")),
-            _ => client(&certificate, &file),
-        };
-        let error = result.unwrap_err();
-        assert_eq!(error, ConfigError::Given(given, Fault::Is(kind)));
-        let sentence = error.to_string();
-        let (_, command) = sentence.split_once("it: ").unwrap();
-        let command = command.split(" (").next().unwrap().replace("FILE", "f");
-        shell(directory, &format!("{command} {more}"));
-        match given {
-            Given::Ca => drop(Backend::Soft.config().ca(&read("cert.pem")).unwrap()),
-            Given::Certificate => client(&read("cert.pem"), &read("key.pem")).unwrap(),
-            _ => client(&certificate, &read("key.pem")).unwrap(),
-        }
+    let (certificate, key) = (read("cert.pem"), read("key.pem"));
+    let try_it = |file: &[u8]| match given {
+        Given::Ca => Backend::Soft.config().ca(file).map(drop),
+        Given::Certificate => client(file, &key),
+        _ => client(&certificate, file),
+    };
+    shell(directory, made);
+    let error = try_it(&read("f")).unwrap_err();
+    assert_eq!(
+        error,
+        ConfigError::Given(*given, Fault::Is(*kind)),
+        "{made}"
+    );
+    let sentence = error.to_string();
+    let (_, command) = sentence.split_once("it: ").unwrap();
+    let command = command.split(" (").next().unwrap();
+    for file in ["cert.pem", "key.pem"] {
+        std::fs::remove_file(directory.join(file)).unwrap();
     }
+    let command = command
+        .replace("FILE", "f")
+        .replace("COPY", "f")
+        .replace(", then", " -srcstorepass secret -deststorepass secret;");
+    shell(directory, &format!("{command} {more}"));
+    let cured = ["cert.pem", "ca.pem", "key.pem"].map(|file| std::fs::read(directory.join(file)));
+    let cured = cured.into_iter().find_map(Result::ok);
+    let outcome = try_it(&cured.expect(&command));
+    assert_eq!(outcome, Ok(()), "{made}; {command} {more}");
 }
 
 fn client(chain: &[u8], key: &[u8]) -> Result<(), ConfigError> {

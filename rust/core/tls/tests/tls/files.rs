@@ -287,7 +287,7 @@ fn other_files_are_named_for_what_they_are() {
         (
             "ssh-ed25519 AAAAC3Nza x@y",
             FileKind::SshPublicKey,
-            ["OpenSSH", "private key"],
+            ["for SSH", "private key"],
         ),
         (
             "PuTTY-User-Key-File-3: x",
@@ -370,5 +370,62 @@ fn other_files_are_named_for_what_they_are() {
     for label in ["RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY"] {
         let key = pem_of(label, device.pki.key().secret_der());
         assert_eq!(device.with_key(key.as_bytes()), Ok(()));
+    }
+}
+
+/// Written by PuTTY and by Java's older libraries: with a zero before the number, or without those it
+/// begins with.
+#[test]
+fn numbers_of_another_width_than_the_curve() {
+    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+        let mut element = vec![tag, u8::try_from(content.len()).unwrap()];
+        element.extend(content);
+        element
+    }
+    // One in 256 keys begins with a zero.
+    let (chain, number) = loop {
+        let key = rcgen::KeyPair::generate_for(&P256).unwrap();
+        let der = key.serialize_der();
+        // PKCS#8 around SEC1: the number is behind its tag, 04 20.
+        let at = der.windows(3).position(|w| w == [4, 0x20, 0]);
+        if let Some(at) = at.filter(|at| (30..40).contains(at)) {
+            let certificate = crate::pki::leaf_params().self_signed(&key).unwrap();
+            break (pem(certificate.der()), der[at + 2..at + 34].to_vec());
+        }
+    };
+    let curve = element(6, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
+    let algorithm = {
+        let ec = element(6, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1]);
+        element(0x30, &[ec, curve.clone()].concat())
+    };
+    let given = |key: &[u8]| {
+        let builder = Config::builder(soft());
+        builder.client_identity(chain.as_bytes(), key).map(drop)
+    };
+    let first = number.iter().position(|byte| *byte != 0).unwrap();
+    let mut wider = vec![0];
+    wider.extend(&number);
+    let mut too_wide = vec![1];
+    too_wide.extend(&number);
+    for (number, good) in [
+        (&number[..], true),
+        (&wider, true),
+        (&number[first..], true),
+        (&too_wide, false),
+    ] {
+        let version = [2, 1, 1];
+        let key = |parameters: &[u8]| {
+            let content = [&version, &element(4, number)[..], parameters].concat();
+            element(0x30, &content)
+        };
+        let sec1 = key(&element(0xa0, &curve));
+        let content = [vec![2, 1, 0], algorithm.clone(), element(4, &key(&[]))].concat();
+        for key in [
+            sec1.clone(),
+            pem_of("EC PRIVATE KEY", &sec1).into_bytes(),
+            element(0x30, &content),
+        ] {
+            assert_eq!(given(&key).is_ok(), good, "{number:x?}: {:?}", given(&key));
+        }
     }
 }
