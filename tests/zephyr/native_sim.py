@@ -74,8 +74,9 @@ def kept():
 
 
 def west_build(build, source, options, env, board=NATIVE):
-    """Builds an image. All of a board's share what cargo compiles: most of the time it takes."""
-    run(["west", "build", "-b", board, "-d", str(build), str(source), "--",
+    """Builds an image, anew where the folder has one of another checkout. All of a board's share what cargo
+    compiles: most of the time it takes."""
+    run(["west", "build", "-p", "auto", "-b", board, "-d", str(build), str(source), "--",
          f"-DTHREAD_MQTT_CARGO_TARGET_DIR={kept() / 'zephyr'}", *options],
         cwd=env["ZEPHYR_BASE"], env=env)
 
