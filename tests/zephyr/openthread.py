@@ -50,7 +50,7 @@ BORDER_ROUTER = ["-DOT_PLATFORM=posix", "-DOT_DAEMON=ON", f"-DOT_POSIX_NAT64_CID
 
 def missing():
     """Why no such network can be made here, or None."""
-    for program in ("cargo", "cmake", "ninja", "ip", "unshare", "mosquitto"):
+    for program in ("cargo", "cmake", "ninja", "ip", "setpriv", "unshare", "mosquitto"):
         if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
             return f"{program} is not installed"
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
@@ -61,9 +61,10 @@ def missing():
 
 
 def namespaces():
-    """The command that runs another in namespaces of its own and ends all it started."""
+    """The command that runs another in namespaces of its own and ends all it started, also when this process ends."""
     root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    return ["unshare", *root, "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    return ["setpriv", "--pdeathsig", "KILL", "unshare", *root, "--net", "--mount", "--pid", "--fork", "--mount-proc",
+            "--kill-child"]
 
 
 def colons(key):
@@ -81,14 +82,17 @@ def target():
     return pathlib.Path(metadata()["target_directory"])
 
 
-def build():
-    """Builds ot-rcp, ot-daemon and ot-ctl; the folder that holds them."""
+PROGRAMS = {"rcp": (RADIO, ["ot-rcp"]), "border-router": (BORDER_ROUTER, ["ot-daemon", "ot-ctl"])}
+
+
+def build(*names):
+    """Builds what is named of PROGRAMS, or all; the folder that holds them."""
     manifest = next(package["manifest_path"] for package in metadata()["packages"]
                     if package["name"] == "openthread-sys")
     source = pathlib.Path(manifest).parent / "openthread"
     folder = target() / "openthread"
-    for name, options, programs in (("rcp", RADIO, ["ot-rcp"]),
-                                    ("border-router", BORDER_ROUTER, ["ot-daemon", "ot-ctl"])):
+    for name in names or PROGRAMS:
+        options, programs = PROGRAMS[name]
         print(f"building {' and '.join(programs)}", flush=True)
         run(["cmake", "-S", source, "-B", folder / name, *CMAKE, *options])
         run(["ninja", "-C", folder / name, *programs])
@@ -209,16 +213,24 @@ class Internet:
 
 
 class BorderRouter:
-    """ot-daemon as leader of the network and its border router, from fresh settings."""
+    """Leader of the network and its border router, from fresh settings: ot-daemon, or the otbr-agent named."""
 
-    def __init__(self, programs, folder):
+    def __init__(self, programs, folder, agent=None):
         self.programs = programs
         self.folder = folder
+        daemons = programs / "border-router/src/posix"
+        self.daemon, self.client = (agent, "ot-ctl") if agent else (daemons / "ot-daemon", daemons / "ot-ctl")
         folder.mkdir()
+        if agent:
+            run(["mount", "-t", "tmpfs", "tmpfs", "/var/lib"])  # where it keeps its settings
 
     def control(self, *words):
         """One command of its command line; what it answered."""
-        return run([self.programs / "border-router/src/posix/ot-ctl", "-I", "wpan0", *words])
+        try:
+            return run([self.client, "-I", "wpan0", *words], timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            sys.exit((self.folder / "log").read_text(errors="replace")
+                     + f"error: the border router did not answer ot-ctl {' '.join(words)}")
 
     def wait(self, *words, answer):
         """Waits until a command's answer holds the text."""
@@ -229,20 +241,22 @@ class BorderRouter:
             time.sleep(0.2)
         return printed
 
+    def simulated(self, node):
+        """The radio of OpenThread's simulation with this number, as run() wants it."""
+        return f"spinel+hdlc+forkpty://{self.programs / RADIO_PROGRAM}?forkpty-arg={node}"
+
     @contextlib.contextmanager
-    def run(self, node):
-        """Started, with its NAT64 and DNS as a home's router has them, until the block ends."""
+    def run(self, url):
+        """Started over a radio co-processor, with its NAT64 and DNS as a home's router has them, until
+        the block ends."""
         control = pathlib.Path("/run/openthread-wpan0.sock")
         control.unlink(missing_ok=True)
-        radio = self.programs / RADIO_PROGRAM
-        daemon = self.programs / "border-router/src/posix/ot-daemon"
-        url = f"spinel+hdlc+forkpty://{radio}?forkpty-arg={node}"
-        with process([daemon, "-I", "wpan0", "-B", "backbone", url],
+        with process([self.daemon, "-I", "wpan0", "-B", "backbone", url],
                      self.folder / "log", cwd=self.folder) as running:
             deadline = time.monotonic() + PATIENCE
             while not control.exists():
                 if running.poll() is not None or time.monotonic() > deadline:
-                    sys.exit((self.folder / "log").read_text() + "error: ot-daemon did not start")
+                    sys.exit((self.folder / "log").read_text() + f"error: {self.daemon} did not start")
                 time.sleep(0.1)
             for line in ("dataset init new", f"dataset networkkey {NETWORK_KEY}",
                          f"dataset channel {CHANNEL}", f"dataset panid {PAN_ID:#x}",
@@ -272,6 +286,10 @@ class Air:
     def listen(self):
         while True:
             self.frames.append(self.socket.recv(256)[1:])
+
+    def count(self):
+        """Frames heard so far."""
+        return len(self.frames)
 
     def since(self, start):
         """Frames, bytes, and polls among the frames, after the first `start`."""

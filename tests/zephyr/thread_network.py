@@ -58,13 +58,13 @@ class World:
         self.nodes = {}
 
     @contextlib.contextmanager
-    def broker(self, tls):
-        """Mosquitto in the Internet, with TLS up to a version and one suite of TLS 1.2."""
+    def broker(self, tls, more=""):
+        """Mosquitto in the Internet, with TLS up to a version, one suite of TLS 1.2, and `more` configuration."""
         folder, log = self.folder, self.folder / "mosquitto.log"
         (folder / "mosquitto.conf").write_text(
             f"listener 8883 {BROKER}\nallow_anonymous true\nuser root\ncafile {folder}/ca.pem\n"
             f"certfile {folder}/server.pem\nkeyfile {folder}/server.key\n"
-            "ciphers ECDHE-RSA-AES128-GCM-SHA256\n")
+            f"ciphers ECDHE-RSA-AES128-GCM-SHA256\n{more}")
         (folder / "openssl.cnf").write_text(
             "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n"
             f"[tls]\nMinProtocol = TLSv1.2\nMaxProtocol = {tls}\n")
@@ -89,7 +89,7 @@ class World:
         """A border router with fresh settings: new addresses, new prefixes, the same network."""
         name = f"router-{len(self.nodes)}"
         router = BorderRouter(self.programs, self.folder / name)
-        with router.run(self.node(name)):
+        with router.run(router.simulated(self.node(name))):
             yield router
 
     @contextlib.contextmanager
@@ -150,34 +150,39 @@ def full(world):
     told("the name came from a public server through NAT64; online, messages there and back")
 
 
+def asleep(world, device, router):
+    """A sleepy child: what it reports, and commands that reach it late but surely. The topic of its commands."""
+    device.comes_to("online with a new session")
+    device.comes_to("report acknowledged")
+    children = [row.split("|")[7] == "0" for row in router.control("child", "table").splitlines() if "0x" in row]
+    if children != [True]:
+        sys.exit("error: the device did not attach as a sleepy child")
+    topic = device.printed.read_text().split("commands come from ")[1].split()[0].rstrip("\x1b[0m")
+    told("online as a sleepy child, a report acknowledged")
+
+    world.publish("-q", "1", "-t", topic, "-m", "interval 30")
+    device.comes_to("command: report every 30 s")
+    told("a command, while it sleeps")
+    device.goes_on_to("report acknowledged")
+    start = world.air.count()
+    device.goes_on_to("report acknowledged")
+    frames, size, polls = world.air.since(start)
+    told(f"30 s with one report: {frames} frames, {size} bytes, {polls} of the frames polls")
+
+    world.publish("-q", "1", "-t", topic, "-m", "visit")
+    device.comes_to("disconnected until the next report")
+    world.publish("-q", "1", "-t", topic, "-m", "interval 20")
+    device.comes_to("online with the kept session")
+    device.comes_to("command: report every 20 s")
+    told("a command that waited for the next visit")
+    return topic
+
+
 def sleepy(world):
     """A battery device: its radio sleeps, and commands reach it late but surely."""
     with world.router() as router, world.broker(TLS_1_3):
         with world.device("sleepy") as device:
-            device.comes_to("online with a new session")
-            device.comes_to("report acknowledged")
-            asleep = [row.split("|")[7] == "0" for row in router.control("child", "table").splitlines()
-                      if "0x" in row]
-            if asleep != [True]:
-                sys.exit("error: the device did not attach as a sleepy child")
-            topic = device.printed.read_text().split("commands come from ")[1].split()[0].rstrip("\x1b[0m")
-            told("online as a sleepy child, a report acknowledged")
-
-            world.publish("-q", "1", "-t", topic, "-m", "interval 30")
-            device.comes_to("command: report every 30 s")
-            told("a command, while it sleeps")
-            device.goes_on_to("report acknowledged")
-            start = len(world.air.frames)
-            device.goes_on_to("report acknowledged")
-            frames, size, polls = world.air.since(start)
-            told(f"30 s with one report: {frames} frames, {size} bytes, {polls} of the frames polls")
-
-            world.publish("-q", "1", "-t", topic, "-m", "visit")
-            device.comes_to("disconnected until the next report")
-            world.publish("-q", "1", "-t", topic, "-m", "interval 20")
-            device.comes_to("online with the kept session")
-            device.comes_to("command: report every 20 s")
-            told("a command that waited for the next visit")
+            topic = asleep(world, device, router)
         world.publish("-q", "1", "-t", topic, "-m", "stay")
         with world.device("sleepy") as device:
             device.comes_to("online with the kept session")
@@ -202,19 +207,23 @@ def distant(world):
 SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy, "distant": distant}
 
 
+def options(folder):
+    """What all images are built with: OpenThread and TLS on PSA Crypto, the network, the broker."""
+    return ["-DFILE_SUFFIX=thread",
+            "-DSNIPPET=thread-mqtt-upstream-psa",
+            "-DCONFIG_MBEDTLS_HEAP_SIZE=16384",  # pointers and words of 64 bits
+            '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""',
+            f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
+            f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{NAME}"',
+            f"-DCONFIG_OPENTHREAD_CHANNEL={openthread.CHANNEL}",
+            f"-DCONFIG_OPENTHREAD_PANID={openthread.PAN_ID}",
+            f'-DCONFIG_OPENTHREAD_NETWORKKEY="{openthread.colons(openthread.NETWORK_KEY)}"',
+            f'-DCONFIG_OPENTHREAD_XPANID="{openthread.colons(openthread.EXTENDED_PAN_ID)}"']
+
+
 def images(folder, env, names):
     """Builds the firmware of each scenario into a folder of its own."""
-    publish = ROOT / "samples/publish"
-    common = ["-DFILE_SUFFIX=thread",
-              "-DSNIPPET=thread-mqtt-upstream-psa",
-              "-DCONFIG_MBEDTLS_HEAP_SIZE=16384",  # pointers and words of 64 bits
-              '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""',
-              f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
-              f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{NAME}"',
-              f"-DCONFIG_OPENTHREAD_CHANNEL={openthread.CHANNEL}",
-              f"-DCONFIG_OPENTHREAD_PANID={openthread.PAN_ID}",
-              f'-DCONFIG_OPENTHREAD_NETWORKKEY="{openthread.colons(openthread.NETWORK_KEY)}"',
-              f'-DCONFIG_OPENTHREAD_XPANID="{openthread.colons(openthread.EXTENDED_PAN_ID)}"']
+    publish, common = ROOT / "samples/publish", options(folder)
     sources = {
         "minimal": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2"]),
         "full": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2", "-DCONFIG_OPENTHREAD_FTD=y"]),
@@ -223,8 +232,8 @@ def images(folder, env, names):
     # The distant broker's device is the minimal one.
     for name in dict.fromkeys("minimal" if name == "distant" else name for name in names):
         print(f"building {name}", flush=True)
-        source, options = sources[name]
-        west_build(folder / "images" / name, source, [*common, *options], env)
+        source, own = sources[name]
+        west_build(folder / "images" / name, source, [*common, *own], env)
 
 
 def inside(programs, folder, *names):
@@ -255,9 +264,10 @@ def main(workspace, *names):
         sys.exit(subprocess.run([*command, *names]).returncode)
 
 
-if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set(SCENARIOS) and sys.argv[1] != "--inside":
-    sys.exit(__doc__)
-if sys.argv[1] == "--inside":
-    inside(*sys.argv[2:])
-else:
-    main(*sys.argv[1:])
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set(SCENARIOS) and sys.argv[1] != "--inside":
+        sys.exit(__doc__)
+    if sys.argv[1] == "--inside":
+        inside(*sys.argv[2:])
+    else:
+        main(*sys.argv[1:])
