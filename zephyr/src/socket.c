@@ -71,6 +71,7 @@ static int32_t failure(int error)
 	case ECONNRESET:
 	case ECONNABORTED:
 	case EPIPE:
+	case ENOTCONN: /* Zephyr's TCP, of a connection that is over */
 		return TMQ_RESET;
 	case EPROTOTYPE:
 	case EPROTONOSUPPORT:
@@ -153,6 +154,7 @@ int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to
 		return code;
 	}
 	port->tcp_state = TMQ_TCP_CONNECTING;
+	port->peer_closed = false;
 	port->address_changed = false;
 	port->sent_at = k_uptime_get();
 	return 0;
@@ -186,8 +188,20 @@ int32_t tmq_port_tcp_send(struct tmq_port *port, const uint8_t *data, size_t len
 		port->sent_at = k_uptime_get();
 		return (int32_t)sent;
 	}
-	/* Zephyr's TCP says ENOBUFS or ENOMEM when no packet is free now. */
-	return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? 0 : failure(errno);
+	switch (errno) {
+	case ENOTCONN:
+		/* Zephyr's TCP has no half-closed connections: it refuses data as soon as the peer's FIN
+		 * is there, and receives the end only when the peer has acknowledged its own.
+		 */
+		port->peer_closed = true;
+		return 0;
+	case EAGAIN:
+	case ENOBUFS: /* Zephyr's TCP, when no packet is free now */
+	case ENOMEM:
+		return 0;
+	default:
+		return failure(errno);
+	}
 }
 
 int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t length)
@@ -342,7 +356,7 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 		if (want_receive) {
 			events |= ZSOCK_POLLIN;
 		}
-		if (want_send || port->tcp_state == TMQ_TCP_CONNECTING) {
+		if ((want_send && !port->peer_closed) || port->tcp_state == TMQ_TCP_CONNECTING) {
 			events |= ZSOCK_POLLOUT;
 		}
 		/* With nothing wanted an error would still end every wait at once. */

@@ -107,10 +107,21 @@ ssize_t zsock_recvfrom(int fd, void *data, size_t length, int flags, struct sock
 	return CALL(recvfrom, fd, data, length, flags, address, address_length);
 }
 
+static bool wants_to_send;
+
+bool stub_wants_to_send(void)
+{
+	return wants_to_send;
+}
+
 int zsock_poll(struct pollfd *polls, int count, int timeout)
 {
 	stub_enter_foreign("zsock_poll()");
 	CHECK(count <= TMQ_POLL_MAX);
+	wants_to_send = false;
+	for (int i = 0; i < count; i++) {
+		wants_to_send |= (polls[i].events & POLLOUT) != 0;
+	}
 	stub_note_timeout(timeout);
 	return CALL(poll, polls, count, stub_clock_stands() ? 0 : timeout);
 }

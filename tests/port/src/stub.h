@@ -73,6 +73,8 @@ bool stub_fails(const char *name);
 int stub_count_descriptor(int fd);
 /* Descriptors that are open. */
 int stub_open_descriptors(void);
+/* Whether the last poll waited for room to send. */
+bool stub_wants_to_send(void);
 /* The name that getaddrinfo() was asked for last, and how often it was asked. */
 const char *stub_asked_name(void);
 int stub_times_asked(void);

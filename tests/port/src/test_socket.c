@@ -164,10 +164,10 @@ TEST(a_connect_that_fails)
 	/* A failure that the wait finds. */
 	for (int error = 0; error < 2; error++) {
 		CHECK_EQUAL(tmq_port_tcp_connect(port, &to), 0);
-		stub_fail_call("zsock_getsockopt", error == 0 ? ETIMEDOUT : ENOTCONN);
+		stub_fail_call("zsock_getsockopt", error == 0 ? ETIMEDOUT : EIO);
 		tmq_port_wait(port, -1, 0, 0);
 		CHECK_EQUAL(tmq_port_tcp_state(port),
-			    error == 0 ? TMQ_TIMED_OUT : TMQ_ERRNO_BASE - ENOTCONN);
+			    error == 0 ? TMQ_TIMED_OUT : TMQ_ERRNO_BASE - EIO);
 	}
 	tmq_port_close(port);
 }
@@ -184,6 +184,7 @@ TEST(sending_and_receiving_that_fail)
 		{ECONNRESET, TMQ_RESET, TMQ_RESET},
 		{ECONNABORTED, TMQ_RESET, TMQ_RESET},
 		{EPIPE, TMQ_RESET, TMQ_RESET},
+		{ENOTCONN, 0, TMQ_RESET},
 		{ETIMEDOUT, TMQ_TIMED_OUT, TMQ_TIMED_OUT},
 		{ENETDOWN, TMQ_UNREACHABLE, TMQ_UNREACHABLE},
 		{EIO, TMQ_ERRNO_BASE - EIO, TMQ_ERRNO_BASE - EIO},
@@ -203,6 +204,34 @@ TEST(sending_and_receiving_that_fail)
 	tmq_port_tcp_close(port, 1);
 	CHECK_EQUAL(tmq_port_tcp_send(port, buffer, 8), TMQ_ERRNO_BASE - EBADF);
 	CHECK_EQUAL(tmq_port_tcp_receive(port, buffer, 8), TMQ_ERRNO_BASE - EBADF);
+	tmq_port_close(port);
+}
+
+/* Zephyr's TCP refuses data from the peer's FIN on, and reports the end only some time later. */
+TEST(a_peer_that_closes_first)
+{
+	struct tmq_port *port = open_on_loopback();
+	struct tmq_address to;
+	uint8_t buffer[8] = {0};
+	int listening = peer(SOCK_STREAM, "127.0.0.1", &to);
+	int other;
+
+	connect_to(port, &to);
+	other = accept(listening, NULL, NULL);
+	CHECK(send(other, "last", 4, 0) == 4);
+	stub_fail_call("zsock_send", ENOTCONN);
+	CHECK_EQUAL(tmq_port_tcp_send(port, buffer, 8), 0);
+	/* The socket counts as writable all the time. */
+	tmq_port_wait(port, -1, 1, 1);
+	CHECK(!stub_wants_to_send());
+	CHECK_EQUAL(tmq_port_tcp_receive(port, buffer, 8), 4);
+	close(other);
+	tmq_port_wait(port, -1, 1, 1);
+	CHECK_EQUAL(tmq_port_tcp_receive(port, buffer, 8), 0);
+	/* The next connection sends again. */
+	connect_to(port, &to);
+	tmq_port_wait(port, -1, 0, 1);
+	CHECK(stub_wants_to_send());
 	tmq_port_close(port);
 }
 
