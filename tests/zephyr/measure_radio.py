@@ -32,7 +32,8 @@ MQTT_C = """
 ## Zephyr's own MQTT client
 
 The same with Zephyr's MQTT library over its TLS sockets (C, Mbed TLS; `tests/zephyr/radio/mqtt_c`): MQTT 5, TLS 1.2,
-X25519, RSA-2048 chain. The library has no way to ask its sockets for TLS resumption, so it connects again with a whole handshake.
+RSA-2048 chain. The library has no way to ask its sockets for TLS resumption, so it connects again with a
+whole handshake.
 """
 
 

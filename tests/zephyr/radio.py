@@ -147,7 +147,8 @@ def measure(world):
     """Frames and bytes of a connection and of a message, over several runs, as a page of the documentation."""
     world.internet.uplink.delay = 0.010
     pki = ROOT / "rust/test/testkit/pki"
-    for name, source in (("server.pem", "rsa-leaf.pem"), ("server.key", "rsa-leaf.key.pem"), ("ca.pem", "rsa-root.pem")):
+    for name, source in (("server.pem", "rsa-leaf.pem"), ("server.key", "rsa-leaf.key.pem"),
+                         ("ca.pem", "rsa-root.pem")):
         shutil.copy(pki / source, world.folder / name)
     results = {}
     for image, tls, version in MEASURED:
@@ -187,7 +188,8 @@ def images(folder, env, names):
     of_openthread = [option for option in common if "CONFIG_OPENTHREAD_" in option]
     ca = f'-DCONFIG_SAMPLE_CA_FILE="{ROOT}/rust/test/testkit/pki/rsa-root.pem"'
     sources = {
-        "publish": (ROOT / "samples/publish", [*common, "-DCONFIG_SAMPLE_INTERVAL=2", "-DCONFIG_THREAD_MQTT_KEEP_ALIVE=10"]),
+        "publish": (ROOT / "samples/publish",
+                    [*common, "-DCONFIG_SAMPLE_INTERVAL=2", "-DCONFIG_THREAD_MQTT_KEEP_ALIVE=10"]),
         "sleepy": (ROOT / "samples/sensor_sleepy", common),
         "mutual_tls": (ROOT / "samples/mutual_tls",
                        [*common, f'-DCONFIG_SAMPLE_CERTIFICATE_FILE="{folder}/device.pem"',
