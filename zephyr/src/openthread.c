@@ -223,10 +223,20 @@ static void set_locator(otInstance *instance, uint16_t locator, uint8_t address[
 	address[15] = locator & 0xff;
 }
 
+/* Neither unspecified, for which OpenThread's DNS client takes its default, a public server, nor
+ * loopback or multicast.
+ */
+static bool is_server_address(const uint8_t bytes[16])
+{
+	static const uint8_t zeros[15];
+
+	return bytes[0] != 0xff && (memcmp(bytes, zeros, sizeof(zeros)) != 0 || bytes[15] > 1);
+}
+
 /* Address, port and, in newer ones, a version. */
 static bool read_unicast(const uint8_t *data, size_t length, struct announced_server *server)
 {
-	if (length < 18) {
+	if (length < 18 || !is_server_address(data)) {
 		return false;
 	}
 	memcpy(server->address, data, sizeof(server->address));

@@ -158,7 +158,7 @@ static otNetifAddress addresses[4];
 static size_t address_count;
 static otExternalRouteConfig routes[8];
 static size_t route_count;
-static otServiceConfig services[8];
+static otServiceConfig services[16];
 static size_t service_count;
 static uint32_t poll_period = 3000;
 

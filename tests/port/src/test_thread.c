@@ -353,6 +353,21 @@ TEST(a_network_that_announces_no_dns_server_has_none)
 	tmq_port_close(port);
 }
 
+TEST(an_entry_whose_address_cannot_be_a_servers_is_passed_over)
+{
+	static const char *const none[] = {"::", "::1", "ff05::1:3", "ff02::fb"};
+	struct tmq_port *port = open_attached();
+
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+		announce_preferred(none[i], 0);
+		announce_unicast(none[i], 0);
+	}
+	check_servers(port, 0, NULL);
+	announce_unicast("fd77::2", 0);
+	CHECK_SERVERS(port, "fd77::2");
+	tmq_port_close(port);
+}
+
 TEST(every_kind_of_entry)
 {
 	struct tmq_port *port = open_attached();
