@@ -15,6 +15,7 @@ import os
 import pathlib
 import queue
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -249,6 +250,9 @@ class BorderRouter:
     def run(self, url):
         """Started over a radio co-processor, with its NAT64 and DNS as a home's router has them, until
         the block ends."""
+        # When the daemon is killed, its radio co-processor is hung up. Under nohup that would be ignored, and
+        # the radio of a border router that is gone would go on acknowledging the device's frames.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         control = pathlib.Path("/run/openthread-wpan0.sock")
         control.unlink(missing_ok=True)
         with process([self.daemon, "-I", "wpan0", "-B", "backbone", url],
