@@ -41,6 +41,9 @@ RUST = {NATIVE: "x86_64-unknown-none", "mps2/an386": "thumbv7em-none-eabihf",
 
 def environment(workspace, board=NATIVE):
     """The environment for west: its tools first, a compiler for the board, and a Rust that knows it."""
+    if not (workspace / "zephyr" / "west.yml").is_file():
+        sys.exit(f"error: {workspace} is not a west workspace: {workspace}/zephyr has no west.yml\n"
+                 "name the folder in which west init was run")
     env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
     if not RUST[board].endswith("eabihf"):
         env["ZEPHYR_TOOLCHAIN_VARIANT"] = "host"
@@ -59,6 +62,8 @@ def environment(workspace, board=NATIVE):
     if not libdir or not os.path.isdir(libdir):
         env["PATH"] = f"{tools}:/usr/bin:/bin:/usr/sbin"
         env.update(RUSTC="/usr/bin/rustc", RUSTC_BOOTSTRAP="1", CARGO_UNSTABLE_BUILD_STD="core,alloc")
+    if shutil.which("west", path=env["PATH"]) is None:
+        sys.exit(f"error: west is neither in {tools} nor on the PATH\npip install west")
     llvm = sorted(glob.glob("/usr/lib/llvm-*/lib/libclang.so*"))
     if llvm:
         env.setdefault("LIBCLANG_PATH", os.path.dirname(llvm[-1]))
@@ -66,6 +71,14 @@ def environment(workspace, board=NATIVE):
     for name in ("CARGO_TARGET_DIR", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO"):
         env.pop(name, None)
     return env
+
+
+def chosen(names, known):
+    """The names of a command line, or all that are known if there are none."""
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"error: there is no {', '.join(unknown)} to run\nname some of: {', '.join(known)}")
+    return list(names or known)
 
 
 def kept():
@@ -210,11 +223,10 @@ def main(workspace, *names):
     images = {f"{sample}-{backend}": (source, [*own, *options])
               for backend, options in (("soft", []), ("psa", [psa]))
               for sample, source, own in samples}
-    for name in names or images:
-        if name not in images:
-            sys.exit(__doc__)
+    names = chosen(names, images)
+    for name in names:
         check(name, *images[name], folder, env)
-    print(f"{len(names or images)} passed, 0 failed")
+    print(f"{len(names)} passed, 0 failed")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from native_sim import ROOT, environment
+from native_sim import ROOT, chosen, environment
 
 NATIVE = "native_sim/native/64"
 THREAD = "nrf52840dk/nrf52840"
@@ -128,7 +128,6 @@ def compilers(folder, env):
 def main(workspace, names):
     env = environment(workspace)
     failed = 0
-    cases = [case for case in CASES if not names or case[0] in names]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "CMakeLists.txt").write_text(
@@ -136,17 +135,18 @@ def main(workspace, names):
             "find_package(Zephyr REQUIRED HINTS $ENV{ZEPHYR_BASE})\n"
             "project(refusals)\ntarget_sources(app PRIVATE main.c)\n")
         (folder / "main.c").write_text("int main(void)\n{\n\treturn 0;\n}\n")
-        runs = [(case, board, options, sentence, env) for case, board, options, sentence in cases]
-        runs += [(case, NATIVE, [], sentence, changed) for case, changed, sentence in compilers(folder, env)
-                 if not names or case in names]
-        for case, board, options, sentence, changed in runs:
+        runs = {case: (board, options, sentence, env) for case, board, options, sentence in CASES}
+        runs.update({case: (NATIVE, [], sentence, changed) for case, changed, sentence in compilers(folder, env)})
+        names = chosen(names, runs)
+        for case in names:
+            board, options, sentence, changed = runs[case]
             status, printed = configure(folder, board, BASE[board] + options, changed)
             well = passes(status, printed, sentence)
             failed += not well
             print(f"{'ok' if well else 'FAILED':6}  {case}", flush=True)
             if not well:
                 print(f"        wanted {sentence!r}, status {status}: {printed[-1500:]}")
-    print(f"{len(runs) - failed} passed, {failed} failed")
+    print(f"{len(names) - failed} passed, {failed} failed")
     return failed
 
 

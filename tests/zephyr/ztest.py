@@ -12,7 +12,7 @@ import sys
 import time
 
 import cortex_m
-from native_sim import NATIVE, ROOT, environment, kept, west_build
+from native_sim import NATIVE, ROOT, chosen, environment, kept, west_build
 from openthread import process
 
 PATIENCE = 600  # seconds for all suites
@@ -20,6 +20,7 @@ END = "PROJECT EXECUTION"
 
 
 def main(workspace, board=NATIVE):
+    chosen([board], (NATIVE, cortex_m.BOARD))
     if board == cortex_m.BOARD and (why := cortex_m.missing()):
         print(f"SKIPPED: {why}")
         return
