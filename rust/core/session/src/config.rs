@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::error::{self, CommandError};
 use crate::message::{self, Message};
+use crate::pieces::PIECES;
 use crate::room::POLICIES;
 use crate::secret::Secret;
 
@@ -132,6 +133,12 @@ pub struct Config {
     /// A larger message is skipped with [`Event::Skipped`](crate::Event::Skipped). An MQTT 5 broker
     /// that ignores the limit is first told so by the end of the connection (section 3.1.2.11.4).
     pub max_packet_size: u32,
+    /// Largest packet accepted from the broker in pieces, bytes; told to an MQTT 5 broker instead of a
+    /// smaller [`max_packet_size`](Self::max_packet_size). A message above that arrives as
+    /// [`Event::MessageBegins`](crate::Event::MessageBegins) and
+    /// [`Event::Piece`](crate::Event::Piece)s, none of them larger than `max_packet_size`. Topic and
+    /// properties have to fit into `max_packet_size`, or the message is skipped. Default: 0, none.
+    pub max_size_in_pieces: u32,
     /// Most QoS 1/2 messages unacknowledged at once, each direction; not 0. Default: 16.
     ///
     /// Towards the broker a smaller value of the broker wins. An MQTT 5 broker is told ours; one
@@ -199,6 +206,7 @@ impl Default for Config {
             will: None,
             will_delay: 0,
             max_packet_size: 16_384,
+            max_size_in_pieces: 0,
             receive_maximum: 16,
             topic_alias_maximum: 0,
             response_timeout: Duration::from_secs(20),
@@ -264,6 +272,9 @@ impl Config {
         }
         if self.max_packet_size < MIN_PACKET_SIZE {
             return Err(ConfigError::MaxPacketSize);
+        }
+        if !PIECES && self.max_size_in_pieces != 0 {
+            return Err(ConfigError::NotBuilt("PIECES"));
         }
         if self.receive_maximum == 0 {
             return Err(ConfigError::ReceiveMaximum);

@@ -113,6 +113,32 @@ pub enum Event {
         /// Why.
         reason: SkipReason,
     },
+    /// A message begins to arrive that is larger than
+    /// [`max_packet_size`](crate::Config::max_packet_size): its payload follows in pieces, next to
+    /// each other, until [`Piece`](Self::Piece) has brought the last byte or
+    /// [`MessageCut`](Self::MessageCut) says that there will be no more.
+    MessageBegins {
+        /// The message, without its payload.
+        message: Message,
+        /// Bytes of the payload.
+        total: u32,
+    },
+    /// The next part of that payload. Polling the last one acknowledges the message.
+    Piece {
+        /// Where it belongs: bytes before it.
+        offset: u32,
+        /// Bytes of the whole payload: with `offset + payload.len() == total` it is complete.
+        total: u32,
+        /// The part, never empty.
+        payload: Vec<u8>,
+    },
+    /// The message that was arriving in pieces ends here, incomplete.
+    MessageCut {
+        /// Bytes of the payload that came.
+        received: u32,
+        /// Why, and with it whether the message comes again.
+        reason: CutReason,
+    },
     /// The broker says something for a person to read, or for the application to use (MQTT 5). It
     /// comes before the event it belongs to.
     BrokerText {
@@ -121,6 +147,17 @@ pub enum Event {
         /// What it says.
         text: BrokerText,
     },
+}
+
+/// Why a message that was arriving in pieces ended too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CutReason {
+    /// The connection ended. With QoS 1 and 2 a broker that keeps the session sends the message again,
+    /// from its first byte.
+    ConnectionLost,
+    /// The heap had no room for a piece. The rest passed by; polling this acknowledges the message.
+    OutOfMemory,
 }
 
 /// Text of an MQTT 5 broker.
@@ -211,7 +248,8 @@ impl Events {
 /// Memory an event occupies, near enough for a limit.
 fn cost(event: &Event) -> usize {
     let heap = match event {
-        Event::Message(message) => message.size(),
+        Event::Message(message) | Event::MessageBegins { message, .. } => message.size(),
+        Event::Piece { payload, .. } => payload.len(),
         Event::Subscribed(_, codes) => 2 * codes.len(),
         Event::Unsubscribed(_, codes) => 2 * codes.len(),
         Event::SubscriptionLost { filter, .. } | Event::SubscriptionLowered { filter, .. } => {
@@ -231,7 +269,8 @@ fn cost(event: &Event) -> usize {
         | Event::RecordDamaged { .. }
         | Event::StorageFailed(_)
         | Event::SentAgain(_)
-        | Event::QosLowered(_) => 0,
+        | Event::QosLowered(_)
+        | Event::MessageCut { .. } => 0,
     };
     size_of::<(Event, Option<Owed>)>() + heap
 }

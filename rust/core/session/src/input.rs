@@ -12,6 +12,7 @@ use crate::link::{Limits, Phase};
 use crate::message::Message;
 use crate::outbox::{BEGUN, Item, RELEASES, RESEND, SUSPECTS, Work};
 use crate::packet::frame::{self, Piece};
+use crate::packet::pieces::Bounds;
 use crate::packet::skip::Skipped;
 use crate::packet::{self, Ack, AckKind, Answers, Connack, Fault, Packet, PacketType, Publish};
 use crate::reason::ReasonCode;
@@ -61,9 +62,13 @@ impl Session {
         let Some(link) = &mut self.link else {
             return Ok((data.len(), false));
         };
-        let (version, limit) = (self.config.version(), self.config.max_packet_size);
-        let strict = version == Version::V5 && !self.state.limit_ignored;
-        let taken = link.framer.take(version, data, limit, strict);
+        let version = self.config.version();
+        let bounds = Bounds {
+            packet: self.config.max_packet_size,
+            pieces: self.config.max_size_in_pieces,
+            strict: version == Version::V5 && !self.state.limit_ignored,
+        };
+        let taken = link.framer.take(version, data, bounds);
         if let Err(SessionError::PacketTooLarge { .. }) = taken {
             self.state.limit_ignored = true;
         }
@@ -75,6 +80,12 @@ impl Session {
                 let skipped = frame::skip_frame(&frame)?;
                 self.handle_skipped(skipped)?;
             }
+            Some(Piece::Head(frame, total)) => {
+                if let Packet::Publish(publish) = packet::decode(version, frame)? {
+                    self.begin_pieces(publish, total)?;
+                }
+            }
+            Some(Piece::Payload(bytes, is_last)) => self.handle_piece(bytes, is_last)?,
             Some(Piece::Packet(frame)) => {
                 let packet_type = PacketType::of(frame.control);
                 let packet = packet::decode(version, frame)?;
@@ -290,10 +301,7 @@ impl Session {
         if !self.events.reserve() {
             return Err(SessionError::OutOfMemory { size });
         }
-        let code = match self.config.version() {
-            Version::V311 => ReasonCode::SUCCESS,
-            Version::V5 => ReasonCode::QUOTA_EXCEEDED,
-        };
+        let code = self.not_taken();
         // PUBREC with a failure ends the exchange, so that there is nothing to remember.
         if qos == QoS::ExactlyOnce && !code.is_error() && !self.state.receive(packet_id, dup)? {
             self.answer_again(packet_id);
@@ -309,15 +317,29 @@ impl Session {
         Ok(())
     }
 
+    /// What acknowledges a message that was not kept.
+    pub(crate) fn not_taken(&self) -> ReasonCode {
+        match self.config.version() {
+            Version::V311 => ReasonCode::SUCCESS,
+            Version::V5 => ReasonCode::QUOTA_EXCEEDED,
+        }
+    }
+
     /// PUBREC for a QoS 2 message that is here already: now, or when the application takes it.
-    fn answer_again(&mut self, packet_id: u16) {
+    pub(crate) fn answer_again(&mut self, packet_id: u16) {
         let (began, connection) = (self.state.began, self.connection);
         if !self.events.owe_again(packet_id, began, connection) {
             self.answer(AckKind::Pubrec, packet_id, ReasonCode::SUCCESS);
         }
     }
 
-    fn push_owing(&mut self, event: Event, qos: QoS, packet_id: u16, reason: ReasonCode) {
+    pub(crate) fn push_owing(
+        &mut self,
+        event: Event,
+        qos: QoS,
+        packet_id: u16,
+        reason: ReasonCode,
+    ) {
         let owed = (qos != QoS::AtMostOnce).then_some(Owed {
             connection: self.connection,
             qos,
@@ -476,7 +498,7 @@ fn accepted(reason: ReasonCode) -> Result<(), PublishError> {
 }
 
 /// MQTT 5 section 3.3.2.3.4: a name with an alias defines it, an empty name uses it.
-fn resolve_alias(
+pub(crate) fn resolve_alias(
     aliases: &mut Vec<String>,
     alias: u16,
     maximum: u16,

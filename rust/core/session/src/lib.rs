@@ -108,6 +108,9 @@
 //!   [has a storage](Session::with_store) and the broker keeps the session: messages are stored before
 //!   they are accepted and forgotten when they are acknowledged, with the state of QoS 2 in both
 //!   directions, the subscriptions and whose session it is.
+//! - **A message larger than a packet may be** arrives in pieces, where
+//!   [`Config::max_size_in_pieces`] allows it, in the memory that a packet takes. It is acknowledged
+//!   with its last piece; one that is cut is told ([`Event::MessageCut`]) and begins again.
 //! - **Back-pressure** reaches the broker: [`Session::handle_input`] takes no more packets than
 //!   there is room for the events they lead to.
 //! - **Keep-alive** (section 3.1.2.10): PINGREQ when for that long the transport took no byte, or
@@ -121,8 +124,8 @@
 //! # What it is not
 //!
 //! Not a connection manager: reconnecting, back-off, names and TLS live in the crate above. No
-//! storage of its own: a [`Store`] is what its owner brings. No enhanced authentication (AUTH), no subscription identifiers, no topic aliases of our own, no subscription options but
-//! the QoS, no payloads in pieces.
+//! storage of its own: a [`Store`] is what its owner brings. No enhanced authentication (AUTH), no
+//! subscription identifiers, no topic aliases of our own, no subscription options but the QoS.
 //!
 //! One thing MQTT has no means for: if a broker loses the session, and the CONNACK that says so is
 //! lost as well, the next CONNACK calls the new session present. Subscriptions are repeated then to
@@ -161,6 +164,7 @@ mod options;
 mod outbox;
 mod output;
 mod packet;
+mod pieces;
 mod reason;
 mod request;
 mod room;
@@ -176,7 +180,7 @@ pub use command::{Command, Load};
 pub use config::{Config, ConfigError, Field, LostSession, Overflow, QoS, Version};
 pub use durable::{Store, StoreError};
 pub use error::{CommandError, PublishError, SessionError};
-pub use event::{BrokerText, Event, Token};
+pub use event::{BrokerText, CutReason, Event, Token};
 pub use link::Limits;
 pub use message::{Message, Properties};
 pub use options::{Priority, PublishOptions};

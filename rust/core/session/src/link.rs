@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::config::{Config, QoS};
 use crate::packet::frame::Framer;
 use crate::packet::{Connack, PINGREQ};
+use crate::pieces::Incoming;
 use crate::slab::Key;
 
 /// What the broker allows on this connection; MQTT 3.1.1 has no limits to tell.
@@ -95,6 +96,8 @@ pub(crate) struct Link {
     /// The application ended it.
     pub(crate) left: bool,
     pub(crate) framer: Framer,
+    /// The message that is arriving in pieces.
+    pub(crate) incoming: Option<Incoming>,
     /// Acknowledgements and pings waiting for the next packet boundary.
     pub(crate) control: Vec<u8>,
     /// Whole packets being transmitted; the last one may lack its large payload.
@@ -145,6 +148,7 @@ impl Link {
             clean,
             left: false,
             framer: Framer::default(),
+            incoming: None,
             control: Vec::new(),
             staged: Vec::new(),
             consumed: 0,

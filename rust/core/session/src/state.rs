@@ -74,12 +74,19 @@ impl State {
     /// A QoS 2 message arrived: `Ok(true)` if for the first time, an error if there are too many.
     /// A repeated one has `dup` \[MQTT-3.3.1-1\].
     pub(crate) fn receive(&mut self, packet_id: u16, dup: bool) -> Result<bool, SessionError> {
-        let doubtful = self.doubtful.iter().position(|id| *id == packet_id);
-        let doubtful = doubtful.map(|at| self.doubtful.swap_remove(at)).is_some();
-        if self.received.contains(&packet_id) {
-            Ok(doubtful && !dup)
-        } else if self.received.len() < self.max_received {
+        let is_new = self.is_new(packet_id, dup)?;
+        self.doubtful.retain(|id| *id != packet_id);
+        if !self.received.contains(&packet_id) {
             self.received.push(packet_id);
+        }
+        Ok(is_new)
+    }
+
+    /// What [`receive`](Self::receive) will say, of a message that has begun to arrive.
+    pub(crate) fn is_new(&self, packet_id: u16, dup: bool) -> Result<bool, SessionError> {
+        if self.received.contains(&packet_id) {
+            Ok(self.doubtful.contains(&packet_id) && !dup)
+        } else if self.received.len() < self.max_received {
             Ok(true)
         } else {
             Err(SessionError::ReceiveMaximumExceeded)

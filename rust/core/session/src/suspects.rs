@@ -28,6 +28,7 @@ impl Session {
     /// The connection is over; what was under way goes back to where it is sent from. `blame`:
     /// that may be the reason.
     pub(crate) fn end_link(&mut self, blame: bool) {
+        self.cut_pieces();
         let Some(link) = self.link.take() else {
             return;
         };

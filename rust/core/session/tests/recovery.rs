@@ -2,7 +2,7 @@
 //!
 //! Whatever happens on the way: QoS 0 arrives at most once, QoS 1 at least once, QoS 2 exactly
 //! once, in both directions, both versions and with both kinds of broker, and every command ends in
-//! exactly one event. If the broker loses the session, QoS 2 may arrive twice, and that is told.
+//! exactly one event; large messages arrive whole, or in pieces that make a whole. If the broker loses the session, QoS 2 may arrive twice, and that is told.
 
 mod common;
 
@@ -10,9 +10,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::broker::{Broker, KINDS, Kind};
-use common::{VERSIONS, qos};
+use common::{Assembly, VERSIONS, qos};
 use proptest::prelude::*;
-use thread_mqtt_session::{CommandError, Event, Message, Session, SessionError, Token, Version};
+use thread_mqtt_session::{
+    CommandError, CutReason, Event, Message, Session, SessionError, Token, Version,
+};
 
 /// One random step.
 #[derive(Debug, Clone)]
@@ -58,6 +60,7 @@ struct Run {
     tokens: BTreeMap<Token, u32>,
     published: Vec<Token>,
     received: Vec<u32>,
+    assembly: Assembly,
     /// Messages that may arrive twice, as told.
     again: Vec<u32>,
     /// The broker may lose the session at a cut.
@@ -73,8 +76,11 @@ struct Run {
 }
 
 impl Run {
-    fn new(version: Version, kind: Kind, forgetful: bool, network: bool) -> Self {
-        let config = common::narrow(version);
+    fn new(version: Version, kind: Kind, forgetful: bool, network: bool, pieces: bool) -> Self {
+        let mut config = common::narrow(version);
+        if pieces {
+            config = common::in_pieces(config);
+        }
         let mut run = Run {
             session: Session::new(config).expect("a valid configuration"),
             broker: Broker::new(version, kind, 4),
@@ -85,6 +91,7 @@ impl Run {
             tokens: BTreeMap::new(),
             published: Vec::new(),
             received: Vec::new(),
+            assembly: Assembly::default(),
             again: Vec::new(),
             forgetful,
             network,
@@ -179,7 +186,11 @@ impl Run {
         let Some(event) = self.session.poll_event() else {
             return false;
         };
+        let Some(event) = self.assembly.take(event) else {
+            return true;
+        };
         match event {
+            Event::MessageCut { reason, .. } => assert_eq!(reason, CutReason::ConnectionLost),
             Event::Connected { .. } => self.was_online = true,
             Event::SentAgain(token) => {
                 assert!(self.forgetful);
@@ -265,12 +276,14 @@ fn check_counts(sent: &BTreeMap<u32, u8>, arrived: &[u32], again: &[u32], order:
 fn run(steps: &[Step], forgetful: bool, network: bool) {
     for version in VERSIONS {
         for kind in KINDS {
-            let mut run = Run::new(version, kind, forgetful, network);
-            for step in steps {
-                run.step(step);
+            for pieces in [false, true] {
+                let mut run = Run::new(version, kind, forgetful, network, pieces);
+                for step in steps {
+                    run.step(step);
+                }
+                run.settle();
+                run.check();
             }
-            run.settle();
-            run.check();
         }
     }
 }

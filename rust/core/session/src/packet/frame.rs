@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::pieces::{Bounds, Way, head_len};
 use super::skip::{Skip, SkipReason, Skipped};
 use super::{Fault, PacketType, kind};
 use crate::config::Version;
@@ -53,6 +54,10 @@ pub(crate) enum Piece<'a> {
     Packet(Frame<'a>),
     /// A PUBLISH that was too large.
     Skipped(Skipped),
+    /// A PUBLISH without its payload, which follows in pieces: so many bytes.
+    Head(Frame<'a>, u32),
+    /// The next bytes of that payload, and whether they are the last.
+    Payload(&'a [u8], bool),
 }
 
 /// Splits the stream; holds at most one incomplete packet.
@@ -63,19 +68,20 @@ pub(crate) struct Framer {
     expected: Option<usize>,
     body: Vec<u8>,
     skip: Option<Skip>,
+    way: Way,
 }
 
 impl Framer {
     /// Takes bytes up to the end of the first packet in `data`: how many, and the packet if it is
     /// complete. Without a packet all bytes were taken.
     ///
-    /// A PUBLISH above the limit is skipped, or an error if `strict`.
+    /// A PUBLISH above the bounds is skipped, or an error if they are strict. One that is taken in
+    /// pieces is handed on head first, then as much of its payload as there is in `data`.
     pub(crate) fn take<'a>(
         &mut self,
         version: Version,
         data: &'a [u8],
-        limit: u32,
-        strict: bool,
+        bounds: Bounds,
     ) -> Result<(usize, Option<Piece<'a>>), SessionError> {
         let mut taken = 0;
         while self.expected.is_none() {
@@ -83,13 +89,15 @@ impl Framer {
                 return Ok((taken, None));
             };
             taken += 1;
-            self.take_header_byte(version, *byte, limit, strict)?;
+            self.take_header_byte(version, *byte, bounds)?;
         }
         let expected = self.expected.unwrap_or_default();
         let rest = data.get(taken..).unwrap_or_default();
         let wanted = expected - self.body.len();
         let body = match rest.get(..wanted) {
             _ if self.skip.is_some() => return self.pass(taken, rest),
+            _ if self.way == Way::Head => return self.take_head(version, taken, rest, bounds),
+            _ if self.way != Way::Whole => return Ok(self.take_payload(taken, rest, bounds)),
             Some(whole) if self.body.is_empty() => Body::Borrowed(whole),
             Some(end) => {
                 self.body.extend_from_slice(end); // there is room since its first byte
@@ -108,10 +116,91 @@ impl Framer {
             }
         };
         taken += wanted;
-        let control = self.header.first().copied().unwrap_or_default();
+        let control = self.control();
+        self.end_packet();
+        Ok((taken, Some(Piece::Packet(Frame { control, body }))))
+    }
+
+    /// Puts the head of a PUBLISH together. One above the limit for packets, or that the heap has no
+    /// room for, is skipped.
+    fn take_head<'a>(
+        &mut self,
+        version: Version,
+        taken: usize,
+        rest: &'a [u8],
+        bounds: Bounds,
+    ) -> Result<(usize, Option<Piece<'a>>), SessionError> {
+        let control = self.control();
+        let malformed = |fault| SessionError::Malformed {
+            packet: PacketType::of(control),
+            fault,
+        };
+        let expected = self.expected.unwrap_or_default();
+        let mut used = 0;
+        let too_much = loop {
+            let left = rest.get(used..).unwrap_or_default();
+            let needed = head_len(version, control, &self.body).map_err(malformed)?;
+            if needed > expected {
+                return Err(malformed(Fault::TooShort));
+            }
+            let missing = needed - self.body.len();
+            if needed + self.header.len() > bounds.packet as usize {
+                break Some(SkipReason::TooLarge);
+            } else if missing == 0 {
+                break (!has_room_for(needed)).then_some(SkipReason::OutOfMemory);
+            } else if left.is_empty() {
+                return Ok((taken + used, None));
+            } else if self.body.try_reserve_exact(missing).is_err() {
+                break Some(SkipReason::OutOfMemory);
+            }
+            let next = left.get(..missing).unwrap_or(left);
+            self.body.extend_from_slice(next);
+            used += next.len();
+        };
+        if let Some(reason) = too_much {
+            self.begin_skip(expected, reason);
+            return self.pass(taken + used, rest.get(used..).unwrap_or_default());
+        }
+        let payload = expected - self.body.len();
+        self.way = Way::Payload(payload);
+        let body = Body::Owned(core::mem::take(&mut self.body));
+        let head = Piece::Head(Frame { control, body }, payload as u32);
+        Ok((taken + used, Some(head)))
+    }
+
+    /// What there is of a payload: no more than a packet may have, and less where the heap is short.
+    fn take_payload<'a>(
+        &mut self,
+        taken: usize,
+        rest: &'a [u8],
+        bounds: Bounds,
+    ) -> (usize, Option<Piece<'a>>) {
+        let Way::Payload(left) = self.way else {
+            return (taken, None);
+        };
+        let most = left.min(rest.len()).min(bounds.packet as usize);
+        let mut halves = core::iter::successors(Some(most), |count| Some(count / 2));
+        let fits = halves.find(|count| *count == 0 || has_room_for(*count));
+        let count = fits.filter(|count| *count != 0).unwrap_or(most);
+        let Some(bytes) = rest.get(..count).filter(|bytes| !bytes.is_empty()) else {
+            return (taken, None);
+        };
+        self.way = Way::Payload(left - count);
+        let is_last = left == count;
+        if is_last {
+            self.end_packet();
+        }
+        (taken + count, Some(Piece::Payload(bytes, is_last)))
+    }
+
+    fn control(&self) -> u8 {
+        self.header.first().copied().unwrap_or_default()
+    }
+
+    fn end_packet(&mut self) {
         self.header.clear();
         self.expected = None;
-        Ok((taken, Some(Piece::Packet(Frame { control, body }))))
+        self.way = Way::Whole;
     }
 
     fn pass<'a>(
@@ -125,8 +214,7 @@ impl Framer {
         if !over {
             return Ok((taken + passed, None));
         }
-        self.header.clear();
-        self.expected = None;
+        self.end_packet();
         let skipped = self.skip.take().map(Skip::finish).transpose()?;
         Ok((taken + passed, skipped.map(Piece::Skipped)))
     }
@@ -135,8 +223,7 @@ impl Framer {
         &mut self,
         version: Version,
         byte: u8,
-        limit: u32,
-        strict: bool,
+        bounds: Bounds,
     ) -> Result<(), SessionError> {
         self.header.push(byte);
         let Some((control, length)) = self.header.split_first() else {
@@ -166,26 +253,31 @@ impl Framer {
             .fold(0u32, |sum, byte| sum << 7 | u32::from(byte & 0x7F));
         let size = remaining + self.header.len() as u32;
         self.expected = Some(remaining as usize);
-        if size > limit {
-            if strict || !self.is_publish() {
-                return Err(SessionError::PacketTooLarge { size, limit });
-            }
+        if size <= bounds.packet {
+            return Ok(());
+        }
+        if bounds.in_pieces(self.control(), size) {
+            self.way = Way::Head;
+        } else if !self.is_publish() {
+            let limit = bounds.packet;
+            return Err(SessionError::PacketTooLarge { size, limit });
+        } else if bounds.strict {
+            let limit = bounds.packet.max(bounds.pieces);
+            return Err(SessionError::PacketTooLarge { size, limit });
+        } else {
             self.begin_skip(remaining as usize, SkipReason::TooLarge);
         }
         Ok(())
     }
 
     fn is_publish(&self) -> bool {
-        self.header
-            .first()
-            .is_some_and(|control| control >> 4 == kind::PUBLISH)
+        self.control() >> 4 == kind::PUBLISH
     }
 
     /// Whatever of the packet was kept already passes first.
     fn begin_skip(&mut self, body: usize, reason: SkipReason) {
-        let control = self.header.first().copied().unwrap_or_default();
         let size = (body + self.header.len()) as u32;
-        let mut skip = Skip::new(control, body, size, reason);
+        let mut skip = Skip::new(self.control(), body, size, reason);
         skip.pass(&core::mem::take(&mut self.body));
         self.skip = Some(skip);
     }
@@ -194,13 +286,18 @@ impl Framer {
 /// Whether the heap has room for what is made of a packet: a copy of its parts, and some more for
 /// those that are short. What the broker sends shall not end the program.
 pub(crate) fn has_room(frame: &Frame<'_>) -> bool {
-    /// The short parts are at most 32 pairs of strings.
-    const MORE: usize = 2_048 * size_of::<usize>() / 4;
     let size = frame.body.as_slice().len();
     let made = match frame.control >> 4 {
         kind::SUBACK | kind::UNSUBACK => 2 * size, // a result for each byte
         _ => size,
     };
+    has_room_for(made)
+}
+
+/// The same for a part of this size.
+fn has_room_for(made: usize) -> bool {
+    /// The short parts are at most 32 pairs of strings.
+    const MORE: usize = 2_048 * size_of::<usize>() / 4;
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(made + MORE);
     // A compiler may leave out an allocation that is not used.
@@ -274,10 +371,18 @@ mod tests {
     use crate::config::QoS;
     use alloc::vec;
 
+    fn bounds(packet: u32, strict: bool) -> Bounds {
+        Bounds {
+            packet,
+            pieces: 0,
+            strict,
+        }
+    }
+
     fn packet(piece: Option<Piece<'_>>) -> Option<Frame<'_>> {
         piece.map(|piece| match piece {
             Piece::Packet(frame) => frame,
-            Piece::Skipped(skipped) => panic!("{skipped:?}"),
+            other => panic!("{other:?}"),
         })
     }
 
@@ -285,16 +390,18 @@ mod tests {
     fn a_packet_in_one_piece_is_borrowed_and_one_in_pieces_is_the_same() {
         let bytes = [0x30, 4, 0, 1, b't', b'x'];
         let mut framer = Framer::default();
-        let (n, piece) = framer.take(Version::V311, &bytes, 100, true).unwrap();
+        let (n, piece) = framer
+            .take(Version::V311, &bytes, bounds(100, true))
+            .unwrap();
         assert_eq!(n, 6);
         let frame = packet(piece).unwrap();
         assert!(matches!(frame.body, Body::Borrowed(_)));
         assert_eq!(frame.body.into_rest(3), b"x");
         for cut in 1..bytes.len() {
             let (head, tail) = bytes.split_at(cut);
-            let (n, piece) = framer.take(Version::V311, head, 100, true).unwrap();
+            let (n, piece) = framer.take(Version::V311, head, bounds(100, true)).unwrap();
             assert_eq!((n, piece.is_none()), (cut, true));
-            let (n, piece) = framer.take(Version::V311, tail, 100, true).unwrap();
+            let (n, piece) = framer.take(Version::V311, tail, bounds(100, true)).unwrap();
             assert_eq!(n, tail.len());
             let frame = packet(piece).unwrap();
             assert_eq!(frame.control, 0x30);
@@ -308,7 +415,7 @@ mod tests {
         for (control, strict) in [(0x30, true), (0x90, false)] {
             let mut framer = Framer::default();
             let header = [control, 0xFF, 0xFF, 0xFF, 0x7F];
-            let got = framer.take(Version::V5, &header, 1000, strict);
+            let got = framer.take(Version::V5, &header, bounds(1000, strict));
             assert_eq!(
                 got.unwrap_err(),
                 SessionError::PacketTooLarge {
@@ -320,9 +427,17 @@ mod tests {
         }
         // Exactly the limit is fine, one more is not.
         let mut framer = Framer::default();
-        assert!(framer.take(Version::V5, &[0x30, 98], 100, true).is_ok());
+        assert!(
+            framer
+                .take(Version::V5, &[0x30, 98], bounds(100, true))
+                .is_ok()
+        );
         let mut framer = Framer::default();
-        assert!(framer.take(Version::V5, &[0x30, 99], 100, true).is_err());
+        assert!(
+            framer
+                .take(Version::V5, &[0x30, 99], bounds(100, true))
+                .is_err()
+        );
     }
 
     /// In any fragmentation, and the packet behind it is read.
@@ -336,7 +451,9 @@ mod tests {
             let mut seen = Vec::new();
             for mut data in bytes.chunks(piece) {
                 while !data.is_empty() {
-                    let (n, piece) = framer.take(Version::V311, data, 100, false).unwrap();
+                    let (n, piece) = framer
+                        .take(Version::V311, data, bounds(100, false))
+                        .unwrap();
                     data = &data[n..];
                     assert!(framer.body.capacity() == 0);
                     match piece {
@@ -348,6 +465,7 @@ mod tests {
                             seen.push(0x32);
                         }
                         Some(Piece::Packet(frame)) => seen.push(frame.control),
+                        Some(other) => panic!("{other:?}"),
                         None => {}
                     }
                 }
@@ -391,7 +509,7 @@ mod tests {
             (Version::V5, &[0x30, 0x80, 0x00], Fault::Length),
         ];
         for (version, bytes, fault) in bad {
-            let got = Framer::default().take(version, bytes, u32::MAX, true);
+            let got = Framer::default().take(version, bytes, bounds(u32::MAX, true));
             let packet = PacketType::of(bytes[0]);
             let expected = SessionError::Malformed { packet, fault };
             assert_eq!(got.unwrap_err(), expected, "{bytes:?}");
@@ -403,7 +521,7 @@ mod tests {
     fn a_length_in_more_bytes_than_needed() {
         let bytes = [0x20, 0x82, 0x80, 0x00, 0, 0];
         let (n, piece) = Framer::default()
-            .take(Version::V311, &bytes, 100, true)
+            .take(Version::V311, &bytes, bounds(100, true))
             .unwrap();
         assert_eq!(n, bytes.len());
         assert_eq!(packet(piece).unwrap().body.as_slice(), [0, 0]);

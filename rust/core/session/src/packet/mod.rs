@@ -17,6 +17,7 @@ mod fault;
 pub(crate) mod frame;
 #[cfg(test)]
 mod oracle;
+pub(crate) mod pieces;
 mod properties;
 pub(crate) mod skip;
 mod v3;

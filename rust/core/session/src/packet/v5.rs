@@ -54,7 +54,8 @@ pub(super) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, 
     let non_zero = |value: u32| (value != 0).then_some(value);
     connect.properties.session_expiry_interval = non_zero(config.session_expiry);
     connect.properties.receive_max = Some(config.receive_maximum);
-    connect.properties.max_packet_size = Some(config.max_packet_size);
+    connect.properties.max_packet_size =
+        Some(config.max_packet_size.max(config.max_size_in_pieces));
     connect.properties.request_response_info = config.request_response_information.then_some(true);
     connect.properties.topic_alias_max =
         (config.topic_alias_maximum != 0).then_some(config.topic_alias_maximum);

@@ -8,7 +8,7 @@ pub(crate) mod flash;
 use std::time::Duration;
 
 use mqtt_proto::{Pid, QosPid, TopicName, v3, v5};
-use thread_mqtt_session::{Config, Event, QoS, Session, SessionError, Version};
+use thread_mqtt_session::{Config, Event, Message, QoS, Session, SessionError, Version};
 
 pub(crate) const VERSIONS: [Version; 2] = [Version::V311, Version::V5];
 
@@ -354,6 +354,61 @@ pub(crate) fn narrow(version: Version) -> Config {
         outbox_bytes: 6_000,
         event_bytes: 600,
         ..lasting(version)
+    }
+}
+
+/// The same where messages above 200 bytes come in pieces, in a build that has them.
+pub(crate) fn in_pieces(config: Config) -> Config {
+    if cfg!(not(feature = "pieces")) {
+        return config;
+    }
+    Config {
+        max_packet_size: 200,
+        max_size_in_pieces: 1 << 20,
+        ..config
+    }
+}
+
+/// Puts messages that come in pieces together.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly {
+    begun: Option<(Message, u32)>,
+}
+
+impl Assembly {
+    /// An event, with the pieces before it; none if more have to come.
+    pub(crate) fn take(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::MessageBegins { message, total } => {
+                assert!(message.payload.is_empty());
+                assert_eq!(self.begun.replace((message, total)), None);
+                None
+            }
+            Event::Piece {
+                offset,
+                total,
+                payload,
+            } => {
+                let (message, of) = self.begun.as_mut().expect("a message has begun");
+                assert_eq!((offset as usize, total), (message.payload.len(), *of));
+                assert!(!payload.is_empty());
+                message.payload.extend(payload);
+                let is_whole = message.payload.len() == total as usize;
+                let (message, _) = self.begun.take_if(|_| is_whole)?;
+                Some(Event::Message(message))
+            }
+            Event::MessageCut { received, .. } => {
+                let (message, total) = self.begun.take().expect("a message has begun");
+                assert_eq!(message.payload.len(), received as usize);
+                assert!(received < total);
+                Some(event)
+            }
+            event => {
+                let between = matches!(event, Event::Message(_) | Event::Skipped { .. });
+                assert!(!between || self.begun.is_none(), "{event:?}");
+                Some(event)
+            }
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod durable;
 mod end;
 mod keep_alive;
 mod outbox;
+#[cfg(feature = "pieces")]
+mod pieces;
 mod poison;
 mod publish;
 mod receive;

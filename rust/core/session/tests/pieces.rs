@@ -1,0 +1,143 @@
+//! A message of a megabyte through buffers of 4 kB, on a heap that is counted.
+#![cfg(feature = "pieces")]
+
+mod common;
+
+use common::{Client, Publish, VERSIONS, at, lasting, wire};
+use thread_mqtt_session::{Config, CutReason, Event, Session, SessionError, Version};
+use thread_mqtt_test_support::heap::{Heap, with_heap};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+const MEGABYTE: usize = 1 << 20;
+
+fn byte(at: usize) -> u8 {
+    (at * 7 % 251) as u8
+}
+
+fn payload() -> Vec<u8> {
+    (0..MEGABYTE).map(byte).collect()
+}
+
+fn config(version: Version) -> Config {
+    Config {
+        max_packet_size: 4_096,
+        max_size_in_pieces: 2 * MEGABYTE as u32,
+        event_bytes: 4_096,
+        ..lasting(version)
+    }
+}
+
+/// The limits as documented: events up to `event_bytes` and one piece, the head of the message, and
+/// what is asked of the heap as a reserve before a piece is taken.
+const BOUND: usize = 4_096 + 2 * 4_096 + 2 * 4_096;
+
+#[test]
+fn a_megabyte_arrives_through_4_kb() {
+    for version in VERSIONS {
+        for (read, polled) in [(1_280, 1), (16_384, 1), (16_384, usize::MAX)] {
+            let packet = wire::publish(version, &Publish::new("t", payload(), 1, 1));
+            let mut client = Client::online(config(version));
+            let ((), most) = with_heap(BOUND, || {
+                let mut received = 0;
+                for mut data in packet.chunks(read) {
+                    while !data.is_empty() {
+                        let taken = client.session.handle_input(data, at(1)).expect("valid");
+                        data = &data[taken..];
+                        for _ in 0..polled {
+                            let Some(event) = client.session.poll_event() else {
+                                break;
+                            };
+                            match event {
+                                Event::MessageBegins { total, .. } => {
+                                    assert_eq!(total as usize, MEGABYTE);
+                                }
+                                Event::Piece {
+                                    offset, payload, ..
+                                } => {
+                                    assert_eq!(offset as usize, received);
+                                    let right = payload.iter().enumerate();
+                                    assert!(
+                                        right.clone().all(|(at, one)| *one == byte(received + at))
+                                    );
+                                    received += payload.len();
+                                }
+                                other => panic!("{other:?}"),
+                            }
+                        }
+                    }
+                }
+                while let Some(event) = client.session.poll_event() {
+                    let Event::Piece { payload, .. } = event else {
+                        panic!("{event:?}");
+                    };
+                    received += payload.len();
+                }
+                assert_eq!(received, MEGABYTE);
+            });
+            assert!(most <= BOUND, "{most} bytes");
+            assert_eq!(client.transmit(at(1)), [0x40, 2, 0, 1]);
+        }
+    }
+}
+
+/// Gives all of it to the session, and takes events when it must; the event that ends the message.
+fn take_all(session: &mut Session, mut data: &[u8]) -> Result<Option<Event>, SessionError> {
+    let mut end = None;
+    while !data.is_empty() || end.is_none() {
+        let taken = session.handle_input(data, at(1))?;
+        data = &data[taken..];
+        if session.wants_input() && !data.is_empty() {
+            continue;
+        }
+        let Some(event) = session.poll_event() else {
+            break;
+        };
+        let is_end = match &event {
+            Event::MessageBegins { .. } => false,
+            Event::Piece {
+                offset,
+                total,
+                payload,
+            } => *offset as usize + payload.len() == *total as usize,
+            _ => true,
+        };
+        if is_end {
+            end = Some(event);
+        }
+    }
+    Ok(end)
+}
+
+/// With any amount of heap the message arrives whole, or its end is told and it is acknowledged, or it
+/// is skipped, or the connection ends because there is no room for an event either.
+#[test]
+fn too_little_heap_shortens_pieces_and_then_cuts_the_message() {
+    for version in VERSIONS {
+        let packet = wire::publish(version, &Publish::new("t", vec![7; 9_000], 1, 1));
+        let (mut whole, mut cut, mut skipped) = (0, 0, 0);
+        for bytes in (0..24_000).step_by(97) {
+            let mut client = Client::online(config(version));
+            let (ended, _) = with_heap(bytes, || take_all(&mut client.session, &packet));
+            match ended {
+                Err(ref error) => assert!(bytes < 2_500, "{bytes}: {error}"),
+                Ok(Some(Event::Piece { .. })) => whole += 1,
+                Ok(Some(Event::Skipped { .. })) => skipped += 1,
+                Ok(Some(Event::MessageCut { reason, .. })) => {
+                    assert_eq!(reason, CutReason::OutOfMemory);
+                    cut += 1;
+                }
+                Ok(ref other) => panic!("{bytes}: {other:?}"),
+            }
+            if ended.is_ok() {
+                assert!(client.session.is_connected());
+                assert_eq!(client.transmit(at(1))[0], 0x40, "acknowledged, {bytes}");
+            }
+        }
+        assert!(
+            whole > 10 && cut > 10 && skipped > 10,
+            "{whole} {cut} {skipped}"
+        );
+    }
+}
