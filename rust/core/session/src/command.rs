@@ -8,6 +8,7 @@ use crate::error::CommandError;
 use crate::message::{Message, check_filter};
 use crate::options::PublishOptions;
 use crate::outbox::Work;
+use crate::pieces::{Pieces, Supply};
 use crate::request::{Filter, Request, RequestKind};
 
 /// A message or request, checked, that no session has queued yet.
@@ -31,7 +32,20 @@ impl Command {
         message: Message,
         options: PublishOptions,
     ) -> Result<Self, CommandError> {
-        let work = Work::publish(version, message, options)?;
+        let work = Work::publish(version, message, Supply::default(), options)?;
+        Ok(Self { work })
+    }
+
+    /// A message for a session of this version whose payload follows in pieces: see
+    /// [`Session::publish_in_pieces`](crate::Session::publish_in_pieces).
+    pub fn publish_in_pieces(
+        version: Version,
+        message: Message,
+        pieces: Pieces,
+        options: PublishOptions,
+    ) -> Result<Self, CommandError> {
+        let (supply, options) = pieces.check(&message, options)?;
+        let work = Work::publish(version, message, supply, options)?;
         Ok(Self { work })
     }
 

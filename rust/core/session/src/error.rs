@@ -40,6 +40,14 @@ pub enum CommandError {
     PropertiesNeedV5,
     /// A property string with U+0000 or a property above 65,535 bytes.
     InvalidProperty,
+    /// A message in pieces has no payload yet, at least a byte in all and in a piece, and is not durable.
+    InvalidPieces,
+    /// A piece that is empty or longer than was asked for.
+    PieceLength,
+    /// A piece that is not wanted, or not any more: the connection has ended meanwhile, or the message.
+    /// If it is to be sent again, [`Event::PieceWanted`](crate::Event::PieceWanted) asks for its first
+    /// piece.
+    PieceNotWanted,
     /// A capability that this build leaves out: the name of its Kconfig option behind
     /// `CONFIG_THREAD_MQTT_`, and in lower case with hyphens that of the cargo feature.
     NotBuilt(&'static str),
@@ -80,6 +88,16 @@ impl fmt::Display for CommandError {
             }
             CommandError::InvalidProperty => {
                 "a message property is longer than 65,535 bytes or contains a zero character"
+            }
+            CommandError::InvalidPieces => {
+                "a message in pieces begins without a payload, has at least one byte in all and in a \
+                 piece, and is not durable"
+            }
+            CommandError::PieceLength => {
+                "a piece is empty or longer than was asked for; supply as much as the event says"
+            }
+            CommandError::PieceNotWanted => {
+                "the piece is not wanted, or not any more; wait for the event that asks for one"
             }
             CommandError::NotBuilt(option) => return write_not_built(f, option),
         })
@@ -134,6 +152,9 @@ pub enum PublishError {
     EndsConnection,
     /// It was to be durable, and the storage did not take it. It was not sent.
     NotStored(StoreError),
+    /// Its payload comes in pieces, and the application gave it up, or did not supply a piece within
+    /// [`response_timeout`](crate::Config::response_timeout).
+    NotSupplied,
 }
 
 impl fmt::Display for PublishError {
@@ -178,6 +199,10 @@ impl fmt::Display for PublishError {
                  broker's log",
             ),
             PublishError::NotStored(error) => error.fmt(f),
+            PublishError::NotSupplied => f.write_str(
+                "the application gave the message up, or did not supply a piece of it in time; \
+                 supply each piece when it is asked for",
+            ),
         }
     }
 }
@@ -201,6 +226,9 @@ pub enum SessionError {
         /// The packet that did not come.
         missing: PacketType,
     },
+    /// The application did not supply the rest of a message that is half sent, see
+    /// [`PublishError::NotSupplied`]. No other packet can follow half of one.
+    NotSupplied,
     /// A packet could not be decoded before CONNACK: perhaps it is no MQTT broker.
     NotMqtt {
         /// What it would be in MQTT.
@@ -256,7 +284,7 @@ impl SessionError {
             | SessionError::ConnackTimeout
             | SessionError::ServerDisconnected(_)
             | SessionError::BeforeConnack => None,
-            SessionError::NotMqtt { .. } => None,
+            SessionError::NotMqtt { .. } | SessionError::NotSupplied => None,
             SessionError::PingTimeout | SessionError::AckTimeout { .. } => {
                 Some(ReasonCode::UNSPECIFIED)
             }
@@ -294,6 +322,10 @@ impl fmt::Display for SessionError {
                 f,
                 "the broker did not send the {missing} it owes in time, although the connection \
                  holds; check the broker's log"
+            ),
+            SessionError::NotSupplied => f.write_str(
+                "the application did not supply the rest of a message that was half sent, after which \
+                 nothing else can be sent on a connection; supply each piece when it is asked for",
             ),
             SessionError::NotMqtt { packet, fault } => write!(
                 f,

@@ -139,6 +139,19 @@ pub enum Event {
         /// Why, and with it whether the message comes again.
         reason: CutReason,
     },
+    /// The next piece of a message that was
+    /// [published in pieces](crate::Session::publish_in_pieces) is to be
+    /// [supplied](crate::Session::supply), within
+    /// [`response_timeout`](crate::Config::response_timeout).
+    PieceWanted {
+        /// The message.
+        token: Token,
+        /// Bytes of the payload before the piece. 0 again after more was supplied: the connection was
+        /// lost, and the message is sent again from its first byte.
+        offset: u32,
+        /// Most bytes of the piece: as was said when the message was published, or what is left.
+        length: u32,
+    },
     /// The broker says something for a person to read, or for the application to use (MQTT 5). It
     /// comes before the event it belongs to.
     BrokerText {
@@ -270,7 +283,8 @@ fn cost(event: &Event) -> usize {
         | Event::StorageFailed(_)
         | Event::SentAgain(_)
         | Event::QosLowered(_)
-        | Event::MessageCut { .. } => 0,
+        | Event::MessageCut { .. }
+        | Event::PieceWanted { .. } => 0,
     };
     size_of::<(Event, Option<Owed>)>() + heap
 }

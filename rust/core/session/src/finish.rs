@@ -34,11 +34,13 @@ impl Session {
             self.finish_publish(key, Err(error));
             return;
         }
-        if let Some(token) = item.token {
+        let token = item.token;
+        self.forget_wanted(key);
+        if let Some(token) = token {
             self.events.push(Event::PublishFailed(token, error));
         }
-        if item.is_stored() {
-            let (id, order) = (item.packet_id, item.order);
+        let stored = self.state.outbox.get(key).filter(|item| item.is_stored());
+        if let Some((id, order)) = stored.map(|item| (item.packet_id, item.order)) {
             self.state.journal.put_release(id, order);
         }
         self.state.outbox.reduce_to_release(key);
@@ -138,6 +140,7 @@ impl Session {
     }
 
     pub(crate) fn take_item(&mut self, key: Key) -> Option<Item> {
+        self.forget_wanted(key);
         self.leave_link(key);
         let item = self.state.outbox.remove(key)?;
         if item.is_stored() {

@@ -110,7 +110,8 @@
 //!   directions, the subscriptions and whose session it is.
 //! - **A message larger than a packet may be** arrives in pieces, where
 //!   [`Config::max_size_in_pieces`] allows it, in the memory that a packet takes. It is acknowledged
-//!   with its last piece; one that is cut is told ([`Event::MessageCut`]) and begins again.
+//!   with its last piece; one that is cut is told ([`Event::MessageCut`]) and begins again. On its
+//!   way out it takes the memory of one piece ([`Session::publish_in_pieces`]).
 //! - **Back-pressure** reaches the broker: [`Session::handle_input`] takes no more packets than
 //!   there is room for the events they lead to.
 //! - **Keep-alive** (section 3.1.2.10): PINGREQ when for that long the transport took no byte, or
@@ -186,6 +187,7 @@ pub use message::{Message, Properties};
 pub use options::{Priority, PublishOptions};
 pub use packet::skip::SkipReason;
 pub use packet::{Fault, PacketType};
+pub use pieces::Pieces;
 pub use reason::{ConnectRefusal, ReasonCode};
 pub use room::Room;
 pub use secret::Secret;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::config::{Config, QoS};
 use crate::packet::frame::Framer;
 use crate::packet::{Connack, PINGREQ};
-use crate::pieces::Incoming;
+use crate::pieces::{Incoming, Wanted};
 use crate::slab::Key;
 
 /// What the broker allows on this connection; MQTT 3.1.1 has no limits to tell.
@@ -98,6 +98,8 @@ pub(crate) struct Link {
     pub(crate) framer: Framer,
     /// The message that is arriving in pieces.
     pub(crate) incoming: Option<Incoming>,
+    /// The piece that the application is asked for.
+    pub(crate) wanted: Option<Wanted>,
     /// Acknowledgements and pings waiting for the next packet boundary.
     pub(crate) control: Vec<u8>,
     /// Whole packets being transmitted; the last one may lack its large payload.
@@ -149,6 +151,7 @@ impl Link {
             left: false,
             framer: Framer::default(),
             incoming: None,
+            wanted: None,
             control: Vec::new(),
             staged: Vec::new(),
             consumed: 0,

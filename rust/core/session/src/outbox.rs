@@ -4,6 +4,7 @@
 //! packet identifier and removing one take the same time however many there are.
 
 use alloc::vec::Vec;
+use core::iter;
 use core::time::Duration;
 
 use crate::config::{Config, Overflow, QoS, Version};
@@ -14,6 +15,7 @@ use crate::event::Token;
 use crate::message::{Message, check_properties, check_topic};
 use crate::options::{Priority, PublishOptions};
 use crate::packet;
+use crate::pieces::Supply;
 use crate::request::Request;
 pub(crate) use crate::room::REQUESTS;
 use crate::room::{LISTS, POLICIES, PRIORITIES, Room, WAITING, check_options, waiting_list};
@@ -81,6 +83,8 @@ pub(crate) struct Outgoing {
     /// The packet identifier with which it is in the storage; 0 if it is not.
     pub(crate) stored: u16,
     expires: Expiry,
+    /// Where its payload comes from, if it is not in the message.
+    pub(crate) supply: Supply,
     /// QoS 2: PUBREC arrived, PUBREL is to be answered. The message is kept, for a broker that
     /// loses the session before it has passed it on.
     pub(crate) released: bool,
@@ -112,8 +116,29 @@ impl Outgoing {
             durable: Some(true),
             stored: id,
             expires: stored.expiry.map_or(Expiry::Never, Expiry::In),
+            supply: Supply::default(),
             released,
             dup,
+        }
+    }
+
+    /// Bytes of the whole payload.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.supply.total().unwrap_or(self.message.payload.len())
+    }
+
+    /// Bytes counted against the outbox: of a payload in pieces the largest piece.
+    fn bytes(&self) -> usize {
+        match self.supply.most() {
+            Some(most) => self.message.size() - self.message.payload.len() + most,
+            None => self.message.size(),
+        }
+    }
+
+    /// Begins its payload again.
+    pub(crate) fn begin_payload(&mut self) {
+        if self.supply.begin() {
+            self.message.payload = Vec::new();
         }
     }
 
@@ -171,12 +196,14 @@ impl Work {
     pub(crate) fn publish(
         version: Version,
         message: Message,
+        supply: Supply,
         options: PublishOptions,
     ) -> Result<Self, CommandError> {
         check_topic(&message.topic)?;
         check_properties(&message, version)?;
         check_options(options)?;
-        if packet::publish_size(version, &message) > packet::MAX_SIZE {
+        let payload_len = supply.total().unwrap_or(message.payload.len());
+        if packet::publish_size(version, &message, payload_len) > packet::MAX_SIZE {
             return Err(CommandError::PayloadTooLarge);
         }
         let in_message = message.carried().and_then(|p| p.message_expiry);
@@ -195,6 +222,7 @@ impl Work {
             durable: options.durable,
             stored: 0,
             expires,
+            supply,
             released: false,
             dup: false,
         }))
@@ -203,7 +231,7 @@ impl Work {
     /// Bytes counted against the outbox.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Work::Publish(outgoing) => outgoing.message.size(),
+            Work::Publish(outgoing) => outgoing.bytes(),
             Work::Request(request) => request.bytes(),
         }
     }
@@ -308,6 +336,19 @@ impl Outbox {
 
     pub(crate) fn list(&self, key: Key) -> Option<usize> {
         self.items.list(key)
+    }
+
+    /// The message in pieces of this name; looks through all.
+    pub(crate) fn supplied(&self, token: Token) -> Option<Key> {
+        let mut lists = (0..LISTS).filter_map(|list| self.first(list));
+        lists.find_map(|first| {
+            let mut keys = iter::successors(Some(first), |key| self.next(*key));
+            keys.find(|key| {
+                let item = self.get(*key).filter(|item| item.token == Some(token));
+                matches!(item.map(|item| &item.work), Some(Work::Publish(outgoing))
+                    if outgoing.supply.total().is_some())
+            })
+        })
     }
 
     /// The item with this packet identifier.
@@ -527,6 +568,7 @@ impl Outbox {
             outgoing.message.topic = Default::default();
             outgoing.message.payload = Default::default();
             outgoing.message.properties = None;
+            outgoing.supply = Supply::default();
         }
         let after = item.work.bytes();
         self.room.shrink(list, before - after);

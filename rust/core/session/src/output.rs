@@ -112,7 +112,10 @@ impl Session {
                 return;
             };
             let small = match self.state.outbox.get(key).map(|item| &item.work) {
-                Some(Work::Publish(outgoing)) => outgoing.message.payload.len() <= INLINE_PAYLOAD,
+                Some(Work::Publish(outgoing)) => {
+                    outgoing.supply.total().is_none()
+                        && outgoing.message.payload.len() <= INLINE_PAYLOAD
+                }
                 _ => false,
             };
             if !small || self.stage_item(key, limits) == Staged::Later {
@@ -193,6 +196,9 @@ impl Session {
     }
 
     fn stage_publish(&mut self, key: Key, limits: &Limits) -> Staged {
+        if self.awaits_first_piece(key, limits) {
+            return Staged::Later;
+        }
         let version = self.config.version();
         let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get_mut(key)) else {
             return Staged::Gone;
@@ -206,6 +212,7 @@ impl Session {
             return Staged::Gone;
         }
         let (message, id) = (&outgoing.message, item.packet_id);
+        let (payload_len, supplied) = (outgoing.payload_len(), outgoing.supply.total().is_some());
         if item.release_first && message.qos == QoS::ExactlyOnce {
             let reason = ReasonCode::SUCCESS;
             packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
@@ -213,14 +220,15 @@ impl Session {
         let start = link.staged.len();
         let dup = outgoing.dup && message.qos != QoS::AtMostOnce;
         let expiry = outgoing.seconds_left(link.now);
-        if !packet::push_publish_head(&mut link.staged, version, message, id, dup, expiry) {
+        let out = &mut link.staged;
+        if !packet::push_publish_head(out, version, message, payload_len, id, dup, expiry) {
             link.staged.truncate(before);
             return Staged::Later;
         }
-        let inline = message.payload.len() <= INLINE_PAYLOAD;
+        let inline = payload_len <= INLINE_PAYLOAD && !supplied;
         let head = link.staged.len() - start;
-        if let Some(limit) = exceeded(head + message.payload.len(), limits) {
-            let size = (head + message.payload.len()) as u32;
+        if let Some(limit) = exceeded(head + payload_len, limits) {
+            let size = (head + payload_len) as u32;
             link.staged.truncate(before);
             self.give_up_publish(key, PublishError::TooLarge { size, limit });
             return Staged::Gone;
@@ -300,11 +308,17 @@ impl Session {
             };
             if gone + n < length {
                 link.payload = Some((key, gone + n));
-            } else {
-                link.payload = None;
-                self.item_is_sent(key);
+            } else if !self.want_next_piece(key) {
+                self.end_payload(key);
             }
         }
+    }
+
+    fn end_payload(&mut self, key: Key) {
+        if let Some(link) = &mut self.link {
+            link.payload = None;
+        }
+        self.item_is_sent(key);
     }
 
     /// An item is with the transport in full.

@@ -12,6 +12,7 @@ use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::outbox::{BEGUN, Item, Work};
 use crate::packet::{self, AckKind, PacketType};
+use crate::pieces::Supply;
 use crate::request::{Request, RequestKind};
 use crate::room::Room;
 use crate::state::State;
@@ -204,8 +205,11 @@ impl Session {
     /// silent.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
         self.note_time(now);
+        self.check_supply(now)?;
         let events_full = self.events.is_full();
-        let ack_due = self.ack_due();
+        // An answer may also wait behind acknowledgements that wait behind a payload.
+        let judges = self.wants_input();
+        let ack_due = self.ack_due().filter(|_| judges);
         let Some(link) = &mut self.link else {
             return Ok(());
         };
@@ -218,7 +222,7 @@ impl Session {
                 return Ok(());
             }
             Phase::Online if overdue => SessionError::PingTimeout,
-            Phase::Online if !events_full && ack_due.is_some_and(|due| now >= due) => {
+            Phase::Online if ack_due.is_some_and(|due| now >= due) => {
                 let missing = self.missing_answer();
                 SessionError::AckTimeout { missing }
             }
@@ -240,6 +244,7 @@ impl Session {
             return Some(Duration::ZERO);
         }
         let full = self.events.is_full();
+        let judges = self.wants_input();
         let expiry = self.state.outbox.next_expiry().filter(|_| !full);
         let Some(link) = &self.link else {
             return expiry;
@@ -248,11 +253,12 @@ impl Session {
             Phase::Connecting | Phase::Online => {
                 let response = link.response_due().or_else(|| link.ping_due());
                 let alone = link.alone.map(|(_, until)| until);
-                [response, self.ack_due().filter(|_| !full), alone]
+                [response, self.ack_due().filter(|_| judges), alone]
             }
             Phase::Leaving | Phase::Over => [None; 3],
         };
-        link_due.into_iter().chain([expiry]).flatten().min()
+        let others = [expiry, self.supply_due()];
+        link_due.into_iter().chain(others).flatten().min()
     }
 
     pub(crate) fn note_time(&mut self, now: Duration) {
@@ -303,7 +309,8 @@ impl Session {
         message: Message,
         options: PublishOptions,
     ) -> Result<Token, CommandError> {
-        let work = Work::publish(self.config.version(), message, options)?;
+        let supply = Supply::default();
+        let work = Work::publish(self.config.version(), message, supply, options)?;
         self.queue(work)
     }
 
@@ -360,7 +367,7 @@ impl Session {
         self.queue(Command::unsubscribe(filters)?.work)
     }
 
-    fn queue(&mut self, mut work: Work) -> Result<Token, CommandError> {
+    pub(crate) fn queue(&mut self, mut work: Work) -> Result<Token, CommandError> {
         let outbox = &self.state.outbox;
         let replaced = outbox.replaced(&work);
         let old = replaced.and_then(|key| outbox.get(key));

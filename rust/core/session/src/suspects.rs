@@ -64,6 +64,7 @@ impl Session {
                 RELEASES
             }
             Work::Publish(outgoing) => {
+                outgoing.begin_payload();
                 item.ends = item.ends.saturating_add(oldest.into());
                 // QoS 0 was not sent in full, and keeps its place among its like.
                 match outgoing.qos() {

@@ -3,8 +3,15 @@
 
 mod common;
 
-use common::{Client, Publish, VERSIONS, at, lasting, wire};
-use thread_mqtt_session::{Config, CutReason, Event, Session, SessionError, Version};
+use std::io::{ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use common::mosquitto::Broker;
+use common::{Client, Publish, VERSIONS, at, lasting, qos, wire};
+use thread_mqtt_session::{
+    Config, CutReason, Event, Message, Pieces, PublishOptions, Session, SessionError, Token,
+    Version,
+};
 use thread_mqtt_test_support::heap::{Heap, with_heap};
 
 #[global_allocator]
@@ -78,6 +85,132 @@ fn a_megabyte_arrives_through_4_kb() {
             });
             assert!(most <= BOUND, "{most} bytes");
             assert_eq!(client.transmit(at(1)), [0x40, 2, 0, 1]);
+        }
+    }
+}
+
+/// Goes out through an outbox of 4 kB and the topic.
+#[test]
+fn a_megabyte_goes_out_through_4_kb() {
+    for version in VERSIONS {
+        let mut client = Client::online(Config {
+            outbox_bytes: 4_096 + 1,
+            ..config(version)
+        });
+        let (token, most) = with_heap(BOUND, || {
+            let token = publish(&mut client.session, 1);
+            let mut sent = 0;
+            loop {
+                let bytes = client.session.transmit(at(1));
+                let n = bytes.len().min(1_280);
+                sent += n;
+                client.session.consume_transmit(n);
+                match client.session.poll_event() {
+                    Some(event) => supply(&mut client.session, &event),
+                    None if n == 0 => break,
+                    None => {}
+                }
+            }
+            assert!((MEGABYTE..MEGABYTE + 20).contains(&sent));
+            token
+        });
+        assert!(most <= BOUND, "{most} bytes");
+        client.receive(&wire::puback(1, 0), at(1));
+        assert_eq!(client.events(), [Event::Published(token)]);
+    }
+}
+
+fn publish(session: &mut Session, level: u8) -> Token {
+    let pieces = Pieces {
+        total: MEGABYTE as u32,
+        piece: 4_096,
+    };
+    let message = Message::new("t", "").qos(qos(level));
+    let options = PublishOptions::default();
+    let token = session.publish_in_pieces(message, pieces, options);
+    token.expect("room")
+}
+
+fn supply(session: &mut Session, event: &Event) {
+    let Event::PieceWanted {
+        token,
+        offset,
+        length,
+    } = *event
+    else {
+        panic!("{event:?}");
+    };
+    let piece = (offset..offset + length).map(|at| byte(at as usize));
+    let supplied = session.supply(token, offset, piece.collect());
+    supplied.expect("what is asked for");
+}
+
+/// Out to Mosquitto and back to the same session, over sockets, at each QoS: with 4 kB of each kind of
+/// buffer in both directions.
+#[test]
+fn a_megabyte_to_mosquitto_and_back() {
+    let broker = Broker::start("");
+    for version in VERSIONS {
+        for level in 0..3 {
+            let ((), most) = with_heap(2 * BOUND, || there_and_back(&broker, version, level));
+            assert!(most <= 2 * BOUND, "{most} bytes");
+        }
+    }
+}
+
+fn there_and_back(broker: &Broker, version: Version, level: u8) {
+    let mut stream = broker.connect();
+    let mut session = Session::new(Config {
+        outbox_bytes: 4_096 + 1,
+        clean_start: true,
+        session_expiry: 0,
+        ..config(version)
+    })
+    .expect("a valid configuration");
+    let start = Instant::now();
+    session.connect(Duration::ZERO);
+    session.subscribe(&[("t", qos(2))]).expect("room");
+    let (mut buffer, mut filled) = ([0; 1_280], 0..0);
+    let (mut token, mut published, mut received) = (None, false, 0);
+    while !published || received < MEGABYTE || !session.is_idle() {
+        let now = start.elapsed();
+        assert!(now < Duration::from_secs(60), "{received} bytes came");
+        session.handle_timeout(now).expect("the broker is alive");
+        let bytes = session.transmit(now);
+        if !bytes.is_empty() {
+            let n = stream.write(bytes).expect("a stream that works");
+            session.consume_transmit(n);
+        } else if filled.is_empty() && session.wants_input() {
+            match stream.read(&mut buffer) {
+                Ok(0) => panic!("the broker closed"),
+                Ok(n) => filled = 0..n,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        filled.start += session
+            .handle_input(&buffer[filled.clone()], now)
+            .expect("the broker behaves");
+        let Some(event) = session.poll_event() else {
+            continue;
+        };
+        match event {
+            Event::Connected { .. } => {}
+            Event::Subscribed(..) => token = Some(publish(&mut session, level)),
+            Event::Published(which) => published = Some(which) == token,
+            event @ Event::PieceWanted { .. } => supply(&mut session, &event),
+            Event::MessageBegins { message, total } => {
+                assert_eq!((message.qos, total as usize), (qos(level), MEGABYTE));
+            }
+            Event::Piece {
+                offset, payload, ..
+            } => {
+                assert_eq!(offset as usize, received);
+                let mut right = payload.iter().enumerate();
+                assert!(right.all(|(at, one)| *one == byte(received + at)));
+                received += payload.len();
+            }
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -13,7 +13,8 @@ use common::broker::{Broker, KINDS, Kind};
 use common::{Assembly, VERSIONS, qos};
 use proptest::prelude::*;
 use thread_mqtt_session::{
-    CommandError, CutReason, Event, Message, Session, SessionError, Token, Version,
+    CommandError, CutReason, Event, Message, Pieces, PublishOptions, Session, SessionError, Token,
+    Version,
 };
 
 /// One random step.
@@ -61,6 +62,9 @@ struct Run {
     published: Vec<Token>,
     received: Vec<u32>,
     assembly: Assembly,
+    /// Whether large messages go in pieces as well, and their payloads.
+    pieces: bool,
+    payloads: BTreeMap<Token, Vec<u8>>,
     /// Messages that may arrive twice, as told.
     again: Vec<u32>,
     /// The broker may lose the session at a cut.
@@ -92,6 +96,8 @@ impl Run {
             published: Vec::new(),
             received: Vec::new(),
             assembly: Assembly::default(),
+            pieces,
+            payloads: BTreeMap::new(),
             again: Vec::new(),
             forgetful,
             network,
@@ -110,12 +116,37 @@ impl Run {
         (self.serial, payload)
     }
 
+    fn publish(&mut self, level: u8, payload: Vec<u8>) -> Result<Token, CommandError> {
+        let message = |payload| Message::new("up", payload).qos(qos(level));
+        if !self.pieces || payload.len() < 500 || cfg!(not(feature = "pieces")) {
+            return self.session.publish(message(payload));
+        }
+        let (total, piece) = (payload.len() as u32, 100 + payload.len() as u32 % 400);
+        let pieces = Pieces { total, piece };
+        let options = PublishOptions::default();
+        let message = message(Vec::new());
+        let token = self.session.publish_in_pieces(message, pieces, options)?;
+        self.payloads.insert(token, payload);
+        Ok(token)
+    }
+
+    /// Supplies a piece, of any length that is allowed. A connection may have ended since it was asked
+    /// for.
+    fn supply(&mut self, token: Token, offset: u32, length: u32) {
+        let payload = &self.payloads[&token];
+        let length = 1 + self.serial.wrapping_mul(7) % length;
+        let piece = payload[offset as usize..][..length as usize].to_vec();
+        match self.session.supply(token, offset, piece) {
+            Ok(()) | Err(CommandError::PieceNotWanted) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Publish { qos: level, size } => {
                 let (serial, payload) = self.payload(size);
-                let message = Message::new("up", payload).qos(qos(level));
-                match self.session.publish(message) {
+                match self.publish(level, payload) {
                     Ok(token) => {
                         self.up.insert(serial, level);
                         assert_eq!(self.tokens.insert(token, serial), None);
@@ -191,6 +222,11 @@ impl Run {
         };
         match event {
             Event::MessageCut { reason, .. } => assert_eq!(reason, CutReason::ConnectionLost),
+            Event::PieceWanted {
+                token,
+                offset,
+                length,
+            } => self.supply(token, offset, length),
             Event::Connected { .. } => self.was_online = true,
             Event::SentAgain(token) => {
                 assert!(self.forgetful);

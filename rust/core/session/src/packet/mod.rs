@@ -200,14 +200,14 @@ pub(crate) fn push_unsubscribe<'a>(
 /// The largest packet that MQTT can carry, bytes.
 pub(crate) const MAX_SIZE: usize = 5 + frame::MAX_REMAINING_LENGTH;
 
-/// Bytes of the whole PUBLISH of a message, fixed header included.
-pub(crate) fn publish_size(version: Version, message: &Message) -> usize {
+/// Bytes of the whole PUBLISH of a message with a payload of this length, fixed header included.
+pub(crate) fn publish_size(version: Version, message: &Message, payload_len: usize) -> usize {
     let properties = match version {
         Version::V311 => 0,
         Version::V5 => v5::publish_properties(message.carried(), None).encode_len(),
     };
     let id_len = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
-    let remaining = 2 + message.topic.len() + id_len + properties + message.payload.len();
+    let remaining = 2 + message.topic.len() + id_len + properties + payload_len;
     1 + frame::length_of_length(remaining) + remaining
 }
 
@@ -217,6 +217,7 @@ pub(crate) fn push_publish_head(
     out: &mut Vec<u8>,
     version: Version,
     message: &Message,
+    payload_len: usize,
     packet_id: u16,
     dup: bool,
     expiry: Option<u32>,
@@ -234,7 +235,7 @@ pub(crate) fn push_publish_head(
     }
     let dup = if dup { DUP } else { 0 };
     out.push(kind::PUBLISH << 4 | dup | (*qos as u8) << 1 | u8::from(message.retain));
-    frame::push_length(out, head_len + message.payload.len());
+    frame::push_length(out, head_len + payload_len);
     push_u16(out, topic.len() as u16);
     out.extend_from_slice(topic.as_bytes());
     if *qos != QoS::AtMostOnce {

@@ -4,6 +4,7 @@
 pub(crate) mod broker;
 #[cfg(feature = "durable")]
 pub(crate) mod flash;
+pub(crate) mod mosquitto;
 
 use std::time::Duration;
 

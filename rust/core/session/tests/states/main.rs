@@ -17,6 +17,8 @@ mod receive;
 mod reconnect;
 mod steer;
 mod subscribe;
+#[cfg(feature = "pieces")]
+mod supply;
 
 use common::{Client, at, wire};
 use thread_mqtt_session::{QoS, Version};

@@ -1,0 +1,314 @@
+//! A message that is published in pieces.
+//!
+//! In the outbox it is a message whose payload is one piece at a time. When its turn comes the
+//! application is asked for the first piece, and the head goes out with that; when a piece is with the
+//! transport, for the next. Nothing else can be sent in the middle of a packet.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::error::{CommandError, PublishError, SessionError};
+use crate::event::{Event, Token};
+use crate::link::{Limits, Phase, later};
+use crate::message::Message;
+use crate::options::PublishOptions;
+use crate::outbox::{Outgoing, Work};
+use crate::pieces::PIECES;
+use crate::session::Session;
+use crate::slab::Key;
+
+/// How a payload will be supplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pieces {
+    /// Bytes of the whole payload, at least 1.
+    pub total: u32,
+    /// Bytes of the largest piece, at least 1: what the message occupies in the outbox.
+    pub piece: u32,
+}
+
+impl Pieces {
+    pub(crate) fn check(
+        self,
+        message: &Message,
+        options: PublishOptions,
+    ) -> Result<(Supply, PublishOptions), CommandError> {
+        if !PIECES {
+            return Err(CommandError::NotBuilt("PIECES"));
+        }
+        let is_durable = options.durable == Some(true);
+        let is_empty = self.total == 0 || self.piece == 0;
+        if is_empty || is_durable || !message.payload.is_empty() {
+            return Err(CommandError::InvalidPieces);
+        }
+        let options = PublishOptions {
+            durable: Some(false),
+            ..options
+        };
+        Ok((Supply::of(self), options))
+    }
+}
+
+/// Where the payload of a message in the outbox comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Supply {
+    #[cfg(feature = "pieces")]
+    pieces: Option<Pieces>,
+    /// Bytes before those in the message.
+    #[cfg(feature = "pieces")]
+    gone: u32,
+}
+
+#[cfg(feature = "pieces")]
+impl Supply {
+    fn of(pieces: Pieces) -> Self {
+        Self {
+            pieces: Some(pieces),
+            gone: 0,
+        }
+    }
+
+    fn pieces(self) -> Option<Pieces> {
+        self.pieces
+    }
+
+    fn gone(self) -> u32 {
+        self.gone
+    }
+
+    fn set_gone(&mut self, gone: u32) {
+        self.gone = gone;
+    }
+}
+
+#[cfg(not(feature = "pieces"))]
+impl Supply {
+    fn of(_: Pieces) -> Self {
+        Self {}
+    }
+
+    fn pieces(self) -> Option<Pieces> {
+        None
+    }
+
+    fn gone(self) -> u32 {
+        0
+    }
+
+    fn set_gone(&mut self, _: u32) {}
+}
+
+impl Supply {
+    /// Bytes of the whole payload, if it comes in pieces.
+    pub(crate) fn total(self) -> Option<usize> {
+        self.pieces().map(|pieces| pieces.total as usize)
+    }
+
+    /// Bytes of the largest piece.
+    pub(crate) fn most(self) -> Option<usize> {
+        let pieces = self.pieces()?;
+        Some(pieces.piece.min(pieces.total) as usize)
+    }
+
+    /// Goes back to the first byte; false if the payload does not come in pieces.
+    pub(crate) fn begin(&mut self) -> bool {
+        self.set_gone(0);
+        self.pieces().is_some()
+    }
+
+    /// Bytes of the next piece, at most.
+    fn next_len(self) -> u32 {
+        let pieces = self.pieces();
+        pieces.map_or(0, |pieces| pieces.piece.min(pieces.total - self.gone()))
+    }
+}
+
+/// What the application was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    key: Key,
+    /// Until then.
+    by: Duration,
+}
+
+impl Session {
+    /// Queues a message whose payload follows in pieces, so that it may be larger than the memory.
+    ///
+    /// `message` has no payload. When its turn has come, [`Event::PieceWanted`] asks for its first
+    /// piece, and then for one after the other; [`supply`](Self::supply) answers. Order, priority,
+    /// expiry and the promise of each QoS are those of any message, and its end is
+    /// [`Event::Published`] or [`Event::PublishFailed`]. After a lost connection all of it is asked
+    /// for again, also what was sent but not acknowledged: keep the payload until then, or
+    /// [give the message up](Self::give_up_pieces).
+    ///
+    /// While a piece is awaited, the messages behind wait as well. Once the first piece was supplied
+    /// nothing else is sent before the last one, no acknowledgement and no ping, and with
+    /// acknowledgements unsent little is received. A piece that is not supplied within
+    /// [`response_timeout`](crate::Config::response_timeout) therefore ends the message with
+    /// [`PublishError::NotSupplied`], and if it is half sent the connection.
+    ///
+    /// It is never durable. In the outbox it occupies the bytes of its largest piece.
+    pub fn publish_in_pieces(
+        &mut self,
+        message: Message,
+        pieces: Pieces,
+        options: PublishOptions,
+    ) -> Result<Token, CommandError> {
+        let (supply, options) = pieces.check(&message, options)?;
+        let work = Work::publish(self.config.version(), message, supply, options)?;
+        self.queue(work)
+    }
+
+    /// Supplies the piece that [`Event::PieceWanted`] asks for: from one byte up to the length named
+    /// there.
+    pub fn supply(
+        &mut self,
+        token: Token,
+        offset: u32,
+        piece: Vec<u8>,
+    ) -> Result<(), CommandError> {
+        let wanted = self.link.as_ref().and_then(|link| link.wanted);
+        let item = wanted.and_then(|wanted| self.state.outbox.get_mut(wanted.key));
+        let item = item.filter(|item| PIECES && item.token == Some(token));
+        let Some(Work::Publish(outgoing)) = item.map(|item| &mut item.work) else {
+            return Err(CommandError::PieceNotWanted);
+        };
+        if outgoing.supply.gone() != offset {
+            return Err(CommandError::PieceNotWanted);
+        }
+        if piece.is_empty() || piece.len() > outgoing.supply.next_len() as usize {
+            return Err(CommandError::PieceLength);
+        }
+        outgoing.message.payload = piece;
+        if let Some(link) = &mut self.link {
+            link.wanted = None;
+        }
+        Ok(())
+    }
+
+    /// Gives up a message that was [published in pieces](Self::publish_in_pieces), as one whose
+    /// payload cannot be read any more. [`Event::PublishFailed`] with [`PublishError::NotSupplied`]
+    /// follows. False if no such message is there.
+    ///
+    /// If it is half sent, the connection ends with [`SessionError::NotSupplied`] from the next
+    /// [`handle_timeout`](Self::handle_timeout), which [`poll_timeout`](Self::poll_timeout) asks for.
+    pub fn give_up_pieces(&mut self, token: Token) -> bool {
+        let found = self.state.outbox.supplied(token);
+        let Some(key) = found.filter(|_| PIECES) else {
+            return false;
+        };
+        match &mut self.link {
+            Some(link) if link.payload.is_some_and(|(under_way, _)| under_way == key) => {
+                let by = Duration::ZERO;
+                link.wanted = Some(Wanted { key, by });
+            }
+            _ => self.give_up_publish(key, PublishError::NotSupplied),
+        }
+        true
+    }
+
+    /// Whether a message cannot be sent yet because its first piece is missing, for which the
+    /// application is asked.
+    pub(crate) fn awaits_first_piece(&mut self, key: Key, limits: &Limits) -> bool {
+        let Some(outgoing) = self.outgoing(key).filter(|_| PIECES) else {
+            return false;
+        };
+        // What the broker does not take is given up without a piece.
+        let missing = outgoing.supply.total().is_some() && outgoing.message.payload.is_empty();
+        if !missing || outgoing.refused_by(limits).is_some() {
+            return false;
+        }
+        let wanted = self.link.as_ref().and_then(|link| link.wanted);
+        if wanted.is_none_or(|wanted| wanted.key != key) {
+            self.want_piece(key);
+        }
+        true
+    }
+
+    /// A piece is with the transport: asks for the next, if there is one.
+    pub(crate) fn want_next_piece(&mut self, key: Key) -> bool {
+        let item = self.state.outbox.get_mut(key).filter(|_| PIECES);
+        let Some(Work::Publish(outgoing)) = item.map(|item| &mut item.work) else {
+            return false;
+        };
+        let Some(total) = outgoing.supply.total() else {
+            return false;
+        };
+        let piece = core::mem::take(&mut outgoing.message.payload);
+        let gone = outgoing.supply.gone() + piece.len() as u32;
+        outgoing.supply.set_gone(gone);
+        if gone as usize == total {
+            outgoing.begin_payload();
+            return false;
+        }
+        if let Some(link) = &mut self.link {
+            link.payload = Some((key, 0));
+        }
+        self.want_piece(key);
+        true
+    }
+
+    fn want_piece(&mut self, key: Key) {
+        let Some(token) = self.state.outbox.get(key).and_then(|item| item.token) else {
+            return;
+        };
+        let supply = self.outgoing(key).map(|outgoing| outgoing.supply);
+        let (Some(supply), Some(link)) = (supply, &mut self.link) else {
+            return;
+        };
+        // Not before a time at which the application has given the message up.
+        let given_up = link.wanted.filter(|wanted| wanted.key == key);
+        let by = later(link.now, self.config.response_timeout);
+        link.wanted = given_up.or(Some(Wanted { key, by }));
+        self.events.push(Event::PieceWanted {
+            token,
+            offset: supply.gone(),
+            length: supply.next_len(),
+        });
+    }
+
+    /// When the application has to have supplied a piece.
+    pub(crate) fn supply_due(&self) -> Option<Duration> {
+        let link = self.link.as_ref().filter(|_| PIECES)?;
+        let wanted = link.wanted.filter(|_| link.phase != Phase::Over)?;
+        Some(wanted.by)
+    }
+
+    /// Gives up a message that the application has not supplied in time, and the connection if it is
+    /// half sent there.
+    pub(crate) fn check_supply(&mut self, now: Duration) -> Result<(), SessionError> {
+        if self.supply_due().is_none_or(|due| now < due) {
+            return Ok(());
+        }
+        let Some(link) = &mut self.link else {
+            return Ok(());
+        };
+        let Some(Wanted { key, .. }) = link.wanted.take() else {
+            return Ok(());
+        };
+        let is_half_sent = link.payload.is_some_and(|(under_way, _)| under_way == key);
+        if is_half_sent {
+            // No message is to blame for the end.
+            link.left = true;
+            self.fail(SessionError::NotSupplied);
+        }
+        self.give_up_publish(key, PublishError::NotSupplied);
+        if is_half_sent {
+            return Err(SessionError::NotSupplied);
+        }
+        Ok(())
+    }
+
+    /// An item is not asked for any more.
+    pub(crate) fn forget_wanted(&mut self, key: Key) {
+        if let Some(link) = &mut self.link {
+            link.wanted = link.wanted.filter(|wanted| wanted.key != key);
+        }
+    }
+
+    fn outgoing(&self, key: Key) -> Option<&Outgoing> {
+        match &self.state.outbox.get(key)?.work {
+            Work::Publish(outgoing) => Some(outgoing),
+            Work::Request(_) => None,
+        }
+    }
+}
