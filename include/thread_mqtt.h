@@ -356,6 +356,14 @@ struct thread_mqtt_properties {
 	uint32_t message_expiry_s;
 	/** The payload is said to be UTF-8 text (Payload Format Indicator 1). Not checked. */
 	bool payload_is_utf8;
+	/** There is a Payload Format Indicator, of 0 if @ref payload_is_utf8 is false. To publish it is
+	 *  needed for that 0 alone.
+	 */
+	bool has_payload_format;
+	/** There is a Message Expiry Interval, of 0 if @ref message_expiry_s is 0: the broker may drop
+	 *  the message at once. To publish it is needed for that 0 alone.
+	 */
+	bool has_message_expiry;
 };
 
 /** A message. What is not set shall be zero. */
@@ -680,6 +688,32 @@ struct thread_mqtt_config {
 	 *  @ref session_name is set.
 	 */
 	bool durable;
+	/** Takes over the session that the broker kept for an earlier life of this client, also with
+	 *  MQTT 5 and without @ref session_name: for a device that only listens, and has nothing
+	 *  unacknowledged to remember. What the broker queued meanwhile is delivered. Otherwise a
+	 *  connection of MQTT 5 that finds such a session is closed [MQTT-3.2.2-4], and the next one
+	 *  begins a new session. Clear @ref clean_start with it.
+	 */
+	bool adopt_session;
+	/** A QoS 2 message that the broker answers as one of QoS 1, as RabbitMQ does, counts as
+	 *  delivered (THREAD_MQTT_EVENT_QOS_LOWERED). Otherwise it is given up with
+	 *  THREAD_MQTT_ERROR_REJECTED.
+	 */
+	bool accept_lower_qos;
+	/** A message that was under way when so many connections ended is suspected of having ended
+	 *  them: it waits behind the others and is sent alone. It is given up if it ends connections
+	 *  then, too, on which the broker answered others (THREAD_MQTT_ERROR_ENDS_CONNECTION). 0
+	 *  suspects none.
+	 */
+	uint8_t suspect_after;
+	/** Time for TCP to connect to one address, milliseconds; not 0. An address is left for the next
+	 *  sooner (CONFIG_THREAD_MQTT_NEXT_ADDRESS) while there is one.
+	 */
+	uint32_t tcp_connect_ms;
+	/** Time for the TLS handshake, milliseconds; not 0. */
+	uint32_t tls_handshake_ms;
+	/** Time for the broker to answer CONNECT, and later each ping, milliseconds; not 0. */
+	uint32_t response_timeout_ms;
 };
 
 /** @cond INTERNAL */
@@ -713,9 +747,14 @@ struct thread_mqtt_config {
 	set(keep_alive_auto, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_KEEP_ALIVE_AUTO))               \
 	set(brokers_cluster, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_BROKERS_CLUSTER))               \
 	set(fallback_v311, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_FALLBACK_V311))                   \
-	set(tls_require_ems, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TLS_REQUIRE_EMS))        \
-	set(session_name, CONFIG_THREAD_MQTT_SESSION_NAME)                                  \
-	set(durable, true)
+	set(tls_require_ems, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TLS_REQUIRE_EMS))               \
+	set(session_name, CONFIG_THREAD_MQTT_SESSION_NAME)                                         \
+	set(durable, true)                                                                         \
+	set(accept_lower_qos, true)                                                                \
+	set(suspect_after, CONFIG_THREAD_MQTT_SUSPECT_AFTER)                                       \
+	set(tcp_connect_ms, CONFIG_THREAD_MQTT_TCP_CONNECT)                                        \
+	set(tls_handshake_ms, CONFIG_THREAD_MQTT_TLS_HANDSHAKE)                                    \
+	set(response_timeout_ms, CONFIG_THREAD_MQTT_RESPONSE_TIMEOUT)
 #define THREAD_MQTT_INITIALISE_(field, value) .field = value,
 #define THREAD_MQTT_ASSIGN_(field, value)     thread_mqtt_defaults_.field = value;
 /** @endcond */

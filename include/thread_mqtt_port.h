@@ -151,6 +151,11 @@ struct tmq_options {
 	uint32_t tls_inbound;
 	uint32_t tls_outbound;
 	uint32_t tls_fragment;
+	uint32_t tcp_connect_ms;
+	uint32_t tls_handshake_ms;
+	uint32_t response_timeout_ms;
+	/** 0 suspects no message. */
+	uint8_t suspect_after;
 };
 
 /** The options; the same for as long as the program runs. */

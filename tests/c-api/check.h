@@ -103,6 +103,7 @@ void memory_cases(void);
 void broker_cases(void);
 void connection_cases(void);
 void message_cases(void);
+void tolerance_cases(void);
 void durable_cases(const char *self);
 /* The process that durable_cases() starts and kills; its exit status. */
 int durable_publisher(char *const arguments[]);

@@ -178,6 +178,7 @@ int main(int count, char *arguments[])
 	RUN(broker_cases);
 	RUN(message_cases);
 	RUN(connection_cases);
+	RUN(tolerance_cases);
 	durable_cases(arguments[0]);
 	printf("all cases passed\n");
 	return 0;

@@ -22,6 +22,7 @@ import tempfile
 import time
 
 import brokers
+import scripted
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -180,6 +181,7 @@ def main():
         with Broker(folder) as broker, Broker(folder / "limited", brokers.LIMITS) as limited:
             old, moved = brokers.Old(broker.plain), brokers.Moved(broker.plain)
             alpn = brokers.Alpn(broker.plain, folder / "server.pem", folder / "server.key")
+            silent, full, odd = scripted.Silent(), scripted.Full(), scripted.Odd()
             p521 = brokers.Tls(broker.plain, folder / "server521.pem", folder / "server521.key")
             environment = dict(
                 os.environ, **ENVIRONMENT,
@@ -191,6 +193,8 @@ def main():
                 TEST_BROKER_MOVED=f"mqtt://127.0.0.1:{moved.port}",
                 TEST_BROKER_ALPN=f"mqtts://127.0.0.1:{alpn.port}", **pins,
                 TEST_BROKER_P521=f"mqtts://127.0.0.1:{p521.port}",
+                TEST_SILENT=f"127.0.0.1:{silent.port}", TEST_FULL=f"mqtt://127.0.0.1:{full.port}",
+                TEST_BROKER_ODD=f"mqtt://127.0.0.1:{odd.port}",
                 TEST_CA=str(folder / "ca.pem"), TEST_OTHER_CA=str(folder / "other.pem"),
                 THREAD_MQTT_STATE_DIR=str(folder / "state"),
                 THREAD_MQTT_CREDENTIALS=str(folder / "credentials"), THREAD_MQTT_LOG="off")

@@ -229,6 +229,10 @@ static void check_properties(const struct thread_mqtt_properties *properties,
 	      file, line, "message_expiry_s");
 	check_equal(properties->payload_is_utf8, expected->payload_is_utf8, file, line,
 		    "payload_is_utf8");
+	check_equal(properties->has_message_expiry, expected->has_message_expiry, file, line,
+		    "has_message_expiry");
+	check_equal(properties->has_payload_format, expected->has_payload_format, file, line,
+		    "has_payload_format");
 }
 
 static void check_message(const struct thread_mqtt_message *message,

@@ -267,7 +267,11 @@ static void test_properties(void)
 		.user_count = 2,
 		.message_expiry_s = 0x10000,
 		.payload_is_utf8 = true,
+		.has_message_expiry = true,
+		.has_payload_format = true,
 	};
+	static const struct thread_mqtt_properties not_text = {.has_payload_format = true};
+	static const struct thread_mqtt_properties neither = {.content_type = "text/plain"};
 	struct thread_mqtt_message message = {.topic = "board/properties", .properties = &properties};
 	struct thread_mqtt_properties wrong = {.user_count = 1};
 	struct thread_mqtt *client = client_for(BROKER);
@@ -278,6 +282,12 @@ static void test_properties(void)
 	for (message.qos = 0; message.qos <= 2; message.qos++) {
 		round_trip(client, &message);
 	}
+	/* A Payload Format Indicator of 0, and none. */
+	message.qos = 1;
+	message.properties = &not_text;
+	round_trip(client, &message);
+	message.properties = &neither;
+	round_trip(client, &message);
 	message.properties = &wrong;
 	message.qos = 0;
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_ARGUMENT);

@@ -166,6 +166,15 @@ void test_configuration(void)
 	config.backoff_min_ms = 0;
 	refused(&config, THREAD_MQTT_ERROR_SETTING);
 	config = defaults(BROKER);
+	config.tcp_connect_ms = 0;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.tls_handshake_ms = UINT32_MAX;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.response_timeout_ms = UINT32_MAX;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
 	config.return_after_s = 31 * 86400;
 	refused(&config, THREAD_MQTT_ERROR_SETTING);
 	config = defaults(BROKER);

@@ -58,7 +58,9 @@ impl Kept {
             self.given.user_count = self.user.len();
         }
         self.given.message_expiry_s = properties.message_expiry.unwrap_or(0);
+        self.given.has_message_expiry = properties.message_expiry.is_some();
         self.given.payload_is_utf8 = properties.payload_is_utf8 == Some(true);
+        self.given.has_payload_format = properties.payload_is_utf8.is_some();
     }
 }
 

@@ -115,8 +115,8 @@ struct BorrowedProperties<'a> {
     response_topic: Option<&'a str>,
     correlation_data: Option<&'a [u8]>,
     user: Vec<(&'a str, &'a str)>,
-    message_expiry: u32,
-    payload_is_utf8: bool,
+    message_expiry: Option<u32>,
+    payload_is_utf8: Option<bool>,
 }
 
 impl Borrowed<'_> {
@@ -147,8 +147,8 @@ impl BorrowedProperties<'_> {
             user.push((copy_text(name)?, copy_text(value)?));
         }
         Ok(Properties {
-            payload_is_utf8: self.payload_is_utf8.then_some(true),
-            message_expiry: (self.message_expiry != 0).then_some(self.message_expiry),
+            payload_is_utf8: self.payload_is_utf8,
+            message_expiry: self.message_expiry,
             content_type: self.content_type.map(copy_text).transpose()?,
             response_topic: self.response_topic.map(copy_text).transpose()?,
             correlation_data: self.correlation_data.map(copy).transpose()?,
@@ -228,8 +228,10 @@ unsafe fn borrowed_properties<'a>(
             response_topic: string(given.response_topic)?,
             correlation_data: bytes(given.correlation_data, given.correlation_data_len)?,
             user,
-            message_expiry: given.message_expiry_s,
-            payload_is_utf8: given.payload_is_utf8,
+            message_expiry: (given.has_message_expiry || given.message_expiry_s != 0)
+                .then_some(given.message_expiry_s),
+            payload_is_utf8: (given.has_payload_format || given.payload_is_utf8)
+                .then_some(given.payload_is_utf8),
         })
     }
 }

@@ -157,6 +157,9 @@ fn set_connection(config: &mut client::Config, given: &ffi::thread_mqtt_config) 
             start: (given.keep_alive_start_s != 0).then_some(seconds(given.keep_alive_start_s)),
         },
     };
+    config.timers.tcp_connect = milliseconds(given.tcp_connect_ms);
+    config.timers.tls_handshake = milliseconds(given.tls_handshake_ms);
+    config.session.response_timeout = milliseconds(given.response_timeout_ms);
     config.timers.backoff_min = milliseconds(given.backoff_min_ms);
     config.timers.backoff_max = milliseconds(given.backoff_max_ms);
     config.timers.stable_after = milliseconds(given.stable_after_ms);
@@ -409,6 +412,9 @@ unsafe fn set_session(
     session.clean_start = given.clean_start;
     session.session_expiry = given.session_expiry_s;
     session.durable = given.durable;
+    session.adopt_session = given.adopt_session;
+    session.accept_lower_qos = given.accept_lower_qos;
+    session.suspect_after = given.suspect_after;
     session.will_delay = given.will_delay_s;
     session.request_response_information = given.request_response_information;
     session.overflow = config::overflow(given.overflow).ok_or(ffi::THREAD_MQTT_ERROR_SETTING)?;

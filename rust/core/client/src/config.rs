@@ -109,6 +109,14 @@ impl Config {
         if let Some((name, _)) = times.into_iter().find(|(_, time)| *time > LONGEST) {
             return Err(ConfigError::TooLong(name));
         }
+        let needed = [
+            ("tcp_connect", self.timers.tcp_connect),
+            ("tls_handshake", self.timers.tls_handshake),
+            ("response_timeout", self.session.response_timeout),
+        ];
+        if let Some((name, _)) = needed.into_iter().find(|(_, time)| time.is_zero()) {
+            return Err(ConfigError::Zero(name));
+        }
         if self.timers.backoff_min.is_zero() {
             return Err(ConfigError::BackoffZero);
         }
@@ -182,6 +190,8 @@ pub enum ConfigError {
     BackoffZero,
     /// [`Timers::backoff_min`] is longer than [`Timers::backoff_max`].
     BackoffOrder,
+    /// The time of this name is zero, in which nothing can be answered.
+    Zero(&'static str),
     /// The time of this name is longer than 30 days.
     TooLong(&'static str),
     /// The limits of [`KeepAlive::Auto`] do not fit.
@@ -207,6 +217,11 @@ impl fmt::Display for ConfigError {
             Self::BackoffOrder => f.write_str(
                 "the shortest pause between attempts, backoff_min, is longer than the longest, \
                  backoff_max; exchange them",
+            ),
+            Self::Zero(name) => write!(
+                f,
+                "the time {name} is zero, so that every attempt would fail at once; set it to some \
+                 seconds"
             ),
             Self::TooLong(name) => {
                 write!(f, "the time {name} is longer than 30 days; choose a shorter one")

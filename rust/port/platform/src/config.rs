@@ -160,6 +160,8 @@ pub fn client_config(
             },
         },
         timers: Timers {
+            tcp_connect: milliseconds(options.tcp_connect_ms),
+            tls_handshake: milliseconds(options.tls_handshake_ms),
             backoff_min: milliseconds(options.backoff_min_ms),
             backoff_max: milliseconds(options.backoff_max_ms),
             stable_after: milliseconds(options.stable_after_ms),
@@ -234,6 +236,8 @@ fn session_config() -> session::Config {
         overflow: overflow(options.overflow).unwrap_or_default(),
         topic_alias_maximum: options.topic_alias_maximum,
         ack_timeout: Duration::from_secs(options.ack_timeout_s.into()),
+        response_timeout: Duration::from_millis(options.response_timeout_ms.into()),
+        suspect_after: options.suspect_after,
         ..session::Config::default()
     }
 }

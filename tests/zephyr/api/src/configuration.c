@@ -143,6 +143,9 @@ ZTEST(configuration, test_capabilities)
 	config = plain;
 	config.backoff_min_ms = 0;
 	zassert_equal(init(), THREAD_MQTT_ERROR_SETTING);
+	config = plain;
+	config.response_timeout_ms = 0;
+	zassert_equal(init(), THREAD_MQTT_ERROR_SETTING);
 }
 
 ZTEST(configuration, test_certificates)

@@ -124,6 +124,20 @@ fn times_that_overflow_are_refused_with_their_name() {
         assert_eq!(error, ConfigError::TooLong(name));
         assert!(error.to_string().contains(name), "{error}");
     }
+    let zeroes: [(&str, Change); 3] = [
+        ("tcp_connect", |c| c.timers.tcp_connect = Duration::ZERO),
+        ("tls_handshake", |c| c.timers.tls_handshake = Duration::ZERO),
+        ("response_timeout", |c| {
+            c.session.response_timeout = Duration::ZERO
+        }),
+    ];
+    for (name, change) in zeroes {
+        let mut config = config(PLAIN);
+        change(&mut config);
+        let error = Client::new(config).unwrap_err();
+        assert_eq!(error, ConfigError::Zero(name));
+        assert!(error.to_string().contains(name), "{error}");
+    }
     let mut longest = config(PLAIN);
     longest.timers.backoff_min = s(30 * 86_400);
     longest.timers.backoff_max = s(30 * 86_400);
