@@ -6,7 +6,7 @@ PSA = "board_psa.h"
 
 
 # What the crates of TLS and MQTT have by default; of that, what the build of Zephyr leaves out unless it is chosen.
-CHOSEN = ("properties", "outbox-policies", "failover", "fallback-v311", "keep-alive-auto", "pins")
+CHOSEN = ("properties", "outbox-policies", "failover", "fallback-v311", "keep-alive-auto", "pins", "dns-tcp")
 DEFAULT = ("pem", "summaries", "v311", "v5") + CHOSEN
 
 
@@ -120,7 +120,7 @@ def option_images():
         return provider_image(f"option-{name}", ("psa", "client"), SMALL, sentences=(), without=without)
     return {
         "": image("none"),
-        **{f"`{feature}`": image(feature, feature) for feature in ("summaries", "pem", "properties", "outbox-policies", "failover", "keep-alive-auto")},
+        **{f"`{feature}`": image(feature, feature) for feature in ("summaries", "pem", "properties", "outbox-policies", "failover", "keep-alive-auto", "dns-tcp")},
         "`v311` (MQTT 5 alone)": image("v311", "v311", "fallback-v311"),
         "`v5` (MQTT 3.1.1 alone)": image("v5", "v5", "fallback-v311"),
         "`tls12` (TLS 1.3 alone)": image("tls12", "tls12"),

@@ -1,7 +1,8 @@
 //! The resolver alone, over a port.
-use crate::{IDLE, Listener};
+use crate::Listener;
 use alloc::vec;
-use thread_mqtt_driver::{Port, PortRng};
+use core::time::Duration;
+use thread_mqtt_driver::{Interest, Port, PortRng, Received, TcpState};
 use thread_mqtt_resolve::resolver::{Config, Output, Report};
 use thread_mqtt_resolve::{Host, Resolver};
 
@@ -30,6 +31,12 @@ pub fn look_up<P: Port>(
                     payload,
                 } => drop(port.udp_send(from_port, to, &payload)),
                 Output::CloseUdp => port.udp_close(),
+                Output::TcpConnect(server) => {
+                    if port.tcp_connect(server).is_err() {
+                        resolver.handle_tcp_closed(port.now());
+                    }
+                }
+                Output::TcpClose => port.tcp_close(true),
                 Output::PlatformLookup { name, family } => {
                     if let Err(code) = port.platform_lookup(&name, family) {
                         resolver.handle_platform_lookup(Err(code), port.now());
@@ -37,22 +44,61 @@ pub fn look_up<P: Port>(
                 }
             }
         }
+        send(&mut resolver, port);
         let report = resolver.poll_report();
         if report.is_some() || listener.is_gone() {
             port.udp_close();
+            if resolver.uses_tcp() {
+                port.tcp_close(true);
+            }
             return report;
         }
-        port.wait(resolver.poll_timeout(), IDLE);
+        let interest = Interest {
+            receive: resolver.uses_tcp(),
+            send: !resolver.tcp_transmit().is_empty(),
+        };
+        port.wait(resolver.poll_timeout(), interest);
         let now = port.now();
         resolver.handle_network(&port.network(), now);
         while let Some((from, to_port, n)) = port.udp_receive(&mut buffer) {
             let payload = buffer.get(..n).unwrap_or_default();
             resolver.handle_datagram(from, to_port, payload, now);
         }
+        receive(&mut resolver, port, &mut buffer, now);
         if let Some(answer) = port.poll_platform_lookup() {
             resolver.handle_platform_lookup(answer, now);
         }
         resolver.handle_timeout(now);
+    }
+}
+
+/// Questions over TCP, as far as it takes them.
+fn send<P: Port>(resolver: &mut Resolver, port: &mut P) {
+    let bytes = resolver.tcp_transmit();
+    if bytes.is_empty() {
+        return;
+    }
+    match port.tcp_send(bytes) {
+        Ok(sent) => resolver.consume_tcp_transmit(sent),
+        Err(_) => resolver.handle_tcp_closed(port.now()),
+    }
+}
+
+/// What happened to the connection, and what came over it.
+fn receive<P: Port>(resolver: &mut Resolver, port: &mut P, buffer: &mut [u8], now: Duration) {
+    while resolver.uses_tcp() {
+        match port.tcp_state() {
+            TcpState::Connecting => return,
+            TcpState::Connected => resolver.handle_tcp_connected(),
+            TcpState::Closed | TcpState::Failed(_) => {}
+        }
+        match port.tcp_receive(buffer) {
+            Ok(Received::Bytes(n)) => {
+                resolver.handle_tcp_data(buffer.get(..n).unwrap_or_default(), now);
+            }
+            Ok(Received::WouldBlock) => return,
+            Ok(Received::EndOfStream) | Err(_) => resolver.handle_tcp_closed(now),
+        }
     }
 }
 

@@ -69,6 +69,8 @@
 //!             match output {
 //!                 Output::Transmit { from_port, to, payload } => around.udp_send(from_port, to, &payload),
 //!                 Output::CloseUdp => around.udp_close(),
+//!                 // With `Config::tcp`, which this program leaves out.
+//!                 Output::TcpConnect(_) | Output::TcpClose => {}
 //!                 Output::PlatformLookup { name, .. } => around.ask_platform(&name),
 //!             }
 //!         }
@@ -104,7 +106,7 @@
 //! # use rand_core::SeedableRng;
 //! # let around = &mut Offline(chacha20::ChaCha8Rng::seed_from_u64(1));
 //! let uri: BrokerUri = "mqtts://broker.example".parse()?;
-//! let mut resolver = Resolver::new(Config::default());
+//! let mut resolver = Resolver::new(Config { tcp: false, ..Config::default() });
 //! let report = resolve(&mut resolver, &uri, around);
 //! assert_eq!(report.to_string(), "platform resolver: fd64:1::c000:201 (NAT64 for 192.0.2.1) in 0.0 s");
 //! # Ok::<(), thread_mqtt_resolve::uri::UriError>(())
@@ -112,7 +114,7 @@
 //!
 //! # Sources
 //!
-//! RFC 1035, 2181, 2308, 3596, 4343 and 5452 for the DNS; RFC 6052, 6147, 7050 for NAT64
+//! RFC 1035, 2181, 2308, 3596, 4343, 5452 and 7766 for the DNS; RFC 6052, 6147, 7050 for NAT64
 //! and DNS64; RFC 8305 for the order of addresses and the wait for the other half.
 #![no_std]
 #![forbid(unsafe_code)]

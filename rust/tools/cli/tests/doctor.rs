@@ -138,7 +138,7 @@ fn one_dns_server_of_two_is_down() {
         "
 ok      broker       mqtt://broker.example:*
 ok      network      this host, with IPv4
-FAILED  DNS          server 127.0.0.1:*: no answer in 2.0 s
+FAILED  DNS          server 127.0.0.1:*: no answer in * s
                      check that the server is up and that the border router has an uplink
 ok      DNS          server 127.0.0.1:*: 127.0.0.1 in 0.* s
 ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
@@ -177,11 +177,37 @@ fn the_dns_is_down() {
         "
 ok      broker       mqtt://broker.example:1883
 ok      network      this host, with IPv4
-FAILED  DNS          server 127.0.0.1:*: no answer in 2.0 s
+FAILED  DNS          server 127.0.0.1:*: no answer in * s
                      check that the server is up and that the border router has an uplink
 FAILED  resolve      no usable address of broker.example was found
 ",
     );
+}
+
+#[test]
+fn no_answer_fits_into_a_datagram() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let servers = [Dns::over_tcp(&[HOST]).address.to_string()];
+    let uri = uri("mqtt", broker.address());
+    let outcome = doctor_with_dns(&uri, &servers, &["--id", "walker"]);
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    let line = "ok      DNS          server 127.0.0.1:*: 127.0.0.1 in 0.* s";
+    let is_line = |seen: &str| matches(seen, line);
+    assert!(outcome.stdout.lines().any(is_line), "{outcome:#?}");
+    // And the client by itself.
+    let sent = run(&[
+        "pub",
+        &uri,
+        "-t",
+        "a",
+        "-m",
+        "b",
+        "-q",
+        "1",
+        "--dns-server",
+        &servers[0],
+    ]);
+    assert_eq!(sent.status, 0, "{sent:#?}");
 }
 
 #[test]

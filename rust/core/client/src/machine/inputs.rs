@@ -80,6 +80,9 @@ impl Client {
     /// The connection asked for by [`Action::TcpConnect`](crate::Action::TcpConnect) is there.
     #[inline(never)]
     pub fn handle_tcp_connected(&mut self, now: Duration) {
+        if self.resolver.uses_tcp() {
+            return self.resolver.handle_tcp_connected();
+        }
         let candidate = match mem::replace(&mut self.state, State::Idle) {
             State::Connecting { turn, .. } => turn.candidate,
             other => {
@@ -111,10 +114,15 @@ impl Client {
         }
     }
 
-    /// Bytes from the broker. Returns how many were taken; offer the rest again after the next
+    /// Bytes that came over TCP, from the broker or from a DNS server. Returns how many were taken; offer the rest again after the next
     /// output (back-pressure: the session's buffers or the application's events are full).
     #[inline(never)]
     pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) -> usize {
+        if self.resolver.uses_tcp() {
+            self.resolver.handle_tcp_data(data, now);
+            self.take_report(now);
+            return data.len();
+        }
         let mut taken = 0;
         if let State::Securing { connection, .. } = &mut self.state {
             match connection.handle_ciphertext(data) {
@@ -153,6 +161,10 @@ impl Client {
     /// The connection failed, or the peer closed it. Bytes that came before must have been given
     /// to [`handle_tcp_data`](Self::handle_tcp_data).
     pub fn handle_tcp_closed(&mut self, error: TcpError, now: Duration) {
+        if self.resolver.uses_tcp() {
+            self.resolver.handle_tcp_closed(now);
+            return self.take_report(now);
+        }
         match &mut self.state {
             State::Connecting { .. } => self.next_candidate(error, false, now),
             State::Securing { connection, .. } => {

@@ -38,6 +38,9 @@ impl Client {
                     payload,
                 },
                 Output::CloseUdp => Action::UdpClose,
+                Output::TcpConnect(server) => Action::TcpConnect(server),
+                // A FIN would keep the connection for minutes, of which a device has few.
+                Output::TcpClose => Action::TcpClose { abort: true },
                 Output::PlatformLookup { name, family } => Action::PlatformLookup { name, family },
             });
         }
@@ -45,7 +48,7 @@ impl Client {
             .or_else(|| (!self.actions.is_empty()).then(|| self.actions.remove(0)))
     }
 
-    /// Bytes for the broker, to be sent in order.
+    /// Bytes for the broker, or for a DNS server, to be sent in order.
     pub fn transmit(&mut self, now: Duration) -> &[u8] {
         self.shown_at = now;
         match &mut self.state {
@@ -55,7 +58,7 @@ impl Client {
                 stream: Some(stream),
                 ..
             } => stream.transmit(&mut self.session, now),
-            _ => &[],
+            _ => self.resolver.tcp_transmit(),
         }
     }
 
@@ -72,7 +75,7 @@ impl Client {
                 stream: Some(stream),
                 ..
             } => stream.consume_transmit(n, &mut self.session),
-            _ => {}
+            _ => self.resolver.consume_tcp_transmit(n),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The walk along the chain: whom to ask next, how long, and what its answer means.
 
 use super::discover::{self, Discovery};
-use super::exchange::{Exchange, Heard, Unheard};
+use super::exchange::{Exchange, Heard, Times, Unheard};
 use super::order::{Addresses, Place};
 use super::{
     AddressSource, Candidate, Failure, Family, HandedOut, LookupError, MAX_SERVERS, Origin, Output,
@@ -75,7 +75,14 @@ impl Walk {
         }
     }
 
-    pub(super) fn exchange(&mut self) -> Option<&mut Exchange> {
+    pub(super) fn exchange(&self) -> Option<&Exchange> {
+        match &self.step {
+            Step::Server(step) => Some(&step.exchange),
+            Step::Idle | Step::Platform { .. } => None,
+        }
+    }
+
+    pub(super) fn exchange_mut(&mut self) -> Option<&mut Exchange> {
         match &mut self.step {
             Step::Server(step) => Some(&mut step.exchange),
             Step::Idle | Step::Platform { .. } => None,
@@ -177,11 +184,17 @@ impl Resolver {
     /// Ends a resolution without a report; sockets it opened are to be closed.
     pub(super) fn drop_walk(&mut self) -> Option<Walk> {
         self.platform.take_if(|question| !question.asked);
-        let mut walk = self.walk.take()?;
-        self.close_udp |= walk
-            .exchange()
-            .is_some_and(|exchange| exchange.used_ports());
+        let walk = self.walk.take()?;
+        if let Some(exchange) = walk.exchange() {
+            self.leave(exchange);
+        }
         Some(walk)
+    }
+
+    /// What an exchange opened is to be closed.
+    fn leave(&mut self, exchange: &Exchange) {
+        self.close_udp |= exchange.used_ports();
+        self.close_tcp |= exchange.used_tcp();
     }
 
     /// Moves on as far as possible without waiting.
@@ -205,7 +218,7 @@ impl Resolver {
                     let Step::Server(step) = core::mem::replace(&mut walk.step, Step::Idle) else {
                         return;
                     };
-                    self.close_udp |= step.exchange.used_ports();
+                    self.leave(&step.exchange);
                     match step.task {
                         Task::Ask(source) => self.source_answered(source, step, outcome, now),
                         Task::Discover | Task::Recall => {
@@ -341,7 +354,7 @@ impl Resolver {
     fn ask_servers(&mut self, task: Task, mut servers: Vec<SocketAddrV6>, now: Duration) {
         servers.truncate(MAX_SERVERS);
         servers.reverse();
-        let sendings = self.attempts() * servers.len().max(1) as u32;
+        let sendings = self.sendings() * servers.len().max(1) as u32;
         let Some(walk) = self.walk.as_mut() else {
             return;
         };
@@ -378,8 +391,13 @@ impl Resolver {
             }
             return;
         };
-        let ends_at = later(now, patience.saturating_mul(attempts)).min(walk.deadline);
-        let exchange = Exchange::new(server, name, record_types, patience, now, ends_at);
+        let times = Times {
+            now,
+            patience,
+            ends_at: later(now, patience.saturating_mul(attempts)).min(walk.deadline),
+            deadline: walk.deadline,
+        };
+        let exchange = Exchange::new(server, name, record_types, times, self.config.tcp);
         walk.step = Step::Server(Box::new(ServerStep {
             task,
             exchange,
@@ -390,6 +408,11 @@ impl Resolver {
 
     fn attempts(&self) -> u32 {
         self.config.attempts.max(1).into()
+    }
+
+    /// Times that a server is asked: as datagrams, and where that is configured once over TCP.
+    fn sendings(&self) -> u32 {
+        self.attempts() + u32::from(self.config.tcp)
     }
 
     fn source_answered(

@@ -1,6 +1,7 @@
 //! Questions to one server: A and AAAA side by side, sent again until answered.
 
 use super::order::Addresses;
+use super::tcp::{Tcp, TooLarge};
 use super::{LookupError, Output, later};
 use crate::dns::{Answer, Name, Question, RecordType};
 use alloc::vec::Vec;
@@ -25,8 +26,23 @@ pub(super) struct Exchange {
     patience: Duration,
     resend_at: Duration,
     ends_at: Duration,
+    /// Later than which it does not end, over TCP either.
+    deadline: Duration,
     /// When the half at hand has to do.
     settles_at: Option<Duration>,
+    tcp: Tcp,
+    /// The last datagram has had its time.
+    exhausted: bool,
+}
+
+/// How long a server is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) now: Duration,
+    /// Between two sendings.
+    pub(super) patience: Duration,
+    pub(super) ends_at: Duration,
+    pub(super) deadline: Duration,
 }
 
 #[derive(Debug)]
@@ -46,6 +62,8 @@ struct Query {
 enum State {
     ToSend,
     Sent,
+    /// Its answer did not fit into a datagram: asked over TCP next.
+    Cut,
     Answered,
     Failed(Unheard),
 }
@@ -72,9 +90,8 @@ impl Exchange {
         server: SocketAddrV6,
         name: &Name,
         record_types: &[RecordType],
-        patience: Duration,
-        now: Duration,
-        ends_at: Duration,
+        times: Times,
+        over_tcp: bool,
     ) -> Self {
         let mut queries = Vec::with_capacity(record_types.len());
         for record_type in record_types {
@@ -92,13 +109,19 @@ impl Exchange {
         }
         Self {
             server,
-            began: now,
+            began: times.now,
             queries,
             addresses: Addresses::default(),
-            patience,
-            resend_at: later(now, patience),
-            ends_at,
+            patience: times.patience,
+            resend_at: later(times.now, times.patience),
+            ends_at: times.ends_at,
+            deadline: times.deadline,
             settles_at: None,
+            tcp: match over_tcp {
+                true => Tcp::Spare,
+                false => Tcp::Off,
+            },
+            exhausted: false,
         }
     }
 
@@ -107,26 +130,45 @@ impl Exchange {
         self.queries.iter().any(|query| query.port.is_some())
     }
 
+    pub(super) fn uses_tcp(&self) -> bool {
+        self.tcp.is_used()
+    }
+
+    pub(super) fn used_tcp(&self) -> bool {
+        self.tcp.was_used()
+    }
+
     pub(super) fn poll_transmit(&mut self, rng: &mut dyn rand_core::Rng) -> Option<Output> {
-        let taken = |port: u16| move |query: &Query| query.port == Some(port);
-        let index = self
-            .queries
-            .iter()
-            .position(|query| matches!(query.state, State::ToSend))?;
-        let random = rng.next_u32();
-        let mut port = FIRST_PORT | (random >> 16) as u16;
-        if self.queries.iter().any(taken(port)) {
-            port ^= 1;
+        if let Tcp::Wanted = self.tcp {
+            self.tcp = Tcp::Connecting;
+            return Some(Output::TcpConnect(self.server));
         }
-        let query = self.queries.get_mut(index)?;
-        query.state = State::Sent;
-        let id = *query.id.get_or_insert(random as u16);
-        let from_port = *query.port.get_or_insert(port);
-        Some(Output::Transmit {
-            from_port,
-            to: self.server,
-            payload: query.question.encode(id),
-        })
+        let taken = |port: u16| move |query: &Query| query.port == Some(port);
+        loop {
+            let index = self
+                .queries
+                .iter()
+                .position(|query| matches!(query.state, State::ToSend))?;
+            let random = rng.next_u32();
+            let mut port = FIRST_PORT | (random >> 16) as u16;
+            if self.queries.iter().any(taken(port)) {
+                port ^= 1;
+            }
+            let query = self.queries.get_mut(index)?;
+            query.state = State::Sent;
+            let id = *query.id.get_or_insert(random as u16);
+            let payload = query.question.encode(id);
+            if let Tcp::Open(stream) = &mut self.tcp {
+                stream.push(&payload);
+                continue;
+            }
+            let from_port = *query.port.get_or_insert(port);
+            return Some(Output::Transmit {
+                from_port,
+                to: self.server,
+                payload,
+            });
+        }
     }
 
     /// Takes an answer. It must come from the server and to the port of the question
@@ -152,25 +194,127 @@ impl Exchange {
         else {
             return;
         };
+        let may_follow = !matches!(self.tcp, Tcp::Off | Tcp::Over);
+        if may_follow && matches!(answer, Answer::Truncated) {
+            query.state = State::Cut;
+            return self.begin_tcp(now);
+        }
         query.take(answer, &mut self.addresses);
-        if matches!(query.state, State::Answered) && self.settles_at.is_none() {
+        self.settle(now, resolution_delay);
+    }
+
+    /// Once a half is usable, the other has so much time.
+    fn settle(&mut self, now: Duration, resolution_delay: Duration) {
+        let is_answered = |query: &Query| matches!(query.state, State::Answered);
+        if self.settles_at.is_none() && self.queries.iter().any(is_answered) {
             self.settles_at = Some(later(now, resolution_delay));
         }
     }
 
-    /// Sends again what is due.
-    pub(super) fn handle_timeout(&mut self, now: Duration) {
-        if now < self.resend_at || now >= self.ends_at {
-            return;
-        }
-        self.resend_at = later(now, self.patience);
-        for query in self.queries.iter_mut().filter(|query| query.is_open()) {
-            query.state = State::ToSend;
+    /// Asks over TCP what is open, if that was not begun.
+    fn begin_tcp(&mut self, now: Duration) {
+        if let Tcp::Spare = self.tcp {
+            self.tcp = Tcp::Wanted;
+            self.ends_at = later(now, self.patience)
+                .max(self.ends_at)
+                .min(self.deadline);
         }
     }
 
+    pub(super) fn handle_tcp_connected(&mut self) {
+        if let Tcp::Connecting = self.tcp {
+            self.tcp = Tcp::Open(Default::default());
+            for query in self.queries.iter_mut().filter(|query| query.is_open()) {
+                query.state = State::ToSend;
+            }
+        }
+    }
+
+    pub(super) fn tcp_outbound(&self) -> &[u8] {
+        match &self.tcp {
+            Tcp::Open(stream) => stream.outbound(),
+            _ => &[],
+        }
+    }
+
+    pub(super) fn consume_tcp(&mut self, n: usize) {
+        if let Tcp::Open(stream) = &mut self.tcp {
+            stream.consume(n);
+        }
+    }
+
+    pub(super) fn handle_tcp_data(
+        &mut self,
+        mut data: &[u8],
+        now: Duration,
+        resolution_delay: Duration,
+    ) {
+        while let (Tcp::Open(stream), false) = (&mut self.tcp, data.is_empty()) {
+            let taken = stream.receive(data);
+            let message = stream.take_message();
+            match taken {
+                Ok(taken) => data = data.get(taken..).unwrap_or_default(),
+                Err(TooLarge) => return self.handle_tcp_closed(),
+            }
+            for query in self.queries.iter_mut().filter(|query| query.is_open()) {
+                let answer = query
+                    .id
+                    .zip(message.as_ref())
+                    .and_then(|(id, message)| query.question.read_answer(id, message));
+                if let Some(answer) = answer {
+                    query.take(answer, &mut self.addresses);
+                    break;
+                }
+            }
+            self.settle(now, resolution_delay);
+        }
+    }
+
+    /// No more over TCP: what datagrams were too small for has no answer. What was asked by datagram
+    /// alone may still have one.
+    pub(super) fn handle_tcp_closed(&mut self) {
+        if !self.tcp.is_used() {
+            return;
+        }
+        let was_open = matches!(self.tcp, Tcp::Open(_));
+        self.tcp = Tcp::Over;
+        for query in &mut self.queries {
+            let error = match query.state {
+                State::Cut => LookupError::Truncated,
+                State::ToSend | State::Sent if was_open || self.exhausted => LookupError::Timeout,
+                _ => continue,
+            };
+            query.state = State::Failed(Unheard { error, ttl: None });
+        }
+    }
+
+    /// Sends again what is due, and turns to TCP where no datagram was answered.
+    pub(super) fn handle_timeout(&mut self, now: Duration) {
+        if now >= self.ends_at && self.settles_at.is_none() {
+            self.exhausted = true;
+            return self.begin_tcp(now);
+        }
+        if now >= self.ends_at || now < self.resend_at || !self.sends_datagrams() {
+            return;
+        }
+        self.resend_at = later(now, self.patience);
+        for query in &mut self.queries {
+            if let State::Sent = query.state {
+                query.state = State::ToSend;
+            }
+        }
+    }
+
+    /// Whether what is not answered is sent again.
+    fn sends_datagrams(&self) -> bool {
+        !self.exhausted && !matches!(self.tcp, Tcp::Open(_))
+    }
+
     pub(super) fn next_timeout(&self) -> Duration {
-        let next = self.resend_at.min(self.ends_at);
+        let next = match self.sends_datagrams() {
+            true => self.resend_at.min(self.ends_at),
+            false => self.ends_at,
+        };
         self.settles_at
             .map_or(next, |settles_at| settles_at.min(next))
     }
@@ -200,6 +344,10 @@ impl Exchange {
                     error: LookupError::Timeout,
                     ttl: None,
                 },
+                State::Cut => Unheard {
+                    error: LookupError::Truncated,
+                    ttl: None,
+                },
             };
             heard.half_missing |= !unheard.error.is_negative();
             worst = Some(match worst {
@@ -216,7 +364,7 @@ impl Exchange {
 
 impl Query {
     fn is_open(&self) -> bool {
-        matches!(self.state, State::ToSend | State::Sent)
+        matches!(self.state, State::ToSend | State::Sent | State::Cut)
     }
 
     fn take(&mut self, answer: Answer, found: &mut Addresses) {

@@ -26,6 +26,7 @@ mod discover;
 mod exchange;
 mod order;
 mod report;
+mod tcp;
 
 pub use report::{Candidate, Failure, LookupError, Origin, Report};
 
@@ -39,10 +40,14 @@ use chain::{PlatformQuestion, Walk};
 use core::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use core::time::Duration;
 use discover::Discovery;
+use exchange::Exchange;
 
 /// Prefixes kept at a time, and servers asked per source: what a network offers beyond is ignored.
 const MAX_PREFIXES: usize = 4;
 const MAX_SERVERS: usize = 3;
+
+/// Whether this build speaks DNS over TCP.
+const TCP: bool = cfg!(feature = "dns-tcp");
 
 /// The code of a platform's resolver that has no server to ask: it fails with
 /// [`LookupError::NoServer`].
@@ -158,6 +163,10 @@ pub struct Config {
     /// Whether RFC 7050 discovery is tried when the network data has no prefix. It asks the
     /// servers of [`Network::dns_servers`].
     pub discover_prefix: bool,
+    /// Whether a server is asked over TCP, too (RFC 7766): for an answer that does not fit into a
+    /// datagram, and after the last datagram without an answer. Default: where the crate has the
+    /// feature `dns-tcp`; without it nothing is.
+    pub tcp: bool,
     /// Most candidates in a report; 0 counts as 1.
     pub max_candidates: usize,
     /// Bounds of the cache.
@@ -189,6 +198,7 @@ impl Default for Config {
             allow_well_known_prefix: false,
             loopback: false,
             discover_prefix: true,
+            tcp: TCP,
             max_candidates: 12,
             cache: CacheLimits::default(),
         }
@@ -210,6 +220,11 @@ pub enum Output {
     },
     /// No answer is awaited any more on any port used so far: close the UDP sockets.
     CloseUdp,
+    /// Open a TCP connection to this server; tell
+    /// [`handle_tcp_connected`](Resolver::handle_tcp_connected).
+    TcpConnect(SocketAddrV6),
+    /// That connection is of no use any more: close it.
+    TcpClose,
     /// Ask the platform's resolver; answer with [`Resolver::handle_platform_lookup`].
     /// Not asked again before it is answered: a `getaddrinfo` cannot be called off.
     PlatformLookup {
@@ -238,6 +253,8 @@ pub struct Resolver {
     platform: Option<PlatformQuestion>,
     /// Ports are open that are no longer needed.
     close_udp: bool,
+    /// So is a connection.
+    close_tcp: bool,
     report: Option<Report>,
     handed_out: Option<HandedOut>,
 }
@@ -252,7 +269,8 @@ struct HandedOut {
 
 impl Resolver {
     /// A resolver with an empty cache.
-    pub fn new(config: Config) -> Self {
+    pub fn new(mut config: Config) -> Self {
+        config.tcp &= TCP;
         Self {
             cache: Cache::new(config.cache),
             config,
@@ -261,6 +279,7 @@ impl Resolver {
             walk: None,
             platform: None,
             close_udp: false,
+            close_tcp: false,
             report: None,
             handed_out: None,
         }
@@ -344,6 +363,9 @@ impl Resolver {
         if core::mem::take(&mut self.close_udp) {
             return Some(Output::CloseUdp);
         }
+        if TCP && core::mem::take(&mut self.close_tcp) {
+            return Some(Output::TcpClose);
+        }
         if let Some(platform) = self.platform.as_mut() {
             if !core::mem::replace(&mut platform.asked, true) {
                 return Some(Output::PlatformLookup {
@@ -366,10 +388,61 @@ impl Resolver {
         let Some(walk) = self.walk.as_mut() else {
             return;
         };
-        if let Some(exchange) = walk.exchange() {
+        if let Some(exchange) = walk.exchange_mut() {
             exchange.handle_datagram(from, to_port, payload, now, self.config.resolution_delay);
             self.advance(now);
         }
+    }
+
+    /// Whether it has, or awaits, the connection of [`Output::TcpConnect`]: then what happens to TCP is
+    /// for the resolver.
+    pub fn uses_tcp(&self) -> bool {
+        let exchange = self.walk.as_ref().and_then(Walk::exchange);
+        TCP && exchange.is_some_and(Exchange::uses_tcp)
+    }
+
+    /// The connection of [`Output::TcpConnect`] is there.
+    pub fn handle_tcp_connected(&mut self) {
+        if let Some(exchange) = self.exchange_over_tcp() {
+            exchange.handle_tcp_connected();
+        }
+    }
+
+    /// Bytes for the server, to be sent over that connection in order; ask after
+    /// [`poll_output`](Self::poll_output).
+    pub fn tcp_transmit(&self) -> &[u8] {
+        let exchange = self.walk.as_ref().and_then(Walk::exchange);
+        let outbound = exchange.filter(|_| TCP).map(Exchange::tcp_outbound);
+        outbound.unwrap_or_default()
+    }
+
+    /// The first `n` of them were handed to TCP.
+    pub fn consume_tcp_transmit(&mut self, n: usize) {
+        if let Some(exchange) = self.exchange_over_tcp() {
+            exchange.consume_tcp(n);
+        }
+    }
+
+    /// Bytes from the server.
+    pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) {
+        let delay = self.config.resolution_delay;
+        if let Some(exchange) = self.exchange_over_tcp() {
+            exchange.handle_tcp_data(data, now, delay);
+            self.advance(now);
+        }
+    }
+
+    /// The connection could not be made, or has ended.
+    pub fn handle_tcp_closed(&mut self, now: Duration) {
+        if let Some(exchange) = self.exchange_over_tcp() {
+            exchange.handle_tcp_closed();
+            self.advance(now);
+        }
+    }
+
+    fn exchange_over_tcp(&mut self) -> Option<&mut Exchange> {
+        let exchange = self.walk.as_mut().and_then(Walk::exchange_mut);
+        exchange.filter(|_| TCP)
     }
 
     /// The platform's answer to [`Output::PlatformLookup`]; `Err` carries the port's own code.

@@ -1,7 +1,7 @@
 //! What a resolution ends in, as values and as sentences.
 
-use super::AddressSource;
 use super::class::{self, Refused};
+use super::{AddressSource, TCP};
 use crate::prefix::{Prefix, PrefixSource, UsablePrefix};
 use alloc::vec::Vec;
 use core::fmt;
@@ -105,9 +105,11 @@ impl LookupError {
                 "check the upstream DNS of this server; a public server as a further source masks its failure"
             }
             LookupError::Refused => "allow this server to answer queries from the Thread network",
+            LookupError::Truncated if TCP => {
+                "let the server answer over TCP as well, or give the name fewer records"
+            }
             LookupError::Truncated => {
-                "let the server answer over UDP, or give the name fewer records: DNS over TCP is not \
-                 spoken here"
+                "build with DNS over TCP (CONFIG_THREAD_MQTT_DNS_TCP=y), or give the name fewer records"
             }
             LookupError::AliasLoop => "repair the CNAME records of the name",
             LookupError::Unusable(address) => class::cure(*address),

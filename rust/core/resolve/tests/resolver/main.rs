@@ -7,4 +7,6 @@ mod literals;
 mod names;
 mod network;
 mod property;
+#[cfg(feature = "dns-tcp")]
+mod tcp;
 mod world;

@@ -13,6 +13,10 @@ enum Step {
     Answer(usize, u8),
     Platform(Result<&'static [&'static str], i32>),
     Noise(usize, Vec<u8>),
+    TcpConnects,
+    TcpAnswer(usize, u8),
+    TcpNoise(Vec<u8>),
+    TcpEnds,
     Sleep(u64),
     Cancel,
 }
@@ -31,6 +35,10 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0usize..8, any::<u8>()).prop_map(|(query, reply)| Step::Answer(query, reply)),
         2 => prop::sample::select(platform).prop_map(Step::Platform),
         2 => (0usize..8, prop::collection::vec(any::<u8>(), 0..40)).prop_map(|(query, bytes)| Step::Noise(query, bytes)),
+        2 => Just(Step::TcpConnects),
+        2 => (0usize..8, any::<u8>()).prop_map(|(query, reply)| Step::TcpAnswer(query, reply)),
+        1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Step::TcpNoise),
+        1 => Just(Step::TcpEnds),
         4 => (0u64..5000).prop_map(Step::Sleep),
         1 => Just(Step::Cancel),
     ]
@@ -92,15 +100,17 @@ fn config() -> impl Strategy<Value = Config> {
         0u64..10_000,
         0u8..4,
         any::<bool>(),
+        any::<bool>(),
     )
         .prop_map(
-            |(chain, family, policy, deadline, attempts, allow)| Config {
+            |(chain, family, policy, deadline, attempts, allow, tcp)| Config {
                 chain,
                 family,
                 policy,
                 deadline: ms(deadline),
                 attempts,
                 allow_well_known_prefix: allow,
+                tcp,
                 max_candidates: 5,
                 ..Config::default()
             },
@@ -113,7 +123,7 @@ proptest! {
     #[test]
     fn any_order_of_events_is_survived(config in config(), steps in prop::collection::vec(step(), 0..40)) {
         let deadline = config.deadline;
-        let mut world = World::new(config, thread_network());
+        let mut world = World::as_configured(config, thread_network());
         let mut started = None;
         for step in steps {
             match step {
@@ -139,6 +149,20 @@ proptest! {
                         world.resolver.handle_datagram(query.to, query.from_port, &payload, world.now);
                     }
                 }
+                Step::TcpConnects if world.tcp_asked.is_empty() => world.resolver.handle_tcp_connected(),
+                Step::TcpConnects => {
+                    let sent = world.tcp_connects();
+                    world.queries.extend(sent);
+                }
+                Step::TcpAnswer(back, choice) => {
+                    let query = world.queries.iter().rev().nth(back).cloned();
+                    let says = reply(choice);
+                    if let Some(query) = query.filter(|query| query.reply(&says).is_some()) {
+                        world.tcp_answers(&query, &says);
+                    }
+                }
+                Step::TcpNoise(bytes) => world.resolver.handle_tcp_data(&bytes, world.now),
+                Step::TcpEnds => drop(world.tcp_ends()),
                 Step::Sleep(time) => drop(world.pass(ms(time))),
                 Step::Cancel => {
                     world.resolver.cancel();

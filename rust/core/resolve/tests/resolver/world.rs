@@ -207,10 +207,24 @@ pub(crate) struct World {
     pub(crate) queries: Vec<Query>,
     pub(crate) platform_asked: Vec<(String, Family)>,
     pub(crate) closed: usize,
+    /// Servers a connection to was asked for.
+    pub(crate) tcp_asked: Vec<SocketAddrV6>,
+    pub(crate) tcp_closed: usize,
 }
 
 impl World {
+    /// By datagrams alone.
     pub(crate) fn new(config: Config, network: Network) -> Self {
+        Self::as_configured(
+            Config {
+                tcp: false,
+                ..config
+            },
+            network,
+        )
+    }
+
+    pub(crate) fn as_configured(config: Config, network: Network) -> Self {
         Self {
             resolver: Resolver::new(config),
             network,
@@ -219,6 +233,8 @@ impl World {
             queries: vec![],
             platform_asked: vec![],
             closed: 0,
+            tcp_asked: vec![],
+            tcp_closed: 0,
         }
     }
 
@@ -234,6 +250,8 @@ impl World {
             match self.resolver.poll_output(self.now, &mut self.rng) {
                 None => return sent,
                 Some(Output::CloseUdp) => self.closed += 1,
+                Some(Output::TcpConnect(to)) => self.tcp_asked.push(to),
+                Some(Output::TcpClose) => self.tcp_closed += 1,
                 Some(Output::PlatformLookup { name, family }) => {
                     self.platform_asked.push((name, family))
                 }
@@ -256,6 +274,42 @@ impl World {
             self.resolver
                 .handle_datagram(query.to, query.from_port, &payload, self.now);
         }
+        self.poll()
+    }
+
+    /// The connection that was asked for is there: what is sent over it.
+    pub(crate) fn tcp_connects(&mut self) -> Vec<Query> {
+        self.resolver.handle_tcp_connected();
+        self.tcp_sent()
+    }
+
+    /// Messages that are sent over TCP.
+    pub(crate) fn tcp_sent(&mut self) -> Vec<Query> {
+        assert_eq!(self.poll(), []);
+        let to = *self.tcp_asked.last().unwrap();
+        let mut sent = vec![];
+        while let [high, low, ..] = *self.resolver.tcp_transmit() {
+            let end = 2 + usize::from(u16::from_be_bytes([high, low]));
+            let payload = self.resolver.tcp_transmit()[2..end].to_vec();
+            sent.push(Query::new(0, to, payload));
+            self.resolver.consume_tcp_transmit(end);
+        }
+        sent
+    }
+
+    pub(crate) fn tcp_answers(&mut self, query: &Query, says: &Says) -> Vec<Query> {
+        let payload = query.reply(says).unwrap();
+        let mut message = (payload.len() as u16).to_be_bytes().to_vec();
+        message.extend(payload);
+        // In two pieces, as TCP likes it.
+        for piece in message.chunks(message.len() / 2 + 1) {
+            self.resolver.handle_tcp_data(piece, self.now);
+        }
+        self.poll()
+    }
+
+    pub(crate) fn tcp_ends(&mut self) -> Vec<Query> {
+        self.resolver.handle_tcp_closed(self.now);
         self.poll()
     }
 

@@ -8,8 +8,8 @@
 pub mod mosquitto;
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -237,6 +237,42 @@ impl Dns {
             while let Ok((n, from)) = socket.recv_from(&mut buffer) {
                 if let Some(answer) = answer(&buffer[..n], names, ipv4) {
                     let _ = socket.send_to(&answer, from);
+                }
+            }
+        });
+        Self { address }
+    }
+
+    /// Answers of which none fits into a datagram: over TCP (RFC 7766) they are whole.
+    pub fn over_tcp(names: &'static [&'static str]) -> Self {
+        // The same port twice; the one for TCP may be taken by another.
+        let (listener, socket) = loop {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()) {
+                break (listener, socket);
+            }
+        };
+        let address = socket.local_addr().unwrap();
+        thread::spawn(move || {
+            let mut buffer = [0; 1500];
+            while let Ok((n, from)) = socket.recv_from(&mut buffer) {
+                if let Some(mut answer) = answer(&buffer[..n], &[], [0; 4]) {
+                    answer[2] |= 2;
+                    answer[3] &= 0xf0;
+                    let _ = socket.send_to(&answer, from);
+                }
+            }
+        });
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut length = [0; 2];
+                while stream.read_exact(&mut length).is_ok() {
+                    let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+                    stream.read_exact(&mut query).unwrap();
+                    let answer = answer(&query, names, [127, 0, 0, 1]).unwrap();
+                    let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+                    stream.write_all(&[&length[..], &answer].concat()).unwrap();
                 }
             }
         });

@@ -1,0 +1,134 @@
+//! Questions over TCP (RFC 7766): what does not fit into a datagram, and servers that datagrams do not
+//! reach. All questions of an exchange go over one connection (section 6.2.1.1).
+
+use alloc::vec::Vec;
+
+/// Largest answer that is kept, bytes. Addresses of a broker take far less.
+const LARGEST: usize = 4_096;
+
+/// A server's TCP, as an exchange uses it.
+#[derive(Debug, Default)]
+pub(super) enum Tcp {
+    /// Not spoken, by the configuration.
+    #[default]
+    Off,
+    /// Kept for when datagrams do not do.
+    Spare,
+    /// To be connected.
+    Wanted,
+    /// Being connected.
+    Connecting,
+    /// Connected.
+    Open(Stream),
+    /// It has ended.
+    Over,
+}
+
+/// Messages behind their lengths (RFC 1035 section 4.2.2).
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    outbound: Vec<u8>,
+    inbound: Vec<u8>,
+}
+
+/// Why a connection is of no more use: a message in it is too large.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooLarge;
+
+impl Tcp {
+    /// Whether there is a connection, or one was asked for.
+    pub(super) fn is_used(&self) -> bool {
+        matches!(self, Self::Connecting | Self::Open(_))
+    }
+
+    /// Whether there is one to close, be it that its peer has ended it.
+    pub(super) fn was_used(&self) -> bool {
+        self.is_used() || matches!(self, Self::Over)
+    }
+}
+
+impl Stream {
+    pub(super) fn push(&mut self, message: &[u8]) {
+        let Ok(length) = u16::try_from(message.len()) else {
+            return;
+        };
+        self.outbound.extend_from_slice(&length.to_be_bytes());
+        self.outbound.extend_from_slice(message);
+    }
+
+    pub(super) fn outbound(&self) -> &[u8] {
+        &self.outbound
+    }
+
+    pub(super) fn consume(&mut self, n: usize) {
+        self.outbound.drain(..n.min(self.outbound.len()));
+    }
+
+    /// Takes bytes in as far as they belong to one message, and returns how many that were.
+    pub(super) fn receive(&mut self, data: &[u8]) -> Result<usize, TooLarge> {
+        let missing = self.length().map_or(2, |length| 2 + length) - self.inbound.len();
+        let (now, _) = data.split_at(missing.min(data.len()));
+        self.inbound.try_reserve(now.len()).map_err(|_| TooLarge)?;
+        self.inbound.extend_from_slice(now);
+        match self.length() {
+            Some(length) if length > LARGEST => Err(TooLarge),
+            _ => Ok(now.len()),
+        }
+    }
+
+    /// The message that is complete.
+    pub(super) fn take_message(&mut self) -> Option<Vec<u8>> {
+        let whole = self.inbound.len() == 2 + self.length()?;
+        whole.then(|| {
+            let mut message = core::mem::take(&mut self.inbound);
+            message.drain(..2);
+            message
+        })
+    }
+
+    fn length(&self) -> Option<usize> {
+        let length = self.inbound.first_chunk()?;
+        Some(usize::from(u16::from_be_bytes(*length)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn messages_come_out_as_they_went_in() {
+        let messages = [vec![1; 12], vec![], vec![2; 300]];
+        let mut sent = Stream::default();
+        for message in &messages {
+            sent.push(message);
+        }
+        for piece in 1..=sent.outbound().len() {
+            let (mut stream, mut seen) = (Stream::default(), Vec::new());
+            for mut data in sent.outbound().chunks(piece) {
+                while !data.is_empty() {
+                    let n = stream.receive(data).unwrap();
+                    assert!(n > 0);
+                    data = &data[n..];
+                    seen.extend(stream.take_message());
+                }
+            }
+            assert_eq!(seen, messages, "{piece}");
+        }
+        let len = sent.outbound().len();
+        sent.consume(3);
+        assert_eq!(sent.outbound().len(), len - 3);
+        sent.consume(usize::MAX);
+        assert!(sent.outbound().is_empty());
+    }
+
+    #[test]
+    fn a_message_beyond_the_limit_is_refused() {
+        for (length, good) in [(LARGEST, true), (LARGEST + 1, false)] {
+            let mut stream = Stream::default();
+            let header = u16::try_from(length).unwrap().to_be_bytes();
+            assert_eq!(stream.receive(&header).is_ok(), good);
+        }
+    }
+}
