@@ -36,7 +36,7 @@ def answer(message, name, address):
 def main(name, address, *listen):
     selector = selectors.DefaultSelector()
     for own in listen:
-        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server = socket.socket(socket.AF_INET6 if ":" in own else socket.AF_INET, socket.SOCK_DGRAM)
         server.bind((own, 53))
         selector.register(server, selectors.EVENT_READ, own)
     while True:

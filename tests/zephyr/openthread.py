@@ -233,12 +233,13 @@ class BorderRouter:
             sys.exit((self.folder / "log").read_text(errors="replace")
                      + f"error: the border router did not answer ot-ctl {' '.join(words)}")
 
-    def wait(self, *words, answer):
-        """Waits until a command's answer holds the text."""
+    def wait(self, *words, answer="", lacks=None):
+        """Waits until a command's answer holds a text, or another one no longer."""
         deadline = time.monotonic() + PATIENCE
-        while answer not in (printed := self.control(*words)):
+        while answer not in (printed := self.control(*words)) or lacks is not None and lacks in printed:
             if time.monotonic() > deadline:
-                sys.exit(f"{printed}\nerror: ot-ctl {' '.join(words)} did not come to {answer!r}")
+                wanted = f"come to {answer!r}" if lacks is None else f"lose {lacks!r}"
+                sys.exit(f"{printed}\nerror: ot-ctl {' '.join(words)} did not {wanted}")
             time.sleep(0.2)
         return printed
 

@@ -11,15 +11,17 @@ that is missing.
 import contextlib
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 
+import dns_asked
 import openthread
-from native_sim import ROOT, certificates, environment, wait_for, west_build
+from dns_asked import NAME
+from native_sim import ROOT, certificates, chosen, environment, kept, wait_for, west_build
 from openthread import BROKER, Air, BorderRouter, Internet, process
 
-NAME = "broker.example.org"
 TLS_1_2, TLS_1_3 = "TLSv1.2", "TLSv1.3"
 
 
@@ -204,7 +206,9 @@ def distant(world):
         sys.exit("error: the device did not wait for the acknowledgement")
 
 
-SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy, "distant": distant}
+SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy, "distant": distant, "dns": dns_asked.scenario}
+# The images of a scenario that has not just one, of its own name.
+IMAGES = {"distant": ["minimal"], "dns": dns_asked.IMAGES}
 
 
 def options(folder):
@@ -229,18 +233,20 @@ def images(folder, env, names):
         "full": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2", "-DCONFIG_OPENTHREAD_FTD=y"]),
         "sleepy": (ROOT / "samples/sensor_sleepy", []),
     }
-    # The distant broker's device is the minimal one.
-    for name in dict.fromkeys("minimal" if name == "distant" else name for name in names):
+    sources.update({name: (publish, ["-DCONFIG_SAMPLE_INTERVAL=2", *own]) for name, own in dns_asked.IMAGES.items()})
+    for name in dict.fromkeys(image for name in names for image in IMAGES.get(name, [name])):
         print(f"building {name}", flush=True)
         source, own = sources[name]
         west_build(folder / "images" / name, source, [*common, *own], env)
 
 
-def inside(programs, folder, *names):
+def inside(programs, built, folder, *names):
     """The part in namespaces of its own."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # of ip and mosquitto, where root's PATH lacks them
     folder = pathlib.Path(folder)
-    world = World(pathlib.Path(programs), folder / "images", folder)
+    for file in ("ca.pem", "server.pem", "server.key"):
+        shutil.copy(pathlib.Path(built) / file, folder)
+    world = World(pathlib.Path(programs), pathlib.Path(built) / "images", folder)
     with world.internet.dns(folder, NAME):
         for name in names:
             print(f"{name}: {SCENARIOS[name].__doc__}", flush=True)
@@ -249,23 +255,24 @@ def inside(programs, folder, *names):
 
 
 def main(workspace, *names):
-    names = names or tuple(SCENARIOS)
+    names = chosen(names, SCENARIOS)
     why = openthread.missing()
     if why:
         print(f"SKIPPED: {why}")
         return
     env = environment(pathlib.Path(workspace).resolve())
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        certificates(folder, f"DNS:{NAME}")
-        programs = openthread.build()
-        images(folder, env, names)
-        command = [*openthread.namespaces(), sys.executable, __file__, "--inside", programs, folder]
+    built = kept() / "zephyr-thread"
+    built.mkdir(parents=True, exist_ok=True)
+    certificates(built, f"DNS:{NAME}")
+    programs = openthread.build()
+    images(built, env, names)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*openthread.namespaces(), sys.executable, __file__, "--inside", programs, built, folder]
         sys.exit(subprocess.run([*command, *names]).returncode)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or not set(sys.argv[2:]) <= set(SCENARIOS) and sys.argv[1] != "--inside":
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     if sys.argv[1] == "--inside":
         inside(*sys.argv[2:])
