@@ -67,6 +67,9 @@ def environment(workspace, board=NATIVE):
     llvm = sorted(glob.glob("/usr/lib/llvm-*/lib/libclang.so*"))
     if llvm:
         env.setdefault("LIBCLANG_PATH", os.path.dirname(llvm[-1]))
+    # What was compiled for one image serves the next, whose folder is another.
+    env.setdefault("CCACHE_BASEDIR", "/")
+    env.setdefault("CCACHE_NOHASHDIR", "1")
     # What the surrounding test run set for its own builds.
     for name in ("CARGO_TARGET_DIR", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO"):
         env.pop(name, None)
