@@ -22,20 +22,13 @@ import tempfile
 import threading
 import time
 
-from native_sim import PATIENCE, ROOT, environment, run, west_build
+from native_sim import PATIENCE, ROOT, environment, free_port, run, west_build
 
 DAY = 86_400
 EPOCH = 1_800_000_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH
 CUTS = 200
 PARTITION = 4 * 4096  # that of the settings on native_sim
 NTP = 2_208_988_800  # 1900 to 1970, seconds
-
-
-def free_port():
-    """A TCP port without a listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def certificates(folder):
