@@ -20,6 +20,7 @@ from openthread import process
 
 BOARD = "nrf52_bsim"
 NEAR, FAR = 50, 200  # attenuation in dB
+ACKNOWLEDGEMENT = 5  # bytes of the frame that every radio acknowledges with
 
 
 def missing():
@@ -51,7 +52,7 @@ class Air:
     @contextlib.contextmanager
     def run(self, outages=()):
         """From the first microsecond, when all devices are there, until the block ends. Between the
-        begin and the end of each outage, in microseconds, nothing is heard."""
+        begin and the end of each outage, in microseconds and in order, nothing is heard."""
         timed = self.folder / "attenuation.txt"
         timed.write_text(f"0 {NEAR}\n" + "".join(
             f"{begin - 1} {NEAR}\n{begin} {FAR}\n{end - 1} {FAR}\n{end} {NEAR}\n" for begin, end in outages))
