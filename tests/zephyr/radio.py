@@ -217,8 +217,9 @@ def device_certificate(folder):
     """The device's own certificate, signed by the broker's CA."""
     run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "device.key",
          "-out", "device.csr", "-subj", "/CN=device"], cwd=folder)
+    (folder / "extensions").write_text("extendedKeyUsage=clientAuth\n")
     run(["openssl", "x509", "-req", "-in", "device.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-         "-days", "30", "-out", "device.pem"], cwd=folder)
+         "-days", "30", "-out", "device.pem", "-extfile", "extensions"], cwd=folder)
 
 
 def inside(programs, folder, *names):
