@@ -179,7 +179,9 @@ mod suspects;
 
 pub use command::{Command, Load};
 pub use config::{Config, ConfigError, Field, LostSession, Overflow, QoS, Version};
-pub use durable::{Store, StoreError};
+#[cfg(feature = "durable")]
+pub use durable::is_record;
+pub use durable::{ENCRYPTED, Store, StoreError};
 pub use error::{CommandError, PublishError, SessionError};
 pub use event::{BrokerText, CutReason, Event, Token};
 pub use link::Limits;

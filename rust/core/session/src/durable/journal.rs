@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::record::{self, Identity, key};
-use super::store::{Store, StoreError};
+use super::store::{ENCRYPTED, Store, StoreError};
 use crate::config::QoS;
 use crate::message::Message;
 
@@ -58,7 +58,9 @@ impl Journal {
         mut found: impl FnMut(u16, Loaded),
     ) -> Result<Self, StoreError> {
         let mut journal = Journal::default();
+        let mut is_encrypted = false;
         store.load(&mut |key, bytes| {
+            is_encrypted |= key == ENCRYPTED;
             // What it becomes is not larger than twice its bytes and a little.
             let mut room = Vec::<u8>::new();
             if room.try_reserve_exact(2 * bytes.len() + 256).is_err() {
@@ -72,6 +74,9 @@ impl Journal {
                 None => found(key, Loaded::Damaged),
             }
         })?;
+        if is_encrypted {
+            return Err(StoreError::Encrypted);
+        }
         journal.store = Some(store);
         Ok(journal)
     }

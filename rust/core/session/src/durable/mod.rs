@@ -14,7 +14,9 @@ mod without;
 #[cfg(feature = "durable")]
 pub(crate) use journal::Journal;
 #[cfg(feature = "durable")]
+pub use record::is_record;
+#[cfg(feature = "durable")]
 pub(crate) use record::{Identity, Stored};
-pub use store::{Store, StoreError};
+pub use store::{ENCRYPTED, Store, StoreError};
 #[cfg(not(feature = "durable"))]
 pub(crate) use without::{Identity, Journal};

@@ -175,6 +175,11 @@ pub(super) fn release(key: u16, order: u32) -> Option<Vec<u8>> {
     Some(record.end(key))
 }
 
+/// Whether these bytes are a record of a session, under this key, as it writes them itself.
+pub fn is_record(key: u16, bytes: &[u8]) -> bool {
+    read(key, bytes).is_some()
+}
+
 /// What a record says; `None` if it is damaged, or does not belong under this key.
 pub(super) fn read(key: u16, bytes: &[u8]) -> Option<Record> {
     let (content, sum) = bytes.split_last_chunk()?;

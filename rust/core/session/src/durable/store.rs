@@ -23,6 +23,10 @@ pub trait Store: Send {
     fn delete(&mut self, key: u16) -> Result<(), StoreError>;
 }
 
+/// A key that no session uses for a record of its own. What encrypts the records of a [`Store`] keeps
+/// one here, so that a session that gets the store without its key leaves it alone.
+pub const ENCRYPTED: u16 = 1;
+
 /// Why a record is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,6 +39,14 @@ pub enum StoreError {
     TooLarge,
     /// The heap has no room for the record while it is written.
     OutOfMemory,
+    /// The records are encrypted, and there is no key.
+    Encrypted,
+    /// The records were encrypted with another key.
+    WrongKey,
+    /// There is a key, and the records are not encrypted.
+    NotEncrypted,
+    /// The key cannot be used, or there was no nonce: a code of PSA Crypto or of the platform.
+    Key(i32),
     /// The platform's own code, negative by custom.
     Failed(i32),
 }
@@ -55,6 +67,22 @@ impl fmt::Display for StoreError {
             ),
             StoreError::OutOfMemory => f.write_str(
                 "the heap has no room for a record of the session's storage; give the heap more",
+            ),
+            StoreError::Encrypted => f.write_str(
+                "the storage of the session is encrypted; give the key, or erase the storage",
+            ),
+            StoreError::WrongKey => f.write_str(
+                "nothing in the storage of the session can be decrypted; give the key that it was \
+                 encrypted with, or erase the storage",
+            ),
+            StoreError::NotEncrypted => f.write_str(
+                "the storage of the session is not encrypted, although there is a key; run once \
+                 without the key until all messages are delivered, and erase the storage then",
+            ),
+            StoreError::Key(code) => write!(
+                f,
+                "the key of the session's storage cannot be used, code {code}; see that it is not \
+                 destroyed while the client lives"
             ),
             StoreError::Failed(code) => write!(
                 f,
