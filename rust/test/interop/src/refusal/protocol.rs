@@ -132,6 +132,17 @@ fn a_suite_taken_out_of_the_offer() {
     });
 }
 
+/// Where the session id of the ServerHello at the start of the flight is: behind the headers of record and
+/// message, version and random.
+const SESSION_ID: usize = 5 + 4 + 2 + 32;
+
+/// The suite of the ServerHello at the start of the flight becomes another one.
+fn select(flight: &mut [u8], from: [u8; 2], to: [u8; 2]) {
+    let at = SESSION_ID + 1 + usize::from(flight[SESSION_ID]);
+    assert_eq!(flight[at..at + 2], from);
+    flight[at..at + 2].copy_from_slice(&to);
+}
+
 /// A suite that was not offered.
 #[test]
 fn a_suite_that_was_not_offered() {
@@ -139,11 +150,11 @@ fn a_suite_that_was_not_offered() {
         for (suite, swap) in [
             (
                 Suite::EcdheEcdsaAes128GcmSha256,
-                (|flight| replace(flight, &[0xc0, 0x2b], &[0xc0, 0x2c])) as Meddle,
+                (|flight| select(flight, [0xc0, 0x2b], [0xc0, 0x2c])) as Meddle,
             ),
             (
                 Suite::Aes128GcmSha256,
-                (|flight| replace(flight, &[0x13, 0x01], &[0x13, 0x02])) as Meddle,
+                (|flight| select(flight, [0x13, 0x01], [0x13, 0x02])) as Meddle,
             ),
         ] {
             let error = fails(config(backend, chain).suites(&[suite]), chain, nobody, swap);
@@ -159,8 +170,7 @@ fn a_suite_that_was_not_offered() {
 fn extend(flight: &mut Vec<u8>, extension: &[u8]) {
     const RECORD: usize = 5;
     let message = usize::from(u16::from_be_bytes([flight[7], flight[8]]));
-    let session_id = RECORD + 4 + 2 + 32;
-    let extensions = session_id + 1 + usize::from(flight[session_id]) + 3;
+    let extensions = SESSION_ID + 1 + usize::from(flight[SESSION_ID]) + 3;
     let end = RECORD + 4 + message;
     flight.splice(end..end, extension.iter().copied());
     let mut grow = |at: usize| {
