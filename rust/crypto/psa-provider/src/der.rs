@@ -4,6 +4,8 @@
 /// Tags.
 pub(crate) const INTEGER: u8 = 0x02;
 #[cfg(feature = "client-auth")]
+pub(crate) const BIT_STRING: u8 = 0x03;
+#[cfg(feature = "client-auth")]
 pub(crate) const OCTET_STRING: u8 = 0x04;
 #[cfg(feature = "client-auth")]
 pub(crate) const OID: u8 = 0x06;

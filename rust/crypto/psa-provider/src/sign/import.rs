@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 
 use super::Keys;
 use super::key::{Client, KeyError, Pair};
-use crate::der::{INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
+use crate::der::{BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
 
 impl KeyProvider for Keys {
     fn load_private_key(
@@ -69,31 +69,55 @@ impl<'a> PrivateKeyInfo<'a> {
 
 /// SEC 1 (RFC 5915): the scalar has the length of the curve, whose name is optional.
 fn from_sec1(der: &[u8]) -> Result<Pair, KeyError> {
-    let scalar = sec1_scalar(der).ok_or(KeyError::Malformed)?;
-    if ![32, 48].contains(&scalar.len()) {
+    let key = EcPrivateKey::new(der).ok_or(KeyError::Malformed)?;
+    if ![32, 48].contains(&key.scalar.len()) {
         return Err(KeyError::Unsupported);
     }
-    Pair::owning(import(
+    let imported = import(
         KeyType::SECP_R1_KEY_PAIR,
         Algorithm::ecdsa(Hash::Any),
-        scalar,
-    )?)
+        key.scalar,
+    )?;
+    Pair::owning(imported, key.public)
 }
 
-fn sec1_scalar(der: &[u8]) -> Option<&[u8]> {
-    let mut reader = Reader::new(der);
-    let mut key = reader.inside(SEQUENCE)?;
-    reader.finish()?;
-    key.value(INTEGER)?;
-    key.value(OCTET_STRING)
+struct EcPrivateKey<'a> {
+    scalar: &'a [u8],
+    /// The public point, uncompressed, if the file has it. PSA would compute it: a tenth of a second on a
+    /// Cortex-M4. A file whose halves do not belong together is found by its broker, as one is whose
+    /// halves both belong to another certificate.
+    public: Option<&'a [u8]>,
+}
+
+impl<'a> EcPrivateKey<'a> {
+    fn new(der: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(der);
+        let mut key = reader.inside(SEQUENCE)?;
+        reader.finish()?;
+        key.value(INTEGER)?;
+        let scalar = key.value(OCTET_STRING)?;
+        // The curve's name.
+        key.value(0xa0);
+        let public = key
+            .inside(0xa1)
+            .and_then(|mut public| public.value(BIT_STRING));
+        // No unused bits, and both coordinates (SEC 1, section 2.3.3).
+        let public = public.and_then(|bits| match bits {
+            [0, point @ ..] if point.len() == 1 + 2 * scalar.len() => {
+                point.starts_with(&[4]).then_some(point)
+            }
+            _ => None,
+        });
+        Some(Self { scalar, public })
+    }
 }
 
 /// PKCS#1 (RFC 8017, appendix A.1.2), which is PSA's own format. A PSA key has one
 /// algorithm, so it takes two for the two paddings of TLS.
 fn from_pkcs1(der: &[u8]) -> Result<Pair, KeyError> {
     let import = |algorithm| import(KeyType::RSA_KEY_PAIR, algorithm, der);
-    let pss = Pair::owning(import(Algorithm::rsa_pss(Hash::Any))?)?;
-    let pkcs1 = Pair::owning(import(Algorithm::rsa_pkcs1(Hash::Any))?)?;
+    let pss = Pair::owning(import(Algorithm::rsa_pss(Hash::Any))?, None)?;
+    let pkcs1 = Pair::owning(import(Algorithm::rsa_pkcs1(Hash::Any))?, None)?;
     Ok(pss.or(pkcs1))
 }
 
@@ -105,4 +129,59 @@ fn import(key_type: KeyType, algorithm: Algorithm, data: &[u8]) -> Result<Key, K
         algorithm,
     };
     Ok(Key::import(&attributes, data)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// An ECPrivateKey with this behind its scalar.
+    fn key(rest: &[u8]) -> Vec<u8> {
+        let mut der = Vec::from([
+            SEQUENCE,
+            37 + rest.len() as u8,
+            INTEGER,
+            1,
+            1,
+            OCTET_STRING,
+            32,
+        ]);
+        der.extend([7; 32]);
+        der.extend_from_slice(rest);
+        der
+    }
+
+    fn public(rest: &[u8]) -> Option<Vec<u8>> {
+        let der = key(rest);
+        let read = EcPrivateKey::new(&der).unwrap();
+        assert_eq!(read.scalar, [7; 32]);
+        read.public.map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn the_public_point_is_read_where_it_is_whole() {
+        let point = |unused: u8, form: u8, len: u8| {
+            let mut field = Vec::from([0xa1, len + 4, BIT_STRING, len + 2, unused, form]);
+            field.extend((0..len).map(|_| 9));
+            field
+        };
+        let whole = point(0, 4, 64);
+        assert_eq!(public(&whole).unwrap(), whole[5..]);
+        let named = [&[0xa0, 10, OID, 8][..], SECP256R1, &whole].concat();
+        assert_eq!(public(&named), public(&whole));
+        let none = [
+            Vec::new(),
+            named[..12].to_vec(),
+            point(1, 4, 64),
+            point(0, 3, 64),
+            point(0, 2, 32),
+            point(0, 4, 63),
+            Vec::from([0xa1, 2, BIT_STRING, 0]),
+        ];
+        for rest in none {
+            assert_eq!(public(&rest), None, "{rest:02x?}");
+        }
+        assert!(EcPrivateKey::new(&key(&[])[..20]).is_none());
+    }
 }

@@ -30,7 +30,7 @@ pub fn signing_key(id: KeyId) -> Result<Arc<dyn SigningKey>, KeyError> {
         Status::INVALID_HANDLE | Status::DOES_NOT_EXIST => KeyError::Missing,
         _ => KeyError::Psa(error),
     })?;
-    let pair = Pair::new(id, attributes)?;
+    let pair = Pair::new(id, attributes, None)?;
     Ok(Arc::new(Client(Arc::new(pair))))
 }
 
@@ -161,8 +161,13 @@ static RSA: [Kind; 6] = {
 const MAX_PUBLIC_LEN: usize = 528;
 
 impl Pair {
-    /// A key that PSA says to be of these attributes.
-    pub(super) fn new(key: KeyId, attributes: Attributes) -> Result<Self, KeyError> {
+    /// A key that PSA says to be of these attributes. Its public half, if that is known, need not be
+    /// computed.
+    pub(super) fn new(
+        key: KeyId,
+        attributes: Attributes,
+        public: Option<&[u8]>,
+    ) -> Result<Self, KeyError> {
         if !attributes.usage.contains(Usage::SIGN_HASH) {
             return Err(KeyError::Policy);
         }
@@ -196,8 +201,13 @@ impl Pair {
             return Err(KeyError::Policy);
         }
 
-        let mut public = vec![0; MAX_PUBLIC_LEN];
-        let public = public_key_to_spki(&id, key.export_public(&mut public)?);
+        let public = match public {
+            Some(public) => public_key_to_spki(&id, public),
+            None => {
+                let mut room = vec![0; MAX_PUBLIC_LEN];
+                public_key_to_spki(&id, key.export_public(&mut room)?)
+            }
+        };
         Ok(Self {
             ways,
             algorithm,
@@ -208,8 +218,8 @@ impl Pair {
     }
 
     /// As [`Pair::new`], for a key that ends with the pair.
-    pub(super) fn owning(key: Key) -> Result<Self, KeyError> {
-        let mut pair = Self::new(*key, key.attributes()?)?;
+    pub(super) fn owning(key: Key, public: Option<&[u8]>) -> Result<Self, KeyError> {
+        let mut pair = Self::new(*key, key.attributes()?, public)?;
         pair.owned.push(key);
         Ok(pair)
     }
