@@ -96,7 +96,6 @@ enum Job<'a> {
     Nothing,
     Write(&'a [u8]),
     Close,
-    RefreshKeys,
 }
 
 impl Connection {
@@ -241,7 +240,15 @@ impl Connection {
             return Err(TlsError::Closed);
         }
         if self.agreed.as_ref().is_some_and(Agreed::is_tls13) {
-            self.drive(Job::RefreshKeys)?;
+            // Not a job of `drive`: where no keys are refreshed nothing of it is linked. Without input
+            // rustls looks at nothing, and has nothing left to say.
+            if let Ok(ConnectionState::WriteTraffic(traffic)) =
+                self.tls.process_tls_records(&mut []).state
+            {
+                // Refused in the handshake and by TLS 1.2 only, which were excluded.
+                let _ = traffic.refresh_traffic_keys();
+            }
+            self.drive(Job::Nothing)?;
         }
         Ok(())
     }
@@ -354,8 +361,6 @@ impl Connection {
                             self.outbound.close_notify(&mut traffic);
                             done = true;
                         }
-                        // Refused in the handshake and by TLS 1.2 only, which were excluded.
-                        Job::RefreshKeys => drop(traffic.refresh_traffic_keys()),
                     }
                 }
                 // Blocked in the handshake, or closed by both sides.
