@@ -153,7 +153,7 @@ fn the_clients_order_of_suites_is_what_it_offers() {
         let config = client(&pki).suites(&order).build().unwrap();
         let mut server_config = Server::new(&pki).config();
         std::sync::Arc::make_mut(&mut server_config).ignore_client_order = false;
-        let server = rustls::ServerConnection::new(server_config).unwrap();
+        let server = server_rustls::ServerConnection::new(server_config).unwrap();
         let mut pair = Pair::of(connect(&config), server);
         pair.exchange();
         assert_eq!(pair.client.agreed().unwrap().suite, order[0].name());

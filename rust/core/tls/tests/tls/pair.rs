@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
-use rustls::server::WebPkiClientVerifier;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use server_rustls::crypto::aws_lc_rs;
+use server_rustls::server::WebPkiClientVerifier;
+use server_rustls::sign::{CertifiedKey, SingleCertAndKey};
+use server_rustls::{RootCertStore, ServerConfig, ServerConnection};
 use thread_mqtt_soft_provider::{Random, RandomError};
 use thread_mqtt_tls::{
     Config, ConfigBuilder, Connection, CryptoProvider, Group, Suite, TlsError, Version,
@@ -46,7 +46,7 @@ pub(crate) struct Server {
     pub(crate) suites: Vec<Suite>,
     pub(crate) groups: Vec<Group>,
     /// The root of the clients' certificates, if they must have one.
-    pub(crate) client_root: Option<rustls::pki_types::CertificateDer<'static>>,
+    pub(crate) client_root: Option<server_rustls::pki_types::CertificateDer<'static>>,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) tickets: bool,
     pub(crate) fragment: Option<usize>,
@@ -77,8 +77,9 @@ impl Server {
             .groups
             .iter()
             .filter_map(|group| {
-                let is_it =
-                    |g: &&&dyn rustls::crypto::SupportedKxGroup| u16::from(g.name()) == group.id();
+                let is_it = |g: &&&dyn server_rustls::crypto::SupportedKxGroup| {
+                    u16::from(g.name()) == group.id()
+                };
                 offered.iter().find(is_it).copied()
             })
             .collect();
@@ -87,8 +88,8 @@ impl Server {
             .versions
             .iter()
             .map(|version| match version {
-                Version::Tls12 => &rustls::version::TLS12,
-                Version::Tls13 => &rustls::version::TLS13,
+                Version::Tls12 => &server_rustls::version::TLS12,
+                Version::Tls13 => &server_rustls::version::TLS13,
             })
             .collect();
         let builder = ServerConfig::builder_with_provider(provider.clone())
@@ -130,10 +131,10 @@ impl Server {
 #[derive(Debug)]
 struct FixedTime;
 
-impl rustls::time_provider::TimeProvider for FixedTime {
-    fn current_time(&self) -> Option<rustls::pki_types::UnixTime> {
+impl server_rustls::time_provider::TimeProvider for FixedTime {
+    fn current_time(&self) -> Option<server_rustls::pki_types::UnixTime> {
         let now = std::time::Duration::from_secs(NOW);
-        Some(rustls::pki_types::UnixTime::since_unix_epoch(now))
+        Some(server_rustls::pki_types::UnixTime::since_unix_epoch(now))
     }
 }
 
@@ -142,7 +143,7 @@ pub(crate) struct Pair {
     pub(crate) client: Connection,
     pub(crate) server: ServerConnection,
     pub(crate) to_client: VecDeque<u8>,
-    pub(crate) server_error: Option<rustls::Error>,
+    pub(crate) server_error: Option<server_rustls::Error>,
     /// What the client's application read.
     pub(crate) client_read: Vec<u8>,
     /// What the server's application read.

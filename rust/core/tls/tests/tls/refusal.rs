@@ -4,7 +4,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     NameConstraints, PKCS_ECDSA_P256_SHA256 as P256, SanType,
 };
-use rustls::{AlertDescription, Error};
+use server_rustls::{AlertDescription, Error};
 use thread_mqtt_soft_provider::{Random, RandomError};
 use thread_mqtt_tls::{
     Alert, CertificateFault, CertificateTime, Config, Connection, Greeting, Group, Incompatible,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
-use rustls::{ServerConfig, ServerConnection};
+use server_rustls::{ServerConfig, ServerConnection};
 use thread_mqtt_tls::{
     Agreed, CertificateTime, Config, Connection, SessionCounters, SessionStore, Version,
 };

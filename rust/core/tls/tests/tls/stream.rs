@@ -297,8 +297,8 @@ fn damage_is_noticed_and_the_peer_is_told() {
         assert_eq!(pair.run(), Err(TlsError::BadRecord));
         assert_eq!(
             pair.server_error,
-            Some(rustls::Error::AlertReceived(
-                rustls::AlertDescription::BadRecordMac
+            Some(server_rustls::Error::AlertReceived(
+                server_rustls::AlertDescription::BadRecordMac
             ))
         );
     }

@@ -4,7 +4,7 @@ use rcgen::{
     BasicConstraints, CidrSubnet, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     KeyIdMethod, NameConstraints,
 };
-use rustls::{AlertDescription as A, Error};
+use server_rustls::{AlertDescription as A, Error};
 use thread_mqtt_tls::{CertificateFault as F, TlsError, Version};
 
 use super::pair::{Pair, Server, server};

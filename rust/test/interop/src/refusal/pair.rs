@@ -3,11 +3,13 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
-use rustls::{Error, ServerConfig, ServerConnection, SignatureAlgorithm, SignatureScheme, version};
+use server_rustls::crypto::aws_lc_rs;
+use server_rustls::pki_types::pem::PemObject;
+use server_rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use server_rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
+use server_rustls::{
+    Error, ServerConfig, ServerConnection, SignatureAlgorithm, SignatureScheme, version,
+};
 use thread_mqtt_tls::{CertificateTime, Config, Connection, TlsError, Version};
 
 use crate::pki::{Chain, NAME, NOW};
