@@ -170,13 +170,30 @@ list(JOIN features "," features)
 
 set(rust_archive ${rust_dir}/${target}/release/libthread_mqtt_c_api.a)
 
+# rustls and webpki made of the published crates, without what a client never does.
+set(cargo_overrides)
+if(CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY)
+  set(client_only ${rust_dir}/client-only)
+  set(client_only_script ${module_dir}/scripts/rustls_client_only.py)
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env CARGO=${CARGO} RUSTC=${RUSTC}
+    ${PYTHON_EXECUTABLE} ${client_only_script} ${client_only}
+    RESULT_VARIABLE failed ERROR_VARIABLE error OUTPUT_QUIET ERROR_STRIP_TRAILING_WHITESPACE)
+  if(failed)
+    message(FATAL_ERROR "thread-mqtt: CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY: ${error}")
+  endif()
+  file(GLOB client_only_parts ${module_dir}/scripts/client_only/*.py)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${client_only_script} ${client_only_parts}
+    ${module_dir}/Cargo.lock)
+  list(APPEND cargo_overrides --config ${client_only}/config.toml)
+endif()
+
 # Always run: cargo knows best whether there is anything to do.
 add_custom_target(thread_mqtt_cargo
   COMMAND ${CMAKE_COMMAND} -E env "RUSTFLAGS=${rustflags}" "RUSTC=${RUSTC}" ${cargo_env}
     ${CARGO} rustc --release --locked --lib --crate-type staticlib
     --manifest-path ${module_dir}/rust/c-api/Cargo.toml
     --no-default-features --features ${features}
-    --target ${target_spec} --target-dir ${rust_dir}
+    --target ${target_spec} --target-dir ${rust_dir} ${cargo_overrides}
   BYPRODUCTS ${rust_archive}
   USES_TERMINAL
   VERBATIM
