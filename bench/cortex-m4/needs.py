@@ -7,6 +7,9 @@ import run
 from run import Handshake
 
 SOURCE = build.ROOT / "zephyr/cmake/refuse.cmake"
+THREADS = build.ROOT / "zephyr/kconfig/Kconfig.threads"
+# What is left of a stack by default, of what the deepest chain takes.
+ROOM = 0.2
 # Of the image with PSA, those that take the most heap or stack.
 PROVED = (
     Handshake("1.2", "rsa", "P-256", mqtt="5"),
@@ -21,6 +24,11 @@ PROVED = (
 def numbers():
     """{name: bytes} of what is set there."""
     return {name: int(value) for name, value in re.findall(r"^set\(need_(\w+) (\d+)\)", SOURCE.read_text(), re.MULTILINE)}
+
+
+def default_stack():
+    """The stack of a client's thread with PSA, as Kconfig has it."""
+    return int(re.search(r"config THREAD_MQTT_STACK_SIZE\n(?:\t.*\n)*?\tdefault (\d+)\n", THREADS.read_text())[1])
 
 
 def certificates(handshake):
@@ -45,6 +53,10 @@ def prove(builder):
         if used > stack:
             failed += 1
             print(f"error: {handshake}: {used:,} bytes of stack, of which {SOURCE.name} asks for {stack:,}")
+        if used * (1 + ROOM) > default_stack():
+            failed += 1
+            print(f"error: {handshake}: {used:,} bytes of stack leave less than {ROOM:.0%} of room in the "
+                  f"{default_stack():,} of {THREADS.name}")
     return failed
 
 
