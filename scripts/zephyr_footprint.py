@@ -41,6 +41,7 @@ MBEDTLS_PKCS1_V15=y MBEDTLS_ECP_C=y MBEDTLS_ECDH_C=y MBEDTLS_ECDSA_C=y MBEDTLS_E
 MBEDTLS_ECP_DP_CURVE25519_ENABLED=y MBEDTLS_CIPHER_GCM_ENABLED=y MBEDTLS_SSL_MAX_CONTENT_LEN=4096
 MBEDTLS_HEAP_SIZE=24576 MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED=n"""
 SMALL = "THREAD_MQTT_P384=n THREAD_MQTT_AES256=n THREAD_MQTT_CHACHA20=n THREAD_MQTT_CLIENT_AUTH=n"
+ONLY = "THREAD_MQTT_RUSTLS_CLIENT_ONLY=y"
 OFF = "P384 AES256 CHACHA20 X25519 CLIENT_AUTH RSA RSA_IN_RUST TLS12 SENTENCES RUST_BUILD_STD".split()
 
 
@@ -71,8 +72,13 @@ CONFIGURATIONS = {
     "release-sensor": Image("`sensor_sleepy`, sleepy end device, release", SENSOR, release=True),
     "release-small": Image("MTD, release, P-256, X25519 and RSA alone, no client certificate", options=SMALL, release=True),
     "release-tls13": Image("MTD, release, TLS 1.3 alone", options="THREAD_MQTT_TLS12=n", release=True),
-    # The whole does not fit the slot.
-    "release-ftd": Image("FTD, release, as small as the MTD's and TLS 1.3 alone", snippets=("thread-mqtt-ftd",),
+    "release-only": Image("MTD, release, rustls for a client only", options=ONLY, release=True),
+    "release-only-tls13": Image("the same, TLS 1.3 alone", options=ONLY + " THREAD_MQTT_TLS12=n", release=True),
+    "release-only-least": Image("the same, MQTT 5 and DER alone, no client certificate", release=True,
+                                options=ONLY + " THREAD_MQTT_TLS12=n THREAD_MQTT_V311=n THREAD_MQTT_PEM=n THREAD_MQTT_CLIENT_AUTH=n"),
+    # Without it the whole does not fit the slot.
+    "release-only-ftd": Image("FTD, release, rustls for a client only", snippets=("thread-mqtt-ftd",), options=ONLY, release=True),
+    "release-ftd": Image("FTD, release, TLS 1.3 alone, no client certificate", snippets=("thread-mqtt-ftd",),
                          options=SMALL + " THREAD_MQTT_TLS12=n", release=True),
     "c": Image("Zephyr's mqtt_publisher, MTD, no TLS", C_SAMPLE, options=C_THREAD),
     "c-tls": Image("Zephyr's mqtt_publisher, MTD, Mbed TLS, TLS 1.2", C_SAMPLE, options=C_THREAD + " " + C_TLS),

@@ -71,6 +71,8 @@ class Image:
     mbedtls: str = ""
     defines: tuple = field(default=())
     flags: Flags = STABLE
+    # rustls and webpki without what a client never does.
+    client_only: bool = False
 
 
 def run(command, **options):
@@ -204,9 +206,14 @@ class Builder:
         if not image.flags.frame_pointers:
             triple = self.target_without_frame_pointers()
             environment["CARGO_UNSTABLE_JSON_TARGET_SPEC"] = "true"
+        overrides = []
+        if image.client_only:
+            made = self.folder / "client-only"
+            run([sys.executable, ROOT / "scripts/rustls_client_only.py", made, "--lock", FIRMWARE / "Cargo.lock"])
+            overrides = ["--config", made / "config.toml"]
         run([self.cargo, "build", "--locked", "--release", "--quiet", "-Zbuild-std=core,alloc",
              f"--target={triple}", f"--target-dir={target}", "--features", ",".join(image.features),
-             *image.flags.cargo], cwd=FIRMWARE, env=environment)
+             *image.flags.cargo, *overrides], cwd=FIRMWARE, env=environment)
         library = self.folder / image.name / "libfirmware.a"
         library.write_bytes((target / TARGET / "release" / "libfirmware.a").read_bytes())
         return library

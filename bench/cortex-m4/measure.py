@@ -4,7 +4,7 @@
   measure.py             builds and runs everything; writes docs/footprint.md and footprint-tables.md, the
                          chart and bench/cortex-m4/baseline.json: that accepts the numbers, good or bad
   measure.py --features  builds TLS with all cargo features and without each; writes their section
-  measure.py --options   builds the whole client without sentences and without more; writes their section
+  measure.py --options   builds the whole client with each option and without; writes their section
   measure.py --check     the short form: two images, compared with baseline.json; then whether the heap and
                          the stack that the build of Zephyr asks for suffice
   measure.py --comparable
@@ -91,7 +91,7 @@ def measure_features(builder):
 
 
 def measure_options(builder):
-    """Flash of the whole client without each option: {what: bytes}."""
+    """Flash of the whole client with each option and without: {what: bytes}."""
     table = {}
     for what, image in plan.option_images().items():
         print(f"{image.name}: build", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ DEFAULT = ("pem", "summaries", "v311", "v5") + CHOSEN
 
 
 def provider_image(name, features, flags, full=False, sentences=("sentences",), psa_rsa=False, p256m=False,
-                   without=()):
+                   client_only=False, without=()):
     """An image of ours; with PSA below it brings Mbed TLS's, which verifies RSA signatures only with `psa_rsa`
     and has p256-m for P-256 with `p256m`. `without` some of the smallest one's features."""
     below = {}
@@ -20,7 +20,7 @@ def provider_image(name, features, flags, full=False, sentences=("sentences",), 
         below = {"mbedtls": PSA, "defines": tuple(define for define, want in wanted.items() if want)}
         features += () if psa_rsa else IN_RUST
     features += tuple(feature for feature in (FULL if full else LEAN) + DEFAULT if feature not in without)
-    return Image(name, features=features + sentences, flags=flags, **below)
+    return Image(name, features=features + sentences, flags=flags, client_only=client_only, **below)
 
 
 IMAGES = {image.name: image for image in (
@@ -32,6 +32,7 @@ IMAGES = {image.name: image for image in (
     provider_image("mqtt-soft", ("soft", "mqtt"), SMALL),
     provider_image("client-psa", ("psa", "client"), SMALL),
     provider_image("client-soft", ("soft", "client"), SMALL),
+    provider_image("client-psa-only", ("psa", "client"), SMALL, client_only=True),
     provider_image("client-psa-p256m", ("psa", "client"), SMALL, p256m=True, without=("x25519",)),
     provider_image("client-psa-p256m-x25519", ("psa", "client"), SMALL, p256m=True),
     provider_image("tls-psa-full", ("psa",), SMALL, full=True),
@@ -86,6 +87,7 @@ RUNS = {
     "mqtt-soft": MQTT,
     "client-psa": MQTT + (MQTT_DEEP,),
     "client-soft": MQTT + (MQTT_DEEP,),
+    "client-psa-only": MQTT + (MQTT_DEEP,),
     "client-psa-p256m": (*MQTT[1:2], MQTT_DEEP),
     "client-psa-p256m-x25519": (*MQTT[1:], MQTT_DEEP),
     "client-psa-full": MQTT[1:2],
@@ -115,15 +117,20 @@ def feature_images(provider):
 
 
 def option_images():
-    """The whole client without sentences, as a release has it, and without more: {what: image}."""
-    def image(name, *without):
-        return provider_image(f"option-{name}", ("psa", "client"), SMALL, sentences=(), without=without)
+    """The whole client as Zephyr's build has it without sentences, then with more and with less: {what: image}."""
+    off = ("summaries", *CHOSEN)
+
+    def image(name, *, plus=(), less=(), client_only=False):
+        without = tuple(feature for feature in off if feature not in plus) + less
+        return provider_image(f"option-{name}", ("psa", "client"), SMALL, sentences=(), client_only=client_only, without=without)
     return {
         "": image("none"),
-        **{f"`{feature}`": image(feature, feature) for feature in ("summaries", "pem", "properties", "outbox-policies", "failover", "keep-alive-auto", "dns-tcp")},
-        "`v311` (MQTT 5 alone)": image("v311", "v311", "fallback-v311"),
-        "`v5` (MQTT 3.1.1 alone)": image("v5", "v5", "fallback-v311"),
-        "`tls12` (TLS 1.3 alone)": image("tls12", "tls12"),
-        "`summaries` and all that Zephyr's build leaves out unless it is chosen": image("zephyr", "summaries", *CHOSEN),
-        "those, `pem`, `v311` and `tls12`": image("least", "summaries", *CHOSEN, "pem", "v311", "tls12"),
+        **{f"with `{feature}`": image(feature, plus=(feature,)) for feature in off},
+        "with all of these": image("all", plus=off),
+        "without `pem`": image("pem", less=("pem",)),
+        "without `v311` (MQTT 5 alone)": image("v311", less=("v311",)),
+        "without `v5` (MQTT 3.1.1 alone)": image("v5", less=("v5",)),
+        "without `tls12` (TLS 1.3 alone)": image("tls12", less=("tls12",)),
+        "rustls for a client only": image("only", client_only=True),
+        "the same, without `pem`, `v311` and `tls12`": image("least", less=("pem", "v311", "tls12"), client_only=True),
     }

@@ -22,6 +22,7 @@ TITLES = {
     "client-psa": "whole client, PSA provider",
     "client-soft": "whole client, soft provider",
     "client-psa-full": "whole client, PSA, every suite",
+    "client-psa-only": "whole client, PSA, rustls for a client only",
     "client-psa-p256m": "whole client, PSA with p256-m, no X25519",
     "client-psa-p256m-x25519": "whole client, PSA with p256-m and X25519",
     "tls-psa-stable": "TLS, PSA provider",
@@ -125,7 +126,7 @@ def tools(versions):
 
 def generated(sizes, results, versions):
     small = [i for i in ("tls-psa", "tls-psa-rsa", "tls-psa-codes", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
-                         "client-psa-p256m", "client-psa-p256m-x25519", "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
+                         "client-psa-only", "client-psa-p256m", "client-psa-p256m-x25519", "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
     return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
 
 Each line is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `openssl s_server` for TLS,
@@ -149,14 +150,14 @@ tell causes and cures. With the PSA provider RSA signatures are verified in Rust
 
 ### Flash by crate
 
-{crates(sizes, [i for i in ("tls-psa", "tls-soft", "client-psa", "client-soft") if i in sizes])}
+{crates(sizes, [i for i in ("tls-psa", "tls-soft", "client-psa", "client-psa-only", "client-soft") if i in sizes])}
 """
 
 
 def summary(sizes, results, versions):
     """What each image needs at most, whatever it is measured with."""
     rows = []
-    for image in ("tls-psa", "client-psa", "client-psa-p256m", "client-psa-p256m-x25519", "client-psa-full", "client-soft",
+    for image in ("tls-psa", "client-psa", "client-psa-only", "client-psa-p256m", "client-psa-p256m-x25519", "client-psa-full", "client-soft",
                   "mbedtls-1.2", "mbedtls-1.3"):
         groups, runs = grouped(sizes[image]), results[image].values()
         most = {key: max(run[key] for run in runs) for key in ("heap", "stack", "instructions", "start")}
@@ -209,10 +210,10 @@ feature, then without one at a time, and with one that the default leaves out; b
 def write_options(measured, versions):
     """The section of the options of the whole client."""
     whole = measured[""]
-    rows = [("whole client without sentences", whole, "")]
-    rows += [(f"without {what}", size, whole - size) for what, size in measured.items() if what]
+    rows = [("as the build of Zephyr has it, without sentences", whole, "")]
+    rows += [(what, size, f"{size - whole:+,}") for what, size in measured.items() if what]
     replace(SHORT, "options", f"""Made by `./footprint --options` ({tools(versions)}): the Rust side of the whole client with the PSA
 provider; bytes of flash.
 
-{table(("", "flash", "saved"), rows)}
+{table(("", "flash", "difference"), rows)}
 """)
