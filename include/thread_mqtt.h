@@ -774,6 +774,12 @@ struct thread_mqtt_config {
 /**
  * Makes a client. It does nothing until thread_mqtt_start().
  *
+ * The credentials are read at once, so that a wrong one is refused here and not by the first
+ * connection: 0.3 million instructions for a CA of RSA-2048 in PEM, 5 ms at 64 MHz, and as many for a
+ * client certificate with its key. Of a private key whose file lacks the public half, or that is in
+ * PSA Crypto (thread_mqtt_config::private_key_id), PSA Crypto computes that: with P-256 in software
+ * 5 million instructions more. Keys that OpenSSL makes have their public half with them.
+ *
  * @param[out] client The client.
  * @param config Its configuration; not needed after the call.
  * @return 0; THREAD_MQTT_ERROR_SETTING also for an interface that the image does not have;
