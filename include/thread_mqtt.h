@@ -53,7 +53,7 @@ extern "C" {
  */
 
 /** Number of the layout of the structures below; in the configuration by THREAD_MQTT_CONFIG_DEFAULT(). */
-#define THREAD_MQTT_ABI 2
+#define THREAD_MQTT_ABI 3
 
 /** Errors. The numbers are stable; -1000 and below carry the platform's errno: -1000 - errno. */
 enum thread_mqtt_error {
@@ -140,6 +140,10 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_NOT_BUILT = -32,
 	/** A durable message is not in the storage, which is full, fails or is missing: it was not sent. */
 	THREAD_MQTT_ERROR_NOT_STORED = -33,
+	/** The application gave up a message that it published in pieces, or did not supply a piece in
+	 *  time (20 seconds).
+	 */
+	THREAD_MQTT_ERROR_NOT_SUPPLIED = -34,
 	/** Below here: -1000 - errno. */
 	THREAD_MQTT_ERROR_PLATFORM = -1000,
 };
@@ -223,7 +227,7 @@ enum thread_mqtt_event_type {
 	/** A message was given up: .token, .error, .reason, .text. The error is
 	 *  THREAD_MQTT_ERROR_REJECTED if the broker refused it or does not take one like it,
 	 *  _TOO_LARGE if it exceeds the broker's Maximum Packet Size, _FULL, _EXPIRED, _DISPLACED,
-	 *  _SUPERSEDED, _ENDS_CONNECTION or _SESSION_LOST. The reason is the broker's code, or the one
+	 *  _SUPERSEDED, _ENDS_CONNECTION, _SESSION_LOST or _NOT_SUPPLIED. The reason is the broker's code, or the one
 	 *  with which a broker would say the same.
 	 */
 	THREAD_MQTT_EVENT_PUBLISH_FAILED = 9,
@@ -297,6 +301,29 @@ enum thread_mqtt_event_type {
 	 *  message.
 	 */
 	THREAD_MQTT_EVENT_RECORD_DAMAGED = 27,
+	/** A message larger than CONFIG_THREAD_MQTT_MAX_PACKET_SIZE begins to arrive: .message without
+	 *  its payload; .number, bytes of the payload, which follows in THREAD_MQTT_EVENT_PIECE. No
+	 *  other message comes in between. Needs CONFIG_THREAD_MQTT_PIECES.
+	 */
+	THREAD_MQTT_EVENT_MESSAGE_BEGINS = 28,
+	/** The next piece of that payload: .message, of which only .payload and .payload_len (at least 1)
+	 *  are set; .offset, the bytes before it; .number, bytes of the whole payload. With .offset +
+	 *  .message->payload_len == .number the message is complete, and is acknowledged when the
+	 *  callback has it.
+	 */
+	THREAD_MQTT_EVENT_PIECE = 29,
+	/** The message that was arriving in pieces ends here, incomplete: .number, bytes of the payload
+	 *  that came; .error: THREAD_MQTT_ERROR_CLOSED if the connection ended (with QoS 1 and 2 a broker
+	 *  that keeps the session sends the message again, from its beginning),
+	 *  THREAD_MQTT_ERROR_MEMORY if the heap had no room for a piece (it does not come again).
+	 */
+	THREAD_MQTT_EVENT_MESSAGE_CUT = 30,
+	/** The next piece of a message that was published with thread_mqtt_publish_in_pieces() is to be
+	 *  supplied, within 20 seconds, by thread_mqtt_supply(): .token; .offset, the bytes before it;
+	 *  .number, its length at most. An .offset of 0 after more was supplied: the connection was lost,
+	 *  and the message is sent again from its beginning.
+	 */
+	THREAD_MQTT_EVENT_PIECE_WANTED = 31,
 };
 
 /** A client. */
@@ -432,7 +459,7 @@ struct thread_mqtt_event {
 	const char *text;
 	/** A sentence: what to do about a failure. NULL if there is none. */
 	const char *cure;
-	/** The message that arrived. */
+	/** The message that arrived, or a piece of one. */
 	const struct thread_mqtt_message *message;
 	/** The topic filter of the subscription that was lost or lowered. */
 	const char *filter;
@@ -446,6 +473,8 @@ struct thread_mqtt_event {
 	size_t reason_count;
 	/** A number, as the type says. */
 	uint32_t number;
+	/** Where a piece belongs: bytes of the payload before it. */
+	uint32_t offset;
 };
 
 /**
@@ -860,6 +889,58 @@ enum thread_mqtt_wait {
  */
 int thread_mqtt_publish_wait(struct thread_mqtt *client, const struct thread_mqtt_message *message,
 			     uint32_t *token, uint8_t until, int32_t timeout_ms);
+
+/**
+ * Queues a message whose payload follows in pieces: a file that is larger than the memory. When its
+ * turn has come, THREAD_MQTT_EVENT_PIECE_WANTED asks for the first piece, and then for one after the
+ * other; thread_mqtt_supply() answers. Its end is told like that of any message. It is not durable,
+ * and in the outbox it takes the bytes of its largest piece.
+ *
+ * After a lost connection all of it is asked for again, also what was sent but not acknowledged: keep
+ * the payload until THREAD_MQTT_EVENT_PUBLISHED, or give the message up. MQTT has no means to send
+ * anything else in the middle of a message, no acknowledgement and no ping. So supply promptly: a
+ * piece that does not come within 20 seconds ends the message with THREAD_MQTT_ERROR_NOT_SUPPLIED, and
+ * the connection if the message is half sent.
+ *
+ * @param client The client.
+ * @param message The message; its payload is NULL and of length 0.
+ * @param total Bytes of the whole payload, at least 1.
+ * @param piece Bytes of the largest piece that will be supplied, at least 1.
+ * @param[out] token Names the message in its events; may be NULL.
+ * @return 0; THREAD_MQTT_ERROR_ARGUMENT for a payload, a length of 0 or a durable message;
+ * THREAD_MQTT_ERROR_NOT_BUILT without CONFIG_THREAD_MQTT_PIECES; or another negative
+ * #thread_mqtt_error.
+ */
+int thread_mqtt_publish_in_pieces(struct thread_mqtt *client,
+				  const struct thread_mqtt_message *message, uint32_t total,
+				  uint32_t piece, uint32_t *token);
+
+/**
+ * Supplies the piece that THREAD_MQTT_EVENT_PIECE_WANTED asks for, from within the callback or later,
+ * from any thread. It is copied. One that is not wanted any more, because the connection or the message
+ * has ended meanwhile, is dropped.
+ *
+ * @param client The client.
+ * @param token The message: .token of the event.
+ * @param offset .offset of the event.
+ * @param piece The piece.
+ * @param length Its length, bytes: 1 to .number of the event.
+ * @return 0; THREAD_MQTT_ERROR_FULL if pieces wait that the client's thread has not taken yet, or
+ * another negative #thread_mqtt_error.
+ */
+int thread_mqtt_supply(struct thread_mqtt *client, uint32_t token, uint32_t offset,
+		       const void *piece, size_t length);
+
+/**
+ * Gives up a message that was published in pieces: one whose payload cannot be read, or not again.
+ * THREAD_MQTT_EVENT_PUBLISH_FAILED with THREAD_MQTT_ERROR_NOT_SUPPLIED follows, unless it has ended. If
+ * it is half sent, the connection ends as well.
+ *
+ * @param client The client.
+ * @param token The message.
+ * @return 0 or a negative #thread_mqtt_error.
+ */
+int thread_mqtt_give_up(struct thread_mqtt *client, uint32_t token);
 
 /**
  * Subscribes; repeated by itself whenever the broker has lost the session.

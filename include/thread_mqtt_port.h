@@ -148,6 +148,8 @@ struct tmq_options {
 	uint32_t outbox_messages;
 	uint32_t outbox_bytes;
 	uint32_t max_packet_size;
+	/** 0 takes none in pieces. */
+	uint32_t max_size_in_pieces;
 	uint32_t tls_inbound;
 	uint32_t tls_outbound;
 	uint32_t tls_fragment;

@@ -45,8 +45,8 @@
 struct told {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned int count[THREAD_MQTT_EVENT_RECORD_DAMAGED + 1];
-	struct thread_mqtt_event last[THREAD_MQTT_EVENT_RECORD_DAMAGED + 1];
+	unsigned int count[THREAD_MQTT_EVENT_PIECE_WANTED + 1];
+	struct thread_mqtt_event last[THREAD_MQTT_EVENT_PIECE_WANTED + 1];
 	/* Of the last message, skipped or not; the topic's end is cut off. */
 	char topic[64];
 	/* The last texts: of THREAD_MQTT_EVENT_BROKER, and what a broker said. */
@@ -104,6 +104,7 @@ void broker_cases(void);
 void connection_cases(void);
 void message_cases(void);
 void tolerance_cases(void);
+void piece_cases(void);
 void durable_cases(const char *self);
 /* The process that durable_cases() starts and kills; its exit status. */
 int durable_publisher(char *const arguments[]);

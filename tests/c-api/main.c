@@ -27,7 +27,11 @@ void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, voi
 
 	CHECK(event->type < COUNT(told->count));
 	CHECK(strcmp(thread_mqtt_event_to_str(event->type), "unknown event") != 0);
-	CHECK((event->type == THREAD_MQTT_EVENT_MESSAGE) == (event->message != NULL));
+	CHECK((event->type == THREAD_MQTT_EVENT_MESSAGE ||
+	       event->type == THREAD_MQTT_EVENT_MESSAGE_BEGINS ||
+	       event->type == THREAD_MQTT_EVENT_PIECE) == (event->message != NULL));
+	CHECK((event->type == THREAD_MQTT_EVENT_PIECE) ==
+	      (event->message != NULL && event->message->topic == NULL));
 	CHECK((event->type == THREAD_MQTT_EVENT_SUBSCRIPTION_LOST ||
 	       event->type == THREAD_MQTT_EVENT_SUBSCRIPTION_LOWERED) == (event->filter != NULL));
 	CHECK((event->type == THREAD_MQTT_EVENT_MESSAGE_SKIPPED) == (event->topic != NULL));
@@ -56,7 +60,7 @@ void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, voi
 		CHECK_EQUAL(event->reasons[0], event->reason);
 		memcpy(told->reasons, event->reasons, event->reason_count);
 	}
-	if (event->message != NULL) {
+	if (event->message != NULL && event->message->topic != NULL) {
 		(void)snprintf(told->topic, sizeof(told->topic), "%s", event->message->topic);
 		told->payload_len = event->message->payload_len;
 		memset(told->payload, 0, sizeof(told->payload));
@@ -177,6 +181,7 @@ int main(int count, char *arguments[])
 	RUN(memory_cases);
 	RUN(broker_cases);
 	RUN(message_cases);
+	RUN(piece_cases);
 	RUN(connection_cases);
 	RUN(tolerance_cases);
 	durable_cases(arguments[0]);

@@ -312,44 +312,6 @@ static void limits(void)
 	end(client);
 }
 
-/* A message larger than CONFIG_THREAD_MQTT_MAX_PACKET_SIZE, with MQTT 3.1.1, which cannot tell the
- * broker of the limit.
- */
-static void skipped(void)
-{
-	static char payload[CONFIG_THREAD_MQTT_OUTBOX_BYTES - 7];
-	struct told told;
-	struct thread_mqtt_config config = plain_config(&told);
-	struct thread_mqtt_message large = {
-		.topic = "large/1",
-		.payload = payload,
-		.payload_len = sizeof(payload),
-		.qos = 1,
-	};
-	struct thread_mqtt_message small = {.topic = "large/2", .qos = 1};
-	struct thread_mqtt *client;
-	const struct thread_mqtt_event *event = &told.last[THREAD_MQTT_EVENT_MESSAGE_SKIPPED];
-
-	config.mqtt_version = 4;
-	client = started(&config, &told);
-	CHECK_EQUAL(thread_mqtt_subscribe(client, "large/+", 1, NULL), 0);
-	/* The message takes the whole outbox. */
-	await(&told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
-	CHECK_EQUAL(thread_mqtt_publish(client, &large, NULL), 0);
-	await(&told, THREAD_MQTT_EVENT_MESSAGE_SKIPPED, 1);
-	CHECK_EQUAL(event->error, THREAD_MQTT_ERROR_TOO_LARGE);
-	/* Fixed header, topic, identifier, payload. */
-	CHECK_EQUAL(event->number, 4 + 2 + 7 + 2 + sizeof(payload));
-	CHECK(strcmp(told.topic, "large/1") == 0);
-	/* The connection stays. */
-	CHECK_EQUAL(thread_mqtt_publish_wait(client, &small, NULL, THREAD_MQTT_WAIT_ACKNOWLEDGED,
-					     PATIENCE),
-		    0);
-	await(&told, THREAD_MQTT_EVENT_MESSAGE, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
-	end(client);
-}
-
 /* ---------------------------------------------------------------- the outbox */
 
 static int publish(struct thread_mqtt *client, const char *topic, uint8_t qos, uint8_t priority,
@@ -512,7 +474,6 @@ void message_cases(void)
 	will();
 	several_filters();
 	limits();
-	skipped();
 	reserve();
 	displaced(THREAD_MQTT_OVERFLOW_DROP_OLDEST_QOS0, 0);
 	displaced(THREAD_MQTT_OVERFLOW_DROP_OLDEST, 1);

@@ -63,7 +63,7 @@ def compile_program(archive, flags, program):
     command = [
         os.environ.get("CC", "cc"), "-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror",
         "-fno-omit-frame-pointer", *flags, f"-I{ROOT / 'include'}", f"-I{POSIX / 'c'}",
-        f"-DTHREAD_MQTT_BUILD_TIME={int(time.time())}LL",
+        f"-DTHREAD_MQTT_BUILD_TIME={int(time.time())}LL", "-DCONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=1100000",
         *(f"-Wl,--wrap={name}" for name in WRAPPED),
         *map(str, sources), str(archive), "-lpthread", "-ldl", "-lm", "-lgcc_s", "-o", str(program),
     ]

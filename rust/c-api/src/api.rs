@@ -1,7 +1,7 @@
 //! The functions of `include/thread_mqtt.h`, which documents them.
 use crate::failure;
 use crate::ffi;
-use crate::given::{array, borrowed, qos, string, wanted_string};
+use crate::given::{array, borrowed, bytes, qos, string, wanted_string};
 use crate::handle::{Goal, Handle, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
@@ -9,13 +9,13 @@ use crate::settings;
 use crate::text::write_cut;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::ffi::{c_char, c_int};
+use core::ffi::{c_char, c_int, c_void};
 use core::ops::Deref;
 use core::time::Duration;
 use core::{fmt, ptr, slice};
 use thread_mqtt_platform::port::{self, milliseconds};
 use thread_mqtt_platform::{OptionError, config};
-use thread_mqtt_session::{Command, Token};
+use thread_mqtt_session::{Command, Pieces, Token};
 
 type Client = ffi::thread_mqtt;
 
@@ -198,6 +198,50 @@ unsafe extern "C" fn thread_mqtt_publish_wait(
     };
     // SAFETY: promised by the caller.
     status(unsafe { publish(client, message, token, wait) })
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_publish_in_pieces(
+    client: *mut Client,
+    message: *const ffi::thread_mqtt_message,
+    total: u32,
+    piece: u32,
+    token: *mut u32,
+) -> c_int {
+    // SAFETY: promised by the caller, for all of it.
+    status(unsafe {
+        enter(client).and_then(|client| {
+            let message = message.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
+            let message = borrowed(message)?;
+            let pieces = Pieces { total, piece };
+            give(client.publish_in_pieces(&message, pieces)?, token);
+            Ok(())
+        })
+    })
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_supply(
+    client: *mut Client,
+    token: u32,
+    offset: u32,
+    piece: *const c_void,
+    length: usize,
+) -> c_int {
+    status(enter(client).and_then(|client| {
+        // SAFETY: promised by the caller.
+        let piece = unsafe { bytes(piece, length)? }.unwrap_or_default();
+        client.supply(Token(token), offset, piece)
+    }))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn thread_mqtt_give_up(client: *mut Client, token: u32) -> c_int {
+    status(enter(client).and_then(|client| client.give_up(Token(token))))
 }
 
 /// # Safety
@@ -522,6 +566,9 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         ffi::THREAD_MQTT_ERROR_NOT_BUILT => {
             c"the image was built without what is asked for; the log names the option"
         }
+        ffi::THREAD_MQTT_ERROR_NOT_SUPPLIED => {
+            c"the application gave the message up, or did not supply a piece in time"
+        }
         ffi::THREAD_MQTT_ERROR_MQTT => c"the broker ended MQTT or broke its rules",
         ..=ffi::THREAD_MQTT_ERROR_PLATFORM => {
             c"the platform failed; errno is -1000 minus the number"
@@ -577,6 +624,10 @@ extern "C" fn thread_mqtt_event_to_str(event: u8) -> *const c_char {
         ffi::THREAD_MQTT_EVENT_RESTORED => c"session restored",
         ffi::THREAD_MQTT_EVENT_STORAGE_FAILED => c"storage failed",
         ffi::THREAD_MQTT_EVENT_RECORD_DAMAGED => c"record damaged",
+        ffi::THREAD_MQTT_EVENT_MESSAGE_BEGINS => c"message begins",
+        ffi::THREAD_MQTT_EVENT_PIECE => c"piece",
+        ffi::THREAD_MQTT_EVENT_MESSAGE_CUT => c"message cut",
+        ffi::THREAD_MQTT_EVENT_PIECE_WANTED => c"piece wanted",
         _ => c"unknown event",
     }
     .as_ptr()
@@ -601,6 +652,9 @@ as_declared! {
     thread_mqtt_deinit(_);
     thread_mqtt_publish(_, _, _);
     thread_mqtt_publish_wait(_, _, _, _, _);
+    thread_mqtt_publish_in_pieces(_, _, _, _, _);
+    thread_mqtt_supply(_, _, _, _, _);
+    thread_mqtt_give_up(_, _);
     thread_mqtt_subscribe(_, _, _, _);
     thread_mqtt_unsubscribe(_, _, _);
     thread_mqtt_subscribe_many(_, _, _, _);

@@ -193,6 +193,24 @@ pub(crate) fn translate(
     true
 }
 
+/// Points to a message.
+fn show(message: &session::Message, texts: &mut Texts, told: &mut ffi::thread_mqtt_event) {
+    let properties = message.carried().map_or(ptr::null(), |properties| {
+        texts.properties.keep(properties);
+        &raw const texts.properties.given
+    });
+    texts.message = ffi::thread_mqtt_message {
+        topic: texts.name(&message.topic),
+        payload: message.payload.as_ptr().cast(),
+        payload_len: message.payload.len(),
+        qos: message.qos as u8,
+        retain: message.retain,
+        properties,
+        ..Default::default()
+    };
+    told.message = &raw const texts.message;
+}
+
 /// The same for an event of the session; its type, `None` for one that C is not told of.
 #[inline(never)]
 fn of_session(
@@ -202,21 +220,43 @@ fn of_session(
 ) -> Option<u32> {
     Some(match event {
         session::Event::Message(message) => {
-            let properties = message.carried().map_or(ptr::null(), |properties| {
-                texts.properties.keep(properties);
-                &raw const texts.properties.given
-            });
-            texts.message = ffi::thread_mqtt_message {
-                topic: texts.name(&message.topic),
-                payload: message.payload.as_ptr().cast(),
-                payload_len: message.payload.len(),
-                qos: message.qos as u8,
-                retain: message.retain,
-                properties,
-                ..Default::default()
-            };
-            told.message = &raw const texts.message;
+            show(message, texts, told);
             ffi::THREAD_MQTT_EVENT_MESSAGE
+        }
+        session::Event::MessageBegins { message, total } => {
+            show(message, texts, told);
+            told.number = *total;
+            ffi::THREAD_MQTT_EVENT_MESSAGE_BEGINS
+        }
+        session::Event::Piece {
+            offset,
+            total,
+            payload,
+        } => {
+            texts.message.payload = payload.as_ptr().cast();
+            texts.message.payload_len = payload.len();
+            told.message = &raw const texts.message;
+            told.offset = *offset;
+            told.number = *total;
+            ffi::THREAD_MQTT_EVENT_PIECE
+        }
+        session::Event::MessageCut { received, reason } => {
+            told.number = *received;
+            told.error = match reason {
+                session::CutReason::OutOfMemory => ffi::THREAD_MQTT_ERROR_MEMORY,
+                _ => ffi::THREAD_MQTT_ERROR_CLOSED,
+            };
+            ffi::THREAD_MQTT_EVENT_MESSAGE_CUT
+        }
+        session::Event::PieceWanted {
+            token,
+            offset,
+            length,
+        } => {
+            told.token = token.0;
+            told.offset = *offset;
+            told.number = *length;
+            ffi::THREAD_MQTT_EVENT_PIECE_WANTED
         }
         session::Event::Published(token) => {
             told.token = token.0;

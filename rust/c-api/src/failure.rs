@@ -52,6 +52,7 @@ pub(crate) fn of_message(error: &PublishError) -> i32 {
         PublishError::NoRoom => ffi::THREAD_MQTT_ERROR_FULL,
         PublishError::EndsConnection => ffi::THREAD_MQTT_ERROR_ENDS_CONNECTION,
         PublishError::NotStored(_) => ffi::THREAD_MQTT_ERROR_NOT_STORED,
+        PublishError::NotSupplied => ffi::THREAD_MQTT_ERROR_NOT_SUPPLIED,
         _ => ffi::THREAD_MQTT_ERROR_REJECTED,
     }
 }
@@ -88,6 +89,7 @@ pub(crate) fn number(cause: &Cause) -> i32 {
             | SessionError::PingTimeout
             | SessionError::AckTimeout { .. },
         ) => ffi::THREAD_MQTT_ERROR_TIMED_OUT,
+        Cause::Mqtt(SessionError::NotSupplied) => ffi::THREAD_MQTT_ERROR_NOT_SUPPLIED,
         Cause::Mqtt(_) => ffi::THREAD_MQTT_ERROR_MQTT,
         Cause::NetworkLost => ffi::THREAD_MQTT_ERROR_NETWORK,
         Cause::PrefixWithdrawn => ffi::THREAD_MQTT_ERROR_PREFIX,

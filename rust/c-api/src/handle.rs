@@ -2,7 +2,7 @@
 use crate::events::{Texts, translate};
 use crate::failure::Failure;
 use crate::ffi;
-use crate::given::Borrowed;
+use crate::given::{Borrowed, copy};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::receipts::Receipts;
@@ -19,7 +19,7 @@ use thread_mqtt_driver::{Driver, Mailbox};
 use thread_mqtt_platform::port::{
     self, PlatformPort, PortGuard, PortMutex, PortThread, Registration, Waker,
 };
-use thread_mqtt_session::{Command, CommandError, Token};
+use thread_mqtt_session::{Command, CommandError, Pieces, Token};
 
 /// What the C code holds a pointer to.
 ///
@@ -189,6 +189,44 @@ impl Handle {
             token: Some(token),
             result,
         }
+    }
+
+    /// Queues a message whose payload follows in pieces. What has no room is not copied.
+    pub(crate) fn publish_in_pieces(
+        &self,
+        message: &Borrowed<'_>,
+        pieces: Pieces,
+    ) -> Result<Token, i32> {
+        let (version, room) = {
+            let mailbox = &self.lock().mailbox;
+            let size = pieces.piece.min(pieces.total) as usize;
+            let room = mailbox.check_publish(message.topic, size, message.qos, message.options);
+            (mailbox.version(), room)
+        };
+        room.map_err(command_error)?;
+        let command = Command::publish_in_pieces(version, message.copy()?, pieces, message.options);
+        let command = command.map_err(command_error)?;
+        let submitted = submit(&mut self.lock(), command, Goal::Room);
+        let token = submitted.map_err(|(error, _)| command_error(error))?;
+        self.waker.wake();
+        Ok(token)
+    }
+
+    /// Leaves a piece for the client's thread.
+    pub(crate) fn supply(&self, token: Token, offset: u32, piece: &[u8]) -> Result<(), i32> {
+        let piece = copy(piece)?;
+        let left = self.lock().mailbox.supply(token, offset, piece);
+        left.map_err(command_error)?;
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// Gives up a message in pieces.
+    pub(crate) fn give_up(&self, token: Token) -> Result<(), i32> {
+        let left = self.lock().mailbox.give_up_pieces(token);
+        left.map_err(command_error)?;
+        self.waker.wake();
+        Ok(())
     }
 
     /// Waits for the end of a message.

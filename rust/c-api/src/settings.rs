@@ -32,6 +32,7 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
         | CommandError::InvalidFilter
         | CommandError::InvalidShare
         | CommandError::NoFilters => ffi::THREAD_MQTT_ERROR_TOPIC,
+        CommandError::InvalidPieces | CommandError::PieceLength => ffi::THREAD_MQTT_ERROR_ARGUMENT,
         CommandError::NotBuilt(option) => not_built(option),
         _ => ffi::THREAD_MQTT_ERROR_SETTING,
     }

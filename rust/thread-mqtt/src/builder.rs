@@ -188,6 +188,14 @@ impl Builder {
         self
     }
 
+    /// Receives messages above `max_packet` bytes in pieces, up to this size: see
+    /// [`max_size_in_pieces`](session::Config::max_size_in_pieces).
+    pub fn receive_in_pieces(mut self, max_packet: u32, max_size: u32) -> Self {
+        self.session.max_packet_size = max_packet;
+        self.session.max_size_in_pieces = max_size;
+        self
+    }
+
     /// What a full outbox does with a new message. It refuses it, if not said.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.session.overflow = overflow;

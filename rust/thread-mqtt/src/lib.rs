@@ -130,9 +130,10 @@ pub use thread_mqtt_client::{
 pub use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
 pub use thread_mqtt_resolve::{BrokerUri, Host, Prefix, resolver, uri};
 pub use thread_mqtt_session::{
-    BrokerText, Command, CommandError, Config as SessionConfig, Event as SessionEvent, Limits,
-    LostSession, Message, Overflow, Priority, Properties, PublishError, PublishOptions, QoS,
-    ReasonCode, Secret, SessionError, SkipReason, Store, StoreError, Token, Version,
+    BrokerText, Command, CommandError, Config as SessionConfig, CutReason, Event as SessionEvent,
+    Limits, LostSession, Message, Overflow, Pieces, Priority, Properties, PublishError,
+    PublishOptions, QoS, ReasonCode, Secret, SessionError, SkipReason, Store, StoreError, Token,
+    Version,
 };
 #[cfg(feature = "soft")]
 pub use thread_mqtt_soft_provider as soft;

@@ -1,9 +1,10 @@
 //! A client on its port.
+use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use core::time::Duration;
 use thread_mqtt_client::{Client, Config, ConfigError, Event};
 use thread_mqtt_driver::{Driver, Port};
-use thread_mqtt_session::{CommandError, Limits, Message, PublishOptions, QoS, Token};
+use thread_mqtt_session::{CommandError, Limits, Message, Pieces, PublishOptions, QoS, Token};
 
 /// A client on its port: the connection to one broker.
 ///
@@ -53,6 +54,39 @@ impl<P: Port> Mqtt<P> {
         options: PublishOptions,
     ) -> Result<Token, CommandError> {
         self.driver.client_mut().publish_with(message, options)
+    }
+
+    /// Queues a message without its payload, which follows in pieces: a file that is larger than the
+    /// memory. [`PieceWanted`](crate::SessionEvent::PieceWanted) asks for each of them, and
+    /// [`supply`](Self::supply) answers. See [`Session::publish_in_pieces`] for what else waits
+    /// meanwhile, and for what a lost connection means.
+    ///
+    /// [`Session::publish_in_pieces`]: thread_mqtt_session::Session::publish_in_pieces
+    pub fn publish_in_pieces(
+        &mut self,
+        message: Message,
+        pieces: Pieces,
+        options: PublishOptions,
+    ) -> Result<Token, CommandError> {
+        let client = self.driver.client_mut();
+        client.publish_in_pieces(message, pieces, options)
+    }
+
+    /// Supplies the piece that was asked for, or a beginning of it.
+    pub fn supply(
+        &mut self,
+        token: Token,
+        offset: u32,
+        piece: impl Into<Vec<u8>>,
+    ) -> Result<(), CommandError> {
+        let client = self.driver.client_mut();
+        client.supply(token, offset, piece.into())
+    }
+
+    /// Gives up a message that was published in pieces; the connection ends if it is half sent. False
+    /// if there is no such message.
+    pub fn give_up_pieces(&mut self, token: Token) -> bool {
+        self.driver.client_mut().give_up_pieces(token)
     }
 
     /// Ends the pause after a failure: the next attempt begins now.

@@ -40,7 +40,8 @@ use thread_mqtt_resolve::{BrokerUri, Resolver};
 #[cfg(feature = "durable")]
 use thread_mqtt_session::Store;
 use thread_mqtt_session::{
-    self as session, Command, CommandError, Message, PublishOptions, QoS, Session, Token, Version,
+    self as session, Command, CommandError, Message, Pieces, PublishOptions, QoS, Session, Token,
+    Version,
 };
 use thread_mqtt_tls::{CertificateSummary, Connection};
 use timing::Timing;
@@ -386,6 +387,32 @@ impl Client {
         options: PublishOptions,
     ) -> Result<Token, CommandError> {
         self.session.publish_with(message, options)
+    }
+
+    /// Queues a message whose payload follows in pieces: see
+    /// [`Session::publish_in_pieces`].
+    pub fn publish_in_pieces(
+        &mut self,
+        message: Message,
+        pieces: Pieces,
+        options: PublishOptions,
+    ) -> Result<Token, CommandError> {
+        self.session.publish_in_pieces(message, pieces, options)
+    }
+
+    /// Supplies the piece that is asked for: see [`Session::supply`].
+    pub fn supply(
+        &mut self,
+        token: Token,
+        offset: u32,
+        piece: Vec<u8>,
+    ) -> Result<(), CommandError> {
+        self.session.supply(token, offset, piece)
+    }
+
+    /// Gives up a message in pieces: see [`Session::give_up_pieces`].
+    pub fn give_up_pieces(&mut self, token: Token) -> bool {
+        self.session.give_up_pieces(token)
     }
 
     /// Subscribes to topic filters; the session repeats it wherever the broker forgot it.

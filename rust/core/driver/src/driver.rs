@@ -8,6 +8,7 @@ use core::mem;
 use core::ops::ControlFlow;
 use core::time::Duration;
 use thread_mqtt_client::{Action, Client, Event, TcpError};
+use thread_mqtt_session::CommandError;
 
 /// One client on one port.
 #[derive(Debug)]
@@ -227,6 +228,17 @@ impl<P: Port> Driver<P> {
                 // No heap for it now: this one and the rest wait for the next turn.
                 self.orders.commands = [(token, command)].into_iter().chain(commands).collect();
                 break;
+            }
+        }
+        for (token, offset, piece) in mem::take(&mut self.orders.pieces) {
+            // What is not wanted any more is left over from a connection that has ended.
+            if let Err(CommandError::PieceLength) = self.client.supply(token, offset, piece) {
+                log::error!("{}", CommandError::PieceLength);
+            }
+        }
+        if self.orders.commands.is_empty() {
+            for token in mem::take(&mut self.orders.given_up) {
+                self.client.give_up_pieces(token);
             }
         }
         if self.held {

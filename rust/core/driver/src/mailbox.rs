@@ -21,16 +21,28 @@ pub struct Mailbox {
     /// What the driver has, as of its last visit, and what waits here.
     room: Room,
     commands: Vec<(Token, Command)>,
+    pieces: Vec<Piece>,
+    given_up: Vec<Token>,
     last_token: Token,
     started: bool,
     stops: bool,
     retries: bool,
 }
 
+/// Pieces that wait at most. The session wants one at a time; others may be left over from a connection
+/// that has ended.
+const PIECES: usize = 4;
+
+/// A piece of a message: its message, the bytes before it, and what it holds.
+pub(crate) type Piece = (Token, u32, Vec<u8>);
+
 /// What the driver took out of a mailbox.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     pub(crate) commands: Vec<(Token, Command)>,
+    pub(crate) pieces: Vec<Piece>,
+    /// Messages in pieces that are not to be sent.
+    pub(crate) given_up: Vec<Token>,
     /// Disconnect first.
     pub(crate) stops: bool,
     /// The application wants the client to be connected.
@@ -47,6 +59,8 @@ impl Mailbox {
             version: session.version(),
             room: session.outbox_room(),
             commands: Vec::new(),
+            pieces: Vec::new(),
+            given_up: Vec::new(),
             last_token: Token(0),
             started: false,
             stops: false,
@@ -95,6 +109,37 @@ impl Mailbox {
         Ok(token)
     }
 
+    /// Supplies a piece of a message that was queued [in pieces](Command::publish_in_pieces): see
+    /// [`Client::supply`]. One that is not wanted when the client's thread takes it is dropped.
+    pub fn supply(
+        &mut self,
+        token: Token,
+        offset: u32,
+        piece: Vec<u8>,
+    ) -> Result<(), CommandError> {
+        if piece.is_empty() {
+            return Err(CommandError::PieceLength);
+        }
+        if self.pieces.len() >= PIECES {
+            return Err(CommandError::Full);
+        }
+        let room = self.pieces.try_reserve(1);
+        room.map_err(|_| CommandError::OutOfMemory)?;
+        self.pieces.push((token, offset, piece));
+        Ok(())
+    }
+
+    /// Gives up a message that was queued in pieces: see [`Client::give_up_pieces`].
+    pub fn give_up_pieces(&mut self, token: Token) -> Result<(), CommandError> {
+        if self.given_up.contains(&token) {
+            return Ok(());
+        }
+        let room = self.given_up.try_reserve(1);
+        room.map_err(|_| CommandError::OutOfMemory)?;
+        self.given_up.push(token);
+        Ok(())
+    }
+
     /// Has the client connect and stay connected; after a stop, once it has stopped. False if it
     /// was started already.
     pub fn start(&mut self) -> bool {
@@ -130,6 +175,8 @@ impl Mailbox {
         if orders.commands.is_empty() {
             mem::swap(&mut self.commands, &mut orders.commands);
         }
+        orders.pieces.append(&mut self.pieces);
+        orders.given_up.append(&mut self.given_up);
         self.room = room;
         for (_, command) in orders.commands.iter().chain(&self.commands) {
             self.room.add(command);

@@ -230,6 +230,7 @@ fn session_config() -> session::Config {
         keep_alive: Duration::from_secs(options.keep_alive_s.into()),
         receive_maximum: options.receive_maximum,
         max_packet_size: options.max_packet_size,
+        max_size_in_pieces: options.max_size_in_pieces,
         outbox_messages: to_usize(options.outbox_messages),
         outbox_bytes: to_usize(options.outbox_bytes),
         outbox_reserve: options.outbox_reserve,

@@ -1,0 +1,225 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Messages that are larger than the memory, in pieces.
+ */
+#include <pthread.h>
+
+#include "check.h"
+
+#define MEGABYTE 1048576u
+#define PIECE    4096u
+/* What both directions take at most: pieces, packets and events, far from a megabyte. */
+#define ROOM     (4 * CONFIG_THREAD_MQTT_MAX_PACKET_SIZE)
+
+static uint32_t total;
+static uint32_t received;
+static uint32_t supplied;
+
+static uint8_t byte_at(uint32_t at)
+{
+	return (uint8_t)(at * 7 % 251);
+}
+
+static int supply(struct thread_mqtt *client, uint32_t token, uint32_t offset, uint32_t length)
+{
+	uint8_t piece[PIECE];
+
+	CHECK(length >= 1 && length <= sizeof(piece));
+	for (uint32_t i = 0; i < length; i++) {
+		piece[i] = byte_at(offset + i);
+	}
+	return thread_mqtt_supply(client, token, offset, piece, length);
+}
+
+/* In the callback: supplies what is asked for, checks what comes. */
+static void moves(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	const struct thread_mqtt_message *message = event->message;
+
+	switch (event->type) {
+	case THREAD_MQTT_EVENT_PIECE_WANTED:
+		CHECK_EQUAL(event->offset, supplied);
+		CHECK_EQUAL(event->number, total - supplied < PIECE ? total - supplied : PIECE);
+		CHECK_EQUAL(supply(client, event->token, event->offset, event->number), 0);
+		supplied += event->number;
+		break;
+	case THREAD_MQTT_EVENT_MESSAGE_BEGINS:
+		CHECK_EQUAL(event->number, total);
+		CHECK_EQUAL(message->payload_len, 0);
+		CHECK(strcmp(message->topic, "pieces") == 0);
+		received = 0;
+		break;
+	case THREAD_MQTT_EVENT_PIECE:
+		CHECK_EQUAL(event->offset, received);
+		CHECK_EQUAL(event->number, total);
+		CHECK(message->payload_len >= 1);
+		CHECK(message->payload_len <= CONFIG_THREAD_MQTT_MAX_PACKET_SIZE);
+		for (size_t i = 0; i < message->payload_len; i++) {
+			CHECK_EQUAL(((const uint8_t *)message->payload)[i], byte_at(received));
+			received++;
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+static struct thread_mqtt *subscribed(struct told *told, uint8_t version)
+{
+	struct thread_mqtt_config config = idle_config(told);
+	struct thread_mqtt *client = NULL;
+
+	config.broker = setting("TEST_BROKER");
+	config.mqtt_version = version;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_start(client), 0);
+	CHECK_EQUAL(thread_mqtt_subscribe(client, "pieces", 2, NULL), 0);
+	await(told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
+	return client;
+}
+
+/* A megabyte out and back, on a heap that has no room for a twentieth of it. */
+static void there_and_back(uint8_t version, uint8_t qos)
+{
+	struct thread_mqtt_message message = {.topic = "pieces", .qos = qos};
+	struct told told;
+	struct thread_mqtt *client = subscribed(&told, version);
+
+	total = MEGABYTE;
+	supplied = 0;
+	told.then = moves;
+	heap_limit(heap_used() + ROOM);
+	CHECK_EQUAL(thread_mqtt_publish_in_pieces(client, &message, total, PIECE, NULL), 0);
+	await(&told, THREAD_MQTT_EVENT_PUBLISHED, 1);
+	(void)pthread_mutex_lock(&told.lock);
+	while (told.count[THREAD_MQTT_EVENT_PIECE] == 0 ||
+	       told.last[THREAD_MQTT_EVENT_PIECE].offset + told.payload_len < total) {
+		CHECK_EQUAL(pthread_cond_wait(&told.changed, &told.lock), 0);
+	}
+	(void)pthread_mutex_unlock(&told.lock);
+	heap_limit(SIZE_MAX);
+	CHECK_EQUAL(supplied, total);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_MESSAGE_BEGINS], 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_MESSAGE_CUT], 0);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+}
+
+/* Above the limit for pieces a message is skipped; its pieces come from another thread than the
+ * client's. MQTT 3.1.1 cannot tell the broker of the limit.
+ */
+static void skipped(void)
+{
+	struct thread_mqtt_message message = {.topic = "pieces", .qos = 1};
+	const uint32_t size = CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES;
+	struct told told;
+	struct thread_mqtt *client = subscribed(&told, 4);
+	uint32_t token = 0;
+	uint32_t count = 0;
+
+	CHECK_EQUAL(thread_mqtt_publish_in_pieces(client, &message, size, PIECE, &token), 0);
+	for (uint32_t offset = 0; offset < size; offset += PIECE) {
+		uint32_t length = size - offset < PIECE ? size - offset : PIECE;
+
+		await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, ++count);
+		CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PIECE_WANTED].offset, offset);
+		CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PIECE_WANTED].token, token);
+		/* One that was not asked for is dropped. */
+		CHECK_EQUAL(supply(client, token, offset + 1, 1), 0);
+		CHECK_EQUAL(supply(client, token, offset, length), 0);
+	}
+	await(&told, THREAD_MQTT_EVENT_MESSAGE_SKIPPED, 1);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_MESSAGE_SKIPPED].error, THREAD_MQTT_ERROR_TOO_LARGE);
+	CHECK(told.last[THREAD_MQTT_EVENT_MESSAGE_SKIPPED].number > size);
+	await(&told, THREAD_MQTT_EVENT_PUBLISHED, 1);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_MESSAGE_BEGINS], 0);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+}
+
+/* Given up when nothing was sent the connection stands, given up in the middle it ends. */
+static void given_up(void)
+{
+	struct thread_mqtt_message message = {.topic = "pieces", .qos = 1};
+	struct told told;
+	struct thread_mqtt *client = subscribed(&told, 5);
+	const struct thread_mqtt_event *failed = &told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED];
+	uint32_t first = 0;
+	uint32_t second = 0;
+
+	CHECK_EQUAL(thread_mqtt_publish_in_pieces(client, &message, 10 * PIECE, PIECE, &first), 0);
+	await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, 1);
+	CHECK_EQUAL(thread_mqtt_give_up(client, first), 0);
+	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
+	CHECK_EQUAL(failed->token, first);
+	CHECK_EQUAL(failed->error, THREAD_MQTT_ERROR_NOT_SUPPLIED);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
+
+	CHECK_EQUAL(thread_mqtt_publish_in_pieces(client, &message, 10 * PIECE, PIECE, &second), 0);
+	await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, 2);
+	CHECK_EQUAL(supply(client, second, 0, PIECE), 0);
+	await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, 3);
+	CHECK_EQUAL(thread_mqtt_give_up(client, second), 0);
+	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_NOT_SUPPLIED);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_PUBLISH_FAILED], 2);
+	CHECK_EQUAL(failed->token, second);
+	/* And comes back, with nothing left of it. */
+	CHECK_EQUAL(thread_mqtt_retry_now(client), 0);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 2);
+	CHECK_EQUAL(thread_mqtt_give_up(client, second), 0);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+}
+
+static void refusals(void)
+{
+	struct thread_mqtt_message message = {.topic = "pieces", .qos = 1};
+	struct thread_mqtt_message full = {.topic = "pieces", .payload = "x", .payload_len = 1};
+	struct thread_mqtt_message durable = {
+		.topic = "pieces", .qos = 1, .durable = THREAD_MQTT_DURABLE_YES};
+	struct thread_mqtt_message wild = {.topic = "pieces/#"};
+	struct told told;
+	struct thread_mqtt *client = idle_client(&told);
+	char piece = 'x';
+
+#define REFUSED(what, of, size, error)                                                             \
+	CHECK_EQUAL(thread_mqtt_publish_in_pieces(client, what, of, size, NULL),                   \
+		    THREAD_MQTT_ERROR_##error)
+	REFUSED(NULL, 1, 1, ARGUMENT);
+	REFUSED(&full, 1, 1, ARGUMENT);
+	REFUSED(&durable, 1, 1, ARGUMENT);
+	REFUSED(&message, 0, 1, ARGUMENT);
+	REFUSED(&message, 1, 0, ARGUMENT);
+	REFUSED(&wild, 1, 1, TOPIC);
+	REFUSED(&message, UINT32_MAX, 1, TOO_LARGE);
+	REFUSED(&message, MEGABYTE, MEGABYTE, TOO_LARGE);
+	CHECK_EQUAL(thread_mqtt_publish_in_pieces(NULL, &message, 1, 1, NULL),
+		    THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_supply(NULL, 1, 0, &piece, 1), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_supply(client, 1, 0, NULL, 1), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_supply(client, 1, 0, &piece, 0), THREAD_MQTT_ERROR_ARGUMENT);
+	CHECK_EQUAL(thread_mqtt_give_up(NULL, 1), THREAD_MQTT_ERROR_ARGUMENT);
+	heap_limit(heap_used());
+	CHECK_EQUAL(thread_mqtt_supply(client, 1, 0, &piece, 1), THREAD_MQTT_ERROR_MEMORY);
+	REFUSED(&message, 1, 1, MEMORY);
+	heap_limit(SIZE_MAX);
+	/* Whatever is supplied unasked: the client's thread drops it. */
+	for (int i = 0; i < 100; i++) {
+		int result = thread_mqtt_supply(client, 1, 0, &piece, 1);
+
+		CHECK(result == 0 || result == THREAD_MQTT_ERROR_FULL);
+	}
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+}
+
+void piece_cases(void)
+{
+	refusals();
+	for (uint8_t qos = 0; qos <= 2; qos++) {
+		there_and_back(qos == 1 ? 4 : 5, qos);
+	}
+	skipped();
+	given_up();
+}
