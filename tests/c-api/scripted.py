@@ -52,7 +52,7 @@ def packet(head, body):
 
 class Odd(Silent):
     """A broker of MQTT 5 that answers a QoS 2 message with PUBACK, ends the connection at the topic "poison", and
-    sends whoever subscribes to "formats" what has a Payload Format Indicator and an expiry of 0, and what has
+    sends to each subscriber of "formats" what has a Payload Format Indicator and an expiry of 0, and what has
     neither."""
 
     def serve(self, peer):
