@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use crate::pki::{Chain, Device};
 use crate::scratch::Scratch;
 
+/// The file of a server that is configured otherwise than OpenSSL by default.
+const CONFIGURATION: &str = "openssl.cnf";
+
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `openssl s_server`; ended and cleaned up when dropped.
@@ -39,6 +42,19 @@ impl OpenSsl {
         Self::start_in(scratch, chain, &arguments, Stdio::null)
     }
 
+    /// As [`mirror`](Self::mirror), without the extended master secret (RFC 7627), which its commands
+    /// have no option for.
+    pub(crate) fn without_extended_master_secret(chain: &Chain, arguments: &[&str]) -> Self {
+        let scratch = Scratch::new();
+        scratch.file(
+            CONFIGURATION,
+            "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = options\n\
+             [options]\nOptions = -ExtendedMasterSecret\n",
+        );
+        let arguments = [&["-rev"], arguments].concat();
+        Self::start_in(scratch, chain, &arguments, Stdio::null)
+    }
+
     /// Joins its standard input and output to its client, as [`types`](Self::types) and
     /// [`reads`](Self::reads) need it.
     pub(crate) fn start(chain: &Chain, arguments: &[&str]) -> Self {
@@ -58,8 +74,11 @@ impl OpenSsl {
         };
         let key = scratch.file("key.pem", &chain.key);
         let devices = scratch.file("devices.pem", Device::root());
+        let configuration = scratch.path().join(CONFIGURATION);
+        let configuration = configuration.exists().then_some(configuration);
         let server = thread_mqtt_test_support::server::start(|[port]| {
             Command::new("openssl")
+                .envs(configuration.iter().map(|file| ("OPENSSL_CONF", file)))
                 .arg("s_server")
                 .args(["-accept", &format!("127.0.0.1:{port}")])
                 .args(["-cert", &certificate, "-key", &key])

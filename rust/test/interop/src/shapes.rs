@@ -68,6 +68,44 @@ fn chains_of_one_to_four_whole_and_in_fragments() {
     assert_eq!(connections.iter().sum::<u32>(), 320);
 }
 
+/// A server of before RFC 7627 is taken, unless the extended master secret is demanded; TLS 1.3 has
+/// no such thing.
+#[test]
+fn a_server_without_the_extended_master_secret() {
+    let chain = Chain::new(&[Kind::Rsa2048, Kind::P256]);
+    let server = OpenSsl::without_extended_master_secret(&chain, &[]);
+    for backend in Backend::ALL {
+        for (version, demanded) in [
+            (Version::Tls12, false),
+            (Version::Tls12, true),
+            (Version::Tls13, true),
+        ] {
+            let mut config = config(backend, &chain).versions(&[version]);
+            if demanded {
+                config = config.require_extended_master_secret();
+            }
+            let config = config.build().unwrap();
+            let shaken = Wire::handshake(&config, server.port);
+            if demanded && version == Version::Tls12 {
+                let error = shaken.err().unwrap().to_string();
+                assert!(error.contains("RFC 7627"), "{error}");
+                continue;
+            }
+            let mut wire = shaken.unwrap();
+            wire.mirrored("without it").unwrap();
+            wire.close();
+        }
+    }
+    // Against the same server with it.
+    let server = OpenSsl::mirror(&chain, &["-tls1_2"]);
+    for backend in Backend::ALL {
+        let config = config(backend, &chain).require_extended_master_secret();
+        let mut wire = Wire::handshake(&config.build().unwrap(), server.port).unwrap();
+        wire.mirrored("with it").unwrap();
+        wire.close();
+    }
+}
+
 /// With every suite, the longest records there are, of 2^14 bytes; and of a size that is no power.
 #[test]
 fn records_of_16_kib_inbound() {
