@@ -493,7 +493,11 @@ impl CommonArguments {
             }
         };
         Broker::list(&list_to_ascii(&text)).map_err(|error| {
-            let shown = without_credentials(&text);
+            // Of a list, the one at fault.
+            let is_wrong =
+                |one: &&str| !one.is_empty() && Broker::list(&list_to_ascii(one)).is_err();
+            let shown =
+                without_credentials(text.split([',', '|', ' ']).find(is_wrong).unwrap_or(&text));
             exit::Failure::usage(format_args!("the broker {shown:?}: {error}"))
         })
     }

@@ -96,6 +96,14 @@ fn uris() {
     ] {
         refused(&[uri], USAGE, &[says, uri]);
     }
+    // Of a list, the one that is wrong.
+    for (list, wrong) in [
+        ("mqtt://ho st", "\"st\""),
+        ("mqtt://a,mqtts://", "\"mqtts://\""),
+        ("mqtt://a*x|mqtt://b", "\"mqtt://a*x\""),
+    ] {
+        refused(&[list], USAGE, &[wrong]);
+    }
     // A password is not shown, whatever it consists of.
     for uri in [
         "mqtts://user:secret@broker.example",
