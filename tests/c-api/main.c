@@ -62,6 +62,8 @@ void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, voi
 	}
 	if (event->message != NULL && event->message->topic != NULL) {
 		(void)snprintf(told->topic, sizeof(told->topic), "%s", event->message->topic);
+	}
+	if (event->message != NULL) {
 		told->payload_len = event->message->payload_len;
 		memset(told->payload, 0, sizeof(told->payload));
 		memcpy(told->payload, event->message->payload,

@@ -278,7 +278,8 @@ pub(crate) struct MqttArguments {
     /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c)
     #[arg(short = 'x', long, default_value_t = u32::MAX, hide_default_value = true)]
     pub(crate) session_expiry_interval: u32,
-    /// Largest packet taken from the broker, bytes
+    /// Largest packet kept in memory, bytes: pub reads a larger --file piece by piece, and sub writes a
+    /// larger message as it comes, or skips it with --format
     #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_name = "BYTES")]
     pub(crate) max_packet: u32,
 }

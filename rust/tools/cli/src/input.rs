@@ -1,8 +1,11 @@
-//! The messages to publish: one, or one for each line of the standard input.
+//! The messages to publish: one, or one for each line of the standard input. A large file is not read
+//! into memory, but piece by piece as it is sent.
 use crate::args::PayloadArguments;
 use crate::exit::Failure;
 use crate::trust::read;
-use std::io::{self, BufRead, Read};
+use std::fs::File;
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use thread_mqtt_host::Waker;
@@ -10,6 +13,8 @@ use thread_mqtt_host::Waker;
 pub(crate) enum Input {
     /// One payload, until it is taken.
     One(Option<Vec<u8>>),
+    /// A large file, until it is taken.
+    Large(Option<LargeFile>),
     /// Lines, read by a thread of their own.
     Lines(Receiver<io::Result<Vec<u8>>>),
 }
@@ -17,17 +22,26 @@ pub(crate) enum Input {
 /// What there is to publish now.
 pub(crate) enum Next {
     Payload(Vec<u8>),
+    Large(LargeFile),
     Later,
     End,
 }
 
 impl Input {
-    pub(crate) fn open(arguments: &PayloadArguments, waker: Waker) -> Result<Self, Failure> {
+    /// A file above `large` bytes is not read yet; `None`: all are.
+    pub(crate) fn open(
+        arguments: &PayloadArguments,
+        large: Option<u32>,
+        waker: Waker,
+    ) -> Result<Self, Failure> {
         let one = |payload| Ok(Self::One(Some(payload)));
         if let Some(message) = &arguments.message {
             one(message.clone().into_bytes())
         } else if let Some(path) = &arguments.file {
-            one(read(path, "--file")?)
+            match LargeFile::open(path, large) {
+                Some(file) => Ok(Self::Large(Some(file))),
+                None => one(read(path, "--file")?),
+            }
         } else if arguments.stdin_file {
             let mut payload = Vec::new();
             io::stdin().read_to_end(&mut payload)?;
@@ -42,11 +56,51 @@ impl Input {
     pub(crate) fn next(&mut self) -> Result<Next, Failure> {
         match self {
             Self::One(payload) => Ok(payload.take().map_or(Next::End, Next::Payload)),
+            Self::Large(file) => Ok(file.take().map_or(Next::End, Next::Large)),
             Self::Lines(lines) => match lines.try_recv() {
                 Ok(line) => Ok(Next::Payload(line?)),
                 Err(TryRecvError::Empty) => Ok(Next::Later),
                 Err(TryRecvError::Disconnected) => Ok(Next::End),
             },
+        }
+    }
+}
+
+/// A file that is published in pieces.
+#[derive(Debug)]
+pub(crate) struct LargeFile {
+    file: File,
+    path: PathBuf,
+    pub(crate) length: u32,
+}
+
+impl LargeFile {
+    /// Of a regular file above so many bytes; whatever is wrong with it shows when it is read.
+    fn open(path: &PathBuf, large: Option<u32>) -> Option<Self> {
+        let large = large?;
+        let file = File::open(path).ok()?;
+        let metadata = file.metadata().ok()?;
+        let length = u32::try_from(metadata.len()).ok()?;
+        (metadata.is_file() && length > large).then(|| Self {
+            file,
+            path: path.clone(),
+            length,
+        })
+    }
+
+    /// The bytes from `offset` on.
+    pub(crate) fn read(&mut self, offset: u32, length: u32) -> Result<Vec<u8>, Failure> {
+        let mut piece = vec![0; length as usize];
+        let mut read = || {
+            self.file.seek(SeekFrom::Start(offset.into()))?;
+            self.file.read_exact(&mut piece)
+        };
+        match read() {
+            Ok(()) => Ok(piece),
+            Err(error) => Err(Failure::usage(format_args!(
+                "--file: {} cannot be read any more: {error}",
+                self.path.display()
+            ))),
         }
     }
 }

@@ -1,14 +1,26 @@
 //! `thread-mqtt pub`
 use crate::args::PubArguments;
 use crate::exit::{Failure, Status};
-use crate::input::{Input, Next};
+use crate::input::{Input, LargeFile, Next};
 use crate::run::{Run, Step};
 use thread_mqtt_client::Event;
-use thread_mqtt_session::{CommandError, Event as Mqtt, Message};
+use thread_mqtt_session::{CommandError, Event as Mqtt, Message, Pieces, PublishOptions};
+
+/// Bytes of a large file that are read at once.
+const PIECE: u32 = 64 << 10;
 
 pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
-    let mut run = Run::start(&arguments.common, &arguments.session, arguments.verbose)?;
-    let mut input = Input::open(&arguments.payload, run.waker())?;
+    let mut run = Run::start(
+        &arguments.common,
+        &arguments.session,
+        arguments.verbose,
+        false,
+    )?;
+    // What is kept in a session is kept whole.
+    let is_kept = arguments.session.directory.is_some();
+    let large = (!is_kept).then_some(arguments.common.mqtt.max_packet);
+    let mut input = Input::open(&arguments.payload, large, run.waker())?;
+    let mut large = None;
     let wanted = &arguments.message;
     let properties = wanted.properties.properties();
     let mut refused = None;
@@ -28,6 +40,21 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
                             .qos(wanted.qos)
                             .retain(wanted.retain)
                     },
+                    Next::Large(file) => {
+                        let message = Message {
+                            properties: properties.clone().map(Box::new),
+                            ..Message::new(wanted.topic.as_str(), "")
+                                .qos(wanted.qos)
+                                .retain(wanted.retain)
+                        };
+                        if let Err(error) = begin(&mut run, message, &file) {
+                            run.stop();
+                            return Err(error);
+                        }
+                        queued += 1;
+                        large = Some(file);
+                        continue;
+                    }
                     Next::Later => break,
                     Next::End => {
                         at_end = true;
@@ -63,6 +90,21 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
                 queued = queued.saturating_sub(1);
                 refused = Some(Failure::new(Status::Message, error));
             }
+            Step::Event(Event::Session(Mqtt::PieceWanted {
+                token,
+                offset,
+                length,
+            })) => {
+                let Some(file) = &mut large else { continue };
+                match file.read(offset, length) {
+                    // Not wanted any more after a lost connection: it is asked for again.
+                    Ok(piece) => drop(run.client().supply(token, offset, piece)),
+                    Err(error) => {
+                        run.stop();
+                        return Err(error);
+                    }
+                }
+            }
             Step::Event(_) | Step::Woken => {}
             Step::Interrupted => {
                 run.stop();
@@ -78,6 +120,17 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
             }
         }
     }
+}
+
+/// Queues a message whose payload is a large file.
+fn begin(run: &mut Run, message: Message, file: &LargeFile) -> Result<(), Failure> {
+    let pieces = Pieces {
+        total: file.length,
+        piece: PIECE,
+    };
+    let options = PublishOptions::default();
+    let begun = run.client().publish_in_pieces(message, pieces, options);
+    begun.map(drop).map_err(Failure::usage)
 }
 
 /// What was not acknowledged.

@@ -50,13 +50,14 @@ struct Chances {
 }
 
 impl Run {
-    /// Begins to connect.
+    /// Begins to connect; `in_pieces`: large messages may come so.
     pub(crate) fn start(
         arguments: &CommonArguments,
         session: &SessionArguments,
         debug: bool,
+        in_pieces: bool,
     ) -> Result<Self, Failure> {
-        let mut driver = setup::driver(arguments, session, Retry::Forever)?;
+        let mut driver = setup::driver(arguments, session, Retry::Forever, in_pieces)?;
         let brokers = arguments.brokers()?.into_iter().map(|broker| broker.uri);
         let configured: Vec<_> = brokers.collect();
         let chances = Chances {

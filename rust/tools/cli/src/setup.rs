@@ -22,8 +22,12 @@ pub(crate) fn driver(
     arguments: &CommonArguments,
     session: &SessionArguments,
     retry: Retry,
+    in_pieces: bool,
 ) -> Result<Driver<HostPort>, Failure> {
     let mut config = config(arguments.mqtt.version, arguments, retry)?;
+    if in_pieces {
+        config.session.max_size_in_pieces = LARGEST_PACKET;
+    }
     let client = match &session.directory {
         Some(directory) => {
             set_persistent(&mut config.session, &arguments.mqtt);
@@ -146,6 +150,9 @@ pub(crate) fn resolver_config(arguments: &NetworkArguments) -> resolver::Config 
         ..resolver::Config::default()
     }
 }
+
+/// Bytes of the largest packet that MQTT has.
+const LARGEST_PACKET: u32 = 268_435_460;
 
 fn session_config(
     version: MqttVersion,

@@ -5,14 +5,16 @@ use crate::format::format;
 use crate::run::{Run, Step};
 use std::io::{self, ErrorKind, Write};
 use thread_mqtt_client::Event;
-use thread_mqtt_session::{Event as Mqtt, Message, Token};
+use thread_mqtt_session::{Event as Mqtt, Token};
 
 /// Filters in one SUBSCRIBE: some brokers end the connection at a ninth.
 const FILTERS: usize = 8;
 
 pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
-    let mut run = Run::start(&arguments.common, &arguments.session, false)?;
     let wanted = &arguments.subscription;
+    // A format may ask for the length first, or for the payload twice.
+    let in_pieces = wanted.format.is_none();
+    let mut run = Run::start(&arguments.common, &arguments.session, false, in_pieces)?;
     let mut requests: Vec<(Token, &[String])> = Vec::new();
     for topics in wanted.topic.chunks(FILTERS) {
         let filters: Vec<_> = topics
@@ -24,11 +26,19 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
     }
 
     let mut missing = wanted.count;
+    let mut topic = String::new();
     while missing != Some(0) {
         match run.step()? {
-            Step::Event(Event::Session(Mqtt::Message(message))) => {
-                match print(&message, wanted) {
-                    Ok(()) => {}
+            Step::Event(Event::Session(
+                event @ (Mqtt::Message(_)
+                | Mqtt::MessageBegins { .. }
+                | Mqtt::Piece { .. }
+                | Mqtt::MessageCut { .. }),
+            )) => {
+                match print(&event, &mut topic, wanted) {
+                    Ok(is_whole) => {
+                        missing = missing.map(|missing| missing - u64::from(is_whole));
+                    }
                     // The reader has what it wanted: as with `| head -1`.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
                     Err(error) => {
@@ -36,7 +46,6 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                         return Err(error.into());
                     }
                 }
-                missing = missing.map(|missing| missing - 1);
             }
             Step::Event(Event::Session(Mqtt::Subscribed(token, results))) => {
                 let topics = requests.iter().find(|(of, _)| *of == token);
@@ -73,16 +82,49 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print(message: &Message, arguments: &SubscriptionArguments) -> io::Result<()> {
-    let mut line = match &arguments.format {
-        Some(wanted) => format(wanted, message),
-        None if arguments.verbose => [message.topic.as_bytes(), b" ", &message.payload].concat(),
-        None => message.payload.clone(),
-    };
-    if !arguments.no_newline {
-        line.push(b'\n');
-    }
+/// Prints a message, or as much of it as has come; whether it is whole.
+fn print(event: &Mqtt, topic: &mut String, arguments: &SubscriptionArguments) -> io::Result<bool> {
+    let end: &[u8] = if arguments.no_newline { b"" } else { b"\n" };
     let mut out = io::stdout().lock();
-    out.write_all(&line)?;
-    out.flush()
+    let is_whole = match event {
+        Mqtt::Message(message) => {
+            let line = match &arguments.format {
+                Some(wanted) => format(wanted, message),
+                None if arguments.verbose => {
+                    [message.topic.as_bytes(), b" ", &message.payload].concat()
+                }
+                None => message.payload.clone(),
+            };
+            out.write_all(&[&line, end].concat())?;
+            true
+        }
+        Mqtt::MessageBegins { message, .. } => {
+            topic.clone_from(&message.topic);
+            if arguments.verbose {
+                out.write_all(&[message.topic.as_bytes(), b" "].concat())?;
+            }
+            false
+        }
+        Mqtt::Piece {
+            offset,
+            total,
+            payload,
+        } => {
+            out.write_all(payload)?;
+            let is_last = *offset as usize + payload.len() == *total as usize;
+            out.write_all(if is_last { end } else { b"" })?;
+            is_last
+        }
+        Mqtt::MessageCut { received, .. } => {
+            out.write_all(end)?;
+            eprintln!(
+                "thread-mqtt: the message on {topic} was cut after {received} bytes, which are not all \
+                 of it; with QoS 1 and 2, and a session that is kept (-c), it comes again."
+            );
+            false
+        }
+        _ => return Ok(false),
+    };
+    out.flush()?;
+    Ok(is_whole)
 }

@@ -286,6 +286,31 @@ fn user_names_and_passwords() {
     }
 }
 
+/// A megabyte through packets of 4 kB, in pieces both ways, over TLS.
+#[test]
+fn a_file_larger_than_a_packet() {
+    let chain = Chain::generate(KeyKind::P256, &NAMES).unwrap();
+    let (broker, ca) = Mosquitto::tls(&chain, "TLSv1.3", "");
+    let uri = broker.uri("mqtts");
+    let connection = [&*uri, "--ca", &ca, "--max-packet", "4096"];
+    let content: String = (0..1 << 17).map(|line| format!("{line:07};")).collect();
+    let scratch = Scratch::new();
+    let file = scratch.file("large", &content);
+    for (version, qos) in [("5", "0"), ("3.1.1", "1"), ("5", "2")] {
+        let mut sub = connection.to_vec();
+        sub.extend(["-V", version, "-t", "large", "-v", "-q", "2", "-C", "1"]);
+        let subscriber = subscriber(&sub);
+        let mut all = vec!["pub", "-W", "60", "-V", version, "-t", "large"];
+        all.extend(connection);
+        all.extend(["-q", qos, "-f", &file]);
+        let outcome = run(&all);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        let line = subscriber.line();
+        assert_eq!(line.strip_prefix("large "), Some(&*content));
+        assert_eq!(subscriber.status(), 0);
+    }
+}
+
 /// MQTT 5 tells the limit; with MQTT 3.1.1 the broker just ends the connection each time. What waits
 /// behind the message arrives all the same.
 #[test]
