@@ -743,6 +743,22 @@ struct thread_mqtt_config {
 	uint32_t tls_handshake_ms;
 	/** Time for the broker to answer CONNECT, and later each ping, milliseconds; not 0. */
 	uint32_t response_timeout_ms;
+	/** Key with which the stored session is encrypted: 16 or 32 random bytes, for AES-GCM, the same in
+	 *  every life of the device; or NULL. Needs CONFIG_THREAD_MQTT_SESSION_ENCRYPTION.
+	 *  docs/durable.md says what it protects from.
+	 */
+	const void *session_key;
+	/** Its length, bytes. */
+	size_t session_key_len;
+	/** The key instead as one that stays in PSA Crypto, by its psa_key_id_t; 0 for none. It is one of
+	 *  AES for PSA_ALG_GCM, or of ChaCha20 for PSA_ALG_CHACHA20_POLY1305, may be used to encrypt and to
+	 *  decrypt, and stays until thread_mqtt_deinit().
+	 */
+	uint32_t session_key_id;
+	/** First packet identifier, 1 to 32,767; 0 draws one, so that a late answer of the broker to an
+	 *  earlier life of this device is not taken for one to this.
+	 */
+	uint16_t first_packet_id;
 };
 
 /** @cond INTERNAL */
@@ -778,6 +794,9 @@ struct thread_mqtt_config {
 	set(fallback_v311, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_FALLBACK_V311))                   \
 	set(tls_require_ems, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TLS_REQUIRE_EMS))               \
 	set(session_name, CONFIG_THREAD_MQTT_SESSION_NAME)                                         \
+	set(session_expiry_s, CONFIG_THREAD_MQTT_SESSION_EXPIRY)                                   \
+	set(session_key_id, CONFIG_THREAD_MQTT_SESSION_KEY_ID)                                     \
+	set(first_packet_id, 1)                                                                    \
 	set(durable, true)                                                                         \
 	set(accept_lower_qos, true)                                                                \
 	set(suspect_after, CONFIG_THREAD_MQTT_SUSPECT_AFTER)                                       \

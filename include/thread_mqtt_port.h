@@ -109,6 +109,8 @@ struct tmq_options {
 	const char *tls_pins;
 	const char *tls_suites;
 	const char *tls_groups;
+	/** The name of the stored session, or "" for one in RAM. */
+	const char *session_name;
 	uint8_t discover_prefix;
 	uint8_t well_known_prefix;
 	uint8_t time_strict;
@@ -156,6 +158,9 @@ struct tmq_options {
 	uint32_t tcp_connect_ms;
 	uint32_t tls_handshake_ms;
 	uint32_t response_timeout_ms;
+	uint32_t session_expiry_s;
+	/** The psa_key_id_t of the key that encrypts the stored session; 0 for none. */
+	uint32_t session_key_id;
 	/** 0 suspects no message. */
 	uint8_t suspect_after;
 };

@@ -21,6 +21,10 @@
 
 static const char *program;
 
+/* Keys of stored sessions. */
+static const uint8_t secret[32] = {1, 2, 3};
+static const uint8_t other_secret[32] = {1, 2, 4};
+
 /* How often each message arrived. */
 static unsigned int arrived[LAST + 1];
 
@@ -34,6 +38,11 @@ static struct thread_mqtt_config durable_config(struct told *told, uint8_t versi
 	config.session_name = config.client_id;
 	config.clean_start = false;
 	config.session_expiry_s = 3600;
+	/* One of the two encrypted. */
+	if (version == 5) {
+		config.session_key = secret;
+		config.session_key_len = sizeof(secret);
+	}
 	return config;
 }
 
@@ -167,14 +176,89 @@ static void killed_processes(uint8_t version)
 }
 
 /* Leaves nothing of an earlier run. */
-static void wipe_settings(void)
+static void wipe(const char *session)
 {
-	for (unsigned int key = 0x8000; key < 0x8010; key++) {
-		char name[16];
+	static const unsigned int others[] = {0x0000, 0x0001};
 
-		(void)snprintf(name, sizeof(name), "settings.%04x", key);
+	for (unsigned int i = 0; i < 0x12; i++) {
+		unsigned int key = i < COUNT(others) ? others[i] : 0x8000 + i - 2;
+		char name[24];
+
+		(void)snprintf(name, sizeof(name), "%s.%04x", session, key);
 		CHECK_EQUAL(tmq_port_store_delete(name), 0);
 	}
+}
+
+static struct thread_mqtt *encrypted_client(struct told *told, const uint8_t *key)
+{
+	struct thread_mqtt_config config = idle_config(told);
+	struct thread_mqtt *client = NULL;
+
+	config.session_name = "encrypted";
+	config.session_key = key;
+	config.session_key_len = key == NULL ? 0 : sizeof(secret);
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	return client;
+}
+
+/* The topic is in what is stored. */
+static bool stored_in_clear(const char *key)
+{
+	uint8_t record[256];
+	int32_t length = tmq_port_store_read(key, record, sizeof(record));
+
+	CHECK(length > 0);
+	return memmem(record, (size_t)length, "stored/topic", 12) != NULL;
+}
+
+static void encrypted(void)
+{
+	static const uint8_t *const wrong[] = {other_secret, NULL};
+	struct thread_mqtt_message message = {.topic = "stored/topic", .qos = 1};
+	struct told told;
+	struct thread_mqtt *client;
+	struct thread_mqtt_config config;
+
+	wipe("encrypted");
+	client = encrypted_client(&told, secret);
+	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1), 0);
+	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_RESTORED], 0);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	CHECK(!stored_in_clear("encrypted.8000"));
+
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		client = encrypted_client(&told, wrong[i]);
+		await(&told, THREAD_MQTT_EVENT_STORAGE_FAILED, 1);
+		CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_STORAGE_FAILED].error,
+			    THREAD_MQTT_ERROR_NOT_STORED);
+		CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_RESTORED], 0);
+		CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	}
+	client = encrypted_client(&told, secret);
+	await(&told, THREAD_MQTT_EVENT_RESTORED, 1);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_RESTORED].number, 1);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+
+	config = idle_config(&told);
+	config.session_name = "encrypted";
+	config.session_key = secret;
+	config.session_key_len = 20;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.session_key_len = 16;
+	config.session_key_id = 1;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	/* This library has no PSA Crypto. */
+	config.session_key = NULL;
+	config.session_key_len = 0;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.session_key_len = 1;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_ARGUMENT);
+	config = idle_config(&told);
+	config.first_packet_id = 32768;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	config.first_packet_id = 0;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
 /* What the application is told, and what a message and the configuration decide. */
@@ -185,7 +269,7 @@ static void settings_of_a_message(void)
 	struct thread_mqtt *client = NULL;
 	struct thread_mqtt_message message = {.topic = "t", .qos = 1};
 
-	wipe_settings();
+	wipe("settings");
 	config.session_name = "settings";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
@@ -244,6 +328,7 @@ void durable_cases(const char *self)
 {
 	program = self;
 	RUN(settings_of_a_message);
+	RUN(encrypted);
 	killed_processes(5);
 	killed_processes(4);
 }

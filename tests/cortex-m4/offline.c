@@ -175,6 +175,16 @@ void test_configuration(void)
 	config.response_timeout_ms = UINT32_MAX;
 	refused(&config, THREAD_MQTT_ERROR_SETTING);
 	config = defaults(BROKER);
+	config.first_packet_id = 32768;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
+	config.session_key_len = 1;
+	refused(&config, THREAD_MQTT_ERROR_ARGUMENT);
+	config = defaults(BROKER);
+	config.session_key = "key";
+	config.session_key_id = 1;
+	refused(&config, THREAD_MQTT_ERROR_SETTING);
+	config = defaults(BROKER);
 	config.return_after_s = 31 * 86400;
 	refused(&config, THREAD_MQTT_ERROR_SETTING);
 	config = defaults(BROKER);

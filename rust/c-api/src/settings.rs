@@ -9,7 +9,8 @@ use thread_mqtt_client::{self as client, Broker, Client, ConfigError, KeepAlive,
 use thread_mqtt_platform::config::{self, TlsChoice};
 use thread_mqtt_platform::credentials::{Kind, credential};
 use thread_mqtt_platform::crypto::{self, NoProvider};
-use thread_mqtt_platform::{ClientError, OptionError, hardware_client_id};
+use thread_mqtt_platform::port::fill_random;
+use thread_mqtt_platform::{ClientError, OptionError, SessionKey, hardware_client_id};
 use thread_mqtt_session::{self as session, CommandError, LostSession};
 use thread_mqtt_tls as tls;
 use zeroize::Zeroizing;
@@ -102,14 +103,33 @@ unsafe fn client_of(
     let made = unsafe { client_config(brokers, tls, given)? };
     // SAFETY: promised by the caller.
     let name = unsafe { string(given.session_name)? };
-    thread_mqtt_platform::client(made, name.unwrap_or_default()).map_err(|error| {
+    // SAFETY: promised by the caller.
+    let key = unsafe { session_key(given)? };
+    thread_mqtt_platform::client(made, name.unwrap_or_default(), key).map_err(|error| {
         let number = match error {
             ClientError::Config(error) => number(error),
-            ClientError::NotBuilt => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
-            ClientError::SessionName => ffi::THREAD_MQTT_ERROR_SETTING,
+            ClientError::NotBuilt(_) => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
+            _ => ffi::THREAD_MQTT_ERROR_SETTING,
         };
         refused(format_args!("{error}"), number)
     })
+}
+
+/// # Safety
+/// As [`client`].
+unsafe fn session_key<'a>(given: &ffi::thread_mqtt_config) -> Result<SessionKey<'a>, i32> {
+    // SAFETY: promised by the caller.
+    let key = unsafe { bytes(given.session_key, given.session_key_len)? };
+    match (key, given.session_key_id) {
+        (None, 0) => Ok(SessionKey::None),
+        (None, id) => Ok(SessionKey::Id(id)),
+        (Some(key), 0) => Ok(SessionKey::Bytes(key)),
+        (Some(_), _) => {
+            let why =
+                format_args!("session_key and session_key_id exclude each other: set one of them");
+            Err(refused(why, ffi::THREAD_MQTT_ERROR_SETTING))
+        }
+    }
 }
 
 /// # Safety
@@ -416,6 +436,10 @@ unsafe fn set_session(
     session.adopt_session = given.adopt_session;
     session.accept_lower_qos = given.accept_lower_qos;
     session.suspect_after = given.suspect_after;
+    session.first_packet_id = match given.first_packet_id {
+        0 => random_packet_id()?,
+        id => id,
+    };
     session.will_delay = given.will_delay_s;
     session.request_response_information = given.request_response_information;
     session.overflow = config::overflow(given.overflow).ok_or(ffi::THREAD_MQTT_ERROR_SETTING)?;
@@ -424,4 +448,11 @@ unsafe fn set_session(
         false => LostSession::SendAgain,
     };
     Ok(())
+}
+
+/// One of 1 to 32,767.
+fn random_packet_id() -> Result<u16, i32> {
+    let mut bytes = [0; 2];
+    fill_random(&mut bytes).map_err(|_| ffi::THREAD_MQTT_ERROR_ENTROPY)?;
+    Ok((u16::from_le_bytes(bytes) & 0x7FFF).max(1))
 }

@@ -91,6 +91,27 @@
 //! # Ok::<(), thread_mqtt::Error>(())
 //! ```
 //!
+//! # A session that outlives a restart
+//!
+//! With a [`Store`] messages that are not acknowledged, the state of QoS 2 and subscriptions are there
+//! again after a restart. The same function serves a laptop, where the store is a directory
+//! (`thread_mqtt_host::FileStore`), and a device, where it is the platform's storage
+//! (`thread_mqtt_platform::PlatformStore`):
+//!
+//! ```
+//! use thread_mqtt::{Builder, Error, Mqtt, Port, QoS, Store};
+//!
+//! fn open<P: Port>(port: P, store: Box<dyn Store>) -> Result<Mqtt<P>, Error> {
+//!     Builder::new("mqtt://broker.example.org")
+//!         .client_id("sensor-1")
+//!         .session_expiry(86_400)
+//!         .with_session(|session| session.clean_start = false)
+//!         .open_with_store(port, store)
+//! }
+//! ```
+//!
+//! With the feature `seal` the records are encrypted; `examples/stored.rs` shows both.
+//!
 //! What an application does not need it leaves out by the crate's features: without one of them the
 //! configuration that asks for it is refused, and a device saves the flash.
 //!
@@ -107,7 +128,7 @@
 //! # What it is not
 //!
 //! Not asynchronous: one thread runs a connection, and its port's `wait` is the only call that
-//! blocks. Not a store: messages and sessions live in memory.
+//! blocks. Not a store: without a [`Store`] messages and sessions live in memory.
 //!
 //! **Every message ends in one event, published or given up, however often the connection fails in
 //! between.**
@@ -129,6 +150,8 @@ pub use thread_mqtt_client::{
 };
 pub use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
 pub use thread_mqtt_resolve::{BrokerUri, Host, Prefix, resolver, uri};
+#[cfg(feature = "seal")]
+pub use thread_mqtt_seal as seal;
 pub use thread_mqtt_session::{
     BrokerText, Command, CommandError, Config as SessionConfig, CutReason, Event as SessionEvent,
     Limits, LostSession, Message, Overflow, Pieces, Priority, Properties, PublishError,

@@ -13,13 +13,16 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::broker::{Broker, KINDS, Kind};
 use common::flash::{Flash, Medium};
 use common::{VERSIONS, qos};
+use thread_mqtt_seal::{Key, SealedStore};
 use thread_mqtt_session::{
-    CommandError, Config, Event, Message, PublishOptions, Session, SessionError, Token, Version,
+    CommandError, Config, Event, Message, PublishOptions, Session, SessionError, Store, Token,
+    Version,
 };
 
 /// SplitMix64.
@@ -107,6 +110,21 @@ struct Sent {
     ended: bool,
 }
 
+/// The storage as a session holds it, encrypted or not.
+fn store(flash: &Flash, sealed: bool) -> Box<dyn Store> {
+    static NONCES: AtomicU64 = AtomicU64::new(0);
+    let fill = |buf: &mut [u8]| {
+        let number = NONCES.fetch_add(1, Ordering::Relaxed);
+        buf[..8].copy_from_slice(&number.to_le_bytes());
+        Ok(())
+    };
+    if !sealed {
+        return flash.store();
+    }
+    let key = Key::soft(&[7; 16], fill).expect("16 bytes");
+    Box::new(SealedStore::new(flash.clone(), key, "device"))
+}
+
 /// The whole of a run: device, storage, broker, what was asked for and what came of it.
 struct Run {
     config: Config,
@@ -121,6 +139,7 @@ struct Run {
     /// The power failed while the application was handed these.
     excused: BTreeSet<u32>,
     forgetful: bool,
+    sealed: bool,
     /// The broker lost its session, and the device could not know.
     deceived: bool,
     /// The record of whose session it is was damaged.
@@ -131,10 +150,10 @@ struct Run {
 }
 
 impl Run {
-    fn new(version: Version, kind: Kind, forgetful: bool, seed: u64) -> Self {
+    fn new(version: Version, kind: Kind, forgetful: bool, sealed: bool, seed: u64) -> Self {
         let config = common::narrow(version);
         let flash = Flash::new(seed);
-        let session = Session::with_store(config.clone(), flash.store());
+        let session = Session::with_store(config.clone(), store(&flash, sealed));
         let mut run = Run {
             config,
             session: session.expect("a valid configuration"),
@@ -147,6 +166,7 @@ impl Run {
             received: Vec::new(),
             excused: BTreeSet::new(),
             forgetful,
+            sealed,
             deceived: false,
             unknown: false,
             was_online: false,
@@ -299,7 +319,7 @@ impl Run {
             sent.may_be_lost |= !sent.durable && !sent.ended;
         }
         self.tokens.clear();
-        let session = Session::with_store(self.config.clone(), self.flash.store());
+        let session = Session::with_store(self.config.clone(), store(&self.flash, self.sealed));
         self.session = session.expect("a valid configuration");
         self.session.connect(Duration::ZERO);
     }
@@ -370,11 +390,11 @@ impl Run {
     }
 }
 
-fn run(seed: u64, forgetful: bool) -> u32 {
+fn run(seed: u64, forgetful: bool, sealed: bool) -> u32 {
     let mut random = Random(seed);
     let version = VERSIONS[random.below(2) as usize];
     let kind = KINDS[random.below(2) as usize];
-    let mut run = Run::new(version, kind, forgetful, seed);
+    let mut run = Run::new(version, kind, forgetful, sealed, seed);
     for _ in 0..30 + random.below(200) {
         run.step(step(&mut random));
     }
@@ -390,23 +410,29 @@ fn seeds() -> u64 {
     }
 }
 
-fn run_all(forgetful: bool) {
+fn run_all(seeds: u64, forgetful: bool, sealed: bool) {
     let mut restarts = 0;
-    for seed in 0..seeds() {
-        let one = std::panic::catch_unwind(|| run(seed, forgetful));
+    for seed in 0..seeds {
+        let one = std::panic::catch_unwind(|| run(seed, forgetful, sealed));
         restarts += one.unwrap_or_else(|_| panic!("seed {seed}"));
     }
-    assert!(u64::from(restarts) > 3 * seeds(), "{restarts} power cuts");
+    assert!(u64::from(restarts) > 3 * seeds, "{restarts} power cuts");
 }
 
 #[test]
 fn nothing_accepted_is_lost_and_qos_2_arrives_once() {
-    run_all(false);
+    run_all(seeds(), false, false);
 }
 
 #[test]
 fn nothing_accepted_is_lost_with_a_broker_that_forgets() {
-    run_all(true);
+    run_all(seeds(), true, false);
+}
+
+#[test]
+fn the_same_where_the_storage_is_encrypted() {
+    run_all(seeds() / 5, false, true);
+    run_all(seeds() / 5, true, true);
 }
 
 /// One exchange of each kind, with a power cut in each of its writes, in each way.
@@ -414,19 +440,21 @@ fn nothing_accepted_is_lost_with_a_broker_that_forgets() {
 fn a_cut_in_each_write_of_each_exchange() {
     for version in VERSIONS {
         for kind in KINDS {
-            let writes = writes_of(version, kind, None);
-            assert!(writes >= 8, "{writes} writes");
-            for write in 0..writes {
-                for tear in 0..Medium::TEARS {
-                    writes_of(version, kind, Some((write, tear)));
+            for sealed in [false, true] {
+                let writes = writes_of(version, kind, sealed, None);
+                assert!(writes >= 8, "{writes} writes");
+                for write in 0..writes {
+                    for tear in 0..Medium::TEARS {
+                        writes_of(version, kind, sealed, Some((write, tear)));
+                    }
                 }
             }
         }
     }
 }
 
-fn writes_of(version: Version, kind: Kind, cut: Option<(u64, u64)>) -> u64 {
-    let mut run = Run::new(version, kind, false, 0);
+fn writes_of(version: Version, kind: Kind, sealed: bool, cut: Option<(u64, u64)>) -> u64 {
+    let mut run = Run::new(version, kind, false, sealed, 0);
     if let Some((write, tear)) = cut {
         run.flash.turn_off_in(write);
         run.flash.tear_like(tear);

@@ -2,7 +2,11 @@
 //! becomes what the core crates are told, for the C API and for applications in Rust.
 use crate::credentials::{Kind, credential};
 use crate::options::constant;
-use crate::{OptionError, crypto, ffi, hardware_client_id, options, resolver_config, time_floor};
+use crate::{
+    ClientError, OptionError, SessionKey, crypto, ffi, hardware_client_id, options,
+    resolver_config, time_floor,
+};
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -11,12 +15,25 @@ use core::num::NonZeroU16;
 use core::str::FromStr;
 use core::time::Duration;
 use thread_mqtt_client::{
-    self as client, Broker, BrokerListError, Failover, KeepAlive, TimeConfig, TimePolicy,
+    self as client, Broker, BrokerListError, Client, Failover, KeepAlive, TimeConfig, TimePolicy,
     TimeServer, Timers,
 };
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, Overflow, Version};
 use thread_mqtt_tls as tls;
+
+/// A client by the options, for an application in Rust: [`from_options`], and the session stored under
+/// `CONFIG_THREAD_MQTT_SESSION_NAME`, encrypted with the key of `CONFIG_THREAD_MQTT_SESSION_KEY_ID`. The
+/// broker is asked to keep a session that is stored.
+pub fn client_from_options(ca: &[u8]) -> Result<Box<Client>, SetupError> {
+    let mut config = Box::new(from_options(ca)?);
+    // SAFETY: the options' strings are constants.
+    let name = unsafe { constant(options().session_name) };
+    if !name.is_empty() && !config.session.client_id.is_empty() {
+        config.session.clean_start = false;
+    }
+    crate::client(config, name, SessionKey::of_options()).map_err(SetupError::Client)
+}
 
 /// The whole configuration by the options, for an application in Rust: broker, TLS with the CA that
 /// is handed over or else with the credentials of `CONFIG_THREAD_MQTT_SEC_TAG`, session and time.
@@ -73,6 +90,8 @@ pub enum SetupError {
     Wrong(Kind, tls::ConfigError),
     /// The parts of TLS do not go together.
     Tls(tls::ConfigError),
+    /// The client cannot be made.
+    Client(ClientError),
 }
 
 impl fmt::Display for SetupError {
@@ -91,6 +110,7 @@ impl fmt::Display for SetupError {
             ),
             Self::Wrong(kind, error) => write!(f, "{kind}: {error}"),
             Self::Tls(error) => error.fmt(f),
+            Self::Client(error) => error.fmt(f),
         }
     }
 }
@@ -228,6 +248,7 @@ fn session_config() -> session::Config {
             id => String::from(id),
         },
         keep_alive: Duration::from_secs(options.keep_alive_s.into()),
+        session_expiry: options.session_expiry_s,
         receive_maximum: options.receive_maximum,
         max_packet_size: options.max_packet_size,
         max_size_in_pieces: options.max_size_in_pieces,

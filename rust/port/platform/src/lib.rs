@@ -37,5 +37,7 @@ pub use port::{
     PlatformPort, PortGuard, PortLock, PortMutex, PortThread, Registration, Waker, build_time,
     set_unix_time,
 };
-pub use session_store::{ClientError, client};
+#[cfg(feature = "durable")]
+pub use session_store::PlatformStore;
+pub use session_store::{ClientError, SessionKey, client};
 pub use storage::{keep_time, time_floor};

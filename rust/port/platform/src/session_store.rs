@@ -2,17 +2,47 @@
 use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_client::{self as client, Client, ConfigError};
+#[cfg(feature = "durable")]
+use thread_mqtt_session::Store;
 
 /// Bytes in the name of a session: the storage of a platform has short keys.
 pub(crate) const NAME: usize = 12;
+
+/// With what the records of a stored session are encrypted.
+#[derive(Clone, Copy, Default)]
+pub enum SessionKey<'a> {
+    /// Nothing: they are stored as they are.
+    #[default]
+    None,
+    /// A key that stays in PSA Crypto, by its identifier.
+    Id(u32),
+    /// A key of 16 or 32 bytes, for AES-GCM.
+    Bytes(&'a [u8]),
+}
+
+impl SessionKey<'static> {
+    /// By `CONFIG_THREAD_MQTT_SESSION_KEY_ID`.
+    pub fn of_options() -> Self {
+        match crate::options().session_key_id {
+            0 => Self::None,
+            id => Self::Id(id),
+        }
+    }
+}
 
 /// Why there is no client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientError {
     /// The name under which its session is to be kept is not one.
     SessionName,
-    /// The build has no durable sessions.
-    NotBuilt,
+    /// The build has no durable sessions, or does not encrypt them: the option's name behind
+    /// `CONFIG_THREAD_MQTT_`.
+    NotBuilt(&'static str),
+    /// The key cannot be used.
+    #[cfg(feature = "session-encryption")]
+    Key(thread_mqtt_seal::KeyError),
+    /// The key is one in PSA Crypto, and the image has none.
+    NoPsa,
     /// Its configuration is refused.
     Config(ConfigError),
 }
@@ -25,9 +55,16 @@ impl fmt::Display for ClientError {
                 "the name of the stored session has to be 1 to {NAME} characters of a-z, A-Z, 0-9, \
                  - and _"
             ),
-            Self::NotBuilt => f.write_str(
-                "a session is to be kept, but this image was built without \
-                 CONFIG_THREAD_MQTT_DURABLE: set it, or give the session no name",
+            Self::NotBuilt(option) => write!(
+                f,
+                "a session is to be kept as this image cannot: set CONFIG_THREAD_MQTT_{option}=y, or \
+                 give the session no name or no key"
+            ),
+            #[cfg(feature = "session-encryption")]
+            Self::Key(error) => error.fmt(f),
+            Self::NoPsa => f.write_str(
+                "session_key_id names a key in PSA Crypto; set CONFIG_THREAD_MQTT_CRYPTO_PSA=y, or \
+                 give the key as session_key",
             ),
             Self::Config(error) => error.fmt(f),
         }
@@ -37,31 +74,84 @@ impl fmt::Display for ClientError {
 impl core::error::Error for ClientError {}
 
 /// A client by this configuration. With a name that is not empty its session outlives restarts, in the
-/// platform's storage under keys that begin with that name: each client has one of its own.
-pub fn client(config: Box<client::Config>, session: &str) -> Result<Box<Client>, ClientError> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if session.len() > NAME || !session.bytes().all(is_allowed) {
-        return Err(ClientError::SessionName);
+/// platform's storage under keys that begin with that name: each client has one of its own. The records
+/// are encrypted if there is a key.
+pub fn client(
+    config: Box<client::Config>,
+    session: &str,
+    key: SessionKey<'_>,
+) -> Result<Box<Client>, ClientError> {
+    if session.is_empty() {
+        return Client::boxed(config).map_err(ClientError::Config);
     }
-    match session {
-        "" => Client::boxed(config).map_err(ClientError::Config),
-        session => stored(config, session),
-    }
+    stored(config, session, key)
 }
 
 #[cfg(not(feature = "durable"))]
-fn stored(_: Box<client::Config>, _: &str) -> Result<Box<Client>, ClientError> {
-    Err(ClientError::NotBuilt)
+fn stored(_: Box<client::Config>, _: &str, _: SessionKey<'_>) -> Result<Box<Client>, ClientError> {
+    Err(ClientError::NotBuilt("DURABLE"))
 }
 
 #[cfg(feature = "durable")]
 #[inline(never)]
-fn stored(config: Box<client::Config>, session: &str) -> Result<Box<Client>, ClientError> {
-    let store = store::PlatformStore::new(session);
-    Client::with_store(*config, Box::new(store))
+fn stored(
+    config: Box<client::Config>,
+    session: &str,
+    key: SessionKey<'_>,
+) -> Result<Box<Client>, ClientError> {
+    let store = PlatformStore::new(session).ok_or(ClientError::SessionName)?;
+    let store = sealed(store, session, key)?;
+    Client::with_store(*config, store)
         .map(Box::new)
         .map_err(ClientError::Config)
 }
+
+#[cfg(feature = "durable")]
+fn sealed(
+    store: PlatformStore,
+    session: &str,
+    key: SessionKey<'_>,
+) -> Result<Box<dyn Store>, ClientError> {
+    if matches!(key, SessionKey::None) {
+        return Ok(Box::new(store));
+    }
+    #[cfg(feature = "session-encryption")]
+    {
+        let key = sealing_key(key)?;
+        Ok(Box::new(thread_mqtt_seal::SealedStore::new(
+            store, key, session,
+        )))
+    }
+    #[cfg(not(feature = "session-encryption"))]
+    {
+        let _ = session;
+        Err(ClientError::NotBuilt("SESSION_ENCRYPTION"))
+    }
+}
+
+#[cfg(all(feature = "session-encryption", feature = "crypto-psa"))]
+fn sealing_key(key: SessionKey<'_>) -> Result<thread_mqtt_seal::Key, ClientError> {
+    match key {
+        SessionKey::Bytes(bytes) => thread_mqtt_seal::Key::import(bytes),
+        SessionKey::Id(id) => thread_mqtt_seal::Key::psa(id),
+        SessionKey::None => thread_mqtt_seal::Key::import(&[]),
+    }
+    .map_err(ClientError::Key)
+}
+
+#[cfg(all(feature = "session-encryption", not(feature = "crypto-psa")))]
+fn sealing_key(key: SessionKey<'_>) -> Result<thread_mqtt_seal::Key, ClientError> {
+    match key {
+        SessionKey::Bytes(bytes) => {
+            let key = thread_mqtt_seal::Key::soft(bytes, crate::port::fill_random);
+            key.map_err(ClientError::Key)
+        }
+        SessionKey::Id(_) | SessionKey::None => Err(ClientError::NoPsa),
+    }
+}
+
+#[cfg(feature = "durable")]
+pub use store::PlatformStore;
 
 #[cfg(feature = "durable")]
 mod store {
@@ -77,23 +167,28 @@ mod store {
     /// The records of one session in the platform's storage: under its name, a dot, and the record's
     /// key in hexadecimal.
     #[derive(Debug)]
-    pub(super) struct PlatformStore {
+    pub struct PlatformStore {
         key: [u8; NAME + END],
         name: usize,
     }
 
     impl PlatformStore {
-        /// The name has at most [`NAME`] bytes.
-        pub(super) fn new(name: &str) -> Self {
+        /// Storage under a name of 1 to 12 of a-z, A-Z, 0-9, - and _; `None` for another name. A name
+        /// has one session at a time.
+        pub fn new(name: &str) -> Option<Self> {
+            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            if !(1..=NAME).contains(&name.len()) || !name.bytes().all(is_allowed) {
+                return None;
+            }
             let mut key = [0; NAME + END];
             let bytes = name.bytes().chain([b'.']);
             for (to, byte) in key.iter_mut().zip(bytes) {
                 *to = byte;
             }
-            Self {
+            Some(Self {
                 key,
                 name: name.len() + 1,
-            }
+            })
         }
 
         /// The key of a record, up to its NUL.

@@ -156,6 +156,10 @@ pub(crate) struct SessionArguments {
     /// are sent again, and no message of QoS 2 arrives twice. Implies -c
     #[arg(long = "session", value_name = "DIRECTORY", requires = "id")]
     pub(crate) directory: Option<PathBuf>,
+    /// Encrypt what is kept there with the key in this file: 16 or 32 random bytes, or twice as many
+    /// hexadecimal digits (openssl rand -hex -out FILE 32)
+    #[arg(long = "session-key", value_name = "FILE", requires = "directory")]
+    pub(crate) session_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use thread_mqtt_client::{Client, Event, Reached, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
 use thread_mqtt_resolve::BrokerUri;
-use thread_mqtt_session::Event as Mqtt;
+use thread_mqtt_session::{Event as Mqtt, StoreError};
 
 /// A client at work.
 pub(crate) struct Run {
@@ -141,7 +141,7 @@ impl Run {
     fn show(&self, event: &Event) {
         let lost = matches!(event, Event::Failed { .. }) && (self.was_online || self.retry);
         match event {
-            Event::Session(Mqtt::StorageFailed(error)) => {
+            Event::Session(Mqtt::StorageFailed(error)) if self.failed.is_none() => {
                 eprintln!("thread-mqtt: --session: {error}.");
             }
             Event::Session(Mqtt::RecordDamaged { key }) => eprintln!(
@@ -167,6 +167,13 @@ impl Run {
     fn judge(&mut self, event: &Event) {
         match event {
             Event::Reached(Reached::Online { .. }) => self.was_online = true,
+            // Before anything is sent: what is not stored would be lost.
+            Event::Session(Mqtt::StorageFailed(
+                error @ (StoreError::Encrypted
+                | StoreError::WrongKey
+                | StoreError::NotEncrypted
+                | StoreError::Key(_)),
+            )) => self.failed = Some(Failure::usage(format_args!("--session-key: {error}"))),
             Event::Failed {
                 stage,
                 cause,

@@ -15,7 +15,9 @@ use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{FileStore, HostPort, Options};
 use thread_mqtt_resolve::resolver::{self, AddressSource};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
-use thread_mqtt_session::{Message, Version};
+use thread_mqtt_seal::{Key, SealedStore};
+use thread_mqtt_session::{Message, Store, Version};
+use zeroize::Zeroizing;
 
 /// A client for the broker of the command line, on this host's sockets.
 pub(crate) fn driver(
@@ -31,11 +33,51 @@ pub(crate) fn driver(
     let client = match &session.directory {
         Some(directory) => {
             set_persistent(&mut config.session, &arguments.mqtt);
-            Client::with_store(config, Box::new(open_store(directory)?))
+            Client::with_store(config, store(directory, session, &arguments.mqtt)?)
         }
         None => Client::new(config),
     };
     driver_of(client, arguments)
+}
+
+/// The directory, whose records are encrypted if there is a key.
+fn store(
+    directory: &Path,
+    session: &SessionArguments,
+    mqtt: &MqttArguments,
+) -> Result<Box<dyn Store>, Failure> {
+    let store = open_store(directory)?;
+    let Some(path) = &session.session_key else {
+        return Ok(Box::new(store));
+    };
+    let content = Zeroizing::new(read(path, "--session-key")?);
+    let bytes = from_hex(content.trim_ascii());
+    let bytes = bytes.as_ref().unwrap_or(&content);
+    let fill = |buf: &mut [u8]| {
+        let filled = getrandom::fill(buf);
+        filled.map_err(|error| error.raw_os_error().map_or(-1, i32::wrapping_neg))
+    };
+    let key = Key::soft(bytes, fill).map_err(|error| {
+        Failure::usage(format_args!("--session-key {}: {error}", path.display())).cure(
+            format_args!("make one: openssl rand -hex -out {} 32", path.display()),
+        )
+    })?;
+    let id = mqtt.id.as_deref().unwrap_or_default();
+    Ok(Box::new(SealedStore::new(store, key, id)))
+}
+
+/// The bytes of 32 or 64 hexadecimal digits.
+fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = std::str::from_utf8(text).ok()?;
+    if !matches!(text.len(), 32 | 64) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let byte = |at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    (0..text.len())
+        .step_by(2)
+        .map(byte)
+        .collect::<Option<Vec<_>>>()
+        .map(Zeroizing::new)
 }
 
 fn open_store(directory: &Path) -> Result<FileStore, Failure> {

@@ -177,3 +177,60 @@ fn what_a_directory_is_not_good_for_is_said() {
         "{outcome:?}"
     );
 }
+
+#[test]
+fn an_encrypted_directory_is_read_with_its_key_alone() {
+    let broker = lasting_broker();
+    let uri = broker.uri("mqtt");
+    let listener = subscriber(&[&uri, "-t", "secret/topic", "-q", "1"]);
+    let scratch = Scratch::new();
+    let directory = scratch.path().join("session").display().to_string();
+    let key = scratch.file("key", format!("{}\n", "0f".repeat(32)));
+    let other = scratch.file("other", "f0".repeat(32));
+    let publish_to = |uri: &str, message: &[&str], key: &[&str]| {
+        let mut arguments = vec!["pub", uri, "-t", "secret/topic", "-q", "1", "-i", "device"];
+        arguments.extend(["--session", directory.as_str()]);
+        arguments.extend(message);
+        arguments.extend(key);
+        run(&arguments)
+    };
+    let records = || {
+        let files = std::fs::read_dir(&directory).unwrap();
+        let read = |file: Result<std::fs::DirEntry, _>| {
+            let path = file.unwrap().path();
+            (std::fs::read(&path).unwrap(), path)
+        };
+        let mut records: Vec<_> = files.map(read).collect();
+        records.sort();
+        records
+    };
+    // With no broker there: the message stays in the directory.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("mqtt://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let outcome = publish_to(&nowhere, &["-m", "secret"], &["--session-key", &key]);
+    assert_ne!(outcome.status, 0, "{outcome:?}");
+    let before = records();
+    assert!(before.len() >= 2, "{before:?}");
+    for (record, _) in &before {
+        assert!(!record.windows(6).any(|part| part == b"secret"));
+    }
+    let wrong = publish_to(&uri, &["-m", "no"], &["--session-key", &other]);
+    assert_eq!(wrong.status, 2, "{wrong:?}");
+    assert!(wrong.stderr.contains("give the key"), "{wrong:?}");
+    let without = publish_to(&uri, &["-m", "no"], &[]);
+    assert_eq!(without.status, 2, "{without:?}");
+    assert!(without.stderr.contains("is encrypted"), "{without:?}");
+    assert_eq!(records(), before, "what cannot be read is left alone");
+    let right = publish_to(&uri, &["-n"], &["--session-key", &key]);
+    assert_eq!(right.status, 0, "{right:?}");
+    assert_eq!(listener.line(), "secret");
+
+    let short = scratch.file("short", "abc");
+    let outcome = publish_to(&uri, &["-n"], &["--session-key", &short]);
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("openssl rand"), "{outcome:?}");
+    let outcome = run(&["pub", &uri, "-t", "t", "-n", "--session-key", &key]);
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("--session"), "{outcome:?}");
+}
