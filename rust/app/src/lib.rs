@@ -24,13 +24,17 @@ extern "C" fn rust_main() {
 
 /// The client of this image, or the sentence that says what its configuration lacks.
 fn make() -> Result<Mqtt<PlatformPort>, String> {
-    let config = config::from_options(CA).map_err(|error| error.to_string())?;
+    let client = config::client_from_options(CA).map_err(|error| error.to_string())?;
     let port = PlatformPort::open().ok_or("no event descriptor is left for the client")?;
-    let mut mqtt = Mqtt::new(config, port).map_err(|error| error.to_string())?;
+    let mut mqtt = Mqtt::with_client(*client, port);
     mqtt.subscribe(&[(CONFIG_APP_TOPIC, QoS::AtLeastOnce)])
         .map_err(|error| format!("CONFIG_APP_TOPIC: {error}"))?;
     Ok(mqtt)
 }
+
+/// Whether a message that is published without a connection waits for one, however often the device
+/// restarts meanwhile.
+const STORED: bool = cfg!(thread_mqtt = "durable");
 
 /// Publishes now and then, for ever.
 fn run(mut mqtt: Mqtt<PlatformPort>) {
@@ -39,8 +43,8 @@ fn run(mut mqtt: Mqtt<PlatformPort>) {
     let mut due = mqtt.now();
     mqtt.start();
     loop {
-        // Without a connection there is nothing to do at that time.
-        let event = if mqtt.is_online() {
+        // Without a connection and without a storage there is nothing to do at that time.
+        let event = if STORED || mqtt.is_online() {
             mqtt.next_until(due)
         } else {
             mqtt.next()
@@ -48,7 +52,7 @@ fn run(mut mqtt: Mqtt<PlatformPort>) {
         keep_time(mqtt.client().time_floor());
         if let Some(event) = event {
             tell(&event);
-        } else if mqtt.is_online() {
+        } else if STORED || mqtt.is_online() {
             count += 1;
             due = mqtt.now() + interval;
             let message =
@@ -76,6 +80,13 @@ fn tell(event: &Event) {
             String::from_utf8_lossy(&message.payload)
         ),
         Event::Session(SessionEvent::Published(token)) => info!("acknowledged {}", token.0),
+        Event::Session(SessionEvent::Restored { messages, .. }) => {
+            info!("{messages} messages of the last start are sent first");
+        }
+        Event::Session(SessionEvent::StorageFailed(why)) => error!("{why}"),
+        Event::Session(SessionEvent::RecordDamaged { key }) => {
+            error!("the record {key:04x} of the stored session was damaged and is dropped");
+        }
         Event::Reached(Reached::Attached) | Event::Session(_) => {}
         _ => info!("{event}"),
     }
