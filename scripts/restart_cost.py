@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""What a restart costs because TLS sessions are not kept over it: a full handshake where a resumed one would do.
+The bytes and times are those of docs/measurements.md; prints the table of docs/durable.md.
+
+    scripts/restart_cost.py [--milliamperes I] [--volts U]     the radio's, while it sends or listens
+    scripts/restart_cost.py --check                            compares the page with it
+"""
+import argparse
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SUITES = [("TLS 1.2", "RSA-2048"), ("TLS 1.3", "RSA-2048"), ("TLS 1.2", "P-256"), ("TLS 1.3", "P-256")]
+BITS_PER_SECOND = 250_000
+# Before each frame on the air (docs/measurements.md).
+PREAMBLE = 6
+
+
+def sums():
+    """Milliseconds, frames and bytes from TCP to CONNACK, by what the page calls them."""
+    text = (ROOT / "docs/measurements.md").read_text()
+    rows = re.findall(r"^\| \*\*TCP to CONNACK, (.*), MQTT 5\*\* \| ([\d,]+).*? \| ([\d,]+).*? \| ([\d,]+)", text, re.M)
+    return {name: tuple(int(number.replace(",", "")) for number in numbers) for name, *numbers in rows}
+
+
+def table(milliamperes, volts):
+    """The rows, each with the energy of the frames and that of a receiver that is never off."""
+    found = sums()
+    lines = ["| | full | resumed | a restart costs | the frames alone | a receiver that stays on |",
+             "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for version, kind in SUITES:
+        full, resumed = found[f"{version}, {kind}"], found[version]
+        ms, frames, octets = (more - less for more, less in zip(full, resumed))
+        air = (octets + PREAMBLE * frames) * 8 / BITS_PER_SECOND
+        energy = [f"{seconds * milliamperes * volts:.1f} mJ" for seconds in (air, max(ms / 1000, air))]
+        lines.append(f"| {version}, {kind} | {full[2]:,} bytes, {full[0]} ms | {resumed[2]:,} bytes, {resumed[0]} ms "
+                     f"| {octets:,} bytes, {ms} ms | {' | '.join(energy)} |")
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--milliamperes", type=float, default=6.4)
+    parser.add_argument("--volts", type=float, default=3.0)
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args()
+    lines = table(given.milliamperes, given.volts)
+    if given.check:
+        page = (ROOT / "docs/durable.md").read_text().splitlines()
+        missing = [line for line in lines if line not in page]
+        if missing:
+            sys.exit("docs/durable.md has another table; replace it by that of scripts/restart_cost.py:\n"
+                     + "\n".join(missing))
+        print("ok: docs/durable.md says what a restart costs by docs/measurements.md")
+        return
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
