@@ -41,6 +41,8 @@ pub(crate) struct Failure {
     status: Status,
     cause: String,
     cure: Option<String>,
+    /// What is not lost all the same.
+    kept: Option<String>,
     is_shown: bool,
 }
 
@@ -50,6 +52,7 @@ impl Failure {
             status,
             cause: cause.to_string(),
             cure: None,
+            kept: None,
             is_shown: false,
         }
     }
@@ -67,6 +70,18 @@ impl Failure {
             cure: Some(cure.to_string()),
             ..self
         }
+    }
+
+    /// What is stored for the next time, if the failure is not that of the storage.
+    pub(crate) fn kept(self, kept: impl fmt::Display) -> Self {
+        Self {
+            kept: (!self.is_usage()).then(|| kept.to_string()),
+            ..self
+        }
+    }
+
+    pub(crate) fn is_usage(&self) -> bool {
+        self.status == Status::Usage
     }
 
     /// The same cause, and more of it.
@@ -100,6 +115,7 @@ impl Failure {
             status,
             cause: format!("{stage} failed: {cause}"),
             cure: cause.cure().map(str::to_owned),
+            kept: None,
             is_shown: false,
         }
     }
@@ -124,8 +140,11 @@ impl fmt::Display for Failure {
             return Ok(());
         }
         writeln!(f, "thread-mqtt: {}", Sentence(&self.cause))?;
-        match &self.cure {
-            Some(cure) => writeln!(f, "  What to do: {}", Sentence(cure)),
+        if let Some(cure) = &self.cure {
+            writeln!(f, "  What to do: {}", Sentence(cure))?;
+        }
+        match &self.kept {
+            Some(kept) => writeln!(f, "  Kept: {}", Sentence(kept)),
             None => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use crate::exit::{Failure, Status};
 use crate::input::{Input, LargeFile, Next};
 use crate::run::{Run, Step};
 use thread_mqtt_client::Event;
-use thread_mqtt_session::{CommandError, Event as Mqtt, Message, Pieces, PublishOptions};
+use thread_mqtt_session::{CommandError, Event as Mqtt, Message, Pieces, PublishOptions, QoS};
 
 /// Bytes of a large file that are read at once.
 const PIECE: u32 = 64 << 10;
@@ -16,6 +16,28 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
         arguments.verbose,
         false,
     )?;
+    let published = publish_all(&mut run, arguments);
+    let waiting = run.client().session().outbox_len();
+    run.stop();
+    match &arguments.session.directory {
+        // What QoS 0 promises is not stored.
+        Some(directory) if waiting > 0 && arguments.message.qos != QoS::AtMostOnce => {
+            let (verb, they) = match waiting {
+                1 => ("1 message waits", "it"),
+                _ => (&*format!("{waiting} messages wait"), "them"),
+            };
+            let directory = directory.display();
+            published.map_err(|failure| {
+                failure.kept(format_args!(
+                    "{verb} in --session {directory}; the next pub with it sends {they}"
+                ))
+            })
+        }
+        _ => published,
+    }
+}
+
+fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
     // What is kept in a session is kept whole.
     let is_kept = arguments.session.directory.is_some();
     let large = (!is_kept).then_some(arguments.common.mqtt.max_packet);
@@ -47,10 +69,7 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
                                 .qos(wanted.qos)
                                 .retain(wanted.retain)
                         };
-                        if let Err(error) = begin(&mut run, message, &file) {
-                            run.stop();
-                            return Err(error);
-                        }
+                        begin(run, message, &file)?;
                         queued += 1;
                         large = Some(file);
                         continue;
@@ -69,17 +88,12 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
                     break;
                 }
                 Err(error @ CommandError::NotStored(_)) => {
-                    run.stop();
                     return Err(Failure::new(Status::Message, error));
                 }
-                Err(error) => {
-                    run.stop();
-                    return Err(Failure::usage(error));
-                }
+                Err(error) => return Err(Failure::usage(error)),
             }
         }
         if at_end && queued == 0 {
-            run.stop();
             return refused.map_or(Ok(()), Err);
         }
         match run.step()? {
@@ -96,23 +110,16 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
                 length,
             })) => {
                 let Some(file) = &mut large else { continue };
-                match file.read(offset, length) {
-                    // Not wanted any more after a lost connection: it is asked for again.
-                    Ok(piece) => drop(run.client().supply(token, offset, piece)),
-                    Err(error) => {
-                        run.stop();
-                        return Err(error);
-                    }
-                }
+                let piece = file.read(offset, length)?;
+                // Not wanted any more after a lost connection: it is asked for again.
+                let _ = run.client().supply(token, offset, piece);
             }
             Step::Event(_) | Step::Woken => {}
             Step::Interrupted => {
-                run.stop();
                 return Err(Failure::new(Status::Message, left("interrupted", queued)));
             }
             Step::TimedOut => {
                 let failure = run.timed_out();
-                run.stop();
                 return Err(match queued {
                     0 => failure,
                     _ => failure.and(left("", queued)),

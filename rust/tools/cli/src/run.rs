@@ -102,7 +102,11 @@ impl Run {
             if let Some(event) = self.driver.poll_event() {
                 self.judge(&event);
                 self.show(&event);
-                return Ok(Step::Event(event));
+                // Wrong from the outset, whatever the network says meanwhile.
+                match self.failed.take_if(|failure| failure.is_usage()) {
+                    Some(failure) => return Err(failure),
+                    None => return Ok(Step::Event(event)),
+                }
             }
             if let Some(failure) = self.failed.take() {
                 return Err(failure);

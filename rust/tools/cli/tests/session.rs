@@ -234,3 +234,40 @@ fn an_encrypted_directory_is_read_with_its_key_alone() {
     assert_eq!(outcome.status, 2, "{outcome:?}");
     assert!(outcome.stderr.contains("--session"), "{outcome:?}");
 }
+
+/// What a command did not get rid of, and what it says where nothing is kept.
+#[test]
+fn what_waits_for_the_next_command_is_told() {
+    let scratch = Scratch::new();
+    let path = |name: &str| scratch.path().join(name).display().to_string();
+    let (directory, key, other) = (path("session"), path("key"), path("other"));
+    std::fs::write(&key, [1; 16]).unwrap();
+    std::fs::write(&other, [2; 16]).unwrap();
+    let send = |key: &str, qos: &str| {
+        let session = ["--session", &directory, "--session-key", key, "-i", "d"];
+        let message = ["pub", "mqtt://127.0.0.1:1", "-t", "t", "-m", "m", "-q", qos];
+        run(&[&message[..], &session].concat())
+    };
+    let kept = |said: &str| {
+        said.lines()
+            .find(|line| line.contains("Kept"))
+            .map(str::to_owned)
+    };
+    let line = |what: &str| Some(format!("  Kept: {what}."));
+    let first = send(&key, "1");
+    let expected =
+        format!("1 message waits in --session {directory}; the next pub with it sends it");
+    assert_eq!(
+        (first.status, kept(&first.stderr)),
+        (6, line(&expected)),
+        "{first:?}"
+    );
+    let second = send(&key, "1");
+    let expected =
+        format!("2 messages wait in --session {directory}; the next pub with it sends them");
+    assert_eq!(kept(&second.stderr), line(&expected), "{second:?}");
+    assert_eq!(kept(&send(&key, "0").stderr), None);
+    let wrong = send(&other, "1");
+    assert_eq!((wrong.status, kept(&wrong.stderr)), (2, None), "{wrong:?}");
+    assert!(wrong.stderr.contains("--session-key"), "{wrong:?}");
+}
