@@ -74,7 +74,8 @@ impl World {
     /// # Panics
     /// If a node that asked to be restarted cannot be brought up again.
     pub fn step(&self, limit: Duration) -> bool {
-        let limit = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+        // The clock has whole microseconds: one that stays before the limit would never reach it.
+        let limit = u64::try_from(limit.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX);
         let result = self.engine.borrow_mut().step(limit);
         result.unwrap_or_else(|error| panic!("a node restarted by itself and failed: {error}"))
     }

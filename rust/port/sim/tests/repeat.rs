@@ -105,3 +105,16 @@ fn captures_hold_whole_frames_with_their_checksums() {
         "{frames} frames, {acks} acknowledgements"
     );
 }
+
+/// The clock has microseconds, a client's deadlines have nanoseconds.
+#[test]
+fn a_time_between_two_microseconds_passes() {
+    let world = World::new(WorldConfig::default()).unwrap();
+    let limit = world.now() + Duration::from_nanos(1_500);
+    for _ in 0..1_000 {
+        if !world.step(limit) {
+            break;
+        }
+    }
+    assert!(world.now() >= limit);
+}

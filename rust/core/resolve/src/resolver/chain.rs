@@ -194,7 +194,7 @@ impl Resolver {
     /// What an exchange opened is to be closed.
     fn leave(&mut self, exchange: &Exchange) {
         self.close_udp |= exchange.used_ports();
-        self.close_tcp |= exchange.used_tcp();
+        self.close_tcp |= exchange.has_tcp_to_close();
     }
 
     /// Moves on as far as possible without waiting.

@@ -134,14 +134,21 @@ impl Exchange {
         self.tcp.is_used()
     }
 
-    pub(super) fn used_tcp(&self) -> bool {
-        self.tcp.was_used()
+    pub(super) fn has_tcp_to_close(&self) -> bool {
+        self.tcp.is_to_close()
     }
 
     pub(super) fn poll_transmit(&mut self, rng: &mut dyn rand_core::Rng) -> Option<Output> {
-        if let Tcp::Wanted = self.tcp {
-            self.tcp = Tcp::Connecting;
-            return Some(Output::TcpConnect(self.server));
+        match self.tcp {
+            Tcp::Wanted => {
+                self.tcp = Tcp::Connecting;
+                return Some(Output::TcpConnect(self.server));
+            }
+            Tcp::Ended => {
+                self.tcp = Tcp::Over;
+                return Some(Output::TcpClose);
+            }
+            _ => {}
         }
         let taken = |port: u16| move |query: &Query| query.port == Some(port);
         loop {
@@ -194,7 +201,7 @@ impl Exchange {
         else {
             return;
         };
-        let may_follow = !matches!(self.tcp, Tcp::Off | Tcp::Over);
+        let may_follow = !matches!(self.tcp, Tcp::Off | Tcp::Ended | Tcp::Over);
         if may_follow && matches!(answer, Answer::Truncated) {
             query.state = State::Cut;
             return self.begin_tcp(now);
@@ -277,7 +284,7 @@ impl Exchange {
             return;
         }
         let was_open = matches!(self.tcp, Tcp::Open(_));
-        self.tcp = Tcp::Over;
+        self.tcp = Tcp::Ended;
         for query in &mut self.queries {
             let error = match query.state {
                 State::Cut => LookupError::Truncated,

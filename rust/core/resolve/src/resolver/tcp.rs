@@ -20,7 +20,9 @@ pub(super) enum Tcp {
     Connecting,
     /// Connected.
     Open(Stream),
-    /// It has ended.
+    /// It has ended, and is to be closed at once: a port would go on telling of its end.
+    Ended,
+    /// It was closed.
     Over,
 }
 
@@ -41,9 +43,9 @@ impl Tcp {
         matches!(self, Self::Connecting | Self::Open(_))
     }
 
-    /// Whether there is one to close, be it that its peer has ended it.
-    pub(super) fn was_used(&self) -> bool {
-        self.is_used() || matches!(self, Self::Over)
+    /// Whether there is one to close.
+    pub(super) fn is_to_close(&self) -> bool {
+        self.is_used() || matches!(self, Self::Ended)
     }
 }
 

@@ -108,6 +108,10 @@ fn a_server_without_tcp_still_answers_by_datagram() {
     let sent = world.start(BROKER);
     world.answer(&sent[1], &Says::Truncated);
     world.tcp_ends();
+    assert_eq!(
+        world.tcp_closed, 1,
+        "at once, or its end would wake the port for ever"
+    );
     assert_eq!(world.resolver.poll_report(), None);
     world.answer(&sent[0], &says(60, &["192.0.2.1"]));
     let report = world.resolver.poll_report().unwrap();
