@@ -41,6 +41,7 @@ SMALL_NUMBERS = PSA + ["MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED=y"]
 CASES = [
     ("base", NATIVE, [], None),
     ("inert", NATIVE, ["THREAD_MQTT=n", "NET_TCP=n"], None),
+    ("rustls for a client only", NATIVE, ["THREAD_MQTT_RUSTLS_CLIENT_ONLY=y"], None),
     ("no TCP", NATIVE, ["NET_TCP=n"], "Set CONFIG_NET_TCP=y"),
     ("no UDP", NATIVE, ["NET_UDP=n"], "Set CONFIG_NET_UDP=y"),
     ("no sockets", NATIVE, ["NET_SOCKETS=n"], "Set CONFIG_NET_SOCKETS=y"),
