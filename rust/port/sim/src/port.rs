@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | ECN, timestamps | none | none |
 //! | MSS | 1,220 bytes (IPv6's least MTU) | 1,220 bytes |
-//! | receive window | 1,536 bytes by default | 1,536 bytes |
+//! | receive window | 1,600 bytes | 1,536 bytes |
 //! | acknowledgement | each segment, at once | each segment, at once |
 //! | first retransmission | after 1.0 to 1.5 s, not adapted | after 1.0 s, adapted to the round trip (RFC 6298), never earlier |
 //! | options of the SYN | MSS | MSS, window scale, SACK permitted: 8 bytes more |
