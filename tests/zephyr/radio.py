@@ -161,14 +161,17 @@ def measure(world):
     results = {}
     for image, tls, version in MEASURED:
         found = results[image, version] = []
-        for _ in range(RUNS):
+        for _ in range(2 * RUNS):
             with world.network(image) as (device, _), world.broker(tls):
                 device.comes_to("mark: end")
-                text = device.printed.read_text(errors="replace")
-                if "failed: " in text:
-                    sys.exit(f"{text}\nerror: {image} failed on its way")
-                found.append(measure_radio.one_run(text, world.air.frames()))
-            told(f"{image}, {version}: {len(found)} of {RUNS} runs")
+                run_ = measure_radio.one_run(device.printed.read_text(errors="replace"), world.air.frames())
+            if run_ is not None:
+                found.append(run_)
+                told(f"{image}, {version}: {len(found)} of {RUNS} runs")
+            if len(found) == RUNS:
+                break
+        else:
+            sys.exit(f"error: {image} needed a second attempt to connect too often")
     router = f"The border router is {ROUTERS[bool(agent())]} over a radio co-processor on a second such board"
     measure_radio.PAGE.write_text("\n".join(measure_radio.page(router, RUNS, results)) + "\n")
     told(f"written: {measure_radio.PAGE}")
@@ -177,7 +180,7 @@ def measure(world):
 # What runs if nothing is named, and what only does if it is.
 SCENARIOS = {"publish": publish, "loss": loss, "sleepy": sleepy, "mutual_tls": mutual_tls}
 NAMED = {"measure": measure}
-RUNS = 5
+RUNS = 3
 # The image, the broker's TLS, and what a page calls it.
 MEASURED = (("measure", TLS_1_2, "TLS 1.2"), ("measure", TLS_1_3, "TLS 1.3"), ("mqtt_c", TLS_1_2, "TLS 1.2"))
 MEASURED_NAME = "broker.example.com"  # as the certificates of the simulator's measurements have it
