@@ -172,7 +172,7 @@ def measure(world):
                 break
         else:
             sys.exit(f"error: {image} needed a second attempt to connect too often")
-    router = f"The border router is {ROUTERS[bool(agent())]} over a radio co-processor on a second such board"
+    router = f"The border router is {ROUTERS[bool(agent())]}, its radio a second such board"
     measure_radio.PAGE.write_text("\n".join(measure_radio.page(router, RUNS, results)) + "\n")
     told(f"written: {measure_radio.PAGE}")
 
