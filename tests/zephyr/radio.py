@@ -23,7 +23,7 @@ import measure_radio
 import openthread
 import thread_network
 from babblesim import BOARD
-from native_sim import ROOT, certificates, environment, kept, psa_works, run, west_build
+from native_sim import ROOT, certificates, chosen, environment, kept, psa_works, run, west_build
 from openthread import BROKER, BorderRouter
 from thread_network import NAME, TLS_1_2, TLS_1_3, Device, told
 
@@ -247,7 +247,7 @@ def inside(programs, folder, *names):
 
 
 def main(workspace, *names):
-    names = names or tuple(SCENARIOS)
+    names = chosen(names, SCENARIOS | NAMED) if names else list(SCENARIOS)
     if why := missing():
         print(f"SKIPPED: {why}")
         return
@@ -267,7 +267,7 @@ def main(workspace, *names):
 if __name__ == "__main__":
     if sys.argv[1:] == ["--missing"]:
         print(missing(), end="")
-    elif len(sys.argv) < 2 or sys.argv[1] != "--inside" and not set(sys.argv[2:]) <= {*SCENARIOS, *NAMED}:
+    elif len(sys.argv) < 2:
         sys.exit(__doc__)
     elif sys.argv[1] == "--inside":
         inside(*sys.argv[2:])
