@@ -13,7 +13,7 @@ import struct
 import sys
 import threading
 
-from native_sim import wait_for
+from native_sim import ROOT, wait_for
 from openthread import BROKER, PUBLIC_DNS, ROUTER, process, run
 
 NAME = "broker.example.org"
@@ -23,15 +23,23 @@ ANNOUNCED, DEFAULT = "fd53::53", "2001:4860:4860::8888"
 QUAD9, GOOGLE = PUBLIC_DNS
 UNSPECIFIED = "::"
 
-# What the images differ in.
-IMAGES = {
-    "minimal": [],
-    "dns-set": [f'-DCONFIG_THREAD_MQTT_DNS_SERVERS="{DEFAULT} {GOOGLE}"'],
-    "dns-empty": ['-DCONFIG_THREAD_MQTT_DNS_SERVERS=""'],
-    # The release takes the serial ports away, one of which leads to the radio here.
-    "dns-release": ["-DSNIPPET=thread-mqtt-upstream-psa;thread-mqtt-release", "-DCONFIG_SERIAL=y",
-                      "-DCONFIG_UART_INTERRUPT_DRIVEN=y"],
-}
+IMAGES = ("minimal", "dns-set", "dns-empty", "dns-release")
+# Of the release what native_sim has not: link-time optimisation, a heap of Zephyr's; and the serial ports, one of
+# which leads to the radio here.
+NOT_NATIVE = ("LTO", "ISR_TABLES_LOCAL_DECLARATION", "COMMON_LIBC_MALLOC_ARENA_SIZE", "CONSOLE", "SERIAL")
+
+
+def images(folder):
+    """The images, and the options in which they differ."""
+    release = (ROOT / "snippets/thread-mqtt-release/release.conf").read_text().splitlines()
+    left_out = tuple(f"CONFIG_{option}=" for option in NOT_NATIVE)
+    (folder / "release.conf").write_text("\n".join(line for line in release if not line.startswith(left_out)) + "\n")
+    return {
+        "minimal": [],
+        "dns-set": [f'-DCONFIG_THREAD_MQTT_DNS_SERVERS="{DEFAULT} {GOOGLE}"'],
+        "dns-empty": ['-DCONFIG_THREAD_MQTT_DNS_SERVERS=""'],
+        "dns-release": [f"-DEXTRA_CONF_FILE={folder}/release.conf"],
+    }
 
 
 class Traffic:

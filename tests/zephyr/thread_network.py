@@ -189,7 +189,7 @@ def sleepy(world):
         with world.device("sleepy") as device:
             device.comes_to("online with the kept session")
             device.comes_to("command: stay")
-            told("a command that the broker kept while it was off")
+            told("a command that the broker kept while it was off, by the session in its flash")
 
 
 def distant(world):
@@ -231,9 +231,10 @@ def images(folder, env, names):
     sources = {
         "minimal": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2"]),
         "full": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2", "-DCONFIG_OPENTHREAD_FTD=y"]),
-        "sleepy": (ROOT / "samples/sensor_sleepy", []),
+        "sleepy": (ROOT / "samples/sensor_sleepy", ["-DEXTRA_CONF_FILE=durable.conf"]),
     }
-    sources.update({name: (publish, ["-DCONFIG_SAMPLE_INTERVAL=2", *own]) for name, own in dns_asked.IMAGES.items()})
+    for name, own in dns_asked.images(folder).items():
+        sources[name] = publish, ["-DCONFIG_SAMPLE_INTERVAL=2", *own]
     for name in dict.fromkeys(image for name in names for image in IMAGES.get(name, [name])):
         print(f"building {name}", flush=True)
         source, own = sources[name]
