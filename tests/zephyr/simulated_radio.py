@@ -13,6 +13,7 @@ port gives it a part at a time.
 import contextlib
 import fcntl
 import os
+import select
 import struct
 import subprocess
 import sys
@@ -23,6 +24,10 @@ import tty
 
 PART = 512  # bytes given at once; Zephyr's buffer holds four of them
 POLL = 0.001  # seconds
+# Zephyr's driver hands on what stands before the end of its ring buffer, and what stands at its begin only when
+# more bytes come. An empty frame of HDLC when nothing else has come for a while makes them come.
+FLAG = b"\x7e"
+IDLE = 0.02  # seconds
 
 
 def unread(terminal):
@@ -33,7 +38,12 @@ def unread(terminal):
 def to_firmware(radio, port, terminal, over):
     """What the radio says, the next part after the last one was read and the firmware's turn came,
     until it is over."""
-    while not over.is_set() and (data := os.read(radio, PART)):
+    while not over.is_set():
+        if not select.select([radio], [], [], IDLE)[0]:
+            os.write(port, FLAG)
+            select.select([radio], [], [])
+        if not (data := os.read(radio, PART)):
+            break
         os.write(port, data)
         while unread(terminal) and not over.is_set():
             time.sleep(POLL)
