@@ -129,8 +129,11 @@ enum State {
     },
     /// The last words are sent, then TCP is closed.
     Closing {
+        /// `None` once the connection is over, or its time is.
         stream: Option<Stream>,
         ending: Ending,
+        /// The last words are with TCP; the peer is to close first.
+        lingers: bool,
     },
     /// The pause after a failure.
     Waiting {
@@ -354,7 +357,7 @@ impl Client {
     }
 
     /// Disconnects in good order and rests; ends with [`Event::Stopped`] after at most
-    /// [`Timers::close`].
+    /// [`Timers::close`] and the half second in which the broker may close first.
     ///
     /// In good order: what the application has taken is acknowledged, then DISCONNECT goes out behind
     /// the packet that is being sent, not behind the outbox, and the broker drops the will. If the

@@ -3,12 +3,9 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Received, TcpState};
-
-/// How long a close waits for the peer's.
-const LINGER: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
 pub(crate) enum Tcp {
@@ -92,7 +89,8 @@ impl Tcp {
     }
 
     pub(crate) fn close(&mut self, abort: bool) {
-        let (Self::Connecting(stream) | Self::Connected(stream)) = std::mem::take(self) else {
+        let (Self::Connecting(mut stream) | Self::Connected(mut stream)) = std::mem::take(self)
+        else {
             return;
         };
         if abort {
@@ -100,16 +98,9 @@ impl Tcp {
             return;
         }
         let _ = stream.shutdown(Shutdown::Write);
-        // Bytes that are not read turn the FIN into a RST, which overtakes what was sent: the last
-        // acknowledgements. A broker closes at once after DISCONNECT, so the wait is short.
-        let socket = socket2::SockRef::from(&stream);
-        let _ = socket.set_nonblocking(false);
-        let _ = socket.set_read_timeout(Some(LINGER));
-        let until = Instant::now() + LINGER;
+        // What is left unread would turn the FIN into a RST.
         let mut rest = [0; 1024];
-        while Instant::now() < until
-            && matches!(retry(|| (&stream).read(&mut rest)), Ok(n) if n > 0)
-        {}
+        while matches!(retry(|| stream.read(&mut rest)), Ok(n) if n > 0) {}
     }
 }
 

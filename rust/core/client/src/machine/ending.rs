@@ -31,6 +31,10 @@ pub(super) enum Ending {
     Renewing,
 }
 
+/// How long the peer may take to close first. What it sends meanwhile is read and dropped: unread, it
+/// would turn the FIN into a RST, which may overtake the last words.
+const LINGER: Duration = Duration::from_millis(500);
+
 /// A return to a preferred broker waits this long at a time for a moment without messages under way,
 /// and no longer than [`PATIENCE`] of them.
 const MOMENT: Duration = Duration::from_secs(10);
@@ -136,13 +140,21 @@ impl Client {
         if stream.is_some() {
             self.alarms.start(Alarm::Close, now, self.timers.close);
         }
-        self.state = State::Closing { stream, ending };
+        self.state = State::Closing {
+            stream,
+            ending,
+            lingers: false,
+        };
     }
 
-    /// Leaves [`State::Closing`] when the last words are said.
+    /// Leaves [`State::Closing`] when the last words are said and the peer has closed, which it does
+    /// after DISCONNECT, a fatal alert or close_notify; or when it does not within [`LINGER`].
     #[inline(never)]
     pub(super) fn settle(&mut self, now: Duration, rng: &mut dyn Rng) {
-        let State::Closing { stream, .. } = &mut self.state else {
+        let State::Closing {
+            stream, lingers, ..
+        } = &mut self.state
+        else {
             return;
         };
         if let Some(stream) = stream {
@@ -150,15 +162,20 @@ impl Client {
             if !speaks && stream.close() {
                 speaks = !stream.transmit(&mut self.session, now).is_empty();
             }
-            if speaks {
-                return;
+            if !speaks && !mem::replace(lingers, true) {
+                self.alarms.start(Alarm::Close, now, LINGER);
             }
+            return;
         }
-        let State::Closing { stream, ending } = mem::replace(&mut self.state, State::Idle) else {
+        let last = mem::replace(&mut self.state, State::Idle);
+        let State::Closing {
+            ending, lingers, ..
+        } = last
+        else {
             return;
         };
         self.alarms.clear();
-        self.close_tcp(stream.is_none());
+        self.close_tcp(!lingers);
         match ending {
             Ending::Failed { .. } => self.session.handle_transport_closed(),
             // It was us.

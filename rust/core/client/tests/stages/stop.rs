@@ -21,6 +21,34 @@ fn stop_says_goodbye() {
     }
 }
 
+/// The broker closes first, so that nothing it sends can turn the FIN into a RST; one that does not close
+/// is given half a second, in which others can call the client.
+#[test]
+fn the_broker_may_close_first() {
+    let linger = Duration::from_millis(500);
+    for (uri, server) in [(PLAIN, plain()), (SECURE, secure())] {
+        for silent in [false, true] {
+            let mut world = World::started(config(uri), server.clone());
+            world.run_until_online(s(5));
+            let began = world.now;
+            if silent {
+                world.silence();
+            }
+            world.client.stop(world.now);
+            world.settle();
+            assert!(world.has_tcp() && !world.stopped(), "{uri}");
+            assert!(world.run_until(s(60), World::stopped), "{uri}");
+            let waited = world.now - began;
+            assert_eq!(waited == linger, silent, "{uri}: {waited:?}");
+            assert!(
+                waited <= linger && waited >= 2 * world.latency,
+                "{uri}: {waited:?}"
+            );
+            assert_eq!(world.aborted, Some(false), "{uri}");
+        }
+    }
+}
+
 #[test]
 fn stop_ends_tls_with_close_notify() {
     let tls = Tls {
