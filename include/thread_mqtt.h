@@ -140,8 +140,8 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_NOT_BUILT = -32,
 	/** A durable message is not in the storage, which is full, fails or is missing: it was not sent. */
 	THREAD_MQTT_ERROR_NOT_STORED = -33,
-	/** The application gave up a message that it published in pieces, or did not supply a piece in
-	 *  time (20 seconds).
+	/** The application gave up a message that it published in pieces, or did not supply a piece
+	 *  within thread_mqtt_config.response_timeout_ms.
 	 */
 	THREAD_MQTT_ERROR_NOT_SUPPLIED = -34,
 	/** Below here: -1000 - errno. */
@@ -227,7 +227,8 @@ enum thread_mqtt_event_type {
 	/** A message was given up: .token, .error, .reason, .text. The error is
 	 *  THREAD_MQTT_ERROR_REJECTED if the broker refused it or does not take one like it,
 	 *  _TOO_LARGE if it exceeds the broker's Maximum Packet Size, _FULL, _EXPIRED, _DISPLACED,
-	 *  _SUPERSEDED, _ENDS_CONNECTION, _SESSION_LOST or _NOT_SUPPLIED. The reason is the broker's code, or the one
+	 *  _SUPERSEDED, _ENDS_CONNECTION, _SESSION_LOST or _NOT_SUPPLIED. The reason is the broker's
+	 *  code, or the one
 	 *  with which a broker would say the same.
 	 */
 	THREAD_MQTT_EVENT_PUBLISH_FAILED = 9,
@@ -319,7 +320,8 @@ enum thread_mqtt_event_type {
 	 */
 	THREAD_MQTT_EVENT_MESSAGE_CUT = 30,
 	/** The next piece of a message that was published with thread_mqtt_publish_in_pieces() is to be
-	 *  supplied, within 20 seconds, by thread_mqtt_supply(): .token; .offset, the bytes before it;
+	 *  supplied, within thread_mqtt_config.response_timeout_ms, by thread_mqtt_supply(): .token;
+	 *  .offset, the bytes before it;
 	 *  .number, its length at most. An .offset of 0 after more was supplied: the connection was lost,
 	 *  and the message is sent again from its beginning.
 	 */
@@ -741,7 +743,9 @@ struct thread_mqtt_config {
 	uint32_t tcp_connect_ms;
 	/** Time for the TLS handshake, milliseconds; not 0. */
 	uint32_t tls_handshake_ms;
-	/** Time for the broker to answer CONNECT, and later each ping, milliseconds; not 0. */
+	/** Time for the broker to answer CONNECT, and later each ping, and for the application to supply
+	 *  a piece that was asked for, milliseconds; not 0.
+	 */
 	uint32_t response_timeout_ms;
 	/** Key with which the stored session is encrypted: 16 or 32 random bytes, for AES-GCM, the same in
 	 *  every life of the device; or NULL. Needs CONFIG_THREAD_MQTT_SESSION_ENCRYPTION.
@@ -918,8 +922,8 @@ int thread_mqtt_publish_wait(struct thread_mqtt *client, const struct thread_mqt
  * After a lost connection all of it is asked for again, also what was sent but not acknowledged: keep
  * the payload until THREAD_MQTT_EVENT_PUBLISHED, or give the message up. MQTT has no means to send
  * anything else in the middle of a message, no acknowledgement and no ping. So supply promptly: a
- * piece that does not come within 20 seconds ends the message with THREAD_MQTT_ERROR_NOT_SUPPLIED, and
- * the connection if the message is half sent.
+ * piece that does not come within thread_mqtt_config.response_timeout_ms ends the message with
+ * THREAD_MQTT_ERROR_NOT_SUPPLIED, and the connection if the message is half sent.
  *
  * @param client The client.
  * @param message The message; its payload is NULL and of length 0.

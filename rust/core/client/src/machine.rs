@@ -40,8 +40,8 @@ use thread_mqtt_resolve::{BrokerUri, Resolver};
 #[cfg(feature = "durable")]
 use thread_mqtt_session::Store;
 use thread_mqtt_session::{
-    self as session, Command, CommandError, Message, Pieces, PublishOptions, QoS, Session, Token,
-    Version,
+    self as session, Command, CommandError, Message, Pieces, PublishError, PublishOptions, QoS,
+    Session, Token, Version,
 };
 use thread_mqtt_tls::{CertificateSummary, Connection};
 use timing::Timing;
@@ -431,6 +431,11 @@ impl Client {
     /// Queues a command that was made apart from the client: see [`Session::submit`].
     pub fn submit(&mut self, token: Token, command: Command) -> Result<(), Command> {
         self.session.submit(token, command)
+    }
+
+    /// Tells of a command that was dropped on its way here: see [`Session::drop_command`].
+    pub fn drop_command(&mut self, token: Token, error: PublishError) {
+        self.session.drop_command(token, error);
     }
 
     // ------------------------------------------------------------- helpers

@@ -230,6 +230,11 @@ impl<P: Port> Driver<P> {
                 break;
             }
         }
+        // Each is an event, and the application may be slow.
+        while self.client.session().outbox_room().may_drop() && !self.orders.dropped.is_empty() {
+            let (token, error) = self.orders.dropped.remove(0);
+            self.client.drop_command(token, error);
+        }
         for (token, offset, piece) in mem::take(&mut self.orders.pieces) {
             // What is not wanted any more is left over from a connection that has ended.
             if let Err(CommandError::PieceLength) = self.client.supply(token, offset, piece) {

@@ -2,7 +2,9 @@
 use alloc::vec::Vec;
 use core::mem;
 use thread_mqtt_client::Client;
-use thread_mqtt_session::{Command, CommandError, Load, PublishOptions, QoS, Room, Token, Version};
+use thread_mqtt_session::{
+    Command, CommandError, Load, PublishError, PublishOptions, QoS, Room, Token, Version,
+};
 
 /// Commands of other threads, kept until the client's thread takes them.
 ///
@@ -14,13 +16,18 @@ use thread_mqtt_session::{Command, CommandError, Load, PublishOptions, QoS, Room
 /// The mailbox counts against the limits of the outbox what the session holds as well as what
 /// waits here, and knows its policy, so what it accepts is not refused later. With a policy that
 /// drops messages the outbox may exceed its limits for a moment, at most by as much again: what
-/// could have been dropped is perhaps being sent when the new ones arrive.
+/// could have been dropped is perhaps being sent when the new ones arrive. If the client's thread stays away
+/// for longer, in a handshake for instance, the policy acts on what waits here.
 #[derive(Debug)]
 pub struct Mailbox {
     version: Version,
     /// What the driver has, as of its last visit, and what waits here.
     room: Room,
     commands: Vec<(Token, Command)>,
+    /// What the policy has dropped here, and why.
+    dropped: Vec<(Token, PublishError)>,
+    /// Such messages whose ends the driver still has to tell, as of its last visit.
+    untold: usize,
     pieces: Vec<Piece>,
     given_up: Vec<Token>,
     last_token: Token,
@@ -28,6 +35,9 @@ pub struct Mailbox {
     stops: bool,
     retries: bool,
 }
+
+/// Messages that are dropped here at most before their ends were told: 3 KiB.
+const MOST_DROPPED: usize = 256;
 
 /// Pieces that wait at most. The session wants one at a time; others may be left over from a connection
 /// that has ended.
@@ -40,6 +50,7 @@ pub(crate) type Piece = (Token, u32, Vec<u8>);
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     pub(crate) commands: Vec<(Token, Command)>,
+    pub(crate) dropped: Vec<(Token, PublishError)>,
     pub(crate) pieces: Vec<Piece>,
     /// Messages in pieces that are not to be sent.
     pub(crate) given_up: Vec<Token>,
@@ -59,6 +70,8 @@ impl Mailbox {
             version: session.version(),
             room: session.outbox_room(),
             commands: Vec::new(),
+            dropped: Vec::new(),
+            untold: 0,
             pieces: Vec::new(),
             given_up: Vec::new(),
             last_token: Token(0),
@@ -86,7 +99,13 @@ impl Mailbox {
         qos: QoS,
         options: PublishOptions,
     ) -> Result<(), CommandError> {
-        self.room.check_publish(topic, payload_len, qos, options)
+        let room = self.room.check_publish(topic, payload_len, qos, options);
+        let waits = !self.commands.is_empty() && self.may_drop(1);
+        match room {
+            // What has to go is found out with the command.
+            Err(CommandError::Full) if waits && self.room.policy_acts(options) => Ok(()),
+            room => room,
+        }
     }
 
     /// Whether there is room for a request with this filter.
@@ -96,6 +115,7 @@ impl Mailbox {
 
     /// Accepts a command, or gives it back with the reason. The token names it in its event.
     pub fn submit(&mut self, command: Command) -> Result<Token, (CommandError, Command)> {
+        self.make_room(&command);
         if let Err(error) = self.room.check(&command) {
             return Err((error, command));
         }
@@ -107,6 +127,25 @@ impl Mailbox {
         self.room.add(&command);
         self.commands.push((token, command));
         Ok(token)
+    }
+
+    /// Drops what waits here for a new command, where the policy says so and the session, whose thread
+    /// has not come by, cannot.
+    fn make_room(&mut self, command: &Command) {
+        let mut victims = self.room.victims_of(command, &self.commands);
+        if !self.may_drop(victims.len()) || self.dropped.try_reserve(victims.len()).is_err() {
+            return;
+        }
+        victims.sort_unstable();
+        for index in victims.into_iter().rev() {
+            let (token, victim) = self.commands.remove(index);
+            self.room.remove(&victim);
+            self.dropped.push((token, self.room.why_dropped()));
+        }
+    }
+
+    fn may_drop(&self, count: usize) -> bool {
+        self.untold + self.dropped.len() + count <= MOST_DROPPED
     }
 
     /// Supplies a piece of a message that was queued [in pieces](Command::publish_in_pieces): see
@@ -175,6 +214,8 @@ impl Mailbox {
         if orders.commands.is_empty() {
             mem::swap(&mut self.commands, &mut orders.commands);
         }
+        orders.dropped.append(&mut self.dropped);
+        self.untold = orders.dropped.len();
         orders.pieces.append(&mut self.pieces);
         orders.given_up.append(&mut self.given_up);
         self.room = room;

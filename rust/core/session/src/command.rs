@@ -77,6 +77,12 @@ impl Command {
         Ok(Self { work })
     }
 
+    /// Both are messages of one topic.
+    pub(crate) fn is_same_topic(&self, other: &Self) -> bool {
+        matches!((&self.work, &other.work), (Work::Publish(a), Work::Publish(b))
+            if a.message.topic == b.message.topic)
+    }
+
     /// Bytes it occupies in the outbox, as counted against
     /// [`Config::outbox_bytes`](crate::Config::outbox_bytes).
     pub fn bytes(&self) -> usize {

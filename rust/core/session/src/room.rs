@@ -1,8 +1,11 @@
 //! Whether another command gets in: what the outbox holds, queue by queue, and what it may hold.
 
+use alloc::vec::Vec;
+
 use crate::command::{Command, Load};
 use crate::config::{Config, Overflow, QoS};
-use crate::error::CommandError;
+use crate::error::{CommandError, PublishError};
+use crate::event::Token;
 use crate::message::{check_filter, check_topic};
 use crate::options::{Priority, PublishOptions};
 use crate::outbox::Work;
@@ -205,6 +208,82 @@ impl Room {
         }
     }
 
+    /// Which of the commands that [wait](Self::add) for the session have to go so that another one gets in
+    /// where [`check`](Self::check) says [`CommandError::Full`], by their places in `waiting`: as the policy
+    /// has it, of the lowest priority the oldest first. Empty if that makes no room; nothing is dropped
+    /// in vain. [`why_dropped`](Self::why_dropped) is what becomes of them.
+    pub fn victims_of(&self, command: &Command, waiting: &[(Token, Command)]) -> Vec<usize> {
+        let mut victims = Vec::new();
+        let mut room = self.clone();
+        while POLICIES && room.check(command) == Err(CommandError::Full) {
+            let left = waiting.iter().enumerate();
+            let left = left.filter(|(index, _)| !victims.contains(index));
+            let left = left.map(|(index, (_, waiting))| (index, waiting));
+            let victim = room.victim_among(command, left);
+            let Some((index, victim)) = victim.filter(|_| victims.try_reserve(1).is_ok()) else {
+                return Vec::new();
+            };
+            room.remove(victim);
+            victims.push(index);
+        }
+        victims
+    }
+
+    /// Whether the policy may drop messages for a new one.
+    pub fn policy_acts(&self, options: PublishOptions) -> bool {
+        let drops = match self.overflow() {
+            Overflow::Refuse => options.latest,
+            _ => true,
+        };
+        POLICIES && self.may_drop && drops
+    }
+
+    /// What becomes of a message that the policy drops.
+    pub fn why_dropped(&self) -> PublishError {
+        match self.overflow() {
+            Overflow::Refuse | Overflow::LatestPerTopic => PublishError::Superseded,
+            Overflow::DropOldestQos0 | Overflow::DropOldest => PublishError::Displaced,
+        }
+    }
+
+    fn victim_among<'a>(
+        &self,
+        command: &Command,
+        waiting: impl Iterator<Item = (usize, &'a Command)>,
+    ) -> Option<(usize, &'a Command)> {
+        let new = New::of(&command.work);
+        let (qos, options) = new.message.filter(|_| self.may_drop)?;
+        let rank_of = |old: &Command| match New::of(&old.work).message {
+            Some((old_qos, old)) => Some((old_qos, rank(old.priority))),
+            None => None,
+        };
+        let most = rank(options.priority);
+        let only_qos0 = match self.overflow() {
+            Overflow::Refuse | Overflow::LatestPerTopic => {
+                let replaces = |old: &Command| {
+                    self.replaces(new)
+                        && self.replaces(New::of(&old.work))
+                        && old.is_same_topic(command)
+                };
+                let mut waiting = waiting;
+                return waiting.find(|(_, old)| replaces(old));
+            }
+            Overflow::DropOldestQos0 => true,
+            Overflow::DropOldest => {
+                let none = Usage::default();
+                qos == QoS::AtMostOnce && !self.qos0_fits(new.bytes, none)
+            }
+        };
+        let droppable = waiting.filter_map(|(index, old)| {
+            let (old_qos, old_rank) = rank_of(old)?;
+            let fits = old_rank >= most && (!only_qos0 || old_qos == QoS::AtMostOnce);
+            fits.then_some((old_rank, index, old))
+        });
+        // Of equal ones the first.
+        let victim = droppable.reduce(|a, b| if b.0 > a.0 { b } else { a });
+        victim.map(|(_, index, old)| (index, old))
+    }
+
     /// Whether a command gets in without another one's leaving.
     fn fits_as_it_is(&self, new: New) -> bool {
         let none = Usage::default();
@@ -288,6 +367,13 @@ impl Room {
             self.beyond = self.beyond.plus(new.usage());
         }
         self.enter(new.list(), new.bytes);
+    }
+
+    /// A command that was on its way is dropped.
+    pub fn remove(&mut self, command: &Command) {
+        let new = New::of(&command.work);
+        self.beyond = self.beyond.minus(new.usage());
+        self.leave(new.list(), new.bytes);
     }
 
     pub(crate) fn enter(&mut self, list: usize, bytes: usize) {

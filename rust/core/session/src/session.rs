@@ -354,6 +354,12 @@ impl Session {
         Ok(())
     }
 
+    /// Tells of a command that was dropped on its way here, see [`Room::victims_of`].
+    pub fn drop_command(&mut self, token: Token, error: PublishError) {
+        self.state.outbox.pass_over(token);
+        self.events.push(Event::PublishFailed(token, error));
+    }
+
     /// Subscribes; remembered and repeated on a connection without the old session.
     ///
     /// The filters go out in packets of at most eight, and of what the broker allows. The one event
