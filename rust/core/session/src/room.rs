@@ -253,9 +253,9 @@ impl Room {
     ) -> Option<(usize, &'a Command)> {
         let new = New::of(&command.work);
         let (qos, options) = new.message.filter(|_| self.may_drop)?;
-        let rank_of = |old: &Command| match New::of(&old.work).message {
-            Some((old_qos, old)) => Some((old_qos, rank(old.priority))),
-            None => None,
+        let rank_of = |old: &Command| {
+            let message = New::of(&old.work).message;
+            message.map(|(qos, options)| (qos, rank(options.priority)))
         };
         let most = rank(options.priority);
         let only_qos0 = match self.overflow() {
