@@ -58,6 +58,8 @@ impl fmt::Display for StoreError {
                 "there is no storage for the session; give the client one, or publish messages that \
                  are not durable",
             ),
+            // A build without durable sessions has nothing else to say, and no room for the sentences.
+            _ if !cfg!(feature = "durable") => Ok(()),
             StoreError::Full => f.write_str(
                 "the storage of the session is full; wait for acknowledgements or give it more room",
             ),
