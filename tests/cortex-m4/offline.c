@@ -34,7 +34,7 @@ void test_strings(void)
 	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_SUBSCRIPTION_LOST),
 		     "subscription lost");
 	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_MISSED), "events missed");
-	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_RECORD_DAMAGED + 1), "unknown event");
+	CHECK_STRING(thread_mqtt_event_to_str(THREAD_MQTT_EVENT_PIECE_WANTED + 1), "unknown event");
 	CHECK_CONTAINS(thread_mqtt_error_to_str(THREAD_MQTT_ERROR_NOT_BUILT), "built without");
 }
 
