@@ -25,8 +25,8 @@ struct tmq_port {
 	int tcp_fd;
 	/* TMQ_TCP_* or a negative code. */
 	int32_t tcp_state;
-	/* Nothing can be sent any more; the rest of what came can still be read. */
-	bool peer_closed;
+	/* TCP refused to send: the next wait pauses before the next attempt. */
+	bool send_refused;
 	struct tmq_udp udp[TMQ_UDP_SOCKETS];
 
 	/* When bytes last left and last came. */

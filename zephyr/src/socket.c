@@ -154,7 +154,7 @@ int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to
 		return code;
 	}
 	port->tcp_state = TMQ_TCP_CONNECTING;
-	port->peer_closed = false;
+	port->send_refused = false;
 	port->address_changed = false;
 	port->sent_at = k_uptime_get();
 	return 0;
@@ -191,9 +191,10 @@ int32_t tmq_port_tcp_send(struct tmq_port *port, const uint8_t *data, size_t len
 	switch (errno) {
 	case ENOTCONN:
 		/* Zephyr's TCP has no half-closed connections: it refuses data as soon as the peer's FIN
-		 * is there, and receives the end only when the peer has acknowledged its own.
+		 * is there, and receives the end only when the peer has acknowledged its own. It may
+		 * also refuse data in the moment in which the connection is established.
 		 */
-		port->peer_closed = true;
+		port->send_refused = true;
 		return 0;
 	case EAGAIN:
 	case ENOBUFS: /* Zephyr's TCP, when no packet is free now */
@@ -329,6 +330,8 @@ void tmq_port_await_answer(struct tmq_port *port, uint8_t awaited)
 
 /* How long to wait when a poll fails. */
 #define FAILED_POLL_MS 100
+/* When to send again what Zephyr's TCP refused: its socket counts as writable all the time. */
+#define REFUSED_SEND_MS 100
 
 void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_receive,
 		   uint8_t want_send)
@@ -338,7 +341,12 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 	int count = 0;
 	int64_t due = MIN(MIN(tmq_network_due(port), tmq_poll_due(port)),
 			  timeout_ms < 0 ? INT64_MAX : timeout_ms);
-	int timeout = due == INT64_MAX ? -1 : (int)MIN(due, INT32_MAX);
+	int timeout;
+
+	if (want_send && port->send_refused) {
+		due = MIN(due, REFUSED_SEND_MS);
+	}
+	timeout = due == INT64_MAX ? -1 : (int)MIN(due, INT32_MAX);
 
 	polls[count++] = (struct zsock_pollfd){.fd = port->wake_fd, .events = ZSOCK_POLLIN};
 	for (size_t i = 0; i < ARRAY_SIZE(port->udp); i++) {
@@ -356,7 +364,7 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 		if (want_receive) {
 			events |= ZSOCK_POLLIN;
 		}
-		if ((want_send && !port->peer_closed) || port->tcp_state == TMQ_TCP_CONNECTING) {
+		if ((want_send && !port->send_refused) || port->tcp_state == TMQ_TCP_CONNECTING) {
 			events |= ZSOCK_POLLOUT;
 		}
 		/* With nothing wanted an error would still end every wait at once. */
@@ -370,6 +378,7 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 		/* Nothing can be waited for; the turns go on, but not all the time. */
 		(void)k_msleep(MIN(timeout < 0 ? FAILED_POLL_MS : timeout, FAILED_POLL_MS));
 	}
+	port->send_refused = false;
 	if (port->tcp_state == TMQ_TCP_CONNECTING && tcp != NULL && tcp->revents != 0) {
 		port->tcp_state = connected(port->tcp_fd, tcp->revents);
 	}

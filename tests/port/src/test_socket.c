@@ -224,6 +224,7 @@ TEST(a_peer_that_closes_first)
 	/* The socket counts as writable all the time. */
 	tmq_port_wait(port, -1, 1, 1);
 	CHECK(!stub_wants_to_send());
+	CHECK(stub_last_timeout() == 100);
 	CHECK_EQUAL(tmq_port_tcp_receive(port, buffer, 8), 4);
 	close(other);
 	tmq_port_wait(port, -1, 1, 1);
