@@ -24,8 +24,9 @@ import tty
 
 PART = 512  # bytes given at once; Zephyr's buffer holds four of them
 POLL = 0.001  # seconds
-# Zephyr's driver hands on what stands before the end of its ring buffer, and what stands at its begin only when
-# more bytes come. An empty frame of HDLC when nothing else has come for a while makes them come.
+# By its source, Zephyr's driver hands on what stands before the end of its ring buffer, and what stands at its
+# beginning only when more bytes come. An empty frame of HDLC makes them come. Scenarios stalled for six seconds now
+# and then before; that this was the cause is read, not observed.
 FLAG = b"\x7e"
 IDLE = 0.02  # seconds
 
