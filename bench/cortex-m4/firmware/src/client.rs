@@ -84,11 +84,16 @@ fn step(client: &mut Client, event: &Event) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Longer than the client waits for the broker's close.
+const CLOSE: Duration = Duration::from_secs(1);
+
 /// The serial line as the one TCP connection; a resolver that knows the broker; a NAT64 prefix.
 #[derive(Debug, Default)]
 struct SerialPort {
     connected: bool,
     records: Records,
+    /// It stands still until the client has said its last words.
+    now: Duration,
     /// The client waits for the broker: a receive may block.
     waiting: bool,
     asked: bool,
@@ -96,7 +101,7 @@ struct SerialPort {
 
 impl Port for SerialPort {
     fn now(&self) -> Duration {
-        Duration::ZERO
+        self.now
     }
 
     fn unix_time(&self) -> Option<u64> {
@@ -169,7 +174,11 @@ impl Port for SerialPort {
         asked.then(|| Ok(vec![IpAddr::V4(Ipv4Addr::new(203, 0, 113, 10))]))
     }
 
-    fn wait(&mut self, _: Option<Duration>, interest: Interest) {
-        self.waiting = interest.receive;
+    fn wait(&mut self, until: Option<Duration>, interest: Interest) {
+        // The one alarm so near is that of the broker's close, which the line does not tell.
+        match until {
+            Some(until) if until <= self.now + CLOSE => self.now = until,
+            _ => self.waiting = interest.receive,
+        }
     }
 }
