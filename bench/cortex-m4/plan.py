@@ -7,6 +7,8 @@ PSA = "board_psa.h"
 
 # What the crates of TLS and MQTT have by default; of that, what the build of Zephyr leaves out unless it is chosen.
 CHOSEN = ("properties", "outbox-policies", "failover", "fallback-v311", "keep-alive-auto", "pins", "dns-tcp")
+# In none of the images but those for the table of options.
+ADDED = ("pieces",)
 DEFAULT = ("pem", "summaries", "v311", "v5") + CHOSEN
 
 
@@ -118,11 +120,12 @@ def feature_images(provider):
 
 def option_images():
     """The whole client as Zephyr's build has it without sentences, then with more and with less: {what: image}."""
-    off = ("summaries", *CHOSEN)
+    off = ("summaries", *CHOSEN, *ADDED)
 
     def image(name, *, plus=(), less=(), client_only=False):
         without = tuple(feature for feature in off if feature not in plus) + less
-        return provider_image(f"option-{name}", ("psa", "client"), SMALL, sentences=(), client_only=client_only, without=without)
+        added = tuple(feature for feature in plus if feature in ADDED)
+        return provider_image(f"option-{name}", ("psa", "client", *added), SMALL, sentences=(), client_only=client_only, without=without)
     return {
         "": image("none"),
         **{f"with `{feature}`": image(feature, plus=(feature,)) for feature in off},
