@@ -710,7 +710,7 @@ struct thread_mqtt_config {
 	bool tls_require_ems;
 	/** Name under which the session is kept in the platform's storage, so that it outlives a restart:
 	 *  1 to 12 of a-z, A-Z, 0-9, - and _, else THREAD_MQTT_ERROR_SETTING. Each client has one of its
-	 *  own. NULL or "": it lives in RAM. The broker has to keep it as well: set
+	 *  own. NULL is CONFIG_THREAD_MQTT_SESSION_NAME, "" keeps it in RAM. The broker has to keep it as well: set
 	 *  @ref session_expiry_s, with MQTT 3.1.1 clear @ref clean_start. Needs
 	 *  CONFIG_THREAD_MQTT_DURABLE; docs/durable.md says what is stored when.
 	 */
@@ -797,7 +797,6 @@ struct thread_mqtt_config {
 	set(brokers_cluster, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_BROKERS_CLUSTER))               \
 	set(fallback_v311, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_FALLBACK_V311))                   \
 	set(tls_require_ems, THREAD_MQTT_IS_ON_(CONFIG_THREAD_MQTT_TLS_REQUIRE_EMS))               \
-	set(session_name, CONFIG_THREAD_MQTT_SESSION_NAME)                                         \
 	set(session_expiry_s, CONFIG_THREAD_MQTT_SESSION_EXPIRY)                                   \
 	set(session_key_id, CONFIG_THREAD_MQTT_SESSION_KEY_ID)                                     \
 	set(first_packet_id, 1)                                                                    \

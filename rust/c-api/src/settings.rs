@@ -105,7 +105,8 @@ unsafe fn client_of(
     let name = unsafe { string(given.session_name)? };
     // SAFETY: promised by the caller.
     let key = unsafe { session_key(given)? };
-    thread_mqtt_platform::client(made, name.unwrap_or_default(), key).map_err(|error| {
+    let name = name.unwrap_or_else(config::session_name);
+    thread_mqtt_platform::client(made, name, key).map_err(|error| {
         let number = match error {
             ClientError::Config(error) => number(error),
             ClientError::NotBuilt(_) => ffi::THREAD_MQTT_ERROR_NOT_BUILT,

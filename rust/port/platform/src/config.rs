@@ -27,12 +27,17 @@ use thread_mqtt_tls as tls;
 /// broker is asked to keep a session that is stored.
 pub fn client_from_options(ca: &[u8]) -> Result<Box<Client>, SetupError> {
     let mut config = Box::new(from_options(ca)?);
-    // SAFETY: the options' strings are constants.
-    let name = unsafe { constant(options().session_name) };
+    let name = session_name();
     if !name.is_empty() && !config.session.client_id.is_empty() {
         config.session.clean_start = false;
     }
     crate::client(config, name, SessionKey::of_options()).map_err(SetupError::Client)
+}
+
+/// The name of the stored session by `CONFIG_THREAD_MQTT_SESSION_NAME`; empty where none is stored.
+pub fn session_name() -> &'static str {
+    // SAFETY: the options' strings are constants.
+    unsafe { constant(options().session_name) }
 }
 
 /// The whole configuration by the options, for an application in Rust: broker, TLS with the CA that

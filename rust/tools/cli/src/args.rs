@@ -177,6 +177,9 @@ pub(crate) struct SubscriptionArguments {
     /// Print the topic before each message
     #[arg(short, long, conflicts_with = "format")]
     pub(crate) verbose: bool,
+    /// Write a message that is larger than --max-packet as it comes; otherwise it is skipped
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) pieces: bool,
     /// Print each message like this: %t topic, %p payload, %x payload in hex, %l its length, %q QoS,
     /// %r retain flag; and of its properties %C content type, %D correlation data, %E expiry in
     /// seconds, %F payload format, %P user properties, %R response topic; %% is a percent sign
@@ -282,8 +285,8 @@ pub(crate) struct MqttArguments {
     /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c)
     #[arg(short = 'x', long, default_value_t = u32::MAX, hide_default_value = true)]
     pub(crate) session_expiry_interval: u32,
-    /// Largest packet kept in memory, bytes: pub reads a larger --file piece by piece, and sub writes a
-    /// larger message as it comes, or skips it with --format
+    /// Largest packet kept in memory, bytes: pub reads a larger --file piece by piece, and sub skips a
+    /// larger message or, with --pieces, writes it as it comes
     #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_name = "BYTES")]
     pub(crate) max_packet: u32,
 }

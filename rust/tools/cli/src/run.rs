@@ -148,6 +148,10 @@ impl Run {
             Event::Session(Mqtt::StorageFailed(error)) if self.failed.is_none() => {
                 eprintln!("thread-mqtt: --session: {error}.");
             }
+            Event::Session(Mqtt::Skipped { topic, size, .. }) => eprintln!(
+                "thread-mqtt: a message to {topic:?} of {size} bytes is skipped, larger than --max-packet \
+                 or the memory.\n  What to do: give a larger --max-packet, or --pieces."
+            ),
             Event::Session(Mqtt::RecordDamaged { key }) => eprintln!(
                 "thread-mqtt: --session: the record {key:04x} was damaged and is dropped."
             ),

@@ -12,9 +12,7 @@ const FILTERS: usize = 8;
 
 pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
     let wanted = &arguments.subscription;
-    // A format may ask for the length first, or for the payload twice.
-    let in_pieces = wanted.format.is_none();
-    let mut run = Run::start(&arguments.common, &arguments.session, false, in_pieces)?;
+    let mut run = Run::start(&arguments.common, &arguments.session, false, wanted.pieces)?;
     let mut requests: Vec<(Token, &[String])> = Vec::new();
     for topics in wanted.topic.chunks(FILTERS) {
         let filters: Vec<_> = topics

@@ -298,7 +298,9 @@ fn a_file_larger_than_a_packet() {
     let file = scratch.file("large", &content);
     for (version, qos) in [("5", "0"), ("3.1.1", "1"), ("5", "2")] {
         let mut sub = connection.to_vec();
-        sub.extend(["-V", version, "-t", "large", "-v", "-q", "2", "-C", "1"]);
+        sub.extend([
+            "-V", version, "-t", "large", "-v", "-q", "2", "-C", "1", "--pieces",
+        ]);
         let subscriber = subscriber(&sub);
         let mut all = vec!["pub", "-W", "60", "-V", version, "-t", "large"];
         all.extend(connection);
@@ -309,6 +311,32 @@ fn a_file_larger_than_a_packet() {
         assert_eq!(line.strip_prefix("large "), Some(&*content));
         assert_eq!(subscriber.status(), 0);
     }
+}
+
+/// A broker cannot be told a limit in MQTT 3.1.1. What is larger is skipped, in a sentence, and what
+/// comes behind it arrives.
+#[test]
+fn a_message_larger_than_the_limit_is_skipped() {
+    let broker = Mosquitto::start(Scratch::new(), "allow_anonymous true", None);
+    let uri = broker.uri("mqtt");
+    let subscriber = subscriber(&[
+        &uri,
+        "-V",
+        "3.1.1",
+        "-t",
+        "t",
+        "-q",
+        "1",
+        "-C",
+        "1",
+        "--max-packet",
+        "1000",
+    ]);
+    let input = ["x".repeat(2000), "after".into(), String::new()].join("\n");
+    let sent = run_with_input(&["pub", &uri, "-t", "t", "-q", "1", "-l"], input.as_bytes());
+    assert_eq!(sent.status, 0, "{sent:?}");
+    subscriber.wait_for_error("a message to \"t\" of 2008 bytes is skipped");
+    assert_eq!(subscriber.line(), "after");
 }
 
 /// MQTT 5 tells the limit; with MQTT 3.1.1 the broker just ends the connection each time. What waits
