@@ -77,6 +77,7 @@ struct thread_mqtt *idle_client(struct told *told);
 
 /* The heap, of which this program's allocations are counted. */
 size_t heap_used(void);
+void pause_ms(long milliseconds);
 /* Allocations that would take more than this fail; SIZE_MAX for none. */
 void heap_limit(size_t bytes);
 /* In this thread, allocations of more than this fail; SIZE_MAX for none. */

@@ -163,6 +163,10 @@ keyfile {self.folder}/server.key
 
 
 def main():
+    wanted = sys.argv[1:]
+    unknown = [name for name in wanted if not any(what.startswith(name) for what in (*VARIANTS, "Valgrind"))]
+    if unknown:
+        sys.exit(f"C API: no variant is called {unknown[0]}; there are {', '.join(VARIANTS)} and Valgrind")
     failed = []
     ran = []
     archive = library()
@@ -205,7 +209,6 @@ def main():
                 if subprocess.run(command, env=environment).returncode != 0:
                     failed.append(what)
 
-            wanted = sys.argv[1:]
             for number, (what, flags) in enumerate(VARIANTS.items()):
                 if wanted and not any(what.startswith(name) for name in wanted):
                     continue

@@ -36,7 +36,7 @@ static void join(pthread_t threads[THREADS])
 	}
 }
 
-static void pause_ms(long milliseconds)
+void pause_ms(long milliseconds)
 {
 	struct timespec time = {.tv_nsec = milliseconds * 1000000};
 
