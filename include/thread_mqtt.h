@@ -720,7 +720,7 @@ struct thread_mqtt_config {
 	 */
 	bool durable;
 	/** Takes over the session that the broker kept for an earlier life of this client, also with
-	 *  MQTT 5 and without @ref session_name: for a device that only listens, and has nothing
+	 *  MQTT 5 and without @ref session_name, for a device that only listens, and has nothing
 	 *  unacknowledged to remember. What the broker queued meanwhile is delivered. Otherwise a
 	 *  connection of MQTT 5 that finds such a session is closed [MQTT-3.2.2-4], and the next one
 	 *  begins a new session. Clear @ref clean_start with it.
