@@ -261,25 +261,30 @@ impl Exchange {
             let message = stream.take_message();
             match taken {
                 Ok(taken) => data = data.get(taken..).unwrap_or_default(),
-                Err(TooLarge) => return self.handle_tcp_closed(),
+                Err(TooLarge) => return self.end_tcp(LookupError::Truncated),
             }
-            for query in self.queries.iter_mut().filter(|query| query.is_open()) {
-                let answer = query
-                    .id
-                    .zip(message.as_ref())
-                    .and_then(|(id, message)| query.question.read_answer(id, message));
-                if let Some(answer) = answer {
-                    query.take(answer, &mut self.addresses);
-                    break;
-                }
+            let Some(message) = message else {
+                continue;
+            };
+            let mut open = self.queries.iter_mut().filter(|query| query.is_open());
+            let answered = open.find_map(|query| {
+                let answer = query.question.read_answer(query.id?, &message)?;
+                Some((query, answer))
+            });
+            if let Some((query, answer)) = answered {
+                query.take(answer, &mut self.addresses);
+                self.settle(now, resolution_delay);
             }
-            self.settle(now, resolution_delay);
         }
     }
 
-    /// No more over TCP: what datagrams were too small for has no answer. What was asked by datagram
-    /// alone may still have one.
     pub(super) fn handle_tcp_closed(&mut self) {
+        self.end_tcp(LookupError::Timeout);
+    }
+
+    /// No more over TCP: what was asked over it ends so, and what datagrams were too small for has no
+    /// answer. What was asked by datagram alone may still have one.
+    fn end_tcp(&mut self, asked: LookupError) {
         if !self.tcp.is_used() {
             return;
         }
@@ -288,7 +293,7 @@ impl Exchange {
         for query in &mut self.queries {
             let error = match query.state {
                 State::Cut => LookupError::Truncated,
-                State::ToSend | State::Sent if was_open || self.exhausted => LookupError::Timeout,
+                State::ToSend | State::Sent if was_open || self.exhausted => asked,
                 _ => continue,
             };
             query.state = State::Failed(Unheard { error, ttl: None });

@@ -153,6 +153,7 @@ fn a_message_that_is_too_large_ends_it() {
     world.resolver.handle_tcp_data(&[0xff, 0xff], world.now);
     world.poll();
     let report = world.resolver.poll_report().unwrap();
-    assert_eq!(report.failures.len(), 1);
+    let error = (AddressSource::BorderRouter, LookupError::Truncated);
+    assert_eq!(errors(&report), [error]);
     assert_eq!(world.tcp_closed, 1);
 }
