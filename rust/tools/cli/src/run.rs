@@ -9,7 +9,7 @@ use thread_mqtt_client::{Client, Event, Reached, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
 use thread_mqtt_resolve::BrokerUri;
-use thread_mqtt_session::{Event as Mqtt, StoreError};
+use thread_mqtt_session::{Event as Mqtt, SkipReason, StoreError};
 
 /// A client at work.
 pub(crate) struct Run {
@@ -148,10 +148,21 @@ impl Run {
             Event::Session(Mqtt::StorageFailed(error)) if self.failed.is_none() => {
                 eprintln!("thread-mqtt: --session: {error}.");
             }
-            Event::Session(Mqtt::Skipped { topic, size, .. }) => eprintln!(
-                "thread-mqtt: a message to {topic:?} of {size} bytes is skipped, larger than --max-packet \
-                 or the memory.\n  What to do: give a larger --max-packet, or --pieces."
-            ),
+            Event::Session(Mqtt::Skipped {
+                topic,
+                size,
+                reason,
+                ..
+            }) => {
+                let (cause, cure) = match reason {
+                    SkipReason::TooLarge => ("larger than --max-packet", "give a larger one"),
+                    _ => ("for which the memory has no room", "give it more"),
+                };
+                eprintln!(
+                    "thread-mqtt: a message to {topic:?} of {size} bytes is skipped, {cause}.\n  \
+                     What to do: {cure}, or take it with --pieces."
+                );
+            }
             Event::Session(Mqtt::RecordDamaged { key }) => eprintln!(
                 "thread-mqtt: --session: the record {key:04x} was damaged and is dropped."
             ),
