@@ -164,7 +164,9 @@ impl FileKind {
                 Self::BadDashes
             }
             [b'{' | b'[', ..] => Self::Json,
-            text if text.iter().any(|b| *b < 9 || *b >= 0x80) => Self::Binary,
+            text if text.iter().any(|b| *b < 9) || core::str::from_utf8(text).is_err() => {
+                Self::Binary
+            }
             _ => Self::Text,
         }
     }

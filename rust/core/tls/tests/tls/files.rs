@@ -264,6 +264,11 @@ fn other_files_are_named_for_what_they_are() {
             ["JSON", "JSON"],
         ),
         (
+            "Zertifikat für den Broker ─ bitte lesen",
+            FileKind::Text,
+            ["text without a PEM section", "BEGIN"],
+        ),
+        (
             "\u{1}\u{2}\u{3}",
             FileKind::Binary,
             ["neither PEM nor DER", "neither"],
