@@ -2,13 +2,14 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Duration;
 use thread_mqtt::{
     Builder, Cause, Event, Message, Mqtt, Overflow, Priority, Properties, PublishOptions, QoS,
     SessionEvent, Version,
 };
 use thread_mqtt_host::{FileStore, HostPort, Options};
+use thread_mqtt_test_support::server;
 
 /// Ends with the test.
 struct Broker {
@@ -23,21 +24,10 @@ impl Broker {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("facade-{name}"));
         fs::create_dir_all(&folder).unwrap();
         let file = folder.join("mosquitto.conf");
-        let started = thread_mqtt_test_support::server::start(|[port]: [u16; 1]| {
+        let started = server::start(|[port]: [u16; 1]| {
             let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n");
             fs::write(&file, text)?;
-            let known = Path::new("/usr/sbin/mosquitto");
-            let program = if known.exists() {
-                known
-            } else {
-                Path::new("mosquitto")
-            };
-            Command::new(program)
-                .arg("-c")
-                .arg(&file)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
+            server::mosquitto(&file).spawn()
         });
         let (process, [port]) = started.expect("mosquitto starts; install it if it is missing");
         Self {

@@ -3,13 +3,15 @@
 
 use std::net::TcpStream;
 use std::ops::ControlFlow;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Child;
 
 use thread_mqtt_client::{Cause, Client, Config, Event, Reached, Retry, Timers};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_host::{HostPort, Options};
 use thread_mqtt_resolve::resolver;
 use thread_mqtt_session::{Event as Mqtt, Message, QoS};
+use thread_mqtt_test_support::server;
 use thread_mqtt_tls::{Agreed, ConfigError, PublicKey, Suite, TlsError};
 
 use crate::backend::{Backend, Identity, parallel};
@@ -38,23 +40,19 @@ impl Mosquitto {
             scratch.file("key.pem", &chain.key),
         );
         let devices = scratch.file("devices.pem", Device::root());
-        let server = thread_mqtt_test_support::server::start(|[open, mutual]| {
+        let started = server::start(|[open, mutual]| {
             let config = format!(
                 "user root\nper_listener_settings true\n\
                  listener {open} 127.0.0.1\n{tls}\
                  listener {mutual} 127.0.0.1\n{tls}cafile {devices}\nrequire_certificate true\n"
             );
             let log = std::fs::File::create(scratch.path().join("log"))?;
-            Command::new("mosquitto")
-                .args(["-c", &scratch.file("mosquitto.conf", config)])
-                // Where Debian puts it, and where a user's path may not look.
-                .env("PATH", path_with_sbin())
-                .stdin(Stdio::null())
+            server::mosquitto(Path::new(&scratch.file("mosquitto.conf", config)))
                 .stdout(log.try_clone()?)
                 .stderr(log)
                 .spawn()
         });
-        let (process, [open, mutual]) = server.unwrap_or_else(|error| {
+        let (process, [open, mutual]) = started.unwrap_or_else(|error| {
             let log = scratch.log();
             panic!("this test needs mosquitto; install it, if it is not there ({error}): {log}")
         });
@@ -72,10 +70,6 @@ impl Drop for Mosquitto {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn path_with_sbin() -> String {
-    format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
 /// A client on this host's sockets that makes one attempt.

@@ -12,7 +12,8 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::Child;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,23 @@ pub fn start<const N: usize>(
     }
     let text = format!("the server ended before it listened, {ATTEMPTS} times");
     Err(io::Error::new(io::ErrorKind::AddrInUse, text))
+}
+
+/// Mosquitto with this configuration, and without input and output, not started yet.
+pub fn mosquitto(configuration: &Path) -> Command {
+    // Where Debian puts it, which a user's PATH may lack.
+    let known = Path::new("/usr/sbin/mosquitto");
+    let program = match known.exists() {
+        true => known,
+        false => Path::new("mosquitto"),
+    };
+    let mut command = Command::new(program);
+    command.arg("-c").arg(configuration);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
 }
 
 /// Different ports that are free now.

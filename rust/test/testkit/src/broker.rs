@@ -11,9 +11,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use thread_mqtt_test_support::server;
 
-/// Where Debian puts it, which a user's PATH may lack.
-const PROGRAM: &str = "/usr/sbin/mosquitto";
-
 /// What the broker allows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
@@ -86,18 +83,7 @@ fn run(config: &Config, folder: &Path) -> io::Result<(Child, u16)> {
     let file = folder.join("mosquitto.conf");
     let (process, [port]) = server::start(|[port]| {
         fs::write(&file, format!("{settings}listener {port} 127.0.0.1\n"))?;
-        let program = if Path::new(PROGRAM).exists() {
-            PROGRAM
-        } else {
-            "mosquitto"
-        };
-        Command::new(program)
-            .arg("-c")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
+        server::mosquitto(&file).spawn()
     })?;
     Ok((process, port))
 }

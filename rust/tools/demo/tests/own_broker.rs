@@ -1,8 +1,9 @@
 //! `--broker` against Debian's mosquitto, as a user has one.
 use serde_json::Value;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use thread_mqtt_test_support::server;
 use thread_mqtt_testkit::pki::{Chain, KeyKind};
 
 /// A mosquitto with TLS and one plain listener, in a folder of its own.
@@ -36,7 +37,7 @@ impl Mosquitto {
         );
         let certificate = write("chain.pem", &chain.leaf.chain_pem());
         let key = write("key.pem", &chain.leaf.key_pem());
-        let (process, [tls, plain]) = thread_mqtt_test_support::server::start(|[tls, plain]| {
+        let (process, [tls, plain]) = server::start(|[tls, plain]| {
             let config = write(
                 "mosquitto.conf",
                 &format!(
@@ -47,10 +48,7 @@ impl Mosquitto {
                      listener {plain} 127.0.0.1\npassword_file {passwords}\n",
                 ),
             );
-            Command::new("/usr/sbin/mosquitto")
-                .args(["-c", &config])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
+            server::mosquitto(Path::new(&config))
                 .stderr(std::fs::File::create(folder.join("log"))?)
                 .spawn()
         })

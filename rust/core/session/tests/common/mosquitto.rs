@@ -1,12 +1,13 @@
 //! Eclipse Mosquitto on the loopback interface.
 
 use std::fmt::Write as _;
-use std::io;
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use thread_mqtt_test_support::server;
 
 /// A broker of its own for each test; ends with the value.
 pub(crate) struct Broker {
@@ -22,7 +23,7 @@ impl Broker {
         let name = format!("thread-mqtt-session-{}-{serial}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).expect("a temporary directory");
-        let (process, [port]) = thread_mqtt_test_support::server::start(|[port]| {
+        let (process, [port]) = server::start(|[port]| {
             let file = directory.join("mosquitto.conf");
             let mut text = format!("user root\nlistener {port} 127.0.0.1\n");
             if !options.contains("allow_anonymous") {
@@ -30,7 +31,7 @@ impl Broker {
             }
             writeln!(text, "{options}").expect("writing to a string");
             std::fs::write(&file, text)?;
-            start_mosquitto(&file)
+            server::mosquitto(&file).spawn()
         })
         .expect("this test needs the broker mosquitto: apt-get install mosquitto");
         Broker {
@@ -55,19 +56,4 @@ impl Drop for Broker {
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.directory);
     }
-}
-
-fn start_mosquitto(file: &Path) -> io::Result<Child> {
-    let known = Path::new("/usr/sbin/mosquitto");
-    let program = if known.exists() {
-        known
-    } else {
-        Path::new("mosquitto")
-    };
-    Command::new(program)
-        .arg("-c")
-        .arg(file)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
 }

@@ -2,10 +2,10 @@
 use super::{PATIENCE, Running, Scratch, run};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
+use thread_mqtt_test_support::server;
 use thread_mqtt_testkit::pki::Chain;
 
 /// A running mosquitto; it is killed when dropped.
@@ -94,17 +94,8 @@ impl Drop for Mosquitto {
 
 fn spawn(scratch: &Scratch, max_protocol: Option<&str>) -> Child {
     let log = fs::File::create(scratch.path().join("log")).unwrap();
-    let program = match Path::new("/usr/sbin/mosquitto").exists() {
-        true => "/usr/sbin/mosquitto",
-        false => "mosquitto",
-    };
-    let mut command = Command::new(program);
-    command
-        .arg("-c")
-        .arg(scratch.path().join("mosquitto.conf"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log);
+    let mut command = server::mosquitto(&scratch.path().join("mosquitto.conf"));
+    command.stdout(log.try_clone().unwrap()).stderr(log);
     if max_protocol.is_some() {
         command.env("OPENSSL_CONF", scratch.path().join("openssl.cnf"));
     }
