@@ -6,7 +6,7 @@ out=${CARGO_TARGET_DIR:-target}/doxygen
 mkdir -p "$out"
 doxygen - <<END
 PROJECT_NAME           = thread-mqtt
-INPUT                  = include/thread_mqtt.h
+INPUT                  = include/thread_mqtt.h include/thread_mqtt_types.h
 OUTPUT_DIRECTORY       = $out
 GENERATE_LATEX         = NO
 OPTIMIZE_OUTPUT_FOR_C  = YES

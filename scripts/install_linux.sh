@@ -13,7 +13,8 @@ built=${CARGO_TARGET_DIR:-$root/target}/release
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 
 install -d "$prefix/include" "$prefix/lib/pkgconfig" "$prefix/lib/cmake/thread-mqtt"
-install -m 644 "$root/include/thread_mqtt.h" "$root/include/thread_mqtt_config.h" "$prefix/include"
+install -m 644 "$root/include/thread_mqtt.h" "$root/include/thread_mqtt_types.h" "$root/include/thread_mqtt_config.h" \
+    "$prefix/include"
 install -m 644 "$built/libthread_mqtt.a" "$prefix/lib"
 install -m 755 "$built/libthread_mqtt.so" "$prefix/lib"
 

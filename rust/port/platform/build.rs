@@ -33,6 +33,9 @@ fn main() {
         println!("cargo::rerun-if-changed={}", header.display());
         builder = builder.header(header.to_str().expect("the path of a source file is UTF-8"));
     }
+    // Included by one of them.
+    let types = root.join("include/thread_mqtt_types.h");
+    println!("cargo::rerun-if-changed={}", types.display());
     let table = root.join("zephyr/src/abi.def");
     println!("cargo::rerun-if-changed={}", table.display());
     let table = fs::read_to_string(table).expect("zephyr/src/abi.def can be read");
