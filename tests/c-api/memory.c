@@ -10,7 +10,7 @@
 
 static char payload[4096];
 
-/* The heap once the client's thread has begun, which frees what it was made with. */
+/* The heap at rest: the client's thread makes its first turn by itself, and the heap may change with it. */
 static size_t heap_at_rest(void)
 {
 	size_t used = heap_used();

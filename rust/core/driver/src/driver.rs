@@ -298,7 +298,8 @@ impl<P: Port> Driver<P> {
         taken > 0
     }
 
-    /// DNS answers. None is awaited while TCP is connected, so the buffer is free.
+    /// DNS answers. None is awaited while the broker is connected, and what a DNS server sends over TCP
+    /// is taken at once, so the buffer is free.
     fn receive_datagrams(&mut self, now: Duration) -> bool {
         let mut moved = false;
         while self.inbox.is_empty() {

@@ -114,8 +114,9 @@ impl Client {
         }
     }
 
-    /// Bytes that came over TCP, from the broker or from a DNS server. Returns how many were taken; offer the rest again after the next
-    /// output (back-pressure: the session's buffers or the application's events are full).
+    /// Bytes that came over TCP, from the broker or from a DNS server. Returns how many were taken; offer
+    /// the rest again after the next output (back-pressure: the session's buffers or the application's
+    /// events are full).
     #[inline(never)]
     pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) -> usize {
         if self.resolver.uses_tcp() {
