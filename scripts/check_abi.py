@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINDINGS = ROOT / "rust/port/platform"
-HEADERS = ["include/thread_mqtt.h", "include/thread_mqtt_port.h", "zephyr/src/shell.h"]
+TYPES, PORT = "include/thread_mqtt_types.h", "include/thread_mqtt_port.h"
+HEADERS = ["include/thread_mqtt.h", TYPES, PORT, "zephyr/src/shell.h"]
 C_SIDE = [*HEADERS, "include/thread_mqtt_config.h", "zephyr/src/abi.c", "zephyr/src/abi.def"]
 
 # The targets: Rust's name, and how C is compiled for the same.
@@ -136,20 +137,20 @@ def every_structure_is_listed():
 # what the compiler must name.
 MUTATIONS = {
     "two fields change places": (
-        HEADERS[0],
+        TYPES,
         "\tuint8_t type;\n\t/** The stage: a #thread_mqtt_stage. */\n\tuint8_t stage;\n",
         "\tuint8_t stage;\n\tuint8_t type;\n",
         "ABI: thread_mqtt_event.type"),
     "a field has an enum's type": (
-        HEADERS[0],
+        TYPES,
         "\tuint8_t stage;\n\t/** Reason code",
         "\tenum thread_mqtt_stage stage;\n\t/** Reason code",
         "ABI: thread_mqtt_event.stage"),
-    "a field is wider": (HEADERS[1], "\tuint16_t receive_maximum;", "\tuint32_t receive_maximum;",
+    "a field is wider": (PORT, "\tuint16_t receive_maximum;", "\tuint32_t receive_maximum;",
                          "ABI: tmq_options.receive_maximum"),
 }
 # One that hides in padding changes no size: Rust must name every field.
-HIDDEN = (HEADERS[0], "\tbool retain;\n", "\tbool retain;\n\tbool dup;\n", "`dup`")
+HIDDEN = (TYPES, "\tbool retain;\n", "\tbool retain;\n\tbool dup;\n", "`dup`")
 
 
 def refusals(rust, target, folder):
