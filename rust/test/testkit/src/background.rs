@@ -1,4 +1,5 @@
 //! An asynchronous service on a thread of its own, stopped on drop.
+use futures_lite::future;
 use std::io;
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::oneshot;
@@ -34,10 +35,7 @@ impl Background {
                     Err(error) => drop(ready.send(Err(error))),
                     Ok((value, run)) => {
                         drop(ready.send(Ok(value)));
-                        tokio::select! {
-                            () = run => {}
-                            _ = stopped => {}
-                        }
+                        future::or(run, async { drop(stopped.await) }).await;
                     }
                 }
             });

@@ -8,6 +8,7 @@
 //! One thread serves all connections; it ends when the [`Front`] is dropped.
 use crate::background::Background;
 use crate::tls::{Tls, TlsSetupError};
+use futures_lite::future;
 use rustls::time_provider::DefaultTimeProvider;
 use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion};
 use std::io;
@@ -250,12 +251,15 @@ async fn truncate(client: TlsStream<TcpStream>, broker: TcpStream, limit: u64) -
     let (mut from_client, mut to_client) = tokio::io::split(client);
     let (from_broker, mut to_broker) = broker.into_split();
     let mut limited = from_broker.take(limit);
-    tokio::select! {
-        copied = tokio::io::copy(&mut from_client, &mut to_broker) => copied.map(drop),
-        copied = async {
-            tokio::io::copy(&mut limited, &mut to_client).await?;
-            to_client.flush().await
-        } => copied,
-    }
+    let up = async {
+        tokio::io::copy(&mut from_client, &mut to_broker)
+            .await
+            .map(drop)
+    };
+    let down = async {
+        tokio::io::copy(&mut limited, &mut to_client).await?;
+        to_client.flush().await
+    };
+    future::or(up, down).await
     // Dropping the stream closes the socket; only shutdown() would send close_notify.
 }
