@@ -160,7 +160,8 @@ def main():
             project = entry.parent / "prj.conf"
             if project.is_file():
                 errors += check_conf(tree, [project])
-                for board in sorted((entry.parent / "boards").glob("*.conf")):
+                folders = [entry.parent, *([ROOT] if entry.parent.parent == ROOT / "samples" else [])]
+                for board in sorted(path for folder in folders for path in (folder / "boards").glob("*.conf")):
                     errors += check_conf(tree, [project, board])
 
     zephyr = zephyr_symbols()

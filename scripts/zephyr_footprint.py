@@ -117,7 +117,7 @@ def build(name, workspace, folder):
                       "-DSNIPPET=" + ";".join(["thread-mqtt-upstream-psa", *image.snippets,
                                                *(["thread-mqtt-release", "thread-mqtt-p256"] if image.release else [])])]
     else:
-        arguments += [f"-DEXTRA_CONF_FILE={ROOT / PUBLISH}/boards/nrf52840dk_nrf52840.conf", f"-DEXTRA_CFLAGS={C_NAMES}"]
+        arguments += [f"-DEXTRA_CONF_FILE={ROOT}/boards/nrf52840dk_nrf52840.conf", f"-DEXTRA_CFLAGS={C_NAMES}"]
     if image.release:
         arguments += ["-DCONFIG_BOOTLOADER_MCUBOOT=y"]
         # The sample in C has the snippet's lines that are not about this module.

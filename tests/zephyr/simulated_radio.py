@@ -2,7 +2,7 @@
 
     python3 tests/zephyr/simulated_radio.py OT_RCP NODE
 
-Prints the port, which an image of FILE_SUFFIX=thread takes as -uart_1_port=PORT, and serves it until it
+Prints the port, which an image with the snippet thread-mqtt-rcp takes as -uart_1_port=PORT, and serves it until it
 is interrupted. OT_RCP is the program, NODE its number on the simulated radio, different for each.
 
 A real serial line carries some ten bytes a millisecond, a simulated one as many as there are. Zephyr
