@@ -158,7 +158,8 @@ if(CONFIG_MINIMAL_LIBC AND (CONFIG_OPENTHREAD_LIBRARY OR CONFIG_HDLC_RCP_IF))
   else()
     set(caller "OpenThread's driver for a radio co-processor calls strtok()")
   endif()
-  thread_mqtt_refuse("${caller}, which Zephyr's minimal C library lacks. Set CONFIG_PICOLIBC=y.")
+  thread_mqtt_refuse("${caller}, which Zephyr's minimal C library lacks. Set CONFIG_PICOLIBC=y, or "
+    "CONFIG_NEWLIB_LIBC=y where this toolchain has no picolibc.")
 endif()
 # What a client needs on a Cortex-M, in bytes. bench/cortex-m4/needs.py reads these numbers and proves on
 # the emulated board that they suffice; docs/footprint.md makes a table of them.
