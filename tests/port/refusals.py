@@ -24,6 +24,7 @@ THREAD = {
     "THREAD_MQTT_DNS_SERVERS": "9.9.9.9 8.8.8.8", "THREAD_MQTT_NAT64_PREFIX": "",
     "THREAD_MQTT_TIME_SERVERS": "time.example.org",
 }
+ON_PSA = {**THREAD, "MBEDTLS_PSA_CRYPTO_C": "y", "OPENTHREAD_CRYPTO_PSA": "y"}
 # Without Thread, over Zephyr's own stack.
 ETHERNET = {**THREAD, "NET_L2_OPENTHREAD": None, "DNS_RESOLVER": "y", "NET_IPV4": "y"}
 
@@ -47,11 +48,26 @@ CASES = [
     ("a heap too small for the outbox", "4.2", {**THREAD, "THREAD_MQTT_OUTBOX_BYTES": "32768"}, NEW_TCP,
      "Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to 62652 or more"),
     ("PSA Crypto without algorithms", "3.4", {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y"}, OLD_TCP,
-     "Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y"),
+     "(CONFIG_MBEDTLS_LEGACY_CRYPTO_C) in its place. Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y."),
     ("PSA Crypto without algorithms, NCS 2.7", "3.6", {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y"}, OLD_TCP,
-     "Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y"),
+     "(CONFIG_MBEDTLS_LEGACY_CRYPTO_C) in its place. Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y."),
     ("PSA Crypto beside the older cryptography", "3.7", {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y"}, OLD_TCP,
      None),
+    ("PSA Crypto that OpenThread calls, too", "3.4", ON_PSA, OLD_TCP,
+     "Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y, or update to Zephyr 3.7"),
+    ("PSA Crypto that OpenThread calls, too, with CryptoCell's mutexes", "3.6",
+     {**ON_PSA, "MBEDTLS_THREADING_C": "y"}, OLD_TCP,
+     "Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y, or update to Zephyr 3.7"),
+    ("PSA Crypto for two clients", "3.6",
+     {**THREAD, "NRF_SECURITY": None, "MBEDTLS_PSA_CRYPTO_C": "y", "THREAD_MQTT_MAX_CLIENTS": "2",
+      "EVENTFD_MAX": "2"}, OLD_TCP, "Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y, or update to Zephyr 3.7"),
+    ("PSA Crypto for one client", "3.6", {**THREAD, "NRF_SECURITY": None, "MBEDTLS_PSA_CRYPTO_C": "y"}, OLD_TCP,
+     None),
+    ("PSA Crypto in a secure partition", "3.6", {**ON_PSA, "BUILD_WITH_TFM": "y"}, OLD_TCP, None),
+    ("PSA Crypto without locks", "3.7", ON_PSA, OLD_TCP, "Set CONFIG_MBEDTLS_THREADING_C=y"),
+    ("PSA Crypto with locks", "3.7", {**ON_PSA, "MBEDTLS_THREADING_C": "y"}, OLD_TCP, None),
+    ("PSA Crypto of upstream Zephyr", "4.2", {**ON_PSA, "NRF_SECURITY": None}, NEW_TCP, None),
+    ("PSA Crypto on another core", "4.4", {**ON_PSA, "MBEDTLS_PSA_CRYPTO_C": None}, NEW_TCP, None),
     ("soft backend beside the older cryptography", "3.4",
      {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y", "THREAD_MQTT_CRYPTO_PSA": None,
       "THREAD_MQTT_STACK_SIZE": "18432"}, OLD_TCP, None),

@@ -118,12 +118,28 @@ if(CONFIG_TEST_RANDOM_GENERATOR AND on_hardware)
   thread_mqtt_refuse("the test generator's numbers can be guessed, and with them every key of TLS. Set "
     "CONFIG_TEST_RANDOM_GENERATOR=n and CONFIG_ENTROPY_GENERATOR=y.")
 endif()
+# Zephyr 3.7 and NCS 2.8 are the first with Mbed TLS 3.6.
+set(before_mbedtls_3_6 OFF)
+if("${KERNEL_VERSION_MAJOR}.${KERNEL_VERSION_MINOR}" VERSION_LESS 3.7)
+  set(before_mbedtls_3_6 ON)
+endif()
 # Up to NCS 2.7 this switch leaves PSA Crypto's drivers out: each call would fail with -134.
-if(CONFIG_THREAD_MQTT_CRYPTO_PSA AND CONFIG_NRF_SECURITY AND CONFIG_MBEDTLS_LEGACY_CRYPTO_C AND
-   "${KERNEL_VERSION_MAJOR}.${KERNEL_VERSION_MINOR}" VERSION_LESS 3.7)
+if(CONFIG_THREAD_MQTT_CRYPTO_PSA AND CONFIG_NRF_SECURITY AND CONFIG_MBEDTLS_LEGACY_CRYPTO_C AND before_mbedtls_3_6)
   thread_mqtt_refuse("PSA Crypto has no algorithm in this image, because nRF Security builds the older "
-    "cryptography (CONFIG_MBEDTLS_LEGACY_CRYPTO_C) in its place. Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y, or "
-    "CONFIG_OPENTHREAD_NRF_SECURITY_PSA_CHOICE=y and CONFIG_NET_TCP_ISN_RFC6528=n.")
+    "cryptography (CONFIG_MBEDTLS_LEGACY_CRYPTO_C) in its place. Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y.")
+endif()
+# The core of PSA Crypto guards its key slots since Mbed TLS 3.6; nRF Security can leave that out. A secure
+# partition takes one call after the other.
+if(CONFIG_THREAD_MQTT_CRYPTO_PSA AND CONFIG_MBEDTLS_PSA_CRYPTO_C AND NOT CONFIG_BUILD_WITH_TFM AND
+   (CONFIG_OPENTHREAD_CRYPTO_PSA OR CONFIG_THREAD_MQTT_MAX_CLIENTS GREATER 1))
+  set(callers "PSA Crypto of this image is not safe to call from several threads, and the client's threads and "
+    "OpenThread's all call it.")
+  if(before_mbedtls_3_6)
+    thread_mqtt_refuse(${callers} " Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y, or update to Zephyr 3.7 or the nRF Connect "
+      "SDK 2.8 or later.")
+  elseif(CONFIG_NRF_SECURITY AND NOT CONFIG_MBEDTLS_THREADING_C)
+    thread_mqtt_refuse(${callers} " Set CONFIG_MBEDTLS_THREADING_C=y.")
+  endif()
 endif()
 # The numbers of Zephyr's Mbed TLS then have 256 bits at most. nRF Security has a configuration of its own.
 if(CONFIG_MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED AND CONFIG_THREAD_MQTT_CRYPTO_PSA AND
