@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What Mbed TLS needs of a Linux host, and what the tests need of Mbed TLS:
- * randomness, a lock, the number of key slots in use, a call made to fail.
+ * What PSA needs of a Linux host, and what the tests need of PSA: randomness where
+ * it is built without its own, a lock, the number of key slots in use, a call made
+ * to fail.
  */
 #include <pthread.h>
 #include <sys/random.h>
@@ -17,6 +18,7 @@ static int silent; /* what is built in is not said */
 static uint32_t failed;
 static uint32_t most_slots;
 
+#ifdef MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
 psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context,
 					     uint8_t *out, size_t size, size_t *len)
 {
@@ -31,6 +33,7 @@ psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context
 	}
 	return PSA_SUCCESS;
 }
+#endif
 
 static uint32_t slots(void)
 {
@@ -66,6 +69,15 @@ psa_status_t thread_mqtt_psa_host_leave(psa_status_t status)
 	}
 	pthread_mutex_unlock(&lock);
 	return status;
+}
+
+const char *thread_mqtt_psa_host_library(void)
+{
+#ifdef TF_PSA_CRYPTO_VERSION_STRING_FULL
+	return TF_PSA_CRYPTO_VERSION_STRING_FULL;
+#else
+	return MBEDTLS_VERSION_STRING_FULL;
+#endif
 }
 
 void thread_mqtt_psa_host_state(int states_now)

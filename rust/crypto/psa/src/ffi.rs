@@ -1,5 +1,7 @@
 //! `c/thread_mqtt_psa.h`, by hand: it is ours and small.
 
+#[cfg(feature = "host-mbedtls")]
+use core::ffi::c_char;
 use core::ffi::c_void;
 
 use crate::Attributes;
@@ -121,6 +123,7 @@ unsafe extern "C" {
 
 #[cfg(feature = "host-mbedtls")]
 unsafe extern "C" {
+    pub(crate) fn thread_mqtt_psa_host_library() -> *const c_char;
     pub(crate) fn thread_mqtt_psa_host_state(states: i32);
     pub(crate) fn thread_mqtt_psa_host_fail(from: u32, count: u32, status: i32);
     pub(crate) fn thread_mqtt_psa_host_counters(

@@ -1,10 +1,13 @@
-//! The host's Mbed TLS and what tests want of it: how many key slots are in use,
+//! The host's PSA and what tests want of it: how many key slots are in use,
 //! and calls that fail. All of it is global to the process; tests that use it
 //! must not run at the same time.
 
+use core::ffi::CStr;
+
 use crate::{Status, ffi};
 
-// Only for what it links.
+// Only for what it links, and not beside another PSA.
+#[cfg(not(tf_psa_crypto))]
 extern crate mbedtls_rs_sys as _;
 
 /// What has happened since [`reset`] or [`fail`].
@@ -19,6 +22,13 @@ pub struct Counters {
     pub slots: u32,
     /// The most key slots in use at any time.
     pub most_slots: u32,
+}
+
+/// Returns the name and version of the library whose PSA this is.
+pub fn library() -> &'static str {
+    // SAFETY: a string literal of C.
+    let name = unsafe { CStr::from_ptr(ffi::thread_mqtt_psa_host_library()) };
+    name.to_str().unwrap_or_default()
 }
 
 /// Reads the counters.
@@ -58,4 +68,18 @@ pub fn reset() {
 pub fn state(states: bool) {
     // SAFETY: an integer only.
     unsafe { ffi::thread_mqtt_psa_host_state(states.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_the_one_that_was_asked_for() {
+        let wanted = match option_env!("THREAD_MQTT_TF_PSA_CRYPTO") {
+            None | Some("") => "Mbed TLS 3.6",
+            Some(_) => "TF-PSA-Crypto 1.",
+        };
+        assert!(library().starts_with(wanted), "{}", library());
+    }
 }

@@ -32,7 +32,9 @@
 //!
 //! With the feature `host-mbedtls` the PSA of Mbed TLS 3.6.5 is compiled (from the
 //! crate mbedtls-rs-sys; needs cmake, a C compiler and libclang) behind a lock,
-//! and `host` counts key slots and makes calls fail for tests.
+//! and `host` counts key slots and makes calls fail for tests. The environment's
+//! `THREAD_MQTT_TF_PSA_CRYPTO` names a checkout of TF-PSA-Crypto 1.x to compile in
+//! its place.
 //!
 //! ```
 //! # #[cfg(feature = "host-mbedtls")]
