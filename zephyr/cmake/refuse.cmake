@@ -189,21 +189,26 @@ set(need_stack_soft_p384 18440)
 set(need_stack_certificate 672)
 
 # Of malloc's heap, what a handshake takes, and a quarter for malloc itself and larger keys; or a session
-# that is open, while the outbox may be full.
+# that is open, while the outbox may be full. Whichever does not fit, the cure is the heap for both.
 if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE GREATER_EQUAL 0)
   set(arena ${need_heap})
   if(CONFIG_THREAD_MQTT_CRYPTO_SOFT)
     math(EXPR arena "${arena} + ${need_heap_soft}")
   endif()
-  math(EXPR arena "(${arena} + ${need_heap_certificate} * ${CONFIG_THREAD_MQTT_MAX_CHAIN}) * 5 / 4")
-  if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena)
+  math(EXPR arena_handshake "(${arena} + ${need_heap_certificate} * ${CONFIG_THREAD_MQTT_MAX_CHAIN}) * 5 / 4")
+  math(EXPR arena_open
+    "${need_heap_open} + ${CONFIG_THREAD_MQTT_OUTBOX_BYTES} + ${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE}")
+  set(arena ${arena_handshake})
+  if(arena LESS arena_open)
+    set(arena ${arena_open})
+  endif()
+  if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena_handshake)
     thread_mqtt_refuse("the heap of malloc has ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes, a TLS handshake "
       "with a chain of ${CONFIG_THREAD_MQTT_MAX_CHAIN} certificates does not fit. Set "
       "CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to ${arena} or more, or to -1 for all memory that is left, or "
       "CONFIG_THREAD_MQTT_MAX_CHAIN to fewer.")
   endif()
-  math(EXPR arena "${need_heap_open} + ${CONFIG_THREAD_MQTT_OUTBOX_BYTES} + ${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE}")
-  if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena)
+  if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena_open)
     thread_mqtt_refuse("a full outbox (CONFIG_THREAD_MQTT_OUTBOX_BYTES=${CONFIG_THREAD_MQTT_OUTBOX_BYTES}) and a "
       "packet of CONFIG_THREAD_MQTT_MAX_PACKET_SIZE=${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE} bytes do not fit a "
       "heap of ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to "
