@@ -6,33 +6,17 @@
  */
 #include "check.h"
 
-static char *ca;
-static size_t ca_length;
-
-static struct thread_mqtt_config tls_config(struct told *told)
-{
-	struct thread_mqtt_config config = idle_config(told);
-
-	config.broker = setting("TEST_BROKER_TLS");
-	config.ca = ca;
-	config.ca_len = ca_length;
-	return config;
-}
-
 static struct thread_mqtt *tls_client(struct told *told)
 {
-	struct thread_mqtt_config config = tls_config(told);
-	struct thread_mqtt *client = NULL;
+	struct thread_mqtt_config config = tls_config(told, "TEST_BROKER_TLS");
 
-	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
-	CHECK_EQUAL(thread_mqtt_start(client), 0);
-	return client;
+	return started(&config);
 }
 
 static void there_and_back(uint8_t version)
 {
 	struct told told;
-	struct thread_mqtt_config config = tls_config(&told);
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
 	struct thread_mqtt *client = NULL;
 	uint32_t subscribed = 0;
 
@@ -92,7 +76,7 @@ static void version_5(void)
 static void wrong_ca(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = tls_config(&told);
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
 	struct thread_mqtt *client = NULL;
 	struct thread_mqtt_failure failure;
 	size_t length;
@@ -116,7 +100,7 @@ static void wrong_ca(void)
 static void by_tag(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = tls_config(&told);
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
 	struct thread_mqtt *client = NULL;
 
 	config.ca = NULL;
@@ -134,7 +118,7 @@ static void by_tag(void)
 static void by_name(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = tls_config(&told);
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
 	struct thread_mqtt *client = NULL;
 
 	config.broker = setting("TEST_BROKER_NAME");
@@ -235,7 +219,7 @@ static void refused_by_the_broker(void)
 static void calls_during_a_handshake(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = tls_config(&told);
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
 	struct thread_mqtt *client = NULL;
 	struct thread_mqtt_message message = {.topic = "t", .qos = 1};
 	struct thread_mqtt_failure failure;
@@ -263,7 +247,6 @@ static void calls_during_a_handshake(void)
 
 void broker_cases(void)
 {
-	ca = read_all(setting("TEST_CA"), &ca_length);
 	version_3();
 	version_5();
 	by_name();
@@ -274,5 +257,4 @@ void broker_cases(void)
 	waiting_in_vain();
 	refused_by_the_broker();
 	calls_during_a_handshake();
-	free(ca);
 }

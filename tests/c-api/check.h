@@ -71,12 +71,22 @@ void await(struct told *told, uint8_t type, unsigned int count);
 
 /* A configuration for the broker that is not there, with the callback. */
 struct thread_mqtt_config idle_config(struct told *told);
+/* For the broker that this setting names, without TLS or with it. */
+struct thread_mqtt_config config_for(struct told *told, const char *broker);
+struct thread_mqtt_config tls_config(struct told *told, const char *broker);
 
-/* A client of it. */
+/* A client of idle_config(). */
 struct thread_mqtt *idle_client(struct told *told);
+/* A client of this configuration, started. */
+struct thread_mqtt *started(const struct thread_mqtt_config *config);
+/* Ends a client. */
+void end(struct thread_mqtt *client);
 
 /* The heap, of which this program's allocations are counted. */
 size_t heap_used(void);
+/* The most since heap_peak_restart(), which returns what is in use. */
+size_t heap_peak(void);
+size_t heap_peak_restart(void);
 void pause_ms(long milliseconds);
 /* Allocations that would take more than this fail; SIZE_MAX for none. */
 void heap_limit(size_t bytes);

@@ -7,33 +7,6 @@
  */
 #include "check.h"
 
-static char *ca;
-static size_t ca_length;
-
-static struct thread_mqtt *client_of(const struct thread_mqtt_config *config)
-{
-	struct thread_mqtt *client = NULL;
-
-	CHECK_EQUAL(thread_mqtt_init(&client, config), 0);
-	CHECK_EQUAL(thread_mqtt_start(client), 0);
-	return client;
-}
-
-static void end(struct thread_mqtt *client)
-{
-	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
-}
-
-static struct thread_mqtt_config tls_config(struct told *told, const char *broker)
-{
-	struct thread_mqtt_config config = idle_config(told);
-
-	config.broker = setting(broker);
-	config.ca = ca;
-	config.ca_len = ca_length;
-	return config;
-}
-
 /* The first of a list does not answer, the second does. */
 static void failover(void)
 {
@@ -44,7 +17,7 @@ static void failover(void)
 
 	(void)snprintf(list, sizeof(list), "mqtt://127.0.0.1:1, %s*2", setting("TEST_BROKER"));
 	config.broker = list;
-	client = client_of(&config);
+	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
 	CHECK(told.count[THREAD_MQTT_EVENT_FAILED] >= 1);
 	CHECK(told.count[THREAD_MQTT_EVENT_BROKER] >= 2);
@@ -63,12 +36,11 @@ static void failover(void)
 static void redirect(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER_MOVED");
 	struct thread_mqtt *client;
 	const char *to = setting("TEST_BROKER") + strlen("mqtt://");
 
-	config.broker = setting("TEST_BROKER_MOVED");
-	client = client_of(&config);
+	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
 	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_REASON_STRING], 1);
 	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_REASON_STRING].token, 0);
@@ -83,7 +55,7 @@ static void redirect(void)
 	/* Or not, if that is not wanted. */
 	told_init(&told);
 	config.redirects = 0;
-	client = client_of(&config);
+	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
 	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_SERVER_REFERENCE], 1);
 	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_BROKER], 0);
@@ -94,13 +66,12 @@ static void redirect(void)
 static void fallback(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER_OLD");
 	struct thread_mqtt_limits limits;
 	struct thread_mqtt *client;
 
-	config.broker = setting("TEST_BROKER_OLD");
 	config.fallback_v311 = true;
-	client = client_of(&config);
+	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
 	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_VERSION], 1);
 	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_VERSION].number, 4);
@@ -112,7 +83,7 @@ static void fallback(void)
 
 	told_init(&told);
 	config.fallback_v311 = false;
-	client = client_of(&config);
+	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
 	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_VERSION], 0);
 	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_REJECTED);
@@ -153,16 +124,15 @@ static void retry_now(void)
 static void keep_alive(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
 	struct thread_mqtt_limits limits;
 	struct thread_mqtt *client;
 
-	config.broker = setting("TEST_BROKER");
 	config.keep_alive_auto = true;
 	config.keep_alive_min_s = 100;
 	config.keep_alive_max_s = 1000;
 	config.keep_alive_start_s = 150;
-	client = client_of(&config);
+	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
 	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), 0);
 	CHECK_EQUAL(limits.learnt_keep_alive_s, 150);
@@ -184,13 +154,13 @@ static void alpn(void)
 	struct thread_mqtt *client;
 
 	config.tls_alpn = "mqtt x-amzn-mqtt-ca";
-	client = client_of(&config);
+	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
 	end(client);
 	for (size_t i = 0; i < COUNT(refused); i++) {
 		told_init(&told);
 		config.tls_alpn = refused[i];
-		client = client_of(&config);
+		client = started(&config);
 		await(&told, THREAD_MQTT_EVENT_FAILED, 1);
 		CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_ONLINE], 0);
 		end(client);
@@ -210,7 +180,7 @@ static void pinned(const char *pins, bool with_ca, uint8_t type)
 		config.ca = NULL;
 		config.ca_len = 0;
 	}
-	client = client_of(&config);
+	client = started(&config);
 	await(&told, type, 1);
 	if (type == THREAD_MQTT_EVENT_FAILED) {
 		CHECK_EQUAL(told.last[type].error, THREAD_MQTT_ERROR_CERTIFICATE);
@@ -259,7 +229,7 @@ static void agrees(const struct thread_mqtt_config *config, struct told *told, c
 
 	told_init(told);
 	told->then = note_tls;
-	client = client_of(config);
+	client = started(config);
 	await(told, THREAD_MQTT_EVENT_ONLINE, 1);
 	end(client);
 	CHECK(strstr(agreed, version) != NULL);
@@ -308,7 +278,7 @@ static void p521(void)
 {
 	struct told told;
 	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_P521");
-	struct thread_mqtt *client = client_of(&config);
+	struct thread_mqtt *client = started(&config);
 
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
 	end(client);
@@ -323,7 +293,7 @@ static void resumption(uint8_t tickets)
 
 	config.tls_tickets = tickets;
 	told.then = note_tls;
-	client = client_of(&config);
+	client = started(&config);
 	for (unsigned int life = 1; life <= 2; life++) {
 		await(&told, THREAD_MQTT_EVENT_ONLINE, life);
 		CHECK((strstr(agreed, "resumed") != NULL) == (life == 2 && tickets > 0));
@@ -336,7 +306,6 @@ static void resumption(uint8_t tickets)
 
 void connection_cases(void)
 {
-	ca = read_all(setting("TEST_CA"), &ca_length);
 	failover();
 	redirect();
 	fallback();
@@ -349,5 +318,4 @@ void connection_cases(void)
 	resumption(0);
 	resumption(1);
 	resumption(2);
-	free(ca);
 }

@@ -91,27 +91,6 @@ void await(struct told *told, uint8_t type, unsigned int count)
 	(void)pthread_mutex_unlock(&told->lock);
 }
 
-struct thread_mqtt_config idle_config(struct told *told)
-{
-	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
-
-	told_init(told);
-	/* No program listens on this port. */
-	config.broker = "mqtt://127.0.0.1:1";
-	config.callback = tell;
-	config.user_data = told;
-	return config;
-}
-
-struct thread_mqtt *idle_client(struct told *told)
-{
-	struct thread_mqtt_config config = idle_config(told);
-	struct thread_mqtt *client = NULL;
-
-	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
-	return client;
-}
-
 const char *setting(const char *name)
 {
 	const char *value = getenv(name);

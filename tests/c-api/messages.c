@@ -10,29 +10,6 @@
 
 #include "check.h"
 
-static struct thread_mqtt_config plain_config(struct told *told)
-{
-	struct thread_mqtt_config config = idle_config(told);
-
-	config.broker = setting("TEST_BROKER");
-	return config;
-}
-
-static struct thread_mqtt *started(const struct thread_mqtt_config *config, struct told *told)
-{
-	struct thread_mqtt *client = NULL;
-
-	CHECK_EQUAL(thread_mqtt_init(&client, config), 0);
-	CHECK_EQUAL(thread_mqtt_start(client), 0);
-	await(told, THREAD_MQTT_EVENT_ONLINE, 1);
-	return client;
-}
-
-static void end(struct thread_mqtt *client)
-{
-	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
-}
-
 static const struct thread_mqtt_user_property pairs[] = {
 	{.name = "unit", .value = "K"},
 	{.name = "unit", .value = "\xc2\xb0"
@@ -84,8 +61,8 @@ static void has_no_properties(struct thread_mqtt *client, const struct thread_mq
 static void properties(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = plain_config(&told);
-	struct thread_mqtt *client = started(&config, &told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
+	struct thread_mqtt *client = started(&config);
 	struct thread_mqtt_message message = {.topic = "with/properties", .properties = &all};
 	struct thread_mqtt_message without = {.topic = "with/properties"};
 
@@ -154,6 +131,14 @@ static void wrong_properties(void)
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
 }
 
+static void online_once(const struct thread_mqtt_config *config, struct told *told)
+{
+	struct thread_mqtt *client = started(config);
+
+	await(told, THREAD_MQTT_EVENT_ONLINE, 1);
+	end(client);
+}
+
 /* The broker publishes the will, with its properties, when the connection is cut: a second later, but
  * not if the client is back before.
  */
@@ -161,8 +146,8 @@ static void will(void)
 {
 	struct told told;
 	struct told watcher_told;
-	struct thread_mqtt_config watcher_config = plain_config(&watcher_told);
-	struct thread_mqtt_config config = plain_config(&told);
+	struct thread_mqtt_config watcher_config = config_for(&watcher_told, "TEST_BROKER");
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
 	struct thread_mqtt *watcher;
 	struct thread_mqtt_message last = {
 		.topic = "wills/1",
@@ -173,7 +158,7 @@ static void will(void)
 	};
 
 	watcher_told.then = has_all_properties;
-	watcher = started(&watcher_config, &watcher_told);
+	watcher = started(&watcher_config);
 	CHECK_EQUAL(thread_mqtt_subscribe(watcher, "wills/+", 1, NULL), 0);
 	await(&watcher_told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
 
@@ -181,11 +166,11 @@ static void will(void)
 	config.client_id = "with-a-will";
 	config.session_expiry_s = 600;
 	config.will_delay_s = 600;
-	end(started(&config, &told));
+	online_once(&config, &told);
 	/* Back in time: the broker forgets the will of before. */
 	told_init(&told);
 	config.will_delay_s = 1;
-	end(started(&config, &told));
+	online_once(&config, &told);
 	await(&watcher_told, THREAD_MQTT_EVENT_MESSAGE, 1);
 	CHECK(strcmp(watcher_told.topic, "wills/1") == 0);
 	end(watcher);
@@ -198,7 +183,7 @@ static void several_filters(void)
 	char texts[12][16];
 	uint8_t codes[12];
 	struct told told;
-	struct thread_mqtt_config config = plain_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
 	struct thread_mqtt *client = NULL;
 	uint32_t token = 0;
 
@@ -252,14 +237,13 @@ static void several_filters(void)
 static void limits(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = plain_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER_LIMITED");
 	struct thread_mqtt *client = NULL;
 	struct thread_mqtt_limits found;
 	struct thread_mqtt_message message = {.topic = "t", .qos = 2};
 	char id[64] = "untouched";
 	int length;
 
-	config.broker = setting("TEST_BROKER_LIMITED");
 	config.client_id = NULL;
 	config.session_expiry_s = 77;
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
@@ -448,7 +432,7 @@ static void note_published(struct thread_mqtt *client, const struct thread_mqtt_
 static void priorities(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = plain_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
 	struct thread_mqtt *client = NULL;
 	uint32_t low = 0;
 	uint32_t normal = 0;

@@ -4,6 +4,7 @@
  *
  * Messages that are larger than the memory, in pieces.
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 
 #include "check.h"
@@ -12,6 +13,8 @@
 #define PIECE    4096u
 /* What both directions take at most: pieces, packets and events, far from a megabyte. */
 #define ROOM     (4 * CONFIG_THREAD_MQTT_MAX_PACKET_SIZE)
+/* A client at rest and its handshake, a record of 16 kB, and 4 kB each of outbox, packet, event and piece. */
+#define ROOM_OVER_TLS 65536
 
 static uint32_t total;
 static uint32_t received;
@@ -66,45 +69,79 @@ static void moves(struct thread_mqtt *client, const struct thread_mqtt_event *ev
 	}
 }
 
-static struct thread_mqtt *subscribed(struct told *told, uint8_t version)
+static struct thread_mqtt *subscribed_by(const struct thread_mqtt_config *config, struct told *told)
 {
-	struct thread_mqtt_config config = idle_config(told);
-	struct thread_mqtt *client = NULL;
+	struct thread_mqtt *client = started(config);
 
-	config.broker = setting("TEST_BROKER");
-	config.mqtt_version = version;
-	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
-	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	CHECK_EQUAL(thread_mqtt_subscribe(client, "pieces", 2, NULL), 0);
 	await(told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
 	return client;
 }
 
-/* A megabyte out and back, on a heap that has no room for a twentieth of it. */
-static void there_and_back(uint8_t version, uint8_t qos)
+static struct thread_mqtt *subscribed(struct told *told, uint8_t version)
+{
+	struct thread_mqtt_config config = config_for(told, "TEST_BROKER");
+
+	config.mqtt_version = version;
+	return subscribed_by(&config, told);
+}
+
+/* A megabyte out and back. */
+static void move_megabyte(struct thread_mqtt *client, struct told *told, uint8_t qos)
 {
 	struct thread_mqtt_message message = {.topic = "pieces", .qos = qos};
-	struct told told;
-	struct thread_mqtt *client = subscribed(&told, version);
 
 	total = MEGABYTE;
 	supplied = 0;
-	told.then = moves;
-	heap_limit(heap_used() + ROOM);
+	told->then = moves;
 	CHECK_EQUAL(thread_mqtt_publish_in_pieces(client, &message, total, PIECE, NULL), 0);
-	await(&told, THREAD_MQTT_EVENT_PUBLISHED, 1);
-	(void)pthread_mutex_lock(&told.lock);
-	while (told.count[THREAD_MQTT_EVENT_PIECE] == 0 ||
-	       told.last[THREAD_MQTT_EVENT_PIECE].offset + told.payload_len < total) {
-		CHECK_EQUAL(pthread_cond_wait(&told.changed, &told.lock), 0);
+	await(told, THREAD_MQTT_EVENT_PUBLISHED, 1);
+	(void)pthread_mutex_lock(&told->lock);
+	while (told->count[THREAD_MQTT_EVENT_PIECE] == 0 ||
+	       told->last[THREAD_MQTT_EVENT_PIECE].offset + told->payload_len < total) {
+		CHECK_EQUAL(pthread_cond_wait(&told->changed, &told->lock), 0);
 	}
-	(void)pthread_mutex_unlock(&told.lock);
-	heap_limit(SIZE_MAX);
+	(void)pthread_mutex_unlock(&told->lock);
 	CHECK_EQUAL(supplied, total);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_MESSAGE_BEGINS], 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_MESSAGE_CUT], 0);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
-	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_MESSAGE_BEGINS], 1);
+	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_MESSAGE_CUT], 0);
+	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_FAILED], 0);
+}
+
+/* On a heap that has no room for a twentieth of it. */
+static void there_and_back(uint8_t version, uint8_t qos)
+{
+	struct told told;
+	struct thread_mqtt *client = subscribed(&told, version);
+
+	heap_limit(heap_used() + ROOM);
+	move_megabyte(client, &told, qos);
+	heap_limit(SIZE_MAX);
+	end(client);
+}
+
+/* Over TLS, from the first allocation of the client to its last: packets and outbox have 4 kB each, and the
+ * broker's records their 16 kB.
+ */
+static void over_tls(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
+	struct thread_mqtt *client;
+	size_t before;
+	size_t most;
+
+	CHECK_EQUAL(setenv("THREAD_MQTT_MAX_PACKET_SIZE", "4096", 1), 0);
+	CHECK_EQUAL(setenv("THREAD_MQTT_OUTBOX_BYTES", "4102", 1), 0);
+	before = heap_peak_restart();
+	client = subscribed_by(&config, &told);
+	move_megabyte(client, &told, 1);
+	most = heap_peak() - before;
+	printf("    a megabyte there and back over TLS: %zu bytes of heap at most\n", most);
+	CHECK(most <= ROOM_OVER_TLS);
+	end(client);
+	CHECK_EQUAL(unsetenv("THREAD_MQTT_MAX_PACKET_SIZE"), 0);
+	CHECK_EQUAL(unsetenv("THREAD_MQTT_OUTBOX_BYTES"), 0);
 }
 
 /* Above the limit for pieces a message is skipped; its pieces come from another thread than the
@@ -136,7 +173,7 @@ static void skipped(void)
 	await(&told, THREAD_MQTT_EVENT_PUBLISHED, 1);
 	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_MESSAGE_BEGINS], 0);
 	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
-	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	end(client);
 }
 
 /* Given up when nothing was sent the connection stands, given up in the middle it ends. */
@@ -170,7 +207,7 @@ static void given_up(void)
 	CHECK_EQUAL(thread_mqtt_retry_now(client), 0);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 2);
 	CHECK_EQUAL(thread_mqtt_give_up(client, second), 0);
-	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	end(client);
 }
 
 static void refusals(void)
@@ -211,7 +248,7 @@ static void refusals(void)
 
 		CHECK(result == 0 || result == THREAD_MQTT_ERROR_FULL);
 	}
-	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	end(client);
 }
 
 void piece_cases(void)
@@ -220,6 +257,7 @@ void piece_cases(void)
 	for (uint8_t qos = 0; qos <= 2; qos++) {
 		there_and_back(qos == 1 ? 4 : 5, qos);
 	}
+	over_tls();
 	skipped();
 	given_up();
 }

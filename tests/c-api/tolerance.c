@@ -9,20 +9,6 @@
 
 #include "check.h"
 
-static struct thread_mqtt *started(struct thread_mqtt_config *config)
-{
-	struct thread_mqtt *client = NULL;
-
-	CHECK_EQUAL(thread_mqtt_init(&client, config), 0);
-	CHECK_EQUAL(thread_mqtt_start(client), 0);
-	return client;
-}
-
-static void end(struct thread_mqtt *client)
-{
-	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
-}
-
 /* ---------------------------------------------------------------- times */
 
 static void set(struct thread_mqtt_config *config, size_t field, uint32_t milliseconds)
@@ -35,19 +21,13 @@ static void patience(const char *broker, size_t field, uint8_t stage)
 {
 	struct told patient_told;
 	struct told told;
-	struct thread_mqtt_config patient_config = idle_config(&patient_told);
-	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_config patient_config = tls_config(&patient_told, "TEST_BROKER_TLS");
+	struct thread_mqtt_config config = tls_config(&told, "TEST_BROKER_TLS");
 	struct thread_mqtt *patient;
 	struct thread_mqtt *client = NULL;
-	size_t ca_length;
-	char *ca = read_all(setting("TEST_CA"), &ca_length);
 
 	patient_config.broker = broker;
-	patient_config.ca = ca;
-	patient_config.ca_len = ca_length;
 	config.broker = broker;
-	config.ca = ca;
-	config.ca_len = ca_length;
 	set(&config, field, 0);
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
 	set(&config, field, UINT32_MAX);
@@ -63,7 +43,6 @@ static void patience(const char *broker, size_t field, uint8_t stage)
 	CHECK_EQUAL(patient_told.count[THREAD_MQTT_EVENT_FAILED], 0);
 	end(client);
 	end(patient);
-	free(ca);
 }
 
 static void times(void)
@@ -91,13 +70,11 @@ static void adopted_session(bool adopt)
 {
 	struct told told;
 	struct told other_told;
-	struct thread_mqtt_config config = idle_config(&told);
-	struct thread_mqtt_config other_config = idle_config(&other_told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
+	struct thread_mqtt_config other_config = config_for(&other_told, "TEST_BROKER");
 	struct thread_mqtt *client;
 	struct thread_mqtt *other;
 
-	other_config.broker = setting("TEST_BROKER");
-	config.broker = setting("TEST_BROKER");
 	config.client_id = adopt ? "adopts" : "does-not-adopt";
 	config.session_expiry_s = 3600;
 	client = started(&config);
@@ -136,10 +113,9 @@ static void adoption(void)
 static void lower_qos(void)
 {
 	struct told told;
-	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER_ODD");
 	struct thread_mqtt *client;
 
-	config.broker = setting("TEST_BROKER_ODD");
 	CHECK(config.accept_lower_qos);
 	client = started(&config);
 	publish(client, "t", 2);
@@ -177,10 +153,9 @@ static void count_ends(struct thread_mqtt *client, const struct thread_mqtt_even
 static unsigned int ends_until_given_up(uint8_t suspect_after)
 {
 	struct told told;
-	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER_ODD");
 	struct thread_mqtt *client;
 
-	config.broker = setting("TEST_BROKER_ODD");
 	config.suspect_after = suspect_after;
 	config.backoff_min_ms = 1;
 	config.backoff_max_ms = 1;
@@ -240,11 +215,10 @@ static void formats(void)
 	static const struct thread_mqtt_properties zero = {.has_payload_format = true};
 	struct thread_mqtt_message message = {.topic = "format", .properties = &zero};
 	struct told told;
-	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER_ODD");
 	struct thread_mqtt *client;
 
 	told.then = has_formats;
-	config.broker = setting("TEST_BROKER_ODD");
 	client = started(&config);
 	CHECK_EQUAL(thread_mqtt_subscribe(client, "formats", 0, NULL), 0);
 	await(&told, THREAD_MQTT_EVENT_MESSAGE, 2);

@@ -17,6 +17,7 @@
 /* ------------------------------------------------------------------------------------- the heap */
 
 static atomic_size_t used;
+static atomic_size_t peak;
 static atomic_size_t limit = SIZE_MAX;
 static _Thread_local size_t limit_each = SIZE_MAX;
 
@@ -40,7 +41,12 @@ static bool is_too_much(size_t size)
 
 static void *counted(void *pointer)
 {
-	atomic_fetch_add(&used, pointer == NULL ? 0 : malloc_usable_size(pointer));
+	size_t size = pointer == NULL ? 0 : malloc_usable_size(pointer);
+	size_t now = atomic_fetch_add(&used, size) + size;
+	size_t most = atomic_load(&peak);
+
+	while (now > most && !atomic_compare_exchange_weak(&peak, &most, now)) {
+	}
 	return pointer;
 }
 
@@ -88,6 +94,19 @@ void __wrap_free(void *pointer)
 size_t heap_used(void)
 {
 	return atomic_load(&used);
+}
+
+size_t heap_peak(void)
+{
+	return atomic_load(&peak);
+}
+
+size_t heap_peak_restart(void)
+{
+	size_t now = heap_used();
+
+	atomic_store(&peak, now);
+	return now;
 }
 
 void heap_limit(size_t bytes)
