@@ -6,6 +6,8 @@ import socket
 import ssl
 import threading
 
+from listener import Listener
+
 
 def piped(here, there):
     """Hands on what one side sends, until that ends."""
@@ -16,37 +18,29 @@ def piped(here, there):
         there.shutdown(socket.SHUT_WR)
 
 
-class Door(threading.Thread):
+class Door(Listener):
     """Accepts connections, and hands those that `admits` lets in on to a broker's port."""
 
     def __init__(self, port):
-        super().__init__(daemon=True)
         self.to = port
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        self.start()
-
-    def run(self):
-        while True:
-            peer, _ = self.server.accept()
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+        super().__init__()
 
     def admits(self, peer):
         """The connection to go on with and what was read of it, or None."""
         raise NotImplementedError
 
     def serve(self, peer):
-        with contextlib.suppress(OSError), peer:
-            admitted = self.admits(peer)
-            if admitted is None:
-                return
-            peer, read = admitted
-            with socket.create_connection(("127.0.0.1", self.to)) as broker:
-                broker.sendall(read)
-                back = threading.Thread(target=piped, args=(broker, peer), daemon=True)
-                back.start()
-                piped(peer, broker)
-                back.join()
+        admitted = self.admits(peer)
+        if admitted is None:
+            return
+        # Over TLS it is another socket, which is to be closed as well.
+        peer, read = admitted
+        with peer, socket.create_connection(("127.0.0.1", self.to)) as broker:
+            broker.sendall(read)
+            back = threading.Thread(target=piped, args=(broker, peer), daemon=True)
+            back.start()
+            piped(peer, broker)
+            back.join()
 
 
 def connect_packet(peer):

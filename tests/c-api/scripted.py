@@ -3,27 +3,16 @@ that answers by a script. Each is a thread, ended with the program.
 """
 import contextlib
 import socket
-import threading
+
+from listener import Listener
 
 
-class Silent(threading.Thread):
+class Silent(Listener):
     """Accepts connections and says nothing."""
 
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        self.start()
-
-    def run(self):
-        while True:
-            peer, _ = self.server.accept()
-            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
-
     def serve(self, peer):
-        with contextlib.suppress(OSError), peer:
-            while peer.recv(4096):
-                pass
+        while peer.recv(4096):
+            pass
 
 
 class Full:
@@ -50,13 +39,13 @@ def packet(head, body):
     return bytes([head, len(body)]) + body
 
 
-class Odd(Silent):
+class Odd(Listener):
     """A broker of MQTT 5 that answers a QoS 2 message with PUBACK, ends the connection at the topic "poison", and
     sends to each subscriber of "formats" what has a Payload Format Indicator and an expiry of 0, and what has
     neither."""
 
     def serve(self, peer):
-        with contextlib.suppress(OSError, EOFError), peer:
+        with contextlib.suppress(EOFError):
             stream = peer.makefile("rb")
             while True:
                 head, body = self.read(stream)
