@@ -188,8 +188,20 @@ set(need_stack_soft 15300)
 set(need_stack_soft_p384 18440)
 set(need_stack_certificate 672)
 
+# Brokers put a large message into large records. One has to be whole to be decrypted, and rustls makes a copy
+# of what was in it.
+set(records 0)
+if("${CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES}" GREATER 0)
+  math(EXPR records "2 * ${CONFIG_THREAD_MQTT_TLS_INBOUND}")
+  if(CONFIG_THREAD_MQTT_TLS_INBOUND LESS 16645)
+    thread_mqtt_warn("messages in pieces come in TLS records of up to 16645 bytes, and one that is larger than "
+      "CONFIG_THREAD_MQTT_TLS_INBOUND=${CONFIG_THREAD_MQTT_TLS_INBOUND} ends the connection. Set "
+      "CONFIG_THREAD_MQTT_TLS_INBOUND to 18437, or CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0.")
+  endif()
+endif()
 # Of malloc's heap, what a handshake takes, and a quarter for malloc itself and larger keys; or a session
-# that is open, while the outbox may be full. Whichever does not fit, the cure is the heap for both.
+# that is open, while the outbox may be full; and such records. Whichever does not fit, the cure is the heap
+# for all.
 if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE GREATER_EQUAL 0)
   set(arena ${need_heap})
   if(CONFIG_THREAD_MQTT_CRYPTO_SOFT)
@@ -202,6 +214,7 @@ if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_AR
   if(arena LESS arena_open)
     set(arena ${arena_open})
   endif()
+  math(EXPR arena "${arena} + ${records}")
   if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena_handshake)
     thread_mqtt_refuse("the heap of malloc has ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes, a TLS handshake "
       "with a chain of ${CONFIG_THREAD_MQTT_MAX_CHAIN} certificates does not fit. Set "
@@ -213,6 +226,12 @@ if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_AR
       "packet of CONFIG_THREAD_MQTT_MAX_PACKET_SIZE=${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE} bytes do not fit a "
       "heap of ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to "
       "${arena} or more, or lower one of the two.")
+  endif()
+  if(records GREATER 0 AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena)
+    thread_mqtt_refuse("messages in pieces come in large TLS records, which take ${records} bytes "
+      "(twice CONFIG_THREAD_MQTT_TLS_INBOUND), and the heap of malloc has "
+      "${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to ${arena} "
+      "or more, or CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0.")
   endif()
 endif()
 
