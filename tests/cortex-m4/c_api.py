@@ -16,17 +16,24 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(ROOT / "bench/cortex-m4"))
+sys.path[:0] = [str(ROOT / "bench/cortex-m4"), str(ROOT / "tests/brokers")]
 import build  # noqa: E402
+import needs  # noqa: E402
 import run  # noqa: E402
+from cutter import Cutter  # noqa: E402
 from relay import Forgetful, Relay  # noqa: E402
 
 FEATURES = ("sentences", "runtime") + tuple(f"thread-mqtt-platform/{feature}"
                                            for feature in (
-                                               "crypto-soft", "v311", "v5", "pem", "summaries", "tls12", "rsa", "x25519", "properties", "outbox-policies"))
-SOURCES = [HERE / name for name in ("main.c", "offline.c", "client.c", "check.c", "port.c", "cooperative.c")] + [
+                                               "crypto-soft", "v311", "v5", "pem", "summaries", "tls12", "rsa", "x25519", "properties", "outbox-policies", "pieces"))
+SOURCES = [HERE / name for name in ("main.c", "offline.c", "pieces.c", "client.c", "check.c", "port.c", "cooperative.c")] + [
     ROOT / "zephyr/src/abi.c", build.C / "board.c"]
 CERTIFICATES = run.Handshake("1.3", "rsa", "X25519")
+# CONFIG_THREAD_MQTT_MAX_CHAIN and _TLS_INBOUND by default; outbox and largest packet of config.h.
+CHAIN, RECORD, OUTBOX, PACKET = 4, 18437, 4096, 4096
+# The connections of the port whose connections are cut, in the order of the tests in pieces.c: after so many
+# bytes of the board's, not at all, after so many of the broker's.
+CUTS = (("up", 20_000), None, ("down", 20_000))
 # What Mosquitto must have understood of the configurations in offline.c and main.c.
 LOGGED = (
     r"as thread-mqtt-f4ce360102030405 \(p5, c1, k60\)",
@@ -98,10 +105,17 @@ def mosquitto(folder):
         yield ports, log
 
 
+def heap():
+    """The heap that the build of Zephyr asks for, in bytes."""
+    need = needs.numbers()
+    handshake = need["heap"] + need["heap_soft"] + need["heap_certificate"] * CHAIN
+    return max(handshake * 5 // 4, need["heap_open"] + OUTBOX + PACKET) + 2 * RECORD
+
+
 def emulate(elf, folder, port):
     """Runs the image; what it printed and how it ended. An instruction takes 16 ns, as on an nRF52840."""
     told = folder / "parameters.bin"
-    told.write_bytes(run.parameters(CERTIFICATES, 0))
+    told.write_bytes(run.parameters(CERTIFICATES, heap()))
     command = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
                "-icount", "shift=4,sleep=off", "-serial", f"tcp:127.0.0.1:{port}",
                "-semihosting-config", "enable=on,target=native",
@@ -118,11 +132,11 @@ def test(folder, target):
     elf = image(folder, target)
     forgetful = Forgetful()
     forgetful.start()
-    with mosquitto(folder) as ((plain, passwords, tls), log):
+    with mosquitto(folder) as ((plain, passwords, tls), log), Cutter(plain, CUTS) as cutter:
         broker = "203.0.113.10"
         relay = Relay({
             (broker, 1883): plain, (broker, 8883): tls, (broker, 1885): passwords, (broker, 1884): None,
-            (broker, 1886): forgetful.port, ("203.0.113.66", 1883): None,
+            (broker, 1886): forgetful.port, (broker, 1887): cutter.own_port, ("203.0.113.66", 1883): None,
         }, run.UNIX_TIME + 86400)
         relay.start()
         said, status = emulate(elf, folder, relay.port)
@@ -136,7 +150,7 @@ def test(folder, target):
     missing = [line for line in LOGGED if not re.search(line, logged)]
     if missing:
         raise build.Failed("the broker's log has no " + "\nand no ".join(missing) + f"\n{logged}")
-    print(f"and {len(LOGGED)} lines of the broker's log")
+    print(f"and {len(LOGGED)} lines of the broker's log, in {heap():,} bytes of heap")
 
 
 def main():

@@ -37,7 +37,7 @@ static unsigned int passed, failed;
 static uint32_t told;
 static struct kept kept[MOST_EVENTS];
 char events_tag;
-void (*events_hook)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
+bool (*events_hook)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
 
 static void say(const char *text)
 {
@@ -130,6 +130,9 @@ void events_callback(struct thread_mqtt *client, const struct thread_mqtt_event 
 
 	CHECK(user_data == &events_tag);
 	CHECK(client_is_running());
+	if (events_hook != NULL && events_hook(client, event)) {
+		return;
+	}
 	while (to->number != 0) {
 		to++;
 		if (to == kept + MOST_EVENTS) {
@@ -160,9 +163,6 @@ void events_callback(struct thread_mqtt *client, const struct thread_mqtt_event 
 		CHECK(event->message->payload_len <= sizeof(to->payload));
 		memcpy(to->payload, event->message->payload, event->message->payload_len);
 		to->message.payload = to->payload;
-	}
-	if (events_hook != NULL) {
-		events_hook(client, event);
 	}
 }
 
@@ -272,22 +272,32 @@ static void check_answers(const struct thread_mqtt_event *event, const struct ex
 	}
 }
 
+int64_t await_until(void)
+{
+	return tmq_port_uptime_ms() + PATIENCE_MS;
+}
+
+bool await_goes_on(int64_t until)
+{
+	client_resume();
+	return tmq_port_uptime_ms() <= until && client_is_alive();
+}
+
 const struct thread_mqtt_event *events_expect(const struct thread_mqtt *client,
 					      const struct expected *expected, const char *file,
 					      int line)
 {
 	static struct kept found;
 	const struct thread_mqtt_event *event = &found.event;
-	int64_t until = tmq_port_uptime_ms() + PATIENCE_MS;
+	int64_t until = await_until();
 	struct kept *one;
 
 	for (one = find(expected); one == NULL; one = find(expected)) {
-		if (tmq_port_uptime_ms() > until || !client_is_alive()) {
+		if (!await_goes_on(until)) {
 			check(false, file, line, "the event does not come");
 			list();
 			check_end();
 		}
-		client_resume();
 	}
 	found = *one;
 	one->number = 0;
@@ -320,6 +330,7 @@ const struct thread_mqtt_event *events_expect(const struct thread_mqtt *client,
 	check_string(event->topic, expected->topic, file, line, "topic");
 	check_string(event->value, expected->value, file, line, "value");
 	check_equal(event->number, expected->number, file, line, "number");
+	check_equal(event->offset, expected->offset, file, line, "offset");
 	check_answers(event, expected, file, line);
 	return event;
 }

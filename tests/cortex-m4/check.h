@@ -31,8 +31,8 @@ __attribute__((noreturn)) void check_end(void);
 void events_callback(struct thread_mqtt *client, const struct thread_mqtt_event *event,
 		     void *user_data);
 extern char events_tag;
-/** Called by the callback if not NULL. */
-extern void (*events_hook)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
+/** Called first by the callback if not NULL; true if it has dealt with the event, which is not kept then. */
+extern bool (*events_hook)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
 
 #define NO_CURE    0
 #define CURE       1
@@ -60,7 +60,20 @@ struct expected {
 	const uint8_t *reasons;
 	size_t reason_count;
 	uint32_t number;
+	uint32_t offset;
 };
+
+/** Lets the client run until this is so. */
+#define AWAIT(condition)                                                                           \
+	do {                                                                                       \
+		int64_t until_ = await_until();                                                    \
+                                                                                                   \
+		while (!(condition) && await_goes_on(until_)) {                                    \
+		}                                                                                  \
+		CHECK(condition);                                                                  \
+	} while (0)
+int64_t await_until(void);
+bool await_goes_on(int64_t until);
 
 /** Lets the client run until it tells an event of this type (and stage, if one is set), and checks
  *  all of it. Valid until the next call.

@@ -4,6 +4,7 @@
  *
  * Clients of the brokers that c_api.py starts.
  */
+#include "board.h"
 #include "check.h"
 #include "client.h"
 #include "cooperative.h"
@@ -15,6 +16,15 @@ struct thread_mqtt_config defaults(const char *broker)
 	config.broker = broker;
 	config.callback = events_callback;
 	config.user_data = &events_tag;
+	return config;
+}
+
+struct thread_mqtt_config with_tls(void)
+{
+	struct thread_mqtt_config config = defaults(TLS);
+
+	config.ca = BOARD_PARAMETERS->ca;
+	config.ca_len = BOARD_PARAMETERS->ca_len;
 	return config;
 }
 
@@ -50,6 +60,24 @@ void expect_online(struct thread_mqtt *client, const char *port, bool session_pr
 	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
 	       .session_present = session_present, .text = "online");
 	CHECK(thread_mqtt_is_online(client));
+}
+
+void expect_online_over_tls(struct thread_mqtt *client)
+{
+	expect_way(client);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP, .text = "8883");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TLS, .text = "TLS 1.");
+	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
+	       .text = "online");
+}
+
+uint32_t subscribed(struct thread_mqtt *client, const char *filter, uint8_t qos)
+{
+	uint32_t token = 0;
+
+	CHECK_EQUAL(thread_mqtt_subscribe(client, filter, qos, &token), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_SUBSCRIBED, .token = token, .reason = qos);
+	return token;
 }
 
 void stop(struct thread_mqtt *client)

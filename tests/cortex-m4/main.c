@@ -6,7 +6,8 @@
  * thread_mqtt.h, every event and every field. c_api.py runs it against Mosquitto and says in the
  * same words what listens at which port.
  */
-#include <stdlib.h>
+#include <malloc.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <thread_mqtt.h>
@@ -17,6 +18,7 @@
 #include "client.h"
 #include "cooperative.h"
 #include "offline.h"
+#include "pieces.h"
 #include "script.h"
 
 /* The failure that was told last is kept with the same words. */
@@ -99,13 +101,13 @@ static struct {
 	bool online;
 } called;
 
-static void call_everything(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+static bool call_everything(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	struct thread_mqtt_message message = {.topic = "from/callback"};
 	struct thread_mqtt_failure failure;
 
 	if (event->type != THREAD_MQTT_EVENT_ONLINE) {
-		return;
+		return false;
 	}
 	called.deinit = thread_mqtt_deinit(client);
 	called.online = thread_mqtt_is_online(client);
@@ -115,6 +117,7 @@ static void call_everything(struct thread_mqtt *client, const struct thread_mqtt
 	called.subscribe = thread_mqtt_subscribe(client, "from/callback", 0, NULL);
 	called.last_error = thread_mqtt_last_error(client, &failure);
 	called.stop = thread_mqtt_stop(client);
+	return false;
 }
 
 static void test_from_the_callback(void)
@@ -172,15 +175,6 @@ static void bad_commands(struct thread_mqtt *client)
 	CHECK_EQUAL(thread_mqtt_unsubscribe(client, NULL, &token), THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "", &token), THREAD_MQTT_ERROR_TOPIC);
 	CHECK_EQUAL(token, 77);
-}
-
-static uint32_t subscribed(struct thread_mqtt *client, const char *filter, uint8_t qos)
-{
-	uint32_t token = 0;
-
-	CHECK_EQUAL(thread_mqtt_subscribe(client, filter, qos, &token), THREAD_MQTT_OK);
-	EXPECT(client, .type = THREAD_MQTT_EVENT_SUBSCRIBED, .token = token, .reason = qos);
-	return token;
 }
 
 /* A message out and, subscribed to at QoS 2, back. */
@@ -419,25 +413,6 @@ static void test_publish_wait(void)
 	end(client);
 }
 
-/* A message larger than a packet may be here, of which MQTT 3.1.1 cannot tell the broker. */
-static void skipped(struct thread_mqtt *client)
-{
-	static uint8_t payload[CONFIG_THREAD_MQTT_OUTBOX_BYTES - 11];
-	struct thread_mqtt_message large = {
-		.topic = "board/large",
-		.payload = payload,
-		.payload_len = sizeof(payload),
-	};
-	uint32_t token = 0;
-
-	subscribed(client, "board/large", 0);
-	CHECK_EQUAL(thread_mqtt_publish(client, &large, &token), THREAD_MQTT_OK);
-	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = token);
-	EXPECT(client, .type = THREAD_MQTT_EVENT_MESSAGE_SKIPPED, .topic = "board/large",
-	       .number = 3 + 2 + 11 + sizeof(payload), .error = THREAD_MQTT_ERROR_TOO_LARGE,
-	       .text = "MAX_PACKET_SIZE");
-}
-
 /* The same in MQTT 3.1.1, where the broker gives no reasons. */
 static void test_version_4(void)
 {
@@ -451,7 +426,6 @@ static void test_version_4(void)
 	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
 	expect_online(client, "port 1883", false);
 	exchange(client);
-	skipped(client);
 	stop(client);
 	end(client);
 }
@@ -575,15 +549,6 @@ static void test_forgetful(void)
 	end(client);
 }
 
-static struct thread_mqtt_config with_tls(void)
-{
-	struct thread_mqtt_config config = defaults(TLS);
-
-	config.ca = BOARD_PARAMETERS->ca;
-	config.ca_len = BOARD_PARAMETERS->ca_len;
-	return config;
-}
-
 /* No time server answers: strict does not connect, lenient says so and does. */
 static void test_time_unknown(void)
 {
@@ -611,11 +576,7 @@ static void test_time_unknown(void)
 	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_TIME_UNKNOWN, .stage = THREAD_MQTT_STAGE_TIME,
 	       .text = "time", .cure = CURE);
-	expect_way(client);
-	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP, .text = "8883");
-	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TLS, .text = "TLS 1.");
-	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
-	       .text = "online");
+	expect_online_over_tls(client);
 	stop(client);
 	end(client);
 }
@@ -635,11 +596,7 @@ static void test_time(void)
 	       .text = "203.0.113.123");
 	time = thread_mqtt_time(client);
 	CHECK(time >= SCRIPT_BUILD_TIME + 86400 && time < SCRIPT_BUILD_TIME + 86400 + 600);
-	expect_way(client);
-	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TCP, .text = "8883");
-	EXPECT(client, .type = THREAD_MQTT_EVENT_STAGE, .stage = THREAD_MQTT_STAGE_TLS, .text = "TLS 1.");
-	EXPECT(client, .type = THREAD_MQTT_EVENT_ONLINE, .stage = THREAD_MQTT_STAGE_MQTT,
-	       .text = "online");
+	expect_online_over_tls(client);
 	/* The application's word comes before. */
 	test_set_time();
 	time = thread_mqtt_time(client);
@@ -670,12 +627,23 @@ static const struct {
 	{"a forgetful broker", test_forgetful},
 	{"time unknown", test_time_unknown},
 	{"time", test_time},
+	{"wrong pieces", test_wrong_pieces},
+	{"pieces", test_pieces},
+	{"pieces over TLS", test_pieces_over_tls},
+	{"larger than pieces may be", test_skipped},
+	{"pieces given up", test_given_up},
+	{"cut while sending pieces", test_cut_while_sending},
+	{"cut while receiving pieces", test_cut_while_receiving},
 };
 
 int board_client(void)
 {
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		board_say(tests[i].name, strlen(tests[i].name));
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s (%lu bytes of heap so far)", tests[i].name,
+			 (unsigned long)mallinfo().arena);
+		board_say(text, strlen(text));
 		tests[i].run();
 	}
 	check_end();

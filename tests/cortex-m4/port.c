@@ -530,9 +530,11 @@ void *_sbrk(ptrdiff_t increment);
 void *_sbrk(ptrdiff_t increment)
 {
 	static uint8_t *next = board_heap_start;
+	ptrdiff_t limit = (ptrdiff_t)BOARD_PARAMETERS->heap_limit;
 	uint8_t *begin = next;
 
-	if (increment > board_heap_end - next) {
+	if (increment > board_heap_end - next ||
+	    (limit != 0 && next + increment - board_heap_start > limit)) {
 		return (void *)-1;
 	}
 	next += increment;
