@@ -311,7 +311,8 @@ fn of_session(
             };
             texts.say(&match reason {
                 session::SkipReason::TooLarge => {
-                    "a message was skipped; raise CONFIG_THREAD_MQTT_MAX_PACKET_SIZE to receive it"
+                    "a message was skipped; raise CONFIG_THREAD_MQTT_MAX_PACKET_SIZE to receive it, or \
+                     CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES to receive it in pieces"
                 }
                 session::SkipReason::OutOfMemory => {
                     "a message was skipped, because the heap had no room for it"

@@ -441,10 +441,36 @@ fn rank(priority: Priority) -> usize {
     }
 }
 
-/// Whether this build can treat a message like that.
+/// Whether this build can treat a message like that. Whether it is durable is no policy of the outbox.
 pub(crate) fn check_options(options: PublishOptions) -> Result<(), CommandError> {
-    if !POLICIES && options != PublishOptions::default() {
+    let without_policy = PublishOptions {
+        durable: options.durable,
+        ..PublishOptions::default()
+    };
+    if !POLICIES && options != without_policy {
         return Err(CommandError::NotBuilt("OUTBOX_POLICIES"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Messages in pieces are never durable, and say so, in a build without policies as well.
+    #[test]
+    fn a_build_without_policies_refuses_what_is_one_and_nothing_else() {
+        for durable in [None, Some(false), Some(true)] {
+            let options = PublishOptions {
+                durable,
+                ..PublishOptions::default()
+            };
+            assert_eq!(check_options(options), Ok(()));
+            let latest = PublishOptions {
+                latest: true,
+                ..options
+            };
+            assert_eq!(check_options(latest).is_ok(), POLICIES);
+        }
+    }
 }

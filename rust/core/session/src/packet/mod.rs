@@ -200,15 +200,17 @@ pub(crate) fn push_unsubscribe<'a>(
 /// The largest packet that MQTT can carry, bytes.
 pub(crate) const MAX_SIZE: usize = 5 + frame::MAX_REMAINING_LENGTH;
 
-/// Bytes of the whole PUBLISH of a message with a payload of this length, fixed header included.
+/// Bytes of the whole PUBLISH of a message with a payload of this length, fixed header included; with
+/// one that no packet can carry, more than [`MAX_SIZE`].
 pub(crate) fn publish_size(version: Version, message: &Message, payload_len: usize) -> usize {
     let properties = match version {
         Version::V311 => 0,
         Version::V5 => v5::publish_properties(message.carried(), None).encode_len(),
     };
     let id_len = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
-    let remaining = 2 + message.topic.len() + id_len + properties + payload_len;
-    1 + frame::length_of_length(remaining) + remaining
+    // The length announced for a message in pieces may be the largest of 32 bits, as a device's words.
+    let remaining = payload_len.saturating_add(2 + message.topic.len() + id_len + properties);
+    remaining.saturating_add(1 + frame::length_of_length(remaining))
 }
 
 /// Appends a PUBLISH without its payload: fixed header, topic, packet identifier, properties. The
@@ -295,5 +297,22 @@ fn codec_qos(qos: QoS) -> mqtt_proto::QoS {
         QoS::AtMostOnce => mqtt_proto::QoS::Level0,
         QoS::AtLeastOnce => mqtt_proto::QoS::Level1,
         QoS::ExactlyOnce => mqtt_proto::QoS::Level2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a word has 32 bits an application can announce a length that fills it.
+    #[test]
+    fn a_length_that_fills_a_word_is_too_large() {
+        let message = Message::new("t", "").qos(QoS::AtLeastOnce);
+        for version in [Version::V311, Version::V5] {
+            for payload_len in [usize::MAX, usize::MAX - 7, MAX_SIZE] {
+                assert!(publish_size(version, &message, payload_len) > MAX_SIZE);
+            }
+            assert!(publish_size(version, &message, MAX_SIZE - 20) <= MAX_SIZE);
+        }
     }
 }
