@@ -106,9 +106,10 @@ unsafe fn client_of(
     // SAFETY: promised by the caller.
     let key = unsafe { session_key(given)? };
     let name = name.unwrap_or_else(config::session_name);
-    thread_mqtt_platform::client(made, name, key).map_err(|error| {
+    thread_mqtt_platform::client_on_client_stack(made, name, key).map_err(|error| {
         let number = match error {
             ClientError::Config(error) => number(error),
+            ClientError::NoClientFree => ffi::THREAD_MQTT_ERROR_CLIENTS,
             ClientError::NotBuilt(_) => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
             _ => ffi::THREAD_MQTT_ERROR_SETTING,
         };

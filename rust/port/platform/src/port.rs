@@ -243,25 +243,28 @@ impl<T> Drop for PortGuard<'_, T> {
     }
 }
 
-/// Runs `work` on the stack of a free client and waits for its answer. `None` if none is free: then
+/// Runs `work` on the stack of a free client and waits for what it returns. `None` if none is free: then
 /// there is none for the caller's client either.
-pub fn on_client_stack(work: fn() -> bool) -> Option<bool> {
-    struct Job {
-        work: fn() -> bool,
-        answer: Option<bool>,
+pub fn on_client_stack<T: Send, F: FnOnce() -> T + Send>(work: F) -> Option<T> {
+    struct Job<T, F> {
+        work: Option<F>,
+        result: Option<T>,
     }
-    unsafe extern "C" fn run(job: *mut c_void) {
+    unsafe extern "C" fn run<T, F: FnOnce() -> T>(job: *mut c_void) {
         // SAFETY: the job below, which nothing else touches until this thread has ended.
-        let job = unsafe { &mut *job.cast::<Job>() };
-        job.answer = Some((job.work)());
+        let job = unsafe { &mut *job.cast::<Job<T, F>>() };
+        job.result = job.work.take().map(|work| work());
     }
 
     let port = PlatformPort::open()?;
-    let mut job = Job { work, answer: None };
+    let mut job = Job {
+        work: Some(work),
+        result: None,
+    };
     // SAFETY: the port has no thread yet, and the job lives until its thread has ended.
-    let thread = unsafe { PortThread::start(&port.waker(), run, (&raw mut job).cast()) };
+    let thread = unsafe { PortThread::start(&port.waker(), run::<T, F>, (&raw mut job).cast()) };
     thread.ok()?.join();
-    job.answer
+    job.result
 }
 
 /// Milliseconds until `until`, rounded up: a timer must be due when the wait for it is over.

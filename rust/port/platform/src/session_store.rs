@@ -43,6 +43,8 @@ pub enum ClientError {
     Key(thread_mqtt_seal::KeyError),
     /// The key is one in PSA Crypto, and the image has none.
     NoPsa,
+    /// There are as many clients as the image has room for.
+    NoClientFree,
     /// Its configuration is refused.
     Config(ConfigError),
 }
@@ -66,6 +68,10 @@ impl fmt::Display for ClientError {
                 "session_key_id names a key in PSA Crypto; set CONFIG_THREAD_MQTT_CRYPTO_PSA=y, or \
                  give the key as session_key",
             ),
+            Self::NoClientFree => f.write_str(
+                "there are as many clients as the image has room for; raise \
+                 CONFIG_THREAD_MQTT_MAX_CLIENTS",
+            ),
             Self::Config(error) => error.fmt(f),
         }
     }
@@ -85,6 +91,19 @@ pub fn client(
         return Client::boxed(config).map_err(ClientError::Config);
     }
     stored(config, session, key)
+}
+
+/// [`client`] for callers with little stack: what was stored is read on that of a client.
+pub fn client_on_client_stack(
+    config: Box<client::Config>,
+    session: &str,
+    key: SessionKey<'_>,
+) -> Result<Box<Client>, ClientError> {
+    if session.is_empty() || cfg!(not(feature = "durable")) {
+        return client(config, session, key);
+    }
+    let made = crate::port::on_client_stack(|| client(config, session, key));
+    made.unwrap_or(Err(ClientError::NoClientFree))
 }
 
 #[cfg(not(feature = "durable"))]

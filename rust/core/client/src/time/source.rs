@@ -13,7 +13,7 @@ use thread_mqtt_resolve::resolver::{Candidate, Report};
 ///
 /// After [`start`](Self::start) and after every input, call the outputs until they return nothing.
 /// Spurious inputs are harmless.
-pub(crate) trait TimeSource: fmt::Debug {
+pub(crate) trait TimeSource: fmt::Debug + Send {
     /// Begins to ask; a search under way is dropped. `floor` are Unix seconds that have passed.
     fn start(&mut self, floor: u64, now: Duration);
 
