@@ -26,6 +26,7 @@ void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, voi
 		told->stage = event->stage;
 		told->has_cure = event->cure != NULL;
 	}
+	told->number = event->number;
 	k_sem_give(&told->of[event->type]);
 }
 
@@ -42,20 +43,39 @@ struct thread_mqtt *new_client(struct told *told)
 	return client;
 }
 
-size_t heap_used(void)
+/* Of all heaps: what is in use, or what was at most. */
+static size_t heaps(bool peak, bool restart)
 {
 	struct sys_heap **heaps;
 	int count = sys_heap_array_get(&heaps);
-	size_t used = 0;
+	size_t bytes = 0;
 
 	zassert_true(count > 0);
 	for (int i = 0; i < count; i++) {
 		struct sys_memory_stats stats;
 
+		if (restart) {
+			zassert_ok(sys_heap_runtime_stats_reset_max(heaps[i]));
+		}
 		zassert_ok(sys_heap_runtime_stats_get(heaps[i], &stats));
-		used += stats.allocated_bytes;
+		bytes += peak ? stats.max_allocated_bytes : stats.allocated_bytes;
 	}
-	return used;
+	return bytes;
+}
+
+size_t heap_used(void)
+{
+	return heaps(false, false);
+}
+
+size_t heap_peak(void)
+{
+	return heaps(true, false);
+}
+
+size_t heap_peak_restart(void)
+{
+	return heaps(true, true);
 }
 
 int free_descriptors(void)

@@ -15,11 +15,13 @@
 
 /* What a client told, by the type of the event. */
 struct told {
-	struct k_sem of[THREAD_MQTT_EVENT_RECORD_DAMAGED + 1];
+	struct k_sem of[THREAD_MQTT_EVENT_PIECE_WANTED + 1];
 	/* The last failure. */
 	int32_t error;
 	uint8_t stage;
 	bool has_cure;
+	/* The last .number. */
+	uint32_t number;
 };
 
 void told_init(struct told *told);
@@ -32,6 +34,10 @@ struct thread_mqtt *new_client(struct told *told);
 
 /** Bytes in use of all heaps. */
 size_t heap_used(void);
+
+/** The most since heap_peak_restart(), which returns what is in use. */
+size_t heap_peak(void);
+size_t heap_peak_restart(void);
 
 /** File descriptors that are free. */
 int free_descriptors(void);
