@@ -1,9 +1,10 @@
 //! A session whose device loses its power: between any two writes to its storage, and within each,
 //! which then leaves what the contract of the storage allows.
 //!
-//! Beside that the connections break at any byte, with both versions and both kinds of broker. No
-//! durable message that was accepted is lost, and with a session that the broker keeps none of QoS 2
-//! arrives twice, in either direction.
+//! Beside that the connections break at any byte, by the network's fault or the broker's, with both
+//! versions and both kinds of broker. No durable message that was accepted is lost, and with a session
+//! that the broker keeps none of QoS 2 arrives twice, in either direction. A storage that is full for a
+//! while may bring a message twice, and loses none.
 //!
 //! `THREAD_MQTT_SEEDS=100000 cargo test -p thread-mqtt-session --test power` runs more than the
 //! 5,000 seeds of every day.
@@ -21,8 +22,8 @@ use common::flash::{Flash, Medium};
 use common::{VERSIONS, qos};
 use thread_mqtt_seal::{Key, SealedStore};
 use thread_mqtt_session::{
-    CommandError, Config, Event, Message, PublishOptions, Session, SessionError, Store, Token,
-    Version,
+    CommandError, Config, Event, Message, PublishOptions, Session, SessionError, Store, StoreError,
+    Token, Version,
 };
 
 /// SplitMix64.
@@ -79,10 +80,12 @@ enum Step {
     PowerOff,
     /// The power fails in the write after so many more.
     PowerOffIn(u64),
+    /// The storage is full from now on, or has room again.
+    Fill(bool),
 }
 
 fn step(random: &mut Random) -> Step {
-    match random.below(35) {
+    match random.below(37) {
         0..4 => Step::Publish {
             qos: random.below(3) as u8,
             size: random.size(),
@@ -97,6 +100,7 @@ fn step(random: &mut Random) -> Step {
         28..32 => Step::Poll(1 + random.below(4) as usize),
         32 => Step::Break,
         33 => Step::PowerOff,
+        34..36 => Step::Fill(random.below(3) == 0),
         _ => Step::PowerOffIn(random.below(8)),
     }
 }
@@ -125,6 +129,19 @@ fn store(flash: &Flash, sealed: bool) -> Box<dyn Store> {
     Box::new(SealedStore::new(flash.clone(), key, "device"))
 }
 
+/// What is against the device, beside power cuts and broken connections.
+#[derive(Debug, Clone, Copy, Default)]
+struct Against {
+    /// The broker loses its session now and then.
+    forgetful: bool,
+    /// The records are encrypted.
+    sealed: bool,
+    /// The storage is full now and then.
+    fills: bool,
+    /// The connections end by the broker's fault, so that messages become suspects.
+    broker: bool,
+}
+
 /// The whole of a run: device, storage, broker, what was asked for and what came of it.
 struct Run {
     config: Config,
@@ -138,8 +155,7 @@ struct Run {
     received: Vec<u32>,
     /// The power failed while the application was handed these.
     excused: BTreeSet<u32>,
-    forgetful: bool,
-    sealed: bool,
+    against: Against,
     /// The broker lost its session, and the device could not know.
     deceived: bool,
     /// The record of whose session it is was damaged.
@@ -150,10 +166,10 @@ struct Run {
 }
 
 impl Run {
-    fn new(version: Version, kind: Kind, forgetful: bool, sealed: bool, seed: u64) -> Self {
+    fn new(version: Version, kind: Kind, against: Against, seed: u64) -> Self {
         let config = common::narrow(version);
         let flash = Flash::new(seed);
-        let session = Session::with_store(config.clone(), store(&flash, sealed));
+        let session = Session::with_store(config.clone(), store(&flash, against.sealed));
         let mut run = Run {
             config,
             session: session.expect("a valid configuration"),
@@ -165,8 +181,7 @@ impl Run {
             tokens: BTreeMap::new(),
             received: Vec::new(),
             excused: BTreeSet::new(),
-            forgetful,
-            sealed,
+            against,
             deceived: false,
             unknown: false,
             was_online: false,
@@ -210,6 +225,7 @@ impl Run {
             Step::Break => self.reconnect(),
             Step::PowerOff => self.flash.turn_off(),
             Step::PowerOffIn(writes) => self.flash.turn_off_in(writes),
+            Step::Fill(full) => self.flash.fill(full && self.against.fills),
         }
         if self.flash.is_off() {
             self.restart();
@@ -238,6 +254,7 @@ impl Run {
                 self.tokens.insert(token, serial);
             }
             Err(CommandError::NotStored(_)) if off => drop(self.up.insert(serial, sent)),
+            Err(CommandError::NotStored(StoreError::Full)) if self.flash.is_full() => {}
             Err(error) => assert_eq!(error, CommandError::Full),
         }
     }
@@ -258,7 +275,10 @@ impl Run {
         match taken {
             Ok(taken) => drop(self.broker.output.drain(..taken)),
             Err(SessionError::UnexpectedSession) => {
-                assert!(!self.was_online, "the session was stored");
+                assert!(
+                    !self.was_online || self.flash.has_missed(),
+                    "the session was stored"
+                );
                 self.reconnect();
             }
             Err(error) => panic!("the broker behaves: {error}"),
@@ -289,8 +309,9 @@ impl Run {
             Event::Connected { .. } | Event::Restored { .. } | Event::Published(_) => {}
             // As a cut within a write leaves it.
             Event::RecordDamaged { key } => self.unknown |= key == 0,
-            Event::SentAgain(_) => assert!(self.forgetful || self.unknown),
+            Event::SentAgain(_) => assert!(!self.keeps_sessions() || self.unknown),
             Event::StorageFailed(_) if off => {}
+            Event::StorageFailed(StoreError::Full) => assert!(self.against.fills),
             other => panic!("unexpected {other:?}"),
         }
         true
@@ -298,14 +319,23 @@ impl Run {
 
     fn reconnect(&mut self) {
         self.cut();
-        self.session.handle_network_lost();
+        if self.against.broker {
+            self.session.handle_transport_closed();
+        } else {
+            self.session.handle_network_lost();
+        }
         self.session.connect(Duration::ZERO);
+    }
+
+    /// Both sides have known all the time whose session it is.
+    fn keeps_sessions(&self) -> bool {
+        !self.against.forgetful && !self.flash.has_missed()
     }
 
     fn cut(&mut self) {
         self.broker.cut();
         self.online = false;
-        if self.forgetful && self.serial % 3 == 0 {
+        if self.against.forgetful && self.serial % 3 == 0 {
             self.broker.lose_session();
         }
     }
@@ -319,7 +349,8 @@ impl Run {
             sent.may_be_lost |= !sent.durable && !sent.ended;
         }
         self.tokens.clear();
-        let session = Session::with_store(self.config.clone(), store(&self.flash, self.sealed));
+        let session =
+            Session::with_store(self.config.clone(), store(&self.flash, self.against.sealed));
         self.session = session.expect("a valid configuration");
         self.session.connect(Duration::ZERO);
     }
@@ -327,6 +358,7 @@ impl Run {
     /// Lets everything come to rest on a connection and a storage that hold.
     fn settle(&mut self) {
         self.flash.stay_on();
+        self.flash.fill(false);
         self.step(Step::Break);
         for _ in 0..10_000 {
             self.step(Step::Up(usize::MAX));
@@ -352,24 +384,24 @@ impl Run {
             if sent.qos > 0 && !sent.may_be_lost && !lost_by_the_broker {
                 assert!(count > 0, "message {serial}, {sent:?}, is lost");
             }
-            if sent.qos != 1 && !self.forgetful {
+            if sent.qos != 1 && self.keeps_sessions() {
                 assert!(
                     count <= 1,
                     "message {serial}, {sent:?}, arrived {count} times"
                 );
             }
         }
-        if !self.forgetful {
+        if self.keeps_sessions() && !self.against.broker {
             self.check_order(&delivered);
         }
         for (serial, qos) in &self.down {
             let count = self.received.iter().filter(|one| *one == serial).count();
             let excused = self.excused.contains(serial);
             if *qos == 1 || *qos == 2 && !excused {
-                let lost_by_the_broker = self.forgetful;
+                let lost_by_the_broker = !self.keeps_sessions();
                 assert!(count > 0 || lost_by_the_broker, "{serial} was not received");
             }
-            if *qos != 1 && !self.forgetful {
+            if *qos != 1 && self.keeps_sessions() {
                 assert!(count <= 1, "{serial} was received {count} times");
             }
         }
@@ -390,11 +422,12 @@ impl Run {
     }
 }
 
-fn run(seed: u64, forgetful: bool, sealed: bool) -> u32 {
+fn run(seed: u64, mut against: Against) -> u32 {
     let mut random = Random(seed);
     let version = VERSIONS[random.below(2) as usize];
     let kind = KINDS[random.below(2) as usize];
-    let mut run = Run::new(version, kind, forgetful, sealed, seed);
+    against.broker = random.below(2) == 0;
+    let mut run = Run::new(version, kind, against, seed);
     for _ in 0..30 + random.below(200) {
         run.step(step(&mut random));
     }
@@ -410,10 +443,10 @@ fn seeds() -> u64 {
     }
 }
 
-fn run_all(seeds: u64, forgetful: bool, sealed: bool) {
+fn run_all(seeds: u64, against: Against) {
     let mut restarts = 0;
     for seed in 0..seeds {
-        let one = std::panic::catch_unwind(|| run(seed, forgetful, sealed));
+        let one = std::panic::catch_unwind(|| run(seed, against));
         restarts += one.unwrap_or_else(|_| panic!("seed {seed}"));
     }
     assert!(u64::from(restarts) > 3 * seeds, "{restarts} power cuts");
@@ -421,18 +454,46 @@ fn run_all(seeds: u64, forgetful: bool, sealed: bool) {
 
 #[test]
 fn nothing_accepted_is_lost_and_qos_2_arrives_once() {
-    run_all(seeds(), false, false);
+    run_all(seeds(), Against::default());
 }
 
 #[test]
 fn nothing_accepted_is_lost_with_a_broker_that_forgets() {
-    run_all(seeds(), true, false);
+    let forgetful = true;
+    let against = Against {
+        forgetful,
+        ..Against::default()
+    };
+    run_all(seeds(), against);
 }
 
 #[test]
 fn the_same_where_the_storage_is_encrypted() {
-    run_all(seeds() / 5, false, true);
-    run_all(seeds() / 5, true, true);
+    for forgetful in [false, true] {
+        let sealed = true;
+        let against = Against {
+            forgetful,
+            sealed,
+            ..Against::default()
+        };
+        run_all(seeds() / 5, against);
+    }
+}
+
+#[test]
+fn nothing_accepted_is_lost_where_the_storage_is_full_for_a_while() {
+    for forgetful in [false, true] {
+        for sealed in [false, true] {
+            let fills = true;
+            let against = Against {
+                forgetful,
+                sealed,
+                fills,
+                ..Against::default()
+            };
+            run_all(seeds() / 5, against);
+        }
+    }
 }
 
 /// One exchange of each kind, with a power cut in each of its writes, in each way.
@@ -454,7 +515,11 @@ fn a_cut_in_each_write_of_each_exchange() {
 }
 
 fn writes_of(version: Version, kind: Kind, sealed: bool, cut: Option<(u64, u64)>) -> u64 {
-    let mut run = Run::new(version, kind, false, sealed, 0);
+    let against = Against {
+        sealed,
+        ..Against::default()
+    };
+    let mut run = Run::new(version, kind, against, 0);
     if let Some((write, tear)) = cut {
         run.flash.turn_off_in(write);
         run.flash.tear_like(tear);

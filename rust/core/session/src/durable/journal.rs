@@ -190,8 +190,10 @@ impl Journal {
     pub(crate) fn clear_released(&mut self) {
         let used = chunks(&self.released);
         self.released.fill(0);
+        // Deleted and not overwritten, which a storage that is full would refuse: the next life would send
+        // PUBREL to a broker that has no message.
         for chunk in used {
-            self.put_released(chunk);
+            self.delete(key::RELEASED.start() + chunk);
         }
     }
 
@@ -226,7 +228,7 @@ impl Journal {
         let used = chunks(&self.received);
         self.received.fill(0);
         for chunk in used {
-            self.put_received(chunk);
+            self.delete(key::RECEIVED.start() + chunk);
         }
     }
 

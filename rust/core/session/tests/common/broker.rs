@@ -90,11 +90,11 @@ impl Broker {
             Seen::Connect { clean, .. } => {
                 assert!(!self.online, "a second CONNECT");
                 if clean {
-                    // What was begun begins again with the new session.
+                    // What was begun begins again with the new session, and what was received is done.
                     self.has_session = false;
                     self.received.clear();
-                    for (_, message) in std::mem::take(&mut self.open).into_iter().rev() {
-                        let message = message.expect("not received");
+                    let open = std::mem::take(&mut self.open).into_iter().rev();
+                    for message in open.filter_map(|(_, message)| message) {
                         self.queue.push_front((message.qos, message.payload));
                     }
                 }

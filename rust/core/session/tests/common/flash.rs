@@ -20,6 +20,10 @@ pub(crate) struct Medium {
     tear: u64,
     /// Every write fails like this.
     failure: Option<StoreError>,
+    /// Nothing more is kept; what is there can be deleted.
+    full: bool,
+    /// It was full when the session had to note something, beside a new message.
+    missed: bool,
 }
 
 impl Medium {
@@ -32,6 +36,10 @@ impl Medium {
         }
         if let Some(failure) = self.failure {
             return Err(failure);
+        }
+        if self.full && record.is_some() {
+            self.missed |= key < 0x8000 || self.records.contains_key(&key);
+            return Err(StoreError::Full);
         }
         if self.cut == Some(self.writes) {
             self.off = true;
@@ -87,6 +95,8 @@ impl Flash {
             off: false,
             tear: seed,
             failure: None,
+            full: false,
+            missed: false,
         })))
     }
 
@@ -129,6 +139,18 @@ impl Flash {
 
     pub(crate) fn fail(&self, failure: Option<StoreError>) {
         self.medium().failure = failure;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.medium().full
+    }
+
+    pub(crate) fn has_missed(&self) -> bool {
+        self.medium().missed
+    }
+
+    pub(crate) fn fill(&self, full: bool) {
+        self.medium().full = full;
     }
 
     /// Writes and deletions so far.
