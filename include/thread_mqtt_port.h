@@ -39,6 +39,10 @@
 #define TMQ_TOO_SMALL -10
 #define TMQ_NO_CLIENT -11
 #define TMQ_CLOSING -12
+/** No DNS server is known. */
+#define TMQ_NO_SERVER -13
+/** The DNS server itself failed (SERVFAIL). */
+#define TMQ_SERVER_FAILED -14
 #define TMQ_ERRNO_BASE -1000
 
 /** States of the TCP connection. */
@@ -321,10 +325,15 @@ void tmq_port_udp_close(struct tmq_port *port);
 /**
  * Begins a look-up with the platform's own resolver, which answers later; an earlier one is
  * forgotten. A platform whose resolver blocks asks it in a thread, or blocks here; the client does
- * nothing else meanwhile. 0 or a negative code.
+ * nothing else meanwhile. 0 or a negative code, as of tmq_port_resolved().
  */
 int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family);
-/** TMQ_WOULD_BLOCK, or the number of addresses written, or another negative code. */
+/**
+ * TMQ_WOULD_BLOCK, or the number of addresses written, 0 if the name has none of the family, or another
+ * negative code. The client explains TMQ_NOT_FOUND (the name does not exist), TMQ_NO_SERVER, TMQ_TIMED_OUT
+ * (no server answered), TMQ_SERVER_FAILED, TMQ_REFUSED (the server refused the question) and
+ * TMQ_UNREACHABLE (only IPv4 addresses, and no NAT64 prefix). Any other it reports as a number.
+ */
 int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_ANSWERS]);
 
 #endif /* THREAD_MQTT_PORT_H_ */

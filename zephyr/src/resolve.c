@@ -98,15 +98,20 @@ int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_
 static int32_t dns_failure(otError error)
 {
 	switch (error) {
-	case OT_ERROR_NONE: /* the name exists, without an address that can be reached */
+	case OT_ERROR_NONE: /* the name exists, without an address of the family */
+		return 0;
 	case OT_ERROR_NOT_FOUND:
-		return tmq_code(ENOENT);
+		return TMQ_NOT_FOUND;
 	case OT_ERROR_RESPONSE_TIMEOUT:
-		return tmq_code(ETIMEDOUT);
+		return TMQ_TIMED_OUT;
+	case OT_ERROR_FAILED: /* SERVFAIL, or a response code without an error of its own */
+		return TMQ_SERVER_FAILED;
+	case OT_ERROR_SECURITY: /* REFUSED */
+		return TMQ_REFUSED;
+	case OT_ERROR_INVALID_STATE: /* no NAT64 prefix */
+		return TMQ_UNREACHABLE;
 	case OT_ERROR_NO_BUFS:
 		return tmq_code(ENOMEM);
-	case OT_ERROR_INVALID_STATE: /* no NAT64 prefix */
-		return tmq_code(ENETUNREACH);
 	case OT_ERROR_INVALID_ARGS:
 		return tmq_code(EINVAL);
 	default:
@@ -143,7 +148,7 @@ static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t f
 	otError error;
 
 	if (port->network.dns_server_count == 0) {
-		return TMQ_NOT_FOUND;
+		return TMQ_NO_SERVER;
 	}
 	memcpy(config.mServerSockAddr.mAddress.mFields.m8, server->bytes, sizeof(server->bytes));
 	config.mServerSockAddr.mPort = server->port;
@@ -175,12 +180,32 @@ static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t f
 	ARG_UNUSED(port);
 	ARG_UNUSED(name);
 	ARG_UNUSED(family);
-	return TMQ_NOT_FOUND;
+	return TMQ_NO_SERVER;
 }
 
 #endif
 
 #if defined(ASKS_ZEPHYR)
+
+#include <zephyr/net/dns_resolve.h>
+
+static int32_t resolver_failure(int error)
+{
+	switch (error) {
+	case DNS_EAI_NONAME:
+	case DNS_EAI_NODATA: /* Zephyr's own resolver has it for NXDOMAIN */
+		return TMQ_NOT_FOUND;
+	case DNS_EAI_AGAIN:
+	case DNS_EAI_CANCELED: /* its time is over */
+		return TMQ_TIMED_OUT;
+	case DNS_EAI_MEMORY:
+		return tmq_code(ENOMEM);
+	case DNS_EAI_SYSTEM:
+		return tmq_code(errno);
+	default:
+		return tmq_code(EIO);
+	}
+}
 
 static int32_t ask_zephyr(struct tmq_port *port, const char *name, uint8_t family)
 {
@@ -194,10 +219,13 @@ static int32_t ask_zephyr(struct tmq_port *port, const char *name, uint8_t famil
 	struct tmq_address answers[TMQ_ANSWERS] = {0};
 	uint32_t lookup = begin(port);
 	uint8_t count = 0;
+	int error = zsock_getaddrinfo(name, NULL, &hints, &found);
 
-	if (zsock_getaddrinfo(name, NULL, &hints, &found) != 0) {
+	if (error != 0) {
+		int32_t status = resolver_failure(error);
+
 		tmq_resolve_cancel(port);
-		return tmq_code(ENOENT);
+		return status;
 	}
 	for (const struct zsock_addrinfo *info = found; info != NULL && count < TMQ_ANSWERS;
 	     info = info->ai_next) {
@@ -214,7 +242,7 @@ static int32_t ask_zephyr(struct tmq_port *port, const char *name, uint8_t famil
 		}
 	}
 	zsock_freeaddrinfo(found);
-	(void)end(lookup, answers, count, tmq_code(ENOENT));
+	(void)end(lookup, answers, count, 0);
 	return 0;
 }
 

@@ -130,6 +130,8 @@ int zsock_poll(struct pollfd *polls, int count, int timeout)
 
 static char asked_name[256];
 static int times_asked;
+static int resolver_failure;
+static int resolver_errno;
 
 const char *stub_asked_name(void)
 {
@@ -141,6 +143,12 @@ int stub_times_asked(void)
 	return times_asked;
 }
 
+void stub_resolver_fails(int error, int number)
+{
+	resolver_failure = error;
+	resolver_errno = number;
+}
+
 int zsock_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 		      struct addrinfo **found)
 {
@@ -148,8 +156,12 @@ int zsock_getaddrinfo(const char *host, const char *service, const struct addrin
 
 	snprintf(asked_name, sizeof(asked_name), "%s", host);
 	times_asked++;
-	if (stub_fails("zsock_getaddrinfo")) {
-		return -2;
+	if (resolver_failure != 0) {
+		int error = resolver_failure;
+
+		resolver_failure = 0;
+		errno = resolver_errno;
+		return error;
 	}
 	/* "both.example": an answer of each family. */
 	numeric.ai_flags = AI_NUMERICHOST;

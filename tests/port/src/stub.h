@@ -78,6 +78,8 @@ bool stub_wants_to_send(void);
 /* The name that getaddrinfo() was asked for last, and how often it was asked. */
 const char *stub_asked_name(void);
 int stub_times_asked(void);
+/* Makes the next getaddrinfo() fail with a code of its own, and an errno. */
+void stub_resolver_fails(int error, int number);
 
 /* interfaces.c */
 extern struct net_if stub_interfaces[2];

@@ -4,6 +4,10 @@
  *
  * Another interface than Thread's: alone in the image, or beside Thread.
  */
+#include <errno.h>
+
+#include <zephyr/net/dns_resolve.h>
+
 #include "stub.h"
 
 #if !defined(CONFIG_NET_L2_OPENTHREAD) || defined(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
@@ -103,9 +107,28 @@ TEST(zephyrs_resolver_is_asked)
 	CHECK(memcmp(answers, expected, sizeof(expected)) == 0);
 	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
 
-	stub_fail_call("zsock_getaddrinfo", 0);
-	CHECK(tmq_port_resolve(port, "missing.example", 15, TMQ_FAMILY_INET) < TMQ_ERRNO_BASE);
-	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
+	tmq_port_close(port);
+}
+
+TEST(a_failure_of_zephyrs_resolver_keeps_its_meaning)
+{
+	static const int cases[][2] = {
+		{DNS_EAI_NONAME, TMQ_NOT_FOUND},
+		{DNS_EAI_NODATA, TMQ_NOT_FOUND},
+		{DNS_EAI_AGAIN, TMQ_TIMED_OUT},
+		{DNS_EAI_CANCELED, TMQ_TIMED_OUT},
+		{DNS_EAI_MEMORY, TMQ_ERRNO_BASE - ENOMEM},
+		{DNS_EAI_SYSTEM, TMQ_ERRNO_BASE - ENETDOWN},
+		{DNS_EAI_FAIL, TMQ_ERRNO_BASE - EIO},
+	};
+	struct tmq_port *port = open_on_interface();
+	struct tmq_address answers[TMQ_ANSWERS];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		stub_resolver_fails(cases[i][0], ENETDOWN);
+		CHECK_EQUAL(tmq_port_resolve(port, "missing.example", 15, TMQ_FAMILY_INET), cases[i][1]);
+		CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
+	}
 	tmq_port_close(port);
 }
 
@@ -117,7 +140,7 @@ TEST(a_name_of_any_length)
 	memset(name, 'a', sizeof(name));
 	CHECK(tmq_port_resolve(port, name, 256, TMQ_FAMILY_UNSPECIFIED) < TMQ_ERRNO_BASE);
 	CHECK_EQUAL(stub_times_asked(), 0);
-	CHECK(tmq_port_resolve(port, name, 255, TMQ_FAMILY_UNSPECIFIED) < TMQ_ERRNO_BASE);
+	CHECK_EQUAL(tmq_port_resolve(port, name, 255, TMQ_FAMILY_UNSPECIFIED), TMQ_NOT_FOUND);
 	CHECK_EQUAL(stub_times_asked(), 1);
 	tmq_port_close(port);
 }

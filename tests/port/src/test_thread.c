@@ -428,7 +428,7 @@ TEST(the_announced_server_is_asked_and_no_other)
 	struct tmq_port *port = open_attached();
 
 	CHECK_EQUAL(tmq_port_resolve(port, "broker.example", 14, TMQ_FAMILY_UNSPECIFIED),
-		    TMQ_NOT_FOUND);
+		    TMQ_NO_SERVER);
 	CHECK_EQUAL(stub_questions(), 0);
 	announce_preferred("fd77::1", 0);
 	(void)network_of(port);
@@ -446,7 +446,7 @@ TEST(the_announced_server_is_asked_and_no_other)
 	stub_clear_network_data();
 	(void)network_of(port);
 	CHECK_EQUAL(tmq_port_resolve(port, "broker.example", 14, TMQ_FAMILY_UNSPECIFIED),
-		    TMQ_NOT_FOUND);
+		    TMQ_NO_SERVER);
 	CHECK_EQUAL(stub_questions(), 3);
 	tmq_port_close(port);
 }
@@ -483,10 +483,15 @@ TEST(an_answer_ends_the_wait)
 TEST(an_answer_is_an_error)
 {
 	static const int cases[][2] = {
-		{OT_ERROR_NONE, ENOENT},          {OT_ERROR_NOT_FOUND, ENOENT},
-		{OT_ERROR_RESPONSE_TIMEOUT, ETIMEDOUT}, {OT_ERROR_NO_BUFS, ENOMEM},
-		{OT_ERROR_INVALID_STATE, ENETUNREACH},  {OT_ERROR_INVALID_ARGS, EINVAL},
-		{OT_ERROR_PARSE, EIO},
+		{OT_ERROR_NONE, 0},
+		{OT_ERROR_NOT_FOUND, TMQ_NOT_FOUND},
+		{OT_ERROR_RESPONSE_TIMEOUT, TMQ_TIMED_OUT},
+		{OT_ERROR_FAILED, TMQ_SERVER_FAILED},
+		{OT_ERROR_SECURITY, TMQ_REFUSED},
+		{OT_ERROR_INVALID_STATE, TMQ_UNREACHABLE},
+		{OT_ERROR_NO_BUFS, TMQ_ERRNO_BASE - ENOMEM},
+		{OT_ERROR_INVALID_ARGS, TMQ_ERRNO_BASE - EINVAL},
+		{OT_ERROR_PARSE, TMQ_ERRNO_BASE - EIO},
 	};
 	struct tmq_port *port = open_with_server();
 	struct tmq_address answers[TMQ_ANSWERS];
@@ -494,7 +499,7 @@ TEST(an_answer_is_an_error)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_INET), 0);
 		stub_answer(i, cases[i][0], NULL);
-		CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_ERRNO_BASE - cases[i][1]);
+		CHECK_EQUAL(tmq_port_resolved(port, answers), cases[i][1]);
 	}
 	stub_fail_questions(OT_ERROR_NO_BUFS);
 	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_INET),
@@ -583,7 +588,7 @@ TEST(an_image_without_a_dns_client_leaves_the_name_to_the_next_link)
 
 	announce_anycast(1, 1);
 	CHECK_EQUAL(network_of(port).dns_server_count, 1);
-	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_INET), TMQ_NOT_FOUND);
+	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_INET), TMQ_NO_SERVER);
 	tmq_port_close(port);
 }
 

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddrV6};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
-use thread_mqtt_resolve::resolver::{Family, Network};
+use thread_mqtt_resolve::resolver::{Family, LookupError, Network};
 
 /// State of the one TCP connection of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +69,11 @@ pub trait Port {
     fn udp_receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)>;
     /// Closes all UDP sockets.
     fn udp_close(&mut self);
-    /// Starts a look-up with the platform's resolver.
-    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), i32>;
+    /// Starts a look-up with the platform's resolver. A failure that no other variant names is
+    /// [`LookupError::Platform`] with the platform's code.
+    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), LookupError>;
     /// Its answer, once.
-    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>>;
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>>;
     /// Tells before a wait whether an answer is under way: a radio that sleeps should listen often
     /// until it is there. Other ports have nothing to do.
     fn await_answer(&mut self, awaited: bool) {

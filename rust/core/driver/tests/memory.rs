@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 use thread_mqtt_client::{Cause, Client, Config, Event, Retry, Stage, TcpError, Timers};
 use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{self, AddressSource, Family};
+use thread_mqtt_resolve::resolver::{self, AddressSource, Family, LookupError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::{
     Command, CommandError, Message, Overflow, Priority, PublishError, PublishOptions, QoS, Token,
@@ -32,7 +32,7 @@ struct Memory {
     send_error: Option<TcpError>,
     datagrams: Vec<(u16, SocketAddrV6, Vec<u8>)>,
     names: Vec<String>,
-    answer: Option<Result<Vec<IpAddr>, i32>>,
+    answer: Option<Result<Vec<IpAddr>, LookupError>>,
     entropy: Option<i32>,
     /// Calls of note, in order.
     calls: Vec<String>,
@@ -100,11 +100,11 @@ impl Port for Memory {
     fn udp_close(&mut self) {
         self.calls.push("udp close".to_owned());
     }
-    fn platform_lookup(&mut self, name: &str, _family: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, name: &str, _family: Family) -> Result<(), LookupError> {
         self.names.push(name.to_owned());
         Ok(())
     }
-    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>> {
         self.answer.take()
     }
     /// Time passes up to the next timer, or a minute.
@@ -341,7 +341,7 @@ fn asking(entropy: Option<i32>) -> (Driver<Memory>, Vec<Event>) {
     driver.port_mut().entropy = entropy;
     driver.start();
     settle(&mut driver);
-    driver.port_mut().answer = Some(Err(-2));
+    driver.port_mut().answer = Some(Err(LookupError::Platform(-2)));
     let events = settle(&mut driver);
     (driver, events)
 }

@@ -39,7 +39,7 @@
 //! ```
 //! use core::net::{IpAddr, SocketAddrV6};
 //! use core::time::Duration;
-//! use thread_mqtt_resolve::resolver::{Config, Output, Report};
+//! use thread_mqtt_resolve::resolver::{Config, LookupError, Output, Report};
 //! use thread_mqtt_resolve::{BrokerUri, Network, Resolver};
 //!
 //! /// What the surroundings offer. On a device: sockets, uptime, an entropy source.
@@ -56,7 +56,7 @@
 //!
 //! enum Woken {
 //!     Datagram { from: SocketAddrV6, to_port: u16, payload: Vec<u8> },
-//!     PlatformAnswered(Result<Vec<IpAddr>, i32>),
+//!     PlatformAnswered(Result<Vec<IpAddr>, LookupError>),
 //!     NetworkChanged,
 //!     Timeout,
 //! }

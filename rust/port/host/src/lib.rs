@@ -49,7 +49,7 @@ use tcp::Tcp;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::Network;
-use thread_mqtt_resolve::resolver::Family;
+use thread_mqtt_resolve::resolver::{Family, LookupError};
 use udp::Udp;
 
 /// What a [`HostPort`] tells of its network.
@@ -174,13 +174,13 @@ impl Port for HostPort {
         self.udp.close();
     }
 
-    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), LookupError> {
         self.lookup
             .ask(name, family, self.waker.clone())
-            .map_err(|error| code(&error))
+            .map_err(|error| LookupError::Platform(code(&error)))
     }
 
-    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>> {
         self.lookup.poll()
     }
 

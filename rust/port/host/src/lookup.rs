@@ -4,9 +4,9 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use thread_mqtt_resolve::resolver::Family;
+use thread_mqtt_resolve::resolver::{Family, LookupError};
 
-pub(crate) type Answer = Result<Vec<IpAddr>, i32>;
+pub(crate) type Answer = Result<Vec<IpAddr>, LookupError>;
 
 #[derive(Debug)]
 pub(crate) struct Lookup {
@@ -51,7 +51,9 @@ impl Lookup {
 }
 
 fn addresses(name: &str, family: Family) -> Answer {
-    let found = (name, 0).to_socket_addrs().map_err(|error| code(&error))?;
+    let found = (name, 0)
+        .to_socket_addrs()
+        .map_err(|error| LookupError::Platform(code(&error)))?;
     let wanted = |address: &IpAddr| match family {
         Family::Unspecified => true,
         Family::Inet => address.is_ipv4(),

@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{Family, Network, PLATFORM_HAS_NO_SERVER};
+use thread_mqtt_resolve::resolver::{Family, LookupError, Network};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference, Prefix};
 
 /// An open port of the C layer, closed when the last of its owners has gone.
@@ -392,6 +392,19 @@ fn length(result: i32) -> Result<usize, i32> {
     usize::try_from(result).map_err(|_| result)
 }
 
+/// What a code of a look-up means.
+fn lookup_error(code: i32) -> LookupError {
+    match code {
+        ffi::TMQ_NOT_FOUND => LookupError::NameError,
+        ffi::TMQ_NO_SERVER => LookupError::NoServer,
+        ffi::TMQ_TIMED_OUT => LookupError::Timeout,
+        ffi::TMQ_SERVER_FAILED => LookupError::ServerFailure,
+        ffi::TMQ_REFUSED => LookupError::Refused,
+        ffi::TMQ_UNREACHABLE => LookupError::NoPrefix,
+        code => LookupError::Platform(code),
+    }
+}
+
 impl Port for PlatformPort {
     fn now(&self) -> Duration {
         now()
@@ -503,7 +516,7 @@ impl Port for PlatformPort {
         unsafe { ffi::tmq_port_udp_close(self.raw()) }
     }
 
-    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), LookupError> {
         let family = match family {
             Family::Unspecified => ffi::TMQ_FAMILY_UNSPECIFIED,
             Family::Inet => ffi::TMQ_FAMILY_INET,
@@ -519,18 +532,16 @@ impl Port for PlatformPort {
             )
         } {
             0 => Ok(()),
-            // The Thread network announces none.
-            ffi::TMQ_NOT_FOUND => Err(PLATFORM_HAS_NO_SERVER),
-            code => Err(code),
+            code => Err(lookup_error(code)),
         }
     }
 
-    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>> {
         let mut answers = [ffi::tmq_address::default(); ffi::TMQ_ANSWERS as usize];
         // SAFETY: the port is open, this is its thread, and there is room for TMQ_ANSWERS.
         match unsafe { ffi::tmq_port_resolved(self.raw(), answers.as_mut_ptr()) } {
             ffi::TMQ_WOULD_BLOCK => None,
-            result => Some(length(result).map(|n| {
+            result => Some(length(result).map_err(lookup_error).map(|n| {
                 let mut addresses = Vec::new();
                 for answer in answers.iter().take(n) {
                     addresses.push(Ipv6Addr::from(answer.bytes).to_canonical());

@@ -47,11 +47,14 @@ static int32_t resolver_failure(int error)
 {
 	switch (error) {
 	case 0: /* the name exists, without an address of the family */
-	case EAI_NONAME:
 	case EAI_NODATA:
-		return tmq_code(ENOENT);
-	case EAI_AGAIN:
-		return tmq_code(EAGAIN);
+		return 0;
+	case EAI_NONAME:
+		return TMQ_NOT_FOUND;
+	case EAI_AGAIN: /* no server answered */
+		return TMQ_TIMED_OUT;
+	case EAI_FAIL:
+		return TMQ_SERVER_FAILED;
 	case EAI_MEMORY:
 		return tmq_code(ENOMEM);
 	case EAI_SYSTEM:

@@ -7,13 +7,19 @@ use std::ffi::CString;
 use std::rc::Rc;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Received, TcpState};
-use thread_mqtt_resolve::resolver::Family;
+use thread_mqtt_resolve::resolver::{Family, LookupError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference, Prefix};
 
-/// `otError` for a name that cannot be asked for.
-const INVALID_ARGUMENT: i32 = 7;
-/// `otError` for an answer without addresses.
-const NOT_FOUND: i32 = 23;
+/// What an `otError` of OpenThread's DNS client means.
+fn lookup_error(code: i32) -> LookupError {
+    match code {
+        1 => LookupError::ServerFailure, // OT_ERROR_FAILED: SERVFAIL
+        8 => LookupError::Refused,       // OT_ERROR_SECURITY: REFUSED
+        23 => LookupError::NameError,    // OT_ERROR_NOT_FOUND
+        28 => LookupError::Timeout,      // OT_ERROR_RESPONSE_TIMEOUT
+        code => LookupError::Platform(code),
+    }
+}
 
 /// What the application has open.
 pub(crate) struct DeviceSockets {
@@ -30,7 +36,7 @@ struct Lookup {
     /// The numbers of the queries without answer.
     open: Vec<usize>,
     found: Vec<IpAddr>,
-    error: Option<i32>,
+    error: Option<LookupError>,
 }
 
 impl DeviceSockets {
@@ -54,7 +60,7 @@ impl DeviceSockets {
             self.lookup = Some(Lookup {
                 open: Vec::new(),
                 found: Vec::new(),
-                error: Some(NOT_FOUND),
+                error: Some(LookupError::Timeout),
             });
         }
     }
@@ -151,8 +157,8 @@ impl DeviceSockets {
         device: &Instance,
         name: &str,
         family: Family,
-    ) -> Result<(), i32> {
-        let name = CString::new(name).map_err(|_| INVALID_ARGUMENT)?;
+    ) -> Result<(), LookupError> {
+        let name = CString::new(name).map_err(|_| LookupError::InvalidName)?;
         let queries: &[Query] = match family {
             Family::Inet => &[Query::A],
             Family::Inet6 => &[Query::Aaaa],
@@ -167,12 +173,12 @@ impl DeviceSockets {
             self.queries += 1;
             match device.query(&name, query, self.queries) {
                 Ok(()) => lookup.open.push(self.queries),
-                Err(code) => lookup.error = Some(code as i32),
+                Err(code) => lookup.error = Some(lookup_error(code as i32)),
             }
         }
-        if let (true, Some(code)) = (lookup.open.is_empty(), lookup.error) {
+        if let (true, Some(error)) = (lookup.open.is_empty(), lookup.error) {
             self.lookup = None;
-            return Err(code);
+            return Err(error);
         }
         self.lookup = Some(lookup);
         Ok(())
@@ -197,7 +203,7 @@ impl DeviceSockets {
                             .map(|address| unmap(&prefixes, address)),
                     );
                 }
-                Err(code) => lookup.error = Some(code as i32),
+                Err(code) => lookup.error = Some(lookup_error(code as i32)),
             }
         }
     }
@@ -210,12 +216,11 @@ impl DeviceSockets {
     }
 
     /// The look-up's answer, once.
-    pub(crate) fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    pub(crate) fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>> {
         let lookup = self.lookup.take_if(|lookup| lookup.open.is_empty())?;
-        Some(if lookup.found.is_empty() {
-            Err(lookup.error.unwrap_or(NOT_FOUND))
-        } else {
-            Ok(lookup.found)
+        Some(match lookup.error {
+            Some(error) if lookup.found.is_empty() => Err(error),
+            _ => Ok(lookup.found),
         })
     }
 

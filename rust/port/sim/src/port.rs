@@ -21,7 +21,7 @@ use core::net::{IpAddr, SocketAddrV6};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{Family, Network};
+use thread_mqtt_resolve::resolver::{Family, LookupError, Network};
 
 /// A [`Port`] on the simulated device. [`wait`](Port::wait) runs the world; everything else
 /// takes no time.
@@ -108,12 +108,12 @@ impl Port for SimPort {
         self.world.with_sockets(|sockets, _| sockets.udp_close());
     }
 
-    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, name: &str, family: Family) -> Result<(), LookupError> {
         self.world
             .with_sockets(|sockets, device| sockets.platform_lookup(device, name, family))
     }
 
-    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>> {
         self.world.with_sockets(|sockets, device| {
             sockets.take_answers(device);
             sockets.poll_platform_lookup()

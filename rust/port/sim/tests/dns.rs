@@ -69,7 +69,7 @@ fn ask(port: &mut SimPort, server: SocketAddrV6, name: &str) -> Option<(Rcode, V
     None
 }
 
-fn resolve(port: &mut SimPort, name: &str, family: Family) -> Result<Vec<IpAddr>, i32> {
+fn resolve(port: &mut SimPort, name: &str, family: Family) -> Result<Vec<IpAddr>, LookupError> {
     port.platform_lookup(name, family)?;
     let limit = port.now() + Duration::from_secs(60);
     loop {

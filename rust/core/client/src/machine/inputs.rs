@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::net::{IpAddr, SocketAddrV6};
 use core::time::Duration;
-use thread_mqtt_resolve::resolver::Network;
+use thread_mqtt_resolve::resolver::{LookupError, Network};
 use thread_mqtt_resolve::{Host, Scheme};
 use thread_mqtt_tls::{Connection, TlsError};
 
@@ -204,8 +204,12 @@ impl Client {
         self.take_report(now);
     }
 
-    /// The platform's answer to [`Action::PlatformLookup`](crate::Action::PlatformLookup); `Err` carries the port's own code.
-    pub fn handle_platform_lookup(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
+    /// The platform's answer to [`Action::PlatformLookup`](crate::Action::PlatformLookup).
+    pub fn handle_platform_lookup(
+        &mut self,
+        answer: Result<Vec<IpAddr>, LookupError>,
+        now: Duration,
+    ) {
         self.resolver.handle_platform_lookup(answer, now);
         self.take_report(now);
     }

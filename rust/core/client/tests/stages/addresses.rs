@@ -145,7 +145,7 @@ fn the_last_good_address_stands_in_for_a_resolver_that_fails() {
     world.start();
     world.run_until_online(s(1));
 
-    world.answer = Some(Err(-2));
+    world.answer = Some(Err(LookupError::Platform(-2)));
     // Longer than the cache believes its answer.
     world.run_for(s(4000));
     world.cut();

@@ -76,7 +76,7 @@ fn without_a_prefix_that_is_the_stage_that_fails() {
 #[test]
 fn a_name_that_does_not_resolve_says_who_was_asked() {
     let mut world = World::started(config("mqtt://broker.example.com"), plain());
-    world.answer = Some(Err(-2));
+    world.answer = Some(Err(LookupError::Platform(-2)));
     let mut world2 = World::started(config("mqtt://broker.example.com"), plain());
     world2.answer = Some(Ok(vec![]));
     for world in [&mut world, &mut world2] {

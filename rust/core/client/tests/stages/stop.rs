@@ -160,7 +160,9 @@ fn spurious_calls_are_harmless() {
     world.run_until_online(s(5));
     world.start();
     world.client.handle_tcp_connected(world.now);
-    world.client.handle_platform_lookup(Err(-1), world.now);
+    world
+        .client
+        .handle_platform_lookup(Err(LookupError::Timeout), world.now);
     world.run_for(s(1));
     assert!(world.client.is_online());
     assert!(world.failures().is_empty());

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 use thread_mqtt_client::{Action, Cause, Client, Config, Event, Reached, Stage, TcpError, Timers};
-use thread_mqtt_resolve::resolver::{self, AddressSource};
+use thread_mqtt_resolve::resolver::{self, AddressSource, LookupError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::Version;
 use thread_mqtt_soft_provider::provider;
@@ -86,7 +86,7 @@ pub struct World {
     /// Every connection asked for.
     pub connects: Vec<SocketAddrV6>,
     /// What the platform's resolver answers; `None` for never.
-    pub answer: Option<Result<Vec<IpAddr>, i32>>,
+    pub answer: Option<Result<Vec<IpAddr>, LookupError>>,
     /// What every DNS server answers for every name, for an hour; `None` for never.
     pub dns: Option<Ipv4Addr>,
     /// Questions asked of DNS servers.

@@ -5,7 +5,7 @@ use super::exchange::{Exchange, Heard, Times, Unheard};
 use super::order::{Addresses, Place};
 use super::{
     AddressSource, Candidate, Failure, Family, HandedOut, LookupError, MAX_SERVERS, Origin, Output,
-    PLATFORM_HAS_NO_SERVER, Report, Resolver, later,
+    Report, Resolver, later,
 };
 use crate::dns::{Name, RecordType};
 use crate::uri::Host;
@@ -522,7 +522,7 @@ impl Resolver {
     pub(super) fn platform_answered(
         &mut self,
         question: &PlatformQuestion,
-        answer: Result<Vec<IpAddr>, i32>,
+        answer: Result<Vec<IpAddr>, LookupError>,
         now: Duration,
     ) {
         let Some(walk) = self.walk.as_mut() else {
@@ -541,8 +541,7 @@ impl Resolver {
         };
         let mut addresses = Addresses::default();
         let error = match answer {
-            Err(PLATFORM_HAS_NO_SERVER) => Some(LookupError::NoServer),
-            Err(code) => Some(LookupError::Platform(code)),
+            Err(error) => Some(error),
             Ok(answer) if answer.is_empty() => Some(LookupError::NoData),
             Ok(answer) => {
                 let unusable = addresses.add_all(answer);

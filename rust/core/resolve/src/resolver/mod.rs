@@ -49,10 +49,6 @@ const MAX_SERVERS: usize = 3;
 /// Whether this build speaks DNS over TCP.
 const TCP: bool = cfg!(feature = "dns-tcp");
 
-/// The code of a platform's resolver that has no server to ask: it fails with
-/// [`LookupError::NoServer`].
-pub const PLATFORM_HAS_NO_SERVER: i32 = i32::MIN;
-
 /// What the port knows of the network right now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {
@@ -445,10 +441,15 @@ impl Resolver {
         exchange.filter(|_| TCP)
     }
 
-    /// The platform's answer to [`Output::PlatformLookup`]; `Err` carries the port's own code.
+    /// The platform's answer to [`Output::PlatformLookup`]. An error that has no variant of its own is
+    /// [`LookupError::Platform`] with the platform's code.
     ///
     /// An answer that comes after its source's time is used if it is positive and the same name is still sought.
-    pub fn handle_platform_lookup(&mut self, answer: Result<Vec<IpAddr>, i32>, now: Duration) {
+    pub fn handle_platform_lookup(
+        &mut self,
+        answer: Result<Vec<IpAddr>, LookupError>,
+        now: Duration,
+    ) {
         let Some(question) = self.platform.take_if(|question| question.asked) else {
             return;
         };

@@ -254,6 +254,12 @@ impl Failure {
             (LookupError::Timeout, AddressSource::Public(_)) => Some(
                 "check that NAT64 is enabled on the border router and that its IPv4 uplink lets DNS pass",
             ),
+            // OpenThread's border router answers so while it has no upstream server.
+            (LookupError::NameError, AddressSource::Platform | AddressSource::BorderRouter) => {
+                Some(
+                    "check the spelling of the host name, and that the network's DNS server asks an upstream server (OpenThread: dns server upstream enable)",
+                )
+            }
             (LookupError::Timeout, AddressSource::Platform) => Some(
                 "check that the platform has a DNS server configured, or remove it from the chain",
             ),

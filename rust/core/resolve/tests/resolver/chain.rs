@@ -2,9 +2,7 @@
 
 use crate::world::*;
 use core::net::Ipv4Addr;
-use thread_mqtt_resolve::resolver::{
-    AddressSource, Config, Failure, Family, LookupError, PLATFORM_HAS_NO_SERVER,
-};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, Failure, Family, LookupError};
 use thread_mqtt_resolve::{Network, Preference};
 
 const QUAD9: AddressSource = AddressSource::Public(Ipv4Addr::new(9, 9, 9, 9));
@@ -44,7 +42,7 @@ fn the_first_usable_answer_wins() {
 fn every_link_stands_in_for_the_one_before() {
     let mut world = World::new(Config::default(), thread_network());
     world.start(BROKER);
-    let mut queries = world.platform_answers(Err(-11));
+    let mut queries = world.platform_answers(Err(LookupError::Platform(-11)));
     for address in [BORDER_ROUTER, QUAD9_ADDRESS] {
         assert!(queries.iter().all(|query| query.to == server(address)) && queries.len() == 2);
         assert_eq!(world.answer(&queries[0], &Says::Rcode(2)), []);
@@ -336,7 +334,7 @@ fn a_link_that_fails_fast_leaves_its_time_to_the_others() {
         thread_network(),
     );
     world.start(BROKER);
-    world.platform_answers(Err(-2));
+    world.platform_answers(Err(LookupError::Platform(-2)));
     let mut guard = 0;
     while world.resolver.poll_report().is_none() && guard < 100 {
         let next = world.resolver.poll_timeout().unwrap();
@@ -432,7 +430,11 @@ fn a_late_answer_of_the_platform_is_used() {
 
 #[test]
 fn late_bad_news_changes_nothing() {
-    for answer in [Err(-2), Ok(&["0.0.0.0"][..]), Ok(&[])] {
+    for answer in [
+        Err(LookupError::Platform(-2)),
+        Ok(&["0.0.0.0"][..]),
+        Ok(&[]),
+    ] {
         let mut world = World::new(Config::default(), thread_network());
         world.start(BROKER);
         let queries = world.pass(secs(5));
@@ -652,19 +654,19 @@ fn a_report_holds_at_least_one_candidate() {
 }
 
 #[test]
-fn a_platform_without_a_server_is_told_apart_from_one_that_fails() {
-    let mut world = World::new(asking(&[AddressSource::Platform]), thread_network());
-    world.start(BROKER);
-    world.platform_answers(Err(PLATFORM_HAS_NO_SERVER));
-    let report = world.resolver.poll_report().unwrap();
-    assert_eq!(
-        errors(&report),
-        [(AddressSource::Platform, LookupError::NoServer)]
-    );
-    assert!(
-        report
-            .cure()
-            .unwrap()
-            .contains("enable DNS on the border router")
-    );
+fn a_failure_of_the_platform_keeps_its_meaning() {
+    for (error, cure) in [
+        (LookupError::NoServer, "enable DNS on the border router"),
+        (LookupError::NameError, "dns server upstream enable"),
+        (LookupError::Timeout, "has a DNS server configured"),
+        (LookupError::NoPrefix, "enable NAT64"),
+    ] {
+        let mut world = World::new(asking(&[AddressSource::Platform]), thread_network());
+        world.start(BROKER);
+        world.platform_answers(Err(error));
+        let report = world.resolver.poll_report().unwrap();
+        assert_eq!(errors(&report), [(AddressSource::Platform, error)]);
+        let told = report.cure().unwrap_or_default();
+        assert!(told.contains(cure), "{error}: {told}");
+    }
 }

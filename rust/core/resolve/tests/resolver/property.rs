@@ -3,7 +3,7 @@
 use crate::world::*;
 use core::net::Ipv4Addr;
 use proptest::prelude::*;
-use thread_mqtt_resolve::resolver::{AddressSource, Config, Family, Policy};
+use thread_mqtt_resolve::resolver::{AddressSource, Config, Family, LookupError, Policy};
 use thread_mqtt_resolve::{Network, Preference};
 
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ enum Step {
     Start(&'static str),
     Network(u8),
     Answer(usize, u8),
-    Platform(Result<&'static [&'static str], i32>),
+    Platform(Result<&'static [&'static str], LookupError>),
     Noise(usize, Vec<u8>),
     TcpConnects,
     TcpAnswer(usize, u8),
@@ -23,11 +23,11 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let name = prop::sample::select(vec![BROKER, "other.example", "192.0.2.7", "2001:db8::7"]);
-    let platform: Vec<Result<&'static [&'static str], i32>> = vec![
+    let platform: Vec<Result<&'static [&'static str], LookupError>> = vec![
         Ok(&["192.0.2.1", "2001:db8::1"]),
         Ok(&["fd64:1::c000:201"]),
         Ok(&[]),
-        Err(-2),
+        Err(LookupError::Platform(-2)),
     ];
     prop_oneof![
         2 => name.prop_map(Step::Start),

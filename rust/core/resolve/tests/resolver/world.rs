@@ -313,7 +313,7 @@ impl World {
         self.poll()
     }
 
-    pub(crate) fn platform_answers(&mut self, answer: Result<&[&str], i32>) -> Vec<Query> {
+    pub(crate) fn platform_answers(&mut self, answer: Result<&[&str], LookupError>) -> Vec<Query> {
         let answer = answer.map(|addresses| addresses.iter().map(|address| ip(address)).collect());
         self.resolver.handle_platform_lookup(answer, self.now);
         self.poll()
