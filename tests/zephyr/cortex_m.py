@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 
-from native_sim import ROOT, broker, certificates, environment, free_port, kept, psa_works, wait_for, west_build
+from native_sim import ROOT, broker, certificates, chosen, environment, free_port, kept, psa_works, wait_for, west_build
 
 BOARD = "mps2/an386"
 BROKER = "10.0.2.100"  # in the network that QEMU makes for the image
@@ -25,9 +25,6 @@ BROKER = "10.0.2.100"  # in the network that QEMU makes for the image
 # The board counts cycles of 40 ns.
 SHIFT = 4
 CYCLE = 40
-# The module that prints them, which needs room for the log besides.
-FIGURES = [f"-DEXTRA_ZEPHYR_MODULES={ROOT}/tests/zephyr/figures", "-DCONFIG_THREAD_MQTT_FIGURES=y",
-           "-DCONFIG_LOG_BUFFER_SIZE=8192"]
 
 
 def missing():
@@ -39,14 +36,21 @@ def missing():
     return ""
 
 
+def figures_and(*modules):
+    """Options for the module that prints figures, which needs room for the log besides, and other modules."""
+    folders = ";".join(map(str, [ROOT / "tests/zephyr/figures", *modules]))
+    return [f"-DEXTRA_ZEPHYR_MODULES={folders}", "-DCONFIG_THREAD_MQTT_FIGURES=y", "-DCONFIG_LOG_BUFFER_SIZE=8192"]
+
+
 @contextlib.contextmanager
-def emulated(image, printed, *options):
-    """QEMU with the image until the block ends; what the image prints goes to a file."""
+def emulated(image, printed, *options, files=()):
+    """QEMU with the image until the block ends, with open files that options name; what the image prints goes to a
+    file."""
     with open(printed.with_suffix(".qemu"), "w") as log:
         process = subprocess.Popen(
             ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
              "-icount", f"shift={SHIFT}", "-serial", f"file:{printed}", "-kernel", image, *options],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=files)
     try:
         yield process
     finally:
@@ -97,7 +101,7 @@ def check(backend, options, folder, env):
     west_build(build, ROOT / "samples" / "publish",
                [f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{BROKER}"', "-DCONFIG_SAMPLE_INTERVAL=1",
                 f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
-                *FIGURES, *options], env, BOARD)
+                *figures_and(), *options], env, BOARD)
 
     port = free_port()
     printed = folder / f"{backend}.txt"
@@ -118,18 +122,22 @@ def check(backend, options, folder, env):
             wait_for(printed, "received ", before + 1, image)
             second = figures(printed, image)
     text = printed.read_text(errors="replace")
-    # The last figures before the second connection.
-    offline = Figures(text[:text.rindex("TCP: connected", 0, text.index("TLS 1.3, TLS_"))])
     acknowledged = [int(token) for token in re.findall(r"acknowledged (\d+)", text)]
     if not acknowledged or acknowledged != sorted(set(acknowledged)):
         sys.exit(f"{text}\nerror: the tokens of the events are not those of the calls: {acknowledged}")
     if backend == "psa":
         psa_works(printed, image)
+    print(f"{backend}: online over TLS 1.2, and over 1.3 after the broker restarted")
+    report(first, second, text)
+
+
+def report(first, second, text):
+    """Instructions, stacks and heap of two connections, the second over TLS 1.3; a full stack ends the test."""
     full = [name for name, (used, size) in second.stacks.items() if used >= size]
     if full:
         sys.exit(f"{text}\nerror: no stack left: {', '.join(full)}")
-
-    print(f"{backend}: online over TLS 1.2, and over 1.3 after the broker restarted")
+    # The last figures before the second connection.
+    offline = Figures(text[:text.rindex("TCP: connected", 0, text.index("TLS 1.3, TLS_"))])
     print(f"  {first.instructions():.1f} M instructions from the start until online over TLS 1.2, "
           f"{second.instructions(offline):.1f} M again over 1.3")
     print("\n".join(f"  {line}" for line in second.lines()), flush=True)
@@ -141,19 +149,20 @@ def main(workspace, *names):
         print(f"SKIPPED: {why}")
         return
     backends = {"soft": [], "psa": [f"-DEXTRA_CONF_FILE={ROOT}/tests/zephyr/psa.conf"]}
+    names = chosen(names, backends)
     env = environment(workspace, BOARD)
     folder = kept() / "zephyr-cortex-m"
     folder.mkdir(parents=True, exist_ok=True)
     certificates(folder, f"IP:{BROKER}")
-    for name in names or backends:
+    for name in names:
         check(name, backends[name], folder, env)
-    print(f"{len(names or backends)} passed, 0 failed")
+    print(f"{len(names)} passed, 0 failed")
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 2 and sys.argv[1] == "--missing":
         print(missing(), end="")
-    elif len(sys.argv) < 2 or not set(sys.argv[2:]) <= {"soft", "psa"}:
+    elif len(sys.argv) < 2:
         sys.exit(__doc__)
     else:
         main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])

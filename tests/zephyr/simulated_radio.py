@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import os
 import select
+import socket
 import struct
 import subprocess
 import sys
@@ -24,9 +25,9 @@ import tty
 
 PART = 512  # bytes given at once; Zephyr's buffer holds four of them
 POLL = 0.001  # seconds
-# By its source, Zephyr's driver hands on what stands before the end of its ring buffer, and what stands at its
-# beginning only when more bytes come. An empty frame of HDLC makes them come. Scenarios stalled for six seconds now
-# and then before; that this was the cause is read, not observed.
+# Zephyr's driver hands on what stands before the end of its ring buffer of 4096 bytes, and what stands at its
+# beginning only when more bytes come: a frame that crossed the end and was the last for a while was answered half a
+# second later, at the next one, after TCP had sent again. An empty frame of HDLC makes bytes come.
 FLAG = b"\x7e"
 IDLE = 0.02  # seconds
 
@@ -41,8 +42,9 @@ def to_firmware(radio, port, terminal, over):
     until it is over."""
     while not over.is_set():
         if not select.select([radio], [], [], IDLE)[0]:
-            os.write(port, FLAG)
-            select.select([radio], [], [])
+            if not unread(terminal):
+                os.write(port, FLAG)
+            continue
         if not (data := os.read(radio, PART)):
             break
         os.write(port, data)
@@ -58,21 +60,44 @@ def to_radio(port, radio):
             os.write(radio, data)
 
 
+def started(program, node, folder, given, taken):
+    """A radio that is given and takes bytes there."""
+    try:
+        return subprocess.Popen([os.path.abspath(program), str(node)], cwd=folder, bufsize=0, stdin=given, stdout=taken)
+    except OSError as error:
+        sys.exit(f"error: {error}: OT_RCP is the program ot-rcp of OpenThread's platform \"simulation\"")
+
+
+def announced(said, program, node):
+    """Takes what the radio says at its start: the firmware, which resets it first of all, must not take that for
+    the answer."""
+    if not os.read(said, 4096):
+        sys.exit(f"error: {program} {node} ended at once; NODE is a number from 1")
+
+
+@contextlib.contextmanager
+def connected_radio(program, node, folder):
+    """A radio with its settings in the folder, as the socket to it, until the block ends."""
+    ours, its = socket.socketpair()
+    with ours:
+        with its:
+            radio = started(program, node, folder, its, its)
+        try:
+            announced(ours.fileno(), program, node)
+            yield ours
+        finally:
+            radio.kill()
+            radio.wait()
+
+
 @contextlib.contextmanager
 def simulated_radio(program, node, folder=None):
     """The port of a radio with its settings in the folder, until the block ends; what opened the
     port must have closed it by then."""
-    try:
-        radio = subprocess.Popen([os.path.abspath(program), str(node)], cwd=folder, bufsize=0,
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    except OSError as error:
-        sys.exit(f"error: {error}: OT_RCP is the program ot-rcp of OpenThread's platform \"simulation\"")
+    radio = started(program, node, folder, subprocess.PIPE, subprocess.PIPE)
     port, terminal = os.openpty()
     tty.setraw(terminal)
-    # It announces its start. The firmware, which resets it first of all, must not take that for the
-    # answer.
-    if not os.read(radio.stdout.fileno(), 4096):
-        sys.exit(f"error: {program} {node} ended at once; NODE is a number from 1")
+    announced(radio.stdout.fileno(), program, node)
     over = threading.Event()
     ways = [threading.Thread(target=to_firmware, args=(radio.stdout.fileno(), port, terminal, over)),
             threading.Thread(target=to_radio, args=(port, radio.stdin.fileno()))]

@@ -16,11 +16,13 @@ import subprocess
 import sys
 import tempfile
 
+import cortex_m
 import dns_asked
 import openthread
 from dns_asked import NAME
-from native_sim import ROOT, certificates, chosen, environment, kept, wait_for, west_build
-from openthread import BROKER, Air, BorderRouter, Internet, process
+from native_sim import NATIVE, ROOT, certificates, chosen, environment, kept, psa_works, wait_for, west_build
+from openthread import BROKER, RADIO_PROGRAM, Air, BorderRouter, Internet, process
+from simulated_radio import connected_radio
 
 TLS_1_2, TLS_1_3 = "TLSv1.2", "TLSv1.3"
 
@@ -101,6 +103,19 @@ class World:
         with openthread.device(self.images / (image or name) / "zephyr/zephyr.exe", self.programs,
                                self.folder, name, self.node(name)) as started:
             yield Device(*started)
+
+    @contextlib.contextmanager
+    def emulated(self, name):
+        """A device that QEMU emulates, with the image of its name."""
+        home = self.folder / name
+        home.mkdir()
+        printed = home / "printed.txt"
+        printed.write_text("")
+        with connected_radio(self.programs / RADIO_PROGRAM, self.node(name), home) as radio, \
+             cortex_m.emulated(self.images / name / "zephyr/zephyr.elf", printed,
+                               "-chardev", f"socket,id=radio,fd={radio.fileno()}", "-serial", "chardev:radio",
+                               files=[radio.fileno()]) as running:
+            yield Device(running, printed)
 
 
 def minimal(world):
@@ -206,16 +221,39 @@ def distant(world):
         sys.exit("error: the device did not wait for the acknowledgement")
 
 
-SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy, "distant": distant, "dns": dns_asked.scenario}
+def emulated(world):
+    """A minimal device on an emulated Cortex-M4."""
+    with world.router(), world.emulated("emulated") as device:
+        with world.broker(TLS_1_2):
+            psa_works(device.printed, device.running)
+            device.comes_to("TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+            device.comes_to("received ", 2)
+            first = cortex_m.figures(device.printed, device.running)
+        told("online over TLS 1.2 ECDHE_RSA, messages there and back")
+        device.comes_to("closed the TCP connection")
+        with world.broker(TLS_1_3):
+            device.comes_to("TLS: TLS 1.3")
+            device.goes_on_to("received ", 2)
+            second = cortex_m.figures(device.printed, device.running)
+        told("again after the broker restarted, over TLS 1.3")
+    cortex_m.report(first, second, device.printed.read_text(errors="replace"))
+
+
+SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy, "distant": distant, "emulated": emulated,
+             "dns": dns_asked.scenario}
 # The images of a scenario that has not just one, of its own name.
 IMAGES = {"distant": ["minimal"], "dns": dns_asked.IMAGES}
 
 
 def options(folder):
+    """What all images of this machine's processor are built with."""
+    return [*network_options(folder), "-DFILE_SUFFIX=thread",
+            "-DCONFIG_MBEDTLS_HEAP_SIZE=16384"]  # pointers and words of 64 bits
+
+
+def network_options(folder):
     """What all images are built with: OpenThread and TLS on PSA Crypto, the network, the broker."""
-    return ["-DFILE_SUFFIX=thread",
-            "-DSNIPPET=thread-mqtt-upstream-psa",
-            "-DCONFIG_MBEDTLS_HEAP_SIZE=16384",  # pointers and words of 64 bits
+    return ["-DSNIPPET=thread-mqtt-upstream-psa",
             '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""',
             f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
             f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{NAME}"',
@@ -225,20 +263,25 @@ def options(folder):
             f'-DCONFIG_OPENTHREAD_XPANID="{openthread.colons(openthread.EXTENDED_PAN_ID)}"']
 
 
-def images(folder, env, names):
+def images(folder, workspace, names):
     """Builds the firmware of each scenario into a folder of its own."""
-    publish, common = ROOT / "samples/publish", options(folder)
+    publish, common = ROOT / "samples/publish", [*options(folder), "-DCONFIG_SAMPLE_INTERVAL=2"]
+    coprocessor = ROOT / "tests/zephyr/coprocessor"
     sources = {
-        "minimal": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2"]),
-        "full": (publish, ["-DCONFIG_SAMPLE_INTERVAL=2", "-DCONFIG_OPENTHREAD_FTD=y"]),
-        "sleepy": (ROOT / "samples/sensor_sleepy", ["-DEXTRA_CONF_FILE=durable.conf"]),
+        "minimal": (publish, common),
+        "full": (publish, [*common, "-DCONFIG_OPENTHREAD_FTD=y"]),
+        "sleepy": (ROOT / "samples/sensor_sleepy", [*options(folder), "-DEXTRA_CONF_FILE=durable.conf"]),
+        "emulated": (publish, [*network_options(folder), "-DCONFIG_SAMPLE_INTERVAL=2",
+                               *cortex_m.figures_and(coprocessor), f"-DEXTRA_CONF_FILE={coprocessor}/board.conf",
+                               f"-DEXTRA_DTC_OVERLAY_FILE={coprocessor}/board.overlay"]),
     }
     for name, own in dns_asked.images(folder).items():
-        sources[name] = publish, ["-DCONFIG_SAMPLE_INTERVAL=2", *own]
+        sources[name] = publish, [*common, *own]
     for name in dict.fromkeys(image for name in names for image in IMAGES.get(name, [name])):
         print(f"building {name}", flush=True)
-        source, own = sources[name]
-        west_build(folder / "images" / name, source, [*common, *own], env)
+        source, chosen_options = sources[name]
+        board = cortex_m.BOARD if name == "emulated" else NATIVE
+        west_build(folder / "images" / name, source, chosen_options, environment(workspace, board), board)
 
 
 def inside(programs, built, folder, *names):
@@ -261,12 +304,15 @@ def main(workspace, *names):
     if why:
         print(f"SKIPPED: {why}")
         return
-    env = environment(pathlib.Path(workspace).resolve())
+    workspace = pathlib.Path(workspace).resolve()
+    if "emulated" in names and (why := cortex_m.missing()):
+        print(f"SKIPPED emulated: {why}")
+        names.remove("emulated")
     built = kept() / "zephyr-thread"
     built.mkdir(parents=True, exist_ok=True)
     certificates(built, f"DNS:{NAME}")
     programs = openthread.build()
-    images(built, env, names)
+    images(built, workspace, names)
     with tempfile.TemporaryDirectory() as folder:
         command = [*openthread.namespaces(), sys.executable, __file__, "--inside", programs, built, folder]
         sys.exit(subprocess.run([*command, *names]).returncode)
