@@ -28,8 +28,9 @@ def run(command, **options):
     """Runs a command; on failure shows what it printed and ends."""
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
     if result.returncode != 0:
-        lines = (result.stdout + result.stderr).splitlines()
-        sys.exit("\n".join(line[:300] for line in lines[-40:]) + f"\nerror: {command[0]} failed")
+        # A compiler's message may stand in either, long before the end of the other.
+        lines = [*result.stdout.splitlines()[-40:], *result.stderr.splitlines()[-40:]]
+        sys.exit("\n".join(line[:300] for line in lines) + f"\nerror: {command[0]} failed")
     return result.stdout
 
 
@@ -37,6 +38,11 @@ NATIVE = "native_sim/native/64"
 # Rust's target of each board that a test runs on.
 RUST = {NATIVE: "x86_64-unknown-none", "mps2/an386": "thumbv7em-none-eabihf",
         "nrf52_bsim": "i686-unknown-linux-gnu"}
+
+
+def cached(env=os.environ):
+    """The environment in which what ccache keeps of one folder serves the next."""
+    return {"CCACHE_BASEDIR": "/", "CCACHE_NOHASHDIR": "1", **env}
 
 
 def environment(workspace, board=NATIVE):
@@ -67,9 +73,7 @@ def environment(workspace, board=NATIVE):
     llvm = sorted(glob.glob("/usr/lib/llvm-*/lib/libclang.so*"))
     if llvm:
         env.setdefault("LIBCLANG_PATH", os.path.dirname(llvm[-1]))
-    # What was compiled for one image serves the next, whose folder is another.
-    env.setdefault("CCACHE_BASEDIR", "/")
-    env.setdefault("CCACHE_NOHASHDIR", "1")
+    env = cached(env)
     # What the surrounding test run set for its own builds.
     for name in ("CARGO_TARGET_DIR", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO"):
         env.pop(name, None)

@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 
-from native_sim import PATIENCE, ROOT, run
+from native_sim import PATIENCE, ROOT, cached, run
 from simulated_radio import simulated_radio
 
 NETWORK_KEY = "00112233445566778899aabbccddeeff"
@@ -92,11 +92,13 @@ def build(*names):
                     if package["name"] == "openthread-sys")
     source = pathlib.Path(manifest).parent / "openthread"
     folder = target() / "openthread"
+    # As Zephyr's build does: what one checkout compiled serves the next.
+    launchers = [f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX") if shutil.which("ccache")]
     for name in names or PROGRAMS:
         options, programs = PROGRAMS[name]
         print(f"building {' and '.join(programs)}", flush=True)
-        run(["cmake", "-S", source, "-B", folder / name, *CMAKE, *options])
-        run(["ninja", "-C", folder / name, *programs])
+        run(["cmake", "-S", source, "-B", folder / name, *CMAKE, *launchers, *options], env=cached())
+        run(["ninja", "-C", folder / name, *programs], env=cached())
     return folder
 
 
