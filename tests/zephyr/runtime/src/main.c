@@ -49,7 +49,7 @@ static struct {
 	char *time_servers;
 	char *key;
 	bool strict;
-	bool set_time;
+	uint64_t set_time;
 	bool fill;
 	bool damage;
 	uint32_t stay;
@@ -67,7 +67,7 @@ static void add_options(void)
 		{.option = "time-servers", .name = "list", .type = 's', .dest = &options.time_servers},
 		{.option = "key", .name = "which", .type = 's', .dest = &options.key},
 		{.option = "strict", .is_switch = true, .type = 'b', .dest = &options.strict},
-		{.option = "set-time", .is_switch = true, .type = 'b', .dest = &options.set_time},
+		{.option = "set-time", .name = "seconds", .type = 'U', .dest = &options.set_time},
 		{.option = "fill", .is_switch = true, .type = 'b', .dest = &options.fill},
 		{.option = "damage", .is_switch = true, .type = 'b', .dest = &options.damage},
 		{.option = "stay", .name = "seconds", .type = 'u', .dest = &options.stay},
@@ -262,9 +262,8 @@ int main(void)
 	if (options.key != NULL) {
 		config.private_key_id = key_id(options.key);
 	}
-	if (options.set_time) {
-		/* 2040: whatever is signed today has expired. */
-		printk("set_time: %d\n", thread_mqtt_set_time(2208988800LL));
+	if (options.set_time != UINT64_MAX) {
+		printk("set_time: %d\n", thread_mqtt_set_time((int64_t)options.set_time));
 	}
 
 	error = thread_mqtt_init(&client, &config);
