@@ -9,7 +9,7 @@ use domain::base::iana::{Rcode, Rtype};
 use domain::base::{Message, MessageBuilder, Name};
 use domain::rdata::{A, AllRecordData};
 use thread_mqtt_driver::Port;
-use thread_mqtt_resolve::resolver::Family;
+use thread_mqtt_resolve::resolver::{Family, LookupError};
 use thread_sim::{Device, HostAccess, Radio, Record, SimPort, Unknown, World, WorldConfig};
 
 const BROKER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
