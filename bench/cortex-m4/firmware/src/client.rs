@@ -11,7 +11,7 @@ use core::ops::ControlFlow;
 use core::time::Duration;
 use thread_mqtt_client::{Client, Config, Event, Reached, Retry, TcpError, TimeConfig, Timers};
 use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{Family, Network};
+use thread_mqtt_resolve::resolver::{Family, LookupError, Network};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference};
 use thread_mqtt_session::{self as session, Message, QoS};
 
@@ -164,12 +164,12 @@ impl Port for SerialPort {
 
     fn udp_close(&mut self) {}
 
-    fn platform_lookup(&mut self, _: &str, _: Family) -> Result<(), i32> {
+    fn platform_lookup(&mut self, _: &str, _: Family) -> Result<(), LookupError> {
         self.asked = true;
         Ok(())
     }
 
-    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, i32>> {
+    fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>> {
         let asked = core::mem::take(&mut self.asked);
         asked.then(|| Ok(vec![IpAddr::V4(Ipv4Addr::new(203, 0, 113, 10))]))
     }
