@@ -615,7 +615,8 @@ int64_t thread_mqtt_time(struct thread_mqtt *client);
  *
  * @param uri The URI.
  * @param[out] sentence Says which part is wrong and how to fix it, NUL-terminated and cut off to
- *                      @p size; may be NULL.
+ *                      @p size; may be NULL. Empty in an image with neither
+ *                      CONFIG_THREAD_MQTT_SENTENCES nor CONFIG_THREAD_MQTT_SHELL.
  * @param size Size of @p sentence, bytes.
  * @return 0 if it is well formed, THREAD_MQTT_ERROR_URI if not.
  */

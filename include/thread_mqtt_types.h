@@ -497,7 +497,8 @@ struct thread_mqtt_failure {
 	uint8_t reason;
 	/** When: milliseconds since boot. */
 	int64_t uptime_ms;
-	/** The cause as a sentence, NUL-terminated, cut off where it is too long. */
+	/** The cause as a sentence, NUL-terminated, cut off where it is too long. Empty, as the cure, in an
+	 *  image with neither CONFIG_THREAD_MQTT_SENTENCES nor CONFIG_THREAD_MQTT_SHELL. */
 	char cause[THREAD_MQTT_CAUSE_SIZE];
 	/** What to do about it, NUL-terminated; empty if the cause says it all. */
 	char cure[THREAD_MQTT_CURE_SIZE];

@@ -6,7 +6,7 @@ use crate::handle::{Goal, Handle, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::settings;
-use crate::text::write_cut;
+use crate::text::{SENTENCES, write_cut};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
@@ -425,11 +425,13 @@ unsafe extern "C" fn thread_mqtt_last_error(
             to.error = failure::number(cause);
             to.stage = failure::stage(stage);
             to.reason = failure::reason(cause);
-            write_cut(&mut to.cause, format_args!("{cause}"));
-            write_cut(
-                &mut to.cure,
-                format_args!("{}", cause.cure().unwrap_or_default()),
-            );
+            if SENTENCES {
+                write_cut(&mut to.cause, format_args!("{cause}"));
+                write_cut(
+                    &mut to.cure,
+                    format_args!("{}", cause.cure().unwrap_or_default()),
+                );
+            }
         }
         if let Some(kept) = kept {
             to.uptime_ms = milliseconds(kept.at);
@@ -493,6 +495,7 @@ unsafe extern "C" fn thread_mqtt_uri_check(
         Err(error) => error,
     };
     let sentence: &dyn fmt::Display = match &error {
+        _ if !SENTENCES => &"",
         OptionError::Broker(error) => error,
         error => error,
     };
@@ -504,133 +507,140 @@ unsafe extern "C" fn thread_mqtt_uri_check(
     ffi::THREAD_MQTT_ERROR_URI
 }
 
+/// A text for C. The NUL in front keeps it out of the section for C's strings, which a linker takes or leaves
+/// as a whole: an image that never asks has none of them.
+macro_rules! c {
+    ($text:literal) => {
+        concat!("\0", $text, "\0").as_ptr().wrapping_add(1).cast()
+    };
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
     match error {
-        ffi::THREAD_MQTT_OK => c"success",
-        ffi::THREAD_MQTT_ERROR_ARGUMENT => c"an argument is NULL, out of its range or not UTF-8",
-        ffi::THREAD_MQTT_ERROR_STATE => c"the call does not fit the client's state",
+        ffi::THREAD_MQTT_OK => c!("success"),
+        ffi::THREAD_MQTT_ERROR_ARGUMENT => c!("an argument is NULL, out of its range or not UTF-8"),
+        ffi::THREAD_MQTT_ERROR_STATE => c!("the call does not fit the client's state"),
         ffi::THREAD_MQTT_ERROR_MEMORY => {
-            c"the heap has no room; raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE"
+            c!("the heap has no room; raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE")
         }
-        ffi::THREAD_MQTT_ERROR_URI => c"the broker URI is wrong; see thread_mqtt_uri_check()",
+        ffi::THREAD_MQTT_ERROR_URI => c!("the broker URI is wrong; see thread_mqtt_uri_check()"),
         ffi::THREAD_MQTT_ERROR_CA => {
-            c"mqtts:// needs a CA certificate, and there is none that can be read"
+            c!("mqtts:// needs a CA certificate, and there is none that can be read")
         }
         ffi::THREAD_MQTT_ERROR_IDENTITY => {
-            c"the client certificate or its key cannot be read, or they do not go together"
+            c!("the client certificate or its key cannot be read, or they do not go together")
         }
-        ffi::THREAD_MQTT_ERROR_FULL => c"the outbox is full; wait for an acknowledgement",
-        ffi::THREAD_MQTT_ERROR_TOPIC => c"the topic or the topic filter is not well formed",
-        ffi::THREAD_MQTT_ERROR_TOO_LARGE => c"the message is larger than the whole outbox",
-        ffi::THREAD_MQTT_ERROR_SETTING => c"an MQTT setting is not allowed; the log says which",
-        ffi::THREAD_MQTT_ERROR_ENTROPY => c"the platform has no entropy source that works",
+        ffi::THREAD_MQTT_ERROR_FULL => c!("the outbox is full; wait for an acknowledgement"),
+        ffi::THREAD_MQTT_ERROR_TOPIC => c!("the topic or the topic filter is not well formed"),
+        ffi::THREAD_MQTT_ERROR_TOO_LARGE => c!("the message is larger than the whole outbox"),
+        ffi::THREAD_MQTT_ERROR_SETTING => c!("an MQTT setting is not allowed; the log says which"),
+        ffi::THREAD_MQTT_ERROR_ENTROPY => c!("the platform has no entropy source that works"),
         ffi::THREAD_MQTT_ERROR_CLIENTS => {
-            c"no client is left; raise CONFIG_THREAD_MQTT_MAX_CLIENTS"
+            c!("no client is left; raise CONFIG_THREAD_MQTT_MAX_CLIENTS")
         }
         ffi::THREAD_MQTT_ERROR_CRYPTO => {
-            c"PSA Crypto does not start or lacks what TLS needs; the log says what"
+            c!("PSA Crypto does not start or lacks what TLS needs; the log says what")
         }
         ffi::THREAD_MQTT_ERROR_ABI => {
-            c"the configuration is not of this header; use THREAD_MQTT_CONFIG_DEFAULT()"
+            c!("the configuration is not of this header; use THREAD_MQTT_CONFIG_DEFAULT()")
         }
-        ffi::THREAD_MQTT_ERROR_EXPIRED => c"the message expired before it was sent",
+        ffi::THREAD_MQTT_ERROR_EXPIRED => c!("the message expired before it was sent"),
         ffi::THREAD_MQTT_ERROR_DISPLACED => {
-            c"the outbox was full, and the message was dropped for a new one"
+            c!("the outbox was full, and the message was dropped for a new one")
         }
-        ffi::THREAD_MQTT_ERROR_SUPERSEDED => c"a newer message of its topic took its place",
+        ffi::THREAD_MQTT_ERROR_SUPERSEDED => c!("a newer message of its topic took its place"),
         ffi::THREAD_MQTT_ERROR_ENDS_CONNECTION => {
-            c"every connection ended when the message was sent; check the broker's log"
+            c!("every connection ended when the message was sent; check the broker's log")
         }
         ffi::THREAD_MQTT_ERROR_SESSION_LOST => {
-            c"the broker lost the session; whether the message arrived is not known"
+            c!("the broker lost the session; whether the message arrived is not known")
         }
-        ffi::THREAD_MQTT_ERROR_NETWORK => c"the device is not attached to its network",
+        ffi::THREAD_MQTT_ERROR_NETWORK => c!("the device is not attached to its network"),
         ffi::THREAD_MQTT_ERROR_PREFIX => {
-            c"no NAT64 prefix is known; enable NAT64 at the border router"
+            c!("no NAT64 prefix is known; enable NAT64 at the border router")
         }
-        ffi::THREAD_MQTT_ERROR_RESOLVE => c"the broker's name did not resolve",
-        ffi::THREAD_MQTT_ERROR_REFUSED => c"the broker's host refused the TCP connection",
-        ffi::THREAD_MQTT_ERROR_UNREACHABLE => c"there is no route to the broker",
-        ffi::THREAD_MQTT_ERROR_TIMED_OUT => c"there was no answer in time",
-        ffi::THREAD_MQTT_ERROR_CLOSED => c"the connection was closed or reset",
-        ffi::THREAD_MQTT_ERROR_TLS => c"TLS failed; thread_mqtt_last_error() says how",
+        ffi::THREAD_MQTT_ERROR_RESOLVE => c!("the broker's name did not resolve"),
+        ffi::THREAD_MQTT_ERROR_REFUSED => c!("the broker's host refused the TCP connection"),
+        ffi::THREAD_MQTT_ERROR_UNREACHABLE => c!("there is no route to the broker"),
+        ffi::THREAD_MQTT_ERROR_TIMED_OUT => c!("there was no answer in time"),
+        ffi::THREAD_MQTT_ERROR_CLOSED => c!("the connection was closed or reset"),
+        ffi::THREAD_MQTT_ERROR_TLS => c!("TLS failed; thread_mqtt_last_error() says how"),
         ffi::THREAD_MQTT_ERROR_CERTIFICATE => {
-            c"the broker's certificate is not good; thread_mqtt_last_error() says why"
+            c!("the broker's certificate is not good; thread_mqtt_last_error() says why")
         }
-        ffi::THREAD_MQTT_ERROR_REJECTED => c"the broker refused this client",
-        ffi::THREAD_MQTT_ERROR_TIME => c"the time is not known; thread_mqtt_last_error() says why",
+        ffi::THREAD_MQTT_ERROR_REJECTED => c!("the broker refused this client"),
+        ffi::THREAD_MQTT_ERROR_TIME => {
+            c!("the time is not known; thread_mqtt_last_error() says why")
+        }
         ffi::THREAD_MQTT_ERROR_NOT_STORED => {
-            c"the storage of the session does not take the message; the log says why"
+            c!("the storage of the session does not take the message; the log says why")
         }
         ffi::THREAD_MQTT_ERROR_NOT_BUILT => {
-            c"the image was built without what is asked for; the log names the option"
+            c!("the image was built without what is asked for; the log names the option")
         }
         ffi::THREAD_MQTT_ERROR_NOT_SUPPLIED => {
-            c"the application gave the message up, or did not supply a piece in time"
+            c!("the application gave the message up, or did not supply a piece in time")
         }
-        ffi::THREAD_MQTT_ERROR_MQTT => c"the broker ended MQTT or broke its rules",
+        ffi::THREAD_MQTT_ERROR_MQTT => c!("the broker ended MQTT or broke its rules"),
         ..=ffi::THREAD_MQTT_ERROR_PLATFORM => {
-            c"the platform failed; errno is -1000 minus the number"
+            c!("the platform failed; errno is -1000 minus the number")
         }
-        _ => c"unknown error",
+        _ => c!("unknown error"),
     }
-    .as_ptr()
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn thread_mqtt_stage_to_str(stage: u8) -> *const c_char {
     match u32::from(stage) {
-        ffi::THREAD_MQTT_STAGE_NONE => c"no stage",
-        ffi::THREAD_MQTT_STAGE_ATTACH => c"attach",
-        ffi::THREAD_MQTT_STAGE_PREFIX => c"prefix",
-        ffi::THREAD_MQTT_STAGE_TIME => c"time",
-        ffi::THREAD_MQTT_STAGE_RESOLVE => c"resolve",
-        ffi::THREAD_MQTT_STAGE_TCP => c"TCP",
-        ffi::THREAD_MQTT_STAGE_TLS => c"TLS",
-        ffi::THREAD_MQTT_STAGE_MQTT => c"MQTT",
-        _ => c"unknown stage",
+        ffi::THREAD_MQTT_STAGE_NONE => c!("no stage"),
+        ffi::THREAD_MQTT_STAGE_ATTACH => c!("attach"),
+        ffi::THREAD_MQTT_STAGE_PREFIX => c!("prefix"),
+        ffi::THREAD_MQTT_STAGE_TIME => c!("time"),
+        ffi::THREAD_MQTT_STAGE_RESOLVE => c!("resolve"),
+        ffi::THREAD_MQTT_STAGE_TCP => c!("TCP"),
+        ffi::THREAD_MQTT_STAGE_TLS => c!("TLS"),
+        ffi::THREAD_MQTT_STAGE_MQTT => c!("MQTT"),
+        _ => c!("unknown stage"),
     }
-    .as_ptr()
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn thread_mqtt_event_to_str(event: u8) -> *const c_char {
     match u32::from(event) {
-        ffi::THREAD_MQTT_EVENT_STAGE => c"stage reached",
-        ffi::THREAD_MQTT_EVENT_ONLINE => c"online",
-        ffi::THREAD_MQTT_EVENT_FAILED => c"failed",
-        ffi::THREAD_MQTT_EVENT_MESSAGE => c"message",
-        ffi::THREAD_MQTT_EVENT_PUBLISHED => c"published",
-        ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED => c"publish failed",
-        ffi::THREAD_MQTT_EVENT_SUBSCRIBED => c"subscribed",
-        ffi::THREAD_MQTT_EVENT_UNSUBSCRIBED => c"unsubscribed",
-        ffi::THREAD_MQTT_EVENT_STOPPED => c"stopped",
-        ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED => c"address failed",
-        ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST => c"subscription lost",
-        ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN => c"time unknown",
-        ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOWERED => c"subscription lowered",
-        ffi::THREAD_MQTT_EVENT_MESSAGE_SKIPPED => c"message skipped",
-        ffi::THREAD_MQTT_EVENT_SENT_AGAIN => c"sent again",
-        ffi::THREAD_MQTT_EVENT_QOS_LOWERED => c"QoS lowered",
-        ffi::THREAD_MQTT_EVENT_REASON_STRING => c"reason string",
-        ffi::THREAD_MQTT_EVENT_SERVER_REFERENCE => c"server reference",
-        ffi::THREAD_MQTT_EVENT_RESPONSE_INFORMATION => c"response information",
-        ffi::THREAD_MQTT_EVENT_BROKER => c"next broker",
-        ffi::THREAD_MQTT_EVENT_VERSION => c"next version",
-        ffi::THREAD_MQTT_EVENT_KEEP_ALIVE => c"keep-alive learnt",
-        ffi::THREAD_MQTT_EVENT_MISSED => c"events missed",
-        ffi::THREAD_MQTT_EVENT_STORED => c"stored",
-        ffi::THREAD_MQTT_EVENT_RESTORED => c"session restored",
-        ffi::THREAD_MQTT_EVENT_STORAGE_FAILED => c"storage failed",
-        ffi::THREAD_MQTT_EVENT_RECORD_DAMAGED => c"record damaged",
-        ffi::THREAD_MQTT_EVENT_MESSAGE_BEGINS => c"message begins",
-        ffi::THREAD_MQTT_EVENT_PIECE => c"piece",
-        ffi::THREAD_MQTT_EVENT_MESSAGE_CUT => c"message cut",
-        ffi::THREAD_MQTT_EVENT_PIECE_WANTED => c"piece wanted",
-        _ => c"unknown event",
+        ffi::THREAD_MQTT_EVENT_STAGE => c!("stage reached"),
+        ffi::THREAD_MQTT_EVENT_ONLINE => c!("online"),
+        ffi::THREAD_MQTT_EVENT_FAILED => c!("failed"),
+        ffi::THREAD_MQTT_EVENT_MESSAGE => c!("message"),
+        ffi::THREAD_MQTT_EVENT_PUBLISHED => c!("published"),
+        ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED => c!("publish failed"),
+        ffi::THREAD_MQTT_EVENT_SUBSCRIBED => c!("subscribed"),
+        ffi::THREAD_MQTT_EVENT_UNSUBSCRIBED => c!("unsubscribed"),
+        ffi::THREAD_MQTT_EVENT_STOPPED => c!("stopped"),
+        ffi::THREAD_MQTT_EVENT_CANDIDATE_FAILED => c!("address failed"),
+        ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOST => c!("subscription lost"),
+        ffi::THREAD_MQTT_EVENT_TIME_UNKNOWN => c!("time unknown"),
+        ffi::THREAD_MQTT_EVENT_SUBSCRIPTION_LOWERED => c!("subscription lowered"),
+        ffi::THREAD_MQTT_EVENT_MESSAGE_SKIPPED => c!("message skipped"),
+        ffi::THREAD_MQTT_EVENT_SENT_AGAIN => c!("sent again"),
+        ffi::THREAD_MQTT_EVENT_QOS_LOWERED => c!("QoS lowered"),
+        ffi::THREAD_MQTT_EVENT_REASON_STRING => c!("reason string"),
+        ffi::THREAD_MQTT_EVENT_SERVER_REFERENCE => c!("server reference"),
+        ffi::THREAD_MQTT_EVENT_RESPONSE_INFORMATION => c!("response information"),
+        ffi::THREAD_MQTT_EVENT_BROKER => c!("next broker"),
+        ffi::THREAD_MQTT_EVENT_VERSION => c!("next version"),
+        ffi::THREAD_MQTT_EVENT_KEEP_ALIVE => c!("keep-alive learnt"),
+        ffi::THREAD_MQTT_EVENT_MISSED => c!("events missed"),
+        ffi::THREAD_MQTT_EVENT_STORED => c!("stored"),
+        ffi::THREAD_MQTT_EVENT_RESTORED => c!("session restored"),
+        ffi::THREAD_MQTT_EVENT_STORAGE_FAILED => c!("storage failed"),
+        ffi::THREAD_MQTT_EVENT_RECORD_DAMAGED => c!("record damaged"),
+        ffi::THREAD_MQTT_EVENT_MESSAGE_BEGINS => c!("message begins"),
+        ffi::THREAD_MQTT_EVENT_PIECE => c!("piece"),
+        ffi::THREAD_MQTT_EVENT_MESSAGE_CUT => c!("message cut"),
+        ffi::THREAD_MQTT_EVENT_PIECE_WANTED => c!("piece wanted"),
+        _ => c!("unknown event"),
     }
-    .as_ptr()
 }
 
 /// Refuses to compile where a function above differs from the header's declaration.

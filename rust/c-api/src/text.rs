@@ -3,6 +3,9 @@ use alloc::{string::ToString, vec::Vec};
 use core::ffi::c_char;
 use core::fmt;
 
+/// Whether this image has sentences: by `CONFIG_THREAD_MQTT_SENTENCES`, or for the shell, which prints them.
+pub(crate) const SENTENCES: bool = cfg!(any(feature = "sentences", feature = "shell"));
+
 /// Text for C: with a NUL behind it. One inside, which none has, would end it there.
 pub(crate) fn text(text: &dyn fmt::Display) -> Vec<u8> {
     let mut bytes = text.to_string().into_bytes();
