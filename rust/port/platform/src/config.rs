@@ -227,8 +227,7 @@ pub fn time_config(
     deadline_s: u32,
 ) -> Result<TimeConfig, OptionError> {
     Ok(TimeConfig {
-        servers: TimeServer::list(servers)
-            .map_err(|error| OptionError::TimeServers(alloc::format!("{error}")))?,
+        servers: TimeServer::list(servers).map_err(OptionError::TimeServers)?,
         policy: if strict {
             TimePolicy::Strict
         } else {
@@ -344,8 +343,7 @@ impl TlsChoice<'_> {
     pub fn apply(self, mut builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
         let names: Vec<&[u8]> = elements(self.alpn).map(str::as_bytes).collect();
         if let Some(name) = names.iter().find(|name| name.len() > 255) {
-            let why = alloc::format!("a name of {} bytes; at most 255 are allowed", name.len());
-            return Err(OptionError::Tls("TLS_ALPN", why));
+            return Err(OptionError::AlpnName(name.len()));
         }
         if !names.is_empty() {
             builder = builder.alpn(&names);
@@ -364,10 +362,7 @@ impl TlsChoice<'_> {
             0 | 3 => builder,
             1 => builder.versions(&[tls::Version::Tls12]),
             2 => builder.versions(&[tls::Version::Tls13]),
-            _ => {
-                let why = "only bit 0 (TLS 1.2) and bit 1 (1.3) have a meaning".to_string();
-                return Err(OptionError::Tls("TLS_VERSIONS", why));
-            }
+            _ => return Err(OptionError::TlsVersions),
         };
         if self.require_ems {
             builder = require_ems(builder)?;

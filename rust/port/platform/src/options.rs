@@ -3,10 +3,11 @@ use crate::ffi;
 use alloc::string::String;
 use alloc::vec;
 use core::ffi::{CStr, c_char};
-use core::fmt::{self, Write};
+use core::fmt;
 use core::net::{IpAddr, SocketAddrV6};
 use thread_mqtt_client::BrokerListError;
 use thread_mqtt_resolve::resolver::{AddressSource, Config};
+use thread_mqtt_resolve::uri::UriError;
 
 /// An option of Kconfig that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +22,14 @@ pub enum OptionError {
     /// A text of TLS cannot be understood: the option, or the field of the same name in lower case,
     /// and why.
     Tls(&'static str, String),
+    /// A protocol name of `CONFIG_THREAD_MQTT_TLS_ALPN` has so many bytes.
+    AlpnName(usize),
+    /// A version of TLS is asked for that there is not.
+    TlsVersions,
     /// It is of no use without another option, of this name behind `CONFIG_THREAD_MQTT_`.
     NotBuilt(&'static str),
     /// `CONFIG_THREAD_MQTT_TIME_SERVERS` holds something that is no server.
-    TimeServers(String),
+    TimeServers(UriError),
 }
 
 impl fmt::Display for OptionError {
@@ -42,6 +47,13 @@ impl fmt::Display for OptionError {
             ),
             Self::Broker(error) => write!(f, "CONFIG_THREAD_MQTT_BROKER: {error}"),
             Self::Tls(option, why) => write!(f, "{option}: {why}"),
+            Self::AlpnName(length) => write!(
+                f,
+                "TLS_ALPN: a name of {length} bytes; at most 255 are allowed"
+            ),
+            Self::TlsVersions => {
+                f.write_str("TLS_VERSIONS: only bit 0 (TLS 1.2) and bit 1 (1.3) have a meaning")
+            }
             Self::NotBuilt(option) => write!(
                 f,
                 "this image leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y"
@@ -114,8 +126,9 @@ pub fn hardware_client_id() -> String {
     }
     let mut text = String::from("thread-mqtt-");
     for byte in id.iter().take(length) {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
+        // Without core's formatting, which a small image needs nowhere else.
+        let digits = [byte >> 4, byte & 0xf].map(|digit| char::from_digit(digit.into(), 16));
+        text.extend(digits.into_iter().flatten());
     }
     text
 }
