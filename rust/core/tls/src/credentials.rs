@@ -98,7 +98,9 @@ fn certificate(der: Vec<u8>) -> Result<CertificateDer<'static>, Fault> {
     match whole(&der) {
         Ok(()) if CertificateSummary::read(&der).is_some() => Ok(CertificateDer::from(der)),
         Ok(()) => Err(match FileKind::of_der(&der) {
-            Some(kind) if kind != FileKind::Certificate => Fault::Is(kind),
+            Some(kind) if cfg!(feature = "summaries") && kind != FileKind::Certificate => {
+                Fault::Is(kind)
+            }
             _ => Damage::Content.into(),
         }),
         Err(damage) => Err(damage.into()),

@@ -117,6 +117,8 @@ pub enum NameMismatch {
     CommonName,
     /// There is no subjectAltName.
     NoNames,
+    /// Not looked into, in a build without the feature `summaries`.
+    Unknown,
 }
 
 /// What was presented instead of what is pinned.
@@ -200,7 +202,7 @@ impl CertificateFault {
                  validity begins"
             }
             Self::NameMismatch { mismatch, .. } => match mismatch {
-                NameMismatch::OtherNames => {
+                NameMismatch::OtherNames | NameMismatch::Unknown => {
                     "connect by a name that the certificate has, or give the broker a certificate \
                      for this name"
                 }
@@ -331,6 +333,9 @@ impl fmt::Display for CertificateFault {
                 presented,
                 mismatch,
             } => match mismatch {
+                NameMismatch::Unknown => {
+                    f.write_str("the broker's certificate is not for the name it was reached by")
+                }
                 NameMismatch::AddressAsDnsName => write!(
                     f,
                     "the broker's certificate has {expected} as a DNS name only, where an address \

@@ -52,6 +52,8 @@ pub enum FileKind {
     Text,
     /// Bytes without a meaning here.
     Binary,
+    /// Something else, in a build that does not look into it (without the feature `summaries`).
+    Other,
     /// Not DER, in a build that reads nothing else (without the feature `pem`).
     NotDer,
 }
@@ -135,6 +137,9 @@ impl FileKind {
     #[cfg(feature = "pem")]
     /// Of bytes that are neither DER nor have a PEM section.
     pub(crate) fn guess(text: &[u8]) -> Self {
+        if !cfg!(feature = "summaries") {
+            return Self::Other;
+        }
         let in_line = |line: &[u8], mark: &[u8]| {
             line.windows(mark.len())
                 .any(|w| w.eq_ignore_ascii_case(mark))
@@ -196,6 +201,7 @@ impl FileKind {
             Self::BadDashes => "PEM whose BEGIN line has not five dashes at each end",
             Self::Text => "text without a PEM section (BEGIN CERTIFICATE, BEGIN PRIVATE KEY)",
             Self::Binary => "neither PEM nor DER",
+            Self::Other => "something else",
             Self::NotDer => "not DER, and this build reads nothing else",
         }
     }

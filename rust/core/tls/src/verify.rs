@@ -155,7 +155,9 @@ impl Verifier {
         server_name: &ServerName<'_>,
     ) -> Error {
         let presented = intermediates.len() + 1;
-        if !has_room(SUMMARY + (presented.min(certificate::MAX_CHAIN) + 1) * SUMMARY_OF_ONE) {
+        if cfg!(feature = "summaries")
+            && !has_room(SUMMARY + (presented.min(certificate::MAX_CHAIN) + 1) * SUMMARY_OF_ONE)
+        {
             let error = match refused {
                 Refused::Invalid(error, _) => without_context(error).1,
                 _ => CertificateError::Other(OtherError.without_cause()),
@@ -167,8 +169,13 @@ impl Verifier {
             );
             return error.into();
         }
-        let chain =
-            CertificateSummary::read_chain(&mut core::iter::once(end_entity).chain(intermediates));
+        // Without the feature the kind of the fault is all that is told.
+        let chain = match cfg!(feature = "summaries") {
+            true => CertificateSummary::read_chain(
+                &mut core::iter::once(end_entity).chain(intermediates),
+            ),
+            false => Vec::new(),
+        };
         let presented = u8::try_from(presented).unwrap_or(u8::MAX);
         let (fault, error) = match refused {
             Refused::NotPinned(seen) => {
@@ -189,7 +196,10 @@ impl Verifier {
             ),
             Refused::Invalid(webpki::Error::UnknownIssuer, path) => {
                 let end = path.last(end_entity, intermediates);
-                let names = certificate::issuer_and_subject(end);
+                let names = match cfg!(feature = "summaries") {
+                    true => certificate::issuer_and_subject(end),
+                    false => None,
+                };
                 let issuer = names.and_then(|(issuer, _)| certificate::name(issuer));
                 let is_self_issued = names.is_some_and(|(issuer, subject)| issuer == subject);
                 let fault = CertificateFault::UnknownIssuer {
@@ -402,6 +412,9 @@ impl Verifier {
     // Not inlined, as `refuse`.
     #[inline(never)]
     fn explain_signature(&self, leaf: &CertificateDer<'_>) {
+        if !cfg!(feature = "summaries") {
+            return;
+        }
         let chain = CertificateSummary::read_chain(&mut core::iter::once(leaf));
         if let Some(fault) = chain.first().and_then(refused_length) {
             self.remember(None, fault, chain);
@@ -437,7 +450,7 @@ impl Verifier {
             }
             error => {
                 let (mut fault, error) = without_context(error);
-                if fault == CertificateFault::BadSignature {
+                if cfg!(feature = "summaries") && fault == CertificateFault::BadSignature {
                     fault = self.refused_key(chain).unwrap_or(fault);
                 }
                 (fault, error)
@@ -452,6 +465,13 @@ fn name_mismatch(
     chain: &[CertificateSummary],
     server_name: &ServerName<'_>,
 ) -> CertificateFault {
+    if !cfg!(feature = "summaries") {
+        return CertificateFault::NameMismatch {
+            expected: Box::default(),
+            presented: Box::default(),
+            mismatch: NameMismatch::Unknown,
+        };
+    }
     let expected = name_text(server_name);
     let leaf = chain.first();
     let presented = leaf.map(|leaf| leaf.names.clone()).unwrap_or_default();

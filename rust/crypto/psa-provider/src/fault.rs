@@ -17,6 +17,8 @@
 //! Random, because a digest that an attacker could guess would be a key he knows,
 //! and one kind of key outlives its connection: the secret of a session ticket.
 
+use alloc::string::{String, ToString};
+use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use thread_mqtt_crypto_record::Causes;
@@ -56,10 +58,17 @@ pub(crate) fn remember(error: Error) {
 
 /// `error` as rustls can carry it, and remembered.
 pub(crate) fn report(error: Error) -> rustls::Error {
-    use alloc::string::ToString;
-
     remember(error);
-    rustls::Error::General(error.to_string())
+    general(&error)
+}
+
+/// An error of rustls with this text; an empty one without the feature `texts`.
+pub(crate) fn general(error: &dyn fmt::Display) -> rustls::Error {
+    rustls::Error::General(if cfg!(feature = "texts") {
+        error.to_string()
+    } else {
+        String::new()
+    })
 }
 
 /// The failure that is latched, if one is. Comes before everything that can fail.

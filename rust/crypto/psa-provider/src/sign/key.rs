@@ -1,7 +1,6 @@
 //! Signing with a key that PSA holds.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -87,7 +86,7 @@ impl From<KeyError> for Error {
         if let KeyError::Psa(error) = error {
             fault::remember(error);
         }
-        Self::General(error.to_string())
+        fault::general(&error)
     }
 }
 

@@ -48,10 +48,15 @@ pub fn provider_on_client_stack() -> Result<CryptoProvider, NoProvider> {
 /// [`provider_failures`](thread_mqtt_tls::ConfigBuilder::provider_failures).
 pub fn take_failure() -> Option<ProviderFailure> {
     let error = psa::take_last_failure()?;
+    // In words only where sentences are made of them.
+    let (call, meaning) = match cfg!(feature = "summaries") {
+        true => (error.call.name(), error.status.meaning()),
+        false => Default::default(),
+    };
     Some(ProviderFailure {
-        call: error.call.name(),
+        call,
         status: error.status.0,
-        meaning: error.status.meaning(),
+        meaning,
     })
 }
 
