@@ -85,12 +85,12 @@ def without_others(manifest):
     return "".join(part for part in parts if not re.match(r"\[\[(example|bench|test)\]\]", part))
 
 
-def make(folder, lock, linked):
+def make(folder, lock, linked, p384):
     """Writes both crates and what cargo is told."""
     made = []
     for crate in cuts.VERSIONS:
         files = unpack(crate, published(crate, locked(lock, crate), lock))
-        for name, edits in cuts.cuts(crate).items():
+        for name, edits in cuts.cuts(crate, p384).items():
             source = Source(files[name].decode())
             try:
                 cut.apply(edits, source)
@@ -120,9 +120,12 @@ def main():
     options.add_argument("--linked", action="store_true",
                          help="rustls's manifest names the other's folder: for a manifest that names both\n"
                               "(with --config they must depend on what the published ones do)")
+    options.add_argument("--without-p384", action="store_true",
+                         help="the image verifies no signature with P-384: the keys on that curve that webpki\n"
+                              "distrusts go as well")
     options = options.parse_args()
     try:
-        make(options.folder.resolve(), options.lock.resolve(), options.linked)
+        make(options.folder.resolve(), options.lock.resolve(), options.linked, not options.without_p384)
     except Refused as refused:
         sys.exit(f"error: {refused}")
 

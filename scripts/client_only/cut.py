@@ -59,6 +59,40 @@ def condition(words, *path, is_now="false"):
     return edit
 
 
+def without_fields(name, *path):
+    """A value of this struct that is made or matched there has no fields any more."""
+    def edit(source):
+        _, opening, closing = source.braces(path)
+        full = [(begin, end) for begin, end in source.places(name + " {", opening, closing)
+                if source.code[end:source.closing(end - 1)].strip()]
+        if len(full) != 1:
+            raise NoMatch(f"`{name}` has fields in {len(full)} places and not in one")
+        end = full[0][1]
+        source.replace(end, source.closing(end - 1), "")
+    return edit
+
+
+def emptied(words, *path):
+    """What stands between the bracket at the end of these words and the one that closes it goes."""
+    def edit(source):
+        _, opening, closing = source.braces(path)
+        end = source.only(words, opening, closing)[1]
+        source.replace(end, source.closing(end - 1), "")
+    return edit
+
+
+def call(words, *path):
+    """The call of a method goes, with its arguments and the semicolon."""
+    def edit(source):
+        _, opening, closing = source.braces(path)
+        begin, end = source.only(words + "(", opening, closing)
+        end = source.closing(end - 1) + 1
+        if source.code[end] != ";":
+            raise NoMatch(f"the result of `{words}` is used")
+        source.replace(begin, end + 1, "")
+    return edit
+
+
 def names_after(words, *path):
     """The rest of a list goes, from these words on."""
     def edit(source):

@@ -1,5 +1,5 @@
 """What a client leaves out of rustls and webpki: for these versions, by name. See docs/footprint.md."""
-from cut import arm, body, condition, left_out, names_after, never
+from cut import arm, body, call, condition, emptied, left_out, names_after, never, without_fields
 
 VERSIONS = {"rustls": "0.23.46", "rustls-webpki": "0.103.17"}
 
@@ -22,6 +22,9 @@ ECH = {
     "src/msgs/handshake.rs": [
         never("pub struct EchConfigContents"),
         body("impl Codec<'_> for EchConfigContents", "fn read"),
+        never("pub enum EchConfigPayload", "Unknown"),
+        body("impl Codec<'_> for EchConfigPayload", "fn encode"),
+        body("impl Codec<'_> for EchConfigPayload", "fn read"),
         never("pub(crate) struct EncryptedClientHelloOuter"),
         body("impl Codec<'_> for EncryptedClientHelloOuter", "fn read"),
         # A server that sends it unasked is refused for that, whatever is in it.
@@ -117,6 +120,124 @@ NAMES = {
     ],
 }
 
+# The state of a certificate (OCSP): a client of this project does not read it, so it does not ask for it.
+# A server that sends it unasked in TLS 1.2 is refused for that.
+STATUS = {
+    "src/client/hs.rs": [
+        condition("Some(CertificateStatusRequest::build_ocsp())", "fn emit_client_hello_for_retry", is_now="None"),
+    ],
+    "src/client/tls12.rs": [
+        condition("server_hello.certificate_status_request_ack.is_some()", "pub(in crate::client) fn handle_server_hello"),
+        condition("self.may_send_cert_status", "impl State<ClientConnectionData> for ExpectCertificate", "fn handle<'m>"),
+    ],
+    "src/msgs/handshake.rs": [
+        arm("HandshakeType::CertificateStatus", "impl<'a> HandshakeMessagePayload<'a>", "pub(crate) fn read_version"),
+    ],
+}
+
+# Public keys without a certificate (RFC 7250).
+RAW_KEYS = {
+    "src/client/hs.rs": [
+        condition(f"config.{asks}()", f"fn {function}")
+        for function, asks in (
+            ("emit_client_hello_for_retry", "client_auth_cert_resolver.only_raw_public_keys"),
+            ("emit_client_hello_for_retry", "verifier.requires_raw_public_keys"),
+            ("process_client_cert_type_extension", "client_auth_cert_resolver.only_raw_public_keys"),
+            ("process_server_cert_type_extension", "verifier.requires_raw_public_keys"))
+    ],
+}
+
+# Diffie-Hellman over finite fields: no provider of this project has it.
+FINITE_FIELDS = {
+    "src/msgs/handshake.rs": [
+        never("pub(crate) struct ServerDhParams"),
+        body("impl ServerDhParams", "pub(crate) fn new"),
+        body("impl Codec<'_> for ServerDhParams", "fn read"),
+    ],
+}
+
+# Whether everything is FIPS's is nothing that anyone asks.
+FIPS = {
+    "src/crypto/mod.rs": [
+        body("impl CryptoProvider", "pub fn fips", is_now="false"),
+    ],
+}
+
+# A set of the extensions that were seen, as a vector: there are some ten of them, and a map is 1 kB of code.
+SETS = {
+    "src/msgs/handshake.rs": [
+        condition("use alloc::collections::BTreeSet;", is_now="""
+/// The part of the map's interface that is used.
+#[derive(Clone, Debug)]
+pub(crate) struct BTreeSet<T>(Vec<T>);
+
+impl<T: PartialEq> BTreeSet<T> {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn insert(&mut self, value: T) -> bool {
+        let is_new = !self.0.contains(&value);
+        if is_new {
+            self.0.push(value);
+        }
+        is_new
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+}
+
+impl<T> Default for BTreeSet<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+"""),
+        # The extensions of a ClientHello always come in the same order.
+        call("order.sort_by_cached_key", "fn order_insensitive_extensions_in_random_order"),
+    ],
+}
+
+# What a signature over a handshake cannot have wrong: the certificates are verified by webpki directly.
+SIGNATURE_ERRORS = {
+    "src/webpki/mod.rs": [
+        arm(pattern, "fn pki_error") for pattern in (
+            "CertNotValidForName(InvalidNameContext { expected, presented, })",
+            "UnsupportedCrlSignatureAlgorithmContext(cx)",
+            "UnsupportedCrlSignatureAlgorithmForPublicKeyContext(cx)",
+            "RequiredEkuNotFoundContext(webpki::RequiredEkuNotFoundContext { required, present })")
+    ],
+}
+
+# What webpki copies for a sentence: this project makes its own of the certificate.
+CONTEXT = {
+    "src/error.rs": [
+        body("pub struct InvalidNameContext", is_now=""),
+    ],
+    "src/subject_name/dns_name.rs": [
+        without_fields("InvalidNameContext", "pub(crate) fn verify_dns_names"),
+    ],
+    "src/subject_name/ip_address.rs": [
+        without_fields("InvalidNameContext", "pub(crate) fn verify_ip_address_names"),
+    ],
+    "src/verify_cert.rs": [
+        body("pub struct RequiredEkuNotFoundContext", is_now=""),
+        body("impl fmt::Debug for RequiredEkuNotFoundContext", "fn fmt", is_now="Ok(())"),
+        condition("let mut present = Vec::new();", "impl ExtendedKeyUsageValidator for KeyUsage", "fn validate", is_now="();"),
+        condition("present.push(id.to_decoded_oid());", "impl ExtendedKeyUsageValidator for KeyUsage", "fn validate", is_now="();"),
+        without_fields("RequiredEkuNotFoundContext", "impl ExtendedKeyUsageValidator for KeyUsage", "fn validate"),
+    ],
+    "src/signed_data.rs": [
+        condition("supported_algorithms.iter().map(|&alg| alg.signature_alg_id()).collect()", "fn verify_signed_data", is_now="Vec::new()"),
+    ],
+}
+
 REVOCATION = {
     "src/crl/mod.rs": [
         never("pub struct RevocationOptions<'a>"),
@@ -125,11 +246,21 @@ REVOCATION = {
 }
 
 
-def cuts(crate):
-    """All edits of a crate: {file: edits}."""
+# Keys of CAs that webpki knows not to trust. All are on P-384: where no signature of P-384 is verified, none of
+# theirs is.
+DISTRUSTED = {
+    "src/verify_cert.rs": [
+        emptied("const DISTRUSTED_SPKIS: &[&[u8]] = &["),
+    ],
+}
+
+
+def cuts(crate, p384=True):
+    """All edits of a crate: {file: edits}; `p384` tells whether the image verifies signatures on that curve."""
     parts = {
-        "rustls": (ECH, COMPRESSION, SERVER, EARLY_DATA, QUIC, EXPORTERS, NAMES),
-        "rustls-webpki": (REVOCATION,),
+        "rustls": (ECH, COMPRESSION, SERVER, EARLY_DATA, QUIC, EXPORTERS, NAMES, STATUS, RAW_KEYS, FINITE_FIELDS, FIPS, SETS,
+                   SIGNATURE_ERRORS),
+        "rustls-webpki": (REVOCATION, CONTEXT) if p384 else (REVOCATION, CONTEXT, DISTRUSTED),
     }[crate]
     files = {}
     for part in parts:

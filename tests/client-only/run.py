@@ -36,6 +36,7 @@ impl One {
     }
 }
 struct Some { a: u8 }
+fn make() { let some = Some { a: 1 }; other.sort(|x| { x }); let list = &[1, 2]; let is = one.is(1) && two; Some {} }
 '''
 
 
@@ -54,8 +55,12 @@ def edits():
     becomes(cut.never("struct Some"), "Some {", "Some { never: core::convert::Infallible,")
     becomes(cut.condition("if x", "impl One", "fn write"), "if x", "false")
     becomes(cut.names_after("a:", "struct Some"), "a: u8 ", "")
+    becomes(cut.without_fields("Some", "fn make"), "Some { a: 1 }", "Some {}")
+    becomes(cut.call("other.sort", "fn make"), "other.sort(|x| { x });", "")
+    becomes(cut.emptied("let list = &[", "fn make"), "&[1, 2]", "&[]")
     for what, edit in (("twice", cut.body("fn read")), ("never", cut.body("impl One", "fn reads")),
-                       ("in a comment", cut.body("fn nested")), ("no braces", cut.never("let l"))):
+                       ("in a comment", cut.body("fn nested")), ("no braces", cut.never("let l")),
+                       ("without fields", cut.without_fields("Other", "fn make")), ("used", cut.call("one.is", "fn make"))):
         try:
             edit(Source(TEXT))
         except NoMatch:

@@ -175,8 +175,12 @@ set(cargo_overrides)
 if(CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY)
   set(client_only ${rust_dir}/client-only)
   set(client_only_script ${module_dir}/scripts/rustls_client_only.py)
+  set(client_only_options)
+  if(NOT CONFIG_THREAD_MQTT_P384)
+    set(client_only_options --without-p384)
+  endif()
   execute_process(COMMAND ${CMAKE_COMMAND} -E env CARGO=${CARGO} RUSTC=${RUSTC}
-    ${PYTHON_EXECUTABLE} ${client_only_script} ${client_only}
+    ${PYTHON_EXECUTABLE} ${client_only_script} ${client_only} ${client_only_options}
     RESULT_VARIABLE failed ERROR_VARIABLE error OUTPUT_QUIET ERROR_STRIP_TRAILING_WHITESPACE)
   if(failed)
     message(FATAL_ERROR "thread-mqtt: CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY: ${error}")
