@@ -156,7 +156,7 @@ FINITE_FIELDS = {
     ],
 }
 
-# Whether everything is FIPS's is nothing that anyone asks.
+# Whether everything is approved by FIPS: no part of this project asks.
 FIPS = {
     "src/crypto/mod.rs": [
         body("impl CryptoProvider", "pub fn fips", is_now="false"),
