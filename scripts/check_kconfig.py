@@ -123,7 +123,7 @@ def check_features(tree):
                if symbol.type == kconfiglib.BOOL
                and any(pathlib.Path(node.filename).name == "Kconfig.crypto" for node in symbol.nodes)}
     repeated = set(re.findall(r'thread_mqtt = "([a-z0-9-]+)"', " ".join(manifests[1]["target"])))
-    options -= {"mbedtls-threading", "p256m"}  # C's
+    options -= {"mbedtls-threading", "p256m", "sha512-smaller"}  # C's
     errors = [f"rust/port/platform/Cargo.toml: no feature {name} for Kconfig's option"
               for name in sorted(options - features)]
     errors += [f"rust/app/Cargo.toml: the feature {name} of the platform's crate is "
