@@ -247,13 +247,13 @@ IMAGES = {"distant": ["minimal"], "dns": dns_asked.IMAGES}
 
 def options(folder):
     """What all images of this machine's processor are built with."""
-    return [*network_options(folder), "-DFILE_SUFFIX=thread",
+    return [*network_options(folder, "thread-mqtt-rcp"),
             "-DCONFIG_MBEDTLS_HEAP_SIZE=16384"]  # pointers and words of 64 bits
 
 
-def network_options(folder):
+def network_options(folder, *snippets):
     """What all images are built with: OpenThread and TLS on PSA Crypto, the network, the broker."""
-    return ["-DSNIPPET=thread-mqtt-upstream-psa",
+    return ["-DSNIPPET=" + ";".join(["thread-mqtt-upstream-psa", *snippets]),
             '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""',
             f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
             f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{NAME}"',
@@ -270,7 +270,9 @@ def images(folder, workspace, names):
     sources = {
         "minimal": (publish, common),
         "full": (publish, [*common, "-DCONFIG_OPENTHREAD_FTD=y"]),
-        "sleepy": (ROOT / "samples/sensor_sleepy", [*options(folder), "-DEXTRA_CONF_FILE=durable.conf"]),
+        "sleepy": (ROOT / "samples/sensor_sleepy", [*options(folder), "-DEXTRA_CONF_FILE=durable.conf",
+                                                    "-DCONFIG_OPENTHREAD_MTD_SED=y",
+                                                    "-DCONFIG_OPENTHREAD_POLL_PERIOD=5000"]),
         "emulated": (publish, [*network_options(folder), "-DCONFIG_SAMPLE_INTERVAL=2",
                                *cortex_m.figures_and(coprocessor), f"-DEXTRA_CONF_FILE={coprocessor}/board.conf",
                                f"-DEXTRA_DTC_OVERLAY_FILE={coprocessor}/board.overlay"]),
