@@ -33,7 +33,7 @@ def main(workspace, board=NATIVE):
     printed.write_text("")
     image = folder / "api" / "zephyr"
     running = cortex_m.emulated(image / "zephyr.elf", printed) if board == cortex_m.BOARD else \
-        process([image / "zephyr.exe"], printed)
+        process([image / "zephyr.exe", "-flash_in_ram"], printed)
     with running as ended:
         deadline = time.monotonic() + PATIENCE
         # ztest ends native_sim; a board goes on.

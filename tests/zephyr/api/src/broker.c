@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
+#include <errno.h>
 #include <string.h>
 
 #include <zephyr/net/socket.h>
@@ -30,13 +31,32 @@ static volatile bool ending;
 static struct k_thread thread;
 static K_THREAD_STACK_DEFINE(stack, 4096);
 
+/* An accepted socket of native_sim would stop the whole image in a call that blocks, and an event may wake no
+ * thread: so it is asked again and again.
+ */
+static bool await(int peer, short events)
+{
+	struct zsock_pollfd wanted = {.fd = peer, .events = events};
+	int ready;
+
+	do {
+		ready = zsock_poll(&wanted, 1, 10);
+	} while (ready == 0);
+	return ready == 1;
+}
+
 static bool send_all(int peer, const void *bytes, size_t length)
 {
 	const uint8_t *next = bytes;
 
 	while (length > 0) {
-		ssize_t sent = zsock_send(peer, next, length, 0);
+		ssize_t sent = await(peer, ZSOCK_POLLOUT)
+				       ? zsock_send(peer, next, length, ZSOCK_MSG_DONTWAIT)
+				       : -1;
 
+		if (sent < 0 && errno == EAGAIN) {
+			continue;
+		}
 		if (sent <= 0) {
 			return false;
 		}
@@ -51,8 +71,13 @@ static bool take(int peer, void *bytes, size_t length)
 	uint8_t *next = bytes;
 
 	while (length > 0) {
-		ssize_t taken = zsock_recv(peer, next, length, 0);
+		ssize_t taken = await(peer, ZSOCK_POLLIN)
+					? zsock_recv(peer, next, length, ZSOCK_MSG_DONTWAIT)
+					: -1;
 
+		if (taken < 0 && errno == EAGAIN) {
+			continue;
+		}
 		if (taken <= 0) {
 			return false;
 		}
