@@ -80,7 +80,8 @@ def build(folder, board, env):
                             cwd=env["ZEPHYR_BASE"], env=env, capture_output=True, text=True, errors="replace")
     printed = result.stdout + result.stderr
     if result.returncode != 0:
-        return printed[-3000:]
+        # A compiler's message may stand in either, long before the end of the other.
+        return result.stdout[-3000:] + result.stderr[-3000:]
     warnings = [line for line in printed.splitlines() if "warning: " in line and "product" in line]
     return "\n".join(warnings) or None
 
