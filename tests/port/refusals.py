@@ -85,6 +85,8 @@ CASES = [
     ("radio co-processor, minimal C library", "4.2",
      {**THREAD, "HDLC_RCP_IF": "y", "MINIMAL_LIBC": "y"}, NEW_TCP, "Set CONFIG_PICOLIBC=y"),
     ("getaddrinfo() without a heap", "3.4", ETHERNET, OLD_TCP, "Set CONFIG_HEAP_MEM_POOL_SIZE to 1024"),
+    ("getaddrinfo() without DNS and a heap", "4.2", {**ETHERNET, "DNS_RESOLVER": None}, NEW_TCP,
+     "Set CONFIG_HEAP_MEM_POOL_SIZE to 1024"),
     ("getaddrinfo() with a heap", "3.4", {**ETHERNET, "HEAP_MEM_POOL_SIZE": "1024"}, OLD_TCP, None),
     ("getaddrinfo() that reserves its heap", "4.2",
      {**ETHERNET, "HEAP_MEM_POOL_ADD_SIZE_GETADDRINFO": "280"}, NEW_TCP, None),

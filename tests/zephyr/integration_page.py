@@ -22,7 +22,8 @@ BOARDS = {
     "native_sim/native/64": (["NET_IPV4=y", "NET_DRIVERS=y", "NET_SOCKETS_OFFLOAD=y",
                               "NET_NATIVE_OFFLOADED_SOCKETS=y", "ETH_NATIVE_TAP=n",
                               "HEAP_MEM_POOL_SIZE=4096"], []),
-    "mps2/an386": (["NET_IPV4=y", "NET_L2_ETHERNET=y", "FPU=y", "TEST_RANDOM_GENERATOR=y"], []),
+    "mps2/an386": (["NET_IPV4=y", "NET_L2_ETHERNET=y", "FPU=y", "TEST_RANDOM_GENERATOR=y",
+                    "HEAP_MEM_POOL_SIZE=1024"], []),
     "nrf52840dk/nrf52840": (["NET_L2_OPENTHREAD=y", "OPENTHREAD_MTD=y", "FPU=y"],
                             ["thread-mqtt-upstream-psa"]),
 }

@@ -52,10 +52,11 @@ if(CONFIG_NET_L2_OPENTHREAD)
       "Set CONFIG_OPENTHREAD_TCP_ENABLE=n.")
   endif()
 endif()
-# getaddrinfo() allocates its result from the kernel's heap. Newer versions reserve that.
-if(on_zephyrs_stack AND CONFIG_DNS_RESOLVER AND "${CONFIG_HEAP_MEM_POOL_SIZE}" EQUAL 0 AND
+# getaddrinfo() allocates its result from the kernel's heap, also that of a written address. Newer
+# versions reserve that.
+if(on_zephyrs_stack AND "${CONFIG_HEAP_MEM_POOL_SIZE}" EQUAL 0 AND
    NOT DEFINED CONFIG_HEAP_MEM_POOL_ADD_SIZE_GETADDRINFO)
-  thread_mqtt_refuse("getaddrinfo() fails without a kernel heap. Set CONFIG_HEAP_MEM_POOL_SIZE to 1024 or more.")
+  thread_mqtt_refuse("getaddrinfo() needs a kernel heap. Set CONFIG_HEAP_MEM_POOL_SIZE to 1024 or more.")
 endif()
 # Until Zephyr's TCP computes its initial sequence numbers with PSA, it does so with a function that
 # nRF Security brings only with the older cryptography.
