@@ -264,6 +264,15 @@ if(NOT CONFIG_ARCH_POSIX)
   endif()
 endif()
 
+# OpenThread's thread, below which PSA Crypto is software: 4336 bytes on an emulated Cortex-M4
+# (docs/measurements-zephyr.md). Stacks of the POSIX architecture hold nothing.
+if(CONFIG_NET_L2_OPENTHREAD AND CONFIG_OPENTHREAD_CRYPTO_PSA AND NOT CONFIG_ARCH_POSIX AND
+   "${CONFIG_OPENTHREAD_THREAD_STACK_SIZE}" LESS 4608)
+  thread_mqtt_warn("OpenThread's thread may overflow its stack of ${CONFIG_OPENTHREAD_THREAD_STACK_SIZE} bytes: with "
+    "PSA Crypto in software it took 4336. Set CONFIG_OPENTHREAD_THREAD_STACK_SIZE to 5120, or to what the "
+    "product measures.")
+endif()
+
 # ---------------------------------------------------------------------------
 # Addresses. What only looks like one is found at the start: thread_mqtt_init() refuses it.
 
