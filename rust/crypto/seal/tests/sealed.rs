@@ -1,7 +1,7 @@
 //! Records that are encrypted: read again, altered, moved, with other keys, by both backends.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thread_mqtt_psa::{Algorithm, Attributes, KeyType, Usage};
 use thread_mqtt_seal::{Key, KeyError, OVERHEAD, SealedStore};
@@ -55,6 +55,12 @@ fn fill(buf: &mut [u8]) -> Result<(), i32> {
 const RIGHT: [u8; 32] = [7; 32];
 const WRONG: [u8; 32] = [8; 32];
 
+/// Held by each test with keys in PSA Crypto, which gives a destroyed key's identifier to the next one.
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static TESTS: Mutex<()> = Mutex::new(());
+    TESTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The same key by both backends, and a short one.
 fn keys(bytes: &[u8; 32]) -> [Key; 3] {
     [
@@ -90,6 +96,7 @@ fn filled(key: Key) -> Memory {
 
 #[test]
 fn records_are_there_again_and_cannot_be_read_without_the_key() {
+    let _alone = one_at_a_time();
     for (key, again) in keys(&RIGHT).into_iter().zip(keys(&RIGHT)) {
         let memory = filled(key);
         let records = memory.records();
@@ -110,6 +117,7 @@ fn records_are_there_again_and_cannot_be_read_without_the_key() {
 
 #[test]
 fn what_one_backend_wrote_the_other_reads() {
+    let _alone = one_at_a_time();
     let [soft, psa, _] = keys(&RIGHT);
     assert_eq!(loaded(&mut filled(soft).sealed(psa)), Ok(two()));
     let [soft, psa, _] = keys(&RIGHT);
@@ -118,6 +126,7 @@ fn what_one_backend_wrote_the_other_reads() {
 
 #[test]
 fn no_two_records_have_a_nonce_in_common() {
+    let _alone = one_at_a_time();
     for key in keys(&RIGHT) {
         let memory = filled(key);
         let mut nonces = Vec::new();
@@ -145,6 +154,7 @@ fn one_is_lost(records: Records, key: Key, what: &str) {
 
 #[test]
 fn an_altered_record_does_not_open_and_the_others_do() {
+    let _alone = one_at_a_time();
     for number in 0..3 {
         let key = || keys(&RIGHT).into_iter().nth(number).unwrap();
         let records = filled(key()).records();
@@ -171,6 +181,7 @@ fn an_altered_record_does_not_open_and_the_others_do() {
 
 #[test]
 fn records_of_another_session_do_not_open() {
+    let _alone = one_at_a_time();
     let [key, ..] = keys(&RIGHT);
     let memory = filled(key);
     let before = memory.records();
@@ -182,6 +193,7 @@ fn records_of_another_session_do_not_open() {
 
 #[test]
 fn with_another_key_nothing_is_touched() {
+    let _alone = one_at_a_time();
     for number in 0..3 {
         let key = |bytes| keys(bytes).into_iter().nth(number).unwrap();
         let memory = filled(key(&RIGHT));
@@ -195,6 +207,7 @@ fn with_another_key_nothing_is_touched() {
 
 #[test]
 fn the_record_that_names_the_key_is_made_again() {
+    let _alone = one_at_a_time();
     let key = || Key::soft(&RIGHT, fill).unwrap();
     let records = filled(key()).records();
     let mut damaged = records.clone();
@@ -240,6 +253,7 @@ fn publish(session: &mut Session) {
 /// What a session tells and does, with the key and without.
 #[test]
 fn a_session_leaves_alone_what_it_cannot_read() {
+    let _alone = one_at_a_time();
     let sealed = |memory: &Memory, bytes| -> Box<dyn Store> {
         Box::new(memory.sealed(Key::soft(bytes, fill).unwrap()))
     };
@@ -303,6 +317,7 @@ fn attributes(key_type: KeyType, algorithm: Algorithm, usage: Usage) -> Attribut
 
 #[test]
 fn keys_in_psa_by_their_identifier() {
+    let _alone = one_at_a_time();
     thread_mqtt_psa::init().unwrap();
     let both = Usage(Usage::ENCRYPT.0 | Usage::DECRYPT.0);
     for (key_type, algorithm) in [
