@@ -93,7 +93,7 @@ pub fn client(
     stored(config, session, key)
 }
 
-/// [`client`] for callers with little stack: what was stored is read on that of a client.
+/// [`client()`] for callers with little stack: what was stored is read on that of a client.
 pub fn client_on_client_stack(
     config: Box<client::Config>,
     session: &str,
