@@ -246,8 +246,8 @@ def receive_through_cut(run, qos, cut):
         run.publish("-t", topic, "-q", qos, "-l", lines=lines)
         try:
             subscriber.wait_for(lambda s: set(lines) <= set(s.lines()), "messages were lost", seconds=60)
-            if not cutter.made:
-                raise Wrong("the connection was not cut")
+            # A line is printed before what acknowledges it is sent.
+            subscriber.wait_for(lambda _: cutter.made, "the connection was not cut", seconds=10)
             subscriber.expect(lines, exactly=run.is_exact(qos))
         except Wrong as wrong:
             raise Wrong(f"QoS {qos}, cut at {cut}: {wrong}") from None
