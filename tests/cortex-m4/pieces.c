@@ -15,7 +15,7 @@
 #include "pieces.h"
 
 #define TOPIC "board/pieces"
-/* Bytes of a payload: four times the heap and more. */
+/* Bytes of a payload: twice the heap that c_api.py leaves the board. */
 #define TOTAL 131072u
 /* With the topic it fills the outbox. */
 #define PIECE (CONFIG_THREAD_MQTT_OUTBOX_BYTES - sizeof(TOPIC) + 1)
