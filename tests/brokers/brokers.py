@@ -328,6 +328,8 @@ class Amqtt(Broker):
 
     name = "aMQTT"
     versions = ("3.1.1",)
+    # Any will do. Of a client without a name it drops the session while it is away, once a second.
+    credentials = ("device", "secret")
 
     def install(self):
         self.programs = self.python("amqtt")
@@ -348,7 +350,7 @@ listeners:
     keyfile: {self.pki}/server.key
 plugins:
   amqtt.plugins.authentication.AnonymousAuthPlugin:
-    allow_anonymous: true
+    allow_anonymous: false
 """)
         return [self.programs / "amqtt", "-c", "broker.yaml"], {}
 
