@@ -551,7 +551,9 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         }
         ffi::THREAD_MQTT_ERROR_SUPERSEDED => c!("a newer message of its topic took its place"),
         ffi::THREAD_MQTT_ERROR_ENDS_CONNECTION => {
-            c!("every connection ended when the message was sent; check the broker's log")
+            c!(
+                "every connection with the message ended before an answer to it; check the broker's log"
+            )
         }
         ffi::THREAD_MQTT_ERROR_SESSION_LOST => {
             c!("the broker lost the session; whether the message arrived is not known")

@@ -147,8 +147,8 @@ pub enum PublishError {
     Superseded,
     /// The outbox was full, and held no message of this topic whose place it could take.
     NoRoom,
-    /// It ended every connection on which it was sent, alone, while the broker answered others. If that was
-    /// PUBREL of a QoS 2 message, it may have arrived.
+    /// Every connection on which it was sent, alone, ended before it was answered, while the broker answered
+    /// others. If that was PUBREL of a QoS 2 message, it may have arrived.
     EndsConnection,
     /// It was to be durable, and the storage did not take it. It was not sent.
     NotStored(StoreError),
@@ -194,9 +194,9 @@ impl fmt::Display for PublishError {
                  larger outbox or send less",
             ),
             PublishError::EndsConnection => f.write_str(
-                "every connection on which this message was sent ended, although the broker answered \
-                 others; it may be larger than the broker takes, or its topic not allowed: see the \
-                 broker's log",
+                "every connection on which this message was sent ended without an answer to it, although the \
+                 broker answered others; it may be larger than the broker takes, or its topic not allowed: \
+                 see the broker's log",
             ),
             PublishError::NotStored(error) => error.fmt(f),
             PublishError::NotSupplied => f.write_str(

@@ -116,7 +116,7 @@ pub(crate) struct Link {
     pub(crate) requests: usize,
     /// Subscriptions are repeated after this one, by name.
     pub(crate) repeated: Option<String>,
-    /// The suspect under way, alone until then.
+    /// The suspect under way, which nothing else follows until then.
     pub(crate) alone: Option<(Key, Duration)>,
     /// Messages and requests that the broker answered.
     pub(crate) passed: u32,
@@ -184,6 +184,12 @@ impl Link {
     }
 
     /// CONNACK was accepted at some time.
+    /// How long nothing follows the suspect under way yet.
+    pub(crate) fn alone_until(&self) -> Option<Duration> {
+        let (_, until) = self.alone?;
+        Some(until).filter(|until| self.now < *until)
+    }
+
     pub(crate) fn was_online(&self) -> bool {
         self.limits.is_some()
     }

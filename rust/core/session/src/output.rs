@@ -81,10 +81,9 @@ impl Session {
         let Some(link) = &mut self.link else {
             return false;
         };
-        if link.alone.is_some_and(|(_, until)| link.now < until) {
+        if link.alone_until().is_some() {
             return false;
         }
-        link.alone = None;
         let quota = link.in_flight < limits.receive_maximum;
         let requests = link.requests;
         if let Some(key) = self.next_repeat() {

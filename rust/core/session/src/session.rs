@@ -252,8 +252,11 @@ impl Session {
         let link_due = match link.phase {
             Phase::Connecting | Phase::Online => {
                 let response = link.response_due().or_else(|| link.ping_due());
-                let alone = link.alone.map(|(_, until)| until);
-                [response, self.ack_due().filter(|_| judges), alone]
+                [
+                    response,
+                    self.ack_due().filter(|_| judges),
+                    link.alone_until(),
+                ]
             }
             Phase::Leaving | Phase::Over => [None; 3],
         };

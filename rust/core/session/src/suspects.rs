@@ -3,7 +3,8 @@
 //! A broker takes packets in order, so the oldest one that it has not answered is the one to look
 //! at. If that is the same at the end of [`suspect_after`](crate::Config::suspect_after)
 //! connections, it waits behind everything else and is then sent alone, on a connection that has
-//! proved to be alive. If that ends, too, it counts as proof: twice as much if the broker had
+//! proved to be alive. Others follow it after a while, also if there is no answer. If that connection
+//! ends before the answer, too, it counts as proof: twice as much if the broker had
 //! answered another message or request on it, and not only a ping. At [`GUILTY`] it is given up. A
 //! broker that restarts makes suspects, and acknowledges each of them as soon as it lasts.
 //!
@@ -121,9 +122,10 @@ impl Session {
         self.state.outbox.remove(key);
     }
 
-    /// Whether it is time for a suspect although others wait.
+    /// Whether it is time for a suspect although others wait: not while another one is unanswered.
     pub(crate) fn suspects_turn(&self) -> bool {
-        let passed = self.link.as_ref().map_or(0, |link| link.passed);
+        let link = self.link.as_ref().filter(|link| link.alone.is_none());
+        let passed = link.map_or(0, |link| link.passed);
         passed >= OTHERS_FIRST && !self.state.outbox.is_empty(SUSPECTS)
     }
 

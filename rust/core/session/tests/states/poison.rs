@@ -471,6 +471,129 @@ fn answers_that_never_come_while_pings_are_answered() {
     }
 }
 
+/// A connection whose broker answers neither this PUBLISH or PUBREL nor requests, until the client ends it. What was taken.
+fn until_it_waits_no_longer(client: &mut Client, start: u64, never: (&str, u16)) -> Vec<String> {
+    let mut taken = Vec::new();
+    client.reconnect(at(start), true);
+    for now in start..start + 400 {
+        if client
+            .session
+            .poll_timeout()
+            .is_some_and(|due| due <= at(now))
+        {
+            let due = client.session.handle_timeout(at(now));
+            assert!(
+                client
+                    .session
+                    .poll_timeout()
+                    .is_none_or(|due| due > at(now)),
+                "it waits for nothing"
+            );
+            if due.is_err() {
+                assert!(
+                    matches!(due, Err(SessionError::AckTimeout { .. })),
+                    "{due:?}"
+                );
+                client.session.handle_transport_closed();
+                return taken;
+            }
+        }
+        for packet in client.sent(at(now)) {
+            let answer = match packet {
+                Seen::Publish(publish) if publish.topic == never.0 => continue,
+                Seen::Pubrel(id, _) if id == never.1 => continue,
+                Seen::Publish(publish) => {
+                    taken.push(publish.topic);
+                    match publish.qos {
+                        1 => wire::puback(publish.id, 0),
+                        _ => wire::pubrec(publish.id, 0),
+                    }
+                }
+                Seen::Pubrel(id, _) => wire::pubcomp(id),
+                Seen::Subscribe(..) | Seen::Unsubscribe(..) => continue,
+                Seen::Pingreq => wire::PINGRESP.to_vec(),
+                other => panic!("{other:?}"),
+            };
+            client.receive(&answer, at(now));
+        }
+        if client.session.is_idle() {
+            return taken;
+        }
+    }
+    panic!("the connection did not end");
+}
+
+/// What the broker never answers, once everything else is done, is given up in the end: with pings alone to compare
+/// it with, after seven connections; behind others that are answered, after five. Nothing waits for it longer than
+/// for the answer to a ping.
+#[test]
+fn what_is_never_answered_is_given_up() {
+    for version in VERSIONS {
+        for (qos, never) in [
+            (QOS1, ("silent", 0)),
+            (QOS2, ("silent", 0)),
+            (QOS2, ("none", 1)),
+        ] {
+            for others in [false, true] {
+                let mut client = Client::online(lasting(version));
+                let publish = |client: &mut Client, topic: &str, qos| {
+                    client
+                        .session
+                        .publish(Message::new(topic, "").qos(qos))
+                        .expect("room")
+                };
+                let silent = publish(&mut client, "silent", qos);
+                let (mut count, mut events) = (0, Vec::new());
+                while !events
+                    .iter()
+                    .any(|event| matches!(event, Event::PublishFailed(..)))
+                {
+                    let new = format!("new {count}");
+                    if others {
+                        publish(&mut client, &new, QOS1);
+                    }
+                    let taken = until_it_waits_no_longer(&mut client, 1_000 * (count + 1), never);
+                    assert_eq!(taken.contains(&new), others, "{taken:?}");
+                    events.extend(client.events());
+                    count += 1;
+                    assert!(count < 20, "never given up");
+                }
+                assert_eq!(
+                    count,
+                    if others { 5 } else { 7 },
+                    "{version:?} {qos:?} {never:?} {others}"
+                );
+                let given_up = Event::PublishFailed(silent, PublishError::EndsConnection);
+                events.retain(|event| matches!(event, Event::PublishFailed(..)));
+                assert_eq!(events, [given_up]);
+            }
+        }
+    }
+}
+
+/// The same for requests, one filter each by then: answered with a code of failure.
+#[test]
+fn a_request_that_is_never_answered_is_given_up() {
+    for version in VERSIONS {
+        for subscribes in [true, false] {
+            let mut client = Client::online(lasting(version));
+            let unspecified = ReasonCode::UNSPECIFIED;
+            let answered = if subscribes {
+                let token = client.session.subscribe(&[("a", QOS1)]).expect("room");
+                Event::Subscribed(token, vec![Err(unspecified)])
+            } else {
+                let token = client.session.unsubscribe(&["a"]).expect("room");
+                Event::Unsubscribed(token, vec![Err(unspecified)])
+            };
+            for count in 1..=7 {
+                assert_eq!(client.events(), [], "after {count} connections");
+                until_it_waits_no_longer(&mut client, 1_000 * count, ("none", 0));
+            }
+            assert_eq!(client.events(), [answered]);
+        }
+    }
+}
+
 /// As RabbitMQ answers.
 #[test]
 fn puback_to_a_qos_2_message() {
