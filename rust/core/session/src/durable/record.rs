@@ -357,10 +357,15 @@ mod tests {
             (Some(u32::MAX), full()),
         ] {
             let record = message(0x8001, 5, expiry, &original).unwrap();
+            // A build without properties reads those of another build, and passes them over.
+            let properties = original.properties.clone().filter(|_| Properties::BUILT);
             let stored = Stored {
                 order: 5,
                 expiry,
-                message: original,
+                message: Message {
+                    properties,
+                    ..original
+                },
             };
             assert_eq!(read(0x8001, &record), Some(Record::Message(stored)));
         }
