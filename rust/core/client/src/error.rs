@@ -4,7 +4,7 @@ use crate::time::TimeError;
 use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_resolve::resolver::{LookupError, Report};
-use thread_mqtt_session::{ReasonCode, SessionError, Version};
+use thread_mqtt_session::{Fault, PacketType, ReasonCode, SessionError, Version};
 use thread_mqtt_tls::{Alert, CertificateFault, TlsError};
 
 /// Why an attempt or a connection ended. [`Display`](fmt::Display) gives the cause as a sentence,
@@ -61,10 +61,14 @@ impl Cause {
                 if refusal.reason() == ReasonCode::UNSUPPORTED_VERSION =>
             {
                 match refusal.version() {
-                    Version::V5 => "use MQTT 3.1.1 instead of 5, or allow the fallback to it",
+                    Version::V5 => USE_V311,
                     Version::V311 => "use MQTT 5 instead of 3.1.1",
                 }
             }
+            Self::Mqtt(SessionError::Malformed {
+                fault: Fault::OldVersion,
+                ..
+            }) => USE_V311,
             Self::Mqtt(_) => return None,
             Self::TooManyRedirects => {
                 "check the server references of the brokers: they may point in a circle"
@@ -82,6 +86,7 @@ impl Cause {
     pub fn may_be_the_version(&self) -> bool {
         match self {
             Self::ClosedBeforeConnack | Self::Mqtt(SessionError::NotMqtt { .. }) => true,
+            Self::Mqtt(SessionError::Malformed { packet, .. }) => *packet == PacketType::CONNACK,
             Self::Mqtt(SessionError::Refused(refusal)) => {
                 refusal.reason() == ReasonCode::UNSUPPORTED_VERSION
             }
@@ -136,6 +141,8 @@ impl Cause {
         }
     }
 }
+
+const USE_V311: &str = "use MQTT 3.1.1 instead of 5, or allow the fallback to it";
 
 /// Alerts that say nothing of the configuration (RFC 8446 section 6, RFC 5246 section 7.2): the other
 /// side closes, was interrupted, is out of memory, or got a record that was damaged.
@@ -241,3 +248,31 @@ impl fmt::Display for TcpError {
 }
 
 impl core::error::Error for TcpError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thread_mqtt_session::ConnectRefusal;
+
+    #[test]
+    fn the_cure_names_the_version_that_was_not_spoken_yet() {
+        let refused = |version, code| {
+            let refusal = ConnectRefusal::new(version, code);
+            Cause::Mqtt(SessionError::Refused(refusal))
+        };
+        let old = Cause::Mqtt(SessionError::Malformed {
+            packet: PacketType::CONNACK,
+            fault: Fault::OldVersion,
+        });
+        for (cause, cure) in [
+            (refused(Version::V5, 0x84), USE_V311),
+            (refused(Version::V311, 1), "use MQTT 5 instead of 3.1.1"),
+            (old, USE_V311),
+        ] {
+            assert_eq!(cause.cure(), Some(cure), "{cause}");
+            assert!(cause.may_be_the_version(), "{cause}");
+        }
+        let first = b'H';
+        assert!(Cause::Mqtt(SessionError::NotMqtt { first }).may_be_the_version());
+    }
+}

@@ -229,12 +229,10 @@ pub enum SessionError {
     /// The application did not supply the rest of a message that is half sent, see
     /// [`PublishError::NotSupplied`]. No other packet can follow half of one.
     NotSupplied,
-    /// A packet could not be decoded before CONNACK: perhaps it is no MQTT broker.
+    /// The peer did not begin with a CONNACK, as every MQTT broker does \[MQTT-3.2.0-1\].
     NotMqtt {
-        /// What it would be in MQTT.
-        packet: PacketType,
-        /// What is wrong with it.
-        fault: Fault,
+        /// The first byte of what it sent instead.
+        first: u8,
     },
     /// A packet could not be decoded.
     Malformed {
@@ -255,8 +253,6 @@ pub enum SessionError {
         /// Bytes of it, without its fixed header.
         size: u32,
     },
-    /// Another packet before CONNACK.
-    BeforeConnack,
     /// A packet that a broker must not send, or not now.
     UnexpectedPacket(PacketType),
     /// An acknowledgement of the wrong kind for what was sent with its identifier.
@@ -282,8 +278,7 @@ impl SessionError {
         match self {
             SessionError::Refused(_)
             | SessionError::ConnackTimeout
-            | SessionError::ServerDisconnected(_)
-            | SessionError::BeforeConnack => None,
+            | SessionError::ServerDisconnected(_) => None,
             SessionError::NotMqtt { .. } | SessionError::NotSupplied => None,
             SessionError::PingTimeout | SessionError::AckTimeout { .. } => {
                 Some(ReasonCode::UNSPECIFIED)
@@ -327,15 +322,15 @@ impl fmt::Display for SessionError {
                 "the application did not supply the rest of a message that was half sent, after which \
                  nothing else can be sent on a connection; supply each piece when it is asked for",
             ),
-            SessionError::NotMqtt { packet, fault } => write!(
+            SessionError::NotMqtt { first } => write!(
                 f,
-                "the peer's answer is not that of an MQTT broker (as a {packet}, {fault}); check \
-                 the address, the port and the MQTT version"
+                "the peer does not speak MQTT: its answer begins with the byte 0x{first:02X} instead \
+                 of the 0x20 of a CONNACK; check the address and the port"
             ),
             SessionError::Malformed { packet, fault } => write!(
                 f,
-                "the broker sent a {packet} that is not valid: {fault}; update the broker, or \
-                 try the other MQTT version"
+                "the broker sent an invalid {packet}: {fault}; update the broker, or try the other \
+                 MQTT version"
             ),
             SessionError::PacketTooLarge { size, limit } => write!(
                 f,
@@ -347,17 +342,14 @@ impl fmt::Display for SessionError {
                 "the heap has no room for a packet of {size} bytes; give it more, configure a \
                  smaller max_packet_size or subscribe to less"
             ),
-            SessionError::BeforeConnack => {
-                f.write_str("the broker sent another packet before CONNACK")
-            }
             SessionError::UnexpectedPacket(packet) => write!(
                 f,
-                "the broker sent a {packet}, which is not allowed here; update the broker, or \
-                 try the other MQTT version"
+                "the broker sent {packet}, which is not allowed here; update the broker, or try the \
+                 other MQTT version"
             ),
             SessionError::WrongAcknowledgement { packet, id } => write!(
                 f,
-                "the broker sent a {packet} for packet identifier {id}, which is in use for \
+                "the broker sent {packet} for packet identifier {id}, which is in use for \
                  something that is not answered so; check the broker's log"
             ),
             SessionError::UnexpectedSession => f.write_str(

@@ -41,14 +41,14 @@ impl Session {
             }
             link.now = now;
             link.note_read();
-            let connected = link.was_online();
-            let piece = self.take_piece(rest).map_err(|error| match error {
-                SessionError::Malformed { packet, fault } if !connected => {
-                    SessionError::NotMqtt { packet, fault }
+            if let (Some(first), false) = (link.framer.first_of(rest), link.was_online()) {
+                // "The first packet sent from the Server to the Client MUST be a CONNACK Packet
+                // [MQTT-3.2.0-1]." What speaks something else is not waited for.
+                if first != packet::CONNACK {
+                    return Err(SessionError::NotMqtt { first });
                 }
-                error => error,
-            });
-            let (n, whole) = piece?;
+            }
+            let (n, whole) = self.take_piece(rest)?;
             taken += n;
             if !whole {
                 break;
@@ -106,7 +106,7 @@ impl Session {
         if !link.was_online() {
             return match packet {
                 Packet::Connack(connack) => self.handle_connack(*connack),
-                _ => Err(SessionError::BeforeConnack),
+                _ => Err(SessionError::UnexpectedPacket(packet_type)),
             };
         }
         link.proven = true;
@@ -286,9 +286,6 @@ impl Session {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
-        if !link.was_online() {
-            return Err(SessionError::BeforeConnack);
-        }
         link.proven = true;
         let Skipped {
             qos,

@@ -143,6 +143,12 @@ impl ConnectRefusal {
         }
     }
 
+    /// The same from a broker that was spoken to in this version, and answered in the words of the
+    /// other.
+    pub(crate) fn of(self, version: Version) -> Self {
+        Self { version, ..self }
+    }
+
     /// The code as received.
     pub fn code(self) -> u8 {
         self.code

@@ -59,7 +59,13 @@ pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connac
         (Version::V311, [_, code @ 1..=255, ..]) => refused(Version::V311, *code),
         (Version::V311, [_, 0, _, ..]) => Err(Fault::TooLong),
         // A broker that knows only 3.1.1 may say so in its own words.
-        (Version::V5, [_, code @ 1..=5]) => refused(Version::V311, *code),
+        (Version::V5, [_, code @ 1..=5]) => {
+            let refusal = ConnectRefusal::new(Version::V311, *code).of(Version::V5);
+            Ok(Box::new(Connack {
+                refusal: Some(refusal),
+                ..Connack::default()
+            }))
+        }
         (Version::V5, [_, 0]) => Err(Fault::OldVersion),
         // Without the property length.
         (Version::V5, [_, code @ 0x80..=0xFF]) => refused(Version::V5, *code),

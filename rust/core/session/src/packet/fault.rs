@@ -7,6 +7,9 @@ use core::fmt;
 pub struct PacketType(pub(crate) u8);
 
 impl PacketType {
+    /// The broker's answer to CONNECT.
+    pub const CONNACK: Self = Self(2);
+
     /// From the first byte of a packet.
     pub(crate) fn of(control: u8) -> Self {
         PacketType(control >> 4)

@@ -193,6 +193,11 @@ impl Framer {
         (taken + count, Some(Piece::Payload(bytes, is_last)))
     }
 
+    /// The first byte of a packet, if that is the next of `data`.
+    pub(crate) fn first_of(&self, data: &[u8]) -> Option<u8> {
+        data.first().copied().filter(|_| self.header.is_empty())
+    }
+
     fn control(&self) -> u8 {
         self.header.first().copied().unwrap_or_default()
     }

@@ -131,6 +131,9 @@ const RETAIN: u8 = 0b0001;
 
 pub(crate) const PINGREQ: [u8; 2] = [0xC0, 0];
 
+/// The first byte of a CONNACK, which has no flags.
+pub(crate) const CONNACK: u8 = kind::CONNACK << 4;
+
 /// Appends PUBACK, PUBREC, PUBREL or PUBCOMP. Success is encoded the same in both versions.
 pub(crate) fn push_ack(
     out: &mut Vec<u8>,

@@ -52,9 +52,6 @@ impl Session {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
-        if !link.was_online() {
-            return Err(SessionError::BeforeConnack);
-        }
         link.proven = true;
         if let Some(alias) = topic_alias {
             let maximum = self.config.topic_alias_maximum;

@@ -169,10 +169,15 @@ fn refusals() {
 fn a_3_1_1_broker_refuses_mqtt_5_in_its_own_words() {
     let mut client = Client::lasting(Version::V5);
     client.session.connect(at(0));
-    client.fails(
-        &[0x20, 2, 0, 1],
-        SessionError::Refused(ConnectRefusal::new(Version::V311, 1)),
-    );
+    client.receive(&[0x20, 2, 0], at(1));
+    let error = client.session.handle_input(&[1], at(1)).unwrap_err();
+    let SessionError::Refused(refusal) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(refusal.reason(), ReasonCode::UNSUPPORTED_VERSION);
+    assert_eq!(refusal.code(), 1);
+    // What was refused is the version of the question, not that of the answer.
+    assert_eq!(refusal.version(), Version::V5);
 }
 
 #[test]
@@ -180,7 +185,7 @@ fn packets_before_connack_and_a_second_connack() {
     for version in VERSIONS {
         let mut client = Client::lasting(version);
         client.session.connect(at(0));
-        client.fails(&wire::PINGRESP, SessionError::BeforeConnack);
+        client.fails(&wire::PINGRESP, SessionError::NotMqtt { first: 0xD0 });
         let mut client = Client::online(lasting(version));
         client.fails(
             &wire::connack(version, false),
@@ -330,24 +335,46 @@ fn a_refusal_in_any_form_is_a_refusal() {
 }
 
 #[test]
-fn what_is_no_mqtt_is_named_so_before_connack_only() {
-    let http = b"HTTP/1.1 400 Bad Request\r\n";
-    let mut client = Client::lasting(Version::V5);
-    client.session.connect(at(0));
-    let packet = PacketType::new(4);
-    let fault = Fault::FirstByte;
-    let error = SessionError::NotMqtt { packet, fault };
-    client.fails(http, error);
-    assert!(
-        error.to_string().contains("not that of an MQTT broker"),
-        "{error}"
-    );
-    assert_eq!(client.sent(at(1)), []);
-    // The broker accepts, in the form of 3.1.1.
-    client.session.connect(at(2));
-    client.transmit(at(2));
-    let (packet, fault) = (PacketType::new(2), Fault::OldVersion);
-    client.fails(&[0x20, 2, 0, 0], SessionError::NotMqtt { packet, fault });
+fn what_is_no_mqtt_is_named_so_at_its_first_byte() {
+    // Of HTTP, SSH, SMTP or FTP, POP3, Redis; a PUBLISH, and a CONNACK with a flag. Some of them would be
+    // the beginning of a packet that never ends.
+    for first in *b"HS2+-\x30\x21" {
+        for version in VERSIONS {
+            let mut client = Client::lasting(version);
+            client.session.connect(at(0));
+            client.transmit(at(0));
+            let error = SessionError::NotMqtt { first };
+            client.fails(&[first], error);
+            assert!(error.to_string().contains("does not speak MQTT"), "{error}");
+            assert_eq!(client.sent(at(1)), []);
+        }
+    }
+}
+
+#[test]
+fn a_connack_that_is_not_valid_is_that_of_a_broker() {
+    for (connack, fault) in [
+        // The broker accepts, in the form of 3.1.1.
+        (&[0x20, 2, 0, 0][..], Fault::OldVersion),
+        // Receive Maximum 0.
+        (&[0x20, 6, 0, 0, 3, 0x21, 0, 0], Fault::Property),
+        (&[0x20, 1, 0], Fault::TooShort),
+        (&[0x20, 0xFF, 0xFF, 0xFF, 0xFF], Fault::Length),
+    ] {
+        let mut client = Client::lasting(Version::V5);
+        client.session.connect(at(0));
+        client.transmit(at(0));
+        let packet = PacketType::new(2);
+        let error = SessionError::Malformed { packet, fault };
+        client.fails(connack, error);
+        assert!(
+            error
+                .to_string()
+                .starts_with("the broker sent an invalid CONNACK: "),
+            "{error}"
+        );
+        assert_eq!(client.sent(at(1)), []);
+    }
 }
 
 #[test]
