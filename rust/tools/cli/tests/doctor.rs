@@ -139,7 +139,7 @@ fn one_dns_server_of_two_is_down() {
 ok      broker       mqtt://broker.example:*
 ok      network      this host, with IPv4
 FAILED  DNS          server 127.0.0.1:*: no answer in * s
-                     check that the server is up and that the border router has an uplink
+                     check that the server is up, and on a Thread network that the border router has an uplink
 ok      DNS          server 127.0.0.1:*: 127.0.0.1 in 0.* s
 ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
 ok      TCP          connected to 127.0.0.1, port *
@@ -178,7 +178,7 @@ fn the_dns_is_down() {
 ok      broker       mqtt://broker.example:1883
 ok      network      this host, with IPv4
 FAILED  DNS          server 127.0.0.1:*: no answer in * s
-                     check that the server is up and that the border router has an uplink
+                     check that the server is up, and on a Thread network that the border router has an uplink
 FAILED  resolve      no usable address of broker.example was found
 ",
     );

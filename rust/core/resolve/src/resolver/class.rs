@@ -71,7 +71,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(address) = self;
         let what = match Class::of(*address) {
-            Class::Unspecified => "which stands for no host; block lists answer so",
+            Class::Unspecified => "which stands for no host",
             Class::Loopback => "the loopback address, which is this device itself",
             Class::LinkLocal => "a link-local address, which is valid on one link only",
             Class::Multicast => "a multicast address, which is no host",
@@ -89,7 +89,9 @@ impl fmt::Display for Refused {
 /// What to do about a refused address.
 pub(super) fn cure(address: IpAddr) -> &'static str {
     match Class::of(address) {
-        Class::Unspecified => "take the name off the block list of this server",
+        Class::Unspecified => {
+            "take the name off the block list of this server, if it has one (block lists answer so)"
+        }
         Class::Loopback => {
             "give the broker's host an address that other devices can reach, and put that into \
              the DNS or the URI"

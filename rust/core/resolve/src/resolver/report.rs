@@ -1,6 +1,6 @@
 //! What a resolution ends in, as values and as sentences.
 
-use super::class::{self, Refused};
+use super::class::{self, Class, Refused};
 use super::{AddressSource, TCP};
 use crate::prefix::{Prefix, PrefixSource, UsablePrefix};
 use alloc::vec::Vec;
@@ -93,7 +93,7 @@ impl LookupError {
     pub fn cure(&self) -> Option<&'static str> {
         Some(match self {
             LookupError::Timeout => {
-                "check that the server is up and that the border router has an uplink"
+                "check that the server is up, and on a Thread network that the border router has an uplink"
             }
             LookupError::NameError => {
                 "check the spelling of the host name and whether this server serves its zone"
@@ -124,10 +124,13 @@ impl LookupError {
             }
             LookupError::InvalidName => "write a name of labels of 1 to 63 characters between dots",
             LookupError::Deadline => "give the resolver a longer deadline or a shorter chain",
-            LookupError::ResponseCode(_)
-            | LookupError::Malformed
-            | LookupError::Platform(_)
-            | LookupError::PlatformBusy => return None,
+            LookupError::Malformed | LookupError::ResponseCode(_) => {
+                "ask another DNS server, or look into the log of this one"
+            }
+            LookupError::Platform(_) => {
+                "check the platform's DNS settings, and what the code means there"
+            }
+            LookupError::PlatformBusy => return None,
         })
     }
 
@@ -257,12 +260,18 @@ impl Failure {
             // OpenThread's border router answers so while it has no upstream server.
             (LookupError::NameError, AddressSource::Platform | AddressSource::BorderRouter) => {
                 Some(
-                    "check the spelling of the host name, and that the network's DNS server asks an upstream server (OpenThread: dns server upstream enable)",
+                    "check the spelling of the host name; if it is right, the network's DNS server may lack an upstream server (an OpenThread border router needs dns server upstream enable)",
                 )
             }
             (LookupError::Timeout, AddressSource::Platform) => Some(
-                "check that the platform has a DNS server configured, or remove it from the chain",
+                "check that there is a network connection, and a DNS server configured that answers",
             ),
+            // No server has blocked it.
+            (LookupError::Unusable(address), AddressSource::Literal(_))
+                if Class::of(address) == Class::Unspecified =>
+            {
+                Some("write the address of the broker's host")
+            }
             (error, _) => error.cure(),
         }
     }
