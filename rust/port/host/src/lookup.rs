@@ -1,7 +1,8 @@
 //! The platform's resolver: `getaddrinfo`, which blocks, on a thread of its own.
 use crate::{Waker, code};
+use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use std::io;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use thread_mqtt_resolve::resolver::{Family, LookupError};
@@ -51,19 +52,57 @@ impl Lookup {
 }
 
 fn addresses(name: &str, family: Family) -> Answer {
-    let found = (name, 0)
-        .to_socket_addrs()
-        .map_err(|error| LookupError::Platform(code(&error)))?;
+    // One kind of socket, or each address would come once for every kind.
+    let hints = AddrInfoHints {
+        socktype: SockType::Stream.into(),
+        ..AddrInfoHints::default()
+    };
+    let found = getaddrinfo(Some(name), None, Some(hints)).map_err(failure)?;
     let wanted = |address: &IpAddr| match family {
         Family::Unspecified => true,
         Family::Inet => address.is_ipv4(),
         Family::Inet6 => address.is_ipv6(),
     };
     let mut addresses: Vec<IpAddr> = Vec::new();
-    for address in found.map(|found| found.ip()).filter(wanted) {
+    let found = found.flatten().map(|found| found.sockaddr.ip());
+    for address in found.filter(wanted) {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
     }
     Ok(addresses)
+}
+
+/// What an error of `getaddrinfo` means. It does not tell a server that failed from one that did not
+/// answer; the network's servers, which are asked next, do.
+fn failure(error: dns_lookup::LookupError) -> LookupError {
+    match error.kind() {
+        LookupErrorKind::NoName => LookupError::NameError,
+        LookupErrorKind::NoData => LookupError::NoData,
+        LookupErrorKind::Again => LookupError::Timeout,
+        LookupErrorKind::Fail => LookupError::ServerFailure,
+        LookupErrorKind::System => LookupError::Platform(code(&error.into())),
+        // Negative by this project's custom; some systems count upwards.
+        _ => LookupError::Platform(-error.error_num().abs()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_keep_their_meaning() {
+        for (number, meant) in [
+            (libc::EAI_NONAME, LookupError::NameError),
+            (libc::EAI_AGAIN, LookupError::Timeout),
+            (libc::EAI_FAIL, LookupError::ServerFailure),
+            (
+                libc::EAI_MEMORY,
+                LookupError::Platform(-libc::EAI_MEMORY.abs()),
+            ),
+        ] {
+            assert_eq!(failure(dns_lookup::LookupError::new(number)), meant);
+        }
+    }
 }
