@@ -93,6 +93,9 @@ void heap_limit(size_t bytes);
 /* In this thread, allocations of more than this fail; SIZE_MAX for none. */
 void heap_limit_each(size_t bytes);
 
+/* From now on the platform starts no thread of a client (EAGAIN). */
+void refuse_threads(bool refuse);
+
 /* Stops every client's thread when it asks for randomness, which TLS does amid a handshake, until
  * released.
  */

@@ -6,6 +6,7 @@
  * broker got.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -322,6 +323,16 @@ static void settings_of_a_message(void)
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
 	config.session_name = "a.b";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+
+	/* A client is free, and its thread does not start: to read the session, or to run at all. */
+	refuse_threads(true);
+	config.session_name = "settings";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_PLATFORM - EAGAIN);
+	config.session_name = NULL;
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_PLATFORM - EAGAIN);
+	refuse_threads(false);
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
 void durable_cases(const char *self)

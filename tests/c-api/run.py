@@ -31,7 +31,7 @@ POSIX = ROOT / "rust/port/posix"
 WRAPPED = [
     "malloc", "calloc", "realloc", "posix_memalign", "free",
     *("tmq_port_" + name for name in (
-        "lock", "unlock", "lock_wait", "wake", "thread_join", "await_answer", "wait", "log",
+        "lock", "unlock", "lock_wait", "wake", "thread_start", "thread_join", "await_answer", "wait", "log",
         "store_read", "store_write", "store_delete", "store_each", "network", "tcp_connect", "tcp_state", "tcp_send",
         "tcp_receive", "tcp_close", "resolve", "random")),
     *("tmq_client_" + name for name in ("enter", "leave", "close", "may_wait")),

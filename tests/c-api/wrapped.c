@@ -169,6 +169,25 @@ UNLOCKED(void, tmq_client_leave, (const void *client), (client))
 UNLOCKED(int32_t, tmq_client_close, (const void *client), (client))
 UNLOCKED(uint8_t, tmq_client_may_wait, (const void *client), (client))
 UNLOCKED(void, tmq_port_thread_join, (struct tmq_port *port), (port))
+
+static atomic_bool no_threads;
+
+int32_t __real_tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument),
+				     void *argument);
+int32_t __wrap_tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument),
+				     void *argument);
+
+int32_t __wrap_tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument),
+				     void *argument)
+{
+	return atomic_load(&no_threads) ? THREAD_MQTT_ERROR_PLATFORM - EAGAIN
+					: __real_tmq_port_thread_start(port, run, argument);
+}
+
+void refuse_threads(bool refuse)
+{
+	atomic_store(&no_threads, refuse);
+}
 UNLOCKED(void, tmq_port_await_answer, (struct tmq_port *port, uint8_t awaited), (port, awaited))
 UNLOCKED(void, tmq_port_wait,
 	 (struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send),

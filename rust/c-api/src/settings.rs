@@ -10,7 +10,7 @@ use thread_mqtt_platform::config::{self, TlsChoice};
 use thread_mqtt_platform::credentials::{Kind, credential};
 use thread_mqtt_platform::crypto::{self, NoProvider};
 use thread_mqtt_platform::port::fill_random;
-use thread_mqtt_platform::{ClientError, OptionError, SessionKey, hardware_client_id};
+use thread_mqtt_platform::{ClientError, NoStack, OptionError, SessionKey, hardware_client_id};
 use thread_mqtt_session::{self as session, CommandError, LostSession};
 use thread_mqtt_tls as tls;
 use zeroize::Zeroizing;
@@ -109,7 +109,7 @@ unsafe fn client_of(
     thread_mqtt_platform::client_on_client_stack(made, name, key).map_err(|error| {
         let number = match error {
             ClientError::Config(error) => number(error),
-            ClientError::NoClientFree => ffi::THREAD_MQTT_ERROR_CLIENTS,
+            ClientError::NoStack(why) => no_stack(why),
             ClientError::NotBuilt(_) => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
             _ => ffi::THREAD_MQTT_ERROR_SETTING,
         };
@@ -224,8 +224,16 @@ unsafe fn set_time(time: &mut TimeConfig, given: &ffi::thread_mqtt_config) -> Re
 fn provider() -> Result<tls::CryptoProvider, i32> {
     crypto::provider_on_client_stack().map_err(|why| match why {
         NoProvider::Unusable => ffi::THREAD_MQTT_ERROR_CRYPTO,
-        NoProvider::NoClientFree => ffi::THREAD_MQTT_ERROR_CLIENTS,
+        NoProvider::NoStack(why) => refused(format_args!("{why}"), no_stack(why)),
     })
+}
+
+/// The number for a stack that is not to be had.
+fn no_stack(why: NoStack) -> i32 {
+    match why {
+        NoStack::NoClientFree => ffi::THREAD_MQTT_ERROR_CLIENTS,
+        NoStack::NoThread(code) => code.min(ffi::THREAD_MQTT_ERROR_PLATFORM),
+    }
 }
 
 /// # Safety

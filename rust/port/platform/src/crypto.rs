@@ -5,6 +5,7 @@
 //! not have is not offered to brokers.
 //! [`provider`] logs the outcome, [`report`] tells it again.
 
+use crate::port::NoStack;
 use alloc::sync::Arc;
 use thread_mqtt_tls::SigningKey;
 
@@ -30,8 +31,8 @@ pub use backend::{
 pub enum NoProvider {
     /// The backend does not start or lacks what TLS needs; the log says what.
     Unusable,
-    /// Every client of the image is taken, so none has a stack to lend.
-    NoClientFree,
+    /// There is no client's stack to test it on.
+    NoStack(NoStack),
 }
 
 /// The client's private key by its identifier in PSA.

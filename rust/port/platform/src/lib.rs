@@ -34,8 +34,8 @@ mod storage;
 pub use logger::start_log;
 pub use options::{OptionError, hardware_client_id, options, resolver_config};
 pub use port::{
-    PlatformPort, PortGuard, PortLock, PortMutex, PortThread, Registration, Waker, build_time,
-    set_unix_time,
+    NoStack, PlatformPort, PortGuard, PortLock, PortMutex, PortThread, Registration, Waker,
+    build_time, set_unix_time,
 };
 #[cfg(feature = "durable")]
 pub use session_store::PlatformStore;

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
+use core::fmt;
 use core::marker::PhantomData;
 use core::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use core::ops::{Deref, DerefMut};
@@ -243,9 +244,33 @@ impl<T> Drop for PortGuard<'_, T> {
     }
 }
 
-/// Runs `work` on the stack of a free client and waits for what it returns. `None` if none is free: then
-/// there is none for the caller's client either.
-pub fn on_client_stack<T: Send, F: FnOnce() -> T + Send>(work: F) -> Option<T> {
+/// Why there is no client's stack to run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoStack {
+    /// There are as many clients as the image has room for: there is none for the caller's either.
+    NoClientFree,
+    /// The platform does not start its thread; the platform's code.
+    NoThread(i32),
+}
+
+impl fmt::Display for NoStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoClientFree => f.write_str(
+                "there are as many clients as the image has room for; raise \
+                 CONFIG_THREAD_MQTT_MAX_CLIENTS",
+            ),
+            Self::NoThread(code) => write!(
+                f,
+                "the platform does not start the client's thread (code {code}); give it more memory, \
+                 or allow it more threads"
+            ),
+        }
+    }
+}
+
+/// Runs `work` on the stack of a free client and waits for what it returns.
+pub fn on_client_stack<T: Send, F: FnOnce() -> T + Send>(work: F) -> Result<T, NoStack> {
     struct Job<T, F> {
         work: Option<F>,
         result: Option<T>,
@@ -256,15 +281,16 @@ pub fn on_client_stack<T: Send, F: FnOnce() -> T + Send>(work: F) -> Option<T> {
         job.result = job.work.take().map(|work| work());
     }
 
-    let port = PlatformPort::open()?;
+    let port = PlatformPort::open().ok_or(NoStack::NoClientFree)?;
     let mut job = Job {
         work: Some(work),
         result: None,
     };
     // SAFETY: the port has no thread yet, and the job lives until its thread has ended.
     let thread = unsafe { PortThread::start(&port.waker(), run::<T, F>, (&raw mut job).cast()) };
-    thread.ok()?.join();
-    job.result
+    thread.map_err(NoStack::NoThread)?.join();
+    // A thread that has ended has done it.
+    job.result.ok_or(NoStack::NoThread(0))
 }
 
 /// Milliseconds until `until`, rounded up: a timer must be due when the wait for it is over.

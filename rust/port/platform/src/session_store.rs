@@ -1,4 +1,5 @@
 //! A client whose session is kept in the platform's storage.
+use crate::port::{NoStack, on_client_stack};
 use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_client::{self as client, Client, ConfigError};
@@ -43,8 +44,8 @@ pub enum ClientError {
     Key(thread_mqtt_seal::KeyError),
     /// The key is one in PSA Crypto, and the image has none.
     NoPsa,
-    /// There are as many clients as the image has room for.
-    NoClientFree,
+    /// There is no client's stack to read on what was stored.
+    NoStack(NoStack),
     /// Its configuration is refused.
     Config(ConfigError),
 }
@@ -68,10 +69,7 @@ impl fmt::Display for ClientError {
                 "session_key_id names a key in PSA Crypto; set CONFIG_THREAD_MQTT_CRYPTO_PSA=y, or \
                  give the key as session_key",
             ),
-            Self::NoClientFree => f.write_str(
-                "there are as many clients as the image has room for; raise \
-                 CONFIG_THREAD_MQTT_MAX_CLIENTS",
-            ),
+            Self::NoStack(why) => why.fmt(f),
             Self::Config(error) => error.fmt(f),
         }
     }
@@ -102,8 +100,8 @@ pub fn client_on_client_stack(
     if session.is_empty() || cfg!(not(feature = "durable")) {
         return client(config, session, key);
     }
-    let made = crate::port::on_client_stack(|| client(config, session, key));
-    made.unwrap_or(Err(ClientError::NoClientFree))
+    let made = on_client_stack(|| client(config, session, key));
+    made.map_err(ClientError::NoStack)?
 }
 
 #[cfg(not(feature = "durable"))]

@@ -36,7 +36,7 @@ pub fn provider() -> Result<CryptoProvider, Unusable> {
 pub fn provider_on_client_stack() -> Result<CryptoProvider, NoProvider> {
     if !TOLD.load(Ordering::Relaxed) {
         let works = crate::port::on_client_stack(|| provider().is_ok());
-        if !works.ok_or(NoProvider::NoClientFree)? {
+        if !works.map_err(NoProvider::NoStack)? {
             return Err(NoProvider::Unusable);
         }
     }
