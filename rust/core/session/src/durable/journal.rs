@@ -58,7 +58,7 @@ impl Journal {
         mut found: impl FnMut(u16, Loaded),
     ) -> Result<Self, StoreError> {
         let mut journal = Journal::default();
-        let mut is_encrypted = false;
+        let (mut is_encrypted, mut is_newer) = (false, false);
         store.load(&mut |key, bytes| {
             is_encrypted |= key == ENCRYPTED;
             // What it becomes is not larger than twice its bytes and a little.
@@ -71,11 +71,17 @@ impl Journal {
             drop(room);
             match record::read(key, bytes) {
                 Some(record) => found(key, Loaded::Record(record)),
-                None => found(key, Loaded::Damaged),
+                None => {
+                    is_newer |= record::is_newer(key, bytes);
+                    found(key, Loaded::Damaged);
+                }
             }
         })?;
         if is_encrypted {
             return Err(StoreError::Encrypted);
+        }
+        if is_newer {
+            return Err(StoreError::Newer);
         }
         journal.store = Some(store);
         Ok(journal)

@@ -180,6 +180,15 @@ pub fn is_record(key: u16, bytes: &[u8]) -> bool {
     read(key, bytes).is_some()
 }
 
+/// Whether these bytes are a record, under this key, of a later version of this crate.
+pub(super) fn is_newer(key: u16, bytes: &[u8]) -> bool {
+    let whole = bytes.split_last_chunk().filter(|(content, sum)| {
+        // Version and kind are there.
+        content.len() >= FRAME - 4 && checksum(key, content) == u32::from_le_bytes(**sum)
+    });
+    matches!(whole, Some(([version, ..], _)) if *version > VERSION)
+}
+
 /// What a record says; `None` if it is damaged, or does not belong under this key.
 pub(super) fn read(key: u16, bytes: &[u8]) -> Option<Record> {
     let (content, sum) = bytes.split_last_chunk()?;
@@ -387,7 +396,12 @@ mod tests {
         let mut newer = Writer::new(kind::RELEASE, 4).unwrap();
         newer.0[0] = VERSION + 1;
         newer.u32(1);
-        assert_eq!(read(0x8001, &newer.end(0x8001)), None, "another version");
+        let newer = newer.end(0x8001);
+        assert_eq!(read(0x8001, &newer), None, "another version");
+        assert!(is_newer(0x8001, &newer));
+        assert!(!is_newer(0x8002, &newer), "another key");
+        assert!(!is_newer(0x8001, &newer[1..]), "damaged");
+        assert!(!is_newer(0x8001, &record), "this version");
         let misplaced = release(0x4001, 1).unwrap();
         assert_eq!(read(0x4001, &misplaced), None, "another kind of key");
     }

@@ -45,6 +45,8 @@ pub enum StoreError {
     WrongKey,
     /// There is a key, and the records are not encrypted.
     NotEncrypted,
+    /// A later version of this crate wrote the records. They are left alone.
+    Newer,
     /// The key cannot be used, or there was no nonce: a code of PSA Crypto or of the platform.
     Key(i32),
     /// The platform's own code, negative by custom.
@@ -80,6 +82,10 @@ impl fmt::Display for StoreError {
             StoreError::NotEncrypted => f.write_str(
                 "the storage of the session is not encrypted, although there is a key; run once \
                  without the key until all messages are delivered, and erase the storage then",
+            ),
+            StoreError::Newer => f.write_str(
+                "a newer version of this software stored the session; update this one, or erase the \
+                 storage",
             ),
             StoreError::Key(code) => write!(
                 f,

@@ -391,6 +391,38 @@ fn a_storage_that_cannot_be_read_is_told_and_done_without() {
     client.session.publish(message("t", QOS1)).unwrap();
 }
 
+/// The other way round of an update: what the newer firmware has stored is there when it comes back.
+#[test]
+fn records_of_a_newer_version_are_left_alone() {
+    let flash = Flash::new(0);
+    let mut first = online(Version::V5, &flash, false);
+    first.session.publish(message("t", QOS1)).unwrap();
+    drop(first);
+    for (key, record) in &mut flash.medium().records {
+        record[0] = 2;
+        let end = record.len() - 4;
+        let sum = crc32(*key, &record[..end]);
+        record[end..].copy_from_slice(&sum.to_le_bytes());
+    }
+    let stored = flash.medium().records.clone();
+    let mut client = client(lasting(Version::V5), &flash);
+    assert_eq!(client.events(), [Event::StorageFailed(StoreError::Newer)]);
+    assert!(!client.session.is_durable());
+    client.session.publish(message("t", QOS1)).unwrap();
+    assert_eq!(flash.medium().records, stored);
+}
+
+/// Of the key and the bytes, as the records have it.
+fn crc32(key: u16, bytes: &[u8]) -> u32 {
+    let key = key.to_le_bytes();
+    !key.iter().chain(bytes).fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| match sum & 1 {
+            0 => sum >> 1,
+            _ => sum >> 1 ^ 0xEDB8_8320,
+        })
+    })
+}
+
 #[test]
 fn a_damaged_record_does_not_take_the_others_with_it() {
     for bad in 0..3 {
