@@ -1,5 +1,6 @@
 //! The records of a session as files in a directory.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -62,16 +63,15 @@ impl FileStore {
     fn read_all(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            let Some(name) = name.filter(|name| name.len() == 4) else {
-                // What a write that was cut off has left.
-                if path.extension().is_some_and(|extension| extension == "new") {
-                    self.remove(&path)?;
-                }
+            let Some(key) = path.file_stem().and_then(key_of) else {
                 continue;
             };
-            if let Ok(key) = u16::from_str_radix(name, 16) {
-                found(key, &fs::read(&path)?);
+            match path.extension() {
+                _ if path.is_dir() => {}
+                None => found(key, &fs::read(&path)?),
+                // What a write that was cut off has left.
+                Some(extension) if extension == "new" => self.remove(&path)?,
+                Some(_) => {}
             }
         }
         Ok(())
@@ -91,6 +91,13 @@ impl Store for FileStore {
         let path = self.file(key);
         self.remove(&path).map_err(|error| failure(&error))
     }
+}
+
+/// The key of a file that has the name which a store gives it, to the letter: others are somebody else's.
+fn key_of(name: &OsStr) -> Option<u16> {
+    let name = name.to_str()?;
+    let key = u16::from_str_radix(name, 16).ok()?;
+    (name == format!("{key:04x}")).then_some(key)
 }
 
 fn failure(error: &io::Error) -> StoreError {
