@@ -188,8 +188,10 @@ impl fmt::Display for Event {
             } => {
                 write!(f, "{stage} failed: {cause}")?;
                 match retry_in {
+                    // Rounded up: "in 0 s" would be at once.
                     Some(pause) => {
-                        write!(f, "; next attempt in {} s", pause.as_secs())
+                        let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+                        write!(f, "; next attempt in {seconds} s")
                     }
                     None => Ok(()),
                 }
