@@ -1,7 +1,9 @@
 //! The command line. Where mosquitto_pub and mosquitto_sub have an option, it is called the same.
 use crate::exit;
 use crate::idn::to_ascii;
+use crate::number::{CHAIN, COUNT, PACKET, PORT, REDIRECTS, U32};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,7 +59,7 @@ pub(crate) struct MessageArguments {
     #[arg(short, long, allow_hyphen_values = true)]
     pub(crate) topic: String,
     /// Quality of service
-    #[arg(short, long, value_parser = qos, default_value = "0", value_name = "0|1|2")]
+    #[arg(short, long, value_parser = qos, allow_negative_numbers = true, default_value = "0", value_name = "0|1|2")]
     pub(crate) qos: QoS,
     /// Let the broker keep the message for later subscribers
     #[arg(short, long)]
@@ -77,7 +79,7 @@ pub(crate) struct PropertyArguments {
     #[arg(long, value_name = "bytes|utf8")]
     pub(crate) payload_format: Option<PayloadFormat>,
     /// The broker need not deliver the message after this many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) message_expiry: Option<u32>,
     /// Topic on which an answer is expected
     #[arg(long, value_name = "TOPIC")]
@@ -122,7 +124,7 @@ pub(crate) enum PayloadFormat {
 pub(crate) struct PayloadArguments {
     /// The message
     #[arg(short, long, allow_hyphen_values = true)]
-    pub(crate) message: Option<String>,
+    pub(crate) message: Option<OsString>,
     /// An empty message
     #[arg(short, long)]
     pub(crate) null_message: bool,
@@ -169,10 +171,10 @@ pub(crate) struct SubscriptionArguments {
     #[arg(short, long, required = true, allow_hyphen_values = true)]
     pub(crate) topic: Vec<String>,
     /// Highest quality of service wanted
-    #[arg(short, long, value_parser = qos, default_value = "0", value_name = "0|1|2")]
+    #[arg(short, long, value_parser = qos, allow_negative_numbers = true, default_value = "0", value_name = "0|1|2")]
     pub(crate) qos: QoS,
     /// Stop after this many messages
-    #[arg(short = 'C', long, value_name = "N")]
+    #[arg(short = 'C', long, value_parser = COUNT, allow_negative_numbers = true, value_name = "N")]
     pub(crate) count: Option<u64>,
     /// Print the topic before each message
     #[arg(short, long, conflicts_with = "format")]
@@ -216,20 +218,20 @@ pub(crate) struct CommonArguments {
     #[arg(short = 'h', long)]
     pub(crate) host: Option<String>,
     /// The broker's port, with --host; 8883 and any TLS option mean TLS
-    #[arg(short, long, requires = "host")]
+    #[arg(short, long, value_parser = PORT, allow_negative_numbers = true, requires = "host")]
     pub(crate) port: Option<u16>,
     /// Print each stage with its time on the standard error
     #[arg(short, long)]
     pub(crate) debug: bool,
     /// Give up after this many seconds
-    #[arg(short = 'W', long, value_parser = seconds, value_name = "SECONDS")]
+    #[arg(short = 'W', long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) timeout: Option<Duration>,
     /// Keep trying if the first connection fails; later losses are always followed by a new
     /// connection
     #[arg(long)]
     pub(crate) retry: bool,
     /// Follow at most this many redirects of a broker (MQTT 5) in a row
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 3, value_parser = REDIRECTS, allow_negative_numbers = true, value_name = "N")]
     pub(crate) redirects: u8,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
@@ -277,17 +279,17 @@ pub(crate) struct MqttArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub(crate) password_file: Option<PathBuf>,
     /// Keep-alive in seconds; 0 switches it off, and auto finds out how long the path bears silence
-    #[arg(short, long, default_value = "60", value_parser = keep_alive, value_name = "SECONDS|auto")]
+    #[arg(short, long, default_value = "60", value_parser = keep_alive, allow_negative_numbers = true, value_name = "SECONDS|auto")]
     pub(crate) keepalive: KeepAlive,
     /// Keep the session at the broker (needs --id)
     #[arg(short = 'c', long = "disable-clean-session", requires = "id")]
     pub(crate) persistent: bool,
     /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c)
-    #[arg(short = 'x', long, default_value_t = u32::MAX, hide_default_value = true)]
+    #[arg(short = 'x', long, default_value_t = u32::MAX, hide_default_value = true, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) session_expiry_interval: u32,
     /// Largest packet kept in memory, bytes: pub reads a larger --file piece by piece, and sub skips a
     /// larger message or, with --pieces, writes it as it comes
-    #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_name = "BYTES")]
+    #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_parser = PACKET, allow_negative_numbers = true, value_name = "BYTES")]
     pub(crate) max_packet: u32,
 }
 
@@ -307,7 +309,7 @@ pub(crate) struct WillArguments {
     )]
     pub(crate) will_payload: String,
     /// Quality of service of the will
-    #[arg(long, requires = "will_topic", value_parser = qos, default_value = "0", value_name = "0|1|2")]
+    #[arg(long, requires = "will_topic", value_parser = qos, allow_negative_numbers = true, default_value = "0", value_name = "0|1|2")]
     pub(crate) will_qos: QoS,
     /// Let the broker keep the will for later subscribers
     #[arg(long, requires = "will_topic")]
@@ -318,6 +320,8 @@ pub(crate) struct WillArguments {
         requires = "will_topic",
         default_value_t = 0,
         hide_default_value = true,
+        value_parser = U32,
+        allow_negative_numbers = true,
         value_name = "SECONDS"
     )]
     pub(crate) will_delay: u32,
@@ -328,7 +332,7 @@ pub(crate) struct WillArguments {
     #[arg(long, requires = "will_topic", value_name = "bytes|utf8")]
     pub(crate) will_payload_format: Option<PayloadFormat>,
     /// The broker need not deliver the will after this many seconds (MQTT 5)
-    #[arg(long, requires = "will_topic", value_name = "SECONDS")]
+    #[arg(long, requires = "will_topic", value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) will_expiry: Option<u32>,
     /// Topic on which an answer to the will is expected (MQTT 5)
     #[arg(long, requires = "will_topic", value_name = "TOPIC")]
@@ -396,6 +400,8 @@ pub(crate) struct TlsArguments {
         long,
         default_value_t = 7,
         hide_default_value = true,
+        value_parser = CHAIN,
+        allow_negative_numbers = true,
         value_name = "1-7"
     )]
     pub(crate) max_chain: usize,
@@ -428,7 +434,7 @@ pub(crate) struct NetworkArguments {
     #[arg(long, value_parser = server, value_name = "ADDRESS")]
     pub(crate) dns_server: Vec<SocketAddr>,
     /// Time for the whole resolution
-    #[arg(long, value_parser = seconds, default_value = "20", value_name = "SECONDS")]
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "20", value_name = "SECONDS")]
     pub(crate) dns_timeout: Duration,
 }
 
@@ -488,7 +494,7 @@ impl CommonArguments {
             (None, host) => {
                 let host = host.as_deref().unwrap_or_default();
                 let bracketed = host.contains(':') && !host.starts_with('[');
-                let tls = self.port == Some(8883) || self.tls.is_given();
+                let tls = self.port == Some(8883) || self.tls.given().is_some();
                 let scheme = if tls { "mqtts" } else { "mqtt" };
                 let mut text = match bracketed {
                     true => format!("{scheme}://[{host}]"),
@@ -537,17 +543,21 @@ pub(crate) fn without_credentials(uri: &str) -> String {
 }
 
 impl TlsArguments {
-    /// Whether anything was said about TLS.
-    fn is_given(&self) -> bool {
-        self.ca.is_some()
-            || !self.pin.is_empty()
-            || self.cert.is_some()
-            || !self.tls.is_empty()
-            || !self.suite.is_empty()
-            || !self.group.is_empty()
-            || !self.alpn.is_empty()
-            || self.require_ems
-            || self.no_resumption
+    /// The first option that speaks of TLS, if one was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let options = [
+            (self.ca.is_some(), "--ca"),
+            (!self.pin.is_empty(), "--pin"),
+            (self.cert.is_some(), "--cert"),
+            (!self.tls.is_empty(), "--tls"),
+            (!self.suite.is_empty(), "--suite"),
+            (!self.group.is_empty(), "--group"),
+            (!self.alpn.is_empty(), "--alpn"),
+            (self.require_ems, "--require-ems"),
+            (self.no_resumption, "--no-resumption"),
+        ];
+        let given = options.into_iter().find(|(is_given, _)| *is_given);
+        given.map(|(_, option)| option)
     }
 }
 
@@ -556,7 +566,7 @@ fn qos(text: &str) -> Result<QoS, &'static str> {
         "0" => Ok(QoS::AtMostOnce),
         "1" => Ok(QoS::AtLeastOnce),
         "2" => Ok(QoS::ExactlyOnce),
-        _ => Err("the quality of service is 0, 1 or 2"),
+        _ => Err("the quality of service is 0, 1 or 2, for example 1"),
     }
 }
 
@@ -565,7 +575,7 @@ fn keep_alive(text: &str) -> Result<KeepAlive, &'static str> {
         "auto" => Ok(KeepAlive::Auto),
         seconds => match seconds.parse() {
             Ok(seconds) => Ok(KeepAlive::Seconds(seconds)),
-            Err(_) => Err("the keep-alive is a number of seconds from 0 to 65535, or auto"),
+            Err(_) => Err("write a number of seconds from 0 to 65535, for example 60, or auto"),
         },
     }
 }
@@ -583,7 +593,10 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
         .ok()
         .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
         .filter(|seconds| *seconds <= Duration::from_secs(30 * 86_400))
-        .ok_or("this is not a number of seconds, or more than 30 days")
+        .filter(|seconds| !seconds.is_zero())
+        .ok_or(
+            "write a number of seconds above 0 and up to 2592000 (30 days), for example 5 or 0.5",
+        )
 }
 
 fn server(text: &str) -> Result<SocketAddr, &'static str> {

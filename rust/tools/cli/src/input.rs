@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use crate::trust::read;
 use std::fs::File;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
@@ -36,7 +37,7 @@ impl Input {
     ) -> Result<Self, Failure> {
         let one = |payload| Ok(Self::One(Some(payload)));
         if let Some(message) = &arguments.message {
-            one(message.clone().into_bytes())
+            one(message.clone().into_vec())
         } else if let Some(path) = &arguments.file {
             match LargeFile::open(path, large) {
                 Some(file) => Ok(Self::Large(Some(file))),

@@ -17,6 +17,7 @@ mod exit;
 mod format;
 mod idn;
 mod input;
+mod number;
 mod property;
 mod publish;
 mod resolve;
@@ -27,6 +28,7 @@ mod trust;
 
 use args::{Arguments, Command};
 use clap::Parser;
+use clap::error::ErrorKind;
 use exit::Failure;
 use std::env;
 use std::ffi::OsString;
@@ -44,10 +46,22 @@ fn main() -> ExitCode {
 }
 
 fn run_command(arguments: &[OsString]) -> Result<(), Failure> {
-    match Arguments::parse_from(arguments).command {
+    let arguments = Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::InvalidUtf8 => not_utf8(arguments),
+        _ => error.exit(),
+    })?;
+    match arguments.command {
         Command::Pub(arguments) => publish::publish(&arguments),
         Command::Sub(arguments) => subscribe::subscribe(&arguments),
         Command::Resolve(arguments) => resolve::resolve(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
     }
+}
+
+/// Which arguments are not UTF-8.
+fn not_utf8(arguments: &[OsString]) -> Failure {
+    let wrong = arguments.iter().filter(|word| word.to_str().is_none());
+    let wrong: Vec<_> = wrong.map(|word| format!("{word:?}")).collect();
+    Failure::usage(format_args!("not valid UTF-8: {}", wrong.join(", ")))
+        .cure("write texts in UTF-8, as MQTT demands; a payload of -m or -f may be anything")
 }

@@ -109,9 +109,16 @@ fn config(
     let mut others = arguments.brokers()?;
     let first = others.remove(0);
     let is_secure = |broker: &Broker| broker.uri.scheme == Scheme::Mqtts;
-    let tls = match is_secure(&first) || others.iter().any(is_secure) {
-        true => Some(tls_config(&arguments.tls)?),
-        false => None,
+    let tls = if is_secure(&first) || others.iter().any(is_secure) {
+        Some(tls_config(&arguments.tls)?)
+    } else if let Some(option) = arguments.tls.given() {
+        // Who gives one does not expect to be heard by everyone on the way.
+        return Err(Failure::usage(format_args!(
+            "{option} is about TLS, and the broker's URI says mqtt://, which has none"
+        ))
+        .cure(format_args!("write mqtts://, or leave {option} out")));
+    } else {
+        None
     };
     Ok(Config {
         resolver: resolver_config(&arguments.network),
