@@ -41,6 +41,8 @@ pub(crate) struct Failure {
     status: Status,
     cause: String,
     cure: Option<String>,
+    /// The broker's own words (Reason String of MQTT 5).
+    said: Option<String>,
     /// What is not lost all the same.
     kept: Option<String>,
     is_shown: bool,
@@ -52,6 +54,7 @@ impl Failure {
             status,
             cause: cause.to_string(),
             cure: None,
+            said: None,
             kept: None,
             is_shown: false,
         }
@@ -70,6 +73,11 @@ impl Failure {
             cure: Some(cure.to_string()),
             ..self
         }
+    }
+
+    /// What the broker said about it, if anything.
+    pub(crate) fn said(self, said: Option<String>) -> Self {
+        Self { said, ..self }
     }
 
     /// What is stored for the next time, if the failure is not that of the storage.
@@ -115,6 +123,7 @@ impl Failure {
             status,
             cause: format!("{stage} failed: {cause}"),
             cure: cause.cure().map(str::to_owned),
+            said: None,
             kept: None,
             is_shown: false,
         }
@@ -140,6 +149,9 @@ impl fmt::Display for Failure {
             return Ok(());
         }
         writeln!(f, "thread-mqtt: {}", Sentence(&self.cause))?;
+        if let Some(said) = &self.said {
+            writeln!(f, "  The broker says: {said:?}")?;
+        }
         if let Some(cure) = &self.cure {
             writeln!(f, "  What to do: {}", Sentence(cure))?;
         }
@@ -176,6 +188,11 @@ mod tests {
             "thread-mqtt: is it a broker?\n  What to do: look there.\n"
         );
         assert_eq!(Failure::usage("no").to_string(), "thread-mqtt: no.\n");
+        let said = Failure::usage("no").said(Some("\u{1b}[2J\n".to_owned()));
+        assert_eq!(
+            said.to_string(),
+            "thread-mqtt: no.\n  The broker says: \"\\u{1b}[2J\\n\"\n"
+        );
         assert_eq!(failure.shown().to_string(), "");
     }
 }

@@ -2,9 +2,11 @@
 use crate::args::PubArguments;
 use crate::exit::{Failure, Status};
 use crate::input::{Input, LargeFile, Next};
-use crate::run::{Run, Step};
+use crate::run::{Run, Step, storage};
 use thread_mqtt_client::Event;
-use thread_mqtt_session::{CommandError, Event as Mqtt, Message, Pieces, PublishOptions, QoS};
+use thread_mqtt_session::{
+    CommandError, Event as Mqtt, Message, Pieces, PublishOptions, QoS, StoreError,
+};
 
 /// Bytes of a large file that are read at once.
 const PIECE: u32 = 64 << 10;
@@ -87,8 +89,14 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
                     held = Some(message);
                     break;
                 }
-                Err(error @ CommandError::NotStored(_)) => {
-                    return Err(Failure::new(Status::Message, error));
+                // What was stored before has to go first, and makes room.
+                Err(CommandError::NotStored(StoreError::Full)) if queued > 0 => {
+                    held = Some(message);
+                    break;
+                }
+                Err(CommandError::NotStored(error)) => {
+                    let cause = format!("--session: {}", storage(error));
+                    return Err(Failure::new(Status::Message, cause));
                 }
                 Err(error) => return Err(Failure::usage(error)),
             }
@@ -100,9 +108,10 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
             Step::Event(Event::Session(Mqtt::Published(_))) => {
                 queued = queued.saturating_sub(1);
             }
-            Step::Event(Event::Session(Mqtt::PublishFailed(_, error))) => {
+            Step::Event(Event::Session(Mqtt::PublishFailed(token, error))) => {
                 queued = queued.saturating_sub(1);
-                refused = Some(Failure::new(Status::Message, error));
+                let failure = Failure::new(Status::Message, error);
+                refused = Some(failure.said(run.said(Some(token))));
             }
             Step::Event(Event::Session(Mqtt::PieceWanted {
                 token,

@@ -2,14 +2,17 @@
 use crate::args::{CommonArguments, SessionArguments};
 use crate::exit::{Failure, Status};
 use crate::setup;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use thread_mqtt_client::{Client, Event, Reached, Retry};
+use thread_mqtt_client::{Cause, Client, Event, Reached, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
 use thread_mqtt_resolve::BrokerUri;
-use thread_mqtt_session::{Event as Mqtt, SkipReason, StoreError};
+use thread_mqtt_session::{
+    BrokerText, Event as Mqtt, ReasonCode, SessionError, SkipReason, StoreError, Token,
+};
 
 /// A client at work.
 pub(crate) struct Run {
@@ -24,6 +27,8 @@ pub(crate) struct Run {
     chances: Chances,
     /// The failure that ends the command, unless something else is tried.
     failed: Option<Failure>,
+    /// What the broker said last, with the request that it is about.
+    said: Option<(Option<Token>, String)>,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -83,8 +88,15 @@ impl Run {
             configured,
             chances,
             failed: None,
+            said: None,
             interrupted,
         })
+    }
+
+    /// What the broker has said about a request, or with `None` about the connection.
+    pub(crate) fn said(&mut self, about: Option<Token>) -> Option<String> {
+        let said = self.said.take_if(|(token, _)| *token == about);
+        said.map(|(_, text)| text)
     }
 
     pub(crate) fn client(&mut self) -> &mut Client {
@@ -100,6 +112,12 @@ impl Run {
         loop {
             let busy = self.driver.turn();
             if let Some(event) = self.driver.poll_event() {
+                if let Event::Session(Mqtt::BrokerText { about, text }) = &event {
+                    if let BrokerText::Reason(text) = text {
+                        self.said = Some((*about, text.clone()));
+                    }
+                    continue;
+                }
                 self.judge(&event);
                 self.show(&event);
                 // Wrong from the outset, whatever the network says meanwhile.
@@ -142,11 +160,11 @@ impl Run {
         }
     }
 
-    fn show(&self, event: &Event) {
+    fn show(&mut self, event: &Event) {
         let lost = matches!(event, Event::Failed { .. }) && (self.was_online || self.retry);
         match event {
             Event::Session(Mqtt::StorageFailed(error)) if self.failed.is_none() => {
-                eprintln!("thread-mqtt: --session: {error}.");
+                eprintln!("thread-mqtt: --session: {}.", storage(*error));
             }
             Event::Session(Mqtt::Skipped {
                 topic,
@@ -179,6 +197,9 @@ impl Run {
         } else if lost {
             eprintln!("thread-mqtt: {event}.");
         }
+        if let (Event::Failed { .. }, Some(said)) = (event, self.said(None)) {
+            eprintln!("  The broker says: {said:?}");
+        }
     }
 
     /// A first attempt that fails ends the command, unless another broker or another version is tried
@@ -193,14 +214,20 @@ impl Run {
                 | StoreError::NotEncrypted
                 | StoreError::Key(_)),
             )) => self.failed = Some(Failure::usage(format_args!("--session-key: {error}"))),
+            Event::Session(Mqtt::StorageFailed(error @ StoreError::Newer)) => {
+                self.failed = Some(Failure::usage(format_args!("--session: {error}")));
+            }
             Event::Failed {
                 stage,
                 cause,
                 retry_in: Some(_),
             } if !self.was_online && !self.retry => {
-                let mut failure = Failure::of_stage(*stage, cause);
-                if let Some(other) = self.driver.client().session().server_reference() {
-                    failure = failure.cure(format_args!("the broker points to {other}: use that"));
+                let mut failure = Failure::of_stage(*stage, cause).said(self.said(None));
+                let other = self.driver.client().session().server_reference();
+                if let (true, Some(other)) = (is_redirect(cause), other) {
+                    failure = failure.cure(format_args!(
+                        "if what the broker points to is another broker, use that: {other:?}"
+                    ));
                 }
                 self.failed = Some(failure);
             }
@@ -229,5 +256,27 @@ impl Run {
             Status::TimedOut,
             format_args!("the time given by --timeout was over {doing}"),
         )
+    }
+}
+
+/// Whether the broker sends its clients elsewhere (MQTT 5 section 4.11).
+fn is_redirect(cause: &Cause) -> bool {
+    let reason = match cause {
+        Cause::Mqtt(SessionError::Refused(refusal)) => refusal.reason(),
+        Cause::Mqtt(SessionError::ServerDisconnected(reason)) => *reason,
+        _ => return false,
+    };
+    matches!(reason, ReasonCode(0x9C | 0x9D))
+}
+
+/// What is wrong with the storage, with the system's own words instead of its number.
+pub(crate) fn storage(error: StoreError) -> String {
+    match error {
+        StoreError::Failed(code) if code < 0 => format!(
+            "the directory cannot be read or written: {}; see to it that this user may write all of it, \
+             or give another one",
+            io::Error::from_raw_os_error(code.wrapping_neg())
+        ),
+        error => error.to_string(),
     }
 }

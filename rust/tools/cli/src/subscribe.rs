@@ -5,7 +5,7 @@ use crate::format::format;
 use crate::run::{Run, Step};
 use std::io::{self, ErrorKind, Write};
 use thread_mqtt_client::Event;
-use thread_mqtt_session::{Event as Mqtt, Token};
+use thread_mqtt_session::{Command, Event as Mqtt, QoS, Token};
 
 /// Filters in one SUBSCRIBE: some brokers end the connection at a ninth.
 const FILTERS: usize = 8;
@@ -19,7 +19,15 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
             .iter()
             .map(|topic| (topic.as_str(), wanted.qos))
             .collect();
-        let token = run.client().subscribe(&filters).map_err(Failure::usage)?;
+        let asked = run.client().subscribe(&filters);
+        let token = asked.map_err(|error| {
+            // The one of several that is at fault.
+            let is_wrong = |filter: &&(&str, QoS)| Command::subscribe(&[**filter]).is_err();
+            match filters.iter().find(is_wrong) {
+                Some((topic, _)) => Failure::usage(format_args!("--topic {topic:?}: {error}")),
+                None => Failure::usage(error),
+            }
+        })?;
         requests.push((token, topics));
     }
 
@@ -48,14 +56,25 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
             Step::Event(Event::Session(Mqtt::Subscribed(token, results))) => {
                 let topics = requests.iter().find(|(of, _)| *of == token);
                 let topics = topics.map_or(&[][..], |(_, topics)| topics);
-                let mut results = results.iter().zip(topics);
-                let refused = results.find_map(|(result, topic)| Some((result.err()?, topic)));
-                if let Some((reason, topic)) = refused {
-                    run.stop();
-                    return Err(Failure::new(
-                        Status::Message,
-                        format_args!("the broker refused the subscription to {topic}: {reason}"),
-                    ));
+                for (result, topic) in results.iter().zip(topics) {
+                    match result {
+                        Ok(granted) if *granted < wanted.qos => eprintln!(
+                            "thread-mqtt: the broker grants {topic} no more than QoS {}.",
+                            *granted as u8
+                        ),
+                        Ok(_) => {}
+                        Err(reason) => {
+                            let said = run.said(Some(token));
+                            run.stop();
+                            return Err(Failure::new(
+                                Status::Message,
+                                format_args!(
+                                    "the broker refused the subscription to {topic}: {reason}"
+                                ),
+                            )
+                            .said(said));
+                        }
+                    }
                 }
             }
             Step::Event(Event::Session(Mqtt::SubscriptionLost { filter, reason })) => {

@@ -3,9 +3,11 @@
 mod common;
 
 use common::{Dns, Scratch, command, outcome, run};
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::thread;
+use std::os::unix::ffi::OsStrExt;
+use std::thread::{self, JoinHandle};
 use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::peer::host::HostPeer;
 use thread_mqtt_testkit::peer::{self, Config};
@@ -224,6 +226,110 @@ fn a_broker_that_says_nothing() {
         TIMED_OUT,
         &["--timeout", "TLS"],
     );
+}
+
+// ------------------------------------------------------------------ the options
+
+/// Of each option that takes a number: what is wrong is said with the range and an example, also for a
+/// negative one, which looks like an option.
+#[test]
+fn numbers() {
+    for option in [
+        "--port",
+        "--redirects",
+        "--session-expiry-interval",
+        "--max-packet",
+        "--message-expiry",
+        "--will-delay",
+        "--will-expiry",
+        "--max-chain",
+        "--keepalive",
+        "--qos",
+        "--timeout",
+        "--dns-timeout",
+    ] {
+        for value in ["x", "", "-1", "1_000", "99999999999999999999"] {
+            let mut arguments = vec![
+                "pub",
+                "-h",
+                "localhost",
+                "-t",
+                "t",
+                "-n",
+                "--will-topic",
+                "w",
+            ];
+            arguments.extend([option, value]);
+            let outcome = run(&arguments);
+            assert_eq!(outcome.status, USAGE, "{arguments:?}: {outcome:?}");
+            let said = &outcome.stderr;
+            assert!(said.contains(option), "{option} {value:?}: {said}");
+            // Of an empty one it is enough to know where it is.
+            let is_told = value.is_empty() || said.contains("for example");
+            assert!(is_told, "{option} {value:?}: {said}");
+        }
+    }
+    for (option, value, range) in [
+        ("-C", "0", "from 1 to"),
+        ("-p", "65536", "from 1 to 65535"),
+        ("--max-packet", "63", "from 64 to"),
+        ("--max-chain", "8", "from 1 to 7"),
+    ] {
+        let outcome = run(&["sub", "-h", "localhost", "-t", "t", option, value]);
+        assert_eq!(outcome.status, USAGE, "{outcome:?}");
+        assert!(
+            outcome.stderr.contains(range),
+            "{option} {value}: {outcome:?}"
+        );
+    }
+}
+
+/// A CA that is not looked at would leave the password to everyone on the way.
+#[test]
+fn options_of_tls_need_tls() {
+    for options in [
+        &["--ca", "ca.pem"][..],
+        &["--tls", "1.3"],
+        &["--alpn", "mqtt"],
+        &["--no-resumption"],
+    ] {
+        let mut arguments = vec!["mqtt://localhost:1"];
+        arguments.extend(options);
+        let says = format!("{} is about TLS", options[0]);
+        refused(&arguments, USAGE, &[&says, "write mqtts://"]);
+    }
+}
+
+#[test]
+fn the_filter_that_is_wrong_is_named() {
+    let outcome = run(&[
+        "sub",
+        "mqtt://localhost:1",
+        "-t",
+        "a",
+        "-t",
+        "b/#/c",
+        "-t",
+        "d",
+    ]);
+    assert_eq!(outcome.status, USAGE, "{outcome:?}");
+    assert!(outcome.stderr.contains("\"b/#/c\""), "{outcome:?}");
+}
+
+#[test]
+fn texts_are_utf8_and_payloads_may_be_anything() {
+    let not_utf8 = OsStr::from_bytes(b"a\xFFb");
+    let mut publish = command(&["pub", "mqtt://localhost:1", "-m", "m", "-t"]);
+    let refused = outcome(publish.arg(not_utf8));
+    assert_eq!(refused.status, USAGE, "{refused:?}");
+    assert!(refused.stderr.contains("\"a\\xFFb\""), "{refused:?}");
+
+    let broker = broker();
+    let uri = uri("mqtt", broker.address());
+    let mut publish = command(&["pub", &uri, "-q", "1", "-t", "t", "-m"]);
+    let done = outcome(publish.arg(not_utf8));
+    assert_eq!(done.status, 0, "{done:?}");
+    assert_eq!(broker.log().published[0].payload, b"a\xFFb");
 }
 
 // ---------------------------------------------------------------- certificates
@@ -512,29 +618,34 @@ fn a_message_larger_than_the_broker_allows() {
     assert_eq!(broker.log().published.len(), 0);
 }
 
-/// Mosquitto's access lists grant every subscription; this broker refuses the second filter.
-#[test]
-fn a_subscription_that_the_broker_refuses() {
+/// A broker on one connection that answers each packet by its first byte and its body, until the client
+/// closes: where it is, and the first bytes that it got.
+fn answering(answer: fn(u8, &[u8]) -> Vec<u8>) -> (String, JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = uri("mqtt", listener.local_addr().unwrap());
     let broker = thread::spawn(move || {
         let (mut tcp, _) = listener.accept().unwrap();
-        let mut packet = || {
-            let mut header = [0; 2];
-            tcp.read_exact(&mut header).unwrap();
+        let mut seen = Vec::new();
+        let mut header = [0; 2];
+        while tcp.read_exact(&mut header).is_ok() {
             // No packet here is longer than one byte of length can say.
             let mut body = vec![0; header[1].into()];
             tcp.read_exact(&mut body).unwrap();
-            match header[0] {
-                0x10 => tcp.write_all(&[0x20, 2, 0, 0]).unwrap(),
-                0x82 => tcp
-                    .write_all(&[0x90, 4, body[0], body[1], 0, 0x80])
-                    .unwrap(),
-                _ => {}
-            }
-            header[0]
-        };
-        [packet(), packet(), packet()]
+            seen.push(header[0]);
+            let _ = tcp.write_all(&answer(header[0], &body));
+        }
+        seen
+    });
+    (uri, broker)
+}
+
+/// Mosquitto's access lists grant every subscription; this broker refuses the second filter.
+#[test]
+fn a_subscription_that_the_broker_refuses() {
+    let (uri, broker) = answering(|control, body| match control {
+        0x10 => vec![0x20, 2, 0, 0],
+        0x82 => vec![0x90, 4, body[0], body[1], 0, 0x80],
+        _ => Vec::new(),
     });
     let outcome = run(&[
         "sub", &uri, "-V", "3.1.1", "-t", "allowed", "-t", "secret/#", "-W", "60",
@@ -544,6 +655,72 @@ fn a_subscription_that_the_broker_refuses() {
     assert!(!outcome.stderr.contains("allowed"), "{outcome:?}");
     // CONNECT, SUBSCRIBE, and DISCONNECT in good order.
     assert_eq!(broker.join().unwrap(), [0x10, 0x82, 0xe0]);
+}
+
+#[test]
+fn a_subscription_that_the_broker_lowers() {
+    let (uri, broker) = answering(|control, body| match control {
+        0x10 => vec![0x20, 3, 0, 0, 0],
+        0x82 => [
+            &[0x90, 5, body[0], body[1], 0, 1, 2][..],
+            // Two messages of QoS 0.
+            &[0x30, 5, 0, 1, b't', 0, b'x', 0x30, 5, 0, 1, b't', 0, b'y'],
+        ]
+        .concat(),
+        _ => Vec::new(),
+    });
+    let outcome = run(&[
+        "sub", &uri, "-t", "low", "-t", "high", "-q", "2", "-C", "2", "-W", "60",
+    ]);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(outcome.stdout, "x\ny\n");
+    let said = "thread-mqtt: the broker grants low no more than QoS 1.\n";
+    assert_eq!(outcome.stderr, said);
+    broker.join().unwrap();
+}
+
+/// Reason String of MQTT 5, in each packet that ends a command; a terminal does not obey it.
+#[test]
+fn what_the_broker_says_is_shown() {
+    const SAID: &[u8; 13] = b"\x1f\0\x0aask \x1b[2J A";
+    let says = "  The broker says: \"ask \\u{1b}[2J A\"\n";
+    let (refusing, _) = answering(|_, _| [&[0x20, 16, 0, 0x87, 13][..], SAID].concat());
+    let (closing, _) = answering(|control, _| match control {
+        0x10 => vec![0x20, 3, 0, 0, 0],
+        _ => [&[0xE0, 15, 0x97, 13][..], SAID].concat(),
+    });
+    let answer = |control, body: &[u8]| match control {
+        0x10 => vec![0x20, 3, 0, 0, 0],
+        // Behind a topic of one letter.
+        0x32 => [&[0x40, 17, body[3], body[4], 0x87, 13][..], SAID].concat(),
+        0x82 => [&[0x90, 17, body[0], body[1], 13][..], SAID, &[0x87]].concat(),
+        _ => Vec::new(),
+    };
+    let (one, _) = answering(answer);
+    for (uri, status, timeout) in [
+        (refusing, MQTT, "60"),
+        (closing, TIMED_OUT, "2"),
+        (one, MESSAGE, "60"),
+    ] {
+        let outcome = run(&["pub", &uri, "-t", "t", "-n", "-q", "1", "-W", timeout]);
+        assert_eq!(outcome.status, status, "{outcome:?}");
+        assert!(outcome.stderr.contains(says), "{outcome:?}");
+    }
+    let (uri, _) = answering(answer);
+    let outcome = run(&["sub", &uri, "-t", "t", "-W", "60"]);
+    assert_eq!(outcome.status, MESSAGE, "{outcome:?}");
+    assert!(outcome.stderr.contains(says), "{outcome:?}");
+}
+
+#[test]
+fn a_broker_that_points_to_what_cannot_be_followed() {
+    let (uri, _) =
+        answering(|_, _| [&[0x20, 16, 0, 0x9C, 13, 0x1C, 0, 10][..], b"http://foo"].concat());
+    refused(
+        &[&uri],
+        MQTT,
+        &["use another broker", "is another broker", "\"http://foo\""],
+    );
 }
 
 #[test]

@@ -176,6 +176,12 @@ fn what_a_directory_is_not_good_for_is_said() {
         outcome.stderr.contains("the record 8123 was damaged"),
         "{outcome:?}"
     );
+
+    // What the system says, and not its number.
+    let record = scratch.path().join("session/8123");
+    std::os::unix::fs::symlink(&record, &record).unwrap();
+    let outcome = run(&second);
+    assert!(outcome.stderr.contains("symbolic links"), "{outcome:?}");
 }
 
 #[test]
