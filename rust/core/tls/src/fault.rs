@@ -6,6 +6,7 @@ use core::fmt;
 
 use crate::certificate::PublicKey;
 use crate::der::{self, Reader, civil};
+use crate::path::MAX_PATH;
 use crate::pin::Pin;
 
 /// Why the broker's certificate was refused. Dates are Unix seconds; `subject` and `issuer` are
@@ -281,6 +282,9 @@ impl CertificateFault {
             }
             Self::ChainTooLong | Self::TooComplex => {
                 "shorten the broker's chain; send no certificate that does not belong to it"
+            }
+            Self::PathTooLong { most, .. } if usize::from(*most) >= MAX_PATH => {
+                "configure a CA that is nearer to the broker's certificate"
             }
             Self::PathTooLong { .. } => {
                 "configure a CA that is nearer to the broker's certificate, or allow a longer path, \

@@ -124,15 +124,39 @@ pub(crate) fn find(
                 let Some((next, subject)) = *name else {
                     continue;
                 };
-                let new = subject == issuer && !path.positions().contains(&at);
-                if let Some(path) = path.and(at).filter(|_| new && longer.len() < MAX_OPEN) {
-                    longer.push((path, next));
+                if subject != issuer || path.positions().contains(&at) {
+                    continue;
+                }
+                match path.and(at) {
+                    Some(path) if longer.len() < MAX_OPEN => longer.push((path, next)),
+                    Some(_) => {}
+                    // Longer than any that is taken: only how long it is may still be told.
+                    None if paths.too_long.is_none() => {
+                        paths.too_long = length_on(next, &names, roots).map(|on| path.len() + on);
+                    }
+                    None => {}
                 }
             }
         }
         open = longer;
     }
     paths
+}
+
+/// Certificates on the way to a root, from the one with this issuer on, along the first of each name.
+fn length_on<'a>(
+    mut issuer: &'a [u8],
+    names: &[Option<(&'a [u8], &[u8])>],
+    roots: &[TrustAnchor<'_>],
+) -> Option<usize> {
+    for length in 1..=names.len() {
+        if roots.iter().any(|root| root.subject.as_ref() == issuer) {
+            return Some(length);
+        }
+        let mut readable = names.iter().flatten();
+        (issuer, _) = *readable.find(|(_, subject)| *subject == issuer)?;
+    }
+    None
 }
 
 /// Issuer and subject of each certificate; none for one that cannot be read or came before.
@@ -228,7 +252,15 @@ mod tests {
         // No path is longer than webpki takes.
         let longer = "I A, A B, B C, C D, D E, E F, F G";
         assert_eq!(complete(&paths(longer, "F", 7)), "[0, 1, 2, 3, 4, 5]");
-        assert_eq!(paths(longer, "G", 7).dead_end.len(), 7);
+        let found = paths(longer, "G", 7);
+        assert_eq!((found.dead_end.len(), found.too_long), (7, Some(8)));
+        let longest = [longer, "G H, H K, K L, L M"].join(", ");
+        assert_eq!(paths(&longest, "M", 7).too_long, Some(12));
+        assert_eq!(paths(&longest, "M", 2).too_long, Some(12));
+        assert_eq!(paths(&longest, "X", 7).too_long, None);
+        // In a circle behind the longest.
+        let circle = [longer, "G A"].join(", ");
+        assert_eq!(paths(&circle, "X", 7).too_long, None);
     }
 
     #[test]
