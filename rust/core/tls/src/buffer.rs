@@ -132,6 +132,20 @@ impl Inbound {
         }
     }
 
+    /// Whether the record received is a close_notify in the clear. One that is called fatal is an error
+    /// to rustls.
+    pub(crate) fn is_close_notify(&self) -> bool {
+        const ALERT: u8 = 21;
+        const WARNING: u8 = 1;
+        let Content::Ciphertext { record } = self.content else {
+            return false;
+        };
+        matches!(
+            self.bytes.get(record..),
+            Some([ALERT, _, _, 0, 2, WARNING, 0])
+        )
+    }
+
     /// What rustls is to work on.
     pub(crate) fn ciphertext_mut(&mut self) -> &mut [u8] {
         match self.content {

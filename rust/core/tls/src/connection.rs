@@ -163,6 +163,10 @@ impl Connection {
             };
             taken += n;
             if whole {
+                // Nothing that rustls ends the handshake for: it could be forged. So could a FIN.
+                if self.is_handshaking() && self.inbound.is_close_notify() {
+                    return Err(self.fail(self.inbound.closed_in_handshake()));
+                }
                 self.check_room()?;
                 self.drive(Job::Nothing)?;
                 self.inbound.next_record();

@@ -602,6 +602,20 @@ fn a_broker_that_hangs_up() {
         assert_eq!(error, TlsError::ClosedInHandshake { answered: true });
         assert_eq!(connection.handle_eof(), Err(error));
     }
+    // With close_notify and without FIN, at once and after ServerHello: nothing else is waited for.
+    let hello = 5 + usize::from(u16::from_be_bytes([flight[3], flight[4]]));
+    for before in [&[][..], &flight[..hello]] {
+        let mut connection = connect(&config);
+        let close = [before, &[21, 3, 3, 0, 2, 1, 0]].concat();
+        let mut rest = &close[..];
+        let error = loop {
+            match connection.handle_ciphertext(rest) {
+                Ok(n) => rest = &rest[n..],
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error, TlsError::ClosedInHandshake { answered: true });
+    }
 }
 
 #[test]
