@@ -39,7 +39,7 @@ const TABLE: &[Entry] = &[
         22,
         "record_overflow",
         "a record was longer than it takes",
-        "lower the fragment size (ConfigBuilder::max_fragment)",
+        "lower the size of the records that are sent (CONFIG_THREAD_MQTT_TLS_FRAGMENT)",
     ),
     Entry(
         30,
@@ -258,7 +258,7 @@ impl Alert {
 impl fmt::Display for Alert {
     /// Name and number: `handshake_failure (40)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name().unwrap_or("alert"), self.0)
+        write!(f, "{} ({})", self.name().unwrap_or("unknown"), self.0)
     }
 }
 
@@ -274,6 +274,6 @@ mod tests {
             assert_eq!(Alert(number).name().is_some(), known, "alert {number}");
         }
         assert_eq!(Alert(40).to_string(), "handshake_failure (40)");
-        assert_eq!(Alert(200).to_string(), "alert (200)");
+        assert_eq!(Alert(200).to_string(), "unknown (200)");
     }
 }

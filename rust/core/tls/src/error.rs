@@ -254,15 +254,16 @@ impl TlsError {
             Self::NoCertificate => "give the broker a certificate",
             Self::Incompatible(what) => what.cure(),
             Self::RecordTooLarge { .. } => {
-                "raise the limit (ConfigBuilder::max_inbound), or let the broker send smaller records"
+                "raise the limit on what is received (CONFIG_THREAD_MQTT_TLS_INBOUND), or let the \
+                 broker send smaller records"
             }
             Self::HandshakeTooLarge { .. } => {
-                "raise the limit (ConfigBuilder::max_inbound), or shorten the broker's certificate \
-                 chain"
+                "raise the limit on what is received (CONFIG_THREAD_MQTT_TLS_INBOUND), or shorten the \
+                 broker's certificate chain"
             }
             Self::OutOfMemory { .. } => {
-                "give the heap more, or lower the limit on records (ConfigBuilder::max_inbound) if the \
-                 broker keeps to it"
+                "give the heap more, or lower the limit on what is received \
+                 (CONFIG_THREAD_MQTT_TLS_INBOUND) if the broker keeps to it"
             }
             Self::RecordOverflow
             | Self::BadMessage(_)
