@@ -80,16 +80,20 @@ const BURST: u32 = 4;
 const REFILL: Duration = Duration::from_secs(60);
 
 impl Budget {
-    /// Takes one, if there is one.
-    pub(crate) fn take(&mut self, now: Duration) -> bool {
-        let passed = now.saturating_sub(self.told_at);
+    /// How long until the next one is allowed.
+    pub(crate) fn wait(&self, now: Duration) -> Duration {
+        (self.left(now) + REFILL).saturating_sub(BURST * REFILL)
+    }
+
+    /// Takes one, to be used after [`wait`](Self::wait).
+    pub(crate) fn take(&mut self, now: Duration) {
+        self.spent = self.left(now) + REFILL;
         self.told_at = now;
-        self.spent = self.spent.saturating_sub(passed);
-        let allowed = self.spent + REFILL <= BURST * REFILL;
-        if allowed {
-            self.spent += REFILL;
-        }
-        allowed
+    }
+
+    /// What is still spent.
+    fn left(&self, now: Duration) -> Duration {
+        self.spent.saturating_sub(now.saturating_sub(self.told_at))
     }
 }
 
@@ -182,16 +186,42 @@ mod tests {
     #[test]
     fn a_budget_allows_a_burst_and_then_one_a_minute() {
         let mut budget = Budget::default();
-        let mut taken = 0;
+        let mut taken = alloc::vec::Vec::new();
         for second in 0..600 {
-            taken += u32::from(budget.take(Duration::from_secs(second)));
+            let now = Duration::from_secs(second);
+            if budget.wait(now).is_zero() {
+                budget.take(now);
+                taken.push(second);
+            }
         }
-        assert_eq!(taken, 4 + 9);
+        assert_eq!(
+            taken,
+            [0, 1, 2, 3, 60, 120, 180, 240, 300, 360, 420, 480, 540]
+        );
+    }
+
+    #[test]
+    fn a_quiet_hour_makes_the_burst_whole_and_no_more() {
         let mut budget = Budget::default();
-        let at_once = (0..100).filter(|_| budget.take(Duration::ZERO)).count();
-        assert_eq!(at_once, 4);
-        // After a quiet hour the burst is whole, and no more.
-        let at_once = (0..100).filter(|_| budget.take(Duration::from_secs(3_600)));
-        assert_eq!(at_once.count(), 4);
+        for now in [Duration::ZERO, Duration::from_secs(3_600)] {
+            for _ in 0..4 {
+                assert_eq!(budget.wait(now), Duration::ZERO);
+                budget.take(now);
+            }
+            assert_eq!(budget.wait(now), Duration::from_secs(60));
+        }
+    }
+
+    /// What is taken before its time is paid for all the same.
+    #[test]
+    fn a_place_taken_in_advance_counts() {
+        let mut budget = Budget::default();
+        for _ in 0..5 {
+            budget.take(Duration::ZERO);
+        }
+        assert_eq!(
+            budget.wait(Duration::from_secs(60)),
+            Duration::from_secs(60)
+        );
     }
 }

@@ -32,7 +32,8 @@
 //!   is tried at the slowest pace from the start, but it *is* tried: a device in the field must come
 //!   back by itself when the other side works again. A better network, attached again or with a prefix
 //!   that was missing, shortens the pause: to an instant within [`Timers::network_jitter`], because
-//!   every device sees the change at once, and not more often than once a minute after the first few.
+//!   every device sees the change at once, and not more often than once a minute after the first few:
+//!   the pause then lasts until the minute is over.
 //! - **The network.** A connection outlives a detachment: TCP retransmits, and the keep-alive
 //!   decides. It does not outlive the NAT64 prefix it goes through: when the border router withdraws
 //!   that, packets lead nowhere, and the client connects anew through another.

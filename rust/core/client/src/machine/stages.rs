@@ -50,10 +50,13 @@ impl Client {
                 self.state = State::Waiting { for_time: false };
             }
             State::Waiting { .. } if news => {
-                let pause = spread(self.timers.network_jitter, rng);
+                let wait = self.budget.wait(now);
+                let latest = now.saturating_add(wait + self.timers.network_jitter);
                 let due = self.alarms.due(Alarm::Backoff);
-                let is_sooner = due.is_none_or(|due| now.saturating_add(pause) < due);
-                if is_sooner && self.budget.take(now) {
+                // What is due by then anyway, by an earlier look at the same change too, stays.
+                if due.is_none_or(|due| latest < due) {
+                    self.budget.take(now);
+                    let pause = wait + spread(self.timers.network_jitter, rng);
                     self.alarms.start(Alarm::Backoff, now, pause);
                 }
             }

@@ -131,3 +131,55 @@ fn a_second_prefix_changes_nothing() {
     assert!(world.client.is_online());
     assert_eq!(world.connects.len(), 1);
 }
+
+/// What has flapped comes back to stay, and the pause has grown meanwhile: no more than the minute until the
+/// next attempt is allowed is slept through.
+#[test]
+fn after_flapping_a_network_that_stays_is_followed_within_a_minute() {
+    for seed in 0..20 {
+        let mut world = World::seeded(long_pauses(), plain(), seed);
+        world.network = attached();
+        world.paths.extend([Path::Refused; 8]);
+        world.start();
+        let mut flaps = 0;
+        while world.paths.len() > 2 && flaps < 100 {
+            world.set_network(Network::default());
+            world.run_for(s(1));
+            world.set_network(attached());
+            world.run_for(s(6));
+            flaps += 1;
+        }
+        world.paths.clear();
+        world.set_network(Network::default());
+        world.set_network(attached());
+        world.run_until_online(s(60 + 5 + 1));
+    }
+}
+
+/// Address, prefix and servers of another border router come one after the other, and each is a change.
+#[test]
+fn the_parts_of_one_change_count_once() {
+    for seed in 0..20 {
+        let mut world = World::seeded(long_pauses(), plain(), seed);
+        world.network = attached();
+        world.paths.extend([Path::Refused; 4]);
+        world.start();
+        for _ in 0..4 {
+            for _ in 0..8 {
+                world.set_network(Network::default());
+                world.set_network(attached());
+            }
+            let before = world.connects.len();
+            let followed = world.run_until(s(5), |world| world.connects.len() > before);
+            assert!(followed, "seed {seed}: {before} attempts");
+            world.run_for(s(1));
+        }
+    }
+}
+
+fn long_pauses() -> thread_mqtt_client::Config {
+    let mut config = config(PLAIN);
+    config.timers.backoff_min = s(300);
+    config.timers.backoff_max = s(3_600);
+    config
+}
