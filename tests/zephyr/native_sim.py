@@ -94,11 +94,17 @@ def kept():
 
 
 def west_build(build, source, options, env, board=NATIVE):
-    """Builds an image, anew where the folder has one of another checkout. All of a board's share what cargo
-    compiles: most of the time it takes."""
-    run(["west", "build", "-p", "auto", "-b", board, "-d", str(build), str(source), "--",
+    """Builds an image, anew where the folder has one of another checkout or of other options, which CMake's cache
+    would keep. All of a board's share what cargo compiles: most of the time it takes."""
+    given = build.with_name(f"{build.name}.options")
+    chosen_options = "\n".join([board, str(source), *options])
+    same = given.exists() and given.read_text() == chosen_options
+    given.unlink(missing_ok=True)
+    build.parent.mkdir(parents=True, exist_ok=True)
+    run(["west", "build", "-p", "auto" if same else "always", "-b", board, "-d", str(build), str(source), "--",
          f"-DTHREAD_MQTT_CARGO_TARGET_DIR={kept() / 'zephyr'}", *options],
         cwd=env["ZEPHYR_BASE"], env=env)
+    given.write_text(chosen_options)
 
 
 def certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
