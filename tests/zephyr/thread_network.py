@@ -239,8 +239,24 @@ def emulated(world):
     cortex_m.report(first, second, device.printed.read_text(errors="replace"))
 
 
+def release(world):
+    """The release with P-256 alone as it ships, on an emulated Cortex-M4: by the broker's log, for it prints nothing."""
+    log, first = world.folder / "mosquitto.log", True
+    with world.router(), world.emulated("release") as device:
+        for tls in (TLS_1_2, TLS_1_3):
+            with world.broker(tls):
+                seen = {text: log.read_text().count(text) for text in ("Received PUBLISH", "Received PUBACK")}
+                for text, before in seen.items():
+                    wait_for(log, text, before + 3, device.running)
+            told(f"{'' if first else 'again after the broker restarted, '}over {tls}: messages there and back")
+            first = False
+
+
 SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy, "distant": distant, "emulated": emulated,
+             "release": release,
              "dns": dns_asked.scenario}
+# Those on an emulated Cortex-M4.
+EMULATED = ("emulated", "release")
 # The images of a scenario that has not just one, of its own name.
 IMAGES = {"distant": ["minimal"], "dns": dns_asked.IMAGES}
 
@@ -267,22 +283,25 @@ def images(folder, workspace, names):
     """Builds the firmware of each scenario into a folder of its own."""
     publish, common = ROOT / "samples/publish", [*options(folder), "-DCONFIG_SAMPLE_INTERVAL=2"]
     coprocessor = ROOT / "tests/zephyr/coprocessor"
+    on_cortex_m = [f"-DEXTRA_CONF_FILE={coprocessor}/board.conf", f"-DEXTRA_DTC_OVERLAY_FILE={coprocessor}/board.overlay"]
     sources = {
         "minimal": (publish, common),
         "full": (publish, [*common, "-DCONFIG_OPENTHREAD_FTD=y"]),
         "sleepy": (ROOT / "samples/sensor_sleepy", [*options(folder), "-DEXTRA_CONF_FILE=durable.conf",
                                                     "-DCONFIG_OPENTHREAD_MTD_SED=y",
                                                     "-DCONFIG_OPENTHREAD_POLL_PERIOD=5000"]),
-        "emulated": (publish, [*network_options(folder), "-DCONFIG_SAMPLE_INTERVAL=2",
-                               *cortex_m.figures_and(coprocessor), f"-DEXTRA_CONF_FILE={coprocessor}/board.conf",
-                               f"-DEXTRA_DTC_OVERLAY_FILE={coprocessor}/board.overlay"]),
+        "emulated": (publish, [*network_options(folder), "-DCONFIG_SAMPLE_INTERVAL=2", *on_cortex_m,
+                               *cortex_m.figures_and(coprocessor)]),
+        # The radio is behind a serial port here.
+        "release": (publish, [*network_options(folder, "thread-mqtt-release", "thread-mqtt-p256"), *on_cortex_m,
+                              "-DCONFIG_SAMPLE_INTERVAL=2", f"-DEXTRA_ZEPHYR_MODULES={coprocessor}", "-DCONFIG_SERIAL=y"]),
     }
     for name, own in dns_asked.images(folder).items():
         sources[name] = publish, [*common, *own]
     for name in dict.fromkeys(image for name in names for image in IMAGES.get(name, [name])):
         print(f"building {name}", flush=True)
         source, chosen_options = sources[name]
-        board = cortex_m.BOARD if name == "emulated" else NATIVE
+        board = cortex_m.BOARD if name in EMULATED else NATIVE
         west_build(folder / "images" / name, source, chosen_options, environment(workspace, board), board)
 
 
@@ -307,9 +326,9 @@ def main(workspace, *names):
         print(f"SKIPPED: {why}")
         return
     workspace = pathlib.Path(workspace).resolve()
-    if "emulated" in names and (why := cortex_m.missing()):
-        print(f"SKIPPED emulated: {why}")
-        names.remove("emulated")
+    if (wanted := [name for name in names if name in EMULATED]) and (why := cortex_m.missing()):
+        print(f"SKIPPED {', '.join(wanted)}: {why}")
+        names = [name for name in names if name not in EMULATED]
     built = kept() / "zephyr-thread"
     built.mkdir(parents=True, exist_ok=True)
     certificates(built, f"DNS:{NAME}")
