@@ -194,6 +194,8 @@ pub(crate) struct Targets {
 #[derive(Debug)]
 struct Redirect {
     target: Target,
+    /// Those named behind it, the next one last.
+    rest: Vec<BrokerUri>,
     /// Also after this connection.
     lasts: bool,
 }
@@ -284,8 +286,15 @@ impl Targets {
         if !SEVERAL {
             return true;
         }
-        if self.redirect.take().is_some() {
-            // Back to the one that pointed there.
+        if let Some(mut redirect) = self.redirect.take() {
+            // The next one named, or back to the one that pointed there.
+            if let Some(uri) = redirect.rest.pop() {
+                redirect.target = Target::new(Broker {
+                    uri,
+                    ..redirect.target.broker
+                });
+                self.redirect = Some(redirect);
+            }
             return false;
         }
         match self.left.pop() {
@@ -318,20 +327,25 @@ impl Targets {
         }
     }
 
-    /// The next broker is where the current one points to; false if that was done too often. What
-    /// holds for good holds until an attempt there fails.
-    pub(crate) fn redirect(&mut self, to: BrokerUri, lasts: bool, most: u8) -> bool {
-        if !SEVERAL || self.hops >= most {
+    /// The next broker is where the current one points to, the first choice last; false if that is
+    /// nowhere or was done too often. What holds for good holds until an attempt there fails.
+    pub(crate) fn redirect(&mut self, mut to: Vec<BrokerUri>, lasts: bool, most: u8) -> bool {
+        let first = to.pop().filter(|_| SEVERAL && self.hops < most);
+        let Some(uri) = first else {
             self.hops = 0;
             self.redirect = None;
             return false;
-        }
+        };
         self.hops += 1;
         let target = Target::new(Broker {
-            uri: to,
+            uri,
             ..self.current().broker.clone()
         });
-        self.redirect = Some(Redirect { target, lasts });
+        self.redirect = Some(Redirect {
+            target,
+            rest: to,
+            lasts,
+        });
         true
     }
 
@@ -498,22 +512,30 @@ mod tests {
         let rng = &mut Even(0, 1);
         let mut targets = targets("mqtt://a");
         let (x, y) = ("mqtt://x:1883", "mqtt://y:1883");
-        assert!(targets.redirect(x.parse().unwrap(), true, 2));
+        let list = |uris: &[&str]| uris.iter().rev().map(|uri| uri.parse().unwrap()).collect();
+        assert!(targets.redirect(list(&[x]), true, 2));
         assert_eq!(targets.uri().to_string(), x);
         assert!(!targets.failed(rng));
         assert_eq!(targets.uri().to_string(), "mqtt://a:1883");
         assert!(targets.failed(rng));
-        assert!(targets.redirect(y.parse().unwrap(), true, 2));
-        assert!(!targets.redirect(x.parse().unwrap(), true, 2));
+        assert!(targets.redirect(list(&[y]), true, 2));
+        assert!(!targets.redirect(list(&[x]), true, 2));
         // Too many are a failure of the configured one.
         assert_eq!(targets.uri().to_string(), "mqtt://a:1883");
         assert!(targets.failed(rng));
         // One for good survives a lost connection, one for now does not.
         for (lasts, next) in [(true, "mqtt://x:1883"), (false, "mqtt://a:1883")] {
-            assert!(targets.redirect("mqtt://x".parse().unwrap(), lasts, 2));
+            assert!(targets.redirect(list(&[x]), lasts, 2));
             targets.succeeded(rng);
             assert_eq!(targets.uri().to_string(), next);
         }
+        // Of several, each has its turn.
+        assert!(targets.redirect(list(&[x, y]), false, 2));
+        assert_eq!(targets.uri().to_string(), x);
+        assert!(!targets.failed(rng));
+        assert_eq!(targets.uri().to_string(), y);
+        assert!(!targets.failed(rng));
+        assert_eq!(targets.uri().to_string(), "mqtt://a:1883");
     }
 
     #[test]

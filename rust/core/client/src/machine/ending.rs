@@ -9,6 +9,7 @@ use crate::error::{Cause, TcpError};
 use crate::event::{Event, Stage};
 use crate::stream::Stream;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 use rand_core::Rng;
@@ -322,10 +323,8 @@ impl Client {
         };
         let reference = self.session.server_reference();
         let here = self.targets.uri();
-        let Some(to) = reference.and_then(|text| read_reference(text, here)) else {
-            return false;
-        };
-        if self.redirects == 0 {
+        let to = reference.map_or_else(Vec::new, |text| read_reference(text, here));
+        if to.is_empty() || self.redirects == 0 {
             return false;
         }
         let followed = self.targets.redirect(to, lasts, self.redirects);
@@ -340,10 +339,13 @@ impl Client {
 const USE_ANOTHER_SERVER: ReasonCode = ReasonCode(0x9C);
 const SERVER_MOVED: ReasonCode = ReasonCode(0x9D);
 
-/// The first server of a Server Reference that can be used: hosts with or without a port, blanks
-/// between them (section 4.11). The scheme stays, and so does the port unless another one is given.
-fn read_reference(text: &str, here: &BrokerUri) -> Option<BrokerUri> {
-    text.split(' ').find_map(|server| {
+/// Servers of a reference that are tried at most: the broker chooses how many it names.
+const REFERENCES: usize = 4;
+
+/// The servers of a Server Reference that can be used, the first one last: hosts with or without a port,
+/// blanks between them (section 4.11). The scheme stays, and so does the port unless another one is given.
+fn read_reference(text: &str, here: &BrokerUri) -> Vec<BrokerUri> {
+    let read = text.split(' ').filter_map(|server| {
         let mut uri = String::from(here.scheme.as_str());
         uri.push_str("://");
         uri.push_str(server);
@@ -352,7 +354,10 @@ fn read_reference(text: &str, here: &BrokerUri) -> Option<BrokerUri> {
             to.port = here.port;
         }
         (to != *here).then_some(to)
-    })
+    });
+    let mut servers: Vec<_> = read.take(REFERENCES).collect();
+    servers.reverse();
+    servers
 }
 
 fn has_port(server: &str) -> bool {
@@ -380,31 +385,36 @@ mod tests {
     #[test]
     fn references_name_a_host_and_perhaps_a_port() {
         let here = "mqtts://broker.example:8884".parse().unwrap();
-        for (text, uri) in [
-            ("other.example", Some("mqtts://other.example:8884")),
-            ("other.example:8883", Some("mqtts://other.example:8883")),
-            ("192.0.2.1", Some("mqtts://192.0.2.1:8884")),
-            ("[2001:db8::1]", Some("mqtts://[2001:db8::1]:8884")),
-            ("[2001:db8::1]:1", Some("mqtts://[2001:db8::1]:1")),
-            // The first that can be used.
+        for (text, uris) in [
+            ("other.example", "mqtts://other.example:8884"),
+            ("other.example:8883", "mqtts://other.example:8883"),
+            ("192.0.2.1", "mqtts://192.0.2.1:8884"),
+            ("[2001:db8::1]", "mqtts://[2001:db8::1]:8884"),
+            ("[2001:db8::1]:1", "mqtts://[2001:db8::1]:1"),
+            // Those that can be used, in order.
             (
                 "a..b 2001:db8::1 second.example third.example",
-                Some("mqtts://second.example:8884"),
+                "mqtts://second.example:8884 mqtts://third.example:8884",
+            ),
+            (
+                "a b c d e f",
+                "mqtts://a:8884 mqtts://b:8884 mqtts://c:8884 mqtts://d:8884",
             ),
             // Itself is no other server.
-            ("broker.example", None),
+            ("broker.example", ""),
             (
                 "broker.example:8884 other.example",
-                Some("mqtts://other.example:8884"),
+                "mqtts://other.example:8884",
             ),
             // The scheme is not the broker's to choose.
-            ("mqtt://other.example", None),
-            ("", None),
-            (" ", None),
-            ("user:word@host", None),
+            ("mqtt://other.example", ""),
+            ("", ""),
+            (" ", ""),
+            ("user:word@host", ""),
         ] {
-            let read = read_reference(text, &here).map(|uri| uri.to_string());
-            assert_eq!(read.as_deref(), uri, "{text:?}");
+            let read = read_reference(text, &here);
+            let read: Vec<_> = read.iter().rev().map(ToString::to_string).collect();
+            assert_eq!(read.join(" "), uris, "{text:?}");
         }
     }
 }

@@ -310,6 +310,19 @@ fn a_redirect_is_followed() {
     }
 }
 
+/// "A space separated list of references" (MQTT 5 section 4.11).
+#[test]
+fn of_several_servers_pointed_to_the_next_is_tried() {
+    let gone = "192.0.2.77";
+    let mut world = pointing(0x9c, &format!("{gone} {B}"), config(PLAIN));
+    world.routes.insert(at(gone), Path::Refused);
+    world.start();
+    world.run_until_online(s(10));
+    assert_eq!(hosts(&world), [at(A), at(gone), at(B)]);
+    let followed = [gone, B].map(|host| format!("mqtt://{host}:1883"));
+    assert_eq!(redirected(&world), followed);
+}
+
 #[test]
 fn redirects_in_a_circle_end_at_the_slow_pace() {
     let mut world = pointing(0x9d, B, config(PLAIN));
