@@ -28,8 +28,13 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
         Err(verdict) => verdict,
     };
     if let Verdict::Ill(Stage::Mqtt, cause) = &verdict {
-        if let Some(reference) = driver.client().session().server_reference() {
-            doctor.note("points to", reference);
+        let session = driver.client().session();
+        // In quotation marks, and without what a terminal obeys.
+        if let Some(said) = session.broker_reason() {
+            doctor.note("broker says", format_args!("{said:?}"));
+        }
+        if let Some(reference) = session.server_reference() {
+            doctor.note("points to", format_args!("{reference:?}"));
         }
         try_older(arguments, cause, &mut doctor)?;
     }

@@ -223,6 +223,11 @@ impl Run {
                 retry_in: Some(_),
             } if !self.was_online && !self.retry => {
                 let mut failure = Failure::of_stage(*stage, cause).said(self.said(None));
+                if !self.chances.version && cause.may_be_the_version() {
+                    failure = failure.cure(
+                        "check the broker's log: it took neither version of MQTT, each of which was tried",
+                    );
+                }
                 let other = self.driver.client().session().server_reference();
                 if let (true, Some(other)) = (is_redirect(cause), other) {
                     failure = failure.cure(format_args!(

@@ -706,10 +706,38 @@ fn what_the_broker_says_is_shown() {
         assert_eq!(outcome.status, status, "{outcome:?}");
         assert!(outcome.stderr.contains(says), "{outcome:?}");
     }
+    let (uri, _) = answering(|_, _| [&[0x20, 16, 0, 0x87, 13][..], SAID].concat());
+    let outcome = run(&["doctor", &uri, "-W", "60"]);
+    assert_eq!(outcome.status, MQTT, "{outcome:?}");
+    let noted = "        broker says  \"ask \\u{1b}[2J A\"\n";
+    assert!(outcome.stdout.contains(noted), "{outcome:?}");
     let (uri, _) = answering(answer);
     let outcome = run(&["sub", &uri, "-t", "t", "-W", "60"]);
     assert_eq!(outcome.status, MESSAGE, "{outcome:?}");
     assert!(outcome.stderr.contains(says), "{outcome:?}");
+}
+
+/// On one connection after the other, in each of which it is asked in another version.
+#[test]
+fn a_broker_that_takes_neither_version() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = uri("mqtt", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for tcp in listener.incoming() {
+            let mut tcp = tcp.unwrap();
+            let _ = tcp.read(&mut [0; 100]);
+            let _ = tcp.write_all(&[0x20, 2, 0, 1]);
+            // Until the client closes.
+            let _ = tcp.read(&mut [0; 100]);
+        }
+    });
+    refused(&[&uri], MQTT, &["use MQTT 3.1.1 instead of 5"]);
+    refused(
+        &[&uri, "-V", "3.1.1"],
+        MQTT,
+        &["use MQTT 5 instead of 3.1.1"],
+    );
+    refused(&[&uri, "--fallback"], MQTT, &["neither version"]);
 }
 
 #[test]
