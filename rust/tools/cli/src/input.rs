@@ -3,7 +3,7 @@
 use crate::args::PayloadArguments;
 use crate::exit::Failure;
 use crate::trust::read;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ impl Input {
         if let Some(message) = &arguments.message {
             one(message.clone().into_vec())
         } else if let Some(path) = &arguments.file {
-            match LargeFile::open(path, large) {
+            match LargeFile::open(path, large)? {
                 Some(file) => Ok(Self::Large(Some(file))),
                 None => one(read(path, "--file")?),
             }
@@ -67,6 +67,9 @@ impl Input {
     }
 }
 
+/// Bytes of the longest packet behind its fixed header (section 2.1.4 of MQTT 5), its topic included.
+const LONGEST: u32 = 268_435_455;
+
 /// A file that is published in pieces.
 #[derive(Debug)]
 pub(crate) struct LargeFile {
@@ -76,17 +79,32 @@ pub(crate) struct LargeFile {
 }
 
 impl LargeFile {
-    /// Of a regular file above so many bytes; whatever is wrong with it shows when it is read.
-    fn open(path: &PathBuf, large: Option<u32>) -> Option<Self> {
-        let large = large?;
-        let file = File::open(path).ok()?;
-        let metadata = file.metadata().ok()?;
-        let length = u32::try_from(metadata.len()).ok()?;
-        (metadata.is_file() && length > large).then(|| Self {
+    /// Of a regular file above so many bytes; what else is wrong with it shows when it is read. What is
+    /// not regular is not opened here: a pipe has one reader.
+    fn open(path: &PathBuf, large: Option<u32>) -> Result<Option<Self>, Failure> {
+        let Some(metadata) = fs::metadata(path).ok().filter(fs::Metadata::is_file) else {
+            return Ok(None);
+        };
+        let length = metadata.len();
+        let Some(length) = u32::try_from(length)
+            .ok()
+            .filter(|length| *length <= LONGEST)
+        else {
+            return Err(Failure::usage(format_args!(
+                "the file {} given by --file has {length} bytes, and an MQTT message at most {LONGEST}",
+                path.display()
+            ))
+            .cure("publish it in parts"));
+        };
+        let file = match large {
+            Some(large) if length > large => File::open(path).ok(),
+            _ => None,
+        };
+        Ok(file.map(|file| Self {
             file,
             path: path.clone(),
             length,
-        })
+        }))
     }
 
     /// The bytes from `offset` on.

@@ -211,6 +211,16 @@ fn session_config(
     let password = match &arguments.password_file {
         Some(path) => {
             let mut content = read(path, "--password-file")?;
+            // Editors of some systems begin a file with a byte order mark.
+            if content.starts_with(b"\xEF\xBB\xBF") {
+                content.drain(..3).for_each(drop);
+            } else if content.starts_with(b"\xFF\xFE") || content.starts_with(b"\xFE\xFF") {
+                return Err(Failure::usage(format_args!(
+                    "the file {} given by --password-file is text in UTF-16",
+                    path.display()
+                ))
+                .cure("save it as UTF-8"));
+            }
             let line = content
                 .iter()
                 .position(|byte| matches!(byte, b'\r' | b'\n'));

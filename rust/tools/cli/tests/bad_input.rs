@@ -2,11 +2,9 @@
 //! stage.
 mod common;
 
-use common::{Dns, Scratch, command, outcome, run};
-use std::ffi::OsStr;
+use common::{Dns, Scratch, refused, run, uri};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::ffi::OsStrExt;
+use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::peer::host::HostPeer;
@@ -22,26 +20,6 @@ const TLS: i32 = 7;
 const MQTT: i32 = 8;
 const MESSAGE: i32 = 9;
 const TIMED_OUT: i32 = 10;
-
-/// Publishes one message; it must fail with this status and say all of this.
-fn refused(arguments: &[&str], status: i32, says: &[&str]) {
-    let mut all = vec!["pub"];
-    all.extend(arguments);
-    if !arguments.contains(&"-W") {
-        all.extend(["-W", "60"]);
-    }
-    all.extend(["-t", "topic", "-m", "message", "-q", "1"]);
-    let outcome = run(&all);
-    assert_eq!(outcome.status, status, "{arguments:?}: {outcome:?}");
-    for text in says {
-        assert!(outcome.stderr.contains(text), "{text:?} in {outcome:?}");
-    }
-    assert_eq!(outcome.stdout, "");
-}
-
-fn uri(scheme: &str, address: SocketAddr) -> String {
-    format!("{scheme}://localhost:{}", address.port())
-}
 
 /// A broker without TLS.
 fn broker() -> HostPeer {
@@ -226,110 +204,6 @@ fn a_broker_that_says_nothing() {
         TIMED_OUT,
         &["--timeout", "TLS"],
     );
-}
-
-// ------------------------------------------------------------------ the options
-
-/// Of each option that takes a number: what is wrong is said with the range and an example, also for a
-/// negative one, which looks like an option.
-#[test]
-fn numbers() {
-    for option in [
-        "--port",
-        "--redirects",
-        "--session-expiry-interval",
-        "--max-packet",
-        "--message-expiry",
-        "--will-delay",
-        "--will-expiry",
-        "--max-chain",
-        "--keepalive",
-        "--qos",
-        "--timeout",
-        "--dns-timeout",
-    ] {
-        for value in ["x", "", "-1", "1_000", "99999999999999999999"] {
-            let mut arguments = vec![
-                "pub",
-                "-h",
-                "localhost",
-                "-t",
-                "t",
-                "-n",
-                "--will-topic",
-                "w",
-            ];
-            arguments.extend([option, value]);
-            let outcome = run(&arguments);
-            assert_eq!(outcome.status, USAGE, "{arguments:?}: {outcome:?}");
-            let said = &outcome.stderr;
-            assert!(said.contains(option), "{option} {value:?}: {said}");
-            // Of an empty one it is enough to know where it is.
-            let is_told = value.is_empty() || said.contains("for example");
-            assert!(is_told, "{option} {value:?}: {said}");
-        }
-    }
-    for (option, value, range) in [
-        ("-C", "0", "from 1 to"),
-        ("-p", "65536", "from 1 to 65535"),
-        ("--max-packet", "63", "from 64 to"),
-        ("--max-chain", "8", "from 1 to 7"),
-    ] {
-        let outcome = run(&["sub", "-h", "localhost", "-t", "t", option, value]);
-        assert_eq!(outcome.status, USAGE, "{outcome:?}");
-        assert!(
-            outcome.stderr.contains(range),
-            "{option} {value}: {outcome:?}"
-        );
-    }
-}
-
-/// A CA that is not looked at would leave the password to everyone on the way.
-#[test]
-fn options_of_tls_need_tls() {
-    for options in [
-        &["--ca", "ca.pem"][..],
-        &["--tls", "1.3"],
-        &["--alpn", "mqtt"],
-        &["--no-resumption"],
-    ] {
-        let mut arguments = vec!["mqtt://localhost:1"];
-        arguments.extend(options);
-        let says = format!("{} is about TLS", options[0]);
-        refused(&arguments, USAGE, &[&says, "write mqtts://"]);
-    }
-}
-
-#[test]
-fn the_filter_that_is_wrong_is_named() {
-    let outcome = run(&[
-        "sub",
-        "mqtt://localhost:1",
-        "-t",
-        "a",
-        "-t",
-        "b/#/c",
-        "-t",
-        "d",
-    ]);
-    assert_eq!(outcome.status, USAGE, "{outcome:?}");
-    assert!(outcome.stderr.contains("\"b/#/c\""), "{outcome:?}");
-}
-
-#[test]
-fn texts_are_utf8_and_payloads_may_be_anything() {
-    let not_utf8 = OsStr::from_bytes(b"a\xFFb");
-    let mut publish = command(&["pub", "mqtt://localhost:1", "-m", "m", "-t"]);
-    let refused = outcome(publish.arg(not_utf8));
-    assert_eq!(refused.status, USAGE, "{refused:?}");
-    assert!(refused.stderr.contains("\"a\\xFFb\""), "{refused:?}");
-
-    let broker = broker();
-    let uri = uri("mqtt", broker.address());
-    let mut publish = command(&["pub", &uri, "-q", "1", "-t", "t", "-m"]);
-    let done = outcome(publish.arg(not_utf8));
-    assert_eq!(done.status, 0, "{done:?}");
-    assert_eq!(broker.log().published[0].payload, b"a\xFFb");
 }
 
 // ---------------------------------------------------------------- certificates
@@ -749,26 +623,4 @@ fn a_broker_that_points_to_what_cannot_be_followed() {
         MQTT,
         &["use another broker", "is another broker", "\"http://foo\""],
     );
-}
-
-#[test]
-fn the_password_is_not_on_the_command_line() {
-    let broker = broker();
-    let scratch = Scratch::new();
-    let file = scratch.file("password", "from the file\nnot this");
-    let uri = uri("mqtt", broker.address());
-    let arguments = ["pub", &uri, "-t", "t", "-n", "-u", "me", "-W", "60"];
-    let by_environment =
-        outcome(command(&arguments).env("THREAD_MQTT_PASSWORD", "from the environment"));
-    assert_eq!(by_environment.status, 0, "{by_environment:?}");
-    let mut arguments = arguments.to_vec();
-    arguments.extend(["--password-file", &file]);
-    assert_eq!(run(&arguments).status, 0);
-    let passwords: Vec<_> = broker
-        .log()
-        .connects
-        .into_iter()
-        .map(|connect| connect.password.unwrap())
-        .collect();
-    assert_eq!(passwords, [&b"from the environment"[..], b"from the file"]);
 }

@@ -64,6 +64,26 @@ pub fn outcome(command: &mut Command) -> Outcome {
     finish(child.expect("the binary was built"))
 }
 
+/// Publishes one message; it must fail with this status and say all of this.
+pub fn refused(arguments: &[&str], status: i32, says: &[&str]) {
+    let mut all = vec!["pub"];
+    all.extend(arguments);
+    if !arguments.contains(&"-W") {
+        all.extend(["-W", "60"]);
+    }
+    all.extend(["-t", "topic", "-m", "message", "-q", "1"]);
+    let outcome = run(&all);
+    assert_eq!(outcome.status, status, "{arguments:?}: {outcome:?}");
+    for text in says {
+        assert!(outcome.stderr.contains(text), "{text:?} in {outcome:?}");
+    }
+    assert_eq!(outcome.stdout, "");
+}
+
+pub fn uri(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://localhost:{}", address.port())
+}
+
 fn finish(child: Child) -> Outcome {
     let output = child.wait_with_output().unwrap();
     Outcome {
