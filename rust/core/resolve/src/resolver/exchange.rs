@@ -55,6 +55,8 @@ struct Query {
     /// The shortest TTL of the aliases followed so far.
     ttl: u32,
     follow_ups_left: u8,
+    /// A datagram was too small for its answer.
+    was_cut: bool,
     state: State,
 }
 
@@ -104,6 +106,7 @@ impl Exchange {
                 port: None,
                 ttl: u32::MAX,
                 follow_ups_left: MAX_FOLLOW_UPS,
+                was_cut: false,
                 state: State::ToSend,
             });
         }
@@ -204,6 +207,7 @@ impl Exchange {
         let may_follow = !matches!(self.tcp, Tcp::Off | Tcp::Ended | Tcp::Over);
         if may_follow && matches!(answer, Answer::Truncated) {
             query.state = State::Cut;
+            query.was_cut = true;
             return self.begin_tcp(now);
         }
         query.take(answer, &mut self.addresses);
@@ -293,6 +297,8 @@ impl Exchange {
         for query in &mut self.queries {
             let error = match query.state {
                 State::Cut => LookupError::Truncated,
+                // The server has answered it, as far as it could.
+                State::ToSend | State::Sent if query.was_cut => LookupError::Truncated,
                 State::ToSend | State::Sent if was_open || self.exhausted => asked,
                 _ => continue,
             };
