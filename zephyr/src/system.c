@@ -401,3 +401,16 @@ void tmq_port_panic(const char *text, size_t length)
 	LOG_PANIC();
 	k_panic();
 }
+
+#if defined(CONFIG_ARCH_POSIX) && !defined(CONFIG_64BIT)
+/* Rust's target for 32 bits has a system, and the library that rustup brings for it was compiled to
+ * unwind: it names this function, which would read its tables. Nothing unwinds here: a panic ends in
+ * tmq_port_panic().
+ */
+void rust_eh_personality(void);
+
+void rust_eh_personality(void)
+{
+	k_panic();
+}
+#endif
