@@ -183,13 +183,13 @@ impl Link {
         }
     }
 
-    /// CONNACK was accepted at some time.
-    /// How long nothing follows the suspect under way yet.
+    /// Until when nothing follows the suspect under way, if that is still to come.
     pub(crate) fn alone_until(&self) -> Option<Duration> {
         let (_, until) = self.alone?;
         Some(until).filter(|until| self.now < *until)
     }
 
+    /// CONNACK was accepted at some time.
     pub(crate) fn was_online(&self) -> bool {
         self.limits.is_some()
     }
