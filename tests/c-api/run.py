@@ -52,10 +52,10 @@ ENVIRONMENT = {
 
 
 def library():
-    """Builds libthread_mqtt.a; its path."""
-    subprocess.run(["cargo", "build", "--locked", "-p", "thread-mqtt-posix"], cwd=ROOT, check=True)
+    """Builds libthread_mqtt.a as scripts/install_linux.sh installs it; its path."""
+    subprocess.run(["cargo", "build", "--locked", "--release", "-p", "thread-mqtt-posix"], cwd=ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return target / "debug/libthread_mqtt.a"
+    return target / "release/libthread_mqtt.a"
 
 
 def compile_program(archive, flags, program):
