@@ -466,12 +466,6 @@ impl Session {
         self.state.outbox.list(key) == Some(BEGUN) && self.state.outbox.get(key).is_some_and(sent)
     }
 
-    fn note_passed(&mut self) {
-        if let Some(link) = &mut self.link {
-            link.passed = link.passed.saturating_add(1);
-        }
-    }
-
     /// Passes on what the broker says.
     fn tell(&mut self, about: Option<Token>, text: Option<BrokerText>) {
         if let Some(text) = text {

@@ -84,7 +84,7 @@ impl Session {
         if link.alone_until().is_some() {
             return false;
         }
-        let quota = link.in_flight < limits.receive_maximum;
+        let quota = link.in_flight < limits.receive_maximum.min(self.state.window);
         let requests = link.requests;
         if let Some(key) = self.next_repeat() {
             return self.stage_item(key, limits) != Staged::Later;

@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) subscriptions: Subscriptions,
     /// Filters in one repeated SUBSCRIBE at most: fewer after one that ended the connection.
     pub(crate) repeat: usize,
+    /// QoS 1 and 2 messages under way at once at most: fewer where connections end without an answer.
+    pub(crate) window: u16,
     /// QoS 2 messages delivered and not yet released by the broker.
     received: Vec<u16>,
     /// Those of them from before the broker may have lost the session.
@@ -55,6 +57,7 @@ impl State {
             outbox: Outbox::new(config),
             subscriptions: Subscriptions::default(),
             repeat: crate::request::FILTERS,
+            window: u16::MAX,
             received: Vec::new(),
             doubtful: Vec::new(),
             max_received: RECEIVED_IDS.max(config.receive_maximum.into()),

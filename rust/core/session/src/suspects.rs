@@ -8,6 +8,10 @@
 //! answered another message or request on it, and not only a ping. At [`GUILTY`] it is given up. A
 //! broker that restarts makes suspects, and acknowledges each of them as soon as it lasts.
 //!
+//! A broker that answers late has answered none of those before the one that ends the connection: each of
+//! them would have to become a suspect first. So fewer are sent at once after the second such end, down to
+//! one, until a connection has brought some answers.
+//!
 //! PUBREL is judged by itself: a broker that has lost what it knew of the packet identifier may close
 //! the connection instead of answering (rumqttd does), although the message was not at fault.
 
@@ -45,10 +49,34 @@ impl Session {
             at = self.state.outbox.previous(key);
             self.put_back(key, blame, oldest == Some(key));
         }
+        if blame {
+            self.narrow(oldest, link.in_flight);
+        }
         if let Some(item) = alone.and_then(|key| self.state.outbox.get_mut(key)) {
             item.proofs = item.proofs.saturating_add(weight);
             if item.proofs >= GUILTY {
                 self.give_up(alone);
+            }
+        }
+    }
+
+    /// Of a broker that answers late nothing is known but that one of those under way may be the reason.
+    /// Half as many at once show sooner which, and what is not gets its answer.
+    fn narrow(&mut self, oldest: Option<Key>, in_flight: u16) {
+        let oldest = oldest.and_then(|key| self.state.outbox.get(key));
+        let is_repeated = oldest.is_some_and(|item| item.ends > 1);
+        let is_narrow = self.state.window != u16::MAX;
+        if self.config.suspect_after != 0 && in_flight != 0 && (is_repeated || is_narrow) {
+            self.state.window = (in_flight / 2).max(1);
+        }
+    }
+
+    /// An item under way was answered.
+    pub(crate) fn note_passed(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.passed = link.passed.saturating_add(1);
+            if link.passed >= OTHERS_FIRST {
+                self.state.window = u16::MAX;
             }
         }
     }

@@ -16,6 +16,11 @@ struct Closing {
     mute: bool,
     /// The next PUBREL finds the connection closed.
     cut_at_release: bool,
+    /// What is sent at once is taken before any of it is answered.
+    late: bool,
+    /// Connections so far, and the packets of the last that were sent at once.
+    connections: u32,
+    seen: usize,
     /// Identifiers of QoS 2 messages are forgotten with the connection, and a PUBREL for one that is not
     /// known closes it.
     forgets: bool,
@@ -28,6 +33,9 @@ impl Closing {
             present: false,
             mute: false,
             cut_at_release: false,
+            late: false,
+            connections: 0,
+            seen: 0,
             forgets: false,
         }
     }
@@ -47,6 +55,7 @@ impl Closing {
     /// One connection until the broker closes it (false) or all is quiet; what it took.
     fn connection(&mut self, poison: &str) -> (bool, Vec<String>) {
         let version = self.client.version;
+        self.connections += 1;
         self.client.session.connect(at(1));
         self.client.transmit(at(1));
         self.client
@@ -58,6 +67,12 @@ impl Closing {
             let sent = self.client.sent(at(1));
             if sent.is_empty() {
                 return (true, taken);
+            }
+            self.seen = sent.len();
+            let is_poison = |packet: &Seen| matches!(packet, Seen::Publish(p) if p.topic == poison);
+            if self.late && sent.iter().any(is_poison) {
+                self.client.session.handle_transport_closed();
+                return (false, taken);
             }
             for packet in sent {
                 let answer = match packet {
@@ -175,6 +190,66 @@ fn a_release_that_ends_every_connection_does_not_keep_back_the_others() {
 }
 
 /// With no other message to compare with, pings have to do, and it takes more of them.
+/// Wherever it stands among those that are sent at once.
+#[test]
+fn a_broker_that_answers_late_keeps_no_message_back() {
+    for version in VERSIONS {
+        for place in 0..16 {
+            let mut broker = Closing::new(version);
+            broker.late = true;
+            let topics: Vec<_> = (0..16).map(|n| format!("t{n}")).collect();
+            let tokens: Vec<_> = topics
+                .iter()
+                .map(|topic| broker.publish(topic, QOS1))
+                .collect();
+            let mut taken = Vec::new();
+            let failures = loop {
+                // Each of the others a suspect first would take three times as many.
+                assert!(broker.connections < 16, "{place}");
+                taken.extend(broker.connection(&topics[place]).1);
+                let failures = broker.failures();
+                if !failures.is_empty() {
+                    break failures;
+                }
+            };
+            let guilty = PublishError::EndsConnection;
+            assert_eq!(failures, [Event::PublishFailed(tokens[place], guilty)]);
+            taken.sort();
+            let mut others = topics.clone();
+            others.remove(place);
+            others.sort();
+            assert_eq!(taken, others, "{place}");
+        }
+    }
+}
+
+/// One cut is no reason to send less at once, and the narrow way widens with the answers.
+#[test]
+fn the_window_widens_again() {
+    let mut broker = Closing::new(Version::V5);
+    broker.client = Client::new(Config {
+        outbox_messages: 64,
+        ..lasting(Version::V5)
+    });
+    broker.mute = true;
+    for n in 0..40 {
+        broker.publish(&format!("t{n}"), QOS1);
+    }
+    let mut at_once = Vec::new();
+    for _ in 0..4 {
+        broker.connection("");
+        at_once.push(broker.seen);
+    }
+    assert_eq!(at_once, [16, 16, 8, 4]);
+    broker.mute = false;
+    assert!(broker.connection("").0);
+    assert_eq!(broker.client.session.outbox_len(), 0);
+    for n in 0..20 {
+        broker.publish(&format!("t{n}"), QOS1);
+    }
+    assert_eq!(broker.client.sent(at(1)).len(), 16);
+}
+
 #[test]
 fn a_message_on_its_own_is_judged_more_slowly() {
     let mut broker = Closing::new(Version::V5);
