@@ -17,7 +17,7 @@
 
 use crate::config::QoS;
 use crate::error::PublishError;
-use crate::link::later;
+use crate::link::{Phase, later};
 use crate::outbox::{BEGUN, RELEASES, REQUESTS, RESEND, SUSPECTS, Work};
 use crate::reason::ReasonCode;
 use crate::session::Session;
@@ -49,7 +49,8 @@ impl Session {
             at = self.state.outbox.previous(key);
             self.put_back(key, blame, oldest == Some(key));
         }
-        if blame {
+        // Not if it was this side that closed: what is never answered shall not stop the others.
+        if blame && link.phase != Phase::Over {
             self.narrow(oldest, link.in_flight);
         }
         if let Some(item) = alone.and_then(|key| self.state.outbox.get_mut(key)) {
