@@ -93,7 +93,7 @@ impl Store for FileStore {
     }
 }
 
-/// The key of a file that has the name which a store gives it, to the letter: others are somebody else's.
+/// The key of a file that has the name which a store gives it, to the letter: others are not of a session.
 fn key_of(name: &OsStr) -> Option<u16> {
     let name = name.to_str()?;
     let key = u16::from_str_radix(name, 16).ok()?;
