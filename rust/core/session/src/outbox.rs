@@ -594,9 +594,15 @@ impl Outbox {
 
     // What to send.
 
-    /// The item to be sent next, but for suspects. Only PUBLISH waits for quota.
-    pub(crate) fn next_to_send(&self, quota: bool, unanswered_requests: usize) -> Option<Key> {
-        let release = self.first(RELEASES);
+    /// The item to be sent next, but for suspects. Only PUBLISH waits for quota; what was released on an
+    /// earlier connection goes out as far as the `window` of this session allows.
+    pub(crate) fn next_to_send(
+        &self,
+        quota: bool,
+        window: bool,
+        unanswered_requests: usize,
+    ) -> Option<Key> {
+        let release = window.then(|| self.first(RELEASES)).flatten();
         let request = (unanswered_requests < REQUEST_WINDOW)
             .then(|| self.first(REQUESTS))
             .flatten();

@@ -84,12 +84,13 @@ impl Session {
         if link.alone_until().is_some() {
             return false;
         }
-        let quota = link.in_flight < limits.receive_maximum.min(self.state.window);
+        let window = link.in_flight < self.state.window;
+        let quota = window && link.in_flight < limits.receive_maximum;
         let requests = link.requests;
         if let Some(key) = self.next_repeat() {
             return self.stage_item(key, limits) != Staged::Later;
         }
-        match self.state.outbox.next_to_send(quota, requests) {
+        match self.state.outbox.next_to_send(quota, window, requests) {
             Some(key) if !self.suspects_turn() => self.stage_item(key, limits) != Staged::Later,
             _ => match self.next_suspect() {
                 Some(key) => {

@@ -18,6 +18,8 @@ struct Closing {
     cut_at_release: bool,
     /// What is sent at once is taken before any of it is answered.
     late: bool,
+    /// So is this PUBREL.
+    poison_release: u16,
     /// Connections so far, and the packets of the last that were sent at once.
     connections: u32,
     seen: usize,
@@ -34,6 +36,7 @@ impl Closing {
             mute: false,
             cut_at_release: false,
             late: false,
+            poison_release: 0,
             connections: 0,
             seen: 0,
             forgets: false,
@@ -69,7 +72,11 @@ impl Closing {
                 return (true, taken);
             }
             self.seen = sent.len();
-            let is_poison = |packet: &Seen| matches!(packet, Seen::Publish(p) if p.topic == poison);
+            let is_poison = |packet: &Seen| match packet {
+                Seen::Publish(publish) => publish.topic == poison,
+                Seen::Pubrel(id, _) => *id == self.poison_release,
+                _ => false,
+            };
             if self.late && sent.iter().any(is_poison) {
                 self.client.session.handle_transport_closed();
                 return (false, taken);
@@ -219,6 +226,32 @@ fn a_broker_that_answers_late_keeps_no_message_back() {
             others.remove(place);
             others.sort();
             assert_eq!(taken, others, "{place}");
+        }
+    }
+}
+
+/// The same of PUBREL, all of which an earlier connection had begun.
+#[test]
+fn a_broker_that_answers_late_keeps_no_release_back() {
+    for version in VERSIONS {
+        for place in 0..8 {
+            let mut broker = Closing::new(version);
+            broker.late = true;
+            let tokens: Vec<_> = (0..8).map(|_| broker.publish("t", QOS2)).collect();
+            broker.poison_release = place + 1;
+            let mut events = Vec::new();
+            while broker.client.session.outbox_len() > 0 {
+                assert!(broker.connections < 16, "{place}");
+                broker.connection("none");
+                events.extend(broker.client.events());
+            }
+            for (token, number) in tokens.into_iter().zip(0..) {
+                let ended = match number == place {
+                    true => Event::PublishFailed(token, PublishError::EndsConnection),
+                    false => Event::Published(token),
+                };
+                assert!(events.contains(&ended), "{place}: {ended:?} in {events:?}");
+            }
         }
     }
 }
