@@ -256,8 +256,10 @@ struct thread_mqtt_config {
 	bool accept_lower_qos;
 	/** A message that was under way when so many connections ended is suspected of having ended
 	 *  them: it waits behind the others and is sent alone. It is given up if it ends connections
-	 *  then, too, on which the broker answered others (THREAD_MQTT_ERROR_ENDS_CONNECTION). 0
-	 *  suspects none.
+	 *  then, too, on which the broker answered others (THREAD_MQTT_ERROR_ENDS_CONNECTION).
+	 *  After so many connections that a TLS record too large for the heap or for
+	 *  CONFIG_THREAD_MQTT_TLS_INBOUND ended, the session at the broker begins anew, without
+	 *  what the broker kept for it. 0 suspects none.
 	 */
 	uint8_t suspect_after;
 	/** Time for TCP to connect to one address, milliseconds; not 0. An address is left for the next

@@ -75,6 +75,11 @@ pub struct Client {
     /// The broker that accepted the session last.
     session_at: Option<BrokerUri>,
     backoff: Backoff,
+    /// Connections that a record ended which is too large for this side, since one was stable or a session began
+    /// because of them.
+    undigested: u8,
+    /// So many of them end the session at the broker; zero: none does.
+    suspect_after: u8,
     /// Every failure since all brokers were tried was one for a person.
     hopeless: bool,
     learner: Option<Learner>,
@@ -193,6 +198,7 @@ impl Client {
     ) -> Result<Self, ConfigError> {
         config.check()?;
         let version = config.session.version;
+        let suspect_after = config.session.suspect_after;
         let session = session(config.session)?;
         let session_at = session.peer().parse().ok();
         Ok(Self {
@@ -201,6 +207,8 @@ impl Client {
             targets: Targets::new(config.broker, &mut config.failover),
             session_at,
             backoff: Backoff::new(config.timers.backoff_min, config.timers.backoff_max),
+            undigested: 0,
+            suspect_after,
             hopeless: true,
             learner: Learner::new(config.keep_alive),
             tls: config.tls,

@@ -171,7 +171,8 @@ pub struct Config {
     pub ack_timeout: Duration,
     /// A message or request that was under way when so many connections ended is suspected of
     /// having ended them: it waits behind the others and is sent alone. It is given up if it ends
-    /// connections then, too, on which the broker has answered others before. Zero suspects
+    /// connections then, too, on which the broker has answered others before. A client over TLS begins a new session
+    /// at the broker after so many connections that a record ended which is too large for this side. Zero suspects
     /// none. Default: 3.
     pub suspect_after: u8,
     /// The first packet identifier used, 1 to 32,767. A random one avoids that a broker's late

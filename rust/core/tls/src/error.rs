@@ -191,6 +191,12 @@ fn in_parentheses(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display) -> fmt::R
 }
 
 impl TlsError {
+    /// Whether a record is too large for this side: for the limit on what is received or for the heap. The peer has
+    /// done nothing wrong, and would send the same again.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::RecordTooLarge { .. } | Self::OutOfMemory { .. })
+    }
+
     /// What rustls says, in our words. A certificate fault comes without its context, which only
     /// the verifier knows.
     pub(crate) fn from_rustls(error: &rustls::Error, handshaking: bool) -> Self {

@@ -79,6 +79,14 @@ impl Client {
         if is_silent_death(&cause) {
             self.learn_death(now);
         }
+        // It may have come together with CONNACK.
+        let undigested = matches!(&self.state, State::Up { .. })
+            && matches!(&cause, Cause::Tls(error) if error.is_too_large());
+        if undigested {
+            self.undigested = self.undigested.saturating_add(1);
+        } else if stable {
+            self.undigested = 0;
+        }
         let stream = self.leave();
         if cause.contradicts_time() {
             self.clock.doubt();
@@ -94,6 +102,8 @@ impl Client {
             Cause::Mqtt(_) => {}
             // Nothing more of MQTT on this connection: no message is to blame for the network.
             Cause::NetworkLost | Cause::PrefixWithdrawn => self.session.handle_network_lost(),
+            // Nor for what came in.
+            Cause::Tls(_) if undigested => self.session.handle_network_lost(),
             _ => self.session.handle_transport_closed(),
         }
         let ending = Ending::Failed {

@@ -163,11 +163,12 @@ impl Client {
     }
 
     /// Begins to speak MQTT. A session belongs to the broker that holds it: with another one it
-    /// begins anew.
+    /// begins anew; and with the same one that has something in it which this side cannot take.
     pub(super) fn greet(&mut self, candidate: Candidate, stream: Stream, now: Duration) {
         let here = self.targets.uri();
         let elsewhere = self.session_at.as_ref().is_some_and(|at| at != here);
-        self.session.start_anew(elsewhere && !self.cluster);
+        self.session
+            .start_anew(elsewhere && !self.cluster || self.cannot_take_session());
         if self.session.is_durable() {
             let here = here.to_string();
             self.session.set_peer(&here);
@@ -206,9 +207,18 @@ impl Client {
     /// The broker has accepted the session, which is there now.
     pub(super) fn note_acceptance(&mut self) {
         if self.session.was_accepted() {
+            if self.cannot_take_session() {
+                self.undigested = 0;
+            }
             self.session_at = Some(self.targets.uri().clone());
             self.targets.current_mut().version = Known::Speaks(self.session.version());
         }
+    }
+
+    /// Whether the broker keeps a message that this side cannot take: it comes again on each connection,
+    /// before it can be known which it is.
+    pub(super) fn cannot_take_session(&self) -> bool {
+        self.suspect_after != 0 && self.undigested >= self.suspect_after
     }
 
     /// Whether the connection has proved worth something: the broker has answered more than CONNECT,

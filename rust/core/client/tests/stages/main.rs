@@ -25,7 +25,7 @@ use thread_mqtt_testkit::peer::{self, Fault};
 use thread_mqtt_testkit::pki::{Authority, KeyKind, Usage};
 use thread_mqtt_testkit::tls::{Tls, Version as TlsVersion};
 use thread_mqtt_tls::{CertificateFault, Greeting, TlsError};
-use world::{Path, World, attached, broker_tls, config, prefix, s};
+use world::{Path, World, attached, broker_tls, config, device_tls_for, prefix, s};
 
 const PLAIN: &str = "mqtt://203.0.113.10";
 const SECURE: &str = "mqtts://203.0.113.10";

@@ -214,3 +214,54 @@ fn alerts_that_say_nothing_of_the_configuration_are_not_for_a_person() {
         assert!(alert(number).needs_a_person(), "alert {number}");
     }
 }
+
+/// MQTT 3.1.1 cannot say what fits. A message in a record that does not comes again on each connection, and no side can
+/// know which it is: the session at the broker is given up, with what the broker keeps for it, and nothing of this side's.
+#[test]
+fn a_record_that_is_too_large_does_not_come_for_ever() {
+    for suspect_after in [3, 0] {
+        let mut config = config(SECURE);
+        config.tls = Some(device_tls_for(4096));
+        config.session.version = Version::V311;
+        config.session.suspect_after = suspect_after;
+        let mut world = World::started(config, secure());
+        world.run_until_online(s(5));
+        world
+            .client
+            .subscribe(&[("large", QoS::AtLeastOnce)])
+            .unwrap();
+        world.run_for(s(5));
+        world.server.publish(&peer::Message {
+            topic: "large".into(),
+            payload: vec![0; 8000],
+            qos: 1,
+            retain: false,
+        });
+
+        let alarms: Vec<_> = (0..8)
+            .map(|n: u8| {
+                let alarm = Message::new("alarm", [n]).qos(QoS::AtLeastOnce);
+                let token = world.client.publish(alarm).unwrap();
+                world.run_for(s(60));
+                token
+            })
+            .collect();
+        world.run_for(s(600));
+        let failures = world.failures();
+        let too_large =
+            |cause: &Cause| matches!(cause, Cause::Tls(TlsError::RecordTooLarge { .. }));
+        assert!(
+            failures.iter().all(|(_, cause, _)| too_large(cause)),
+            "{failures:?}"
+        );
+        if suspect_after == 0 {
+            assert!(failures.len() > 8, "{failures:?}");
+            continue;
+        }
+        assert_eq!(failures.len(), 3);
+        for token in alarms {
+            assert!(world.session_events().any(|e| *e == Mqtt::Published(token)));
+        }
+        assert!(world.client.is_online());
+    }
+}

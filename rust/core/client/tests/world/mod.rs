@@ -162,9 +162,15 @@ pub fn attached() -> Network {
 
 /// The device's TLS: the P-256 chain of the testkit is trusted.
 pub fn device_tls() -> thread_mqtt_tls::Config {
+    device_tls_for(16_384 + 2_053)
+}
+
+/// The same with a limit on what is received at once.
+pub fn device_tls_for(max_inbound: usize) -> thread_mqtt_tls::Config {
     thread_mqtt_tls::Config::builder(provider::<SeededRandom>())
         .ca(Fixed::P256.root_pem().as_bytes())
         .unwrap()
+        .max_inbound(max_inbound)
         .build()
         .unwrap()
 }

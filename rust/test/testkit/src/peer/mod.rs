@@ -267,6 +267,11 @@ impl Server {
         self.shared.state().log.clone()
     }
 
+    /// A message of another client. It goes out behind the answer to the next packet, or on the next connection.
+    pub fn publish(&self, message: &Message) {
+        self.shared.state().session.pass_on(message);
+    }
+
     /// Forgets the MQTT session, as a broker without persistence does when it restarts.
     pub fn forget_session(&self) {
         self.shared.state().session = Session::default();

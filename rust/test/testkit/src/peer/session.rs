@@ -325,7 +325,7 @@ impl Exchange {
 impl Session {
     /// Queues a message for the client if one of its filters matches, once, at the highest
     /// QoS granted (MQTT 5 section 3.3.4).
-    fn pass_on(&mut self, message: &Message) {
+    pub(super) fn pass_on(&mut self, message: &Message) {
         let granted = self
             .subscriptions
             .iter()
