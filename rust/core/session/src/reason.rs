@@ -39,6 +39,10 @@ impl ReasonCode {
     pub const PACKET_TOO_LARGE: Self = Self(0x95);
     /// Quota exceeded.
     pub const QUOTA_EXCEEDED: Self = Self(0x97);
+    /// Use another server, for now.
+    pub const USE_ANOTHER_SERVER: Self = Self(0x9C);
+    /// Server moved, for good.
+    pub const SERVER_MOVED: Self = Self(0x9D);
     /// Shared subscriptions not supported.
     pub const NO_SHARED_SUBSCRIPTIONS: Self = Self(0x9E);
     /// Wildcard subscriptions not supported.

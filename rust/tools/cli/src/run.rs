@@ -271,7 +271,10 @@ fn is_redirect(cause: &Cause) -> bool {
         Cause::Mqtt(SessionError::ServerDisconnected(reason)) => *reason,
         _ => return false,
     };
-    matches!(reason, ReasonCode(0x9C | 0x9D))
+    matches!(
+        reason,
+        ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED
+    )
 }
 
 /// What is wrong with the storage, with the system's own words instead of its number.

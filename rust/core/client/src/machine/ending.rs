@@ -327,8 +327,8 @@ impl Client {
             _ => return false,
         };
         let lasts = match reason {
-            USE_ANOTHER_SERVER => false,
-            SERVER_MOVED => true,
+            ReasonCode::USE_ANOTHER_SERVER => false,
+            ReasonCode::SERVER_MOVED => true,
             _ => return false,
         };
         let reference = self.session.server_reference();
@@ -346,9 +346,6 @@ impl Client {
 }
 
 /// Reason codes of MQTT 5 with a Server Reference (section 4.11).
-const USE_ANOTHER_SERVER: ReasonCode = ReasonCode(0x9C);
-const SERVER_MOVED: ReasonCode = ReasonCode(0x9D);
-
 /// Servers of a reference that are tried at most: the broker chooses how many it names.
 const REFERENCES: usize = 4;
 
