@@ -52,6 +52,8 @@ class Broker:
     highest_qos = 2
     # Why a QoS 2 message comes twice after a lost connection, where the broker is to blame.
     repeats_qos2 = None
+    # Why a publisher of QoS 2 may wait in vain for the end of a message that was released on an earlier connection.
+    leaves_pubrel = None
     # User name and password, where it accepts no connection without.
     credentials = None
     # Whether its TLS can be used.
@@ -328,6 +330,9 @@ class Amqtt(Broker):
 
     name = "aMQTT"
     versions = ("3.1.1",)
+    leaves_pubrel = (
+        "each message arrives, once, but aMQTT leaves a PUBREL unanswered that is repeated after a lost PUBCOMP, and "
+        "the client waits for `ack_timeout`, longer than the scenario does")
     # Any will do. Of a client without a name it drops the session while it is away, once a second.
     credentials = ("device", "secret")
 
