@@ -81,6 +81,15 @@ impl Cause {
         })
     }
 
+    /// The broker's own reason, where it gave one: of a refusal, or of a DISCONNECT.
+    pub fn reason(&self) -> Option<ReasonCode> {
+        match self {
+            Self::Mqtt(SessionError::Refused(refusal)) => Some(refusal.reason()),
+            Self::Mqtt(SessionError::ServerDisconnected(reason)) => Some(*reason),
+            _ => None,
+        }
+    }
+
     /// Whether the broker may not know the version of MQTT that it was spoken to in: some say so, in a
     /// CONNACK of either version, and some just close the connection.
     pub fn may_be_the_version(&self) -> bool {

@@ -10,9 +10,7 @@ use thread_mqtt_client::{Cause, Client, Event, Reached, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
 use thread_mqtt_resolve::BrokerUri;
-use thread_mqtt_session::{
-    BrokerText, Event as Mqtt, ReasonCode, SessionError, SkipReason, StoreError, Token,
-};
+use thread_mqtt_session::{BrokerText, Event as Mqtt, ReasonCode, SkipReason, StoreError, Token};
 
 /// A client at work.
 pub(crate) struct Run {
@@ -266,14 +264,9 @@ impl Run {
 
 /// Whether the broker sends its clients elsewhere (MQTT 5 section 4.11).
 fn is_redirect(cause: &Cause) -> bool {
-    let reason = match cause {
-        Cause::Mqtt(SessionError::Refused(refusal)) => refusal.reason(),
-        Cause::Mqtt(SessionError::ServerDisconnected(reason)) => *reason,
-        _ => return false,
-    };
     matches!(
-        reason,
-        ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED
+        cause.reason(),
+        Some(ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED)
     )
 }
 

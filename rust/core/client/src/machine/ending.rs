@@ -318,17 +318,9 @@ impl Client {
         if !SEVERAL {
             return false;
         }
-        let Cause::Mqtt(error) = cause else {
-            return false;
-        };
-        let reason = match error {
-            SessionError::Refused(refusal) => refusal.reason(),
-            SessionError::ServerDisconnected(reason) => *reason,
-            _ => return false,
-        };
-        let lasts = match reason {
-            ReasonCode::USE_ANOTHER_SERVER => false,
-            ReasonCode::SERVER_MOVED => true,
+        let lasts = match cause.reason() {
+            Some(ReasonCode::USE_ANOTHER_SERVER) => false,
+            Some(ReasonCode::SERVER_MOVED) => true,
             _ => return false,
         };
         let reference = self.session.server_reference();
@@ -345,7 +337,6 @@ impl Client {
     }
 }
 
-/// Reason codes of MQTT 5 with a Server Reference (section 4.11).
 /// Servers of a reference that are tried at most: the broker chooses how many it names.
 const REFERENCES: usize = 4;
 
