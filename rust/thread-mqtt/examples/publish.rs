@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     if let Some(path) = arguments.next() {
         builder = builder
             .tls(soft::provider::<Entropy>())
+            .with_tls(|tls| Ok(tls.in_place(soft::suites::in_place)))
             .ca(&fs::read(path)?);
     }
     let mut mqtt = builder.open(HostPort::new(Options::default())?)?;

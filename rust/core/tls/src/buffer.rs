@@ -5,15 +5,13 @@ use alloc::vec::Vec;
 
 use rustls::client::ClientConnectionData;
 use rustls::unbuffered::{EncodeError, EncodeTlsData, EncryptError, WriteTraffic};
+use thread_mqtt_crypto_record::in_place;
 
 use crate::config::{Limits, MAX_RECORD};
 use crate::error::{Greeting, TlsError};
 
 /// Content type, version, length (RFC 8446 section 5.1).
 const HEADER: usize = 5;
-
-/// Bytes to begin a record with, whose length is not known yet: most take no second allocation.
-const FIRST: usize = 256;
 
 /// Whether the heap has so many bytes in one piece.
 pub(crate) fn has_room(bytes: usize) -> bool {
@@ -32,6 +30,9 @@ pub(crate) fn has_room(bytes: usize) -> bool {
 #[derive(Debug)]
 pub(crate) struct Inbound {
     bytes: Vec<u8>,
+    /// Of the record being received; `bytes` has it, too, once there is room for all of the record.
+    header: [u8; HEADER],
+    header_len: usize,
     content: Content,
     limit: usize,
     greeted: bool,
@@ -49,6 +50,8 @@ impl Inbound {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             bytes: Vec::new(),
+            header: [0; HEADER],
+            header_len: 0,
             content: Content::Ciphertext { record: 0 },
             limit: limits.inbound,
             greeted: false,
@@ -60,53 +63,70 @@ impl Inbound {
     }
 
     /// Takes bytes as far as the end of the record being received. Says how many, and whether the
-    /// record is whole (or hopeless: rustls will say what is wrong by its header alone).
+    /// record is whole (or hopeless: rustls will say what is wrong by its header alone). Without room for
+    /// the record none are taken, and it can be tried again.
     pub(crate) fn receive(&mut self, data: &[u8]) -> Result<(usize, bool), TlsError> {
         let Content::Ciphertext { record } = self.content else {
             return Ok((0, false));
         };
-        let mut taken = 0;
-        loop {
-            let have = self.bytes.len() - record;
-            let need = match self.bytes.get(record..) {
-                Some(&[kind, major, _, high, low, ..]) => {
-                    self.check_greeting()?;
-                    let need = HEADER + usize::from(u16::from_be_bytes([high, low]));
-                    if !matches!(kind, 20..=24) || major != 3 || need >= MAX_RECORD {
-                        return Ok((taken, true));
-                    }
-                    self.check_size(record, need)?;
-                    need
-                }
-                _ => HEADER,
-            };
-            if have >= need {
-                return Ok((taken, true));
+        // By itself, as it says how much memory the record takes: in one piece, and once.
+        let begun = self.header.get_mut(self.header_len..).unwrap_or_default();
+        if !begun.is_empty() {
+            let n = begun.len().min(data.len());
+            for (to, from) in begun.iter_mut().zip(data) {
+                *to = *from;
             }
-            let rest = data.get(taken..).unwrap_or_default();
-            let chunk = rest.get(..need - have).unwrap_or(rest);
-            if chunk.is_empty() {
-                return Ok((taken, false));
-            }
-            let more = (need - have).max(FIRST.saturating_sub(self.bytes.len()));
-            if self.bytes.try_reserve_exact(more).is_err() {
-                return Err(TlsError::OutOfMemory { wanted: more });
-            }
-            self.bytes.extend_from_slice(chunk);
-            taken += chunk.len();
+            self.header_len += n;
+            return Ok((
+                n,
+                n > 0 && self.header_len == HEADER && self.is_header_enough(record)?,
+            ));
         }
+        let need = HEADER + self.body_len();
+        if self.bytes.len() == record {
+            self.check_size(record, need)?;
+            self.take_header(need)?;
+        }
+        let rest = (record + need).saturating_sub(self.bytes.len());
+        let chunk = data.get(..rest).unwrap_or(data);
+        self.bytes.extend_from_slice(chunk);
+        Ok((chunk.len(), chunk.len() == rest))
     }
 
-    /// The first bytes ever received must be a record of TLS.
-    fn check_greeting(&mut self) -> Result<(), TlsError> {
-        if self.greeted {
-            return Ok(());
+    /// Whether nothing but the header is there to wait for: of an empty record, and of one that rustls will
+    /// refuse by it.
+    fn is_header_enough(&mut self, record: usize) -> Result<bool, TlsError> {
+        if !self.greeted {
+            self.greeted = true;
+            if let Some(greeting) = Greeting::of(&self.header) {
+                return Err(TlsError::NotTls(greeting));
+            }
         }
-        self.greeted = true;
-        match Greeting::of(&self.bytes) {
-            Some(greeting) => Err(TlsError::NotTls(greeting)),
-            None => Ok(()),
+        let [kind, major, ..] = self.header;
+        let len = HEADER + self.body_len();
+        if matches!(kind, 20..=24) && major == 3 && len < MAX_RECORD {
+            // An empty one is whole.
+            if len > HEADER {
+                return Ok(false);
+            }
+            self.check_size(record, len)?;
         }
+        self.take_header(HEADER)?;
+        Ok(true)
+    }
+
+    fn body_len(&self) -> usize {
+        let [.., high, low] = self.header;
+        usize::from(u16::from_be_bytes([high, low]))
+    }
+
+    /// Moves the header to the others, with room for `len` bytes.
+    fn take_header(&mut self, len: usize) -> Result<(), TlsError> {
+        if self.bytes.try_reserve_exact(len).is_err() {
+            return Err(TlsError::OutOfMemory { wanted: len });
+        }
+        self.bytes.extend_from_slice(&self.header);
+        Ok(())
     }
 
     fn check_size(&self, record: usize, need: usize) -> Result<(), TlsError> {
@@ -124,7 +144,8 @@ impl Inbound {
 
     /// Why the peer hung up before the handshake was done.
     pub(crate) fn closed_in_handshake(&self) -> TlsError {
-        match Greeting::of(&self.bytes) {
+        let begun = self.header.get(..self.header_len).unwrap_or_default();
+        match Greeting::of(begun) {
             Some(greeting) if !self.greeted => TlsError::NotTls(greeting),
             _ => TlsError::ClosedInHandshake {
                 answered: self.greeted,
@@ -146,6 +167,13 @@ impl Inbound {
         )
     }
 
+    /// Whether all that is here is one record that may hold application data.
+    pub(crate) fn may_be_data(&self) -> bool {
+        const APPLICATION_DATA: u8 = 23;
+        matches!(self.content, Content::Ciphertext { record: 0 })
+            && self.bytes.first() == Some(&APPLICATION_DATA)
+    }
+
     /// What rustls is to work on.
     pub(crate) fn ciphertext_mut(&mut self) -> &mut [u8] {
         match self.content {
@@ -165,12 +193,25 @@ impl Inbound {
 
     /// The record received is dealt with; what is still here belongs to an unfinished message.
     pub(crate) fn next_record(&mut self) {
+        self.header_len = 0;
         if let Content::Ciphertext { record } = &mut self.content {
             *record = self.bytes.len();
             if self.bytes.is_empty() {
                 self.bytes = Vec::new();
             }
         }
+    }
+
+    /// The record received was application data, which its decrypter left in place.
+    pub(crate) fn reveal_plaintext(&mut self) {
+        let payload = self.bytes.get(HEADER..).unwrap_or_default();
+        let text = in_place::plaintext(payload).unwrap_or_default();
+        self.bytes.truncate(HEADER + text.end);
+        self.content = Content::Plaintext {
+            read: HEADER + text.start,
+        };
+        // Nothing that rustls would tell of, but then no ciphertext would ever be taken again.
+        self.consume_plaintext(0);
     }
 
     /// Adds plaintext in place of the ciphertext it was.

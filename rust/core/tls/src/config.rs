@@ -51,6 +51,8 @@ struct Inner {
     #[cfg_attr(not(feature = "tls12"), expect(dead_code, reason = "of TLS 1.2 alone"))]
     extended_master_secret: bool,
     limits: Limits,
+    /// Every suite leaves application data where it was decrypted.
+    in_place: bool,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     sessions: Option<SessionStore>,
     key_log: Option<Arc<dyn KeyLog>>,
@@ -99,6 +101,7 @@ impl Config {
                 outbound: 4_096,
                 fragment: MAX_FRAGMENT,
             },
+            in_place: None,
             provider_failures: None,
             withdrawn: None,
             key_log: None,
@@ -123,8 +126,23 @@ impl Config {
         TlsError::CryptoFailed(Some(failure))
     }
 
+    /// Gives the memory of sessions back that a later connection would have resumed; whether there was any.
+    pub(crate) fn forget_sessions(&self) -> bool {
+        let store = self.inner.sessions.as_ref();
+        store
+            .filter(|store| !store.is_empty())
+            .is_some_and(|store| {
+                store.clear();
+                true
+            })
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         self.inner.limits
+    }
+
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.inner.in_place
     }
 
     pub(crate) fn verifier(&self, time: CertificateTime) -> &Arc<Verifier> {
@@ -239,6 +257,7 @@ pub struct ConfigBuilder {
     extended_master_secret: bool,
     sessions: Option<SessionStore>,
     limits: Limits,
+    in_place: Option<fn(SupportedCipherSuite) -> Option<SupportedCipherSuite>>,
     withdrawn: Option<fn(SignatureScheme) -> bool>,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     key_log: Option<Arc<dyn KeyLog>>,
@@ -438,6 +457,18 @@ impl ConfigBuilder {
         self
     }
 
+    /// Lets application data stay where it was decrypted: a record takes its own length of the heap, and
+    /// not twice that, as rustls copies what it decrypts. `suites` is the function of that name in the module
+    /// `suites` of the crypto provider, which gives for each suite the one that does so. A provider with a
+    /// suite for which there is none goes on as without it.
+    pub fn in_place(
+        mut self,
+        suites: fn(SupportedCipherSuite) -> Option<SupportedCipherSuite>,
+    ) -> Self {
+        self.in_place = Some(suites);
+        self
+    }
+
     /// Hands each connection's secrets to `log`, for a capture that is to be decrypted. They decrypt all
     /// of its traffic: for debugging alone. Without it they are not kept.
     pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
@@ -484,6 +515,7 @@ impl ConfigBuilder {
         }
         let versions = self.choose_suites()?;
         self.choose_groups(&versions)?;
+        let in_place = self.take_suites_in_place();
 
         let roots = Arc::new(self.roots);
         let algorithms = self.provider.signature_verification_algorithms;
@@ -508,6 +540,7 @@ impl ConfigBuilder {
                 alpn: self.alpn,
                 extended_master_secret: self.extended_master_secret,
                 limits: self.limits,
+                in_place,
                 provider_failures: self.provider_failures,
                 key_log: self.key_log,
                 sessions: self.sessions,
@@ -580,6 +613,20 @@ impl ConfigBuilder {
         }
         offered.retain(|suite| versions.contains(&suite.version()));
         Ok(versions)
+    }
+
+    /// Puts suites that leave application data in place into the provider. All or none: the connection
+    /// asks once.
+    fn take_suites_in_place(&mut self) -> bool {
+        let Some(in_place) = self.in_place else {
+            return false;
+        };
+        let offered = &mut self.provider.cipher_suites;
+        match offered.iter().map(|suite| in_place(*suite)).collect() {
+            Some(suites) => *offered = suites,
+            None => return false,
+        }
+        true
     }
 
     /// Leaves only the groups chosen in the provider.

@@ -11,6 +11,7 @@ use rustls::HandshakeKind;
 use rustls::client::UnbufferedClientConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls_pki_types::{self as pki, DnsName, ServerName};
+use thread_mqtt_crypto_record::in_place;
 
 use crate::buffer::{Inbound, Outbound, has_room};
 use crate::certificate::CertificateSummary;
@@ -155,9 +156,13 @@ impl Connection {
             }
             let (n, whole) = match self.inbound.receive(rest) {
                 Ok(received) => received,
+                Err(TlsError::OutOfMemory { .. }) if self.config.forget_sessions() => continue,
                 Err(error) => {
-                    // No fault that TLS has an alert for, but a reason to hang up politely.
-                    self.close();
+                    // No fault that TLS has an alert for, but a reason to hang up politely, where there is
+                    // room for that.
+                    if has_room(ROOM) {
+                        self.close();
+                    }
                     return Err(self.fail(error));
                 }
             };
@@ -319,12 +324,18 @@ impl Connection {
             false => &[],
         };
         let chain = chain.iter().map(|certificate| certificate.len()).sum();
-        let copy = received.max(chain);
+        let in_place = self.config.is_in_place() && self.inbound.may_be_data();
         let wanted = match self.is_handshaking() {
-            true => ROOM_IN_HANDSHAKE.max(copy + ROOM_BESIDE),
-            false => copy + ROOM,
+            true => ROOM_IN_HANDSHAKE.max(received.max(chain) + ROOM_BESIDE),
+            // Data, of which nothing is copied. If it turns out to be a ticket, its decrypter asks.
+            false if in_place && received > chain => ROOM,
+            false => received + chain + ROOM,
         };
-        check_room(wanted).map_err(|error| self.fail(error))
+        let room = check_room(wanted).or_else(|error| match self.config.forget_sessions() {
+            true => check_room(wanted),
+            false => Err(error),
+        });
+        room.map_err(|error| self.fail(error))
     }
 
     /// In TLS 1.2 a ticket belongs to the handshake (RFC 5077 section 3.3).
@@ -371,7 +382,10 @@ impl Connection {
                 Ok(_) => done = true,
                 Err(error) => return Err(self.fail_by_rustls(&error)),
             }
-            self.inbound.discard(discard);
+            match readable {
+                true if self.config.is_in_place() => self.inbound.reveal_plaintext(),
+                _ => self.inbound.discard(discard),
+            }
             if readable {
                 self.read_plaintext();
             }
@@ -385,12 +399,15 @@ impl Connection {
         taken.map_err(|error| self.fail(error))
     }
 
-    /// Moves the plaintext that rustls holds into the inbound buffer.
+    /// Moves the plaintext that rustls holds into the inbound buffer, if it is not there already.
     fn read_plaintext(&mut self) {
+        let in_place = self.config.is_in_place();
         let status = self.tls.process_tls_records(&mut []);
         if let Ok(ConnectionState::ReadTraffic(mut traffic)) = status.state {
             while let Some(Ok(record)) = traffic.next_record() {
-                self.inbound.put_plaintext(record.payload);
+                if !in_place {
+                    self.inbound.put_plaintext(record.payload);
+                }
             }
         }
     }
@@ -431,6 +448,9 @@ impl Connection {
                 self.refused = refusal.chain;
                 TlsError::Certificate(refusal.fault)
             }
+            None if in_place::is_out_of_memory(error) => TlsError::OutOfMemory {
+                wanted: self.inbound.ciphertext_mut().len(),
+            },
             None => TlsError::from_rustls(error, self.is_handshaking()),
         };
         self.fail(error)

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! A provider implements [`Aead`] and [`Keyed`] and lists its suites with
-//! [`tls13_suites!`] and, with the feature `tls12`, `tls12_suites!`.
+//! [`tls13_suites!`] and, with the feature `tls12`, `tls12_suites!`. Both make each suite twice: for any
+//! user of rustls, and for one that reads application data [where it was decrypted](in_place).
 //!
 //! What is not here: ciphers, hashes, and the decision which suites to offer.
 //!
@@ -67,6 +68,7 @@ extern crate alloc;
 extern crate std;
 
 mod cause;
+pub mod in_place;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls12")]
@@ -145,12 +147,26 @@ pub enum Kind {
 pub struct Protection<A: 'static> {
     aead: &'static A,
     kind: Kind,
+    in_place: bool,
 }
 
 impl<A: Aead> Protection<A> {
     /// Protection by `aead`, which is of the given kind.
     pub const fn new(aead: &'static A, kind: Kind) -> Self {
-        Self { aead, kind }
+        Self {
+            aead,
+            kind,
+            in_place: false,
+        }
+    }
+
+    /// The same for a connection that reads application data [where it was decrypted](in_place). With any
+    /// other it loses all but the first byte of each record.
+    pub const fn in_place(self) -> Self {
+        Self {
+            in_place: true,
+            ..self
+        }
     }
 
     /// How many records one key may protect before rustls changes the key (TLS 1.3)

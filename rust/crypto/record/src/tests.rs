@@ -12,7 +12,7 @@ use rustls::crypto::cipher::{
 };
 use rustls::{ContentType, Error, ProtocolVersion};
 
-use crate::{Aead, Keyed, Kind, Protection, TAG_LEN};
+use crate::{Aead, Keyed, Kind, Protection, TAG_LEN, in_place};
 
 /// A key with which nothing can be sealed.
 const NO_KEY: [u8; 32] = [0; 32];
@@ -126,6 +126,68 @@ fn tls13() {
     assert_eq!(*seen.lock().unwrap(), [(nonce, aad.clone()), (nonce, aad)]);
 }
 
+type Opened = Result<(ContentType, Vec<u8>), Error>;
+
+/// What rustls gets of a record, and what the buffer holds after it.
+fn open_in_place(decrypter: &mut dyn MessageDecrypter, record: &[u8]) -> (Opened, Vec<u8>) {
+    let mut payload = record[5..].to_vec();
+    let typ = ContentType::from(record[0]);
+    let message = InboundOpaqueMessage::new(typ, ProtocolVersion::TLSv1_2, &mut payload);
+    let opened = decrypter.decrypt(message, 0);
+    let opened = opened.map(|plain| (plain.typ, plain.payload.to_vec()));
+    (opened, payload)
+}
+
+#[test]
+fn tls13_in_place() {
+    const DATA: u8 = 23;
+    let protection = Protection::new(glass().0, Kind::Gcm).in_place();
+    let mut decrypter = protection.decrypter(key(), Iv::from([1; 12]));
+    let mut open = |inner: &[u8]| {
+        let record = [&[23, 3, 3, 0, 0], inner, &TAG].concat();
+        open_in_place(&mut *decrypter, &record)
+    };
+    // Padded or not, and a text that ends like padding.
+    for text in [&b"text"[..], b"t", b"", b"zero\0\0", &[5; 1 << 14]] {
+        for padding in [0, 1, 3] {
+            if text.len() + padding > 1 << 14 {
+                continue;
+            }
+            let inner = [text, &[DATA], &[0; 3][..padding]].concat();
+            let (opened, payload) = open(&inner);
+            let first = text[..text.len().min(1)].to_vec();
+            assert_eq!(opened, Ok((ContentType::ApplicationData, first)));
+            let range = in_place::plaintext(&payload).unwrap();
+            assert_eq!(payload.get(range), Some(text));
+        }
+    }
+    // All else is rustls's.
+    let (opened, _) = open(b"ticket\x16\0");
+    assert_eq!(opened, Ok((ContentType::Handshake, b"ticket".to_vec())));
+    assert!(open(&[0; 9]).0.is_err() && open(b"").0.is_err());
+    for long in [(1 << 14) + 1, (1 << 14) + 2] {
+        let mut inner = alloc::vec![5; long];
+        inner.push(DATA);
+        assert_eq!(open(&inner).0, Err(Error::PeerSentOversizedRecord));
+    }
+    let padded = [&[DATA][..], &[0; 1 << 14], &[0]].concat();
+    assert_eq!(open(&padded).0, Err(Error::PeerSentOversizedRecord));
+}
+
+#[test]
+fn a_payload_that_is_none_has_no_plaintext() {
+    for payload in [
+        &b""[..],
+        b"abc",
+        &[0, 1, 0, 0],
+        &[0, 0, 0, 1],
+        &[7, 0, 1, 0, 3],
+    ] {
+        assert_eq!(in_place::plaintext(payload), None, "{payload:?}");
+    }
+    assert_eq!(in_place::plaintext(&[7, 0, 1, 0, 1]), Some(1..1));
+}
+
 #[test]
 fn a_record_that_cannot_be_sealed_is_an_error() {
     let (glass, _) = glass();
@@ -182,6 +244,25 @@ mod tls12 {
         let received = [1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9, 9];
         let seen = seen.lock().unwrap();
         assert_eq!(*seen, [(sent, AAD.to_vec()), (received, AAD.to_vec())]);
+    }
+
+    #[test]
+    fn in_place() {
+        for (kind, start) in [(Kind::Gcm, 8), (Kind::ChaCha20Poly1305, 0)] {
+            let (mut encrypter, mut decrypter) = pair(&Protection::new(glass().0, kind).in_place());
+            for text in [&b"text"[..], b"t", b"", b"zero\0\0", &[5; 1 << 14]] {
+                let mut sealed = seal(&mut *encrypter, text, 0).unwrap();
+                let (opened, _) = open_in_place(&mut *decrypter, &sealed);
+                assert_eq!(opened, Ok((ContentType::Handshake, text.to_vec())));
+                sealed[0] = 23;
+                let (opened, payload) = open_in_place(&mut *decrypter, &sealed);
+                let first = text[..text.len().min(1)].to_vec();
+                assert_eq!(opened, Ok((ContentType::ApplicationData, first)));
+                let range = crate::in_place::plaintext(&payload).unwrap();
+                assert_eq!(range, start..start + text.len());
+                assert_eq!(payload.get(range), Some(text));
+            }
+        }
     }
 
     #[test]

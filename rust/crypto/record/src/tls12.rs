@@ -8,14 +8,15 @@ use rustls::crypto::cipher::{
     MessageEncrypter, NONCE_LEN, OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload,
     Tls12AeadAlgorithm, UnsupportedOperationError, make_tls12_aad,
 };
-use rustls::{ConnectionTrafficSecrets, Error, SignatureScheme};
+use rustls::{ConnectionTrafficSecrets, ContentType, Error, SignatureScheme};
 
-use crate::{Aead, Keyed, Kind, Protection, TAG_LEN};
+use crate::{Aead, Keyed, Kind, Protection, TAG_LEN, in_place};
 
-/// Defines ECDHE suites of TLS 1.2: each row becomes a `pub static SupportedCipherSuite`.
+/// Defines ECDHE suites of TLS 1.2: each row becomes a `pub static SupportedCipherSuite`, and one of the
+/// list whose name comes first, which leave application data [in place](crate::in_place).
 ///
 /// ```text
-/// tls12_suites! {
+/// tls12_suites! { IN_PLACE;
 ///     /// Its documentation, then attributes.
 ///     NAME: signature schemes, kind(Aead), Hash, Hmac;
 /// }
@@ -25,23 +26,36 @@ use crate::{Aead, Keyed, Kind, Protection, TAG_LEN};
 /// rest names statics in scope.
 #[macro_export]
 macro_rules! tls12_suites {
-    ($($(#[$attr:meta])* $name:ident: $sign:path, $kind:ident($aead:path), $hash:path, $hmac:path;)+) => {$(
-        $(#[$attr])*
-        pub static $name: $crate::rustls::SupportedCipherSuite =
-            $crate::rustls::SupportedCipherSuite::Tls12(&$crate::rustls::Tls12CipherSuite {
-                common: $crate::rustls::crypto::CipherSuiteCommon {
-                    suite: $crate::rustls::CipherSuite::$name,
-                    hash_provider: &$hash,
-                    confidentiality_limit: const {
-                        $crate::Protection::new(&$aead, $crate::Kind::$kind).confidentiality_limit()
-                    },
-                },
-                kx: $crate::rustls::crypto::KeyExchangeAlgorithm::ECDHE,
-                sign: $sign,
-                aead_alg: &const { $crate::Protection::new(&$aead, $crate::Kind::$kind) },
-                prf_provider: &$crate::rustls::crypto::tls12::PrfUsingHmac(&$hmac),
-            });
-    )+};
+    ($in_place:ident; $($(#[$attr:meta])* $name:ident: $sign:path, $kind:ident($aead:path), $hash:path, $hmac:path;)+) => {
+        $(
+            $(#[$attr])*
+            pub static $name: $crate::rustls::SupportedCipherSuite = $crate::tls12_suites! {
+                @ $name, $sign, $kind, $aead, $hash, $hmac,
+                $crate::Protection::new(&$aead, $crate::Kind::$kind)
+            };
+        )+
+        #[allow(unused_doc_comments, reason = "the attributes are those of the statics")]
+        static $in_place: &[$crate::rustls::SupportedCipherSuite] = &[$(
+            $(#[$attr])*
+            $crate::tls12_suites! {
+                @ $name, $sign, $kind, $aead, $hash, $hmac,
+                $crate::Protection::new(&$aead, $crate::Kind::$kind).in_place()
+            },
+        )+];
+    };
+    (@ $name:ident, $sign:path, $kind:ident, $aead:path, $hash:path, $hmac:path, $protection:expr) => {
+        $crate::rustls::SupportedCipherSuite::Tls12(&$crate::rustls::Tls12CipherSuite {
+            common: $crate::rustls::crypto::CipherSuiteCommon {
+                suite: $crate::rustls::CipherSuite::$name,
+                hash_provider: &$hash,
+                confidentiality_limit: const { $protection.confidentiality_limit() },
+            },
+            kx: $crate::rustls::crypto::KeyExchangeAlgorithm::ECDHE,
+            sign: $sign,
+            aead_alg: &const { $protection },
+            prf_provider: &$crate::rustls::crypto::tls12::PrfUsingHmac(&$hmac),
+        })
+    };
 }
 
 /// What a server with an RSA key may sign its key exchange with.
@@ -73,6 +87,7 @@ impl<A: Aead> Tls12AeadAlgorithm for Protection<A> {
         Box::new(Records {
             keyed: self.aead.encrypter(key.as_ref(), join_iv(iv, extra)),
             fixed_iv_len: self.fixed_iv_len(),
+            in_place: false,
         })
     }
 
@@ -80,6 +95,7 @@ impl<A: Aead> Tls12AeadAlgorithm for Protection<A> {
         Box::new(Records {
             keyed: self.aead.decrypter(key.as_ref(), join_iv(iv, &[])),
             fixed_iv_len: self.fixed_iv_len(),
+            in_place: self.in_place,
         })
     }
 
@@ -107,6 +123,7 @@ impl<A: Aead> Tls12AeadAlgorithm for Protection<A> {
 struct Records<K> {
     keyed: K,
     fixed_iv_len: usize,
+    in_place: bool,
 }
 
 impl<K: Keyed> MessageEncrypter for Records<K> {
@@ -155,9 +172,14 @@ impl<K: Keyed> MessageDecrypter for Records<K> {
         let (sent, sealed) = msg.payload.split_at_mut(start);
         explicit.copy_from_slice(sent);
 
-        match self.keyed.open(&nonce, &aad, sealed)? {
-            len @ 0..=MAX_FRAGMENT_LEN => Ok(msg.into_plain_message_range(start..start + len)),
-            _ => Err(Error::PeerSentOversizedRecord),
+        let len = match self.keyed.open(&nonce, &aad, sealed)? {
+            len @ 0..=MAX_FRAGMENT_LEN => len,
+            _ => return Err(Error::PeerSentOversizedRecord),
+        };
+        let text = start..start + len;
+        match msg.typ {
+            ContentType::ApplicationData if self.in_place => in_place::leave(msg, text),
+            _ => Ok(msg.into_plain_message_range(text)),
         }
     }
 }

@@ -9,12 +9,13 @@ use rustls::crypto::cipher::{
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
-use crate::{Aead, Keyed, Protection, TAG_LEN};
+use crate::{Aead, Keyed, Protection, TAG_LEN, in_place};
 
-/// Defines suites of TLS 1.3: each row becomes a `pub static SupportedCipherSuite`.
+/// Defines suites of TLS 1.3: each row becomes a `pub static SupportedCipherSuite`, and one of the list
+/// whose name comes first, which leave application data [in place](crate::in_place).
 ///
 /// ```text
-/// tls13_suites! {
+/// tls13_suites! { IN_PLACE;
 ///     /// Its documentation, then attributes.
 ///     NAME: rustls's name, kind(Aead), Hash, Hmac;
 /// }
@@ -23,31 +24,50 @@ use crate::{Aead, Keyed, Protection, TAG_LEN};
 /// The kind is a variant of [`Kind`](crate::Kind), the rest names statics in scope.
 #[macro_export]
 macro_rules! tls13_suites {
-    ($($(#[$attr:meta])* $name:ident: $suite:ident, $kind:ident($aead:path), $hash:path, $hmac:path;)+) => {$(
-        $(#[$attr])*
-        pub static $name: $crate::rustls::SupportedCipherSuite =
-            $crate::rustls::SupportedCipherSuite::Tls13(&$crate::rustls::Tls13CipherSuite {
-                common: $crate::rustls::crypto::CipherSuiteCommon {
-                    suite: $crate::rustls::CipherSuite::$suite,
-                    hash_provider: &$hash,
-                    confidentiality_limit: const {
-                        $crate::Protection::new(&$aead, $crate::Kind::$kind).confidentiality_limit()
-                    },
-                },
-                hkdf_provider: &$crate::rustls::crypto::tls13::HkdfUsingHmac(&$hmac),
-                aead_alg: &const { $crate::Protection::new(&$aead, $crate::Kind::$kind) },
-                quic: None,
-            });
-    )+};
+    ($in_place:ident; $($(#[$attr:meta])* $name:ident: $suite:ident, $kind:ident($aead:path), $hash:path, $hmac:path;)+) => {
+        $(
+            $(#[$attr])*
+            pub static $name: $crate::rustls::SupportedCipherSuite = $crate::tls13_suites! {
+                @ $suite, $kind, $aead, $hash, $hmac,
+                $crate::Protection::new(&$aead, $crate::Kind::$kind)
+            };
+        )+
+        #[allow(unused_doc_comments, reason = "the attributes are those of the statics")]
+        static $in_place: &[$crate::rustls::SupportedCipherSuite] = &[$(
+            $(#[$attr])*
+            $crate::tls13_suites! {
+                @ $suite, $kind, $aead, $hash, $hmac,
+                $crate::Protection::new(&$aead, $crate::Kind::$kind).in_place()
+            },
+        )+];
+    };
+    (@ $suite:ident, $kind:ident, $aead:path, $hash:path, $hmac:path, $protection:expr) => {
+        $crate::rustls::SupportedCipherSuite::Tls13(&$crate::rustls::Tls13CipherSuite {
+            common: $crate::rustls::crypto::CipherSuiteCommon {
+                suite: $crate::rustls::CipherSuite::$suite,
+                hash_provider: &$hash,
+                confidentiality_limit: const { $protection.confidentiality_limit() },
+            },
+            hkdf_provider: &$crate::rustls::crypto::tls13::HkdfUsingHmac(&$hmac),
+            aead_alg: &const { $protection },
+            quic: None,
+        })
+    };
 }
 
 impl<A: Aead> Tls13AeadAlgorithm for Protection<A> {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        Box::new(Records(self.aead.encrypter(key.as_ref(), iv)))
+        Box::new(Records {
+            keyed: self.aead.encrypter(key.as_ref(), iv),
+            in_place: false,
+        })
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Records(self.aead.decrypter(key.as_ref(), iv)))
+        Box::new(Records {
+            keyed: self.aead.decrypter(key.as_ref(), iv),
+            in_place: self.in_place,
+        })
     }
 
     fn key_len(&self) -> usize {
@@ -63,7 +83,10 @@ impl<A: Aead> Tls13AeadAlgorithm for Protection<A> {
     }
 }
 
-struct Records<K>(K);
+struct Records<K> {
+    keyed: K,
+    in_place: bool,
+}
 
 impl<K: Keyed> MessageEncrypter for Records<K> {
     fn encrypt(
@@ -78,7 +101,8 @@ impl<K: Keyed> MessageEncrypter for Records<K> {
         payload.extend_from_slice(&[0; TAG_LEN]);
 
         let aad = make_tls13_aad(len);
-        self.0.seal(&self.0.nonce(seq), &aad, payload.as_mut())?;
+        self.keyed
+            .seal(&self.keyed.nonce(seq), &aad, payload.as_mut())?;
 
         // Both fields are fixed on the wire: the true type is inside.
         Ok(OutboundOpaqueMessage::new(
@@ -100,7 +124,17 @@ impl<K: Keyed> MessageDecrypter for Records<K> {
         seq: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
         let aad = make_tls13_aad(msg.payload.len());
-        let len = self.0.open(&self.0.nonce(seq), &aad, &mut msg.payload)?;
+        let nonce = self.keyed.nonce(seq);
+        let len = self.keyed.open(&nonce, &aad, &mut msg.payload)?;
+        if self.in_place {
+            let inner = msg.payload.get(..len).unwrap_or_default();
+            if let Some(text) = in_place::application_data(inner) {
+                msg.typ = ContentType::ApplicationData;
+                msg.version = ProtocolVersion::TLSv1_3;
+                return in_place::leave(msg, 0..text);
+            }
+            in_place::check_room(inner, msg.payload.len())?;
+        }
         msg.payload.truncate(len);
         // Checks the size limit, too.
         msg.into_tls13_unpadded_message()

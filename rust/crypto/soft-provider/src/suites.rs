@@ -13,7 +13,7 @@ use thread_mqtt_crypto_record::tls13_suites;
 use crate::aead::*;
 use crate::hash::*;
 
-tls13_suites! {
+tls13_suites! { TLS13_IN_PLACE;
     /// TLS 1.3 with AES-128-GCM and SHA-256 (0x1301), which every TLS 1.3 peer must have.
     TLS_AES_128_GCM_SHA256:
         TLS13_AES_128_GCM_SHA256, Gcm(AES_128_GCM), SHA256, HMAC_SHA256;
@@ -28,7 +28,7 @@ tls13_suites! {
 }
 
 #[cfg(feature = "tls12")]
-tls12_suites! {
+tls12_suites! { TLS12_IN_PLACE;
     /// ECDHE, RSA certificate, AES-128-GCM, SHA-256 (0xc02f).
     #[cfg(feature = "rsa")]
     TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:
@@ -85,3 +85,13 @@ pub static ALL: &[SupportedCipherSuite] = &[
     #[cfg(all(feature = "tls12", feature = "rsa", feature = "aes256"))]
     TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
+
+/// `suite` for a connection that reads application data where it was decrypted, which halves the memory
+/// that a record takes: for `thread_mqtt_tls::ConfigBuilder::in_place`. Any other user of rustls would
+/// get the first byte of each record alone. `None` if it is not one of these.
+pub fn in_place(suite: SupportedCipherSuite) -> Option<SupportedCipherSuite> {
+    let all = TLS13_IN_PLACE.iter();
+    #[cfg(feature = "tls12")]
+    let all = all.chain(TLS12_IN_PLACE);
+    all.copied().find(|each| each.suite() == suite.suite())
+}

@@ -273,6 +273,7 @@ fn session_config() -> session::Config {
 pub fn tls_builder(provider: tls::CryptoProvider) -> tls::ConfigBuilder {
     let options = options();
     tls::Config::builder(provider)
+        .in_place(crate::crypto::in_place)
         .provider_failures(crate::crypto::take_failure)
         .withdrawn_schemes(crate::crypto::scheme_is_withdrawn)
         .max_inbound(to_usize(options.tls_inbound))

@@ -23,7 +23,8 @@ use soft as backend;
 compile_error!("thread-mqtt-platform needs a crypto backend: enable crypto-psa or crypto-soft");
 
 pub use backend::{
-    NAME, Unusable, provider, provider_on_client_stack, report, scheme_is_withdrawn, take_failure,
+    NAME, Unusable, in_place, provider, provider_on_client_stack, report, scheme_is_withdrawn,
+    take_failure,
 };
 
 /// Why [`provider_on_client_stack`] has none.

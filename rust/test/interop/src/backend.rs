@@ -39,8 +39,10 @@ impl Backend {
     pub(crate) fn config(self) -> ConfigBuilder {
         let config = Config::builder(self.provider());
         match self {
-            Self::Soft => config,
-            Self::Psa => config.provider_failures(psa_failure),
+            Self::Soft => config.in_place(thread_mqtt_soft_provider::suites::in_place),
+            Self::Psa => config
+                .in_place(thread_mqtt_psa_provider::suites::in_place)
+                .provider_failures(psa_failure),
         }
     }
 

@@ -9,7 +9,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use thread_mqtt_soft_provider::{KEYS, Random, RandomError, provider, verify};
+use thread_mqtt_soft_provider::{KEYS, Random, RandomError, provider, suites, verify};
 use thread_mqtt_tls::{Config, ConfigBuilder, ConfigError, Given};
 use zeroize::Zeroize;
 
@@ -63,6 +63,7 @@ const MAX_INBOUND: usize = 64 * 1024;
 
 pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
     let mut builder = Config::builder(laptop())
+        .in_place(suites::in_place)
         .max_inbound(MAX_INBOUND)
         .max_chain(arguments.max_chain);
     builder = trust(builder, arguments)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use thread_mqtt_client::{Client, Config, Event, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_resolve::Scheme;
+use thread_mqtt_soft_provider::suites;
 use thread_sim::SimPort;
 
 /// While nothing happens, this often the caller hears from us.
@@ -95,7 +96,7 @@ fn tls(
     network: &Network,
     entropy: &Entropy,
 ) -> Result<thread_mqtt_tls::Config, Failure> {
-    let builder = thread_mqtt_tls::Config::builder(entropy.provider());
+    let builder = thread_mqtt_tls::Config::builder(entropy.provider()).in_place(suites::in_place);
     let builder = network.trust.add_to(builder)?;
     let builder = match options.keylog() {
         None => builder,

@@ -15,7 +15,7 @@ use thread_mqtt_client::{Action, Cause, Client, Config, Event, Reached, Stage, T
 use thread_mqtt_resolve::resolver::{self, AddressSource, LookupError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::Version;
-use thread_mqtt_soft_provider::provider;
+use thread_mqtt_soft_provider::{provider, suites};
 use thread_mqtt_testkit::fixed::{Fixed, UNIX_TIME};
 use thread_mqtt_testkit::peer::{self, Ending, Server, Stream};
 use thread_mqtt_testkit::random::{Seeded, SeededRandom};
@@ -168,6 +168,7 @@ pub fn device_tls() -> thread_mqtt_tls::Config {
 /// The same with a limit on what is received at once.
 pub fn device_tls_for(max_inbound: usize) -> thread_mqtt_tls::Config {
     thread_mqtt_tls::Config::builder(provider::<SeededRandom>())
+        .in_place(suites::in_place)
         .ca(Fixed::P256.root_pem().as_bytes())
         .unwrap()
         .max_inbound(max_inbound)

@@ -1,12 +1,14 @@
 //! What a peer can make the client take of the heap before it has shown who it is, and what becomes
 //! of a heap that has not enough.
 
+use std::sync::Arc;
+
 use rcgen::{CertificateParams, DistinguishedName, DnType, PKCS_ECDSA_P256_SHA256 as P256};
 use rcgen::{PKCS_RSA_SHA256 as RSA, SanType};
 use thread_mqtt_test_support::heap::{Heap, with_heap};
-use thread_mqtt_tls::{CertificateFault, Config, TlsError, Version};
+use thread_mqtt_tls::{CertificateFault, Config, ConfigBuilder, TlsError, Version};
 
-use crate::pair::{Pair, Server, client};
+use crate::pair::{Pair, Server, client, client_that_copies, connect};
 use crate::pki::{Pki, ca_params, leaf_params};
 
 #[global_allocator]
@@ -145,22 +147,92 @@ fn too_little_heap_is_an_error() {
     }
 }
 
+/// A record takes its own length, and what is asked for beside it; with a provider that does not leave it in
+/// place, twice its length.
 #[test]
 fn so_it_is_for_a_record_of_data() {
+    const LENGTH: usize = 16_000;
+    const BESIDE: usize = 128 * size_of::<usize>() + 512;
     let pki = Pki::new(&P256, 1);
     for version in Version::ALL {
-        let config = client(&pki).versions(&[*version]).build().unwrap();
-        let mut pair = Pair::new(&config, &Server::new(&pki));
-        pair.run().unwrap();
-        std::io::Write::write_all(&mut pair.server.writer(), &[7; 16_000]).unwrap();
-        pair.server_to_pipe();
-        let record: Vec<u8> = pair.to_client.drain(..).collect();
-        let (result, _) = with_heap(20_000, || pair.client.handle_ciphertext(&record));
-        let error = result.unwrap_err();
-        assert!(
-            matches!(error, TlsError::OutOfMemory { wanted } if wanted > 16_000),
-            "{error}"
-        );
-        assert_eq!(pair.client.handle_eof(), Err(error));
+        for (client, takes) in [
+            (client as fn(&Pki) -> ConfigBuilder, LENGTH),
+            (client_that_copies, 2 * LENGTH),
+        ] {
+            let config = client(&pki).versions(&[*version]).build().unwrap();
+            let server = Server::new(&pki);
+            for (bytes, fits) in [(LENGTH, false), (takes, false), (takes + BESIDE, true)] {
+                let mut pair = Pair::new(&config, &server);
+                pair.run().unwrap();
+                std::io::Write::write_all(&mut pair.server.writer(), &[7; LENGTH]).unwrap();
+                pair.server_to_pipe();
+                let record: Vec<u8> = pair.to_client.drain(..).collect();
+                let (result, took) = with_heap(bytes, || pair.client.handle_ciphertext(&record));
+                match result {
+                    Ok(taken) => {
+                        assert!(fits, "{version}: {bytes} sufficed");
+                        assert_eq!(taken, record.len());
+                        assert_eq!(pair.client.plaintext(), [7; LENGTH]);
+                        assert!(took <= takes + BESIDE, "{took} were taken of {takes}");
+                    }
+                    Err(error) => {
+                        assert!(!fits, "{version}: {bytes} did not suffice");
+                        assert!(matches!(error, TlsError::OutOfMemory { .. }), "{error}");
+                        assert_eq!(pair.client.handle_eof(), Err(error));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A ticket looks like data until it is decrypted; it is copied, and the chain with it.
+#[test]
+fn a_ticket_is_an_error_without_room_for_its_copies() {
+    #[derive(Debug)]
+    struct Sized(usize);
+    impl server_rustls::server::ProducesTickets for Sized {
+        fn enabled(&self) -> bool {
+            true
+        }
+        fn lifetime(&self) -> u32 {
+            7_200
+        }
+        fn encrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+            Some(vec![9; self.0])
+        }
+        fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    for pki in [Pki::new(&P256, 1), Pki::new(&RSA, 4)] {
+        for size in [200, 3_000, 12_000] {
+            let mut server = Server::new(&pki).config();
+            Arc::get_mut(&mut server).unwrap().ticketer = Arc::new(Sized(size));
+            for client in [client, client_that_copies] {
+                let (mut missing, mut kept) = (0, 0);
+                for bytes in (0..48 * 1_024).step_by(509) {
+                    let session = server_rustls::ServerConnection::new(server.clone()).unwrap();
+                    // Each with no ticket kept.
+                    let config = client(&pki).versions(&[Version::Tls13]).build().unwrap();
+                    let mut pair = Pair::of(connect(&config), session);
+                    pair.client_to_server(usize::MAX);
+                    pair.server_to_pipe();
+                    let flight: Vec<u8> = pair.to_client.drain(..).collect();
+                    pair.client.handle_ciphertext(&flight).unwrap();
+                    pair.client_to_server(usize::MAX);
+                    pair.server_to_pipe();
+                    let ticket: Vec<u8> = pair.to_client.drain(..).collect();
+                    assert!(ticket.len() > size);
+                    match with_heap(bytes, || pair.client.handle_ciphertext(&ticket)).0 {
+                        Ok(_) => kept += 1,
+                        Err(TlsError::OutOfMemory { .. }) => missing += 1,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                assert!(missing > 2 && kept > 2, "{size}: {missing}, {kept}");
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use server_rustls::crypto::aws_lc_rs;
 use server_rustls::server::WebPkiClientVerifier;
 use server_rustls::sign::{CertifiedKey, SingleCertAndKey};
 use server_rustls::{RootCertStore, ServerConfig, ServerConnection};
-use thread_mqtt_soft_provider::{Random, RandomError};
+use thread_mqtt_soft_provider::{Random, RandomError, suites};
 use thread_mqtt_tls::{
     Config, ConfigBuilder, Connection, CryptoProvider, Group, Suite, TlsError, Version,
 };
@@ -29,8 +29,13 @@ pub(crate) fn soft() -> CryptoProvider {
     thread_mqtt_soft_provider::provider::<HostRandom>()
 }
 
-/// A client that trusts the root of `pki`.
+/// A client that trusts the root of `pki`; application data stays where it was decrypted.
 pub(crate) fn client(pki: &Pki) -> ConfigBuilder {
+    client_that_copies(pki).in_place(suites::in_place)
+}
+
+/// One whose plaintext is copied by rustls, as with any other provider.
+pub(crate) fn client_that_copies(pki: &Pki) -> ConfigBuilder {
     Config::builder(soft()).ca(&pki.root).unwrap()
 }
 

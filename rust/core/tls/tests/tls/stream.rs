@@ -1,13 +1,17 @@
 //! The byte stream: any fragmentation, full buffers, closing, new keys.
 
 use proptest::prelude::*;
-use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
-use thread_mqtt_tls::{Config, TlsError, Version};
+use rcgen::{PKCS_ECDSA_P256_SHA256 as P256, PKCS_RSA_SHA256 as RSA};
+use thread_mqtt_tls::{Config, ConfigBuilder, Suite, TlsError, Version};
 
-use crate::pair::{Pair, Server, client};
+use crate::pair::{Pair, Server, client, client_that_copies};
 use crate::pki::Pki;
 
 fn established(version: Version) -> Pair {
+    established_by(client, version)
+}
+
+fn established_by(client: fn(&Pki) -> ConfigBuilder, version: Version) -> Pair {
     let pki = Pki::new(&P256, 1);
     let config = client(&pki).versions(&[version]).build().unwrap();
     let mut pair = Pair::new(&config, &Server::new(&pki));
@@ -40,12 +44,44 @@ fn one_byte_at_a_time() {
 #[test]
 fn full_records_both_ways() {
     for version in Version::ALL {
-        let mut pair = established(*version);
-        let data = pattern(100_000);
-        pair.server_writes(&data).unwrap();
-        assert_eq!(pair.client_read, data);
-        pair.client_writes(&data).unwrap();
-        assert_eq!(pair.server_read, data);
+        for client in [client, client_that_copies] {
+            let mut pair = established_by(client, *version);
+            let data = pattern(100_000);
+            pair.server_writes(&data).unwrap();
+            assert_eq!(pair.client_read, data);
+            pair.client_writes(&data).unwrap();
+            assert_eq!(pair.server_read, data);
+        }
+    }
+}
+
+/// Records of every length around the edges, by each suite: where the plaintext begins and ends is its own.
+#[test]
+fn records_of_any_length_by_any_suite() {
+    use std::io::Write;
+    for suite in Suite::ALL {
+        let pki = match suite.name().contains("_RSA_") {
+            true => Pki::new(&RSA, 1),
+            false => Pki::new(&P256, 1),
+        };
+        for client in [client, client_that_copies] {
+            let config = client(&pki)
+                .versions(&[suite.version()])
+                .suites(&[*suite])
+                .build()
+                .unwrap();
+            let mut pair = Pair::new(&config, &Server::new(&pki));
+            pair.run().unwrap();
+            let mut expected = Vec::new();
+            for length in [1, 2, 15, 16, 17, 255, 256, 257, 16_383, 16_384] {
+                let data = pattern(length);
+                pair.server.writer().write_all(&data).unwrap();
+                expected.extend_from_slice(&data);
+                pair.run().unwrap();
+            }
+            assert!(pair.client_read == expected, "{suite}");
+            assert_eq!(pair.client.buffer_sizes().inbound, 0);
+        }
     }
 }
 

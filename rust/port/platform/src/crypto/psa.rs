@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use thread_mqtt_psa_provider as psa;
 use thread_mqtt_tls::{CryptoProvider, ProviderFailure};
 
+pub use psa::suites::in_place;
 pub use psa::{Unusable, scheme_is_withdrawn};
 
 /// The backend's name, for people.

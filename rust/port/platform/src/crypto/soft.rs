@@ -6,6 +6,8 @@ use core::fmt;
 use thread_mqtt_soft_provider::{self as soft, Random, RandomError};
 use thread_mqtt_tls::{CryptoProvider, Group, ProviderFailure, SignatureScheme, Suite};
 
+pub use soft::suites::in_place;
+
 /// The backend's name, for people.
 pub const NAME: &str = "RustCrypto";
 

@@ -1,0 +1,80 @@
+//! Application data that stays where it was decrypted.
+//!
+//! rustls copies the plaintext of each record out of the buffer that it was decrypted in: a record of 16 kB
+//! takes 32 kB. A decrypter of the suites that a provider calls "in place" hands rustls the first byte of
+//! application data only, and writes into the place of the tag where all of it is. Who gave rustls the buffer
+//! reads it there ([`plaintext`]); rustls delivers that byte as it would the whole, which says that the
+//! record was genuine, and was application data.
+//!
+//! One byte and not none: rustls ends a connection after 32 empty records in a row.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use rustls::crypto::cipher::{InboundOpaqueMessage, InboundPlainMessage};
+use rustls::{ContentType, Error};
+
+use crate::TAG_LEN;
+
+/// Start and end, big-endian.
+const NOTE_LEN: usize = 4;
+const _: () = assert!(NOTE_LEN <= TAG_LEN);
+
+/// Where the plaintext is in `payload`: what followed the header of a record of application data that
+/// rustls has decrypted with a suite in place. `None` if it cannot be such a payload.
+pub fn plaintext(payload: &[u8]) -> Option<Range<usize>> {
+    let (rest, note) = payload.split_last_chunk::<NOTE_LEN>()?;
+    let [a, b, c, d] = *note;
+    let range = usize::from(u16::from_be_bytes([a, b]))..usize::from(u16::from_be_bytes([c, d]));
+    (range.start <= range.end && range.end <= rest.len()).then_some(range)
+}
+
+/// Leaves `text`, a part of the payload in front of its tag, in place.
+pub(crate) fn leave(
+    mut msg: InboundOpaqueMessage<'_>,
+    text: Range<usize>,
+) -> Result<InboundPlainMessage<'_>, Error> {
+    let first = text.start..text.end.min(text.start + 1);
+    let note = msg.payload.last_chunk_mut::<NOTE_LEN>();
+    let (Some(note), Ok(start), Ok(end)) = (note, text.start.try_into(), text.end.try_into())
+    else {
+        return Err(Error::PeerSentOversizedRecord);
+    };
+    let ([a, b], [c, d]) = (u16::to_be_bytes(start), u16::to_be_bytes(end));
+    *note = [a, b, c, d];
+    Ok(msg.into_plain_message_range(first))
+}
+
+/// How much of `inner`, a TLSInnerPlaintext (RFC 8446, section 5.2), is application data; `None` if it
+/// is something else, or longer than allowed.
+pub(crate) fn application_data(inner: &[u8]) -> Option<usize> {
+    const MAX_FRAGMENT_LEN: usize = 1 << 14;
+    let typ = inner.iter().rposition(|byte| *byte != 0)?;
+    let is_data = inner.get(typ) == Some(&u8::from(ContentType::ApplicationData));
+    (is_data && typ <= MAX_FRAGMENT_LEN && inner.len() <= MAX_FRAGMENT_LEN + 1).then_some(typ)
+}
+
+/// Whether the heap has room for what rustls makes of `inner`, if that begins with a ticket: a copy of it,
+/// and one of the broker's certificates, which `payload` is longer than. Who asked for the heap before the
+/// record was decrypted took it for data.
+pub(crate) fn check_room(inner: &[u8], payload: usize) -> Result<(), Error> {
+    const NEW_SESSION_TICKET: u8 = 4;
+    const ROOM: usize = 128 * size_of::<usize>();
+    if inner.first() != Some(&NEW_SESSION_TICKET) {
+        return Ok(());
+    }
+    let mut room = Vec::<u8>::new();
+    let reserved = room.try_reserve_exact(2 * payload + ROOM).is_ok();
+    // A compiler may leave out an allocation that is never read.
+    core::hint::black_box(&room);
+    match reserved {
+        true => Ok(()),
+        false => Err(Error::General(String::new())),
+    }
+}
+
+/// Whether `error` says that the heap has no room for the copy of a message.
+pub fn is_out_of_memory(error: &Error) -> bool {
+    matches!(error, Error::General(text) if text.is_empty())
+}
