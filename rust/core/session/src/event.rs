@@ -204,6 +204,8 @@ pub(crate) struct Events {
 }
 
 impl Events {
+    const FEW: usize = 4;
+
     pub(crate) fn new(limit: usize) -> Self {
         Events {
             queue: VecDeque::new(),
@@ -254,6 +256,10 @@ impl Events {
     pub(crate) fn pop(&mut self) -> Option<(Event, Option<Owed>)> {
         let popped = self.queue.pop_front()?;
         self.bytes -= cost(&popped.0);
+        // What a crowd took is given back, what a few take is not asked for each time.
+        if self.queue.is_empty() && self.queue.capacity() > Self::FEW {
+            self.queue = VecDeque::new();
+        }
         Some(popped)
     }
 }

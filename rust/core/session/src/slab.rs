@@ -33,6 +33,8 @@ struct Ends {
 }
 
 impl<T, const LISTS: usize> Slab<T, LISTS> {
+    const FEW: usize = 4;
+
     pub(crate) fn new() -> Self {
         let empty = Ends {
             first: NONE,
@@ -125,7 +127,13 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
         slot.next = free;
         self.free = key;
         self.len -= 1;
-        slot.value.take()
+        let value = slot.value.take();
+        // What a crowd took is given back, what a few take is not asked for each time.
+        if self.len == 0 && self.slots.capacity() > Self::FEW {
+            self.slots = Vec::new();
+            self.free = NONE;
+        }
+        value
     }
 
     /// Moves a value to the end of a queue.
