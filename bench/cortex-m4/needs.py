@@ -61,7 +61,7 @@ def prove(builder):
 
 
 def rows():
-    """(certificates, largest packet, arena with PSA, with Rust's cryptography, stack with PSA, with Rust's, with P-384)."""
+    """(certificates, largest packet, arena with PSA, with Rust's cryptography, for any record, stack with PSA, with Rust's, with P-384)."""
     need = numbers()
     for count in (2, 4):
         for packet in (1024, 4096, 16384):
@@ -70,4 +70,4 @@ def rows():
             arena = [max(open_session, base * 5 // 4) for base in (handshake, handshake + need["heap_soft"])]
             stack = [need[name] + need["stack_certificate"] * count
                      for name in ("stack_psa", "stack_soft", "stack_soft_p384")]
-            yield (count, packet, *arena, *stack)
+            yield (count, packet, *arena, max(arena) + need["record"], *stack)

@@ -6,6 +6,7 @@ Prints what the image prints; fails when one of its checks does, or when the bro
 what the application configured. Needs what bench/cortex-m4/measure.py needs.
 """
 import contextlib
+import dataclasses
 import os
 import re
 import shutil
@@ -26,8 +27,10 @@ from relay import Forgetful, Relay  # noqa: E402
 FEATURES = ("sentences", "runtime") + tuple(f"thread-mqtt-platform/{feature}"
                                            for feature in (
                                                "crypto-soft", "v311", "v5", "pem", "summaries", "tls12", "rsa", "x25519", "properties", "outbox-policies", "pieces"))
-SOURCES = [HERE / name for name in ("main.c", "offline.c", "pieces.c", "client.c", "check.c", "port.c", "cooperative.c")] + [
+SHARED = [HERE / name for name in ("client.c", "check.c", "port.c", "cooperative.c")] + [
     ROOT / "zephyr/src/abi.c", build.C / "board.c"]
+EVERYTHING = [HERE / name for name in ("main.c", "offline.c", "pieces.c")] + SHARED
+LARGE = [HERE / "large.c"] + SHARED
 CERTIFICATES = run.Handshake("1.3", "rsa", "X25519")
 # CONFIG_THREAD_MQTT_MAX_CHAIN and _TLS_INBOUND by default; outbox and largest packet of config.h.
 CHAIN, RECORD, OUTBOX, PACKET = 4, 18437, 4096, 4096
@@ -43,6 +46,10 @@ LOGGED = (
     r"Will message specified \(4 bytes\) \(r1, q1\)",
     r"board/will",
 )
+# What large.c is told to do: in the heap that MQTT 3.1.1 is told to have for it, and in that of the release.
+RELEASE = ROOT / "snippets/thread-mqtt-release/release.conf"
+LARGE_TOTAL = 15_900
+SKIPPED, ANEW = 1, 2
 
 
 def library(target):
@@ -62,12 +69,12 @@ def library(target):
     return target / build.TARGET / "release/libthread_mqtt_c_api.a"
 
 
-def image(folder, target):
+def image(folder, target, sources, *defined):
     """The linked program. abi.c has no code; it asserts what this compiler made of the structures."""
     flags = [*build.CFLAGS, "-Wall", "-Wextra", "-Werror", f"-I{build.C}", f"-I{ROOT / 'include'}",
-             f"-I{ROOT / 'zephyr/src'}", f"-I{HERE}", "-include", HERE / "config.h"]
+             f"-I{ROOT / 'zephyr/src'}", f"-I{HERE}", *defined, "-include", HERE / "config.h"]
     objects = []
-    for source in SOURCES:
+    for source in sources:
         objects.append(folder / (source.stem + ".o"))
         build.run([build.GCC, *flags, "-c", source, "-o", objects[-1]])
     elf = folder / "image.elf"
@@ -105,17 +112,21 @@ def mosquitto(folder):
         yield ports, log
 
 
-def heap():
+def heap(chain, record):
     """The heap that the build of Zephyr asks for, in bytes."""
     need = needs.numbers()
-    handshake = need["heap"] + need["heap_soft"] + need["heap_certificate"] * CHAIN
-    return max(handshake * 5 // 4, need["heap_open"] + OUTBOX + PACKET) + 2 * RECORD
+    handshake = need["heap"] + need["heap_soft"] + need["heap_certificate"] * chain
+    return max(handshake * 5 // 4, need["heap_open"] + OUTBOX + PACKET) + record
 
 
-def emulate(elf, folder, port):
+def heap_of_the_release():
+    return int(re.search(r"^CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE=(\d+)$", RELEASE.read_text(), re.M)[1])
+
+
+def emulate(elf, folder, port, heap_limit, task=0):
     """Runs the image; what it printed and how it ended. An instruction takes 16 ns, as on an nRF52840."""
     told = folder / "parameters.bin"
-    told.write_bytes(run.parameters(CERTIFICATES, heap()))
+    told.write_bytes(run.parameters(dataclasses.replace(CERTIFICATES, mqtt=str(task)), heap_limit))
     command = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
                "-icount", "shift=4,sleep=off", "-serial", f"tcp:127.0.0.1:{port}",
                "-semihosting-config", "enable=on,target=native",
@@ -128,8 +139,9 @@ def emulate(elf, folder, port):
     return done.stdout, done.returncode
 
 
-def test(folder, target):
-    elf = image(folder, target)
+def test_everything(folder, target):
+    elf = image(folder, target, EVERYTHING)
+    heap_limit = heap(CHAIN, RECORD)
     forgetful = Forgetful()
     forgetful.start()
     with mosquitto(folder) as ((plain, passwords, tls), log), Cutter(plain, CUTS) as cutter:
@@ -139,25 +151,55 @@ def test(folder, target):
             (broker, 1886): forgetful.port, (broker, 1887): cutter.own_port, ("203.0.113.66", 1883): None,
         }, run.UNIX_TIME + 86400)
         relay.start()
-        said, status = emulate(elf, folder, relay.port)
-        print(said, end="")
+        said, status = emulate(elf, folder, relay.port, heap_limit)
         relay.join(10)
         logged = log.read_text()
+    check(said, status, relay, logged)
+    missing = [line for line in LOGGED if not re.search(line, logged)]
+    if missing:
+        raise build.Failed("the broker's log has no " + "\nand no ".join(missing) + f"\n{logged}")
+    print(f"and {len(LOGGED)} lines of the broker's log, in {heap_limit:,} bytes of heap")
+
+
+def check(said, status, relay, logged):
+    print(said, end="")
     if relay.error is not None:
         raise build.Failed(f"the network of the board: {relay.error}")
     if status != 0 or not re.search(r"^[1-9]\d* passed, 0 failed$", said, re.M):
         raise build.Failed(f"the image ended with {status}; the broker says:\n{logged[-3000:]}")
-    missing = [line for line in LOGGED if not re.search(line, logged)]
-    if missing:
-        raise build.Failed("the broker's log has no " + "\nand no ".join(missing) + f"\n{logged}")
-    print(f"and {len(LOGGED)} lines of the broker's log, in {heap():,} bytes of heap")
+
+
+def test_large(folder, target):
+    """Messages that do not fit, kept by the broker for a session and retained."""
+    elf = image(folder, target, LARGE, "-DCONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0")
+    payload = folder / "payload"
+    payload.write_bytes(b"x" * LARGE_TOTAL)
+    for task, heap_limit in ((SKIPPED, heap(2, needs.numbers()["record"])), (ANEW, heap_of_the_release())):
+        with mosquitto(folder) as ((plain, _, tls), log):
+            at = ["-h", "127.0.0.1", "-p", str(plain), "-V", "mqttv311", "-q", "1"]
+            build.run(["mosquitto_sub", *at, "-i", "board-large", "-c", "-E", "-t", "board/large"])
+            build.run(["mosquitto_pub", *at, "-r", "-t", "board/retained", "-f", payload])
+            build.run(["mosquitto_pub", *at, "-t", "board/large", "-f", payload])
+            build.run(["mosquitto_pub", *at, "-t", "board/large", "-m", "after"])
+            relay = Relay({("203.0.113.10", 8883): tls}, run.UNIX_TIME + 86400)
+            relay.start()
+            said, status = emulate(elf, folder, relay.port, heap_limit, task)
+            relay.join(10)
+            logged = log.read_text()
+        check(said, status, relay, logged)
+        sent = len(re.findall(rf"Sending PUBLISH to board-large .*board/large.*\({LARGE_TOTAL} bytes\)", logged))
+        acknowledged = len(re.findall("Received PUBACK from board-large", logged))
+        print(f"in {heap_limit:,} bytes of heap; the broker sent the large message {sent} times")
+        if task == SKIPPED and (sent, acknowledged) != (1, 3):
+            raise build.Failed(f"sent {sent} times and {acknowledged} messages acknowledged; the broker says:\n{logged}")
 
 
 def main():
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "no_std"
     try:
         with tempfile.TemporaryDirectory() as folder:
-            test(Path(folder), target)
+            test_everything(Path(folder), target)
+            test_large(Path(folder), target)
         return 0
     except build.Failed as failure:
         print(f"error: {failure}", file=sys.stderr)

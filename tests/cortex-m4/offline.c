@@ -15,8 +15,6 @@
 #include "offline.h"
 #include "script.h"
 
-bool script_has_no_entropy;
-
 void test_strings(void)
 {
 	CHECK_STRING(thread_mqtt_error_to_str(THREAD_MQTT_OK), "success");

@@ -45,6 +45,8 @@ struct tmq_port {
 
 static struct tmq_port the_port;
 
+bool script_has_no_entropy;
+
 /* ---------------------------------------------------------------- serial line */
 
 static void send_frame(struct tmq_port *port, uint8_t type, const void *head, size_t head_len,

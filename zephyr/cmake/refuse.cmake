@@ -184,16 +184,16 @@ set(need_heap 11300)            # a handshake with both versions of TLS, by PSA 
 set(need_heap_soft 1100)        # beside that, with Rust's cryptography
 set(need_heap_certificate 2620) # for each certificate of the path, with RSA-2048
 set(need_heap_open 13500)       # a session that is open, beside the outbox and one packet
+set(need_record 17157)          # the largest TLS record (RFC 8446, section 5.2), and what is asked for beside it
 set(need_stack_psa 9920)        # a handshake, the event callback included
 set(need_stack_soft 15300)
 set(need_stack_soft_p384 18440)
 set(need_stack_certificate 672)
 
-# Brokers put a large message into large records. One has to be whole to be decrypted, and rustls makes a copy
-# of what was in it.
+# Brokers put a large message into large records, and one has to be whole to be decrypted.
 set(records 0)
 if("${CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES}" GREATER 0)
-  math(EXPR records "2 * ${CONFIG_THREAD_MQTT_TLS_INBOUND}")
+  set(records ${CONFIG_THREAD_MQTT_TLS_INBOUND})
   if(CONFIG_THREAD_MQTT_TLS_INBOUND LESS 16645)
     thread_mqtt_warn("messages in pieces come in TLS records of up to 16645 bytes, and one that is larger than "
       "CONFIG_THREAD_MQTT_TLS_INBOUND=${CONFIG_THREAD_MQTT_TLS_INBOUND} ends the connection. Set "
@@ -215,6 +215,8 @@ if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_AR
   if(arena LESS arena_open)
     set(arena ${arena_open})
   endif()
+  # Beside all that a handshake has used: what is left of it lies scattered.
+  math(EXPR any_record "${arena} + ${need_record}")
   math(EXPR arena "${arena} + ${records}")
   if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena_handshake)
     thread_mqtt_refuse("the heap of malloc has ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes, a TLS handshake "
@@ -230,9 +232,16 @@ if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_AR
   endif()
   if(records GREATER 0 AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena)
     thread_mqtt_refuse("messages in pieces come in large TLS records, which take ${records} bytes "
-      "(twice CONFIG_THREAD_MQTT_TLS_INBOUND), and the heap of malloc has "
-      "${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to ${arena} "
+      "(CONFIG_THREAD_MQTT_TLS_INBOUND), and the heap of malloc has ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to ${arena} "
       "or more, or CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0.")
+  endif()
+  # MQTT 3.1.1 does not tell a broker what fits.
+  if(CONFIG_THREAD_MQTT_VERSION EQUAL 4 AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS any_record)
+    thread_mqtt_warn("with MQTT 3.1.1 a broker may send messages of any size, in TLS records that do not fit the "
+      "${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes of malloc's heap. If it has any of over "
+      "${CONFIG_THREAD_MQTT_MAX_PACKET_SIZE} bytes for this device, set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to "
+      "${any_record}: they are skipped then. With less the session begins anew where such a message comes again "
+      "and again.")
   endif()
 endif()
 

@@ -13,6 +13,10 @@ mod mqtt;
 mod tls;
 
 use core::fmt::Display;
+#[cfg(feature = "psa")]
+use thread_mqtt_psa_provider::suites;
+#[cfg(feature = "soft")]
+use thread_mqtt_soft_provider::suites;
 use thread_mqtt_tls::{Config, CryptoProvider, Group, Version};
 
 #[cfg(feature = "client")]
@@ -71,6 +75,7 @@ fn configure() -> Result<Config, &'static str> {
         return Err("no such version or group");
     };
     let config = Config::builder(provider)
+        .in_place(suites::in_place)
         .ca(parameters.ca)
         .map_err(|_| "the CA is of no use")?
         .versions(&[*version])

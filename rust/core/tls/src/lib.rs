@@ -117,15 +117,16 @@
 //! provider, stands in docs/footprint.md with the command that measures it. Most of it is the chain:
 //! as received, copied by rustls, and copied again into a kept session.
 //!
-//! Receiving a record of *n* bytes takes 2 *n* for a moment: *n* in the inbound buffer, which then
-//! holds the plaintext until it is read, and *n* inside rustls. A record is only as long as the peer
-//! makes it. Sending takes the outbound buffer (limit: [`ConfigBuilder::max_outbound`]) and one
+//! Receiving a record of *n* bytes takes *n*, in one piece, which then hold the plaintext until it is
+//! read. Without [`ConfigBuilder::in_place`] rustls takes *n* more for a moment, for a copy. A record is
+//! only as long as the peer makes it. Where the heap has no room for one, the sessions kept for resumption
+//! are forgotten for it. Sending takes the outbound buffer (limit: [`ConfigBuilder::max_outbound`]) and one
 //! record inside rustls. [`Connection::buffer_sizes`] says what the buffers take at a moment:
 //! nothing while they are empty.
 //!
 //! What a peer sends costs memory before it has shown who it is, so the heap is asked first: for a
-//! copy of what was received and 1 KiB, at least 2.5 KiB, in a handshake; for the copy and 0.5 KiB
-//! after it (on 32 bits, twice that on 64). Where that is missing the connection fails with
+//! copy of what was received and 1 KiB, at least 2.5 KiB, in a handshake; for 0.5 KiB after it, and for
+//! the copies that a record or a ticket takes (on 32 bits, twice that on 64). Where that is missing the connection fails with
 //! [`TlsError::OutOfMemory`]. RSA, where it is in Rust, asks for its numbers itself: 1.5 kB with a key of
 //! 2048 bits, 3 kB with 4096. Names in certificates are cut ([`CertificateSummary`]) and left out
 //! without room for them, and a chain is bounded ([`ConfigBuilder::max_chain`]). Not bounded is what
