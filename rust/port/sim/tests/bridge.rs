@@ -6,6 +6,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Port, TcpState};
@@ -82,11 +83,15 @@ fn a_server_that_ends_first_is_read_to_its_end() {
 
 #[test]
 fn resets_pass_the_bridge_both_ways() {
-    let (mut port, server) = connected(|stream| {
+    // The reset comes after the device has seen its connection: before, it would be a refusal.
+    let (reset, wait) = mpsc::channel();
+    let (mut port, server) = connected(move |stream| {
+        wait.recv().unwrap();
         socket2::SockRef::from(&stream)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     });
+    reset.send(()).unwrap();
     server.join().unwrap();
     assert_eq!(receive_all(&mut port, MINUTE), Err(TcpError::Reset));
 
