@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -263,6 +262,15 @@ pub struct ConfigBuilder {
     key_log: Option<Arc<dyn KeyLog>>,
 }
 
+/// What became of the certificates of a bundle.
+#[derive(Default)]
+struct Roots {
+    added: usize,
+    left_out: usize,
+    /// Of the first that was left out.
+    fault: Option<ConfigError>,
+}
+
 impl fmt::Debug for ConfigBuilder {
     /// Shows no secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -282,39 +290,61 @@ impl ConfigBuilder {
     /// 350 bytes with RSA-2048.
     // Not inlined, as below: the steps come one after the other on the stack of who configures.
     #[inline(never)]
-    pub fn ca(mut self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
-        self.add_roots(credentials::certificates(pem_or_der, Given::Ca)?)?;
-        Ok(self)
+    pub fn ca(self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
+        match self.add_roots(pem_or_der)? {
+            (builder, Roots { fault: None, .. }) => Ok(builder),
+            (
+                _,
+                Roots {
+                    fault: Some(error), ..
+                },
+            ) => Err(error),
+        }
     }
 
     /// [`ca`](Self::ca) for a bundle that is not of the user's making, such as the operating
     /// system's: a certificate of it that cannot be read is left out, and does not take the others
     /// with it. Also returns how many were left out. An error if none can be read.
-    pub fn ca_where_readable(mut self, pem_or_der: &[u8]) -> Result<(Self, usize), ConfigError> {
-        let (certificates, mut left_out) = credentials::readable_certificates(pem_or_der)?;
-        let mut first = Ok(());
-        for certificate in certificates {
-            if let Err(error) = self.add_roots(vec![certificate]) {
-                first = first.and(Err(error));
-                left_out += 1;
-            }
-        }
-        match self.roots.is_empty() {
-            true => first.and(Err(ConfigError::NoCertificate)),
-            false => Ok((self, left_out)),
+    pub fn ca_where_readable(self, pem_or_der: &[u8]) -> Result<(Self, usize), ConfigError> {
+        match self.add_roots(pem_or_der)? {
+            (
+                _,
+                Roots {
+                    added: 0,
+                    fault: Some(error),
+                    ..
+                },
+            ) => Err(error),
+            (builder, roots) => Ok((builder, roots.left_out)),
         }
     }
 
-    fn add_roots(&mut self, certificates: Vec<CertificateDer<'static>>) -> Result<(), ConfigError> {
-        for (index, certificate) in (0..).zip(certificates) {
-            let anchor = webpki::anchor_from_trusted_cert(&certificate).map_err(|_| {
-                let damage = Damage::Content;
-                Given::Ca.at_fault(Fault::Damaged { index, damage })
-            })?;
-            self.roots.roots.reserve_exact(1);
-            self.roots.roots.push(anchor.to_owned());
-        }
-        Ok(())
+    fn add_roots(mut self, pem_or_der: &[u8]) -> Result<(Self, Roots), ConfigError> {
+        let mut outcome = Roots::default();
+        let mut index = 0_u16;
+        credentials::each_certificate(pem_or_der, &mut |certificate| {
+            let anchor = certificate.and_then(|certificate| {
+                let anchor = webpki::anchor_from_trusted_cert(&certificate);
+                anchor
+                    .map(|anchor| anchor.to_owned())
+                    .map_err(|_| Damage::Content.into())
+            });
+            match anchor {
+                Ok(anchor) => {
+                    outcome.added += 1;
+                    self.roots.roots.reserve_exact(1);
+                    self.roots.roots.push(anchor);
+                }
+                Err(fault) => {
+                    outcome.left_out += 1;
+                    let error = Given::Ca.at_fault(fault.of_certificate(index));
+                    outcome.fault = outcome.fault.or(Some(error));
+                }
+            }
+            index = index.saturating_add(1);
+        })
+        .map_err(|kind| Given::Ca.at_fault(Fault::Is(kind)))?;
+        Ok((self, outcome))
     }
 
     /// Adds trust anchors that are part of the program, such as those of the crate `webpki-roots`:

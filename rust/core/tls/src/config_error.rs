@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::certificate::PublicKey;
 use crate::choice::{Group, Suite, Version};
+use crate::credentials;
 use crate::damage::Damage;
 use crate::kind::FileKind;
 
@@ -22,6 +23,12 @@ pub enum Given {
 impl Given {
     pub(crate) const fn at_fault(self, fault: Fault) -> ConfigError {
         ConfigError::Given(self, fault)
+    }
+
+    /// Refuses bytes that are something else, or cut off, as far as that shows without decoding them: some
+    /// instructions a byte, where reading them takes hundreds. What passes may be refused when it is read.
+    pub fn glance(self, bytes: &[u8]) -> Result<(), ConfigError> {
+        credentials::glance(bytes, self)
     }
 
     const fn name(self) -> &'static str {

@@ -14,61 +14,81 @@ use crate::damage::Damage;
 use crate::der::{self, Reader};
 use crate::kind::{self, Encoding, FileKind};
 #[cfg(feature = "pem")]
-use crate::pem::{self, Content, Section, Sections};
+use crate::pem::{self, Content, Section, Sections, Text};
 
 /// Bytes that may be secret.
 type Bytes = Zeroizing<Vec<u8>>;
+
+/// What was given is DER in this build.
+#[cfg(not(feature = "pem"))]
+enum Text<'a> {
+    Given(&'a [u8]),
+}
+
+#[cfg(not(feature = "pem"))]
+impl core::ops::Deref for Text<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        let Self::Given(bytes) = self;
+        bytes
+    }
+}
 
 /// The certificates of a PEM bundle, or those in DER, checked to be certificates.
 pub(crate) fn certificates(
     bytes: &[u8],
     given: Given,
 ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let found = read_certificates(bytes).map_err(|kind| given.at_fault(Fault::Is(kind)))?;
+    let mut found = Vec::new();
+    each_certificate(bytes, &mut |certificate| found.push(certificate))
+        .map_err(|kind| given.at_fault(Fault::Is(kind)))?;
     let checked = (0..)
         .zip(found)
         .map(|(index, found)| found.map_err(|fault| given.at_fault(fault.of_certificate(index))));
     checked.collect()
 }
 
-/// The certificates of a bundle that can be read, and how many cannot.
-pub(crate) fn readable_certificates(
+/// Hands out each certificate of a file, or what is wrong with it; an error says what the file is if it has
+/// none. One is decoded after the other: a bundle takes the memory of its largest.
+pub(crate) fn each_certificate(
     bytes: &[u8],
-) -> Result<(Vec<CertificateDer<'static>>, usize), ConfigError> {
-    let found = read_certificates(bytes).map_err(|kind| Given::Ca.at_fault(Fault::Is(kind)))?;
-    let all = found.len();
-    let mut first = None;
-    let good: Vec<_> = (0..)
-        .zip(found)
-        .filter_map(|(index, found)| {
-            found
-                .map_err(|fault| first = first.or(Some(fault.of_certificate(index))))
-                .ok()
-        })
-        .collect();
-    match first {
-        Some(fault) if good.is_empty() => Err(Given::Ca.at_fault(fault)),
-        _ => {
-            let left_out = all - good.len();
-            Ok((good, left_out))
-        }
-    }
+    each: &mut dyn FnMut(Result<CertificateDer<'static>, Fault>),
+) -> Result<(), FileKind> {
+    certificate_pieces(bytes, &mut |piece| {
+        each(piece.content().and_then(|der| match piece.has_settings {
+            true => trusted_certificate(&der),
+            false => certificate(der.to_vec()),
+        }));
+    })
 }
 
-/// Each certificate of a file, or what is wrong with it; what the file is if it has none.
-fn read_certificates(
-    bytes: &[u8],
-) -> Result<Vec<Result<CertificateDer<'static>, Fault>>, FileKind> {
-    let mut found = Vec::new();
-    let mut other = None;
-    for piece in pieces(bytes)? {
+/// Refuses a file that is not what it should be, as far as that shows without decoding it: by the lines around
+/// what it holds, or by the outermost structure of DER. It takes some instructions a byte.
+pub(crate) fn glance(bytes: &[u8], given: Given) -> Result<(), ConfigError> {
+    if given == Given::Key {
+        return key_pieces(bytes, &mut |piece| piece.is_whole());
+    }
+    let (mut index, mut first) = (0_u16, Ok(()));
+    certificate_pieces(bytes, &mut |piece| {
+        let is_whole = piece.is_whole();
+        first = first.and(is_whole.map_err(|fault| given.at_fault(fault.of_certificate(index))));
+        index = index.saturating_add(1);
+    })
+    .map_err(|kind| given.at_fault(Fault::Is(kind)))?;
+    first
+}
+
+/// Hands out what claims to be a certificate; an error says what the file is if it has none.
+fn certificate_pieces(bytes: &[u8], each: &mut dyn FnMut(&Piece<'_>)) -> Result<(), FileKind> {
+    let file = File::open(bytes)?;
+    let (mut found, mut other) = (false, None);
+    for piece in file.pieces()? {
         let kind = piece.kind;
         match kind {
             Some(FileKind::Certificate) => {
-                found.push(piece.content.and_then(|der| match piece.has_settings {
-                    true => trusted_certificate(&der),
-                    false => certificate(der.to_vec()),
-                }));
+                found = true;
+                each(&piece);
             }
             // Beside a key there may be the parameters of its curve.
             Some(FileKind::Parameters) => other = other.or(kind),
@@ -79,10 +99,10 @@ fn read_certificates(
             None => {}
         }
     }
-    match (found.is_empty(), other) {
-        (false, _) => Ok(found),
-        (true, Some(kind)) => Err(kind),
-        (true, None) => Err(nothing_found(bytes)),
+    match (found, other) {
+        (true, _) => Ok(()),
+        (false, Some(kind)) => Err(kind),
+        (false, None) => Err(nothing_found(bytes)),
     }
 }
 
@@ -91,7 +111,7 @@ fn nothing_found(bytes: &[u8]) -> FileKind {
     #[cfg(feature = "pem")]
     return FileKind::guess(&pem::text(bytes));
     #[cfg(not(feature = "pem"))]
-    in_text(bytes).err().unwrap_or(FileKind::NotDer)
+    File::open(bytes).err().unwrap_or(FileKind::NotDer)
 }
 
 fn certificate(der: Vec<u8>) -> Result<CertificateDer<'static>, Fault> {
@@ -160,18 +180,31 @@ impl Key {
 
 /// The private keys of a file, in PKCS#8, PKCS#1 or SEC1: at least one.
 pub(crate) fn private_keys(bytes: &[u8]) -> Result<Vec<Key>, ConfigError> {
-    let wrong = |fault| Given::Key.at_fault(fault);
     let mut keys = Vec::new();
-    let mut other = None;
-    for piece in pieces(bytes).map_err(|kind| wrong(Fault::Is(kind)))? {
+    key_pieces(bytes, &mut |piece| {
+        keys.push(piece.content().and_then(private_key)?);
+        Ok(())
+    })?;
+    Ok(keys)
+}
+
+/// Hands out what claims to be a private key: at least one.
+fn key_pieces(
+    bytes: &[u8],
+    each: &mut dyn FnMut(&Piece<'_>) -> Result<(), Fault>,
+) -> Result<(), ConfigError> {
+    let wrong = |fault| Given::Key.at_fault(fault);
+    let is = |kind| wrong(Fault::Is(kind));
+    let file = File::open(bytes).map_err(is)?;
+    let (mut found, mut other) = (false, None);
+    for piece in file.pieces().map_err(is)? {
         let kind = piece.kind;
         match kind {
             Some(FileKind::PrivateKey) => {
-                keys.push(private_key(piece.content.map_err(wrong)?).map_err(wrong)?)
+                found = true;
+                each(&piece).map_err(wrong)?;
             }
-            Some(FileKind::EncryptedKey) => {
-                return Err(wrong(Fault::Is(FileKind::EncryptedKey)));
-            }
+            Some(FileKind::EncryptedKey) => return Err(is(FileKind::EncryptedKey)),
             // A certificate or the parameters of a curve may stand beside a key, and say the least
             // about what is wrong without one.
             Some(FileKind::Certificate | FileKind::Parameters) => other = other.or(kind),
@@ -182,10 +215,10 @@ pub(crate) fn private_keys(bytes: &[u8]) -> Result<Vec<Key>, ConfigError> {
             None => {}
         }
     }
-    match (keys.is_empty(), other) {
-        (false, _) => Ok(keys),
-        (true, Some(kind)) => Err(wrong(Fault::Is(kind))),
-        (true, None) => Err(wrong(Fault::Is(nothing_found(bytes)))),
+    match (found, other) {
+        (true, _) => Ok(()),
+        (false, Some(kind)) => Err(is(kind)),
+        (false, None) => Err(is(nothing_found(bytes))),
     }
 }
 
@@ -238,60 +271,112 @@ fn of_full_width(kind: PublicKey, number: &[u8]) -> Option<Bytes> {
     Some(key)
 }
 
+/// A file as it was given: DER, or text with sections.
+struct File<'a> {
+    bytes: Text<'a>,
+    is_der: bool,
+}
+
+impl<'a> File<'a> {
+    /// An error says what it is if it can hold nothing.
+    fn open(bytes: &'a [u8]) -> Result<Self, FileKind> {
+        if is_der(bytes) {
+            return Ok(Self {
+                bytes: Text::Given(bytes),
+                is_der: true,
+            });
+        }
+        Self::text(bytes)
+    }
+
+    #[cfg(feature = "pem")]
+    fn text(bytes: &'a [u8]) -> Result<Self, FileKind> {
+        let text = pem::text(bytes);
+        // Base64 of DER without the lines around it begins with M, as DER with a SEQUENCE.
+        if text.trim_ascii_start().starts_with(b"M") && Sections::new(&text).next().is_none() {
+            if let Ok(Content::Der(der)) = pem::decode(text.trim_ascii()) {
+                if is_der(&der) {
+                    return Ok(Self {
+                        bytes: Text::Made(der),
+                        is_der: true,
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            bytes: text,
+            is_der: false,
+        })
+    }
+
+    /// Text is not read in this build.
+    #[cfg(not(feature = "pem"))]
+    fn text(_: &'a [u8]) -> Result<Self, FileKind> {
+        Err(FileKind::NotDer)
+    }
+
+    /// What it holds, or what it is if it holds nothing.
+    fn pieces(&self) -> Result<Vec<Piece<'_>>, FileKind> {
+        if self.is_der {
+            return Ok(elements(&self.bytes));
+        }
+        #[cfg(feature = "pem")]
+        {
+            let sections: Vec<_> = Sections::new(&self.bytes).map(piece).collect();
+            if !sections.is_empty() {
+                return Ok(sections);
+            }
+        }
+        Err(nothing_found(&self.bytes))
+    }
+}
+
 /// A section of a file, or an element of one in DER.
-struct Piece {
+struct Piece<'a> {
     /// As far as it is known.
     kind: Option<FileKind>,
     /// OpenSSL's trust settings follow the certificate.
     has_settings: bool,
-    content: Result<Bytes, Fault>,
+    raw: Result<Raw<'a>, Fault>,
 }
 
-/// What a file holds, or what it is if it holds nothing.
-fn pieces(bytes: &[u8]) -> Result<Vec<Piece>, FileKind> {
-    if is_der(bytes) {
-        return Ok(elements(bytes));
-    }
-    in_text(bytes)
+/// What is not decoded yet.
+#[derive(Clone, Copy)]
+enum Raw<'a> {
+    Der(&'a [u8]),
+    #[cfg(feature = "pem")]
+    Base64(&'a [u8]),
 }
 
-/// What a text holds.
-#[cfg(feature = "pem")]
-fn in_text(bytes: &[u8]) -> Result<Vec<Piece>, FileKind> {
-    let text = pem::text(bytes);
-    let sections: Vec<_> = Sections::new(&text).map(piece).collect();
-    if !sections.is_empty() {
-        return Ok(sections);
+impl Piece<'_> {
+    /// Whether its end was found.
+    fn is_whole(&self) -> Result<(), Fault> {
+        self.raw.map(|_| ())
     }
-    // Base64 of DER without the lines around it begins with M, as DER with a SEQUENCE.
-    if text.trim_ascii().starts_with(b"M") {
-        if let Ok(Content::Der(der)) = pem::decode(&text) {
-            if is_der(&der) {
-                return Ok(elements(&der));
-            }
+
+    fn content(&self) -> Result<Bytes, Fault> {
+        match self.raw? {
+            Raw::Der(der) => Ok(Bytes::new(der.to_vec())),
+            #[cfg(feature = "pem")]
+            Raw::Base64(text) => match pem::decode(text)? {
+                Content::Der(der) => Ok(der),
+                Content::Encrypted => Err(Fault::Is(FileKind::EncryptedKey)),
+            },
         }
     }
-    Err(FileKind::guess(&text))
-}
-
-/// Text is not read in this build.
-#[cfg(not(feature = "pem"))]
-fn in_text(_: &[u8]) -> Result<Vec<Piece>, FileKind> {
-    Err(FileKind::NotDer)
 }
 
 #[cfg(feature = "pem")]
-fn piece(section: Section<'_>) -> Piece {
+fn piece(section: Section<'_>) -> Piece<'_> {
     let kind = FileKind::of_label(section.label);
-    let (kind, content) = match section.content {
-        Ok(Content::Der(der)) => (kind, Ok(der)),
-        Ok(Content::Encrypted) => (Some(FileKind::EncryptedKey), Ok(Bytes::default())),
-        Err(damage) => (kind, Err(damage.into())),
-    };
+    let is_encrypted = section.base64.is_ok_and(pem::is_encrypted);
     Piece {
-        kind,
+        kind: match kind {
+            Some(FileKind::PrivateKey) if is_encrypted => Some(FileKind::EncryptedKey),
+            kind => kind,
+        },
         has_settings: section.label == b"TRUSTED CERTIFICATE",
-        content,
+        raw: section.base64.map(Raw::Base64).map_err(Fault::from),
     }
 }
 
@@ -301,11 +386,11 @@ fn is_der(bytes: &[u8]) -> bool {
 }
 
 /// Elements of DER, one after the other. Blanks and what flash is filled up with may follow.
-fn elements(bytes: &[u8]) -> Vec<Piece> {
-    let element = |kind, content| Piece {
+fn elements(bytes: &[u8]) -> Vec<Piece<'_>> {
+    let element = |kind, raw| Piece {
         kind: Some(kind),
         has_settings: false,
-        content,
+        raw,
     };
     let mut found = Vec::new();
     let mut rest = bytes;
@@ -317,14 +402,14 @@ fn elements(bytes: &[u8]) -> Vec<Piece> {
         let (der, left) = rest.split_at(rest.len() - after.len());
         rest = left;
         found.push(match FileKind::of_der(der) {
-            Some(kind) => element(kind, Ok(Bytes::new(der.to_vec()))),
+            Some(kind) => element(kind, Ok(Raw::Der(der))),
             None => element(FileKind::Certificate, Err(Damage::Content.into())),
         });
     }
     let is_filling = |byte: &u8| matches!(byte, 0 | 0xff) || byte.is_ascii_whitespace();
     if !rest.iter().all(is_filling) {
         match found.last_mut() {
-            Some(last) => last.content = Err(Damage::Trailing.into()),
+            Some(last) => last.raw = Err(Damage::Trailing.into()),
             None => found.push(element(kind_of_rest(rest), Err(Damage::CutShort.into()))),
         }
     }

@@ -4,8 +4,8 @@
 //! What is between the lines of a section is base64 and decoration. The decoration is left out here;
 //! a crate for PEM refuses it, as RFC 7468 section 3 allows.
 
-use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::ops::{Deref, Range};
 
 use base64ct::{Base64Unpadded, Encoding};
 use zeroize::Zeroizing;
@@ -21,27 +21,45 @@ const MAX_LABEL: usize = 64;
 
 /// The text of a file: UTF-16 as ASCII, without the byte order mark. Characters beyond ASCII, which
 /// are in comments at most, become spaces.
-pub(crate) fn text(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn text(bytes: &[u8]) -> Text<'_> {
     let little = match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => return Cow::Borrowed(rest),
+        [0xef, 0xbb, 0xbf, rest @ ..] => return Text::Given(rest),
         [0xff, 0xfe, ..] => true,
         [0xfe, 0xff, ..] => false,
         // Without a mark: every other byte of the beginning is 0, as ASCII has it.
         [b' '..=b'~', 0, b' '..=b'~', 0, ..] => true,
         [0, b' '..=b'~', 0, b' '..=b'~', ..] => false,
-        _ => return Cow::Borrowed(bytes),
+        _ => return Text::Given(bytes),
     };
     let units = bytes.chunks_exact(2).map(|unit| match (unit, little) {
         (&[ascii, 0], true) | (&[0, ascii], false) => ascii,
         _ => b' ',
     });
-    Cow::Owned(units.collect())
+    Text::Made(Zeroizing::new(units.collect()))
+}
+
+/// Bytes that may be secret: as they were given, or made of what was given.
+pub(crate) enum Text<'a> {
+    Given(&'a [u8]),
+    Made(Zeroizing<Vec<u8>>),
+}
+
+impl Deref for Text<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Given(bytes) => bytes,
+            Self::Made(bytes) => bytes,
+        }
+    }
 }
 
 /// What is between a BEGIN and an END line.
 pub(crate) struct Section<'a> {
     pub(crate) label: &'a [u8],
-    pub(crate) content: Result<Content, Damage>,
+    /// For [`decode`].
+    pub(crate) base64: Result<&'a [u8], Damage>,
 }
 
 /// What a section holds.
@@ -52,7 +70,7 @@ pub(crate) enum Content {
     Encrypted,
 }
 
-/// The sections of a text, one after the other.
+/// The sections of a text, one after the other. Each byte is looked at once.
 pub(crate) struct Sections<'a>(&'a [u8]);
 
 impl<'a> Sections<'a> {
@@ -66,43 +84,59 @@ impl<'a> Iterator for Sections<'a> {
 
     fn next(&mut self) -> Option<Section<'a>> {
         loop {
-            let (_, rest) = split_at(self.0, BEGIN)?;
-            self.0 = rest;
-            let Some((label, body)) = split_at(rest, DASHES) else {
+            self.0 = self.0.get(mark(self.0, &[BEGIN])?.end..)?;
+            let Some(dashes) = mark(self.0, &[DASHES]) else {
                 continue;
             };
+            let (label, body) = (self.0.get(..dashes.start)?, self.0.get(dashes.end..)?);
             if label.len() > MAX_LABEL || label.iter().any(|b| !matches!(b, b' '..=b'~')) {
                 continue;
             }
-            // Another BEGIN before the END: this section has none.
-            let until = split_at(body, BEGIN).map_or(body, |(before, _)| before);
-            let content = match split_at(until, END) {
-                Some((base64, after)) if after.starts_with(label) => decode(base64),
-                _ => Err(Damage::EndLine),
+            let Some(next) = mark(body, &[BEGIN, END]) else {
+                self.0 = &[];
+                let base64 = Err(Damage::EndLine);
+                return Some(Section { label, base64 });
             };
-            self.0 = body;
-            return Some(Section { label, content });
+            // Another BEGIN before the END: this section has none.
+            let (base64, after) = (body.get(..next.start)?, body.get(next.end..)?);
+            let ends = after.starts_with(label) && body.get(next.clone()) == Some(END);
+            self.0 = body.get(next.start..)?;
+            let base64 = if ends {
+                Ok(base64)
+            } else {
+                Err(Damage::EndLine)
+            };
+            return Some(Section { label, base64 });
         }
     }
 }
 
-/// What is before and after the first of these marks.
-fn split_at<'a>(text: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    // A look at the first byte before the rest: most of a file is compared at some place.
-    let begins = |w: &[u8]| w.first() == mark.first() && w == mark;
-    let at = text.windows(mark.len()).position(begins)?;
-    Some((text.get(..at)?, text.get(at + mark.len()..)?))
+/// Where the first of these marks is, which begin with dashes.
+fn mark(text: &[u8], marks: &[&[u8]]) -> Option<Range<usize>> {
+    let mut from = 0;
+    loop {
+        // Most of a file has no dashes.
+        let rest = text.get(from..)?;
+        let start = from + rest.iter().position(|byte| *byte == b'-')?;
+        let here = text.get(start..)?;
+        if let Some(mark) = marks.iter().find(|mark| here.starts_with(mark)) {
+            return Some(start..start + mark.len());
+        }
+        from = start + 1;
+    }
+}
+
+/// Whether these bytes are somewhere in the text.
+fn contains(text: &[u8], bytes: &[u8]) -> bool {
+    text.windows(bytes.len()).any(|window| window == bytes)
 }
 
 /// The bytes of a base64 text without its decoration.
 pub(crate) fn decode(text: &[u8]) -> Result<Content, Damage> {
-    let text = match headers(text) {
-        Some((headers, _)) if split_at(headers, b"ENCRYPTED").is_some() => {
-            return Ok(Content::Encrypted);
-        }
-        Some((_, text)) => text,
-        None => text,
-    };
+    if is_encrypted(text) {
+        return Ok(Content::Encrypted);
+    }
+    let text = headers(text).map_or(text, |(_, text)| text);
     let mut base64 = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text;
     let mut padded = false;
@@ -140,6 +174,11 @@ pub(crate) fn decode(text: &[u8]) -> Result<Content, Damage> {
     }
 }
 
+/// Whether its headers say so.
+pub(crate) fn is_encrypted(text: &[u8]) -> bool {
+    headers(text).is_some_and(|(headers, _)| contains(headers, b"ENCRYPTED"))
+}
+
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
 }
@@ -165,10 +204,13 @@ mod tests {
     fn contents(text: &str) -> Vec<(String, Result<Vec<u8>, Damage>)> {
         Sections::new(text.as_bytes())
             .map(|section| {
-                let content = section.content.map(|content| match content {
-                    Content::Der(der) => der.to_vec(),
-                    Content::Encrypted => vec![],
-                });
+                let content = section
+                    .base64
+                    .and_then(decode)
+                    .map(|content| match content {
+                        Content::Der(der) => der.to_vec(),
+                        Content::Encrypted => vec![],
+                    });
                 (String::from_utf8_lossy(section.label).into_owned(), content)
             })
             .collect()

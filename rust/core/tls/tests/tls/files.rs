@@ -8,7 +8,21 @@ use crate::pair::{client, soft};
 use crate::pki::{Pki, pem, pem_of};
 
 fn as_ca(bytes: &[u8]) -> Result<(), ConfigError> {
-    Config::builder(soft()).ca(bytes).map(drop)
+    glanced(
+        Given::Ca,
+        bytes,
+        Config::builder(soft()).ca(bytes).map(drop),
+    )
+}
+
+/// What was found out, once a glance was seen to agree with it: a glance passes what is good, and what it
+/// refuses is refused for the same reason.
+fn glanced(given: Given, bytes: &[u8], found: Result<(), ConfigError>) -> Result<(), ConfigError> {
+    if let Err(error) = given.glance(bytes) {
+        let whole = String::from_utf8_lossy(bytes);
+        assert_eq!(found, Err(error), "{whole}");
+    }
+    found
 }
 
 struct Device {
@@ -27,15 +41,15 @@ impl Device {
 
     fn with_key(&self, key: &[u8]) -> Result<(), ConfigError> {
         let builder = client(&self.pki);
-        builder
-            .client_identity(self.chain.as_bytes(), key)
-            .map(drop)
+        let found = builder.client_identity(self.chain.as_bytes(), key);
+        glanced(Given::Key, key, found.map(drop))
     }
 
     fn with_chain(&self, chain: &[u8]) -> Result<(), ConfigError> {
         let builder = client(&self.pki);
         let key = self.pki.key_pem.as_bytes();
-        builder.client_identity(chain, key).map(drop)
+        let found = builder.client_identity(chain, key);
+        glanced(Given::Certificate, chain, found.map(drop))
     }
 }
 
@@ -171,6 +185,42 @@ fn der_and_what_follows_it() {
     let cut = |given| Err(ConfigError::Given(given, Damage::CutShort.into()));
     assert_eq!(as_ca(&root[..100]), cut(Given::Ca));
     assert_eq!(device.with_key(&key[..100]), cut(Given::Key));
+}
+
+/// What is something else, or cut off, shows without decoding it; what is inside does not.
+#[test]
+fn what_a_glance_sees() {
+    let device = Device::new();
+    let certificate = pem(&device.pki.root);
+    let key = &device.pki.key_pem;
+    let fault = |given, bytes: &str| match Given::glance(given, bytes.as_bytes()) {
+        Ok(()) => None,
+        Err(ConfigError::Given(of, fault)) if of == given => Some(fault),
+        Err(error) => panic!("{error}"),
+    };
+    let is = |kind| Some(Fault::Is(kind));
+    for given in [Given::Ca, Given::Certificate] {
+        assert_eq!(fault(given, &certificate), None);
+        assert_eq!(fault(given, ""), is(FileKind::Empty));
+        assert_eq!(fault(given, "no certificate"), is(FileKind::Text));
+        assert_eq!(fault(given, key), is(FileKind::PrivateKey));
+        let (half, _) = certificate.split_at(certificate.len() / 2);
+        let (index, damage) = (1, Damage::EndLine);
+        let cut = certificate.clone() + half;
+        assert_eq!(fault(given, &cut), Some(Fault::Damaged { index, damage }));
+        assert_eq!(Given::glance(given, &device.pki.root), Ok(()));
+        let cut = Given::glance(given, &device.pki.root[..100]);
+        let short = Fault::from(Damage::CutShort);
+        assert_eq!(cut, Err(ConfigError::Given(given, short)));
+        // Inside.
+        assert_eq!(fault(given, &certificate.replacen("MII", "M!I", 1)), None);
+    }
+    assert_eq!(fault(Given::Key, key), None);
+    assert_eq!(fault(Given::Key, &(certificate.clone() + key)), None);
+    let certificate = fault(Given::Key, &certificate);
+    assert_eq!(certificate, is(FileKind::Certificate));
+    let encrypted = key.replace(" PRIVATE", " ENCRYPTED PRIVATE");
+    assert_eq!(fault(Given::Key, &encrypted), is(FileKind::EncryptedKey));
 }
 
 #[test]
