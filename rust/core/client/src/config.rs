@@ -26,6 +26,9 @@ pub struct Config {
     pub resolver: thread_mqtt_resolve::resolver::Config,
     /// TLS; needed for `mqtts://`, ignored for `mqtt://`.
     pub tls: Option<thread_mqtt_tls::Config>,
+    /// TLS follows, by [`Client::handle_tls`](crate::Client::handle_tls): certificates and keys are read where
+    /// there is time for it. Until then no attempt begins.
+    pub tls_follows: bool,
     /// MQTT.
     pub session: thread_mqtt_session::Config,
     /// The time each stage may take, and the back-off between attempts.
@@ -55,6 +58,7 @@ impl Config {
             keep_alive: KeepAlive::default(),
             resolver: thread_mqtt_resolve::resolver::Config::default(),
             tls: None,
+            tls_follows: false,
             session: thread_mqtt_session::Config::default(),
             timers: Timers::default(),
             retry: Retry::default(),
@@ -67,7 +71,8 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let others = self.failover.others.iter().map(|other| &other.uri);
         let mut brokers = others.chain([&self.broker]);
-        if self.tls.is_none() && brokers.any(|broker| broker.scheme == Scheme::Mqtts) {
+        let has_tls = self.tls.is_some() || self.tls_follows;
+        if !has_tls && brokers.any(|broker| broker.scheme == Scheme::Mqtts) {
             return Err(ConfigError::TlsMissing);
         }
         let asked = [

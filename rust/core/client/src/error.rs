@@ -38,6 +38,26 @@ pub enum Cause {
     TooManyRedirects,
     /// No entropy is available on this device; the platform's code.
     NoEntropy(i32),
+    /// TLS cannot be set up, so that no attempt is made.
+    Setup(SetupError),
+}
+
+/// Why TLS cannot be set up, from [`Client::handle_tls`](crate::Client::handle_tls).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupError {
+    /// A number of the caller's for the kind of error; not looked at.
+    pub code: i32,
+    /// Cause and cure; empty in a build without sentences.
+    pub sentence: Box<str>,
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &*self.sentence {
+            "" => "TLS cannot be set up",
+            sentence => sentence,
+        })
+    }
 }
 
 impl Cause {
@@ -69,7 +89,7 @@ impl Cause {
                 fault: Fault::OldVersion,
                 ..
             }) => USE_V311,
-            Self::Mqtt(_) => return None,
+            Self::Mqtt(_) | Self::Setup(_) => return None,
             Self::TooManyRedirects => {
                 "check the server references of the brokers: they may point in a circle"
             }
@@ -132,7 +152,7 @@ impl Cause {
     /// or the broker's access rules. Such an attempt is still repeated, at the slowest pace.
     pub fn needs_a_person(&self) -> bool {
         match self {
-            Self::TlsOnPlainPort | Self::TooManyRedirects => true,
+            Self::TlsOnPlainPort | Self::TooManyRedirects | Self::Setup(_) => true,
             // The clock may still be set.
             Self::Tls(TlsError::Certificate(CertificateFault::NotYetValid { .. })) => false,
             Self::Tls(error) => {
@@ -198,6 +218,7 @@ impl fmt::Display for Cause {
             Self::NoEntropy(code) => {
                 write!(f, "this device has no random numbers to give (code {code})")
             }
+            Self::Setup(error) => error.fmt(f),
         }
     }
 }

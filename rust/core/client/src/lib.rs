@@ -115,7 +115,7 @@ mod time;
 pub use action::Action;
 pub use brokers::{Broker, BrokerListError, Failover};
 pub use config::{Config, ConfigError, Retry, Timers};
-pub use error::{Cause, TcpError};
+pub use error::{Cause, SetupError, TcpError};
 pub use event::{Event, Reached, Stage};
 pub use keepalive::KeepAlive;
 pub use machine::Client;

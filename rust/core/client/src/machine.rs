@@ -8,7 +8,8 @@
 //!   └──────────────────┴──── stop, or Retry::Never ────┘
 //! ```
 //!
-//! Timing is there only for a device that does not know the time.
+//! Timing is there only for a device that does not know the time. Attaching leads to Unusable if TLS cannot be
+//! set up.
 //!
 //! The files: [`inputs`] and [`outputs`] are what the driver calls; [`stages`] leads up, [`ending`]
 //! down and to the next attempt; [`resolving`] and [`timing`] are stages with questions of their own.
@@ -24,6 +25,7 @@ use crate::alarms::Alarms;
 use crate::backoff::{Backoff, Budget};
 use crate::brokers::Targets;
 use crate::config::{Config, ConfigError, Retry, Timers};
+use crate::error::SetupError;
 use crate::event::{Event, Reached, Stage};
 use crate::keepalive::Learner;
 use crate::queue::Queue;
@@ -54,7 +56,7 @@ use timing::Timing;
 /// [`poll_event`](Self::poll_event) until `None`. Time must not run backwards.
 #[derive(Debug)]
 pub struct Client {
-    tls: Option<thread_mqtt_tls::Config>,
+    tls: Tls,
     timers: Timers,
     retry: Retry,
     /// Most redirects in a row.
@@ -107,10 +109,30 @@ pub struct Client {
     events: Queue,
 }
 
+/// TLS, as far as it is there.
+#[derive(Debug)]
+enum Tls {
+    None,
+    Awaited,
+    Ready(thread_mqtt_tls::Config),
+    Failed(SetupError),
+}
+
+impl Tls {
+    fn config(&self) -> Option<&thread_mqtt_tls::Config> {
+        match self {
+            Self::Ready(config) => Some(config),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum State {
     /// Not started, or stopped.
     Idle,
+    /// There is no TLS to connect with, which was told.
+    Unusable,
     /// Until the network is up.
     Attaching,
     /// Until the source of time has an outcome.
@@ -211,7 +233,11 @@ impl Client {
             suspect_after,
             hopeless: true,
             learner: Learner::new(config.keep_alive),
-            tls: config.tls,
+            tls: match config.tls {
+                Some(tls) => Tls::Ready(tls),
+                None if config.tls_follows => Tls::Awaited,
+                None => Tls::None,
+            },
             timers: config.timers,
             retry: config.retry,
             redirects: config.redirects,
@@ -248,7 +274,7 @@ impl Client {
     /// The stage that is being worked on; `None` while idle and while pausing after a failure.
     pub fn stage(&self) -> Option<Stage> {
         match &self.state {
-            State::Idle | State::Waiting { .. } | State::Closing { .. } => None,
+            State::Idle | State::Unusable | State::Waiting { .. } | State::Closing { .. } => None,
             State::Attaching => Some(Stage::Attach),
             State::Timing => Some(Stage::Time),
             State::Resolving => Some(Stage::Resolve),
@@ -267,7 +293,7 @@ impl Client {
     /// looks for messages should look often meanwhile.
     pub fn awaits_answer(&self) -> bool {
         match &self.state {
-            State::Idle | State::Attaching | State::Waiting { .. } => false,
+            State::Idle | State::Unusable | State::Attaching | State::Waiting { .. } => false,
             State::Up { .. } => self.session.awaits_answer(),
             _ => true,
         }
@@ -286,6 +312,12 @@ impl Client {
         matches!(self.state, State::Idle)
     }
 
+    /// Whether there is no TLS to connect with ([`handle_tls`](Self::handle_tls)): nothing happens before
+    /// [`retry_now`](Self::retry_now), which tells that again, or [`stop`](Self::stop).
+    pub fn is_unusable(&self) -> bool {
+        matches!(self.state, State::Unusable)
+    }
+
     /// The broker that is tried or connected: of several, or where one pointed to.
     pub fn broker(&self) -> &BrokerUri {
         self.targets.uri()
@@ -297,9 +329,9 @@ impl Client {
         self.learner.as_ref().map(Learner::proven)
     }
 
-    /// What TLS was configured with.
+    /// What TLS was configured with; `None` as long as it is awaited, and where it cannot be set up.
     pub fn tls(&self) -> Option<&thread_mqtt_tls::Config> {
-        self.tls.as_ref()
+        self.tls.config()
     }
 
     /// What name resolution was configured with.
@@ -359,7 +391,7 @@ impl Client {
     /// Ends the pause after a failure: the next attempt begins now. No effect otherwise. The
     /// back-off goes on from where it is, so that this is no way around it for a button that sticks.
     pub fn retry_now(&mut self, now: Duration) {
-        if let State::Waiting { .. } = self.state {
+        if let State::Waiting { .. } | State::Unusable = self.state {
             self.begin_anew(now);
         }
     }

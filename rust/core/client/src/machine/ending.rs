@@ -5,7 +5,7 @@ use crate::alarms::Alarm;
 use crate::backoff::spread;
 use crate::brokers::{Known, SEVERAL};
 use crate::config::Retry;
-use crate::error::{Cause, TcpError};
+use crate::error::{Cause, SetupError, TcpError};
 use crate::event::{Event, Stage};
 use crate::stream::Stream;
 use alloc::string::String;
@@ -114,6 +114,19 @@ impl Client {
         self.close(stream, ending, now);
     }
 
+    /// Ends the attempts before the first: without TLS there is nothing to try.
+    pub(super) fn give_up(&mut self, error: SetupError) {
+        self.state = match self.retry {
+            Retry::Forever => State::Unusable,
+            Retry::Never => State::Idle,
+        };
+        self.tell(Event::Failed {
+            stage: Stage::Tls,
+            cause: Cause::Setup(error),
+            retry_in: None,
+        });
+    }
+
     fn learn_death(&mut self, now: Duration) {
         let accepted = self.session.was_accepted();
         if let (Some(learner), true) = (learner(&mut self.learner), accepted) {
@@ -141,7 +154,11 @@ impl Client {
             State::Closing { stream, .. } => return stream,
             State::Timing => self.end_search(),
             State::Resolving => self.resolver.cancel(),
-            State::Idle | State::Attaching | State::Connecting { .. } | State::Waiting { .. } => {}
+            State::Idle
+            | State::Unusable
+            | State::Attaching
+            | State::Connecting { .. }
+            | State::Waiting { .. } => {}
         }
         None
     }

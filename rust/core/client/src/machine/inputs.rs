@@ -2,10 +2,10 @@
 //!
 //! Not inlined, nor are the outputs: the frame of the loop that calls them lies under every handshake.
 use super::stages::Turn;
-use super::{Client, State};
+use super::{Client, State, Tls};
 use crate::addresses::withdrawn;
 use crate::alarms::Alarm;
-use crate::error::{Cause, TcpError};
+use crate::error::{Cause, SetupError, TcpError};
 use crate::event::{Reached, Stage};
 use crate::stream::Stream;
 use alloc::boxed::Box;
@@ -19,6 +19,15 @@ use thread_mqtt_resolve::{Host, Scheme};
 use thread_mqtt_tls::{Connection, TlsError};
 
 impl Client {
+    /// TLS, where [`Config::tls_follows`](crate::Config::tls_follows) announced it; or why there is none, which
+    /// ends each attempt before it begins, with [`Cause::Setup`]: it does not get better by waiting. Without an
+    /// effect if none is awaited.
+    pub fn handle_tls(&mut self, tls: Result<thread_mqtt_tls::Config, SetupError>) {
+        if let Tls::Awaited = self.tls {
+            self.tls = tls.map_or_else(Tls::Failed, Tls::Ready);
+        }
+    }
+
     /// Whether the network is up, its prefixes and servers. Tell it as often as you like.
     ///
     /// An established connection outlives a short detachment: TCP and the keep-alive decide. It
@@ -94,7 +103,7 @@ impl Client {
         let broker = self.targets.uri();
         let (port, scheme, name) = (broker.port, broker.scheme, server_name(&broker.host));
         self.reached(Reached::Tcp(candidate, port));
-        let tls = match &self.tls {
+        let tls = match self.tls.config() {
             Some(tls) if scheme == Scheme::Mqtts => tls,
             _ => {
                 self.greet(candidate, Stream::plain(), now);

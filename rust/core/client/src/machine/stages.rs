@@ -1,6 +1,6 @@
 //! The way up: from the network to CONNACK, and what proves that it was worth it.
 use super::ending::Ending;
-use super::{Client, State, learner};
+use super::{Client, State, Tls, learner};
 use crate::action::Action;
 use crate::addresses::Fault;
 use crate::alarms::Alarm;
@@ -38,6 +38,11 @@ impl Client {
     /// Begins when there is a network, and does not sleep through its change for the better: but not
     /// in the same instant as every other device that sees it, and not each time that it flaps.
     pub(super) fn look_at_network(&mut self, now: Duration, rng: &mut dyn Rng) {
+        match (&self.state, &self.tls) {
+            (State::Attaching, Tls::Failed(error)) => return self.give_up(error.clone()),
+            (State::Attaching, Tls::Awaited) => return,
+            _ => {}
+        }
         let news = mem::take(&mut self.news);
         if !self.network.attached {
             return;

@@ -16,7 +16,9 @@ mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
-use thread_mqtt_client::{Cause, Client, ConfigError, Event, Reached, Retry, Stage, TcpError};
+use thread_mqtt_client::{
+    Cause, Client, Config, ConfigError, Event, Reached, Retry, SetupError, Stage, TcpError,
+};
 use thread_mqtt_resolve::resolver::{AddressSource, LookupError};
 use thread_mqtt_resolve::{Network, PrefixSource};
 use thread_mqtt_session::{Event as Mqtt, Message, QoS, SessionError, Version};

@@ -15,6 +15,98 @@ fn a_handshake_that_does_not_end_is_given_up() {
     assert_eq!(world.now, began + s(30));
 }
 
+/// TLS that follows: nothing is tried before it is there, and whatever is tried afterwards.
+#[test]
+fn tls_may_follow() {
+    let follows = || Config {
+        tls: None,
+        tls_follows: true,
+        ..config(SECURE)
+    };
+    let mut world = World::started(follows(), secure());
+    world.run_for(s(600));
+    assert!(world.events.is_empty(), "{:?}", world.events);
+    assert!(world.client.tls().is_none());
+    world.client.handle_tls(Ok(world::device_tls()));
+    assert!(world.client.tls().is_some());
+    world.run_until_online(s(5));
+
+    // Before the start.
+    let mut world = World::new(follows(), secure());
+    world.client.handle_tls(Ok(world::device_tls()));
+    world.network = attached();
+    world.start();
+    world.run_until_online(s(5));
+    // One that is not awaited changes nothing.
+    let error = SetupError {
+        code: -1,
+        sentence: "late".into(),
+    };
+    world.client.handle_tls(Err(error));
+    world.run_for(s(1));
+    assert!(world.client.is_online());
+}
+
+/// TLS that cannot be set up: told once, with or without a network, and nothing is tried until the application
+/// has its say.
+#[test]
+fn tls_that_cannot_be_set_up_is_told_once() {
+    let error = SetupError {
+        code: -5,
+        sentence: "CA certificate 1 is cut short; copy the whole file again".into(),
+    };
+    for is_attached in [false, true] {
+        for retry in [Retry::Forever, Retry::Never] {
+            let config = Config {
+                tls: None,
+                tls_follows: true,
+                retry,
+                ..config(SECURE)
+            };
+            let mut world = World::new(config, secure());
+            if is_attached {
+                world.network = attached();
+            }
+            world.client.handle_tls(Err(error.clone()));
+            world.run_for(s(5));
+            assert!(world.events.is_empty(), "{:?}", world.events);
+            world.start();
+            world.run_for(s(600));
+            let failed = (Stage::Tls, Cause::Setup(error.clone()), None);
+            assert_eq!(world.failures(), [failed.clone()]);
+            assert_eq!(world.events.len(), 1, "{:?}", world.events);
+            assert_eq!(failed.1.to_string(), *error.sentence);
+            assert!(failed.1.needs_a_person());
+            assert_eq!(world.client.is_unusable(), retry == Retry::Forever);
+            assert_eq!(world.client.is_idle(), retry == Retry::Never);
+            assert_eq!(world.client.stage(), None);
+            if retry == Retry::Never {
+                continue;
+            }
+            // A network that comes is no reason to try.
+            world.set_network(attached());
+            world.run_for(s(600));
+            assert_eq!(world.failures().len(), 1);
+            world.client.retry_now(world.now);
+            world.run_for(s(600));
+            assert_eq!(world.failures(), [failed.clone(), failed.clone()]);
+            world.client.stop(world.now);
+            assert!(world.run_until(s(1), World::stopped));
+            assert!(world.client.is_idle());
+            world.start();
+            world.run_for(s(600));
+            assert_eq!(world.failures().len(), 3);
+        }
+    }
+    // The sentence of a build without sentences.
+    let error = SetupError {
+        code: -5,
+        sentence: "".into(),
+    };
+    let cause = Cause::Setup(error);
+    assert_eq!(cause.to_string(), "TLS cannot be set up");
+}
+
 #[test]
 fn an_unknown_issuer_is_told_to_both_sides_and_retried_slowly() {
     let stranger = Authority::root("a stranger", KeyKind::P256, VALIDITY).unwrap();
