@@ -115,8 +115,9 @@ struct thread_mqtt_config {
 	 *  It must be permitted to sign hashes, and stay until thread_mqtt_deinit().
 	 */
 	uint32_t private_key_id;
-	/** Tag of Zephyr's TLS credentials; negative: none. What is not set above is read from there by
-	 *  thread_mqtt_init(): the CA certificate, and certificate and private key if there are any.
+	/** Tag of Zephyr's TLS credentials; negative: none. What is not set above is read from there: the CA
+	 *  certificate, and certificate and private key if there are any. thread_mqtt_init() sees whether
+	 *  they are there, the client's thread reads them at its beginning.
 	 */
 	int32_t sec_tag;
 	/** MQTT 5: the broker keeps the session this long after a connection, seconds. */
@@ -350,11 +351,17 @@ struct thread_mqtt_config {
 /**
  * Makes a client. It does nothing until thread_mqtt_start().
  *
- * The credentials are read at once, so that a wrong one is refused here and not by the first
- * connection: 0.3 million instructions for a CA of RSA-2048 in PEM, 5 ms at 64 MHz, and as many for a
- * client certificate with its key. Of a private key whose file lacks the public half, or that is in
- * PSA Crypto (thread_mqtt_config::private_key_id), PSA Crypto computes that: with P-256 in software
- * 5 million instructions more. Keys that OpenSSL makes have their public half with them.
+ * It takes less than 10 ms of a Cortex-M4 at 64 MHz beside the time that the storage takes for a session that
+ * is kept there. What takes longer is done by the client's thread, at its beginning: it reads certificates and
+ * keys, 5 ms for a certificate of RSA-2048 in PEM, sees whether a key belongs to its certificate, up to 100 ms
+ * for a key without its public half or one in PSA Crypto, and asks PSA Crypto what it can do.
+ *
+ * What is missing, what excludes each other, and what is something else than a certificate or a key, or cut off, is
+ * refused at once. What shows only when it is read (damage inside, a key of another certificate, a key that
+ * PSA Crypto does not have) is told after thread_mqtt_start() by THREAD_MQTT_EVENT_FAILED with
+ * THREAD_MQTT_STAGE_TLS, the same number and the same sentence, and by thread_mqtt_last_error(). .retry_ms is -1
+ * then: nothing is tried, and every thread_mqtt_retry_now(), or thread_mqtt_stop() and thread_mqtt_start(), tells it
+ * again. Make another client. To know it at once use thread_mqtt_config_check().
  *
  * @param[out] client The client.
  * @param config Its configuration; not needed after the call.
@@ -363,6 +370,18 @@ struct thread_mqtt_config {
  * THREAD_MQTT_CONFIG_DEFAULT() of this header; or another negative #thread_mqtt_error.
  */
 int thread_mqtt_init(struct thread_mqtt **client, const struct thread_mqtt_config *config);
+
+/**
+ * Checks a configuration as thread_mqtt_init() and the client's thread do, and waits: for a production line, for
+ * credentials that were just stored, for a test. It works on the stack of a client, so that one of
+ * CONFIG_THREAD_MQTT_MAX_CLIENTS has to be free. A stored session is not touched, nor are
+ * thread_mqtt_config.interface and the key of a stored session looked at. The log has the sentence of an error.
+ *
+ * @param config The configuration.
+ * @return 0 if thread_mqtt_init() takes it and the client can use its credentials; else what
+ * thread_mqtt_init() returns or THREAD_MQTT_EVENT_FAILED tells; THREAD_MQTT_ERROR_CLIENTS if no client is free.
+ */
+int thread_mqtt_config_check(const struct thread_mqtt_config *config);
 
 /**
  * Begins to connect, and from then on keeps connected: waits for the Thread network, resolves,
@@ -581,7 +600,8 @@ bool thread_mqtt_is_online(struct thread_mqtt *client);
  * THREAD_MQTT_EVENT_FAILED or THREAD_MQTT_EVENT_CANDIDATE_FAILED. Kept until the next one or
  * thread_mqtt_deinit(), also while online.
  *
- * What thread_mqtt_init() refuses has no client to ask; the log has its sentence.
+ * What thread_mqtt_init() refuses has no client to ask; the log has its sentence. What the client's thread
+ * finds wrong with certificates and keys is told after thread_mqtt_start().
  *
  * @param client The client.
  * @param[out] failure The failure; .error is 0 if there was none.

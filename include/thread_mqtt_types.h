@@ -39,10 +39,12 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_MEMORY = -3,
 	/** The broker URI is wrong; thread_mqtt_uri_check() says where. */
 	THREAD_MQTT_ERROR_URI = -4,
-	/** mqtts:// without a CA certificate, or one that cannot be read; the log says which. */
+	/** mqtts:// without a CA certificate, or one that cannot be read; the log, or the event, says
+	 *  which.
+	 */
 	THREAD_MQTT_ERROR_CA = -5,
 	/** The client certificate or its key is missing, cannot be read, or they do not go together;
-	 *  the log says which.
+	 *  the log, or the event, says which.
 	 */
 	THREAD_MQTT_ERROR_IDENTITY = -6,
 	/** The outbox is full: wait for THREAD_MQTT_EVENT_PUBLISHED, or use
@@ -180,7 +182,9 @@ enum thread_mqtt_event_type {
 	 */
 	THREAD_MQTT_EVENT_ONLINE = 2,
 	/** An attempt or a connection failed: .stage, .error, .text, .cure, .retry_ms; .reason if the
-	 *  broker gave one when it refused or ended the connection.
+	 *  broker gave one when it refused or ended the connection. With THREAD_MQTT_ERROR_CA,
+	 *  _IDENTITY, _CRYPTO, _SETTING or _MEMORY and a .retry_ms of -1 TLS cannot be set up: nothing is
+	 *  tried (thread_mqtt_init()).
 	 */
 	THREAD_MQTT_EVENT_FAILED = 3,
 	/** TCP to one of several addresses failed; the next is tried: .stage, .error, .text, .cure. */

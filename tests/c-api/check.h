@@ -116,6 +116,7 @@ void thread_cases(void);
 void memory_cases(void);
 void broker_cases(void);
 void connection_cases(void);
+void credential_cases(void);
 void message_cases(void);
 void tolerance_cases(void);
 void piece_cases(void);

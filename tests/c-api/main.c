@@ -164,6 +164,7 @@ int main(int count, char *arguments[])
 	RUN(message_cases);
 	RUN(piece_cases);
 	RUN(connection_cases);
+	RUN(credential_cases);
 	RUN(tolerance_cases);
 	durable_cases(arguments[0]);
 	printf("all cases passed\n");

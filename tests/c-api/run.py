@@ -179,6 +179,9 @@ def main():
             file.chmod(0o644)
         (folder / "credentials/42").mkdir(parents=True)
         shutil.copy(folder / "ca.pem", folder / "credentials/42/ca")
+        for tag, credential in ((44, (folder / "ca.pem").read_text().replace("MII", "M!I", 1)), (45, "no certificate\n")):
+            (folder / f"credentials/{tag}").mkdir()
+            (folder / f"credentials/{tag}/ca").write_text(credential)
         (folder / "limited").mkdir()
         pins = {"TEST_PIN": pin(folder, "x509", "-outform", "DER", "-in", "server.pem"),
                 "TEST_KEY_PIN": pin(folder, "pkey", "-pubout", "-outform", "DER", "-in", "server.key")}
@@ -200,6 +203,8 @@ def main():
                 TEST_SILENT=f"127.0.0.1:{silent.port}", TEST_FULL=f"mqtt://127.0.0.1:{full.port}",
                 TEST_BROKER_ODD=f"mqtt://127.0.0.1:{odd.port}",
                 TEST_CA=str(folder / "ca.pem"), TEST_OTHER_CA=str(folder / "other.pem"),
+                TEST_CERTIFICATE=str(folder / "server.pem"), TEST_KEY=str(folder / "server.key"),
+                TEST_OTHER_KEY=str(folder / "other.key"),
                 THREAD_MQTT_STATE_DIR=str(folder / "state"),
                 THREAD_MQTT_CREDENTIALS=str(folder / "credentials"), THREAD_MQTT_LOG="off")
 

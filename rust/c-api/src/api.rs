@@ -5,7 +5,7 @@ use crate::given::{array, borrowed, bytes, qos, string, wanted_string};
 use crate::handle::{Goal, Handle, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
-use crate::settings;
+use crate::settings::{self, Session};
 use crate::text::{SENTENCES, write_cut};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -80,8 +80,14 @@ unsafe extern "C" fn thread_mqtt_init(
         return ffi::THREAD_MQTT_ERROR_ENTROPY;
     }
     // SAFETY: promised by the caller.
-    let made = unsafe { settings::client(config) }.and_then(|client| {
-        Handle::new(client, config.interface, config.callback, config.user_data)
+    let made = unsafe { settings::client(config, Session::Own) }.and_then(|(client, setup)| {
+        Handle::new(
+            client,
+            setup,
+            config.interface,
+            config.callback,
+            config.user_data,
+        )
     });
     match made {
         Ok(handle) => {
@@ -91,6 +97,25 @@ unsafe extern "C" fn thread_mqtt_init(
         }
         Err(error) => error,
     }
+}
+
+/// # Safety
+/// As `include/thread_mqtt.h` says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thread_mqtt_config_check(config: *const ffi::thread_mqtt_config) -> c_int {
+    #[cfg(feature = "logger")]
+    thread_mqtt_platform::start_log();
+
+    // SAFETY: promised by the caller.
+    let Some(config) = (unsafe { config.as_ref() }) else {
+        return ffi::THREAD_MQTT_ERROR_ARGUMENT;
+    };
+    // SAFETY: promised by the caller.
+    let made = unsafe { settings::client(config, Session::Tried) };
+    status(made.and_then(|(client, setup)| {
+        drop(client);
+        setup.map_or(Ok(()), settings::try_setup)
+    }))
 }
 
 #[unsafe(no_mangle)]
@@ -659,6 +684,7 @@ macro_rules! as_declared {
 
 as_declared! {
     thread_mqtt_init(_, _);
+    thread_mqtt_config_check(_);
     thread_mqtt_start(_);
     thread_mqtt_stop(_);
     thread_mqtt_deinit(_);

@@ -94,6 +94,7 @@ pub(crate) fn number(cause: &Cause) -> i32 {
         Cause::NetworkLost => ffi::THREAD_MQTT_ERROR_NETWORK,
         Cause::PrefixWithdrawn => ffi::THREAD_MQTT_ERROR_PREFIX,
         Cause::NoEntropy(_) => ffi::THREAD_MQTT_ERROR_ENTROPY,
+        Cause::Setup(error) => error.code,
         _ => ffi::THREAD_MQTT_ERROR_PLATFORM,
     }
 }

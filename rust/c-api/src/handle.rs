@@ -7,6 +7,7 @@ use crate::given::{Borrowed, copy};
 use crate::questions::Question;
 use crate::receipts::Receipts;
 use crate::settings::command_error;
+use crate::setup::TlsSetup;
 use crate::worker::Worker;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
     /// The client, until its thread takes it.
     pub(crate) driver: Option<Box<Driver<PlatformPort>>>,
+    /// What TLS is made of, until then, too.
+    setup: Option<Box<TlsSetup>>,
     thread: Option<(PortThread, Registration)>,
     pub(crate) last_failure: Option<Failure>,
     /// Unix seconds when the device started, by a time server.
@@ -90,6 +93,7 @@ impl Handle {
     #[inline(never)]
     pub(crate) fn new(
         client: Box<Client>,
+        setup: Option<Box<TlsSetup>>,
         interface: u8,
         callback: ffi::thread_mqtt_callback,
         user_data: *mut c_void,
@@ -102,6 +106,7 @@ impl Handle {
         let shared = Shared {
             mailbox: Mailbox::new(&client),
             driver: Some(Box::new(Driver::new(*client, port))),
+            setup,
             thread: None,
             last_failure: None,
             boot_time: None,
@@ -426,8 +431,14 @@ unsafe extern "C" fn run(argument: *mut c_void) {
     // SAFETY: the argument is the handle given to PortThread::start, which lives until this thread
     // was joined.
     let handle = unsafe { &*argument.cast::<Handle>() };
-    let driver = handle.lock().driver.take();
-    if let Some(driver) = driver {
+    let (driver, setup) = {
+        let mut shared = handle.lock();
+        (shared.driver.take(), shared.setup.take())
+    };
+    if let Some(mut driver) = driver {
+        if let Some(setup) = setup {
+            driver.client_mut().handle_tls(setup.run());
+        }
         Worker::new(handle, driver).run();
     }
 }

@@ -4,6 +4,7 @@
 //!  C product          include/thread_mqtt.h
 //!      |
 //!  api, settings      the functions; a C configuration, checked and made into a client's
+//!      |  setup       its certificates and keys, which the client's thread reads
 //!  given, events      what C hands over, and what it is handed
 //!      |
 //!  handle             what the application's threads share with the client's: a mailbox
@@ -27,6 +28,7 @@ mod handle;
 mod questions;
 mod receipts;
 mod settings;
+mod setup;
 mod text;
 mod worker;
 

@@ -178,6 +178,7 @@ impl fmt::Display for StateOf<'_> {
         match client.stage() {
             _ if client.is_online() => f.write_str("online"),
             Some(stage) => write!(f, "connecting, at {stage}"),
+            None if client.is_unusable() => f.write_str("not connecting, see the last failure"),
             None if *started => match client.next_attempt() {
                 Some(at) => {
                     let pause = at.saturating_sub(port::now());

@@ -1,22 +1,16 @@
 //! A C configuration, checked and turned into a client's.
 use crate::ffi;
 use crate::given::{borrowed, bytes, copy, copy_text, not_built, string};
+use crate::setup::TlsSetup;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use thread_mqtt_client::{self as client, Broker, Client, ConfigError, KeepAlive, TimeConfig};
-use thread_mqtt_platform::config::{self, TlsChoice};
-use thread_mqtt_platform::credentials::{Kind, credential};
-use thread_mqtt_platform::crypto::{self, NoProvider};
-use thread_mqtt_platform::port::fill_random;
+use thread_mqtt_platform::config;
+use thread_mqtt_platform::port::{fill_random, on_client_stack};
 use thread_mqtt_platform::{ClientError, NoStack, OptionError, SessionKey, hardware_client_id};
 use thread_mqtt_session::{self as session, CommandError, LostSession};
-use thread_mqtt_tls as tls;
-use zeroize::Zeroizing;
-
-/// What the credentials' store keeps; wiped when dropped.
-type Kept = Zeroizing<Vec<u8>>;
 
 /// The number for a command that was refused.
 pub(crate) fn command_error(error: CommandError) -> i32 {
@@ -43,9 +37,6 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
 /// ztest `test_a_client_at_rest` holds it to that.
 const AT_REST: usize = 12 * 1024;
 
-/// Tickets of TLS 1.3 that are kept at most, as Kconfig's range has it.
-const MOST_TICKETS: u8 = 4;
-
 /// A setting that is refused: the log says why, C gets the number.
 #[inline(never)]
 fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
@@ -53,7 +44,7 @@ fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
     number
 }
 
-/// A client by a C configuration; in a box, for it is large.
+/// A client by a C configuration, and what its thread makes TLS of; in boxes, for they are large.
 ///
 /// The steps are not inlined: one frame would hold what each of them needs, on the stack of the
 /// application's thread.
@@ -61,7 +52,10 @@ fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
 /// # Safety
 /// The pointers in `config` are NULL or valid as thread_mqtt.h says.
 #[inline(never)]
-pub(crate) unsafe fn client(given: &ffi::thread_mqtt_config) -> Result<Box<Client>, i32> {
+pub(crate) unsafe fn client(
+    given: &ffi::thread_mqtt_config,
+    session: Session,
+) -> Result<(Box<Client>, Option<Box<TlsSetup>>), i32> {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(AT_REST);
     // A compiler may leave out an allocation that is not used.
@@ -81,13 +75,26 @@ pub(crate) unsafe fn client(given: &ffi::thread_mqtt_config) -> Result<Box<Clien
         OptionError::Broker(error) => refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_URI),
         error => of_option(&error),
     })?;
-    let tls = match config::needs_tls(&brokers) {
+    let setup = match config::needs_tls(&brokers) {
         // SAFETY: promised by the caller.
-        true => Some(unsafe { tls_config(given)? }),
+        true => match unsafe { TlsSetup::look(given) } {
+            Ok(setup) => Some(Box::new(setup)),
+            Err(error) => return Err(error.code),
+        },
         false => None,
     };
     // SAFETY: promised by the caller.
-    unsafe { client_of(brokers, tls, given) }
+    let client = unsafe { client_of(brokers, setup.is_some(), given, session)? };
+    Ok((client, setup))
+}
+
+/// Which session a client has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// The stored one, if the configuration names one.
+    Own,
+    /// A new one: the client is not to be used.
+    Tried,
 }
 
 /// # Safety
@@ -95,17 +102,22 @@ pub(crate) unsafe fn client(given: &ffi::thread_mqtt_config) -> Result<Box<Clien
 #[inline(never)]
 unsafe fn client_of(
     brokers: Vec<Broker>,
-    tls: Option<tls::Config>,
+    tls_follows: bool,
     given: &ffi::thread_mqtt_config,
+    session: Session,
 ) -> Result<Box<Client>, i32> {
     // Client and configuration are large: one after the other they take less of the caller's stack.
     // SAFETY: promised by the caller.
-    let made = unsafe { client_config(brokers, tls, given)? };
+    let mut made = unsafe { client_config(brokers, given)? };
+    made.tls_follows = tls_follows;
     // SAFETY: promised by the caller.
     let name = unsafe { string(given.session_name)? };
     // SAFETY: promised by the caller.
     let key = unsafe { session_key(given)? };
-    let name = name.unwrap_or_else(config::session_name);
+    let name = match session {
+        Session::Own => name.unwrap_or_else(config::session_name),
+        Session::Tried => "",
+    };
     thread_mqtt_platform::client_on_client_stack(made, name, key).map_err(|error| {
         let number = match error {
             ClientError::Config(error) => number(error),
@@ -139,10 +151,9 @@ unsafe fn session_key<'a>(given: &ffi::thread_mqtt_config) -> Result<SessionKey<
 #[inline(never)]
 unsafe fn client_config(
     brokers: Vec<Broker>,
-    tls: Option<tls::Config>,
     given: &ffi::thread_mqtt_config,
 ) -> Result<Box<thread_mqtt_client::Config>, i32> {
-    let mut made = config::client_config(brokers, tls)
+    let mut made = config::client_config(brokers, None)
         .map(Box::new)
         .map_err(|error| of_option(&error))?;
     set_connection(&mut made, given);
@@ -221,11 +232,12 @@ unsafe fn set_time(time: &mut TimeConfig, given: &ffi::thread_mqtt_config) -> Re
     Ok(())
 }
 
-fn provider() -> Result<tls::CryptoProvider, i32> {
-    crypto::provider_on_client_stack().map_err(|why| match why {
-        NoProvider::Unusable => ffi::THREAD_MQTT_ERROR_CRYPTO,
-        NoProvider::NoStack(why) => refused(format_args!("{why}"), no_stack(why)),
-    })
+/// Reads the credentials of a configuration as the client's thread does, on its stack; the number of what is
+/// wrong.
+pub(crate) fn try_setup(setup: Box<TlsSetup>) -> Result<(), i32> {
+    let made = on_client_stack(|| setup.run().map(drop));
+    let made = made.map_err(|why| refused(format_args!("{why}"), no_stack(why)))?;
+    made.map_err(|error| error.code)
 }
 
 /// The number for a stack that is not to be had.
@@ -233,178 +245,6 @@ fn no_stack(why: NoStack) -> i32 {
     match why {
         NoStack::NoClientFree => ffi::THREAD_MQTT_ERROR_CLIENTS,
         NoStack::NoThread(code) => code.min(ffi::THREAD_MQTT_ERROR_PLATFORM),
-    }
-}
-
-/// # Safety
-/// As [`client`].
-#[inline(never)]
-unsafe fn tls_config(given: &ffi::thread_mqtt_config) -> Result<tls::Config, i32> {
-    let ca = Part {
-        kind: Kind::Ca,
-        tag: given.sec_tag,
-        number: ffi::THREAD_MQTT_ERROR_CA,
-    };
-    let chain = Part {
-        kind: Kind::Certificate,
-        number: ffi::THREAD_MQTT_ERROR_IDENTITY,
-        ..ca
-    };
-    let key = Part {
-        kind: Kind::Key,
-        ..chain
-    };
-    // SAFETY: promised by the caller, for all three.
-    let (given_ca, given_chain, given_key) = unsafe {
-        (
-            bytes(given.ca, given.ca_len)?,
-            bytes(given.certificate, given.certificate_len)?,
-            bytes(given.private_key, given.private_key_len)?,
-        )
-    };
-    // What is read out of them is no larger than they are, and is kept in several pieces.
-    for given in [given_ca, given_chain, given_key].into_iter().flatten() {
-        drop(copy(given)?);
-    }
-
-    // SAFETY: promised by the caller.
-    let choice = unsafe { tls_choice(given)? };
-    let kept = ca.kept(given_ca.is_some())?;
-    let ca_bytes = given_ca.or(kept.as_deref().map(Vec::as_slice));
-    // A pin alone may decide.
-    if ca_bytes.is_none() && choice.pins.is_empty() {
-        return Err(ca.is_missing());
-    }
-    let mut builder = config::tls_builder(provider()?);
-    if let Some(ca_bytes) = ca_bytes {
-        builder = builder
-            .ca(ca_bytes)
-            .map_err(|error| ca.is_wrong(kept.is_some(), error))?;
-    }
-
-    // Both come from one place: a certificate handed over does not go with a key that is kept.
-    let is_given = given_chain.is_some() || given_key.is_some();
-    let kept_chain = chain.kept(is_given)?;
-    let kept_key = key.kept(is_given || given.private_key_id != 0)?;
-    let chain_bytes = given_chain.or(kept_chain.as_deref().map(Vec::as_slice));
-    let key_bytes = given_key.or(kept_key.as_deref().map(Vec::as_slice));
-    match (chain_bytes, key_bytes, given.private_key_id) {
-        (None, None, 0) => {}
-        (Some(chain_bytes), Some(key_bytes), 0) => {
-            builder =
-                builder
-                    .client_identity(chain_bytes, key_bytes)
-                    .map_err(|error| match error.given() {
-                        Some(tls::Given::Certificate) => chain.is_wrong(!is_given, error),
-                        _ => key.is_wrong(!is_given, error),
-                    })?;
-        }
-        (Some(chain_bytes), None, id @ 1..) => {
-            let signer = crypto::signing_key(id).map_err(|error| {
-                refused(format_args!("private_key_id {id}: {error}"), key.number)
-            })?;
-            builder = builder
-                .client_signer(chain_bytes, signer)
-                .map_err(|error| chain.is_wrong(!is_given, error))?;
-        }
-        (Some(_), None, 0) => return Err(key.is_missing()),
-        (None, ..) => return Err(chain.is_missing()),
-        (Some(_), Some(_), 1..) => {
-            let why =
-                format_args!("private_key and private_key_id exclude each other: set one of them");
-            return Err(refused(why, key.number));
-        }
-    }
-    let builder = choice.apply(builder).map_err(|error| of_option(&error))?;
-    builder
-        .build()
-        .map_err(|error| refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_SETTING))
-}
-
-/// # Safety
-/// As [`client`].
-#[inline(never)]
-unsafe fn tls_choice<'a>(given: &ffi::thread_mqtt_config) -> Result<TlsChoice<'a>, i32> {
-    let options = TlsChoice::of_options();
-    // SAFETY: promised by the caller, for all four.
-    let (alpn, pins, suites, groups) = unsafe {
-        (
-            string(given.tls_alpn)?.unwrap_or(options.alpn),
-            string(given.tls_pins)?.unwrap_or(options.pins),
-            string(given.tls_suites)?.unwrap_or(options.suites),
-            string(given.tls_groups)?.unwrap_or(options.groups),
-        )
-    };
-    if given.tls_tickets > MOST_TICKETS {
-        let why = format_args!("tls_tickets: at most {MOST_TICKETS} are kept");
-        return Err(refused(why, ffi::THREAD_MQTT_ERROR_SETTING));
-    }
-    Ok(TlsChoice {
-        alpn,
-        pins,
-        suites,
-        groups,
-        versions: given.tls_versions,
-        require_ems: given.tls_require_ems,
-        tickets: given.tls_tickets,
-    })
-}
-
-/// One of the credentials, for what is said when it is not right.
-#[derive(Clone, Copy)]
-struct Part {
-    kind: Kind,
-    tag: i32,
-    number: i32,
-}
-
-impl Part {
-    /// What is kept under the tag, unless it was `given`.
-    fn kept(&self, given: bool) -> Result<Option<Kept>, i32> {
-        if given || self.tag < 0 {
-            return Ok(None);
-        }
-        let Self { kind, tag, number } = *self;
-        credential(tag, kind).map_err(|code| {
-            let refuse = |why: fmt::Arguments<'_>| refused(why, number);
-            match code {
-                ffi::TMQ_NOT_SUPPORTED => refuse(format_args!(
-                    "sec_tag {tag} is set, but this image keeps no credentials: set \
-                     CONFIG_TLS_CREDENTIALS=y"
-                )),
-                ffi::TMQ_TOO_SMALL => refuse(format_args!(
-                    "credential {tag} {kind} is longer than 32 KiB: leave out what is not needed"
-                )),
-                code => refuse(format_args!(
-                    "credential {tag} {kind} cannot be read, code {code}"
-                )),
-            }
-        })
-    }
-
-    fn is_missing(&self) -> i32 {
-        let Self { kind, tag, number } = *self;
-        match tag {
-            ..0 => refused(
-                format_args!("{kind} is missing: set it in thread_mqtt_config, or set sec_tag"),
-                number,
-            ),
-            _ => refused(
-                format_args!(
-                    "credential {tag} {kind} is missing: add it with tls_credential_add() or the \
-                     shell command \"cred\""
-                ),
-                number,
-            ),
-        }
-    }
-
-    fn is_wrong(&self, is_kept: bool, error: tls::ConfigError) -> i32 {
-        let Self { kind, tag, number } = *self;
-        match is_kept {
-            true => refused(format_args!("credential {tag} {kind}: {error}"), number),
-            false => refused(format_args!("{error}"), number),
-        }
     }
 }
 

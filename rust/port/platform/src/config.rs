@@ -60,8 +60,9 @@ fn tls_config(ca: &[u8]) -> Result<tls::Config, SetupError> {
     };
     let kept_ca = if ca.is_empty() { kept(Kind::Ca)? } else { None };
     let ca = kept_ca.as_ref().map_or(ca, |kept| kept);
-    let choice = TlsChoice::of_options();
-    if ca.is_empty() && choice.pins.is_empty() {
+    let choice = TlsChoice::of_options().read();
+    let choice = choice.map_err(SetupError::Option)?;
+    if ca.is_empty() && !choice.has_pins() {
         return Err(SetupError::CaMissing);
     }
     let provider = crypto::provider().map_err(|error| SetupError::Crypto(error.to_string()))?;
@@ -75,8 +76,7 @@ fn tls_config(ca: &[u8]) -> Result<tls::Config, SetupError> {
         let identity = builder.client_identity(&chain, &key);
         builder = identity.map_err(wrong(Kind::Certificate))?;
     }
-    let builder = choice.apply(builder).map_err(SetupError::Option)?;
-    builder.build().map_err(SetupError::Tls)
+    choice.apply(builder).build().map_err(SetupError::Tls)
 }
 
 /// Why there is no client by the options.
@@ -339,68 +339,97 @@ fn read<T: FromStr<Err: fmt::Display>>(
 }
 
 impl TlsChoice<'_> {
-    /// Applies the choice.
+    /// Reads the choice, without the provider that it chooses from.
     #[inline(never)]
-    pub fn apply(self, mut builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
-        let names: Vec<&[u8]> = elements(self.alpn).map(str::as_bytes).collect();
+    pub fn read(self) -> Result<ReadChoice, OptionError> {
+        let names: Vec<Vec<u8>> = elements(self.alpn).map(|name| name.into()).collect();
         if let Some(name) = names.iter().find(|name| name.len() > 255) {
             return Err(OptionError::AlpnName(name.len()));
         }
-        if !names.is_empty() {
+        if !cfg!(feature = "tls-pinning") && !self.pins.is_empty() {
+            return Err(OptionError::NotBuilt("TLS_PINNING"));
+        }
+        if !cfg!(feature = "tls-choice") && !(self.suites.is_empty() && self.groups.is_empty()) {
+            return Err(OptionError::NotBuilt("TLS_CHOICE"));
+        }
+        Ok(ReadChoice {
+            alpn: names,
+            pins: match cfg!(feature = "tls-pinning") {
+                true => read("TLS_PINS", self.pins)?,
+                false => Vec::new(),
+            },
+            #[cfg(feature = "tls-choice")]
+            suites: read("TLS_SUITES", self.suites)?,
+            #[cfg(feature = "tls-choice")]
+            groups: read("TLS_GROUPS", self.groups)?,
+            versions: match self.versions {
+                0 | 3 => None,
+                1 => Some(tls::Version::Tls12),
+                2 => Some(tls::Version::Tls13),
+                _ => return Err(OptionError::TlsVersions),
+            },
+            require_ems: self.require_ems,
+            tickets: self.tickets,
+        })
+    }
+}
+
+/// A [`TlsChoice`] that was read.
+#[derive(Debug)]
+pub struct ReadChoice {
+    alpn: Vec<Vec<u8>>,
+    pins: Vec<tls::Pin>,
+    #[cfg(feature = "tls-choice")]
+    suites: Vec<tls::Suite>,
+    #[cfg(feature = "tls-choice")]
+    groups: Vec<tls::Group>,
+    /// `None` for all.
+    versions: Option<tls::Version>,
+    require_ems: bool,
+    tickets: u8,
+}
+
+impl ReadChoice {
+    /// Whether there is a pin, which may decide without a CA.
+    pub fn has_pins(&self) -> bool {
+        !self.pins.is_empty()
+    }
+
+    /// Applies the choice.
+    #[inline(never)]
+    pub fn apply(self, mut builder: tls::ConfigBuilder) -> tls::ConfigBuilder {
+        if !self.alpn.is_empty() {
+            let names: Vec<&[u8]> = self.alpn.iter().map(Vec::as_slice).collect();
             builder = builder.alpn(&names);
         }
         if cfg!(feature = "tls-pinning") {
-            for pin in read("TLS_PINS", self.pins)? {
+            for pin in self.pins {
                 builder = builder.pin(pin);
             }
-        } else if !self.pins.is_empty() {
-            return Err(OptionError::NotBuilt("TLS_PINNING"));
         }
-        if !self.suites.is_empty() || !self.groups.is_empty() {
-            builder = self.choose(builder)?;
+        #[cfg(feature = "tls-choice")]
+        {
+            if !self.suites.is_empty() {
+                builder = builder.suites(&self.suites);
+            }
+            if !self.groups.is_empty() {
+                builder = builder.groups(&self.groups);
+            }
         }
-        builder = match self.versions {
-            0 | 3 => builder,
-            1 => builder.versions(&[tls::Version::Tls12]),
-            2 => builder.versions(&[tls::Version::Tls13]),
-            _ => return Err(OptionError::TlsVersions),
-        };
+        if let Some(version) = self.versions {
+            builder = builder.versions(&[version]);
+        }
+        // TLS 1.3 has no need of it.
+        #[cfg(feature = "tls12")]
         if self.require_ems {
-            builder = require_ems(builder)?;
+            builder = builder.require_extended_master_secret();
         }
-        Ok(match self.tickets {
+        match self.tickets {
             0 => builder.no_resumption(),
             1 => builder,
             count => builder.sessions(&tls::SessionStore::new(1, count.into())),
-        })
-    }
-
-    #[cfg(feature = "tls-choice")]
-    fn choose(&self, mut builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
-        if !self.suites.is_empty() {
-            builder = builder.suites(&read::<tls::Suite>("TLS_SUITES", self.suites)?);
         }
-        if !self.groups.is_empty() {
-            builder = builder.groups(&read::<tls::Group>("TLS_GROUPS", self.groups)?);
-        }
-        Ok(builder)
     }
-
-    #[cfg(not(feature = "tls-choice"))]
-    fn choose(&self, _: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
-        Err(OptionError::NotBuilt("TLS_CHOICE"))
-    }
-}
-
-#[cfg(feature = "tls12")]
-fn require_ems(builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
-    Ok(builder.require_extended_master_secret())
-}
-
-/// TLS 1.3 has no need of it.
-#[cfg(not(feature = "tls12"))]
-fn require_ems(builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, OptionError> {
-    Ok(builder)
 }
 
 fn to_usize(number: u32) -> usize {

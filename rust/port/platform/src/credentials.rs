@@ -37,6 +37,18 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Whether something is kept under a tag, which it takes little to know.
+pub fn is_kept(tag: i32, kind: Kind) -> Result<bool, i32> {
+    let mut byte = 0_u8;
+    // SAFETY: the buffer is valid for its length.
+    match unsafe { ffi::tmq_port_credential(tag, kind.number(), &raw mut byte, 1) } {
+        ffi::TMQ_TOO_SMALL => Ok(true),
+        ffi::TMQ_NOT_FOUND | 0 => Ok(false),
+        code @ ..0 => Err(code),
+        _ => Ok(true),
+    }
+}
+
 /// Room for a credential: a certificate or a key at first, a bundle of CAs at last.
 const SIZES: [usize; 6] = [1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15];
 

@@ -5,7 +5,6 @@
 //! not have is not offered to brokers.
 //! [`provider`] logs the outcome, [`report`] tells it again.
 
-use crate::port::NoStack;
 use alloc::sync::Arc;
 use thread_mqtt_tls::SigningKey;
 
@@ -22,19 +21,10 @@ use soft as backend;
 #[cfg(not(any(feature = "crypto-psa", feature = "crypto-soft")))]
 compile_error!("thread-mqtt-platform needs a crypto backend: enable crypto-psa or crypto-soft");
 
-pub use backend::{
-    NAME, Unusable, in_place, provider, provider_on_client_stack, report, scheme_is_withdrawn,
-    take_failure,
-};
+pub use backend::{NAME, Unusable, in_place, provider, report, scheme_is_withdrawn, take_failure};
 
-/// Why [`provider_on_client_stack`] has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoProvider {
-    /// The backend does not start or lacks what TLS needs; the log says what.
-    Unusable,
-    /// There is no client's stack to test it on.
-    NoStack(NoStack),
-}
+/// Whether the image has private keys by their identifier in PSA: [`signing_key`].
+pub const HAS_KEYS: bool = cfg!(all(feature = "crypto-psa", feature = "client-auth"));
 
 /// The client's private key by its identifier in PSA.
 #[cfg(all(feature = "crypto-psa", feature = "client-auth"))]

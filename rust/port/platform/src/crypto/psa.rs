@@ -1,5 +1,4 @@
 //! PSA Crypto, whichever implementation the image has.
-use super::NoProvider;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use thread_mqtt_psa_provider as psa;
@@ -18,7 +17,7 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 /// finds out by trying, but for key exchange and signatures.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
     psa::identify_callers_by(crate::port::this_thread);
-    let found = psa::provider().inspect_err(|error| log::error!("{error}"))?;
+    let found = psa::provider()?;
     if !TOLD.swap(true, Ordering::Relaxed) {
         let all = found.report.findings();
         let offered = all.iter().filter(|finding| finding.result.is_ok()).count();
@@ -31,18 +30,6 @@ pub fn provider() -> Result<CryptoProvider, Unusable> {
         }
     }
     Ok(found.provider)
-}
-
-/// [`provider`] for callers with little stack: the tests run on that of a client.
-pub fn provider_on_client_stack() -> Result<CryptoProvider, NoProvider> {
-    if !TOLD.load(Ordering::Relaxed) {
-        let works = crate::port::on_client_stack(|| provider().is_ok());
-        if !works.map_err(NoProvider::NoStack)? {
-            return Err(NoProvider::Unusable);
-        }
-    }
-    // Tried before, so this finds what is known.
-    provider().map_err(|_| NoProvider::Unusable)
 }
 
 /// The last call to PSA that failed in the provider, once: for

@@ -1,5 +1,4 @@
 //! The RustCrypto crates, which need nothing of the platform but its entropy.
-use super::NoProvider;
 use crate::port::fill_random;
 use core::convert::Infallible;
 use core::fmt;
@@ -25,11 +24,6 @@ impl Random for Entropy {
 
 /// The provider of everything that the cargo features enable.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
-    Ok(everything())
-}
-
-/// [`provider`], which needs little stack.
-pub fn provider_on_client_stack() -> Result<CryptoProvider, NoProvider> {
     Ok(everything())
 }
 
