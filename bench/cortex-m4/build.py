@@ -116,6 +116,24 @@ def mbedtls_source():
     raise Failed("the workspace has no mbedtls-rs-sys")
 
 
+def c_api_library(features, target, folder):
+    """The C API as a static library for the board, in `folder`."""
+    cargo, rustc = rust_tools()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("CARGO_", "RUSTUP_"))},
+        "PATH": f"{Path(cargo).parent}:{os.environ['PATH']}",
+        "RUSTC": str(rustc), "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": LOCALS,
+    }
+    if "CARGO_HOME" in os.environ:
+        environment["CARGO_HOME"] = os.environ["CARGO_HOME"]
+    run([cargo, "rustc", "--locked", "--release", "--quiet", "--lib", "--crate-type=staticlib",
+         "--package=thread-mqtt-c-api", "--no-default-features", f"--features={','.join(features)}",
+         "-Zbuild-std=core,alloc", f"--target={TARGET}", f"--target-dir={target}"], cwd=ROOT, env=environment)
+    library = folder / "libthread_mqtt_c_api.a"
+    library.write_bytes((target / TARGET / "release/libthread_mqtt_c_api.a").read_bytes())
+    return library
+
+
 class Builder:
     """Builds images below one folder; what is up to date stays."""
 

@@ -6,7 +6,9 @@
   measure.py --features  builds TLS with all cargo features and without each; writes their section
   measure.py --options   builds the whole client with each option and without; writes their section
   measure.py --check     the short form: two images, compared with baseline.json; then whether the heap and
-                         the stack that the build of Zephyr asks for suffice
+                         the stack that the build of Zephyr asks for suffice, and whether
+                         thread_mqtt_init() is short
+  measure.py --init      what thread_mqtt_init() takes; fails where that is more than 10 ms
   measure.py --comparable
                          whether they can be compared; if not, says why and exits with 1
   measure.py --least-heap tls-soft mqtt-psa
@@ -25,6 +27,7 @@ import sys
 from pathlib import Path
 
 import build
+import init
 import needs
 import plan
 import report
@@ -158,6 +161,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--check", action="store_true", help="compare with baseline.json")
     options.add_argument("--comparable", action="store_true", help="whether the compilers are the baseline's")
+    options.add_argument("--init", action="store_true", help="what thread_mqtt_init() takes")
     options.add_argument("--features", action="store_true", help="what each cargo feature costs")
     options.add_argument("--options", action="store_true", help="what each option of the whole client costs")
     options.add_argument("--least-heap", nargs="+", metavar="IMAGE",
@@ -175,7 +179,9 @@ def main():
             if not comparable():
                 return 1
             grown = check(builder)
-            return 1 if grown + needs.prove(builder) else 0
+            return 1 if grown + needs.prove(builder) + init.check(builder) else 0
+        if options.init:
+            return 1 if init.check(builder) else 0
         if options.least_heap:
             return 1 if least_heap(builder, options.least_heap) else 0
         if options.only:

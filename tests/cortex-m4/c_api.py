@@ -52,23 +52,6 @@ LARGE_TOTAL = 15_900
 SKIPPED, ANEW = 1, 2
 
 
-def library(target):
-    """The C API as a static library for the board."""
-    cargo, rustc = build.rust_tools()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("CARGO_", "RUSTUP_"))},
-        "PATH": f"{Path(cargo).parent}:{os.environ['PATH']}",
-        "RUSTC": str(rustc), "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": build.LOCALS,
-    }
-    if "CARGO_HOME" in os.environ:
-        environment["CARGO_HOME"] = os.environ["CARGO_HOME"]
-    build.run([cargo, "rustc", "--locked", "--release", "--quiet", "--lib", "--crate-type=staticlib",
-               "--package=thread-mqtt-c-api", "--no-default-features", f"--features={','.join(FEATURES)}",
-               "-Zbuild-std=core,alloc", f"--target={build.TARGET}", f"--target-dir={target}"],
-              cwd=ROOT, env=environment)
-    return target / build.TARGET / "release/libthread_mqtt_c_api.a"
-
-
 def image(folder, target, sources, *defined):
     """The linked program. abi.c has no code; it asserts what this compiler made of the structures."""
     flags = [*build.CFLAGS, "-Wall", "-Wextra", "-Werror", f"-I{build.C}", f"-I{ROOT / 'include'}",
@@ -79,7 +62,7 @@ def image(folder, target, sources, *defined):
         build.run([build.GCC, *flags, "-c", source, "-o", objects[-1]])
     elf = folder / "image.elf"
     build.run([build.GCC, *build.CPU, "--specs=nano.specs", "-nostartfiles", "-T", build.C / "link.ld",
-               "-Wl,--gc-sections", "-o", elf, *objects, *build.DIVISION, library(target),
+               "-Wl,--gc-sections", "-o", elf, *objects, *build.DIVISION, build.c_api_library(FEATURES, target, folder),
                "-Wl,--start-group", "-lc", "-lgcc", "-lnosys", "-Wl,--end-group"])
     return elf
 

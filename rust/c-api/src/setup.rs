@@ -248,25 +248,11 @@ impl Part {
 
     /// What was handed over, or else what is kept under the tag.
     fn read(&self, given: Option<Bytes>) -> Result<Option<Bytes>, SetupError> {
-        let bytes = match (given, self.tag) {
-            (Some(given), _) => Some(given),
-            (None, ..0) => None,
-            (None, tag) => credential(tag, self.kind).map_err(|code| self.is_unreadable(code))?,
-        };
-        // What is read out of it is no larger than it is, and is kept in several pieces.
-        if let Some(bytes) = &bytes {
-            drop(copy(bytes).map_err(|number| {
-                let Self { kind, .. } = self;
-                failed(
-                    number,
-                    format_args!(
-                        "the heap has no room to read the credential {kind}; raise \
-                         CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE"
-                    ),
-                )
-            })?);
+        match (given, self.tag) {
+            (Some(given), _) => Ok(Some(given)),
+            (None, ..0) => Ok(None),
+            (None, tag) => credential(tag, self.kind).map_err(|code| self.is_unreadable(code)),
         }
-        Ok(bytes)
     }
 
     fn is_unreadable(&self, code: i32) -> SetupError {
@@ -311,6 +297,10 @@ impl Part {
 
     fn is_wrong(&self, is_kept: bool, error: tls::ConfigError) -> SetupError {
         let Self { kind, tag, number } = *self;
+        let number = match error {
+            tls::ConfigError::Given(_, tls::Fault::OutOfMemory) => ffi::THREAD_MQTT_ERROR_MEMORY,
+            _ => number,
+        };
         match is_kept {
             true => failed(number, format_args!("credential {tag} {kind}: {error}")),
             false => failed(number, format_args!("{error}")),

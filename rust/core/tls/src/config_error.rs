@@ -65,6 +65,8 @@ pub enum Fault {
         /// Which certificate.
         index: u16,
     },
+    /// The heap has no room to read it.
+    OutOfMemory,
 }
 
 impl From<Damage> for Fault {
@@ -79,6 +81,7 @@ impl Fault {
         match self {
             Self::Damaged { damage, .. } => Self::Damaged { index, damage },
             Self::NotForServers { .. } => Self::NotForServers { index },
+            Self::OutOfMemory => self,
             Self::Is(kind) | Self::CertificateIs { kind, .. } => {
                 Self::CertificateIs { index, kind }
             }
@@ -190,6 +193,11 @@ fn describe(given: Given, fault: Fault, f: &mut fmt::Formatter<'_>) -> fmt::Resu
                 }
             })
         }
+        Fault::OutOfMemory => write!(
+            f,
+            "the heap has no room to read the {}; give it more, or leave out what is not needed",
+            given.name()
+        ),
         Fault::NotForServers { index } => {
             place(f, index)?;
             f.write_str(

@@ -56,10 +56,14 @@ pub(crate) fn each_certificate(
     each: &mut dyn FnMut(Result<CertificateDer<'static>, Fault>),
 ) -> Result<(), FileKind> {
     certificate_pieces(bytes, &mut |piece| {
-        each(piece.content().and_then(|der| match piece.has_settings {
-            true => trusted_certificate(&der),
-            false => certificate(der.to_vec()),
-        }));
+        each(
+            piece
+                .content()
+                .and_then(|mut der| match piece.has_settings {
+                    true => trusted_certificate(&der),
+                    false => certificate(core::mem::take(&mut *der)),
+                }),
+        );
     })
 }
 
@@ -114,6 +118,15 @@ fn nothing_found(bytes: &[u8]) -> FileKind {
     File::open(bytes).err().unwrap_or(FileKind::NotDer)
 }
 
+/// A copy, if the heap has room.
+fn copy(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+    let mut copy = Vec::new();
+    let reserved = copy.try_reserve_exact(bytes.len());
+    reserved.map_err(|_| Fault::OutOfMemory)?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
 fn certificate(der: Vec<u8>) -> Result<CertificateDer<'static>, Fault> {
     match whole(&der) {
         Ok(()) if CertificateSummary::read(&der).is_some() => Ok(CertificateDer::from(der)),
@@ -156,7 +169,7 @@ fn trusted_certificate(bytes: &[u8]) -> Result<CertificateDer<'static>, Fault> {
             return Err(Fault::NotForServers { index: 0 });
         }
     }
-    certificate(bytes.get(..len).unwrap_or_default().to_vec())
+    certificate(copy(bytes.get(..len).unwrap_or_default())?)
 }
 
 /// A private key, and what it is for. Wiped when dropped.
@@ -356,7 +369,7 @@ impl Piece<'_> {
 
     fn content(&self) -> Result<Bytes, Fault> {
         match self.raw? {
-            Raw::Der(der) => Ok(Bytes::new(der.to_vec())),
+            Raw::Der(der) => copy(der).map(Bytes::new),
             #[cfg(feature = "pem")]
             Raw::Base64(text) => match pem::decode(text)? {
                 Content::Der(der) => Ok(der),
@@ -369,11 +382,11 @@ impl Piece<'_> {
 #[cfg(feature = "pem")]
 fn piece(section: Section<'_>) -> Piece<'_> {
     let kind = FileKind::of_label(section.label);
-    let is_encrypted = section.base64.is_ok_and(pem::is_encrypted);
+    let is_key = kind == Some(FileKind::PrivateKey);
     Piece {
-        kind: match kind {
-            Some(FileKind::PrivateKey) if is_encrypted => Some(FileKind::EncryptedKey),
-            kind => kind,
+        kind: match is_key && section.base64.is_ok_and(pem::is_encrypted) {
+            true => Some(FileKind::EncryptedKey),
+            false => kind,
         },
         has_settings: section.label == b"TRUSTED CERTIFICATE",
         raw: section.base64.map(Raw::Base64).map_err(Fault::from),

@@ -10,6 +10,7 @@ use core::ops::{Deref, Range};
 use base64ct::{Base64Unpadded, Encoding};
 use zeroize::Zeroizing;
 
+use crate::config_error::Fault;
 use crate::damage::Damage;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -132,12 +133,12 @@ fn contains(text: &[u8], bytes: &[u8]) -> bool {
 }
 
 /// The bytes of a base64 text without its decoration.
-pub(crate) fn decode(text: &[u8]) -> Result<Content, Damage> {
+pub(crate) fn decode(text: &[u8]) -> Result<Content, Fault> {
     if is_encrypted(text) {
         return Ok(Content::Encrypted);
     }
     let text = headers(text).map_or(text, |(_, text)| text);
-    let mut base64 = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut base64 = Zeroizing::new(room(text.len())?);
     let mut rest = text;
     let mut padded = false;
     // A plus sign between quoted lines joins them; it is never between blanks in base64.
@@ -146,7 +147,7 @@ pub(crate) fn decode(text: &[u8]) -> Result<Content, Damage> {
         match byte {
             b'+' if alone && after.first().is_none_or(|b| b.is_ascii_whitespace()) => {}
             byte if is_base64(*byte) => match padded {
-                true => return Err(Damage::Character),
+                true => return Err(Damage::Character.into()),
                 false => base64.push(*byte),
             },
             b'=' => padded = true,
@@ -158,20 +159,32 @@ pub(crate) fn decode(text: &[u8]) -> Result<Content, Damage> {
                 }
                 [b'n' | b'r' | b't', rest @ ..] => after = rest,
                 [b'/' | b'\r' | b'\n' | b'\\' | b' ', ..] | [] => {}
-                _ => return Err(Damage::Character),
+                _ => return Err(Damage::Character.into()),
             },
             b'"' | b'\'' | b',' | b';' | 0 => {}
             byte if byte.is_ascii_whitespace() => {}
-            _ => return Err(Damage::Character),
+            _ => return Err(Damage::Character.into()),
         }
         alone = !is_base64(*byte);
         rest = after;
     }
-    let decoded = Base64Unpadded::decode_vec(core::str::from_utf8(&base64).unwrap_or_default());
-    match decoded {
-        Ok(bytes) if !bytes.is_empty() => Ok(Content::Der(Zeroizing::new(bytes))),
-        _ => Err(Damage::CutShort),
+    let most = base64.len() / 4 * 3 + 2;
+    let mut bytes = Zeroizing::new(room(most)?);
+    bytes.resize(most, 0);
+    match Base64Unpadded::decode(&*base64, &mut bytes).map(<[u8]>::len) {
+        Ok(length @ 1..) => {
+            bytes.truncate(length);
+            Ok(Content::Der(bytes))
+        }
+        _ => Err(Damage::CutShort.into()),
     }
+}
+
+/// An empty vector with room for so many bytes.
+fn room(bytes: usize) -> Result<Vec<u8>, Fault> {
+    let mut room = Vec::new();
+    let reserved = room.try_reserve_exact(bytes);
+    reserved.map(|()| room).map_err(|_| Fault::OutOfMemory)
 }
 
 /// Whether its headers say so.
@@ -202,11 +215,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn contents(text: &str) -> Vec<(String, Result<Vec<u8>, Damage>)> {
+        let damage = |fault| match fault {
+            Fault::Damaged { damage, .. } => damage,
+            fault => panic!("{fault:?}"),
+        };
         Sections::new(text.as_bytes())
             .map(|section| {
+                let decoded = |text| decode(text).map_err(damage);
                 let content = section
                     .base64
-                    .and_then(decode)
+                    .and_then(decoded)
                     .map(|content| match content {
                         Content::Der(der) => der.to_vec(),
                         Content::Encrypted => vec![],

@@ -6,13 +6,38 @@ use std::sync::Arc;
 use rcgen::{CertificateParams, DistinguishedName, DnType, PKCS_ECDSA_P256_SHA256 as P256};
 use rcgen::{PKCS_RSA_SHA256 as RSA, SanType};
 use thread_mqtt_test_support::heap::{Heap, with_heap};
-use thread_mqtt_tls::{CertificateFault, Config, ConfigBuilder, TlsError, Version};
+use thread_mqtt_tls::{
+    CertificateFault, Config, ConfigBuilder, ConfigError, Fault, Given, TlsError, Version,
+};
 
-use crate::pair::{Pair, Server, client, client_that_copies, connect};
-use crate::pki::{Pki, ca_params, leaf_params};
+use crate::pair::{Pair, Server, client, client_that_copies, connect, soft};
+use crate::pki::{Pki, ca_params, leaf_params, pem};
 
 #[global_allocator]
 static HEAP: Heap = Heap;
+
+/// Certificates are read one after the other, and the heap is asked before each.
+#[test]
+fn a_bundle_takes_the_heap_of_one() {
+    let pki = Pki::new(&P256, 1);
+    let one = pem(&pki.root);
+    let read = |bundle: &str, bytes| {
+        let builder = Config::builder(soft());
+        let (read, took) = with_heap(bytes, || builder.ca(bundle.as_bytes()));
+        (read.map(drop), took)
+    };
+    let (good, of_one) = read(&one, usize::MAX);
+    assert_eq!(good, Ok(()));
+    let (good, of_ten) = read(&one.repeat(10), usize::MAX);
+    assert_eq!(good, Ok(()));
+    // Beside what is kept of each, which is less than its DER.
+    assert!(of_ten < of_one + 9 * pki.root.len(), "{of_one} {of_ten}");
+    let (bad, _) = read(&one, one.len());
+    let error = ConfigError::Given(Given::Ca, Fault::OutOfMemory);
+    assert_eq!(bad, Err(error));
+    let sentence = "the heap has no room to read the CA certificate; ";
+    assert!(error.to_string().starts_with(sentence), "{error}");
+}
 
 /// A handshake in which the client has so much heap for each piece of a record that it is handed:
 /// how it ends, and the most that a piece took.
