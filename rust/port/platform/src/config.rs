@@ -349,7 +349,8 @@ impl TlsChoice<'_> {
         if !cfg!(feature = "tls-pinning") && !self.pins.is_empty() {
             return Err(OptionError::NotBuilt("TLS_PINNING"));
         }
-        if !cfg!(feature = "tls-choice") && !(self.suites.is_empty() && self.groups.is_empty()) {
+        let has_choice = !self.suites.is_empty() || !self.groups.is_empty();
+        if has_choice && !cfg!(feature = "tls-choice") {
             return Err(OptionError::NotBuilt("TLS_CHOICE"));
         }
         Ok(ReadChoice {
