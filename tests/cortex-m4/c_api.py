@@ -19,14 +19,14 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT / "bench/cortex-m4"), str(ROOT / "tests/brokers")]
 import build  # noqa: E402
+import init  # noqa: E402
 import needs  # noqa: E402
 import run  # noqa: E402
 from cutter import Cutter  # noqa: E402
 from relay import Forgetful, Relay  # noqa: E402
 
-FEATURES = ("sentences", "runtime") + tuple(f"thread-mqtt-platform/{feature}"
-                                           for feature in (
-                                               "crypto-soft", "v311", "v5", "pem", "summaries", "tls12", "rsa", "x25519", "properties", "outbox-policies", "pieces"))
+# As measure.py --init has them: compiled once for both.
+FEATURES = init.features("soft provider")
 SHARED = [HERE / name for name in ("client.c", "check.c", "port.c", "cooperative.c")] + [
     ROOT / "zephyr/src/abi.c", build.C / "board.c"]
 EVERYTHING = [HERE / name for name in ("main.c", "offline.c", "pieces.c")] + SHARED

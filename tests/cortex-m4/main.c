@@ -613,6 +613,7 @@ static const struct {
 	{"URI", test_uri_check},
 	{"without a client", test_without_a_client},
 	{"configuration", test_configuration},
+	{"damaged CA", test_damaged_ca},
 	{"refused", test_refused},
 	{"two addresses", test_two_addresses},
 	{"from the callback", test_from_the_callback},

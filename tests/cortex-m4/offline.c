@@ -228,3 +228,29 @@ void test_configuration(void)
 	script_has_no_entropy = false;
 	CHECK(!client_is_alive());
 }
+
+/* What shows only when it is read: told by an event, once. */
+void test_damaged_ca(void)
+{
+	static char ca[sizeof(BOARD_PARAMETERS->ca)];
+	struct thread_mqtt_config config = defaults(TLS);
+	struct thread_mqtt_failure failure;
+	struct thread_mqtt *client;
+
+	memcpy(ca, BOARD_PARAMETERS->ca, sizeof(ca));
+	ca[BOARD_PARAMETERS->ca_len / 2] = '!';
+	config.ca = ca;
+	config.ca_len = BOARD_PARAMETERS->ca_len;
+	CHECK_EQUAL(thread_mqtt_config_check(&config), THREAD_MQTT_ERROR_CA);
+	client = client_of(&config);
+	/* It was copied. */
+	memset(ca, 0, sizeof(ca));
+	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
+	EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED, .stage = THREAD_MQTT_STAGE_TLS,
+	       .error = THREAD_MQTT_ERROR_CA, .text = "CA certificate 1 has a character");
+	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), THREAD_MQTT_OK);
+	CHECK_EQUAL(failure.error, THREAD_MQTT_ERROR_CA);
+	CHECK_CONTAINS(failure.cause, "CA certificate 1 has a character");
+	stop(client);
+	end(client);
+}

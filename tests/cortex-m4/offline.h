@@ -11,5 +11,6 @@ void test_strings(void);
 void test_uri_check(void);
 void test_without_a_client(void);
 void test_configuration(void);
+void test_damaged_ca(void);
 
 #endif /* OFFLINE_H_ */
