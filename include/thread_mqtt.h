@@ -353,8 +353,9 @@ struct thread_mqtt_config {
  *
  * It takes less than 10 ms of a Cortex-M4 at 64 MHz beside the time that the storage takes for a session that
  * is kept there. What takes longer is done by the client's thread, at its beginning: it reads certificates and
- * keys, 5 ms for a certificate of RSA-2048 in PEM, sees whether a key belongs to its certificate, up to 100 ms
- * for a key without its public half or one in PSA Crypto, and asks PSA Crypto what it can do.
+ * keys, 5 ms for a certificate of RSA-2048 in PEM, sees whether a key belongs to its certificate, 0.1 s for a
+ * P-256 key without its public half or in PSA Crypto and up to 0.4 s with Rust's cryptography, and asks PSA Crypto
+ * what it can do. docs/footprint.md has the numbers.
  *
  * What is missing, what excludes each other, and what is something else than a certificate or a key, or cut off, is
  * refused at once. What shows only when it is read (damage inside, a key of another certificate, a key that

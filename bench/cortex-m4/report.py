@@ -180,6 +180,16 @@ def memory():
 """
 
 
+def write_init(measured, versions):
+    """What thread_mqtt_init() takes."""
+    rows = [(backend, what, call, stack, later) for backend, runs in measured.items() for what, call, stack, _, later, _ in runs]
+    lines = table(("", "what is configured", "instructions of the call", "its stack", "instructions in the client's thread"), rows)
+    replace(SHORT, "init", f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
+
+{lines}
+""")
+
+
 def replace(document, section, text):
     """Replaces what stands between the markers of a section; the rest of the document is not touched."""
     begin, end = f"<!-- begin: {section} -->", f"<!-- end: {section} -->"
