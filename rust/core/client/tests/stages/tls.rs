@@ -73,7 +73,7 @@ fn tls_that_cannot_be_set_up_is_told_once() {
             world.start();
             world.run_for(s(600));
             let failed = (Stage::Tls, Cause::Setup(error.clone()), None);
-            assert_eq!(world.failures(), [failed.clone()]);
+            assert_eq!(world.failures(), std::slice::from_ref(&failed));
             assert_eq!(world.events.len(), 1, "{:?}", world.events);
             assert_eq!(failed.1.to_string(), *error.sentence);
             assert!(failed.1.needs_a_person());
