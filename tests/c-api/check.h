@@ -96,6 +96,9 @@ void heap_limit_each(size_t bytes);
 /* From now on the platform starts no thread of a client (EAGAIN). */
 void refuse_threads(bool refuse);
 
+/* From now on a client's thread, of which there is one at a time, calls this first; NULL for nothing. */
+void at_thread_begin(void (*call)(void));
+
 /* Stops every client's thread when it asks for randomness, which TLS does amid a handshake, until
  * released.
  */

@@ -191,8 +191,35 @@ static void ended_early(void)
 	}
 }
 
+static void take_the_heap(void)
+{
+	heap_limit(heap_used() + 2048);
+}
+
+/* Another thread has taken the heap since thread_mqtt_init(). */
+static void exhausted_heap(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = quick(&told);
+	struct thread_mqtt_failure failure;
+	struct thread_mqtt *client = NULL;
+
+	at_thread_begin(take_the_heap);
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_start(client), 0);
+	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
+	heap_limit(SIZE_MAX);
+	at_thread_begin(NULL);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_MEMORY);
+	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].retry_ms, -1);
+	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), 0);
+	CHECK(strstr(failure.cause, "the heap has no room to set up TLS") != NULL);
+	end(client);
+}
+
 void credential_cases(void)
 {
+	exhausted_heap();
 	ca();
 	identity();
 	choice();

@@ -177,11 +177,31 @@ int32_t __real_tmq_port_thread_start(struct tmq_port *port, void (*run)(void *ar
 int32_t __wrap_tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument),
 				     void *argument);
 
+static void (*thread_run)(void *argument);
+static void (*thread_begins)(void);
+
+static void run_thread(void *argument)
+{
+	thread_begins();
+	thread_run(argument);
+}
+
 int32_t __wrap_tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument),
 				     void *argument)
 {
-	return atomic_load(&no_threads) ? THREAD_MQTT_ERROR_PLATFORM - EAGAIN
-					: __real_tmq_port_thread_start(port, run, argument);
+	if (atomic_load(&no_threads)) {
+		return THREAD_MQTT_ERROR_PLATFORM - EAGAIN;
+	}
+	if (thread_begins != NULL) {
+		thread_run = run;
+		run = run_thread;
+	}
+	return __real_tmq_port_thread_start(port, run, argument);
+}
+
+void at_thread_begin(void (*call)(void))
+{
+	thread_begins = call;
 }
 
 void refuse_threads(bool refuse)

@@ -82,6 +82,15 @@ fn priority(priority: u8) -> Result<Priority, i32> {
     }
 }
 
+/// Whether the heap has so many bytes in one piece.
+pub(crate) fn has_room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    let reserved = room.try_reserve_exact(bytes);
+    // A compiler may leave out an allocation that is not used.
+    core::hint::black_box(&room);
+    reserved.is_ok()
+}
+
 /// A copy, if the heap has room.
 pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, i32> {
     let mut copy = Vec::new();

@@ -1,6 +1,6 @@
 //! A C configuration, checked and turned into a client's.
 use crate::ffi;
-use crate::given::{borrowed, bytes, copy, copy_text, not_built, string};
+use crate::given::{borrowed, bytes, copy, copy_text, has_room, not_built, string};
 use crate::setup::TlsSetup;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -56,12 +56,9 @@ pub(crate) unsafe fn client(
     given: &ffi::thread_mqtt_config,
     session: Session,
 ) -> Result<(Box<Client>, Option<Box<TlsSetup>>), i32> {
-    let mut room = Vec::<u8>::new();
-    let reserved = room.try_reserve_exact(AT_REST);
-    // A compiler may leave out an allocation that is not used.
-    core::hint::black_box(&room);
-    reserved.map_err(|_| ffi::THREAD_MQTT_ERROR_MEMORY)?;
-    drop(room);
+    if !has_room(AT_REST) {
+        return Err(ffi::THREAD_MQTT_ERROR_MEMORY);
+    }
     if given.abi != ffi::THREAD_MQTT_ABI {
         let why = format_args!(
             "the configuration is not this version's: use THREAD_MQTT_CONFIG_DEFAULT() and compile \

@@ -2,7 +2,7 @@
 //! other, what is no certificate and no key at all. The client's thread does the rest at its beginning: it asks the
 //! crypto backend what it can do, reads certificates and keys, and sees whether they go together.
 use crate::ffi;
-use crate::given::{bytes, copy, string};
+use crate::given::{bytes, copy, has_room, string};
 use crate::text::SENTENCES;
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -17,6 +17,10 @@ use zeroize::Zeroizing;
 
 /// A credential; wiped when dropped.
 type Bytes = Zeroizing<Vec<u8>>;
+
+/// More than TLS takes of the heap at rest with a CA, beside the credentials: 4 KiB on 32 bits. The crate `tls` asks
+/// for what it decodes.
+const ROOM: usize = 1024 * size_of::<usize>();
 
 /// Tickets of TLS 1.3 that are kept at most, as Kconfig's range has it.
 const MOST_TICKETS: u8 = 4;
@@ -104,6 +108,14 @@ impl TlsSetup {
     /// public half several million: for the client's thread.
     #[inline(never)]
     pub(crate) fn run(mut self) -> Result<tls::Config, SetupError> {
+        if !has_room(ROOM) {
+            return Err(failed(
+                ffi::THREAD_MQTT_ERROR_MEMORY,
+                format_args!(
+                    "the heap has no room to set up TLS; raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE"
+                ),
+            ));
+        }
         let provider = crypto::provider()
             .map_err(|error| failed(ffi::THREAD_MQTT_ERROR_CRYPTO, format_args!("{error}")))?;
         let mut builder = config::tls_builder(provider);
