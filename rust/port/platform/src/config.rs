@@ -369,6 +369,8 @@ impl TlsChoice<'_> {
                 2 => Some(tls::Version::Tls13),
                 _ => return Err(OptionError::TlsVersions),
             },
+            // TLS 1.3 has no need of it.
+            #[cfg(feature = "tls12")]
             require_ems: self.require_ems,
             tickets: self.tickets,
         })
@@ -386,6 +388,7 @@ pub struct ReadChoice {
     groups: Vec<tls::Group>,
     /// `None` for all.
     versions: Option<tls::Version>,
+    #[cfg(feature = "tls12")]
     require_ems: bool,
     tickets: u8,
 }
@@ -420,7 +423,6 @@ impl ReadChoice {
         if let Some(version) = self.versions {
             builder = builder.versions(&[version]);
         }
-        // TLS 1.3 has no need of it.
         #[cfg(feature = "tls12")]
         if self.require_ems {
             builder = builder.require_extended_master_secret();
