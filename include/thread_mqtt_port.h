@@ -290,7 +290,8 @@ int32_t tmq_port_store_each(const char *prefix,
 
 /**
  * Copies a credential (TMQ_CREDENTIAL_*) that the platform keeps under a tag. Its length,
- * TMQ_NOT_FOUND, TMQ_TOO_SMALL, TMQ_NOT_SUPPORTED, or another negative code.
+ * TMQ_NOT_FOUND, TMQ_TOO_SMALL, TMQ_NOT_SUPPORTED, or another negative code. thread_mqtt_init() calls it with room
+ * for one byte, to see whether there is one; the client's thread reads it.
  */
 int32_t tmq_port_credential(int32_t tag, uint8_t kind, uint8_t *buffer, size_t size);
 

