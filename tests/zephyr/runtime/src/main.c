@@ -269,6 +269,8 @@ int main(void)
 	error = thread_mqtt_init(&client, &config);
 	printk("init: %d, %s\n", error, thread_mqtt_error_to_str(error));
 	if (options.key != NULL && strcmp(options.key, "destroyed") == 0) {
+		/* Once the client's thread has read it. */
+		k_sleep(K_SECONDS(1));
 		destroy(config.private_key_id);
 	}
 	if (error == 0) {
