@@ -108,6 +108,6 @@ def check(builder):
                   f"in the client's thread {later:,} instructions, {heap_later:,} bytes of heap", flush=True)
             if call > LIMIT:
                 late += 1
-                print(f"error: thread_mqtt_init() takes {call:,} instructions, of {LIMIT:,} at most\n  cure: do what is dear in "
+                print(f"error: thread_mqtt_init() takes {call:,} instructions, of {LIMIT:,} at most\n  cure: do what is expensive in "
                       "the client's thread (rust/c-api/src/setup.rs)")
     return late

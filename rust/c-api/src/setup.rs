@@ -1,6 +1,6 @@
-//! TLS of a C configuration. What is cheap to know `thread_mqtt_init()` says: what is missing, what excludes each
-//! other, what is no certificate and no key at all. The client's thread does the rest at its beginning: it asks the
-//! crypto backend what it can do, reads certificates and keys, and sees whether they go together.
+//! TLS of a C configuration. `thread_mqtt_init()` refuses what is cheap to know: what is missing, what excludes each
+//! other, what is no certificate or key at all. The client's thread does the rest at its beginning: it asks the crypto
+//! backend what it can do, reads certificates and keys, and sees whether they go together.
 use crate::ffi;
 use crate::given::{bytes, copy, has_room, string};
 use crate::text::SENTENCES;
