@@ -184,7 +184,7 @@ set(need_heap 11300)            # a handshake with both versions of TLS, by PSA 
 set(need_heap_soft 1100)        # beside that, with Rust's cryptography
 set(need_heap_certificate 2620) # for each certificate of the path, with RSA-2048
 set(need_heap_open 13500)       # a session that is open, beside the outbox and one packet
-set(need_record 17157)          # the largest TLS record (RFC 8446, section 5.2), and what is asked for beside it
+set(need_record 17029)          # the largest TLS record (RFC 8446, section 5.2), and what is asked for beside it
 set(need_stack_psa 9920)        # a handshake, the event callback included
 set(need_stack_soft 15300)
 set(need_stack_soft_p384 18440)

@@ -17,8 +17,6 @@
 #include "init_credentials.h"
 #include "script.h"
 
-bool script_has_no_entropy;
-
 /* The heap that counts in the place of the C library's, which would lie where it does. */
 void *malloc(size_t size)
 {

@@ -652,9 +652,11 @@ impl ConfigBuilder {
             return false;
         };
         let offered = &mut self.provider.cipher_suites;
-        match offered.iter().map(|suite| in_place(*suite)).collect() {
-            Some(suites) => *offered = suites,
-            None => return false,
+        if !offered.iter().all(|suite| in_place(*suite).is_some()) {
+            return false;
+        }
+        for suite in offered {
+            *suite = in_place(*suite).unwrap_or(*suite);
         }
         true
     }

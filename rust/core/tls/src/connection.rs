@@ -90,7 +90,7 @@ const ROOM_TO_BEGIN: usize = 768 * size_of::<usize>();
 const ROOM_IN_HANDSHAKE: usize = 640 * size_of::<usize>();
 const ROOM_BESIDE: usize = 256 * size_of::<usize>();
 /// The same after the handshake.
-const ROOM: usize = 128 * size_of::<usize>();
+const ROOM: usize = 96 * size_of::<usize>();
 
 /// What is to be done once rustls has dealt with what came in and has nothing left to say.
 enum Job<'a> {

@@ -125,7 +125,7 @@
 //! nothing while they are empty.
 //!
 //! What a peer sends costs memory before it has shown who it is, so the heap is asked first: for a
-//! copy of what was received and 1 KiB, at least 2.5 KiB, in a handshake; for 0.5 KiB after it, and for
+//! copy of what was received and 1 KiB, at least 2.5 KiB, in a handshake; for 384 bytes after it, and for
 //! the copies that a record or a ticket takes (on 32 bits, twice that on 64). Where that is missing the connection fails with
 //! [`TlsError::OutOfMemory`]. RSA, where it is in Rust, asks for its numbers itself: 1.5 kB with a key of
 //! 2048 bits, 3 kB with 4096. Names in certificates are cut ([`CertificateSummary`]) and left out

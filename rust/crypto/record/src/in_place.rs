@@ -60,7 +60,7 @@ pub(crate) fn application_data(inner: &[u8]) -> Option<usize> {
 /// record was decrypted took it for data.
 pub(crate) fn check_room(inner: &[u8], payload: usize) -> Result<(), Error> {
     const NEW_SESSION_TICKET: u8 = 4;
-    const ROOM: usize = 128 * size_of::<usize>();
+    const ROOM: usize = 96 * size_of::<usize>();
     if inner.first() != Some(&NEW_SESSION_TICKET) {
         return Ok(());
     }

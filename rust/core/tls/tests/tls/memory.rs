@@ -7,7 +7,8 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, PKCS_ECDSA_P256_SHA256
 use rcgen::{PKCS_RSA_SHA256 as RSA, SanType};
 use thread_mqtt_test_support::heap::{Heap, with_heap};
 use thread_mqtt_tls::{
-    CertificateFault, Config, ConfigBuilder, ConfigError, Fault, Given, TlsError, Version,
+    CertificateFault, Config, ConfigBuilder, ConfigError, Fault, Given, SessionStore, TlsError,
+    Version,
 };
 
 use crate::pair::{Pair, Server, client, client_that_copies, connect, soft};
@@ -184,7 +185,11 @@ fn so_it_is_for_a_record_of_data() {
             (client as fn(&Pki) -> ConfigBuilder, LENGTH),
             (client_that_copies, 2 * LENGTH),
         ] {
-            let config = client(&pki).versions(&[*version]).build().unwrap();
+            let config = client(&pki)
+                .versions(&[*version])
+                .no_resumption()
+                .build()
+                .unwrap();
             let server = Server::new(&pki);
             for (bytes, fits) in [(LENGTH, false), (takes, false), (takes + BESIDE, true)] {
                 let mut pair = Pair::new(&config, &server);
@@ -207,6 +212,29 @@ fn so_it_is_for_a_record_of_data() {
                     }
                 }
             }
+        }
+    }
+}
+
+/// A session that would be resumed gives way to a record.
+#[test]
+fn sessions_make_room() {
+    const LENGTH: usize = 16_000;
+    let pki = Pki::new(&P256, 1);
+    for version in Version::ALL {
+        for (bytes, kept) in [(LENGTH + 600, 0), (LENGTH + 4_096, 1)] {
+            let store = SessionStore::default();
+            let config = client(&pki).versions(&[*version]).sessions(&store);
+            let mut pair = Pair::new(&config.build().unwrap(), &Server::new(&pki));
+            pair.run().unwrap();
+            assert_eq!(store.len(), 1);
+            std::io::Write::write_all(&mut pair.server.writer(), &[7; LENGTH]).unwrap();
+            pair.server_to_pipe();
+            let record: Vec<u8> = pair.to_client.drain(..).collect();
+            let (result, _) = with_heap(bytes, || pair.client.handle_ciphertext(&record));
+            assert_eq!(result, Ok(record.len()));
+            assert_eq!(pair.client.plaintext(), [7; LENGTH]);
+            assert_eq!(store.len(), kept, "{version}");
         }
     }
 }
