@@ -63,7 +63,7 @@ static void expect_after(struct thread_mqtt *client)
 	EXPECT(client, .type = THREAD_MQTT_EVENT_MESSAGE, .message = &after);
 }
 
-/* What the broker kept for the session, then what it keeps for whoever subscribes. Once each. */
+/* What the broker kept for the session, then what it keeps for all who subscribe. Once each. */
 static void test_skipped(void)
 {
 	struct thread_mqtt *client = started();
