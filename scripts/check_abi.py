@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import device_rust
+
 ROOT = Path(__file__).resolve().parent.parent
 BINDINGS = ROOT / "rust/port/platform"
 TYPES, PORT = "include/thread_mqtt_types.h", "include/thread_mqtt_port.h"
@@ -55,7 +57,7 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new))
 
 
-def compiles(command, folder):
+def c_compiles(command, folder):
     """Whether C's side below a folder keeps to the table, and what the compiler says."""
     if shutil.which(command[0]) is None:
         return False, f"{command[0]} is not installed\n"
@@ -65,10 +67,9 @@ def compiles(command, folder):
     return done.returncode == 0, done.stderr
 
 
-class Rust:
-    """The bindings as a crate of their own, so that nothing else has to be compiled for a target."""
-
-    MANIFEST = """[package]
+# The bindings as a crate of their own, so that nothing else has to be compiled for a target; bindgen as the
+# workspace's release builds compile it, so that it is there already.
+MANIFEST = """[package]
 name = "bindings"
 version = "0.0.0"
 edition = "2024"
@@ -77,50 +78,39 @@ path = "lib.rs"
 [build-dependencies]
 bindgen = {bindgen}
 [workspace]
-"""
+{profile}"""
 
-    def __init__(self, target_dir):
-        self.target_dir = target_dir
-        self.rustc = os.environ.get("RUSTC", "/usr/bin/rustc")
-        source = subprocess.run([self.rustc, "--print=sysroot"], capture_output=True, text=True, check=False)
-        library = Path(source.stdout.strip() or "/nonexistent") / "lib/rustlib/src/rust/library/core/Cargo.toml"
-        # Without the library's source a toolchain has the targets that it was installed with.
-        self.build_std = library.exists()
-        if not self.build_std:
-            self.rustc = shutil.which("rustc") or self.rustc
 
-    def has(self, target):
-        if self.build_std:
-            return True
-        found = subprocess.run([self.rustc, "--print=target-libdir", f"--target={target}"], capture_output=True,
-                               text=True, check=False)
-        return found.returncode == 0 and Path(found.stdout.strip()).is_dir()
+def place(folder):
+    """Puts that crate below a folder, at the same distance from the headers as the real one."""
+    crate = folder / BINDINGS.relative_to(ROOT)
+    crate.mkdir(parents=True)
+    bindgen = re.search(r"^bindgen = (.*)$", (BINDINGS / "Cargo.toml").read_text(), re.M)
+    if bindgen is None:
+        sys.exit("the bindings' Cargo.toml has no bindgen")
+    profile = re.search(r"^\[profile\.release\]\n(?:\S.*\n)*", (ROOT / "Cargo.toml").read_text(), re.M)
+    if profile is None:
+        sys.exit("the workspace's Cargo.toml has no profile for releases")
+    (crate / "Cargo.toml").write_text(MANIFEST.format(bindgen=bindgen[1], profile=profile[0]))
+    shutil.copy(ROOT / "Cargo.lock", crate)
+    shutil.copy(BINDINGS / "build.rs", crate)
+    (crate / "lib.rs").write_text("#![no_std]\n" + (BINDINGS / "src/ffi.rs").read_text().replace("//!", "//"))
+    return crate
 
-    def place(self, folder):
-        """Puts the crate below a folder, at the same distance from the headers as the real one."""
-        crate = folder / BINDINGS.relative_to(ROOT)
-        crate.mkdir(parents=True)
-        bindgen = re.search(r"^bindgen = (.*)$", (BINDINGS / "Cargo.toml").read_text(), re.M)
-        if bindgen is None:
-            sys.exit("the bindings' Cargo.toml has no bindgen")
-        (crate / "Cargo.toml").write_text(self.MANIFEST.format(bindgen=bindgen[1]))
-        shutil.copy(ROOT / "Cargo.lock", crate)
-        shutil.copy(BINDINGS / "build.rs", crate)
-        (crate / "lib.rs").write_text("#![no_std]\n" + (BINDINGS / "src/ffi.rs").read_text().replace("//!", "//"))
-        return crate
 
-    def compiles(self, crate, target):
-        environment = {**os.environ, "RUSTC": self.rustc}
-        environment.pop("RUSTUP_TOOLCHAIN", None)
-        build_std = []
-        if self.build_std:
-            environment["RUSTC_BOOTSTRAP"] = "1"
-            build_std = ["-Zbuild-std=core"]
-        done = subprocess.run(
-            [Path(self.rustc).with_name("cargo"), "check", "--quiet", *build_std, f"--target={target}",
-             f"--target-dir={self.target_dir}"], cwd=crate, env=environment, capture_output=True, text=True,
-            check=False)
-        return done.returncode == 0, done.stderr
+def has_rust(target):
+    try:
+        return bool(device_rust.builds(target))
+    except device_rust.Failed:
+        return False
+
+
+def rust_compiles(crate, target):
+    """Whether Rust's side keeps to the table, and what the compiler says."""
+    builds = device_rust.builds(target)
+    done = subprocess.run(builds.command("check", "--quiet"), cwd=crate, env=builds.environment,
+                          capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stderr
 
 
 def every_structure_is_listed():
@@ -153,43 +143,42 @@ MUTATIONS = {
 HIDDEN = (TYPES, "\tbool retain;\n", "\tbool retain;\n\tbool dup;\n", "`dup`")
 
 
-def refusals(rust, target, folder):
+def refusals(target, folder):
     """Each side alone gets a header that is not the table's."""
     for what, (header, old, new, named) in MUTATIONS.items():
         mutant = folder / what.replace(" ", "-")
         copy(C_SIDE, mutant)
         edit(mutant / header, old, new)
-        said = [compiles([*compiler, enums], mutant)[1] for compiler in TARGETS.values() for enums in ENUMS]
+        said = [c_compiles([*compiler, enums], mutant)[1] for compiler in TARGETS.values() for enums in ENUMS]
         report(any(named in text for text in said), f"C refuses it if {what}", said[0])
     for what, (header, old, new, named) in {**MUTATIONS, "a field is added in padding": HIDDEN}.items():
         mutant = folder / ("rust-" + what.replace(" ", "-"))
         copy(C_SIDE, mutant)
-        crate = rust.place(mutant)
+        crate = place(mutant)
         edit(mutant / header, old, new)
-        done, said = rust.compiles(crate, target)
+        done, said = rust_compiles(crate, target)
         report(not done and named in said, f"Rust refuses it if {what}", said)
 
 
 def main():
     every_structure_is_listed()
-    rust = Rust(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "abi")
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole"
         copy(C_SIDE, whole)
         for target, compiler in TARGETS.items():
             for enums in ENUMS:
-                done, said = compiles([*compiler, enums], whole)
+                done, said = c_compiles([*compiler, enums], whole)
                 report(done, f"C     {target} {enums}", said)
-        crate = rust.place(whole)
-        available = [target for target in TARGETS if rust.has(target)]
+        crate = place(whole)
+        available = [target for target in TARGETS if has_rust(target)]
         for target in TARGETS:
             if target in available:
-                done, said = rust.compiles(crate, target)
+                done, said = rust_compiles(crate, target)
                 report(done, f"Rust  {target}", said)
             else:
-                print(f"SKIPPED Rust  {target}: no core library; install rustc-web, cargo-web and rust-web-src")
+                print(f"SKIPPED Rust  {target}: no core library; rustup target add {target}, or install rustc-web, cargo-web and rust-web-src")
         if available:
-            refusals(rust, available[0], Path(folder))
+            refusals(available[0], Path(folder))
         else:
             report(False, "a target for Rust", "none of the targets is installed")
     sys.exit(bool(failed))

@@ -9,6 +9,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.append(str(ROOT / "scripts"))
+from device_rust import LOCALS, Failed, environment_with_source, with_source  # noqa: E402
+
 FIRMWARE = HERE / "firmware"
 C = FIRMWARE / "c"
 TARGET = "thumbv7em-none-eabihf"
@@ -31,10 +34,6 @@ EXTRA = ("ed25519",)
 P256M = "-DPSA_P256M"
 
 
-class Failed(Exception):
-    """A build or a run that did not end well: the message says what and why."""
-
-
 @dataclass(frozen=True)
 class Flags:
     """How the Rust side is compiled."""
@@ -48,7 +47,6 @@ class Flags:
 
 # What a stable toolchain can be told (the library is built from source all the same: Debian's has
 # no other for this target), and what takes nightly's options.
-LOCALS = "-Cllvm-args=-inline-max-stacksize=256"  # as zephyr/CMakeLists.txt says
 STABLE = Flags("stable", rustc=(LOCALS,))
 SMALL = Flags(
     "small",
@@ -84,28 +82,17 @@ def run(command, **options):
     return done.stdout
 
 
-def rust_tools():
-    """cargo and rustc whose library source is there: Debian's pair, or that of RUSTC."""
-    rustc = os.environ.get("RUSTC", "/usr/bin/rustc")
-    cargo = Path(rustc).with_name("cargo")
-    sysroot = run([rustc, "--print=sysroot"]).strip()
-    if not (Path(sysroot) / "lib/rustlib/src/rust/library/core/Cargo.toml").exists():
-        raise Failed(f"{rustc} has no library source\n  cure: apt-get install rustc-web cargo-web "
-                     "rust-web-src, or set RUSTC to a rustc of rustup with the component rust-src")
-    return cargo, rustc
-
-
 def versions():
     """The compilers that the numbers depend on."""
     return {
-        "rustc": run([rust_tools()[1], "--version"]).split()[1],
+        "rustc": run([with_source()[1], "--version"]).split()[1],
         "gcc": run([GCC, "-dumpfullversion"]).strip(),
     }
 
 
 def mbedtls_source():
     """The source tree that the crate mbedtls-rs-sys carries, as the workspace pins it."""
-    cargo, rustc = rust_tools()
+    cargo, rustc = with_source()
     host = next(line.split()[1] for line in run([rustc, "-vV"]).splitlines() if line.startswith("host:"))
     metadata = json.loads(subprocess.run(
         [cargo, "metadata", "--locked", "--format-version=1", f"--filter-platform={host}", "--manifest-path",
@@ -116,21 +103,13 @@ def mbedtls_source():
     raise Failed("the workspace has no mbedtls-rs-sys")
 
 
-def c_api_library(features, target, folder):
+def c_api_library(features, folder):
     """The C API as a static library for the board, in `folder`."""
-    cargo, rustc = rust_tools()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("CARGO_", "RUSTUP_"))},
-        "PATH": f"{Path(cargo).parent}:{os.environ['PATH']}",
-        "RUSTC": str(rustc), "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": LOCALS,
-    }
-    if "CARGO_HOME" in os.environ:
-        environment["CARGO_HOME"] = os.environ["CARGO_HOME"]
-    run([cargo, "rustc", "--locked", "--release", "--quiet", "--lib", "--crate-type=staticlib",
-         "--package=thread-mqtt-c-api", "--no-default-features", f"--features={','.join(features)}",
-         "-Zbuild-std=core,alloc", f"--target={TARGET}", f"--target-dir={target}"], cwd=ROOT, env=environment)
+    builds = device_rust.builds(TARGET)
+    run(builds.command("rustc", "--locked", "--quiet", "--lib", "--crate-type=staticlib", "--package=thread-mqtt-c-api",
+                       "--no-default-features", f"--features={','.join(features)}"), cwd=ROOT, env=builds.environment)
     library = folder / "libthread_mqtt_c_api.a"
-    library.write_bytes((target / TARGET / "release/libthread_mqtt_c_api.a").read_bytes())
+    library.write_bytes(builds.artifact(TARGET, library.name).read_bytes())
     return library
 
 
@@ -139,7 +118,7 @@ class Builder:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.cargo, self.rustc = rust_tools()
+        self.cargo, self.rustc = with_source()
         self.mbedtls = mbedtls_source()
         self.libraries = {}
 
@@ -210,16 +189,9 @@ class Builder:
     def rust(self, image):
         """The firmware crate as a static library."""
         target = self.folder / "cargo" / image.flags.name
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("CARGO_", "RUSTUP_"))},
-            "PATH": f"{Path(self.cargo).parent}:{os.environ['PATH']}",
-            "RUSTC": str(self.rustc),
-            "RUSTC_BOOTSTRAP": "1",
-            # Names that say which crate a function is from; how much stack each takes.
-            "RUSTFLAGS": " ".join(["-Csymbol-mangling-version=v0", "-Zemit-stack-sizes", *image.flags.rustc]),
-        }
-        if "CARGO_HOME" in os.environ:
-            environment["CARGO_HOME"] = os.environ["CARGO_HOME"]
+        # Names that say which crate a function is from; how much stack each takes.
+        environment = environment_with_source(" ".join(
+            ["-Csymbol-mangling-version=v0", "-Zemit-stack-sizes", *image.flags.rustc]))
         triple = TARGET
         if not image.flags.frame_pointers:
             triple = self.target_without_frame_pointers()

@@ -68,7 +68,7 @@ def image(builder, backend):
         objects.append(folder / (source.stem + ".o"))
         build.run([build.GCC, *flags, "-c", source, "-o", objects[-1]])
     elf = folder / "image.elf"
-    library = build.c_api_library(features(backend), builder.folder.parent / "no_std", folder)
+    library = build.c_api_library(features(backend), folder)
     build.run([build.GCC, *build.CPU, "--specs=nano.specs", "-nostartfiles", "-T", build.C / "link.ld", "-Wl,--gc-sections",
                "-o", elf, *objects, *build.DIVISION, library, *parts, "-Wl,--start-group", "-lc", "-lgcc", "-lnosys",
                "-Wl,--end-group"])

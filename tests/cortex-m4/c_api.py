@@ -52,7 +52,7 @@ LARGE_TOTAL = 15_900
 SKIPPED, ANEW = 1, 2
 
 
-def image(folder, target, sources, *defined):
+def image(folder, sources, *defined):
     """The linked program. abi.c has no code; it asserts what this compiler made of the structures."""
     flags = [*build.CFLAGS, "-Wall", "-Wextra", "-Werror", f"-I{build.C}", f"-I{ROOT / 'include'}",
              f"-I{ROOT / 'zephyr/src'}", f"-I{HERE}", *defined, "-include", HERE / "config.h"]
@@ -62,7 +62,7 @@ def image(folder, target, sources, *defined):
         build.run([build.GCC, *flags, "-c", source, "-o", objects[-1]])
     elf = folder / "image.elf"
     build.run([build.GCC, *build.CPU, "--specs=nano.specs", "-nostartfiles", "-T", build.C / "link.ld",
-               "-Wl,--gc-sections", "-o", elf, *objects, *build.DIVISION, build.c_api_library(FEATURES, target, folder),
+               "-Wl,--gc-sections", "-o", elf, *objects, *build.DIVISION, build.c_api_library(FEATURES, folder),
                "-Wl,--start-group", "-lc", "-lgcc", "-lnosys", "-Wl,--end-group"])
     return elf
 
@@ -122,8 +122,8 @@ def emulate(elf, folder, port, heap_limit, task=0):
     return done.stdout, done.returncode
 
 
-def test_everything(folder, target):
-    elf = image(folder, target, EVERYTHING)
+def test_everything(folder):
+    elf = image(folder, EVERYTHING)
     heap_limit = heap(CHAIN, RECORD)
     forgetful = Forgetful()
     forgetful.start()
@@ -152,9 +152,9 @@ def check(said, status, relay, logged):
         raise build.Failed(f"the image ended with {status}; the broker says:\n{logged[-3000:]}")
 
 
-def test_large(folder, target):
+def test_large(folder):
     """Messages that do not fit, kept by the broker for a session and retained."""
-    elf = image(folder, target, LARGE, "-DCONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0")
+    elf = image(folder, LARGE, "-DCONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0")
     payload = folder / "payload"
     payload.write_bytes(b"x" * LARGE_TOTAL)
     for task, heap_limit in ((SKIPPED, heap(2, needs.numbers()["record"])), (ANEW, heap_of_the_release())):
@@ -178,11 +178,10 @@ def test_large(folder, target):
 
 
 def main():
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "no_std"
     try:
         with tempfile.TemporaryDirectory() as folder:
-            test_everything(Path(folder), target)
-            test_large(Path(folder), target)
+            test_everything(Path(folder))
+            test_large(Path(folder))
         return 0
     except build.Failed as failure:
         print(f"error: {failure}", file=sys.stderr)

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Release builds for targets without std, by a toolchain that this machine has or can have.
+
+    device_rust.py TARGET COMMAND...     for example: device_rust.py thumbv7em-none-eabihf check --locked -pthread-mqtt
+
+That is the cargo on the PATH where it has the target's library (`rustup target add TARGET`), else Debian's cargo and
+rustc, which compile core and alloc from their source; RUSTC names another rustc with its library's source. Each of the
+two has one folder and one profile for all builds, so that bindgen and the other tools of a build are compiled once.
+"""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+# As zephyr/CMakeLists.txt says.
+LOCALS = "-Cllvm-args=-inline-max-stacksize=256"
+
+
+class Failed(Exception):
+    """A build or a run that did not end well: the message says what and why."""
+
+
+def printed(rustc, *what):
+    """What a rustc says of itself; empty if it does not run."""
+    try:
+        return subprocess.run([rustc, *what], capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
+def with_source():
+    """cargo and rustc whose library source is there: Debian's pair, or that of RUSTC."""
+    rustc = Path(os.environ.get("RUSTC", "/usr/bin/rustc"))
+    sysroot = printed(rustc, "--print=sysroot")
+    if not sysroot or not (Path(sysroot) / "lib/rustlib/src/rust/library/core/Cargo.toml").exists():
+        raise Failed(f"{rustc} has no library source\n  cure: apt-get install rustc-web cargo-web "
+                     "rust-web-src, or set RUSTC to a rustc of rustup with the component rust-src")
+    return rustc.with_name("cargo"), rustc
+
+
+def environment_with_source(rustflags):
+    """The environment for that pair, without what is meant for another cargo."""
+    cargo, rustc = with_source()
+    kept = {name: value for name, value in os.environ.items()
+            if name == "CARGO_HOME" or not name.startswith(("CARGO_", "RUSTUP_"))}
+    return kept | {"PATH": f"{cargo.parent}:{os.environ['PATH']}", "RUSTC": str(rustc), "RUSTC_BOOTSTRAP": "1",
+                   "RUSTFLAGS": rustflags}
+
+
+class Builds(NamedTuple):
+    """How to build for one target."""
+
+    cargo: str
+    environment: dict
+    options: tuple
+    folder: Path
+
+    def command(self, subcommand, *arguments):
+        return [self.cargo, subcommand, "--release", *self.options, f"--target-dir={self.folder}", *arguments]
+
+    def artifact(self, target, name):
+        return self.folder / target / "release" / name
+
+
+def builds(target):
+    """The toolchain for a target; fails if there is none."""
+    folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute()
+    libraries = printed("rustc", "--print=target-libdir", f"--target={target}")
+    if "RUSTC" not in os.environ and shutil.which("cargo") and libraries and Path(libraries).is_dir():
+        return Builds("cargo", os.environ | {"RUSTFLAGS": LOCALS}, (f"--target={target}",), folder)
+    cargo, _ = with_source()
+    return Builds(str(cargo), environment_with_source(LOCALS), ("-Zbuild-std=core,alloc", f"--target={target}"),
+                  folder / "no_std")
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    target, *arguments = sys.argv[1:]
+    try:
+        chosen = builds(target)
+    except Failed as failure:
+        sys.exit(f"error: {failure}\n  or: rustup target add {target}")
+    return subprocess.run(chosen.command(*arguments), env=chosen.environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
