@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Release builds for targets without std, by a toolchain that this machine has or can have.
 
-    device_rust.py TARGET COMMAND...     for example: device_rust.py thumbv7em-none-eabihf check --locked -pthread-mqtt
+    device_rust.py TARGET COMMAND...     for example: device_rust.py thumbv7em-none-eabihf build --locked -pthread-mqtt
 
 That is the cargo on the PATH where it has the target's library (`rustup target add TARGET`), else Debian's cargo and
 rustc, which compile core and alloc from their source; RUSTC names another rustc with its library's source. Each of the

@@ -10,6 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.append(str(ROOT / "scripts"))
+import device_rust  # noqa: E402
 from device_rust import LOCALS, Failed, environment_with_source, with_source  # noqa: E402
 
 FIRMWARE = HERE / "firmware"
