@@ -42,7 +42,7 @@ impl Mosquitto {
         let devices = scratch.file("devices.pem", Device::root());
         let started = server::start(|[open, mutual]| {
             let config = format!(
-                "user root\nper_listener_settings true\n\
+                "user root\nper_listener_settings true\nset_tcp_nodelay true\n\
                  listener {open} 127.0.0.1\n{tls}\
                  listener {mutual} 127.0.0.1\n{tls}cafile {devices}\nrequire_certificate true\n"
             );
