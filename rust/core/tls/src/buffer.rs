@@ -13,15 +13,6 @@ use crate::error::{Greeting, TlsError};
 /// Content type, version, length (RFC 8446 section 5.1).
 const HEADER: usize = 5;
 
-/// Whether the heap has so many bytes in one piece.
-pub(crate) fn has_room(bytes: usize) -> bool {
-    let mut room = Vec::<u8>::new();
-    let reserved = room.try_reserve_exact(bytes).is_ok();
-    // A compiler may leave out an allocation that is never read.
-    core::hint::black_box(&room);
-    reserved
-}
-
 /// From the peer: the record being received, after those with the beginning of a handshake message
 /// that it continues.
 ///
@@ -70,63 +61,51 @@ impl Inbound {
             return Ok((0, false));
         };
         // By itself, as it says how much memory the record takes: in one piece, and once.
-        let begun = self.header.get_mut(self.header_len..).unwrap_or_default();
-        if !begun.is_empty() {
-            let n = begun.len().min(data.len());
-            for (to, from) in begun.iter_mut().zip(data) {
-                *to = *from;
-            }
-            self.header_len += n;
-            return Ok((
-                n,
-                n > 0 && self.header_len == HEADER && self.is_header_enough(record)?,
-            ));
+        let begun = self.header_len;
+        let (header, rest) = data.split_at(data.len().min(HEADER - begun));
+        for (to, from) in self.header.iter_mut().skip(begun).zip(header) {
+            *to = *from;
         }
-        let need = HEADER + self.body_len();
+        self.header_len += header.len();
+        if self.header_len < HEADER {
+            return Ok((header.len(), false));
+        }
+        self.check_greeting()?;
+        let need = self.record_len();
         if self.bytes.len() == record {
             self.check_size(record, need)?;
-            self.take_header(need)?;
+            if self.bytes.try_reserve_exact(need).is_err() {
+                self.header_len = begun;
+                return Err(TlsError::OutOfMemory { wanted: need });
+            }
+            self.bytes.extend_from_slice(&self.header);
         }
-        let rest = (record + need).saturating_sub(self.bytes.len());
-        let chunk = data.get(..rest).unwrap_or(data);
+        let missing = (record + need).saturating_sub(self.bytes.len());
+        let chunk = rest.get(..missing).unwrap_or(rest);
         self.bytes.extend_from_slice(chunk);
-        Ok((chunk.len(), chunk.len() == rest))
+        Ok((header.len() + chunk.len(), chunk.len() == missing))
     }
 
-    /// Whether nothing but the header is there to wait for: of an empty record, and of one that rustls will
-    /// refuse by it.
-    fn is_header_enough(&mut self, record: usize) -> Result<bool, TlsError> {
-        if !self.greeted {
-            self.greeted = true;
-            if let Some(greeting) = Greeting::of(&self.header) {
-                return Err(TlsError::NotTls(greeting));
-            }
+    /// The first bytes ever received must be a record of TLS.
+    fn check_greeting(&mut self) -> Result<(), TlsError> {
+        if self.greeted {
+            return Ok(());
         }
-        let [kind, major, ..] = self.header;
-        let len = HEADER + self.body_len();
-        if matches!(kind, 20..=24) && major == 3 && len < MAX_RECORD {
-            // An empty one is whole.
-            if len > HEADER {
-                return Ok(false);
-            }
-            self.check_size(record, len)?;
+        self.greeted = true;
+        match Greeting::of(&self.header) {
+            Some(greeting) => Err(TlsError::NotTls(greeting)),
+            None => Ok(()),
         }
-        self.take_header(HEADER)?;
-        Ok(true)
     }
 
-    fn body_len(&self) -> usize {
-        let [.., high, low] = self.header;
-        usize::from(u16::from_be_bytes([high, low]))
-    }
-
-    /// Moves the header to the others, with room for `len` bytes.
-    fn take_header(&mut self, len: usize) -> Result<(), TlsError> {
-        if self.bytes.try_reserve_exact(len).is_err() {
-            return Err(TlsError::OutOfMemory { wanted: len });
+    /// By its header; of a record that rustls refuses by its header, this alone.
+    fn record_len(&self) -> usize {
+        let [kind, major, _, high, low] = self.header;
+        let len = HEADER + usize::from(u16::from_be_bytes([high, low]));
+        match matches!(kind, 20..=24) && major == 3 && len < MAX_RECORD {
+            true => len,
+            false => HEADER,
         }
-        self.bytes.extend_from_slice(&self.header);
-        Ok(())
     }
 
     fn check_size(&self, record: usize, need: usize) -> Result<(), TlsError> {

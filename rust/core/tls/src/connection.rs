@@ -11,9 +11,9 @@ use rustls::HandshakeKind;
 use rustls::client::UnbufferedClientConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls_pki_types::{self as pki, DnsName, ServerName};
-use thread_mqtt_crypto_record::in_place;
+use thread_mqtt_crypto_record::{has_room, in_place};
 
-use crate::buffer::{Inbound, Outbound, has_room};
+use crate::buffer::{Inbound, Outbound};
 use crate::certificate::CertificateSummary;
 use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};

@@ -18,9 +18,9 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use thread_mqtt_crypto_record::has_room;
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
 
-use crate::buffer::has_room;
 use crate::certificate::{self, CertificateSummary, PublicKey};
 use crate::choice::Version;
 use crate::der::Reader;

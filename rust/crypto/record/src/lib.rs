@@ -75,6 +75,8 @@ mod tests;
 mod tls12;
 mod tls13;
 
+use alloc::vec::Vec;
+
 use rustls::crypto::cipher::{AeadKey, Iv, NONCE_LEN, UnsupportedOperationError};
 use rustls::{ConnectionTrafficSecrets, Error};
 
@@ -87,6 +89,15 @@ pub use rustls;
 
 /// The length of the tag of every AEAD algorithm that this crate knows the use of.
 pub const TAG_LEN: usize = 16;
+
+/// Whether the heap has so many bytes in one piece.
+pub fn has_room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    let reserved = room.try_reserve_exact(bytes).is_ok();
+    // A compiler may leave out an allocation that is never read.
+    core::hint::black_box(&room);
+    reserved
+}
 
 /// An AEAD algorithm with 12-byte nonces and 16-byte tags.
 pub trait Aead: Send + Sync + 'static {
