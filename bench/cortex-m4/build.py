@@ -104,6 +104,12 @@ def mbedtls_source():
     raise Failed("the workspace has no mbedtls-rs-sys")
 
 
+def c_api_versions():
+    """The compilers of c_api_library(), which may be others than those of the images."""
+    rustc = device_rust.builds(TARGET).environment.get("RUSTC", "rustc")
+    return {**versions(), "rustc": run([rustc, "--version"]).split()[1]}
+
+
 def c_api_library(features, folder):
     """The C API as a static library for the board, in `folder`."""
     builds = device_rust.builds(TARGET)

@@ -196,7 +196,7 @@ def main():
         sizes, results = measure(builder, plan.REPORTED)
         versions = build.versions()
         report.write(sizes, results, versions)
-        report.write_init(init.measure(builder), versions)
+        report.write_init(init.measure(builder), build.c_api_versions())
         text = json.dumps({"versions": versions, "runs": results}, indent=1) + "\n"
         BASELINE.write_text(text)
         return 0

@@ -60,14 +60,22 @@ def prove(builder):
     return failed
 
 
+def arena(count, outbox, packet, soft=False, any_record=False):
+    """The arena that the build of Zephyr asks for: certificates on the path, bytes of the outbox and of the largest
+    packet; `any_record`: so that a TLS record of any size fits as well."""
+    need = numbers()
+    handshake = need["heap"] + need["heap_certificate"] * count + (need["heap_soft"] if soft else 0)
+    least = max(handshake * 5 // 4, need["heap_open"] + outbox + packet)
+    return least + (need["record"] if any_record else 0)
+
+
 def rows():
     """(certificates, largest packet, arena with PSA, with Rust's cryptography, for any record, stack with PSA, with Rust's, with P-384)."""
     need = numbers()
     for count in (2, 4):
         for packet in (1024, 4096, 16384):
-            open_session = need["heap_open"] + 2 * packet
-            handshake = need["heap"] + need["heap_certificate"] * count
-            arena = [max(open_session, base * 5 // 4) for base in (handshake, handshake + need["heap_soft"])]
+            arenas = [arena(count, packet, packet, **what) for what in (
+                {}, {"soft": True}, {"soft": True, "any_record": True})]
             stack = [need[name] + need["stack_certificate"] * count
                      for name in ("stack_psa", "stack_soft", "stack_soft_p384")]
-            yield (count, packet, *arena, max(arena) + need["record"], *stack)
+            yield (count, packet, *arenas, *stack)

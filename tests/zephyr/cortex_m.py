@@ -19,6 +19,9 @@ import sys
 
 from native_sim import ROOT, broker, certificates, chosen, environment, free_port, kept, psa_works, wait_for, west_build
 
+sys.path.append(str(ROOT / "bench/cortex-m4"))
+import needs  # noqa: E402
+
 BOARD = "mps2/an386"
 BROKER = "10.0.2.100"  # in the network that QEMU makes for the image
 # Each instruction takes 16 ns of the board's time, as on a chip of 62.5 MHz that takes a cycle for each.
@@ -29,8 +32,10 @@ CYCLE = 40
 
 # Largest packet and outbox, and the heap that docs/footprint.md has for them and chains of two in a protocol in which
 # a broker is not told what fits: room for any record.
-SIZES = ["-DCONFIG_THREAD_MQTT_MAX_PACKET_SIZE=4096", "-DCONFIG_THREAD_MQTT_OUTBOX_BYTES=4096",
-         "-DCONFIG_THREAD_MQTT_VERSION=4", "-DCONFIG_THREAD_MQTT_MAX_CHAIN=2"]
+PACKET = 4096
+SIZES = [f"-DCONFIG_THREAD_MQTT_MAX_PACKET_SIZE={PACKET}", f"-DCONFIG_THREAD_MQTT_OUTBOX_BYTES={PACKET}",
+         "-DCONFIG_THREAD_MQTT_VERSION=4", "-DCONFIG_THREAD_MQTT_MAX_CHAIN=2",
+         f"-DCONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE={needs.arena(2, PACKET, PACKET, soft=True, any_record=True)}"]
 # Bytes of a message that a broker sends in one record, which is nearly as large as records may be.
 LARGE = 15_900
 
@@ -102,14 +107,6 @@ def figures(printed, image):
     return Figures(printed.read_text(errors="replace"))
 
 
-def sizes():
-    need = {name: int(value) for name, value in re.findall(
-        r"^set\(need_(\w+) (\d+)\)", (ROOT / "zephyr/cmake/refuse.cmake").read_text(), re.M)}
-    handshake = (need["heap"] + need["heap_soft"] + 2 * need["heap_certificate"]) * 5 // 4
-    arena = max(handshake, need["heap_open"] + 2 * 4096) + need["record"]
-    return [*SIZES, f"-DCONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE={arena}"]
-
-
 def skips_a_large_message(folder, port, printed, image):
     """It is passed over, once, and those after it arrive on the same connection."""
     text = printed.read_text(errors="replace")
@@ -132,7 +129,7 @@ def check(backend, options, folder, env):
     west_build(build, ROOT / "samples" / "publish",
                [f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://{BROKER}"', "-DCONFIG_SAMPLE_INTERVAL=1",
                 f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
-                *figures_and(), *sizes(), *options], env, BOARD)
+                *figures_and(), *SIZES, *options], env, BOARD)
 
     port = free_port()
     printed = folder / f"{backend}.txt"

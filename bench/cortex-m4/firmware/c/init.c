@@ -67,20 +67,6 @@ static void expect(bool condition, const char *what)
 	}
 }
 
-static void credentials(struct thread_mqtt_config *config, const char *ca, const char *certificate, const char *key)
-{
-	config->ca = ca;
-	config->ca_len = strlen(ca);
-	if (certificate != NULL) {
-		config->certificate = certificate;
-		config->certificate_len = strlen(certificate);
-	}
-	if (key != NULL) {
-		config->private_key = key;
-		config->private_key_len = strlen(key);
-	}
-}
-
 /* One client: made, and run until it waits for nothing but its start. */
 static void measure(const char *name, const struct thread_mqtt_config *config)
 {
@@ -97,6 +83,23 @@ static void measure(const char *name, const struct thread_mqtt_config *config)
 	client_resume();
 	expect(last_event != THREAD_MQTT_EVENT_FAILED, name);
 	expect(thread_mqtt_deinit(client) == 0, name);
+}
+
+/* One with TLS; without what is NULL or 0. */
+static void measure_tls(const char *name, const char *ca, const char *certificate, const char *key, uint32_t key_id)
+{
+	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();
+
+	config.callback = callback;
+	config.broker = "mqtts://broker.example.com";
+	config.ca = ca;
+	config.ca_len = strlen(ca);
+	config.certificate = certificate;
+	config.certificate_len = certificate == NULL ? 0 : strlen(certificate);
+	config.private_key = key;
+	config.private_key_len = key == NULL ? 0 : strlen(key);
+	config.private_key_id = key_id;
+	measure(name, &config);
 }
 
 #ifdef INIT_PSA
@@ -117,28 +120,16 @@ static uint32_t key_in_psa(void)
 int board_client(void)
 {
 	struct thread_mqtt_config plain = THREAD_MQTT_CONFIG_DEFAULT();
-	struct thread_mqtt_config config;
 
 	plain.callback = callback;
 	measure("without TLS", &plain);
-	plain.broker = "mqtts://broker.example.com";
-	config = plain;
-	credentials(&config, ca_rsa, NULL, NULL);
-	measure("CA of RSA-2048", &config);
-	config = plain;
-	credentials(&config, ca_rsa, certificate_p256, key_p256);
-	measure("CA, client certificate, P-256 key", &config);
-	config = plain;
-	credentials(&config, ca_rsa, certificate_p256, key_p256_alone);
-	measure("CA, client certificate, P-256 key without its public half", &config);
-	config = plain;
-	credentials(&config, ca_bundle, NULL, NULL);
-	measure("ten CAs of RSA-2048", &config);
+	measure_tls("CA of RSA-2048", ca_rsa, NULL, NULL, 0);
+	measure_tls("CA, client certificate, P-256 key", ca_rsa, certificate_p256, key_p256, 0);
+	measure_tls("CA, client certificate, P-256 key without its public half", ca_rsa, certificate_p256,
+		    key_p256_alone, 0);
+	measure_tls("ten CAs of RSA-2048", ca_bundle, NULL, NULL, 0);
 #ifdef INIT_PSA
-	config = plain;
-	credentials(&config, ca_rsa, certificate_p256, NULL);
-	config.private_key_id = key_in_psa();
-	measure("CA, client certificate, P-256 key in PSA Crypto", &config);
+	measure_tls("CA, client certificate, P-256 key in PSA Crypto", ca_rsa, certificate_p256, NULL, key_in_psa());
 #endif
 	return 0;
 }
