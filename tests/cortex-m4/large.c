@@ -89,7 +89,7 @@ static void test_anew(void)
 
 	for (int i = 0; i < CONFIG_THREAD_MQTT_SUSPECT_AFTER; i++) {
 		expect_online_again(client, true);
-		EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED, .stage = THREAD_MQTT_STAGE_TLS,
+		EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED, .stage = THREAD_MQTT_STAGE_MQTT,
 		       .error = THREAD_MQTT_ERROR_MEMORY, .text = "heap", .cure = CURE,
 		       .retry_most_ms = 60000);
 		CHECK_EQUAL(thread_mqtt_retry_now(client), THREAD_MQTT_OK);

@@ -45,7 +45,7 @@ impl Client {
     /// A failure after TLS. A client certificate refused under TLS 1.3 shows only here.
     pub(super) fn fail_up(&mut self, cause: Cause, now: Duration) {
         let stage = match cause {
-            Cause::Tls(_) if !self.is_online() => Stage::Tls,
+            Cause::Tls(_) if !self.session.was_accepted() => Stage::Tls,
             _ => Stage::Mqtt,
         };
         let cause = match cause {
