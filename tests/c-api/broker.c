@@ -26,12 +26,12 @@ static void there_and_back(uint8_t version)
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	await(&told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
 	CHECK(thread_mqtt_is_online(client));
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_ONLINE].stage, THREAD_MQTT_STAGE_MQTT);
-	CHECK(!told.last[THREAD_MQTT_EVENT_ONLINE].session_present);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_SUBSCRIBED].token, subscribed);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_SUBSCRIBED].reason, 2);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_ONLINE).stage, THREAD_MQTT_STAGE_MQTT);
+	CHECK(!told_last(&told, THREAD_MQTT_EVENT_ONLINE).session_present);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_SUBSCRIBED).token, subscribed);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_SUBSCRIBED).reason, 2);
 	/* attach, resolve, TCP, TLS; MQTT's is the one above */
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_STAGE], 4);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_STAGE), 4);
 
 	for (uint8_t qos = 0; qos <= 2; qos++) {
 		char payload[] = "payload 0";
@@ -49,7 +49,7 @@ static void there_and_back(uint8_t version)
 		memset(payload, 'x', sizeof(payload));
 		await(&told, THREAD_MQTT_EVENT_MESSAGE, qos + 1);
 		await(&told, THREAD_MQTT_EVENT_PUBLISHED, qos + 1);
-		CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISHED].token, token);
+		CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISHED).token, token);
 		CHECK(strcmp(told.topic, "there/t") == 0);
 		CHECK_EQUAL(told.payload_len, 9);
 		CHECK_EQUAL(told.payload[8], '0' + qos);
@@ -59,7 +59,7 @@ static void there_and_back(uint8_t version)
 	CHECK_EQUAL(thread_mqtt_stop(client), 0);
 	await(&told, THREAD_MQTT_EVENT_STOPPED, 1);
 	CHECK(!thread_mqtt_is_online(client));
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_FAILED), 0);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
@@ -89,8 +89,9 @@ static void wrong_ca(void)
 	free(other);
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_CERTIFICATE);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].stage, THREAD_MQTT_STAGE_TLS);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error,
+		    THREAD_MQTT_ERROR_CERTIFICATE);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).stage, THREAD_MQTT_STAGE_TLS);
 	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), 0);
 	CHECK(failure.cause[0] != '\0' && failure.cure[0] != '\0');
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
@@ -157,7 +158,7 @@ static void waiting(void)
 		CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
 	}
 	await(&told, THREAD_MQTT_EVENT_PUBLISHED, THREADS * MESSAGES);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_PUBLISHED], THREADS * MESSAGES);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_PUBLISHED), THREADS * MESSAGES);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
@@ -208,8 +209,8 @@ static void refused_by_the_broker(void)
 					     THREAD_MQTT_WAIT_ACKNOWLEDGED, PATIENCE),
 		    THREAD_MQTT_ERROR_REJECTED);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].token, token);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].reason, 0x87);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).token, token);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).reason, 0x87);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 

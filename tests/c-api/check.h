@@ -41,7 +41,9 @@
 /* Long enough for anything that comes at all, milliseconds. */
 #define PATIENCE 120000
 
-/* How often an event of each type came, and the last of each. */
+/* How often an event of each type came, and the last of each. The client's thread writes it for as
+ * long as there is a client: what it is asked while the thread may write goes by the functions.
+ */
 struct told {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -57,11 +59,18 @@ struct told {
 	uint8_t reasons[16];
 	char payload[64];
 	size_t payload_len;
-	/* Called with each event, in the client's thread. */
 	void (*then)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
 };
 
 void told_init(struct told *told);
+
+/* From now on this is called with each event, in the client's thread. */
+void told_call(struct told *told,
+	       void (*then)(struct thread_mqtt *client, const struct thread_mqtt_event *event));
+
+/* How often an event of this type came, and the last one. */
+unsigned int told_count(struct told *told, uint8_t type);
+struct thread_mqtt_event told_last(struct told *told, uint8_t type);
 
 /* The callback; user_data is a struct told. */
 void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, void *user_data);
@@ -98,6 +107,9 @@ void refuse_threads(bool refuse);
 
 /* From now on a client's thread, of which there is one at a time, calls this first; NULL for nothing. */
 void at_thread_begin(void (*call)(void));
+
+/* Waits until the thread of the one client there is waits for something to happen. */
+void await_waiting(void);
 
 /* Stops every client's thread when it asks for randomness, which TLS does amid a handshake, until
  * released.

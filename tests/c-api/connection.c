@@ -19,8 +19,8 @@ static void failover(void)
 	config.broker = list;
 	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
-	CHECK(told.count[THREAD_MQTT_EVENT_FAILED] >= 1);
-	CHECK(told.count[THREAD_MQTT_EVENT_BROKER] >= 2);
+	CHECK(told_count(&told, THREAD_MQTT_EVENT_FAILED) >= 1);
+	CHECK(told_count(&told, THREAD_MQTT_EVENT_BROKER) >= 2);
 	CHECK(strcmp(told.value, setting("TEST_BROKER")) == 0);
 	end(client);
 	config.broker = "mqtt://a, http://b";
@@ -42,13 +42,13 @@ static void redirect(void)
 
 	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_REASON_STRING], 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_REASON_STRING].token, 0);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_SERVER_REFERENCE], 1);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_REASON_STRING), 1);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_REASON_STRING).token, 0);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_SERVER_REFERENCE), 1);
 	CHECK(strcmp(told.reference, to) == 0);
 	CHECK(strcmp(told.reason, "moved over there") == 0);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_REJECTED);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].reason, 0x9d);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error, THREAD_MQTT_ERROR_REJECTED);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).reason, 0x9d);
 	CHECK(strcmp(told.value, setting("TEST_BROKER")) == 0);
 	end(client);
 
@@ -57,8 +57,8 @@ static void redirect(void)
 	config.redirects = 0;
 	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_SERVER_REFERENCE], 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_BROKER], 0);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_SERVER_REFERENCE), 1);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_BROKER), 0);
 	end(client);
 }
 
@@ -73,8 +73,8 @@ static void fallback(void)
 	config.fallback_v311 = true;
 	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_VERSION], 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_VERSION].number, 4);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_VERSION), 1);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_VERSION).number, 4);
 	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), 0);
 	CHECK_EQUAL(limits.mqtt_version, 4);
 	CHECK_EQUAL(limits.maximum_qos, 2);
@@ -85,8 +85,8 @@ static void fallback(void)
 	config.fallback_v311 = false;
 	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_VERSION], 0);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_REJECTED);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_VERSION), 0);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error, THREAD_MQTT_ERROR_REJECTED);
 	end(client);
 }
 
@@ -162,7 +162,7 @@ static void alpn(void)
 		config.tls_alpn = refused[i];
 		client = started(&config);
 		await(&told, THREAD_MQTT_EVENT_FAILED, 1);
-		CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_ONLINE], 0);
+		CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_ONLINE), 0);
 		end(client);
 	}
 	config.tls_alpn = "\xff";
@@ -183,8 +183,8 @@ static void pinned(const char *pins, bool with_ca, uint8_t type)
 	client = started(&config);
 	await(&told, type, 1);
 	if (type == THREAD_MQTT_EVENT_FAILED) {
-		CHECK_EQUAL(told.last[type].error, THREAD_MQTT_ERROR_CERTIFICATE);
-		CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_ONLINE], 0);
+		CHECK_EQUAL(told_last(&told, type).error, THREAD_MQTT_ERROR_CERTIFICATE);
+		CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_ONLINE), 0);
 	}
 	end(client);
 }
@@ -228,7 +228,7 @@ static void agrees(const struct thread_mqtt_config *config, struct told *told, c
 	struct thread_mqtt *client;
 
 	told_init(told);
-	told->then = note_tls;
+	told_call(told, note_tls);
 	client = started(config);
 	await(told, THREAD_MQTT_EVENT_ONLINE, 1);
 	end(client);
@@ -292,7 +292,7 @@ static void resumption(uint8_t tickets)
 	struct thread_mqtt *client;
 
 	config.tls_tickets = tickets;
-	told.then = note_tls;
+	told_call(&told, note_tls);
 	client = started(&config);
 	for (unsigned int life = 1; life <= 2; life++) {
 		await(&told, THREAD_MQTT_EVENT_ONLINE, life);

@@ -22,22 +22,23 @@ static void told_by_event(struct thread_mqtt_config *config, int error, const ch
 	struct told *told = config->user_data;
 	struct thread_mqtt_failure failure;
 	struct thread_mqtt *client = NULL;
-	const struct thread_mqtt_event *event = &told->last[THREAD_MQTT_EVENT_FAILED];
+	struct thread_mqtt_event event;
 
 	CHECK_EQUAL(thread_mqtt_config_check(config), error);
 	told_init(told);
 	CHECK_EQUAL(thread_mqtt_init(&client, config), 0);
 	pause_ms(50);
-	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_FAILED], 0);
+	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_FAILED), 0);
 	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), 0);
 	CHECK_EQUAL(failure.error, 0);
 
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	await(told, THREAD_MQTT_EVENT_FAILED, 1);
-	CHECK_EQUAL(event->error, error);
-	CHECK_EQUAL(event->stage, THREAD_MQTT_STAGE_TLS);
-	CHECK_EQUAL(event->retry_ms, -1);
-	CHECK(event->text != NULL && event->cure == NULL);
+	event = told_last(told, THREAD_MQTT_EVENT_FAILED);
+	CHECK_EQUAL(event.error, error);
+	CHECK_EQUAL(event.stage, THREAD_MQTT_STAGE_TLS);
+	CHECK_EQUAL(event.retry_ms, -1);
+	CHECK(event.text != NULL && event.cure == NULL);
 	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), 0);
 	CHECK_EQUAL(failure.error, error);
 	CHECK_EQUAL(failure.stage, THREAD_MQTT_STAGE_TLS);
@@ -47,8 +48,8 @@ static void told_by_event(struct thread_mqtt_config *config, int error, const ch
 	}
 	/* Longer than the first pause may take: nothing was tried, nothing is. */
 	pause_ms(2 * (long)config->backoff_min_ms);
-	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_FAILED], 1);
-	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_STAGE], 0);
+	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_FAILED), 1);
+	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_STAGE), 0);
 	CHECK(!thread_mqtt_is_online(client));
 
 	CHECK_EQUAL(thread_mqtt_retry_now(client), 0);
@@ -57,7 +58,7 @@ static void told_by_event(struct thread_mqtt_config *config, int error, const ch
 	await(told, THREAD_MQTT_EVENT_STOPPED, 1);
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	await(told, THREAD_MQTT_EVENT_FAILED, 3);
-	CHECK_EQUAL(event->retry_ms, -1);
+	CHECK_EQUAL(told_last(told, THREAD_MQTT_EVENT_FAILED).retry_ms, -1);
 	end(client);
 }
 
@@ -210,8 +211,8 @@ static void exhausted_heap(void)
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
 	heap_limit(SIZE_MAX);
 	at_thread_begin(NULL);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_MEMORY);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].retry_ms, -1);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error, THREAD_MQTT_ERROR_MEMORY);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).retry_ms, -1);
 	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), 0);
 	CHECK(strstr(failure.cause, "the heap has no room to set up TLS") != NULL);
 	end(client);

@@ -145,7 +145,7 @@ static void killed_processes(uint8_t version)
 	unsigned int count = 0;
 
 	memset(arrived, 0, sizeof(arrived));
-	heard.then = count_arrival;
+	told_call(&heard, count_arrival);
 	config.broker = setting("TEST_BROKER");
 	CHECK_EQUAL(thread_mqtt_init(&listener, &config), 0);
 	CHECK_EQUAL(thread_mqtt_subscribe(listener, "durable/t", 2, NULL), 0);
@@ -223,21 +223,21 @@ static void encrypted(void)
 	wipe("encrypted");
 	client = encrypted_client(&told, secret);
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1), 0);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_RESTORED], 0);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_RESTORED), 0);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 	CHECK(!stored_in_clear("encrypted.8000"));
 
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		client = encrypted_client(&told, wrong[i]);
 		await(&told, THREAD_MQTT_EVENT_STORAGE_FAILED, 1);
-		CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_STORAGE_FAILED].error,
+		CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_STORAGE_FAILED).error,
 			    THREAD_MQTT_ERROR_NOT_STORED);
-		CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_RESTORED], 0);
+		CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_RESTORED), 0);
 		CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 	}
 	client = encrypted_client(&told, secret);
 	await(&told, THREAD_MQTT_EVENT_RESTORED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_RESTORED].number, 1);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_RESTORED).number, 1);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 
 	config = idle_config(&told);
@@ -289,13 +289,13 @@ static void settings_of_a_message(void)
 	config.durable = false;
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 	await(&told, THREAD_MQTT_EVENT_RESTORED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_RESTORED].number, 2);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_RESTORED).number, 2);
 	message.durable = THREAD_MQTT_DURABLE_DEFAULT;
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
 	message.durable = THREAD_MQTT_DURABLE_YES;
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1), 0);
 	await(&told, THREAD_MQTT_EVENT_STORED, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_STORED], 1);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_STORED), 1);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 
 	/* Damaged by hand: the others stand. */
@@ -304,9 +304,9 @@ static void settings_of_a_message(void)
 	config.session_name = "settings";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 	await(&told, THREAD_MQTT_EVENT_RESTORED, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_RECORD_DAMAGED], 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_RECORD_DAMAGED].number, 0x8001);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_RESTORED].number, 2);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_RECORD_DAMAGED), 1);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_RECORD_DAMAGED).number, 0x8001);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_RESTORED).number, 2);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 
 	/* Without a storage. */
@@ -315,7 +315,8 @@ static void settings_of_a_message(void)
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1),
 		    THREAD_MQTT_ERROR_NOT_STORED);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].error, THREAD_MQTT_ERROR_NOT_STORED);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).error,
+		    THREAD_MQTT_ERROR_NOT_STORED);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 
 	config = idle_config(&told);

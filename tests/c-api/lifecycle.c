@@ -18,9 +18,9 @@ static void start_and_stop(void)
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_ERROR_STATE);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_REFUSED);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].stage, THREAD_MQTT_STAGE_TCP);
-	CHECK(told.last[THREAD_MQTT_EVENT_FAILED].retry_ms > 0);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error, THREAD_MQTT_ERROR_REFUSED);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).stage, THREAD_MQTT_STAGE_TCP);
+	CHECK(told_last(&told, THREAD_MQTT_EVENT_FAILED).retry_ms > 0);
 	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), 0);
 	CHECK_EQUAL(failure.error, THREAD_MQTT_ERROR_REFUSED);
 	CHECK_EQUAL(failure.stage, THREAD_MQTT_STAGE_TCP);
@@ -66,7 +66,7 @@ static void from_the_callback(void)
 	struct told told;
 	struct thread_mqtt *client = idle_client(&told);
 
-	told.then = call_everything;
+	told_call(&told, call_everything);
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	await(&told, THREAD_MQTT_EVENT_STOPPED, 1);
 	CHECK_EQUAL(called.deinit, THREAD_MQTT_ERROR_STATE);

@@ -21,9 +21,38 @@ void told_init(struct told *told)
 	CHECK_EQUAL(pthread_cond_init(&told->changed, NULL), 0);
 }
 
+void told_call(struct told *told,
+	       void (*then)(struct thread_mqtt *client, const struct thread_mqtt_event *event))
+{
+	(void)pthread_mutex_lock(&told->lock);
+	told->then = then;
+	(void)pthread_mutex_unlock(&told->lock);
+}
+
+unsigned int told_count(struct told *told, uint8_t type)
+{
+	unsigned int count;
+
+	(void)pthread_mutex_lock(&told->lock);
+	count = told->count[type];
+	(void)pthread_mutex_unlock(&told->lock);
+	return count;
+}
+
+struct thread_mqtt_event told_last(struct told *told, uint8_t type)
+{
+	struct thread_mqtt_event event;
+
+	(void)pthread_mutex_lock(&told->lock);
+	event = told->last[type];
+	(void)pthread_mutex_unlock(&told->lock);
+	return event;
+}
+
 void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, void *user_data)
 {
 	struct told *told = user_data;
+	void (*then)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
 
 	CHECK(event->type < COUNT(told->count));
 	CHECK(strcmp(thread_mqtt_event_to_str(event->type), "unknown event") != 0);
@@ -39,8 +68,11 @@ void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, voi
 	       event->type <= THREAD_MQTT_EVENT_BROKER) == (event->value != NULL));
 	CHECK((event->type == THREAD_MQTT_EVENT_SUBSCRIBED ||
 	       event->type == THREAD_MQTT_EVENT_UNSUBSCRIBED) == (event->reasons != NULL));
-	if (told->then != NULL) {
-		told->then(client, event);
+	(void)pthread_mutex_lock(&told->lock);
+	then = told->then;
+	(void)pthread_mutex_unlock(&told->lock);
+	if (then != NULL) {
+		then(client, event);
 	}
 	(void)pthread_mutex_lock(&told->lock);
 	told->count[event->type]++;

@@ -10,19 +10,11 @@
 
 static char payload[4096];
 
-/* The heap at rest: the client's thread makes its first turn by itself, and the heap may change with it. */
+/* The heap when the client's thread has made its first turn and waits: the heap may change with it. */
 static size_t heap_at_rest(void)
 {
-	size_t used = heap_used();
-
-	for (int same = 0; same < 10; same++) {
-		pause_ms(10);
-		if (heap_used() != used) {
-			used = heap_used();
-			same = 0;
-		}
-	}
-	return used;
+	await_waiting();
+	return heap_used();
 }
 
 static void commands(void)
@@ -98,7 +90,7 @@ static void a_message_that_is_too_large(void)
 	struct thread_mqtt *receiver = NULL;
 	struct thread_mqtt *sender = NULL;
 
-	receiver_told.then = limit_when_online;
+	told_call(&receiver_told, limit_when_online);
 	config.broker = setting("TEST_BROKER");
 	CHECK_EQUAL(thread_mqtt_init(&receiver, &config), 0);
 	CHECK_EQUAL(thread_mqtt_subscribe(receiver, "memory", 0, NULL), 0);
@@ -118,8 +110,8 @@ static void a_message_that_is_too_large(void)
 					     PATIENCE),
 		    0);
 	await(&receiver_told, THREAD_MQTT_EVENT_MESSAGE, 1);
-	CHECK_EQUAL(receiver_told.count[THREAD_MQTT_EVENT_MESSAGE], 1);
-	CHECK_EQUAL(receiver_told.count[THREAD_MQTT_EVENT_FAILED], 0);
+	CHECK_EQUAL(told_count(&receiver_told, THREAD_MQTT_EVENT_MESSAGE), 1);
+	CHECK_EQUAL(told_count(&receiver_told, THREAD_MQTT_EVENT_FAILED), 0);
 	CHECK_EQUAL(thread_mqtt_deinit(sender), 0);
 	CHECK_EQUAL(thread_mqtt_deinit(receiver), 0);
 }

@@ -67,12 +67,12 @@ static void properties(void)
 	struct thread_mqtt_message without = {.topic = "with/properties"};
 
 	CHECK_EQUAL(thread_mqtt_subscribe(client, "with/properties", 2, NULL), 0);
-	told.then = has_all_properties;
+	told_call(&told, has_all_properties);
 	for (message.qos = 0; message.qos <= 2; message.qos++) {
 		CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
 		await(&told, THREAD_MQTT_EVENT_MESSAGE, message.qos + 1u);
 	}
-	told.then = has_no_properties;
+	told_call(&told, has_no_properties);
 	CHECK_EQUAL(thread_mqtt_publish(client, &without, NULL), 0);
 	await(&told, THREAD_MQTT_EVENT_MESSAGE, 4);
 	end(client);
@@ -157,7 +157,7 @@ static void will(void)
 		.properties = &all,
 	};
 
-	watcher_told.then = has_all_properties;
+	told_call(&watcher_told, has_all_properties);
 	watcher = started(&watcher_config);
 	CHECK_EQUAL(thread_mqtt_subscribe(watcher, "wills/+", 1, NULL), 0);
 	await(&watcher_told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
@@ -221,13 +221,13 @@ static void several_filters(void)
 	CHECK_EQUAL(thread_mqtt_subscribe_many(client, wanted, COUNT(wanted), &token), 0);
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	await(&told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_SUBSCRIBED].token, token);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_SUBSCRIBED].reason_count, COUNT(wanted));
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_SUBSCRIBED).token, token);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_SUBSCRIBED).reason_count, COUNT(wanted));
 	CHECK(memcmp(told.reasons, codes, sizeof(codes)) == 0);
 	CHECK_EQUAL(thread_mqtt_unsubscribe_many(client, names, COUNT(names), &token), 0);
 	await(&told, THREAD_MQTT_EVENT_UNSUBSCRIBED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_UNSUBSCRIBED].token, token);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_UNSUBSCRIBED].reason_count, COUNT(names));
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_UNSUBSCRIBED).token, token);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_UNSUBSCRIBED).reason_count, COUNT(names));
 	memset(codes, 0, sizeof(codes));
 	CHECK(memcmp(told.reasons, codes, sizeof(codes)) == 0);
 	end(client);
@@ -279,8 +279,9 @@ static void limits(void)
 					     THREAD_MQTT_WAIT_ACKNOWLEDGED, PATIENCE),
 		    THREAD_MQTT_ERROR_REJECTED);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].reason, 0x9b);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].error, THREAD_MQTT_ERROR_REJECTED);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).reason, 0x9b);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).error,
+		    THREAD_MQTT_ERROR_REJECTED);
 	message.qos = 1;
 	message.payload_len = 6000;
 	message.payload = calloc(1, message.payload_len);
@@ -289,7 +290,7 @@ static void limits(void)
 		    THREAD_MQTT_ERROR_TOO_LARGE);
 	free((void *)(uintptr_t)message.payload);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 2);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].reason, 0x95);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).reason, 0x95);
 	CHECK_EQUAL(thread_mqtt_stop(client), 0);
 	await(&told, THREAD_MQTT_EVENT_STOPPED, 1);
 	CHECK_EQUAL(thread_mqtt_get_limits(client, &found), THREAD_MQTT_ERROR_STATE);
@@ -324,7 +325,7 @@ static void reserve(void)
 		CHECK(alarms < 1000);
 	}
 	CHECK_EQUAL(readings + alarms, CONFIG_THREAD_MQTT_OUTBOX_MESSAGES);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_PUBLISH_FAILED], 0);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED), 0);
 	end(client);
 }
 
@@ -332,7 +333,6 @@ static void displaced(uint8_t overflow, uint8_t qos)
 {
 	struct told told;
 	struct thread_mqtt_config config = idle_config(&told);
-	const struct thread_mqtt_event *event = &told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED];
 	struct thread_mqtt *client = NULL;
 	uint32_t first = 0;
 
@@ -347,8 +347,9 @@ static void displaced(uint8_t overflow, uint8_t qos)
 		    THREAD_MQTT_ERROR_FULL);
 	CHECK_EQUAL(publish(client, "new", 1, 0, NULL), 0);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(event->token, first);
-	CHECK_EQUAL(event->error, THREAD_MQTT_ERROR_DISPLACED);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).token, first);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).error,
+		    THREAD_MQTT_ERROR_DISPLACED);
 	CHECK_EQUAL(publish(client, "new", 1, 0, NULL),
 		    overflow == THREAD_MQTT_OVERFLOW_DROP_OLDEST ? 0 : THREAD_MQTT_ERROR_FULL);
 	end(client);
@@ -358,7 +359,7 @@ static void latest_per_topic(void)
 {
 	struct told told;
 	struct thread_mqtt_config config = idle_config(&told);
-	const struct thread_mqtt_event *event = &told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED];
+	struct thread_mqtt_event event;
 	struct thread_mqtt *client = NULL;
 	uint32_t tokens[CONFIG_THREAD_MQTT_OUTBOX_MESSAGES];
 	uint32_t last = 0;
@@ -372,12 +373,14 @@ static void latest_per_topic(void)
 	}
 	CHECK_EQUAL(publish(client, "ac", 1, 0, NULL), 0);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(event->token, tokens[2]);
-	CHECK_EQUAL(event->error, THREAD_MQTT_ERROR_SUPERSEDED);
+	event = told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED);
+	CHECK_EQUAL(event.token, tokens[2]);
+	CHECK_EQUAL(event.error, THREAD_MQTT_ERROR_SUPERSEDED);
 	CHECK_EQUAL(publish(client, "new", 1, 0, &last), 0);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 2);
-	CHECK_EQUAL(event->token, last);
-	CHECK_EQUAL(event->error, THREAD_MQTT_ERROR_FULL);
+	event = told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED);
+	CHECK_EQUAL(event.token, last);
+	CHECK_EQUAL(event.error, THREAD_MQTT_ERROR_FULL);
 	end(client);
 }
 
@@ -392,8 +395,8 @@ static void latest(void)
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, &first), 0);
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].token, first);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].error,
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).token, first);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).error,
 		    THREAD_MQTT_ERROR_SUPERSEDED);
 	end(client);
 }
@@ -438,7 +441,7 @@ static void priorities(void)
 	uint32_t normal = 0;
 	uint32_t high = 0;
 
-	told.then = note_published;
+	told_call(&told, note_published);
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 	CHECK_EQUAL(publish(client, "p", 1, THREAD_MQTT_PRIORITY_LOW, &low), 0);
 	CHECK_EQUAL(publish(client, "p", 1, THREAD_MQTT_PRIORITY_NORMAL, &normal), 0);

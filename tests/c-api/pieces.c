@@ -93,7 +93,7 @@ static void move_megabyte(struct thread_mqtt *client, struct told *told, uint8_t
 
 	total = MEGABYTE;
 	supplied = 0;
-	told->then = moves;
+	told_call(told, moves);
 	CHECK_EQUAL(thread_mqtt_publish_in_pieces(client, &message, total, PIECE, NULL), 0);
 	await(told, THREAD_MQTT_EVENT_PUBLISHED, 1);
 	(void)pthread_mutex_lock(&told->lock);
@@ -103,9 +103,9 @@ static void move_megabyte(struct thread_mqtt *client, struct told *told, uint8_t
 	}
 	(void)pthread_mutex_unlock(&told->lock);
 	CHECK_EQUAL(supplied, total);
-	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_MESSAGE_BEGINS], 1);
-	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_MESSAGE_CUT], 0);
-	CHECK_EQUAL(told->count[THREAD_MQTT_EVENT_FAILED], 0);
+	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_MESSAGE_BEGINS), 1);
+	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_MESSAGE_CUT), 0);
+	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_FAILED), 0);
 }
 
 /* On a heap that has no room for a twentieth of it. */
@@ -161,18 +161,19 @@ static void skipped(void)
 		uint32_t length = size - offset < PIECE ? size - offset : PIECE;
 
 		await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, ++count);
-		CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PIECE_WANTED].offset, offset);
-		CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PIECE_WANTED].token, token);
+		CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PIECE_WANTED).offset, offset);
+		CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PIECE_WANTED).token, token);
 		/* One that was not asked for is dropped. */
 		CHECK_EQUAL(supply(client, token, offset + 1, 1), 0);
 		CHECK_EQUAL(supply(client, token, offset, length), 0);
 	}
 	await(&told, THREAD_MQTT_EVENT_MESSAGE_SKIPPED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_MESSAGE_SKIPPED].error, THREAD_MQTT_ERROR_TOO_LARGE);
-	CHECK(told.last[THREAD_MQTT_EVENT_MESSAGE_SKIPPED].number > size);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_MESSAGE_SKIPPED).error,
+		    THREAD_MQTT_ERROR_TOO_LARGE);
+	CHECK(told_last(&told, THREAD_MQTT_EVENT_MESSAGE_SKIPPED).number > size);
 	await(&told, THREAD_MQTT_EVENT_PUBLISHED, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_MESSAGE_BEGINS], 0);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_MESSAGE_BEGINS), 0);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_FAILED), 0);
 	end(client);
 }
 
@@ -182,7 +183,7 @@ static void given_up(void)
 	struct thread_mqtt_message message = {.topic = "pieces", .qos = 1};
 	struct told told;
 	struct thread_mqtt *client = subscribed(&told, 5);
-	const struct thread_mqtt_event *failed = &told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED];
+	struct thread_mqtt_event failed;
 	uint32_t first = 0;
 	uint32_t second = 0;
 
@@ -190,9 +191,10 @@ static void given_up(void)
 	await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, 1);
 	CHECK_EQUAL(thread_mqtt_give_up(client, first), 0);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(failed->token, first);
-	CHECK_EQUAL(failed->error, THREAD_MQTT_ERROR_NOT_SUPPLIED);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], 0);
+	failed = told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED);
+	CHECK_EQUAL(failed.token, first);
+	CHECK_EQUAL(failed.error, THREAD_MQTT_ERROR_NOT_SUPPLIED);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_FAILED), 0);
 
 	CHECK_EQUAL(thread_mqtt_publish_in_pieces(client, &message, 10 * PIECE, PIECE, &second), 0);
 	await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, 2);
@@ -200,9 +202,10 @@ static void given_up(void)
 	await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, 3);
 	CHECK_EQUAL(thread_mqtt_give_up(client, second), 0);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_NOT_SUPPLIED);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_PUBLISH_FAILED], 2);
-	CHECK_EQUAL(failed->token, second);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error,
+		    THREAD_MQTT_ERROR_NOT_SUPPLIED);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED), 2);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).token, second);
 	/* And comes back, with nothing left of it. */
 	CHECK_EQUAL(thread_mqtt_retry_now(client), 0);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 2);

@@ -38,9 +38,9 @@ static void patience(const char *broker, size_t field, uint8_t stage)
 	await(&patient_told, THREAD_MQTT_EVENT_STAGE, stage == THREAD_MQTT_STAGE_TCP ? 2 : 3);
 	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].stage, stage);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_FAILED].error, THREAD_MQTT_ERROR_TIMED_OUT);
-	CHECK_EQUAL(patient_told.count[THREAD_MQTT_EVENT_FAILED], 0);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).stage, stage);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error, THREAD_MQTT_ERROR_TIMED_OUT);
+	CHECK_EQUAL(told_count(&patient_told, THREAD_MQTT_EVENT_FAILED), 0);
 	end(client);
 	end(patient);
 }
@@ -93,8 +93,8 @@ static void adopted_session(bool adopt)
 	config.backoff_min_ms = 1;
 	client = started(&config);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_ONLINE].session_present, adopt);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_FAILED], adopt ? 0 : 1);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_ONLINE).session_present, adopt);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_FAILED), adopt ? 0 : 1);
 	if (adopt) {
 		await(&told, THREAD_MQTT_EVENT_MESSAGE, 1);
 		CHECK(strcmp(told.topic, "adopts") == 0);
@@ -120,7 +120,7 @@ static void lower_qos(void)
 	client = started(&config);
 	publish(client, "t", 2);
 	await(&told, THREAD_MQTT_EVENT_PUBLISHED, 1);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_QOS_LOWERED], 1);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_QOS_LOWERED), 1);
 	end(client);
 
 	told_init(&told);
@@ -128,8 +128,9 @@ static void lower_qos(void)
 	client = started(&config);
 	publish(client, "t", 2);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].error, THREAD_MQTT_ERROR_REJECTED);
-	CHECK_EQUAL(told.count[THREAD_MQTT_EVENT_QOS_LOWERED], 0);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).error,
+		    THREAD_MQTT_ERROR_REJECTED);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_QOS_LOWERED), 0);
 	end(client);
 }
 
@@ -160,12 +161,12 @@ static unsigned int ends_until_given_up(uint8_t suspect_after)
 	config.backoff_min_ms = 1;
 	config.backoff_max_ms = 1;
 	ends = 0;
-	told.then = count_ends;
+	told_call(&told, count_ends);
 	client = started(&config);
 	publish(client, "poison", 1);
 	publish(client, "t", 1);
 	await(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED, 1);
-	CHECK_EQUAL(told.last[THREAD_MQTT_EVENT_PUBLISH_FAILED].error,
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).error,
 		    THREAD_MQTT_ERROR_ENDS_CONNECTION);
 	end(client);
 	return ends_then;
@@ -218,14 +219,14 @@ static void formats(void)
 	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER_ODD");
 	struct thread_mqtt *client;
 
-	told.then = has_formats;
+	told_call(&told, has_formats);
 	client = started(&config);
 	CHECK_EQUAL(thread_mqtt_subscribe(client, "formats", 0, NULL), 0);
 	await(&told, THREAD_MQTT_EVENT_MESSAGE, 2);
 	end(client);
 
 	told_init(&told);
-	told.then = has_zero_format;
+	told_call(&told, has_zero_format);
 	config.broker = setting("TEST_BROKER");
 	client = started(&config);
 	CHECK_EQUAL(thread_mqtt_subscribe(client, "format", 0, NULL), 0);

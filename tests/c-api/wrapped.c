@@ -209,9 +209,6 @@ void refuse_threads(bool refuse)
 	atomic_store(&no_threads, refuse);
 }
 UNLOCKED(void, tmq_port_await_answer, (struct tmq_port *port, uint8_t awaited), (port, awaited))
-UNLOCKED(void, tmq_port_wait,
-	 (struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send),
-	 (port, timeout_ms, receive, send))
 UNLOCKED(void, tmq_port_log, (uint8_t level, const char *text, size_t length),
 	 (level, text, length))
 UNLOCKED(int32_t, tmq_port_store_read, (const char *key, uint8_t *buffer, size_t size),
@@ -237,6 +234,40 @@ UNLOCKED(void, tmq_port_tcp_close, (struct tmq_port *port, uint8_t with_reset), 
 UNLOCKED(int32_t, tmq_port_resolve,
 	 (struct tmq_port *port, const char *name, size_t length, uint8_t family),
 	 (port, name, length, family))
+
+/* --------------------------------------------------------------------------- the thread at rest */
+
+static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t waiting_changed = PTHREAD_COND_INITIALIZER;
+static bool is_waiting;
+
+static void set_waiting(bool waits)
+{
+	(void)pthread_mutex_lock(&waiting_lock);
+	is_waiting = waits;
+	(void)pthread_cond_broadcast(&waiting_changed);
+	(void)pthread_mutex_unlock(&waiting_lock);
+}
+
+void __real_tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send);
+void __wrap_tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send);
+
+void __wrap_tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send)
+{
+	CHECK_EQUAL(held, 0);
+	set_waiting(true);
+	__real_tmq_port_wait(port, timeout_ms, receive, send);
+	set_waiting(false);
+}
+
+void await_waiting(void)
+{
+	(void)pthread_mutex_lock(&waiting_lock);
+	while (!is_waiting) {
+		(void)pthread_cond_wait(&waiting_changed, &waiting_lock);
+	}
+	(void)pthread_mutex_unlock(&waiting_lock);
+}
 
 /* --------------------------------------------------------------------------------- a computation */
 
