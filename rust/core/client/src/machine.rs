@@ -35,7 +35,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
-use ending::Ending;
+use ending::{Ending, LastWords};
 use stages::Turn;
 use thread_mqtt_resolve::resolver::{Candidate, Network};
 use thread_mqtt_resolve::{BrokerUri, Resolver};
@@ -159,8 +159,7 @@ enum State {
         /// `None` once the connection is over, or its time is.
         stream: Option<Stream>,
         ending: Ending,
-        /// The last words are with TCP; the peer is to close first.
-        lingers: bool,
+        words: LastWords,
     },
     /// The pause after a failure.
     Waiting {

@@ -230,6 +230,9 @@ pub(crate) struct Outbound {
     fragment: usize,
 }
 
+/// What a client sends before its flight under TLS 1.3 (RFC 8446, appendix D.4).
+const CHANGE_CIPHER_SPEC: &[u8] = &[0x14, 3, 3, 0, 1, 1];
+
 impl Outbound {
     /// What a record of application data adds at most: header, the explicit nonce of TLS 1.2, tag.
     const OVERHEAD: usize = HEADER + 8 + 16;
@@ -256,6 +259,13 @@ impl Outbound {
         if self.sent >= self.bytes.len() {
             self.sent = 0;
             self.bytes = Vec::new();
+        }
+    }
+
+    /// Drops a ChangeCipherSpec that is all there is: without the flight behind it it means nothing.
+    pub(crate) fn drop_change_cipher_spec(&mut self) {
+        if self.pending() == CHANGE_CIPHER_SPEC {
+            self.consume(CHANGE_CIPHER_SPEC.len());
         }
     }
 

@@ -456,7 +456,7 @@ impl Connection {
         self.fail(error)
     }
 
-    /// Ends the connection. What rustls wants to tell the peer is queued: the alert.
+    /// Ends the connection. What rustls wants to tell the peer is queued: the alert, if it has one.
     fn fail(&mut self, error: TlsError) -> TlsError {
         while self.tls.wants_write() {
             // Without input rustls looks at nothing but what it has to send.
@@ -467,6 +467,7 @@ impl Connection {
                 _ => break,
             }
         }
+        self.outbound.drop_change_cipher_spec();
         // Whatever it looked like: a wrong digest, say, is known by what the broker makes of it.
         let error = self.config.or_provider_failure(error);
         self.failure = Some(error.clone());

@@ -32,6 +32,17 @@ pub(super) enum Ending {
     Renewing,
 }
 
+/// The last words on a connection: an alert, DISCONNECT, close_notify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastWords {
+    /// There may be none.
+    None,
+    /// Some are not with TCP yet.
+    Begun,
+    /// All are with TCP; the peer is to close first.
+    Said,
+}
+
 /// How long the peer may take to close first. What it sends meanwhile is read and dropped: unread, it
 /// would turn the FIN into a RST, which may overtake the last words.
 const LINGER: Duration = Duration::from_millis(500);
@@ -87,7 +98,7 @@ impl Client {
         } else if stable {
             self.undigested = 0;
         }
-        let stream = self.leave();
+        let (stream, words) = self.leave();
         if cause.contradicts_time() {
             self.clock.doubt();
             self.timing.source().doubt();
@@ -111,7 +122,7 @@ impl Client {
             cause,
             stable,
         };
-        self.close(stream, ending, now);
+        self.close(stream, words, ending, now);
     }
 
     /// Ends the attempts before the first: without TLS there is nothing to try.
@@ -142,16 +153,18 @@ impl Client {
         if let State::Up { .. } = self.state {
             self.session.disconnect();
         }
-        let stream = self.leave();
-        self.close(stream, ending, now);
+        let (stream, words) = self.leave();
+        self.close(stream, words, ending, now);
     }
 
     /// Gives up what is under way; on a connection there may be last words to say.
-    fn leave(&mut self) -> Option<Stream> {
+    fn leave(&mut self) -> (Option<Stream>, LastWords) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Securing { connection, .. } => return Some(Stream::tls(connection)),
-            State::Up { stream, .. } => return Some(stream),
-            State::Closing { stream, .. } => return stream,
+            State::Securing { connection, .. } => {
+                return (Some(Stream::tls(connection)), LastWords::None);
+            }
+            State::Up { stream, .. } => return (Some(stream), LastWords::None),
+            State::Closing { stream, words, .. } => return (stream, words),
             State::Timing => self.end_search(),
             State::Resolving => self.resolver.cancel(),
             State::Idle
@@ -160,10 +173,10 @@ impl Client {
             | State::Connecting { .. }
             | State::Waiting { .. } => {}
         }
-        None
+        (None, LastWords::None)
     }
 
-    fn close(&mut self, stream: Option<Stream>, ending: Ending, now: Duration) {
+    fn close(&mut self, stream: Option<Stream>, words: LastWords, ending: Ending, now: Duration) {
         self.alarms.clear();
         if stream.is_some() {
             self.alarms.start(Alarm::Close, now, self.timers.close);
@@ -171,39 +184,44 @@ impl Client {
         self.state = State::Closing {
             stream,
             ending,
-            lingers: false,
+            words,
         };
     }
 
     /// Leaves [`State::Closing`] when the last words are said and the peer has closed, which it does
-    /// after DISCONNECT, a fatal alert or close_notify; or when it does not within [`LINGER`].
+    /// after DISCONNECT, a fatal alert or close_notify; when it does not within [`LINGER`]; at once
+    /// when there is nothing for it to close for, as where the handshake failed on this side.
     #[inline(never)]
     pub(super) fn settle(&mut self, now: Duration, rng: &mut dyn Rng) {
-        let State::Closing {
-            stream, lingers, ..
-        } = &mut self.state
-        else {
+        let State::Closing { stream, words, .. } = &mut self.state else {
             return;
         };
+        let mut abort = *words != LastWords::Said;
         if let Some(stream) = stream {
             let mut speaks = !stream.transmit(&mut self.session, now).is_empty();
             if !speaks && stream.close() {
                 speaks = !stream.transmit(&mut self.session, now).is_empty();
             }
-            if !speaks && !mem::replace(lingers, true) {
-                self.alarms.start(Alarm::Close, now, LINGER);
+            match *words {
+                LastWords::None if speaks => *words = LastWords::Begun,
+                LastWords::Begun if !speaks => {
+                    *words = LastWords::Said;
+                    self.alarms.start(Alarm::Close, now, LINGER);
+                }
+                _ => {}
             }
-            return;
+            if *words != LastWords::None {
+                return;
+            }
+            // What TCP still holds is not taken back.
+            abort = false;
         }
         let last = mem::replace(&mut self.state, State::Idle);
-        let State::Closing {
-            ending, lingers, ..
-        } = last
-        else {
+        let State::Closing { ending, .. } = last else {
             return;
         };
         self.alarms.clear();
-        self.close_tcp(!lingers);
+        self.close_tcp(abort);
         match ending {
             Ending::Failed { .. } => self.session.handle_transport_closed(),
             // It was us.

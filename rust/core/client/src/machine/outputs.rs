@@ -1,4 +1,5 @@
 //! What the driver asks for: actions, bytes, events, the time of the next alarm.
+use super::ending::LastWords;
 use super::{Client, State, learner};
 use crate::action::Action;
 use crate::alarms::earliest;
@@ -70,11 +71,17 @@ impl Client {
         }
         match &mut self.state {
             State::Securing { connection, .. } => connection.consume_ciphertext(n),
-            State::Up { stream, .. }
-            | State::Closing {
+            State::Up { stream, .. } => stream.consume_transmit(n, &mut self.session),
+            State::Closing {
                 stream: Some(stream),
+                words,
                 ..
-            } => stream.consume_transmit(n, &mut self.session),
+            } => {
+                stream.consume_transmit(n, &mut self.session);
+                if n > 0 && *words == LastWords::None {
+                    *words = LastWords::Begun;
+                }
+            }
             _ => self.resolver.consume_tcp_transmit(n),
         }
     }

@@ -49,6 +49,21 @@ fn the_broker_may_close_first() {
     }
 }
 
+/// Also where the last words are with TCP before the client is asked what to do next.
+#[test]
+fn the_broker_may_close_first_after_words_that_were_sent_at_once() {
+    let mut world = World::started(config(PLAIN), plain());
+    world.run_until_online(s(5));
+    let began = world.now;
+    world.client.stop(began);
+    let sent = world.client.transmit(began).len();
+    assert!(sent > 0);
+    world.client.consume_transmit(sent);
+    assert!(world.run_until(s(60), World::stopped));
+    assert_eq!(world.now - began, Duration::from_millis(500));
+    assert_eq!(world.aborted, Some(false));
+}
+
 #[test]
 fn stop_ends_tls_with_close_notify() {
     let tls = Tls {

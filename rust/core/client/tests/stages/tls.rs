@@ -357,3 +357,30 @@ fn a_record_that_is_too_large_does_not_come_for_ever() {
         assert!(world.client.is_online());
     }
 }
+
+/// What fails on this side before it has a flight to send has no alert: nothing makes the broker close, and
+/// nothing has to be waited for.
+#[test]
+fn a_handshake_that_fails_on_this_side_ends_at_once() {
+    for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        let mut config = config(SECURE);
+        config.tls = Some(device_tls_for(512));
+        let tls = Tls {
+            versions: vec![version],
+            ..broker_tls()
+        };
+        let mut world = World::started(config, peer::Config::new(Some(tls)));
+        let (stage, cause, _) = world.run_until_failed(s(5));
+        assert_eq!(stage, Stage::Tls);
+        assert!(
+            matches!(
+                cause,
+                Cause::Tls(TlsError::RecordTooLarge { .. } | TlsError::HandshakeTooLarge { .. })
+            ),
+            "{cause}"
+        );
+        // TCP's handshake, ClientHello and the answer.
+        assert_eq!(world.now, 4 * world.latency, "{version:?}");
+        assert_eq!(world.aborted, Some(false));
+    }
+}

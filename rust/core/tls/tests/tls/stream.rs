@@ -229,6 +229,8 @@ fn a_flight_beyond_the_limit_is_refused() {
     let mut pair = Pair::new(&config, &server);
     let error = pair.run().unwrap_err();
     assert_eq!(error, TlsError::HandshakeTooLarge { limit: 1_024 });
+    // Nothing of the flight that does not follow.
+    assert_eq!(pair.client.ciphertext(), []);
     // The same in records that fit, in a buffer that fits the flight.
     let (config, mut server) = small(4_096, 4, Version::Tls13);
     server.fragment = Some(512);
