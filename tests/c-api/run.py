@@ -5,11 +5,13 @@ The program is built several times, from the cases and the C files of rust/port/
 AddressSanitizer and UndefinedBehaviorSanitizer, and with ThreadSanitizer; the plain one also runs
 under Valgrind. The Rust library is the same each time and not instrumented: what the sanitizers and
 Valgrind watch is its every allocation, lock, system call and access through memcpy(), and all of C.
+They run at the same time, each with brokers of its own: most of a run is waiting.
 
     run.py [NAME...]    only the variants whose names begin so; "plain Valgrind" for that
 
 Prints what ran, and what could not run and why. Needs cargo, a C compiler, openssl and mosquitto.
 """
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import brokers
 import scripted
@@ -107,10 +110,13 @@ def free_ports(count):
 
 
 class Broker:
-    """Mosquitto with two listeners, plain and TLS, or with one of other settings; ended with the block."""
+    """Mosquitto with two listeners, plain and TLS, or with one of other settings; ended with the block. Its files
+    are in a folder of its own, the certificates in that of the whole run."""
 
-    def __init__(self, folder, limits=None):
+    def __init__(self, folder, shared, limits=None):
+        folder.mkdir()
         self.folder = folder
+        self.shared = shared
         self.limits = limits
 
     def __enter__(self):
@@ -142,8 +148,8 @@ allow_anonymous true
 acl_file {self.folder}/acl
 listener {self.plain} 127.0.0.1
 listener {self.tls} 127.0.0.1
-certfile {self.folder}/server.pem
-keyfile {self.folder}/server.key
+certfile {self.shared}/server.pem
+keyfile {self.shared}/server.key
 """
 
     def is_up(self):
@@ -162,78 +168,107 @@ keyfile {self.folder}/server.key
         self.process.wait()
 
 
+def credentials(folder):
+    """Certificates and keys, and what the client finds under a tag: right, damaged, and none."""
+    folder.chmod(0o755)
+    (folder / "empty.cnf").write_text("[req]\ndistinguished_name = dn\n[dn]\n")
+    certificates(folder)
+    for file in folder.glob("server.*"):
+        file.chmod(0o644)
+    right = (folder / "ca.pem").read_text()
+    for tag, ca in ((42, right), (44, right.replace("MII", "M!I", 1)), (45, "no certificate\n")):
+        (folder / f"credentials/{tag}").mkdir(parents=True)
+        (folder / f"credentials/{tag}/ca").write_text(ca)
+
+
+@contextlib.contextmanager
+def peers(folder, shared):
+    """Starts the brokers of one run below `folder`; the environment by which the program finds them."""
+    folder.mkdir(mode=0o755)
+    with Broker(folder / "broker", shared) as broker, \
+            Broker(folder / "limited", shared, brokers.LIMITS) as limited:
+        old, moved = brokers.Old(broker.plain), brokers.Moved(broker.plain)
+        alpn = brokers.Alpn(broker.plain, shared / "server.pem", shared / "server.key")
+        p521 = brokers.Tls(broker.plain, shared / "server521.pem", shared / "server521.key")
+        silent, full, odd = scripted.Silent(), scripted.Full(), scripted.Odd()
+        yield {
+            "TEST_BROKER": f"mqtt://127.0.0.1:{broker.plain}",
+            "TEST_BROKER_TLS": f"mqtts://127.0.0.1:{broker.tls}",
+            "TEST_BROKER_NAME": f"mqtts://localhost:{broker.tls}",
+            "TEST_BROKER_LIMITED": f"mqtt://127.0.0.1:{limited.plain}",
+            "TEST_BROKER_OLD": f"mqtt://127.0.0.1:{old.port}",
+            "TEST_BROKER_MOVED": f"mqtt://127.0.0.1:{moved.port}",
+            "TEST_BROKER_ALPN": f"mqtts://127.0.0.1:{alpn.port}",
+            "TEST_BROKER_P521": f"mqtts://127.0.0.1:{p521.port}",
+            "TEST_SILENT": f"127.0.0.1:{silent.port}",
+            "TEST_FULL": f"mqtt://127.0.0.1:{full.port}",
+            "TEST_BROKER_ODD": f"mqtt://127.0.0.1:{odd.port}",
+            "THREAD_MQTT_STATE_DIR": str(folder / "state"),
+        }
+
+
+def run(what, command, folder, shared):
+    """Runs a program beside brokers of its own; what it printed, and whether all was well."""
+    with peers(folder, shared) as environment:
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                               env={**os.environ, **ENVIRONMENT, **environment, **of_files(shared)})
+    print(f"==> C API, {what}\n{ended.stdout}", end="", flush=True)
+    return ended.returncode == 0
+
+
+def of_files(shared):
+    """What the program is told of the files of the whole run."""
+    return {
+        "TEST_PIN": pin(shared, "x509", "-outform", "DER", "-in", "server.pem"),
+        "TEST_KEY_PIN": pin(shared, "pkey", "-pubout", "-outform", "DER", "-in", "server.key"),
+        "TEST_CA": str(shared / "ca.pem"), "TEST_OTHER_CA": str(shared / "other.pem"),
+        "TEST_CERTIFICATE": str(shared / "server.pem"), "TEST_KEY": str(shared / "server.key"),
+        "TEST_OTHER_KEY": str(shared / "other.key"),
+        "THREAD_MQTT_CREDENTIALS": str(shared / "credentials"), "THREAD_MQTT_LOG": "off",
+    }
+
+
+def build(wanted, archive, folder):
+    """Builds the wanted variants; what to run, by name."""
+    commands = {}
+    for number, (what, flags) in enumerate(VARIANTS.items()):
+        if wanted and not any(what.startswith(name) for name in wanted):
+            continue
+        program = folder / f"program{number}"
+        built = compile_program(archive, flags, program)
+        if built.returncode != 0:
+            if flags and "cannot find" in built.stderr:
+                print(f"SKIPPED C API, {what}: the compiler has no library for it")
+                continue
+            sys.exit(built.stderr)
+        commands[what] = [str(program)]
+        if not flags and (not wanted or "Valgrind" in wanted):
+            valgrind = shutil.which("valgrind")
+            if valgrind is None:
+                print("SKIPPED C API, Valgrind: it is not installed")
+                continue
+            commands["Valgrind"] = [
+                valgrind, "--quiet", "--error-exitcode=9", "--leak-check=full",
+                "--errors-for-leak-kinds=definite,indirect", "--fair-sched=yes",
+                f"--suppressions={HERE}/valgrind.supp", str(program)]
+    return commands
+
+
 def main():
     wanted = sys.argv[1:]
     unknown = [name for name in wanted if not any(what.startswith(name) for what in (*VARIANTS, "Valgrind"))]
     if unknown:
         sys.exit(f"C API: no variant is called {unknown[0]}; there are {', '.join(VARIANTS)} and Valgrind")
-    failed = []
-    ran = []
     archive = library()
     with tempfile.TemporaryDirectory(prefix="thread-mqtt-") as name:
         folder = pathlib.Path(name)
-        folder.chmod(0o755)
-        (folder / "empty.cnf").write_text("[req]\ndistinguished_name = dn\n[dn]\n")
-        certificates(folder)
-        for file in folder.glob("server.*"):
-            file.chmod(0o644)
-        (folder / "credentials/42").mkdir(parents=True)
-        shutil.copy(folder / "ca.pem", folder / "credentials/42/ca")
-        for tag, credential in ((44, (folder / "ca.pem").read_text().replace("MII", "M!I", 1)), (45, "no certificate\n")):
-            (folder / f"credentials/{tag}").mkdir()
-            (folder / f"credentials/{tag}/ca").write_text(credential)
-        (folder / "limited").mkdir()
-        pins = {"TEST_PIN": pin(folder, "x509", "-outform", "DER", "-in", "server.pem"),
-                "TEST_KEY_PIN": pin(folder, "pkey", "-pubout", "-outform", "DER", "-in", "server.key")}
-        with Broker(folder) as broker, Broker(folder / "limited", brokers.LIMITS) as limited:
-            old, moved = brokers.Old(broker.plain), brokers.Moved(broker.plain)
-            alpn = brokers.Alpn(broker.plain, folder / "server.pem", folder / "server.key")
-            silent, full, odd = scripted.Silent(), scripted.Full(), scripted.Odd()
-            p521 = brokers.Tls(broker.plain, folder / "server521.pem", folder / "server521.key")
-            environment = dict(
-                os.environ, **ENVIRONMENT,
-                TEST_BROKER=f"mqtt://127.0.0.1:{broker.plain}",
-                TEST_BROKER_TLS=f"mqtts://127.0.0.1:{broker.tls}",
-                TEST_BROKER_NAME=f"mqtts://localhost:{broker.tls}",
-                TEST_BROKER_LIMITED=f"mqtt://127.0.0.1:{limited.plain}",
-                TEST_BROKER_OLD=f"mqtt://127.0.0.1:{old.port}",
-                TEST_BROKER_MOVED=f"mqtt://127.0.0.1:{moved.port}",
-                TEST_BROKER_ALPN=f"mqtts://127.0.0.1:{alpn.port}", **pins,
-                TEST_BROKER_P521=f"mqtts://127.0.0.1:{p521.port}",
-                TEST_SILENT=f"127.0.0.1:{silent.port}", TEST_FULL=f"mqtt://127.0.0.1:{full.port}",
-                TEST_BROKER_ODD=f"mqtt://127.0.0.1:{odd.port}",
-                TEST_CA=str(folder / "ca.pem"), TEST_OTHER_CA=str(folder / "other.pem"),
-                TEST_CERTIFICATE=str(folder / "server.pem"), TEST_KEY=str(folder / "server.key"),
-                TEST_OTHER_KEY=str(folder / "other.key"),
-                THREAD_MQTT_STATE_DIR=str(folder / "state"),
-                THREAD_MQTT_CREDENTIALS=str(folder / "credentials"), THREAD_MQTT_LOG="off")
-
-            def run(what, command):
-                print(f"==> C API, {what}", flush=True)
-                ran.append(what)
-                if subprocess.run(command, env=environment).returncode != 0:
-                    failed.append(what)
-
-            for number, (what, flags) in enumerate(VARIANTS.items()):
-                if wanted and not any(what.startswith(name) for name in wanted):
-                    continue
-                program = folder / f"program{number}"
-                built = compile_program(archive, flags, program)
-                if built.returncode != 0:
-                    if flags and "cannot find" in built.stderr:
-                        print(f"SKIPPED C API, {what}: the compiler has no library for it")
-                        continue
-                    sys.exit(built.stderr)
-                run(what, [str(program)])
-                if not flags and (not wanted or "Valgrind" in wanted):
-                    valgrind = shutil.which("valgrind")
-                    if valgrind is None:
-                        print("SKIPPED C API, Valgrind: it is not installed")
-                        continue
-                    run("Valgrind", [valgrind, "--quiet", "--error-exitcode=9", "--leak-check=full",
-                                     "--errors-for-leak-kinds=definite,indirect", "--fair-sched=yes",
-                                     f"--suppressions={HERE}/valgrind.supp", str(program)])
-    print("C API: ran " + ", ".join(ran))
+        credentials(folder)
+        commands = build(wanted, archive, folder)
+        with ThreadPoolExecutor(len(commands)) as pool:
+            runs = {what: pool.submit(run, what, command, folder / f"run{number}", folder)
+                    for number, (what, command) in enumerate(commands.items())}
+            failed = [what for what, ended in runs.items() if not ended.result()]
+    print("C API: ran " + ", ".join(runs))
     if failed:
         sys.exit("C API: failed: " + ", ".join(failed))
 
