@@ -411,6 +411,9 @@ pub(crate) struct TlsArguments {
     /// Make a full handshake each time instead of resuming a TLS session
     #[arg(long)]
     pub(crate) no_resumption: bool,
+    /// What mosquitto_pub and mosquitto_sub have, and this does not
+    #[arg(long, hide = true)]
+    pub(crate) insecure: bool,
 }
 
 #[derive(Debug, Args)]
@@ -555,6 +558,7 @@ impl TlsArguments {
             (!self.alpn.is_empty(), "--alpn"),
             (self.require_ems, "--require-ems"),
             (self.no_resumption, "--no-resumption"),
+            (self.insecure, "--insecure"),
         ];
         let given = options.into_iter().find(|(is_given, _)| *is_given);
         given.map(|(_, option)| option)

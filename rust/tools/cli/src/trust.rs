@@ -62,6 +62,14 @@ const SYSTEM_BUNDLES: [&str; 4] = [
 const MAX_INBOUND: usize = 64 * 1024;
 
 pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
+    if arguments.insecure {
+        let failure = Failure::usage(format_args!(
+            "there is no --insecure: the broker's certificate is always checked"
+        ));
+        return Err(failure.cure(
+            "name its CA with --ca, or the certificate itself with --pin, whatever its names and dates are",
+        ));
+    }
     let mut builder = Config::builder(laptop())
         .in_place(suites::in_place)
         .max_inbound(MAX_INBOUND)

@@ -269,6 +269,11 @@ fn client_key_missing_or_of_another_certificate() {
         &["key.pem (--ca)", "this is a private key"],
     );
     refused(&[uri, "--ca", &ca, "--cert", &cert], USAGE, &["--key"]);
+    refused(
+        &[uri, "--ca", &ca, "--insecure"],
+        USAGE,
+        &["no --insecure", "--pin"],
+    );
 }
 
 #[test]

@@ -240,7 +240,7 @@ impl Default for Options {
 fn percent(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if (0.0..=100.0).contains(&value) => Ok(value),
-        _ => Err("a percentage is a number from 0 to 100".to_owned()),
+        _ => Err("write a number of percent from 0 to 100, for example 20".to_owned()),
     }
 }
 
