@@ -19,10 +19,10 @@ NATIVE = "native_sim/native/64"
 THREAD = "nrf52840dk/nrf52840"
 EMULATED = "mps2/an386"
 BASE = {
-    NATIVE: ["NETWORKING=y", "NET_IPV4=y", "NET_DRIVERS=y", "THREAD_MQTT=y"],
+    NATIVE: ["NETWORKING=y", "NET_IPV4=y", "NET_DRIVERS=y", "THREAD_MQTT=y", "HEAP_MEM_POOL_SIZE=1024"],
     THREAD: ["NETWORKING=y", "NET_L2_OPENTHREAD=y", "OPENTHREAD_MTD=y", "FPU=y", "THREAD_MQTT=y",
              "COMMON_LIBC_MALLOC_ARENA_SIZE=49152"],
-    EMULATED: ["NETWORKING=y", "NET_IPV4=y", "FPU=y", "THREAD_MQTT=y",
+    EMULATED: ["NETWORKING=y", "NET_IPV4=y", "FPU=y", "THREAD_MQTT=y", "HEAP_MEM_POOL_SIZE=1024",
                "COMMON_LIBC_MALLOC_ARENA_SIZE=49152"],
 }
 
@@ -48,6 +48,9 @@ CASES = [
     ("no UDP", NATIVE, ["NET_UDP=n"], "Set CONFIG_NET_UDP=y"),
     ("no sockets", NATIVE, ["NET_SOCKETS=n"], "Set CONFIG_NET_SOCKETS=y"),
     ("no IP", NATIVE, ["NET_IPV4=n", "NET_IPV6=n"], "Set CONFIG_NET_IPV6=y"),
+    ("no kernel heap", NATIVE, ["HEAP_MEM_POOL_SIZE=0"], "Set CONFIG_HEAP_MEM_POOL_SIZE to 1024 or more"),
+    ("no kernel heap, and the host's sockets", NATIVE,
+     ["HEAP_MEM_POOL_SIZE=0", "NET_SOCKETS_OFFLOAD=y", "NET_NATIVE_OFFLOADED_SOCKETS=y"], None),
     ("small heap", NATIVE, ["MINIMAL_LIBC=y", "COMMON_LIBC_MALLOC_ARENA_SIZE=16384"],
      "Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to {} or more"),
     ("small stack", NATIVE, ["THREAD_MQTT_STACK_SIZE=4096"], "THREAD_MQTT_STACK_SIZE"),
