@@ -18,18 +18,23 @@ from native_sim import ROOT, chosen, environment
 NATIVE = "native_sim/native/64"
 THREAD = "nrf52840dk/nrf52840"
 EMULATED = "mps2/an386"
+# Whether the Rust of this machine has its library's source is no matter of these cases.
+RUSTS_LIBRARY = "THREAD_MQTT_RUST_BUILD_STD=n"
 BASE = {
     NATIVE: ["NETWORKING=y", "NET_IPV4=y", "NET_DRIVERS=y", "THREAD_MQTT=y", "HEAP_MEM_POOL_SIZE=1024"],
     THREAD: ["NETWORKING=y", "NET_L2_OPENTHREAD=y", "OPENTHREAD_MTD=y", "FPU=y", "THREAD_MQTT=y",
-             "COMMON_LIBC_MALLOC_ARENA_SIZE=49152"],
+             "COMMON_LIBC_MALLOC_ARENA_SIZE=49152", RUSTS_LIBRARY],
     EMULATED: ["NETWORKING=y", "NET_IPV4=y", "FPU=y", "THREAD_MQTT=y", "HEAP_MEM_POOL_SIZE=1024",
-               "COMMON_LIBC_MALLOC_ARENA_SIZE=49152"],
+               "COMMON_LIBC_MALLOC_ARENA_SIZE=49152", RUSTS_LIBRARY],
 }
 
-# A compiler without the board's library, in the two places where it is found.
+# A compiler of this version, with the board's library or without, and without the library's source.
 RUSTC = """#!/bin/sh
-test "$1" = --version && echo "rustc 1.90.0 (a test)"
-exit 0
+case "$*" in
+--version) echo "rustc {version} (a test)" ;;
+*target-libdir*) echo "{library}" ;;
+*sysroot*) echo /nowhere ;;
+esac
 """
 
 # OpenThread and TLS on PSA Crypto.
@@ -138,20 +143,29 @@ def case_passes(folder, board, options, sentence, env):
     return passes(status, printed, None), printed
 
 
+def compiler(folder, version="1.90.0", library=""):
+    """Writes cargo and rustc into the folder; the path of rustc."""
+    folder.mkdir(parents=True)
+    for program in ("cargo", "rustc"):
+        (folder / program).write_text(RUSTC.format(version=version, library=library))
+        (folder / program).chmod(0o755)
+    return folder / "rustc"
+
+
 def compilers(folder, env):
-    """Name, environment, what the output must hold, of images built with the wrong compiler."""
-    own, home = folder / "own", folder / "home/.cargo/bin"
-    for bin_folder in (own, home):
-        bin_folder.mkdir(parents=True)
-        for program in ("cargo", "rustc"):
-            (bin_folder / program).write_text(RUSTC)
-            (bin_folder / program).chmod(0o755)
+    """Name, board, option, what the output must hold, environment, of images built with the wrong compiler."""
+    own, home = compiler(folder / "own"), compiler(folder / "home/.cargo/bin")
     plain = {name: value for name, value in env.items()
              if name not in ("CARGO_HOME", "CARGO_UNSTABLE_BUILD_STD", "RUSTC", "RUSTC_BOOTSTRAP")}
-    said = "{}/rustc (1.90.0) has no library for"
-    yield "Rust by RUSTC", dict(plain, RUSTC=str(own / "rustc")), said.format(own)
-    yield "Rust by CARGO_HOME", dict(plain, CARGO_HOME=str(own.parent / "home/.cargo")), said.format(home)
-    yield "rustup's Rust first", dict(plain, HOME=str(folder / "home")), said.format(home)
+    said = "{} (1.90.0) has no library for"
+    for name, rustc, more in (("Rust by RUSTC", own, {"RUSTC": str(own)}),
+                              ("Rust by CARGO_HOME", home, {"CARGO_HOME": str(home.parents[1])}),
+                              ("rustup's Rust first", home, {"HOME": str(folder / "home")})):
+        yield name, NATIVE, [], said.format(rustc), {**plain, **more}
+    for name, version, cure in (("Rust without its source", "1.95.0", "rustup component add rust-src"),
+                                ("Rust that cannot compile its library", "1.90.0", "Update Rust to 1.92 or later")):
+        rustc = compiler(folder / name.replace(" ", "-"), version, folder)
+        yield name, THREAD, ["THREAD_MQTT_RUST_BUILD_STD=y"], f"Warning: {cure}", {**plain, "RUSTC": str(rustc)}
 
 
 def main(workspace, names):
@@ -165,7 +179,7 @@ def main(workspace, names):
             "project(refusals)\ntarget_sources(app PRIVATE main.c)\n")
         (folder / "main.c").write_text("int main(void)\n{\n\treturn 0;\n}\n")
         runs = {case: (board, options, sentence, env) for case, board, options, sentence in CASES}
-        runs.update({case: (NATIVE, [], sentence, changed) for case, changed, sentence in compilers(folder, env)})
+        runs.update({case: rest for case, *rest in compilers(folder, env)})
         names = chosen(names, runs)
         for case in names:
             board, options, sentence, changed = runs[case]
