@@ -1,6 +1,6 @@
 """Builds an image with the shell commands for native_sim in a west workspace and types at it, with
-Mosquitto there, not there, behind another CA's certificate, and at a time when it has expired: with two
-clients, on PSA Crypto, and without sentences.
+Mosquitto there, not there, behind another CA's certificate, and at a time when it has expired, and with a CA
+certificate that does not decode: with two clients, on PSA Crypto, and without sentences.
 
     python3 tests/zephyr/shell.py WORKSPACE [NAME...]     (the folder above zephyr/)
 
@@ -184,6 +184,25 @@ def with_broker(shell, folder, port, sentences):
     shell.until("thread_mqtt status", "state +stopped")
 
 
+def damaged(shell, port):
+    """A CA certificate that the client's thread cannot read: there is nothing to try."""
+    uri = f"mqtts://localhost:{port}"
+    why = "CA certificate 1 does not decode, so its bytes were altered"
+    shell.expect(f"client {uri} 1 damaged", "success")
+    shell.expect("thread_mqtt status", "state +stopped", without=["last failure"])
+    examined = [f"ok +broker +{uri}$", "ok +network", f"FAILED +TLS +{why}[^\n]*$", "error -5: "]
+    shell.expect("thread_mqtt doctor", *examined, without=["all stages", "TCP"])
+    shell.expect("thread_mqtt status", "state +stopped", f"last failure +TLS, [0-9]+ s ago: {why}")
+    shell.expect("thread_mqtt connect")
+    for _ in range(2):
+        # Before an examination and after it.
+        shell.until("thread_mqtt status", "state +not connecting, see the last failure")
+        shell.expect("thread_mqtt status", f"last failure +TLS, [0-9]+ s ago: {why}")
+        shell.expect("thread_mqtt doctor", *examined, without=["all stages", "TCP"])
+    shell.expect("thread_mqtt disconnect")
+    shell.until("thread_mqtt status", "state +stopped")
+
+
 def several(shell, port):
     """Two clients: the commands act on the first, or on the one chosen."""
     first, second = f"mqtts://localhost:{port}", f"mqtt://127.0.0.1:{free_port()}"
@@ -236,6 +255,7 @@ def check(name, options, folder, env):
         without_broker(shell)
         names(shell)
         with_broker(shell, folder, port, name != "without-sentences")
+        damaged(shell, port)
         if name == "two-clients":
             with broker(folder, port, "TLSv1.3"):
                 several(shell, port)

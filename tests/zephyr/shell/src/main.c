@@ -3,12 +3,14 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Clients that are made by commands, for the test of the shell:
- *   client URI [NUMBER]    make one for this broker, in place of the last of this number
- *   drop NUMBER            unmake it
- *   clock SECONDS          tell the time
+ *   client URI [NUMBER [damaged]]    make one for this broker, in place of the last of this number;
+ *                                    with "damaged" its CA certificate does not decode
+ *   drop NUMBER                      unmake it
+ *   clock SECONDS                    tell the time
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <zephyr/shell/shell.h>
 
@@ -18,12 +20,27 @@ static const unsigned char ca[] = {
 #include <ca.pem.inc>
 };
 
+/* The same with another first byte, which only shows when it is decoded. */
+static unsigned char damaged[sizeof(ca)];
+
 static struct thread_mqtt *clients[CONFIG_THREAD_MQTT_MAX_CLIENTS];
 
 /* Where the client of this number is, from 1. */
 static struct thread_mqtt **place(const char *number)
 {
 	return &clients[(strtoul(number, NULL, 10) - 1) % CONFIG_THREAD_MQTT_MAX_CLIENTS];
+}
+
+static void damage(void)
+{
+	static const char line[] = "-----BEGIN CERTIFICATE-----\n";
+	unsigned char *begin;
+
+	memcpy(damaged, ca, sizeof(ca));
+	begin = (unsigned char *)strstr((char *)damaged, line);
+	if (begin != NULL) {
+		begin[sizeof(line) - 1] = 'A';
+	}
 }
 
 static int cmd_client(const struct shell *sh, size_t argc, char **argv)
@@ -40,6 +57,10 @@ static int cmd_client(const struct shell *sh, size_t argc, char **argv)
 	config.client_id = id;
 	config.ca = ca;
 	config.ca_len = sizeof(ca);
+	if (argc > 3) {
+		damage();
+		config.ca = damaged;
+	}
 	result = thread_mqtt_init(client, &config);
 	shell_print(sh, "%s", thread_mqtt_error_to_str(result));
 	return result;
@@ -63,6 +84,6 @@ static int cmd_clock(const struct shell *sh, size_t argc, char **argv)
 	return result;
 }
 
-SHELL_CMD_ARG_REGISTER(client, NULL, "URI [NUMBER]", cmd_client, 2, 1);
+SHELL_CMD_ARG_REGISTER(client, NULL, "URI [NUMBER [damaged]]", cmd_client, 2, 2);
 SHELL_CMD_ARG_REGISTER(drop, NULL, "NUMBER", cmd_drop, 2, 0);
 SHELL_CMD_ARG_REGISTER(clock, NULL, "SECONDS", cmd_clock, 2, 0);
