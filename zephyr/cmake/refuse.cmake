@@ -266,7 +266,7 @@ if(NOT CONFIG_ARCH_POSIX)
       "stack of ${CONFIG_${stack_option}} bytes. Set CONFIG_${stack_option} to ${stack} or more, or "
       "CONFIG_THREAD_MQTT_MAX_CHAIN to fewer.")
   endif()
-  # thread_mqtt_init() reads certificates and makes the client.
+  # thread_mqtt_init() looks at the configuration and makes the client.
   if(CONFIG_THREAD_MQTT_C_API AND CONFIG_MAIN_STACK_SIZE LESS 4096)
     thread_mqtt_warn("thread_mqtt_init() needs 4096 bytes of stack, the main thread has "
       "${CONFIG_MAIN_STACK_SIZE}. Set CONFIG_MAIN_STACK_SIZE to 4096 or more, unless another thread calls it.")
