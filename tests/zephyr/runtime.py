@@ -194,6 +194,13 @@ def credentials(image, brokers):
     image.run("no key", [mutual, "credentials=no-key"], "credential 42 PK is missing", identity)
     image.run("no certificate", [mutual, "credentials=no-certificate"],
               "credential 42 SELF_CERT is missing", identity)
+    # What is handed over does not go with what is kept.
+    image.run("a certificate handed over, a key under the tag", [mutual, "credentials=all", "handed=certificate"],
+              "thread_mqtt_config has a certificate and no private key: set private_key or private_key_id", identity)
+    image.run("a key handed over, a certificate under the tag", [mutual, "credentials=all", "handed=key"],
+              "thread_mqtt_config has a private key and no certificate: set certificate", identity)
+    image.run("neither a tag nor a CA", [plain, "credentials=all", "handed=nothing"],
+              "thread_mqtt_config has no CA: set ca, or sec_tag", unusable)
     for name, credentials in (("a broken key", "broken-key"), ("the key of another", "other-key")):
         image.run(name, [mutual, f"credentials={credentials}"], "init: 0", "event failed: TLS: credential 42 PK: ",
                   absent=["event stage"])

@@ -71,7 +71,7 @@ impl TlsSetup {
         };
         // A pin alone may decide.
         if given_ca.is_none() && !ca.is_kept()? && !choice.has_pins() {
-            return Err(ca.is_missing());
+            return Err(ca.is_missing(false));
         }
         // Both come from one place: a certificate handed over does not go with a key that is kept.
         let is_given = given_certificate.is_some() || given_key.is_some();
@@ -80,8 +80,8 @@ impl TlsSetup {
         let has_key = given_key.is_some() || !is_given && key_id == 0 && key.is_kept()?;
         match (has_certificate, has_key, key_id) {
             (false, false, 0) | (true, true, 0) | (true, false, 1..) => {}
-            (true, false, 0) => return Err(key.is_missing()),
-            (false, ..) => return Err(certificate.is_missing()),
+            (true, false, 0) => return Err(key.is_missing(is_given)),
+            (false, ..) => return Err(certificate.is_missing(is_given)),
             (true, true, 1..) => {
                 return Err(failed(
                     key.number,
@@ -127,7 +127,7 @@ impl TlsSetup {
                 builder = read.map_err(|error| ca.is_wrong(is_kept, error))?;
             }
             None if self.choice.has_pins() => {}
-            None => return Err(ca.is_missing()),
+            None => return Err(ca.is_missing(false)),
         }
         let builder = self.identify(builder)?;
         self.choice
@@ -151,7 +151,7 @@ impl TlsSetup {
                 .map_err(|error| certificate.is_wrong(is_kept, error));
         }
         let bytes = key.read(self.key.take())?;
-        let bytes = bytes.ok_or_else(|| key.is_missing())?;
+        let bytes = bytes.ok_or_else(|| key.is_missing(false))?;
         builder
             .client_identity(&chain, &bytes)
             .map_err(|error| match error.given() {
@@ -290,21 +290,24 @@ impl Part {
         }
     }
 
-    fn is_missing(&self) -> SetupError {
+    /// With its counterpart handed over, what is kept under the tag does not count.
+    fn is_missing(&self, has_counterpart: bool) -> SetupError {
         let Self { kind, tag, number } = *self;
-        match tag {
-            ..0 => failed(
-                number,
-                format_args!("{kind} is missing: set it in thread_mqtt_config, or set sec_tag"),
-            ),
-            _ => failed(
+        if tag >= 0 && !has_counterpart {
+            return failed(
                 number,
                 format_args!(
                     "credential {tag} {kind} is missing: add it with tls_credential_add() or the \
                      shell command \"cred\""
                 ),
-            ),
+            );
         }
+        let what = match kind {
+            Kind::Ca => "no CA: set ca, or sec_tag",
+            Kind::Certificate => "a private key and no certificate: set certificate",
+            Kind::Key => "a certificate and no private key: set private_key or private_key_id",
+        };
+        failed(number, format_args!("thread_mqtt_config has {what}"))
     }
 
     fn is_wrong(&self, is_kept: bool, error: tls::ConfigError) -> SetupError {

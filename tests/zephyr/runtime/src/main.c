@@ -48,6 +48,7 @@ static struct {
 	char *credentials;
 	char *time_servers;
 	char *key;
+	char *handed;
 	bool strict;
 	uint64_t set_time;
 	bool fill;
@@ -66,6 +67,7 @@ static void add_options(void)
 		{.option = "credentials", .name = "which", .type = 's', .dest = &options.credentials},
 		{.option = "time-servers", .name = "list", .type = 's', .dest = &options.time_servers},
 		{.option = "key", .name = "which", .type = 's', .dest = &options.key},
+		{.option = "handed", .name = "which", .type = 's', .dest = &options.handed},
 		{.option = "strict", .is_switch = true, .type = 'b', .dest = &options.strict},
 		{.option = "set-time", .name = "seconds", .type = 'U', .dest = &options.set_time},
 		{.option = "fill", .is_switch = true, .type = 'b', .dest = &options.fill},
@@ -113,6 +115,20 @@ static void add_credentials(const char *which)
 	if (strcmp(which, "broken-key") == 0) {
 		add(TLS_CREDENTIAL_PUBLIC_CERTIFICATE, certificate, sizeof(certificate));
 		add(TLS_CREDENTIAL_PRIVATE_KEY, broken, sizeof(broken));
+	}
+}
+
+/* What the configuration has itself, beside what is kept under the tag. */
+static void hand_over(struct thread_mqtt_config *config, const char *which)
+{
+	if (strcmp(which, "certificate") == 0) {
+		config->certificate = certificate;
+		config->certificate_len = sizeof(certificate);
+	} else if (strcmp(which, "key") == 0) {
+		config->private_key = key;
+		config->private_key_len = sizeof(key);
+	} else {
+		config->sec_tag = -1;
 	}
 }
 
@@ -261,6 +277,9 @@ int main(void)
 	config.callback = on_event;
 	if (options.key != NULL) {
 		config.private_key_id = key_id(options.key);
+	}
+	if (options.handed != NULL) {
+		hand_over(&config, options.handed);
 	}
 	if (options.set_time != UINT64_MAX) {
 		printk("set_time: %d\n", thread_mqtt_set_time((int64_t)options.set_time));
