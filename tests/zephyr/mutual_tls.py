@@ -149,8 +149,10 @@ def key_in_psa(folder, port, env):
     for version in ("1.2", "1.3"):
         talk(folder, port, program, "ca", [f"TLS {version}, TLS_", "online", RECEIVED], f"TLSv{version}",
              "made-in-psa", flash)
-    # Another device, whose key the certificate is not for.
-    talk(folder, port, program, "ca", ["making key", "the private key does not belong to the client certificate"],
+    # Another device, whose key the certificate is not for. The sentence has its own cure: nothing follows it.
+    why = "the private key does not belong to the client certificate"
+    talk(folder, port, program, "ca",
+         ["making key", f"TLS: credential 1 SELF_CERT: {why}; give the pair that was issued together\x1b[0m\n", why],
          options=[f"-flash={folder}/empty.bin", "-seed-random"])
 
 

@@ -44,8 +44,10 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		LOG_INF("received %s: %.*s", event->message->topic,
 			(int)event->message->payload_len, (const char *)event->message->payload);
 	} else if (event->type == THREAD_MQTT_EVENT_FAILED) {
-		LOG_ERR("%s: %s; %s", thread_mqtt_stage_to_str(event->stage), event->text,
-			event->cure != NULL ? event->cure : "");
+		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage), event->text);
+		if (event->cure != NULL) {
+			LOG_ERR("cure: %s", event->cure);
+		}
 	} else if (event->text != NULL) {
 		LOG_INF("%s: %s", thread_mqtt_stage_to_str(event->stage), event->text);
 	}
