@@ -7,6 +7,7 @@
 #ifndef CHECK_H_
 #define CHECK_H_
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,8 +98,12 @@ size_t heap_used(void);
 size_t heap_peak(void);
 size_t heap_peak_restart(void);
 void pause_ms(long milliseconds);
+/* What this thread has taken, without what it has given back. */
+long long heap_used_here(void);
 /* Allocations that would take more than this fail; SIZE_MAX for none. */
 void heap_limit(size_t bytes);
+/* The same in this thread, for what it has taken; LLONG_MAX for none. */
+void heap_limit_here(long long bytes);
 /* In this thread, allocations of more than this fail; SIZE_MAX for none. */
 void heap_limit_each(size_t bytes);
 
@@ -107,9 +112,6 @@ void refuse_threads(bool refuse);
 
 /* From now on a client's thread, of which there is one at a time, calls this first; NULL for nothing. */
 void at_thread_begin(void (*call)(void));
-
-/* Waits until the thread of the one client there is waits for something to happen. */
-void await_waiting(void);
 
 /* Stops every client's thread when it asks for randomness, which TLS does amid a handshake, until
  * released.

@@ -10,13 +10,7 @@
 
 static char payload[4096];
 
-/* The heap when the client's thread has made its first turn and waits: the heap may change with it. */
-static size_t heap_at_rest(void)
-{
-	await_waiting();
-	return heap_used();
-}
-
+/* Only of this thread: that of the client makes its turns meanwhile. */
 static void commands(void)
 {
 	struct told told;
@@ -28,11 +22,11 @@ static void commands(void)
 		.qos = 1,
 	};
 	uint32_t token = 0;
-	size_t before = heap_at_rest();
+	long long before = heap_used_here();
 
-	heap_limit(before + 2048);
+	heap_limit_here(before + 2048);
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_MEMORY);
-	heap_limit(before);
+	heap_limit_here(before);
 	message.payload_len = 1;
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_ERROR_MEMORY);
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token,
@@ -42,8 +36,8 @@ static void commands(void)
 	CHECK_EQUAL(thread_mqtt_unsubscribe(client, LONG_FILTER, &token), THREAD_MQTT_ERROR_MEMORY);
 	CHECK_EQUAL(token, 0);
 
-	heap_limit(SIZE_MAX);
-	CHECK_EQUAL(heap_used(), before);
+	heap_limit_here(LLONG_MAX);
+	CHECK_EQUAL(heap_used_here(), before);
 	message.payload_len = sizeof(payload);
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), 0);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
@@ -56,10 +50,10 @@ static void init(void)
 	struct thread_mqtt *client = NULL;
 	size_t before = heap_used();
 
-	heap_limit(before + 4096);
+	heap_limit_here(heap_used_here() + 4096);
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_MEMORY);
 	CHECK(client == NULL);
-	heap_limit(SIZE_MAX);
+	heap_limit_here(LLONG_MAX);
 	CHECK_EQUAL(heap_used(), before);
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);

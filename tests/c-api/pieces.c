@@ -241,10 +241,10 @@ static void refusals(void)
 	CHECK_EQUAL(thread_mqtt_supply(client, 1, 0, NULL, 1), THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(thread_mqtt_supply(client, 1, 0, &piece, 0), THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(thread_mqtt_give_up(NULL, 1), THREAD_MQTT_ERROR_ARGUMENT);
-	heap_limit(heap_used());
+	heap_limit_here(heap_used_here());
 	CHECK_EQUAL(thread_mqtt_supply(client, 1, 0, &piece, 1), THREAD_MQTT_ERROR_MEMORY);
 	REFUSED(&message, 1, 1, MEMORY);
-	heap_limit(SIZE_MAX);
+	heap_limit_here(LLONG_MAX);
 	/* Whatever is supplied unasked: the client's thread drops it. */
 	for (int i = 0; i < 100; i++) {
 		int result = thread_mqtt_supply(client, 1, 0, &piece, 1);

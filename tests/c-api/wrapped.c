@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdatomic.h>
 
@@ -19,6 +20,9 @@
 static atomic_size_t used;
 static atomic_size_t peak;
 static atomic_size_t limit = SIZE_MAX;
+/* Of this thread: what it has taken, without what it has given back. */
+static _Thread_local long long used_here;
+static _Thread_local long long limit_here = LLONG_MAX;
 static _Thread_local size_t limit_each = SIZE_MAX;
 
 void *__real_malloc(size_t size);
@@ -36,7 +40,9 @@ static bool is_too_much(size_t size)
 {
 	size_t all = atomic_load(&limit);
 
-	return size > limit_each || (all != SIZE_MAX && atomic_load(&used) + size > all);
+	return size > limit_each ||
+	       (limit_here != LLONG_MAX && used_here + (long long)size > limit_here) ||
+	       (all != SIZE_MAX && atomic_load(&used) + size > all);
 }
 
 static void *counted(void *pointer)
@@ -45,6 +51,7 @@ static void *counted(void *pointer)
 	size_t now = atomic_fetch_add(&used, size) + size;
 	size_t most = atomic_load(&peak);
 
+	used_here += (long long)size;
 	while (now > most && !atomic_compare_exchange_weak(&peak, &most, now)) {
 	}
 	return pointer;
@@ -71,6 +78,7 @@ void *__wrap_realloc(void *pointer, size_t size)
 	moved = __real_realloc(pointer, size);
 	if (moved != NULL) {
 		atomic_fetch_sub(&used, before);
+		used_here -= (long long)before;
 	}
 	return counted(moved);
 }
@@ -87,7 +95,10 @@ int __wrap_posix_memalign(void **pointer, size_t alignment, size_t size)
 
 void __wrap_free(void *pointer)
 {
-	atomic_fetch_sub(&used, pointer == NULL ? 0 : malloc_usable_size(pointer));
+	size_t size = pointer == NULL ? 0 : malloc_usable_size(pointer);
+
+	atomic_fetch_sub(&used, size);
+	used_here -= (long long)size;
 	__real_free(pointer);
 }
 
@@ -109,9 +120,19 @@ size_t heap_peak_restart(void)
 	return now;
 }
 
+long long heap_used_here(void)
+{
+	return used_here;
+}
+
 void heap_limit(size_t bytes)
 {
 	atomic_store(&limit, bytes);
+}
+
+void heap_limit_here(long long bytes)
+{
+	limit_here = bytes;
 }
 
 void heap_limit_each(size_t bytes)
@@ -209,6 +230,9 @@ void refuse_threads(bool refuse)
 	atomic_store(&no_threads, refuse);
 }
 UNLOCKED(void, tmq_port_await_answer, (struct tmq_port *port, uint8_t awaited), (port, awaited))
+UNLOCKED(void, tmq_port_wait,
+	 (struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send),
+	 (port, timeout_ms, receive, send))
 UNLOCKED(void, tmq_port_log, (uint8_t level, const char *text, size_t length),
 	 (level, text, length))
 UNLOCKED(int32_t, tmq_port_store_read, (const char *key, uint8_t *buffer, size_t size),
@@ -234,40 +258,6 @@ UNLOCKED(void, tmq_port_tcp_close, (struct tmq_port *port, uint8_t with_reset), 
 UNLOCKED(int32_t, tmq_port_resolve,
 	 (struct tmq_port *port, const char *name, size_t length, uint8_t family),
 	 (port, name, length, family))
-
-/* --------------------------------------------------------------------------- the thread at rest */
-
-static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t waiting_changed = PTHREAD_COND_INITIALIZER;
-static bool is_waiting;
-
-static void set_waiting(bool waits)
-{
-	(void)pthread_mutex_lock(&waiting_lock);
-	is_waiting = waits;
-	(void)pthread_cond_broadcast(&waiting_changed);
-	(void)pthread_mutex_unlock(&waiting_lock);
-}
-
-void __real_tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send);
-void __wrap_tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send);
-
-void __wrap_tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send)
-{
-	CHECK_EQUAL(held, 0);
-	set_waiting(true);
-	__real_tmq_port_wait(port, timeout_ms, receive, send);
-	set_waiting(false);
-}
-
-void await_waiting(void)
-{
-	(void)pthread_mutex_lock(&waiting_lock);
-	while (!is_waiting) {
-		(void)pthread_cond_wait(&waiting_changed, &waiting_lock);
-	}
-	(void)pthread_mutex_unlock(&waiting_lock);
-}
 
 /* --------------------------------------------------------------------------------- a computation */
 
