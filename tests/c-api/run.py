@@ -207,11 +207,11 @@ def peers(folder, shared):
         }
 
 
-def run(what, command, folder, shared):
-    """Runs a program beside brokers of its own; what it printed, and whether all was well."""
+def run(what, command, folder, shared, files):
+    """Runs a program beside brokers of its own and prints what it says; whether all was well."""
     with peers(folder, shared) as environment:
         ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                               env={**os.environ, **ENVIRONMENT, **environment, **of_files(shared)})
+                               env={**os.environ, **ENVIRONMENT, **environment, **files})
     print(f"==> C API, {what}\n{ended.stdout}", end="", flush=True)
     return ended.returncode == 0
 
@@ -264,8 +264,11 @@ def main():
         folder = pathlib.Path(name)
         credentials(folder)
         commands = build(wanted, archive, folder)
+        if not commands:
+            sys.exit("C API: nothing to run; Valgrind runs the plain variant: run.py plain Valgrind")
+        files = of_files(folder)
         with ThreadPoolExecutor(len(commands)) as pool:
-            runs = {what: pool.submit(run, what, command, folder / f"run{number}", folder)
+            runs = {what: pool.submit(run, what, command, folder / f"run{number}", folder, files)
                     for number, (what, command) in enumerate(commands.items())}
             failed = [what for what, ended in runs.items() if not ended.result()]
     print("C API: ran " + ", ".join(runs))
