@@ -37,6 +37,20 @@ enum Content {
     Plaintext { read: usize },
 }
 
+/// Larger than the records of most handshakes.
+const LARGE: usize = 4096;
+/// A full record, as TLS 1.3 allows it (RFC 8446 section 5.2).
+const FULL: usize = HEADER + 16_384 + 256;
+
+/// Bytes to ask for a record, of `limit`: for a large one whole KiB, so that the next one, if it is a little longer,
+/// fits where this one was. A heap that is not much larger has no second place for it.
+fn room_for(record: usize, limit: usize) -> usize {
+    match record {
+        LARGE..FULL => record.next_multiple_of(1024).min(FULL).min(limit),
+        _ => record,
+    }
+}
+
 impl Inbound {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
@@ -74,7 +88,8 @@ impl Inbound {
         let need = self.record_len();
         if self.bytes.len() == record {
             self.check_size(record, need)?;
-            if self.bytes.try_reserve_exact(need).is_err() {
+            let room = room_for(need, self.limit - record);
+            if self.bytes.try_reserve_exact(room).is_err() {
                 self.header_len = begun;
                 return Err(TlsError::OutOfMemory { wanted: need });
             }

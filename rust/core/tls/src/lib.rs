@@ -117,8 +117,8 @@
 //! provider, stands in docs/footprint.md with the command that measures it. Most of it is the chain:
 //! as received, copied by rustls, and copied again into a kept session.
 //!
-//! Receiving a record of *n* bytes takes *n*, in one piece, which then hold the plaintext until it is
-//! read. Without [`ConfigBuilder::in_place`] rustls takes *n* more for a moment, for a copy. A record is
+//! Receiving a record of *n* bytes takes *n*, above 4 KiB in whole KiB (but not beyond a full record), in one piece, which then hold the plaintext
+//! until it is read. Without [`ConfigBuilder::in_place`] rustls takes *n* more for a moment, for a copy. A record is
 //! only as long as the peer makes it. Where the heap has no room for one, the sessions kept for resumption
 //! are forgotten for it. Sending takes the outbound buffer (limit: [`ConfigBuilder::max_outbound`]) and one
 //! record inside rustls. [`Connection::buffer_sizes`] says what the buffers take at a moment:
