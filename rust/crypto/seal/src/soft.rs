@@ -6,6 +6,7 @@ use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
 use thread_mqtt_session::StoreError;
+use zeroize::Zeroizing;
 
 use crate::key::{Aead, Key, KeyError};
 use crate::{NONCE, TAG};
@@ -17,28 +18,41 @@ pub type Fill = fn(&mut [u8]) -> Result<(), i32>;
 impl Key {
     /// AES-GCM in Rust, with a key of 16 or 32 bytes.
     pub fn soft(bytes: &[u8], fill: Fill) -> Result<Self, KeyError> {
-        let wrong = |_| KeyError::Length(bytes.len());
-        Ok(Self(match bytes.len() {
-            16 => boxed(Aes128Gcm::new_from_slice(bytes).map_err(wrong)?, fill),
-            _ => boxed(Aes256Gcm::new_from_slice(bytes).map_err(wrong)?, fill),
-        }))
+        let aead = match bytes.len() {
+            16 => boxed::<Aes128Gcm>(bytes, fill),
+            _ => boxed::<Aes256Gcm>(bytes, fill),
+        };
+        aead.map(Self).ok_or(KeyError::Length(bytes.len()))
     }
 }
 
-fn boxed<C: AeadInOut<NonceSize = U12, TagSize = U16> + Send + 'static>(
-    cipher: C,
-    fill: Fill,
-) -> Box<dyn Aead> {
-    Box::new(Soft { cipher, fill })
+/// `None` if the key is not of the cipher's length.
+fn boxed<C: Cipher>(bytes: &[u8], fill: Fill) -> Option<Box<dyn Aead>> {
+    Some(Box::new(Soft::<C> {
+        key: Zeroizing::new(aes_gcm::Key::<C>::try_from(bytes).ok()?),
+        cipher: None,
+        fill,
+    }))
 }
 
-/// A cipher, which wipes its key when it is dropped.
-struct Soft<C> {
-    cipher: C,
+trait Cipher: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + 'static {}
+impl<C: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + 'static> Cipher for C {}
+
+/// A key, which is wiped when it is dropped, as is its cipher.
+struct Soft<C: Cipher> {
+    key: Zeroizing<aes_gcm::Key<C>>,
+    /// Made by its first use, for that takes 3 kB of stack, and whoever hands over the key may have little.
+    cipher: Option<C>,
     fill: Fill,
 }
 
-impl<C: AeadInOut<NonceSize = U12, TagSize = U16> + Send> Aead for Soft<C> {
+impl<C: Cipher> Soft<C> {
+    fn cipher(&mut self) -> &C {
+        self.cipher.get_or_insert_with(|| C::new(&self.key))
+    }
+}
+
+impl<C: Cipher> Aead for Soft<C> {
     fn draw(&mut self, nonce: &mut [u8; NONCE]) -> Result<(), StoreError> {
         (self.fill)(nonce).map_err(StoreError::Key)
     }
@@ -52,7 +66,7 @@ impl<C: AeadInOut<NonceSize = U12, TagSize = U16> + Send> Aead for Soft<C> {
         let Some((text, tag)) = buf.split_last_chunk_mut::<TAG>() else {
             return Err(StoreError::TooLarge);
         };
-        let sealed = (self.cipher).encrypt_inout_detached(nonce.into(), context, text.into());
+        let sealed = (self.cipher()).encrypt_inout_detached(nonce.into(), context, text.into());
         // It fails for texts of 64 GiB alone.
         *tag = sealed.map_err(|_| StoreError::TooLarge)?.into();
         Ok(())
@@ -67,7 +81,7 @@ impl<C: AeadInOut<NonceSize = U12, TagSize = U16> + Send> Aead for Soft<C> {
         let Some((text, tag)) = buf.split_last_chunk_mut::<TAG>() else {
             return Ok(false);
         };
-        let opened = (self.cipher).decrypt_inout_detached(
+        let opened = self.cipher().decrypt_inout_detached(
             nonce.into(),
             context,
             text.into(),
