@@ -11,7 +11,7 @@ TESTS = build.ROOT / "tests/cortex-m4"
 LIMIT = 320_000
 # With client certificates. The rest is as in tests/cortex-m4, which has this library compiled, too.
 COMMON = ("v311", "v5", "pem", "summaries", "tls12", "rsa", "x25519", "properties", "outbox-policies", "pieces",
-          "client-auth")
+          "client-auth", "durable", "session-encryption")
 BACKENDS = {
     "PSA provider": ("crypto-psa", "rsa-in-rust"),
     "soft provider": ("crypto-soft",),
@@ -56,7 +56,7 @@ def image(builder, backend):
     (folder / "init_credentials.h").write_text(credentials())
     flags = [*build.CFLAGS, "-Wall", "-Wextra", "-Werror", f"-I{build.C}", f"-I{build.ROOT / 'include'}", f"-I{TESTS}",
              f"-I{folder}", "-include", TESTS / "config.h"]
-    sources = [build.C / "init.c", build.C / "board.c", TESTS / "port.c", TESTS / "cooperative.c"]
+    sources = [build.C / "init.c", build.C / "board.c", TESTS / "port.c", TESTS / "store.c", TESTS / "cooperative.c"]
     parts = []
     if "psa" in backend.lower():
         below = build.Image("init", mbedtls="board_psa.h")
@@ -78,6 +78,7 @@ def image(builder, backend):
 def measure(builder):
     """{backend: [(what is configured, instructions, stack and heap of the call, instructions and heap in the
     thread)]}."""
+    builder.folder.mkdir(parents=True, exist_ok=True)
     told = builder.folder / "init-parameters.bin"
     told.write_bytes(run.parameters(run.Handshake("1.3", "rsa", "X25519"), 0))
     table = {}

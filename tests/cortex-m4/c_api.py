@@ -27,9 +27,9 @@ from relay import Forgetful, Relay  # noqa: E402
 
 # As measure.py --init has them: compiled once for both.
 FEATURES = init.features("soft provider")
-SHARED = [HERE / name for name in ("client.c", "check.c", "port.c", "cooperative.c")] + [
+SHARED = [HERE / name for name in ("client.c", "check.c", "port.c", "store.c", "cooperative.c")] + [
     ROOT / "zephyr/src/abi.c", build.C / "board.c"]
-EVERYTHING = [HERE / name for name in ("main.c", "offline.c", "pieces.c")] + SHARED
+EVERYTHING = [HERE / name for name in ("main.c", "offline.c", "stored.c", "pieces.c")] + SHARED
 LARGE = [HERE / "large.c"] + SHARED
 CERTIFICATES = run.Handshake("1.3", "rsa", "X25519")
 # CONFIG_THREAD_MQTT_MAX_CHAIN and _TLS_INBOUND by default; outbox and largest packet of config.h.

@@ -20,6 +20,7 @@
 #include "offline.h"
 #include "pieces.h"
 #include "script.h"
+#include "stored.h"
 
 /* The failure that was told last is kept with the same words. */
 static void check_last_error(struct thread_mqtt *client, const struct thread_mqtt_event *event)
@@ -613,6 +614,8 @@ static const struct {
 	{"URI", test_uri_check},
 	{"without a client", test_without_a_client},
 	{"configuration", test_configuration},
+	{"a stored session", test_stored},
+	{"a stored session, encrypted", test_stored_encrypted},
 	{"damaged CA", test_damaged_ca},
 	{"refused", test_refused},
 	{"two addresses", test_two_addresses},

@@ -187,28 +187,6 @@ void tmq_port_panic(const char *text, size_t length)
 	_Exit(1);
 }
 
-int32_t tmq_port_store_read(const char *key, uint8_t *buffer, size_t size)
-{
-	(void)key;
-	(void)buffer;
-	(void)size;
-	return TMQ_NOT_SUPPORTED;
-}
-
-int32_t tmq_port_store_write(const char *key, const uint8_t *data, size_t length)
-{
-	(void)key;
-	(void)data;
-	(void)length;
-	return TMQ_NOT_SUPPORTED;
-}
-
-int32_t tmq_port_store_delete(const char *key)
-{
-	(void)key;
-	return TMQ_NOT_SUPPORTED;
-}
-
 int32_t tmq_port_credential(int32_t tag, uint8_t kind, uint8_t *buffer, size_t size)
 {
 	(void)tag;

@@ -1,0 +1,13 @@
+/*
+ * Copyright (c) 2026 The thread-mqtt authors
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Sessions that outlive their client.
+ */
+#ifndef STORED_H_
+#define STORED_H_
+
+void test_stored(void);
+void test_stored_encrypted(void);
+
+#endif /* STORED_H_ */
