@@ -351,11 +351,12 @@ struct thread_mqtt_config {
 /**
  * Makes a client. It does nothing until thread_mqtt_start().
  *
- * It takes less than 10 ms of a Cortex-M4 at 64 MHz beside the time that the storage takes for a session that
- * is kept there. What takes longer is done by the client's thread, at its beginning: it reads certificates and
+ * It takes less than 10 ms of a Cortex-M4 at 64 MHz. What takes longer is done by the client's thread, at its
+ * beginning: it reads the stored session (thread_mqtt_config.session_name), reads certificates and
  * keys, 5 ms for a certificate of RSA-2048 in PEM, sees whether a key belongs to its certificate, 0.1 s for a
  * P-256 key without its public half or in PSA Crypto and up to 0.4 s with Rust's cryptography, and asks PSA Crypto
- * what it can do. docs/footprint.md has the numbers.
+ * what it can do. docs/footprint.md has the numbers. A message or request that is queued before the stored session
+ * was read waits for that, because how much room it leaves in the outbox is not known before.
  *
  * What is missing, what excludes each other, and what is something else than a certificate or a key, or cut off, is
  * refused at once. What shows only when it is read (damage inside, a key of another certificate, a key that
@@ -375,8 +376,8 @@ int thread_mqtt_init(struct thread_mqtt **client, const struct thread_mqtt_confi
 /**
  * Checks a configuration as thread_mqtt_init() and the client's thread do, and waits: for a production line, for
  * credentials that were just stored, for a test. It works on the stack of a client, so that one of
- * CONFIG_THREAD_MQTT_MAX_CLIENTS has to be free. A stored session is not touched, nor are
- * thread_mqtt_config.interface and the key of a stored session looked at. The log has the sentence of an error.
+ * CONFIG_THREAD_MQTT_MAX_CLIENTS has to be free. A stored session is not touched, nor is
+ * thread_mqtt_config.interface looked at. The log has the sentence of an error.
  *
  * @param config The configuration.
  * @return 0 if thread_mqtt_init() takes it and the client can use its credentials; else what

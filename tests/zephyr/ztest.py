@@ -43,7 +43,7 @@ def main(workspace, board=NATIVE):
             time.sleep(0.2)
     text = printed.read_text(errors="replace")
     print("\n".join(line for line in text.splitlines() if any(
-        word in line for word in ("SUITE", "PASS", "FAIL", "ssert", END, "bytes of heap", "fault"))))
+        word in line for word in ("SUITE", "PASS", "FAIL", "ssert", END, "bytes of heap", "bytes of stack", "fault"))))
     if f"{END} SUCCESSFUL" not in text:
         sys.exit("error: a suite failed")
 

@@ -5,7 +5,7 @@ use crate::given::{array, borrowed, bytes, qos, string, wanted_string};
 use crate::handle::{Goal, Handle, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
-use crate::settings::{self, Session};
+use crate::settings;
 use crate::text::{SENTENCES, write_cut};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -80,15 +80,8 @@ unsafe extern "C" fn thread_mqtt_init(
         return ffi::THREAD_MQTT_ERROR_ENTROPY;
     }
     // SAFETY: promised by the caller.
-    let made = unsafe { settings::client(config, Session::Own) }.and_then(|(client, setup)| {
-        Handle::new(
-            client,
-            setup,
-            config.interface,
-            config.callback,
-            config.user_data,
-        )
-    });
+    let made = unsafe { settings::read(config) }
+        .and_then(|made| Handle::new(made, config.interface, config.callback, config.user_data));
     match made {
         Ok(handle) => {
             // SAFETY: not NULL, and writable by the caller's promise.
@@ -111,11 +104,8 @@ unsafe extern "C" fn thread_mqtt_config_check(config: *const ffi::thread_mqtt_co
         return ffi::THREAD_MQTT_ERROR_ARGUMENT;
     };
     // SAFETY: promised by the caller.
-    let made = unsafe { settings::client(config, Session::Tried) };
-    status(made.and_then(|(client, setup)| {
-        drop(client);
-        setup.map_or(Ok(()), settings::try_setup)
-    }))
+    let start = unsafe { settings::read(config) }.map(|made| made.start);
+    status(start.and_then(|start| start.tls.map_or(Ok(()), settings::try_setup)))
 }
 
 #[unsafe(no_mangle)]

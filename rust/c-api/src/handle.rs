@@ -6,16 +6,16 @@ use crate::given::{Borrowed, copy};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::receipts::Receipts;
-use crate::settings::command_error;
-use crate::setup::TlsSetup;
+use crate::settings::{Made, Start, command_error};
 use crate::worker::Worker;
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::ffi::c_void;
+use core::mem;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use thread_mqtt_client::{Client, Event};
+use thread_mqtt_client::Event;
 use thread_mqtt_driver::{Driver, Mailbox};
 use thread_mqtt_platform::port::{
     self, PlatformPort, PortGuard, PortMutex, PortThread, Registration, Waker,
@@ -43,8 +43,10 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
     /// The client, until its thread takes it.
     pub(crate) driver: Option<Box<Driver<PlatformPort>>>,
-    /// What TLS is made of, until then, too.
-    setup: Option<Box<TlsSetup>>,
+    /// What that does first, until then, too.
+    start: Start,
+    /// A stored session was not read yet: how much room it leaves is not known.
+    pub(crate) unread: bool,
     thread: Option<(PortThread, Registration)>,
     pub(crate) last_failure: Option<Failure>,
     /// Unix seconds when the device started, by a time server.
@@ -92,8 +94,7 @@ impl Handle {
     /// A client with its thread running; idle until started.
     #[inline(never)]
     pub(crate) fn new(
-        client: Box<Client>,
-        setup: Option<Box<TlsSetup>>,
+        made: Made,
         interface: u8,
         callback: ffi::thread_mqtt_callback,
         user_data: *mut c_void,
@@ -103,10 +104,12 @@ impl Handle {
             .map_err(|_| ffi::THREAD_MQTT_ERROR_SETTING)?;
         let waker = port.waker();
         let lock = port.mutex();
+        let Made { client, start } = made;
         let shared = Shared {
             mailbox: Mailbox::new(&client),
             driver: Some(Box::new(Driver::new(*client, port))),
-            setup,
+            unread: start.store.is_some(),
+            start,
             thread: None,
             last_failure: None,
             boot_time: None,
@@ -139,10 +142,19 @@ impl Handle {
         self.shared.lock()
     }
 
+    /// Takes the lock to leave a command, once it is known how much room the stored session leaves.
+    fn lock_mailbox(&self) -> PortGuard<'_, Shared> {
+        let mut shared = self.lock();
+        while shared.unread && !self.is_ending() {
+            shared.wait(None);
+        }
+        shared
+    }
+
     /// Queues a message, with a wait if it is wanted. The token, once it was queued.
     pub(crate) fn publish(&self, message: &Borrowed<'_>, wait: Wait) -> Queued {
         let mut made = None;
-        let mut shared = self.lock();
+        let mut shared = self.lock_mailbox();
         let token = loop {
             if self.is_ending() {
                 return Queued::refused(ffi::THREAD_MQTT_ERROR_STATE);
@@ -203,7 +215,7 @@ impl Handle {
         pieces: Pieces,
     ) -> Result<Token, i32> {
         let (version, room) = {
-            let mailbox = &self.lock().mailbox;
+            let mailbox = &self.lock_mailbox().mailbox;
             let size = pieces.piece.min(pieces.total) as usize;
             let room = mailbox.check_publish(message.topic, size, message.qos, message.options);
             (mailbox.version(), room)
@@ -259,7 +271,7 @@ impl Handle {
         make: impl FnOnce() -> Result<Command, CommandError>,
     ) -> Result<Token, i32> {
         for filter in filters {
-            let room = self.lock().mailbox.check_filter(filter);
+            let room = self.lock_mailbox().mailbox.check_filter(filter);
             room.map_err(command_error)?;
         }
         let command = make().map_err(command_error)?;
@@ -431,14 +443,13 @@ unsafe extern "C" fn run(argument: *mut c_void) {
     // SAFETY: the argument is the handle given to PortThread::start, which lives until this thread
     // was joined.
     let handle = unsafe { &*argument.cast::<Handle>() };
-    let (driver, setup) = {
+    let (driver, start) = {
         let mut shared = handle.lock();
-        (shared.driver.take(), shared.setup.take())
+        (shared.driver.take(), mem::take(&mut shared.start))
     };
-    if let Some(mut driver) = driver {
-        if let Some(setup) = setup {
-            driver.client_mut().handle_tls(setup.run());
-        }
-        Worker::new(handle, driver).run();
+    if let Some(driver) = driver {
+        let mut worker = Worker::new(handle, driver);
+        worker.begin(start);
+        worker.run();
     }
 }

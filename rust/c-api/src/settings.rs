@@ -9,7 +9,9 @@ use core::time::Duration;
 use thread_mqtt_client::{self as client, Broker, Client, ConfigError, KeepAlive, TimeConfig};
 use thread_mqtt_platform::config;
 use thread_mqtt_platform::port::{fill_random, on_client_stack};
-use thread_mqtt_platform::{ClientError, NoStack, OptionError, SessionKey, hardware_client_id};
+use thread_mqtt_platform::{
+    ClientError, NoStack, OptionError, SessionKey, SessionStore, hardware_client_id,
+};
 use thread_mqtt_session::{self as session, CommandError, LostSession};
 
 /// The number for a command that was refused.
@@ -44,7 +46,23 @@ fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
     number
 }
 
-/// A client by a C configuration, and what its thread makes TLS of; in boxes, for they are large.
+/// What a C configuration makes, in boxes, for it is large.
+pub(crate) struct Made {
+    pub(crate) client: Box<Client>,
+    /// What the client's thread does first.
+    pub(crate) start: Start,
+}
+
+/// What takes long, and is therefore left to the client's thread.
+#[derive(Default)]
+pub(crate) struct Start {
+    /// Where the session is stored that the client goes on from.
+    pub(crate) store: Option<SessionStore>,
+    /// What TLS is made of.
+    pub(crate) tls: Option<Box<TlsSetup>>,
+}
+
+/// Checks a C configuration.
 ///
 /// The steps are not inlined: one frame would hold what each of them needs, on the stack of the
 /// application's thread.
@@ -52,10 +70,7 @@ fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
 /// # Safety
 /// The pointers in `config` are NULL or valid as thread_mqtt.h says.
 #[inline(never)]
-pub(crate) unsafe fn client(
-    given: &ffi::thread_mqtt_config,
-    session: Session,
-) -> Result<(Box<Client>, Option<Box<TlsSetup>>), i32> {
+pub(crate) unsafe fn read(given: &ffi::thread_mqtt_config) -> Result<Made, i32> {
     if !has_room(AT_REST) {
         return Err(ffi::THREAD_MQTT_ERROR_MEMORY);
     }
@@ -72,7 +87,7 @@ pub(crate) unsafe fn client(
         OptionError::Broker(error) => refused(format_args!("{error}"), ffi::THREAD_MQTT_ERROR_URI),
         error => of_option(&error),
     })?;
-    let setup = match config::needs_tls(&brokers) {
+    let tls = match config::needs_tls(&brokers) {
         // SAFETY: promised by the caller.
         true => match unsafe { TlsSetup::look(given) } {
             Ok(setup) => Some(Box::new(setup)),
@@ -80,45 +95,41 @@ pub(crate) unsafe fn client(
         },
         false => None,
     };
-    // SAFETY: promised by the caller.
-    let client = unsafe { client_of(brokers, setup.is_some(), given, session)? };
-    Ok((client, setup))
-}
-
-/// Which session a client has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Session {
-    /// The stored one, if the configuration names one.
-    Own,
-    /// A new one: the client is not to be used.
-    Tried,
+    // SAFETY: promised by the caller, for both.
+    let (store, client) = unsafe { (store(given)?, client(brokers, tls.is_some(), given)?) };
+    Ok(Made {
+        client,
+        start: Start { store, tls },
+    })
 }
 
 /// # Safety
-/// As [`client`].
+/// As [`read`].
 #[inline(never)]
-unsafe fn client_of(
+unsafe fn client(
     brokers: Vec<Broker>,
     tls_follows: bool,
     given: &ffi::thread_mqtt_config,
-    session: Session,
 ) -> Result<Box<Client>, i32> {
     // Client and configuration are large: one after the other they take less of the caller's stack.
     // SAFETY: promised by the caller.
     let mut made = unsafe { client_config(brokers, given)? };
     made.tls_follows = tls_follows;
+    Client::boxed(made).map_err(|error| refused(format_args!("{error}"), number(error)))
+}
+
+/// Where the session is stored; nothing is read from there.
+///
+/// # Safety
+/// As [`read`].
+#[inline(never)]
+unsafe fn store(given: &ffi::thread_mqtt_config) -> Result<Option<SessionStore>, i32> {
     // SAFETY: promised by the caller.
-    let name = unsafe { string(given.session_name)? };
+    let name = unsafe { string(given.session_name)? }.unwrap_or_else(config::session_name);
     // SAFETY: promised by the caller.
     let key = unsafe { session_key(given)? };
-    let name = match session {
-        Session::Own => name.unwrap_or_else(config::session_name),
-        Session::Tried => "",
-    };
-    thread_mqtt_platform::client_on_client_stack(made, name, key).map_err(|error| {
+    SessionStore::open(name, key).map_err(|error| {
         let number = match error {
-            ClientError::Config(error) => number(error),
-            ClientError::NoStack(why) => no_stack(why),
             ClientError::NotBuilt(_) => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
             _ => ffi::THREAD_MQTT_ERROR_SETTING,
         };
@@ -127,7 +138,7 @@ unsafe fn client_of(
 }
 
 /// # Safety
-/// As [`client`].
+/// As [`read`].
 unsafe fn session_key<'a>(given: &ffi::thread_mqtt_config) -> Result<SessionKey<'a>, i32> {
     // SAFETY: promised by the caller.
     let key = unsafe { bytes(given.session_key, given.session_key_len)? };
@@ -144,7 +155,7 @@ unsafe fn session_key<'a>(given: &ffi::thread_mqtt_config) -> Result<SessionKey<
 }
 
 /// # Safety
-/// As [`client`].
+/// As [`read`].
 #[inline(never)]
 unsafe fn client_config(
     brokers: Vec<Broker>,
@@ -212,7 +223,7 @@ fn number(error: ConfigError) -> i32 {
 }
 
 /// # Safety
-/// As [`client`].
+/// As [`read`].
 #[inline(never)]
 unsafe fn set_time(time: &mut TimeConfig, given: &ffi::thread_mqtt_config) -> Result<(), i32> {
     // SAFETY: promised by the caller.
@@ -246,7 +257,7 @@ fn no_stack(why: NoStack) -> i32 {
 }
 
 /// # Safety
-/// As [`client`].
+/// As [`read`].
 #[inline(never)]
 unsafe fn set_session(
     session: &mut session::Config,

@@ -3,6 +3,7 @@ use crate::events::version;
 use crate::failure::Failure;
 use crate::ffi;
 use crate::handle::{Agreed, Handle};
+use crate::settings::Start;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -32,6 +33,22 @@ impl<'a> Worker<'a> {
             handle,
             driver,
             rests: false,
+        }
+    }
+
+    /// Does what `thread_mqtt_init()` has left to this thread.
+    #[inline(never)]
+    pub(crate) fn begin(&mut self, start: Start) {
+        let client = self.driver.client_mut();
+        if let Some(store) = start.store {
+            store.restore(client);
+            let mut shared = self.handle.lock();
+            self.driver.collect(&mut shared.mailbox);
+            shared.unread = false;
+            shared.notify();
+        }
+        if let Some(tls) = start.tls {
+            self.driver.client_mut().handle_tls(tls.run());
         }
     }
 

@@ -176,17 +176,6 @@ fn boxed_session(config: session::Config) -> Result<Box<Session>, ConfigError> {
         .map_err(ConfigError::Session)
 }
 
-#[cfg(feature = "durable")]
-#[inline(never)]
-fn stored_session(
-    config: session::Config,
-    store: Box<dyn Store>,
-) -> Result<Box<Session>, ConfigError> {
-    Session::with_store(config, store)
-        .map(Box::new)
-        .map_err(ConfigError::Session)
-}
-
 #[inline(never)]
 fn boxed_resolver(config: thread_mqtt_resolve::resolver::Config) -> Box<Resolver> {
     Box::new(Resolver::new(config))
@@ -202,31 +191,15 @@ fn learner(learner: &mut Option<Learner>) -> Option<&mut Learner> {
 impl Client {
     /// A client at rest; the configuration is checked.
     #[inline(never)]
-    pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Self::of(config, boxed_session)
-    }
-
-    /// The same with a session that [outlives a restart](Session::with_store).
-    #[cfg(feature = "durable")]
-    #[inline(never)]
-    pub fn with_store(config: Config, store: Box<dyn Store>) -> Result<Self, ConfigError> {
-        Self::of(config, |config| stored_session(config, store))
-    }
-
-    fn of(
-        mut config: Config,
-        session: impl FnOnce(session::Config) -> Result<Box<Session>, ConfigError>,
-    ) -> Result<Self, ConfigError> {
+    pub fn new(mut config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         let version = config.session.version;
         let suspect_after = config.session.suspect_after;
-        let session = session(config.session)?;
-        let session_at = session.peer().parse().ok();
         Ok(Self {
+            session: boxed_session(config.session)?,
             resolver: boxed_resolver(config.resolver),
-            session,
             targets: Targets::new(config.broker, &mut config.failover),
-            session_at,
+            session_at: None,
             backoff: Backoff::new(config.timers.backoff_min, config.timers.backoff_max),
             undigested: 0,
             suspect_after,
@@ -266,6 +239,23 @@ impl Client {
     #[inline(never)]
     pub fn boxed(config: Box<Config>) -> Result<Box<Self>, ConfigError> {
         Self::new(*config).map(Box::new)
+    }
+
+    /// A client whose session outlives a restart: see [`restore`](Self::restore).
+    #[cfg(feature = "durable")]
+    pub fn with_store(config: Config, store: Box<dyn Store>) -> Result<Self, ConfigError> {
+        let mut client = Self::new(config)?;
+        client.restore(store);
+        Ok(client)
+    }
+
+    /// Keeps the session in `store`, and goes on from what is there, as [`Session::restore`]: before
+    /// anything else is asked of the client.
+    #[cfg(feature = "durable")]
+    #[inline(never)]
+    pub fn restore(&mut self, store: Box<dyn Store>) {
+        self.session.restore(store);
+        self.session_at = self.session.peer().parse().ok();
     }
 
     // ------------------------------------------------------------ getters

@@ -1,5 +1,4 @@
 //! A client whose session is kept in the platform's storage.
-use crate::port::{NoStack, on_client_stack};
 use alloc::boxed::Box;
 use core::fmt;
 use thread_mqtt_client::{self as client, Client, ConfigError};
@@ -44,8 +43,6 @@ pub enum ClientError {
     Key(thread_mqtt_seal::KeyError),
     /// The key is one in PSA Crypto, and the image has none.
     NoPsa,
-    /// There is no client's stack to read on what was stored.
-    NoStack(NoStack),
     /// Its configuration is refused.
     Config(ConfigError),
 }
@@ -69,7 +66,6 @@ impl fmt::Display for ClientError {
                 "session_key_id names a key in PSA Crypto; set CONFIG_THREAD_MQTT_CRYPTO_PSA=y, or \
                  give the key as session_key",
             ),
-            Self::NoStack(why) => why.fmt(f),
             Self::Config(error) => error.fmt(f),
         }
     }
@@ -77,50 +73,56 @@ impl fmt::Display for ClientError {
 
 impl core::error::Error for ClientError {}
 
-/// A client by this configuration. With a name that is not empty its session outlives restarts, in the
-/// platform's storage under keys that begin with that name: each client has one of its own. The records
-/// are encrypted if there is a key.
+/// A client by this configuration. With a name that is not empty its session outlives restarts: see
+/// [`SessionStore::open`].
 pub fn client(
     config: Box<client::Config>,
     session: &str,
     key: SessionKey<'_>,
 ) -> Result<Box<Client>, ClientError> {
-    if session.is_empty() {
-        return Client::boxed(config).map_err(ClientError::Config);
+    let store = SessionStore::open(session, key)?;
+    let mut client = Client::boxed(config).map_err(ClientError::Config)?;
+    if let Some(store) = store {
+        store.restore(&mut client);
     }
-    stored(config, session, key)
+    Ok(client)
 }
 
-/// [`client()`] for callers with little stack: what was stored is read on that of a client.
-pub fn client_on_client_stack(
-    config: Box<client::Config>,
-    session: &str,
-    key: SessionKey<'_>,
-) -> Result<Box<Client>, ClientError> {
-    if session.is_empty() || cfg!(not(feature = "durable")) {
-        return client(config, session, key);
+/// Where a client's session outlives restarts: in the platform's storage.
+pub struct SessionStore(
+    #[cfg(feature = "durable")] Box<dyn Store>,
+    #[cfg(not(feature = "durable"))] core::convert::Infallible,
+);
+
+impl SessionStore {
+    /// The place under a name, whose records are encrypted if there is a key; `None` for the empty name: the
+    /// session is not stored. Each client has a name of its own. Nothing is read yet.
+    pub fn open(name: &str, key: SessionKey<'_>) -> Result<Option<Self>, ClientError> {
+        match name {
+            "" => Ok(None),
+            name => Self::named(name, key).map(Some),
+        }
     }
-    let made = on_client_stack(|| client(config, session, key));
-    made.map_err(ClientError::NoStack)?
-}
 
-#[cfg(not(feature = "durable"))]
-fn stored(_: Box<client::Config>, _: &str, _: SessionKey<'_>) -> Result<Box<Client>, ClientError> {
-    Err(ClientError::NotBuilt("DURABLE"))
-}
+    #[cfg(feature = "durable")]
+    fn named(name: &str, key: SessionKey<'_>) -> Result<Self, ClientError> {
+        let store = PlatformStore::new(name).ok_or(ClientError::SessionName)?;
+        sealed(store, name, key).map(Self)
+    }
 
-#[cfg(feature = "durable")]
-#[inline(never)]
-fn stored(
-    config: Box<client::Config>,
-    session: &str,
-    key: SessionKey<'_>,
-) -> Result<Box<Client>, ClientError> {
-    let store = PlatformStore::new(session).ok_or(ClientError::SessionName)?;
-    let store = sealed(store, session, key)?;
-    Client::with_store(*config, store)
-        .map(Box::new)
-        .map_err(ClientError::Config)
+    #[cfg(not(feature = "durable"))]
+    fn named(_: &str, _: SessionKey<'_>) -> Result<Self, ClientError> {
+        Err(ClientError::NotBuilt("DURABLE"))
+    }
+
+    /// Reads what is there, and has a client that was just made go on from it. It takes as long as the storage
+    /// does, and stack like a connection.
+    pub fn restore(self, client: &mut Client) {
+        #[cfg(feature = "durable")]
+        client.restore(self.0);
+        #[cfg(not(feature = "durable"))]
+        match (self.0, client) {}
+    }
 }
 
 #[cfg(feature = "durable")]

@@ -48,23 +48,38 @@ impl Found {
 }
 
 impl Session {
-    /// A session that keeps its state in `store`, and goes on from what is there.
-    ///
-    /// What it finds is told by events: [`Event::Restored`], [`Event::RecordDamaged`],
-    /// [`Event::StorageFailed`]. Messages of an earlier life have [tokens of their
-    /// own](crate::Token::is_restored). If the store cannot be read, the session does without it, and
-    /// refuses messages that [have to be durable](crate::PublishOptions::durable).
+    /// A session that keeps its state in `store`, and goes on from what is there: see
+    /// [`restore`](Self::restore).
     pub fn with_store(config: Config, store: Box<dyn Store>) -> Result<Self, ConfigError> {
         let mut session = Self::new(config)?;
-        let mut found = Found::default();
-        match Journal::open(store, |key, loaded| found.take(key, loaded)) {
-            Ok(journal) => session.restore(journal, found),
-            Err(error) => session.events.push(Event::StorageFailed(error)),
-        }
+        session.restore(store);
         Ok(session)
     }
 
-    fn restore(&mut self, mut journal: Journal, mut found: Found) {
+    /// Keeps the state in `store` from now on, and goes on from what is there. Reading takes as long as the
+    /// store does. Only for a new session: one that has been used, or has a store, is left as it is.
+    ///
+    /// What is found is told by events: [`Event::Restored`], [`Event::RecordDamaged`],
+    /// [`Event::StorageFailed`]. Messages of an earlier life have [tokens of their
+    /// own](crate::Token::is_restored). If the store cannot be read, the session does without it, and
+    /// refuses messages that [have to be durable](crate::PublishOptions::durable).
+    pub fn restore(&mut self, store: Box<dyn Store>) {
+        if !self.is_new() {
+            return;
+        }
+        let mut found = Found::default();
+        match Journal::open(store, |key, loaded| found.take(key, loaded)) {
+            Ok(journal) => self.take_up(journal, found),
+            Err(error) => self.events.push(Event::StorageFailed(error)),
+        }
+    }
+
+    /// Whether nothing was asked of the session yet.
+    fn is_new(&self) -> bool {
+        self.connection == 0 && self.outbox_len() == 0 && !self.state.journal.is_on()
+    }
+
+    fn take_up(&mut self, mut journal: Journal, mut found: Found) {
         let damaged = !found.damaged.is_empty();
         let is_unknown = found.damaged.contains(&key::SESSION);
         for key in found.damaged {
