@@ -349,7 +349,7 @@ impl Connection {
 
     /// Lets rustls deal with what came in and say what it has to say; then does `job`. Returns how
     /// many bytes a [`Job::Write`] took.
-    fn drive(&mut self, mut job: Job<'_>) -> Result<usize, TlsError> {
+    fn drive(&mut self, job: Job<'_>) -> Result<usize, TlsError> {
         let mut taken = Ok(0);
         loop {
             let UnbufferedStatus { discard, state } =
@@ -366,17 +366,12 @@ impl Connection {
                 Ok(ConnectionState::TransmitTlsData(transmit)) => transmit.done(),
                 Ok(ConnectionState::PeerClosed) => self.peer_closed = true,
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    match core::mem::replace(&mut job, Job::Nothing) {
-                        Job::Nothing => done = true,
-                        Job::Write(data) => {
-                            taken = self.outbound.encrypt(&mut traffic, data);
-                            done = true;
-                        }
-                        Job::Close => {
-                            self.outbound.close_notify(&mut traffic);
-                            done = true;
-                        }
+                    match job {
+                        Job::Nothing => {}
+                        Job::Write(data) => taken = self.outbound.encrypt(&mut traffic, data),
+                        Job::Close => self.outbound.close_notify(&mut traffic),
                     }
+                    done = true;
                 }
                 // Blocked in the handshake, or closed by both sides.
                 Ok(_) => done = true,
