@@ -160,14 +160,14 @@ impl Config {
         time: CertificateTime,
         clock: Arc<Clock>,
     ) -> Result<Box<UnbufferedClientConnection>, Error> {
-        let mut tried = self.usable_groups().count();
+        let mut tried = self.usable_groups().len();
         loop {
             let config = self.for_connection(time, clock.clone())?;
             let (name, alpn) = (server_name.clone(), self.inner.alpn.clone());
             let made = UnbufferedClientConnection::new_with_alpn(config, name, alpn);
             // The provider may have found out just now that its backend lacks the group of the key
             // share: the same again without it.
-            let usable = self.usable_groups().count();
+            let usable = self.usable_groups().len();
             if made.is_ok() || usable == 0 || usable >= tried {
                 return made.map(Box::new);
             }
@@ -177,25 +177,26 @@ impl Config {
     }
 
     /// The groups of the provider that its backend has, as far as is known.
-    fn usable_groups(&self) -> impl Iterator<Item = &'static dyn SupportedKxGroup> {
+    fn usable_groups(&self) -> Vec<&'static dyn SupportedKxGroup> {
         let inner = &*self.inner;
-        let groups = inner.provider.kx_groups.iter().copied();
-        groups.filter(|group| {
+        let mut groups = inner.provider.kx_groups.clone();
+        groups.retain(|group| {
             let mut versions = inner.versions.iter();
             versions.any(|version| group.usable_for_version(version.version))
-        })
+        });
+        groups
     }
 
     /// The provider with these groups alone, if there are any. rustls takes the first group for its key
     /// share without a look at whether it can be used.
     fn provider(&self) -> Arc<CryptoProvider> {
         let whole = &self.inner.provider;
-        let usable = self.usable_groups().count();
-        if usable == 0 || usable == whole.kx_groups.len() {
+        let kx_groups = self.usable_groups();
+        if kx_groups.is_empty() || kx_groups.len() == whole.kx_groups.len() {
             return whole.clone();
         }
         Arc::new(CryptoProvider {
-            kx_groups: self.usable_groups().collect(),
+            kx_groups,
             ..CryptoProvider::clone(whole)
         })
     }
