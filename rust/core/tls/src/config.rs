@@ -263,15 +263,6 @@ pub struct ConfigBuilder {
     key_log: Option<Arc<dyn KeyLog>>,
 }
 
-/// What became of the certificates of a bundle.
-#[derive(Default)]
-struct Roots {
-    added: usize,
-    left_out: usize,
-    /// Of the first that was left out.
-    fault: Option<ConfigError>,
-}
-
 impl fmt::Debug for ConfigBuilder {
     /// Shows no secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -291,61 +282,41 @@ impl ConfigBuilder {
     /// 350 bytes with RSA-2048.
     // Not inlined, as below: the steps come one after the other on the stack of who configures.
     #[inline(never)]
-    pub fn ca(self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
-        match self.add_roots(pem_or_der)? {
-            (builder, Roots { fault: None, .. }) => Ok(builder),
-            (
-                _,
-                Roots {
-                    fault: Some(error), ..
-                },
-            ) => Err(error),
-        }
+    pub fn ca(mut self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
+        credentials::each_certificate(pem_or_der, Given::Ca, &mut |certificate| {
+            self.add_root(&certificate?)
+        })?;
+        Ok(self)
     }
 
     /// [`ca`](Self::ca) for a bundle that is not of the user's making, such as the operating
     /// system's: a certificate of it that cannot be read is left out, and does not take the others
     /// with it. Also returns how many were left out. An error if none can be read.
-    pub fn ca_where_readable(self, pem_or_der: &[u8]) -> Result<(Self, usize), ConfigError> {
-        match self.add_roots(pem_or_der)? {
-            (
-                _,
-                Roots {
-                    added: 0,
-                    fault: Some(error),
-                    ..
-                },
-            ) => Err(error),
-            (builder, roots) => Ok((builder, roots.left_out)),
+    pub fn ca_where_readable(mut self, pem_or_der: &[u8]) -> Result<(Self, usize), ConfigError> {
+        let (mut added, mut left_out) = (0, 0);
+        let mut first = None;
+        credentials::each_certificate(pem_or_der, Given::Ca, &mut |certificate| {
+            match certificate.and_then(|certificate| self.add_root(&certificate)) {
+                Ok(()) => added += 1,
+                Err(fault) => {
+                    let index = u16::try_from(added + left_out).unwrap_or(u16::MAX);
+                    first = first.or(Some(Given::Ca.at_fault(fault.of_certificate(index))));
+                    left_out += 1;
+                }
+            }
+            Ok(())
+        })?;
+        match first {
+            Some(error) if added == 0 => Err(error),
+            _ => Ok((self, left_out)),
         }
     }
 
-    fn add_roots(mut self, pem_or_der: &[u8]) -> Result<(Self, Roots), ConfigError> {
-        let mut outcome = Roots::default();
-        let mut index = 0_u16;
-        credentials::each_certificate(pem_or_der, &mut |certificate| {
-            let anchor = certificate.and_then(|certificate| {
-                let anchor = webpki::anchor_from_trusted_cert(&certificate);
-                anchor
-                    .map(|anchor| anchor.to_owned())
-                    .map_err(|_| Damage::Content.into())
-            });
-            match anchor {
-                Ok(anchor) => {
-                    outcome.added += 1;
-                    self.roots.roots.reserve_exact(1);
-                    self.roots.roots.push(anchor);
-                }
-                Err(fault) => {
-                    outcome.left_out += 1;
-                    let error = Given::Ca.at_fault(fault.of_certificate(index));
-                    outcome.fault = outcome.fault.or(Some(error));
-                }
-            }
-            index = index.saturating_add(1);
-        })
-        .map_err(|kind| Given::Ca.at_fault(Fault::Is(kind)))?;
-        Ok((self, outcome))
+    fn add_root(&mut self, certificate: &CertificateDer<'_>) -> Result<(), Fault> {
+        let anchor = webpki::anchor_from_trusted_cert(certificate).map_err(|_| Damage::Content)?;
+        self.roots.roots.reserve_exact(1);
+        self.roots.roots.push(anchor.to_owned());
+        Ok(())
     }
 
     /// Adds trust anchors that are part of the program, such as those of the crate `webpki-roots`:
@@ -360,6 +331,11 @@ impl ConfigBuilder {
     /// not be the first.
     #[inline(never)]
     pub fn client_identity(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
+        self.identity = Some(self.read_identity(chain, key)?);
+        Ok(self)
+    }
+
+    fn read_identity(&self, chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, ConfigError> {
         let chain = client_chain(chain)?;
         let mut refused = None;
         for key in credentials::private_keys(key)? {
@@ -369,10 +345,7 @@ impl ConfigBuilder {
                 .map_err(|_| ConfigError::KeyNotSupported(kind))
                 .and_then(|key| certified_key(chain.clone(), key));
             match identity {
-                Ok(identity) => {
-                    self.identity = Some(identity);
-                    return Ok(self);
-                }
+                Ok(identity) => return Ok(identity),
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
@@ -537,17 +510,18 @@ impl ConfigBuilder {
         if !cfg!(feature = "pins") && !self.pins.is_empty() {
             return Err(ConfigError::NotBuilt("TLS_PINNING"));
         }
-        let pins = Pins {
-            hash: sha256(&self.provider).filter(|_| cfg!(feature = "pins")),
-            list: core::mem::take(&mut self.pins).into(),
-        };
-        if pins.hash.is_none() && !pins.list.is_empty() {
+        let hash = sha256(&self.provider).filter(|_| cfg!(feature = "pins"));
+        if hash.is_none() && !self.pins.is_empty() {
             return Err(ConfigError::PinWithoutSha256);
         }
         let versions = self.choose_suites()?;
         self.choose_groups(&versions)?;
         let in_place = self.take_suites_in_place();
 
+        let pins = Pins {
+            hash,
+            list: self.pins.into(),
+        };
         let roots = Arc::new(self.roots);
         let algorithms = self.provider.signature_verification_algorithms;
         let (max_chain, withdrawn) = (self.limits.chain, self.withdrawn);

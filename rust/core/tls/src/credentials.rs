@@ -41,21 +41,21 @@ pub(crate) fn certificates(
     given: Given,
 ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
     let mut found = Vec::new();
-    each_certificate(bytes, &mut |certificate| found.push(certificate))
-        .map_err(|kind| given.at_fault(Fault::Is(kind)))?;
-    let checked = (0..)
-        .zip(found)
-        .map(|(index, found)| found.map_err(|fault| given.at_fault(fault.of_certificate(index))));
-    checked.collect()
+    each_certificate(bytes, given, &mut |certificate| {
+        found.push(certificate?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
-/// Hands out each certificate of a file, or what is wrong with it; an error says what the file is if it has
-/// none. One is decoded after the other: a bundle takes the memory of its largest.
+/// Hands out each certificate of a file, or what is wrong with it, as far as none is refused. One is decoded after
+/// the other: a bundle takes the memory of its largest.
 pub(crate) fn each_certificate(
     bytes: &[u8],
-    each: &mut dyn FnMut(Result<CertificateDer<'static>, Fault>),
-) -> Result<(), FileKind> {
-    certificate_pieces(bytes, &mut |piece| {
+    given: Given,
+    each: &mut dyn FnMut(Result<CertificateDer<'static>, Fault>) -> Result<(), Fault>,
+) -> Result<(), ConfigError> {
+    each_piece(bytes, given, &mut |piece| {
         each(
             piece
                 .content()
@@ -63,50 +63,54 @@ pub(crate) fn each_certificate(
                     true => trusted_certificate(&der),
                     false => certificate(core::mem::take(&mut *der)),
                 }),
-        );
+        )
     })
 }
 
 /// Refuses a file that is not what it should be, as far as that shows without decoding it: by the lines around
 /// what it holds, or by the outermost structure of DER. It takes some instructions a byte.
 pub(crate) fn glance(bytes: &[u8], given: Given) -> Result<(), ConfigError> {
-    if given == Given::Key {
-        return key_pieces(bytes, &mut |piece| piece.is_whole());
-    }
-    let (mut index, mut first) = (0_u16, Ok(()));
-    certificate_pieces(bytes, &mut |piece| {
-        let is_whole = piece.is_whole();
-        first = first.and(is_whole.map_err(|fault| given.at_fault(fault.of_certificate(index))));
-        index = index.saturating_add(1);
-    })
-    .map_err(|kind| given.at_fault(Fault::Is(kind)))?;
-    first
+    each_piece(bytes, given, &mut |piece| piece.is_whole())
 }
 
-/// Hands out what claims to be a certificate; an error says what the file is if it has none.
-fn certificate_pieces(bytes: &[u8], each: &mut dyn FnMut(&Piece<'_>)) -> Result<(), FileKind> {
-    let file = File::open(bytes)?;
-    let (mut found, mut other) = (false, None);
-    for piece in file.pieces()? {
-        let kind = piece.kind;
-        match kind {
-            Some(FileKind::Certificate) => {
-                found = true;
-                each(&piece);
+/// Hands out what claims to be a certificate, or a private key, as far as none is refused. An error also says
+/// what the file is if it has none.
+fn each_piece(
+    bytes: &[u8],
+    given: Given,
+    each: &mut dyn FnMut(&Piece<'_>) -> Result<(), Fault>,
+) -> Result<(), ConfigError> {
+    let sought = match given {
+        Given::Ca | Given::Certificate => FileKind::Certificate,
+        Given::Key => FileKind::PrivateKey,
+    };
+    // What may stand beside a key says the least about what is wrong without one.
+    let is_beside = |kind| matches!(kind, FileKind::Certificate | FileKind::Parameters);
+    let is = |kind| given.at_fault(Fault::Is(kind));
+    let file = File::open(bytes).map_err(is)?;
+    let (mut found, mut other) = (0_u16, None);
+    for piece in file.pieces().map_err(is)? {
+        match piece.kind {
+            Some(kind) if kind == sought => {
+                each(&piece).map_err(|fault| {
+                    given.at_fault(match given {
+                        Given::Ca | Given::Certificate => fault.of_certificate(found),
+                        Given::Key => fault,
+                    })
+                })?;
+                found = found.saturating_add(1);
             }
-            // Beside a key there may be the parameters of its curve.
-            Some(FileKind::Parameters) => other = other.or(kind),
-            Some(_) => match other {
-                None | Some(FileKind::Parameters) => other = kind,
-                Some(_) => {}
-            },
-            None => {}
+            Some(FileKind::EncryptedKey) if given == Given::Key => {
+                return Err(is(FileKind::EncryptedKey));
+            }
+            Some(kind) if other.is_none_or(is_beside) && !is_beside(kind) => other = Some(kind),
+            kind => other = other.or(kind),
         }
     }
     match (found, other) {
-        (true, _) => Ok(()),
-        (false, Some(kind)) => Err(kind),
-        (false, None) => Err(nothing_found(bytes)),
+        (0, Some(kind)) => Err(is(kind)),
+        (0, None) => Err(is(nothing_found(bytes))),
+        _ => Ok(()),
     }
 }
 
@@ -194,45 +198,11 @@ impl Key {
 /// The private keys of a file, in PKCS#8, PKCS#1 or SEC1: at least one.
 pub(crate) fn private_keys(bytes: &[u8]) -> Result<Vec<Key>, ConfigError> {
     let mut keys = Vec::new();
-    key_pieces(bytes, &mut |piece| {
+    each_piece(bytes, Given::Key, &mut |piece| {
         keys.push(piece.content().and_then(private_key)?);
         Ok(())
     })?;
     Ok(keys)
-}
-
-/// Hands out what claims to be a private key: at least one.
-fn key_pieces(
-    bytes: &[u8],
-    each: &mut dyn FnMut(&Piece<'_>) -> Result<(), Fault>,
-) -> Result<(), ConfigError> {
-    let wrong = |fault| Given::Key.at_fault(fault);
-    let is = |kind| wrong(Fault::Is(kind));
-    let file = File::open(bytes).map_err(is)?;
-    let (mut found, mut other) = (false, None);
-    for piece in file.pieces().map_err(is)? {
-        let kind = piece.kind;
-        match kind {
-            Some(FileKind::PrivateKey) => {
-                found = true;
-                each(&piece).map_err(wrong)?;
-            }
-            Some(FileKind::EncryptedKey) => return Err(is(FileKind::EncryptedKey)),
-            // A certificate or the parameters of a curve may stand beside a key, and say the least
-            // about what is wrong without one.
-            Some(FileKind::Certificate | FileKind::Parameters) => other = other.or(kind),
-            Some(_) => match other {
-                None | Some(FileKind::Certificate | FileKind::Parameters) => other = kind,
-                Some(_) => {}
-            },
-            None => {}
-        }
-    }
-    match (found, other) {
-        (true, _) => Ok(()),
-        (false, Some(kind)) => Err(is(kind)),
-        (false, None) => Err(is(nothing_found(bytes))),
-    }
 }
 
 fn private_key(der: Bytes) -> Result<Key, Fault> {
@@ -335,9 +305,12 @@ impl<'a> File<'a> {
         }
         #[cfg(feature = "pem")]
         {
-            let sections: Vec<_> = Sections::new(&self.bytes).map(piece).collect();
-            if !sections.is_empty() {
-                return Ok(sections);
+            let mut found = Vec::new();
+            for section in Sections::new(&self.bytes) {
+                found.push(piece(section));
+            }
+            if !found.is_empty() {
+                return Ok(found);
             }
         }
         Err(nothing_found(&self.bytes))
