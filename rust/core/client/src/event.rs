@@ -91,8 +91,8 @@ impl fmt::Display for Reached {
                 write!(f, "connected to {candidate}, port {port}")
             }
             Self::Tls(agreed) => {
-                write!(f, "{}, {}", agreed.version, agreed.suite)?;
-                if let Some(group) = agreed.group {
+                write!(f, "{}, {}", agreed.version, agreed.suite())?;
+                if let Some(group) = agreed.group() {
                     write!(f, ", {group}")?;
                 }
                 f.write_str(if agreed.resumed { ", resumed" } else { "" })

@@ -23,10 +23,6 @@ impl Version {
             Self::Tls13 => 0x0304,
         }
     }
-
-    pub(crate) fn from_id(id: u16) -> Option<Self> {
-        Self::ALL.iter().copied().find(|v| v.id() == id)
-    }
 }
 
 impl fmt::Display for Version {

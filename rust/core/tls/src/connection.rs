@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
-use rustls::HandshakeKind;
 use rustls::client::UnbufferedClientConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion};
 use rustls_pki_types::{self as pki, DnsName, ServerName};
 use thread_mqtt_crypto_record::{has_room, in_place};
 
@@ -25,10 +25,8 @@ use crate::error::TlsError;
 pub struct Agreed {
     /// Version.
     pub version: Version,
-    /// IANA name of the suite, e.g. `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`; of those in [`Suite`].
-    pub suite: &'static str,
-    /// Group of the key exchange, if the handshake had one.
-    pub group: Option<&'static str>,
+    suite: CipherSuite,
+    group: Option<NamedGroup>,
     /// Whether an earlier session was resumed.
     pub resumed: bool,
     /// Whether the broker asked for another group first (HelloRetryRequest): one more round trip,
@@ -39,6 +37,19 @@ pub struct Agreed {
 }
 
 impl Agreed {
+    /// Returns the IANA name of the suite, e.g. `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`; of those in
+    /// [`Suite`].
+    pub fn suite(&self) -> &'static str {
+        // rustls knows the names of all suites there ever were: 16 kB of flash.
+        Suite::from_id(self.suite.into()).map_or("unknown", Suite::name)
+    }
+
+    /// Returns the group of the key exchange, if the handshake had one.
+    pub fn group(&self) -> Option<&'static str> {
+        self.group
+            .map(|group| Group::from_id(group.into()).map_or("unknown", Group::name))
+    }
+
     fn is_tls13(&self) -> bool {
         self.version == Version::Tls13
     }
@@ -410,14 +421,15 @@ impl Connection {
     // Not inlined, as `fail_by_rustls`.
     #[inline(never)]
     fn read_agreed(&self) -> Option<Agreed> {
-        let suite = self.tls.negotiated_cipher_suite()?.suite();
-        let group = self.tls.negotiated_key_exchange_group().map(|g| g.name());
         let kind = self.tls.handshake_kind();
         Some(Agreed {
-            version: Version::from_id(self.tls.protocol_version()?.into())?,
-            // rustls knows the names of all suites there ever were: 16 kB of flash.
-            suite: Suite::from_id(suite.into()).map_or("unknown", Suite::name),
-            group: group.map(|group| Group::from_id(group.into()).map_or("unknown", Group::name)),
+            version: match self.tls.protocol_version()? {
+                ProtocolVersion::TLSv1_2 => Version::Tls12,
+                ProtocolVersion::TLSv1_3 => Version::Tls13,
+                _ => return None,
+            },
+            suite: self.tls.negotiated_cipher_suite()?.suite(),
+            group: self.tls.negotiated_key_exchange_group().map(|g| g.name()),
             resumed: kind == Some(HandshakeKind::Resumed),
             retried: kind == Some(HandshakeKind::FullWithHelloRetryRequest),
             alpn: self.tls.alpn_protocol().map(<[u8]>::to_vec),

@@ -127,7 +127,7 @@ impl Case {
     fn connect(&self, config: &Config, port: u16, resumed: bool) -> Result<(), TlsError> {
         let mut wire = Wire::handshake(config, port)?;
         let agreed = wire.tls.agreed().unwrap().clone();
-        assert_eq!(agreed.suite, self.suite.name(), "{self:?}");
+        assert_eq!(agreed.suite(), self.suite.name(), "{self:?}");
         assert_eq!(agreed.version, self.suite.version(), "{self:?}");
         assert_eq!(agreed.resumed, resumed, "{self:?}");
         // The client remembers which group the server took, so that it asks once only.
@@ -136,8 +136,8 @@ impl Case {
         // A session of TLS 1.2 is resumed without a key exchange.
         let group = self.exchange.agreed().name();
         let exchanged = agreed.version == Version::Tls13 || !resumed;
-        assert_eq!(agreed.group, exchanged.then_some(group), "{self:?}");
-        wire.mirrored(&format!("{} over {}", agreed.suite, self.backend))?;
+        assert_eq!(agreed.group(), exchanged.then_some(group), "{self:?}");
+        wire.mirrored(&format!("{} over {}", agreed.suite(), self.backend))?;
         wire.close();
         Ok(())
     }

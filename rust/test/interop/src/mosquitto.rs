@@ -173,7 +173,7 @@ fn every_suite_key_and_identity_with_mqtt() {
                     match there_and_back(&mut client) {
                         Ok(agreed) => {
                             assert!(backend.verifies(*key), "{context}");
-                            assert_eq!(agreed.suite, suite.name(), "{context}");
+                            assert_eq!(agreed.suite(), suite.name(), "{context}");
                             assert_eq!(agreed.resumed, resumed, "{context}");
                             *counts.entry(Verdict::Works).or_default() += 1;
                         }

@@ -53,7 +53,7 @@ pub fn render(options: &Options, outcome: &Outcome) -> String {
         nat64_prefix: outcome.nat64_prefix.as_deref(),
         broker_address: outcome.broker_address.as_deref(),
         tls_version: outcome.tls.as_ref().map(|tls| tls.version.to_string()),
-        cipher_suite: outcome.tls.as_ref().map(|tls| tls.suite),
+        cipher_suite: outcome.tls.as_ref().map(|tls| tls.suite()),
         mqtt_version: options.mqtt.number(),
         qos: options.qos,
         seed: options.seed,

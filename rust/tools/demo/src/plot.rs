@@ -85,7 +85,7 @@ impl<'a> Plot<'a> {
             thousands(total.bytes)
         );
         if let Some(tls) = &self.outcome.tls {
-            text.push_str(&format!(", {} {}", tls.version, tls.suite));
+            text.push_str(&format!(", {} {}", tls.version, tls.suite()));
         }
         if let Some(failure) = &self.outcome.failure {
             text.push_str(&format!(", failed at {}", failure.stage));

@@ -312,7 +312,7 @@ impl<'a> Run<'a> {
             }
             Reached::Tls(agreed) => {
                 self.tls = Some(agreed.clone());
-                format!("{} {}", agreed.version, agreed.suite)
+                format!("{} {}", agreed.version, agreed.suite())
             }
             _ => format!("MQTT {} session open", self.options.mqtt.number()),
         };

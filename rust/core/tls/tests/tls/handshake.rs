@@ -41,8 +41,8 @@ fn every_suite_with_every_group_and_certificate() {
                 pair.exchange();
                 let agreed = pair.client.agreed().unwrap();
                 assert_eq!(agreed.version, suite.version());
-                assert_eq!(agreed.suite, suite.name());
-                assert_eq!(agreed.group, Some(group.name()));
+                assert_eq!(agreed.suite(), suite.name());
+                assert_eq!(agreed.group(), Some(group.name()));
                 assert_eq!(agreed.alpn, None);
                 assert!(!agreed.resumed && !agreed.retried);
             }
@@ -156,7 +156,7 @@ fn the_clients_order_of_suites_is_what_it_offers() {
         let server = server_rustls::ServerConnection::new(server_config).unwrap();
         let mut pair = Pair::of(connect(&config), server);
         pair.exchange();
-        assert_eq!(pair.client.agreed().unwrap().suite, order[0].name());
+        assert_eq!(pair.client.agreed().unwrap().suite(), order[0].name());
     }
 }
 
@@ -174,7 +174,7 @@ fn another_group_costs_a_hello_retry_request() {
     pair.exchange();
     let agreed = pair.client.agreed().unwrap().clone();
     assert!(agreed.retried);
-    assert_eq!(agreed.group, Some("secp256r1"));
+    assert_eq!(agreed.group(), Some("secp256r1"));
 
     // The store remembers which group this server wants.
     let mut again = Pair::new(&config, &server);

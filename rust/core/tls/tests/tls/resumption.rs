@@ -64,8 +64,8 @@ fn again_and_again_in_both_versions() {
                 let (again, bytes) = setup.connect(NOW);
                 assert!(again.resumed, "{version} tickets: {tickets}");
                 // TLS 1.2 resumes without a key exchange, TLS 1.3 with one.
-                assert_eq!(again.group.is_some(), *version == Version::Tls13);
-                assert_eq!(again.suite, full.suite);
+                assert_eq!(again.group().is_some(), *version == Version::Tls13);
+                assert_eq!(again.suite(), full.suite());
                 assert!(bytes < full_bytes / 2, "{bytes} of {full_bytes}");
             }
             assert!(setup.store.counters().offered >= 5);

@@ -60,7 +60,7 @@ fn a_group_that_is_missing_is_left_out_at_once() {
         let mut pair = Pair::new(&config, &Server::new(&pki));
         pair.exchange();
         let agreed = pair.client.agreed().unwrap();
-        assert_eq!(agreed.group, Some(Group::Secp256r1.name()));
+        assert_eq!(agreed.group(), Some(Group::Secp256r1.name()));
         assert!(!agreed.retried);
     }
 }
@@ -76,7 +76,7 @@ fn tls_1_2_does_without_it_from_the_next_connection_on() {
     let mut pair = Pair::new(&config, &server);
     pair.exchange();
     let agreed = pair.client.agreed().unwrap();
-    assert_eq!(agreed.group, Some(Group::Secp256r1.name()));
+    assert_eq!(agreed.group(), Some(Group::Secp256r1.name()));
 }
 
 #[test]
