@@ -510,6 +510,9 @@ impl ConfigBuilder {
         if !cfg!(feature = "pins") && !self.pins.is_empty() {
             return Err(ConfigError::NotBuilt("TLS_PINNING"));
         }
+        if !cfg!(feature = "choice") && (self.suites.is_some() || self.groups.is_some()) {
+            return Err(ConfigError::NotBuilt("TLS_CHOICE"));
+        }
         let hash = sha256(&self.provider).filter(|_| cfg!(feature = "pins"));
         if hash.is_none() && !self.pins.is_empty() {
             return Err(ConfigError::PinWithoutSha256);
@@ -582,7 +585,7 @@ impl ConfigBuilder {
     /// Leaves only the suites chosen in the provider; returns the versions they are for.
     fn choose_suites(&mut self) -> Result<Vec<&'static SupportedProtocolVersion>, ConfigError> {
         let offered = &mut self.provider.cipher_suites;
-        if let Some(suites) = &self.suites {
+        if let Some(suites) = if_built(&self.suites) {
             let mut chosen = Vec::with_capacity(suites.len());
             for suite in suites {
                 let found = offered.iter().find(|s| s.suite() == suite.id().into());
@@ -607,7 +610,7 @@ impl ConfigBuilder {
             }
         }
         // A suite asked for by name must be of use.
-        for suite in self.suites.iter().flatten() {
+        for suite in if_built(&self.suites).unwrap_or_default() {
             let version = rustls_version(suite.version());
             if version.is_none_or(|version| !versions.contains(&version)) {
                 return Err(ConfigError::SuiteWithoutVersion(*suite));
@@ -642,7 +645,7 @@ impl ConfigBuilder {
         versions: &[&'static SupportedProtocolVersion],
     ) -> Result<(), ConfigError> {
         let offered = &mut self.provider.kx_groups;
-        if let Some(groups) = &self.groups {
+        if let Some(groups) = if_built(&self.groups) {
             let mut chosen = Vec::with_capacity(groups.len());
             for group in groups {
                 let found = offered.iter().find(|g| g.name() == group.id().into());
@@ -662,6 +665,11 @@ impl ConfigBuilder {
         }
         Ok(())
     }
+}
+
+/// What was chosen by name, in a build that has the choice.
+fn if_built<T>(chosen: &Option<Vec<T>>) -> Option<&[T]> {
+    chosen.as_deref().filter(|_| cfg!(feature = "choice"))
 }
 
 fn rustls_version(version: Version) -> Option<&'static SupportedProtocolVersion> {

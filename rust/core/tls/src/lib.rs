@@ -142,6 +142,7 @@
 //!
 //! # Features
 //! `tls12` (default): TLS 1.2. Without it TLS 1.3 alone is built, which saves some 15 kB of flash.
+//! `choice` (default): suites and groups by name. Without it they are the provider's.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
