@@ -519,8 +519,20 @@ impl ConfigBuilder {
         }
         let versions = self.choose_suites()?;
         self.choose_groups(&versions)?;
-        let in_place = self.take_suites_in_place();
+        let config = self.into_config(versions, hash);
+        // What rustls does not accept shall not wait for the first connection.
+        config
+            .for_connection(CertificateTime::Known(0), Clock::new(0))
+            .map_err(|_| ConfigError::NoSuite)?;
+        Ok(config)
+    }
 
+    fn into_config(
+        mut self,
+        versions: Vec<&'static SupportedProtocolVersion>,
+        hash: Option<&'static dyn Hash>,
+    ) -> Config {
+        let in_place = self.take_suites_in_place();
         let pins = Pins {
             hash,
             list: self.pins.into(),
@@ -538,7 +550,7 @@ impl ConfigBuilder {
                 pins.clone(),
             )
         };
-        let config = Config {
+        Config {
             inner: Arc::new(Inner {
                 exact: verifier(Moment::Exact),
                 floor: verifier(Moment::Floor),
@@ -553,12 +565,7 @@ impl ConfigBuilder {
                 key_log: self.key_log,
                 sessions: self.sessions,
             }),
-        };
-        // What rustls does not accept shall not wait for the first connection.
-        config
-            .for_connection(CertificateTime::Known(0), Clock::new(0))
-            .map_err(|_| ConfigError::NoSuite)?;
-        Ok(config)
+        }
     }
 
     fn check_limits(&self) -> Result<(), ConfigError> {
