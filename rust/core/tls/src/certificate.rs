@@ -85,6 +85,9 @@ impl fmt::Display for PublicKey {
     }
 }
 
+/// Kinds of keys (RFC 8017 appendix A.1, RFC 5480 section 2.1.1).
+const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// Names of curves (RFC 5480 section 2.1.1.1).
 const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const SECP384R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
@@ -102,12 +105,8 @@ impl PublicKey {
     /// By the content of an AlgorithmIdentifier; RSA without its length.
     pub(crate) fn of_algorithm(mut algorithm: Reader<'_>) -> Option<Self> {
         Some(match algorithm.expect(der::OID)? {
-            // rsaEncryption
-            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01] => Self::Rsa(0),
-            // id-ecPublicKey
-            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01] => {
-                Self::of_curve(algorithm.optional(der::OID))
-            }
+            id if id == RSA_ENCRYPTION => Self::Rsa(0),
+            id if id == EC_PUBLIC_KEY => Self::of_curve(algorithm.optional(der::OID)),
             [0x2b, 0x65, 0x70] => Self::Ed25519,
             _ => Self::Other,
         })
@@ -195,14 +194,9 @@ impl CertificateSummary {
 
     /// The notBefore of a certificate, in Unix seconds, without reading the rest of it.
     pub(crate) fn not_before(der: &[u8]) -> Option<u64> {
-        let mut tbs = Reader::new(der)
-            .inside(der::SEQUENCE)?
-            .inside(der::SEQUENCE)?;
-        tbs.optional(der::explicit(0)); // version
-        tbs.expect(der::INTEGER)?; // serialNumber
-        tbs.expect(der::SEQUENCE)?; // signature
-        tbs.expect(der::SEQUENCE)?; // issuer
-        time(&mut tbs.inside(der::SEQUENCE)?)
+        let mut rest = from_issuer(der)?;
+        rest.expect(der::SEQUENCE)?; // issuer
+        time(&mut rest.inside(der::SEQUENCE)?)
     }
 
     /// The chain as presented, the first seven of it. One that cannot be read keeps its place.
@@ -279,6 +273,7 @@ pub(crate) fn public_key_info(der: &[u8]) -> Option<&[u8]> {
 }
 
 /// What follows the signature's algorithm in the signed part.
+#[inline(never)]
 fn from_issuer(der: &[u8]) -> Option<Reader<'_>> {
     let mut tbs = Reader::new(der)
         .inside(der::SEQUENCE)?

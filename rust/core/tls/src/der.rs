@@ -102,20 +102,23 @@ impl<'a> Reader<'a> {
 
 /// UTCTime or GeneralizedTime as Unix seconds (RFC 5280 section 4.1.2.5: UTC, seconds present);
 /// times before 1970 count as 0.
-pub(crate) fn time(tag: u8, mut text: &[u8]) -> Option<u64> {
-    let text = &mut text;
-    let year = match tag {
-        UTC_TIME => match two_digits(text)? {
-            year @ 0..50 => 2000 + year,
-            year => 1900 + year,
-        },
-        GENERALIZED_TIME => two_digits(text)? * 100 + two_digits(text)?,
+pub(crate) fn time(tag: u8, text: &[u8]) -> Option<u64> {
+    let pairs = text.strip_suffix(b"Z")?.chunks(2);
+    // A UTCTime has no century.
+    let first = match (tag, pairs.len()) {
+        (GENERALIZED_TIME, 7) => 0,
+        (UTC_TIME, 6) => 1,
         _ => return None,
     };
-    let (month, day) = (two_digits(text)?, two_digits(text)?);
-    let (hour, minute, second) = (two_digits(text)?, two_digits(text)?, two_digits(text)?);
-    if *text != b"Z"
-        || !(1..=12).contains(&month)
+    let mut numbers = [0; 7];
+    for (number, pair) in numbers.iter_mut().skip(first).zip(pairs) {
+        *number = two_digits(pair)?;
+    }
+    let [mut century, year, month, day, hour, minute, second] = numbers;
+    if tag == UTC_TIME {
+        century = if year < 50 { 20 } else { 19 };
+    }
+    if !(1..=12).contains(&month)
         || !(1..=31).contains(&day)
         || hour > 23
         || minute > 59
@@ -123,20 +126,17 @@ pub(crate) fn time(tag: u8, mut text: &[u8]) -> Option<u64> {
     {
         return None;
     }
-    let Some(days) = days_since_1970(year, month, day) else {
+    let Some(days) = days_since_1970(century * 100 + year, month, day) else {
         return Some(0);
     };
     Some(u64::from(days) * 86_400 + u64::from((hour * 60 + minute) * 60 + second))
 }
 
-#[inline(never)]
-fn two_digits(text: &mut &[u8]) -> Option<u32> {
-    let (digits, rest) = text.split_first_chunk::<2>()?;
-    *text = rest;
-    match digits.map(|digit| u32::from(digit.wrapping_sub(b'0'))) {
-        [tens @ 0..10, ones @ 0..10] => Some(tens * 10 + ones),
-        _ => None,
-    }
+fn two_digits(pair: &[u8]) -> Option<u32> {
+    let [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = pair else {
+        return None;
+    };
+    Some(u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
 }
 
 /// Days from 1970-01-01 in the Gregorian calendar; none before it.

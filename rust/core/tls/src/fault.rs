@@ -151,24 +151,31 @@ pub enum Signature {
     Other,
 }
 
+/// How the names of signatures with RSA (RFC 8017 appendix C) and with ECDSA (RFC 5758 section 3.2) begin.
+const PKCS1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
+const ECDSA_WITH: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04];
+
 impl Signature {
     /// By the content of an AlgorithmIdentifier.
     pub(crate) fn of(algorithm: &[u8]) -> Self {
         let id = Reader::new(algorithm).optional(der::OID);
-        match id.unwrap_or_default() {
-            // ecdsa-with-SHA1, and 2 to 5 with those of the SHA-2 family.
-            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01] => Self::Sha1,
-            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01] => Self::Sha224,
-            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 2..=4] => Self::Ecdsa,
-            // pkcs-1 4 is with MD5, 5 with SHA-1.
-            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, last] => match last {
-                2..=5 => Self::Sha1,
-                10 => Self::RsaPss,
-                11..=13 => Self::RsaPkcs1,
-                14 => Self::Sha224,
+        let id = id.unwrap_or_default();
+        if let Some(of_pkcs1) = id.strip_prefix(PKCS1) {
+            return match of_pkcs1 {
+                // 4 is with MD5, 5 with SHA-1.
+                [2..=5] => Self::Sha1,
+                [10] => Self::RsaPss,
+                [11..=13] => Self::RsaPkcs1,
+                [14] => Self::Sha224,
                 _ => Self::Other,
-            },
-            [0x2b, 0x65, 0x70] => Self::Ed25519,
+            };
+        }
+        match id.strip_prefix(ECDSA_WITH) {
+            // With SHA-1, and 1 to 4 with those of the SHA-2 family.
+            Some([1]) => Self::Sha1,
+            Some([3, 1]) => Self::Sha224,
+            Some([3, 2..=4]) => Self::Ecdsa,
+            _ if id == [0x2b, 0x65, 0x70] => Self::Ed25519,
             _ => Self::Other,
         }
     }
