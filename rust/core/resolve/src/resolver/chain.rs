@@ -5,7 +5,7 @@ use super::exchange::{Exchange, Heard, Times, Unheard};
 use super::order::{Addresses, Place};
 use super::{
     AddressSource, Candidate, Failure, Family, HandedOut, LookupError, MAX_SERVERS, Origin, Output,
-    Report, Resolver, later,
+    Report, Resolver, later, times,
 };
 use crate::dns::{Name, RecordType};
 use crate::uri::Host;
@@ -324,7 +324,7 @@ impl Resolver {
     }
 
     fn ask_platform(&mut self, now: Duration) {
-        let patience = self.config.attempt_timeout.saturating_mul(self.attempts());
+        let patience = times(self.attempts(), self.config.attempt_timeout);
         let Some(walk) = self.walk.as_mut() else {
             return;
         };
@@ -394,7 +394,7 @@ impl Resolver {
         let times = Times {
             now,
             patience,
-            ends_at: later(now, patience.saturating_mul(attempts)).min(walk.deadline),
+            ends_at: later(now, times(attempts, patience)).min(walk.deadline),
             deadline: walk.deadline,
         };
         let exchange = Exchange::new(server, name, record_types, times, self.config.tcp);

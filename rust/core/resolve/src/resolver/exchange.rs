@@ -350,31 +350,26 @@ impl Exchange {
             ttl: u32::MAX,
             half_missing: false,
         };
-        let mut worst: Option<Unheard> = None;
+        // Of several failures the worst, believed as long as all of them are.
+        let (mut worst, mut ttl): (Option<LookupError>, _) = (None, Some(u32::MAX));
         for query in &self.queries {
-            let unheard = match query.state {
+            let (error, believed) = match query.state {
                 State::Answered => {
                     heard.ttl = heard.ttl.min(query.ttl);
                     continue;
                 }
-                State::Failed(unheard) => unheard,
-                State::ToSend | State::Sent => Unheard {
-                    error: LookupError::Timeout,
-                    ttl: None,
-                },
-                State::Cut => Unheard {
-                    error: LookupError::Truncated,
-                    ttl: None,
-                },
+                State::Failed(Unheard { error, ttl }) => (error, ttl),
+                State::ToSend | State::Sent => (LookupError::Timeout, None),
+                State::Cut => (LookupError::Truncated, None),
             };
-            heard.half_missing |= !unheard.error.is_negative();
-            worst = Some(match worst {
-                Some(worst) => worst.or(unheard),
-                None => unheard,
-            });
+            heard.half_missing |= !error.is_negative();
+            ttl = ttl.min(believed);
+            if worst.is_none_or(|worst| error.rank() > worst.rank()) {
+                worst = Some(error);
+            }
         }
         Some(match worst {
-            Some(unheard) if heard.addresses.is_empty() => Err(unheard),
+            Some(error) if heard.addresses.is_empty() => Err(Unheard { error, ttl }),
             _ => Ok(heard),
         })
     }
@@ -414,21 +409,5 @@ impl Query {
             Answer::Truncated => failed(LookupError::Truncated, None),
             Answer::Malformed => failed(LookupError::Malformed, None),
         };
-    }
-}
-
-impl Unheard {
-    /// Both halves failed: the worse error, believed as long as both are.
-    fn or(self, other: Unheard) -> Unheard {
-        let worse = if other.error.rank() > self.error.rank() {
-            other
-        } else {
-            self
-        };
-        let ttl = self.ttl.zip(other.ttl).map(|(a, b)| a.min(b));
-        Unheard {
-            error: worse.error,
-            ttl,
-        }
     }
 }

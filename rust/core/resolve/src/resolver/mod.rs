@@ -518,3 +518,9 @@ impl Resolver {
 fn later(now: Duration, delay: Duration) -> Duration {
     now.saturating_add(delay)
 }
+
+/// So many times a duration, likewise.
+#[inline(never)]
+fn times(n: u32, duration: Duration) -> Duration {
+    duration.saturating_mul(n)
+}

@@ -116,24 +116,29 @@ impl Addresses {
                 });
             }
         }
-        let mut from_ipv4 = from_ipv4.into_iter();
-        let native = self.ipv6.iter().filter(|address| place.reaches(**address));
-        let mut native = native.map(|address| Candidate {
-            address: *address,
-            origin: Origin::Native,
-        });
-        let mut natives_turn = policy != Policy::PreferNat64;
+        let mut native = Vec::new();
+        for address in &self.ipv6 {
+            if place.reaches(*address) {
+                native.push(Candidate {
+                    address: *address,
+                    origin: Origin::Native,
+                });
+            }
+        }
+        let mut turns = [native.into_iter(), from_ipv4.into_iter()];
+        if policy == Policy::PreferNat64 {
+            turns.reverse();
+        }
         let mut candidates = Vec::new();
         while candidates.len() < limit {
-            let next = match natives_turn {
-                true => native.next().or_else(|| from_ipv4.next()),
-                false => from_ipv4.next().or_else(|| native.next()),
-            };
-            let Some(candidate) = next else {
+            let [first, second] = &mut turns;
+            let Some(candidate) = first.next().or_else(|| second.next()) else {
                 break;
             };
             candidates.push(candidate);
-            natives_turn ^= policy == Policy::Interleaved;
+            if policy == Policy::Interleaved {
+                turns.reverse();
+            }
         }
         candidates
     }
