@@ -1,10 +1,9 @@
 //! A client's configuration by the platform's options: the one place where `CONFIG_THREAD_MQTT_*`
 //! becomes what the core crates are told, for the C API and for applications in Rust.
 use crate::credentials::{Kind, credential};
-use crate::options::constant;
+use crate::options::{constant, set_resolver};
 use crate::{
-    ClientError, OptionError, SessionKey, crypto, ffi, hardware_client_id, options,
-    resolver_config, time_floor,
+    ClientError, OptionError, SessionKey, crypto, ffi, hardware_client_id, options, time_floor,
 };
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -16,7 +15,7 @@ use core::str::FromStr;
 use core::time::Duration;
 use thread_mqtt_client::{
     self as client, Broker, BrokerListError, Client, Failover, KeepAlive, TimeConfig, TimePolicy,
-    TimeServer, Timers,
+    TimeServer,
 };
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, Overflow, Version};
@@ -129,7 +128,8 @@ pub fn brokers(list: &str) -> Result<Vec<Broker>, OptionError> {
     if cfg!(feature = "failover") {
         return Broker::list_with_port(list, port).map_err(OptionError::Broker);
     }
-    if list.trim().contains([' ', ',', '|', '*']) {
+    let mut bytes = list.trim_ascii().bytes();
+    if bytes.any(|byte| matches!(byte, b' ' | b',' | b'|' | b'*')) {
         return Err(OptionError::NotBuilt("FAILOVER"));
     }
     let uri = BrokerUri::parse(list, port);
@@ -154,53 +154,59 @@ pub fn sec_tag() -> Option<i32> {
 }
 
 /// Everything but TLS: limits, resolver, session and time as the options say.
+// Each part is changed where it is: the defaults of the whole would be a second one on the stack.
 #[inline(never)]
 pub fn client_config(
     mut brokers: Vec<Broker>,
     tls: Option<tls::Config>,
 ) -> Result<client::Config, OptionError> {
+    if brokers.is_empty() {
+        return Err(OptionError::Broker(BrokerListError::Empty));
+    }
     let options = options();
     // SAFETY: the options' strings are constants.
     let servers = unsafe { constant(options.time_servers) };
-    let none = OptionError::Broker(BrokerListError::Empty);
-    let others = brokers.split_off(brokers.len().min(1));
-    let preferred = brokers.pop().ok_or(none)?;
-    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    let milliseconds = |milliseconds: u32| Duration::from_millis(milliseconds.into());
-    Ok(client::Config {
-        failover: Failover {
-            others,
-            weight: preferred.weight,
-            cluster: options.brokers_cluster != 0,
-            return_after: return_after(options.return_after_s),
-        },
-        redirects: options.redirects,
-        fallback_to_v311: options.fallback_v311 != 0,
-        keep_alive: match options.keep_alive_auto {
-            0 => KeepAlive::Fixed,
-            _ => KeepAlive::Auto {
-                min: seconds(options.keep_alive_min_s.into()),
-                max: seconds(options.keep_alive_max_s.into()),
-                start: None,
-            },
-        },
-        timers: Timers {
-            tcp_connect: milliseconds(options.tcp_connect_ms),
-            tls_handshake: milliseconds(options.tls_handshake_ms),
-            backoff_min: milliseconds(options.backoff_min_ms),
-            backoff_max: milliseconds(options.backoff_max_ms),
-            stable_after: milliseconds(options.stable_after_ms),
-            network_jitter: milliseconds(options.network_jitter_ms),
-            next_address: milliseconds(options.next_address_ms),
-            ..Timers::default()
-        },
-        resolver: resolver_config()?,
-        tls,
-        session: session_config(),
-        time: time_config(servers, options.time_strict != 0, options.time_deadline_s)?,
-        time_floor: time_floor(),
-        ..client::Config::new(preferred.uri)
-    })
+    let preferred = brokers.remove(0);
+    let mut config = client::Config::new(preferred.uri);
+    config.failover = Failover {
+        others: brokers,
+        weight: preferred.weight,
+        cluster: options.brokers_cluster != 0,
+        return_after: return_after(options.return_after_s),
+    };
+    config.redirects = options.redirects;
+    config.fallback_to_v311 = options.fallback_v311 != 0;
+    if options.keep_alive_auto != 0 {
+        config.keep_alive = KeepAlive::Auto {
+            min: seconds(options.keep_alive_min_s),
+            max: seconds(options.keep_alive_max_s),
+            start: None,
+        };
+    }
+    let timers = &mut config.timers;
+    timers.tcp_connect = milliseconds(options.tcp_connect_ms);
+    timers.tls_handshake = milliseconds(options.tls_handshake_ms);
+    timers.backoff_min = milliseconds(options.backoff_min_ms);
+    timers.backoff_max = milliseconds(options.backoff_max_ms);
+    timers.stable_after = milliseconds(options.stable_after_ms);
+    timers.network_jitter = milliseconds(options.network_jitter_ms);
+    timers.next_address = milliseconds(options.next_address_ms);
+    set_resolver(&mut config.resolver)?;
+    config.tls = tls;
+    set_session(&mut config.session);
+    config.time = time_config(servers, options.time_strict != 0, options.time_deadline_s)?;
+    config.time_floor = time_floor();
+    Ok(config)
+}
+
+fn seconds(seconds: impl Into<u64>) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
+// Not inlined: a division for each.
+#[inline(never)]
+fn milliseconds(milliseconds: u32) -> Duration {
+    Duration::from_millis(milliseconds.into())
 }
 
 /// The time with a less preferred broker; 0 seconds stay with it.
@@ -238,34 +244,31 @@ pub fn time_config(
     })
 }
 
-fn session_config() -> session::Config {
+fn set_session(config: &mut session::Config) {
     let options = options();
-    session::Config {
-        version: if options.mqtt_version == 4 {
-            Version::V311
-        } else {
-            Version::V5
-        },
-        // SAFETY: the options' strings are constants.
-        client_id: match unsafe { constant(options.client_id) } {
-            "" => hardware_client_id(),
-            id => String::from(id),
-        },
-        keep_alive: Duration::from_secs(options.keep_alive_s.into()),
-        session_expiry: options.session_expiry_s,
-        receive_maximum: options.receive_maximum,
-        max_packet_size: options.max_packet_size,
-        max_size_in_pieces: options.max_size_in_pieces,
-        outbox_messages: to_usize(options.outbox_messages),
-        outbox_bytes: to_usize(options.outbox_bytes),
-        outbox_reserve: options.outbox_reserve,
-        overflow: overflow(options.overflow).unwrap_or_default(),
-        topic_alias_maximum: options.topic_alias_maximum,
-        ack_timeout: Duration::from_secs(options.ack_timeout_s.into()),
-        response_timeout: Duration::from_millis(options.response_timeout_ms.into()),
-        suspect_after: options.suspect_after,
-        ..session::Config::default()
-    }
+    config.version = if options.mqtt_version == 4 {
+        Version::V311
+    } else {
+        Version::V5
+    };
+    // SAFETY: the options' strings are constants.
+    config.client_id = match unsafe { constant(options.client_id) } {
+        "" => hardware_client_id(),
+        id => String::from(id),
+    };
+    config.keep_alive = seconds(options.keep_alive_s);
+    config.session_expiry = options.session_expiry_s;
+    config.receive_maximum = options.receive_maximum;
+    config.max_packet_size = options.max_packet_size;
+    config.max_size_in_pieces = options.max_size_in_pieces;
+    config.outbox_messages = to_usize(options.outbox_messages);
+    config.outbox_bytes = to_usize(options.outbox_bytes);
+    config.outbox_reserve = options.outbox_reserve;
+    config.overflow = overflow(options.overflow).unwrap_or_default();
+    config.topic_alias_maximum = options.topic_alias_maximum;
+    config.ack_timeout = seconds(options.ack_timeout_s);
+    config.response_timeout = milliseconds(options.response_timeout_ms);
+    config.suspect_after = options.suspect_after;
 }
 
 /// TLS on the image's crypto backend, with the limits of the options: `max_chain` bounds the stack,
@@ -321,11 +324,6 @@ impl TlsChoice<'static> {
     }
 }
 
-/// The elements of a list.
-fn elements(list: &str) -> impl Iterator<Item = &str> {
-    list.split(' ').filter(|element| !element.is_empty())
-}
-
 /// Reads the elements of a list, which the option of this name has.
 fn read<T: FromStr<Err: fmt::Display>>(
     option: &'static str,
@@ -335,16 +333,19 @@ fn read<T: FromStr<Err: fmt::Display>>(
         let wrong = |error| OptionError::Tls(option, alloc::format!("{element:?}: {error}"));
         element.parse().map_err(wrong)
     };
-    elements(list).map(read).collect()
+    list.split_ascii_whitespace().map(read).collect()
 }
 
 impl TlsChoice<'_> {
     /// Reads the choice, without the provider that it chooses from.
     #[inline(never)]
     pub fn read(self) -> Result<ReadChoice, OptionError> {
-        let names: Vec<Vec<u8>> = elements(self.alpn).map(|name| name.into()).collect();
-        if let Some(name) = names.iter().find(|name| name.len() > 255) {
-            return Err(OptionError::AlpnName(name.len()));
+        let mut names = Vec::new();
+        for name in self.alpn.split_ascii_whitespace() {
+            if name.len() > 255 {
+                return Err(OptionError::AlpnName(name.len()));
+            }
+            names.push(Vec::from(name));
         }
         if !cfg!(feature = "tls-pinning") && !self.pins.is_empty() {
             return Err(OptionError::NotBuilt("TLS_PINNING"));

@@ -80,8 +80,14 @@ pub(crate) unsafe fn constant(text: *const c_char) -> &'static str {
 
 /// How names are resolved: the platform and the border router, then the servers of
 /// `CONFIG_THREAD_MQTT_DNS_SERVERS`; and where the NAT64 prefix comes from.
-#[inline(never)]
 pub fn resolver_config() -> Result<Config, OptionError> {
+    let mut config = Config::default();
+    set_resolver(&mut config)?;
+    Ok(config)
+}
+
+#[inline(never)]
+pub(crate) fn set_resolver(config: &mut Config) -> Result<(), OptionError> {
     const DNS: u16 = 53;
     let options = options();
     // SAFETY: Kconfig's strings are constants, both.
@@ -91,12 +97,9 @@ pub fn resolver_config() -> Result<Config, OptionError> {
             constant(options.nat64_prefix),
         )
     };
-    let mut config = Config {
-        chain: vec![AddressSource::Platform, AddressSource::BorderRouter],
-        discover_prefix: options.discover_prefix != 0,
-        allow_well_known_prefix: options.well_known_prefix != 0,
-        ..Config::default()
-    };
+    config.chain = vec![AddressSource::Platform, AddressSource::BorderRouter];
+    config.discover_prefix = options.discover_prefix != 0;
+    config.allow_well_known_prefix = options.well_known_prefix != 0;
     for server in servers.split([' ', ',']) {
         let address = server.parse().map(|address: IpAddr| address.to_canonical());
         config.chain.push(match address {
@@ -112,7 +115,7 @@ pub fn resolver_config() -> Result<Config, OptionError> {
             Err(_) => return Err(OptionError::Nat64Prefix(prefix.into())),
         }
     }
-    Ok(config)
+    Ok(())
 }
 
 /// A client identifier made from the hardware's: `thread-mqtt-` and the EUI-64 of the radio, or the
@@ -127,8 +130,9 @@ pub fn hardware_client_id() -> String {
     let mut text = String::from("thread-mqtt-");
     for byte in id.iter().take(length) {
         // Without core's formatting, which a small image needs nowhere else.
-        let digits = [byte >> 4, byte & 0xf].map(|digit| char::from_digit(digit.into(), 16));
-        text.extend(digits.into_iter().flatten());
+        for digit in [byte >> 4, byte & 0xf] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
     }
     text
 }
