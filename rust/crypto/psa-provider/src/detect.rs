@@ -338,7 +338,7 @@ fn key_exchange_groups(have: Set) -> Box<[&'static dyn SupportedKxGroup]> {
         #[cfg(feature = "p384")]
         (Set::of(&[Can::Secp384r1]), kx::SECP384R1),
     ];
-    have.chosen(GROUPS).collect()
+    have.chosen(GROUPS)
 }
 
 /// For certificates: every combination whose parts work.
@@ -396,7 +396,7 @@ fn signature_algorithms(have: Set) -> Box<[&'static dyn SignatureVerificationAlg
             verify::RSA_PKCS1_SHA512_ABSENT_PARAMS,
         ),
     ];
-    have.chosen(ALGORITHMS).collect()
+    have.chosen(ALGORITHMS)
 }
 
 /// For handshakes. In TLS 1.3 a scheme names hash and curve, and the first
@@ -486,11 +486,7 @@ fn signature_schemes(have: Set) -> Box<[(SignatureScheme, Algorithms)]> {
             (Scheme::RSA_PKCS1_SHA512, &[verify::RSA_PKCS1_SHA512]),
         ),
     ];
-    let mut schemes: Vec<(SignatureScheme, Algorithms)> = Vec::new();
-    for offer in have.chosen(SCHEMES) {
-        if schemes.last().is_none_or(|last| last.0 != offer.0) {
-            schemes.push(offer);
-        }
-    }
+    let mut schemes = have.chosen(SCHEMES).into_vec();
+    schemes.dedup_by_key(|(scheme, _)| *scheme);
     schemes.into()
 }

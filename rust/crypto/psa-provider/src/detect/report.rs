@@ -220,9 +220,16 @@ impl Set {
     }
 
     /// The rows of a table of which all that they take is there.
-    pub(super) fn chosen<T: Copy>(self, table: &[(Self, T)]) -> impl Iterator<Item = T> {
-        let rows = table.iter().filter(move |(needs, _)| self.all(*needs));
-        rows.map(|(_, offer)| *offer)
+    // Not inlined: there are several tables.
+    #[inline(never)]
+    pub(super) fn chosen<T: Copy>(self, table: &[(Self, T)]) -> Box<[T]> {
+        let mut chosen = Vec::new();
+        for (needs, offer) in table {
+            if self.all(*needs) {
+                chosen.push(*offer);
+            }
+        }
+        chosen.into()
     }
 }
 

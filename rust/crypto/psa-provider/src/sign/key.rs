@@ -200,18 +200,19 @@ impl Pair {
             return Err(KeyError::Policy);
         }
 
+        let mut room = Vec::new();
         let public = match public {
-            Some(public) => public_key_to_spki(&id, public),
+            Some(public) => public,
             None => {
-                let mut room = vec![0; MAX_PUBLIC_LEN];
-                public_key_to_spki(&id, key.export_public(&mut room)?)
+                room.resize(MAX_PUBLIC_LEN, 0);
+                key.export_public(&mut room)?
             }
         };
         Ok(Self {
             ways,
             algorithm,
             signature_len: numbers * bits.div_ceil(8),
-            public,
+            public: public_key_to_spki(&id, public),
             owned: Vec::new(),
         })
     }
