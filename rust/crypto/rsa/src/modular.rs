@@ -27,7 +27,8 @@ impl Modulus {
         }
         let unused = big_endian.first().map_or(0, |first| first.leading_zeros());
         let bits = big_endian.len() * 8 - unused as usize;
-        let limbs = from_bytes(big_endian, bits.div_ceil(LIMB))?;
+        let mut limbs = zeros(bits.div_ceil(LIMB))?;
+        from_bytes(big_endian, &mut limbs);
         let least = limbs.first().copied().unwrap_or_default();
         if least % 2 == 0 || bits == 1 {
             return Err(Error::Invalid);
@@ -56,49 +57,50 @@ impl Modulus {
         if base.len() > len * 4 || exponent == 0 {
             return Err(Error::Invalid);
         }
-        let mut power = from_bytes(base, len)?;
-        if !is_below(&power, &self.limbs) {
+        // Two numbers, and the space of a product.
+        let mut room = zeros(4 * len + 2)?;
+        let (power, rest) = room.split_at_mut(len);
+        let (factor, space) = rest.split_at_mut(len);
+        from_bytes(base, power);
+        if !is_below(power, &self.limbs) {
             return Err(Error::Invalid);
         }
-        let mut space = zeros(2 * len + 2)?;
         // Montgomery's form of x is x * R, where R is 2 to the bits of all limbs.
-        let mut factor = self.square_of_r(&mut space)?;
-        self.multiply(&power, &mut factor, &mut space);
-        power.copy_from_slice(&factor);
+        self.square_of_r(factor, space);
+        self.multiply(power, factor, space);
+        power.copy_from_slice(factor);
         for bit in (0..exponent.ilog2()).rev() {
-            self.square(&mut power, &mut space);
+            self.square(power, space);
             if exponent >> bit & 1 == 1 {
-                self.multiply(&factor, &mut power, &mut space);
+                self.multiply(factor, power, space);
             }
         }
         factor.fill(0);
         if let Some(least) = factor.first_mut() {
             *least = 1;
         }
-        self.multiply(&factor, &mut power, &mut space);
-        to_bytes(&power, self.bits.div_ceil(8))
+        self.multiply(factor, power, space);
+        to_bytes(power, self.bits.div_ceil(8))
     }
 
-    /// R * R: what brings a number into Montgomery's form.
-    fn square_of_r(&self, space: &mut [u32]) -> Result<Vec<u32>, Error> {
+    /// Makes R * R of zeros: what brings a number into Montgomery's form.
+    fn square_of_r(&self, number: &mut [u32], space: &mut [u32]) {
         let bits = self.limbs.len() * LIMB;
         // The highest power of two below the modulus, doubled until it is R.
-        let mut number = zeros(self.limbs.len())?;
         if let Some(limb) = number.last_mut() {
             *limb = 1 << ((self.bits - 1) % LIMB);
         }
         for _ in self.bits - 1..bits {
-            self.double(&mut number);
+            self.double(number);
         }
         // R * 2^n, with n from one to the bits of R: a square in Montgomery's form doubles n.
-        self.double(&mut number);
+        self.double(number);
         for bit in (0..bits.ilog2()).rev() {
-            self.square(&mut number, space);
+            self.square(number, space);
             if bits >> bit & 1 == 1 {
-                self.double(&mut number);
+                self.double(number);
             }
         }
-        Ok(number)
     }
 
     fn double(&self, number: &mut [u32]) {
@@ -182,15 +184,13 @@ fn is_below(a: &[u32], b: &[u32]) -> bool {
     a.iter().rev().lt(b.iter().rev())
 }
 
-/// At most four times `len` bytes.
-fn from_bytes(big_endian: &[u8], len: usize) -> Result<Vec<u32>, Error> {
-    let mut limbs = zeros(len)?;
+/// Into limbs that are zeros; at most four times as many bytes.
+fn from_bytes(big_endian: &[u8], limbs: &mut [u32]) {
     for (limb, chunk) in limbs.iter_mut().zip(big_endian.rchunks(4)) {
         *limb = chunk
             .iter()
             .fold(0, |limb, byte| limb << 8 | u32::from(*byte));
     }
-    Ok(limbs)
 }
 
 /// The last `len` bytes.
