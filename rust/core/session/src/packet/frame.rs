@@ -7,6 +7,7 @@ use super::skip::{Skip, SkipReason, Skipped};
 use super::{Fault, PacketType, kind};
 use crate::config::Version;
 use crate::error::SessionError;
+use crate::pieces::PIECES;
 
 /// The largest value of a four-byte variable byte integer (section 2.2.3 of 3.1.1).
 pub(crate) const MAX_REMAINING_LENGTH: usize = 268_435_455;
@@ -96,8 +97,8 @@ impl Framer {
         let wanted = expected - self.body.len();
         let body = match rest.get(..wanted) {
             _ if self.skip.is_some() => return self.pass(taken, rest),
-            _ if self.way == Way::Head => return self.take_head(version, taken, rest, bounds),
-            _ if self.way != Way::Whole => return Ok(self.take_payload(taken, rest, bounds)),
+            _ if self.way() == Way::Head => return self.take_head(version, taken, rest, bounds),
+            _ if self.way() != Way::Whole => return Ok(self.take_payload(taken, rest, bounds)),
             Some(whole) if self.body.is_empty() => Body::Borrowed(whole),
             Some(end) => {
                 self.body.extend_from_slice(end); // there is room since its first byte
@@ -196,6 +197,11 @@ impl Framer {
     /// The first byte of a packet, if that is the next of `data`.
     pub(crate) fn first_of(&self, data: &[u8]) -> Option<u8> {
         data.first().copied().filter(|_| self.header.is_empty())
+    }
+
+    /// How the packet under way is taken: whole, in a build without pieces.
+    fn way(&self) -> Way {
+        if PIECES { self.way } else { Way::Whole }
     }
 
     fn control(&self) -> u8 {

@@ -2,6 +2,7 @@
 
 use super::{Fault, kind};
 use crate::config::Version;
+use crate::pieces::PIECES;
 
 /// What a packet may have.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,7 @@ pub(super) enum Way {
 impl Bounds {
     /// Whether a packet of this size is to be taken in pieces.
     pub(super) fn in_pieces(self, control: u8, size: u32) -> bool {
-        cfg!(feature = "pieces") && control >> 4 == kind::PUBLISH && size <= self.pieces
+        PIECES && control >> 4 == kind::PUBLISH && size <= self.pieces
     }
 }
 

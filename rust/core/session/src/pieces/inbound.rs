@@ -49,7 +49,7 @@ impl Session {
             topic_alias,
             mut message,
         } = publish;
-        let Some(link) = &mut self.link else {
+        let Some(link) = self.link.as_mut().filter(|_| PIECES) else {
             return Ok(());
         };
         link.proven = true;
@@ -132,7 +132,7 @@ impl Session {
     /// The connection ends: what was arriving will not go on.
     pub(crate) fn cut_pieces(&mut self) {
         let incoming = self.link.as_mut().and_then(|link| link.incoming.take());
-        if let Some(incoming) = incoming.filter(|one| one.fate != Fate::Repeated) {
+        if let Some(incoming) = incoming.filter(|one| PIECES && one.fate != Fate::Repeated) {
             self.events.push(incoming.cut(CutReason::ConnectionLost));
         }
     }

@@ -192,8 +192,10 @@ impl Session {
     /// If it is half sent, the connection ends with [`SessionError::NotSupplied`] from the next
     /// [`handle_timeout`](Self::handle_timeout), which [`poll_timeout`](Self::poll_timeout) asks for.
     pub fn give_up_pieces(&mut self, token: Token) -> bool {
-        let found = self.state.outbox.supplied(token);
-        let Some(key) = found.filter(|_| PIECES) else {
+        if !PIECES {
+            return false;
+        }
+        let Some(key) = self.state.outbox.supplied(token) else {
             return false;
         };
         match &mut self.link {
@@ -300,7 +302,7 @@ impl Session {
 
     /// An item is not asked for any more.
     pub(crate) fn forget_wanted(&mut self, key: Key) {
-        if let Some(link) = &mut self.link {
+        if let Some(link) = self.link.as_mut().filter(|_| PIECES) {
             link.wanted = link.wanted.filter(|wanted| wanted.key != key);
         }
     }
