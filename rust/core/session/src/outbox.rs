@@ -80,7 +80,7 @@ pub(crate) struct Outgoing {
     latest: bool,
     /// Whether it is to outlive a restart; `None`: as the configuration says.
     pub(crate) durable: Option<bool>,
-    /// The packet identifier with which it is in the storage; 0 if it is not.
+    /// See [`Work::stored_id`].
     pub(crate) stored: u16,
     expires: Expiry,
     /// Where its payload comes from, if it is not in the message.
@@ -241,6 +241,14 @@ impl Work {
         matches!(self, Work::Publish(outgoing) if outgoing.qos() != QoS::AtMostOnce)
     }
 
+    /// The packet identifier with which it is in the storage; 0 if it is not.
+    pub(crate) fn stored_id(&self) -> u16 {
+        match self {
+            Work::Publish(outgoing) if cfg!(feature = "durable") => outgoing.stored,
+            _ => 0,
+        }
+    }
+
     /// The broker will answer it.
     pub(crate) fn is_answered(&self) -> bool {
         matches!(self, Work::Request(_)) || self.counts_in_flight()
@@ -250,7 +258,7 @@ impl Work {
 impl Item {
     /// Whether it is in the storage.
     pub(crate) fn is_stored(&self) -> bool {
-        matches!(&self.work, Work::Publish(outgoing) if outgoing.stored != 0)
+        self.work.stored_id() != 0
     }
 }
 
@@ -469,10 +477,7 @@ impl Outbox {
             return Err(work);
         }
         self.last_order = self.next_order();
-        let packet_id = match &work {
-            Work::Publish(outgoing) => outgoing.stored,
-            Work::Request(_) => 0,
-        };
+        let packet_id = work.stored_id();
         let item = Item {
             token,
             order: self.last_order,

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::command::{Command, Load};
 use crate::config::{Config, ConfigError, QoS, Version};
+use crate::durable::StoreError;
 use crate::error::{CommandError, PublishError, SessionError};
 use crate::event::{Event, Events, Owed, Token};
 use crate::link::{Limits, Link, Phase, later};
@@ -334,13 +335,13 @@ impl Session {
             }
             Err(_) => return Err(Command { work }),
         }
-        let is_stored = matches!(&work, Work::Publish(outgoing) if outgoing.stored != 0);
+        let stored_id = work.stored_id();
         self.make_room(&work);
         let outbox = &mut self.state.outbox;
         if outbox.is_latest(&work) && outbox.room().check_work(&work, None).is_err() {
             outbox.pass_over(token);
-            if let (Work::Publish(outgoing), true) = (&work, is_stored) {
-                self.state.journal.delete_message(outgoing.stored, 0);
+            if stored_id != 0 {
+                self.state.journal.delete_message(stored_id, 0);
             }
             let error = PublishError::NoRoom;
             self.events.push(Event::PublishFailed(token, error));
@@ -351,7 +352,7 @@ impl Session {
         }
         let queued = self.state.outbox.submit(token, work);
         queued.map_err(|work| Command { work })?;
-        if is_stored {
+        if stored_id != 0 {
             self.events.push(Event::Stored(token));
         }
         Ok(())
@@ -407,6 +408,9 @@ impl Session {
         };
         if !wanted || outgoing.qos() == QoS::AtMostOnce {
             return Ok(());
+        }
+        if !journal.is_on() {
+            return Err(CommandError::NotStored(StoreError::Unavailable));
         }
         let prepared = self.state.outbox.prepare(|id| journal.is_free(id));
         let (id, order) = prepared.ok_or(CommandError::OutOfMemory)?;

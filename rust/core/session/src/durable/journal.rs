@@ -155,9 +155,6 @@ impl Journal {
         expiry: Option<u32>,
         message: &Message,
     ) -> Result<(), StoreError> {
-        if !self.is_on() {
-            return Err(StoreError::Unavailable);
-        }
         let record = record::message(id, order, expiry, message);
         self.put(id, record)
     }
