@@ -115,12 +115,7 @@ impl Session {
             Packet::Connack(_) => Err(SessionError::UnexpectedPacket(packet_type)),
             Packet::Publish(publish) => self.handle_publish(publish),
             Packet::Ack(ack) => self.handle_ack(ack, packet_type),
-            Packet::Suback(answers) => {
-                self.handle_answers(RequestKind::Subscribe, answers, packet_type)
-            }
-            Packet::Unsuback(answers) => {
-                self.handle_answers(RequestKind::Unsubscribe, answers, packet_type)
-            }
+            Packet::Answers(answers) => self.handle_answers(answers, packet_type),
             Packet::Pingresp => Ok(()), // like everything that arrives, a sign of life
             Packet::Disconnect {
                 reason,
@@ -427,13 +422,9 @@ impl Session {
     }
 
     /// SUBACK or UNSUBACK.
-    fn handle_answers(
-        &mut self,
-        kind: RequestKind,
-        answers: Answers,
-        packet: PacketType,
-    ) -> Result<(), SessionError> {
+    fn handle_answers(&mut self, answers: Answers, packet: PacketType) -> Result<(), SessionError> {
         let Answers {
+            kind,
             id,
             mut codes,
             text,

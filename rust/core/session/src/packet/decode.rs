@@ -1,7 +1,6 @@
 //! What a broker sends, of either version, into one form.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::frame::Frame;
@@ -13,6 +12,7 @@ use crate::config::{QoS, Version};
 use crate::error::SessionError;
 use crate::message::{self, Message, has_wildcard};
 use crate::reason::{ConnectRefusal, ReasonCode};
+use crate::request::RequestKind;
 
 /// User properties of a received message that are kept.
 const USER_PROPERTIES: usize = 32;
@@ -25,6 +25,7 @@ pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet, Sessi
     let packet = PacketType::of(frame.control);
     let body = frame.body.as_slice();
     let ack = |kind| decode_ack(version, kind, body).map(Packet::Ack);
+    let answers = |kind| decode_answers(version, kind, body).map(Packet::Answers);
     let decoded = match (frame.control >> 4, version) {
         (kind::CONNACK, _) => decode_connack(version, body).map(Packet::Connack),
         (kind::PUBLISH, _) => decode_publish(version, frame).map(Packet::Publish),
@@ -32,8 +33,8 @@ pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet, Sessi
         (kind::PUBREC, _) => ack(AckKind::Pubrec),
         (kind::PUBREL, _) => ack(AckKind::Pubrel),
         (kind::PUBCOMP, _) => ack(AckKind::Pubcomp),
-        (kind::SUBACK, _) => decode_suback(version, body).map(Packet::Suback),
-        (kind::UNSUBACK, _) => decode_unsuback(version, body).map(Packet::Unsuback),
+        (kind::SUBACK, _) => answers(RequestKind::Subscribe),
+        (kind::UNSUBACK, _) => answers(RequestKind::Unsubscribe),
         (kind::PINGRESP, _) if body.is_empty() => Ok(Packet::Pingresp),
         (kind::PINGRESP, _) => Err(Fault::TooLong),
         (kind::DISCONNECT, Version::V5) => decode_disconnect(body),
@@ -43,33 +44,25 @@ pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet, Sessi
 }
 
 pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connack>, Fault> {
-    let refused = |version, code| {
-        Ok(Box::new(Connack {
-            refusal: refusal(version, code),
-            ..Connack::default()
-        }))
-    };
+    let mut connack = Box::new(Connack::default());
+    let c = &mut *connack;
     match (version, body) {
-        (Version::V311, [flags @ 0..=1, 0]) => Ok(Box::new(Connack {
-            session_present: *flags == 1,
-            ..Connack::default()
-        })),
+        (Version::V311, [flags @ 0..=1, 0]) => c.session_present = *flags == 1,
         // Whatever else is in it, it is a refusal. Some brokers say why in codes of MQTT 5, or
         // append properties.
-        (Version::V311, [_, code @ 1..=255, ..]) => refused(Version::V311, *code),
-        (Version::V311, [_, 0, _, ..]) => Err(Fault::TooLong),
+        (Version::V311, [_, code @ 1..=255, ..]) => c.refusal = refusal(version, *code),
+        (Version::V311, [_, 0, _, ..]) => return Err(Fault::TooLong),
         // A broker that knows only 3.1.1 may say so in its own words.
         (Version::V5, [_, code @ 1..=5]) => {
-            let refusal = ConnectRefusal::new(Version::V311, *code).of(Version::V5);
-            Ok(Box::new(Connack {
-                refusal: Some(refusal),
-                ..Connack::default()
-            }))
+            let refusal = ConnectRefusal::new(Version::V311, *code);
+            c.refusal = Some(refusal.of(Version::V5));
         }
-        (Version::V5, [_, 0]) => Err(Fault::OldVersion),
+        (Version::V5, [_, 0]) => return Err(Fault::OldVersion),
         // Without the property length.
-        (Version::V5, [_, code @ 0x80..=0xFF]) => refused(Version::V5, *code),
+        (Version::V5, [_, code @ 0x80..=0xFF]) => c.refusal = refusal(version, *code),
         (Version::V5, [flags @ 0..=1, code @ (0 | 0x80..), properties @ ..]) => {
+            c.session_present = *flags == 1;
+            c.refusal = refusal(version, *code);
             let properties = Properties::all(
                 properties,
                 &[
@@ -92,12 +85,6 @@ pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connac
                     id::AUTHENTICATION_DATA,
                 ],
             )?;
-            let mut connack = Box::new(Connack {
-                session_present: *flags == 1,
-                refusal: refusal(Version::V5, *code),
-                ..Connack::default()
-            });
-            let c = &mut *connack;
             properties.non_zero(id::RECEIVE_MAXIMUM, &mut c.receive_maximum)?;
             properties.bool(id::MAXIMUM_QOS, &mut c.maximum_qos_is_1)?;
             properties.bool(id::RETAIN_AVAILABLE, &mut c.retain_available)?;
@@ -114,11 +101,11 @@ pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connac
             properties.text(id::REASON_STRING, &mut c.text)?;
             properties.text(id::SERVER_REFERENCE, &mut c.server_reference)?;
             properties.text(id::RESPONSE_INFORMATION, &mut c.response_information)?;
-            Ok(connack)
         }
-        (_, [_, _, ..]) => Err(Fault::Code),
-        _ => Err(Fault::TooShort),
+        (_, [_, _, ..]) => return Err(Fault::Code),
+        _ => return Err(Fault::TooShort),
     }
+    Ok(connack)
 }
 
 fn refusal(version: Version, code: u8) -> Option<ConnectRefusal> {
@@ -242,50 +229,40 @@ fn decode_ack(version: Version, kind: AckKind, body: &[u8]) -> Result<Ack, Fault
     })
 }
 
-fn decode_suback(version: Version, body: &[u8]) -> Result<Answers, Fault> {
-    let (id, rest) = split_packet_id(body)?;
-    let (bytes, text) = split_answers(version, rest)?;
+/// SUBACK and UNSUBACK. The latter has no codes in 3.1.1: none are returned.
+fn decode_answers(version: Version, kind: RequestKind, body: &[u8]) -> Result<Answers, Fault> {
+    let (id, mut bytes) = split_packet_id(body)?;
+    let mut text = None;
+    match (version, kind) {
+        (Version::V311, RequestKind::Unsubscribe) if !bytes.is_empty() => {
+            return Err(Fault::TooLong);
+        }
+        (Version::V311, _) => {}
+        (Version::V5, _) => {
+            let (properties, codes) = Properties::split(bytes, OF_ANSWERS)?;
+            properties.text(id::REASON_STRING, &mut text)?;
+            bytes = codes;
+        }
+    }
     let mut codes = Vec::with_capacity(bytes.len());
     for byte in bytes {
-        codes.push(match (version, *byte) {
+        codes.push(match (kind, *byte) {
             (_, 0) => Ok(QoS::AtMostOnce),
-            (_, 1) => Ok(QoS::AtLeastOnce),
-            (_, 2) => Ok(QoS::ExactlyOnce),
+            (RequestKind::Subscribe, 1) => Ok(QoS::AtLeastOnce),
+            (RequestKind::Subscribe, 2) => Ok(QoS::ExactlyOnce),
+            // There was no such subscription.
+            (RequestKind::Unsubscribe, 0x11) => Ok(QoS::AtMostOnce),
             // Above 0x80 a code of MQTT 5, which some brokers send with either version.
             (_, 0x80..) => Err(ReasonCode(*byte)),
             _ => return Err(Fault::Code),
         });
     }
-    Ok(Answers { id, codes, text })
-}
-
-/// The answers have no codes in 3.1.1: none are returned.
-fn decode_unsuback(version: Version, body: &[u8]) -> Result<Answers, Fault> {
-    let (id, rest) = split_packet_id(body)?;
-    if version == Version::V311 && !rest.is_empty() {
-        return Err(Fault::TooLong);
-    }
-    let (bytes, text) = split_answers(version, rest)?;
-    let mut codes = Vec::with_capacity(bytes.len());
-    for byte in bytes {
-        codes.push(match byte {
-            0x00 | 0x11 => Ok(QoS::AtMostOnce),
-            0x80.. => Err(ReasonCode(*byte)),
-            _ => return Err(Fault::Code),
-        });
-    }
-    Ok(Answers { id, codes, text })
-}
-
-/// The codes of SUBACK and UNSUBACK, and what MQTT 5 says before them.
-fn split_answers(version: Version, rest: &[u8]) -> Result<(&[u8], Option<String>), Fault> {
-    let mut text = None;
-    if version == Version::V311 {
-        return Ok((rest, text));
-    }
-    let (properties, codes) = Properties::split(rest, OF_ANSWERS)?;
-    properties.text(id::REASON_STRING, &mut text)?;
-    Ok((codes, text))
+    Ok(Answers {
+        kind,
+        id,
+        codes,
+        text,
+    })
 }
 
 fn decode_disconnect(body: &[u8]) -> Result<Packet, Fault> {

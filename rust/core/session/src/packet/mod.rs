@@ -34,6 +34,7 @@ use crate::message::Message;
 #[cfg(feature = "durable")]
 use crate::message::Properties;
 use crate::reason::{ConnectRefusal, ReasonCode};
+use crate::request::{Answer, RequestKind};
 
 pub(crate) use decode::decode;
 pub use fault::{Fault, PacketType};
@@ -44,9 +45,7 @@ pub(crate) enum Packet {
     Connack(Box<Connack>),
     Publish(Publish),
     Ack(Ack),
-    Suback(Answers),
-    /// Without codes in 3.1.1.
-    Unsuback(Answers),
+    Answers(Answers),
     Pingresp,
     Disconnect {
         reason: ReasonCode,
@@ -71,11 +70,12 @@ pub(crate) struct Ack {
     pub(crate) text: Option<String>,
 }
 
-/// SUBACK or UNSUBACK.
+/// SUBACK or UNSUBACK, which has no codes in 3.1.1.
 #[derive(Debug)]
 pub(crate) struct Answers {
+    pub(crate) kind: RequestKind,
     pub(crate) id: u16,
-    pub(crate) codes: Vec<Result<QoS, ReasonCode>>,
+    pub(crate) codes: Vec<Answer>,
     pub(crate) text: Option<String>,
 }
 

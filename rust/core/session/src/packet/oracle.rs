@@ -309,7 +309,7 @@ proptest! {
             Err(reason) => reason.0,
         };
         let ours = match decode_v311(0x90, &body) {
-            Ok(Packet::Suback(answers)) => {
+            Ok(Packet::Answers(answers)) => {
                 Some((answers.id, answers.codes.iter().map(code).collect()))
             }
             _ => None,
