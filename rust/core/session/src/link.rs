@@ -288,6 +288,14 @@ impl Link {
     }
 }
 
+/// The earlier of two times.
+pub(crate) fn earliest(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
 /// The time after `delay`, as far as time goes. One place for arithmetic that is dozens of bytes long.
 #[inline(never)]
 pub(crate) fn later(now: Duration, delay: Duration) -> Duration {

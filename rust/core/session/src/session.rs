@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigError, QoS, Version};
 use crate::durable::StoreError;
 use crate::error::{CommandError, PublishError, SessionError};
 use crate::event::{Event, Events, Owed, Token};
-use crate::link::{Limits, Link, Phase, later};
+use crate::link::{Limits, Link, Phase, earliest, later};
 use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::outbox::{BEGUN, Item, Work};
@@ -250,19 +250,14 @@ impl Session {
         let Some(link) = &self.link else {
             return expiry;
         };
-        let link_due = match link.phase {
-            Phase::Connecting | Phase::Online => {
-                let response = link.response_due().or_else(|| link.ping_due());
-                [
-                    response,
-                    self.ack_due().filter(|_| judges),
-                    link.alone_until(),
-                ]
-            }
-            Phase::Leaving | Phase::Over => [None; 3],
-        };
-        let others = [expiry, self.supply_due()];
-        link_due.into_iter().chain(others).flatten().min()
+        let due = earliest(expiry, self.supply_due());
+        if let Phase::Leaving | Phase::Over = link.phase {
+            return due;
+        }
+        let response = link.response_due().or_else(|| link.ping_due());
+        let answer = self.ack_due().filter(|_| judges);
+        let due = earliest(earliest(due, response), answer);
+        earliest(due, link.alone_until())
     }
 
     pub(crate) fn note_time(&mut self, now: Duration) {
