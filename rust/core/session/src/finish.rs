@@ -89,8 +89,8 @@ impl Session {
                         self.events
                             .push(Event::SubscriptionLowered { filter, granted });
                     }
-                    let name = filter.name.clone();
-                    subscriptions.granted(name, filter.qos, granted, &mut self.state.journal);
+                    let journal = &mut self.state.journal;
+                    subscriptions.granted(&filter.name, filter.qos, granted, journal);
                 }
                 (RequestKind::Subscribe, Some(Err(reason))) if own => {
                     subscriptions.remove(&filter.name, &mut self.state.journal);

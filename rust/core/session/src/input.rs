@@ -1,5 +1,6 @@
 //! From the transport to events and answers.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -105,7 +106,7 @@ impl Session {
         };
         if !link.was_online() {
             return match packet {
-                Packet::Connack(connack) => self.handle_connack(*connack),
+                Packet::Connack(connack) => self.handle_connack(connack),
                 _ => Err(SessionError::UnexpectedPacket(packet_type)),
             };
         }
@@ -122,27 +123,19 @@ impl Session {
                 text,
                 server_reference,
             } => {
-                self.tell(None, text.clone().map(BrokerText::Reason));
-                let reference = server_reference.clone();
-                self.tell(None, reference.map(BrokerText::ServerReference));
-                self.broker_reason = text;
-                self.server_reference = server_reference;
+                self.keep_words(text, server_reference);
                 Err(SessionError::ServerDisconnected(reason))
             }
         }
     }
 
-    fn handle_connack(&mut self, connack: Connack) -> Result<(), SessionError> {
+    fn handle_connack(&mut self, connack: Box<Connack>) -> Result<(), SessionError> {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
         let limits = Limits::new(&self.config, &connack);
         let clean = link.clean;
-        self.tell(None, connack.text.clone().map(BrokerText::Reason));
-        let reference = connack.server_reference.clone();
-        self.tell(None, reference.map(BrokerText::ServerReference));
-        self.broker_reason = connack.text;
-        self.server_reference = connack.server_reference;
+        self.keep_words(connack.text, connack.server_reference);
         if let Some(refusal) = connack.refusal {
             return Err(SessionError::Refused(refusal));
         }
@@ -455,6 +448,15 @@ impl Session {
     fn is_sent(&self, key: Key) -> bool {
         let sent = |item: &Item| item.sent_on == self.connection;
         self.state.outbox.list(key) == Some(BEGUN) && self.state.outbox.get(key).is_some_and(sent)
+    }
+
+    /// Passes on, and keeps, what the broker says of the connection.
+    fn keep_words(&mut self, text: Option<String>, server_reference: Option<String>) {
+        self.tell(None, text.clone().map(BrokerText::Reason));
+        let reference = server_reference.clone();
+        self.tell(None, reference.map(BrokerText::ServerReference));
+        self.broker_reason = text;
+        self.server_reference = server_reference;
     }
 
     /// Passes on what the broker says.

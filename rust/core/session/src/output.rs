@@ -138,12 +138,8 @@ impl Session {
         if subscriptions.unconfirmed() == 0 || link.requests >= window {
             return None;
         }
-        let names = subscriptions.next(link.repeated.as_deref(), count);
-        link.repeated = Some(names.last()?.0.clone());
-        let filters = names.into_iter().enumerate();
-        let filters: Vec<Filter> = filters
-            .map(|(index, (name, qos))| Filter::new(name, qos, index))
-            .collect();
+        let filters = subscriptions.next(link.repeated.as_deref(), count);
+        link.repeated = Some(filters.last()?.name.clone());
         let request = Request::new(RequestKind::Subscribe, filters);
         self.state.outbox.own_request(request)
     }

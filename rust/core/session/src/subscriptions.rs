@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::config::QoS;
 use crate::durable::Journal;
+use crate::request::Filter;
 
 /// One filter the broker granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +44,12 @@ impl Subscriptions {
     }
 
     /// The broker granted this filter, perhaps again.
-    pub(crate) fn granted(&mut self, name: String, qos: QoS, granted: QoS, journal: &mut Journal) {
-        let old = self.get(&name);
+    pub(crate) fn granted(&mut self, name: &str, qos: QoS, granted: QoS, journal: &mut Journal) {
+        let old = self.get(name);
         let mut place = old.and_then(|old| old.place);
         let is_known = old.is_some_and(|old| (old.qos, old.granted) == (qos, granted));
         if !is_known || place.is_none() {
-            place = journal.put_filter(place, &name, qos, granted);
+            place = journal.put_filter(place, name, qos, granted);
         }
         let one = Subscription {
             qos,
@@ -58,9 +59,9 @@ impl Subscriptions {
             ends: 0,
             place,
         };
-        match self.find(&name) {
-            Ok(_) => self.change(&name, |old| *old = one),
-            Err(at) => self.filters.insert(at, (name, one)),
+        match self.find(name) {
+            Ok(_) => self.change(name, |old| *old = one),
+            Err(at) => self.filters.insert(at, (name.into(), one)),
         }
     }
 
@@ -122,16 +123,19 @@ impl Subscriptions {
     }
 
     /// The next `count` filters to be asked for again, after the one of this name.
-    pub(crate) fn next(&self, after: Option<&str>, count: usize) -> Vec<(String, QoS)> {
+    pub(crate) fn next(&self, after: Option<&str>, count: usize) -> Vec<Filter> {
         let from = match after.map(|name| self.find(name)) {
             None => 0,
             Some(Ok(at)) => at + 1,
             Some(Err(at)) => at,
         };
-        let rest = self.filters.get(from..).unwrap_or_default().iter();
-        let wanted = rest.filter(|(_, one)| one.wants());
-        let wanted = wanted.map(|(name, one)| (name.clone(), one.qos));
-        wanted.take(count).collect()
+        let mut next = Vec::new();
+        for (name, one) in self.filters.get(from..).unwrap_or_default() {
+            if one.wants() && next.len() < count {
+                next.push(Filter::new(name.clone(), one.qos, next.len()));
+            }
+        }
+        next
     }
 
     /// Where a filter is, or would be.
