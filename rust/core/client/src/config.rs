@@ -1,6 +1,6 @@
 //! What a client is told once.
 use crate::brokers::{Failover, SEVERAL};
-use crate::keepalive::KeepAlive;
+use crate::keepalive::{KeepAlive, LEARNS};
 use crate::time::TimeConfig;
 use core::fmt;
 use core::time::Duration;
@@ -75,52 +75,41 @@ impl Config {
         if !has_tls && brokers.any(|broker| broker.scheme == Scheme::Mqtts) {
             return Err(ConfigError::TlsMissing);
         }
-        let asked = [
-            (SEVERAL, "FAILOVER", !self.failover.others.is_empty()),
-            (
-                cfg!(feature = "fallback-v311"),
-                "FALLBACK_V311",
-                self.fallback_to_v311,
-            ),
-            (
-                cfg!(feature = "keep-alive-auto"),
-                "KEEP_ALIVE_AUTO",
-                self.keep_alive != KeepAlive::Fixed,
-            ),
-        ];
-        if let Some((_, option, _)) = asked.into_iter().find(|(built, _, asked)| *asked && !built) {
-            return Err(ConfigError::NotBuilt(option));
+        if !SEVERAL && !self.failover.others.is_empty() {
+            return Err(ConfigError::NotBuilt("FAILOVER"));
         }
-        if !self.keep_alive.is_valid() {
+        if !cfg!(feature = "fallback-v311") && self.fallback_to_v311 {
+            return Err(ConfigError::NotBuilt("FALLBACK_V311"));
+        }
+        if !LEARNS && self.keep_alive != KeepAlive::Fixed {
+            return Err(ConfigError::NotBuilt("KEEP_ALIVE_AUTO"));
+        }
+        if LEARNS && !self.keep_alive.is_valid() {
             return Err(ConfigError::KeepAlive);
         }
+        let return_after = self.failover.return_after.unwrap_or_default();
+        // Whether nothing can be answered in a time of zero.
         let times = [
-            ("tcp_connect", self.timers.tcp_connect),
-            ("next_address", self.timers.next_address),
-            ("tls_handshake", self.timers.tls_handshake),
-            ("backoff_min", self.timers.backoff_min),
-            ("backoff_max", self.timers.backoff_max),
-            ("stable_after", self.timers.stable_after),
-            ("network_jitter", self.timers.network_jitter),
-            ("close", self.timers.close),
-            ("deadline", self.time.deadline),
-            ("attempt_timeout", self.time.attempt_timeout),
-            ("response_timeout", self.session.response_timeout),
-            (
-                "return_after",
-                self.failover.return_after.unwrap_or_default(),
-            ),
+            ("tcp_connect", &self.timers.tcp_connect, true),
+            ("next_address", &self.timers.next_address, false),
+            ("tls_handshake", &self.timers.tls_handshake, true),
+            ("backoff_min", &self.timers.backoff_min, false),
+            ("backoff_max", &self.timers.backoff_max, false),
+            ("stable_after", &self.timers.stable_after, false),
+            ("network_jitter", &self.timers.network_jitter, false),
+            ("close", &self.timers.close, false),
+            ("deadline", &self.time.deadline, false),
+            ("attempt_timeout", &self.time.attempt_timeout, false),
+            ("response_timeout", &self.session.response_timeout, true),
+            ("return_after", &return_after, false),
         ];
-        if let Some((name, _)) = times.into_iter().find(|(_, time)| *time > LONGEST) {
-            return Err(ConfigError::TooLong(name));
-        }
-        let needed = [
-            ("tcp_connect", self.timers.tcp_connect),
-            ("tls_handshake", self.timers.tls_handshake),
-            ("response_timeout", self.session.response_timeout),
-        ];
-        if let Some((name, _)) = needed.into_iter().find(|(_, time)| time.is_zero()) {
-            return Err(ConfigError::Zero(name));
+        for (name, time, is_needed) in times {
+            if *time > LONGEST {
+                return Err(ConfigError::TooLong(name));
+            }
+            if is_needed && time.is_zero() {
+                return Err(ConfigError::Zero(name));
+            }
         }
         if self.timers.backoff_min.is_zero() {
             return Err(ConfigError::BackoffZero);

@@ -1,6 +1,9 @@
 //! The keep-alive that learns how long the path bears silence.
 use core::time::Duration;
 
+/// Whether this build learns it.
+pub(crate) const LEARNS: bool = cfg!(feature = "keep-alive-auto");
+
 /// How long a connection may be silent before a ping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeepAlive {
@@ -82,8 +85,7 @@ impl Learner {
     /// `None` for a fixed keep-alive.
     pub(crate) fn new(keep_alive: KeepAlive) -> Option<Self> {
         match keep_alive {
-            KeepAlive::Fixed => None,
-            KeepAlive::Auto { min, max, start } => Some(Self {
+            KeepAlive::Auto { min, max, start } if LEARNS => Some(Self {
                 min,
                 max,
                 proven: start.unwrap_or(min).clamp(min, max),
@@ -93,6 +95,7 @@ impl Learner {
                 last: None,
                 pending: None,
             }),
+            _ => None,
         }
     }
 

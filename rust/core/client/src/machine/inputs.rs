@@ -11,6 +11,7 @@ use crate::stream::Stream;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt::Display;
 use core::mem;
 use core::net::{IpAddr, SocketAddrV6};
 use core::time::Duration;
@@ -262,9 +263,10 @@ impl Client {
 
 /// What the certificate must say.
 fn server_name(host: &Host) -> String {
-    match host {
-        Host::Name(name) => name.clone(),
-        Host::Ipv4(address) => address.to_string(),
-        Host::Ipv6(address) => address.to_string(),
-    }
+    let address: &dyn Display = match host {
+        Host::Name(name) => name,
+        Host::Ipv4(address) => address,
+        Host::Ipv6(address) => address,
+    };
+    address.to_string()
 }
