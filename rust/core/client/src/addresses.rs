@@ -33,15 +33,14 @@ pub(crate) enum Fault {
 
 impl Addresses {
     /// This address led to a connection that proved stable.
-    pub(crate) fn praise(&mut self, candidate: Candidate) {
-        self.good = Some(candidate);
+    pub(crate) fn praise(&mut self, candidate: &Candidate) {
+        self.good = Some(*candidate);
         self.failed
             .retain(|failed| failed.address != candidate.address);
     }
 
     /// This address did not lead to a connection of use.
-    pub(crate) fn blame(&mut self, candidate: Candidate, fault: Fault) {
-        let address = candidate.address;
+    pub(crate) fn blame(&mut self, address: Ipv6Addr, fault: Fault) {
         let mut penalty = 0;
         if let Some(known) = self.failed.iter().position(|old| old.address == address) {
             penalty = self.failed.remove(known).penalty;

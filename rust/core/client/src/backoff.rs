@@ -34,13 +34,12 @@ impl Backoff {
     pub(crate) fn next(&mut self, patient: bool, rng: &mut dyn Rng) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
-        let (floor, ceiling) = if patient {
-            (self.max / 2, self.max)
-        } else {
-            let ceiling = self.min.saturating_mul(factor).min(self.max);
-            (Duration::ZERO, ceiling)
-        };
-        between(floor, ceiling, rng.next_u32())
+        let draw = rng.next_u32();
+        if patient {
+            return part_of(self.max, draw >> 1 | 1 << 31);
+        }
+        let ceiling = self.min.saturating_mul(factor).min(self.max);
+        part_of(ceiling, draw)
     }
 
     /// A pause of the shortest range, which counts as no failure: before another broker is tried.
@@ -51,17 +50,16 @@ impl Backoff {
 
 /// An instant within `range`.
 pub(crate) fn spread(range: Duration, rng: &mut dyn Rng) -> Duration {
-    between(Duration::ZERO, range, rng.next_u32())
+    part_of(range, rng.next_u32())
 }
 
-/// The point that `draw` names on the way from `floor` to `ceiling`.
-fn between(floor: Duration, ceiling: Duration, draw: u32) -> Duration {
-    let range = ceiling.saturating_sub(floor);
+/// As large a part of `range` as `draw` is of its own.
+fn part_of(range: Duration, draw: u32) -> Duration {
     // In 64 bits, which hold the longest range that a configuration may have, 49 days: division in
     // 128 costs a kilobyte of flash.
     let range = range.as_secs() * 1_000 + u64::from(range.subsec_millis());
     let part = range.saturating_mul(draw.into()) / u64::from(u32::MAX);
-    floor + Duration::from_millis(part)
+    Duration::from_millis(part)
 }
 
 /// How often a change of the network may begin an attempt before its time: a network that comes and

@@ -27,7 +27,7 @@ use crate::brokers::Targets;
 use crate::config::{Config, ConfigError, Retry, Timers};
 use crate::error::SetupError;
 use crate::event::{Event, Reached, Stage};
-use crate::keepalive::Learner;
+use crate::keepalive::{LEARNS, Learner};
 use crate::queue::Queue;
 use crate::stream::Stream;
 use crate::time::clock::Clock;
@@ -183,9 +183,7 @@ fn boxed_resolver(config: thread_mqtt_resolve::resolver::Config) -> Box<Resolver
 
 /// What is known of the path, in a build that learns it.
 fn learner(learner: &mut Option<Learner>) -> Option<&mut Learner> {
-    learner
-        .as_mut()
-        .filter(|_| cfg!(feature = "keep-alive-auto"))
+    learner.as_mut().filter(|_| LEARNS)
 }
 
 impl Client {
@@ -223,7 +221,7 @@ impl Client {
             news: false,
             budget: Budget::default(),
             clock: Clock::new(config.time_floor),
-            timing: Timing::new(&config.time),
+            timing: Timing::new(config.time),
             state: State::Idle,
             alarms: Alarms::default(),
             announced_prefix: false,
@@ -476,6 +474,12 @@ impl Client {
 
     fn reached(&mut self, reached: Reached) {
         self.tell(Event::Reached(reached));
+    }
+
+    /// Tells which broker is tried next.
+    fn tell_broker(&mut self) {
+        let broker = self.targets.uri().clone();
+        self.tell(Event::Broker(broker));
     }
 
     fn close_tcp(&mut self, abort: bool) {

@@ -74,7 +74,6 @@ impl Client {
         self.note_acceptance();
         match &self.state {
             State::Up { candidate, .. } if stable => {
-                let candidate = *candidate;
                 self.targets.current_mut().addresses.praise(candidate);
             }
             State::Securing { candidate, .. } | State::Up { candidate, .. } => {
@@ -82,8 +81,8 @@ impl Client {
                     true => Fault::NotStable,
                     false => Fault::NoBroker,
                 };
-                let candidate = *candidate;
-                self.targets.current_mut().addresses.blame(candidate, fault);
+                let addresses = &mut self.targets.current_mut().addresses;
+                addresses.blame(candidate.address, fault);
             }
             _ => {}
         }
@@ -231,8 +230,7 @@ impl Client {
             Ending::Stopped => self.tell(Event::Stopped),
             Ending::Returning if SEVERAL => {
                 self.targets.go_back(rng);
-                let broker = self.targets.uri().clone();
-                self.tell(Event::Broker(broker));
+                self.tell_broker();
                 self.begin_anew(now);
             }
             Ending::Renewing | Ending::Returning => self.begin_anew(now),
@@ -253,7 +251,7 @@ impl Client {
         now: Duration,
         rng: &mut dyn Rng,
     ) {
-        let before = self.targets.uri().clone();
+        let before = SEVERAL.then(|| self.targets.uri().clone());
         let mut version = None;
         let retry_in = match self.retry {
             Retry::Never => None,
@@ -292,9 +290,8 @@ impl Client {
         if let Some(version) = version {
             self.tell(Event::Version(version));
         }
-        if *self.targets.uri() != before {
-            let broker = self.targets.uri().clone();
-            self.tell(Event::Broker(broker));
+        if before.is_some_and(|before| *self.targets.uri() != before) {
+            self.tell_broker();
         }
     }
 

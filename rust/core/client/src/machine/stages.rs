@@ -71,8 +71,7 @@ impl Client {
 
     fn begin(&mut self, now: Duration, rng: &mut dyn Rng) {
         if self.targets.draw_first(rng) {
-            let broker = self.targets.uri().clone();
-            self.tell(Event::Broker(broker));
+            self.tell_broker();
         }
         self.reached(Reached::Attached);
         self.announced_prefix = false;
@@ -129,7 +128,7 @@ impl Client {
             });
         } else {
             let addresses = &mut self.targets.current_mut().addresses;
-            addresses.blame(turn.candidate, Fault::NoBroker);
+            addresses.blame(turn.candidate.address, Fault::NoBroker);
         }
         if rest.is_empty() {
             // The name may have moved.
@@ -250,7 +249,6 @@ impl Client {
                 ..
             } if is_stable => {
                 *stable = true;
-                let candidate = *candidate;
                 self.targets.current_mut().addresses.praise(candidate);
                 self.backoff.reset();
                 self.plan_return(now, rng);

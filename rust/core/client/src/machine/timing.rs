@@ -29,11 +29,11 @@ pub(super) struct Timing {
 }
 
 impl Timing {
-    pub(super) fn new(config: &TimeConfig) -> Self {
+    pub(super) fn new(config: TimeConfig) -> Self {
         Self {
-            source: Box::new(SntpSearch::new(config)),
             policy: config.policy,
             refresh: config.refresh,
+            source: Box::new(SntpSearch::new(config)),
             failed: None,
             told: None,
         }

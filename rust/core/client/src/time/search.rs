@@ -88,9 +88,9 @@ struct Question {
 }
 
 impl SntpSearch {
-    pub(crate) fn new(config: &TimeConfig) -> Self {
+    pub(crate) fn new(config: TimeConfig) -> Self {
         Self {
-            servers: config.servers.clone(),
+            servers: config.servers,
             deadline: config.deadline,
             attempt_timeout: config.attempt_timeout,
             first: 0,
