@@ -221,12 +221,14 @@ impl<P: Port> Driver<P> {
 
     /// Does what was collected: commands in their order, then a stop, then a start.
     fn obey(&mut self, now: Duration) {
-        let commands = mem::take(&mut self.orders.commands);
-        let mut commands = commands.into_iter();
-        while let Some((token, command)) = commands.next() {
+        let mut commands = mem::take(&mut self.orders.commands);
+        commands.reverse();
+        while let Some((token, command)) = commands.pop() {
             if let Err(command) = self.client.submit(token, command) {
                 // No heap for it now: this one and the rest wait for the next turn.
-                self.orders.commands = [(token, command)].into_iter().chain(commands).collect();
+                commands.push((token, command));
+                commands.reverse();
+                self.orders.commands = commands;
                 break;
             }
         }
