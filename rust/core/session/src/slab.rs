@@ -2,18 +2,28 @@
 //! however many there are.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
-/// Names a value until it is removed.
-pub(crate) type Key = u32;
+/// Names a value until it is removed: the number of its slot, counted from 1, so that none is a word, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(NonZeroU32);
 
-const NONE: u32 = u32::MAX;
+impl Key {
+    fn of(slot: usize) -> Self {
+        Key(NonZeroU32::MIN.saturating_add(slot as u32))
+    }
+
+    fn slot(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// `LISTS` queues over one vector of slots. A slot that became free is used again.
 #[derive(Debug)]
 pub(crate) struct Slab<T, const LISTS: usize> {
     slots: Vec<Slot<T>>,
     /// First of the free slots, which are linked by `next`.
-    free: u32,
+    free: Option<Key>,
     lists: [Ends; LISTS],
     len: usize,
 }
@@ -21,29 +31,25 @@ pub(crate) struct Slab<T, const LISTS: usize> {
 #[derive(Debug)]
 struct Slot<T> {
     value: Option<T>,
-    previous: u32,
-    next: u32,
+    previous: Option<Key>,
+    next: Option<Key>,
     list: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Ends {
-    first: u32,
-    last: u32,
+    first: Option<Key>,
+    last: Option<Key>,
 }
 
 impl<T, const LISTS: usize> Slab<T, LISTS> {
     const FEW: usize = 4;
 
     pub(crate) fn new() -> Self {
-        let empty = Ends {
-            first: NONE,
-            last: NONE,
-        };
         Slab {
             slots: Vec::new(),
-            free: NONE,
-            lists: [empty; LISTS],
+            free: None,
+            lists: [Ends::default(); LISTS],
             len: 0,
         }
     }
@@ -54,62 +60,55 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
 
     /// Makes room for one more value; false if the heap has none.
     pub(crate) fn reserve(&mut self) -> bool {
-        self.free != NONE || self.slots.try_reserve(1).is_ok()
+        self.free.is_some() || self.slots.try_reserve(1).is_ok()
     }
 
     /// The slot that the next value will have.
     pub(crate) fn next_key(&self) -> Key {
-        match self.free {
-            NONE => self.slots.len() as u32,
-            free => free,
-        }
+        self.free.unwrap_or_else(|| Key::of(self.slots.len()))
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        self.slots.get(key as usize)?.value.as_ref()
+        self.slots.get(key.slot())?.value.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        self.slots.get_mut(key as usize)?.value.as_mut()
+        self.slots.get_mut(key.slot())?.value.as_mut()
     }
 
     pub(crate) fn list(&self, key: Key) -> Option<usize> {
-        let slot = self.slots.get(key as usize)?;
+        let slot = self.slots.get(key.slot())?;
         slot.value.as_ref().map(|_| slot.list)
     }
 
     pub(crate) fn first(&self, list: usize) -> Option<Key> {
-        let first = self.lists.get(list)?.first;
-        (first != NONE).then_some(first)
+        self.lists.get(list)?.first
     }
 
     pub(crate) fn last(&self, list: usize) -> Option<Key> {
-        let last = self.lists.get(list)?.last;
-        (last != NONE).then_some(last)
+        self.lists.get(list)?.last
     }
 
     pub(crate) fn previous(&self, key: Key) -> Option<Key> {
-        let previous = self.slots.get(key as usize)?.previous;
-        (previous != NONE).then_some(previous)
+        self.slots.get(key.slot())?.previous
     }
 
     pub(crate) fn next(&self, key: Key) -> Option<Key> {
-        let next = self.slots.get(key as usize)?.next;
-        (next != NONE).then_some(next)
+        self.slots.get(key.slot())?.next
     }
 
     /// Adds a value at the end of a queue.
     pub(crate) fn push(&mut self, list: usize, value: T) -> Key {
         let key = self.next_key();
-        match self.slots.get_mut(key as usize) {
+        match self.slots.get_mut(key.slot()) {
             Some(slot) => {
                 self.free = slot.next;
                 slot.value = Some(value);
             }
             None => self.slots.push(Slot {
                 value: Some(value),
-                previous: NONE,
-                next: NONE,
+                previous: None,
+                next: None,
                 list,
             }),
         }
@@ -123,15 +122,15 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
         self.get(key)?;
         self.unlink(key);
         let free = self.free;
-        let slot = self.slots.get_mut(key as usize)?;
+        let slot = self.slots.get_mut(key.slot())?;
         slot.next = free;
-        self.free = key;
+        self.free = Some(key);
         self.len -= 1;
         let value = slot.value.take();
         // What a crowd took is given back, what a few take is not asked for each time.
         if self.len == 0 && self.slots.capacity() > Self::FEW {
             self.slots = Vec::new();
-            self.free = NONE;
+            self.free = None;
         }
         value
     }
@@ -153,15 +152,13 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
         let Some(ends) = self.lists.get_mut(list) else {
             return;
         };
-        let next = core::mem::replace(&mut ends.first, key);
-        if next == NONE {
-            ends.last = key;
+        let next = ends.first.replace(key);
+        if let Some(slot) = self.slots.get_mut(key.slot()) {
+            (slot.previous, slot.next, slot.list) = (None, next, list);
         }
-        if let Some(slot) = self.slots.get_mut(key as usize) {
-            (slot.previous, slot.next, slot.list) = (NONE, next, list);
-        }
-        if let Some(slot) = self.slots.get_mut(next as usize) {
-            slot.previous = key;
+        match next.and_then(|next| self.slots.get_mut(next.slot())) {
+            Some(slot) => slot.previous = Some(key),
+            None => ends.last = Some(key),
         }
     }
 
@@ -169,37 +166,31 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
         let Some(ends) = self.lists.get_mut(list) else {
             return;
         };
-        let previous = core::mem::replace(&mut ends.last, key);
-        if previous == NONE {
-            ends.first = key;
+        let previous = ends.last.replace(key);
+        if let Some(slot) = self.slots.get_mut(key.slot()) {
+            (slot.previous, slot.next, slot.list) = (previous, None, list);
         }
-        if let Some(slot) = self.slots.get_mut(key as usize) {
-            (slot.previous, slot.next, slot.list) = (previous, NONE, list);
-        }
-        if let Some(slot) = self.slots.get_mut(previous as usize) {
-            slot.next = key;
+        match previous.and_then(|previous| self.slots.get_mut(previous.slot())) {
+            Some(slot) => slot.next = Some(key),
+            None => ends.first = Some(key),
         }
     }
 
     fn unlink(&mut self, key: Key) {
-        let Some(slot) = self.slots.get(key as usize) else {
+        let Some(slot) = self.slots.get(key.slot()) else {
             return;
         };
         let (previous, next, list) = (slot.previous, slot.next, slot.list);
-        if let Some(slot) = self.slots.get_mut(previous as usize) {
-            slot.next = next;
-        }
-        if let Some(slot) = self.slots.get_mut(next as usize) {
-            slot.previous = previous;
-        }
         let Some(ends) = self.lists.get_mut(list) else {
             return;
         };
-        if ends.first == key {
-            ends.first = next;
+        match previous.and_then(|previous| self.slots.get_mut(previous.slot())) {
+            Some(slot) => slot.next = next,
+            None => ends.first = next,
         }
-        if ends.last == key {
-            ends.last = previous;
+        match next.and_then(|next| self.slots.get_mut(next.slot())) {
+            Some(slot) => slot.previous = previous,
+            None => ends.last = previous,
         }
     }
 }
@@ -208,7 +199,7 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     /// Number and key; number 0 is an empty place. The length is a power of two.
-    table: Vec<(u32, Key)>,
+    table: Vec<(u32, Option<Key>)>,
     len: usize,
 }
 
@@ -219,7 +210,7 @@ impl Index {
 
     pub(crate) fn get(&self, number: u32) -> Option<Key> {
         let at = self.find(number)?;
-        self.table.get(at).map(|(_, key)| *key)
+        self.table.get(at)?.1
     }
 
     /// Makes room for one more; false if the heap has none.
@@ -233,11 +224,13 @@ impl Index {
         if larger.try_reserve_exact(size).is_err() {
             return false;
         }
-        larger.resize(size, (0, 0));
+        larger.resize(size, (0, None));
         let old = core::mem::replace(&mut self.table, larger);
         self.len = 0;
-        for (number, key) in old.into_iter().filter(|(number, _)| *number != 0) {
-            self.insert(number, key);
+        for (number, key) in &old {
+            if let Some(key) = key {
+                self.insert(*number, *key);
+            }
         }
         true
     }
@@ -249,7 +242,7 @@ impl Index {
             return;
         };
         if let Some(place) = self.table.get_mut(at) {
-            *place = (number, key);
+            *place = (number, Some(key));
             self.len += usize::from(known.is_none());
         }
     }
@@ -277,7 +270,7 @@ impl Index {
             }
         }
         if let Some(place) = self.table.get_mut(hole) {
-            *place = (0, 0);
+            *place = (0, None);
         }
     }
 
@@ -374,10 +367,11 @@ mod tests {
         }
 
         #[test]
-        fn the_index_is_a_map(steps in prop::collection::vec((any::<bool>(), 1u32..60, any::<u32>()), 1..300)) {
+        fn the_index_is_a_map(steps in prop::collection::vec((any::<bool>(), 1u32..60, any::<u16>()), 1..300)) {
             let mut index = Index::default();
             let mut model = BTreeMap::new();
-            for (add, number, key) in steps {
+            for (add, number, slot) in steps {
+                let key = Key::of(slot.into());
                 // Numbers that share a place and numbers that do not.
                 let number = if number % 2 == 0 { number << 12 } else { number };
                 if add {
