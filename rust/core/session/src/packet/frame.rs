@@ -64,8 +64,12 @@ pub(crate) enum Piece<'a> {
 /// Splits the stream; holds at most one incomplete packet.
 #[derive(Debug, Default)]
 pub(crate) struct Framer {
-    header: Vec<u8>,
-    /// The remaining length, once the fixed header is complete.
+    /// The first byte, once it is here.
+    control: Option<u8>,
+    /// The remaining length, as far as its bytes are here: so many.
+    length: u32,
+    length_bytes: u32,
+    /// The same, once the fixed header is complete.
     expected: Option<usize>,
     body: Vec<u8>,
     skip: Option<Skip>,
@@ -145,7 +149,7 @@ impl Framer {
                 return Err(malformed(Fault::TooShort));
             }
             let missing = needed - self.body.len();
-            if needed + self.header.len() > bounds.packet as usize {
+            if needed + self.header_len() as usize > bounds.packet as usize {
                 break Some(SkipReason::TooLarge);
             } else if missing == 0 {
                 break (!has_room_for(needed)).then_some(SkipReason::OutOfMemory);
@@ -196,7 +200,7 @@ impl Framer {
 
     /// The first byte of a packet, if that is the next of `data`.
     pub(crate) fn first_of(&self, data: &[u8]) -> Option<u8> {
-        data.first().copied().filter(|_| self.header.is_empty())
+        data.first().copied().filter(|_| self.control.is_none())
     }
 
     /// How the packet under way is taken: whole, in a build without pieces.
@@ -205,11 +209,16 @@ impl Framer {
     }
 
     fn control(&self) -> u8 {
-        self.header.first().copied().unwrap_or_default()
+        self.control.unwrap_or_default()
+    }
+
+    fn header_len(&self) -> u32 {
+        1 + self.length_bytes
     }
 
     fn end_packet(&mut self) {
-        self.header.clear();
+        self.control = None;
+        (self.length, self.length_bytes) = (0, 0);
         self.expected = None;
         self.way = Way::Whole;
     }
@@ -236,34 +245,30 @@ impl Framer {
         byte: u8,
         bounds: Bounds,
     ) -> Result<(), SessionError> {
-        self.header.push(byte);
-        let Some((control, length)) = self.header.split_first() else {
-            return Ok(());
+        let Some(control) = self.control else {
+            self.control = Some(byte);
+            return check_control(version, byte);
         };
-        if length.is_empty() {
-            return check_control(version, *control);
-        }
+        self.length |= u32::from(byte & 0x7F) << (7 * self.length_bytes);
+        self.length_bytes += 1;
         let malformed = SessionError::Malformed {
-            packet: PacketType::of(*control),
+            packet: PacketType::of(control),
             fault: Fault::Length,
         };
         if byte & 0x80 != 0 {
-            return if length.len() < 4 {
+            return if self.length_bytes < 4 {
                 Ok(())
             } else {
                 Err(malformed)
             };
         }
         // 3.1.1 does not demand the shortest form (section 2.2.3), MQTT 5 does (section 1.5.5).
-        if version == Version::V5 && byte == 0 && length.len() > 1 {
+        if version == Version::V5 && byte == 0 && self.length_bytes > 1 {
             return Err(malformed);
         }
-        let remaining = length
-            .iter()
-            .rev()
-            .fold(0u32, |sum, byte| sum << 7 | u32::from(byte & 0x7F));
-        let size = remaining + self.header.len() as u32;
-        self.expected = Some(remaining as usize);
+        let remaining = self.length as usize;
+        let size = self.length + self.header_len();
+        self.expected = Some(remaining);
         if size <= bounds.packet {
             return Ok(());
         }
@@ -276,7 +281,7 @@ impl Framer {
             let limit = bounds.packet.max(bounds.pieces);
             return Err(SessionError::PacketTooLarge { size, limit });
         } else {
-            self.begin_skip(remaining as usize, SkipReason::TooLarge);
+            self.begin_skip(remaining, SkipReason::TooLarge);
         }
         Ok(())
     }
@@ -287,7 +292,7 @@ impl Framer {
 
     /// Whatever of the packet was kept already passes first.
     fn begin_skip(&mut self, body: usize, reason: SkipReason) {
-        let size = (body + self.header.len()) as u32;
+        let size = body as u32 + self.header_len();
         let mut skip = Skip::new(self.control(), body, size, reason);
         skip.pass(&core::mem::take(&mut self.body));
         self.skip = Some(skip);
