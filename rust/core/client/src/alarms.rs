@@ -40,7 +40,7 @@ impl Alarms {
     /// As [`set`](Self::set), for a time from now.
     #[inline(never)]
     pub(crate) fn start(&mut self, alarm: Alarm, now: Duration, length: Duration) {
-        self.set(alarm, now.saturating_add(length));
+        self.set(alarm, later(now, length));
     }
 
     /// Stops a timer.
@@ -67,10 +67,22 @@ impl Alarms {
     pub(crate) fn pop(&mut self, now: Duration) -> Option<Alarm> {
         let alarm = ALL
             .into_iter()
-            .find(|alarm| self.due[*alarm as usize].is_some_and(|due| due <= now))?;
+            .find(|alarm| is_due(self.due[*alarm as usize], now))?;
         self.cancel(alarm);
         Some(alarm)
     }
+}
+
+/// Whether a time has come.
+#[inline(never)]
+pub(crate) fn is_due(due: Option<Duration>, now: Duration) -> bool {
+    due.is_some_and(|due| now >= due)
+}
+
+/// The time after `delay`, as far as time goes. One place for arithmetic that is dozens of bytes long.
+#[inline(never)]
+pub(crate) fn later(now: Duration, delay: Duration) -> Duration {
+    now.saturating_add(delay)
 }
 
 /// The earlier of two times.

@@ -1,4 +1,5 @@
 //! The pause between attempts.
+use crate::alarms::later;
 use core::time::Duration;
 use rand_core::Rng;
 
@@ -80,12 +81,12 @@ const REFILL: Duration = Duration::from_secs(60);
 impl Budget {
     /// How long until the next one is allowed.
     pub(crate) fn wait(&self, now: Duration) -> Duration {
-        (self.left(now) + REFILL).saturating_sub(BURST * REFILL)
+        later(self.left(now), REFILL).saturating_sub(BURST * REFILL)
     }
 
     /// Takes one, to be used after [`wait`](Self::wait).
     pub(crate) fn take(&mut self, now: Duration) {
-        self.spent = self.left(now) + REFILL;
+        self.spent = later(self.left(now), REFILL);
         self.told_at = now;
     }
 

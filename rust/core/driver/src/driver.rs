@@ -173,7 +173,10 @@ impl<P: Port> Driver<P> {
     /// [`wait`](Self::wait), but no longer than until `limit`.
     pub fn wait_until(&mut self, limit: Option<Duration>) {
         let (until, interest) = self.waits_for();
-        let until = [until, limit].into_iter().flatten().min();
+        let until = match (until, limit) {
+            (Some(until), Some(limit)) => Some(until.min(limit)),
+            (until, limit) => until.or(limit),
+        };
         self.port.wait(until, interest);
     }
 

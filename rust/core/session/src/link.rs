@@ -186,7 +186,7 @@ impl Link {
     /// Until when nothing follows the suspect under way, if that is still to come.
     pub(crate) fn alone_until(&self) -> Option<Duration> {
         let (_, until) = self.alone?;
-        Some(until).filter(|until| self.now < *until)
+        Some(until).filter(|_| !is_due(Some(until), self.now))
     }
 
     /// CONNACK was accepted at some time.
@@ -238,9 +238,7 @@ impl Link {
         if !keeps_alive || self.ping != Ping::None {
             return None;
         }
-        let silence = limits
-            .keep_alive
-            .min(self.ping_after.unwrap_or(Duration::MAX));
+        let silence = earliest(Some(limits.keep_alive), self.ping_after)?;
         Some(later(self.last_sent.min(self.last_read), silence))
     }
 
@@ -289,11 +287,18 @@ impl Link {
 }
 
 /// The earlier of two times.
+#[inline(never)]
 pub(crate) fn earliest(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
+}
+
+/// Whether a time has come.
+#[inline(never)]
+pub(crate) fn is_due(due: Option<Duration>, now: Duration) -> bool {
+    due.is_some_and(|due| now >= due)
 }
 
 /// The time after `delay`, as far as time goes. One place for arithmetic that is dozens of bytes long.

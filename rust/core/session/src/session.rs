@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigError, QoS, Version};
 use crate::durable::StoreError;
 use crate::error::{CommandError, PublishError, SessionError};
 use crate::event::{Event, Events, Owed, Token};
-use crate::link::{Limits, Link, Phase, earliest, later};
+use crate::link::{Limits, Link, Phase, earliest, is_due, later};
 use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::outbox::{BEGUN, Item, Work};
@@ -214,7 +214,7 @@ impl Session {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
-        let overdue = link.response_due().is_some_and(|by| now >= by);
+        let overdue = is_due(link.response_due(), now);
         let error = match link.phase {
             Phase::Connecting if overdue => SessionError::ConnackTimeout,
             // The answer may be waiting behind what the application has not taken yet.
@@ -223,12 +223,12 @@ impl Session {
                 return Ok(());
             }
             Phase::Online if overdue => SessionError::PingTimeout,
-            Phase::Online if ack_due.is_some_and(|due| now >= due) => {
+            Phase::Online if is_due(ack_due, now) => {
                 let missing = self.missing_answer();
                 SessionError::AckTimeout { missing }
             }
             _ => {
-                if link.ping_due().is_some_and(|due| now >= due) {
+                if is_due(link.ping_due(), now) {
                     link.ping(now);
                 }
                 return Ok(());

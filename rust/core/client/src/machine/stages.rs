@@ -3,7 +3,7 @@ use super::ending::Ending;
 use super::{Client, State, Tls, learner};
 use crate::action::Action;
 use crate::addresses::Fault;
-use crate::alarms::Alarm;
+use crate::alarms::{Alarm, is_due, later};
 use crate::backoff::spread;
 use crate::brokers::Known;
 use crate::error::{Cause, TcpError};
@@ -56,12 +56,11 @@ impl Client {
             }
             State::Waiting { .. } if news => {
                 let wait = self.budget.wait(now);
-                let latest = now.saturating_add(wait + self.timers.network_jitter);
-                let due = self.alarms.due(Alarm::Backoff);
+                let latest = later(now, later(wait, self.timers.network_jitter));
                 // What is due by then anyway, by an earlier look at the same change too, stays.
-                if due.is_none_or(|due| latest < due) {
+                if !is_due(self.alarms.due(Alarm::Backoff), latest) {
                     self.budget.take(now);
-                    let pause = wait + spread(self.timers.network_jitter, rng);
+                    let pause = later(wait, spread(self.timers.network_jitter, rng));
                     self.alarms.start(Alarm::Backoff, now, pause);
                 }
             }
@@ -233,7 +232,7 @@ impl Client {
                 since: Some(since), ..
             } => {
                 let age = now.saturating_sub(since);
-                self.session.was_answered() && age >= self.timers.stable_after
+                self.session.was_answered() && is_due(Some(self.timers.stable_after), age)
             }
             _ => false,
         }

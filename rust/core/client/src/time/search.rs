@@ -9,6 +9,7 @@
 use super::sntp::{self, Answer};
 use super::source::{Datagram, TimeSource, Told};
 use super::{TimeConfig, TimeError, TimeServer};
+use crate::alarms::{is_due, later};
 use alloc::vec::Vec;
 use core::mem;
 use core::net::SocketAddrV6;
@@ -117,13 +118,14 @@ impl SntpSearch {
         self.refusals.push(Refusal {
             server,
             code,
-            until: now + pause,
+            until: later(now, pause),
         });
     }
 
     /// The code with which a server asked to be left alone, if that still holds.
     fn refusal(&self, server: SocketAddrV6, now: Duration) -> Option<[u8; 4]> {
-        let holds = |refusal: &&Refusal| refusal.server == server && now < refusal.until;
+        let holds =
+            |refusal: &&Refusal| refusal.server == server && !is_due(Some(refusal.until), now);
         self.refusals.iter().find(holds).map(|refusal| refusal.code)
     }
 
@@ -177,7 +179,7 @@ impl SntpSearch {
             Some(question) if question.attempts_left > 0 => {
                 question.attempts_left -= 1;
                 question.is_due = true;
-                search.due = search.ends_at.min(now + self.attempt_timeout);
+                search.due = search.ends_at.min(later(now, self.attempt_timeout));
             }
             Some(_) => {
                 search.error = TimeError::NoAnswer;
@@ -197,7 +199,7 @@ impl SntpSearch {
 impl TimeSource for SntpSearch {
     fn start(&mut self, floor: u64, now: Duration) {
         self.cancel();
-        let ends_at = now + self.deadline;
+        let ends_at = later(now, self.deadline);
         self.search = Some(Search {
             floor,
             ends_at,
@@ -284,10 +286,10 @@ impl TimeSource for SntpSearch {
         let Some(search) = &mut self.search else {
             return;
         };
-        if now < search.due {
+        if !is_due(Some(search.due), now) {
             return;
         }
-        if now < search.ends_at {
+        if !is_due(Some(search.ends_at), now) {
             return self.send_question(now);
         }
         let is_silent = search.question.is_some() || search.error == TimeError::NoServer;

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use crate::error::{CommandError, PublishError, SessionError};
 use crate::event::{Event, Token};
-use crate::link::{Limits, Phase, later};
+use crate::link::{Limits, Phase, is_due, later};
 use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::outbox::{Outgoing, Work};
@@ -278,7 +278,7 @@ impl Session {
     /// Gives up a message that the application has not supplied in time, and the connection if it is
     /// half sent there.
     pub(crate) fn check_supply(&mut self, now: Duration) -> Result<(), SessionError> {
-        if self.supply_due().is_none_or(|due| now < due) {
+        if !is_due(self.supply_due(), now) {
             return Ok(());
         }
         let Some(link) = &mut self.link else {
