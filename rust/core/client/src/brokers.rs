@@ -210,10 +210,13 @@ impl Targets {
             priority: 0,
             weight: failover.weight,
         };
-        let others = mem::take(&mut failover.others);
+        let mut others = Vec::new();
+        if SEVERAL {
+            others.extend(mem::take(&mut failover.others).into_iter().map(Target::new));
+        }
         Self {
             first: Target::new(preferred),
-            others: others.into_iter().map(Target::new).collect(),
+            others,
             current: 0,
             left: Vec::new(),
             redirect: None,
