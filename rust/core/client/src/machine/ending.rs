@@ -8,6 +8,7 @@ use crate::config::Retry;
 use crate::error::{Cause, SetupError, TcpError};
 use crate::event::{Event, Stage};
 use crate::stream::Stream;
+use crate::time::source::TimeSource;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;

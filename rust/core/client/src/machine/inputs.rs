@@ -8,6 +8,7 @@ use crate::alarms::Alarm;
 use crate::error::{Cause, SetupError, TcpError};
 use crate::event::{Reached, Stage};
 use crate::stream::Stream;
+use crate::time::source::TimeSource;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

@@ -4,6 +4,7 @@ use super::{Client, State, learner};
 use crate::action::Action;
 use crate::alarms::earliest;
 use crate::event::Event;
+use crate::time::source::TimeSource;
 use core::time::Duration;
 use rand_core::Rng;
 use thread_mqtt_resolve::resolver::Output;

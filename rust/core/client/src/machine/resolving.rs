@@ -2,6 +2,7 @@
 use super::{Client, State};
 use crate::error::Cause;
 use crate::event::Reached;
+use crate::time::source::TimeSource;
 use alloc::boxed::Box;
 use core::mem;
 use core::time::Duration;

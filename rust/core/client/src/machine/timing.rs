@@ -19,7 +19,7 @@ const PAUSE_IN_VAIN: Duration = Duration::from_secs(600);
 /// Where the time comes from, and what follows if it does not come.
 #[derive(Debug)]
 pub(super) struct Timing {
-    source: Box<dyn TimeSource>,
+    source: Box<SntpSearch>,
     policy: TimePolicy,
     refresh: Duration,
     /// The last search was in vain.
@@ -44,7 +44,7 @@ impl Timing {
         self.refresh
     }
 
-    pub(super) fn source(&mut self) -> &mut dyn TimeSource {
+    pub(super) fn source(&mut self) -> &mut impl TimeSource {
         &mut *self.source
     }
 
