@@ -1,13 +1,12 @@
 //! How commands end: the item leaves the outbox, the application hears of it.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::config::QoS;
 use crate::error::PublishError;
 use crate::event::Event;
 use crate::outbox::{BEGUN, Item, REQUESTS, SUSPECTS, Work};
-use crate::request::{Answer, Request, RequestKind};
+use crate::request::{Answer, RequestKind};
 use crate::session::Session;
 use crate::slab::Key;
 
@@ -118,13 +117,12 @@ impl Session {
         let (Some(token), Work::Request(request)) = (item.token, item.work) else {
             return;
         };
-        let kind = request.kind;
-        let answers = request.into_answers();
-        self.events.push(match kind {
-            RequestKind::Subscribe => Event::Subscribed(token, answers.collect()),
+        let answers = request.answers();
+        self.events.push(match request.kind {
+            RequestKind::Subscribe => Event::Subscribed(token, answers),
             RequestKind::Unsubscribe => {
-                let codes = answers.map(|answer| answer.map(|_| ()));
-                Event::Unsubscribed(token, codes.collect::<Vec<_>>())
+                let codes = answers.iter().map(|answer| answer.map(|_| ()));
+                Event::Unsubscribed(token, codes.collect())
             }
         });
     }
@@ -166,13 +164,5 @@ impl Session {
         if link.alone.is_some_and(|(alone, _)| alone == key) {
             link.alone = None;
         }
-    }
-}
-
-impl Request {
-    fn into_answers(self) -> impl Iterator<Item = Answer> {
-        let unspecified = Err(crate::ReasonCode::UNSPECIFIED);
-        let filters = self.into_filters().into_iter();
-        filters.map(move |filter| filter.answer.unwrap_or(unspecified))
     }
 }

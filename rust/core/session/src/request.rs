@@ -1,6 +1,7 @@
 //! SUBSCRIBE and UNSUBSCRIBE: one request of the application, sent in as many packets as it takes.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::config::QoS;
@@ -25,7 +26,7 @@ pub(crate) struct Filter {
     pub(crate) qos: QoS,
     pub(crate) answer: Option<Answer>,
     /// Its place in the application's list.
-    index: u32,
+    index: usize,
 }
 
 /// A list of filters, of which some are answered, some asked for in the packet under way, and the
@@ -131,21 +132,15 @@ impl Request {
         self.asked = 1;
     }
 
-    /// In the order the application gave.
-    pub(crate) fn into_filters(mut self) -> Vec<Filter> {
-        // Their places are known: no sort is needed, which is a larger program.
-        for at in 0..self.filters.len() {
-            while let Some(place) = self.misplaced(at) {
-                self.filters.swap(at, place);
+    /// The answers, in the order the application gave.
+    pub(crate) fn answers(&self) -> Vec<Answer> {
+        let mut answers = vec![Err(ReasonCode::UNSPECIFIED); self.filters.len()];
+        for filter in &self.filters {
+            if let (Some(place), Some(answer)) = (answers.get_mut(filter.index), filter.answer) {
+                *place = answer;
             }
         }
-        self.filters
-    }
-
-    /// Where the filter at `at` belongs, if not there.
-    fn misplaced(&self, at: usize) -> Option<usize> {
-        let place = self.filters.get(at)?.index as usize;
-        (place != at && place < self.filters.len()).then_some(place)
+        answers
     }
 
     pub(crate) fn filters(&self) -> &[Filter] {
@@ -159,7 +154,7 @@ impl Filter {
             name,
             qos,
             answer: None,
-            index: index as u32,
+            index,
         }
     }
 }

@@ -45,7 +45,9 @@ impl Subscriptions {
 
     /// The broker granted this filter, perhaps again.
     pub(crate) fn granted(&mut self, name: &str, qos: QoS, granted: QoS, journal: &mut Journal) {
-        let old = self.get(name);
+        let found = self.find(name);
+        let old = found.ok().and_then(|at| self.filters.get(at));
+        let old = old.map(|(_, one)| one);
         let mut place = old.and_then(|old| old.place);
         let is_known = old.is_some_and(|old| (old.qos, old.granted) == (qos, granted));
         if !is_known || place.is_none() {
@@ -59,7 +61,7 @@ impl Subscriptions {
             ends: 0,
             place,
         };
-        match self.find(name) {
+        match found {
             Ok(_) => self.change(name, |old| *old = one),
             Err(at) => self.filters.insert(at, (name.into(), one)),
         }
