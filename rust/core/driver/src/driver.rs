@@ -8,7 +8,7 @@ use core::mem;
 use core::ops::ControlFlow;
 use core::time::Duration;
 use thread_mqtt_client::{Action, Client, Event, TcpError};
-use thread_mqtt_session::CommandError;
+use thread_mqtt_session::{CommandError, Pieces};
 
 /// One client on one port.
 #[derive(Debug)]
@@ -236,20 +236,12 @@ impl<P: Port> Driver<P> {
             }
         }
         // Each is an event, and the application may be slow.
-        while self.client.session().outbox_room().may_drop() && !self.orders.dropped.is_empty() {
+        while !self.orders.dropped.is_empty() && self.client.session().outbox_room().may_drop() {
             let (token, error) = self.orders.dropped.remove(0);
             self.client.drop_command(token, error);
         }
-        for (token, offset, piece) in mem::take(&mut self.orders.pieces) {
-            // What is not wanted any more is left over from a connection that has ended.
-            if let Err(CommandError::PieceLength) = self.client.supply(token, offset, piece) {
-                log::error!("{}", CommandError::PieceLength);
-            }
-        }
-        if self.orders.commands.is_empty() {
-            for token in mem::take(&mut self.orders.given_up) {
-                self.client.give_up_pieces(token);
-            }
+        if Pieces::BUILT {
+            self.pass_pieces();
         }
         if self.held {
             return;
@@ -262,6 +254,20 @@ impl<P: Port> Driver<P> {
             self.client.start(now);
         } else if self.orders.started && retries {
             self.client.retry_now(now);
+        }
+    }
+
+    fn pass_pieces(&mut self) {
+        for (token, offset, piece) in mem::take(&mut self.orders.pieces) {
+            // What is not wanted any more is left over from a connection that has ended.
+            if let Err(CommandError::PieceLength) = self.client.supply(token, offset, piece) {
+                log::error!("{}", CommandError::PieceLength);
+            }
+        }
+        if self.orders.commands.is_empty() {
+            for token in mem::take(&mut self.orders.given_up) {
+                self.client.give_up_pieces(token);
+            }
         }
     }
 

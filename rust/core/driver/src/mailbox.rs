@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::mem;
 use thread_mqtt_client::Client;
 use thread_mqtt_session::{
-    Command, CommandError, Load, PublishError, PublishOptions, QoS, Room, Token, Version,
+    Command, CommandError, Load, Pieces, PublishError, PublishOptions, QoS, Room, Token, Version,
 };
 
 /// Commands of other threads, kept until the client's thread takes them.
@@ -156,6 +156,9 @@ impl Mailbox {
         offset: u32,
         piece: Vec<u8>,
     ) -> Result<(), CommandError> {
+        if !Pieces::BUILT {
+            return Err(CommandError::NotBuilt("PIECES"));
+        }
         if piece.is_empty() {
             return Err(CommandError::PieceLength);
         }
@@ -170,7 +173,7 @@ impl Mailbox {
 
     /// Gives up a message that was queued in pieces: see [`Client::give_up_pieces`].
     pub fn give_up_pieces(&mut self, token: Token) -> Result<(), CommandError> {
-        if self.given_up.contains(&token) {
+        if !Pieces::BUILT || self.given_up.contains(&token) {
             return Ok(());
         }
         let room = self.given_up.try_reserve(1);
@@ -216,8 +219,10 @@ impl Mailbox {
         }
         orders.dropped.append(&mut self.dropped);
         self.untold = orders.dropped.len();
-        orders.pieces.append(&mut self.pieces);
-        orders.given_up.append(&mut self.given_up);
+        if Pieces::BUILT {
+            orders.pieces.append(&mut self.pieces);
+            orders.given_up.append(&mut self.given_up);
+        }
         self.room = room;
         for (_, command) in orders.commands.iter().chain(&self.commands) {
             self.room.add(command);

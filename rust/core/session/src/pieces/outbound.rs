@@ -27,6 +27,9 @@ pub struct Pieces {
 }
 
 impl Pieces {
+    /// Whether this build has messages in pieces: the cargo feature `pieces`.
+    pub const BUILT: bool = PIECES;
+
     pub(crate) fn check(
         self,
         message: &Message,
