@@ -165,7 +165,7 @@ impl Session {
         self.state.start_clean = false;
         self.state.anew = false;
         let information = connack.response_information;
-        self.tell(None, information.map(BrokerText::ResponseInformation));
+        self.tell(None, information, BrokerText::ResponseInformation);
         self.events.push(Event::Connected { session_present });
         let unsure = core::mem::take(&mut self.state.unsure);
         if !session_present {
@@ -390,7 +390,7 @@ impl Session {
                 }
                 item.since = self.link.as_ref().map_or(Duration::ZERO, |link| link.now);
                 self.state.outbox.move_last(key, BEGUN);
-                self.tell(token, text.map(BrokerText::Reason));
+                self.tell(token, text, BrokerText::Reason);
                 self.answer(AckKind::Pubrel, id, ReasonCode::SUCCESS);
                 return Ok(());
             }
@@ -399,7 +399,7 @@ impl Session {
             (_, QoS::ExactlyOnce, _) => return Ok(()),
             _ => return Err(SessionError::WrongAcknowledgement { packet, id }),
         };
-        self.tell(token, text.map(BrokerText::Reason));
+        self.tell(token, text, BrokerText::Reason);
         self.note_passed();
         self.finish_publish(key, result);
         Ok(())
@@ -437,7 +437,7 @@ impl Session {
             let fault = Fault::Count;
             return Err(SessionError::Malformed { packet, fault });
         }
-        self.tell(item.token, text.map(BrokerText::Reason));
+        self.tell(item.token, text, BrokerText::Reason);
         self.note_passed();
         self.answer_request(key, &codes);
         Ok(())
@@ -452,16 +452,15 @@ impl Session {
 
     /// Passes on, and keeps, what the broker says of the connection.
     fn keep_words(&mut self, text: Option<String>, server_reference: Option<String>) {
-        self.tell(None, text.clone().map(BrokerText::Reason));
-        let reference = server_reference.clone();
-        self.tell(None, reference.map(BrokerText::ServerReference));
+        self.tell(None, text.clone(), BrokerText::Reason);
+        self.tell(None, server_reference.clone(), BrokerText::ServerReference);
         self.broker_reason = text;
         self.server_reference = server_reference;
     }
 
     /// Passes on what the broker says.
-    fn tell(&mut self, about: Option<Token>, text: Option<BrokerText>) {
-        if let Some(text) = text {
+    fn tell(&mut self, about: Option<Token>, text: Option<String>, kind: fn(String) -> BrokerText) {
+        if let Some(text) = text.map(kind) {
             self.events.push(Event::BrokerText { about, text });
         }
     }
