@@ -254,18 +254,13 @@ impl Session {
             let maximum = self.config.topic_alias_maximum;
             resolve_alias(&mut link.aliases, alias, maximum, &mut publish.message)?;
         }
-        let (qos, packet_id, dup) = (publish.message.qos, publish.packet_id, publish.dup);
-        if qos == QoS::AtMostOnce {
-            self.events.push(Event::Message(publish.message));
-            return Ok(());
-        }
-        if qos == QoS::ExactlyOnce && !self.state.receive(packet_id, dup)? {
-            self.answer_again(packet_id);
-            return Ok(());
-        }
-        let event = Event::Message(publish.message);
-        self.push_owing(event, qos, packet_id, ReasonCode::SUCCESS);
-        Ok(())
+        let owed = Owed {
+            connection: self.connection,
+            qos: publish.message.qos,
+            packet_id: publish.packet_id,
+            reason: ReasonCode::SUCCESS,
+        };
+        self.deliver(Event::Message(publish.message), owed, publish.dup)
     }
 
     /// A message that was not kept. It is acknowledged like any other, or it would come again and
@@ -286,19 +281,38 @@ impl Session {
         if !self.events.reserve() {
             return Err(SessionError::OutOfMemory { size });
         }
-        let code = self.not_taken();
-        // PUBREC with a failure ends the exchange, so that there is nothing to remember.
-        if qos == QoS::ExactlyOnce && !code.is_error() && !self.state.receive(packet_id, dup)? {
-            self.answer_again(packet_id);
-            return Ok(());
-        }
+        let owed = Owed {
+            connection: self.connection,
+            qos,
+            packet_id,
+            reason: self.not_taken(),
+        };
         let event = Event::Skipped {
             topic,
             size,
             qos,
             reason,
         };
-        self.push_owing(event, qos, packet_id, code);
+        self.deliver(event, owed, dup)
+    }
+
+    /// A message has arrived, for the first time or again: what tells of it, and what it is owed when the
+    /// application takes that.
+    pub(crate) fn deliver(
+        &mut self,
+        event: Event,
+        owed: Owed,
+        dup: bool,
+    ) -> Result<(), SessionError> {
+        let Owed { qos, packet_id, .. } = owed;
+        // PUBREC with a failure ends the exchange, so that there is nothing to remember.
+        let remembers = qos == QoS::ExactlyOnce && !owed.reason.is_error();
+        if remembers && !self.state.receive(packet_id, dup)? {
+            self.answer_again(packet_id);
+        } else {
+            let owed = (qos != QoS::AtMostOnce).then_some(owed);
+            self.events.push_owing(event, owed);
+        }
         Ok(())
     }
 
@@ -316,22 +330,6 @@ impl Session {
         if !self.events.owe_again(packet_id, began, connection) {
             self.answer(AckKind::Pubrec, packet_id, ReasonCode::SUCCESS);
         }
-    }
-
-    pub(crate) fn push_owing(
-        &mut self,
-        event: Event,
-        qos: QoS,
-        packet_id: u16,
-        reason: ReasonCode,
-    ) {
-        let owed = (qos != QoS::AtMostOnce).then_some(Owed {
-            connection: self.connection,
-            qos,
-            packet_id,
-            reason,
-        });
-        self.events.push_owing(event, owed);
     }
 
     /// PUBACK, PUBREC, PUBREL or PUBCOMP. One for an identifier that is not in use is left over

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::config::QoS;
 use crate::error::SessionError;
-use crate::event::{CutReason, Event};
+use crate::event::{CutReason, Event, Owed};
 use crate::input::resolve_alias;
 use crate::packet::Publish;
 use crate::pieces::PIECES;
@@ -109,7 +109,11 @@ impl Session {
             return Ok(());
         };
         let Incoming { qos, packet_id, .. } = incoming;
-        let (event, code) = match last {
+        if incoming.fate == Fate::Repeated {
+            self.answer_again(packet_id);
+            return Ok(());
+        }
+        let (event, reason) = match last {
             Some(piece) => (piece, ReasonCode::SUCCESS),
             None if !self.events.reserve() => {
                 let size = incoming.total;
@@ -117,16 +121,13 @@ impl Session {
             }
             None => (incoming.cut(CutReason::OutOfMemory), self.not_taken()),
         };
-        // PUBREC with a failure ends the exchange, so that there is nothing to remember.
-        let remembers = qos == QoS::ExactlyOnce && !code.is_error();
-        if incoming.fate == Fate::Repeated
-            || remembers && !self.state.receive(packet_id, incoming.dup)?
-        {
-            self.answer_again(packet_id);
-            return Ok(());
-        }
-        self.push_owing(event, qos, packet_id, code);
-        Ok(())
+        let owed = Owed {
+            connection: self.connection,
+            qos,
+            packet_id,
+            reason,
+        };
+        self.deliver(event, owed, incoming.dup)
     }
 
     /// The connection ends: what was arriving will not go on.
