@@ -94,13 +94,10 @@ impl Client {
         if self.resolver.uses_tcp() {
             return self.resolver.handle_tcp_connected();
         }
-        let candidate = match mem::replace(&mut self.state, State::Idle) {
-            State::Connecting { turn, .. } => turn.candidate,
-            other => {
-                self.state = other;
-                return;
-            }
+        let State::Connecting { turn, .. } = &self.state else {
+            return;
         };
+        let candidate = turn.candidate;
         self.alarms.cancel(Alarm::TcpConnect);
         let broker = self.targets.uri();
         let (port, scheme, name) = (broker.port, broker.scheme, server_name(&broker.host));
