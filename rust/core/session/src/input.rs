@@ -129,13 +129,12 @@ impl Session {
         }
     }
 
-    fn handle_connack(&mut self, connack: Box<Connack>) -> Result<(), SessionError> {
+    fn handle_connack(&mut self, mut connack: Box<Connack>) -> Result<(), SessionError> {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
-        let limits = Limits::new(&self.config, &connack);
         let clean = link.clean;
-        self.keep_words(connack.text, connack.server_reference);
+        self.keep_words(connack.text.take(), connack.server_reference.take());
         if let Some(refusal) = connack.refusal {
             return Err(SessionError::Refused(refusal));
         }
@@ -155,7 +154,7 @@ impl Session {
             self.state.outbox.set_foreign(false, false);
         }
         if let Some(link) = &mut self.link {
-            link.come_online(limits);
+            link.come_online(Limits::new(&self.config, &connack));
         }
         if connack.client_id.is_some() {
             self.state.client_id = connack.client_id;
