@@ -288,14 +288,8 @@ impl Session {
         if link.consumed < link.staged.len() {
             link.consumed = link.staged.len().min(link.consumed + n);
             link.note_consumed();
-            let consumed = link.consumed;
-            let gone = link.ends.iter().filter(|(end, _)| *end <= consumed).count();
-            let mut ends = core::mem::take(&mut link.ends);
-            for (_, key) in ends.drain(..gone) {
+            while let Some(key) = self.next_sent() {
                 self.item_is_sent(key);
-            }
-            if let Some(link) = &mut self.link {
-                link.ends = ends;
             }
         } else if let Some((key, gone)) = link.payload {
             let length = match self.state.outbox.get(key).map(|item| &item.work) {
@@ -308,6 +302,16 @@ impl Session {
                 self.end_payload(key);
             }
         }
+    }
+
+    /// Takes the first of the staged items that is with the transport in full.
+    fn next_sent(&mut self) -> Option<Key> {
+        let link = self.link.as_mut()?;
+        let (end, key) = *link.ends.first()?;
+        (end <= link.consumed).then(|| {
+            link.ends.remove(0);
+            key
+        })
     }
 
     fn end_payload(&mut self, key: Key) {
