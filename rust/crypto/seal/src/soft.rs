@@ -41,7 +41,7 @@ impl<C: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + 'static> Ci
 /// A key, which is wiped when it is dropped, as is its cipher.
 struct Soft<C: Cipher> {
     key: Zeroizing<aes_gcm::Key<C>>,
-    /// Made by its first use, for that takes 3 kB of stack, and whoever hands over the key may have little.
+    /// Made by its first use, for that takes 3 kB of stack, and the thread that hands over the key may have little.
     cipher: Option<C>,
     fill: Fill,
 }
