@@ -336,10 +336,40 @@ static void settings_of_a_message(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
+/* thread_mqtt_init() reads nothing: who queues something before the client's thread has read what is stored waits for
+ * it, and finds the room that is left.
+ */
+static void room_after_a_restart(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt *client = NULL;
+	struct thread_mqtt_message message = {.topic = "t", .qos = 1};
+
+	wipe("room");
+	config.session_name = "room";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	for (int i = 0; i < CONFIG_THREAD_MQTT_OUTBOX_MESSAGES; i++) {
+		CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1), 0);
+	}
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	for (int round = 0; round < 10; round++) {
+		CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+		CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_FULL);
+		CHECK_EQUAL(thread_mqtt_subscribe(client, "t", 0, NULL), THREAD_MQTT_ERROR_FULL);
+		CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+		/* Ended while its thread reads. */
+		CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+		CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	}
+	wipe("room");
+}
+
 void durable_cases(const char *self)
 {
 	program = self;
 	RUN(settings_of_a_message);
+	RUN(room_after_a_restart);
 	RUN(encrypted);
 	killed_processes(5);
 	killed_processes(4);
