@@ -216,11 +216,16 @@ class Internet:
 
 
 class BorderRouter:
-    """Leader of the network and its border router, from fresh settings: ot-daemon, or the otbr-agent named."""
+    """Leader of the network and its border router, from fresh settings: ot-daemon, or the otbr-agent named.
 
-    def __init__(self, programs, folder, agent=None):
+    A leader picks its Router ID, and so its short address, by chance. One that takes the place of
+    another needs another one: else its radio acknowledges what children send to their lost parent,
+    and they find out by their next keep-alive alone, after up to 240 seconds."""
+
+    def __init__(self, programs, folder, router_id, agent=None):
         self.programs = programs
         self.folder = folder
+        self.router_id = router_id
         daemons = programs / "border-router/src/posix"
         self.daemon, self.client = (agent, "ot-ctl") if agent else (daemons / "ot-daemon", daemons / "ot-ctl")
         folder.mkdir()
@@ -268,7 +273,8 @@ class BorderRouter:
             for line in ("dataset init new", f"dataset networkkey {NETWORK_KEY}",
                          f"dataset channel {CHANNEL}", f"dataset panid {PAN_ID:#x}",
                          f"dataset extpanid {EXTENDED_PAN_ID}", "dataset commit active",
-                         "ifconfig up", "thread start", "nat64 enable", "br enable",
+                         f"preferrouterid {self.router_id}", "ifconfig up", "thread start",
+                         "nat64 enable", "br enable",
                          "dns server upstream enable", "srp server enable"):
                 self.control(*line.split())
             self.wait("state", answer="leader")

@@ -66,7 +66,7 @@ class World(thread_network.World):
                         "-uart_pty_pollT=1000") as radio, \
              air.device(1, images[image], printed) as running:
             port = babblesim.serial_port(rcp, radio)
-            router = BorderRouter(self.programs, folder / "router", agent())
+            router = BorderRouter(self.programs, folder / "router", router_id=1, agent=agent())
             try:
                 with router.run(f"spinel+hdlc+uart://{port}?uart-baudrate={BAUD}"):
                     yield Device(running, printed), router

@@ -92,8 +92,9 @@ class World:
     def router(self):
         """A border router with fresh settings: new addresses, new prefixes, the same network."""
         name = f"router-{len(self.nodes)}"
-        router = BorderRouter(self.programs, self.folder / name)
-        with router.run(router.simulated(self.node(name))):
+        node = self.node(name)
+        router = BorderRouter(self.programs, self.folder / name, router_id=node)
+        with router.run(router.simulated(node)):
             yield router
 
     @contextlib.contextmanager
