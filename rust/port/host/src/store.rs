@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use thread_mqtt_session::{Store, StoreError};
 
 /// A [`Store`] in a directory: a file for each record, written beside the old one, synchronised and
-/// moved over it. One process at a time has it.
+/// moved over it. One process at a time has it. Other files of the directory are left alone.
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
@@ -34,12 +34,12 @@ impl FileStore {
     }
 
     fn file(&self, key: u16) -> PathBuf {
-        self.path.join(format!("{key:04x}"))
+        self.path.join(name_of(key))
     }
 
     fn write(&mut self, key: u16, record: &[u8]) -> io::Result<()> {
         let path = self.file(key);
-        let beside = path.with_extension("new");
+        let beside = path.with_added_extension("new");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut file = options.open(&beside)?;
@@ -63,15 +63,17 @@ impl FileStore {
     fn read_all(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
-            let Some(key) = path.file_stem().and_then(key_of) else {
+            let Some(name) = path.file_name().and_then(OsStr::to_str) else {
                 continue;
             };
-            match path.extension() {
-                _ if path.is_dir() => {}
-                None => found(key, &fs::read(&path)?),
+            if path.is_dir() {
+                continue;
+            }
+            if let Some(key) = key_of(name) {
+                found(key, &fs::read(&path)?);
+            } else if name.strip_suffix(".new").and_then(key_of).is_some() {
                 // What a write that was cut off has left.
-                Some(extension) if extension == "new" => self.remove(&path)?,
-                Some(_) => {}
+                self.remove(&path)?;
             }
         }
         Ok(())
@@ -93,11 +95,14 @@ impl Store for FileStore {
     }
 }
 
+fn name_of(key: u16) -> String {
+    format!("{key:04x}.record")
+}
+
 /// The key of a file that has the name which a store gives it, to the letter: others are not of a session.
-fn key_of(name: &OsStr) -> Option<u16> {
-    let name = name.to_str()?;
-    let key = u16::from_str_radix(name, 16).ok()?;
-    (name == format!("{key:04x}")).then_some(key)
+fn key_of(name: &str) -> Option<u16> {
+    let key = u16::from_str_radix(name.get(..4)?, 16).ok()?;
+    (name == name_of(key)).then_some(key)
 }
 
 fn failure(error: &io::Error) -> StoreError {

@@ -44,25 +44,27 @@ fn records_are_there_again_after_a_restart() {
     store.delete(0x1001).expect("nothing there is no error");
     drop(store);
     // What is left of a write that was cut off, and what is not ours.
-    fs::write(path.join("8002.new"), b"half").unwrap();
+    fs::write(path.join("8002.record.new"), b"half").unwrap();
     let others = [
         "README",
         "notes.new",
-        "8003.old",
-        "BEEF",
-        "+123",
-        "CAFE.new",
-        "12345",
+        "2026",
+        "cafe.new",
+        "8003.record.old",
+        "BEEF.record",
+        "+123.record",
+        "CAFE.record.new",
+        "12345.record",
     ];
     for name in others {
         fs::write(path.join(name), b"of a user").unwrap();
     }
-    fs::create_dir(path.join("abcd")).unwrap();
+    fs::create_dir(path.join("abcd.record")).unwrap();
     let mut store = FileStore::open(&path).expect("it is there");
     let expected = [(0, &b"session"[..]), (0x8001, b"new"), (0xFFFF, b"")];
     let expected = expected.map(|(key, record)| (key, record.to_vec()));
     assert_eq!(records(&mut store), BTreeMap::from(expected));
-    assert!(!path.join("8002.new").exists());
+    assert!(!path.join("8002.record.new").exists());
     for name in others {
         assert_eq!(fs::read(path.join(name)).unwrap(), b"of a user", "{name}");
     }

@@ -169,7 +169,7 @@ fn what_a_directory_is_not_good_for_is_said() {
     assert!(outcome.stderr.contains("--id"), "{outcome:?}");
 
     // A record that was damaged does not take the others with it.
-    std::fs::write(scratch.path().join("session/8123"), "damaged").unwrap();
+    std::fs::write(scratch.path().join("session/8123.record"), "damaged").unwrap();
     let outcome = run(&second);
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(
@@ -178,7 +178,7 @@ fn what_a_directory_is_not_good_for_is_said() {
     );
 
     // What the system says, and not its number.
-    let record = scratch.path().join("session/8123");
+    let record = scratch.path().join("session/8123.record");
     std::os::unix::fs::symlink(&record, &record).unwrap();
     let outcome = run(&second);
     assert!(outcome.stderr.contains("symbolic links"), "{outcome:?}");
