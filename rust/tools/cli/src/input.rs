@@ -1,12 +1,13 @@
 //! The messages to publish: one, or one for each line of the standard input. A large file is not read
-//! into memory, but piece by piece as it is sent.
+//! into memory, but piece by piece as it is sent. What comes from another program is read by a thread of
+//! its own: the client goes on meanwhile, and ends when its time is over.
 use crate::args::PayloadArguments;
 use crate::exit::Failure;
 use crate::trust::read;
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use thread_mqtt_host::Waker;
@@ -16,8 +17,8 @@ pub(crate) enum Input {
     One(Option<Vec<u8>>),
     /// A large file, until it is taken.
     Large(Option<LargeFile>),
-    /// Lines, read by a thread of their own.
-    Lines(Receiver<io::Result<Vec<u8>>>),
+    /// Payloads that another program writes, one or many.
+    Coming(Receiver<Result<Vec<u8>, Failure>>),
 }
 
 /// What there is to publish now.
@@ -41,14 +42,21 @@ impl Input {
         } else if let Some(path) = &arguments.file {
             match LargeFile::open(path, large)? {
                 Some(file) => Ok(Self::Large(Some(file))),
+                None if is_from_a_program(path) => {
+                    let path = path.clone();
+                    let whole = move || std::iter::once(read(&path, "--file"));
+                    Ok(Self::Coming(coming(waker, whole)?))
+                }
                 None => one(read(path, "--file")?),
             }
         } else if arguments.stdin_file {
-            let mut payload = Vec::new();
-            io::stdin().read_to_end(&mut payload)?;
-            one(payload)
+            Ok(Self::Coming(coming(waker, || {
+                std::iter::once(whole_stdin())
+            })?))
         } else if arguments.stdin_line {
-            Ok(Self::Lines(lines(waker)?))
+            // As mosquitto_pub has it: an empty line is an empty message, and a CR belongs to one.
+            let lines = || io::stdin().lock().split(b'\n').map(|line| Ok(line?));
+            Ok(Self::Coming(coming(waker, lines)?))
         } else {
             one(Vec::new())
         }
@@ -58,8 +66,8 @@ impl Input {
         match self {
             Self::One(payload) => Ok(payload.take().map_or(Next::End, Next::Payload)),
             Self::Large(file) => Ok(file.take().map_or(Next::End, Next::Large)),
-            Self::Lines(lines) => match lines.try_recv() {
-                Ok(line) => Ok(Next::Payload(line?)),
+            Self::Coming(payloads) => match payloads.try_recv() {
+                Ok(payload) => Ok(Next::Payload(payload?)),
                 Err(TryRecvError::Empty) => Ok(Next::Later),
                 Err(TryRecvError::Disconnected) => Ok(Next::End),
             },
@@ -124,15 +132,28 @@ impl LargeFile {
     }
 }
 
-/// Reads lines as fast as they are published, and wakes the client for each.
-fn lines(waker: Waker) -> io::Result<Receiver<io::Result<Vec<u8>>>> {
+/// A pipe, a terminal, a socket: it may be long before it ends.
+fn is_from_a_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn whole_stdin() -> Result<Vec<u8>, Failure> {
+    let mut payload = Vec::new();
+    io::stdin().read_to_end(&mut payload)?;
+    Ok(payload)
+}
+
+/// Reads payloads as fast as they are published, and wakes the client for each.
+fn coming<I: Iterator<Item = Result<Vec<u8>, Failure>>>(
+    waker: Waker,
+    payloads: impl FnOnce() -> I + Send + 'static,
+) -> io::Result<Receiver<Result<Vec<u8>, Failure>>> {
     let (sender, receiver) = sync_channel(16);
     thread::Builder::new()
-        .name("stdin".to_owned())
+        .name("input".to_owned())
         .spawn(move || {
-            // As mosquitto_pub has it: an empty line is an empty message, and a CR belongs to one.
-            for line in io::stdin().lock().split(b'\n') {
-                let sent = sender.send(line);
+            for payload in payloads() {
+                let sent = sender.send(payload);
                 waker.wake();
                 if sent.is_err() {
                     break;

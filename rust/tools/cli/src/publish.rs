@@ -128,10 +128,10 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
                 return Err(Failure::new(Status::Message, left("interrupted", queued)));
             }
             Step::TimedOut => {
-                let failure = run.timed_out();
                 return Err(match queued {
-                    0 => failure,
-                    _ => failure.and(left("", queued)),
+                    0 if !at_end && run.client().is_online() => run.timed_out_while(left("", 0)),
+                    0 => run.timed_out(),
+                    _ => run.timed_out().and(left("", queued)),
                 });
             }
         }

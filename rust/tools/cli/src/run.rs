@@ -2,6 +2,7 @@
 use crate::args::{CommonArguments, SessionArguments};
 use crate::exit::{Failure, Status};
 use crate::setup;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -255,6 +256,11 @@ impl Run {
             Some(stage) => format!("in the stage {stage}"),
             None => "between two attempts to connect".to_owned(),
         };
+        self.timed_out_while(doing)
+    }
+
+    /// The same, where it is known.
+    pub(crate) fn timed_out_while(&self, doing: impl fmt::Display) -> Failure {
         Failure::new(
             Status::TimedOut,
             format_args!("the time given by --timeout was over {doing}"),

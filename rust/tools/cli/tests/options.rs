@@ -172,6 +172,28 @@ fn a_payload_from_a_named_pipe() {
     writer.join().unwrap();
 }
 
+/// A program that writes the payload and does not come to an end.
+#[test]
+fn input_that_does_not_end_is_bounded_by_the_timeout() {
+    let scratch = Scratch::new();
+    let pipe = scratch.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let pipe = pipe.display().to_string();
+    // The pipe has no writer, and the standard input stays open.
+    for input in [&["-f", &pipe][..], &["-s"], &["-l"]] {
+        let broker = broker();
+        let uri = uri("mqtt", broker.address());
+        let mut arguments = vec!["pub", &uri, "-t", "t", "-W", "1"];
+        arguments.extend(input);
+        let mut command = command(&arguments);
+        let (_open, read) = std::io::pipe().map(|(read, write)| (write, read)).unwrap();
+        let outcome = outcome(command.stdin(read));
+        assert_eq!(outcome.status, 10, "{outcome:?}");
+        assert!(outcome.stderr.contains("--timeout was over"), "{outcome:?}");
+    }
+}
+
 /// Found by its length: a file of this size is not read into memory first.
 #[test]
 fn a_file_that_is_longer_than_any_message() {
