@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts/rustls_client_only.py"
-PACKAGES = ("thread-mqtt-tls", "thread-mqtt-interop")
+PACKAGES = ("thread-mqtt-tls", "thread-mqtt-interop", "thread-mqtt-fuzz")
 KEPT = ("Cargo.toml", "Cargo.lock", "target", ".git", ".cargo")
 
 sys.path.insert(0, str(ROOT / "scripts/client_only"))
@@ -104,6 +104,15 @@ def workspace(folder, crates):
     (folder / "Cargo.lock").write_text((ROOT / "Cargo.lock").read_text())
 
 
+def cut_workspace(target):
+    """Makes both crates and the workspace that uses them, below the target folder; its folder."""
+    crates = target / "client-only" / "crates"
+    subprocess.run([sys.executable, SCRIPT, crates, "--linked"], check=True)
+    folder = target / "client-only" / "workspace"
+    workspace(folder, crates)
+    return folder
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--target-dir", type=Path, default=Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")))
@@ -111,10 +120,8 @@ def main():
     edits()
     refusals()
     target = options.target_dir.resolve()
+    folder = cut_workspace(target)
     crates = target / "client-only" / "crates"
-    subprocess.run([sys.executable, SCRIPT, crates, "--linked"], check=True)
-    folder = target / "client-only" / "workspace"
-    workspace(folder, crates)
     tree = subprocess.run(["cargo", "tree", "--offline", "--quiet", "-pthread-mqtt-tls", "--edges=normal", "--prefix=none"],
                           cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout
     for crate in ("rustls", "rustls-webpki"):
