@@ -90,10 +90,13 @@ def refusals():
 def workspace(folder, crates):
     """Writes a workspace of links whose client's rustls is the one below `crates`."""
     folder.mkdir(parents=True, exist_ok=True)
+    # A target folder may serve several checkouts: no link of another one stays.
+    for link in folder.iterdir():
+        if link.is_symlink():
+            link.unlink()
     for path in ROOT.iterdir():
-        link = folder / path.name
-        if path.name not in KEPT and not link.is_symlink():
-            link.symlink_to(path)
+        if path.name not in KEPT:
+            (folder / path.name).symlink_to(path)
     manifest = (ROOT / "Cargo.toml").read_text()
     for name, package in (("rustls", "rustls"), ("webpki", "rustls-webpki")):
         place = f'{name} = {{ package = "{package}", path = "{crates / package}", '
