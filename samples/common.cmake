@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# What each sample does before find_package(Zephyr).
+# What each sample does before find_package(Zephyr), and a function for afterwards.
 
 # Found without a west manifest that names the module, too.
 list(APPEND EXTRA_ZEPHYR_MODULES ${CMAKE_CURRENT_LIST_DIR}/..)
@@ -10,3 +10,12 @@ list(APPEND EXTRA_ZEPHYR_MODULES ${CMAKE_CURRENT_LIST_DIR}/..)
 if(NOT "thread-mqtt-boards" IN_LIST SNIPPET)
   set(SNIPPET thread-mqtt-boards ${SNIPPET} CACHE STRING "Snippets" FORCE)
 endif()
+
+# Compiles the PEM file that an option names into the image, as a list of bytes in a file to include.
+function(include_pem option name)
+  set(pem "${${option}}")
+  if(NOT IS_ABSOLUTE "${pem}" OR NOT EXISTS "${pem}" OR IS_DIRECTORY "${pem}")
+    message(FATAL_ERROR "${option}: ${pem} cannot be read; give the absolute path of a PEM file")
+  endif()
+  generate_inc_file_for_target(app "${pem}" ${ZEPHYR_BINARY_DIR}/include/generated/${name})
+endfunction()

@@ -7,6 +7,7 @@ other versions of Zephyr or the nRF Connect SDK can be asked for is in tests/por
 Needs west and Zephyr's build tools; nothing is compiled.
 """
 
+import functools
 import pathlib
 import re
 import subprocess
@@ -108,12 +109,31 @@ CASES = [
 ]
 
 
+# Name, sample, options, the sentence: samples want files.
+SAMPLES = [
+    ("publish without a CA", "publish", [], "publish: no CA certificate"),
+    ("sensor_sleepy without a CA", "sensor_sleepy", [], "sensor_sleepy: no CA certificate"),
+    ("mutual_tls without files", "mutual_tls", [], "mutual_tls: three PEM files are needed"),
+    ("a CA that is not there", "publish", ['SAMPLE_CA_FILE="/no/ca.pem"'],
+     "CONFIG_SAMPLE_CA_FILE: /no/ca.pem cannot be read; give the absolute path of a PEM file"),
+    ("a CA by a path from somewhere", "publish", ['SAMPLE_CA_FILE="ca.pem"'], "ca.pem cannot be read; give the absolute"),
+    ("a folder as certificate", "mutual_tls",
+     [f'SAMPLE_CA_FILE="{ROOT}/tests/zephyr/ca.pem"', 'SAMPLE_CERTIFICATE_FILE="/"', 'SAMPLE_KEY_FILE="/"'],
+     "CONFIG_SAMPLE_CERTIFICATE_FILE: / cannot be read"),
+]
+
+
 def configure(folder, board, options, env):
     """Configures the application anew; the exit status, and what was printed."""
     (folder / "prj.conf").write_text("".join(f"CONFIG_{option}\n" for option in options))
+    return west_configure(folder, folder, board, [], env)
+
+
+def west_configure(source, folder, board, options, env):
+    """The same for an application that is there."""
     result = subprocess.run(
         ["west", "build", "--cmake-only", "--pristine", "-b", board, "-d", str(folder / "build"),
-         str(folder), "--", f"-DEXTRA_ZEPHYR_MODULES={ROOT}"],
+         str(source), "--", f"-DEXTRA_ZEPHYR_MODULES={ROOT}", *(f"-DCONFIG_{option}" for option in options)],
         cwd=env["ZEPHYR_BASE"], env=env, capture_output=True, text=True, errors="replace")
     return result.returncode, " ".join((result.stdout + result.stderr).split())
 
@@ -168,6 +188,22 @@ def compilers(folder, env):
         yield name, THREAD, ["THREAD_MQTT_RUST_BUILD_STD=y"], f"Warning: {cure}", {**plain, "RUSTC": str(rustc)}
 
 
+def sample_stops(folder, sample, options, sentence, env):
+    """Whether a sample's configuration stops with the sentence, and what was printed."""
+    status, printed = west_configure(ROOT / "samples" / sample, folder, NATIVE, options, env)
+    return status != 0 and sentence in printed, printed
+
+
+def tries(folder, env):
+    """{name: (what is to be said, the function that tries it)}"""
+    cases = [(*case, env) for case in CASES] + list(compilers(folder, env))
+    found = {name: (sentence, functools.partial(case_passes, folder, board, BASE[board] + options, sentence, changed))
+             for name, board, options, sentence, changed in cases}
+    found.update({name: (sentence, functools.partial(sample_stops, folder, sample, options, sentence, env))
+                  for name, sample, options, sentence in SAMPLES})
+    return found
+
+
 def main(workspace, names):
     env = environment(workspace)
     failed = 0
@@ -178,12 +214,11 @@ def main(workspace, names):
             "find_package(Zephyr REQUIRED HINTS $ENV{ZEPHYR_BASE})\n"
             "project(refusals)\ntarget_sources(app PRIVATE main.c)\n")
         (folder / "main.c").write_text("int main(void)\n{\n\treturn 0;\n}\n")
-        runs = {case: (board, options, sentence, env) for case, board, options, sentence in CASES}
-        runs.update({case: rest for case, *rest in compilers(folder, env)})
+        runs = tries(folder, env)
         names = chosen(names, runs)
         for case in names:
-            board, options, sentence, changed = runs[case]
-            well, printed = case_passes(folder, board, BASE[board] + options, sentence, changed)
+            sentence, attempt = runs[case]
+            well, printed = attempt()
             failed += not well
             print(f"{'ok' if well else 'FAILED':6}  {case}", flush=True)
             if not well:
