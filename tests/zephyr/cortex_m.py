@@ -17,7 +17,8 @@ import shutil
 import subprocess
 import sys
 
-from native_sim import ROOT, broker, certificates, chosen, environment, free_port, kept, psa_works, wait_for, west_build
+from native_sim import (
+    BROKER_GONE, ROOT, broker, certificates, chosen, environment, free_port, kept, psa_works, wait_for, west_build)
 
 sys.path.append(str(ROOT / "bench/cortex-m4"))
 import needs  # noqa: E402
@@ -143,7 +144,7 @@ def check(backend, options, folder, env):
             wait_for(printed, "received ", 1, image)
             first = figures(printed, image)
             skips_a_large_message(folder, port, printed, image)
-        wait_for(printed, "closed the TCP connection", 1, image)
+        wait_for(printed, BROKER_GONE, 1, image)
         with broker(folder, port, "TLSv1.3"):
             before = printed.read_text(errors="replace").count("received ")
             wait_for(printed, "TLS 1.3, TLS_", 1, image)

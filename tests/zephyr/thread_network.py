@@ -20,7 +20,8 @@ import cortex_m
 import dns_asked
 import openthread
 from dns_asked import NAME
-from native_sim import NATIVE, ROOT, certificates, chosen, environment, kept, psa_works, wait_for, west_build
+from native_sim import (
+    BROKER_GONE, NATIVE, ROOT, certificates, chosen, environment, kept, psa_works, wait_for, west_build)
 from openthread import BROKER, RADIO_PROGRAM, Air, BorderRouter, Internet, process
 from simulated_radio import connected_radio
 
@@ -231,7 +232,7 @@ def emulated(world):
             device.comes_to("received ", 2)
             first = cortex_m.figures(device.printed, device.running)
         told("online over TLS 1.2 ECDHE_RSA, messages there and back")
-        device.comes_to("closed the TCP connection")
+        device.comes_to(BROKER_GONE)
         with world.broker(TLS_1_3):
             device.comes_to("TLS: TLS 1.3")
             device.goes_on_to("received ", 2)
