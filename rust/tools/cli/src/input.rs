@@ -30,7 +30,7 @@ pub(crate) enum Next {
 }
 
 impl Input {
-    /// A file above `large` bytes is not read yet; `None`: all are.
+    /// A file above `large` bytes is not read yet; `None`: all are. A pipe is read meanwhile.
     pub(crate) fn open(
         arguments: &PayloadArguments,
         large: Option<u32>,

@@ -154,15 +154,19 @@ fn the_password_is_not_on_the_command_line() {
     );
 }
 
+fn named_pipe(scratch: &Scratch) -> String {
+    let pipe = scratch.path().join("pipe").display().to_string();
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    pipe
+}
+
 /// A pipe has one reader, and its bytes come once.
 #[test]
 fn a_payload_from_a_named_pipe() {
     let broker = broker();
     let scratch = Scratch::new();
-    let pipe = scratch.path().join("pipe");
-    let made = Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.unwrap().success());
-    let pipe = pipe.display().to_string();
+    let pipe = named_pipe(&scratch);
     let to = pipe.clone();
     let writer = thread::spawn(move || fs::write(to, "from a pipe").unwrap());
     let uri = uri("mqtt", broker.address());
@@ -176,10 +180,7 @@ fn a_payload_from_a_named_pipe() {
 #[test]
 fn input_that_does_not_end_is_bounded_by_the_timeout() {
     let scratch = Scratch::new();
-    let pipe = scratch.path().join("pipe");
-    let made = Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.unwrap().success());
-    let pipe = pipe.display().to_string();
+    let pipe = named_pipe(&scratch);
     // The pipe has no writer, and the standard input stays open.
     for input in [&["-f", &pipe][..], &["-s"], &["-l"]] {
         let broker = broker();
@@ -187,10 +188,13 @@ fn input_that_does_not_end_is_bounded_by_the_timeout() {
         let mut arguments = vec!["pub", &uri, "-t", "t", "-W", "1"];
         arguments.extend(input);
         let mut command = command(&arguments);
-        let (_open, read) = std::io::pipe().map(|(read, write)| (write, read)).unwrap();
+        let (read, _open) = std::io::pipe().unwrap();
         let outcome = outcome(command.stdin(read));
         assert_eq!(outcome.status, 10, "{outcome:?}");
         assert!(outcome.stderr.contains("--timeout was over"), "{outcome:?}");
+        // Once connected it is the input that is waited for.
+        let connected = outcome.stderr.contains("while the broker was connected");
+        assert!(!connected, "{outcome:?}");
     }
 }
 
