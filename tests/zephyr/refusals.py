@@ -116,7 +116,7 @@ SAMPLES = [
     ("mutual_tls without files", "mutual_tls", [], "mutual_tls: three PEM files are needed"),
     ("a CA that is not there", "publish", ['SAMPLE_CA_FILE="/no/ca.pem"'],
      "CONFIG_SAMPLE_CA_FILE: /no/ca.pem cannot be read; give the absolute path of a PEM file"),
-    ("a CA by a path from somewhere", "publish", ['SAMPLE_CA_FILE="ca.pem"'], "ca.pem cannot be read; give the absolute"),
+    ("a CA by a relative path", "publish", ['SAMPLE_CA_FILE="ca.pem"'], "ca.pem cannot be read; give the absolute"),
     ("a folder as certificate", "mutual_tls",
      [f'SAMPLE_CA_FILE="{ROOT}/tests/zephyr/ca.pem"', 'SAMPLE_CERTIFICATE_FILE="/"', 'SAMPLE_KEY_FILE="/"'],
      "CONFIG_SAMPLE_CERTIFICATE_FILE: / cannot be read"),
