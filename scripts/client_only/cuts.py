@@ -204,6 +204,40 @@ impl<T> Default for BTreeSet<T> {
     ],
 }
 
+# The peer's certificates, once: a session that can be resumed shares them with the connection that they came on.
+# The crate `tls` sees by the constant that no room is needed for a copy.
+CHAIN = {
+    "src/common_state.rs": [
+        condition("pub fn peer_certificates", is_now="""
+    pub const SHARES_PEER_CERTIFICATES: bool = true;
+
+    pub fn peer_certificates"""),
+    ],
+    "src/msgs/handshake.rs": [
+        condition("pub(crate) struct CertificateChain<'a>(pub(crate) Vec<CertificateDer<'a>>);",
+                  is_now="pub(crate) struct CertificateChain<'a>(pub(crate) Arc<Vec<CertificateDer<'a>>>);"),
+        body("impl CertificateChain<'_>", "pub(crate) fn into_owned", is_now="""
+        let certificates = Arc::unwrap_or_clone(self.0);
+        CertificateChain(Arc::new(certificates.into_iter().map(|c| c.into_owned()).collect()))
+    """),
+        condition("map(Self)", "impl<'a> Codec<'a> for CertificateChain<'a>", "fn read", is_now="map(|chain| Self(Arc::new(chain)))"),
+        body("impl<'a> CertificatePayloadTls13<'a>", "pub(crate) fn into_certificate_chain", is_now="""
+        CertificateChain(Arc::new(self.entries.into_iter().map(|e| e.cert).collect()))
+    """),
+    ],
+    "src/client/tls12.rs": [
+        # A chain that is shared needs no copy to be owned.
+        condition("resuming.server_cert_chain().clone().into_owned()", "pub(in crate::client) fn handle_server_hello",
+                  is_now="resuming.server_cert_chain().clone()"),
+        condition("CertificateChain(certkey.cert.clone())", "impl State<ClientConnectionData> for ExpectServerDone<'_>",
+                  "fn handle<'m>", is_now="CertificateChain(Arc::new(certkey.cert.clone()))"),
+    ],
+    "src/server/tls12.rs": [
+        condition("CertificateChain(cert_chain.to_vec())", "fn emit_certificate",
+                  is_now="CertificateChain(Arc::new(cert_chain.to_vec()))"),
+    ],
+}
+
 # What a signature over a handshake cannot have wrong: the certificates are verified by webpki directly.
 SIGNATURE_ERRORS = {
     "src/webpki/mod.rs": [
@@ -259,7 +293,7 @@ def cuts(crate, p384=True):
     """All edits of a crate: {file: edits}; `p384` tells whether the image verifies signatures on that curve."""
     parts = {
         "rustls": (ECH, COMPRESSION, SERVER, EARLY_DATA, QUIC, EXPORTERS, NAMES, STATUS, RAW_KEYS, FINITE_FIELDS, FIPS, SETS,
-                   SIGNATURE_ERRORS),
+                   CHAIN, SIGNATURE_ERRORS),
         "rustls-webpki": (REVOCATION, CONTEXT) if p384 else (REVOCATION, CONTEXT, DISTRUSTED),
     }[crate]
     files = {}

@@ -9,7 +9,7 @@ use core::net::IpAddr;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion};
+use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersion};
 use rustls_pki_types::{self as pki, DnsName, ServerName};
 use thread_mqtt_crypto_record::{has_room, in_place};
 
@@ -102,6 +102,15 @@ const ROOM_IN_HANDSHAKE: usize = 640 * size_of::<usize>();
 const ROOM_BESIDE: usize = 256 * size_of::<usize>();
 /// The same after the handshake.
 const ROOM: usize = 96 * size_of::<usize>();
+
+/// The published rustls copies the peer's certificates into each session that it keeps. The one for a client
+/// only shares them and has a constant of its own that says so, which comes before that of a trait.
+#[allow(dead_code, reason = "not used beside the other one")]
+trait Published {
+    const SHARES_PEER_CERTIFICATES: bool = false;
+}
+
+impl Published for CommonState {}
 
 /// What is to be done once rustls has dealt with what came in and has nothing left to say.
 enum Job<'a> {
@@ -330,7 +339,7 @@ impl Connection {
     fn check_room(&mut self) -> Result<(), TlsError> {
         let received = self.inbound.ciphertext_mut().len();
         // A ticket keeps a copy of it.
-        let chain = match self.may_get_ticket() {
+        let chain = match self.may_get_ticket() && !CommonState::SHARES_PEER_CERTIFICATES {
             true => self.tls.peer_certificates().unwrap_or_default(),
             false => &[],
         };

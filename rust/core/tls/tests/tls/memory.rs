@@ -223,7 +223,7 @@ fn sessions_make_room() {
     const LENGTH: usize = 16_000;
     let pki = Pki::new(&P256, 1);
     for version in Version::ALL {
-        let small = [0, 1, 3, 5, 6].map(|cut| (LENGTH + 600, cut, 0));
+        let small = [0, 1, 3, 5, 6].map(|cut| (LENGTH + 1_000, cut, 0));
         for (bytes, cut, kept) in small.into_iter().chain([(LENGTH + 4_096, 0, 1)]) {
             let store = SessionStore::default();
             let config = client(&pki).versions(&[*version]).sessions(&store);
@@ -242,6 +242,37 @@ fn sessions_make_room() {
             assert_eq!(pair.client.plaintext(), [7; LENGTH]);
             assert_eq!(store.len(), kept, "{version}");
         }
+    }
+}
+
+/// What a ticket makes the client take of the heap, by how long the broker's chain is: nothing for rustls
+/// as `scripts/rustls_client_only.py` makes it.
+#[test]
+fn a_session_shares_its_chain_in_rustls_for_a_client_only() {
+    #[allow(dead_code, reason = "not used beside the constant of the same name")]
+    trait Published {
+        const SHARES_PEER_CERTIFICATES: bool = false;
+    }
+    impl Published for rustls::CommonState {}
+
+    let [(short, of_short), (long, of_long)] = [1, 4].map(|certificates| {
+        let pki = Pki::new(&RSA, certificates);
+        let config = client(&pki).versions(&[Version::Tls13]).build().unwrap();
+        let mut pair = Pair::new(&config, &Server::new(&pki));
+        pair.client_to_server(usize::MAX);
+        pair.server_to_pipe();
+        let flight: Vec<u8> = pair.to_client.drain(..).collect();
+        pair.client.handle_ciphertext(&flight).unwrap();
+        pair.client_to_server(usize::MAX);
+        pair.server_to_pipe();
+        let ticket: Vec<u8> = pair.to_client.drain(..).collect();
+        let (result, took) = with_heap(usize::MAX, || pair.client.handle_ciphertext(&ticket));
+        assert_eq!(result, Ok(ticket.len()));
+        (pki.chain.iter().map(|c| c.len()).sum::<usize>(), took)
+    });
+    match rustls::CommonState::SHARES_PEER_CERTIFICATES {
+        true => assert!(of_long < of_short + 64, "{of_short} {of_long}"),
+        false => assert!(of_long >= of_short + long - short, "{of_short} {of_long}"),
     }
 }
 
