@@ -11,11 +11,15 @@ if(NOT "thread-mqtt-boards" IN_LIST SNIPPET)
   set(SNIPPET thread-mqtt-boards ${SNIPPET} CACHE STRING "Snippets" FORCE)
 endif()
 
-# Compiles the PEM file that an option names into the image, as a list of bytes in a file to include.
+# Compiles the PEM file that an option names into the image, as a list of bytes in a file to include. A relative
+# path begins in the sample's folder.
 function(include_pem option name)
   set(pem "${${option}}")
-  if(NOT IS_ABSOLUTE "${pem}" OR NOT EXISTS "${pem}" OR IS_DIRECTORY "${pem}")
-    message(FATAL_ERROR "${option}: ${pem} cannot be read; give the absolute path of a PEM file")
+  if(NOT IS_ABSOLUTE "${pem}")
+    set(pem "${CMAKE_CURRENT_SOURCE_DIR}/${pem}")
+  endif()
+  if(NOT EXISTS "${pem}" OR IS_DIRECTORY "${pem}")
+    message(FATAL_ERROR "${option}: there is no file ${pem}; give the absolute path of a PEM file, or one relative to the sample")
   endif()
   generate_inc_file_for_target(app "${pem}" ${ZEPHYR_BINARY_DIR}/include/generated/${name})
 endfunction()

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+import yaml
+
 from native_sim import ROOT, chosen, environment
 
 NATIVE = "native_sim/native/64"
@@ -115,11 +117,11 @@ SAMPLES = [
     ("sensor_sleepy without a CA", "sensor_sleepy", [], "sensor_sleepy: no CA certificate"),
     ("mutual_tls without files", "mutual_tls", [], "mutual_tls: three PEM files are needed"),
     ("a CA that is not there", "publish", ['SAMPLE_CA_FILE="/no/ca.pem"'],
-     "CONFIG_SAMPLE_CA_FILE: /no/ca.pem cannot be read; give the absolute path of a PEM file"),
-    ("a CA by a relative path", "publish", ['SAMPLE_CA_FILE="ca.pem"'], "ca.pem cannot be read; give the absolute"),
+     "CONFIG_SAMPLE_CA_FILE: there is no file /no/ca.pem; give the absolute path of a PEM file"),
+    ("a relative path to no CA", "publish", ['SAMPLE_CA_FILE="ca.pem"'], f"there is no file {ROOT}/samples/publish/ca.pem; give"),
     ("a folder as certificate", "mutual_tls",
      [f'SAMPLE_CA_FILE="{ROOT}/tests/zephyr/ca.pem"', 'SAMPLE_CERTIFICATE_FILE="/"', 'SAMPLE_KEY_FILE="/"'],
-     "CONFIG_SAMPLE_CERTIFICATE_FILE: / cannot be read"),
+     "CONFIG_SAMPLE_CERTIFICATE_FILE: there is no file /;"),
 ]
 
 
@@ -129,11 +131,12 @@ def configure(folder, board, options, env):
     return west_configure(folder, folder, board, [], env)
 
 
-def west_configure(source, folder, board, options, env):
+def west_configure(source, folder, board, options, env, snippets=(), overlays=()):
     """The same for an application that is there."""
+    more = [f"-DSNIPPET={';'.join(snippets)}"] * bool(snippets) + [f"-DEXTRA_CONF_FILE={';'.join(overlays)}"] * bool(overlays)
     result = subprocess.run(
         ["west", "build", "--cmake-only", "--pristine", "-b", board, "-d", str(folder / "build"),
-         str(source), "--", f"-DEXTRA_ZEPHYR_MODULES={ROOT}", *(f"-DCONFIG_{option}" for option in options)],
+         str(source), "--", f"-DEXTRA_ZEPHYR_MODULES={ROOT}", *more, *(f"-DCONFIG_{option}" for option in options)],
         cwd=env["ZEPHYR_BASE"], env=env, capture_output=True, text=True, errors="replace")
     return result.returncode, " ".join((result.stdout + result.stderr).split())
 
@@ -194,6 +197,25 @@ def sample_stops(folder, sample, options, sentence, env):
     return status != 0 and sentence in printed, printed
 
 
+def scenarios():
+    """Name, application, board and description of what twister is told to build, for the boards of these cases."""
+    for path in (ROOT / "sample.yaml", *sorted((ROOT / "samples").glob("*/sample.yaml"))):
+        described = yaml.safe_load(path.read_text())
+        for name, scenario in described["tests"].items():
+            options = described.get("common", {}).get("extra_configs", []) + scenario.get("extra_configs", [])
+            allowed = scenario["platform_allow"]
+            for board in {NATIVE, THREAD} & set(allowed.split() if isinstance(allowed, str) else allowed):
+                yield f"{name} on {board}", path.parent, board, {**scenario, "extra_configs": options}
+
+
+def scenario_configures(folder, source, board, scenario, env):
+    """Whether the configuration of a scenario ends well, and what was printed."""
+    options = [option.removeprefix("CONFIG_") for option in scenario["extra_configs"]]
+    status, printed = west_configure(source, folder, board, options, env, scenario.get("required_snippets", ()),
+                                     scenario.get("extra_overlay_confs", ()))
+    return status == 0, printed
+
+
 def tries(folder, env):
     """{name: (what is to be said, the function that tries it)}"""
     cases = [(*case, env) for case in CASES] + list(compilers(folder, env))
@@ -201,6 +223,8 @@ def tries(folder, env):
              for name, board, options, sentence, changed in cases}
     found.update({name: (sentence, functools.partial(sample_stops, folder, sample, options, sentence, env))
                   for name, sample, options, sentence in SAMPLES})
+    found.update({name: (None, functools.partial(scenario_configures, folder, source, board, scenario, env))
+                  for name, source, board, scenario in scenarios()})
     return found
 
 
