@@ -66,6 +66,7 @@ impl<'a> Worker<'a> {
     pub(crate) fn turn(&mut self, look: impl FnOnce(&Event, &Client)) {
         self.collect();
         let moved = self.driver.turn();
+        self.note_end();
         let event = self.driver.poll_event().map(Arc::new);
         if let Some(event) = &event {
             self.note(event);
@@ -91,17 +92,23 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// A connection has ended, maybe by the client's own will: no event tells that.
+    fn note_end(&mut self) {
+        let was_online = &self.handle.online;
+        if !self.driver.client().is_online() && was_online.swap(false, Ordering::Relaxed) {
+            let agreed = self.handle.lock().agreed.take();
+            // Freed when the lock was given back.
+            drop(agreed);
+        }
+    }
+
     /// Keeps what is asked for later.
     fn note(&mut self, event: &Arc<Event>) {
-        let online = match **event {
-            Event::Reached(Reached::Online { .. }) => Some(true),
-            Event::Failed { .. } | Event::Stopped => Some(false),
+        let mut agreed = match **event {
+            // `None` if the connection has ended since.
+            Event::Reached(Reached::Online { .. }) => self.agreed(),
             _ => None,
         };
-        if let Some(online) = online {
-            self.handle.online.store(online, Ordering::Relaxed);
-        }
-        let mut agreed = online.map(|online| online.then(|| self.agreed()).flatten());
         let mut failure = event.failure().is_some().then(|| Failure {
             event: event.clone(),
             at: port::now(),
@@ -111,8 +118,9 @@ impl<'a> Worker<'a> {
         if failure.is_some() {
             mem::swap(&mut shared.last_failure, &mut failure);
         }
-        if let Some(agreed) = &mut agreed {
-            mem::swap(&mut shared.agreed, agreed);
+        if agreed.is_some() {
+            mem::swap(&mut shared.agreed, &mut agreed);
+            self.handle.online.store(true, Ordering::Relaxed);
         }
         if let (Event::KeepAlive(learnt), Some(agreed)) = (&**event, &mut shared.agreed) {
             agreed.limits.learnt_keep_alive_s = seconds(*learnt);
