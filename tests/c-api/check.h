@@ -107,6 +107,9 @@ void heap_limit_here(long long bytes);
 /* In this thread, allocations of more than this fail; SIZE_MAX for none. */
 void heap_limit_each(size_t bytes);
 
+/* Whether the log had this lately, in whatever lines. */
+bool was_logged(const char *text);
+
 /* From now on the platform starts no thread of a client (EAGAIN). */
 void refuse_threads(bool refuse);
 

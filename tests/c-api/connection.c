@@ -5,7 +5,23 @@
  * How the connection is made and kept: several brokers, redirects, the fallback to MQTT 3.1.1, the
  * back-off, and what there is to choose of TLS.
  */
+#include <stdatomic.h>
+
 #include "check.h"
+
+/* What each event of another broker finds: a connection that the client itself ended is over. */
+static atomic_uint online_meanwhile;
+
+static void look_at_broker(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	struct thread_mqtt_limits limits;
+
+	if (event->type == THREAD_MQTT_EVENT_BROKER &&
+	    (thread_mqtt_is_online(client) ||
+	     thread_mqtt_get_limits(client, &limits) != THREAD_MQTT_ERROR_STATE)) {
+		online_meanwhile++;
+	}
+}
 
 /* The first of a list does not answer, the second does. */
 static void failover(void)
@@ -23,6 +39,17 @@ static void failover(void)
 	CHECK(told_count(&told, THREAD_MQTT_EVENT_BROKER) >= 2);
 	CHECK(strcmp(told.value, setting("TEST_BROKER")) == 0);
 	end(client);
+
+	/* After a while the first is tried again. */
+	told_init(&told);
+	told_call(&told, look_at_broker);
+	config.return_after_s = 1;
+	client = started(&config);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 2);
+	CHECK(told_count(&told, THREAD_MQTT_EVENT_BROKER) >= 4);
+	CHECK_EQUAL(online_meanwhile, 0);
+	end(client);
+	config.return_after_s = 0;
 	config.broker = "mqtt://a, http://b";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_URI);
 	config.broker = "mqtt://a*many";
@@ -268,6 +295,9 @@ static void choice(void)
 	config.tls_tickets = 1;
 	config.tls_suites = "TLS_RSA_WITH_RC4_128_MD5";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	/* In more than one line of the log, to its end. */
+	CHECK(was_logged("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or an OpenSSL name such as "
+			 "ECDHE-RSA-AES128-GCM-SHA256"));
 	config.tls_suites = NULL;
 	config.tls_groups = "secp160r1";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);

@@ -26,6 +26,10 @@ impl Line {
         }
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.length == self.bytes.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.length = 0;
     }

@@ -2,6 +2,7 @@
 use crate::ffi;
 use crate::line::Line;
 use core::fmt::{self, Write};
+use core::mem;
 
 /// Zephyr's log. Its level is Zephyr's to choose; here the crate `log` lets everything through.
 struct Log;
@@ -29,7 +30,7 @@ impl log::Log for Log {
     fn flush(&self) {}
 }
 
-/// Splits a text into lines: Zephyr's log cuts long ones off, and PSA's report is one text.
+/// Splits a text into lines: Zephyr's log takes no long ones, and PSA's report is one text.
 struct Lines {
     level: u8,
     line: Line,
@@ -38,12 +39,25 @@ struct Lines {
 impl Lines {
     /// Sends the line that was written, unless it is empty.
     fn end(&mut self) {
-        let text = self.line.as_bytes();
+        self.send(self.line.as_bytes());
+        self.line.clear();
+    }
+
+    /// Sends the words of a full line; the next one begins with what follows the last space.
+    fn wrap(&mut self) {
+        let full = mem::replace(&mut self.line, Line::new());
+        let text = full.as_bytes();
+        let words = text.iter().rposition(|byte| *byte == b' ');
+        let (words, rest) = text.split_at(words.map_or(text.len(), |space| space + 1));
+        self.send(words);
+        rest.iter().for_each(|byte| self.line.push(*byte));
+    }
+
+    fn send(&self, text: &[u8]) {
         if !text.is_empty() {
             // SAFETY: the text is valid for its length.
             unsafe { ffi::tmq_port_log(self.level, text.as_ptr().cast(), text.len()) };
         }
-        self.line.clear();
     }
 }
 
@@ -52,7 +66,12 @@ impl fmt::Write for Lines {
         for byte in text.bytes() {
             match byte {
                 b'\n' => self.end(),
-                _ => self.line.push(byte),
+                _ => {
+                    if self.line.is_full() {
+                        self.wrap();
+                    }
+                    self.line.push(byte);
+                }
             }
         }
         Ok(())
