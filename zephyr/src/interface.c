@@ -160,7 +160,6 @@ bool tmq_interface_address(bool is_ipv4, struct tmq_address *address)
 void tmq_interface_read(struct tmq_port *port, struct tmq_network *network)
 {
 	struct net_if *iface = find_interface();
-	struct tmq_address ipv6;
 	bool has_ipv4;
 
 	/* The sockets of a host need no interface of Zephyr's to be up. */
@@ -172,10 +171,8 @@ void tmq_interface_read(struct tmq_port *port, struct tmq_network *network)
 	if (iface == NULL || !is_usable(iface)) {
 		return;
 	}
-	has_ipv4 = tmq_interface_address(true, &port->own_address);
-	if (!has_ipv4 && tmq_interface_address(false, &ipv6)) {
-		port->own_address = ipv6;
-	}
+	has_ipv4 = tmq_interface_address(true, &port->own_addresses[TMQ_IPV4]);
+	(void)tmq_interface_address(false, &port->own_addresses[TMQ_IPV6]);
 	network->attached = 1;
 	network->native_ipv4 = has_ipv4 && IS_ENABLED(CONFIG_NET_IPV4);
 }

@@ -19,6 +19,13 @@ struct tmq_udp {
 	bool is_ipv4;
 };
 
+/* Indices of what there is for each family of addresses. */
+enum {
+	TMQ_IPV6,
+	TMQ_IPV4,
+	TMQ_FAMILIES,
+};
+
 struct tmq_port {
 	/* Written to by any thread to end a wait. */
 	int wake_fd;
@@ -47,9 +54,12 @@ struct tmq_port {
 	atomic_t network_changed;
 	/* The network as it was last read: when the port was opened, or in a wait. */
 	struct tmq_network network;
-	/* The address that answers come to; since the connection began it has changed. */
-	struct tmq_address own_address;
-	bool address_changed;
+	/* The addresses that answers come to, of IPv6 and of IPv4, and whether each has changed since the
+	 * connection began, which is over one of them.
+	 */
+	struct tmq_address own_addresses[TMQ_FAMILIES];
+	bool address_changed[TMQ_FAMILIES];
+	uint8_t tcp_family;
 	/* When the Thread parent surely knows the address; the client was told to wait for that. */
 	int64_t registered_at;
 	bool registers;

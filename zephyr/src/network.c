@@ -37,12 +37,13 @@ static bool is_looked_at(const struct tmq_port *port)
 void tmq_network_refresh(struct tmq_port *port)
 {
 	struct tmq_network network = {0};
-	struct tmq_address known = port->own_address;
+	struct tmq_address known[TMQ_FAMILIES];
 	bool was_attached = port->network.attached != 0;
 
 	if (atomic_set(&port->network_changed, 0) == 0 && !is_looked_at(port)) {
 		return;
 	}
+	memcpy(known, port->own_addresses, sizeof(known));
 #if defined(CONFIG_NET_L2_OPENTHREAD)
 	if (!tmq_is_on_other_interface(port)) {
 		tmq_thread_read(port, &network);
@@ -54,9 +55,14 @@ void tmq_network_refresh(struct tmq_port *port)
 	}
 #endif
 	if (network.attached != 0) {
-		bool is_new = memcmp(known.bytes, port->own_address.bytes, 16) != 0;
+		bool is_new = false;
 
-		port->address_changed |= is_new;
+		for (size_t i = 0; i < TMQ_FAMILIES; i++) {
+			bool changed = memcmp(known[i].bytes, port->own_addresses[i].bytes, 16) != 0;
+
+			port->address_changed[i] |= changed;
+			is_new |= changed;
+		}
 		if ((is_new || !was_attached) && !tmq_is_on_other_interface(port)) {
 			port->registered_at = k_uptime_get() + REGISTRATION_MS;
 		}
@@ -77,7 +83,10 @@ int64_t tmq_network_due(const struct tmq_port *port)
 {
 	/* By what the client was told: the time may have come since. */
 	if (port->registers) {
-		return MAX(port->registered_at - k_uptime_get(), 0);
+		/* MAX evaluates its arguments twice, and the clock goes on. */
+		int64_t left = port->registered_at - k_uptime_get();
+
+		return MAX(left, 0);
 	}
 	return is_looked_at(port) ? LOOK_MS : INT64_MAX;
 }
@@ -91,9 +100,9 @@ int32_t tmq_port_use_interface(struct tmq_port *port, uint8_t interface)
 	port->on_other_interface = interface == TMQ_INTERFACE_DEFAULT
 					   ? IS_ENABLED(CONFIG_THREAD_MQTT_INTERFACE_OTHER)
 					   : interface == TMQ_INTERFACE_OTHER;
-	memset(&port->own_address, 0, sizeof(port->own_address));
+	memset(port->own_addresses, 0, sizeof(port->own_addresses));
 	port->network.attached = 0;
-	port->address_changed = false;
+	memset(port->address_changed, 0, sizeof(port->address_changed));
 	port->registered_at = 0;
 	(void)atomic_set(&port->network_changed, 1);
 	tmq_network_refresh(port);

@@ -328,10 +328,10 @@ void tmq_thread_read(struct tmq_port *port, struct tmq_network *network)
 
 	tmq_ot_lock();
 	instance = tmq_ot_instance();
-	own = find_own_address(instance, port->own_address.bytes);
+	own = find_own_address(instance, port->own_addresses[TMQ_IPV6].bytes);
 	if (own != NULL && is_attached(instance)) {
 		network->attached = 1;
-		memcpy(port->own_address.bytes, own, 16);
+		memcpy(port->own_addresses[TMQ_IPV6].bytes, own, 16);
 	}
 	read_prefixes(instance, network);
 	read_dns_servers(instance, network);

@@ -106,7 +106,7 @@ static int32_t local_address(const struct tmq_port *port, bool is_ipv4, struct t
 	if (is_ipv4 || port->network.attached == 0) {
 		return TMQ_UNREACHABLE;
 	}
-	*local = port->own_address;
+	*local = port->own_addresses[TMQ_IPV6];
 #else
 	ARG_UNUSED(port);
 #endif
@@ -155,7 +155,8 @@ int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to
 	}
 	port->tcp_state = TMQ_TCP_CONNECTING;
 	port->send_refused = false;
-	port->address_changed = false;
+	port->tcp_family = tmq_is_mapped(to->bytes) ? TMQ_IPV4 : TMQ_IPV6;
+	memset(port->address_changed, 0, sizeof(port->address_changed));
 	port->sent_at = k_uptime_get();
 	return 0;
 }
@@ -210,7 +211,7 @@ int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t leng
 	ssize_t received;
 
 	/* Answers go to an address that the device no longer has: do not wait for them. */
-	if (port->address_changed) {
+	if (port->address_changed[port->tcp_family]) {
 		return TMQ_UNREACHABLE;
 	}
 	received = zsock_recv(port->tcp_fd, buffer, MIN(length, INT32_MAX), 0);
@@ -355,8 +356,8 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 							       .events = ZSOCK_POLLIN};
 		}
 	}
-	/* Last, because it gives way where there is no room: UDP is open beside it only while
-	 * a name is being resolved, when nothing else is awaited.
+	/* Last, because it gives way where there is no room: UDP is open beside it only while a name is
+	 * being resolved. Then TCP is awaited for DNS over TCP alone, for which the build demands the room.
 	 */
 	if (port->tcp_fd >= 0 && count < TMQ_POLL_MAX) {
 		short events = 0;

@@ -164,6 +164,28 @@ TEST(another_address_ends_the_connection)
 	tmq_port_close(port);
 }
 
+/* DHCP may be done after the router's advertisement, or renewed. */
+TEST(an_ipv4_address_is_of_no_concern_to_a_connection_over_ipv6)
+{
+	struct tmq_port *port = open_on_interface();
+	struct tmq_address to = stub_address("::1", 1);
+	uint8_t byte;
+
+	stub_set_up(IFACE, true);
+	stub_set_ipv6(IFACE, "::1");
+	(void)network_of(port);
+	CHECK_EQUAL(tmq_port_tcp_connect(port, &to), 0);
+	stub_set_ipv4(IFACE, "192.0.2.2");
+	(void)network_of(port);
+	stub_set_ipv4(IFACE, "192.0.2.3");
+	(void)network_of(port);
+	CHECK(tmq_port_tcp_receive(port, &byte, 1) != TMQ_UNREACHABLE);
+	stub_set_ipv6(IFACE, "2001:db8::2");
+	(void)network_of(port);
+	CHECK_EQUAL(tmq_port_tcp_receive(port, &byte, 1), TMQ_UNREACHABLE);
+	tmq_port_close(port);
+}
+
 #endif
 
 #if defined(CONFIG_THREAD_MQTT_OTHER_INTERFACE)

@@ -226,7 +226,7 @@ TEST(another_address_ends_the_connection_over_thread)
 	struct tmq_port *port = open_attached();
 	uint8_t byte;
 
-	port->address_changed = false; /* as a connect does */
+	port->address_changed[TMQ_IPV6] = false; /* as a connect does */
 	stub_add_address("2001:db8:2::5", true);
 	(void)network_of(port);
 	/* The known one is still there. */
