@@ -71,6 +71,8 @@ CASES = [
     ("events for clients and the socket service", NATIVE,
      ["DNS_RESOLVER=y", "THREAD_MQTT_MAX_CLIENTS=8"], None),
     ("few polls", NATIVE, ["ZVFS_POLL_MAX=2"], "CONFIG_ZVFS_POLL_MAX to 3"),
+    ("few polls for DNS over TCP", NATIVE, ["THREAD_MQTT_DNS_TCP=y", "ZVFS_POLL_MAX=4"], "CONFIG_ZVFS_POLL_MAX to {} or"),
+    ("no such priority", NATIVE, ["NUM_PREEMPT_PRIORITIES=10"], "CONFIG_NUM_PREEMPT_PRIORITIES to {} or"),
     ("wrong DNS server", NATIVE, ['THREAD_MQTT_DNS_SERVERS="dns.example"'],
      "CONFIG_THREAD_MQTT_DNS_SERVERS holds dns.example"),
     ("wrong prefix", NATIVE, ['THREAD_MQTT_NAT64_PREFIX="64:ff9b::/97"'],

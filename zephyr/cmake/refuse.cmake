@@ -104,8 +104,21 @@ endif()
 if(CONFIG_${eventfd_max} LESS events)
   thread_mqtt_refuse("${event_users}. Set CONFIG_${eventfd_max} to ${events} or more.")
 endif()
-if(CONFIG_${poll_max} LESS 3)
-  thread_mqtt_refuse("a client waits for three descriptors at once. Set CONFIG_${poll_max} to 3 or more.")
+# To be woken, and TCP in both directions; to resolve a name, UDP over IPv6 and IPv4 in the place of TCP, or beside it.
+set(polls 3)
+if(CONFIG_THREAD_MQTT_DNS_TCP)
+  set(polls 5)
+endif()
+if(CONFIG_${poll_max} LESS polls)
+  thread_mqtt_refuse("a client waits for ${polls} things at once. Set CONFIG_${poll_max} to ${polls} or more.")
+endif()
+
+if(DEFINED CONFIG_THREAD_MQTT_THREAD_PRIORITY AND
+   NOT CONFIG_THREAD_MQTT_THREAD_PRIORITY LESS CONFIG_NUM_PREEMPT_PRIORITIES)
+  math(EXPR priorities "${CONFIG_THREAD_MQTT_THREAD_PRIORITY} + 1")
+  thread_mqtt_refuse("the client's thread would never run: its priority, ${CONFIG_THREAD_MQTT_THREAD_PRIORITY}, is none of "
+    "the kernel's ${CONFIG_NUM_PREEMPT_PRIORITIES}. Set CONFIG_NUM_PREEMPT_PRIORITIES to ${priorities} or more, or "
+    "CONFIG_THREAD_MQTT_THREAD_PRIORITY lower.")
 endif()
 
 # ---------------------------------------------------------------------------
