@@ -83,7 +83,9 @@ pub(crate) fn number(cause: &Cause) -> i32 {
         Cause::Tls(_) | Cause::TlsOnPlainPort => ffi::THREAD_MQTT_ERROR_TLS,
         Cause::HandshakeTimedOut => ffi::THREAD_MQTT_ERROR_TIMED_OUT,
         Cause::ClosedBeforeConnack => ffi::THREAD_MQTT_ERROR_CLOSED,
-        Cause::Mqtt(SessionError::Refused(_)) => ffi::THREAD_MQTT_ERROR_REJECTED,
+        Cause::Mqtt(SessionError::Refused(_)) | Cause::TooManyRedirects => {
+            ffi::THREAD_MQTT_ERROR_REJECTED
+        }
         Cause::Mqtt(
             SessionError::ConnackTimeout
             | SessionError::PingTimeout

@@ -193,6 +193,8 @@ impl Handle {
                 },
             };
             if refused != CommandError::Full || !shared.wait(wait.until) {
+                // Nothing is logged under the lock.
+                drop(shared);
                 return Queued::refused(command_error(refused));
             }
         };
