@@ -308,12 +308,15 @@ impl Verifier {
     /// When the latest certificate of the path was issued on which `end_entity` was verified.
     ///
     /// Where names allow several paths, the one that proves least counts: that much is proven
-    /// whichever of them it was. By a pin alone, the path is the certificate itself.
+    /// whichever of them it was. `None` where a pin alone decided, for which dates do not count.
     pub(crate) fn issued(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
     ) -> Option<u64> {
+        if !self.pins.is_empty() && self.is_pinned(end_entity).unwrap_or(true) {
+            return None;
+        }
         let own = CertificateSummary::not_before(end_entity)?;
         let paths = path::find(end_entity, intermediates, &self.roots.roots, self.max_chain);
         let latest = |path: &Path| {
@@ -323,7 +326,7 @@ impl Verifier {
                 .filter_map(|der| CertificateSummary::not_before(der));
             issued.fold(own, u64::max)
         };
-        Some(paths.complete.iter().map(latest).min().unwrap_or(own))
+        paths.complete.iter().map(latest).min()
     }
 
     /// Whether the pin alone decides: without a CA, and if the certificate is itself a CA that is
