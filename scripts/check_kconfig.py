@@ -118,7 +118,7 @@ def check_features(tree):
     manifests = [tomllib.loads((ROOT / path).read_text())
                  for path in ("rust/port/platform/Cargo.toml", "rust/app/Cargo.toml")]
     features = {name for name in manifests[0]["features"]
-                if "THREAD_MQTT_" + name.upper().replace("-", "_") in tree.syms}
+                if "THREAD_MQTT_" + name.upper().replace("-", "_") in tree.syms or name.startswith("log-")}
     options = {symbol.name.removeprefix("THREAD_MQTT_").lower().replace("_", "-")
                for symbol in tree.unique_defined_syms
                if symbol.type == kconfiglib.BOOL
