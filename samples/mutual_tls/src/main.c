@@ -44,7 +44,9 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		LOG_INF("received %s: %.*s", event->message->topic,
 			(int)event->message->payload_len, (const char *)event->message->payload);
 	} else if (event->type == THREAD_MQTT_EVENT_FAILED) {
-		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage), event->text);
+		/* No text without CONFIG_THREAD_MQTT_SENTENCES: the number has a short one. */
+		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage),
+			event->text != NULL ? event->text : thread_mqtt_error_to_str(event->error));
 		if (event->cure != NULL) {
 			LOG_ERR("cure: %s", event->cure);
 		}

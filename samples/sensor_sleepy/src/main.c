@@ -69,14 +69,17 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 
 	switch (event->type) {
 	case THREAD_MQTT_EVENT_STAGE:
-		LOG_INF("%s: %s", thread_mqtt_stage_to_str(event->stage), event->text);
+		LOG_INF("%s: %s", thread_mqtt_stage_to_str(event->stage),
+			event->text != NULL ? event->text : "reached");
 		break;
 	case THREAD_MQTT_EVENT_ONLINE:
 		LOG_INF("online with %s session",
 			event->session_present ? "the kept" : "a new");
 		break;
 	case THREAD_MQTT_EVENT_FAILED:
-		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage), event->text);
+		/* No text without CONFIG_THREAD_MQTT_SENTENCES: the number has a short one. */
+		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage),
+			event->text != NULL ? event->text : thread_mqtt_error_to_str(event->error));
 		if (event->cure != NULL) {
 			LOG_ERR("cure: %s", event->cure);
 		}
@@ -89,7 +92,8 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		k_sem_give(&acknowledged);
 		break;
 	case THREAD_MQTT_EVENT_PUBLISH_FAILED:
-		LOG_ERR("report refused: %s", event->text);
+		LOG_ERR("report refused: %s",
+			event->text != NULL ? event->text : thread_mqtt_error_to_str(event->error));
 		break;
 	case THREAD_MQTT_EVENT_STOPPED:
 		LOG_INF("disconnected until the next report");
