@@ -140,6 +140,27 @@ fn in_the_place_of_a_ca() {
     }
 }
 
+/// Dates that do not count prove nothing: the time is taken from a path to a CA alone.
+#[test]
+fn a_pin_alone_proves_no_time() {
+    let pki = Pki::new(&P256, 1);
+    let pin = pins(&pki)[0];
+    for (builder, proves) in [
+        (Config::builder(soft()).pin(pin), false),
+        (client(&pki).pin(pin), true),
+        // The certificate as its own CA.
+        (
+            Config::builder(soft()).ca(&pki.chain[0]).unwrap().pin(pin),
+            false,
+        ),
+    ] {
+        let config = builder.build().unwrap();
+        let mut pair = Pair::new(&config, &Server::new(&pki));
+        pair.exchange();
+        assert_eq!(pair.client.issued().is_some(), proves);
+    }
+}
+
 /// The certificate is public: who shows it must have its key.
 #[test]
 fn a_pinned_certificate_without_its_key() {
