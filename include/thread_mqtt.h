@@ -11,8 +11,9 @@
  * called from any thread (not from an interrupt), by several at once, and from the event callback,
  * unless it says otherwise. Functions return 0 or a positive value on success and a negative
  * #thread_mqtt_error otherwise; nothing was changed or queued then. They return at once: none waits
- * for the client's thread, whatever that computes, but thread_mqtt_deinit() and
- * thread_mqtt_publish_wait().
+ * for the client's thread, whatever that computes, but thread_mqtt_deinit(),
+ * thread_mqtt_publish_wait(), and the first message or request of a client with a stored session, until
+ * that was read. thread_mqtt_config_check() computes in the caller's thread.
  *
  * A handle that is NULL, or that no client has (any more), is answered with
  * THREAD_MQTT_ERROR_ARGUMENT and not looked into, also while another thread is in
@@ -70,7 +71,9 @@ struct thread_mqtt_config {
 	uint32_t abi;
 	/** 5, or 4 for MQTT 3.1.1. */
 	uint8_t mqtt_version;
-	/** Start with a new session at the broker. */
+	/** Start with a new session at the broker. With @ref session_name that is once in MQTT 5, and at
+	 *  every connection in MQTT 3.1.1: clear it there.
+	 */
 	bool clean_start;
 	/** Keep-alive, seconds; 0 switches it off. */
 	uint16_t keep_alive_s;
@@ -621,7 +624,8 @@ int thread_mqtt_last_error(struct thread_mqtt *client, struct thread_mqtt_failur
  * thread_mqtt_config.time_servers instead, where it cannot lock the device out (docs/time.md).
  *
  * @param unix_seconds Seconds since 1970-01-01T00:00:00Z.
- * @return 0; THREAD_MQTT_ERROR_ARGUMENT for a time before the build's date.
+ * @return 0; THREAD_MQTT_ERROR_ARGUMENT for a time before the build's date. A later one that is more than an hour
+ * before a time known to have passed is not used for certificates (THREAD_MQTT_EVENT_TIME_UNKNOWN tells it).
  */
 int thread_mqtt_set_time(int64_t unix_seconds);
 

@@ -227,6 +227,11 @@ static void configuration(void)
 	config.will = &will;
 	CHECK_EQUAL(thread_mqtt_init(&made, &config), THREAD_MQTT_ERROR_TOPIC);
 	CHECK(made == NULL);
+	config = good;
+	config.mqtt_version = 4;
+	config.session_name = "half";
+	CHECK_EQUAL(thread_mqtt_config_check(&config), 0);
+	CHECK(was_logged("the broker keeps its half of the stored session"));
 }
 
 static void words(void)

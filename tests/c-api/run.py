@@ -224,7 +224,7 @@ def of_files(shared):
         "TEST_CA": str(shared / "ca.pem"), "TEST_OTHER_CA": str(shared / "other.pem"),
         "TEST_CERTIFICATE": str(shared / "server.pem"), "TEST_KEY": str(shared / "server.key"),
         "TEST_OTHER_KEY": str(shared / "other.key"),
-        "THREAD_MQTT_CREDENTIALS": str(shared / "credentials"), "THREAD_MQTT_LOG": "error",
+        "THREAD_MQTT_CREDENTIALS": str(shared / "credentials"), "THREAD_MQTT_LOG": "warning",
     }
 
 

@@ -128,6 +128,11 @@ unsafe fn store(given: &ffi::thread_mqtt_config) -> Result<Option<SessionStore>,
     let name = unsafe { string(given.session_name)? }.unwrap_or_else(config::session_name);
     // SAFETY: promised by the caller.
     let key = unsafe { session_key(given)? };
+    if !name.is_empty() && given.mqtt_version == 4 && given.clean_start {
+        log::warn!(
+            "the broker keeps its half of the stored session in MQTT 3.1.1 only without clean_start; clear it"
+        );
+    }
     SessionStore::open(name, key).map_err(|error| {
         let number = match error {
             ClientError::NotBuilt(_) => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
