@@ -61,7 +61,9 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_SETTING = -10,
 	/** The platform has no entropy. */
 	THREAD_MQTT_ERROR_ENTROPY = -11,
-	/** As many clients as CONFIG_THREAD_MQTT_MAX_CLIENTS exist. */
+	/** As many clients as CONFIG_THREAD_MQTT_MAX_CLIENTS exist, or no event descriptor is left for one
+	 *  (CONFIG_ZVFS_EVENTFD_MAX).
+	 */
 	THREAD_MQTT_ERROR_CLIENTS = -12,
 	/** PSA Crypto does not start or lacks what TLS needs; the log says what. */
 	THREAD_MQTT_ERROR_CRYPTO = -13,

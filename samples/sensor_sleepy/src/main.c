@@ -148,6 +148,10 @@ static void name_device(void)
 	ssize_t length = hwinfo_get_device_id(id, sizeof(id));
 	int n = snprintf(device_id, sizeof(device_id), "sensor-");
 
+	/* Two devices of one name would take the session from each other. */
+	if (length <= 0) {
+		LOG_WRN("no device id (CONFIG_HWINFO): every such device is \"%s\" to the broker", device_id);
+	}
 	for (ssize_t i = 0; i < length; i++) {
 		n += snprintf(&device_id[n], sizeof(device_id) - n, "%02x", id[i]);
 	}
