@@ -307,6 +307,13 @@ def images(folder, workspace, names):
         west_build(folder / "images" / name, source, chosen_options, environment(workspace, board), board)
 
 
+def library_missing(workspace):
+    """Why the driver of the radio co-processor cannot be linked for a Cortex-M, or an empty string."""
+    if "ZEPHYR_SDK_INSTALL_DIR" in os.environ or (workspace / "modules/lib/picolibc").is_dir():
+        return ""
+    return "no C library but Zephyr's minimal one; add the module picolibc to the workspace, or set ZEPHYR_SDK_INSTALL_DIR"
+
+
 def inside(programs, built, folder, *names):
     """The part in namespaces of its own."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # of ip and mosquitto, where root's PATH lacks them
@@ -328,7 +335,7 @@ def main(workspace, *names):
         print(f"SKIPPED: {why}")
         return
     workspace = pathlib.Path(workspace).resolve()
-    if (wanted := [name for name in names if name in EMULATED]) and (why := cortex_m.missing()):
+    if (wanted := [name for name in names if name in EMULATED]) and (why := cortex_m.missing() or library_missing(workspace)):
         print(f"SKIPPED {', '.join(wanted)}: {why}")
         names = [name for name in names if name not in EMULATED]
     built = kept() / "zephyr-thread"
