@@ -1,6 +1,7 @@
 //! `thread-mqtt doctor`: the stages one by one, each with what it found, up to the first that fails.
 use crate::args::{DoctorArguments, MqttVersion};
 use crate::exit::{Failure, Status};
+use crate::output::Lines;
 use crate::setup;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -17,7 +18,10 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
     )?;
     let timeout = arguments.common.timeout;
     let deadline = timeout.map(|timeout| driver.port().now() + timeout);
-    let mut screen = Screen(timeout.map(|timeout| Instant::now() + timeout));
+    let mut screen = Screen {
+        lines: Lines::default(),
+        until: timeout.map(|timeout| Instant::now() + timeout),
+    };
     let mut doctor = Doctor::new(Subject::of(driver.client()), &mut screen);
     let network = match driver.port_mut().network().native_ipv4 {
         true => "this host, with IPv4",
@@ -39,9 +43,12 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
         try_older(arguments, cause, &mut doctor)?;
     }
     doctor.finish(&verdict, driver.port_mut());
+    screen.lines.end()?;
     match verdict {
         // The walk has said it.
         Verdict::Ill(stage, cause) => Err(Failure::of_stage(stage, &cause).shown()),
+        // The reader has enough.
+        Verdict::Abandoned if screen.lines.has_failed() => Ok(()),
         Verdict::Abandoned => {
             let stage = driver.client().stage().unwrap_or(Stage::Resolve);
             Err(Failure::new(
@@ -138,14 +145,17 @@ fn walk(
 }
 
 /// The standard output, until the time is over.
-struct Screen(Option<Instant>);
+struct Screen {
+    lines: Lines,
+    until: Option<Instant>,
+}
 
 impl Listener for Screen {
     fn line(&mut self, line: fmt::Arguments<'_>) {
-        println!("{line}");
+        self.lines.line(line);
     }
 
     fn is_gone(&self) -> bool {
-        self.0.is_some_and(|until| Instant::now() >= until)
+        self.lines.has_failed() || self.until.is_some_and(|until| Instant::now() >= until)
     }
 }

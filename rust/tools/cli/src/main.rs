@@ -10,6 +10,8 @@
 //! It prints what the crates beneath have to say, a cause and a cure, and ends with the exit
 //! status of the stage that failed: see [`exit`].
 #![forbid(unsafe_code)]
+// These panic where nothing can be written: see `output`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod doctor;
@@ -18,9 +20,11 @@ mod format;
 mod idn;
 mod input;
 mod number;
+mod output;
 mod property;
 mod publish;
 mod resolve;
+mod revocable;
 mod run;
 mod setup;
 mod subscribe;
@@ -39,22 +43,31 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprint!("{failure}");
+            output::say(format_args!("{failure}"));
             failure.exit_code()
         }
     }
 }
 
 fn run_command(arguments: &[OsString]) -> Result<(), Failure> {
-    let arguments = Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
-        ErrorKind::InvalidUtf8 => not_utf8(arguments),
-        _ => error.exit(),
-    })?;
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) if error.kind() == ErrorKind::InvalidUtf8 => return Err(not_utf8(arguments)),
+        Err(error) => return show(&error),
+    };
     match arguments.command {
         Command::Pub(arguments) => publish::publish(&arguments),
         Command::Sub(arguments) => subscribe::subscribe(&arguments),
         Command::Resolve(arguments) => resolve::resolve(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
+    }
+}
+
+/// Prints what clap has to say: the help, the version, or what is wrong with the command line.
+fn show(error: &clap::Error) -> Result<(), Failure> {
+    match (error.use_stderr(), error.print()) {
+        (true, _) => Err(Failure::usage("").shown()),
+        (false, printed) => printed.or_else(|error| output::failed(&error)),
     }
 }
 

@@ -1,26 +1,41 @@
 //! `thread-mqtt resolve`: the resolver alone.
 use crate::args::ResolveArguments;
 use crate::exit::{Failure, Status};
+use crate::output::Lines;
 use crate::setup;
 use std::fmt;
-use thread_mqtt_doctor::{look_up, show};
+use thread_mqtt_doctor::{Listener, look_up, show};
 use thread_mqtt_resolve::resolver::{LookupError, Report};
 
 pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     let host = setup::broker_of(&arguments.name)?.host;
+    let mut screen = Screen(Lines::default());
     if !arguments.name.is_ascii() {
-        println!("name       {host}");
+        screen.line(format_args!("name       {host}"));
     }
     let mut port = setup::port(&arguments.network)?;
     let config = setup::resolver_config(&arguments.network);
-    let mut screen = |line: fmt::Arguments<'_>| println!("{line}");
-    let Some(report) = look_up(&host, config, &mut port, &mut screen) else {
-        return Ok(());
-    };
-    show(&report, &mut screen);
-    match report.answered_by {
-        Some(_) => Ok(()),
-        None => Err(failed(&report)),
+    let report = look_up(&host, config, &mut port, &mut screen);
+    if let Some(report) = &report {
+        show(report, &mut screen);
+    }
+    screen.0.end()?;
+    match report {
+        Some(report) if report.answered_by.is_none() => Err(failed(&report)),
+        _ => Ok(()),
+    }
+}
+
+/// The standard output.
+struct Screen(Lines);
+
+impl Listener for Screen {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        self.0.line(line);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.0.has_failed()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Runs the client and shows its stages.
 use crate::args::{CommonArguments, SessionArguments};
 use crate::exit::{Failure, Status};
+use crate::output::tell;
+use crate::revocable::Revoker;
 use crate::setup;
 use std::fmt;
 use std::io;
@@ -16,6 +18,8 @@ use thread_mqtt_session::{BrokerText, Event as Mqtt, ReasonCode, SkipReason, Sto
 /// A client at work.
 pub(crate) struct Run {
     driver: Driver<HostPort>,
+    /// For what the session stores.
+    revoker: Revoker,
     debug: bool,
     retry: bool,
     began: Duration,
@@ -61,7 +65,7 @@ impl Run {
         debug: bool,
         in_pieces: bool,
     ) -> Result<Self, Failure> {
-        let mut driver = setup::driver(arguments, session, Retry::Forever, in_pieces)?;
+        let (mut driver, revoker) = setup::driver(arguments, session, Retry::Forever, in_pieces)?;
         let brokers = arguments.brokers()?.into_iter().map(|broker| broker.uri);
         let configured: Vec<_> = brokers.collect();
         let chances = Chances {
@@ -79,6 +83,7 @@ impl Run {
         driver.start();
         Ok(Self {
             driver,
+            revoker,
             debug: debug || arguments.debug,
             retry: arguments.retry,
             began,
@@ -110,6 +115,7 @@ impl Run {
     pub(crate) fn step(&mut self) -> Result<Step, Failure> {
         loop {
             let busy = self.driver.turn();
+            self.revoker.begin();
             if let Some(event) = self.driver.poll_event() {
                 if let Event::Session(Mqtt::BrokerText { about, text }) = &event {
                     if let BrokerText::Reason(text) = text {
@@ -159,11 +165,17 @@ impl Run {
         }
     }
 
+    /// Cuts the connection without acknowledging the message that was taken last, and forgets that it
+    /// came: it must come again. Without a DISCONNECT, so the broker publishes the will.
+    pub(crate) fn abandon(self) {
+        self.revoker.revoke();
+    }
+
     fn show(&mut self, event: &Event) {
         let lost = matches!(event, Event::Failed { .. }) && (self.was_online || self.retry);
         match event {
             Event::Session(Mqtt::StorageFailed(error)) if self.failed.is_none() => {
-                eprintln!("thread-mqtt: --session: {}.", storage(*error));
+                tell!("thread-mqtt: --session: {}.", storage(*error));
             }
             Event::Session(Mqtt::Skipped {
                 topic,
@@ -175,29 +187,29 @@ impl Run {
                     SkipReason::TooLarge => ("larger than --max-packet", "give a larger one"),
                     _ => ("for which the memory has no room", "give it more"),
                 };
-                eprintln!(
+                tell!(
                     "thread-mqtt: a message to {topic:?} of {size} bytes is skipped, {cause}.\n  \
                      What to do: {cure}, or take it with --pieces."
                 );
             }
-            Event::Session(Mqtt::RecordDamaged { key }) => eprintln!(
-                "thread-mqtt: --session: the record {key:04x} was damaged and is dropped."
-            ),
+            Event::Session(Mqtt::RecordDamaged { key }) => {
+                tell!("thread-mqtt: --session: the record {key:04x} was damaged and is dropped.")
+            }
             _ => {}
         }
         if self.debug {
             let elapsed = self.driver.port().now().saturating_sub(self.began);
             let elapsed = elapsed.as_secs_f64();
             match event {
-                Event::Session(Mqtt::Subscribed(..)) => eprintln!("{elapsed:9.3} s  subscribed"),
+                Event::Session(Mqtt::Subscribed(..)) => tell!("{elapsed:9.3} s  subscribed"),
                 Event::Session(_) => {}
-                stage => eprintln!("{elapsed:9.3} s  {stage}"),
+                stage => tell!("{elapsed:9.3} s  {stage}"),
             }
         } else if lost {
-            eprintln!("thread-mqtt: {event}.");
+            tell!("thread-mqtt: {event}.");
         }
         if let (Event::Failed { .. }, Some(said)) = (event, self.said(None)) {
-            eprintln!("  The broker says: {said:?}");
+            tell!("  The broker says: {said:?}");
         }
     }
 

@@ -5,6 +5,7 @@ use crate::args::{
 };
 use crate::exit::Failure;
 use crate::idn::to_ascii;
+use crate::revocable::{Revocable, Revoker};
 use crate::trust::{read, tls_config};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -19,25 +20,29 @@ use thread_mqtt_seal::{Key, SealedStore};
 use thread_mqtt_session::{Message, Store, Version};
 use zeroize::Zeroizing;
 
-/// A client for the broker of the command line, on this host's sockets.
+/// A client for the broker of the command line, on this host's sockets, and what takes back the last that
+/// it stored.
 pub(crate) fn driver(
     arguments: &CommonArguments,
     session: &SessionArguments,
     retry: Retry,
     in_pieces: bool,
-) -> Result<Driver<HostPort>, Failure> {
+) -> Result<(Driver<HostPort>, Revoker), Failure> {
     let mut config = config(arguments.mqtt.version, arguments, retry)?;
     if in_pieces {
         config.session.max_size_in_pieces = LARGEST_PACKET;
     }
+    let revoker = Revoker::default();
     let client = match &session.directory {
         Some(directory) => {
             set_persistent(&mut config.session, &arguments.mqtt);
-            Client::with_store(config, store(directory, session, &arguments.mqtt)?)
+            let store = store(directory, session, &arguments.mqtt)?;
+            let store = Revocable::new(store, revoker.clone());
+            Client::with_store(config, Box::new(store))
         }
         None => Client::new(config),
     };
-    driver_of(client, arguments)
+    Ok((driver_of(client, arguments)?, revoker))
 }
 
 /// The directory, whose records are encrypted if there is a key.

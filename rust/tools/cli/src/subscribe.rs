@@ -2,8 +2,9 @@
 use crate::args::{SubArguments, SubscriptionArguments};
 use crate::exit::{Failure, Status};
 use crate::format::format;
+use crate::output::{self, tell};
 use crate::run::{Run, Step};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{Command, Event as Mqtt, QoS, Token};
 
@@ -33,6 +34,7 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
 
     let mut missing = wanted.count;
     let mut topic = String::new();
+    let mut qos = QoS::AtMostOnce;
     while missing != Some(0) {
         match run.step()? {
             Step::Event(Event::Session(
@@ -41,15 +43,20 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                 | Mqtt::Piece { .. }
                 | Mqtt::MessageCut { .. }),
             )) => {
+                if let Mqtt::Message(message) | Mqtt::MessageBegins { message, .. } = &event {
+                    qos = message.qos;
+                }
                 match print(&event, &mut topic, wanted) {
                     Ok(is_whole) => {
                         missing = missing.map(|missing| missing - u64::from(is_whole));
                     }
-                    // The reader has what it wanted: as with `| head -1`.
-                    Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
                     Err(error) => {
-                        run.stop();
-                        return Err(error.into());
+                        match qos {
+                            QoS::AtMostOnce => run.stop(),
+                            // Not written, so not to be acknowledged.
+                            _ => run.abandon(),
+                        }
+                        return output::failed(&error);
                     }
                 }
             }
@@ -58,7 +65,7 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                 let topics = topics.map_or(&[][..], |(_, topics)| topics);
                 for (result, topic) in results.iter().zip(topics) {
                     match result {
-                        Ok(granted) if *granted < wanted.qos => eprintln!(
+                        Ok(granted) if *granted < wanted.qos => tell!(
                             "thread-mqtt: the broker grants {topic} no more than QoS {}.",
                             *granted as u8
                         ),
@@ -134,7 +141,7 @@ fn print(event: &Mqtt, topic: &mut String, arguments: &SubscriptionArguments) ->
         }
         Mqtt::MessageCut { received, .. } => {
             out.write_all(end)?;
-            eprintln!(
+            tell!(
                 "thread-mqtt: the message on {topic} was cut after {received} bytes, which are not all \
                  of it; with QoS 1 and 2, and a session that is kept (-c), it comes again."
             );

@@ -1,5 +1,8 @@
 //! `thread-mqtt-demo`: see `--help`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use clap::Parser;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use thread_mqtt_demo::failure::Failure;
 use thread_mqtt_demo::options::Options;
@@ -15,15 +18,15 @@ fn main() -> ExitCode {
     if let Some(seeds) = options.measure {
         return print_measurements(seeds);
     }
-    let outcome = if options.json {
+    let (outcome, printed) = if options.json {
         let outcome = run(&options, &mut Silent);
-        println!("{}", json::render(&options, &outcome));
-        outcome
+        let printed = print(&format!("{}\n", json::render(&options, &outcome)));
+        (outcome, printed)
     } else {
         let mut screen = Screen::new(&options);
         let outcome = run(&options, &mut screen);
         screen.ends(&outcome);
-        outcome
+        (outcome, screen.written())
     };
     if let Some(failure) = &outcome.failure {
         print_failure(failure);
@@ -32,7 +35,11 @@ fn main() -> ExitCode {
         .failure
         .as_ref()
         .is_some_and(|failure| failure.usage);
-    if let (false, Err(failure)) = (unusable, write_plot(&options, &outcome)) {
+    let plotted = match unusable {
+        true => Ok(()),
+        false => write_plot(&options, &outcome),
+    };
+    if let Err(failure) = plotted.and(unwritten(printed)) {
         print_failure(&failure);
         return ExitCode::FAILURE;
     }
@@ -44,15 +51,32 @@ fn main() -> ExitCode {
 }
 
 fn print_measurements(seeds: u64) -> ExitCode {
-    match measure::document(seeds) {
-        Ok(document) => {
-            print!("{document}");
-            ExitCode::SUCCESS
-        }
+    let printed = measure::document(seeds).and_then(|document| unwritten(print(&document)));
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             print_failure(&failure);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Writes to the standard output.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// A reader that went away is no failure: it has what it wanted.
+fn unwritten(printed: io::Result<()>) -> Result<(), Failure> {
+    match printed {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(
+            "output",
+            &format!("the standard output cannot be written ({error})"),
+            "free space where the output goes, or send it elsewhere",
+        )),
+        _ => Ok(()),
     }
 }
 

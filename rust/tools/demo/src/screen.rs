@@ -26,6 +26,7 @@ pub struct Screen<'a> {
     progress: Option<Progress>,
     began: Instant,
     received: u32,
+    unwritten: Option<io::Error>,
 }
 
 impl<'a> Screen<'a> {
@@ -37,15 +38,23 @@ impl<'a> Screen<'a> {
             progress: Progress::new(),
             began: Instant::now(),
             received: 0,
+            unwritten: None,
         }
     }
 
-    /// Writes a line. A reader that went away is no reason to stop: the exit status still tells.
+    /// Whether every line could be written.
+    pub fn written(self) -> io::Result<()> {
+        self.unwritten.map_or(Ok(()), Err)
+    }
+
+    /// Writes a line. One that cannot be written is no reason to stop: the exit status still tells.
     fn line(&mut self, text: &str) {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
-        writeln!(self.out, "{text}").ok();
+        if self.unwritten.is_none() {
+            self.unwritten = writeln!(self.out, "{text}").err();
+        }
     }
 
     /// The end: what was published and received.

@@ -293,3 +293,29 @@ fn a_capture_comes_with_what_decrypts_it() {
     }
     assert_eq!(json(&[])["wireshark"], Value::Null);
 }
+
+/// A reader that goes away ends the demo quietly; a disk that is full is told.
+#[test]
+fn output_that_cannot_be_written() {
+    let print_to = |stdout: Stdio, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+            .args(["--peer", "virtual", "--messages", "1"])
+            .args(arguments)
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .spawn()
+            .and_then(std::process::Child::wait_with_output)
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), said)
+    };
+    for arguments in [&[][..], &["--json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(print_to(writer.into(), arguments), (0, String::new()));
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let (status, said) = print_to(full.unwrap().into(), arguments);
+        assert_eq!(status, 1, "{said}");
+        assert!(said.contains("cannot be written (No space left"), "{said}");
+    }
+}

@@ -1,0 +1,165 @@
+//! The storage of a session, of which the last writes can be taken back.
+//!
+//! The session stores the identifier of a message of QoS 2 before it hands the message out. A message
+//! that then cannot be written anywhere must come again, so its identifier must not stay there.
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use thread_mqtt_session::{Store, StoreError};
+
+/// Keys from here on are those of messages to be sent, which this leaves alone.
+const MESSAGES: u16 = 0x8000;
+
+/// What the latest writes have replaced, first to last.
+#[derive(Debug, Default)]
+struct Latest {
+    replaced: Vec<(u16, Option<Vec<u8>>)>,
+    revoked: bool,
+}
+
+/// Takes the latest writes back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Revoker(Arc<Mutex<Latest>>);
+
+impl Revoker {
+    /// What was written until now stays.
+    pub(crate) fn begin(&self) {
+        self.with(|latest| latest.replaced.clear());
+    }
+
+    /// What was written since is taken back when the session is dropped.
+    pub(crate) fn revoke(&self) {
+        self.with(|latest| latest.revoked = true);
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Latest) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A store that remembers what its latest writes have replaced.
+pub(crate) struct Revocable {
+    store: Box<dyn Store>,
+    records: BTreeMap<u16, Vec<u8>>,
+    revoker: Revoker,
+}
+
+impl Revocable {
+    pub(crate) fn new(store: Box<dyn Store>, revoker: Revoker) -> Self {
+        Self {
+            store,
+            records: BTreeMap::new(),
+            revoker,
+        }
+    }
+
+    /// Notes what there is under this key from now on.
+    fn note(&mut self, key: u16, record: Option<&[u8]>) {
+        if key >= MESSAGES {
+            return;
+        }
+        let before = match record {
+            Some(record) => self.records.insert(key, record.to_vec()),
+            None => self.records.remove(&key),
+        };
+        self.revoker
+            .with(|latest| latest.replaced.push((key, before)));
+    }
+}
+
+impl Store for Revocable {
+    fn load(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> Result<(), StoreError> {
+        let records = &mut self.records;
+        self.store.load(&mut |key, record| {
+            if key < MESSAGES {
+                records.insert(key, record.to_vec());
+            }
+            found(key, record);
+        })
+    }
+
+    fn put(&mut self, key: u16, record: &[u8]) -> Result<(), StoreError> {
+        self.store.put(key, record)?;
+        self.note(key, Some(record));
+        Ok(())
+    }
+
+    fn delete(&mut self, key: u16) -> Result<(), StoreError> {
+        self.store.delete(key)?;
+        self.note(key, None);
+        Ok(())
+    }
+}
+
+impl Drop for Revocable {
+    fn drop(&mut self) {
+        let mut replaced = self.revoker.with(|latest| match latest.revoked {
+            true => mem::take(&mut latest.replaced),
+            false => Vec::new(),
+        });
+        while let Some((key, before)) = replaced.pop() {
+            // At worst the message does not come again.
+            let _ = match before {
+                Some(record) => self.store.put(key, &record),
+                None => self.store.delete(key),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The records, for a look from outside.
+    #[derive(Default, Clone)]
+    struct Memory(Arc<Mutex<BTreeMap<u16, Vec<u8>>>>);
+
+    impl Store for Memory {
+        fn load(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> Result<(), StoreError> {
+            for (key, record) in &*self.0.lock().unwrap() {
+                found(*key, record);
+            }
+            Ok(())
+        }
+
+        fn put(&mut self, key: u16, record: &[u8]) -> Result<(), StoreError> {
+            self.0.lock().unwrap().insert(key, record.to_vec());
+            Ok(())
+        }
+
+        fn delete(&mut self, key: u16) -> Result<(), StoreError> {
+            self.0.lock().unwrap().remove(&key);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_latest_writes_are_taken_back_and_no_others() {
+        for revokes in [false, true] {
+            let memory = Memory::default();
+            memory.clone().put(1, b"loaded").unwrap();
+            let revoker = Revoker::default();
+            let mut store = Revocable::new(Box::new(memory.clone()), revoker.clone());
+            store.load(&mut |_, _| {}).unwrap();
+            store.put(2, b"early").unwrap();
+            revoker.begin();
+            store.put(1, b"a").unwrap();
+            store.put(1, b"b").unwrap();
+            store.delete(2).unwrap();
+            store.put(3, b"new").unwrap();
+            store.put(0x8000, b"message").unwrap();
+            if revokes {
+                revoker.revoke();
+            }
+            drop(store);
+            let left: Vec<_> = memory.0.lock().unwrap().clone().into_iter().collect();
+            let expected: &[(u16, &[u8])] = match revokes {
+                true => &[(1, b"loaded"), (2, b"early"), (0x8000, b"message")],
+                false => &[(1, b"b"), (3, b"new"), (0x8000, b"message")],
+            };
+            let expected: Vec<_> = expected.iter().map(|(k, r)| (*k, r.to_vec())).collect();
+            assert_eq!(left, expected);
+        }
+    }
+}
