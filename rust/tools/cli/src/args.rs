@@ -1,5 +1,6 @@
 //! The command line. Where mosquitto_pub and mosquitto_sub have an option, it is called the same.
 use crate::exit;
+use crate::format::{FORMATS, unknown_in};
 use crate::idn::to_ascii;
 use crate::number::{CHAIN, COUNT, PACKET, PORT, REDIRECTS, U32};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -185,7 +186,7 @@ pub(crate) struct SubscriptionArguments {
     /// Print each message like this: %t topic, %p payload, %x payload in hex, %l its length, %q QoS,
     /// %r retain flag; and of its properties %C content type, %D correlation data, %E expiry in
     /// seconds, %F payload format, %P user properties, %R response topic; %% is a percent sign
-    #[arg(short = 'F', long, value_name = "FORMAT")]
+    #[arg(short = 'F', long, value_parser = format, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
     /// Print no newline after each message
     #[arg(short = 'N', long)]
@@ -285,8 +286,8 @@ pub(crate) struct MqttArguments {
     #[arg(short = 'c', long = "disable-clean-session", requires = "id")]
     pub(crate) persistent: bool,
     /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c)
-    #[arg(short = 'x', long, default_value_t = u32::MAX, hide_default_value = true, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
-    pub(crate) session_expiry_interval: u32,
+    #[arg(short = 'x', long, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
+    pub(crate) session_expiry_interval: Option<u32>,
     /// Largest packet kept in memory, bytes: pub reads a larger --file piece by piece, and sub skips a
     /// larger message or, with --pieces, writes it as it comes
     #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_parser = PACKET, allow_negative_numbers = true, value_name = "BYTES")]
@@ -318,13 +319,11 @@ pub(crate) struct WillArguments {
     #[arg(
         long,
         requires = "will_topic",
-        default_value_t = 0,
-        hide_default_value = true,
         value_parser = U32,
         allow_negative_numbers = true,
         value_name = "SECONDS"
     )]
-    pub(crate) will_delay: u32,
+    pub(crate) will_delay: Option<u32>,
     /// Kind of the will's payload (MQTT 5)
     #[arg(long, requires = "will_topic", value_name = "TYPE")]
     pub(crate) will_content_type: Option<String>,
@@ -353,15 +352,19 @@ pub(crate) struct WillArguments {
 impl WillArguments {
     /// The will's properties as those of a message.
     pub(crate) fn properties(&self) -> Option<Properties> {
-        let properties = PropertyArguments {
+        self.property_arguments().properties()
+    }
+
+    /// Their options as those of a message.
+    pub(crate) fn property_arguments(&self) -> PropertyArguments {
+        PropertyArguments {
             content_type: self.will_content_type.clone(),
             payload_format: self.will_payload_format,
             message_expiry: self.will_expiry,
             response_topic: self.will_response_topic.clone(),
             correlation_data: self.will_correlation_data.clone(),
             user_property: self.will_user_property.clone(),
-        };
-        properties.properties()
+        }
     }
 }
 
@@ -493,9 +496,28 @@ impl CommonArguments {
     /// The brokers, from the URIs or from --host, the preferred one first.
     pub(crate) fn brokers(&self) -> Result<Vec<Broker>, exit::Failure> {
         let text = match (&self.uri, &self.host) {
-            (Some(uri), _) => uri.clone(),
+            (Some(uri), _) => {
+                if let Some(port) = self.port {
+                    return Err(exit::Failure::usage(format_args!(
+                        "--port goes with --host, and the broker is given by a URI"
+                    ))
+                    .cure(format_args!(
+                        "write the port into the URI: mqtt://HOST:{port}"
+                    )));
+                }
+                let is_empty = |entry: &str| entry.trim_matches(' ').is_empty();
+                if uri.contains(',') && uri.split(',').any(is_empty) {
+                    let shown = without_credentials(uri);
+                    return Err(exit::Failure::usage(format_args!(
+                        "the list of brokers {shown:?} has an empty entry"
+                    ))
+                    .cure("write one comma between two brokers, and none at either end"));
+                }
+                uri.clone()
+            }
             (None, host) => {
                 let host = host.as_deref().unwrap_or_default();
+                host_alone(host)?;
                 let bracketed = host.contains(':') && !host.starts_with('[');
                 let tls = self.port == Some(8883) || self.tls.given().is_some();
                 let scheme = if tls { "mqtts" } else { "mqtt" };
@@ -515,8 +537,48 @@ impl CommonArguments {
                 |one: &&str| !one.is_empty() && Broker::list(&list_to_ascii(one)).is_err();
             let shown =
                 without_credentials(text.split([',', '|', ' ']).find(is_wrong).unwrap_or(&text));
-            exit::Failure::usage(format_args!("the broker {shown:?}: {error}"))
+            match &self.host {
+                Some(host) => {
+                    let shown = without_credentials(host);
+                    exit::Failure::usage(format_args!("--host {shown:?}: {error}"))
+                }
+                None => exit::Failure::usage(format_args!("the broker {shown:?}: {error}")),
+            }
         })
+    }
+}
+
+/// Refuses a host that comes with what has another place.
+fn host_alone(host: &str) -> Result<(), exit::Failure> {
+    let shown = without_credentials(host);
+    if host.contains("://") {
+        return Err(exit::Failure::usage(format_args!(
+            "--host {shown:?} is a URI, and not a host"
+        ))
+        .cure(format_args!(
+            "leave --host out and give the URI alone: {shown}"
+        )));
+    }
+    // An IPv6 address has more than one.
+    match host.split_once(':') {
+        Some((name, port)) if !port.contains(':') && !host.starts_with('[') => {
+            let failure = exit::Failure::usage(format_args!(
+                "--host {shown:?} has a colon, and a port is given by --port"
+            ));
+            Err(match port.parse::<u16>() {
+                Ok(port) if !name.is_empty() => {
+                    failure.cure(format_args!("write --host {name} --port {port}"))
+                }
+                _ => failure.cure("write --host NAME --port NUMBER"),
+            })
+        }
+        _ => match host.split_once("]:") {
+            Some((name, port)) => Err(exit::Failure::usage(format_args!(
+                "--host {shown:?} has a port, which is given by --port"
+            ))
+            .cure(format_args!("write --host {name}] --port {port}"))),
+            None => Ok(()),
+        },
     }
 }
 
@@ -562,6 +624,16 @@ impl TlsArguments {
         ];
         let given = options.into_iter().find(|(is_given, _)| *is_given);
         given.map(|(_, option)| option)
+    }
+}
+
+fn format(text: &str) -> Result<String, String> {
+    match unknown_in(text) {
+        None => Ok(text.to_owned()),
+        Some(unknown) => Err(format!(
+            "{unknown} stands for nothing; write one of {}, and %% for a percent sign",
+            FORMATS.map(|known| format!("%{known}")).join(" ")
+        )),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `thread-mqtt doctor`: the stages one by one, each with what it found, up to the first that fails.
 use crate::args::{DoctorArguments, MqttVersion};
+use crate::check;
 use crate::exit::{Failure, Status};
 use crate::output::Lines;
 use crate::setup;
@@ -11,6 +12,7 @@ use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::HostPort;
 
 pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
+    check::expiry(&arguments.common, None)?;
     let mut driver = setup::driver_in(
         arguments.common.mqtt.version,
         &arguments.common,

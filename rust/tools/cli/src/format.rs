@@ -2,6 +2,29 @@
 use std::io::Write;
 use thread_mqtt_session::{Message, Properties};
 
+/// What may stand behind a percent sign, besides another one.
+pub(crate) const FORMATS: [char; 12] = ['t', 'p', 'x', 'l', 'q', 'r', 'C', 'D', 'E', 'F', 'P', 'R'];
+
+/// The first percent sign that stands for nothing, with what follows it.
+pub(crate) fn unknown_in(format: &str) -> Option<String> {
+    let mut letters = format.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '%' {
+            match letters.next() {
+                Some(kind) if kind == '%' || FORMATS.contains(&kind) => {}
+                other => {
+                    return Some(
+                        other
+                            .into_iter()
+                            .fold("%".to_owned(), |all, c| format!("{all}{c}")),
+                    );
+                }
+            }
+        }
+    }
+    None
+}
+
 /// A message in the words of a format, as mosquitto_sub reads it.
 pub(crate) fn format(format: &str, message: &Message) -> Vec<u8> {
     let none = Properties::default();
@@ -99,9 +122,16 @@ mod tests {
             ("%C|%D|%E|%F|%R", b"text/plain|7|60|1|answer"),
             ("%P", b"a:b c:d"),
             ("100%%\\n\\t\\z", b"100%\n\t\\z"),
-            ("%y%", b"%y%"),
         ] {
+            assert_eq!(unknown_in(text), None, "{text}");
             assert_eq!(format(text, &message), printed, "{text}");
+        }
+        for (text, unknown) in [("%t%y", "%y"), ("100%", "%"), ("%%%", "%")] {
+            assert_eq!(unknown_in(text).as_deref(), Some(unknown), "{text}");
+        }
+        for known in FORMATS {
+            let text = format!("%{known}");
+            assert_ne!(format(&text, &message), text.as_bytes(), "{text}");
         }
         let bare = Message::new("t", "");
         assert_eq!(format("[%C%D%E%F%P%R]", &bare), b"[]");

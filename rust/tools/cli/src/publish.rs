@@ -1,8 +1,10 @@
 //! `thread-mqtt pub`
-use crate::args::PubArguments;
+use crate::args::{PayloadFormat, PubArguments};
+use crate::check;
 use crate::exit::{Failure, Status};
 use crate::input::{Input, LargeFile, Next};
 use crate::run::{Run, Step, storage};
+use std::os::unix::ffi::OsStrExt;
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{
     CommandError, Event as Mqtt, Message, Pieces, PublishOptions, QoS, StoreError,
@@ -12,6 +14,7 @@ use thread_mqtt_session::{
 const PIECE: u32 = 64 << 10;
 
 pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
+    check(arguments)?;
     let mut run = Run::start(
         &arguments.common,
         &arguments.session,
@@ -39,6 +42,33 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
     }
 }
 
+/// Refuses what no broker needs to be asked about.
+fn check(arguments: &PubArguments) -> Result<(), Failure> {
+    let message = &arguments.message;
+    check::topic_name("--topic", &message.topic)?;
+    check::properties("", &message.properties)?;
+    match &arguments.payload.message {
+        Some(payload) => check_format(payload.as_bytes(), Status::Usage, arguments),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a payload that is not what `--payload-format` says: a broker may close the connection.
+fn check_format(payload: &[u8], status: Status, arguments: &PubArguments) -> Result<(), Failure> {
+    let format = arguments.message.properties.payload_format;
+    match std::str::from_utf8(payload) {
+        Err(error) if format == Some(PayloadFormat::Utf8) => Err(Failure::new(
+            status,
+            format_args!(
+                "the message is not valid UTF-8 from byte {} on, and --payload-format says utf8",
+                error.valid_up_to()
+            ),
+        )
+        .cure("leave --payload-format out, or give it the value bytes")),
+        _ => Ok(()),
+    }
+}
+
 fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
     // What is kept in a session is kept whole.
     let is_kept = arguments.session.directory.is_some();
@@ -58,12 +88,15 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
             let message = match held.take() {
                 Some(message) => message,
                 None => match input.next()? {
-                    Next::Payload(payload) => Message {
-                        properties: properties.clone().map(Box::new),
-                        ..Message::new(wanted.topic.as_str(), payload)
-                            .qos(wanted.qos)
-                            .retain(wanted.retain)
-                    },
+                    Next::Payload(payload) => {
+                        check_format(&payload, Status::Input, arguments)?;
+                        Message {
+                            properties: properties.clone().map(Box::new),
+                            ..Message::new(wanted.topic.as_str(), payload)
+                                .qos(wanted.qos)
+                                .retain(wanted.retain)
+                        }
+                    }
                     Next::Large(file) => {
                         let message = Message {
                             properties: properties.clone().map(Box::new),

@@ -1,5 +1,6 @@
 //! `thread-mqtt resolve`: the resolver alone.
 use crate::args::ResolveArguments;
+use crate::check;
 use crate::exit::{Failure, Status};
 use crate::output::Lines;
 use crate::setup;
@@ -9,6 +10,7 @@ use thread_mqtt_resolve::resolver::{LookupError, Report};
 
 pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     let host = setup::broker_of(&arguments.name)?.host;
+    check::family(&arguments.network, &host)?;
     let mut screen = Screen(Lines::default());
     if !arguments.name.is_ascii() {
         screen.line(format_args!("name       {host}"));

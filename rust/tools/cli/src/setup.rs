@@ -3,6 +3,7 @@ use crate::args::{
     CommonArguments, KeepAlive, MqttArguments, MqttVersion, NetworkArguments, SessionArguments,
     WillArguments, without_credentials,
 };
+use crate::check;
 use crate::exit::Failure;
 use crate::idn::to_ascii;
 use crate::revocable::{Revocable, Revoker};
@@ -28,6 +29,7 @@ pub(crate) fn driver(
     retry: Retry,
     in_pieces: bool,
 ) -> Result<(Driver<HostPort>, Revoker), Failure> {
+    check::expiry(arguments, Some(session))?;
     let mut config = config(arguments.mqtt.version, arguments, retry)?;
     if in_pieces {
         config.session.max_size_in_pieces = LARGEST_PACKET;
@@ -55,16 +57,26 @@ fn store(
     let Some(path) = &session.session_key else {
         return Ok(Box::new(store));
     };
-    let content = Zeroizing::new(read(path, "--session-key")?);
+    let content = match read(path, "--session-key") {
+        Ok(content) => Zeroizing::new(content),
+        Err(failure) if !path.exists() => {
+            let path = path.display();
+            return Err(failure.cure(format_args!(
+                "check the path, or make a key there: openssl rand -hex -out {path} 32"
+            )));
+        }
+        Err(failure) => return Err(failure),
+    };
     let bytes = from_hex(content.trim_ascii());
     let bytes = bytes.as_ref().unwrap_or(&content);
     let fill = |buf: &mut [u8]| {
         let filled = getrandom::fill(buf);
         filled.map_err(|error| error.raw_os_error().map_or(-1, i32::wrapping_neg))
     };
+    // Into another file: this one may be something that is needed.
     let key = Key::soft(bytes, fill).map_err(|error| {
         Failure::usage(format_args!("--session-key {}: {error}", path.display())).cure(
-            format_args!("make one: openssl rand -hex -out {} 32", path.display()),
+            "name the file with the key, or make one in a new file: openssl rand -hex -out NEW-FILE 32",
         )
     })?;
     let id = mqtt.id.as_deref().unwrap_or_default();
@@ -112,18 +124,12 @@ fn config(
     retry: Retry,
 ) -> Result<Config, Failure> {
     let mut others = arguments.brokers()?;
+    check::common(arguments, &others)?;
     let first = others.remove(0);
     let is_secure = |broker: &Broker| broker.uri.scheme == Scheme::Mqtts;
-    let tls = if is_secure(&first) || others.iter().any(is_secure) {
-        Some(tls_config(&arguments.tls)?)
-    } else if let Some(option) = arguments.tls.given() {
-        // Who gives one does not expect to be heard by everyone on the way.
-        return Err(Failure::usage(format_args!(
-            "{option} is about TLS, and the broker's URI says mqtt://, which has none"
-        ))
-        .cure(format_args!("write mqtts://, or leave {option} out")));
-    } else {
-        None
+    let tls = match is_secure(&first) || others.iter().any(is_secure) {
+        true => Some(tls_config(&arguments.tls)?),
+        false => None,
     };
     Ok(Config {
         resolver: resolver_config(&arguments.network),
@@ -230,6 +236,13 @@ fn session_config(
                 .iter()
                 .position(|byte| matches!(byte, b'\r' | b'\n'));
             content.truncate(line.unwrap_or(content.len()));
+            if content.is_empty() {
+                return Err(Failure::usage(format_args!(
+                    "the first line of the file {} given by --password-file is empty",
+                    path.display()
+                ))
+                .cure("write the password into the first line, or leave --password-file out"));
+            }
             Some(content.into())
         }
         None => arguments.password.clone(),
@@ -256,7 +269,7 @@ fn session_config(
             KeepAlive::Auto => thread_mqtt_session::Config::default().keep_alive,
         },
         will: message,
-        will_delay: will.will_delay,
+        will_delay: will.will_delay.unwrap_or(0),
         max_packet_size: arguments.max_packet,
         outbox_messages: 256,
         outbox_bytes: 512 << 20,
@@ -273,7 +286,7 @@ fn session_config(
 fn set_persistent(config: &mut thread_mqtt_session::Config, arguments: &MqttArguments) {
     config.clean_start = false;
     config.adopt_session = true;
-    config.session_expiry = arguments.session_expiry_interval;
+    config.session_expiry = arguments.session_expiry_interval.unwrap_or(u32::MAX);
 }
 
 fn random_id() -> Result<String, Failure> {

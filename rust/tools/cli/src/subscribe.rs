@@ -1,5 +1,6 @@
 //! `thread-mqtt sub`
 use crate::args::{SubArguments, SubscriptionArguments};
+use crate::check;
 use crate::exit::{Failure, Status};
 use crate::format::format;
 use crate::output::{self, tell};
@@ -13,6 +14,9 @@ const FILTERS: usize = 8;
 
 pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
     let wanted = &arguments.subscription;
+    for topic in &wanted.topic {
+        check::text("--topic", topic)?;
+    }
     let mut run = Run::start(&arguments.common, &arguments.session, false, wanted.pieces)?;
     let mut requests: Vec<(Token, &[String])> = Vec::new();
     for topics in wanted.topic.chunks(FILTERS) {

@@ -210,3 +210,223 @@ fn a_file_that_is_longer_than_any_message() {
     let said = format!("{path} given by --file has 5368709120 bytes");
     assert!(outcome.stderr.contains(&said), "{outcome:?}");
 }
+
+/// Who gives a password or a CA does not expect that everyone on the way hears it.
+#[test]
+fn a_list_that_mixes_tls_and_none_takes_no_secrets() {
+    let scratch = Scratch::new();
+    let file = scratch.file("password", "secret");
+    let list = "mqtts://a.example,mqtt://b.example";
+    for (options, names) in [
+        (&["--ca", "ca.pem"][..], "with --ca"),
+        (&["-u", "u", "-P", "secret"], "with a password"),
+        (&["-u", "u", "--password-file", &file], "with a password"),
+        (&["-u", "u"], "with a user name"),
+        (
+            &[
+                "--pin",
+                "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            ],
+            "with --pin",
+        ),
+    ] {
+        let mut arguments = vec![list];
+        arguments.extend(options);
+        let says = [
+            names,
+            "mixes mqtts:// and mqtt://",
+            "mqtt://b.example",
+            "write mqtts://",
+        ];
+        refused(&arguments, USAGE, &says);
+        let doctor = run(&[&["doctor"], &arguments[..]].concat());
+        assert_eq!(doctor.status, USAGE, "{doctor:?}");
+    }
+    let by_environment =
+        outcome(command(&["pub", list, "-t", "t", "-n"]).env("THREAD_MQTT_PASSWORD", "secret"));
+    assert_eq!(by_environment.status, USAGE, "{by_environment:?}");
+}
+
+/// Mosquitto closes the connection because of one, again and again.
+#[test]
+fn characters_that_brokers_close_the_connection_for() {
+    for (options, option) in [
+        (&["-i", "a\u{1}"][..], "--id"),
+        (&["-u", "a\u{1}"], "--username"),
+        (&["--will-topic", "a\u{1}"], "--will-topic"),
+        (&["--content-type", "a\u{1}"], "--content-type"),
+        (&["--response-topic", "a\u{1}"], "--response-topic"),
+        (&["--user-property", "n=a\u{1}"], "--user-property"),
+        (
+            &["--will-topic", "w", "--will-user-property", "a\u{1}=v"],
+            "--will-user-property",
+        ),
+        (
+            &["-D", "publish", "content-type", "a\u{1}"],
+            "--content-type",
+        ),
+    ] {
+        let mut arguments = vec!["mqtt://localhost:1"];
+        arguments.extend(options);
+        let says = format!("{option} \"a\\u{{1}}\" has the control character U+0001");
+        refused(&arguments, USAGE, &[&says, "What to do: leave"]);
+    }
+    for (topic, says) in [
+        ("a\nb", "the control character U+000A"),
+        ("a\u{fffe}", "the non-character U+FFFE"),
+    ] {
+        for mut arguments in [vec!["pub", "-n"], vec!["sub", "-t", "good"]] {
+            arguments.extend(["mqtt://localhost:1", "-t", topic]);
+            let outcome = run(&arguments);
+            assert_eq!(outcome.status, USAGE, "{outcome:?}");
+            assert!(outcome.stderr.contains("--topic"), "{outcome:?}");
+            assert!(outcome.stderr.contains(says), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn what_would_be_ignored_is_refused() {
+    let scratch = Scratch::new();
+    let empty = scratch.file("empty", "\nsecret\n");
+    for (arguments, says) in [
+        (
+            &[
+                "mqtt://localhost:1",
+                "-V",
+                "3.1.1",
+                "--will-topic",
+                "w",
+                "--will-delay",
+                "5",
+            ][..],
+            &["--will-delay is of MQTT 5", "leave --will-delay out"][..],
+        ),
+        (
+            &["mqtt://localhost:1", "-x", "60"],
+            &["without -c", "add -c"],
+        ),
+        (
+            &[
+                "mqtt://localhost:1",
+                "-x",
+                "60",
+                "-c",
+                "-i",
+                "a",
+                "-V",
+                "3.1.1",
+            ],
+            &["-x is of MQTT 5"],
+        ),
+        (
+            &["mqtt://192.0.2.1", "--family", "ipv6"],
+            &[
+                "--family ipv6 does not go with 192.0.2.1",
+                "leave --family out",
+            ],
+        ),
+        (
+            &["mqtt://[2001:db8::1]", "--family", "ipv4"],
+            &["--family ipv4 does not go with [2001:db8::1]"],
+        ),
+        (
+            &["mqtt://a.example,,mqtt://b.example"],
+            &["has an empty entry", "write one comma"],
+        ),
+        (&["mqtt://a.example,"], &["has an empty entry"]),
+        (
+            &["mqtt://a.example", "-p", "1884"],
+            &["--port goes with --host", "mqtt://HOST:1884"],
+        ),
+        (
+            &["mqtt://localhost:1", "-u", "u", "--password-file", &empty],
+            &[&empty, "is empty", "into the first line"],
+        ),
+        (
+            &["-h", "localhost:1883"],
+            &[
+                "--host \"localhost:1883\"",
+                "write --host localhost --port 1883",
+            ],
+        ),
+        (
+            &["-h", "localhost:x"],
+            &["--host \"localhost:x\"", "--port NUMBER"],
+        ),
+        (
+            &["-h", "[::1]:1883"],
+            &["--host \"[::1]:1883\"", "write --host [::1] --port 1883"],
+        ),
+        (
+            &["-h", "mqtt://localhost"],
+            &["--host \"mqtt://localhost\" is a URI", "leave --host out"],
+        ),
+        (&["-h", "ho st"], &["--host \"ho st\""]),
+        (
+            &["mqtt://localhost:1", "--response-topic", "a/#"],
+            &["--response-topic \"a/#\"", "wildcards"],
+        ),
+        (
+            &[
+                "mqtt://localhost:1",
+                "--will-topic",
+                "w",
+                "--will-response-topic",
+                "",
+            ],
+            &["--will-response-topic is empty"],
+        ),
+        (
+            &["mqtt://localhost:1", "--will-topic", "+"],
+            &["--will-topic \"+\""],
+        ),
+    ] {
+        refused(arguments, USAGE, says);
+    }
+    let resolve = run(&["resolve", "192.0.2.1", "--family", "ipv6"]);
+    assert_eq!(resolve.status, USAGE, "{resolve:?}");
+    for (format, says) in [
+        ("%t %z", "%z stands for nothing"),
+        ("100%", "%% for a percent sign"),
+    ] {
+        let outcome = run(&["sub", "mqtt://localhost:1", "-t", "t", "-F", format]);
+        assert_eq!(outcome.status, USAGE, "{outcome:?}");
+        assert!(outcome.stderr.contains(says), "{outcome:?}");
+    }
+    let empty = run(&["pub", "mqtt://localhost:1", "-t", "", "-n"]);
+    assert_eq!(empty.status, USAGE, "{empty:?}");
+    assert!(empty.stderr.contains("--topic is empty"), "{empty:?}");
+}
+
+#[test]
+fn a_payload_that_is_not_the_text_it_is_said_to_be() {
+    let not_utf8 = OsStr::from_bytes(b"a\xFFb");
+    let scratch = Scratch::new();
+    let file = scratch.file("payload", not_utf8.as_bytes());
+    let broker = broker();
+    let uri = uri("mqtt", broker.address());
+    let all = ["pub", &uri, "-t", "t", "--payload-format", "utf8"];
+    let told = |status: i32, more: &[&OsStr]| {
+        let refused = outcome(command(&all).args(more));
+        assert_eq!(refused.status, status, "{refused:?}");
+        assert!(
+            refused.stderr.contains("not valid UTF-8 from byte 1 on"),
+            "{refused:?}"
+        );
+    };
+    told(USAGE, &["-m".as_ref(), not_utf8]);
+    told(1, &["-f".as_ref(), file.as_ref()]);
+    assert_eq!(broker.log().published.len(), 0);
+}
+
+/// Not on the command line, so it has to be named.
+#[test]
+fn a_password_in_the_environment_that_is_not_utf8() {
+    let mut command = command(&["pub", "mqtt://localhost:1", "-t", "t", "-n"]);
+    let refused = outcome(command.env("THREAD_MQTT_PASSWORD", OsStr::from_bytes(b"a\xFFb")));
+    assert_eq!(refused.status, USAGE, "{refused:?}");
+    let says = "the environment variable THREAD_MQTT_PASSWORD is not valid UTF-8";
+    assert!(refused.stderr.contains(says), "{refused:?}");
+    assert!(refused.stderr.contains("--password-file"), "{refused:?}");
+}

@@ -236,6 +236,16 @@ fn an_encrypted_directory_is_read_with_its_key_alone() {
     let outcome = publish_to(&uri, &["-n"], &["--session-key", &short]);
     assert_eq!(outcome.status, 2, "{outcome:?}");
     assert!(outcome.stderr.contains("openssl rand"), "{outcome:?}");
+    // A command that a person copies must not overwrite a file that is something else.
+    assert!(
+        !outcome.stderr.contains(&format!("-out {short}")),
+        "{outcome:?}"
+    );
+    let absent = scratch.path().join("absent").display().to_string();
+    let outcome = publish_to(&uri, &["-n"], &["--session-key", &absent]);
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    let command = format!("openssl rand -hex -out {absent} 32");
+    assert!(outcome.stderr.contains(&command), "{outcome:?}");
     let outcome = run(&["pub", &uri, "-t", "t", "-n", "--session-key", &key]);
     assert_eq!(outcome.status, 2, "{outcome:?}");
     assert!(outcome.stderr.contains("--session"), "{outcome:?}");

@@ -1,0 +1,213 @@
+//! What can be wrong with a command line that clap takes: each is refused before anything is sent, with
+//! the option that it is about.
+use crate::args::{
+    CommonArguments, MqttVersion, NetworkArguments, PropertyArguments, SessionArguments,
+};
+use crate::exit::Failure;
+use thread_mqtt_client::Broker;
+use thread_mqtt_resolve::{Host, Scheme};
+
+/// What every command needs that speaks to brokers.
+pub(crate) fn common(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failure> {
+    let (mqtt, will) = (&arguments.mqtt, &arguments.will);
+    security(arguments, brokers)?;
+    for broker in brokers {
+        family(&arguments.network, &broker.uri.host)?;
+    }
+    for (option, given) in [("--id", &mqtt.id), ("--username", &mqtt.username)] {
+        if let Some(given) = given {
+            text(option, given)?;
+        }
+    }
+    if let Some(topic) = &will.will_topic {
+        topic_name("--will-topic", topic)?;
+    }
+    properties("will-", &will.property_arguments())?;
+    if will.will_delay.is_some() && mqtt.version == MqttVersion::V311 {
+        return Err(only_v5("--will-delay"));
+    }
+    Ok(())
+}
+
+/// How long the broker keeps the session.
+pub(crate) fn expiry(
+    arguments: &CommonArguments,
+    session: Option<&SessionArguments>,
+) -> Result<(), Failure> {
+    let mqtt = &arguments.mqtt;
+    if mqtt.session_expiry_interval.is_none() {
+        return Ok(());
+    }
+    if mqtt.version == MqttVersion::V311 {
+        return Err(only_v5("-x"));
+    }
+    match mqtt.persistent || session.is_some_and(|session| session.directory.is_some()) {
+        true => Ok(()),
+        false => Err(Failure::usage(
+            "-x says how long the broker keeps the session, and without -c it is not kept",
+        )
+        .cure("add -c and an --id, or leave -x out")),
+    }
+}
+
+/// A list is heard by everyone on the way as soon as one of its brokers is: who gives options of TLS, or
+/// a password, does not expect that.
+fn security(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failure> {
+    let plain = brokers
+        .iter()
+        .find(|broker| broker.uri.scheme == Scheme::Mqtt);
+    let Some(plain) = plain.map(|broker| &broker.uri) else {
+        return Ok(());
+    };
+    let mqtt = &arguments.mqtt;
+    let option = arguments.tls.given();
+    if brokers
+        .iter()
+        .all(|broker| broker.uri.scheme == Scheme::Mqtt)
+    {
+        return match option {
+            Some(option) => Err(Failure::usage(format_args!(
+                "{option} is about TLS, and the broker's URI says mqtt://, which has none"
+            ))
+            .cure(format_args!("write mqtts://, or leave {option} out"))),
+            None => Ok(()),
+        };
+    }
+    let secret = [
+        (
+            mqtt.password.is_some() || mqtt.password_file.is_some(),
+            "a password",
+        ),
+        (mqtt.username.is_some(), "a user name"),
+    ];
+    let secret = secret.into_iter().find(|(is_given, _)| *is_given);
+    let Some(option) = option.or(secret.map(|(_, option)| option)) else {
+        return Ok(());
+    };
+    Err(Failure::usage(format_args!(
+        "with {option} the list of brokers mixes mqtts:// and mqtt://: to {plain} everything would go \
+         without TLS"
+    ))
+    .cure(format_args!(
+        "write mqtts:// for each broker, or leave {plain} out"
+    )))
+}
+
+/// Whether the family of addresses that is wanted is that of an address.
+pub(crate) fn family(network: &NetworkArguments, host: &Host) -> Result<(), Failure> {
+    use crate::args::FamilyArgument::{Any, Ipv4, Ipv6};
+    let (wanted, given, address) = match (network.family, host) {
+        (Any, _) | (_, Host::Name(_)) | (Ipv4, Host::Ipv4(_)) | (Ipv6, Host::Ipv6(_)) => {
+            return Ok(());
+        }
+        (Ipv4, _) => ("ipv4", "IPv6", host),
+        (Ipv6, _) => ("ipv6", "IPv4", host),
+    };
+    Err(Failure::usage(format_args!(
+        "--family {wanted} does not go with {address}, which is an {given} address"
+    ))
+    .cure("leave --family out, or give the broker's name"))
+}
+
+fn only_v5(option: &str) -> Failure {
+    Failure::usage(format_args!(
+        "{option} is of MQTT 5, and --mqtt 3.1.1 does without it"
+    ))
+    .cure(format_args!("leave {option} out, or use MQTT 5"))
+}
+
+/// The properties of a message; `of` stands before the name of each option.
+pub(crate) fn properties(of: &str, given: &PropertyArguments) -> Result<(), Failure> {
+    if let Some(kind) = &given.content_type {
+        text(&format!("--{of}content-type"), kind)?;
+    }
+    if let Some(topic) = &given.response_topic {
+        topic_name(&format!("--{of}response-topic"), topic)?;
+    }
+    let option = format!("--{of}user-property");
+    for (name, value) in &given.user_property {
+        text(&option, name)?;
+        text(&option, value)?;
+    }
+    Ok(())
+}
+
+/// The topic of a message.
+pub(crate) fn topic_name(option: &str, topic: &str) -> Result<(), Failure> {
+    if topic.is_empty() {
+        return Err(Failure::usage(format_args!(
+            "{option} is empty, and a message needs a topic"
+        ))
+        .cure("write for example sensors/temperature"));
+    }
+    if topic.contains(['+', '#']) {
+        return Err(Failure::usage(format_args!(
+            "{option} {topic:?}: the topic of a message must not contain the wildcards + and #"
+        ))
+        .cure("name one topic; wildcards are for sub"));
+    }
+    text(option, topic)
+}
+
+/// A text that goes to the broker. MQTT 5 section 1.5.4 and 3.1.1 section 1.5.3 advise against control
+/// characters and non-characters, and a broker may close the connection because of one: Mosquitto does, and
+/// the client would connect and send the same again.
+pub(crate) fn text(option: &str, text: &str) -> Result<(), Failure> {
+    let Some((character, kind)) = text.chars().find_map(|c| Some((c, unwelcome(c)?))) else {
+        return Ok(());
+    };
+    Err(Failure::usage(format_args!(
+        "{option} {text:?} has the {kind} U+{:04X}, because of which brokers close the connection",
+        u32::from(character)
+    ))
+    .cure("leave that character out"))
+}
+
+fn unwelcome(character: char) -> Option<&'static str> {
+    let number = u32::from(character);
+    if character.is_control() {
+        Some("control character")
+    } else if (0xFDD0..=0xFDEF).contains(&number) || number & 0xFFFE == 0xFFFE {
+        Some("non-character")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_brokers_refuse() {
+        for c in [
+            '\0',
+            '\u{1}',
+            '\t',
+            '\u{1f}',
+            '\u{7f}',
+            '\u{9f}',
+            '\u{fdd0}',
+            '\u{fdef}',
+            '\u{fffe}',
+            '\u{1ffff}',
+            '\u{10ffff}',
+        ] {
+            let refused = text("--topic", &format!("a{c}")).unwrap_err().to_string();
+            let number = format!("U+{:04X}", u32::from(c));
+            assert!(refused.contains(&number), "{refused}");
+        }
+        for c in [
+            ' ',
+            '~',
+            '\u{a0}',
+            'ü',
+            '\u{fdcf}',
+            '\u{fdf0}',
+            '\u{fffd}',
+            '\u{1f600}',
+        ] {
+            assert!(text("--topic", &format!("a{c}")).is_ok(), "{c:?}");
+        }
+    }
+}
