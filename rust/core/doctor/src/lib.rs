@@ -27,7 +27,7 @@ mod resolve;
 
 pub use resolve::{look_up, show};
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -105,6 +105,8 @@ pub struct Doctor<'a> {
     unanswered: usize,
     /// Addresses to which TCP failed.
     unreached: usize,
+    /// The broker's certificates were shown.
+    has_shown: bool,
     /// What was advised already: the same advice helps no more when it is repeated.
     advised: Vec<&'static str>,
 }
@@ -127,6 +129,7 @@ impl<'a> Doctor<'a> {
             asked: 0,
             unanswered: 0,
             unreached: 0,
+            has_shown: false,
             advised: Vec::new(),
         }
     }
@@ -153,10 +156,10 @@ impl<'a> Doctor<'a> {
     }
 
     /// What to do, unless it was said before.
-    fn advise(&mut self, what: &str, cure: &'static str) {
+    fn advise(&mut self, cure: &'static str) {
         if !self.advised.contains(&cure) {
             self.advised.push(cure);
-            self.note(what, cure);
+            self.note("", cure);
         }
     }
 
@@ -171,7 +174,7 @@ impl<'a> Doctor<'a> {
     pub fn begin<P: Port>(
         &mut self,
         port: &mut P,
-        network: impl FnOnce() -> alloc::string::String,
+        network: impl FnOnce() -> String,
     ) -> Result<(), Verdict> {
         let broker = self.subject.broker.to_string();
         self.ok("broker", broker);
@@ -255,7 +258,7 @@ impl<'a> Doctor<'a> {
                 }
             }
             if let Some(cure) = report.cure() {
-                self.advise("", cure);
+                self.advise(cure);
             }
         }
         Ok(())
@@ -283,7 +286,7 @@ impl<'a> Doctor<'a> {
             Event::TimeUnknown { why, .. } => {
                 self.note("time", format_args!("still not known: {why}"));
                 if let Some(cure) = why.cure() {
-                    self.advise("", cure);
+                    self.advise(cure);
                 }
                 None
             }
@@ -304,8 +307,17 @@ impl<'a> Doctor<'a> {
     /// What remains to be said. The TCP connection of the port is used if TLS failed: the client
     /// has forgotten the certificates by then.
     pub fn finish<P: Port>(&mut self, verdict: &Verdict, port: &mut P) {
-        let (stage, cause) = match verdict {
-            Verdict::Ill(stage, cause) => (stage, cause),
+        let cure = match verdict {
+            Verdict::Ill(_, cause) => cause.cure(),
+            Verdict::Well | Verdict::Abandoned => None,
+        };
+        self.finish_with(verdict, port, cure);
+    }
+
+    /// The same with this to do about the failure, which a program says that knows its own options.
+    pub fn finish_with<P: Port>(&mut self, verdict: &Verdict, port: &mut P, cure: Option<&str>) {
+        let stage = match verdict {
+            Verdict::Ill(stage, _) => stage,
             Verdict::Well if self.unanswered > 0 => {
                 let (unanswered, asked) = (self.unanswered, self.asked);
                 return self.note(
@@ -318,12 +330,14 @@ impl<'a> Doctor<'a> {
             Verdict::Well => return self.note("result", "all stages OK"),
             Verdict::Abandoned => return,
         };
-        if let (Stage::Tls, Some(address)) = (stage, self.reached) {
+        // With TLS 1.3 the broker may refuse after this side is done, and was shown.
+        if let (Stage::Tls, Some(address), false) = (stage, self.reached, self.has_shown) {
             let shown = certificates::fetch(&self.subject, address, port, self.listener);
             self.show_certificates(&shown);
         }
-        if let Some(cure) = cause.cure() {
-            self.advise("what to do", cure);
+        let is_new = |cure: &&str| !self.advised.iter().any(|advised| advised == cure);
+        if let Some(cure) = cure.filter(is_new) {
+            self.note("what to do", cure);
         }
     }
 
@@ -357,6 +371,7 @@ impl<'a> Doctor<'a> {
     }
 
     fn show_certificates(&mut self, certificates: &[CertificateSummary]) {
+        self.has_shown |= !certificates.is_empty();
         for certificate in certificates {
             self.note("certificate", &certificate.subject);
             if !certificate.names.is_empty() {
