@@ -49,7 +49,7 @@ pub(crate) struct PubArguments {
     #[command(flatten)]
     pub(crate) common: CommonArguments,
     /// The same as --debug
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Connection")]
     pub(crate) verbose: bool,
 }
 
@@ -558,6 +558,12 @@ fn host_alone(host: &str) -> Result<(), exit::Failure> {
         .cure(format_args!(
             "leave --host out and give the URI alone: {shown}"
         )));
+    }
+    if host.contains([' ', ',', '|', '*']) {
+        return Err(
+            exit::Failure::usage(format_args!("--host {shown:?} is not one host"))
+                .cure("give one name or address, or several brokers by their URIs, without --host"),
+        );
     }
     // An IPv6 address has more than one.
     match host.split_once(':') {

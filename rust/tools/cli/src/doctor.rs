@@ -1,38 +1,65 @@
-//! `thread-mqtt doctor`: the stages one by one, each with what it found, up to the first that fails.
-use crate::args::{DoctorArguments, MqttVersion};
+//! `thread-mqtt doctor`: the stages one by one, each with what it found, up to the first that fails. Of
+//! several brokers each has its own walk.
+use crate::args::{CommonArguments, DoctorArguments, MqttVersion};
 use crate::check;
-use crate::exit::{Failure, Status};
+use crate::cure;
+use crate::exit::Failure;
 use crate::output::Lines;
 use crate::setup;
 use std::fmt;
 use std::time::{Duration, Instant};
-use thread_mqtt_client::{Cause, Event, Reached, Retry, Stage};
+use thread_mqtt_client::{Broker, Event, Reached, Stage};
 use thread_mqtt_doctor::{Doctor, Listener, Subject, Verdict};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::HostPort;
 
 pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
-    check::expiry(&arguments.common, None)?;
-    let mut driver = setup::driver_in(
-        arguments.common.mqtt.version,
-        &arguments.common,
-        Retry::Never,
-    )?;
-    let timeout = arguments.common.timeout;
-    let deadline = timeout.map(|timeout| driver.port().now() + timeout);
+    let common = &arguments.common;
+    let brokers = common.brokers()?;
+    check::common(common, &brokers)?;
+    check::expiry(common, None)?;
     let mut screen = Screen {
         lines: Lines::default(),
-        until: timeout.map(|timeout| Instant::now() + timeout),
+        until: common.timeout.map(|timeout| Instant::now() + timeout),
     };
-    let mut doctor = Doctor::new(Subject::of(driver.client()), &mut screen);
+    // Each broker of a list by itself; the first that fails is the exit status.
+    let mut failed = None;
+    for (place, broker) in brokers.iter().enumerate() {
+        if place > 0 {
+            screen.line(format_args!(""));
+        }
+        if let Err(failure) = examine(common, broker, &mut screen) {
+            failed.get_or_insert(failure);
+        }
+        if screen.is_gone() {
+            break;
+        }
+    }
+    screen.lines.end()?;
+    failed.map_or(Ok(()), Err)
+}
+
+fn examine(
+    arguments: &CommonArguments,
+    broker: &Broker,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    let version = arguments.mqtt.version;
+    let mut driver = setup::driver_for(version, arguments, broker)?;
+    let left = |until: Instant| until.saturating_duration_since(Instant::now());
+    let deadline = screen.until.map(|until| driver.port().now() + left(until));
+    let mut doctor = Doctor::new(Subject::of(driver.client()), screen);
     let network = match driver.port_mut().network().native_ipv4 {
         true => "this host, with IPv4",
         false => "this host, IPv6 only: IPv4 is reached through NAT64",
     };
-    let verdict = match doctor.begin(driver.port_mut(), || network.to_owned()) {
+    let begun = doctor.begin(driver.port_mut(), || network.to_owned());
+    let has_begun = begun.is_ok();
+    let verdict = match begun {
         Ok(()) => walk(&mut driver, &mut doctor, deadline),
         Err(verdict) => verdict,
     };
+    let mut older = Older::Untried;
     if let Verdict::Ill(Stage::Mqtt, cause) = &verdict {
         let session = driver.client().session();
         // In quotation marks, and without what a terminal obeys.
@@ -42,24 +69,58 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
         if let Some(reference) = session.server_reference() {
             doctor.note("points to", format_args!("{reference:?}"));
         }
-        try_older(arguments, cause, &mut doctor)?;
+        if version == MqttVersion::V5 && cause.may_be_the_version() {
+            older = try_older(arguments, broker, &mut doctor)?;
+        }
     }
-    doctor.finish(&verdict, driver.port_mut());
-    screen.lines.end()?;
+    let cure = match (&verdict, older) {
+        (Verdict::Ill(_, cause), Older::Untried) => cure::of(cause, &broker.uri, arguments),
+        (Verdict::Ill(_, cause), Older::Fails) => {
+            Some(cure::of_neither_version(cause, &broker.uri))
+        }
+        // The line about it says what to do.
+        (_, _) => None,
+    };
+    doctor.finish_with(&verdict, driver.port_mut(), cure.as_deref());
     match verdict {
         // The walk has said it.
-        Verdict::Ill(stage, cause) => Err(Failure::of_stage(stage, &cause).shown()),
-        // The reader has enough.
+        Verdict::Ill(stage, cause) => Err(Failure::of_stage(&broker.uri, stage, &cause).shown()),
+        // The reader has enough, or the disk is full.
         Verdict::Abandoned if screen.lines.has_failed() => Ok(()),
         Verdict::Abandoned => {
-            let stage = driver.client().stage().unwrap_or(Stage::Resolve);
-            Err(Failure::new(
-                Status::TimedOut,
-                format_args!("the time given by --timeout was over in the stage {stage}"),
-            ))
+            let after = arguments.timeout.unwrap_or_default();
+            let uri = &broker.uri;
+            Err(match driver.client().stage() {
+                Some(stage) => {
+                    let doing = format_args!("in the stage {stage} of {uri}");
+                    Failure::timed_out(after, doing).cure(format_args!(
+                        "{}, or give more time with --timeout",
+                        cure::of_silence(stage)
+                    ))
+                }
+                None if has_begun => {
+                    Failure::timed_out(after, format_args!("on the way to {uri}"))
+                        .cure("give more time with --timeout")
+                }
+                None => Failure::timed_out(
+                    after,
+                    format_args!("while each DNS server was asked for the host of {uri}"),
+                )
+                .cure(
+                    "check the last server, give less time to each with --dns-timeout, or more to the \
+                     whole with --timeout",
+                ),
+            })
         }
         _ => Ok(()),
     }
+}
+
+/// What came of the attempt with MQTT 3.1.1.
+enum Older {
+    Untried,
+    Works,
+    Fails,
 }
 
 /// Time for the attempt with MQTT 3.1.1.
@@ -67,14 +128,11 @@ const OLDER: Duration = Duration::from_secs(10);
 
 /// Where MQTT 5 may be what the broker does not know, tries 3.1.1.
 fn try_older(
-    arguments: &DoctorArguments,
-    cause: &Cause,
+    arguments: &CommonArguments,
+    broker: &Broker,
     doctor: &mut Doctor<'_>,
-) -> Result<(), Failure> {
-    if arguments.common.mqtt.version != MqttVersion::V5 || !cause.may_be_the_version() {
-        return Ok(());
-    }
-    let mut driver = setup::driver_in(MqttVersion::V311, &arguments.common, Retry::Never)?;
+) -> Result<Older, Failure> {
+    let mut driver = setup::driver_for(MqttVersion::V311, arguments, broker)?;
     let deadline = driver.port().now() + OLDER;
     driver.start();
     let outcome = loop {
@@ -99,22 +157,29 @@ fn try_older(
         }
         driver.wait();
     }
-    match outcome {
+    Ok(match outcome {
         Some(Event::Reached(Reached::Online { .. })) => {
             doctor.ok(
                 "MQTT 3.1.1",
                 "this broker accepts it: use -V 3.1.1, or --fallback",
             );
+            Older::Works
         }
         Some(Event::Failed { cause, .. }) => {
             doctor.failed(
                 "MQTT 3.1.1",
                 format_args!("the older version fails as well: {cause}"),
             );
+            Older::Fails
         }
-        _ => {}
-    }
-    Ok(())
+        _ => {
+            doctor.failed(
+                "MQTT 3.1.1",
+                format_args!("no answer in {} s", OLDER.as_secs()),
+            );
+            Older::Fails
+        }
+    })
 }
 
 /// Runs the client until the doctor knows, and ends the connection in good order.

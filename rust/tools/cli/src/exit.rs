@@ -2,6 +2,7 @@
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 use thread_mqtt_client::{Cause, Stage};
 
 /// Exit status, one for each stage. [`HELP`] tells the user.
@@ -18,14 +19,16 @@ pub(crate) enum Status {
     Mqtt = 8,
     Message = 9,
     TimedOut = 10,
+    /// 128 and the number of SIGINT, as shells have it.
+    Interrupted = 130,
 }
 
 /// The list of exit statuses, for `--help`.
 pub(crate) const HELP: &str = "\
 Exit status:
    0  done
-   1  reading input or writing output failed
-   2  wrong usage: an option, the broker's URI, a file of certificates
+   1  reading input, writing output or keeping the session in its directory failed
+   2  wrong usage: an option, the broker's URI, a file of certificates, a password or a key
    3  the network is not attached
    4  no NAT64 prefix is known
    5  the broker's name could not be resolved
@@ -33,7 +36,8 @@ Exit status:
    7  TLS failed: the certificate, a version, a suite
    8  MQTT failed: the broker refused the client or broke the protocol
    9  a message or a subscription was refused
-  10  the time given by --timeout was over";
+  10  timed out: the time given by --timeout was over
+ 130  pub was interrupted (Ctrl-C) before it was done; an interrupted sub ends with 0";
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub(crate) struct Failure {
     said: Option<String>,
     /// What is not lost all the same.
     kept: Option<String>,
+    /// What failed before at other brokers.
+    before: Box<[String]>,
     is_shown: bool,
 }
 
@@ -56,6 +62,7 @@ impl Failure {
             cure: None,
             said: None,
             kept: None,
+            before: Box::default(),
             is_shown: false,
         }
     }
@@ -69,15 +76,33 @@ impl Failure {
     }
 
     pub(crate) fn cure(self, cure: impl fmt::Display) -> Self {
-        Self {
-            cure: Some(cure.to_string()),
-            ..self
-        }
+        self.cure_if_any(Some(cure.to_string()))
+    }
+
+    pub(crate) fn cure_if_any(self, cure: Option<String>) -> Self {
+        Self { cure, ..self }
     }
 
     /// What the broker said about it, if anything.
     pub(crate) fn said(self, said: Option<String>) -> Self {
         Self { said, ..self }
+    }
+
+    /// What failed before at other brokers.
+    pub(crate) fn before(self, before: &[String]) -> Self {
+        Self {
+            before: before.into(),
+            ..self
+        }
+    }
+
+    /// The same with another exit status.
+    pub(crate) fn status(self, status: Status) -> Self {
+        Self { status, ..self }
+    }
+
+    pub(crate) fn cause(&self) -> &str {
+        &self.cause
     }
 
     /// What is stored for the next time, if the failure is not that of the storage.
@@ -92,20 +117,21 @@ impl Failure {
         self.status == Status::Usage
     }
 
-    /// The same cause, and more of it.
-    pub(crate) fn and(self, more: impl fmt::Display) -> Self {
-        Self {
-            cause: format!("{}, {more}", self.cause),
-            ..self
-        }
-    }
-
     pub(crate) fn usage(cause: impl fmt::Display) -> Self {
         Self::new(Status::Usage, cause)
     }
 
-    /// What the client failed at.
-    pub(crate) fn of_stage(stage: Stage, cause: &Cause) -> Self {
+    /// `--timeout` was over; `doing` says where.
+    pub(crate) fn timed_out(after: Duration, doing: impl fmt::Display) -> Self {
+        let seconds = after.as_secs_f64();
+        Self::new(
+            Status::TimedOut,
+            format_args!("timed out after {seconds} s {doing}"),
+        )
+    }
+
+    /// What the client failed at, and at which broker.
+    pub(crate) fn of_stage(broker: impl fmt::Display, stage: Stage, cause: &Cause) -> Self {
         let status = match stage {
             Stage::Attach => Status::Attach,
             Stage::Prefix => Status::Prefix,
@@ -119,14 +145,7 @@ impl Failure {
                 _ => Status::Mqtt,
             },
         };
-        Self {
-            status,
-            cause: format!("{stage} failed: {cause}"),
-            cure: cause.cure().map(str::to_owned),
-            said: None,
-            kept: None,
-            is_shown: false,
-        }
+        Self::new(status, format_args!("{broker}: {stage} failed: {cause}"))
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
@@ -149,6 +168,9 @@ impl fmt::Display for Failure {
             return Ok(());
         }
         writeln!(f, "thread-mqtt: {}", Sentence(&self.cause))?;
+        for before in &self.before {
+            writeln!(f, "  Before: {}", Sentence(before))?;
+        }
         if let Some(said) = &self.said {
             writeln!(f, "  The broker says: {said:?}")?;
         }

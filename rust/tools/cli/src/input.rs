@@ -2,7 +2,7 @@
 //! into memory, but piece by piece as it is sent. What comes from another program is read by a thread of
 //! its own: the client goes on meanwhile, and ends when its time is over.
 use crate::args::PayloadArguments;
-use crate::exit::Failure;
+use crate::exit::{Failure, Status};
 use crate::trust::read;
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
@@ -44,10 +44,10 @@ impl Input {
                 Some(file) => Ok(Self::Large(Some(file))),
                 None if is_from_a_program(path) => {
                     let path = path.clone();
-                    let whole = move || std::iter::once(read(&path, "--file"));
+                    let whole = move || std::iter::once(read_file(&path));
                     Ok(Self::Coming(coming(waker, whole)?))
                 }
-                None => one(read(path, "--file")?),
+                None => one(read_file(path)?),
             }
         } else if arguments.stdin_file {
             Ok(Self::Coming(coming(waker, || {
@@ -124,12 +124,20 @@ impl LargeFile {
         };
         match read() {
             Ok(()) => Ok(piece),
-            Err(error) => Err(Failure::usage(format_args!(
-                "--file: {} cannot be read any more: {error}",
-                self.path.display()
-            ))),
+            Err(error) => Err(Failure::new(
+                Status::Input,
+                format_args!(
+                    "--file: {} cannot be read any more: {error}",
+                    self.path.display()
+                ),
+            )),
         }
     }
+}
+
+/// Of all files that options name, the one that is input.
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, "--file").map_err(|failure| failure.status(Status::Input))
 }
 
 /// A pipe, a terminal, a socket: it may be long before it ends.

@@ -15,6 +15,7 @@
 
 mod args;
 mod check;
+mod cure;
 mod doctor;
 mod exit;
 mod format;
@@ -32,8 +33,8 @@ mod subscribe;
 mod trust;
 
 use args::{Arguments, Command};
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 use exit::Failure;
 use std::env;
 use std::ffi::OsString;
@@ -54,7 +55,7 @@ fn run_command(arguments: &[OsString]) -> Result<(), Failure> {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) if error.kind() == ErrorKind::InvalidUtf8 => return Err(not_utf8(arguments)),
-        Err(error) => return show(&error),
+        Err(error) => return show(error),
     };
     match arguments.command {
         Command::Pub(arguments) => publish::publish(&arguments),
@@ -65,10 +66,32 @@ fn run_command(arguments: &[OsString]) -> Result<(), Failure> {
 }
 
 /// Prints what clap has to say: the help, the version, or what is wrong with the command line.
-fn show(error: &clap::Error) -> Result<(), Failure> {
+fn show(error: clap::Error) -> Result<(), Failure> {
+    let error = without_wild_guess(error);
     match (error.use_stderr(), error.print()) {
         (true, _) => Err(Failure::usage("").shown()),
         (false, printed) => printed.or_else(|error| output::failed(&error)),
+    }
+}
+
+/// Of an unknown option clap guesses what was meant, and for `--quiet` of mosquitto_pub it is `--suite`. A
+/// guess that does not even begin alike misleads, and so does the usage made for it.
+fn without_wild_guess(error: clap::Error) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let given = text(ContextKind::InvalidArg);
+    let guess = text(ContextKind::SuggestedArg);
+    let first = |text: &str| text.trim_start_matches('-').chars().next();
+    match (given, guess) {
+        (Some(given), Some(guess)) if first(given) != first(guess) => {
+            let mut plain = clap::Error::new(error.kind()).with_cmd(&Arguments::command());
+            let given = ContextValue::String(given.to_owned());
+            plain.insert(ContextKind::InvalidArg, given);
+            plain
+        }
+        _ => error,
     }
 }
 

@@ -3,11 +3,11 @@ use crate::args::{PayloadFormat, PubArguments};
 use crate::check;
 use crate::exit::{Failure, Status};
 use crate::input::{Input, LargeFile, Next};
-use crate::run::{Run, Step, storage};
+use crate::run::{Run, Step, Waits};
 use std::os::unix::ffi::OsStrExt;
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{
-    CommandError, Event as Mqtt, Message, Pieces, PublishOptions, QoS, StoreError,
+    CommandError, Event as Mqtt, Message, Pieces, PublishError, PublishOptions, QoS, StoreError,
 };
 
 /// Bytes of a large file that are read at once.
@@ -69,7 +69,7 @@ fn check_format(payload: &[u8], status: Status, arguments: &PubArguments) -> Res
     }
 }
 
-fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
+fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failure> {
     // What is kept in a session is kept whole.
     let is_kept = arguments.session.directory.is_some();
     let large = (!is_kept).then_some(arguments.common.mqtt.max_packet);
@@ -80,6 +80,9 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
     let mut refused = None;
     // Those of an earlier command, with --session.
     let mut queued = run.client().session().outbox_len();
+    // QoS 0 has no acknowledgement.
+    let is_sent_once = queued == 0 && wanted.qos == QoS::AtMostOnce;
+    let left = |queued| left(queued, is_sent_once);
     let mut at_end = false;
     let mut held: Option<Message> = None;
 
@@ -127,10 +130,7 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
                     held = Some(message);
                     break;
                 }
-                Err(CommandError::NotStored(error)) => {
-                    let cause = format!("--session: {}", storage(error));
-                    return Err(Failure::new(Status::Message, cause));
-                }
+                Err(CommandError::NotStored(error)) => return Err(run.storage(error)),
                 Err(error) => return Err(Failure::usage(error)),
             }
         }
@@ -143,7 +143,10 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
             }
             Step::Event(Event::Session(Mqtt::PublishFailed(token, error))) => {
                 queued = queued.saturating_sub(1);
-                let failure = Failure::new(Status::Message, error);
+                let failure = match error {
+                    PublishError::NotStored(error) => run.storage(error),
+                    error => Failure::new(Status::Message, error),
+                };
                 refused = Some(failure.said(run.said(Some(token))));
             }
             Step::Event(Event::Session(Mqtt::PieceWanted {
@@ -158,13 +161,15 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
             }
             Step::Event(_) | Step::Woken => {}
             Step::Interrupted => {
-                return Err(Failure::new(Status::Message, left("interrupted", queued)));
+                return Err(Failure::new(
+                    Status::Interrupted,
+                    format_args!("interrupted {}", left(queued)),
+                ));
             }
             Step::TimedOut => {
                 return Err(match queued {
-                    0 if !at_end && run.client().is_online() => run.timed_out_while(left("", 0)),
-                    0 => run.timed_out(),
-                    _ => run.timed_out().and(left("", queued)),
+                    0 => run.timed_out(Waits::Input),
+                    _ => run.timed_out(Waits::Messages(left(queued))),
                 });
             }
         }
@@ -172,7 +177,7 @@ fn publish_all(run: &mut Run, arguments: &PubArguments) -> Result<(), Failure> {
 }
 
 /// Queues a message whose payload is a large file.
-fn begin(run: &mut Run, message: Message, file: &LargeFile) -> Result<(), Failure> {
+fn begin(run: &mut Run<'_>, message: Message, file: &LargeFile) -> Result<(), Failure> {
     let pieces = Pieces {
         total: file.length,
         piece: PIECE,
@@ -182,12 +187,15 @@ fn begin(run: &mut Run, message: Message, file: &LargeFile) -> Result<(), Failur
     begun.map(drop).map_err(Failure::usage)
 }
 
-/// What was not acknowledged.
-fn left(before: &str, queued: usize) -> String {
-    let blank = if before.is_empty() { "" } else { " " };
+/// What was not done for so many messages.
+fn left(queued: usize, is_sent_once: bool) -> String {
+    let missing = match is_sent_once {
+        true => "sent",
+        false => "acknowledged",
+    };
     match queued {
-        0 => format!("{before}{blank}while waiting for more input"),
-        1 => format!("{before}{blank}with 1 message not acknowledged"),
-        _ => format!("{before}{blank}with {queued} messages not acknowledged"),
+        0 => "while waiting for more input".to_owned(),
+        1 => format!("with 1 message not {missing}"),
+        _ => format!("with {queued} messages not {missing}"),
     }
 }

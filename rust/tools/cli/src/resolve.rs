@@ -1,6 +1,7 @@
 //! `thread-mqtt resolve`: the resolver alone.
-use crate::args::ResolveArguments;
+use crate::args::{NetworkArguments, ResolveArguments};
 use crate::check;
+use crate::cure;
 use crate::exit::{Failure, Status};
 use crate::output::Lines;
 use crate::setup;
@@ -23,7 +24,7 @@ pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     }
     screen.0.end()?;
     match report {
-        Some(report) if report.answered_by.is_none() => Err(failed(&report)),
+        Some(report) if report.answered_by.is_none() => Err(failed(&report, &arguments.network)),
         _ => Ok(()),
     }
 }
@@ -42,16 +43,12 @@ impl Listener for Screen {
 }
 
 /// No address.
-fn failed(report: &Report) -> Failure {
+fn failed(report: &Report, network: &NetworkArguments) -> Failure {
     let no_prefix =
         |failure: &thread_mqtt_resolve::resolver::Failure| failure.error == LookupError::NoPrefix;
     let status = match report.prefixes.is_empty() && report.failures.iter().any(no_prefix) {
         true => Status::Prefix,
         false => Status::Resolve,
     };
-    let failure = Failure::new(status, report);
-    match report.cure() {
-        Some(cure) => failure.cure(cure),
-        None => failure,
-    }
+    Failure::new(status, report).cure_if_any(cure::of_report(report, network))
 }

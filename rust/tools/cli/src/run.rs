@@ -1,32 +1,42 @@
 //! Runs the client and shows its stages.
 use crate::args::{CommonArguments, SessionArguments};
+use crate::cure;
 use crate::exit::{Failure, Status};
-use crate::output::tell;
+use crate::output::{self, tell};
 use crate::revocable::Revoker;
 use crate::setup;
-use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use thread_mqtt_client::{Cause, Client, Event, Reached, Retry};
 use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
-use thread_mqtt_resolve::BrokerUri;
+use thread_mqtt_resolve::resolver::{Candidate, Origin};
+use thread_mqtt_resolve::{BrokerUri, Host};
 use thread_mqtt_session::{BrokerText, Event as Mqtt, ReasonCode, SkipReason, StoreError, Token};
 
 /// A client at work.
-pub(crate) struct Run {
+pub(crate) struct Run<'a> {
+    arguments: &'a CommonArguments,
+    session: &'a SessionArguments,
     driver: Driver<HostPort>,
     /// For what the session stores.
     revoker: Revoker,
     debug: bool,
-    retry: bool,
     began: Duration,
     deadline: Option<Duration>,
     /// The broker has accepted this client at least once.
     was_online: bool,
     configured: Vec<BrokerUri>,
+    /// The broker that is tried or connected, and those of its addresses that were.
+    broker: BrokerUri,
+    tried: Vec<Candidate>,
+    /// How the brokers before that one failed.
+    before: Vec<String>,
+    /// What to do, if it was said last.
+    advised: Option<String>,
     chances: Chances,
     /// The failure that ends the command, unless something else is tried.
     failed: Option<Failure>,
@@ -57,11 +67,11 @@ struct Chances {
     version: bool,
 }
 
-impl Run {
+impl<'a> Run<'a> {
     /// Begins to connect; `in_pieces`: large messages may come so.
     pub(crate) fn start(
-        arguments: &CommonArguments,
-        session: &SessionArguments,
+        arguments: &'a CommonArguments,
+        session: &'a SessionArguments,
         debug: bool,
         in_pieces: bool,
     ) -> Result<Self, Failure> {
@@ -81,14 +91,20 @@ impl Run {
         });
         let began = driver.port().now();
         driver.start();
+        let broker = driver.client().broker().clone();
         Ok(Self {
+            arguments,
+            session,
             driver,
             revoker,
             debug: debug || arguments.debug,
-            retry: arguments.retry,
             began,
             deadline: arguments.timeout.map(|timeout| began + timeout),
             was_online: false,
+            broker,
+            tried: Vec::new(),
+            before: Vec::new(),
+            advised: None,
             configured,
             chances,
             failed: None,
@@ -123,6 +139,7 @@ impl Run {
                     }
                     continue;
                 }
+                self.follow(&event);
                 self.judge(&event);
                 self.show(&event);
                 // Wrong from the outset, whatever the network says meanwhile.
@@ -172,10 +189,11 @@ impl Run {
     }
 
     fn show(&mut self, event: &Event) {
-        let lost = matches!(event, Event::Failed { .. }) && (self.was_online || self.retry);
+        let lost =
+            matches!(event, Event::Failed { .. }) && (self.was_online || self.arguments.retry);
         match event {
             Event::Session(Mqtt::StorageFailed(error)) if self.failed.is_none() => {
-                tell!("thread-mqtt: --session: {}.", storage(*error));
+                output::say(format_args!("{}", self.storage(*error)));
             }
             Event::Session(Mqtt::Skipped {
                 topic,
@@ -193,7 +211,10 @@ impl Run {
                 );
             }
             Event::Session(Mqtt::RecordDamaged { key }) => {
-                tell!("thread-mqtt: --session: the record {key:04x} was damaged and is dropped.")
+                tell!(
+                    "thread-mqtt: --session {}: the record {key:04x} was damaged and is dropped.",
+                    self.directory()
+                );
             }
             _ => {}
         }
@@ -206,11 +227,59 @@ impl Run {
                 stage => tell!("{elapsed:9.3} s  {stage}"),
             }
         } else if lost {
-            tell!("thread-mqtt: {event}.");
+            tell!("thread-mqtt: {}: {event}.", self.place());
         }
         if let (Event::Failed { .. }, Some(said)) = (event, self.said(None)) {
             tell!("  The broker says: {said:?}");
         }
+        if let (true, Event::Failed { cause, .. }) = (lost, event) {
+            self.advise(cure::of(cause, &self.broker, self.arguments));
+        }
+        // The next attempt is another one.
+        if matches!(event, Event::Failed { .. }) {
+            self.tried.clear();
+        }
+    }
+
+    /// What to do about a lost connection, unless it was said of the one before.
+    fn advise(&mut self, cure: Option<String>) {
+        if let (true, Some(cure)) = (cure != self.advised, &cure) {
+            tell!("  What to do: {cure}.");
+        }
+        self.advised = cure;
+    }
+
+    /// Notes which broker, and which of its addresses, an event is about.
+    fn follow(&mut self, event: &Event) {
+        match event {
+            Event::Broker(broker) => {
+                self.broker.clone_from(broker);
+                self.tried.clear();
+            }
+            Event::CandidateFailed(candidate, _) => self.tried.push(*candidate),
+            Event::Reached(Reached::Tcp(candidate, _)) => self.tried = vec![*candidate],
+            _ => {}
+        }
+    }
+
+    /// The broker, with its addresses if those are not in its URI.
+    fn place(&self) -> String {
+        let has_name = matches!(self.broker.host, Host::Name(_));
+        let is_new = |candidate: &&Candidate| {
+            has_name || matches!(candidate.origin, Origin::Synthesised { .. })
+        };
+        let addresses = self.tried.iter().filter(is_new);
+        let addresses: Vec<_> = addresses.map(Candidate::to_string).collect();
+        match addresses.is_empty() {
+            true => self.broker.to_string(),
+            false => format!("{} at {}", self.broker, addresses.join(", ")),
+        }
+    }
+
+    /// The directory of the session.
+    fn directory(&self) -> std::path::Display<'a> {
+        let directory = self.session.directory.as_deref();
+        directory.unwrap_or(Path::new("")).display()
     }
 
     /// A first attempt that fails ends the command, unless another broker or another version is tried
@@ -226,18 +295,22 @@ impl Run {
                 | StoreError::Key(_)),
             )) => self.failed = Some(Failure::usage(format_args!("--session-key: {error}"))),
             Event::Session(Mqtt::StorageFailed(error @ StoreError::Newer)) => {
-                self.failed = Some(Failure::usage(format_args!("--session: {error}")));
+                self.failed = Some(Failure::usage(format_args!(
+                    "--session {}: {error}",
+                    self.directory()
+                )));
             }
             Event::Failed {
                 stage,
                 cause,
                 retry_in: Some(_),
-            } if !self.was_online && !self.retry => {
-                let mut failure = Failure::of_stage(*stage, cause).said(self.said(None));
+            } if !self.was_online && !self.arguments.retry => {
+                let mut failure = Failure::of_stage(self.place(), *stage, cause)
+                    .cure_if_any(cure::of(cause, &self.broker, self.arguments))
+                    .said(self.said(None))
+                    .before(&self.before);
                 if !self.chances.version && cause.may_be_the_version() {
-                    failure = failure.cure(
-                        "check the broker's log: it took neither version of MQTT, each of which was tried",
-                    );
+                    failure = failure.cure(cure::of_neither_version(cause, &self.broker));
                 }
                 let other = self.driver.client().session().server_reference();
                 if let (true, Some(other)) = (is_redirect(cause), other) {
@@ -252,7 +325,9 @@ impl Run {
                 self.chances.brokers.retain(|broker| broker != next);
                 let is_new = self.chances.brokers.len() < untried;
                 if is_new || !self.configured.contains(next) {
-                    self.failed = None;
+                    let failed = self.failed.take();
+                    self.before
+                        .extend(failed.map(|failure| failure.cause().to_owned()));
                 }
             }
             Event::Version(_) if std::mem::take(&mut self.chances.version) => self.failed = None,
@@ -260,24 +335,60 @@ impl Run {
         }
     }
 
-    /// What was being done when the time was over.
-    pub(crate) fn timed_out(&self) -> Failure {
+    /// Where the time was over, and what for.
+    pub(crate) fn timed_out(&self, waits: Waits) -> Failure {
         let client = self.driver.client();
-        let doing = match client.stage() {
-            _ if client.is_online() => "while the broker was connected".to_owned(),
-            Some(stage) => format!("in the stage {stage}"),
-            None => "between two attempts to connect".to_owned(),
+        let place = self.place();
+        let doing = match (client.stage(), &waits) {
+            (_, Waits::Input) if client.is_online() => "while waiting for more input".to_owned(),
+            _ if client.is_online() => format!("while {place} was connected"),
+            (Some(stage), _) => format!("in the stage {stage} of {place}"),
+            (None, _) => format!("between two attempts to connect to {place}"),
         };
-        self.timed_out_while(doing)
+        let check = match (client.stage(), &waits) {
+            (_, Waits::Input) if client.is_online() => "end the input",
+            (_, Waits::Others) if client.is_online() => "leave --timeout out to wait without end",
+            _ if client.is_online() => "check the broker's log",
+            (Some(stage), _) => cure::of_silence(stage),
+            (None, _) => "find the failing stage with thread-mqtt doctor",
+        };
+        let messages = match waits {
+            Waits::Messages(left) => format!(", {left}"),
+            Waits::Input | Waits::Others => String::new(),
+        };
+        let after = self.arguments.timeout.unwrap_or_default();
+        Failure::timed_out(after, format_args!("{doing}{messages}"))
+            .cure(format_args!("{check}, or give more time with --timeout"))
     }
 
-    /// The same, where it is known.
-    pub(crate) fn timed_out_while(&self, doing: impl fmt::Display) -> Failure {
-        Failure::new(
-            Status::TimedOut,
-            format_args!("the time given by --timeout was over {doing}"),
-        )
+    /// What is wrong with the storage, with the system's own words instead of its number.
+    pub(crate) fn storage(&self, error: StoreError) -> Failure {
+        let directory = self.directory();
+        let failed = |cause: String| {
+            Failure::new(Status::Input, format_args!("--session {directory}{cause}"))
+        };
+        match error {
+            StoreError::Failed(code) if code < 0 => {
+                let error = io::Error::from_raw_os_error(code.wrapping_neg());
+                failed(format!(" cannot be read or written: {error}"))
+                    .cure("see to it that this user may write all of it, or give another one")
+            }
+            StoreError::Full => failed(": there is no space left where it is".to_owned())
+                .cure("free space there, or give a directory elsewhere"),
+            error => failed(format!(": {error}")),
+        }
     }
+}
+
+/// What a command waited for when its time was over, once the broker was connected.
+#[derive(Debug)]
+pub(crate) enum Waits {
+    /// Its own input.
+    Input,
+    /// The broker: what is missing.
+    Messages(String),
+    /// Messages of others.
+    Others,
 }
 
 /// Whether the broker sends its clients elsewhere (MQTT 5 section 4.11).
@@ -286,16 +397,4 @@ fn is_redirect(cause: &Cause) -> bool {
         cause.reason(),
         Some(ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED)
     )
-}
-
-/// What is wrong with the storage, with the system's own words instead of its number.
-pub(crate) fn storage(error: StoreError) -> String {
-    match error {
-        StoreError::Failed(code) if code < 0 => format!(
-            "the directory cannot be read or written: {}; see to it that this user may write all of it, \
-             or give another one",
-            io::Error::from_raw_os_error(code.wrapping_neg())
-        ),
-        error => error.to_string(),
-    }
 }

@@ -4,7 +4,7 @@ use crate::args::{
     WillArguments, without_credentials,
 };
 use crate::check;
-use crate::exit::Failure;
+use crate::exit::{Failure, Status};
 use crate::idn::to_ascii;
 use crate::revocable::{Revocable, Revoker};
 use crate::trust::{read, tls_config};
@@ -29,8 +29,10 @@ pub(crate) fn driver(
     retry: Retry,
     in_pieces: bool,
 ) -> Result<(Driver<HostPort>, Revoker), Failure> {
+    let brokers = arguments.brokers()?;
+    check::common(arguments, &brokers)?;
     check::expiry(arguments, Some(session))?;
-    let mut config = config(arguments.mqtt.version, arguments, retry)?;
+    let mut config = config(arguments.mqtt.version, arguments, brokers, retry)?;
     if in_pieces {
         config.session.max_size_in_pieces = LARGEST_PACKET;
     }
@@ -98,33 +100,40 @@ fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 fn open_store(directory: &Path) -> Result<FileStore, Failure> {
+    let shown = directory.display();
     FileStore::open(directory).map_err(|error| match error.kind() {
-        ErrorKind::ResourceBusy => Failure::usage(format_args!(
-            "--session {}: another process uses it",
-            directory.display()
+        ErrorKind::ResourceBusy => {
+            Failure::usage(format_args!("--session {shown}: another process uses it"))
+                .cure("wait for its end, or give each process a directory and an --id of its own")
+        }
+        _ if directory.exists() && !directory.is_dir() => Failure::usage(format_args!(
+            "--session {shown} is a file, and not a directory"
         ))
-        .cure("wait for its end, or give each process a directory and an --id of its own"),
-        _ => Failure::usage(format_args!("--session {}: {error}", directory.display()))
-            .cure("give a directory that this user may make and write"),
+        .cure("give a directory; it is made if it is not there"),
+        _ => Failure::new(
+            Status::Input,
+            format_args!("--session {shown} cannot be made or opened: {error}"),
+        )
+        .cure("give a directory that this user may make and write"),
     })
 }
 
-/// The same in this version of MQTT.
-pub(crate) fn driver_in(
+/// The same for one broker of those, in this version of MQTT and for one attempt.
+pub(crate) fn driver_for(
     version: MqttVersion,
     arguments: &CommonArguments,
-    retry: Retry,
+    broker: &Broker,
 ) -> Result<Driver<HostPort>, Failure> {
-    driver_of(Client::new(config(version, arguments, retry)?), arguments)
+    let config = config(version, arguments, vec![broker.clone()], Retry::Never)?;
+    driver_of(Client::new(config), arguments)
 }
 
 fn config(
     version: MqttVersion,
     arguments: &CommonArguments,
+    mut others: Vec<Broker>,
     retry: Retry,
 ) -> Result<Config, Failure> {
-    let mut others = arguments.brokers()?;
-    check::common(arguments, &others)?;
     let first = others.remove(0);
     let is_secure = |broker: &Broker| broker.uri.scheme == Scheme::Mqtts;
     let tls = match is_secure(&first) || others.iter().any(is_secure) {

@@ -4,7 +4,7 @@ use crate::check;
 use crate::exit::{Failure, Status};
 use crate::format::format;
 use crate::output::{self, tell};
-use crate::run::{Run, Step};
+use crate::run::{Run, Step, Waits};
 use std::io::{self, Write};
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{Command, Event as Mqtt, QoS, Token};
@@ -100,7 +100,7 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
             Step::Event(_) | Step::Woken => {}
             Step::Interrupted => break,
             Step::TimedOut => {
-                let failure = run.timed_out();
+                let failure = run.timed_out(Waits::Others);
                 run.stop();
                 return Err(failure);
             }

@@ -145,6 +145,14 @@ fn system_bundle() -> Result<(PathBuf, &'static str), Failure> {
         })
 }
 
+/// Where the CAs of this system are, for a sentence about them.
+pub(crate) fn system_bundle_path() -> String {
+    match system_bundle() {
+        Ok((path, _)) => path.display().to_string(),
+        Err(_) => "none".to_owned(),
+    }
+}
+
 /// Reads a file that an option names.
 pub(crate) fn read(path: &Path, option: &str) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| {

@@ -2,7 +2,7 @@
 //! stage.
 mod common;
 
-use common::{Dns, Scratch, refused, run, uri};
+use common::{Dns, Scratch, command, outcome, refused, run, uri};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
@@ -12,6 +12,7 @@ use thread_mqtt_testkit::peer::{self, Config};
 use thread_mqtt_testkit::pki::{Authority, Chain, KeyKind, Usage, Validity};
 use thread_mqtt_testkit::tls::{Tls, Version};
 
+const INPUT: i32 = 1;
 const USAGE: i32 = 2;
 const PREFIX: i32 = 4;
 const RESOLVE: i32 = 5;
@@ -124,7 +125,6 @@ fn options() {
         ("-t topic -n -c", "--id"),
         ("-t topic -n -V 3.1.1 -P secret", "user name"),
         ("-t topic -n -f missing.txt", "cannot be used"),
-        ("-t topic -f missing.txt", "missing.txt"),
         ("-t topic -n --nat64-prefix 64:ff9b::/95", "RFC 6052"),
         ("-t topic -n --suite TLS_RSA_WITH_AES_128_CBC_SHA", "suite"),
         ("-t topic -n --insecure", "--insecure"),
@@ -133,6 +133,17 @@ fn options() {
         assert_eq!(outcome.status, USAGE, "{arguments}: {outcome:?}");
         assert!(outcome.stderr.contains(says), "{arguments}: {outcome:?}");
     }
+    let unread = pub_("-t topic -f missing.txt");
+    assert_eq!(unread.status, INPUT, "{unread:?}");
+    assert!(unread.stderr.contains("missing.txt"), "{unread:?}");
+    // Not what is nearest in the alphabet.
+    let guess = pub_("-t topic -n --quiet").stderr;
+    assert!(
+        guess.contains("--quiet") && !guess.contains("--suite"),
+        "{guess}"
+    );
+    let guess = pub_("-t topic -n --retian").stderr;
+    assert!(guess.contains("--retain"), "{guess}");
     let filter = run(&["sub", "mqtt://127.0.0.1:1", "-t", "a/#/b"]);
     assert_eq!(filter.status, USAGE, "{filter:?}");
     assert!(filter.stderr.contains("topic filter"), "{filter:?}");
@@ -176,11 +187,17 @@ fn no_nat64_prefix() {
         refused(
             &[uri, "--ipv6-only", "--dns-server", &dns],
             PREFIX,
-            &["prefix failed", "no NAT64 prefix is known", "enable NAT64"],
+            &[
+                "prefix failed",
+                "no NAT64 prefix is known",
+                "enable NAT64",
+                "--nat64-prefix",
+            ],
         );
     }
     let resolve = run(&["resolve", "192.0.2.1", "--ipv6-only", "--dns-server", &dns]);
     assert_eq!(resolve.status, PREFIX, "{resolve:?}");
+    assert!(resolve.stderr.contains("--nat64-prefix"), "{resolve:?}");
 }
 
 #[test]
@@ -188,10 +205,22 @@ fn nobody_listens() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
+    let dns = Dns::start(&["localhost"]).address.to_string();
+    let one = uri("mqtt", address);
+    let says = format!("thread-mqtt: {one} at 127.0.0.1: TCP failed");
     refused(
-        &[&uri("mqtt", address)],
+        &[&one, "--dns-server", &dns],
         TCP,
-        &["TCP failed", "refused", "listens on this port"],
+        &[&says, "refused", "listens on this port"],
+    );
+    // Of two, both.
+    let other = format!("mqtt://{address}");
+    let before = format!("Before: {one} at 127.0.0.1: TCP failed");
+    let says = format!("thread-mqtt: {other}: TCP failed");
+    refused(
+        &[&format!("{one},{other}"), "--dns-server", &dns],
+        TCP,
+        &[&says, &before],
     );
 }
 
@@ -199,11 +228,25 @@ fn nobody_listens() {
 fn a_broker_that_says_nothing() {
     let secure = Secure::start(&chain(&["localhost"]));
     secure.front.set_behaviour(Behaviour::Silent);
-    refused(
-        &[&secure.uri(), "--ca", &secure.ca, "-W", "2"],
-        TIMED_OUT,
-        &["--timeout", "TLS"],
-    );
+    let uri = secure.uri();
+    let all = [
+        "pub", &uri, "--ca", &secure.ca, "-W", "1.5", "-t", "t", "-n",
+    ];
+    for (qos, left) in [
+        ("0", "with 1 message not sent"),
+        ("1", "with 1 message not acknowledged"),
+    ] {
+        let outcome = run(&[&all[..], &["-q", qos]].concat());
+        assert_eq!(outcome.status, TIMED_OUT, "{outcome:?}");
+        for says in [
+            &format!("timed out after 1.5 s in the stage TLS of {uri}"),
+            left,
+            "check that the broker speaks TLS on this port",
+            "more time with --timeout",
+        ] {
+            assert!(outcome.stderr.contains(says), "{says:?} in {outcome:?}");
+        }
+    }
 }
 
 // ---------------------------------------------------------------- certificates
@@ -281,7 +324,16 @@ fn wrong_ca() {
     let secure = Secure::start(&chain(&["localhost"]));
     let other = Authority::root("another CA", KeyKind::P256, Validity::current()).unwrap();
     let ca = secure.scratch.file("other.pem", other.certificate_pem());
-    refused(&[&secure.uri(), "--ca", &ca], TLS, &["TLS failed", "CA"]);
+    let says = format!("with --ca instead of {ca}");
+    refused(&[&secure.uri(), "--ca", &ca], TLS, &["TLS failed", &says]);
+    let uri = secure.uri();
+    for arguments in [vec!["pub", &uri, "-t", "t", "-n"], vec!["doctor", &uri]] {
+        let outcome = outcome(command(&arguments).env("SSL_CERT_FILE", &ca));
+        assert_eq!(outcome.status, TLS, "{outcome:?}");
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        let says = format!("no --ca was given, so the CAs of this system count ({ca})");
+        assert!(said.contains(&says) && said.contains("--ca FILE"), "{said}");
+    }
 }
 
 #[test]
@@ -330,7 +382,7 @@ fn client_certificate_demanded() {
         refused(
             &[&secure.uri(), "--ca", &secure.ca],
             TLS,
-            &["TLS failed", "certificate"],
+            &["TLS failed", "certificate", "--cert"],
         );
     }
 }
@@ -383,7 +435,7 @@ fn nothing_in_common() {
     refused(
         &[&secure.uri(), "--ca", &secure.ca, "--tls", "1.2"],
         TLS,
-        &["TLS failed", "version"],
+        &["TLS failed", "version", "leave --tls out"],
     );
 }
 
@@ -417,6 +469,54 @@ fn a_tls_port_spoken_to_in_the_clear() {
         MQTT,
         &["the broker speaks TLS on this port", "use mqtts://"],
     );
+}
+
+/// As the same with TLS is told; of what came only the first byte is known.
+#[test]
+fn another_service_has_the_port() {
+    for (greeting, says) in [
+        (
+            "HTTP/1.1 400 Bad Request\r\n\r\n",
+            "like a web server (HTTP)",
+        ),
+        ("SSH-2.0-OpenSSH_9.2p1\r\n", "like an SSH server"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = uri("mqtt", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for tcp in listener.incoming() {
+                let mut tcp = tcp.unwrap();
+                let _ = tcp.write_all(greeting.as_bytes());
+                let _ = tcp.read(&mut [0; 100]);
+            }
+        });
+        refused(&[&uri], MQTT, &["does not speak MQTT", says, "the port"]);
+        let doctor = run(&["doctor", &uri]);
+        assert!(doctor.stdout.contains(says), "{doctor:?}");
+    }
+}
+
+/// The cure names the options that are missing, not those that were given.
+#[test]
+fn a_broker_that_refuses_the_user() {
+    let broker = broker();
+    broker
+        .server()
+        .configure(|config| config.refuse = Some(0x87));
+    let uri = uri("mqtt", broker.address());
+    for (options, says) in [
+        (&[][..], "with -u and its password with --password-file"),
+        (&["-u", "me"], "that belongs to -u with --password-file"),
+        (&["-u", "me", "-P", "x"], "check -u and the password"),
+        (
+            &["-P", "x"],
+            "the user name that belongs to the password with -u",
+        ),
+    ] {
+        let mut arguments = vec![&*uri];
+        arguments.extend(options);
+        refused(&arguments, MQTT, &["not authorized", says]);
+    }
 }
 
 #[test]
@@ -610,11 +710,12 @@ fn a_broker_that_takes_neither_version() {
             let _ = tcp.read(&mut [0; 100]);
         }
     });
-    refused(&[&uri], MQTT, &["use MQTT 3.1.1 instead of 5"]);
+    let cure = "use MQTT 3.1.1 instead of 5: --mqtt 3.1.1, or --fallback";
+    refused(&[&uri], MQTT, &[cure]);
     refused(
         &[&uri, "-V", "3.1.1"],
         MQTT,
-        &["use MQTT 5 instead of 3.1.1"],
+        &["use MQTT 5 instead of 3.1.1: --mqtt 5"],
     );
     refused(&[&uri, "--fallback"], MQTT, &["neither version"]);
 }

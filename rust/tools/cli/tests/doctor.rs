@@ -4,8 +4,8 @@ mod common;
 use common::{Dns, Outcome, Scratch, run};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use thread_mqtt_testkit::front::{Behaviour, Front};
-use thread_mqtt_testkit::peer::Config;
 use thread_mqtt_testkit::peer::host::HostPeer;
+use thread_mqtt_testkit::peer::{Config, Fault};
 use thread_mqtt_testkit::pki::{Chain, KeyKind, Validity};
 use thread_mqtt_testkit::tls::Tls;
 
@@ -224,8 +224,8 @@ ok      network      this host, IPv6 only: IPv4 is reached through NAT64
 FAILED  prefix       no address: network's DNS server *: the server synthesises no address for \
          ipv4only.arpa; literal address 192.0.2.1: only reachable through NAT64, and no NAT64 prefix \
          is known
-        what to do   enable NAT64 on the border router (OpenThread: nat64 enable), or configure \
-         the NAT64 prefix of your network
+        what to do   enable NAT64 on the border router (OpenThread: nat64 enable), or give the \
+         prefix of your network with --nat64-prefix
 ",
     );
 }
@@ -385,6 +385,106 @@ fn the_certificate_is_for_another_name() {
     );
 }
 
+/// As pub --fallback has it: nothing is advised that was tried already.
+#[test]
+fn the_broker_closes_with_either_version() {
+    let config = Config {
+        faults: vec![Fault::CloseAfterReceived(1), Fault::CloseAfterReceived(1)],
+        ..Config::new(None)
+    };
+    let broker = HostPeer::start(config, 1).unwrap();
+    let outcome = doctor(&uri("mqtt", broker.address()), &[]);
+    reads(
+        &outcome,
+        8,
+        "
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+ok      DNS          server *
+ok      resolve      server *
+ok      TCP          connected to 127.0.0.1, port *
+FAILED  MQTT         the broker closed the connection instead of answering CONNECT
+FAILED  MQTT 3.1.1   the older version fails as well: *
+        what to do   check the broker's log: it took neither version of MQTT, *use mqtts://
+",
+    );
+}
+
+/// With TLS 1.3 the broker looks at the client's certificate when the client is done already.
+#[test]
+fn certificates_are_shown_once() {
+    let chain = Chain::generate(KeyKind::P256, &[HOST]).unwrap();
+    let tls = Tls {
+        client_ca: Some(chain.root.certificate().clone()),
+        ..Tls::new(chain.leaf.clone())
+    };
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let front = Front::start(&tls, broker.address()).unwrap();
+    let scratch = Scratch::new();
+    let ca = scratch.file("ca.pem", chain.root.certificate_pem());
+    let outcome = doctor(&uri("mqtts", front.address()), &["--ca", &ca]);
+    assert_eq!(outcome.status, 7, "{outcome:#?}");
+    let leaves = outcome.stdout.matches("for broker.example").count();
+    assert_eq!(leaves, 1, "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("--cert"), "{}", outcome.stdout);
+}
+
+/// Each of a list, and the status of the first that fails.
+#[test]
+fn every_broker_of_a_list_is_examined() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let list = format!("{},{}", uri("mqtt", closed), uri("mqtt", broker.address()));
+    let outcome = doctor(&list, &["--id", "walker"]);
+    reads(
+        &outcome,
+        6,
+        "
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *
+ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
+FAILED  TCP          127.0.0.1: the broker's host refused the TCP connection
+        what to do   make sure that the broker is up and listens on this port
+
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *
+ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
+ok      TCP          connected to 127.0.0.1, port *
+ok      MQTT         online with a new session
+        client id    walker
+        keep-alive   60 s
+        result       all stages OK
+",
+    );
+}
+
+/// The servers are asked one by one before the client resolves.
+#[test]
+fn the_time_is_over_while_a_dns_server_is_silent() {
+    let (_kept, dead) = silent();
+    let dns = Dns::start(&[HOST]).address.to_string();
+    let outcome = run(&[
+        "doctor",
+        "mqtt://broker.example",
+        "--dns-server",
+        &dns,
+        "--dns-server",
+        &dead,
+        "-W",
+        "1",
+    ]);
+    assert_eq!(outcome.status, 10, "{outcome:#?}");
+    let says = "timed out after 1 s while each DNS server was asked for the host of \
+                mqtt://broker.example:1883";
+    assert!(outcome.stderr.contains(says), "{outcome:#?}");
+    assert!(outcome.stderr.contains("--dns-timeout"), "{outcome:#?}");
+}
+
 /// The line of MQTT, for a broker that refuses with this code; `then` are the lines behind it.
 fn refusal(version: &str, code: u8, then: &str) -> String {
     let config = Config {
@@ -415,7 +515,9 @@ FAILED  MQTT         *
 #[test]
 fn the_password_is_wrong() {
     for (version, code) in [("5", 0x86), ("3.1.1", 4)] {
-        let line = refusal(version, code, "");
+        let cure =
+            "        what to do   none was given: give a user name with -u *--password-file\n";
+        let line = refusal(version, code, cure);
         assert!(line.contains("password"), "{line}");
     }
 }
@@ -424,9 +526,9 @@ fn the_password_is_wrong() {
 fn the_broker_does_not_speak_this_version() {
     // The older version is tried as well.
     let older = "FAILED  MQTT 3.1.1   the older version fails as well: *
-        what to do   use MQTT 3.1.1*
+        what to do   check the broker's log: it took neither version of MQTT, *
 ";
-    let newer = "        what to do   use MQTT 5 instead of 3.1.1
+    let newer = "        what to do   use MQTT 5 instead of 3.1.1: --mqtt 5
 ";
     for (version, code, then) in [("5", 0x84, older), ("3.1.1", 1, newer)] {
         let line = refusal(version, code, then);

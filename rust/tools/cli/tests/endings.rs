@@ -383,6 +383,36 @@ fn a_redirect_is_followed_or_shown() {
 }
 
 #[test]
+fn an_interrupted_publisher_ends_as_shells_have_it() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let publisher = Running::start(&["pub", &uri, "-t", "t", "-l", "-d"]);
+    publisher.wait_for_error("online");
+    publisher.interrupt();
+    publisher.wait_for_error("interrupted while waiting for more input");
+    assert_eq!(publisher.status(), 130);
+}
+
+/// Each ends the connection of the other, for which brokers of 3.1.1 have no words.
+#[test]
+fn two_clients_with_one_identifier() {
+    for version in ["3.1.1", "5"] {
+        let broker = Mosquitto::plain();
+        let uri = broker.uri("mqtt");
+        let twin = Running::start(&[
+            "sub", &uri, "-V", version, "-t", "t", "-i", "twin", "-W", "60",
+        ]);
+        let other = ["-V", version, "-t", "t", "-i", "twin", "-W", "60"];
+        let again = [&["sub", &uri, "-C", "1"], &other[..]].concat();
+        let _second = Running::start(&again);
+        twin.wait_for_error("What to do: ");
+        let _third = Running::start(&again);
+        let fourth = subscriber(&[&[&*uri], &other[..6]].concat());
+        fourth.wait_for_error("same --id, twin");
+    }
+}
+
+#[test]
 fn help_is_in_groups() {
     let groups = |command: &str| {
         let help = run(&[command, "--help"]).stdout;
@@ -409,4 +439,8 @@ fn help_is_in_groups() {
         );
     }
     assert!(groups("sub").iter().any(|line| line == "Subscription:"));
+    // Beside what it is the same as.
+    let help = run(&["pub", "--help"]).stdout;
+    let at = |text: &str| help.find(text).unwrap();
+    assert!(at("--verbose") > at("\nConnection:") && at("--verbose") < at("\nMQTT:"));
 }

@@ -191,7 +191,10 @@ fn input_that_does_not_end_is_bounded_by_the_timeout() {
         let (read, _open) = std::io::pipe().unwrap();
         let outcome = outcome(command.stdin(read));
         assert_eq!(outcome.status, 10, "{outcome:?}");
-        assert!(outcome.stderr.contains("--timeout was over"), "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("timed out after 1 s"),
+            "{outcome:?}"
+        );
         // Once connected it is the input that is waited for.
         let connected = outcome.stderr.contains("while the broker was connected");
         assert!(!connected, "{outcome:?}");
@@ -362,7 +365,12 @@ fn what_would_be_ignored_is_refused() {
             &["-h", "mqtt://localhost"],
             &["--host \"mqtt://localhost\" is a URI", "leave --host out"],
         ),
-        (&["-h", "ho st"], &["--host \"ho st\""]),
+        (&["-h", "ho st"], &["--host \"ho st\" is not one host"]),
+        (
+            &["-h", "a.example,b.example"],
+            &["is not one host", "by their URIs"],
+        ),
+        (&["-h", "a_b!"], &["--host \"a_b!\""]),
         (
             &["mqtt://localhost:1", "--response-topic", "a/#"],
             &["--response-topic \"a/#\"", "wildcards"],

@@ -163,7 +163,23 @@ fn what_a_directory_is_not_good_for_is_said() {
     let file = scratch.file("file", "");
     let outcome = run(&["pub", &uri, "-t", "t", "-n", "-i", "a", "--session", &file]);
     assert_eq!(outcome.status, 2, "{outcome:?}");
-    assert!(outcome.stderr.contains(&file), "{outcome:?}");
+    let says = format!("--session {file} is a file, and not a directory");
+    assert!(outcome.stderr.contains(&says), "{outcome:?}");
+    let inside = format!("{file}/session");
+    let outcome = run(&[
+        "pub",
+        &uri,
+        "-t",
+        "t",
+        "-n",
+        "-i",
+        "a",
+        "--session",
+        &inside,
+    ]);
+    assert_eq!(outcome.status, 1, "{outcome:?}");
+    let says = format!("--session {inside} cannot be made or opened");
+    assert!(outcome.stderr.contains(&says), "{outcome:?}");
     let outcome = run(&["pub", &uri, "-t", "t", "-n", "--session", &directory]);
     assert_eq!(outcome.status, 2, "{outcome:?}");
     assert!(outcome.stderr.contains("--id"), "{outcome:?}");
@@ -182,6 +198,26 @@ fn what_a_directory_is_not_good_for_is_said() {
     std::os::unix::fs::symlink(&record, &record).unwrap();
     let outcome = run(&second);
     assert!(outcome.stderr.contains("symbolic links"), "{outcome:?}");
+    let says = format!("--session {directory} cannot be read or written");
+    assert!(outcome.stderr.contains(&says), "{outcome:?}");
+    // What cannot be kept there ends like other input and output that fails.
+    let occupied = scratch.path().join("occupied");
+    let directory = occupied.display().to_string();
+    let publish_at = |uri: &str| {
+        let options = ["-i", "device", "--session", &directory, "-W", "60"];
+        run(&[&["pub", uri, "-t", "t", "-n", "-q", "1"][..], &options].concat())
+    };
+    // One message waits, and where the next would be written there is a directory.
+    assert_eq!(publish_at("mqtt://127.0.0.1:1").status, 6);
+    let names = std::fs::read_dir(&occupied).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let first = names.max().unwrap();
+    let next = u16::from_str_radix(&first[..4], 16).unwrap() + 1;
+    std::fs::create_dir(occupied.join(format!("{next:04x}.record.new"))).unwrap();
+    let outcome = publish_at(&uri);
+    assert_eq!(outcome.status, 1, "{outcome:?}");
+    let says = format!("--session {directory} cannot be read or written");
+    assert!(outcome.stderr.contains(&says), "{outcome:?}");
 }
 
 #[test]

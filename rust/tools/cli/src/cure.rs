@@ -1,0 +1,229 @@
+//! What to do about a failure, in this program's own options. The crates beneath know none of them.
+use crate::args::{CommonArguments, MqttVersion, NetworkArguments};
+use crate::trust;
+use thread_mqtt_client::{Cause, Stage, TcpError};
+use thread_mqtt_resolve::resolver::{LookupError, Report};
+use thread_mqtt_resolve::{BrokerUri, Scheme};
+use thread_mqtt_session::{Fault, ReasonCode, SessionError, Version};
+use thread_mqtt_tls::{Alert, CertificateFault, Incompatible, TlsError};
+
+/// What to do about this cause at this broker, if that can be said.
+pub(crate) fn of(cause: &Cause, broker: &BrokerUri, arguments: &CommonArguments) -> Option<String> {
+    let here = match cause {
+        Cause::Resolve(report) => of_report(report, &arguments.network),
+        Cause::Tcp(TcpError::Reset | TcpError::Closed) => Some(closed(arguments)),
+        Cause::Tls(error) => of_tls(error, arguments),
+        Cause::HandshakeTimedOut => {
+            Some("check that the broker speaks TLS on this port (usually 8883)".to_owned())
+        }
+        Cause::ClosedBeforeConnack => Some(closed_before_connack(broker, arguments)),
+        Cause::Mqtt(error) => of_mqtt(*error, arguments),
+        Cause::TooManyRedirects => Some(
+            "check the server references of the brokers, which may point in a circle; if they do not, \
+             allow more with --redirects"
+                .to_owned(),
+        ),
+        _ => None,
+    };
+    here.or_else(|| cause.cure().map(str::to_owned))
+}
+
+/// The same for a resolution.
+pub(crate) fn of_report(report: &Report, network: &NetworkArguments) -> Option<String> {
+    let cure = report.cure()?;
+    let is_cure = |error: LookupError| error.cure() == Some(cure);
+    Some(if is_cure(LookupError::NoPrefix) {
+        let instead = match network.ipv6_only {
+            true => "give the prefix of your network with --nat64-prefix",
+            false => "give another prefix with --nat64-prefix",
+        };
+        format!("enable NAT64 on the border router (OpenThread: nat64 enable), or {instead}")
+    } else if is_cure(LookupError::NoData) {
+        "leave --family out, or give the name an A or AAAA record".to_owned()
+    } else if is_cure(LookupError::Deadline) {
+        "give more time with --dns-timeout".to_owned()
+    } else {
+        cure.to_owned()
+    })
+}
+
+/// What to do where the broker took neither version of MQTT.
+pub(crate) fn of_neither_version(cause: &Cause, broker: &BrokerUri) -> String {
+    if let Cause::Mqtt(SessionError::NotMqtt { first }) = cause {
+        return not_mqtt(*first);
+    }
+    let cure = match broker.scheme {
+        Scheme::Mqtt => {
+            "check the broker's log: it took neither version of MQTT, each of which was tried; if it \
+             speaks TLS on this port, use mqtts://"
+        }
+        Scheme::Mqtts => {
+            "check the broker's log: it took neither version of MQTT, each of which was tried"
+        }
+    };
+    cure.to_owned()
+}
+
+/// What to check where the time was over in this stage.
+pub(crate) fn of_silence(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Prefix | Stage::Resolve => "check the DNS servers with thread-mqtt resolve",
+        Stage::Tcp => "check that the host is up, and that no firewall drops the packets",
+        Stage::Tls => "check that the broker speaks TLS on this port",
+        Stage::Mqtt => "check that a broker listens on this port, and whether it speaks TLS there",
+        Stage::Attach | Stage::Time => "check the network",
+    }
+}
+
+fn closed(arguments: &CommonArguments) -> String {
+    match &arguments.mqtt.id {
+        Some(id) => format!(
+            "check the broker's log; another client with the same --id, {id}, also ends a connection \
+             like this: each needs its own"
+        ),
+        None => "check the broker's log".to_owned(),
+    }
+}
+
+fn closed_before_connack(broker: &BrokerUri, arguments: &CommonArguments) -> String {
+    let mut cure = "check the broker's log".to_owned();
+    if arguments.mqtt.version == MqttVersion::V5 {
+        cure.push_str(
+            "; a broker that only speaks MQTT 3.1.1 may close a connection of version 5, so try --mqtt \
+             3.1.1 or --fallback",
+        );
+    }
+    if broker.scheme == Scheme::Mqtt {
+        cure.push_str("; if the broker speaks TLS on this port, use mqtts://");
+    }
+    cure
+}
+
+fn of_mqtt(error: SessionError, arguments: &CommonArguments) -> Option<String> {
+    const OLDER: &str = "use MQTT 3.1.1 instead of 5: --mqtt 3.1.1, or --fallback";
+    let mqtt = &arguments.mqtt;
+    let reason = match error {
+        SessionError::Refused(refusal) => match (refusal.reason(), refusal.version()) {
+            (ReasonCode::UNSUPPORTED_VERSION, Version::V5) => return Some(OLDER.to_owned()),
+            (ReasonCode::UNSUPPORTED_VERSION, Version::V311) => {
+                return Some("use MQTT 5 instead of 3.1.1: --mqtt 5".to_owned());
+            }
+            (reason, _) => reason,
+        },
+        SessionError::Malformed {
+            fault: Fault::OldVersion,
+            ..
+        } => return Some(OLDER.to_owned()),
+        SessionError::NotMqtt { first } => return Some(not_mqtt(first)),
+        SessionError::ServerDisconnected(reason) => reason,
+        _ => return None,
+    };
+    let has_password = mqtt.password.is_some() || mqtt.password_file.is_some();
+    Some(match reason {
+        ReasonCode::CLIENT_ID_NOT_VALID => "give another client identifier with --id".to_owned(),
+        ReasonCode::BAD_CREDENTIALS | ReasonCode::NOT_AUTHORIZED => {
+            let what = match (mqtt.username.is_some(), has_password) {
+                (false, false) => {
+                    "none was given: give a user name with -u and its password with --password-file"
+                }
+                (false, true) => "give the user name that belongs to the password with -u",
+                (true, false) => {
+                    "give the password that belongs to -u with --password-file, if it has one"
+                }
+                (true, true) => "check -u and the password, and what the broker lets this user do",
+            };
+            what.to_owned()
+        }
+        TAKEN_OVER => match &mqtt.id {
+            Some(id) => format!("another client has the same --id, {id}: give each its own"),
+            None => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// Another connection has the session now (MQTT 5 section 3.14.2.1).
+const TAKEN_OVER: ReasonCode = ReasonCode(0x8E);
+
+/// What speaks instead, by its first byte.
+fn not_mqtt(first: u8) -> String {
+    let what = match first {
+        b'H' => "it answers like a web server (HTTP)",
+        b'S' => "it greets like an SSH server",
+        b if b.is_ascii_graphic() => "it answers in plain text",
+        _ => "something else has this port",
+    };
+    format!("check the host and the port, usually 1883: {what}")
+}
+
+fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
+    const CERTIFICATE_REQUIRED: [u8; 2] = [41, 116];
+    let tls = &arguments.tls;
+    let restricts = |given: bool, option: &str, what: &str| {
+        given.then(|| format!("leave {option} out, or give it {what} that the broker has"))
+    };
+    match error {
+        TlsError::Certificate(CertificateFault::UnknownIssuer { self_signed, .. }) => {
+            Some(match (&tls.ca, self_signed) {
+                (Some(ca), true) => format!(
+                    "if this is your broker, give this very certificate with --ca instead of {}",
+                    ca.display()
+                ),
+                (Some(ca), false) => format!(
+                    "give the CA at the root of the broker's chain with --ca instead of {}; if that is \
+                     the one, let the broker send its intermediate certificates as well",
+                    ca.display()
+                ),
+                (None, _) => format!(
+                    "no --ca was given, so the CAs of this system count ({}): give the CA that issued \
+                     the broker's certificate with --ca FILE",
+                    trust::system_bundle_path()
+                ),
+            })
+        }
+        TlsError::Alert {
+            alert: Alert(number),
+            ..
+        } if CERTIFICATE_REQUIRED.contains(number) && tls.cert.is_none() => {
+            Some("give a client certificate with --cert and its key with --key".to_owned())
+        }
+        TlsError::ClosedInHandshake { answered: true } if tls.cert.is_none() => Some(
+            "check the broker's log; it may demand a client certificate (--cert and --key), or a proxy \
+             may cut the connection"
+                .to_owned(),
+        ),
+        TlsError::Incompatible(Incompatible::Version) => {
+            restricts(!tls.tls.is_empty(), "--tls", "a version")
+        }
+        TlsError::Incompatible(Incompatible::Suite) => {
+            restricts(!tls.suite.is_empty(), "--suite", "a suite")
+        }
+        TlsError::Incompatible(Incompatible::Group) => {
+            restricts(!tls.group.is_empty(), "--group", "a group")
+        }
+        TlsError::Incompatible(Incompatible::Alpn) => {
+            restricts(!tls.alpn.is_empty(), "--alpn", "a name")
+        }
+        TlsError::Alert {
+            alert: Alert(70), ..
+        } => restricts(!tls.tls.is_empty(), "--tls", "a version"),
+        TlsError::Alert {
+            alert: Alert(120), ..
+        } => restricts(!tls.alpn.is_empty(), "--alpn", "a name"),
+        TlsError::Alert {
+            alert: Alert(40), ..
+        } if !tls.suite.is_empty() || !tls.group.is_empty() => Some(format!(
+            "leave {} out: the broker may not have what it allows; if the broker wants a client \
+             certificate, give one with --cert and --key",
+            if tls.suite.is_empty() { "--group" } else { "--suite" }
+        )),
+        TlsError::Alert {
+            alert: Alert(40), ..
+        } if tls.cert.is_none() => Some(
+            "if the broker wants a client certificate, give one with --cert and its key with --key; if \
+             not, compare its suites and groups with --suite and --group"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
