@@ -47,11 +47,11 @@ pub struct Options {
     pub mqtt: Mqtt,
 
     /// Quality of service: 0 at most once, 1 at least once, 2 exactly once
-    #[arg(long, value_name = "QOS", default_value = "1", value_parser = clap::value_parser!(u8).range(0..=2))]
+    #[arg(long, value_name = "QOS", default_value = "1", value_parser = number::<u8>(0, 2, 1), allow_negative_numbers = true)]
     pub qos: u8,
 
     /// Messages to publish
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = number::<u32>(1, 10_000, 5), allow_negative_numbers = true)]
     pub messages: u32,
 
     /// Topic to publish and subscribe to
@@ -59,23 +59,23 @@ pub struct Options {
     pub topic: String,
 
     /// Pad each message to this many bytes
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = clap::value_parser!(u32).range(0..=4_000_000))]
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = number::<u32>(0, 4_000_000, 1_000), allow_negative_numbers = true)]
     pub size: u32,
 
     /// Frames lost on the radio, percent
-    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent, allow_negative_numbers = true)]
     pub loss: f64,
 
     /// Routers between the border router and the device
-    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u8).range(0..=i64::from(thread_sim::MAX_HOPS)))]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::<u8>(0, u64::from(thread_sim::MAX_HOPS), 2), allow_negative_numbers = true)]
     pub hops: u8,
 
     /// Make the device sleepy: it polls its parent every MS milliseconds
-    #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "500", value_parser = clap::value_parser!(u32).range(10..=240_000))]
+    #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "500", value_parser = number::<u32>(10, 240_000, 500), allow_negative_numbers = true)]
     pub sleepy: Option<u32>,
 
     /// Seed of the radio and of everything random inside the world
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = number::<u64>(0, u64::MAX, 7), allow_negative_numbers = true)]
     pub seed: u64,
 
     /// Let the world's clock run as fast as yours, not faster
@@ -87,7 +87,7 @@ pub struct Options {
     pub no_nat64: bool,
 
     /// Give up after this many seconds of the world's time
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = number::<u32>(1, 86_400, 300), allow_negative_numbers = true)]
     pub timeout: u32,
 
     /// After a failure try again, as a device in the field does, until --timeout
@@ -234,6 +234,21 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Reads a number of this range.
+fn number<T: TryFrom<u64>>(
+    least: u64,
+    most: u64,
+    example: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let read = text.parse().ok();
+        let fits = read.filter(|number| (least..=most).contains(number));
+        let number = fits.and_then(|number| T::try_from(number).ok());
+        number
+            .ok_or_else(|| format!("write a number from {least} to {most}, for example {example}"))
     }
 }
 

@@ -300,6 +300,29 @@ fn files_that_cannot_be_written() {
 /// What the command line itself refuses, it refuses with status 2 and the reason.
 #[test]
 fn options_out_of_range() {
+    for (option, value, range) in [
+        ("--qos", "3", "from 0 to 2"),
+        ("--messages", "0", "from 1 to 10000"),
+        ("--messages", "many", "from 1 to 10000"),
+        ("--size", "-1", "from 0 to 4000000"),
+        ("--hops", "99", "from 0 to "),
+        ("--sleepy", "5", "from 10 to 240000"),
+        ("--seed", "-1", "from 0 to 18446744073709551615"),
+        ("--timeout", "0", "from 1 to 86400"),
+        ("--loss", "-1", "from 0 to 100"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+            .args([option, value])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{option} {value}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(option), "{said}");
+        assert!(
+            said.contains(range) && said.contains("for example"),
+            "{said}"
+        );
+    }
     for arguments in [
         &["--qos", "3"][..],
         &["--loss", "101"],

@@ -319,3 +319,51 @@ fn output_that_cannot_be_written() {
         assert!(said.contains("cannot be written (No space left"), "{said}");
     }
 }
+
+/// `./demo` answers by this text before anything is built.
+#[test]
+fn the_help_that_needs_no_build_is_the_demos() {
+    let help = demo(&["--help"]);
+    assert_eq!(
+        String::from_utf8(help.stdout).unwrap(),
+        include_str!("../help.txt"),
+        "renew it: thread-mqtt-demo --help > rust/tools/demo/help.txt"
+    );
+}
+
+#[test]
+fn the_script_answers_before_it_builds() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../demo");
+    let run = |arguments: &[&str]| {
+        // Without cargo, nothing can be built.
+        Command::new(script)
+            .args(arguments)
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", "/nonexistent")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["--sleepy", "--qos", "0", "--help"],
+    ] {
+        let output = run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(printed, include_str!("../help.txt"));
+    }
+    for (arguments, wrong) in [
+        (&["--no-such-option"][..], "'--no-such-option'"),
+        (&["--brok=mqtt://a"], "'--brok'"),
+        (&["--json", "word"], "'word'"),
+        (&["-x"], "'-x'"),
+        (&["--qos", "1", "2"], "'2'"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(wrong) && said.contains("--help"), "{said}");
+    }
+}
