@@ -6,6 +6,7 @@ bindings for Rust; both are compiled here for each target, C with and without sh
 default of arm-none-eabi-gcc differs from that of others). Then each side is given a header that
 differs from the table, and must refuse it. Nothing is linked or run.
 """
+import argparse
 import os
 import re
 import shutil
@@ -161,6 +162,7 @@ def refusals(target, folder):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     every_structure_is_listed()
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole"

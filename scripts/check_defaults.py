@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Compares the defaults of include/thread_mqtt_config.h with Kconfig's: both are read by one C API."""
+import argparse
 import pathlib
 import re
 import sys
@@ -33,6 +34,7 @@ OTHERS = {"THREAD_MQTT_MAX_CLIENTS"}
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     wanted = kconfig()
     wrong = []
     found = header()

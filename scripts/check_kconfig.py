@@ -5,6 +5,7 @@ what exists, and each of our options named anywhere in the repository is defined
 With a west workspace (ZEPHYR_BASE, or ~/zephyrproject) Zephyr's own options are looked up as well.
 """
 
+import argparse
 import os
 import pathlib
 import re
@@ -13,7 +14,12 @@ import sys
 import tempfile
 import tomllib
 
-import kconfiglib
+try:
+    import kconfiglib
+except ImportError as error:
+    missing = error.name
+else:
+    missing = None
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OWN = ("THREAD_MQTT", "APP_", "SAMPLE_")
@@ -145,6 +151,10 @@ def zephyr_symbols():
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    if missing:
+        sys.exit(f"error: the Python package {missing} is missing\n"
+                 "  cure: run it with the Python that scripts/python_tools.sh makes and names")
     errors, defined = [], set()
     with tempfile.TemporaryDirectory() as name:
         stub = pathlib.Path(name)

@@ -2,6 +2,7 @@
 device, declare a rust-version no newer than theirs. `cargo` picks dependencies for the
 machine at hand; a device build uses the oldest Rust that zephyr-lang-rust supports."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -11,7 +12,10 @@ def version(text):
     return tuple(int(part) for part in (text.split(".") + ["0"])[:2])
 
 
-def main(names):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", metavar="CRATE", nargs="+", help="of this workspace, such as thread-mqtt-session")
+    names = parser.parse_args().names
     metadata = json.loads(
         subprocess.check_output(["cargo", "metadata", "--locked", "--format-version=1"])
     )
@@ -19,8 +23,8 @@ def main(names):
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     by_name = {packages[i]["name"]: i for i in metadata["workspace_members"]}
     unknown = [name for name in names if name not in by_name]
-    if not names or unknown:
-        sys.exit(f"error: not a workspace member: {', '.join(unknown) or '(no name given)'}")
+    if unknown:
+        sys.exit(f"error: not a workspace member: {', '.join(unknown)}")
 
     too_new, seen = [], set()
     for name in names:
@@ -57,4 +61,5 @@ def device_target(target):
     )
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main()

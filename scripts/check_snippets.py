@@ -1,6 +1,7 @@
 """Compiles the C and C++ code in the Markdown files of the repository against the public header.
 Each block between ```c or ```cpp and ``` is a source file of its own."""
 
+import argparse
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,7 @@ COMPILERS = {"c": ["gcc", "-std=c11"], "cpp": ["g++", "-std=c++17"]}
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     # A value for each option that the header names; 0 suits numbers, strings and flags.
     header = (ROOT / "include/thread_mqtt.h").read_text()
     options = [f"-D{name}=0" for name in sorted(set(re.findall(r"CONFIG_THREAD_MQTT_\w+", header)))]

@@ -1,6 +1,7 @@
 """Checks the project's English: phrases that native readers stumble over, and names of Rust types in what C users
 read. CONTRIBUTING.md has the rules. Only prose is checked: comments, strings and documents."""
 
+import argparse
 import pathlib
 import re
 import subprocess
@@ -56,6 +57,7 @@ def prose_of(path, line):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     names = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split("\n")
     found = 0
     for name in filter(None, names):
@@ -81,4 +83,5 @@ def main():
     print("no phrase of the list, no Rust name in what C users read")
 
 
-main()
+if __name__ == "__main__":
+    main()

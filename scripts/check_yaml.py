@@ -2,13 +2,19 @@
 aside) and pin every project, the module's files exist, and sample.yaml and testcase.yaml are of
 twister's form and name boards that the module knows."""
 
+import argparse
 import pathlib
 import re
 import subprocess
 import sys
 
-import yaml
-from west.manifest import ImportFlag, MalformedManifest, Manifest
+try:
+    import yaml
+    from west.manifest import ImportFlag, MalformedManifest, Manifest
+except ImportError as error:
+    missing = error.name
+else:
+    missing = None
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PINNED = re.compile(r"v\d+\.\d+\.\d+|[0-9a-f]{40}")
@@ -97,6 +103,10 @@ def check_scenarios(path, seen):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    if missing:
+        sys.exit(f"error: the Python package {missing} is missing\n"
+                 "  cure: run it with the Python that scripts/python_tools.sh makes and names")
     listed = subprocess.check_output(
         ["git", "ls-files", "-co", "--exclude-standard", "*.yml", "*.yaml"], cwd=ROOT, text=True)
     paths = [ROOT / name for name in sorted(set(listed.splitlines())) if (ROOT / name).is_file()]

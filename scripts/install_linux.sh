@@ -3,6 +3,13 @@
 # CMake need to find them.
 #   scripts/install_linux.sh [PREFIX]     default: /usr/local
 set -euo pipefail
+case "${1:-}" in
+    -h|--help) sed -n '2,4s/^# //p' "$0"; exit 0 ;;
+    -*) printf 'error: unknown option %s\n  cure: scripts/install_linux.sh [PREFIX]\n' "$1" >&2; exit 2 ;;
+esac
+if [ $# -gt 1 ]; then
+    printf 'error: one PREFIX, not %s arguments\n  cure: scripts/install_linux.sh [PREFIX]\n' "$#" >&2; exit 2
+fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 prefix=${1:-/usr/local}
 mkdir -p "$prefix"

@@ -45,11 +45,16 @@ def cached(env=os.environ):
     return {"CCACHE_BASEDIR": "/", "CCACHE_NOHASHDIR": "1", **env}
 
 
-def environment(workspace, board=NATIVE):
-    """The environment for west: its tools first, a compiler for the board, and a Rust that knows it."""
+def refuse_other_folder(workspace):
+    """Ends the program unless this is a west workspace."""
     if not (workspace / "zephyr" / "west.yml").is_file():
         sys.exit(f"error: {workspace} is not a west workspace: {workspace}/zephyr has no west.yml\n"
                  "name the folder in which west init was run")
+
+
+def environment(workspace, board=NATIVE):
+    """The environment for west: its tools first, a compiler for the board, and a Rust that knows it."""
+    refuse_other_folder(workspace)
     env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
     if not RUST[board].endswith("eabihf"):
         env["ZEPHYR_TOOLCHAIN_VARIANT"] = "host"

@@ -21,7 +21,8 @@ import dns_asked
 import openthread
 from dns_asked import NAME
 from native_sim import (
-    BROKER_GONE, NATIVE, ROOT, certificates, chosen, environment, kept, psa_works, wait_for, west_build)
+    BROKER_GONE, NATIVE, ROOT, certificates, chosen, environment, kept, psa_works, refuse_other_folder, wait_for,
+    west_build)
 from openthread import BROKER, RADIO_PROGRAM, Air, BorderRouter, Internet, process
 from simulated_radio import connected_radio
 
@@ -330,11 +331,13 @@ def inside(programs, built, folder, *names):
 
 def main(workspace, *names):
     names = chosen(names, SCENARIOS)
+    workspace = pathlib.Path(workspace).resolve()
+    # Before OpenThread is built, which takes minutes.
+    refuse_other_folder(workspace)
     why = openthread.missing()
     if why:
         print(f"SKIPPED: {why}")
         return
-    workspace = pathlib.Path(workspace).resolve()
     if (wanted := [name for name in names if name in EMULATED]) and (why := cortex_m.missing() or library_missing(workspace)):
         print(f"SKIPPED {', '.join(wanted)}: {why}")
         names = [name for name in names if name not in EMULATED]
