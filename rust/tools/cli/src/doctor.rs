@@ -92,7 +92,7 @@ fn examine(
             let uri = &broker.uri;
             Err(match driver.client().stage() {
                 Some(stage) => {
-                    let doing = format_args!("in the stage {stage} of {uri}");
+                    let doing = format_args!("in the stage {stage}, connecting to {uri}");
                     Failure::timed_out(after, doing).cure(format_args!(
                         "{}, or give more time with --timeout",
                         cure::of_silence(stage)

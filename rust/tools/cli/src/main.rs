@@ -7,8 +7,8 @@
 //!   └──▶ resolve: the resolver alone
 //! ```
 //!
-//! It prints what the crates beneath have to say, a cause and a cure, and ends with the exit
-//! status of the stage that failed: see [`exit`].
+//! It prints what the crates beneath have to say, a cause and a cure ([`cure`] knows the options of
+//! this program), and ends with the exit status of the stage that failed: see [`exit`].
 #![forbid(unsafe_code)]
 // These panic where nothing can be written: see `output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]

@@ -341,8 +341,8 @@ impl<'a> Run<'a> {
         let place = self.place();
         let doing = match (client.stage(), &waits) {
             (_, Waits::Input) if client.is_online() => "while waiting for more input".to_owned(),
-            _ if client.is_online() => format!("while {place} was connected"),
-            (Some(stage), _) => format!("in the stage {stage} of {place}"),
+            _ if client.is_online() => format!("while connected to {place}"),
+            (Some(stage), _) => format!("in the stage {stage}, connecting to {place}"),
             (None, _) => format!("between two attempts to connect to {place}"),
         };
         let check = match (client.stage(), &waits) {

@@ -239,7 +239,7 @@ fn a_broker_that_says_nothing() {
         let outcome = run(&[&all[..], &["-q", qos]].concat());
         assert_eq!(outcome.status, TIMED_OUT, "{outcome:?}");
         for says in [
-            &format!("timed out after 1.5 s in the stage TLS of {uri}"),
+            &format!("timed out after 1.5 s in the stage TLS, connecting to {uri}"),
             left,
             "check that the broker speaks TLS on this port",
             "more time with --timeout",
