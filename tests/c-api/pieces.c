@@ -19,6 +19,7 @@
 static uint32_t total;
 static uint32_t received;
 static uint32_t supplied;
+static const uint8_t too_long[PIECE + 1];
 
 static uint8_t byte_at(uint32_t at)
 {
@@ -45,6 +46,9 @@ static void moves(struct thread_mqtt *client, const struct thread_mqtt_event *ev
 	case THREAD_MQTT_EVENT_PIECE_WANTED:
 		CHECK_EQUAL(event->offset, supplied);
 		CHECK_EQUAL(event->number, total - supplied < PIECE ? total - supplied : PIECE);
+		/* A longer one is refused, and the right one still wanted. */
+		CHECK_EQUAL(thread_mqtt_supply(client, event->token, event->offset, too_long, event->number + 1),
+			    THREAD_MQTT_ERROR_ARGUMENT);
 		CHECK_EQUAL(supply(client, event->token, event->offset, event->number), 0);
 		supplied += event->number;
 		break;

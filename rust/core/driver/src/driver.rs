@@ -114,7 +114,9 @@ impl<P: Port> Driver<P> {
     ///
     /// From the first visit on the client connects and disconnects as the mailbox says.
     pub fn collect(&mut self, mailbox: &mut Mailbox) -> bool {
-        mailbox.empty_into(&mut self.orders, self.client.session().outbox_room())
+        let session = self.client.session();
+        mailbox.want(session.wanted_piece());
+        mailbox.empty_into(&mut self.orders, session.outbox_room())
     }
 
     /// Whether the application, through the mailbox, wants the client to be connected.

@@ -29,6 +29,8 @@ pub struct Mailbox {
     /// Such messages whose ends the driver still has to tell, as of its last visit.
     untold: usize,
     pieces: Vec<Piece>,
+    /// The piece that the session awaits, as of the driver's last visit: its message, its offset, and the most bytes.
+    wanted: Option<(Token, u32, u32)>,
     given_up: Vec<Token>,
     last_token: Token,
     started: bool,
@@ -73,6 +75,7 @@ impl Mailbox {
             dropped: Vec::new(),
             untold: 0,
             pieces: Vec::new(),
+            wanted: None,
             given_up: Vec::new(),
             last_token: Token(0),
             started: false,
@@ -159,7 +162,11 @@ impl Mailbox {
         if !Pieces::BUILT {
             return Err(CommandError::NotBuilt("PIECES"));
         }
-        if piece.is_empty() {
+        let most = match self.wanted {
+            Some((wanted, at, most)) if (wanted, at) == (token, offset) => most as usize,
+            _ => usize::MAX,
+        };
+        if piece.is_empty() || piece.len() > most {
             return Err(CommandError::PieceLength);
         }
         if self.pieces.len() >= PIECES {
@@ -169,6 +176,11 @@ impl Mailbox {
         room.map_err(|_| CommandError::OutOfMemory)?;
         self.pieces.push((token, offset, piece));
         Ok(())
+    }
+
+    /// Notes the piece that the session awaits.
+    pub(crate) fn want(&mut self, piece: Option<(Token, u32, u32)>) {
+        self.wanted = piece.filter(|_| Pieces::BUILT);
     }
 
     /// Gives up a message that was queued in pieces: see [`Client::give_up_pieces`].

@@ -161,6 +161,19 @@ impl Session {
         self.queue(work)
     }
 
+    /// The piece that is awaited: the message, the offset, and the most bytes.
+    pub fn wanted_piece(&self) -> Option<(Token, u32, u32)> {
+        let wanted = self.link.as_ref().filter(|_| PIECES)?.wanted?;
+        let item = self.state.outbox.get(wanted.key)?;
+        match &item.work {
+            Work::Publish(outgoing) => {
+                let supply = &outgoing.supply;
+                Some((item.token?, supply.gone(), supply.next_len()))
+            }
+            _ => None,
+        }
+    }
+
     /// Supplies the piece that [`Event::PieceWanted`] asks for: from one byte up to the length named
     /// there.
     pub fn supply(
