@@ -505,7 +505,8 @@ int thread_mqtt_supply(struct thread_mqtt *client, uint32_t token, uint32_t offs
 /**
  * Gives up a message that was published in pieces: one whose payload cannot be read, or not again.
  * THREAD_MQTT_EVENT_PUBLISH_FAILED with THREAD_MQTT_ERROR_NOT_SUPPLIED follows, unless it has ended. If
- * it is half sent, the connection ends as well.
+ * it is half sent, the connection ends as well. If all of it is sent, the broker's answer still decides:
+ * the message fails only where it would have to be sent again.
  *
  * @param client The client.
  * @param token The message.

@@ -42,6 +42,7 @@ impl Session {
         if let Some((id, order)) = stored.map(|item| (item.packet_id, item.order)) {
             self.state.journal.put_release(id, order);
         }
+        self.leave_link(key);
         self.state.outbox.reduce_to_release(key);
         self.state.outbox.move_last(key, crate::outbox::RELEASES);
     }

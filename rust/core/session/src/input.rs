@@ -240,6 +240,9 @@ impl Session {
             return;
         }
         match self.config.lost_session {
+            _ if outgoing.given_up => {
+                self.finish_publish(key, Err(PublishError::NotSupplied));
+            }
             LostSession::SendAgain => self.events.push(Event::SentAgain(token)),
             LostSession::Report => self.finish_publish(key, Err(PublishError::SessionLost)),
         }

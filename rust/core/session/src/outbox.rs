@@ -90,6 +90,8 @@ pub(crate) struct Outgoing {
     pub(crate) released: bool,
     /// The broker may have it already.
     pub(crate) dup: bool,
+    /// In pieces, which the application cannot supply once more.
+    pub(crate) given_up: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,7 @@ impl Outgoing {
             supply: Supply::default(),
             released,
             dup,
+            given_up: false,
         }
     }
 
@@ -159,7 +162,7 @@ impl Outgoing {
         }
     }
 
-    /// Why this broker would not take it, but for its size.
+    /// Why it is not sent to this broker, but for its size.
     pub(crate) fn refused_by(&self, limits: &crate::link::Limits) -> Option<PublishError> {
         if self.message.qos > limits.maximum_qos {
             let maximum = limits.maximum_qos;
@@ -168,7 +171,7 @@ impl Outgoing {
         if self.message.retain && !limits.retain_available {
             return Some(PublishError::RetainNotSupported);
         }
-        None
+        self.given_up.then_some(PublishError::NotSupplied)
     }
 
     /// The queue it waits in.
@@ -225,6 +228,7 @@ impl Work {
             supply,
             released: false,
             dup: false,
+            given_up: false,
         }))
     }
 

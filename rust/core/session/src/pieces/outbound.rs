@@ -12,7 +12,7 @@ use crate::event::{Event, Token};
 use crate::link::{Limits, Phase, is_due, later};
 use crate::message::Message;
 use crate::options::PublishOptions;
-use crate::outbox::{Outgoing, Work};
+use crate::outbox::{BEGUN, Outgoing, Work};
 use crate::pieces::PIECES;
 use crate::session::Session;
 use crate::slab::Key;
@@ -207,6 +207,9 @@ impl Session {
     ///
     /// If it is half sent, the connection ends with [`SessionError::NotSupplied`] from the next
     /// [`handle_timeout`](Self::handle_timeout), which [`poll_timeout`](Self::poll_timeout) asks for.
+    ///
+    /// If all of it is sent, the broker's answer still decides. The message fails only where it would
+    /// have to be sent again.
     pub fn give_up_pieces(&mut self, token: Token) -> bool {
         if !PIECES {
             return false;
@@ -214,10 +217,18 @@ impl Session {
         let Some(key) = self.state.outbox.supplied(token) else {
             return false;
         };
-        match &mut self.link {
-            Some(link) if link.payload.is_some_and(|(under_way, _)| under_way == key) => {
+        if let Some(link) = &mut self.link {
+            if link.payload.is_some_and(|(under_way, _)| under_way == key) {
                 let by = Duration::ZERO;
                 link.wanted = Some(Wanted { key, by });
+                return true;
+            }
+        }
+        let is_sent = self.state.outbox.list(key) == Some(BEGUN);
+        let item = self.state.outbox.get_mut(key);
+        match item.map(|item| &mut item.work) {
+            Some(Work::Publish(outgoing)) if is_sent || outgoing.released => {
+                outgoing.given_up = true;
             }
             _ => self.give_up_publish(key, PublishError::NotSupplied),
         }

@@ -340,6 +340,89 @@ fn a_message_is_given_up_wherever_it_is() {
     }
 }
 
+/// All of it is sent: the answer decides, and its place among those in flight is free afterwards.
+#[test]
+fn a_message_that_is_given_up_when_it_is_sent_ends_with_its_answer() {
+    for version in VERSIONS {
+        for (qos, received) in [(QOS1, false), (QOS2, false), (QOS2, true)] {
+            let mut client = Client::online(Config {
+                receive_maximum: 1,
+                ..lasting(version)
+            });
+            let token = publish(&mut client, qos);
+            supply_all(&mut client, at(1));
+            if received {
+                client.receive(&wire::pubrec(1, 0), at(1));
+                assert_eq!(client.sent(at(1)), [Seen::Pubrel(1, 0)]);
+            }
+            assert!(client.session.give_up_pieces(token));
+            assert_eq!(client.sent(at(1)), [], "no second PUBREL");
+            assert_eq!((client.events(), client.session.in_flight()), (vec![], 1));
+            if qos == QOS1 {
+                client.receive(&wire::puback(1, 0), at(1));
+            } else {
+                if !received {
+                    client.receive(&wire::pubrec(1, 0), at(1));
+                    assert_eq!(client.sent(at(1)), [Seen::Pubrel(1, 0)]);
+                }
+                client.receive(&wire::pubcomp(1), at(1));
+            }
+            assert_eq!(client.events(), [Event::Published(token)]);
+            assert_eq!(client.session.in_flight(), 0);
+            let next = Message::new("u", "next").qos(QOS1);
+            client.session.publish(next).expect("room");
+            let next = Seen::Publish(Publish::new("u", "next", 1, 2));
+            assert_eq!(client.sent(at(1)), [next]);
+        }
+    }
+}
+
+/// The same where the answer does not come on that connection.
+#[test]
+fn a_message_that_is_given_up_when_it_is_sent_is_not_asked_for_again() {
+    for version in VERSIONS {
+        let failed = |token| Event::PublishFailed(token, PublishError::NotSupplied);
+        let given_up = |qos, received: bool| {
+            let mut client = Client::online(lasting(version));
+            let token = publish(&mut client, qos);
+            supply_all(&mut client, at(1));
+            if received {
+                client.receive(&wire::pubrec(1, 0), at(1));
+            }
+            assert!(client.session.give_up_pieces(token));
+            client.session.handle_transport_closed();
+            (client, token)
+        };
+        let (mut client, token) = given_up(QOS1, false);
+        client.reconnect(at(2), true);
+        assert_eq!(client.sent(at(2)), []);
+        assert_eq!(client.events(), [failed(token)]);
+        assert!(client.session.is_idle());
+
+        let (mut client, token) = given_up(QOS2, false);
+        client.reconnect(at(2), true);
+        assert_eq!(client.sent(at(2)), [Seen::Pubrel(1, 0)]);
+        assert_eq!(client.events(), [failed(token)]);
+        client.receive(&wire::pubcomp(1), at(2));
+        assert!(client.session.is_idle());
+
+        // The broker has it.
+        let (mut client, token) = given_up(QOS2, true);
+        assert!(client.session.give_up_pieces(token), "once more, offline");
+        client.reconnect(at(2), true);
+        assert_eq!(client.sent(at(2)), [Seen::Pubrel(1, 0)]);
+        client.receive(&wire::pubcomp(1), at(2));
+        assert_eq!(client.events(), [Event::Published(token)]);
+
+        // And has lost it.
+        let (mut client, token) = given_up(QOS2, true);
+        client.reconnect(at(2), false);
+        assert_eq!(client.sent(at(2)), []);
+        assert_eq!(client.events(), [failed(token)]);
+        assert!(client.session.is_idle());
+    }
+}
+
 /// What waits for its first piece may expire or be replaced like any other, and leaves nothing behind.
 #[test]
 fn what_is_asked_for_may_still_go() {
