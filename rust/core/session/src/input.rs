@@ -308,8 +308,8 @@ impl Session {
     ) -> Result<(), SessionError> {
         let Owed { qos, packet_id, .. } = owed;
         // PUBREC with a failure ends the exchange, so that there is nothing to remember.
-        let remembers = qos == QoS::ExactlyOnce && !owed.reason.is_error();
-        if remembers && !self.state.receive(packet_id, dup)? {
+        let accepted = !owed.reason.is_error();
+        if qos == QoS::ExactlyOnce && !self.state.receive(packet_id, dup, accepted)? {
             self.answer_again(packet_id);
         } else {
             let owed = (qos != QoS::AtMostOnce).then_some(owed);

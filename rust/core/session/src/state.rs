@@ -75,11 +75,19 @@ impl State {
     }
 
     /// A QoS 2 message arrived: `Ok(true)` if for the first time, an error if there are too many.
-    /// A repeated one has `dup` \[MQTT-3.3.1-1\].
-    pub(crate) fn receive(&mut self, packet_id: u16, dup: bool) -> Result<bool, SessionError> {
+    /// A repeated one has `dup` \[MQTT-3.3.1-1\]. `accepted`: PUBREC will say so if it is new, and a
+    /// PUBREL will follow.
+    pub(crate) fn receive(
+        &mut self,
+        packet_id: u16,
+        dup: bool,
+        accepted: bool,
+    ) -> Result<bool, SessionError> {
         let is_new = self.is_new(packet_id, dup)?;
         self.doubtful.retain(|id| *id != packet_id);
-        if !self.received.contains(&packet_id) {
+        if is_new && !accepted {
+            self.released(packet_id);
+        } else if !self.received.contains(&packet_id) {
             self.received.push(packet_id);
         }
         Ok(is_new)

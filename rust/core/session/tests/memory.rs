@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Client, Publish, at, wire};
+use common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use mqtt_proto::v5;
 use thread_mqtt_session::{Event, SessionError, SkipReason, Version};
 use thread_mqtt_test_support::heap::{Heap, with_heap};
@@ -89,4 +89,49 @@ fn too_little_heap_skips_a_message_and_ends_the_connection_for_anything_else() {
             assert!(missing > 10 && arrived > 10, "{missing}, {arrived}");
         }
     }
+}
+
+/// A QoS 2 message that is here already is only acknowledged, also where there is no room for it, and
+/// its identifier is free after PUBREL.
+#[test]
+fn a_repetition_without_room_is_acknowledged_like_any_other() {
+    for version in VERSIONS {
+        let publish = Publish::new("t", [7; 9_000], 2, 5);
+        let packet = wire::publish(version, &publish);
+        let mut client = Client::online(lasting(version));
+        client.receive(&packet, at(1));
+        assert_eq!(client.events().len(), 1);
+        assert_eq!(client.sent(at(1)), [Seen::Pubrec(5)]);
+        client.reconnect(at(2), true);
+        let again = wire::publish(version, &publish.dup());
+        let take = || client.session.handle_input(&again, at(2));
+        assert_eq!(with_heap(4_000, take).0, Ok(again.len()));
+        assert_eq!(client.events(), []);
+        assert_eq!(client.sent(at(2)), [Seen::Pubrec(5)]);
+        client.receive(&wire::pubrel(5), at(2));
+        assert_eq!(client.sent(at(2)), [Seen::Pubcomp(5, 0)]);
+        client.receive(&packet, at(3));
+        assert_eq!(client.events().len(), 1, "a new message");
+    }
+}
+
+/// One that may be new, because the session may have been lost, is refused, and nothing is remembered.
+#[test]
+fn what_is_refused_is_not_remembered() {
+    let publish = Publish::new("t", [7; 9_000], 2, 5);
+    let packet = wire::publish(Version::V5, &publish);
+    let mut client = Client::online(lasting(Version::V5));
+    client.receive(&packet, at(1));
+    client.events();
+    // Without a CONNACK the broker may have lost the session.
+    client.session.connect(at(2));
+    client.sent(at(2));
+    client.session.handle_transport_closed();
+    client.reconnect(at(3), true);
+    let take = || client.session.handle_input(&packet, at(3));
+    assert_eq!(with_heap(4_000, take).0, Ok(packet.len()));
+    assert!(matches!(client.events()[..], [Event::Skipped { .. }]));
+    assert_eq!(client.transmit(at(3)), [0x50, 3, 0, 5, 0x97]);
+    client.receive(&wire::publish(Version::V5, &publish.dup()), at(4));
+    assert_eq!(client.events().len(), 1, "a new message");
 }
