@@ -10,7 +10,6 @@ use crate::durable::Identity;
 use crate::error::{PublishError, SessionError};
 use crate::event::{BrokerText, Event, Owed, Token};
 use crate::link::{Limits, Phase};
-use crate::message::Message;
 use crate::outbox::{BEGUN, Item, RELEASES, RESEND, SUSPECTS, Work};
 use crate::packet::frame::{self, Piece};
 use crate::packet::pieces::Bounds;
@@ -68,6 +67,7 @@ impl Session {
             packet: self.config.max_packet_size,
             pieces: self.config.max_size_in_pieces,
             strict: version == Version::V5 && !self.state.limit_ignored,
+            aliases: version == Version::V5 && self.config.topic_alias_maximum != 0,
         };
         let taken = link.framer.take(version, data, bounds);
         if let Err(SessionError::PacketTooLarge { .. }) = taken {
@@ -76,10 +76,10 @@ impl Session {
         let (n, piece) = taken?;
         match piece {
             None => return Ok((n, false)),
-            Some(Piece::Skipped(skipped)) => self.handle_skipped(skipped)?,
+            Some(Piece::Skipped(skipped)) => self.handle_skipped(skipped, bounds)?,
             Some(Piece::Packet(frame)) if !frame::has_room(&frame) => {
-                let skipped = frame::skip_frame(&frame)?;
-                self.handle_skipped(skipped)?;
+                let skipped = frame::skip_frame(&frame, bounds)?;
+                self.handle_skipped(skipped, bounds)?;
             }
             Some(Piece::Head(frame, total)) => {
                 if let Packet::Publish(publish) = packet::decode(version, frame)? {
@@ -254,7 +254,12 @@ impl Session {
         };
         if let Some(alias) = publish.topic_alias {
             let maximum = self.config.topic_alias_maximum;
-            resolve_alias(&mut link.aliases, alias, maximum, &mut publish.message)?;
+            resolve_alias(
+                &mut link.aliases,
+                alias,
+                maximum,
+                &mut publish.message.topic,
+            )?;
         }
         let owed = Owed {
             connection: self.connection,
@@ -267,11 +272,24 @@ impl Session {
 
     /// A message that was not kept. It is acknowledged like any other, or it would come again and
     /// again; MQTT 5 can say that it was not taken.
-    fn handle_skipped(&mut self, skipped: Skipped) -> Result<(), SessionError> {
+    fn handle_skipped(&mut self, mut skipped: Skipped, bounds: Bounds) -> Result<(), SessionError> {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
         link.proven = true;
+        if bounds.aliases {
+            let maximum = self.config.topic_alias_maximum;
+            let longest = link.aliases.iter().map(String::len).max().unwrap_or(0);
+            let made = usize::from(maximum) * size_of::<String>() + skipped.topic.len() + longest;
+            match skipped.topic_alias() {
+                Ok(None) => {}
+                Ok(Some(alias)) if frame::has_room_for(made) => {
+                    resolve_alias(&mut link.aliases, alias, maximum, &mut skipped.topic)?;
+                }
+                // It may have defined any: the next use of one ends the connection.
+                _ => link.aliases.clear(),
+            }
+        }
         let Skipped {
             qos,
             packet_id,
@@ -279,6 +297,7 @@ impl Session {
             topic,
             size,
             reason,
+            ..
         } = skipped;
         if !self.events.reserve() {
             return Err(SessionError::OutOfMemory { size });
@@ -485,7 +504,7 @@ pub(crate) fn resolve_alias(
     aliases: &mut Vec<String>,
     alias: u16,
     maximum: u16,
-    message: &mut Message,
+    topic: &mut String,
 ) -> Result<(), SessionError> {
     if alias == 0 || alias > maximum {
         return Err(SessionError::TopicAliasInvalid);
@@ -497,12 +516,12 @@ pub(crate) fn resolve_alias(
     let known = aliases
         .get_mut(slot)
         .ok_or(SessionError::TopicAliasInvalid)?;
-    if !message.topic.is_empty() {
-        known.clone_from(&message.topic);
+    if !topic.is_empty() {
+        known.clone_from(topic);
     } else if known.is_empty() {
         return Err(SessionError::TopicAliasInvalid);
     } else {
-        message.topic.clone_from(known);
+        topic.clone_from(known);
     }
     Ok(())
 }

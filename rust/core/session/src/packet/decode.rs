@@ -164,22 +164,7 @@ pub(super) fn decode_publish_properties(
     bytes: &[u8],
     user_properties: usize,
 ) -> Result<PublishProperties<'_>, Fault> {
-    let (properties, payload) = Properties::split(
-        bytes,
-        &[
-            id::PAYLOAD_FORMAT_INDICATOR,
-            id::MESSAGE_EXPIRY_INTERVAL,
-            id::CONTENT_TYPE,
-            id::RESPONSE_TOPIC,
-            id::CORRELATION_DATA,
-            id::SUBSCRIPTION_IDENTIFIER,
-            id::TOPIC_ALIAS,
-            id::USER_PROPERTY,
-        ],
-    )?;
-    let mut topic_alias = None;
-    properties.number(id::TOPIC_ALIAS, &mut topic_alias)?;
-    let topic_alias = topic_alias.map(|alias| alias as u16);
+    let (topic_alias, properties, payload) = split_publish_properties(bytes)?;
     if !message::Properties::BUILT {
         return Ok((topic_alias, None, payload));
     }
@@ -205,6 +190,28 @@ pub(super) fn decode_publish_properties(
         Some(topic) if has_wildcard(topic) => Err(Fault::Topic),
         _ => Ok((topic_alias, any.then(|| Box::new(ours)), payload)),
     }
+}
+
+/// Topic alias, all properties, and what follows.
+pub(super) fn split_publish_properties(
+    bytes: &[u8],
+) -> Result<(Option<u16>, Properties<'_>, &[u8]), Fault> {
+    let (properties, payload) = Properties::split(
+        bytes,
+        &[
+            id::PAYLOAD_FORMAT_INDICATOR,
+            id::MESSAGE_EXPIRY_INTERVAL,
+            id::CONTENT_TYPE,
+            id::RESPONSE_TOPIC,
+            id::CORRELATION_DATA,
+            id::SUBSCRIPTION_IDENTIFIER,
+            id::TOPIC_ALIAS,
+            id::USER_PROPERTY,
+        ],
+    )?;
+    let mut topic_alias = None;
+    properties.number(id::TOPIC_ALIAS, &mut topic_alias)?;
+    Ok((topic_alias.map(|alias| alias as u16), properties, payload))
 }
 
 /// PUBACK, PUBREC, PUBREL and PUBCOMP have the same form and the same properties.

@@ -112,7 +112,7 @@ impl Framer {
                 if !self.is_publish() {
                     return Err(out_of_memory(expected));
                 }
-                self.begin_skip(expected, SkipReason::OutOfMemory);
+                self.begin_skip(expected, SkipReason::OutOfMemory, bounds);
                 return self.pass(taken, rest);
             }
             None => {
@@ -163,7 +163,7 @@ impl Framer {
             used += next.len();
         };
         if let Some(reason) = too_much {
-            self.begin_skip(expected, reason);
+            self.begin_skip(expected, reason, bounds);
             return self.pass(taken + used, rest.get(used..).unwrap_or_default());
         }
         let payload = expected - self.body.len();
@@ -281,7 +281,7 @@ impl Framer {
             let limit = bounds.packet.max(bounds.pieces);
             return Err(SessionError::PacketTooLarge { size, limit });
         } else {
-            self.begin_skip(remaining, SkipReason::TooLarge);
+            self.begin_skip(remaining, SkipReason::TooLarge, bounds);
         }
         Ok(())
     }
@@ -291,9 +291,9 @@ impl Framer {
     }
 
     /// Whatever of the packet was kept already passes first.
-    fn begin_skip(&mut self, body: usize, reason: SkipReason) {
+    fn begin_skip(&mut self, body: usize, reason: SkipReason, bounds: Bounds) {
         let size = body as u32 + self.header_len();
-        let mut skip = Skip::new(self.control(), body, size, reason);
+        let mut skip = Skip::new(self.control(), body, size, reason, bounds.aliases);
         skip.pass(&core::mem::take(&mut self.body));
         self.skip = Some(skip);
     }
@@ -311,7 +311,7 @@ pub(crate) fn has_room(frame: &Frame<'_>) -> bool {
 }
 
 /// The same for a part of this size.
-fn has_room_for(made: usize) -> bool {
+pub(crate) fn has_room_for(made: usize) -> bool {
     /// The short parts are at most 32 pairs of strings.
     const MORE: usize = 2_048 * size_of::<usize>() / 4;
     let mut room = Vec::<u8>::new();
@@ -322,7 +322,7 @@ fn has_room_for(made: usize) -> bool {
 }
 
 /// A whole packet for which there is no room: skipped if it is a PUBLISH.
-pub(crate) fn skip_frame(frame: &Frame<'_>) -> Result<Skipped, SessionError> {
+pub(crate) fn skip_frame(frame: &Frame<'_>, bounds: Bounds) -> Result<Skipped, SessionError> {
     let body = frame.body.as_slice();
     if frame.control >> 4 != kind::PUBLISH {
         return Err(out_of_memory(body.len()));
@@ -333,6 +333,7 @@ pub(crate) fn skip_frame(frame: &Frame<'_>) -> Result<Skipped, SessionError> {
         body.len(),
         size as u32,
         SkipReason::OutOfMemory,
+        bounds.aliases,
     );
     skip.pass(body);
     skip.finish()
@@ -392,6 +393,7 @@ mod tests {
             packet,
             pieces: 0,
             strict,
+            aliases: false,
         }
     }
 
@@ -493,7 +495,7 @@ mod tests {
     #[test]
     fn a_skipped_message_with_a_long_or_broken_topic() {
         let skip = |body: &[u8]| {
-            let mut skip = Skip::new(0x34, body.len(), 1, SkipReason::TooLarge);
+            let mut skip = Skip::new(0x34, body.len(), 1, SkipReason::TooLarge, false);
             skip.pass(body);
             skip.finish()
         };

@@ -13,6 +13,8 @@ pub(crate) struct Bounds {
     pub(crate) pieces: u32,
     /// A PUBLISH above both is an error, and not skipped.
     pub(crate) strict: bool,
+    /// A PUBLISH that is skipped may define or use a topic alias.
+    pub(crate) aliases: bool,
 }
 
 /// How the packet under way is taken.

@@ -4,12 +4,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::decode::split_publish_properties;
 use super::{DUP, Fault, PacketType};
 use crate::config::QoS;
 use crate::error::SessionError;
 
 /// Bytes of the topic that are kept.
 const TOPIC: usize = 256;
+
+/// Bytes of what follows the packet identifier that are kept, for a topic alias.
+const PROPERTIES: usize = 256;
 
 /// Why a received message was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,19 @@ pub(crate) struct Skipped {
     pub(crate) topic: String,
     pub(crate) size: u32,
     pub(crate) reason: SkipReason,
+    is_topic_whole: bool,
+    properties: Vec<u8>,
+}
+
+impl Skipped {
+    /// MQTT 5: the topic alias, unless it could not be read.
+    pub(crate) fn topic_alias(&self) -> Result<Option<u16>, Fault> {
+        let is_bad = |byte| matches!(byte, 0 | b'+' | b'#');
+        if !self.is_topic_whole || self.topic.bytes().any(is_bad) {
+            return Err(Fault::Topic);
+        }
+        split_publish_properties(&self.properties).map(|(alias, ..)| alias)
+    }
 }
 
 /// A message being skipped.
@@ -43,11 +60,20 @@ pub(crate) struct Skip {
     topic_length: usize,
     topic: Vec<u8>,
     packet_id: u16,
+    properties: Vec<u8>,
+    /// Bytes of them that are kept.
+    wanted: usize,
 }
 
 impl Skip {
-    /// `body`: the remaining length, `size`: of the whole packet.
-    pub(super) fn new(control: u8, body: usize, size: u32, reason: SkipReason) -> Self {
+    /// `body`: the remaining length, `size`: of the whole packet; `aliases`: it may have a topic alias.
+    pub(super) fn new(
+        control: u8,
+        body: usize,
+        size: u32,
+        reason: SkipReason,
+        aliases: bool,
+    ) -> Self {
         Skip {
             control,
             size,
@@ -57,19 +83,34 @@ impl Skip {
             topic_length: 0,
             topic: Vec::new(),
             packet_id: 0,
+            properties: Vec::new(),
+            wanted: if aliases { PROPERTIES } else { 0 },
         }
+    }
+
+    fn qos(&self) -> QoS {
+        match (self.control >> 1) & 3 {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        }
+    }
+
+    /// Bytes before the properties of MQTT 5, once the topic's length is known.
+    fn head_len(&self) -> usize {
+        let id_len = if self.qos() == QoS::AtMostOnce { 0 } else { 2 };
+        2 + self.topic_length + id_len
     }
 
     /// Lets bytes pass: how many, and whether these were the last.
     pub(super) fn pass(&mut self, data: &[u8]) -> (usize, bool) {
         let count = self.left.min(data.len());
-        let head =
-            2 + if self.seen < 2 {
-                65_535
-            } else {
-                self.topic_length
-            } + 2;
-        let wanted = head.saturating_sub(self.seen);
+        let head = if self.seen < 2 {
+            2 + 65_535 + 2
+        } else {
+            self.head_len()
+        };
+        let wanted = (head + self.wanted).saturating_sub(self.seen);
         for byte in data.iter().take(count.min(wanted)) {
             self.take(*byte);
         }
@@ -87,36 +128,36 @@ impl Skip {
             if self.topic.len() < TOPIC && self.topic.try_reserve(1).is_ok() {
                 self.topic.push(byte);
             }
-        } else if position < 4 + self.topic_length {
+        } else if position < self.head_len() {
             self.packet_id = self.packet_id << 8 | u16::from(byte);
+        } else if self.properties.len() < self.wanted && self.properties.try_reserve(1).is_ok() {
+            self.properties.push(byte);
         }
     }
 
     /// After the last byte.
     pub(super) fn finish(self) -> Result<Skipped, SessionError> {
-        let qos = match (self.control >> 1) & 3 {
-            0 => QoS::AtMostOnce,
-            1 => QoS::AtLeastOnce,
-            _ => QoS::ExactlyOnce,
-        };
+        let qos = self.qos();
         let malformed = |fault| SessionError::Malformed {
             packet: PacketType::of(self.control),
             fault,
         };
-        let needed = 2 + self.topic_length + if qos == QoS::AtMostOnce { 0 } else { 2 };
-        if self.seen < needed {
+        if self.seen < self.head_len() {
             return Err(malformed(Fault::TooShort));
         }
         if qos != QoS::AtMostOnce && self.packet_id == 0 {
             return Err(malformed(Fault::PacketId));
         }
+        let topic = text(self.topic);
         Ok(Skipped {
             dup: self.control & DUP != 0,
             qos,
             packet_id: self.packet_id,
-            topic: text(self.topic),
+            is_topic_whole: topic.len() == self.topic_length,
+            topic,
             size: self.size,
             reason: self.reason,
+            properties: self.properties,
         })
     }
 }

@@ -55,7 +55,7 @@ impl Session {
         link.proven = true;
         if let Some(alias) = topic_alias {
             let maximum = self.config.topic_alias_maximum;
-            resolve_alias(&mut link.aliases, alias, maximum, &mut message)?;
+            resolve_alias(&mut link.aliases, alias, maximum, &mut message.topic)?;
         }
         let qos = message.qos;
         let repeated = qos == QoS::ExactlyOnce && !self.state.is_new(packet_id, dup)?;

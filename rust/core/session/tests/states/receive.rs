@@ -174,3 +174,79 @@ fn topic_aliases_of_the_broker() {
         SessionError::Malformed { packet, fault },
     );
 }
+
+/// Online, and the broker has been told once that packets above 100 bytes are too large.
+fn online_with_aliases() -> Client {
+    let mut client = Client::online(Config {
+        topic_alias_maximum: 2,
+        max_packet_size: 100,
+        ..lasting(Version::V5)
+    });
+    let large = wire::publish(Version::V5, &Publish::new("t", [7; 200], 0, 0));
+    let ended = client.session.handle_input(&large, at(1));
+    assert!(matches!(ended, Err(SessionError::PacketTooLarge { .. })));
+    client.reconnect(at(2), true);
+    client
+}
+
+fn aliased(publish: &Publish, alias: u16) -> Vec<u8> {
+    wire::publish_v5(publish, |properties| properties.topic_alias = Some(alias))
+}
+
+/// A skipped message defines and uses topic aliases like any other.
+#[test]
+fn a_skipped_message_defines_its_topic_alias() {
+    for level in 0..3 {
+        let mut client = online_with_aliases();
+        let id = level.into();
+        client.receive(&aliased(&Publish::new("old", "x", 0, 0), 1), at(2));
+        let defines = Publish::new("new", [7; 200], level, id);
+        client.receive(&aliased(&defines, 1), at(2));
+        client.receive(&aliased(&Publish::new("", "y", 0, 0), 1), at(2));
+        let uses = Publish::new("", [7; 200], level, id);
+        client.receive(&aliased(&uses, 1), at(2));
+        let mut topics = Vec::new();
+        for event in client.events() {
+            topics.push(match event {
+                Event::Message(message) => (message.topic, true),
+                Event::Skipped { topic, .. } => (topic, false),
+                other => panic!("{other:?}"),
+            });
+        }
+        let new = |whole| ("new".to_string(), whole);
+        assert_eq!(
+            topics,
+            [("old".into(), true), new(false), new(true), new(false)]
+        );
+        let invalid = aliased(&Publish::new("t", [7; 200], 0, 0), 3);
+        client.fails(&invalid, SessionError::TopicAliasInvalid);
+    }
+}
+
+/// Where it cannot be read, an alias is not used with a topic that may be the old one.
+#[test]
+fn an_alias_that_cannot_be_read_is_forgotten() {
+    let topic = "t".repeat(300);
+    let padding = "x".repeat(300);
+    let long_topic = aliased(&Publish::new(&topic, "", 0, 0), 1);
+    let long_properties = wire::publish_v5(&Publish::new("t", "", 0, 0), |properties| {
+        properties.topic_alias = Some(1);
+        properties.content_type = Some(padding.as_str().into());
+    });
+    let without = wire::publish(Version::V5, &Publish::new("t", [7; 200], 0, 0));
+    for (skipped, is_known) in [
+        (long_topic, false),
+        (long_properties, false),
+        (without, true),
+    ] {
+        let mut client = online_with_aliases();
+        client.receive(&aliased(&Publish::new("old", "x", 0, 0), 1), at(2));
+        client.receive(&skipped, at(2));
+        let uses = aliased(&Publish::new("", "y", 0, 0), 1);
+        if is_known {
+            client.receive(&uses, at(2));
+        } else {
+            client.fails(&uses, SessionError::TopicAliasInvalid);
+        }
+    }
+}
