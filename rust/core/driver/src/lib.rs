@@ -41,7 +41,8 @@
 //! wait no longer asks for what cannot be taken ([`Interest`]).
 //!
 //! A platform without entropy does not get weak random numbers: the query that needed them is not
-//! sent, and the attempt fails with [`Cause::NoEntropy`](thread_mqtt_client::Cause::NoEntropy).
+//! sent, and the attempt fails with [`Cause::NoEntropy`](thread_mqtt_client::Cause::NoEntropy). The pauses
+//! between attempts have no jitter then, they are as long as they may be.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;

@@ -5,9 +5,10 @@ use rand_core::{TryCryptoRng, TryRng};
 
 /// Draws from [`Port::fill_random`].
 ///
-/// A generator cannot fail, an entropy source can. So the first failure is kept, and zeros are
-/// drawn from then on: the code that lends this generator must ask for the [`error`](Self::error) before
-/// anything drawn is used.
+/// A generator cannot fail, an entropy source can. So the first failure is kept, and ones are drawn
+/// from then on: the code that lends this generator must ask for the [`error`](Self::error) before
+/// anything drawn is used. What is used all the same is a pause, and of all ones it becomes the longest,
+/// where zeros would make it none.
 #[derive(Debug)]
 pub struct PortRng<'a, P> {
     port: &'a mut P,
@@ -46,7 +47,7 @@ impl<P: Port> TryRng for PortRng<'_, P> {
             self.error = self.port.fill_random(dst).err();
         }
         if self.error.is_some() {
-            dst.fill(0);
+            dst.fill(0xFF);
         }
         Ok(())
     }

@@ -124,6 +124,10 @@ fn driver(uri: &str) -> Driver<Memory> {
 }
 
 fn driver_with(uri: &str, overflow: Overflow) -> Driver<Memory> {
+    driver_that(Retry::Never, uri, overflow)
+}
+
+fn driver_that(retry: Retry, uri: &str, overflow: Overflow) -> Driver<Memory> {
     let client = Client::new(Config {
         resolver: resolver::Config {
             chain: vec![AddressSource::Platform, AddressSource::BorderRouter],
@@ -135,7 +139,7 @@ fn driver_with(uri: &str, overflow: Overflow) -> Driver<Memory> {
             overflow,
             ..thread_mqtt_session::Config::default()
         },
-        retry: Retry::Never,
+        retry,
         ..Config::new(uri.parse().unwrap())
     });
     let network = Network {
@@ -360,6 +364,32 @@ fn without_entropy_no_question_leaves_the_device() {
     let (driver, events) = asking(Some(-5));
     assert!(driver.port().datagrams.is_empty());
     assert_eq!(cause(&events), Some((Stage::Resolve, Cause::NoEntropy(-5))));
+}
+
+/// Whether the attempt needs entropy or not: its failure is followed by the whole pause.
+#[test]
+fn without_entropy_pauses_are_the_longest() {
+    for uri in ["mqtt://192.0.2.1", "mqtt://broker.example.com"] {
+        let mut driver = driver_that(Retry::Forever, uri, Overflow::Refuse);
+        driver.port_mut().entropy = Some(-5);
+        driver.start();
+        let mut pauses = Vec::new();
+        while pauses.len() < 7 {
+            driver.port_mut().connect_error = Some(TcpError::Refused);
+            for event in settle(&mut driver) {
+                if let Event::Failed { retry_in, .. } = event {
+                    pauses.push(retry_in.unwrap().as_secs());
+                }
+            }
+            if !driver.port_mut().names.is_empty() {
+                driver.port_mut().names.clear();
+                driver.port_mut().answer = Some(Err(LookupError::Platform(-2)));
+            } else {
+                driver.wait();
+            }
+        }
+        assert_eq!(pauses, [10, 20, 40, 80, 160, 300, 300], "{uri}");
+    }
 }
 
 #[test]

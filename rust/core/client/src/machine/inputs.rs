@@ -223,7 +223,8 @@ impl Client {
     }
 
     /// The generator handed to [`poll_action`](Self::poll_action) had no randomness to give: what
-    /// it returned is not to be used. A guessable DNS query is worse than none.
+    /// it returned is not to be used. A guessable DNS query is worse than none. The generator returns ones
+    /// from then on, of which the pause to the next attempt becomes the longest.
     pub fn handle_entropy_failure(&mut self, code: i32, now: Duration) {
         if let Some(stage) = self.stage() {
             self.fail(stage, Cause::NoEntropy(code), now);
