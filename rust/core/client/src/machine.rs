@@ -77,8 +77,8 @@ pub struct Client {
     /// The broker that accepted the session last.
     session_at: Option<BrokerUri>,
     backoff: Backoff,
-    /// Connections that a record ended which is too large for this side, since one was stable or a session began
-    /// because of them.
+    /// Connections that ended because of what came in, a record too large for this side or a message that is
+    /// malformed, since one was stable or a session began because of them.
     undigested: u8,
     /// So many of them end the session at the broker; zero: none does.
     suspect_after: u8,

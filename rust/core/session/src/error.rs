@@ -273,6 +273,18 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// Whether what the broker keeps for this session was the reason: a message that no client can
+    /// take, or too many. It comes again on each connection, unless the session begins anew.
+    pub fn comes_again(self) -> bool {
+        matches!(
+            self,
+            SessionError::Malformed {
+                packet: PacketType::PUBLISH,
+                ..
+            } | SessionError::ReceiveMaximumExceeded
+        )
+    }
+
     /// What an MQTT 5 broker is told when we close because of this.
     pub(crate) fn disconnect_reason(self) -> Option<ReasonCode> {
         match self {

@@ -93,7 +93,7 @@ pub(crate) struct Link {
     /// `None` before CONNACK.
     limits: Option<Limits>,
     pub(crate) clean: bool,
-    /// The application ended it.
+    /// No message of this side is to blame for its end: the application ended it, or what came in.
     pub(crate) left: bool,
     pub(crate) framer: Framer,
     /// The message that is arriving in pieces.

@@ -342,6 +342,7 @@ impl Session {
             return;
         };
         let listens = link.was_online() && !matches!(error, SessionError::ServerDisconnected(_));
+        link.left |= error.comes_again() || matches!(error, SessionError::TopicAliasInvalid);
         let already_over = link.phase == Phase::Over;
         link.phase = Phase::Over;
         if already_over {

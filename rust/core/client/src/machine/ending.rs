@@ -92,7 +92,11 @@ impl Client {
         }
         // It may have come together with CONNACK.
         let undigested = matches!(&self.state, State::Up { .. })
-            && matches!(&cause, Cause::Tls(error) if error.is_too_large());
+            && match &cause {
+                Cause::Tls(error) => error.is_too_large(),
+                Cause::Mqtt(error) => error.comes_again(),
+                _ => false,
+            };
         if undigested {
             self.undigested = self.undigested.saturating_add(1);
         } else if stable {

@@ -21,7 +21,9 @@ use thread_mqtt_client::{
 };
 use thread_mqtt_resolve::resolver::{AddressSource, LookupError};
 use thread_mqtt_resolve::{Network, PrefixSource};
-use thread_mqtt_session::{Event as Mqtt, Message, QoS, SessionError, Version};
+use thread_mqtt_session::{
+    self as session, Event as Mqtt, Message, PacketType, QoS, SessionError, Version,
+};
 use thread_mqtt_testkit::fixed::{UNIX_TIME, VALIDITY};
 use thread_mqtt_testkit::peer::{self, Fault};
 use thread_mqtt_testkit::pki::{Authority, KeyKind, Usage};

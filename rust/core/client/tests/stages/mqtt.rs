@@ -58,6 +58,55 @@ fn a_silent_broker_is_left_when_connack_does_not_come() {
     );
 }
 
+/// A broker that takes a topic with a NUL passes it on, and keeps it until it is acknowledged.
+#[test]
+fn a_malformed_message_does_not_come_for_ever() {
+    for (version, suspect_after) in [(Version::V311, 3), (Version::V5, 3), (Version::V5, 0)] {
+        let mut config = config(PLAIN);
+        config.session.version = version;
+        config.session.suspect_after = suspect_after;
+        let mut world = World::started(config, plain());
+        world.lets_pass = Some((b'~', 0));
+        world.run_until_online(s(5));
+        let filters = [("bad/#", QoS::AtLeastOnce)];
+        world.client.subscribe(&filters).unwrap();
+        world.run_for(s(5));
+        world.server.publish(&peer::Message {
+            topic: "bad/~".into(),
+            payload: vec![],
+            qos: 1,
+            retain: false,
+        });
+        let alarms: Vec<_> = (0..8)
+            .map(|n: u8| {
+                let alarm = Message::new("alarm", [n]).qos(QoS::AtLeastOnce);
+                let token = world.client.publish(alarm).unwrap();
+                world.run_for(s(60));
+                token
+            })
+            .collect();
+        world.run_for(s(600));
+        let malformed = Cause::Mqtt(SessionError::Malformed {
+            packet: PacketType::PUBLISH,
+            fault: session::Fault::Text,
+        });
+        let failures = world.failures();
+        assert!(
+            failures.iter().all(|(_, cause, _)| *cause == malformed),
+            "{failures:?}"
+        );
+        if suspect_after == 0 {
+            assert!(failures.len() > 8, "{failures:?}");
+            continue;
+        }
+        assert_eq!(failures.len(), 3, "{version:?}");
+        for token in alarms {
+            assert!(world.session_events().any(|e| *e == Mqtt::Published(token)));
+        }
+        assert!(world.client.is_online());
+    }
+}
+
 #[test]
 fn a_dead_connection_is_found_by_the_keep_alive() {
     let mut world = World::started(config(PLAIN), plain());

@@ -105,6 +105,8 @@ pub struct World {
     pub paths: VecDeque<Path>,
     /// The path forgets a connection after this much silence.
     pub forgets: Option<Duration>,
+    /// The broker is lenient: it lets a character pass that it should not, the second in place of the first.
+    pub lets_pass: Option<(u8, u8)>,
     pub latency: Duration,
     /// Most bytes under way in one direction.
     pub window: usize,
@@ -248,6 +250,7 @@ impl World {
             routes: BTreeMap::new(),
             paths: VecDeque::new(),
             forgets: None,
+            lets_pass: None,
             latency: Duration::from_millis(50),
             window: 2048,
             piece: 4096,
@@ -630,7 +633,11 @@ impl World {
                 let (_, bytes) = tcp.up.pop_front().unwrap();
                 stream.receive(&bytes, now);
             }
-            let bytes = stream.transmit();
+            let mut bytes = stream.transmit();
+            if let Some((from, to)) = self.lets_pass {
+                let wrong = bytes.iter_mut().filter(|byte| **byte == from);
+                wrong.for_each(|byte| *byte = to);
+            }
             if !bytes.is_empty() {
                 tcp.down.push_back((now + self.latency, Down::Bytes(bytes)));
             }

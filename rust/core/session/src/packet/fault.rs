@@ -9,6 +9,8 @@ pub struct PacketType(pub(crate) u8);
 impl PacketType {
     /// The broker's answer to CONNECT.
     pub const CONNACK: Self = Self(2);
+    /// A message.
+    pub const PUBLISH: Self = Self(3);
 
     /// From the first byte of a packet.
     pub(crate) fn of(control: u8) -> Self {

@@ -726,3 +726,32 @@ fn puback_to_a_qos_2_message() {
         }
     }
 }
+
+/// What comes in is no evidence against what goes out, however often it ends the connection.
+#[test]
+fn a_malformed_message_makes_no_suspect() {
+    // Topic "+".
+    let malformed = [0x32, 6, 0, 1, b'+', 0, 9, 0];
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let token = client.session.publish(Message::new("t", "x").qos(QOS1));
+        for second in 1..20 {
+            let mut publish = Publish::new("t", "x", 1, 1);
+            publish.dup = second > 1;
+            // At once, as it is not for a suspect.
+            assert_eq!(client.sent(at(second)), [Seen::Publish(publish)]);
+            let ended = client.session.handle_input(&malformed, at(second));
+            let packet = PacketType::PUBLISH;
+            assert!(
+                matches!(ended, Err(SessionError::Malformed { packet: of, .. }) if of == packet)
+            );
+            assert!(ended.is_err_and(SessionError::comes_again));
+            client.transmit(at(second));
+            client.session.handle_transport_closed();
+            client.reconnect(at(second), true);
+        }
+        client.transmit(at(20));
+        client.receive(&wire::puback(1, 0), at(20));
+        assert_eq!(client.events(), [Event::Published(token.expect("room"))]);
+    }
+}
