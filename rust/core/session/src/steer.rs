@@ -50,6 +50,11 @@ impl Session {
         self.link.as_ref().is_some_and(Link::was_online)
     }
 
+    /// Whether the CONNECT of this connection asked for a clean start.
+    pub fn asked_for_clean_start(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.clean)
+    }
+
     /// Speaks another version of MQTT from the next connection on; the current one is given up.
     /// Messages that wait are kept, but MQTT 3.1.1 has no place for their properties, and refuses new
     /// messages that have some. A password without a user name, and a will with properties, are things

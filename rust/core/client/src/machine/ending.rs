@@ -25,6 +25,8 @@ pub(super) enum Ending {
         cause: Cause,
         /// The connection had been stable.
         stable: bool,
+        /// The next CONNECT asks for the clean start that was missing, by itself.
+        fresh: bool,
     },
     Stopped,
     /// A preferred broker is tried.
@@ -102,6 +104,9 @@ impl Client {
         } else if stable {
             self.undigested = 0;
         }
+        // A broker that claims a session in spite of a clean start would claim it for ever.
+        let fresh = cause == Cause::Mqtt(SessionError::UnexpectedSession)
+            && !self.session.asked_for_clean_start();
         let (stream, words) = self.leave();
         if cause.contradicts_time() {
             self.clock.doubt();
@@ -125,6 +130,7 @@ impl Client {
             stage,
             cause,
             stable,
+            fresh,
         };
         self.close(stream, words, ending, now);
     }
@@ -243,7 +249,8 @@ impl Client {
                 stage,
                 cause,
                 stable,
-            } => self.go_on(stage, cause, stable, now, rng),
+                fresh,
+            } => self.go_on(stage, cause, stable, fresh, now, rng),
         }
     }
 
@@ -253,6 +260,7 @@ impl Client {
         stage: Stage,
         mut cause: Cause,
         stable: bool,
+        fresh: bool,
         now: Duration,
         rng: &mut dyn Rng,
     ) {
@@ -269,9 +277,7 @@ impl Client {
                 version = self.other_version(&cause);
                 let redirected = self.follow_redirect(&mut cause);
                 self.hopeless &= cause.needs_a_person();
-                // The next CONNECT asks for a clean start by itself.
-                let is_fresh = cause == Cause::Mqtt(SessionError::UnexpectedSession);
-                Some(if redirected || version.is_some() || is_fresh {
+                Some(if redirected || version.is_some() || fresh {
                     self.backoff.short(rng)
                 } else if stable || self.targets.failed(rng) {
                     let patient = mem::replace(&mut self.hopeless, true);

@@ -1,5 +1,6 @@
 //! The pauses after failures.
 use super::*;
+use thread_mqtt_client::Broker;
 
 /// The pause that follows a loss now.
 fn pause_after_a_cut(world: &mut World) -> Duration {
@@ -182,4 +183,30 @@ fn one_attempt_if_no_more_are_wanted() {
 
     world.start();
     world.run_until_online(s(5));
+}
+
+/// One short pause for the clean start that was missing; then a failure is a failure, and another
+/// broker is tried.
+#[test]
+fn a_broker_that_always_claims_a_session_is_left_like_any_other() {
+    let mut world = World::started(config(PLAIN), plain());
+    world.claims_session = true;
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        let (_, cause, retry_in) = world.run_until_failed(s(70));
+        assert_eq!(cause, Cause::Mqtt(SessionError::UnexpectedSession));
+        longest = longest.max(retry_in.unwrap());
+    }
+    assert!(longest > s(16), "{longest:?}");
+    world.claims_session = false;
+    world.run_until_online(s(70));
+
+    let mut several = config(PLAIN);
+    several.failover.others = Broker::list("mqtt://203.0.113.20").unwrap();
+    let mut world = World::started(several, plain());
+    world.claims_session = true;
+    let elsewhere = world.run_until(s(20), |world| {
+        world.connects.last() != world.connects.first()
+    });
+    assert!(elsewhere, "{:?}", world.connects);
 }

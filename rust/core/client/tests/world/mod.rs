@@ -107,6 +107,8 @@ pub struct World {
     pub forgets: Option<Duration>,
     /// The broker is lenient: it lets a character pass that it should not, the second in place of the first.
     pub lets_pass: Option<(u8, u8)>,
+    /// The broker calls each session present.
+    pub claims_session: bool,
     pub latency: Duration,
     /// Most bytes under way in one direction.
     pub window: usize,
@@ -251,6 +253,7 @@ impl World {
             paths: VecDeque::new(),
             forgets: None,
             lets_pass: None,
+            claims_session: false,
             latency: Duration::from_millis(50),
             window: 2048,
             piece: 4096,
@@ -637,6 +640,9 @@ impl World {
             if let Some((from, to)) = self.lets_pass {
                 let wrong = bytes.iter_mut().filter(|byte| **byte == from);
                 wrong.for_each(|byte| *byte = to);
+            }
+            if let ([0x20, _, present, ..], true) = (&mut bytes[..], self.claims_session) {
+                *present = 1;
             }
             if !bytes.is_empty() {
                 tcp.down.push_back((now + self.latency, Down::Bytes(bytes)));
