@@ -118,6 +118,8 @@ pub(crate) struct Link {
     pub(crate) repeated: Option<String>,
     /// The suspect under way, which nothing else follows until then.
     pub(crate) alone: Option<(Key, Duration)>,
+    /// The time in which messages and requests are to be answered begins no earlier.
+    pub(crate) judged_from: Duration,
     /// Messages and requests that the broker answered.
     pub(crate) passed: u32,
     /// Any packet arrived after CONNACK.
@@ -161,6 +163,7 @@ impl Link {
             requests: 0,
             repeated: None,
             alone: None,
+            judged_from: now,
             passed: 0,
             proven: false,
             answered: false,

@@ -21,6 +21,9 @@ use crate::state::State;
 /// Unsent acknowledgements above which no further packet is taken from the broker, bytes.
 const CONTROL_LIMIT: usize = 256;
 
+/// Where time is told so much later than was asked for, the owner was away, and did not read either.
+const AWAY: Duration = Duration::from_secs(1);
+
 /// The session: what survives a lost connection (packet identifiers, unacknowledged messages,
 /// subscriptions) and, while there is one, the connection itself.
 ///
@@ -208,12 +211,18 @@ impl Session {
         self.note_time(now);
         self.check_supply(now)?;
         let events_full = self.events.is_full();
-        // An answer may also wait behind acknowledgements that wait behind a payload.
-        let judges = self.wants_input();
-        let ack_due = self.ack_due().filter(|_| judges);
+        let ack_due = self.ack_due();
+        // An answer may be there, unread: behind what the application has not taken yet, behind
+        // acknowledgements that wait behind a payload, or because the owner was away.
+        let is_late = is_due(ack_due.map(|due| later(due, AWAY)), now);
+        let since = self.unanswered().map(|item| item.since);
+        let is_full = !self.wants_input();
         let Some(link) = &mut self.link else {
             return Ok(());
         };
+        // Late once: of a clock that always is, the second time counts.
+        let was_away = is_late && since >= Some(link.judged_from);
+        let may_be_unread = was_away || is_full;
         let overdue = is_due(link.response_due(), now);
         let error = match link.phase {
             Phase::Connecting if overdue => SessionError::ConnackTimeout,
@@ -223,6 +232,10 @@ impl Session {
                 return Ok(());
             }
             Phase::Online if overdue => SessionError::PingTimeout,
+            Phase::Online if is_due(ack_due, now) && may_be_unread => {
+                link.judged_from = now;
+                return Ok(());
+            }
             Phase::Online if is_due(ack_due, now) => {
                 let missing = self.missing_answer();
                 SessionError::AckTimeout { missing }
@@ -245,7 +258,6 @@ impl Session {
             return Some(Duration::ZERO);
         }
         let full = self.events.is_full();
-        let judges = self.wants_input();
         let expiry = self.state.outbox.next_expiry().filter(|_| !full);
         let Some(link) = &self.link else {
             return expiry;
@@ -255,8 +267,7 @@ impl Session {
             return due;
         }
         let response = link.response_due().or_else(|| link.ping_due());
-        let answer = self.ack_due().filter(|_| judges);
-        let due = earliest(earliest(due, response), answer);
+        let due = earliest(earliest(due, response), self.ack_due());
         earliest(due, link.alone_until())
     }
 
@@ -277,7 +288,8 @@ impl Session {
     fn ack_due(&self) -> Option<Duration> {
         let timeout = self.config.ack_timeout;
         let item = self.unanswered().filter(|_| !timeout.is_zero())?;
-        Some(later(item.since, timeout))
+        let from = self.link.as_ref()?.judged_from;
+        Some(later(item.since.max(from), timeout))
     }
 
     fn missing_answer(&self) -> PacketType {

@@ -579,6 +579,78 @@ fn answers_that_never_come_while_pings_are_answered() {
     }
 }
 
+/// What the application has not taken holds the answer back, or it was away and has not read it: no
+/// reason to end the connection. Without an answer it ends in the end.
+#[test]
+fn an_answer_that_may_be_unread_is_not_missing() {
+    for version in VERSIONS {
+        for (is_away, answered) in [(false, true), (false, false), (true, true), (true, false)] {
+            let mut client = Client::online(Config {
+                keep_alive: at(3_600),
+                event_bytes: 600,
+                ..lasting(version)
+            });
+            let token = client.session.publish(Message::new("u", "x").qos(QOS1));
+            client.transmit(at(1));
+            let message = wire::publish(version, &Publish::new("t", [0; 200], 0, 0));
+            let mut unread = message.repeat(10);
+            if !is_away {
+                let taken = client.session.handle_input(&unread, at(2)).expect("valid");
+                assert!(taken < unread.len());
+                unread.drain(..taken);
+                for second in 3..130 {
+                    client
+                        .session
+                        .handle_timeout(at(second))
+                        .expect("it stands");
+                }
+                client.events();
+            }
+            // It reads on, and looks at the time before it has read all.
+            for _ in 0..10 {
+                let taken = client
+                    .session
+                    .handle_input(&unread, at(130))
+                    .expect("valid");
+                unread.drain(..taken);
+                let due = client.session.poll_timeout();
+                if due.is_some_and(|due| due <= at(130)) {
+                    client.session.handle_timeout(at(130)).expect("it stands");
+                }
+                client.events();
+            }
+            assert!(unread.is_empty());
+            let due = client.session.poll_timeout().expect("a time");
+            assert!(due > at(130) && due <= at(250), "{due:?}");
+            if answered {
+                client.receive(&wire::puback(1, 0), at(131));
+                assert_eq!(client.events(), [Event::Published(token.expect("room"))]);
+            } else {
+                let missing = PacketType::new(4);
+                let ended = client.session.handle_timeout(due);
+                assert_eq!(ended, Err(SessionError::AckTimeout { missing }));
+            }
+        }
+    }
+}
+
+/// A caller that always tells the time late waits for the answer twice as long, not for ever.
+#[test]
+fn a_clock_that_is_always_late_finds_an_answer_missing() {
+    let mut client = Client::online(Config {
+        keep_alive: at(0),
+        ..lasting(Version::V5)
+    });
+    let message = Message::new("u", "x").qos(QOS1);
+    client.session.publish(message).expect("room");
+    client.transmit(at(1));
+    for (due, ends) in [(at(121), false), (at(246), true)] {
+        assert_eq!(client.session.poll_timeout(), Some(due));
+        let ended = client.session.handle_timeout(due + at(5));
+        assert_eq!(ended.is_err(), ends);
+    }
+}
+
 /// A connection whose broker answers neither this PUBLISH or PUBREL nor requests, until the client ends it. What was taken.
 fn until_it_waits_no_longer(client: &mut Client, start: u64, never: (&str, u16)) -> Vec<String> {
     let mut taken = Vec::new();
