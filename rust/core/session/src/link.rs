@@ -126,7 +126,7 @@ pub(crate) struct Link {
     pub(crate) proven: bool,
     /// The broker answered something after CONNACK, be it a ping.
     pub(crate) answered: bool,
-    /// PINGREQ is due after this much silence, if the keep-alive is longer.
+    /// PINGREQ is due after this much silence, if the keep-alive is longer or off.
     pub(crate) ping_after: Option<Duration>,
     /// Topic names by alias, the broker's.
     pub(crate) aliases: Vec<String>,
@@ -237,11 +237,11 @@ impl Link {
     /// nothing arrived.
     pub(crate) fn ping_due(&self) -> Option<Duration> {
         let limits = self.limits.as_ref()?;
-        let keeps_alive = self.phase == Phase::Online && !limits.keep_alive.is_zero();
-        if !keeps_alive || self.ping != Ping::None {
+        if self.phase != Phase::Online || self.ping != Ping::None {
             return None;
         }
-        let silence = earliest(Some(limits.keep_alive), self.ping_after)?;
+        let keep_alive = Some(limits.keep_alive).filter(|silence| !silence.is_zero());
+        let silence = earliest(keep_alive, self.ping_after)?;
         Some(later(self.last_sent.min(self.last_read), silence))
     }
 

@@ -85,8 +85,8 @@ impl Session {
         self.config.keep_alive = Duration::from_secs(seconds);
     }
 
-    /// Sends PINGREQ after this much silence where the keep-alive in force is longer, also on the
-    /// current connection; `None` leaves it to the keep-alive.
+    /// Sends PINGREQ after this much silence where the keep-alive in force is longer, or off, also on
+    /// the current connection; `None` leaves it to the keep-alive.
     pub fn set_ping_after(&mut self, silence: Option<Duration>) {
         self.ping_after = silence;
         if let Some(link) = &mut self.link {

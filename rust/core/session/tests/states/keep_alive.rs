@@ -112,6 +112,18 @@ fn the_broker_sets_the_keep_alive() {
     assert_eq!(client.session.poll_timeout(), None);
 }
 
+/// Pings of our own are allowed at any time.
+#[test]
+fn a_broker_that_wants_no_keep_alive_does_not_forbid_pings() {
+    let mut client = online_with(|p| p.server_keep_alive = Some(0));
+    client.session.set_ping_after(Some(at(100)));
+    assert_eq!(client.session.poll_timeout(), Some(at(100)));
+    client.session.handle_timeout(at(100)).expect("a ping");
+    assert_eq!(client.sent(at(100)), [Seen::Pingreq]);
+    let timeout = client.session.handle_timeout(at(120));
+    assert_eq!(timeout, Err(SessionError::PingTimeout));
+}
+
 /// A client that only publishes at QoS 0, and more often than its keep-alive, must find out all
 /// the same that the path is dead.
 #[test]
