@@ -139,9 +139,11 @@ impl Session {
             return None;
         }
         let filters = subscriptions.next(link.repeated.as_deref(), count);
-        link.repeated = Some(filters.last()?.name.clone());
+        let last = filters.last()?.name.clone();
         let request = Request::new(RequestKind::Subscribe, filters);
-        self.state.outbox.own_request(request)
+        let key = self.state.outbox.own_request(request)?;
+        link.repeated = Some(last);
+        Some(key)
     }
 
     /// Puts an item into the stage and among those under way.

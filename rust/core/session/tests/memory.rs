@@ -4,7 +4,7 @@ mod common;
 
 use common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use mqtt_proto::v5;
-use thread_mqtt_session::{Event, SessionError, SkipReason, Version};
+use thread_mqtt_session::{Config, Event, Message, QoS, SessionError, SkipReason, Version};
 use thread_mqtt_test_support::heap::{Heap, with_heap};
 
 #[global_allocator]
@@ -134,4 +134,40 @@ fn what_is_refused_is_not_remembered() {
     assert_eq!(client.transmit(at(3)), [0x50, 3, 0, 5, 0x97]);
     client.receive(&wire::publish(Version::V5, &publish.dup()), at(4));
     assert_eq!(client.events().len(), 1, "a new message");
+}
+
+/// Whatever the outbox has room for at that moment: what a broker has lost is subscribed to again on the
+/// same connection.
+#[test]
+fn a_subscription_that_finds_no_room_is_repeated_later() {
+    let mut delayed = 0;
+    for waiting in 0..40 {
+        let mut client = Client::online(Config {
+            outbox_messages: 64,
+            ..lasting(Version::V5)
+        });
+        client
+            .session
+            .subscribe(&[("t", QoS::AtLeastOnce)])
+            .expect("room");
+        client.transmit(at(1));
+        client.receive(&wire::suback(Version::V5, 1, &[1]), at(1));
+        client.events();
+        client.session.handle_network_lost();
+        for _ in 0..waiting {
+            let message = Message::new("u", "x").qos(QoS::AtLeastOnce);
+            client.session.publish(message).expect("room");
+        }
+        client.reconnect(at(2), false);
+        let is_subscribe = |seen: &Seen| matches!(seen, Seen::Subscribe(..));
+        let (sent, _) = with_heap(1_600, || client.transmit(at(2)));
+        let at_once = sent.first() == Some(&0x82);
+        delayed += usize::from(!at_once);
+        let rest = client.sent(at(3));
+        assert_eq!(
+            rest.iter().filter(|seen| is_subscribe(seen)).count(),
+            usize::from(!at_once)
+        );
+    }
+    assert!(delayed > 0 && delayed < 40, "{delayed}");
 }
