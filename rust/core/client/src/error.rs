@@ -116,11 +116,15 @@ impl Cause {
         match self {
             Self::ClosedBeforeConnack | Self::Mqtt(SessionError::NotMqtt { .. }) => true,
             Self::Mqtt(SessionError::Malformed { packet, .. }) => *packet == PacketType::CONNACK,
-            Self::Mqtt(SessionError::Refused(refusal)) => {
-                refusal.reason() == ReasonCode::UNSUPPORTED_VERSION
-            }
-            _ => false,
+            _ => self.is_the_version(),
         }
+    }
+
+    /// Whether the broker says that it does not know the version.
+    pub(crate) fn is_the_version(&self) -> bool {
+        let old = Fault::OldVersion;
+        matches!(self, Self::Mqtt(SessionError::Malformed { fault, .. }) if *fault == old)
+            || self.reason() == Some(ReasonCode::UNSUPPORTED_VERSION)
     }
 
     /// Where a failure to resolve or to learn the time belongs: a missing prefix has a stage of its

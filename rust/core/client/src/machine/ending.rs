@@ -313,6 +313,13 @@ impl Client {
         }
         let is_unknown = cause.may_be_the_version();
         let target = self.targets.current_mut();
+        // It has become another: the configured one is tried first.
+        if let (Known::Speaks(spoken), true) = (target.version, cause.is_the_version()) {
+            target.version = Known::Nothing;
+            if spoken != self.version {
+                return None;
+            }
+        }
         match target.version {
             Known::Nothing if is_unknown && self.fallback_to_v311 => {
                 let version = Version::V311;

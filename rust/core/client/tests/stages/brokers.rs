@@ -452,6 +452,33 @@ fn a_broker_that_is_only_restarting_keeps_its_version() {
     assert_eq!(world.client.session().version(), speaks_5);
 }
 
+/// What it says of the version outweighs what it spoke before.
+#[test]
+fn a_broker_may_become_one_of_the_other_version() {
+    let mut config = config(PLAIN);
+    config.fallback_to_v311 = true;
+    let mut world = World::started(config, plain());
+    world.run_until_online(s(5));
+    assert_eq!(world.client.session().version(), Version::V5);
+    world
+        .server
+        .configure(|config| config.only_v311 = Some(OnlyV311::Refuses));
+    world.cut();
+    world.run_until_online(s(20));
+    assert_eq!(world.client.session().version(), Version::V311);
+
+    world.server.configure(|config| {
+        config.only_v311 = None;
+        config.refuse = Some(1);
+    });
+    world.cut();
+    let failures = world.failures().len();
+    world.run_until(s(20), |world| world.failures().len() > failures);
+    world.server.configure(|config| config.refuse = None);
+    world.run_until_online(s(70));
+    assert_eq!(world.client.session().version(), Version::V5);
+}
+
 #[test]
 fn without_the_option_the_version_stays_and_the_cure_names_it() {
     for reaction in [OnlyV311::Closes, OnlyV311::Refuses] {
