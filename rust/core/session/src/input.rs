@@ -136,6 +136,11 @@ impl Session {
         let clean = link.clean;
         self.keep_words(connack.text.take(), connack.server_reference.take());
         if let Some(refusal) = connack.refusal {
+            let is_name = refusal.reason() == ReasonCode::CLIENT_ID_NOT_VALID;
+            if is_name && self.state.client_id.take().is_some() {
+                // Assigned once, and taken back: another name, and with it another session.
+                self.state.start_clean = true;
+            }
             return Err(SessionError::Refused(refusal));
         }
         let mut session_present = connack.session_present;

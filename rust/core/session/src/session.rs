@@ -104,7 +104,8 @@ impl Session {
         self.link.as_ref()?.limits()
     }
 
-    /// The client identifier in use: configured, or assigned by an MQTT 5 broker.
+    /// The client identifier in use: configured, or assigned by an MQTT 5 broker, until a broker does
+    /// not accept it any more.
     pub fn client_id(&self) -> &str {
         let assigned = self.state.client_id.as_deref();
         assigned.unwrap_or(&self.config.client_id)

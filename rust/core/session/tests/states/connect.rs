@@ -475,3 +475,44 @@ fn an_assigned_client_identifier_is_kept() {
     let sent = client.sent(at(1));
     assert!(matches!(&sent[..], [Seen::Connect { client_id, .. }] if client_id == "auto-7"));
 }
+
+#[test]
+fn an_assigned_client_identifier_that_is_not_accepted_is_given_up_with_its_session() {
+    let mut client = Client::new(Config {
+        session_expiry: 60,
+        ..Config::default()
+    });
+    let assigned =
+        |name: &str| wire::connack_v5(false, |p| p.assigned_client_id = Some(name.into()));
+    client.session.connect(at(0));
+    client.transmit(at(0));
+    client.receive(&assigned("auto-7"), at(0));
+    let message = Message::new("t", "x").qos(QoS::ExactlyOnce);
+    let token = client.session.publish(message).expect("room");
+    client.transmit(at(0));
+    client.events();
+    // Another refusal says nothing of the name.
+    for (code, next, is_clean) in [(0x88, "auto-7", false), (0x85, "", true)] {
+        client.session.connect(at(1));
+        client.transmit(at(1));
+        let refused = client
+            .session
+            .handle_input(&wire::refusal(Version::V5, code), at(1));
+        assert!(matches!(refused, Err(SessionError::Refused(_))));
+        client.session.connect(at(2));
+        let sent = client.sent(at(2));
+        assert!(
+            matches!(&sent[..], [Seen::Connect { client_id, clean, .. }]
+                if client_id == next && *clean == is_clean),
+            "{sent:?}"
+        );
+    }
+    client.receive(&assigned("auto-8"), at(2));
+    assert_eq!(client.session.client_id(), "auto-8");
+    let session_present = false;
+    let events = [
+        Event::Connected { session_present },
+        Event::SentAgain(token),
+    ];
+    assert_eq!(client.events(), events);
+}
