@@ -204,7 +204,7 @@ impl Session {
     }
 
     /// The broker has nothing of the session: messages are sent anew, subscriptions repeated.
-    fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.state.forget_received();
         let subscriptions = &mut self.state.subscriptions;
         subscriptions.begin_anew(&mut self.state.journal);

@@ -104,7 +104,9 @@ impl Session {
 
         let configured = self.config.client_id.as_str();
         let identity = found.identity.unwrap_or_default();
-        if identity.established && !configured.is_empty() && identity.client_id != configured {
+        let is_renamed =
+            identity.established && !configured.is_empty() && identity.client_id != configured;
+        if is_renamed {
             // The broker knows the session under a name that is not used any more.
             journal.clear_received();
             journal.clear_released();
@@ -153,6 +155,10 @@ impl Session {
                 messages,
                 subscriptions,
             });
+        }
+        if is_renamed {
+            // Nothing was sent under the new name, whatever the broker has of it.
+            self.begin_anew();
         }
     }
 }

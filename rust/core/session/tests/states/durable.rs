@@ -1,8 +1,8 @@
 //! What is stored, when, and what a later life makes of it.
 
 use thread_mqtt_session::{
-    BrokerText, Command, CommandError, Config, Event, Message, PublishError, PublishOptions, QoS,
-    Session, StoreError, Token, Version,
+    BrokerText, Command, CommandError, Config, Event, LostSession, Message, PublishError,
+    PublishOptions, QoS, Session, StoreError, Token, Version,
 };
 
 use crate::common::flash::Flash;
@@ -306,6 +306,54 @@ fn the_assigned_client_identifier_and_the_broker_outlive_a_restart() {
         &third.sent(at(0))[..],
         [Seen::Connect { clean: true, .. }]
     ));
+}
+
+/// What was sent under another name was not sent under this one, also where the broker has a session of it.
+#[test]
+fn with_another_client_identifier_messages_of_an_earlier_life_are_new() {
+    for version in VERSIONS {
+        for (lost_session, present) in [
+            (LostSession::SendAgain, true),
+            (LostSession::SendAgain, false),
+            (LostSession::Report, true),
+        ] {
+            let flash = Flash::new(0);
+            let mut first = online(version, &flash, false);
+            first.session.publish(message("one", QOS1)).unwrap();
+            first.session.publish(message("two", QOS2)).unwrap();
+            first.session.publish(message("three", QOS2)).unwrap();
+            first.sent(at(1));
+            first.receive(&wire::pubrec(0x8001, 0), at(1));
+            drop(first);
+
+            let config = Config {
+                client_id: "renamed".into(),
+                adopt_session: true,
+                lost_session,
+                ..lasting(version)
+            };
+            let mut second = client(config, &flash);
+            let mut events = second.events();
+            second.reconnect(at(0), present);
+            events.extend(second.events());
+            let tokens = [0xFFFF_8001, 0xFFFF_8002].map(Token);
+            let lost = |token| match lost_session {
+                LostSession::SendAgain => Event::SentAgain(token),
+                LostSession::Report => Event::PublishFailed(token, PublishError::SessionLost),
+            };
+            assert_eq!(events[1..], tokens.map(lost));
+            let mut expected = vec![Seen::Publish(publish("one", 1, 0x8000))];
+            if lost_session == LostSession::SendAgain {
+                for (topic, id) in [("two", 0x8001), ("three", 0x8002)] {
+                    if present {
+                        expected.push(Seen::Pubrel(id, 0));
+                    }
+                    expected.push(Seen::Publish(publish(topic, 2, id)));
+                }
+            }
+            assert_eq!(second.sent(at(1)), expected, "{lost_session:?} {present}");
+        }
+    }
 }
 
 #[test]
