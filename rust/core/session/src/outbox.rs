@@ -8,6 +8,7 @@ use core::iter;
 use core::time::Duration;
 
 use crate::config::{Config, Overflow, QoS, Version};
+use crate::durable::StoreError;
 #[cfg(feature = "durable")]
 use crate::durable::Stored;
 use crate::error::{CommandError, PublishError};
@@ -418,20 +419,29 @@ impl Outbox {
     }
 
     /// Makes room on the heap for a message that is to be stored, and names it there: its packet
-    /// identifier and its place in the order. `None` if the heap has no room.
-    pub(crate) fn prepare(&mut self, mut is_free: impl FnMut(u16) -> bool) -> Option<(u16, u32)> {
+    /// identifier and its place in the order. `occupied` are those of the next 32 identifiers that the
+    /// storage has.
+    pub(crate) fn prepare(
+        &mut self,
+        mut occupied: impl FnMut(u16) -> Result<u32, StoreError>,
+    ) -> Result<(u16, u32), CommandError> {
         let room = self.items.reserve() && self.ids.reserve() && self.latest.reserve();
         if !room || self.unstamped.try_reserve(1).is_err() {
-            return None;
+            return Err(CommandError::OutOfMemory);
         }
-        for _ in 0..=IDS {
+        let mut stored = 0;
+        for n in 0..=IDS {
             self.last_stored_id = self.last_stored_id.wrapping_add(1) | STORED_IDS;
             let id = self.last_stored_id;
-            if self.by_id(id).is_none() && is_free(id) {
-                return Some((id, self.next_order()));
+            stored = match n % 32 {
+                0 => occupied(id).map_err(CommandError::NotStored)?,
+                _ => stored >> 1,
+            };
+            if self.by_id(id).is_none() && stored & 1 == 0 {
+                return Ok((id, self.next_order()));
             }
         }
-        None
+        Err(CommandError::OutOfMemory)
     }
 
     fn next_order(&self) -> u32 {

@@ -420,8 +420,7 @@ impl Session {
         if !journal.is_on() {
             return Err(CommandError::NotStored(StoreError::Unavailable));
         }
-        let prepared = self.state.outbox.prepare(|id| journal.is_free(id));
-        let (id, order) = prepared.ok_or(CommandError::OutOfMemory)?;
+        let (id, order) = self.state.outbox.prepare(|id| journal.occupied(id))?;
         journal
             .put_message(id, order, outgoing.expiry(), &outgoing.message)
             .map_err(CommandError::NotStored)?;

@@ -2,8 +2,12 @@
 
 mod common;
 
+#[cfg(feature = "durable")]
+use common::flash::Flash;
 use common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use mqtt_proto::v5;
+#[cfg(feature = "durable")]
+use thread_mqtt_session::{CommandError, Session, StoreError};
 use thread_mqtt_session::{Config, Event, Message, QoS, SessionError, SkipReason, Version};
 use thread_mqtt_test_support::heap::{Heap, with_heap};
 
@@ -170,4 +174,41 @@ fn a_subscription_that_finds_no_room_is_repeated_later() {
         );
     }
     assert!(delayed > 0 && delayed < 40, "{delayed}");
+}
+
+/// Messages in the storage for which there is no room after a restart keep their identifiers. To find out
+/// which these are takes a look at the storage or two, also where it fails.
+#[cfg(feature = "durable")]
+#[test]
+fn a_storage_that_was_not_restored_is_seldom_read() {
+    let flash = Flash::new(0);
+    let config = Config {
+        outbox_messages: 64,
+        outbox_bytes: 2_000_000,
+        ..lasting(Version::V5)
+    };
+    let message = |payload| Message::new("t", vec![7; payload]).qos(QoS::AtLeastOnce);
+    let mut first = Session::with_store(config.clone(), flash.store()).expect("valid");
+    for _ in 0..40 {
+        first.publish(message(20_000)).expect("room");
+    }
+    drop(first);
+    let all: usize = flash.medium().records.values().map(Vec::len).sum();
+    let restore = || Session::with_store(config, flash.store()).expect("valid");
+    let (mut second, _) = with_heap(all + 30_000, restore);
+    assert_eq!(second.outbox_len(), 0);
+    let before = flash.loads();
+    second.publish(message(1)).expect("room");
+    assert_eq!(flash.messages(), 41);
+    assert!(flash.loads() - before <= 2, "{}", flash.loads() - before);
+    let (before, failure) = (flash.loads(), StoreError::Failed(-5));
+    flash.fail(Some(failure));
+    assert_eq!(
+        second.publish(message(1)),
+        Err(CommandError::NotStored(failure))
+    );
+    assert_eq!(flash.loads() - before, 1);
+    flash.fail(None);
+    second.publish(message(1)).expect("room");
+    assert_eq!(flash.messages(), 42);
 }

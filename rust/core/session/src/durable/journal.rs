@@ -138,14 +138,20 @@ impl Journal {
         self.untold.take()
     }
 
-    /// Whether a message can have this packet identifier.
-    pub(crate) fn is_free(&mut self, id: u16) -> bool {
-        let Some(store) = self.store.as_mut().filter(|_| self.incomplete) else {
-            return true;
-        };
-        let mut used = false;
-        let loaded = store.load(&mut |key, _| used |= key == id);
-        loaded.is_ok() && !used
+    /// Which packet identifiers, of this one and the 31 after it, messages in the store have that are
+    /// not known here. The first is the lowest bit.
+    pub(crate) fn occupied(&mut self, first: u16) -> Result<u32, StoreError> {
+        let mut occupied = 0;
+        if let Some(store) = self.store.as_mut().filter(|_| self.incomplete) {
+            let count = 1 + (key::MESSAGES.end() - key::MESSAGES.start());
+            store.load(&mut |key, _| {
+                let distance = key.wrapping_sub(first) % count;
+                if key::MESSAGES.contains(&key) && distance < 32 {
+                    occupied |= 1 << distance;
+                }
+            })?;
+        }
+        Ok(occupied)
     }
 
     pub(crate) fn put_message(

@@ -25,8 +25,8 @@ impl Journal {
         None
     }
 
-    pub(crate) const fn is_free(&mut self, _: u16) -> bool {
-        true
+    pub(crate) const fn occupied(&mut self, _: u16) -> Result<u32, StoreError> {
+        Ok(0)
     }
 
     pub(crate) const fn put_message(

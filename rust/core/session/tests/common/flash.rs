@@ -14,6 +14,7 @@ pub(crate) struct Medium {
     pub(crate) records: BTreeMap<u16, Vec<u8>>,
     writes: u64,
     written: u64,
+    loads: u64,
     /// The write within which the power fails.
     cut: Option<u64>,
     off: bool,
@@ -91,6 +92,7 @@ impl Flash {
             records: BTreeMap::new(),
             writes: 0,
             written: 0,
+            loads: 0,
             cut: None,
             off: false,
             tear: seed,
@@ -163,6 +165,11 @@ impl Flash {
         self.medium().written
     }
 
+    /// How often it was read, as a whole.
+    pub(crate) fn loads(&self) -> u64 {
+        self.medium().loads
+    }
+
     pub(crate) fn keys(&self) -> Vec<u16> {
         self.medium().records.keys().copied().collect()
     }
@@ -175,7 +182,8 @@ impl Flash {
 
 impl Store for Flash {
     fn load(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> Result<(), StoreError> {
-        let medium = self.medium();
+        let mut medium = self.medium();
+        medium.loads += 1;
         if let Some(failure) = medium.failure {
             return Err(failure);
         }
