@@ -121,7 +121,7 @@ NAMES = {
 }
 
 # The state of a certificate (OCSP): a client of this project does not read it, so it does not ask for it.
-# A server that sends it unasked in TLS 1.2 is refused for that.
+# A server that sends it unasked is refused for that: no extension of a certificate was asked for (RFC 8446, section 4.4.2).
 STATUS = {
     "src/client/hs.rs": [
         condition("Some(CertificateStatusRequest::build_ocsp())", "fn emit_client_hello_for_retry", is_now="None"),
@@ -132,6 +132,10 @@ STATUS = {
     ],
     "src/msgs/handshake.rs": [
         arm("HandshakeType::CertificateStatus", "impl<'a> HandshakeMessagePayload<'a>", "pub(crate) fn read_version"),
+        condition("out.read_one(&mut sub, |_unk| { Err(InvalidMessage::UnknownCertificateExtension) })?;",
+                  "impl<'a> Codec<'a> for CertificateExtensions<'a>", "fn read",
+                  is_now="return Err(InvalidMessage::UnknownCertificateExtension);"),
+        body("impl<'a> CertificatePayloadTls13<'a>", "pub(crate) fn end_entity_ocsp", is_now="Vec::new()"),
     ],
 }
 
