@@ -98,7 +98,7 @@ def check_scenarios(path, seen):
             yield f"{where}: {name}: integration_platforms are not all in platform_allow"
         if not merged.get("build_only") and merged.get("harness") not in HARNESSES:
             yield f"{where}: {name}: neither build_only nor a harness, so nothing would be tested"
-    if not seen:
+    if not document.get("tests"):
         yield f"{where}: no tests"
 
 

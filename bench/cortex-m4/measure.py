@@ -10,7 +10,7 @@
                          thread_mqtt_init() is short
   measure.py --init      what thread_mqtt_init() takes; fails where that is more than 10 ms
   measure.py --comparable
-                         whether they can be compared; if not, says why and exits with 1
+                         whether they can be compared; if not, says why and exits with 3
   measure.py --least-heap tls-soft mqtt-psa
                          runs these images with less and less heap, until it does not suffice for the
                          connection; fails when one ends otherwise than with a sentence that says so
@@ -34,6 +34,8 @@ import report
 import run
 from sizes import Sizes
 
+# The exit status of --comparable; 1 is a failure.
+NOT_COMPARABLE = 3
 BASELINE = build.HERE / "baseline.json"
 # Beyond this a number has grown.
 TOLERANCE = 0.02
@@ -173,7 +175,7 @@ def main():
     options = options.parse_args()
     try:
         if options.comparable:
-            return 0 if comparable() else 1
+            return 0 if comparable() else NOT_COMPARABLE
         builder = build.Builder(options.build_dir)
         if options.check:
             if not comparable():

@@ -71,7 +71,7 @@ def image(folder, sources, *defined):
 def mosquitto(folder):
     """Mosquitto with an open listener, one that wants a password and one with TLS:
     their ports and the log."""
-    ports = [run.free_port() for _ in range(3)]
+    ports = run.free_ports(3)
     log = folder / "mosquitto.log"
     command = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
     passwords = folder / "passwords"

@@ -199,7 +199,7 @@ void test_given_up(void)
 	struct thread_mqtt *client;
 	uint32_t token;
 
-	config.response_timeout_ms = 2000;
+	config.response_timeout_ms = 10000;
 	client = started(&config, false);
 	token = publish(client, &message, 3 * PIECE);
 	asks_for(client, token, 0);

@@ -22,10 +22,10 @@ import tempfile
 import threading
 import time
 
-from native_sim import PATIENCE, ROOT, environment, free_port, run, west_build
+from native_sim import PATIENCE, ROOT, environment, free_port, free_ports, run, west_build
 
 DAY = 86_400
-EPOCH = 1_800_000_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH
+EPOCH = 2_000_000_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH
 CUTS = 200
 PARTITION = 4 * 4096  # that of the settings on native_sim
 NTP = 2_208_988_800  # 1900 to 1970, seconds
@@ -63,7 +63,7 @@ class Brokers:
 
     def __init__(self, folder):
         self.folder = folder
-        self.plain, self.mutual, self.short, self.eddsa = (free_port() for _ in range(4))
+        self.plain, self.mutual, self.short, self.eddsa = free_ports(4)
 
     def __enter__(self):
         folder = self.folder
@@ -255,11 +255,12 @@ def clock(image, brokers):
     with TimeServer() as right, TimeServer(ahead=365 * DAY) as wrong:
         image.run("strict, by SNTP", [broker, "strict", f"time-servers={right.address}"],
                   "event stage reached: time: 20", "event online", absent=["time unknown"])
-        assert right.asked == 1
+        asked = right.asked
+        assert asked > 0
         # 2040: whatever is signed today has expired.
         image.run("a clock that was set", [broker, "set-time=2208988800", f"time-servers={right.address}"],
                   "set_time: 0", "event failed: TLS: ", "expired")
-        assert right.asked == 1
+        assert right.asked == asked
         image.run("a time at which the certificate has expired",
                   [broker, f"time-servers={wrong.address}"], "event stage reached: time: 20",
                   "event failed: TLS: ", "expired", absent=["event online"])
@@ -281,17 +282,21 @@ def clock(image, brokers):
 def storage(image, brokers):
     """The floor outlives the device's life; what is damaged or full is told, and no more."""
     broker, short = (f"broker=mqtts://localhost:{port}" for port in (brokers.plain, brokers.short))
-    day = lambda ahead: time.strftime("%Y-%m-%d", time.gmtime(time.time() + ahead))
-    kept = f"expired before {day(10 * DAY)}"
-    built = f"expired before {day(0)}"
+    in_ten_days = int(time.time()) + 10 * DAY
+    kept = time.strftime("expired before %Y-%m-%d", time.gmtime(in_ten_days))
 
     image.forget()
+    # The day of the build, by the image's own word: it may have been the day before.
+    printed, told = first_words(image)
+    if told is None:
+        sys.exit(printed)
+    built = f"expired before {told[:10]}"
     image.run("before anything is kept", [short], built, "event online")
     # What a time server says is not proven, what the application says is.
     with TimeServer(ahead=10 * DAY) as ahead:
         image.run("ten days later by a server", [broker, f"time-servers={ahead.address}", "stay=1"], "event online")
     image.run("which the next life does not know", [short], built, "event online")
-    later = f"set-time={int(time.time()) + 10 * DAY}"
+    later = f"set-time={in_ten_days}"
     image.run("ten days later by the application", [broker, later, "stay=1"], "event online")
     image.run("the next life knows", [broker], kept, "event online")
     image.run("and refuses what expired before", [short], kept, "event failed: TLS: ", "expired",
@@ -306,16 +311,24 @@ def storage(image, brokers):
     image.run("is no worse than none", [short], built, "event online")
 
 
-def day_kept(image):
-    """A start: the day that the floor of the time tells, None for the build's date; or what is wrong."""
+def first_words(image):
+    """A start: what it printed, and the floor of the time in that, None if something is wrong."""
     command = [str(image.executable), f"-flash={image.flash}", "-seed-random",
                f"-broker=mqtts://127.0.0.1:{free_port()}"]
     life = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
                           timeout=PATIENCE)
     told = re.search(r"expired before (\S+ \S+) UTC", life.stdout)
     if life.returncode != 0 or "init: 0" not in life.stdout or "deinit: 0" not in life.stdout or not told:
-        return f"exit status {life.returncode}\n{life.stdout}"
-    seconds = calendar.timegm(time.strptime(told[1], "%Y-%m-%d %H:%M")) - EPOCH
+        return f"exit status {life.returncode}\n{life.stdout}", None
+    return life.stdout, told[1]
+
+
+def day_kept(image):
+    """A start: the day that the floor of the time tells, None for the build's date; or what is wrong."""
+    printed, told = first_words(image)
+    if told is None:
+        return printed
+    seconds = calendar.timegm(time.strptime(told, "%Y-%m-%d %H:%M")) - EPOCH
     return seconds // DAY if seconds >= 0 else None
 
 

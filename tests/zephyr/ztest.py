@@ -8,6 +8,7 @@ native_sim.py says, for mps2/an386 what cortex_m.py says.
 """
 
 import pathlib
+import re
 import sys
 import time
 
@@ -36,8 +37,8 @@ def main(workspace, board=NATIVE):
         process([image / "zephyr.exe", "-flash_in_ram"], printed)
     with running as ended:
         deadline = time.monotonic() + PATIENCE
-        # ztest ends native_sim; a board goes on.
-        while ended.poll() is None and END not in printed.read_text(errors="replace"):
+        # ztest ends native_sim; a board goes on, and prints a character at a time.
+        while ended.poll() is None and not re.search(f"{END} (SUCCESSFUL|FAILED)", printed.read_text(errors="replace")):
             if time.monotonic() > deadline:
                 sys.exit(f"{printed.read_text(errors='replace')}\nerror: the suites did not end")
             time.sleep(0.2)
