@@ -25,7 +25,7 @@ import time
 from native_sim import PATIENCE, ROOT, environment, free_port, free_ports, run, west_build
 
 DAY = 86_400
-EPOCH = 2_000_000_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH
+EPOCH = 1_987_200_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH
 CUTS = 200
 PARTITION = 4 * 4096  # that of the settings on native_sim
 NTP = 2_208_988_800  # 1900 to 1970, seconds
