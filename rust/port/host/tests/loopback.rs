@@ -1,11 +1,13 @@
 //! The port over real sockets, on loopback.
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
+use std::process;
 use std::time::Duration;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_host::{HostPort, Options};
 use thread_mqtt_resolve::resolver::Family;
+use thread_mqtt_test_support::closed::ClosedPort;
 
 const BOTH: Interest = Interest {
     receive: true,
@@ -150,9 +152,8 @@ fn back_pressure_and_its_end() {
 
 #[test]
 fn nobody_listens() {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let to = mapped(free.local_addr().unwrap());
-    drop(free);
+    let closed = ClosedPort::any().unwrap();
+    let to = mapped(closed.address());
     let mut port = port();
     let error = match port.tcp_connect(to) {
         Err(error) => error,
@@ -174,10 +175,10 @@ fn datagrams() {
     server.set_read_timeout(Some(PATIENCE)).unwrap();
     let to = mapped(server.local_addr().unwrap());
     let mut port = port();
-    // A port that is free now.
-    let local = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-    let from_port = local.local_addr().unwrap().port();
-    drop(local);
+    // Below those that the kernel gives away (ip(7)): it stays free as long as nothing asks for it.
+    let is_free = |port: &u16| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    let first = 20_000 + (process::id() % 10_000) as u16;
+    let from_port = (first..32_768).find(is_free).unwrap();
 
     for question in [b"one", b"two"] {
         port.udp_send(from_port, to, question).unwrap();

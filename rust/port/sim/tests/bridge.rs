@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Port, TcpState};
+use thread_mqtt_test_support::closed::ClosedPort;
 use thread_sim::{HostAccess, SimPort, WorldConfig};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -106,11 +107,9 @@ fn resets_pass_the_bridge_both_ways() {
 
 #[test]
 fn a_closed_host_port_refuses() {
-    let (address, server) = host(drop);
-    TcpStream::connect(address).unwrap();
-    server.join().unwrap();
+    let closed = ClosedPort::any().unwrap();
     let world = ready(WorldConfig::default());
-    world.map(SERVER, address);
+    world.map(SERVER, closed.address());
     let state = connect(&mut world.port(), SERVER, MINUTE);
     assert_eq!(state, TcpState::Failed(TcpError::Refused));
 }

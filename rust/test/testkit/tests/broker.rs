@@ -2,6 +2,7 @@
 mod common;
 use common::{Mosquitto, TempFile, stdout};
 use std::net::TcpStream;
+use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_testkit::broker::{Broker, Config};
 use thread_mqtt_testkit::fixed::Fixed;
 use thread_mqtt_testkit::front::Front;
@@ -64,11 +65,15 @@ fn a_packet_above_the_limit_is_not_taken() {
     assert!(words.contains("connection was lost"), "{words}");
 }
 
+/// One of a few must do so: something beside this test may get the port at once.
 #[test]
 fn dropping_the_broker_closes_its_port() {
-    let broker = Broker::start(&Config::default()).unwrap();
-    let address = broker.address();
-    TcpStream::connect(address).unwrap();
-    drop(broker);
-    assert!(TcpStream::connect(address).is_err());
+    let closes = |_| {
+        let broker = Broker::start(&Config::default()).unwrap();
+        let address = broker.address();
+        TcpStream::connect(address).unwrap();
+        drop(broker);
+        ClosedPort::keep(address.port()).is_ok() && TcpStream::connect(address).is_err()
+    };
+    assert!((0..3).any(closes));
 }

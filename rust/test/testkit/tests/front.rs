@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
+use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_testkit::fixed::Fixed;
 use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::pki::{Authority, Chain, KeyKind, Usage, Validity};
@@ -166,19 +167,19 @@ fn misbehaviours() {
     attempt(Behaviour::Serve).unwrap();
 }
 
+/// Of a few, one must close its port: something beside this test may get it at once.
 #[test]
 fn dropping_the_front_closes_its_port_and_connections() {
-    let front = Front::start(&Tls::new(Fixed::Rsa2048.server()), echo()).unwrap();
-    let address = front.address();
-    let mut client = connect(
-        &client_config(&root(Fixed::Rsa2048), None),
-        "localhost",
-        address,
-    )
-    .unwrap();
-    drop(front);
-    assert!(client.read(&mut [0; 1]).is_err());
-    assert!(TcpStream::connect(address).is_err());
+    let config = client_config(&root(Fixed::Rsa2048), None);
+    let closes = |_| {
+        let front = Front::start(&Tls::new(Fixed::Rsa2048.server()), echo()).unwrap();
+        let address = front.address();
+        let mut client = connect(&config, "localhost", address).unwrap();
+        drop(front);
+        assert!(client.read(&mut [0; 1]).is_err());
+        ClosedPort::keep(address.port()).is_ok() && TcpStream::connect(address).is_err()
+    };
+    assert!((0..3).any(closes));
 }
 
 /// Generated chains are what they claim to be, judged by rustls and webpki.

@@ -6,6 +6,7 @@ use common::{Dns, Scratch, command, outcome, refused, run, uri};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
+use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::peer::host::HostPeer;
 use thread_mqtt_testkit::peer::{self, Config};
@@ -202,9 +203,8 @@ fn no_nat64_prefix() {
 
 #[test]
 fn nobody_listens() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let closed = ClosedPort::any().unwrap();
+    let address = closed.address();
     let dns = Dns::start(&["localhost"]).address.to_string();
     let one = uri("mqtt", address);
     let says = format!("thread-mqtt: {one} at 127.0.0.1: TCP failed");

@@ -2,7 +2,8 @@
 mod common;
 
 use common::{Dns, Outcome, Scratch, run};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
+use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::peer::host::HostPeer;
 use thread_mqtt_testkit::peer::{Config, Fault};
@@ -253,11 +254,8 @@ FAILED  resolve      no usable address of broker.example was found
 
 #[test]
 fn the_port_is_closed() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let outcome = doctor(&uri("mqtt", closed), &[]);
+    let closed = ClosedPort::any().unwrap();
+    let outcome = doctor(&uri("mqtt", closed.address()), &[]);
     reads(
         &outcome,
         6,
@@ -433,11 +431,8 @@ fn certificates_are_shown_once() {
 #[test]
 fn every_broker_of_a_list_is_examined() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let list = format!("{},{}", uri("mqtt", closed), uri("mqtt", broker.address()));
+    let closed = ClosedPort::any().unwrap();
+    let list = format!("{},{}", uri("mqtt", closed.address()), uri("mqtt", broker.address()));
     let outcome = doctor(&list, &["--id", "walker"]);
     reads(
         &outcome,

@@ -4,6 +4,7 @@ mod common;
 use common::mosquitto::{Mosquitto, publish, subscriber};
 use common::{Running, Scratch, run};
 use std::collections::BTreeMap;
+use thread_mqtt_test_support::closed::ClosedPort;
 
 /// Its sessions outlive it.
 fn lasting_broker() -> Mosquitto {
@@ -249,9 +250,8 @@ fn an_encrypted_directory_is_read_with_its_key_alone() {
         records
     };
     // With no broker there: the message stays in the directory.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nowhere = format!("mqtt://{}", closed.local_addr().unwrap());
-    drop(closed);
+    let closed = ClosedPort::any().unwrap();
+    let nowhere = format!("mqtt://{}", closed.address());
     let outcome = publish_to(&nowhere, &["-m", "secret"], &["--session-key", &key]);
     assert_ne!(outcome.status, 0, "{outcome:?}");
     let before = records();

@@ -1,9 +1,10 @@
 //! Whatever is wrong, the demo says it in two sentences, the cause and the cure, and exits
 //! with a status that is not 0.
 use serde_json::Value;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_testkit::fixed::Fixed;
 use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::peer::host::HostPeer;
@@ -232,12 +233,9 @@ fn brokers_that_close() {
     let told = fails("tls", &["--broker", &uri, "--ca", root.path()]);
     assert_tells(&told, "closed the connection", "TLS");
 
-    // No server listens: the port was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let uri = format!("mqtt://127.0.0.1:{}", address.port());
+    // No server listens.
+    let closed = ClosedPort::any().unwrap();
+    let uri = format!("mqtt://{}", closed.address());
     assert_tells(&fails("tcp", &["--broker", &uri]), "refused", "listens");
 }
 
