@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
+use thread_mqtt_test_support::closed::patiently;
 use thread_mqtt_test_support::server::start;
 
 /// Listens on each port it is told of, after a while, and says nothing.
@@ -45,7 +46,8 @@ fn a_port_lost_to_somebody_else_is_given_up() {
     let mut strangers = Vec::new();
     let (server, [port]) = start(|ports: [u16; 1]| {
         if strangers.len() < 3 {
-            strangers.push(TcpListener::bind((Ipv4Addr::LOCALHOST, ports[0]))?);
+            let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, ports[0]));
+            strangers.push(patiently(bind)?);
         }
         python(LISTEN, ports)
     })
