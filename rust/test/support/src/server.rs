@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 /// Longer than a server takes to listen, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ATTEMPTS: u32 = 20;
+/// Until the next attempt on the same ports.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Starts a server that is to listen on these ports of 127.0.0.1, and waits until it does.
 ///
@@ -36,13 +38,41 @@ pub fn start<const N: usize>(
 ) -> io::Result<(Child, [u16; N])> {
     for _ in 0..ATTEMPTS {
         let ports = free_ports()?;
-        let mut server = Ended(Some(spawn(ports)?));
-        if server.listens_on(&ports)? {
-            return Ok((server.keep(), ports));
+        if let Some(server) = until_it_listens(spawn(ports)?, ports)? {
+            return Ok((server, ports));
         }
     }
+    Err(ended_always())
+}
+
+/// Starts a server again on the ports that it had, and waits until it listens on them.
+///
+/// # Errors
+///
+/// As for [`start`]; between two attempts is some time, in which the ports may become free.
+pub fn restart<const N: usize>(
+    mut spawn: impl FnMut() -> io::Result<Child>,
+    ports: [u16; N],
+) -> io::Result<Child> {
+    for _ in 0..ATTEMPTS {
+        if let Some(server) = until_it_listens(spawn()?, ports)? {
+            return Ok(server);
+        }
+        sleep(PAUSE);
+    }
+    Err(ended_always())
+}
+
+fn ended_always() -> io::Error {
     let text = format!("the server ended before it listened, {ATTEMPTS} times");
-    Err(io::Error::new(io::ErrorKind::AddrInUse, text))
+    io::Error::new(io::ErrorKind::AddrInUse, text)
+}
+
+/// The server, if it did not end before it listened.
+fn until_it_listens<const N: usize>(server: Child, ports: [u16; N]) -> io::Result<Option<Child>> {
+    let mut server = Ended(Some(server));
+    let listens = server.listens_on(&ports)?;
+    Ok(listens.then(|| server.keep()))
 }
 
 /// Mosquitto with this configuration, and without input and output, not started yet.

@@ -1,10 +1,9 @@
 //! An independent broker: Debian's mosquitto, as a child process on loopback.
-use super::{PATIENCE, Running, Scratch, run};
+use super::{Running, Scratch, run};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::io;
 use std::process::Child;
-use std::thread;
-use std::time::{Duration, Instant};
+use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_test_support::server;
 use thread_mqtt_testkit::pki::Chain;
 
@@ -12,6 +11,8 @@ use thread_mqtt_testkit::pki::Chain;
 pub struct Mosquitto {
     child: Child,
     pub port: u16,
+    /// While it is away.
+    kept: Option<ClosedPort>,
     pub scratch: Scratch,
     max_protocol: Option<&'static str>,
 }
@@ -19,12 +20,6 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// One listener on a free port, and these lines of configuration.
     pub fn start(scratch: Scratch, lines: &str, max_protocol: Option<&'static str>) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        // Started as root it would otherwise become a user that may not read its files.
-        let config = format!("user root\nlistener {port} 127.0.0.1\n{lines}\n");
-        scratch.file("mosquitto.conf", config);
         if let Some(version) = max_protocol {
             let openssl = format!(
                 "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n\
@@ -32,15 +27,20 @@ impl Mosquitto {
             );
             scratch.file("openssl.cnf", openssl);
         }
-        let child = spawn(&scratch, max_protocol);
-        let broker = Self {
+        let started = server::start(|[port]| {
+            // Started as root it would otherwise become a user that may not read its files.
+            let config = format!("user root\nlistener {port} 127.0.0.1\n{lines}\n");
+            scratch.file("mosquitto.conf", config);
+            spawn(&scratch, max_protocol)
+        });
+        let (child, [port]) = started.unwrap_or_else(|error| does_not_run(&error, &scratch));
+        Self {
             child,
             port,
+            kept: None,
             scratch,
             max_protocol,
-        };
-        broker.wait_until_ready();
-        broker
+        }
     }
 
     pub fn plain() -> Self {
@@ -58,50 +58,49 @@ impl Mosquitto {
         (Self::start(scratch, &lines, Some(max_protocol)), ca)
     }
 
-    fn wait_until_ready(&self) {
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(
-                began.elapsed() < PATIENCE,
-                "mosquitto does not listen; it says: {}",
-                fs::read_to_string(self.scratch.path().join("log")).unwrap_or_default()
-            );
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-
     pub fn uri(&self, scheme: &str) -> String {
         format!("{scheme}://localhost:{}", self.port)
     }
 
+    /// Kills it; its port is kept for it.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
+        self.kept = Some(ClosedPort::keep(self.port).unwrap());
     }
 
     /// Starts it again on the same port.
     pub fn revive(&mut self) {
-        self.child = spawn(&self.scratch, self.max_protocol);
-        self.wait_until_ready();
+        let spawn = || spawn(&self.scratch, self.max_protocol);
+        self.child = server::restart(spawn, [self.port])
+            .unwrap_or_else(|error| does_not_run(&error, &self.scratch));
+        self.kept = None;
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Drop for Mosquitto {
     fn drop(&mut self) {
-        self.kill();
+        self.end();
     }
 }
 
-fn spawn(scratch: &Scratch, max_protocol: Option<&str>) -> Child {
-    let log = fs::File::create(scratch.path().join("log")).unwrap();
+fn spawn(scratch: &Scratch, max_protocol: Option<&str>) -> io::Result<Child> {
+    let log = fs::File::create(scratch.path().join("log"))?;
     let mut command = server::mosquitto(&scratch.path().join("mosquitto.conf"));
-    command.stdout(log.try_clone().unwrap()).stderr(log);
+    command.stdout(log.try_clone()?).stderr(log);
     if max_protocol.is_some() {
         command.env("OPENSSL_CONF", scratch.path().join("openssl.cnf"));
     }
-    command.spawn().unwrap_or_else(|error| {
-        panic!("mosquitto cannot be started ({error}): install the package mosquitto")
-    })
+    command.spawn()
+}
+
+fn does_not_run(error: &io::Error, scratch: &Scratch) -> ! {
+    let log = fs::read_to_string(scratch.path().join("log")).unwrap_or_default();
+    panic!("mosquitto does not run ({error}; is the package installed?); it says: {log}")
 }
 
 /// A subscriber whose subscription is in force.
