@@ -230,7 +230,7 @@ fn a_broker_that_says_nothing() {
     secure.front.set_behaviour(Behaviour::Silent);
     let uri = secure.uri();
     let all = [
-        "pub", &uri, "--ca", &secure.ca, "-W", "1.5", "-t", "t", "-n",
+        "pub", &uri, "--ca", &secure.ca, "-W", "5.5", "-t", "t", "-n",
     ];
     for (qos, left) in [
         ("0", "with 1 message not sent"),
@@ -239,7 +239,7 @@ fn a_broker_that_says_nothing() {
         let outcome = run(&[&all[..], &["-q", qos]].concat());
         assert_eq!(outcome.status, TIMED_OUT, "{outcome:?}");
         for says in [
-            &format!("timed out after 1.5 s in the stage TLS, connecting to {uri}"),
+            &format!("timed out after 5.5 s in the stage TLS, connecting to {uri}"),
             left,
             "check that the broker speaks TLS on this port",
             "more time with --timeout",
@@ -678,7 +678,7 @@ fn what_the_broker_says_is_shown() {
     let (one, _) = answering(answer);
     for (uri, status, timeout) in [
         (refusing, MQTT, "60"),
-        (closing, TIMED_OUT, "2"),
+        (closing, TIMED_OUT, "5"),
         (one, MESSAGE, "60"),
     ] {
         let outcome = run(&["pub", &uri, "-t", "t", "-n", "-q", "1", "-W", timeout]);

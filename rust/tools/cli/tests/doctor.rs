@@ -112,8 +112,8 @@ fn all_is_as_it_should_be() {
         "
 ok      broker       mqtt://broker.example:*
 ok      network      this host, with IPv4
-ok      DNS          server 127.0.0.1:*: 127.0.0.1 in 0.* s
-ok      resolve      server 127.0.0.1:*: 127.0.0.1 in 0.* s
+ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *
+ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
 ok      TCP          connected to 127.0.0.1, port *
 ok      MQTT         online with a new session
         client id    walker
@@ -141,7 +141,7 @@ ok      broker       mqtt://broker.example:*
 ok      network      this host, with IPv4
 FAILED  DNS          server 127.0.0.1:*: no answer in * s
                      check that the server is up, and on a Thread network that the border router has an uplink
-ok      DNS          server 127.0.0.1:*: 127.0.0.1 in 0.* s
+ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *
 ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
 ok      TCP          connected to 127.0.0.1, port *
 ok      MQTT         online with a new session
@@ -192,7 +192,7 @@ fn no_answer_fits_into_a_datagram() {
     let uri = uri("mqtt", broker.address());
     let outcome = doctor_with_dns(&uri, &servers, &["--id", "walker"]);
     assert_eq!(outcome.status, 0, "{outcome:#?}");
-    let line = "ok      DNS          server 127.0.0.1:*: 127.0.0.1 in 0.* s";
+    let line = "ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *";
     let is_line = |seen: &str| matches(seen, line);
     assert!(outcome.stdout.lines().any(is_line), "{outcome:#?}");
     // And the client by itself.
@@ -432,7 +432,11 @@ fn certificates_are_shown_once() {
 fn every_broker_of_a_list_is_examined() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
     let closed = ClosedPort::any().unwrap();
-    let list = format!("{},{}", uri("mqtt", closed.address()), uri("mqtt", broker.address()));
+    let list = format!(
+        "{},{}",
+        uri("mqtt", closed.address()),
+        uri("mqtt", broker.address())
+    );
     let outcome = doctor(&list, &["--id", "walker"]);
     reads(
         &outcome,
