@@ -196,16 +196,23 @@ fn the_will_is_published_when_the_connection_breaks_and_only_then() {
     for version in VERSIONS {
         let mut watcher = Client::online(&broker, config(version, "watcher"));
         watcher.subscribe("#", QoS::AtLeastOnce);
-        let will = Message::new("will", "gone").qos(QoS::AtLeastOnce);
-        let mortal = Config {
-            will: Some(will.clone()),
+        let will = |payload: &str| Message::new("will", payload).qos(QoS::AtLeastOnce);
+        let mortal = |payload: &str| Config {
+            will: Some(will(payload)),
             ..config(version, "mortal")
         };
-        let mut clean = Client::online(&broker, mortal.clone());
+        let mut clean = Client::online(&broker, mortal("left"));
         clean.leave();
-        let broken = Client::online(&broker, mortal);
+        let broken = Client::online(&broker, mortal("broken off"));
         drop(broken);
-        assert_eq!(watcher.event(), Event::Message(will));
+        assert_eq!(watcher.event(), Event::Message(will("broken off")));
+        // Nor is there another before what is sent now.
+        let end = Message::new("end", "").qos(QoS::AtLeastOnce);
+        let token = watcher.session.publish(end.clone()).expect("room");
+        let events = watcher.events(2);
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert!(events.contains(&Event::Published(token)), "{events:?}");
+        assert!(events.contains(&Event::Message(end)), "{events:?}");
         watcher.leave();
     }
 }

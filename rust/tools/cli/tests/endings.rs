@@ -259,29 +259,36 @@ fn properties_travel_there_and_back() {
 fn a_will_with_a_delay_and_properties() {
     let broker = Mosquitto::plain();
     let uri = broker.uri("mqtt");
-    let watcher = subscriber(&[&uri, "-t", "will", "-C", "1", "-F", "%p %C %P"]);
-    let doomed = subscriber(&[
-        &uri,
-        "-t",
-        "t",
-        "--will-topic",
-        "will",
-        "--will-payload",
-        "-1",
-        "--will-delay",
-        "1",
-        "--will-content-type",
-        "text/plain",
-        "--will-user-property",
-        "a=b",
-        "-x",
-        "60",
-        "-c",
-        "-i",
-        "doomed",
-    ]);
-    doomed.kill();
+    let watcher = subscriber(&[&uri, "-t", "will", "-F", "%p %C %P"]);
+    let killed = |delay: &str| {
+        let doomed = subscriber(&[
+            &uri,
+            "-t",
+            "t",
+            "--will-topic",
+            "will",
+            "--will-payload",
+            "-1",
+            "--will-delay",
+            delay,
+            "--will-content-type",
+            "text/plain",
+            "--will-user-property",
+            "a=b",
+            "-x",
+            "7200",
+            "-c",
+            "-i",
+            "doomed",
+        ]);
+        doomed.kill();
+    };
+    killed("1");
     assert_eq!(watcher.line(), "-1 text/plain a:b");
+    // With a delay of an hour what is sent after the end comes before the will.
+    killed("3600");
+    publish(&[&uri, "-t", "will", "-m", "before", "--content-type", "x"]);
+    assert_eq!(watcher.line(), "before x ");
 }
 
 #[test]
