@@ -98,7 +98,9 @@ fn groups_versions_and_alpn_are_the_servers() {
         client.write_all(&[7; 3000]).unwrap();
         assert_eq!(read(&mut client, 3000).unwrap(), [7; 3000]);
     }
-    for handshake in front.log().handshakes {
+    let handshakes = front.log().handshakes;
+    assert_eq!(handshakes.len(), 2);
+    for handshake in handshakes {
         assert_eq!(handshake.version, Some(ProtocolVersion::TLSv1_3));
         assert_eq!(handshake.group, Some(NamedGroup::secp256r1));
         assert_eq!(handshake.alpn.as_deref(), Some(&b"mqtt"[..]));
