@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use thread_mqtt_test_support::closed::patiently;
-use thread_mqtt_test_support::server::start;
+use thread_mqtt_test_support::server::{restart, start};
 
 /// Listens on each port it is told of, after a while, and says nothing.
 const LISTEN: &str = "
@@ -57,6 +57,25 @@ fn a_port_lost_to_somebody_else_is_given_up() {
         assert_ne!(stranger.local_addr().unwrap().port(), port);
     }
     end(server);
+}
+
+#[test]
+fn a_port_that_becomes_free_is_waited_for() {
+    let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = stranger.local_addr().unwrap().port();
+    let mut stranger = Some(stranger);
+    let mut attempts = 0;
+    let again = || {
+        attempts += 1;
+        if attempts == 3 {
+            stranger = None;
+        }
+        python(LISTEN, [port])
+    };
+    let server = restart(again, [port]).unwrap();
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    end(server);
+    assert!(attempts >= 3, "{attempts}");
 }
 
 #[test]
