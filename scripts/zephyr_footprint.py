@@ -67,6 +67,10 @@ CONFIGURATIONS = {
     "sensor": Image("`sensor_sleepy`, sleepy end device", SENSOR),
     "rust": Image("the application in Rust, MTD", "."),
     "release": Image("MTD, release", release=True),
+    # As without the snippet thread-mqtt-p256.
+    "release-general": Image("the same with general curves, X25519 and P-384", release=True,
+                             options="THREAD_MQTT_P256M=n THREAD_MQTT_X25519=y THREAD_MQTT_P384=y THREAD_MQTT_SHA512_SMALLER=n "
+                                     "MBEDTLS_HEAP_SIZE=8192"),
     "release-sleepy": Image("sleepy end device, release", snippets=("thread-mqtt-sleepy",), release=True),
     "release-mutual-tls": Image("`mutual_tls`, MTD, release", MUTUAL_TLS, release=True),
     "release-sensor": Image("`sensor_sleepy`, sleepy end device, release", SENSOR, release=True),
