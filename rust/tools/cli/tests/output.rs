@@ -39,8 +39,8 @@ fn printing_to(stdout: Stdio, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
-#[test]
-fn a_reader_that_goes_away_ends_a_command_quietly() {
+/// Commands that end by themselves and print something.
+fn each_that_prints(try_it: impl Fn(&[&str])) {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
     let uri = format!("mqtt://{}", broker.address());
     for arguments in [
@@ -49,21 +49,21 @@ fn a_reader_that_goes_away_ends_a_command_quietly() {
         &["pub", "--help"],
         &["--version"],
     ] {
-        let ended = printing_to(abandoned(), arguments);
-        assert_eq!(ended, (0, String::new()), "{arguments:?}");
+        try_it(arguments);
     }
 }
 
 #[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    each_that_prints(|arguments| {
+        let ended = printing_to(abandoned(), arguments);
+        assert_eq!(ended, (0, String::new()), "{arguments:?}");
+    });
+}
+
+#[test]
 fn a_full_disk_is_told() {
-    let broker = HostPeer::start(Config::new(None), 1).unwrap();
-    let uri = format!("mqtt://{}", broker.address());
-    for arguments in [
-        &["doctor", &uri][..],
-        &["resolve", "127.0.0.1"],
-        &["pub", "--help"],
-        &["--version"],
-    ] {
+    each_that_prints(|arguments| {
         let (status, said) = printing_to(full(), arguments);
         assert_eq!(status, INPUT, "{arguments:?}: {said}");
         assert!(
@@ -71,7 +71,7 @@ fn a_full_disk_is_told() {
             "{arguments:?}: {said}"
         );
         assert!(said.contains("What to do: free space"), "{said}");
-    }
+    });
 }
 
 /// What cannot be said changes nothing about how the command ends.

@@ -77,15 +77,7 @@ fn a_malformed_message_does_not_come_for_ever() {
             qos: 1,
             retain: false,
         });
-        let alarms: Vec<_> = (0..8)
-            .map(|n: u8| {
-                let alarm = Message::new("alarm", [n]).qos(QoS::AtLeastOnce);
-                let token = world.client.publish(alarm).unwrap();
-                world.run_for(s(60));
-                token
-            })
-            .collect();
-        world.run_for(s(600));
+        let alarms = world.alarms();
         let malformed = Cause::Mqtt(SessionError::Malformed {
             packet: PacketType::PUBLISH,
             fault: session::Fault::Text,

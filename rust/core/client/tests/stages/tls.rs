@@ -330,15 +330,7 @@ fn a_record_that_is_too_large_does_not_come_for_ever() {
             retain: false,
         });
 
-        let alarms: Vec<_> = (0..8)
-            .map(|n: u8| {
-                let alarm = Message::new("alarm", [n]).qos(QoS::AtLeastOnce);
-                let token = world.client.publish(alarm).unwrap();
-                world.run_for(s(60));
-                token
-            })
-            .collect();
-        world.run_for(s(600));
+        let alarms = world.alarms();
         let failures = world.failures();
         let too_large =
             |cause: &Cause| matches!(cause, Cause::Tls(TlsError::RecordTooLarge { .. }));

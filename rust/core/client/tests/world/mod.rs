@@ -14,7 +14,7 @@ use std::time::Duration;
 use thread_mqtt_client::{Action, Cause, Client, Config, Event, Reached, Stage, TcpError, Timers};
 use thread_mqtt_resolve::resolver::{self, AddressSource, LookupError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
-use thread_mqtt_session::Version;
+use thread_mqtt_session::{Message, QoS, Token, Version};
 use thread_mqtt_soft_provider::{provider, suites};
 use thread_mqtt_testkit::fixed::{Fixed, UNIX_TIME};
 use thread_mqtt_testkit::peer::{self, Ending, Server, Stream};
@@ -316,6 +316,20 @@ impl World {
         let failed = self.run_until(limit, |world| world.failures().len() > before);
         assert!(failed, "no failure in {limit:?}: {:#?}", self.events);
         self.failures().remove(before)
+    }
+
+    /// Publishes eight messages at QoS 1, one a minute, and waits ten minutes more.
+    pub fn alarms(&mut self) -> Vec<Token> {
+        let alarms = (0..8)
+            .map(|n: u8| {
+                let alarm = Message::new("alarm", [n]).qos(QoS::AtLeastOnce);
+                let token = self.client.publish(alarm).unwrap();
+                self.run_for(s(60));
+                token
+            })
+            .collect();
+        self.run_for(s(600));
+        alarms
     }
 
     pub fn failures(&self) -> Vec<(Stage, Cause, Option<Duration>)> {

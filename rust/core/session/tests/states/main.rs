@@ -19,6 +19,7 @@ mod steer;
 mod subscribe;
 #[cfg(feature = "pieces")]
 mod supply;
+mod unanswered;
 
 use common::{Client, at, wire};
 use thread_mqtt_session::{QoS, Version};

@@ -245,6 +245,17 @@ fn sessions_make_room() {
     }
 }
 
+/// The handshake of TLS 1.3, and what the server says behind it.
+fn up_to_the_ticket(pair: &mut Pair) -> Vec<u8> {
+    pair.client_to_server(usize::MAX);
+    pair.server_to_pipe();
+    let flight: Vec<u8> = pair.to_client.drain(..).collect();
+    pair.client.handle_ciphertext(&flight).unwrap();
+    pair.client_to_server(usize::MAX);
+    pair.server_to_pipe();
+    pair.to_client.drain(..).collect()
+}
+
 /// What a ticket makes the client take of the heap, by how long the broker's chain is: nothing for rustls
 /// as `scripts/rustls_client_only.py` makes it.
 #[test]
@@ -259,13 +270,7 @@ fn a_session_shares_its_chain_in_rustls_for_a_client_only() {
         let pki = Pki::new(&RSA, certificates);
         let config = client(&pki).versions(&[Version::Tls13]).build().unwrap();
         let mut pair = Pair::new(&config, &Server::new(&pki));
-        pair.client_to_server(usize::MAX);
-        pair.server_to_pipe();
-        let flight: Vec<u8> = pair.to_client.drain(..).collect();
-        pair.client.handle_ciphertext(&flight).unwrap();
-        pair.client_to_server(usize::MAX);
-        pair.server_to_pipe();
-        let ticket: Vec<u8> = pair.to_client.drain(..).collect();
+        let ticket = up_to_the_ticket(&mut pair);
         let (result, took) = with_heap(usize::MAX, || pair.client.handle_ciphertext(&ticket));
         assert_eq!(result, Ok(ticket.len()));
         (pki.chain.iter().map(|c| c.len()).sum::<usize>(), took)
@@ -307,13 +312,7 @@ fn a_ticket_is_an_error_without_room_for_its_copies() {
                     // Each with no ticket kept.
                     let config = client(&pki).versions(&[Version::Tls13]).build().unwrap();
                     let mut pair = Pair::of(connect(&config), session);
-                    pair.client_to_server(usize::MAX);
-                    pair.server_to_pipe();
-                    let flight: Vec<u8> = pair.to_client.drain(..).collect();
-                    pair.client.handle_ciphertext(&flight).unwrap();
-                    pair.client_to_server(usize::MAX);
-                    pair.server_to_pipe();
-                    let ticket: Vec<u8> = pair.to_client.drain(..).collect();
+                    let ticket = up_to_the_ticket(&mut pair);
                     assert!(ticket.len() > size);
                     match with_heap(bytes, || pair.client.handle_ciphertext(&ticket)).0 {
                         Ok(_) => kept += 1,
