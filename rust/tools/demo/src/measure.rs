@@ -268,7 +268,7 @@ CONNACK count a second longer: TLS 1.3 sends its session ticket when the handsha
     )?;
     let rsa12 = VARIANTS[0].0;
     for (name, what) in [
-        ("attach (from switching both nodes on)", "attach"),
+        ("attach (from switching the device on)", "attach"),
         ("DNS: A and AAAA", "dns"),
         ("TCP", "tcp"),
     ] {
