@@ -86,7 +86,7 @@ fn panel(out: &mut String, top: f64, setup: &Setup, run: &Run) {
         let _ = write!(
             path,
             "{letter}{:.1} {:.1}",
-            x(second as f64 + 1.0),
+            x(second as f64),
             bottom - PANEL * share
         );
     }

@@ -43,6 +43,13 @@ impl Outage {
 /// Connections that wait to be accepted, as Linux has it (`somaxconn`).
 const BACKLOG: u64 = 4_096;
 
+/// Until Zephyr's TCP repeats a SYN that nothing answers, and up to half as long again, drawn for each
+/// connection; every later pause is half as long again as the one before (`tcp_derive_rto` and
+/// `tcp_resend_data`). A second is what the module makes of `CONFIG_NET_TCP_INIT_RETRANSMISSION_TIMEOUT`
+/// with OpenThread, of 200 ms in Zephyr itself. The client ends the attempt long before the ninth
+/// repetition, which is the last one (`CONFIG_NET_TCP_RETRY_COUNT`).
+const RTO: Duration = Duration::from_secs(1);
+
 /// The devices have ten minutes to come online before something happens.
 pub(crate) const QUIET: Duration = Duration::from_secs(600);
 
@@ -53,9 +60,10 @@ const WATCHED: Duration = Duration::from_secs(1_200);
 #[derive(Debug)]
 pub(crate) struct Result {
     pub(crate) outage: Outage,
-    /// TCP connects that reach the broker's host, by second since the outage began.
+    /// SYN that reach the broker's host, repeated ones too: how many from each second since the outage
+    /// began to the next.
     pub(crate) arrivals: Vec<u32>,
-    /// Devices online, by second since the outage began.
+    /// Devices online at each second since the outage began, from the beginning itself on.
     pub(crate) online: Vec<usize>,
     devices: usize,
     /// Second in which it was over.
@@ -90,6 +98,8 @@ impl Result {
 enum What {
     /// An alarm of the client.
     Wake,
+    /// The SYN is repeated, and after this pause once more.
+    Syn(u32, Duration),
     /// The SYN is answered.
     Connected(u32),
     Refused(u32),
@@ -108,6 +118,8 @@ struct Device {
     /// Counts connections, so that what belongs to an earlier one is known.
     connection: u32,
     connected: bool,
+    /// When the broker accepts the connection; its host answers the SYN before that.
+    accepted_at: Duration,
     /// From the broker, under way.
     answer: Vec<u8>,
     online: bool,
@@ -153,7 +165,7 @@ pub(crate) fn run(setup: &Setup, outage: Outage) -> Result {
     }
     world.run_until(QUIET);
     world.begin_outage();
-    let mut online = Vec::with_capacity(watched);
+    let mut online = vec![world.online];
     for second in 1..=watched {
         let until = QUIET + Duration::from_secs(second as u64);
         if world.is_out(world.now) && !world.is_out(until) {
@@ -189,6 +201,7 @@ fn device(n: usize, setup: &Setup, rng: &mut ChaCha8Rng) -> Device {
         rtt: Duration::from_millis(60 + u64::from(rng.next_u32() % 240)),
         connection: 0,
         connected: false,
+        accepted_at: Duration::ZERO,
         answer: Vec::new(),
         online: false,
         woken_at: None,
@@ -272,6 +285,10 @@ impl World<'_> {
                     device.client.handle_timeout(now);
                 }
             }
+            What::Syn(connection, pause) if connection == device.connection => {
+                self.send_syn(n, pause);
+                return;
+            }
             What::Connected(connection) if connection == device.connection => {
                 device.connected = true;
                 device.client.handle_tcp_connected(now);
@@ -331,7 +348,8 @@ impl World<'_> {
         if !sent.is_empty() && !is_silent {
             device.answer.extend(answer(&sent));
             let what = What::Data(device.connection);
-            self.queue.push(Reverse((now + device.rtt, n, what)));
+            let read = device.accepted_at.max(now + device.rtt / 2);
+            self.queue.push(Reverse((read + device.rtt / 2, n, what)));
         }
         let online = device.client.is_online();
         match (device.online, online) {
@@ -348,13 +366,17 @@ impl World<'_> {
             }
         }
         if connect {
-            self.arrive(n);
+            // As Zephyr draws it.
+            let gain = device.rng.next_u32() % 256;
+            self.send_syn(n, RTO * (512 + gain) / 512);
         }
     }
 
-    /// A SYN reaches the broker's host.
-    fn arrive(&mut self, n: usize) {
-        let device = &self.devices[n];
+    /// Sends a SYN, and sees to it that it is repeated after `pause` if nothing answers: an answer takes
+    /// less than the shortest pause.
+    fn send_syn(&mut self, n: usize, pause: Duration) {
+        let is_out = self.broker_is_out();
+        let device = &mut self.devices[n];
         let (rtt, connection) = (device.rtt, device.connection);
         let at = self.now + rtt / 2;
         if let Some(second) = at.checked_sub(QUIET)
@@ -362,22 +384,22 @@ impl World<'_> {
         {
             *count += 1;
         }
-        if self.broker_is_out() {
-            if self.outage == Outage::Broker {
-                let what = What::Refused(connection);
-                self.queue.push(Reverse((self.now + rtt, n, what)));
-            }
-            return;
-        }
         let each = Duration::from_secs(1) / self.setup.accepts;
         let begins = self.busy_until.max(at);
         let waiting = (begins - at).as_nanos() / each.as_nanos();
-        // A full backlog drops the SYN.
-        if waiting < u128::from(BACKLOG) {
-            self.busy_until = begins + each;
-            let what = What::Connected(connection);
-            self.queue.push(Reverse((begins + each + rtt / 2, n, what)));
-        }
+        let (next, what) = match self.outage {
+            Outage::Broker if is_out => (self.now + rtt, What::Refused(connection)),
+            // A full backlog drops the SYN.
+            _ if is_out || waiting >= u128::from(BACKLOG) => {
+                (self.now + pause, What::Syn(connection, pause * 3 / 2))
+            }
+            _ => {
+                self.busy_until = begins + each;
+                device.accepted_at = self.busy_until;
+                (self.now + rtt, What::Connected(connection))
+            }
+        };
+        self.queue.push(Reverse((next, n, what)));
     }
 }
 
@@ -429,8 +451,48 @@ mod tests {
     #[test]
     fn an_outage_is_one() {
         let run = run(&small(), Outage::Broker);
+        assert_eq!(run.online.len(), run.arrivals.len() + 1);
+        // The resets are under way.
+        assert_eq!(run.online[0], 1_000);
+        assert_eq!(run.online[1], 0);
         assert_eq!(run.online[50], 0);
         assert_eq!(run.online.last(), Some(&1_000));
+    }
+
+    #[test]
+    fn times_count_from_the_end_of_the_outage() {
+        let run = Result {
+            outage: Outage::Broker,
+            arrivals: vec![7, 7, 4, 6, 9],
+            online: vec![10, 0, 0, 5, 10, 10],
+            devices: 10,
+            over: 2,
+        };
+        assert_eq!(run.back_after(0.5), Some(Duration::from_secs(1)));
+        assert_eq!(run.back_after(0.99), Some(Duration::from_secs(2)));
+        assert_eq!(run.mean_arrivals(), 5.0);
+    }
+
+    /// Zephyr's TCP sends six SYN within the client's `tcp_connect` of 20 s.
+    #[test]
+    fn a_syn_without_an_answer_is_repeated() {
+        let setup = Setup {
+            devices: 1,
+            routers: 1,
+            outage: Duration::from_secs(600),
+            ..small()
+        };
+        let run = run(&setup, Outage::BrokerSilent);
+        let seconds: Vec<_> = (0..600).filter(|n| run.arrivals[*n] != 0).collect();
+        let pauses: Vec<_> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        for (n, pause) in pauses[..5].iter().enumerate() {
+            let expected = 1.5_f64.powi(n as i32);
+            // Of the seconds that they are in.
+            let range = expected - 1.0..expected * 1.5 + 1.0;
+            assert!(range.contains(&(*pause as f64)), "{pauses:?}");
+        }
+        assert!((13..=20).contains(&(seconds[5] - seconds[0])), "{pauses:?}");
+        assert!(run.arrivals[..600].iter().all(|count| *count <= 1));
     }
 
     #[test]
