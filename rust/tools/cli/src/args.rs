@@ -3,6 +3,7 @@ use crate::exit;
 use crate::format::{FORMATS, unknown_in};
 use crate::idn::to_ascii;
 use crate::number::{CHAIN, COUNT, PACKET, PORT, REDIRECTS, U32};
+use crate::property;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -88,7 +89,8 @@ pub(crate) struct PropertyArguments {
     /// What the answer shall carry, so that the asker recognises it
     #[arg(long, value_name = "DATA", allow_hyphen_values = true)]
     pub(crate) correlation_data: Option<String>,
-    /// A property of the applications' own; may be given several times
+    /// A property of the applications' own; may be given several times. For a name that
+    /// contains =, use -D publish user-property NAME VALUE
     #[arg(long, value_parser = pair, value_name = "NAME=VALUE")]
     pub(crate) user_property: Vec<(String, String)>,
 }
@@ -344,7 +346,8 @@ pub(crate) struct WillArguments {
         allow_hyphen_values = true
     )]
     pub(crate) will_correlation_data: Option<String>,
-    /// A property of the will (MQTT 5); may be given several times
+    /// A property of the will (MQTT 5); may be given several times. For a name that contains
+    /// =, use -D will user-property NAME VALUE
     #[arg(long, requires = "will_topic", value_parser = pair, value_name = "NAME=VALUE")]
     pub(crate) will_user_property: Vec<(String, String)>,
 }
@@ -662,9 +665,12 @@ fn keep_alive(text: &str) -> Result<KeepAlive, &'static str> {
     }
 }
 
-/// NAME=VALUE.
+/// NAME=VALUE, or what became of `-D`.
 fn pair(text: &str) -> Result<(String, String), &'static str> {
-    match text.split_once('=') {
+    match text
+        .split_once(property::BETWEEN)
+        .or_else(|| text.split_once('='))
+    {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => Err("a property is written NAME=VALUE"),
     }
@@ -723,6 +729,58 @@ mod tests {
             ("-h [2001:db8::1] -p 1", "mqtt://[2001:db8::1]:1"),
         ] {
             assert_eq!(broker(options), uri, "{options}");
+        }
+    }
+
+    /// The user properties of a message and of a will.
+    #[test]
+    fn user_properties_are_exact() {
+        for (options, pairs) in [
+            (&["--user-property", "a=b=c"][..], &[("a", "b=c")][..]),
+            (&["--user-property", "="], &[("", "")]),
+            (
+                &["-D", "publish", "user-property", "a=b", "c"],
+                &[("a=b", "c")],
+            ),
+            (
+                &[
+                    "-D",
+                    "publish",
+                    "user-property",
+                    "=",
+                    "-x =",
+                    "--user-property",
+                    "a=b",
+                ],
+                &[("=", "-x ="), ("a", "b")],
+            ),
+            (&["-D", "publish", "user-property", "", ""], &[("", "")]),
+            (
+                &[
+                    "--will-topic",
+                    "w",
+                    "-D",
+                    "will",
+                    "user-property",
+                    "ä=",
+                    "--",
+                ],
+                &[("ä=", "--")],
+            ),
+        ] {
+            let words = ["thread-mqtt", "pub", "mqtt://b.example", "-t", "t", "-n"];
+            let words = words.iter().chain(options).map(std::ffi::OsString::from);
+            let arguments = Arguments::parse_from(property::rewrite(words).unwrap());
+            let Command::Pub(arguments) = arguments.command else {
+                unreachable!("the command is pub")
+            };
+            let mut found = arguments.message.properties.user_property;
+            found.extend(arguments.common.will.will_user_property);
+            let found: Vec<_> = found
+                .iter()
+                .map(|(name, value)| (&**name, &**value))
+                .collect();
+            assert_eq!(found, pairs, "{options:?}");
         }
     }
 

@@ -27,6 +27,10 @@ const OPTIONS: [(&str, &str, &str); 14] = [
     ),
 ];
 
+/// Stands between the name and the value of a user property from `-D`, where a person writes `=`. The name
+/// of one may hold `=` (MQTT 5 section 3.3.2.3.7); no argument of a command line can hold this.
+pub(crate) const BETWEEN: &str = "\0";
+
 /// The command line with every `-D` as an option of its own.
 pub(crate) fn rewrite(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>, Failure> {
     let mut arguments = arguments.peekable();
@@ -52,7 +56,7 @@ pub(crate) fn rewrite(arguments: impl Iterator<Item = OsString>) -> Result<Vec<O
         whole.push("=");
         whole.push(take()?);
         if property == "user-property" {
-            whole.push("=");
+            whole.push(BETWEEN);
             whole.push(take()?);
         }
         rewritten.push(whole);
@@ -100,7 +104,8 @@ mod tests {
                 "-D publish content-type a/b -q 1",
                 "--content-type=a/b -q 1",
             ),
-            ("-D publish user-property a b", "--user-property=a=b"),
+            ("-D publish user-property a b", "--user-property=a\0b"),
+            ("-D will user-property a=b =", "--will-user-property=a=b\0="),
             ("--property will will-delay-interval 5", "--will-delay=5"),
             ("-- -D publish", "-- -D publish"),
         ] {
