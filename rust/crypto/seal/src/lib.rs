@@ -36,10 +36,14 @@
 //!
 //! # The wrong key
 //!
-//! One record says which key is the right one: [`ENCRYPTED`]. If neither it nor any other opens,
-//! nothing is touched, and the store cannot be read ([`StoreError::WrongKey`]). If it opens and another
-//! one does not, that one was altered or torn: the session drops it and tells so
+//! One record says which key is the right one: [`ENCRYPTED`]. It is written before any other. If neither it
+//! nor any other opens, nothing is touched, and the store cannot be read ([`StoreError::WrongKey`]). If it opens
+//! and another one does not, that one was altered or torn: the session drops it and tells so
 //! ([`Event::RecordDamaged`](thread_mqtt_session::Event::RecordDamaged)).
+//!
+//! A store from before there was a key has no such record, and at least one that a session wrote without a
+//! key, whatever has become of the others. It is not touched either ([`StoreError::NotEncrypted`]). With
+//! `ENCRYPTED`, in whatever state, the store counts as encrypted, as it does for a session without a key.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
@@ -93,11 +97,12 @@ impl<S: Store> SealedStore<S> {
     /// Finds out whether the key is the right one, and sees to it that the next start can.
     fn check(&mut self) -> Result<(), StoreError> {
         let Self { store, sealer } = self;
-        let (mut is_right, mut has_others) = (Ok(false), false);
+        let (mut is_right, mut is_named, mut has_others) = (Ok(false), false, false);
         store.load(&mut |key, bytes| match key {
             ENCRYPTED => {
                 let opened = sealer.open(key, bytes);
                 is_right = opened.map(|text| text.as_deref() == Some(CHECK));
+                is_named = true;
             }
             _ => has_others = true,
         })?;
@@ -105,26 +110,26 @@ impl<S: Store> SealedStore<S> {
             return Ok(());
         }
         if has_others {
-            self.check_others()?;
+            self.check_others(is_named)?;
         }
         let check = self.sealer.seal(ENCRYPTED, CHECK)?;
         self.store.put(ENCRYPTED, &check)
     }
 
-    /// The record that would say it is missing or does not open: then the others have to.
-    fn check_others(&mut self) -> Result<(), StoreError> {
+    /// The record that would say it is missing, or does not open (`is_named`): then the others have to.
+    fn check_others(&mut self, is_named: bool) -> Result<(), StoreError> {
         let Self { store, sealer } = self;
-        let (mut any_opens, mut all_plain) = (Ok(false), true);
+        let (mut any_opens, mut any_plain) = (Ok(false), false);
         store.load(&mut |key, bytes| {
             if key == ENCRYPTED || !matches!(any_opens, Ok(false)) {
                 return;
             }
             any_opens = sealer.open(key, bytes).map(|text| text.is_some());
-            all_plain &= is_record(key, bytes);
+            any_plain |= is_record(key, bytes);
         })?;
         match any_opens? {
             true => Ok(()),
-            false if all_plain => Err(StoreError::NotEncrypted),
+            false if any_plain && !is_named => Err(StoreError::NotEncrypted),
             false => Err(StoreError::WrongKey),
         }
     }

@@ -175,9 +175,10 @@ pub(super) fn release(key: u16, order: u32) -> Option<Vec<u8>> {
     Some(record.end(key))
 }
 
-/// Whether these bytes are a record of a session, under this key, as it writes them itself.
+/// Whether these bytes are a record of a session, under this key, as this version of the crate or a later one
+/// writes it.
 pub fn is_record(key: u16, bytes: &[u8]) -> bool {
-    read(key, bytes).is_some()
+    read(key, bytes).is_some() || is_newer(key, bytes)
 }
 
 /// Whether these bytes are a record, under this key, of a later version of this crate.
