@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build import ROOT, Failed
+from ports import free_port
 
 PKI = ROOT / "rust/test/testkit/pki"
 # Inside the certificates' validity; see rust/test/testkit/src/fixed.rs.
@@ -55,19 +56,6 @@ class Phase:
     stack: int
     sent: int
     received: int
-
-
-def free_port():
-    return free_ports(1)[0]
-
-
-def free_ports(count):
-    """Different ones: none is closed before all are open."""
-    with contextlib.ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in sockets]
 
 
 def until(condition, process, what):

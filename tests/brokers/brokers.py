@@ -12,22 +12,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "scripts"))
+from ports import free_ports  # noqa: E402
+
 PATH = os.environ["PATH"] + ":/usr/sbin:/usr/lib/rabbitmq/bin"
 
 
 class NotHere(Exception):
     """A broker that this machine does not have; its text says what to install."""
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as open_sockets:
-        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def listens(port):

@@ -29,6 +29,9 @@ import scripted
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.append(str(ROOT / "scripts"))
+from ports import free_ports  # noqa: E402
+
 POSIX = ROOT / "rust/port/posix"
 
 WRAPPED = [
@@ -100,17 +103,6 @@ def pin(folder, *openssl):
     """What openssl writes, as a pin."""
     written = subprocess.run(["openssl", *openssl], cwd=folder, check=True, capture_output=True).stdout
     return "sha256:" + hashlib.sha256(written).hexdigest()
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 class Broker:

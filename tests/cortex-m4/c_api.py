@@ -23,6 +23,7 @@ import init  # noqa: E402
 import needs  # noqa: E402
 import run  # noqa: E402
 from cutter import Cutter  # noqa: E402
+from ports import free_ports  # noqa: E402
 from relay import Forgetful, Relay  # noqa: E402
 
 # As measure.py --init has them: compiled once for both.
@@ -71,7 +72,7 @@ def image(folder, sources, *defined):
 def mosquitto(folder):
     """Mosquitto with an open listener, one that wants a password and one with TLS:
     their ports and the log."""
-    ports = run.free_ports(3)
+    ports = free_ports(3)
     log = folder / "mosquitto.log"
     command = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
     passwords = folder / "passwords"

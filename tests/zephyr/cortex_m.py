@@ -18,7 +18,8 @@ import subprocess
 import sys
 
 from native_sim import (
-    BROKER_GONE, ROOT, broker, certificates, chosen, environment, free_port, kept, psa_works, wait_for, west_build)
+    BROKER_GONE, ROOT, broker, certificates, chosen, environment, kept, psa_works, wait_for, west_build)
+from ports import free_port
 
 sys.path.append(str(ROOT / "bench/cortex-m4"))
 import needs  # noqa: E402

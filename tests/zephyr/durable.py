@@ -23,7 +23,8 @@ import tempfile
 import threading
 import time
 
-from native_sim import PATIENCE, ROOT, chosen, environment, free_port, kept, same_port, wait_for, west_build
+from native_sim import PATIENCE, ROOT, chosen, environment, kept, same_port, wait_for, west_build
+from ports import free_port
 
 ROUNDS = 12
 PER_ROUND = 1000  # more than a round lasts

@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 
-from native_sim import PATIENCE, ROOT, environment, free_port, run, wait_for, west_build
+from native_sim import PATIENCE, ROOT, environment, run, wait_for, west_build
+from ports import free_port
 
 SAMPLE = ROOT / "samples" / "mutual_tls"
 RECEIVED = "received thread-mqtt/mutual-tls: hello"

@@ -21,6 +21,9 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "scripts"))
+from ports import free_port  # noqa: E402
+
 PATIENCE = 120  # seconds for each thing waited for; generous, since only its coming is tested
 
 
@@ -156,20 +159,6 @@ def broker(folder, port, version, more=""):
     finally:
         process.kill()
         process.wait()
-
-
-def free_port():
-    """A port of the loopback that is not in use."""
-    return free_ports(1)[0]
-
-
-def free_ports(count):
-    """Different ones: none is closed before all are open."""
-    with contextlib.ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in sockets]
 
 
 def same_port(kept_port):

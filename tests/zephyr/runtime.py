@@ -22,7 +22,8 @@ import tempfile
 import threading
 import time
 
-from native_sim import PATIENCE, ROOT, environment, free_port, free_ports, run, west_build
+from native_sim import PATIENCE, ROOT, environment, run, west_build
+from ports import free_port, free_ports
 
 DAY = 86_400
 EPOCH = 1_987_200_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH

@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 
-from native_sim import PATIENCE, ROOT, broker, certificates, chosen, environment, free_port, west_build
+from native_sim import PATIENCE, ROOT, broker, certificates, chosen, environment, west_build
+from ports import free_port
 
 PROMPT = "uart:~$ "
 
