@@ -74,7 +74,7 @@ cpp=("${c[@]}" -Wold-style-cast)
 check() {
     local compiler=$1 standard=$2 source=$3 header=$4; shift 4
     if ! command -v "$compiler" >/dev/null; then
-        printf 'SKIPPED %-8s %-5s  %s: the compiler is not installed\n' "$compiler" "$standard" "$header"
+        printf 'SKIPPED %s: the compiler is not installed\n' "$compiler"
     elif "$compiler" -std="$standard" -fsyntax-only "$@" -include "$folder/on.h" \
             -Iinclude -I"$(dirname "$header")" "$folder/$source" \
         && "$compiler" -std="$standard" -fsyntax-only "$@" -include "$folder/default.h" \
