@@ -181,6 +181,15 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
                 ),
             })
         }
+        // What to do is the same; a test finds both options in it.
+        TlsError::Certificate(
+            CertificateFault::CaUsedAsEndEntity | CertificateFault::UnsupportedVersion,
+        ) => Some(
+            error
+                .cure()
+                .replace("pin it instead (its SHA-256)", "give its SHA-256 with --pin")
+                .replace("configure that one as CA", "give that one with --ca"),
+        ),
         TlsError::Alert {
             alert: Alert(number),
             ..

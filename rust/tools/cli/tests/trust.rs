@@ -303,11 +303,16 @@ fn the_command_that_makes_a_right_one() {
     let secure = Secure::start(&Tls::new(own.clone()));
     let ca = secure.scratch.file("own.pem", own.chain_pem());
     let outcome = secure.publish(&["--ca", &ca]);
-    let (_, command) = outcome
+    let (instead, command) = outcome
         .stderr
         .split_once("that is right: openssl ")
         .unwrap();
-    let (command, _) = command.split_once("; ").unwrap();
+    assert!(
+        instead.contains("give its SHA-256 with --pin"),
+        "{outcome:?}"
+    );
+    let (command, then) = command.split_once("; ").unwrap();
+    assert!(then.contains("give that one with --ca"), "{outcome:?}");
     openssl(&scratch, &command.replace("NAME", "localhost"));
     let read = |file| std::fs::read_to_string(scratch.path().join(file)).unwrap();
     let right = Identity::new(
