@@ -545,6 +545,7 @@ impl ConfigBuilder {
                 roots.clone(),
                 algorithms,
                 withdrawn,
+                self.provider_failures,
                 moment,
                 max_chain,
                 pins.clone(),

@@ -24,6 +24,7 @@ use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
 use crate::certificate::{self, CertificateSummary, PublicKey};
 use crate::choice::Version;
 use crate::der::Reader;
+use crate::error::ProviderFailure;
 use crate::fault::{CertificateFault, NameMismatch, NotPinned, Signature};
 use crate::path::{self, Path};
 use crate::pin::Pin;
@@ -63,6 +64,8 @@ pub(crate) struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
     /// Whether the provider turned out not to have a scheme.
     withdrawn: Option<fn(SignatureScheme) -> bool>,
+    /// Takes the failure that the provider has to report.
+    provider_failures: Option<fn() -> Option<ProviderFailure>>,
     moment: Moment,
     /// Certificates of the longest path; each takes a step of webpki's recursion.
     max_chain: usize,
@@ -120,6 +123,7 @@ impl Verifier {
         roots: Arc<RootCertStore>,
         algorithms: WebPkiSupportedAlgorithms,
         withdrawn: Option<fn(SignatureScheme) -> bool>,
+        provider_failures: Option<fn() -> Option<ProviderFailure>>,
         moment: Moment,
         max_chain: usize,
         pins: Pins,
@@ -128,6 +132,7 @@ impl Verifier {
             roots,
             algorithms,
             withdrawn,
+            provider_failures,
             moment,
             max_chain,
             pins,
@@ -264,6 +269,8 @@ impl Verifier {
             }
         }
         verdict?;
+        // What failed on another path, or with another CA of the name, did not matter.
+        self.provider_failures.and_then(|take| take());
         if !has_room_for_names(end_entity) {
             let error = webpki::Error::MaximumNameConstraintComparisonsExceeded;
             return Err(invalid(error));

@@ -1,11 +1,17 @@
 //! What the provider's backend turns out not to have when it is first used.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustls::crypto::{ActiveKeyExchange, SupportedKxGroup};
+use rustls::crypto::{ActiveKeyExchange, SupportedKxGroup, WebPkiSupportedAlgorithms};
 use rustls::ffdhe_groups::FfdheGroup;
+use rustls::pki_types::{
+    AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
+};
 use rustls::{Error, NamedGroup, ProtocolVersion};
-use thread_mqtt_tls::{Config, Connection, CryptoProvider, Group, SignatureScheme, Version};
+use thread_mqtt_tls::{
+    Config, Connection, CryptoProvider, Group, ProviderFailure, SignatureScheme, TlsError, Version,
+};
 
 use crate::pair::{Pair, Server, client, connect, soft};
 use crate::pki::{NAME, NOW, Pki};
@@ -98,4 +104,74 @@ fn a_scheme_that_is_withdrawn_is_not_offered() {
         let mut pair = Pair::of(connect(&config.unwrap()), server);
         assert_eq!(pair.run().is_ok(), works);
     }
+}
+
+/// ECDSA on P-256, of which the backend fails once.
+#[derive(Debug)]
+struct FailsOnce(&'static dyn SignatureVerificationAlgorithm);
+
+thread_local! {
+    static HAS_FAILED: Cell<bool> = const { Cell::new(false) };
+    static FAILURE: Cell<Option<ProviderFailure>> = const { Cell::new(None) };
+}
+
+impl SignatureVerificationAlgorithm for FailsOnce {
+    fn verify_signature(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        if HAS_FAILED.replace(true) {
+            return self.0.verify_signature(key, message, signature);
+        }
+        FAILURE.set(Some(ProviderFailure {
+            call: "psa_verify_hash",
+            status: -141,
+            meaning: "insufficient memory",
+        }));
+        Err(InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        self.0.public_key_alg_id()
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.0.signature_alg_id()
+    }
+}
+
+/// It was tried with another CA of the name: what ends the connection later has a cause of its own.
+#[test]
+fn a_failure_that_did_not_matter_is_not_told_later() {
+    let pki = Pki::new(P256, 1);
+    let real = soft().signature_verification_algorithms;
+    let is_p256 = |algorithm: &&&dyn SignatureVerificationAlgorithm| {
+        algorithm.signature_alg_id() == alg_id::ECDSA_SHA256
+    };
+    let p256 = real.all.iter().find(is_p256).unwrap();
+    let failing: &'static FailsOnce = Box::leak(Box::new(FailsOnce(*p256)));
+    let provider = CryptoProvider {
+        signature_verification_algorithms: WebPkiSupportedAlgorithms {
+            all: Box::leak(Box::new([failing as &dyn SignatureVerificationAlgorithm])),
+            mapping: real.mapping,
+        },
+        ..soft()
+    };
+    let config = Config::builder(provider)
+        .ca(&Pki::impostor(P256))
+        .unwrap()
+        .ca(&pki.root)
+        .unwrap()
+        .provider_failures(|| FAILURE.take())
+        .build()
+        .unwrap();
+    let mut pair = Pair::new(&config, &Server::new(&pki));
+    pair.exchange();
+    assert!(HAS_FAILED.get());
+    pair.to_client.extend([23, 3, 3, 0, 17]);
+    pair.to_client.extend([0; 17]);
+    let error = pair.run().unwrap_err();
+    assert!(!matches!(error, TlsError::CryptoFailed(_)), "{error:?}");
 }
