@@ -24,8 +24,8 @@ const ADDRESSES: usize = 2;
 /// Times that a question is sent.
 const ATTEMPTS: u8 = 2;
 
-/// How long a server is left alone that asks for it: at a code that a pause may cure, and at the
-/// others (RFC 5905 section 7.4). Not longer, because a refusal is as easily forged as a time: this
+/// How long a server is left alone that asks for it: where it was asked too often, and where it is not to
+/// be asked at all (RFC 5905 section 7.4). Not longer, because a refusal is as easily forged as a time: this
 /// is what one costs a device that will not connect without the time.
 const PAUSE_AT_RATE: Duration = Duration::from_secs(900);
 const PAUSE_AT_REFUSAL: Duration = Duration::from_secs(3600);
@@ -108,7 +108,7 @@ impl SntpSearch {
     }
 
     fn note_refusal(&mut self, server: SocketAddrV6, code: [u8; 4], now: Duration) {
-        let pause = match [*b"RATE", *b"STEP", *b"INIT"].contains(&code) {
+        let pause = match code == *b"RATE" {
             true => PAUSE_AT_RATE,
             false => PAUSE_AT_REFUSAL,
         };

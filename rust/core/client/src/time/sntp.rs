@@ -24,8 +24,7 @@ const PIVOT: u64 = 1_767_225_600;
 pub(crate) enum Answer {
     /// Unix seconds.
     Time(u64),
-    /// A kiss-o'-death (RFC 5905 section 7.4): the server does not want to be asked, and its code
-    /// says why.
+    /// A kiss-o'-death: the server does not want to be asked, and its code says why.
     Kiss([u8; 4]),
     /// The server does not know the time itself.
     Unsynchronised,
@@ -54,11 +53,15 @@ pub(crate) fn read(message: &[u8], cookie: u64, floor: u64) -> Option<Answer> {
     if originate != cookie || mode != 4 || !matches!(version, 3 | 4) {
         return None;
     }
-    if stratum == 0 {
-        return message[12..].first_chunk::<4>().copied().map(Answer::Kiss);
+    let code = *message[12..].first_chunk::<4>()?;
+    // RFC 5905 section 7.4: only these three ask for something.
+    if stratum == 0 && [*b"DENY", *b"RSTR", *b"RATE"].contains(&code) {
+        return Some(Answer::Kiss(code));
     }
     let transmit = message[40..].first_chunk::<8>()?;
-    if leap == 3 || stratum > 15 || *transmit == [0; 8] {
+    // Stratum 16 is 0 on the way (section 7.3): a server says so while it is not synchronised, with INIT or
+    // nothing as its code.
+    if leap == 3 || !(1..=15).contains(&stratum) || *transmit == [0; 8] {
         return Some(Answer::Unsynchronised);
     }
     let &[s0, s1, s2, s3, ..] = transmit;
@@ -158,14 +161,20 @@ mod tests {
         assert_eq!(read(&request(COOKIE), COOKIE, 0), None);
     }
 
-    #[test]
-    fn a_kiss_has_a_code() {
-        let kiss = changed(|message| {
+    /// Stratum 0 with this code.
+    fn stratum_0(code: [u8; 4]) -> Option<Answer> {
+        changed(|message| {
             message[0] = 3 << 6 | 4 << 3 | 4;
             message[1] = 0;
-            message[12..16].copy_from_slice(b"RATE");
-        });
-        assert_eq!(kiss, Some(Answer::Kiss(*b"RATE")));
+            message[12..16].copy_from_slice(&code);
+        })
+    }
+
+    #[test]
+    fn a_kiss_has_a_code() {
+        for code in [*b"DENY", *b"RSTR", *b"RATE"] {
+            assert_eq!(stratum_0(code), Some(Answer::Kiss(code)));
+        }
     }
 
     #[test]
@@ -176,6 +185,10 @@ mod tests {
             unsynchronised
         );
         assert_eq!(changed(|message| message[1] = 16), unsynchronised);
+        // Of chrony, of ntpd, after a step, and of those that are to be ignored.
+        for code in [[0; 4], *b"INIT", *b"STEP", *b"XFAC"] {
+            assert_eq!(stratum_0(code), unsynchronised);
+        }
         assert_eq!(changed(|message| message[40..].fill(0)), unsynchronised);
     }
 

@@ -270,6 +270,7 @@ fn servers_that_know_nothing_are_passed_over_at_once() {
     for (wrong, error) in [
         (Sntp::Kiss(*b"DENY"), TimeError::Refused(*b"DENY")),
         (Sntp::Unsynchronised, TimeError::Unsynchronised),
+        (Sntp::Kiss(*b"INIT"), TimeError::Unsynchronised),
         (Sntp::At(FLOOR - 86_400), TimeError::BeforeFloor),
     ] {
         let mut world = clockless(
@@ -301,6 +302,25 @@ fn who_asked_to_be_left_alone_is() {
             .values_mut()
             .for_each(|server| *server = Sntp::Right);
         world.run_until_online(s(200));
+    }
+}
+
+/// After a power cut in the house it starts together with the device.
+#[test]
+fn a_server_that_is_not_synchronised_yet_is_asked_again_soon() {
+    for starting in [
+        Sntp::Unsynchronised,
+        Sntp::Kiss(*b"INIT"),
+        Sntp::Kiss(*b"STEP"),
+    ] {
+        let mut world = clockless(servers(&[FIRST], TimePolicy::Strict), &[(FIRST, starting)]);
+        world.run_for(s(10));
+        assert!(!world.failures().is_empty());
+        world
+            .time_servers
+            .values_mut()
+            .for_each(|server| *server = Sntp::Right);
+        world.run_until_online(s(120));
     }
 }
 

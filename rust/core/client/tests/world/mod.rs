@@ -543,7 +543,11 @@ impl World {
                 kiss[12..16].copy_from_slice(code);
                 vec![kiss]
             }
-            Sntp::Unsynchronised => vec![changed(|answer| answer[0] |= 0xc0)],
+            // As chrony before it is synchronised.
+            Sntp::Unsynchronised => vec![changed(|answer| {
+                answer[..2].copy_from_slice(&[0xe4, 0]);
+                answer[12..16].fill(0);
+            })],
             Sntp::Forged => vec![
                 changed(|answer| answer[24..32].fill(0)),
                 changed(|answer| answer[31] ^= 1),
