@@ -20,6 +20,9 @@ static struct {
 	/* 0 if nothing is awaited. */
 	uint32_t number;
 	int32_t status;
+	/* Questions without an answer yet, of how many. */
+	uint8_t open;
+	uint8_t questions;
 	uint8_t count;
 	struct tmq_address answers[TMQ_ANSWERS];
 } lookups[CONFIG_THREAD_MQTT_MAX_CLIENTS];
@@ -27,36 +30,52 @@ static struct k_spinlock lookups_lock;
 
 #if defined(ASKS_ZEPHYR) || defined(CONFIG_OPENTHREAD_DNS_CLIENT)
 
-/* A new number, which no look-up of any client has had. */
-static uint32_t begin(const struct tmq_port *port)
+/* A new number, which no look-up of any client has had, for so many questions. */
+static uint32_t begin(const struct tmq_port *port, uint8_t questions)
 {
 	static uint32_t last;
+	size_t index = port - tmq_ports;
 	k_spinlock_key_t key = k_spin_lock(&lookups_lock);
 	uint32_t number = ++last;
 
 	if (number == 0) {
 		number = ++last;
 	}
-	lookups[port - tmq_ports].number = number;
+	lookups[index].number = number;
+	lookups[index].open = questions;
+	lookups[index].questions = questions;
+	lookups[index].count = 0;
+	lookups[index].status = 0;
 	k_spin_unlock(&lookups_lock, key);
 	return number;
 }
 
-/* Takes the answer to a look-up: the port that awaits it, or NULL if none does any more. */
+/* Takes the answer to a question of a look-up: the port that awaits it, or NULL if none does any more, or
+ * another one is still open. Each question has its share of the room, and a failure of one counts if the
+ * other found nothing.
+ */
 static struct tmq_port *end(uint32_t number, const struct tmq_address answers[TMQ_ANSWERS],
 			    uint8_t count, int32_t status)
 {
 	struct tmq_port *port = NULL;
 	k_spinlock_key_t key = k_spin_lock(&lookups_lock);
 
-	for (size_t i = 0; i < ARRAY_SIZE(lookups) && port == NULL; i++) {
-		if (lookups[i].number == number) {
-			port = &tmq_ports[i];
-			lookups[i].number = 0;
-			lookups[i].count = count;
-			lookups[i].status = status;
-			memcpy(lookups[i].answers, answers, sizeof(lookups[i].answers));
+	for (size_t i = 0; i < ARRAY_SIZE(lookups); i++) {
+		if (lookups[i].number != number) {
+			continue;
 		}
+		count = MIN(count, TMQ_ANSWERS / lookups[i].questions);
+		memcpy(&lookups[i].answers[lookups[i].count], answers, count * sizeof(answers[0]));
+		lookups[i].count += count;
+		if (status != 0) {
+			lookups[i].status = status;
+		}
+		lookups[i].open--;
+		if (lookups[i].open == 0) {
+			lookups[i].number = 0;
+			port = &tmq_ports[i];
+		}
+		break;
 	}
 	k_spin_unlock(&lookups_lock, key);
 	return port;
@@ -79,14 +98,17 @@ int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_
 {
 	size_t index = port - tmq_ports;
 	k_spinlock_key_t key = k_spin_lock(&lookups_lock);
-	int32_t result = lookups[index].status;
+	int32_t result = TMQ_WOULD_BLOCK;
 
-	if (lookups[index].count > 0) {
-		result = lookups[index].count;
-		memcpy(answers, lookups[index].answers, sizeof(lookups[index].answers));
+	if (lookups[index].number == 0) {
+		result = lookups[index].status;
+		if (lookups[index].count > 0) {
+			result = lookups[index].count;
+			memcpy(answers, lookups[index].answers, sizeof(lookups[index].answers));
+		}
+		lookups[index].count = 0;
+		lookups[index].status = TMQ_WOULD_BLOCK;
 	}
-	lookups[index].count = 0;
-	lookups[index].status = TMQ_WOULD_BLOCK;
 	k_spin_unlock(&lookups_lock, key);
 	return result;
 }
@@ -139,13 +161,35 @@ static void answered(otError error, const otDnsAddressResponse *response, void *
 	}
 }
 
+/* OpenThread asks once and for seven seconds by default: one lost frame, and it is silent for longer than it
+ * is waited for.
+ */
+#define DNS_TIMEOUT_MS 2500
+
+/* Whether a question is asked; if not, it has its answer. */
+static bool is_asked(uint32_t number, otError error)
+{
+	static const struct tmq_address none[TMQ_ANSWERS];
+
+	if (error != OT_ERROR_NONE) {
+		(void)end(number, none, 0, dns_failure(error));
+	}
+	return error == OT_ERROR_NONE;
+}
+
 static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t family)
 {
 	/* What is zero is the default. That of the server is a public one. */
-	otDnsQueryConfig config = {0};
+	otDnsQueryConfig config = {.mResponseTimeout = DNS_TIMEOUT_MS, .mMaxTxAttempts = 2};
 	const struct tmq_address *server = &port->network.dns_servers[0];
+	/* OpenThread asks for A only where there is no AAAA. Behind NAT64 both are of use, and which of
+	 * them leads to the broker is not known here.
+	 */
+	bool both = family == TMQ_FAMILY_UNSPECIFIED && port->network.prefix_count > 0;
+	otError error = OT_ERROR_NONE;
+	bool asked = false;
+	uint32_t number;
 	void *context;
-	otError error;
 
 	if (port->network.dns_server_count == 0) {
 		return TMQ_NO_SERVER;
@@ -153,19 +197,29 @@ static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t f
 	memcpy(config.mServerSockAddr.mAddress.mFields.m8, server->bytes, sizeof(server->bytes));
 	config.mServerSockAddr.mPort = server->port;
 	port->sent_at = k_uptime_get();
-	context = (void *)(uintptr_t)begin(port);
+	number = begin(port, both ? 2 : 1);
+	context = (void *)(uintptr_t)number;
 
 	tmq_ot_lock();
-	if (family == TMQ_FAMILY_INET) {
+	if (both || family == TMQ_FAMILY_INET) {
 		error = otDnsClientResolveIp4Address(tmq_ot_instance(), name, answered, context,
 						     &config);
-	} else {
-		/* AAAA, and A behind the NAT64 prefix if there is none. */
+		asked = is_asked(number, error);
+	}
+	if (family != TMQ_FAMILY_INET) {
+		if (both) {
+			/* The other half is not waited for as long. */
+			config.mMaxTxAttempts = 1;
+		}
+		if (both || family == TMQ_FAMILY_INET6) {
+			config.mNat64Mode = OT_DNS_NAT64_DISALLOW;
+		}
 		error = otDnsClientResolveAddress(tmq_ot_instance(), name, answered, context,
 						  &config);
+		asked = is_asked(number, error) || asked;
 	}
 	tmq_ot_unlock();
-	if (error != OT_ERROR_NONE) {
+	if (!asked) {
 		tmq_resolve_cancel(port);
 		return dns_failure(error);
 	}
@@ -217,7 +271,7 @@ static int32_t ask_zephyr(struct tmq_port *port, const char *name, uint8_t famil
 	};
 	struct zsock_addrinfo *found = NULL;
 	struct tmq_address answers[TMQ_ANSWERS] = {0};
-	uint32_t lookup = begin(port);
+	uint32_t lookup = begin(port, 1);
 	uint8_t count = 0;
 	int error = zsock_getaddrinfo(name, NULL, &hints, &found);
 

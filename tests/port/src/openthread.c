@@ -359,6 +359,8 @@ static otError ask(const char *name, otDnsAddressCallback callback, void *contex
 	}
 	snprintf(question->server, sizeof(question->server), "%s", server);
 	question->ipv4 = ipv4;
+	question->nat64 = config == NULL || config->mNat64Mode != OT_DNS_NAT64_DISALLOW;
+	question->attempts = config == NULL ? 0 : config->mMaxTxAttempts;
 	question->callback = callback;
 	question->context = context;
 	question_count++;

@@ -116,6 +116,9 @@ struct stub_question {
 	char server[64];
 	uint16_t port;
 	bool ipv4;
+	/* Whether A is asked for where there is no AAAA. */
+	bool nat64;
+	uint8_t attempts;
 	otDnsAddressCallback callback;
 	void *context;
 };

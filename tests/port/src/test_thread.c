@@ -508,6 +508,67 @@ TEST(an_answer_is_an_error)
 	tmq_port_close(port);
 }
 
+/* OpenThread's own question for both families leaves A out where there is AAAA: behind a border router with
+ * NAT64 and no IPv6 of its own, the broker would stay out of reach.
+ */
+TEST(behind_nat64_both_halves_of_a_name_are_asked_for)
+{
+	struct tmq_port *port = open_with_server();
+	struct tmq_address answers[TMQ_ANSWERS];
+	struct tmq_address native = stub_address("2001:db8::1", 0);
+	struct tmq_address synthesised = stub_address("fd00:64::c000:207", 0);
+
+	/* Without NAT64 an A record is of no use, but to say so. */
+	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED), 0);
+	CHECK_EQUAL(stub_questions(), 1);
+	CHECK(!stub_question(0)->ipv4 && stub_question(0)->nat64);
+	CHECK_EQUAL(stub_question(0)->attempts, 2);
+
+	stub_add_route("fd00:64::", 96, true, 0);
+	(void)network_of(port);
+	for (int first = 0; first < 2; first++) {
+		int a = 1 + 2 * first;
+
+		CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED), 0);
+		CHECK_EQUAL(stub_questions(), a + 2);
+		CHECK(stub_question(a)->ipv4 && !stub_question(a + 1)->ipv4);
+		CHECK(!stub_question(a + 1)->nat64);
+		/* Whichever comes first. */
+		stub_answer(a + first, OT_ERROR_NONE, first ? "2001:db8::1" : "fd00:64::c000:207");
+		CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
+		stub_answer(a + !first, OT_ERROR_NONE, first ? "fd00:64::c000:207" : "2001:db8::1");
+		CHECK_EQUAL(tmq_port_resolved(port, answers), 2);
+		CHECK(memcmp(&answers[first], &synthesised, sizeof(native)) == 0);
+		CHECK(memcmp(&answers[!first], &native, sizeof(native)) == 0);
+	}
+	/* Neither takes the room of the other. */
+	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED), 0);
+	stub_answer(5, OT_ERROR_NONE, "many");
+	stub_answer(6, OT_ERROR_NONE, "2001:db8::1");
+	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_ANSWERS / 2 + 1);
+	CHECK(memcmp(&answers[TMQ_ANSWERS / 2], &native, sizeof(native)) == 0);
+	/* One half does without the other; where there is none, a failure counts. */
+	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED), 0);
+	stub_answer(8, OT_ERROR_RESPONSE_TIMEOUT, NULL);
+	stub_answer(7, OT_ERROR_NONE, "fd00:64::c000:207");
+	CHECK_EQUAL(tmq_port_resolved(port, answers), 1);
+	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED), 0);
+	stub_answer(9, OT_ERROR_RESPONSE_TIMEOUT, NULL);
+	stub_answer(10, OT_ERROR_NONE, NULL);
+	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_TIMED_OUT);
+	/* One family alone, as it was asked for. */
+	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_INET6), 0);
+	CHECK(!stub_question(11)->ipv4 && !stub_question(11)->nat64);
+	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_INET), 0);
+	CHECK(stub_question(12)->ipv4);
+	CHECK_EQUAL(stub_questions(), 13);
+	stub_fail_questions(OT_ERROR_NO_BUFS);
+	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED),
+		    TMQ_ERRNO_BASE - ENOMEM);
+	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
+	tmq_port_close(port);
+}
+
 TEST(an_answer_for_an_earlier_name_is_dropped)
 {
 	struct tmq_port *port = open_with_server();
