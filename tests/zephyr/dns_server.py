@@ -1,6 +1,7 @@
-"""A DNS server that knows one name, and of it an A record only.
+"""A DNS server that knows one name, and of it an A record; at an address with "=" and an IPv6 address behind it
+an AAAA record as well.
 
-    python3 dns_server.py NAME ADDRESS LISTEN...
+    python3 dns_server.py NAME ADDRESS LISTEN[=ADDRESS]...
 """
 
 import selectors
@@ -8,7 +9,7 @@ import socket
 import struct
 import sys
 
-A, IN, TTL = 1, 1, 5
+A, AAAA, IN, TTL = 1, 28, 1, 5
 NO_SUCH_NAME = 3
 
 
@@ -22,32 +23,38 @@ def question(message):
     return ".".join(labels), kind, at + 5
 
 
-def answer(message, name, address):
+def answer(message, name, addresses):
     """The answer to a query."""
     asked, kind, end = question(message)
     found = asked == name
-    records = 1 if found and kind == A else 0
+    address = addresses.get(kind, b"")
+    records = 1 if found and address else 0
     flags = 0x8180 | (0 if found else NO_SUCH_NAME)
     header = message[:2] + struct.pack("!HHHHH", flags, 1, records, 0, 0)
-    record = struct.pack("!HHHIH", 0xC00C, A, IN, TTL, 4) + socket.inet_aton(address)
+    record = struct.pack("!HHHIH", 0xC00C, kind, IN, TTL, len(address)) + address
     return header + message[12:end] + record * records
 
 
 def main(name, address, *listen):
     selector = selectors.DefaultSelector()
-    for own in listen:
+    for place in listen:
+        own, _, native = place.partition("=")
+        addresses = {A: socket.inet_aton(address)}
+        if native:
+            addresses[AAAA] = socket.inet_pton(socket.AF_INET6, native)
         server = socket.socket(socket.AF_INET6 if ":" in own else socket.AF_INET, socket.SOCK_DGRAM)
         server.bind((own, 53))
-        selector.register(server, selectors.EVENT_READ, own)
+        selector.register(server, selectors.EVENT_READ, (own, addresses))
     while True:
         for key, _ in selector.select():
             message, client = key.fileobj.recvfrom(1500)
+            own, addresses = key.data
             try:
-                reply = answer(message, name.lower(), address)
+                reply = answer(message, name.lower(), addresses)
                 asked, kind, _ = question(message)
             except (IndexError, struct.error, UnicodeDecodeError):
                 continue
-            print(f"{key.data} was asked by {client[0]} for {asked}, type {kind}", flush=True)
+            print(f"{own} was asked by {client[0]} for {asked}, type {kind}", flush=True)
             key.fileobj.sendto(reply, client)
 
 
