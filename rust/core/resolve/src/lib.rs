@@ -28,9 +28,10 @@
 //! general DNS client: no EDNS, no DNSSEC, no record types but A and AAAA. It does not
 //! wait for the network: start a resolution once [`Network::attached`] is true.
 //!
-//! It does not speak DNS over TCP. One address of a name is enough, and an answer of which no
-//! address fits into 512 octets is one of aliases only, whose end is asked for. What remains are
-//! servers that refuse UDP altogether: the next source of the chain is asked instead.
+//! DNS over TCP is a feature, `dns-tcp`, and a choice ([`resolver::Config::tcp`]) of those who connect
+//! ([`resolver::Output::TcpConnect`]). Without it one address of a name is enough, and an answer of which no
+//! address fits into 512 octets is one of aliases only, whose end is asked for; where a server refuses
+//! datagrams altogether, the next source of the chain is asked instead.
 //!
 //! # The loop
 //!

@@ -96,15 +96,15 @@ impl Cache {
         self.insert(name, family, source, known, lifetime(ttl, limit), now);
     }
 
-    /// Keeps a negative answer (RFC 2308 section 5); one without TTL is not kept.
+    /// Keeps a negative answer (RFC 2308 section 5).
     pub(super) fn keep_failure(
         &mut self,
         (name, family, source): (&str, Family, AddressSource),
         error: LookupError,
-        ttl: Option<u32>,
+        ttl: u32,
         now: Duration,
     ) {
-        let lifetime = lifetime(ttl.unwrap_or(0), self.limits.max_negative_ttl);
+        let lifetime = lifetime(ttl, self.limits.max_negative_ttl);
         self.insert(name, family, source, Known::Failure(error), lifetime, now);
     }
 

@@ -444,11 +444,14 @@ impl Resolver {
             }
             Err(Unheard { error, ttl }) => {
                 walk.fail(source, Some(server), error, after);
-                if !error.is_negative() {
-                    self.ask_next_server(step.task, step.rest, step.patience, now);
-                } else if let Some(name) = walk.name() {
-                    self.cache
-                        .keep_failure((name, self.config.family, source), error, ttl, now);
+                match (error.is_negative(), ttl, walk.name()) {
+                    (true, Some(ttl), Some(name)) => {
+                        self.cache
+                            .keep_failure((name, self.config.family, source), error, ttl, now)
+                    }
+                    // A denial comes with an SOA record (RFC 2308 section 2.1), but not that of OpenThread's
+                    // border router while it has no upstream server. Another one may have one.
+                    _ => self.ask_next_server(step.task, step.rest, step.patience, now),
                 }
             }
         }
@@ -502,11 +505,15 @@ impl Resolver {
                 after,
             });
         }
-        let Some(prefixes) = found else {
+        let prefixes = match found {
+            // The next one may have DNS64.
+            Some(prefixes) if !prefixes.is_empty() || step.rest.is_empty() => prefixes,
             // A prefix found earlier outlives a server that is silent now.
-            self.discovery.due = later(now, limits.max_negative_ttl);
-            self.ask_next_server(Task::Discover, step.rest, step.patience, now);
-            return;
+            _ => {
+                self.discovery.due = later(now, limits.max_negative_ttl);
+                self.ask_next_server(Task::Discover, step.rest, step.patience, now);
+                return;
+            }
         };
         // Never asked more often than once in the time a failure is remembered.
         let lifetime = Duration::from_secs(ttl.into())

@@ -206,9 +206,13 @@ impl Exchange {
         };
         let may_follow = !matches!(self.tcp, Tcp::Off | Tcp::Ended | Tcp::Over);
         if may_follow && matches!(answer, Answer::Truncated) {
-            query.state = State::Cut;
             query.was_cut = true;
-            return self.begin_tcp(now);
+            // Over a connection that is open it is asked already, or next.
+            if !matches!(self.tcp, Tcp::Open(_)) {
+                query.state = State::Cut;
+                self.begin_tcp(now);
+            }
+            return;
         }
         query.take(answer, &mut self.addresses);
         self.settle(now, resolution_delay);

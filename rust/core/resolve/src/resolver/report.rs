@@ -157,7 +157,7 @@ impl LookupError {
         }
     }
 
-    /// The server's own word that there is no such address; another server in the same role would repeat it.
+    /// The server's own word that there is no such address; with an SOA record another server would repeat it.
     pub(super) fn is_negative(self) -> bool {
         matches!(self, LookupError::NameError | LookupError::NoData)
     }

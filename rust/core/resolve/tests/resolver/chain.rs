@@ -219,8 +219,30 @@ fn a_laptops_servers_are_named_for_what_they_are() {
     );
 }
 
+/// Of two border routers the first has no upstream server.
 #[test]
-fn a_denial_is_not_put_to_the_next_server_of_the_link_but_silence_is() {
+fn a_border_router_that_knows_nothing_does_not_speak_for_the_other() {
+    let two = Network {
+        dns_servers: vec![server("fd00::1"), server("fd00::2")],
+        ..thread_network()
+    };
+    let mut world = World::new(asking(&[AddressSource::BorderRouter]), two);
+    for is_known in [false, true] {
+        let report = world.resolve("broker.home.arpa", |query| {
+            match query.to == server("fd00::1") {
+                true => Says::NxDomain(None),
+                false => says(60, &["192.0.2.1"]),
+            }
+        });
+        assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+        assert_eq!(report.server, Some(server("fd00::2")));
+        // The answer is kept, and the denial is not.
+        assert_eq!(report.cached, is_known);
+    }
+}
+
+#[test]
+fn a_proven_denial_is_not_put_to_the_next_server_of_the_link_but_all_else_is() {
     let two = Network {
         dns_servers: vec![server("fd00::1"), server("fd00::2")],
         ..thread_network()
@@ -234,8 +256,11 @@ fn a_denial_is_not_put_to_the_next_server_of_the_link_but_silence_is() {
             .map(|failure| *failure.server.unwrap().ip())
             .collect::<Vec<_>>()
     };
-    assert_eq!(run(Says::NxDomain(None)), [v6("fd00::1")]);
-    assert_eq!(run(Says::NoData(None)), [v6("fd00::1")]);
+    assert_eq!(run(Says::NxDomain(Some(60))), [v6("fd00::1")]);
+    assert_eq!(run(Says::NoData(Some(0))), [v6("fd00::1")]);
+    // Without an SOA record.
+    assert_eq!(run(Says::NxDomain(None)), [v6("fd00::1"), v6("fd00::2")]);
+    assert_eq!(run(Says::NoData(None)), [v6("fd00::1"), v6("fd00::2")]);
     assert_eq!(run(Says::Nothing), [v6("fd00::1"), v6("fd00::2")]);
     assert_eq!(run(Says::Rcode(2)), [v6("fd00::1"), v6("fd00::2")]);
 }

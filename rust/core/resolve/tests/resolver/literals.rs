@@ -379,6 +379,26 @@ fn a_server_without_dns64_is_not_asked_again_for_a_minute() {
 }
 
 #[test]
+fn the_next_server_may_have_dns64() {
+    for says_first in [Says::NoData(Some(60)), Says::NxDomain(None), Says::Nothing] {
+        let two = Network {
+            dns_servers: vec![server(BORDER_ROUTER), server("fd00::2")],
+            ..without_prefix()
+        };
+        let mut world = World::new(Config::default(), two);
+        let report = world.resolve("192.0.2.1", |query| {
+            match query.to == server(BORDER_ROUTER) {
+                true => says_first.clone(),
+                false => says(600, &[FOUND]),
+            }
+        });
+        assert_eq!(addresses(&report), [v6("64:ff9b:7::c000:201")]);
+        assert_eq!(report.discovery, None);
+        world.resolve_alone("192.0.2.1");
+    }
+}
+
+#[test]
 fn other_servers_mean_another_discovery() {
     let mut world = World::new(Config::default(), without_prefix());
     world.resolve("192.0.2.1", dns64);

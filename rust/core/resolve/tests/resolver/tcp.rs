@@ -52,6 +52,22 @@ fn one_connection_has_all_questions() {
     assert_eq!(report.candidates.len(), 2);
 }
 
+/// The second datagram is read when the connection is open: its question is asked over it, too.
+#[test]
+fn a_cut_answer_that_comes_when_the_connection_is_open() {
+    let mut world = world();
+    let sent = world.start(BROKER);
+    world.answer(&sent[0], &Says::Truncated);
+    world.resolver.handle_tcp_connected();
+    world.answer(&sent[1], &Says::Truncated);
+    let asked = world.tcp_sent();
+    assert_eq!(asked.len(), 2);
+    world.tcp_answers(&asked[0], &says(60, &["192.0.2.1"]));
+    world.tcp_answers(&asked[1], &says(60, &["2001:db8::1"]));
+    let report = world.resolver.poll_report().unwrap();
+    assert_eq!(report.candidates.len(), 2);
+}
+
 /// UDP port 53 is closed in some networks: the last attempt is over TCP.
 #[test]
 fn a_server_that_datagrams_do_not_reach() {
