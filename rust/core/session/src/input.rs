@@ -10,7 +10,7 @@ use crate::durable::Identity;
 use crate::error::{PublishError, SessionError};
 use crate::event::{BrokerText, Event, Owed, Token};
 use crate::link::{Limits, Phase};
-use crate::outbox::{BEGUN, Item, RELEASES, RESEND, SUSPECTS, Work};
+use crate::outbox::{BEGUN, Foreign, Item, RELEASES, RESEND, SUSPECTS, Work};
 use crate::packet::frame::{self, Piece};
 use crate::packet::pieces::Bounds;
 use crate::packet::skip::Skipped;
@@ -240,7 +240,10 @@ impl Session {
         };
         outgoing.dup = false;
         outgoing.released = false;
-        item.release_first = foreign && item.packet_id != 0;
+        item.foreign = match foreign && item.packet_id != 0 {
+            true => Foreign::ReleaseFirst,
+            false => Foreign::No,
+        };
         if outgoing.qos() != QoS::ExactlyOnce || !sent {
             return;
         }
@@ -388,6 +391,10 @@ impl Session {
         let Work::Publish(outgoing) = &mut item.work else {
             return Err(SessionError::WrongAcknowledgement { packet, id });
         };
+        // EMQX says so of a message that it has, where an ordinary PUBREC is due (MQTT 5 section 4.3.3).
+        let has_it = reason == ReasonCode::PACKET_ID_IN_USE
+            && outgoing.repeated
+            && item.foreign == Foreign::No;
         let result = match (kind, outgoing.qos(), outgoing.released) {
             (AckKind::Puback, QoS::AtLeastOnce, _) => accepted(reason),
             (AckKind::Puback, QoS::ExactlyOnce, false) if !reason.is_error() => {
@@ -401,7 +408,9 @@ impl Session {
                     Err(PublishError::QosNotSupported { maximum })
                 }
             }
-            (AckKind::Puback | AckKind::Pubrec, QoS::ExactlyOnce, false) if reason.is_error() => {
+            (AckKind::Puback | AckKind::Pubrec, QoS::ExactlyOnce, false)
+                if reason.is_error() && !(kind == AckKind::Pubrec && has_it) =>
+            {
                 accepted(reason)
             }
             (AckKind::Pubrec, QoS::ExactlyOnce, _) => {

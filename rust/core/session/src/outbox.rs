@@ -63,8 +63,17 @@ pub(crate) struct Item {
     pub(crate) ends: u8,
     /// The weight of those that ended while nothing else was.
     pub(crate) proofs: u8,
-    /// The identifier may be one that the broker remembers from an earlier life of this device.
-    pub(crate) release_first: bool,
+    pub(crate) foreign: Foreign,
+}
+
+/// Whether the broker may remember the identifier of an item from an earlier life of this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    No,
+    /// PUBREL goes first, which ends what it remembers.
+    ReleaseFirst,
+    /// PUBREL went first.
+    Released,
 }
 
 #[derive(Debug)]
@@ -91,6 +100,8 @@ pub(crate) struct Outgoing {
     pub(crate) released: bool,
     /// The broker may have it already.
     pub(crate) dup: bool,
+    /// It was sent as one that the broker may have.
+    pub(crate) repeated: bool,
     /// In pieces, which the application cannot supply once more.
     pub(crate) given_up: bool,
 }
@@ -122,6 +133,7 @@ impl Outgoing {
             supply: Supply::default(),
             released,
             dup,
+            repeated: false,
             given_up: false,
         }
     }
@@ -229,6 +241,7 @@ impl Work {
             supply,
             released: false,
             dup: false,
+            repeated: false,
             given_up: false,
         }))
     }
@@ -501,7 +514,7 @@ impl Outbox {
             since: Duration::ZERO,
             ends: 0,
             proofs: 0,
-            release_first: false,
+            foreign: Foreign::No,
         };
         if packet_id != 0 && !self.ids.reserve() {
             return Err(item.work);
@@ -663,9 +676,10 @@ impl Outbox {
         match self.items.get_mut(key) {
             // Stored with one, and not sent yet.
             Some(item) if item.is_stored() && item.sent_on == 0 && self.foreign_stored_ids != 0 => {
-                let is_first = matches!(&item.work, Work::Publish(outgoing) if !outgoing.dup);
-                item.release_first |= is_first;
-                self.foreign_stored_ids -= u16::from(is_first);
+                if matches!(&item.work, Work::Publish(outgoing) if !outgoing.dup) {
+                    item.foreign = Foreign::ReleaseFirst;
+                    self.foreign_stored_ids -= 1;
+                }
                 return true;
             }
             Some(item) if item.packet_id != 0 => return true,
@@ -688,7 +702,9 @@ impl Outbox {
         self.ids.insert(id.into(), key);
         if let Some(item) = self.items.get_mut(key) {
             item.packet_id = id;
-            item.release_first = foreign;
+            if foreign {
+                item.foreign = Foreign::ReleaseFirst;
+            }
         }
         true
     }

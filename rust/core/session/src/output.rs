@@ -7,7 +7,7 @@ use crate::config::{QoS, Version};
 use crate::error::{PublishError, SessionError};
 use crate::link::{Limits, Link, Phase};
 use crate::message::{has_wildcard, shared_part};
-use crate::outbox::{BEGUN, Item, Work};
+use crate::outbox::{BEGUN, Foreign, Item, Work};
 use crate::packet::{self, AckKind};
 use crate::reason::ReasonCode;
 use crate::request::{Filter, Request, RequestKind};
@@ -211,7 +211,7 @@ impl Session {
         }
         let (message, id) = (&outgoing.message, item.packet_id);
         let (payload_len, supplied) = (outgoing.payload_len(), outgoing.supply.total().is_some());
-        if item.release_first && message.qos == QoS::ExactlyOnce {
+        if item.foreign == Foreign::ReleaseFirst && message.qos == QoS::ExactlyOnce {
             let reason = ReasonCode::SUCCESS;
             packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
         }
@@ -236,6 +236,7 @@ impl Session {
             link.staged.truncate(before);
             return Staged::Later;
         }
+        outgoing.repeated = dup;
         outgoing.dup = true;
         if room {
             link.staged.extend_from_slice(&message.payload);
@@ -331,7 +332,9 @@ impl Session {
         if item.work.is_answered() {
             item.sent_on = self.connection;
             item.since = link.now;
-            item.release_first = false;
+            if item.foreign == Foreign::ReleaseFirst {
+                item.foreign = Foreign::Released;
+            }
         } else {
             self.finish_publish(key, Ok(()));
         }

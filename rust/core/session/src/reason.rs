@@ -29,6 +29,8 @@ impl ReasonCode {
     pub const NOT_AUTHORIZED: Self = Self(0x87);
     /// Server unavailable.
     pub const SERVER_UNAVAILABLE: Self = Self(0x88);
+    /// Packet identifier in use.
+    pub const PACKET_ID_IN_USE: Self = Self(0x91);
     /// Packet identifier not found.
     pub const PACKET_ID_NOT_FOUND: Self = Self(0x92);
     /// Receive maximum exceeded.

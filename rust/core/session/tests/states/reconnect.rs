@@ -1,6 +1,6 @@
 //! What outlives a connection.
 
-use thread_mqtt_session::{Config, Event, LostSession, Message, PublishError, Version};
+use thread_mqtt_session::{Config, Event, LostSession, Message, PublishError, ReasonCode, Version};
 
 use crate::common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use crate::{QOS1, QOS2};
@@ -132,6 +132,53 @@ fn acknowledgements_that_cross_a_reconnect_are_left_alone() {
     assert_eq!(sent, [Seen::Publish(Publish::new("t", "", 2, 1).dup())]);
     client.receive(&wire::pubrec(1, 0), at(2));
     assert_eq!(client.sent(at(2)), [Seen::Pubrel(1, 0)]);
+}
+
+/// EMQX, and FlashMQ of old, answer a QoS 2 message that they have with 0x91, packet identifier in use.
+#[test]
+fn a_broker_that_has_a_repeated_message_may_say_so_by_an_error() {
+    let mut client = Client::online(lasting(Version::V5));
+    let message = Message::new("t", "").qos(QOS2);
+    let token = client.session.publish(message.clone()).expect("room");
+    client.transmit(at(1));
+    client.reconnect(at(2), true);
+    let again = Publish::new("t", "", 2, 1).dup();
+    assert_eq!(client.sent(at(2)), [Seen::Publish(again)]);
+    client.receive(&wire::pubrec(1, 0x91), at(2));
+    assert_eq!(client.sent(at(2)), [Seen::Pubrel(1, 0)]);
+    client.receive(&wire::pubcomp(1), at(2));
+    assert_eq!(client.events(), [Event::Published(token)]);
+    // Not so of one that it never saw: something else has the identifier there.
+    let token = client.session.publish(message).expect("room");
+    client.transmit(at(3));
+    client.receive(&wire::pubrec(2, 0x91), at(3));
+    let refused = PublishError::Refused(ReasonCode(0x91));
+    assert_eq!(client.events(), [Event::PublishFailed(token, refused)]);
+    assert!(client.session.is_idle());
+}
+
+/// The same where the identifier may be one of an earlier life, whose PUBREL may not have arrived.
+#[test]
+fn an_identifier_of_an_earlier_life_is_no_proof_of_a_message() {
+    let config = Config {
+        adopt_session: true,
+        ..lasting(Version::V5)
+    };
+    let mut client = Client::new(config);
+    let message = Message::new("t", "").qos(QOS2);
+    let token = client.session.publish(message).expect("room");
+    client.session.connect(at(0));
+    client.transmit(at(0));
+    client.receive(&wire::connack(Version::V5, true), at(0));
+    let publish = Publish::new("t", "", 2, 1);
+    let first = [Seen::Pubrel(1, 0), Seen::Publish(publish.clone())];
+    assert_eq!(client.sent(at(0)), first);
+    client.reconnect(at(2), true);
+    assert_eq!(client.sent(at(2)), [Seen::Publish(publish.dup())]);
+    client.events();
+    client.receive(&wire::pubrec(1, 0x91), at(2));
+    let refused = PublishError::Refused(ReasonCode(0x91));
+    assert_eq!(client.events(), [Event::PublishFailed(token, refused)]);
 }
 
 #[test]
