@@ -99,11 +99,10 @@ impl Client {
                 Cause::Mqtt(error) => error.comes_again(),
                 _ => false,
             };
-        if undigested {
-            self.undigested = self.undigested.saturating_add(1);
-        } else if stable {
+        if stable {
             self.undigested = 0;
         }
+        self.undigested = self.undigested.saturating_add(undigested.into());
         // A broker that claims a session in spite of a clean start would claim it for ever.
         let fresh = cause == Cause::Mqtt(SessionError::UnexpectedSession)
             && !self.session.asked_for_clean_start();

@@ -99,6 +99,37 @@ fn a_malformed_message_does_not_come_for_ever() {
     }
 }
 
+/// Each was passed on once, and a stable connection lies between: none of them comes again.
+#[test]
+fn malformed_messages_far_apart_do_not_end_the_session() {
+    let mut world = World::started(config(PLAIN), plain());
+    world.lets_pass = Some((b'~', 0));
+    world.run_until_online(s(5));
+    world
+        .client
+        .subscribe(&[("bad/#", QoS::AtMostOnce)])
+        .unwrap();
+    for failures in 1..6 {
+        let report = Message::new("t", "").qos(QoS::AtLeastOnce);
+        world.client.publish(report).unwrap();
+        world.run_for(s(600));
+        assert!(world.client.is_online());
+        world.server.publish(&peer::Message {
+            topic: "bad/~".into(),
+            payload: vec![],
+            qos: 0,
+            retain: false,
+        });
+        world.run_until(s(5), |world| world.failures().len() == failures);
+        world.run_for(s(30));
+        let resumed = Event::Reached(Reached::Online {
+            session_present: true,
+        });
+        let online = world.events.iter().filter(|(_, event)| *event == resumed);
+        assert_eq!(online.count(), failures);
+    }
+}
+
 #[test]
 fn a_dead_connection_is_found_by_the_keep_alive() {
     let mut world = World::started(config(PLAIN), plain());
