@@ -234,9 +234,10 @@ impl Journal {
 
     /// The broker has lost the session.
     pub(crate) fn clear_received(&mut self) {
-        let used = chunks(&self.received);
+        let all = self.received.len().div_ceil(CHUNK) as u16;
         self.received.fill(0);
-        for chunk in used {
+        // Also those that are empty here: the storage may have had no room to be told.
+        for chunk in 0..all {
             self.delete(key::RECEIVED.start() + chunk);
         }
     }
@@ -257,6 +258,7 @@ impl Journal {
         if !self.is_on() {
             return None;
         }
+        let earlier = place.is_some();
         let place = place.or_else(|| self.free.pop()).unwrap_or_else(|| {
             self.next_filter += 1;
             self.next_filter - 1
@@ -267,6 +269,10 @@ impl Journal {
             false => None,
         };
         if self.put(key, record).is_err() {
+            // Of the earlier record nobody would know any more.
+            if earlier {
+                self.delete(key);
+            }
             self.free.push(place);
             return None;
         }

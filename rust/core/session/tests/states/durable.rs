@@ -273,6 +273,47 @@ fn subscriptions_are_stored_once_and_repeated_by_the_next_life() {
     assert_eq!(client(lasting(Version::V5), &flash).events(), []);
 }
 
+/// Nor does one come back that was given up since.
+#[test]
+fn a_subscription_that_could_not_be_stored_anew_is_forgotten() {
+    let flash = Flash::new(0);
+    let mut client = online(Version::V5, &flash, false);
+    for (id, qos) in [(1, QOS1), (2, QOS2)] {
+        client.session.subscribe(&[("a/#", qos)]).unwrap();
+        client.sent(at(1));
+        let code = [qos as u8];
+        client.receive(&wire::suback(Version::V5, id, &code), at(1));
+        flash.fill(true);
+    }
+    assert!(client.events().contains(&Event::StorageFailed(FULL)));
+    client.session.unsubscribe(&["a/#"]).unwrap();
+    client.sent(at(1));
+    client.receive(&wire::unsuback(Version::V5, 3, &[0]), at(1));
+    drop(client);
+    assert_eq!(self::client(lasting(Version::V5), &flash).events(), []);
+}
+
+/// The storage was full when PUBREL came, and has the identifier still: it goes with the session.
+#[test]
+fn a_received_identifier_of_a_lost_session_does_not_take_a_message_later() {
+    let flash = Flash::new(0);
+    let mut client = online(Version::V5, &flash, false);
+    let message = publish("t", 2, 7);
+    client.receive(&wire::publish(Version::V5, &message), at(1));
+    client.events();
+    client.sent(at(1));
+    flash.fill(true);
+    client.receive(&wire::pubrel(7), at(1));
+    assert_eq!(client.events(), [Event::StorageFailed(FULL)]);
+    flash.fill(false);
+    client.reconnect(at(2), false);
+    drop(client);
+    let mut next = online(Version::V5, &flash, true);
+    // Another one, which did not arrive the first time.
+    next.receive(&wire::publish(Version::V5, &message.dup()), at(3));
+    assert!(matches!(&next.events()[..], [Event::Message(_)]));
+}
+
 #[test]
 fn the_assigned_client_identifier_and_the_broker_outlive_a_restart() {
     let config = Config {
