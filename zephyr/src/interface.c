@@ -65,7 +65,11 @@ static const void *ipv4_address(struct net_if *iface)
 static const void *ipv6_address(struct net_if *iface)
 {
 #if defined(CONFIG_NET_NATIVE_IPV6)
-	return net_if_ipv6_get_global_addr(NET_ADDR_PREFERRED, &iface);
+	const void *preferred = net_if_ipv6_get_global_addr(NET_ADDR_PREFERRED, &iface);
+
+	/* A deprecated one still serves the connections that have it (RFC 4862 section 5.5.4). */
+	return preferred != NULL ? preferred
+				 : net_if_ipv6_get_global_addr(NET_ADDR_DEPRECATED, &iface);
 #else
 	ARG_UNUSED(iface);
 	return NULL;

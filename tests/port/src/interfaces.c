@@ -93,12 +93,14 @@ struct in_addr *net_if_ipv4_get_global_addr(struct net_if *iface, enum net_addr_
 
 struct in6_addr *net_if_ipv6_get_global_addr(enum net_addr_state state, struct net_if **iface)
 {
-	struct in6_addr *address;
+	struct net_if_addr *first = &(*iface)->ipv6.unicast[0];
+	struct in6_addr *address = NULL;
 
-	CHECK_EQUAL(state, NET_ADDR_PREFERRED);
+	CHECK(state == NET_ADDR_PREFERRED || state == NET_ADDR_DEPRECATED);
 	lock(__func__);
-	address = (*iface)->ipv6.unicast[0].is_used ? &(*iface)->ipv6.unicast[0].address.in6_addr
-						    : NULL;
+	if (first->is_used && first->is_deprecated == (state == NET_ADDR_DEPRECATED)) {
+		address = &first->address.in6_addr;
+	}
 	unlock();
 	return address;
 }
@@ -120,6 +122,14 @@ void stub_set_ipv6(struct net_if *iface, const char *address)
 	first->is_used = address != NULL &&
 			 inet_pton(AF_INET6, address, &first->address.in6_addr) == 1;
 	tell(iface, address != NULL ? NET_EVENT_IPV6_ADDR_ADD : NET_EVENT_IPV6_ADDR_DEL);
+	unlock();
+}
+
+void stub_deprecate_ipv6(struct net_if *iface, bool is_deprecated)
+{
+	lock(__func__);
+	iface->ipv6.unicast[0].is_deprecated = is_deprecated;
+	/* Of which Zephyr tells nothing. */
 	unlock();
 }
 

@@ -87,6 +87,7 @@ enum { STUB_THREAD_INTERFACE, STUB_OTHER_INTERFACE };
 /* Gives an interface an IPv4 address, NULL takes it, and tells of it. */
 void stub_set_ipv4(struct net_if *iface, const char *address);
 void stub_set_ipv6(struct net_if *iface, const char *address);
+void stub_deprecate_ipv6(struct net_if *iface, bool is_deprecated);
 void stub_set_up(struct net_if *iface, bool up);
 
 #if defined(CONFIG_NET_L2_OPENTHREAD)

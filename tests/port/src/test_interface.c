@@ -180,6 +180,13 @@ TEST(an_ipv4_address_is_of_no_concern_to_a_connection_over_ipv6)
 	stub_set_ipv4(IFACE, "192.0.2.3");
 	(void)network_of(port);
 	CHECK(tmq_port_tcp_receive(port, &byte, 1) != TMQ_UNREACHABLE);
+	/* The router advertises its prefix late, or no longer: connections go on. */
+	for (int is_deprecated = 1; is_deprecated >= 0; is_deprecated--) {
+		stub_deprecate_ipv6(IFACE, is_deprecated);
+		stub_set_ipv4(IFACE, NULL);
+		CHECK_EQUAL(network_of(port).attached, 1);
+		CHECK(tmq_port_tcp_receive(port, &byte, 1) != TMQ_UNREACHABLE);
+	}
 	stub_set_ipv6(IFACE, "2001:db8::2");
 	(void)network_of(port);
 	CHECK_EQUAL(tmq_port_tcp_receive(port, &byte, 1), TMQ_UNREACHABLE);

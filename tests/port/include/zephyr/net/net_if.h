@@ -16,6 +16,7 @@ enum net_addr_state {
 	NET_ADDR_ANY_STATE = -1,
 	NET_ADDR_TENTATIVE,
 	NET_ADDR_PREFERRED,
+	NET_ADDR_DEPRECATED,
 };
 struct stub_address {
 	struct in6_addr in6_addr;
@@ -23,6 +24,7 @@ struct stub_address {
 struct net_if_addr {
 	struct stub_address address;
 	bool is_used;
+	bool is_deprecated;
 };
 struct net_if_ipv6 {
 	struct net_if_addr unicast[NET_IF_MAX_IPV6_ADDR];
