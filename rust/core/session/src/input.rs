@@ -287,15 +287,17 @@ impl Session {
         link.proven = true;
         if bounds.aliases {
             let maximum = self.config.topic_alias_maximum;
-            let longest = link.aliases.iter().map(String::len).max().unwrap_or(0);
-            let made = usize::from(maximum) * size_of::<String>() + skipped.topic.len() + longest;
-            match skipped.topic_alias() {
-                Ok(None) => {}
-                Ok(Some(alias)) if frame::has_room_for(made) => {
-                    resolve_alias(&mut link.aliases, alias, maximum, &mut skipped.topic)?;
+            let resolved = match skipped.topic_alias() {
+                Ok(None) => Ok(()),
+                Ok(Some(alias)) => {
+                    resolve_alias(&mut link.aliases, alias, maximum, &mut skipped.topic)
                 }
+                Err(_) => Err(SessionError::OutOfMemory { size: skipped.size }),
+            };
+            match resolved {
                 // It may have defined any: the next use of one ends the connection.
-                _ => link.aliases.clear(),
+                Err(SessionError::OutOfMemory { .. }) => link.aliases.clear(),
+                resolved => resolved?,
             }
         }
         let Skipped {
@@ -513,7 +515,8 @@ fn accepted(reason: ReasonCode) -> Result<(), PublishError> {
     }
 }
 
-/// MQTT 5 section 3.3.2.3.4: a name with an alias defines it, an empty name uses it.
+/// MQTT 5 section 3.3.2.3.4: a name with an alias defines it, an empty name uses it. Both lengths, and the
+/// number, are the broker's choice.
 pub(crate) fn resolve_alias(
     aliases: &mut Vec<String>,
     alias: u16,
@@ -523,19 +526,27 @@ pub(crate) fn resolve_alias(
     if alias == 0 || alias > maximum {
         return Err(SessionError::TopicAliasInvalid);
     }
-    let slot = usize::from(alias) - 1;
-    while aliases.len() <= slot {
-        aliases.push(String::new());
+    let wanted = usize::from(alias);
+    let no_room = |size| SessionError::OutOfMemory { size: size as u32 };
+    if aliases.len() < wanted {
+        let more = wanted - aliases.len();
+        let reserved = aliases.try_reserve_exact(more);
+        reserved.map_err(|_| no_room(more * size_of::<String>()))?;
+        aliases.resize(wanted, String::new());
     }
     let known = aliases
-        .get_mut(slot)
+        .get_mut(wanted - 1)
         .ok_or(SessionError::TopicAliasInvalid)?;
-    if !topic.is_empty() {
-        known.clone_from(topic);
-    } else if known.is_empty() {
+    let (from, to) = match topic.is_empty() {
+        true => (known, topic),
+        false => (topic, known),
+    };
+    if from.is_empty() {
         return Err(SessionError::TopicAliasInvalid);
-    } else {
-        topic.clone_from(known);
     }
+    to.clear();
+    let reserved = to.try_reserve_exact(from.len());
+    reserved.map_err(|_| no_room(from.len()))?;
+    to.push_str(from);
     Ok(())
 }

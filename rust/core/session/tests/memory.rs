@@ -140,6 +140,42 @@ fn what_is_refused_is_not_remembered() {
     assert_eq!(client.events().len(), 1, "a new message");
 }
 
+/// A broker chooses the number of an alias, and the length of the name behind it.
+#[test]
+fn too_little_heap_for_a_topic_alias_ends_the_connection_and_not_the_program() {
+    let aliased = |topic: &str, payload: usize, alias| {
+        let publish = Publish::new(topic, vec![7; payload], 0, 0);
+        wire::publish_v5(&publish, |properties| properties.topic_alias = Some(alias))
+    };
+    let name = "t".repeat(5_000);
+    for packet in [
+        aliased("", 0, 1),
+        aliased(&name, 0, 2),
+        aliased("u", 0, 1_000),
+        aliased("u", 20_000, 1_000),
+    ] {
+        let (mut missing, mut arrived) = (0, 0);
+        for bytes in (0..50_000).step_by(211) {
+            let mut client = Client::online(Config {
+                topic_alias_maximum: 1_000,
+                max_packet_size: 32_768,
+                ..lasting(Version::V5)
+            });
+            client.receive(&aliased(&name, 0, 1), at(1));
+            client.events();
+            let take = || client.session.handle_input(&packet, at(1)).map(drop);
+            let received = with_heap(bytes, take).0;
+            match (received, client.events().pop()) {
+                (Ok(()), Some(Event::Message(_))) => arrived += 1,
+                (Ok(()), Some(Event::Skipped { .. }))
+                | (Err(SessionError::OutOfMemory { .. }), _) => missing += 1,
+                other => panic!("{bytes}: {other:?}"),
+            }
+        }
+        assert!(missing > 10 && arrived > 10, "{missing}, {arrived}");
+    }
+}
+
 /// Whatever the outbox has room for at that moment: what a broker has lost is subscribed to again on the
 /// same connection.
 #[test]
