@@ -289,11 +289,14 @@ pub(crate) fn has_alternative_names(der: &[u8]) -> bool {
     extension(der, SUBJECT_ALT_NAME).is_some()
 }
 
-/// The lengths of the names in its subjectAltName, whatever their kind.
-pub(crate) fn names(der: &[u8]) -> impl Iterator<Item = usize> {
+/// The names in its subjectAltName, each with the tag of its kind.
+pub(crate) fn names(der: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut names = extension(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
-    core::iter::from_fn(move || names.any().map(|(_, name)| name.len()))
+    core::iter::from_fn(move || names.any())
 }
+
+/// Tag of a dNSName (RFC 5280 section 4.2.1.6).
+pub(crate) const DNS_NAME: u8 = der::implicit(2);
 
 fn time(validity: &mut Reader<'_>) -> Option<u64> {
     let (tag, text) = validity.any()?;

@@ -18,7 +18,7 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use thread_mqtt_crypto_record::has_room;
+use thread_mqtt_crypto_record::{has_room, in_place};
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
 
 use crate::certificate::{self, CertificateSummary, PublicKey};
@@ -39,12 +39,23 @@ const SUMMARY: usize = 1_024 * size_of::<usize>();
 const SUMMARY_OF_ONE: usize = 256 * size_of::<usize>();
 
 /// Whether the heap has room for the list of a certificate's names that webpki makes where none of
-/// them is the wanted one.
+/// them is the wanted one. Not needed where one is, letter by letter.
 // Not inlined, as `refuse`.
 #[inline(never)]
-fn has_room_for_names(certificate: &CertificateDer<'_>) -> bool {
+fn has_room_for_names(certificate: &CertificateDer<'_>, wanted: &ServerName<'_>) -> bool {
+    let ServerName::DnsName(wanted) = wanted else {
+        return has_room(list_of_names(certificate));
+    };
+    let wanted = wanted.as_ref().as_bytes();
+    let is_wanted = |(kind, name): (u8, &[u8])| {
+        kind == certificate::DNS_NAME && name.eq_ignore_ascii_case(wanted)
+    };
+    certificate::names(certificate).any(is_wanted) || has_room(list_of_names(certificate))
+}
+
+fn list_of_names(certificate: &CertificateDer<'_>) -> usize {
     let names = certificate::names(certificate);
-    has_room(names.fold(0, |list, name| list + 3 * name + NAME_IN_LIST))
+    names.fold(0, |list, (_, name)| list + 3 * name.len() + NAME_IN_LIST)
 }
 
 /// How the time at hand is meant; see [`CertificateTime`](crate::CertificateTime).
@@ -100,6 +111,8 @@ enum Refused {
     Invalid(webpki::Error, Path),
     /// The shortest path to a CA has so many certificates.
     PathTooLong(usize),
+    /// It may be right: the heap has no room to compare its names.
+    NoRoom,
 }
 
 /// What was refused, and why.
@@ -160,22 +173,20 @@ impl Verifier {
         server_name: &ServerName<'_>,
     ) -> Error {
         let presented = intermediates.len() + 1;
-        if cfg!(feature = "summaries")
-            && !has_room(SUMMARY + (presented.min(certificate::MAX_CHAIN) + 1) * SUMMARY_OF_ONE)
-        {
-            let error = match refused {
-                Refused::Invalid(error, _) => without_context(error).1,
-                _ => CertificateError::Other(OtherError.without_cause()),
-            };
-            self.remember(
-                Some(server_name.to_owned()),
-                CertificateFault::Other,
-                Vec::new(),
-            );
-            return error.into();
+        let summaries = cfg!(feature = "summaries");
+        let has_room = !summaries
+            || has_room(SUMMARY + (presented.min(certificate::MAX_CHAIN) + 1) * SUMMARY_OF_ONE);
+        // Dates are told in any case: they tell of the clock.
+        use webpki::Error::{CertExpired, CertNotValidYet};
+        let of_dates = matches!(
+            refused,
+            Refused::Invalid(CertExpired { .. } | CertNotValidYet { .. }, _)
+        );
+        if !has_room && !of_dates {
+            return in_place::out_of_memory();
         }
         // Without the feature the kind of the fault is all that is told.
-        let chain = match cfg!(feature = "summaries") {
+        let chain = match summaries && has_room {
             true => CertificateSummary::read_chain(
                 &mut core::iter::once(end_entity).chain(intermediates),
             ),
@@ -215,6 +226,7 @@ impl Verifier {
                 (fault, CertificateError::UnknownIssuer)
             }
             Refused::Invalid(error, _) => self.judge(error, &chain),
+            Refused::NoRoom => return in_place::out_of_memory(),
         };
         self.remember(Some(server_name.to_owned()), fault, chain);
         error.into()
@@ -271,9 +283,8 @@ impl Verifier {
         verdict?;
         // What failed on another path, or with another CA of the name, did not matter.
         self.provider_failures.and_then(|take| take());
-        if !has_room_for_names(end_entity) {
-            let error = webpki::Error::MaximumNameConstraintComparisonsExceeded;
-            return Err(invalid(error));
+        if !has_room_for_names(end_entity, server_name) {
+            return Err(Refused::NoRoom);
         }
         parsed
             .verify_is_valid_for_subject_name(server_name)

@@ -65,11 +65,16 @@ pub(crate) fn check_room(inner: &[u8], payload: usize) -> Result<(), Error> {
     }
     match has_room(2 * payload + ROOM) {
         true => Ok(()),
-        false => Err(Error::General(String::new())),
+        false => Err(out_of_memory()),
     }
 }
 
-/// Whether `error` says that the heap has no room for the copy of a message.
+/// That the heap has no room for what rustls, or who is asked by it, makes of a message.
+pub fn out_of_memory() -> Error {
+    Error::General(String::new())
+}
+
+/// Whether `error` is that.
 pub fn is_out_of_memory(error: &Error) -> bool {
     matches!(error, Error::General(text) if text.is_empty())
 }

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use core::fmt::Write;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::DNS_NAME;
 use crate::der::{self, Reader};
 
 /// Of one name in a subjectAltName (RFC 1035 section 2.3.4).
@@ -18,7 +19,6 @@ const MAX_OID: usize = 32;
 
 /// An entry of a subjectAltName, if it is of a kind that counts for a server.
 pub(super) fn general_name(tag: u8, content: &[u8]) -> Option<String> {
-    const DNS_NAME: u8 = der::implicit(2);
     const IP_ADDRESS: u8 = der::implicit(7);
     match tag {
         DNS_NAME => Some(printable(content)),
