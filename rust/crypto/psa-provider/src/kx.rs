@@ -140,9 +140,9 @@ struct Offer(&'static Group);
 impl SupportedKxGroup for Offer {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
         let lease = Lease::new();
-        let pair = fault::check()
-            .and_then(|()| Pair::generate(self.0))
-            .map_err(|error| self.0.failed(error))?;
+        // What failed elsewhere says nothing of this group.
+        fault::check().map_err(fault::report)?;
+        let pair = Pair::generate(self.0).map_err(|error| self.0.failed(error))?;
         Ok(Box::new(Active {
             pair,
             _lease: lease,

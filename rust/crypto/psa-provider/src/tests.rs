@@ -9,7 +9,10 @@ use thread_mqtt_psa::{Call, Status, Usage, host};
 
 use crate::detect::{self, Basis, Capability, Unusable, probe_all, try_anew};
 use crate::fault::{self, Lease};
-use crate::{Finding, aead, hash, hmac, latched_failure, provider, random, take_last_failure};
+use crate::{
+    Finding, aead, hash, hmac, latched_failure, provider, random, scheme_is_withdrawn,
+    take_last_failure, verify,
+};
 
 #[global_allocator]
 static HEAP: thread_mqtt_test_support::heap::Heap = thread_mqtt_test_support::heap::Heap;
@@ -359,6 +362,53 @@ fn a_failed_encryption_says_nothing() {
     }
     take_last_failure();
 }
+
+/// Nor does a failure that belongs to something else.
+#[test]
+fn a_latched_failure_withdraws_nothing() {
+    let _alone = alone();
+    let provider = provider().unwrap().provider;
+    let lease = Lease::new();
+    fault::latch(Call::HashUpdate.failed(Status::NOT_SUPPORTED));
+    for group in &provider.kx_groups {
+        assert!(group.start().is_err());
+    }
+    let algorithms = provider.signature_verification_algorithms;
+    for algorithm in algorithms.all {
+        assert!(algorithm.verify_signature(&KEY, b"", &SIGNATURE).is_err());
+    }
+    drop(lease);
+    for group in &provider.kx_groups {
+        assert!(group.usable_for_version(rustls::ProtocolVersion::TLSv1_3));
+        assert!(group.start().is_ok());
+    }
+    for (scheme, _) in algorithms.mapping {
+        assert!(!scheme_is_withdrawn(*scheme), "{scheme:?}");
+    }
+    take_last_failure();
+}
+
+/// A peer chooses the hash of a certificate's signature.
+#[test]
+fn a_hash_that_is_missing_with_a_curve_does_not_withdraw_the_other() {
+    let _alone = alone();
+    let p256 = rustls::SignatureScheme::ECDSA_NISTP256_SHA256;
+    for (algorithm, withdrawn) in [
+        (verify::ECDSA_P256_SHA384, false),
+        (verify::ECDSA_P256_SHA256, true),
+    ] {
+        host::fail(1, u32::MAX, Status::NOT_SUPPORTED);
+        assert!(algorithm.verify_signature(&KEY, b"", &SIGNATURE).is_err());
+        assert!(host::counters().failed > 0);
+        assert_eq!(scheme_is_withdrawn(p256), withdrawn);
+    }
+    host::reset();
+    take_last_failure();
+}
+
+/// Such as PSA is asked about.
+const KEY: [u8; 65] = [4; 65];
+const SIGNATURE: [u8; 8] = [0x30, 6, 2, 1, 1, 2, 1, 1];
 
 #[test]
 fn the_latch_holds_until_the_last_lease_is_gone() {

@@ -131,14 +131,15 @@ enum Scheme {
 }
 
 impl Scheme {
-    /// What is not offered any more where PSA does not have it. RSA stays: PSA may lack a length.
-    fn curve(&self) -> Option<Capability> {
+    /// What is not offered any more where PSA does not have it: the pairs that TLS 1.3 knows. Another hash with
+    /// the curve is no less there for that. RSA stays: PSA may lack a length.
+    fn offered(&self) -> Option<Capability> {
         match self {
-            Self::Ecdsa(P256, _) => Some(Capability::EcdsaP256),
+            Self::Ecdsa(P256, Hash::Sha256) => Some(Capability::EcdsaP256),
             #[cfg(feature = "p384")]
-            Self::Ecdsa(P384, _) => Some(Capability::EcdsaP384),
+            Self::Ecdsa(P384, Hash::Sha384) => Some(Capability::EcdsaP384),
             #[cfg(feature = "p521")]
-            Self::Ecdsa(P521, _) => Some(Capability::EcdsaP521),
+            Self::Ecdsa(P521, Hash::Sha512) => Some(Capability::EcdsaP521),
             #[cfg(feature = "ed25519")]
             Self::Ed25519 => Some(Capability::Ed25519),
             _ => None,
@@ -182,7 +183,6 @@ impl Verifier {
     }
 
     fn verify(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), psa::Error> {
-        fault::check()?;
         match self.scheme {
             Scheme::Ecdsa(curve, hash) => {
                 let mut raw = [0; 2 * MAX_COORDINATE_LEN];
@@ -220,12 +220,17 @@ impl SignatureVerificationAlgorithm for Verifier {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
+        // What failed elsewhere says nothing of this scheme.
+        if let Err(error) = fault::check() {
+            fault::remember(error);
+            return Err(InvalidSignature);
+        }
         self.verify(public_key, message, signature)
             .map_err(|error| {
                 // What the peer can cause is not a failure of PSA.
                 if ![Status::INVALID_SIGNATURE, Status::INVALID_ARGUMENT].contains(&error.status) {
                     fault::remember(error);
-                    if let Some(capability) = self.scheme.curve() {
+                    if let Some(capability) = self.scheme.offered() {
                         detect::note_failure(capability, error);
                     }
                 }
