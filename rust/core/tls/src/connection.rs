@@ -182,6 +182,8 @@ impl Connection {
                     // room for that.
                     if has_room(ROOM) {
                         self.close();
+                        // If that could not be encrypted, it is not the reason.
+                        self.config.take_provider_failure();
                     }
                     return Err(self.fail(error));
                 }

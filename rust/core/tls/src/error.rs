@@ -88,6 +88,8 @@ pub struct ProviderFailure {
     pub status: i32,
     /// What that means.
     pub meaning: &'static str,
+    /// It had no memory to decrypt a record.
+    pub no_room_for_record: bool,
 }
 
 impl fmt::Display for ProviderFailure {
@@ -96,6 +98,7 @@ impl fmt::Display for ProviderFailure {
             call,
             status,
             meaning,
+            ..
         } = self;
         write!(f, "{call} failed with status {status}: {meaning}")
     }
@@ -191,10 +194,16 @@ fn in_parentheses(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display) -> fmt::R
 }
 
 impl TlsError {
-    /// Whether a record is too large for this side: for the limit on what is received or for the heap. The peer has
-    /// done nothing wrong, and would send the same again.
+    /// Whether a record is too large for this side: for the limit on what is received, for the heap, or for the
+    /// memory of the crypto provider. The peer has done nothing wrong, and would send the same again.
     pub fn is_too_large(&self) -> bool {
-        matches!(self, Self::RecordTooLarge { .. } | Self::OutOfMemory { .. })
+        match self {
+            Self::RecordTooLarge { .. } | Self::OutOfMemory { .. } => true,
+            Self::CryptoFailed(failure) => {
+                failure.is_some_and(|failure| failure.no_room_for_record)
+            }
+            _ => false,
+        }
     }
 
     /// What rustls says, in our words. A certificate fault comes without its context, which only

@@ -170,6 +170,11 @@ pub struct Error {
 impl Error {
     const STATUS_BITS: u32 = 24;
 
+    /// Whether there was no memory to decrypt something, whose length is the sender's choice.
+    pub fn is_no_room_to_decrypt(self) -> bool {
+        self == Call::AeadDecrypt.failed(Status::INSUFFICIENT_MEMORY)
+    }
+
     /// Both parts in one word, never 0, so that an atomic can hold an error.
     /// Statuses beyond 24 bits, which no known backend has, are cut.
     pub const fn to_bits(self) -> u32 {

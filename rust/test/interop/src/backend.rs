@@ -68,6 +68,7 @@ pub(crate) fn psa_failure() -> Option<ProviderFailure> {
         call: error.call.name(),
         status: error.status.0,
         meaning: error.status.meaning(),
+        no_room_for_record: error.is_no_room_to_decrypt(),
     })
 }
 

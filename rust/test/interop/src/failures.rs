@@ -77,9 +77,13 @@ fn psa_failing_at_every_call_on_the_way_to_the_broker() {
                     break;
                 }
                 let context = format!("{version}, call {calls}: {causes:?}");
-                let [Cause::Tls(TlsError::CryptoFailed(Some(failure)))] = causes[..] else {
+                let [Cause::Tls(error @ TlsError::CryptoFailed(Some(failure)))] = &causes[..]
+                else {
                     panic!("{context}");
                 };
+                // That is no message of this side's.
+                let of_a_record = failure.call == "psa_aead_decrypt";
+                assert_eq!(error.is_too_large(), of_a_record, "{context}");
                 assert_eq!(failure.status, Status::INSUFFICIENT_MEMORY.0, "{context}");
                 let sentence = causes[0].to_string();
                 assert_eq!(

@@ -115,6 +115,13 @@ thread_local! {
     static FAILURE: Cell<Option<ProviderFailure>> = const { Cell::new(None) };
 }
 
+const OUT_OF_MEMORY: ProviderFailure = ProviderFailure {
+    call: "psa_verify_hash",
+    status: -141,
+    meaning: "insufficient memory",
+    no_room_for_record: false,
+};
+
 impl SignatureVerificationAlgorithm for FailsOnce {
     fn verify_signature(
         &self,
@@ -125,11 +132,7 @@ impl SignatureVerificationAlgorithm for FailsOnce {
         if HAS_FAILED.replace(true) {
             return self.0.verify_signature(key, message, signature);
         }
-        FAILURE.set(Some(ProviderFailure {
-            call: "psa_verify_hash",
-            status: -141,
-            meaning: "insufficient memory",
-        }));
+        FAILURE.set(Some(OUT_OF_MEMORY));
         Err(InvalidSignature)
     }
 
@@ -174,4 +177,23 @@ fn a_failure_that_did_not_matter_is_not_told_later() {
     pair.to_client.extend([0; 17]);
     let error = pair.run().unwrap_err();
     assert!(!matches!(error, TlsError::CryptoFailed(_)), "{error:?}");
+}
+
+/// A record was too large, and then the goodbye could not be encrypted.
+#[test]
+fn a_failure_of_the_goodbye_is_not_told_in_place_of_the_reason() {
+    let pki = Pki::new(P256, 1);
+    let config = client(&pki)
+        .max_inbound(2_048)
+        .provider_failures(|| FAILURE.take())
+        .build()
+        .unwrap();
+    let mut pair = Pair::new(&config, &Server::new(&pki));
+    pair.exchange();
+    FAILURE.set(Some(OUT_OF_MEMORY));
+    let error = pair.client.handle_ciphertext(&[23, 3, 3, 0x40, 0]);
+    assert!(
+        matches!(error, Err(TlsError::RecordTooLarge { .. })),
+        "{error:?}"
+    );
 }

@@ -45,6 +45,7 @@ pub fn take_failure() -> Option<ProviderFailure> {
         call,
         status: error.status.0,
         meaning,
+        no_room_for_record: error.is_no_room_to_decrypt(),
     })
 }
 

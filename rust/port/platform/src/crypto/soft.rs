@@ -44,6 +44,7 @@ pub fn take_failure() -> Option<ProviderFailure> {
         call: "the verification of an RSA signature",
         status: -12,
         meaning: "out of memory (see the size of the heap)",
+        no_room_for_record: false,
     })
 }
 
