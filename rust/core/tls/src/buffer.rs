@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use rustls::client::ClientConnectionData;
 use rustls::unbuffered::{EncodeError, EncodeTlsData, EncryptError, WriteTraffic};
-use thread_mqtt_crypto_record::in_place;
+use thread_mqtt_crypto_record::{has_room, in_place};
 
 use crate::config::{Limits, MAX_RECORD};
 use crate::error::{Greeting, TlsError};
@@ -294,8 +294,8 @@ impl Outbound {
         });
     }
 
-    /// Encrypts as much of `data` as there is room for; returns how much. An error means that the
-    /// keys are used up.
+    /// Encrypts as much of `data` as there is room for, here and on the heap; returns how much. An error means
+    /// that the keys are used up.
     pub(crate) fn encrypt(
         &mut self,
         traffic: &mut WriteTraffic<'_, ClientConnectionData>,
@@ -314,6 +314,11 @@ impl Outbound {
                 _ => break,
             };
             let chunk = rest.get(..n).unwrap_or(rest);
+            // rustls makes each record in a place of its own first.
+            if !self.reserve(n + Self::OVERHEAD) || !has_room(n + Self::OVERHEAD) {
+                self.consume(0);
+                break;
+            }
             self.append(n + Self::OVERHEAD, &mut |space| {
                 encrypted(traffic.encrypt(chunk, space))
             })
@@ -327,6 +332,13 @@ impl Outbound {
         let _ = self.append(Self::OVERHEAD + 2, &mut |space| {
             encrypted(traffic.queue_close_notify(space))
         });
+    }
+
+    /// Whether there is, or the heap has, room for `size` bytes more.
+    fn reserve(&mut self, size: usize) -> bool {
+        self.bytes.drain(..self.sent);
+        self.sent = 0;
+        self.bytes.try_reserve_exact(size).is_ok()
     }
 
     /// Lets `fill` write into `size` bytes of space at the end, or into as many as it then asks for.

@@ -225,8 +225,8 @@ impl Connection {
         self.outbound.consume(n);
     }
 
-    /// Encrypts application data; returns how many bytes were taken (0 while handshaking or while
-    /// the buffer is full).
+    /// Encrypts application data; returns how many bytes were taken (0 while handshaking, while the
+    /// buffer is full, and while the heap has no room).
     pub fn write(&mut self, plaintext: &[u8]) -> Result<usize, TlsError> {
         self.check()?;
         if self.closed {

@@ -197,6 +197,30 @@ fn an_expired_certificate_is_called_so_with_little_heap() {
     assert!(missing > 10 && expired > 10, "{missing}, {expired}");
 }
 
+/// What finds no room on the heap waits for it, as for room in the buffer.
+#[test]
+fn too_little_heap_to_send_is_waited_for() {
+    let pki = Pki::new(&P256, 1);
+    for version in Version::ALL {
+        let config = client(&pki).versions(&[*version]).build().unwrap();
+        let mut pair = Pair::new(&config, &Server::new(&pki));
+        pair.run().unwrap();
+        let text = [7; 3_000];
+        let mut waited = 0;
+        for bytes in (0..12_000).step_by(97) {
+            let before = pair.server_read.len();
+            let (written, _) = with_heap(bytes, || pair.client.write(&text));
+            let written = written.unwrap();
+            assert!(written == 0 || written == text.len(), "{written}");
+            assert!(written != 0 || bytes < 7_000, "{bytes}");
+            waited += usize::from(written == 0);
+            pair.run().unwrap();
+            assert_eq!(pair.server_read.len() - before, written);
+        }
+        assert!(waited > 10, "{waited}");
+    }
+}
+
 /// A record takes its own length in whole KiB, and what is asked for beside it; with a provider that does not leave
 /// it in place, its length once more.
 #[test]
