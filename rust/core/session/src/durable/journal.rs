@@ -269,7 +269,7 @@ impl Journal {
             false => None,
         };
         if self.put(key, record).is_err() {
-            // Of the earlier record nobody would know any more.
+            // The earlier record would be left there, without a place here.
             if earlier {
                 self.delete(key);
             }
