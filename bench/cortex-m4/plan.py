@@ -28,6 +28,7 @@ def provider_image(name, features, flags, full=False, sentences=("sentences",), 
 IMAGES = {image.name: image for image in (
     provider_image("tls-psa", ("psa",), SMALL),
     provider_image("tls-psa-rsa", ("psa",), SMALL, psa_rsa=True),
+    provider_image("tls-psa-only", ("psa",), SMALL, client_only=True),
     provider_image("tls-soft", ("soft",), SMALL),
     provider_image("tls-psa-codes", ("psa",), SMALL, sentences=()),
     provider_image("mqtt-psa", ("psa", "mqtt"), SMALL),
@@ -79,6 +80,7 @@ MQTT_DEEP = Handshake("1.2", "p256-deep", "P-256", mqtt="5")
 RUNS = {
     "tls-psa": TLS12 + TLS13 + DEEP,
     "tls-psa-rsa": (*TLS12[:2], TLS13[0], DEEP[0]),
+    "tls-psa-only": TLS12 + TLS13 + DEEP,
     "tls-soft": TLS12 + TLS13 + DEEP,
     "tls-psa-full": P384,
     "tls-soft-full": P384,

@@ -12,6 +12,7 @@ TITLES = {
     "tls-psa": "TLS, PSA provider",
     "tls-soft": "TLS, soft provider",
     "tls-psa-rsa": "TLS, PSA provider, RSA by PSA",
+    "tls-psa-only": "TLS, PSA provider, rustls for a client only",
     "tls-psa-codes": "TLS, PSA provider, no sentences",
     "mbedtls-1.2": "Mbed TLS client, TLS 1.2",
     "mbedtls-1.3": "Mbed TLS client, TLS 1.2 + 1.3",
@@ -125,7 +126,7 @@ def tools(versions):
 
 
 def generated(sizes, results, versions):
-    small = [i for i in ("tls-psa", "tls-psa-rsa", "tls-psa-codes", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
+    small = [i for i in ("tls-psa", "tls-psa-rsa", "tls-psa-only", "tls-psa-codes", "tls-soft", "mqtt-psa", "mqtt-soft", "client-psa", "client-soft", "client-psa-full",
                          "client-psa-only", "client-psa-p256m", "client-psa-p256m-x25519", "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
     return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
 
