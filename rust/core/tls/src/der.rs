@@ -28,7 +28,6 @@ pub(crate) const fn explicit(n: u8) -> u8 {
 }
 
 /// The context-specific tag `[n]`, primitive.
-#[cfg(feature = "summaries")]
 pub(crate) const fn implicit(n: u8) -> u8 {
     0x80 | n
 }
