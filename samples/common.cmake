@@ -2,12 +2,12 @@
 #
 # What each sample does before find_package(Zephyr), and a function for afterwards.
 
-# Found without a west manifest that names the module, too.
+# Found without a west manifest that names the module, too. (For -S sysbuild must know it by itself.)
 list(APPEND EXTRA_ZEPHYR_MODULES ${CMAKE_CURRENT_LIST_DIR}/..)
 
 # Of the boards' settings Zephyr reads those in the sample's folder; what all samples need is in boards/
-# of the repository.
-if(NOT "thread-mqtt-boards" IN_LIST SNIPPET)
+# of the repository. With sysbuild this is done in sysbuild.cmake.
+if(NOT SYSBUILD AND NOT "thread-mqtt-boards" IN_LIST SNIPPET)
   set(SNIPPET thread-mqtt-boards ${SNIPPET} CACHE STRING "Snippets" FORCE)
 endif()
 

@@ -126,6 +126,13 @@ SAMPLES = [
      "CONFIG_SAMPLE_CERTIFICATE_FILE: there is no file /;"),
 ]
 
+# Name, and the snippets that sysbuild is given: for all images, which is what -S does, or for the sample's own.
+SYSBUILD = [
+    ("sysbuild without a snippet", None),
+    ("sysbuild with a snippet", "SNIPPET=thread-mqtt-sleepy"),
+    ("sysbuild with snippets of the image", "publish_SNIPPET=thread-mqtt-upstream-psa thread-mqtt-sleepy"),
+]
+
 
 def configure(folder, board, options, env):
     """Configures the application anew; the exit status, and what was printed."""
@@ -133,12 +140,14 @@ def configure(folder, board, options, env):
     return west_configure(folder, folder, board, [], env)
 
 
-def west_configure(source, folder, board, options, env, snippets=(), overlays=()):
+def west_configure(source, folder, board, options, env, snippets=(), overlays=(), more=(), sysbuild=False):
     """The same for an application that is there."""
-    more = [f"-DSNIPPET={';'.join(snippets)}"] * bool(snippets) + [f"-DEXTRA_CONF_FILE={';'.join(overlays)}"] * bool(overlays)
+    more = [f"-D{name}={';'.join(values)}" for name, values in (("SNIPPET", snippets), ("EXTRA_CONF_FILE", overlays)) if values] + [
+        f"-D{variable}" for variable in more]
     result = subprocess.run(
-        ["west", "build", "--cmake-only", "--pristine", "-b", board, "-d", str(folder / "build"),
-         str(source), "--", f"-DEXTRA_ZEPHYR_MODULES={ROOT}", *more, *(f"-DCONFIG_{option}" for option in options)],
+        ["west", "build", "--cmake-only", "--pristine", "--sysbuild" if sysbuild else "--no-sysbuild", "-b", board,
+         "-d", str(folder / "build"), str(source), "--", f"-DEXTRA_ZEPHYR_MODULES={ROOT}", *more,
+         *(f"-DCONFIG_{option}" for option in options)],
         cwd=env["ZEPHYR_BASE"], env=env, capture_output=True, text=True, errors="replace")
     return result.returncode, " ".join((result.stdout + result.stderr).split())
 
@@ -199,6 +208,18 @@ def sample_stops(folder, sample, options, sentence, env):
     return status != 0 and sentence in printed, printed
 
 
+def has_boards_options(folder, given, env):
+    """Whether a sample that sysbuild configures has the options of its board beside those of the given snippets."""
+    options = [f'SAMPLE_CA_FILE="{ROOT}/tests/zephyr/ca.pem"', RUSTS_LIBRARY]
+    status, printed = west_configure(ROOT / "samples/publish", folder, THREAD, options, env, more=[given] * bool(given),
+                                     sysbuild=True)
+    if status != 0:
+        return False, printed
+    found = (folder / "build/publish/zephyr/.config").read_text()
+    wanted = ["CONFIG_NET_L2_OPENTHREAD=y"] + ["CONFIG_OPENTHREAD_MTD_SED=y"] * bool(given)
+    return all(f"{line}\n" in found for line in wanted), printed
+
+
 def scenarios():
     """Name, application, board and description of what twister is told to build, for the boards of these cases."""
     for path in (ROOT / "sample.yaml", *sorted((ROOT / "samples").glob("*/sample.yaml"))):
@@ -225,6 +246,7 @@ def tries(folder, env):
              for name, board, options, sentence, changed in cases}
     found.update({name: (sentence, functools.partial(sample_stops, folder, sample, options, sentence, env))
                   for name, sample, options, sentence in SAMPLES})
+    found.update({name: (None, functools.partial(has_boards_options, folder, given, env)) for name, given in SYSBUILD})
     found.update({name: (None, functools.partial(scenario_configures, folder, source, board, scenario, env))
                   for name, source, board, scenario in scenarios()})
     return found
