@@ -53,6 +53,46 @@ config $(module)_LOG_LEVEL
 	  A stub.
 """
 
+# Limits of Zephyr 4.2 and of the nRF Connect SDK 2.5, as their Kconfig files define them behind the module's.
+LIMITS_4_2 = """
+config ZVFS
+	bool "A stub"
+
+config ZVFS_POLL
+	bool "A stub"
+
+config ZVFS_OPEN_MAX
+	int "A stub"
+	default 24 if NRF70_ENABLE_DUAL_VIF
+	default 16 if WIFI_NM_WPA_SUPPLICANT
+	default 16 if POSIX_API
+	default 4
+
+config ZVFS_POLL_MAX
+	int "A stub"
+	depends on ZVFS_POLL
+	default NET_SOCKETS_POLL_MAX if NET_SOCKETS_POLL_MAX > 0
+	default 3
+
+config NET_SOCKETS_POLL_MAX
+	int "A stub"
+	default 0
+"""
+LIMITS_4_5 = LIMITS_4_2[:LIMITS_4_2.index("config NET_SOCKETS_POLL_MAX")].replace(
+    "\tdefault NET_SOCKETS_POLL_MAX if NET_SOCKETS_POLL_MAX > 0\n", "")
+LIMITS_3_4 = """
+config POSIX_MAX_FDS
+	int "A stub"
+	default 16 if POSIX_API
+	default 16 if WPA_SUPP
+	default 4
+
+config NET_SOCKETS_POLL_MAX
+	int "A stub"
+	default 3
+"""
+SWITCHES = ("POSIX_API", "WPA_SUPP", "WIFI_NM_WPA_SUPPLICANT", "NRF70_ENABLE_DUAL_VIF")
+
 # Options that are not in every Zephyr: of the nRF Connect SDK, read in sdk-nrf 3.4, and names
 # that changed.
 ELSEWHERE = set("""
@@ -107,6 +147,41 @@ def check_conf(tree, paths):
     for symbol in tree.unique_defined_syms:
         if is_own(symbol.name) and symbol.user_value is not None and symbol.visibility == 0:
             errors.append(f"{relative(paths[-1])}: {symbol.name} cannot be set: its dependencies are off")
+    return errors
+
+
+def limit(stub, zephyr, name, options, module=True):
+    """The value of a limit of Zephyr's, with the module or without."""
+    switches = "".join(f'config {switch}\n\tbool "A stub"\n' for switch in SWITCHES)
+    path = stub / "Kconfig.limits"
+    path.write_text(switches + (KCONFIG_ZEPHYR.format(root=ROOT) if module else "") + zephyr)
+    tree = kconfiglib.Kconfig(str(path), warn=False)
+    for option, value in {"NETWORKING": "y", "THREAD_MQTT": "y", **options}.items():
+        if option in tree.syms:
+            tree.syms[option].set_value(value)
+    return int(tree.syms[name].str_value)
+
+
+def check_limits(stub):
+    """The descriptors that Zephyr has by itself stay, beside four for each client; a product's own limits stay as they are."""
+    errors = []
+    for zephyr, name, users in ((LIMITS_4_2, "ZVFS_OPEN_MAX", SWITCHES), (LIMITS_3_4, "POSIX_MAX_FDS", SWITCHES[:2])):
+        for user in ("", *users):
+            own = limit(stub, zephyr, name, {user: "y"}, module=False)
+            for clients in range(1, 9):
+                value = limit(stub, zephyr, name, {user: "y", "THREAD_MQTT_MAX_CLIENTS": str(clients)})
+                if value < own + 4 * clients:
+                    errors.append(f"zephyr/kconfig/Kconfig.zephyr: {name} is {value} for {clients} clients, and {own} without "
+                                  f"the module ({user or 'nothing else'})")
+    for zephyr, name, options, wanted in ((LIMITS_4_2, "ZVFS_POLL_MAX", {}, 6),
+                                          (LIMITS_4_2, "ZVFS_POLL_MAX", {"ZVFS_POLL_MAX": "9"}, 9),
+                                          (LIMITS_4_2, "ZVFS_POLL_MAX", {"NET_SOCKETS_POLL_MAX": "12"}, 12),
+                                          (LIMITS_4_5, "ZVFS_POLL_MAX", {}, 6),
+                                          (LIMITS_3_4, "NET_SOCKETS_POLL_MAX", {}, 6),
+                                          (LIMITS_3_4, "NET_SOCKETS_POLL_MAX", {"NET_SOCKETS_POLL_MAX": "12"}, 12)):
+        value = limit(stub, zephyr, name, options)
+        if value != wanted:
+            errors.append(f"zephyr/kconfig/Kconfig.zephyr: {name} is {value} instead of {wanted} with {options}")
     return errors
 
 
@@ -174,6 +249,8 @@ def main():
                 folders = [entry.parent, *([ROOT] if entry.parent.parent == ROOT / "samples" else [])]
                 for board in sorted(path for folder in folders for path in (folder / "boards").glob("*.conf")):
                     errors += check_conf(tree, [project, board])
+
+        errors += check_limits(stub)
 
     zephyr = zephyr_symbols()
     count = 0

@@ -63,6 +63,8 @@ CASES = [
      "Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to {} or more"),
     ("small stack", NATIVE, ["THREAD_MQTT_STACK_SIZE=4096"], "THREAD_MQTT_STACK_SIZE"),
     ("few descriptors", NATIVE, ["ZVFS_OPEN_MAX=3"], "Set CONFIG_ZVFS_OPEN_MAX to 4"),
+    ("few descriptors beside the socket service", NATIVE, ["DNS_RESOLVER=y", "ZVFS_OPEN_MAX=3"],
+     "Set CONFIG_ZVFS_OPEN_MAX to {} or more"),
     ("few events", NATIVE, ["THREAD_MQTT_MAX_CLIENTS=2", "ZVFS_EVENTFD_MAX=1"],
      "CONFIG_ZVFS_EVENTFD_MAX to 2"),
     ("no event for the socket service", NATIVE, ["DNS_RESOLVER=y", "ZVFS_EVENTFD_MAX=1"],
@@ -124,6 +126,15 @@ SAMPLES = [
     ("a folder as certificate", "mutual_tls",
      [f'SAMPLE_CA_FILE="{ROOT}/tests/zephyr/ca.pem"', 'SAMPLE_CERTIFICATE_FILE="/"', 'SAMPLE_KEY_FILE="/"'],
      "CONFIG_SAMPLE_CERTIFICATE_FILE: there is no file /;"),
+]
+
+# Name, board, options beside the base's, what .config must hold: defaults of Zephyr's options.
+DEFAULTS = [
+    ("descriptors", THREAD, [], "ZVFS_OPEN_MAX=8"),
+    ("descriptors beside POSIX's", THREAD, ["POSIX_API=y"], "ZVFS_OPEN_MAX=20"),
+    ("descriptors for two clients beside POSIX's", THREAD, ["POSIX_API=y", "THREAD_MQTT_MAX_CLIENTS=2"], "ZVFS_OPEN_MAX=24"),
+    ("polls", THREAD, [], "ZVFS_POLL_MAX=6"),
+    ("polls by the older name", THREAD, ["NET_SOCKETS_POLL_MAX=12"], "ZVFS_POLL_MAX=12"),
 ]
 
 # Name, and the snippets that sysbuild is given: for all images, which is what -S does, or for the sample's own.
@@ -208,6 +219,12 @@ def sample_stops(folder, sample, options, sentence, env):
     return status != 0 and sentence in printed, printed
 
 
+def has_default(folder, board, options, wanted, env):
+    """Whether a configuration ends well with the wanted option, and what was printed."""
+    status, printed = configure(folder, board, options, env)
+    return status == 0 and f"CONFIG_{wanted}\n" in (folder / "build/zephyr/.config").read_text(), printed
+
+
 def has_boards_options(folder, given, env):
     """Whether a sample that sysbuild configures has the options of its board beside those of the given snippets."""
     options = [f'SAMPLE_CA_FILE="{ROOT}/tests/zephyr/ca.pem"', RUSTS_LIBRARY]
@@ -246,6 +263,8 @@ def tries(folder, env):
              for name, board, options, sentence, changed in cases}
     found.update({name: (sentence, functools.partial(sample_stops, folder, sample, options, sentence, env))
                   for name, sample, options, sentence in SAMPLES})
+    found.update({name: (wanted, functools.partial(has_default, folder, board, BASE[board] + options, wanted, env))
+                  for name, board, options, wanted in DEFAULTS})
     found.update({name: (None, functools.partial(has_boards_options, folder, given, env)) for name, given in SYSBUILD})
     found.update({name: (None, functools.partial(scenario_configures, folder, source, board, scenario, env))
                   for name, source, board, scenario in scenarios()})
