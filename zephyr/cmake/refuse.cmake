@@ -69,8 +69,8 @@ if(CONFIG_NET_TCP_ISN_RFC6528 AND CONFIG_NRF_SECURITY AND NOT CONFIG_MBEDTLS_LEG
 endif()
 
 # ---------------------------------------------------------------------------
-# Descriptors: an event, a TCP socket and two UDP sockets for each client. The limits' names are the
-# kernel's from Zephyr 3.7 on, that of a poll's later.
+# Descriptors: an event, a TCP socket and two UDP sockets for each client, and an event for Zephyr's socket
+# service. The limits' names are the kernel's from Zephyr 3.7 on, that of a poll's later.
 
 if(NOT CONFIG_EVENTFD) # its name until Zephyr 3.6
   thread_mqtt_require(ZVFS_EVENTFD "a client's thread is woken by an event descriptor.")
@@ -90,16 +90,17 @@ if(DEFINED CONFIG_ZVFS_POLL_MAX)
 else()
   set(poll_max NET_SOCKETS_POLL_MAX) # gone from Zephyr 4.5
 endif()
+set(events ${CONFIG_THREAD_MQTT_MAX_CLIENTS})
+set(event_users "each client needs an event descriptor")
 math(EXPR descriptors "4 * ${CONFIG_THREAD_MQTT_MAX_CLIENTS}")
+if(CONFIG_NET_SOCKETS_SERVICE)
+  math(EXPR events "${events} + 1")
+  math(EXPR descriptors "${descriptors} + 1")
+  string(APPEND event_users ", and Zephyr's socket service takes one (CONFIG_NET_SOCKETS_SERVICE)")
+endif()
 if(CONFIG_${open_max} LESS descriptors)
   thread_mqtt_refuse("${CONFIG_${open_max}} file descriptors are too few. Set CONFIG_${open_max} to "
     "${descriptors} or more, beside what the application opens.")
-endif()
-set(events ${CONFIG_THREAD_MQTT_MAX_CLIENTS})
-set(event_users "each client needs an event descriptor")
-if(CONFIG_NET_SOCKETS_SERVICE)
-  math(EXPR events "${events} + 1")
-  string(APPEND event_users ", and Zephyr's socket service takes one (CONFIG_NET_SOCKETS_SERVICE)")
 endif()
 if(CONFIG_${eventfd_max} LESS events)
   thread_mqtt_refuse("${event_users}. Set CONFIG_${eventfd_max} to ${events} or more.")
