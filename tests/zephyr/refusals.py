@@ -151,13 +151,15 @@ def configure(folder, board, options, env):
     return west_configure(folder, folder, board, [], env)
 
 
-def west_configure(source, folder, board, options, env, snippets=(), overlays=(), more=(), sysbuild=False):
-    """The same for an application that is there."""
+def west_configure(source, folder, board, options, env, snippets=(), overlays=(), more=(), sysbuild=False,
+                   pristine=True):
+    """The same for an application that is there; again in the same folder, if not pristine."""
     more = [f"-D{name}={';'.join(values)}" for name, values in (("SNIPPET", snippets), ("EXTRA_CONF_FILE", overlays)) if values] + [
         f"-D{variable}" for variable in more]
     result = subprocess.run(
-        ["west", "build", "--cmake-only", "--pristine", "--sysbuild" if sysbuild else "--no-sysbuild", "-b", board,
-         "-d", str(folder / "build"), str(source), "--", f"-DEXTRA_ZEPHYR_MODULES={ROOT}", *more,
+        ["west", "build", "--cmake-only", "-p", "always" if pristine else "never",
+         "--sysbuild" if sysbuild else "--no-sysbuild", "-b", board, "-d", str(folder / "build"), str(source), "--",
+         f"-DEXTRA_ZEPHYR_MODULES={ROOT}", *more,
          *(f"-DCONFIG_{option}" for option in options)],
         cwd=env["ZEPHYR_BASE"], env=env, capture_output=True, text=True, errors="replace")
     return result.returncode, " ".join((result.stdout + result.stderr).split())
@@ -188,29 +190,60 @@ def case_passes(folder, board, options, sentence, env):
     return passes(status, printed, None), printed
 
 
-def compiler(folder, version="1.90.0", library=""):
+def compiler(folder, version="1.90.0", library="", suffix=""):
     """Writes cargo and rustc into the folder; the path of rustc."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for program in ("cargo", "rustc"):
-        (folder / program).write_text(RUSTC.format(version=version, library=library))
-        (folder / program).chmod(0o755)
-    return folder / "rustc"
+        path = folder / f"{program}{suffix}"
+        path.write_text(RUSTC.format(version=version, library=library))
+        path.chmod(0o755)
+    return path
+
+
+def without_rust(env):
+    """The environment without what chooses a compiler of Rust."""
+    return {name: value for name, value in env.items()
+            if name not in ("CARGO_HOME", "CARGO_UNSTABLE_BUILD_STD", "RUSTC", "RUSTC_BOOTSTRAP")}
 
 
 def compilers(folder, env):
     """Name, board, option, what the output must hold, environment, of images built with the wrong compiler."""
     own, home = compiler(folder / "own"), compiler(folder / "home/.cargo/bin")
-    plain = {name: value for name, value in env.items()
-             if name not in ("CARGO_HOME", "CARGO_UNSTABLE_BUILD_STD", "RUSTC", "RUSTC_BOOTSTRAP")}
+    named = compiler(folder / "own", "1.89.0", suffix="-1.89")
+    plain = without_rust(env)
     said = "{} (1.90.0) has no library for"
     for name, rustc, more in (("Rust by RUSTC", own, {"RUSTC": str(own)}),
                               ("Rust by CARGO_HOME", home, {"CARGO_HOME": str(home.parents[1])}),
                               ("rustup's Rust first", home, {"HOME": str(folder / "home")})):
         yield name, NATIVE, [], said.format(rustc), {**plain, **more}
+    yield "Rust by RUSTC with another name", NATIVE, [], f"{named} (1.89.0) has no library for", {**plain, "RUSTC": str(named)}
+    broken = compiler(folder / "broken")
+    broken.write_text("#!/bin/sh\necho 'error: C:\\Users;\"${x}\" has no toolchain' >&2\nexit 1\n")
+    yield "Rust without a toolchain", NATIVE, [], f"{broken} does not run: error: C:\\Users", {**plain, "RUSTC": str(broken)}
+    yield "RUSTC that is not there", NATIVE, [], "names /no/rustc, which is not a program", {**plain, "RUSTC": "/no/rustc"}
     for name, version, cure in (("Rust without its source", "1.95.0", "rustup component add rust-src"),
                                 ("Rust that cannot compile its library", "1.90.0", "Update Rust to 1.92 or later")):
         rustc = compiler(folder / name.replace(" ", "-"), version, folder)
         yield name, THREAD, ["THREAD_MQTT_RUST_BUILD_STD=y"], f"Warning: {cure}", {**plain, "RUSTC": str(rustc)}
+
+
+def cured_by(folder, env, by_rustup):
+    """Whether a configuration finds, in the folder of one that failed, the compiler that was the cure; and what was printed.
+    The compiler comes by rustup, or is named by RUSTC, also for CMake's next run without RUSTC."""
+    home = folder / ("cured-home" if by_rustup else "no-home")
+    distribution = compiler(folder / "distribution")
+    env = {**without_rust(env), "HOME": str(home), "PATH": f"{distribution.parent}:{env['PATH']}"}
+    status, printed = configure(folder, NATIVE, BASE[NATIVE], env)
+    if status == 0 or f"{distribution} (1.90.0) has no library" not in printed:
+        return False, printed
+    rustc = compiler(home / ".cargo/bin" if by_rustup else folder / "named", library=folder, suffix="" if by_rustup else "-1.90")
+    cargo = rustc.with_name(rustc.name.replace("rustc", "cargo"))
+    for more in [{}] if by_rustup else [{"RUSTC": str(rustc)}, {}]:
+        status, printed = west_configure(folder, folder, NATIVE, [], {**env, **more}, pristine=False)
+        cache = (folder / "build/CMakeCache.txt").read_text()
+        if status != 0 or f"RUSTC:FILEPATH={rustc}\n" not in cache or f"CARGO:FILEPATH={cargo}\n" not in cache:
+            return False, printed
+    return True, printed
 
 
 def sample_stops(folder, sample, options, sentence, env):
@@ -263,6 +296,8 @@ def tries(folder, env):
              for name, board, options, sentence, changed in cases}
     found.update({name: (sentence, functools.partial(sample_stops, folder, sample, options, sentence, env))
                   for name, sample, options, sentence in SAMPLES})
+    found.update({f"Rust cured by {cure}": (None, functools.partial(cured_by, folder, env, cure == "rustup"))
+                  for cure in ("rustup", "RUSTC")})
     found.update({name: (wanted, functools.partial(has_default, folder, board, BASE[board] + options, wanted, env))
                   for name, board, options, wanted in DEFAULTS})
     found.update({name: (None, functools.partial(has_boards_options, folder, given, env)) for name, given in SYSBUILD})

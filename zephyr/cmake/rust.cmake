@@ -4,29 +4,56 @@
 # Rust: how it is compiled, for the library of the C API here and for an application in Rust; then
 # the library.
 
-# RUSTC in the environment names the compiler, as it does for cargo. Else rustup's comes before that of
-# the distribution, which has no library for a Cortex-M.
-set(rust_folders)
+# RUSTC in the environment names the compiler, as it does for cargo, and what it named holds where CMake runs again
+# without it. Else rustup's comes before that of the distribution, which has no library for a Cortex-M.
 if(DEFINED ENV{RUSTC})
-  get_filename_component(rust_folders $ENV{RUSTC} DIRECTORY)
+  file(TO_CMAKE_PATH "$ENV{RUSTC}" rustc)
+  set(THREAD_MQTT_RUSTC "${rustc}" CACHE INTERNAL "What RUSTC in the environment named")
+endif()
+
+# The cure may be another compiler: the next configuration begins without this one. A function, because a macro reads
+# the escapes of what a compiler printed.
+function(thread_mqtt_refuse_rust)
+  unset(THREAD_MQTT_RUSTC CACHE)
+  string(CONCAT sentence ${ARGN})
+  message(FATAL_ERROR "thread-mqtt: ${sentence}")
+endfunction()
+
+set(rustc_names rustc)
+set(cargo_names cargo)
+set(rust_folders)
+if(THREAD_MQTT_RUSTC)
+  set(rustc_names ${THREAD_MQTT_RUSTC})
+  get_filename_component(rust_folders ${THREAD_MQTT_RUSTC} DIRECTORY)
+  get_filename_component(name ${THREAD_MQTT_RUSTC} NAME)
+  if(name MATCHES "^rustc(-.*)$")
+    set(cargo_names cargo${CMAKE_MATCH_1} cargo)
+  endif()
 else()
   if(DEFINED ENV{CARGO_HOME})
     list(APPEND rust_folders $ENV{CARGO_HOME}/bin)
   endif()
   list(APPEND rust_folders $ENV{HOME}/.cargo/bin)
 endif()
-find_program(CARGO cargo HINTS ${rust_folders})
-find_program(RUSTC rustc HINTS ${rust_folders})
+# Looked for in each configuration: since the last one rustup may have come.
+unset(CARGO CACHE)
+unset(RUSTC CACHE)
+find_program(CARGO NAMES ${cargo_names} HINTS ${rust_folders})
+find_program(RUSTC NAMES ${rustc_names} HINTS ${rust_folders})
+if(THREAD_MQTT_RUSTC AND NOT RUSTC)
+  thread_mqtt_refuse_rust("RUSTC in the environment names ${THREAD_MQTT_RUSTC}, which is not a program. Let it name "
+    "a rustc, or unset it.")
+endif()
 if(NOT CARGO OR NOT RUSTC)
-  message(FATAL_ERROR "thread-mqtt: cargo and rustc were not found. Install Rust with rustup "
-    "(https://rustup.rs) and open a new shell.")
+  thread_mqtt_refuse_rust("cargo and rustc were not found. Install Rust with rustup (https://rustup.rs) and open a "
+    "new shell.")
 endif()
 execute_process(COMMAND ${RUSTC} --version OUTPUT_VARIABLE rustc_version ERROR_VARIABLE rustc_error
   OUTPUT_STRIP_TRAILING_WHITESPACE)
 string(REGEX MATCH "[0-9]+\\.[0-9]+(\\.[0-9]+)?" rustc_number "${rustc_version}")
 if(NOT rustc_number)
-  message(FATAL_ERROR "thread-mqtt: ${RUSTC} does not run: ${rustc_error}. Run `rustup default stable`, or let "
-    "RUSTC in the environment name another compiler.")
+  thread_mqtt_refuse_rust("${RUSTC} does not run: ${rustc_error}. Run `rustup default stable`, or let RUSTC in the "
+    "environment name another compiler.")
 endif()
 # How every message names it.
 set(rustc_named "${RUSTC} (${rustc_number})")
@@ -105,7 +132,7 @@ foreach(feature ${platform_features})
 endforeach()
 list(JOIN application_rustflags " " application_rustflags)
 list(JOIN rustflags " " rustflags)
-set_property(GLOBAL PROPERTY THREAD_MQTT_CARGO_ENV "RUSTFLAGS=${application_rustflags}" ${cargo_env})
+set_property(GLOBAL PROPERTY THREAD_MQTT_CARGO_ENV "RUSTFLAGS=${application_rustflags}" "RUSTC=${RUSTC}" ${cargo_env})
 
 # ---------------------------------------------------------------------------
 # The Rust library; an application in Rust brings its own
@@ -151,8 +178,8 @@ if(NOT build_std)
   execute_process(COMMAND ${RUSTC} --print target-libdir --target ${target}
     OUTPUT_VARIABLE target_libdir OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   if(NOT EXISTS "${target_libdir}")
-    message(FATAL_ERROR "thread-mqtt: ${rustc_named} has no library for ${target}. Run `rustup target add "
-      "${target}`. If this is not the compiler of rustup, let RUSTC in the environment name that one.")
+    thread_mqtt_refuse_rust("${rustc_named} has no library for ${target}. Run `rustup target add ${target}`. If "
+      "this is not the compiler of rustup, let RUSTC in the environment name that one.")
   endif()
 endif()
 
