@@ -137,11 +137,14 @@ DEFAULTS = [
     ("polls by the older name", THREAD, ["NET_SOCKETS_POLL_MAX=12"], "ZVFS_POLL_MAX=12"),
 ]
 
-# Name, and the snippets that sysbuild is given: for all images, which is what -S does, or for the sample's own.
+# Name, what sysbuild is given for the sample publish, a file of that image and what it must hold. -S is SNIPPET, for all images.
+ON_THREAD, SLEEPY = "CONFIG_NET_L2_OPENTHREAD=y\n", "CONFIG_OPENTHREAD_MTD_SED=y\n"
 SYSBUILD = [
-    ("sysbuild without a snippet", None),
-    ("sysbuild with a snippet", "SNIPPET=thread-mqtt-sleepy"),
-    ("sysbuild with snippets of the image", "publish_SNIPPET=thread-mqtt-upstream-psa thread-mqtt-sleepy"),
+    ("sysbuild without a snippet", [], "zephyr/.config", [ON_THREAD]),
+    ("sysbuild with a snippet", ["SNIPPET=thread-mqtt-sleepy"], "zephyr/.config", [ON_THREAD, SLEEPY]),
+    ("sysbuild with snippets of the image", ["publish_SNIPPET=thread-mqtt-upstream-psa thread-mqtt-sleepy"], "zephyr/.config",
+     [ON_THREAD, SLEEPY]),
+    ("sysbuild with a folder for cargo", ["THREAD_MQTT_CARGO_TARGET_DIR={}/cargo"], "build.ninja", ["--target-dir {}/cargo"]),
 ]
 
 
@@ -258,16 +261,15 @@ def has_default(folder, board, options, wanted, env):
     return status == 0 and f"CONFIG_{wanted}\n" in (folder / "build/zephyr/.config").read_text(), printed
 
 
-def has_boards_options(folder, given, env):
-    """Whether a sample that sysbuild configures has the options of its board beside those of the given snippets."""
+def sysbuild_passes_on(folder, given, name, wanted, env):
+    """Whether what sysbuild is given reaches the image, and what was printed."""
     options = [f'SAMPLE_CA_FILE="{ROOT}/tests/zephyr/ca.pem"', RUSTS_LIBRARY]
-    status, printed = west_configure(ROOT / "samples/publish", folder, THREAD, options, env, more=[given] * bool(given),
-                                     sysbuild=True)
+    status, printed = west_configure(ROOT / "samples/publish", folder, THREAD, options, env,
+                                     more=[variable.format(folder) for variable in given], sysbuild=True)
     if status != 0:
         return False, printed
-    found = (folder / "build/publish/zephyr/.config").read_text()
-    wanted = ["CONFIG_NET_L2_OPENTHREAD=y"] + ["CONFIG_OPENTHREAD_MTD_SED=y"] * bool(given)
-    return all(f"{line}\n" in found for line in wanted), printed
+    found = (folder / "build/publish" / name).read_text()
+    return all(text.format(folder) in found for text in wanted), printed
 
 
 def scenarios():
@@ -300,7 +302,8 @@ def tries(folder, env):
                   for cure in ("rustup", "RUSTC")})
     found.update({name: (wanted, functools.partial(has_default, folder, board, BASE[board] + options, wanted, env))
                   for name, board, options, wanted in DEFAULTS})
-    found.update({name: (None, functools.partial(has_boards_options, folder, given, env)) for name, given in SYSBUILD})
+    found.update({name: (wanted, functools.partial(sysbuild_passes_on, folder, given, file, wanted, env))
+                  for name, given, file, wanted in SYSBUILD})
     found.update({name: (None, functools.partial(scenario_configures, folder, source, board, scenario, env))
                   for name, source, board, scenario in scenarios()})
     return found

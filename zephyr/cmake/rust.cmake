@@ -159,6 +159,7 @@ endif()
 
 set(THREAD_MQTT_CARGO_TARGET_DIR ${CMAKE_CURRENT_BINARY_DIR}/rust CACHE PATH
   "Where cargo builds; images with the same options may share it and compile once")
+zephyr_get(THREAD_MQTT_CARGO_TARGET_DIR) # sysbuild has what was given to it
 set(rust_dir ${THREAD_MQTT_CARGO_TARGET_DIR})
 
 # Rust's targets for Cortex-M keep a frame pointer, which costs two instructions and a register in
