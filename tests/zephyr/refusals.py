@@ -10,6 +10,7 @@ Needs west and Zephyr's build tools; nothing is compiled.
 import functools
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -272,6 +273,17 @@ def sysbuild_passes_on(folder, given, name, wanted, env):
     return all(text.format(folder) in found for text in wanted), printed
 
 
+def quoted_for_both(folder, env):
+    """Whether a POSIX shell and Windows's programs read the same environment in cargo's command of the application in Rust."""
+    status, printed = west_configure(ROOT, folder, NATIVE, [f'APP_CA_FILE="{ROOT}/tests/zephyr/ca.pem"'], env)
+    found = status == 0 and re.search("&& (.*) [^ ]* -E env BUILD_DIR=", (folder / "build/build.ninja").read_text())
+    if not found:
+        return False, printed
+    windows = [(quoted or bare).replace('\\"', '"') for quoted, bare in re.findall(r'"((?:[^"\\]|\\")*)"|([^ ]+)', found[1])]
+    well = windows == shlex.split(found[1]) and 'thread_mqtt="v5"' in windows[3] and windows[4].startswith("RUSTC=")
+    return well, found[1]
+
+
 def scenarios():
     """Name, application, board and description of what twister is told to build, for the boards of these cases."""
     for path in (ROOT / "sample.yaml", *sorted((ROOT / "samples").glob("*/sample.yaml"))):
@@ -302,6 +314,7 @@ def tries(folder, env):
                   for cure in ("rustup", "RUSTC")})
     found.update({name: (wanted, functools.partial(has_default, folder, board, BASE[board] + options, wanted, env))
                   for name, board, options, wanted in DEFAULTS})
+    found["the application's environment"] = ("the same on POSIX and Windows", functools.partial(quoted_for_both, folder, env))
     found.update({name: (wanted, functools.partial(sysbuild_passes_on, folder, given, file, wanted, env))
                   for name, given, file, wanted in SYSBUILD})
     found.update({name: (None, functools.partial(scenario_configures, folder, source, board, scenario, env))
