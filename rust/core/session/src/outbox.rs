@@ -584,6 +584,35 @@ impl Outbox {
         self.items.move_first(key, list);
     }
 
+    /// Moves a QoS 0 message that was not sent in full back to where it waited. False if a newer one of its topic
+    /// waits in its place.
+    pub(crate) fn wait_again(&mut self, key: Key, list: usize) -> bool {
+        self.move_first(key, list);
+        let Some(Work::Publish(outgoing)) = self.items.get(key).map(|item| &item.work) else {
+            return true;
+        };
+        if let (Expiry::At(second), true) = (outgoing.expires, EXPIRES) {
+            let next = self.next_expiry.unwrap_or(u32::MAX);
+            self.next_expiry = Some(next.min(second));
+        }
+        if !outgoing.latest || !POLICIES {
+            return true;
+        }
+        let name = &outgoing.message.topic;
+        let topic = hash(name);
+        if let Some(newer) = self
+            .latest
+            .get(topic)
+            .and_then(|newer| self.items.get(newer))
+        {
+            return !matches!(&newer.work, Work::Publish(newer) if newer.message.topic == *name);
+        }
+        if self.latest.reserve() {
+            self.latest.insert(topic, key);
+        }
+        true
+    }
+
     /// A message that is not to be sent any more, but whose identifier is in use: what is left is
     /// PUBREL.
     pub(crate) fn reduce_to_release(&mut self, key: Key) {

@@ -11,7 +11,7 @@ use crate::event::{Event, Events, Owed, Token};
 use crate::link::{Limits, Link, Phase, earliest, is_due, later};
 use crate::message::Message;
 use crate::options::PublishOptions;
-use crate::outbox::{BEGUN, Item, Work};
+use crate::outbox::{BEGUN, Item, SUSPECTS, Work};
 use crate::packet::{self, AckKind, PacketType};
 use crate::pieces::Supply;
 use crate::request::{Request, RequestKind};
@@ -442,6 +442,23 @@ impl Session {
         if request.kind == RequestKind::Unsubscribe {
             for filter in request.filters() {
                 self.state.subscriptions.set_leaving(&filter.name, true);
+                self.leave_suspect(&filter.name);
+            }
+        }
+    }
+
+    /// A subscription that was to be repeated on the session's own account, and is suspected.
+    fn leave_suspect(&mut self, filter: &str) {
+        let is_it = |item: &Item| {
+            let names = |request: &Request| request.filters().iter().any(|one| one.name == filter);
+            item.token.is_none() && matches!(&item.work, Work::Request(one) if names(one))
+        };
+        let outbox = &mut self.state.outbox;
+        let mut at = outbox.first(SUSPECTS);
+        while let Some(key) = at {
+            at = outbox.next(key);
+            if outbox.get(key).is_some_and(is_it) {
+                outbox.remove(key);
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::error::PublishError;
 use crate::link::{Phase, later};
 use crate::outbox::{BEGUN, RELEASES, REQUESTS, RESEND, SUSPECTS, Work};
 use crate::reason::ReasonCode;
+use crate::room::WAITING;
 use crate::session::Session;
 use crate::slab::Key;
 
@@ -115,8 +116,10 @@ impl Session {
         };
         if limit != 0 && item.ends >= limit {
             self.state.outbox.move_last(key, SUSPECTS);
-        } else {
+        } else if list < WAITING {
             self.state.outbox.move_first(key, list);
+        } else if !self.state.outbox.wait_again(key, list) {
+            self.finish_publish(key, Err(PublishError::Superseded));
         }
     }
 

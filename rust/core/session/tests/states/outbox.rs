@@ -161,6 +161,54 @@ fn only_the_latest_of_a_topic_waits() {
     }
 }
 
+/// A QoS 0 message that was not sent in full waits again as if it had never left.
+#[test]
+fn what_waits_again_is_replaced_and_expires() {
+    let options = PublishOptions {
+        latest: true,
+        expiry: Some(at(30)),
+        ..PublishOptions::default()
+    };
+    let stalled = || {
+        let mut client = Client::online(lasting(Version::V5));
+        let one = client.session.publish_with(Message::new("a", "1"), options);
+        client.session.handle_timeout(at(1)).expect("in time");
+        assert!(!client.session.transmit(at(1)).is_empty());
+        (client, one)
+    };
+    let two = Message::new("a", "2");
+
+    let (mut client, one) = stalled();
+    client.session.handle_network_lost();
+    client
+        .session
+        .publish_with(two.clone(), options)
+        .expect("room");
+    assert_eq!(client.events(), [failed(one, PublishError::Superseded)]);
+    client
+        .session
+        .publish_with(two.clone(), options)
+        .expect("room");
+    assert_eq!(client.session.outbox_len(), 1);
+
+    // The newer one is there already.
+    let (mut client, one) = stalled();
+    client.session.publish_with(two, options).expect("room");
+    assert_eq!(client.session.outbox_len(), 2);
+    client.session.handle_network_lost();
+    assert_eq!(client.events(), [failed(one, PublishError::Superseded)]);
+    assert_eq!(client.session.outbox_len(), 1);
+
+    // Its time is over while it is being sent.
+    let (mut client, one) = stalled();
+    client.session.handle_timeout(at(35)).expect("in time");
+    assert_eq!(client.events(), []);
+    client.session.handle_network_lost();
+    assert!(client.session.poll_timeout() <= Some(at(35)));
+    client.session.handle_timeout(at(36)).expect("offline");
+    assert_eq!(client.events(), [failed(one, PublishError::Expired)]);
+}
+
 #[test]
 fn higher_priorities_go_first_and_are_not_dropped_for_lower_ones() {
     let mut client = offline(Overflow::DropOldest, 4);

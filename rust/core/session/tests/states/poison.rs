@@ -120,6 +120,9 @@ impl Closing {
                         taken.extend(filters.into_iter().map(|(name, _)| name));
                         wire::suback(version, id, &codes)
                     }
+                    Seen::Unsubscribe(id, filters) => {
+                        wire::unsuback(version, id, &vec![0; filters.len()])
+                    }
                     other => panic!("{other:?}"),
                 };
                 self.client.receive(&answer, at(1));
@@ -402,6 +405,31 @@ fn more_filters_than_a_packet_takes() {
         // Repeated the same way.
         broker.present = false;
         assert_eq!(broker.connection("none"), (true, names));
+    }
+}
+
+/// It would come after UNSUBSCRIBE, for it waits behind all others.
+#[test]
+fn a_suspected_subscription_is_not_repeated_once_it_is_given_up() {
+    for version in VERSIONS {
+        let mut broker = Closing::new(version);
+        broker
+            .client
+            .session
+            .subscribe(&[("f", QOS1)])
+            .expect("room");
+        assert!(broker.connection("none").0);
+        broker.present = false;
+        for _ in 0..3 {
+            assert!(!broker.connection("f").0);
+            broker.present = false;
+        }
+        broker.client.session.unsubscribe(&["f"]).expect("room");
+        for _ in 0..2 {
+            assert_eq!(broker.connection("none"), (true, vec![]));
+            broker.present = false;
+        }
+        assert!(broker.client.session.is_idle());
     }
 }
 
