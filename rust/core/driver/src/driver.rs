@@ -10,6 +10,9 @@ use core::time::Duration;
 use thread_mqtt_client::{Action, Client, Event, TcpError};
 use thread_mqtt_session::{CommandError, Pieces};
 
+/// How long a command waits for the heap before it is tried again.
+const HEAP_PAUSE: Duration = Duration::from_secs(1);
+
 /// One client on one port.
 #[derive(Debug)]
 pub struct Driver<P> {
@@ -115,7 +118,7 @@ impl<P: Port> Driver<P> {
     /// From the first visit on the client connects and disconnects as the mailbox says.
     pub fn collect(&mut self, mailbox: &mut Mailbox) -> bool {
         let session = self.client.session();
-        mailbox.want(session.wanted_piece());
+        mailbox.want(session.version(), session.wanted_piece());
         mailbox.empty_into(&mut self.orders, session.outbox_room())
     }
 
@@ -191,7 +194,13 @@ impl<P: Port> Driver<P> {
             receive: connected && self.inbox.is_empty(),
             send: connected && !self.client.transmit(now).is_empty(),
         };
-        (self.client.poll_timeout(), interest)
+        let mut until = self.client.poll_timeout();
+        if !self.orders.commands.is_empty() {
+            // They wait for the heap, of which nothing tells.
+            let retry = now.saturating_add(HEAP_PAUSE);
+            until = Some(until.map_or(retry, |until| until.min(retry)));
+        }
+        (until, interest)
     }
 
     /// When the next timer fires.

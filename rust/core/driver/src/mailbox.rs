@@ -18,6 +18,9 @@ use thread_mqtt_session::{
 /// drops messages the outbox may exceed its limits for a moment, at most by as much again: what
 /// could have been dropped is perhaps being sent when the new ones arrive. If the client's thread stays away
 /// for longer, in a handshake for instance, the policy acts on what waits here.
+///
+/// A client with a mailbox takes its commands from there alone: those given to it directly have tokens of a
+/// count of their own, which would name two messages alike.
 #[derive(Debug)]
 pub struct Mailbox {
     version: Version,
@@ -178,8 +181,9 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Notes the piece that the session awaits.
-    pub(crate) fn want(&mut self, piece: Option<(Token, u32, u32)>) {
+    /// Notes the version of MQTT that is spoken, and the piece that the session awaits.
+    pub(crate) fn want(&mut self, version: Version, piece: Option<(Token, u32, u32)>) {
+        self.version = version;
         self.wanted = piece.filter(|_| Pieces::BUILT);
     }
 

@@ -1,6 +1,7 @@
 //! The loop over a port that is all memory: what it asks of the port, and what it makes of the
 //! answers.
 use std::collections::VecDeque;
+use std::mem;
 use std::net::{IpAddr, SocketAddrV6};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -12,6 +13,10 @@ use thread_mqtt_session::{
     Command, CommandError, Message, Overflow, Priority, PublishError, PublishOptions, QoS, Token,
     Version,
 };
+use thread_mqtt_test_support::heap::{Heap, with_heap};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
 
 /// A port without anything behind it: what happens there is scripted.
 #[derive(Debug, Default)]
@@ -423,6 +428,53 @@ fn run_waits_until_the_timer() {
 fn message(payload: usize) -> Command {
     let message = Message::new("t", vec![b'x'; payload]).qos(QoS::AtLeastOnce);
     Command::publish(Version::V311, message).unwrap()
+}
+
+#[test]
+fn commands_without_heap_are_tried_again_soon() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    driver.port_mut().network = Network::default();
+    settle(&mut driver);
+    let mut mailbox = Mailbox::new(driver.client());
+    for _ in 0..16 {
+        mailbox.submit(message(1)).unwrap();
+    }
+    driver.collect(&mut mailbox);
+    with_heap(800, || driver.turn());
+    assert!(driver.client().session().outbox_len() < 16);
+    assert_eq!(driver.waits_for().0, Some(Duration::from_secs(1)));
+    driver.turn();
+    assert_eq!(driver.client().session().outbox_len(), 16);
+    assert_eq!(driver.waits_for().0, None);
+}
+
+/// A broker that speaks 3.1.1 alone: what 5 has is refused from then on.
+#[test]
+fn a_mailbox_knows_the_version_that_is_spoken() {
+    let mut driver = Driver::new(
+        Client::new(Config {
+            session: thread_mqtt_session::Config {
+                version: Version::V5,
+                ..thread_mqtt_session::Config::default()
+            },
+            fallback_to_v311: true,
+            ..Config::new("mqtt://192.0.2.1".parse().unwrap())
+        })
+        .unwrap(),
+        mem::take(driver("mqtt://192.0.2.1").port_mut()),
+    );
+    let mut mailbox = Mailbox::new(driver.client());
+    driver.start();
+    settle(&mut driver);
+    driver.port_mut().tcp = Some(TcpState::Connected);
+    driver.port_mut().room = [10_000; 100].into();
+    settle(&mut driver);
+    assert_eq!(mailbox.version(), Version::V5);
+    // Unacceptable protocol version.
+    driver.port_mut().incoming.push_back(vec![0x20, 2, 0, 1]);
+    settle(&mut driver);
+    driver.collect(&mut mailbox);
+    assert_eq!(mailbox.version(), Version::V311);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::durable::Identity;
 use crate::error::{PublishError, SessionError};
 use crate::event::{BrokerText, Event, Owed, Token};
 use crate::link::{Limits, Phase};
-use crate::outbox::{BEGUN, Foreign, Item, RELEASES, RESEND, SUSPECTS, Work};
+use crate::outbox::{BEGUN, Dup, Foreign, Item, RELEASES, RESEND, SUSPECTS, Work};
 use crate::packet::frame::{self, Piece};
 use crate::packet::pieces::Bounds;
 use crate::packet::skip::Skipped;
@@ -238,7 +238,7 @@ impl Session {
             self.take_item(key);
             return;
         };
-        outgoing.dup = false;
+        outgoing.dup = Dup::No;
         outgoing.released = false;
         item.foreign = match foreign && item.packet_id != 0 {
             true => Foreign::ReleaseFirst,
@@ -395,7 +395,7 @@ impl Session {
         };
         // EMQX says so of a message that it has, where an ordinary PUBREC is due (MQTT 5 section 4.3.3).
         let has_it = reason == ReasonCode::PACKET_ID_IN_USE
-            && outgoing.repeated
+            && outgoing.dup == Dup::Sent
             && item.foreign == Foreign::No;
         let result = match (kind, outgoing.qos(), outgoing.released) {
             (AckKind::Puback, QoS::AtLeastOnce, _) => accepted(reason),

@@ -98,12 +98,19 @@ pub(crate) struct Outgoing {
     /// QoS 2: PUBREC arrived, PUBREL is to be answered. The message is kept, for a broker that
     /// loses the session before it has passed it on.
     pub(crate) released: bool,
-    /// The broker may have it already.
-    pub(crate) dup: bool,
-    /// It was sent as one that the broker may have.
-    pub(crate) repeated: bool,
+    pub(crate) dup: Dup,
     /// In pieces, which the application cannot supply once more.
     pub(crate) given_up: bool,
+}
+
+/// Whether a message is marked as one that the broker may have already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dup {
+    No,
+    /// The next time.
+    Next,
+    /// It was sent so.
+    Sent,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +139,7 @@ impl Outgoing {
             expires: stored.expiry.map_or(Expiry::Never, Expiry::In),
             supply: Supply::default(),
             released,
-            dup,
-            repeated: false,
+            dup: if dup { Dup::Next } else { Dup::No },
             given_up: false,
         }
     }
@@ -240,8 +246,7 @@ impl Work {
             expires,
             supply,
             released: false,
-            dup: false,
-            repeated: false,
+            dup: Dup::No,
             given_up: false,
         }))
     }
@@ -705,7 +710,7 @@ impl Outbox {
         match self.items.get_mut(key) {
             // Stored with one, and not sent yet.
             Some(item) if item.is_stored() && item.sent_on == 0 && self.foreign_stored_ids != 0 => {
-                if matches!(&item.work, Work::Publish(outgoing) if !outgoing.dup) {
+                if matches!(&item.work, Work::Publish(outgoing) if outgoing.dup == Dup::No) {
                     item.foreign = Foreign::ReleaseFirst;
                     self.foreign_stored_ids -= 1;
                 }

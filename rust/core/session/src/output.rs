@@ -7,7 +7,7 @@ use crate::config::{QoS, Version};
 use crate::error::{PublishError, SessionError};
 use crate::link::{Limits, Link, Phase};
 use crate::message::{has_wildcard, shared_part};
-use crate::outbox::{BEGUN, Foreign, Item, Work};
+use crate::outbox::{BEGUN, Dup, Foreign, Item, Work};
 use crate::packet::{self, AckKind};
 use crate::reason::ReasonCode;
 use crate::request::{Filter, Request, RequestKind};
@@ -216,7 +216,7 @@ impl Session {
             packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
         }
         let start = link.staged.len();
-        let dup = outgoing.dup && message.qos != QoS::AtMostOnce;
+        let dup = outgoing.dup != Dup::No && message.qos != QoS::AtMostOnce;
         let expiry = outgoing.seconds_left(link.now);
         let out = &mut link.staged;
         if !packet::push_publish_head(out, version, message, payload_len, id, dup, expiry) {
@@ -236,8 +236,7 @@ impl Session {
             link.staged.truncate(before);
             return Staged::Later;
         }
-        outgoing.repeated = dup;
-        outgoing.dup = true;
+        outgoing.dup = if dup { Dup::Sent } else { Dup::Next };
         if room {
             link.staged.extend_from_slice(&message.payload);
             Staged::Done
