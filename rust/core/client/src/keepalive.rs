@@ -1,4 +1,5 @@
 //! The keep-alive that learns how long the path bears silence.
+use core::mem;
 use core::time::Duration;
 
 /// Whether this build learns it.
@@ -67,6 +68,11 @@ pub(crate) struct Learner {
     announced: Duration,
     last: Option<Duration>,
     pending: Option<Duration>,
+    /// The same silence as pings count it, from what was sent: longer by the time that its answer took.
+    counts_from: Option<Duration>,
+    waited: Duration,
+    /// A silence was proven that is as long as this connection allows.
+    full: bool,
 }
 
 /// Silences that are kept at the proven length after one that failed.
@@ -94,6 +100,9 @@ impl Learner {
                 announced: max,
                 last: None,
                 pending: None,
+                counts_from: None,
+                waited: Duration::ZERO,
+                full: false,
             }),
             _ => None,
         }
@@ -111,7 +120,7 @@ impl Learner {
 
     /// Whether the path bears more than this connection could announce, and may bear still more.
     pub(crate) fn wants_room(&self) -> bool {
-        self.proven >= self.announced && self.announced < self.max
+        self.full && self.announced < self.max
     }
 
     fn next(&self) -> Duration {
@@ -145,6 +154,9 @@ impl Learner {
         self.announced = (ROOM * self.next()).min(self.max);
         self.last = None;
         self.pending = None;
+        self.counts_from = None;
+        self.waited = Duration::ZERO;
+        self.full = false;
         self.announced
     }
 
@@ -154,20 +166,29 @@ impl Learner {
             let silence = now.saturating_sub(last);
             self.pending = self.pending.max(Some(silence));
         }
+        if let Some(last) = self.counts_from {
+            self.waited = self.waited.max(now.saturating_sub(last));
+        }
         self.last = Some(now);
+        self.counts_from = Some(now);
     }
 
     /// Bytes came from the broker. Returns whether something was learnt.
     pub(crate) fn received(&mut self, now: Duration) -> bool {
-        self.last = Some(now);
+        let is_rest = self.last.replace(now) == Some(now);
         let Some(silence) = self.pending.take() else {
+            // Not an answer to what was sent: the path has not been silent.
+            if !is_rest {
+                self.counts_from = Some(now);
+            }
             return false;
         };
-        // The ping counts from what was sent, the silence from what came: whole seconds are enough.
-        let silence = Duration::from_secs((silence + HALF).as_secs());
-        if silence >= self.proven && self.hold > 0 {
+        let whole = |length: Duration| Duration::from_secs((length + HALF).as_secs());
+        let (silence, waited) = (whole(silence), whole(mem::take(&mut self.waited)));
+        if waited >= self.proven && self.hold > 0 {
             self.hold -= 1;
         }
+        self.full |= waited >= self.announced;
         let longer = silence.min(self.max) > self.proven;
         if longer {
             self.proven = silence.min(self.max);

@@ -74,6 +74,32 @@ fn the_broker_is_told_a_keep_alive_with_room_to_grow() {
     assert!(world.failures().is_empty());
 }
 
+/// Pings count from what was sent, and an answer that takes seconds comes later.
+#[test]
+fn answers_that_take_seconds_do_not_stop_it() {
+    let mut world = World::new(auto(60, 3_600), plain());
+    world.network = attached();
+    world.latency = s(2);
+    world.forgets = Some(s(300));
+    world.start();
+    world.run_for(s(86_400 / 2));
+    let silence = world.client.learnt_keep_alive().unwrap();
+    assert!(s(200) <= silence && silence < s(300), "{silence:?}");
+    // A trial that failed was followed by others.
+    assert!(world.failures().len() >= 2, "{:?}", world.failures());
+
+    let mut world = World::new(auto(60, 600), plain());
+    world.network = attached();
+    world.latency = s(2);
+    world.start();
+    world.run_for(s(7_200));
+    let log = world.server.log();
+    let told: Vec<_> = log.connects.iter().map(|c| c.keep_alive).collect();
+    assert_eq!(told, [360, 600]);
+    assert!(world.client.learnt_keep_alive() >= Some(s(590)));
+    assert!(world.failures().is_empty());
+}
+
 #[test]
 fn what_was_learnt_is_the_start_of_the_next_life() {
     let mut config = config(PLAIN);
