@@ -145,12 +145,7 @@ impl Learner {
     /// A connection begins. Returns the keep-alive to announce: with room to grow, and not longer
     /// than needed, because the broker publishes the will after one and a half of it.
     pub(crate) fn begin(&mut self, now: Duration) -> Duration {
-        if self
-            .failed
-            .is_some_and(|(_, at)| now.saturating_sub(at) >= FORGET)
-        {
-            self.failed = None;
-        }
+        self.forget(now);
         self.announced = (ROOM * self.next()).min(self.max);
         self.last = None;
         self.pending = None;
@@ -158,6 +153,15 @@ impl Learner {
         self.waited = Duration::ZERO;
         self.full = false;
         self.announced
+    }
+
+    fn forget(&mut self, now: Duration) {
+        if self
+            .failed
+            .is_some_and(|(_, at)| now.saturating_sub(at) >= FORGET)
+        {
+            self.failed = None;
+        }
     }
 
     /// Bytes went to the broker.
@@ -175,6 +179,7 @@ impl Learner {
 
     /// Bytes came from the broker. Returns whether something was learnt.
     pub(crate) fn received(&mut self, now: Duration) -> bool {
+        self.forget(now);
         let is_rest = self.last.replace(now) == Some(now);
         let Some(silence) = self.pending.take() else {
             // Not an answer to what was sent: the path has not been silent.

@@ -101,6 +101,27 @@ fn answers_that_take_seconds_do_not_stop_it() {
 }
 
 #[test]
+fn a_failure_is_forgotten_after_a_day_also_on_a_connection_that_lasts() {
+    let mut world = World::new(auto(60, 3_600), plain());
+    world.network = attached();
+    world.forgets = Some(s(300));
+    world.start();
+    world.run_for(s(86_400 / 2));
+    let (before, connects) = (world.client.learnt_keep_alive(), world.connects.len());
+    assert!(before < Some(s(300)), "{before:?}");
+    world.forgets = None;
+    world.run_for(s(86_400 / 4));
+    assert_eq!(world.client.learnt_keep_alive(), before);
+    world.run_for(s(86_400));
+    assert_eq!(world.client.learnt_keep_alive(), Some(s(3_600)));
+    assert!(
+        world.connects.len() <= connects + 2,
+        "{:?}",
+        world.failures()
+    );
+}
+
+#[test]
 fn what_was_learnt_is_the_start_of_the_next_life() {
     let mut config = config(PLAIN);
     config.keep_alive = KeepAlive::Auto {
