@@ -89,6 +89,8 @@ pub struct Client {
     // What is known of the world.
     network: Network,
     was_attached: bool,
+    /// The network was away since something came from the broker.
+    away: bool,
     /// The network has changed for the better.
     news: bool,
     budget: Budget,
@@ -218,6 +220,7 @@ impl Client {
             returns_waited: 0,
             network: Network::default(),
             was_attached: false,
+            away: false,
             news: false,
             budget: Budget::default(),
             clock: Clock::new(config.time_floor),

@@ -74,11 +74,15 @@ impl Client {
     /// Ends the attempt or the connection.
     pub(super) fn fail(&mut self, stage: Stage, cause: Cause, now: Duration) {
         let stable = self.is_stable(now);
+        // That the network was away is reason enough for these: neither message, address nor silence is.
+        let is_late = matches!(cause, Cause::Mqtt(SessionError::AckTimeout { .. }));
+        let was_away = self.away && (is_late || is_silent_death(&cause));
         self.note_acceptance();
         match &self.state {
             State::Up { candidate, .. } if stable => {
                 self.targets.current_mut().addresses.praise(candidate);
             }
+            _ if was_away => {}
             State::Securing { candidate, .. } | State::Up { candidate, .. } => {
                 let fault = match self.session.was_accepted() {
                     true => Fault::NotStable,
@@ -89,7 +93,7 @@ impl Client {
             }
             _ => {}
         }
-        if is_silent_death(&cause) {
+        if is_silent_death(&cause) && !was_away {
             self.learn_death(now);
         }
         // It may have come together with CONNACK.
@@ -118,6 +122,7 @@ impl Client {
             may_speak || stream.is_peer_closed()
         });
         match cause {
+            _ if was_away => self.session.handle_network_lost(),
             Cause::Mqtt(_) => {}
             // Nothing more of MQTT on this connection: no message is to blame for the network.
             Cause::NetworkLost | Cause::PrefixWithdrawn => self.session.handle_network_lost(),

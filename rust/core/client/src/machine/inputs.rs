@@ -45,6 +45,7 @@ impl Client {
         let is_better = network.attached && (stale || !before.attached);
         self.news |= is_better && self.was_attached;
         self.was_attached |= network.attached;
+        self.away |= !network.attached;
         match &self.state {
             State::Timing if !network.attached => self.fail(Stage::Time, Cause::NetworkLost, now),
             State::Resolving if !network.attached => {
@@ -98,6 +99,7 @@ impl Client {
             return;
         };
         let candidate = turn.candidate;
+        self.away = !self.network.attached;
         self.alarms.cancel(Alarm::TcpConnect);
         let broker = self.targets.uri();
         let (port, scheme, name) = (broker.port, broker.scheme, server_name(&broker.host));
@@ -132,6 +134,7 @@ impl Client {
             self.take_report(now);
             return data.len();
         }
+        self.away = !self.network.attached;
         let mut taken = 0;
         if let State::Securing { connection, .. } = &mut self.state {
             match connection.handle_ciphertext(data) {

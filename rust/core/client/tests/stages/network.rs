@@ -1,5 +1,6 @@
 //! The network comes, goes and changes its prefix.
 use super::*;
+use thread_mqtt_client::KeepAlive;
 
 #[test]
 fn detached_while_connecting_it_waits_for_the_network() {
@@ -98,6 +99,56 @@ fn a_connection_outlives_a_short_detachment() {
     world.run_for(s(5));
     assert!(world.client.is_online());
     assert_eq!(world.connects.len(), 1);
+}
+
+/// What a detached device sends gets no answer, whatever it is.
+#[test]
+fn no_message_is_suspected_where_the_network_was_away() {
+    let mut world = World::started(config(PLAIN), plain());
+    let message = Message::new("t", "innocent").qos(QoS::AtLeastOnce);
+    let token = world.client.publish(message).unwrap();
+    let sent = |world: &World| world.sent.windows(8).any(|bytes| bytes == b"innocent");
+    for back in [false, true].repeat(5) {
+        assert!(world.run_until(s(100), sent), "{:?}", world.events);
+        world.silence();
+        world.set_network(Network::default());
+        if back {
+            world.set_network(attached());
+        }
+        let (_, cause, _) = world.run_until_failed(s(200));
+        assert_eq!(cause, Cause::Mqtt(SessionError::PingTimeout));
+        world.set_network(attached());
+        world.sent.clear();
+    }
+    world.run_for(s(100));
+    let ends = world.session_events().filter(
+        |event| matches!(event, Mqtt::Published(t) | Mqtt::PublishFailed(t, _) if *t == token),
+    );
+    assert_eq!(ends.collect::<Vec<_>>(), [&Mqtt::Published(token)]);
+}
+
+#[test]
+fn no_silence_has_failed_where_the_network_was_away() {
+    let mut config = config(PLAIN);
+    config.keep_alive = KeepAlive::Auto {
+        min: s(60),
+        max: s(600),
+        start: Some(s(600)),
+    };
+    let mut world = World::started(config, plain());
+    for (away, learnt) in [(true, 600), (false, 299)] {
+        world.run_for(s(1_000));
+        // What comes afterwards is a proof of the network.
+        world.set_network(Network::default());
+        world.set_network(attached());
+        if !away {
+            world.run_for(s(1_000));
+        }
+        world.silence();
+        world.run_until_failed(s(700));
+        world.run_until_online(s(100));
+        assert_eq!(world.client.learnt_keep_alive(), Some(s(learnt)));
+    }
 }
 
 #[test]
