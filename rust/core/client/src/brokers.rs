@@ -315,6 +315,8 @@ impl Targets {
     /// Leaves for a preferred broker; the one left is the next choice if that fails.
     pub(crate) fn go_back(&mut self, rng: &mut dyn Rng) {
         self.returns = self.returns.saturating_add(1);
+        self.redirect = None;
+        self.hops = 0;
         self.choose(Some(self.current), rng);
     }
 

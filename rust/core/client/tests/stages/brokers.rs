@@ -138,6 +138,26 @@ fn it_returns_to_the_preferred_broker_when_that_is_back() {
 }
 
 #[test]
+fn it_returns_from_where_the_other_broker_points_to() {
+    for code in [0x9c, 0x9d] {
+        let mut config = several(&format!("mqtt://{A} mqtt://{B}"));
+        config.failover.return_after = Some(s(600));
+        let mut world = world(config);
+        world.others[&at(B)].configure(|config| {
+            config.refuse = Some(code);
+            config.server_reference = Some(C.to_owned());
+        });
+        world.paths.push_back(Path::Refused);
+        world.start();
+        world.run_until_online(s(10));
+        assert_eq!(hosts(&world), [at(A), at(B), at(C)]);
+        world.run_for(s(920));
+        assert_eq!(hosts(&world)[3..], [at(A)]);
+        assert!(world.client.is_online());
+    }
+}
+
+#[test]
 fn a_return_waits_for_a_moment_without_messages_under_way_but_not_for_ever() {
     let mut config = in_order();
     config.failover.return_after = Some(s(600));
