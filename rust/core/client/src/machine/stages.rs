@@ -43,7 +43,13 @@ impl Client {
             (State::Attaching, Tls::Awaited) => return,
             _ => {}
         }
-        let news = mem::take(&mut self.news);
+        // What comes during an attempt, or while its last words are said, counts for the next one.
+        let news = match &self.state {
+            State::Attaching | State::Waiting { .. } | State::Up { .. } => {
+                mem::take(&mut self.news)
+            }
+            _ => return,
+        };
         if !self.network.attached {
             return;
         }

@@ -228,6 +228,30 @@ fn the_parts_of_one_change_count_once() {
     }
 }
 
+/// The broker is silent, and is given half a second to close first.
+#[test]
+fn a_network_that_comes_back_while_a_connection_is_closed_is_followed() {
+    for seed in 0..20 {
+        let mut world = World::seeded(long_pauses(), plain(), seed);
+        world.network = attached();
+        world.start();
+        world.run_until_online(s(5));
+        world.silence();
+        let closing = |world: &World| world.client.stage().is_none();
+        assert!(world.run_until(s(200), closing));
+        assert!(world.has_tcp() && world.failures().is_empty());
+        world.set_network(Network::default());
+        world.set_network(attached());
+        assert!(world.failures().is_empty());
+        let again = |world: &World| world.connects.len() == 2;
+        assert!(
+            world.run_until(s(6), again),
+            "seed {seed}: {:?}",
+            world.failures()
+        );
+    }
+}
+
 fn long_pauses() -> thread_mqtt_client::Config {
     let mut config = config(PLAIN);
     config.timers.backoff_min = s(300);
