@@ -343,8 +343,12 @@ impl Client {
         }
     }
 
-    /// When a preferred broker is to be tried again, if the current one is not.
+    /// When a preferred broker is to be tried again, if the current one is not: planned once, as soon as
+    /// it has accepted the session. A connection without traffic may have nothing later to wake up for.
     pub(super) fn plan_return(&mut self, now: Duration, rng: &mut dyn Rng) {
+        if self.alarms.due(Alarm::Return).is_some() || !self.is_online() {
+            return;
+        }
         if let (Some(after), false) = (self.return_after, self.targets.is_preferred()) {
             let after = after.saturating_mul(self.targets.return_factor());
             let pause = after / 2 + spread(after, rng);

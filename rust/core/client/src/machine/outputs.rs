@@ -21,7 +21,8 @@ impl Client {
                 Err(cause) => self.fail_up(cause, now),
             }
         }
-        self.notice_stability(now, rng);
+        self.notice_stability(now);
+        self.plan_return(now, rng);
         self.settle(now, rng);
         self.look_at_network(now, rng);
         // Before the resolver opens its own.

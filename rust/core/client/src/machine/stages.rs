@@ -245,7 +245,7 @@ impl Client {
     }
 
     /// Notes once that the connection is stable.
-    pub(super) fn notice_stability(&mut self, now: Duration, rng: &mut dyn Rng) {
+    pub(super) fn notice_stability(&mut self, now: Duration) {
         let is_stable = self.is_stable(now);
         match &mut self.state {
             State::Up {
@@ -256,7 +256,6 @@ impl Client {
                 *stable = true;
                 self.targets.current_mut().addresses.praise(candidate);
                 self.backoff.reset();
-                self.plan_return(now, rng);
             }
             _ => {}
         }

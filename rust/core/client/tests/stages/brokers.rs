@@ -137,6 +137,22 @@ fn it_returns_to_the_preferred_broker_when_that_is_back() {
     assert_eq!(world.connects.len(), connects);
 }
 
+/// Nothing wakes the device up while it is there.
+#[test]
+fn it_returns_also_without_pings_and_messages() {
+    let mut config = in_order();
+    config.failover.return_after = Some(s(600));
+    config.session.keep_alive = Duration::ZERO;
+    let mut world = world(config);
+    world.paths.push_back(Path::Refused);
+    world.start();
+    world.run_until_online(s(6));
+    assert_eq!(hosts(&world), [at(A), at(B)]);
+    world.run_for(s(920));
+    assert_eq!(hosts(&world)[2..], [at(A)]);
+    assert!(world.client.is_online());
+}
+
 #[test]
 fn it_returns_from_where_the_other_broker_points_to() {
     for code in [0x9c, 0x9d] {
