@@ -237,7 +237,8 @@ struct thread_mqtt_config {
 	bool tls_require_ems;
 	/** Name under which the session is kept in the platform's storage, so that it outlives a restart:
 	 *  1 to 12 of a-z, A-Z, 0-9, - and _, else THREAD_MQTT_ERROR_SETTING. Each client has one of its
-	 *  own. NULL is CONFIG_THREAD_MQTT_SESSION_NAME, "" keeps it in RAM. The broker has to keep it as well: set
+	 *  own: a name that another client has, until its thread_mqtt_deinit(), is refused with the same
+	 *  number. NULL is CONFIG_THREAD_MQTT_SESSION_NAME, "" keeps it in RAM. The broker has to keep it as well: set
 	 *  @ref session_expiry_s, with MQTT 3.1.1 clear @ref clean_start. Needs
 	 *  CONFIG_THREAD_MQTT_DURABLE; docs/durable.md says what is stored when.
 	 */
@@ -370,7 +371,8 @@ struct thread_mqtt_config {
  *
  * @param[out] client The client.
  * @param config Its configuration; not needed after the call.
- * @return 0; THREAD_MQTT_ERROR_SETTING also for an interface that the image does not have;
+ * @return 0; THREAD_MQTT_ERROR_SETTING also for an interface that the image does not have, and for a
+ * session_name that another client has;
  * THREAD_MQTT_ERROR_ABI for a configuration that was not begun with
  * THREAD_MQTT_CONFIG_DEFAULT() of this header; or another negative #thread_mqtt_error.
  */
@@ -379,8 +381,8 @@ int thread_mqtt_init(struct thread_mqtt **client, const struct thread_mqtt_confi
 /**
  * Checks a configuration as thread_mqtt_init() and the client's thread do, and waits: for a production line, for
  * credentials that were just stored, for a test. It works on the stack of a client, so that one of
- * CONFIG_THREAD_MQTT_MAX_CLIENTS has to be free. A stored session is not touched, nor is
- * thread_mqtt_config.interface looked at. The log has the sentence of an error.
+ * CONFIG_THREAD_MQTT_MAX_CLIENTS has to be free. A stored session is not touched, also if another client has
+ * it, nor is thread_mqtt_config.interface looked at. The log has the sentence of an error.
  *
  * @param config The configuration.
  * @return 0 if thread_mqtt_init() takes it and the client can use its credentials; else what

@@ -199,8 +199,15 @@ int32_t tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument)
 /** Waits for the thread's end. */
 void tmq_port_thread_join(struct tmq_port *port);
 
-/** Makes a port known as that of a client, by the client's address. NULL takes it back. */
-void tmq_client_register(struct tmq_port *port, const void *client);
+/** Room for the name of a stored session, with its NUL. */
+#define TMQ_SESSION_SIZE 13
+
+/**
+ * Makes a port known as that of a client, by the client's address, and by the name of its stored session,
+ * which is copied; "" if it has none. 1, or 0 if another registered client has a session of this name.
+ * A client of NULL, with "", takes both back.
+ */
+uint8_t tmq_client_register(struct tmq_port *port, const void *client, const char *session);
 
 /**
  * Keeps a client from being freed until tmq_client_leave(): 0; TMQ_NO_CLIENT for an address under

@@ -365,11 +365,42 @@ static void room_after_a_restart(void)
 	wipe("room");
 }
 
+/* Two clients would write over each other's records. */
+static void a_session_has_one_client(void)
+{
+	struct told told;
+	struct told other_told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_config other_config = idle_config(&other_told);
+	struct thread_mqtt *client = NULL;
+	struct thread_mqtt *other = NULL;
+
+	config.session_name = "one";
+	other_config.session_name = "one";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_init(&other, &other_config), THREAD_MQTT_ERROR_SETTING);
+	CHECK(was_logged("another client stores its session under the same name"));
+	CHECK_EQUAL(thread_mqtt_config_check(&other_config), 0);
+	other_config.session_name = "on";
+	CHECK_EQUAL(thread_mqtt_init(&other, &other_config), 0);
+	CHECK_EQUAL(thread_mqtt_deinit(other), 0);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+
+	/* Also a client that came to nothing has it no more. */
+	other_config.session_name = "one";
+	refuse_threads(true);
+	CHECK_EQUAL(thread_mqtt_init(&other, &other_config), THREAD_MQTT_ERROR_PLATFORM - EAGAIN);
+	refuse_threads(false);
+	CHECK_EQUAL(thread_mqtt_init(&other, &other_config), 0);
+	CHECK_EQUAL(thread_mqtt_deinit(other), 0);
+}
+
 void durable_cases(const char *self)
 {
 	program = self;
 	RUN(settings_of_a_message);
 	RUN(room_after_a_restart);
+	RUN(a_session_has_one_client);
 	RUN(encrypted);
 	killed_processes(5);
 	killed_processes(4);

@@ -148,7 +148,7 @@ static void threads_and_locks(struct tmq_port *port, struct tmq_port *other)
 	tmq_port_lock_wait(port, 20);
 	tmq_port_unlock(port);
 
-	tmq_client_register(other, &pair);
+	EXPECT(tmq_client_register(other, &pair, "session") == 1);
 	tmq_port_lock(port);
 	EXPECT(tmq_port_thread_start(other, second_thread, &pair) == 0);
 	while (pair.turn != 1) {
@@ -169,8 +169,13 @@ static void threads_and_locks(struct tmq_port *port, struct tmq_port *other)
 	EXPECT(tmq_client_close(&pair) == 0);
 	EXPECT(tmq_client_enter(&pair) == TMQ_CLOSING);
 	EXPECT(tmq_client_close(&pair) == TMQ_CLOSING);
-	tmq_client_register(other, NULL);
+	/* A session belongs to a client until that is taken back. */
+	EXPECT(tmq_client_register(port, &begin, "session") == 0);
+	EXPECT(tmq_client_enter(&begin) == TMQ_NO_CLIENT);
+	EXPECT(tmq_client_register(other, NULL, "") == 1);
 	EXPECT(tmq_client_enter(&pair) == TMQ_NO_CLIENT);
+	EXPECT(tmq_client_register(port, &begin, "session") == 1);
+	EXPECT(tmq_client_register(port, NULL, "") == 1);
 	EXPECT(tmq_client_enter(NULL) == TMQ_NO_CLIENT);
 	tmq_clients_wake();
 }

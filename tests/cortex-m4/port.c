@@ -239,10 +239,13 @@ void tmq_port_thread_join(struct tmq_port *port)
 	}
 }
 
-void tmq_client_register(struct tmq_port *port, const void *client)
+/* There is one client, which shares its session with none. */
+uint8_t tmq_client_register(struct tmq_port *port, const void *client, const char *session)
 {
+	(void)session;
 	port->client = client;
 	port->closing = false;
+	return 1;
 }
 
 int32_t tmq_client_enter(const void *client)

@@ -28,6 +28,9 @@ static struct {
 	bool open;
 	/* Whose it is, once it has said so. */
 	const void *client;
+#if defined(CONFIG_THREAD_MQTT_DURABLE)
+	char session[TMQ_SESSION_SIZE];
+#endif
 	/* The client is about to be freed, and the calls that are still in it. */
 	bool closing;
 	uint16_t users;
@@ -164,11 +167,35 @@ void tmq_port_thread_join(struct tmq_port *port)
 	}
 }
 
-void tmq_client_register(struct tmq_port *port, const void *client)
+/* Gives a slot the session unless another has it. ports_lock is held. */
+static bool take_session(size_t index, const char *session)
 {
+#if defined(CONFIG_THREAD_MQTT_DURABLE)
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
+		if (session[0] != '\0' && strcmp(slots[i].session, session) == 0) {
+			return false;
+		}
+	}
+	strncpy(slots[index].session, session, TMQ_SESSION_SIZE - 1);
+#else
+	ARG_UNUSED(index);
+	ARG_UNUSED(session);
+#endif
+	return true;
+}
+
+uint8_t tmq_client_register(struct tmq_port *port, const void *client, const char *session)
+{
+	size_t index = port - tmq_ports;
+	bool is_free;
+
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
-	slots[port - tmq_ports].client = client;
+	is_free = take_session(index, session);
+	if (is_free) {
+		slots[index].client = client;
+	}
 	(void)k_mutex_unlock(&ports_lock);
+	return is_free ? 1 : 0;
 }
 
 /* The slot of a client, or ARRAY_SIZE(slots). ports_lock is held. */

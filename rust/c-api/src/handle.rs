@@ -6,7 +6,7 @@ use crate::given::{Borrowed, copy};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::receipts::Receipts;
-use crate::settings::{Made, Start, command_error};
+use crate::settings::{Made, Start, command_error, refused};
 use crate::worker::Worker;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -17,6 +17,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use thread_mqtt_client::Event;
 use thread_mqtt_driver::{Driver, Mailbox};
+use thread_mqtt_platform::SessionStore;
 use thread_mqtt_platform::port::{
     self, PlatformPort, PortGuard, PortMutex, PortThread, Registration, Waker,
 };
@@ -105,6 +106,7 @@ impl Handle {
         let waker = port.waker();
         let lock = port.mutex();
         let Made { client, start } = made;
+        let session = start.store.as_ref().map(SessionStore::name);
         let shared = Shared {
             mailbox: Mailbox::new(&client),
             driver: Some(Box::new(Driver::new(*client, port))),
@@ -130,7 +132,9 @@ impl Handle {
         });
         let argument = ptr::from_ref(&*handle).cast_mut().cast();
         // Before the thread may hand out the address in a callback.
-        let registration = Registration::new(&handle.waker, argument);
+        let session = session.unwrap_or_default();
+        let registration =
+            Registration::new(&handle.waker, argument, session).ok_or_else(session_taken)?;
         // SAFETY: the handle outlives the thread, which `end` joins, and is shared with it.
         let thread = unsafe { PortThread::start(&handle.waker, run, argument)? };
         handle.lock().thread = Some((thread, registration));
@@ -438,6 +442,14 @@ fn submit(
         shared.receipts.expect(token, goal == Goal::Stored);
     }
     Ok(token)
+}
+
+/// Two clients would write over each other's records.
+fn session_taken() -> i32 {
+    let why = format_args!(
+        "another client stores its session under the same name: give each a session_name of its own"
+    );
+    refused(why, ffi::THREAD_MQTT_ERROR_SETTING)
 }
 
 /// The entry of the thread.

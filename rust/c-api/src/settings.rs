@@ -41,7 +41,7 @@ const AT_REST: usize = 12 * 1024;
 
 /// A setting that is refused: the log says why, C gets the number.
 #[inline(never)]
-fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
+pub(crate) fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
     log::error!("{why}");
     number
 }

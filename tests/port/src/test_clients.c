@@ -26,7 +26,7 @@ TEST(a_wake_ends_a_wait)
 	int client;
 
 	CHECK(port != NULL);
-	tmq_client_register(port, &client);
+	(void)tmq_client_register(port, &client, "");
 	CHECK_EQUAL(tmq_port_thread_start(port, count_turns, port), 0);
 	for (int i = 1; i <= 3; i++) {
 		tmq_client_wake(&client);
@@ -57,7 +57,7 @@ TEST(a_lock_is_given_back_while_it_is_waited_with)
 	int client;
 
 	lock_port = tmq_port_open();
-	tmq_client_register(lock_port, &client);
+	(void)tmq_client_register(lock_port, &client, "");
 	tmq_port_lock(lock_port);
 	tmq_port_lock_wait(lock_port, 10);
 	CHECK_EQUAL(lock_turn, 0);
@@ -81,7 +81,7 @@ TEST(a_client_is_known_from_its_registration_to_its_end)
 
 	CHECK(tmq_client_at(0) == NULL);
 	CHECK_EQUAL(tmq_client_enter(&client), TMQ_NO_CLIENT);
-	tmq_client_register(port, &client);
+	(void)tmq_client_register(port, &client, "");
 	CHECK(tmq_client_at(0) == &client);
 	CHECK(tmq_client_at(CONFIG_THREAD_MQTT_MAX_CLIENTS) == NULL);
 	CHECK(tmq_client_at(1000) == NULL);
@@ -99,6 +99,28 @@ TEST(a_client_is_known_from_its_registration_to_its_end)
 	/* Waking a client that is gone does nothing. */
 	tmq_client_wake(&client);
 }
+
+#if defined(CONFIG_THREAD_MQTT_DURABLE)
+TEST(a_stored_session_has_one_client)
+{
+	struct tmq_port *port = tmq_port_open();
+	struct tmq_port *next = tmq_port_open();
+	int client, other;
+
+	CHECK_EQUAL(tmq_client_register(port, &client, "twelve-chars"), 1);
+	CHECK_EQUAL(tmq_client_register(next, &other, "twelve-chars"), 0);
+	CHECK_EQUAL(tmq_client_enter(&other), TMQ_NO_CLIENT);
+	CHECK_EQUAL(tmq_client_register(next, &other, "twelve-char"), 1);
+	CHECK_EQUAL(tmq_client_register(next, NULL, ""), 1);
+	/* As long as its thread may write: a client that closes has it still. */
+	CHECK_EQUAL(tmq_client_close(&client), 0);
+	CHECK_EQUAL(tmq_client_register(next, &other, "twelve-chars"), 0);
+	CHECK_EQUAL(tmq_client_register(port, NULL, ""), 1);
+	CHECK_EQUAL(tmq_client_register(next, &other, "twelve-chars"), 1);
+	tmq_port_close(port);
+	tmq_port_close(next);
+}
+#endif
 
 static int job_runs, job_may_end;
 
@@ -136,7 +158,7 @@ TEST(a_client_is_not_closed_in_its_own_thread)
 	struct tmq_port *port = tmq_port_open();
 	int client;
 
-	tmq_client_register(port, &client);
+	(void)tmq_client_register(port, &client, "");
 	CHECK_EQUAL(tmq_port_thread_start(port, close_itself, &client), 0);
 	tmq_port_thread_join(port);
 	CHECK_EQUAL(own_result, TMQ_WOULD_BLOCK);
@@ -160,7 +182,7 @@ TEST(a_close_waits_for_those_inside)
 	pthread_t thread;
 	int client;
 
-	tmq_client_register(port, &client);
+	(void)tmq_client_register(port, &client, "");
 	CHECK_EQUAL(tmq_client_enter(&client), 0);
 	stub_start_thread(&thread, leave_later, &client);
 	CHECK_EQUAL(tmq_client_close(&client), 0);
@@ -231,7 +253,7 @@ TEST(clients_come_and_go_while_others_call)
 	for (int i = 0; i < 20; i++) {
 		struct tmq_port *port = tmq_port_open();
 
-		tmq_client_register(port, &client);
+		(void)tmq_client_register(port, &client, "");
 		CHECK_EQUAL(tmq_port_thread_start(port, wait_often, port), 0);
 		CHECK_EQUAL(tmq_client_close(&client), 0);
 		tmq_port_thread_join(port);

@@ -82,7 +82,7 @@ TEST(openthreads_callbacks_publish_while_the_client_turns)
 	struct publisher publisher = {&quits, port};
 
 	stub_stop_clock(-1);
-	tmq_client_register(port, &quits);
+	(void)tmq_client_register(port, &quits, "");
 	CHECK_EQUAL(tmq_port_thread_start(port, turns, port), 0);
 	for (int i = 0; i < 100; i++) {
 		stub_in_openthread(publish, &publisher);
@@ -102,7 +102,7 @@ static void *open_and_close(void *argument)
 		struct tmq_port *port = tmq_port_open();
 
 		CHECK(port != NULL);
-		tmq_client_register(port, &quits);
+		(void)tmq_client_register(port, &quits, "");
 		CHECK_EQUAL(tmq_client_close(&quits), 0);
 		tmq_port_close(port);
 	}
@@ -135,7 +135,7 @@ TEST(a_client_is_not_closed_in_openthreads_thread)
 	struct tmq_port *port = open_attached();
 	int client = 0;
 
-	tmq_client_register(port, &client);
+	(void)tmq_client_register(port, &client, "");
 	stub_in_openthread(close_in_callback, &client);
 	CHECK_EQUAL(client, TMQ_WOULD_BLOCK);
 	CHECK_EQUAL(tmq_client_close(&client), 0);

@@ -39,5 +39,5 @@ pub use port::{
 };
 #[cfg(feature = "durable")]
 pub use session_store::PlatformStore;
-pub use session_store::{ClientError, SessionKey, SessionStore, client};
+pub use session_store::{ClientError, SessionKey, SessionName, SessionStore, client};
 pub use storage::{keep_time, time_floor};

@@ -1,5 +1,6 @@
 //! [`Port`] over the C layer.
 use crate::ffi;
+use crate::session_store::SessionName;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
@@ -94,19 +95,23 @@ impl PlatformPort {
 pub struct Registration(Arc<Open>);
 
 impl Registration {
-    /// Makes the client of `port` known by its address, which is compared only.
+    /// Makes the client of `port` known by its address, which is compared only, and by the name of its
+    /// stored session, empty if it has none. `None` if another client has a session of this name.
     #[allow(clippy::not_unsafe_ptr_arg_deref)] // it is not dereferenced
-    pub fn new(port: &Waker, client: *const c_void) -> Self {
-        // SAFETY: the port is open, and any thread may call it.
-        unsafe { ffi::tmq_client_register(port.0.raw(), client) };
-        Self(port.0.clone())
+    pub fn new(port: &Waker, client: *const c_void, session: SessionName) -> Option<Self> {
+        // SAFETY: the port is open, any thread may call it, and the name ends with a NUL.
+        let known =
+            unsafe { ffi::tmq_client_register(port.0.raw(), client, session.as_c().as_ptr()) };
+        // Without stored sessions there is no name to be taken, and no sentence in the image.
+        let is_taken = cfg!(feature = "durable") && known == 0;
+        (!is_taken).then(|| Self(port.0.clone()))
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         // SAFETY: as above.
-        unsafe { ffi::tmq_client_register(self.0.raw(), core::ptr::null()) };
+        unsafe { ffi::tmq_client_register(self.0.raw(), core::ptr::null(), c"".as_ptr()) };
     }
 }
 

@@ -1,12 +1,33 @@
 //! A client whose session is kept in the platform's storage.
+use crate::ffi;
 use alloc::boxed::Box;
+use core::ffi::CStr;
 use core::fmt;
 use thread_mqtt_client::{self as client, Client, ConfigError};
 #[cfg(feature = "durable")]
 use thread_mqtt_session::Store;
 
 /// Bytes in the name of a session: the storage of a platform has short keys.
-pub(crate) const NAME: usize = 12;
+pub(crate) const NAME: usize = ffi::TMQ_SESSION_SIZE as usize - 1;
+
+/// The name of a stored session; by default that of a session that is not stored, which is empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SessionName([u8; NAME + 1]);
+
+impl SessionName {
+    #[cfg(feature = "durable")]
+    fn new(name: &str) -> Self {
+        let mut made = Self::default();
+        for (to, byte) in made.0.iter_mut().zip(name.bytes().take(NAME)) {
+            *to = byte;
+        }
+        made
+    }
+
+    pub(crate) fn as_c(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+}
 
 /// With what the records of a stored session are encrypted.
 #[derive(Clone, Copy, Default)]
@@ -92,6 +113,7 @@ pub fn client(
 pub struct SessionStore(
     #[cfg(feature = "durable")] Box<dyn Store>,
     #[cfg(not(feature = "durable"))] core::convert::Infallible,
+    SessionName,
 );
 
 impl SessionStore {
@@ -107,12 +129,18 @@ impl SessionStore {
     #[cfg(feature = "durable")]
     fn named(name: &str, key: SessionKey<'_>) -> Result<Self, ClientError> {
         let store = PlatformStore::new(name).ok_or(ClientError::SessionName)?;
-        sealed(store, name, key).map(Self)
+        let store = sealed(store, name, key)?;
+        Ok(Self(store, SessionName::new(name)))
     }
 
     #[cfg(not(feature = "durable"))]
     fn named(_: &str, _: SessionKey<'_>) -> Result<Self, ClientError> {
         Err(ClientError::NotBuilt("DURABLE"))
+    }
+
+    /// The name of the place.
+    pub fn name(&self) -> SessionName {
+        self.1
     }
 
     /// Reads what is there, and has a client that was just made go on from it. It takes as long as the storage

@@ -47,6 +47,7 @@ struct tmq_port {
 	void *argument;
 	/* Whose port it is, once it has said so. */
 	const void *client;
+	char session[TMQ_SESSION_SIZE];
 };
 
 /** The code for an errno. */

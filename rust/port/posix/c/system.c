@@ -140,11 +140,20 @@ void tmq_port_thread_join(struct tmq_port *port)
 	}
 }
 
-void tmq_client_register(struct tmq_port *port, const void *client)
+uint8_t tmq_client_register(struct tmq_port *port, const void *client, const char *session)
 {
+	bool is_free = true;
+
 	(void)pthread_mutex_lock(&ports_lock);
-	port->client = client;
+	for (const struct tmq_port *other = ports; other != NULL && session[0] != '\0'; other = other->next) {
+		is_free = is_free && strcmp(other->session, session) != 0;
+	}
+	if (is_free) {
+		port->client = client;
+		(void)snprintf(port->session, sizeof(port->session), "%s", session);
+	}
 	(void)pthread_mutex_unlock(&ports_lock);
+	return is_free ? 1 : 0;
 }
 
 /* ports_lock is held. */
