@@ -377,7 +377,10 @@ struct thread_mqtt_properties {
 struct thread_mqtt_message {
 	/** Topic, NUL-terminated UTF-8. */
 	const char *topic;
-	/** Payload; may be NULL if @ref payload_len is 0. */
+	/** Payload; may be NULL if @ref payload_len is 0. That of a received message is never NULL, and has no
+	 *  NUL behind it. To log it, copy it and put a NUL behind the copy: Zephyr's log reads up to a NUL also
+	 *  with "%.*s", because it formats later.
+	 */
 	const void *payload;
 	/** Length of the payload, bytes. */
 	size_t payload_len;

@@ -139,6 +139,36 @@ static void online_once(const struct thread_mqtt_config *config, struct told *to
 	end(client);
 }
 
+/* In the callback: what has a length of 0 is an empty text. */
+static void is_empty(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	const struct thread_mqtt_message *message = event->message;
+
+	(void)client;
+	if (message == NULL) {
+		return;
+	}
+	CHECK_EQUAL(message->payload_len, 0);
+	CHECK_EQUAL(*(const char *)message->payload, '\0');
+	CHECK_EQUAL(message->properties->correlation_data_len, 0);
+	CHECK_EQUAL(*(const char *)message->properties->correlation_data, '\0');
+}
+
+static void nothing_can_be_read(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
+	struct thread_mqtt *client = started(&config);
+	struct thread_mqtt_properties properties = {.correlation_data = ""};
+	struct thread_mqtt_message message = {.topic = "empty", .properties = &properties};
+
+	told_call(&told, is_empty);
+	CHECK_EQUAL(thread_mqtt_subscribe(client, "empty", 0, NULL), 0);
+	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
+	await(&told, THREAD_MQTT_EVENT_MESSAGE, 1);
+	end(client);
+}
+
 /* The broker publishes the will, with its properties, when the connection is cut: a second later, but
  * not if the client is back before.
  */
@@ -457,6 +487,7 @@ static void priorities(void)
 void message_cases(void)
 {
 	properties();
+	nothing_can_be_read();
 	wrong_properties();
 	will();
 	several_filters();

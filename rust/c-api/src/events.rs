@@ -4,7 +4,7 @@ use crate::ffi;
 use crate::text::text;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ffi::c_char;
+use core::ffi::{c_char, c_void};
 use core::time::Duration;
 use core::{fmt, ptr};
 use thread_mqtt_client::{Event, Reached, Stage};
@@ -49,9 +49,9 @@ impl Kept {
             self.user
                 .push(ffi::thread_mqtt_user_property { name, value });
         }
-        if let Some(data) = &properties.correlation_data {
-            self.given.correlation_data = data.as_ptr().cast();
-            self.given.correlation_data_len = data.len();
+        if let Some(bytes) = &properties.correlation_data {
+            self.given.correlation_data = data(bytes);
+            self.given.correlation_data_len = bytes.len();
         }
         if !self.user.is_empty() {
             self.given.user = self.user.as_ptr();
@@ -85,6 +85,12 @@ impl Texts {
             self.cure = cure().map(|cure| text(&cure));
         }
     }
+}
+
+/// Points to bytes; if there are none, to an empty C string, where Rust has an address that is none.
+fn data(bytes: &[u8]) -> *const c_void {
+    let bytes = if bytes.is_empty() { &[0] } else { bytes };
+    bytes.as_ptr().cast()
 }
 
 fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
@@ -201,7 +207,7 @@ fn show(message: &session::Message, texts: &mut Texts, told: &mut ffi::thread_mq
     });
     texts.message = ffi::thread_mqtt_message {
         topic: texts.name(&message.topic),
-        payload: message.payload.as_ptr().cast(),
+        payload: data(&message.payload),
         payload_len: message.payload.len(),
         qos: message.qos as u8,
         retain: message.retain,
@@ -233,7 +239,7 @@ fn of_session(
             total,
             payload,
         } => {
-            texts.message.payload = payload.as_ptr().cast();
+            texts.message.payload = data(payload);
             texts.message.payload_len = payload.len();
             told.message = &raw const texts.message;
             told.offset = *offset;

@@ -6,6 +6,8 @@
  * TLS sockets; a product adds them when it is made, or keeps them in protected storage. With
  * CONFIG_SAMPLE_KEY_ID the private key is none of them: it stays in PSA Crypto.
  */
+#include <string.h>
+
 #include <zephyr/kernel.h>
 #include <zephyr/logging/log.h>
 #include <zephyr/net/tls_credentials.h>
@@ -34,6 +36,19 @@ static const unsigned char key[] = {
 };
 #endif
 
+/* The log formats later and reads a text up to its NUL, whatever precision the format gives: a payload
+ * has none.
+ */
+static void log_message(const struct thread_mqtt_message *message)
+{
+	char text[64];
+	size_t length = MIN(message->payload_len, sizeof(text) - 1);
+
+	memcpy(text, message->payload, length);
+	text[length] = '\0';
+	LOG_INF("received %s: %s", message->topic, text);
+}
+
 static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event *event,
 		     void *user_data)
 {
@@ -41,8 +56,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 	ARG_UNUSED(user_data);
 
 	if (event->type == THREAD_MQTT_EVENT_MESSAGE) {
-		LOG_INF("received %s: %.*s", event->message->topic,
-			(int)event->message->payload_len, (const char *)event->message->payload);
+		log_message(event->message);
 	} else if (event->type == THREAD_MQTT_EVENT_FAILED) {
 		/* No text without CONFIG_THREAD_MQTT_SENTENCES: the number has a short one. */
 		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage),

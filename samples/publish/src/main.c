@@ -5,6 +5,7 @@
  * Publishes a counter and prints what comes back on the same topic.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <zephyr/kernel.h>
 #include <zephyr/logging/log.h>
@@ -16,6 +17,19 @@ LOG_MODULE_REGISTER(publish, LOG_LEVEL_INF);
 static const unsigned char ca[] = {
 #include <ca.pem.inc>
 };
+
+/* The log formats later and reads a text up to its NUL, whatever precision the format gives: a payload
+ * has none.
+ */
+static void log_message(const struct thread_mqtt_message *message)
+{
+	char text[64];
+	size_t length = MIN(message->payload_len, sizeof(text) - 1);
+
+	memcpy(text, message->payload, length);
+	text[length] = '\0';
+	LOG_INF("received %s: %s", message->topic, text);
+}
 
 static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event *event,
 		     void *user_data)
@@ -38,8 +52,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		}
 		break;
 	case THREAD_MQTT_EVENT_MESSAGE:
-		LOG_INF("received %s: %.*s", event->message->topic,
-			(int)event->message->payload_len, (const char *)event->message->payload);
+		log_message(event->message);
 		break;
 	case THREAD_MQTT_EVENT_PUBLISHED:
 		LOG_INF("acknowledged %u", event->token);
