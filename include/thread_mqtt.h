@@ -425,7 +425,7 @@ int thread_mqtt_deinit(struct thread_mqtt *client);
  *
  * @param client The client.
  * @param message The message.
- * @param[out] token Names the message in its events; may be NULL.
+ * @param[out] token Names the message in its events; may be NULL. Written before the first of them.
  * @return 0 or a negative #thread_mqtt_error.
  */
 int thread_mqtt_publish(struct thread_mqtt *client, const struct thread_mqtt_message *message,
@@ -448,7 +448,7 @@ enum thread_mqtt_wait {
  * @param client The client.
  * @param message The message.
  * @param[out] token Names the message in its events, which come as for thread_mqtt_publish(); may be
- *                   NULL. Written whenever the message was queued.
+ *                   NULL. Written whenever the message was queued, before its first event.
  * @param until A #thread_mqtt_wait.
  * @param timeout_ms Longest wait, milliseconds; 0 does not wait, a negative number waits for ever.
  * @return 0;

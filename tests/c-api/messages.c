@@ -484,6 +484,42 @@ static void priorities(void)
 	CHECK_EQUAL(published[2], low);
 }
 
+static uint32_t own_token;
+
+static void has_own_token(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	(void)client;
+	if (event->type == THREAD_MQTT_EVENT_PUBLISHED ||
+	    event->type == THREAD_MQTT_EVENT_SUBSCRIBED ||
+	    event->type == THREAD_MQTT_EVENT_UNSUBSCRIBED) {
+		CHECK_EQUAL(event->token, __atomic_load_n(&own_token, __ATOMIC_SEQ_CST));
+	}
+}
+
+/* Also while the call still waits. */
+static void tokens_are_there_before_their_events(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
+	struct thread_mqtt *client = started(&config);
+	struct thread_mqtt_message message = {.topic = "tokens"};
+
+	told_call(&told, has_own_token);
+	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
+	CHECK_EQUAL(thread_mqtt_subscribe(client, "tokens", 0, &own_token), 0);
+	await(&told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
+	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "tokens", &own_token), 0);
+	await(&told, THREAD_MQTT_EVENT_UNSUBSCRIBED, 1);
+	for (message.qos = 0; message.qos <= 2; message.qos++) {
+		CHECK_EQUAL(thread_mqtt_publish(client, &message, &own_token), 0);
+		await(&told, THREAD_MQTT_EVENT_PUBLISHED, 2u * message.qos + 1);
+		CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &own_token,
+						     THREAD_MQTT_WAIT_ACKNOWLEDGED, PATIENCE), 0);
+		await(&told, THREAD_MQTT_EVENT_PUBLISHED, 2u * message.qos + 2);
+	}
+	end(client);
+}
+
 void message_cases(void)
 {
 	properties();
@@ -499,4 +535,5 @@ void message_cases(void)
 	latest();
 	expired();
 	priorities();
+	tokens_are_there_before_their_events();
 }

@@ -2,7 +2,7 @@
 use crate::failure;
 use crate::ffi;
 use crate::given::{array, borrowed, bytes, qos, string, wanted_string};
-use crate::handle::{Goal, Handle, Wait};
+use crate::handle::{Goal, Handle, TokenTo, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::settings;
@@ -138,17 +138,6 @@ extern "C" fn thread_mqtt_deinit(client: *mut Client) -> c_int {
     }
 }
 
-/// Hands a token out, if it is wanted.
-///
-/// # Safety
-/// `to` is NULL or writable.
-unsafe fn give(token: Token, to: *mut u32) {
-    // SAFETY: promised by the caller.
-    if let Some(to) = unsafe { to.as_mut() } {
-        *to = token.0;
-    }
-}
-
 /// Queues a message and hands out its token.
 ///
 /// # Safety
@@ -161,16 +150,11 @@ unsafe fn publish(
 ) -> Result<(), c_int> {
     let client = enter(client)?;
     // SAFETY: promised by the caller, for all of it.
-    let message = unsafe {
+    let (message, to) = unsafe {
         let message = message.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
-        borrowed(message)?
+        (borrowed(message)?, TokenTo::new(token))
     };
-    let queued = client.publish(&message, wait(&client)?);
-    if let Some(queued) = queued.token {
-        // SAFETY: promised by the caller.
-        unsafe { give(queued, token) };
-    }
-    queued.result
+    client.publish(&message, to, wait(&client)?)
 }
 
 /// # Safety
@@ -231,8 +215,7 @@ unsafe extern "C" fn thread_mqtt_publish_in_pieces(
             let message = message.as_ref().ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
             let message = borrowed(message)?;
             let pieces = Pieces { total, piece };
-            give(client.publish_in_pieces(&message, pieces)?, token);
-            Ok(())
+            client.publish_in_pieces(&message, pieces, TokenTo::new(token))
         })
     })
 }
@@ -273,9 +256,8 @@ unsafe extern "C" fn thread_mqtt_subscribe(
         enter(client).and_then(|client| {
             let filter = wanted_string(filter)?;
             let highest = qos(highest)?;
-            let queued = client.request(&[filter], || Command::subscribe(&[(filter, highest)]))?;
-            give(queued, token);
-            Ok(())
+            let to = TokenTo::new(token);
+            client.request(&[filter], to, || Command::subscribe(&[(filter, highest)]))
         })
     })
 }
@@ -292,9 +274,8 @@ unsafe extern "C" fn thread_mqtt_unsubscribe(
     status(unsafe {
         enter(client).and_then(|client| {
             let filter = wanted_string(filter)?;
-            let queued = client.request(&[filter], || Command::unsubscribe(&[filter]))?;
-            give(queued, token);
-            Ok(())
+            let to = TokenTo::new(token);
+            client.request(&[filter], to, || Command::unsubscribe(&[filter]))
         })
     })
 }
@@ -333,11 +314,8 @@ unsafe extern "C" fn thread_mqtt_subscribe_many(
                 filters.push((filter, qos(subscription.qos)?));
                 names.push(filter);
             }
-            give(
-                client.request(&names, || Command::subscribe(&filters))?,
-                token,
-            );
-            Ok(())
+            let to = TokenTo::new(token);
+            client.request(&names, to, || Command::subscribe(&filters))
         })
     })
 }
@@ -358,11 +336,8 @@ unsafe extern "C" fn thread_mqtt_unsubscribe_many(
             for filter in given {
                 names.push(wanted_string(*filter)?);
             }
-            give(
-                client.request(&names, || Command::unsubscribe(&names))?,
-                token,
-            );
-            Ok(())
+            let to = TokenTo::new(token);
+            client.request(&names, to, || Command::unsubscribe(&names))
         })
     })
 }

@@ -155,13 +155,18 @@ impl Handle {
         shared
     }
 
-    /// Queues a message, with a wait if it is wanted. The token, once it was queued.
-    pub(crate) fn publish(&self, message: &Borrowed<'_>, wait: Wait) -> Queued {
+    /// Queues a message, with a wait if it is wanted.
+    pub(crate) fn publish(
+        &self,
+        message: &Borrowed<'_>,
+        to: TokenTo,
+        wait: Wait,
+    ) -> Result<(), i32> {
         let mut made = None;
         let mut shared = self.lock_mailbox();
         let token = loop {
             if self.is_ending() {
-                return Queued::refused(ffi::THREAD_MQTT_ERROR_STATE);
+                return Err(ffi::THREAD_MQTT_ERROR_STATE);
             }
             let refused = match made.take() {
                 // What has no room is not copied.
@@ -178,17 +183,14 @@ impl Handle {
                                 Command::publish_with(version, message, options)
                                     .map_err(command_error)
                             });
-                            match command {
-                                Ok(command) => made = Some(command),
-                                Err(error) => return Queued::refused(error),
-                            }
+                            made = Some(command?);
                             shared = self.lock();
                             continue;
                         }
                         Err(error) => error,
                     }
                 }
-                Some(command) => match submit(&mut shared, command, wait.goal) {
+                Some(command) => match submit(&mut shared, command, to, wait.goal) {
                     Ok(token) => break token,
                     Err((error, command)) => {
                         made = Some(command);
@@ -199,18 +201,14 @@ impl Handle {
             if refused != CommandError::Full || !shared.wait(wait.until) {
                 // Nothing is logged under the lock.
                 drop(shared);
-                return Queued::refused(command_error(refused));
+                return Err(command_error(refused));
             }
         };
         drop(shared);
         self.waker.wake();
-        let result = match wait.goal {
+        match wait.goal {
             Goal::Room => Ok(()),
             Goal::Stored | Goal::End => self.receipt(token, wait.until),
-        };
-        Queued {
-            token: Some(token),
-            result,
         }
     }
 
@@ -219,7 +217,8 @@ impl Handle {
         &self,
         message: &Borrowed<'_>,
         pieces: Pieces,
-    ) -> Result<Token, i32> {
+        to: TokenTo,
+    ) -> Result<(), i32> {
         let (version, room) = {
             let mailbox = &self.lock_mailbox().mailbox;
             let size = pieces.piece.min(pieces.total) as usize;
@@ -229,10 +228,10 @@ impl Handle {
         room.map_err(command_error)?;
         let command = Command::publish_in_pieces(version, message.copy()?, pieces, message.options);
         let command = command.map_err(command_error)?;
-        let submitted = submit(&mut self.lock(), command, Goal::Room);
-        let token = submitted.map_err(|(error, _)| command_error(error))?;
+        let submitted = submit(&mut self.lock(), command, to, Goal::Room);
+        submitted.map_err(|(error, _)| command_error(error))?;
         self.waker.wake();
-        Ok(token)
+        Ok(())
     }
 
     /// Leaves a piece for the client's thread.
@@ -274,17 +273,18 @@ impl Handle {
     pub(crate) fn request(
         &self,
         filters: &[&str],
+        to: TokenTo,
         make: impl FnOnce() -> Result<Command, CommandError>,
-    ) -> Result<Token, i32> {
+    ) -> Result<(), i32> {
         for filter in filters {
             let room = self.lock_mailbox().mailbox.check_filter(filter);
             room.map_err(command_error)?;
         }
         let command = make().map_err(command_error)?;
-        let submitted = submit(&mut self.lock(), command, Goal::Room);
-        let token = submitted.map_err(|(error, _)| command_error(error))?;
+        let submitted = submit(&mut self.lock(), command, to, Goal::Room);
+        submitted.map_err(|(error, _)| command_error(error))?;
         self.waker.wake();
-        Ok(token)
+        Ok(())
     }
 
     pub(crate) fn start(&self) -> Result<(), i32> {
@@ -412,32 +412,39 @@ impl Handle {
     }
 }
 
-/// What became of a message.
-pub(crate) struct Queued {
-    /// Its name, if it was queued.
-    pub(crate) token: Option<Token>,
-    pub(crate) result: Result<(), i32>,
-}
+/// Where C wants a token, or NULL. No reference, because the callback may read it while the call still
+/// waits.
+#[derive(Clone, Copy)]
+pub(crate) struct TokenTo(*mut u32);
 
-impl Queued {
-    pub(crate) fn refused(error: i32) -> Self {
-        Self {
-            token: None,
-            result: Err(error),
+impl TokenTo {
+    /// # Safety
+    /// `to` is NULL or writable as long as the result is used.
+    pub(crate) unsafe fn new(to: *mut u32) -> Self {
+        Self(to)
+    }
+
+    fn put(self, token: Token) {
+        if !self.0.is_null() {
+            // SAFETY: promised to `new`.
+            unsafe { self.0.write(token.0) }
         }
     }
 }
 
-/// Leaves a command in the mailbox, with a receipt if its end is waited for.
+/// Leaves a command in the mailbox, with a receipt if its end is waited for. The token is handed out while the
+/// lock is held: no event has it before.
 fn submit(
     shared: &mut Shared,
     command: Command,
+    to: TokenTo,
     goal: Goal,
 ) -> Result<Token, (CommandError, Command)> {
     if goal != Goal::Room && !shared.receipts.reserve() {
         return Err((CommandError::OutOfMemory, command));
     }
     let token = shared.mailbox.submit(command)?;
+    to.put(token);
     if goal != Goal::Room {
         shared.receipts.expect(token, goal == Goal::Stored);
     }
