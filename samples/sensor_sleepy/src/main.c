@@ -30,7 +30,6 @@ static char command_topic[64];
 static atomic_t interval = ATOMIC_INIT(CONFIG_SAMPLE_INTERVAL);
 static atomic_t visits = ATOMIC_INIT(!IS_ENABLED(CONFIG_SAMPLE_STAY_CONNECTED));
 static K_SEM_DEFINE(changed, 0, 1);
-static K_SEM_DEFINE(acknowledged, 0, 1);
 
 static void take_command(const struct thread_mqtt_message *message)
 {
@@ -89,7 +88,6 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		break;
 	case THREAD_MQTT_EVENT_PUBLISHED:
 		LOG_INF("report acknowledged");
-		k_sem_give(&acknowledged);
 		break;
 	case THREAD_MQTT_EVENT_PUBLISH_FAILED:
 		LOG_ERR("report refused: %s",
@@ -125,7 +123,8 @@ static int read_sensors(char *text, size_t size)
 	return snprintf(text, size, "{\"uptime\":%lld}", uptime);
 }
 
-static void report(struct thread_mqtt *client)
+/* On a visit until the broker has acknowledged it: what the broker kept comes before that. */
+static void report(struct thread_mqtt *client, bool visit)
 {
 	char text[64];
 	struct thread_mqtt_message message = {
@@ -134,7 +133,10 @@ static void report(struct thread_mqtt *client)
 		.payload_len = read_sensors(text, sizeof(text)),
 		.qos = 1,
 	};
-	int err = thread_mqtt_publish(client, &message, NULL);
+	int err = visit ? thread_mqtt_publish_wait(client, &message, NULL,
+						   THREAD_MQTT_WAIT_ACKNOWLEDGED,
+						   CONFIG_SAMPLE_VISIT * MSEC_PER_SEC)
+			: thread_mqtt_publish(client, &message, NULL);
 
 	if (err != 0) {
 		LOG_WRN("report: %s", thread_mqtt_error_to_str(err));
@@ -187,11 +189,8 @@ int main(void)
 	for (;;) {
 		bool visit = atomic_get(&visits);
 
-		k_sem_reset(&acknowledged);
-		report(client);
+		report(client, visit);
 		if (visit) {
-			/* What the broker kept comes before its acknowledgement. */
-			(void)k_sem_take(&acknowledged, K_SECONDS(CONFIG_SAMPLE_VISIT));
 			(void)thread_mqtt_stop(client);
 		}
 		(void)k_sem_take(&changed, K_SECONDS(atomic_get(&interval)));
