@@ -413,10 +413,12 @@ int thread_mqtt_stop(struct thread_mqtt *client);
  * Ends the client's thread and frees everything. Waits for a running callback and for calls of
  * other threads. The connection is cut, not closed: the broker publishes the will. For a goodbye
  * call thread_mqtt_stop() first and wait for THREAD_MQTT_EVENT_STOPPED. The handle is invalid
- * afterwards. Ends a thread_mqtt_publish_wait() that is under way.
+ * afterwards. Ends a thread_mqtt_publish_wait() that is under way. Do not call it with OpenThread's lock
+ * held: the client's thread takes that lock, and the call would never return.
  *
  * @param client The client.
- * @return 0; THREAD_MQTT_ERROR_STATE from within the callback, where it would wait for itself.
+ * @return 0; THREAD_MQTT_ERROR_STATE from within the callback, where it would wait for itself, and from
+ * OpenThread's thread, which has OpenThread's lock.
  */
 int thread_mqtt_deinit(struct thread_mqtt *client);
 
@@ -443,7 +445,8 @@ enum thread_mqtt_wait {
 
 /**
  * As thread_mqtt_publish(), and waits. Not from the event callback, where the client would wait for
- * itself.
+ * itself, and not from OpenThread's thread. Do not call it with OpenThread's lock held: the client's thread takes
+ * that lock, and neither goes on until the time-out.
  *
  * @param client The client.
  * @param message The message.
@@ -452,12 +455,13 @@ enum thread_mqtt_wait {
  * @param until A #thread_mqtt_wait.
  * @param timeout_ms Longest wait, milliseconds; 0 does not wait, a negative number waits for ever.
  * @return 0;
- * THREAD_MQTT_ERROR_FULL: no room in time, nothing was queued;
+ * THREAD_MQTT_ERROR_FULL with @p token untouched: no room in time, nothing was queued;
  * THREAD_MQTT_ERROR_TIMED_OUT: queued but not acknowledged in time, the message stays queued and its
  * event follows;
  * queued and given up, with the error of THREAD_MQTT_EVENT_PUBLISH_FAILED: THREAD_MQTT_ERROR_REJECTED,
- * _EXPIRED, _DISPLACED, _SUPERSEDED, _ENDS_CONNECTION or _SESSION_LOST;
- * THREAD_MQTT_ERROR_STATE: from the callback, or thread_mqtt_deinit() was called meanwhile;
+ * _EXPIRED, _DISPLACED, _SUPERSEDED, _ENDS_CONNECTION, _SESSION_LOST, _NOT_STORED, _TOO_LARGE or _FULL;
+ * THREAD_MQTT_ERROR_STATE: from the callback or OpenThread's thread, or thread_mqtt_deinit() was called
+ * meanwhile;
  * or another negative #thread_mqtt_error.
  */
 int thread_mqtt_publish_wait(struct thread_mqtt *client, const struct thread_mqtt_message *message,
