@@ -108,6 +108,7 @@ def wrong_input(shell):
     shell.expect("thread_mqtt resolve a..b", "the (host|name|label)")
     shell.expect("thread_mqtt resolve " + 70 * "x", "63")
     shell.expect("thread_mqtt resolve 1.2.3", "IPv4")
+    shell.expect(r'thread_mqtt resolve "\xff"', "^error -1: [^\n]*not UTF-8")
 
 
 def without_broker(shell):

@@ -165,6 +165,7 @@ static int cmd_resolve(const struct shell *sh, size_t argc, char **argv)
 {
 	char uri[264];
 	char sentence[128];
+	int err;
 
 	ARG_UNUSED(argc);
 	/* The sentence of a URI says what is wrong with its host. */
@@ -173,9 +174,13 @@ static int cmd_resolve(const struct shell *sh, size_t argc, char **argv)
 			shell_error(sh, "the name is too long");
 			return -EINVAL;
 		}
-		if (thread_mqtt_uri_check(uri, sentence, sizeof(sentence)) != 0) {
+		err = thread_mqtt_uri_check(uri, sentence, sizeof(sentence));
+		if (err == THREAD_MQTT_ERROR_URI) {
 			shell_error(sh, "%s", sentence);
 			return -EINVAL;
+		}
+		if (err != 0) {
+			return report(sh, err);
 		}
 	}
 	return ask(sh, TMQ_ASK_RESOLVE, argv[1], RESOLVE_S);
