@@ -211,10 +211,16 @@ static void configuration(void)
 	config = good;
 	config.mqtt_version = 3;
 	CHECK_EQUAL(thread_mqtt_init(&made, &config), THREAD_MQTT_ERROR_SETTING);
+	CHECK(was_logged("mqtt_version is 3"));
+	config = good;
+	config.overflow = 9;
+	CHECK_EQUAL(thread_mqtt_init(&made, &config), THREAD_MQTT_ERROR_SETTING);
+	CHECK(was_logged("overflow is 9"));
 	for (uint8_t interface = THREAD_MQTT_INTERFACE_THREAD; interface < 4; interface++) {
 		config = good;
 		config.interface = interface;
 		CHECK_EQUAL(thread_mqtt_init(&made, &config), THREAD_MQTT_ERROR_SETTING);
+		CHECK(was_logged("the image has no interface"));
 	}
 	config = good;
 	config.client_id = NULL;

@@ -6,7 +6,7 @@ use crate::given::{Borrowed, copy};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
 use crate::receipts::Receipts;
-use crate::settings::{Made, Start, command_error, refused};
+use crate::settings::{Made, Start, command_error, setting};
 use crate::worker::Worker;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -101,8 +101,12 @@ impl Handle {
         user_data: *mut c_void,
     ) -> Result<Box<Self>, i32> {
         let mut port = PlatformPort::open().ok_or(ffi::THREAD_MQTT_ERROR_CLIENTS)?;
-        port.use_interface(interface)
-            .map_err(|_| ffi::THREAD_MQTT_ERROR_SETTING)?;
+        port.use_interface(interface).map_err(|_| {
+            setting(format_args!(
+                "the image has no interface {interface}; set CONFIG_THREAD_MQTT_OTHER_INTERFACE=y for a \
+                 second one, or use THREAD_MQTT_INTERFACE_DEFAULT"
+            ))
+        })?;
         let waker = port.waker();
         let lock = port.mutex();
         let Made { client, start } = made;
@@ -453,10 +457,9 @@ fn submit(
 
 /// Two clients would write over each other's records.
 fn session_taken() -> i32 {
-    let why = format_args!(
-        "another client stores its session under the same name: give each a session_name of its own"
-    );
-    refused(why, ffi::THREAD_MQTT_ERROR_SETTING)
+    setting(format_args!(
+        "another client stores its session under the same name; give each a session_name of its own"
+    ))
 }
 
 /// The entry of the thread.

@@ -41,9 +41,14 @@ const AT_REST: usize = 12 * 1024;
 
 /// A setting that is refused: the log says why, C gets the number.
 #[inline(never)]
-pub(crate) fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
+fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
     log::error!("{why}");
     number
+}
+
+/// The same for THREAD_MQTT_ERROR_SETTING, of which the log says which setting it is.
+pub(crate) fn setting(why: fmt::Arguments<'_>) -> i32 {
+    refused(why, ffi::THREAD_MQTT_ERROR_SETTING)
 }
 
 /// What a C configuration makes, in boxes, for it is large.
@@ -154,7 +159,7 @@ unsafe fn session_key<'a>(given: &ffi::thread_mqtt_config) -> Result<SessionKey<
         (Some(_), _) => {
             let why =
                 format_args!("session_key and session_key_id exclude each other: set one of them");
-            Err(refused(why, ffi::THREAD_MQTT_ERROR_SETTING))
+            Err(setting(why))
         }
     }
 }
@@ -236,10 +241,7 @@ unsafe fn set_time(time: &mut TimeConfig, given: &ffi::thread_mqtt_config) -> Re
     let deadline = given.time_deadline_s.into();
     *time =
         config::time_config(servers, given.time_strict, deadline).map_err(|error| match error {
-            OptionError::TimeServers(error) => refused(
-                format_args!("time_servers: {error}"),
-                ffi::THREAD_MQTT_ERROR_SETTING,
-            ),
+            OptionError::TimeServers(error) => setting(format_args!("time_servers: {error}")),
             error => of_option(&error),
         })?;
     Ok(())
@@ -280,7 +282,11 @@ unsafe fn set_session(
     session.version = match given.mqtt_version {
         4 => session::Version::V311,
         5 => session::Version::V5,
-        _ => return Err(ffi::THREAD_MQTT_ERROR_SETTING),
+        other => {
+            return Err(setting(format_args!(
+                "mqtt_version is {other}; set 5, or 4 for MQTT 3.1.1"
+            )));
+        }
     };
     session.client_id = match client_id {
         Some("") => hardware_client_id(),
@@ -305,7 +311,12 @@ unsafe fn set_session(
     };
     session.will_delay = given.will_delay_s;
     session.request_response_information = given.request_response_information;
-    session.overflow = config::overflow(given.overflow).ok_or(ffi::THREAD_MQTT_ERROR_SETTING)?;
+    session.overflow = config::overflow(given.overflow).ok_or_else(|| {
+        let overflow = given.overflow;
+        setting(format_args!(
+            "overflow is {overflow}; set a THREAD_MQTT_OVERFLOW_*"
+        ))
+    })?;
     session.lost_session = match given.report_lost_session {
         true => LostSession::Report,
         false => LostSession::SendAgain,
