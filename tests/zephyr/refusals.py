@@ -106,6 +106,8 @@ CASES = [
     ("OpenThread", THREAD, [], None),
     ("OpenThread's own TCP", THREAD, ["OPENTHREAD_TCP_ENABLE=y"],
      "Set CONFIG_OPENTHREAD_TCP_ENABLE=n"),
+    ("a poll period that OpenThread refuses", THREAD, ["OPENTHREAD_MTD_SED=y", "THREAD_MQTT_FAST_POLL=9"],
+     "Set CONFIG_THREAD_MQTT_FAST_POLL to {} or more"),
     ("long chains", THREAD, ["THREAD_MQTT_MAX_CHAIN=7", "THREAD_MQTT_STACK_SIZE=16384"],
      "Set CONFIG_THREAD_MQTT_STACK_SIZE to {} or more"),
     ("RSA by PSA with numbers of 256 bits", THREAD, [*SMALL_NUMBERS, "THREAD_MQTT_RSA_IN_RUST=n"],

@@ -51,6 +51,11 @@ if(CONFIG_NET_L2_OPENTHREAD)
     thread_mqtt_refuse("OpenThread's own TCP would take packets that belong to Zephyr's sockets. "
       "Set CONFIG_OPENTHREAD_TCP_ENABLE=n.")
   endif()
+  # Kconfig's range has no hole, and otLinkSetPollPeriod() refuses these.
+  if("${CONFIG_THREAD_MQTT_FAST_POLL}" GREATER 0 AND "${CONFIG_THREAD_MQTT_FAST_POLL}" LESS 10)
+    thread_mqtt_refuse("OpenThread does not poll more often than every 10 ms. Set CONFIG_THREAD_MQTT_FAST_POLL to 10 or "
+      "more, or to 0, which leaves the period alone.")
+  endif()
 endif()
 # getaddrinfo() allocates its result from the kernel's heap, also that of a written address. Newer
 # versions reserve that.
