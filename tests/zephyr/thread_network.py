@@ -53,7 +53,7 @@ class Device:
 
 
 class World:
-    """The Internet, border routers, brokers and devices of one run."""
+    """The Internet, border routers, brokers and devices of one scenario."""
 
     def __init__(self, programs, images, folder):
         self.programs = programs
@@ -315,18 +315,16 @@ def library_missing(workspace):
     return "no C library but Zephyr's minimal one; add the module picolibc to the workspace, or set ZEPHYR_SDK_INSTALL_DIR"
 
 
-def inside(programs, built, folder, *names):
-    """The part in namespaces of its own."""
+def inside(programs, built, folder, name):
+    """A scenario, in namespaces of its own."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # of ip and mosquitto, where root's PATH lacks them
     folder = pathlib.Path(folder)
     for file in ("ca.pem", "server.pem", "server.key"):
         shutil.copy(pathlib.Path(built) / file, folder)
     world = World(pathlib.Path(programs), pathlib.Path(built) / "images", folder)
+    print(f"{name}: {SCENARIOS[name].__doc__}", flush=True)
     with world.internet.dns(folder, NAME):
-        for name in names:
-            print(f"{name}: {SCENARIOS[name].__doc__}", flush=True)
-            SCENARIOS[name](world)
-    print(f"{len(names)} passed, 0 failed")
+        SCENARIOS[name](world)
 
 
 def main(workspace, *names):
@@ -346,9 +344,13 @@ def main(workspace, *names):
     certificates(built, f"DNS:{NAME}")
     programs = openthread.build()
     images(built, workspace, names)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [*openthread.namespaces(), sys.executable, __file__, "--inside", programs, built, folder]
-        sys.exit(subprocess.run([*command, *names]).returncode)
+    failed = 0
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [*openthread.namespaces(), sys.executable, __file__, "--inside", programs, built, folder, name]
+            failed += subprocess.run(command).returncode != 0
+    print(f"{len(names) - failed} passed, {failed} failed")
+    sys.exit(failed != 0)
 
 
 if __name__ == "__main__":
