@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use crate::config::{QoS, Version};
 use crate::error::CommandError;
+use crate::item::Work;
 use crate::message::{Message, check_filter};
 use crate::options::PublishOptions;
-use crate::outbox::Work;
 use crate::pieces::{Pieces, Supply};
 use crate::request::{Filter, Request, RequestKind};
 

@@ -159,6 +159,7 @@ mod error;
 mod event;
 mod finish;
 mod input;
+mod item;
 mod link;
 mod message;
 mod options;

@@ -5,9 +5,10 @@ use core::time::Duration;
 
 use crate::config::{QoS, Version};
 use crate::error::{PublishError, SessionError};
+use crate::item::{Dup, Foreign, Item, Work};
 use crate::link::{Limits, Link, Phase};
 use crate::message::{has_wildcard, shared_part};
-use crate::outbox::{BEGUN, Dup, Foreign, Item, Work};
+use crate::outbox::BEGUN;
 use crate::packet::{self, AckKind};
 use crate::reason::ReasonCode;
 use crate::request::{Filter, Request, RequestKind};

@@ -6,9 +6,9 @@ use crate::command::{Command, Load};
 use crate::config::{Config, Overflow, QoS};
 use crate::error::{CommandError, PublishError};
 use crate::event::Token;
+use crate::item::Work;
 use crate::message::{check_filter, check_topic};
 use crate::options::{Priority, PublishOptions};
-use crate::outbox::Work;
 
 /// The queue of requests to be sent; those before it are [`outbox`](crate::outbox)'s.
 pub(crate) const REQUESTS: usize = 2;

@@ -17,8 +17,9 @@
 
 use crate::config::QoS;
 use crate::error::PublishError;
+use crate::item::Work;
 use crate::link::{Phase, later};
-use crate::outbox::{BEGUN, RELEASES, REQUESTS, RESEND, SUSPECTS, Work};
+use crate::outbox::{BEGUN, RELEASES, REQUESTS, RESEND, SUSPECTS};
 use crate::reason::ReasonCode;
 use crate::room::WAITING;
 use crate::session::Session;

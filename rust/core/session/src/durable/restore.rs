@@ -9,8 +9,9 @@ use super::record::{Identity, Record, Stored, key};
 use super::store::{Store, StoreError};
 use crate::config::{Config, ConfigError, QoS};
 use crate::event::{Event, Token};
+use crate::item::Outgoing;
 use crate::message::Message;
-use crate::outbox::{Outbox, Outgoing, RELEASES, RESEND};
+use crate::outbox::{Outbox, RELEASES, RESEND};
 use crate::session::Session;
 
 /// What was found, by kind.

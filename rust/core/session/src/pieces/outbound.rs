@@ -9,10 +9,11 @@ use core::time::Duration;
 
 use crate::error::{CommandError, PublishError, SessionError};
 use crate::event::{Event, Token};
+use crate::item::{Outgoing, Work};
 use crate::link::{Limits, Phase, is_due, later};
 use crate::message::Message;
 use crate::options::PublishOptions;
-use crate::outbox::{BEGUN, Outgoing, Work};
+use crate::outbox::BEGUN;
 use crate::pieces::PIECES;
 use crate::session::Session;
 use crate::slab::Key;

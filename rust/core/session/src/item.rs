@@ -1,0 +1,257 @@
+//! One command under way: a message, or a request.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::config::{Overflow, QoS, Version};
+#[cfg(feature = "durable")]
+use crate::durable::Stored;
+use crate::error::{CommandError, PublishError};
+use crate::event::Token;
+use crate::message::{Message, check_properties, check_topic};
+use crate::options::{Priority, PublishOptions};
+use crate::outbox::seconds_of;
+use crate::packet;
+use crate::pieces::Supply;
+use crate::request::Request;
+use crate::room::{POLICIES, check_options, waiting_list};
+
+/// One command under way.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// `None`: on the session's own account.
+    pub(crate) token: Option<Token>,
+    /// Older items have lower numbers (modulo 2^32).
+    pub(crate) order: u32,
+    /// 0 until it is first sent.
+    pub(crate) packet_id: u16,
+    pub(crate) work: Work,
+    /// The connection on which it was last handed to the transport in full; 0 is none.
+    pub(crate) sent_on: u32,
+    /// When that was, or when the broker last answered it.
+    pub(crate) since: Duration,
+    /// Connections that ended while it was under way.
+    pub(crate) ends: u8,
+    /// The weight of those that ended while nothing else was.
+    pub(crate) proofs: u8,
+    pub(crate) foreign: Foreign,
+}
+
+/// Whether the broker may remember the identifier of an item from an earlier life of this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    No,
+    /// PUBREL goes first, which ends what it remembers.
+    ReleaseFirst,
+    /// PUBREL went first.
+    Released,
+}
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    Publish(Outgoing),
+    Request(Request),
+}
+
+/// A message on its way to the broker.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) message: Message,
+    pub(crate) priority: Priority,
+    pub(crate) latest: bool,
+    /// Whether it is to outlive a restart; `None`: as the configuration says.
+    pub(crate) durable: Option<bool>,
+    /// See [`Work::stored_id`].
+    pub(crate) stored: u16,
+    pub(crate) expires: Expiry,
+    /// Where its payload comes from, if it is not in the message.
+    pub(crate) supply: Supply,
+    /// QoS 2: PUBREC arrived, PUBREL is to be answered. The message is kept, for a broker that
+    /// loses the session before it has passed it on.
+    pub(crate) released: bool,
+    pub(crate) dup: Dup,
+    /// In pieces, which the application cannot supply once more.
+    pub(crate) given_up: bool,
+}
+
+/// Whether a message is marked as one that the broker may have already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dup {
+    No,
+    /// The next time.
+    Next,
+    /// It was sent so.
+    Sent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    Never,
+    /// So many seconds from the next time that the session is told.
+    In(u32),
+    /// Second of the session's clock.
+    At(u32),
+}
+
+impl Outgoing {
+    pub(crate) fn qos(&self) -> QoS {
+        self.message.qos
+    }
+
+    /// One of an earlier life.
+    #[cfg(feature = "durable")]
+    pub(crate) fn restored(id: u16, stored: Stored, released: bool, dup: bool) -> Self {
+        Outgoing {
+            message: stored.message,
+            priority: Priority::Normal,
+            latest: false,
+            durable: Some(true),
+            stored: id,
+            expires: stored.expiry.map_or(Expiry::Never, Expiry::In),
+            supply: Supply::default(),
+            released,
+            dup: if dup { Dup::Next } else { Dup::No },
+            given_up: false,
+        }
+    }
+
+    /// Bytes of the whole payload.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.supply.total().unwrap_or(self.message.payload.len())
+    }
+
+    /// Bytes counted against the outbox: of a payload in pieces the largest piece.
+    pub(crate) fn bytes(&self) -> usize {
+        match self.supply.most() {
+            Some(most) => self.message.size() - self.message.payload.len() + most,
+            None => self.message.size(),
+        }
+    }
+
+    /// Begins its payload again.
+    pub(crate) fn begin_payload(&mut self) {
+        if self.supply.begin() {
+            self.message.payload = Vec::new();
+        }
+    }
+
+    /// Seconds left, at least one: of a message that is sent.
+    pub(crate) fn seconds_left(&self, now: Duration) -> Option<u32> {
+        match self.expires {
+            Expiry::Never => None,
+            Expiry::In(seconds) => Some(seconds),
+            Expiry::At(second) => Some(second.saturating_sub(seconds_of(now)).max(1)),
+        }
+    }
+
+    /// Seconds that it has to be sent in, of a message that was not queued yet.
+    pub(crate) fn expiry(&self) -> Option<u32> {
+        match self.expires {
+            Expiry::In(seconds) => Some(seconds),
+            Expiry::Never | Expiry::At(_) => None,
+        }
+    }
+
+    /// Why it is not sent to this broker, but for its size.
+    pub(crate) fn refused_by(&self, limits: &crate::link::Limits) -> Option<PublishError> {
+        if self.message.qos > limits.maximum_qos {
+            let maximum = limits.maximum_qos;
+            return Some(PublishError::QosNotSupported { maximum });
+        }
+        if self.message.retain && !limits.retain_available {
+            return Some(PublishError::RetainNotSupported);
+        }
+        self.given_up.then_some(PublishError::NotSupplied)
+    }
+
+    /// The queue it waits in.
+    pub(crate) fn waiting_list(&self) -> usize {
+        waiting_list(self.priority, self.message.qos)
+    }
+
+    /// How it is to be treated, as far as that decides on its place.
+    pub(crate) fn options(&self) -> PublishOptions {
+        PublishOptions {
+            priority: self.priority,
+            latest: self.latest,
+            expiry: None,
+            durable: None,
+        }
+    }
+
+    pub(crate) fn is_latest(&self, overflow: Overflow) -> bool {
+        POLICIES && (self.latest || overflow == Overflow::LatestPerTopic)
+    }
+}
+
+impl Work {
+    /// A message, checked.
+    pub(crate) fn publish(
+        version: Version,
+        message: Message,
+        supply: Supply,
+        options: PublishOptions,
+    ) -> Result<Self, CommandError> {
+        check_topic(&message.topic)?;
+        check_properties(&message, version)?;
+        check_options(options)?;
+        let payload_len = supply.total().unwrap_or(message.payload.len());
+        if packet::publish_size(version, &message, payload_len) > packet::MAX_SIZE {
+            return Err(CommandError::PayloadTooLarge);
+        }
+        let in_message = message.carried().and_then(|p| p.message_expiry);
+        let local = options.expiry.map(|expiry| {
+            let seconds = expiry.as_secs() + u64::from(expiry.subsec_nanos() != 0);
+            u32::try_from(seconds).unwrap_or(u32::MAX)
+        });
+        let expires = match (in_message, local) {
+            (None, None) => Expiry::Never,
+            (a, b) => Expiry::In(a.unwrap_or(u32::MAX).min(b.unwrap_or(u32::MAX))),
+        };
+        Ok(Self::Publish(Outgoing {
+            message,
+            priority: options.priority,
+            latest: options.latest,
+            durable: options.durable,
+            stored: 0,
+            expires,
+            supply,
+            released: false,
+            dup: Dup::No,
+            given_up: false,
+        }))
+    }
+
+    /// Bytes counted against the outbox.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Work::Publish(outgoing) => outgoing.bytes(),
+            Work::Request(request) => request.bytes(),
+        }
+    }
+
+    /// A QoS 1 or 2 message in any stage: it counts against the broker's Receive Maximum.
+    pub(crate) fn counts_in_flight(&self) -> bool {
+        matches!(self, Work::Publish(outgoing) if outgoing.qos() != QoS::AtMostOnce)
+    }
+
+    /// The packet identifier with which it is in the storage; 0 if it is not.
+    pub(crate) fn stored_id(&self) -> u16 {
+        match self {
+            Work::Publish(outgoing) if cfg!(feature = "durable") => outgoing.stored,
+            _ => 0,
+        }
+    }
+
+    /// The broker will answer it.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self, Work::Request(_)) || self.counts_in_flight()
+    }
+}
+
+impl Item {
+    /// Whether it is in the storage.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.work.stored_id() != 0
+    }
+}
