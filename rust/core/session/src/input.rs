@@ -288,17 +288,19 @@ impl Session {
         link.proven = true;
         if bounds.aliases {
             let maximum = self.config.topic_alias_maximum;
-            let resolved = match skipped.topic_alias() {
-                Ok(None) => Ok(()),
+            let is_known = match skipped.topic_alias() {
+                Ok(None) => true,
                 Ok(Some(alias)) => {
-                    resolve_alias(&mut link.aliases, alias, maximum, &mut skipped.topic)
+                    match resolve_alias(&mut link.aliases, alias, maximum, &mut skipped.topic) {
+                        Err(SessionError::OutOfMemory { .. }) => false,
+                        resolved => resolved.map(|()| true)?,
+                    }
                 }
-                Err(_) => Err(SessionError::OutOfMemory { size: skipped.size }),
+                Err(_) => false,
             };
-            match resolved {
-                // It may have defined any: the next use of one ends the connection.
-                Err(SessionError::OutOfMemory { .. }) => link.aliases.clear(),
-                resolved => resolved?,
+            // It may have defined any: the next use of one ends the connection.
+            if !is_known {
+                link.aliases.clear();
             }
         }
         let Skipped {
@@ -395,7 +397,8 @@ impl Session {
             return Err(SessionError::WrongAcknowledgement { packet, id });
         };
         // EMQX says so of a message that it has, where an ordinary PUBREC is due (MQTT 5 section 4.3.3).
-        let has_it = reason == ReasonCode::PACKET_ID_IN_USE
+        let has_it = kind == AckKind::Pubrec
+            && reason == ReasonCode::PACKET_ID_IN_USE
             && outgoing.dup == Dup::Sent
             && item.foreign == Foreign::No;
         let result = match (kind, outgoing.qos(), outgoing.released) {
@@ -412,7 +415,7 @@ impl Session {
                 }
             }
             (AckKind::Puback | AckKind::Pubrec, QoS::ExactlyOnce, false)
-                if reason.is_error() && !(kind == AckKind::Pubrec && has_it) =>
+                if reason.is_error() && !has_it =>
             {
                 accepted(reason)
             }
