@@ -1,9 +1,8 @@
 //! The command line. Where mosquitto_pub and mosquitto_sub have an option, it is called the same.
 use crate::exit;
-use crate::format::{FORMATS, unknown_in};
 use crate::idn::to_ascii;
 use crate::number::{CHAIN, COUNT, PACKET, PORT, REDIRECTS, U32};
-use crate::property;
+use crate::value::{format, keep_alive, pair, qos, seconds, server};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -636,66 +635,10 @@ impl TlsArguments {
     }
 }
 
-fn format(text: &str) -> Result<String, String> {
-    match unknown_in(text) {
-        None => Ok(text.to_owned()),
-        Some(unknown) => Err(format!(
-            "{unknown} stands for nothing; write one of {}, and %% for a percent sign",
-            FORMATS.map(|known| format!("%{known}")).join(" ")
-        )),
-    }
-}
-
-fn qos(text: &str) -> Result<QoS, &'static str> {
-    match text {
-        "0" => Ok(QoS::AtMostOnce),
-        "1" => Ok(QoS::AtLeastOnce),
-        "2" => Ok(QoS::ExactlyOnce),
-        _ => Err("the quality of service is 0, 1 or 2, for example 1"),
-    }
-}
-
-fn keep_alive(text: &str) -> Result<KeepAlive, &'static str> {
-    match text {
-        "auto" => Ok(KeepAlive::Auto),
-        seconds => match seconds.parse() {
-            Ok(seconds) => Ok(KeepAlive::Seconds(seconds)),
-            Err(_) => Err("write a number of seconds from 0 to 65535, for example 60, or auto"),
-        },
-    }
-}
-
-/// NAME=VALUE, or what became of `-D`.
-fn pair(text: &str) -> Result<(String, String), &'static str> {
-    match text
-        .split_once(property::BETWEEN)
-        .or_else(|| text.split_once('='))
-    {
-        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => Err("a property is written NAME=VALUE"),
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    text.parse()
-        .ok()
-        .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|seconds| *seconds <= Duration::from_secs(30 * 86_400))
-        .filter(|seconds| !seconds.is_zero())
-        .ok_or(
-            "write a number of seconds above 0 and up to 2592000 (30 days), for example 5 or 0.5",
-        )
-}
-
-fn server(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse()
-        .or_else(|_| text.parse().map(|address| SocketAddr::new(address, 53)))
-        .map_err(|_| "this is no address of a DNS server; write 192.0.2.1, 2001:db8::1 or [2001:db8::1]:53")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::property;
     use clap::CommandFactory;
 
     #[test]
@@ -795,18 +738,5 @@ mod tests {
         ] {
             assert_eq!(without_credentials(uri), shown);
         }
-    }
-
-    #[test]
-    fn dns_servers() {
-        for (text, address) in [
-            ("192.0.2.1", "192.0.2.1:53"),
-            ("192.0.2.1:5353", "192.0.2.1:5353"),
-            ("2001:db8::1", "[2001:db8::1]:53"),
-            ("[2001:db8::1]:5353", "[2001:db8::1]:5353"),
-        ] {
-            assert_eq!(server(text).unwrap().to_string(), address);
-        }
-        assert!(server("dns.example").is_err());
     }
 }

@@ -31,6 +31,7 @@ mod run;
 mod setup;
 mod subscribe;
 mod trust;
+mod value;
 
 use args::{Arguments, Command};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
