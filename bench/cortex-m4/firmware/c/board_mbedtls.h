@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What every configuration of Mbed TLS here has in common: the platform, and its own defaults for
- * the arithmetic, so that PSA below rustls and Mbed TLS's own client compute alike.
+/* What every configuration of Mbed TLS here has in common: the platform, and the
+ * arithmetic, so that PSA below rustls and Mbed TLS's own client compute alike.
  */
 #ifndef BOARD_MBEDTLS_H
 #define BOARD_MBEDTLS_H
@@ -19,5 +19,6 @@ void board_calloc_free(void *pointer);
 #define MBEDTLS_AES_ROM_TABLES
 #define MBEDTLS_AES_FEWER_TABLES
 #define MBEDTLS_ECP_NIST_OPTIM
+#define MBEDTLS_ECP_WINDOW_SIZE 3 /* CONFIG_THREAD_MQTT_MBEDTLS_ECP_WINDOW_SIZE */
 
 #endif /* BOARD_MBEDTLS_H */
