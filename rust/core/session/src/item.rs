@@ -196,7 +196,8 @@ impl Work {
         check_properties(&message, version)?;
         check_options(options)?;
         let payload_len = supply.total().unwrap_or(message.payload.len());
-        if packet::publish_size(version, &message, payload_len) > packet::MAX_SIZE {
+        let size = packet::publish_size(version, &message, payload_len);
+        if size.ok_or(CommandError::OutOfMemory)? > packet::MAX_SIZE {
             return Err(CommandError::PayloadTooLarge);
         }
         let in_message = message.carried().and_then(|p| p.message_expiry);

@@ -61,13 +61,7 @@ impl Message {
 
     /// Bytes of topic, payload and properties, as counted against the outbox.
     pub(crate) fn size(&self) -> usize {
-        let properties = self.carried().map_or(0, |p| {
-            let user: usize = p.user.iter().map(|(n, v)| 48 + n.len() + v.len()).sum();
-            128 + user
-                + p.content_type.as_ref().map_or(0, String::len)
-                + p.response_topic.as_ref().map_or(0, String::len)
-                + p.correlation_data.as_ref().map_or(0, Vec::len)
-        });
+        let properties = self.carried().map_or(0, Properties::size);
         self.topic.len() + self.payload.len() + properties
     }
 }
@@ -96,6 +90,15 @@ impl Properties {
     /// Whether this build has them: the cargo feature `properties`. Without, a message with
     /// properties is refused, and received messages have none.
     pub const BUILT: bool = cfg!(feature = "properties");
+
+    /// Bytes that they take of the heap, somewhat more than in a packet.
+    pub(crate) fn size(&self) -> usize {
+        let user: usize = self.user.iter().map(|(n, v)| 48 + n.len() + v.len()).sum();
+        128 + user
+            + self.content_type.as_ref().map_or(0, String::len)
+            + self.response_topic.as_ref().map_or(0, String::len)
+            + self.correlation_data.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// The topic name of a message that is sent (MQTT 3.1.1 and 5, section 4.7).

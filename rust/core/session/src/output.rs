@@ -9,7 +9,7 @@ use crate::item::{Dup, Foreign, Item, Work};
 use crate::link::{Limits, Link, Phase};
 use crate::message::{has_wildcard, shared_part};
 use crate::outbox::BEGUN;
-use crate::packet::{self, AckKind};
+use crate::packet::{self, AckKind, frame};
 use crate::reason::ReasonCode;
 use crate::request::{Filter, Request, RequestKind};
 use crate::session::Session;
@@ -255,6 +255,10 @@ impl Session {
         let Work::Request(request) = &mut item.work else {
             return Staged::Gone;
         };
+        // The codec makes a copy of the filters, in pieces, and a packet of that.
+        if !frame::heap_has(2 * request.bytes() + 512) {
+            return Staged::Later;
+        }
         let kind = request.kind;
         let count = choose(request.next(), kind, limits);
         request.ask(count);

@@ -6,9 +6,11 @@ mod common;
 use common::flash::Flash;
 use common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use mqtt_proto::v5;
+use thread_mqtt_session::{
+    CommandError, Config, Event, Message, Properties, QoS, SessionError, SkipReason, Version,
+};
 #[cfg(feature = "durable")]
-use thread_mqtt_session::{CommandError, Session, StoreError};
-use thread_mqtt_session::{Config, Event, Message, QoS, SessionError, SkipReason, Version};
+use thread_mqtt_session::{Session, StoreError};
 use thread_mqtt_test_support::heap::{Heap, with_heap};
 
 #[global_allocator]
@@ -173,6 +175,58 @@ fn too_little_heap_for_a_topic_alias_ends_the_connection_and_not_the_program() {
             }
         }
         assert!(missing > 10 && arrived > 10, "{missing}, {arrived}");
+    }
+}
+
+/// What a message or a request takes to be queued and to be sent is asked of the heap, and both succeed later.
+#[test]
+fn commands_that_find_no_room_are_refused_or_wait() {
+    let with_properties = || {
+        let user = (0..40).map(|n| (format!("{n}"), "v".repeat(100)));
+        let properties = Properties {
+            content_type: Some("c".repeat(2_000)),
+            correlation_data: Some(vec![7; 2_000]),
+            user: user.collect(),
+            ..Properties::default()
+        };
+        Message {
+            properties: Some(properties.into()),
+            ..Message::new("t", "x").qos(QoS::AtLeastOnce)
+        }
+    };
+    let filters: Vec<_> = (0..8).map(|n| format!("{n}{}", "/f".repeat(500))).collect();
+    let filters: Vec<_> = filters.iter().map(|f| (&**f, QoS::AtLeastOnce)).collect();
+    for publishes in [true, false] {
+        let (mut refused, mut waited, mut sent) = (0, 0, 0);
+        for bytes in (0..60_000).step_by(397) {
+            let mut client = Client::online(lasting(Version::V5));
+            let message = with_properties();
+            let command = || match publishes {
+                true => client.session.publish(message),
+                false => client.session.subscribe(&filters),
+            };
+            match with_heap(bytes, command).0 {
+                Ok(_) => {}
+                Err(CommandError::OutOfMemory) => {
+                    refused += 1;
+                    continue;
+                }
+                Err(other) => panic!("{other}"),
+            }
+            // What is shown stays in the session until it is consumed.
+            let shown = || client.session.transmit(at(1)).is_empty();
+            match with_heap(bytes, shown).0 {
+                true => waited += 1,
+                false => sent += 1,
+            }
+            assert!(client.transmit(at(2)).len() > 8_000, "{bytes}");
+        }
+        assert!(
+            refused > 3 && waited + sent > 10,
+            "{refused}, {waited}, {sent}"
+        );
+        // A request is copied to be queued, and once more to be sent; a message that was queued is sent from there.
+        assert!(publishes || waited > 3, "{waited}");
     }
 }
 

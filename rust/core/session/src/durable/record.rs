@@ -153,8 +153,8 @@ pub(super) fn message(
     expiry: Option<u32>,
     message: &Message,
 ) -> Option<Vec<u8>> {
-    let properties = packet::properties_len(message.properties.as_deref());
-    let size = 11 + message.topic.len() + properties + message.payload.len();
+    let properties = packet::encode_properties(message.properties.as_deref())?;
+    let size = 11 + message.topic.len() + properties.len() + message.payload.len();
     let mut record = Writer::new(kind::MESSAGE, size)?;
     record.u32(order);
     let retain = if message.retain { RETAIN } else { 0 };
@@ -164,7 +164,7 @@ pub(super) fn message(
         record.u32(seconds);
     }
     record.text(&message.topic);
-    packet::push_properties(&mut record.0, message.properties.as_deref());
+    record.0.extend_from_slice(&properties);
     record.0.extend_from_slice(&message.payload);
     Some(record.end(key))
 }

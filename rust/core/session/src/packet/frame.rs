@@ -314,8 +314,13 @@ pub(crate) fn has_room(frame: &Frame<'_>) -> bool {
 pub(crate) fn has_room_for(made: usize) -> bool {
     /// The short parts are at most 32 pairs of strings.
     const MORE: usize = 2_048 * size_of::<usize>() / 4;
+    heap_has(made + MORE)
+}
+
+/// Whether the heap has this many bytes in one piece.
+pub(crate) fn heap_has(bytes: usize) -> bool {
     let mut room = Vec::<u8>::new();
-    let reserved = room.try_reserve_exact(made + MORE);
+    let reserved = room.try_reserve_exact(bytes);
     // A compiler may leave out an allocation that is not used.
     core::hint::black_box(&room);
     reserved.is_ok()

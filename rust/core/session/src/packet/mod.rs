@@ -204,16 +204,22 @@ pub(crate) fn push_unsubscribe<'a>(
 pub(crate) const MAX_SIZE: usize = 5 + frame::MAX_REMAINING_LENGTH;
 
 /// Bytes of the whole PUBLISH of a message with a payload of this length, fixed header included; with
-/// one that no packet can carry, more than [`MAX_SIZE`].
-pub(crate) fn publish_size(version: Version, message: &Message, payload_len: usize) -> usize {
-    let properties = match version {
-        Version::V311 => 0,
-        Version::V5 => v5::publish_properties(message.carried(), None).encode_len(),
+/// one that no packet can carry, more than [`MAX_SIZE`]. `None` if the heap has no room to find out.
+pub(crate) fn publish_size(
+    version: Version,
+    message: &Message,
+    payload_len: usize,
+) -> Option<usize> {
+    let properties = match (version, message.carried()) {
+        (Version::V311, _) => 0,
+        // The codec cannot express their length.
+        (Version::V5, Some(properties)) if properties.size() > MAX_SIZE => return Some(usize::MAX),
+        (Version::V5, properties) => v5::publish_properties(properties, None)?.encode_len(),
     };
     let id_len = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
     // The length announced for a message in pieces may be the largest of 32 bits, as a device's words.
     let remaining = payload_len.saturating_add(2 + message.topic.len() + id_len + properties);
-    remaining.saturating_add(1 + frame::length_of_length(remaining))
+    Some(remaining.saturating_add(1 + frame::length_of_length(remaining)))
 }
 
 /// Appends a PUBLISH without its payload: fixed header, topic, packet identifier, properties. The
@@ -230,7 +236,13 @@ pub(crate) fn push_publish_head(
     let Message { topic, qos, .. } = message;
     let properties = match version {
         Version::V311 => None,
-        Version::V5 => Some(v5::publish_properties(message.carried(), expiry)),
+        Version::V5 => {
+            let properties = v5::publish_properties(message.carried(), expiry);
+            if properties.is_none() {
+                return false;
+            }
+            properties
+        }
     };
     let id_len = if *qos == QoS::AtMostOnce { 0 } else { 2 };
     let properties_len = properties.as_ref().map_or(0, Encodable::encode_len);
@@ -252,16 +264,15 @@ pub(crate) fn push_publish_head(
     true
 }
 
-/// Bytes of the properties of a PUBLISH, with their length before them, as MQTT 5 has them.
+/// The properties of a PUBLISH, with their length before them, as MQTT 5 has them; `None` if the heap has no
+/// room for them.
 #[cfg(feature = "durable")]
-pub(crate) fn properties_len(properties: Option<&Properties>) -> usize {
-    v5::publish_properties(properties, None).encode_len()
-}
-
-/// Appends them.
-#[cfg(feature = "durable")]
-pub(crate) fn push_properties(out: &mut Vec<u8>, properties: Option<&Properties>) {
-    push_body(out, &v5::publish_properties(properties, None));
+pub(crate) fn encode_properties(properties: Option<&Properties>) -> Option<Vec<u8>> {
+    let properties = v5::publish_properties(properties, None)?;
+    let mut out = Vec::new();
+    out.try_reserve_exact(properties.encode_len()).ok()?;
+    push_body(&mut out, &properties);
+    Some(out)
 }
 
 /// Reads them from the front of `bytes`, and what follows.
@@ -313,9 +324,9 @@ mod tests {
         let message = Message::new("t", "").qos(QoS::AtLeastOnce);
         for version in [Version::V311, Version::V5] {
             for payload_len in [usize::MAX, usize::MAX - 7, MAX_SIZE] {
-                assert!(publish_size(version, &message, payload_len) > MAX_SIZE);
+                assert!(publish_size(version, &message, payload_len) > Some(MAX_SIZE));
             }
-            assert!(publish_size(version, &message, MAX_SIZE - 20) <= MAX_SIZE);
+            assert!(publish_size(version, &message, MAX_SIZE - 20) <= Some(MAX_SIZE));
         }
     }
 }

@@ -8,20 +8,23 @@ use mqtt_proto::v5::{
 };
 use mqtt_proto::{TopicFilter, TopicName};
 
-use super::{codec_qos, kind, pid, push_packet};
+use super::{codec_qos, frame, kind, pid, push_packet};
 use crate::config::{Config, QoS};
 use crate::message;
 
 /// The codec's form of our properties, checked by `message::check_properties` before, with what is
-/// left of the expiry.
+/// left of the expiry. They are a copy: `None` if the heap has no room for it.
 pub(super) fn publish_properties(
     properties: Option<&message::Properties>,
     expiry: Option<u32>,
-) -> CodecPublishProperties {
+) -> Option<CodecPublishProperties> {
     let Some(properties) = properties else {
-        return CodecPublishProperties::default();
+        return Some(CodecPublishProperties::default());
     };
-    CodecPublishProperties {
+    if !frame::heap_has(2 * properties.size()) {
+        return None;
+    }
+    Some(CodecPublishProperties {
         payload_is_utf8: properties.payload_is_utf8,
         // What is left is rounded up, but not above what was asked for.
         message_expiry_interval: properties
@@ -33,7 +36,7 @@ pub(super) fn publish_properties(
         user_properties: user_properties(properties),
         subscription_id: None,
         content_type: properties.content_type.as_deref().map(Into::into),
-    }
+    })
 }
 
 fn response_topic(properties: &message::Properties) -> Option<TopicName> {
