@@ -138,7 +138,7 @@ impl<P: Port> Driver<P> {
         self.client.start(self.port.now());
     }
 
-    /// Begins to disconnect; [`Event::Stopped`] follows.
+    /// Begins to disconnect, by the next [`turn`](Self::turn); [`Event::Stopped`] follows.
     pub fn stop(&mut self) {
         self.client.stop(self.port.now());
     }

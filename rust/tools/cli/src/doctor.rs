@@ -190,13 +190,17 @@ fn walk(
 ) -> Verdict {
     driver.start();
     let mut verdict = None;
-    loop {
+    'turns: loop {
         while driver.turn() {}
         while let Some(event) = driver.poll_event() {
             if verdict.is_none() {
                 verdict = doctor.follow(&event, driver.client());
                 match &verdict {
-                    Some(Verdict::Well) => driver.stop(),
+                    Some(Verdict::Well) => {
+                        driver.stop();
+                        // DISCONNECT goes out in a turn, and not in the wait.
+                        continue 'turns;
+                    }
                     Some(_) => return verdict.unwrap_or(Verdict::Abandoned),
                     None => {}
                 }

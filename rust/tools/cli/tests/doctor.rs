@@ -2,7 +2,9 @@
 mod common;
 
 use common::{Dns, Outcome, Scratch, run};
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::thread;
 use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::peer::host::HostPeer;
@@ -532,5 +534,30 @@ fn the_broker_does_not_speak_this_version() {
     for (version, code, then) in [("5", 0x84, older), ("3.1.1", 1, newer)] {
         let line = refusal(version, code, then);
         assert!(line.contains("version"), "{line}");
+    }
+}
+
+/// Without DISCONNECT the broker publishes the will.
+#[test]
+fn a_walk_ends_with_a_disconnect() {
+    for (version, connack, disconnect) in [
+        ("5", &[0x20, 3, 0, 0, 0][..], &[0xe0, 0][..]),
+        ("3.1.1", &[0x20, 2, 0, 0], &[0xe0, 0]),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("mqtt://{}", listener.local_addr().unwrap());
+        let broker = thread::spawn(move || {
+            let (mut tcp, _) = listener.accept().unwrap();
+            let connect = tcp.read(&mut [0; 1000]).unwrap();
+            assert!(connect > 0);
+            tcp.write_all(connack).unwrap();
+            let mut rest = Vec::new();
+            let end = tcp.read_to_end(&mut rest);
+            (rest, end.is_ok())
+        });
+        let outcome = run(&["doctor", &uri, "-V", version, "-W", "60"]);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        // In good order, and without a reset.
+        assert_eq!(broker.join().unwrap(), (disconnect.to_vec(), true));
     }
 }
