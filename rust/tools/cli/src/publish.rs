@@ -22,7 +22,7 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
         false,
     )?;
     let published = publish_all(&mut run, arguments);
-    let waiting = run.client().session().outbox_len();
+    let waiting = run.stored();
     run.stop();
     match &arguments.session.directory {
         // What QoS 0 promises is not stored.

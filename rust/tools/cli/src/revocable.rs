@@ -1,23 +1,26 @@
-//! The storage of a session, of which the last writes can be taken back.
+//! The storage of a session, of which the last writes can be taken back, and which knows how many messages it
+//! has.
 //!
 //! The session stores the identifier of a message of QoS 2 before it hands the message out. A message
 //! that then cannot be written anywhere must come again, so its identifier must not stay there.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use thread_mqtt_session::{Store, StoreError};
 
-/// Keys from here on are those of messages to be sent, which this leaves alone.
+/// Keys from here on are those of messages to be sent, which are counted and never taken back.
 const MESSAGES: u16 = 0x8000;
 
-/// What the latest writes have replaced, first to last.
 #[derive(Debug, Default)]
 struct Latest {
+    /// What the latest writes have replaced, first to last.
     replaced: Vec<(u16, Option<Vec<u8>>)>,
     revoked: bool,
+    /// The messages to be sent that are stored.
+    messages: BTreeSet<u16>,
 }
 
-/// Takes the latest writes back.
+/// Takes the latest writes back, and knows what waits to be sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Revoker(Arc<Mutex<Latest>>);
 
@@ -30,6 +33,11 @@ impl Revoker {
     /// What was written since is taken back when the session is dropped.
     pub(crate) fn revoke(&self) {
         self.with(|latest| latest.revoked = true);
+    }
+
+    /// How many messages are stored that are not acknowledged.
+    pub(crate) fn messages(&self) -> usize {
+        self.with(|latest| latest.messages.len())
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Latest) -> T) -> T {
@@ -56,6 +64,10 @@ impl Revocable {
     /// Notes what there is under this key from now on.
     fn note(&mut self, key: u16, record: Option<&[u8]>) {
         if key >= MESSAGES {
+            self.revoker.with(|latest| match record {
+                Some(_) => latest.messages.insert(key),
+                None => latest.messages.remove(&key),
+            });
             return;
         }
         let before = match record {
@@ -70,12 +82,17 @@ impl Revocable {
 impl Store for Revocable {
     fn load(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> Result<(), StoreError> {
         let records = &mut self.records;
+        let mut messages = BTreeSet::new();
         self.store.load(&mut |key, record| {
             if key < MESSAGES {
                 records.insert(key, record.to_vec());
+            } else {
+                messages.insert(key);
             }
             found(key, record);
-        })
+        })?;
+        self.revoker.with(|latest| latest.messages = messages);
+        Ok(())
     }
 
     fn put(&mut self, key: u16, record: &[u8]) -> Result<(), StoreError> {
@@ -140,8 +157,10 @@ mod tests {
             let memory = Memory::default();
             memory.clone().put(1, b"loaded").unwrap();
             let revoker = Revoker::default();
+            memory.clone().put(0x8001, b"earlier message").unwrap();
             let mut store = Revocable::new(Box::new(memory.clone()), revoker.clone());
             store.load(&mut |_, _| {}).unwrap();
+            assert_eq!(revoker.messages(), 1);
             store.put(2, b"early").unwrap();
             revoker.begin();
             store.put(1, b"a").unwrap();
@@ -149,6 +168,10 @@ mod tests {
             store.delete(2).unwrap();
             store.put(3, b"new").unwrap();
             store.put(0x8000, b"message").unwrap();
+            store.put(0x8000, b"message").unwrap();
+            assert_eq!(revoker.messages(), 2);
+            store.delete(0x8001).unwrap();
+            assert_eq!(revoker.messages(), 1);
             if revokes {
                 revoker.revoke();
             }

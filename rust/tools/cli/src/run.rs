@@ -40,6 +40,8 @@ pub(crate) struct Run<'a> {
     chances: Chances,
     /// The failure that ends the command, unless something else is tried.
     failed: Option<Failure>,
+    /// The failure of the storage that ends it in any case.
+    unstored: Option<Failure>,
     /// What the broker said last, with the request that it is about.
     said: Option<(Option<Token>, String)>,
     interrupted: Arc<AtomicBool>,
@@ -108,6 +110,7 @@ impl<'a> Run<'a> {
             configured,
             chances,
             failed: None,
+            unstored: None,
             said: None,
             interrupted,
         })
@@ -121,6 +124,11 @@ impl<'a> Run<'a> {
 
     pub(crate) fn client(&mut self) -> &mut Client {
         self.driver.client_mut()
+    }
+
+    /// How many messages are in the storage of --session and wait to be acknowledged.
+    pub(crate) fn stored(&self) -> usize {
+        self.revoker.messages()
     }
 
     pub(crate) fn waker(&self) -> Waker {
@@ -143,7 +151,7 @@ impl<'a> Run<'a> {
                 self.judge(&event);
                 self.show(&event);
                 // Wrong from the outset, whatever the network says meanwhile.
-                match self.failed.take_if(|failure| failure.is_usage()) {
+                match self.unstored.take() {
                     Some(failure) => return Err(failure),
                     None => return Ok(Step::Event(event)),
                 }
@@ -192,7 +200,7 @@ impl<'a> Run<'a> {
         let lost =
             matches!(event, Event::Failed { .. }) && (self.was_online || self.arguments.retry);
         match event {
-            Event::Session(Mqtt::StorageFailed(error)) if self.failed.is_none() => {
+            Event::Session(Mqtt::StorageFailed(error)) if self.unstored.is_none() => {
                 output::say(format_args!("{}", self.storage(*error)));
             }
             Event::Session(Mqtt::Skipped {
@@ -287,18 +295,11 @@ impl<'a> Run<'a> {
     fn judge(&mut self, event: &Event) {
         match event {
             Event::Reached(Reached::Online { .. }) => self.was_online = true,
+            // What was stored before makes room as soon as it is sent.
+            Event::Session(Mqtt::StorageFailed(StoreError::Full)) => {}
             // Before anything is sent: what is not stored would be lost.
-            Event::Session(Mqtt::StorageFailed(
-                error @ (StoreError::Encrypted
-                | StoreError::WrongKey
-                | StoreError::NotEncrypted
-                | StoreError::Key(_)),
-            )) => self.failed = Some(Failure::usage(format_args!("--session-key: {error}"))),
-            Event::Session(Mqtt::StorageFailed(error @ StoreError::Newer)) => {
-                self.failed = Some(Failure::usage(format_args!(
-                    "--session {}: {error}",
-                    self.directory()
-                )));
+            Event::Session(Mqtt::StorageFailed(error)) if !self.was_online => {
+                self.unstored = Some(self.storage(*error));
             }
             Event::Failed {
                 stage,
@@ -368,6 +369,11 @@ impl<'a> Run<'a> {
             Failure::new(Status::Input, format_args!("--session {directory}{cause}"))
         };
         match error {
+            StoreError::Encrypted
+            | StoreError::WrongKey
+            | StoreError::NotEncrypted
+            | StoreError::Key(_) => Failure::usage(format_args!("--session-key: {error}")),
+            StoreError::Newer => Failure::usage(format_args!("--session {directory}: {error}")),
             StoreError::Failed(code) if code < 0 => {
                 let error = io::Error::from_raw_os_error(code.wrapping_neg());
                 failed(format!(" cannot be read or written: {error}"))

@@ -325,3 +325,49 @@ fn what_waits_for_the_next_command_is_told() {
     assert_eq!((wrong.status, kept(&wrong.stderr)), (2, None), "{wrong:?}");
     assert!(wrong.stderr.contains("--session-key"), "{wrong:?}");
 }
+
+/// Nothing is accepted that would not be stored, and nothing is told as kept that is not in the directory.
+#[test]
+fn a_session_that_cannot_be_read_keeps_nothing() {
+    let broker = lasting_broker();
+    let listener = subscriber(&[&broker.uri("mqtt"), "-t", "t", "-q", "1"]);
+    let scratch = Scratch::new();
+    let session = scratch.path().join("session");
+    let directory = session.display().to_string();
+    let send = |uri: &str, message: &str| {
+        let arguments = ["pub", uri, "-t", "t", "-q", "1", "-i", "d", "-m", message];
+        run(&[&arguments[..], &["--session", &directory, "-W", "60"]].concat())
+    };
+    let nowhere = "mqtt://127.0.0.1:1";
+    assert_eq!(send(nowhere, "first").status, 6);
+    // As a record of another user's: what reads it fails, also for root.
+    let unreadable = session.join("8123.record");
+    std::os::unix::fs::symlink(&unreadable, &unreadable).unwrap();
+    let before = std::fs::read_dir(&session).unwrap().count();
+    for uri in [nowhere, &broker.uri("mqtt")] {
+        let outcome = send(uri, "second");
+        assert_eq!(outcome.status, 1, "{outcome:?}");
+        let says = format!("--session {directory} cannot be read or written");
+        assert!(outcome.stderr.contains(&says), "{outcome:?}");
+        assert!(!outcome.stderr.contains("Kept"), "{outcome:?}");
+        let sub = run(&[
+            "sub",
+            uri,
+            "-t",
+            "t",
+            "-i",
+            "d",
+            "--session",
+            &directory,
+            "-W",
+            "60",
+        ]);
+        assert_eq!(sub.status, 1, "{sub:?}");
+        assert_eq!(std::fs::read_dir(&session).unwrap().count(), before);
+    }
+    std::fs::remove_file(&unreadable).unwrap();
+    let outcome = send(&broker.uri("mqtt"), "third");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert_eq!(listener.line(), "first");
+    assert_eq!(listener.line(), "third");
+}
