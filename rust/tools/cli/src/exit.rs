@@ -46,9 +46,11 @@ pub(crate) struct Failure {
     cause: String,
     cure: Option<String>,
     /// The broker's own words (Reason String of MQTT 5).
-    said: Option<String>,
+    said: Option<Box<str>>,
     /// What is not lost all the same.
-    kept: Option<String>,
+    kept: Option<Box<str>>,
+    /// What is lost with it.
+    not_kept: Option<Box<str>>,
     /// What failed before at other brokers.
     before: Box<[String]>,
     is_shown: bool,
@@ -62,6 +64,7 @@ impl Failure {
             cure: None,
             said: None,
             kept: None,
+            not_kept: None,
             before: Box::default(),
             is_shown: false,
         }
@@ -85,6 +88,7 @@ impl Failure {
 
     /// What the broker said about it, if anything.
     pub(crate) fn said(self, said: Option<String>) -> Self {
+        let said = said.map(String::into_boxed_str);
         Self { said, ..self }
     }
 
@@ -108,13 +112,25 @@ impl Failure {
     /// What is stored for the next time, if the failure is not that of the storage.
     pub(crate) fn kept(self, kept: impl fmt::Display) -> Self {
         Self {
-            kept: (!self.is_usage()).then(|| kept.to_string()),
+            kept: (!self.is_usage()).then(|| kept.to_string().into()),
             ..self
         }
     }
 
-    pub(crate) fn is_usage(&self) -> bool {
+    /// What is not stored for the next time.
+    pub(crate) fn not_kept(self, not_kept: Option<String>) -> Self {
+        let not_kept = not_kept.map(String::into_boxed_str);
+        Self { not_kept, ..self }
+    }
+
+    fn is_usage(&self) -> bool {
         self.status == Status::Usage
+    }
+
+    /// Whether the broker was not reached.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        use Status::{Attach, Mqtt, Prefix, Resolve, Tcp, Tls};
+        matches!(self.status, Attach | Prefix | Resolve | Tcp | Tls | Mqtt)
     }
 
     pub(crate) fn usage(cause: impl fmt::Display) -> Self {
@@ -177,8 +193,11 @@ impl fmt::Display for Failure {
         if let Some(cure) = &self.cure {
             writeln!(f, "  What to do: {}", Sentence(cure))?;
         }
-        match &self.kept {
-            Some(kept) => writeln!(f, "  Kept: {}", Sentence(kept)),
+        if let Some(kept) = &self.kept {
+            writeln!(f, "  Kept: {}", Sentence(kept))?;
+        }
+        match &self.not_kept {
+            Some(not_kept) => writeln!(f, "  Not kept: {}", Sentence(not_kept)),
             None => Ok(()),
         }
     }

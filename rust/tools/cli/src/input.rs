@@ -8,8 +8,9 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
+use std::time::Duration;
 use thread_mqtt_host::Waker;
 
 pub(crate) enum Input {
@@ -62,14 +63,15 @@ impl Input {
         }
     }
 
-    pub(crate) fn next(&mut self) -> Result<Next, Failure> {
+    /// What comes within this time.
+    pub(crate) fn next_within(&mut self, limit: Duration) -> Result<Next, Failure> {
         match self {
             Self::One(payload) => Ok(payload.take().map_or(Next::End, Next::Payload)),
             Self::Large(file) => Ok(file.take().map_or(Next::End, Next::Large)),
-            Self::Coming(payloads) => match payloads.try_recv() {
+            Self::Coming(payloads) => match payloads.recv_timeout(limit) {
                 Ok(payload) => Ok(Next::Payload(payload?)),
-                Err(TryRecvError::Empty) => Ok(Next::Later),
-                Err(TryRecvError::Disconnected) => Ok(Next::End),
+                Err(RecvTimeoutError::Timeout) => Ok(Next::Later),
+                Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
             },
         }
     }

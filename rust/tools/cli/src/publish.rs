@@ -5,13 +5,18 @@ use crate::exit::{Failure, Status};
 use crate::input::{Input, LargeFile, Next};
 use crate::run::{Run, Step, Waits};
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{
-    CommandError, Event as Mqtt, Message, Pieces, PublishError, PublishOptions, QoS, StoreError,
+    CommandError, Event as Mqtt, Message, Pieces, Properties, PublishError, PublishOptions, QoS,
+    StoreError,
 };
 
 /// Bytes of a large file that are read at once.
 const PIECE: u32 = 64 << 10;
+
+/// How long a failure waits for input that can still be stored.
+const INPUT: Duration = Duration::from_secs(1);
 
 pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
     check(arguments)?;
@@ -69,109 +74,168 @@ fn check_format(payload: &[u8], status: Status, arguments: &PubArguments) -> Res
     }
 }
 
+/// The input on its way to the broker.
+struct Work<'a> {
+    arguments: &'a PubArguments,
+    properties: Option<Properties>,
+    input: Input,
+    /// A message for which the outbox has no room yet.
+    held: Option<Message>,
+    /// Messages of the input that the outbox has taken.
+    taken: usize,
+    at_end: bool,
+    /// The outbox: also with messages of an earlier command, with --session.
+    queued: usize,
+    large: Option<LargeFile>,
+}
+
 fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failure> {
     // What is kept in a session is kept whole.
     let is_kept = arguments.session.directory.is_some();
     let large = (!is_kept).then_some(arguments.common.mqtt.max_packet);
-    let mut input = Input::open(&arguments.payload, large, run.waker())?;
-    let mut large = None;
-    let wanted = &arguments.message;
-    let properties = wanted.properties.properties();
-    let mut refused = None;
-    // Those of an earlier command, with --session.
-    let mut queued = run.client().session().outbox_len();
-    // QoS 0 has no acknowledgement.
-    let is_sent_once = queued == 0 && wanted.qos == QoS::AtMostOnce;
-    let left = |queued| left(queued, is_sent_once);
-    let mut at_end = false;
-    let mut held: Option<Message> = None;
+    let mut work = Work {
+        arguments,
+        properties: arguments.message.properties.properties(),
+        input: Input::open(&arguments.payload, large, run.waker())?,
+        held: None,
+        taken: 0,
+        at_end: false,
+        queued: run.client().session().outbox_len(),
+        large: None,
+    };
+    let published = work.publish(run);
+    // QoS 0 is sent now or never.
+    if !is_kept || arguments.message.qos == QoS::AtMostOnce {
+        return published;
+    }
+    published.map_err(|failure| {
+        let failure = match failure.is_of_the_connection() {
+            // Another program may only just have begun to write.
+            true => work.take(run, INPUT).err().unwrap_or(failure),
+            false => failure,
+        };
+        failure.not_kept(work.rest())
+    })
+}
 
-    loop {
-        while !at_end {
-            let message = match held.take() {
+impl Work<'_> {
+    fn publish(&mut self, run: &mut Run<'_>) -> Result<(), Failure> {
+        // QoS 0 has no acknowledgement.
+        let is_sent_once = self.queued == 0 && self.arguments.message.qos == QoS::AtMostOnce;
+        let left = |queued| left(queued, is_sent_once);
+        let mut refused = None;
+        loop {
+            self.take(run, Duration::ZERO)?;
+            if self.at_end && self.queued == 0 {
+                return refused.map_or(Ok(()), Err);
+            }
+            match run.step()? {
+                Step::Event(Event::Session(Mqtt::Published(_))) => {
+                    self.queued = self.queued.saturating_sub(1);
+                }
+                Step::Event(Event::Session(Mqtt::PublishFailed(token, error))) => {
+                    self.queued = self.queued.saturating_sub(1);
+                    let failure = match error {
+                        PublishError::NotStored(error) => run.storage(error),
+                        error => Failure::new(Status::Message, error),
+                    };
+                    refused = Some(failure.said(run.said(Some(token))));
+                }
+                Step::Event(Event::Session(Mqtt::PieceWanted {
+                    token,
+                    offset,
+                    length,
+                })) => {
+                    let Some(file) = &mut self.large else {
+                        continue;
+                    };
+                    let piece = file.read(offset, length)?;
+                    // Not wanted any more after a lost connection: it is asked for again.
+                    let _ = run.client().supply(token, offset, piece);
+                }
+                Step::Event(_) | Step::Woken => {}
+                Step::Interrupted => {
+                    return Err(Failure::new(
+                        Status::Interrupted,
+                        format_args!("interrupted {}", left(self.queued)),
+                    ));
+                }
+                Step::TimedOut => {
+                    return Err(match self.queued {
+                        0 => run.timed_out(Waits::Input),
+                        queued => run.timed_out(Waits::Messages(left(queued))),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Queues the input that is there, and what comes until `limit` is over, as long as the outbox has
+    /// room.
+    fn take(&mut self, run: &mut Run<'_>, limit: Duration) -> Result<(), Failure> {
+        let until = Instant::now() + limit;
+        while !self.at_end {
+            let message = match self.held.take() {
                 Some(message) => message,
-                None => match input.next()? {
-                    Next::Payload(payload) => {
-                        check_format(&payload, Status::Input, arguments)?;
-                        Message {
-                            properties: properties.clone().map(Box::new),
-                            ..Message::new(wanted.topic.as_str(), payload)
-                                .qos(wanted.qos)
-                                .retain(wanted.retain)
+                None => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    match self.input.next_within(left)? {
+                        Next::Payload(payload) => {
+                            check_format(&payload, Status::Input, self.arguments)?;
+                            self.message(payload)
+                        }
+                        Next::Large(file) => {
+                            begin(run, self.message(Vec::new()), &file)?;
+                            self.queued += 1;
+                            self.large = Some(file);
+                            continue;
+                        }
+                        Next::Later => break,
+                        Next::End => {
+                            self.at_end = true;
+                            break;
                         }
                     }
-                    Next::Large(file) => {
-                        let message = Message {
-                            properties: properties.clone().map(Box::new),
-                            ..Message::new(wanted.topic.as_str(), "")
-                                .qos(wanted.qos)
-                                .retain(wanted.retain)
-                        };
-                        begin(run, message, &file)?;
-                        queued += 1;
-                        large = Some(file);
-                        continue;
-                    }
-                    Next::Later => break,
-                    Next::End => {
-                        at_end = true;
-                        break;
-                    }
-                },
+                }
             };
             match run.client().publish(message.clone()) {
-                Ok(_) => queued += 1,
+                Ok(_) => {
+                    self.taken += 1;
+                    self.queued += 1;
+                }
                 Err(CommandError::Full) => {
-                    held = Some(message);
+                    self.held = Some(message);
                     break;
                 }
                 // What was stored before has to go first, and makes room.
-                Err(CommandError::NotStored(StoreError::Full)) if queued > 0 => {
-                    held = Some(message);
+                Err(CommandError::NotStored(StoreError::Full)) if self.queued > 0 => {
+                    self.held = Some(message);
                     break;
                 }
                 Err(CommandError::NotStored(error)) => return Err(run.storage(error)),
                 Err(error) => return Err(Failure::usage(error)),
             }
         }
-        if at_end && queued == 0 {
-            return refused.map_or(Ok(()), Err);
-        }
-        match run.step()? {
-            Step::Event(Event::Session(Mqtt::Published(_))) => {
-                queued = queued.saturating_sub(1);
-            }
-            Step::Event(Event::Session(Mqtt::PublishFailed(token, error))) => {
-                queued = queued.saturating_sub(1);
-                let failure = match error {
-                    PublishError::NotStored(error) => run.storage(error),
-                    error => Failure::new(Status::Message, error),
-                };
-                refused = Some(failure.said(run.said(Some(token))));
-            }
-            Step::Event(Event::Session(Mqtt::PieceWanted {
-                token,
-                offset,
-                length,
-            })) => {
-                let Some(file) = &mut large else { continue };
-                let piece = file.read(offset, length)?;
-                // Not wanted any more after a lost connection: it is asked for again.
-                let _ = run.client().supply(token, offset, piece);
-            }
-            Step::Event(_) | Step::Woken => {}
-            Step::Interrupted => {
-                return Err(Failure::new(
-                    Status::Interrupted,
-                    format_args!("interrupted {}", left(queued)),
-                ));
-            }
-            Step::TimedOut => {
-                return Err(match queued {
-                    0 => run.timed_out(Waits::Input),
-                    _ => run.timed_out(Waits::Messages(left(queued))),
-                });
-            }
+        Ok(())
+    }
+
+    /// What of the input was not taken.
+    fn rest(&self) -> Option<String> {
+        let all = self.at_end && self.held.is_none();
+        (!all).then(|| match self.taken {
+            _ if !self.arguments.payload.stdin_line => "the message".to_owned(),
+            0 => "the input".to_owned(),
+            taken => format!("the input from line {} on", taken + 1),
+        })
+    }
+
+    fn message(&self, payload: Vec<u8>) -> Message {
+        let wanted = &self.arguments.message;
+        Message {
+            properties: self.properties.clone().map(Box::new),
+            ..Message::new(wanted.topic.as_str(), payload)
+                .qos(wanted.qos)
+                .retain(wanted.retain)
         }
     }
 }

@@ -2,7 +2,7 @@
 mod common;
 
 use common::mosquitto::{Mosquitto, publish, subscriber};
-use common::{Running, Scratch, run};
+use common::{Running, Scratch, run, run_with_input};
 use std::collections::BTreeMap;
 use thread_mqtt_test_support::closed::ClosedPort;
 
@@ -370,4 +370,67 @@ fn a_session_that_cannot_be_read_keeps_nothing() {
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert_eq!(listener.line(), "first");
     assert_eq!(listener.line(), "third");
+}
+
+/// However early the first attempt fails.
+#[test]
+fn input_that_is_there_is_kept() {
+    let scratch = Scratch::new();
+    let records = |directory: &str| {
+        let names = std::fs::read_dir(directory).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| **name >= *"8000").count()
+    };
+    let lines: String = (0..40).map(|n| format!("{n}\n")).collect();
+    let many: String = (0..300).map(|n| format!("{n}\n")).collect();
+    for (name, how, input, kept, rest) in [
+        ("whole", &["-s"][..], "21.5", 1, None),
+        ("pipe", &["-f", "/dev/stdin"], "21.5", 1, None),
+        ("lines", &["-l"], &*lines, 40, None),
+        // More than the outbox takes.
+        (
+            "many",
+            &["-l"],
+            &*many,
+            256,
+            Some("the input from line 257 on"),
+        ),
+    ] {
+        let directory = scratch.path().join(name).display().to_string();
+        let arguments = ["pub", "mqtt://127.0.0.1:1", "-t", "t", "-q", "1", "-i", "d"];
+        let arguments = [&arguments[..], &["--session", &directory], how].concat();
+        let outcome = run_with_input(&arguments, input.as_bytes());
+        assert_eq!(outcome.status, 6, "{outcome:?}");
+        assert_eq!(records(&directory), kept, "{outcome:?}");
+        let (verb, they) = match kept {
+            1 => ("1 message waits".to_owned(), "it"),
+            _ => (format!("{kept} messages wait"), "them"),
+        };
+        let mut says = format!(
+            "  Kept: {verb} in --session {directory}; the next pub with it sends {they}.\n"
+        );
+        says.extend(rest.map(|rest| format!("  Not kept: {rest}.\n")));
+        assert!(outcome.stderr.ends_with(&says), "{outcome:?}");
+    }
+
+    // What has not come yet is not waited for.
+    for (how, rest) in [("-s", "the message"), ("-l", "the input from line 2 on")] {
+        let directory = scratch.path().join(how).display().to_string();
+        let mut publisher = Running::start(&[
+            "pub",
+            "mqtt://127.0.0.1:1",
+            "-t",
+            "t",
+            "-q",
+            "1",
+            "-i",
+            "d",
+            "--session",
+            &directory,
+            how,
+        ]);
+        publisher.say("one\ntw");
+        publisher.wait_for_error(&format!("  Not kept: {rest}."));
+        assert_eq!(publisher.status(), 6);
+    }
 }
