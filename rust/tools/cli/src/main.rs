@@ -29,6 +29,7 @@ mod resolve;
 mod revocable;
 mod run;
 mod setup;
+mod signals;
 mod subscribe;
 mod trust;
 mod value;

@@ -5,6 +5,7 @@ use crate::exit::{Failure, Status};
 use crate::output::{self, tell};
 use crate::revocable::Revoker;
 use crate::setup;
+use crate::signals;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ pub(crate) enum Step {
     Event(Event),
     /// The wait is over: look at other inputs.
     Woken,
-    /// Ctrl-C: the user wants it to end.
+    /// Ctrl-C or a signal like it: the user wants it to end.
     Interrupted,
     /// The time given by --timeout is over.
     TimedOut,
@@ -86,8 +87,7 @@ impl<'a> Run<'a> {
         };
         let interrupted = Arc::new(AtomicBool::new(false));
         let (flag, waker) = (interrupted.clone(), driver.port().waker());
-        // Without it Ctrl-C just ends the process: the broker then publishes the will.
-        let _ = ctrlc::set_handler(move || {
+        signals::watch(move || {
             flag.store(true, Ordering::Relaxed);
             waker.wake();
         });

@@ -4,7 +4,7 @@ mod common;
 use common::mosquitto::{Mosquitto, publish, subscriber};
 use common::{PATIENCE, Running, command, run, run_with_input};
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use thread_mqtt_testkit::peer::host::HostPeer;
@@ -399,6 +399,38 @@ fn an_interrupted_publisher_ends_as_shells_have_it() {
     publisher.interrupt();
     publisher.wait_for_error("interrupted while waiting for more input");
     assert_eq!(publisher.status(), 130);
+}
+
+/// Each of the signals that nothing ignores, and with one that is ignored the others.
+#[test]
+fn a_signal_that_is_ignored_ends_nothing() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let watcher = subscriber(&[&uri, "-t", "will", "-t", "end"]);
+    let start = |ignored: &str| {
+        let script = format!("trap '' {ignored}\nexec \"$0\" \"$@\"");
+        let program = env!("CARGO_BIN_EXE_thread-mqtt");
+        // What this test was itself started to ignore (nohup) no shell takes back.
+        let mut shell = Command::new("env");
+        shell.args(["--default-signal=HUP,INT,TERM", "sh", "-c", &script]);
+        shell.args([program, "sub", &uri, "-t", "t", "-d"]);
+        let running = Running::spawn(shell.args(["--will-topic", "will"]));
+        running.wait_for_error("subscribed");
+        running
+    };
+    for (ignored, signal) in [("", "TERM"), ("", "HUP"), ("HUP", "TERM"), ("INT", "HUP")] {
+        let subscriber = start(ignored);
+        if !ignored.is_empty() {
+            subscriber.signal(ignored);
+            publish(&[&uri, "-t", "t", "-m", "still there", "-q", "1"]);
+            assert_eq!(subscriber.line(), "still there");
+        }
+        subscriber.signal(signal);
+        assert_eq!(subscriber.status(), 0, "{ignored} {signal}");
+    }
+    // No will came before.
+    publish(&[&uri, "-t", "end", "-m", "end", "-q", "1"]);
+    assert_eq!(watcher.line(), "end");
 }
 
 /// Each ends the connection of the other, for which brokers of 3.1.1 have no words. The advice comes

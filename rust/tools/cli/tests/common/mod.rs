@@ -103,7 +103,11 @@ pub struct Running {
 
 impl Running {
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments)
+        Self::spawn(&mut command(arguments))
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -159,11 +163,13 @@ impl Running {
         self.errors.try_iter().collect()
     }
 
-    /// What Ctrl-C does.
+    /// What Ctrl-C does, to which a test in the background of a shell is deaf.
     pub fn interrupt(&self) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-INT", &id]).status().unwrap();
-        assert!(status.success());
+        self.signal("TERM");
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     /// Kills it as a crash would. What it printed and was not read.
@@ -191,6 +197,12 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+pub fn signal(child: &Child, name: &str) {
+    let (option, id) = (format!("-{name}"), child.id().to_string());
+    let status = Command::new("kill").args([option, id]).status().unwrap();
+    assert!(status.success());
 }
 
 /// The lines of a pipe as they come.
