@@ -1,8 +1,12 @@
 //! What a command prints: what was asked for on the standard output, and everything else on the
 //! standard error.
 use crate::exit::{Failure, Status};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 use std::fmt;
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 
 /// Writes a line to the standard error. That may be closed or full, which changes nothing about how the
 /// command ends.
@@ -23,6 +27,37 @@ pub(crate) fn print(text: fmt::Arguments<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_fmt(text)?;
     out.flush()
+}
+
+/// Bytes that a pipe takes without a wait as soon as it takes any.
+const AT_ONCE: usize = 4096;
+
+/// How often is asked for an end while the standard output takes nothing, ms.
+const PAUSE: u8 = 100;
+
+/// Writes bytes to the standard output. While that takes nothing, as a pipe that is not read, this ends when
+/// `is_over` says so: false if it did.
+pub(crate) fn write(bytes: &[u8], is_over: impl Fn() -> bool) -> io::Result<bool> {
+    let out = io::stdout().lock();
+    // Without its buffer, of which some is written at another time.
+    let mut file = File::from(out.as_fd().try_clone_to_owned()?);
+    let mut left = bytes;
+    while !left.is_empty() {
+        match poll(&mut [PollFd::new(file.as_fd(), PollFlags::POLLOUT)], PAUSE) {
+            Ok(0) if is_over() => return Ok(false),
+            Ok(0) | Err(Errno::EINTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match file.write(left.get(..AT_ONCE).unwrap_or(left)) {
+            Ok(n) => left = left.get(n..).unwrap_or_default(),
+            // Another process has set it so, and has filled it since.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// What a failure to write to the standard output means: a reader that has enough, as with `| head -1`,

@@ -165,16 +165,26 @@ impl<'a> Run<'a> {
             if busy {
                 continue;
             }
-            if self
-                .deadline
-                .is_some_and(|deadline| self.driver.port().now() >= deadline)
-            {
+            if self.is_too_late() {
                 self.deadline = None;
                 return Ok(Step::TimedOut);
             }
             self.driver.wait_until(self.deadline);
             return Ok(Step::Woken);
         }
+    }
+
+    /// Writes to the standard output. False if the command is to end, and that is not read.
+    pub(crate) fn print(&self, bytes: &[u8]) -> io::Result<bool> {
+        output::write(bytes, || {
+            self.interrupted.load(Ordering::Relaxed) || self.is_too_late()
+        })
+    }
+
+    /// Whether the time given by --timeout is over.
+    pub(crate) fn is_too_late(&self) -> bool {
+        let now = self.driver.port().now();
+        self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
     /// Disconnects in good order. Takes no event meanwhile: a message that is taken is acknowledged,
@@ -341,12 +351,14 @@ impl<'a> Run<'a> {
         let client = self.driver.client();
         let place = self.place();
         let doing = match (client.stage(), &waits) {
+            (_, Waits::Reader) => "while the standard output is not read".to_owned(),
             (_, Waits::Input) if client.is_online() => "while waiting for more input".to_owned(),
             _ if client.is_online() => format!("while connected to {place}"),
             (Some(stage), _) => format!("in the stage {stage}, connecting to {place}"),
             (None, _) => format!("between two attempts to connect to {place}"),
         };
         let check = match (client.stage(), &waits) {
+            (_, Waits::Reader) => "read the standard output",
             (_, Waits::Input) if client.is_online() => "end the input",
             (_, Waits::Others) if client.is_online() => "leave --timeout out to wait without end",
             _ if client.is_online() => "check the broker's log",
@@ -355,7 +367,7 @@ impl<'a> Run<'a> {
         };
         let messages = match waits {
             Waits::Messages(left) => format!(", {left}"),
-            Waits::Input | Waits::Others => String::new(),
+            Waits::Input | Waits::Others | Waits::Reader => String::new(),
         };
         let after = self.arguments.timeout.unwrap_or_default();
         Failure::timed_out(after, format_args!("{doing}{messages}"))
@@ -395,6 +407,8 @@ pub(crate) enum Waits {
     Messages(String),
     /// Messages of others.
     Others,
+    /// The reader of its output.
+    Reader,
 }
 
 /// Whether the broker sends its clients elsewhere (MQTT 5 section 4.11).

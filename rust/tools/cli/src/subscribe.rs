@@ -5,7 +5,6 @@ use crate::exit::{Failure, Status};
 use crate::format::format;
 use crate::output::{self, tell};
 use crate::run::{Run, Step, Waits};
-use std::io::{self, Write};
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{Command, Event as Mqtt, QoS, Token};
 
@@ -50,19 +49,28 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                 if let Mqtt::Message(message) | Mqtt::MessageBegins { message, .. } = &event {
                     qos = message.qos;
                 }
-                match print(&event, &mut topic, wanted) {
-                    Ok(is_whole) => {
-                        missing = missing.map(|missing| missing - u64::from(is_whole));
-                    }
-                    Err(error) => {
-                        match qos {
-                            QoS::AtMostOnce => run.stop(),
-                            // Not written, so not to be acknowledged.
-                            _ => run.abandon(),
+                let is_last = is_last(&event);
+                let failed = match run.print(&text_of(&event, &mut topic, wanted)) {
+                    Ok(true) => {
+                        if let Mqtt::MessageCut { received, .. } = event {
+                            tell!(
+                                "thread-mqtt: the message on {topic} was cut after {received} bytes, which are not all \
+                                 of it; with QoS 1 and 2, and a session that is kept (-c), it comes again."
+                            );
                         }
-                        return output::failed(&error);
+                        missing = missing.map(|missing| missing - u64::from(is_last));
+                        continue;
                     }
+                    Ok(false) if run.is_too_late() => Err(run.timed_out(Waits::Reader)),
+                    Ok(false) => Ok(()),
+                    Err(error) => output::failed(&error),
+                };
+                match qos {
+                    QoS::AtMostOnce => run.stop(),
+                    // Not written, so not to be acknowledged.
+                    _ => run.abandon(),
                 }
+                return failed;
             }
             Step::Event(Event::Session(Mqtt::Subscribed(token, results))) => {
                 let topics = requests.iter().find(|(of, _)| *of == token);
@@ -110,11 +118,10 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints a message, or as much of it as has come; whether it is whole.
-fn print(event: &Mqtt, topic: &mut String, arguments: &SubscriptionArguments) -> io::Result<bool> {
+/// What is printed of a message, or of as much of it as has come.
+fn text_of(event: &Mqtt, topic: &mut String, arguments: &SubscriptionArguments) -> Vec<u8> {
     let end: &[u8] = if arguments.no_newline { b"" } else { b"\n" };
-    let mut out = io::stdout().lock();
-    let is_whole = match event {
+    match event {
         Mqtt::Message(message) => {
             let line = match &arguments.format {
                 Some(wanted) => format(wanted, message),
@@ -123,36 +130,31 @@ fn print(event: &Mqtt, topic: &mut String, arguments: &SubscriptionArguments) ->
                 }
                 None => message.payload.clone(),
             };
-            out.write_all(&[&line, end].concat())?;
-            true
+            [line.as_slice(), end].concat()
         }
         Mqtt::MessageBegins { message, .. } => {
             topic.clone_from(&message.topic);
-            if arguments.verbose {
-                out.write_all(&[message.topic.as_bytes(), b" "].concat())?;
+            match arguments.verbose {
+                true => [message.topic.as_bytes(), b" "].concat(),
+                false => Vec::new(),
             }
-            false
         }
+        Mqtt::Piece { payload, .. } if is_last(event) => [payload.as_slice(), end].concat(),
+        Mqtt::Piece { payload, .. } => payload.clone(),
+        Mqtt::MessageCut { .. } => end.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a message is whole with this.
+fn is_last(event: &Mqtt) -> bool {
+    match event {
+        Mqtt::Message(_) => true,
         Mqtt::Piece {
             offset,
             total,
             payload,
-        } => {
-            out.write_all(payload)?;
-            let is_last = *offset as usize + payload.len() == *total as usize;
-            out.write_all(if is_last { end } else { b"" })?;
-            is_last
-        }
-        Mqtt::MessageCut { received, .. } => {
-            out.write_all(end)?;
-            tell!(
-                "thread-mqtt: the message on {topic} was cut after {received} bytes, which are not all \
-                 of it; with QoS 1 and 2, and a session that is kept (-c), it comes again."
-            );
-            false
-        }
-        _ => return Ok(false),
-    };
-    out.flush()?;
-    Ok(is_whole)
+        } => *offset as usize + payload.len() == *total as usize,
+        _ => false,
+    }
 }

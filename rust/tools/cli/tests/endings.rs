@@ -2,8 +2,8 @@
 mod common;
 
 use common::mosquitto::{Mosquitto, publish, subscriber};
-use common::{PATIENCE, Running, command, run, run_with_input};
-use std::io::{BufRead, BufReader};
+use common::{PATIENCE, Running, Scratch, command, run, run_with_input};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -431,6 +431,67 @@ fn a_signal_that_is_ignored_ends_nothing() {
     // No will came before.
     publish(&[&uri, "-t", "end", "-m", "end", "-q", "1"]);
     assert_eq!(watcher.line(), "end");
+}
+
+/// A pipe takes 64 KiB, and then nothing until it is read.
+#[test]
+fn an_output_that_is_not_read_holds_up_no_end() {
+    let broker = Mosquitto::plain();
+    let uri = broker.uri("mqtt");
+    let scratch = Scratch::new();
+    let large = scratch.file("large", vec![b'x'; 1_000_000]);
+    for qos in ["0", "1"] {
+        publish(&[&uri, "-t", "large", "-f", &large, "-r", "-q", qos]);
+        for (more, signal, status, says) in [
+            (&[][..], Some("TERM"), 0, ""),
+            (
+                &["-W", "5"],
+                None,
+                10,
+                "while the standard output is not read",
+            ),
+        ] {
+            let arguments = ["sub", &uri, "-t", "large", "-q", qos];
+            let mut child = command(&[&arguments[..], more].concat())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            // More follows than the pipe takes.
+            let out = child.stdout.as_mut().unwrap();
+            out.read_exact(&mut [0]).unwrap();
+            if let Some(name) = signal {
+                common::signal(&child, name);
+            }
+            assert_eq!(child.wait().unwrap().code(), Some(status));
+            let mut said = String::new();
+            let mut errors = child.stderr.take().unwrap();
+            errors.read_to_string(&mut said).unwrap();
+            assert!(said.contains(says), "{said}");
+        }
+    }
+}
+
+/// In whatever it is held up: here in complaints that are not read.
+#[test]
+fn a_second_signal_ends_at_once() {
+    let lines = "allow_anonymous true\nmax_qos 0";
+    let broker = Mosquitto::start(Scratch::new(), lines, None);
+    let uri = broker.uri("mqtt");
+    // Each is named, and together they are more than a pipe takes.
+    let [one, other] = ["1", "2"].map(|letter| letter.repeat(60_000));
+    let mut child = command(&["sub", &uri, "-t", &one, "-t", &other, "-q", "1"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let errors = child.stderr.as_mut().unwrap();
+    errors.read_exact(&mut [0]).unwrap();
+    common::signal(&child, "TERM");
+    // Two together are one.
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(child.try_wait().unwrap(), None);
+    common::signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 /// Each ends the connection of the other, for which brokers of 3.1.1 have no words. The advice comes
