@@ -533,7 +533,7 @@ impl CommonArguments {
                 text
             }
         };
-        Broker::list(&list_to_ascii(&text)).map_err(|error| {
+        let brokers = Broker::list(&list_to_ascii(&text)).map_err(|error| {
             // Of a list, the one at fault.
             let is_wrong =
                 |one: &&str| !one.is_empty() && Broker::list(&list_to_ascii(one)).is_err();
@@ -546,7 +546,15 @@ impl CommonArguments {
                 }
                 None => exit::Failure::usage(format_args!("the broker {shown:?}: {error}")),
             }
-        })
+        })?;
+        // One that is there twice has one turn.
+        let mut each: Vec<Broker> = Vec::new();
+        for broker in brokers {
+            if each.iter().all(|other| other.uri != broker.uri) {
+                each.push(broker);
+            }
+        }
+        Ok(each)
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_testkit::peer::host::HostPeer;
 use thread_mqtt_testkit::peer::{self, OnlyV311};
 
@@ -315,6 +316,15 @@ fn the_next_broker_of_a_list_takes_the_place_of_one_that_is_away() {
     dead.kill();
     let list = format!("{},{}", dead.uri("mqtt"), broker.uri("mqtt"));
     publish(&[&list, "-t", "t", "-m", "x", "-q", "1"]);
+    // Twice, as a script may make it.
+    let closed = ClosedPort::any().unwrap();
+    let (dead_uri, other) = (dead.uri("mqtt"), closed.address());
+    for twice in [
+        format!("{dead_uri},{list}"),
+        format!("{dead_uri},mqtt://{other},{list}"),
+    ] {
+        publish(&[&twice, "-t", "t", "-m", "x", "-q", "1"]);
+    }
     let both = format!("{0},{0}", dead.uri("mqtt"));
     let outcome = run(&["pub", &both, "-t", "t", "-m", "x", "-W", "60"]);
     assert_eq!(outcome.status, 6, "{outcome:?}");
