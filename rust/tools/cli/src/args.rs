@@ -403,13 +403,11 @@ pub(crate) struct TlsArguments {
     /// Longest path from the broker's certificate to a CA, in certificates, the CA's own not counted
     #[arg(
         long,
-        default_value_t = 7,
-        hide_default_value = true,
         value_parser = CHAIN,
         allow_negative_numbers = true,
         value_name = "1-7"
     )]
-    pub(crate) max_chain: usize,
+    pub(crate) max_chain: Option<usize>,
     /// Refuse TLS 1.2 without the extended master secret (RFC 7627)
     #[arg(long)]
     pub(crate) require_ems: bool,
@@ -634,6 +632,7 @@ impl TlsArguments {
             (!self.suite.is_empty(), "--suite"),
             (!self.group.is_empty(), "--group"),
             (!self.alpn.is_empty(), "--alpn"),
+            (self.max_chain.is_some(), "--max-chain"),
             (self.require_ems, "--require-ems"),
             (self.no_resumption, "--no-resumption"),
             (self.insecure, "--insecure"),
@@ -676,6 +675,7 @@ mod tests {
             ("-h a.example -p 8883", "mqtts://a.example:8883"),
             ("-h a.example --cafile ca.pem", "mqtts://a.example:8883"),
             ("-h a.example -p 1883 --tls 1.3", "mqtts://a.example:1883"),
+            ("-h a.example --max-chain 2", "mqtts://a.example:8883"),
             ("-h 2001:db8::1", "mqtt://[2001:db8::1]:1883"),
             ("-h [2001:db8::1] -p 1", "mqtt://[2001:db8::1]:1"),
         ] {

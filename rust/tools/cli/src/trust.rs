@@ -61,6 +61,9 @@ const SYSTEM_BUNDLES: [&str; 4] = [
 /// Records of any server fit: a laptop has the memory.
 const MAX_INBOUND: usize = 64 * 1024;
 
+/// So does any chain that rustls can be asked to check.
+const MAX_CHAIN: usize = 7;
+
 pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
     if arguments.insecure {
         let failure = Failure::usage(format_args!(
@@ -73,7 +76,7 @@ pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
     let mut builder = Config::builder(laptop())
         .in_place(suites::in_place)
         .max_inbound(MAX_INBOUND)
-        .max_chain(arguments.max_chain);
+        .max_chain(arguments.max_chain.unwrap_or(MAX_CHAIN));
     builder = trust(builder, arguments)?;
     if let (Some(chain), Some(key)) = (&arguments.cert, &arguments.key) {
         let (certificate, private) = (read(chain, "--cert")?, read(key, "--key")?);

@@ -79,6 +79,7 @@ fn options_of_tls_need_tls() {
         &["--tls", "1.3"],
         &["--alpn", "mqtt"],
         &["--no-resumption"],
+        &["--max-chain", "3"],
     ] {
         let mut arguments = vec!["mqtt://localhost:1"];
         arguments.extend(options);
