@@ -4,14 +4,19 @@ use crate::idn::to_ascii;
 use crate::number::{CHAIN, COUNT, PACKET, PORT, REDIRECTS, U32};
 use crate::value::{format, keep_alive, pair, qos, seconds, server};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::env;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 use thread_mqtt_client::Broker;
 use thread_mqtt_resolve::{Prefix, resolver};
 use thread_mqtt_session::{Properties, QoS, Secret};
 use thread_mqtt_tls::{Group, Pin, Suite, Version};
+
+/// The environment variable with a password, of any bytes.
+const PASSWORD: &str = "THREAD_MQTT_PASSWORD";
 
 /// MQTT over TLS from a laptop, through NAT64 where there is no IPv4: the command-line client of
 /// thread-mqtt
@@ -268,14 +273,10 @@ pub(crate) struct MqttArguments {
     /// User name
     #[arg(short, long)]
     pub(crate) username: Option<String>,
-    /// Password. Other users of this computer can see it in the list of processes:
-    /// --password-file and the environment variable keep it from them
-    #[arg(
-        short = 'P',
-        long = "pw",
-        env = "THREAD_MQTT_PASSWORD",
-        hide_env_values = true
-    )]
+    /// Password. Other users of this computer can see it in the list of processes: --password-file
+    /// and the environment variable THREAD_MQTT_PASSWORD, which counts without either, keep it from
+    /// them
+    #[arg(short = 'P', long = "pw")]
     pub(crate) password: Option<Secret>,
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
@@ -293,6 +294,19 @@ pub(crate) struct MqttArguments {
     /// larger message or, with --pieces, writes it as it comes
     #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_parser = PACKET, allow_negative_numbers = true, value_name = "BYTES")]
     pub(crate) max_packet: u32,
+}
+
+impl MqttArguments {
+    /// The password of the option, or else of the environment, where there is no file. It is not clap's: for
+    /// clap a variable is like an option, of which there can be one.
+    pub(crate) fn password(&self) -> Option<Secret> {
+        let variable = || env::var_os(PASSWORD).map(|password| password.into_vec().into());
+        self.password.clone().or_else(variable)
+    }
+
+    pub(crate) fn has_password(&self) -> bool {
+        self.password_file.is_some() || self.password().is_some()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -74,10 +74,7 @@ fn security(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failu
         };
     }
     let secret = [
-        (
-            mqtt.password.is_some() || mqtt.password_file.is_some(),
-            "a password",
-        ),
+        (mqtt.has_password(), "a password"),
         (mqtt.username.is_some(), "a user name"),
     ];
     let secret = secret.into_iter().find(|(is_given, _)| *is_given);

@@ -118,11 +118,10 @@ fn of_mqtt(error: SessionError, arguments: &CommonArguments) -> Option<String> {
         SessionError::ServerDisconnected(reason) => reason,
         _ => return None,
     };
-    let has_password = mqtt.password.is_some() || mqtt.password_file.is_some();
     Some(match reason {
         ReasonCode::CLIENT_ID_NOT_VALID => "give another client identifier with --id".to_owned(),
         ReasonCode::BAD_CREDENTIALS | ReasonCode::NOT_AUTHORIZED => {
-            let what = match (mqtt.username.is_some(), has_password) {
+            let what = match (mqtt.username.is_some(), mqtt.has_password()) {
                 (false, false) => {
                     "none was given: give a user name with -u and its password with --password-file"
                 }

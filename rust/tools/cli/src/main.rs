@@ -101,10 +101,6 @@ fn without_wild_guess(error: clap::Error) -> clap::Error {
 fn not_utf8(arguments: &[OsString]) -> Failure {
     let wrong = arguments.iter().filter(|word| word.to_str().is_none());
     let wrong: Vec<_> = wrong.map(|word| format!("{word:?}")).collect();
-    if wrong.is_empty() {
-        return Failure::usage("the environment variable THREAD_MQTT_PASSWORD is not valid UTF-8")
-            .cure("put the password into a file and name it with --password-file: there it may be anything");
-    }
     Failure::usage(format_args!("not valid UTF-8: {}", wrong.join(", ")))
         .cure("write texts in UTF-8, as MQTT demands; a payload of -m or -f may be anything")
 }

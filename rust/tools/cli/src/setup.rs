@@ -254,7 +254,7 @@ fn session_config(
             }
             Some(content.into())
         }
-        None => arguments.password.clone(),
+        None => arguments.password(),
     };
     let message = will.will_topic.as_ref().map(|topic| Message {
         properties: will.properties().map(Box::new),

@@ -130,16 +130,29 @@ fn the_password_is_not_on_the_command_line() {
     let by_environment =
         outcome(command(&arguments).env("THREAD_MQTT_PASSWORD", "from the environment"));
     assert_eq!(by_environment.status, 0, "{by_environment:?}");
+    let not_utf8 = OsStr::from_bytes(b"a\xFFb");
+    let by_bytes = outcome(command(&arguments).env("THREAD_MQTT_PASSWORD", not_utf8));
+    assert_eq!(by_bytes.status, 0, "{by_bytes:?}");
     let mut arguments = arguments.to_vec();
     arguments.extend(["--password-file", &file]);
     assert_eq!(run(&arguments).status, 0);
+    // An option counts, and not the variable.
+    let both = outcome(command(&arguments).env("THREAD_MQTT_PASSWORD", "not this"));
+    assert_eq!(both.status, 0, "{both:?}");
     let passwords: Vec<_> = broker
         .log()
         .connects
         .into_iter()
         .map(|connect| connect.password.unwrap())
         .collect();
-    assert_eq!(passwords, [&b"from the environment"[..], b"from the file"]);
+    let file_twice = [&b"from the file"[..]; 2];
+    let expected = [&[&b"from the environment"[..], b"a\xFFb"], &file_twice[..]].concat();
+    assert_eq!(passwords, expected);
+    refused(
+        &[&uri, "-u", "me", "-P", "x", "--password-file", &file],
+        USAGE,
+        &["cannot be used with"],
+    );
     // As an editor may save it.
     let file = scratch.file("marked", "\u{FEFF}with a mark\r\n");
     arguments.pop();
@@ -427,15 +440,4 @@ fn a_payload_that_is_not_the_text_it_is_said_to_be() {
     told(USAGE, &["-m".as_ref(), not_utf8]);
     told(1, &["-f".as_ref(), file.as_ref()]);
     assert_eq!(broker.log().published.len(), 0);
-}
-
-/// Not on the command line, so it has to be named.
-#[test]
-fn a_password_in_the_environment_that_is_not_utf8() {
-    let mut command = command(&["pub", "mqtt://localhost:1", "-t", "t", "-n"]);
-    let refused = outcome(command.env("THREAD_MQTT_PASSWORD", OsStr::from_bytes(b"a\xFFb")));
-    assert_eq!(refused.status, USAGE, "{refused:?}");
-    let says = "the environment variable THREAD_MQTT_PASSWORD is not valid UTF-8";
-    assert!(refused.stderr.contains(says), "{refused:?}");
-    assert!(refused.stderr.contains("--password-file"), "{refused:?}");
 }
