@@ -3,7 +3,8 @@
 //! its own: the client goes on meanwhile, and ends when its time is over.
 use crate::args::PayloadArguments;
 use crate::exit::{Failure, Status};
-use crate::trust::read;
+use crate::trust::read_within;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStringExt;
@@ -56,7 +57,10 @@ impl Input {
             })?))
         } else if arguments.stdin_line {
             // As mosquitto_pub has it: an empty line is an empty message, and a CR belongs to one.
-            let lines = || io::stdin().lock().split(b'\n').map(|line| Ok(line?));
+            let lines = || {
+                let mut input = io::stdin().lock();
+                std::iter::from_fn(move || line(&mut input).transpose())
+            };
             Ok(Self::Coming(coming(waker, lines)?))
         } else {
             one(Vec::new())
@@ -100,11 +104,8 @@ impl LargeFile {
             .ok()
             .filter(|length| *length <= LONGEST)
         else {
-            return Err(Failure::usage(format_args!(
-                "the file {} given by --file has {length} bytes, and an MQTT message at most {LONGEST}",
-                path.display()
-            ))
-            .cure("publish it in parts"));
+            let file = format_args!("the file {} given by --file", path.display());
+            return Err(too_long(file, length).status(Status::Usage));
         };
         let file = match large {
             Some(large) if length > large => File::open(path).ok(),
@@ -139,7 +140,18 @@ impl LargeFile {
 
 /// Of all files that options name, the one that is input.
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    read(path, "--file").map_err(|failure| failure.status(Status::Input))
+    let payload = read_within(path, "--file", LONGEST.into());
+    let payload = payload.map_err(|failure| failure.status(Status::Input))?;
+    let file = format_args!("the file {} given by --file", path.display());
+    payload.ok_or_else(|| too_long(file, MORE))
+}
+
+/// Of input whose end is not in sight.
+const MORE: &str = "over 268435455";
+
+fn too_long(what: impl Display, length: impl Display) -> Failure {
+    let cause = format!("{what} has {length} bytes, and an MQTT message at most {LONGEST}");
+    Failure::new(Status::Input, cause).cure("publish it in parts")
 }
 
 /// A pipe, a terminal, a socket: it may be long before it ends.
@@ -149,8 +161,29 @@ fn is_from_a_program(path: &Path) -> bool {
 
 fn whole_stdin() -> Result<Vec<u8>, Failure> {
     let mut payload = Vec::new();
-    io::stdin().read_to_end(&mut payload)?;
-    Ok(payload)
+    let input = io::stdin().lock();
+    input.take(MOST_READ).read_to_end(&mut payload)?;
+    within(payload, "the standard input")
+}
+
+/// The next line, without its end.
+fn line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
+    let mut line = Vec::new();
+    if input.take(MOST_READ).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    line.pop_if(|last| *last == b'\n');
+    within(line, "a line of the standard input").map(Some)
+}
+
+/// Bytes after which input is known to be too long.
+const MOST_READ: u64 = LONGEST as u64 + 1;
+
+fn within(payload: Vec<u8>, what: &str) -> Result<Vec<u8>, Failure> {
+    match payload.len() > LONGEST as usize {
+        true => Err(too_long(what, MORE)),
+        false => Ok(payload),
+    }
 }
 
 /// Reads payloads as fast as they are published, and wakes the client for each.
@@ -163,9 +196,10 @@ fn coming<I: Iterator<Item = Result<Vec<u8>, Failure>>>(
         .name("input".to_owned())
         .spawn(move || {
             for payload in payloads() {
+                let is_last = payload.is_err();
                 let sent = sender.send(payload);
                 waker.wake();
-                if sent.is_err() {
+                if is_last || sent.is_err() {
                     break;
                 }
             }

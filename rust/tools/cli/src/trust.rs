@@ -6,7 +6,8 @@ use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 use std::env;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thread_mqtt_soft_provider::{KEYS, Random, RandomError, provider, suites, verify};
@@ -134,7 +135,8 @@ fn trust(mut builder: ConfigBuilder, arguments: &TlsArguments) -> Result<ConfigB
 
 /// The bundle of this system, and what it was found by.
 fn system_bundle() -> Result<(PathBuf, &'static str), Failure> {
-    if let Some(path) = env::var_os("SSL_CERT_FILE") {
+    let named = env::var_os("SSL_CERT_FILE");
+    if let Some(path) = named.filter(|path| !path.is_empty()) {
         return Ok((path.into(), "the environment variable SSL_CERT_FILE"));
     }
     SYSTEM_BUNDLES
@@ -156,15 +158,44 @@ pub(crate) fn system_bundle_path() -> String {
     }
 }
 
+/// The largest file with certificates, a key or a password, bytes: what is larger is something else.
+const LARGEST: u64 = 64 << 20;
+
 /// Reads a file that an option names.
 pub(crate) fn read(path: &Path, option: &str) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| {
+    let content = read_within(path, option, LARGEST)?;
+    content.ok_or_else(|| {
+        Failure::usage(format_args!(
+            "the file {} given by {option} has more than {} MiB",
+            path.display(),
+            LARGEST >> 20
+        ))
+        .cure("check the path")
+    })
+}
+
+/// Reads a file that an option names; `None` if it has more than so many bytes, or no end.
+pub(crate) fn read_within(
+    path: &Path,
+    option: &str,
+    bytes: u64,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let read = || {
+        let file = File::open(path)?;
+        // At once, so that no copy of a key is left behind where it grew.
+        let size = file.metadata()?.len().min(bytes);
+        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.take(bytes + 1).read_to_end(&mut content)?;
+        Ok(content)
+    };
+    let content = read().map_err(|error: io::Error| {
         Failure::usage(format_args!(
             "the file {} given by {option} cannot be read: {error}",
             path.display()
         ))
         .cure("check the path and that you may read it")
-    })
+    })?;
+    Ok((content.len() as u64 <= bytes).then_some(content))
 }
 
 fn refused(path: &Path, option: &str, error: ConfigError) -> Failure {

@@ -5,7 +5,7 @@ use common::{Scratch, command, outcome, refused, run, uri};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use thread_mqtt_testkit::peer::Config;
 use thread_mqtt_testkit::peer::host::HostPeer;
@@ -439,5 +439,33 @@ fn a_payload_that_is_not_the_text_it_is_said_to_be() {
     };
     told(USAGE, &["-m".as_ref(), not_utf8]);
     told(1, &["-f".as_ref(), file.as_ref()]);
+    assert_eq!(broker.log().published.len(), 0);
+}
+
+/// Whatever has no end is read as far as a message can go.
+#[test]
+fn input_without_an_end_is_refused() {
+    let zeros = || Stdio::from(fs::File::open("/dev/zero").unwrap());
+    let broker = broker();
+    let uri = uri("mqtt", broker.address());
+    for (how, what) in [
+        (&["-s"][..], "the standard input"),
+        (&["-l"], "a line of the standard input"),
+        (&["-f", "/dev/zero"], "the file /dev/zero given by --file"),
+    ] {
+        let arguments = [&["pub", &uri, "-t", "t", "-W", "60"], how].concat();
+        let refused = outcome(command(&arguments).stdin(zeros()));
+        assert_eq!(refused.status, 1, "{refused:?}");
+        let says = format!("{what} has over 268435455 bytes, and an MQTT message at most");
+        assert!(refused.stderr.contains(&says), "{refused:?}");
+    }
+    for option in ["--password-file", "--ca"] {
+        let uri = "mqtts://localhost:1";
+        let arguments = ["pub", uri, "-t", "t", "-n", "-u", "u", option, "/dev/zero"];
+        let refused = run(&arguments);
+        assert_eq!(refused.status, USAGE, "{refused:?}");
+        let says = format!("the file /dev/zero given by {option} has more than 64 MiB");
+        assert!(refused.stderr.contains(&says), "{refused:?}");
+    }
     assert_eq!(broker.log().published.len(), 0);
 }

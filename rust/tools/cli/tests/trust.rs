@@ -174,6 +174,11 @@ fn the_system_bundle_may_have_a_damaged_certificate() {
         "(--ca): CA certificate 1 is cut short",
     );
 
+    // An empty variable is one that is not set: this system's own CAs count, and are not these.
+    let unset = with_bundle("");
+    assert_ne!(unset.status, 0, "{unset:?}");
+    assert!(!unset.stderr.contains("SSL_CERT_FILE"), "{unset:?}");
+
     // The one at fault is named, not an option that was not given.
     let missing = with_bundle("missing.pem");
     assert_eq!(missing.status, USAGE, "{missing:?}");
