@@ -70,7 +70,10 @@ impl FileStore {
                 continue;
             }
             if let Some(key) = key_of(name) {
-                found(key, &fs::read(&path)?);
+                // What else may have that name has no end, or waits for a writer.
+                if fs::metadata(&path)?.is_file() {
+                    found(key, &fs::read(&path)?);
+                }
             } else if name.strip_suffix(".new").and_then(key_of).is_some() {
                 // What a write that was cut off has left.
                 self.remove(&path)?;

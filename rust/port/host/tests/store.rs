@@ -60,6 +60,10 @@ fn records_are_there_again_after_a_restart() {
         fs::write(path.join(name), b"of a user").unwrap();
     }
     fs::create_dir(path.join("abcd.record")).unwrap();
+    // Nothing writes to it.
+    let pipe = path.join("abce.record");
+    let made = process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
     let mut store = FileStore::open(&path).expect("it is there");
     let expected = [(0, &b"session"[..]), (0x8001, b"new"), (0xFFFF, b"")];
     let expected = expected.map(|(key, record)| (key, record.to_vec()));
