@@ -6,6 +6,8 @@ The bytes and times are those of docs/measurements.md; prints the table of docs/
     scripts/restart_cost.py --check                            compares the page with it
 """
 import argparse
+import contextlib
+import math
 import pathlib
 import re
 import sys
@@ -39,10 +41,18 @@ def table(milliamperes, volts):
     return lines
 
 
+def above_zero(text):
+    """The number, of which energy can be made."""
+    with contextlib.suppress(ValueError):
+        if 0 < (number := float(text)) < math.inf:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, for example 6.4")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--milliamperes", type=float, default=6.4)
-    parser.add_argument("--volts", type=float, default=3.0)
+    parser.add_argument("--milliamperes", type=above_zero, default=6.4)
+    parser.add_argument("--volts", type=above_zero, default=3.0)
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     lines = table(given.milliamperes, given.volts)

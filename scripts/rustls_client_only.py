@@ -128,6 +128,9 @@ def main():
         make(options.folder.resolve(), options.lock.resolve(), options.linked, not options.without_p384)
     except Refused as refused:
         sys.exit(f"error: {refused}")
+    except OSError as fault:
+        sys.exit(f"error: {fault.filename or fault}: {fault.strerror}\n"
+                 "  cure: give a folder that can be made and written, and with --lock a file that can be read")
 
 
 if __name__ == "__main__":

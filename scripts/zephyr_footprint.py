@@ -17,6 +17,8 @@ import subprocess
 import sys
 import typing
 
+from usage import arguments, refuse_other_folder
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "footprint-tables.md"
 BEGIN, END = "<!-- begin: zephyr -->", "<!-- end: zephyr -->"
@@ -256,6 +258,9 @@ snippets `thread-mqtt-release` and `thread-mqtt-p256` and `CONFIG_BOOTLOADER_MCU
 
 
 def main(workspace, names):
+    refuse_other_folder(workspace)
+    if unknown := [name for name in names if name not in CONFIGURATIONS]:
+        sys.exit(f"error: no configuration {unknown[0]}; there are {', '.join(CONFIGURATIONS)}")
     folder = pathlib.Path(os.environ.get("FOOTPRINT_BUILD", workspace / "build-footprint"))
     folder.mkdir(parents=True, exist_ok=True)
     store = folder / "results.json"
@@ -263,8 +268,6 @@ def main(workspace, names):
     version = dict(re.findall(r"^(\w+) = (\d+)$", (workspace / "zephyr" / "VERSION").read_text(), re.M))
     results["tree"] = "Zephyr {VERSION_MAJOR}.{VERSION_MINOR}.{PATCHLEVEL}".format(**version)
     for name in names or CONFIGURATIONS:
-        if name not in CONFIGURATIONS:
-            sys.exit(f"error: no configuration {name}; there are {', '.join(CONFIGURATIONS)}")
         print(f"building {name}", flush=True)
         results[name] = measure(build(name, workspace, folder))
         print(f"  flash {results[name]['flash']:,}, RAM {results[name]['ram']:,}", flush=True)
@@ -276,6 +279,6 @@ def main(workspace, names):
     PAGE.write_text(f"{before}{BEGIN}\n{section(results)}{END}{rest.split(END, 1)[1]}")
 
 
-if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
-    sys.exit(__doc__)
-main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:])
+if __name__ == "__main__":
+    where, *wanted = arguments(__doc__, 1)
+    main(pathlib.Path(where).resolve(), wanted)

@@ -31,6 +31,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.append(str(ROOT / "scripts"))
 from ports import free_ports  # noqa: E402
+from usage import arguments  # noqa: E402
 
 POSIX = ROOT / "rust/port/posix"
 
@@ -251,7 +252,7 @@ def build(wanted, archive, folder):
 
 
 def main():
-    wanted = sys.argv[1:]
+    wanted = arguments(__doc__)
     unknown = [name for name in wanted if not any(what.startswith(name) for what in (*VARIANTS, "Valgrind"))]
     if unknown:
         sys.exit(f"C API: no variant is called {unknown[0]}; there are {', '.join(VARIANTS)} and Valgrind")

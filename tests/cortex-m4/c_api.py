@@ -2,6 +2,8 @@
 """The C API on an emulated Cortex-M4: an application in C, compiled by arm-none-eabi-gcc with its short
 enums, over the Rust library of the C API and a port without an operating system, against Mosquitto.
 
+    python3 tests/cortex-m4/c_api.py
+
 Prints what the image prints; fails when one of its checks does, or when the broker's log does not show
 what the application configured. Needs what bench/cortex-m4/measure.py needs.
 """
@@ -25,6 +27,7 @@ import run  # noqa: E402
 from cutter import Cutter  # noqa: E402
 from ports import free_ports  # noqa: E402
 from relay import Forgetful, Relay  # noqa: E402
+from usage import arguments  # noqa: E402
 
 # As measure.py --init has them: compiled once for both.
 FEATURES = init.features("soft provider")
@@ -185,4 +188,5 @@ def main():
 
 
 if __name__ == "__main__":
+    arguments(__doc__, 0, 0)
     sys.exit(main())

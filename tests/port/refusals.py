@@ -10,7 +10,11 @@ import subprocess
 import sys
 import tempfile
 
-REFUSE = pathlib.Path(__file__).resolve().parents[2] / "zephyr/cmake/refuse.cmake"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "scripts"))
+from usage import arguments  # noqa: E402
+
+REFUSE = ROOT / "zephyr/cmake/refuse.cmake"
 
 # An image that works: a Thread device with PSA Crypto, of the nRF Connect SDK 2.5.
 THREAD = {
@@ -141,4 +145,5 @@ def main():
 
 
 if __name__ == "__main__":
+    arguments(__doc__, 0, 0)
     sys.exit(main())

@@ -20,6 +20,7 @@ import sys
 from native_sim import (
     BROKER_GONE, ROOT, broker, certificates, chosen, environment, kept, psa_works, wait_for, west_build)
 from ports import free_port
+from usage import arguments
 
 sys.path.append(str(ROOT / "bench/cortex-m4"))
 import needs  # noqa: E402
@@ -194,7 +195,6 @@ def main(workspace, *names):
 if __name__ == "__main__":
     if len(sys.argv) == 2 and sys.argv[1] == "--missing":
         print(missing(), end="")
-    elif len(sys.argv) < 2:
-        sys.exit(__doc__)
     else:
-        main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])
+        where, *wanted = arguments(__doc__, 1)
+        main(pathlib.Path(where).resolve(), *wanted)

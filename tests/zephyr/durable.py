@@ -25,6 +25,7 @@ import time
 
 from native_sim import PATIENCE, ROOT, chosen, environment, kept, same_port, wait_for, west_build
 from ports import free_port
+from usage import arguments
 
 ROUNDS = 12
 PER_ROUND = 1000  # more than a round lasts
@@ -340,6 +341,5 @@ def main(workspace, *names):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:]))
+    where, *wanted = arguments(__doc__, 1)
+    sys.exit(main(pathlib.Path(where).resolve(), *wanted))

@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 from native_sim import ROOT, chosen, environment, kept
+from usage import arguments
 
 PAGE = ROOT / "docs/integration.md"
 
@@ -110,6 +111,5 @@ def main(workspace, boards):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    sys.exit(1 if main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]) else 0)
+    where, *wanted = arguments(__doc__, 1)
+    sys.exit(1 if main(pathlib.Path(where).resolve(), wanted) else 0)

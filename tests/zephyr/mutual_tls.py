@@ -21,6 +21,7 @@ import time
 
 from native_sim import PATIENCE, ROOT, environment, run, wait_for, west_build
 from ports import free_port
+from usage import arguments
 
 SAMPLE = ROOT / "samples" / "mutual_tls"
 RECEIVED = "received thread-mqtt/mutual-tls: hello"
@@ -171,6 +172,5 @@ def main(workspace):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(pathlib.Path(sys.argv[1]).resolve())
+    where, = arguments(__doc__, 1, 1)
+    main(pathlib.Path(where).resolve())

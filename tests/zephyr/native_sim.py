@@ -23,6 +23,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "scripts"))
 from ports import free_port  # noqa: E402
+from usage import arguments, refuse_other_folder  # noqa: E402
 
 PATIENCE = 120  # seconds for each thing waited for; generous, since only its coming is tested
 
@@ -46,13 +47,6 @@ RUST = {NATIVE: "x86_64-unknown-none", "mps2/an386": "thumbv7em-none-eabihf",
 def cached(env=os.environ):
     """The environment in which what ccache keeps of one folder serves the next."""
     return {"CCACHE_BASEDIR": "/", "CCACHE_NOHASHDIR": "1", **env}
-
-
-def refuse_other_folder(workspace):
-    """Ends the program unless this is a west workspace."""
-    if not (workspace / "zephyr" / "west.yml").is_file():
-        sys.exit(f"error: {workspace} is not a west workspace: {workspace}/zephyr has no west.yml\n"
-                 "name the folder in which west init was run")
 
 
 def environment(workspace, board=NATIVE):
@@ -251,6 +245,5 @@ def main(workspace, *names):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])
+    where, *wanted = arguments(__doc__, 1)
+    main(pathlib.Path(where).resolve(), *wanted)

@@ -26,6 +26,7 @@ from babblesim import BOARD
 from native_sim import ROOT, certificates, chosen, environment, kept, psa_works, run, west_build
 from openthread import BROKER, BorderRouter
 from thread_network import NAME, TLS_1_2, TLS_1_3, Device, told
+from usage import arguments
 
 BAUD = 1000000
 MOST = 1800  # seconds for a scenario; each thing waited for has its own limit, this one is for all else
@@ -267,9 +268,7 @@ def main(workspace, *names):
 if __name__ == "__main__":
     if sys.argv[1:] == ["--missing"]:
         print(missing(), end="")
-    elif len(sys.argv) < 2:
-        sys.exit(__doc__)
-    elif sys.argv[1] == "--inside":
+    elif sys.argv[1:2] == ["--inside"]:
         inside(*sys.argv[2:])
     else:
-        main(*sys.argv[1:])
+        main(*arguments(__doc__, 1))

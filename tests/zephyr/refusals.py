@@ -18,6 +18,7 @@ import tempfile
 import yaml
 
 from native_sim import ROOT, chosen, environment
+from usage import arguments
 
 NATIVE = "native_sim/native/64"
 THREAD = "nrf52840dk/nrf52840"
@@ -348,6 +349,5 @@ def main(workspace, names):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    sys.exit(1 if main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]) else 0)
+    where, *wanted = arguments(__doc__, 1)
+    sys.exit(1 if main(pathlib.Path(where).resolve(), wanted) else 0)

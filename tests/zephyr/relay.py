@@ -26,6 +26,6 @@ def main(port):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or not sys.argv[1].isdigit():
         sys.exit(__doc__)
     main(int(sys.argv[1]))

@@ -24,6 +24,7 @@ import time
 
 from native_sim import PATIENCE, ROOT, environment, run, west_build
 from ports import free_port, free_ports
+from usage import arguments
 
 DAY = 86_400
 EPOCH = 1_987_200_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH
@@ -443,6 +444,5 @@ def main(workspace):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    sys.exit(main(pathlib.Path(sys.argv[1]).resolve()))
+    where, = arguments(__doc__, 1, 1)
+    sys.exit(main(pathlib.Path(where).resolve()))

@@ -18,6 +18,7 @@ import time
 
 from native_sim import PATIENCE, ROOT, broker, certificates, chosen, environment, west_build
 from ports import free_port
+from usage import arguments
 
 PROMPT = "uart:~$ "
 
@@ -280,6 +281,5 @@ def main(workspace, *names):
     print(f"{len(names)} passed, 0 failed")
 
 
-if len(sys.argv) < 2:
-    sys.exit(__doc__)
-main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])
+where, *wanted = arguments(__doc__, 1)
+main(pathlib.Path(where).resolve(), *wanted)

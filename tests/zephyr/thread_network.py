@@ -25,6 +25,7 @@ from native_sim import (
     west_build)
 from openthread import BROKER, RADIO_PROGRAM, Air, BorderRouter, Internet, process
 from simulated_radio import connected_radio
+from usage import arguments
 
 TLS_1_2, TLS_1_3 = "TLSv1.2", "TLSv1.3"
 
@@ -354,9 +355,7 @@ def main(workspace, *names):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    if sys.argv[1] == "--inside":
+    if sys.argv[1:2] == ["--inside"]:
         inside(*sys.argv[2:])
     else:
-        main(*sys.argv[1:])
+        main(*arguments(__doc__, 1))

@@ -15,6 +15,7 @@ import time
 import cortex_m
 from native_sim import NATIVE, ROOT, chosen, environment, kept, west_build
 from openthread import process
+from usage import arguments
 
 PATIENCE = 600  # seconds for all suites
 END = "PROJECT EXECUTION"
@@ -50,6 +51,5 @@ def main(workspace, board=NATIVE):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    main(pathlib.Path(sys.argv[1]).resolve(), *sys.argv[2:])
+    where, *wanted = arguments(__doc__, 1, 2)
+    main(pathlib.Path(where).resolve(), *wanted)
