@@ -220,6 +220,25 @@ impl fmt::Display for UriError {
     }
 }
 
+/// Returns a URI, or a list of them, as it may be shown: without user name and password. These may hold any
+/// character, one between two URIs too, so they reach to the last `@`.
+///
+/// ```
+/// # use thread_mqtt_resolve::uri::without_credentials;
+/// assert_eq!(without_credentials("mqtts://user:a,b@broker"), "mqtts://...@broker");
+/// ```
+pub fn without_credentials(uri: &str) -> String {
+    let Some(end) = uri.rfind('@') else {
+        return uri.into();
+    };
+    let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let scheme = match uri[..end].split_once("://") {
+        Some((scheme, _)) if is_scheme(scheme) => &uri[..scheme.len() + 3],
+        _ => "",
+    };
+    [scheme, "...", &uri[end..]].concat()
+}
+
 /// What a host name may hold.
 const ALLOWED: &str = "use letters, digits, '-', '_' and '.'";
 
@@ -415,6 +434,23 @@ mod tests {
 
     fn name(text: &str) -> Host {
         Host::Name(text.into())
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        for (uri, shown) in [
+            ("mqtts://user:secret@b.example:1", "mqtts://...@b.example:1"),
+            ("mqtts://user:s@c/r?e#t@b.example", "mqtts://...@b.example"),
+            ("user:secret@b.example", "...@b.example"),
+            ("user:se://cret@b.example", "...@b.example"),
+            ("mqtt://a,mqtt://user:s,e c|r*t@b", "mqtt://...@b"),
+            ("mqtt://u:p@a,mqtt://u:p@b", "mqtt://...@b"),
+            ("mqtts:/user:secret@b.example", "...@b.example"),
+            ("mqtts://b.example", "mqtts://b.example"),
+            ("b.example", "b.example"),
+        ] {
+            assert_eq!(without_credentials(uri), shown);
+        }
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 use thread_mqtt_client::Broker;
-use thread_mqtt_resolve::{Prefix, resolver};
+use thread_mqtt_resolve::uri::without_credentials;
+use thread_mqtt_resolve::{Host, Prefix, resolver};
 use thread_mqtt_session::{Properties, QoS, Secret};
 use thread_mqtt_tls::{Group, Pin, Suite, Version};
 
@@ -521,7 +522,6 @@ impl CommonArguments {
                 }
                 let is_empty = |entry: &str| entry.trim_matches(' ').is_empty();
                 if uri.contains(',') && uri.split(',').any(is_empty) {
-                    let shown = without_credentials(uri);
                     return Err(exit::Failure::usage(format_args!(
                         "the list of brokers {shown:?} has an empty entry"
                     ))
@@ -535,6 +535,7 @@ impl CommonArguments {
                 let bracketed = host.contains(':') && !host.starts_with('[');
                 let tls = self.port == Some(8883) || self.tls.given().is_some();
                 let scheme = if tls { "mqtts" } else { "mqtt" };
+                no_credentials("the broker", uri)?;
                 let mut text = match bracketed {
                     true => format!("{scheme}://[{host}]"),
                     false => format!("{scheme}://{host}"),
@@ -549,15 +550,11 @@ impl CommonArguments {
             // Of a list, the one at fault.
             let is_wrong =
                 |one: &&str| !one.is_empty() && Broker::list(&list_to_ascii(one)).is_err();
-            let shown =
-                without_credentials(text.split([',', '|', ' ']).find(is_wrong).unwrap_or(&text));
-            match &self.host {
-                Some(host) => {
-                    let shown = without_credentials(host);
-                    exit::Failure::usage(format_args!("--host {shown:?}: {error}"))
-                }
-                None => exit::Failure::usage(format_args!("the broker {shown:?}: {error}")),
-            }
+            let wrong = text.split([',', '|', ' ']).find(is_wrong);
+            exit::Failure::usage(format_args!(
+                "the broker {:?}: {error}",
+                wrong.unwrap_or(&text)
+            ))
         })?;
         // One that is there twice has one turn.
         let mut each: Vec<Broker> = Vec::new();
@@ -572,26 +569,42 @@ impl CommonArguments {
 
 /// Refuses a host that comes with what has another place.
 fn host_alone(host: &str) -> Result<(), exit::Failure> {
-    let shown = without_credentials(host);
+    no_credentials("--host", host)?;
+    if host.is_empty() {
+        return Err(exit::Failure::usage("--host is empty")
+            .cure("write the broker's name or address behind --host"));
+    }
     if host.contains("://") {
-        return Err(exit::Failure::usage(format_args!(
-            "--host {shown:?} is a URI, and not a host"
-        ))
-        .cure(format_args!(
-            "leave --host out and give the URI alone: {shown}"
-        )));
+        return Err(
+            exit::Failure::usage(format_args!("--host {host:?} is a URI, and not a host")).cure(
+                format_args!("leave --host out and give the URI alone: {host}"),
+            ),
+        );
     }
     if host.contains([' ', ',', '|', '*']) {
         return Err(
-            exit::Failure::usage(format_args!("--host {shown:?} is not one host"))
+            exit::Failure::usage(format_args!("--host {host:?} is not one host"))
                 .cure("give one name or address, or several brokers by their URIs, without --host"),
         );
+/// Refuses user name and password before a host. They are looked for first, in the text as a whole: a password
+/// may hold what stands between the brokers of a list, and no message may then show a piece of it.
+pub(crate) fn no_credentials(of: &str, text: &str) -> Result<(), exit::Failure> {
+    if !text.contains('@') {
+        return Ok(());
+    }
+    let shown = without_credentials(text);
+    Err(exit::Failure::usage(format_args!(
+        "{of} {shown:?}: credentials stand before the host"
+    ))
+    .cure("leave them out there, and give the user name with -u and the password with --password-file"))
+}
+
     }
     // An IPv6 address has more than one.
     match host.split_once(':') {
         Some((name, port)) if !port.contains(':') && !host.starts_with('[') => {
             let failure = exit::Failure::usage(format_args!(
-                "--host {shown:?} has a colon, and a port is given by --port"
+                "--host {host:?} has a colon, and a port is given by --port"
             ));
             Err(match port.parse::<u16>() {
                 Ok(port) if !name.is_empty() => {
@@ -602,10 +615,15 @@ fn host_alone(host: &str) -> Result<(), exit::Failure> {
         }
         _ => match host.split_once("]:") {
             Some((name, port)) => Err(exit::Failure::usage(format_args!(
-                "--host {shown:?} has a port, which is given by --port"
+                "--host {host:?} has a port, which is given by --port"
             ))
             .cure(format_args!("write --host {name}] --port {port}"))),
-            None => Ok(()),
+            None => match to_ascii(host).parse::<Host>() {
+                Ok(_) => Ok(()),
+                Err(error) => Err(exit::Failure::usage(format_args!(
+                    "--host {host:?}: {error}"
+                ))),
+            },
         },
     }
 }
@@ -620,19 +638,6 @@ fn list_to_ascii(text: &str) -> String {
         ascii.push_str(&piece[uri.len()..]);
     }
     ascii
-}
-
-/// A URI as it may be shown: without a user name and password.
-pub(crate) fn without_credentials(uri: &str) -> String {
-    let (scheme, rest) = match uri.find("://") {
-        Some(at) => uri.split_at(at + 3),
-        None => ("", uri),
-    };
-    // The last one: a password may hold any character.
-    match rest.rfind('@') {
-        Some(at) => format!("{scheme}...{}", &rest[at..]),
-        None => uri.to_owned(),
-    }
 }
 
 impl TlsArguments {
@@ -746,19 +751,6 @@ mod tests {
                 .map(|(name, value)| (&**name, &**value))
                 .collect();
             assert_eq!(found, pairs, "{options:?}");
-        }
-    }
-
-    #[test]
-    fn credentials_are_not_shown() {
-        for (uri, shown) in [
-            ("mqtts://user:secret@b.example:1", "mqtts://...@b.example:1"),
-            ("mqtts://user:s@c/r?e#t@b.example", "mqtts://...@b.example"),
-            ("user:secret@b.example", "...@b.example"),
-            ("mqtts://b.example", "mqtts://b.example"),
-            ("b.example", "b.example"),
-        ] {
-            assert_eq!(without_credentials(uri), shown);
         }
     }
 }

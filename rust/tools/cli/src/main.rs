@@ -41,6 +41,7 @@ use exit::Failure;
 use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use thread_mqtt_resolve::uri;
 
 fn main() -> ExitCode {
     let result = property::rewrite(env::args_os()).and_then(|arguments| run_command(&arguments));
@@ -69,7 +70,7 @@ fn run_command(arguments: &[OsString]) -> Result<(), Failure> {
 
 /// Prints what clap has to say: the help, the version, or what is wrong with the command line.
 fn show(error: clap::Error) -> Result<(), Failure> {
-    let error = without_wild_guess(error);
+    let error = without_credentials(without_false_tip(without_wild_guess(error)));
     match (error.use_stderr(), error.print()) {
         (true, _) => Err(Failure::usage("").shown()),
         (false, printed) => printed.or_else(|error| output::failed(&error)),
@@ -95,6 +96,29 @@ fn without_wild_guess(error: clap::Error) -> clap::Error {
         }
         _ => error,
     }
+}
+
+/// To an option without a value clap says how to pass what follows as one more argument, which no command here
+/// takes.
+fn without_false_tip(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().starts_with("to pass "));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    error
+}
+
+/// A URI in a place that clap does not expect is shown like any other.
+fn without_credentials(mut error: clap::Error) -> clap::Error {
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let shown = ContextValue::String(uri::without_credentials(text));
+            error.insert(kind, shown);
+        }
+    }
+    error
 }
 
 /// Which arguments are not UTF-8.

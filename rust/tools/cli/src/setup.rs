@@ -1,7 +1,7 @@
 //! From the command line to a client on a port.
 use crate::args::{
     CommonArguments, KeepAlive, MqttArguments, MqttVersion, NetworkArguments, SessionArguments,
-    WillArguments, without_credentials,
+    WillArguments, no_credentials,
 };
 use crate::check;
 use crate::exit::{Failure, Status};
@@ -323,9 +323,12 @@ pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
         (true, _) => name.to_owned(),
         (false, true) => format!("mqtts://[{name}]"),
         (false, false) => format!("mqtts://{name}"),
+    no_credentials("the name", name)?;
+    if name.is_empty() {
+        return Err(Failure::usage("the name is empty")
+            .cure("write a host name, an address or a broker's URI"));
+    }
     };
-    text.parse().map_err(|error| {
-        let shown = without_credentials(name);
-        Failure::usage(format_args!("{shown:?}: {error}"))
-    })
+    text.parse()
+        .map_err(|error| Failure::usage(format_args!("{name:?}: {error}")))
 }

@@ -105,9 +105,41 @@ fn uris() {
                 said.contains("\"mqtts://...@broker.example\": credentials"),
                 "{said}"
             );
+            assert!(said.contains("-u") && said.contains("--password-file"));
             assert!(!said.contains("ret") && !said.contains("user:"), "{said}");
         }
     }
+}
+
+/// Also where the password has what stands between the brokers of a list, and where no broker is expected.
+#[test]
+fn no_part_of_a_password_is_shown() {
+    let message = ["-t", "t", "-n"];
+    for brokers in [
+        &["mqtt://127.0.0.1:1,mqtt://anna:sec,ret@h"][..],
+        &["mqtt://anna:sec,,ret@h,mqtt://b"],
+        &["mqtt://anna:sec|ret@h"],
+        &["mqtt://anna:sec ret@h"],
+        &["mqtt://anna:sec*ret@h"],
+        &["mqtts:/anna:secret@h"],
+        &["mqtt://a", "mqtts://anna:secret@h"],
+        &["mqtt://a", "anna:se://cret@h"],
+        &["-h", "anna:secret@h"],
+        &["-h", "[anna]:secret@h"],
+        &["-h", "anna@h:1"],
+        &["-h", "mqtt://anna:sec ret@h"],
+    ] {
+        let outcome = run(&[&["pub"], &message[..], brokers].concat());
+        assert_eq!(outcome.status, USAGE, "{outcome:?}");
+        let said = &outcome.stderr;
+        assert!(said.contains("...@h"), "{brokers:?}: {said}");
+        for part in ["anna", "sec", "ret@"] {
+            assert!(!said.contains(part), "{brokers:?}: {said}");
+        }
+    }
+    let no_command = run(&["mqtt://anna:secret@h"]);
+    assert_eq!(no_command.status, USAGE, "{no_command:?}");
+    assert!(!no_command.stderr.contains("secret"), "{no_command:?}");
 }
 
 #[test]

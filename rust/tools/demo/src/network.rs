@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind};
 use std::net::SocketAddrV4;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use thread_mqtt_resolve::uri::UriError;
+use thread_mqtt_resolve::uri::{self, UriError};
 use thread_mqtt_resolve::{BrokerUri, Host, Scheme};
 use thread_mqtt_testkit::broker::{self, Broker};
 use thread_mqtt_testkit::fixed::{Fixed, UNIX_TIME};
@@ -160,7 +160,12 @@ fn parse_uri(uri: &str) -> Result<BrokerUri, Failure> {
     uri.parse().map_err(|error: UriError| {
         let told = error.to_string();
         let (cause, cure) = told.split_once(": ").unwrap_or((&told, "see --help"));
-        let cause = format!("\"{uri}\" is not the URI of a broker: {cause}");
+        let cure = match error {
+            UriError::UserInfo => "leave them out there, and give --username and --password",
+            _ => cure,
+        };
+        let shown = uri::without_credentials(uri);
+        let cause = format!("\"{shown}\" is not the URI of a broker: {cause}");
         Failure::usage(&cause, cure)
     })
 }

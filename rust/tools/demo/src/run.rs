@@ -11,6 +11,7 @@ use std::time::Duration;
 use thread_mqtt_client::{Cause, Event, Reached, Stage as ClientStage};
 use thread_mqtt_resolve::BrokerUri;
 use thread_mqtt_resolve::resolver::{AddressSource, Candidate, Origin, Report};
+use thread_mqtt_resolve::uri::without_credentials;
 use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS};
 use thread_mqtt_tls::Agreed;
 use thread_sim::World;
@@ -80,7 +81,7 @@ impl Outcome {
 
     fn failed_setup(options: &Options, failure: Failure) -> Self {
         Self {
-            broker: options.broker.clone().unwrap_or_default(),
+            broker: without_credentials(options.broker.as_deref().unwrap_or_default()),
             nat64_prefix: None,
             broker_address: None,
             tls: None,

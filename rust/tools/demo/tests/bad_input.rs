@@ -94,6 +94,27 @@ fn uris() {
     }
 }
 
+/// Neither by its sentences nor in JSON.
+#[test]
+fn a_password_is_not_shown() {
+    for arguments in [&[][..], &["--json"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
+            .args(["--broker", "mqtt://user:secret@127.0.0.1:1"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("mqtt://...@127.0.0.1:1"), "{said}");
+        assert!(said.contains("--username and --password"), "{said}");
+        assert!(
+            !said.contains("user:") && !said.contains("secret"),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn names_and_prefixes() {
     // The world's own DNS says so; this machine's resolver is not asked.
