@@ -288,7 +288,8 @@ pub(crate) struct MqttArguments {
     /// Keep the session at the broker (needs --id)
     #[arg(short = 'c', long = "disable-clean-session", requires = "id")]
     pub(crate) persistent: bool,
-    /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c)
+    /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c); 0 takes up
+    /// the session that was kept and ends it
     #[arg(short = 'x', long, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) session_expiry_interval: Option<u32>,
     /// Largest packet kept in memory, bytes: pub reads a larger --file piece by piece, and sub skips a

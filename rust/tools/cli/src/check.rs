@@ -1,7 +1,8 @@
 //! What can be wrong with a command line that clap takes: each is refused before anything is sent, with
 //! the option that it is about.
 use crate::args::{
-    CommonArguments, MqttVersion, NetworkArguments, PropertyArguments, SessionArguments,
+    CommonArguments, MqttArguments, MqttVersion, NetworkArguments, PropertyArguments,
+    SessionArguments,
 };
 use crate::exit::Failure;
 use thread_mqtt_client::Broker;
@@ -22,11 +23,66 @@ pub(crate) fn common(arguments: &CommonArguments, brokers: &[Broker]) -> Result<
     if let Some(topic) = &will.will_topic {
         topic_name("--will-topic", topic)?;
     }
-    properties("will-", &will.property_arguments())?;
+    let will_properties = will.property_arguments();
+    properties("will-", &will_properties)?;
+    version("will-", &will_properties, mqtt.version)?;
+    if mqtt.persistent {
+        named(mqtt, "-c")?;
+    }
+    let has_password = mqtt.password.is_some() || mqtt.password_file.is_some();
+    if mqtt.version == MqttVersion::V311 && has_password && mqtt.username.is_none() {
+        return Err(
+            Failure::usage("MQTT 3.1.1 does not allow a password without a user name")
+                .cure("give the user name with -u, or use MQTT 5"),
+        );
+    }
     if will.will_delay.is_some() && mqtt.version == MqttVersion::V311 {
         return Err(only_v5("--will-delay"));
     }
     Ok(())
+}
+
+/// Refuses properties where the version of MQTT has none; `of` stands before the name of each option.
+pub(crate) fn version(
+    of: &str,
+    given: &PropertyArguments,
+    version: MqttVersion,
+) -> Result<(), Failure> {
+    let options = [
+        (given.content_type.is_some(), "content-type"),
+        (given.payload_format.is_some(), "payload-format"),
+        // That of a will is called --will-expiry.
+        (
+            given.message_expiry.is_some(),
+            if of.is_empty() {
+                "message-expiry"
+            } else {
+                "expiry"
+            },
+        ),
+        (given.response_topic.is_some(), "response-topic"),
+        (given.correlation_data.is_some(), "correlation-data"),
+        (!given.user_property.is_empty(), "user-property"),
+    ];
+    match options.iter().find(|(is_given, _)| *is_given) {
+        Some((_, option)) if version == MqttVersion::V311 => {
+            Err(only_v5(&format!("--{of}{option}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to keep a session without a name: the broker could not find it again.
+fn named(mqtt: &MqttArguments, option: &str) -> Result<(), Failure> {
+    if mqtt.id.as_deref() != Some("") {
+        return Ok(());
+    }
+    Err(Failure::usage(format_args!(
+        "--id is empty, and {option} keeps the session under that name"
+    ))
+    .cure(format_args!(
+        "write a name behind --id, or leave {option} out"
+    )))
 }
 
 /// How long the broker keeps the session.
@@ -35,13 +91,24 @@ pub(crate) fn expiry(
     session: Option<&SessionArguments>,
 ) -> Result<(), Failure> {
     let mqtt = &arguments.mqtt;
-    if mqtt.session_expiry_interval.is_none() {
-        return Ok(());
+    let is_stored = session.is_some_and(|session| session.directory.is_some());
+    if is_stored {
+        named(mqtt, "--session")?;
     }
+    let Some(seconds) = mqtt.session_expiry_interval else {
+        return Ok(());
+    };
     if mqtt.version == MqttVersion::V311 {
         return Err(only_v5("-x"));
     }
-    match mqtt.persistent || session.is_some_and(|session| session.directory.is_some()) {
+    // Alone, -c takes a session up that was kept, and ends it.
+    if is_stored && seconds == 0 {
+        return Err(Failure::usage(
+            "with -x 0 the broker drops the session at the connection's end, and --session is to go on with it",
+        )
+        .cure("give -x more seconds than pass between two commands, or leave it out"));
+    }
+    match mqtt.persistent || is_stored {
         true => Ok(()),
         false => Err(Failure::usage(
             "-x says how long the broker keeps the session, and without -c it is not kept",

@@ -61,7 +61,11 @@ fn run_command(arguments: &[OsString]) -> Result<(), Failure> {
         Err(error) => return show(error),
     };
     match arguments.command {
-        Command::Pub(arguments) => publish::publish(&arguments),
+        Command::Pub(arguments) => {
+            let properties = &arguments.message.properties;
+            check::version("", properties, arguments.common.mqtt.version)?;
+            publish::publish(&arguments)
+        }
         Command::Sub(arguments) => subscribe::subscribe(&arguments),
         Command::Resolve(arguments) => resolve::resolve(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),

@@ -324,6 +324,24 @@ fn what_would_be_ignored_is_refused() {
             &["without -c", "add -c"],
         ),
         (
+            &["mqtt://localhost:1", "--session", "s", "-i", "a", "-x", "0"],
+            &["with -x 0 the broker drops the session", "leave it out"],
+        ),
+        (
+            &["mqtt://localhost:1", "-i", "", "-c"],
+            &["--id is empty", "leave -c out"],
+        ),
+        (
+            &["mqtt://localhost:1", "-i", "", "--session", "s"],
+            &["--id is empty", "leave --session out"],
+        ),
+        (
+            &["mqtt://localhost:1", "-V", "3.1.1", "-P", "p"],
+            &["password without a user name", "with -u"],
+        ),
+        (&["-h", ""], &["--host is empty", "name or address"]),
+        (&["-h", "a/b"], &["--host \"a/b\": the host name holds"]),
+        (
             &[
                 "mqtt://localhost:1",
                 "-x",
@@ -419,6 +437,27 @@ fn what_would_be_ignored_is_refused() {
     let empty = run(&["pub", "mqtt://localhost:1", "-t", "", "-n"]);
     assert_eq!(empty.status, USAGE, "{empty:?}");
     assert!(empty.stderr.contains("--topic is empty"), "{empty:?}");
+}
+
+/// Each property of a message and of a will.
+#[test]
+fn properties_are_of_mqtt_5() {
+    for (option, value) in [
+        ("content-type", "a/b"),
+        ("payload-format", "utf8"),
+        ("message-expiry", "5"),
+        ("response-topic", "r"),
+        ("correlation-data", "d"),
+        ("user-property", "a=b"),
+    ] {
+        let of_will = format!("--will-{}", option.trim_start_matches("message-"));
+        for option in [format!("--{option}"), of_will] {
+            let mut arguments = vec!["mqtt://localhost:1", "-V", "3.1.1", &option, value];
+            arguments.extend(["--will-topic", "w"]);
+            let says = format!("{option} is of MQTT 5");
+            refused(&arguments, USAGE, &[&says, &format!("leave {option} out")]);
+        }
+    }
 }
 
 #[test]
