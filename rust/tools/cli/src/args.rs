@@ -80,7 +80,7 @@ pub(crate) struct MessageArguments {
 #[command(next_help_heading = "Properties of the message (MQTT 5)")]
 pub(crate) struct PropertyArguments {
     /// Kind of the payload, by convention a MIME type
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", allow_hyphen_values = true)]
     pub(crate) content_type: Option<String>,
     /// What the payload is: bytes, or text in UTF-8
     #[arg(long, value_name = "bytes|utf8")]
@@ -89,14 +89,14 @@ pub(crate) struct PropertyArguments {
     #[arg(long, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) message_expiry: Option<u32>,
     /// Topic on which an answer is expected
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub(crate) response_topic: Option<String>,
     /// What the answer shall carry, so that the asker recognises it
     #[arg(long, value_name = "DATA", allow_hyphen_values = true)]
     pub(crate) correlation_data: Option<String>,
     /// A property of the applications' own; may be given several times. For a name that
     /// contains =, use -D publish user-property NAME VALUE
-    #[arg(long, value_parser = pair, value_name = "NAME=VALUE")]
+    #[arg(long, value_parser = pair, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     pub(crate) user_property: Vec<(String, String)>,
 }
 
@@ -193,7 +193,7 @@ pub(crate) struct SubscriptionArguments {
     /// Print each message like this: %t topic, %p payload, %x payload in hex, %l its length, %q QoS,
     /// %r retain flag; and of its properties %C content type, %D correlation data, %E expiry in
     /// seconds, %F payload format, %P user properties, %R response topic; %% is a percent sign
-    #[arg(short = 'F', long, value_parser = format, value_name = "FORMAT")]
+    #[arg(short = 'F', long, value_parser = format, value_name = "FORMAT", allow_hyphen_values = true)]
     pub(crate) format: Option<String>,
     /// Print no newline after each message
     #[arg(short = 'N', long)]
@@ -269,15 +269,15 @@ pub(crate) struct MqttArguments {
     #[arg(long)]
     pub(crate) fallback: bool,
     /// Client identifier; by default a random one
-    #[arg(short, long = "id")]
+    #[arg(short, long = "id", allow_hyphen_values = true)]
     pub(crate) id: Option<String>,
     /// User name
-    #[arg(short, long)]
+    #[arg(short, long, allow_hyphen_values = true)]
     pub(crate) username: Option<String>,
     /// Password. Other users of this computer can see it in the list of processes: --password-file
     /// and the environment variable THREAD_MQTT_PASSWORD, which counts without either, keep it from
     /// them
-    #[arg(short = 'P', long = "pw")]
+    #[arg(short = 'P', long = "pw", allow_hyphen_values = true)]
     pub(crate) password: Option<Secret>,
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
@@ -292,6 +292,10 @@ pub(crate) struct MqttArguments {
     /// the session that was kept and ends it
     #[arg(short = 'x', long, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) session_expiry_interval: Option<u32>,
+    /// A property of MQTT 5 as mosquitto_pub and mosquitto_sub have it: publish (with pub), will or
+    /// connect, the property's name, and its value or, of a user property, name and value
+    #[arg(short = 'D', long, num_args = 3.., value_names = ["COMMAND", "PROPERTY", "VALUE"], allow_hyphen_values = true)]
+    property: Vec<String>,
     /// Largest packet kept in memory, bytes: pub reads a larger --file piece by piece, and sub skips a
     /// larger message or, with --pieces, writes it as it comes
     #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_parser = PACKET, allow_negative_numbers = true, value_name = "BYTES")]
@@ -315,7 +319,7 @@ impl MqttArguments {
 #[command(next_help_heading = "Will")]
 pub(crate) struct WillArguments {
     /// Topic of the will, which the broker publishes when this client vanishes
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub(crate) will_topic: Option<String>,
     /// Payload of the will
     #[arg(
@@ -342,7 +346,12 @@ pub(crate) struct WillArguments {
     )]
     pub(crate) will_delay: Option<u32>,
     /// Kind of the will's payload (MQTT 5)
-    #[arg(long, requires = "will_topic", value_name = "TYPE")]
+    #[arg(
+        long,
+        requires = "will_topic",
+        value_name = "TYPE",
+        allow_hyphen_values = true
+    )]
     pub(crate) will_content_type: Option<String>,
     /// What the will's payload is (MQTT 5)
     #[arg(long, requires = "will_topic", value_name = "bytes|utf8")]
@@ -351,7 +360,12 @@ pub(crate) struct WillArguments {
     #[arg(long, requires = "will_topic", value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) will_expiry: Option<u32>,
     /// Topic on which an answer to the will is expected (MQTT 5)
-    #[arg(long, requires = "will_topic", value_name = "TOPIC")]
+    #[arg(
+        long,
+        requires = "will_topic",
+        value_name = "TOPIC",
+        allow_hyphen_values = true
+    )]
     pub(crate) will_response_topic: Option<String>,
     /// What that answer shall carry (MQTT 5)
     #[arg(
@@ -363,7 +377,7 @@ pub(crate) struct WillArguments {
     pub(crate) will_correlation_data: Option<String>,
     /// A property of the will (MQTT 5); may be given several times. For a name that contains
     /// =, use -D will user-property NAME VALUE
-    #[arg(long, requires = "will_topic", value_parser = pair, value_name = "NAME=VALUE")]
+    #[arg(long, requires = "will_topic", value_parser = pair, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     pub(crate) will_user_property: Vec<(String, String)>,
 }
 
@@ -521,10 +535,11 @@ impl CommonArguments {
                         "write the port into the URI: mqtt://HOST:{port}"
                     )));
                 }
+                no_credentials("the broker", uri)?;
                 let is_empty = |entry: &str| entry.trim_matches(' ').is_empty();
                 if uri.contains(',') && uri.split(',').any(is_empty) {
                     return Err(exit::Failure::usage(format_args!(
-                        "the list of brokers {shown:?} has an empty entry"
+                        "the list of brokers {uri:?} has an empty entry"
                     ))
                     .cure("write one comma between two brokers, and none at either end"));
                 }
@@ -536,7 +551,6 @@ impl CommonArguments {
                 let bracketed = host.contains(':') && !host.starts_with('[');
                 let tls = self.port == Some(8883) || self.tls.given().is_some();
                 let scheme = if tls { "mqtts" } else { "mqtt" };
-                no_credentials("the broker", uri)?;
                 let mut text = match bracketed {
                     true => format!("{scheme}://[{host}]"),
                     false => format!("{scheme}://{host}"),
@@ -568,6 +582,19 @@ impl CommonArguments {
     }
 }
 
+/// Refuses user name and password before a host. They are looked for first, in the text as a whole: a password
+/// may hold what stands between the brokers of a list, and no message may then show a piece of it.
+pub(crate) fn no_credentials(of: &str, text: &str) -> Result<(), exit::Failure> {
+    if !text.contains('@') {
+        return Ok(());
+    }
+    let shown = without_credentials(text);
+    Err(exit::Failure::usage(format_args!(
+        "{of} {shown:?}: credentials stand before the host"
+    ))
+    .cure("leave them out there, and give the user name with -u and the password with --password-file"))
+}
+
 /// Refuses a host that comes with what has another place.
 fn host_alone(host: &str) -> Result<(), exit::Failure> {
     no_credentials("--host", host)?;
@@ -587,19 +614,6 @@ fn host_alone(host: &str) -> Result<(), exit::Failure> {
             exit::Failure::usage(format_args!("--host {host:?} is not one host"))
                 .cure("give one name or address, or several brokers by their URIs, without --host"),
         );
-/// Refuses user name and password before a host. They are looked for first, in the text as a whole: a password
-/// may hold what stands between the brokers of a list, and no message may then show a piece of it.
-pub(crate) fn no_credentials(of: &str, text: &str) -> Result<(), exit::Failure> {
-    if !text.contains('@') {
-        return Ok(());
-    }
-    let shown = without_credentials(text);
-    Err(exit::Failure::usage(format_args!(
-        "{of} {shown:?}: credentials stand before the host"
-    ))
-    .cure("leave them out there, and give the user name with -u and the password with --password-file"))
-}
-
     }
     // An IPv6 address has more than one.
     match host.split_once(':') {
@@ -741,7 +755,8 @@ mod tests {
         ] {
             let words = ["thread-mqtt", "pub", "mqtt://b.example", "-t", "t", "-n"];
             let words = words.iter().chain(options).map(std::ffi::OsString::from);
-            let arguments = Arguments::parse_from(property::rewrite(words).unwrap());
+            let arguments =
+                Arguments::parse_from(property::rewrite(words, &Arguments::command()).unwrap());
             let Command::Pub(arguments) = arguments.command else {
                 unreachable!("the command is pub")
             };

@@ -44,7 +44,8 @@ use std::process::ExitCode;
 use thread_mqtt_resolve::uri;
 
 fn main() -> ExitCode {
-    let result = property::rewrite(env::args_os()).and_then(|arguments| run_command(&arguments));
+    let arguments = property::rewrite(env::args_os(), &Arguments::command());
+    let result = arguments.and_then(|arguments| run_command(&arguments));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -3,9 +3,10 @@
 //! It takes three values, a user property four, which is no shape of option that clap knows. So it is
 //! rewritten to the option of this program before clap sees it.
 use crate::exit::Failure;
-use std::ffi::OsString;
+use clap::{Arg, Command};
+use std::ffi::{OsStr, OsString};
 
-/// Command, property, and the option that stands for it.
+/// Packet (which mosquitto_pub calls command), property, and the option that stands for it.
 const OPTIONS: [(&str, &str, &str); 14] = [
     ("publish", "content-type", "--content-type"),
     ("publish", "payload-format-indicator", "--payload-format"),
@@ -31,38 +32,132 @@ const OPTIONS: [(&str, &str, &str); 14] = [
 /// of one may hold `=` (MQTT 5 section 3.3.2.3.7); no argument of a command line can hold this.
 pub(crate) const BETWEEN: &str = "\0";
 
+/// The id of `-D` in the definition of the command line, where it stands for its help.
+const ID: &str = "property";
+
 /// The command line with every `-D` as an option of its own.
-pub(crate) fn rewrite(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>, Failure> {
-    let mut arguments = arguments.peekable();
+pub(crate) fn rewrite(
+    arguments: impl Iterator<Item = OsString>,
+    cli: &Command,
+) -> Result<Vec<OsString>, Failure> {
+    let mut command = None;
+    let mut words = arguments;
     let mut rewritten = Vec::new();
-    while let Some(argument) = arguments.next() {
-        if argument == "--" {
-            rewritten.push(argument);
+    while let Some(word) = words.next() {
+        if word == "--" {
+            rewritten.push(word);
             break;
         }
-        if argument != "-D" && argument != "--property" {
-            rewritten.push(argument);
-            continue;
+        let this = command.unwrap_or(cli);
+        match Word::of(&word, this) {
+            Word::Property { flags, of } => {
+                rewritten.extend(flags);
+                let mut take = || words.next().ok_or_else(incomplete);
+                let of = of.map_or_else(&mut take, Ok)?;
+                rewritten.push(option(this, &of, &mut take)?);
+            }
+            Word::Text => {
+                rewritten.push(word);
+                rewritten.extend(words.next());
+            }
+            Word::Other => {
+                command = command.or_else(|| cli.find_subcommand(&word));
+                rewritten.push(word);
+            }
         }
-        let mut take = || arguments.next().ok_or_else(incomplete);
-        let (command, property) = (take()?, take()?);
-        let known = OPTIONS
-            .iter()
-            .find(|(of, name, _)| command == *of && property == *name);
-        let Some((_, _, option)) = known else {
-            return Err(unknown(&command, &property));
-        };
-        let mut whole = OsString::from(*option);
-        whole.push("=");
-        whole.push(take()?);
-        if property == "user-property" {
-            whole.push(BETWEEN);
-            whole.push(take()?);
-        }
-        rewritten.push(whole);
     }
-    rewritten.extend(arguments);
+    rewritten.extend(words);
     Ok(rewritten)
+}
+
+/// What a word of the command line is.
+enum Word {
+    /// `-D`, perhaps in one word with flags before it and with the packet behind it.
+    Property {
+        flags: Option<OsString>,
+        of: Option<OsString>,
+    },
+    /// An option whose value is the next word, whatever that looks like.
+    Text,
+    Other,
+}
+
+impl Word {
+    fn of(word: &OsStr, command: &Command) -> Self {
+        let Some(word) = word.to_str() else {
+            return Self::Other;
+        };
+        let find = |is_it: &dyn Fn(&Arg) -> bool| command.get_arguments().find(|arg| is_it(arg));
+        if let Some(long) = word.strip_prefix("--") {
+            let (name, value) = match long.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (long, None),
+            };
+            let is_it = |arg: &Arg| {
+                arg.get_long() == Some(name)
+                    || arg.get_all_aliases().unwrap_or_default().contains(&name)
+            };
+            return find(&is_it).map_or(Self::Other, |arg| Self::with_option(arg, "", value));
+        }
+        let Some(letters) = word.strip_prefix('-') else {
+            return Self::Other;
+        };
+        for (at, letter) in letters.char_indices() {
+            match find(&|arg| arg.get_short() == Some(letter)) {
+                Some(arg) if arg.get_action().takes_values() => {
+                    let value = &letters[at + letter.len_utf8()..];
+                    let value = (!value.is_empty()).then_some(value);
+                    return Self::with_option(arg, &letters[..at], value);
+                }
+                Some(_) => {}
+                None => return Self::Other,
+            }
+        }
+        Self::Other
+    }
+
+    /// An option behind these flags, with the value that is in the same word.
+    fn with_option(arg: &Arg, flags: &str, value: Option<&str>) -> Self {
+        match value {
+            _ if arg.get_id() == ID => Self::Property {
+                flags: (!flags.is_empty()).then(|| format!("-{flags}").into()),
+                of: value.map(OsString::from),
+            },
+            None if arg.is_allow_hyphen_values_set() => Self::Text,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What of [`OPTIONS`] this command of the program has.
+fn options(
+    this: &Command,
+) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    OPTIONS.iter().filter(|(_, _, option)| {
+        let long = option.trim_start_matches("--");
+        this.get_arguments().any(|arg| arg.get_long() == Some(long))
+    })
+}
+
+/// The option for a property of this packet, whose name and value are taken.
+fn option(
+    this: &Command,
+    of: &OsStr,
+    mut take: impl FnMut() -> Result<OsString, Failure>,
+) -> Result<OsString, Failure> {
+    let property = take()?;
+    let known = options(this).find(|(packet, name, _)| of == *packet && property == *name);
+    let Some((_, _, option)) = known else {
+        return Err(unknown(this, of, &property));
+    };
+    let mut whole = OsString::from(*option);
+    whole.push("=");
+    whole.push(take()?);
+    if property == "user-property" {
+        whole.push(BETWEEN);
+        whole.push(take()?);
+    }
+    Ok(whole)
 }
 
 fn incomplete() -> Failure {
@@ -71,15 +166,15 @@ fn incomplete() -> Failure {
     )
 }
 
-fn unknown(command: &OsString, property: &OsString) -> Failure {
-    let known: Vec<_> = OPTIONS
-        .iter()
-        .map(|(command, property, _)| format!("{command} {property}"))
+fn unknown(this: &Command, of: &OsStr, property: &OsStr) -> Failure {
+    let known: Vec<_> = options(this)
+        .map(|(packet, property, _)| format!("{packet} {property}"))
         .collect();
     Failure::usage(format_args!(
-        "-D {} {} is not a property that this program can set",
-        command.display(),
-        property.display()
+        "-D {} {} is not a property that {} can set",
+        of.display(),
+        property.display(),
+        this.get_name()
     ))
     .cure(format_args!("use one of: {}", known.join(", ")))
 }
@@ -87,11 +182,17 @@ fn unknown(command: &OsString, property: &OsString) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Arguments;
+    use clap::CommandFactory;
 
     fn rewritten(line: &str) -> Result<String, String> {
-        let words = line.split(' ').map(OsString::from);
-        match rewrite(words) {
-            Ok(words) => Ok(words.join(" ".as_ref()).into_string().unwrap()),
+        let words = ["x", "pub"].into_iter().chain(line.split(' '));
+        let words = words.map(OsString::from);
+        match rewrite(words, &Arguments::command()) {
+            Ok(words) => {
+                let words = words[2..].join(" ".as_ref());
+                Ok(words.into_string().unwrap())
+            }
             Err(failure) => Err(failure.to_string()),
         }
     }
@@ -99,7 +200,7 @@ mod tests {
     #[test]
     fn each_property_becomes_an_option() {
         for (line, options) in [
-            ("x pub -t t", "x pub -t t"),
+            ("-t t", "-t t"),
             (
                 "-D publish content-type a/b -q 1",
                 "--content-type=a/b -q 1",
@@ -107,10 +208,44 @@ mod tests {
             ("-D publish user-property a b", "--user-property=a\0b"),
             ("-D will user-property a=b =", "--will-user-property=a=b\0="),
             ("--property will will-delay-interval 5", "--will-delay=5"),
+            ("--property=will will-delay-interval 5", "--will-delay=5"),
+            ("-Dwill will-delay-interval -5", "--will-delay=-5"),
+            ("-rD publish content-type a", "-r --content-type=a"),
             ("-- -D publish", "-- -D publish"),
+            ("--ca sub -m -D", "--ca sub -m -D"),
         ] {
             assert_eq!(rewritten(line).as_deref(), Ok(options), "{line}");
         }
+    }
+
+    /// The value of an option that takes any text is that text, also where it looks like an option.
+    #[test]
+    fn what_only_looks_like_a_property_stays() {
+        for text in ["-D", "--property", "--", "-Dx"] {
+            for option in [
+                "-m",
+                "-rm",
+                "--message",
+                "-P",
+                "--pw",
+                "-u",
+                "-t",
+                "--content-type",
+            ] {
+                let line = format!("{option} {text} -D publish content-type a");
+                let options = format!("{option} {text} --content-type=a");
+                assert_eq!(rewritten(&line), Ok(options));
+            }
+        }
+        for line in ["-m=-D -D", "-m-D -D", "--message=x -D"] {
+            assert!(rewritten(line).is_err(), "{line}");
+        }
+        // An option that is not about text lacks its value.
+        let options = "--ca --content-type=a";
+        assert_eq!(
+            rewritten("--ca -D publish content-type a").as_deref(),
+            Ok(options)
+        );
     }
 
     #[test]

@@ -460,6 +460,51 @@ fn properties_are_of_mqtt_5() {
     }
 }
 
+/// A text may begin with a hyphen, as with mosquitto_pub; where it is not a text, a hyphen is a slip.
+#[test]
+fn texts_that_look_like_options() {
+    let broker = broker();
+    let uri = uri("mqtt", broker.address());
+    let mut all = vec!["pub", &uri, "-q", "1", "-W", "60"];
+    all.extend([
+        "-t", "-t", "-m", "-D", "-u", "-u", "-P", "-secret", "-i", "-abc",
+    ]);
+    all.extend([
+        "--will-topic",
+        "-w",
+        "--will-payload",
+        "--",
+        "--content-type",
+        "-",
+    ]);
+    all.extend(["--response-topic", "--retain", "--user-property", "-a=b"]);
+    all.extend(["-D", "publish", "user-property", "-D", "-D"]);
+    let published = run(&all);
+    assert_eq!(published.status, 0, "{published:?}");
+    let log = broker.log();
+    let connect = &log.connects[0];
+    assert_eq!(connect.username.as_deref(), Some("-u"));
+    assert_eq!(connect.password.as_deref(), Some(&b"-secret"[..]));
+    assert_eq!(connect.client_id, "-abc");
+    let message = &log.published[0];
+    assert_eq!((&*message.topic, &*message.payload), ("-t", &b"-D"[..]));
+    let both = ["-m", "--", "-D", "publish", "content-type", "a/b"];
+    let both = run(&[&["pub", &uri, "-t", "t", "-q", "1"], &both[..]].concat());
+    assert_eq!(both.status, 0, "{both:?}");
+
+    let of_pub = ["-t", "t", "-D", "publish", "content-type", "a"];
+    let of_pub = run(&[&["sub", &uri], &of_pub[..]].concat());
+    assert_eq!(of_pub.status, USAGE, "{of_pub:?}");
+    let says = "-D publish content-type is not a property that sub can set";
+    assert!(of_pub.stderr.contains(says), "{of_pub:?}");
+
+    for slip in [["-f", "-x"], ["--ca", "--cert"], ["-q", "-r"], ["-W", "-d"]] {
+        let outcome = run(&[&["pub", &uri, "-t", "t"], &slip[..]].concat());
+        assert_eq!(outcome.status, USAGE, "{outcome:?}");
+        assert!(!outcome.stderr.contains("tip:"), "{outcome:?}");
+    }
+}
+
 #[test]
 fn a_payload_that_is_not_the_text_it_is_said_to_be() {
     let not_utf8 = OsStr::from_bytes(b"a\xFFb");
