@@ -36,6 +36,7 @@ mod store;
 mod tcp;
 mod udp;
 
+pub use lookup::is_localhost;
 pub use store::FileStore;
 
 use lookup::Lookup;

@@ -2,7 +2,7 @@
 use crate::{Waker, code};
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use thread_mqtt_resolve::resolver::{Family, LookupError};
@@ -52,20 +52,40 @@ impl Lookup {
 }
 
 fn addresses(name: &str, family: Family) -> Answer {
+    let wanted = |address: &IpAddr| match family {
+        Family::Unspecified => true,
+        Family::Inet => address.is_ipv4(),
+        Family::Inet6 => address.is_ipv6(),
+    };
+    if !is_localhost(name) {
+        return Ok(getaddrinfo_all(name)?.into_iter().filter(wanted).collect());
+    }
+    // Every name in it is this host, and no DNS server is to be asked (RFC 6761 section 6.3). Which of the two
+    // addresses this host has, its /etc/hosts knows, as a rule.
+    let mut found = getaddrinfo_all("localhost").unwrap_or_default();
+    found.retain(|address| address.is_loopback() && wanted(address));
+    if found.is_empty() {
+        found = vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        found.retain(wanted);
+    }
+    Ok(found)
+}
+
+/// Whether a name is `localhost` or one in it.
+pub fn is_localhost(name: &str) -> bool {
+    let front = name.strip_suffix("localhost");
+    front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
+}
+
+fn getaddrinfo_all(name: &str) -> Answer {
     // One kind of socket, or each address would come once for every kind.
     let hints = AddrInfoHints {
         socktype: SockType::Stream.into(),
         ..AddrInfoHints::default()
     };
     let found = getaddrinfo(Some(name), None, Some(hints)).map_err(failure)?;
-    let wanted = |address: &IpAddr| match family {
-        Family::Unspecified => true,
-        Family::Inet => address.is_ipv4(),
-        Family::Inet6 => address.is_ipv6(),
-    };
     let mut addresses: Vec<IpAddr> = Vec::new();
-    let found = found.flatten().map(|found| found.sockaddr.ip());
-    for address in found.filter(wanted) {
+    for address in found.flatten().map(|found| found.sockaddr.ip()) {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
@@ -90,6 +110,18 @@ fn failure(error: dns_lookup::LookupError) -> LookupError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn localhost_is_this_host() {
+        for name in ["localhost", "broker.localhost"] {
+            for family in [Family::Unspecified, Family::Inet, Family::Inet6] {
+                let found = addresses(name, family).unwrap();
+                assert!(!found.is_empty(), "{name} {family:?}");
+                assert!(found.iter().all(IpAddr::is_loopback), "{found:?}");
+            }
+        }
+        assert!(!is_localhost("notlocalhost") && !is_localhost("localhost.example"));
+    }
 
     #[test]
     fn errors_keep_their_meaning() {

@@ -17,7 +17,7 @@ pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
         screen.line(format_args!("name       {host}"));
     }
     let mut port = setup::port(&arguments.network)?;
-    let config = setup::resolver_config(&arguments.network);
+    let config = setup::resolver_config(&arguments.network, &[&host]);
     let report = look_up(&host, config, &mut port, &mut screen);
     if let Some(report) = &report {
         show(report, &mut screen);

@@ -9,14 +9,15 @@ use crate::idn::to_ascii;
 use crate::revocable::{Revocable, Revoker};
 use crate::trust::{read, tls_config};
 use std::io::ErrorKind;
+use std::iter;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::path::Path;
 use std::time::Duration;
 use thread_mqtt_client::{Broker, Client, Config, ConfigError, Failover, Retry, Timers};
 use thread_mqtt_driver::Driver;
-use thread_mqtt_host::{FileStore, HostPort, Options};
+use thread_mqtt_host::{FileStore, HostPort, Options, is_localhost};
 use thread_mqtt_resolve::resolver::{self, AddressSource};
-use thread_mqtt_resolve::{BrokerUri, Scheme};
+use thread_mqtt_resolve::{BrokerUri, Host, Scheme};
 use thread_mqtt_seal::{Key, SealedStore};
 use thread_mqtt_session::{Message, Store, Version};
 use zeroize::Zeroizing;
@@ -140,8 +141,10 @@ fn config(
         true => Some(tls_config(&arguments.tls)?),
         false => None,
     };
+    let hosts = iter::once(&first).chain(&others);
+    let hosts: Vec<_> = hosts.map(|broker| &broker.uri.host).collect();
     Ok(Config {
-        resolver: resolver_config(&arguments.network),
+        resolver: resolver_config(&arguments.network, &hosts),
         tls,
         session: session_config(version, &arguments.mqtt, &arguments.will)?,
         timers: timers(),
@@ -199,8 +202,11 @@ pub(crate) fn port(arguments: &NetworkArguments) -> Result<HostPort, Failure> {
     Ok(HostPort::new(options)?)
 }
 
-pub(crate) fn resolver_config(arguments: &NetworkArguments) -> resolver::Config {
+pub(crate) fn resolver_config(arguments: &NetworkArguments, hosts: &[&Host]) -> resolver::Config {
+    let is_local = |host: &&Host| matches!(host, Host::Name(name) if is_localhost(name));
     let chain = match arguments.dns_server.as_slice() {
+        // Known without a DNS server.
+        [] if hosts.iter().all(is_local) => vec![AddressSource::Platform],
         [] => vec![AddressSource::Platform, AddressSource::BorderRouter],
         servers => {
             let source = |server: &SocketAddr| AddressSource::Server(mapped(*server));
@@ -317,17 +323,17 @@ fn mapped(server: SocketAddr) -> SocketAddrV6 {
 
 /// What `resolve` was given: a URI, or something that stands for the host of one.
 pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
+    no_credentials("the name", name)?;
+    if name.is_empty() {
+        return Err(Failure::usage("the name is empty")
+            .cure("write a host name, an address or a broker's URI"));
+    }
     let name = &*to_ascii(name);
     let bare_ipv6 = name.parse::<std::net::Ipv6Addr>().is_ok();
     let text = match (name.contains("://"), bare_ipv6) {
         (true, _) => name.to_owned(),
         (false, true) => format!("mqtts://[{name}]"),
         (false, false) => format!("mqtts://{name}"),
-    no_credentials("the name", name)?;
-    if name.is_empty() {
-        return Err(Failure::usage("the name is empty")
-            .cure("write a host name, an address or a broker's URI"));
-    }
     };
     text.parse()
         .map_err(|error| Failure::usage(format_args!("{name:?}: {error}")))

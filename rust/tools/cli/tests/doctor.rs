@@ -64,6 +64,20 @@ fn matches(line: &str, pattern: &str) -> bool {
     rest.is_empty() || ends_open
 }
 
+/// The names of this host are known without the DNS (RFC 6761 section 6.3), whose servers deny them.
+#[test]
+fn localhost_needs_no_dns() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    for host in ["localhost", "broker.localhost"] {
+        let uri = format!("mqtt://{host}:{}", broker.address().port());
+        let outcome = run(&["doctor", &uri, "-W", "60"]);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        let said = &outcome.stdout;
+        assert!(said.contains("all stages OK\n"), "{said}");
+        assert_eq!(said.matches("DNS").count(), 1, "{said}");
+    }
+}
+
 fn uri(scheme: &str, address: SocketAddr) -> String {
     format!("{scheme}://{HOST}:{}", address.port())
 }
