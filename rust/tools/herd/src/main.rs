@@ -2,8 +2,7 @@
 //! in the same instant. How fast do they come back, and what does the broker have to bear?
 //!
 //! ```text
-//! cargo run -p thread-mqtt-herd -- [--devices N] [--routers N]
-//!     [--outage SECONDS] [--accepts PER_SECOND] [--seed N] [--svg FILE]
+//! cargo run -p thread-mqtt-herd -- --help
 //! ```
 //!
 //! Each device is a [`thread_mqtt_client::Client`] with its defaults, as it runs on a device; time,
@@ -11,36 +10,46 @@
 mod plot;
 mod world;
 
+use clap::{Parser, value_parser};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use world::{Outage, Result as Run, Setup};
 
+/// Simulates a herd of devices that lose their broker, its host, or the NAT64 prefix in the same instant, and prints
+/// how fast they come back and what the broker has to bear
+#[derive(Debug, Parser)]
+#[command(name = "thread-mqtt-herd", version)]
+struct Options {
+    /// Devices
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..))]
+    devices: u32,
+    /// Border routers that they are spread over
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = value_parser!(u32).range(1..))]
+    routers: u32,
+    /// How long it is gone
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u32).range(1..))]
+    outage: u32,
+    /// Connections that the broker accepts a second
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u32).range(1..))]
+    accepts: u32,
+    /// Seed of everything random; the same one repeats the same run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
+    seed: u32,
+    /// Draw the arrivals and the share of the devices online as a picture
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
-    let mut setup = Setup {
-        devices: 10_000,
-        routers: 200,
-        outage: Duration::from_secs(60),
-        accepts: 500,
-        seed: 1,
+    let options = Options::parse();
+    let setup = Setup {
+        devices: options.devices as usize,
+        routers: options.routers as usize,
+        outage: Duration::from_secs(options.outage.into()),
+        accepts: options.accepts,
+        seed: options.seed.into(),
     };
-    let mut svg = None;
-    let mut words = std::env::args().skip(1);
-    while let Some(option) = words.next() {
-        let value = words.next().unwrap_or_default();
-        let number = value.parse::<u32>().ok().filter(|number| *number > 0);
-        match (option.as_str(), number) {
-            ("--svg", _) => svg = Some(value),
-            ("--devices", Some(n)) => setup.devices = n as usize,
-            ("--routers", Some(n)) => setup.routers = n as usize,
-            ("--outage", Some(n)) => setup.outage = Duration::from_secs(n.into()),
-            ("--accepts", Some(n)) => setup.accepts = n,
-            ("--seed", Some(n)) => setup.seed = n.into(),
-            _ => {
-                eprintln!("herd: {option} {value}: an option and a number above 0; see the source");
-                return ExitCode::from(2);
-            }
-        }
-    }
 
     println!(
         "{} devices, {} border routers, {} s without it; the broker accepts {} connections a second",
@@ -59,9 +68,10 @@ fn main() -> ExitCode {
         print(&run);
         runs.push(run);
     }
-    if let Some(file) = svg
+    if let Some(file) = options.svg
         && let Err(error) = std::fs::write(&file, plot::svg(&setup, &runs))
     {
+        let file = file.display();
         eprintln!("herd: the file {file} cannot be written: {error}");
         return ExitCode::FAILURE;
     }
@@ -82,4 +92,17 @@ fn print(run: &Run) {
         after(0.5),
         after(0.99)
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Options::command().debug_assert();
+        let refused = |words: &[&str]| Options::try_parse_from(words).is_err();
+        assert!(refused(&["herd", "--devices", "0"]) && refused(&["herd", "--devices"]));
+    }
 }
