@@ -1,19 +1,109 @@
 //! Options that are known not to work before the world is made.
 use crate::failure::Failure;
-use crate::options::Options;
+use crate::options::{Mqtt, Options, Peer};
 use std::fs::OpenOptions;
 use std::io;
-use std::path::Path;
+use std::path::{self, Path};
+use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{CommandError, Config, Message, Session};
 
 /// Refuses what nothing that happens later can cure. The broker's URI and the file of `--ca` are
 /// checked where they are read, which is as early.
 pub fn options(options: &Options) -> Result<(), Failure> {
     topic(&options.topic)?;
+    user(options)?;
+    files(options)?;
     match &options.plot {
         Some(path) => writable(path).map_err(|error| plot_failure(path, &error)),
         None => Ok(()),
     }
+}
+
+/// Refuses options of TLS where there is none.
+pub fn tls(options: &Options, broker: &BrokerUri) -> Result<(), Failure> {
+    let given = [
+        (options.ca.is_some(), "--ca"),
+        (options.tls.is_some(), "--tls"),
+        (options.keylog.is_some(), "--keylog"),
+    ];
+    match given.iter().find(|(is_given, _)| *is_given) {
+        Some((_, option)) if broker.scheme == Scheme::Mqtt => Err(Failure::usage(
+            &format!("{option} is about TLS, and {broker} is spoken to without it"),
+            &format!("write mqtts:// in --broker, or leave {option} out"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What the user is called, and the password, as far as it is known who asks.
+fn user(options: &Options) -> Result<(), Failure> {
+    let is_own = options.broker.is_none() && options.peer == Peer::Broker;
+    let password = options.password.as_deref().filter(|word| !word.is_empty());
+    match (&options.username, password) {
+        (Some(_), None) if is_own => Err(Failure::usage(
+            "the demo's own broker lets a user in only with a password",
+            "give --password as well, or leave --username out",
+        )),
+        (Some(name), _) if is_own && (name.is_empty() || name.contains([':', '\n'])) => {
+            Err(Failure::usage(
+                &format!(
+                    "the --username {name:?} cannot be used: Mosquitto, the demo's own broker, does not take it"
+                ),
+                "choose a --username with at least one character and without colons and line ends",
+            ))
+        }
+        (_, Some(password)) if is_own && password.contains('\n') => Err(Failure::usage(
+            "the --password has a line end, which Mosquitto, the demo's own broker, does not take",
+            "choose another --password",
+        )),
+        (None, _) if options.password.is_some() && options.mqtt == Mqtt::V311 => {
+            Err(Failure::usage(
+                "MQTT 3.1.1 does not allow a password without a user name",
+                "give --username as well, or use --mqtt 5",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to write one file over another.
+fn files(options: &Options) -> Result<(), Failure> {
+    let given = [
+        ("--ca", options.ca.as_deref()),
+        ("--pcap", options.pcap.as_deref()),
+        ("--keylog", options.keylog.as_deref()),
+        ("--plot", options.plot.as_deref()),
+    ];
+    let given: Vec<_> = given
+        .iter()
+        .filter_map(|(option, path)| Some((option, (*path)?)))
+        .collect();
+    for (place, (option, path)) in given.iter().enumerate() {
+        for (before, other) in &given[..place] {
+            if is_same_file(path, other) {
+                return Err(Failure::usage(
+                    &format!(
+                        "{before} and {option} name the same file, {}",
+                        path.display()
+                    ),
+                    &format!("give {option} a file of its own"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether two paths lead to one file, which need not be there yet. Devices such as /dev/null may be named twice.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| match path.canonicalize() {
+        Ok(path) => Some(path).filter(|path| path.is_file()),
+        Err(_) => {
+            let folder = path::absolute(path).ok()?.parent()?.canonicalize().ok()?;
+            Some(folder.join(path.file_name()?))
+        }
+    };
+    place(one).is_some_and(|one| place(other) == Some(one))
 }
 
 /// The file of `--plot` cannot be written.

@@ -47,7 +47,7 @@ impl Device {
             },
             ..Config::new(network.broker.clone())
         };
-        let client = Client::new(config).map_err(|error| Failure::from_error("setup", &error))?;
+        let client = Client::new(config).map_err(|error| Failure::of_options(&error))?;
         Ok(Self {
             driver: Driver::new(client, network.world.port()),
             entropy,
@@ -101,8 +101,7 @@ fn tls(
     let builder = match options.keylog() {
         None => builder,
         Some(path) => builder.key_log(Arc::new(KeyLogFile::open(&path).map_err(|error| {
-            Failure::new(
-                "setup",
+            Failure::usage(
                 &format!(
                     "the file {} for TLS secrets cannot be written ({error})",
                     path.display()
@@ -115,9 +114,7 @@ fn tls(
         None => builder,
         Some(version) => builder.versions(&[version.into()]),
     };
-    builder
-        .build()
-        .map_err(|error| Failure::from_error("setup", &error))
+    builder.build().map_err(|error| Failure::of_options(&error))
 }
 
 fn session(options: &Options, client_id: String) -> thread_mqtt_session::Config {

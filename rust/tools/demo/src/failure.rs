@@ -35,6 +35,14 @@ impl Failure {
         }
     }
 
+    /// What the client finds in its configuration, which is that of the options.
+    pub fn of_options(error: &impl fmt::Display) -> Self {
+        Self {
+            usage: true,
+            ..Self::from_error("setup", error)
+        }
+    }
+
     /// The project's errors name cause and cure in one: `cause; cure` or `cause: cure`.
     pub fn from_error(stage: &'static str, error: &impl fmt::Display) -> Self {
         let text = error.to_string();

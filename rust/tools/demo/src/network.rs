@@ -52,6 +52,9 @@ impl Network {
     pub fn new(options: &Options) -> Result<Self, Failure> {
         check::options(options)?;
         let broker = options.broker.as_deref().map(parse_uri).transpose()?;
+        if let Some(broker) = &broker {
+            check::tls(options, broker)?;
+        }
         match (broker, options.peer) {
             (broker, Peer::Virtual | Peer::VirtualEcdsa) => {
                 Self::with_virtual_peer(options, broker.unwrap_or_else(demo_broker))

@@ -1,5 +1,5 @@
 //! What a user may choose.
-use clap::{Parser, ValueEnum};
+use clap::{ArgAction, Parser, ValueEnum};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub const BROKER_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0,
 /// The device finds it by name, through the border router's DNS and NAT64, subscribes to
 /// a topic, publishes to it, and waits for everything to come back.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "thread-mqtt-demo", version, after_long_help = AFTER_HELP)]
+#[command(name = "thread-mqtt-demo", version, disable_help_flag = true, after_long_help = AFTER_HELP)]
 pub struct Options {
     /// Use your own broker: mqtts://HOST or mqtts://HOST:PORT; mqtt:// without TLS
     #[arg(long, value_name = "URI")]
@@ -31,11 +31,11 @@ pub struct Options {
     pub ca: Option<PathBuf>,
 
     /// User name for the broker
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
 
     /// Password for the broker
-    #[arg(long, value_name = "WORD")]
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     pub password: Option<String>,
 
     /// TLS version [default: 1.2; whatever the broker speaks with --broker]
@@ -46,35 +46,38 @@ pub struct Options {
     #[arg(long, value_name = "VERSION", default_value = "5")]
     pub mqtt: Mqtt,
 
-    /// Quality of service: 0 at most once, 1 at least once, 2 exactly once
+    /// Quality of service, from 0 to 2: 0 at most once, 1 at least once, 2 exactly once
     #[arg(long, value_name = "QOS", default_value = "1", value_parser = number::<u8>(0, 2, 1), allow_negative_numbers = true)]
     pub qos: u8,
 
-    /// Messages to publish
+    /// Messages to publish, from 1 to 10000
     #[arg(long, value_name = "N", default_value = "5", value_parser = number::<u32>(1, 10_000, 5), allow_negative_numbers = true)]
     pub messages: u32,
 
     /// Topic to publish and subscribe to
-    #[arg(long, default_value = "thread-mqtt/demo")]
+    #[arg(long, default_value = "thread-mqtt/demo", allow_hyphen_values = true)]
     pub topic: String,
 
-    /// Pad each message to this many bytes
+    /// Pad each message to this many bytes, from 0 to 4000000
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = number::<u32>(0, 4_000_000, 1_000), allow_negative_numbers = true)]
     pub size: u32,
 
-    /// Frames lost on the radio, percent
+    /// Frames lost on the radio, from 0 to 100 percent
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent, allow_negative_numbers = true)]
     pub loss: f64,
 
-    /// Routers between the border router and the device
+    /// Routers between the border router and the device, from 0 to 8
     #[arg(long, value_name = "N", default_value = "0", value_parser = number::<u8>(0, u64::from(thread_sim::MAX_HOPS), 2), allow_negative_numbers = true)]
     pub hops: u8,
 
-    /// Make the device sleepy: it polls its parent every MS milliseconds
+    /// Make the device sleepy: it polls its parent every MS milliseconds, from 10 to 240000
     #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "500", value_parser = number::<u32>(10, 240_000, 500), allow_negative_numbers = true)]
     pub sleepy: Option<u32>,
 
-    /// Seed of the radio and of everything random inside the world
+    /// Seed of everything random inside the world, from 0 to 18446744073709551615
+    ///
+    /// The broker and TLS's random numbers are outside it, and an answer comes when this machine has it: times
+    /// and frames differ a little between two runs with the same seed.
     #[arg(long, value_name = "N", default_value = "1", value_parser = number::<u64>(0, u64::MAX, 7), allow_negative_numbers = true)]
     pub seed: u64,
 
@@ -86,7 +89,7 @@ pub struct Options {
     #[arg(long)]
     pub no_nat64: bool,
 
-    /// Give up after this many seconds of the world's time
+    /// Give up after this many seconds of the world's time, from 1 to 86400
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = number::<u32>(1, 86_400, 300), allow_negative_numbers = true)]
     pub timeout: u32,
 
@@ -109,6 +112,10 @@ pub struct Options {
     /// Print one JSON object instead of the timeline
     #[arg(long)]
     pub json: bool,
+
+    /// Print help
+    #[arg(short, long, action = ArgAction::HelpLong)]
+    pub help: Option<bool>,
 
     /// Print docs/measurements.md: what connecting and publishing cost on the air, over SEEDS
     /// seeds.
@@ -274,6 +281,35 @@ mod tests {
         assert_eq!(parse(&[]), None);
         assert_eq!(parse(&["--sleepy"]), Some(500));
         assert_eq!(parse(&["--sleepy", "2000"]), Some(2000));
+    }
+
+    /// Its ranges are what `./demo` checks before it builds.
+    #[test]
+    fn help_has_the_range_of_each_number() {
+        let takes = |option: &str, value: &str| {
+            Options::try_parse_from(["demo", &format!("{option}={value}")]).is_ok()
+        };
+        let mut checked = 0;
+        let mut option = "";
+        for line in include_str!("../help.txt").lines() {
+            let words: Vec<_> = line.split_whitespace().collect();
+            if let Some(name) = words.first().filter(|word| word.starts_with("--")) {
+                option = name;
+            }
+            for range in words
+                .windows(4)
+                .filter(|four| four[0] == "from" && four[2] == "to")
+            {
+                let [least, most] = [range[1], range[3]];
+                let most = most.trim_end_matches([':', ',']);
+                assert!(takes(option, least) && takes(option, most), "{option}");
+                let above = (most.parse::<u128>().unwrap() + 1).to_string();
+                let below = (least.parse::<i128>().unwrap() - 1).to_string();
+                assert!(!takes(option, &below) && !takes(option, &above), "{option}");
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 8);
     }
 
     #[test]

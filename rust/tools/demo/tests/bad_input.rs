@@ -314,6 +314,61 @@ fn files_that_cannot_be_written() {
     assert_tells(&told, "/no/such/folder/run.pcap", "--pcap");
     let told = fails("setup", &["--plot", "/no/such/folder/run.svg"]);
     assert_tells(&told, "/no/such/folder/run.svg", "--plot");
+    let told = fails("setup", &["--keylog", "/"]);
+    assert_tells(&told, "TLS secrets", "--keylog");
+}
+
+/// What was there before is not written over, and neither is what the other option writes.
+#[test]
+fn files_of_their_own() {
+    let file = TempFile::new("once", b"before");
+    let link = std::env::temp_dir().join(format!("thread-mqtt-link-{}", std::process::id()));
+    std::os::unix::fs::symlink(file.path(), &link).unwrap();
+    let new = std::env::temp_dir().join("thread-mqtt-not-there");
+    let other = std::env::temp_dir().join("./thread-mqtt-not-there");
+    for (one, two) in [
+        (file.path(), link.to_str().unwrap()),
+        (new.to_str().unwrap(), other.to_str().unwrap()),
+    ] {
+        for (first, second) in [
+            ("--pcap", "--plot"),
+            ("--pcap", "--keylog"),
+            ("--keylog", "--plot"),
+            ("--ca", "--plot"),
+        ] {
+            let told = fails("setup", &[first, one, second, two]);
+            assert_tells(
+                &told,
+                &format!("{first} and {second} name the same file"),
+                second,
+            );
+        }
+    }
+    assert_eq!(std::fs::read(file.path()).unwrap(), b"before");
+    assert!(!new.exists());
+    std::fs::remove_file(link).unwrap();
+}
+
+#[test]
+fn users_and_passwords() {
+    for password in [&[][..], &["--password", ""]] {
+        let told = fails("setup", &[&["--username", "u"], password].concat());
+        assert_tells(&told, "only with a password", "Give --password");
+    }
+    let told = fails("setup", &["--password", "p", "--mqtt", "3.1.1"]);
+    assert_tells(&told, "without a user name", "Give --username");
+    for name in ["", "a:b"] {
+        let told = fails("setup", &["--username", name, "--password", "p"]);
+        assert_tells(&told, "--username", "--username");
+    }
+}
+
+#[test]
+fn options_of_tls_need_tls() {
+    for (option, value) in [("--ca", "ca.pem"), ("--tls", "1.3"), ("--keylog", "keys")] {
+        let told = fails("setup", &["--broker", "mqtt://127.0.0.1:1", option, value]);
+        assert_tells(&told, &format!("{option} is about TLS"), "mqtts://");
+    }
 }
 
 /// What the command line itself refuses, it refuses with status 2 and the reason.

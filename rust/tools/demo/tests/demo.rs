@@ -1,5 +1,6 @@
 //! The binary, as a user runs it.
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -334,19 +335,21 @@ fn the_help_that_needs_no_build_is_the_demos() {
 #[test]
 fn the_script_answers_before_it_builds() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../demo");
-    let run = |arguments: &[&str]| {
-        // Without cargo, nothing can be built.
+    let script = |arguments: &[&str], path: &str| {
         Command::new(script)
             .args(arguments)
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", path)
             .env("HOME", "/nonexistent")
             .stdin(Stdio::null())
             .output()
             .unwrap()
     };
+    // Without cargo, nothing can be built.
+    let run = |arguments: &[&str]| script(arguments, "/usr/bin:/bin");
     for arguments in [
         &["--help"][..],
         &["-h"],
+        &["--loss", "0", "-h"],
         &["--sleepy", "--qos", "0", "--help"],
     ] {
         let output = run(arguments);
@@ -360,10 +363,77 @@ fn the_script_answers_before_it_builds() {
         (&["--json", "word"], "'word'"),
         (&["-x"], "'-x'"),
         (&["--qos", "1", "2"], "'2'"),
+        (&["--loss"], "a value is required for '--loss'"),
+        (&["--json", "--pcap"], "a value is required for '--pcap'"),
+        (&["--pcap", "--json"], "a value is required for '--pcap'"),
+        (&["--qos", "3"], "'--qos': write a number from 0 to 2"),
+        (&["--qos=1.5"], "'--qos': write a number from 0 to 2"),
+        (&["--qos", "--json"], "'--json' for '--qos'"),
+        (&["--loss", "101"], "'--loss': write a number from 0 to 100"),
+        (&["--loss", "nan"], "from 0 to 100"),
+        (&["--loss", ""], "from 0 to 100"),
+        (&["--hops", "9"], "from 0 to 8"),
+        (&["--sleepy", "5"], "from 10 to 240000"),
+        (&["--sleepy", "-1"], "from 10 to 240000"),
+        (&["--seed", "-1"], "'--seed'"),
+        (&["--tls", "1.1"], "'--tls': write one of 1.2, 1.3"),
+        (&["--mqtt=4"], "'--mqtt': write one of 3.1.1, 5"),
+        (&["--no-nat64=1"], "unexpected value '1' for '--no-nat64'"),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(wrong) && said.contains("--help"), "{said}");
+        // The demo itself agrees.
+        let demo = demo(arguments);
+        assert_eq!(demo.status.code(), Some(2), "{arguments:?}: {demo:?}");
+    }
+    for (arguments, wrong) in [
+        (&["--pcap", "/no/such/folder/x"][..], "'/no/such/folder/x'"),
+        (&["--plot=/"], "'/' given by --plot"),
+        (&["--ca", "/no/such/file"], "'/no/such/file' given by --ca"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(wrong) && said.contains("cure:"), "{said}");
+    }
+    for version in ["--version", "-V"] {
+        let output = run(&["--qos", "1", version]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(output.stdout, demo(&[version]).stdout);
+    }
+    // What is right gets as far as the build.
+    let tools = Folder::new("tools");
+    for (tool, status) in [("cargo", 42), ("rustfmt", 0)] {
+        let path = tools.file(tool);
+        std::fs::write(&path, format!("#!/bin/sh\nexit {status}\n")).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", text(&tools.0));
+    for arguments in [
+        &["--username", "-u", "--password", "--qos", "--topic=-t"][..],
+        &[
+            "--loss",
+            "12.5",
+            "--hops=8",
+            "--sleepy",
+            "--seed",
+            "18446744073709551615",
+        ],
+        &[
+            "--sleepy",
+            "10",
+            "--json",
+            "--mqtt",
+            "3.1.1",
+            "--tls=1.3",
+            "--pcap",
+            "x",
+        ],
+        &["--peer", "virtual", "--measure", "3"],
+    ] {
+        let output = script(arguments, &path);
+        assert_eq!(output.status.code(), Some(42), "{arguments:?}: {output:?}");
     }
 }
