@@ -230,6 +230,20 @@ impl Resolver {
         }
     }
 
+    /// Once a half of the answer is usable, the other half has little time left.
+    pub(super) fn settle(&mut self, now: Duration) {
+        let exchange = self.walk.as_ref().and_then(Walk::exchange);
+        let Some(mut half) = exchange.and_then(Exchange::half).cloned() else {
+            return;
+        };
+        half.separate(&self.prefixes());
+        let is_usable = self.candidates(&half, AddressSource::BorderRouter).is_ok();
+        let exchange = self.walk.as_mut().and_then(Walk::exchange_mut);
+        if let (Some(exchange), true) = (exchange, is_usable) {
+            exchange.settle(later(now, self.config.resolution_delay));
+        }
+    }
+
     fn next_task(&mut self, now: Duration) {
         let Some(walk) = self.walk.as_mut() else {
             return;

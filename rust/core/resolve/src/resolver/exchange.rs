@@ -189,7 +189,6 @@ impl Exchange {
         to_port: u16,
         payload: &[u8],
         now: Duration,
-        resolution_delay: Duration,
     ) {
         if (from.ip(), from.port()) != (self.server.ip(), self.server.port()) {
             return;
@@ -215,15 +214,17 @@ impl Exchange {
             return;
         }
         query.take(answer, &mut self.addresses);
-        self.settle(now, resolution_delay);
     }
 
-    /// Once a half is usable, the other has so much time.
-    fn settle(&mut self, now: Duration, resolution_delay: Duration) {
-        let is_answered = |query: &Query| matches!(query.state, State::Answered);
-        if self.settles_at.is_none() && self.queries.iter().any(is_answered) {
-            self.settles_at = Some(later(now, resolution_delay));
-        }
+    /// What the answers held so far, while the other half has all of its time.
+    pub(super) fn half(&self) -> Option<&Addresses> {
+        let half = self.settles_at.is_none().then_some(&self.addresses);
+        half.filter(|addresses| !addresses.is_empty())
+    }
+
+    /// That half is usable: the other one has until then.
+    pub(super) fn settle(&mut self, at: Duration) {
+        self.settles_at = Some(at);
     }
 
     /// Asks over TCP what is open, if that was not begun.
@@ -258,12 +259,7 @@ impl Exchange {
         }
     }
 
-    pub(super) fn handle_tcp_data(
-        &mut self,
-        mut data: &[u8],
-        now: Duration,
-        resolution_delay: Duration,
-    ) {
+    pub(super) fn handle_tcp_data(&mut self, mut data: &[u8]) {
         while let (Tcp::Open(stream), false) = (&mut self.tcp, data.is_empty()) {
             let taken = stream.receive(data);
             let message = stream.take_message();
@@ -281,7 +277,6 @@ impl Exchange {
             });
             if let Some((query, answer)) = answered {
                 query.take(answer, &mut self.addresses);
-                self.settle(now, resolution_delay);
             }
         }
     }

@@ -385,7 +385,8 @@ impl Resolver {
             return;
         };
         if let Some(exchange) = walk.exchange_mut() {
-            exchange.handle_datagram(from, to_port, payload, now, self.config.resolution_delay);
+            exchange.handle_datagram(from, to_port, payload, now);
+            self.settle(now);
             self.advance(now);
         }
     }
@@ -421,9 +422,9 @@ impl Resolver {
 
     /// Bytes from the server.
     pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) {
-        let delay = self.config.resolution_delay;
         if let Some(exchange) = self.exchange_over_tcp() {
-            exchange.handle_tcp_data(data, now, delay);
+            exchange.handle_tcp_data(data);
+            self.settle(now);
             self.advance(now);
         }
     }

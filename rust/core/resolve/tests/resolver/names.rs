@@ -440,6 +440,36 @@ fn the_missing_half_is_waited_for_a_little() {
     }
 }
 
+/// It leads nowhere here: the other one has all of its time, and is asked for again.
+#[test]
+fn a_half_that_cannot_be_used_does_not_end_the_wait() {
+    for (network, first, useless, good) in [
+        (without_prefix(), A, "192.0.2.1", "2001:db8::1"),
+        (thread_network(), AAAA, "fe80::1", "192.0.2.1"),
+        (thread_network(), A, "127.0.0.1", "2001:db8::1"),
+    ] {
+        let config = Config {
+            discover_prefix: false,
+            ..border_router()
+        };
+        let mut world = World::new(config, network);
+        let began = world.now;
+        let mut asked = 0;
+        let report = world.resolve(BROKER, |query| {
+            if query.record_type == first {
+                return says(60, &[useless]);
+            }
+            asked += 1;
+            match asked {
+                1 => Says::Nothing,
+                _ => says(60, &[good]),
+            }
+        });
+        assert_eq!((report.candidates.len(), asked), (1, 2), "{useless}");
+        assert_eq!(world.now - began, secs(3));
+    }
+}
+
 #[test]
 fn the_other_half_within_the_delay_is_taken() {
     let mut world = World::new(border_router(), thread_network());
