@@ -3,7 +3,7 @@
 use super::order::Addresses;
 use super::tcp::{Tcp, TooLarge};
 use super::{LookupError, Output, later};
-use crate::dns::{Answer, Name, Question, RecordType};
+use crate::dns::{Answer, MAX_ALIASES, Name, Question, RecordType};
 use alloc::vec::Vec;
 use core::net::SocketAddrV6;
 use core::time::Duration;
@@ -12,7 +12,7 @@ use core::time::Duration;
 const FIRST_PORT: u16 = 49152;
 
 /// How often an alias that ends in nothing is followed by a question for its target.
-const MAX_FOLLOW_UPS: u8 = 2;
+const MAX_FOLLOW_UPS: u8 = MAX_ALIASES as u8;
 
 /// One server asked everything wanted of a name.
 #[derive(Debug)]

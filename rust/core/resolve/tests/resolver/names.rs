@@ -414,8 +414,8 @@ fn open_aliases_without_end_are_a_loop() {
     );
     assert_eq!(
         world.queries.len(),
-        2 * 3,
-        "each half asked, and two targets followed"
+        2 * 9,
+        "each half asked, and eight targets followed"
     );
 }
 
