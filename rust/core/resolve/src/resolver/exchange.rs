@@ -78,6 +78,8 @@ pub(super) struct Heard {
     pub(super) ttl: u32,
     /// A half of the answer is missing, though the server did not deny it.
     pub(super) half_missing: bool,
+    /// That half might have come, but was not waited for.
+    pub(super) was_settled: bool,
 }
 
 /// Why a server was of no use, and how long in seconds that may be believed.
@@ -143,7 +145,7 @@ impl Exchange {
 
     pub(super) fn poll_transmit(&mut self, rng: &mut dyn rand_core::Rng) -> Option<Output> {
         match self.tcp {
-            Tcp::Wanted => {
+            Tcp::Wanted | Tcp::Again => {
                 self.tcp = Tcp::Connecting;
                 return Some(Output::TcpConnect(self.server));
             }
@@ -277,12 +279,25 @@ impl Exchange {
             });
             if let Some((query, answer)) = answered {
                 query.take(answer, &mut self.addresses);
+                stream.has_answered = true;
             }
         }
     }
 
+    /// A server may close the connection after each answer (RFC 7766 section 6.2.4): what is left is asked
+    /// over another one. Only after an answer, so that it comes to an end.
     pub(super) fn handle_tcp_closed(&mut self) {
-        self.end_tcp(LookupError::Timeout);
+        let has_answered = matches!(&self.tcp, Tcp::Open(stream) if stream.has_answered);
+        if !has_answered || !self.queries.iter().any(Query::is_open) {
+            return self.end_tcp(LookupError::Timeout);
+        }
+        self.tcp = Tcp::Again;
+        for query in &mut self.queries {
+            // Not by datagram before it is connected.
+            if let State::ToSend = query.state {
+                query.state = State::Sent;
+            }
+        }
     }
 
     /// No more over TCP: what was asked over it ends so, and what datagrams were too small for has no
@@ -303,6 +318,13 @@ impl Exchange {
             };
             query.state = State::Failed(Unheard { error, ttl: None });
         }
+    }
+
+    /// When the half at hand has to do; not while the other one, which was cut, is fetched over TCP.
+    fn settles_at(&self) -> Option<Duration> {
+        let is_fetched = |query: &Query| query.was_cut && query.is_open();
+        let is_final = !self.queries.iter().any(is_fetched);
+        self.settles_at.filter(|_| is_final)
     }
 
     /// Sends again what is due, and turns to TCP where no datagram was answered.
@@ -332,22 +354,25 @@ impl Exchange {
             true => self.resend_at.min(self.ends_at),
             false => self.ends_at,
         };
-        self.settles_at
+        self.settles_at()
             .map_or(next, |settles_at| settles_at.min(next))
     }
 
     /// The outcome, once there is one.
     pub(super) fn outcome(&mut self, now: Duration) -> Option<Result<Heard, Unheard>> {
-        let is_over = now >= self.ends_at
-            || self.settles_at.is_some_and(|settles_at| now >= settles_at)
-            || !self.queries.iter().any(Query::is_open);
-        if !is_over {
+        let is_complete = !self.queries.iter().any(Query::is_open);
+        let is_over = now >= self.ends_at || is_complete;
+        let is_settled = self
+            .settles_at()
+            .is_some_and(|settles_at| now >= settles_at);
+        if !is_over && !is_settled {
             return None;
         }
         let mut heard = Heard {
             addresses: core::mem::take(&mut self.addresses),
             ttl: u32::MAX,
             half_missing: false,
+            was_settled: !is_over,
         };
         // Of several failures the worst, believed as long as all of them are.
         let (mut worst, mut ttl): (Option<LookupError>, _) = (None, Some(u32::MAX));
@@ -358,8 +383,9 @@ impl Exchange {
                     continue;
                 }
                 State::Failed(Unheard { error, ttl }) => (error, ttl),
-                State::ToSend | State::Sent => (LookupError::Timeout, None),
-                State::Cut => (LookupError::Truncated, None),
+                // The server has answered it, as far as it could.
+                _ if query.was_cut => (LookupError::Truncated, None),
+                _ => (LookupError::Timeout, None),
             };
             heard.half_missing |= !error.is_negative();
             ttl = ttl.min(believed);

@@ -20,6 +20,8 @@ pub(super) enum Tcp {
     Connecting,
     /// Connected.
     Open(Stream),
+    /// The server has closed it, and it is to be connected again.
+    Again,
     /// It has ended, and is to be closed at once: a port would go on telling of its end.
     Ended,
     /// It was closed.
@@ -31,6 +33,8 @@ pub(super) enum Tcp {
 pub(super) struct Stream {
     outbound: Vec<u8>,
     inbound: Vec<u8>,
+    /// An answer came over it.
+    pub(super) has_answered: bool,
 }
 
 /// Why a connection is of no more use: a message in it is too large.
@@ -45,7 +49,7 @@ impl Tcp {
 
     /// Whether there is one to close.
     pub(super) fn is_to_close(&self) -> bool {
-        self.is_used() || matches!(self, Self::Ended)
+        self.is_used() || matches!(self, Self::Again | Self::Ended)
     }
 }
 

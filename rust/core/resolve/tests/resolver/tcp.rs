@@ -113,6 +113,61 @@ fn without_tcp_either_the_first_cause_is_told() {
     }
 }
 
+/// RFC 7766 section 6.2.4. What is left is asked over another connection, as long as each has an answer.
+#[test]
+fn a_server_that_closes_after_each_answer() {
+    let mut world = world();
+    for query in world.start(BROKER) {
+        world.answer(&query, &Says::Truncated);
+    }
+    let asked = world.tcp_connects();
+    world.tcp_answers(&asked[0], &Says::Alias("cdn.test"));
+    assert_eq!(world.tcp_sent()[0].name, "cdn.test");
+    assert_eq!(world.tcp_ends(), [], "not by datagram");
+    assert_eq!(world.tcp_asked.len(), 2);
+    let asked = world.tcp_connects();
+    assert_eq!((asked.len(), &*asked[0].name), (2, "cdn.test"));
+    world.tcp_answers(&asked[1], &says(60, &["2001:db8::1"]));
+    world.tcp_ends();
+    let asked = world.tcp_connects();
+    assert_eq!((asked.len(), world.tcp_asked.len()), (1, 3));
+    world.tcp_ends();
+    let report = world.resolver.poll_report().unwrap();
+    assert_eq!(addresses(&report), [v6("2001:db8::1")]);
+    assert_eq!((world.tcp_asked.len(), world.tcp_closed), (3, 1));
+}
+
+/// The short wait is for an answer that may be lost, not for one that is being fetched.
+#[test]
+fn a_half_that_was_cut_is_waited_for() {
+    let mut world = world();
+    let sent = world.start(BROKER);
+    world.answer(&sent[1], &says(60, &["2001:db8::1"]));
+    world.answer(&sent[0], &Says::Truncated);
+    world.pass(secs(2));
+    assert_eq!(world.resolver.poll_report(), None);
+    let asked = world.tcp_connects();
+    world.tcp_answers(&asked[0], &says(60, &["192.0.2.1"]));
+    assert_eq!(world.resolver.poll_report().unwrap().candidates.len(), 2);
+}
+
+/// It takes the connection and says no more.
+#[test]
+fn a_server_that_cuts_and_is_silent_over_tcp() {
+    let mut world = world();
+    for query in world.start(BROKER) {
+        world.answer(&query, &Says::Truncated);
+    }
+    world.tcp_connects();
+    while world.resolver.is_busy() {
+        let next = world.resolver.poll_timeout().unwrap();
+        world.pass(next - world.now);
+    }
+    let report = world.resolver.poll_report().unwrap();
+    let error = (AddressSource::BorderRouter, LookupError::Truncated);
+    assert_eq!(errors(&report), [error]);
+}
+
 /// The half that fits is not lost with the connection for the other.
 #[test]
 fn a_server_without_tcp_still_answers_by_datagram() {
