@@ -536,6 +536,7 @@ impl Resolver {
         self.discovery = Discovery {
             prefixes,
             due: later(now, lifetime),
+            earliest: later(now, limits.max_negative_ttl),
         };
         self.cache.separate(&self.prefixes());
     }

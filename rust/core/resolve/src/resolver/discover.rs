@@ -22,6 +22,8 @@ pub(super) struct Discovery {
     pub(super) prefixes: Vec<Prefix>,
     /// When to ask again: the answer's TTL is over, or some time has passed since a failure.
     pub(super) due: Duration,
+    /// When to ask again at the earliest: no address behind the prefixes may answer before they are due.
+    pub(super) earliest: Duration,
 }
 
 /// The prefixes a DNS64 used to make these addresses (RFC 7050 section 3).

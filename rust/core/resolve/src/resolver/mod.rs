@@ -306,8 +306,10 @@ impl Resolver {
     }
 
     /// Forgets what the cache knows of a name: call it when none of its addresses could be
-    /// reached, so that the next resolution asks again.
+    /// reached, so that the next resolution asks again. It also asks again for a prefix that was
+    /// discovered, at most once in [`max_negative_ttl`](CacheLimits::max_negative_ttl).
     pub fn forget(&mut self, host: &Host) {
+        self.discovery.due = self.discovery.due.min(self.discovery.earliest);
         if let Host::Name(name) = host {
             self.cache.forget(name);
         }

@@ -323,6 +323,19 @@ fn the_prefix_is_discovered_once_and_again_when_its_ttl_is_over() {
     assert_eq!(silent.discovery.unwrap().error, LookupError::Timeout);
 }
 
+/// No address behind it answers: the border router may have another one by now.
+#[test]
+fn a_prefix_that_leads_nowhere_is_asked_for_again() {
+    let mut world = World::new(Config::default(), without_prefix());
+    world.resolve("192.0.2.1", dns64);
+    world.resolver.forget(&host("192.0.2.1"));
+    world.now += secs(59);
+    world.resolve_alone("192.0.2.1");
+    world.now += secs(1);
+    world.resolve("192.0.2.1", |_| says(600, &["64:ff9b:8::c000:aa"]));
+    assert_eq!(sources(&world)[0].0, "64:ff9b:8::/96");
+}
+
 #[test]
 fn discovery_comes_before_the_configured_prefix() {
     let config = Config {
