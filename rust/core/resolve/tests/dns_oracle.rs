@@ -206,7 +206,7 @@ fn oracle_records(record_type: RecordType, message: &Message<[u8]>, mut truncate
                     }
                     _ => None,
                 };
-                if let Some(address) = address.filter(|_| addresses.len() < MAX_ADDRESSES) {
+                if let Some(address) = address {
                     addresses.push(address);
                     ttl = ttl.min(sane(record.ttl()));
                 }
@@ -306,11 +306,19 @@ fn both_agree_on_every_message() {
         let mut bytes = message(&mut rng, record_type);
         mutate(&mut rng, &mut bytes);
         let ours = question(record_type).read_answer(ID, &bytes);
-        assert_eq!(
-            ours,
-            oracle(record_type, &bytes),
-            "{record_type:?} in {bytes:02x?}"
-        );
+        let mut theirs = oracle(record_type, &bytes);
+        if let (
+            Some(Answer::Addresses { addresses, .. }),
+            Some(Answer::Addresses { addresses: all, .. }),
+        ) = (&ours, &mut theirs)
+        {
+            if all.len() > MAX_ADDRESSES {
+                assert_eq!(addresses.len(), MAX_ADDRESSES);
+                assert!(addresses.iter().all(|address| all.contains(address)));
+                all.clone_from(addresses);
+            }
+        }
+        assert_eq!(ours, theirs, "{record_type:?} in {bytes:02x?}");
         seen[match ours {
             Some(Answer::Addresses { .. }) => 0,
             Some(Answer::Alias { .. }) => 1,

@@ -14,7 +14,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// CNAMEs followed from the name asked to its addresses.
 pub const MAX_ALIASES: usize = 8;
 
-/// Addresses taken from one answer; a server rotates them, so the rest is not missed.
+/// Addresses taken from one answer. Of more they are drawn with its id, so that each has its turn some time.
 pub const MAX_ADDRESSES: usize = 8;
 
 /// Longest message without EDNS (RFC 1035 section 4.2.1).
@@ -194,6 +194,7 @@ impl Question {
             // Some middleboxes cut an answer at 512 octets and do not say so.
             0 => self.read_records(
                 &sections,
+                id,
                 flags & TRUNCATED != 0,
                 message.len() >= MAX_PLAIN,
             ),
@@ -213,7 +214,13 @@ impl Question {
 
     /// Follows the aliases from the name asked to its addresses. A message may be `truncated` by its
     /// own word, or `full` and then break off.
-    fn read_records(&self, sections: &Sections<'_>, mut truncated: bool, full: bool) -> Answer {
+    fn read_records(
+        &self,
+        sections: &Sections<'_>,
+        mut draw: u16,
+        mut truncated: bool,
+        full: bool,
+    ) -> Answer {
         let mut alias: Option<WireName<'_>> = None;
         let mut ttl = u32::MAX;
         for _ in 0..=MAX_ALIASES {
@@ -224,6 +231,7 @@ impl Question {
             };
             let mut next = None;
             let mut addresses = Vec::new();
+            let mut count = 0;
             let mut records = sections.answers();
             let mut broken = false;
             for record in &mut records {
@@ -235,9 +243,16 @@ impl Question {
                         broken = true;
                         break;
                     };
+                    ttl = ttl.min(record.ttl);
+                    count += 1;
                     if addresses.len() < MAX_ADDRESSES {
                         addresses.push(address);
-                        ttl = ttl.min(record.ttl);
+                        continue;
+                    }
+                    draw = draw.wrapping_mul(0x6255).wrapping_add(0x3619);
+                    if let (Some(kept), 0x8000..) = (addresses.get_mut(count % MAX_ADDRESSES), draw)
+                    {
+                        *kept = address;
                     }
                 } else if record.record_type == TYPE_CNAME && next.is_none() {
                     let Some(target) = record.name_in_data() else {
