@@ -236,6 +236,9 @@ fn oracle_records(record_type: RecordType, message: &Message<[u8]>, mut truncate
                     ttl,
                 };
             }
+            if negative.is_none() && message.header_counts().nscount() > 0 {
+                return Answer::Referral;
+            }
             return Answer::NoData {
                 ttl: negative.map(|negative| negative.min(ttl)),
             };
@@ -295,8 +298,8 @@ fn question(record_type: RecordType) -> Question {
 #[test]
 fn both_agree_on_every_message() {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    // Addresses, Alias, NoData, NameError, Refused, Truncated, Malformed, AliasLoop, ignored.
-    let mut seen = [0usize; 9];
+    // Addresses, Alias, NoData, NameError, Refused, Truncated, Malformed, AliasLoop, ignored, Referral.
+    let mut seen = [0usize; 10];
     for _ in 0..MESSAGES {
         let record_type = if chance(&mut rng, 50) {
             RecordType::A
@@ -329,6 +332,7 @@ fn both_agree_on_every_message() {
             Some(Answer::Malformed) => 6,
             Some(Answer::AliasLoop) => 7,
             None => 8,
+            Some(Answer::Referral) => 9,
         }] += 1;
     }
     // Agreement about nothing would prove nothing.

@@ -126,6 +126,8 @@ pub enum Answer {
         /// As in [`Answer::NoData`].
         ttl: Option<u32>,
     },
+    /// No answer, only the names of other servers to ask (RFC 2308 section 2.2).
+    Referral,
     /// Another response code than success and NXDOMAIN (RFC 1035 section 4.1.1).
     Refused {
         /// 1 format error, 2 server failure, 4 not implemented, 5 refused…
@@ -290,6 +292,7 @@ impl Question {
                             target: target.to_name(),
                             ttl,
                         },
+                        _ if negative.is_none() && sections.authorities > 0 => Answer::Referral,
                         _ => Answer::NoData {
                             ttl: negative.map(|negative| negative.min(ttl)),
                         },

@@ -244,6 +244,9 @@ fn negative_answers_carry_the_lesser_ttl() {
         read(RecordType::A, &Message::new(3, RecordType::A)),
         Some(Answer::NameError { ttl: None })
     );
+    let referral =
+        Message::new(0, RecordType::A).record(2, &wire("example"), 2, 60, &wire("ns.example"));
+    assert_eq!(read(RecordType::A, &referral), Some(Answer::Referral));
     let soa = |flags| Message::new(flags, RecordType::A).soa(600, 300);
     assert_eq!(
         read(RecordType::A, &soa(0)),

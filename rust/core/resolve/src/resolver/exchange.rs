@@ -428,6 +428,7 @@ impl Query {
             Answer::NameError { ttl } => {
                 failed(LookupError::NameError, ttl.map(|ttl| ttl.min(self.ttl)))
             }
+            Answer::Referral => failed(LookupError::Referral, None),
             Answer::Refused { rcode: 2 } => failed(LookupError::ServerFailure, None),
             Answer::Refused { rcode: 5 } => failed(LookupError::Refused, None),
             Answer::Refused { rcode } => failed(LookupError::ResponseCode(rcode), None),

@@ -63,6 +63,8 @@ pub enum LookupError {
     ResponseCode(u8),
     /// The answer did not fit into a datagram and held no address.
     Truncated,
+    /// The server named other servers, and asks none itself.
+    Referral,
     /// The answer breaks the format of DNS messages.
     Malformed,
     /// Too long a chain of CNAMEs, or a circle.
@@ -111,6 +113,7 @@ impl LookupError {
             LookupError::Truncated => {
                 "build with DNS over TCP (CONFIG_THREAD_MQTT_DNS_TCP=y), or give the name fewer records"
             }
+            LookupError::Referral => "ask a server that resolves names for its clients (recursion)",
             LookupError::AliasLoop => "repair the CNAME records of the name",
             LookupError::Unusable(address) => class::cure(*address),
             LookupError::NoPrefix | LookupError::NoPrefixFound => {
@@ -175,6 +178,7 @@ impl fmt::Display for LookupError {
                 return write!(f, "the server answered with response code {rcode}");
             }
             LookupError::Truncated => "the answer is too large for a datagram",
+            LookupError::Referral => "the server knows other servers for the name, but no address",
             LookupError::Malformed => "the answer is malformed",
             LookupError::AliasLoop => "the name is an alias in a circle or through too many steps",
             LookupError::Unusable(address) => {
