@@ -108,7 +108,7 @@ impl LookupError {
             }
             LookupError::Refused => "allow this server to answer queries from the Thread network",
             LookupError::Truncated if TCP => {
-                "let the server answer over TCP as well, or give the name fewer records"
+                "let the server answer over TCP as well, with at most 4096 bytes, or give the name fewer records"
             }
             LookupError::Truncated => {
                 "build with DNS over TCP (CONFIG_THREAD_MQTT_DNS_TCP=y), or give the name fewer records"
