@@ -99,7 +99,7 @@ fn failure(error: dns_lookup::LookupError) -> LookupError {
     match error.kind() {
         LookupErrorKind::NoName => LookupError::NameError,
         LookupErrorKind::NoData => LookupError::NoData,
-        LookupErrorKind::Again => LookupError::Timeout,
+        LookupErrorKind::Again => LookupError::Unanswered,
         LookupErrorKind::Fail => LookupError::ServerFailure,
         LookupErrorKind::System => LookupError::Platform(code(&error.into())),
         // Negative by this project's custom; some systems count upwards.
@@ -127,7 +127,7 @@ mod tests {
     fn errors_keep_their_meaning() {
         for (number, meant) in [
             (libc::EAI_NONAME, LookupError::NameError),
-            (libc::EAI_AGAIN, LookupError::Timeout),
+            (libc::EAI_AGAIN, LookupError::Unanswered),
             (libc::EAI_FAIL, LookupError::ServerFailure),
             (
                 libc::EAI_MEMORY,

@@ -51,6 +51,8 @@ impl fmt::Display for Candidate {
 pub enum LookupError {
     /// No answer in time.
     Timeout,
+    /// The platform's resolver had no answer, or one of a server that failed or refused: it does not tell which.
+    Unanswered,
     /// RCODE 3: the name does not exist (authoritative for the whole chain's name, but the chain goes on).
     NameError,
     /// The name exists, but has no address of the family wanted.
@@ -96,6 +98,9 @@ impl LookupError {
         Some(match self {
             LookupError::Timeout => {
                 "check that the server is up, and on a Thread network that the border router has an uplink"
+            }
+            LookupError::Unanswered => {
+                "check that there is a network connection, and that the platform's DNS server works"
             }
             LookupError::NameError => {
                 "check the spelling of the host name and whether this server serves its zone"
@@ -170,6 +175,7 @@ impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             LookupError::Timeout => "no answer",
+            LookupError::Unanswered => "no answer, or that of a server that failed or refused",
             LookupError::NameError => "the name does not exist (NXDOMAIN)",
             LookupError::NoData => "the name exists but has no address of the family wanted",
             LookupError::ServerFailure => "the server failed (SERVFAIL)",
