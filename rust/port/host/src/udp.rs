@@ -2,7 +2,7 @@
 use crate::{from_mapped, to_mapped};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 #[derive(Debug, Default)]
@@ -12,6 +12,7 @@ pub(crate) struct Udp {
 
 #[derive(Debug)]
 struct Socket {
+    /// As the resolver knows it.
     port: u16,
     ipv4: bool,
     socket: UdpSocket,
@@ -41,7 +42,13 @@ impl Udp {
                 } else {
                     Ipv6Addr::UNSPECIFIED.into()
                 };
-                let mut socket = UdpSocket::bind(SocketAddr::new(any, port))?;
+                // Where another program has the port, the system draws one: the resolver knows the socket
+                // by the port that it drew itself.
+                let bind = |port| UdpSocket::bind(SocketAddr::new(any, port));
+                let mut socket = match bind(port) {
+                    Err(error) if error.kind() == ErrorKind::AddrInUse => bind(0)?,
+                    bound => bound?,
+                };
                 registry.register(&mut socket, token, Interest::READABLE)?;
                 self.sockets.push(Socket { port, ipv4, socket });
                 self.sockets.len() - 1

@@ -197,6 +197,23 @@ fn datagrams() {
     UdpSocket::bind((Ipv4Addr::UNSPECIFIED, from_port)).unwrap();
 }
 
+/// The resolver draws ports, of which another program may have one.
+#[test]
+fn a_local_port_that_is_taken() {
+    let other = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let taken = other.local_addr().unwrap().port();
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = mapped(server.local_addr().unwrap());
+    let mut port = port();
+    port.udp_send(taken, to, b"who?").unwrap();
+    let mut buffer = [0; 64];
+    let (n, from) = server.recv_from(&mut buffer).unwrap();
+    assert_ne!(from.port(), taken);
+    server.send_to(&buffer[..n], from).unwrap();
+    let received = until(&mut port, |port| port.udp_receive(&mut buffer));
+    assert_eq!(received, (to, taken, 4));
+}
+
 #[test]
 fn the_platforms_resolver() {
     let mut port = port();
