@@ -1,5 +1,5 @@
 //! What to do about a failure, in this program's own options. The crates beneath know none of them.
-use crate::args::{CommonArguments, MqttVersion, NetworkArguments};
+use crate::args::{CommonArguments, FamilyArgument, MqttVersion, NetworkArguments};
 use crate::trust;
 use thread_mqtt_client::{Cause, Stage, TcpError};
 use thread_mqtt_resolve::resolver::{LookupError, Report};
@@ -38,6 +38,8 @@ pub(crate) fn of_report(report: &Report, network: &NetworkArguments) -> Option<S
             false => "give another prefix with --nat64-prefix",
         };
         format!("enable NAT64 on the border router (OpenThread: nat64 enable), or {instead}")
+    } else if is_cure(LookupError::NoData) && network.family == FamilyArgument::Any {
+        "give the name an A or AAAA record".to_owned()
     } else if is_cure(LookupError::NoData) {
         "leave --family out, or give the name an A or AAAA record".to_owned()
     } else if is_cure(LookupError::Deadline) {
