@@ -10,7 +10,7 @@ use crate::revocable::{Revocable, Revoker};
 use crate::trust::{read, tls_config};
 use std::io::ErrorKind;
 use std::iter;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{SocketAddr, SocketAddrV6};
 use std::path::Path;
 use std::time::Duration;
 use thread_mqtt_client::{Broker, Client, Config, ConfigError, Failover, Retry, Timers};
@@ -314,11 +314,11 @@ fn random_id() -> Result<String, Failure> {
 }
 
 fn mapped(server: SocketAddr) -> SocketAddrV6 {
-    let address = match server.ip() {
-        IpAddr::V4(ipv4) => ipv4.to_ipv6_mapped(),
-        IpAddr::V6(ipv6) => ipv6,
-    };
-    SocketAddrV6::new(address, server.port(), 0, 0)
+    match server {
+        SocketAddr::V4(ipv4) => SocketAddrV6::new(ipv4.ip().to_ipv6_mapped(), ipv4.port(), 0, 0),
+        // With the zone, if it has one.
+        SocketAddr::V6(ipv6) => ipv6,
+    }
 }
 
 /// What `resolve` was given: a URI, or something that stands for the host of one.
@@ -337,4 +337,17 @@ pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
     };
     text.parse()
         .map_err(|error| Failure::usage(format_args!("{name:?}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_local_server_keeps_its_zone() {
+        let server = "[fe80::1%4]:5353".parse().unwrap();
+        assert_eq!(mapped(server).scope_id(), 4);
+        let server = "192.0.2.1:53".parse().unwrap();
+        assert_eq!(mapped(server), "[::ffff:192.0.2.1]:53".parse().unwrap());
+    }
 }
