@@ -29,6 +29,8 @@ pub(super) struct Walk {
     step: Step,
     failures: Vec<Failure>,
     discovery: Option<Failure>,
+    /// A half of the answer was not waited for.
+    was_settled: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +134,8 @@ impl Walk {
 }
 
 impl Resolver {
-    pub(super) fn begin(&mut self, host: &Host, now: Duration) {
-        let deadline = later(now, self.config.deadline);
+    pub(super) fn begin(&mut self, host: &Host, now: Duration, latest: Duration) {
+        let deadline = later(now, self.config.deadline).min(latest);
         self.set_out(host.clone(), now, deadline);
     }
 
@@ -169,6 +171,7 @@ impl Resolver {
             step: Step::Idle,
             failures,
             discovery,
+            was_settled: false,
         });
     }
 
@@ -233,6 +236,7 @@ impl Resolver {
     /// Once a half of the answer is usable, the other half has little time left.
     pub(super) fn settle(&mut self, now: Duration) {
         let exchange = self.walk.as_ref().and_then(Walk::exchange);
+        let exchange = exchange.filter(|_| !self.patient);
         let Some(mut half) = exchange.and_then(Exchange::half).cloned() else {
             return;
         };
@@ -443,6 +447,7 @@ impl Resolver {
         let after = now.saturating_sub(step.exchange.began);
         match outcome {
             Ok(mut heard) => {
+                walk.was_settled = heard.was_settled;
                 heard.addresses.separate(&self.prefixes());
                 if let Some(name) = self.walk.as_ref().and_then(Walk::name) {
                     let key = (name, self.config.family, source);
@@ -639,6 +644,7 @@ impl Resolver {
             answered_by,
             server,
             cached,
+            half_missing: walk.was_settled,
             failures: walk.failures,
             prefixes: self.prefixes(),
             discovery: walk.discovery,

@@ -247,6 +247,8 @@ pub struct Resolver {
     walk: Option<Walk>,
     /// The question the platform has not answered yet. Outlives the resolution that asked it.
     platform: Option<PlatformQuestion>,
+    /// The other half of an answer has all of its time.
+    patient: bool,
     /// Ports are open that are no longer needed.
     close_udp: bool,
     /// So is a connection.
@@ -274,6 +276,7 @@ impl Resolver {
             discovery: Discovery::default(),
             walk: None,
             platform: None,
+            patient: false,
             close_udp: false,
             close_tcp: false,
             report: None,
@@ -291,12 +294,23 @@ impl Resolver {
     /// Call it once [`Network::attached`]: the resolver does not wait for the network, its
     /// deadline runs from here.
     pub fn start(&mut self, host: &Host, network: &Network, now: Duration) {
+        self.start_until(host, network, now, Duration::MAX);
+    }
+
+    /// As [`start`](Self::start), with a report at `latest`, where that is before the deadline.
+    pub fn start_until(&mut self, host: &Host, network: &Network, now: Duration, latest: Duration) {
         self.cancel();
         self.handed_out = None;
         self.learn(network);
         self.cache.separate(&self.prefixes());
-        self.begin(host, now);
+        self.begin(host, now, latest);
         self.advance(now);
+    }
+
+    /// Whether the other half of A and AAAA has all of its time from now on, and not only
+    /// [`resolution_delay`](Config::resolution_delay): for a name of which known addresses failed.
+    pub fn set_patient(&mut self, patient: bool) {
+        self.patient = patient;
     }
 
     /// Drops an unfinished resolution, without a report.

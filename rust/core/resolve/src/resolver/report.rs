@@ -318,6 +318,10 @@ pub struct Report {
     pub server: Option<SocketAddrV6>,
     /// The answer came out of the cache.
     pub cached: bool,
+    /// A half of A and AAAA was not waited for longer than
+    /// [`resolution_delay`](super::Config::resolution_delay): a [patient](super::Resolver::set_patient)
+    /// resolution may have more addresses.
+    pub half_missing: bool,
     /// The sources that failed, in order, and why. A source with several servers may stand here several times.
     pub failures: Vec<Failure>,
     /// The prefixes that were usable, in order.

@@ -419,6 +419,42 @@ fn open_aliases_without_end_are_a_loop() {
     );
 }
 
+/// One alias in each answer, as servers without recursion give them: as many as in one answer.
+#[test]
+fn eight_aliases_are_followed_one_by_one() {
+    const CHAIN: [&str; 8] = [
+        "a.test", "b.test", "c.test", "d.test", "e.test", "f.test", "g.test", "h.test",
+    ];
+    let mut world = World::new(border_router(), thread_network());
+    let report = world.resolve(BROKER, |query| {
+        let place = CHAIN.iter().position(|name| *name == query.name);
+        match CHAIN.get(place.map_or(0, |place| place + 1)) {
+            Some(next) => Says::Alias(next),
+            None => says(60, &["192.0.2.1"]),
+        }
+    });
+    assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+}
+
+/// After the addresses of the half at hand have failed.
+#[test]
+fn a_patient_resolution_waits_for_both_halves() {
+    let mut world = World::new(border_router(), thread_network());
+    let slow_a = |world: &mut World| {
+        let queries = world.start(BROKER);
+        world.answer(&queries[1], &says(60, &["2001:db8::1"]));
+        world.pass(secs(2));
+        world.answer(&queries[0], &says(60, &["192.0.2.1"]));
+        world.resolver.poll_report().unwrap()
+    };
+    let report = slow_a(&mut world);
+    assert_eq!((report.candidates.len(), report.half_missing), (1, true));
+    world.resolver.forget(&host(BROKER));
+    world.resolver.set_patient(true);
+    let report = slow_a(&mut world);
+    assert_eq!((report.candidates.len(), report.half_missing), (2, false));
+}
+
 #[test]
 fn the_missing_half_is_waited_for_a_little() {
     for (present, record, address) in [
