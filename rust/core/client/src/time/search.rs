@@ -30,9 +30,6 @@ const ATTEMPTS: u8 = 2;
 const PAUSE_AT_RATE: Duration = Duration::from_secs(900);
 const PAUSE_AT_REFUSAL: Duration = Duration::from_secs(3600);
 
-/// Servers remembered that asked to be left alone.
-const REFUSALS: usize = 4;
-
 /// The ephemeral ports begin here (RFC 6335 section 6) and reach to 65535.
 const FIRST_PORT: u16 = 49152;
 
@@ -112,7 +109,10 @@ impl SntpSearch {
             true => PAUSE_AT_RATE,
             false => PAUSE_AT_REFUSAL,
         };
-        if self.refusals.len() == REFUSALS {
+        let holds = |refusal: &Refusal| !is_due(Some(refusal.until), now);
+        self.refusals.retain(holds);
+        // A name may lead to other addresses each time.
+        if self.refusals.len() >= self.servers.len() * ADDRESSES {
             self.refusals.remove(0);
         }
         self.refusals.push(Refusal {
