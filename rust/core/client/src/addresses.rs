@@ -53,6 +53,11 @@ impl Addresses {
         });
     }
 
+    /// Whether an address failed and was not good since.
+    pub(crate) fn have_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
     /// The addresses of a report in the order to try them: without failures before those with some,
     /// among these the good one first and else as the resolver has them, those by their failures and
     /// the time of the last.

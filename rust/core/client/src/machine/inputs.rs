@@ -250,10 +250,11 @@ impl Client {
                 Alarm::Return => self.return_is_due(now),
             }
         }
-        self.timing.source().handle_timeout(now);
-        self.advance_time(now);
+        // Before the search for the time ends, which may want to know why a name has no address.
         self.resolver.handle_timeout(now);
         self.take_report(now);
+        self.timing.source().handle_timeout(now);
+        self.advance_time(now);
         // Also while offline: messages expire.
         if let Err(error) = self.session.handle_timeout(now) {
             if let State::Up { .. } = self.state {

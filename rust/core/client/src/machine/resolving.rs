@@ -16,12 +16,15 @@ impl Client {
         if let State::Timing = mem::replace(&mut self.state, State::Resolving) {
             self.end_search();
         }
-        self.look_up(self.targets.uri().host.clone(), now);
+        // The address that works may be in the half of the answer that comes late.
+        let patient = self.targets.current().addresses.have_failed();
+        self.resolver.set_patient(patient);
+        self.look_up(self.targets.uri().host.clone(), now, Duration::MAX);
     }
 
-    /// Has the resolver begin, and tells the prefix that it begins with.
-    pub(super) fn look_up(&mut self, host: Host, now: Duration) {
-        self.resolver.start(&host, &self.network, now);
+    /// Has the resolver begin, and tells the prefix that it begins with. A report comes at `latest`.
+    pub(super) fn look_up(&mut self, host: Host, now: Duration, latest: Duration) {
+        self.resolver.start_until(&host, &self.network, now, latest);
         if !self.network.native_ipv4 && !matches!(host, Host::Ipv6(_)) {
             let first = self.resolver.prefixes().first().copied();
             self.announce_prefix(first);

@@ -73,10 +73,11 @@ impl Client {
             if let Some(outcome) = self.timing.source.poll_outcome() {
                 return self.take_time(outcome, now);
             }
-            let Some(host) = self.timing.source.poll_lookup() else {
+            let Some((host, latest)) = self.timing.source.poll_lookup() else {
                 return;
             };
-            self.look_up(host, now);
+            self.resolver.set_patient(false);
+            self.look_up(host, now, latest);
         }
     }
 

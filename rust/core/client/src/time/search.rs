@@ -65,8 +65,8 @@ struct Search {
     due: Duration,
     /// Servers that are left, the one asked now included.
     servers_left: usize,
-    /// The name to resolve next.
-    lookup: Option<Host>,
+    /// The name to resolve next, and until when.
+    lookup: Option<(Host, Duration)>,
     /// The server's addresses that are left.
     addresses: Vec<Candidate>,
     question: Option<Question>,
@@ -130,13 +130,15 @@ impl SntpSearch {
     }
 
     /// Has the first server looked up, or gives up if all were asked.
-    fn ask_server(&mut self) {
+    fn ask_server(&mut self, now: Duration) {
         let Some(search) = &mut self.search else {
             return;
         };
         match self.servers.get(self.first) {
             Some(server) if search.servers_left > 0 => {
-                search.lookup = Some(server.host.clone());
+                // The servers that are left share the time that is left.
+                let share = search.ends_at.saturating_sub(now) / search.servers_left as u32;
+                search.lookup = Some((server.host.clone(), later(now, share)));
                 search.due = search.ends_at;
             }
             _ => {
@@ -157,7 +159,7 @@ impl SntpSearch {
         let (Some(server), Some(port)) = (next, port) else {
             search.servers_left = search.servers_left.saturating_sub(1);
             self.next();
-            return self.ask_server();
+            return self.ask_server(now);
         };
         search.question = Some(Question {
             server,
@@ -210,7 +212,7 @@ impl TimeSource for SntpSearch {
             question: None,
             error: TimeError::NoServer,
         });
-        self.ask_server();
+        self.ask_server(now);
     }
 
     fn cancel(&mut self) {
@@ -305,7 +307,7 @@ impl TimeSource for SntpSearch {
         self.search.as_ref().map(|search| search.due)
     }
 
-    fn poll_lookup(&mut self) -> Option<Host> {
+    fn poll_lookup(&mut self) -> Option<(Host, Duration)> {
         self.search.as_mut()?.lookup.take()
     }
 

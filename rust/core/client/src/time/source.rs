@@ -41,8 +41,8 @@ pub(crate) trait TimeSource: fmt::Debug + Send {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     fn poll_timeout(&self) -> Option<Duration>;
 
-    /// A name to resolve.
-    fn poll_lookup(&mut self) -> Option<Host>;
+    /// A name to resolve, and when its report is wanted at the latest.
+    fn poll_lookup(&mut self) -> Option<(Host, Duration)>;
 
     /// A datagram to send.
     fn poll_transmit(&mut self, rng: &mut dyn Rng) -> Option<Datagram>;

@@ -305,6 +305,38 @@ fn who_asked_to_be_left_alone_is() {
     }
 }
 
+#[test]
+fn all_that_asked_to_be_left_alone_are() {
+    let names: Vec<String> = (1..=6).map(|n| format!("192.0.2.{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let sntp: Vec<_> = names
+        .iter()
+        .map(|name| (*name, Sntp::Kiss(*b"DENY")))
+        .collect();
+    let mut world = clockless(servers(&names, TimePolicy::Strict), &sntp);
+    world.run_for(s(3_600 - 1));
+    assert!(world.failures().len() > 3, "{:?}", world.failures());
+    assert_eq!(world.time_questions.len(), 6);
+}
+
+/// The default chain of a device, whose sources have more time together than a search.
+#[test]
+fn a_silent_name_leaves_time_to_the_next_server() {
+    let asking = |names: &[&str]| {
+        let mut config = servers(names, TimePolicy::Strict);
+        config.resolver.chain = thread_mqtt_resolve::resolver::Config::default().chain;
+        clockless(config, &[(FIRST, Sntp::Right)])
+    };
+    asking(&["time.example", FIRST]).run_until_online(s(10));
+
+    let (stage, cause, _) = failure(&mut asking(&["time.example"]), s(16));
+    assert_eq!(stage, Stage::Time);
+    assert!(
+        matches!(cause, Cause::Time(TimeError::Resolve(_))),
+        "{cause}"
+    );
+}
+
 /// After a power cut in the house it starts together with the device.
 #[test]
 fn a_server_that_is_not_synchronised_yet_is_asked_again_soon() {
