@@ -102,6 +102,8 @@ pub struct Client {
     alarms: Alarms,
     /// The prefix was announced in this attempt.
     announced_prefix: bool,
+    /// The broker may have more addresses than were waited for.
+    half_missing: bool,
     tcp_open: bool,
     /// When bytes were last shown to the driver.
     shown_at: Duration,
@@ -228,6 +230,7 @@ impl Client {
             state: State::Idle,
             alarms: Alarms::default(),
             announced_prefix: false,
+            half_missing: false,
             tcp_open: false,
             shown_at: Duration::ZERO,
             actions: Vec::new(),

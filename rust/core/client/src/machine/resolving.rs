@@ -44,6 +44,7 @@ impl Client {
             self.timing.source().handle_report(report, now);
             return self.advance_time(now);
         }
+        self.half_missing = report.half_missing;
         let report = Box::new(report);
         let addresses = &self.targets.current().addresses;
         let order = addresses.order(&report, &self.network);

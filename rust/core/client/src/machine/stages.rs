@@ -139,6 +139,10 @@ impl Client {
             // The name may have moved.
             let host = self.targets.uri().host.clone();
             self.resolver.forget(&host);
+            if mem::take(&mut self.half_missing) {
+                self.close_tcp(true);
+                return self.resolve(now);
+            }
             self.fail(Stage::Tcp, Cause::Tcp(error), now);
         } else {
             self.close_tcp(true);

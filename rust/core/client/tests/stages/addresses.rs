@@ -94,6 +94,22 @@ fn a_name_whose_addresses_are_all_dead_is_asked_for_again() {
     assert_eq!(*world.connects[1].ip(), synthesised("192.0.2.2"));
 }
 
+/// The address that works is in the half of the answer that comes late: it is asked for again in the same
+/// attempt, and waited for.
+#[test]
+fn the_half_that_came_late_is_not_lost() {
+    let mut world = asking(plain());
+    world.dns = Some(Ipv4Addr::new(192, 0, 2, 1));
+    let ipv6 = "2001:db8::1".parse().unwrap();
+    world.dns_ipv6 = Some(ipv6);
+    world.lost = 2;
+    world.routes.insert(ipv6, Path::Refused);
+    world.start();
+    world.run_until_online(s(6));
+    assert_eq!((world.failures().len(), world.connects.len()), (0, 2));
+    assert_eq!(*world.connects[1].ip(), synthesised("192.0.2.1"));
+}
+
 #[test]
 fn a_lost_connection_does_not_ask_for_the_name_again() {
     let mut world = asking(plain());

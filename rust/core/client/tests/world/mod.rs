@@ -89,6 +89,10 @@ pub struct World {
     pub answer: Option<Result<Vec<IpAddr>, LookupError>>,
     /// What every DNS server answers for every name, for an hour; `None` for never.
     pub dns: Option<Ipv4Addr>,
+    /// The IPv6 address beside it.
+    pub dns_ipv6: Option<Ipv6Addr>,
+    /// Questions for the IPv4 address that are lost.
+    pub lost: usize,
     /// Questions asked of DNS servers.
     pub questions: usize,
     /// Time servers by address; the others are silent.
@@ -212,17 +216,22 @@ pub fn config(uri: &str) -> Config {
     }
 }
 
-/// RFC 1035 section 4: the question again, and an A record if that is what was asked for.
-fn dns_answer(query: &[u8], ipv4: Ipv4Addr) -> Vec<u8> {
+/// RFC 1035 section 4: the question again, and the record that was asked for, if there is one.
+fn dns_answer(query: &[u8], ipv4: Ipv4Addr, ipv6: Option<Ipv6Addr>) -> Vec<u8> {
     let name = query[12..].iter().position(|byte| *byte == 0).unwrap();
     let question = &query[12..12 + name + 5];
-    let a = question[name + 2] == 1;
+    let record_type = question[name + 2];
+    let data = match record_type {
+        1 => Some(ipv4.octets().to_vec()),
+        _ => ipv6.map(|ipv6| ipv6.octets().to_vec()),
+    };
     let mut answer = query[..2].to_vec();
-    answer.extend([0x81, 0x80, 0, 1, 0, u8::from(a), 0, 0, 0, 0]);
+    answer.extend([0x81, 0x80, 0, 1, 0, u8::from(data.is_some()), 0, 0, 0, 0]);
     answer.extend(question);
-    if a {
-        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4]);
-        answer.extend(ipv4.octets());
+    if let Some(data) = data {
+        answer.extend([0xc0, 12, 0, record_type, 0, 1, 0, 0, 0x0e, 0x10, 0]);
+        answer.push(data.len() as u8);
+        answer.extend(data);
     }
     answer
 }
@@ -244,6 +253,8 @@ impl World {
             connects: Vec::new(),
             answer: None,
             dns: None,
+            dns_ipv6: None,
+            lost: 0,
             questions: 0,
             time_servers: BTreeMap::new(),
             kissing: None,
@@ -511,8 +522,10 @@ impl World {
             } => {
                 self.udp_closed = false;
                 self.questions += 1;
-                if let Some(ipv4) = self.dns {
-                    let answer = dns_answer(&payload, ipv4);
+                if payload[payload.len() - 3] == 1 && self.lost > 0 {
+                    self.lost -= 1;
+                } else if let Some(ipv4) = self.dns {
+                    let answer = dns_answer(&payload, ipv4, self.dns_ipv6);
                     self.client
                         .handle_datagram(to, from_port, &answer, self.now);
                 }
