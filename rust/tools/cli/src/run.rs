@@ -274,6 +274,8 @@ impl<'a> Run<'a> {
                 self.broker.clone_from(broker);
                 self.tried.clear();
             }
+            // A silent one has another turn.
+            Event::CandidateFailed(candidate, _) if self.tried.contains(candidate) => {}
             Event::CandidateFailed(candidate, _) => self.tried.push(*candidate),
             Event::Reached(Reached::Tcp(candidate, _)) => self.tried = vec![*candidate],
             _ => {}
