@@ -136,6 +136,19 @@ impl Config {
             })
     }
 
+    /// Forgets the sessions of a server.
+    pub(crate) fn forget_sessions_of(&self, server_name: &ServerName<'_>) {
+        if let Some(store) = &self.inner.sessions {
+            store.forget(server_name);
+        }
+    }
+
+    /// Sessions handed to handshakes so far.
+    pub(crate) fn sessions_offered(&self) -> u32 {
+        let store = self.inner.sessions.as_ref();
+        store.map_or(0, |store| store.counters().offered)
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         self.inner.limits
     }

@@ -84,6 +84,7 @@ pub struct Connection {
     inbound: Inbound,
     outbound: Outbound,
     agreed: Option<Agreed>,
+    offered_session: bool,
     /// This side said close_notify, or gave the handshake up.
     closed: bool,
     /// The peer said close_notify.
@@ -143,6 +144,7 @@ impl Connection {
         // What is there already is not about this connection.
         config.take_provider_failure();
         let clock = Clock::new(time.unix_seconds());
+        let offered = config.sessions_offered();
         let mut connection = Self {
             tls: config
                 .connect(server_name.clone(), time, clock.clone())
@@ -154,6 +156,7 @@ impl Connection {
             inbound: Inbound::new(config.limits()),
             outbound: Outbound::new(config.limits()),
             agreed: None,
+            offered_session: config.sessions_offered() != offered,
             closed: false,
             peer_closed: false,
             failure: None,
@@ -293,6 +296,13 @@ impl Connection {
     /// Whether the handshake is still going on.
     pub fn is_handshaking(&self) -> bool {
         self.agreed.is_none()
+    }
+
+    /// Whether the handshake offered to resume a session, and the broker did not choose a full one. If it
+    /// fails, the session may be why: the next connection offers another one or none.
+    pub fn offered_session(&self) -> bool {
+        let kind = self.tls.handshake_kind();
+        self.offered_session && kind.is_none_or(|kind| kind == HandshakeKind::Resumed)
     }
 
     /// Whether the peer said close_notify: after what is in [`plaintext`](Self::plaintext) now,
@@ -450,6 +460,7 @@ impl Connection {
     // Not inlined: its frame is not there while the handshake goes on.
     #[inline(never)]
     fn fail_by_rustls(&mut self, error: &rustls::Error) -> TlsError {
+        self.config.forget_sessions_of(&self.server_name);
         let of_certificate = matches!(
             error,
             rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_)

@@ -20,10 +20,11 @@ use rustls_pki_types::ServerName;
 ///
 /// # Limits
 /// Bounded by `servers` and, for each, one TLS 1.2 session and `tickets` TLS 1.3 tickets; the
-/// oldest give way. A TLS 1.3 ticket is used once (RFC 8446 appendix C.4): with one, the attempt after
-/// one that failed in the middle of its handshake is a full one; with two, the second after. Each
-/// holds the ticket, its secret and a copy of the server's chain: about 3 KB with two RSA-2048
-/// certificates, for as long as the device runs.
+/// oldest give way. A session is taken out when it is offered, and comes back with a handshake that is
+/// done: a server that cannot resume it fails one handshake, and the next is a full one (with two
+/// tickets, the second after). After a fatal alert all sessions of that server are forgotten (RFC 5246
+/// section 7.2.2, RFC 8446 section 6.2). Each holds the ticket, its secret and a copy of the server's
+/// chain: about 3 KB with two RSA-2048 certificates, for as long as the device runs.
 ///
 /// A session is only ever resumed by a connection with the same [`Config`](crate::Config) (or a
 /// clone) and the same kind of [`CertificateTime`](crate::CertificateTime) as the one that made it:
@@ -117,6 +118,17 @@ impl SessionStore {
             kept: self.shared.kept.load(Ordering::Relaxed),
             offered: self.shared.offered.load(Ordering::Relaxed),
             dropped: self.shared.dropped.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Forgets the sessions of a server.
+    pub(crate) fn forget(&self, server_name: &ServerName<'_>) {
+        if let Some(mut servers) = self.shared.alive() {
+            if let Some(server) = find(&mut servers, server_name) {
+                self.shared.count_dropped(server.len());
+                server.tls12 = None;
+                server.tls13.clear();
+            }
         }
     }
 
@@ -235,10 +247,11 @@ impl ClientSessionStore for Shared {
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        let mut servers = self.alive()?;
-        let session = find(&mut servers, server_name)?.tls12.as_ref()?;
+        // Taken, as a ticket is: rustls keeps it again when the handshake is done, and its unbuffered
+        // interface does not remove one that failed.
+        let session = find(&mut self.alive()?, server_name)?.tls12.take()?;
         self.count_offered();
-        Some(session.clone())
+        Some(session)
     }
 
     fn remove_tls12_session(&self, server_name: &ServerName<'static>) {

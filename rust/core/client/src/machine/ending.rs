@@ -25,7 +25,7 @@ pub(super) enum Ending {
         cause: Cause,
         /// The connection had been stable.
         stable: bool,
-        /// The next CONNECT asks for the clean start that was missing, by itself.
+        /// The next attempt leaves out what this one may have failed for, by itself.
         fresh: bool,
     },
     Stopped,
@@ -107,9 +107,17 @@ impl Client {
             self.undigested = 0;
         }
         self.undigested = self.undigested.saturating_add(undigested.into());
-        // A broker that claims a session in spite of a clean start would claim it for ever.
-        let fresh = cause == Cause::Mqtt(SessionError::UnexpectedSession)
-            && !self.session.asked_for_clean_start();
+        let fresh = match &self.state {
+            // A session of TLS is offered once, and comes from a handshake that was done: so this cannot
+            // go on for ever.
+            State::Securing { connection, .. } => connection.offered_session(),
+            // The next CONNECT asks for the clean start that was missing. A broker that claims a session in
+            // spite of one would claim it for ever.
+            _ => {
+                cause == Cause::Mqtt(SessionError::UnexpectedSession)
+                    && !self.session.asked_for_clean_start()
+            }
+        };
         let (stream, words) = self.leave();
         if cause.contradicts_time() {
             self.clock.doubt();

@@ -201,6 +201,36 @@ fn sessions_of_tls_are_resumed() {
     }
 }
 
+/// A handshake that offered a session may have failed for it: the full one follows soon, once, even where only
+/// a person could help if the session were not the reason.
+#[test]
+fn a_session_that_does_not_resume_is_followed_by_a_full_handshake_soon() {
+    for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        let tls = Tls {
+            versions: vec![version],
+            ..broker_tls()
+        };
+        let mut world = World::started(config(SECURE), peer::Config::new(Some(tls.clone())));
+        world.run_until_online(s(5));
+        world.run_for(s(61));
+        // Another broker takes its place, which answers every ClientHello with an alert.
+        let other = peer::Config::new(Some(Tls {
+            alpn: vec![b"other".to_vec()],
+            alpn_required: true,
+            ..tls
+        }));
+        world.server = peer::Server::new(other, 1, UNIX_TIME).unwrap();
+        world.cut();
+        assert!(world.run_until(s(140), |world| world.failures().len() == 4));
+        let failures = world.failures();
+        let pauses: Vec<_> = failures.iter().filter_map(|failure| failure.2).collect();
+        // The cut, the session, and that it was not the session.
+        assert!(pauses[..2].iter().all(|pause| *pause <= s(2)), "{pauses:?}");
+        let slow = |pause| (s(32)..=s(64)).contains(pause);
+        assert!(pauses[2..].iter().all(slow), "{pauses:?}");
+    }
+}
+
 #[test]
 fn without_a_clock_the_floor_counts() {
     let [issued, end] =

@@ -206,3 +206,63 @@ fn time_told_later_makes_the_ticket_young() {
     pair.exchange();
     assert!(setup.connect(NOW + 10 * 86_400 + 3_600).0.resumed);
 }
+
+/// RFC 5246 section 7.2.2: after a handshake that failed with a session, however it did, the next is a full
+/// one. The server still has the session, and would resume it.
+#[test]
+fn a_session_that_does_not_resume_is_offered_once() {
+    let alert = [21, 3, 3, 0, 2, 2, 80];
+    type End = fn(&mut Connection, &[u8]);
+    let ends: [End; 3] = [
+        |connection, alert| assert!(connection.handle_ciphertext(alert).is_err()),
+        |connection, _| assert!(connection.handle_eof().is_err()),
+        // A time-out.
+        |_, _| {},
+    ];
+    for version in Version::ALL {
+        for tickets in [true, false] {
+            for end in ends {
+                let setup = Setup::new(*version, tickets);
+                setup.connect(NOW);
+                let mut connection = Connection::new(&setup.config, NAME, NOW).unwrap();
+                assert!(connection.offered_session());
+                end(&mut connection, &alert);
+                drop(connection);
+                let next = Connection::new(&setup.config, NAME, NOW).unwrap();
+                assert!(!next.offered_session(), "{version}");
+                let server = ServerConnection::new(setup.server.clone()).unwrap();
+                let mut pair = Pair::of(next, server);
+                pair.exchange();
+                assert!(!pair.client.agreed().unwrap().resumed);
+                assert!(setup.connect(NOW).0.resumed);
+            }
+        }
+    }
+}
+
+/// So do the sessions of a connection that a fatal alert ends later, and not those of one that is cut.
+#[test]
+fn a_fatal_alert_makes_its_server_forgotten() {
+    for version in Version::ALL {
+        let setup = Setup::new(*version, true);
+        let other = Connection::new(&setup.config, "192.0.2.1", NOW).unwrap();
+        let server = || ServerConnection::new(setup.server.clone()).unwrap();
+        Pair::of(other, server()).exchange();
+        for (is_cut, kept) in [(true, 2), (false, 1)] {
+            let connection = Connection::new(&setup.config, NAME, NOW).unwrap();
+            let mut pair = Pair::of(connection, server());
+            pair.exchange();
+            assert_eq!(setup.store.len(), 2);
+            match is_cut {
+                true => pair.client.handle_eof().unwrap_err(),
+                // Not encrypted: a record that nobody could decrypt ends a connection as well.
+                false => {
+                    let record = [23, 3, 3, 0, 32].into_iter().chain([0; 32]);
+                    let record: Vec<u8> = record.collect();
+                    pair.client.handle_ciphertext(&record).unwrap_err()
+                }
+            };
+            assert_eq!(setup.store.len(), kept, "{version}");
+        }
+    }
+}
