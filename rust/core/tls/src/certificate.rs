@@ -166,7 +166,7 @@ impl CertificateSummary {
         let key = public_key(tbs.inside(der::SEQUENCE)?)?;
         let mut names = Vec::new();
         let mut bytes = 0;
-        let mut presented = extension(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
+        let mut presented = sequence(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
         while cfg!(feature = "summaries")
             && !presented.is_empty()
             && names.len() < MAX_NAMES
@@ -178,9 +178,6 @@ impl CertificateSummary {
                 names.push(name);
             }
         }
-        let is_ca = extension(der, BASIC_CONSTRAINTS)
-            .and_then(|mut constraints| constraints.optional(der::BOOLEAN))
-            .is_some_and(|flag| flag != [0]);
         Some(Self {
             subject,
             issuer,
@@ -188,7 +185,7 @@ impl CertificateSummary {
             not_after,
             names,
             key,
-            is_ca,
+            is_ca: ca_flag(der) == Some(true),
         })
     }
 
@@ -235,8 +232,31 @@ impl CertificateSummary {
 
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+
+/// The flag in its basicConstraints, which is false where it is left out.
+fn ca_flag(der: &[u8]) -> Option<bool> {
+    let mut constraints = sequence(der, BASIC_CONSTRAINTS)?;
+    let flag = constraints.optional(der::BOOLEAN);
+    Some(flag.is_some_and(|flag| flag != [0]))
+}
+
+/// Whether it may issue others: neither its basicConstraints nor its keyUsage denies it (RFC 5280
+/// sections 4.2.1.9 and 4.2.1.3).
+pub(crate) fn may_issue(der: &[u8]) -> bool {
+    const KEY_CERT_SIGN: u8 = 4;
+    let usage = extension(der, KEY_USAGE).and_then(|mut value| value.expect(der::BIT_STRING));
+    let may_sign =
+        usage.is_none_or(|bits| bits.get(1).is_some_and(|bits| bits & KEY_CERT_SIGN != 0));
+    may_sign && ca_flag(der) != Some(false)
+}
 
 /// What is inside of the SEQUENCE that an extension of a certificate holds.
+fn sequence<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
+    extension(der, wanted)?.inside(der::SEQUENCE)
+}
+
+/// What an extension of a certificate holds.
 fn extension<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
     let certificate = &mut Reader::new(der).inside(der::SEQUENCE)?;
     let tbs = &mut certificate.inside(der::SEQUENCE)?;
@@ -250,7 +270,7 @@ fn extension<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
         let mut extension = extensions.inside(der::SEQUENCE)?;
         if extension.expect(der::OID)? == wanted {
             extension.optional(der::BOOLEAN); // critical
-            return extension.inside(der::OCTET_STRING)?.inside(der::SEQUENCE);
+            return extension.inside(der::OCTET_STRING);
         }
     }
 }
@@ -286,12 +306,12 @@ fn from_issuer(der: &[u8]) -> Option<Reader<'_>> {
 
 /// Whether it has a subjectAltName, whatever is in it.
 pub(crate) fn has_alternative_names(der: &[u8]) -> bool {
-    extension(der, SUBJECT_ALT_NAME).is_some()
+    sequence(der, SUBJECT_ALT_NAME).is_some()
 }
 
 /// The names in its subjectAltName, each with the tag of its kind.
 pub(crate) fn names(der: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    let mut names = extension(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
+    let mut names = sequence(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
     core::iter::from_fn(move || names.any())
 }
 

@@ -12,11 +12,12 @@ use rustls::crypto::hash::{Hash, HashAlgorithm};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{
-    Error, InconsistentKeys, KeyLog, RootCertStore, SignatureScheme, SupportedCipherSuite,
+    Error, InconsistentKeys, KeyLog, SignatureScheme, SupportedCipherSuite,
     SupportedProtocolVersion,
 };
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
 
+use crate::certificate;
 use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};
 use crate::config_error::{ConfigError, Fault, Given};
@@ -26,7 +27,7 @@ use crate::error::{ProviderFailure, TlsError};
 use crate::path::MAX_PATH;
 use crate::pin::Pin;
 use crate::resume::SessionStore;
-use crate::verify::{Moment, Pins, Verifier};
+use crate::verify::{Moment, Pins, Roots, Verifier};
 
 /// Longest record on the wire: header, 2^14 bytes and the expansion that TLS 1.2 allows.
 pub(crate) const MAX_RECORD: usize = 5 + 16_384 + 2_048;
@@ -85,7 +86,7 @@ impl Config {
     pub fn builder(provider: CryptoProvider) -> ConfigBuilder {
         ConfigBuilder {
             provider,
-            roots: RootCertStore::empty(),
+            roots: Roots::default(),
             identity: None,
             versions: None,
             suites: None,
@@ -260,7 +261,7 @@ impl fmt::Debug for Config {
 /// Collects the choices for a [`Config`].
 pub struct ConfigBuilder {
     provider: CryptoProvider,
-    roots: RootCertStore,
+    roots: Roots,
     identity: Option<Arc<CertifiedKey>>,
     versions: Option<Vec<Version>>,
     suites: Option<Vec<Suite>>,
@@ -293,6 +294,9 @@ impl ConfigBuilder {
     /// Adds trust anchors: one DER certificate or a PEM bundle (told apart by content). Text between
     /// the certificates of a bundle is skipped. Of each, name, key and constraints are kept: some
     /// 350 bytes with RSA-2048.
+    ///
+    /// One that may not issue others, by its basicConstraints (CA:FALSE) or its keyUsage, vouches for
+    /// itself alone: for a broker that shows this very certificate, signed by itself. It is kept whole.
     // Not inlined, as below: the steps come one after the other on the stack of who configures.
     #[inline(never)]
     pub fn ca(mut self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
@@ -327,15 +331,21 @@ impl ConfigBuilder {
 
     fn add_root(&mut self, certificate: &CertificateDer<'_>) -> Result<(), Fault> {
         let anchor = webpki::anchor_from_trusted_cert(certificate).map_err(|_| Damage::Content)?;
-        self.roots.roots.reserve_exact(1);
-        self.roots.roots.push(anchor.to_owned());
+        let roots = &mut self.roots;
+        if certificate::may_issue(certificate) {
+            roots.cas.reserve_exact(1);
+            roots.cas.push(anchor.to_owned());
+        } else {
+            roots.leaves.reserve_exact(1);
+            roots.leaves.push(certificate.clone().into_owned());
+        }
         Ok(())
     }
 
     /// Adds trust anchors that are part of the program, such as those of the crate `webpki-roots`:
     /// they stay in flash.
     pub fn anchors(mut self, anchors: impl IntoIterator<Item = TrustAnchor<'static>>) -> Self {
-        self.roots.extend(anchors);
+        self.roots.cas.extend(anchors);
         self
     }
 

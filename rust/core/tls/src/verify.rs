@@ -14,16 +14,16 @@ use rustls::crypto::{
     WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
     verify_tls13_signature_with_raw_key,
 };
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls_pki_types::{
+    CertificateDer, ServerName, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime,
 };
-use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use thread_mqtt_crypto_record::{has_room, in_place};
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
 
 use crate::certificate::{self, CertificateSummary, PublicKey};
 use crate::choice::Version;
-use crate::der::Reader;
+use crate::der::{self, Reader};
 use crate::error::ProviderFailure;
 use crate::fault::{CertificateFault, NameMismatch, NotPinned, Signature};
 use crate::path::{self, Path};
@@ -71,7 +71,7 @@ pub(crate) enum Moment {
 /// lists, which no device has: their parser would be in every image, some 10 kB of flash. rustls's
 /// own functions between the two would lose the reason of a refusal, and take more flash and stack.
 pub(crate) struct Verifier {
-    roots: Arc<RootCertStore>,
+    roots: Arc<Roots>,
     algorithms: WebPkiSupportedAlgorithms,
     /// Whether the provider turned out not to have a scheme.
     withdrawn: Option<fn(SignatureScheme) -> bool>,
@@ -86,6 +86,49 @@ pub(crate) struct Verifier {
     /// with the server's name, for the connection that is in the middle of the call. Only ever
     /// tried: in the rare race the diagnosis is less detailed, the verdict is the same.
     refused: spin::Mutex<Option<Box<Refusal>>>,
+}
+
+/// What is configured as CA.
+#[derive(Default)]
+pub(crate) struct Roots {
+    /// Those that may issue certificates.
+    pub(crate) cas: Vec<TrustAnchor<'static>>,
+    /// The others, which vouch for themselves alone: the usual certificate of a broker at home, which signs
+    /// itself. webpki has no such thing, and would let the owner of its key certify any name.
+    pub(crate) leaves: Vec<CertificateDer<'static>>,
+}
+
+impl Roots {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cas.is_empty() && self.leaves.is_empty()
+    }
+
+    /// The trust anchor for a certificate that is itself configured and that has signed itself.
+    fn itself<'a>(&self, end_entity: &'a CertificateDer<'_>) -> Option<TrustAnchor<'a>> {
+        if !self.leaves.contains(end_entity) {
+            return None;
+        }
+        let (issuer, subject) = certificate::issuer_and_subject(end_entity)?;
+        let key = Reader::new(certificate::public_key_info(end_entity)?).expect(der::SEQUENCE)?;
+        (issuer == subject).then(|| TrustAnchor {
+            subject: subject.into(),
+            subject_public_key_info: key.into(),
+            name_constraints: None,
+        })
+    }
+
+    /// Whether one that vouches for itself alone has this subject.
+    fn has_leaf(&self, subject: &[u8]) -> bool {
+        let mut leaves = self.leaves.iter();
+        leaves.any(|leaf| {
+            certificate::issuer_and_subject(leaf).is_some_and(|(_, name)| name == subject)
+        })
+    }
+
+    /// What may vouch for a certificate: itself, if it `is_own`, or the CAs.
+    fn anchors<'a>(&'a self, is_own: &'a Option<TrustAnchor<'a>>) -> &'a [TrustAnchor<'a>] {
+        is_own.as_ref().map_or(&*self.cas, core::slice::from_ref)
+    }
 }
 
 /// Pins, and what it takes to compare with them.
@@ -133,7 +176,7 @@ impl fmt::Debug for Verifier {
 
 impl Verifier {
     pub(crate) fn new(
-        roots: Arc<RootCertStore>,
+        roots: Arc<Roots>,
         algorithms: WebPkiSupportedAlgorithms,
         withdrawn: Option<fn(SignatureScheme) -> bool>,
         provider_failures: Option<fn() -> Option<ProviderFailure>>,
@@ -218,10 +261,16 @@ impl Verifier {
                 };
                 let issuer = names.and_then(|(issuer, _)| certificate::name(issuer));
                 let is_self_issued = names.is_some_and(|(issuer, subject)| issuer == subject);
-                let fault = CertificateFault::UnknownIssuer {
-                    issuer: issuer.unwrap_or_default().into(),
-                    presented,
-                    self_signed: path.len() == 1 && is_self_issued,
+                let self_signed = path.len() == 1 && is_self_issued;
+                let fault = match names {
+                    Some((issuer, _)) if !self_signed && self.roots.has_leaf(issuer) => {
+                        CertificateFault::EndEntityUsedAsCa
+                    }
+                    _ => CertificateFault::UnknownIssuer {
+                        issuer: issuer.unwrap_or_default().into(),
+                        presented,
+                        self_signed,
+                    },
                 };
                 (fault, CertificateError::UnknownIssuer)
             }
@@ -258,7 +307,9 @@ impl Verifier {
         if !self.pins.is_empty() && self.is_pinned(end_entity)? {
             return Ok(());
         }
-        let mut paths = path::find(end_entity, intermediates, &self.roots.roots, self.max_chain);
+        let own = self.roots.itself(end_entity);
+        let anchors = self.roots.anchors(&own);
+        let mut paths = path::find(end_entity, intermediates, anchors, self.max_chain);
         if paths.complete.is_empty() {
             if let Some(length) = paths.too_long {
                 return Err(Refused::PathTooLong(length));
@@ -271,7 +322,7 @@ impl Verifier {
         let mut verdict = Ok(());
         for path in paths.complete {
             let chosen = path.intermediates(intermediates);
-            match self.verify_path(&parsed, &chosen, now) {
+            match self.verify_path(&parsed, &chosen, anchors, now) {
                 Ok(()) => {
                     verdict = Ok(());
                     break;
@@ -297,13 +348,14 @@ impl Verifier {
         &self,
         parsed: &EndEntityCert<'_>,
         intermediates: &[CertificateDer<'_>],
+        anchors: &[TrustAnchor<'_>],
         mut now: UnixTime,
     ) -> Result<(), webpki::Error> {
         let mut attempts = intermediates.len() + 1;
         loop {
             let verdict = parsed.verify_for_usage(
                 self.algorithms.all,
-                &self.roots.roots,
+                anchors,
                 intermediates,
                 now,
                 KeyUsage::server_auth(),
@@ -336,7 +388,9 @@ impl Verifier {
             return None;
         }
         let own = CertificateSummary::not_before(end_entity)?;
-        let paths = path::find(end_entity, intermediates, &self.roots.roots, self.max_chain);
+        let own_anchor = self.roots.itself(end_entity);
+        let anchors = self.roots.anchors(&own_anchor);
+        let paths = path::find(end_entity, intermediates, anchors, self.max_chain);
         let latest = |path: &Path| {
             let sent = path.intermediates(intermediates);
             let issued = sent
@@ -369,12 +423,12 @@ impl Verifier {
         if !seen.iter().any(|seen| self.pins.list.contains(seen)) {
             return Err(Refused::NotPinned(Box::new(seen)));
         }
-        let mut roots = self.roots.roots.iter();
-        let is_root = roots.any(|root| {
+        let mut cas = self.roots.cas.iter();
+        let is_root = cas.any(|root| {
             let spki = root.subject_public_key_info.as_ref();
             root.subject.as_ref() == subject && key.ends_with(spki)
         });
-        Ok(self.roots.roots.is_empty() || is_root)
+        Ok(self.roots.is_empty() || is_root || self.roots.leaves.contains(end_entity))
     }
 
     /// Verifies a signature of a handshake by the key of a pinned certificate, of whatever version
@@ -418,7 +472,7 @@ impl Verifier {
         let sent = chain.iter().skip(1).find_map(refused_length);
         sent.or_else(|| {
             let last = chain.last()?;
-            self.roots.roots.iter().find_map(|root| {
+            self.roots.cas.iter().find_map(|root| {
                 let name = certificate::name(&root.subject)?;
                 let bits = PublicKey::read(&root.subject_public_key_info)?.refused_bits()?;
                 (name == last.issuer).then(|| CertificateFault::RsaKeyLength {
