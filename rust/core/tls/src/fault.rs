@@ -254,7 +254,8 @@ impl CertificateFault {
             }
             Self::CaUsedAsEndEntity | Self::UnsupportedVersion => MAKE_ONE,
             Self::EndEntityUsedAsCa => {
-                "have the broker's certificate issued by a CA certificate (basicConstraints CA:TRUE)"
+                "have the broker's certificate issued by a CA certificate (basicConstraints CA:TRUE, and \
+                 keyCertSign if it has keyUsage)"
             }
             Self::UnsupportedSignatureAlgorithm {
                 signature: Signature::Sha1 | Signature::Sha224 | Signature::RsaPss,

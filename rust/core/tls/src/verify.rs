@@ -363,6 +363,10 @@ impl Verifier {
                 None,
             );
             match verdict {
+                // webpki looks at their basicConstraints alone (RFC 5280 section 6.1.4 (n)).
+                Ok(_) if !intermediates.iter().all(|der| certificate::may_issue(der)) => {
+                    return Err(webpki::Error::EndEntityUsedAsCa);
+                }
                 Ok(_) => return Ok(()),
                 Err(webpki::Error::CertNotValidYet { not_before, .. })
                     if self.moment == Moment::Floor && not_before > now && attempts > 0 =>
