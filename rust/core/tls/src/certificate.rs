@@ -292,6 +292,17 @@ pub(crate) fn public_key_info(der: &[u8]) -> Option<&[u8]> {
     rest.element(der::SEQUENCE)
 }
 
+/// Whether it is of version 3.
+pub(crate) fn is_version_3(der: &[u8]) -> bool {
+    let version = |der| {
+        let mut tbs = Reader::new(der)
+            .inside(der::SEQUENCE)?
+            .inside(der::SEQUENCE)?;
+        tbs.inside(der::explicit(0))?.expect(der::INTEGER)
+    };
+    version(der) == Some(&[2])
+}
+
 /// What follows the signature's algorithm in the signed part.
 #[inline(never)]
 fn from_issuer(der: &[u8]) -> Option<Reader<'_>> {

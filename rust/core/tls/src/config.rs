@@ -11,10 +11,7 @@ use rustls::client::{
 use rustls::crypto::hash::{Hash, HashAlgorithm};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{
-    Error, InconsistentKeys, KeyLog, SignatureScheme, SupportedCipherSuite,
-    SupportedProtocolVersion,
-};
+use rustls::{Error, KeyLog, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
 
 use crate::certificate;
@@ -753,24 +750,19 @@ fn certified_key(
     outcome.map(|()| Arc::new(certified))
 }
 
+/// Whether the key belongs to the certificate. What else that says is for the broker to judge.
 fn matches(certified: &CertifiedKey) -> Result<(), ConfigError> {
-    match certified.keys_match() {
-        // A key that cannot tell its public half is taken on trust.
-        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(()),
-        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            Err(ConfigError::KeyMismatch)
+    // A key that cannot tell its public half is taken on trust.
+    let (Some(key), Some(certificate)) = (certified.key.public_key(), certified.cert.first())
+    else {
+        return Ok(());
+    };
+    match certificate::public_key_info(certificate) {
+        None => Err(Given::Certificate.at_fault(Damage::Content.into())),
+        Some(_) if !certificate::is_version_3(certificate) => {
+            Err(ConfigError::ClientCertificateVersion)
         }
-        // rustls without std does not say why; its own verifier does.
-        Err(_) => Err(
-            match certified
-                .end_entity_cert()
-                .map(webpki::EndEntityCert::try_from)
-            {
-                Ok(Err(webpki::Error::UnsupportedCertVersion)) => {
-                    ConfigError::ClientCertificateVersion
-                }
-                _ => Given::Certificate.at_fault(Damage::Content.into()),
-            },
-        ),
+        Some(of_certificate) if of_certificate == key.as_ref() => Ok(()),
+        Some(_) => Err(ConfigError::KeyMismatch),
     }
 }
