@@ -283,6 +283,39 @@ pub(crate) fn issuer_and_subject(der: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((issuer, rest.expect(der::SEQUENCE)?))
 }
 
+/// Whether two names are the same but for the kind of their strings, blanks, and the case of ASCII
+/// letters: what CAs write in more than one way, of what RFC 5280 section 7.1 has not count. Goes no
+/// deeper than `a`, which a peer does not choose.
+pub(crate) fn is_same_name(a: &[u8], b: &[u8]) -> bool {
+    if a == b {
+        return true;
+    }
+    const CONSTRUCTED: u8 = 0x20;
+    let is_text = |tag| {
+        let (utf8, printable) = (der::UTF8_STRING, der::PRINTABLE_STRING);
+        [utf8, printable, der::TELETEX_STRING, der::IA5_STRING].contains(&tag)
+    };
+    fn letters(text: &[u8]) -> impl Iterator<Item = u8> {
+        let letters = text.iter().filter(|byte| **byte != b' ');
+        letters.map(u8::to_ascii_lowercase)
+    }
+    let (mut a, mut b) = (Reader::new(a), Reader::new(b));
+    while !a.is_empty() && !b.is_empty() {
+        let (Some((tag, a)), Some((other, b))) = (a.any(), b.any()) else {
+            return false;
+        };
+        let is_same = match tag == other {
+            true if tag & CONSTRUCTED != 0 => is_same_name(a, b),
+            true if !is_text(tag) => a == b,
+            _ => is_text(tag) && is_text(other) && letters(a).eq(letters(b)),
+        };
+        if !is_same {
+            return false;
+        }
+    }
+    a.is_empty() && b.is_empty()
+}
+
 /// The SubjectPublicKeyInfo, with its tag and length.
 pub(crate) fn public_key_info(der: &[u8]) -> Option<&[u8]> {
     let mut rest = from_issuer(der)?;

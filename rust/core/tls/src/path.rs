@@ -111,7 +111,7 @@ pub(crate) fn find(
             if path.len() <= longest {
                 paths.dead_end = path;
             }
-            if roots.iter().any(|root| root.subject.as_ref() == issuer) {
+            if has_root(roots, issuer) {
                 match path.len() <= longest {
                     true => paths.complete.push(path),
                     false => paths.too_long = paths.too_long.or(Some(path.len())),
@@ -143,6 +143,11 @@ pub(crate) fn find(
     paths
 }
 
+fn has_root(roots: &[TrustAnchor<'_>], name: &[u8]) -> bool {
+    let mut roots = roots.iter();
+    roots.any(|root| certificate::is_same_name(&root.subject, name))
+}
+
 /// Certificates on the way to a root, from the one with this issuer on, along the first of each name.
 fn length_on<'a>(
     mut issuer: &'a [u8],
@@ -150,7 +155,7 @@ fn length_on<'a>(
     roots: &[TrustAnchor<'_>],
 ) -> Option<usize> {
     for length in 1..=names.len() {
-        if roots.iter().any(|root| root.subject.as_ref() == issuer) {
+        if has_root(roots, issuer) {
             return Some(length);
         }
         let mut readable = names.iter().flatten();

@@ -125,6 +125,25 @@ impl Roots {
         })
     }
 
+    /// Those of `anchors` that have this name, as the certificate that names it writes it: webpki compares
+    /// byte by byte.
+    fn named<'a>(anchors: &'a [TrustAnchor<'_>], name: &'a [u8]) -> Vec<TrustAnchor<'a>> {
+        let mut named = Vec::new();
+        for anchor in anchors {
+            if certificate::is_same_name(&anchor.subject, name) {
+                let constraints = anchor.name_constraints.as_deref();
+                // A vector would make room for four at once.
+                named.reserve_exact(1);
+                named.push(TrustAnchor {
+                    subject: name.into(),
+                    subject_public_key_info: anchor.subject_public_key_info.as_ref().into(),
+                    name_constraints: constraints.map(Into::into),
+                });
+            }
+        }
+        named
+    }
+
     /// What may vouch for a certificate: itself, if it `is_own`, or the CAs.
     fn anchors<'a>(&'a self, is_own: &'a Option<TrustAnchor<'a>>) -> &'a [TrustAnchor<'a>] {
         is_own.as_ref().map_or(&*self.cas, core::slice::from_ref)
@@ -322,7 +341,10 @@ impl Verifier {
         let mut verdict = Ok(());
         for path in paths.complete {
             let chosen = path.intermediates(intermediates);
-            match self.verify_path(&parsed, &chosen, anchors, now) {
+            let last = path.last(end_entity, intermediates);
+            let (issuer, _) = certificate::issuer_and_subject(last).unwrap_or_default();
+            let anchors = Roots::named(anchors, issuer);
+            match self.verify_path(&parsed, &chosen, &anchors, now) {
                 Ok(()) => {
                     verdict = Ok(());
                     break;
