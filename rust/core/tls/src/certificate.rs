@@ -233,6 +233,7 @@ impl CertificateSummary {
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
 
 /// The flag in its basicConstraints, which is false where it is left out.
 fn ca_flag(der: &[u8]) -> Option<bool> {
@@ -249,6 +250,24 @@ pub(crate) fn may_issue(der: &[u8]) -> bool {
     let may_sign =
         usage.is_none_or(|bits| bits.get(1).is_some_and(|bits| bits & KEY_CERT_SIGN != 0));
     may_sign && ca_flag(der) != Some(false)
+}
+
+/// Whether its nameConstraints limit the subjects of what it certifies.
+pub(crate) fn constrains_subjects(der: &[u8]) -> bool {
+    sequence(der, NAME_CONSTRAINTS).is_some_and(has_directory_name)
+}
+
+/// Whether a directoryName is in the content of nameConstraints (RFC 5280 section 4.2.1.10).
+pub(crate) fn has_directory_name(mut constraints: Reader<'_>) -> bool {
+    while let Some((_, subtrees)) = constraints.any() {
+        let mut subtrees = Reader::new(subtrees);
+        while let Some(mut subtree) = subtrees.inside(der::SEQUENCE) {
+            if subtree.optional(der::explicit(4)).is_some() {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// What is inside of the SEQUENCE that an extension of a certificate holds.

@@ -88,6 +88,9 @@ pub enum CertificateFault {
     UnknownCriticalExtension,
     /// A name lies outside of what its CA may certify (nameConstraints).
     NameConstraint,
+    /// A CA of the chain limits the subjects of what it certifies (a directoryName in nameConstraints),
+    /// which cannot be checked here.
+    DirectoryNameConstraint,
     /// The chain is longer than its CA allows (pathLenConstraint).
     ChainTooLong,
     /// The path to a CA has more certificates than
@@ -288,6 +291,9 @@ impl CertificateFault {
             Self::NameConstraint => {
                 "have the certificate issued by a CA that may certify this name"
             }
+            Self::DirectoryNameConstraint => {
+                "configure a CA that is nearer to the broker's certificate, or one without such a limit"
+            }
             Self::ChainTooLong | Self::TooComplex => {
                 "shorten the broker's chain; send no certificate that does not belong to it"
             }
@@ -440,6 +446,10 @@ impl fmt::Display for CertificateFault {
             ),
             Self::NameConstraint => f.write_str(
                 "the broker's certificate is for a name that its CA may not certify (nameConstraints)",
+            ),
+            Self::DirectoryNameConstraint => f.write_str(
+                "a CA of the broker's chain limits the subjects of certificates (a directoryName in \
+                 nameConstraints), which this device cannot check",
             ),
             Self::ChainTooLong => {
                 f.write_str("the broker's certificate chain is longer than its CA allows")

@@ -293,11 +293,38 @@ impl Verifier {
                 };
                 (fault, CertificateError::UnknownIssuer)
             }
+            Refused::Invalid(webpki::Error::NameConstraintViolation, path)
+                if self.constrains_subjects(path, end_entity, intermediates) =>
+            {
+                let fault = CertificateFault::DirectoryNameConstraint;
+                (fault, CertificateError::Other(OtherError.without_cause()))
+            }
             Refused::Invalid(error, _) => self.judge(error, &chain),
             Refused::NoRoom => return in_place::out_of_memory(),
         };
         self.remember(Some(server_name.to_owned()), fault, chain);
         error.into()
+    }
+
+    /// Whether a CA on the path limits the subjects of what it certifies: webpki refuses whatever it has
+    /// certified (rustls/webpki#19).
+    fn constrains_subjects(
+        &self,
+        path: &Path,
+        end_entity: &CertificateDer<'_>,
+        sent: &[CertificateDer<'_>],
+    ) -> bool {
+        let last = path.last(end_entity, sent);
+        let (issuer, _) = certificate::issuer_and_subject(last).unwrap_or_default();
+        let of_root = |root: TrustAnchor<'_>| {
+            let constraints = root.name_constraints.as_deref().map(Reader::new);
+            constraints.is_some_and(certificate::has_directory_name)
+        };
+        let mut path = path.intermediates(sent).into_iter();
+        path.any(|der| certificate::constrains_subjects(&der))
+            || Roots::named(&self.roots.cas, issuer)
+                .into_iter()
+                .any(of_root)
     }
 
     fn remember(
