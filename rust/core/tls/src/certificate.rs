@@ -14,7 +14,7 @@ use crate::der::{self, Reader};
 mod names;
 
 #[cfg(feature = "summaries")]
-use names::{distinguished_name, general_name};
+use names::{distinguished_name, extension_name, general_name};
 
 /// No text without the feature `summaries`.
 #[cfg(not(feature = "summaries"))]
@@ -25,6 +25,11 @@ fn distinguished_name(_: Reader<'_>) -> Option<String> {
 #[cfg(not(feature = "summaries"))]
 fn general_name(_: u8, _: &[u8]) -> Option<String> {
     None
+}
+
+#[cfg(not(feature = "summaries"))]
+fn extension_name(_: &[u8]) -> String {
+    String::new()
 }
 
 /// What a person needs to know of a certificate. Without the feature `summaries` its texts and its list of
@@ -277,19 +282,39 @@ fn sequence<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
 
 /// What an extension of a certificate holds.
 fn extension<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
-    let certificate = &mut Reader::new(der).inside(der::SEQUENCE)?;
-    let tbs = &mut certificate.inside(der::SEQUENCE)?;
-    let mut extensions = loop {
-        let (tag, content) = tbs.any()?;
-        if tag == der::explicit(3) {
-            break Reader::new(content).inside(der::SEQUENCE)?;
-        }
-    };
+    let mut extensions = extensions(der)?;
     loop {
         let mut extension = extensions.inside(der::SEQUENCE)?;
         if extension.expect(der::OID)? == wanted {
             extension.optional(der::BOOLEAN); // critical
             return extension.inside(der::OCTET_STRING);
+        }
+    }
+}
+
+fn extensions(der: &[u8]) -> Option<Reader<'_>> {
+    let certificate = &mut Reader::new(der).inside(der::SEQUENCE)?;
+    let tbs = &mut certificate.inside(der::SEQUENCE)?;
+    loop {
+        let (tag, content) = tbs.any()?;
+        if tag == der::explicit(3) {
+            return Reader::new(content).inside(der::SEQUENCE);
+        }
+    }
+}
+
+/// The first critical extension that webpki does not know, by its name.
+pub(crate) fn unknown_extension(der: &[u8]) -> Option<String> {
+    let mut extensions = extensions(der)?;
+    loop {
+        let mut extension = extensions.inside(der::SEQUENCE)?;
+        let id = extension.expect(der::OID)?;
+        let is_critical = extension
+            .optional(der::BOOLEAN)
+            .is_some_and(|flag| flag != [0]);
+        // Usages, names, basicConstraints, name constraints, revocation lists.
+        if is_critical && !matches!(id, [0x55, 0x1d, 15 | 17 | 19 | 30 | 31 | 37]) {
+            return Some(extension_name(id));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Why a connection failed.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::fmt;
 
@@ -353,7 +354,10 @@ pub(crate) fn fault_without_context(error: &CertificateError) -> CertificateFaul
         C::BadEncoding => CertificateFault::BadEncoding,
         C::BadSignature => CertificateFault::BadSignature,
         C::Revoked => CertificateFault::Revoked,
-        C::UnhandledCriticalExtension => CertificateFault::UnknownCriticalExtension,
+        C::UnhandledCriticalExtension => CertificateFault::UnknownCriticalExtension {
+            subject: Box::default(),
+            extension: Box::default(),
+        },
         C::UnknownRevocationStatus
         | C::ExpiredRevocationList
         | C::ExpiredRevocationListContext { .. }

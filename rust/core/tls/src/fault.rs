@@ -84,8 +84,14 @@ pub enum CertificateFault {
     BadEncoding,
     /// A certificate is of version 1 or 2; only version 3 is accepted.
     UnsupportedVersion,
-    /// A certificate has a critical extension that is not understood.
-    UnknownCriticalExtension,
+    /// A certificate has a critical extension that is not understood. Both texts are empty where which
+    /// one is not known.
+    UnknownCriticalExtension {
+        /// Whose.
+        subject: Box<str>,
+        /// The name of the extension, or its number.
+        extension: Box<str>,
+    },
     /// A name lies outside of what its CA may certify (nameConstraints).
     NameConstraint,
     /// A CA of the chain limits the subjects of what it certifies (a directoryName in nameConstraints),
@@ -285,7 +291,10 @@ impl CertificateFault {
             Self::WrongPurpose => {
                 "give the broker a certificate whose extendedKeyUsage has serverAuth"
             }
-            Self::BadEncoding | Self::UnknownCriticalExtension => {
+            Self::UnknownCriticalExtension { .. } => {
+                "have that certificate issued anew without this extension, or with it not critical"
+            }
+            Self::BadEncoding => {
                 "have the broker's certificate issued anew, as X.509 version 3 (RFC 5280)"
             }
             Self::NameConstraint => {
@@ -441,8 +450,13 @@ impl fmt::Display for CertificateFault {
             Self::UnsupportedVersion => f.write_str(
                 "a certificate of the broker's chain is of an outdated X.509 version",
             ),
-            Self::UnknownCriticalExtension => f.write_str(
+            Self::UnknownCriticalExtension { extension, .. } if extension.is_empty() => f.write_str(
                 "a certificate of the broker's chain has a critical extension that is not understood",
+            ),
+            Self::UnknownCriticalExtension { subject, extension } => write!(
+                f,
+                "the certificate of \"{subject}\" has a critical extension that this device does not \
+                 judge: {extension}"
             ),
             Self::NameConstraint => f.write_str(
                 "the broker's certificate is for a name that its CA may not certify (nameConstraints)",

@@ -293,6 +293,22 @@ impl Verifier {
                 };
                 (fault, CertificateError::UnknownIssuer)
             }
+            Refused::Invalid(webpki::Error::UnsupportedCriticalExtension, _) => {
+                let sent = core::iter::once(end_entity).chain(intermediates);
+                let found = sent.zip(&chain).find_map(|(der, certificate)| {
+                    let extension = certificate::unknown_extension(der)?;
+                    Some((
+                        subject(core::slice::from_ref(certificate), |_| true),
+                        extension,
+                    ))
+                });
+                let (subject, extension) = found.unwrap_or_default();
+                let fault = CertificateFault::UnknownCriticalExtension {
+                    subject,
+                    extension: extension.into(),
+                };
+                (fault, CertificateError::Other(OtherError.without_cause()))
+            }
             Refused::Invalid(webpki::Error::NameConstraintViolation, path)
                 if self.constrains_subjects(path, end_entity, intermediates) =>
             {
@@ -665,7 +681,6 @@ fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError
         | W::MalformedNameConstraint
         | W::InvalidNetworkMaskConstraint => unnamed(F::NameConstraint),
         W::UnsupportedCertVersion => unnamed(F::UnsupportedVersion),
-        W::UnsupportedCriticalExtension => unnamed(F::UnknownCriticalExtension),
         W::MalformedExtensions
         | W::MalformedDnsIdentifier
         | W::ExtensionValueInvalid

@@ -158,6 +158,22 @@ fn push_escaped(text: &mut String, value: &str) {
     }
 }
 
+/// An extension by its name, if it is one of those that have to do with policies, or by its number.
+pub(super) fn extension_name(id: &[u8]) -> String {
+    let name = match id {
+        [0x55, 0x1d, 32] => "certificatePolicies",
+        [0x55, 0x1d, 33] => "policyMappings",
+        [0x55, 0x1d, 36] => "policyConstraints",
+        [0x55, 0x1d, 54] => "inhibitAnyPolicy",
+        _ => {
+            let mut text = String::new();
+            push_dotted(&mut text, id.get(..MAX_OID).unwrap_or(id));
+            return text;
+        }
+    };
+    name.into()
+}
+
 fn push_dotted(text: &mut String, id: &[u8]) {
     let mut number = 0_u64;
     let mut first = true;
