@@ -281,6 +281,9 @@ impl TlsError {
                 "give the heap more, or lower the limit on what is received \
                  (CONFIG_THREAD_MQTT_TLS_INBOUND) if the broker keeps to it"
             }
+            Self::Misbehaved(Misbehaviour(PeerMisbehaved::TooManyRenegotiationRequests)) => {
+                "switch off renegotiation at the broker"
+            }
             Self::RecordOverflow
             | Self::BadMessage(_)
             | Self::UnexpectedMessage
@@ -459,6 +462,8 @@ impl fmt::Display for TlsError {
             Self::Downgraded => f.write_str(
                 "the broker speaks TLS 1.3, but something on the way to it took that out of the offer",
             ),
+            Self::Misbehaved(Misbehaviour(PeerMisbehaved::TooManyRenegotiationRequests)) => f
+                .write_str("the broker asks for a renegotiation of TLS 1.2, which there is not here"),
             Self::Misbehaved(how) => {
                 f.write_str("the broker broke the TLS protocol")?;
                 in_parentheses(f, how)
