@@ -491,6 +491,14 @@ mod tests {
     use rustls::InvalidMessage;
 
     #[test]
+    fn a_renegotiation_is_no_defect() {
+        let error = E::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests);
+        let error = TlsError::from_rustls(&error, false);
+        assert!(error.to_string().contains("renegotiation"), "{error}");
+        assert!(error.cure().contains("renegotiation"), "{}", error.cure());
+    }
+
+    #[test]
     fn what_rustls_says_keeps_its_meaning() {
         let certificate = |fault| TlsError::Certificate(fault);
         #[allow(deprecated)]

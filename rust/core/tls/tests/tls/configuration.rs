@@ -76,6 +76,15 @@ fn client_identities() {
     let expected = ConfigError::ClientCertificateVersion;
     assert_eq!(identity(&outdated, key.as_bytes()), expected);
     assert!(expected.to_string().contains("version 3"));
+    // What else it says is for the broker to judge.
+    let mut policies = leaf_params();
+    let mut extension = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 32], vec![0x30, 0x00]);
+    extension.set_criticality(true);
+    policies.custom_extensions.push(extension);
+    let critical = Pki::with_leaf(policies);
+    let chain = critical.chain_pem();
+    let given = client(&pki).client_identity(chain.as_bytes(), critical.key_pem.as_bytes());
+    given.unwrap().build().unwrap();
     // A key of a kind that the provider has no use for.
     let ed25519 = Pki::new(&rcgen::PKCS_ED25519, 1);
     let refused = identity(&ed25519.chain[0], ed25519.key_pem.as_bytes());

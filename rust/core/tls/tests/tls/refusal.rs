@@ -1,8 +1,9 @@
 //! What must fail, fails with the right reason, and the peer is told.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
-    NameConstraints, PKCS_ECDSA_P256_SHA256 as P256, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyUsagePurpose, NameConstraints,
+    PKCS_ECDSA_P256_SHA256 as P256, SanType,
 };
 use server_rustls::{AlertDescription, Error};
 use thread_mqtt_soft_provider::{Random, RandomError};
@@ -301,9 +302,13 @@ fn certificates_for_something_else() {
         "{cure}"
     );
 
-    let pki = Pki::of(&P256, ca_params("Root"), [params("No CA")], leaf_params());
-    let fault = refused_now(&pki, other);
-    assert_eq!(fault, CertificateFault::EndEntityUsedAsCa);
+    let mut signs_no_certificates = ca_params("For revocation lists");
+    signs_no_certificates.key_usages = vec![KeyUsagePurpose::CrlSign];
+    for middle in [params("No CA"), signs_no_certificates] {
+        let pki = Pki::of(&P256, ca_params("Root"), [middle], leaf_params());
+        let fault = refused_now(&pki, other);
+        assert_eq!(fault, CertificateFault::EndEntityUsedAsCa);
+    }
 
     let mut leaf = leaf_params();
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -322,6 +327,25 @@ fn certificates_for_something_else() {
     let fault = refused_now(&pki, other);
     assert_eq!(fault, CertificateFault::NameConstraint);
 
+    // Of subjects: in the root, and below it.
+    let mut of_subjects = ca_params("Of subjects");
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, NAME);
+    of_subjects.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![
+            GeneralSubtree::DnsName(NAME.into()),
+            GeneralSubtree::DirectoryName(name),
+        ],
+        excluded_subtrees: vec![],
+    });
+    for pki in [
+        Pki::of(&P256, of_subjects.clone(), [], leaf_params()),
+        Pki::of(&P256, ca_params("Root"), [of_subjects], leaf_params()),
+    ] {
+        let fault = refused_now(&pki, other);
+        assert_eq!(fault, CertificateFault::DirectoryNameConstraint);
+    }
+
     let mut short = ca_params("Short");
     short.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     let middle = [short, ca_params("One too many")];
@@ -339,15 +363,148 @@ fn certificates_for_something_else() {
     let fault = refused(&long, &long, NAME, (NOW + 9_999 * DAY).into(), other);
     assert_eq!(fault, expected);
 
-    let critical = |mut leaf: CertificateParams| {
-        let mut extension =
-            rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0x05, 0x00]);
+    let critical = |mut params: CertificateParams, id: &[u64]| {
+        let mut extension = rcgen::CustomExtension::from_oid_content(id, vec![0x30, 0x00]);
         extension.set_criticality(true);
-        leaf.custom_extensions.push(extension);
-        leaf
+        params.custom_extensions.push(extension);
+        params
     };
-    let fault = refused_now(&Pki::with_leaf(critical(leaf_params())), other);
-    assert_eq!(fault, CertificateFault::UnknownCriticalExtension);
+    let policies = critical(ca_params("Middle"), &[2, 5, 29, 36]);
+    for (pki, subject, extension) in [
+        (
+            Pki::with_leaf(critical(leaf_params(), &[1, 2, 3, 4])),
+            "CN=broker.test",
+            "1.2.3.4",
+        ),
+        (
+            Pki::with_leaf(critical(leaf_params(), &[2, 5, 29, 32])),
+            "CN=broker.test",
+            "certificatePolicies",
+        ),
+        (
+            Pki::of(&P256, ca_params("Root"), [policies], leaf_params()),
+            "CN=Middle",
+            "policyConstraints",
+        ),
+    ] {
+        let fault = refused_now(&pki, other);
+        let expected = CertificateFault::UnknownCriticalExtension {
+            subject: subject.into(),
+            extension: extension.into(),
+        };
+        assert_eq!(fault, expected);
+        let sentence = fault.to_string();
+        assert!(
+            sentence.contains(subject) && sentence.ends_with(extension),
+            "{sentence}"
+        );
+    }
+}
+
+/// What is configured as CA and may not issue others: the usual certificate of a broker of one's own.
+#[test]
+fn what_is_no_ca_vouches_for_itself_alone() {
+    let key = rcgen::KeyPair::generate_for(&P256).unwrap();
+    let mut home = leaf_params();
+    home.is_ca = IsCa::ExplicitNoCa;
+    let itself = |home: &CertificateParams| {
+        let certificate = home.self_signed(&key).unwrap().der().clone();
+        Pki {
+            chain: vec![certificate.clone()],
+            key_pem: key.serialize_pem(),
+            root: certificate,
+        }
+    };
+    let pki = itself(&home);
+    let config = client(&pki).build().unwrap();
+    let mut pair = Pair::new(&config, &Server::new(&pki));
+    pair.exchange();
+    assert!(pair.client.issued().is_some());
+    // Beside CAs.
+    let config = client(&Pki::new(&P256, 1)).ca(&pki.root).unwrap();
+    Pair::new(&config.build().unwrap(), &Server::new(&pki)).exchange();
+
+    // Another one of the same name and key.
+    let mut other = home.clone();
+    other.subject_alt_names.pop();
+    let fault = refused(
+        &itself(&other),
+        &pki,
+        NAME,
+        NOW.into(),
+        AlertDescription::UnknownCA,
+    );
+    let expected = CertificateFault::UnknownIssuer {
+        issuer: "CN=broker.test".into(),
+        presented: 1,
+        self_signed: true,
+    };
+    assert_eq!(fault, expected);
+
+    // As the issuer of others; and what may sign other things alone.
+    let mut no_ca = params("No CA");
+    no_ca.is_ca = IsCa::ExplicitNoCa;
+    let mut signs_no_certificates = ca_params("For revocation lists");
+    signs_no_certificates.key_usages = vec![KeyUsagePurpose::CrlSign];
+    for root in [no_ca, signs_no_certificates] {
+        for middle in [None, Some(ca_params("Middle"))] {
+            let pki = Pki::of(&P256, root.clone(), middle, leaf_params());
+            let fault = refused_now(&pki, AlertDescription::UnknownCA);
+            assert_eq!(fault, CertificateFault::EndEntityUsedAsCa);
+        }
+    }
+}
+
+/// RFC 5280 section 7.1: names are the same whatever kind of string they are, and in capitals or not.
+#[test]
+fn a_ca_is_found_by_its_name_however_that_is_written() {
+    let named = |name: DnValue| {
+        let mut params = ca_params("");
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let printable = DnValue::PrintableString("Case CA".try_into().unwrap());
+    let text = |name: &str| DnValue::Utf8String(name.into());
+    let pki = |issuer: DnValue, middle: bool| {
+        let key = || rcgen::KeyPair::generate_for(&P256).unwrap();
+        let (root_key, own) = (key(), key());
+        let root = named(printable.clone()).self_signed(&root_key).unwrap();
+        let mut issuer = Issuer::new(named(issuer), root_key);
+        let mut chain = Vec::new();
+        if middle {
+            let key = key();
+            let params = ca_params("Middle");
+            chain.push(params.signed_by(&key, &issuer).unwrap().der().clone());
+            issuer = Issuer::new(params, key);
+        }
+        chain.insert(
+            0,
+            leaf_params()
+                .signed_by(&own, &issuer)
+                .unwrap()
+                .der()
+                .clone(),
+        );
+        Pki {
+            chain,
+            key_pem: own.serialize_pem(),
+            root: root.der().clone(),
+        }
+    };
+    for middle in [false, true] {
+        for name in ["Case CA", "CASE  ca"] {
+            let pki = pki(text(name), middle);
+            let config = client(&pki).build().unwrap();
+            let mut pair = Pair::new(&config, &Server::new(&pki));
+            pair.exchange();
+            assert!(pair.client.issued().is_some());
+        }
+        for name in ["Case C", "Case CA1", ""] {
+            let fault = refused_now(&pki(text(name), middle), AlertDescription::UnknownCA);
+            assert!(matches!(fault, CertificateFault::UnknownIssuer { .. }));
+        }
+    }
 }
 
 #[test]

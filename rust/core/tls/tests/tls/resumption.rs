@@ -255,7 +255,7 @@ fn a_fatal_alert_makes_its_server_forgotten() {
             assert_eq!(setup.store.len(), 2);
             match is_cut {
                 true => pair.client.handle_eof().unwrap_err(),
-                // Not encrypted: a record that nobody could decrypt ends a connection as well.
+                // Not encrypted: a record that does not decrypt ends a connection as well.
                 false => {
                     let record = [23, 3, 3, 0, 32].into_iter().chain([0; 32]);
                     let record: Vec<u8> = record.collect();
