@@ -144,9 +144,9 @@ impl Roots {
         named
     }
 
-    /// What may vouch for a certificate: itself, if it `is_own`, or the CAs.
-    fn anchors<'a>(&'a self, is_own: &'a Option<TrustAnchor<'a>>) -> &'a [TrustAnchor<'a>] {
-        is_own.as_ref().map_or(&*self.cas, core::slice::from_ref)
+    /// What may vouch for a certificate: itself, where there is [`itself`](Self::itself), or the CAs.
+    fn anchors<'a>(&'a self, itself: &'a Option<TrustAnchor<'a>>) -> &'a [TrustAnchor<'a>] {
+        itself.as_ref().map_or(&*self.cas, core::slice::from_ref)
     }
 }
 
@@ -369,8 +369,8 @@ impl Verifier {
         if !self.pins.is_empty() && self.is_pinned(end_entity)? {
             return Ok(());
         }
-        let own = self.roots.itself(end_entity);
-        let anchors = self.roots.anchors(&own);
+        let itself = self.roots.itself(end_entity);
+        let anchors = self.roots.anchors(&itself);
         let mut paths = path::find(end_entity, intermediates, anchors, self.max_chain);
         if paths.complete.is_empty() {
             if let Some(length) = paths.too_long {
@@ -457,8 +457,8 @@ impl Verifier {
             return None;
         }
         let own = CertificateSummary::not_before(end_entity)?;
-        let own_anchor = self.roots.itself(end_entity);
-        let anchors = self.roots.anchors(&own_anchor);
+        let itself = self.roots.itself(end_entity);
+        let anchors = self.roots.anchors(&itself);
         let paths = path::find(end_entity, intermediates, anchors, self.max_chain);
         let latest = |path: &Path| {
             let sent = path.intermediates(intermediates);
@@ -497,7 +497,13 @@ impl Verifier {
             let spki = root.subject_public_key_info.as_ref();
             root.subject.as_ref() == subject && key.ends_with(spki)
         });
-        Ok(self.roots.is_empty() || is_root || self.roots.leaves.contains(end_entity))
+        // The same key, if not the same certificate: it may have been renewed.
+        let mut leaves = self.roots.leaves.iter();
+        let is_leaf = leaves.any(|leaf| {
+            let name = certificate::issuer_and_subject(leaf).map(|(_, subject)| subject);
+            name == Some(subject) && certificate::public_key_info(leaf) == Some(key)
+        });
+        Ok(self.roots.is_empty() || is_root || is_leaf)
     }
 
     /// Verifies a signature of a handshake by the key of a pinned certificate, of whatever version

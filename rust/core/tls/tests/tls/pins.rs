@@ -140,6 +140,27 @@ fn in_the_place_of_a_ca() {
     }
 }
 
+/// One that is no CA, and is configured as one, may be renewed where its key is pinned.
+#[test]
+fn renewed_with_the_pinned_key() {
+    let key = KeyPair::generate_for(&P256).unwrap();
+    let mut home = params("broker at home");
+    home.is_ca = IsCa::ExplicitNoCa;
+    let root = home.self_signed(&key).unwrap().der().clone();
+    home.not_after = rcgen::date_time_ymd(2030, 1, 1);
+    let pki = Pki {
+        chain: vec![home.self_signed(&key).unwrap().der().clone()],
+        key_pem: key.serialize_pem(),
+        root,
+    };
+    let pin = pins(&pki)[1];
+    assert_eq!(
+        run(client(&pki).pin(pin), Version::Tls13, &pki, NOW),
+        Ok(())
+    );
+    assert!(run(client(&pki), Version::Tls13, &pki, NOW).is_err());
+}
+
 /// Dates that do not count prove nothing: the time is taken from a path to a CA alone.
 #[test]
 fn a_pin_alone_proves_no_time() {
