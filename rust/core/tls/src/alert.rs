@@ -63,7 +63,7 @@ const TABLE: &[Entry] = &[
         42,
         "bad_certificate",
         "it could not use the client certificate",
-        "check the client certificate chain: leaf first, then the intermediates",
+        "check the client certificate chain (leaf first, then the intermediates), and whether it is valid yet by the broker's clock",
     ),
     Entry(
         43,
@@ -218,13 +218,54 @@ const TABLE: &[Entry] = &[
     ),
 ];
 
-/// On an open connection a failed handshake is another one, which was refused.
-const RENEGOTIATION: Entry = Entry(
-    40,
-    "handshake_failure",
-    "it wanted another handshake, which this device does not do",
-    "switch off renegotiation at the broker",
-);
+/// What an alert is about, where that is known and its number does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum AlertContext {
+    /// No more is known.
+    #[default]
+    Unknown,
+    /// The broker asked for a client certificate, and there is none.
+    NoClientCertificate,
+    /// The broker asked for a client certificate, and its request does not allow the kind of key that the
+    /// configured one has: it was not sent.
+    ClientKeyNotAllowed,
+    /// The broker wanted another handshake on an open connection of TLS 1.2.
+    Renegotiation,
+}
+
+impl AlertContext {
+    /// `is_open12`: the handshake of TLS 1.2 is done. `missed`: the context of an alert about the client
+    /// certificate.
+    pub(crate) fn of(alert: Alert, is_open12: bool, missed: Self) -> Self {
+        match alert.0 {
+            40 if is_open12 => Self::Renegotiation,
+            // What servers send where none came: OpenSSL 40 in TLS 1.2, Java 42, others those for one that is wrong.
+            40..=43 | 46 | 48 | 49 | 116 if !is_open12 => missed,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Cause and cure in the place of those of the number.
+    const fn meaning(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Unknown => None,
+            Self::NoClientCertificate => Some((
+                "it asked for a client certificate, and none is configured",
+                "configure a client certificate and its key",
+            )),
+            Self::ClientKeyNotAllowed => Some((
+                "it asked for a client certificate with another kind of key than the configured one has, which was \
+                 not sent",
+                "use a client certificate with a kind of key that the broker accepts, such as RSA or ECDSA P-256",
+            )),
+            Self::Renegotiation => Some((
+                "it wanted another handshake, which this device does not do",
+                "switch off renegotiation at the broker",
+            )),
+        }
+    }
+}
 
 impl Alert {
     fn entry(self) -> Option<&'static Entry> {
@@ -237,21 +278,21 @@ impl Alert {
     }
 
     /// What the peer means by it, as the end of a sentence about the peer.
-    pub(crate) fn cause(self, handshaking: bool) -> &'static str {
-        self.meaning(handshaking)
-            .map_or("its reason is not one that the standards define", |e| e.2)
+    pub(crate) fn cause(self, context: AlertContext) -> &'static str {
+        self.meaning(context).map_or(
+            "its reason is not one that the standards define",
+            |(cause, _)| cause,
+        )
     }
 
-    pub(crate) fn cure(self, handshaking: bool) -> &'static str {
-        self.meaning(handshaking)
-            .map_or("look into the broker's log", |e| e.3)
+    pub(crate) fn cure(self, context: AlertContext) -> &'static str {
+        self.meaning(context)
+            .map_or("look into the broker's log", |(_, cure)| cure)
     }
 
-    fn meaning(self, handshaking: bool) -> Option<&'static Entry> {
-        match self == Self(RENEGOTIATION.0) && !handshaking {
-            true => Some(&RENEGOTIATION),
-            false => self.entry(),
-        }
+    fn meaning(self, context: AlertContext) -> Option<(&'static str, &'static str)> {
+        let own = || self.entry().map(|entry| (entry.2, entry.3));
+        context.meaning().or_else(own)
     }
 }
 
@@ -275,5 +316,33 @@ mod tests {
         }
         assert_eq!(Alert(40).to_string(), "handshake_failure (40)");
         assert_eq!(Alert(200).to_string(), "unknown (200)");
+    }
+
+    #[test]
+    fn an_alert_is_about_what_went_before() {
+        let missed = AlertContext::NoClientCertificate;
+        let cause = |number, is_open12, missed| {
+            let alert = Alert(number);
+            alert.cause(AlertContext::of(alert, is_open12, missed))
+        };
+        // Java's older versions, OpenSSL with TLS 1.2, and others.
+        for number in [40, 41, 42, 43, 46, 48, 49, 116] {
+            let asked = cause(number, false, missed);
+            assert_eq!(
+                asked,
+                "it asked for a client certificate, and none is configured"
+            );
+            let not_asked = cause(number, false, AlertContext::Unknown);
+            assert_ne!(not_asked, asked);
+            // What TLS 1.2 is open with was accepted.
+            assert_ne!(cause(number, true, missed), asked);
+        }
+        assert_eq!(cause(80, false, missed), "something failed inside it");
+        // Another handshake is refused on an open connection of TLS 1.2; TLS 1.3 has none.
+        let unknown = AlertContext::Unknown;
+        assert!(cause(40, true, unknown).contains("another handshake"));
+        assert!(cause(40, false, unknown).contains("both sides accept"));
+        // OpenSSL sends it for a certificate that is not valid yet.
+        assert!(Alert(42).cure(unknown).contains("valid yet"));
     }
 }

@@ -14,6 +14,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{Error, KeyLog, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor};
 
+use crate::alert::AlertContext;
 use crate::certificate;
 use crate::choice::{Group, Suite, Version};
 use crate::clock::{CertificateTime, Clock};
@@ -57,15 +58,37 @@ struct Inner {
 
 /// What this device shows to a broker that asks for a certificate.
 #[derive(Debug)]
-struct Identity(Option<Arc<CertifiedKey>>);
+struct Identity {
+    certified: Option<Arc<CertifiedKey>>,
+    /// Why the last broker that asked got none. All connections share it, as `Verifier::refused`.
+    missed: spin::Mutex<AlertContext>,
+}
+
+impl Identity {
+    fn set_missed(&self, why: AlertContext) {
+        if let Some(mut missed) = self.missed.try_lock() {
+            *missed = why;
+        }
+    }
+}
 
 impl ResolvesClientCert for Identity {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.clone()
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        if cfg!(feature = "summaries") {
+            // rustls sends none if the key has none of the schemes.
+            self.set_missed(match &self.certified {
+                None => AlertContext::NoClientCertificate,
+                Some(certified) if certified.key.choose_scheme(schemes).is_none() => {
+                    AlertContext::ClientKeyNotAllowed
+                }
+                Some(_) => AlertContext::Unknown,
+            });
+        }
+        self.certified.clone()
     }
 
     fn has_certs(&self) -> bool {
-        self.0.is_some()
+        self.certified.is_some()
     }
 }
 
@@ -147,6 +170,12 @@ impl Config {
         store.map_or(0, |store| store.counters().offered)
     }
 
+    /// Why the broker got no client certificate, if it asked for one.
+    pub(crate) fn missed_certificate(&self) -> AlertContext {
+        let missed = self.inner.identity.missed.try_lock();
+        missed.map_or(AlertContext::Unknown, |missed| *missed)
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         self.inner.limits
     }
@@ -171,6 +200,7 @@ impl Config {
         time: CertificateTime,
         clock: Arc<Clock>,
     ) -> Result<Box<UnbufferedClientConnection>, Error> {
+        self.inner.identity.set_missed(AlertContext::Unknown);
         let mut tried = self.usable_groups().len();
         loop {
             let config = self.for_connection(time, clock.clone())?;
@@ -577,7 +607,10 @@ impl ConfigBuilder {
                 floor: verifier(Moment::Floor),
                 provider: Arc::new(self.provider),
                 versions,
-                identity: Arc::new(Identity(self.identity)),
+                identity: Arc::new(Identity {
+                    certified: self.identity,
+                    missed: spin::Mutex::new(AlertContext::Unknown),
+                }),
                 alpn: self.alpn,
                 extended_master_secret: self.extended_master_secret,
                 limits: self.limits,

@@ -13,6 +13,7 @@ use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersio
 use rustls_pki_types::{self as pki, DnsName, ServerName};
 use thread_mqtt_crypto_record::{has_room, in_place};
 
+use crate::alert::AlertContext;
 use crate::buffer::{Inbound, Outbound};
 use crate::certificate::CertificateSummary;
 use crate::choice::{Group, Suite, Version};
@@ -472,7 +473,7 @@ impl Connection {
                     .take_refusal(&self.server_name)
             })
             .flatten();
-        let error = match refusal {
+        let mut error = match refusal {
             Some(refusal) => {
                 self.refused = refusal.chain;
                 TlsError::Certificate(refusal.fault)
@@ -482,6 +483,11 @@ impl Connection {
             },
             None => TlsError::from_rustls(error, self.is_handshaking()),
         };
+        if let TlsError::Alert { alert, context, .. } = &mut error {
+            let is_open12 = self.agreed.as_ref().is_some_and(|a| !a.is_tls13());
+            let missed = self.config.missed_certificate();
+            *context = AlertContext::of(*alert, is_open12, missed);
+        }
         self.fail(error)
     }
 

@@ -6,7 +6,7 @@ use core::fmt;
 
 use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertContext};
 use crate::fault::{CertificateFault, Signature};
 
 /// Why a connection failed: a sentence with its cause ([`Display`](fmt::Display)), and what to do
@@ -35,6 +35,8 @@ pub enum TlsError {
         alert: Alert,
         /// Whether it came before the handshake was done.
         handshaking: bool,
+        /// What is known beside.
+        context: AlertContext,
     },
     /// The broker's certificate was refused.
     Certificate(CertificateFault),
@@ -215,6 +217,7 @@ impl TlsError {
             E::AlertReceived(alert) => Self::Alert {
                 alert: Alert((*alert).into()),
                 handshaking,
+                context: AlertContext::Unknown,
             },
             E::InvalidCertificate(CertificateError::BadSignature) => {
                 Self::Certificate(CertificateFault::BadHandshakeSignature)
@@ -265,7 +268,7 @@ impl TlsError {
             }
             Self::Truncated => "connect again; if it happens often, look at the way to the broker",
             Self::Closed => "make a new connection",
-            Self::Alert { alert, handshaking } => alert.cure(*handshaking),
+            Self::Alert { alert, context, .. } => alert.cure(*context),
             Self::Certificate(fault) => fault.cure(),
             Self::NoCertificate => "give the broker a certificate",
             Self::Incompatible(what) => what.cure(),
@@ -404,12 +407,16 @@ impl fmt::Display for TlsError {
                 "the connection was cut without the broker's close_notify, so data may be missing",
             ),
             Self::Closed => f.write_str("this side has closed the TLS connection"),
-            Self::Alert { alert, handshaking } => {
+            Self::Alert {
+                alert,
+                handshaking,
+                context,
+            } => {
                 f.write_str(match handshaking {
                     true => "the broker ended the TLS handshake",
                     false => "the broker ended the TLS connection",
                 })?;
-                write!(f, " with alert {alert}: {}", alert.cause(*handshaking))
+                write!(f, " with alert {alert}: {}", alert.cause(*context))
             }
             Self::Certificate(fault) => fault.fmt(f),
             Self::NoCertificate => f.write_str("the broker sent no certificate"),

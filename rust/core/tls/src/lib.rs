@@ -176,7 +176,7 @@ pub use rustls::crypto::CryptoProvider;
 pub use rustls::sign::SigningKey;
 pub use rustls_pki_types::TrustAnchor;
 
-pub use alert::Alert;
+pub use alert::{Alert, AlertContext};
 pub use certificate::{CertificateSummary, PublicKey};
 pub use choice::{Group, Suite, UnknownName, Version};
 pub use clock::CertificateTime;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use thread_mqtt_tls::{Alert, Config, ConfigError, Group, PublicKey, Suite, TlsError, Version};
+use thread_mqtt_tls::{
+    Alert, AlertContext, Config, ConfigError, Group, PublicKey, Suite, TlsError, Version,
+};
 
 use crate::backend::{Backend, Identity, parallel};
 use crate::openssl::OpenSsl;
@@ -65,6 +67,7 @@ pub(crate) enum Verdict {
 pub(crate) const HANDSHAKE_FAILURE: TlsError = TlsError::Alert {
     alert: Alert(40),
     handshaking: true,
+    context: AlertContext::Unknown,
 };
 
 impl Case {

@@ -5,7 +5,7 @@ use thread_mqtt_client::{Cause, Stage, TcpError};
 use thread_mqtt_resolve::resolver::{LookupError, Report};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{Fault, ReasonCode, SessionError, Version};
-use thread_mqtt_tls::{Alert, CertificateFault, Incompatible, TlsError};
+use thread_mqtt_tls::{Alert, AlertContext, CertificateFault, Incompatible, TlsError};
 
 /// What to do about this cause at this broker, if that can be said.
 pub(crate) fn of(cause: &Cause, broker: &BrokerUri, arguments: &CommonArguments) -> Option<String> {
@@ -194,7 +194,18 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
         TlsError::Alert {
             alert: Alert(number),
             ..
-        } if CERTIFICATE_REQUIRED.contains(number) && tls.cert.is_none() => {
+        } if tls.cert.is_none()
+            && (*context == AlertContext::NoClientCertificate
+                || CERTIFICATE_REQUIRED.contains(number)) =>
+        {
+        TlsError::Alert {
+            context: AlertContext::ClientKeyNotAllowed,
+            ..
+        } => Some(
+            "give --cert and --key a kind of key that the broker's request allows, such as RSA or ECDSA \
+             P-256"
+                .to_owned(),
+        ),
             Some("give a client certificate with --cert and its key with --key".to_owned())
         }
         TlsError::ClosedInHandshake { answered: true } if tls.cert.is_none() => Some(

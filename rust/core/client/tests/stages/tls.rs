@@ -323,6 +323,7 @@ fn alerts_that_say_nothing_of_the_configuration_are_not_for_a_person() {
         Cause::Tls(TlsError::Alert {
             alert: thread_mqtt_tls::Alert(number),
             handshaking: true,
+            context: thread_mqtt_tls::AlertContext::Unknown,
         })
     };
     // close_notify, bad_record_mac, record_overflow, internal_error, user_canceled.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use server_rustls::crypto::aws_lc_rs;
 use server_rustls::server::WebPkiClientVerifier;
 use server_rustls::sign::{CertifiedKey, SingleCertAndKey};
-use server_rustls::{RootCertStore, ServerConfig, ServerConnection};
+use server_rustls::{RootCertStore, ServerConfig, ServerConnection, SignatureScheme};
 use thread_mqtt_soft_provider::{Random, RandomError, suites};
 use thread_mqtt_tls::{
     Config, ConfigBuilder, Connection, CryptoProvider, Group, Suite, TlsError, Version,
@@ -52,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) groups: Vec<Group>,
     /// The root of the clients' certificates, if they must have one.
     pub(crate) client_root: Option<server_rustls::pki_types::CertificateDer<'static>>,
+    /// Which of the schemes for their signatures it allows.
+    pub(crate) client_schemes: fn(SignatureScheme) -> bool,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) tickets: bool,
     pub(crate) fragment: Option<usize>,
@@ -65,6 +67,7 @@ impl Server {
             suites: Suite::ALL.to_vec(),
             groups: Group::ALL.to_vec(),
             client_root: None,
+            client_schemes: |_| true,
             alpn: Vec::new(),
             tickets: true,
             fragment: None,
@@ -105,8 +108,13 @@ impl Server {
             Some(root) => {
                 let mut roots = RootCertStore::empty();
                 roots.add(root.clone()).unwrap();
+                let mut provider = server_rustls::crypto::CryptoProvider::clone(&provider);
+                let algorithms = &mut provider.signature_verification_algorithms;
+                let mut mapping = algorithms.mapping.to_vec();
+                mapping.retain(|(scheme, _)| (self.client_schemes)(*scheme));
+                algorithms.mapping = mapping.leak();
                 let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.into())
                         .build()
                         .unwrap();
                 builder.with_client_cert_verifier(verifier)

@@ -8,8 +8,8 @@ use rcgen::{
 use server_rustls::{AlertDescription, Error};
 use thread_mqtt_soft_provider::{Random, RandomError};
 use thread_mqtt_tls::{
-    Alert, CertificateFault, CertificateTime, Config, Connection, Greeting, Group, Incompatible,
-    Signature, Suite, TlsError, Version,
+    Alert, AlertContext, CertificateFault, CertificateTime, Config, Connection, Greeting, Group,
+    Incompatible, Signature, Suite, TlsError, Version,
 };
 
 use crate::pair::{Pair, Server, client, connect};
@@ -517,7 +517,8 @@ fn a_signature_that_the_device_cannot_check() {
         error,
         TlsError::Alert {
             alert: Alert(40),
-            handshaking: true
+            handshaking: true,
+            context: AlertContext::Unknown,
         }
     );
     // A leaf that the client can use below a root that it cannot.
@@ -644,7 +645,8 @@ fn nothing_in_common() {
         error,
         TlsError::Alert {
             alert: Alert(120),
-            handshaking: true
+            handshaking: true,
+            context: AlertContext::Unknown,
         }
     );
     assert!(error.cure().contains("ALPN"));
@@ -660,12 +662,16 @@ fn a_client_certificate_that_the_broker_misses_or_refuses() {
         let without = client(&pki).versions(&[*version]).build().unwrap();
         let mut pair = Pair::new(&without, &server);
         let error = pair.run().unwrap_err();
-        let TlsError::Alert { alert, handshaking } = error else {
+        let TlsError::Alert {
+            alert, handshaking, ..
+        } = error
+        else {
             panic!("{error}");
         };
         // In TLS 1.3 the client is done before the server looks at its certificate.
         assert_eq!(handshaking, *version == Version::Tls12);
         assert_eq!(alert.name(), Some("certificate_required"));
+        context: AlertContext::Unknown,
         assert!(error.cure().contains("configure a client certificate"));
 
         let stranger = Pki::new(&P256, 1);
@@ -696,7 +702,8 @@ fn every_alert_says_what_it_means() {
             error,
             TlsError::Alert {
                 alert: Alert(number),
-                handshaking: true
+                handshaking: true,
+                context: AlertContext::Unknown,
             }
         );
         let sentence = error.to_string();
@@ -737,6 +744,28 @@ fn peers_that_do_not_speak_tls() {
         }
     }
 }
+        let sentence = error.to_string();
+        assert!(sentence.ends_with("and none is configured"), "{sentence}");
+
+        // A request for RSA alone: rustls keeps the certificate to itself.
+        let mut only_rsa = server.clone();
+        only_rsa.client_schemes = |scheme| format!("{scheme:?}").starts_with("RSA");
+        let with = client(&pki)
+            .versions(&[*version])
+            .client_identity(device.chain_pem().as_bytes(), device.key_pem.as_bytes())
+            .unwrap()
+            .build()
+            .unwrap();
+        let error = Pair::new(&with, &only_rsa).run().unwrap_err();
+        let sentence = error.to_string();
+        assert!(sentence.contains("with another kind of key"), "{sentence}");
+        assert!(error.cure().contains("RSA"));
+        // What one broker asked for says nothing of the next.
+        let mut next = connect(&with);
+        let record = [21, 3, 3, 0, 2, 2, 40];
+        let error = next.handle_ciphertext(&record).unwrap_err();
+        assert!(error.to_string().contains("both sides accept"), "{error}");
+        Pair::new(&with, &server).exchange();
 
 #[test]
 fn a_broker_that_hangs_up() {

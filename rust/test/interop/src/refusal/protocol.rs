@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use thread_mqtt_tls::{Alert, CertificateFault, Group, Incompatible, Suite, TlsError, Version};
+use thread_mqtt_tls::{
+    Alert, AlertContext, CertificateFault, Group, Incompatible, Suite, TlsError, Version,
+};
 
 use super::pair::{Meddle, Pair, Server, nobody, server};
 use super::{misbehaved, says};
@@ -116,6 +118,7 @@ fn a_suite_taken_out_of_the_offer() {
         let expected = TlsError::Alert {
             alert: Alert(20),
             handshaking: true,
+            context: AlertContext::Unknown,
         };
         assert_eq!(error, expected);
         says(
