@@ -71,6 +71,8 @@ pub enum PublicKey {
     UnnamedCurve,
     /// Ed25519.
     Ed25519,
+    /// RSA for RSASSA-PSS alone (RFC 4055 section 1.2), which no crypto provider takes.
+    RsaPss,
     /// Another kind.
     Other,
 }
@@ -78,6 +80,8 @@ pub enum PublicKey {
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // Where the kind alone is known.
+            Self::Rsa(0) => f.write_str("RSA"),
             Self::Rsa(bits) => write!(f, "RSA-{bits}"),
             Self::P256 => f.write_str("ECDSA P-256"),
             Self::P384 => f.write_str("ECDSA P-384"),
@@ -85,13 +89,15 @@ impl fmt::Display for PublicKey {
             Self::OtherCurve => f.write_str("ECDSA on another curve"),
             Self::UnnamedCurve => f.write_str("ECDSA on a curve without its name"),
             Self::Ed25519 => f.write_str("Ed25519"),
-            Self::Other => f.write_str("a key of another kind"),
+            Self::RsaPss => f.write_str("RSA for RSASSA-PSS alone"),
+            Self::Other => f.write_str("of a kind that is not known here"),
         }
     }
 }
 
 /// Kinds of keys (RFC 8017 appendix A.1, RFC 5480 section 2.1.1).
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// Names of curves (RFC 5480 section 2.1.1.1).
 const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -111,6 +117,7 @@ impl PublicKey {
     pub(crate) fn of_algorithm(mut algorithm: Reader<'_>) -> Option<Self> {
         Some(match algorithm.expect(der::OID)? {
             id if id == RSA_ENCRYPTION => Self::Rsa(0),
+            id if id == RSASSA_PSS => Self::RsaPss,
             id if id == EC_PUBLIC_KEY => Self::of_curve(algorithm.optional(der::OID)),
             [0x2b, 0x65, 0x70] => Self::Ed25519,
             _ => Self::Other,

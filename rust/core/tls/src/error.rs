@@ -368,14 +368,18 @@ pub(crate) fn fault_without_context(error: &CertificateError) -> CertificateFaul
         | C::ExpiredRevocationList
         | C::ExpiredRevocationListContext { .. }
         | C::InvalidOcspResponse => CertificateFault::RevocationUnknown,
-        C::UnsupportedSignatureAlgorithm
-        | C::UnsupportedSignatureAlgorithmContext { .. }
-        | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            CertificateFault::UnsupportedSignatureAlgorithm {
-                signature: Signature::Other,
-                key: None,
-            }
-        }
+        C::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id,
+            ..
+        } => Signature::unsupported(signature_algorithm_id, None),
+        C::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id,
+            public_key_algorithm_id,
+        } => Signature::unsupported(signature_algorithm_id, Some(public_key_algorithm_id)),
+        C::UnsupportedSignatureAlgorithm => CertificateFault::UnsupportedSignatureAlgorithm {
+            signature: Signature::Other,
+            key: None,
+        },
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => CertificateFault::WrongPurpose,
         _ => CertificateFault::Other,
     }

@@ -65,6 +65,8 @@ pub enum CertificateFault {
     BadHandshakeSignature,
     /// The broker presents a CA certificate as its own.
     CaUsedAsEndEntity,
+    /// The broker presents a CA certificate before its own.
+    LeafNotFirst,
     /// A certificate that is no CA issued another.
     EndEntityUsedAsCa,
     /// A signature was made with an algorithm that the crypto provider does not offer.
@@ -78,11 +80,12 @@ pub enum CertificateFault {
     Revoked,
     /// Whether the certificate has been revoked could not be found out.
     RevocationUnknown,
-    /// The certificate is not meant for a server (extendedKeyUsage).
+    /// A certificate of the chain is not meant for a server (extendedKeyUsage).
     WrongPurpose,
     /// A certificate could not be decoded.
     BadEncoding,
-    /// A certificate is of version 1 or 2; only version 3 is accepted.
+    /// The broker's certificate is of version 1 or 2; only version 3 is accepted. Without the feature
+    /// `summaries` another of its chain may be.
     UnsupportedVersion,
     /// A certificate has a critical extension that is not understood. Both texts are empty where which
     /// one is not known.
@@ -92,6 +95,10 @@ pub enum CertificateFault {
         /// The name of the extension, or its number.
         extension: Box<str>,
     },
+    /// Another certificate of the chain is.
+    IntermediateVersion,
+    /// The validity of a certificate ends before it begins.
+    NeverValid,
     /// A name lies outside of what its CA may certify (nameConstraints).
     NameConstraint,
     /// A CA of the chain limits the subjects of what it certifies (a directoryName in nameConstraints),
@@ -121,6 +128,10 @@ pub enum NameMismatch {
     OtherNames,
     /// The address is there as a dNSName, where only an iPAddress counts.
     AddressAsDnsName,
+    /// The name is there with a dot after it, which no certificate has.
+    FinalDot,
+    /// The name is meant by a wildcard above a single label, such as `*.local`, which does not count.
+    WideWildcard,
     /// The subjectAltName has entries of other kinds only, such as URI or e-mail.
     OtherKinds,
     /// The name is the common name, which does not count; there is no subjectAltName.
@@ -189,15 +200,40 @@ impl Signature {
         }
     }
 
+    /// The fault of a signature that no algorithm of the provider verifies, by the contents of the
+    /// AlgorithmIdentifiers: its own, and that of the key if that is what does not fit.
+    pub(crate) fn unsupported(algorithm: &[u8], key: Option<&[u8]>) -> CertificateFault {
+        let signature = Self::of(algorithm);
+        let has_parameters = |id: &[u8]| {
+            let mut rest = Reader::new(id);
+            rest.optional(der::OID);
+            !rest.is_empty()
+        };
+        let kind = key.and_then(|key| PublicKey::of_algorithm(Reader::new(key)));
+        // RFC 5758 section 3.2 and RFC 3279 section 2.3.1: none with ECDSA, NULL with an RSA key.
+        let is_ill_formed = match (signature, key, kind) {
+            (Self::Ecdsa, None, _) => has_parameters(algorithm),
+            (_, Some(key), Some(PublicKey::Rsa(_))) => !has_parameters(key),
+            _ => false,
+        };
+        match is_ill_formed {
+            true => CertificateFault::BadEncoding,
+            false => CertificateFault::UnsupportedSignatureAlgorithm {
+                signature,
+                key: kind,
+            },
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "SHA-1 or MD5",
             Self::Sha224 => "SHA-224",
             Self::Ecdsa => "ECDSA",
             Self::RsaPkcs1 => "RSA (PKCS #1 v1.5)",
-            Self::RsaPss => "RSASSA-PSS with parameters that TLS does not have",
+            Self::RsaPss => "RSASSA-PSS",
             Self::Ed25519 => "Ed25519",
-            Self::Other => "an algorithm",
+            Self::Other => "an unknown algorithm",
         }
     }
 }
@@ -227,7 +263,11 @@ impl CertificateFault {
                     "have the certificate issued with the address as an address: \
                      subjectAltName=IP:ADDRESS in openssl's words"
                 }
-                NameMismatch::OtherKinds | NameMismatch::CommonName | NameMismatch::NoNames => {
+                NameMismatch::OtherKinds
+                | NameMismatch::CommonName
+                | NameMismatch::NoNames
+                | NameMismatch::FinalDot
+                | NameMismatch::WideWildcard => {
                     "have the certificate issued with the broker's name in it: -addext \
                      subjectAltName=DNS:NAME (or IP:ADDRESS) with openssl req"
                 }
@@ -262,9 +302,24 @@ impl CertificateFault {
                 "give the broker the private key that belongs to its certificate"
             }
             Self::CaUsedAsEndEntity | Self::UnsupportedVersion => MAKE_ONE,
+            Self::LeafNotFirst => {
+                "give the broker its certificates in order: its own first, then the intermediates"
+            }
+            Self::IntermediateVersion => {
+                "have that certificate issued anew, as X.509 version 3 with basicConstraints CA:TRUE"
+            }
+            Self::NeverValid => {
+                "have that certificate issued anew, with a validity that ends after it begins"
+            }
             Self::EndEntityUsedAsCa => {
                 "have the broker's certificate issued by a CA certificate (basicConstraints CA:TRUE, and \
                  keyCertSign if it has keyUsage)"
+            }
+            Self::UnsupportedSignatureAlgorithm {
+                key: Some(PublicKey::RsaPss),
+                ..
+            } => {
+                "use certificates with ECDSA keys, or with RSA keys that openssl makes by -algorithm RSA"
             }
             Self::UnsupportedSignatureAlgorithm {
                 signature: Signature::Sha1 | Signature::Sha224 | Signature::RsaPss,
@@ -289,7 +344,8 @@ impl CertificateFault {
             Self::Revoked => "replace the broker's certificate; do not trust it any more",
             Self::RevocationUnknown => "provide a current revocation list",
             Self::WrongPurpose => {
-                "give the broker a certificate whose extendedKeyUsage has serverAuth"
+                "give the broker a certificate whose extendedKeyUsage has serverAuth; that of an \
+                 intermediate certificate must have it as well, if it has one"
             }
             Self::UnknownCriticalExtension { .. } => {
                 "have that certificate issued anew without this extension, or with it not critical"
@@ -340,7 +396,8 @@ impl fmt::Display for CertificateFault {
                 checked_at,
             } => write!(
                 f,
-                "the certificate of \"{subject}\" expired on {}, and it is {} now",
+                // The clock may not be set, and a time that has passed stand for it.
+                "the certificate of \"{subject}\" expired on {}, and it is {} or later",
                 Date(*not_after),
                 Date(*checked_at)
             ),
@@ -367,6 +424,16 @@ impl fmt::Display for CertificateFault {
                     f,
                     "the broker's certificate has {expected} as a DNS name only, where an address \
                      counts as an IP address alone (RFC 5280 section 4.2.1.6)"
+                ),
+                NameMismatch::FinalDot => write!(
+                    f,
+                    "the broker's certificate has \"{expected}\" with a final dot only, which does not \
+                     count (RFC 5280 section 4.2.1.6)"
+                ),
+                NameMismatch::WideWildcard => write!(
+                    f,
+                    "the broker's certificate has \"{expected}\" by a wildcard only that stands above \
+                     a single label, such as *.local, which does not count"
                 ),
                 NameMismatch::CommonName => write!(
                     f,
@@ -423,6 +490,13 @@ impl fmt::Display for CertificateFault {
                  handshake is wrong",
             ),
             Self::CaUsedAsEndEntity => f.write_str("the broker presented a CA certificate as its own (basicConstraints CA:TRUE)"),
+            Self::LeafNotFirst => f.write_str("the broker presented a CA certificate before its own"),
+            Self::IntermediateVersion => f.write_str(
+                "a certificate between the broker's and its CA is of an outdated X.509 version",
+            ),
+            Self::NeverValid => f.write_str(
+                "the validity of a certificate of the broker's chain ends before it begins",
+            ),
             Self::EndEntityUsedAsCa => f.write_str(
                 "a certificate of the broker's chain was issued by one that is no CA",
             ),
@@ -432,8 +506,13 @@ impl fmt::Display for CertificateFault {
                     "the broker's certificate or handshake is signed with {}",
                     signature.name()
                 )?;
-                if let Some(key) = key {
-                    write!(f, " by a key of the kind {key}")?;
+                match key {
+                    Some(PublicKey::Other) => f.write_str(" by a key of another kind")?,
+                    Some(key) => write!(f, " by a key of the kind {key}")?,
+                    None if *signature == Signature::RsaPss => {
+                        f.write_str(" with parameters that TLS does not have")?;
+                    }
+                    None => {}
                 }
                 f.write_str(", which this device does not have")
             }
@@ -442,7 +521,7 @@ impl fmt::Display for CertificateFault {
                 "it could not be found out whether the broker's certificate has been revoked",
             ),
             Self::WrongPurpose => {
-                f.write_str("the broker's certificate is not meant for a server (extendedKeyUsage)")
+                f.write_str("a certificate of the broker's chain is not meant for a server (extendedKeyUsage)")
             }
             Self::BadEncoding => {
                 f.write_str("a certificate of the broker's chain could not be decoded")
@@ -477,6 +556,78 @@ impl fmt::Display for CertificateFault {
                 f.write_str("the broker's certificate chain takes too much work to check")
             }
             Self::Other => f.write_str("the broker's certificate was refused"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    const ECDSA_SHA256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02";
+    const RSA_SHA256: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00";
+    const PSS: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x00";
+    const RSA_KEY: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+    const NULL: &[u8] = &[5, 0];
+
+    #[test]
+    fn signatures_that_are_not_verified() {
+        let rsa_key = [RSA_KEY, NULL].concat();
+        for (algorithm, key, says, cure) in [
+            (
+                ECDSA_SHA256,
+                None,
+                "signed with ECDSA, which",
+                "build the crypto provider",
+            ),
+            (
+                RSA_SHA256,
+                Some(&rsa_key[..]),
+                "by a key of the kind RSA, which",
+                "build with RSA",
+            ),
+            (
+                PSS,
+                Some(PSS),
+                "RSASSA-PSS by a key of the kind RSA for RSASSA-PSS alone,",
+                "-algorithm RSA",
+            ),
+            (
+                PSS,
+                None,
+                "RSASSA-PSS with parameters that TLS does not have,",
+                "-sha256",
+            ),
+            (
+                &[6, 1, 0x2a],
+                None,
+                "signed with an unknown algorithm,",
+                "kind that it has",
+            ),
+            (
+                ECDSA_SHA256,
+                Some(&[6, 1, 0x2a]),
+                "ECDSA by a key of another kind,",
+                "kind that it has",
+            ),
+            // Parameters where none belong, and none where they do: this device has the algorithm.
+            (
+                &[ECDSA_SHA256, NULL].concat(),
+                None,
+                "could not be decoded",
+                "RFC 5280",
+            ),
+            (
+                RSA_SHA256,
+                Some(RSA_KEY),
+                "could not be decoded",
+                "RFC 5280",
+            ),
+        ] {
+            let fault = Signature::unsupported(algorithm, key);
+            assert!(fault.to_string().contains(says), "{fault}");
+            assert!(fault.cure().contains(cure), "{fault}; {}", fault.cure());
         }
     }
 }

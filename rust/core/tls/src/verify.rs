@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::hash::Hash;
@@ -315,7 +315,10 @@ impl Verifier {
                 let fault = CertificateFault::DirectoryNameConstraint;
                 (fault, CertificateError::Other(OtherError.without_cause()))
             }
-            Refused::Invalid(error, _) => self.judge(error, &chain),
+            Refused::Invalid(error, _) => {
+                let (fault, error) = self.judge(error, &chain);
+                (of_another(fault, end_entity, &chain), error)
+            }
             Refused::NoRoom => return in_place::out_of_memory(),
         };
         self.remember(Some(server_name.to_owned()), fault, chain);
@@ -609,6 +612,29 @@ impl Verifier {
     }
 }
 
+/// The fault where it is not the broker's own certificate that has it.
+fn of_another(
+    fault: CertificateFault,
+    end_entity: &CertificateDer<'_>,
+    chain: &[CertificateSummary],
+) -> CertificateFault {
+    match fault {
+        // An old root, without basicConstraints, may come last.
+        CertificateFault::CaUsedAsEndEntity
+            if chain.iter().any(|c| !c.is_ca && !c.is_self_issued()) =>
+        {
+            CertificateFault::LeafNotFirst
+        }
+        // webpki reads the broker's own first, of version 3 alone.
+        CertificateFault::UnsupportedVersion
+            if cfg!(feature = "summaries") && EndEntityCert::try_from(end_entity).is_ok() =>
+        {
+            CertificateFault::IntermediateVersion
+        }
+        fault => fault,
+    }
+}
+
 /// How the names of a certificate miss the wanted one.
 fn name_mismatch(
     end_entity: &CertificateDer<'_>,
@@ -630,9 +656,16 @@ fn name_mismatch(
         leaf.is_some_and(|leaf| leaf.subject.split([',', '+']).any(of))
     };
     let mismatch = match server_name {
-        // An iPAddress entry of this text would have matched.
-        ServerName::IpAddress(_) if presented.iter().any(|name| **name == *expected) => {
+        // An iPAddress entry of this address would have matched.
+        ServerName::IpAddress(_) if presented.iter().any(|name| is_address(name, &expected)) => {
             NameMismatch::AddressAsDnsName
+        }
+        _ if presented.iter().any(|name| has_final_dot(name, &expected)) => NameMismatch::FinalDot,
+        _ if presented
+            .iter()
+            .any(|name| is_wide_wildcard(name, &expected)) =>
+        {
+            NameMismatch::WideWildcard
         }
         _ if !presented.is_empty() => NameMismatch::OtherNames,
         _ if certificate::has_alternative_names(end_entity) => NameMismatch::OtherKinds,
@@ -646,6 +679,26 @@ fn name_mismatch(
     }
 }
 
+/// Whether a name is this address, written in any way.
+fn is_address(name: &str, address: &str) -> bool {
+    let bare = name.trim_matches(['[', ']']);
+    let parsed = bare.parse::<IpAddr>();
+    parsed.is_ok() && parsed == address.parse()
+}
+
+fn has_final_dot(name: &str, expected: &str) -> bool {
+    let bare = name.strip_suffix('.');
+    bare.is_some_and(|bare| bare.eq_ignore_ascii_case(expected))
+}
+
+/// Whether a name is meant for this one by a wildcard above fewer than two labels.
+fn is_wide_wildcard(name: &str, expected: &str) -> bool {
+    let labels =
+        |name| str::split_once(name, '.').map_or((name, ""), |(first, rest)| (first, rest));
+    let ((star, above), (_, of_expected)) = (labels(name), labels(expected));
+    star == "*" && !above.contains('.') && above.eq_ignore_ascii_case(of_expected)
+}
+
 /// The same where more than the kind of error is not to be said.
 fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError) {
     use CertificateError as C;
@@ -656,26 +709,17 @@ fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError
     let unnamed = |fault| (fault, C::Other(OtherError.without_cause()));
     match error {
         W::BadDer | W::BadDerTime | W::TrailingData(_) => (F::BadEncoding, C::BadEncoding),
-        W::InvalidCertValidity => (F::Other, C::Expired),
+        W::InvalidCertValidity => (F::NeverValid, C::Expired),
         W::InvalidSignatureForPublicKey => (F::BadSignature, C::BadSignature),
         W::RequiredEkuNotFoundContext(_) => (F::WrongPurpose, C::InvalidPurpose),
         W::UnsupportedSignatureAlgorithmContext(context) => {
-            let signature = Signature::of(&context.signature_algorithm_id);
-            (
-                F::UnsupportedSignatureAlgorithm {
-                    signature,
-                    key: None,
-                },
-                unsupported,
-            )
+            let algorithm = &context.signature_algorithm_id;
+            (Signature::unsupported(algorithm, None), unsupported)
         }
         W::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
-            let signature = Signature::of(&context.signature_algorithm_id);
-            let key = PublicKey::of_algorithm(Reader::new(&context.public_key_algorithm_id));
-            (
-                F::UnsupportedSignatureAlgorithm { signature, key },
-                unsupported,
-            )
+            let algorithm = &context.signature_algorithm_id;
+            let key = Some(&*context.public_key_algorithm_id);
+            (Signature::unsupported(algorithm, key), unsupported)
         }
         W::CaUsedAsEndEntity => unnamed(F::CaUsedAsEndEntity),
         W::EndEntityUsedAsCa => unnamed(F::EndEntityUsedAsCa),
@@ -726,11 +770,11 @@ fn refused_length(certificate: &CertificateSummary) -> Option<CertificateFault> 
 }
 
 fn name_text(name: &ServerName<'_>) -> Box<str> {
-    use rustls_pki_types::IpAddr;
+    use rustls_pki_types::IpAddr as Address;
     match name {
         ServerName::DnsName(name) => name.as_ref().into(),
-        ServerName::IpAddress(IpAddr::V4(v4)) => Ipv4Addr::from(*v4.as_ref()).to_string().into(),
-        ServerName::IpAddress(IpAddr::V6(v6)) => Ipv6Addr::from(*v6.as_ref()).to_string().into(),
+        ServerName::IpAddress(Address::V4(v4)) => Ipv4Addr::from(*v4.as_ref()).to_string().into(),
+        ServerName::IpAddress(Address::V6(v6)) => Ipv6Addr::from(*v6.as_ref()).to_string().into(),
         _ => Box::default(),
     }
 }

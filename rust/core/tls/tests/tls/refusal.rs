@@ -145,7 +145,7 @@ fn dates() {
     assert_eq!(
         fault.to_string(),
         "the certificate of \"CN=broker.test\" expired on 2027-01-01 00:00:00 UTC, and it is \
-         2027-01-02 00:00:00 UTC now"
+         2027-01-02 00:00:00 UTC or later"
     );
     let early = NOT_BEFORE - 1;
     let fault = refused(
@@ -272,6 +272,37 @@ fn another_name() {
             "subjectAltName=IP:ADDRESS",
         ),
         (
+            named(NAME, &[dns("[2001:DB8:0::7]")]),
+            "2001:db8::7",
+            "the broker's certificate has 2001:db8::7 as a DNS name only, where an address counts as \
+             an IP address alone (RFC 5280 section 4.2.1.6)",
+            "subjectAltName=IP:ADDRESS",
+        ),
+        (
+            named(NAME, &[dns("Broker.test.")]),
+            NAME,
+            "the broker's certificate has \"broker.test\" with a final dot only, which does not count \
+             (RFC 5280 section 4.2.1.6)",
+            "subjectAltName=DNS:NAME",
+        ),
+        (
+            named("Other", &[dns("*.test")]),
+            NAME,
+            "the broker's certificate has \"broker.test\" by a wildcard only that stands above a single \
+             label, such as *.local, which does not count",
+            "subjectAltName=DNS:NAME",
+        ),
+        (
+            named(
+                "Other",
+                &[dns("*.else"), dns("*.sub.broker.test"), dns("*.test")],
+            ),
+            "a.broker.test",
+            "the broker's certificate is not for \"a.broker.test\" but for *.else, *.sub.broker.test, \
+             and *.test",
+            "a name that the certificate has",
+        ),
+        (
             named(NAME, &[dns("127.0.0.1"), dns("*.broker.test")]),
             "127.0.0.2",
             "the broker's certificate is not for \"127.0.0.2\" but for 127.0.0.1, and *.broker.test",
@@ -302,6 +333,26 @@ fn certificates_for_something_else() {
         "{cure}"
     );
 
+    // Its own behind it: the order is wrong, and another certificate would not help.
+    let mut pki = Pki::new(&P256, 2);
+    pki.chain.swap(0, 1);
+    let fault = refused_now(&pki, other);
+    assert_eq!(fault, CertificateFault::LeafNotFirst);
+    let mut pki = Pki::new(&P256, 1);
+    pki.chain.insert(0, pki.root.clone());
+    assert_eq!(refused_now(&pki, other), CertificateFault::LeafNotFirst);
+
+    // An intermediate of version 2: its extensions do not count.
+    let mut pki = Pki::new(&P256, 2);
+    let mut old = pki.chain[1].to_vec();
+    let version = [0xa0, 3, 2, 1, 2];
+    let at = old.windows(5).position(|bytes| bytes == version).unwrap();
+    old[at + 4] = 1;
+    pki.chain[1] = old.into();
+    let fault = refused_now(&pki, other);
+    assert_eq!(fault, CertificateFault::IntermediateVersion);
+    assert!(!TlsError::Certificate(fault).cure().contains("openssl req"));
+
     let mut signs_no_certificates = ca_params("For revocation lists");
     signs_no_certificates.key_usages = vec![KeyUsagePurpose::CrlSign];
     for middle in [params("No CA"), signs_no_certificates] {
@@ -317,6 +368,25 @@ fn certificates_for_something_else() {
         AlertDescription::UnsupportedCertificate,
     );
     assert_eq!(fault, CertificateFault::WrongPurpose);
+    let mut middle = ca_params("For clients");
+    middle.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let pki = Pki::of(&P256, ca_params("Root"), [middle], leaf_params());
+    let fault = refused_now(&pki, AlertDescription::UnsupportedCertificate);
+    assert!(
+        fault
+            .to_string()
+            .contains("a certificate of the broker's chain"),
+        "{fault}"
+    );
+    assert!(TlsError::Certificate(fault).cure().contains("intermediate"));
+
+    let mut reversed = leaf_params();
+    (reversed.not_before, reversed.not_after) = (reversed.not_after, reversed.not_before);
+    let fault = refused_now(
+        &Pki::with_leaf(reversed),
+        AlertDescription::CertificateExpired,
+    );
+    assert_eq!(fault, CertificateFault::NeverValid);
 
     let mut narrow = ca_params("Narrow");
     narrow.name_constraints = Some(NameConstraints {
@@ -597,6 +667,7 @@ fn nothing_in_common() {
     let handshake_failure = TlsError::Alert {
         alert: Alert(40),
         handshaking: true,
+        context: AlertContext::Unknown,
     };
 
     let only13 = client(&pki).versions(&[Version::Tls13]).build().unwrap();
@@ -671,8 +742,29 @@ fn a_client_certificate_that_the_broker_misses_or_refuses() {
         // In TLS 1.3 the client is done before the server looks at its certificate.
         assert_eq!(handshaking, *version == Version::Tls12);
         assert_eq!(alert.name(), Some("certificate_required"));
-        context: AlertContext::Unknown,
         assert!(error.cure().contains("configure a client certificate"));
+        let sentence = error.to_string();
+        assert!(sentence.ends_with("and none is configured"), "{sentence}");
+
+        // A request for RSA alone: rustls keeps the certificate to itself.
+        let mut only_rsa = server.clone();
+        only_rsa.client_schemes = |scheme| format!("{scheme:?}").starts_with("RSA");
+        let with = client(&pki)
+            .versions(&[*version])
+            .client_identity(device.chain_pem().as_bytes(), device.key_pem.as_bytes())
+            .unwrap()
+            .build()
+            .unwrap();
+        let error = Pair::new(&with, &only_rsa).run().unwrap_err();
+        let sentence = error.to_string();
+        assert!(sentence.contains("with another kind of key"), "{sentence}");
+        assert!(error.cure().contains("RSA"));
+        // What one broker asked for says nothing of the next.
+        let mut next = connect(&with);
+        let record = [21, 3, 3, 0, 2, 2, 40];
+        let error = next.handle_ciphertext(&record).unwrap_err();
+        assert!(error.to_string().contains("both sides accept"), "{error}");
+        Pair::new(&with, &server).exchange();
 
         let stranger = Pki::new(&P256, 1);
         let wrong = client(&pki)
@@ -744,28 +836,6 @@ fn peers_that_do_not_speak_tls() {
         }
     }
 }
-        let sentence = error.to_string();
-        assert!(sentence.ends_with("and none is configured"), "{sentence}");
-
-        // A request for RSA alone: rustls keeps the certificate to itself.
-        let mut only_rsa = server.clone();
-        only_rsa.client_schemes = |scheme| format!("{scheme:?}").starts_with("RSA");
-        let with = client(&pki)
-            .versions(&[*version])
-            .client_identity(device.chain_pem().as_bytes(), device.key_pem.as_bytes())
-            .unwrap()
-            .build()
-            .unwrap();
-        let error = Pair::new(&with, &only_rsa).run().unwrap_err();
-        let sentence = error.to_string();
-        assert!(sentence.contains("with another kind of key"), "{sentence}");
-        assert!(error.cure().contains("RSA"));
-        // What one broker asked for says nothing of the next.
-        let mut next = connect(&with);
-        let record = [21, 3, 3, 0, 2, 2, 40];
-        let error = next.handle_ciphertext(&record).unwrap_err();
-        assert!(error.to_string().contains("both sides accept"), "{error}");
-        Pair::new(&with, &server).exchange();
 
 #[test]
 fn a_broker_that_hangs_up() {

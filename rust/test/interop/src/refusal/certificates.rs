@@ -78,7 +78,7 @@ fn cases() -> Vec<Case> {
         NAME,
         |fault| matches!(fault, F::Expired { .. }),
         "the certificate of \"CN=broker.test\" expired on 2026-06-01 00:00:00 UTC, and it is \
-         2026-11-23 00:00:00 UTC now",
+         2026-11-23 00:00:00 UTC or later",
         "renew the broker's certificate",
         A::CertificateExpired,
     );
@@ -90,7 +90,7 @@ fn cases() -> Vec<Case> {
         NAME,
         |fault| matches!(fault, F::Expired { .. }),
         "the certificate of \"CN=Middle\" expired on 2026-06-01 00:00:00 UTC, and it is \
-         2026-11-23 00:00:00 UTC now",
+         2026-11-23 00:00:00 UTC or later",
         "renew the broker's certificate",
         A::CertificateExpired,
     );
@@ -246,7 +246,7 @@ fn cases() -> Vec<Case> {
         chain([ca_params("Root"), client]),
         NAME,
         |fault| *fault == F::WrongPurpose,
-        "the broker's certificate is not meant for a server (extendedKeyUsage)",
+        "a certificate of the broker's chain is not meant for a server (extendedKeyUsage)",
         "extendedKeyUsage has serverAuth",
         A::UnsupportedCertificate,
     );
