@@ -190,7 +190,7 @@ def with_broker(shell, folder, port, sentences):
 def damaged(shell, port):
     """A CA certificate that the client's thread cannot read: there is nothing to try."""
     uri = f"mqtts://localhost:{port}"
-    why = "CA certificate 1 does not decode, so its bytes were altered"
+    why = "CA certificate 1 does not decode: its bytes were altered"
     shell.expect(f"client {uri} 1 damaged", "success")
     shell.expect("thread_mqtt status", "state +stopped", without=["last failure"])
     examined = [f"ok +broker +{uri}$", "ok +network", f"FAILED +TLS +{why}[^\n]*$", "error -5: "]

@@ -185,7 +185,8 @@ fn describe(given: Given, fault: Fault, f: &mut fmt::Formatter<'_>) -> fmt::Resu
                 }
                 Damage::CutShort => " is cut short; copy the whole file again",
                 Damage::Content => {
-                    " does not decode, so its bytes were altered; export it again, as PEM or DER"
+                    " does not decode: its bytes were altered, or it has a form that is not read here \
+                     (RFC 5280); export it again, as PEM or DER, or have it issued anew"
                 }
                 Damage::Trailing => {
                     " is followed by bytes that do not belong to it; convert it to PEM, which \
@@ -233,6 +234,15 @@ impl fmt::Display for ConfigError {
                 f,
                 "the private key, {kind}, was refused by the crypto provider; it is damaged, or \
                  this curve was left out when the program was built"
+            ),
+            // Of a length that a provider may have.
+            Self::KeyNotSupported(
+                kind @ (PublicKey::Rsa(2048..) | PublicKey::P521 | PublicKey::Ed25519),
+            ) => write!(
+                f,
+                "the private key, {kind}, was refused by the crypto provider; it is damaged or has an \
+                 unusual form, or this kind was left out when the program was built: use a \
+                 certificate with an ECDSA P-256 key"
             ),
             Self::KeyNotSupported(PublicKey::UnnamedCurve) => f.write_str(
                 "the private key spells out its curve instead of naming it; convert it: openssl \

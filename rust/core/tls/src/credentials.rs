@@ -389,20 +389,22 @@ fn elements(bytes: &[u8]) -> Vec<Piece<'_>> {
         rest = left;
         found.push(match FileKind::of_der(der) {
             Some(kind) => element(kind, Ok(Raw::Der(der))),
-            None => element(FileKind::Certificate, Err(Damage::Content.into())),
+            None => element(kind_of_rest(der), Err(Damage::Content.into())),
         });
     }
     let is_filling = |byte: &u8| matches!(byte, 0 | 0xff) || byte.is_ascii_whitespace();
     if !rest.iter().all(is_filling) {
         match found.last_mut() {
-            Some(last) => last.raw = Err(Damage::Trailing.into()),
+            // Bytes put in, as CR before LF, move the end: then it does not decode in the first place.
+            Some(last) if last.raw.is_ok() => last.raw = Err(Damage::Trailing.into()),
+            Some(_) => {}
             None => found.push(element(kind_of_rest(rest), Err(Damage::CutShort.into()))),
         }
     }
     found
 }
 
-/// What a structure that is cut short was: a private key begins with a number.
+/// What a structure that is cut short or damaged was: a private key begins with a number.
 fn kind_of_rest(der: &[u8]) -> FileKind {
     let header = match der.get(1) {
         Some(long @ 0x81..=0x84) => 2 + usize::from(long & 0x7f),

@@ -46,8 +46,10 @@ pub enum FileKind {
     Json,
     /// Base64 of a PEM file.
     Base64OfPem,
-    /// Text whose BEGIN lines have not five dashes.
+    /// Text whose BEGIN lines are not as they should be, such as without five dashes.
     BadDashes,
+    /// PEM with a label that is not known here.
+    UnknownLabel,
     /// Text without a BEGIN line.
     Text,
     /// Bytes without a meaning here.
@@ -135,10 +137,18 @@ impl FileKind {
     }
 
     #[cfg(feature = "pem")]
-    /// Of bytes that are neither DER nor have a PEM section.
+    /// Of bytes that are neither DER nor have a PEM section with a label that is known.
     pub(crate) fn guess(text: &[u8]) -> Self {
         if !cfg!(feature = "summaries") {
             return Self::Other;
+        }
+        if let Some(section) = crate::pem::Sections::new(text).next() {
+            // Known but for blanks and the case of letters.
+            let label = section.label.trim_ascii().to_ascii_uppercase();
+            return match Self::of_label(&label) {
+                Some(_) => Self::BadDashes,
+                None => Self::UnknownLabel,
+            };
         }
         let in_line = |line: &[u8], mark: &[u8]| {
             line.windows(mark.len())
@@ -198,7 +208,8 @@ impl FileKind {
             Self::Html => "a web page",
             Self::Json => "JSON without a PEM section in it",
             Self::Base64OfPem => "a PEM file in base64 once more, as Kubernetes secrets have it",
-            Self::BadDashes => "PEM whose BEGIN line has not five dashes at each end",
+            Self::BadDashes => "PEM whose BEGIN line is malformed",
+            Self::UnknownLabel => "PEM whose BEGIN line names something else",
             Self::Text => "text without a PEM section (BEGIN CERTIFICATE, BEGIN PRIVATE KEY)",
             Self::Binary => "neither PEM nor DER",
             Self::Other => "something else",
@@ -242,7 +253,14 @@ impl FileKind {
                 "convert it (openssl x509 -in FILE -outform DER -out FILE.der), or build with the feature \
                  pem (CONFIG_THREAD_MQTT_PEM=y)"
             }
-            Self::BadDashes => "write -----BEGIN and -----END with five dashes before and after",
+            Self::BadDashes if key => {
+                "write it as -----BEGIN PRIVATE KEY-----, with five dashes before and after, and the END line \
+                 likewise"
+            }
+            Self::BadDashes => {
+                "write it as -----BEGIN CERTIFICATE-----, with five dashes before and after, and the END line \
+                 likewise"
+            }
             _ if key => "give the private key, as PEM (BEGIN PRIVATE KEY) or DER",
             _ => "give the certificate, as PEM (BEGIN CERTIFICATE) or DER",
         }

@@ -206,12 +206,20 @@ const FORMS: &[Form] = &[
     (
         "RSA key",
         "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048",
-        [NOT_A_CERTIFICATE, NOT_A_CERTIFICATE, Says("is RSA-2048")],
+        [
+            NOT_A_CERTIFICATE,
+            NOT_A_CERTIFICATE,
+            Says("the private key, RSA-2048, was refused"),
+        ],
     ),
     (
         "Ed25519 key",
         "openssl genpkey -algorithm ED25519",
-        [NOT_A_CERTIFICATE, NOT_A_CERTIFICATE, Says("is Ed25519")],
+        [
+            NOT_A_CERTIFICATE,
+            NOT_A_CERTIFICATE,
+            Says("the private key, Ed25519, was refused"),
+        ],
     ),
     (
         "key on another curve",

@@ -182,6 +182,17 @@ fn der_and_what_follows_it() {
         device.with_key(&[&key[..], b"more"].concat()),
         trailing(Given::Key)
     );
+    // As a transfer of text leaves it: nothing that another form of it would fix.
+    let content = |given| Err(ConfigError::Given(given, Damage::Content.into()));
+    let with_cr = |der: &[u8]| [&der[..4], b"\r", &der[4..]].concat();
+    assert_eq!(as_ca(&with_cr(&root)), content(Given::Ca));
+    // Whether it was altered or made so is not known.
+    let sentence = as_ca(&with_cr(&root)).unwrap_err().to_string();
+    assert!(
+        sentence.contains("or it has a form that is not read here"),
+        "{sentence}"
+    );
+    assert_eq!(device.with_key(&with_cr(&key)), content(Given::Key));
     let cut = |given| Err(ConfigError::Given(given, Damage::CutShort.into()));
     assert_eq!(as_ca(&root[..100]), cut(Given::Ca));
     assert_eq!(device.with_key(&key[..100]), cut(Given::Key));
@@ -352,12 +363,27 @@ fn other_files_are_named_for_what_they_are() {
         (
             "----BEGIN CERTIFICATE----\nMIIB\n----END CERTIFICATE----",
             FileKind::BadDashes,
-            ["five dashes", "five dashes"],
+            ["malformed", "five dashes"],
         ),
         (
             "\u{2014}BEGIN PRIVATE KEY\u{2014}\nMIIB\n",
             FileKind::BadDashes,
-            ["five dashes", "five dashes"],
+            ["malformed", "five dashes"],
+        ),
+        (
+            "-----BEGIN certificate-----\nMIIB\n-----END certificate-----",
+            FileKind::BadDashes,
+            ["malformed", "-----BEGIN "],
+        ),
+        (
+            "-----BEGIN PRIVATE KEY -----\nMIIB\n-----END PRIVATE KEY -----",
+            FileKind::BadDashes,
+            ["malformed", "-----BEGIN "],
+        ),
+        (
+            "-----BEGIN ATTRIBUTE CERTIFICATE-----\nMIIB\n-----END ATTRIBUTE CERTIFICATE-----",
+            FileKind::UnknownLabel,
+            ["names something else", "PEM (BEGIN"],
         ),
         (
             encrypted,
