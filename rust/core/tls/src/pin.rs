@@ -21,7 +21,8 @@ impl FromStr for Pin {
     type Err = BadPin;
 
     /// Accepts 64 hexadecimal digits, with or without colons, after `sha256:`, after openssl's
-    /// `sha256 Fingerprint=`, or alone; and base64 after curl's `sha256//`.
+    /// `sha256 Fingerprint=`, or alone; as `sha256sum` and `openssl dgst` print them; and base64 after
+    /// curl's `sha256//`.
     fn from_str(text: &str) -> Result<Self, BadPin> {
         let text = text.trim();
         if let Some(base64) = text.strip_prefix("sha256//") {
@@ -35,7 +36,10 @@ impl FromStr for Pin {
             "SHA256:",
         ];
         let hex = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
-        let digits = hex.unwrap_or(text).chars().filter(|c| *c != ':');
+        let hex = hex.or_else(|| of_dgst(text)).unwrap_or(text);
+        // sha256sum has the name of the file behind it.
+        let hex = hex.split_whitespace().next().unwrap_or_default();
+        let digits = hex.chars().filter(|c| *c != ':');
         let digits: Option<Vec<u8>> = digits
             .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
             .collect();
@@ -49,6 +53,15 @@ impl FromStr for Pin {
             .collect::<Result<_, _>>()?;
         Ok(Self(bytes.try_into().map_err(|_| BadPin)?))
     }
+}
+
+/// What `openssl dgst -sha256` printed: `SHA2-256(FILE)= DIGEST`, of older versions `SHA256` or no name.
+fn of_dgst(text: &str) -> Option<&str> {
+    let (of, digest) = text.rsplit_once(")= ")?;
+    let is_sha256 = ["SHA2-256(", "SHA256(", "("]
+        .iter()
+        .any(|name| of.starts_with(name));
+    is_sha256.then_some(digest)
 }
 
 impl fmt::Display for Pin {
@@ -97,6 +110,12 @@ mod tests {
             alloc::format!("SHA256:{}", hex.to_uppercase()),
             alloc::format!("sha256 Fingerprint={colons}\n"),
             colons.into(),
+            alloc::format!("{hex}  -\n"),
+            alloc::format!("{hex}  broker key.der"),
+            alloc::format!("{hex} *stdin"),
+            alloc::format!("SHA2-256(stdin)= {hex}\n"),
+            alloc::format!("SHA256(key.der)= {hex}"),
+            alloc::format!("(stdin)= {hex}"),
             "sha256//ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8=".into(),
         ] {
             assert_eq!(text.parse(), Ok(pin), "{text}");
@@ -110,6 +129,8 @@ mod tests {
             &hex[1..],
             &hex[2..],
             &hex.replace('a', "g"),
+            &alloc::format!("SHA3-256(stdin)= {hex}"),
+            "  -",
         ] {
             assert_eq!(text.parse::<Pin>(), Err(BadPin), "{text}");
         }
