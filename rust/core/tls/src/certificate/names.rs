@@ -139,13 +139,19 @@ fn string_value(tag: u8, value: &[u8]) -> Option<String> {
     }
 }
 
-/// RFC 4514 section 2.4; control characters are written in hex as well, so that a certificate
-/// cannot draw on a terminal.
+/// Whether a character is not seen, or turns the order of others around.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// RFC 4514 section 2.4; control and format characters are written in hex as well, so that a
+/// certificate cannot draw on a terminal.
 fn push_escaped(text: &mut String, value: &str) {
     for (i, c) in value.char_indices() {
         let (first, last) = (i == 0, i + c.len_utf8() == value.len());
         match c {
-            c if c.is_control() => {
+            c if c.is_control() || is_format(c) => {
                 push_hex(text, "\\", c.encode_utf8(&mut [0; 4]).as_bytes());
                 continue;
             }
@@ -211,5 +217,12 @@ mod tests {
             string_value(der::BMP_STRING, &[0, b'M', 0x30, 0x42]),
             Some("Mあ".into())
         );
+    }
+
+    #[test]
+    fn what_is_not_seen_is_written_in_hex() {
+        let mut text = String::new();
+        push_escaped(&mut text, "a\u{202e}b\u{200b}\u{1b}é");
+        assert_eq!(text, "a\\e2\\80\\aeb\\e2\\80\\8b\\1bé");
     }
 }
