@@ -207,7 +207,7 @@ const TABLE: &[Entry] = &[
     Entry(
         120,
         "no_application_protocol",
-        "it speaks none of the application protocols (ALPN) offered",
+        "it wants an application protocol (ALPN) that was not offered",
         "offer the ALPN name that the broker documents (often mqtt or x-amzn-mqtt-ca), or none",
     ),
     Entry(

@@ -17,7 +17,7 @@ pub(crate) fn of(cause: &Cause, broker: &BrokerUri, arguments: &CommonArguments)
             Some("check that the broker speaks TLS on this port (usually 8883)".to_owned())
         }
         Cause::ClosedBeforeConnack => Some(closed_before_connack(broker, arguments)),
-        Cause::Mqtt(error) => of_mqtt(*error, arguments),
+        Cause::Mqtt(error) => of_mqtt(*error, broker.scheme, arguments),
         Cause::TooManyRedirects => Some(
             "check the server references of the brokers, which may point in a circle; if they do not, \
              allow more with --redirects"
@@ -52,7 +52,7 @@ pub(crate) fn of_report(report: &Report, network: &NetworkArguments) -> Option<S
 /// What to do where the broker took neither version of MQTT.
 pub(crate) fn of_neither_version(cause: &Cause, broker: &BrokerUri) -> String {
     if let Cause::Mqtt(SessionError::NotMqtt { first }) = cause {
-        return not_mqtt(*first);
+        return not_mqtt(*first, broker.scheme);
     }
     let cure = match broker.scheme {
         Scheme::Mqtt => {
@@ -101,7 +101,7 @@ fn closed_before_connack(broker: &BrokerUri, arguments: &CommonArguments) -> Str
     cure
 }
 
-fn of_mqtt(error: SessionError, arguments: &CommonArguments) -> Option<String> {
+fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> Option<String> {
     const OLDER: &str = "use MQTT 3.1.1 instead of 5: --mqtt 3.1.1, or --fallback";
     let mqtt = &arguments.mqtt;
     let reason = match error {
@@ -116,7 +116,7 @@ fn of_mqtt(error: SessionError, arguments: &CommonArguments) -> Option<String> {
             fault: Fault::OldVersion,
             ..
         } => return Some(OLDER.to_owned()),
-        SessionError::NotMqtt { first } => return Some(not_mqtt(first)),
+        SessionError::NotMqtt { first } => return Some(not_mqtt(first, scheme)),
         SessionError::ServerDisconnected(reason) => reason,
         _ => return None,
     };
@@ -147,14 +147,18 @@ fn of_mqtt(error: SessionError, arguments: &CommonArguments) -> Option<String> {
 const TAKEN_OVER: ReasonCode = ReasonCode(0x8E);
 
 /// What speaks instead, by its first byte.
-fn not_mqtt(first: u8) -> String {
+fn not_mqtt(first: u8, scheme: Scheme) -> String {
     let what = match first {
         b'H' => "it answers like a web server (HTTP)",
         b'S' => "it greets like an SSH server",
         b if b.is_ascii_graphic() => "it answers in plain text",
         _ => "something else has this port",
     };
-    format!("check the host and the port, usually 1883: {what}")
+    let port = match scheme {
+        Scheme::Mqtt => 1883,
+        Scheme::Mqtts => 8883,
+    };
+    format!("check the host and the port, usually {port}: {what}")
 }
 
 fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
@@ -192,13 +196,6 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
                 .replace("configure that one as CA", "give that one with --ca"),
         ),
         TlsError::Alert {
-            alert: Alert(number),
-            ..
-        } if tls.cert.is_none()
-            && (*context == AlertContext::NoClientCertificate
-                || CERTIFICATE_REQUIRED.contains(number)) =>
-        {
-        TlsError::Alert {
             context: AlertContext::ClientKeyNotAllowed,
             ..
         } => Some(
@@ -206,6 +203,14 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
              P-256"
                 .to_owned(),
         ),
+        TlsError::Alert {
+            alert: Alert(number),
+            context,
+            ..
+        } if tls.cert.is_none()
+            && (*context == AlertContext::NoClientCertificate
+                || CERTIFICATE_REQUIRED.contains(number)) =>
+        {
             Some("give a client certificate with --cert and its key with --key".to_owned())
         }
         TlsError::ClosedInHandshake { answered: true } if tls.cert.is_none() => Some(
@@ -232,19 +237,114 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
             alert: Alert(120), ..
         } => restricts(!tls.alpn.is_empty(), "--alpn", "a name"),
         TlsError::Alert {
-            alert: Alert(40), ..
-        } if !tls.suite.is_empty() || !tls.group.is_empty() => Some(format!(
-            "leave {} out: the broker may not have what it allows; if the broker wants a client \
-             certificate, give one with --cert and --key",
-            if tls.suite.is_empty() { "--group" } else { "--suite" }
-        )),
+            alert: Alert(40),
+            context: AlertContext::Unknown,
+            handshaking: true,
+        } => {
+            let restricted = [
+                (!tls.suite.is_empty(), "--suite"),
+                (!tls.group.is_empty(), "--group"),
+            ];
+            let mut options = restricted.iter().filter(|(given, _)| *given);
+            Some(match options.next() {
+                Some((_, option)) => {
+                    format!("leave {option} out: the broker may not have what it allows")
+                }
+                None if tls.cert.is_some() => {
+                    "check the broker's log; it may not accept the client certificate".to_owned()
+                }
+                // All that there is was offered.
+                None => "let the broker have a suite with ECDHE and AES-GCM or ChaCha20-Poly1305, or TLS 1.3, \
+                         one of the groups x25519, secp256r1 and secp384r1, and a certificate with an ECDSA \
+                         P-256 or RSA key"
+                    .to_owned(),
+            })
+        }
         TlsError::Alert {
-            alert: Alert(40), ..
-        } if tls.cert.is_none() => Some(
-            "if the broker wants a client certificate, give one with --cert and its key with --key; if \
-             not, compare its suites and groups with --suite and --group"
+            alert: Alert(40),
+            context: AlertContext::Unknown,
+            handshaking: false,
+        } => Some("check the broker's log; it may not accept the client certificate".to_owned()),
+        TlsError::Alert {
+            alert: Alert(22), ..
+        } => Some(
+            "send smaller messages, or let the broker take TLS records of 16,384 bytes, as the standard \
+             has it"
                 .to_owned(),
         ),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Arguments, Command};
+    use clap::Parser;
+
+    /// What is said of this cause with these options.
+    fn cure(cause: &Cause, options: &str) -> String {
+        let words = "thread-mqtt pub -t t -n ".to_owned() + options;
+        let arguments = Arguments::parse_from(words.split_whitespace());
+        let Command::Pub(arguments) = arguments.command else {
+            unreachable!("the command is pub");
+        };
+        let brokers = arguments.common.brokers().unwrap();
+        of(cause, &brokers[0].uri, &arguments.common).unwrap()
+    }
+
+    fn alert(number: u8, handshaking: bool, context: AlertContext) -> Cause {
+        Cause::Tls(TlsError::Alert {
+            alert: Alert(number),
+            handshaking,
+            context,
+        })
+    }
+
+    const TLS: &str = "mqtts://b.example";
+    const WITH_CERTIFICATE: &str = "mqtts://b.example --cert c --key k";
+
+    #[test]
+    fn client_certificates() {
+        let unknown = AlertContext::Unknown;
+        let none = AlertContext::NoClientCertificate;
+        for number in [40, 42, 43, 46, 48, 49, 116] {
+            let cure = cure(&alert(number, false, none), TLS);
+            assert!(
+                cure.starts_with("give a client certificate with --cert"),
+                "{cure}"
+            );
+        }
+        let kind = alert(116, false, AlertContext::ClientKeyNotAllowed);
+        assert!(cure(&kind, WITH_CERTIFICATE).contains("kind of key"));
+        // Sent, and the broker says no more.
+        for handshaking in [true, false] {
+            let later = cure(&alert(40, handshaking, unknown), WITH_CERTIFICATE);
+            assert!(later.contains("log"), "{later}");
+        }
+    }
+
+    #[test]
+    fn options_that_cannot_help_are_not_named() {
+        let unknown = AlertContext::Unknown;
+        let suites = cure(&alert(40, true, unknown), TLS);
+        assert!(
+            !suites.contains("--") && suites.contains("ECDHE"),
+            "{suites}"
+        );
+        let restricted = format!("{TLS} --suite ECDHE-ECDSA-AES128-GCM-SHA256");
+        let suites = cure(&alert(40, true, unknown), &restricted);
+        assert!(suites.starts_with("leave --suite out"), "{suites}");
+        let records = cure(&alert(22, false, unknown), TLS);
+        assert!(!records.contains("CONFIG_"), "{records}");
+    }
+
+    #[test]
+    fn the_usual_port_is_that_of_the_scheme() {
+        let web = Cause::Mqtt(SessionError::NotMqtt { first: b'H' });
+        for (uri, port) in [("mqtt://b.example", "1883"), (TLS, "8883")] {
+            let cure = cure(&web, uri);
+            assert!(cure.contains(port) && cure.contains("web server"), "{cure}");
+        }
     }
 }
