@@ -227,7 +227,8 @@ enum thread_mqtt_event_type {
 	 */
 	THREAD_MQTT_EVENT_SUBSCRIPTION_LOWERED = 13,
 	/** A message arrived for which there is no room; it was skipped and acknowledged: .topic (its
-	 *  first 256 bytes; empty if the broker used an alias), .number (bytes of the whole packet),
+	 *  first 256 bytes or more; empty if the broker used an alias, or if the heap has no room for it),
+	 *  .number (bytes of the packet),
 	 *  .error: THREAD_MQTT_ERROR_TOO_LARGE above CONFIG_THREAD_MQTT_MAX_PACKET_SIZE,
 	 *  THREAD_MQTT_ERROR_MEMORY where the heap had no room. .text
 	 */

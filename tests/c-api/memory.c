@@ -4,8 +4,13 @@
  *
  * An exhausted heap.
  */
+#include <stdatomic.h>
+
 #include "check.h"
 
+/* 2,000 bytes. */
+#define TEN(text)  text text text text text text text text text text
+#define LONG_TOPIC TEN(TEN("a-name-in-the-topic/"))
 #define LONG_FILTER "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t"
 
 static char payload[4096];
@@ -110,9 +115,95 @@ static void a_message_that_is_too_large(void)
 	CHECK_EQUAL(thread_mqtt_deinit(receiver), 0);
 }
 
+/* The heap that the client's thread may take for the next message, beside what it has. */
+static atomic_llong room;
+
+static void limit_for_next(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	(void)client;
+	if (event->type == THREAD_MQTT_EVENT_MESSAGE && event->message->properties != NULL) {
+		const struct thread_mqtt_properties *properties = event->message->properties;
+
+		CHECK_EQUAL(strlen(event->message->topic), sizeof(LONG_TOPIC) - 1);
+		CHECK(strcmp(properties->content_type, "text/plain") == 0);
+		CHECK_EQUAL(properties->user_count, 32);
+		for (size_t i = 0; i < properties->user_count; i++) {
+			CHECK(strcmp(properties->user[i].name, "name") == 0);
+			CHECK_EQUAL(strlen(properties->user[i].value), 80);
+		}
+	} else if (event->type == THREAD_MQTT_EVENT_MESSAGE_SKIPPED) {
+		CHECK_EQUAL(event->error, THREAD_MQTT_ERROR_MEMORY);
+		CHECK(strncmp(event->topic, LONG_TOPIC, strlen(event->topic)) == 0);
+	} else if (event->type != THREAD_MQTT_EVENT_SUBSCRIBED) {
+		return;
+	}
+	heap_limit_here(heap_used_here() + atomic_load(&room));
+}
+
+/* Topic and properties that the heap has room for once, and not twice. */
+static void a_message_with_long_texts(void)
+{
+	struct told receiver_told;
+	struct told sender_told;
+	struct thread_mqtt_config config = idle_config(&receiver_told);
+	struct thread_mqtt_user_property user[32];
+	struct thread_mqtt_properties properties = {
+		.content_type = "text/plain",
+		.user = user,
+		.user_count = COUNT(user),
+	};
+	struct thread_mqtt_message message = {
+		.topic = LONG_TOPIC,
+		.payload = "x",
+		.payload_len = 1,
+		.properties = &properties,
+	};
+	char value[81];
+	struct thread_mqtt *receiver = NULL;
+	struct thread_mqtt *sender = NULL;
+	unsigned int count = 0;
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (size_t i = 0; i < COUNT(user); i++) {
+		user[i].name = "name";
+		user[i].value = value;
+	}
+	atomic_store(&room, 8000);
+	told_call(&receiver_told, limit_for_next);
+	config.broker = setting("TEST_BROKER");
+	config.mqtt_version = 5;
+	CHECK_EQUAL(thread_mqtt_init(&receiver, &config), 0);
+	CHECK_EQUAL(thread_mqtt_subscribe(receiver, LONG_TOPIC, 0, NULL), 0);
+	CHECK_EQUAL(thread_mqtt_start(receiver), 0);
+	await(&receiver_told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
+
+	told_init(&sender_told);
+	config.user_data = &sender_told;
+	sender = started(&config);
+	for (long long bytes = 8000; bytes < 24000; bytes += 127) {
+		atomic_store(&room, bytes);
+		CHECK_EQUAL(thread_mqtt_publish_wait(sender, &message, NULL,
+						     THREAD_MQTT_WAIT_ACKNOWLEDGED, PATIENCE),
+			    0);
+		count++;
+		while (told_count(&receiver_told, THREAD_MQTT_EVENT_MESSAGE) +
+			       told_count(&receiver_told, THREAD_MQTT_EVENT_MESSAGE_SKIPPED) <
+		       count) {
+			pause_ms(1);
+		}
+	}
+	CHECK(told_count(&receiver_told, THREAD_MQTT_EVENT_MESSAGE) > 10);
+	CHECK(told_count(&receiver_told, THREAD_MQTT_EVENT_MESSAGE_SKIPPED) > 10);
+	CHECK_EQUAL(told_count(&receiver_told, THREAD_MQTT_EVENT_FAILED), 0);
+	end(sender);
+	end(receiver);
+}
+
 void memory_cases(void)
 {
 	commands();
 	init();
 	a_message_that_is_too_large();
+	a_message_with_long_texts();
 }

@@ -1,8 +1,9 @@
 //! Events in C's terms.
 use crate::failure::{self, byte, stage};
 use crate::ffi;
-use crate::text::text;
+use crate::text::{ended, text};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_void};
 use core::time::Duration;
@@ -11,41 +12,35 @@ use thread_mqtt_client::{Event, Reached, Stage};
 use thread_mqtt_platform::port::milliseconds;
 use thread_mqtt_session as session;
 
-/// What an event's pointers point to.
+/// What an event's pointers point to, beside the event.
 #[derive(Default)]
 pub(crate) struct Texts {
     text: Option<Vec<u8>>,
     cure: Option<Vec<u8>>,
-    /// A topic, a filter or another text.
+    /// A filter or another text.
     name: Option<Vec<u8>>,
     message: ffi::thread_mqtt_message,
     properties: Kept,
     reasons: Vec<u8>,
 }
 
-/// The properties of a message, with what they point to.
+/// The properties of a message.
 #[derive(Default)]
 struct Kept {
     given: ffi::thread_mqtt_properties,
-    texts: Vec<Vec<u8>>,
     user: Vec<ffi::thread_mqtt_user_property>,
 }
 
 impl Kept {
+    /// `None` if the heap has no room.
     #[inline(never)]
-    fn keep(&mut self, properties: &session::Properties) {
-        // What a vector points to stays where it is when the vector of vectors grows.
-        let mut keep = |kept: &str| {
-            let text = text(&kept);
-            let pointer = text.as_ptr().cast();
-            self.texts.push(text);
-            pointer
-        };
-        let mut optional = |kept: &Option<String>| kept.as_deref().map_or(ptr::null(), &mut keep);
-        self.given.content_type = optional(&properties.content_type);
-        self.given.response_topic = optional(&properties.response_topic);
-        for (name, value) in &properties.user {
-            let (name, value) = (keep(name), keep(value));
+    fn keep(&mut self, properties: &mut session::Properties) -> Option<()> {
+        let optional = |text: &mut Option<String>| text.as_mut().map_or(Some(ptr::null()), ended);
+        self.given.content_type = optional(&mut properties.content_type)?;
+        self.given.response_topic = optional(&mut properties.response_topic)?;
+        self.user.try_reserve_exact(properties.user.len()).ok()?;
+        for (name, value) in &mut properties.user {
+            let (name, value) = (ended(name)?, ended(value)?);
             self.user
                 .push(ffi::thread_mqtt_user_property { name, value });
         }
@@ -61,28 +56,31 @@ impl Kept {
         self.given.has_message_expiry = properties.message_expiry.is_some();
         self.given.payload_is_utf8 = properties.payload_is_utf8 == Some(true);
         self.given.has_payload_format = properties.payload_is_utf8.is_some();
+        Some(())
     }
 }
 
 impl Texts {
-    /// Keeps a topic or another text, and points to it.
+    /// Keeps a text, and points to it: to an empty one if the heap has no room.
     fn name(&mut self, name: &dyn fmt::Display) -> *const c_char {
-        self.name = Some(text(name));
-        pointer(&self.name)
+        self.name = text(name);
+        self.name
+            .as_ref()
+            .map_or(c"".as_ptr(), |name| name.as_ptr().cast())
     }
 
     /// A sentence, in an image that has them: without `CONFIG_THREAD_MQTT_SENTENCES` events carry
     /// numbers only, which saves some 20 kB of flash.
     fn say(&mut self, sentence: &dyn fmt::Display) {
         if cfg!(feature = "sentences") {
-            self.text = Some(text(sentence));
+            self.text = text(sentence);
         }
     }
 
     /// What to do about a failure, where sentences say it.
     fn advise(&mut self, cure: impl FnOnce() -> Option<&'static str>) {
         if cfg!(feature = "sentences") {
-            self.cure = cure().map(|cure| text(&cure));
+            self.cure = cure().and_then(|cure| text(&cure));
         }
     }
 }
@@ -130,11 +128,24 @@ fn whole_seconds(time: Duration) -> u32 {
 /// Puts an event into C's terms; false for those C is not told of.
 #[inline(never)]
 pub(crate) fn translate(
-    event: &Event,
+    event: &mut Arc<Event>,
     texts: &mut Texts,
     told: &mut ffi::thread_mqtt_event,
 ) -> bool {
-    let kind = match event {
+    let whole = match Arc::get_mut(event) {
+        Some(Event::Session(
+            session::Event::Message(message) | session::Event::MessageBegins { message, .. },
+        )) => show(message, texts, told),
+        // A failure is kept elsewhere, too.
+        _ => true,
+    };
+    let kind = match &**event {
+        Event::Session(session::Event::Message(message)) if !whole => {
+            let size = message.topic.len() + message.payload.len();
+            told.message = ptr::null();
+            told.topic = texts.message.topic;
+            skipped(size as u32, session::SkipReason::OutOfMemory, texts, told)
+        }
         Event::Reached(reached) => {
             texts.say(reached);
             told.stage = stage(reached.stage());
@@ -199,22 +210,55 @@ pub(crate) fn translate(
     true
 }
 
-/// Points to a message.
-fn show(message: &session::Message, texts: &mut Texts, told: &mut ffi::thread_mqtt_event) {
-    let properties = message.carried().map_or(ptr::null(), |properties| {
-        texts.properties.keep(properties);
-        &raw const texts.properties.given
-    });
+/// Points to a message; false if the heap has no room for all of it.
+fn show(
+    message: &mut session::Message,
+    texts: &mut Texts,
+    told: &mut ffi::thread_mqtt_event,
+) -> bool {
+    let topic = ended(&mut message.topic);
+    let carried = message.properties.as_deref_mut();
+    let kept = carried
+        .filter(|_| session::Properties::BUILT)
+        .map(|properties| texts.properties.keep(properties));
     texts.message = ffi::thread_mqtt_message {
-        topic: texts.name(&message.topic),
+        topic: topic.unwrap_or(c"".as_ptr()),
         payload: data(&message.payload),
         payload_len: message.payload.len(),
         qos: message.qos as u8,
         retain: message.retain,
-        properties,
+        properties: match kept {
+            Some(Some(())) => &raw const texts.properties.given,
+            _ => ptr::null(),
+        },
         ..Default::default()
     };
     told.message = &raw const texts.message;
+    topic.is_some() && kept != Some(None)
+}
+
+/// Tells of a message that was skipped.
+fn skipped(
+    size: u32,
+    reason: session::SkipReason,
+    texts: &mut Texts,
+    told: &mut ffi::thread_mqtt_event,
+) -> u32 {
+    let (error, sentence) = match reason {
+        session::SkipReason::TooLarge => (
+            ffi::THREAD_MQTT_ERROR_TOO_LARGE,
+            "a message was skipped; raise CONFIG_THREAD_MQTT_MAX_PACKET_SIZE to receive it, or \
+             CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES to receive it in pieces",
+        ),
+        session::SkipReason::OutOfMemory => (
+            ffi::THREAD_MQTT_ERROR_MEMORY,
+            "a message was skipped, because the heap had no room for it",
+        ),
+    };
+    told.number = size;
+    told.error = error;
+    texts.say(&sentence);
+    ffi::THREAD_MQTT_EVENT_MESSAGE_SKIPPED
 }
 
 /// The same for an event of the session; its type, `None` for one that C is not told of.
@@ -225,12 +269,9 @@ fn of_session(
     told: &mut ffi::thread_mqtt_event,
 ) -> Option<u32> {
     Some(match event {
-        session::Event::Message(message) => {
-            show(message, texts, told);
-            ffi::THREAD_MQTT_EVENT_MESSAGE
-        }
-        session::Event::MessageBegins { message, total } => {
-            show(message, texts, told);
+        session::Event::Message(_) => ffi::THREAD_MQTT_EVENT_MESSAGE,
+        // Whole or not: its pieces follow.
+        session::Event::MessageBegins { total, .. } => {
             told.number = *total;
             ffi::THREAD_MQTT_EVENT_MESSAGE_BEGINS
         }
@@ -310,21 +351,7 @@ fn of_session(
             ..
         } => {
             told.topic = texts.name(topic);
-            told.number = *size;
-            told.error = match reason {
-                session::SkipReason::TooLarge => ffi::THREAD_MQTT_ERROR_TOO_LARGE,
-                session::SkipReason::OutOfMemory => ffi::THREAD_MQTT_ERROR_MEMORY,
-            };
-            texts.say(&match reason {
-                session::SkipReason::TooLarge => {
-                    "a message was skipped; raise CONFIG_THREAD_MQTT_MAX_PACKET_SIZE to receive it, or \
-                     CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES to receive it in pieces"
-                }
-                session::SkipReason::OutOfMemory => {
-                    "a message was skipped, because the heap had no room for it"
-                }
-            });
-            ffi::THREAD_MQTT_EVENT_MESSAGE_SKIPPED
+            skipped(*size, *reason, texts, told)
         }
         session::Event::SentAgain(token) => {
             told.token = token.0;

@@ -10,6 +10,7 @@ use crate::settings::{Made, Start, command_error, setting};
 use crate::worker::Worker;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::ffi::c_void;
 use core::mem;
 use core::ptr;
@@ -368,17 +369,17 @@ impl Handle {
     }
 
     /// Hands an event to the application.
-    pub(crate) fn tell(&self, event: &Event) {
+    pub(crate) fn tell(&self, mut event: Arc<Event>) {
         if self.callback.is_none() && !cfg!(feature = "shell") {
             return;
         }
-        // What the event points to lives until the callback has returned.
+        // What is told points to these, which live until the callback has returned.
         let mut texts = Texts::default();
         let mut told = ffi::thread_mqtt_event {
             retry_ms: -1,
             ..Default::default()
         };
-        if !translate(event, &mut texts, &mut told) {
+        if !translate(&mut event, &mut texts, &mut told) {
             return;
         }
         let client = ptr::from_ref(self).cast_mut().cast();

@@ -75,7 +75,7 @@ impl<'a> Worker<'a> {
         keep_time(self.driver.client().time_floor());
         match event {
             Some(event) if self.is_hidden(&event) => {}
-            Some(event) => self.handle.tell(&event),
+            Some(event) => self.handle.tell(event),
             None if moved => {}
             None => self.driver.wait(),
         }

@@ -549,7 +549,8 @@ pub(crate) fn resolve_alias(
         return Err(SessionError::TopicAliasInvalid);
     }
     to.clear();
-    let reserved = to.try_reserve_exact(from.len());
+    // As `packet::properties::text`.
+    let reserved = to.try_reserve_exact(from.len() + 1);
     reserved.map_err(|_| no_room(from.len()))?;
     to.push_str(from);
     Ok(())

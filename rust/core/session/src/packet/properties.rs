@@ -180,10 +180,14 @@ impl<'a> Iterator for Properties<'a> {
     }
 }
 
-/// A UTF-8 string of section 1.5.4.
+/// A UTF-8 string of section 1.5.4, with room for a NUL: C gets it without a second copy.
 pub(super) fn text(bytes: &[u8]) -> Result<String, Fault> {
     match core::str::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok(text.into()),
+        Ok(text) if !text.contains('\0') => {
+            let mut owned = String::with_capacity(text.len() + 1);
+            owned.push_str(text);
+            Ok(owned)
+        }
         _ => Err(Fault::Text),
     }
 }
