@@ -10,6 +10,9 @@ use crate::packet::{Connack, PINGREQ};
 use crate::pieces::{Incoming, Wanted};
 use crate::slab::Key;
 
+/// How long what found no heap waits before it is tried again.
+const HEAP_PAUSE: Duration = Duration::from_secs(1);
+
 /// What the broker allows on this connection; MQTT 3.1.1 has no limits to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -140,6 +143,8 @@ pub(crate) struct Link {
     response_timeout: Duration,
     /// CONNACK must be there by then.
     connack_by: Duration,
+    /// What found no heap is tried again then.
+    pub(crate) heap_due: Option<Duration>,
     /// The latest time that the session was told.
     pub(crate) now: Duration,
 }
@@ -175,6 +180,7 @@ impl Link {
             ping_end: None,
             response_timeout,
             connack_by: later(now, response_timeout),
+            heap_due: None,
             now,
         }
     }
@@ -243,6 +249,12 @@ impl Link {
         let keep_alive = Some(limits.keep_alive).filter(|silence| !silence.is_zero());
         let silence = earliest(keep_alive, self.ping_after)?;
         Some(later(self.last_sent.min(self.last_read), silence))
+    }
+
+    /// Something has to wait for the heap, of which nothing tells.
+    #[inline(never)]
+    pub(crate) fn wait_for_heap(&mut self) {
+        self.heap_due = Some(later(self.now, HEAP_PAUSE));
     }
 
     /// Queues PINGREQ, unless one is under way.

@@ -49,6 +49,7 @@ impl Session {
         }
         link.staged.shrink_to(2 * STAGE);
         link.stage_control();
+        link.heap_due = None;
         let limits = link.limits().copied();
         match (link.phase, limits) {
             (Phase::Leaving, limits) => {
@@ -142,7 +143,10 @@ impl Session {
         let filters = subscriptions.next(link.repeated.as_deref(), count);
         let last = filters.last()?.name.clone();
         let request = Request::new(RequestKind::Subscribe, filters);
-        let key = self.state.outbox.own_request(request)?;
+        let Some(key) = self.state.outbox.own_request(request) else {
+            link.wait_for_heap();
+            return None;
+        };
         link.repeated = Some(last);
         Some(key)
     }
@@ -151,7 +155,7 @@ impl Session {
     fn stage_item(&mut self, key: Key, limits: &Limits) -> Staged {
         let answered = |item: &Item| item.work.is_answered();
         if self.state.outbox.get(key).is_some_and(answered) && !self.state.outbox.assign_id(key) {
-            return Staged::Later;
+            return self.wait_for_heap();
         }
         let Some(item) = self.state.outbox.get(key) else {
             return Staged::Gone;
@@ -165,6 +169,13 @@ impl Session {
             self.note_begun(key);
         }
         staged
+    }
+
+    fn wait_for_heap(&mut self) -> Staged {
+        if let Some(link) = &mut self.link {
+            link.wait_for_heap();
+        }
+        Staged::Later
     }
 
     fn note_begun(&mut self, key: Key) {
@@ -222,7 +233,7 @@ impl Session {
         let out = &mut link.staged;
         if !packet::push_publish_head(out, version, message, payload_len, id, dup, expiry) {
             link.staged.truncate(before);
-            return Staged::Later;
+            return self.wait_for_heap();
         }
         let inline = payload_len <= INLINE_PAYLOAD && !supplied;
         let head = link.staged.len() - start;
@@ -257,7 +268,7 @@ impl Session {
         };
         // The codec makes a copy of the filters, in pieces, and a packet of that.
         if !frame::heap_has(2 * request.bytes() + 512) {
-            return Staged::Later;
+            return self.wait_for_heap();
         }
         let kind = request.kind;
         let count = choose(request.next(), kind, limits);

@@ -222,6 +222,8 @@ impl Session {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
+        // `transmit` tries again.
+        link.heap_due = link.heap_due.filter(|due| now < *due);
         // Late once: of a clock that always is, the second time counts.
         let was_away = is_late && since >= Some(link.judged_from);
         let may_be_unread = was_away || is_full;
@@ -270,7 +272,7 @@ impl Session {
         }
         let response = link.response_due().or_else(|| link.ping_due());
         let due = earliest(earliest(due, response), self.ack_due());
-        earliest(due, link.alone_until())
+        earliest(earliest(due, link.alone_until()), link.heap_due)
     }
 
     pub(crate) fn note_time(&mut self, now: Duration) {

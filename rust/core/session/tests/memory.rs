@@ -216,7 +216,11 @@ fn commands_that_find_no_room_are_refused_or_wait() {
             // What is shown stays in the session until it is consumed.
             let shown = || client.session.transmit(at(1)).is_empty();
             match with_heap(bytes, shown).0 {
-                true => waited += 1,
+                true => {
+                    // Nothing tells of room: it is tried again soon.
+                    assert_eq!(client.session.poll_timeout(), Some(at(2)));
+                    waited += 1;
+                }
                 false => sent += 1,
             }
             assert!(client.transmit(at(2)).len() > 8_000, "{bytes}");
@@ -227,6 +231,36 @@ fn commands_that_find_no_room_are_refused_or_wait() {
         );
         // A request is copied to be queued, and once more to be sent; a message that was queued is sent from there.
         assert!(publishes || waited > 3, "{waited}");
+    }
+}
+
+/// What was queued while there was room, and finds none when it is its turn.
+#[test]
+fn what_waits_for_the_heap_is_tried_again_each_second() {
+    for command in [true, false] {
+        let mut client = Client::online(lasting(Version::V5));
+        let properties = Properties {
+            content_type: Some("c".repeat(2_000)),
+            ..Properties::default()
+        };
+        let message = Message::new("t", "x").properties(properties);
+        match command {
+            true => client.session.publish(message),
+            false => client
+                .session
+                .subscribe(&[(&*"f".repeat(2_000), QoS::AtLeastOnce)]),
+        }
+        .unwrap();
+        for second in 1..4 {
+            let shown = with_heap(2_000, || client.session.transmit(at(second)).is_empty());
+            assert!(shown.0);
+            assert_eq!(client.session.poll_timeout(), Some(at(second + 1)));
+            // Without a transmission in between it is not asked for again and again.
+            client.session.handle_timeout(at(second + 1)).unwrap();
+            assert_eq!(client.session.poll_timeout(), Some(at(60)));
+        }
+        assert!(client.transmit(at(4)).len() > 2_000);
+        assert!(client.session.poll_timeout() >= Some(at(60)));
     }
 }
 
