@@ -10,8 +10,8 @@ use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{self, AddressSource, Family, LookupError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::{
-    Command, CommandError, Message, Overflow, Priority, PublishError, PublishOptions, QoS, Token,
-    Version,
+    Command, CommandError, Message, Overflow, Priority, PublishError, PublishOptions, QoS,
+    SessionError, Token, Version,
 };
 use thread_mqtt_test_support::heap::{Heap, with_heap};
 
@@ -446,6 +446,47 @@ fn commands_without_heap_are_tried_again_soon() {
     driver.turn();
     assert_eq!(driver.client().session().outbox_len(), 16);
     assert_eq!(driver.waits_for().0, None);
+}
+
+/// CONNECT has a copy of the will: without room for it the attempt fails, and the session stays.
+#[test]
+fn a_will_without_heap_fails_the_attempt_and_not_the_session() {
+    for version in [Version::V311, Version::V5] {
+        let client = Client::new(Config {
+            session: thread_mqtt_session::Config {
+                version,
+                client_id: "a".to_owned(),
+                clean_start: false,
+                session_expiry: 1_000,
+                will: Some(Message::new("w", [7; 20_000])),
+                suspect_after: 2,
+                ..thread_mqtt_session::Config::default()
+            },
+            ..Config::new("mqtt://192.0.2.1".parse().unwrap())
+        });
+        let memory = mem::take(driver("mqtt://192.0.2.1").port_mut());
+        let mut driver = Driver::new(client.unwrap(), memory);
+        driver.start();
+        for attempt in 0..6 {
+            settle(&mut driver);
+            driver.port_mut().sent.clear();
+            driver.port_mut().tcp = Some(TcpState::Connected);
+            driver.port_mut().room = [100_000; 10].into();
+            if attempt == 5 {
+                break;
+            }
+            let (events, _) = with_heap(10_000 + 9_000 * (attempt % 4), || settle(&mut driver));
+            let no_room = SessionError::OutOfMemory { size: 20_002 };
+            assert_eq!(cause(&events), Some((Stage::Mqtt, Cause::Mqtt(no_room))));
+            assert_eq!(driver.port().sent, []);
+            driver.wait();
+        }
+        settle(&mut driver);
+        // Flags of CONNECT: a will, and no clean start.
+        let sent = &driver.port().sent;
+        assert!(sent.len() > 20_000);
+        assert_eq!(sent[4 + 2 + 4 + 1], 0b100, "{:?}", &sent[..20]);
+    }
 }
 
 /// A broker that speaks 3.1.1 alone: what 5 has is refused from then on.

@@ -352,7 +352,7 @@ impl fmt::Display for SessionError {
             SessionError::OutOfMemory { size } => write!(
                 f,
                 "the heap has no room for a packet of {size} bytes; give it more, configure a \
-                 smaller max_packet_size or subscribe to less"
+                 smaller max_packet_size or a smaller will, or subscribe to less"
             ),
             SessionError::UnexpectedPacket(packet) => write!(
                 f,

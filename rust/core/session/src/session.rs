@@ -13,7 +13,7 @@ use crate::link::{Limits, Link, Phase, earliest, is_due, later};
 use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::outbox::{BEGUN, SUSPECTS};
-use crate::packet::{self, AckKind, PacketType};
+use crate::packet::{self, AckKind, PacketType, frame};
 use crate::pieces::Supply;
 use crate::request::{Request, RequestKind};
 use crate::room::Room;
@@ -161,6 +161,19 @@ impl Session {
     }
 
     // Inputs.
+
+    /// Whether the heap has room for CONNECT, which the codec copies: to be asked before
+    /// [`connect`](Self::connect).
+    pub fn connect_room(&self) -> Result<(), SessionError> {
+        let config = &self.config;
+        let size = self.client_id().len()
+            + config.will.as_ref().map_or(0, Message::size)
+            + config.username.as_ref().map_or(0, String::len)
+            + config.password.as_ref().map_or(0, |secret| secret.len());
+        frame::heap_has(2 * size + 256)
+            .then_some(())
+            .ok_or(SessionError::OutOfMemory { size: size as u32 })
+    }
 
     /// The transport is up: queues CONNECT. A connection that still exists is given up.
     pub fn connect(&mut self, now: Duration) {

@@ -82,7 +82,7 @@ impl Client {
             State::Up { candidate, .. } if stable => {
                 self.targets.current_mut().addresses.praise(candidate);
             }
-            _ if was_away => {}
+            _ if was_away || is_out_of_memory(&cause) => {}
             State::Securing { candidate, .. } | State::Up { candidate, .. } => {
                 let fault = match self.session.was_accepted() {
                     true => Fault::NotStable,
@@ -291,7 +291,7 @@ impl Client {
                 self.hopeless &= cause.needs_a_person();
                 Some(if redirected || version.is_some() || fresh {
                     self.backoff.short(rng)
-                } else if stable || self.targets.failed(rng) {
+                } else if stable || is_out_of_memory(&cause) || self.targets.failed(rng) {
                     let patient = mem::replace(&mut self.hopeless, true);
                     self.backoff.next(patient, rng)
                 } else {
@@ -439,6 +439,11 @@ fn is_silent_death(cause: &Cause) -> bool {
         Cause::Mqtt(SessionError::PingTimeout)
             | Cause::Tcp(TcpError::TimedOut | TcpError::Reset | TcpError::Unreachable)
     )
+}
+
+/// The heap of this side is short: no address or broker is to blame, and another one is no better.
+fn is_out_of_memory(cause: &Cause) -> bool {
+    matches!(cause, Cause::Mqtt(SessionError::OutOfMemory { .. }))
 }
 
 #[cfg(test)]

@@ -196,13 +196,16 @@ impl Client {
             self.session.set_keep_alive(announced);
             self.session.set_ping_after(Some(learner.silence()));
         }
-        self.session.connect(now);
         self.state = State::Up {
             candidate,
             stream,
             since: None,
             stable: false,
         };
+        match self.session.connect_room() {
+            Ok(()) => self.session.connect(now),
+            Err(error) => self.fail(Stage::Mqtt, Cause::Mqtt(error), now),
+        }
     }
 
     /// Bytes came from the broker: perhaps its CONNACK. The session's events wait in the session
