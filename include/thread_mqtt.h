@@ -654,7 +654,7 @@ int64_t thread_mqtt_time(struct thread_mqtt *client);
  *                      CONFIG_THREAD_MQTT_SENTENCES nor CONFIG_THREAD_MQTT_SHELL.
  * @param size Size of @p sentence, bytes.
  * @return 0 if it is well formed, THREAD_MQTT_ERROR_URI if not, THREAD_MQTT_ERROR_ARGUMENT for NULL and for text that is
- *         not UTF-8.
+ *         not UTF-8, THREAD_MQTT_ERROR_MEMORY if the heap has no room to look.
  */
 int thread_mqtt_uri_check(const char *uri, char *sentence, size_t size);
 

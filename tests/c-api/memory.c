@@ -64,6 +64,75 @@ static void init(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
+/* Wherever the heap ends, it is told before anything is made. */
+static void init_with_copies(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt_message will = {.topic = "w", .payload = payload, .payload_len = sizeof(payload)};
+	struct thread_mqtt *client = NULL;
+	int result = THREAD_MQTT_ERROR_MEMORY;
+	unsigned int refused = 0;
+
+	config.broker = "mqtts://a.example*3|mqtts://b.example mqtts://far.example";
+	config.ca = read_all(setting("TEST_CA"), &config.ca_len);
+	config.certificate = read_all(setting("TEST_CERTIFICATE"), &config.certificate_len);
+	config.private_key = read_all(setting("TEST_KEY"), &config.private_key_len);
+	config.username = "user";
+	config.will = &will;
+	for (long long bytes = 0; result == THREAD_MQTT_ERROR_MEMORY; bytes += 97) {
+		heap_limit_here(heap_used_here() + bytes);
+		result = thread_mqtt_init(&client, &config);
+		heap_limit_here(LLONG_MAX);
+		refused++;
+	}
+	CHECK_EQUAL(result, 0);
+	CHECK(refused > 100);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	free((void *)config.ca);
+	free((void *)config.certificate);
+	free((void *)config.private_key);
+}
+
+static void uri_check(void)
+{
+	int result = THREAD_MQTT_ERROR_MEMORY;
+	char sentence[80];
+
+	for (long long bytes = 0; result == THREAD_MQTT_ERROR_MEMORY; bytes += 8) {
+		heap_limit_here(heap_used_here() + bytes);
+		result = thread_mqtt_uri_check("mqtt://a*2|mqtt://b|mqtt://c mqtt://d mqtt://e:x",
+					       sentence, sizeof(sentence));
+		heap_limit_here(LLONG_MAX);
+	}
+	CHECK_EQUAL(result, THREAD_MQTT_ERROR_URI);
+}
+
+/* In the client's thread, which reads what is kept. */
+static void limit_pieces(void)
+{
+	heap_limit_each(20000);
+}
+
+/* A bundle of CAs that there is no room to read. */
+static void a_kept_bundle(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt *client = NULL;
+
+	config.broker = "mqtts://127.0.0.1:1";
+	config.sec_tag = 46;
+	at_thread_begin(limit_pieces);
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	CHECK_EQUAL(thread_mqtt_start(client), 0);
+	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
+	at_thread_begin(NULL);
+	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error, THREAD_MQTT_ERROR_MEMORY);
+	CHECK(was_logged("46 CA"));
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+}
+
 /* Called in the client's thread: from then on large pieces are refused to it. */
 static void limit_when_online(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
@@ -204,6 +273,9 @@ void memory_cases(void)
 {
 	commands();
 	init();
+	init_with_copies();
+	uri_check();
+	a_kept_bundle();
 	a_message_that_is_too_large();
 	a_message_with_long_texts();
 }

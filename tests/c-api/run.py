@@ -166,14 +166,15 @@ keyfile {self.shared}/server.key
 
 
 def credentials(folder):
-    """Certificates and keys, and what the client finds under a tag: right, damaged, and none."""
+    """Certificates and keys, and what the client finds under a tag: right, damaged, none, and many."""
     folder.chmod(0o755)
     (folder / "empty.cnf").write_text("[req]\ndistinguished_name = dn\n[dn]\n")
     certificates(folder)
     for file in folder.glob("server.*"):
         file.chmod(0o644)
     right = (folder / "ca.pem").read_text()
-    for tag, ca in ((42, right), (44, right.replace("MII", "M!I", 1)), (45, "no certificate\n")):
+    for tag, ca in ((42, right), (44, right.replace("MII", "M!I", 1)), (45, "no certificate\n"),
+                    (46, right * 32)):
         (folder / f"credentials/{tag}").mkdir(parents=True)
         (folder / f"credentials/{tag}/ca").write_text(ca)
 

@@ -1,11 +1,11 @@
 //! The functions of `include/thread_mqtt.h`, which documents them.
 use crate::failure;
 use crate::ffi;
-use crate::given::{array, borrowed, bytes, qos, string, wanted_string};
+use crate::given::{array, borrowed, bytes, has_room, qos, string, wanted_string};
 use crate::handle::{Goal, Handle, TokenTo, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
-use crate::settings;
+use crate::settings::{self, BROKERS};
 use crate::text::{SENTENCES, write_cut};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -480,6 +480,9 @@ unsafe extern "C" fn thread_mqtt_uri_check(
         Ok(None) => return ffi::THREAD_MQTT_ERROR_ARGUMENT,
         Err(error) => return error,
     };
+    if !has_room(BROKERS * uri.len() + 256) {
+        return ffi::THREAD_MQTT_ERROR_MEMORY;
+    }
     let error = match config::brokers(uri) {
         Ok(_) => return ffi::THREAD_MQTT_OK,
         Err(error) => error,

@@ -91,6 +91,39 @@ pub(crate) fn has_room(bytes: usize) -> bool {
     reserved.is_ok()
 }
 
+/// Bytes of a copy of a string; 0 for NULL.
+///
+/// # Safety
+/// As [`string`].
+pub(crate) unsafe fn text_len(text: *const c_char) -> usize {
+    if text.is_null() {
+        return 0;
+    }
+    // SAFETY: promised by the caller.
+    unsafe { CStr::from_ptr(text) }.count_bytes()
+}
+
+/// Bytes of a copy of a message; of what is refused later, as far as it can be told.
+///
+/// # Safety
+/// As [`borrowed`].
+pub(crate) unsafe fn message_len(message: &ffi::thread_mqtt_message) -> usize {
+    // SAFETY: promised by the caller, for all of it.
+    unsafe {
+        let own = text_len(message.topic).saturating_add(message.payload_len);
+        let Some(properties) = message.properties.as_ref() else {
+            return own;
+        };
+        let pairs = array(properties.user, properties.user_count);
+        let pairs = pairs.ok().flatten().unwrap_or_default().iter();
+        let user = pairs.map(|pair| 64 + text_len(pair.name) + text_len(pair.value));
+        own.saturating_add(properties.correlation_data_len)
+            .saturating_add(text_len(properties.content_type))
+            .saturating_add(text_len(properties.response_topic))
+            .saturating_add(user.sum())
+    }
+}
+
 /// A copy, if the heap has room.
 pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, i32> {
     let mut copy = Vec::new();

@@ -1,6 +1,8 @@
 //! A C configuration, checked and turned into a client's.
 use crate::ffi;
-use crate::given::{borrowed, bytes, copy, copy_text, has_room, not_built, string};
+use crate::given::{
+    borrowed, bytes, copy, copy_text, has_room, message_len, not_built, string, text_len,
+};
 use crate::setup::TlsSetup;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -39,6 +41,9 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
 /// ztest `test_a_client_at_rest` holds it to that.
 const AT_REST: usize = 12 * 1024;
 
+/// At most so many bytes of the heap for each of a list of brokers.
+pub(crate) const BROKERS: usize = 16;
+
 /// A setting that is refused: the log says why, C gets the number.
 #[inline(never)]
 fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
@@ -76,15 +81,16 @@ pub(crate) struct Start {
 /// The pointers in `config` are NULL or valid as thread_mqtt.h says.
 #[inline(never)]
 pub(crate) unsafe fn read(given: &ffi::thread_mqtt_config) -> Result<Made, i32> {
-    if !has_room(AT_REST) {
-        return Err(ffi::THREAD_MQTT_ERROR_MEMORY);
-    }
     if given.abi != ffi::THREAD_MQTT_ABI {
         let why = format_args!(
             "the configuration is not this version's: use THREAD_MQTT_CONFIG_DEFAULT() and compile \
              the application again"
         );
         return Err(refused(why, ffi::THREAD_MQTT_ERROR_ABI));
+    }
+    // SAFETY: promised by the caller.
+    if !has_room(unsafe { copied(given) }.saturating_add(AT_REST)) {
+        return Err(ffi::THREAD_MQTT_ERROR_MEMORY);
     }
     // SAFETY: promised by the caller.
     let uri = unsafe { string(given.broker)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)?;
@@ -106,6 +112,38 @@ pub(crate) unsafe fn read(given: &ffi::thread_mqtt_config) -> Result<Made, i32> 
         client,
         start: Start { store, tls },
     })
+}
+
+/// Bytes of the copies that are made of a configuration.
+///
+/// # Safety
+/// As [`read`].
+#[inline(never)]
+unsafe fn copied(given: &ffi::thread_mqtt_config) -> usize {
+    let texts = [
+        given.client_id,
+        given.username,
+        given.session_name,
+        given.time_servers,
+        given.tls_alpn,
+        given.tls_pins,
+        given.tls_suites,
+        given.tls_groups,
+    ];
+    let bytes = [
+        given.ca_len,
+        given.certificate_len,
+        given.private_key_len,
+        given.password_len,
+    ];
+    // SAFETY: promised by the caller, for all of it.
+    unsafe {
+        let texts = texts.map(|text| text_len(text));
+        let will = given.will.as_ref().map_or(0, |will| message_len(will));
+        let brokers = BROKERS * text_len(given.broker);
+        let all = texts.into_iter().chain(bytes).chain([will, brokers]);
+        all.fold(0, usize::saturating_add)
+    }
 }
 
 /// # Safety

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use thread_mqtt_client::SetupError;
 use thread_mqtt_platform::config::{self, ReadChoice, TlsChoice};
-use thread_mqtt_platform::credentials::{Kind, credential, is_kept};
+use thread_mqtt_platform::credentials::{Kind, NO_ROOM, credential, is_kept};
 use thread_mqtt_platform::{OptionError, crypto};
 use thread_mqtt_tls::{self as tls, Given};
 use zeroize::Zeroizing;
@@ -282,6 +282,10 @@ impl Part {
                 format_args!(
                     "credential {tag} {kind} is longer than 32 KiB: leave out what is not needed"
                 ),
+            ),
+            NO_ROOM => failed(
+                ffi::THREAD_MQTT_ERROR_MEMORY,
+                format_args!("the heap has no room for credential {tag} {kind}: raise its size"),
             ),
             code => failed(
                 number,

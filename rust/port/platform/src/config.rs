@@ -1,6 +1,6 @@
 //! A client's configuration by the platform's options: the one place where `CONFIG_THREAD_MQTT_*`
 //! becomes what the core crates are told, for the C API and for applications in Rust.
-use crate::credentials::{Kind, credential};
+use crate::credentials::{Kind, NO_ROOM, credential};
 use crate::options::{constant, set_resolver};
 use crate::{
     ClientError, OptionError, SessionKey, crypto, ffi, hardware_client_id, options, time_floor,
@@ -106,6 +106,10 @@ impl fmt::Display for SetupError {
             Self::CaMissing => f.write_str(
                 "the broker's URI begins with mqtts://, and there is no CA certificate; compile one \
                  in, or keep one under CONFIG_THREAD_MQTT_SEC_TAG",
+            ),
+            Self::Unreadable(tag, kind, NO_ROOM) => write!(
+                f,
+                "the heap has no room for credential {tag} {kind}; raise its size"
             ),
             Self::Unreadable(tag, kind, code) => write!(
                 f,

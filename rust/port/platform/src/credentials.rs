@@ -1,6 +1,5 @@
 //! Certificates and keys by the tag under which the platform keeps them: Zephyr's TLS credentials.
 use crate::ffi;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use zeroize::Zeroizing;
@@ -52,10 +51,15 @@ pub fn is_kept(tag: i32, kind: Kind) -> Result<bool, i32> {
 /// Room for a credential: a certificate or a key at first, a bundle of CAs at last.
 const SIZES: [usize; 6] = [1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15];
 
+/// The code for a credential that the heap has no room for, which no platform gives.
+pub const NO_ROOM: i32 = i32::MIN;
+
 /// What is kept under a tag, `None` for nothing; wiped when dropped.
 pub fn credential(tag: i32, kind: Kind) -> Result<Option<Zeroizing<Vec<u8>>>, i32> {
     for size in SIZES {
-        let mut bytes = Zeroizing::new(vec![0; size]);
+        let mut bytes = Zeroizing::new(Vec::new());
+        bytes.try_reserve_exact(size).map_err(|_| NO_ROOM)?;
+        bytes.resize(size, 0);
         // SAFETY: the buffer is valid for its length.
         match unsafe { ffi::tmq_port_credential(tag, kind.number(), bytes.as_mut_ptr(), size) } {
             ffi::TMQ_TOO_SMALL => {}
