@@ -91,6 +91,22 @@ config NET_SOCKETS_POLL_MAX
 	int "A stub"
 	default 3
 """
+CONNECTIONS = """
+config NET_IPV4
+	bool "A stub"
+
+config NET_IPV6
+	bool "A stub"
+
+config NET_MAX_CONN
+	int "A stub"
+	default 8 if NET_IPV6 && NET_IPV4
+	default 4
+
+config NET_MAX_CONTEXTS
+	int "A stub"
+	default 6
+"""
 SWITCHES = ("POSIX_API", "WPA_SUPP", "WIFI_NM_WPA_SUPPLICANT", "NRF70_ENABLE_DUAL_VIF")
 
 # Options that are not in every Zephyr: of the nRF Connect SDK, read in sdk-nrf 3.4, and names
@@ -173,6 +189,14 @@ def check_limits(stub):
                 if value < own + 4 * clients:
                     errors.append(f"zephyr/kconfig/Kconfig.zephyr: {name} is {value} for {clients} clients, and {own} without "
                                   f"the module ({user or 'nothing else'})")
+    for name in ("NET_MAX_CONN", "NET_MAX_CONTEXTS"):
+        for family in ({"NET_IPV4": "n"}, {"NET_IPV4": "y", "NET_IPV6": "y"}):
+            own = limit(stub, CONNECTIONS, name, family, module=False)
+            for clients in range(1, 9):
+                value = limit(stub, CONNECTIONS, name, {**family, "THREAD_MQTT_MAX_CLIENTS": str(clients)})
+                if value < own + 3 * (clients - 1) or clients == 1 and value != own:
+                    errors.append(f"zephyr/kconfig/Kconfig.zephyr: {name} is {value} for {clients} clients, and {own} without "
+                                  f"the module ({family})")
     for zephyr, name, options, wanted in ((LIMITS_4_2, "ZVFS_POLL_MAX", {}, 6),
                                           (LIMITS_4_2, "ZVFS_POLL_MAX", {"ZVFS_POLL_MAX": "9"}, 9),
                                           (LIMITS_4_2, "ZVFS_POLL_MAX", {"NET_SOCKETS_POLL_MAX": "12"}, 12),

@@ -32,6 +32,8 @@ ON_PSA = {**THREAD, "MBEDTLS_PSA_CRYPTO_C": "y", "OPENTHREAD_CRYPTO_PSA": "y"}
 # Without Thread, over Zephyr's own stack.
 ETHERNET = {**THREAD, "NET_L2_OPENTHREAD": None, "DNS_RESOLVER": "y", "NET_IPV4": "y"}
 
+EIGHT = {**THREAD, "THREAD_MQTT_MAX_CLIENTS": "8", "EVENTFD_MAX": "8", "POSIX_MAX_FDS": "36"}
+
 OLD_TCP, NEW_TCP = "mbedtls_md5(hash);", "psa_hash_compute();"
 
 # Name, version of Zephyr, options, tcp.c, what the output must hold. None: it must work without a word.
@@ -59,6 +61,29 @@ CASES = [
      "Set CONFIG_THREAD_MQTT_STACK_SIZE to 14624 or more"),
     ("a heap too small for the outbox", "4.2", {**THREAD, "THREAD_MQTT_OUTBOX_BYTES": "32768"}, NEW_TCP,
      "Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to 62652 or more"),
+    ("connections for eight clients", "4.2",
+     {**EIGHT, "NET_MAX_CONN": "15", "NET_MAX_CONTEXTS": "16"}, NEW_TCP, "Set CONFIG_NET_MAX_CONN to 16 or more"),
+    ("contexts for eight clients", "4.2",
+     {**EIGHT, "NET_MAX_CONN": "16", "NET_MAX_CONTEXTS": "15"}, NEW_TCP, "Set CONFIG_NET_MAX_CONTEXTS to 16 or more"),
+    ("enough of both for eight clients", "4.2", {**EIGHT, "NET_MAX_CONN": "16", "NET_MAX_CONTEXTS": "16"}, NEW_TCP, None),
+    ("eight clients on a modem's sockets", "4.2",
+     {**EIGHT, "NET_MAX_CONN": "4", "NET_MAX_CONTEXTS": "6", "NET_SOCKETS_OFFLOAD": "y"}, NEW_TCP, None),
+    ("one client with both families", "4.2", {**ETHERNET, "EVENTFD_MAX": "2", "HEAP_MEM_POOL_SIZE": "1024",
+     "NET_MAX_CONN": "2"}, NEW_TCP, "Set CONFIG_NET_MAX_CONN to 3 or more"),
+    ("the shortest keep-alive above the longest", "4.2",
+     {**THREAD, "THREAD_MQTT_KEEP_ALIVE_AUTO": "y", "THREAD_MQTT_KEEP_ALIVE_MIN": "4000",
+      "THREAD_MQTT_KEEP_ALIVE_MAX": "3600"}, NEW_TCP, "Set CONFIG_THREAD_MQTT_KEEP_ALIVE_MAX to 4000 or more"),
+    ("a keep-alive with one value", "4.2",
+     {**THREAD, "THREAD_MQTT_KEEP_ALIVE_AUTO": "y", "THREAD_MQTT_KEEP_ALIVE_MIN": "3600",
+      "THREAD_MQTT_KEEP_ALIVE_MAX": "3600"}, NEW_TCP, None),
+    ("the shortest pause above the longest", "4.2",
+     {**THREAD, "THREAD_MQTT_BACKOFF_MIN": "600000", "THREAD_MQTT_BACKOFF_MAX": "300000"}, NEW_TCP,
+     "Set CONFIG_THREAD_MQTT_BACKOFF_MAX to 600000 or more"),
+    ("a long name of a session", "4.2", {**THREAD, "THREAD_MQTT_SESSION_NAME": "thirteen-long"}, NEW_TCP,
+     "Set it to 1 to 12 characters"),
+    ("a name of a session with a blank", "4.2", {**THREAD, "THREAD_MQTT_SESSION_NAME": "a b"}, NEW_TCP,
+     "Set it to 1 to 12 characters"),
+    ("a name of a session", "4.2", {**THREAD, "THREAD_MQTT_SESSION_NAME": "Twelve_long1"}, NEW_TCP, None),
     ("PSA Crypto without algorithms", "3.4", {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y"}, OLD_TCP,
      "(CONFIG_MBEDTLS_LEGACY_CRYPTO_C) in its place. Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y."),
     ("PSA Crypto without algorithms, NCS 2.7", "3.6", {**THREAD, "MBEDTLS_LEGACY_CRYPTO_C": "y"}, OLD_TCP,

@@ -74,6 +74,16 @@ CASES = [
     ("an event for the socket service", NATIVE, ["DNS_RESOLVER=y"], None),
     ("events for clients and the socket service", NATIVE,
      ["DNS_RESOLVER=y", "THREAD_MQTT_MAX_CLIENTS=8"], None),
+    ("few connections", NATIVE, ["THREAD_MQTT_MAX_CLIENTS=8", "NET_MAX_CONN=8"], "Set CONFIG_NET_MAX_CONN to {} or more"),
+    ("few contexts", NATIVE, ["THREAD_MQTT_MAX_CLIENTS=8", "NET_MAX_CONTEXTS=6"],
+     "Set CONFIG_NET_MAX_CONTEXTS to {} or more"),
+    ("a shortest keep-alive above the longest", NATIVE,
+     ["THREAD_MQTT_KEEP_ALIVE_AUTO=y", "THREAD_MQTT_KEEP_ALIVE_MIN=4000"],
+     "Set CONFIG_THREAD_MQTT_KEEP_ALIVE_MAX to {} or more"),
+    ("a shortest pause above the longest", NATIVE, ["THREAD_MQTT_BACKOFF_MIN=600000"],
+     "Set CONFIG_THREAD_MQTT_BACKOFF_MAX to {} or more"),
+    ("a long name of a session", NATIVE, ["THREAD_MQTT_DURABLE=y", 'THREAD_MQTT_SESSION_NAME="my-long-session-name"'],
+     "CONFIG_THREAD_MQTT_SESSION_NAME is my-long-session-name"),
     ("few polls", NATIVE, ["ZVFS_POLL_MAX=2"], "CONFIG_ZVFS_POLL_MAX to 3"),
     ("few polls for DNS over TCP", NATIVE, ["THREAD_MQTT_DNS_TCP=y", "ZVFS_POLL_MAX=4"], "CONFIG_ZVFS_POLL_MAX to {} or"),
     ("no such priority", NATIVE, ["NUM_PREEMPT_PRIORITIES=10"], "CONFIG_NUM_PREEMPT_PRIORITIES to {} or"),
@@ -137,6 +147,10 @@ DEFAULTS = [
     ("descriptors", THREAD, [], "ZVFS_OPEN_MAX=8"),
     ("descriptors beside POSIX's", THREAD, ["POSIX_API=y"], "ZVFS_OPEN_MAX=20"),
     ("descriptors for two clients beside POSIX's", THREAD, ["POSIX_API=y", "THREAD_MQTT_MAX_CLIENTS=2"], "ZVFS_OPEN_MAX=24"),
+    ("connections of one client", THREAD, [], "NET_MAX_CONN=4"),
+    ("connections of two clients", THREAD, ["THREAD_MQTT_MAX_CLIENTS=2"], "NET_MAX_CONN=7"),
+    ("connections of eight clients with IPv4", NATIVE, ["THREAD_MQTT_MAX_CLIENTS=8", "NET_IPV4=y"], "NET_MAX_CONN=29"),
+    ("contexts of eight clients", THREAD, ["THREAD_MQTT_MAX_CLIENTS=8"], "NET_MAX_CONTEXTS=27"),
     ("polls", THREAD, [], "ZVFS_POLL_MAX=6"),
     ("polls by the older name", THREAD, ["NET_SOCKETS_POLL_MAX=12"], "ZVFS_POLL_MAX=12"),
 ]
@@ -228,6 +242,10 @@ def compilers(folder, env):
     broken.write_text("#!/bin/sh\necho 'error: C:\\Users;\"${x}\" has no toolchain' >&2\nexit 1\n")
     yield "Rust without a toolchain", NATIVE, [], f"{broken} does not run: error: C:\\Users", {**plain, "RUSTC": str(broken)}
     yield "RUSTC that is not there", NATIVE, [], "names /no/rustc, which is not a program", {**plain, "RUSTC": "/no/rustc"}
+    # As rustup's: which one runs depends on the folder, and cargo runs in the build's.
+    override = compiler(folder / "override", "1.91.0")
+    override.write_text(override.read_text().replace("1.91.0", '$(case $PWD in */build/*) echo 1.91.0 ;; *) echo 1.50.0 ;; esac)'))
+    yield "Rust of the build's folder", NATIVE, [], f"{override} (1.91.0) has no library for", {**plain, "RUSTC": str(override)}
     for name, version, cure in (("Rust without its source", "1.95.0", "rustup component add rust-src"),
                                 ("Rust that cannot compile its library", "1.90.0", "Update Rust to 1.92 or later")):
         rustc = compiler(folder / name.replace(" ", "-"), version, folder)

@@ -110,6 +110,18 @@ endif()
 if(CONFIG_${eventfd_max} LESS events)
   thread_mqtt_refuse("${event_users}. Set CONFIG_${eventfd_max} to ${events} or more.")
 endif()
+# Zephyr's own stack has a connection and a context for each socket: TCP, and UDP over each of IPv6 and IPv4.
+set(sockets 2)
+if(CONFIG_NET_IPV6 AND CONFIG_NET_IPV4)
+  set(sockets 3)
+endif()
+math(EXPR connections "${sockets} * ${CONFIG_THREAD_MQTT_MAX_CLIENTS}")
+foreach(option NET_MAX_CONN NET_MAX_CONTEXTS)
+  if(DEFINED CONFIG_${option} AND NOT CONFIG_NET_SOCKETS_OFFLOAD AND "${CONFIG_${option}}" LESS connections)
+    thread_mqtt_refuse("each of ${CONFIG_THREAD_MQTT_MAX_CLIENTS} clients has up to ${sockets} sockets, and the network stack has "
+      "room for ${CONFIG_${option}}. Set CONFIG_${option} to ${connections} or more, beside what the application opens.")
+  endif()
+endforeach()
 # To be woken, and TCP in both directions; to resolve a name, UDP over IPv6 and IPv4 in the place of TCP, or beside it.
 set(polls 3)
 if(CONFIG_THREAD_MQTT_DNS_TCP)
@@ -125,6 +137,24 @@ if(DEFINED CONFIG_THREAD_MQTT_THREAD_PRIORITY AND
   thread_mqtt_refuse("the client's thread would never run: its priority, ${CONFIG_THREAD_MQTT_THREAD_PRIORITY}, is none of "
     "the kernel's ${CONFIG_NUM_PREEMPT_PRIORITIES}. Set CONFIG_NUM_PREEMPT_PRIORITIES to ${priorities} or more, or "
     "CONFIG_THREAD_MQTT_THREAD_PRIORITY lower.")
+endif()
+
+# ---------------------------------------------------------------------------
+# Reconnecting and sessions: values that thread_mqtt_init() would refuse.
+
+if(CONFIG_THREAD_MQTT_KEEP_ALIVE_AUTO AND
+   "${CONFIG_THREAD_MQTT_KEEP_ALIVE_MIN}" GREATER "${CONFIG_THREAD_MQTT_KEEP_ALIVE_MAX}")
+  thread_mqtt_refuse("the shortest keep-alive, CONFIG_THREAD_MQTT_KEEP_ALIVE_MIN=${CONFIG_THREAD_MQTT_KEEP_ALIVE_MIN}, is "
+    "longer than the longest. Set CONFIG_THREAD_MQTT_KEEP_ALIVE_MAX to ${CONFIG_THREAD_MQTT_KEEP_ALIVE_MIN} or more.")
+endif()
+if("${CONFIG_THREAD_MQTT_BACKOFF_MIN}" GREATER "${CONFIG_THREAD_MQTT_BACKOFF_MAX}")
+  thread_mqtt_refuse("the shortest pause between attempts, CONFIG_THREAD_MQTT_BACKOFF_MIN=${CONFIG_THREAD_MQTT_BACKOFF_MIN}, "
+    "is longer than the longest. Set CONFIG_THREAD_MQTT_BACKOFF_MAX to ${CONFIG_THREAD_MQTT_BACKOFF_MIN} or more.")
+endif()
+string(LENGTH "${CONFIG_THREAD_MQTT_SESSION_NAME}" length)
+if(length GREATER 12 OR NOT "${CONFIG_THREAD_MQTT_SESSION_NAME}" MATCHES "^[a-zA-Z0-9_-]*$")
+  thread_mqtt_refuse("CONFIG_THREAD_MQTT_SESSION_NAME is ${CONFIG_THREAD_MQTT_SESSION_NAME}, which cannot be the name of a stored "
+    "session. Set it to 1 to 12 characters of a-z, A-Z, 0-9, - and _.")
 endif()
 
 # ---------------------------------------------------------------------------
