@@ -48,7 +48,9 @@ if(NOT CARGO OR NOT RUSTC)
   thread_mqtt_refuse_rust("cargo and rustc were not found. Install Rust with rustup (https://rustup.rs) and open a "
     "new shell.")
 endif()
-execute_process(COMMAND ${RUSTC} --version OUTPUT_VARIABLE rustc_version ERROR_VARIABLE rustc_error
+# In the folder where cargo is run: an override of rustup is one of folders.
+execute_process(COMMAND ${RUSTC} --version WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}
+  OUTPUT_VARIABLE rustc_version ERROR_VARIABLE rustc_error
   OUTPUT_STRIP_TRAILING_WHITESPACE)
 string(REGEX MATCH "[0-9]+\\.[0-9]+(\\.[0-9]+)?" rustc_number "${rustc_version}")
 if(NOT rustc_number)
@@ -77,8 +79,8 @@ if(DEFINED ENV{CARGO_UNSTABLE_BUILD_STD})
   endif()
 endif()
 if(CONFIG_THREAD_MQTT_RUST_BUILD_STD)
-  execute_process(COMMAND ${RUSTC} --print sysroot OUTPUT_VARIABLE sysroot
-    OUTPUT_STRIP_TRAILING_WHITESPACE)
+  execute_process(COMMAND ${RUSTC} --print sysroot WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}
+    OUTPUT_VARIABLE sysroot OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(rustc_number VERSION_LESS 1.92)
     message(WARNING "thread-mqtt: the image is larger than it need be, because ${rustc_named} cannot compile "
       "its own library for size. Update Rust to 1.92 or later (`rustup update`), or set "
@@ -168,7 +170,7 @@ set(target_spec ${target})
 if(build_std AND CONFIG_CPU_CORTEX_M)
   execute_process(COMMAND ${CMAKE_COMMAND} -E env RUSTC_BOOTSTRAP=1
     ${RUSTC} -Zunstable-options --print target-spec-json --target ${target}
-    OUTPUT_VARIABLE spec COMMAND_ERROR_IS_FATAL ANY)
+    WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR} OUTPUT_VARIABLE spec COMMAND_ERROR_IS_FATAL ANY)
   string(JSON spec SET "${spec}" frame-pointer "\"may-omit\"")
   set(target_spec ${rust_dir}/${target}.json) # cargo compiles all anew for a file at another path
   file(CONFIGURE OUTPUT ${target_spec} CONTENT "${spec}" @ONLY)
@@ -177,7 +179,7 @@ endif()
 
 if(NOT build_std)
   execute_process(COMMAND ${RUSTC} --print target-libdir --target ${target}
-    OUTPUT_VARIABLE target_libdir OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR} OUTPUT_VARIABLE target_libdir OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   if(NOT EXISTS "${target_libdir}")
     thread_mqtt_refuse_rust("${rustc_named} has no library for ${target}. Run `rustup target add ${target}`. If "
       "this is not the compiler of rustup, let RUSTC in the environment name that one.")
@@ -209,7 +211,7 @@ if(CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY)
   endif()
   execute_process(COMMAND ${CMAKE_COMMAND} -E env CARGO=${CARGO} RUSTC=${RUSTC}
     ${PYTHON_EXECUTABLE} ${client_only_script} ${client_only} ${client_only_options}
-    RESULT_VARIABLE failed ERROR_VARIABLE error OUTPUT_QUIET ERROR_STRIP_TRAILING_WHITESPACE)
+    WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR} RESULT_VARIABLE failed ERROR_VARIABLE error OUTPUT_QUIET ERROR_STRIP_TRAILING_WHITESPACE)
   if(failed)
     message(FATAL_ERROR "thread-mqtt: CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY: ${error}")
   endif()
