@@ -526,7 +526,9 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         }
         ffi::THREAD_MQTT_ERROR_FULL => c!("the outbox is full; wait for an acknowledgement"),
         ffi::THREAD_MQTT_ERROR_TOPIC => c!("the topic or the topic filter is not well formed"),
-        ffi::THREAD_MQTT_ERROR_TOO_LARGE => c!("the message is larger than the whole outbox"),
+        ffi::THREAD_MQTT_ERROR_TOO_LARGE => {
+            c!("the message is larger than the whole outbox, or the will than 65,535 bytes")
+        }
         ffi::THREAD_MQTT_ERROR_SETTING => c!("an MQTT setting is not allowed; the log says which"),
         ffi::THREAD_MQTT_ERROR_ENTROPY => c!("the platform has no entropy source that works"),
         ffi::THREAD_MQTT_ERROR_CLIENTS => {

@@ -274,7 +274,7 @@ impl Part {
                 number,
                 format_args!(
                     "sec_tag {tag} is set, but this image keeps no credentials: set \
-                     CONFIG_TLS_CREDENTIALS=y"
+                     CONFIG_TLS_CREDENTIALS=y, or on Linux the variable THREAD_MQTT_CREDENTIALS"
                 ),
             ),
             ffi::TMQ_TOO_SMALL => failed(

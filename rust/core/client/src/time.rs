@@ -97,10 +97,11 @@ impl FromStr for TimeServer {
 
     fn from_str(text: &str) -> Result<Self, UriError> {
         let (host, port) = match text.rsplit_once(':') {
+            // A URI is not a server: its host is what is wrong.
+            Some((_, rest)) if rest.starts_with('/') => (text, sntp::PORT),
             // The colons of an IPv6 address are not followed by a port.
             Some((host, port)) if host.ends_with(']') || !host.contains(':') => {
-                let port = parse_port(port).map_err(|_| UriError::PortOutOfRange)?;
-                (host, port)
+                (host, parse_port(port)?)
             }
             _ => (text, sntp::PORT),
         };
@@ -237,9 +238,12 @@ mod tests {
     #[test]
     fn a_wrong_server_is_told_by_its_part() {
         for (text, error) in [
-            ("time.example.org:", UriError::PortOutOfRange),
-            ("time.example.org:0", UriError::PortOutOfRange),
+            ("time.example.org:", UriError::PortMissing),
+            ("1.2.3.4:", UriError::PortMissing),
+            ("time.example.org:0", UriError::PortZero),
             ("time.example.org:70000", UriError::PortOutOfRange),
+            ("time.example.org:123x", UriError::PortNotANumber),
+            ("ntp://time.example.org", UriError::LabelCharacter(':')),
             ("[2001:db8::1", UriError::BracketUnclosed),
             ("1.2.3", UriError::HostIpv4),
         ] {

@@ -285,8 +285,7 @@ impl fmt::Display for UnknownName {
                  ECDHE-RSA-AES128-GCM-SHA256"
             }
             Self::Group => {
-                "this is no key exchange group that can be used; give one of x25519, \
-                 secp256r1, secp384r1, secp521r1, X25519MLKEM768"
+                "this is no key exchange group that can be used; give x25519, secp256r1 or secp384r1"
             }
         })
     }
