@@ -7,17 +7,28 @@ folder=$(mktemp -d)
 broker=
 trap '[ -z "$broker" ] || kill "$broker"; rm -rf "$folder"' EXIT
 
-scripts/install_linux.sh "$folder/prefix"
-export PKG_CONFIG_PATH=$folder/prefix/lib/pkgconfig LD_LIBRARY_PATH=$folder/prefix/lib
-cmake -S samples/linux -B "$folder/cmake" -DCMAKE_PREFIX_PATH="$folder/prefix" >/dev/null
+# With a blank, which the words of pkg-config and CMake have to bear.
+prefix="$folder/a prefix"
+scripts/install_linux.sh "$prefix"
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
+cmake -S samples/linux -B "$folder/cmake" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build "$folder/cmake" >/dev/null
+# The version by which it is found: its own and older ones; no other exactly, and no newer one.
+finds() {
+    mkdir -p "$folder/find"
+    printf 'cmake_minimum_required(VERSION 3.16)\nproject(find NONE)\nset_property(GLOBAL PROPERTY TARGET_SUPPORTS_SHARED_LIBS TRUE)\nfind_package(thread-mqtt %s REQUIRED)\n' "$1" \
+        > "$folder/find/CMakeLists.txt"
+    cmake -S "$folder/find" -B "$folder/find/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null 2>&1
+}
+version=$(pkg-config --modversion thread-mqtt)
+finds "$version" && finds "$version EXACT" && finds "0.0.1" && ! finds "0.0.1 EXACT" && ! finds "1000.0"
+printf 'ok      find_package\n'
 sample=samples/linux/src/main.c
-# pkg-config's words are several arguments.
-# shellcheck disable=SC2046
-cc -Wall -Wextra -Werror $sample $(pkg-config --cflags --libs thread-mqtt) -o "$folder/shared"
-# shellcheck disable=SC2046
-cc -Wall -Wextra -Werror $sample $(pkg-config --cflags thread-mqtt) -Wl,-Bstatic \
-    -L"$folder/prefix/lib" -lthread_mqtt -Wl,-Bdynamic -lpthread -ldl -lm -lgcc_s -o "$folder/static"
+# pkg-config's words are several arguments, written for a shell.
+eval "cc -Wall -Wextra -Werror $sample $(pkg-config --cflags --libs thread-mqtt) -o '$folder/shared'"
+eval "flags=($(pkg-config --cflags thread-mqtt))"
+cc -Wall -Wextra -Werror $sample "${flags[@]}" -Wl,-Bstatic \
+    -L"$prefix/lib" -lthread_mqtt -Wl,-Bdynamic -lpthread -ldl -lm -lgcc_s -o "$folder/static"
 
 PATH=$PATH:/usr/sbin
 for _ in 1 2 3 4 5; do
@@ -42,3 +53,5 @@ for program in "$folder/cmake/publish" "$folder/shared" "$folder/static"; do
     [ "$(grep -c '^message: .*: count ' "$folder/out")" -ge 1 ]
     printf 'ok      %s\n' "${program##*/}"
 done
+THREAD_MQTT_LOG=verbose "$folder/shared" "mqtt://127.0.0.1:$port" 2>&1 >/dev/null | grep -q 'THREAD_MQTT_LOG=verbose is not off'
+printf 'ok      a level of the log that is not one\n'

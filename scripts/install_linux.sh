@@ -25,8 +25,9 @@ install -m 644 "$root/include/thread_mqtt.h" "$root/include/thread_mqtt_types.h"
 install -m 644 "$built/libthread_mqtt.a" "$prefix/lib"
 install -m 755 "$built/libthread_mqtt.so" "$prefix/lib"
 
+# pkg-config reads words as a shell does.
 cat > "$prefix/lib/pkgconfig/thread-mqtt.pc" <<PC
-prefix=$prefix
+prefix=${prefix// /\\ }
 libdir=\${prefix}/lib
 includedir=\${prefix}/include
 
@@ -56,6 +57,6 @@ set_target_properties(thread-mqtt::static PROPERTIES
   IMPORTED_LOCATION "${_prefix}/lib/libthread_mqtt.a"
   INTERFACE_LINK_LIBRARIES "pthread;dl;m;gcc_s")
 CMAKE
-printf 'set(PACKAGE_VERSION "%s")\nif(NOT PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)\n  set(PACKAGE_VERSION_COMPATIBLE TRUE)\nendif()\n' \
+printf 'set(PACKAGE_VERSION "%s")\nif(NOT PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)\n  set(PACKAGE_VERSION_COMPATIBLE TRUE)\nendif()\nif(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)\n  set(PACKAGE_VERSION_EXACT TRUE)\nendif()\n' \
     "$version" > "$prefix/lib/cmake/thread-mqtt/thread-mqtt-config-version.cmake"
 echo "installed below $prefix"

@@ -359,17 +359,33 @@ const char *tmq_environment(const char *name)
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-uint8_t tmq_port_log_level(void)
+static uint8_t log_level = TMQ_LOG_WARNING;
+
+static void read_log_level(void)
 {
 	static const char *const names[] = {"off", "error", "warning", "info", "debug"};
 	const char *wanted = tmq_environment("THREAD_MQTT_LOG");
 
 	for (uint8_t level = 0; wanted != NULL && level < sizeof(names) / sizeof(names[0]); level++) {
 		if (strcmp(wanted, names[level]) == 0) {
-			return level;
+			log_level = level;
+			return;
 		}
 	}
-	return TMQ_LOG_WARNING;
+	if (wanted != NULL) {
+		fprintf(stderr,
+			"thread-mqtt: warning: THREAD_MQTT_LOG=%s is not off, error, warning, info or "
+			"debug; warning is used\n",
+			wanted);
+	}
+}
+
+uint8_t tmq_port_log_level(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, read_log_level);
+	return log_level;
 }
 
 void tmq_port_log(uint8_t level, const char *text, size_t length)
