@@ -69,7 +69,11 @@ static void init_with_copies(void)
 {
 	struct told told;
 	struct thread_mqtt_config config = idle_config(&told);
-	struct thread_mqtt_message will = {.topic = "w", .payload = payload, .payload_len = sizeof(payload)};
+	struct thread_mqtt_message will = {
+		.topic = "w",
+		.payload = payload,
+		.payload_len = sizeof(payload),
+	};
 	struct thread_mqtt *client = NULL;
 	int result = THREAD_MQTT_ERROR_MEMORY;
 	unsigned int refused = 0;

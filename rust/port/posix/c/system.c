@@ -374,8 +374,8 @@ static void read_log_level(void)
 	}
 	if (wanted != NULL) {
 		fprintf(stderr,
-			"thread-mqtt: warning: THREAD_MQTT_LOG=%s is not off, error, warning, info or "
-			"debug; warning is used\n",
+			"thread-mqtt: warning: THREAD_MQTT_LOG=%s is not off, error, warning, info "
+			"or debug; warning is used\n",
 			wanted);
 	}
 }
