@@ -142,8 +142,15 @@ pub struct Config {
     /// Most QoS 1/2 messages unacknowledged at once, each direction; not 0. Default: 16.
     ///
     /// Towards the broker a smaller value of the broker wins. An MQTT 5 broker is told ours; one
-    /// that exceeds it, and any MQTT 3.1.1 broker, may have up to 1,024 QoS 2 messages under way.
+    /// that exceeds it, and any MQTT 3.1.1 broker, may have up to
+    /// [`received_ids`](Self::received_ids) QoS 2 messages under way.
     pub receive_maximum: u16,
+    /// Most QoS 2 messages from the broker whose packet identifiers are remembered until PUBREL, if
+    /// `receive_maximum` is not larger; 2 bytes each, taken from the heap when they are needed. This
+    /// bounds the memory, because MQTT 3.1.1 has no Receive Maximum to tell and some brokers of
+    /// MQTT 5 exceed it. A broker with more under way at once is left and connected to again, and sends
+    /// the rest then: nothing is lost. Default: 1,024.
+    pub received_ids: u16,
     /// Topic aliases the broker may use towards us (5). Each costs the memory of one topic name
     /// and saves that many bytes per message. Default: 0.
     pub topic_alias_maximum: u16,
@@ -209,6 +216,7 @@ impl Default for Config {
             max_packet_size: 16_384,
             max_size_in_pieces: 0,
             receive_maximum: 16,
+            received_ids: 1_024,
             topic_alias_maximum: 0,
             response_timeout: Duration::from_secs(20),
             outbox_messages: 16,

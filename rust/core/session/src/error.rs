@@ -265,8 +265,9 @@ pub enum SessionError {
     /// The broker resumed a session that this side does not have (MQTT 5, \[MQTT-3.2.2-4\]). The
     /// next connection begins a new one.
     UnexpectedSession,
-    /// The broker has more QoS 2 messages under way than there is memory for: 1,024, or
-    /// [`receive_maximum`](crate::Config::receive_maximum) if that is larger.
+    /// The broker has more QoS 2 messages under way than
+    /// [`received_ids`](crate::Config::received_ids) or the heap allows. It sends those that are not
+    /// acknowledged again on the next connection.
     ReceiveMaximumExceeded,
     /// A topic alias that was not announced or is out of range (MQTT 5).
     TopicAliasInvalid,
@@ -274,7 +275,8 @@ pub enum SessionError {
 
 impl SessionError {
     /// Whether what the broker keeps for this session was the reason: a message that no client can
-    /// take, or too many. It comes again on each connection, unless the session begins anew.
+    /// take, or too many. It comes again on each connection, unless the session begins anew, or
+    /// [fewer are left each time](crate::Session::goes_on_after).
     pub fn comes_again(self) -> bool {
         matches!(
             self,
@@ -369,7 +371,9 @@ impl fmt::Display for SessionError {
                  or with a client identifier used twice; the next connection begins a new one",
             ),
             SessionError::ReceiveMaximumExceeded => f.write_str(
-                "the broker has more QoS 2 messages under way than this session can remember",
+                "the broker has more QoS 2 messages under way than this session can remember; the rest \
+                 follows on the next connection; set a limit of messages in flight at the broker, or \
+                 subscribe at QoS 1",
             ),
             SessionError::TopicAliasInvalid => {
                 f.write_str("the broker used a topic alias that it had no right to")

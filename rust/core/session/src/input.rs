@@ -344,6 +344,9 @@ impl Session {
         if qos == QoS::ExactlyOnce && !self.state.receive(packet_id, dup, accepted)? {
             self.answer_again(packet_id);
         } else {
+            if let (QoS::ExactlyOnce, Some(link)) = (qos, &mut self.link) {
+                link.gained = true;
+            }
             let owed = (qos != QoS::AtMostOnce).then_some(owed);
             self.events.push_owing(event, owed);
         }

@@ -129,6 +129,8 @@ pub(crate) struct Link {
     pub(crate) proven: bool,
     /// The broker answered something after CONNACK, be it a ping.
     pub(crate) answered: bool,
+    /// A QoS 2 message arrived for the first time.
+    pub(crate) gained: bool,
     /// PINGREQ is due after this much silence, if the keep-alive is longer or off.
     pub(crate) ping_after: Option<Duration>,
     /// Topic names by alias, the broker's.
@@ -172,6 +174,7 @@ impl Link {
             passed: 0,
             proven: false,
             answered: false,
+            gained: false,
             ping_after: None,
             aliases: Vec::new(),
             last_sent: now,

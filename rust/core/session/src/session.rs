@@ -157,7 +157,13 @@ impl Session {
     /// transmit what there is.
     pub fn wants_input(&self) -> bool {
         let room = |link: &Link| link.control.len() <= CONTROL_LIMIT;
-        !self.events.is_full() && self.link.as_ref().is_none_or(room)
+        !self.events_wait() && self.link.as_ref().is_none_or(room)
+    }
+
+    /// Events have to be taken before anything else is read: there are too many, or one more QoS 2
+    /// message would end the connection, and the messages among them are acknowledged before that.
+    fn events_wait(&self) -> bool {
+        self.events.is_full() || self.state.is_received_full() && self.events.len() != 0
     }
 
     // Inputs.
@@ -225,7 +231,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
         self.note_time(now);
         self.check_supply(now)?;
-        let events_full = self.events.is_full();
+        let events_wait = self.events_wait();
         let ack_due = self.ack_due();
         // An answer may be there, unread: behind what the application has not taken yet, behind
         // acknowledgements that wait behind a payload, or because the owner was away.
@@ -244,7 +250,7 @@ impl Session {
         let error = match link.phase {
             Phase::Connecting if overdue => SessionError::ConnackTimeout,
             // The answer may be waiting behind what the application has not taken yet.
-            Phase::Online if overdue && events_full => {
+            Phase::Online if overdue && events_wait => {
                 link.wait_longer(now);
                 return Ok(());
             }

@@ -9,13 +9,6 @@ use crate::error::SessionError;
 use crate::outbox::Outbox;
 use crate::subscriptions::Subscriptions;
 
-/// Identifiers of received QoS 2 messages kept at most, unless
-/// [`receive_maximum`](Config::receive_maximum) is larger; 2 KiB. This and the limit on
-/// undelivered events bound the memory, not the Receive Maximum: MQTT 3.1.1 has none to tell, and
-/// Mosquitto 2.0.11 exceeds it when a session is resumed with messages and releases under way.
-/// To cut it off for that would only make it try the same again.
-const RECEIVED_IDS: usize = 1_024;
-
 /// The session state.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -29,7 +22,7 @@ pub(crate) struct State {
     received: Vec<u16>,
     /// Those of them from before the broker may have lost the session.
     doubtful: Vec<u16>,
-    max_received: usize,
+    max_received: u16,
     /// The identifier an MQTT 5 broker assigned.
     pub(crate) client_id: Option<String>,
     /// A CONNACK was accepted before: the broker's session, if it has one, is ours.
@@ -60,7 +53,7 @@ impl State {
             window: u16::MAX,
             received: Vec::new(),
             doubtful: Vec::new(),
-            max_received: RECEIVED_IDS.max(config.receive_maximum.into()),
+            max_received: config.received_ids.max(config.receive_maximum),
             client_id: None,
             established: false,
             start_clean: false,
@@ -88,6 +81,8 @@ impl State {
         if is_new && !accepted {
             self.released(packet_id);
         } else if !self.received.contains(&packet_id) {
+            let reserved = self.received.try_reserve(1);
+            reserved.map_err(|_| SessionError::ReceiveMaximumExceeded)?;
             self.received.push(packet_id);
         }
         Ok(is_new)
@@ -97,11 +92,16 @@ impl State {
     pub(crate) fn is_new(&self, packet_id: u16, dup: bool) -> Result<bool, SessionError> {
         if self.received.contains(&packet_id) {
             Ok(self.doubtful.contains(&packet_id) && !dup)
-        } else if self.received.len() < self.max_received {
-            Ok(true)
-        } else {
+        } else if self.is_received_full() {
             Err(SessionError::ReceiveMaximumExceeded)
+        } else {
+            Ok(true)
         }
+    }
+
+    /// There is no place for another QoS 2 message.
+    pub(crate) fn is_received_full(&self) -> bool {
+        self.received.len() >= self.max_received.into()
     }
 
     /// Identifiers of an earlier life.

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::config::Version;
+use crate::error::SessionError;
 use crate::link::Link;
 use crate::session::Session;
 
@@ -23,6 +24,14 @@ impl Session {
     /// sent anew and subscriptions repeated. `false` takes it back.
     pub fn start_anew(&mut self, anew: bool) {
         self.state.anew = anew;
+    }
+
+    /// Whether the connection that this error ended made way all the same: the broker has more
+    /// messages than this side can remember at once, and is rid of some of them. A new session would
+    /// lose the rest.
+    pub fn goes_on_after(&self, error: SessionError) -> bool {
+        error == SessionError::ReceiveMaximumExceeded
+            && self.link.as_ref().is_some_and(|link| link.gained)
     }
 
     /// Names the broker of the next connection. Once it accepts the session, the name is kept with

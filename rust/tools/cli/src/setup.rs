@@ -286,6 +286,7 @@ fn session_config(
         will: message,
         will_delay: will.will_delay.unwrap_or(0),
         max_packet_size: arguments.max_packet,
+        received_ids: u16::MAX,
         outbox_messages: 256,
         outbox_bytes: 512 << 20,
         event_bytes: 1 << 20,

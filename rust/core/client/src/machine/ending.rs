@@ -25,8 +25,9 @@ pub(super) enum Ending {
         cause: Cause,
         /// The connection had been stable.
         stable: bool,
-        /// The next attempt leaves out what this one may have failed for, by itself.
-        fresh: bool,
+        /// The next attempt is no repetition: it leaves out what this one may have failed for, asks for the
+        /// clean start that was missing, or goes on with what was too much for one connection.
+        goes_on: bool,
     },
     Stopped,
     /// A preferred broker is tried.
@@ -96,26 +97,28 @@ impl Client {
         if is_silent_death(&cause) && !was_away {
             self.learn_death(now);
         }
+        let goes_on = matches!(&cause, Cause::Mqtt(error) if self.session.goes_on_after(*error));
         // It may have come together with CONNACK.
-        let undigested = matches!(&self.state, State::Up { .. })
+        let undigested = !goes_on
+            && matches!(&self.state, State::Up { .. })
             && match &cause {
                 Cause::Tls(error) => error.is_too_large(),
                 Cause::Mqtt(error) => error.comes_again(),
                 _ => false,
             };
-        if stable {
+        if stable || goes_on {
             self.undigested = 0;
         }
         self.undigested = self.undigested.saturating_add(undigested.into());
-        let fresh = match &self.state {
+        let goes_on = match &self.state {
             // A session of TLS is offered once, and comes from a handshake that was done: so this cannot
             // go on for ever.
             State::Securing { connection, .. } => connection.offered_session(),
-            // The next CONNECT asks for the clean start that was missing. A broker that claims a session in
-            // spite of one would claim it for ever.
+            // A broker that claims a session in spite of a clean start would claim it for ever.
             _ => {
-                cause == Cause::Mqtt(SessionError::UnexpectedSession)
-                    && !self.session.asked_for_clean_start()
+                goes_on
+                    || cause == Cause::Mqtt(SessionError::UnexpectedSession)
+                        && !self.session.asked_for_clean_start()
             }
         };
         let (stream, words) = self.leave();
@@ -142,7 +145,7 @@ impl Client {
             stage,
             cause,
             stable,
-            fresh,
+            goes_on,
         };
         self.close(stream, words, ending, now);
     }
@@ -261,8 +264,8 @@ impl Client {
                 stage,
                 cause,
                 stable,
-                fresh,
-            } => self.go_on(stage, cause, stable, fresh, now, rng),
+                goes_on,
+            } => self.go_on(stage, cause, stable, goes_on, now, rng),
         }
     }
 
@@ -272,7 +275,7 @@ impl Client {
         stage: Stage,
         mut cause: Cause,
         stable: bool,
-        fresh: bool,
+        goes_on: bool,
         now: Duration,
         rng: &mut dyn Rng,
     ) {
@@ -289,7 +292,7 @@ impl Client {
                 version = self.other_version(&cause);
                 let redirected = self.follow_redirect(&mut cause);
                 self.hopeless &= cause.needs_a_person();
-                Some(if redirected || version.is_some() || fresh {
+                Some(if redirected || version.is_some() || goes_on {
                     self.backoff.short(rng)
                 } else if stable || is_out_of_memory(&cause) || self.targets.failed(rng) {
                     let patient = mem::replace(&mut self.hopeless, true);

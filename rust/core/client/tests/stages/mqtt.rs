@@ -99,6 +99,41 @@ fn a_malformed_message_does_not_come_for_ever() {
     }
 }
 
+/// MQTT 3.1.1 has no Receive Maximum: a broker may send all that waited at once, more than this side
+/// can remember.
+#[test]
+fn a_backlog_larger_than_the_memory_for_it_arrives_over_some_connections() {
+    let mut config = config(PLAIN);
+    config.session.version = Version::V311;
+    config.session.receive_maximum = 8;
+    config.session.received_ids = 8;
+    config.session.suspect_after = 1;
+    let mut world = World::started(config, plain());
+    world.run_until_online(s(5));
+    world.client.subscribe(&[("t", QoS::ExactlyOnce)]).unwrap();
+    world.run_for(s(5));
+    world.set_network(Network::default());
+    world.run_for(s(600));
+    for number in 0..100 {
+        world.server.publish(&peer::Message {
+            topic: "t".into(),
+            payload: vec![number],
+            qos: 2,
+            retain: false,
+        });
+    }
+    world.set_network(attached());
+    world.run_for(s(300));
+    let received = world.session_events().filter_map(|event| match event {
+        Mqtt::Message(message) => message.payload.first().copied(),
+        _ => None,
+    });
+    assert_eq!(received.collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    let log = world.server.log();
+    assert!(log.connects.iter().skip(1).all(|connect| !connect.clean));
+    assert!(world.client.is_online());
+}
+
 /// Each was passed on once, and a stable connection lies between: none of them comes again.
 #[test]
 fn malformed_messages_far_apart_do_not_end_the_session() {

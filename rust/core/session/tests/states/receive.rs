@@ -120,10 +120,14 @@ fn unsent_acknowledgements_stop_the_input() {
 
 #[test]
 fn the_memory_for_qos_2_identifiers_has_a_bound() {
-    for (receive_maximum, bound) in [(1, 1_024), (2_000, 2_000)] {
+    let default = Config::default().received_ids;
+    for (receive_maximum, received_ids, bound) in
+        [(1, default, 1_024), (2_000, default, 2_000), (1, 8, 8)]
+    {
         let publish = |id| wire::publish(Version::V5, &Publish::new("t", "", 2, id));
         let mut client = Client::online(Config {
             receive_maximum,
+            received_ids,
             ..lasting(Version::V5)
         });
         for id in 1..=bound {
@@ -138,6 +142,44 @@ fn the_memory_for_qos_2_identifiers_has_a_bound() {
         client.fails(&publish(bound + 2), SessionError::ReceiveMaximumExceeded);
         assert_eq!(client.sent(at(1)), [Seen::Disconnect(0x93)]);
     }
+}
+
+/// MQTT 3.1.1 has no Receive Maximum: a broker may send all that waits at once.
+#[test]
+fn what_was_received_is_acknowledged_before_a_message_too_many_ends_the_connection() {
+    let error = SessionError::ReceiveMaximumExceeded;
+    let publish = |id| wire::publish(Version::V311, &Publish::new("t", "", 2, id));
+    let mut client = Client::online(Config {
+        receive_maximum: 1,
+        received_ids: 2,
+        ..lasting(Version::V311)
+    });
+    let all = [publish(1), publish(2), publish(3)].concat();
+    let taken = client.session.handle_input(&all, at(1)).expect("valid");
+    assert_eq!(taken, 2 * publish(1).len());
+    assert!(!client.session.wants_input());
+    assert_eq!(client.events().len(), 2);
+    client.fails(&publish(3), error);
+    assert_eq!(client.sent(at(1)), [Seen::Pubrec(1), Seen::Pubrec(2)]);
+    assert!(client.session.goes_on_after(error));
+    assert!(
+        !client
+            .session
+            .goes_on_after(SessionError::TopicAliasInvalid)
+    );
+
+    // Not if nothing was new.
+    client.reconnect(at(2), true);
+    client.receive(&publish(2), at(2));
+    client.fails(&publish(3), error);
+    assert!(!client.session.goes_on_after(error));
+    // What is released makes room.
+    client.reconnect(at(3), true);
+    client.receive(&wire::pubrel(1), at(3));
+    client.receive(&publish(3), at(3));
+    client.events();
+    client.fails(&publish(4), error);
+    assert!(client.session.goes_on_after(error));
 }
 
 #[test]
