@@ -98,6 +98,9 @@ impl Session {
                     let filter = filter.name.clone();
                     self.events.push(Event::SubscriptionLost { filter, reason });
                 }
+                (RequestKind::Subscribe, Some(Err(_))) => {
+                    subscriptions.refused(&filter.name, &mut self.state.journal);
+                }
                 (RequestKind::Unsubscribe, Some(Ok(_))) => {
                     subscriptions.remove(&filter.name, &mut self.state.journal);
                 }
@@ -110,6 +113,7 @@ impl Session {
         if subscriptions.unconfirmed() == 0 {
             self.state.repeat = crate::request::FILTERS;
         }
+        self.state.settle();
     }
 
     fn finish_request(&mut self, key: Key) {

@@ -178,6 +178,7 @@ impl Session {
         } else if unsure {
             self.state.doubt();
         }
+        self.state.settle();
         Ok(())
     }
 

@@ -191,6 +191,7 @@ impl Session {
         let resumes = self.config.version() == Version::V5 && self.state.established;
         let clean =
             self.config.clean_start && !resumes || self.state.start_clean || self.state.anew;
+        self.state.journal.unsettle();
         let mut link = Link::new(now, self.config.response_timeout, clean);
         packet::push_connect(&mut link.control, &self.config, self.client_id(), clean);
         link.ping_after = self.ping_after;
@@ -378,7 +379,7 @@ impl Session {
             return Ok(());
         }
         if let Work::Request(request) = &work {
-            self.note_leaving(request);
+            self.note_named(request);
         }
         let queued = self.state.outbox.submit(token, work);
         queued.map_err(|work| Command { work })?;
@@ -421,7 +422,7 @@ impl Session {
         self.store(&mut work)?;
         self.make_room(&work);
         if let Work::Request(request) = &work {
-            self.note_leaving(request);
+            self.note_named(request);
         }
         self.state.outbox.queue(work)
     }
@@ -460,9 +461,12 @@ impl Session {
         }
     }
 
-    fn note_leaving(&mut self, request: &Request) {
-        if request.kind == RequestKind::Unsubscribe {
-            for filter in request.filters() {
+    /// What the application asks for itself is not repeated beside that.
+    fn note_named(&mut self, request: &Request) {
+        for filter in request.filters() {
+            if request.kind == RequestKind::Subscribe {
+                self.state.subscriptions.set_asked(&filter.name);
+            } else {
                 self.state.subscriptions.set_leaving(&filter.name, true);
                 self.leave_suspect(&filter.name);
             }

@@ -131,6 +131,14 @@ impl State {
         self.doubtful.clear();
     }
 
+    /// Stores that the broker has the subscriptions and identifiers as they are stored, if it has: the next
+    /// life need not doubt them.
+    pub(crate) fn settle(&mut self) {
+        if self.subscriptions.are_confirmed() && self.doubtful.is_empty() {
+            self.journal.settle();
+        }
+    }
+
     /// The broker may have lost the session although it calls it present: subscribing again does no
     /// harm, and a message that is not a repetition is a new one.
     pub(crate) fn doubt(&mut self) {

@@ -18,6 +18,8 @@ pub(crate) struct Subscription {
     confirmed: bool,
     /// UNSUBSCRIBE is under way: not to be repeated.
     leaving: bool,
+    /// A SUBSCRIBE of the application's own waits or is under way: not to be repeated beside it.
+    asked: bool,
     /// Connections that ended while it was asked for again, alone.
     ends: u8,
     /// Its place in the storage.
@@ -58,6 +60,7 @@ impl Subscriptions {
             granted,
             confirmed: true,
             leaving: false,
+            asked: false,
             ends: 0,
             place,
         };
@@ -67,20 +70,20 @@ impl Subscriptions {
         }
     }
 
-    /// One of an earlier life, to be asked for again.
+    /// One of an earlier life.
     #[cfg(feature = "durable")]
     pub(crate) fn restore(&mut self, name: String, qos: QoS, granted: QoS, place: u16) {
         let one = Subscription {
             qos,
             granted,
-            confirmed: false,
+            confirmed: true,
             leaving: false,
+            asked: false,
             ends: 0,
             place: Some(place),
         };
         if let Err(at) = self.find(&name) {
             self.filters.insert(at, (name, one));
-            self.unconfirmed += 1;
         }
     }
 
@@ -99,6 +102,25 @@ impl Subscriptions {
         self.change(name, |one| one.leaving = leaving);
     }
 
+    /// The application asks for it.
+    pub(crate) fn set_asked(&mut self, name: &str) {
+        self.change(name, |one| one.asked = true);
+    }
+
+    /// The broker refused what the application asked for: what it has in its present session stays.
+    pub(crate) fn refused(&mut self, name: &str, journal: &mut Journal) {
+        if self.get(name).is_some_and(|one| one.confirmed) {
+            self.change(name, |one| one.asked = false);
+        } else {
+            self.remove(name, journal);
+        }
+    }
+
+    /// There are some, and the broker has all of them in its present session.
+    pub(crate) fn are_confirmed(&self) -> bool {
+        !self.filters.is_empty() && self.filters.iter().all(|(_, one)| one.confirmed)
+    }
+
     /// The broker has lost the session.
     pub(crate) fn begin_anew(&mut self, journal: &mut Journal) {
         self.filters.retain(|(_, one)| {
@@ -110,7 +132,8 @@ impl Subscriptions {
         for (_, one) in &mut self.filters {
             one.confirmed = false;
         }
-        self.unconfirmed = self.filters.len();
+        let wanted = self.filters.iter().filter(|(_, one)| one.wants());
+        self.unconfirmed = wanted.count();
     }
 
     /// The connection ended while this one was asked for; `alone`: in a packet of its own. How
@@ -161,6 +184,6 @@ impl Subscriptions {
 impl Subscription {
     /// It is to be asked for again.
     fn wants(&self) -> bool {
-        !self.confirmed && !self.leaving
+        !self.confirmed && !self.leaving && !self.asked
     }
 }

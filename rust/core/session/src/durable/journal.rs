@@ -8,6 +8,8 @@
 //! - The identifier of a received QoS 2 message is stored before the application is handed the
 //!   message, so before PUBREC, and forgotten before PUBCOMP.
 //! - Whose session it is, is stored when CONNACK arrives, before anything else is sent.
+//! - That the broker's session and the stored one are the same is stored when all subscriptions are
+//!   known to be there, and forgotten before CONNECT.
 //! - A subscription is stored or forgotten when the broker has answered.
 
 use alloc::boxed::Box;
@@ -28,6 +30,7 @@ pub(crate) struct Journal {
     store: Option<Box<dyn Store>>,
     /// What the store holds.
     identity: Option<Identity>,
+    settled: bool,
     received: Vec<u16>,
     released: Vec<u32>,
     /// Places of filters that are free again, and the first that was never used.
@@ -89,6 +92,10 @@ impl Journal {
 
     pub(super) fn set_identity(&mut self, identity: Identity) {
         self.identity = Some(identity);
+    }
+
+    pub(super) fn set_settled(&mut self, settled: bool) {
+        self.settled = settled;
     }
 
     pub(super) fn add_received(&mut self, key: u16, ids: &[u16]) {
@@ -293,6 +300,22 @@ impl Journal {
         }
         if self.put(key::SESSION, record::session(&identity)).is_ok() {
             self.identity = Some(identity);
+        }
+    }
+
+    /// The broker has what is stored.
+    pub(crate) fn settle(&mut self) {
+        if self.is_on() && !self.settled {
+            self.settled = self.put(key::SETTLED, record::settled()).is_ok();
+        }
+    }
+
+    /// A CONNECT is sent. If its answer is lost with the power, the broker may have begun a new session
+    /// that it will call present. Deleted and not overwritten, which a storage that is full would refuse.
+    pub(crate) fn unsettle(&mut self) {
+        if self.settled {
+            self.settled = false;
+            self.delete(key::SETTLED);
         }
     }
 

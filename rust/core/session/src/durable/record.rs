@@ -20,6 +20,7 @@ pub(super) mod key {
     use core::ops::RangeInclusive;
 
     pub(in crate::durable) const SESSION: u16 = 0;
+    pub(in crate::durable) const SETTLED: u16 = 2;
     /// Received identifiers, so many in a record.
     pub(in crate::durable) const RECEIVED: RangeInclusive<u16> = 0x1000..=0x1FFF;
     /// Messages that the broker has acknowledged with PUBREC, the same way.
@@ -38,6 +39,7 @@ mod kind {
     pub(super) const FILTER: u8 = 4;
     pub(super) const MESSAGE: u8 = 5;
     pub(super) const RELEASE: u8 = 6;
+    pub(super) const SETTLED: u8 = 7;
 }
 
 /// Version, kind and checksum.
@@ -47,6 +49,8 @@ const FRAME: usize = 6;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Record {
     Session(Identity),
+    /// The broker's session is the stored one: no CONNECT is unanswered.
+    Settled,
     Received(Vec<u16>),
     Released(Vec<u32>),
     Filter {
@@ -117,6 +121,10 @@ pub(super) fn session(identity: &Identity) -> Option<Vec<u8>> {
     record.text(client_id);
     record.text(peer);
     Some(record.end(key::SESSION))
+}
+
+pub(super) fn settled() -> Option<Vec<u8>> {
+    Some(Writer::new(kind::SETTLED, 0)?.end(key::SETTLED))
 }
 
 /// Zeros are free places and are left out.
@@ -206,6 +214,7 @@ pub(super) fn read(key: u16, bytes: &[u8]) -> Option<Record> {
             client_id: reader.text()?,
             peer: reader.text()?,
         }),
+        kind::SETTLED if key == key::SETTLED => Record::Settled,
         kind::RECEIVED if key::RECEIVED.contains(&key) => {
             let ids = reader.rest().chunks_exact(2).map(|id| match id {
                 [low, high] => u16::from_le_bytes([*low, *high]),
@@ -346,6 +355,8 @@ mod tests {
         };
         let record = session(&identity).unwrap();
         assert_eq!(read(0, &record), Some(Record::Session(identity)));
+        let record = settled().unwrap();
+        assert_eq!(read(2, &record), Some(Record::Settled));
         let record = received(0x1003, &[7, 0, 65_535]).unwrap();
         let read_back = Record::Received(vec![7, 65_535]);
         assert_eq!(read(0x1003, &record), Some(read_back));

@@ -18,6 +18,7 @@ use crate::session::Session;
 #[derive(Default)]
 struct Found {
     identity: Option<Identity>,
+    settled: bool,
     received: Vec<(u16, Vec<u16>)>,
     released: Vec<(u16, Vec<u32>)>,
     filters: Vec<(u16, String, QoS, QoS)>,
@@ -39,6 +40,7 @@ impl Found {
         };
         match record {
             Record::Session(identity) => self.identity = Some(identity),
+            Record::Settled => self.settled = true,
             Record::Received(ids) => self.received.push((key, ids)),
             Record::Released(orders) => self.released.push((key, orders)),
             Record::Filter { name, qos, granted } => self.filters.push((key, name, qos, granted)),
@@ -116,8 +118,8 @@ impl Session {
                 self.state.client_id = Some(identity.client_id.clone());
             }
             self.state.established = identity.established;
-            // The last CONNECT of the earlier life may have begun a new session.
-            self.state.unsure = true;
+            // If it saw no CONNACK, the last CONNECT of the earlier life may have begun a new session.
+            self.state.unsure = !(found.settled && identity.established);
             self.state.set_received(journal.received());
             // What was not stored may be under way with any identifier.
             let foreign = identity.established;
@@ -125,6 +127,7 @@ impl Session {
                 .outbox
                 .set_foreign(foreign, damaged || found.no_memory);
         }
+        journal.set_settled(found.settled);
         let may_be_sent = identity.established || is_unknown;
         self.state.peer.clone_from(&identity.peer);
         journal.set_identity(identity);

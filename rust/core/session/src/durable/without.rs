@@ -58,5 +58,7 @@ impl Journal {
     }
 
     pub(crate) const fn delete_filter(&mut self, _: Option<u16>) {}
+    pub(crate) const fn settle(&mut self) {}
+    pub(crate) const fn unsettle(&mut self) {}
     pub(crate) fn put_identity(&mut self, _: Identity) {}
 }

@@ -180,6 +180,46 @@ fn a_subscription_renewed_with_a_lower_qos_is_told() {
 }
 
 /// CONNACK of a new session may be lost; the next one calls that session present.
+/// Retained messages would come twice.
+#[test]
+fn what_the_application_asks_for_itself_is_not_repeated_beside_that() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        let filters = [("a", QOS1), ("b", QOS1), ("c", QOS1)];
+        client.session.subscribe(&filters).unwrap();
+        client.sent(at(1));
+        client.receive(&wire::suback(version, 1, &[1, 1, 1]), at(1));
+        client.session.handle_transport_closed();
+        client.session.subscribe(&[("b", QOS2)]).unwrap();
+        client.session.subscribe(&[("c", QOS1)]).unwrap();
+        client.events();
+        client.reconnect(at(2), false);
+        let sent = client.sent(at(2));
+        let [
+            Seen::Subscribe(_, a),
+            Seen::Subscribe(b_id, b),
+            Seen::Subscribe(c_id, c),
+        ] = &sent[..]
+        else {
+            panic!("{sent:?}");
+        };
+        assert_eq!(*a, [("a".into(), 1)]);
+        assert_eq!(*b, [("b".into(), 2)]);
+        assert_eq!(*c, [("c".into(), 1)]);
+        // One that is refused to the application is not subscribed any more.
+        client.receive(&wire::suback(version, *b_id, &[2]), at(2));
+        client.receive(&wire::suback(version, *c_id, &[0x80]), at(2));
+        client.events();
+        client.reconnect(at(3), false);
+        let sent = client.sent(at(3));
+        let filters = vec![("a".into(), 1), ("b".into(), 2)];
+        let [Seen::Subscribe(_, repeated)] = &sent[..] else {
+            panic!("{sent:?}");
+        };
+        assert_eq!(*repeated, filters);
+    }
+}
+
 #[test]
 fn a_lost_connack_does_not_leave_the_client_deaf() {
     for version in VERSIONS {
