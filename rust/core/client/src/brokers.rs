@@ -184,6 +184,8 @@ pub(crate) struct Targets {
     redirect: Option<Redirect>,
     /// Redirects followed in a row.
     hops: u8,
+    /// A server that was pointed to has failed meanwhile: they do not lead in a circle.
+    dead_end: bool,
     /// The first choice has been drawn.
     drawn: bool,
     /// Returns that failed in a row.
@@ -221,6 +223,7 @@ impl Targets {
             left: Vec::new(),
             redirect: None,
             hops: 0,
+            dead_end: false,
             drawn: false,
             returns: 0,
         }
@@ -269,7 +272,7 @@ impl Targets {
         if !SEVERAL {
             return;
         }
-        self.hops = 0;
+        self.end_hops();
         if self
             .redirect
             .as_ref()
@@ -290,6 +293,7 @@ impl Targets {
             return true;
         }
         if let Some(mut redirect) = self.redirect.take() {
+            self.dead_end = true;
             // The next one named, or back to the one that pointed there.
             if let Some(uri) = redirect.rest.pop() {
                 redirect.target = Target::new(Broker {
@@ -316,7 +320,7 @@ impl Targets {
     pub(crate) fn go_back(&mut self, rng: &mut dyn Rng) {
         self.returns = self.returns.saturating_add(1);
         self.redirect = None;
-        self.hops = 0;
+        self.end_hops();
         self.choose(Some(self.current), rng);
     }
 
@@ -337,7 +341,7 @@ impl Targets {
     pub(crate) fn redirect(&mut self, mut to: Vec<BrokerUri>, lasts: bool, most: u8) -> bool {
         let first = to.pop().filter(|_| SEVERAL && self.hops < most);
         let Some(uri) = first else {
-            self.hops = 0;
+            self.end_hops();
             self.redirect = None;
             return false;
         };
@@ -352,6 +356,15 @@ impl Targets {
             lasts,
         });
         true
+    }
+
+    /// Whether a server that was pointed to since the last success has failed.
+    pub(crate) fn met_dead_end(&self) -> bool {
+        self.dead_end
+    }
+
+    fn end_hops(&mut self) {
+        (self.hops, self.dead_end) = (0, false);
     }
 
     /// Whether no broker is preferred to the current one.

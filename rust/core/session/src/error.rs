@@ -262,8 +262,8 @@ pub enum SessionError {
         /// Its packet identifier.
         id: u16,
     },
-    /// The broker resumed a session that this side does not have (MQTT 5, \[MQTT-3.2.2-4\]). The
-    /// next connection begins a new one.
+    /// The broker resumed a session that this side does not have (MQTT 5, \[MQTT-3.2.2-4\]), or that it
+    /// asked the broker to end. The next connection asks for a new one.
     UnexpectedSession,
     /// The broker has more QoS 2 messages under way than
     /// [`received_ids`](crate::Config::received_ids) or the heap allows. It sends those that are not
@@ -368,7 +368,8 @@ impl fmt::Display for SessionError {
             ),
             SessionError::UnexpectedSession => f.write_str(
                 "the broker resumed a session that this client does not have, as after a restart \
-                 or with a client identifier used twice; the next connection begins a new one",
+                 or with a client identifier used twice, or that it was asked to end; the next \
+                 connection asks for a new one",
             ),
             SessionError::ReceiveMaximumExceeded => f.write_str(
                 "the broker has more QoS 2 messages under way than this session can remember; the rest \

@@ -398,8 +398,9 @@ impl Client {
         if to.is_empty() || self.redirects == 0 {
             return false;
         }
+        let in_circle = !self.targets.met_dead_end();
         let followed = self.targets.redirect(to, lasts, self.redirects);
-        if !followed {
+        if !followed && in_circle {
             *cause = Cause::TooManyRedirects;
         }
         followed

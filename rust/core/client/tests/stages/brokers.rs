@@ -379,6 +379,29 @@ fn redirects_in_a_circle_end_at_the_slow_pace() {
     );
 }
 
+/// The pauses grow all the same.
+#[test]
+fn a_redirect_to_a_server_that_is_down_is_no_circle() {
+    let mut world = pointing(0x9d, B, config(PLAIN));
+    world.routes.insert(at(B), Path::Refused);
+    world.start();
+    world.run_for(s(600));
+    let failures = world.failures();
+    for (_, cause, _) in &failures {
+        assert!(
+            matches!(
+                cause,
+                Cause::Tcp(TcpError::Refused) | Cause::Mqtt(SessionError::Refused(_))
+            ),
+            "{cause:?}"
+        );
+    }
+    let longest = failures.iter().filter_map(|failure| failure.2).max();
+    assert!(longest >= Some(s(30)), "{longest:?}");
+    world.routes.remove(&at(B));
+    world.run_until_online(s(600));
+}
+
 #[test]
 fn a_redirect_that_is_not_wanted_or_not_readable_is_a_refusal() {
     for (reference, redirects) in [(B, 0), ("a..b -", 3), ("", 3), (A, 3)] {
