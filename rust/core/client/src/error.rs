@@ -89,6 +89,9 @@ impl Cause {
                 fault: Fault::OldVersion,
                 ..
             }) => USE_V311,
+            Self::Mqtt(SessionError::PacketTooLarge { .. }) => {
+                "configure a larger max_packet_size or subscribe to less"
+            }
             Self::Mqtt(_) | Self::Setup(_) => return None,
             Self::TooManyRedirects => {
                 "check the server references of the brokers: they may point in a circle"

@@ -348,8 +348,7 @@ impl fmt::Display for SessionError {
             ),
             SessionError::PacketTooLarge { size, limit } => write!(
                 f,
-                "the broker sent a packet of {size} bytes, the limit here is {limit}; \
-                 configure a larger max_packet_size or subscribe to less"
+                "the broker sent a packet of {size} bytes, the limit here is {limit}"
             ),
             SessionError::OutOfMemory { size } => write!(
                 f,

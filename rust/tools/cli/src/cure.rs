@@ -78,12 +78,12 @@ pub(crate) fn of_silence(stage: Stage) -> &'static str {
 }
 
 fn closed(arguments: &CommonArguments) -> String {
-    match &arguments.mqtt.id {
-        Some(id) => format!(
+    match arguments.mqtt.id.as_deref() {
+        Some(id) if !id.is_empty() => format!(
             "check the broker's log; another client with the same --id, {id}, also ends a connection \
              like this: each needs its own"
         ),
-        None => "check the broker's log".to_owned(),
+        _ => "check the broker's log".to_owned(),
     }
 }
 
@@ -101,12 +101,27 @@ fn closed_before_connack(broker: &BrokerUri, arguments: &CommonArguments) -> Str
     cure
 }
 
+/// What to do where the broker does not know MQTT 5, and the client does not fall back.
+fn older(arguments: &CommonArguments) -> String {
+    let mqtt = &arguments.mqtt;
+    let cure = if !mqtt.fallback {
+        "use MQTT 3.1.1 instead of 5: --mqtt 3.1.1, or --fallback"
+    } else if arguments.will.properties().is_some() {
+        "leave the properties of the will out, such as --will-content-type: MQTT 3.1.1 does not have them, \
+         so --fallback is not possible"
+    } else if mqtt.has_password() && mqtt.username.is_none() {
+        "give a user name with -u: MQTT 3.1.1 allows no password without one, so --fallback is not possible"
+    } else {
+        "check the broker's log: it took neither version of MQTT"
+    };
+    cure.to_owned()
+}
+
 fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> Option<String> {
-    const OLDER: &str = "use MQTT 3.1.1 instead of 5: --mqtt 3.1.1, or --fallback";
     let mqtt = &arguments.mqtt;
     let reason = match error {
         SessionError::Refused(refusal) => match (refusal.reason(), refusal.version()) {
-            (ReasonCode::UNSUPPORTED_VERSION, Version::V5) => return Some(OLDER.to_owned()),
+            (ReasonCode::UNSUPPORTED_VERSION, Version::V5) => return Some(older(arguments)),
             (ReasonCode::UNSUPPORTED_VERSION, Version::V311) => {
                 return Some("use MQTT 5 instead of 3.1.1: --mqtt 5".to_owned());
             }
@@ -115,7 +130,10 @@ fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> 
         SessionError::Malformed {
             fault: Fault::OldVersion,
             ..
-        } => return Some(OLDER.to_owned()),
+        } => return Some(older(arguments)),
+        SessionError::PacketTooLarge { .. } => {
+            return Some("give a larger --max-packet, or subscribe to less".to_owned());
+        }
         SessionError::NotMqtt { first } => return Some(not_mqtt(first, scheme)),
         SessionError::ServerDisconnected(reason) => reason,
         _ => return None,
@@ -135,9 +153,11 @@ fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> 
             };
             what.to_owned()
         }
-        TAKEN_OVER => match &mqtt.id {
-            Some(id) => format!("another client has the same --id, {id}: give each its own"),
-            None => return None,
+        TAKEN_OVER => match mqtt.id.as_deref() {
+            Some(id) if !id.is_empty() => {
+                format!("another client has the same --id, {id}: give each its own")
+            }
+            _ => return None,
         },
         _ => return None,
     })

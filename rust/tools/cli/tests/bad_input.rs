@@ -750,6 +750,9 @@ fn a_broker_that_takes_neither_version() {
         &["use MQTT 5 instead of 3.1.1: --mqtt 5"],
     );
     refused(&[&uri, "--fallback"], MQTT, &["neither version"]);
+    let will = ["--will-topic", "w", "--will-content-type", "a/b"];
+    let command = [&[&*uri, "--fallback"], &will[..]].concat();
+    refused(&command, MQTT, &["--will-content-type", "is not possible"]);
 }
 
 #[test]
