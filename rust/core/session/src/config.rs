@@ -120,6 +120,10 @@ pub struct Config {
     /// subscriber. What the broker queued meanwhile is delivered; packet identifiers are treated as
     /// with MQTT 3.1.1 above. Default: false.
     pub adopt_session: bool,
+    /// Leaves messages of QoS 1 and 2 at the broker: they are neither told nor acknowledged, and come
+    /// again to the next connection that takes them. For a program that only publishes under an
+    /// identifier that has subscriptions. Default: false.
+    pub leave_messages: bool,
     /// Session expiry (5): how many seconds the broker keeps the session after the connection is
     /// gone; `u32::MAX` is for ever. Default: 0.
     pub session_expiry: u32,
@@ -210,6 +214,7 @@ impl Default for Config {
             keep_alive: Duration::from_secs(60),
             clean_start: true,
             adopt_session: false,
+            leave_messages: false,
             session_expiry: 0,
             will: None,
             will_delay: 0,

@@ -340,6 +340,9 @@ impl Session {
         dup: bool,
     ) -> Result<(), SessionError> {
         let Owed { qos, packet_id, .. } = owed;
+        if self.config.leave_messages && qos != QoS::AtMostOnce {
+            return Ok(());
+        }
         // PUBREC with a failure ends the exchange, so that there is nothing to remember.
         let accepted = !owed.reason.is_error();
         if qos == QoS::ExactlyOnce && !self.state.receive(packet_id, dup, accepted)? {

@@ -4,6 +4,7 @@ use crate::check;
 use crate::exit::{Failure, Status};
 use crate::input::{Input, LargeFile, Next};
 use crate::run::{Run, Step, Waits};
+use crate::setup::Inbound;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 use thread_mqtt_client::Event;
@@ -24,7 +25,7 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
         &arguments.common,
         &arguments.session,
         arguments.verbose,
-        false,
+        Inbound::Left,
     )?;
     let published = publish_all(&mut run, arguments);
     let waiting = run.stored();

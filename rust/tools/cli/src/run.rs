@@ -4,7 +4,7 @@ use crate::cure;
 use crate::exit::{Failure, Status};
 use crate::output::{self, tell};
 use crate::revocable::Revoker;
-use crate::setup;
+use crate::setup::{self, Inbound};
 use crate::signals;
 use std::io;
 use std::path::Path;
@@ -71,14 +71,14 @@ struct Chances {
 }
 
 impl<'a> Run<'a> {
-    /// Begins to connect; `in_pieces`: large messages may come so.
+    /// Begins to connect.
     pub(crate) fn start(
         arguments: &'a CommonArguments,
         session: &'a SessionArguments,
         debug: bool,
-        in_pieces: bool,
+        inbound: Inbound,
     ) -> Result<Self, Failure> {
-        let (mut driver, revoker) = setup::driver(arguments, session, Retry::Forever, in_pieces)?;
+        let (mut driver, revoker) = setup::driver(arguments, session, Retry::Forever, inbound)?;
         let brokers = arguments.brokers()?.into_iter().map(|broker| broker.uri);
         let configured: Vec<_> = brokers.collect();
         let chances = Chances {

@@ -22,20 +22,32 @@ use thread_mqtt_seal::{Key, SealedStore};
 use thread_mqtt_session::{Message, Store, Version};
 use zeroize::Zeroizing;
 
+/// What becomes of messages that the broker has for the session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Inbound {
+    /// They stay at the broker, for a command that takes them.
+    Left,
+    Whole,
+    /// Large ones in pieces.
+    InPieces,
+}
+
 /// A client for the broker of the command line, on this host's sockets, and what takes back the last that
 /// it stored.
 pub(crate) fn driver(
     arguments: &CommonArguments,
     session: &SessionArguments,
     retry: Retry,
-    in_pieces: bool,
+    inbound: Inbound,
 ) -> Result<(Driver<HostPort>, Revoker), Failure> {
     let brokers = arguments.brokers()?;
     check::common(arguments, &brokers)?;
     check::expiry(arguments, Some(session))?;
     let mut config = config(arguments.mqtt.version, arguments, brokers, retry)?;
-    if in_pieces {
-        config.session.max_size_in_pieces = LARGEST_PACKET;
+    match inbound {
+        Inbound::Left => config.session.leave_messages = true,
+        Inbound::Whole => {}
+        Inbound::InPieces => config.session.max_size_in_pieces = LARGEST_PACKET,
     }
     let revoker = Revoker::default();
     let client = match &session.directory {
@@ -125,7 +137,8 @@ pub(crate) fn driver_for(
     arguments: &CommonArguments,
     broker: &Broker,
 ) -> Result<Driver<HostPort>, Failure> {
-    let config = config(version, arguments, vec![broker.clone()], Retry::Never)?;
+    let mut config = config(version, arguments, vec![broker.clone()], Retry::Never)?;
+    config.session.leave_messages = true;
     driver_of(Client::new(config), arguments)
 }
 

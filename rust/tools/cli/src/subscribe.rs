@@ -5,6 +5,7 @@ use crate::exit::{Failure, Status};
 use crate::format::format;
 use crate::output::{self, tell};
 use crate::run::{Run, Step, Waits};
+use crate::setup::Inbound;
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{Command, Event as Mqtt, QoS, Token};
 
@@ -16,7 +17,11 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
     for topic in &wanted.topic {
         check::text("--topic", topic)?;
     }
-    let mut run = Run::start(&arguments.common, &arguments.session, false, wanted.pieces)?;
+    let inbound = match wanted.pieces {
+        true => Inbound::InPieces,
+        false => Inbound::Whole,
+    };
+    let mut run = Run::start(&arguments.common, &arguments.session, false, inbound)?;
     let mut requests: Vec<(Token, &[String])> = Vec::new();
     for topics in wanted.topic.chunks(FILTERS) {
         let filters: Vec<_> = topics

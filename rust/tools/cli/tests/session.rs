@@ -434,3 +434,55 @@ fn input_that_is_there_is_kept() {
         assert_eq!(publisher.status(), 6);
     }
 }
+
+/// Under one identifier, as where a broker binds it to its user.
+#[test]
+fn what_waits_for_a_subscriber_is_left_by_pub_and_doctor() {
+    let broker = lasting_broker();
+    let uri = broker.uri("mqtt");
+    let scratch = Scratch::new();
+    let directory = scratch.path().join("session").display().to_string();
+    for kept in [&["-c"][..], &["--session", &directory]] {
+        let id = [kept, &["-i", kept[0].trim_start_matches('-')]].concat();
+        let sub = [&["sub", &uri, "-t", "t", "-q", "2"], &id[..]].concat();
+        run(&[&sub[..], &["-W", "1"]].concat());
+        for (qos, message) in [("1", "one"), ("2", "two")] {
+            publish(&[&uri, "-t", "t", "-q", qos, "-m", message]);
+        }
+        let pub_ = ["pub", &uri, "-t", "other", "-m", "x", "-q", "1"];
+        let published = run(&[&pub_[..], &id[..]].concat());
+        assert_eq!(published.status, 0, "{published:?}");
+        if kept.len() == 1 {
+            let doctor = run(&[&["doctor", &uri][..], &id[..]].concat());
+            assert_eq!(doctor.status, 0, "{doctor:?}");
+        }
+        let received = run(&[&sub[..], &["-C", "2", "-W", "30"]].concat());
+        assert_eq!(received.stdout, "one\ntwo\n", "{received:?}");
+    }
+}
+
+#[test]
+fn a_retained_message_comes_once_to_each_command() {
+    let broker = lasting_broker();
+    let uri = broker.uri("mqtt");
+    publish(&[&uri, "-t", "t", "-r", "-q", "2", "-m", "kept"]);
+    let scratch = Scratch::new();
+    let directory = scratch.path().join("session").display().to_string();
+    for _ in 0..3 {
+        let received = run(&[
+            "sub",
+            &uri,
+            "-t",
+            "t",
+            "-q",
+            "2",
+            "-i",
+            "id",
+            "--session",
+            &directory,
+            "-W",
+            "2",
+        ]);
+        assert_eq!(received.stdout, "kept\n", "{received:?}");
+    }
+}

@@ -144,6 +144,25 @@ fn the_memory_for_qos_2_identifiers_has_a_bound() {
     }
 }
 
+#[test]
+fn a_client_that_only_publishes_leaves_messages_at_the_broker() {
+    for version in VERSIONS {
+        let publish = |qos, id| wire::publish(version, &Publish::new("t", "", qos, id));
+        let mut client = Client::online(Config {
+            leave_messages: true,
+            ..lasting(version)
+        });
+        for _ in 0..2 {
+            client.receive(&publish(1, 7), at(1));
+            client.receive(&publish(2, 8), at(1));
+            assert_eq!(client.events(), []);
+            assert_eq!(client.sent(at(1)), []);
+        }
+        client.receive(&publish(0, 0), at(1));
+        assert_eq!(client.events().len(), 1);
+    }
+}
+
 /// MQTT 3.1.1 has no Receive Maximum: a broker may send all that waits at once.
 #[test]
 fn what_was_received_is_acknowledged_before_a_message_too_many_ends_the_connection() {
