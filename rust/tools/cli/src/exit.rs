@@ -105,6 +105,15 @@ impl Failure {
         Self { status, ..self }
     }
 
+    /// The last one of several messages that failed.
+    pub(crate) fn of_several(self, failed: usize, all: usize) -> Self {
+        let cause = format!(
+            "{failed} of {all} messages failed, the last one: {}",
+            self.cause
+        );
+        Self { cause, ..self }
+    }
+
     pub(crate) fn cause(&self) -> &str {
         &self.cause
     }

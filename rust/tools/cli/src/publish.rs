@@ -1,8 +1,9 @@
 //! `thread-mqtt pub`
-use crate::args::{PayloadFormat, PubArguments};
+use crate::args::{MqttVersion, PayloadFormat, PubArguments};
 use crate::check;
 use crate::exit::{Failure, Status};
 use crate::input::{Input, LargeFile, Next};
+use crate::output::tell;
 use crate::run::{Run, Step, Waits};
 use crate::setup::Inbound;
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{
     CommandError, Event as Mqtt, Message, Pieces, Properties, PublishError, PublishOptions, QoS,
-    StoreError,
+    StoreError, Version,
 };
 
 /// Bytes of a large file that are read at once.
@@ -87,6 +88,10 @@ struct Work<'a> {
     at_end: bool,
     /// The outbox: also with messages of an earlier command, with --session.
     queued: usize,
+    /// All that were queued there.
+    all: usize,
+    /// It was told that properties are left out.
+    strips: bool,
     large: Option<LargeFile>,
 }
 
@@ -102,6 +107,8 @@ fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failur
         taken: 0,
         at_end: false,
         queued: run.client().session().outbox_len(),
+        all: run.client().session().outbox_len(),
+        strips: false,
         large: None,
     };
     let published = work.publish(run);
@@ -124,11 +131,16 @@ impl Work<'_> {
         // QoS 0 has no acknowledgement.
         let is_sent_once = self.queued == 0 && self.arguments.message.qos == QoS::AtMostOnce;
         let left = |queued| left(queued, is_sent_once);
-        let mut refused = None;
+        let (mut refused, mut failed) = (None, 0);
         loop {
             self.take(run, Duration::ZERO)?;
             if self.at_end && self.queued == 0 {
-                return refused.map_or(Ok(()), Err);
+                let all = self.all;
+                return match refused {
+                    None => Ok(()),
+                    Some(one) if all == 1 => Err(one),
+                    Some(last) => Err(last.of_several(failed, all)),
+                };
             }
             match run.step()? {
                 Step::Event(Event::Session(Mqtt::Published(_))) => {
@@ -140,6 +152,7 @@ impl Work<'_> {
                         PublishError::NotStored(error) => run.storage(error),
                         error => Failure::new(Status::Message, error),
                     };
+                    failed += 1;
                     refused = Some(failure.said(run.said(Some(token))));
                 }
                 Step::Event(Event::Session(Mqtt::PieceWanted {
@@ -153,6 +166,9 @@ impl Work<'_> {
                     let piece = file.read(offset, length)?;
                     // Not wanted any more after a lost connection: it is asked for again.
                     let _ = run.client().supply(token, offset, piece);
+                }
+                Step::Event(Event::Version(Version::V311)) if self.properties.is_some() => {
+                    self.tell_stripped();
                 }
                 Step::Event(_) | Step::Woken => {}
                 Step::Interrupted => {
@@ -188,6 +204,7 @@ impl Work<'_> {
                         Next::Large(file) => {
                             begin(run, self.message(Vec::new()), &file)?;
                             self.queued += 1;
+                            self.all += 1;
                             self.large = Some(file);
                             continue;
                         }
@@ -203,6 +220,7 @@ impl Work<'_> {
                 Ok(_) => {
                     self.taken += 1;
                     self.queued += 1;
+                    self.all += 1;
                 }
                 Err(CommandError::Full) => {
                     self.held = Some(message);
@@ -214,10 +232,31 @@ impl Work<'_> {
                     break;
                 }
                 Err(CommandError::NotStored(error)) => return Err(run.storage(error)),
+                // After a fallback, which drops those of messages that wait.
+                Err(CommandError::PropertiesNeedV5) if self.may_strip(&message) => {
+                    self.tell_stripped();
+                    let properties = None;
+                    self.held = Some(Message {
+                        properties,
+                        ..message
+                    });
+                }
                 Err(error) => return Err(Failure::usage(error)),
             }
         }
         Ok(())
+    }
+
+    fn may_strip(&self, message: &Message) -> bool {
+        message.properties.is_some() && self.arguments.common.mqtt.version == MqttVersion::V5
+    }
+
+    fn tell_stripped(&mut self) {
+        if !std::mem::replace(&mut self.strips, true) {
+            tell!(
+                "thread-mqtt: the messages go without their properties, which MQTT 3.1.1 does not have."
+            );
+        }
     }
 
     /// What of the input was not taken.

@@ -361,6 +361,25 @@ fn a_broker_that_only_speaks_3_1_1() {
         let fallback = run(&all);
         assert_eq!(fallback.status, 0, "{fallback:?}");
         assert_eq!(broker.log().published.len(), 1);
+        // Lines that are there before the fallback, and after it.
+        let mut lines = Running::start(&[
+            "pub",
+            &uri,
+            "--fallback",
+            "-t",
+            "t",
+            "-l",
+            "-q",
+            "1",
+            "--content-type",
+            "text/plain",
+        ]);
+        lines.say("before\n");
+        lines.wait_for_error("without their properties");
+        lines.say("after\n");
+        lines.say_no_more();
+        assert_eq!(lines.status(), 0);
+        assert_eq!(broker.log().published.len(), 3);
     }
 }
 

@@ -385,3 +385,22 @@ fn a_time_limit() {
     assert_eq!(outcome.status, 10, "{outcome:?}");
     assert!(outcome.stderr.contains("--timeout"), "{outcome:?}");
 }
+
+#[test]
+fn messages_that_fail_are_counted() {
+    let scratch = Scratch::new();
+    let acl = scratch.file("acl", "topic write other\n");
+    let lines = format!("allow_anonymous true\nacl_file {acl}");
+    let broker = Mosquitto::start(scratch, &lines, None);
+    let uri = broker.uri("mqtt");
+    let publish = ["pub", &uri, "-t", "t", "-q", "1", "-l"];
+    let several = run_with_input(&publish, b"a\nb\nc\n");
+    let counted = "thread-mqtt: 3 of 3 messages failed, the last one: the broker refused";
+    assert!(several.stderr.starts_with(counted), "{several:?}");
+    assert_eq!(several.status, 9);
+    let one = run_with_input(&publish, b"a\n");
+    assert!(
+        one.stderr.starts_with("thread-mqtt: the broker refused"),
+        "{one:?}"
+    );
+}
