@@ -113,7 +113,8 @@ pub struct Config {
     /// With `false`, a broker may still hold the session of an earlier life of this device. With
     /// MQTT 5 the connection is closed then, as the standard demands, and the next one begins a
     /// new session. With MQTT 3.1.1 the session goes on, and before a packet identifier is used
-    /// for the first time with QoS 2, PUBREL ends what the broker may remember of it.
+    /// for the first time with QoS 2, PUBREL ends what the broker may remember of it. The message
+    /// follows the answer.
     pub clean_start: bool,
     /// Takes over the session that the broker kept for an earlier life of this client, also with
     /// MQTT 5: for a program that has nothing unacknowledged to remember between its runs, such as a

@@ -155,7 +155,7 @@ impl Session {
     }
 
     /// An item is not under way any more.
-    fn leave_link(&mut self, key: Key) {
+    pub(crate) fn leave_link(&mut self, key: Key) {
         let under_way = self.state.outbox.list(key) == Some(BEGUN);
         let Some(link) = self.link.as_mut().filter(|_| under_way) else {
             return;
@@ -170,5 +170,6 @@ impl Session {
         if link.alone.is_some_and(|(alone, _)| alone == key) {
             link.alone = None;
         }
+        link.releases_first &= !self.state.outbox.get(key).is_some_and(Item::releases_first);
     }
 }

@@ -399,6 +399,12 @@ impl Session {
         let Some(item) = self.state.outbox.get_mut(key) else {
             return Ok(());
         };
+        if item.releases_first() {
+            if kind == AckKind::Pubcomp {
+                self.send_released(key);
+            }
+            return Ok(());
+        }
         let (token, stored, order) = (item.token, item.is_stored(), item.order);
         let Work::Publish(outgoing) = &mut item.work else {
             return Err(SessionError::WrongAcknowledgement { packet, id });
@@ -406,8 +412,7 @@ impl Session {
         // EMQX says so of a message that it has, where an ordinary PUBREC is due (MQTT 5 section 4.3.3).
         let has_it = kind == AckKind::Pubrec
             && reason == ReasonCode::PACKET_ID_IN_USE
-            && outgoing.dup == Dup::Sent
-            && item.foreign == Foreign::No;
+            && outgoing.dup == Dup::Sent;
         let result = match (kind, outgoing.qos(), outgoing.released) {
             (AckKind::Puback, QoS::AtLeastOnce, _) => accepted(reason),
             (AckKind::Puback, QoS::ExactlyOnce, false) if !reason.is_error() => {
@@ -441,7 +446,7 @@ impl Session {
                 return Ok(());
             }
             (AckKind::Pubcomp, QoS::ExactlyOnce, true) => Ok(()),
-            // Doubled, late, or for PUBREL before the first use of an identifier.
+            // Doubled or late.
             (_, QoS::ExactlyOnce, _) => return Ok(()),
             _ => return Err(SessionError::WrongAcknowledgement { packet, id }),
         };
@@ -449,6 +454,18 @@ impl Session {
         self.note_passed();
         self.finish_publish(key, result);
         Ok(())
+    }
+
+    /// The broker remembers nothing of the identifier any more: the message follows its PUBREL.
+    fn send_released(&mut self, key: Key) {
+        self.note_passed();
+        self.leave_link(key);
+        if let Some(item) = self.state.outbox.get_mut(key) {
+            item.foreign = Foreign::Released;
+            // PUBLISH is another packet, which was not sent.
+            (item.sent_on, item.ends, item.proofs) = (0, 0, 0);
+        }
+        self.state.outbox.move_first(key, RESEND);
     }
 
     fn handle_pubrel(&mut self, id: u16) {

@@ -43,7 +43,7 @@ pub(crate) enum Foreign {
     No,
     /// PUBREL goes first, which ends what it remembers.
     ReleaseFirst,
-    /// PUBREL went first.
+    /// PUBREL was answered.
     Released,
 }
 
@@ -254,5 +254,14 @@ impl Item {
     /// Whether it is in the storage.
     pub(crate) fn is_stored(&self) -> bool {
         self.work.stored_id() != 0
+    }
+
+    /// Before the message goes PUBREL, which ends what the broker remembers of the identifier. PUBCOMP has to be
+    /// here first: if the connection broke between the two, the broker would take the message for a repetition
+    /// of what it has.
+    pub(crate) fn releases_first(&self) -> bool {
+        let is_qos_2 = |outgoing: &Outgoing| outgoing.qos() == QoS::ExactlyOnce;
+        self.foreign == Foreign::ReleaseFirst
+            && matches!(&self.work, Work::Publish(outgoing) if is_qos_2(outgoing))
     }
 }

@@ -121,6 +121,8 @@ pub(crate) struct Link {
     pub(crate) repeated: Option<String>,
     /// The suspect under way, which nothing else follows until then.
     pub(crate) alone: Option<(Key, Duration)>,
+    /// PUBREL before the first use of an identifier is under way. The message, and those behind it, follow PUBCOMP.
+    pub(crate) releases_first: bool,
     /// The time in which messages and requests are to be answered begins no earlier.
     pub(crate) judged_from: Duration,
     /// Messages and requests that the broker answered.
@@ -170,6 +172,7 @@ impl Link {
             requests: 0,
             repeated: None,
             alone: None,
+            releases_first: false,
             judged_from: now,
             passed: 0,
             proven: false,

@@ -468,7 +468,9 @@ impl Outbox {
         match self.items.get_mut(key) {
             // Stored with one, and not sent yet.
             Some(item) if item.is_stored() && item.sent_on == 0 && self.foreign_stored_ids != 0 => {
-                if matches!(&item.work, Work::Publish(outgoing) if outgoing.dup == Dup::No) {
+                let is_new =
+                    matches!(&item.work, Work::Publish(outgoing) if outgoing.dup == Dup::No);
+                if is_new && item.foreign == Foreign::No {
                     item.foreign = Foreign::ReleaseFirst;
                     self.foreign_stored_ids -= 1;
                 }

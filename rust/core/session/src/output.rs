@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::config::{QoS, Version};
 use crate::error::{PublishError, SessionError};
-use crate::item::{Dup, Foreign, Item, Work};
+use crate::item::{Dup, Item, Work};
 use crate::link::{Limits, Link, Phase};
 use crate::message::{has_wildcard, shared_part};
 use crate::outbox::BEGUN;
@@ -87,7 +87,7 @@ impl Session {
             return false;
         }
         let window = link.in_flight < self.state.window;
-        let quota = window && link.in_flight < limits.receive_maximum;
+        let quota = window && link.in_flight < limits.receive_maximum && !link.releases_first;
         let requests = link.requests;
         if let Some(key) = self.next_repeat() {
             return self.stage_item(key, limits) != Staged::Later;
@@ -161,7 +161,9 @@ impl Session {
             return Staged::Gone;
         };
         let staged = match &item.work {
-            Work::Publish(outgoing) if outgoing.released => self.stage_release(key),
+            Work::Publish(outgoing) if outgoing.released || item.releases_first() => {
+                self.stage_release(key)
+            }
             Work::Publish(_) => self.stage_publish(key, limits),
             Work::Request(_) => self.stage_request(key, limits),
         };
@@ -202,6 +204,7 @@ impl Session {
         let (version, id) = (self.config.version(), item.packet_id);
         let reason = ReasonCode::SUCCESS;
         packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
+        link.releases_first |= item.releases_first();
         Staged::Done
     }
 
@@ -223,11 +226,6 @@ impl Session {
         }
         let (message, id) = (&outgoing.message, item.packet_id);
         let (payload_len, supplied) = (outgoing.payload_len(), outgoing.supply.total().is_some());
-        if item.foreign == Foreign::ReleaseFirst && message.qos == QoS::ExactlyOnce {
-            let reason = ReasonCode::SUCCESS;
-            packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
-        }
-        let start = link.staged.len();
         let dup = outgoing.dup != Dup::No && message.qos != QoS::AtMostOnce;
         let expiry = outgoing.seconds_left(link.now);
         let out = &mut link.staged;
@@ -236,7 +234,7 @@ impl Session {
             return self.wait_for_heap();
         }
         let inline = payload_len <= INLINE_PAYLOAD && !supplied;
-        let head = link.staged.len() - start;
+        let head = link.staged.len() - before;
         if let Some(limit) = exceeded(head + payload_len, limits) {
             let size = (head + payload_len) as u32;
             link.staged.truncate(before);
@@ -347,9 +345,6 @@ impl Session {
         if item.work.is_answered() {
             item.sent_on = self.connection;
             item.since = link.now;
-            if item.foreign == Foreign::ReleaseFirst {
-                item.foreign = Foreign::Released;
-            }
         } else {
             self.finish_publish(key, Ok(()));
         }

@@ -317,8 +317,10 @@ impl Session {
     }
 
     fn missing_answer(&self) -> PacketType {
-        PacketType::of(match self.unanswered().map(|item| &item.work) {
-            Some(Work::Publish(outgoing)) if outgoing.released => 0x70,
+        let item = self.unanswered();
+        let releases_first = item.is_some_and(Item::releases_first);
+        PacketType::of(match item.map(|item| &item.work) {
+            Some(Work::Publish(outgoing)) if outgoing.released || releases_first => 0x70,
             Some(Work::Publish(outgoing)) if outgoing.qos() == QoS::ExactlyOnce => 0x50,
             Some(Work::Request(request)) if request.kind == RequestKind::Subscribe => 0x90,
             Some(Work::Request(_)) => 0xB0,

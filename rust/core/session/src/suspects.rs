@@ -13,11 +13,13 @@
 //! one, until a connection has brought some answers.
 //!
 //! PUBREL is judged by itself: a broker that has lost what it knew of the packet identifier may close
-//! the connection instead of answering (rumqttd does), although the message was not at fault.
+//! the connection instead of answering (rumqttd does), although the message was not at fault. So may one that
+//! never knew it, where PUBREL goes before the first use of an identifier: it remembers none of an earlier life,
+//! and no PUBREL goes first any more.
 
 use crate::config::QoS;
 use crate::error::PublishError;
-use crate::item::Work;
+use crate::item::{Foreign, Work};
 use crate::link::{Phase, later};
 use crate::outbox::{BEGUN, RELEASES, REQUESTS, RESEND, SUSPECTS};
 use crate::reason::ReasonCode;
@@ -90,6 +92,11 @@ impl Session {
             return;
         };
         let own = item.token.is_none();
+        let releases_first = item.releases_first();
+        if releases_first {
+            // The message was not.
+            item.sent_on = 0;
+        }
         let list = match &mut item.work {
             Work::Publish(outgoing) if outgoing.released => {
                 item.ends = item.ends.saturating_add(oldest.into());
@@ -115,7 +122,12 @@ impl Session {
                 REQUESTS
             }
         };
-        if limit != 0 && item.ends >= limit {
+        let is_suspect = limit != 0 && item.ends >= limit;
+        if is_suspect && releases_first {
+            (item.foreign, item.ends) = (Foreign::Released, 0);
+            self.state.outbox.set_foreign(false, false);
+            self.state.outbox.move_first(key, RESEND);
+        } else if is_suspect {
             self.state.outbox.move_last(key, SUSPECTS);
         } else if list < WAITING {
             self.state.outbox.move_first(key, list);

@@ -166,6 +166,34 @@ fn a_message_that_ends_every_connection_is_given_up_and_no_other() {
     }
 }
 
+/// The same broker has a session that is not ours: what PUBREL before the first use of an identifier ends is the
+/// connection. It costs some connections once, and no message.
+#[test]
+fn a_release_of_an_identifier_that_the_broker_does_not_know_costs_no_message() {
+    for version in VERSIONS {
+        let mut broker = Closing::new(version);
+        broker.client = Client::new(Config {
+            adopt_session: true,
+            ..lasting(version)
+        });
+        (broker.present, broker.forgets) = (true, true);
+        let topics = ["a", "b", "c", "d"];
+        for topic in topics {
+            broker.publish(topic, QOS2);
+        }
+        for _ in 0..3 {
+            let (quiet, taken) = broker.connection("none");
+            assert!(!quiet && taken.is_empty(), "{taken:?}");
+        }
+        assert_eq!(
+            broker.connection("none"),
+            (true, topics.map(Into::into).into())
+        );
+        assert_eq!(broker.failures(), []);
+        assert!(broker.client.session.is_idle());
+    }
+}
+
 /// As rumqttd 0.20 does: what was released on an earlier connection ends each later one.
 #[test]
 fn a_release_that_ends_every_connection_does_not_keep_back_the_others() {
