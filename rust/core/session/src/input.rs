@@ -200,6 +200,7 @@ impl Session {
         let (client_id, peer) = (self.client_id().into(), self.state.peer.clone());
         self.state.journal.put_identity(Identity {
             established: true,
+            adopted: self.state.outbox.has_foreign_stored(),
             client_id,
             peer,
         });

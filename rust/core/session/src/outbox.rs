@@ -510,10 +510,15 @@ impl Outbox {
         self.foreign_stored_ids = if stored { IDS } else { 0 };
     }
 
+    /// Whether that is so of identifiers of stored messages.
+    pub(crate) fn has_foreign_stored(&self) -> bool {
+        self.foreign_stored_ids != 0
+    }
+
     /// The same about the identifier of an item.
     pub(crate) fn is_foreign(&self, key: Key) -> bool {
         match self.get(key).is_some_and(Item::is_stored) {
-            true => self.foreign_stored_ids != 0,
+            true => self.has_foreign_stored(),
             false => self.foreign_ids != 0,
         }
     }

@@ -68,6 +68,8 @@ pub(super) enum Record {
 pub(crate) struct Identity {
     /// The broker has accepted it.
     pub(crate) established: bool,
+    /// It may know identifiers of stored messages from a life of which nothing else is stored.
+    pub(crate) adopted: bool,
     /// The client identifier that the broker knows it by.
     pub(crate) client_id: String,
     /// The broker, as its owner names it.
@@ -110,14 +112,20 @@ impl Writer {
     }
 }
 
+const ESTABLISHED: u8 = 1;
+const ADOPTED: u8 = 2;
+
 pub(super) fn session(identity: &Identity) -> Option<Vec<u8>> {
     let Identity {
         established,
+        adopted,
         client_id,
         peer,
     } = identity;
     let mut record = Writer::new(kind::SESSION, 5 + client_id.len() + peer.len())?;
-    record.0.push((*established).into());
+    let established = if *established { ESTABLISHED } else { 0 };
+    let adopted = if *adopted { ADOPTED } else { 0 };
+    record.0.push(established | adopted);
     record.text(client_id);
     record.text(peer);
     Some(record.end(key::SESSION))
@@ -209,11 +217,15 @@ pub(super) fn read(key: u16, bytes: &[u8]) -> Option<Record> {
     };
     let mut reader = Reader(body);
     let record = match *kind {
-        kind::SESSION if key == key::SESSION => Record::Session(Identity {
-            established: reader.u8()? != 0,
-            client_id: reader.text()?,
-            peer: reader.text()?,
-        }),
+        kind::SESSION if key == key::SESSION => {
+            let flags = reader.u8()?;
+            Record::Session(Identity {
+                established: flags & ESTABLISHED != 0,
+                adopted: flags & ADOPTED != 0,
+                client_id: reader.text()?,
+                peer: reader.text()?,
+            })
+        }
         kind::SETTLED if key == key::SETTLED => Record::Settled,
         kind::RECEIVED if key::RECEIVED.contains(&key) => {
             let ids = reader.rest().chunks_exact(2).map(|id| match id {
@@ -350,6 +362,7 @@ mod tests {
     fn every_kind_of_record_is_read_as_it_was_written() {
         let identity = Identity {
             established: true,
+            adopted: true,
             client_id: "device".into(),
             peer: "mqtts://broker:8883".into(),
         };

@@ -14,6 +14,9 @@ use crate::message::Message;
 use crate::outbox::{Outbox, RELEASES, RESEND};
 use crate::session::Session;
 
+/// The place in the order of a message whose record is damaged: none has it.
+const NO_ORDER: u32 = 0;
+
 /// What was found, by kind.
 #[derive(Default)]
 struct Found {
@@ -83,10 +86,15 @@ impl Session {
     }
 
     fn take_up(&mut self, mut journal: Journal, mut found: Found) {
-        let damaged = !found.damaged.is_empty();
         let is_unknown = found.damaged.contains(&key::SESSION);
         for key in found.damaged {
-            journal.forget(key);
+            if key::MESSAGES.contains(&key) {
+                // The broker may have had that message.
+                journal.put_release(key, NO_ORDER);
+                found.releases.push((key, NO_ORDER));
+            } else {
+                journal.forget(key);
+            }
             self.events.push(Event::RecordDamaged { key });
         }
         if found.no_memory {
@@ -123,9 +131,7 @@ impl Session {
             self.state.set_received(journal.received());
             // What was not stored may be under way with any identifier.
             let foreign = identity.established;
-            self.state
-                .outbox
-                .set_foreign(foreign, damaged || found.no_memory);
+            self.state.outbox.set_foreign(foreign, identity.adopted);
         }
         journal.set_settled(found.settled);
         let may_be_sent = identity.established || is_unknown;

@@ -12,6 +12,7 @@ pub(crate) struct Journal(());
 #[allow(dead_code, reason = "what is built in its place is not written")]
 pub(crate) struct Identity {
     pub(crate) established: bool,
+    pub(crate) adopted: bool,
     pub(crate) client_id: String,
     pub(crate) peer: String,
 }

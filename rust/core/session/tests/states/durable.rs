@@ -546,14 +546,49 @@ fn a_damaged_record_does_not_take_the_others_with_it() {
             subscriptions: 0,
         };
         let damaged = Event::RecordDamaged { key };
-        assert_eq!(second.events(), [damaged, restored]);
+        assert_eq!(second.events(), [damaged, restored.clone()]);
+        drop(second);
+        // The broker may have that message. Its identifier is released, be it a restart later, and no other.
+        let mut third = client(lasting(Version::V311), &flash);
+        assert_eq!(third.events(), [restored]);
+        third.reconnect(at(0), true);
+        let sent = third.sent(at(0));
+        assert_eq!(sent[0], Seen::Pubrel(key, 0));
+        assert_eq!(sent.len(), 3);
+        third.receive(&wire::pubcomp(key), at(0));
         assert!(!flash.keys().contains(&key));
-        second.reconnect(at(0), true);
-        assert_eq!(second.sent(at(0)).len(), 2);
-        // The broker may have that message: its identifier is cleared before it is used again.
-        second.session.publish(message("new", QOS2)).unwrap();
-        let sent = second.sent(at(0));
-        assert!(matches!(&sent[..], [Seen::Pubrel(..)]), "{sent:?}");
+        assert_eq!(third.events(), []);
+        third.session.publish(message("new", QOS2)).unwrap();
+        let sent = third.sent(at(0));
+        assert!(matches!(&sent[..], [Seen::Publish(_)]), "{sent:?}");
+    }
+}
+
+/// That the broker may know identifiers of messages that the storage never had outlives a restart as well, until
+/// the session ends.
+#[test]
+fn a_session_that_was_adopted_is_known_to_be_foreign_by_the_next_life() {
+    for version in VERSIONS {
+        let adopting = Config {
+            adopt_session: true,
+            ..lasting(version)
+        };
+        let flash = Flash::new(0);
+        for _ in 0..2 {
+            let mut adopted = client(adopting.clone(), &flash);
+            adopted.reconnect(at(0), true);
+        }
+        let mut next = client(adopting, &flash);
+        next.reconnect(at(0), true);
+        next.session.publish(message("t", QOS2)).unwrap();
+        assert_eq!(next.sent(at(0)), [Seen::Pubrel(0x8000, 0)]);
+        next.reconnect(at(1), false);
+        drop(next);
+        let mut last = online(version, &flash, true);
+        last.sent(at(0));
+        last.session.publish(message("t", QOS2)).unwrap();
+        let sent = last.sent(at(0));
+        assert_eq!(sent, [Seen::Publish(publish("t", 2, 0x8001))]);
     }
 }
 
