@@ -124,6 +124,22 @@ impl Journal {
         self.released.iter().copied().max().unwrap_or(0)
     }
 
+    /// Messages that are done leave what says that they were released, see
+    /// [`delete_message`](Self::delete_message): drops it, so that the places are free again. The first record
+    /// stays, for the next.
+    pub(super) fn keep_released(&mut self, is_there: impl Fn(u32) -> bool) {
+        for place in &mut self.released {
+            if !is_there(*place) {
+                *place = 0;
+            }
+        }
+        let used = chunks(&self.released);
+        let all = (self.released.len() / CHUNK) as u16;
+        for chunk in (1..all).filter(|chunk| !used.contains(chunk)) {
+            self.delete(key::RELEASED.start() + chunk);
+        }
+    }
+
     /// The filters in the store have these places.
     pub(super) fn set_filters(&mut self, mut places: Vec<u16>) {
         places.sort_unstable();

@@ -142,6 +142,12 @@ impl Session {
         found
             .messages
             .sort_unstable_by_key(|(_, stored)| stored.order);
+        let last_released = journal.last_released();
+        if !found.no_memory {
+            let messages = &found.messages;
+            let is_there = |order: &u32| messages.binary_search_by_key(order, |(_, m)| m.order);
+            journal.keep_released(|order| is_there(&order).is_ok());
+        }
         found.releases.sort_unstable_by_key(|(_, order)| *order);
         let mut complete = true;
         for (id, order) in found.releases {
@@ -152,7 +158,7 @@ impl Session {
             let restored = self.state.outbox.restore(id, stored, released, may_be_sent);
             complete &= restored;
         }
-        self.state.outbox.begin_after(journal.last_released());
+        self.state.outbox.begin_after(last_released);
         journal.incomplete |= !complete;
         for (key, name, qos, granted) in found.filters {
             let place = key - key::FILTERS.start();

@@ -564,6 +564,40 @@ fn a_damaged_record_does_not_take_the_others_with_it() {
     }
 }
 
+/// What says that a message was released is of no use when the message is done.
+#[test]
+fn restarts_do_not_fill_the_storage() {
+    let flash = Flash::new(0);
+    drop(online(Version::V5, &flash, false));
+    // As an earlier version left it: messages that are done, in more than one record.
+    for chunk in 0..5_u16 {
+        let key = 0x2000 + chunk;
+        let mut record = vec![1, 3];
+        for n in 0..16 {
+            record.extend((u32::from(chunk) * 16 + n + 1).to_le_bytes());
+        }
+        record.extend(crc32(key, &record).to_le_bytes());
+        flash.medium().records.insert(key, record);
+    }
+    for _ in 0..40 {
+        let mut client = online(Version::V5, &flash, true);
+        client.session.publish(message("t", QOS2)).unwrap();
+        let sent = client.sent(at(1));
+        let [Seen::Publish(publish)] = &sent[..] else {
+            panic!("{sent:?}");
+        };
+        client.receive(&wire::pubrec(publish.id, 0), at(1));
+        client.sent(at(1));
+        // Released, and not done: it is still known in the next life.
+        drop(client);
+        let mut client = online(Version::V5, &flash, true);
+        assert_eq!(client.sent(at(1)), [Seen::Pubrel(publish.id, 0)]);
+        client.receive(&wire::pubcomp(publish.id), at(1));
+    }
+    assert_eq!(flash.keys(), [0, 0x2000]);
+    assert!(flash.medium().records[&0x2000].len() < 20);
+}
+
 /// That the broker may know identifiers of messages that the storage never had outlives a restart as well, until
 /// the session ends.
 #[test]
