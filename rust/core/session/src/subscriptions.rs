@@ -70,6 +70,18 @@ impl Subscriptions {
         }
     }
 
+    /// Stores those that could not be stored when they were granted.
+    pub(crate) fn store_rest(&mut self, journal: &mut Journal) {
+        for (name, one) in &mut self.filters {
+            if one.place.is_none() {
+                one.place = journal.put_filter(None, name, one.qos, one.granted);
+                if one.place.is_none() {
+                    return;
+                }
+            }
+        }
+    }
+
     /// One of an earlier life.
     #[cfg(feature = "durable")]
     pub(crate) fn restore(&mut self, name: String, qos: QoS, granted: QoS, place: u16) {

@@ -24,6 +24,9 @@ use crate::message::Message;
 /// Numbers in one record of a set.
 const CHUNK: usize = 16;
 
+/// Records that are known at most to be other than they should.
+const FAILED: usize = 32;
+
 /// Writes records. Without a store it does nothing.
 #[derive(Default)]
 pub(crate) struct Journal {
@@ -38,9 +41,23 @@ pub(crate) struct Journal {
     next_filter: u16,
     /// A record is in the store that could not be loaded: its key is not to be used.
     pub(super) incomplete: bool,
-    /// The last write failed, which was told.
+    /// What could not be written, by key: tried again with the next write that succeeds.
+    failed: Vec<(u16, Wanted)>,
+    /// A write failed, which was told, and not everything has been written since.
     failing: bool,
+    /// That is over, see [`take_recovery`](Self::take_recovery).
+    recovered: bool,
     untold: Option<StoreError>,
+}
+
+/// What should be under a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Nothing,
+    /// A message's PUBREL.
+    Release,
+    /// What is known here: a set, or whose session it is.
+    Present,
 }
 
 impl fmt::Debug for Journal {
@@ -136,7 +153,7 @@ impl Journal {
         let used = chunks(&self.released);
         let all = (self.released.len() / CHUNK) as u16;
         for chunk in (1..all).filter(|chunk| !used.contains(chunk)) {
-            self.delete(key::RELEASED.start() + chunk);
+            let _ = self.delete(key::RELEASED.start() + chunk);
         }
     }
 
@@ -149,7 +166,7 @@ impl Journal {
     }
 
     pub(super) fn forget(&mut self, key: u16) {
-        self.delete(key);
+        let _ = self.delete(key);
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -159,6 +176,12 @@ impl Journal {
     /// The last write failed and was not told yet.
     pub(crate) fn take_failure(&mut self) -> Option<StoreError> {
         self.untold.take()
+    }
+
+    /// Everything that could not be written is, but for what is not known here: see
+    /// [`Subscriptions::store_rest`](crate::subscriptions::Subscriptions::store_rest).
+    pub(crate) fn take_recovery(&mut self) -> bool {
+        core::mem::take(&mut self.recovered)
     }
 
     /// Which packet identifiers, of this one and the 31 after it, messages in the store have that are
@@ -185,20 +208,28 @@ impl Journal {
         message: &Message,
     ) -> Result<(), StoreError> {
         let record = record::message(id, order, expiry, message);
-        self.put(id, record)
+        let result = self.put(id, record, None);
+        if let Err(StoreError::Failed(_)) = result {
+            // It may be there all the same, and was not accepted.
+            let _ = self.delete(id);
+        }
+        result
     }
 
     /// What is left of the message is PUBREL.
     pub(crate) fn put_release(&mut self, id: u16, order: u32) {
-        let _ = self.put(id, record::release(id, order));
-        self.end_release(order);
+        let record = record::release(id, order);
+        if self.put(id, record, Some(Wanted::Release)).is_ok() {
+            self.end_release(order);
+        }
     }
 
     /// A message is done. What says that it was released goes with the next write there: no other
     /// message will have its place in the order.
     pub(crate) fn delete_message(&mut self, id: u16, order: u32) {
-        self.delete(id);
-        self.end_release(order);
+        if self.delete(id).is_ok() {
+            self.end_release(order);
+        }
     }
 
     fn end_release(&mut self, order: u32) {
@@ -225,13 +256,14 @@ impl Journal {
         // Deleted and not overwritten, which a storage that is full would refuse: the next life would send
         // PUBREL to a broker that has no message.
         for chunk in used {
-            self.delete(key::RELEASED.start() + chunk);
+            let _ = self.delete(key::RELEASED.start() + chunk);
         }
     }
 
     fn put_released(&mut self, chunk: u16) {
         let key = key::RELEASED.start() + chunk;
-        let _ = self.put(key, record::released(key, slice(&self.released, chunk)));
+        let record = self.present(key);
+        let _ = self.put(key, record, Some(Wanted::Present));
     }
 
     /// A QoS 2 message is about to be handed to the application.
@@ -261,13 +293,14 @@ impl Journal {
         self.received.fill(0);
         // Also those that are empty here: the storage may have had no room to be told.
         for chunk in 0..all {
-            self.delete(key::RECEIVED.start() + chunk);
+            let _ = self.delete(key::RECEIVED.start() + chunk);
         }
     }
 
     fn put_received(&mut self, chunk: u16) {
         let key = key::RECEIVED.start() + chunk;
-        let _ = self.put(key, record::received(key, slice(&self.received, chunk)));
+        let record = self.present(key);
+        let _ = self.put(key, record, Some(Wanted::Present));
     }
 
     /// A subscription as it is now, in the place of an earlier record of it; its place.
@@ -291,10 +324,10 @@ impl Journal {
             true => record::filter(key, name, qos, granted),
             false => None,
         };
-        if self.put(key, record).is_err() {
+        if self.put(key, record, None).is_err() {
             // The earlier record would be left there, without a place here.
             if earlier {
-                self.delete(key);
+                let _ = self.delete(key);
             }
             self.free.push(place);
             return None;
@@ -304,7 +337,7 @@ impl Journal {
 
     pub(crate) fn delete_filter(&mut self, place: Option<u16>) {
         if let Some(place) = place {
-            self.delete(key::FILTERS.start() + place);
+            let _ = self.delete(key::FILTERS.start() + place);
             self.free.push(place);
         }
     }
@@ -314,15 +347,15 @@ impl Journal {
         if !self.is_on() || self.identity.as_ref() == Some(&identity) {
             return;
         }
-        if self.put(key::SESSION, record::session(&identity)).is_ok() {
-            self.identity = Some(identity);
-        }
+        self.identity = Some(identity);
+        let record = self.present(key::SESSION);
+        let _ = self.put(key::SESSION, record, Some(Wanted::Present));
     }
 
     /// The broker has what is stored.
     pub(crate) fn settle(&mut self) {
         if self.is_on() && !self.settled {
-            self.settled = self.put(key::SETTLED, record::settled()).is_ok();
+            self.settled = self.put(key::SETTLED, record::settled(), None).is_ok();
         }
     }
 
@@ -331,38 +364,82 @@ impl Journal {
     pub(crate) fn unsettle(&mut self) {
         if self.settled {
             self.settled = false;
-            self.delete(key::SETTLED);
+            let _ = self.delete(key::SETTLED);
         }
     }
 
-    fn put(&mut self, key: u16, record: Option<Vec<u8>>) -> Result<(), StoreError> {
-        let Some(store) = &mut self.store else {
-            return Ok(());
-        };
-        let result = match record {
-            Some(record) => store.put(key, &record),
-            None => Err(StoreError::OutOfMemory),
-        };
-        self.note(result);
+    /// Writes a record; `later`: what is to be tried again if that fails.
+    fn put(
+        &mut self,
+        key: u16,
+        record: Option<Vec<u8>>,
+        later: Option<Wanted>,
+    ) -> Result<(), StoreError> {
+        let result = self.write(key, Some(record));
+        self.note(key, later, result);
         result
     }
 
-    fn delete(&mut self, key: u16) {
-        if let Some(store) = &mut self.store {
-            let result = store.delete(key);
-            self.note(result);
+    fn delete(&mut self, key: u16) -> Result<(), StoreError> {
+        let result = self.write(key, None);
+        self.note(key, Some(Wanted::Nothing), result);
+        result
+    }
+
+    /// Writes a record for which the heap may have had no room, or deletes one.
+    fn write(&mut self, key: u16, record: Option<Option<Vec<u8>>>) -> Result<(), StoreError> {
+        match (&mut self.store, record) {
+            (None, _) => Ok(()),
+            (Some(store), None) => store.delete(key),
+            (Some(store), Some(Some(record))) => store.put(key, &record),
+            (_, Some(None)) => Err(StoreError::OutOfMemory),
         }
     }
 
-    /// Each failure is told once, until a write succeeds.
-    fn note(&mut self, result: Result<(), StoreError>) {
-        match result {
-            Ok(()) => self.failing = false,
-            Err(error) if !self.failing => {
+    /// Each failure is told once, until everything is written.
+    fn note(&mut self, key: u16, later: Option<Wanted>, result: Result<(), StoreError>) {
+        if later.is_some() || result.is_ok() {
+            self.failed.retain(|(failed, _)| *failed != key);
+        }
+        if let Err(error) = result {
+            if !self.failing {
                 self.failing = true;
                 self.untold = Some(error);
             }
-            Err(_) => {}
+            let room = self.failed.len() < FAILED && self.failed.try_reserve(1).is_ok();
+            if let Some(later) = later.filter(|_| room) {
+                self.failed.push((key, later));
+            }
+        } else if self.failing {
+            self.catch_up();
+            self.failing = !self.failed.is_empty();
+            self.recovered |= !self.failing;
+        }
+    }
+
+    /// Writes what could not be written before, as far as that goes now.
+    fn catch_up(&mut self) {
+        let mut failed = core::mem::take(&mut self.failed);
+        failed.retain(|(key, wanted)| {
+            let record = match wanted {
+                Wanted::Nothing => None,
+                // Its place in the order does not matter any more.
+                Wanted::Release => Some(record::release(*key, 0)),
+                Wanted::Present => Some(self.present(*key)),
+            };
+            self.write(*key, record).is_err()
+        });
+        self.failed = failed;
+    }
+
+    /// The record as it should be.
+    fn present(&self, key: u16) -> Option<Vec<u8>> {
+        if key::RECEIVED.contains(&key) {
+            record::received(key, slice(&self.received, key - key::RECEIVED.start()))
+        } else if key::RELEASED.contains(&key) {
+            record::released(key, slice(&self.released, key - key::RELEASED.start()))
+        } else {
+            record::session(self.identity.as_ref()?)
         }
     }
 }

@@ -26,6 +26,10 @@ impl Journal {
         None
     }
 
+    pub(crate) const fn take_recovery(&mut self) -> bool {
+        false
+    }
+
     pub(crate) const fn occupied(&mut self, _: u16) -> Result<u32, StoreError> {
         Ok(0)
     }

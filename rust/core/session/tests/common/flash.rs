@@ -21,6 +21,8 @@ pub(crate) struct Medium {
     tear: u64,
     /// Every write fails like this.
     failure: Option<StoreError>,
+    /// The next write under this key fails. A new message is there all the same.
+    fail_once: Option<u16>,
     /// Nothing more is kept; what is there can be deleted.
     full: bool,
     /// It was full when the session had to note something, beside a new message.
@@ -37,6 +39,12 @@ impl Medium {
         }
         if let Some(failure) = self.failure {
             return Err(failure);
+        }
+        if self.fail_once.take_if(|once| *once == key).is_some() {
+            if let Some(record) = record.filter(|_| key >= 0x8000) {
+                self.records.entry(key).or_insert(record.to_vec());
+            }
+            return Err(StoreError::Failed(-5));
         }
         if self.full && record.is_some() {
             self.missed |= key < 0x8000 || self.records.contains_key(&key);
@@ -97,6 +105,7 @@ impl Flash {
             off: false,
             tear: seed,
             failure: None,
+            fail_once: None,
             full: false,
             missed: false,
         })))
@@ -141,6 +150,10 @@ impl Flash {
 
     pub(crate) fn fail(&self, failure: Option<StoreError>) {
         self.medium().failure = failure;
+    }
+
+    pub(crate) fn fail_once(&self, key: u16) {
+        self.medium().fail_once = Some(key);
     }
 
     pub(crate) fn is_full(&self) -> bool {

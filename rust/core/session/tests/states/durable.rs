@@ -486,6 +486,87 @@ fn a_full_storage_refuses_what_is_durable_and_is_told_once() {
     assert_eq!(client.events(), [Event::StorageFailed(FULL)]);
 }
 
+/// What failed is written with what is written next.
+#[test]
+fn what_could_not_be_written_is_written_later() {
+    let failed = Event::StorageFailed(StoreError::Failed(-5));
+    let acknowledge = |client: &mut Client, id| {
+        client.session.publish(message("u", QOS1)).unwrap();
+        client.sent(at(2));
+        client.receive(&wire::puback(id, 0), at(2));
+        let events = client.events();
+        assert!(matches!(events[..], [Event::Published(_)]), "{events:?}");
+    };
+
+    // Whose session it is.
+    let flash = Flash::new(0);
+    flash.fail_once(0);
+    let mut client = self::client(lasting(Version::V5), &flash);
+    client.reconnect(at(0), false);
+    assert_eq!(client.events(), std::slice::from_ref(&failed));
+    acknowledge(&mut client, 0x8000);
+    assert_eq!(flash.keys(), [0]);
+
+    // That a message is done, and with QoS 2 meanwhile that it was released.
+    client.session.publish(message("t", QOS2)).unwrap();
+    client.sent(at(1));
+    client.receive(&wire::pubrec(0x8001, 0), at(1));
+    client.sent(at(1));
+    flash.fail_once(0x8001);
+    client.receive(&wire::pubcomp(0x8001), at(1));
+    assert_eq!(
+        client.events(),
+        [Event::Published(Token(2)), failed.clone()]
+    );
+    let mut next = online(Version::V5, &flash, true);
+    assert_eq!(next.sent(at(1)), [Seen::Pubrel(0x8001, 0)]);
+    acknowledge(&mut client, 0x8002);
+    assert_eq!(flash.messages(), 0);
+
+    // That an identifier was released by the broker.
+    let incoming = publish("down", 2, 7);
+    client.receive(&wire::publish(Version::V5, &incoming), at(1));
+    client.events();
+    flash.fail_once(0x1000);
+    client.receive(&wire::pubrel(7), at(1));
+    assert_eq!(client.events(), std::slice::from_ref(&failed));
+    acknowledge(&mut client, 0x8003);
+    let mut next = online(Version::V5, &flash, true);
+    next.receive(&wire::publish(Version::V5, &incoming.dup()), at(1));
+    assert!(matches!(&next.events()[..], [Event::Message(_)]));
+
+    // That a subscription was granted, and given up.
+    for (id, is_left) in [(1, false), (2, true)] {
+        flash.fail_once(0x4000);
+        let answer = if is_left {
+            client.session.unsubscribe(&["f"]).unwrap();
+            wire::unsuback(Version::V5, id, &[0])
+        } else {
+            client.session.subscribe(&[("f", QOS1)]).unwrap();
+            wire::suback(Version::V5, id, &[1])
+        };
+        client.sent(at(1));
+        client.receive(&answer, at(1));
+        assert!(client.events().contains(&failed));
+        acknowledge(&mut client, 0x8003 + id);
+        assert_eq!(flash.keys().contains(&0x4000), !is_left);
+    }
+}
+
+/// One that is refused because the storage failed is not sent by the next life.
+#[test]
+fn a_message_that_was_refused_leaves_nothing_behind() {
+    let flash = Flash::new(0);
+    let mut client = online(Version::V5, &flash, false);
+    flash.fail_once(0x8000);
+    let refused = client.session.publish(message("t", QOS1));
+    let error = StoreError::Failed(-5);
+    assert_eq!(refused, Err(CommandError::NotStored(error)));
+    client.session.publish(message("t", QOS1)).unwrap();
+    assert_eq!(flash.keys(), [0, 0x8001]);
+    assert_eq!(client.events(), [Event::StorageFailed(error)]);
+}
+
 #[test]
 fn a_storage_that_cannot_be_read_is_told_and_done_without() {
     let flash = Flash::new(0);
@@ -628,28 +709,40 @@ fn a_session_that_was_adopted_is_known_to_be_foreign_by_the_next_life() {
 
 #[test]
 fn a_message_given_up_leaves_its_release() {
-    let flash = Flash::new(0);
-    let mut first = online(Version::V5, &flash, false);
-    first.session.publish(message("t", QOS2)).unwrap();
-    first.sent(at(1));
-    first.session.handle_network_lost();
-    first.session.connect(at(2));
-    first.transmit(at(2));
-    let only_qos_1 = |properties: &mut mqtt_proto::v5::ConnackProperties| {
-        properties.max_qos = Some(mqtt_proto::QoS::Level1);
-    };
-    first.receive(&wire::connack_v5(true, only_qos_1), at(2));
-    first.transmit(at(2));
-    let failed = first.events().pop();
-    assert!(matches!(failed, Some(Event::PublishFailed(Token(1), _))));
-    drop(first);
-    let mut second = client(lasting(Version::V5), &flash);
-    assert_eq!(second.events(), [], "no message is left");
-    second.reconnect(at(0), true);
-    assert_eq!(second.sent(at(0)), [Seen::Pubrel(0x8000, 0)]);
-    second.receive(&wire::pubcomp(0x8000), at(0));
-    assert_eq!(second.events(), []);
-    assert_eq!(flash.messages(), 0);
+    for fails in [false, true] {
+        let flash = Flash::new(0);
+        let mut first = online(Version::V5, &flash, false);
+        first.session.publish(message("t", QOS2)).unwrap();
+        first.sent(at(1));
+        first.session.handle_network_lost();
+        first.session.connect(at(2));
+        first.transmit(at(2));
+        let only_qos_1 = |properties: &mut mqtt_proto::v5::ConnackProperties| {
+            properties.max_qos = Some(mqtt_proto::QoS::Level1);
+        };
+        if fails {
+            flash.fail_once(0x8000);
+        }
+        first.receive(&wire::connack_v5(true, only_qos_1), at(2));
+        first.transmit(at(2));
+        let failed = first.events().pop();
+        if fails {
+            assert!(matches!(failed, Some(Event::StorageFailed(_))));
+            first.session.publish(message("u", QOS1)).unwrap();
+            first.sent(at(2));
+            first.receive(&wire::puback(0x8001, 0), at(2));
+        } else {
+            assert!(matches!(failed, Some(Event::PublishFailed(Token(1), _))));
+        }
+        drop(first);
+        let mut second = client(lasting(Version::V5), &flash);
+        assert_eq!(second.events(), [], "no message is left");
+        second.reconnect(at(0), true);
+        assert_eq!(second.sent(at(0)), [Seen::Pubrel(0x8000, 0)]);
+        second.receive(&wire::pubcomp(0x8000), at(0));
+        assert_eq!(second.events(), []);
+        assert_eq!(flash.messages(), 0);
+    }
 }
 
 #[test]
