@@ -20,6 +20,8 @@ pub(crate) struct Subscription {
     leaving: bool,
     /// A SUBSCRIBE of the application's own waits or is under way: not to be repeated beside it.
     asked: bool,
+    /// It is asked for again as a suspect, and not from this list.
+    suspected: bool,
     /// Connections that ended while it was asked for again, alone.
     ends: u8,
     /// Its place in the storage.
@@ -61,6 +63,7 @@ impl Subscriptions {
             confirmed: true,
             leaving: false,
             asked: false,
+            suspected: false,
             ends: 0,
             place,
         };
@@ -91,6 +94,7 @@ impl Subscriptions {
             confirmed: true,
             leaving: false,
             asked: false,
+            suspected: false,
             ends: 0,
             place: Some(place),
         };
@@ -111,7 +115,16 @@ impl Subscriptions {
 
     /// The application wants to be rid of it, or the broker refused that.
     pub(crate) fn set_leaving(&mut self, name: &str, leaving: bool) {
-        self.change(name, |one| one.leaving = leaving);
+        self.change(name, |one| {
+            one.leaving = leaving;
+            // The suspect has left before.
+            one.suspected = false;
+        });
+    }
+
+    /// It ended connections. It stays here and in the storage until it is answered or given up.
+    pub(crate) fn set_suspected(&mut self, name: &str) {
+        self.change(name, |one| one.suspected = true);
     }
 
     /// The application asks for it.
@@ -196,6 +209,6 @@ impl Subscriptions {
 impl Subscription {
     /// It is to be asked for again.
     fn wants(&self) -> bool {
-        !self.confirmed && !self.leaving && !self.asked
+        !self.confirmed && !self.leaving && !self.asked && !self.suspected
     }
 }

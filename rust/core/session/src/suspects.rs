@@ -154,8 +154,7 @@ impl Session {
             }
             if count == 1 && limit != 0 && ends >= limit {
                 for filter in request.filters() {
-                    let subscriptions = &mut self.state.subscriptions;
-                    subscriptions.remove(&filter.name, &mut self.state.journal);
+                    self.state.subscriptions.set_suspected(&filter.name);
                 }
                 if let Some(item) = self.state.outbox.get_mut(key) {
                     item.ends = ends;

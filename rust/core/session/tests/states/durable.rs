@@ -2,7 +2,7 @@
 
 use thread_mqtt_session::{
     BrokerText, Command, CommandError, Config, Event, LostSession, Message, PublishError,
-    PublishOptions, QoS, Session, StoreError, Token, Version,
+    PublishOptions, QoS, ReasonCode, Session, StoreError, Token, Version,
 };
 
 use crate::common::flash::Flash;
@@ -285,6 +285,41 @@ fn subscriptions_are_stored_once_and_repeated_by_the_next_life() {
     last.sent(at(0));
     last.receive(&wire::unsuback(Version::V5, 2, &[0]), at(0));
     assert_eq!(client(lasting(Version::V5), &flash).events(), []);
+}
+
+/// A broker that is restarted again and again makes a suspect of a subscription, which is no reason to forget it.
+#[test]
+fn a_suspected_subscription_is_stored_until_it_is_given_up() {
+    let flash = Flash::new(0);
+    let mut first = online(Version::V5, &flash, false);
+    first.session.subscribe(&[("a/#", QOS1)]).unwrap();
+    first.sent(at(0));
+    first.receive(&wire::suback(Version::V5, 1, &[1]), at(0));
+    let mut ends = 0;
+    loop {
+        first.session.handle_transport_closed();
+        let lost = Event::SubscriptionLost {
+            filter: "a/#".into(),
+            reason: ReasonCode::UNSPECIFIED,
+        };
+        let is_lost = first.events().contains(&lost);
+        assert_eq!(flash.keys().contains(&0x4000), !is_lost, "{ends}");
+        if is_lost {
+            break;
+        }
+        ends += 1;
+        assert!(ends < 20);
+        first.session.connect(at(ends));
+        first.transmit(at(ends));
+        first.receive(&wire::connack(Version::V5, false), at(ends));
+        let sent = first.sent(at(ends));
+        // Alone, after an answer.
+        if sent == [Seen::Pingreq] {
+            first.receive(&wire::PINGRESP, at(ends));
+            first.sent(at(ends));
+        }
+    }
+    assert!(ends > 5, "{ends}");
 }
 
 /// Nor does one come back that was given up since.
