@@ -446,7 +446,13 @@ impl Session {
                 self.answer(AckKind::Pubrel, id, ReasonCode::SUCCESS);
                 return Ok(());
             }
-            (AckKind::Pubcomp, QoS::ExactlyOnce, true) => Ok(()),
+            // Not found: the exchange was completed before (MQTT 5 section 3.7.2.1 has no other code).
+            (AckKind::Pubcomp, QoS::ExactlyOnce, true)
+                if reason == ReasonCode::PACKET_ID_NOT_FOUND =>
+            {
+                Ok(())
+            }
+            (AckKind::Pubcomp, QoS::ExactlyOnce, true) => accepted(reason),
             // Doubled or late.
             (_, QoS::ExactlyOnce, _) => return Ok(()),
             _ => return Err(SessionError::WrongAcknowledgement { packet, id }),

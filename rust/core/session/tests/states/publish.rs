@@ -7,6 +7,27 @@ use thread_mqtt_session::{
 use crate::common::{self, Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use crate::{QOS1, QOS2, online_with};
 
+/// MQTT 5 has two codes for PUBCOMP. With another one the broker has not completed the exchange.
+#[test]
+fn a_pubcomp_with_an_error_is_no_success() {
+    for (code, is_published) in [(0, true), (0x92, true), (0x80, false), (0x97, false)] {
+        let mut client = Client::online(lasting(Version::V5));
+        let message = Message::new("t", "").qos(QOS2);
+        let token = client.session.publish(message).expect("room");
+        client.transmit(at(1));
+        client.receive(&wire::pubrec(1, 0), at(1));
+        client.transmit(at(1));
+        client.receive(&[0x70, 3, 0, 1, code], at(1));
+        let refused = PublishError::Refused(ReasonCode(code));
+        let end = match is_published {
+            true => Event::Published(token),
+            false => Event::PublishFailed(token, refused),
+        };
+        assert_eq!(client.events(), [end]);
+        assert!(client.session.is_idle());
+    }
+}
+
 #[test]
 fn publish_at_each_qos() {
     for version in VERSIONS {
