@@ -180,9 +180,9 @@ mod suspects;
 
 pub use command::{Command, Load};
 pub use config::{Config, ConfigError, Field, LostSession, Overflow, QoS, Version};
-#[cfg(feature = "durable")]
-pub use durable::is_record;
 pub use durable::{ENCRYPTED, Store, StoreError};
+#[cfg(feature = "durable")]
+pub use durable::{is_message, is_record};
 pub use error::{CommandError, PublishError, SessionError};
 pub use event::{BrokerText, CutReason, Event, Token};
 pub use link::Limits;

@@ -3,7 +3,7 @@ use crate::args::{MqttVersion, PayloadFormat, PubArguments};
 use crate::check;
 use crate::exit::{Failure, Status};
 use crate::input::{Input, LargeFile, Next};
-use crate::output::tell;
+use crate::output::{self, tell};
 use crate::run::{Run, Step, Waits};
 use crate::setup::Inbound;
 use std::os::unix::ffi::OsStrExt;
@@ -86,9 +86,9 @@ struct Work<'a> {
     /// Messages of the input that the outbox has taken.
     taken: usize,
     at_end: bool,
-    /// The outbox: also with messages of an earlier command, with --session.
+    /// Messages on their way: also those of an earlier command, with --session.
     queued: usize,
-    /// All that were queued there.
+    /// All of this command that were queued.
     all: usize,
     /// It was told that properties are left out.
     strips: bool,
@@ -106,8 +106,8 @@ fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failur
         held: None,
         taken: 0,
         at_end: false,
-        queued: run.client().session().outbox_len(),
-        all: run.client().session().outbox_len(),
+        queued: run.stored(),
+        all: 0,
         strips: false,
         large: None,
     };
@@ -148,12 +148,19 @@ impl Work<'_> {
                 }
                 Step::Event(Event::Session(Mqtt::PublishFailed(token, error))) => {
                     self.queued = self.queued.saturating_sub(1);
+                    let said = run.said(Some(token));
+                    if token.is_restored() {
+                        let text = format_args!("a message of an earlier command: {error}");
+                        let failure = Failure::new(Status::Message, text).said(said);
+                        output::say(format_args!("{failure}"));
+                        continue;
+                    }
                     let failure = match error {
                         PublishError::NotStored(error) => run.storage(error),
                         error => Failure::new(Status::Message, error),
                     };
                     failed += 1;
-                    refused = Some(failure.said(run.said(Some(token))));
+                    refused = Some(failure.said(said));
                 }
                 Step::Event(Event::Session(Mqtt::PieceWanted {
                     token,

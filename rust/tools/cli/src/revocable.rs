@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
-use thread_mqtt_session::{Store, StoreError};
+use thread_mqtt_session::{Store, StoreError, is_message};
 
 /// Keys from here on are those of messages to be sent, which are counted and never taken back.
 const MESSAGES: u16 = 0x8000;
@@ -64,9 +64,10 @@ impl Revocable {
     /// Notes what there is under this key from now on.
     fn note(&mut self, key: u16, record: Option<&[u8]>) {
         if key >= MESSAGES {
-            self.revoker.with(|latest| match record {
-                Some(_) => latest.messages.insert(key),
-                None => latest.messages.remove(&key),
+            let is_message = record.is_some_and(|record| is_message(key, record));
+            self.revoker.with(|latest| match is_message {
+                true => latest.messages.insert(key),
+                false => latest.messages.remove(&key),
             });
             return;
         }
@@ -86,7 +87,7 @@ impl Store for Revocable {
         self.store.load(&mut |key, record| {
             if key < MESSAGES {
                 records.insert(key, record.to_vec());
-            } else {
+            } else if is_message(key, record) {
                 messages.insert(key);
             }
             found(key, record);
@@ -127,6 +128,7 @@ impl Drop for Revocable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use thread_mqtt_session::{Config, Message, QoS, Session};
 
     /// The records, for a look from outside.
     #[derive(Default, Clone)]
@@ -151,13 +153,45 @@ mod tests {
         }
     }
 
+    /// The records of two messages, 8000 and 8001.
+    fn messages() -> [Vec<u8>; 2] {
+        let memory = Memory::default();
+        let store = Box::new(memory.clone());
+        let mut session = Session::with_store(Config::default(), store).unwrap();
+        for _ in 0..2 {
+            let message = Message::new("t", "").qos(QoS::AtLeastOnce);
+            session.publish(message).unwrap();
+        }
+        let records = memory.0.lock().unwrap();
+        [records[&0x8000].clone(), records[&0x8001].clone()]
+    }
+
+    #[test]
+    fn what_is_left_of_a_message_that_was_given_up_is_none() {
+        let [message, other] = messages();
+        // The release of 8001, with its CRC-32.
+        let release = [1, 6, 0, 0, 0, 0, 0x00, 0x13, 0x82, 0x65];
+        let memory = Memory::default();
+        memory.clone().put(0x8000, &message).unwrap();
+        memory.clone().put(0x8001, &release).unwrap();
+        let revoker = Revoker::default();
+        let mut store = Revocable::new(Box::new(memory), revoker.clone());
+        store.load(&mut |_, _| {}).unwrap();
+        assert_eq!(revoker.messages(), 1);
+        store.put(0x8001, &other).unwrap();
+        assert_eq!(revoker.messages(), 2);
+        store.put(0x8001, &release).unwrap();
+        assert_eq!(revoker.messages(), 1);
+    }
+
     #[test]
     fn the_latest_writes_are_taken_back_and_no_others() {
+        let [first, second] = messages();
         for revokes in [false, true] {
             let memory = Memory::default();
             memory.clone().put(1, b"loaded").unwrap();
             let revoker = Revoker::default();
-            memory.clone().put(0x8001, b"earlier message").unwrap();
+            memory.clone().put(0x8001, &second).unwrap();
             let mut store = Revocable::new(Box::new(memory.clone()), revoker.clone());
             store.load(&mut |_, _| {}).unwrap();
             assert_eq!(revoker.messages(), 1);
@@ -167,8 +201,8 @@ mod tests {
             store.put(1, b"b").unwrap();
             store.delete(2).unwrap();
             store.put(3, b"new").unwrap();
-            store.put(0x8000, b"message").unwrap();
-            store.put(0x8000, b"message").unwrap();
+            store.put(0x8000, &first).unwrap();
+            store.put(0x8000, &first).unwrap();
             assert_eq!(revoker.messages(), 2);
             store.delete(0x8001).unwrap();
             assert_eq!(revoker.messages(), 1);
@@ -178,8 +212,8 @@ mod tests {
             drop(store);
             let left: Vec<_> = memory.0.lock().unwrap().clone().into_iter().collect();
             let expected: &[(u16, &[u8])] = match revokes {
-                true => &[(1, b"loaded"), (2, b"early"), (0x8000, b"message")],
-                false => &[(1, b"b"), (3, b"new"), (0x8000, b"message")],
+                true => &[(1, b"loaded"), (2, b"early"), (0x8000, &first)],
+                false => &[(1, b"b"), (3, b"new"), (0x8000, &first)],
             };
             let expected: Vec<_> = expected.iter().map(|(k, r)| (*k, r.to_vec())).collect();
             assert_eq!(left, expected);

@@ -43,6 +43,8 @@ pub(crate) struct Run<'a> {
     failed: Option<Failure>,
     /// The failure of the storage that ends it in any case.
     unstored: Option<Failure>,
+    /// What the storage's last failure was, which was said.
+    storage_failed: Option<StoreError>,
     /// What the broker said last, with the request that it is about.
     said: Option<(Option<Token>, String)>,
     interrupted: Arc<AtomicBool>,
@@ -111,6 +113,7 @@ impl<'a> Run<'a> {
             chances,
             failed: None,
             unstored: None,
+            storage_failed: None,
             said: None,
             interrupted,
         })
@@ -211,7 +214,7 @@ impl<'a> Run<'a> {
             matches!(event, Event::Failed { .. }) && (self.was_online || self.arguments.retry);
         match event {
             Event::Session(Mqtt::StorageFailed(error)) if self.unstored.is_none() => {
-                output::say(format_args!("{}", self.storage(*error)));
+                self.tell_storage(*error);
             }
             Event::Session(Mqtt::Skipped {
                 topic,
@@ -256,6 +259,13 @@ impl<'a> Run<'a> {
         // The next attempt is another one.
         if matches!(event, Event::Failed { .. }) {
             self.tried.clear();
+        }
+    }
+
+    /// Once: full is told again whenever an acknowledgement has made a little room.
+    fn tell_storage(&mut self, error: StoreError) {
+        if self.storage_failed.replace(error) != Some(error) {
+            output::say(format_args!("{}", self.storage(error)));
         }
     }
 

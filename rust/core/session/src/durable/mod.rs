@@ -14,9 +14,9 @@ mod without;
 #[cfg(feature = "durable")]
 pub(crate) use journal::Journal;
 #[cfg(feature = "durable")]
-pub use record::is_record;
-#[cfg(feature = "durable")]
 pub(crate) use record::{Identity, Stored};
+#[cfg(feature = "durable")]
+pub use record::{is_message, is_record};
 pub use store::{ENCRYPTED, Store, StoreError};
 #[cfg(not(feature = "durable"))]
 pub(crate) use without::{Identity, Journal};

@@ -197,6 +197,12 @@ pub fn is_record(key: u16, bytes: &[u8]) -> bool {
     read(key, bytes).is_some() || is_newer(key, bytes)
 }
 
+/// Whether these bytes are the record of a message to be sent, under this key, and not what is left of one that
+/// was given up.
+pub fn is_message(key: u16, bytes: &[u8]) -> bool {
+    matches!(read(key, bytes), Some(Record::Message(_)))
+}
+
 /// Whether these bytes are a record, under this key, of a later version of this crate.
 pub(super) fn is_newer(key: u16, bytes: &[u8]) -> bool {
     let whole = bytes.split_last_chunk().filter(|(content, sum)| {
