@@ -483,7 +483,9 @@ impl Connection {
             },
             None => TlsError::from_rustls(error, self.is_handshaking()),
         };
-        if let TlsError::Alert { alert, context, .. } = &mut error {
+        if let (true, TlsError::Alert { alert, context, .. }) =
+            (cfg!(feature = "summaries"), &mut error)
+        {
             let is_open12 = self.agreed.as_ref().is_some_and(|a| !a.is_tls13());
             let missed = self.config.missed_certificate();
             *context = AlertContext::of(*alert, is_open12, missed);

@@ -202,7 +202,14 @@ impl Signature {
 
     /// The fault of a signature that no algorithm of the provider verifies, by the contents of the
     /// AlgorithmIdentifiers: its own, and that of the key if that is what does not fit.
+    /// Without the feature `summaries` neither is told.
     pub(crate) fn unsupported(algorithm: &[u8], key: Option<&[u8]>) -> CertificateFault {
+        if !cfg!(feature = "summaries") {
+            return CertificateFault::UnsupportedSignatureAlgorithm {
+                signature: Self::Other,
+                key: None,
+            };
+        }
         let signature = Self::of(algorithm);
         let has_parameters = |id: &[u8]| {
             let mut rest = Reader::new(id);

@@ -294,15 +294,18 @@ impl Verifier {
                 (fault, CertificateError::UnknownIssuer)
             }
             Refused::Invalid(webpki::Error::UnsupportedCriticalExtension, _) => {
-                let sent = core::iter::once(end_entity).chain(intermediates);
-                let found = sent.zip(&chain).find_map(|(der, certificate)| {
-                    let extension = certificate::unknown_extension(der)?;
-                    Some((
-                        subject(core::slice::from_ref(certificate), |_| true),
-                        extension,
-                    ))
-                });
-                let (subject, extension) = found.unwrap_or_default();
+                let mut sent = core::iter::once(end_entity)
+                    .chain(intermediates)
+                    .zip(&chain);
+                let (subject, extension) = match summaries {
+                    true => sent.find_map(|(der, certificate)| {
+                        let extension = certificate::unknown_extension(der)?;
+                        let subject = subject(core::slice::from_ref(certificate), |_| true);
+                        Some((subject, extension))
+                    }),
+                    false => None,
+                }
+                .unwrap_or_default();
                 let fault = CertificateFault::UnknownCriticalExtension {
                     subject,
                     extension: extension.into(),
@@ -310,7 +313,7 @@ impl Verifier {
                 (fault, CertificateError::Other(OtherError.without_cause()))
             }
             Refused::Invalid(webpki::Error::NameConstraintViolation, path)
-                if self.constrains_subjects(path, end_entity, intermediates) =>
+                if summaries && self.constrains_subjects(path, end_entity, intermediates) =>
             {
                 let fault = CertificateFault::DirectoryNameConstraint;
                 (fault, CertificateError::Other(OtherError.without_cause()))
