@@ -5,7 +5,7 @@ use crate::given::{array, borrowed, bytes, has_room, qos, string, wanted_string}
 use crate::handle::{Goal, Handle, TokenTo, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
-use crate::settings::{self, BROKERS};
+use crate::settings::{self, room_for_brokers};
 use crate::text::{SENTENCES, write_cut};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -480,7 +480,7 @@ unsafe extern "C" fn thread_mqtt_uri_check(
         Ok(None) => return ffi::THREAD_MQTT_ERROR_ARGUMENT,
         Err(error) => return error,
     };
-    if !has_room(BROKERS * uri.len() + 256) {
+    if !has_room(room_for_brokers(uri)) {
         return ffi::THREAD_MQTT_ERROR_MEMORY;
     }
     let error = match config::brokers(uri) {

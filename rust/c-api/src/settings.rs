@@ -41,8 +41,11 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
 /// ztest `test_a_client_at_rest` holds it to that.
 const AT_REST: usize = 12 * 1024;
 
-/// At most so many bytes of the heap for each of a list of brokers.
-pub(crate) const BROKERS: usize = 16;
+/// Bytes of the heap that a list of brokers takes at most while it is read: names, and a vector that grows.
+pub(crate) fn room_for_brokers(list: &str) -> usize {
+    let separators = list.bytes().filter(|byte| b" ,|".contains(byte));
+    list.len() + 4 * size_of::<Broker>() * (1 + separators.count())
+}
 
 /// A setting that is refused: the log says why, C gets the number.
 #[inline(never)]
@@ -140,7 +143,8 @@ unsafe fn copied(given: &ffi::thread_mqtt_config) -> usize {
     unsafe {
         let texts = texts.map(|text| text_len(text));
         let will = given.will.as_ref().map_or(0, |will| message_len(will));
-        let brokers = BROKERS * text_len(given.broker);
+        let list = string(given.broker).ok().flatten();
+        let brokers = list.map_or(0, room_for_brokers);
         let all = texts.into_iter().chain(bytes).chain([will, brokers]);
         all.fold(0, usize::saturating_add)
     }
