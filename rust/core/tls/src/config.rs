@@ -25,7 +25,8 @@ use crate::error::{ProviderFailure, TlsError};
 use crate::path::MAX_PATH;
 use crate::pin::Pin;
 use crate::resume::SessionStore;
-use crate::verify::{Moment, Pins, Roots, Verifier};
+use crate::roots::Roots;
+use crate::verify::{Moment, Pins, Verifier};
 
 /// Longest record on the wire: header, 2^14 bytes and the expansion that TLS 1.2 allows.
 pub(crate) const MAX_RECORD: usize = 5 + 16_384 + 2_048;

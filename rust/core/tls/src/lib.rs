@@ -168,6 +168,7 @@ mod path;
 mod pem;
 mod pin;
 mod resume;
+mod roots;
 mod verify;
 
 pub use rustls::KeyLog;
