@@ -170,6 +170,6 @@ impl Session {
         if link.alone.is_some_and(|(alone, _)| alone == key) {
             link.alone = None;
         }
-        link.releases_first &= !self.state.outbox.get(key).is_some_and(Item::releases_first);
+        link.releasing = link.releasing.filter(|releasing| *releasing != key);
     }
 }

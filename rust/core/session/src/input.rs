@@ -118,7 +118,13 @@ impl Session {
             Packet::Publish(publish) => self.handle_publish(publish),
             Packet::Ack(ack) => self.handle_ack(ack, packet_type),
             Packet::Answers(answers) => self.handle_answers(answers, packet_type),
-            Packet::Pingresp => Ok(()), // like everything that arrives, a sign of life
+            Packet::Pingresp => {
+                // Else it is, like everything that arrives, a sign of life.
+                if let (true, Some(key)) = (link.note_pingresp(), link.releasing) {
+                    self.send_released(key);
+                }
+                Ok(())
+            }
             Packet::Disconnect {
                 reason,
                 text,

@@ -121,8 +121,12 @@ pub(crate) struct Link {
     pub(crate) repeated: Option<String>,
     /// The suspect under way, which nothing else follows until then.
     pub(crate) alone: Option<(Key, Duration)>,
-    /// PUBREL before the first use of an identifier is under way. The message, and those behind it, follow PUBCOMP.
-    pub(crate) releases_first: bool,
+    /// The message whose identifier PUBREL goes before. The message, and those behind it, follow PUBCOMP.
+    pub(crate) releasing: Option<Key>,
+    /// PINGREQ went behind that PUBREL, which was not answered.
+    pub(crate) pinged_behind: bool,
+    /// PINGREQs that were not answered.
+    pings: u8,
     /// The time in which messages and requests are to be answered begins no earlier.
     pub(crate) judged_from: Duration,
     /// Messages and requests that the broker answered.
@@ -172,7 +176,9 @@ impl Link {
             requests: 0,
             repeated: None,
             alone: None,
-            releases_first: false,
+            releasing: None,
+            pinged_behind: false,
+            pings: 0,
             judged_from: now,
             passed: 0,
             proven: false,
@@ -268,7 +274,20 @@ impl Link {
         if self.ping == Ping::None {
             self.control.extend_from_slice(&PINGREQ);
             self.ping = Ping::Queued(now);
+            self.pings = self.pings.saturating_add(1);
         }
+    }
+
+    /// Asks whether the broker has passed over a PUBREL that it does not answer.
+    pub(crate) fn ping_behind(&mut self, now: Duration) {
+        self.pinged_behind = self.ping == Ping::None;
+        self.ping(now);
+    }
+
+    /// PINGRESP came; whether it says that the broker has read what was sent before.
+    pub(crate) fn note_pingresp(&mut self) -> bool {
+        self.pings = self.pings.saturating_sub(1);
+        self.pinged_behind && self.pings == 0
     }
 
     /// The time in which it was to be answered begins again.

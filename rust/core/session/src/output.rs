@@ -87,7 +87,7 @@ impl Session {
             return false;
         }
         let window = link.in_flight < self.state.window;
-        let quota = window && link.in_flight < limits.receive_maximum && !link.releases_first;
+        let quota = window && link.in_flight < limits.receive_maximum && link.releasing.is_none();
         let requests = link.requests;
         if let Some(key) = self.next_repeat() {
             return self.stage_item(key, limits) != Staged::Later;
@@ -204,7 +204,9 @@ impl Session {
         let (version, id) = (self.config.version(), item.packet_id);
         let reason = ReasonCode::SUCCESS;
         packet::push_ack(&mut link.staged, version, AckKind::Pubrel, id, reason);
-        link.releases_first |= item.releases_first();
+        if item.releases_first() {
+            (link.releasing, link.pinged_behind) = (Some(key), false);
+        }
         Staged::Done
     }
 

@@ -24,6 +24,8 @@ const CONTROL_LIMIT: usize = 256;
 
 /// Where time is told so much later than was asked for, the owner was away, and did not read either.
 const AWAY: Duration = Duration::from_secs(1);
+/// In this time most brokers answer PUBREL.
+const PUBCOMP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The session: what survives a lost connection (packet identifiers, unacknowledged messages,
 /// subscriptions) and, while there is one, the connection itself.
@@ -239,6 +241,7 @@ impl Session {
         let is_late = is_due(ack_due.map(|due| later(due, AWAY)), now);
         let since = self.unanswered().map(|item| item.since);
         let is_full = !self.wants_input();
+        let release_due = is_due(self.release_due(), now);
         let Some(link) = &mut self.link else {
             return Ok(());
         };
@@ -265,7 +268,9 @@ impl Session {
                 SessionError::AckTimeout { missing }
             }
             _ => {
-                if is_due(link.ping_due(), now) {
+                if release_due {
+                    link.ping_behind(now);
+                } else if is_due(link.ping_due(), now) {
                     link.ping(now);
                 }
                 return Ok(());
@@ -292,7 +297,8 @@ impl Session {
         }
         let response = link.response_due().or_else(|| link.ping_due());
         let due = earliest(earliest(due, response), self.ack_due());
-        earliest(earliest(due, link.alone_until()), link.heap_due)
+        let due = earliest(earliest(due, link.alone_until()), link.heap_due);
+        earliest(due, self.release_due())
     }
 
     pub(crate) fn note_time(&mut self, now: Duration) {
@@ -314,6 +320,14 @@ impl Session {
         let item = self.unanswered().filter(|_| !timeout.is_zero())?;
         let from = self.link.as_ref()?.judged_from;
         Some(later(item.since.max(from), timeout))
+    }
+
+    /// When PINGREQ goes behind a PUBREL that is not answered: some brokers leave that of an identifier that they
+    /// do not know. PINGRESP then says that it was read.
+    fn release_due(&self) -> Option<Duration> {
+        let link = self.link.as_ref().filter(|link| !link.pinged_behind)?;
+        let item = self.state.outbox.get(link.releasing?)?;
+        (item.sent_on == self.connection).then(|| later(item.since, PUBCOMP_PATIENCE))
     }
 
     fn missing_answer(&self) -> PacketType {

@@ -200,6 +200,54 @@ fn a_message_follows_the_answer_to_the_release_of_its_identifier() {
     assert_eq!(client.events(), [Event::Published(token)]);
 }
 
+/// aMQTT leaves PUBREL of an identifier that it does not know. It has read it when it answers PINGREQ behind it:
+/// what was asked before says nothing.
+#[test]
+fn a_release_that_is_not_answered_is_followed_by_a_ping() {
+    for asked_before in [false, true] {
+        let mut client = Client::new(Config {
+            adopt_session: true,
+            keep_alive: at(if asked_before { 10 } else { 0 }),
+            ..lasting(Version::V5)
+        });
+        client.reconnect(at(0), true);
+        client.events();
+        if asked_before {
+            client.session.handle_timeout(at(10)).expect("alive");
+            assert_eq!(client.sent(at(10)), [Seen::Pingreq]);
+        }
+        client
+            .session
+            .publish(Message::new("t", "").qos(QOS2))
+            .expect("room");
+        assert_eq!(client.sent(at(11)), [Seen::Pubrel(1, 0)]);
+        if asked_before {
+            // Neither this, which keeps no answer of a ping back.
+            client.receive(
+                &wire::publish(Version::V5, &Publish::new("v", "", 0, 0)),
+                at(12),
+            );
+            client.events();
+        }
+        assert_eq!(client.session.poll_timeout(), Some(at(13)));
+        client.session.handle_timeout(at(13)).expect("alive");
+        assert_eq!(client.sent(at(13)), [Seen::Pingreq]);
+        let publish = [Seen::Publish(Publish::new("t", "", 2, 1))];
+        client.receive(&wire::PINGRESP, at(14));
+        if asked_before {
+            assert_eq!(client.sent(at(14)), []);
+            client.receive(&wire::PINGRESP, at(14));
+        }
+        assert_eq!(client.sent(at(14)), publish);
+        // Late.
+        client.receive(&wire::pubcomp(1), at(14));
+        client.receive(&wire::pubrec(1, 0), at(14));
+        assert_eq!(client.sent(at(14)), [Seen::Pubrel(1, 0)]);
+        client.receive(&wire::pubcomp(1), at(14));
+        assert!(matches!(client.events()[..], [Event::Published(_)]));
+    }
+}
+
 /// Such a message was not sent, and does not end as one of a session that was lost.
 #[test]
 fn a_message_whose_identifier_is_released_first_was_not_sent() {
