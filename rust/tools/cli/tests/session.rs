@@ -197,7 +197,7 @@ fn what_a_directory_is_not_good_for_is_said() {
     );
 
     // What the system says, and not its number.
-    let record = scratch.path().join("session/8123.record");
+    let record = scratch.path().join("session/8124.record");
     std::os::unix::fs::symlink(&record, &record).unwrap();
     let outcome = run(&second);
     assert!(outcome.stderr.contains("symbolic links"), "{outcome:?}");

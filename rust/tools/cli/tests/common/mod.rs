@@ -227,6 +227,8 @@ impl Scratch {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("thread-mqtt-{}-{count}", std::process::id());
         let path = std::env::temp_dir().join(name);
+        // Of a process that had the same number and was killed.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
