@@ -5,9 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use rustls::client::{
-    ClientConfig, ResolvesClientCert, Resumption, TicketRequest, UnbufferedClientConnection,
-};
+use rustls::client::{ClientConfig, Resumption, TicketRequest, UnbufferedClientConnection};
 use rustls::crypto::hash::{Hash, HashAlgorithm};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::sign::{CertifiedKey, SigningKey};
@@ -22,6 +20,7 @@ use crate::config_error::{ConfigError, Fault, Given};
 use crate::credentials;
 use crate::damage::Damage;
 use crate::error::{ProviderFailure, TlsError};
+use crate::identity::{Identity, certified_key};
 use crate::path::MAX_PATH;
 use crate::pin::Pin;
 use crate::resume::SessionStore;
@@ -55,42 +54,6 @@ struct Inner {
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     sessions: Option<SessionStore>,
     key_log: Option<Arc<dyn KeyLog>>,
-}
-
-/// What this device shows to a broker that asks for a certificate.
-#[derive(Debug)]
-struct Identity {
-    certified: Option<Arc<CertifiedKey>>,
-    /// Why the last broker that asked got none. All connections share it, as `Verifier::refused`.
-    missed: spin::Mutex<AlertContext>,
-}
-
-impl Identity {
-    fn set_missed(&self, why: AlertContext) {
-        if let Some(mut missed) = self.missed.try_lock() {
-            *missed = why;
-        }
-    }
-}
-
-impl ResolvesClientCert for Identity {
-    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        if cfg!(feature = "summaries") {
-            // rustls sends none if the key has none of the schemes.
-            self.set_missed(match &self.certified {
-                None => AlertContext::NoClientCertificate,
-                Some(certified) if certified.key.choose_scheme(schemes).is_none() => {
-                    AlertContext::ClientKeyNotAllowed
-                }
-                Some(_) => AlertContext::Unknown,
-            });
-        }
-        self.certified.clone()
-    }
-
-    fn has_certs(&self) -> bool {
-        self.certified.is_some()
-    }
 }
 
 /// Bounds of the buffers in bytes, and of the chain in certificates.
@@ -173,8 +136,7 @@ impl Config {
 
     /// Why the broker got no client certificate, if it asked for one.
     pub(crate) fn missed_certificate(&self) -> AlertContext {
-        let missed = self.inner.identity.missed.try_lock();
-        missed.map_or(AlertContext::Unknown, |missed| *missed)
+        self.inner.identity.missed()
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -387,7 +349,7 @@ impl ConfigBuilder {
     }
 
     fn read_identity(&self, chain: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, ConfigError> {
-        let chain = client_chain(chain)?;
+        let chain = credentials::certificates(chain, Given::Certificate)?;
         let mut refused = None;
         for key in credentials::private_keys(key)? {
             let kind = key.kind;
@@ -411,7 +373,10 @@ impl ConfigBuilder {
         chain: &[u8],
         key: Arc<dyn SigningKey>,
     ) -> Result<Self, ConfigError> {
-        self.identity = Some(certified_key(client_chain(chain)?, key)?);
+        self.identity = Some(certified_key(
+            credentials::certificates(chain, Given::Certificate)?,
+            key,
+        )?);
         Ok(self)
     }
 
@@ -608,10 +573,7 @@ impl ConfigBuilder {
                 floor: verifier(Moment::Floor),
                 provider: Arc::new(self.provider),
                 versions,
-                identity: Arc::new(Identity {
-                    certified: self.identity,
-                    missed: spin::Mutex::new(AlertContext::Unknown),
-                }),
+                identity: Arc::new(Identity::new(self.identity)),
                 alpn: self.alpn,
                 extended_master_secret: self.extended_master_secret,
                 limits: self.limits,
@@ -754,49 +716,4 @@ fn sha256(provider: &CryptoProvider) -> Option<&'static dyn Hash> {
         };
         (hash.algorithm() == HashAlgorithm::SHA256).then_some(hash)
     })
-}
-
-fn client_chain(chain: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    credentials::certificates(chain, Given::Certificate)
-}
-
-/// The key and its certificate, which is put first.
-fn certified_key(
-    chain: Vec<CertificateDer<'static>>,
-    key: Arc<dyn SigningKey>,
-) -> Result<Arc<CertifiedKey>, ConfigError> {
-    let mut certified = CertifiedKey::new(chain, key);
-    let mut outcome = matches(&certified);
-    for other in 1..certified.cert.len() {
-        if outcome != Err(ConfigError::KeyMismatch) {
-            break;
-        }
-        let own = certified.cert.remove(other);
-        certified.cert.insert(0, own);
-        match matches(&certified) {
-            Ok(()) => outcome = Ok(()),
-            Err(_) => {
-                let other_own = certified.cert.remove(0);
-                certified.cert.insert(other, other_own);
-            }
-        }
-    }
-    outcome.map(|()| Arc::new(certified))
-}
-
-/// Whether the key belongs to the certificate. What else that says is for the broker to judge.
-fn matches(certified: &CertifiedKey) -> Result<(), ConfigError> {
-    // A key that cannot tell its public half is taken on trust.
-    let (Some(key), Some(certificate)) = (certified.key.public_key(), certified.cert.first())
-    else {
-        return Ok(());
-    };
-    match certificate::public_key_info(certificate) {
-        None => Err(Given::Certificate.at_fault(Damage::Content.into())),
-        Some(_) if !certificate::is_version_3(certificate) => {
-            Err(ConfigError::ClientCertificateVersion)
-        }
-        Some(of_certificate) if of_certificate == key.as_ref() => Ok(()),
-        Some(_) => Err(ConfigError::KeyMismatch),
-    }
 }

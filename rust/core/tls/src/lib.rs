@@ -162,6 +162,7 @@ mod damage;
 mod der;
 mod error;
 mod fault;
+mod identity;
 mod kind;
 mod path;
 #[cfg(feature = "pem")]
