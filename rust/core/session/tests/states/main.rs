@@ -16,6 +16,8 @@ mod publish;
 mod receive;
 mod reconnect;
 mod steer;
+#[cfg(feature = "durable")]
+mod storage;
 mod subscribe;
 #[cfg(feature = "pieces")]
 mod supply;
