@@ -172,6 +172,7 @@ impl Session {
             self.state.client_id = connack.client_id;
         }
         self.store_session(session_present);
+        let is_adopted = session_present && !self.state.established;
         self.state.established = true;
         self.state.start_clean = false;
         self.state.anew = false;
@@ -179,6 +180,10 @@ impl Session {
         self.tell(None, information, BrokerText::ResponseInformation);
         self.events.push(Event::Connected { session_present });
         let unsure = core::mem::take(&mut self.state.unsure);
+        if is_adopted {
+            // Of an earlier life whose session is not known any more: the broker may have what another one sent.
+            self.begin_messages_anew();
+        }
         if !session_present {
             self.begin_anew();
         } else if unsure {
@@ -223,6 +228,10 @@ impl Session {
             at = self.state.outbox.previous(key);
             self.state.outbox.move_first(key, RESEND);
         }
+        self.begin_messages_anew();
+    }
+
+    fn begin_messages_anew(&mut self) {
         for list in [RESEND, SUSPECTS] {
             let mut at = self.state.outbox.first(list);
             while let Some(key) = at {

@@ -248,6 +248,9 @@ impl Session {
             link.staged.truncate(before);
             return Staged::Later;
         }
+        if item.packet_id == outgoing.stored && message.qos == QoS::ExactlyOnce {
+            self.state.journal.note_sent(item.order);
+        }
         outgoing.dup = if dup { Dup::Sent } else { Dup::Next };
         if room {
             link.staged.extend_from_slice(&message.payload);

@@ -140,6 +140,8 @@ struct Against {
     fills: bool,
     /// The connections end by the broker's fault, so that messages become suspects.
     broker: bool,
+    /// The broker has the session of an earlier life, of which nothing is stored, and holds messages of it.
+    adopts: bool,
 }
 
 /// The whole of a run: device, storage, broker, what was asked for and what came of it.
@@ -167,14 +169,23 @@ struct Run {
 
 impl Run {
     fn new(version: Version, kind: Kind, against: Against, seed: u64) -> Self {
-        let config = common::narrow(version);
+        let config = Config {
+            adopt_session: against.adopts,
+            ..common::narrow(version)
+        };
+        let mut broker = Broker::new(version, kind, 4);
+        if against.adopts {
+            broker.has_session = true;
+            let held = (1..20).chain(0x8000..0x8020);
+            broker.received = held.map(|id| (id, None)).collect();
+        }
         let flash = Flash::new(seed);
         let session = Session::with_store(config.clone(), store(&flash, against.sealed));
         let mut run = Run {
             config,
             session: session.expect("a valid configuration"),
             flash,
-            broker: Broker::new(version, kind, 4),
+            broker,
             serial: 0,
             up: BTreeMap::new(),
             down: BTreeMap::new(),
@@ -467,6 +478,20 @@ fn nothing_accepted_is_lost_with_a_broker_that_forgets() {
     run_all(seeds(), against);
 }
 
+/// The session is one of an earlier life, whose identifiers the broker remembers.
+#[test]
+fn nothing_accepted_is_lost_in_a_session_that_was_taken_over() {
+    for forgetful in [false, true] {
+        let adopts = true;
+        let against = Against {
+            forgetful,
+            adopts,
+            ..Against::default()
+        };
+        run_all(seeds() / 2, against);
+    }
+}
+
 #[test]
 fn the_same_where_the_storage_is_encrypted() {
     for forgetful in [false, true] {
@@ -502,11 +527,18 @@ fn a_cut_in_each_write_of_each_exchange() {
     for version in VERSIONS {
         for kind in KINDS {
             for sealed in [false, true] {
-                let writes = writes_of(version, kind, sealed, None);
-                assert!(writes >= 8, "{writes} writes");
-                for write in 0..writes {
-                    for tear in 0..Medium::TEARS {
-                        writes_of(version, kind, sealed, Some((write, tear)));
+                for adopts in [false, true] {
+                    let against = Against {
+                        sealed,
+                        adopts,
+                        ..Against::default()
+                    };
+                    let writes = writes_of(version, kind, against, None);
+                    assert!(writes >= 8, "{writes} writes");
+                    for write in 0..writes {
+                        for tear in 0..Medium::TEARS {
+                            writes_of(version, kind, against, Some((write, tear)));
+                        }
                     }
                 }
             }
@@ -514,11 +546,7 @@ fn a_cut_in_each_write_of_each_exchange() {
     }
 }
 
-fn writes_of(version: Version, kind: Kind, sealed: bool, cut: Option<(u64, u64)>) -> u64 {
-    let against = Against {
-        sealed,
-        ..Against::default()
-    };
+fn writes_of(version: Version, kind: Kind, against: Against, cut: Option<(u64, u64)>) -> u64 {
     let mut run = Run::new(version, kind, against, 0);
     if let Some((write, tear)) = cut {
         run.flash.turn_off_in(write);

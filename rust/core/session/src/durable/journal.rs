@@ -5,6 +5,8 @@
 //! - A message is stored before `publish` accepts it, with the packet identifier that it will have,
 //!   and forgotten after PUBACK or PUBCOMP.
 //! - That the broker has a QoS 2 message (PUBREC) is stored before PUBREL is sent.
+//! - In a session that was taken over, where PUBREL goes before the first use of a packet identifier with QoS 2: that
+//!   PUBLISH follows is stored before it is sent.
 //! - The identifier of a received QoS 2 message is stored before the application is handed the
 //!   message, so before PUBREC, and forgotten before PUBCOMP.
 //! - Whose session it is, is stored when CONNACK arrives, before anything else is sent.
@@ -24,6 +26,9 @@ use crate::message::Message;
 /// Numbers in one record of a set.
 const CHUNK: usize = 16;
 
+/// The first keys of sets of places in the order.
+const SETS: [u16; 2] = [*key::RELEASED.start(), *key::SENT.start()];
+
 /// Records that are known at most to be other than they should.
 const FAILED: usize = 32;
 
@@ -36,6 +41,7 @@ pub(crate) struct Journal {
     settled: bool,
     received: Vec<u16>,
     released: Vec<u32>,
+    sent: Vec<u32>,
     /// Places of filters that are free again, and the first that was never used.
     free: Vec<u16>,
     next_filter: u16,
@@ -67,6 +73,7 @@ impl fmt::Debug for Journal {
             .field("identity", &self.identity)
             .field("received", &self.received)
             .field("released", &self.released)
+            .field("sent", &self.sent)
             .finish_non_exhaustive()
     }
 }
@@ -120,7 +127,16 @@ impl Journal {
     }
 
     pub(super) fn add_released(&mut self, key: u16, orders: &[u32]) {
-        fill(&mut self.released, key - key::RELEASED.start(), orders);
+        let (places, chunk) = self.set(key);
+        fill(places, chunk, orders);
+    }
+
+    /// The set of places in the order that a record belongs to, and which part of it that is.
+    fn set(&mut self, key: u16) -> (&mut Vec<u32>, u16) {
+        match key::SENT.contains(&key) {
+            true => (&mut self.sent, key - key::SENT.start()),
+            false => (&mut self.released, key - key::RELEASED.start()),
+        }
     }
 
     pub(super) fn received(&self) -> Vec<u16> {
@@ -136,24 +152,33 @@ impl Journal {
         self.released.contains(&order)
     }
 
+    /// Whether a QoS 2 message of this place in the order may have been sent, and not only the PUBREL before it.
+    pub(super) fn may_be_sent(&self, order: u32) -> bool {
+        !self.is_adopted() || self.sent.contains(&order) || self.is_released(order)
+    }
+
     /// The latest place in the order that is named.
     pub(super) fn last_released(&self) -> u32 {
-        self.released.iter().copied().max().unwrap_or(0)
+        let places = self.released.iter().chain(&self.sent);
+        places.copied().max().unwrap_or(0)
     }
 
     /// Messages that are done leave what says that they were released, see
     /// [`delete_message`](Self::delete_message): drops it, so that the places are free again. The first record
     /// stays, for the next.
     pub(super) fn keep_released(&mut self, is_there: impl Fn(u32) -> bool) {
-        for place in &mut self.released {
-            if !is_there(*place) {
-                *place = 0;
+        for first in SETS {
+            let (places, _) = self.set(first);
+            for place in places.iter_mut() {
+                if !is_there(*place) {
+                    *place = 0;
+                }
             }
-        }
-        let used = chunks(&self.released);
-        let all = (self.released.len() / CHUNK) as u16;
-        for chunk in (1..all).filter(|chunk| !used.contains(chunk)) {
-            let _ = self.delete(key::RELEASED.start() + chunk);
+            let used = chunks(places);
+            let all = (places.len() / CHUNK) as u16;
+            for chunk in (1..all).filter(|chunk| !used.contains(chunk)) {
+                let _ = self.delete(first + chunk);
+            }
         }
     }
 
@@ -233,35 +258,57 @@ impl Journal {
     }
 
     fn end_release(&mut self, order: u32) {
-        let place = self.released.iter_mut().find(|place| **place == order);
-        if let Some(place) = place {
-            *place = 0;
+        for place in self.released.iter_mut().chain(&mut self.sent) {
+            if *place == order {
+                *place = 0;
+            }
         }
     }
 
     /// PUBREC arrived.
     pub(crate) fn note_released(&mut self, order: u32) {
-        if !self.is_on() || self.is_released(order) {
+        self.note_order(*key::RELEASED.start(), order);
+    }
+
+    /// A QoS 2 message is about to be sent.
+    pub(crate) fn note_sent(&mut self, order: u32) {
+        if self.is_adopted() {
+            self.note_order(*key::SENT.start(), order);
+        }
+    }
+
+    fn is_adopted(&self) -> bool {
+        self.identity.as_ref().is_some_and(|one| one.adopted)
+    }
+
+    fn note_order(&mut self, first: u16, order: u32) {
+        if !self.is_on() {
             return;
         }
-        if let Some(chunk) = occupy(&mut self.released, order) {
-            self.put_released(chunk);
+        let (places, _) = self.set(first);
+        if places.contains(&order) {
+            return;
+        }
+        if let Some(chunk) = occupy(places, order) {
+            self.put_set(first + chunk);
         }
     }
 
     /// The broker has lost the session: messages are sent anew.
     pub(crate) fn clear_released(&mut self) {
-        let used = chunks(&self.released);
-        self.released.fill(0);
-        // Deleted and not overwritten, which a storage that is full would refuse: the next life would send
-        // PUBREL to a broker that has no message.
-        for chunk in used {
-            let _ = self.delete(key::RELEASED.start() + chunk);
+        for first in SETS {
+            let (places, _) = self.set(first);
+            let used = chunks(places);
+            places.fill(0);
+            // Deleted and not overwritten, which a storage that is full would refuse: the next life would send
+            // PUBREL to a broker that has no message.
+            for chunk in used {
+                let _ = self.delete(first + chunk);
+            }
         }
     }
 
-    fn put_released(&mut self, chunk: u16) {
-        let key = key::RELEASED.start() + chunk;
+    fn put_set(&mut self, key: u16) {
         let record = self.present(key);
         let _ = self.put(key, record, Some(Wanted::Present));
     }
@@ -272,7 +319,7 @@ impl Journal {
             return;
         }
         if let Some(chunk) = occupy(&mut self.received, id) {
-            self.put_received(chunk);
+            self.put_set(key::RECEIVED.start() + chunk);
         }
     }
 
@@ -284,7 +331,7 @@ impl Journal {
         if let Some(place) = self.received.get_mut(at) {
             *place = 0;
         }
-        self.put_received((at / CHUNK) as u16);
+        self.put_set(key::RECEIVED.start() + (at / CHUNK) as u16);
     }
 
     /// The broker has lost the session.
@@ -295,12 +342,6 @@ impl Journal {
         for chunk in 0..all {
             let _ = self.delete(key::RECEIVED.start() + chunk);
         }
-    }
-
-    fn put_received(&mut self, chunk: u16) {
-        let key = key::RECEIVED.start() + chunk;
-        let record = self.present(key);
-        let _ = self.put(key, record, Some(Wanted::Present));
     }
 
     /// A subscription as it is now, in the place of an earlier record of it; its place.
@@ -438,6 +479,8 @@ impl Journal {
             record::received(key, slice(&self.received, key - key::RECEIVED.start()))
         } else if key::RELEASED.contains(&key) {
             record::released(key, slice(&self.released, key - key::RELEASED.start()))
+        } else if key::SENT.contains(&key) {
+            record::released(key, slice(&self.sent, key - key::SENT.start()))
         } else {
             record::session(self.identity.as_ref()?)
         }

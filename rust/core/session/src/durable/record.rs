@@ -25,6 +25,8 @@ pub(super) mod key {
     pub(in crate::durable) const RECEIVED: RangeInclusive<u16> = 0x1000..=0x1FFF;
     /// Messages that the broker has acknowledged with PUBREC, the same way.
     pub(in crate::durable) const RELEASED: RangeInclusive<u16> = 0x2000..=0x2FFF;
+    /// Messages that were sent in a session that was taken over, the same way.
+    pub(in crate::durable) const SENT: RangeInclusive<u16> = 0x3000..=0x3FFF;
     pub(in crate::durable) const FILTERS: RangeInclusive<u16> = 0x4000..=0x4FFF;
     /// A message's key is its packet identifier.
     pub(in crate::durable) const MESSAGES: RangeInclusive<u16> = 0x8000..=0xFFFF;
@@ -52,6 +54,7 @@ pub(super) enum Record {
     /// The broker's session is the stored one: no CONNECT is unanswered.
     Settled,
     Received(Vec<u16>),
+    /// Places of messages in the order.
     Released(Vec<u32>),
     Filter {
         name: String,
@@ -240,7 +243,7 @@ pub(super) fn read(key: u16, bytes: &[u8]) -> Option<Record> {
             });
             Record::Received(ids.collect())
         }
-        kind::RELEASED if key::RELEASED.contains(&key) => {
+        kind::RELEASED if key::RELEASED.contains(&key) || key::SENT.contains(&key) => {
             let orders = reader.rest().chunks_exact(4).map(|order| match order {
                 [a, b, c, d] => u32::from_le_bytes([*a, *b, *c, *d]),
                 _ => 0,

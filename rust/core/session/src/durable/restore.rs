@@ -135,6 +135,8 @@ impl Session {
         }
         journal.set_settled(found.settled);
         let may_be_sent = identity.established || is_unknown;
+        // Which messages were sent, where PUBREL goes first: unless that was dropped or could not be read.
+        let is_known = !is_renamed && !found.no_memory;
         self.state.peer.clone_from(&identity.peer);
         journal.set_identity(identity);
 
@@ -155,8 +157,9 @@ impl Session {
         }
         for (id, stored) in found.messages {
             let released = journal.is_released(stored.order);
-            let restored = self.state.outbox.restore(id, stored, released, may_be_sent);
-            complete &= restored;
+            let is_kept = is_known && stored.message.qos == QoS::ExactlyOnce;
+            let sent = may_be_sent && (!is_kept || journal.may_be_sent(stored.order));
+            complete &= self.state.outbox.restore(id, stored, released, sent);
         }
         self.state.outbox.begin_after(last_released);
         journal.incomplete |= !complete;

@@ -47,6 +47,7 @@ impl Journal {
     pub(crate) const fn put_release(&mut self, _: u16, _: u32) {}
     pub(crate) const fn delete_message(&mut self, _: u16, _: u32) {}
     pub(crate) const fn note_released(&mut self, _: u32) {}
+    pub(crate) const fn note_sent(&mut self, _: u32) {}
     pub(crate) const fn clear_released(&mut self) {}
     pub(crate) const fn note_received(&mut self, _: u16) {}
     pub(crate) const fn forget_received(&mut self, _: u16) {}

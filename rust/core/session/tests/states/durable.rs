@@ -469,6 +469,60 @@ fn a_session_that_was_adopted_is_known_to_be_foreign_by_the_next_life() {
     }
 }
 
+/// In such a session the first to go with an identifier is PUBREL, in each life until the broker has answered it:
+/// the message would be taken for a repetition of what the broker may hold. Then it is the message, and after PUBREC
+/// PUBREL again.
+#[test]
+fn each_step_of_a_message_in_an_adopted_session_outlives_a_restart() {
+    for version in VERSIONS {
+        let flash = Flash::new(0);
+        let life = || {
+            let config = Config {
+                adopt_session: true,
+                ..lasting(version)
+            };
+            let mut client = client(config, &flash);
+            client.events();
+            client.reconnect(at(0), true);
+            client
+        };
+        let mut first = life();
+        first.session.publish(message("t", QOS2)).unwrap();
+        let before = flash.writes();
+        let released = [Seen::Pubrel(0x8000, 0)];
+        assert_eq!(first.sent(at(0)), released);
+        drop(first);
+        let mut second = life();
+        assert_eq!(second.sent(at(0)), released);
+        second.receive(&wire::pubcomp(0x8000), at(0));
+        drop(second);
+        // The message was not sent: once more costs one packet and no write.
+        let mut third = life();
+        assert_eq!(third.sent(at(0)), released);
+        assert_eq!(flash.writes(), before);
+        third.receive(&wire::pubcomp(0x8000), at(0));
+        let sent = publish("t", 2, 0x8000);
+        assert_eq!(third.sent(at(0)), [Seen::Publish(sent.clone())]);
+        assert_eq!(flash.writes(), before + 1);
+        drop(third);
+        let mut fourth = life();
+        assert_eq!(fourth.sent(at(0)), [Seen::Publish(sent.dup())]);
+        fourth.receive(&wire::pubrec(0x8000, 0), at(0));
+        assert_eq!(fourth.sent(at(0)), released);
+        drop(fourth);
+        let mut fifth = life();
+        assert_eq!(fifth.sent(at(0)), released);
+        fifth.receive(&wire::pubcomp(0x8000), at(0));
+        assert_eq!(fifth.events(), [Event::Published(Token(0xFFFF_8000))]);
+        assert_eq!(flash.writes(), before + 3, "sent, released, deleted");
+        // QoS 1 costs what it always does.
+        fifth.session.publish(message("t", QOS1)).unwrap();
+        fifth.sent(at(1));
+        fifth.receive(&wire::puback(0x8001, 0), at(1));
+        assert_eq!(flash.writes(), before + 5);
+    }
+}
+
 #[test]
 fn a_message_given_up_leaves_its_release() {
     for fails in [false, true] {
