@@ -356,7 +356,7 @@ impl Session {
         dup: bool,
     ) -> Result<(), SessionError> {
         let Owed { qos, packet_id, .. } = owed;
-        if self.config.leave_messages && qos != QoS::AtMostOnce {
+        if self.leaves(qos) {
             return Ok(());
         }
         // PUBREC with a failure ends the exchange, so that there is nothing to remember.
@@ -371,6 +371,11 @@ impl Session {
             self.events.push_owing(event, owed);
         }
         Ok(())
+    }
+
+    /// Whether a message is left at the broker.
+    pub(crate) fn leaves(&self, qos: QoS) -> bool {
+        self.config.leave_messages && qos != QoS::AtMostOnce
     }
 
     /// What acknowledges a message that was not kept.

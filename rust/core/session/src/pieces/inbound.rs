@@ -49,6 +49,7 @@ impl Session {
             topic_alias,
             mut message,
         } = publish;
+        let is_left = self.leaves(message.qos);
         let Some(link) = self.link.as_mut().filter(|_| PIECES) else {
             return Ok(());
         };
@@ -58,6 +59,9 @@ impl Session {
             resolve_alias(&mut link.aliases, alias, maximum, &mut message.topic)?;
         }
         let qos = message.qos;
+        if is_left {
+            return Ok(());
+        }
         let repeated = qos == QoS::ExactlyOnce && !self.state.is_new(packet_id, dup)?;
         link.incoming = Some(Incoming {
             qos,

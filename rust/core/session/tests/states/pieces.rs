@@ -44,6 +44,30 @@ fn assemble(events: &[Event], most: usize) -> Message {
     message
 }
 
+/// What is left at the broker passes by whole.
+#[test]
+fn a_large_message_that_is_left_at_the_broker_does_not_begin() {
+    for version in VERSIONS {
+        let mut client = Client::online(Config {
+            leave_messages: true,
+            ..config(version)
+        });
+        for level in [1, 2] {
+            let publish = Publish::new("t", pattern(1_000), level, level.into());
+            client.receive(&wire::publish(version, &publish), at(1));
+        }
+        client.session.handle_transport_closed();
+        assert_eq!(client.events(), []);
+        client.reconnect(at(2), true);
+        client.events();
+        let publish = Publish::new("t", pattern(1_000), 0, 0);
+        client.receive(&wire::publish(version, &publish), at(2));
+        let message = Message::new("t", pattern(1_000)).qos(common::qos(0));
+        assert_eq!(assemble(&client.events(), 100), message);
+        assert_eq!(client.sent(at(2)), []);
+    }
+}
+
 #[test]
 fn a_large_message_arrives_in_pieces_and_is_acknowledged_with_the_last() {
     for version in VERSIONS {
