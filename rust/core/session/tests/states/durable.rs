@@ -192,6 +192,34 @@ fn a_skipped_message_that_is_refused_leaves_nothing_behind() {
     assert_eq!(sent, [Seen::Pubrec(7)]);
 }
 
+/// The broker may have lost the session in which it sent a message, and the next life has to know.
+#[test]
+fn a_received_identifier_is_doubted_until_it_is_known_to_be_the_brokers() {
+    let flash = Flash::new(0);
+    let mut first = online(Version::V5, &flash, false);
+    first.session.subscribe(&[("a", QOS2)]).unwrap();
+    first.sent(at(1));
+    first.receive(&wire::suback(Version::V5, 1, &[2]), at(1));
+    first.receive(&wire::publish(Version::V5, &publish("a", 2, 7)), at(1));
+    first.events();
+    first.sent(at(1));
+    // CONNACK of a new session is lost, and the next one calls that session present.
+    first.session.connect(at(2));
+    first.transmit(at(2));
+    first.reconnect(at(3), true);
+    let sent = first.sent(at(3));
+    let [Seen::Subscribe(id, _)] = sent[..] else {
+        panic!("{sent:?}");
+    };
+    first.receive(&wire::suback(Version::V5, id, &[2]), at(3));
+    drop(first);
+    let mut second = online(Version::V5, &flash, true);
+    second.sent(at(1));
+    second.receive(&wire::publish(Version::V5, &publish("a", 2, 7)), at(1));
+    let events = second.events();
+    assert!(matches!(events[..], [Event::Message(_)]), "{events:?}");
+}
+
 #[test]
 fn a_message_taken_after_its_session_is_gone_leaves_nothing_behind() {
     let flash = Flash::new(0);

@@ -248,6 +248,26 @@ fn a_damaged_record_does_not_take_the_others_with_it() {
     }
 }
 
+/// What says that a message was released stays there for a while: no later one is taken for that.
+#[test]
+fn a_message_is_not_taken_for_one_that_was_released_and_is_done() {
+    let flash = Flash::new(0);
+    let mut first = online(Version::V5, &flash, false);
+    first.session.publish(message("one", QOS2)).unwrap();
+    first.sent(at(1));
+    first.receive(&wire::pubrec(0x8000, 0), at(1));
+    first.receive(&wire::pubcomp(0x8000), at(1));
+    assert_eq!(flash.keys(), [0, 0x2000]);
+    drop(first);
+    let mut second = online(Version::V5, &flash, true);
+    second.session.publish(message("two", QOS2)).unwrap();
+    second.sent(at(1));
+    drop(second);
+    let mut third = online(Version::V5, &flash, true);
+    let again = publish("two", 2, 0x8000).dup();
+    assert_eq!(third.sent(at(1)), [Seen::Publish(again)]);
+}
+
 /// What says that a message was released is of no use when the message is done.
 #[test]
 fn restarts_do_not_fill_the_storage() {

@@ -220,6 +220,23 @@ fn what_the_application_asks_for_itself_is_not_repeated_beside_that() {
     }
 }
 
+/// A broker that refuses another QoS still has the subscription.
+#[test]
+fn what_is_refused_the_second_time_is_subscribed_as_before() {
+    for version in VERSIONS {
+        let mut client = Client::online(lasting(version));
+        for (id, qos, code) in [(1, QOS1, 1), (2, QOS2, 0x80)] {
+            client.session.subscribe(&[("a", qos)]).unwrap();
+            client.sent(at(1));
+            client.receive(&wire::suback(version, id, &[code]), at(1));
+        }
+        client.events();
+        client.reconnect(at(2), false);
+        let sent = client.sent(at(2));
+        assert!(matches!(&sent[..], [Seen::Subscribe(_, names)] if names == &[("a".into(), 1)]));
+    }
+}
+
 #[test]
 fn a_lost_connack_does_not_leave_the_client_deaf() {
     for version in VERSIONS {
