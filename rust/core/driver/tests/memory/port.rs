@@ -247,6 +247,18 @@ fn run_waits_until_the_timer() {
     assert_eq!(driver.port().now, Timers::default().tcp_connect);
 }
 
+/// What the network says is copied with each turn, of which none may end the program.
+#[test]
+fn a_turn_without_heap_looks_at_the_network_later() {
+    let mut driver = driver("mqtt://192.0.2.1");
+    with_heap(16, || driver.turn());
+    driver.start();
+    with_heap(16, || driver.turn());
+    assert_eq!(driver.port().calls, [""; 0], "not known to be attached");
+    settle(&mut driver);
+    assert!(driver.port().calls[0].starts_with("connect"));
+}
+
 /// CONNECT has a copy of the will: without room for it the attempt fails, and the session stays.
 #[test]
 fn a_will_without_heap_fails_the_attempt_and_not_the_session() {
