@@ -586,7 +586,8 @@ int thread_mqtt_get_limits(struct thread_mqtt *client, struct thread_mqtt_limits
  * @param[out] to The identifier, NUL-terminated and cut off to @p size; may be NULL if @p size is 0.
  * @param size Size of @p to, bytes.
  * @return Its length in bytes without the NUL, also if it was cut off; THREAD_MQTT_ERROR_STATE while
- * the client is not online; or another negative #thread_mqtt_error.
+ * the client is not online; THREAD_MQTT_ERROR_MEMORY while the heap has no room to keep it; or another negative
+ * #thread_mqtt_error.
  */
 int thread_mqtt_get_client_id(struct thread_mqtt *client, char *to, size_t size);
 

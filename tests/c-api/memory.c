@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "check.h"
+#include <thread_mqtt_port.h>
 
 /* 2,000 bytes. */
 #define TEN(text)  text text text text text text text text text text
@@ -273,6 +274,40 @@ static void a_message_with_long_texts(void)
 	end(receiver);
 }
 
+#define DAMAGED 8
+
+/* In the client's thread: between the first event and the last nothing of the heap but a few bytes. */
+static void limit_events(struct thread_mqtt *client, const struct thread_mqtt_event *event)
+{
+	static unsigned int count;
+
+	(void)client;
+	if (event->type == THREAD_MQTT_EVENT_RECORD_DAMAGED) {
+		count++;
+		heap_limit_each(count == DAMAGED ? SIZE_MAX : 64);
+	}
+}
+
+/* Events that are there are told, whatever the heap has. */
+static void events_without_heap(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt *client = NULL;
+	char key[16];
+
+	for (unsigned int i = 1; i <= DAMAGED; i++) {
+		(void)snprintf(key, sizeof(key), "events.%04x", 0x8000 + i);
+		CHECK_EQUAL(tmq_port_store_write(key, (const uint8_t *)"damaged", 7), 0);
+	}
+	told_call(&told, limit_events);
+	config.session_name = "events";
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	await(&told, THREAD_MQTT_EVENT_RECORD_DAMAGED, DAMAGED);
+	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_RECORD_DAMAGED), DAMAGED);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+}
+
 void memory_cases(void)
 {
 	commands();
@@ -282,4 +317,5 @@ void memory_cases(void)
 	a_kept_bundle();
 	a_message_that_is_too_large();
 	a_message_with_long_texts();
+	events_without_heap();
 }

@@ -368,9 +368,12 @@ unsafe extern "C" fn thread_mqtt_get_client_id(
     let written = enter(client).and_then(|client| {
         // SAFETY: promised by the caller.
         let to = unsafe { room(to, size)? };
-        client.with_agreed(|agreed| {
-            write_cut(to, format_args!("{}", agreed.client_id));
-            c_int::try_from(agreed.client_id.len()).unwrap_or(c_int::MAX)
+        client.with_agreed(|agreed| match &agreed.client_id {
+            Some(id) => {
+                write_cut(to, format_args!("{id}"));
+                c_int::try_from(id.len()).unwrap_or(c_int::MAX)
+            }
+            None => ffi::THREAD_MQTT_ERROR_MEMORY,
         })
     });
     written.unwrap_or_else(|error| error)

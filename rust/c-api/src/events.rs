@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_void};
 use core::time::Duration;
-use core::{fmt, ptr};
+use core::{fmt, mem, ptr};
 use thread_mqtt_client::{Event, Reached, Stage};
 use thread_mqtt_platform::port::milliseconds;
 use thread_mqtt_session as session;
@@ -96,21 +96,21 @@ fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
         .map_or(ptr::null(), |text| text.as_ptr().cast())
 }
 
-/// The answers of a broker, one for each filter.
+/// The answers of a broker, one for each filter. Rust collects them where they are, which takes nothing of the heap.
+/// True.
 fn answers<T>(
-    answers: &[Result<T, session::ReasonCode>],
-    granted: impl Fn(&T) -> u8,
+    answers: &mut Vec<Result<T, session::ReasonCode>>,
+    granted: impl Fn(T) -> u8,
     texts: &mut Texts,
     told: &mut ffi::thread_mqtt_event,
-) {
-    let code = |answer: &Result<T, session::ReasonCode>| match answer {
-        Ok(answer) => granted(answer),
-        Err(reason) => reason.0,
-    };
-    texts.reasons = answers.iter().map(code).collect();
+) -> bool {
+    let code =
+        |answer: Result<T, session::ReasonCode>| answer.map_or_else(|reason| reason.0, &granted);
+    texts.reasons = mem::take(answers).into_iter().map(code).collect();
     told.reason = texts.reasons.first().copied().unwrap_or(0);
     told.reasons = texts.reasons.as_ptr();
     told.reason_count = texts.reasons.len();
+    true
 }
 
 /// The number of a version of MQTT.
@@ -136,6 +136,12 @@ pub(crate) fn translate(
         Some(Event::Session(
             session::Event::Message(message) | session::Event::MessageBegins { message, .. },
         )) => show(message, texts, told),
+        Some(Event::Session(session::Event::Subscribed(_, codes))) => {
+            answers(codes, |qos| qos as u8, texts, told)
+        }
+        Some(Event::Session(session::Event::Unsubscribed(_, codes))) => {
+            answers(codes, |()| 0, texts, told)
+        }
         // A failure is kept elsewhere, too.
         _ => true,
     };
@@ -323,14 +329,12 @@ fn of_session(
             };
             ffi::THREAD_MQTT_EVENT_PUBLISH_FAILED
         }
-        session::Event::Subscribed(token, codes) => {
+        session::Event::Subscribed(token, _) => {
             told.token = token.0;
-            answers(codes, |qos| *qos as u8, texts, told);
             ffi::THREAD_MQTT_EVENT_SUBSCRIBED
         }
-        session::Event::Unsubscribed(token, codes) => {
+        session::Event::Unsubscribed(token, _) => {
             told.token = token.0;
-            answers(codes, |()| 0, texts, told);
             ffi::THREAD_MQTT_EVENT_UNSUBSCRIBED
         }
         session::Event::SubscriptionLost { filter, reason } => {

@@ -62,7 +62,8 @@ pub(crate) struct Shared {
 /// What was agreed with the broker for the current connection.
 pub(crate) struct Agreed {
     pub(crate) limits: ffi::thread_mqtt_limits,
-    pub(crate) client_id: String,
+    /// `None` if the heap had no room for it.
+    pub(crate) client_id: Option<String>,
 }
 
 /// What a publish waits for.
@@ -369,7 +370,7 @@ impl Handle {
     }
 
     /// Hands an event to the application.
-    pub(crate) fn tell(&self, mut event: Arc<Event>) {
+    pub(crate) fn tell(&self, event: &mut Arc<Event>) {
         if self.callback.is_none() && !cfg!(feature = "shell") {
             return;
         }
@@ -379,7 +380,7 @@ impl Handle {
             retry_ms: -1,
             ..Default::default()
         };
-        if !translate(&mut event, &mut texts, &mut told) {
+        if !translate(event, &mut texts, &mut told) {
             return;
         }
         let client = ptr::from_ref(self).cast_mut().cast();

@@ -2,6 +2,7 @@
 use crate::events::version;
 use crate::failure::Failure;
 use crate::ffi;
+use crate::given::{copy_text, has_room};
 use crate::handle::{Agreed, Handle};
 use crate::settings::Start;
 use alloc::boxed::Box;
@@ -25,7 +26,18 @@ pub(crate) struct Worker<'a> {
     pub(crate) driver: Box<Driver<PlatformPort>>,
     /// The client stops for a question's sake; the application is not told.
     pub(crate) rests: bool,
+    /// The event that is told. No event asks the heap for a place of its own: where that has no room, it would be
+    /// lost, and with it the program.
+    event: Arc<Event>,
+    /// The place of the next one, while this one is kept as the last failure.
+    spare: Option<Arc<Event>>,
 }
+
+/// How long an event waits for the heap.
+const HEAP_PAUSE: Duration = Duration::from_secs(1);
+
+/// What is in a place without an event.
+const NO_EVENT: Event = Event::Stopped;
 
 impl<'a> Worker<'a> {
     pub(crate) fn new(handle: &'a Handle, driver: Box<Driver<PlatformPort>>) -> Self {
@@ -33,6 +45,8 @@ impl<'a> Worker<'a> {
             handle,
             driver,
             rests: false,
+            event: Arc::new(NO_EVENT),
+            spare: Some(Arc::new(NO_EVENT)),
         }
     }
 
@@ -67,17 +81,53 @@ impl<'a> Worker<'a> {
         self.collect();
         let moved = self.driver.turn();
         self.note_end();
-        let event = self.driver.poll_event().map(Arc::new);
-        if let Some(event) = &event {
-            self.note(event);
-            look(event, self.driver.client());
+        let has_place = self.has_place();
+        let is_told = has_place && self.take_event();
+        if is_told {
+            self.note();
+            look(&self.event, self.driver.client());
         }
         keep_time(self.driver.client().time_floor());
-        match event {
-            Some(event) if self.is_hidden(&event) => {}
-            Some(event) => self.handle.tell(event),
-            None if moved => {}
-            None => self.driver.wait(),
+        if !is_told && moved {
+            return;
+        }
+        let pause = || port::now().saturating_add(HEAP_PAUSE);
+        match is_told {
+            true if self.is_hidden() => {}
+            true => self.handle.tell(&mut self.event),
+            false => self.driver.wait_until((!has_place).then(pause)),
+        }
+        self.free_place();
+    }
+
+    /// Whether there is a place for an event. There is, unless another thread reads the failure before the last one.
+    fn has_place(&mut self) -> bool {
+        if Arc::get_mut(&mut self.event).is_none() && has_room(2 * size_of::<Event>()) {
+            self.event = Arc::new(NO_EVENT);
+        }
+        Arc::get_mut(&mut self.event).is_some()
+    }
+
+    /// Puts the next event in its place; false if there is none.
+    fn take_event(&mut self) -> bool {
+        let place = Arc::get_mut(&mut self.event);
+        match place.and_then(|place| Some((place, self.driver.poll_event()?))) {
+            Some((place, event)) => {
+                *place = event;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The event was told. One that is kept has given the place of an earlier one for its own.
+    fn free_place(&mut self) {
+        let is_kept = Arc::get_mut(&mut self.event).is_none();
+        if let Some(spare) = self.spare.take_if(|_| is_kept) {
+            self.event = spare;
+        }
+        if let Some(place) = Arc::get_mut(&mut self.event) {
+            *place = NO_EVENT;
         }
     }
 
@@ -87,6 +137,9 @@ impl<'a> Worker<'a> {
         let time = self.driver.client().unix_time(now);
         let mut shared = self.handle.lock();
         shared.boot_time = time.map(|time| time.saturating_sub(now.as_secs()));
+        if let Some(Agreed { client_id: id, .. }) = &mut shared.agreed {
+            *id = id.take().or_else(|| self.client_id());
+        }
         if self.driver.collect(&mut shared.mailbox) {
             shared.notify();
         }
@@ -103,7 +156,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Keeps what is asked for later.
-    fn note(&mut self, event: &Arc<Event>) {
+    fn note(&mut self) {
+        let event = &self.event;
         let mut agreed = match **event {
             // `None` if the connection has ended since.
             Event::Reached(Reached::Online { .. }) => self.agreed(),
@@ -131,6 +185,9 @@ impl<'a> Worker<'a> {
             shared.notify();
         }
         drop(shared);
+        if let Some(earlier) = failure {
+            self.spare = Some(earlier.event);
+        }
     }
 
     /// What the broker allows, if the connection still stands.
@@ -153,13 +210,18 @@ impl<'a> Worker<'a> {
                 wildcards_available: limits.wildcards_available,
                 shared_available: limits.shared_available,
             },
-            client_id: String::from(session.client_id()),
+            client_id: self.client_id(),
         })
     }
 
+    /// `None` if the heap has no room for it; asked for again by each turn then.
+    fn client_id(&self) -> Option<String> {
+        copy_text(self.driver.client().session().client_id()).ok()
+    }
+
     /// Whether the application is not to hear of an event.
-    fn is_hidden(&self, event: &Event) -> bool {
-        self.rests && self.driver.is_wanted() && matches!(event, Event::Stopped)
+    fn is_hidden(&self) -> bool {
+        self.rests && self.driver.is_wanted() && matches!(*self.event, Event::Stopped)
     }
 }
 
