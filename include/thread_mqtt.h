@@ -293,6 +293,12 @@ struct thread_mqtt_config {
 	 *  earlier life of this device is not taken for one to this.
 	 */
 	uint16_t first_packet_id;
+	/** Leaves messages of QoS 1 and 2 at the broker: they are neither told nor acknowledged, and come
+	 *  again to the next connection that takes them. For a connection that only publishes under a
+	 *  client identifier that has subscriptions: a device that wakes up to report, and fetches what
+	 *  waits for it later. Clear @ref clean_start with it.
+	 */
+	bool leave_messages;
 };
 
 /** @cond INTERNAL */

@@ -167,6 +167,8 @@ struct tmq_options {
 	uint32_t session_key_id;
 	/** 0 suspects no message. */
 	uint8_t suspect_after;
+	/** QoS 2 messages from the broker that are remembered until PUBREL. */
+	uint16_t received_ids;
 };
 
 /** The options; the same for as long as the program runs. */

@@ -25,7 +25,7 @@ extern "C" {
  */
 
 /** Number of the layout of the structures here and in <thread_mqtt.h>; in the configuration by THREAD_MQTT_CONFIG_DEFAULT(). */
-#define THREAD_MQTT_ABI 3
+#define THREAD_MQTT_ABI 4
 
 /** Errors. The numbers are stable; -1000 and below carry the platform's errno: -1000 - errno. */
 enum thread_mqtt_error {

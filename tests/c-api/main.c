@@ -157,6 +157,7 @@ static void option_cases(void)
 	const struct tmq_options *options;
 
 	CHECK_EQUAL(setenv("THREAD_MQTT_RECEIVE_MAXIMUM", "7", 1), 0);
+	CHECK_EQUAL(setenv("THREAD_MQTT_RECEIVED_IDS", "2000", 1), 0);
 	CHECK_EQUAL(setenv("THREAD_MQTT_CLIENT_ID", "by-environment", 1), 0);
 	CHECK_EQUAL(setenv("THREAD_MQTT_NAT64_DISCOVERY", "0", 1), 0);
 	CHECK_EQUAL(setenv("THREAD_MQTT_DNS_SERVERS", "", 1), 0);
@@ -166,6 +167,7 @@ static void option_cases(void)
 	CHECK_EQUAL(setenv("THREAD_MQTT_OUTBOX_MESSAGES", "", 1), 0);
 	options = tmq_port_options();
 	CHECK_EQUAL(options->receive_maximum, 7);
+	CHECK_EQUAL(options->received_ids, 2000);
 	CHECK(strcmp(options->client_id, "by-environment") == 0);
 	CHECK_EQUAL(options->discover_prefix, 0);
 	CHECK(strcmp(options->dns_servers, "") == 0);

@@ -108,6 +108,47 @@ static void adoption(void)
 	adopted_session(true);
 }
 
+/* What waits is left to a life that takes it, by one that only publishes. */
+static void left_messages(void)
+{
+	struct told told;
+	struct told other_told;
+	struct thread_mqtt_config config = config_for(&told, "TEST_BROKER");
+	struct thread_mqtt_config other_config = config_for(&other_told, "TEST_BROKER");
+	struct thread_mqtt *client;
+
+	CHECK(!config.leave_messages);
+	config.client_id = "leaves";
+	config.clean_start = false;
+	config.adopt_session = true;
+	config.session_expiry_s = 3600;
+	client = started(&config);
+	CHECK_EQUAL(thread_mqtt_subscribe(client, "left", 2, NULL), 0);
+	await(&told, THREAD_MQTT_EVENT_SUBSCRIBED, 1);
+	end(client);
+	client = started(&other_config);
+	for (uint8_t qos = 1; qos <= 2; qos++) {
+		publish(client, "left", qos);
+		await(&other_told, THREAD_MQTT_EVENT_PUBLISHED, qos);
+	}
+	end(client);
+
+	for (int takes = 0; takes <= 1; takes++) {
+		told_init(&told);
+		config.leave_messages = takes == 0;
+		client = started(&config);
+		publish(client, "up", 1);
+		await(&told, THREAD_MQTT_EVENT_PUBLISHED, 1);
+		CHECK(told_last(&told, THREAD_MQTT_EVENT_ONLINE).session_present);
+		if (takes) {
+			await(&told, THREAD_MQTT_EVENT_MESSAGE, 2);
+		} else {
+			CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_MESSAGE), 0);
+		}
+		end(client);
+	}
+}
+
 /* ---------------------------------------------------------------- odd brokers, odd messages */
 
 static void lower_qos(void)
@@ -239,6 +280,7 @@ void tolerance_cases(void)
 {
 	RUN(times);
 	RUN(adoption);
+	RUN(left_messages);
 	RUN(lower_qos);
 	RUN(poison);
 	RUN(formats);

@@ -345,6 +345,7 @@ unsafe fn set_session(
     session.session_expiry = given.session_expiry_s;
     session.durable = given.durable;
     session.adopt_session = given.adopt_session;
+    session.leave_messages = given.leave_messages;
     session.accept_lower_qos = given.accept_lower_qos;
     session.suspect_after = given.suspect_after;
     session.first_packet_id = match given.first_packet_id {

@@ -263,6 +263,7 @@ fn set_session(config: &mut session::Config) {
     config.keep_alive = seconds(options.keep_alive_s);
     config.session_expiry = options.session_expiry_s;
     config.receive_maximum = options.receive_maximum;
+    config.received_ids = options.received_ids;
     config.max_packet_size = options.max_packet_size;
     config.max_size_in_pieces = options.max_size_in_pieces;
     config.outbox_messages = to_usize(options.outbox_messages);
