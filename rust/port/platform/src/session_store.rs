@@ -11,7 +11,7 @@ use thread_mqtt_session::Store;
 pub(crate) const NAME: usize = ffi::TMQ_SESSION_SIZE as usize - 1;
 
 /// The name of a stored session; by default that of a session that is not stored, which is empty.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionName([u8; NAME + 1]);
 
 impl SessionName {
@@ -56,6 +56,8 @@ impl SessionKey<'static> {
 pub enum ClientError {
     /// The name under which its session is to be kept is not one.
     SessionName,
+    /// Another client has a session of this name.
+    SessionTaken,
     /// The build has no durable sessions, or does not encrypt them: the option's name behind
     /// `CONFIG_THREAD_MQTT_`.
     NotBuilt(&'static str),
@@ -76,6 +78,9 @@ impl fmt::Display for ClientError {
                 "the name of the stored session has to be 1 to {NAME} characters of a-z, A-Z, 0-9, \
                  - and _"
             ),
+            Self::SessionTaken => f.write_str(
+                "another client stores its session under the same name; give each a name of its own",
+            ),
             Self::NotBuilt(option) => write!(
                 f,
                 "a session is to be kept as this image cannot: set CONFIG_THREAD_MQTT_{option}=y, or \
@@ -95,13 +100,13 @@ impl fmt::Display for ClientError {
 impl core::error::Error for ClientError {}
 
 /// A client by this configuration. With a name that is not empty its session outlives restarts: see
-/// [`SessionStore::open`].
+/// [`SessionStore::open`]. [`ClientError::SessionTaken`] as long as another client has the name.
 pub fn client(
     config: Box<client::Config>,
     session: &str,
     key: SessionKey<'_>,
 ) -> Result<Box<Client>, ClientError> {
-    let store = SessionStore::open(session, key)?;
+    let store = SessionStore::claimed(session, key)?;
     let mut client = Client::boxed(config).map_err(ClientError::Config)?;
     if let Some(store) = store {
         store.restore(&mut client);
@@ -118,24 +123,36 @@ pub struct SessionStore(
 
 impl SessionStore {
     /// The place under a name, whose records are encrypted if there is a key; `None` for the empty name: the
-    /// session is not stored. Each client has a name of its own. Nothing is read yet.
+    /// session is not stored. Nothing is read yet. The caller sees to it that each client has a name of its own, as
+    /// the C API does by its [`Registration`](crate::Registration).
     pub fn open(name: &str, key: SessionKey<'_>) -> Result<Option<Self>, ClientError> {
-        match name {
-            "" => Ok(None),
-            name => Self::named(name, key).map(Some),
-        }
+        Self::named(name, key, false)
+    }
+
+    /// The same, and the name is taken as long as this lives, or the client that it was restored to.
+    pub fn claimed(name: &str, key: SessionKey<'_>) -> Result<Option<Self>, ClientError> {
+        Self::named(name, key, true)
     }
 
     #[cfg(feature = "durable")]
-    fn named(name: &str, key: SessionKey<'_>) -> Result<Self, ClientError> {
-        let store = PlatformStore::new(name).ok_or(ClientError::SessionName)?;
+    fn named(name: &str, key: SessionKey<'_>, claims: bool) -> Result<Option<Self>, ClientError> {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let store = match claims {
+            true => PlatformStore::new(name)?,
+            false => PlatformStore::unclaimed(name)?,
+        };
         let store = sealed(store, name, key)?;
-        Ok(Self(store, SessionName::new(name)))
+        Ok(Some(Self(store, SessionName::new(name))))
     }
 
     #[cfg(not(feature = "durable"))]
-    fn named(_: &str, _: SessionKey<'_>) -> Result<Self, ClientError> {
-        Err(ClientError::NotBuilt("DURABLE"))
+    fn named(name: &str, _: SessionKey<'_>, _: bool) -> Result<Option<Self>, ClientError> {
+        match name {
+            "" => Ok(None),
+            _ => Err(ClientError::NotBuilt("DURABLE")),
+        }
     }
 
     /// The name of the place.
@@ -202,10 +219,13 @@ pub use store::PlatformStore;
 
 #[cfg(feature = "durable")]
 mod store {
-    use super::NAME;
+    use super::{ClientError, NAME, SessionName};
     use crate::ffi;
+    use alloc::boxed::Box;
     use core::ffi::{CStr, c_char, c_void};
+    use core::ptr;
     use core::slice;
+    use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
     use thread_mqtt_session::{Store, StoreError};
 
     /// Bytes of ".8001" and the final NUL.
@@ -217,24 +237,32 @@ mod store {
     pub struct PlatformStore {
         key: [u8; NAME + END],
         name: usize,
+        claim: Option<Claim>,
     }
 
     impl PlatformStore {
-        /// Storage under a name of 1 to 12 of a-z, A-Z, 0-9, - and _; `None` for another name. A name
-        /// has one session at a time.
-        pub fn new(name: &str) -> Option<Self> {
+        /// Storage under a name of 1 to 12 of a-z, A-Z, 0-9, - and _, or [`ClientError::SessionName`]. A name has
+        /// one at a time, else [`ClientError::SessionTaken`].
+        pub fn new(name: &str) -> Result<Self, ClientError> {
+            let mut store = Self::unclaimed(name)?;
+            store.claim = Some(Claim::new(name).ok_or(ClientError::SessionTaken)?);
+            Ok(store)
+        }
+
+        pub(super) fn unclaimed(name: &str) -> Result<Self, ClientError> {
             let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             if !(1..=NAME).contains(&name.len()) || !name.bytes().all(is_allowed) {
-                return None;
+                return Err(ClientError::SessionName);
             }
             let mut key = [0; NAME + END];
             let bytes = name.bytes().chain([b'.']);
             for (to, byte) in key.iter_mut().zip(bytes) {
                 *to = byte;
             }
-            Some(Self {
+            Ok(Self {
                 key,
                 name: name.len() + 1,
+                claim: None,
             })
         }
 
@@ -257,6 +285,57 @@ mod store {
                 *end = 0;
             }
             self.key.as_ptr().cast()
+        }
+    }
+
+    /// A name that a session has or had. They stay: there are few, and another one is added in front.
+    struct Name {
+        name: SessionName,
+        is_taken: AtomicBool,
+        next: *const Name,
+    }
+
+    static NAMES: AtomicPtr<Name> = AtomicPtr::new(ptr::null_mut());
+
+    /// A name that no other store has, until dropped.
+    #[derive(Debug)]
+    struct Claim(&'static AtomicBool);
+
+    impl Claim {
+        /// `None` if another store has the name.
+        fn new(name: &str) -> Option<Self> {
+            let name = SessionName::new(name);
+            loop {
+                let first = NAMES.load(Ordering::Acquire);
+                let mut at: *const Name = first;
+                // SAFETY: NULL, or a name of the list, which stays and does not change.
+                while let Some(known) = unsafe { at.as_ref() } {
+                    if known.name == name {
+                        let was_taken = known.is_taken.swap(true, Ordering::AcqRel);
+                        // Not made where it is another's: dropping it would free the name.
+                        return (!was_taken).then(|| Self(&known.is_taken));
+                    }
+                    at = known.next;
+                }
+                let new = Box::into_raw(Box::new(Name {
+                    name,
+                    is_taken: AtomicBool::new(true),
+                    next: first,
+                }));
+                match NAMES.compare_exchange(first, new, Ordering::AcqRel, Ordering::Acquire) {
+                    // SAFETY: it stays from now on.
+                    Ok(_) => return Some(Self(unsafe { &(*new).is_taken })),
+                    // Another one came first.
+                    // SAFETY: it was not shared.
+                    Err(_) => drop(unsafe { Box::from_raw(new) }),
+                }
+            }
+        }
+    }
+
+    impl Drop for Claim {
+        fn drop(&mut self) {
+            self.0.store(false, Ordering::Release);
         }
     }
 
