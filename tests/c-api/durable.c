@@ -7,7 +7,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -395,12 +398,37 @@ static void a_session_has_one_client(void)
 	CHECK_EQUAL(thread_mqtt_deinit(other), 0);
 }
 
+/* Nor has it another process, whose lock stands for it here. */
+static void a_session_has_one_process(void)
+{
+	struct told told;
+	struct thread_mqtt_config config = idle_config(&told);
+	struct thread_mqtt *client = NULL;
+	char path[PATH_MAX];
+	int fd;
+
+	config.session_name = "elsewhere";
+	(void)snprintf(path, sizeof(path), "%s/.elsewhere.lock", getenv("THREAD_MQTT_STATE_DIR"));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CHECK(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
+	CHECK(was_logged("another client stores its session under the same name"));
+	(void)close(fd);
+	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	CHECK(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0);
+	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
+	CHECK(flock(fd, LOCK_EX | LOCK_NB) == 0);
+	(void)close(fd);
+}
+
 void durable_cases(const char *self)
 {
 	program = self;
 	RUN(settings_of_a_message);
 	RUN(room_after_a_restart);
 	RUN(a_session_has_one_client);
+	RUN(a_session_has_one_process);
 	RUN(encrypted);
 	killed_processes(5);
 	killed_processes(4);

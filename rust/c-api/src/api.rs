@@ -574,7 +574,8 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
             c!("the time is not known; thread_mqtt_last_error() says why")
         }
         ffi::THREAD_MQTT_ERROR_NOT_STORED => {
-            c!("the storage of the session does not take the message; the log says why")
+            c!("the storage of the session does not take the message; \
+                 THREAD_MQTT_EVENT_STORAGE_FAILED says why")
         }
         ffi::THREAD_MQTT_ERROR_NOT_BUILT => {
             c!("the image was built without what is asked for; the log names the option")

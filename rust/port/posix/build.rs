@@ -26,6 +26,8 @@ fn main() {
         }
     }
     build.compile("tmq_posix");
+    // A look-up that was given up ends in a thread of its own, maybe after dlclose().
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
 }
 
 /// Unix seconds, those of a reproducible build where one is asked for.

@@ -145,18 +145,22 @@ pub use builder::{Builder, Error};
 pub use mqtt::Mqtt;
 
 pub use thread_mqtt_client::{
-    Broker, BrokerListError, Cause, Client, Config, ConfigError, Event, Failover, KeepAlive,
-    KeptFloor, Reached, Retry, Stage, TcpError, TimeConfig, TimePolicy, TimeServer, Timers, Utc,
+    Action, Broker, BrokerListError, Cause, Client, Config, ConfigError, Event, Failover,
+    FloorError, KeepAlive, KeptFloor, Reached, Retry, SetupError, Stage, TcpError, TimeConfig,
+    TimeError, TimePolicy, TimeServer, Timers, Utc,
 };
 pub use thread_mqtt_driver::{Driver, Interest, Mailbox, Port, Received, TcpState};
-pub use thread_mqtt_resolve::{BrokerUri, Host, Prefix, resolver, uri};
+pub use thread_mqtt_resolve::{
+    AdvertisedPrefix, BrokerUri, Host, Preference, Prefix, PrefixSource, resolver, uri,
+};
 #[cfg(feature = "seal")]
 pub use thread_mqtt_seal as seal;
 pub use thread_mqtt_session::{
-    BrokerText, Command, CommandError, Config as SessionConfig, CutReason, Event as SessionEvent,
-    Limits, LostSession, Message, Overflow, Pieces, Priority, Properties, PublishError,
-    PublishOptions, QoS, ReasonCode, Secret, SessionError, SkipReason, Store, StoreError, Token,
-    Version,
+    BrokerText, Command, CommandError, Config as SessionConfig, ConfigError as SessionConfigError,
+    ConnectRefusal, CutReason, ENCRYPTED, Event as SessionEvent, Fault, Field, Limits, Load,
+    LostSession, Message, Overflow, PacketType, Pieces, Priority, Properties, PublishError,
+    PublishOptions, QoS, ReasonCode, Room, Secret, SessionError, SkipReason, Store, StoreError,
+    Token, Version,
 };
 #[cfg(feature = "soft")]
 pub use thread_mqtt_soft_provider as soft;

@@ -58,3 +58,28 @@ fn a_configuration_carries_what_was_asked_for() {
     let others: Vec<_> = others.map(|other| other.uri.to_string()).collect();
     assert_eq!(others, ["mqtt://other:1883"]);
 }
+
+/// What a port, a store or a match on a cause has to name is here, without the crates below.
+#[test]
+fn an_application_names_all_through_the_facade() {
+    use thread_mqtt::{
+        AdvertisedPrefix, Cause, ConnectRefusal, ENCRYPTED, Preference, SessionConfigError,
+        SessionError, TimeError,
+    };
+    let prefix = thread_mqtt::Prefix::WELL_KNOWN;
+    let network = thread_mqtt::resolver::Network {
+        prefixes: [AdvertisedPrefix {
+            prefix,
+            preference: Preference::High,
+        }]
+        .into(),
+        ..Default::default()
+    };
+    assert_eq!(network.prefixes.len(), 1);
+    let refused = SessionError::Refused(ConnectRefusal::new(Version::V5, 0x88));
+    let failed = |cause: &Cause| matches!(cause, Cause::Time(TimeError::NoAnswer) | Cause::Mqtt(_));
+    assert!(failed(&Cause::Mqtt(refused)));
+    assert_ne!(ENCRYPTED, 0);
+    let wrong = thread_mqtt::ConfigError::Session(SessionConfigError::KeepAlive);
+    assert!(!Error::Client(wrong).to_string().is_empty());
+}

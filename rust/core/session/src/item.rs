@@ -202,7 +202,7 @@ impl Work {
         }
         let in_message = message.carried().and_then(|p| p.message_expiry);
         let local = options.expiry.map(|expiry| {
-            let seconds = expiry.as_secs() + u64::from(expiry.subsec_nanos() != 0);
+            let seconds = (expiry.as_secs()).saturating_add(u64::from(expiry.subsec_nanos() != 0));
             u32::try_from(seconds).unwrap_or(u32::MAX)
         });
         let expires = match (in_message, local) {

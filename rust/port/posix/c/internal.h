@@ -48,6 +48,8 @@ struct tmq_port {
 	/* Whose port it is, once it has said so. */
 	const void *client;
 	char session[TMQ_SESSION_SIZE];
+	/* That no other process has the session; -1 if there is nothing to lock. */
+	int session_fd;
 };
 
 /** The code for an errno. */
@@ -60,6 +62,12 @@ static inline int32_t tmq_code(int error)
 bool tmq_is_mapped(const uint8_t bytes[16]);
 /** Maps an IPv4 address. */
 void tmq_map(const void *ipv4, uint8_t bytes[16]);
+
+/** Keeps a stored session to this process until the descriptor is closed; -1 if there is nothing to lock, or
+ *  TMQ_SESSION_TAKEN.
+ */
+int tmq_lock_session(const char *session);
+#define TMQ_SESSION_TAKEN -2
 
 /** Drops a look-up under way; its answer is ignored. */
 void tmq_resolve_cancel(struct tmq_port *port);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,6 +97,26 @@ static int32_t path_of(const char *key, char path[PATH_MAX], bool make)
 	}
 	strcpy(path + length, key);
 	return 0;
+}
+
+int tmq_lock_session(const char *session)
+{
+	char name[TMQ_SESSION_SIZE + sizeof("..lock")];
+	char path[PATH_MAX];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), ".%s.lock", session);
+	if (path_of(name, path, true) != 0) {
+		return -1;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int error = errno;
+
+		(void)close(fd);
+		return error == EWOULDBLOCK ? TMQ_SESSION_TAKEN : -1;
+	}
+	return fd;
 }
 
 int32_t tmq_port_store_read(const char *key, uint8_t *buffer, size_t size)

@@ -55,6 +55,7 @@ struct tmq_port *tmq_port_open(void)
 		return NULL;
 	}
 	port->tcp_fd = -1;
+	port->session_fd = -1;
 	for (size_t i = 0; i < TMQ_UDP_SOCKETS; i++) {
 		port->udp[i].fd = -1;
 	}
@@ -83,6 +84,14 @@ struct tmq_port *tmq_port_open(void)
 	return port;
 }
 
+static void unlock_session(struct tmq_port *port)
+{
+	if (port->session_fd >= 0) {
+		(void)close(port->session_fd);
+	}
+	port->session_fd = -1;
+}
+
 void tmq_port_close(struct tmq_port *port)
 {
 	(void)pthread_mutex_lock(&ports_lock);
@@ -96,6 +105,7 @@ void tmq_port_close(struct tmq_port *port)
 	tmq_resolve_cancel(port);
 	tmq_port_tcp_close(port, 1);
 	tmq_port_udp_close(port);
+	unlock_session(port);
 	(void)close(port->wake_fd);
 	(void)pthread_cond_destroy(&port->changed);
 	(void)pthread_mutex_destroy(&port->lock);
@@ -147,6 +157,11 @@ uint8_t tmq_client_register(struct tmq_port *port, const void *client, const cha
 	(void)pthread_mutex_lock(&ports_lock);
 	for (const struct tmq_port *other = ports; other != NULL && session[0] != '\0'; other = other->next) {
 		is_free = is_free && strcmp(other->session, session) != 0;
+	}
+	if (is_free) {
+		unlock_session(port);
+		port->session_fd = session[0] != '\0' ? tmq_lock_session(session) : -1;
+		is_free = port->session_fd != TMQ_SESSION_TAKEN;
 	}
 	if (is_free) {
 		port->client = client;

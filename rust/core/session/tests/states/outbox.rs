@@ -281,6 +281,21 @@ fn expiry_counts_down_while_a_message_waits() {
     }
 }
 
+/// With the most that a duration holds there is no second to round up to.
+#[test]
+fn the_longest_expiry_is_not_the_shortest() {
+    let mut client = Client::lasting(Version::V5);
+    let options = PublishOptions {
+        expiry: Some(Duration::MAX),
+        ..PublishOptions::default()
+    };
+    let message = Message::new("t", "").qos(QOS1);
+    let queued = client.session.publish_with(message, options);
+    queued.expect("room");
+    client.session.handle_timeout(at(1_000)).expect("offline");
+    assert_eq!(client.events(), []);
+}
+
 #[test]
 fn the_broker_is_told_what_is_left() {
     let mut client = Client::lasting(Version::V5);
