@@ -1,5 +1,5 @@
 //! The broker's certificates, by a handshake of its own.
-use crate::{Listener, Subject};
+use crate::{Listener, Subject, wait_until};
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 use alloc::vec;
@@ -77,7 +77,7 @@ fn shake<P: Port>(
             receive: connected,
             send: connected && !tls.ciphertext().is_empty(),
         };
-        port.wait(Some(until), interest);
+        port.wait(wait_until(Some(until), port.now(), listener), interest);
     }
     Some(tls.peer_certificates())
 }

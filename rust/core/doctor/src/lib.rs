@@ -45,7 +45,24 @@ pub trait Listener {
     fn line(&mut self, line: fmt::Arguments<'_>);
     /// Whether the listener has gone. Asked wherever there is something to wait for.
     fn is_gone(&self) -> bool {
-        false
+        self.time_left().is_some_and(|left| left.is_zero())
+    }
+    /// How much longer it listens: nothing is waited for beyond that. `None` is without end.
+    fn time_left(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// How long a wait may last that begins now and has its own end.
+fn wait_until(
+    until: Option<Duration>,
+    now: Duration,
+    listener: &(impl Listener + ?Sized),
+) -> Option<Duration> {
+    let gone_at = listener.time_left().map(|left| now.saturating_add(left));
+    match (until, gone_at) {
+        (Some(until), Some(gone_at)) => Some(until.min(gone_at)),
+        (until, gone_at) => until.or(gone_at),
     }
 }
 
@@ -139,6 +156,11 @@ impl<'a> Doctor<'a> {
         self.listener.is_gone()
     }
 
+    /// How much longer it listens.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.listener.time_left()
+    }
+
     /// A stage that is OK.
     pub fn ok(&mut self, what: &str, found: impl fmt::Display) {
         self.listener
@@ -215,7 +237,8 @@ impl<'a> Doctor<'a> {
                 self.failed(&stage.to_string(), "the device is not attached");
                 return Err(Verdict::Ill(stage, cause));
             }
-            port.wait(Some(until), IDLE);
+            let until = wait_until(Some(until), port.now(), self.listener);
+            port.wait(until, IDLE);
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! The resolver alone, over a port.
-use crate::Listener;
+use crate::{Listener, wait_until};
 use alloc::vec;
 use core::time::Duration;
 use thread_mqtt_driver::{Interest, Port, PortRng, Received, TcpState};
@@ -57,7 +57,8 @@ pub fn look_up<P: Port>(
             receive: resolver.uses_tcp(),
             send: !resolver.tcp_transmit().is_empty(),
         };
-        port.wait(resolver.poll_timeout(), interest);
+        let until = wait_until(resolver.poll_timeout(), port.now(), listener);
+        port.wait(until, interest);
         let now = port.now();
         resolver.handle_network(&port.network(), now);
         while let Some((from, to_port, n)) = port.udp_receive(&mut buffer) {

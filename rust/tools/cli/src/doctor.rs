@@ -46,8 +46,7 @@ fn examine(
 ) -> Result<(), Failure> {
     let version = arguments.mqtt.version;
     let mut driver = setup::driver_for(version, arguments, broker)?;
-    let left = |until: Instant| until.saturating_duration_since(Instant::now());
-    let deadline = screen.until.map(|until| driver.port().now() + left(until));
+    let deadline = screen.time_left().map(|left| driver.port().now() + left);
     let mut doctor = Doctor::new(Subject::of(driver.client()), screen);
     let network = match driver.port_mut().network().native_ipv4 {
         true => "this host, with IPv4",
@@ -123,7 +122,7 @@ enum Older {
     Fails,
 }
 
-/// Time for the attempt with MQTT 3.1.1.
+/// Most time for the attempt with MQTT 3.1.1.
 const OLDER: Duration = Duration::from_secs(10);
 
 /// Where MQTT 5 may be what the broker does not know, tries 3.1.1.
@@ -133,7 +132,8 @@ fn try_older(
     doctor: &mut Doctor<'_>,
 ) -> Result<Older, Failure> {
     let mut driver = setup::driver_for(MqttVersion::V311, arguments, broker)?;
-    let deadline = driver.port().now() + OLDER;
+    let patience = doctor.time_left().map_or(OLDER, |left| left.min(OLDER));
+    let deadline = driver.port().now() + patience;
     driver.start();
     let outcome = loop {
         while driver.turn() {}
@@ -152,10 +152,10 @@ fn try_older(
     driver.stop();
     loop {
         while driver.turn() {}
-        if driver.client().is_idle() {
+        if driver.client().is_idle() || driver.port().now() >= deadline {
             break;
         }
-        driver.wait();
+        driver.wait_until(Some(deadline));
     }
     Ok(match outcome {
         Some(Event::Reached(Reached::Online { .. })) => {
@@ -175,7 +175,7 @@ fn try_older(
         _ => {
             doctor.failed(
                 "MQTT 3.1.1",
-                format_args!("no answer in {} s", OLDER.as_secs()),
+                format_args!("no answer in {:.0} s", patience.as_secs_f64()),
             );
             Older::Fails
         }
@@ -227,6 +227,11 @@ impl Listener for Screen {
     }
 
     fn is_gone(&self) -> bool {
-        self.lines.has_failed() || self.until.is_some_and(|until| Instant::now() >= until)
+        self.lines.has_failed() || self.time_left().is_some_and(|left| left.is_zero())
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        self.until.map(left)
     }
 }
