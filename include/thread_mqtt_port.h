@@ -334,7 +334,8 @@ void tmq_port_udp_close(struct tmq_port *port);
 
 /**
  * Begins a look-up with the platform's own resolver, which answers later; an earlier one is
- * forgotten. A platform whose resolver blocks asks it in a thread, or blocks here; the client does
+ * forgotten. A name with a final dot is absolute (RFC 1034 section 3.1): no search domain is
+ * appended. A platform whose resolver blocks asks it in a thread, or blocks here; the client does
  * nothing else meanwhile. 0 or a negative code, as of tmq_port_resolved().
  */
 int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family);

@@ -306,6 +306,12 @@ int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length,
 {
 	char text[256];
 
+	/* It says that the name is absolute, as each is here: there are no search domains. Zephyr's resolver would
+	 * take it for one more label.
+	 */
+	if (length > 0 && name[length - 1] == '.') {
+		length--;
+	}
 	if (length >= sizeof(text)) {
 		return tmq_code(EINVAL);
 	}

@@ -107,6 +107,9 @@ TEST(zephyrs_resolver_is_asked)
 	CHECK(memcmp(answers, expected, sizeof(expected)) == 0);
 	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
 
+	/* Absolute, as every name is to Zephyr, whose resolver would ask for one more label. */
+	CHECK_EQUAL(tmq_port_resolve(port, "both.example.", 13, TMQ_FAMILY_UNSPECIFIED), 0);
+	CHECK(strcmp(stub_asked_name(), "both.example") == 0);
 	tmq_port_close(port);
 }
 

@@ -57,7 +57,8 @@ impl fmt::Display for Scheme {
 /// [`BrokerUri`] the brackets are required, else its colons would be read as a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// A DNS name, checked (RFC 1035 lengths, LDH labels plus underscore), lower-cased, no trailing dot.
+    /// A DNS name, checked (RFC 1035 lengths, LDH labels plus underscore), lower-cased. With a final dot, which is
+    /// kept, it is absolute (RFC 1034 section 3.1): a platform's resolver appends no search domain.
     Name(String),
     /// An IPv4 literal: synthesised with the NAT64 prefix on a Thread network.
     Ipv4(Ipv4Addr),
@@ -378,7 +379,7 @@ fn parse_name_or_ipv4(host: &str) -> Result<Host, UriError> {
     if last_label.all(|byte| byte.is_ascii_digit()) {
         return Err(UriError::HostIpv4);
     }
-    Ok(Host::Name(name.to_ascii_lowercase()))
+    Ok(Host::Name(host.to_ascii_lowercase()))
 }
 
 fn check_name(name: &str) -> Result<(), UriError> {
@@ -474,7 +475,7 @@ mod tests {
             (
                 "MQTTS://Broker.Example.:443/",
                 Scheme::Mqtts,
-                name("broker.example"),
+                name("broker.example."),
                 443,
             ),
             (
@@ -605,7 +606,7 @@ mod tests {
         assert_eq!(longest.len(), MAX_NAME);
         assert_eq!(
             parse(&format!("mqtt://{longest}.")).unwrap().host,
-            name(&longest)
+            name(&format!("{longest}."))
         );
         assert_eq!(
             parse(&format!("mqtt://{longest}b")),

@@ -73,6 +73,7 @@ fn addresses(name: &str, family: Family) -> Answer {
 
 /// Whether a name is `localhost` or one in it.
 pub fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
     let front = name.strip_suffix("localhost");
     front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
@@ -113,7 +114,12 @@ mod tests {
 
     #[test]
     fn localhost_is_this_host() {
-        for name in ["localhost", "broker.localhost"] {
+        for name in [
+            "localhost",
+            "broker.localhost",
+            "localhost.",
+            "broker.localhost.",
+        ] {
             for family in [Family::Unspecified, Family::Inet, Family::Inet6] {
                 let found = addresses(name, family).unwrap();
                 assert!(!found.is_empty(), "{name} {family:?}");

@@ -201,6 +201,17 @@ FAILED  resolve      no usable address of broker.example was found
     );
 }
 
+
+/// RFC 1034 section 3.1, and RFC 6066 section 3 for TLS, which takes the dot away.
+#[test]
+fn a_name_with_a_final_dot() {
+    let secure = Secure::start(&[HOST], Validity::current());
+    let uri = format!("mqtts://{HOST}.:{}", secure.front.address().port());
+    let outcome = doctor(&uri, &["--ca", &secure.ca]);
+    assert_eq!(outcome.status, 0, "{outcome:#?}");
+    assert!(outcome.stdout.contains(&uri), "{outcome:#?}");
+}
+
 #[test]
 fn no_answer_fits_into_a_datagram() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();

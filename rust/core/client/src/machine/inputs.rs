@@ -264,7 +264,7 @@ impl Client {
     }
 }
 
-/// What the certificate must say.
+/// What the certificate must say; TLS takes a final dot away.
 fn server_name(host: &Host) -> String {
     let address: &dyn Display = match host {
         Host::Name(name) => name,

@@ -668,6 +668,7 @@ fn is_local(name: &str) -> bool {
 
 /// Whether a name is this domain or one in it.
 fn is_in(name: &str, domain: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
     let front = name.strip_suffix(domain);
     front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }

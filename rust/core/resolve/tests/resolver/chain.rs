@@ -653,6 +653,7 @@ fn local_names_stay_in_the_house() {
         "broker.home.arpa",
         "localhost",
         "a.internal",
+        "broker.local.",
     ] {
         let mut world = World::new(
             asking(&[AddressSource::BorderRouter, QUAD9]),
@@ -696,4 +697,23 @@ fn a_failure_of_the_platform_keeps_its_meaning() {
         let told = report.cure().unwrap_or_default();
         assert!(told.contains(cure), "{error}: {told}");
     }
+}
+
+/// RFC 1034 section 3.1: the platform, which may have search domains, is asked for the very name.
+#[test]
+fn a_final_dot_stays() {
+    let mut world = World::new(asking(&[AddressSource::Platform]), thread_network());
+    world.start("Broker.Example.");
+    let asked = ("broker.example.".to_owned(), Family::Unspecified);
+    assert_eq!(world.platform_asked, [asked]);
+    world.platform_answers(Ok(&["2001:db8::1"]));
+    let report = world.resolver.poll_report().unwrap();
+    assert_eq!(addresses(&report), [v6("2001:db8::1")]);
+    // A server has no search domains, and is asked for the same name with and without.
+    let mut world = World::new(asking(&[QUAD9]), thread_network());
+    let report = world.resolve("broker.example.", |query| {
+        assert_eq!(query.name, BROKER);
+        says(60, &["192.0.2.1"])
+    });
+    assert_eq!(report.candidates.len(), 1);
 }
