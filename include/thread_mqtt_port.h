@@ -323,10 +323,16 @@ int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t leng
 /** FIN, or RST with abort. */
 void tmq_port_tcp_close(struct tmq_port *port, uint8_t abort);
 
-/** Sends a datagram from a local port, which is bound if needed. 0 or a negative code. */
+/**
+ * Sends a datagram from a local port, which is bound if needed. 0 or a negative code. After TMQ_UNREACHABLE (no
+ * route) and TMQ_REFUSED no more are sent there by the same look-up; after any other it is as good as lost.
+ */
 int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struct tmq_address *to,
 			  const uint8_t *data, size_t length);
-/** Bytes of the next datagram or TMQ_WOULD_BLOCK. */
+/**
+ * Bytes of the next datagram or TMQ_WOULD_BLOCK. Where the platform knows that one did not arrive at the address
+ * from (ICMP), once TMQ_UNREACHABLE or TMQ_REFUSED.
+ */
 int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, uint16_t *to_port,
 			     uint8_t *buffer, size_t length);
 /** Closes all UDP sockets. */

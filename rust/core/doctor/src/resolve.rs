@@ -24,12 +24,15 @@ pub fn look_up<P: Port>(
     loop {
         while let Some(output) = next(&mut resolver, port) {
             match output {
-                // A datagram that cannot be sent is as good as lost: the resolver goes on.
                 Output::Transmit {
                     from_port,
                     to,
                     payload,
-                } => drop(port.udp_send(from_port, to, &payload)),
+                } => {
+                    if let Err(error) = port.udp_send(from_port, to, &payload) {
+                        resolver.handle_undelivered(to, error, port.now());
+                    }
+                }
                 Output::CloseUdp => port.udp_close(),
                 Output::TcpConnect(server) => {
                     if port.tcp_connect(server).is_err() {
@@ -61,9 +64,14 @@ pub fn look_up<P: Port>(
         port.wait(until, interest);
         let now = port.now();
         resolver.handle_network(&port.network(), now);
-        while let Some((from, to_port, n)) = port.udp_receive(&mut buffer) {
-            let payload = buffer.get(..n).unwrap_or_default();
-            resolver.handle_datagram(from, to_port, payload, now);
+        while let Some((peer, local, received)) = port.udp_receive(&mut buffer) {
+            match received {
+                Ok(n) => {
+                    let payload = buffer.get(..n).unwrap_or_default();
+                    resolver.handle_datagram(peer, local, payload, now);
+                }
+                Err(error) => resolver.handle_undelivered(peer, error, now),
+            }
         }
         receive(&mut resolver, port, &mut buffer, now);
         if let Some(answer) = port.poll_platform_lookup() {

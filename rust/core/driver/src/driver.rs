@@ -341,11 +341,16 @@ impl<P: Port> Driver<P> {
     fn receive_datagrams(&mut self, now: Duration) -> bool {
         let mut moved = false;
         while self.inbox.is_empty() {
-            let Some((from, to_port, n)) = self.port.udp_receive(&mut self.inbox.buffer) else {
+            let Some((peer, port, received)) = self.port.udp_receive(&mut self.inbox.buffer) else {
                 break;
             };
-            let payload = self.inbox.buffer.get(..n).unwrap_or_default();
-            self.client.handle_datagram(from, to_port, payload, now);
+            match received {
+                Ok(n) => {
+                    let payload = self.inbox.buffer.get(..n).unwrap_or_default();
+                    self.client.handle_datagram(peer, port, payload, now);
+                }
+                Err(error) => self.client.handle_undelivered(peer, error, now),
+            }
             moved = true;
         }
         moved
@@ -385,9 +390,9 @@ impl<P: Port> Driver<P> {
                     to,
                     payload,
                 } => {
-                    // Lost like any datagram: the resolver asks again, or elsewhere.
-                    if let Err(code) = self.port.udp_send(from_port, to, &payload) {
-                        log::debug!("datagram to {to} not sent, code {code}");
+                    if let Err(error) = self.port.udp_send(from_port, to, &payload) {
+                        log::debug!("datagram to {to} not sent: {error:?}");
+                        self.client.handle_undelivered(to, error, now);
                     }
                 }
                 Action::UdpClose => self.port.udp_close(),

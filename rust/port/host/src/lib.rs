@@ -48,9 +48,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tcp::Tcp;
 use thread_mqtt_client::TcpError;
-use thread_mqtt_driver::{Interest, Port, Received, TcpState};
+use thread_mqtt_driver::{Datagram, Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::Network;
-use thread_mqtt_resolve::resolver::{Family, LookupError};
+use thread_mqtt_resolve::resolver::{Family, LookupError, UdpError};
 use udp::Udp;
 
 /// What a [`HostPort`] tells of its network.
@@ -161,13 +161,18 @@ impl Port for HostPort {
         self.tcp.close(abort);
     }
 
-    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
+    fn udp_send(
+        &mut self,
+        from_port: u16,
+        to: SocketAddrV6,
+        payload: &[u8],
+    ) -> Result<(), UdpError> {
         self.udp
             .send(from_port, to, payload, self.poll.registry(), UDP)
-            .map_err(|error| code(&error))
+            .map_err(|error| udp::meaning(&error))
     }
 
-    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
+    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<Datagram> {
         self.udp.receive(buf)
     }
 
@@ -203,14 +208,5 @@ fn from_mapped(address: SocketAddrV6) -> SocketAddr {
     match address.ip().to_ipv4_mapped() {
         Some(ipv4) => SocketAddr::new(ipv4.into(), address.port()),
         None => address.into(),
-    }
-}
-
-/// The address that the client knows: IPv4 as IPv4-mapped.
-fn to_mapped(address: SocketAddr) -> SocketAddrV6 {
-    match address {
-        SocketAddr::V4(ipv4) => SocketAddrV6::new(ipv4.ip().to_ipv6_mapped(), ipv4.port(), 0, 0),
-        // The flow label of a datagram received is not part of who sent it.
-        SocketAddr::V6(ipv6) => SocketAddrV6::new(*ipv6.ip(), ipv6.port(), 0, 0),
     }
 }

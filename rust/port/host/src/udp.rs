@@ -1,9 +1,12 @@
-//! UDP sockets, one for each local port that a question was sent from.
-use crate::{from_mapped, to_mapped};
+//! UDP sockets, one for each local port and the server to which it sends. They are connected: only so the system
+//! tells what the network says of a datagram (ICMP), and it lets through what comes from that server alone.
+use crate::{code, from_mapped};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use thread_mqtt_driver::Datagram;
+use thread_mqtt_resolve::resolver::UdpError;
 
 #[derive(Debug, Default)]
 pub(crate) struct Udp {
@@ -14,7 +17,7 @@ pub(crate) struct Udp {
 struct Socket {
     /// As the resolver knows it.
     port: u16,
-    ipv4: bool,
+    peer: SocketAddrV6,
     socket: UdpSocket,
 }
 
@@ -28,16 +31,15 @@ impl Udp {
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        let to = from_mapped(to);
-        let ipv4 = to.is_ipv4();
         let known = self
             .sockets
             .iter()
-            .position(|open| open.port == port && open.ipv4 == ipv4);
+            .position(|open| open.port == port && open.peer == to);
         let place = match known {
             Some(place) => place,
             None => {
-                let any: IpAddr = if ipv4 {
+                let peer = from_mapped(to);
+                let any: IpAddr = if peer.is_ipv4() {
                     Ipv4Addr::UNSPECIFIED.into()
                 } else {
                     Ipv6Addr::UNSPECIFIED.into()
@@ -49,28 +51,43 @@ impl Udp {
                     Err(error) if error.kind() == ErrorKind::AddrInUse => bind(0)?,
                     bound => bound?,
                 };
+                socket.connect(peer)?;
                 registry.register(&mut socket, token, Interest::READABLE)?;
-                self.sockets.push(Socket { port, ipv4, socket });
+                self.sockets.push(Socket {
+                    port,
+                    peer: to,
+                    socket,
+                });
                 self.sockets.len() - 1
             }
         };
-        self.sockets[place].socket.send_to(payload, to).map(|_| ())
+        self.sockets[place].socket.send(payload).map(|_| ())
     }
 
-    /// The next datagram of any socket.
-    pub(crate) fn receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
+    /// The next datagram of any socket, or what became of one that was sent.
+    pub(crate) fn receive(&mut self, buf: &mut [u8]) -> Option<Datagram> {
         self.sockets.iter().find_map(|open| {
-            // An error here is an ICMP message about an earlier datagram: the next call goes on.
-            let (n, from) = open
-                .socket
-                .recv_from(buf)
-                .or_else(|_| open.socket.recv_from(buf))
-                .ok()?;
-            Some((to_mapped(from), open.port, n))
+            let received = match open.socket.recv(buf) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                received => received.map_err(|error| meaning(&error)),
+            };
+            Some((open.peer, open.port, received))
         })
     }
 
     pub(crate) fn close(&mut self) {
         self.sockets.clear();
+    }
+}
+
+/// What an error of a socket says of the server.
+pub(crate) fn meaning(error: &io::Error) -> UdpError {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => UdpError::Refused,
+        ErrorKind::NetworkUnreachable
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkDown
+        | ErrorKind::AddrNotAvailable => UdpError::Unreachable,
+        _ => UdpError::Other(code(error)),
     }
 }

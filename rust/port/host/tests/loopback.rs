@@ -6,7 +6,7 @@ use std::time::Duration;
 use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_host::{HostPort, Options};
-use thread_mqtt_resolve::resolver::Family;
+use thread_mqtt_resolve::resolver::{Family, UdpError};
 use thread_mqtt_test_support::closed::ClosedPort;
 
 const BOTH: Interest = Interest {
@@ -188,7 +188,7 @@ fn datagrams() {
         server.send_to(b"answer", from).unwrap();
         let mut buffer = [0; 4];
         let received = until(&mut port, |port| port.udp_receive(&mut buffer));
-        assert_eq!(received, (to, from_port, 4), "cut to the buffer");
+        assert_eq!(received, (to, from_port, Ok(4)), "cut to the buffer");
         assert_eq!(&buffer, b"answ");
     }
     assert_eq!(port.udp_receive(&mut [0; 4]), None);
@@ -211,7 +211,25 @@ fn a_local_port_that_is_taken() {
     assert_ne!(from.port(), taken);
     server.send_to(&buffer[..n], from).unwrap();
     let received = until(&mut port, |port| port.udp_receive(&mut buffer));
-    assert_eq!(received, (to, taken, 4));
+    assert_eq!(received, (to, taken, Ok(4)));
+}
+
+/// A host without a DNS server says so (ICMP), and so does this one without a route there.
+#[test]
+fn datagrams_that_do_not_arrive() {
+    let mut port = port();
+    let closed = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = mapped(closed.local_addr().unwrap());
+    drop(closed);
+    port.udp_send(40_123, to, b"who?").unwrap();
+    let received = until(&mut port, |port| port.udp_receive(&mut [0; 64]));
+    assert_eq!(received, (to, 40_123, Err(UdpError::Refused)));
+    assert_eq!(port.udp_receive(&mut [0; 64]), None, "told once");
+    // An address of IPv4 for no host at all (RFC 1122 section 3.2.1.3), to which no system has a route.
+    let nowhere = "[::ffff:240.0.0.1]:53".parse().unwrap();
+    if let Err(error) = port.udp_send(40_124, nowhere, b"who?") {
+        assert_eq!(error, UdpError::Unreachable);
+    }
 }
 
 #[test]

@@ -13,8 +13,8 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
-use thread_mqtt_driver::{Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{Family, LookupError, Network};
+use thread_mqtt_driver::{Datagram, Interest, Port, Received, TcpState};
+use thread_mqtt_resolve::resolver::{Family, LookupError, Network, UdpError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference, Prefix};
 
 /// An open port of the C layer, closed when the last of its owners has gone.
@@ -406,6 +406,14 @@ fn tcp_error(code: i32) -> TcpError {
     }
 }
 
+fn udp_error(code: i32) -> UdpError {
+    match code {
+        ffi::TMQ_REFUSED => UdpError::Refused,
+        ffi::TMQ_UNREACHABLE => UdpError::Unreachable,
+        code => UdpError::Other(code),
+    }
+}
+
 /// One prefix of the network data; one that RFC 6052 does not allow is left out.
 fn prefix(prefix: &ffi::tmq_prefix) -> Option<AdvertisedPrefix> {
     Some(AdvertisedPrefix {
@@ -509,7 +517,12 @@ impl Port for PlatformPort {
         unsafe { ffi::tmq_port_tcp_close(self.raw(), abort.into()) }
     }
 
-    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
+    fn udp_send(
+        &mut self,
+        from_port: u16,
+        to: SocketAddrV6,
+        payload: &[u8],
+    ) -> Result<(), UdpError> {
         // SAFETY: the port is open, this is its thread, and the payload is valid for its length.
         match unsafe {
             ffi::tmq_port_udp_send(
@@ -521,11 +534,11 @@ impl Port for PlatformPort {
             )
         } {
             0 => Ok(()),
-            code => Err(code),
+            code => Err(udp_error(code)),
         }
     }
 
-    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
+    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<Datagram> {
         let mut from = ffi::tmq_address::default();
         let mut to_port = 0;
         // SAFETY: the port is open, this is its thread, and all buffers are valid.
@@ -538,8 +551,12 @@ impl Port for PlatformPort {
                 buf.len(),
             )
         };
-        let n = length(result).ok()?;
-        Some((from_c(&from), to_port, n))
+        let received = length(result).map_err(udp_error);
+        // Nothing there, or nothing that says more.
+        if let Err(UdpError::Other(_)) = received {
+            return None;
+        }
+        Some((from_c(&from), to_port, received))
     }
 
     fn udp_close(&mut self) {

@@ -20,7 +20,7 @@
 struct tmq_udp {
 	int fd;
 	uint16_t port;
-	bool is_ipv4;
+	struct tmq_address peer;
 };
 
 /* One look-up, shared by the port and the thread that getaddrinfo() blocks. */

@@ -52,22 +52,6 @@ static socklen_t to_sockaddr(const struct tmq_address *address, struct sockaddr_
 	return sizeof(*in6);
 }
 
-static void from_sockaddr(const struct sockaddr_storage *storage, struct tmq_address *address)
-{
-	memset(address, 0, sizeof(*address));
-	if (storage->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)storage;
-
-		tmq_map(&in->sin_addr, address->bytes);
-		address->port = ntohs(in->sin_port);
-	} else {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)storage;
-
-		memcpy(address->bytes, &in6->sin6_addr, 16);
-		address->port = ntohs(in6->sin6_port);
-	}
-}
-
 static int32_t failure(int error)
 {
 	switch (error) {
@@ -177,18 +161,23 @@ void tmq_port_tcp_close(struct tmq_port *port, uint8_t abort)
 	port->tcp_state = TMQ_TCP_CLOSED;
 }
 
-static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port, bool is_ipv4,
-				  int32_t *code)
+/* A socket from a local port to a server. It is connected: only so the system tells what the network says of a
+ * datagram (ICMP).
+ */
+static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port,
+				  const struct tmq_address *to, int32_t *code)
 {
 	struct tmq_address any = {.port = local_port};
 	struct tmq_udp *free_one = NULL;
 	struct sockaddr_storage local;
+	struct sockaddr_storage remote;
 	socklen_t length;
 
 	for (size_t i = 0; i < TMQ_UDP_SOCKETS; i++) {
 		struct tmq_udp *udp = &port->udp[i];
 
-		if (udp->fd >= 0 && udp->port == local_port && udp->is_ipv4 == is_ipv4) {
+		if (udp->fd >= 0 && udp->port == local_port &&
+		    memcmp(&udp->peer, to, sizeof(*to)) == 0) {
 			return udp;
 		}
 		if (udp->fd < 0) {
@@ -202,18 +191,19 @@ static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port, bo
 		free_one = &port->udp[TMQ_UDP_SOCKETS - 1];
 	}
 
-	if (is_ipv4) {
+	if (tmq_is_mapped(to->bytes)) {
 		memcpy(any.bytes, mapped, sizeof(mapped));
 	}
 	length = to_sockaddr(&any, &local);
 	free_one->port = local_port;
-	free_one->is_ipv4 = is_ipv4;
+	free_one->peer = *to;
 	free_one->fd = socket(local.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
 	if (free_one->fd < 0) {
 		*code = failure(errno);
 		return NULL;
 	}
-	if (bind(free_one->fd, (struct sockaddr *)&local, length) < 0) {
+	if (bind(free_one->fd, (struct sockaddr *)&local, length) < 0 ||
+	    connect(free_one->fd, (struct sockaddr *)&remote, to_sockaddr(to, &remote)) < 0) {
 		*code = failure(errno);
 		(void)close(free_one->fd);
 		free_one->fd = -1;
@@ -225,38 +215,31 @@ static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port, bo
 int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struct tmq_address *to,
 			  const uint8_t *data, size_t length)
 {
-	struct sockaddr_storage remote;
-	socklen_t remote_length = to_sockaddr(to, &remote);
 	int32_t code = 0;
-	struct tmq_udp *udp = udp_socket(port, from_port, tmq_is_mapped(to->bytes), &code);
+	struct tmq_udp *udp = udp_socket(port, from_port, to, &code);
 
 	if (udp == NULL) {
 		return code;
 	}
-	return sendto(udp->fd, data, length, MSG_NOSIGNAL, (struct sockaddr *)&remote,
-		      remote_length) < 0
-		       ? failure(errno)
-		       : 0;
+	return send(udp->fd, data, length, MSG_NOSIGNAL) < 0 ? failure(errno) : 0;
 }
 
 int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, uint16_t *to_port,
 			     uint8_t *buffer, size_t length)
 {
 	for (size_t i = 0; i < TMQ_UDP_SOCKETS; i++) {
-		struct sockaddr_storage remote;
-		socklen_t remote_length;
-		ssize_t received = -1;
+		struct tmq_udp *udp = &port->udp[i];
+		int32_t result = TMQ_WOULD_BLOCK;
 
-		/* An error is an ICMP message about an earlier datagram: the next call goes on. */
-		for (int attempt = 0; port->udp[i].fd >= 0 && received < 0 && attempt < 2; attempt++) {
-			remote_length = sizeof(remote);
-			received = recvfrom(port->udp[i].fd, buffer, length, 0,
-					    (struct sockaddr *)&remote, &remote_length);
+		if (udp->fd >= 0) {
+			ssize_t received = recv(udp->fd, buffer, length, 0);
+
+			result = received >= 0 ? (int32_t)received : failure(errno);
 		}
-		if (received >= 0) {
-			from_sockaddr(&remote, from);
-			*to_port = port->udp[i].port;
-			return (int32_t)received;
+		if (result >= 0 || result == TMQ_REFUSED || result == TMQ_UNREACHABLE) {
+			*from = udp->peer;
+			*to_port = udp->port;
+			return result;
 		}
 	}
 	return TMQ_WOULD_BLOCK;

@@ -201,6 +201,33 @@ FAILED  resolve      no usable address of broker.example was found
     );
 }
 
+/// The host says so: the next one is asked at once.
+#[test]
+fn nothing_listens_at_a_dns_server() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let (socket, dead) = silent();
+    drop(socket);
+    let servers = [dead, Dns::start(&[HOST]).address.to_string()];
+    let uri = uri("mqtt", broker.address());
+    let outcome = doctor_with_dns(&uri, &servers, &["--id", "walker"]);
+    reads(
+        &outcome,
+        0,
+        "
+ok      broker       mqtt://broker.example:*
+ok      network      this host, with IPv4
+FAILED  DNS          server 127.0.0.1:*: nothing listens at the server's port
+                     check that the DNS server runs, and that its address and port are right
+ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *
+ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
+ok      TCP          connected to 127.0.0.1, port *
+ok      MQTT         online with a new session
+        client id    walker
+        keep-alive   60 s
+        result       all stages OK, but 1 of 2 ways to resolve the name failed
+",
+    );
+}
 
 /// RFC 1034 section 3.1, and RFC 6066 section 3 for TLS, which takes the dot away.
 #[test]

@@ -16,7 +16,7 @@ use core::fmt::Display;
 use core::mem;
 use core::net::{IpAddr, SocketAddrV6};
 use core::time::Duration;
-use thread_mqtt_resolve::resolver::{LookupError, Network};
+use thread_mqtt_resolve::resolver::{LookupError, Network, UdpError};
 use thread_mqtt_resolve::{Host, Scheme};
 use thread_mqtt_tls::{Connection, TlsError};
 
@@ -212,6 +212,12 @@ impl Client {
             return self.advance_time(now);
         }
         self.resolver.handle_datagram(from, to_port, payload, now);
+        self.take_report(now);
+    }
+
+    /// A datagram to a DNS or time server did not arrive. Of a time server it is as good as lost.
+    pub fn handle_undelivered(&mut self, to: SocketAddrV6, error: UdpError, now: Duration) {
+        self.resolver.handle_undelivered(to, error, now);
         self.take_report(now);
     }
 

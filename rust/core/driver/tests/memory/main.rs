@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddrV6};
 use std::time::Duration;
 use thread_mqtt_client::{Client, Config, Event, Retry, TcpError};
-use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{self, AddressSource, Family, LookupError};
+use thread_mqtt_driver::{Datagram, Driver, Interest, Port, Received, TcpState};
+use thread_mqtt_resolve::resolver::{self, AddressSource, Family, LookupError, UdpError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::{Overflow, Version};
 use thread_mqtt_test_support::heap::Heap;
@@ -33,6 +33,9 @@ struct Memory {
     room: VecDeque<usize>,
     send_error: Option<TcpError>,
     datagrams: Vec<(u16, SocketAddrV6, Vec<u8>)>,
+    /// Why they are not sent, and what the network says of them.
+    udp_error: Option<UdpError>,
+    undelivered: VecDeque<Datagram>,
     names: Vec<String>,
     answer: Option<Result<Vec<IpAddr>, LookupError>>,
     entropy: Option<i32>,
@@ -92,12 +95,17 @@ impl Port for Memory {
         self.calls.push(format!("close {abort}"));
         self.tcp = None;
     }
-    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
+    fn udp_send(
+        &mut self,
+        from_port: u16,
+        to: SocketAddrV6,
+        payload: &[u8],
+    ) -> Result<(), UdpError> {
         self.datagrams.push((from_port, to, payload.to_vec()));
-        Err(-105)
+        Err(self.udp_error.unwrap_or(UdpError::Other(-105)))
     }
-    fn udp_receive(&mut self, _buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
-        None
+    fn udp_receive(&mut self, _buf: &mut [u8]) -> Option<Datagram> {
+        self.undelivered.pop_front()
     }
     fn udp_close(&mut self) {
         self.calls.push("udp close".to_owned());

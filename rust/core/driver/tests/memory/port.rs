@@ -4,7 +4,7 @@ use std::mem;
 use std::ops::ControlFlow;
 use thread_mqtt_client::{Cause, Client, Config, Event, Retry, Stage, TcpError, Timers};
 use thread_mqtt_driver::{Driver, Received, TcpState};
-use thread_mqtt_resolve::resolver::LookupError;
+use thread_mqtt_resolve::resolver::{LookupError, UdpError};
 use thread_mqtt_session::{Message, Overflow, QoS, SessionError, Version};
 use thread_mqtt_test_support::heap::with_heap;
 
@@ -184,6 +184,36 @@ fn a_datagram_that_cannot_be_sent_is_one_that_got_lost() {
     let (_, to, _) = driver.port().datagrams[0];
     assert_eq!(to.to_string(), "[fd00::1]:53");
     assert_eq!(cause(&events), None);
+}
+
+/// Neither those that the port refuses nor those of which the network says so are waited for.
+#[test]
+fn a_dns_server_that_cannot_be_reached_is_not_waited_for() {
+    let server = "[fd00::1]:53".parse().unwrap();
+    for at_once in [true, false] {
+        let mut driver = driver("mqtt://broker.example.com");
+        let refused = UdpError::Refused;
+        driver.port_mut().udp_error = at_once.then_some(refused);
+        driver.port_mut().connect_error = Some(TcpError::Refused);
+        driver.start();
+        settle(&mut driver);
+        driver.port_mut().answer = Some(Err(LookupError::Platform(-2)));
+        let mut events = settle(&mut driver);
+        assert_eq!(cause(&events).is_some(), at_once);
+        driver
+            .port_mut()
+            .undelivered
+            .push_back((server, 50_000, Err(refused)));
+        events.extend(settle(&mut driver));
+        let Some((Stage::Resolve, Cause::Resolve(report))) = cause(&events) else {
+            panic!("{events:?}");
+        };
+        let text = report.to_string();
+        assert!(
+            text.contains("nothing listens at the server's port"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -31,8 +31,10 @@ pub(super) struct Exchange {
     /// When the half at hand has to do.
     settles_at: Option<Duration>,
     tcp: Tcp,
-    /// The last datagram has had its time.
+    /// The last datagram has had its time, or none arrives.
     exhausted: bool,
+    /// What it means that there is no answer.
+    silence: LookupError,
 }
 
 /// How long a server is asked.
@@ -127,6 +129,7 @@ impl Exchange {
                 false => Tcp::Off,
             },
             exhausted: false,
+            silence: LookupError::Timeout,
         }
     }
 
@@ -218,6 +221,36 @@ impl Exchange {
         query.take(answer, &mut self.addresses);
     }
 
+    /// A datagram to this server did not arrive, and another one would not either: what is open is asked over
+    /// TCP at once, and without TCP the server has failed.
+    pub(super) fn handle_undelivered(
+        &mut self,
+        to: SocketAddrV6,
+        error: LookupError,
+        now: Duration,
+    ) {
+        if self.exhausted || (to.ip(), to.port()) != (self.server.ip(), self.server.port()) {
+            return;
+        }
+        self.exhausted = true;
+        self.silence = error;
+        if let Tcp::Spare = self.tcp {
+            self.ends_at = now;
+        }
+        self.begin_tcp(now);
+        let has_way = !matches!(self.tcp, Tcp::Off | Tcp::Ended | Tcp::Over);
+        for query in &mut self.queries {
+            match query.state {
+                State::ToSend | State::Sent if !has_way => {
+                    query.state = State::Failed(Unheard { error, ttl: None });
+                }
+                // Not by datagram before it is connected.
+                State::ToSend if !matches!(self.tcp, Tcp::Open(_)) => query.state = State::Sent,
+                _ => {}
+            }
+        }
+    }
+
     /// What the answers held so far, while the other half has all of its time.
     pub(super) fn half(&self) -> Option<&Addresses> {
         let half = self.settles_at.is_none().then_some(&self.addresses);
@@ -289,7 +322,7 @@ impl Exchange {
     pub(super) fn handle_tcp_closed(&mut self) {
         let has_answered = matches!(&self.tcp, Tcp::Open(stream) if stream.has_answered);
         if !has_answered || !self.queries.iter().any(Query::is_open) {
-            return self.end_tcp(LookupError::Timeout);
+            return self.end_tcp(self.silence);
         }
         self.tcp = Tcp::Again;
         for query in &mut self.queries {
@@ -385,7 +418,7 @@ impl Exchange {
                 State::Failed(Unheard { error, ttl }) => (error, ttl),
                 // The server has answered it, as far as it could.
                 _ if query.was_cut => (LookupError::Truncated, None),
-                _ => (LookupError::Timeout, None),
+                _ => (self.silence, None),
             };
             heard.half_missing |= !error.is_negative();
             ttl = ttl.min(believed);

@@ -28,7 +28,7 @@ mod order;
 mod report;
 mod tcp;
 
-pub use report::{Candidate, Failure, LookupError, Origin, Report};
+pub use report::{Candidate, Failure, LookupError, Origin, Report, UdpError};
 
 use crate::prefix::{AdvertisedPrefix, Preference, Prefix, PrefixSource, UsablePrefix};
 use crate::uri::Host;
@@ -403,6 +403,20 @@ impl Resolver {
         if let Some(exchange) = walk.exchange_mut() {
             exchange.handle_datagram(from, to_port, payload, now);
             self.settle(now);
+            self.advance(now);
+        }
+    }
+
+    /// A datagram to a server did not arrive: the port could not send it, or the network says so (ICMP). The
+    /// server is not asked by datagrams any more; what may be a passing lack is as good as lost.
+    pub fn handle_undelivered(&mut self, to: SocketAddrV6, error: UdpError, now: Duration) {
+        let error = match error {
+            UdpError::Unreachable => LookupError::Unreachable,
+            UdpError::Refused => LookupError::NotListening,
+            UdpError::Other(_) => return,
+        };
+        if let Some(exchange) = self.walk.as_mut().and_then(Walk::exchange_mut) {
+            exchange.handle_undelivered(to, error, now);
             self.advance(now);
         }
     }

@@ -51,6 +51,10 @@ impl fmt::Display for Candidate {
 pub enum LookupError {
     /// No answer in time.
     Timeout,
+    /// No route leads to the server.
+    Unreachable,
+    /// The server's host has nothing at that port.
+    NotListening,
     /// The platform's resolver had no answer, or one of a server that failed or refused: it does not tell which.
     Unanswered,
     /// RCODE 3: the name does not exist (authoritative for the whole chain's name, but the chain goes on).
@@ -98,6 +102,12 @@ impl LookupError {
         Some(match self {
             LookupError::Timeout => {
                 "check that the server is up, and on a Thread network that the border router has an uplink"
+            }
+            LookupError::Unreachable => {
+                "check the network connection, and that the address of the DNS server is right"
+            }
+            LookupError::NotListening => {
+                "check that the DNS server runs, and that its address and port are right"
             }
             LookupError::Unanswered => {
                 "check that there is a network connection, and that the platform's DNS server works"
@@ -175,6 +185,8 @@ impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             LookupError::Timeout => "no answer",
+            LookupError::Unreachable => "no route to the server",
+            LookupError::NotListening => "nothing listens at the server's port",
             LookupError::Unanswered => "no answer, or that of a server that failed or refused",
             LookupError::NameError => "the name does not exist (NXDOMAIN)",
             LookupError::NoData => "the name exists but has no address of the family wanted",
@@ -205,6 +217,18 @@ impl fmt::Display for LookupError {
 }
 
 impl core::error::Error for LookupError {}
+
+/// Why a datagram did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UdpError {
+    /// No route: at this device, or on the way.
+    Unreachable,
+    /// The host has nothing at that port.
+    Refused,
+    /// The platform's own code. The next one may arrive.
+    Other(i32),
+}
 
 impl fmt::Display for AddressSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Servers asked over TCP, where datagrams do not do.
 
 use crate::world::*;
-use thread_mqtt_resolve::resolver::{AddressSource, LookupError};
+use thread_mqtt_resolve::resolver::{AddressSource, LookupError, UdpError};
 
 fn world() -> World {
     let config = asking(&[AddressSource::BorderRouter]);
@@ -223,4 +223,43 @@ fn a_message_that_is_too_large_ends_it() {
     let error = (AddressSource::BorderRouter, LookupError::Truncated);
     assert_eq!(errors(&report), [error]);
     assert_eq!(world.tcp_closed, 1);
+}
+
+/// The network says that datagrams do not arrive: TCP is tried at once, for a firewall may stop those alone.
+#[test]
+fn a_server_that_datagrams_cannot_reach() {
+    for (error, told) in [
+        (UdpError::Unreachable, LookupError::Unreachable),
+        (UdpError::Refused, LookupError::NotListening),
+    ] {
+        for answers in [true, false] {
+            let mut world = world();
+            let began = world.now;
+            world.start(BROKER);
+            let elsewhere = server("2001:db8::1");
+            world
+                .resolver
+                .handle_undelivered(elsewhere, error, world.now);
+            assert_eq!(world.poll(), []);
+            assert_eq!(world.tcp_asked, [], "of another server");
+            let at = server(BORDER_ROUTER);
+            // Of each of the two.
+            world.resolver.handle_undelivered(at, error, world.now);
+            world.resolver.handle_undelivered(at, error, world.now);
+            assert_eq!(world.poll(), []);
+            assert_eq!(world.tcp_asked, [at]);
+            if answers {
+                let asked = world.tcp_connects();
+                world.tcp_answers(&asked[0], &says(60, &["192.0.2.1"]));
+                world.tcp_answers(&asked[1], &Says::NoData(None));
+                let report = world.resolver.poll_report().unwrap();
+                assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
+            } else {
+                world.tcp_ends();
+                let report = world.resolver.poll_report().unwrap();
+                assert_eq!(errors(&report), [(AddressSource::BorderRouter, told)]);
+            }
+            assert_eq!(world.now, began);
+        }
+    }
 }
