@@ -146,6 +146,8 @@ pub(crate) struct Target {
     pub(crate) broker: Broker,
     pub(crate) addresses: Addresses,
     pub(crate) version: Known,
+    /// CONNECTs that were not answered, since it last accepted the configured version; `None` if it never did.
+    pub(crate) unanswered: Option<u8>,
 }
 
 /// What is known of the version of MQTT that a broker speaks.
@@ -165,6 +167,7 @@ impl Target {
             broker,
             addresses: Addresses::default(),
             version: Known::Nothing,
+            unanswered: None,
         }
     }
 }

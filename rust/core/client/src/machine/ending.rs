@@ -51,6 +51,10 @@ pub(super) enum LastWords {
 /// would turn the FIN into a RST, which may overtake the last words.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// CONNECTs in a row that a broker may close without an answer before the other version is tried with it, although
+/// it has accepted the configured one: it may have been replaced.
+const UNANSWERED: u8 = 8;
+
 /// A return to a preferred broker waits this long at a time for a moment without messages under way,
 /// and no longer than [`PATIENCE`] of them.
 const MOMENT: Duration = Duration::from_secs(10);
@@ -334,6 +338,22 @@ impl Client {
             if spoken != self.version {
                 return None;
             }
+        }
+        match (target.version, &mut target.unanswered) {
+            // A broker, or a proxy before it, that restarts may close as well.
+            (Known::Speaks(spoken), Some(unanswered)) if spoken == self.version && is_unknown => {
+                *unanswered += 1;
+                if *unanswered < UNANSWERED {
+                    return None;
+                }
+                target.version = Known::Nothing;
+            }
+            // It once spoke the configured one, and may again.
+            (Known::Speaks(spoken), Some(_)) if spoken != self.version => {
+                target.version = Known::Nothing;
+                return None;
+            }
+            _ => {}
         }
         match target.version {
             Known::Nothing if is_unknown && self.fallback_to_v311 => {

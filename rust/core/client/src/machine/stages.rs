@@ -227,7 +227,12 @@ impl Client {
                 self.undigested = 0;
             }
             self.session_at = Some(self.targets.uri().clone());
-            self.targets.current_mut().version = Known::Speaks(self.session.version());
+            let version = self.session.version();
+            let target = self.targets.current_mut();
+            target.version = Known::Speaks(version);
+            if cfg!(feature = "fallback-v311") && version == self.version {
+                target.unanswered = Some(0);
+            }
         }
     }
 

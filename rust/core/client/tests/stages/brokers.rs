@@ -526,6 +526,15 @@ fn a_broker_may_become_one_of_the_other_version() {
     world.run_until_online(s(20));
     assert_eq!(world.client.session().version(), Version::V311);
 
+    let mut config = self::config(PLAIN);
+    config.fallback_to_v311 = true;
+    let server = peer::Config {
+        only_v311: Some(OnlyV311::Refuses),
+        ..plain()
+    };
+    let mut world = World::started(config, server);
+    world.run_until_online(s(20));
+    assert_eq!(world.client.session().version(), Version::V311);
     world.server.configure(|config| {
         config.only_v311 = None;
         config.refuse = Some(1);
@@ -535,6 +544,48 @@ fn a_broker_may_become_one_of_the_other_version() {
     world.run_until(s(20), |world| world.failures().len() > failures);
     world.server.configure(|config| config.refuse = None);
     world.run_until_online(s(70));
+    assert_eq!(world.client.session().version(), Version::V5);
+}
+
+/// It may have been replaced by one that says nothing, and that one again.
+#[test]
+fn a_broker_may_become_one_that_closes_at_the_other_version() {
+    let mut config = config(PLAIN);
+    config.fallback_to_v311 = true;
+    let mut world = World::started(config, plain());
+    world.run_until_online(s(5));
+    assert_eq!(world.client.session().version(), Version::V5);
+    let spoken = |world: &World| {
+        let connects = world.server.log().connects;
+        connects.iter().map(|c| c.version).collect::<Vec<_>>()
+    };
+    world
+        .server
+        .configure(|config| config.only_v311 = Some(OnlyV311::Closes));
+    world.cut();
+    world.run_until_online(s(600));
+    assert_eq!(world.client.session().version(), Version::V311);
+    assert_eq!(
+        spoken(&world),
+        [vec![Spoken::V5; 9], vec![Spoken::V311]].concat()
+    );
+    let told = |(_, event): &(Duration, Event)| *event == Event::Version(Version::V311);
+    assert!(world.events.iter().any(told));
+    // The configured one comes first again, and costs one attempt.
+    world.run_for(s(100));
+    world.cut();
+    world.run_until_online(s(20));
+    assert_eq!(spoken(&world)[10..], [Spoken::V5, Spoken::V311]);
+    world.server.configure(|config| config.only_v311 = None);
+    world.run_for(s(100));
+    world.cut();
+    world.run_until_online(s(20));
+    assert_eq!(world.client.session().version(), Version::V5);
+    // From here it is trusted anew.
+    let faults = vec![Fault::CloseAfterReceived(1); 7];
+    world.server.configure(|config| config.faults = faults);
+    world.cut();
+    world.run_until_online(s(600));
     assert_eq!(world.client.session().version(), Version::V5);
 }
 
