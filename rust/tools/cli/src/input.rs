@@ -6,8 +6,10 @@ use crate::exit::{Failure, Status};
 use crate::trust::read_within;
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
@@ -154,6 +156,31 @@ fn too_long(what: impl Display, length: impl Display) -> Failure {
     Failure::new(Status::Input, cause).cure("publish it in parts")
 }
 
+/// Refuses to read a standard input that is closed: its place has /dev/null, open for reading and writing, since
+/// this program began, and nothing in it would be an empty message. With `</dev/null` it is open for reading alone.
+pub(crate) fn check(arguments: &PayloadArguments) -> Result<(), Failure> {
+    const STANDARD: [&str; 3] = ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
+    let file = arguments.file.as_deref();
+    let is_read = arguments.stdin_file
+        || arguments.stdin_line
+        || file.is_some_and(|path| STANDARD.iter().any(|name| path == Path::new(name)));
+    match is_read && is_closed().unwrap_or(false) {
+        true => Err(Failure::new(
+            Status::Input,
+            "the message is to come from the standard input, and that is closed",
+        )
+        .cure("connect a file or a pipe to it; an empty message is published with -n")),
+        false => Ok(()),
+    }
+}
+
+fn is_closed() -> io::Result<bool> {
+    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let is_null = input.metadata()?.rdev() == fs::metadata("/dev/null")?.rdev();
+    // Of no bytes, which fails where it is open for reading alone.
+    Ok(is_null && (&input).write(&[]).is_ok())
+}
+
 /// A pipe, a terminal, a socket: it may be long before it ends.
 fn is_from_a_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
@@ -162,14 +189,23 @@ fn is_from_a_program(path: &Path) -> bool {
 fn whole_stdin() -> Result<Vec<u8>, Failure> {
     let mut payload = Vec::new();
     let input = io::stdin().lock();
-    input.take(MOST_READ).read_to_end(&mut payload)?;
+    input
+        .take(MOST_READ)
+        .read_to_end(&mut payload)
+        .map_err(|error| unreadable(&error))?;
     within(payload, "the standard input")
+}
+
+fn unreadable(error: &io::Error) -> Failure {
+    let cause = format_args!("the standard input cannot be read: {error}");
+    Failure::new(Status::Input, cause).cure("connect a file or a pipe to it")
 }
 
 /// The next line, without its end.
 fn line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
     let mut line = Vec::new();
-    if input.take(MOST_READ).read_until(b'\n', &mut line)? == 0 {
+    let read = input.take(MOST_READ).read_until(b'\n', &mut line);
+    if read.map_err(|error| unreadable(&error))? == 0 {
         return Ok(None);
     }
     line.pop_if(|last| *last == b'\n');

@@ -2,7 +2,7 @@
 use crate::args::{MqttVersion, PayloadFormat, PubArguments};
 use crate::check;
 use crate::exit::{Failure, Status};
-use crate::input::{Input, LargeFile, Next};
+use crate::input::{self, Input, LargeFile, Next};
 use crate::output::{self, tell};
 use crate::run::{Run, Step, Waits};
 use crate::setup::Inbound;
@@ -54,6 +54,7 @@ fn check(arguments: &PubArguments) -> Result<(), Failure> {
     let message = &arguments.message;
     check::topic_name("--topic", &message.topic)?;
     check::properties("", &message.properties)?;
+    input::check(&arguments.payload)?;
     match &arguments.payload.message {
         Some(payload) => check_format(payload.as_bytes(), Status::Usage, arguments),
         None => Ok(()),

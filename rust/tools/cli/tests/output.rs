@@ -2,9 +2,9 @@
 mod common;
 
 use common::mosquitto::{Mosquitto, publish, subscriber};
-use common::{Scratch, command, run};
+use common::{Scratch, command, outcome, run};
 use std::fs::File;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use thread_mqtt_testkit::peer::Config;
 use thread_mqtt_testkit::peer::host::HostPeer;
 
@@ -150,4 +150,53 @@ fn without_qos_the_connection_ends_in_good_order() {
     assert_eq!(child.unwrap().wait().unwrap().code(), Some(INPUT));
     publish(&[&uri, "-t", "will/end", "-m", "x"]);
     assert_eq!(watcher.line(), "will/end x");
+}
+
+/// Runs the binary with these of its standard streams closed, as a shell writes it.
+fn with_closed(streams: &str, arguments: &[&str]) -> (i32, String) {
+    let mut shell = Command::new("sh");
+    let script = format!("exec \"$0\" \"$@\" {streams}");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_thread-mqtt")]);
+    let ended = outcome(shell.args(arguments));
+    (ended.status, ended.stderr)
+}
+
+/// It is not an empty one, of which an empty message would be made.
+#[test]
+fn a_closed_input_is_told() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let uri = format!("mqtt://{}", broker.address());
+    let command = ["pub", &uri, "-t", "t", "-q", "1", "-W", "60"];
+    for input in [&["-s"][..], &["-l"], &["-f", "/dev/stdin"]] {
+        let arguments = [&command[..], input].concat();
+        let (status, said) = with_closed("<&-", &arguments);
+        assert_eq!(status, INPUT, "{input:?}: {said}");
+        assert!(said.contains("is closed") && said.contains("-n"), "{said}");
+    }
+    let (status, said) = with_closed("</", &[&command[..], &["-s"]].concat());
+    assert_eq!(status, INPUT);
+    assert!(said.contains("standard input cannot be read"), "{said}");
+    assert_eq!(broker.log().published.len(), 0);
+    // An empty one is one.
+    let (status, said) = with_closed("</dev/null", &[&command[..], &["-s"]].concat());
+    assert_eq!((status, said.as_str()), (0, ""));
+    assert_eq!(broker.log().published.len(), 1);
+}
+
+/// What a command does not need is not missed.
+#[test]
+fn closed_streams_that_are_not_needed() {
+    let broker = HostPeer::start(Config::new(None), 1).unwrap();
+    let uri = format!("mqtt://{}", broker.address());
+    for arguments in [
+        &["pub", &uri, "-t", "t", "-q", "1", "-m", "m", "-W", "60"][..],
+        &["doctor", &uri, "-W", "60"],
+        &["resolve", "127.0.0.1"],
+    ] {
+        let ended = with_closed("<&- >&- 2>&-", arguments);
+        assert_eq!(ended, (0, String::new()), "{arguments:?}");
+    }
+    assert_eq!(broker.log().published.len(), 1);
+    let ended = with_closed("<&- >&- 2>&-", &["pub", &uri]);
+    assert_eq!(ended.0, USAGE);
 }
