@@ -238,9 +238,9 @@ pub(crate) struct CommonArguments {
     /// connection
     #[arg(long)]
     pub(crate) retry: bool,
-    /// Follow at most this many redirects of a broker (MQTT 5) in a row
-    #[arg(long, default_value_t = 3, value_parser = REDIRECTS, allow_negative_numbers = true, value_name = "N")]
-    pub(crate) redirects: u8,
+    /// Follow at most this many redirects of a broker (MQTT 5) in a row, by default 3
+    #[arg(long, value_parser = REDIRECTS, allow_negative_numbers = true, value_name = "N")]
+    pub(crate) redirects: Option<u8>,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     pub(crate) help: Option<bool>,
@@ -462,9 +462,9 @@ pub(crate) struct NetworkArguments {
     /// Which addresses are wanted
     #[arg(long, default_value = "any")]
     pub(crate) family: FamilyArgument,
-    /// Which addresses come first
-    #[arg(long, default_value = "prefer-native")]
-    pub(crate) policy: PolicyArgument,
+    /// Which addresses come first, by default those that need no NAT64
+    #[arg(long)]
+    pub(crate) policy: Option<PolicyArgument>,
     /// Ask this DNS server and no other; may be given several times, in order; 192.0.2.1:5353 for
     /// another port than 53
     #[arg(long, value_parser = server, value_name = "ADDRESS")]
@@ -505,9 +505,10 @@ impl From<FamilyArgument> for resolver::Family {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum PolicyArgument {
     PreferNat64,
+    #[default]
     PreferNative,
     Interleaved,
 }

@@ -1,17 +1,20 @@
 //! What can be wrong with a command line that clap takes: each is refused before anything is sent, with
 //! the option that it is about.
 use crate::args::{
-    CommonArguments, MqttArguments, MqttVersion, NetworkArguments, PropertyArguments,
-    SessionArguments,
+    CommonArguments, FamilyArgument, MqttArguments, MqttVersion, NetworkArguments,
+    PropertyArguments, SessionArguments,
 };
 use crate::exit::Failure;
 use thread_mqtt_client::Broker;
 use thread_mqtt_resolve::{Host, Scheme};
+use thread_mqtt_tls::Version;
 
 /// What every command needs that speaks to brokers.
 pub(crate) fn common(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failure> {
     let (mqtt, will) = (&arguments.mqtt, &arguments.will);
     security(arguments, brokers)?;
+    idle(arguments)?;
+    policy(&arguments.network)?;
     for broker in brokers {
         family(&arguments.network, &broker.uri.host)?;
     }
@@ -40,6 +43,78 @@ pub(crate) fn common(arguments: &CommonArguments, brokers: &[Broker]) -> Result<
         return Err(only_v5("--will-delay"));
     }
     Ok(())
+}
+
+/// An option that has no effect beside another one, and why.
+struct Idle {
+    both_given: bool,
+    option: &'static str,
+    beside: &'static str,
+    why: &'static str,
+}
+
+/// Refuses options that would be passed over: an effect is expected of each that is given.
+fn idle(arguments: &CommonArguments) -> Result<(), Failure> {
+    let (mqtt, tls) = (&arguments.mqtt, &arguments.tls);
+    let is_v311 = mqtt.version == MqttVersion::V311;
+    refuse(&[
+        Idle {
+            both_given: is_v311 && mqtt.fallback,
+            option: "--fallback",
+            beside: "--mqtt 3.1.1",
+            why: "it is the version that --fallback leads to",
+        },
+        Idle {
+            both_given: is_v311 && arguments.redirects.is_some(),
+            option: "--redirects",
+            beside: "--mqtt 3.1.1",
+            why: "that version has no redirects",
+        },
+        Idle {
+            both_given: tls.max_chain.is_some() && !tls.pin.is_empty() && tls.ca.is_none(),
+            option: "--max-chain",
+            beside: "--pin without --ca",
+            why: "the pin takes the place of the path to a CA",
+        },
+        Idle {
+            both_given: tls.require_ems
+                && !tls.tls.is_empty()
+                && !tls.tls.contains(&Version::Tls12),
+            option: "--require-ems",
+            beside: "--tls 1.3",
+            why: "it is about TLS 1.2",
+        },
+    ])
+}
+
+/// The same of options about addresses.
+pub(crate) fn policy(network: &NetworkArguments) -> Result<(), Failure> {
+    let beside = match network.family {
+        FamilyArgument::Any => return Ok(()),
+        FamilyArgument::Ipv4 => "--family ipv4",
+        FamilyArgument::Ipv6 => "--family ipv6",
+    };
+    refuse(&[Idle {
+        both_given: network.policy.is_some(),
+        option: "--policy",
+        beside,
+        why: "it puts one family before the other",
+    }])
+}
+
+fn refuse(options: &[Idle]) -> Result<(), Failure> {
+    match options.iter().find(|idle| idle.both_given) {
+        None => Ok(()),
+        Some(Idle {
+            option,
+            beside,
+            why,
+            ..
+        }) => Err(
+            Failure::usage(format_args!("{option} has no effect with {beside}: {why}"))
+                .cure(format_args!("leave {option} or {beside} out")),
+        ),
+    }
 }
 
 /// Refuses properties where the version of MQTT has none; `of` stands before the name of each option.
@@ -95,6 +170,14 @@ pub(crate) fn expiry(
     if is_stored {
         named(mqtt, "--session")?;
     }
+    let is_kept = mqtt.persistent || is_stored;
+    // MQTT 5 section 3.1.3.2.2: at the latest when the session ends.
+    if arguments.will.will_delay.is_some() && !is_kept {
+        return Err(Failure::usage(
+            "--will-delay lasts as long as the session at most, which ends with the connection without -c",
+        )
+        .cure("add -c and an --id, or leave --will-delay out"));
+    }
     let Some(seconds) = mqtt.session_expiry_interval else {
         return Ok(());
     };
@@ -108,7 +191,7 @@ pub(crate) fn expiry(
         )
         .cure("give -x more seconds than pass between two commands, or leave it out"));
     }
-    match mqtt.persistent || is_stored {
+    match is_kept {
         true => Ok(()),
         false => Err(Failure::usage(
             "-x says how long the broker keeps the session, and without -c it is not kept",
@@ -159,7 +242,7 @@ fn security(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failu
 
 /// Whether the family of addresses that is wanted is that of an address.
 pub(crate) fn family(network: &NetworkArguments, host: &Host) -> Result<(), Failure> {
-    use crate::args::FamilyArgument::{Any, Ipv4, Ipv6};
+    use FamilyArgument::{Any, Ipv4, Ipv6};
     let (wanted, given, address) = match (network.family, host) {
         (Any, _) | (_, Host::Name(_)) | (Ipv4, Host::Ipv4(_)) | (Ipv6, Host::Ipv6(_)) => {
             return Ok(());

@@ -12,6 +12,7 @@ use thread_mqtt_resolve::resolver::{LookupError, Report};
 pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     let host = setup::broker_of(&arguments.name)?.host;
     check::family(&arguments.network, &host)?;
+    check::policy(&arguments.network)?;
     let mut screen = Screen(Lines::default());
     if !arguments.name.is_ascii() {
         screen.line(format_args!("name       {host}"));

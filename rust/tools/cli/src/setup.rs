@@ -167,7 +167,7 @@ fn config(
             weight: first.weight,
             ..Failover::default()
         },
-        redirects: arguments.redirects,
+        redirects: arguments.redirects.unwrap_or(3),
         fallback_to_v311: arguments.mqtt.fallback,
         keep_alive: match arguments.mqtt.keepalive {
             KeepAlive::Seconds(_) => thread_mqtt_client::KeepAlive::Fixed,
@@ -229,7 +229,7 @@ pub(crate) fn resolver_config(arguments: &NetworkArguments, hosts: &[&Host]) -> 
     resolver::Config {
         chain,
         deadline: arguments.dns_timeout,
-        policy: arguments.policy.into(),
+        policy: arguments.policy.unwrap_or_default().into(),
         family: arguments.family.into(),
         configured_prefix: arguments.nat64_prefix,
         discover_prefix: arguments.ipv6_only && arguments.nat64_prefix.is_none(),

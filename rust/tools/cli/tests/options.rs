@@ -324,6 +324,16 @@ fn what_would_be_ignored_is_refused() {
             &["without -c", "add -c"],
         ),
         (
+            &[
+                "mqtt://localhost:1",
+                "--will-topic",
+                "w",
+                "--will-delay",
+                "5",
+            ],
+            &["--will-delay lasts as long as the session", "add -c"],
+        ),
+        (
             &["mqtt://localhost:1", "--session", "s", "-i", "a", "-x", "0"],
             &["with -x 0 the broker drops the session", "leave it out"],
         ),
@@ -552,4 +562,77 @@ fn input_without_an_end_is_refused() {
         assert!(refused.stderr.contains(&says), "{refused:?}");
     }
     assert_eq!(broker.log().published.len(), 0);
+}
+
+/// An effect is expected of each option that is given.
+#[test]
+fn options_that_do_nothing_together() {
+    let broker = broker();
+    let uri = uri("mqtt", broker.address());
+    let pin = format!("sha256:{}", "0".repeat(64));
+    let older = &["-V", "3.1.1"][..];
+    for (options, option, beside) in [
+        (
+            &[older, &["--fallback"]].concat()[..],
+            "--fallback",
+            "--mqtt 3.1.1",
+        ),
+        (
+            &[older, &["--redirects", "0"]].concat(),
+            "--redirects",
+            "--mqtt 3.1.1",
+        ),
+        (
+            &["--policy", "prefer-nat64", "--family", "ipv4"],
+            "--policy",
+            "--family ipv4",
+        ),
+    ] {
+        let arguments = [&[&*uri][..], options].concat();
+        let cure = format!("leave {option} or {beside} out");
+        refused(
+            &arguments,
+            USAGE,
+            &[&format!("{option} has no effect with {beside}: "), &cure],
+        );
+    }
+    let secure = uri.replace("mqtt:", "mqtts:");
+    for (options, option, beside) in [
+        (
+            &["--pin", &pin, "--max-chain", "2"][..],
+            "--max-chain",
+            "--pin without --ca",
+        ),
+        (
+            &["--require-ems", "--tls", "1.3"],
+            "--require-ems",
+            "--tls 1.3",
+        ),
+    ] {
+        let arguments = [&[&*secure][..], options].concat();
+        refused(
+            &arguments,
+            USAGE,
+            &[&format!("{option} has no effect with {beside}: ")],
+        );
+    }
+    let resolved = run(&[
+        "resolve",
+        "127.0.0.1",
+        "--family",
+        "ipv4",
+        "--policy",
+        "interleaved",
+    ]);
+    assert_eq!(resolved.status, USAGE, "{resolved:?}");
+    assert_eq!(broker.log().connects.len(), 0);
+    // Beside others each has its effect.
+    for options in [
+        &["--fallback"][..],
+        older,
+        &["--redirects", "0", "--policy", "prefer-nat64"],
+    ] {
+        let sent = run(&[&["pub", &uri, "-t", "t", "-n"], options].concat());
+        assert_eq!(sent.status, 0, "{options:?}: {sent:?}");
+    }
 }
