@@ -1,6 +1,6 @@
 //! The command line. Where mosquitto_pub and mosquitto_sub have an option, it is called the same.
 use crate::exit;
-use crate::idn::to_ascii;
+use crate::idn::{self, to_ascii};
 use crate::number::{CHAIN, COUNT, PACKET, PORT, REDIRECTS, U32};
 use crate::value::{format, keep_alive, pair, qos, seconds, server};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -562,6 +562,7 @@ impl CommonArguments {
                 text
             }
         };
+        text.split(BETWEEN).try_for_each(idn::check)?;
         let brokers = Broker::list(&list_to_ascii(&text)).map_err(|error| {
             // Of a list, the one at fault.
             let is_wrong =
@@ -634,19 +635,24 @@ fn host_alone(host: &str) -> Result<(), exit::Failure> {
                 "--host {host:?} has a port, which is given by --port"
             ))
             .cure(format_args!("write --host {name}] --port {port}"))),
-            None => match to_ascii(host).parse::<Host>() {
-                Ok(_) => Ok(()),
-                Err(error) => Err(exit::Failure::usage(format_args!(
-                    "--host {host:?}: {error}"
-                ))),
-            },
+            None => {
+                idn::check(host)?;
+                match to_ascii(host).parse::<Host>() {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(exit::Failure::usage(format_args!(
+                        "--host {host:?}: {error}"
+                    ))),
+                }
+            }
         },
     }
 }
 
+/// What stands between the brokers of a list.
+const BETWEEN: [char; 4] = [',', '|', ' ', '*'];
+
 /// A list of brokers with each host's name in ASCII.
 fn list_to_ascii(text: &str) -> String {
-    const BETWEEN: [char; 4] = [',', '|', ' ', '*'];
     let mut ascii = String::new();
     for piece in text.split_inclusive(BETWEEN) {
         let uri = piece.trim_end_matches(BETWEEN);

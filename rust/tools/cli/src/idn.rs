@@ -1,4 +1,5 @@
 //! International host names: what a person writes becomes what the DNS knows.
+use crate::exit::Failure;
 use std::borrow::Cow;
 
 /// A URI or a host with the host's name in ASCII (A-labels, RFC 5890; mapped by UTS 46). Unchanged if
@@ -7,19 +8,72 @@ pub(crate) fn to_ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
-    let start = text.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = text.split_at(start);
-    let end = rest.find([':', '/', '?', '#']).unwrap_or(rest.len());
-    let (host, behind) = rest.split_at(end);
+    let (scheme, host, behind) = parts(text);
     match idna::domain_to_ascii(host) {
         Ok(ascii) if !ascii.is_empty() => Cow::Owned(format!("{scheme}{ascii}{behind}")),
         _ => Cow::Borrowed(text),
     }
 }
 
+/// Refuses a host that is not in ASCII and has no form in it.
+pub(crate) fn check(text: &str) -> Result<(), Failure> {
+    let (_, host, _) = parts(text);
+    if to_ascii(host).is_ascii() {
+        return Ok(());
+    }
+    let failure = Failure::usage(format_args!(
+        "the host name {host:?} has no form in ASCII (IDNA, UTS 46), which the DNS needs"
+    ));
+    // A label is written in one way or the other.
+    let is_mixed = |label: &str| {
+        let prefix = label.get(..4).unwrap_or_default();
+        prefix.eq_ignore_ascii_case("xn--") && !label.is_ascii()
+    };
+    Err(match host.split('.').find(|label| is_mixed(label)) {
+        Some(label) => failure.cure(format_args!(
+            "leave xn-- out of {label:?}: it begins a label that is in ASCII already"
+        )),
+        None => failure.cure("check the characters of the name"),
+    })
+}
+
+/// The scheme, the host, and what is behind it.
+fn parts(text: &str) -> (&str, &str, &str) {
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = text.split_at(start);
+    let end = rest.find([':', '/', '?', '#']).unwrap_or(rest.len());
+    let (host, behind) = rest.split_at(end);
+    (scheme, host, behind)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_form_in_ascii_is_told() {
+        for (text, cause, cure) in [
+            ("xn--ü", "\"xn--ü\"", "leave xn-- out of \"xn--ü\""),
+            (
+                "mqtts://a.XN--bücher.example:8883",
+                "\"a.XN--bücher.example\"",
+                "leave xn-- out of \"XN--bücher\"",
+            ),
+            ("mqtt://ü\u{ad}\u{200f}", "no form", "check the characters"),
+        ] {
+            let told = check(text).unwrap_err().to_string();
+            assert!(told.contains(cause) && told.contains(cure), "{told}");
+        }
+        for text in [
+            "mqtts://bücher.example",
+            "a..b",
+            "xn--bcher-kva",
+            "mqtt://",
+            "[::1%ü]",
+        ] {
+            assert!(check(text).is_ok(), "{text}");
+        }
+    }
 
     #[test]
     fn names_become_what_the_dns_knows() {

@@ -5,7 +5,7 @@ use crate::args::{
 };
 use crate::check;
 use crate::exit::{Failure, Status};
-use crate::idn::to_ascii;
+use crate::idn::{self, to_ascii};
 use crate::revocable::{Revocable, Revoker};
 use crate::trust::{read, tls_config};
 use std::io::ErrorKind;
@@ -342,6 +342,7 @@ pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
         return Err(Failure::usage("the name is empty")
             .cure("write a host name, an address or a broker's URI"));
     }
+    idn::check(name)?;
     let name = &*to_ascii(name);
     let bare_ipv6 = name.parse::<std::net::Ipv6Addr>().is_ok();
     let text = match (name.contains("://"), bare_ipv6) {

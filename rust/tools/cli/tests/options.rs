@@ -636,3 +636,14 @@ fn options_that_do_nothing_together() {
         assert_eq!(sent.status, 0, "{options:?}: {sent:?}");
     }
 }
+
+/// What `thread-mqtt resolve` was said to show, it cannot.
+#[test]
+fn a_name_without_a_form_in_ascii() {
+    let says = ["has no form in ASCII", "leave xn-- out of \"xn--ü\""];
+    refused(&["mqtt://a.xn--ü.example"], USAGE, &says);
+    refused(&["-h", "xn--ü"], USAGE, &says);
+    let resolved = run(&["resolve", "xn--ü"]);
+    assert_eq!(resolved.status, USAGE, "{resolved:?}");
+    assert!(resolved.stderr.contains(says[1]), "{resolved:?}");
+}
