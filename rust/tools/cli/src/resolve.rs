@@ -7,7 +7,7 @@ use crate::output::Lines;
 use crate::setup;
 use std::fmt;
 use thread_mqtt_doctor::{Listener, look_up, show};
-use thread_mqtt_resolve::resolver::{LookupError, Report};
+use thread_mqtt_resolve::resolver::{Config, LookupError, Report};
 
 pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     let host = setup::broker_of(&arguments.name)?.host;
@@ -18,7 +18,11 @@ pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
         screen.line(format_args!("name       {host}"));
     }
     let mut port = setup::port(&arguments.network)?;
-    let config = setup::resolver_config(&arguments.network, &[&host]);
+    let config = Config {
+        // All are shown.
+        max_candidates: usize::MAX,
+        ..setup::resolver_config(&arguments.network, &[&host])
+    };
     let report = look_up(&host, config, &mut port, &mut screen);
     if let Some(report) = &report {
         show(report, &mut screen);

@@ -607,8 +607,8 @@ impl Resolver {
                 || name.is_some_and(|name| is_in(name, "localhost")),
         };
         let prefixes = self.prefixes();
-        let limit = self.config.max_candidates.max(1);
-        let candidates = addresses.candidates(&prefixes, &place, self.config.policy, limit);
+        let part = (self.skip, self.limit());
+        let candidates = addresses.candidates(&prefixes, &place, self.config.policy, part);
         match candidates.is_empty() {
             true => Err(addresses.refusal(&prefixes, &place)),
             false => Ok(candidates),

@@ -163,7 +163,8 @@ pub struct Config {
     /// datagram, and after the last datagram without an answer. Default: where the crate has the
     /// feature `dns-tcp`; without it nothing is.
     pub tcp: bool,
-    /// Most candidates in a report; 0 counts as 1.
+    /// Most candidates in a report; 0 counts as 1. Where a name has more, those behind them have their turn after
+    /// [`Resolver::forget`].
     pub max_candidates: usize,
     /// Bounds of the cache.
     pub cache: CacheLimits,
@@ -244,6 +245,8 @@ pub struct Resolver {
     network: Network,
     discovery: Discovery,
     cache: Cache,
+    /// Of more candidates than a report holds so many had their turn.
+    skip: usize,
     walk: Option<Walk>,
     /// The question the platform has not answered yet. Outlives the resolution that asked it.
     platform: Option<PlatformQuestion>,
@@ -271,6 +274,7 @@ impl Resolver {
         config.tcp &= TCP;
         Self {
             cache: Cache::new(config.cache),
+            skip: 0,
             config,
             network: Network::default(),
             discovery: Discovery::default(),
@@ -321,12 +325,18 @@ impl Resolver {
 
     /// Forgets what the cache knows of a name: call it when none of its addresses could be
     /// reached, so that the next resolution asks again. It also asks again for a prefix that was
-    /// discovered, at most once in [`max_negative_ttl`](CacheLimits::max_negative_ttl).
+    /// discovered, at most once in [`max_negative_ttl`](CacheLimits::max_negative_ttl). Of more addresses than
+    /// [`max_candidates`](Config::max_candidates) the next ones have their turn.
     pub fn forget(&mut self, host: &Host) {
+        self.skip = self.skip.wrapping_add(self.limit());
         self.discovery.due = self.discovery.due.min(self.discovery.earliest);
         if let Host::Name(name) = host {
             self.cache.forget(name);
         }
+    }
+
+    fn limit(&self) -> usize {
+        self.config.max_candidates.max(1)
     }
 
     /// Whether a resolution is under way.

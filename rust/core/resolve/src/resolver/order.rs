@@ -84,13 +84,14 @@ impl Addresses {
 
     /// The candidates, first choice first. Of one IPv4 address, every prefix is tried before
     /// the next address is: a border router that publishes a prefix it does not translate is
-    /// more common than a broker of several addresses of which one is dead.
+    /// more common than a broker of several addresses of which one is dead. Of more than `limit` those
+    /// behind the first `skip` are taken, around the end.
     pub(super) fn candidates(
         &self,
         prefixes: &[UsablePrefix],
         place: &Place<'_>,
         policy: Policy,
-        limit: usize,
+        (skip, limit): (usize, usize),
     ) -> Vec<Candidate> {
         let mut from_ipv4 = Vec::new();
         for ipv4 in &self.ipv4 {
@@ -130,7 +131,7 @@ impl Addresses {
             turns.reverse();
         }
         let mut candidates = Vec::new();
-        while candidates.len() < limit {
+        loop {
             let [first, second] = &mut turns;
             let Some(candidate) = first.next().or_else(|| second.next()) else {
                 break;
@@ -140,7 +141,15 @@ impl Addresses {
                 turns.reverse();
             }
         }
-        candidates
+        let count = candidates.len();
+        if count <= limit {
+            return candidates;
+        }
+        let (before, from) = candidates.split_at(skip % count);
+        let mut some = from.to_vec();
+        some.extend_from_slice(before);
+        some.truncate(limit);
+        some
     }
 }
 

@@ -778,3 +778,35 @@ fn a_final_dot_stays() {
     });
     assert_eq!(report.candidates.len(), 1);
 }
+
+/// Of more addresses than an attempt tries, each has its turn, and neither family hides the other.
+#[test]
+fn addresses_beyond_the_limit_have_their_turn() {
+    let many: Vec<_> = (1..=16).map(|n| format!("2001:db8::{n:x}")).collect();
+    let many: Vec<_> = many
+        .iter()
+        .map(String::as_str)
+        .chain(["192.0.2.1"])
+        .collect();
+    let config = Config {
+        policy: Policy::PreferNative,
+        ..asking(&[AddressSource::Platform])
+    };
+    let mut world = World::new(config, thread_network());
+    let mut resolve = || {
+        world.start(BROKER);
+        world.platform_answers(Ok(&many));
+        let report = world.resolver.poll_report().unwrap();
+        world.resolver.forget(&host(BROKER));
+        addresses(&report)
+    };
+    let (first, second) = (resolve(), resolve());
+    assert_eq!(
+        first,
+        many[..12].iter().map(|text| v6(text)).collect::<Vec<_>>()
+    );
+    let behind = many[12..16].iter().chain(&["fd64:1::c000:201"]);
+    let around = many[..7].iter();
+    let expected: Vec<_> = behind.chain(around).map(|text| v6(text)).collect();
+    assert_eq!(second, expected);
+}
