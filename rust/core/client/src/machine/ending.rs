@@ -179,6 +179,8 @@ impl Client {
 
     /// DISCONNECT, close_notify, FIN.
     pub(super) fn end_in_good_order(&mut self, ending: Ending, now: Duration) {
+        // Without traffic nothing has looked since.
+        self.notice_stability(now);
         if let State::Up { .. } = self.state {
             self.session.disconnect();
         }

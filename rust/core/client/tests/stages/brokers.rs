@@ -153,6 +153,33 @@ fn it_returns_also_without_pings_and_messages() {
     assert!(world.client.is_online());
 }
 
+/// Nothing looks at the time meanwhile, but the connection was stable all the same.
+#[test]
+fn a_return_without_traffic_begins_with_the_shortest_pauses() {
+    let mut config = in_order();
+    config.failover.return_after = Some(s(600));
+    config.session.keep_alive = Duration::ZERO;
+    let mut world = world(config);
+    world.paths.extend([Path::Refused; 16]);
+    world.start();
+    world.run_until_online(s(600));
+    assert_eq!(hosts(&world).last(), Some(&at(B)));
+    let message = Message::new("t", "m").qos(QoS::AtLeastOnce);
+    world.client.publish(message).unwrap();
+    world.run_for(s(1));
+    // Four rounds of three brokers.
+    world.paths.extend([Path::Refused; 12]);
+    let before = world.failures().len();
+    world.run_until(s(1_500), |world| world.failures().len() == before + 12);
+    let failures = world.failures();
+    let pauses: Vec<_> = failures[before..]
+        .iter()
+        .map(|(.., pause)| *pause)
+        .collect();
+    assert_eq!(pauses.len(), 12);
+    assert!(pauses.iter().max().unwrap().unwrap() <= s(16), "{pauses:?}");
+}
+
 #[test]
 fn it_returns_from_where_the_other_broker_points_to() {
     for code in [0x9c, 0x9d] {
