@@ -147,6 +147,9 @@ impl Session {
             if is_name && self.state.client_id.take().is_some() {
                 // Assigned once, and taken back: another name, and with it another session.
                 self.state.start_clean = true;
+                if let Some(link) = &mut self.link {
+                    link.gained = true;
+                }
             }
             return Err(SessionError::Refused(refusal));
         }

@@ -135,7 +135,8 @@ pub(crate) struct Link {
     pub(crate) proven: bool,
     /// The broker answered something after CONNACK, be it a ping.
     pub(crate) answered: bool,
-    /// A QoS 2 message arrived for the first time.
+    /// It made way, whatever ends it: a QoS 2 message arrived for the first time, or an assigned client
+    /// identifier was taken back.
     pub(crate) gained: bool,
     /// PINGREQ is due after this much silence, if the keep-alive is longer or off.
     pub(crate) ping_after: Option<Duration>,
@@ -251,16 +252,22 @@ impl Link {
         }
     }
 
-    /// When a PINGREQ is due, unless one is under way: nothing was sent for a keep-alive, or
-    /// nothing arrived.
+    /// When a PINGREQ is due: nothing was sent for a keep-alive, or nothing arrived. Where an answer is awaited
+    /// for longer than a keep-alive, another one goes out (MQTT 5 section 3.1.2.10).
     pub(crate) fn ping_due(&self) -> Option<Duration> {
         let limits = self.limits.as_ref()?;
-        if self.phase != Phase::Online || self.ping != Ping::None {
-            return None;
-        }
         let keep_alive = Some(limits.keep_alive).filter(|silence| !silence.is_zero());
-        let silence = earliest(keep_alive, self.ping_after)?;
-        Some(later(self.last_sent.min(self.last_read), silence))
+        let (from, silence) = match (self.phase, self.ping) {
+            (Phase::Online, Ping::None) => {
+                let silence = earliest(keep_alive, self.ping_after);
+                (self.last_sent.min(self.last_read), silence)
+            }
+            (Phase::Online, Ping::Sent(_)) if self.control.is_empty() && self.is_drained() => {
+                (self.last_sent, keep_alive)
+            }
+            _ => return None,
+        };
+        Some(later(from, silence?))
     }
 
     /// Something has to wait for the heap, of which nothing tells.
@@ -272,10 +279,22 @@ impl Link {
     /// Queues PINGREQ, unless one is under way.
     pub(crate) fn ping(&mut self, now: Duration) {
         if self.ping == Ping::None {
-            self.control.extend_from_slice(&PINGREQ);
+            self.queue_ping();
             self.ping = Ping::Queued(now);
-            self.pings = self.pings.saturating_add(1);
         }
+    }
+
+    /// Queues PINGREQ; the time in which one under way is to be answered goes on.
+    pub(crate) fn ping_again(&mut self, now: Duration) {
+        match self.ping {
+            Ping::None => self.ping(now),
+            _ => self.queue_ping(),
+        }
+    }
+
+    fn queue_ping(&mut self) {
+        self.control.extend_from_slice(&PINGREQ);
+        self.pings = self.pings.saturating_add(1);
     }
 
     /// Asks whether the broker has passed over a PUBREL that it does not answer.

@@ -170,6 +170,17 @@ impl ConnectRefusal {
         self.reason
     }
 
+    /// In CONNACK some codes are about the will, the one message that CONNECT brings (MQTT 5 section 3.2.2.2).
+    fn sentence(self) -> &'static str {
+        match self.reason.0 {
+            0x90 => "the broker does not accept the will's topic; choose another one",
+            0x99 => "the will's payload is not of the announced format",
+            0x9A => "the broker does not keep retained messages; set a will without retain",
+            0x9B => "the broker does not support the will's quality of service; use a lower one",
+            _ => self.reason.sentence(),
+        }
+    }
+
     /// Waiting does not fix it: configuration or the broker's rules must change first.
     pub fn is_permanent(self) -> bool {
         !matches!(
@@ -185,7 +196,7 @@ impl fmt::Display for ConnectRefusal {
         write!(
             f,
             "the broker refused the connection: {} (CONNACK code {})",
-            self.reason.sentence(),
+            self.sentence(),
             self.code
         )
     }
@@ -218,6 +229,16 @@ mod tests {
                     .to_string()
                     .ends_with(&format!("(CONNACK code {code})"))
             );
+        }
+    }
+
+    /// MQTT 5 section 3.2.2.2: "The Will Topic Name", "The CONNECT packet set Will Retain" and so on.
+    #[test]
+    fn what_connack_says_of_the_will_names_it() {
+        for code in [0x90, 0x99, 0x9A, 0x9B] {
+            let refusal = ConnectRefusal::new(Version::V5, code).to_string();
+            assert!(refusal.contains("will"), "{refusal}");
+            assert!(!ReasonCode(code).to_string().contains("will"));
         }
     }
 

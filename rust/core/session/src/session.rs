@@ -271,7 +271,7 @@ impl Session {
                 if release_due {
                     link.ping_behind(now);
                 } else if is_due(link.ping_due(), now) {
-                    link.ping(now);
+                    link.ping_again(now);
                 }
                 return Ok(());
             }
@@ -295,7 +295,7 @@ impl Session {
         if let Phase::Leaving | Phase::Over = link.phase {
             return due;
         }
-        let response = link.response_due().or_else(|| link.ping_due());
+        let response = earliest(link.response_due(), link.ping_due());
         let due = earliest(earliest(due, response), self.ack_due());
         let due = earliest(earliest(due, link.alone_until()), link.heap_due);
         earliest(due, self.release_due())

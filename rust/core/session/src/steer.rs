@@ -26,12 +26,17 @@ impl Session {
         self.state.anew = anew;
     }
 
-    /// Whether the connection that this error ended made way all the same: the broker has more
-    /// messages than this side can remember at once, and is rid of some of them. A new session would
-    /// lose the rest.
+    /// Whether the connection that this error ended made way all the same. The broker has more
+    /// messages than this side can remember at once, and is rid of some of them: a new session would
+    /// lose the rest. Or the next CONNECT asks for what this one did not: a clean start, or another name in the
+    /// place of an assigned one.
     pub fn goes_on_after(&self, error: SessionError) -> bool {
-        error == SessionError::ReceiveMaximumExceeded
-            && self.link.as_ref().is_some_and(|link| link.gained)
+        self.link.as_ref().is_some_and(|link| match error {
+            SessionError::ReceiveMaximumExceeded | SessionError::Refused(_) => link.gained,
+            // A broker that claims a session in spite of a clean start would claim it for ever.
+            SessionError::UnexpectedSession => !link.clean,
+            _ => false,
+        })
     }
 
     /// Names the broker of the next connection. Once it accepts the session, the name is kept with
@@ -57,11 +62,6 @@ impl Session {
     /// Whether the broker has accepted the session on this connection, whatever happened since.
     pub fn was_accepted(&self) -> bool {
         self.link.as_ref().is_some_and(Link::was_online)
-    }
-
-    /// Whether the CONNECT of this connection asked for a clean start.
-    pub fn asked_for_clean_start(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.clean)
     }
 
     /// Speaks another version of MQTT from the next connection on; the current one is given up.

@@ -125,7 +125,10 @@ fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> 
             (ReasonCode::UNSUPPORTED_VERSION, Version::V311) => {
                 return Some("use MQTT 5 instead of 3.1.1: --mqtt 5".to_owned());
             }
-            (reason, _) => reason,
+            (reason, _) => match of_will(reason) {
+                Some(cure) => return Some(cure.to_owned()),
+                None => reason,
+            },
         },
         SessionError::Malformed {
             fault: Fault::OldVersion,
@@ -159,6 +162,17 @@ fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> 
             }
             _ => return None,
         },
+        _ => return None,
+    })
+}
+
+/// In CONNACK these are about the will (MQTT 5 section 3.2.2.2).
+fn of_will(reason: ReasonCode) -> Option<&'static str> {
+    Some(match reason.0 {
+        0x90 => "give another --will-topic",
+        0x99 => "leave --will-payload-format out, or give a will of that format",
+        0x9A => "leave --will-retain out",
+        0x9B => "give a lower --will-qos",
         _ => return None,
     })
 }

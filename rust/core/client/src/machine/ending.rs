@@ -118,12 +118,7 @@ impl Client {
             // A session of TLS is offered once, and comes from a handshake that was done: so this cannot
             // go on for ever.
             State::Securing { connection, .. } => connection.offered_session(),
-            // A broker that claims a session in spite of a clean start would claim it for ever.
-            _ => {
-                goes_on
-                    || cause == Cause::Mqtt(SessionError::UnexpectedSession)
-                        && !self.session.asked_for_clean_start()
-            }
+            _ => goes_on,
         };
         let (stream, words) = self.leave();
         if cause.contradicts_time() {

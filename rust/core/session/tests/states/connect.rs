@@ -500,7 +500,11 @@ fn an_assigned_client_identifier_that_is_not_accepted_is_given_up_with_its_sessi
         let refused = client
             .session
             .handle_input(&wire::refusal(Version::V5, code), at(1));
-        assert!(matches!(refused, Err(SessionError::Refused(_))));
+        let Err(refused @ SessionError::Refused(_)) = refused else {
+            panic!("{refused:?}");
+        };
+        // The next attempt is another one, which is worth a short pause.
+        assert_eq!(client.session.goes_on_after(refused), is_clean);
         client.session.connect(at(2));
         let sent = client.sent(at(2));
         assert!(

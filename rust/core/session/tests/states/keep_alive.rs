@@ -44,6 +44,22 @@ fn a_broker_that_does_not_answer_a_ping() {
     assert!(client.session.is_disconnected());
 }
 
+/// MQTT 5 section 3.1.2.10: no longer than a keep-alive between two packets, whatever is awaited.
+#[test]
+fn a_late_answer_does_not_stretch_the_keep_alive() {
+    let mut client = online_with(|p| p.server_keep_alive = Some(5));
+    for time in [5, 10, 15, 20] {
+        assert_eq!(client.session.poll_timeout(), Some(at(time)));
+        assert_eq!(client.session.handle_timeout(at(time)), Ok(()));
+        // What the transport does not take is not repeated.
+        assert_eq!(client.session.poll_timeout(), Some(at(25)));
+        assert_eq!(client.sent(at(time)), [Seen::Pingreq]);
+    }
+    // The first one is what has to be answered.
+    let overdue = client.session.handle_timeout(at(25));
+    assert_eq!(overdue, Err(SessionError::PingTimeout));
+}
+
 #[test]
 fn sending_does_not_hide_a_dead_path_while_an_answer_is_owed() {
     let mut client = Client::online(lasting(Version::V311));
