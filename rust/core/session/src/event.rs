@@ -71,7 +71,7 @@ pub enum Event {
         key: u16,
     },
     /// The storage fails: it is full or worn out. The session goes on; what cannot be stored may be
-    /// lost, or arrive twice, if the power fails now. Told once, until the storage works again.
+    /// lost, or arrive twice, if the power fails now. Told once, until everything is written.
     StorageFailed(StoreError),
     /// The broker lost the session while it had this QoS 2 message under way. It is sent again and
     /// may arrive twice. [`Published`](Self::Published) or [`PublishFailed`](Self::PublishFailed)

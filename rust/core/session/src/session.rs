@@ -554,10 +554,8 @@ impl Session {
     /// What happened, until `None`. Taking a message acknowledges it: PUBACK and PUBREC are sent
     /// no earlier, so that what the application never saw is delivered again.
     pub fn poll_event(&mut self) -> Option<Event> {
-        if self.state.journal.take_recovery() {
-            let subscriptions = &mut self.state.subscriptions;
-            subscriptions.store_rest(&mut self.state.journal);
-        }
+        let state = &mut self.state;
+        state.journal.catch_up(&state.outbox, &state.subscriptions);
         if let Some(error) = self.state.journal.take_failure() {
             self.events.push(Event::StorageFailed(error));
         }

@@ -73,16 +73,12 @@ impl Subscriptions {
         }
     }
 
-    /// Stores those that could not be stored when they were granted.
-    pub(crate) fn store_rest(&mut self, journal: &mut Journal) {
-        for (name, one) in &mut self.filters {
-            if one.place.is_none() {
-                one.place = journal.put_filter(None, name, one.qos, one.granted);
-                if one.place.is_none() {
-                    return;
-                }
-            }
-        }
+    /// The one in this place of the storage.
+    #[cfg(feature = "durable")]
+    pub(crate) fn at(&self, place: u16) -> Option<(&str, &Subscription)> {
+        let mut filters = self.filters.iter();
+        let found = filters.find(|(_, one)| one.place == Some(place));
+        found.map(|(name, one)| (name.as_str(), one))
     }
 
     /// One of an earlier life.

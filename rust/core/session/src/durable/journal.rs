@@ -11,7 +11,7 @@
 //!   message, so before PUBREC, and forgotten before PUBCOMP.
 //! - Whose session it is, is stored when CONNACK arrives, before anything else is sent.
 //! - That the broker's session and the stored one are the same is stored when all subscriptions are
-//!   known to be there, and forgotten before CONNECT.
+//!   known to be there and everything else is written, and forgotten before CONNECT and where a write fails.
 //! - A subscription is stored or forgotten when the broker has answered.
 
 use alloc::boxed::Box;
@@ -22,6 +22,8 @@ use super::record::{self, Identity, key};
 use super::store::{ENCRYPTED, Store, StoreError};
 use crate::config::QoS;
 use crate::message::Message;
+use crate::outbox::Outbox;
+use crate::subscriptions::Subscriptions;
 
 /// Numbers in one record of a set.
 const CHUNK: usize = 16;
@@ -30,14 +32,15 @@ const CHUNK: usize = 16;
 const SETS: [u16; 2] = [*key::RELEASED.start(), *key::SENT.start()];
 
 /// Records that are known at most to be other than they should.
-const FAILED: usize = 32;
+const LATE: usize = 256;
 
 /// Writes records. Without a store it does nothing.
 #[derive(Default)]
 pub(crate) struct Journal {
     store: Option<Box<dyn Store>>,
-    /// What the store holds.
+    /// What the store should hold.
     identity: Option<Identity>,
+    /// That includes SETTLED, as soon as everything else is there.
     settled: bool,
     received: Vec<u16>,
     released: Vec<u32>,
@@ -47,23 +50,15 @@ pub(crate) struct Journal {
     next_filter: u16,
     /// A record is in the store that could not be loaded: its key is not to be used.
     pub(super) incomplete: bool,
-    /// What could not be written, by key: tried again with the next write that succeeds.
-    failed: Vec<(u16, Wanted)>,
+    /// The keys of what is not in the store as it should be, see [`catch_up`](Self::catch_up).
+    late: Vec<u16>,
+    /// There are more, which are not known.
+    lost: bool,
+    /// The last write succeeded: others may, too.
+    works: bool,
     /// A write failed, which was told, and not everything has been written since.
     failing: bool,
-    /// That is over, see [`take_recovery`](Self::take_recovery).
-    recovered: bool,
     untold: Option<StoreError>,
-}
-
-/// What should be under a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Nothing,
-    /// A message's PUBREL.
-    Release,
-    /// What is known here: a set, or whose session it is.
-    Present,
 }
 
 impl fmt::Debug for Journal {
@@ -203,12 +198,6 @@ impl Journal {
         self.untold.take()
     }
 
-    /// Everything that could not be written is, but for what is not known here: see
-    /// [`Subscriptions::store_rest`](crate::subscriptions::Subscriptions::store_rest).
-    pub(crate) fn take_recovery(&mut self) -> bool {
-        core::mem::take(&mut self.recovered)
-    }
-
     /// Which packet identifiers, of this one and the 31 after it, messages in the store have that are
     /// not known here. The first is the lowest bit.
     pub(crate) fn occupied(&mut self, first: u16) -> Result<u32, StoreError> {
@@ -233,18 +222,22 @@ impl Journal {
         message: &Message,
     ) -> Result<(), StoreError> {
         let record = record::message(id, order, expiry, message);
-        let result = self.put(id, record, None);
-        if let Err(StoreError::Failed(_)) = result {
+        let result = self.write(id, Some(record));
+        if let Err(error) = result {
+            self.fail(error);
             // It may be there all the same, and was not accepted.
-            let _ = self.delete(id);
+            if matches!(error, StoreError::Failed(_)) && self.write(id, None).is_err() {
+                self.note_late(id);
+            }
+            return result;
         }
-        result
+        self.note(id, result)
     }
 
     /// What is left of the message is PUBREL.
     pub(crate) fn put_release(&mut self, id: u16, order: u32) {
         let record = record::release(id, order);
-        if self.put(id, record, Some(Wanted::Release)).is_ok() {
+        if self.put(id, record).is_ok() {
             self.end_release(order);
         }
     }
@@ -310,7 +303,7 @@ impl Journal {
 
     fn put_set(&mut self, key: u16) {
         let record = self.present(key);
-        let _ = self.put(key, record, Some(Wanted::Present));
+        let _ = self.put(key, record);
     }
 
     /// A QoS 2 message is about to be handed to the application.
@@ -344,7 +337,7 @@ impl Journal {
         }
     }
 
-    /// A subscription as it is now, in the place of an earlier record of it; its place.
+    /// A subscription as it is now; its place in the store, which is the earlier one if it had one.
     pub(crate) fn put_filter(
         &mut self,
         place: Option<u16>,
@@ -355,24 +348,18 @@ impl Journal {
         if !self.is_on() {
             return None;
         }
-        let earlier = place.is_some();
-        let place = place.or_else(|| self.free.pop()).unwrap_or_else(|| {
-            self.next_filter += 1;
-            self.next_filter - 1
-        });
+        let place = place
+            .or_else(|| self.free.pop())
+            .unwrap_or(self.next_filter);
         let key = key::FILTERS.start() + place;
-        let record = match key::FILTERS.contains(&key) {
-            true => record::filter(key, name, qos, granted),
-            false => None,
-        };
-        if self.put(key, record, None).is_err() {
-            // The earlier record would be left there, without a place here.
-            if earlier {
-                let _ = self.delete(key);
-            }
-            self.free.push(place);
+        if !key::FILTERS.contains(&key) {
+            self.lost = true;
+            self.fail(StoreError::Full);
             return None;
         }
+        self.next_filter = self.next_filter.max(place + 1);
+        let record = record::filter(key, name, qos, granted);
+        let _ = self.put(key, record);
         Some(place)
     }
 
@@ -390,13 +377,15 @@ impl Journal {
         }
         self.identity = Some(identity);
         let record = self.present(key::SESSION);
-        let _ = self.put(key::SESSION, record, Some(Wanted::Present));
+        let _ = self.put(key::SESSION, record);
     }
 
-    /// The broker has what is stored.
+    /// The broker has what is to be stored.
     pub(crate) fn settle(&mut self) {
         if self.is_on() && !self.settled {
-            self.settled = self.put(key::SETTLED, record::settled(), None).is_ok();
+            self.settled = true;
+            self.note_late(key::SETTLED);
+            self.works = true;
         }
     }
 
@@ -409,22 +398,14 @@ impl Journal {
         }
     }
 
-    /// Writes a record; `later`: what is to be tried again if that fails.
-    fn put(
-        &mut self,
-        key: u16,
-        record: Option<Vec<u8>>,
-        later: Option<Wanted>,
-    ) -> Result<(), StoreError> {
+    fn put(&mut self, key: u16, record: Option<Vec<u8>>) -> Result<(), StoreError> {
         let result = self.write(key, Some(record));
-        self.note(key, later, result);
-        result
+        self.note(key, result)
     }
 
     fn delete(&mut self, key: u16) -> Result<(), StoreError> {
         let result = self.write(key, None);
-        self.note(key, Some(Wanted::Nothing), result);
-        result
+        self.note(key, result)
     }
 
     /// Writes a record for which the heap may have had no room, or deletes one.
@@ -437,40 +418,79 @@ impl Journal {
         }
     }
 
-    /// Each failure is told once, until everything is written.
-    fn note(&mut self, key: u16, later: Option<Wanted>, result: Result<(), StoreError>) {
-        if later.is_some() || result.is_ok() {
-            self.failed.retain(|(failed, _)| *failed != key);
-        }
+    fn note(&mut self, key: u16, result: Result<(), StoreError>) -> Result<(), StoreError> {
         if let Err(error) = result {
-            if !self.failing {
-                self.failing = true;
-                self.untold = Some(error);
+            self.fail(error);
+            self.note_late(key);
+            if key != key::SETTLED {
+                // The next life has to doubt what it finds until everything is written.
+                let deleted = self.write(key::SETTLED, None);
+                if self.settled || deleted.is_err() {
+                    self.note_late(key::SETTLED);
+                }
             }
-            let room = self.failed.len() < FAILED && self.failed.try_reserve(1).is_ok();
-            if let Some(later) = later.filter(|_| room) {
-                self.failed.push((key, later));
-            }
-        } else if self.failing {
-            self.catch_up();
-            self.failing = !self.failed.is_empty();
-            self.recovered |= !self.failing;
+        } else {
+            self.late.retain(|late| *late != key);
+            self.works = true;
+        }
+        result
+    }
+
+    /// A failure is told once, until everything is written.
+    fn fail(&mut self, error: StoreError) {
+        self.works = false;
+        if !self.failing {
+            self.failing = true;
+            self.untold = Some(error);
         }
     }
 
-    /// Writes what could not be written before, as far as that goes now.
-    fn catch_up(&mut self) {
-        let mut failed = core::mem::take(&mut self.failed);
-        failed.retain(|(key, wanted)| {
-            let record = match wanted {
-                Wanted::Nothing => None,
-                // Its place in the order does not matter any more.
-                Wanted::Release => Some(record::release(*key, 0)),
-                Wanted::Present => Some(self.present(*key)),
+    fn note_late(&mut self, key: u16) {
+        self.late.retain(|late| *late != key);
+        if self.late.len() < LATE && self.late.try_reserve(1).is_ok() {
+            self.late.push(key);
+        } else {
+            self.lost = true;
+        }
+    }
+
+    /// Writes what is late, as far as that goes: after a write that succeeded, up to one that fails.
+    pub(crate) fn catch_up(&mut self, outbox: &Outbox, subscriptions: &Subscriptions) {
+        while core::mem::take(&mut self.works) {
+            // SETTLED comes last.
+            let mut others = self.late.iter().filter(|key| **key != key::SETTLED);
+            let Some(key) = others.next().or(self.late.first()).copied() else {
+                self.failing = self.lost;
+                return;
             };
-            self.write(*key, record).is_err()
-        });
-        self.failed = failed;
+            let record = self.record(key, outbox, subscriptions);
+            let result = self.write(key, record);
+            let _ = self.note(key, result);
+        }
+    }
+
+    /// What should be under a key; `Some(None)` if the heap has no room for it.
+    fn record(
+        &self,
+        key: u16,
+        outbox: &Outbox,
+        subscriptions: &Subscriptions,
+    ) -> Option<Option<Vec<u8>>> {
+        if key::MESSAGES.contains(&key) {
+            let item = outbox.get(outbox.by_id(key)?)?;
+            // The message itself was stored before it was accepted.
+            Some(record::release(key, item.order))
+        } else if key::FILTERS.contains(&key) {
+            let (name, one) = subscriptions.at(key - key::FILTERS.start())?;
+            Some(record::filter(key, name, one.qos, one.granted))
+        } else if key == key::SETTLED {
+            (self.settled && !self.lost).then(record::settled)
+        } else {
+            // A set of nothing is deleted, which a storage that is full does not refuse.
+            let record = self.present(key);
+            let is_empty = record.as_deref().is_some_and(record::is_empty);
+            (!is_empty).then_some(record)
+        }
     }
 
     /// The record as it should be.

@@ -194,6 +194,11 @@ pub(super) fn release(key: u16, order: u32) -> Option<Vec<u8>> {
     Some(record.end(key))
 }
 
+/// Whether a record has no body.
+pub(super) fn is_empty(record: &[u8]) -> bool {
+    record.len() <= FRAME
+}
+
 /// Whether these bytes are a record of a session, under this key, as this version of the crate or a later one
 /// writes it.
 pub fn is_record(key: u16, bytes: &[u8]) -> bool {

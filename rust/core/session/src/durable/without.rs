@@ -5,6 +5,8 @@ use alloc::string::String;
 use super::StoreError;
 use crate::config::QoS;
 use crate::message::Message;
+use crate::outbox::Outbox;
+use crate::subscriptions::Subscriptions;
 
 #[derive(Debug, Default)]
 pub(crate) struct Journal(());
@@ -26,9 +28,7 @@ impl Journal {
         None
     }
 
-    pub(crate) const fn take_recovery(&mut self) -> bool {
-        false
-    }
+    pub(crate) const fn catch_up(&mut self, _: &Outbox, _: &Subscriptions) {}
 
     pub(crate) const fn occupied(&mut self, _: u16) -> Result<u32, StoreError> {
         Ok(0)

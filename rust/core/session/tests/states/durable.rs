@@ -575,6 +575,7 @@ fn a_message_given_up_leaves_its_release() {
             first.session.publish(message("u", QOS1)).unwrap();
             first.sent(at(2));
             first.receive(&wire::puback(0x8001, 0), at(2));
+            first.events();
         } else {
             assert!(matches!(failed, Some(Event::PublishFailed(Token(1), _))));
         }

@@ -8,6 +8,8 @@ mod connect;
 mod durable;
 mod end;
 mod keep_alive;
+#[cfg(feature = "durable")]
+mod late;
 mod outbox;
 #[cfg(feature = "pieces")]
 mod pieces;
