@@ -276,6 +276,11 @@ impl Link {
         self.heap_due = Some(later(self.now, HEAP_PAUSE));
     }
 
+    /// Whether PINGREQ can be asked for: online, and none is under way.
+    pub(crate) fn may_ping(&self) -> bool {
+        self.phase == Phase::Online && self.ping == Ping::None
+    }
+
     /// Queues PINGREQ, unless one is under way.
     pub(crate) fn ping(&mut self, now: Duration) {
         if self.ping == Ping::None {
@@ -299,7 +304,7 @@ impl Link {
 
     /// Asks whether the broker has passed over a PUBREL that it does not answer.
     pub(crate) fn ping_behind(&mut self, now: Duration) {
-        self.pinged_behind = self.ping == Ping::None;
+        self.pinged_behind = true;
         self.ping(now);
     }
 

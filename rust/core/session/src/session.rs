@@ -325,7 +325,10 @@ impl Session {
     /// When PINGREQ goes behind a PUBREL that is not answered: some brokers leave that of an identifier that they
     /// do not know. PINGRESP then says that it was read.
     fn release_due(&self) -> Option<Duration> {
-        let link = self.link.as_ref().filter(|link| !link.pinged_behind)?;
+        let link = self.link.as_ref()?;
+        if !link.may_ping() || link.pinged_behind {
+            return None;
+        }
         let item = self.state.outbox.get(link.releasing?)?;
         (item.sent_on == self.connection).then(|| later(item.since, PUBCOMP_PATIENCE))
     }

@@ -256,7 +256,7 @@ fn what_waits_for_the_heap_is_tried_again_each_second() {
             assert!(shown.0);
             assert_eq!(client.session.poll_timeout(), Some(at(second + 1)));
             // Without a transmission in between it is not asked for again and again.
-            client.session.handle_timeout(at(second + 1)).unwrap();
+            client.handle_timeout(at(second + 1)).unwrap();
             assert_eq!(client.session.poll_timeout(), Some(at(60)));
         }
         assert!(client.transmit(at(4)).len() > 2_000);

@@ -209,6 +209,8 @@ impl Run {
                 self.session
                     .handle_timeout(self.now)
                     .expect("nothing is overdue");
+                let due = self.session.poll_timeout();
+                assert!(due.is_none_or(|due| due > self.now), "{due:?}");
             }
         }
     }

@@ -328,6 +328,16 @@ impl Client {
         assert_eq!(taken, Ok(bytes.len()));
     }
 
+    /// Time has passed; what was due is not due any more.
+    pub(crate) fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
+        let result = self.session.handle_timeout(now);
+        if result.is_ok() {
+            let due = self.session.poll_timeout();
+            assert!(due.is_none_or(|due| due > now), "{due:?} at {now:?}");
+        }
+        result
+    }
+
     pub(crate) fn fails(&mut self, bytes: &[u8], error: SessionError) {
         assert_eq!(self.session.handle_input(bytes, at(1)), Err(error));
     }

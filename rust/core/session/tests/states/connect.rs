@@ -139,9 +139,9 @@ fn a_broker_that_does_not_answer_connect() {
     let mut client = Client::lasting(Version::V5);
     client.session.connect(at(100));
     assert_eq!(client.session.poll_timeout(), Some(at(120)));
-    assert_eq!(client.session.handle_timeout(at(119)), Ok(()));
+    assert_eq!(client.handle_timeout(at(119)), Ok(()));
     assert_eq!(
-        client.session.handle_timeout(at(120)),
+        client.handle_timeout(at(120)),
         Err(SessionError::ConnackTimeout)
     );
     assert_eq!(client.session.poll_timeout(), None);

@@ -20,9 +20,9 @@ fn a_ping_when_nothing_was_sent() {
         let message = Publish::new("t", "y", 0, 0);
         client.receive(&wire::publish(version, &message), at(55));
         assert_eq!(client.session.poll_timeout(), Some(at(110)));
-        assert_eq!(client.session.handle_timeout(at(109)), Ok(()));
+        assert_eq!(client.handle_timeout(at(109)), Ok(()));
         assert_eq!(client.sent(at(109)), []);
-        assert_eq!(client.session.handle_timeout(at(110)), Ok(()));
+        assert_eq!(client.handle_timeout(at(110)), Ok(()));
         assert_eq!(client.session.poll_timeout(), Some(at(130)));
         assert_eq!(client.sent(at(110)), [Seen::Pingreq]);
         client.receive(&wire::PINGRESP, at(111));
@@ -33,11 +33,11 @@ fn a_ping_when_nothing_was_sent() {
 #[test]
 fn a_broker_that_does_not_answer_a_ping() {
     let mut client = Client::online(lasting(Version::V5));
-    assert_eq!(client.session.handle_timeout(at(60)), Ok(()));
+    assert_eq!(client.handle_timeout(at(60)), Ok(()));
     client.transmit(at(60));
-    assert_eq!(client.session.handle_timeout(at(79)), Ok(()));
+    assert_eq!(client.handle_timeout(at(79)), Ok(()));
     assert_eq!(
-        client.session.handle_timeout(at(80)),
+        client.handle_timeout(at(80)),
         Err(SessionError::PingTimeout)
     );
     assert_eq!(client.sent(at(80)), [Seen::Disconnect(0x80)]);
@@ -90,7 +90,7 @@ fn an_answer_is_awaited_until_it_comes() {
     assert!(client.session.awaits_answer());
     client.receive(&wire::puback(1, 0), at(3));
     assert!(!client.session.awaits_answer());
-    client.session.handle_timeout(at(62)).expect("a ping");
+    client.handle_timeout(at(62)).expect("a ping");
     client.transmit(at(62));
     assert!(client.session.awaits_answer());
     client.receive(&wire::PINGRESP, at(63));
@@ -105,13 +105,13 @@ fn a_pingresp_behind_untaken_events_is_not_missed() {
     });
     let message = wire::publish(Version::V5, &Publish::new("t", "x", 0, 0));
     client.receive(&message, at(59));
-    client.session.handle_timeout(at(60)).expect("a ping");
+    client.handle_timeout(at(60)).expect("a ping");
     assert_eq!(client.session.handle_input(&wire::PINGRESP, at(61)), Ok(0));
-    assert_eq!(client.session.handle_timeout(at(80)), Ok(()));
+    assert_eq!(client.handle_timeout(at(80)), Ok(()));
     assert_eq!(client.session.poll_timeout(), Some(at(100)));
     assert_eq!(client.events().len(), 1);
     client.receive(&wire::PINGRESP, at(90));
-    assert_eq!(client.session.handle_timeout(at(100)), Ok(()));
+    assert_eq!(client.handle_timeout(at(100)), Ok(()));
 }
 
 #[test]
@@ -134,9 +134,9 @@ fn a_broker_that_wants_no_keep_alive_does_not_forbid_pings() {
     let mut client = online_with(|p| p.server_keep_alive = Some(0));
     client.session.set_ping_after(Some(at(100)));
     assert_eq!(client.session.poll_timeout(), Some(at(100)));
-    client.session.handle_timeout(at(100)).expect("a ping");
+    client.handle_timeout(at(100)).expect("a ping");
     assert_eq!(client.sent(at(100)), [Seen::Pingreq]);
-    let timeout = client.session.handle_timeout(at(120));
+    let timeout = client.handle_timeout(at(120));
     assert_eq!(timeout, Err(SessionError::PingTimeout));
 }
 
@@ -148,7 +148,7 @@ fn sending_at_qos_0_does_not_hide_a_dead_path() {
         let mut client = Client::online(lasting(version));
         let mut pinged = None;
         for now in (10..200).step_by(10) {
-            match client.session.handle_timeout(at(now)) {
+            match client.handle_timeout(at(now)) {
                 Ok(()) => {}
                 Err(error) => {
                     assert_eq!(error, SessionError::PingTimeout);
@@ -176,7 +176,7 @@ fn whatever_arrives_keeps_the_connection() {
         let large = wire::publish(version, &Publish::new("t", [7; 200], 0, 0));
         for (second, byte) in large.iter().enumerate() {
             let now = at(second as u64);
-            client.session.handle_timeout(now).expect("alive");
+            client.handle_timeout(now).expect("alive");
             client.transmit(now);
             client.receive(&[*byte], now);
         }
@@ -197,7 +197,7 @@ fn a_slow_upload_is_not_a_dead_path() {
     let mut sent = Vec::new();
     while client.session.outbox_len() > 0 {
         now += 10;
-        client.session.handle_timeout(at(now)).expect("alive");
+        client.handle_timeout(at(now)).expect("alive");
         let bytes = client.session.transmit(at(now)).to_vec();
         let count = bytes.len().min(1_000);
         sent.extend_from_slice(&bytes[..count]);
@@ -206,7 +206,7 @@ fn a_slow_upload_is_not_a_dead_path() {
     assert!(now > 200);
     assert_eq!(client.sent(at(now)), [Seen::Pingreq]);
     assert_eq!(client.session.poll_timeout(), Some(at(now + 20)));
-    let timeout = client.session.handle_timeout(at(now + 20));
+    let timeout = client.handle_timeout(at(now + 20));
     assert_eq!(timeout, Err(SessionError::PingTimeout));
 }
 
@@ -224,8 +224,8 @@ fn unsent_acknowledgements_do_not_hide_a_dead_path() {
             client.events();
         }
         assert!(!client.session.wants_input());
-        client.session.handle_timeout(at(61)).expect("a ping");
-        let timeout = client.session.handle_timeout(at(81));
+        client.handle_timeout(at(61)).expect("a ping");
+        let timeout = client.handle_timeout(at(81));
         assert_eq!(timeout, Err(SessionError::PingTimeout));
     }
 }

@@ -172,7 +172,7 @@ fn what_waits_again_is_replaced_and_expires() {
     let stalled = || {
         let mut client = Client::online(lasting(Version::V5));
         let one = client.session.publish_with(Message::new("a", "1"), options);
-        client.session.handle_timeout(at(1)).expect("in time");
+        client.handle_timeout(at(1)).expect("in time");
         assert!(!client.session.transmit(at(1)).is_empty());
         (client, one)
     };
@@ -201,11 +201,11 @@ fn what_waits_again_is_replaced_and_expires() {
 
     // Its time is over while it is being sent.
     let (mut client, one) = stalled();
-    client.session.handle_timeout(at(35)).expect("in time");
+    client.handle_timeout(at(35)).expect("in time");
     assert_eq!(client.events(), []);
     client.session.handle_network_lost();
     assert!(client.session.poll_timeout() <= Some(at(35)));
-    client.session.handle_timeout(at(36)).expect("offline");
+    client.handle_timeout(at(36)).expect("offline");
     assert_eq!(client.events(), [failed(one, PublishError::Expired)]);
 }
 
@@ -267,16 +267,16 @@ fn expiry_counts_down_while_a_message_waits() {
             .publish_with(long, options(100))
             .expect("room");
         // It counts from the first time the session is told.
-        client.session.handle_timeout(at(1_000)).expect("offline");
+        client.handle_timeout(at(1_000)).expect("offline");
         assert_eq!(client.session.poll_timeout(), Some(at(1_010)));
-        client.session.handle_timeout(at(1_009)).expect("offline");
+        client.handle_timeout(at(1_009)).expect("offline");
         assert_eq!(client.events(), []);
-        client.session.handle_timeout(at(1_010)).expect("offline");
+        client.handle_timeout(at(1_010)).expect("offline");
         assert_eq!(client.events(), [failed(short, PublishError::Expired)]);
         assert_eq!(client.session.poll_timeout(), Some(at(1_100)));
         assert_eq!(sent_topics(&mut client, at(1_099)), ["long"]);
         // Sent is sent: it is acknowledged or repeated, but not dropped.
-        client.session.handle_timeout(at(1_101)).expect("in time");
+        client.handle_timeout(at(1_101)).expect("in time");
         assert_eq!(client.session.outbox_len(), 1);
     }
 }
@@ -322,7 +322,7 @@ fn the_broker_is_told_what_is_left() {
             },
         )
         .expect("room");
-    client.session.handle_timeout(at(100)).expect("offline");
+    client.handle_timeout(at(100)).expect("offline");
     client.session.connect(at(140));
     client.transmit(at(140));
     client.receive(&wire::connack(Version::V5, false), at(140));
@@ -350,7 +350,7 @@ fn the_broker_is_told_what_is_left() {
     client.session.publish(with_expiry("d")).expect("room");
     assert_eq!(client.session.poll_timeout(), Some(Duration::ZERO));
     let now = at(150) + Duration::from_millis(500);
-    client.session.handle_timeout(now).expect("in time");
+    client.handle_timeout(now).expect("in time");
     assert_ne!(client.session.poll_timeout(), Some(Duration::ZERO));
     assert_eq!(left(&mut client, now), [Some(60)]);
 }
@@ -365,10 +365,7 @@ fn three_days_offline() {
         for minute in 0..72 * 60 {
             let topic = format!("sensor/{}", minute % 50);
             publish(&mut client, &topic, QOS1).expect("the policy makes room");
-            client
-                .session
-                .handle_timeout(at(60 * minute))
-                .expect("offline");
+            client.handle_timeout(at(60 * minute)).expect("offline");
             told += client.events().len();
             most = most.max(client.session.outbox_bytes());
         }

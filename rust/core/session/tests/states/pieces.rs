@@ -380,13 +380,13 @@ fn a_slow_message_is_a_sign_of_life() {
             client.receive(byte, at(now));
             client.events();
             now += 50;
-            client.session.handle_timeout(at(now)).expect("alive");
+            client.handle_timeout(at(now)).expect("alive");
             client.transmit(at(now));
         }
         client.receive(&packet[..100], at(now));
-        client.session.handle_timeout(at(now + 60)).expect("a ping");
+        client.handle_timeout(at(now + 60)).expect("a ping");
         assert_eq!(client.sent(at(now + 60)), [Seen::Pingreq]);
-        let silent = client.session.handle_timeout(at(now + 80));
+        let silent = client.handle_timeout(at(now + 80));
         assert_eq!(silent, Err(SessionError::PingTimeout));
         client.session.handle_transport_closed();
         let events = client.events();

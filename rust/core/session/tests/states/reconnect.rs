@@ -213,7 +213,7 @@ fn a_release_that_is_not_answered_is_followed_by_a_ping() {
         client.reconnect(at(0), true);
         client.events();
         if asked_before {
-            client.session.handle_timeout(at(10)).expect("alive");
+            client.handle_timeout(at(10)).expect("alive");
             assert_eq!(client.sent(at(10)), [Seen::Pingreq]);
         }
         client
@@ -230,7 +230,7 @@ fn a_release_that_is_not_answered_is_followed_by_a_ping() {
             client.events();
         }
         assert_eq!(client.session.poll_timeout(), Some(at(13)));
-        client.session.handle_timeout(at(13)).expect("alive");
+        client.handle_timeout(at(13)).expect("alive");
         assert_eq!(client.sent(at(13)), [Seen::Pingreq]);
         let publish = [Seen::Publish(Publish::new("t", "", 2, 1))];
         client.receive(&wire::PINGRESP, at(14));

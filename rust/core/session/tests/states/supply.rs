@@ -242,11 +242,8 @@ fn a_first_piece_that_does_not_come_ends_the_message_alone() {
             .expect("room");
         client.transmit(at(1));
         assert_eq!(client.session.poll_timeout(), Some(at(21)));
-        client
-            .session
-            .handle_timeout(at(20))
-            .expect("there is time");
-        client.session.handle_timeout(at(21)).expect("it stands");
+        client.handle_timeout(at(20)).expect("there is time");
+        client.handle_timeout(at(21)).expect("it stands");
         let failed = Event::PublishFailed(token, PublishError::NotSupplied);
         assert_eq!(client.events(), [wanted(token, 0), failed]);
         let behind = Publish::new("u", "behind", 0, 0);
@@ -281,7 +278,7 @@ fn a_later_piece_that_does_not_come_ends_the_connection() {
                 assert_eq!(client.session.poll_timeout(), Some(at(21)));
                 at(21)
             };
-            let ended = client.session.handle_timeout(now);
+            let ended = client.handle_timeout(now);
             assert_eq!(ended, Err(SessionError::NotSupplied));
             assert!(client.transmit(now).is_empty(), "nothing into the packet");
             assert!(client.session.is_disconnected());
@@ -321,7 +318,6 @@ fn a_message_is_given_up_wherever_it_is() {
         assert!(client.session.give_up_pieces(token));
         assert_eq!(client.events(), [wanted(token, 0), failed(token)]);
         client
-            .session
             .handle_timeout(at(100))
             .expect("the connection stands");
         client.sent(at(100));
@@ -437,7 +433,7 @@ fn what_is_asked_for_may_still_go() {
         });
         let token = publish_with(&mut client, QOS1, options).expect("room");
         client.transmit(at(1));
-        client.session.handle_timeout(at(10)).expect("it stands");
+        client.handle_timeout(at(10)).expect("it stands");
         let expired = Event::PublishFailed(token, PublishError::Expired);
         assert_eq!(client.events(), [wanted(token, 0), expired]);
         let mut client = Client::online(Config {
@@ -452,10 +448,7 @@ fn what_is_asked_for_may_still_go() {
         assert_eq!(client.events(), [wanted(old, 0), replaced]);
         client.transmit(at(15));
         assert_eq!(client.events(), [wanted(new, 0)]);
-        client
-            .session
-            .handle_timeout(at(30))
-            .expect("it has its own time");
+        client.handle_timeout(at(30)).expect("it has its own time");
         let (events, sent) = supply_all(&mut client, at(31));
         assert_eq!(
             (events.len(), sent.len()),
@@ -552,7 +545,7 @@ fn leaving_in_the_middle() {
             if !ends {
                 let due = client.session.poll_timeout();
                 assert_eq!(due, Some(at(21)));
-                let ended = client.session.handle_timeout(at(21));
+                let ended = client.handle_timeout(at(21));
                 assert_eq!(ended, Err(SessionError::NotSupplied));
                 assert!(client.session.is_disconnected());
                 continue;

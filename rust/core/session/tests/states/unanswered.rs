@@ -47,7 +47,7 @@ fn answers_that_never_come_while_pings_are_answered() {
                 since = 20;
             }
             for now in [60, 90, 120] {
-                client.session.handle_timeout(at(now)).expect("in time");
+                client.handle_timeout(at(now)).expect("in time");
                 client.transmit(at(now));
                 client.receive(&wire::PINGRESP, at(now));
             }
@@ -60,7 +60,7 @@ fn answers_that_never_come_while_pings_are_answered() {
             );
             let missing = PacketType::new(number);
             let error = SessionError::AckTimeout { missing };
-            assert_eq!(client.session.handle_timeout(due), Err(error));
+            assert_eq!(client.handle_timeout(due), Err(error));
             client.reconnect(at(200), true);
             assert_eq!(client.sent(at(200)).len(), 1, "it is sent again");
         }
@@ -87,10 +87,7 @@ fn an_answer_that_may_be_unread_is_not_missing() {
                 assert!(taken < unread.len());
                 unread.drain(..taken);
                 for second in 3..130 {
-                    client
-                        .session
-                        .handle_timeout(at(second))
-                        .expect("it stands");
+                    client.handle_timeout(at(second)).expect("it stands");
                 }
                 client.events();
             }
@@ -103,7 +100,7 @@ fn an_answer_that_may_be_unread_is_not_missing() {
                 unread.drain(..taken);
                 let due = client.session.poll_timeout();
                 if due.is_some_and(|due| due <= at(130)) {
-                    client.session.handle_timeout(at(130)).expect("it stands");
+                    client.handle_timeout(at(130)).expect("it stands");
                 }
                 client.events();
             }
@@ -115,7 +112,7 @@ fn an_answer_that_may_be_unread_is_not_missing() {
                 assert_eq!(client.events(), [Event::Published(token.expect("room"))]);
             } else {
                 let missing = PacketType::new(4);
-                let ended = client.session.handle_timeout(due);
+                let ended = client.handle_timeout(due);
                 assert_eq!(ended, Err(SessionError::AckTimeout { missing }));
             }
         }
@@ -134,7 +131,7 @@ fn a_clock_that_is_always_late_finds_an_answer_missing() {
     client.transmit(at(1));
     for (due, ends) in [(at(121), false), (at(246), true)] {
         assert_eq!(client.session.poll_timeout(), Some(due));
-        let ended = client.session.handle_timeout(due + at(5));
+        let ended = client.handle_timeout(due + at(5));
         assert_eq!(ended.is_err(), ends);
     }
 }
@@ -149,7 +146,7 @@ fn until_it_waits_no_longer(client: &mut Client, start: u64, never: (&str, u16))
             .poll_timeout()
             .is_some_and(|due| due <= at(now))
         {
-            let due = client.session.handle_timeout(at(now));
+            let due = client.handle_timeout(at(now));
             assert!(
                 client
                     .session
@@ -259,5 +256,49 @@ fn a_request_that_is_never_answered_is_given_up() {
             }
             assert_eq!(client.events(), [answered]);
         }
+    }
+}
+
+/// While a ping is not answered, another one behind PUBREL would tell nothing: it goes after that.
+#[test]
+fn a_ping_behind_a_pubrel_waits_for_the_one_before() {
+    for version in VERSIONS {
+        let mut client = Client::new(Config {
+            adopt_session: true,
+            keep_alive: at(10),
+            ..lasting(version)
+        });
+        client.reconnect(at(0), true);
+        client.handle_timeout(at(10)).expect("alive");
+        assert_eq!(client.sent(at(10)), [Seen::Pingreq]);
+        let message = Message::new("t", "").qos(QOS2);
+        client.session.publish(message).expect("room");
+        assert_eq!(client.sent(at(11)), [Seen::Pubrel(1, 0)]);
+        client.handle_timeout(at(13)).expect("alive");
+        assert_eq!(client.sent(at(13)), []);
+        client.receive(&wire::PINGRESP, at(14));
+        assert_eq!(client.session.poll_timeout(), Some(at(13)));
+        client.handle_timeout(at(14)).expect("alive");
+        assert_eq!(client.sent(at(14)), [Seen::Pingreq]);
+        client.receive(&wire::PINGRESP, at(15));
+        let sent = client.sent(at(15));
+        assert!(matches!(sent[..], [Seen::Publish(_)]), "{sent:?}");
+    }
+}
+
+#[test]
+fn no_ping_goes_behind_a_pubrel_while_leaving() {
+    for version in VERSIONS {
+        let mut client = Client::new(Config {
+            adopt_session: true,
+            ..lasting(version)
+        });
+        client.reconnect(at(0), true);
+        let message = Message::new("t", "").qos(QOS2);
+        client.session.publish(message).expect("room");
+        assert_eq!(client.sent(at(1)), [Seen::Pubrel(1, 0)]);
+        client.session.disconnect();
+        client.handle_timeout(at(3)).expect("alive");
+        assert_eq!(client.sent(at(3)), [Seen::Disconnect(0)]);
     }
 }
