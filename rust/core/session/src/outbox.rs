@@ -251,6 +251,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Makes room on the heap for a request.
+    pub(crate) fn reserve(&mut self) -> bool {
+        self.items.reserve()
+    }
+
     /// A command of this name came, and was not queued.
     pub(crate) fn pass_over(&mut self, token: Token) {
         self.last_token = token.0;

@@ -397,8 +397,8 @@ impl Session {
             self.events.push(Event::PublishFailed(token, error));
             return Ok(());
         }
-        if let Work::Request(request) = &work {
-            self.note_named(request);
+        if !self.note_named(&work) {
+            return Err(Command { work });
         }
         let queued = self.state.outbox.submit(token, work);
         queued.map_err(|work| Command { work })?;
@@ -440,8 +440,8 @@ impl Session {
         }
         self.store(&mut work)?;
         self.make_room(&work);
-        if let Work::Request(request) = &work {
-            self.note_named(request);
+        if !self.note_named(&work) {
+            return Err(CommandError::OutOfMemory);
         }
         self.state.outbox.queue(work)
     }
@@ -480,8 +480,15 @@ impl Session {
         }
     }
 
-    /// What the application asks for itself is not repeated beside that.
-    fn note_named(&mut self, request: &Request) {
+    /// What the application asks for itself is not repeated beside that. False if the heap has no room for the
+    /// request.
+    fn note_named(&mut self, work: &Work) -> bool {
+        let Work::Request(request) = work else {
+            return true;
+        };
+        if !self.state.outbox.reserve() {
+            return false;
+        }
         for filter in request.filters() {
             if request.kind == RequestKind::Subscribe {
                 self.state.subscriptions.set_asked(&filter.name);
@@ -490,6 +497,7 @@ impl Session {
                 self.leave_suspect(&filter.name);
             }
         }
+        true
     }
 
     /// A subscription that was to be repeated on the session's own account, and is suspected.

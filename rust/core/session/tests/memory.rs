@@ -7,7 +7,8 @@ use common::flash::Flash;
 use common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use mqtt_proto::v5;
 use thread_mqtt_session::{
-    CommandError, Config, Event, Message, Properties, QoS, SessionError, SkipReason, Version,
+    Command, CommandError, Config, Event, Message, Properties, QoS, SessionError, SkipReason,
+    Token, Version,
 };
 #[cfg(feature = "durable")]
 use thread_mqtt_session::{Session, StoreError};
@@ -194,16 +195,27 @@ fn commands_that_find_no_room_are_refused_or_wait() {
             ..Message::new("t", "x").qos(QoS::AtLeastOnce)
         }
     };
-    let filters: Vec<_> = (0..8).map(|n| format!("{n}{}", "/f".repeat(500))).collect();
-    let filters: Vec<_> = filters.iter().map(|f| (&**f, QoS::AtLeastOnce)).collect();
-    for publishes in [true, false] {
+    // Of a request so many filters, and the length of each.
+    for kind in [
+        None,
+        Some((1, 8_000)),
+        Some((8, 1_000)),
+        Some((9, 1_000)),
+        Some((100, 100)),
+    ] {
+        let (count, length) = kind.unwrap_or_default();
+        let filters: Vec<_> = (0..count)
+            .map(|n| format!("{n:03}{}", "f".repeat(length - 3)))
+            .collect();
+        let filters: Vec<_> = filters.iter().map(|f| (&**f, QoS::AtLeastOnce)).collect();
+        let whole = kind.map_or(8_000, |_| count.min(8) * length);
         let (mut refused, mut waited, mut sent) = (0, 0, 0);
         for bytes in (0..60_000).step_by(397) {
             let mut client = Client::online(lasting(Version::V5));
             let message = with_properties();
-            let command = || match publishes {
-                true => client.session.publish(message),
-                false => client.session.subscribe(&filters),
+            let command = || match kind {
+                None => client.session.publish(message),
+                Some(_) => client.session.subscribe(&filters),
             };
             match with_heap(bytes, command).0 {
                 Ok(_) => {}
@@ -223,14 +235,18 @@ fn commands_that_find_no_room_are_refused_or_wait() {
                 }
                 false => sent += 1,
             }
-            assert!(client.transmit(at(2)).len() > 8_000, "{bytes}");
+            assert!(client.transmit(at(2)).len() > whole, "{bytes}");
         }
         assert!(
             refused > 3 && waited + sent > 10,
-            "{refused}, {waited}, {sent}"
+            "{kind:?}: {refused}, {waited}, {sent}"
         );
-        // A request is copied to be queued, and once more to be sent; a message that was queued is sent from there.
-        assert!(publishes || waited > 3, "{waited}");
+        // A request is copied to be queued, and each packet of it once more to be sent; a message that was queued
+        // is sent from there.
+        assert!(
+            !(1..10).contains(&count) || waited > 3,
+            "{kind:?}: {waited}"
+        );
     }
 }
 
@@ -335,4 +351,52 @@ fn a_storage_that_was_not_restored_is_seldom_read() {
     flash.fail(None);
     second.publish(message(1)).expect("room");
     assert_eq!(flash.messages(), 42);
+}
+
+/// A request that the heap refuses changes nothing: what is subscribed to is repeated, and left only where the
+/// application was told so.
+#[test]
+fn a_request_that_was_refused_leaves_the_subscription_as_it_is() {
+    for subscribes in [true, false] {
+        for apart in [true, false] {
+            let mut refused = 0;
+            for waiting in 0..40 {
+                for bytes in (100..12_000).step_by(500) {
+                    let mut client = Client::online(Config {
+                        outbox_messages: 64,
+                        ..lasting(Version::V5)
+                    });
+                    let filters = [("t", QoS::AtLeastOnce)];
+                    client.session.subscribe(&filters).expect("room");
+                    client.transmit(at(1));
+                    client.receive(&wire::suback(Version::V5, 1, &[1]), at(1));
+                    client.events();
+                    client.session.handle_network_lost();
+                    for _ in 0..waiting {
+                        let message = Message::new("u", "x");
+                        client.session.publish(message).expect("room");
+                    }
+                    let command = match subscribes {
+                        true => Command::subscribe(&filters),
+                        false => Command::unsubscribe(&["t"]),
+                    };
+                    let command = command.expect("a filter");
+                    let request = || match (apart, subscribes) {
+                        (true, _) => client.session.submit(Token(100), command).is_ok(),
+                        (false, true) => client.session.subscribe(&filters).is_ok(),
+                        (false, false) => client.session.unsubscribe(&["t"]).is_ok(),
+                    };
+                    if with_heap(bytes, request).0 {
+                        continue;
+                    }
+                    refused += 1;
+                    client.reconnect(at(2), false);
+                    let sent = client.sent(at(2));
+                    let is_subscribe = |seen: &&Seen| matches!(seen, Seen::Subscribe(..));
+                    assert_eq!(sent.iter().filter(is_subscribe).count(), 1);
+                }
+            }
+            assert!(refused > 3, "{refused}");
+        }
+    }
 }
