@@ -14,6 +14,7 @@ use crate::event::Token;
 #[cfg(feature = "durable")]
 use crate::item::Outgoing;
 use crate::item::{Dup, Expiry, Foreign, Item, Work};
+use crate::output::is_open;
 use crate::pieces::Supply;
 use crate::request::Request;
 pub(crate) use crate::room::REQUESTS;
@@ -424,35 +425,42 @@ impl Outbox {
     // What to send.
 
     /// The item to be sent next, but for suspects. Only PUBLISH waits for quota; what was released on an
-    /// earlier connection goes out as far as the `window` of this session allows.
+    /// earlier connection goes out as far as the `window` of this session allows. Queues that are `closed` wait.
     pub(crate) fn next_to_send(
         &self,
         quota: bool,
         window: bool,
         unanswered_requests: usize,
+        closed: u32,
     ) -> Option<Key> {
         let release = window.then(|| self.first(RELEASES)).flatten();
         let request = (unanswered_requests < REQUEST_WINDOW)
-            .then(|| self.first(REQUESTS))
+            .then(|| self.first_open(REQUESTS, closed))
             .flatten();
-        release.or_else(|| self.older(request, self.next_message(quota)))
+        release.or_else(|| self.older(request, self.next_message(quota, closed)))
     }
 
-    fn next_message(&self, quota: bool) -> Option<Key> {
+    fn first_open(&self, list: usize, closed: u32) -> Option<Key> {
+        self.first(list).filter(|_| is_open(closed, list))
+    }
+
+    fn next_message(&self, quota: bool, closed: u32) -> Option<Key> {
+        // New ones do not overtake those that are sent again.
+        let quota = quota && is_open(closed, RESEND);
         let again = self.first(RESEND);
         if again.is_some() && quota {
             return again;
         }
         (0..PRIORITIES).find_map(|rank| {
             let list = WAITING + 2 * rank;
-            let acknowledged = quota.then(|| self.first(list)).flatten();
-            self.older(acknowledged, self.first(list + 1))
+            let acknowledged = quota.then(|| self.first_open(list, closed)).flatten();
+            self.older(acknowledged, self.first_open(list + 1, closed))
         })
     }
 
     /// The first QoS 0 message that waits, if no other message waits before it.
     pub(crate) fn next_qos0(&self) -> Option<Key> {
-        let key = self.next_message(true)?;
+        let key = self.next_message(true, 0)?;
         let item = self.get(key)?;
         (!item.work.counts_in_flight()).then_some(key)
     }

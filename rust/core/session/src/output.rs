@@ -1,5 +1,6 @@
 //! From the outbox to the transport.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -8,10 +9,10 @@ use crate::error::{PublishError, SessionError};
 use crate::item::{Dup, Item, Work};
 use crate::link::{Limits, Link, Phase};
 use crate::message::{has_wildcard, shared_part};
-use crate::outbox::BEGUN;
+use crate::outbox::{BEGUN, REQUESTS};
 use crate::packet::{self, AckKind, frame};
 use crate::reason::ReasonCode;
-use crate::request::{Filter, Request, RequestKind};
+use crate::request::{Filter, Request, RequestKind, bytes};
 use crate::session::Session;
 use crate::slab::Key;
 
@@ -63,7 +64,8 @@ impl Session {
                 }
             }
             (_, Some(limits)) => {
-                while self.has_stage_room() && self.stage_next(&limits) {}
+                let mut closed = 0;
+                while self.has_stage_room() && self.stage_next(&limits, &mut closed) {}
                 // A ping to be answered before a suspect is sent.
                 if let Some(link) = self.link.as_mut().filter(|link| link.staged.is_empty()) {
                     link.stage_control();
@@ -78,8 +80,9 @@ impl Session {
         self.link.as_ref().is_some_and(room) && !self.events.is_full()
     }
 
-    /// Stages what comes next; false if that is nothing, for now.
-    fn stage_next(&mut self, limits: &Limits) -> bool {
+    /// Stages what comes next; false if that is nothing, for now. `closed`: a bit for each queue whose first
+    /// item found no heap, and behind which all wait.
+    fn stage_next(&mut self, limits: &Limits, closed: &mut u32) -> bool {
         let Some(link) = &mut self.link else {
             return false;
         };
@@ -89,11 +92,14 @@ impl Session {
         let window = link.in_flight < self.state.window;
         let quota = window && link.in_flight < limits.receive_maximum && link.releasing.is_none();
         let requests = link.requests;
-        if let Some(key) = self.next_repeat() {
-            return self.stage_item(key, limits) != Staged::Later;
+        if is_open(*closed, REQUESTS) {
+            if let Some((key, last)) = self.next_repeat() {
+                return self.stage_repeat(key, last, limits, closed);
+            }
         }
-        match self.state.outbox.next_to_send(quota, window, requests) {
-            Some(key) if !self.suspects_turn() => self.stage_item(key, limits) != Staged::Later,
+        let outbox = &self.state.outbox;
+        match outbox.next_to_send(quota, window, requests, *closed) {
+            Some(key) if !self.suspects_turn() => self.stage_or_close(key, limits, closed),
             _ => match self.next_suspect() {
                 Some(key) => {
                     let staged = self.stage_item(key, limits);
@@ -105,6 +111,21 @@ impl Session {
                 None => false,
             },
         }
+    }
+
+    /// Stages an item; false if nothing else can be staged now. If it was the heap that had no room, its queue
+    /// waits, and others go on.
+    fn stage_or_close(&mut self, key: Key, limits: &Limits, closed: &mut u32) -> bool {
+        if self.stage_item(key, limits) != Staged::Later {
+            return true;
+        }
+        let no_heap = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.heap_due.is_some());
+        let list = self.state.outbox.list(key).filter(|_| no_heap);
+        *closed |= list.map_or(0, |list| 1 << list);
+        list.is_some()
     }
 
     /// Before DISCONNECT: QoS 0 messages, as far as they are small.
@@ -126,8 +147,20 @@ impl Session {
         }
     }
 
-    /// The next part of the subscriptions that a broker has lost, as a request.
-    fn next_repeat(&mut self) -> Option<Key> {
+    /// Stages a part of the subscriptions that a broker has lost, up to `last`. If the heap has no room, it is taken
+    /// from the list again.
+    fn stage_repeat(&mut self, key: Key, last: String, limits: &Limits, closed: &mut u32) -> bool {
+        let goes_on = self.stage_or_close(key, limits, closed);
+        if !is_open(*closed, REQUESTS) {
+            self.state.outbox.remove(key);
+        } else if let Some(link) = &mut self.link {
+            link.repeated = Some(last);
+        }
+        goes_on
+    }
+
+    /// The next part of the subscriptions that a broker has lost, as a request, and the last filter of it.
+    fn next_repeat(&mut self) -> Option<(Key, String)> {
         let link = self.link.as_mut()?;
         let subscriptions = &mut self.state.subscriptions;
         let count = self.state.repeat;
@@ -147,8 +180,7 @@ impl Session {
             link.wait_for_heap();
             return None;
         };
-        link.repeated = Some(last);
-        Some(key)
+        Some((key, last))
     }
 
     /// Puts an item into the stage and among those under way.
@@ -270,11 +302,11 @@ impl Session {
             return Staged::Gone;
         };
         // The codec makes a copy of the filters, in pieces, and a packet of that.
-        if !frame::heap_has(2 * request.bytes() + 512) {
+        let (kind, next) = (request.kind, request.next());
+        if !frame::heap_has(2 * bytes(next) + 512) {
             return self.wait_for_heap();
         }
-        let kind = request.kind;
-        let count = choose(request.next(), kind, limits);
+        let count = choose(next, kind, limits);
         request.ask(count);
         if request.asked() == 0 {
             self.answer_request(key, &[]);
@@ -386,6 +418,11 @@ impl Session {
             link.payload = None;
         }
     }
+}
+
+/// Whether nothing of this queue has found the heap without room.
+pub(crate) fn is_open(closed: u32, list: usize) -> bool {
+    closed & 1 << list == 0
 }
 
 /// The broker's limit, if a packet of this size is above it.

@@ -59,10 +59,7 @@ impl Request {
 
     /// Bytes counted against the outbox.
     pub(crate) fn bytes(&self) -> usize {
-        self.filters
-            .iter()
-            .map(|filter| filter.name.len() + 3)
-            .sum()
+        bytes(&self.filters)
     }
 
     /// The filters to be asked for next.
@@ -146,6 +143,11 @@ impl Request {
     pub(crate) fn filters(&self) -> &[Filter] {
         &self.filters
     }
+}
+
+/// Bytes of filters.
+pub(crate) fn bytes(filters: &[Filter]) -> usize {
+    filters.iter().map(|filter| filter.name.len() + 3).sum()
 }
 
 impl Filter {

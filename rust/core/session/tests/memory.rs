@@ -353,6 +353,91 @@ fn a_storage_that_was_not_restored_is_seldom_read() {
     assert_eq!(flash.messages(), 42);
 }
 
+/// Whatever the number of its filters, a request takes the heap that its next packet takes.
+#[test]
+fn a_long_request_is_sent_in_parts_that_find_room() {
+    let mut client = Client::online(lasting(Version::V5));
+    let filters: Vec<_> = (0..100).map(|n| format!("{n:0100}")).collect();
+    let filters: Vec<_> = filters.iter().map(|f| (&**f, QoS::AtLeastOnce)).collect();
+    client.session.subscribe(&filters).expect("room");
+    let (shown, _) = with_heap(5_000, || client.session.transmit(at(1)).len());
+    assert!(shown > 800, "{shown}");
+}
+
+/// What finds no heap keeps others waiting that follow it, and nothing else.
+#[test]
+fn an_item_that_finds_no_room_does_not_hold_back_others() {
+    let long = || Properties {
+        content_type: Some("c".repeat(4_000)),
+        ..Properties::default()
+    };
+    let filter = "f".repeat(3_000);
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        // Behind a request.
+        let mut client = Client::online(lasting(Version::V5));
+        let filters = [(&*filter, QoS::AtLeastOnce)];
+        client.session.subscribe(&filters).expect("room");
+        let short = Message::new("t", "x").qos(qos);
+        client.session.publish(short.clone()).expect("room");
+        let (sent, _) = with_heap(3_000, || client.transmit(at(1)));
+        assert_eq!(sent[0] >> 4, 3, "{sent:?}");
+        assert_eq!(client.session.poll_timeout(), Some(at(2)));
+        assert!(client.transmit(at(2)).len() > 3_000);
+
+        // Behind a message: of its own kind nothing passes.
+        let mut client = Client::online(lasting(Version::V5));
+        let message = Message::new("t", "x").qos(qos).properties(long());
+        client.session.publish(message).expect("room");
+        client.session.publish(short).expect("room");
+        client
+            .session
+            .subscribe(&[("f", QoS::AtLeastOnce)])
+            .expect("room");
+        let (sent, _) = with_heap(3_000, || client.transmit(at(1)));
+        assert_eq!(sent[0], 0x82, "{sent:?}");
+        assert_eq!(sent.len(), 2 + usize::from(sent[1]));
+        let rest = client.sent(at(2));
+        assert!(matches!(rest[..], [Seen::Publish(_), Seen::Publish(_)]));
+    }
+}
+
+/// However often the repetition of subscriptions finds no room, and on however many connections.
+#[test]
+fn subscriptions_that_find_no_room_are_repeated_once() {
+    let mut client = Client::online(lasting(Version::V5));
+    for n in 0..24 {
+        let filter = format!("{n:0200}");
+        let filters = [(&*filter, QoS::AtLeastOnce)];
+        client.session.subscribe(&filters).expect("room");
+        client.sent(at(1));
+        let answer = wire::suback(Version::V5, n + 1, &[1]);
+        client.receive(&answer, at(1));
+        client.events();
+    }
+    for round in 1..5 {
+        let now = at(10 * round);
+        client.session.handle_transport_closed();
+        client.reconnect(now, false);
+        for second in 0..5 {
+            let now = now + at(second);
+            let (shown, _) = with_heap(3_700, || client.session.transmit(now).len());
+            assert_eq!((shown, client.session.outbox_len()), (0, 0));
+            assert_eq!(client.session.poll_timeout(), Some(now + at(1)));
+        }
+    }
+    let sent = client.sent(at(60));
+    let mut filters: Vec<_> = sent
+        .into_iter()
+        .flat_map(|seen| match seen {
+            Seen::Subscribe(_, filters) => filters,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(filters.len(), 24);
+    filters.dedup();
+    assert_eq!(filters.len(), 24);
+}
+
 /// A request that the heap refuses changes nothing: what is subscribed to is repeated, and left only where the
 /// application was told so.
 #[test]
