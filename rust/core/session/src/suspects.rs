@@ -53,6 +53,7 @@ impl Session {
             at = self.state.outbox.previous(key);
             self.put_back(key, blame, oldest == Some(key));
         }
+        self.drop_repeats();
         // Not if it was this side that closed: what is never answered shall not stop the others.
         if blame && link.phase != Phase::Over {
             self.narrow(oldest, link.in_flight);
@@ -61,6 +62,18 @@ impl Session {
             item.proofs = item.proofs.saturating_add(weight);
             if item.proofs >= GUILTY {
                 self.give_up(alone);
+            }
+        }
+    }
+
+    /// Parts of the repeated subscriptions that wait: they are taken from the list again.
+    fn drop_repeats(&mut self) {
+        let outbox = &mut self.state.outbox;
+        let mut at = outbox.first(REQUESTS);
+        while let Some(key) = at {
+            at = outbox.next(key);
+            if (outbox.get(key)).is_some_and(|item| item.token.is_none() && item.ends == 0) {
+                outbox.remove(key);
             }
         }
     }

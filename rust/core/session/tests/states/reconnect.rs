@@ -310,3 +310,32 @@ fn a_smaller_receive_maximum_after_a_reconnect() {
     }
     assert!(client.session.is_idle());
 }
+
+/// The rest of a repeated SUBSCRIBE that goes in several packets is not kept beside the next repetition.
+#[test]
+fn a_repetition_of_subscriptions_that_is_cut_short_begins_again() {
+    let small = |properties: &mut mqtt_proto::v5::ConnackProperties| {
+        properties.max_packet_size = Some(100);
+    };
+    let mut client = Client::online(lasting(Version::V5));
+    let names: Vec<_> = (0..8).map(|n| format!("{n:040}")).collect();
+    let filters: Vec<_> = names.iter().map(|name| (&**name, QOS1)).collect();
+    client.session.subscribe(&filters).expect("room");
+    client.sent(at(0));
+    client.receive(&wire::suback(Version::V5, 1, &[1; 8]), at(0));
+    client.events();
+    for round in 1..5 {
+        client.session.handle_transport_closed();
+        client.session.connect(at(round));
+        client.sent(at(round));
+        client.receive(&wire::connack_v5(false, small), at(round));
+        client.events();
+        let sent = client.sent(at(round));
+        let [Seen::Subscribe(id, asked)] = &sent[..] else {
+            panic!("{sent:?}");
+        };
+        assert_eq!(asked.len(), 2);
+        client.receive(&wire::suback(Version::V5, *id, &[1; 2]), at(round));
+        assert_eq!(client.session.outbox_len(), 1);
+    }
+}
