@@ -527,7 +527,8 @@ int thread_mqtt_supply(struct thread_mqtt *client, uint32_t token, uint32_t offs
 int thread_mqtt_give_up(struct thread_mqtt *client, uint32_t token);
 
 /**
- * Subscribes; repeated by itself whenever the broker has lost the session.
+ * Subscribes; repeated by itself whenever the broker has lost the session. Messages that wait do not keep
+ * it out: THREAD_MQTT_ERROR_FULL means that too many other requests wait, or too many of their bytes.
  *
  * @param client The client.
  * @param filter Topic filter, NUL-terminated UTF-8.

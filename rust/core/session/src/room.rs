@@ -45,6 +45,10 @@ impl Usage {
 
 /// Room in an outbox: what decides whether it takes another command.
 ///
+/// Messages get in where the messages and requests that it holds leave room. Requests have room of their own: of
+/// them, those that wait count. An application subscribes when it starts, and the messages of its earlier life may
+/// fill the outbox.
+///
 /// A thread that must not look into the session asks a copy of it, to which it
 /// [adds](Self::add) the commands that are still on their way to the session.
 #[derive(Debug, Clone)]
@@ -287,7 +291,7 @@ impl Room {
     /// Whether a command gets in without another one's leaving.
     fn fits_as_it_is(&self, new: New) -> bool {
         let none = Usage::default();
-        self.fits(new.bytes, none) && (!new.is_qos0() || self.qos0_fits(new.bytes, none))
+        self.fits(new, none) && (!new.is_qos0() || self.qos0_fits(new.bytes, none))
     }
 
     fn replaces(&self, new: New) -> bool {
@@ -321,7 +325,7 @@ impl Room {
                 }
             };
         }
-        let fits = self.fits(new.bytes, freed);
+        let fits = self.fits(new, freed);
         if fits && (!new.is_qos0() || self.qos0_fits(new.bytes, freed_qos0)) {
             Ok(())
         } else {
@@ -329,9 +333,13 @@ impl Room {
         }
     }
 
-    fn fits(&self, bytes: usize, freed: Usage) -> bool {
-        let held = self.sum(0..LISTS).minus(freed);
-        held.items < self.max.items && bytes.saturating_add(held.bytes) <= self.max.bytes
+    fn fits(&self, new: New, freed: Usage) -> bool {
+        let lists = match new.message {
+            None => REQUESTS..REQUESTS + 1,
+            Some(_) => 0..LISTS,
+        };
+        let held = self.sum(lists).minus(freed);
+        held.items < self.max.items && new.bytes.saturating_add(held.bytes) <= self.max.bytes
     }
 
     /// QoS 0 leaves a part of the outbox to the others.

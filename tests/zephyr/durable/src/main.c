@@ -145,18 +145,24 @@ static int publish(struct thread_mqtt *client, uint32_t number)
 
 static void live(struct thread_mqtt *client)
 {
+	int error;
+
 	if (options.wait) {
 		print_statistics();
 	}
-	(void)thread_mqtt_subscribe(client, "durable/to", 2, NULL);
+	/* Whatever was restored. */
+	error = thread_mqtt_subscribe(client, "durable/to", 2, NULL);
+	if (error != 0) {
+		printk("event not subscribed: %s\n", thread_mqtt_error_to_str(error));
+		return;
+	}
 	(void)thread_mqtt_start(client);
 	if (options.wait) {
 		(void)k_sem_take(&online, K_FOREVER);
 		(void)k_sem_take(&subscribed, K_FOREVER);
 	}
 	for (uint32_t i = 0; i < options.count; i++) {
-		int error = publish(client, options.first + i);
-
+		error = publish(client, options.first + i);
 		if (error != 0) {
 			printk("not accepted: %d\n", error);
 			break;

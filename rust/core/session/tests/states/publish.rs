@@ -1,7 +1,8 @@
 //! Messages to the broker.
 
 use thread_mqtt_session::{
-    CommandError, Config, Event, Message, Properties, PublishError, ReasonCode, Version,
+    Command, CommandError, Config, Event, Message, Properties, PublishError, ReasonCode, Token,
+    Version,
 };
 
 use crate::common::{self, Client, Publish, Seen, VERSIONS, at, lasting, wire};
@@ -151,13 +152,55 @@ fn the_outbox_has_bounds_and_nothing_is_queued_beyond() {
     assert_eq!(client.session.outbox_len(), 1);
     assert_eq!(publish(&mut client, 1), Ok(()));
     assert_eq!(publish(&mut client, 1), Err(CommandError::Full));
-    let filters = [("a", QOS1)];
-    assert_eq!(client.session.subscribe(&filters), Err(CommandError::Full));
     client.reconnect(at(0), false);
     client.transmit(at(0));
     client.receive(&wire::puback(1, 0), at(0));
     assert_eq!(client.session.outbox_len(), 1);
     assert_eq!(publish(&mut client, 1), Ok(()));
+}
+
+/// As when messages of an earlier life fill it: an application subscribes at its start, once.
+#[test]
+fn requests_have_room_of_their_own() {
+    for apart in [false, true] {
+        let mut client = Client::new(Config {
+            outbox_messages: 2,
+            outbox_bytes: 100,
+            ..lasting(Version::V5)
+        });
+        for _ in 0..2 {
+            let message = Message::new("t", vec![0; 49]).qos(QOS1);
+            client.session.publish(message).expect("room");
+        }
+        let full = "f".repeat(60);
+        let mut token = 2;
+        let mut subscribe = |client: &mut Client, filter: &str| {
+            let command = Command::subscribe(&[(filter, QOS1)])?;
+            if !apart {
+                return client.session.subscribe(&[(filter, QOS1)]).map(drop);
+            }
+            client.session.outbox_room().check(&command)?;
+            token += 1;
+            let submitted = client.session.submit(Token(token), command);
+            submitted.map_err(|_| CommandError::OutOfMemory)
+        };
+        assert_eq!(subscribe(&mut client, &full), Ok(()));
+        // By bytes, and by number.
+        assert_eq!(subscribe(&mut client, &full), Err(CommandError::Full));
+        assert_eq!(subscribe(&mut client, "a"), Ok(()));
+        assert_eq!(subscribe(&mut client, "b"), Err(CommandError::Full));
+        let room = client.session.outbox_room();
+        assert_eq!(room.check_filter("b"), Err(CommandError::Full));
+        client.reconnect(at(0), false);
+        assert_eq!(client.sent(at(0)).len(), 4);
+        // Those under way do not count.
+        assert_eq!(subscribe(&mut client, "b"), Ok(()));
+        // Messages have the room that all of them leave.
+        client.receive(&wire::puback(1, 0), at(0));
+        let message = Message::new("t", "").qos(QOS1);
+        let published = client.session.publish(message);
+        assert_eq!(published, Err(CommandError::Full));
+    }
 }
 
 #[test]
