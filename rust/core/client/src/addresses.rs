@@ -53,9 +53,10 @@ impl Addresses {
         });
     }
 
-    /// Whether an address failed and was not good since.
-    pub(crate) fn have_failed(&self) -> bool {
-        !self.failed.is_empty()
+    /// Whether addresses failed, and none is known that is good.
+    pub(crate) fn lack_a_good_one(&self) -> bool {
+        let is_bad = |good: Candidate| self.place(good.address).0 != 0;
+        !self.failed.is_empty() && self.good.is_none_or(is_bad)
     }
 
     /// The addresses of a report in the order to try them: without failures before those with some,

@@ -13,11 +13,16 @@ use thread_mqtt_resolve::resolver::Origin;
 impl Client {
     /// Looks the broker up.
     pub(super) fn resolve(&mut self, now: Duration) {
+        // The address that works may be in the half of the answer that comes late.
+        let patient = self.targets.current().addresses.lack_a_good_one();
+        self.resolve_patiently(patient, now);
+    }
+
+    /// The same; `patient`: waits for both halves of the answer.
+    pub(super) fn resolve_patiently(&mut self, patient: bool, now: Duration) {
         if let State::Timing = mem::replace(&mut self.state, State::Resolving) {
             self.end_search();
         }
-        // The address that works may be in the half of the answer that comes late.
-        let patient = self.targets.current().addresses.have_failed();
         self.resolver.set_patient(patient);
         self.look_up(self.targets.uri().host.clone(), now, Duration::MAX);
     }

@@ -141,7 +141,7 @@ impl Client {
             self.resolver.forget(&host);
             if mem::take(&mut self.half_missing) {
                 self.close_tcp(true);
-                return self.resolve(now);
+                return self.resolve_patiently(true, now);
             }
             self.fail(Stage::Tcp, Cause::Tcp(error), now);
         } else {

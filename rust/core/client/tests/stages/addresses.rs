@@ -239,3 +239,69 @@ fn a_silent_address_is_the_last_of_the_next_attempt() {
     assert_eq!(world.connects.len(), 3);
     assert!(world.now - lost_at < s(3));
 }
+
+/// Patience is for the half of an answer that may have the address that works: not where that is known, with a dead
+/// one beside it.
+#[test]
+fn a_dead_address_does_not_make_later_resolutions_slow() {
+    for fails_first in [false, true] {
+        let mut world = asking(plain());
+        world.dns = Some(Ipv4Addr::new(192, 0, 2, 1));
+        let ipv6 = "2001:db8::1".parse().unwrap();
+        world.dns_ipv6 = Some(ipv6);
+        if fails_first {
+            world.routes.insert(synthesised("192.0.2.1"), Path::Refused);
+            world.routes.insert(ipv6, Path::Refused);
+            world.start();
+            world.run_until_failed(s(20));
+            world.routes.remove(&ipv6);
+        }
+        world.start();
+        world.run_until_online(s(60));
+        world.run_for(s(200));
+        world.lost = usize::MAX;
+        for _ in 0..3 {
+            // Longer than the cache believes its answer.
+            world.run_for(s(4000));
+            world.cut();
+            world.run_until_online(s(120));
+            let last = |is_it: fn(&Reached) -> bool| {
+                let mut events = world.events.iter().rev();
+                let found =
+                    events.find(|(_, event)| matches!(event, Event::Reached(at) if is_it(at)));
+                found.expect("that stage").0
+            };
+            let attached = last(|reached| matches!(reached, Reached::Attached));
+            let took = last(|reached| matches!(reached, Reached::Resolved(_))) - attached;
+            assert!(took < s(2), "{fails_first}: {took:?}");
+            assert_eq!(*world.connects.last().unwrap().ip(), ipv6);
+        }
+    }
+}
+
+/// Where the address that is known to work is in the half that is lost, and those of the other half are dead, both
+/// are waited for in the same attempt.
+#[test]
+fn a_good_address_in_the_half_that_was_lost_is_waited_for() {
+    let mut world = asking(plain());
+    world.dns = Some(Ipv4Addr::new(192, 0, 2, 1));
+    let ipv6 = "2001:db8::1".parse().unwrap();
+    world.dns_ipv6 = Some(ipv6);
+    world.routes.insert(ipv6, Path::Refused);
+    world.start();
+    world.run_until_online(s(60));
+    world.run_for(s(200));
+    for _ in 0..3 {
+        world.run_for(s(4000));
+        // Two questions: one before the addresses are tried, and one after.
+        world.lost = 2;
+        world.cut();
+        let failures = world.failures().len();
+        world.run_until_online(s(60));
+        assert_eq!(world.failures().len(), failures);
+        assert_eq!(
+            *world.connects.last().unwrap().ip(),
+            synthesised("192.0.2.1")
+        );
+    }
+}
