@@ -110,9 +110,10 @@ endif()
 if(CONFIG_${eventfd_max} LESS events)
   thread_mqtt_refuse("${event_users}. Set CONFIG_${eventfd_max} to ${events} or more.")
 endif()
-# Zephyr's own stack has a connection and a context for each socket: TCP, and UDP over each of IPv6 and IPv4.
+# Zephyr's own stack has a connection and a context for each socket: UDP for each of the questions for A and AAAA,
+# whatever the families, in the place of TCP or beside it.
 set(sockets 2)
-if(CONFIG_NET_IPV6 AND CONFIG_NET_IPV4)
+if(CONFIG_THREAD_MQTT_DNS_TCP)
   set(sockets 3)
 endif()
 math(EXPR connections "${sockets} * ${CONFIG_THREAD_MQTT_MAX_CLIENTS}")
@@ -122,7 +123,7 @@ foreach(option NET_MAX_CONN NET_MAX_CONTEXTS)
       "room for ${CONFIG_${option}}. Set CONFIG_${option} to ${connections} or more, beside what the application opens.")
   endif()
 endforeach()
-# To be woken, and TCP in both directions; to resolve a name, UDP over IPv6 and IPv4 in the place of TCP, or beside it.
+# To be woken, and TCP in both directions; to resolve a name, two UDP sockets in the place of TCP, or beside it.
 set(polls 3)
 if(CONFIG_THREAD_MQTT_DNS_TCP)
   set(polls 5)
