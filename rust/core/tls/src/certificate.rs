@@ -201,11 +201,12 @@ impl CertificateSummary {
         })
     }
 
-    /// The notBefore of a certificate, in Unix seconds, without reading the rest of it.
-    pub(crate) fn not_before(der: &[u8]) -> Option<u64> {
+    /// The notBefore and the notAfter of a certificate, in Unix seconds, without reading the rest of it.
+    pub(crate) fn validity(der: &[u8]) -> Option<(u64, u64)> {
         let mut rest = from_issuer(der)?;
         rest.expect(der::SEQUENCE)?; // issuer
-        time(&mut rest.inside(der::SEQUENCE)?)
+        let mut validity = rest.inside(der::SEQUENCE)?;
+        Some((time(&mut validity)?, time(&mut validity)?))
     }
 
     /// The chain as presented, the first seven of it. One that cannot be read keeps its place.

@@ -121,11 +121,20 @@ impl Config {
             })
     }
 
-    /// Forgets the sessions of a server.
-    pub(crate) fn forget_sessions_of(&self, server_name: &ServerName<'_>) {
+    /// Forgets the sessions of a server, but for those that rest on certificates still valid at a time.
+    pub(crate) fn forget_sessions_of(
+        &self,
+        server_name: &ServerName<'_>,
+        unless_valid_at: Option<u64>,
+    ) {
         if let Some(store) = &self.inner.sessions {
-            store.forget(server_name);
+            store.forget(server_name, unless_valid_at);
         }
+    }
+
+    /// Where sessions are kept.
+    pub(crate) fn sessions(&self) -> Option<&SessionStore> {
+        self.inner.sessions.as_ref()
     }
 
     /// Sessions handed to handshakes so far.

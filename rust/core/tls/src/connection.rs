@@ -145,6 +145,8 @@ impl Connection {
         // What is there already is not about this connection.
         config.take_provider_failure();
         let clock = Clock::new(time.unix_seconds());
+        // A resumed handshake shows no certificates: their dates are looked at here.
+        config.forget_sessions_of(&server_name, Some(time.unix_seconds()));
         let offered = config.sessions_offered();
         let mut connection = Self {
             tls: config
@@ -332,8 +334,14 @@ impl Connection {
     /// Only of the path: what else the peer sends is proven by nothing.
     pub fn issued(&self) -> Option<u64> {
         self.agreed.as_ref()?;
+        self.validity().map(|(issued, _)| issued)
+    }
+
+    /// The validity of the verified path. `None` where a pin alone decided.
+    fn validity(&self) -> Option<(u64, u64)> {
         let (leaf, sent) = self.tls.peer_certificates()?.split_first()?;
-        self.config.verifier(self.time).issued(leaf, sent)
+        let time = self.time.unix_seconds();
+        self.config.verifier(self.time).validity(leaf, sent, time)
     }
 
     /// Bytes allocated for buffers now.
@@ -444,6 +452,11 @@ impl Connection {
     #[inline(never)]
     fn read_agreed(&self) -> Option<Agreed> {
         let kind = self.tls.handshake_kind();
+        if let (Some(store), true) = (self.config.sessions(), kind != Some(HandshakeKind::Resumed))
+        {
+            let end = self.validity().map_or(u64::MAX, |(_, end)| end);
+            store.set_end(&self.server_name, end);
+        }
         Some(Agreed {
             version: match self.tls.protocol_version()? {
                 ProtocolVersion::TLSv1_2 => Version::Tls12,
@@ -461,7 +474,7 @@ impl Connection {
     // Not inlined: its frame is not there while the handshake goes on.
     #[inline(never)]
     fn fail_by_rustls(&mut self, error: &rustls::Error) -> TlsError {
-        self.config.forget_sessions_of(&self.server_name);
+        self.config.forget_sessions_of(&self.server_name, None);
         let of_certificate = matches!(
             error,
             rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_)

@@ -15,6 +15,9 @@ use rustls_pki_types::ServerName;
 /// A resumed handshake carries no certificates and verifies no signature: on a Thread network that
 /// is most of the bytes, and on a Cortex-M most of the time, of connecting.
 ///
+/// It vouches for the server by the certificates of the handshake that made the session, so none is offered once
+/// the first of them has expired.
+///
 /// The store belongs to the application: it hands clones to the [`Config`](crate::Config) and keeps
 /// one, so sessions outlive any connection. Clones share one memory.
 ///
@@ -59,6 +62,9 @@ struct Shared {
 struct Server {
     name: ServerName<'static>,
     epoch: u32,
+    /// When the first certificate expires of those that its sessions rest on, in Unix seconds; none before
+    /// a full handshake is done.
+    end: Option<u64>,
     group: Option<NamedGroup>,
     tls12: Option<Tls12ClientSessionValue>,
     /// The newest last.
@@ -121,14 +127,31 @@ impl SessionStore {
         }
     }
 
-    /// Forgets the sessions of a server.
-    pub(crate) fn forget(&self, server_name: &ServerName<'_>) {
-        if let Some(mut servers) = self.shared.alive() {
-            if let Some(server) = find(&mut servers, server_name) {
+    /// Forgets the sessions of a server, but for those that rest on certificates still valid at a time; all
+    /// sessions while another thread has them.
+    pub(crate) fn forget(&self, server_name: &ServerName<'_>, unless_valid_at: Option<u64>) {
+        let Some(mut servers) = self.shared.alive() else {
+            return self.clear();
+        };
+        if let Some(server) = find(&mut servers, server_name) {
+            let valid = unless_valid_at.zip(server.end);
+            if valid.is_none_or(|(now, end)| now > end) {
                 self.shared.count_dropped(server.len());
+                server.end = None;
                 server.tls12 = None;
                 server.tls13.clear();
             }
+        }
+    }
+
+    /// Tells until when the certificates are valid that the sessions of a server rest on. Where it has some
+    /// of an earlier handshake, the earlier end counts.
+    pub(crate) fn set_end(&self, server_name: &ServerName<'_>, end: u64) {
+        let Some(mut servers) = self.shared.alive() else {
+            return self.clear();
+        };
+        if let Some(server) = find(&mut servers, server_name) {
+            server.end = Some(server.end.map_or(end, |earlier| earlier.min(end)));
         }
     }
 
@@ -201,6 +224,7 @@ impl Shared {
         servers.push(Server {
             name,
             epoch: self.epoch.load(Ordering::Acquire),
+            end: None,
             group: None,
             tls12: None,
             tls13: Vec::new(),

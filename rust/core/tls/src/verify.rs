@@ -389,30 +389,37 @@ impl Verifier {
         }
     }
 
-    /// When the latest certificate of the path was issued on which `end_entity` was verified.
+    /// The validity of the path on which `end_entity` was verified, for a connection that began at `time`:
+    /// when the latest certificate of it was issued, and when the first of them expires.
     ///
     /// Where names allow several paths, the one that proves least counts: that much is proven
     /// whichever of them it was. `None` where a pin alone decided, for which dates do not count.
-    pub(crate) fn issued(
+    pub(crate) fn validity(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-    ) -> Option<u64> {
+        time: u64,
+    ) -> Option<(u64, u64)> {
         if !self.pins.is_empty() && self.is_pinned(end_entity).unwrap_or(true) {
             return None;
         }
-        let own = CertificateSummary::not_before(end_entity)?;
+        let own = CertificateSummary::validity(end_entity)?;
         let itself = self.roots.itself(end_entity);
         let anchors = self.roots.anchors(&itself);
         let paths = path::find(end_entity, intermediates, anchors, self.max_chain);
-        let latest = |path: &Path| {
+        let of_path = |path: &Path| {
             let sent = path.intermediates(intermediates);
-            let issued = sent
+            let validities = sent
                 .iter()
-                .filter_map(|der| CertificateSummary::not_before(der));
-            issued.fold(own, u64::max)
+                .filter_map(|der| CertificateSummary::validity(der));
+            validities.fold(own, |(from, to), (of_this, end)| {
+                (from.max(of_this), to.min(end))
+            })
         };
-        paths.complete.iter().map(latest).min()
+        let validities = paths.complete.iter().map(of_path);
+        // One that had expired was not it.
+        let valid = validities.filter(|(_, end)| *end >= time);
+        valid.reduce(|(from, to), (of_this, end)| (from.min(of_this), to.min(end)))
     }
 
     /// Whether the pin alone decides: without a CA, and if the certificate is itself a CA that is

@@ -17,7 +17,7 @@ fn sha256(bytes: &[u8]) -> Pin {
 }
 
 /// The pins of the certificate and of its key.
-fn pins(pki: &Pki) -> [Pin; 2] {
+pub(crate) fn pins(pki: &Pki) -> [Pin; 2] {
     use rcgen::PublicKeyData;
 
     let key = KeyPair::from_pem(&pki.key_pem).unwrap();

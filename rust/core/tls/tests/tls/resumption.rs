@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
+use rcgen::{Issuer, KeyPair, PKCS_ECDSA_P256_SHA256 as P256};
 use server_rustls::{ServerConfig, ServerConnection};
 use thread_mqtt_tls::{
-    Agreed, CertificateTime, Config, Connection, SessionCounters, SessionStore, Version,
+    Agreed, CertificateFault, CertificateTime, Config, Connection, SessionCounters, SessionStore,
+    TlsError, Version,
 };
 
-use crate::pair::{Pair, Server, client};
-use crate::pki::{NAME, NOW, Pki};
+use crate::pair::{Pair, Server, client, soft};
+use crate::pins::pins;
+use crate::pki::{NAME, NOW, Pki, ca_params, leaf_params};
 
 struct Setup {
     config: Config,
@@ -19,12 +21,15 @@ struct Setup {
 
 impl Setup {
     fn new(version: Version, tickets: bool) -> Self {
-        let pki = Pki::new(&P256, 3);
-        let mut server = Server::new(&pki);
+        Self::of(&Pki::new(&P256, 3), version, tickets)
+    }
+
+    fn of(pki: &Pki, version: Version, tickets: bool) -> Self {
+        let mut server = Server::new(pki);
         server.tickets = tickets;
         let store = SessionStore::new(2, 2);
         Self {
-            config: client(&pki)
+            config: client(pki)
                 .versions(&[version])
                 .sessions(&store)
                 .build()
@@ -108,6 +113,81 @@ fn a_ticket_ages() {
         // Seven days is as long as a ticket lives (RFC 8446 section 4.6.1).
         assert!(!setup.connect(NOW + 8 * 86_400).0.resumed);
     }
+}
+
+/// RFC 8446 section 4.6.1 and RFC 5246 section F.1.4: not beyond the certificates, however often it is renewed.
+#[test]
+fn a_session_ends_with_the_first_certificate() {
+    const END: u64 = NOW + 86_400;
+    let chain = |until| {
+        let mut middle = ca_params("Middle");
+        middle.not_after = until;
+        let middle = [ca_params("Above"), middle];
+        Pki::of(&P256, ca_params("Root"), middle, leaf_params())
+    };
+    let old = chain(rcgen::date_time_ymd(2026, 11, 24));
+    let renewed = chain(rcgen::date_time_ymd(2026, 12, 24));
+    for time in [CertificateTime::Known, CertificateTime::AtLeast] {
+        for version in Version::ALL {
+            for tickets in [true, false] {
+                let mut setup = Setup::of(&old, *version, tickets);
+                assert!(!setup.connect(time(END - 60)).0.resumed);
+                assert!(setup.connect(time(END - 30)).0.resumed);
+                assert!(setup.connect(time(END)).0.resumed);
+
+                let connection = Connection::new(&setup.config, NAME, time(END + 1)).unwrap();
+                assert!(!connection.offered_session(), "{version}");
+                let server = ServerConnection::new(setup.server.clone()).unwrap();
+                let error = Pair::of(connection, server).run().unwrap_err();
+                let TlsError::Certificate(CertificateFault::Expired { subject, .. }) = &error
+                else {
+                    panic!("{error}");
+                };
+                assert_eq!(&**subject, "CN=Middle");
+
+                setup.server = Server::new(&renewed).config();
+                assert!(!setup.connect(time(END + 1)).0.resumed);
+                assert!(setup.connect(time(END + 60)).0.resumed);
+            }
+        }
+    }
+}
+
+/// A certificate beside the verified path does not count, and none does where a pin alone decides.
+#[test]
+fn a_session_does_not_end_with_what_was_not_verified() {
+    let mut pki = Pki::new(&P256, 1);
+    let config = client(&pki);
+    let key = || KeyPair::generate_for(&P256).unwrap();
+    let (root_key, old_key) = (key(), key());
+    let (root, old) = (ca_params("New root"), ca_params("Old root"));
+    let [root_der, old_der] = [(&root, &root_key), (&old, &old_key)]
+        .map(|(params, key)| params.self_signed(key).unwrap().der().clone());
+    let mut cross = root.clone();
+    cross.not_after = rcgen::date_time_ymd(2026, 6, 1);
+    let cross = cross
+        .signed_by(&root_key, &Issuer::new(old, old_key))
+        .unwrap();
+    let own = key();
+    let leaf = leaf_params()
+        .signed_by(&own, &Issuer::new(root, root_key))
+        .unwrap();
+    pki.chain = vec![leaf.der().clone(), cross.der().clone()];
+    pki.key_pem = own.serialize_pem();
+    let config = config.ca(&root_der).unwrap().ca(&old_der).unwrap();
+    let config = config.build().unwrap();
+    let resumes = |config: &Config, time| {
+        let connection = Connection::new(config, NAME, time).unwrap();
+        let mut pair = Pair::of(connection, Server::new(&pki).start());
+        pair.exchange();
+        let next = Connection::new(config, NAME, time).unwrap();
+        next.offered_session()
+    };
+    assert!(resumes(&config, NOW));
+
+    let builder = Config::builder(soft()).pin(pins(&pki)[0]);
+    let config = builder.build().unwrap();
+    assert!(resumes(&config, 4_000_000_000));
 }
 
 #[test]
