@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, DnsName};
 
 use crate::der::{self, Reader};
 
@@ -409,6 +409,20 @@ pub(crate) fn has_alternative_names(der: &[u8]) -> bool {
 pub(crate) fn names(der: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut names = sequence(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
     core::iter::from_fn(move || names.any())
+}
+
+/// The first dNSName in its subjectAltName that webpki does not take for one.
+pub(crate) fn invalid_dns_name(der: &[u8]) -> Option<String> {
+    let is_valid = |name: &[u8]| {
+        let above = name.strip_prefix(b"*.");
+        let bare = above.unwrap_or(name);
+        // It takes none with a final dot, nor a wildcard above a single label.
+        DnsName::try_from(bare).is_ok()
+            && !bare.ends_with(b".")
+            && above.is_none_or(|above| above.contains(&b'.'))
+    };
+    let (kind, name) = names(der).find(|(kind, name)| *kind == DNS_NAME && !is_valid(name))?;
+    general_name(kind, name)
 }
 
 /// Tag of a dNSName (RFC 5280 section 4.2.1.6).

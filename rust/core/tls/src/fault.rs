@@ -101,6 +101,12 @@ pub enum CertificateFault {
     NeverValid,
     /// A name lies outside of what its CA may certify (nameConstraints).
     NameConstraint,
+    /// A CA of the chain limits DNS names (nameConstraints), and the certificate has one that is not made as
+    /// they are.
+    InvalidDnsName {
+        /// That name; empty where it is not known.
+        name: Box<str>,
+    },
     /// A CA of the chain limits the subjects of what it certifies (a directoryName in nameConstraints),
     /// which cannot be checked here.
     DirectoryNameConstraint,
@@ -363,6 +369,10 @@ impl CertificateFault {
             Self::NameConstraint => {
                 "have the certificate issued by a CA that may certify this name"
             }
+            Self::InvalidDnsName { .. } => {
+                "have the certificate issued anew without this name: an address counts as IP:ADDRESS alone, \
+                 and a wildcard above two labels"
+            }
             Self::DirectoryNameConstraint => {
                 "configure a CA that is nearer to the broker's certificate, or one without such a limit"
             }
@@ -546,6 +556,11 @@ impl fmt::Display for CertificateFault {
             ),
             Self::NameConstraint => f.write_str(
                 "the broker's certificate is for a name that its CA may not certify (nameConstraints)",
+            ),
+            Self::InvalidDnsName { name } => write!(
+                f,
+                "the broker's certificate has a DNS name, \"{name}\", that cannot be compared with what \
+                 its CA may certify (nameConstraints)"
             ),
             Self::DirectoryNameConstraint => f.write_str(
                 "a CA of the broker's chain limits the subjects of certificates (a directoryName in \

@@ -251,6 +251,16 @@ impl Verifier {
                 };
                 (fault, CertificateError::Other(OtherError.without_cause()))
             }
+            // It asks for the form of names only to compare them with what a CA may certify.
+            Refused::Invalid(webpki::Error::MalformedDnsIdentifier, _) => {
+                let name = match summaries {
+                    true => certificate::invalid_dns_name(end_entity),
+                    false => None,
+                };
+                let name = name.unwrap_or_default().into();
+                let fault = CertificateFault::InvalidDnsName { name };
+                (fault, CertificateError::Other(OtherError.without_cause()))
+            }
             Refused::Invalid(webpki::Error::NameConstraintViolation, path)
                 if summaries && self.constrains_subjects(path, end_entity, intermediates) =>
             {
@@ -681,7 +691,6 @@ fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError
         | W::InvalidNetworkMaskConstraint => unnamed(F::NameConstraint),
         W::UnsupportedCertVersion => unnamed(F::UnsupportedVersion),
         W::MalformedExtensions
-        | W::MalformedDnsIdentifier
         | W::ExtensionValueInvalid
         | W::InvalidSerialNumber
         | W::SignatureAlgorithmMismatch

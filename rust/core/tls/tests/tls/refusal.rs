@@ -397,6 +397,39 @@ fn certificates_for_something_else() {
     let fault = refused_now(&pki, other);
     assert_eq!(fault, CertificateFault::NameConstraint);
 
+    // Names that it cannot be compared with, beside the right one; without a limit they do not matter.
+    let mut narrow = ca_params("Narrow");
+    narrow.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![GeneralSubtree::DnsName("test".into())],
+        excluded_subtrees: vec![],
+    });
+    for (name, is_one) in [
+        ("*.broker.test", true),
+        ("my_broker.test", true),
+        ("192.168.1.5", false),
+        ("my broker.test", false),
+        ("f*.broker.test", false),
+        ("*.test", false),
+        ("broker.test.", false),
+        ("", false),
+    ] {
+        let mut leaf = leaf_params();
+        leaf.subject_alt_names
+            .push(SanType::DnsName(name.try_into().unwrap()));
+        let pki = Pki::with_leaf(leaf.clone());
+        Pair::new(&client(&pki).build().unwrap(), &Server::new(&pki)).exchange();
+        let pki = Pki::of(&P256, narrow.clone(), [], leaf);
+        if is_one {
+            Pair::new(&client(&pki).build().unwrap(), &Server::new(&pki)).exchange();
+            continue;
+        }
+        let fault = refused_now(&pki, other);
+        let expected = CertificateFault::InvalidDnsName { name: name.into() };
+        assert_eq!(fault, expected);
+        let sentence = fault.to_string();
+        assert!(sentence.contains(&format!("\"{name}\"")), "{sentence}");
+    }
+
     // Of subjects: in the root, and below it.
     let mut of_subjects = ca_params("Of subjects");
     let mut name = DistinguishedName::new();
