@@ -22,6 +22,8 @@ pub enum CertificateFault {
         not_after: u64,
         /// The time it was checked against.
         checked_at: u64,
+        /// Whether it is the broker's own.
+        is_leaf: bool,
     },
     /// The validity of a certificate of the chain has not begun.
     NotYetValid {
@@ -260,6 +262,10 @@ const MAKE_ONE: &str = "pin it instead (its SHA-256), or give the broker one tha
 impl CertificateFault {
     pub(crate) fn cure(&self) -> &'static str {
         match self {
+            Self::Expired { is_leaf: false, .. } => {
+                "let the broker send its CA's renewed certificates, configure a newer CA, or correct the clock \
+                 of this device if it is wrong"
+            }
             Self::Expired { .. } => {
                 "renew the broker's certificate, or correct the clock of this device if it is wrong"
             }
@@ -411,6 +417,7 @@ impl fmt::Display for CertificateFault {
                 subject,
                 not_after,
                 checked_at,
+                ..
             } => write!(
                 f,
                 // The clock may not be set, and a time that has passed stand for it.

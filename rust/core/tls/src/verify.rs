@@ -268,7 +268,7 @@ impl Verifier {
                 (fault, CertificateError::Other(OtherError.without_cause()))
             }
             Refused::Invalid(error, _) => {
-                let (fault, error) = self.judge(error, &chain);
+                let (fault, error) = self.judge(error, end_entity, &chain);
                 (of_another(fault, end_entity, &chain), error)
             }
             Refused::NoRoom => return in_place::out_of_memory(),
@@ -537,6 +537,7 @@ impl Verifier {
     fn judge(
         &self,
         error: &webpki::Error,
+        end_entity: &CertificateDer<'_>,
         chain: &[CertificateSummary],
     ) -> (CertificateFault, CertificateError) {
         use CertificateError as C;
@@ -548,6 +549,8 @@ impl Verifier {
                     subject: subject(chain, |c| c.not_after == not_after),
                     not_after,
                     checked_at: time.as_secs(),
+                    is_leaf: CertificateSummary::validity(end_entity)
+                        .is_some_and(|(_, end)| end == not_after),
                 };
                 (fault, C::Expired)
             }

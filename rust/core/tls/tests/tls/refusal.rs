@@ -147,6 +147,11 @@ fn dates() {
         "the certificate of \"CN=broker.test\" expired on 2027-01-01 00:00:00 UTC, and it is \
          2027-01-02 00:00:00 UTC or later"
     );
+    assert!(
+        TlsError::Certificate(fault)
+            .cure()
+            .starts_with("renew the broker's certificate,")
+    );
     let early = NOT_BEFORE - 1;
     let fault = refused(
         &pki,
@@ -178,10 +183,14 @@ fn dates() {
     middle.not_after = rcgen::date_time_ymd(2026, 6, 1);
     let pki = Pki::of(&P256, ca_params("Root"), [middle], leaf_params());
     let fault = refused_now(&pki, AlertDescription::CertificateExpired);
-    let CertificateFault::Expired { subject, .. } = fault else {
+    let CertificateFault::Expired { subject, .. } = &fault else {
         panic!("{fault:?}");
     };
-    assert_eq!(&*subject, "CN=Old middle");
+    assert_eq!(&**subject, "CN=Old middle");
+    let cure = TlsError::Certificate(fault).cure();
+    assert!(cure.starts_with("let the broker send"), "{cure}");
+}
+
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn cases() -> Vec<Case> {
         |fault| matches!(fault, F::Expired { .. }),
         "the certificate of \"CN=Middle\" expired on 2026-06-01 00:00:00 UTC, and it is \
          2026-11-23 00:00:00 UTC or later",
-        "renew the broker's certificate",
+        "let the broker send its CA's renewed certificates",
         A::CertificateExpired,
     );
     let mut young = leaf_params();
