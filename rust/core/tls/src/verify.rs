@@ -337,6 +337,18 @@ impl Verifier {
         let invalid = |error| Refused::Invalid(error, paths.dead_end);
         let parsed = EndEntityCert::try_from(end_entity).map_err(invalid)?;
         let mut verdict = Ok(());
+        // webpki's, of a certificate of the right name with another key.
+        let is_of_key = |refused: &Refused| {
+            use webpki::Error as W;
+            matches!(
+                refused,
+                Refused::Invalid(
+                    W::InvalidSignatureForPublicKey
+                        | W::UnsupportedSignatureAlgorithmForPublicKeyContext(_),
+                    _
+                )
+            )
+        };
         for path in paths.complete {
             let chosen = path.intermediates(intermediates);
             let last = path.last(end_entity, intermediates);
@@ -347,8 +359,11 @@ impl Verifier {
                     verdict = Ok(());
                     break;
                 }
-                // What is wrong with the shortest is told.
-                Err(error) => verdict = verdict.and(Err(Refused::Invalid(error, path))),
+                // What is wrong with the shortest is told, of those whose keys fit.
+                Err(error) if verdict.as_ref().err().is_none_or(is_of_key) => {
+                    verdict = Err(Refused::Invalid(error, path));
+                }
+                Err(_) => {}
             }
         }
         verdict?;

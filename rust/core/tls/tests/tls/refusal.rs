@@ -191,6 +191,34 @@ fn dates() {
     assert!(cure.starts_with("let the broker send"), "{cure}");
 }
 
+/// A certificate of the right name that is not the issuer, in the place where a renewed one would be.
+#[test]
+fn a_path_whose_keys_do_not_fit_is_not_the_reason() {
+    let key = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap();
+    let root = ca_params("Root");
+    let (root_key, middle_key, own) = (key(&P256), key(&P256), key(&P256));
+    let root_der = root.self_signed(&root_key).unwrap().der().clone();
+    let root = Issuer::new(root, root_key);
+    let mut middle = ca_params("Middle");
+    middle.not_after = rcgen::date_time_ymd(2026, 6, 1);
+    let expired = middle.signed_by(&middle_key, &root).unwrap();
+    let leaf = leaf_params().signed_by(&own, &Issuer::new(middle, middle_key));
+    let leaf = leaf.unwrap().der().clone();
+    for algorithm in [&P256, &rcgen::PKCS_RSA_SHA256] {
+        let middle = ca_params("Middle");
+        let stranger = middle.signed_by(&key(algorithm), &root).unwrap();
+        for sent in [[&stranger, &expired], [&expired, &stranger]] {
+            let sent = sent.map(|certificate| certificate.der().clone());
+            let pki = Pki {
+                chain: [&[leaf.clone()][..], &sent].concat(),
+                key_pem: own.serialize_pem(),
+                root: root_der.clone(),
+            };
+            let fault = refused_now(&pki, AlertDescription::CertificateExpired);
+            let is_expired = matches!(fault, CertificateFault::Expired { is_leaf: false, .. });
+            assert!(is_expired, "{fault}");
+        }
+    }
 }
 
 #[test]
