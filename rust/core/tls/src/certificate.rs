@@ -259,9 +259,11 @@ fn ca_flag(der: &[u8]) -> Option<bool> {
 /// sections 4.2.1.9 and 4.2.1.3).
 pub(crate) fn may_issue(der: &[u8]) -> bool {
     const KEY_CERT_SIGN: u8 = 4;
-    let usage = extension(der, KEY_USAGE).and_then(|mut value| value.expect(der::BIT_STRING));
-    let may_sign =
-        usage.is_none_or(|bits| bits.get(1).is_some_and(|bits| bits & KEY_CERT_SIGN != 0));
+    let may_sign = extension(der, KEY_USAGE).is_none_or(|mut usage| {
+        let bits = usage.expect(der::BIT_STRING);
+        let first = bits.and_then(|bits| bits.get(1));
+        first.is_some_and(|first| first & KEY_CERT_SIGN != 0)
+    });
     may_sign && ca_flag(der) != Some(false)
 }
 

@@ -392,7 +392,11 @@ fn certificates_for_something_else() {
 
     let mut signs_no_certificates = ca_params("For revocation lists");
     signs_no_certificates.key_usages = vec![KeyUsagePurpose::CrlSign];
-    for middle in [params("No CA"), signs_no_certificates] {
+    let mut unreadable = ca_params("With a key usage that is none");
+    unreadable.key_usages = Vec::new();
+    let usage = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 15], vec![4, 1, 6]);
+    unreadable.custom_extensions.push(usage);
+    for middle in [params("No CA"), signs_no_certificates, unreadable] {
         let pki = Pki::of(&P256, ca_params("Root"), [middle], leaf_params());
         let fault = refused_now(&pki, other);
         assert_eq!(fault, CertificateFault::EndEntityUsedAsCa);
