@@ -154,7 +154,8 @@ struct thread_mqtt_config {
 	/** Pins with blanks between: the SHA-256 of the broker's certificate (DER) or of its key
 	 *  (SubjectPublicKeyInfo in DER, RFC 7469 section 2.4), as "sha256:" and 64 hexadecimal digits
 	 *  or "sha256//" and base64. One of them must match. Beside a CA both are demanded; without
-	 *  one the pin alone decides, and names and dates do not count. "": none; NULL: those of
+	 *  one, or for a certificate that is its own issuer and configured as CA, the pin alone
+	 *  decides, and names and dates do not count. "": none; NULL: those of
 	 *  CONFIG_THREAD_MQTT_TLS_PINS. Needs CONFIG_THREAD_MQTT_TLS_PINNING.
 	 */
 	const char *tls_pins;

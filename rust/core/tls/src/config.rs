@@ -421,7 +421,8 @@ impl ConfigBuilder {
     /// RFC 7671 section 5.1 has it for DANE-EE: who issued the certificate, its names, its dates,
     /// its version and its basicConstraints do not count. The same goes for a pinned certificate
     /// that is itself configured as CA: the usual certificate of a broker at home, which signs
-    /// itself with CA:TRUE or is of version 1.
+    /// itself with CA:TRUE or is of version 1. One that another has issued must be all that is
+    /// configured.
     pub fn pin(mut self, pin: Pin) -> Self {
         self.pins.push(pin);
         self

@@ -454,7 +454,7 @@ impl Verifier {
     fn is_pinned(&self, end_entity: &CertificateDer<'_>) -> Result<bool, Refused> {
         let bad_der = || Refused::Invalid(webpki::Error::BadDer, Path::LEAF);
         let key = certificate::public_key_info(end_entity).ok_or_else(bad_der)?;
-        let (_, subject) = certificate::issuer_and_subject(end_entity).ok_or_else(bad_der)?;
+        let (issuer, subject) = certificate::issuer_and_subject(end_entity).ok_or_else(bad_der)?;
         let hash = |bytes| {
             let mut pin = Pin([0; 32]);
             if let Some(hash) = self.pins.hash {
@@ -469,18 +469,21 @@ impl Verifier {
         if !seen.iter().any(|seen| self.pins.list.contains(seen)) {
             return Err(Refused::NotPinned(Box::new(seen)));
         }
-        let mut cas = self.roots.cas.iter();
-        let is_root = cas.any(|root| {
+        let is_this = |root: &TrustAnchor<'_>| {
             let spki = root.subject_public_key_info.as_ref();
             root.subject.as_ref() == subject && key.ends_with(spki)
-        });
+        };
+        let cas = &self.roots.cas;
         // The same key, if not the same certificate: it may have been renewed.
         let mut leaves = self.roots.leaves.iter();
         let is_leaf = leaves.any(|leaf| {
             let name = certificate::issuer_and_subject(leaf).map(|(_, subject)| subject);
             name == Some(subject) && certificate::public_key_info(leaf) == Some(key)
         });
-        Ok(self.roots.is_empty() || is_root || is_leaf)
+        let is_configured = is_leaf || cas.iter().any(is_this);
+        // What another has issued is for the other CAs to check.
+        let is_checked = issuer != subject && !cas.iter().all(is_this);
+        Ok(self.roots.is_empty() || is_configured && !is_checked)
     }
 
     /// Verifies a signature of a handshake by the key of a pinned certificate, of whatever version

@@ -407,8 +407,9 @@ pub(crate) struct TlsArguments {
     #[arg(long, alias = "cafile", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// The broker's certificate or its key must have this SHA-256: sha256:HEX or sha256//BASE64. With
-    /// --ca beside all other checks; without, it takes their place (names, dates and CAs do not
-    /// count). May be given several times
+    /// --ca beside all other checks; without, or for a certificate that is its own issuer and in the
+    /// file of --ca, it takes their place (names, dates and CAs do not count). May be given several
+    /// times
     #[arg(long, value_name = "SHA256")]
     pub(crate) pin: Vec<Pin>,
     /// Client certificate and its chain, PEM or DER

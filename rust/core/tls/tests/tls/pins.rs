@@ -161,6 +161,22 @@ fn renewed_with_the_pinned_key() {
     assert!(run(client(&pki), Version::Tls13, &pki, NOW).is_err());
 }
 
+/// One that a CA has issued is checked by that CA, though it is configured as well.
+#[test]
+fn configured_beside_its_ca() {
+    for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
+        let mut leaf = leaf_params();
+        leaf.is_ca = is_ca;
+        let pki = Pki::with_leaf(leaf);
+        let builder = || client(&pki).ca(&pki.chain[0]).unwrap().pin(pins(&pki)[1]);
+        assert_eq!(run(builder(), Version::Tls13, &pki, NOW), Ok(()));
+        let error = run(builder(), Version::Tls13, &pki, 4_000_000_000).unwrap_err();
+        let TlsError::Certificate(CertificateFault::Expired { .. }) = error else {
+            panic!("{error}");
+        };
+    }
+}
+
 /// Dates that do not count prove nothing: the time is taken from a path to a CA alone.
 #[test]
 fn a_pin_alone_proves_no_time() {
