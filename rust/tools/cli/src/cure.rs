@@ -201,6 +201,15 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
     let restricts = |given: bool, option: &str, what: &str| {
         given.then(|| format!("leave {option} out, or give it {what} that the broker has"))
     };
+    // Suites choose the version where they are of one alone.
+    let version = || {
+        let mut of_suites = tls.suite.iter().map(|suite| suite.version());
+        let is_one = of_suites
+            .next()
+            .is_some_and(|first| of_suites.all(|other| other == first));
+        let by_option = restricts(!tls.tls.is_empty(), "--tls", "a version");
+        by_option.or_else(|| restricts(is_one, "--suite", "a suite"))
+    };
     match error {
         TlsError::Certificate(CertificateFault::UnknownIssuer { self_signed, .. }) => {
             Some(match (&tls.ca, self_signed) {
@@ -252,9 +261,10 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
              may cut the connection"
                 .to_owned(),
         ),
-        TlsError::Incompatible(Incompatible::Version) => {
-            restricts(!tls.tls.is_empty(), "--tls", "a version")
-        }
+        TlsError::Incompatible(Incompatible::Version)
+        | TlsError::Alert {
+            alert: Alert(70), ..
+        } => version(),
         TlsError::Incompatible(Incompatible::Suite) => {
             restricts(!tls.suite.is_empty(), "--suite", "a suite")
         }
@@ -264,9 +274,6 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
         TlsError::Incompatible(Incompatible::Alpn) => {
             restricts(!tls.alpn.is_empty(), "--alpn", "a name")
         }
-        TlsError::Alert {
-            alert: Alert(70), ..
-        } => restricts(!tls.tls.is_empty(), "--tls", "a version"),
         TlsError::Alert {
             alert: Alert(120), ..
         } => restricts(!tls.alpn.is_empty(), "--alpn", "a name"),
@@ -369,6 +376,22 @@ mod tests {
         let restricted = format!("{TLS} --suite ECDHE-ECDSA-AES128-GCM-SHA256");
         let suites = cure(&alert(40, true, unknown), &restricted);
         assert!(suites.starts_with("leave --suite out"), "{suites}");
+        // They choose the version where they are of one alone.
+        for cause in [
+            alert(70, true, unknown),
+            Cause::Tls(TlsError::Incompatible(Incompatible::Version)),
+        ] {
+            let only13 = format!("{TLS} --suite TLS_AES_128_GCM_SHA256");
+            let version = cure(&cause, &only13);
+            assert!(version.starts_with("leave --suite out"), "{version}");
+            let version = cure(&cause, &format!("{only13} --tls 1.3"));
+            assert!(version.starts_with("leave --tls out"), "{version}");
+            let version = cure(
+                &cause,
+                &format!("{only13} --suite ECDHE-RSA-AES128-GCM-SHA256"),
+            );
+            assert!(!version.contains("--"), "{version}");
+        }
         let records = cure(&alert(22, false, unknown), TLS);
         assert!(!records.contains("CONFIG_"), "{records}");
     }
