@@ -230,16 +230,21 @@ pub enum AlertContext {
     /// The broker asked for a client certificate, and its request does not allow the kind of key that the
     /// configured one has: it was not sent.
     ClientKeyNotAllowed,
+    /// The broker may want a host name, and a connection to an address sends none.
+    NoServerName,
     /// The broker wanted another handshake on an open connection of TLS 1.2.
     Renegotiation,
 }
 
 impl AlertContext {
     /// `is_open12`: the handshake of TLS 1.2 is done. `missed`: the context of an alert about the client
-    /// certificate.
-    pub(crate) fn of(alert: Alert, is_open12: bool, missed: Self) -> Self {
+    /// certificate. `nameless`: the handshake goes on, and is with an address.
+    pub(crate) fn of(alert: Alert, is_open12: bool, missed: Self, nameless: bool) -> Self {
         match alert.0 {
             40 if is_open12 => Self::Renegotiation,
+            40 | 112 if nameless && (missed == Self::Unknown || alert.0 == 112) => {
+                Self::NoServerName
+            }
             // What servers send where none came: OpenSSL 40 in TLS 1.2, Java 42, others those for one that is wrong.
             40..=43 | 46 | 48 | 49 | 116 if !is_open12 => missed,
             _ => Self::Unknown,
@@ -258,6 +263,11 @@ impl AlertContext {
                 "it asked for a client certificate with another kind of key than the configured one has, which was \
                  not sent",
                 "use a client certificate with a kind of key that the broker accepts, such as RSA or ECDSA P-256",
+            )),
+            Self::NoServerName => Some((
+                "it accepts nothing that was offered, or wants a host name (SNI), which is not sent to an address",
+                "connect by the broker's name; if that is refused as well, compare the suites, groups and kinds of \
+                 key with the broker's",
             )),
             Self::Renegotiation => Some((
                 "it wanted another handshake, which this device does not do",
@@ -323,7 +333,7 @@ mod tests {
         let missed = AlertContext::NoClientCertificate;
         let cause = |number, is_open12, missed| {
             let alert = Alert(number);
-            alert.cause(AlertContext::of(alert, is_open12, missed))
+            alert.cause(AlertContext::of(alert, is_open12, missed, false))
         };
         // Java's older versions, OpenSSL with TLS 1.2, and others.
         for number in [40, 41, 42, 43, 46, 48, 49, 116] {
@@ -344,5 +354,14 @@ mod tests {
         assert!(cause(40, false, unknown).contains("both sides accept"));
         // OpenSSL sends it for a certificate that is not valid yet.
         assert!(Alert(42).cure(unknown).contains("valid yet"));
+        // By address, where no name is sent.
+        let nameless = |number, missed| AlertContext::of(Alert(number), false, missed, true);
+        for number in [40, 112] {
+            let context = nameless(number, unknown);
+            assert!(Alert(number).cause(context).contains("SNI"));
+            assert!(Alert(number).cure(context).contains("by the broker's name"));
+        }
+        assert_eq!(nameless(40, missed), missed);
+        assert_eq!(nameless(80, unknown), unknown);
     }
 }

@@ -501,7 +501,9 @@ impl Connection {
         {
             let is_open12 = self.agreed.as_ref().is_some_and(|a| !a.is_tls13());
             let missed = self.config.missed_certificate();
-            *context = AlertContext::of(*alert, is_open12, missed);
+            let nameless =
+                self.agreed.is_none() && matches!(self.server_name, ServerName::IpAddress(_));
+            *context = AlertContext::of(*alert, is_open12, missed, nameless);
         }
         self.fail(error)
     }

@@ -279,7 +279,7 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
         } => restricts(!tls.alpn.is_empty(), "--alpn", "a name"),
         TlsError::Alert {
             alert: Alert(40),
-            context: AlertContext::Unknown,
+            context: context @ (AlertContext::Unknown | AlertContext::NoServerName),
             handshaking: true,
         } => {
             let restricted = [
@@ -291,6 +291,7 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
                 Some((_, option)) => {
                     format!("leave {option} out: the broker may not have what it allows")
                 }
+                None if *context == AlertContext::NoServerName => error.cure().to_owned(),
                 None if tls.cert.is_some() => {
                     "check the broker's log; it may not accept the client certificate".to_owned()
                 }
@@ -392,6 +393,15 @@ mod tests {
             );
             assert!(!version.contains("--"), "{version}");
         }
+        // By address, a name that is not sent is the likeliest reason.
+        let nameless = alert(40, true, AlertContext::NoServerName);
+        let by_name = cure(&nameless, TLS);
+        assert!(
+            by_name.starts_with("connect by the broker's name"),
+            "{by_name}"
+        );
+        let suites = cure(&nameless, &restricted);
+        assert!(suites.starts_with("leave --suite out"), "{suites}");
         let records = cure(&alert(22, false, unknown), TLS);
         assert!(!records.contains("CONFIG_"), "{records}");
     }

@@ -911,6 +911,25 @@ fn peers_that_do_not_speak_tls() {
     }
 }
 
+/// To an address no name is sent (RFC 6066 section 3).
+#[test]
+fn a_broker_that_wants_a_host_name() {
+    let config = client(&Pki::new(&P256, 1)).build().unwrap();
+    let error = |name, alert| {
+        let mut connection = Connection::new(&config, name, NOW).unwrap();
+        let alert = [21, 3, 3, 0, 2, 2, alert];
+        connection.handle_ciphertext(&alert).unwrap_err()
+    };
+    for alert in [40, 112] {
+        for address in ["192.0.2.1", "[2001:db8::1]"] {
+            let error = error(address, alert);
+            assert!(error.to_string().contains("(SNI)"), "{error}");
+            assert!(error.cure().contains("by the broker's name"));
+        }
+        assert!(!error(NAME, alert).to_string().contains("(SNI)"));
+    }
+}
+
 #[test]
 fn a_broker_that_hangs_up() {
     let pki = Pki::new(&P256, 1);
