@@ -164,6 +164,7 @@ mod error;
 mod fault;
 mod identity;
 mod kind;
+mod mismatch;
 mod path;
 #[cfg(feature = "pem")]
 mod pem;

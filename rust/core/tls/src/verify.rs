@@ -2,11 +2,10 @@
 //! remembers what it refused, and why.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::hash::Hash;
@@ -25,7 +24,8 @@ use crate::certificate::{self, CertificateSummary, PublicKey};
 use crate::choice::Version;
 use crate::der::Reader;
 use crate::error::ProviderFailure;
-use crate::fault::{CertificateFault, NameMismatch, NotPinned, Signature};
+use crate::fault::{CertificateFault, NotPinned, Signature};
+use crate::mismatch;
 use crate::path::{self, Path};
 use crate::pin::Pin;
 use crate::roots::Roots;
@@ -208,7 +208,7 @@ impl Verifier {
                 (fault, CertificateError::Other(OtherError.without_cause()))
             }
             Refused::Invalid(webpki::Error::CertNotValidForName(_), _) => (
-                name_mismatch(end_entity, &chain, server_name),
+                mismatch::fault(end_entity, &chain, server_name),
                 CertificateError::NotValidForName,
             ),
             Refused::Invalid(webpki::Error::UnknownIssuer, path) => {
@@ -615,70 +615,6 @@ fn of_another(
     }
 }
 
-/// How the names of a certificate miss the wanted one.
-fn name_mismatch(
-    end_entity: &CertificateDer<'_>,
-    chain: &[CertificateSummary],
-    server_name: &ServerName<'_>,
-) -> CertificateFault {
-    if !cfg!(feature = "summaries") {
-        return CertificateFault::NameMismatch {
-            expected: Box::default(),
-            presented: Box::default(),
-            mismatch: NameMismatch::Unknown,
-        };
-    }
-    let expected = name_text(server_name);
-    let leaf = chain.first();
-    let presented = leaf.map(|leaf| leaf.names.clone()).unwrap_or_default();
-    let is_common_name = || {
-        let of = |attribute: &str| attribute.strip_prefix("CN=") == Some(&expected);
-        leaf.is_some_and(|leaf| leaf.subject.split([',', '+']).any(of))
-    };
-    let mismatch = match server_name {
-        // An iPAddress entry of this address would have matched.
-        ServerName::IpAddress(_) if presented.iter().any(|name| is_address(name, &expected)) => {
-            NameMismatch::AddressAsDnsName
-        }
-        _ if presented.iter().any(|name| has_final_dot(name, &expected)) => NameMismatch::FinalDot,
-        _ if presented
-            .iter()
-            .any(|name| is_wide_wildcard(name, &expected)) =>
-        {
-            NameMismatch::WideWildcard
-        }
-        _ if !presented.is_empty() => NameMismatch::OtherNames,
-        _ if certificate::has_alternative_names(end_entity) => NameMismatch::OtherKinds,
-        _ if is_common_name() => NameMismatch::CommonName,
-        _ => NameMismatch::NoNames,
-    };
-    CertificateFault::NameMismatch {
-        expected,
-        presented: presented.into_boxed_slice(),
-        mismatch,
-    }
-}
-
-/// Whether a name is this address, written in any way.
-fn is_address(name: &str, address: &str) -> bool {
-    let bare = name.trim_matches(['[', ']']);
-    let parsed = bare.parse::<IpAddr>();
-    parsed.is_ok() && parsed == address.parse()
-}
-
-fn has_final_dot(name: &str, expected: &str) -> bool {
-    let bare = name.strip_suffix('.');
-    bare.is_some_and(|bare| bare.eq_ignore_ascii_case(expected))
-}
-
-/// Whether a name is meant for this one by a wildcard above fewer than two labels.
-fn is_wide_wildcard(name: &str, expected: &str) -> bool {
-    let labels =
-        |name| str::split_once(name, '.').map_or((name, ""), |(first, rest)| (first, rest));
-    let ((star, above), (_, of_expected)) = (labels(name), labels(expected));
-    star == "*" && !above.contains('.') && above.eq_ignore_ascii_case(of_expected)
-}
-
 /// The same where more than the kind of error is not to be said.
 fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError) {
     use CertificateError as C;
@@ -746,16 +682,6 @@ fn refused_length(certificate: &CertificateSummary) -> Option<CertificateFault> 
         bits: certificate.key.refused_bits()?,
         subject: subject(core::slice::from_ref(certificate), |_| true),
     })
-}
-
-fn name_text(name: &ServerName<'_>) -> Box<str> {
-    use rustls_pki_types::IpAddr as Address;
-    match name {
-        ServerName::DnsName(name) => name.as_ref().into(),
-        ServerName::IpAddress(Address::V4(v4)) => Ipv4Addr::from(*v4.as_ref()).to_string().into(),
-        ServerName::IpAddress(Address::V6(v6)) => Ipv6Addr::from(*v6.as_ref()).to_string().into(),
-        _ => Box::default(),
-    }
 }
 
 /// The subject of the certificate that is at fault: the first that answers to the description.
