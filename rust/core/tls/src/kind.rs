@@ -107,8 +107,9 @@ impl FileKind {
         match (first, second, third) {
             (der::OID, ..) => Some(Self::Pkcs7),
             (der::INTEGER, Some(der::SEQUENCE), _) if value == [3] => Some(Self::Pkcs12),
-            // PKCS#8, SEC1 and PKCS#1.
-            (der::INTEGER, Some(der::SEQUENCE | der::OCTET_STRING), _)
+            // PKCS#8, SEC1 and PKCS#1. A request of a timestamp (RFC 3161) begins like the first.
+            (der::INTEGER, Some(der::SEQUENCE), Some(der::OCTET_STRING) | None)
+            | (der::INTEGER, Some(der::OCTET_STRING), _)
             | (der::INTEGER, Some(der::INTEGER), Some(_)) => Some(Self::PrivateKey),
             (der::INTEGER, Some(der::INTEGER), None)
             | (der::SEQUENCE, Some(der::BIT_STRING), None) => Some(Self::PublicKey),
@@ -323,6 +324,16 @@ pub(crate) fn ec_number(der: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_request_of_a_timestamp_is_no_key() {
+        let key = b"\x30\x09\x02\x01\x00\x30\x00\x04\x02\x30\x00";
+        assert_eq!(FileKind::of_der(key), Some(FileKind::PrivateKey));
+        for rest in [&b"\x01\x01\xff"[..], b"\x02\x01\x07", b"\x06\x01\x2a"] {
+            let query = [&b"\x30\x08\x02\x01\x01\x30\x00"[..], rest].concat();
+            assert_eq!(FileKind::of_der(&query), None);
+        }
+    }
 
     proptest! {
         #[test]
