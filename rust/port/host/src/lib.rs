@@ -129,8 +129,7 @@ impl Port for HostPort {
     }
 
     fn unix_time(&self) -> Option<u64> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        Some(since.as_secs())
+        Some(unix_seconds(SystemTime::now()))
     }
 
     fn fill_random(&mut self, buf: &mut [u8]) -> Result<(), i32> {
@@ -208,5 +207,28 @@ fn from_mapped(address: SocketAddrV6) -> SocketAddr {
     match address.ip().to_ipv4_mapped() {
         Some(ipv4) => SocketAddr::new(ipv4.into(), address.port()),
         None => address.into(),
+    }
+}
+
+/// Of a clock before 1970 as of one that was never set: it is told, and wrong. Without a time, certificates that have
+/// expired would be accepted.
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_not_one_that_is_missing() {
+        for (time, seconds) in [
+            (UNIX_EPOCH + Duration::from_secs(7), 7),
+            (UNIX_EPOCH, 0),
+            (UNIX_EPOCH - Duration::from_secs(7), 0),
+        ] {
+            assert_eq!(unix_seconds(time), seconds);
+        }
     }
 }
