@@ -121,7 +121,7 @@ impl Session {
             Packet::Pingresp => {
                 // Else it is, like everything that arrives, a sign of life.
                 if let (true, Some(key)) = (link.note_pingresp(), link.releasing) {
-                    self.send_released(key);
+                    self.pass_over_release(key);
                 }
                 Ok(())
             }
@@ -425,7 +425,15 @@ impl Session {
         };
         if item.releases_first() {
             if kind == AckKind::Pubcomp {
-                self.send_released(key);
+                self.send_released(key, Foreign::Released);
+            }
+            return Ok(());
+        }
+        if kind == AckKind::Pubcomp && item.foreign == Foreign::Unanswered {
+            item.foreign = Foreign::Released;
+            if matches!(&item.work, Work::Publish(outgoing) if outgoing.released) {
+                // Which of the two it answers is not known: PINGRESP behind the second one is sure.
+                self.await_release(key);
             }
             return Ok(());
         }
@@ -486,12 +494,23 @@ impl Session {
         Ok(())
     }
 
+    /// The broker has read a PUBREL, and does not answer it: it has nothing to release any more.
+    fn pass_over_release(&mut self, key: Key) {
+        let item = self.state.outbox.get(key);
+        if item.is_some_and(Item::releases_first) {
+            self.send_released(key, Foreign::Unanswered);
+        } else {
+            self.note_passed();
+            self.finish_publish(key, Ok(()));
+        }
+    }
+
     /// The broker remembers nothing of the identifier any more: the message follows its PUBREL.
-    fn send_released(&mut self, key: Key) {
+    fn send_released(&mut self, key: Key, foreign: Foreign) {
         self.note_passed();
         self.leave_link(key);
         if let Some(item) = self.state.outbox.get_mut(key) {
-            item.foreign = Foreign::Released;
+            item.foreign = foreign;
             // PUBLISH is another packet, which was not sent.
             (item.sent_on, item.ends, item.proofs) = (0, 0, 0);
         }

@@ -45,6 +45,8 @@ pub(crate) enum Foreign {
     ReleaseFirst,
     /// PUBREL was answered.
     Released,
+    /// It was read, but not answered: PUBCOMP may come late, and is not that of the message then.
+    Unanswered,
 }
 
 #[derive(Debug)]

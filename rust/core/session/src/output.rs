@@ -9,7 +9,7 @@ use crate::error::{PublishError, SessionError};
 use crate::item::{Dup, Item, Work};
 use crate::link::{Limits, Link, Phase};
 use crate::message::{has_wildcard, shared_part};
-use crate::outbox::{BEGUN, REQUESTS};
+use crate::outbox::{BEGUN, REQUESTS, SUSPECTS};
 use crate::packet::{self, AckKind, frame};
 use crate::reason::ReasonCode;
 use crate::request::{Filter, Request, RequestKind, bytes};
@@ -99,18 +99,25 @@ impl Session {
         }
         let outbox = &self.state.outbox;
         match outbox.next_to_send(quota, window, requests, *closed) {
+            Some(key) if self.is_suspected_release(key) => self.stage_alone(key, limits),
             Some(key) if !self.suspects_turn() => self.stage_or_close(key, limits, closed),
-            _ => match self.next_suspect() {
-                Some(key) => {
-                    let staged = self.stage_item(key, limits);
-                    if matches!(staged, Staged::Done | Staged::Payload) {
-                        self.leave_alone(key);
-                    }
-                    staged == Staged::Gone
-                }
+            _ => match self.state.outbox.first(SUSPECTS) {
+                Some(key) => self.stage_alone(key, limits),
                 None => false,
             },
         }
+    }
+
+    /// Stages a suspect, once nothing else is under way; false if nothing else can be staged now.
+    fn stage_alone(&mut self, key: Key, limits: &Limits) -> bool {
+        if !self.may_go_alone() {
+            return false;
+        }
+        let staged = self.stage_item(key, limits);
+        if matches!(staged, Staged::Done | Staged::Payload) {
+            self.leave_alone(key);
+        }
+        staged == Staged::Gone
     }
 
     /// Stages an item; false if nothing else can be staged now. If it was the heap that had no room, its queue

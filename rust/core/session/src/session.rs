@@ -17,6 +17,7 @@ use crate::packet::{self, AckKind, PacketType, frame};
 use crate::pieces::Supply;
 use crate::request::{Request, RequestKind};
 use crate::room::Room;
+use crate::slab::Key;
 use crate::state::State;
 
 /// Unsent acknowledgements above which no further packet is taken from the broker, bytes.
@@ -242,6 +243,7 @@ impl Session {
         let since = self.unanswered().map(|item| item.since);
         let is_full = !self.wants_input();
         let release_due = is_due(self.release_due(), now);
+        let repeated_release = self.repeated_release();
         let Some(link) = &mut self.link else {
             return Ok(());
         };
@@ -260,6 +262,13 @@ impl Session {
             }
             Phase::Online if overdue => SessionError::PingTimeout,
             Phase::Online if is_due(ack_due, now) && may_be_unread => {
+                link.judged_from = now;
+                return Ok(());
+            }
+            // A connection has ended for the lack of PUBCOMP before: PINGRESP tells whether PUBREL was read.
+            Phase::Online if is_due(ack_due, now) && repeated_release.is_some() => {
+                link.releasing = repeated_release;
+                link.ping_behind(now);
                 link.judged_from = now;
                 return Ok(());
             }
@@ -331,6 +340,22 @@ impl Session {
         }
         let item = self.state.outbox.get(link.releasing?)?;
         (item.sent_on == self.connection).then(|| later(item.since, PUBCOMP_PATIENCE))
+    }
+
+    /// PINGREQ goes behind the PUBREL of this item, which was sent.
+    pub(crate) fn await_release(&mut self, key: Key) {
+        let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get_mut(key)) else {
+            return;
+        };
+        item.since = link.now;
+        (link.releasing, link.pinged_behind) = (Some(key), false);
+    }
+
+    /// What has waited longest, if that is for PUBCOMP, and not on the first connection.
+    fn repeated_release(&self) -> Option<Key> {
+        let key = self.state.outbox.first(BEGUN)?;
+        let item = self.state.outbox.get(key).filter(|item| item.ends > 0)?;
+        matches!(&item.work, Work::Publish(outgoing) if outgoing.released).then_some(key)
     }
 
     fn missing_answer(&self) -> PacketType {

@@ -14,12 +14,12 @@
 //!
 //! PUBREL is judged by itself: a broker that has lost what it knew of the packet identifier may close
 //! the connection instead of answering (rumqttd does), although the message was not at fault. So may one that
-//! never knew it, where PUBREL goes before the first use of an identifier: it remembers none of an earlier life,
-//! and no PUBREL goes first any more.
+//! never knew it, where PUBREL goes before the first use of an identifier. That is proven by two connections more
+//! that end when it was sent alone: the broker remembers none of an earlier life, and no PUBREL goes first any more.
 
 use crate::config::QoS;
 use crate::error::PublishError;
-use crate::item::{Foreign, Work};
+use crate::item::{Foreign, Item, Work};
 use crate::link::{Phase, later};
 use crate::outbox::{BEGUN, RELEASES, REQUESTS, RESEND, SUSPECTS};
 use crate::reason::ReasonCode;
@@ -47,6 +47,14 @@ impl Session {
         let blame = blame && link.was_online() && !link.left;
         let alone = link.alone.map(|(key, _)| key).filter(|_| blame);
         let weight = if link.passed > 0 { 2 } else { 1 };
+        // What is given up then is a precaution.
+        let releases_first =
+            |key: Key| self.state.outbox.get(key).is_some_and(Item::releases_first);
+        let weight = if alone.is_some_and(releases_first) {
+            2
+        } else {
+            weight
+        };
         let oldest = self.state.outbox.first(BEGUN).filter(|_| blame);
         let mut at = self.state.outbox.last(BEGUN);
         while let Some(key) = at {
@@ -110,6 +118,9 @@ impl Session {
             // The message was not.
             item.sent_on = 0;
         }
+        if item.foreign == Foreign::Unanswered {
+            item.foreign = Foreign::Released;
+        }
         let list = match &mut item.work {
             Work::Publish(outgoing) if outgoing.released => {
                 item.ends = item.ends.saturating_add(oldest.into());
@@ -135,12 +146,7 @@ impl Session {
                 REQUESTS
             }
         };
-        let is_suspect = limit != 0 && item.ends >= limit;
-        if is_suspect && releases_first {
-            (item.foreign, item.ends) = (Foreign::Released, 0);
-            self.state.outbox.set_foreign(false, false);
-            self.state.outbox.move_first(key, RESEND);
-        } else if is_suspect {
+        if limit != 0 && item.ends >= limit && !releases_first {
             self.state.outbox.move_last(key, SUSPECTS);
         } else if list < WAITING {
             self.state.outbox.move_first(key, list);
@@ -186,19 +192,27 @@ impl Session {
         passed >= OTHERS_FIRST && !self.state.outbox.is_empty(SUSPECTS)
     }
 
-    /// The suspect to be sent now: when nothing else is under way or can be sent, and the
-    /// connection is known to be alive.
-    pub(crate) fn next_suspect(&mut self) -> Option<Key> {
-        let key = self.state.outbox.first(SUSPECTS)?;
-        let link = self.link.as_mut()?;
-        if !self.state.outbox.is_empty(BEGUN) {
-            return None;
-        }
+    /// Whether a suspect can be sent now: nothing else is under way, and the connection is known to be alive.
+    pub(crate) fn may_go_alone(&mut self) -> bool {
+        let Some(link) = self
+            .link
+            .as_mut()
+            .filter(|_| self.state.outbox.is_empty(BEGUN))
+        else {
+            return false;
+        };
         if !link.proven {
             link.ping(link.now);
-            return None;
         }
-        Some(key)
+        link.proven
+    }
+
+    /// A PUBREL that goes first, and may be why connections end: it goes alone, and in its turn, for others wait
+    /// behind it.
+    pub(crate) fn is_suspected_release(&self, key: Key) -> bool {
+        let limit = self.config.suspect_after;
+        let item = self.state.outbox.get(key);
+        limit != 0 && item.is_some_and(|item| item.releases_first() && item.ends >= limit)
     }
 
     /// The item under way is a suspect: nothing else is sent until it is answered, or will not be.
@@ -215,6 +229,10 @@ impl Session {
             return;
         };
         match &mut item.work {
+            Work::Publish(_) if item.foreign == Foreign::ReleaseFirst => {
+                (item.foreign, item.ends, item.proofs) = (Foreign::Released, 0, 0);
+                self.state.outbox.set_foreign(false, false);
+            }
             // Its PUBREL, which cannot be followed by another.
             Work::Publish(outgoing) if outgoing.released => {
                 self.finish_publish(key, Err(PublishError::EndsConnection));

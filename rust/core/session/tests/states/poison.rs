@@ -181,7 +181,8 @@ fn a_release_of_an_identifier_that_the_broker_does_not_know_costs_no_message() {
         for topic in topics {
             broker.publish(topic, QOS2);
         }
-        for _ in 0..3 {
+        // Three that may have ended by chance, and two with PUBREL alone, behind PINGRESP.
+        for _ in 0..5 {
             let (quiet, taken) = broker.connection("none");
             assert!(!quiet && taken.is_empty(), "{taken:?}");
         }

@@ -248,6 +248,84 @@ fn a_release_that_is_not_answered_is_followed_by_a_ping() {
     }
 }
 
+/// PUBCOMP of the PUBREL that went first may come behind PINGRESP, and even behind PUBREC. The message ends with its own
+/// one, or with PINGRESP behind its PUBREL.
+#[test]
+fn a_late_answer_to_the_release_is_not_that_of_the_message() {
+    for (answer, ends) in [
+        (wire::pubcomp(1), true),
+        (wire::PINGRESP.to_vec(), true),
+        (wire::pubrec(1, 0), false),
+    ] {
+        let mut client = Client::new(Config {
+            adopt_session: true,
+            ..lasting(Version::V311)
+        });
+        client.reconnect(at(0), true);
+        let message = Message::new("t", "").qos(QOS2);
+        let token = client.session.publish(message).expect("room");
+        client.transmit(at(1));
+        client.handle_timeout(at(3)).expect("alive");
+        client.transmit(at(3));
+        client.receive(&wire::PINGRESP, at(4));
+        client.transmit(at(4));
+        client.receive(&wire::pubrec(1, 0), at(4));
+        assert_eq!(client.sent(at(4)), [Seen::Pubrel(1, 0)]);
+        client.events();
+        client.receive(&wire::pubcomp(1), at(4));
+        assert_eq!(client.events(), []);
+        assert_eq!(client.session.poll_timeout(), Some(at(6)));
+        client.handle_timeout(at(6)).expect("alive");
+        assert_eq!(client.sent(at(6)), [Seen::Pingreq]);
+        client.receive(&answer, at(7));
+        let published = [Event::Published(token)];
+        assert_eq!(client.events(), &published[..usize::from(ends)]);
+        if !ends {
+            client.reconnect(at(8), true);
+            assert_eq!(client.sent(at(8)), [Seen::Pubrel(1, 0)]);
+            client.receive(&wire::pubcomp(1), at(9));
+            assert!(client.events().contains(&published[0]));
+        }
+    }
+}
+
+/// A path that breaks says nothing of what the broker remembers: PUBREL goes first until a broker that is alive has
+/// ended two connections because of it.
+#[test]
+fn broken_connections_do_not_end_the_release_that_goes_first() {
+    for version in VERSIONS {
+        let mut client = Client::new(Config {
+            adopt_session: true,
+            ..lasting(version)
+        });
+        let messages = ["a", "b"].map(|topic| Message::new(topic, "").qos(QOS2));
+        for message in messages {
+            client.session.publish(message).expect("room");
+        }
+        for time in 0..20 {
+            client.reconnect(at(time), true);
+            let sent = client.sent(at(time));
+            let first = match time {
+                0..3 => Seen::Pubrel(1, 0),
+                _ => Seen::Pingreq,
+            };
+            assert_eq!(sent, [first], "{time}");
+            if time < 19 {
+                client.session.handle_transport_closed();
+            }
+        }
+        client.receive(&wire::PINGRESP, at(20));
+        assert_eq!(client.sent(at(20)), [Seen::Pubrel(1, 0)]);
+        client.receive(&wire::pubcomp(1), at(20));
+        let publish = Seen::Publish(Publish::new("a", "", 2, 1));
+        assert_eq!(client.sent(at(20)), [publish]);
+        client.receive(&wire::pubrec(1, 0), at(20));
+        assert_eq!(client.sent(at(20)), [Seen::Pubrel(1, 0)]);
+        client.receive(&wire::pubcomp(1), at(20));
+        assert_eq!(client.sent(at(20)), [Seen::Pubrel(2, 0)]);
+    }
+}
+
 /// Such a message was not sent, and does not end as one of a session that was lost.
 #[test]
 fn a_message_whose_identifier_is_released_first_was_not_sent() {
