@@ -52,7 +52,7 @@ impl KeepAlive {
 /// What is known of the path.
 ///
 /// A silence is proven when the broker answers what ends it. It has failed when the connection turns
-/// out to be dead instead. The next silence is half as long again as the proven one, or in the
+/// out to be dead instead, or when the path ends it before. The next silence is half as long again as the proven one, or in the
 /// middle between the two when one has failed; where they are close, the proven one stays. After a
 /// failure the proven one is kept for a while before the next trial.
 #[derive(Debug)]
@@ -73,6 +73,8 @@ pub(crate) struct Learner {
     waited: Duration,
     /// A silence was proven that is as long as this connection allows.
     full: bool,
+    /// The silence in which the last connection was closed or reset.
+    ended: Duration,
 }
 
 /// Silences that are kept at the proven length after one that failed.
@@ -83,6 +85,9 @@ const HALF: Duration = Duration::from_millis(500);
 /// How many times the next silence is announced as the keep-alive: what a connection may learn at
 /// most. Then a new one begins, with more room.
 const ROOM: u32 = 4;
+
+/// Silences that differ by no more are the same.
+const SAME: Duration = Duration::from_secs(2);
 
 /// After this time a failure is history: paths change.
 const FORGET: Duration = Duration::from_secs(86_400);
@@ -103,6 +108,7 @@ impl Learner {
                 counts_from: None,
                 waited: Duration::ZERO,
                 full: false,
+                ended: Duration::ZERO,
             }),
             _ => None,
         }
@@ -204,9 +210,20 @@ impl Learner {
         longer
     }
 
-    /// The connection turned out to be dead. Returns whether something was learnt.
-    pub(crate) fn died(&mut self, now: Duration) -> bool {
-        let Some(silence) = self.pending.take() else {
+    /// The connection turned out to be dead, or was `ended` by the other side. Returns whether something
+    /// was learnt.
+    pub(crate) fn died(&mut self, ended: bool, now: Duration) -> bool {
+        let mut idle = None;
+        if let (Some(last), true) = (self.last, ended) {
+            let silence = now.saturating_sub(last);
+            let before = mem::replace(&mut self.ended, silence);
+            // A broker that restarts ends connections as well: what was proven stays, unless it happens
+            // twice after the same silence.
+            if silence > self.proven || silence.abs_diff(before) <= SAME {
+                idle = Some(silence);
+            }
+        }
+        let Some(silence) = self.pending.take().max(idle) else {
             return false;
         };
         // Without a silence of note it was not the silence.
@@ -254,7 +271,7 @@ mod tests {
                 learner.received(*now);
             } else {
                 *now += s(20);
-                learner.died(*now);
+                learner.died(false, *now);
                 deaths += 1;
                 fresh = true;
             }
@@ -309,13 +326,50 @@ mod tests {
         learner.sent(s(0));
         learner.received(s(1));
         learner.sent(s(5));
-        assert!(!learner.died(s(25)));
+        assert!(!learner.died(false, s(25)));
         assert_eq!(learner.silence(), s(90));
-        // Nor does the end of a connection that owed no answer.
+        // Nor does a time-out of a connection that owed no answer.
         learner.begin(s(30));
         learner.sent(s(30));
         learner.received(s(31));
-        assert!(!learner.died(s(500)));
+        assert!(!learner.died(false, s(500)));
+        assert_eq!(learner.silence(), s(90));
+    }
+
+    /// A connection that is silent from `now` on, and closed or reset after `silence`.
+    fn ended_after(learner: &mut Learner, silence: u64, now: &mut Duration) -> bool {
+        learner.begin(*now);
+        learner.sent(*now);
+        learner.received(*now);
+        // QoS 0 is not answered.
+        learner.sent(*now);
+        *now += s(silence);
+        learner.died(true, *now)
+    }
+
+    #[test]
+    fn an_end_in_a_silence_that_is_not_proven_is_a_failure() {
+        let (mut learner, mut now) = (learner(100, 600), s(0));
+        assert_eq!(learner.silence(), s(150));
+        assert!(!ended_after(&mut learner, 105, &mut now));
+        assert_eq!(learner.silence(), s(100));
+    }
+
+    #[test]
+    fn an_end_in_a_silence_that_is_proven_is_a_failure_when_it_repeats() {
+        let auto = KeepAlive::Auto {
+            min: s(60),
+            max: s(600),
+            start: Some(s(400)),
+        };
+        let (mut learner, mut now) = (Learner::new(auto).unwrap(), s(0));
+        for restart in [100, 200, 150, 10, 10] {
+            assert!(!ended_after(&mut learner, restart, &mut now));
+        }
+        assert_eq!(learner.silence(), s(600));
+        assert!(!ended_after(&mut learner, 180, &mut now));
+        assert!(ended_after(&mut learner, 181, &mut now));
+        assert_eq!(learner.silence(), s(90));
     }
 
     #[test]

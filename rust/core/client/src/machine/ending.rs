@@ -99,7 +99,8 @@ impl Client {
             _ => {}
         }
         if is_silent_death(&cause) && !was_away {
-            self.learn_death(now);
+            let ended = matches!(cause, Cause::Tcp(TcpError::Closed | TcpError::Reset));
+            self.learn_death(ended, now);
         }
         let goes_on = matches!(&cause, Cause::Mqtt(error) if self.session.goes_on_after(*error));
         // It may have come together with CONNACK.
@@ -162,10 +163,10 @@ impl Client {
         });
     }
 
-    fn learn_death(&mut self, now: Duration) {
+    fn learn_death(&mut self, ended: bool, now: Duration) {
         let accepted = self.session.was_accepted();
         if let (Some(learner), true) = (learner(&mut self.learner), accepted) {
-            if learner.died(now) {
+            if learner.died(ended, now) {
                 let proven = learner.proven();
                 self.tell(Event::KeepAlive(proven));
             }
@@ -453,12 +454,14 @@ fn has_port(server: &str) -> bool {
 }
 
 /// The end of a connection that a path may have brought about by forgetting it: nothing came any
-/// more, or a packet after a silence met a stranger.
+/// more, a packet after a silence met a stranger, or a proxy closed what was idle.
 fn is_silent_death(cause: &Cause) -> bool {
     matches!(
         cause,
         Cause::Mqtt(SessionError::PingTimeout)
-            | Cause::Tcp(TcpError::TimedOut | TcpError::Reset | TcpError::Unreachable)
+            | Cause::Tcp(
+                TcpError::TimedOut | TcpError::Reset | TcpError::Closed | TcpError::Unreachable
+            )
     )
 }
 

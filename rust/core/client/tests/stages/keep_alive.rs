@@ -57,6 +57,28 @@ fn when_the_path_bears_less_it_shrinks_after_a_silent_death() {
     assert!(world.failures().len() <= 8, "{}", world.failures().len());
 }
 
+/// HAProxy's `timeout client`, nginx's `proxy_timeout`, load balancers: FIN or RST for a connection that is idle.
+#[test]
+fn over_a_path_that_ends_idle_connections_it_finds_what_the_path_bears() {
+    for (end, limit) in [
+        (TcpError::Reset, 105),
+        (TcpError::Closed, 105),
+        (TcpError::Closed, 350),
+    ] {
+        let mut world = World::new(auto(100, 3_600), plain());
+        world.network = attached();
+        world.ends_idle = Some((s(limit), end));
+        world.start();
+        world.run_for(s(86_400 / 4));
+        let silence = world.client.learnt_keep_alive().unwrap();
+        assert!(
+            silence < s(limit) && silence >= s(limit) * 3 / 4,
+            "{silence:?}"
+        );
+        assert!(world.failures().len() <= 3, "{:?}", world.failures());
+    }
+}
+
 /// The keep-alive is a part of CONNECT, and one and a half of it later the broker publishes the will.
 #[test]
 fn the_broker_is_told_a_keep_alive_with_room_to_grow() {

@@ -109,6 +109,8 @@ pub struct World {
     pub paths: VecDeque<Path>,
     /// The path forgets a connection after this much silence.
     pub forgets: Option<Duration>,
+    /// The path ends a connection after this much silence, as proxies and load balancers do.
+    pub ends_idle: Option<(Duration, TcpError)>,
     /// The broker is lenient: it lets a character pass that it should not, the second in place of the first.
     pub lets_pass: Option<(u8, u8)>,
     /// The broker calls each session present.
@@ -263,6 +265,7 @@ impl World {
             routes: BTreeMap::new(),
             paths: VecDeque::new(),
             forgets: None,
+            ends_idle: None,
             lets_pass: None,
             claims_session: false,
             latency: Duration::from_millis(50),
@@ -631,6 +634,9 @@ impl World {
             consider(tcp.connects_at);
             consider(tcp.up.front().map(|(due, _)| *due));
             consider(tcp.down.front().map(|(due, _)| *due));
+            if tcp.stream.is_some() && !tcp.ending {
+                consider(self.ends_idle.map(|(limit, _)| tcp.last + limit));
+            }
         }
         self.now = next.max(self.now);
         self.deliver();
@@ -678,8 +684,12 @@ impl World {
             if !bytes.is_empty() {
                 tcp.down.push_back((now + self.latency, Down::Bytes(bytes)));
             }
+            let idle = now.saturating_sub(tcp.last);
             let end = match stream.ending() {
-                Ending::Open => None,
+                Ending::Open => {
+                    let proxy = self.ends_idle.filter(|(limit, _)| idle >= *limit);
+                    proxy.map(|(_, end)| end)
+                }
                 Ending::Finish => Some(TcpError::Closed),
                 Ending::Reset => Some(TcpError::Reset),
             };
