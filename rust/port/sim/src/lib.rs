@@ -105,6 +105,7 @@ mod internet;
 mod mac;
 mod medium;
 mod pacer;
+mod patience;
 mod pcap;
 mod platform;
 pub mod port;

@@ -1,11 +1,11 @@
 //! The device's TCP: smoltcp above OpenThread's IPv6.
 use core::net::{Ipv6Addr, SocketAddrV6};
-use core::time::Duration;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
-use smoltcp::time::Instant;
+use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv6Packet, TcpPacket};
 
+use crate::patience::Patience;
 use crate::wire::Wire;
 
 /// IPv6's least, which a Thread network carries: an MSS of 1,220 bytes.
@@ -14,7 +14,7 @@ const MTU: usize = 1280;
 const RECEIVE_WINDOW: usize = 1536;
 /// Of segments that wait for their acknowledgement.
 const SEND_BUFFER: usize = 3 * 1024;
-/// A peer that does not answer for so long is given up.
+/// A peer that does not answer what was sent for so long is given up.
 const SILENCE: Duration = Duration::from_secs(120);
 /// Where the ports of outgoing connections begin (RFC 6335, section 6).
 const FIRST_PORT: u16 = 49_152;
@@ -43,12 +43,13 @@ pub(crate) struct TcpStack {
     sockets: SocketSet<'static>,
     connection: Option<Connection>,
     /// Closed by the application, FIN and its answer still under way.
-    leaving: Vec<SocketHandle>,
+    leaving: Vec<(SocketHandle, Patience)>,
     next_port: u16,
 }
 
 struct Connection {
     socket: SocketHandle,
+    patience: Patience,
     port: u16,
     /// The SYN was answered.
     established: bool,
@@ -96,7 +97,7 @@ impl TcpStack {
         let mut socket = Socket::new(buffer(RECEIVE_WINDOW), buffer(SEND_BUFFER));
         socket.set_nagle_enabled(false);
         socket.set_ack_delay(None);
-        socket.set_timeout(Some(SILENCE.into()));
+        let patience = Patience::new(SILENCE, &mut socket);
         let port = self.next_port;
         self.next_port = port.checked_add(1).unwrap_or(FIRST_PORT);
         socket
@@ -108,6 +109,7 @@ impl TcpStack {
             .expect("a new socket can connect between addresses and ports that are not zero");
         self.connection = Some(Connection {
             socket: self.sockets.add(socket),
+            patience,
             port,
             established: false,
             reset: false,
@@ -183,7 +185,7 @@ impl TcpStack {
             socket.close();
         }
         // FIN or RST leaves with the next poll.
-        self.leaving.push(connection.socket);
+        self.leaving.push((connection.socket, connection.patience));
     }
 
     /// A segment has come; `true` if it may be news for the application.
@@ -204,19 +206,28 @@ impl TcpStack {
     /// Sends what is due; `true` if the application may want to look.
     pub(crate) fn poll(&mut self, now: u64) -> bool {
         let before = self.seen();
+        let open = self.connection.as_mut();
+        let open = open.map(|connection| (connection.socket, &mut connection.patience));
+        let leaving = self.leaving.iter_mut();
+        for (handle, patience) in leaving
+            .map(|(handle, patience)| (*handle, patience))
+            .chain(open)
+        {
+            patience.watch(self.sockets.get_mut(handle), instant(now));
+        }
         self.interface
             .poll(instant(now), &mut self.wire, &mut self.sockets);
         self.note_established();
         let sockets = &mut self.sockets;
-        self.leaving.retain(|&handle| {
-            let socket = sockets.get::<Socket>(handle);
+        self.leaving.retain(|(handle, _)| {
+            let socket = sockets.get::<Socket>(*handle);
             // An aborted socket keeps its tuple until the RST has left.
             let over = match socket.state() {
                 State::Closed => socket.remote_endpoint().is_none(),
                 state => state == State::TimeWait,
             };
             if over {
-                sockets.remove(handle);
+                sockets.remove(*handle);
             }
             !over
         });

@@ -89,6 +89,26 @@ fn a_network_that_swallows_everything_times_out() {
     assert_eq!(state, TcpState::Failed(TcpError::TimedOut));
 }
 
+/// TCP has no limit for a connection that is idle, only for an answer.
+#[test]
+fn an_idle_connection_lasts_and_one_without_an_answer_does_not() {
+    let world = with_echo(WorldConfig::default());
+    let mut port = world.port();
+    assert_eq!(connect(&mut port, SERVER, MINUTE), TcpState::Connected);
+    for _ in 0..2 {
+        world.run_for(60 * MINUTE);
+        assert_eq!(port.tcp_state(), TcpState::Connected);
+        assert_eq!(exchange(&mut port, b"still here", MINUTE), b"still here");
+    }
+    world.run_for(60 * MINUTE);
+    world.set_loss(1.0);
+    assert_eq!(port.tcp_send(b"into the air"), Ok(12));
+    world.run_for(MINUTE);
+    assert_eq!(port.tcp_state(), TcpState::Connected);
+    world.run_for(2 * MINUTE);
+    assert_eq!(port.tcp_state(), TcpState::Failed(TcpError::TimedOut));
+}
+
 /// What a scripted server has seen.
 #[derive(Default)]
 struct Seen {

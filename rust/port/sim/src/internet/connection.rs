@@ -1,6 +1,7 @@
 //! One TCP connection of the device, and the far end that serves it.
 use super::bridge::{HostEvents, HostStream, Moved};
 use super::server::{Closing, VirtualStream};
+use crate::patience::Patience;
 use core::net::SocketAddrV4;
 use core::time::Duration;
 use smoltcp::iface::{SocketHandle, SocketSet};
@@ -11,7 +12,7 @@ use smoltcp::wire::{IpAddress, IpListenEndpoint};
 const RECEIVE_BUFFER: usize = 16 * 1024;
 /// To the device: some of its receive windows.
 const SEND_BUFFER: usize = 4 * 1024;
-/// A device that does not answer for so long is given up.
+/// A device that does not answer what was sent for so long is given up.
 const SILENCE: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(900);
 
 /// Who serves a connection.
@@ -41,6 +42,7 @@ pub(super) struct Connection {
     device: SocketAddrV4,
     local: SocketAddrV4,
     socket: SocketHandle,
+    patience: Patience,
     end: End,
     /// Has left LISTEN.
     opened: bool,
@@ -59,7 +61,7 @@ impl Connection {
         let buffer = |size| tcp::SocketBuffer::new(vec![0; size]);
         let mut socket = tcp::Socket::new(buffer(RECEIVE_BUFFER), buffer(SEND_BUFFER));
         socket.set_nagle_enabled(false);
-        socket.set_timeout(Some(SILENCE));
+        let patience = Patience::new(SILENCE, &mut socket);
         // The host decides whether the connection exists before the device hears of it.
         socket.pause_synack(matches!(end, End::Host(_)));
         socket
@@ -72,6 +74,7 @@ impl Connection {
             device,
             local,
             socket: sockets.add(socket),
+            patience,
             end,
             opened: false,
             closing: false,
@@ -109,6 +112,8 @@ impl Connection {
         now: Duration,
     ) -> bool {
         let socket = sockets.get_mut::<tcp::Socket>(self.socket);
+        let at = smoltcp::time::Instant::from_micros(now.as_micros() as i64);
+        self.patience.watch(socket, at);
         self.opened |= socket.state() != tcp::State::Listen;
         if socket.state() == tcp::State::Closed {
             return false;
