@@ -7,10 +7,13 @@
 //!
 //! Each device is a [`thread_mqtt_client::Client`] with its defaults, as it runs on a device; time,
 //! network and broker are virtual, and the same seed repeats the same run.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod plot;
 mod world;
 
 use clap::{Parser, value_parser};
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,8 +30,8 @@ struct Options {
     /// Border routers that they are spread over
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = value_parser!(u32).range(1..))]
     routers: u32,
-    /// How long it is gone
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u32).range(1..))]
+    /// How long it is gone, up to a week
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u32).range(1..=604_800))]
     outage: u32,
     /// Connections that the broker accepts a second
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u32).range(1..))]
@@ -43,6 +46,24 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    match simulate(&options) {
+        // A reader that went away has what it wanted.
+        Err((_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err((file, error)) => {
+            let what = file.map_or("the standard output".to_owned(), |file| {
+                format!("the file {}", file.display())
+            });
+            let _ = writeln!(io::stderr(), "herd: {what} cannot be written: {error}");
+            ExitCode::FAILURE
+        }
+        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+/// What cannot be written is the file, or the standard output.
+fn simulate(options: &Options) -> Result<(), (Option<&PathBuf>, io::Error)> {
+    let mut out = io::stdout().lock();
+    let stdout = |error| (None, error);
     let setup = Setup {
         devices: options.devices as usize,
         routers: options.routers as usize,
@@ -51,39 +72,42 @@ fn main() -> ExitCode {
         seed: options.seed.into(),
     };
 
-    println!(
+    writeln!(
+        out,
         "{} devices, {} border routers, {} s without it; the broker accepts {} connections a second",
         setup.devices,
         setup.routers,
         setup.outage.as_secs(),
         setup.accepts
-    );
-    println!(
+    )
+    .map_err(stdout)?;
+    writeln!(
+        out,
         "{:<30} {:>12} {:>12} {:>12} {:>12} {:>12}",
         "what is lost", "most SYN/s", "mean SYN/s", "SYN in all", "50 % back", "99 % back"
-    );
+    )
+    .map_err(stdout)?;
     let mut runs = Vec::new();
     for outage in [Outage::Broker, Outage::BrokerSilent, Outage::Prefix] {
         let run = world::run(&setup, outage);
-        print(&run);
+        print(&mut out, &run).map_err(stdout)?;
         runs.push(run);
     }
-    if let Some(file) = options.svg
-        && let Err(error) = std::fs::write(&file, plot::svg(&setup, &runs))
-    {
-        let file = file.display();
-        eprintln!("herd: the file {file} cannot be written: {error}");
-        return ExitCode::FAILURE;
+    match &options.svg {
+        Some(file) => {
+            std::fs::write(file, plot::svg(&setup, &runs)).map_err(|error| (Some(file), error))
+        }
+        None => Ok(()),
     }
-    ExitCode::SUCCESS
 }
 
-fn print(run: &Run) {
+fn print(out: &mut impl Write, run: &Run) -> io::Result<()> {
     let after = |share: f64| match run.back_after(share) {
         Some(time) => format!("{:.1} s", time.as_secs_f64()),
-        None => "never".to_owned(),
+        None => format!("> {} s", world::WATCHED.as_secs()),
     };
-    println!(
+    writeln!(
+        out,
         "{:<30} {:>12} {:>12.0} {:>12} {:>12} {:>12}",
         run.outage.name(),
         run.most_arrivals(),
@@ -91,13 +115,24 @@ fn print(run: &Run) {
         run.arrivals.iter().sum::<u32>(),
         after(0.5),
         after(0.99)
-    );
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    /// As when the reader of a pipe went away, or a disk is full.
+    #[test]
+    fn an_output_that_takes_nothing_is_an_error() {
+        let run = Run::none(Outage::Broker);
+        assert!(print(&mut [].as_mut_slice(), &run).is_err());
+        let mut text = Vec::new();
+        print(&mut text, &run).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("> 1200 s") && !text.contains("NaN"), "{text}");
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

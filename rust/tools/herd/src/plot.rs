@@ -6,8 +6,8 @@ const WIDTH: f64 = 760.0;
 const LEFT: f64 = 60.0;
 const PANEL: f64 = 170.0;
 const GAP: f64 = 60.0;
-/// Seconds shown.
-const SHOWN: usize = 420;
+/// Seconds shown after the outage.
+const AFTER: usize = 360;
 
 /// One panel for each run.
 pub(crate) fn svg(setup: &Setup, runs: &[Run]) -> String {
@@ -47,7 +47,8 @@ pub(crate) fn svg(setup: &Setup, runs: &[Run]) -> String {
 fn panel(out: &mut String, top: f64, setup: &Setup, run: &Run) {
     let bottom = top + PANEL;
     let width = WIDTH - 2.0 * LEFT;
-    let x = |second: f64| LEFT + width * second / SHOWN as f64;
+    let shown = setup.outage.as_secs() as usize + AFTER;
+    let x = |second: f64| LEFT + width * second / shown as f64;
     let most = f64::from(run.most_arrivals().max(1));
     let outage = setup.outage.as_secs_f64();
     line(
@@ -65,7 +66,7 @@ fn panel(out: &mut String, top: f64, setup: &Setup, run: &Run) {
             run.outage.name()
         ),
     );
-    for (second, count) in run.arrivals.iter().take(SHOWN).enumerate() {
+    for (second, count) in run.arrivals.iter().take(shown).enumerate() {
         let tall = PANEL * f64::from(*count) / most;
         if *count > 0 {
             line(
@@ -74,13 +75,13 @@ fn panel(out: &mut String, top: f64, setup: &Setup, run: &Run) {
                     "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{tall:.1}\" fill=\"#48c\"/>",
                     x(second as f64),
                     bottom - tall,
-                    width / SHOWN as f64
+                    width / shown as f64
                 ),
             );
         }
     }
     let mut path = String::new();
-    for (second, online) in run.online.iter().take(SHOWN).enumerate() {
+    for (second, online) in run.online.iter().take(shown).enumerate() {
         let share = *online as f64 / setup.devices as f64;
         let letter = if second == 0 { 'M' } else { 'L' };
         let _ = write!(
@@ -121,7 +122,8 @@ fn panel(out: &mut String, top: f64, setup: &Setup, run: &Run) {
             ),
         );
     }
-    for second in (0..=SHOWN).step_by(60) {
+    // A minute, and more where there is no room for each.
+    for second in (0..=shown).step_by(60 * shown.div_ceil(600)) {
         line(
             out,
             format_args!(

@@ -53,8 +53,8 @@ const RTO: Duration = Duration::from_secs(1);
 /// The devices have ten minutes to come online before something happens.
 pub(crate) const QUIET: Duration = Duration::from_secs(600);
 
-/// What is looked at after the outage began.
-const WATCHED: Duration = Duration::from_secs(1_200);
+/// What is looked at after the outage is over.
+pub(crate) const WATCHED: Duration = Duration::from_secs(1_200);
 
 /// What happened.
 #[derive(Debug)]
@@ -71,15 +71,25 @@ pub(crate) struct Result {
 }
 
 impl Result {
+    /// Nothing came back.
+    #[cfg(test)]
+    pub(crate) fn none(outage: Outage) -> Self {
+        Self {
+            outage,
+            arrivals: vec![0; 2],
+            online: vec![10, 0, 0],
+            devices: 10,
+            over: 1,
+        }
+    }
+
     pub(crate) fn most_arrivals(&self) -> u32 {
         self.arrivals.iter().copied().max().unwrap_or(0)
     }
 
-    /// From the end of the outage until 99 % are back.
+    /// From the end of the outage until 99 % are back, or as long as it is looked at.
     pub(crate) fn mean_arrivals(&self) -> f64 {
-        let Some(until) = self.back_after(0.99) else {
-            return f64::NAN;
-        };
+        let until = self.back_after(0.99).unwrap_or(WATCHED);
         let seconds = (until.as_secs() as usize).max(1);
         let sum: u32 = self.arrivals.iter().skip(self.over).take(seconds).sum();
         f64::from(sum) / seconds as f64
@@ -145,7 +155,7 @@ pub(crate) fn run(setup: &Setup, outage: Outage) -> Result {
     let devices = (0..setup.devices)
         .map(|n| device(n, setup, &mut rng))
         .collect();
-    let watched = WATCHED.as_secs() as usize;
+    let watched = (setup.outage + WATCHED).as_secs() as usize;
     let mut world = World {
         setup,
         outage,
@@ -457,6 +467,20 @@ mod tests {
         assert_eq!(run.online[1], 0);
         assert_eq!(run.online[50], 0);
         assert_eq!(run.online.last(), Some(&1_000));
+    }
+
+    #[test]
+    fn after_a_long_outage_the_return_is_seen_as_well() {
+        let setup = Setup {
+            devices: 10,
+            routers: 1,
+            outage: Duration::from_secs(3_600),
+            ..small()
+        };
+        for outage in [Outage::Broker, Outage::BrokerSilent, Outage::Prefix] {
+            let run = run(&setup, outage);
+            assert!(run.back_after(0.99).is_some(), "{outage:?}");
+        }
     }
 
     #[test]
