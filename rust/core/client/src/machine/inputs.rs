@@ -17,7 +17,7 @@ use core::mem;
 use core::net::{IpAddr, SocketAddrV6};
 use core::time::Duration;
 use thread_mqtt_resolve::resolver::{LookupError, Network, UdpError};
-use thread_mqtt_resolve::{Host, Scheme};
+use thread_mqtt_resolve::{AdvertisedPrefix, Host, Scheme};
 use thread_mqtt_tls::{Connection, TlsError};
 
 impl Client {
@@ -42,7 +42,12 @@ impl Client {
         let before = mem::replace(&mut self.network, network.clone());
         let stale = self.resolver.handle_network(network, now);
         // What failed may work now: see `look_at_network`.
-        let is_better = network.attached && (stale || !before.attached);
+        let is_new =
+            |one: &AdvertisedPrefix| before.prefixes.iter().all(|old| old.prefix != one.prefix);
+        // A resolution under way has it already.
+        let gained = !matches!(self.state, State::Timing | State::Resolving)
+            && network.prefixes.iter().any(is_new);
+        let is_better = network.attached && (stale || gained || !before.attached);
         self.news |= is_better && self.was_attached;
         self.was_attached |= network.attached;
         self.away |= !network.attached;

@@ -183,6 +183,25 @@ fn a_second_prefix_changes_nothing() {
     assert_eq!(world.connects.len(), 1);
 }
 
+/// The first one leads nowhere, and stays: the addresses handed out before remain usable as far as anyone knows.
+#[test]
+fn a_prefix_gained_ends_the_pause() {
+    let mut config = long_pauses();
+    config.resolver.configured_prefix = Some("64:ff9b::/96".parse().unwrap());
+    let mut world = World::new(config, plain());
+    world.network = Network {
+        prefixes: Vec::new(),
+        ..attached()
+    };
+    world.paths.extend([Path::Unreachable; 4]);
+    world.start();
+    while !world.paths.is_empty() {
+        world.run_for(s(60));
+    }
+    world.set_network(attached());
+    world.run_until_online(s(6));
+}
+
 /// What has flapped comes back to stay, and the pause has grown meanwhile: no more than the minute until the
 /// next attempt is allowed is slept through.
 #[test]
