@@ -61,6 +61,8 @@ static int32_t failure(int error)
 		return TMQ_WOULD_BLOCK;
 	case ECONNREFUSED:
 		return TMQ_REFUSED;
+	case EACCES: /* native_sim, of a router that prohibits */
+	case EPERM:
 	case ENETUNREACH:
 	case EHOSTUNREACH:
 	case EADDRNOTAVAIL:

@@ -147,6 +147,8 @@ TEST(a_connect_that_fails)
 		{"zsock_connect", EHOSTUNREACH, TMQ_UNREACHABLE},
 		{"zsock_connect", EADDRNOTAVAIL, TMQ_UNREACHABLE},
 		{"zsock_connect", ENETDOWN, TMQ_UNREACHABLE},
+		{"zsock_connect", EACCES, TMQ_UNREACHABLE},
+		{"zsock_connect", EPERM, TMQ_UNREACHABLE},
 		{"zsock_connect", ECONNREFUSED, TMQ_REFUSED},
 		{"zsock_connect", ETIMEDOUT, TMQ_TIMED_OUT},
 		{"zsock_connect", EPROTOTYPE, TMQ_NO_TCP},

@@ -132,10 +132,26 @@ fn tcp_error(error: &io::Error) -> TcpError {
             TcpError::Reset
         }
         ErrorKind::TimedOut => TcpError::TimedOut,
-        ErrorKind::NetworkUnreachable
+        // A router or a firewall that prohibits it: EACCES, EPERM.
+        ErrorKind::PermissionDenied
+        | ErrorKind::NetworkUnreachable
         | ErrorKind::HostUnreachable
         | ErrorKind::NetworkDown
         | ErrorKind::AddrNotAvailable => TcpError::Unreachable,
         _ => TcpError::Other(crate::code(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Linux's EPERM and EACCES, for what a firewall rejects and a route prohibits.
+    #[test]
+    fn what_is_prohibited_is_unreachable() {
+        for code in [1, 13] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(tcp_error(&error), TcpError::Unreachable);
+        }
     }
 }

@@ -60,6 +60,8 @@ static int32_t failure(int error)
 		return TMQ_WOULD_BLOCK;
 	case ECONNREFUSED:
 		return TMQ_REFUSED;
+	case EACCES: /* prohibited by a router, EPERM by a firewall */
+	case EPERM:
 	case ENETUNREACH:
 	case EHOSTUNREACH:
 	case EADDRNOTAVAIL:
