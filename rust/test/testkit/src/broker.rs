@@ -2,10 +2,11 @@
 //! messages, wills and offline queues, all in memory.
 //!
 //! A process on a plain loopback port; TLS is the matter of a [`Front`](crate::front::Front) before
-//! it.
+//! it. Its files are gone when it listens: it does not read them again.
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,12 +21,11 @@ pub struct Config {
     pub max_packet_size: Option<u32>,
 }
 
-/// The running broker; it ends when dropped.
+/// The running broker; it ends when dropped, and with the thread that started it.
 #[derive(Debug)]
 pub struct Broker {
     process: Child,
     address: SocketAddr,
-    folder: PathBuf,
 }
 
 impl Broker {
@@ -39,17 +39,13 @@ impl Broker {
         let name = format!("thread-mqtt-broker-{}-{serial}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder)?;
-        match run(config, &folder) {
-            Ok((process, port)) => Ok(Self {
-                process,
-                address: (Ipv4Addr::LOCALHOST, port).into(),
-                folder,
-            }),
-            Err(error) => {
-                let _ = fs::remove_dir_all(&folder);
-                Err(error)
-            }
-        }
+        let started = run(config, &folder);
+        let _ = fs::remove_dir_all(&folder);
+        let (process, port) = started?;
+        Ok(Self {
+            process,
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+        })
     }
 
     /// Where it listens, without TLS.
@@ -62,7 +58,6 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -83,9 +78,30 @@ fn run(config: &Config, folder: &Path) -> io::Result<(Child, u16)> {
     let file = folder.join("mosquitto.conf");
     let (process, [port]) = server::start(|[port]| {
         fs::write(&file, format!("{settings}listener {port} 127.0.0.1\n"))?;
-        server::mosquitto(&file).spawn()
+        ending_with_us(server::mosquitto(&file)).spawn()
     })?;
     Ok((process, port))
+}
+
+/// A command whose process the kernel kills when the thread that started it is gone, and which Ctrl-C does not end
+/// before. setpriv of util-linux asks for it in a safe way; without it only a process that is killed leaves the
+/// broker behind.
+fn ending_with_us(server: Command) -> Command {
+    let setpriv = Path::new("/usr/bin/setpriv");
+    let program = Path::new(server.get_program());
+    // setpriv would not tell that a program is not there.
+    let mut command = Command::new(program);
+    if setpriv.exists() && program.exists() {
+        command = Command::new(setpriv);
+        command.args(["--pdeathsig", "KILL"]).arg(program);
+    }
+    command.args(server.get_args());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    command
 }
 
 /// `user:password`, which Mosquitto's own tool turns into `user:hash`.

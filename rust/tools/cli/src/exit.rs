@@ -20,7 +20,7 @@ pub(crate) enum Status {
     Message = 9,
     TimedOut = 10,
     /// 128 and the number of SIGINT, as shells have it.
-    Interrupted = 130,
+    Interrupted = thread_mqtt_signals::STATUS,
 }
 
 /// The list of exit statuses, for `--help`.

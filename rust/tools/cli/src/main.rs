@@ -29,7 +29,6 @@ mod resolve;
 mod revocable;
 mod run;
 mod setup;
-mod signals;
 mod subscribe;
 mod trust;
 mod value;

@@ -5,7 +5,6 @@ use crate::exit::{Failure, Status};
 use crate::output::{self, tell};
 use crate::revocable::Revoker;
 use crate::setup::{self, Inbound};
-use crate::signals;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -89,7 +88,7 @@ impl<'a> Run<'a> {
         };
         let interrupted = Arc::new(AtomicBool::new(false));
         let (flag, waker) = (interrupted.clone(), driver.port().waker());
-        signals::watch(move || {
+        thread_mqtt_signals::watch(move || {
             flag.store(true, Ordering::Relaxed);
             waker.wake();
         });

@@ -70,14 +70,21 @@ impl Device {
     }
 
     /// Runs the world until the client has an event, or until `limit`. `watch` is called each
-    /// time something moved, and at least twenty times a second of the world's time.
-    pub fn next_event(&mut self, limit: Duration, mut watch: impl FnMut()) -> Option<Event> {
+    /// time something moved, and at least twenty times a second of the world's time; it returns whether to go on.
+    pub fn next_event(
+        &mut self,
+        limit: Duration,
+        mut watch: impl FnMut() -> bool,
+    ) -> Option<Event> {
         loop {
             let driver = &mut self.driver;
             let moved = self.entropy.scope(|| driver.turn());
-            watch();
+            let goes_on = watch();
             if let Some(event) = driver.poll_event() {
                 return Some(event);
+            }
+            if !goes_on {
+                return None;
             }
             if moved {
                 continue;

@@ -4,9 +4,11 @@
 use clap::Parser;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use thread_mqtt_demo::failure::Failure;
 use thread_mqtt_demo::options::Options;
-use thread_mqtt_demo::run::{Outcome, Silent, run};
+use thread_mqtt_demo::run::{Outcome, Silent, run_unless};
 use thread_mqtt_demo::screen::{Screen, print_failure};
 use thread_mqtt_demo::{check, json, measure, plot};
 
@@ -18,13 +20,16 @@ fn main() -> ExitCode {
     if let Some(seeds) = options.measure {
         return print_measurements(seeds);
     }
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    thread_mqtt_signals::watch(move || flag.store(true, Ordering::Relaxed));
     let (outcome, printed) = if options.json {
-        let outcome = run(&options, &mut Silent);
+        let outcome = run_unless(&interrupted, &options, &mut Silent);
         let printed = print(&format!("{}\n", json::render(&options, &outcome)));
         (outcome, printed)
     } else {
         let mut screen = Screen::new(&options);
-        let outcome = run(&options, &mut screen);
+        let outcome = run_unless(&interrupted, &options, &mut screen);
         screen.ends(&outcome);
         (outcome, screen.written())
     };
@@ -46,6 +51,9 @@ fn main() -> ExitCode {
     match &outcome.failure {
         None => ExitCode::SUCCESS,
         Some(failure) if failure.usage => ExitCode::from(USAGE),
+        Some(_) if interrupted.load(Ordering::Relaxed) => {
+            ExitCode::from(thread_mqtt_signals::STATUS)
+        }
         Some(_) => ExitCode::FAILURE,
     }
 }

@@ -148,7 +148,7 @@ struct Bench {
 impl Bench {
     fn next_event(&mut self, patience: Duration) -> Option<Event> {
         let limit = self.network.world.now() + patience;
-        self.device.next_event(limit, || {})
+        self.device.next_event(limit, || true)
     }
 
     /// Connects, and notes the cost of each stage under a name of its own, or under none;

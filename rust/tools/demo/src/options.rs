@@ -148,7 +148,7 @@ JSON: one object with
 Frames and bytes are those of every node, retransmissions and acknowledgements included; a frame's
 bytes run from its MAC header to its checksum. Times are the world's.
 
-Exit status: 0 if every message came back, 1 if not, 2 for unusable options.";
+Exit status: 0 if every message came back, 1 if not, 2 for unusable options, 130 after Ctrl-C or SIGTERM.";
 
 /// `--tls`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,6 +7,7 @@ use crate::network::Network;
 use crate::options::{BROKER_ADDRESS, Mqtt, Options};
 use crate::timeline::{Mark, Stage, Timeline};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use thread_mqtt_client::{Cause, Event, Reached, Stage as ClientStage};
 use thread_mqtt_resolve::BrokerUri;
@@ -98,6 +99,15 @@ impl Outcome {
 
 /// Runs once. Failures are part of the outcome.
 pub fn run(options: &Options, observer: &mut dyn Observer) -> Outcome {
+    run_unless(&AtomicBool::new(false), options, observer)
+}
+
+/// Runs once, and ends the run in order when `interrupted` becomes true.
+pub fn run_unless(
+    interrupted: &AtomicBool,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Outcome {
     let network = match Network::new(options) {
         Ok(network) => network,
         Err(failure) => return Outcome::failed_setup(options, failure),
@@ -108,7 +118,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Outcome {
     };
     let id = entropy.run_id();
     match Device::new(options, &network, entropy, format!("thread-mqtt-demo-{id}")) {
-        Ok(device) => Run::new(options, &network, device, id, observer).complete(),
+        Ok(device) => Run::new(options, &network, device, id, observer).complete(interrupted),
         Err(failure) => Outcome::failed_setup(options, failure),
     }
 }
@@ -186,10 +196,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn complete(mut self) -> Outcome {
+    fn complete(mut self, interrupted: &AtomicBool) -> Outcome {
         let limit = self.network.world.now() + self.options.timeout();
         self.device.start();
-        let mut result = self.until_all_came_back(limit);
+        let mut result = self.until_all_came_back(limit, interrupted);
         self.disconnect();
         let received = self.queued - u32::try_from(self.outstanding.len()).unwrap_or(self.queued);
         let world = &self.network.world;
@@ -216,10 +226,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn until_all_came_back(&mut self, limit: Duration) -> Result<(), Failure> {
+    fn until_all_came_back(
+        &mut self,
+        limit: Duration,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Failure> {
         while self.published < self.options.messages || !self.outstanding.is_empty() {
-            match self.next_event(limit) {
+            match self.next_event(limit, Some(interrupted)) {
                 Some(event) => self.handle(event)?,
+                None if interrupted.load(Ordering::Relaxed) => return Err(self.interrupted()),
                 None => return Err(self.out_of_time()),
             }
         }
@@ -232,7 +247,7 @@ impl<'a> Run<'a> {
     fn disconnect(&mut self) {
         let limit = self.network.world.now() + Duration::from_secs(10);
         self.device.stop();
-        while !matches!(self.next_event(limit), Some(Event::Stopped) | None) {}
+        while !matches!(self.next_event(limit, None), Some(Event::Stopped) | None) {}
         // The last words are with TCP; let them out of the door.
         for _ in 0..5 {
             self.network.world.run_for(Duration::from_millis(50));
@@ -240,7 +255,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn next_event(&mut self, limit: Duration) -> Option<Event> {
+    fn next_event(&mut self, limit: Duration, interrupted: Option<&AtomicBool>) -> Option<Event> {
         let Self {
             device,
             timeline,
@@ -251,6 +266,7 @@ impl<'a> Run<'a> {
         } = self;
         device.next_event(limit, || {
             observer.waits(timeline.sample(&network.world), next);
+            interrupted.is_none_or(|interrupted| !interrupted.load(Ordering::Relaxed))
         })
     }
 
@@ -447,6 +463,17 @@ impl<'a> Run<'a> {
                 "give it more with --timeout, or lower --loss and --hops",
             )
         })
+    }
+
+    fn interrupted(&self) -> Failure {
+        Failure::new(
+            self.next,
+            &format!(
+                "the run was interrupted while it waited for \"{}\"",
+                self.next
+            ),
+            "run it again; with --timeout it ends by itself",
+        )
     }
 }
 

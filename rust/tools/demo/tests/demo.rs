@@ -3,6 +3,7 @@ use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 fn demo(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
@@ -293,6 +294,66 @@ fn a_capture_comes_with_what_decrypts_it() {
         assert_eq!(lengths.first(), Some(&64), "{line}");
     }
     assert_eq!(json(&[])["wireshark"], Value::Null);
+}
+
+/// Stopped by a signal, the demo ends in order: the device disconnects, the capture is whole, and neither Mosquitto nor
+/// its files are left. Killed, it takes Mosquitto with it.
+#[test]
+fn a_run_that_is_interrupted_leaves_nothing_behind() {
+    let folder = Folder::new("interrupted");
+    let pcap = folder.file("air.pcap");
+    for signal in ["INT", "TERM", "HUP", "KILL"] {
+        // What ignores some of them, as a shell does in the background, would hand that on.
+        let demo = Command::new("env")
+            .args(["--default-signal", env!("CARGO_BIN_EXE_thread-mqtt-demo")])
+            .args(["--real-time", "--messages", "1000", "--json"])
+            .args(["--username", "user", "--password", "word"])
+            .args(["--pcap", text(&pcap)])
+            .env("TMPDIR", &folder.0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let id = demo.id().to_string();
+        let mut broker = None;
+        while broker.is_none() {
+            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+            let children = children.unwrap();
+            let name = |child: &str| std::fs::read_to_string(format!("/proc/{child}/comm"));
+            let mut children = children.split_whitespace();
+            broker = children
+                .find(|child| name(child).is_ok_and(|name| name == "mosquitto\n"))
+                .map(str::to_owned);
+        }
+        // The device has sent some frames.
+        while !std::fs::metadata(&pcap).is_ok_and(|file| file.len() > 0) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(sent.unwrap().success());
+        let output = demo.wait_with_output().unwrap();
+        let broker = format!("/proc/{}/exe", broker.unwrap());
+        while std::fs::read_link(&broker).is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let left = std::fs::read_dir(&folder.0).unwrap();
+        let left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(left, ["air.pcap"]);
+        if signal == "KILL" {
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(130), "{signal}: {output:?}");
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let cause = value["error"]["cause"].as_str().unwrap();
+        assert!(cause.contains("interrupted"), "{cause}");
+        let capture = std::fs::read(&pcap).unwrap();
+        let mut reader = pcap_file::pcap::PcapReader::new(&capture[..]).unwrap();
+        while let Some(packet) = reader.next_packet() {
+            packet.unwrap();
+        }
+        std::fs::remove_file(&pcap).unwrap();
+    }
 }
 
 /// A reader that goes away ends the demo quietly; a disk that is full is told.

@@ -1,6 +1,6 @@
-//! The signals that end a command in good order, so that the broker keeps the will to itself: Ctrl-C, SIGTERM,
-//! and SIGHUP at the end of a terminal.
-use crate::exit::Status;
+//! The signals that end a command in good order: Ctrl-C, SIGTERM, and SIGHUP at the end of a terminal. The broker
+//! then keeps the will to itself, and what the command has started ends with it.
+#![forbid(unsafe_code)]
 use nix::sys::signal::{SigSet, Signal};
 use std::fs;
 use std::process;
@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 /// Signals within this time are one: both the shell and the kernel tell of the end of a terminal.
 const TOGETHER: Duration = Duration::from_secs(1);
 
-/// Calls `end` on a thread of its own when such a signal comes. A second one ends the process at once, whatever it
-/// is held up by. Threads that run already would be ended by the first: there must be none.
-pub(crate) fn watch(end: impl Fn() + Send + 'static) {
+/// Exit status of a command that a signal ended, as a shell has it for Ctrl-C.
+pub const STATUS: u8 = 130;
+
+/// Calls `end` on a thread of its own when such a signal comes. A second one ends the process at once, with
+/// [`STATUS`], whatever it is held up by. Threads that run already would be ended by the first: there must be none.
+pub fn watch(end: impl Fn() + Send + 'static) {
     let ignored = ignored();
     let mut wanted = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
@@ -26,7 +29,7 @@ pub(crate) fn watch(end: impl Fn() + Send + 'static) {
         while wanted.wait().is_ok() {
             let first: &Instant = first.get_or_insert_with(Instant::now);
             if first.elapsed() > TOGETHER {
-                process::exit(Status::Interrupted as i32);
+                process::exit(STATUS.into());
             }
             end();
         }
