@@ -5,6 +5,7 @@ use crate::failure::{Failure, stage_name};
 use crate::keylog::hex;
 use crate::network::Network;
 use crate::options::{BROKER_ADDRESS, Mqtt, Options};
+use crate::screen::{plural, thousands};
 use crate::timeline::{Mark, Stage, Timeline};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -201,7 +202,7 @@ impl<'a> Run<'a> {
         self.device.start();
         let mut result = self.until_all_came_back(limit, interrupted);
         self.disconnect();
-        let received = self.queued - u32::try_from(self.outstanding.len()).unwrap_or(self.queued);
+        let received = self.received();
         let world = &self.network.world;
         let (stages, samples, total) = self.timeline.finish(world);
         if let Err(error) = world.end_capture() {
@@ -238,7 +239,7 @@ impl<'a> Run<'a> {
                 None => return Err(self.out_of_time()),
             }
         }
-        let count = self.options.messages;
+        let count = thousands(self.options.messages.into());
         self.reach("messages", format!("{count} of {count} came back"));
         Ok(())
     }
@@ -253,6 +254,11 @@ impl<'a> Run<'a> {
             self.network.world.run_for(Duration::from_millis(50));
             self.timeline.sample(&self.network.world);
         }
+    }
+
+    /// Messages that came back.
+    fn received(&self) -> u32 {
+        self.queued - u32::try_from(self.outstanding.len()).unwrap_or(self.queued)
     }
 
     fn next_event(&mut self, limit: Duration, interrupted: Option<&AtomicBool>) -> Option<Event> {
@@ -345,8 +351,14 @@ impl<'a> Run<'a> {
             }
             ClientStage::Tcp | ClientStage::Tls => "connack",
             ClientStage::Mqtt => {
+                // What failed before is repaired.
+                self.last_failure = None;
                 self.subscribe()?;
-                "subscribed"
+                match (self.queued, self.published) {
+                    (0, _) => "subscribed",
+                    (_, 0) => "first publish",
+                    _ => "messages",
+                }
             }
         };
         Ok(())
@@ -374,7 +386,9 @@ impl<'a> Run<'a> {
                     ));
                 }
                 self.reach("subscribed", self.options.topic.clone());
-                self.next = "first publish";
+                if self.published == 0 {
+                    self.next = "first publish";
+                }
                 // The first message goes alone, so that its cost can be told.
                 self.publish_up_to(1)?;
             }
@@ -451,18 +465,39 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What failed last, if something did: that is why it took so long.
+    /// What failed last, if it was not repaired: that is why it took so long.
     fn out_of_time(&mut self) -> Failure {
-        self.last_failure.take().unwrap_or_else(|| {
-            Failure::new(
-                self.next,
-                &format!(
-                    "\"{}\" was not reached within {} s of the world's time",
-                    self.next, self.options.timeout
-                ),
+        if let Some(failure) = self.last_failure.take() {
+            return failure;
+        }
+        let seconds = self.options.timeout;
+        if self.published < self.options.messages {
+            let next = self.next;
+            return Failure::new(
+                next,
+                &format!("\"{next}\" was not reached within {seconds} s of the world's time"),
                 "give it more with --timeout, or lower --loss and --hops",
-            )
-        })
+            );
+        }
+        let received = thousands(self.received().into());
+        let messages = plural(self.options.messages.into(), "message");
+        let (why, cure) = match self.options.qos() {
+            QoS::AtMostOnce => (
+                "; with QoS 0 a message that is lost does not come again",
+                "use --qos 1, or lower --loss and --hops",
+            ),
+            _ => (
+                "",
+                "give it more with --timeout, or lower --loss and --hops",
+            ),
+        };
+        Failure::new(
+            self.next,
+            &format!(
+                "{received} of {messages} came back within {seconds} s of the world's time{why}"
+            ),
+            cure,
+        )
     }
 
     fn interrupted(&self) -> Failure {

@@ -68,7 +68,7 @@ impl<'a> Screen<'a> {
         self.line("");
         self.line(&format!(
             "{GOOD}✓{GOOD:#} {BOLD}Published {messages} to {topic} and received {} back.{BOLD:#}",
-            outcome.received,
+            thousands(outcome.received.into()),
         ));
         self.line(&format!(
             "  {} of the world's time, {} and {} on air; {} of yours.",
@@ -235,7 +235,8 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
-fn plural(number: u64, noun: &str) -> String {
+/// `1 frame`, `12,345 frames`
+pub fn plural(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ => format!("{} {noun}s", thousands(number)),

@@ -1,7 +1,8 @@
 //! Whatever is wrong, the demo says it in two sentences, the cause and the cure, and exits
 //! with a status that is not 0.
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use thread_mqtt_test_support::closed::ClosedPort;
@@ -78,6 +79,55 @@ fn fixed_root() -> TempFile {
 
 fn mqtts(host: &str, address: SocketAddr) -> String {
     format!("mqtts://{host}:{}", address.port())
+}
+
+/// A broker in the clear that closes the first connection, accepts the second and answers SUBSCRIBE if `grants`.
+fn broker_that_falls_silent(grants: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("mqtt://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        drop(listener.accept().unwrap());
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            let answer = match &buffer[..count] {
+                [0x10, ..] => &[0x20, 3, 0, 0, 0][..],
+                [0x82, _, high, low, ..] if grants => &[0x90, 4, *high, *low, 0, 0],
+                _ => &[],
+            };
+            stream.write_all(answer).unwrap();
+        }
+    });
+    uri
+}
+
+#[test]
+fn a_failure_that_was_repaired_is_not_the_reason() {
+    let run = |grants, stage, more: &[&str]| {
+        let uri = broker_that_falls_silent(grants);
+        let arguments = ["--broker", &uri, "--retry", "--timeout", "20"];
+        fails(stage, &[&arguments, more].concat())
+    };
+    // Each takes its time, because the broker is on this machine.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let told = run(false, "subscribed", &[]);
+            assert_tells(
+                &told,
+                "\"subscribed\" was not reached within 20 s",
+                "--timeout",
+            );
+        });
+        let told = run(true, "messages", &["--qos", "0"]);
+        assert_tells(&told, "0 of 5 messages came back within 20 s", "--qos 1");
+        assert_tells(
+            &told,
+            "with QoS 0 a message that is lost does not come again",
+            "--loss",
+        );
+    });
+}
+
 }
 
 #[test]
