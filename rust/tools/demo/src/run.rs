@@ -4,16 +4,17 @@ use crate::entropy::Entropy;
 use crate::failure::{Failure, stage_name};
 use crate::keylog::hex;
 use crate::network::Network;
-use crate::options::{BROKER_ADDRESS, Mqtt, Options};
+use crate::options::{Mqtt, Options};
 use crate::screen::{plural, thousands};
 use crate::timeline::{Mark, Stage, Timeline};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use thread_mqtt_client::{Cause, Event, Reached, Stage as ClientStage};
-use thread_mqtt_resolve::BrokerUri;
 use thread_mqtt_resolve::resolver::{AddressSource, Candidate, Origin, Report};
 use thread_mqtt_resolve::uri::without_credentials;
+use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS};
 use thread_mqtt_tls::Agreed;
 use thread_sim::World;
@@ -125,24 +126,29 @@ pub fn run_unless(
 }
 
 /// The arguments with which tshark shows what is inside the frames of `--pcap`.
-fn wireshark(options: &Options, world: &World) -> Option<String> {
+fn wireshark(options: &Options, broker: &BrokerUri, world: &World) -> Option<String> {
     let pcap = options.pcap.as_ref()?;
     let mut arguments = format!(
         "-r '{}' -o 'uat:ieee802154_keys:\"{}\",\"1\",\"Thread hash\"'",
-        pcap.display(),
+        quoted(pcap),
         hex(&world.network_key())
     );
     for (number, prefix) in world.lowpan_contexts() {
         arguments += &format!(" -o 6lowpan.context{number}:{prefix}/64");
     }
-    if let Some(keys) = options.keylog() {
+    if let (Some(keys), Scheme::Mqtts) = (options.keylog(), broker.scheme) {
         arguments += &format!(
             " -o 'tls.keylog_file:{}' -d tcp.port=={},tls",
-            keys.display(),
-            BROKER_ADDRESS.port()
+            quoted(&keys),
+            broker.port
         );
     }
     Some(arguments)
+}
+
+/// A path between single quotes of a shell.
+fn quoted(path: &Path) -> String {
+    path.display().to_string().replace('\'', r"'\''")
 }
 
 struct Run<'a> {
@@ -222,7 +228,7 @@ impl<'a> Run<'a> {
             total,
             published: self.published,
             received,
-            wireshark: wireshark(self.options, world),
+            wireshark: wireshark(self.options, &self.network.broker, world),
             failure: result.err(),
         }
     }
@@ -344,11 +350,7 @@ impl<'a> Run<'a> {
             ClientStage::Attach => "prefix",
             ClientStage::Prefix | ClientStage::Time => "dns",
             ClientStage::Resolve => "tcp",
-            ClientStage::Tcp
-                if self.network.broker.scheme == thread_mqtt_resolve::Scheme::Mqtts =>
-            {
-                "tls"
-            }
+            ClientStage::Tcp if self.network.broker.scheme == Scheme::Mqtts => "tls",
             ClientStage::Tcp | ClientStage::Tls => "connack",
             ClientStage::Mqtt => {
                 // What failed before is repaired.

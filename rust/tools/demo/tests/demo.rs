@@ -254,7 +254,7 @@ fn many_messages_come_back_once_each() {
 
 #[test]
 fn a_capture_comes_with_what_decrypts_it() {
-    let folder = Folder::new("wireshark");
+    let folder = Folder::new("wire'shark");
     let (pcap, keys) = (folder.file("air.pcap"), folder.file("keys.log"));
     let value = json(&[
         "--pcap",
@@ -270,10 +270,19 @@ fn a_capture_comes_with_what_decrypts_it() {
         "\",\"1\",\"Thread hash\"",
         " -o 6lowpan.context0:fd",
         " -o 6lowpan.context1:fd",
-        text(&pcap),
-        text(&keys),
+        " -d tcp.port==8883,tls",
     ] {
         assert!(arguments.contains(expected), "{expected}: {arguments}");
+    }
+    // A shell reads the paths, whatever is in them.
+    let words = Command::new("sh")
+        .args(["-c", &format!("printf '%s\\n' {arguments}")])
+        .output()
+        .unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    let keys_named = format!("tls.keylog_file:{}", text(&keys));
+    for word in [text(&pcap), &keys_named] {
+        assert!(words.lines().any(|one| one == word), "{word}: {words}");
     }
     // One connection: two traffic secrets and two of the handshake (RFC 9850, section 2).
     let keys = std::fs::read_to_string(&keys).unwrap();
