@@ -68,10 +68,15 @@ fn user(options: &Options) -> Result<(), Failure> {
 
 /// Refuses to write one file over another.
 fn files(options: &Options) -> Result<(), Failure> {
+    let keylog = options.keylog();
+    let keylog_by = match options.keylog {
+        Some(_) => "--keylog",
+        None => "SSLKEYLOGFILE",
+    };
     let given = [
         ("--ca", options.ca.as_deref()),
         ("--pcap", options.pcap.as_deref()),
-        ("--keylog", options.keylog.as_deref()),
+        (keylog_by, keylog.as_deref()),
         ("--plot", options.plot.as_deref()),
     ];
     let given: Vec<_> = given

@@ -15,8 +15,14 @@ use thread_mqtt_testkit::tls::Tls;
 
 /// Runs the demo, expects it to fail at this stage, and returns its two sentences.
 fn fails(stage: &str, arguments: &[&str]) -> (String, String) {
+    fails_with(&[], stage, arguments)
+}
+
+/// The same with these in the environment.
+fn fails_with(environment: &[(&str, &str)], stage: &str, arguments: &[&str]) -> (String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
         .args(arguments)
+        .envs(environment.iter().copied())
         .arg("--json")
         .stdin(Stdio::null())
         .output()
@@ -394,6 +400,14 @@ fn files_of_their_own() {
             );
         }
     }
+    // The environment names a file as well.
+    let keylog = [("SSLKEYLOGFILE", file.path())];
+    let told = fails_with(&keylog, "setup", &["--pcap", file.path()]);
+    assert_tells(
+        &told,
+        "--pcap and SSLKEYLOGFILE name the same file",
+        "SSLKEYLOGFILE",
+    );
     assert_eq!(std::fs::read(file.path()).unwrap(), b"before");
     assert!(!new.exists());
     std::fs::remove_file(link).unwrap();
