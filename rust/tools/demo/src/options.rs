@@ -70,7 +70,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value = "0", value_parser = number::<u8>(0, u64::from(thread_sim::MAX_HOPS), 2), allow_negative_numbers = true)]
     pub hops: u8,
 
-    /// Make the device sleepy: it polls its parent every MS milliseconds, from 10 to 240000
+    /// Make the device sleepy: it polls its parent every MS milliseconds, from 10 to 240000, and above some 10000 answers of DNS or the broker may come too late
     #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "500", value_parser = number::<u32>(10, 240_000, 500), allow_negative_numbers = true)]
     pub sleepy: Option<u32>,
 

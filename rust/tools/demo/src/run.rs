@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use thread_mqtt_client::{Cause, Event, Reached, Stage as ClientStage};
-use thread_mqtt_resolve::resolver::{AddressSource, Candidate, Origin, Report};
+use thread_mqtt_client::{Cause, Event, Reached, Stage as ClientStage, TcpError};
+use thread_mqtt_resolve::resolver::{AddressSource, Candidate, LookupError, Origin, Report};
 use thread_mqtt_resolve::uri::without_credentials;
 use thread_mqtt_resolve::{BrokerUri, Scheme};
-use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS};
+use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS, SessionError};
 use thread_mqtt_tls::Agreed;
 use thread_sim::World;
 
@@ -149,6 +149,27 @@ fn wireshark(options: &Options, broker: &BrokerUri, world: &World) -> Option<Str
 /// A path between single quotes of a shell.
 fn quoted(path: &Path) -> String {
     path.display().to_string().replace('\'', r"'\''")
+}
+
+/// Milliseconds between polls from which on answers may come too late.
+const RARE: u32 = 10_000;
+
+/// Whether an answer did not come in time.
+fn is_timeout(cause: &Cause) -> bool {
+    match cause {
+        Cause::Resolve(report) => {
+            let mut failures = report.failures.iter();
+            failures.any(|failure| failure.error == LookupError::Timeout)
+        }
+        Cause::Tcp(TcpError::TimedOut) | Cause::HandshakeTimedOut => true,
+        Cause::Mqtt(error) => matches!(
+            error,
+            SessionError::ConnackTimeout
+                | SessionError::PingTimeout
+                | SessionError::AckTimeout { .. }
+        ),
+        _ => false,
+    }
 }
 
 struct Run<'a> {
@@ -321,6 +342,12 @@ impl<'a> Run<'a> {
                 "Choose a --size below {}: an MQTT 3.1.1 broker that takes no message of this size \
                  says so by closing the connection, and its log tells the limit.",
                 self.options.size
+            );
+        }
+        if let (true, Some(poll @ RARE..)) = (is_timeout(cause), self.options.sleepy) {
+            failure.cure = format!(
+                "Let the device poll more often: with --sleepy {poll} an answer may wait {} s at its parent.",
+                poll / 1_000
             );
         }
         failure

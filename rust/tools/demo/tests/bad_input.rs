@@ -134,6 +134,15 @@ fn a_failure_that_was_repaired_is_not_the_reason() {
     });
 }
 
+#[test]
+fn polls_that_are_too_rare() {
+    for (poll, stage, cause) in [
+        ("60000", "dns", "no answer"),
+        ("20000", "connack", "in time"),
+    ] {
+        let told = fails(stage, &["--sleepy", poll, "--peer", "virtual"]);
+        assert_tells(&told, cause, &format!("with --sleepy {poll}"));
+    }
 }
 
 #[test]
