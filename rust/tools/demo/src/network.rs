@@ -3,8 +3,9 @@ use crate::check;
 use crate::failure::Failure;
 use crate::options::{BROKER_ADDRESS, BROKER_NAME, Options, Peer};
 use crate::trust::{self, Trust};
+use std::env;
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind};
+use std::io::{self, BufWriter, ErrorKind};
 use std::net::SocketAddrV4;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thread_mqtt_resolve::uri::{self, UriError};
@@ -96,6 +97,11 @@ impl Network {
             max_packet_size: Some(LARGEST_PACKET),
         })
         .map_err(|error| match error.kind() {
+            ErrorKind::NotADirectory
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::StorageFull => folder_failure(&error),
+            ErrorKind::NotFound if !env::temp_dir().is_dir() => folder_failure(&error),
             ErrorKind::NotFound => Failure::new(
                 "setup",
                 "the broker Mosquitto is not installed",
@@ -149,6 +155,18 @@ impl Network {
             _behind: Behind::Nothing,
         })
     }
+}
+
+/// Mosquitto's files have no place.
+fn folder_failure(error: &io::Error) -> Failure {
+    Failure::new(
+        "setup",
+        &format!(
+            "no file can be made in {}, the folder for temporary files ({error})",
+            env::temp_dir().display()
+        ),
+        "set TMPDIR to a folder that can be written, or use --broker",
+    )
 }
 
 fn demo_broker() -> BrokerUri {
@@ -231,7 +249,7 @@ fn world(options: &Options, host_access: HostAccess, epoch: u64) -> Result<World
         world.set_nat64(false);
     }
     if let Some(path) = &options.pcap {
-        let unwritable = |error: std::io::Error| {
+        let unwritable = |error: io::Error| {
             Failure::usage(
                 &format!(
                     "the pcap file {} cannot be written ({error})",

@@ -9,6 +9,8 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 const WIDTH: f64 = 1080.0;
+/// Characters of the broker that the title has room for.
+const TITLE: usize = 64;
 /// The part of the width that is time.
 const LEFT: f64 = 140.0;
 const RIGHT: f64 = 800.0;
@@ -64,7 +66,7 @@ impl<'a> Plot<'a> {
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="24" y="36" font-size="19" font-weight="600">A Thread device publishes to {}</text>
 <text x="24" y="58" fill="{GREY}">{}</text>"##,
-            escaped(&self.outcome.broker),
+            escaped(&shortened(&self.outcome.broker, TITLE)),
             escaped(&self.subtitle()),
         )?;
         self.draw_time_axis(svg)?;
@@ -244,6 +246,19 @@ fn decimal(value: f64, step: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// Leaves the middle out of a text that is longer than this many characters.
+fn shortened(text: &str, most: usize) -> String {
+    let characters: Vec<_> = text.chars().collect();
+    if characters.len() <= most {
+        return text.to_owned();
+    }
+    let half = most / 2;
+    let mut shortened = String::from_iter(&characters[..half]);
+    shortened.push('…');
+    shortened.extend(&characters[characters.len() - (most - half - 1)..]);
+    shortened
+}
+
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -270,6 +285,12 @@ mod tests {
         let axis = Axis::new(20_123);
         assert!(axis.end() >= 20_123.0 && axis.lines <= 5);
         assert_eq!(Axis::new(0).lines, 1);
+    }
+
+    #[test]
+    fn a_long_text_loses_its_middle() {
+        assert_eq!(shortened("mqtts://a:8883", 14), "mqtts://a:8883");
+        assert_eq!(shortened("mqtts://äbcdef:8883", 14), "mqtts:/…f:8883");
     }
 
     #[test]

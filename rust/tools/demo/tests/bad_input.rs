@@ -29,7 +29,8 @@ fn fails_with(environment: &[(&str, &str)], stage: &str, arguments: &[&str]) -> 
         .expect("the demo runs");
     let stderr = String::from_utf8(output.stderr).unwrap();
     // As --help has it: 2 for unusable options, which is told before the world is made.
-    let status = if stage == "setup" { 2 } else { 1 };
+    let is_unusable = stage == "setup" && environment.iter().all(|(name, _)| *name != "TMPDIR");
+    let status = if is_unusable { 2 } else { 1 };
     assert_eq!(
         output.status.code(),
         Some(status),
@@ -132,6 +133,12 @@ fn a_failure_that_was_repaired_is_not_the_reason() {
             "--loss",
         );
     });
+}
+
+#[test]
+fn a_folder_for_temporary_files_that_is_none() {
+    let told = fails_with(&[("TMPDIR", "/dev/null")], "setup", &[]);
+    assert_tells(&told, "o file can be made in /dev/null", "TMPDIR");
 }
 
 #[test]

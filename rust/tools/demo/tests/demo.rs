@@ -402,11 +402,12 @@ fn the_help_that_needs_no_build_is_the_demos() {
     );
 }
 
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../demo");
+
 #[test]
 fn the_script_answers_before_it_builds() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../demo");
     let script = |arguments: &[&str], path: &str| {
-        Command::new(script)
+        Command::new(SCRIPT)
             .args(arguments)
             .env("PATH", path)
             .env("HOME", "/nonexistent")
@@ -461,6 +462,8 @@ fn the_script_answers_before_it_builds() {
     for (arguments, wrong) in [
         (&["--pcap", "/no/such/folder/x"][..], "'/no/such/folder/x'"),
         (&["--plot=/"], "'/' given by --plot"),
+        (&["--pcap", ""], "a value is required for '--pcap'"),
+        (&["--keylog="], "a value is required for '--keylog'"),
         (&["--ca", "/no/such/file"], "'/no/such/file' given by --ca"),
     ] {
         let output = run(arguments);
@@ -475,6 +478,19 @@ fn the_script_answers_before_it_builds() {
     }
     // What is right gets as far as the build.
     let tools = Folder::new("tools");
+    // By a link, and where cd says where it went.
+    let link = tools.file("link");
+    std::os::unix::fs::symlink(SCRIPT, &link).unwrap();
+    for script in [SCRIPT, "./demo", text(&link)] {
+        let output = Command::new(script)
+            .arg("--help")
+            .current_dir(Path::new(SCRIPT).parent().unwrap())
+            .env("CDPATH", ".")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{script}: {output:?}");
+        assert_eq!(output.stderr, b"", "{script}");
+    }
     for (tool, status) in [("cargo", 42), ("rustfmt", 0)] {
         let path = tools.file(tool);
         std::fs::write(&path, format!("#!/bin/sh\nexit {status}\n")).unwrap();
