@@ -29,9 +29,9 @@ pub fn look_up<P: Port>(
                     to,
                     payload,
                 } => {
-                    if let Err(error) = port.udp_send(from_port, to, &payload) {
-                        resolver.handle_undelivered(to, error, port.now());
-                    }
+                    // One that cannot be sent is as good as lost, if no more is known of it.
+                    let _ = port.udp_send(from_port, to, &payload);
+                    learn_undelivered(&mut resolver, port);
                 }
                 Output::CloseUdp => port.udp_close(),
                 Output::TcpConnect(server) => {
@@ -64,20 +64,23 @@ pub fn look_up<P: Port>(
         port.wait(until, interest);
         let now = port.now();
         resolver.handle_network(&port.network(), now);
-        while let Some((peer, local, received)) = port.udp_receive(&mut buffer) {
-            match received {
-                Ok(n) => {
-                    let payload = buffer.get(..n).unwrap_or_default();
-                    resolver.handle_datagram(peer, local, payload, now);
-                }
-                Err(error) => resolver.handle_undelivered(peer, error, now),
-            }
+        while let Some((from, to_port, n)) = port.udp_receive(&mut buffer) {
+            let payload = buffer.get(..n).unwrap_or_default();
+            resolver.handle_datagram(from, to_port, payload, now);
         }
+        learn_undelivered(&mut resolver, port);
         receive(&mut resolver, port, &mut buffer, now);
         if let Some(answer) = port.poll_platform_lookup() {
             resolver.handle_platform_lookup(answer, now);
         }
         resolver.handle_timeout(now);
+    }
+}
+
+/// Servers at which datagrams do not arrive.
+fn learn_undelivered<P: Port>(resolver: &mut Resolver, port: &mut P) {
+    while let Some((to, error)) = port.udp_undelivered() {
+        resolver.handle_undelivered(to, error, port.now());
     }
 }
 

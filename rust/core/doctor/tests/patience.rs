@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use thread_mqtt_client::{Client, Config, TcpError};
 use thread_mqtt_doctor::{Doctor, Listener, Subject, Verdict, look_up};
-use thread_mqtt_driver::{Datagram, Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{AddressSource, Family, LookupError, Network, UdpError};
+use thread_mqtt_driver::{Interest, Port, Received, TcpState};
+use thread_mqtt_resolve::resolver::{AddressSource, Family, LookupError, Network};
 
 /// A network in which nothing answers. Its time passes in waits alone, each of which lasts as long as it may.
 struct Silence {
@@ -45,10 +45,10 @@ impl Port for Silence {
         Ok(Received::WouldBlock)
     }
     fn tcp_close(&mut self, _abort: bool) {}
-    fn udp_send(&mut self, _: u16, _: SocketAddrV6, _: &[u8]) -> Result<(), UdpError> {
+    fn udp_send(&mut self, _: u16, _: SocketAddrV6, _: &[u8]) -> Result<(), i32> {
         Ok(())
     }
-    fn udp_receive(&mut self, _buf: &mut [u8]) -> Option<Datagram> {
+    fn udp_receive(&mut self, _buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
         None
     }
     fn udp_close(&mut self) {}

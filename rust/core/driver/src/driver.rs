@@ -341,16 +341,20 @@ impl<P: Port> Driver<P> {
     fn receive_datagrams(&mut self, now: Duration) -> bool {
         let mut moved = false;
         while self.inbox.is_empty() {
-            let Some((peer, port, received)) = self.port.udp_receive(&mut self.inbox.buffer) else {
+            let Some((from, to_port, n)) = self.port.udp_receive(&mut self.inbox.buffer) else {
                 break;
             };
-            match received {
-                Ok(n) => {
-                    let payload = self.inbox.buffer.get(..n).unwrap_or_default();
-                    self.client.handle_datagram(peer, port, payload, now);
-                }
-                Err(error) => self.client.handle_undelivered(peer, error, now),
-            }
+            let payload = self.inbox.buffer.get(..n).unwrap_or_default();
+            self.client.handle_datagram(from, to_port, payload, now);
+            moved = true;
+        }
+        self.learn_undelivered(now) || moved
+    }
+
+    fn learn_undelivered(&mut self, now: Duration) -> bool {
+        let mut moved = false;
+        while let Some((to, error)) = self.port.udp_undelivered() {
+            self.client.handle_undelivered(to, error, now);
             moved = true;
         }
         moved
@@ -390,9 +394,10 @@ impl<P: Port> Driver<P> {
                     to,
                     payload,
                 } => {
-                    if let Err(error) = self.port.udp_send(from_port, to, &payload) {
-                        log::debug!("datagram to {to} not sent: {error:?}");
-                        self.client.handle_undelivered(to, error, now);
+                    // Else lost like any datagram: the resolver asks again, or elsewhere.
+                    if let Err(code) = self.port.udp_send(from_port, to, &payload) {
+                        log::debug!("datagram to {to} not sent, code {code}");
+                        self.learn_undelivered(now);
                     }
                 }
                 Action::UdpClose => self.port.udp_close(),

@@ -54,5 +54,5 @@ mod rng;
 
 pub use driver::{Driver, RECEIVE_BUFFER};
 pub use mailbox::Mailbox;
-pub use port::{Datagram, Interest, Port, Received, TcpState};
+pub use port::{Interest, Port, Received, TcpState};
 pub use rng::PortRng;

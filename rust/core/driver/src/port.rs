@@ -39,9 +39,6 @@ pub struct Interest {
     pub send: bool,
 }
 
-/// From or to whom, by which local port, and its length or why it did not arrive.
-pub type Datagram = (SocketAddrV6, u16, Result<usize, UdpError>);
-
 /// The platform under a client: one TCP connection, UDP datagrams for DNS, a resolver, a clock,
 /// entropy. No call but [`wait`](Port::wait) blocks.
 ///
@@ -67,15 +64,15 @@ pub trait Port {
     /// Closes: FIN after what was sent, or RST if `abort`.
     fn tcp_close(&mut self, abort: bool);
     /// Sends a datagram from a local port, opening the socket if needed.
-    fn udp_send(
-        &mut self,
-        from_port: u16,
-        to: SocketAddrV6,
-        payload: &[u8],
-    ) -> Result<(), UdpError>;
-    /// The next datagram: from, local port, length. What does not fit into `buf` is cut off. Where the platform
-    /// knows that one did not arrive there (ICMP), that error once instead of the length.
-    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<Datagram>;
+    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32>;
+    /// The next datagram: from, local port, length. What does not fit into `buf` is cut off.
+    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)>;
+    /// The next server at which datagrams do not arrive, as [`udp_send`](Self::udp_send) has found or as the network
+    /// says (ICMP), which may show with [`udp_receive`](Self::udp_receive); each once. A port that does not know has
+    /// nothing to do: the server is waited for.
+    fn udp_undelivered(&mut self) -> Option<(SocketAddrV6, UdpError)> {
+        None
+    }
     /// Closes all UDP sockets.
     fn udp_close(&mut self);
     /// Starts a look-up with the platform's resolver. A failure that no other variant names is

@@ -48,7 +48,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tcp::Tcp;
 use thread_mqtt_client::TcpError;
-use thread_mqtt_driver::{Datagram, Interest, Port, Received, TcpState};
+use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::Network;
 use thread_mqtt_resolve::resolver::{Family, LookupError, UdpError};
 use udp::Udp;
@@ -160,19 +160,21 @@ impl Port for HostPort {
         self.tcp.close(abort);
     }
 
-    fn udp_send(
-        &mut self,
-        from_port: u16,
-        to: SocketAddrV6,
-        payload: &[u8],
-    ) -> Result<(), UdpError> {
+    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
         self.udp
             .send(from_port, to, payload, self.poll.registry(), UDP)
-            .map_err(|error| udp::meaning(&error))
+            .map_err(|error| {
+                self.udp.note(to, &error);
+                code(&error)
+            })
     }
 
-    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<Datagram> {
+    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
         self.udp.receive(buf)
+    }
+
+    fn udp_undelivered(&mut self) -> Option<(SocketAddrV6, UdpError)> {
+        self.udp.undelivered()
     }
 
     fn udp_close(&mut self) {

@@ -1,16 +1,18 @@
 //! UDP sockets, one for each local port and the server to which it sends. They are connected: only so the system
 //! tells what the network says of a datagram (ICMP), and it lets through what comes from that server alone.
-use crate::{code, from_mapped};
+use crate::from_mapped;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use thread_mqtt_driver::Datagram;
 use thread_mqtt_resolve::resolver::UdpError;
 
 #[derive(Debug, Default)]
 pub(crate) struct Udp {
     sockets: Vec<Socket>,
+    /// Where datagrams did not arrive, until that is asked for.
+    undelivered: VecDeque<(SocketAddrV6, UdpError)>,
 }
 
 #[derive(Debug)]
@@ -64,30 +66,42 @@ impl Udp {
         self.sockets[place].socket.send(payload).map(|_| ())
     }
 
-    /// The next datagram of any socket, or what became of one that was sent.
-    pub(crate) fn receive(&mut self, buf: &mut [u8]) -> Option<Datagram> {
-        self.sockets.iter().find_map(|open| {
-            let received = match open.socket.recv(buf) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-                received => received.map_err(|error| meaning(&error)),
-            };
-            Some((open.peer, open.port, received))
-        })
+    /// The next datagram of any socket.
+    pub(crate) fn receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
+        for place in 0..self.sockets.len() {
+            let open = &self.sockets[place];
+            let (peer, port) = (open.peer, open.port);
+            // An error here is what the network says of an earlier datagram: the next call goes on.
+            let received = open.socket.recv(buf).or_else(|error| {
+                self.note(peer, &error);
+                self.sockets[place].socket.recv(buf)
+            });
+            if let Ok(n) = received {
+                return Some((peer, port, n));
+            }
+        }
+        None
+    }
+
+    /// Keeps what an error of a socket says of the server.
+    pub(crate) fn note(&mut self, peer: SocketAddrV6, error: &io::Error) {
+        let meaning = match error.kind() {
+            ErrorKind::ConnectionRefused => UdpError::Refused,
+            ErrorKind::NetworkUnreachable
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable => UdpError::Unreachable,
+            _ => return,
+        };
+        self.undelivered.push_back((peer, meaning));
+    }
+
+    pub(crate) fn undelivered(&mut self) -> Option<(SocketAddrV6, UdpError)> {
+        self.undelivered.pop_front()
     }
 
     pub(crate) fn close(&mut self) {
+        self.undelivered.clear();
         self.sockets.clear();
-    }
-}
-
-/// What an error of a socket says of the server.
-pub(crate) fn meaning(error: &io::Error) -> UdpError {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => UdpError::Refused,
-        ErrorKind::NetworkUnreachable
-        | ErrorKind::HostUnreachable
-        | ErrorKind::NetworkDown
-        | ErrorKind::AddrNotAvailable => UdpError::Unreachable,
-        _ => UdpError::Other(code(error)),
     }
 }

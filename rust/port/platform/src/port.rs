@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
-use thread_mqtt_driver::{Datagram, Interest, Port, Received, TcpState};
+use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{Family, LookupError, Network, UdpError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference, Prefix};
 
@@ -43,7 +43,11 @@ impl Drop for Open {
 /// The sockets of one client, and what waits for them: one of the ports that the platform has.
 /// Closed when it and everything made of it ([`Waker`], [`PortMutex`]) is dropped.
 #[derive(Debug)]
-pub struct PlatformPort(Arc<Open>);
+pub struct PlatformPort {
+    open: Arc<Open>,
+    /// Where datagrams do not arrive, until that is asked for.
+    undelivered: Option<(SocketAddrV6, UdpError)>,
+}
 
 /// Ends a [`wait`](Port::wait) from another thread.
 #[derive(Debug, Clone)]
@@ -62,7 +66,10 @@ impl PlatformPort {
     pub fn open() -> Option<Self> {
         // SAFETY: no precondition.
         let port = NonNull::new(unsafe { ffi::tmq_port_open() })?;
-        Some(Self(Arc::new(Open(port))))
+        Some(Self {
+            open: Arc::new(Open(port)),
+            undelivered: None,
+        })
     }
 
     /// Chooses the interface of a client that has no thread yet, one of `TMQ_INTERFACE_*`. A negative
@@ -77,16 +84,16 @@ impl PlatformPort {
 
     /// A handle that wakes this port.
     pub fn waker(&self) -> Waker {
-        Waker(self.0.clone())
+        Waker(self.open.clone())
     }
 
     /// The port's lock.
     pub fn mutex(&self) -> PortLock {
-        PortLock(self.0.clone())
+        PortLock(self.open.clone())
     }
 
     fn raw(&mut self) -> *mut ffi::tmq_port {
-        self.0.raw()
+        self.open.raw()
     }
 }
 
@@ -406,11 +413,11 @@ fn tcp_error(code: i32) -> TcpError {
     }
 }
 
-fn udp_error(code: i32) -> UdpError {
+fn udp_error(code: i32) -> Option<UdpError> {
     match code {
-        ffi::TMQ_REFUSED => UdpError::Refused,
-        ffi::TMQ_UNREACHABLE => UdpError::Unreachable,
-        code => UdpError::Other(code),
+        ffi::TMQ_REFUSED => Some(UdpError::Refused),
+        ffi::TMQ_UNREACHABLE => Some(UdpError::Unreachable),
+        _ => None,
     }
 }
 
@@ -517,12 +524,7 @@ impl Port for PlatformPort {
         unsafe { ffi::tmq_port_tcp_close(self.raw(), abort.into()) }
     }
 
-    fn udp_send(
-        &mut self,
-        from_port: u16,
-        to: SocketAddrV6,
-        payload: &[u8],
-    ) -> Result<(), UdpError> {
+    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
         // SAFETY: the port is open, this is its thread, and the payload is valid for its length.
         match unsafe {
             ffi::tmq_port_udp_send(
@@ -534,11 +536,14 @@ impl Port for PlatformPort {
             )
         } {
             0 => Ok(()),
-            code => Err(udp_error(code)),
+            code => {
+                self.undelivered = udp_error(code).map(|error| (to, error));
+                Err(code)
+            }
         }
     }
 
-    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<Datagram> {
+    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
         let mut from = ffi::tmq_address::default();
         let mut to_port = 0;
         // SAFETY: the port is open, this is its thread, and all buffers are valid.
@@ -551,12 +556,17 @@ impl Port for PlatformPort {
                 buf.len(),
             )
         };
-        let received = length(result).map_err(udp_error);
-        // Nothing there, or nothing that says more.
-        if let Err(UdpError::Other(_)) = received {
-            return None;
+        match length(result) {
+            Ok(n) => Some((from_c(&from), to_port, n)),
+            Err(code) => {
+                self.undelivered = udp_error(code).map(|error| (from_c(&from), error));
+                None
+            }
         }
-        Some((from_c(&from), to_port, received))
+    }
+
+    fn udp_undelivered(&mut self) -> Option<(SocketAddrV6, UdpError)> {
+        self.undelivered.take()
     }
 
     fn udp_close(&mut self) {

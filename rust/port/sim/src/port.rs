@@ -20,8 +20,8 @@ use crate::world::World;
 use core::net::{IpAddr, SocketAddrV6};
 use core::time::Duration;
 use thread_mqtt_client::TcpError;
-use thread_mqtt_driver::{Datagram, Interest, Port, Received, TcpState};
-use thread_mqtt_resolve::resolver::{Family, LookupError, Network, UdpError};
+use thread_mqtt_driver::{Interest, Port, Received, TcpState};
+use thread_mqtt_resolve::resolver::{Family, LookupError, Network};
 
 /// A [`Port`] on the simulated device. [`wait`](Port::wait) runs the world; everything else
 /// takes no time.
@@ -90,24 +90,18 @@ impl Port for SimPort {
         self.world.with_sockets(|sockets, _| sockets.close(abort));
     }
 
-    fn udp_send(
-        &mut self,
-        from_port: u16,
-        to: SocketAddrV6,
-        payload: &[u8],
-    ) -> Result<(), UdpError> {
+    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
         self.world
             .with_sockets(|sockets, device| sockets.udp_send(device, from_port, to, payload))
-            .map_err(UdpError::Other)
     }
 
-    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<Datagram> {
+    fn udp_receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
         let (from, port, payload) = self
             .world
             .with_sockets(|sockets, _| sockets.udp_receive())?;
         let length = payload.len().min(buf.len());
         buf[..length].copy_from_slice(&payload[..length]);
-        Some((from, port, Ok(length)))
+        Some((from, port, length))
     }
 
     fn udp_close(&mut self) {

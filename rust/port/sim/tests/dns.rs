@@ -54,7 +54,7 @@ fn ask(port: &mut SimPort, server: SocketAddrV6, name: &str) -> Option<(Rcode, V
                 (from.ip(), from.port(), to),
                 (server.ip(), server.port(), LOCAL_PORT)
             );
-            let message = Message::from_octets(&buffer[..length.unwrap()]).unwrap();
+            let message = Message::from_octets(&buffer[..length]).unwrap();
             assert_eq!(message.header().id(), 77);
             let addresses = message
                 .answer()
@@ -196,7 +196,7 @@ fn answers_are_well_formed() {
         received = port.udp_receive(&mut buffer);
     }
     let (_, _, length) = received.unwrap();
-    let message = Message::from_octets(&buffer[..length.unwrap()]).unwrap();
+    let message = Message::from_octets(&buffer[..length]).unwrap();
     let records: Vec<_> = message
         .answer()
         .unwrap()

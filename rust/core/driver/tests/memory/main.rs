@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddrV6};
 use std::time::Duration;
 use thread_mqtt_client::{Client, Config, Event, Retry, TcpError};
-use thread_mqtt_driver::{Datagram, Driver, Interest, Port, Received, TcpState};
+use thread_mqtt_driver::{Driver, Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{self, AddressSource, Family, LookupError, UdpError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::{Overflow, Version};
@@ -35,7 +35,7 @@ struct Memory {
     datagrams: Vec<(u16, SocketAddrV6, Vec<u8>)>,
     /// Why they are not sent, and what the network says of them.
     udp_error: Option<UdpError>,
-    undelivered: VecDeque<Datagram>,
+    undelivered: VecDeque<(SocketAddrV6, UdpError)>,
     names: Vec<String>,
     answer: Option<Result<Vec<IpAddr>, LookupError>>,
     entropy: Option<i32>,
@@ -95,16 +95,16 @@ impl Port for Memory {
         self.calls.push(format!("close {abort}"));
         self.tcp = None;
     }
-    fn udp_send(
-        &mut self,
-        from_port: u16,
-        to: SocketAddrV6,
-        payload: &[u8],
-    ) -> Result<(), UdpError> {
+    fn udp_send(&mut self, from_port: u16, to: SocketAddrV6, payload: &[u8]) -> Result<(), i32> {
         self.datagrams.push((from_port, to, payload.to_vec()));
-        Err(self.udp_error.unwrap_or(UdpError::Other(-105)))
+        let why = self.udp_error.map(|error| (to, error));
+        self.undelivered.extend(why);
+        Err(-105)
     }
-    fn udp_receive(&mut self, _buf: &mut [u8]) -> Option<Datagram> {
+    fn udp_receive(&mut self, _buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
+        None
+    }
+    fn udp_undelivered(&mut self) -> Option<(SocketAddrV6, UdpError)> {
         self.undelivered.pop_front()
     }
     fn udp_close(&mut self) {

@@ -200,10 +200,7 @@ fn a_dns_server_that_cannot_be_reached_is_not_waited_for() {
         driver.port_mut().answer = Some(Err(LookupError::Platform(-2)));
         let mut events = settle(&mut driver);
         assert_eq!(cause(&events).is_some(), at_once);
-        driver
-            .port_mut()
-            .undelivered
-            .push_back((server, 50_000, Err(refused)));
+        driver.port_mut().undelivered.push_back((server, refused));
         events.extend(settle(&mut driver));
         let Some((Stage::Resolve, Cause::Resolve(report))) = cause(&events) else {
             panic!("{events:?}");

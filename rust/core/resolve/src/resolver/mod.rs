@@ -423,7 +423,6 @@ impl Resolver {
         let error = match error {
             UdpError::Unreachable => LookupError::Unreachable,
             UdpError::Refused => LookupError::NotListening,
-            UdpError::Other(_) => return,
         };
         if let Some(exchange) = self.walk.as_mut().and_then(Walk::exchange_mut) {
             exchange.handle_undelivered(to, error, now);

@@ -226,8 +226,6 @@ pub enum UdpError {
     Unreachable,
     /// The host has nothing at that port.
     Refused,
-    /// The platform's own code. The next one may arrive.
-    Other(i32),
 }
 
 impl fmt::Display for AddressSource {

@@ -712,11 +712,7 @@ fn a_server_that_datagrams_cannot_reach_is_not_waited_for() {
     let mut world = World::new(asking(&[AddressSource::BorderRouter]), network);
     let began = world.now;
     world.start(BROKER);
-    // What may pass is waited for.
     let (first, now) = (server(BORDER_ROUTER), world.now);
-    world
-        .resolver
-        .handle_undelivered(first, UdpError::Other(-105), now);
     assert_eq!(world.poll(), []);
     world
         .resolver
