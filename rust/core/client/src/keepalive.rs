@@ -26,6 +26,17 @@ pub enum KeepAlive {
     },
 }
 
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// Nothing comes any more.
+    Silent,
+    /// By a RST.
+    Reset,
+    /// By a FIN.
+    Closed,
+}
+
 impl KeepAlive {
     /// `Auto` between 100 s, below the two minutes after which OpenThread's NAT64 drops an idle
     /// mapping when it needs the place, and an hour.
@@ -210,11 +221,14 @@ impl Learner {
         longer
     }
 
-    /// The connection turned out to be dead, or was `ended` by the other side. Returns whether something
-    /// was learnt.
-    pub(crate) fn died(&mut self, ended: bool, now: Duration) -> bool {
+    /// The connection is over. Returns whether something was learnt.
+    pub(crate) fn died(&mut self, death: Death, now: Duration) -> bool {
+        if death == Death::Closed {
+            // It may be the answer to what was sent after the silence, which has passed then.
+            self.pending = None;
+        }
         let mut idle = None;
-        if let (Some(last), true) = (self.last, ended) {
+        if let (Some(last), Death::Closed | Death::Reset) = (self.last, death) {
             let silence = now.saturating_sub(last);
             let before = mem::replace(&mut self.ended, silence);
             // A broker that restarts ends connections as well: what was proven stays, unless it happens
@@ -271,7 +285,7 @@ mod tests {
                 learner.received(*now);
             } else {
                 *now += s(20);
-                learner.died(false, *now);
+                learner.died(Death::Silent, *now);
                 deaths += 1;
                 fresh = true;
             }
@@ -326,13 +340,13 @@ mod tests {
         learner.sent(s(0));
         learner.received(s(1));
         learner.sent(s(5));
-        assert!(!learner.died(false, s(25)));
+        assert!(!learner.died(Death::Silent, s(25)));
         assert_eq!(learner.silence(), s(90));
         // Nor does a time-out of a connection that owed no answer.
         learner.begin(s(30));
         learner.sent(s(30));
         learner.received(s(31));
-        assert!(!learner.died(false, s(500)));
+        assert!(!learner.died(Death::Silent, s(500)));
         assert_eq!(learner.silence(), s(90));
     }
 
@@ -344,7 +358,26 @@ mod tests {
         // QoS 0 is not answered.
         learner.sent(*now);
         *now += s(silence);
-        learner.died(true, *now)
+        learner.died(Death::Closed, *now)
+    }
+
+    /// A broker of MQTT 3.1.1 has no other way to refuse a packet.
+    #[test]
+    fn a_fin_that_answers_a_packet_proves_no_silence_wrong() {
+        for (death, learns) in [(Death::Closed, false), (Death::Reset, true)] {
+            let auto = KeepAlive::Auto {
+                min: s(60),
+                max: s(600),
+                start: Some(s(400)),
+            };
+            let mut learner = Learner::new(auto).unwrap();
+            learner.begin(s(0));
+            learner.sent(s(0));
+            learner.received(s(0));
+            learner.sent(s(300));
+            assert_eq!(learner.died(death, s(301)), learns);
+            assert_eq!(learner.proven() < s(400), learns);
+        }
     }
 
     #[test]

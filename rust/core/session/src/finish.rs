@@ -170,6 +170,19 @@ impl Session {
         if link.alone.is_some_and(|(alone, _)| alone == key) {
             link.alone = None;
         }
-        link.releasing = link.releasing.filter(|releasing| *releasing != key);
+        if link.releasing == Some(key) {
+            let next = |key: &Key| self.state.outbox.next(*key);
+            let begun = core::iter::successors(self.state.outbox.first(BEGUN), next);
+            let is_other = |other: &Key| {
+                *other != key
+                    && self
+                        .state
+                        .outbox
+                        .get(*other)
+                        .is_some_and(Item::releases_first)
+            };
+            link.releasing = begun.into_iter().find(is_other);
+            link.pinged_behind = false;
+        }
     }
 }

@@ -305,7 +305,10 @@ impl Link {
     /// Asks whether the broker has passed over a PUBREL that it does not answer.
     pub(crate) fn ping_behind(&mut self, now: Duration) {
         self.pinged_behind = true;
-        self.ping(now);
+        // One under way may have been sent before.
+        if !matches!(self.ping, Ping::Queued(_)) {
+            self.ping_again(now);
+        }
     }
 
     /// PINGRESP came; whether it says that the broker has read what was sent before.

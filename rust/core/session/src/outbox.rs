@@ -289,6 +289,7 @@ impl Outbox {
             return Err(item.work);
         }
         self.room.enter(list, item.work.bytes());
+        self.room.enter_request(&item.work);
         let key = self.items.push(list, item);
         if packet_id != 0 {
             self.ids.insert(packet_id.into(), key);
@@ -337,6 +338,7 @@ impl Outbox {
         self.forget_latest(key);
         let item = self.items.remove(key)?;
         self.room.leave(list, item.work.bytes());
+        self.room.leave_request(&item.work);
         self.ids.remove(item.packet_id.into());
         Some(item)
     }

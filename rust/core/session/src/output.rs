@@ -34,6 +34,8 @@ pub(crate) enum Staged {
     Payload,
     /// No room here for now.
     Later,
+    /// No room in the heap for now.
+    NoHeap,
     /// It is not to be sent any more.
     Gone,
 }
@@ -123,16 +125,15 @@ impl Session {
     /// Stages an item; false if nothing else can be staged now. If it was the heap that had no room, its queue
     /// waits, and others go on.
     fn stage_or_close(&mut self, key: Key, limits: &Limits, closed: &mut u32) -> bool {
-        if self.stage_item(key, limits) != Staged::Later {
-            return true;
+        match self.stage_item(key, limits) {
+            Staged::Later => false,
+            Staged::NoHeap => {
+                let list = self.state.outbox.list(key);
+                *closed |= list.map_or(0, |list| 1 << list);
+                list.is_some()
+            }
+            _ => true,
         }
-        let no_heap = self
-            .link
-            .as_ref()
-            .is_some_and(|link| link.heap_due.is_some());
-        let list = self.state.outbox.list(key).filter(|_| no_heap);
-        *closed |= list.map_or(0, |list| 1 << list);
-        list.is_some()
     }
 
     /// Before DISCONNECT: QoS 0 messages, as far as they are small.
@@ -148,7 +149,7 @@ impl Session {
                 }
                 _ => false,
             };
-            if !small || self.stage_item(key, limits) == Staged::Later {
+            if !small || matches!(self.stage_item(key, limits), Staged::Later | Staged::NoHeap) {
                 return;
             }
         }
@@ -216,7 +217,7 @@ impl Session {
         if let Some(link) = &mut self.link {
             link.wait_for_heap();
         }
-        Staged::Later
+        Staged::NoHeap
     }
 
     fn note_begun(&mut self, key: Key) {

@@ -58,6 +58,8 @@ pub struct Room {
     max_qos0: Usage,
     overflow: Overflow,
     usage: [Usage; LISTS],
+    /// What requests use of it, wherever they are.
+    requests: Usage,
     /// What a copy has let through beyond the limits, see `check_apart`.
     beyond: Usage,
     /// The application takes the events that tell of what is dropped.
@@ -90,6 +92,7 @@ impl Room {
             max,
             overflow: config.overflow,
             usage: [Usage::default(); LISTS],
+            requests: Usage::default(),
             beyond: Usage::default(),
             may_drop: true,
         }
@@ -334,11 +337,11 @@ impl Room {
     }
 
     fn fits(&self, new: New, freed: Usage) -> bool {
-        let lists = match new.message {
-            None => REQUESTS..REQUESTS + 1,
-            Some(_) => 0..LISTS,
+        let held = match new.message {
+            None => self.sum(REQUESTS..REQUESTS + 1),
+            Some(_) => self.sum(0..LISTS).minus(self.requests),
         };
-        let held = self.sum(lists).minus(freed);
+        let held = held.minus(freed);
         held.items < self.max.items && new.bytes.saturating_add(held.bytes) <= self.max.bytes
     }
 
@@ -375,6 +378,19 @@ impl Room {
             self.beyond = self.beyond.plus(new.usage());
         }
         self.enter(new.list(), new.bytes);
+        self.enter_request(&command.work);
+    }
+
+    pub(crate) fn enter_request(&mut self, work: &Work) {
+        if let Work::Request(_) = work {
+            self.requests = self.requests.plus(New::of(work).usage());
+        }
+    }
+
+    pub(crate) fn leave_request(&mut self, work: &Work) {
+        if let Work::Request(_) = work {
+            self.requests = self.requests.minus(New::of(work).usage());
+        }
     }
 
     /// A command that was on its way is dropped.
@@ -382,6 +398,7 @@ impl Room {
         let new = New::of(&command.work);
         self.beyond = self.beyond.minus(new.usage());
         self.leave(new.list(), new.bytes);
+        self.leave_request(&command.work);
     }
 
     pub(crate) fn enter(&mut self, list: usize, bytes: usize) {

@@ -228,8 +228,9 @@ impl Session {
         else {
             return;
         };
+        let releases_first = item.releases_first();
         match &mut item.work {
-            Work::Publish(_) if item.foreign == Foreign::ReleaseFirst => {
+            Work::Publish(_) if releases_first => {
                 (item.foreign, item.ends, item.proofs) = (Foreign::Released, 0, 0);
                 self.state.outbox.set_foreign(false, false);
             }

@@ -7,6 +7,7 @@ use crate::brokers::{Known, SEVERAL};
 use crate::config::Retry;
 use crate::error::{Cause, SetupError, TcpError};
 use crate::event::{Event, Stage};
+use crate::keepalive::Death;
 use crate::stream::Stream;
 use crate::time::source::TimeSource;
 use alloc::string::String;
@@ -99,8 +100,14 @@ impl Client {
             _ => {}
         }
         if is_silent_death(&cause) && !was_away {
-            let ended = matches!(cause, Cause::Tcp(TcpError::Closed | TcpError::Reset));
-            self.learn_death(ended, now);
+            self.learn_death(
+                match cause {
+                    Cause::Tcp(TcpError::Closed) => Death::Closed,
+                    Cause::Tcp(TcpError::Reset) => Death::Reset,
+                    _ => Death::Silent,
+                },
+                now,
+            );
         }
         let goes_on = matches!(&cause, Cause::Mqtt(error) if self.session.goes_on_after(*error));
         // It may have come together with CONNACK.
@@ -163,10 +170,10 @@ impl Client {
         });
     }
 
-    fn learn_death(&mut self, ended: bool, now: Duration) {
+    fn learn_death(&mut self, death: Death, now: Duration) {
         let accepted = self.session.was_accepted();
         if let (Some(learner), true) = (learner(&mut self.learner), accepted) {
-            if learner.died(ended, now) {
+            if learner.died(death, now) {
                 let proven = learner.proven();
                 self.tell(Event::KeepAlive(proven));
             }
@@ -363,9 +370,15 @@ impl Client {
                 target.version = Known::Tried(version);
                 Some(version)
             }
-            // It was not the version.
+            // It was not the version: each ninth turn is its, where the configured one was once spoken.
             Known::Tried(_) => {
-                target.version = Known::Nothing;
+                target.version = match &mut target.unanswered {
+                    Some(unanswered) => {
+                        *unanswered = 0;
+                        Known::Speaks(self.version)
+                    }
+                    None => Known::Nothing,
+                };
                 None
             }
             _ => None,

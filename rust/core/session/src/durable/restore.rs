@@ -135,7 +135,8 @@ impl Session {
         }
         journal.set_settled(found.settled);
         let may_be_sent = identity.established || is_unknown;
-        // Which messages were sent, where PUBREL goes first: unless that was dropped or could not be read.
+        // Which messages were sent, where PUBREL goes first: unless that was dropped, or the heap had no room. Of a record that
+        // is damaged none were: one may come twice then, which would be lost else.
         let is_known = !is_renamed && !found.no_memory;
         self.state.peer.clone_from(&identity.peer);
         journal.set_identity(identity);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thread_mqtt_session::{
-    CommandError, Config, Event, Message, Overflow, Priority, Properties, PublishError,
+    Command, CommandError, Config, Event, Message, Overflow, Priority, Properties, PublishError,
     PublishOptions, QoS, Token, Version,
 };
 
@@ -394,4 +394,35 @@ fn only_publish_waits_for_the_quota() {
         ),
         "{sent:?}"
     );
+}
+
+/// Requests are beside what messages may take: neither replaces nor displaces one more for them.
+#[test]
+fn requests_displace_no_message() {
+    for overflow in [Overflow::LatestPerTopic, Overflow::DropOldest] {
+        let mut client = Client::new(Config {
+            outbox_messages: 4,
+            overflow,
+            ..lasting(Version::V5)
+        });
+        let message = |topic: &str| Message::new(topic, "").qos(QOS1);
+        let queued: Vec<_> = ["a", "b", "c", "d"]
+            .map(|topic| client.session.publish(message(topic)).expect("room"))
+            .into();
+        for filter in ["f", "g", "h"] {
+            client.session.subscribe(&[(filter, QOS1)]).expect("room");
+        }
+        // Where another thread asks, and where the session is asked.
+        let command = Command::publish(Version::V5, message("a")).expect("valid");
+        assert_eq!(client.session.outbox_room().check(&command), Ok(()));
+        let submitted = client.session.submit(Token(99), command);
+        submitted.expect("room");
+        client.session.publish(message("b")).expect("room");
+        let error = match overflow {
+            Overflow::DropOldest => PublishError::Displaced,
+            _ => PublishError::Superseded,
+        };
+        let gone = [&queued[0], &queued[1]].map(|token| Event::PublishFailed(*token, error));
+        assert_eq!(client.events(), gone);
+    }
 }

@@ -195,6 +195,30 @@ fn a_release_of_an_identifier_that_the_broker_does_not_know_costs_no_message() {
     }
 }
 
+/// A message of QoS 1 that is at fault says nothing of what the broker remembers of QoS 2.
+#[test]
+fn a_poison_of_qos_1_leaves_the_release_that_goes_first() {
+    for version in VERSIONS {
+        let mut broker = Closing::new(version);
+        broker.client = Client::new(Config {
+            adopt_session: true,
+            ..lasting(version)
+        });
+        broker.present = true;
+        let poison = broker.publish("poison", QOS1);
+        for _ in 0..7 {
+            assert_eq!(broker.failures(), []);
+            broker.connection("poison");
+        }
+        let given_up = Event::PublishFailed(poison, PublishError::EndsConnection);
+        assert_eq!(broker.failures(), [given_up]);
+        broker.publish("next", QOS2);
+        broker.client.reconnect(at(9), true);
+        let sent = broker.client.sent(at(9));
+        assert!(matches!(sent[..], [Seen::Pubrel(..)]), "{sent:?}");
+    }
+}
+
 /// As rumqttd 0.20 does: what was released on an earlier connection ends each later one.
 #[test]
 fn a_release_that_ends_every_connection_does_not_keep_back_the_others() {

@@ -248,6 +248,47 @@ fn a_release_that_is_not_answered_is_followed_by_a_ping() {
     }
 }
 
+/// Of several such messages each has its turn, in order, where the broker answers the PUBREL of none that it does not know.
+#[test]
+fn releases_that_are_not_answered_follow_one_another() {
+    for version in VERSIONS {
+        let mut client = Client::new(Config {
+            adopt_session: true,
+            keep_alive: at(0),
+            ..lasting(version)
+        });
+        client.reconnect(at(0), true);
+        let topics = ["a", "b", "c"];
+        for topic in topics {
+            let message = Message::new(topic, "").qos(QOS2);
+            client.session.publish(message).expect("room");
+        }
+        let (mut known, mut taken) = (Vec::new(), Vec::new());
+        for now in 1..30 {
+            let due = client.session.poll_timeout();
+            if due.is_some_and(|due| due <= at(now)) {
+                client.handle_timeout(at(now)).expect("alive");
+            }
+            for packet in client.sent(at(now)) {
+                let answer = match packet {
+                    Seen::Publish(publish) => {
+                        known.push(publish.id);
+                        taken.push(publish.topic);
+                        wire::pubrec(publish.id, 0)
+                    }
+                    Seen::Pubrel(id, _) if known.contains(&id) => wire::pubcomp(id),
+                    Seen::Pubrel(..) => continue,
+                    Seen::Pingreq => wire::PINGRESP.to_vec(),
+                    other => panic!("{other:?}"),
+                };
+                client.receive(&answer, at(now));
+            }
+        }
+        assert_eq!(taken, topics);
+        assert!(client.session.is_idle());
+    }
+}
+
 /// PUBCOMP of the PUBREL that went first may come behind PINGRESP, and even behind PUBREC. The message ends with its own
 /// one, or with PINGRESP behind its PUBREL.
 #[test]
