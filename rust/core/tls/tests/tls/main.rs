@@ -6,6 +6,7 @@ mod handshake;
 mod memory;
 mod mutation;
 mod pair;
+mod peers;
 mod pins;
 mod pki;
 mod refusal;
