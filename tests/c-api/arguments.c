@@ -113,7 +113,14 @@ static void full_outbox(void)
 	}
 	CHECK_EQUAL(result, THREAD_MQTT_ERROR_FULL);
 	CHECK(queued > 0);
-	CHECK_EQUAL(thread_mqtt_subscribe(client, "t", 0, NULL), THREAD_MQTT_ERROR_FULL);
+	/* Requests have room of their own. */
+	queued = 0;
+	while ((result = thread_mqtt_subscribe(client, "t", 0, NULL)) == 0) {
+		queued++;
+		CHECK(queued < 1000);
+	}
+	CHECK_EQUAL(result, THREAD_MQTT_ERROR_FULL);
+	CHECK(queued > 0);
 	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "t", NULL), THREAD_MQTT_ERROR_FULL);
 	for (int32_t timeout = 0; timeout <= 20; timeout += 20) {
 		CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token,

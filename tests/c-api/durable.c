@@ -359,7 +359,7 @@ static void room_after_a_restart(void)
 	for (int round = 0; round < 10; round++) {
 		CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 		CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_FULL);
-		CHECK_EQUAL(thread_mqtt_subscribe(client, "t", 0, NULL), THREAD_MQTT_ERROR_FULL);
+		CHECK_EQUAL(thread_mqtt_subscribe(client, "t", 0, NULL), 0);
 		CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 		/* Ended while its thread reads. */
 		CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);

@@ -45,7 +45,8 @@ static void outlives_its_client(const void *key, size_t key_len)
 	end(client);
 
 	client = client_of(&config);
-	CHECK_EQUAL(thread_mqtt_subscribe(client, "stored/#", 0, NULL), THREAD_MQTT_ERROR_FULL);
+	/* What is restored does not keep requests out. */
+	CHECK_EQUAL(thread_mqtt_subscribe(client, "stored/#", 0, NULL), THREAD_MQTT_OK);
 	events_forget();
 	end(client);
 

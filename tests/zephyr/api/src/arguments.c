@@ -122,7 +122,15 @@ ZTEST(arguments, test_outbox_full)
 	}
 	zassert_equal(result, THREAD_MQTT_ERROR_FULL);
 	zassert_true(queued > 0);
-	zassert_equal(thread_mqtt_subscribe(client, "t", 0, NULL), THREAD_MQTT_ERROR_FULL);
+
+	/* Requests have room of their own. */
+	queued = 0;
+	while ((result = thread_mqtt_subscribe(client, "t", 0, NULL)) == 0) {
+		queued++;
+		zassert_true(queued < 1000);
+	}
+	zassert_equal(result, THREAD_MQTT_ERROR_FULL);
+	zassert_true(queued > 0);
 }
 
 ZTEST(arguments, test_subscribe)
