@@ -14,6 +14,14 @@
 //!
 //! # Use
 //!
+//! The crates are in this repository and in no registry: name them by `path`, or by `git` and a commit (`rev`).
+//!
+//! ```toml
+//! [dependencies]
+//! thread-mqtt = { path = "modules/thread-mqtt/rust/thread-mqtt", features = ["soft"] }
+//! thread-mqtt-host = { path = "modules/thread-mqtt/rust/port/host" }
+//! ```
+//!
 //! Name the broker, hand over a port, and take the events. The connection is made again after every
 //! failure, with pauses that grow; messages wait in the outbox meanwhile.
 //!
