@@ -122,7 +122,7 @@ def emulate(elf, folder, port, heap_limit, task=0):
 def test_everything(folder):
     elf = image(folder, EVERYTHING)
     # As refuse.cmake asks for messages in pieces.
-    heap_limit = needs.arena(CHAIN, OUTBOX, PACKET, soft=True) + RECORD
+    heap_limit = needs.arena(CHAIN, OUTBOX, PACKET, soft=True) + RECORD + needs.numbers()["record_beside"]
     forgetful = Forgetful()
     forgetful.start()
     with mosquitto(folder) as ((plain, passwords, tls), log), Cutter(plain, CUTS) as cutter:

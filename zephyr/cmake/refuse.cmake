@@ -235,6 +235,7 @@ set(need_heap_soft 1100)        # beside that, with Rust's cryptography
 set(need_heap_certificate 2620) # for each certificate of the path, with RSA-2048
 set(need_heap_open 13500)       # a session that is open, beside the outbox and one packet
 set(need_record 17029)          # the largest TLS record (RFC 8446, section 5.2), and what is asked for beside it
+set(need_record_beside 4096)    # with messages in pieces: the buffer that such a record outgrows, and what is asked for beside it
 set(need_stack_psa 9920)        # a handshake, the event callback included
 set(need_stack_soft 15300)
 set(need_stack_soft_p384 18440)
@@ -243,7 +244,7 @@ set(need_stack_certificate 672)
 # Brokers put a large message into large records, and one has to be whole to be decrypted.
 set(records 0)
 if("${CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES}" GREATER 0)
-  set(records ${CONFIG_THREAD_MQTT_TLS_INBOUND})
+  math(EXPR records "${CONFIG_THREAD_MQTT_TLS_INBOUND} + ${need_record_beside}")
   if(CONFIG_THREAD_MQTT_TLS_INBOUND LESS 16645)
     thread_mqtt_warn("messages in pieces come in TLS records of up to 16645 bytes, and one that is larger than "
       "CONFIG_THREAD_MQTT_TLS_INBOUND=${CONFIG_THREAD_MQTT_TLS_INBOUND} ends the connection. Set "
