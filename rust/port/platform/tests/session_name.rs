@@ -22,6 +22,12 @@ extern "C" fn tmq_port_store_delete(_: *const c_char) -> i32 {
     0
 }
 
+/// What links with another crate's features asks for it; no test does.
+#[unsafe(no_mangle)]
+extern "C" fn tmq_port_random(_: *mut u8, _: usize) -> i32 {
+    -1
+}
+
 fn named(name: &str) -> Result<Box<Client>, ClientError> {
     let broker = "mqtt://broker.example".parse().unwrap();
     client(Box::new(Config::new(broker)), name, SessionKey::None)
