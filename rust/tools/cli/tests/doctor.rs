@@ -139,24 +139,36 @@ ok      MQTT         online with a new session
     );
 }
 
+/// One server is silent; of the other its host says that nothing listens there, and the next one is asked at once.
 #[test]
 fn one_dns_server_of_two_is_down() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
-    let (_kept, dead) = silent();
-    let servers = [dead, Dns::start(&[HOST]).address.to_string()];
-    let outcome = doctor_with_dns(
-        &uri("mqtt", broker.address()),
-        &servers,
-        &["--id", "walker"],
-    );
-    reads(
-        &outcome,
-        0,
-        "
+    for (listens, why, cure) in [
+        (
+            true,
+            "no answer in * s",
+            "check that the server is up, and on a Thread network that the border router has an uplink",
+        ),
+        (
+            false,
+            "nothing listens at the server's port",
+            "check that the DNS server runs, and that its address and port are right",
+        ),
+    ] {
+        let (socket, dead) = silent();
+        let _kept = listens.then_some(socket);
+        let servers = [dead, Dns::start(&[HOST]).address.to_string()];
+        let uri = uri("mqtt", broker.address());
+        let outcome = doctor_with_dns(&uri, &servers, &["--id", "walker"]);
+        reads(
+            &outcome,
+            0,
+            &format!(
+                "
 ok      broker       mqtt://broker.example:*
 ok      network      this host, with IPv4
-FAILED  DNS          server 127.0.0.1:*: no answer in * s
-                     check that the server is up, and on a Thread network that the border router has an uplink
+FAILED  DNS          server 127.0.0.1:*: {why}
+                     {cure}
 ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *
 ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
 ok      TCP          connected to 127.0.0.1, port *
@@ -164,8 +176,10 @@ ok      MQTT         online with a new session
         client id    walker
         keep-alive   60 s
         result       all stages OK, but 1 of 2 ways to resolve the name failed
-",
-    );
+"
+            ),
+        );
+    }
 }
 
 #[test]
@@ -197,34 +211,6 @@ ok      network      this host, with IPv4
 FAILED  DNS          server 127.0.0.1:*: no answer in * s
                      check that the server is up, and on a Thread network that the border router has an uplink
 FAILED  resolve      no usable address of broker.example was found
-",
-    );
-}
-
-/// The host says so: the next one is asked at once.
-#[test]
-fn nothing_listens_at_a_dns_server() {
-    let broker = HostPeer::start(Config::new(None), 1).unwrap();
-    let (socket, dead) = silent();
-    drop(socket);
-    let servers = [dead, Dns::start(&[HOST]).address.to_string()];
-    let uri = uri("mqtt", broker.address());
-    let outcome = doctor_with_dns(&uri, &servers, &["--id", "walker"]);
-    reads(
-        &outcome,
-        0,
-        "
-ok      broker       mqtt://broker.example:*
-ok      network      this host, with IPv4
-FAILED  DNS          server 127.0.0.1:*: nothing listens at the server's port
-                     check that the DNS server runs, and that its address and port are right
-ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *
-ok      resolve      server 127.0.0.1:*: 127.0.0.1 in *
-ok      TCP          connected to 127.0.0.1, port *
-ok      MQTT         online with a new session
-        client id    walker
-        keep-alive   60 s
-        result       all stages OK, but 1 of 2 ways to resolve the name failed
 ",
     );
 }
