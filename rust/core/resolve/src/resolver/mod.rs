@@ -418,7 +418,7 @@ impl Resolver {
     }
 
     /// A datagram to a server did not arrive: the port could not send it, or the network says so (ICMP). The
-    /// server is not asked by datagrams any more; what may be a passing lack is as good as lost.
+    /// server is not asked by datagrams any more.
     pub fn handle_undelivered(&mut self, to: SocketAddrV6, error: UdpError, now: Duration) {
         let error = match error {
             UdpError::Unreachable => LookupError::Unreachable,

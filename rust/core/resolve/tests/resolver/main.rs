@@ -9,4 +9,5 @@ mod network;
 mod property;
 #[cfg(feature = "dns-tcp")]
 mod tcp;
+mod undelivered;
 mod world;
