@@ -161,10 +161,9 @@ pub struct Config {
     pub topic_alias_maximum: u16,
     /// Time allowed for CONNACK, and for PINGRESP. Default: 20 s.
     pub response_timeout: Duration,
-    /// Most messages and requests in the outbox, 1 to 32,767. Messages do not keep requests out: as many
-    /// may wait beside them. Default: 16.
+    /// Most messages in the outbox, 1 to 32,767; as many requests may wait beside them. Default: 16.
     pub outbox_messages: usize,
-    /// Most bytes in the outbox: topics, payloads, properties, filters; requests as above. Default: 16,384.
+    /// Most bytes in the outbox: topics, payloads, properties; filters as above. Default: 16,384.
     pub outbox_bytes: usize,
     /// Percent of the outbox, in messages and in bytes, that QoS 0 leaves to QoS 1 and 2: so that
     /// a burst of readings cannot keep an alarm out. At most 100. Default: 25.

@@ -172,7 +172,7 @@ impl Session {
         }
         if link.releasing == Some(key) {
             let next = |key: &Key| self.state.outbox.next(*key);
-            let begun = core::iter::successors(self.state.outbox.first(BEGUN), next);
+            let mut begun = core::iter::successors(self.state.outbox.first(BEGUN), next);
             let is_other = |other: &Key| {
                 *other != key
                     && self
@@ -181,7 +181,7 @@ impl Session {
                         .get(*other)
                         .is_some_and(Item::releases_first)
             };
-            link.releasing = begun.into_iter().find(is_other);
+            link.releasing = begun.find(is_other);
             link.pinged_behind = false;
         }
     }

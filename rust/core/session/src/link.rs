@@ -121,7 +121,8 @@ pub(crate) struct Link {
     pub(crate) repeated: Option<String>,
     /// The suspect under way, which nothing else follows until then.
     pub(crate) alone: Option<(Key, Duration)>,
-    /// The message whose identifier PUBREL goes before. The message, and those behind it, follow PUBCOMP.
+    /// The message of a PUBREL that the broker may leave unanswered: of one that goes before the first use of its
+    /// identifier, or that went before. Others wait behind it for PUBCOMP, or for PINGRESP.
     pub(crate) releasing: Option<Key>,
     /// PINGREQ went behind that PUBREL, which was not answered.
     pub(crate) pinged_behind: bool,

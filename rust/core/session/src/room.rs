@@ -45,9 +45,8 @@ impl Usage {
 
 /// Room in an outbox: what decides whether it takes another command.
 ///
-/// Messages get in where the messages and requests that it holds leave room. Requests have room of their own: of
-/// them, those that wait count. An application subscribes when it starts, and the messages of its earlier life may
-/// fill the outbox.
+/// Messages and requests have room of their own; of requests those that wait count. An application subscribes when
+/// it starts, and the messages of its earlier life may fill the outbox.
 ///
 /// A thread that must not look into the session asks a copy of it, to which it
 /// [adds](Self::add) the commands that are still on their way to the session.
