@@ -1,7 +1,7 @@
 //! The functions of `include/thread_mqtt.h`, which documents them.
 use crate::failure;
 use crate::ffi;
-use crate::given::{array, borrowed, bytes, has_room, qos, string, wanted_string};
+use crate::given::{array, borrowed, bytes, qos, string, wanted_string};
 use crate::handle::{Goal, Handle, TokenTo, Wait};
 #[cfg(feature = "shell")]
 use crate::questions::Question;
@@ -15,7 +15,7 @@ use core::time::Duration;
 use core::{fmt, ptr, slice};
 use thread_mqtt_platform::port::{self, milliseconds};
 use thread_mqtt_platform::{OptionError, config};
-use thread_mqtt_session::{Command, Pieces, Token};
+use thread_mqtt_session::{Command, Pieces, Token, heap_has};
 
 type Client = ffi::thread_mqtt;
 
@@ -483,7 +483,7 @@ unsafe extern "C" fn thread_mqtt_uri_check(
         Ok(None) => return ffi::THREAD_MQTT_ERROR_ARGUMENT,
         Err(error) => return error,
     };
-    if !has_room(room_for_brokers(uri)) {
+    if !heap_has(room_for_brokers(uri)) {
         return ffi::THREAD_MQTT_ERROR_MEMORY;
     }
     let error = match config::brokers(uri) {

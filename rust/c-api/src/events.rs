@@ -97,20 +97,18 @@ fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
 }
 
 /// The answers of a broker, one for each filter. Rust collects them where they are, which takes nothing of the heap.
-/// True.
 fn answers<T>(
     answers: &mut Vec<Result<T, session::ReasonCode>>,
     granted: impl Fn(T) -> u8,
     texts: &mut Texts,
     told: &mut ffi::thread_mqtt_event,
-) -> bool {
+) {
     let code =
         |answer: Result<T, session::ReasonCode>| answer.map_or_else(|reason| reason.0, &granted);
     texts.reasons = mem::take(answers).into_iter().map(code).collect();
     told.reason = texts.reasons.first().copied().unwrap_or(0);
     told.reasons = texts.reasons.as_ptr();
     told.reason_count = texts.reasons.len();
-    true
 }
 
 /// The number of a version of MQTT.
@@ -137,10 +135,12 @@ pub(crate) fn translate(
             session::Event::Message(message) | session::Event::MessageBegins { message, .. },
         )) => show(message, texts, told),
         Some(Event::Session(session::Event::Subscribed(_, codes))) => {
-            answers(codes, |qos| qos as u8, texts, told)
+            answers(codes, |qos| qos as u8, texts, told);
+            true
         }
         Some(Event::Session(session::Event::Unsubscribed(_, codes))) => {
-            answers(codes, |()| 0, texts, told)
+            answers(codes, |()| 0, texts, told);
+            true
         }
         // A failure is kept elsewhere, too.
         _ => true,

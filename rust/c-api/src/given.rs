@@ -82,15 +82,6 @@ fn priority(priority: u8) -> Result<Priority, i32> {
     }
 }
 
-/// Whether the heap has so many bytes in one piece.
-pub(crate) fn has_room(bytes: usize) -> bool {
-    let mut room = Vec::<u8>::new();
-    let reserved = room.try_reserve_exact(bytes);
-    // A compiler may leave out an allocation that is not used.
-    core::hint::black_box(&room);
-    reserved.is_ok()
-}
-
 /// Bytes of a copy of a string; 0 for NULL.
 ///
 /// # Safety

@@ -1,8 +1,6 @@
 //! A C configuration, checked and turned into a client's.
 use crate::ffi;
-use crate::given::{
-    borrowed, bytes, copy, copy_text, has_room, message_len, not_built, string, text_len,
-};
+use crate::given::{borrowed, bytes, copy, copy_text, message_len, not_built, string, text_len};
 use crate::setup::TlsSetup;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,7 +12,7 @@ use thread_mqtt_platform::port::{fill_random, on_client_stack};
 use thread_mqtt_platform::{
     ClientError, NoStack, OptionError, SessionKey, SessionStore, hardware_client_id,
 };
-use thread_mqtt_session::{self as session, CommandError, LostSession};
+use thread_mqtt_session::{self as session, CommandError, LostSession, heap_has};
 
 /// The number for a command that was refused.
 pub(crate) fn command_error(error: CommandError) -> i32 {
@@ -92,7 +90,7 @@ pub(crate) unsafe fn read(given: &ffi::thread_mqtt_config) -> Result<Made, i32> 
         return Err(refused(why, ffi::THREAD_MQTT_ERROR_ABI));
     }
     // SAFETY: promised by the caller.
-    if !has_room(unsafe { copied(given) }.saturating_add(AT_REST)) {
+    if !heap_has(unsafe { copied(given) }.saturating_add(AT_REST)) {
         return Err(ffi::THREAD_MQTT_ERROR_MEMORY);
     }
     // SAFETY: promised by the caller.

@@ -2,7 +2,7 @@
 //! other, what is no certificate or key at all. The client's thread does the rest at its beginning: it asks the crypto
 //! backend what it can do, reads certificates and keys, and sees whether they go together.
 use crate::ffi;
-use crate::given::{bytes, copy, has_room, string};
+use crate::given::{bytes, copy, string};
 use crate::text::SENTENCES;
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -12,6 +12,7 @@ use thread_mqtt_client::SetupError;
 use thread_mqtt_platform::config::{self, ReadChoice, TlsChoice};
 use thread_mqtt_platform::credentials::{Kind, NO_ROOM, credential, is_kept};
 use thread_mqtt_platform::{OptionError, crypto};
+use thread_mqtt_session::heap_has;
 use thread_mqtt_tls::{self as tls, Given};
 use zeroize::Zeroizing;
 
@@ -108,7 +109,7 @@ impl TlsSetup {
     /// public half several million: for the client's thread.
     #[inline(never)]
     pub(crate) fn run(mut self) -> Result<tls::Config, SetupError> {
-        if !has_room(ROOM) {
+        if !heap_has(ROOM) {
             return Err(failed(
                 ffi::THREAD_MQTT_ERROR_MEMORY,
                 format_args!(

@@ -2,7 +2,7 @@
 use crate::events::version;
 use crate::failure::Failure;
 use crate::ffi;
-use crate::given::{copy_text, has_room};
+use crate::given::copy_text;
 use crate::handle::{Agreed, Handle};
 use crate::settings::Start;
 use alloc::boxed::Box;
@@ -15,6 +15,7 @@ use thread_mqtt_client::{Client, Event, Reached};
 use thread_mqtt_driver::Driver;
 use thread_mqtt_platform::keep_time;
 use thread_mqtt_platform::port::{self, PlatformPort};
+use thread_mqtt_session::heap_has;
 
 fn seconds(time: Duration) -> u16 {
     u16::try_from(time.as_secs()).unwrap_or(u16::MAX)
@@ -102,7 +103,7 @@ impl<'a> Worker<'a> {
 
     /// Whether there is a place for an event. There is, unless another thread reads the failure before the last one.
     fn has_place(&mut self) -> bool {
-        if Arc::get_mut(&mut self.event).is_none() && has_room(2 * size_of::<Event>()) {
+        if Arc::get_mut(&mut self.event).is_none() && heap_has(2 * size_of::<Event>()) {
             self.event = Arc::new(NO_EVENT);
         }
         Arc::get_mut(&mut self.event).is_some()

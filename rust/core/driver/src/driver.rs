@@ -4,27 +4,17 @@ use crate::rng::PortRng;
 use crate::{Interest, Port, Received, TcpState};
 use alloc::boxed::Box;
 use alloc::vec;
-use alloc::vec::Vec;
 use core::mem;
 use core::ops::ControlFlow;
 use core::time::Duration;
 use thread_mqtt_client::{Action, Client, Event, TcpError};
-use thread_mqtt_session::{CommandError, Pieces};
+use thread_mqtt_session::{CommandError, Pieces, heap_has};
 
 /// How long a command waits for the heap before it is tried again.
 const HEAP_PAUSE: Duration = Duration::from_secs(1);
 
 /// More than the copies of the network's data take: prefixes and DNS servers.
 const NETWORK: usize = 512;
-
-/// Whether the heap has this many bytes in one piece.
-fn heap_has(bytes: usize) -> bool {
-    let mut room = Vec::<u8>::new();
-    let reserved = room.try_reserve_exact(bytes);
-    // A compiler may leave out an allocation that is not used.
-    core::hint::black_box(&room);
-    reserved.is_ok()
-}
 
 /// One client on one port.
 #[derive(Debug)]

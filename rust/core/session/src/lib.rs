@@ -188,6 +188,7 @@ pub use event::{BrokerText, CutReason, Event, Token};
 pub use link::Limits;
 pub use message::{Message, Properties};
 pub use options::{Priority, PublishOptions};
+pub use packet::frame::heap_has;
 pub use packet::skip::SkipReason;
 pub use packet::{Fault, PacketType};
 pub use pieces::Pieces;

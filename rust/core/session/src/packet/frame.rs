@@ -317,8 +317,8 @@ pub(crate) fn has_room_for(made: usize) -> bool {
     heap_has(made + MORE)
 }
 
-/// Whether the heap has this many bytes in one piece.
-pub(crate) fn heap_has(bytes: usize) -> bool {
+/// Whether the heap has this many bytes in one piece. What is made without asking ends the program where it has not.
+pub fn heap_has(bytes: usize) -> bool {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(bytes);
     // A compiler may leave out an allocation that is not used.
