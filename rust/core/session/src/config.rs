@@ -1,4 +1,4 @@
-//! What a session is told once, and the checks on it.
+//! Session configuration and its validation.
 
 use alloc::string::String;
 use core::fmt;
@@ -20,7 +20,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// Whether this build speaks it.
+    /// Returns whether this build supports the version.
     pub const fn is_built(self) -> bool {
         match self {
             Version::V311 => cfg!(feature = "v311"),
@@ -53,146 +53,154 @@ pub enum QoS {
     ExactlyOnce = 2,
 }
 
-/// What becomes of a QoS 2 message that the broker had begun to take when it lost the session.
-/// Whether the message was passed on to its subscribers cannot be known then.
+/// What to do with a QoS 2 message that was in flight when the broker lost the session. In that
+/// case there is no way to know whether the broker had already forwarded it to its subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LostSession {
-    /// It is sent again, after [`Event::SentAgain`](crate::Event::SentAgain): it arrives, perhaps twice.
+    /// Send it again, after [`Event::SentAgain`](crate::Event::SentAgain). It arrives, possibly
+    /// twice.
     #[default]
     SendAgain,
-    /// It is given up with [`PublishError::SessionLost`](crate::PublishError::SessionLost): it
-    /// arrives once or not at all.
+    /// Give it up with [`PublishError::SessionLost`](crate::PublishError::SessionLost). It arrives
+    /// once or not at all.
     Report,
 }
 
 /// What a full outbox does with a new message. Only messages that have not been sent yet are
-/// dropped, none of a higher priority than the new one, and each with
+/// dropped, and none of a higher priority than the new one. Each dropped message is reported with
 /// [`PublishError::Displaced`](crate::PublishError::Displaced).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overflow {
-    /// Refuses the new one.
+    /// Refuse the new message.
     #[default]
     Refuse,
-    /// Drops the oldest QoS 0 message of the lowest priority.
+    /// Drop the oldest QoS 0 message of the lowest priority.
     DropOldestQos0,
-    /// Drops the oldest message of the lowest priority, whatever its QoS.
+    /// Drop the oldest message of the lowest priority, whatever its QoS.
     DropOldest,
-    /// Keeps only the latest message of each topic while it waits, as with
-    /// [`PublishOptions::latest`](crate::PublishOptions::latest) for every message; refuses the
-    /// new one if that makes no room.
+    /// Keep only the latest waiting message of each topic, as if every message had
+    /// [`PublishOptions::latest`](crate::PublishOptions::latest) set. Refuse the new message if
+    /// that does not make enough room.
     LatestPerTopic,
 }
 
 /// Configuration of a [`Session`](crate::Session).
 ///
-/// `..Config::default()` fills in what an application has no opinion on; the defaults suit a
-/// device that sends small messages and are given per field.
+/// Use `..Config::default()` for everything you do not need to set. The defaults suit a device that
+/// sends small messages; each field documents its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Protocol version. Default: MQTT 5.
     pub version: Version,
-    /// Client identifier; empty asks the broker for one (then `clean_start` must be true).
-    /// At most 65,535 bytes. Default: empty.
+    /// Client identifier, at most 65,535 bytes. If empty, the broker assigns one (`clean_start`
+    /// must then be true). Default: empty.
     ///
     /// An identifier assigned by an MQTT 5 broker is used from then on.
     pub client_id: String,
     /// User name, at most 65,535 bytes. Default: none.
     pub username: Option<String>,
-    /// Password, at most 65,535 bytes. MQTT 3.1.1 allows one only beside a user name. Default: none.
+    /// Password, at most 65,535 bytes. MQTT 3.1.1 allows one only with a user name. Default: none.
     pub password: Option<Secret>,
-    /// Keep-alive; zero switches it off. Whole seconds, at most 65,535. Default: 60 s.
+    /// Keep-alive, in whole seconds, at most 65,535; zero disables it. Default: 60 s.
     ///
-    /// An MQTT 5 broker may replace it, see [`Limits::keep_alive`](crate::Limits::keep_alive).
+    /// An MQTT 5 broker may override it, see [`Limits::keep_alive`](crate::Limits::keep_alive).
     pub keep_alive: Duration,
     /// Clean session (3.1.1) or clean start (5). Default: true.
     ///
-    /// MQTT 3.1.1: said in every CONNECT, so `true` means that the broker keeps nothing between
-    /// connections. MQTT 5: said until the first CONNACK only; how long the broker keeps the
-    /// session afterwards is [`session_expiry`](Self::session_expiry).
+    /// MQTT 3.1.1: sent in every CONNECT, so `true` means that the broker keeps nothing between
+    /// connections. MQTT 5: sent only until the first CONNACK. How long the broker keeps the
+    /// session afterwards is set by [`session_expiry`](Self::session_expiry).
     ///
-    /// With `false`, a broker may still hold the session of an earlier life of this device. With
-    /// MQTT 5 the connection is closed then, as the standard demands, and the next one begins a
-    /// new session. With MQTT 3.1.1 the session goes on, and before a packet identifier is used
-    /// for the first time with QoS 2, PUBREL ends what the broker may remember of it. The message
-    /// follows the answer.
+    /// With `false`, the broker may still have a session from a previous run of this device. With
+    /// MQTT 5, the connection is then closed, as the standard requires, and the next one starts a
+    /// new session. With MQTT 3.1.1 the session continues: before a packet identifier is first used
+    /// with QoS 2, a PUBREL clears any state that the broker may still have for it, and the message
+    /// follows the PUBCOMP.
     pub clean_start: bool,
-    /// Takes over the session that the broker kept for an earlier life of this client, also with
-    /// MQTT 5: for a program that has nothing unacknowledged to remember between its runs, such as a
-    /// subscriber. What the broker queued meanwhile is delivered; packet identifiers are treated as
-    /// with MQTT 3.1.1 above. Default: false.
+    /// Takes over the session that the broker kept from a previous run of this client, with MQTT 5
+    /// as well. For programs that have nothing unacknowledged to remember between runs, such as
+    /// subscribers. Messages that the broker queued in the meantime are delivered. Packet
+    /// identifiers are treated as described for MQTT 3.1.1 above. Default: false.
     pub adopt_session: bool,
-    /// Leaves messages of QoS 1 and 2 at the broker: they are neither told nor acknowledged, and come
-    /// again to the next connection that takes them. For a program that only publishes under an
-    /// identifier that has subscriptions. Default: false.
+    /// Leaves QoS 1 and 2 messages at the broker: they are neither delivered nor acknowledged, and
+    /// the broker sends them again to the next connection that accepts them. For programs that only
+    /// publish, under a client identifier that has subscriptions. Default: false.
     pub leave_messages: bool,
-    /// Session expiry (5): how many seconds the broker keeps the session after the connection is
-    /// gone; `u32::MAX` is for ever. Default: 0.
+    /// Session expiry (5): how many seconds the broker keeps the session after the connection ends.
+    /// `u32::MAX` means forever. Default: 0.
     pub session_expiry: u32,
-    /// Will message; payload at most 65,535 bytes. Default: none.
+    /// Will message, with a payload of at most 65,535 bytes. Default: none.
     pub will: Option<Message>,
     /// Seconds the broker waits before it publishes the will (5). Default: 0.
     pub will_delay: u32,
-    /// Largest packet accepted from the broker, bytes; told to an MQTT 5 broker. At least 64.
+    /// Largest packet accepted from the broker, in bytes, at least 64; sent to an MQTT 5 broker.
     /// Default: 16,384.
     ///
-    /// A larger message is skipped with [`Event::Skipped`](crate::Event::Skipped). An MQTT 5 broker
-    /// that ignores the limit is first told so by the end of the connection (section 3.1.2.11.4).
+    /// A larger message is skipped with [`Event::Skipped`](crate::Event::Skipped). If an MQTT 5
+    /// broker ignores the limit, the first such message closes the connection (section 3.1.2.11.4),
+    /// and later ones are skipped.
     pub max_packet_size: u32,
-    /// Largest packet accepted from the broker in pieces, bytes; told to an MQTT 5 broker instead of a
-    /// smaller [`max_packet_size`](Self::max_packet_size). A message above that arrives as
+    /// Largest packet accepted from the broker in pieces, in bytes. If it is larger than
+    /// [`max_packet_size`](Self::max_packet_size), it is sent to an MQTT 5 broker in its place. A
+    /// message larger than `max_packet_size` then arrives as
     /// [`Event::MessageBegins`](crate::Event::MessageBegins) and
-    /// [`Event::Piece`](crate::Event::Piece)s, none of them larger than `max_packet_size`. Topic and
-    /// properties have to fit into `max_packet_size`, or the message is skipped. Default: 0, none.
+    /// [`Event::Piece`](crate::Event::Piece)s, none of them larger than `max_packet_size`. Its
+    /// topic and properties must fit into `max_packet_size`, otherwise it is skipped. Default: 0,
+    /// none.
     pub max_size_in_pieces: u32,
-    /// Most QoS 1/2 messages unacknowledged at once, each direction; not 0. Default: 16.
+    /// Maximum number of unacknowledged QoS 1 and 2 messages in each direction; not 0. Default: 16.
     ///
-    /// Towards the broker a smaller value of the broker wins. An MQTT 5 broker is told ours; one
-    /// that exceeds it, and any MQTT 3.1.1 broker, may have up to
-    /// [`received_ids`](Self::received_ids) QoS 2 messages under way.
+    /// For outgoing messages, the broker's limit applies if it is smaller. An MQTT 5 broker is told
+    /// this value. An MQTT 5 broker that exceeds it, and any MQTT 3.1.1 broker, may have up to
+    /// [`received_ids`](Self::received_ids) QoS 2 messages in flight.
     pub receive_maximum: u16,
-    /// Most QoS 2 messages from the broker whose packet identifiers are remembered until PUBREL, if
-    /// `receive_maximum` is not larger; 2 bytes each, taken from the heap when they are needed. This
-    /// bounds the memory, because MQTT 3.1.1 has no Receive Maximum to tell and some brokers of
-    /// MQTT 5 exceed it. A broker with more under way at once is left and connected to again, and sends
-    /// the rest then: nothing is lost. Default: 1,024.
+    /// Maximum number of QoS 2 messages from the broker whose packet identifiers are remembered
+    /// until PUBREL; `receive_maximum` applies if it is larger. Each takes 2 bytes, allocated when
+    /// needed. The limit bounds the memory, because MQTT 3.1.1 has no Receive Maximum and some
+    /// MQTT 5 brokers exceed it. If a broker has more in flight at once, the connection is closed,
+    /// and the broker sends the rest on the next one: nothing is lost. Default: 1,024.
     pub received_ids: u16,
-    /// Topic aliases the broker may use towards us (5). Each costs the memory of one topic name
-    /// and saves that many bytes per message. Default: 0.
+    /// Maximum number of topic aliases that the broker may use (5). Each takes the memory of one
+    /// topic name and saves that many bytes per message. Default: 0.
     pub topic_alias_maximum: u16,
-    /// Time allowed for CONNACK, and for PINGRESP. Default: 20 s.
+    /// Timeout for CONNACK, and for PINGRESP. Default: 20 s.
     pub response_timeout: Duration,
-    /// Most messages in the outbox, 1 to 32,767; as many requests may wait beside them. Default: 16.
+    /// Maximum number of messages in the outbox, 1 to 32,767. As many requests may wait in
+    /// addition. Default: 16.
     pub outbox_messages: usize,
-    /// Most bytes in the outbox: topics, payloads, properties; filters as above. Default: 16,384.
+    /// Maximum bytes in the outbox: topics, payloads and properties; the filters of requests are
+    /// limited to the same number in addition. Default: 16,384.
     pub outbox_bytes: usize,
-    /// Percent of the outbox, in messages and in bytes, that QoS 0 leaves to QoS 1 and 2: so that
-    /// a burst of readings cannot keep an alarm out. At most 100. Default: 25.
+    /// Percentage of the outbox, in messages and in bytes, that is reserved for QoS 1 and 2, so
+    /// that a burst of readings cannot block an alarm. At most 100. Default: 25.
     pub outbox_reserve: u8,
     /// What a full outbox does with a new message. Default: refuse it.
     pub overflow: Overflow,
-    /// What becomes of a QoS 2 message when the broker loses the session. Default: send it again.
+    /// What to do with a QoS 2 message when the broker loses the session. Default: send it again.
     pub lost_session: LostSession,
-    /// A broker that answers a QoS 2 message with PUBACK, as RabbitMQ does, has taken it at QoS 1.
-    /// `true`: that is good enough, told by [`Event::QosLowered`](crate::Event::QosLowered).
-    /// `false`: the message is given up with
+    /// Whether to accept that a broker answers a QoS 2 message with PUBACK, as RabbitMQ does, and
+    /// so handles it with QoS 1. If `true`, the message counts as delivered, and
+    /// [`Event::QosLowered`](crate::Event::QosLowered) reports it. If `false`, it is given up with
     /// [`PublishError::QosNotSupported`](crate::PublishError::QosNotSupported). Default: true.
     pub accept_lower_qos: bool,
-    /// Time allowed for the answer to a message or request that was sent in full. If a broker
-    /// that answers pings does not answer one of them, the connection is closed and it is sent
-    /// again on the next. Zero waits for ever. Default: 120 s.
+    /// Time allowed for the answer to a message or request, counted from when it was sent in full.
+    /// If the broker answers pings but not the message, the connection is closed, and the message
+    /// is sent again on the next one. Zero waits forever. Default: 120 s.
     pub ack_timeout: Duration,
-    /// A message or request that was under way when so many connections ended is suspected of
-    /// having ended them: it waits behind the others and is sent alone. It is given up if it ends
-    /// connections then, too, on which the broker has answered others before. A client over TLS begins a new session
-    /// at the broker after so many connections that a record ended which is too large for this side. Zero suspects
-    /// none. Default: 3.
+    /// Number of ended connections after which a message or request becomes suspect. It is
+    /// suspected of having ended them if it was the oldest one unanswered each time. A suspect
+    /// waits behind the others and is sent alone. It is given up after four more connections end
+    /// while it is sent alone; a connection on which the broker had answered another message or
+    /// request counts twice. Over TLS, the client also starts a new session at the broker after
+    /// this many connections were ended by a record too large for this device. Zero disables the
+    /// detection. Default: 3.
     pub suspect_after: u8,
-    /// The first packet identifier used, 1 to 32,767. A random one avoids that a broker's late
-    /// answer to an earlier life of this device is taken for one to this. Default: 1.
+    /// The first packet identifier to use, 1 to 32,767. With a random one, a late answer to a
+    /// previous run of this device is not mistaken for an answer to this run. Default: 1.
     pub first_packet_id: u16,
-    /// Keeps messages of QoS 1 and 2 in the storage, if the session
+    /// Keeps QoS 1 and 2 messages in the storage, if the session
     /// [has one](crate::Session::with_store), unless
-    /// [`PublishOptions::durable`](crate::PublishOptions::durable) says otherwise. Default: true.
+    /// [`PublishOptions::durable`](crate::PublishOptions::durable) overrides it. Default: true.
     pub durable: bool,
     /// Asks an MQTT 5 broker for Response Information, see
     /// [`BrokerText`](crate::BrokerText). Default: false.
@@ -242,9 +250,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks what the protocol and this crate demand.
-    /// The version that is spoken: a constant in a build of one, so that the other's code is not in
-    /// the image.
+    /// Returns the protocol version. It is a constant in a build with one version, so that the code
+    /// of the other is not linked.
     pub(crate) fn version(&self) -> Version {
         match (Version::V311.is_built(), Version::V5.is_built()) {
             (true, false) => Version::V311,
@@ -310,13 +317,13 @@ impl Config {
     }
 }
 
-/// Identifiers above are for messages that outlive a restart.
+/// Identifiers above are for messages that survive a restart.
 pub(crate) const MAX_PACKET_ID: u16 = 32_767;
 
 /// Half of the packet identifiers, so that one is always free.
 const MAX_OUTBOX_MESSAGES: usize = 32_767;
 
-/// Below this not even a CONNACK with its usual properties fits.
+/// Below this, not even a CONNACK with its usual properties fits.
 const MIN_PACKET_SIZE: u32 = 64;
 
 fn check_string(text: &str, field: Field) -> Result<(), ConfigError> {
@@ -358,19 +365,19 @@ impl fmt::Display for Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A session is to be resumed, but without a name for it.
+    /// A session is to be resumed, but has no client identifier.
     ClientIdMissing,
-    /// More than the 65,535 bytes that MQTT's length field allows.
+    /// Longer than the 65,535 bytes that MQTT's length field allows.
     TooLong(Field),
     /// U+0000 in a string (MQTT 3.1.1 and 5, section 1.5).
     Nul(Field),
-    /// MQTT 3.1.1 \[MQTT-3.1.2-22\].
+    /// A password without a user name: MQTT 3.1.1 \[MQTT-3.1.2-22\].
     PasswordWithoutUsername,
-    /// Not whole seconds, or above 65,535.
+    /// The keep-alive is not in whole seconds, or above 65,535 s.
     KeepAlive,
-    /// The will message is not publishable.
+    /// The will message cannot be published.
     Will(CommandError),
-    /// `max_packet_size` below 64.
+    /// `max_packet_size` is below 64.
     MaxPacketSize,
     /// `receive_maximum` is 0.
     ReceiveMaximum,
@@ -380,7 +387,7 @@ pub enum ConfigError {
     OutboxReserve,
     /// `first_packet_id` is 0 or above 32,767.
     FirstPacketId,
-    /// A capability that this build leaves out, see [`CommandError::NotBuilt`].
+    /// This build lacks the capability, see [`CommandError::NotBuilt`].
     NotBuilt(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong: with a command, with a queued message, with the connection.
+//! Errors of commands, of queued messages and of the connection.
 
 use core::fmt;
 
@@ -7,17 +7,17 @@ use crate::durable::StoreError;
 use crate::packet::{Fault, PacketType};
 use crate::reason::{ConnectRefusal, ReasonCode};
 
-/// Why a command was refused; nothing was queued.
+/// Why a command was refused. Nothing was queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// The outbox is full; try again after an acknowledgement.
+    /// The outbox is full; retry after an acknowledgement.
     Full,
-    /// It would not fit into an empty outbox either.
+    /// The command would not fit even into an empty outbox.
     LargerThanOutbox,
-    /// The heap has no room for it.
+    /// The heap is exhausted.
     OutOfMemory,
-    /// It is to be durable, and the storage does not take it.
+    /// The message must be durable, and the storage did not accept it.
     NotStored(StoreError),
     /// The topic is empty.
     EmptyTopic,
@@ -27,10 +27,10 @@ pub enum CommandError {
     WildcardInTopic,
     /// U+0000 in a topic.
     NulInTopic,
-    /// Not a topic filter (section 4.7.1 of both standards).
+    /// The topic filter is invalid (section 4.7.1 of both standards).
     InvalidFilter,
-    /// Not a shared subscription (MQTT 5 section 4.8.2): `$share/` without a group or without a
-    /// filter behind it.
+    /// The shared subscription is invalid (MQTT 5 section 4.8.2): `$share/` without a group, or
+    /// without a filter after it.
     InvalidShare,
     /// A subscribe or unsubscribe without any filter.
     NoFilters,
@@ -40,16 +40,18 @@ pub enum CommandError {
     PropertiesNeedV5,
     /// A property string with U+0000 or a property above 65,535 bytes.
     InvalidProperty,
-    /// A message in pieces has no payload yet, at least a byte in all and in a piece, and is not durable.
+    /// A message in pieces must start without a payload, have at least one byte in total and per
+    /// piece, and not be durable.
     InvalidPieces,
-    /// A piece that is empty or longer than was asked for.
+    /// The piece is empty or longer than requested.
     PieceLength,
-    /// A piece that is not wanted, or not any more: the connection has ended meanwhile, or the message.
-    /// If it is to be sent again, [`Event::PieceWanted`](crate::Event::PieceWanted) asks for its first
-    /// piece.
+    /// The piece is not wanted, or no longer: the connection or the message has ended in the
+    /// meantime. If the message is to be sent again,
+    /// [`Event::PieceWanted`](crate::Event::PieceWanted) asks for its first piece.
     PieceNotWanted,
-    /// A capability that this build leaves out: the name of its Kconfig option behind
-    /// `CONFIG_THREAD_MQTT_`, and in lower case with hyphens that of the cargo feature.
+    /// This build lacks the capability. The string is the name of its Kconfig option without the
+    /// prefix `CONFIG_THREAD_MQTT_`; in lower case and with hyphens it is the name of the cargo
+    /// feature.
     NotBuilt(&'static str),
 }
 
@@ -106,7 +108,7 @@ impl fmt::Display for CommandError {
 
 impl core::error::Error for CommandError {}
 
-/// What to do about a capability that this build leaves out.
+/// Writes how to enable a capability that this build lacks.
 pub(crate) fn write_not_built(f: &mut fmt::Formatter<'_>, option: &str) -> fmt::Result {
     write!(
         f,
@@ -121,38 +123,39 @@ pub(crate) fn write_not_built(f: &mut fmt::Formatter<'_>, option: &str) -> fmt::
 pub enum PublishError {
     /// The broker answered with this code (MQTT 5).
     Refused(ReasonCode),
-    /// The broker accepts no packet of this size (MQTT 5, Maximum Packet Size).
+    /// The broker does not accept packets of this size (MQTT 5, Maximum Packet Size).
     TooLarge {
-        /// Bytes of the whole packet.
+        /// Size of the whole packet in bytes.
         size: u32,
         /// The broker's limit in bytes.
         limit: u32,
     },
-    /// The broker does not offer this quality of service (MQTT 5, Maximum QoS).
+    /// The broker does not support this quality of service (MQTT 5, Maximum QoS).
     QosNotSupported {
-        /// The highest it offers.
+        /// The highest one it supports.
         maximum: QoS,
     },
-    /// The broker keeps no retained messages (MQTT 5, Retain Available).
+    /// The broker does not support retained messages (MQTT 5, Retain Available).
     RetainNotSupported,
-    /// The broker lost the session while it had this QoS 2 message under way, and
+    /// The broker lost the session while this QoS 2 message was in flight, and
     /// [`Config::lost_session`](crate::Config::lost_session) says not to send it again. It may have
     /// arrived.
     SessionLost,
-    /// Its time was up before it could be sent.
+    /// It expired before it could be sent.
     Expired,
-    /// The outbox was full, and a new message took its place.
+    /// The outbox was full, and a new message displaced it.
     Displaced,
-    /// A newer message of the same topic took its place.
+    /// A newer message of the same topic replaced it.
     Superseded,
-    /// The outbox was full, and held no message of this topic whose place it could take.
+    /// The outbox was full and held no message of this topic to replace.
     NoRoom,
-    /// Every connection on which it was sent, alone, ended before it was answered, while the broker answered
-    /// others. If that was PUBREL of a QoS 2 message, it may have arrived.
+    /// Connections kept ending before it was answered, even when it was sent alone: see
+    /// [`Config::suspect_after`](crate::Config::suspect_after). If it was a QoS 2 message waiting
+    /// for PUBCOMP, it may have arrived.
     EndsConnection,
-    /// It was to be durable, and the storage did not take it. It was not sent.
+    /// It was to be durable, and the storage did not accept it. It was not sent.
     NotStored(StoreError),
-    /// Its payload comes in pieces, and the application gave it up, or did not supply a piece within
+    /// The application gave up a message in pieces, or did not supply a piece within
     /// [`response_timeout`](crate::Config::response_timeout).
     NotSupplied,
 }
@@ -219,64 +222,64 @@ pub enum SessionError {
     ConnackTimeout,
     /// No PINGRESP within [`response_timeout`](crate::Config::response_timeout).
     PingTimeout,
-    /// The broker said DISCONNECT with this reason (MQTT 5).
+    /// The broker sent DISCONNECT with this reason (MQTT 5).
     ServerDisconnected(ReasonCode),
     /// A message or request was not answered within [`ack_timeout`](crate::Config::ack_timeout).
     AckTimeout {
-        /// The packet that did not come.
+        /// The packet that did not arrive.
         missing: PacketType,
     },
-    /// The application did not supply the rest of a message that is half sent, see
-    /// [`PublishError::NotSupplied`]. No other packet can follow half of one.
+    /// The application did not supply the rest of a half-sent message, see
+    /// [`PublishError::NotSupplied`]. No other packet can be sent in the middle of one.
     NotSupplied,
-    /// The peer did not begin with a CONNACK, as every MQTT broker does \[MQTT-3.2.0-1\].
+    /// The first packet from the peer was not CONNACK, as MQTT requires \[MQTT-3.2.0-1\].
     NotMqtt {
-        /// The first byte of what it sent instead.
+        /// The first byte it sent instead.
         first: u8,
     },
     /// A packet could not be decoded.
     Malformed {
-        /// Which one.
+        /// The packet.
         packet: PacketType,
         /// What is wrong with it.
         fault: Fault,
     },
-    /// A packet above our [`max_packet_size`](crate::Config::max_packet_size).
+    /// A packet exceeds our [`max_packet_size`](crate::Config::max_packet_size).
     PacketTooLarge {
-        /// Bytes of the whole packet.
+        /// Size of the whole packet in bytes.
         size: u32,
         /// Our limit in bytes.
         limit: u32,
     },
-    /// The heap has no room for a packet.
+    /// The heap is exhausted; it has no room for a packet.
     OutOfMemory {
-        /// Bytes of it, without its fixed header.
+        /// Size of the packet in bytes, without its fixed header.
         size: u32,
     },
-    /// A packet that a broker must not send, or not now.
+    /// A packet that a broker must not send at all, or not at this point.
     UnexpectedPacket(PacketType),
-    /// An acknowledgement of the wrong kind for what was sent with its identifier.
+    /// An acknowledgement whose type does not match what was sent with its identifier.
     WrongAcknowledgement {
-        /// Which one.
+        /// The packet.
         packet: PacketType,
         /// Its packet identifier.
         id: u16,
     },
-    /// The broker resumed a session that this side does not have (MQTT 5, \[MQTT-3.2.2-4\]), or that it
-    /// asked the broker to end. The next connection asks for a new one.
+    /// The broker resumed a session that this side does not have (MQTT 5, \[MQTT-3.2.2-4\]), or
+    /// that this side asked it to end. The next connection asks for a new session.
     UnexpectedSession,
-    /// The broker has more QoS 2 messages under way than
-    /// [`received_ids`](crate::Config::received_ids) or the heap allows. It sends those that are not
-    /// acknowledged again on the next connection.
+    /// The broker has more QoS 2 messages in flight than
+    /// [`received_ids`](crate::Config::received_ids) or the heap allows. It sends the
+    /// unacknowledged ones again on the next connection.
     ReceiveMaximumExceeded,
     /// A topic alias that was not announced or is out of range (MQTT 5).
     TopicAliasInvalid,
 }
 
 impl SessionError {
-    /// Whether what the broker keeps for this session was the reason: a message that no client can
-    /// take, or too many. It comes again on each connection, unless the session begins anew, or
-    /// [fewer are left each time](crate::Session::goes_on_after).
+    /// Returns whether the cause is part of the session that the broker keeps: a message that no
+    /// client can decode, or too many messages. The error then recurs on each connection until a
+    /// new session starts, unless [fewer are left each time](crate::Session::goes_on_after).
     pub fn comes_again(self) -> bool {
         matches!(
             self,
@@ -287,7 +290,7 @@ impl SessionError {
         )
     }
 
-    /// What an MQTT 5 broker is told when we close because of this.
+    /// Returns the reason code to send to an MQTT 5 broker when closing because of this error.
     pub(crate) fn disconnect_reason(self) -> Option<ReasonCode> {
         match self {
             SessionError::Refused(_)

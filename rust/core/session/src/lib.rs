@@ -1,8 +1,8 @@
-//! The MQTT 3.1.1 and 5 session as a machine without sockets or clocks.
+//! The MQTT 3.1.1 and 5 session as a state machine without sockets or clocks.
 //!
-//! [`Session`] turns commands (publish, subscribe, …) and the bytes of a broker into bytes for the
-//! broker and events for the application. It opens no connection, reads no clock, and knows
-//! nothing of TLS: its owner moves the bytes and says what time it is.
+//! [`Session`] turns commands (publish, subscribe, …) and bytes from the broker into bytes for the
+//! broker and events for the application. It opens no connection, reads no clock and knows nothing
+//! about TLS. Its owner moves the bytes and passes in the current time.
 //!
 //! ```text
 //!              publish, subscribe,             Event::Published,
@@ -21,14 +21,14 @@
 //!
 //! # Example
 //!
-//! One turn of a loop that owns a session and a byte stream:
+//! One iteration of a loop that owns a session and a byte stream:
 //!
 //! ```
 //! use std::io::{Read, Write};
 //! use std::time::Duration;
 //! use thread_mqtt_session::{Config, Event, Message, QoS, Session, SessionError};
 //!
-//! /// Call when the stream can be read or written, or when the time in the result has come.
+//! /// Call when the stream is readable or writable, or at the time returned by the last call.
 //! fn turn(
 //!     session: &mut Session,
 //!     stream: &mut (impl Read + Write),
@@ -63,7 +63,7 @@
 //! session.subscribe(&[("sensor/7/set", QoS::AtLeastOnce)])?;
 //! session.publish(Message::new("sensor/7/temperature", "21.5").qos(QoS::AtLeastOnce))?;
 //!
-//! // The stream is open: CONNECT goes out, and with the CONNACK everything queued.
+//! // The stream is open: sends CONNECT, and after the CONNACK everything queued.
 //! # struct Broker;
 //! # impl Read for Broker { fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> { Ok(0) } }
 //! # impl Write for Broker {
@@ -80,61 +80,66 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! - **QoS 0** arrives at most once. It waits in the outbox like everything else while there is no
-//!   connection, and is done ([`Event::Published`]) when the transport has taken it.
-//! - **QoS 1** arrives at least once, **QoS 2** exactly once, over any number of connections, as
-//!   long as both sides keep the session. After a reconnect what is unacknowledged goes out again
-//!   in the original order, with DUP, or as PUBREL once the broker had it (section 4.4). A QoS 2
-//!   message is kept until PUBCOMP.
-//! - If the **broker lost the session** (Session Present is 0), unacknowledged messages are sent
-//!   anew, and granted subscriptions are repeated before them. A QoS 2 message that was under way
-//!   may then arrive twice, and [`Event::SentAgain`] says so; or it is given up, as
-//!   [`Config::lost_session`] says.
-//! - A **session that is not ours** (after a restart, or a client identifier used twice) ends an
-//!   MQTT 5 connection \[MQTT-3.2.2-4\]; the next one asks for a new session. With MQTT 3.1.1 it
-//!   goes on, and PUBREL before the first use of a packet identifier with QoS 2 ends what the broker
-//!   may remember of it.
+//! - **QoS 0** messages arrive at most once. They wait in the outbox like all others while there is
+//!   no connection, and are done ([`Event::Published`]) once the transport has taken them.
+//! - **QoS 1** messages arrive at least once and **QoS 2** messages exactly once, over any number
+//!   of connections, as long as both sides keep the session. After a reconnect, everything
+//!   unacknowledged is retransmitted in the original order: as PUBLISH with DUP, or as PUBREL if
+//!   the broker already has the message (section 4.4). A QoS 2 message is kept until PUBCOMP.
+//! - **If the broker lost the session** (Session Present is 0), granted subscriptions are renewed
+//!   first, then unacknowledged messages are sent as new ones. A QoS 2 message that was in flight
+//!   may then arrive twice, which [`Event::SentAgain`] reports, or is given up, depending on
+//!   [`Config::lost_session`].
+//! - **If the broker resumes a session that is not ours** (after a restart, or because a client
+//!   identifier is used twice), an MQTT 5 connection is closed \[MQTT-3.2.2-4\] and the next one
+//!   asks for a new session. With MQTT 3.1.1 the session continues: before a packet identifier is
+//!   first used with QoS 2, a PUBREL clears any state that the broker may still have for it.
 //! - **Received messages are acknowledged when the application takes them** from
-//!   [`Session::poll_event`]. One not taken before the connection is lost is still delivered; QoS 1
-//!   may then come a second time, QoS 2 not. QoS 2 follows method B of section 4.3.3: the
-//!   identifier is kept, not the message, and it is delivered before PUBREL.
-//! - **No message and no filter keeps the others from passing**: one that is too large to be
-//!   received is skipped ([`Event::Skipped`]), one that ends every connection is found and given up
-//!   ([`Config::suspect_after`]), and an answer that never comes ends the connection
+//!   [`Session::poll_event`]. A message that was not taken before the connection was lost is still
+//!   delivered. It may then arrive a second time with QoS 1, but not with QoS 2. QoS 2 follows
+//!   method B of section 4.3.3: the session keeps the identifier, not the message, and delivers the
+//!   message before PUBREL.
+//! - **No message or filter blocks the others.** A message too large to receive is skipped
+//!   ([`Event::Skipped`]). One that ends every connection is found and given up
+//!   ([`Config::suspect_after`]). An answer that never comes ends the connection
 //!   ([`Config::ack_timeout`]).
-//! - **A restart** loses nothing that was accepted as durable, if the session
-//!   [has a storage](Session::with_store) and the broker keeps the session: messages are stored before
-//!   they are accepted and forgotten when they are acknowledged, with the state of QoS 2 in both
-//!   directions, the subscriptions and whose session it is.
-//! - **A message larger than a packet may be** arrives in pieces, where
-//!   [`Config::max_size_in_pieces`] allows it, in the memory that a packet takes. It is acknowledged
-//!   with its last piece; one that is cut is told ([`Event::MessageCut`]) and begins again. On its
-//!   way out it takes the memory of one piece ([`Session::publish_in_pieces`]).
+//! - **A restart** loses nothing that was accepted as durable, provided the session
+//!   [has a store](Session::with_store) and the broker keeps the session. Messages are stored
+//!   before they are accepted and deleted when they are acknowledged. Also stored are the QoS 2
+//!   state in both directions, the subscriptions, and which client identifier and broker the
+//!   session belongs to.
+//! - **A message larger than the maximum packet size** arrives in pieces if
+//!   [`Config::max_size_in_pieces`] allows it, using the memory of one packet. It is acknowledged
+//!   with its last piece. If it is cut short, [`Event::MessageCut`] reports it, and it starts over.
+//!   An outgoing message in pieces uses the memory of one piece ([`Session::publish_in_pieces`]).
 //! - **Back-pressure** reaches the broker: [`Session::handle_input`] takes no more packets than
-//!   there is room for the events they lead to.
-//! - **Keep-alive** (section 3.1.2.10): PINGREQ when for that long the transport took no byte, or
-//!   brought none. Anything that arrives is a sign of life; if nothing does within
-//!   [`Config::response_timeout`] after PINGREQ was handed to the transport, the path is dead.
-//! - **A broken or hostile broker** leads to a [`SessionError`], never to a panic, and never to
-//!   memory beyond the limits. Acknowledgements of nothing are passed over.
-//! - **Time**: to publish, send or acknowledge one message scans and moves nothing, however many
-//!   wait (`examples/outbox.rs`).
+//!   there is room for the events they cause.
+//! - **Keep-alive** (section 3.1.2.10): PINGREQ is sent when the transport has taken no bytes, or
+//!   delivered none, for that long. Any received byte shows that the connection is alive. If none
+//!   arrives within [`Config::response_timeout`] after PINGREQ was handed to the transport, the
+//!   connection is considered dead.
+//! - **A broken or hostile broker** causes a [`SessionError`], never a panic, and never memory use
+//!   beyond the limits. Acknowledgements that match nothing outstanding are ignored.
+//! - **Constant cost**: publishing, sending or acknowledging a message neither scans nor moves the
+//!   others, however many are queued (`examples/outbox.rs`).
 //!
-//! # What it is not
+//! # Out of scope
 //!
-//! Not a connection manager: reconnecting, back-off, names and TLS live in the crate above. No
-//! storage of its own: a [`Store`] is what its owner brings. No enhanced authentication (AUTH), no
-//! subscription identifiers, no topic aliases of our own, no subscription options but the QoS.
+//! The session is not a connection manager: reconnecting, back-off, names and TLS belong to the
+//! crate above. It has no storage of its own: its owner provides a [`Store`]. It supports no
+//! enhanced authentication (AUTH), no subscription identifiers, no outgoing topic aliases, and no
+//! subscription options except the QoS.
 //!
-//! One thing MQTT has no means for: if a broker loses the session, and the CONNACK that says so is
-//! lost as well, the next CONNACK calls the new session present. Subscriptions are repeated then to
-//! be sure, but what was between PUBREC and PUBCOMP may be lost or arrive twice.
+//! MQTT itself cannot handle one case. If a broker loses the session, and the CONNACK that says so
+//! is lost as well, the next CONNACK reports the new session as present. The session then renews
+//! its subscriptions to be safe, but messages between PUBREC and PUBCOMP may be lost or arrive
+//! twice.
 //!
 //! # Memory
 //!
-//! Nothing is allocated without a bound. The most a session holds, in bytes:
+//! All allocations are bounded. A session uses at most, in bytes:
 //!
 //! ```text
 //!   outbox_bytes + 250 x outbox_messages     commands under way
@@ -145,9 +150,9 @@
 //! + 5 KiB                                    packets being transmitted, received identifiers
 //! ```
 //!
-//! A payload above 512 bytes is never copied on its way out: [`Session::transmit`] shows the
-//! application's own memory. On its way in it is copied once, from the transport's buffer.
-//! Besides, CONNECT is encoded when a connection begins and let go when it is sent.
+//! An outgoing payload above 512 bytes is never copied: [`Session::transmit`] returns a view of the
+//! application's own memory. An incoming payload is copied once, from the transport's buffer. In
+//! addition, CONNECT is encoded when a connection begins and freed when it is sent.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;

@@ -7,24 +7,24 @@ use alloc::vec::Vec;
 use crate::config::{QoS, Version};
 use crate::error::CommandError;
 
-/// A message to publish or received.
+/// A message, to publish or received.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Message {
     /// Topic name: 1 to 65,535 bytes, no wildcards, no U+0000.
     pub topic: String,
-    /// Payload, anything.
+    /// Payload: any bytes.
     pub payload: Vec<u8>,
     /// Quality of service.
     pub qos: QoS,
-    /// To publish: the broker shall keep it for later subscribers.
-    /// Received: the broker kept it from earlier.
+    /// When publishing: asks the broker to keep it for later subscribers. When received: the broker
+    /// had kept it from before.
     pub retain: bool,
     /// MQTT 5 properties; `None` costs nothing. Must be `None` with MQTT 3.1.1.
     pub properties: Option<Box<Properties>>,
 }
 
 impl Message {
-    /// A QoS 0 message, not retained.
+    /// Creates a QoS 0 message, not retained.
     pub fn new(topic: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
         Message {
             topic: topic.into(),
@@ -33,19 +33,19 @@ impl Message {
         }
     }
 
-    /// The same with this quality of service.
+    /// Sets the quality of service.
     pub fn qos(mut self, qos: QoS) -> Self {
         self.qos = qos;
         self
     }
 
-    /// The same with this retain flag.
+    /// Sets the retain flag.
     pub fn retain(mut self, retain: bool) -> Self {
         self.retain = retain;
         self
     }
 
-    /// The same with these properties.
+    /// Sets the properties.
     pub fn properties(mut self, properties: Properties) -> Self {
         self.properties = Some(Box::new(properties));
         self
@@ -53,45 +53,45 @@ impl Message {
 }
 
 impl Message {
-    /// The properties, in a build that has them ([`Properties::BUILT`]): for code that is to vanish
-    /// with them.
+    /// Returns the properties if this build supports them ([`Properties::BUILT`]), so that the
+    /// compiler can drop the calling code if not.
     pub fn carried(&self) -> Option<&Properties> {
         self.properties.as_deref().filter(|_| Properties::BUILT)
     }
 
-    /// Bytes of topic, payload and properties, as counted against the outbox.
+    /// Returns the bytes of topic, payload and properties, as counted against the outbox.
     pub(crate) fn size(&self) -> usize {
         let properties = self.carried().map_or(0, Properties::size);
         self.topic.len() + self.payload.len() + properties
     }
 }
 
-/// What MQTT 5 lets travel beside a payload (section 3.3.2.3).
+/// MQTT 5 properties of a message (section 3.3.2.3).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Properties {
-    /// The payload is UTF-8 text (`Some(true)`), unspecified bytes (`Some(false)`), or nothing is said.
-    /// Neither side of this crate checks the payload against it.
+    /// Whether the payload is UTF-8 text (`Some(true)`), unspecified bytes (`Some(false)`), or not
+    /// declared. This crate does not check the payload against it, neither sending nor receiving.
     pub payload_is_utf8: Option<bool>,
-    /// Seconds after which the broker need not deliver it. The time a message waits in the
-    /// outbox is subtracted; one that expires there is dropped.
+    /// Seconds after which the broker need not deliver the message. The time that it waits in the
+    /// outbox is subtracted. A message that expires there is dropped.
     pub message_expiry: Option<u32>,
     /// Content type, by convention a MIME type.
     pub content_type: Option<String>,
-    /// Where an answer is expected; a topic name.
+    /// Topic name for a response.
     pub response_topic: Option<String>,
-    /// What the answer shall carry, so that the requester recognises it.
+    /// Data to include in the response, so that the requester can match it.
     pub correlation_data: Option<Vec<u8>>,
-    /// Pairs with a meaning between the applications, in order; names may repeat. Of a received
-    /// message the first 32 are kept.
+    /// Pairs defined by the applications, in order; names may repeat. Of a received message, only
+    /// the first 32 are kept.
     pub user: Vec<(String, String)>,
 }
 
 impl Properties {
-    /// Whether this build has them: the cargo feature `properties`. Without, a message with
+    /// Whether this build supports properties (cargo feature `properties`). If not, a message with
     /// properties is refused, and received messages have none.
     pub const BUILT: bool = cfg!(feature = "properties");
 
-    /// Bytes that they take of the heap, somewhat more than in a packet.
+    /// Returns the heap bytes that they occupy, slightly more than in a packet.
     pub(crate) fn size(&self) -> usize {
         let user: usize = self.user.iter().map(|(n, v)| 48 + n.len() + v.len()).sum();
         128 + user
@@ -101,7 +101,7 @@ impl Properties {
     }
 }
 
-/// The topic name of a message that is sent (MQTT 3.1.1 and 5, section 4.7).
+/// Checks the topic name of an outgoing message (MQTT 3.1.1 and 5, section 4.7).
 pub(crate) fn check_topic(topic: &str) -> Result<(), CommandError> {
     if topic.is_empty() {
         Err(CommandError::EmptyTopic)
@@ -116,13 +116,13 @@ pub(crate) fn check_topic(topic: &str) -> Result<(), CommandError> {
     }
 }
 
-/// Whether there is a `+` or `#`, wherever it stands.
+/// Returns whether the text contains `+` or `#` anywhere.
 pub(crate) fn has_wildcard(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b'+' | b'#'))
 }
 
-/// A topic filter (section 4.7.1 of both standards), with or without the `$share/NAME/` of MQTT 5
-/// section 4.8.2, which brokers know from a client of MQTT 3.1.1 as well.
+/// Checks a topic filter (section 4.7.1 of both standards), with or without the `$share/NAME/` of
+/// MQTT 5 section 4.8.2, which brokers accept from MQTT 3.1.1 clients as well.
 pub(crate) fn check_filter(filter: &str) -> Result<(), CommandError> {
     if filter.is_empty() {
         return Err(CommandError::EmptyTopic);
@@ -155,12 +155,12 @@ pub(crate) fn check_filter(filter: &str) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What follows `$share/`.
+/// Returns what follows `$share/`.
 pub(crate) fn shared_part(filter: &str) -> Option<&str> {
     filter.strip_prefix("$share/")
 }
 
-/// Properties need MQTT 5, and each field has a 16-bit length.
+/// Checks the properties: they need MQTT 5, and each field has a 16-bit length.
 pub(crate) fn check_properties(message: &Message, version: Version) -> Result<(), CommandError> {
     let Some(properties) = &message.properties else {
         return Ok(());
