@@ -1,4 +1,4 @@
-//! Commands made apart from their session, for programs whose threads do not share it.
+//! Commands created outside their session, for programs in which threads do not share it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,22 +11,23 @@ use crate::options::PublishOptions;
 use crate::pieces::{Pieces, Supply};
 use crate::request::{Filter, Request, RequestKind};
 
-/// A message or request, checked, that no session has queued yet.
+/// A checked message or request that no session has queued yet.
 ///
-/// A thread that must not wait for the session makes one, asks a copy of its [`Room`](crate::Room),
-/// and leaves it for the session's own thread, which [submits](crate::Session::submit) it.
+/// A thread that must not wait for the session creates a command, checks it against a copy of the
+/// session's [`Room`](crate::Room), and leaves it to the session's own thread, which
+/// [submits](crate::Session::submit) it.
 #[derive(Debug)]
 pub struct Command {
     pub(crate) work: Work,
 }
 
 impl Command {
-    /// A message for a session of this version, with the default options.
+    /// Creates a message with the default options, for a session with this version.
     pub fn publish(version: Version, message: Message) -> Result<Self, CommandError> {
         Self::publish_with(version, message, PublishOptions::default())
     }
 
-    /// A message for a session of this version.
+    /// Creates a message for a session with this version.
     pub fn publish_with(
         version: Version,
         message: Message,
@@ -36,7 +37,7 @@ impl Command {
         Ok(Self { work })
     }
 
-    /// A message for a session of this version whose payload follows in pieces: see
+    /// Creates a message whose payload follows in pieces, for a session with this version: see
     /// [`Session::publish_in_pieces`](crate::Session::publish_in_pieces).
     pub fn publish_in_pieces(
         version: Version,
@@ -49,12 +50,12 @@ impl Command {
         Ok(Self { work })
     }
 
-    /// A subscription to these filters.
+    /// Creates a subscription to these filters.
     pub fn subscribe(filters: &[(&str, QoS)]) -> Result<Self, CommandError> {
         Self::request(RequestKind::Subscribe, filters.iter().copied())
     }
 
-    /// The end of the subscriptions to these filters.
+    /// Creates an unsubscription from these filters.
     pub fn unsubscribe(filters: &[&str]) -> Result<Self, CommandError> {
         let filters = filters.iter().map(|name| (*name, QoS::default()));
         Self::request(RequestKind::Unsubscribe, filters)
@@ -77,29 +78,29 @@ impl Command {
         Ok(Self { work })
     }
 
-    /// Both are messages of one topic.
+    /// Returns whether both are messages with the same topic.
     pub(crate) fn is_same_topic(&self, other: &Self) -> bool {
         matches!((&self.work, &other.work), (Work::Publish(a), Work::Publish(b))
             if a.message.topic == b.message.topic)
     }
 
-    /// Bytes it occupies in the outbox, as counted against
+    /// Returns the bytes it occupies in the outbox, as counted against
     /// [`Config::outbox_bytes`](crate::Config::outbox_bytes).
     pub fn bytes(&self) -> usize {
         self.work.bytes()
     }
 }
 
-/// What an outbox holds, or what it holds at most.
+/// Contents or capacity of an outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Load {
-    /// Messages and requests.
+    /// Number of messages and requests.
     pub commands: usize,
-    /// Their bytes.
+    /// Bytes they occupy.
     pub bytes: usize,
 }
 
-/// A copy of a filter that is well formed, if the heap has room for it.
+/// Copies a well-formed filter, if the heap has room.
 fn copy_filter(name: &str) -> Result<String, CommandError> {
     check_filter(name)?;
     let mut copy = String::new();

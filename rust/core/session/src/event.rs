@@ -1,4 +1,4 @@
-//! What happened, and the bounded queue it waits in.
+//! Events and their bounded queue.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -11,21 +11,21 @@ use crate::message::Message;
 use crate::packet::skip::SkipReason;
 use crate::reason::ReasonCode;
 
-/// Names a publish or subscribe command in its events.
+/// Identifies a publish or subscribe command in its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u32);
 
 impl Token {
-    /// Tokens from here on are those of messages that an earlier life has stored: this, and the packet
+    /// Tokens from here on identify messages stored before a restart: this value plus the packet
     /// identifier.
     const RESTORED: u32 = 0xFFFF_0000;
 
-    /// Whether it names a message that was stored before a restart.
+    /// Returns whether the token identifies a message that was stored before a restart.
     pub fn is_restored(self) -> bool {
         self.0 >= Self::RESTORED
     }
 
-    /// The name for the next command.
+    /// Returns the token for the next command.
     pub fn next(self) -> Self {
         let next = self.0.wrapping_add(1);
         Token(if next < Self::RESTORED {
@@ -41,161 +41,163 @@ impl Token {
     }
 }
 
-/// What happened.
+/// What happened on the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// CONNACK accepted.
+    /// The broker accepted the connection.
     Connected {
-        /// The broker still had our session.
+        /// Whether the broker still had our session.
         session_present: bool,
     },
-    /// A QoS 0 message was handed to the transport, a QoS 1 or 2 message was fully acknowledged.
+    /// A QoS 0 message was handed to the transport, or a QoS 1 or 2 message was fully acknowledged.
     Published(Token),
     /// A message was given up.
     PublishFailed(Token, PublishError),
-    /// A durable message that was [submitted](crate::Session::submit) is in the storage: it will be
-    /// sent even after a restart. (When [`publish`](crate::Session::publish) returns, it is as well.)
+    /// A durable message that was [submitted](crate::Session::submit) is stored and will be sent
+    /// even after a restart. After a successful [`publish`](crate::Session::publish), it is stored
+    /// as well.
     Stored(Token),
-    /// The session goes on with what an earlier life has stored.
+    /// The session continues with what was stored before a restart.
     Restored {
-        /// Messages that are sent first. They end like others, with
+        /// Number of messages, which are sent first. Their outcome is reported as usual, with
         /// [tokens of their own](Token::is_restored).
         messages: usize,
-        /// Subscriptions that are repeated if the broker should have lost them.
+        /// Number of subscriptions, which are renewed if the broker has lost them.
         subscriptions: usize,
     },
-    /// A record in the storage was damaged, as by a power cut, and was dropped. The others stand.
+    /// A stored record was damaged, for example by a power cut, and was dropped. The others are
+    /// intact.
     RecordDamaged {
-        /// Its key: from 0x8000 on it was a message, with this packet identifier.
+        /// Key of the record: from 0x8000 on, it was the message with this packet identifier.
         key: u16,
     },
-    /// The storage fails: it is full or worn out. The session goes on; what cannot be stored may be
-    /// lost, or arrive twice, if the power fails now. Told once, until everything is written.
+    /// The storage is full or has failed. The session continues, but what cannot be stored may be
+    /// lost, or arrive twice, if the power fails now. Reported once, until everything is written
+    /// again.
     StorageFailed(StoreError),
-    /// The broker lost the session while it had this QoS 2 message under way. It is sent again and
-    /// may arrive twice. [`Published`](Self::Published) or [`PublishFailed`](Self::PublishFailed)
-    /// still follows.
+    /// The broker lost the session while this QoS 2 message was in flight. It is sent again and may
+    /// arrive twice. [`Published`](Self::Published) or [`PublishFailed`](Self::PublishFailed) still
+    /// follows.
     SentAgain(Token),
-    /// The broker answered this QoS 2 message as one of QoS 1, so it may arrive twice:
+    /// The broker answered this QoS 2 message as if it were QoS 1, so it may arrive twice.
     /// [`Published`](Self::Published) follows.
     QosLowered(Token),
-    /// Subscription answered: per filter the granted QoS or the broker's refusal.
+    /// The broker answered a subscribe: per filter, the granted QoS or the refusal.
     Subscribed(Token, Vec<Result<QoS, ReasonCode>>),
-    /// Unsubscription answered, per filter. That there was no such subscription is no error. A
-    /// filter the broker refuses to give up is still subscribed.
+    /// The broker answered an unsubscribe, per filter. A subscription that did not exist is not an
+    /// error. A filter that the broker refuses to remove is still subscribed.
     Unsubscribed(Token, Vec<Result<(), ReasonCode>>),
     /// The broker had lost the session and refused to renew this subscription.
     SubscriptionLost {
-        /// The topic filter; it is forgotten.
+        /// The topic filter, which is now forgotten.
         filter: String,
-        /// Why.
+        /// The broker's reason.
         reason: ReasonCode,
     },
     /// The broker had lost the session and renewed this subscription with a lower QoS than before.
     SubscriptionLowered {
         /// The topic filter.
         filter: String,
-        /// The QoS it has now.
+        /// The QoS it now has.
         granted: QoS,
     },
-    /// A message arrived. Polling it acknowledges it.
+    /// A message arrived. Polling this event acknowledges it.
     Message(Message),
-    /// A message arrived for which there is no room. Its bytes are gone; polling this
+    /// A message arrived that did not fit into memory. Its content is lost. Polling this event
     /// acknowledges it.
     Skipped {
-        /// Its topic; of a longer one the first 256 bytes. Empty if it was a topic alias.
+        /// Its topic, cut to the first 256 bytes. Empty if the topic was an alias.
         topic: String,
-        /// Bytes of the whole packet.
+        /// Size of the whole packet in bytes.
         size: u32,
         /// Its quality of service.
         qos: QoS,
-        /// Why.
+        /// Why it was skipped.
         reason: SkipReason,
     },
-    /// A message begins to arrive that is larger than
-    /// [`max_packet_size`](crate::Config::max_packet_size): its payload follows in pieces, next to
-    /// each other, until [`Piece`](Self::Piece) has brought the last byte or
-    /// [`MessageCut`](Self::MessageCut) says that there will be no more.
+    /// A message larger than [`max_packet_size`](crate::Config::max_packet_size) starts to arrive.
+    /// Its payload follows in consecutive pieces, until [`Piece`](Self::Piece) delivers the last
+    /// byte or [`MessageCut`](Self::MessageCut) reports that no more will come.
     MessageBegins {
         /// The message, without its payload.
         message: Message,
-        /// Bytes of the payload.
+        /// Size of the payload in bytes.
         total: u32,
     },
-    /// The next part of that payload. Polling the last one acknowledges the message.
+    /// The next piece of that payload. Polling the last piece acknowledges the message.
     Piece {
-        /// Where it belongs: bytes before it.
+        /// Offset of the piece in the payload, in bytes.
         offset: u32,
-        /// Bytes of the whole payload: with `offset + payload.len() == total` it is complete.
+        /// Size of the whole payload in bytes. It is complete if `offset + payload.len() == total`.
         total: u32,
-        /// The part, never empty.
+        /// The bytes of the piece, never empty.
         payload: Vec<u8>,
     },
     /// The message that was arriving in pieces ends here, incomplete.
     MessageCut {
-        /// Bytes of the payload that came.
+        /// Bytes of the payload received so far.
         received: u32,
-        /// Why, and with it whether the message comes again.
+        /// Why it ended. This also tells whether the message will come again.
         reason: CutReason,
     },
-    /// The next piece of a message that was
-    /// [published in pieces](crate::Session::publish_in_pieces) is to be
-    /// [supplied](crate::Session::supply), within
-    /// [`response_timeout`](crate::Config::response_timeout).
+    /// The session needs the next piece of a message that was
+    /// [published in pieces](crate::Session::publish_in_pieces). [Supply](crate::Session::supply)
+    /// it within [`response_timeout`](crate::Config::response_timeout).
     PieceWanted {
         /// The message.
         token: Token,
-        /// Bytes of the payload before the piece. 0 again after more was supplied: the connection was
-        /// lost, and the message is sent again from its first byte.
+        /// Offset of the piece in the payload, in bytes. If it is 0 again after pieces were
+        /// supplied, the connection was lost, and the message is sent again from its first byte.
         offset: u32,
-        /// Most bytes of the piece: as was said when the message was published, or what is left.
+        /// Maximum size of the piece: as given when the message was published, or what is left.
         length: u32,
     },
-    /// The broker says something for a person to read, or for the application to use (MQTT 5). It
-    /// comes before the event it belongs to.
+    /// The broker sent text for a person or the application (MQTT 5). It comes before the event it
+    /// belongs to.
     BrokerText {
-        /// The command it answers; `None`: it came with CONNACK or DISCONNECT.
+        /// The command it answers, or `None` if it came with CONNACK or DISCONNECT.
         about: Option<Token>,
-        /// What it says.
+        /// The text.
         text: BrokerText,
     },
 }
 
-/// Why a message that was arriving in pieces ended too early.
+/// Why a message that was arriving in pieces ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CutReason {
-    /// The connection ended. With QoS 1 and 2 a broker that keeps the session sends the message again,
-    /// from its first byte.
+    /// The connection ended. With QoS 1 and 2, a broker that keeps the session sends the message
+    /// again from its first byte.
     ConnectionLost,
-    /// The heap had no room for a piece. The rest passed by; polling this acknowledges the message.
+    /// The heap had no room for a piece. The rest is discarded; polling this acknowledges the
+    /// message.
     OutOfMemory,
 }
 
-/// Text of an MQTT 5 broker.
+/// Text from an MQTT 5 broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BrokerText {
     /// Reason String (section 3.2.2.3.9 and others).
     Reason(String),
-    /// Server Reference: the other server to use (section 4.11).
+    /// Server Reference: another server to use (section 4.11).
     ServerReference(String),
-    /// Response Information: what response topics are to begin with (section 3.2.2.3.15).
+    /// Response Information: the prefix for response topics (section 3.2.2.3.15).
     ResponseInformation(String),
 }
 
-/// The acknowledgement a message is owed once the application has taken it.
+/// The acknowledgement to send for a message once the application has taken it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owed {
-    /// The connection it arrived on; it is owed on no other.
+    /// The connection on which the message arrived. It is acknowledged on no other.
     pub(crate) connection: u32,
     pub(crate) qos: QoS,
     pub(crate) packet_id: u16,
     pub(crate) reason: ReasonCode,
 }
 
-/// Undelivered events, bounded in bytes by a caller that asks [`is_full`](Self::is_full) first.
+/// Undelivered events. The caller bounds their bytes by checking [`is_full`](Self::is_full) first.
 #[derive(Debug)]
 pub(crate) struct Events {
     queue: VecDeque<(Event, Option<Owed>)>,
@@ -218,18 +220,18 @@ impl Events {
         self.queue.len()
     }
 
-    /// Nothing that leads to another event may be begun. An empty queue is never full.
+    /// If full, nothing may be started that causes another event. An empty queue is never full.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes > self.limit
     }
 
-    /// Makes room for one more event, but for what it holds; false if the heap has none.
+    /// Makes room for one more event, without its contents; returns false if the heap is exhausted.
     pub(crate) fn reserve(&mut self) -> bool {
         self.queue.try_reserve(1).is_ok()
     }
 
-    /// A QoS 2 message that was not taken yet has arrived again, on this connection: true if there is
-    /// one. Its acknowledgement is owed there.
+    /// Returns true if a QoS 2 message that has just arrived again on this connection is still
+    /// queued. Its acknowledgement is then due on this connection.
     pub(crate) fn owe_again(&mut self, packet_id: u16, since: u32, connection: u32) -> bool {
         let mut owed = self.queue.iter_mut().filter_map(|(_, owed)| owed.as_mut());
         let again = owed.find(|owed| {
@@ -256,7 +258,7 @@ impl Events {
     pub(crate) fn pop(&mut self) -> Option<(Event, Option<Owed>)> {
         let popped = self.queue.pop_front()?;
         self.bytes -= cost(&popped.0);
-        // What a crowd took is given back, what a few take is not asked for each time.
+        // Frees the memory of a burst, but keeps a small queue to avoid reallocation.
         if self.queue.is_empty() && self.queue.capacity() > Self::FEW {
             self.queue = VecDeque::new();
         }
@@ -264,7 +266,7 @@ impl Events {
     }
 }
 
-/// Memory an event occupies, near enough for a limit.
+/// Returns the approximate memory of an event, close enough for a limit.
 fn cost(event: &Event) -> usize {
     let heap = match event {
         Event::Message(message) | Event::MessageBegins { message, .. } => message.size(),

@@ -1,4 +1,4 @@
-//! What a broker's codes mean, in sentences.
+//! Broker codes and their meaning in plain text.
 
 use core::fmt;
 
@@ -6,18 +6,18 @@ use crate::config::Version;
 
 /// A reason code of MQTT 5 (section 2.4). Codes from 0x80 are failures.
 ///
-/// A failed 3.1.1 subscription is reported with the code it shares with MQTT 5, 0x80.
+/// A failed subscription with MQTT 3.1.1 is reported as 0x80, which both versions share.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReasonCode(pub u8);
 
 impl ReasonCode {
     /// Success, or normal disconnection.
     pub const SUCCESS: Self = Self(0x00);
-    /// The receiver gives no reason.
+    /// The peer gives no reason.
     pub const UNSPECIFIED: Self = Self(0x80);
     /// A packet could not be decoded.
     pub const MALFORMED_PACKET: Self = Self(0x81);
-    /// A packet that is not allowed here.
+    /// A packet is not allowed at this point.
     pub const PROTOCOL_ERROR: Self = Self(0x82);
     /// Unsupported protocol version.
     pub const UNSUPPORTED_VERSION: Self = Self(0x84);
@@ -50,12 +50,12 @@ impl ReasonCode {
     /// Wildcard subscriptions not supported.
     pub const NO_WILDCARD_SUBSCRIPTIONS: Self = Self(0xA2);
 
-    /// The operation failed.
+    /// Returns whether the operation failed.
     pub fn is_error(self) -> bool {
         self.0 >= 0x80
     }
 
-    /// What it means and what to do, without the number.
+    /// Returns the meaning and the remedy, without the number.
     fn sentence(self) -> &'static str {
         match self.0 {
             0x00 => "success",
@@ -120,7 +120,7 @@ impl fmt::Debug for ReasonCode {
     }
 }
 
-/// The broker's "no" to a CONNECT: 3.1.1 table 3.1, or MQTT 5 section 3.2.2.2.
+/// A broker's refusal of CONNECT: MQTT 3.1.1 table 3.1, or MQTT 5 section 3.2.2.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectRefusal {
     code: u8,
@@ -129,7 +129,7 @@ pub struct ConnectRefusal {
 }
 
 impl ConnectRefusal {
-    /// From the code as received in a CONNACK of this version.
+    /// Creates it from the code received in a CONNACK of this version.
     pub fn new(version: Version, code: u8) -> Self {
         let reason = match (version, code) {
             (Version::V311, 1) => ReasonCode::UNSUPPORTED_VERSION,
@@ -137,7 +137,7 @@ impl ConnectRefusal {
             (Version::V311, 3) => ReasonCode::SERVER_UNAVAILABLE,
             (Version::V311, 4) => ReasonCode::BAD_CREDENTIALS,
             (Version::V311, 5) => ReasonCode::NOT_AUTHORIZED,
-            // Some brokers say it in the words of MQTT 5.
+            // Some brokers use the codes of MQTT 5.
             (Version::V311, 0x80..) => ReasonCode(code),
             (Version::V311, _) => ReasonCode::UNSPECIFIED,
             (Version::V5, code) => ReasonCode(code),
@@ -149,28 +149,29 @@ impl ConnectRefusal {
         }
     }
 
-    /// The same from a broker that was spoken to in this version, and answered in the words of the
-    /// other.
+    /// Sets the version the session spoke, for a broker that answered with the codes of the other
+    /// one.
     pub(crate) fn of(self, version: Version) -> Self {
         Self { version, ..self }
     }
 
-    /// The code as received.
+    /// Returns the code as received.
     pub fn code(self) -> u8 {
         self.code
     }
 
-    /// The version of MQTT that was refused.
+    /// Returns the MQTT version that was refused.
     pub fn version(self) -> Version {
         self.version
     }
 
-    /// The reason in MQTT 5's terms, whichever version said it.
+    /// Returns the reason as an MQTT 5 code, for either version.
     pub fn reason(self) -> ReasonCode {
         self.reason
     }
 
-    /// In CONNACK some codes are about the will, the one message that CONNECT brings (MQTT 5 section 3.2.2.2).
+    /// In CONNACK, some codes concern the will, the only message in CONNECT (MQTT 5
+    /// section 3.2.2.2).
     fn sentence(self) -> &'static str {
         match self.reason.0 {
             0x90 => "the broker does not accept the will's topic; choose another one",
@@ -181,7 +182,7 @@ impl ConnectRefusal {
         }
     }
 
-    /// Waiting does not fix it: configuration or the broker's rules must change first.
+    /// Returns whether retrying is useless until the configuration or the broker's rules change.
     pub fn is_permanent(self) -> bool {
         !matches!(
             self.reason.0,

@@ -1,4 +1,4 @@
-//! Bytes that are not to be seen.
+//! Bytes that must not be shown.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,8 +7,8 @@ use core::ops::Deref;
 
 use zeroize::Zeroizing;
 
-/// A password: wiped when dropped, and not shown by `Debug`. Each copy of it is one of these; those in
-/// a CONNECT packet on its way to TLS are not.
+/// A password. It is wiped when dropped and not shown by `Debug`. Copies of this type are wiped as
+/// well; the bytes in a CONNECT packet on its way to TLS are not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 

@@ -1,4 +1,4 @@
-//! The session as its owner sees it: commands, inputs, outputs, time.
+//! The session's public interface: commands, inputs, outputs and time.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -20,24 +20,26 @@ use crate::room::Room;
 use crate::slab::Key;
 use crate::state::State;
 
-/// Unsent acknowledgements above which no further packet is taken from the broker, bytes.
+/// Bytes of unsent acknowledgements above which no further packet is taken from the broker.
 const CONTROL_LIMIT: usize = 256;
 
-/// Where time is told so much later than was asked for, the owner was away, and did not read either.
+/// If a timeout is handled this much later than requested, the owner was away and did not read
+/// either.
 const AWAY: Duration = Duration::from_secs(1);
-/// In this time most brokers answer PUBREL.
+/// Most brokers answer PUBREL within this time.
 const PUBCOMP_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The session: what survives a lost connection (packet identifiers, unacknowledged messages,
-/// subscriptions) and, while there is one, the connection itself.
+/// An MQTT session: what survives a lost connection (packet identifiers, unacknowledged messages,
+/// subscriptions) and the current connection, if there is one.
 ///
-/// The transport is a byte stream: hand received bytes to [`handle_input`](Self::handle_input),
-/// send what [`transmit`](Self::transmit) shows and say so with
-/// [`consume_transmit`](Self::consume_transmit). The order of a turn is: inputs and commands,
-/// then [`poll_event`](Self::poll_event) until `None`, then `transmit` until empty, then wait for
-/// the transport or until [`poll_timeout`](Self::poll_timeout). Spurious calls are harmless.
+/// The transport is a byte stream: pass received bytes to [`handle_input`](Self::handle_input),
+/// send what [`transmit`](Self::transmit) returns, and confirm it with
+/// [`consume_transmit`](Self::consume_transmit). In each iteration, first handle inputs and
+/// commands, then call [`poll_event`](Self::poll_event) until `None`, then `transmit` until it is
+/// empty, then wait for the transport or until [`poll_timeout`](Self::poll_timeout). Spurious calls
+/// are harmless.
 ///
-/// `now` is the time since any fixed start and never runs backwards.
+/// `now` is the time since any fixed start and never goes backwards.
 #[derive(Debug)]
 pub struct Session {
     pub(crate) config: Config,
@@ -52,7 +54,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A new session; the configuration is checked.
+    /// Creates a session. Fails if the configuration is invalid.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Session {
@@ -69,14 +71,14 @@ impl Session {
 
     // Getters.
 
-    /// CONNACK was accepted and neither side has ended the connection.
+    /// Returns whether CONNACK was accepted and neither side has ended the connection.
     pub fn is_connected(&self) -> bool {
         matches!(&self.link, Some(link) if link.phase == Phase::Online)
     }
 
-    /// Nothing is left to be sent on this connection: after [`disconnect`](Self::disconnect) or an
-    /// error, once everything up to and including DISCONNECT was consumed; and without a
-    /// connection. The transport may be closed.
+    /// Returns whether the transport may be closed: there is no connection, or nothing is left to
+    /// send on it. The latter is so after [`disconnect`](Self::disconnect) or an error, once
+    /// everything up to and including DISCONNECT was consumed.
     pub fn is_disconnected(&self) -> bool {
         match &self.link {
             Some(link) => link.phase == Phase::Over && link.is_drained(),
@@ -84,8 +86,8 @@ impl Session {
         }
     }
 
-    /// The outbox is empty, no subscription is to be repeated and no acknowledgement waits to be
-    /// sent: leaving now loses nothing.
+    /// Returns whether leaving now loses nothing: the outbox is empty, no subscription is to be
+    /// renewed and no acknowledgement waits to be sent.
     pub fn is_idle(&self) -> bool {
         let quiet = |link: &Link| {
             link.control.is_empty()
@@ -95,7 +97,8 @@ impl Session {
         self.state.outbox.len() == 0 && self.link.as_ref().is_none_or(quiet)
     }
 
-    /// The broker owes an answer: CONNACK, PINGRESP, or to a message or request.
+    /// Returns whether the broker owes an answer: CONNACK, PINGRESP, or one to a message or
+    /// request.
     pub fn awaits_answer(&self) -> bool {
         let owed = |link: &Link| {
             link.awaits_response() || link.phase != Phase::Over && self.unanswered().is_some()
@@ -103,75 +106,75 @@ impl Session {
         self.link.as_ref().is_some_and(owed)
     }
 
-    /// What the broker allows; `None` before CONNACK.
+    /// Returns the broker's limits, or `None` before CONNACK.
     pub fn limits(&self) -> Option<&Limits> {
         self.link.as_ref()?.limits()
     }
 
-    /// The client identifier in use: configured, or assigned by an MQTT 5 broker, until a broker does
-    /// not accept it any more.
+    /// Returns the client identifier in use: the configured one, or the one assigned by an MQTT 5
+    /// broker until a broker rejects it.
     pub fn client_id(&self) -> &str {
         let assigned = self.state.client_id.as_deref();
         assigned.unwrap_or(&self.config.client_id)
     }
 
-    /// QoS 1 and 2 messages sent on this connection and not yet acknowledged.
+    /// Returns the number of QoS 1 and 2 messages sent on this connection and not yet acknowledged.
     pub fn in_flight(&self) -> usize {
         self.link.as_ref().map_or(0, |link| link.in_flight.into())
     }
 
-    /// Messages and requests queued or unacknowledged.
+    /// Returns the number of messages and requests that are queued or unacknowledged.
     pub fn outbox_len(&self) -> usize {
         self.state.outbox.len()
     }
 
-    /// Bytes they occupy, as counted against [`Config::outbox_bytes`].
+    /// Returns the bytes they occupy, as counted against [`Config::outbox_bytes`].
     pub fn outbox_bytes(&self) -> usize {
         self.state.outbox.bytes()
     }
 
-    /// What the outbox holds.
+    /// Returns the contents of the outbox.
     pub fn outbox_load(&self) -> Load {
         self.state.outbox.room().load()
     }
 
-    /// Whether the outbox takes another command, for a thread that cannot ask the session itself.
+    /// Returns a copy of the outbox's room, for threads that cannot ask the session itself.
     pub fn outbox_room(&self) -> Room {
         self.state.outbox.room().copy(!self.events.is_full())
     }
 
-    /// The version of the protocol.
+    /// Returns the protocol version.
     pub fn version(&self) -> Version {
         self.config.version()
     }
 
-    /// The broker's own words for its last CONNACK or DISCONNECT on this connection (MQTT 5
-    /// Reason String), for a person to read.
+    /// Returns the broker's text in its last CONNACK or DISCONNECT on this connection (MQTT 5
+    /// Reason String), meant for a person.
     pub fn broker_reason(&self) -> Option<&str> {
         self.broker_reason.as_deref()
     }
 
-    /// The other server the broker points to (MQTT 5 Server Reference).
+    /// Returns the other server that the broker refers to (MQTT 5 Server Reference).
     pub fn server_reference(&self) -> Option<&str> {
         self.server_reference.as_deref()
     }
 
-    /// Whether [`handle_input`](Self::handle_input) takes anything now. If not: poll events, and
-    /// transmit what there is.
+    /// Returns whether [`handle_input`](Self::handle_input) currently takes anything. If not, poll
+    /// events and transmit pending bytes first.
     pub fn wants_input(&self) -> bool {
         let room = |link: &Link| link.control.len() <= CONTROL_LIMIT;
         !self.events_wait() && self.link.as_ref().is_none_or(room)
     }
 
-    /// Events have to be taken before anything else is read: there are too many, or one more QoS 2
-    /// message would end the connection, and the messages among them are acknowledged before that.
+    /// Returns whether events must be taken before anything else is read: there are too many, or
+    /// one more QoS 2 message would end the connection before the queued ones are acknowledged.
     fn events_wait(&self) -> bool {
         self.events.is_full() || self.state.is_received_full() && self.events.len() != 0
     }
 
     // Inputs.
 
-    /// Whether the heap has room for CONNECT, which the codec copies: to be asked before
+    /// Checks whether the heap has room for CONNECT, which the codec copies. Call it before
     /// [`connect`](Self::connect).
     pub fn connect_room(&self) -> Result<(), SessionError> {
         let config = &self.config;
@@ -184,7 +187,7 @@ impl Session {
             .ok_or(SessionError::OutOfMemory { size: size as u32 })
     }
 
-    /// The transport is up: queues CONNECT. A connection that still exists is given up.
+    /// Queues CONNECT; call it when the transport is open. Abandons an existing connection.
     pub fn connect(&mut self, now: Duration) {
         self.end_link(false);
         self.connection = self.connection.checked_add(1).unwrap_or(1);
@@ -201,14 +204,14 @@ impl Session {
         self.link = Some(link);
     }
 
-    /// Bytes from the broker; returns how many were taken.
+    /// Handles bytes from the broker and returns how many were taken.
     ///
-    /// Fewer than given means that undelivered events or unsent acknowledgements have to go
-    /// first ([`wants_input`](Self::wants_input)): offer the rest again then. Not reading the
-    /// transport meanwhile lets the back-pressure reach the broker.
+    /// If fewer were taken than given, undelivered events or unsent acknowledgements have to go
+    /// first ([`wants_input`](Self::wants_input)); offer the rest again afterwards. Do not read
+    /// from the transport in the meantime, so that the back-pressure reaches the broker.
     ///
-    /// After an error the connection is over. An MQTT 5 broker may be told why: send what
-    /// [`transmit`](Self::transmit) still shows, then close the transport.
+    /// After an error, the connection is over. An MQTT 5 broker may be told why: send what
+    /// [`transmit`](Self::transmit) still returns, then close the transport.
     pub fn handle_input(&mut self, data: &[u8], now: Duration) -> Result<usize, SessionError> {
         let result = self.take_packets(data, now);
         if let Err(error) = result {
@@ -217,28 +220,27 @@ impl Session {
         result
     }
 
-    /// The transport is gone, for whatever reason; unacknowledged messages wait for the next
-    /// connection. What was under way may have been the reason, see
+    /// Ends the connection because the transport is gone, for whatever reason. Unacknowledged
+    /// messages wait for the next connection. What was in flight may have been the cause, see
     /// [`Config::suspect_after`](crate::Config::suspect_after).
     pub fn handle_transport_closed(&mut self) {
         self.end_link(true);
     }
 
-    /// The same where the reason is known to be on this side, such as a lost network: nothing that
-    /// was under way is suspected.
+    /// Ends the connection for a reason known to be on this side, such as a lost network, so
+    /// nothing in flight is suspected.
     pub fn handle_network_lost(&mut self) {
         self.end_link(false);
     }
 
-    /// Time has passed: sends PINGREQ, drops messages that have expired, or finds the broker
-    /// silent.
+    /// Handles timers: sends PINGREQ, drops expired messages, or fails if the broker is silent.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
         self.note_time(now);
         self.check_supply(now)?;
         let events_wait = self.events_wait();
         let ack_due = self.ack_due();
-        // An answer may be there, unread: behind what the application has not taken yet, behind
-        // acknowledgements that wait behind a payload, or because the owner was away.
+        // The answer may have arrived but be unread: behind untaken events, behind acknowledgements
+        // that wait for a payload to be sent, or because the owner was away.
         let is_late = is_due(ack_due.map(|due| later(due, AWAY)), now);
         let since = self.unanswered().map(|item| item.since);
         let is_full = !self.wants_input();
@@ -249,13 +251,13 @@ impl Session {
         };
         // `transmit` tries again.
         link.heap_due = link.heap_due.filter(|due| now < *due);
-        // Late once: of a clock that always is, the second time counts.
+        // Late once only: if the clock is always late, the second time counts.
         let was_away = is_late && since >= Some(link.judged_from);
         let may_be_unread = was_away || is_full;
         let overdue = is_due(link.response_due(), now);
         let error = match link.phase {
             Phase::Connecting if overdue => SessionError::ConnackTimeout,
-            // The answer may be waiting behind what the application has not taken yet.
+            // The answer may be waiting behind untaken events.
             Phase::Online if overdue && events_wait => {
                 link.wait_longer(now);
                 return Ok(());
@@ -265,7 +267,8 @@ impl Session {
                 link.judged_from = now;
                 return Ok(());
             }
-            // A connection has ended for the lack of PUBCOMP before: PINGRESP tells whether PUBREL was read.
+            // A connection has already ended because PUBCOMP was missing. PINGRESP tells whether
+            // PUBREL was read.
             Phase::Online if is_due(ack_due, now) && repeated_release.is_some() => {
                 link.releasing = repeated_release;
                 link.ping_behind(now);
@@ -289,8 +292,8 @@ impl Session {
         Err(error)
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next: at once (zero) if the
-    /// expiry of a new message has not begun to count.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) next. Zero means immediately,
+    /// because the expiry time of a new message has not started.
     pub fn poll_timeout(&self) -> Option<Duration> {
         if self.state.outbox.awaits_time() {
             return Some(Duration::ZERO);
@@ -318,7 +321,7 @@ impl Session {
         self.drop_expired(now);
     }
 
-    /// The item that has waited longest for an answer on this connection.
+    /// Returns the item that has waited longest for an answer on this connection.
     fn unanswered(&self) -> Option<&Item> {
         let item = self.state.outbox.get(self.state.outbox.first(BEGUN)?)?;
         (item.sent_on == self.connection).then_some(item)
@@ -331,8 +334,8 @@ impl Session {
         Some(later(item.since.max(from), timeout))
     }
 
-    /// When PINGREQ goes behind a PUBREL that is not answered: some brokers leave that of an identifier that they
-    /// do not know. PINGRESP then says that it was read.
+    /// Returns when to send PINGREQ after an unanswered PUBREL. Some brokers do not answer a PUBREL
+    /// for an unknown identifier; PINGRESP then shows that it was read.
     fn release_due(&self) -> Option<Duration> {
         let link = self.link.as_ref()?;
         if !link.may_ping() || link.pinged_behind {
@@ -342,7 +345,7 @@ impl Session {
         (item.sent_on == self.connection).then(|| later(item.since, PUBCOMP_PATIENCE))
     }
 
-    /// PINGREQ goes behind the PUBREL of this item, which was sent.
+    /// Starts the wait for the answer to this item's PUBREL, after which PINGREQ is sent.
     pub(crate) fn await_release(&mut self, key: Key) {
         let (Some(link), Some(item)) = (&mut self.link, self.state.outbox.get_mut(key)) else {
             return;
@@ -351,7 +354,7 @@ impl Session {
         (link.releasing, link.pinged_behind) = (Some(key), false);
     }
 
-    /// What has waited longest, if that is for PUBCOMP, and not on the first connection.
+    /// Returns the longest waiting item if it waits for PUBCOMP, and not on its first connection.
     fn repeated_release(&self) -> Option<Key> {
         let key = self.state.outbox.first(BEGUN)?;
         let item = self.state.outbox.get(key).filter(|item| item.ends > 0)?;
@@ -372,17 +375,17 @@ impl Session {
 
     // Commands.
 
-    /// Queues a message, also while offline, with the default [`PublishOptions`].
+    /// Queues a message with the default [`PublishOptions`], also while offline.
     pub fn publish(&mut self, message: Message) -> Result<Token, CommandError> {
         self.publish_with(message, PublishOptions::default())
     }
 
     /// Queues a message, also while offline.
     ///
-    /// Its end is one event, [`Event::Published`] or [`Event::PublishFailed`]. Messages of every
-    /// QoS stay in the outbox until they are sent (QoS 0) or acknowledged. Whether a full outbox
-    /// refuses a new one or drops another is [`Config::overflow`]'s to say; as long as the
-    /// application does not take the events that tell of it, none is dropped.
+    /// Exactly one event reports the outcome: [`Event::Published`] or [`Event::PublishFailed`].
+    /// Messages of every QoS stay in the outbox until they are sent (QoS 0) or acknowledged.
+    /// [`Config::overflow`] determines whether a full outbox refuses the new message or drops
+    /// another one. Nothing is dropped while the event queue is full.
     pub fn publish_with(
         &mut self,
         message: Message,
@@ -393,11 +396,13 @@ impl Session {
         self.queue(work)
     }
 
-    /// Queues a command that was made apart from the session, under a name of the caller's choice
-    /// and whatever the outbox holds: the caller has asked a copy of
-    /// [`outbox_room`](Self::outbox_room), to which it had added those before. The exception is a
-    /// message that could only have replaced one of its topic, and finds none:
-    /// [`PublishError::NoRoom`]. Gives it back if the heap is full; submit it again later.
+    /// Queues a command that was created outside the session, with a token chosen by the caller.
+    ///
+    /// The limits of the outbox do not apply: the caller has already checked the command against a
+    /// copy of [`outbox_room`](Self::outbox_room), to which it had added the commands before it.
+    /// There is one exception: a message that fits only by replacing one of its topic, and finds
+    /// none, fails with [`PublishError::NoRoom`]. Returns the command if the heap is exhausted;
+    /// submit it again later.
     pub fn submit(&mut self, token: Token, command: Command) -> Result<(), Command> {
         let Command { mut work } = command;
         match self.store(&mut work) {
@@ -433,16 +438,16 @@ impl Session {
         Ok(())
     }
 
-    /// Tells of a command that was dropped on its way here, see [`Room::victims_of`].
+    /// Reports a command that was dropped before it was submitted, see [`Room::victims_of`].
     pub fn drop_command(&mut self, token: Token, error: PublishError) {
         self.state.outbox.pass_over(token);
         self.events.push(Event::PublishFailed(token, error));
     }
 
-    /// Subscribes; remembered and repeated on a connection without the old session.
+    /// Subscribes. The filters are remembered and renewed on a connection without the old session.
     ///
-    /// The filters go out in packets of at most eight, and of what the broker allows. The one event
-    /// at the end has the answers for all.
+    /// They are sent in packets of at most eight filters, within the broker's packet size limit. A
+    /// single event at the end has the answers for all of them.
     pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Result<Token, CommandError> {
         self.queue(Command::subscribe(filters)?.work)
     }
@@ -471,7 +476,7 @@ impl Session {
         self.state.outbox.queue(work)
     }
 
-    /// Stores a message that is to outlive a restart: before it is accepted.
+    /// Stores a message that is to survive a restart, before it is accepted.
     fn store(&mut self, work: &mut Work) -> Result<(), CommandError> {
         let Work::Publish(outgoing) = work else {
             return Ok(());
@@ -505,8 +510,8 @@ impl Session {
         }
     }
 
-    /// What the application asks for itself is not repeated beside that. False if the heap has no room for the
-    /// request.
+    /// Excludes filters that the application requests itself from being renewed. Returns false if
+    /// the heap has no room for the request.
     fn note_named(&mut self, work: &Work) -> bool {
         let Work::Request(request) = work else {
             return true;
@@ -525,7 +530,7 @@ impl Session {
         true
     }
 
-    /// A subscription that was to be repeated on the session's own account, and is suspected.
+    /// Removes a suspected subscription that the session was renewing by itself.
     fn leave_suspect(&mut self, filter: &str) {
         let is_it = |item: &Item| {
             let names = |request: &Request| request.filters().iter().any(|one| one.name == filter);
@@ -541,13 +546,13 @@ impl Session {
         }
     }
 
-    /// Queues DISCONNECT (clean: the will is not published). Before it go the acknowledgements of
-    /// what the application has taken, the rest of a message that is half sent, and QoS 0 messages
-    /// that are next in line, up to a kilobyte. [`is_disconnected`](Self::is_disconnected) tells
-    /// when it is out.
+    /// Queues DISCONNECT, a clean one: the will is not published. The session first sends the
+    /// acknowledgements of what the application has taken, the rest of a half-sent message, and up
+    /// to a kilobyte of QoS 0 messages that are next in line. Once DISCONNECT is sent,
+    /// [`is_disconnected`](Self::is_disconnected) returns true.
     ///
-    /// To wait for acknowledgements, wait for [`is_idle`](Self::is_idle) before. What is not sent
-    /// or not acknowledged stays for the next connection.
+    /// To wait for acknowledgements, wait for [`is_idle`](Self::is_idle) first. What is not sent or
+    /// not acknowledged stays for the next connection.
     pub fn disconnect(&mut self) {
         if let Some(link) = &mut self.link {
             link.left = true;
@@ -559,8 +564,8 @@ impl Session {
 
     // Outputs.
 
-    /// Bytes for the broker; stays the same until consumed. Small packets come together, so that
-    /// they share a TLS record and a segment.
+    /// Returns bytes for the broker; the same ones until they are consumed. Small packets are
+    /// combined so that they share a TLS record and a TCP segment.
     pub fn transmit(&mut self, now: Duration) -> &[u8] {
         self.stage(now);
         let Some(link) = &self.link else {
@@ -581,14 +586,14 @@ impl Session {
         }
     }
 
-    /// The first `n` bytes of [`transmit`](Self::transmit) were handed to the transport, at the
-    /// time that was given there. From here the keep-alive counts.
+    /// Confirms that the first `n` bytes of [`transmit`](Self::transmit) were handed to the
+    /// transport, at the time passed to that call. The keep-alive counts from then.
     pub fn consume_transmit(&mut self, n: usize) {
         self.consume(n);
     }
 
-    /// What happened, until `None`. Taking a message acknowledges it: PUBACK and PUBREC are sent
-    /// no earlier, so that what the application never saw is delivered again.
+    /// Returns the next event, or `None`. Taking a message acknowledges it: PUBACK and PUBREC are
+    /// never sent earlier, so a message that the application has not seen is delivered again.
     pub fn poll_event(&mut self) -> Option<Event> {
         let state = &mut self.state;
         state.journal.catch_up(&state.outbox, &state.subscriptions);

@@ -1,5 +1,5 @@
-//! What the owner of a session decides about its connections: to which broker they lead, how long
-//! they may be silent, and whether they were worth anything.
+//! Control over connections: which broker they lead to, how long they may be silent, and whether
+//! they made progress.
 use core::time::Duration;
 
 use crate::config::Version;
@@ -8,39 +8,39 @@ use crate::link::Link;
 use crate::session::Session;
 
 impl Session {
-    /// Events that [`poll_event`](Self::poll_event) has not returned yet.
+    /// Returns the number of events not yet returned by [`poll_event`](Self::poll_event).
     pub fn events_len(&self) -> usize {
         self.events.len()
     }
 
-    /// Whether the broker has answered anything on this connection after its CONNACK: a message,
-    /// a request or a ping. A broker that accepts and then ends every connection never does.
+    /// Returns whether the broker has answered a message, request or ping on this connection since
+    /// CONNACK. A broker that accepts and then ends every connection never does.
     pub fn was_answered(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.answered)
     }
 
-    /// The next broker is another one, which knows nothing of this session, or only something that
-    /// is out of date: with `true` connections ask for a clean start until one is accepted; then messages are
-    /// sent anew and subscriptions repeated. `false` takes it back.
+    /// Declares that the next broker does not know this session, or knows only an outdated state.
+    /// With `true`, connections ask for a clean start until one is accepted; messages are then sent
+    /// as new ones and subscriptions are renewed. `false` revokes this.
     pub fn start_anew(&mut self, anew: bool) {
         self.state.anew = anew;
     }
 
-    /// Whether the connection that this error ended made way all the same. The broker has more
-    /// messages than this side can remember at once, and is rid of some of them: a new session would
-    /// lose the rest. Or the next CONNECT asks for what this one did not: a clean start, or another name in the
-    /// place of an assigned one.
+    /// Returns whether the connection made progress although it ended with this error. Either the
+    /// broker has more messages than this side can remember at once, but some of them were
+    /// delivered; a new session would lose the rest. Or the next CONNECT differs from this one: it
+    /// asks for a clean start, or for another identifier in place of an assigned one.
     pub fn goes_on_after(&self, error: SessionError) -> bool {
         self.link.as_ref().is_some_and(|link| match error {
             SessionError::ReceiveMaximumExceeded | SessionError::Refused(_) => link.gained,
-            // A broker that claims a session in spite of a clean start would claim it for ever.
+            // A broker that resumes a session despite a clean start would do so forever.
             SessionError::UnexpectedSession => !link.clean,
             _ => false,
         })
     }
 
-    /// Names the broker of the next connection. Once it accepts the session, the name is kept with
-    /// that in the storage.
+    /// Sets the name of the broker for the next connection. Once it accepts the session, the name
+    /// is stored with it.
     pub fn set_peer(&mut self, peer: &str) {
         if self.state.journal.is_on() {
             self.state.next_peer.clear();
@@ -48,27 +48,29 @@ impl Session {
         }
     }
 
-    /// The name of the broker that has the session, of the [storage](Self::with_store); empty if
-    /// there is none.
+    /// Returns the stored name of the broker that has the session. Empty if there is none, or no
+    /// [storage](Self::with_store).
     pub fn peer(&self) -> &str {
         &self.state.peer
     }
 
-    /// Whether the session has a storage that works.
+    /// Returns whether the session has a working storage.
     pub fn is_durable(&self) -> bool {
         self.state.journal.is_on()
     }
 
-    /// Whether the broker has accepted the session on this connection, whatever happened since.
+    /// Returns whether the broker has accepted the session on this connection, whatever happened
+    /// since.
     pub fn was_accepted(&self) -> bool {
         self.link.as_ref().is_some_and(Link::was_online)
     }
 
-    /// Speaks another version of MQTT from the next connection on; the current one is given up.
-    /// Messages that wait are kept, but MQTT 3.1.1 has no place for their properties, and refuses new
-    /// messages that have some. A password without a user name, and a will with properties, are things
-    /// that only MQTT 5 knows: a session that has them stays as it is (`false`), as it does where the other
-    /// version is not built in.
+    /// Switches to another version of MQTT for the next connection; the current one is abandoned.
+    ///
+    /// Waiting messages are kept, but MQTT 3.1.1 cannot send their properties, and new messages
+    /// with properties are refused. Returns `false` and changes nothing if the version is not built
+    /// in, or if the configuration needs MQTT 5: a password without a user name, or a will with
+    /// properties.
     pub fn set_version(&mut self, version: Version) -> bool {
         if !version.is_built() {
             return false;
@@ -87,15 +89,15 @@ impl Session {
         true
     }
 
-    /// Announces another [`keep_alive`](crate::Config::keep_alive) from the next connection on.
-    /// What MQTT cannot say (a fraction of a second, more than 65,535 s) is cut off.
+    /// Sets another [`keep_alive`](crate::Config::keep_alive) from the next connection on. It is
+    /// reduced to what MQTT can express: whole seconds, at most 65,535.
     pub fn set_keep_alive(&mut self, keep_alive: Duration) {
         let seconds = keep_alive.as_secs().min(u16::MAX.into());
         self.config.keep_alive = Duration::from_secs(seconds);
     }
 
-    /// Sends PINGREQ after this much silence where the keep-alive in force is longer, or off, also on
-    /// the current connection; `None` leaves it to the keep-alive.
+    /// Sends PINGREQ after this much silence if the keep-alive in force is longer, or off; also on
+    /// the current connection. `None` leaves it to the keep-alive.
     pub fn set_ping_after(&mut self, silence: Option<Duration>) {
         self.ping_after = silence;
         if let Some(link) = &mut self.link {
