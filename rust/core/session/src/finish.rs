@@ -1,4 +1,4 @@
-//! How commands end: the item leaves the outbox, the application hears of it.
+//! Completion of commands: the item leaves the outbox, and an event reports it.
 
 use core::time::Duration;
 
@@ -22,8 +22,8 @@ impl Session {
         }
     }
 
-    /// Gives up a message that the broker may have. For QoS 2, PUBREL still has to end what it
-    /// remembers of the packet identifier.
+    /// Gives up a message that the broker may have. For QoS 2, a PUBREL must still clear what the
+    /// broker remembers of the packet identifier.
     pub(crate) fn give_up_publish(&mut self, key: Key, error: PublishError) {
         let Some(item) = self.state.outbox.get(key) else {
             return;
@@ -48,7 +48,7 @@ impl Session {
         self.state.outbox.move_last(key, crate::outbox::RELEASES);
     }
 
-    /// A packet of a request was answered, by the broker or here.
+    /// Handles the answers to a packet of a request, given by the broker or locally.
     pub(crate) fn answer_request(&mut self, key: Key, answers: &[Answer]) {
         let Some(item) = self.state.outbox.get_mut(key) else {
             return;
@@ -75,7 +75,7 @@ impl Session {
         }
     }
 
-    /// Keeps the subscriptions as the broker's last answers say.
+    /// Updates the subscriptions from the broker's last answers.
     fn note_answers(&mut self, key: Key, own: bool) {
         let subscriptions = &mut self.state.subscriptions;
         let Some(Work::Request(request)) = self.state.outbox.get(key).map(|item| &item.work) else {
@@ -133,7 +133,7 @@ impl Session {
         });
     }
 
-    /// Drops waiting messages whose time is up.
+    /// Drops expired messages that are waiting.
     pub(crate) fn drop_expired(&mut self, now: Duration) {
         if self.events.is_full() {
             return;
@@ -154,7 +154,7 @@ impl Session {
         Some(item)
     }
 
-    /// An item is not under way any more.
+    /// Removes an item from those in flight.
     pub(crate) fn leave_link(&mut self, key: Key) {
         let under_way = self.state.outbox.list(key) == Some(BEGUN);
         let Some(link) = self.link.as_mut().filter(|_| under_way) else {

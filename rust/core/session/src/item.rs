@@ -1,4 +1,4 @@
-//! One command under way: a message, or a request.
+//! A command in the outbox: a message or a request.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -16,36 +16,36 @@ use crate::pieces::Supply;
 use crate::request::Request;
 use crate::room::{POLICIES, check_options, waiting_list};
 
-/// One command under way.
+/// A command in the outbox.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// `None`: on the session's own account.
+    /// `None` if the session itself made it.
     pub(crate) token: Option<Token>,
-    /// Older items have lower numbers (modulo 2^32).
+    /// Order of creation, modulo 2^32: older items have lower numbers.
     pub(crate) order: u32,
     /// 0 until it is first sent.
     pub(crate) packet_id: u16,
     pub(crate) work: Work,
-    /// The connection on which it was last handed to the transport in full; 0 is none.
+    /// The connection on which it was last handed to the transport in full; 0 for none.
     pub(crate) sent_on: u32,
     /// When that was, or when the broker last answered it.
     pub(crate) since: Duration,
-    /// Connections that ended while it was under way.
+    /// Number of connections that ended while it was in flight as the oldest one.
     pub(crate) ends: u8,
-    /// The weight of those that ended while nothing else was.
+    /// Weight of the connections that ended while it was sent alone.
     pub(crate) proofs: u8,
     pub(crate) foreign: Foreign,
 }
 
-/// Whether the broker may remember the identifier of an item from an earlier life of this device.
+/// Whether the broker may still know the item's identifier from a previous run of this device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Foreign {
     No,
-    /// PUBREL goes first, which ends what it remembers.
+    /// PUBREL is sent first, to clear what the broker remembers.
     ReleaseFirst,
     /// PUBREL was answered.
     Released,
-    /// It was read, but not answered: PUBCOMP may come late, and is not that of the message then.
+    /// PUBREL was read but not answered. A late PUBCOMP may be for it, and not for the message.
     Unanswered,
 }
 
@@ -55,41 +55,41 @@ pub(crate) enum Work {
     Request(Request),
 }
 
-/// A message on its way to the broker.
+/// An outgoing message.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) message: Message,
     pub(crate) priority: Priority,
     pub(crate) latest: bool,
-    /// Whether it is to outlive a restart; `None`: as the configuration says.
+    /// Whether it is to survive a restart; `None`: as configured.
     pub(crate) durable: Option<bool>,
     /// See [`Work::stored_id`].
     pub(crate) stored: u16,
     pub(crate) expires: Expiry,
-    /// Where its payload comes from, if it is not in the message.
+    /// The source of its payload, if that is not in the message.
     pub(crate) supply: Supply,
-    /// QoS 2: PUBREC arrived, PUBREL is to be answered. The message is kept, for a broker that
-    /// loses the session before it has passed it on.
+    /// QoS 2: PUBREC arrived, PUBREL is to be answered. The message is kept in case the broker
+    /// loses the session before forwarding it.
     pub(crate) released: bool,
     pub(crate) dup: Dup,
-    /// In pieces, which the application cannot supply once more.
+    /// In pieces, and the application can no longer supply them.
     pub(crate) given_up: bool,
 }
 
-/// Whether a message is marked as one that the broker may have already.
+/// Whether a message is marked as a possible duplicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dup {
     No,
-    /// The next time.
+    /// From the next transmission on.
     Next,
-    /// It was sent so.
+    /// It was sent with DUP.
     Sent,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expiry {
     Never,
-    /// So many seconds from the next time that the session is told.
+    /// Seconds, counted from the next time passed to the session.
     In(u32),
     /// Second of the session's clock.
     At(u32),
@@ -100,7 +100,7 @@ impl Outgoing {
         self.message.qos
     }
 
-    /// One of an earlier life.
+    /// Creates a message that was stored before a restart.
     #[cfg(feature = "durable")]
     pub(crate) fn restored(id: u16, stored: Stored, released: bool, dup: bool) -> Self {
         Outgoing {
@@ -117,12 +117,13 @@ impl Outgoing {
         }
     }
 
-    /// Bytes of the whole payload.
+    /// Returns the bytes of the whole payload.
     pub(crate) fn payload_len(&self) -> usize {
         self.supply.total().unwrap_or(self.message.payload.len())
     }
 
-    /// Bytes counted against the outbox: of a payload in pieces the largest piece.
+    /// Returns the bytes counted against the outbox. Of a payload in pieces, the largest piece
+    /// counts.
     pub(crate) fn bytes(&self) -> usize {
         match self.supply.most() {
             Some(most) => self.message.size() - self.message.payload.len() + most,
@@ -130,14 +131,14 @@ impl Outgoing {
         }
     }
 
-    /// Begins its payload again.
+    /// Resets the payload to its beginning.
     pub(crate) fn begin_payload(&mut self) {
         if self.supply.begin() {
             self.message.payload = Vec::new();
         }
     }
 
-    /// Seconds left, at least one: of a message that is sent.
+    /// Returns the seconds left for a message being sent, at least one.
     pub(crate) fn seconds_left(&self, now: Duration) -> Option<u32> {
         match self.expires {
             Expiry::Never => None,
@@ -146,7 +147,7 @@ impl Outgoing {
         }
     }
 
-    /// Seconds that it has to be sent in, of a message that was not queued yet.
+    /// Returns the seconds within which a message that was not queued yet has to be sent.
     pub(crate) fn expiry(&self) -> Option<u32> {
         match self.expires {
             Expiry::In(seconds) => Some(seconds),
@@ -154,7 +155,7 @@ impl Outgoing {
         }
     }
 
-    /// Why it is not sent to this broker, but for its size.
+    /// Returns why this broker cannot be sent the message, apart from its size.
     pub(crate) fn refused_by(&self, limits: &crate::link::Limits) -> Option<PublishError> {
         if self.message.qos > limits.maximum_qos {
             let maximum = limits.maximum_qos;
@@ -166,12 +167,12 @@ impl Outgoing {
         self.given_up.then_some(PublishError::NotSupplied)
     }
 
-    /// The queue it waits in.
+    /// Returns the queue it waits in.
     pub(crate) fn waiting_list(&self) -> usize {
         waiting_list(self.priority, self.message.qos)
     }
 
-    /// How it is to be treated, as far as that decides on its place.
+    /// Returns the options that determine its place in the queue.
     pub(crate) fn options(&self) -> PublishOptions {
         PublishOptions {
             priority: self.priority,
@@ -187,7 +188,7 @@ impl Outgoing {
 }
 
 impl Work {
-    /// A message, checked.
+    /// Creates a message after checking it.
     pub(crate) fn publish(
         version: Version,
         message: Message,
@@ -225,7 +226,7 @@ impl Work {
         }))
     }
 
-    /// Bytes counted against the outbox.
+    /// Returns the bytes counted against the outbox.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Work::Publish(outgoing) => outgoing.bytes(),
@@ -233,12 +234,13 @@ impl Work {
         }
     }
 
-    /// A QoS 1 or 2 message in any stage: it counts against the broker's Receive Maximum.
+    /// Returns whether it is a QoS 1 or 2 message, which counts against the broker's Receive
+    /// Maximum.
     pub(crate) fn counts_in_flight(&self) -> bool {
         matches!(self, Work::Publish(outgoing) if outgoing.qos() != QoS::AtMostOnce)
     }
 
-    /// The packet identifier with which it is in the storage; 0 if it is not.
+    /// Returns the packet identifier under which it is stored; 0 if it is not.
     pub(crate) fn stored_id(&self) -> u16 {
         match self {
             Work::Publish(outgoing) if cfg!(feature = "durable") => outgoing.stored,
@@ -246,21 +248,21 @@ impl Work {
         }
     }
 
-    /// The broker will answer it.
+    /// Returns whether the broker will answer it.
     pub(crate) fn is_answered(&self) -> bool {
         matches!(self, Work::Request(_)) || self.counts_in_flight()
     }
 }
 
 impl Item {
-    /// Whether it is in the storage.
+    /// Returns whether it is stored.
     pub(crate) fn is_stored(&self) -> bool {
         self.work.stored_id() != 0
     }
 
-    /// Before the message goes PUBREL, which ends what the broker remembers of the identifier. PUBCOMP has to be
-    /// here first: if the connection broke between the two, the broker would take the message for a repetition
-    /// of what it has.
+    /// Returns whether PUBREL must be sent before the message, to clear what the broker remembers
+    /// of the identifier. PUBCOMP has to arrive first: if the connection broke in between, the
+    /// broker would take the message for a retransmission of the one it remembers.
     pub(crate) fn releases_first(&self) -> bool {
         let is_qos_2 = |outgoing: &Outgoing| outgoing.qos() == QoS::ExactlyOnce;
         self.foreign == Foreign::ReleaseFirst

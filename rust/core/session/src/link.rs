@@ -1,4 +1,4 @@
-//! What belongs to one connection and dies with it.
+//! State that belongs to one connection and ends with it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,31 +10,31 @@ use crate::packet::{Connack, PINGREQ};
 use crate::pieces::{Incoming, Wanted};
 use crate::slab::Key;
 
-/// How long what found no heap waits before it is tried again.
+/// Delay before an allocation that failed is tried again.
 const HEAP_PAUSE: Duration = Duration::from_secs(1);
 
-/// What the broker allows on this connection; MQTT 3.1.1 has no limits to tell.
+/// The broker's limits on this connection. MQTT 3.1.1 does not announce any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Most QoS 1 and 2 messages to the broker unacknowledged at once: the smaller of its and
-    /// our own limit.
+    /// Maximum number of unacknowledged QoS 1 and 2 messages to the broker: the smaller of its and
+    /// our limit.
     pub receive_maximum: u16,
     /// Highest QoS the broker accepts.
     pub maximum_qos: QoS,
-    /// The broker keeps retained messages.
+    /// Whether the broker supports retained messages.
     pub retain_available: bool,
-    /// Largest packet the broker accepts, bytes.
+    /// Largest packet the broker accepts, in bytes.
     pub maximum_packet_size: Option<u32>,
-    /// Subscriptions may contain `+` and `#`.
+    /// Whether subscriptions may contain `+` and `#`.
     pub wildcards_available: bool,
-    /// Subscriptions may begin with `$share/`.
+    /// Whether subscriptions may begin with `$share/`.
     pub shared_available: bool,
-    /// Most topic aliases that the broker accepts (MQTT 5); this session uses none.
+    /// Maximum number of topic aliases that the broker accepts (MQTT 5). This session uses none.
     pub topic_alias_maximum: u16,
-    /// The keep-alive in force: the broker's if it gave one, else ours. Zero is off.
+    /// The keep-alive in force: the broker's if it set one, otherwise ours. Zero means off.
     pub keep_alive: Duration,
-    /// Seconds the broker keeps the session once disconnected (MQTT 5; 0 with MQTT 3.1.1).
+    /// Seconds the broker keeps the session after the connection ends (MQTT 5; 0 with MQTT 3.1.1).
     pub session_expiry: u32,
 }
 
@@ -69,23 +69,23 @@ impl Limits {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// CONNECT is on its way, CONNACK awaited.
+    /// CONNECT is queued or sent, CONNACK is awaited.
     Connecting,
     /// CONNACK was accepted.
     Online,
-    /// DISCONNECT follows what can still be sent.
+    /// DISCONNECT follows whatever can still be sent.
     Leaving,
-    /// Nothing more will be sent or understood but what is already staged.
+    /// Nothing more is sent or decoded, except that staged bytes are still sent.
     Over,
 }
 
-/// The way of a PINGREQ.
+/// State of a PINGREQ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ping {
     None,
-    /// To be sent, since then.
+    /// To be sent, since this time.
     Queued(Duration),
-    /// Handed to the transport; nothing arrived since then.
+    /// Handed to the transport at this time; nothing has arrived since.
     Sent(Duration),
 }
 
@@ -96,66 +96,67 @@ pub(crate) struct Link {
     /// `None` before CONNACK.
     limits: Option<Limits>,
     pub(crate) clean: bool,
-    /// No message of this side is to blame for its end: the application ended it, or what came in.
+    /// The end is not the fault of a message we sent: the application or incoming data caused it.
     pub(crate) left: bool,
     pub(crate) framer: Framer,
     /// The message that is arriving in pieces.
     pub(crate) incoming: Option<Incoming>,
-    /// The piece that the application is asked for.
+    /// The piece that the application was asked for.
     pub(crate) wanted: Option<Wanted>,
     /// Acknowledgements and pings waiting for the next packet boundary.
     pub(crate) control: Vec<u8>,
     /// Whole packets being transmitted; the last one may lack its large payload.
     pub(crate) staged: Vec<u8>,
-    /// How much of `staged` is gone.
+    /// How much of `staged` was sent.
     pub(crate) consumed: usize,
-    /// Where in `staged` the packets of outbox items end.
+    /// Offsets in `staged` where the packets of outbox items end.
     pub(crate) ends: Vec<(usize, Key)>,
-    /// The outbox item whose large payload follows `staged`, and how much of it is gone.
+    /// The outbox item whose large payload follows `staged`, and how much of it was sent.
     pub(crate) payload: Option<(Key, usize)>,
-    /// QoS 1 and 2 messages among the sent and the staged.
+    /// QoS 1 and 2 messages that are sent or staged.
     pub(crate) in_flight: u16,
-    /// Requests among them.
+    /// Requests that are sent or staged.
     pub(crate) requests: usize,
-    /// Subscriptions are repeated after this one, by name.
+    /// Subscriptions are renewed starting after this one, by name.
     pub(crate) repeated: Option<String>,
-    /// The suspect under way, which nothing else follows until then.
+    /// The suspect in flight. Nothing else is sent until this time.
     pub(crate) alone: Option<(Key, Duration)>,
-    /// The message of a PUBREL that the broker may leave unanswered: of one that goes before the first use of its
-    /// identifier, or that went before. Others wait behind it for PUBCOMP, or for PINGRESP.
+    /// The message whose PUBREL the broker may leave unanswered: a PUBREL sent before the first use
+    /// of the identifier, or sent on an earlier connection. Others wait for its PUBCOMP, or for
+    /// PINGRESP.
     pub(crate) releasing: Option<Key>,
-    /// PINGREQ went behind that PUBREL, which was not answered.
+    /// PINGREQ was sent after that unanswered PUBREL.
     pub(crate) pinged_behind: bool,
-    /// PINGREQs that were not answered.
+    /// Number of unanswered PINGREQs.
     pings: u8,
-    /// The time in which messages and requests are to be answered begins no earlier.
+    /// The answer timeout of messages and requests starts no earlier than this.
     pub(crate) judged_from: Duration,
-    /// Messages and requests that the broker answered.
+    /// Number of messages and requests that the broker answered.
     pub(crate) passed: u32,
-    /// Any packet arrived after CONNACK.
+    /// A packet arrived after CONNACK.
     pub(crate) proven: bool,
-    /// The broker answered something after CONNACK, be it a ping.
+    /// The broker answered something after CONNACK, even if only a ping.
     pub(crate) answered: bool,
-    /// It made way, whatever ends it: a QoS 2 message arrived for the first time, or an assigned client
-    /// identifier was taken back.
+    /// The connection made progress, whatever ends it: a QoS 2 message arrived for the first time,
+    /// or the broker rejected an identifier that it had assigned.
     pub(crate) gained: bool,
-    /// PINGREQ is due after this much silence, if the keep-alive is longer or off.
+    /// PINGREQ is due after this much silence if the keep-alive is longer or off.
     pub(crate) ping_after: Option<Duration>,
-    /// Topic names by alias, the broker's.
+    /// The broker's topic names by alias.
     pub(crate) aliases: Vec<String>,
-    /// When the transport last took bytes.
+    /// When the transport last delivered bytes.
     last_sent: Duration,
     /// When it last brought some.
     last_read: Duration,
     ping: Ping,
-    /// Where in `staged` a PINGREQ ends.
+    /// Offset in `staged` where a PINGREQ ends.
     ping_end: Option<usize>,
     response_timeout: Duration,
-    /// CONNACK must be there by then.
+    /// Deadline for CONNACK.
     connack_by: Duration,
-    /// What found no heap is tried again then.
+    /// When to retry what failed because the heap was exhausted.
     pub(crate) heap_due: Option<Duration>,
-    /// The latest time that the session was told.
+    /// The latest time passed to the session.
     pub(crate) now: Duration,
 }
 
@@ -206,23 +207,23 @@ impl Link {
         }
     }
 
-    /// Until when nothing follows the suspect under way, if that is still to come.
+    /// Returns until when nothing may follow the suspect in flight, if that is in the future.
     pub(crate) fn alone_until(&self) -> Option<Duration> {
         let (_, until) = self.alone?;
         Some(until).filter(|_| !is_due(Some(until), self.now))
     }
 
-    /// CONNACK was accepted at some time.
+    /// Returns whether CONNACK was accepted at some time.
     pub(crate) fn was_online(&self) -> bool {
         self.limits.is_some()
     }
 
-    /// CONNECT may have reached the broker.
+    /// Returns whether CONNECT may have reached the broker.
     pub(crate) fn connect_sent(&self) -> bool {
         self.control.is_empty() && self.is_drained() && self.phase != Phase::Over
     }
 
-    /// CONNACK was accepted.
+    /// Handles an accepted CONNACK.
     pub(crate) fn come_online(&mut self, limits: Limits) {
         self.limits = Some(limits);
         if self.phase == Phase::Connecting {
@@ -230,22 +231,22 @@ impl Link {
         }
     }
 
-    /// Nothing is half transmitted.
+    /// Returns whether nothing is half transmitted.
     pub(crate) fn is_drained(&self) -> bool {
         self.consumed == self.staged.len() && self.payload.is_none()
     }
 
-    /// The broker owes CONNACK or PINGRESP.
+    /// Returns whether the broker owes CONNACK or PINGRESP.
     pub(crate) fn awaits_response(&self) -> bool {
         self.phase != Phase::Over && (self.limits.is_none() || self.ping != Ping::None)
     }
 
-    /// When CONNACK, or anything after a PINGREQ, must have arrived.
+    /// Returns the deadline for CONNACK, or for any data after a PINGREQ.
     pub(crate) fn response_due(&self) -> Option<Duration> {
         match (self.phase, self.ping) {
             (Phase::Connecting, _) => Some(self.connack_by),
             (Phase::Online, Ping::Sent(at)) => Some(later(at, self.response_timeout)),
-            // A transport that takes bytes slowly is not a dead one.
+            // A transport that takes bytes slowly is not dead.
             (Phase::Online, Ping::Queued(since)) => {
                 Some(later(since.max(self.last_sent), self.response_timeout))
             }
@@ -253,8 +254,9 @@ impl Link {
         }
     }
 
-    /// When a PINGREQ is due: nothing was sent for a keep-alive, or nothing arrived. Where an answer is awaited
-    /// for longer than a keep-alive, another one goes out (MQTT 5 section 3.1.2.10).
+    /// Returns when a PINGREQ is due: nothing was sent, or nothing received, for a keep-alive.
+    /// While an answer is awaited for longer than a keep-alive, another one is sent (MQTT 5
+    /// section 3.1.2.10).
     pub(crate) fn ping_due(&self) -> Option<Duration> {
         let limits = self.limits.as_ref()?;
         let keep_alive = Some(limits.keep_alive).filter(|silence| !silence.is_zero());
@@ -271,18 +273,18 @@ impl Link {
         Some(later(from, silence?))
     }
 
-    /// Something has to wait for the heap, of which nothing tells.
+    /// Schedules a retry, because nothing signals that the heap has room again.
     #[inline(never)]
     pub(crate) fn wait_for_heap(&mut self) {
         self.heap_due = Some(later(self.now, HEAP_PAUSE));
     }
 
-    /// Whether PINGREQ can be asked for: online, and none is under way.
+    /// Returns whether PINGREQ can be queued: online, and none is pending.
     pub(crate) fn may_ping(&self) -> bool {
         self.phase == Phase::Online && self.ping == Ping::None
     }
 
-    /// Queues PINGREQ, unless one is under way.
+    /// Queues PINGREQ, unless one is pending.
     pub(crate) fn ping(&mut self, now: Duration) {
         if self.ping == Ping::None {
             self.queue_ping();
@@ -290,7 +292,7 @@ impl Link {
         }
     }
 
-    /// Queues PINGREQ; the time in which one under way is to be answered goes on.
+    /// Queues PINGREQ. The timeout of a pending one is not restarted.
     pub(crate) fn ping_again(&mut self, now: Duration) {
         match self.ping {
             Ping::None => self.ping(now),
@@ -303,27 +305,27 @@ impl Link {
         self.pings = self.pings.saturating_add(1);
     }
 
-    /// Asks whether the broker has passed over a PUBREL that it does not answer.
+    /// Queues PINGREQ to find out whether the broker ignores a PUBREL.
     pub(crate) fn ping_behind(&mut self, now: Duration) {
         self.pinged_behind = true;
-        // One under way may have been sent before.
+        // A pending one may have been sent before the PUBREL.
         if !matches!(self.ping, Ping::Queued(_)) {
             self.ping_again(now);
         }
     }
 
-    /// PINGRESP came; whether it says that the broker has read what was sent before.
+    /// Handles PINGRESP. Returns whether it proves that the broker has read what was sent before.
     pub(crate) fn note_pingresp(&mut self) -> bool {
         self.pings = self.pings.saturating_sub(1);
         self.pinged_behind && self.pings == 0
     }
 
-    /// The time in which it was to be answered begins again.
+    /// Restarts the answer timeout.
     pub(crate) fn wait_longer(&mut self, now: Duration) {
         self.ping = Ping::Sent(now);
     }
 
-    /// What waited goes to the transport next.
+    /// Stages what waited, to be sent next.
     pub(crate) fn stage_control(&mut self) {
         self.staged.clear();
         self.consumed = 0;
@@ -331,12 +333,12 @@ impl Link {
         self.ping_end = matches!(self.ping, Ping::Queued(_)).then_some(self.staged.len());
     }
 
-    /// The transport took bytes.
+    /// Notes that the transport took bytes.
     pub(crate) fn note_sent(&mut self) {
         self.last_sent = self.now;
     }
 
-    /// The transport has taken `consumed` bytes of what is staged.
+    /// Notes that the transport has taken `consumed` bytes of what is staged.
     pub(crate) fn note_consumed(&mut self) {
         if self.ping_end.is_some_and(|end| end <= self.consumed) {
             self.ping_end = None;
@@ -346,15 +348,15 @@ impl Link {
         }
     }
 
-    /// The transport brought bytes: the path is alive.
+    /// Notes that the transport delivered bytes: the connection is alive.
     pub(crate) fn note_read(&mut self) {
         self.last_read = self.now;
-        // A PINGREQ that is still here goes out all the same; what it asks is answered.
+        // A PINGREQ still queued is sent anyway, but its question is answered.
         self.ping = Ping::None;
     }
 }
 
-/// The earlier of two times.
+/// Returns the earlier of two times.
 #[inline(never)]
 pub(crate) fn earliest(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     match (a, b) {
@@ -363,13 +365,13 @@ pub(crate) fn earliest(a: Option<Duration>, b: Option<Duration>) -> Option<Durat
     }
 }
 
-/// Whether a time has come.
+/// Returns whether a time has come.
 #[inline(never)]
 pub(crate) fn is_due(due: Option<Duration>, now: Duration) -> bool {
     due.is_some_and(|due| now >= due)
 }
 
-/// The time after `delay`, as far as time goes. One place for arithmetic that is dozens of bytes long.
+/// Adds `delay`, saturating. A separate function because the arithmetic takes dozens of bytes.
 #[inline(never)]
 pub(crate) fn later(now: Duration, delay: Duration) -> Duration {
     now.saturating_add(delay)

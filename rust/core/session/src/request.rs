@@ -1,4 +1,4 @@
-//! SUBSCRIBE and UNSUBSCRIBE: one request of the application, sent in as many packets as it takes.
+//! SUBSCRIBE and UNSUBSCRIBE: one request of the application, sent in as many packets as needed.
 
 use alloc::string::String;
 use alloc::vec;
@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use crate::config::QoS;
 use crate::reason::ReasonCode;
 
-/// Filters in one packet at most. AWS IoT ends the connection on a ninth.
+/// Maximum filters in one packet. AWS IoT ends the connection on a ninth.
 pub(crate) const FILTERS: usize = 8;
 
-/// What a broker answers for one filter.
+/// The broker's answer for one filter.
 pub(crate) type Answer = Result<QoS, ReasonCode>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,23 +25,23 @@ pub(crate) struct Filter {
     pub(crate) name: String,
     pub(crate) qos: QoS,
     pub(crate) answer: Option<Answer>,
-    /// Its place in the application's list.
+    /// Position in the application's list.
     index: usize,
 }
 
-/// A list of filters, of which some are answered, some asked for in the packet under way, and the
-/// rest still to be asked for, in this order.
+/// A list of filters in this order: answered ones, those requested in the packet in flight, and
+/// those still to be requested.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) kind: RequestKind,
     filters: Vec<Filter>,
     /// Filters before this one are answered.
     answered: usize,
-    /// From this one on the last packet answered them.
+    /// The last packet answered the filters from this one on.
     last: usize,
-    /// So many from `answered` on are in the packet under way.
+    /// Number of filters, from `answered` on, in the packet in flight.
     asked: usize,
-    /// Filters in the next packet at most.
+    /// Maximum filters in the next packet.
     chunk: usize,
 }
 
@@ -57,36 +57,37 @@ impl Request {
         }
     }
 
-    /// Bytes counted against the outbox.
+    /// Returns the bytes counted against the outbox.
     pub(crate) fn bytes(&self) -> usize {
         bytes(&self.filters)
     }
 
-    /// The filters to be asked for next.
+    /// Returns the filters to request next.
     pub(crate) fn next(&mut self) -> &mut [Filter] {
         let end = self.filters.len().min(self.answered + self.chunk);
         self.filters.get_mut(self.answered..end).unwrap_or_default()
     }
 
-    /// The first `count` of [`next`](Self::next) are in the packet under way, but for those that are
-    /// answered on this side.
+    /// Notes that the first `count` filters of [`next`](Self::next) are in the packet in flight,
+    /// except those answered locally.
     pub(crate) fn ask(&mut self, count: usize) {
         self.asked = count;
     }
 
-    /// Filters that the broker has to answer.
+    /// Returns the number of filters that the broker has to answer.
     pub(crate) fn asked(&self) -> usize {
         let asked = self.asked_filters();
         asked.filter(|filter| filter.answer.is_none()).count()
     }
 
-    /// Filters of the packet under way.
+    /// Returns the filters of the packet in flight.
     pub(crate) fn asked_filters(&self) -> impl Iterator<Item = &Filter> {
         let asked = self.filters.get(self.answered..self.answered + self.asked);
         asked.unwrap_or_default().iter()
     }
 
-    /// The broker's answers to the packet under way; true if everything is answered now.
+    /// Takes the broker's answers to the packet in flight. Returns whether all filters are now
+    /// answered.
     pub(crate) fn answer(&mut self, answers: &[Answer]) -> bool {
         let mut answers = answers.iter().copied();
         let asked = self.answered..self.answered + self.asked;
@@ -100,15 +101,16 @@ impl Request {
         self.answered >= self.filters.len()
     }
 
-    /// The filters of the packet that was answered last.
+    /// Returns the filters of the packet that was answered last.
     pub(crate) fn last_answered(&self) -> &[Filter] {
         self.filters
             .get(self.last..self.answered)
             .unwrap_or_default()
     }
 
-    /// The connection ended before the answer. If this may be the reason, the next packet is half
-    /// as large, and a filter that was alone goes behind the others. Whether it was alone.
+    /// Handles the end of the connection before the answer. If the packet may be the cause
+    /// (`blame`), the next one is half as large, and a filter that was alone moves behind the
+    /// others. Returns whether it was alone.
     pub(crate) fn split(&mut self, blame: bool) -> bool {
         let asked = core::mem::take(&mut self.asked);
         if !blame || asked == 0 {
@@ -122,14 +124,14 @@ impl Request {
         asked == 1
     }
 
-    /// The filter that went behind the others last is under way again.
+    /// Treats the filter that was last moved behind the others as in flight again.
     pub(crate) fn ask_last(&mut self) {
         let open = self.filters.get_mut(self.answered..).unwrap_or_default();
         open.rotate_right(1.min(open.len()));
         self.asked = 1;
     }
 
-    /// The answers, in the order the application gave.
+    /// Returns the answers in the order of the application's list.
     pub(crate) fn answers(&self) -> Vec<Answer> {
         let mut answers = vec![Err(ReasonCode::UNSPECIFIED); self.filters.len()];
         for filter in &self.filters {
@@ -145,7 +147,7 @@ impl Request {
     }
 }
 
-/// Bytes of filters.
+/// Returns the bytes of filters.
 pub(crate) fn bytes(filters: &[Filter]) -> usize {
     filters.iter().map(|filter| filter.name.len() + 3).sum()
 }

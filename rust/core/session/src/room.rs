@@ -1,4 +1,4 @@
-//! Whether another command gets in: what the outbox holds, queue by queue, and what it may hold.
+//! Decides whether the outbox takes another command: what each queue holds, and the limits.
 
 use alloc::vec::Vec;
 
@@ -10,17 +10,17 @@ use crate::item::Work;
 use crate::message::{check_filter, check_topic};
 use crate::options::{Priority, PublishOptions};
 
-/// The queue of requests to be sent; those before it are [`outbox`](crate::outbox)'s.
+/// The queue of requests to be sent; the queues before it are in [`outbox`](crate::outbox).
 pub(crate) const REQUESTS: usize = 2;
-/// Messages not yet sent: two queues for each priority, the second for QoS 0.
+/// First queue of unsent messages: two for each priority, the second for QoS 0.
 pub(crate) const WAITING: usize = 5;
 pub(crate) const LISTS: usize = WAITING + 2 * PRIORITIES;
 pub(crate) const PRIORITIES: usize = if POLICIES { 3 } else { 1 };
 
-/// Whether this build has priorities, and lets an outbox drop messages.
+/// Whether this build has priorities and overflow policies.
 pub(crate) const POLICIES: bool = cfg!(feature = "outbox-policies");
 
-/// Items and bytes of a queue.
+/// Items and bytes in a queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) items: usize,
@@ -43,29 +43,29 @@ impl Usage {
     }
 }
 
-/// Room in an outbox: what decides whether it takes another command.
+/// Room in an outbox: determines whether it takes another command.
 ///
-/// Messages and requests have room of their own; of requests those that wait count. An application subscribes when
-/// it starts, and the messages of its earlier life may fill the outbox.
+/// Messages and requests have separate limits; only waiting requests count. This lets an
+/// application subscribe at startup while messages from before a restart fill the outbox.
 ///
-/// A thread that must not look into the session asks a copy of it, to which it
-/// [adds](Self::add) the commands that are still on their way to the session.
+/// A thread that must not access the session works on a copy, to which it [adds](Self::add) the
+/// commands that are still on their way to the session.
 #[derive(Debug, Clone)]
 pub struct Room {
     max: Usage,
-    /// What QoS 0 may use of it.
+    /// Limit for QoS 0.
     max_qos0: Usage,
     overflow: Overflow,
     usage: [Usage; LISTS],
-    /// What requests use of it, wherever they are.
+    /// Usage by requests, in any queue.
     requests: Usage,
-    /// What a copy has let through beyond the limits, see `check_apart`.
+    /// What a copy has accepted beyond the limits, see `check_apart`.
     beyond: Usage,
-    /// The application takes the events that tell of what is dropped.
+    /// Whether the event queue has room to report dropped messages.
     may_drop: bool,
 }
 
-/// What matters of a new command.
+/// The relevant properties of a new command.
 #[derive(Debug, Clone, Copy)]
 struct New {
     bytes: usize,
@@ -104,9 +104,9 @@ impl Room {
         }
     }
 
-    // What there is.
+    // Getters.
 
-    /// What the outbox holds.
+    /// Returns the contents of the outbox.
     pub fn load(&self) -> Load {
         let Usage { items, bytes } = self.sum(0..LISTS);
         Load {
@@ -115,7 +115,7 @@ impl Room {
         }
     }
 
-    /// What it holds at most.
+    /// Returns the limits of the outbox.
     pub fn limit(&self) -> Load {
         Load {
             commands: self.max.items,
@@ -123,8 +123,8 @@ impl Room {
         }
     }
 
-    /// Whether the policy may drop messages: not while the application leaves the events that tell of
-    /// it.
+    /// Returns whether the policy may drop messages. It may not while the event queue is full,
+    /// because each drop is reported.
     pub fn may_drop(&self) -> bool {
         self.may_drop
     }
@@ -142,7 +142,7 @@ impl Room {
         usage.fold(Usage::default(), |sum, usage| sum.plus(*usage))
     }
 
-    /// What QoS 0 occupies that waits, at this priority or below.
+    /// Returns the usage by waiting QoS 0 messages of this priority or below.
     fn qos0(&self, rank: usize) -> Usage {
         self.sum((rank..PRIORITIES).map(|rank| WAITING + 2 * rank + 1))
     }
@@ -151,15 +151,15 @@ impl Room {
         self.sum(WAITING + 2 * rank..LISTS)
     }
 
-    // Questions.
+    // Checks.
 
-    /// Whether a command gets in, if necessary in the place of others.
+    /// Checks whether a command is accepted, if necessary by displacing others.
     pub fn check(&self, command: &Command) -> Result<(), CommandError> {
         self.check_apart(New::of(&command.work))
     }
 
-    /// The same for a message with this topic and a payload of this length, for callers that want to
-    /// know before they copy it.
+    /// Checks a message with this topic and payload length, for callers that want to check before
+    /// copying.
     pub fn check_publish(
         &self,
         topic: &str,
@@ -175,7 +175,7 @@ impl Room {
         })
     }
 
-    /// The same for a request with this filter.
+    /// Checks a request with this filter.
     pub fn check_filter(&self, filter: &str) -> Result<(), CommandError> {
         check_filter(filter)?;
         self.check_apart(New {
@@ -184,7 +184,7 @@ impl Room {
         })
     }
 
-    /// The session's own answer; `replaced` is what the new one takes the place of.
+    /// The check within the session; `replaced` is the item that the new one replaces.
     pub(crate) fn check_work(
         &self,
         work: &Work,
@@ -194,9 +194,9 @@ impl Room {
         self.check_new(New::of(work), replaced)
     }
 
-    /// Away from the session nothing is dropped yet, and it is not known which topics wait: a message
-    /// that displaces or may replace another one is let through, but not more of them than an outbox
-    /// holds.
+    /// The check outside the session, where nothing is dropped yet and the waiting topics are
+    /// unknown. Accepts messages that displace or may replace another one, but no more of them than
+    /// an outbox holds.
     fn check_apart(&self, new: New) -> Result<(), CommandError> {
         let result = self.check_new(new, None);
         let may_replace = self.may_drop && self.replaces(new);
@@ -214,10 +214,10 @@ impl Room {
         }
     }
 
-    /// Which of the commands that [wait](Self::add) for the session have to go so that another one gets in
-    /// where [`check`](Self::check) says [`CommandError::Full`], by their places in `waiting`: as the policy
-    /// has it, of the lowest priority the oldest first. Empty if that makes no room; nothing is dropped
-    /// in vain. [`why_dropped`](Self::why_dropped) is what becomes of them.
+    /// Chooses which [waiting](Self::add) commands to drop so that a new one is accepted, if
+    /// [`check`](Self::check) returns [`CommandError::Full`]. Returns their indices in `waiting`,
+    /// as the policy demands: the oldest of the lowest priority first. Returns nothing if dropping
+    /// does not make enough room. Report the dropped ones with [`why_dropped`](Self::why_dropped).
     pub fn victims_of(&self, command: &Command, waiting: &[(Token, Command)]) -> Vec<usize> {
         let mut victims = Vec::new();
         let mut room = self.clone();
@@ -235,7 +235,7 @@ impl Room {
         victims
     }
 
-    /// Whether the policy may drop messages for a new one.
+    /// Returns whether the policy may drop messages for a new one.
     pub fn policy_acts(&self, options: PublishOptions) -> bool {
         let drops = match self.overflow() {
             Overflow::Refuse => options.latest,
@@ -244,7 +244,7 @@ impl Room {
         POLICIES && self.may_drop && drops
     }
 
-    /// What becomes of a message that the policy drops.
+    /// Returns the error to report for a message that the policy drops.
     pub fn why_dropped(&self) -> PublishError {
         match self.overflow() {
             Overflow::Refuse | Overflow::LatestPerTopic => PublishError::Superseded,
@@ -285,12 +285,12 @@ impl Room {
             let fits = old_rank >= most && (!only_qos0 || old_qos == QoS::AtMostOnce);
             fits.then_some((old_rank, index, old))
         });
-        // Of equal ones the first.
+        // The first of equal ones.
         let victim = droppable.reduce(|a, b| if b.0 > a.0 { b } else { a });
         victim.map(|(_, index, old)| (index, old))
     }
 
-    /// Whether a command gets in without another one's leaving.
+    /// Returns whether a command is accepted without displacing another one.
     fn fits_as_it_is(&self, new: New) -> bool {
         let none = Usage::default();
         self.fits(new, none) && (!new.is_qos0() || self.qos0_fits(new.bytes, none))
@@ -344,7 +344,7 @@ impl Room {
         held.items < self.max.items && new.bytes.saturating_add(held.bytes) <= self.max.bytes
     }
 
-    /// QoS 0 leaves a part of the outbox to the others.
+    /// Returns whether QoS 0 stays within its part of the outbox.
     fn qos0_fits(&self, bytes: usize, freed: Usage) -> bool {
         let used = self.qos0(0).minus(freed);
         used.items == 0
@@ -352,8 +352,8 @@ impl Room {
                 && used.bytes.saturating_add(bytes) <= self.max_qos0.bytes
     }
 
-    /// Which kind of message has to go next for one that does not fit: only those of QoS 0 (`true`), or
-    /// the oldest of all; of this rank and below.
+    /// Returns what to drop next for a message that does not fit: messages of this rank and below,
+    /// and either only QoS 0 (`true`) or the oldest of any QoS.
     pub(crate) fn victims(&self, work: &Work) -> Option<(usize, bool)> {
         let new = New::of(work);
         let (_, options) = new.message?;
@@ -368,9 +368,9 @@ impl Room {
         }
     }
 
-    // Changes.
+    // Updates.
 
-    /// Counts a command in that is on its way to the session.
+    /// Adds a command that is on its way to the session.
     pub fn add(&mut self, command: &Command) {
         let new = New::of(&command.work);
         if !self.fits_as_it_is(new) {
@@ -392,7 +392,7 @@ impl Room {
         }
     }
 
-    /// A command that was on its way is dropped.
+    /// Removes a command that was dropped on its way to the session.
     pub fn remove(&mut self, command: &Command) {
         let new = New::of(&command.work);
         self.beyond = self.beyond.minus(new.usage());
@@ -412,7 +412,7 @@ impl Room {
         }
     }
 
-    /// An item of a queue has become smaller.
+    /// Notes that an item of a queue has become smaller.
     pub(crate) fn shrink(&mut self, list: usize, bytes: usize) {
         if let Some(usage) = self.usage.get_mut(list) {
             *usage = usage.minus(Usage { items: 0, bytes });
@@ -451,7 +451,7 @@ impl New {
     }
 }
 
-/// The queue in which a message waits.
+/// Returns the queue in which a message waits.
 pub(crate) fn waiting_list(priority: Priority, qos: QoS) -> usize {
     WAITING + 2 * rank(priority) + usize::from(qos == QoS::AtMostOnce)
 }
@@ -465,7 +465,7 @@ fn rank(priority: Priority) -> usize {
     }
 }
 
-/// Whether this build can treat a message like that. Whether it is durable is no policy of the outbox.
+/// Checks whether this build supports the options. Durability is not an outbox policy.
 pub(crate) fn check_options(options: PublishOptions) -> Result<(), CommandError> {
     let without_policy = PublishOptions {
         durable: options.durable,
@@ -481,7 +481,7 @@ pub(crate) fn check_options(options: PublishOptions) -> Result<(), CommandError>
 mod tests {
     use super::*;
 
-    /// Messages in pieces are never durable, and say so, in a build without policies as well.
+    /// Messages in pieces are never durable and say so, also in a build without policies.
     #[test]
     fn a_build_without_policies_refuses_what_is_one_and_nothing_else() {
         for durable in [None, Some(false), Some(true)] {

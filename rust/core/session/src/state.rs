@@ -14,33 +14,34 @@ use crate::subscriptions::Subscriptions;
 pub(crate) struct State {
     pub(crate) outbox: Outbox,
     pub(crate) subscriptions: Subscriptions,
-    /// Filters in one repeated SUBSCRIBE at most: fewer after one that ended the connection.
+    /// Maximum filters in one renewing SUBSCRIBE; reduced after one that ended the connection.
     pub(crate) repeat: usize,
-    /// QoS 1 and 2 messages under way at once at most: fewer where connections end without an answer.
+    /// Maximum QoS 1 and 2 messages in flight; reduced if connections end without an answer.
     pub(crate) window: u16,
     /// QoS 2 messages delivered and not yet released by the broker.
     received: Vec<u16>,
-    /// Those of them from before the broker may have lost the session.
+    /// Those received before the broker may have lost the session.
     doubtful: Vec<u16>,
     max_received: u16,
-    /// The identifier an MQTT 5 broker assigned.
+    /// The identifier assigned by an MQTT 5 broker.
     pub(crate) client_id: Option<String>,
-    /// A CONNACK was accepted before: the broker's session, if it has one, is ours.
+    /// A CONNACK was accepted before: if the broker has a session, it is ours.
     pub(crate) established: bool,
     /// The broker has a session that is not ours: the next CONNECT asks for a new one.
     pub(crate) start_clean: bool,
-    /// The next broker does not know this session: see [`Session::start_anew`](crate::Session::start_anew).
+    /// The next broker does not know this session: see
+    /// [`Session::start_anew`](crate::Session::start_anew).
     pub(crate) anew: bool,
-    /// A CONNECT was sent and no CONNACK seen: the broker may have lost the session and begun a new
-    /// one that it will call present.
+    /// A CONNECT was sent and no CONNACK seen: the broker may have lost the session and started a
+    /// new one that it will report as present.
     pub(crate) unsure: bool,
-    /// The connection on which the session began; 0 is an earlier life.
+    /// The connection on which the session began; 0 for one from before a restart.
     pub(crate) began: u32,
-    /// The broker of the next connection, and the one that has the session, as the owner names them.
+    /// The broker of the next connection, as named by the owner, and the one that has the session.
     pub(crate) next_peer: String,
     pub(crate) peer: String,
     pub(crate) journal: Journal,
-    /// The broker ignored our limit on the size of packets before (MQTT 5).
+    /// An MQTT 5 broker has ignored our packet size limit before.
     pub(crate) limit_ignored: bool,
 }
 
@@ -67,9 +68,9 @@ impl State {
         }
     }
 
-    /// A QoS 2 message arrived: `Ok(true)` if for the first time, an error if there are too many.
-    /// A repeated one has `dup` \[MQTT-3.3.1-1\]. `accepted`: PUBREC will say so if it is new, and a
-    /// PUBREL will follow.
+    /// Handles a received QoS 2 message. Returns `Ok(true)` if it is new, an error if there are too
+    /// many. A repeated one has `dup` \[MQTT-3.3.1-1\]. If `accepted`, PUBREC reports success for a
+    /// new message, and a PUBREL will follow.
     pub(crate) fn receive(
         &mut self,
         packet_id: u16,
@@ -88,7 +89,7 @@ impl State {
         Ok(is_new)
     }
 
-    /// What [`receive`](Self::receive) will say, of a message that has begun to arrive.
+    /// Returns what [`receive`](Self::receive) will return for a message that has begun to arrive.
     pub(crate) fn is_new(&self, packet_id: u16, dup: bool) -> Result<bool, SessionError> {
         if self.received.contains(&packet_id) {
             Ok(self.doubtful.contains(&packet_id) && !dup)
@@ -99,25 +100,25 @@ impl State {
         }
     }
 
-    /// There is no place for another QoS 2 message.
+    /// Returns whether there is no room for another QoS 2 message.
     pub(crate) fn is_received_full(&self) -> bool {
         self.received.len() >= self.max_received.into()
     }
 
-    /// Identifiers of an earlier life.
+    /// Restores identifiers from before a restart.
     #[cfg(feature = "durable")]
     pub(crate) fn set_received(&mut self, ids: Vec<u16>) {
         self.received = ids;
     }
 
-    /// A QoS 2 message that arrived on this connection is about to be handed to the application.
+    /// Notes that the application is about to get a QoS 2 message that arrived on this connection.
     pub(crate) fn note_taken(&mut self, packet_id: u16, connection: u32) {
         if self.journal.is_on() && connection >= self.began && self.received.contains(&packet_id) {
             self.journal.note_received(packet_id);
         }
     }
 
-    /// PUBREL arrived: whether the identifier was known.
+    /// Handles PUBREL. Returns whether the identifier was known.
     pub(crate) fn released(&mut self, packet_id: u16) -> bool {
         self.journal.forget_received(packet_id);
         self.doubtful.retain(|id| *id != packet_id);
@@ -125,22 +126,22 @@ impl State {
         found.map(|at| self.received.swap_remove(at)).is_some()
     }
 
-    /// The broker lost the session.
+    /// Forgets received identifiers, because the broker lost the session.
     pub(crate) fn forget_received(&mut self) {
         self.received.clear();
         self.doubtful.clear();
     }
 
-    /// Stores that the broker has the subscriptions and identifiers as they are stored, if it has: the next
-    /// life need not doubt them.
+    /// Stores that the broker's subscriptions and identifiers match the stored ones, if they do, so
+    /// that they need not be verified after a restart.
     pub(crate) fn settle(&mut self) {
         if self.subscriptions.are_confirmed() && self.doubtful.is_empty() {
             self.journal.settle();
         }
     }
 
-    /// The broker may have lost the session although it calls it present: subscribing again does no
-    /// harm, and a message that is not a repetition is a new one.
+    /// Handles that the broker may have lost the session although it reports it as present.
+    /// Subscribing again is harmless, and a message without DUP is treated as new.
     pub(crate) fn doubt(&mut self) {
         self.subscriptions.begin_anew(&mut self.journal);
         self.doubtful.clone_from(&self.received);

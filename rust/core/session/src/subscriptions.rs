@@ -1,4 +1,4 @@
-//! What the application is subscribed to, so that it can be repeated.
+//! The application's subscriptions, kept so that they can be renewed.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,33 +7,33 @@ use crate::config::QoS;
 use crate::durable::Journal;
 use crate::request::Filter;
 
-/// One filter the broker granted.
+/// One filter granted by the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Subscription {
-    /// As asked for.
+    /// QoS requested.
     pub(crate) qos: QoS,
-    /// As granted.
+    /// QoS granted.
     pub(crate) granted: QoS,
-    /// The broker has it in its present session.
+    /// The broker has it in its current session.
     confirmed: bool,
-    /// UNSUBSCRIBE is under way: not to be repeated.
+    /// UNSUBSCRIBE is pending: do not renew it.
     leaving: bool,
-    /// A SUBSCRIBE of the application's own waits or is under way: not to be repeated beside it.
+    /// A SUBSCRIBE by the application is pending: do not renew it as well.
     asked: bool,
-    /// It is asked for again as a suspect, and not from this list.
+    /// It is being renewed as a suspect, not from this list.
     suspected: bool,
-    /// Connections that ended while it was asked for again, alone.
+    /// Number of connections that ended while it was renewed alone.
     ends: u8,
-    /// Its place in the storage.
+    /// Its index in the storage.
     place: Option<u16>,
 }
 
-/// The filters in the order of their names. A search takes a time that grows with the logarithm of
-/// their number. A vector and not a map of the library: that is 5 kB of a device's flash.
+/// Filters in the order of their names, so a search takes logarithmic time. A vector instead of the
+/// library's map saves 5 kB of flash.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
     filters: Vec<(String, Subscription)>,
-    /// How many are to be asked for again.
+    /// Number of filters to be renewed.
     unconfirmed: usize,
 }
 
@@ -47,7 +47,7 @@ impl Subscriptions {
         self.filters.get(at).map(|(_, one)| one)
     }
 
-    /// The broker granted this filter, perhaps again.
+    /// Notes that the broker granted this filter, perhaps again.
     pub(crate) fn granted(&mut self, name: &str, qos: QoS, granted: QoS, journal: &mut Journal) {
         let found = self.find(name);
         let old = found.ok().and_then(|at| self.filters.get(at));
@@ -73,7 +73,7 @@ impl Subscriptions {
         }
     }
 
-    /// The one in this place of the storage.
+    /// Returns the subscription at this index of the storage.
     #[cfg(feature = "durable")]
     pub(crate) fn at(&self, place: u16) -> Option<(&str, &Subscription)> {
         let mut filters = self.filters.iter();
@@ -81,7 +81,7 @@ impl Subscriptions {
         found.map(|(name, one)| (name.as_str(), one))
     }
 
-    /// One of an earlier life.
+    /// Restores a subscription from before a restart.
     #[cfg(feature = "durable")]
     pub(crate) fn restore(&mut self, name: String, qos: QoS, granted: QoS, place: u16) {
         let one = Subscription {
@@ -109,26 +109,29 @@ impl Subscriptions {
         true
     }
 
-    /// The application wants to be rid of it, or the broker refused that.
+    /// Notes that the application unsubscribes from it (`leaving`), or that the broker refused
+    /// that.
     pub(crate) fn set_leaving(&mut self, name: &str, leaving: bool) {
         self.change(name, |one| {
             one.leaving = leaving;
-            // The suspect has left before.
+            // The suspect was removed before.
             one.suspected = false;
         });
     }
 
-    /// It ended connections. It stays here and in the storage until it is answered or given up.
+    /// Notes that it ended connections. It stays here and in the storage until it is answered or
+    /// given up.
     pub(crate) fn set_suspected(&mut self, name: &str) {
         self.change(name, |one| one.suspected = true);
     }
 
-    /// The application asks for it.
+    /// Notes that the application subscribes to it.
     pub(crate) fn set_asked(&mut self, name: &str) {
         self.change(name, |one| one.asked = true);
     }
 
-    /// The broker refused what the application asked for: what it has in its present session stays.
+    /// Handles a refused SUBSCRIBE of the application. A subscription in the broker's current
+    /// session stays.
     pub(crate) fn refused(&mut self, name: &str, journal: &mut Journal) {
         if self.get(name).is_some_and(|one| one.confirmed) {
             self.change(name, |one| one.asked = false);
@@ -137,12 +140,12 @@ impl Subscriptions {
         }
     }
 
-    /// There are some, and the broker has all of them in its present session.
+    /// Returns whether there are filters and the broker has all of them in its current session.
     pub(crate) fn are_confirmed(&self) -> bool {
         !self.filters.is_empty() && self.filters.iter().all(|(_, one)| one.confirmed)
     }
 
-    /// The broker has lost the session.
+    /// Handles that the broker lost the session.
     pub(crate) fn begin_anew(&mut self, journal: &mut Journal) {
         self.filters.retain(|(_, one)| {
             if one.leaving {
@@ -157,8 +160,8 @@ impl Subscriptions {
         self.unconfirmed = wanted.count();
     }
 
-    /// The connection ended while this one was asked for; `alone`: in a packet of its own. How
-    /// often that happened.
+    /// Notes that the connection ended while this filter was requested. Returns how often that
+    /// happened while it was in a packet of its own (`alone`).
     pub(crate) fn note_end(&mut self, name: &str, alone: bool) -> u8 {
         let mut ends = 0;
         self.change(name, |one| {
@@ -168,7 +171,7 @@ impl Subscriptions {
         ends
     }
 
-    /// The next `count` filters to be asked for again, after the one of this name.
+    /// Returns the next `count` filters to renew, after the one with this name.
     pub(crate) fn next(&self, after: Option<&str>, count: usize) -> Vec<Filter> {
         let from = match after.map(|name| self.find(name)) {
             None => 0,
@@ -184,7 +187,7 @@ impl Subscriptions {
         next
     }
 
-    /// Where a filter is, or would be.
+    /// Returns the position of a filter, or where it would be inserted.
     fn find(&self, name: &str) -> Result<usize, usize> {
         self.filters
             .binary_search_by(|(other, _)| other.as_str().cmp(name))
@@ -203,7 +206,7 @@ impl Subscriptions {
 }
 
 impl Subscription {
-    /// It is to be asked for again.
+    /// Returns whether it is to be renewed.
     fn wants(&self) -> bool {
         !self.confirmed && !self.leaving && !self.asked && !self.suspected
     }
