@@ -1,4 +1,4 @@
-//! From the transport to events and answers.
+//! Input: from transport bytes to answers and events.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -22,7 +22,7 @@ use crate::session::Session;
 use crate::slab::Key;
 
 impl Session {
-    /// Decodes and handles packets while there is room for what they lead to.
+    /// Decodes and handles packets while there is room for what they cause.
     pub(crate) fn take_packets(
         &mut self,
         data: &[u8],
@@ -44,7 +44,7 @@ impl Session {
             link.note_read();
             if let (Some(first), false) = (link.framer.first_of(rest), link.was_online()) {
                 // "The first packet sent from the Server to the Client MUST be a CONNACK Packet
-                // [MQTT-3.2.0-1]." What speaks something else is not waited for.
+                // [MQTT-3.2.0-1]." Fails at once if the peer speaks something else.
                 if first != packet::CONNACK {
                     return Err(SessionError::NotMqtt { first });
                 }
@@ -58,7 +58,8 @@ impl Session {
         Ok(taken)
     }
 
-    /// Takes bytes up to the end of a packet and handles it: how many, and whether it was whole.
+    /// Takes bytes up to the end of a packet and handles it. Returns how many, and whether it was
+    /// whole.
     fn take_piece(&mut self, data: &[u8]) -> Result<(usize, bool), SessionError> {
         let Some(link) = &mut self.link else {
             return Ok((data.len(), false));
@@ -119,7 +120,7 @@ impl Session {
             Packet::Ack(ack) => self.handle_ack(ack, packet_type),
             Packet::Answers(answers) => self.handle_answers(answers, packet_type),
             Packet::Pingresp => {
-                // Else it is, like everything that arrives, a sign of life.
+                // Otherwise it only shows, like any packet, that the connection is alive.
                 if let (true, Some(key)) = (link.note_pingresp(), link.releasing) {
                     self.pass_over_release(key);
                 }
@@ -145,7 +146,8 @@ impl Session {
         if let Some(refusal) = connack.refusal {
             let is_name = refusal.reason() == ReasonCode::CLIENT_ID_NOT_VALID;
             if is_name && self.state.client_id.take().is_some() {
-                // Assigned once, and taken back: another name, and with it another session.
+                // An assigned identifier was rejected: the next connection needs another one, and a
+                // new session.
                 self.state.start_clean = true;
                 if let Some(link) = &mut self.link {
                     link.gained = true;
@@ -155,14 +157,14 @@ impl Session {
         }
         let mut session_present = connack.session_present;
         if session_present && (clean || !self.state.established) {
-            // A session of an earlier life, or of another client with this identifier.
+            // A session from a previous run, or of another client with this identifier.
             if self.config.version() == Version::V5 && (clean || !self.config.adopt_session) {
                 // "If a Client without a Session State receives Session Present set to 1 it MUST
                 // close the Network Connection [MQTT-3.2.2-4]."
                 self.state.start_clean = true;
                 return Err(SessionError::UnexpectedSession);
             }
-            // 3.1.1 asks nothing of the client (section 3.2.2.2).
+            // MQTT 3.1.1 requires nothing of the client (section 3.2.2.2).
             session_present = !clean;
             self.state.outbox.set_foreign(true, true);
         } else if !session_present {
@@ -184,7 +186,8 @@ impl Session {
         self.events.push(Event::Connected { session_present });
         let unsure = core::mem::take(&mut self.state.unsure);
         if is_adopted {
-            // Of an earlier life whose session is not known any more: the broker may have what another one sent.
+            // Taken over from a previous run whose session is no longer known: the broker may have
+            // messages sent then.
             self.begin_messages_anew();
         }
         if !session_present {
@@ -196,7 +199,7 @@ impl Session {
         Ok(())
     }
 
-    /// Stores whose session it is, before anything else is sent on it.
+    /// Stores which session the broker has, before anything else is sent on it.
     fn store_session(&mut self, session_present: bool) {
         if !session_present {
             self.state.began = self.connection;
@@ -205,7 +208,8 @@ impl Session {
             return;
         }
         if !session_present {
-            // Or PUBREL would be sent after a restart for what this session has never seen.
+            // Otherwise, after a restart, PUBREL would be sent for messages this session has never
+            // seen.
             self.state.journal.clear_released();
             self.state.journal.clear_received();
         }
@@ -220,12 +224,13 @@ impl Session {
         });
     }
 
-    /// The broker has nothing of the session: messages are sent anew, subscriptions repeated.
+    /// Starts over with a broker that has no session: messages are sent as new ones, subscriptions
+    /// renewed.
     pub(crate) fn begin_anew(&mut self) {
         self.state.forget_received();
         let subscriptions = &mut self.state.subscriptions;
         subscriptions.begin_anew(&mut self.state.journal);
-        // What was released was sent before the others.
+        // Released messages were sent before the others.
         let mut at = self.state.outbox.last(RELEASES);
         while let Some(key) = at {
             at = self.state.outbox.previous(key);
@@ -255,7 +260,7 @@ impl Session {
             return;
         };
         let Some(token) = token else {
-            // Given up: the broker has forgotten its identifier.
+            // It was given up, and the broker has forgotten its identifier.
             self.take_item(key);
             return;
         };
@@ -299,8 +304,8 @@ impl Session {
         self.deliver(Event::Message(publish.message), owed, publish.dup)
     }
 
-    /// A message that was not kept. It is acknowledged like any other, or it would come again and
-    /// again; MQTT 5 can say that it was not taken.
+    /// Handles a message that was not kept. It is acknowledged like any other, otherwise it would
+    /// come again and again. MQTT 5 can say that it was not accepted.
     fn handle_skipped(&mut self, mut skipped: Skipped, bounds: Bounds) -> Result<(), SessionError> {
         let Some(link) = &mut self.link else {
             return Ok(());
@@ -318,7 +323,7 @@ impl Session {
                 }
                 Err(_) => false,
             };
-            // It may have defined any: the next use of one ends the connection.
+            // It may have defined any alias: the next use of one ends the connection.
             if !is_known {
                 link.aliases.clear();
             }
@@ -350,8 +355,8 @@ impl Session {
         self.deliver(event, owed, dup)
     }
 
-    /// A message has arrived, for the first time or again: what tells of it, and what it is owed when the
-    /// application takes that.
+    /// Delivers a message that has arrived, for the first time or again: its event, and the
+    /// acknowledgement that is due when the application takes that event.
     pub(crate) fn deliver(
         &mut self,
         event: Event,
@@ -362,7 +367,7 @@ impl Session {
         if self.leaves(qos) {
             return Ok(());
         }
-        // PUBREC with a failure ends the exchange, so that there is nothing to remember.
+        // PUBREC with a failure ends the exchange, so there is nothing to remember.
         let accepted = !owed.reason.is_error();
         if qos == QoS::ExactlyOnce && !self.state.receive(packet_id, dup, accepted)? {
             self.answer_again(packet_id);
@@ -376,12 +381,12 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a message is left at the broker.
+    /// Returns whether a message is left at the broker.
     pub(crate) fn leaves(&self, qos: QoS) -> bool {
         self.config.leave_messages && qos != QoS::AtMostOnce
     }
 
-    /// What acknowledges a message that was not kept.
+    /// Returns the code that acknowledges a message that was not kept.
     pub(crate) fn not_taken(&self) -> ReasonCode {
         match self.config.version() {
             Version::V311 => ReasonCode::SUCCESS,
@@ -389,7 +394,8 @@ impl Session {
         }
     }
 
-    /// PUBREC for a QoS 2 message that is here already: now, or when the application takes it.
+    /// Sends PUBREC for a QoS 2 message that has already arrived: now, or when the application
+    /// takes it.
     pub(crate) fn answer_again(&mut self, packet_id: u16) {
         let (began, connection) = (self.state.began, self.connection);
         if !self.events.owe_again(packet_id, began, connection) {
@@ -397,8 +403,8 @@ impl Session {
         }
     }
 
-    /// PUBACK, PUBREC, PUBREL or PUBCOMP. One for an identifier that is not in use is left over
-    /// from an exchange that is finished, or from an earlier life of this device.
+    /// Handles PUBACK, PUBREC, PUBREL or PUBCOMP. One with an unused identifier is left over from a
+    /// completed exchange, or from a previous run of this device.
     fn handle_ack(&mut self, ack: Ack, packet: PacketType) -> Result<(), SessionError> {
         let Ack {
             kind,
@@ -412,7 +418,7 @@ impl Session {
         }
         let Some(key) = self.state.outbox.by_id(id) else {
             if kind == AckKind::Pubrec {
-                // The broker may forget it too.
+                // Lets the broker forget it as well.
                 self.answer(AckKind::Pubrel, id, ReasonCode::PACKET_ID_NOT_FOUND);
             }
             return Ok(());
@@ -432,7 +438,8 @@ impl Session {
         if kind == AckKind::Pubcomp && item.foreign == Foreign::Unanswered {
             item.foreign = Foreign::Released;
             if matches!(&item.work, Work::Publish(outgoing) if outgoing.released) {
-                // Which of the two it answers is not known: PINGRESP behind the second one is sure.
+                // It is unknown which of the two it answers. PINGRESP after the second one settles
+                // it.
                 self.await_release(key);
             }
             return Ok(());
@@ -441,7 +448,8 @@ impl Session {
         let Work::Publish(outgoing) = &mut item.work else {
             return Err(SessionError::WrongAcknowledgement { packet, id });
         };
-        // EMQX says so of a message that it has, where an ordinary PUBREC is due (MQTT 5 section 4.3.3).
+        // EMQX sends this for a message that it has, where an ordinary PUBREC is due (MQTT 5
+        // section 4.3.3).
         let has_it = kind == AckKind::Pubrec
             && reason == ReasonCode::PACKET_ID_IN_USE
             && outgoing.dup == Dup::Sent;
@@ -477,14 +485,15 @@ impl Session {
                 self.answer(AckKind::Pubrel, id, ReasonCode::SUCCESS);
                 return Ok(());
             }
-            // Not found: the exchange was completed before (MQTT 5 section 3.7.2.1 has no other code).
+            // Not found: the exchange was completed before (MQTT 5 section 3.7.2.1 has no other
+            // code).
             (AckKind::Pubcomp, QoS::ExactlyOnce, true)
                 if reason == ReasonCode::PACKET_ID_NOT_FOUND =>
             {
                 Ok(())
             }
             (AckKind::Pubcomp, QoS::ExactlyOnce, true) => accepted(reason),
-            // Doubled or late.
+            // Duplicate or late.
             (_, QoS::ExactlyOnce, _) => return Ok(()),
             _ => return Err(SessionError::WrongAcknowledgement { packet, id }),
         };
@@ -494,7 +503,7 @@ impl Session {
         Ok(())
     }
 
-    /// The broker has read a PUBREL, and does not answer it: it has nothing to release any more.
+    /// Handles a PUBREL that the broker has read but does not answer: it had nothing to release.
     fn pass_over_release(&mut self, key: Key) {
         let item = self.state.outbox.get(key);
         if item.is_some_and(Item::releases_first) {
@@ -505,7 +514,7 @@ impl Session {
         }
     }
 
-    /// The broker remembers nothing of the identifier any more: the message follows its PUBREL.
+    /// Queues the message, because the broker no longer remembers anything of its identifier.
     fn send_released(&mut self, key: Key, foreign: Foreign) {
         self.note_passed();
         self.leave_link(key);
@@ -526,7 +535,7 @@ impl Session {
         self.answer(AckKind::Pubcomp, id, reason);
     }
 
-    /// SUBACK or UNSUBACK.
+    /// Handles SUBACK or UNSUBACK.
     fn handle_answers(&mut self, answers: Answers, packet: PacketType) -> Result<(), SessionError> {
         let Answers {
             kind,
@@ -555,14 +564,14 @@ impl Session {
         Ok(())
     }
 
-    /// It was handed to the transport in full, on this connection. Before that an answer is a late
-    /// one, and the broker will answer again.
+    /// Returns whether it was handed to the transport in full on this connection. An answer that
+    /// arrives before that is a late one, and the broker will answer again.
     fn is_sent(&self, key: Key) -> bool {
         let sent = |item: &Item| item.sent_on == self.connection;
         self.state.outbox.list(key) == Some(BEGUN) && self.state.outbox.get(key).is_some_and(sent)
     }
 
-    /// Passes on, and keeps, what the broker says of the connection.
+    /// Reports and keeps the broker's texts about the connection.
     fn keep_words(&mut self, text: Option<String>, server_reference: Option<String>) {
         self.tell(None, text.clone(), BrokerText::Reason);
         self.tell(None, server_reference.clone(), BrokerText::ServerReference);
@@ -570,7 +579,7 @@ impl Session {
         self.server_reference = server_reference;
     }
 
-    /// Passes on what the broker says.
+    /// Reports a text from the broker.
     fn tell(&mut self, about: Option<Token>, text: Option<String>, kind: fn(String) -> BrokerText) {
         if let Some(text) = text.map(kind) {
             self.events.push(Event::BrokerText { about, text });
@@ -592,8 +601,8 @@ fn accepted(reason: ReasonCode) -> Result<(), PublishError> {
     }
 }
 
-/// MQTT 5 section 3.3.2.3.4: a name with an alias defines it, an empty name uses it. Both lengths, and the
-/// number, are the broker's choice.
+/// MQTT 5 section 3.3.2.3.4: a name with an alias defines it, an empty name uses it. The broker
+/// chooses the number and the length of both.
 pub(crate) fn resolve_alias(
     aliases: &mut Vec<String>,
     alias: u16,
@@ -622,7 +631,7 @@ pub(crate) fn resolve_alias(
         return Err(SessionError::TopicAliasInvalid);
     }
     to.clear();
-    // As `packet::properties::text`.
+    // As in `packet::properties::text`.
     let reserved = to.try_reserve_exact(from.len() + 1);
     reserved.map_err(|_| no_room(from.len()))?;
     to.push_str(from);

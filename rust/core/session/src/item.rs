@@ -23,7 +23,7 @@ pub(crate) struct Item {
     pub(crate) token: Option<Token>,
     /// Order of creation, modulo 2^32: older items have lower numbers.
     pub(crate) order: u32,
-    /// 0 until it is first sent.
+    /// 0 until it is first sent, unless it is stored.
     pub(crate) packet_id: u16,
     pub(crate) work: Work,
     /// The connection on which it was last handed to the transport in full; 0 for none.

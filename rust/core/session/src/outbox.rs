@@ -1,7 +1,7 @@
-//! What the application asked for and the broker has not yet confirmed.
+//! What the application requested and the broker has not yet confirmed.
 //!
-//! Items stand in queues by what is to be done with them next; moving one, finding one by its
-//! packet identifier and removing one take the same time however many there are.
+//! Items are queued by what is to be done with them next. Moving an item, finding it by its packet
+//! identifier and removing it take constant time.
 
 use alloc::vec::Vec;
 use core::iter;
@@ -21,46 +21,48 @@ pub(crate) use crate::room::REQUESTS;
 use crate::room::{LISTS, POLICIES, PRIORITIES, Room, WAITING};
 use crate::slab::{Index, Key, Slab};
 
-/// Staged or sent on this connection, in the order of sending; with PUBREC an item goes to the end.
+/// Staged or sent on this connection, in the order of sending. An item moves to the end with
+/// PUBREC.
 pub(crate) const BEGUN: usize = 0;
-/// PUBREL to be repeated.
+/// PUBREL to be retransmitted.
 pub(crate) const RELEASES: usize = 1;
-/// PUBLISH to be sent again.
+/// PUBLISH to be retransmitted.
 pub(crate) const RESEND: usize = 3;
-/// What was under way at the end of several connections.
+/// Items that were in flight when several connections ended.
 pub(crate) const SUSPECTS: usize = 4;
 
 /// Whether this build has messages that expire.
 const EXPIRES: bool = POLICIES || cfg!(feature = "properties");
 
-/// Requests unanswered at once.
+/// Maximum unanswered requests.
 const REQUEST_WINDOW: usize = 16;
 
-/// Packet identifiers of messages that are not kept over a restart are below, of others above.
+/// Packet identifiers of messages that are not stored are at or below this, those of stored ones
+/// above.
 const IDS: u16 = 32_767;
 const STORED_IDS: u16 = 0x8000;
 
-/// In [`Item::sent_on`]: a connection of an earlier life.
+/// In [`Item::sent_on`]: a connection from before a restart.
 #[cfg(feature = "durable")]
 const EARLIER_LIFE: u32 = u32::MAX;
 
-/// Everything unconfirmed, bounded in number and bytes. It outlives connections.
+/// Everything unconfirmed, limited in number and bytes. It outlives connections.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     items: Slab<Item, LISTS>,
     room: Room,
-    /// By packet identifier.
+    /// Items by packet identifier.
     ids: Index,
-    /// Waiting messages of which only the latest of a topic counts, by topic.
+    /// Waiting messages that a newer one replaces, by topic.
     latest: Index,
-    /// Messages whose expiry has not begun to count.
+    /// Messages whose expiry time has not started.
     unstamped: Vec<Key>,
-    /// Not before this second a message expires.
+    /// No message expires before this second.
     next_expiry: Option<u32>,
-    /// The last identifier in use of those below, and of those of stored messages above.
+    /// The last identifier used for messages that are not stored, and for stored ones.
     last_id: u16,
     last_stored_id: u16,
-    /// So many identifiers more of each may be known to the broker from an earlier life.
+    /// How many more identifiers of each kind the broker may know from a previous run.
     foreign_ids: u16,
     foreign_stored_ids: u16,
     last_token: u32,
@@ -107,7 +109,7 @@ impl Outbox {
         self.items.get_mut(key)
     }
 
-    /// The oldest item of a queue.
+    /// Returns the oldest item of a queue.
     pub(crate) fn first(&self, list: usize) -> Option<Key> {
         self.items.first(list)
     }
@@ -128,7 +130,7 @@ impl Outbox {
         self.items.list(key)
     }
 
-    /// The message in pieces of this name; looks through all.
+    /// Finds the message in pieces with this token by searching all queues.
     pub(crate) fn supplied(&self, token: Token) -> Option<Key> {
         let mut lists = (0..LISTS).filter_map(|list| self.first(list));
         lists.find_map(|first| {
@@ -141,7 +143,7 @@ impl Outbox {
         })
     }
 
-    /// The item with this packet identifier.
+    /// Returns the item with this packet identifier.
     pub(crate) fn by_id(&self, packet_id: u16) -> Option<Key> {
         self.ids.get(packet_id.into())
     }
@@ -152,7 +154,7 @@ impl Outbox {
         &self.room
     }
 
-    /// Which waiting message has to go next for a message that does not fit.
+    /// Returns the waiting message to drop next for a message that does not fit.
     pub(crate) fn victim(&self, work: &Work) -> Option<Key> {
         let (first, only_qos0) = self.room.victims(work)?;
         (first..PRIORITIES).rev().find_map(|rank| {
@@ -167,7 +169,7 @@ impl Outbox {
 
     // Commands.
 
-    /// The waiting message that a new one replaces.
+    /// Returns the waiting message that a new one replaces.
     pub(crate) fn replaced(&self, work: &Work) -> Option<Key> {
         let Work::Publish(new) = work else {
             return None;
@@ -182,7 +184,7 @@ impl Outbox {
         }
     }
 
-    /// Whether a command is a message that replaces one of its topic.
+    /// Returns whether a command is a message that replaces one of its topic.
     pub(crate) fn is_latest(&self, work: &Work) -> bool {
         matches!(work, Work::Publish(new) if new.is_latest(self.room.overflow()))
     }
@@ -195,9 +197,8 @@ impl Outbox {
         Ok(token)
     }
 
-    /// Makes room on the heap for a message that is to be stored, and names it there: its packet
-    /// identifier and its place in the order. `occupied` are those of the next 32 identifiers that the
-    /// storage has.
+    /// Reserves heap for a message to be stored, and chooses its packet identifier and its place in
+    /// the order. `occupied` returns which of the next 32 identifiers the storage already has.
     pub(crate) fn prepare(
         &mut self,
         mut occupied: impl FnMut(u16) -> Result<u32, StoreError>,
@@ -222,11 +223,11 @@ impl Outbox {
     }
 
     fn next_order(&self) -> u32 {
-        // 0 is none.
+        // 0 means none.
         self.last_order.wrapping_add(1).max(1)
     }
 
-    /// Queues a command, whatever the limits. Gives it back if the heap is full.
+    /// Queues a command, ignoring the limits. Returns it if the heap is exhausted.
     pub(crate) fn submit(&mut self, token: Token, mut work: Work) -> Result<(), Work> {
         let overflow = self.room.overflow();
         let (mut list, mut topic, mut expires) = (REQUESTS, None, false);
@@ -252,18 +253,18 @@ impl Outbox {
         Ok(())
     }
 
-    /// Makes room on the heap for a request.
+    /// Reserves heap for a request.
     pub(crate) fn reserve(&mut self) -> bool {
         self.items.reserve()
     }
 
-    /// A command of this name came, and was not queued.
+    /// Skips the token of a command that was not queued.
     pub(crate) fn pass_over(&mut self, token: Token) {
         self.last_token = token.0;
     }
 
-    /// Queues a request on the session's own account, whatever the limits; `None` if the heap has
-    /// no room.
+    /// Queues a request of the session itself, ignoring the limits. Returns `None` if the heap is
+    /// exhausted.
     pub(crate) fn own_request(&mut self, request: Request) -> Option<Key> {
         self.push(REQUESTS, None, Work::Request(request)).ok()
     }
@@ -297,8 +298,8 @@ impl Outbox {
         Ok(key)
     }
 
-    /// Queues a message of an earlier life in its place of the order; `sent`: it may have been sent.
-    /// False if the heap has no room.
+    /// Queues a message from before a restart at its place in the order; `sent`: it may have been
+    /// sent. Returns false if the heap is exhausted.
     #[cfg(feature = "durable")]
     pub(crate) fn push_restored(
         &mut self,
@@ -327,7 +328,7 @@ impl Outbox {
         true
     }
 
-    /// New items come after this place in the order.
+    /// Makes new items follow this place in the order.
     #[cfg(feature = "durable")]
     pub(crate) fn begin_after(&mut self, order: u32) {
         self.last_order = self.last_order.max(order);
@@ -355,8 +356,8 @@ impl Outbox {
         self.items.move_first(key, list);
     }
 
-    /// Moves a QoS 0 message that was not sent in full back to where it waited. False if a newer one of its topic
-    /// waits in its place.
+    /// Moves a QoS 0 message that was not sent in full back to where it waited. Returns false if a
+    /// newer one of its topic already waits there.
     pub(crate) fn wait_again(&mut self, key: Key, list: usize) -> bool {
         self.move_first(key, list);
         let Some(Work::Publish(outgoing)) = self.items.get(key).map(|item| &item.work) else {
@@ -384,7 +385,7 @@ impl Outbox {
         true
     }
 
-    /// A message that is not to be sent any more, but whose identifier is in use: what is left is
+    /// Reduces a message that will not be sent again, but whose identifier is in use, to its
     /// PUBREL.
     pub(crate) fn reduce_to_release(&mut self, key: Key) {
         self.forget_latest(key);
@@ -424,10 +425,11 @@ impl Outbox {
         }
     }
 
-    // What to send.
+    // Sending.
 
-    /// The item to be sent next, but for suspects. Only PUBLISH waits for quota; what was released on an
-    /// earlier connection goes out as far as the `window` of this session allows. Queues that are `closed` wait.
+    /// Returns the next item to send, not counting suspects. Only PUBLISH needs quota; PUBRELs from
+    /// earlier connections are limited only by the session's `window`. Queues in `closed` are
+    /// skipped.
     pub(crate) fn next_to_send(
         &self,
         quota: bool,
@@ -447,7 +449,7 @@ impl Outbox {
     }
 
     fn next_message(&self, quota: bool, closed: u32) -> Option<Key> {
-        // New ones do not overtake those that are sent again.
+        // New messages do not overtake retransmitted ones.
         let quota = quota && is_open(closed, RESEND);
         let again = self.first(RESEND);
         if again.is_some() && quota {
@@ -460,7 +462,7 @@ impl Outbox {
         })
     }
 
-    /// The first QoS 0 message that waits, if no other message waits before it.
+    /// Returns the first waiting QoS 0 message, if no other message waits before it.
     pub(crate) fn next_qos0(&self) -> Option<Key> {
         let key = self.next_message(true, 0)?;
         let item = self.get(key)?;
@@ -478,10 +480,11 @@ impl Outbox {
         }
     }
 
-    /// Gives an item a packet identifier if it has none; false if that is not possible now.
+    /// Assigns a packet identifier to an item without one. Returns false if that is not possible
+    /// now.
     pub(crate) fn assign_id(&mut self, key: Key) -> bool {
         match self.items.get_mut(key) {
-            // Stored with one, and not sent yet.
+            // It was stored with one, and not sent yet.
             Some(item) if item.is_stored() && item.sent_on == 0 && self.foreign_stored_ids != 0 => {
                 let is_new =
                     matches!(&item.work, Work::Publish(outgoing) if outgoing.dup == Dup::No);
@@ -518,19 +521,19 @@ impl Outbox {
         true
     }
 
-    /// The broker may remember identifiers of an earlier life of this device, or it does not: of
-    /// messages that are not stored, and of those that are.
+    /// Sets whether the broker may know identifiers from a previous run of this device: those of
+    /// messages that are not stored, and those of stored ones.
     pub(crate) fn set_foreign(&mut self, foreign: bool, stored: bool) {
         self.foreign_ids = if foreign { IDS } else { 0 };
         self.foreign_stored_ids = if stored { IDS } else { 0 };
     }
 
-    /// Whether that is so of identifiers of stored messages.
+    /// Returns whether it may know identifiers of stored messages.
     pub(crate) fn has_foreign_stored(&self) -> bool {
         self.foreign_stored_ids != 0
     }
 
-    /// The same about the identifier of an item.
+    /// Returns whether it may know the identifier of this item.
     pub(crate) fn is_foreign(&self, key: Key) -> bool {
         match self.get(key).is_some_and(Item::is_stored) {
             true => self.has_foreign_stored(),
@@ -540,7 +543,7 @@ impl Outbox {
 
     // Time.
 
-    /// Lets the expiry of new messages count from now.
+    /// Starts the expiry time of new messages.
     pub(crate) fn stamp(&mut self, now: Duration) {
         if !EXPIRES {
             return;
@@ -551,7 +554,8 @@ impl Outbox {
                 continue;
             };
             if let Expiry::In(seconds) = outgoing.expires {
-                // Rounded up, so that no message goes early and a scan follows at most once a second.
+                // Rounded up, so that no message expires early and scans are at least a second
+                // apart.
                 let second = seconds_of(now)
                     .saturating_add(u32::from(now.subsec_nanos() != 0))
                     .saturating_add(seconds);
@@ -562,19 +566,19 @@ impl Outbox {
         }
     }
 
-    /// Whether there are such messages.
+    /// Returns whether there are messages whose expiry time has not started.
     pub(crate) fn awaits_time(&self) -> bool {
         EXPIRES && !self.unstamped.is_empty()
     }
 
-    /// When a message may expire next.
+    /// Returns when a message may expire next.
     pub(crate) fn next_expiry(&self) -> Option<Duration> {
         let second = self.next_expiry?;
         Some(Duration::from_secs(second.into()))
     }
 
-    /// The waiting messages that have expired, as many as the heap has room to name; sets the time
-    /// of the next look.
+    /// Returns the waiting messages that have expired, as many as fit on the heap, and sets the
+    /// time of the next scan.
     pub(crate) fn expired(&mut self, now: Duration) -> Vec<Key> {
         let mut expired = Vec::new();
         let now = seconds_of(now);
@@ -606,7 +610,7 @@ pub(crate) fn seconds_of(now: Duration) -> u32 {
     now.as_secs() as u32
 }
 
-/// FNV-1a, not 0. Two topics with the same hash are told apart where it matters.
+/// FNV-1a, but never 0. Topics with the same hash are compared where it matters.
 fn hash(topic: &str) -> u32 {
     let hash = topic.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)

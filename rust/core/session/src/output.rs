@@ -1,4 +1,4 @@
-//! From the outbox to the transport.
+//! Output: from the outbox to the transport.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,32 +16,32 @@ use crate::request::{Filter, Request, RequestKind, bytes};
 use crate::session::Session;
 use crate::slab::Key;
 
-/// Packets are put together up to this many bytes.
+/// Packets are combined up to this many bytes.
 const STAGE: usize = 1_024;
 
-/// Payloads up to this size are copied behind their packet's head.
+/// Payloads up to this size are copied after their packet's head.
 const INLINE_PAYLOAD: usize = 512;
 
-/// Repeated SUBSCRIBE packets unanswered at once.
+/// Maximum unanswered SUBSCRIBE packets that renew subscriptions.
 const REPEAT_WINDOW: usize = 16;
 
-/// What came of putting an item into the stage.
+/// Result of staging an item.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Staged {
-    /// It is there, whole.
+    /// Staged completely.
     Done,
-    /// It is there, and its payload has to follow before anything else.
+    /// Staged; its payload has to follow before anything else.
     Payload,
-    /// No room here for now.
+    /// No room in the stage for now.
     Later,
-    /// No room in the heap for now.
+    /// No room on the heap for now.
     NoHeap,
-    /// It is not to be sent any more.
+    /// It is no longer to be sent.
     Gone,
 }
 
 impl Session {
-    /// Makes the next bytes to transmit, once the last ones are gone.
+    /// Prepares the next bytes to transmit, once the last ones are sent.
     pub(crate) fn stage(&mut self, now: Duration) {
         self.note_time(now);
         let Some(link) = &mut self.link else {
@@ -68,7 +68,7 @@ impl Session {
             (_, Some(limits)) => {
                 let mut closed = 0;
                 while self.has_stage_room() && self.stage_next(&limits, &mut closed) {}
-                // A ping to be answered before a suspect is sent.
+                // A ping that must be answered before a suspect is sent.
                 if let Some(link) = self.link.as_mut().filter(|link| link.staged.is_empty()) {
                     link.stage_control();
                 }
@@ -82,8 +82,8 @@ impl Session {
         self.link.as_ref().is_some_and(room) && !self.events.is_full()
     }
 
-    /// Stages what comes next; false if that is nothing, for now. `closed`: a bit for each queue whose first
-    /// item found no heap, and behind which all wait.
+    /// Stages the next item. Returns false if there is none for now. `closed` has a bit for each
+    /// queue whose first item found no heap, so that all behind it wait.
     fn stage_next(&mut self, limits: &Limits, closed: &mut u32) -> bool {
         let Some(link) = &mut self.link else {
             return false;
@@ -110,7 +110,8 @@ impl Session {
         }
     }
 
-    /// Stages a suspect, once nothing else is under way; false if nothing else can be staged now.
+    /// Stages a suspect once nothing else is in flight. Returns false if nothing else can be staged
+    /// now.
     fn stage_alone(&mut self, key: Key, limits: &Limits) -> bool {
         if !self.may_go_alone() {
             return false;
@@ -122,8 +123,8 @@ impl Session {
         staged == Staged::Gone
     }
 
-    /// Stages an item; false if nothing else can be staged now. If it was the heap that had no room, its queue
-    /// waits, and others go on.
+    /// Stages an item. Returns false if nothing else can be staged now. If the heap had no room,
+    /// only its queue waits.
     fn stage_or_close(&mut self, key: Key, limits: &Limits, closed: &mut u32) -> bool {
         match self.stage_item(key, limits) {
             Staged::Later => false,
@@ -136,7 +137,7 @@ impl Session {
         }
     }
 
-    /// Before DISCONNECT: QoS 0 messages, as far as they are small.
+    /// Stages small QoS 0 messages before DISCONNECT.
     fn stage_last_words(&mut self, limits: &Limits) {
         while self.has_stage_room() {
             let Some(key) = self.state.outbox.next_qos0() else {
@@ -155,8 +156,8 @@ impl Session {
         }
     }
 
-    /// Stages a part of the subscriptions that a broker has lost, up to `last`. If the heap has no room, it is taken
-    /// from the list again.
+    /// Stages some of the subscriptions that a broker has lost, up to `last`. If the heap has no
+    /// room, they are taken from the list again.
     fn stage_repeat(&mut self, key: Key, last: String, limits: &Limits, closed: &mut u32) -> bool {
         let goes_on = self.stage_or_close(key, limits, closed);
         if !is_open(*closed, REQUESTS) {
@@ -167,12 +168,13 @@ impl Session {
         goes_on
     }
 
-    /// The next part of the subscriptions that a broker has lost, as a request, and the last filter of it.
+    /// Creates a request for the next subscriptions that a broker has lost. Returns it and its last
+    /// filter.
     fn next_repeat(&mut self) -> Option<(Key, String)> {
         let link = self.link.as_mut()?;
         let subscriptions = &mut self.state.subscriptions;
         let count = self.state.repeat;
-        // A packet that ended a connection goes on its own.
+        // A packet that ended a connection is sent alone.
         let window = if count == crate::request::FILTERS {
             REPEAT_WINDOW
         } else {
@@ -191,7 +193,7 @@ impl Session {
         Some((key, last))
     }
 
-    /// Puts an item into the stage and among those under way.
+    /// Stages an item and adds it to those in flight.
     fn stage_item(&mut self, key: Key, limits: &Limits) -> Staged {
         let answered = |item: &Item| item.work.is_answered();
         if self.state.outbox.get(key).is_some_and(answered) && !self.state.outbox.assign_id(key) {
@@ -309,7 +311,7 @@ impl Session {
         let Work::Request(request) = &mut item.work else {
             return Staged::Gone;
         };
-        // The codec makes a copy of the filters, in pieces, and a packet of that.
+        // The codec copies the filters in parts, and makes a packet from that.
         let (kind, next) = (request.kind, request.next());
         if !frame::heap_has(2 * bytes(next) + 512) {
             return self.wait_for_heap();
@@ -337,7 +339,7 @@ impl Session {
         Staged::Done
     }
 
-    /// The transport took `n` bytes.
+    /// Consumes `n` bytes that the transport took.
     pub(crate) fn consume(&mut self, n: usize) {
         let Some(link) = &mut self.link else {
             return;
@@ -365,7 +367,7 @@ impl Session {
         }
     }
 
-    /// Takes the first of the staged items that is with the transport in full.
+    /// Takes the first staged item that the transport has in full.
     fn next_sent(&mut self) -> Option<Key> {
         let link = self.link.as_mut()?;
         let (end, key) = *link.ends.first()?;
@@ -382,7 +384,7 @@ impl Session {
         self.item_is_sent(key);
     }
 
-    /// An item is with the transport in full.
+    /// Marks an item as sent, or finishes it, once the transport has it in full.
     fn item_is_sent(&mut self, key: Key) {
         let (Some(link), Some(item)) = (&self.link, self.state.outbox.get_mut(key)) else {
             return;
@@ -395,8 +397,8 @@ impl Session {
         }
     }
 
-    /// Ends the connection from our side. If a packet boundary can be reached, what the
-    /// application has taken is acknowledged, and an MQTT 5 broker is told why.
+    /// Ends the connection from our side. If a packet boundary can be reached, acknowledges what
+    /// the application has taken, and tells an MQTT 5 broker why.
     pub(crate) fn fail(&mut self, error: SessionError) {
         let Some(link) = &mut self.link else {
             return;
@@ -410,7 +412,7 @@ impl Session {
         }
         if listens && link.payload.is_none() {
             let control = core::mem::take(&mut link.control);
-            // Last words are not worth more than the heap has.
+            // Sent only if the heap has room.
             if link.staged.try_reserve(control.len() + 8).is_err() {
                 return;
             }
@@ -428,20 +430,20 @@ impl Session {
     }
 }
 
-/// Whether nothing of this queue has found the heap without room.
+/// Returns whether the queue is open, that is, not closed for lack of heap.
 pub(crate) fn is_open(closed: u32, list: usize) -> bool {
     closed & 1 << list == 0
 }
 
-/// The broker's limit, if a packet of this size is above it.
+/// Returns the broker's limit if a packet of this size exceeds it.
 fn exceeded(size: usize, limits: &Limits) -> Option<u32> {
     let limit = limits.maximum_packet_size?;
     (size > limit as usize).then_some(limit)
 }
 
-/// How many of the filters go into the next packet. What this broker will not take is answered
-/// here: one that announced what it does not support may close the connection over it (MQTT 5
-/// sections 3.2.2.3.11 and 3.2.2.3.13).
+/// Returns how many filters go into the next packet. Filters that the broker does not support are
+/// answered here: a broker that announced this may close the connection otherwise (MQTT 5 sections
+/// 3.2.2.3.11 and 3.2.2.3.13).
 fn choose(filters: &mut [Filter], kind: RequestKind, limits: &Limits) -> usize {
     /// Fixed header, packet identifier and properties.
     const HEAD: usize = 5 + 2 + 1;

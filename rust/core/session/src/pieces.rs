@@ -1,4 +1,4 @@
-//! Messages that are larger than the memory for them: received and published piece by piece.
+//! Messages larger than the memory available for them, received and published in pieces.
 
 mod inbound;
 mod outbound;
@@ -7,5 +7,5 @@ pub(crate) use inbound::Incoming;
 pub use outbound::Pieces;
 pub(crate) use outbound::{Supply, Wanted};
 
-/// Whether this build has them.
+/// Whether this build supports messages in pieces.
 pub(crate) const PIECES: bool = cfg!(feature = "pieces");

@@ -1,10 +1,10 @@
-//! Values in one vector, each in one of several queues: every operation takes the same time,
-//! however many there are.
+//! Values in one vector, each in one of several queues. Every operation takes constant time.
 
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
-/// Names a value until it is removed: the number of its slot, counted from 1, so that none is a word, too.
+/// Identifies a value until it is removed: its slot number, counted from 1, so that an `Option` of
+/// it is a single word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key(NonZeroU32);
 
@@ -18,7 +18,7 @@ impl Key {
     }
 }
 
-/// `LISTS` queues over one vector of slots. A slot that became free is used again.
+/// `LISTS` queues over one vector of slots. Free slots are reused.
 #[derive(Debug)]
 pub(crate) struct Slab<T, const LISTS: usize> {
     slots: Vec<Slot<T>>,
@@ -58,12 +58,12 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
         self.len
     }
 
-    /// Makes room for one more value; false if the heap has none.
+    /// Makes room for one more value. Returns false if the heap is exhausted.
     pub(crate) fn reserve(&mut self) -> bool {
         self.free.is_some() || self.slots.try_reserve(1).is_ok()
     }
 
-    /// The slot that the next value will have.
+    /// Returns the slot that the next value will have.
     pub(crate) fn next_key(&self) -> Key {
         self.free.unwrap_or_else(|| Key::of(self.slots.len()))
     }
@@ -117,7 +117,7 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
         key
     }
 
-    /// Takes a value out.
+    /// Removes a value.
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         self.unlink(key);
@@ -127,7 +127,7 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
         self.free = Some(key);
         self.len -= 1;
         let value = slot.value.take();
-        // What a crowd took is given back, what a few take is not asked for each time.
+        // Frees the memory of a burst, but keeps a small vector to avoid reallocation.
         if self.len == 0 && self.slots.capacity() > Self::FEW {
             self.slots = Vec::new();
             self.free = None;
@@ -195,10 +195,10 @@ impl<T, const LISTS: usize> Slab<T, LISTS> {
     }
 }
 
-/// Where the value with a number is: a hash table with linear probing. Numbers are not 0.
+/// Maps numbers to values: a hash table with linear probing. Numbers are not 0.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// Number and key; number 0 is an empty place. The length is a power of two.
+    /// Number and key; number 0 marks an empty place. The length is a power of two.
     table: Vec<(u32, Option<Key>)>,
     len: usize,
 }
@@ -213,7 +213,7 @@ impl Index {
         self.table.get(at)?.1
     }
 
-    /// Makes room for one more; false if the heap has none.
+    /// Makes room for one more. Returns false if the heap is exhausted.
     pub(crate) fn reserve(&mut self) -> bool {
         let wanted = 2 * (self.len + 1);
         if wanted <= self.table.len() {
@@ -260,7 +260,7 @@ impl Index {
             if entry.0 == 0 {
                 break;
             }
-            // What was pushed past the hole by those before it moves back into it.
+            // Entries displaced past the hole move back into it.
             let home = home(entry.0, mask);
             if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(hole) & mask) {
                 if let Some(place) = self.table.get_mut(hole) {
@@ -282,8 +282,8 @@ impl Index {
         self.probe(number, 0)
     }
 
-    /// The first place from the number's own on that holds `wanted`, before an empty one. At
-    /// least half of the places are empty.
+    /// Returns the first place, from the number's home on, that holds `wanted`, searching up to an
+    /// empty one. At least half of the places are empty.
     fn probe(&self, number: u32, wanted: u32) -> Option<usize> {
         if number == 0 || self.table.is_empty() {
             return None;

@@ -140,8 +140,8 @@ impl State {
         }
     }
 
-    /// Handles that the broker may have lost the session although it reports it as present.
-    /// Subscribing again is harmless, and a message without DUP is treated as new.
+    /// Prepares for a broker that may have lost the session although it reports it as present:
+    /// subscribing again is harmless, and a message without DUP is treated as new.
     pub(crate) fn doubt(&mut self) {
         self.subscriptions.begin_anew(&mut self.journal);
         self.doubtful.clone_from(&self.received);

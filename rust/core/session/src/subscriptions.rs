@@ -145,7 +145,7 @@ impl Subscriptions {
         !self.filters.is_empty() && self.filters.iter().all(|(_, one)| one.confirmed)
     }
 
-    /// Handles that the broker lost the session.
+    /// Marks all filters for renewal, because the broker lost the session; drops those being left.
     pub(crate) fn begin_anew(&mut self, journal: &mut Journal) {
         self.filters.retain(|(_, one)| {
             if one.leaving {

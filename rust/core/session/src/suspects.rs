@@ -1,21 +1,23 @@
-//! Messages and requests that may be the reason why connections end.
+//! Detection of messages and requests that cause connections to end.
 //!
-//! A broker takes packets in order, so the oldest one that it has not answered is the one to look
-//! at. If that is the same at the end of [`suspect_after`](crate::Config::suspect_after)
-//! connections, it waits behind everything else and is then sent alone, on a connection that has
-//! proved to be alive. Others follow it after a while, also if there is no answer. If that connection
-//! ends before the answer, too, it counts as proof: twice as much if the broker had
-//! answered another message or request on it, and not only a ping. At [`GUILTY`] it is given up. A
-//! broker that restarts makes suspects, and acknowledges each of them as soon as it lasts.
+//! A broker processes packets in order, so the oldest one that it has not answered is the one to
+//! suspect. If that is the same one at the end of [`suspect_after`](crate::Config::suspect_after)
+//! connections, it becomes a suspect: it waits behind everything else and is then sent alone, on a
+//! connection that is known to be alive. Other packets follow after a while even without an answer.
+//! If that connection ends before the answer as well, this counts as proof, and twice if the broker
+//! had answered another message or request on it (a ping is not enough). At [`GUILTY`], the suspect
+//! is given up. A broker that restarts creates suspects too, but acknowledges each of them once it
+//! stays up.
 //!
-//! A broker that answers late has answered none of those before the one that ends the connection: each of
-//! them would have to become a suspect first. So fewer are sent at once after the second such end, down to
-//! one, until a connection has brought some answers.
+//! A broker that answers late has answered nothing before the packet that ends the connection, so
+//! every packet in flight would have to become a suspect first. Therefore, after the second such
+//! end, fewer are sent at once, down to one, until a connection has brought some answers.
 //!
-//! PUBREL is judged by itself: a broker that has lost what it knew of the packet identifier may close
-//! the connection instead of answering (rumqttd does), although the message was not at fault. So may one that
-//! never knew it, where PUBREL goes before the first use of an identifier. That is proven by two connections more
-//! that end when it was sent alone: the broker remembers none of an earlier life, and no PUBREL goes first any more.
+//! PUBREL is judged separately. A broker that has lost the state of the packet identifier may close
+//! the connection instead of answering (rumqttd does), although the message was not at fault. So
+//! may a broker that never had it, if PUBREL is sent before the first use of an identifier. That is
+//! considered proven after two more connections that end when it was sent alone: the broker then
+//! remembers no identifiers from a previous run, and no further PUBREL is sent first.
 
 use crate::config::QoS;
 use crate::error::PublishError;
@@ -27,15 +29,15 @@ use crate::room::WAITING;
 use crate::session::Session;
 use crate::slab::Key;
 
-/// The weight of proof at which an item is given up.
+/// Weight of proof at which an item is given up.
 const GUILTY: u8 = 4;
 
-/// A suspect's turn comes after so many others even if more of them wait.
+/// After this many answers, a suspect is sent even if other items wait.
 const OTHERS_FIRST: u32 = 16;
 
 impl Session {
-    /// The connection is over; what was under way goes back to where it is sent from. `blame`:
-    /// that may be the reason.
+    /// Handles the end of the connection. What was in flight returns to its queue. `blame`: it may
+    /// have caused the end.
     pub(crate) fn end_link(&mut self, blame: bool) {
         self.cut_pieces();
         let Some(link) = self.link.take() else {
@@ -47,7 +49,7 @@ impl Session {
         let blame = blame && link.was_online() && !link.left;
         let alone = link.alone.map(|(key, _)| key).filter(|_| blame);
         let weight = if link.passed > 0 { 2 } else { 1 };
-        // What is given up then is a precaution.
+        // Giving up the PUBREL is only a precaution.
         let releases_first =
             |key: Key| self.state.outbox.get(key).is_some_and(Item::releases_first);
         let weight = if alone.is_some_and(releases_first) {
@@ -62,7 +64,7 @@ impl Session {
             self.put_back(key, blame, oldest == Some(key));
         }
         self.drop_repeats();
-        // Not if it was this side that closed: what is never answered shall not stop the others.
+        // Not if this side closed: a packet that is never answered must not slow down the others.
         if blame && link.phase != Phase::Over {
             self.narrow(oldest, link.in_flight);
         }
@@ -74,7 +76,7 @@ impl Session {
         }
     }
 
-    /// Parts of the repeated subscriptions that wait: they are taken from the list again.
+    /// Drops waiting packets of renewed subscriptions; they are taken from the list again.
     fn drop_repeats(&mut self) {
         let outbox = &mut self.state.outbox;
         let mut at = outbox.first(REQUESTS);
@@ -86,8 +88,9 @@ impl Session {
         }
     }
 
-    /// Of a broker that answers late nothing is known but that one of those under way may be the reason.
-    /// Half as many at once show sooner which, and what is not gets its answer.
+    /// Halves the number of messages in flight. If a broker answers late, any of those in flight
+    /// may be the cause; with fewer at once, the others get their answers and the cause is found
+    /// sooner.
     fn narrow(&mut self, oldest: Option<Key>, in_flight: u16) {
         let oldest = oldest.and_then(|key| self.state.outbox.get(key));
         let is_repeated = oldest.is_some_and(|item| item.ends > 1);
@@ -97,7 +100,7 @@ impl Session {
         }
     }
 
-    /// An item under way was answered.
+    /// Notes that an item in flight was answered.
     pub(crate) fn note_passed(&mut self) {
         if let Some(link) = &mut self.link {
             link.passed = link.passed.saturating_add(1);
@@ -115,7 +118,7 @@ impl Session {
         let own = item.token.is_none();
         let releases_first = item.releases_first();
         if releases_first {
-            // The message was not.
+            // The message itself was not sent.
             item.sent_on = 0;
         }
         if item.foreign == Foreign::Unanswered {
@@ -129,7 +132,7 @@ impl Session {
             Work::Publish(outgoing) => {
                 outgoing.begin_payload();
                 item.ends = item.ends.saturating_add(oldest.into());
-                // QoS 0 was not sent in full, and keeps its place among its like.
+                // QoS 0 was not sent in full, and keeps its place among its equals.
                 match outgoing.qos() {
                     QoS::AtMostOnce => outgoing.waiting_list(),
                     _ => RESEND,
@@ -155,8 +158,8 @@ impl Session {
         }
     }
 
-    /// A part of the repeated subscriptions: they are taken from the list again, but for one that
-    /// is suspected.
+    /// Drops a packet of renewed subscriptions, whose filters are taken from the list again, unless
+    /// a single filter has become a suspect.
     fn put_back_repeat(&mut self, key: Key, count: usize, blame: bool, oldest: bool) {
         if !blame {
             self.state.outbox.remove(key);
@@ -185,14 +188,16 @@ impl Session {
         self.state.outbox.remove(key);
     }
 
-    /// Whether it is time for a suspect although others wait: not while another one is unanswered.
+    /// Returns whether a suspect may be sent although others wait: not while another one is
+    /// unanswered.
     pub(crate) fn suspects_turn(&self) -> bool {
         let link = self.link.as_ref().filter(|link| link.alone.is_none());
         let passed = link.map_or(0, |link| link.passed);
         passed >= OTHERS_FIRST && !self.state.outbox.is_empty(SUSPECTS)
     }
 
-    /// Whether a suspect can be sent now: nothing else is under way, and the connection is known to be alive.
+    /// Returns whether a suspect can be sent now: nothing else is in flight, and the connection is
+    /// alive.
     pub(crate) fn may_go_alone(&mut self) -> bool {
         let Some(link) = self
             .link
@@ -207,15 +212,16 @@ impl Session {
         link.proven
     }
 
-    /// A PUBREL that goes first, and may be why connections end: it goes alone, and in its turn, for others wait
-    /// behind it.
+    /// Returns whether a PUBREL that is sent first may be the reason why connections end. It is
+    /// sent alone, but in its turn, because others wait behind it.
     pub(crate) fn is_suspected_release(&self, key: Key) -> bool {
         let limit = self.config.suspect_after;
         let item = self.state.outbox.get(key);
         limit != 0 && item.is_some_and(|item| item.releases_first() && item.ends >= limit)
     }
 
-    /// The item under way is a suspect: nothing else is sent until it is answered, or will not be.
+    /// Makes this item the suspect in flight: nothing else is sent until it is answered or times
+    /// out.
     pub(crate) fn leave_alone(&mut self, key: Key) {
         if let Some(link) = &mut self.link {
             link.alone = Some((key, later(link.now, self.config.response_timeout)));
@@ -234,7 +240,7 @@ impl Session {
                 (item.foreign, item.ends, item.proofs) = (Foreign::Released, 0, 0);
                 self.state.outbox.set_foreign(false, false);
             }
-            // Its PUBREL, which cannot be followed by another.
+            // Its PUBREL, which no further PUBREL can follow.
             Work::Publish(outgoing) if outgoing.released => {
                 self.finish_publish(key, Err(PublishError::EndsConnection));
             }

@@ -1,18 +1,19 @@
-//! What is written when: the session's side of its storage.
+//! Writes the session's state to its storage.
 //!
-//! Commit points, in the order in which things happen:
+//! When each record is written, in the order of events:
 //!
-//! - A message is stored before `publish` accepts it, with the packet identifier that it will have,
-//!   and forgotten after PUBACK or PUBCOMP.
+//! - A message is stored before `publish` accepts it, with its future packet identifier, and
+//!   deleted after PUBACK or PUBCOMP.
 //! - That the broker has a QoS 2 message (PUBREC) is stored before PUBREL is sent.
-//! - In a session that was taken over, where PUBREL goes before the first use of a packet identifier with QoS 2: that
-//!   PUBLISH follows is stored before it is sent.
-//! - The identifier of a received QoS 2 message is stored before the application is handed the
-//!   message, so before PUBREC, and forgotten before PUBCOMP.
-//! - Whose session it is, is stored when CONNACK arrives, before anything else is sent.
-//! - That the broker's session and the stored one are the same is stored when all subscriptions are
-//!   known to be there and everything else is written, and forgotten before CONNECT and where a write fails.
-//! - A subscription is stored or forgotten when the broker has answered.
+//! - In a session that was taken over, PUBREL is sent before the first use of a packet identifier
+//!   with QoS 2. That PUBLISH follows the PUBREL is stored before it is sent.
+//! - The identifier of a received QoS 2 message is stored before the application gets the message,
+//!   so before PUBREC, and deleted before PUBCOMP.
+//! - The identity of the session is stored when CONNACK arrives, before anything else is sent.
+//! - That the broker's session and the stored one match (SETTLED) is stored when all subscriptions
+//!   are known to be there and everything else is written. It is deleted before CONNECT and when a
+//!   write fails.
+//! - A subscription is stored or deleted when the broker has answered.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -28,35 +29,35 @@ use crate::subscriptions::Subscriptions;
 /// Numbers in one record of a set.
 const CHUNK: usize = 16;
 
-/// The first keys of sets of places in the order.
+/// First keys of the sets of message orders.
 const SETS: [u16; 2] = [*key::RELEASED.start(), *key::SENT.start()];
 
-/// Records that are known at most to be other than they should.
+/// Maximum number of keys tracked as out of date.
 const LATE: usize = 256;
 
 /// Writes records. Without a store it does nothing.
 #[derive(Default)]
 pub(crate) struct Journal {
     store: Option<Box<dyn Store>>,
-    /// What the store should hold.
+    /// What the store should contain: this and the following fields.
     identity: Option<Identity>,
-    /// That includes SETTLED, as soon as everything else is there.
+    /// Whether it should contain SETTLED, once everything else is written.
     settled: bool,
     received: Vec<u16>,
     released: Vec<u32>,
     sent: Vec<u32>,
-    /// Places of filters that are free again, and the first that was never used.
+    /// Filter indices that are free again, and the first that was never used.
     free: Vec<u16>,
     next_filter: u16,
-    /// A record is in the store that could not be loaded: its key is not to be used.
+    /// The store has a record that could not be loaded: its key must not be used.
     pub(super) incomplete: bool,
-    /// The keys of what is not in the store as it should be, see [`catch_up`](Self::catch_up).
+    /// Keys whose record in the store is out of date, see [`catch_up`](Self::catch_up).
     late: Vec<u16>,
-    /// There are more, which are not known.
+    /// There are more, whose keys are not tracked.
     lost: bool,
-    /// The last write succeeded: others may, too.
+    /// The last write succeeded, so others may succeed as well.
     works: bool,
-    /// A write failed, which was told, and not everything has been written since.
+    /// A write failed and was reported, and not everything has been written since.
     failing: bool,
     untold: Option<StoreError>,
 }
@@ -74,7 +75,7 @@ impl fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// Reads a store: every record to `found`, damaged ones as `None`.
+    /// Reads a store, and passes every record to `found`.
     pub(super) fn open(
         mut store: Box<dyn Store>,
         mut found: impl FnMut(u16, Loaded),
@@ -83,7 +84,7 @@ impl Journal {
         let (mut is_encrypted, mut is_newer) = (false, false);
         store.load(&mut |key, bytes| {
             is_encrypted |= key == ENCRYPTED;
-            // What it becomes is not larger than twice its bytes and a little.
+            // Decoding takes at most twice its bytes and a little more.
             let mut room = Vec::<u8>::new();
             if room.try_reserve_exact(2 * bytes.len() + 256).is_err() {
                 journal.incomplete = true;
@@ -126,7 +127,7 @@ impl Journal {
         fill(places, chunk, orders);
     }
 
-    /// The set of places in the order that a record belongs to, and which part of it that is.
+    /// Returns the set of message orders that a record belongs to, and its index in the set.
     fn set(&mut self, key: u16) -> (&mut Vec<u32>, u16) {
         match key::SENT.contains(&key) {
             true => (&mut self.sent, key - key::SENT.start()),
@@ -142,25 +143,25 @@ impl Journal {
             .collect()
     }
 
-    /// Whether the store has a message of this place in the order as released.
+    /// Returns whether the store has the message of this order as released.
     pub(super) fn is_released(&self, order: u32) -> bool {
         self.released.contains(&order)
     }
 
-    /// Whether a QoS 2 message of this place in the order may have been sent, and not only the PUBREL before it.
+    /// Returns whether a QoS 2 message of this order may have been sent, and not only the PUBREL
+    /// before it.
     pub(super) fn may_be_sent(&self, order: u32) -> bool {
         !self.is_adopted() || self.sent.contains(&order) || self.is_released(order)
     }
 
-    /// The latest place in the order that is named.
+    /// Returns the highest order in the sets.
     pub(super) fn last_released(&self) -> u32 {
         let places = self.released.iter().chain(&self.sent);
         places.copied().max().unwrap_or(0)
     }
 
-    /// Messages that are done leave what says that they were released, see
-    /// [`delete_message`](Self::delete_message): drops it, so that the places are free again. The first record
-    /// stays, for the next.
+    /// Removes the orders of completed messages, which [`delete_message`](Self::delete_message)
+    /// leaves in the store, to free their places. The first record is kept for later use.
     pub(super) fn keep_released(&mut self, is_there: impl Fn(u32) -> bool) {
         for first in SETS {
             let (places, _) = self.set(first);
@@ -177,7 +178,7 @@ impl Journal {
         }
     }
 
-    /// The filters in the store have these places.
+    /// Sets the indices of the filters in the store.
     pub(super) fn set_filters(&mut self, mut places: Vec<u16>) {
         places.sort_unstable();
         self.next_filter = places.last().map_or(0, |last| last + 1);
@@ -193,13 +194,13 @@ impl Journal {
         self.store.is_some()
     }
 
-    /// The last write failed and was not told yet.
+    /// Returns the last failure, if it was not reported yet.
     pub(crate) fn take_failure(&mut self) -> Option<StoreError> {
         self.untold.take()
     }
 
-    /// Which packet identifiers, of this one and the 31 after it, messages in the store have that are
-    /// not known here. The first is the lowest bit.
+    /// Returns which packet identifiers, of this one and the 31 after it, belong to stored messages
+    /// that are not loaded. The first is the lowest bit.
     pub(crate) fn occupied(&mut self, first: u16) -> Result<u32, StoreError> {
         let mut occupied = 0;
         if let Some(store) = self.store.as_mut().filter(|_| self.incomplete) {
@@ -225,7 +226,7 @@ impl Journal {
         let result = self.write(id, Some(record));
         if let Err(error) = result {
             self.fail(error);
-            // It may be there all the same, and was not accepted.
+            // It may have been stored anyway, but was not accepted.
             if matches!(error, StoreError::Failed(_)) && self.write(id, None).is_err() {
                 self.note_late(id);
             }
@@ -234,7 +235,7 @@ impl Journal {
         self.note(id, result)
     }
 
-    /// What is left of the message is PUBREL.
+    /// Replaces a message by its PUBREL.
     pub(crate) fn put_release(&mut self, id: u16, order: u32) {
         let record = record::release(id, order);
         if self.put(id, record).is_ok() {
@@ -242,8 +243,8 @@ impl Journal {
         }
     }
 
-    /// A message is done. What says that it was released goes with the next write there: no other
-    /// message will have its place in the order.
+    /// Deletes a completed message. The note that it was released is removed by the next write of
+    /// that record: no other message will have its order.
     pub(crate) fn delete_message(&mut self, id: u16, order: u32) {
         if self.delete(id).is_ok() {
             self.end_release(order);
@@ -258,12 +259,12 @@ impl Journal {
         }
     }
 
-    /// PUBREC arrived.
+    /// Handles PUBREC.
     pub(crate) fn note_released(&mut self, order: u32) {
         self.note_order(*key::RELEASED.start(), order);
     }
 
-    /// A QoS 2 message is about to be sent.
+    /// Notes that a QoS 2 message is about to be sent.
     pub(crate) fn note_sent(&mut self, order: u32) {
         if self.is_adopted() {
             self.note_order(*key::SENT.start(), order);
@@ -287,14 +288,15 @@ impl Journal {
         }
     }
 
-    /// The broker has lost the session: messages are sent anew.
+    /// Forgets what was released, because the broker has lost the session: messages are sent as new
+    /// ones.
     pub(crate) fn clear_released(&mut self) {
         for first in SETS {
             let (places, _) = self.set(first);
             let used = chunks(places);
             places.fill(0);
-            // Deleted and not overwritten, which a storage that is full would refuse: the next life would send
-            // PUBREL to a broker that has no message.
+            // Deleted rather than overwritten, which a full storage would refuse. Otherwise, after
+            // a restart, PUBREL would be sent to a broker that has no message.
             for chunk in used {
                 let _ = self.delete(first + chunk);
             }
@@ -306,7 +308,7 @@ impl Journal {
         let _ = self.put(key, record);
     }
 
-    /// A QoS 2 message is about to be handed to the application.
+    /// Notes that a QoS 2 message is about to be handed to the application.
     pub(crate) fn note_received(&mut self, id: u16) {
         if !self.is_on() || self.received.contains(&id) {
             return;
@@ -316,7 +318,7 @@ impl Journal {
         }
     }
 
-    /// PUBREL arrived.
+    /// Handles PUBREL.
     pub(crate) fn forget_received(&mut self, id: u16) {
         let Some(at) = self.received.iter().position(|place| *place == id) else {
             return;
@@ -327,17 +329,17 @@ impl Journal {
         self.put_set(key::RECEIVED.start() + (at / CHUNK) as u16);
     }
 
-    /// The broker has lost the session.
+    /// Forgets received identifiers, because the broker has lost the session.
     pub(crate) fn clear_received(&mut self) {
         let all = self.received.len().div_ceil(CHUNK) as u16;
         self.received.fill(0);
-        // Also those that are empty here: the storage may have had no room to be told.
+        // Also those that are empty here, because a full storage may not have been updated.
         for chunk in 0..all {
             let _ = self.delete(key::RECEIVED.start() + chunk);
         }
     }
 
-    /// A subscription as it is now; its place in the store, which is the earlier one if it had one.
+    /// Stores a subscription. Returns its index in the store, which does not change.
     pub(crate) fn put_filter(
         &mut self,
         place: Option<u16>,
@@ -370,7 +372,7 @@ impl Journal {
         }
     }
 
-    /// Whose session it is, if that has changed.
+    /// Stores the identity of the session, if it has changed.
     pub(crate) fn put_identity(&mut self, identity: Identity) {
         if !self.is_on() || self.identity.as_ref() == Some(&identity) {
             return;
@@ -380,7 +382,7 @@ impl Journal {
         let _ = self.put(key::SESSION, record);
     }
 
-    /// The broker has what is to be stored.
+    /// Notes that the broker's session matches what is to be stored.
     pub(crate) fn settle(&mut self) {
         if self.is_on() && !self.settled {
             self.settled = true;
@@ -389,8 +391,9 @@ impl Journal {
         }
     }
 
-    /// A CONNECT is sent. If its answer is lost with the power, the broker may have begun a new session
-    /// that it will call present. Deleted and not overwritten, which a storage that is full would refuse.
+    /// Deletes SETTLED before CONNECT is sent. If the answer is lost in a power failure, the broker
+    /// may have started a new session that it will report as present. Deleted rather than
+    /// overwritten, which a full storage would refuse.
     pub(crate) fn unsettle(&mut self) {
         if self.settled {
             self.settled = false;
@@ -408,7 +411,7 @@ impl Journal {
         self.note(key, result)
     }
 
-    /// Writes a record for which the heap may have had no room, or deletes one.
+    /// Writes a record, or deletes it. The inner `None` means that the heap had no room for it.
     fn write(&mut self, key: u16, record: Option<Option<Vec<u8>>>) -> Result<(), StoreError> {
         match (&mut self.store, record) {
             (None, _) => Ok(()),
@@ -423,7 +426,7 @@ impl Journal {
             self.fail(error);
             self.note_late(key);
             if key != key::SETTLED {
-                // The next life has to doubt what it finds until everything is written.
+                // After a restart, everything is in doubt until all is written.
                 let deleted = self.write(key::SETTLED, None);
                 if self.settled || deleted.is_err() {
                     self.note_late(key::SETTLED);
@@ -436,7 +439,7 @@ impl Journal {
         result
     }
 
-    /// A failure is told once, until everything is written.
+    /// Notes a failure, which is reported once until everything is written.
     fn fail(&mut self, error: StoreError) {
         self.works = false;
         if !self.failing {
@@ -454,7 +457,7 @@ impl Journal {
         }
     }
 
-    /// Writes what is late, as far as that goes: after a write that succeeded, up to one that fails.
+    /// Writes records that are out of date, after a write that succeeded and until one fails.
     pub(crate) fn catch_up(&mut self, outbox: &Outbox, subscriptions: &Subscriptions) {
         while core::mem::take(&mut self.works) {
             // SETTLED comes last.
@@ -469,7 +472,7 @@ impl Journal {
         }
     }
 
-    /// What should be under a key; `Some(None)` if the heap has no room for it.
+    /// Returns what should be stored under a key; `Some(None)` if the heap has no room for it.
     fn record(
         &self,
         key: u16,
@@ -486,14 +489,14 @@ impl Journal {
         } else if key == key::SETTLED {
             (self.settled && !self.lost).then(record::settled)
         } else {
-            // A set of nothing is deleted, which a storage that is full does not refuse.
+            // An empty set is deleted, which even a full storage accepts.
             let record = self.present(key);
             let is_empty = record.as_deref().is_some_and(record::is_empty);
             (!is_empty).then_some(record)
         }
     }
 
-    /// The record as it should be.
+    /// Returns the current contents of the record.
     fn present(&self, key: u16) -> Option<Vec<u8>> {
         if key::RECEIVED.contains(&key) {
             record::received(key, slice(&self.received, key - key::RECEIVED.start()))
@@ -515,7 +518,7 @@ pub(super) enum Loaded {
     NoMemory,
 }
 
-/// Puts what a record says into its places.
+/// Copies the values of a record to their places.
 fn fill<T: Copy + Default>(places: &mut Vec<T>, chunk: u16, values: &[T]) {
     let start = usize::from(chunk) * CHUNK;
     if places.len() < start + CHUNK {
@@ -527,7 +530,8 @@ fn fill<T: Copy + Default>(places: &mut Vec<T>, chunk: u16, values: &[T]) {
     }
 }
 
-/// Puts a value into a free place: the record that this is in. `None` if the heap has no room.
+/// Puts a value into a free place. Returns the index of its record, or `None` if the heap has no
+/// room.
 fn occupy<T: Copy + Default + PartialEq>(places: &mut Vec<T>, value: T) -> Option<u16> {
     let free = places.iter().position(|place| *place == T::default());
     let at = match free {
@@ -545,7 +549,7 @@ fn occupy<T: Copy + Default + PartialEq>(places: &mut Vec<T>, value: T) -> Optio
         .filter(|chunk| *chunk < 0x1000)
 }
 
-/// The records with any value.
+/// Returns the indices of records that have any value.
 fn chunks<T: Copy + Default + PartialEq>(places: &[T]) -> Vec<u16> {
     let chunks = places.chunks(CHUNK).zip(0..);
     let used = chunks.filter(|(values, _)| values.iter().any(|value| *value != T::default()));

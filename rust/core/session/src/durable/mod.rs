@@ -1,5 +1,5 @@
-//! A session that outlives a restart: [`store`] is what a platform brings, [`record`] what is kept
-//! in it, [`journal`] when, and [`restore`] how a session begins with it.
+//! A session that survives a restart: [`store`] is the interface to the platform, [`record`] the
+//! format, [`journal`] decides when to write, and [`restore`] starts a session from stored records.
 
 #[cfg(feature = "durable")]
 mod journal;

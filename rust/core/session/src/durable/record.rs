@@ -1,11 +1,11 @@
-//! The bytes of the records, each with a version, a kind and a checksum over them and the key.
+//! The format of the records. Each has a version, a kind, and a checksum over them and the key.
 //!
 //! ```text
 //!   version  kind  body ...  CRC-32
 //!      1      1                4       bytes, numbers little-endian
 //! ```
 //!
-//! A record that does not fit this is damaged: it is dropped, and the others stand.
+//! A record that does not match is damaged. It is dropped, and the others stay valid.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -21,14 +21,14 @@ pub(super) mod key {
 
     pub(in crate::durable) const SESSION: u16 = 0;
     pub(in crate::durable) const SETTLED: u16 = 2;
-    /// Received identifiers, so many in a record.
+    /// Received identifiers, several in a record.
     pub(in crate::durable) const RECEIVED: RangeInclusive<u16> = 0x1000..=0x1FFF;
-    /// Messages that the broker has acknowledged with PUBREC, the same way.
+    /// Messages for which the broker has sent PUBREC, also several in a record.
     pub(in crate::durable) const RELEASED: RangeInclusive<u16> = 0x2000..=0x2FFF;
-    /// Messages that were sent in a session that was taken over, the same way.
+    /// Messages sent in a session that was taken over, also several in a record.
     pub(in crate::durable) const SENT: RangeInclusive<u16> = 0x3000..=0x3FFF;
     pub(in crate::durable) const FILTERS: RangeInclusive<u16> = 0x4000..=0x4FFF;
-    /// A message's key is its packet identifier.
+    /// The key of a message is its packet identifier.
     pub(in crate::durable) const MESSAGES: RangeInclusive<u16> = 0x8000..=0xFFFF;
 }
 
@@ -44,17 +44,17 @@ mod kind {
     pub(super) const SETTLED: u8 = 7;
 }
 
-/// Version, kind and checksum.
+/// Bytes of version, kind and checksum.
 const FRAME: usize = 6;
 
-/// A record that was read.
+/// A decoded record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Record {
     Session(Identity),
-    /// The broker's session is the stored one: no CONNECT is unanswered.
+    /// The broker's session matches the stored one: no CONNECT is unanswered.
     Settled,
     Received(Vec<u16>),
-    /// Places of messages in the order.
+    /// Orders of messages.
     Released(Vec<u32>),
     Filter {
         name: String,
@@ -62,20 +62,21 @@ pub(super) enum Record {
         granted: QoS,
     },
     Message(Stored),
-    /// A message that was given up: what is left is PUBREL. Its place in the order.
+    /// The order of a message that was given up, of which only PUBREL is left.
     Release(u32),
 }
 
-/// Whose session it is.
+/// The identity of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// The broker has accepted it.
     pub(crate) established: bool,
-    /// It may know identifiers of stored messages from a life of which nothing else is stored.
+    /// The broker may know identifiers of stored messages from a previous run of which nothing else
+    /// is stored.
     pub(crate) adopted: bool,
-    /// The client identifier that the broker knows it by.
+    /// The client identifier under which the broker knows the session.
     pub(crate) client_id: String,
-    /// The broker, as its owner names it.
+    /// The broker, as named by the owner.
     pub(crate) peer: String,
 }
 
@@ -138,7 +139,7 @@ pub(super) fn settled() -> Option<Vec<u8>> {
     Some(Writer::new(kind::SETTLED, 0)?.end(key::SETTLED))
 }
 
-/// Zeros are free places and are left out.
+/// Encodes received identifiers. Zeros are free places and are left out.
 pub(super) fn received(key: u16, ids: &[u16]) -> Option<Vec<u8>> {
     let mut record = Writer::new(kind::RECEIVED, 2 * ids.len())?;
     for id in ids.iter().filter(|id| **id != 0) {
@@ -147,7 +148,7 @@ pub(super) fn received(key: u16, ids: &[u16]) -> Option<Vec<u8>> {
     Some(record.end(key))
 }
 
-/// As [`received`].
+/// Encodes the orders of released messages, without zeros.
 pub(super) fn released(key: u16, orders: &[u32]) -> Option<Vec<u8>> {
     let mut record = Writer::new(kind::RELEASED, 4 * orders.len())?;
     for order in orders.iter().filter(|order| **order != 0) {
@@ -194,33 +195,34 @@ pub(super) fn release(key: u16, order: u32) -> Option<Vec<u8>> {
     Some(record.end(key))
 }
 
-/// Whether a record has no body.
+/// Returns whether a record has no body.
 pub(super) fn is_empty(record: &[u8]) -> bool {
     record.len() <= FRAME
 }
 
-/// Whether these bytes are a record of a session, under this key, as this version of the crate or a later one
-/// writes it.
+/// Returns whether these bytes are a session's record under this key, written by this version of
+/// the crate or a later one.
 pub fn is_record(key: u16, bytes: &[u8]) -> bool {
     read(key, bytes).is_some() || is_newer(key, bytes)
 }
 
-/// Whether these bytes are the record of a message to be sent, under this key, and not what is left of one that
-/// was given up.
+/// Returns whether these bytes are the record of a message to be sent under this key, and not the
+/// rest of one that was given up.
 pub fn is_message(key: u16, bytes: &[u8]) -> bool {
     matches!(read(key, bytes), Some(Record::Message(_)))
 }
 
-/// Whether these bytes are a record, under this key, of a later version of this crate.
+/// Returns whether these bytes are a record under this key, written by a later version of this
+/// crate.
 pub(super) fn is_newer(key: u16, bytes: &[u8]) -> bool {
     let whole = bytes.split_last_chunk().filter(|(content, sum)| {
-        // Version and kind are there.
+        // Version and kind are present.
         content.len() >= FRAME - 4 && checksum(key, content) == u32::from_le_bytes(**sum)
     });
     matches!(whole, Some(([version, ..], _)) if *version > VERSION)
 }
 
-/// What a record says; `None` if it is damaged, or does not belong under this key.
+/// Decodes a record. Returns `None` if it is damaged or does not belong under this key.
 pub(super) fn read(key: u16, bytes: &[u8]) -> Option<Record> {
     let (content, sum) = bytes.split_last_chunk()?;
     if checksum(key, content) != u32::from_le_bytes(*sum) {
@@ -279,7 +281,7 @@ fn qos(level: u8) -> Option<QoS> {
     }
 }
 
-/// What is left of a body.
+/// The rest of a body.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -331,8 +333,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// CRC-32 (ISO-HDLC, as of Ethernet) over the key and the bytes. Without a table: one of 1 to 16 kB, as
-/// the crates for it bring, costs more flash than the microseconds are worth beside those of a write.
+/// CRC-32 (ISO-HDLC, as in Ethernet) over the key and the bytes. It uses no table: the tables of 1
+/// to 16 kB in the crates for it cost more flash than the microseconds are worth, compared to those
+/// of a write.
 fn checksum(key: u16, bytes: &[u8]) -> u32 {
     let key = key.to_le_bytes();
     !key.iter().chain(bytes).fold(u32::MAX, |sum, byte| {
@@ -405,7 +408,8 @@ mod tests {
             (Some(u32::MAX), full()),
         ] {
             let record = message(0x8001, 5, expiry, &original).unwrap();
-            // A build without properties reads those of another build, and passes them over.
+            // A build without properties reads records of another build and ignores their
+            // properties.
             let properties = original.properties.clone().filter(|_| Properties::BUILT);
             let stored = Stored {
                 order: 5,

@@ -1,4 +1,4 @@
-//! How a session begins with what an earlier life has stored.
+//! Starting a session from what was stored before a restart.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,10 +14,10 @@ use crate::message::Message;
 use crate::outbox::{Outbox, RELEASES, RESEND};
 use crate::session::Session;
 
-/// The place in the order of a message whose record is damaged: none has it.
+/// The order of a message whose record is damaged; no message has it.
 const NO_ORDER: u32 = 0;
 
-/// What was found, by kind.
+/// Loaded records by kind.
 #[derive(Default)]
 struct Found {
     identity: Option<Identity>,
@@ -54,7 +54,7 @@ impl Found {
 }
 
 impl Session {
-    /// A session that keeps its state in `store`, and goes on from what is there: see
+    /// Creates a session that keeps its state in `store` and continues from what is there: see
     /// [`restore`](Self::restore).
     pub fn with_store(config: Config, store: Box<dyn Store>) -> Result<Self, ConfigError> {
         let mut session = Self::new(config)?;
@@ -62,13 +62,15 @@ impl Session {
         Ok(session)
     }
 
-    /// Keeps the state in `store` from now on, and goes on from what is there. Reading takes as long as the
-    /// store does. Only for a new session: one that has been used, or has a store, is left as it is.
+    /// Keeps the state in `store` from now on, and continues from what is there. Blocks while the
+    /// store is read. Only for a new session: one that was used before or has a store is left
+    /// unchanged.
     ///
-    /// What is found is told by events: [`Event::Restored`], [`Event::RecordDamaged`],
-    /// [`Event::StorageFailed`]. Messages of an earlier life have [tokens of their
-    /// own](crate::Token::is_restored). If the store cannot be read, the session does without it, and
-    /// refuses messages that [have to be durable](crate::PublishOptions::durable).
+    /// Events report what was found: [`Event::Restored`], [`Event::RecordDamaged`] and
+    /// [`Event::StorageFailed`]. Messages from before the restart have
+    /// [tokens of their own](crate::Token::is_restored). If the store cannot be read, the session
+    /// continues without it and refuses messages that
+    /// [have to be durable](crate::PublishOptions::durable).
     pub fn restore(&mut self, store: Box<dyn Store>) {
         if !self.is_new() {
             return;
@@ -80,7 +82,7 @@ impl Session {
         }
     }
 
-    /// Whether nothing was asked of the session yet.
+    /// Returns whether the session was not used yet.
     fn is_new(&self) -> bool {
         self.connection == 0 && self.outbox_len() == 0 && !self.state.journal.is_on()
     }
@@ -89,7 +91,7 @@ impl Session {
         let is_unknown = found.damaged.contains(&key::SESSION);
         for key in found.damaged {
             if key::MESSAGES.contains(&key) {
-                // The broker may have had that message.
+                // The broker may have that message.
                 journal.put_release(key, NO_ORDER);
                 found.releases.push((key, NO_ORDER));
             } else {
@@ -118,7 +120,7 @@ impl Session {
         let is_renamed =
             identity.established && !configured.is_empty() && identity.client_id != configured;
         if is_renamed {
-            // The broker knows the session under a name that is not used any more.
+            // The broker knows the session under an identifier that is no longer used.
             journal.clear_received();
             journal.clear_released();
         } else {
@@ -126,17 +128,19 @@ impl Session {
                 self.state.client_id = Some(identity.client_id.clone());
             }
             self.state.established = identity.established;
-            // If it saw no CONNACK, the last CONNECT of the earlier life may have begun a new session.
+            // If it saw no CONNACK, the last CONNECT before the restart may have started a new
+            // session.
             self.state.unsure = !(found.settled && identity.established);
             self.state.set_received(journal.received());
-            // What was not stored may be under way with any identifier.
+            // Messages that were not stored may be in flight with any identifier.
             let foreign = identity.established;
             self.state.outbox.set_foreign(foreign, identity.adopted);
         }
         journal.set_settled(found.settled);
         let may_be_sent = identity.established || is_unknown;
-        // Which messages were sent, where PUBREL goes first: unless that was dropped, or the heap had no room. Of a record that
-        // is damaged none were: one may come twice then, which would be lost else.
+        // Which messages were sent, if PUBREL is sent first, is known unless that was dropped or
+        // the heap had no room. With a damaged record, none count as sent: one may then arrive
+        // twice, but would be lost otherwise.
         let is_known = !is_renamed && !found.no_memory;
         self.state.peer.clone_from(&identity.peer);
         journal.set_identity(identity);
@@ -177,14 +181,14 @@ impl Session {
             });
         }
         if is_renamed {
-            // Nothing was sent under the new name, whatever the broker has of it.
+            // Nothing was sent under the new identifier, whatever the broker has for it.
             self.begin_anew();
         }
     }
 }
 
 impl Outbox {
-    /// A message of an earlier life, which may have been sent. False if the heap has no room.
+    /// Restores a message that may have been sent. Returns false if the heap is exhausted.
     fn restore(&mut self, id: u16, stored: Stored, released: bool, sent: bool) -> bool {
         let list = if released { RELEASES } else { RESEND };
         let order = stored.order;
@@ -192,7 +196,7 @@ impl Outbox {
         self.push_restored(list, Some(Token::restored(id)), order, outgoing, sent)
     }
 
-    /// What is left of a message that was given up.
+    /// Restores the PUBREL of a message that was given up.
     fn restore_release(&mut self, id: u16, order: u32) -> bool {
         let stored = Stored {
             order,

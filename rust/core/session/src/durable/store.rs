@@ -1,55 +1,55 @@
-//! What keeps records over restarts.
+//! Storage of records across restarts.
 
 use core::fmt;
 
-/// Storage for the records of one session: any store of keys and values, such as the settings of a
-/// device or files.
+/// Storage for the records of one session: any key-value store, such as a device's settings or
+/// files.
 ///
-/// What the session relies on when the power fails during a call:
+/// If the power fails during a call, the session relies on the following:
 ///
 /// - [`put`](Self::put) under a new key leaves nothing, the record, or something damaged;
-/// - `put` under a key in use leaves the old record or the new one;
+/// - `put` under an existing key leaves the old record or the new one;
 /// - [`delete`](Self::delete) leaves the record or nothing;
-/// - what an earlier call has finished stays, and no other record changes.
+/// - the results of completed calls persist, and no other record changes.
 ///
-/// The calls return when that is done, which takes as long as the medium takes: the session's thread
-/// waits for it.
+/// The calls return when the operation is complete. The session's thread waits that long.
 pub trait Store: Send {
-    /// Hands every record to `found`, in any order, with its key.
+    /// Passes every record with its key to `found`, in any order.
     fn load(&mut self, found: &mut dyn FnMut(u16, &[u8])) -> Result<(), StoreError>;
-    /// Keeps a record, in the place of an earlier one under this key.
+    /// Stores a record, replacing an earlier one under this key.
     fn put(&mut self, key: u16, record: &[u8]) -> Result<(), StoreError>;
-    /// Forgets a record; nothing there is no error.
+    /// Deletes a record. It is not an error if there is none.
     fn delete(&mut self, key: u16) -> Result<(), StoreError>;
 }
 
-/// A key that no session uses for a record of its own. What encrypts the records of a [`Store`] keeps
-/// one here, so that a session that gets the store without its key leaves it alone.
+/// A key that no session uses for its own records. A [`Store`] that encrypts the records keeps one
+/// here, so that a session opened without the encryption leaves the data alone.
 pub const ENCRYPTED: u16 = 1;
 
-/// Why a record is not kept.
+/// Why a record was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no storage, or what it holds could not be read.
+    /// There is no storage, or its contents could not be read.
     Unavailable,
-    /// It is full.
+    /// The storage is full.
     Full,
-    /// The record is larger than any that it takes.
+    /// The record is larger than the storage accepts.
     TooLarge,
     /// The heap has no room for the record while it is written.
     OutOfMemory,
-    /// The records are encrypted, and there is no key.
+    /// The records are encrypted, and no key was given.
     Encrypted,
     /// The records were encrypted with another key.
     WrongKey,
-    /// There is a key, and the records are not encrypted.
+    /// A key was given, but the records are not encrypted.
     NotEncrypted,
-    /// A later version of this crate wrote the records. They are left alone.
+    /// The records were written by a later version of this crate. They are left alone.
     Newer,
-    /// The key cannot be used, or there was no nonce: a code of PSA Crypto or of the platform.
+    /// The key cannot be used, or no nonce could be generated: a code of PSA Crypto or of the
+    /// platform.
     Key(i32),
-    /// The platform's own code, negative by custom.
+    /// The platform's own code, negative by convention.
     Failed(i32),
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for StoreError {
                 "there is no storage for the session; give the client one, or publish messages that \
                  are not durable",
             ),
-            // A build without durable sessions has nothing else to say, and no room for the sentences.
+            // A build without durable sessions has no other error, and no room for the messages.
             _ if !cfg!(feature = "durable") => Ok(()),
             StoreError::Full => f.write_str(
                 "the storage of the session is full; wait for acknowledgements or give it more room",

@@ -1,4 +1,4 @@
-//! The journal of a build without durable sessions: nothing, which costs nothing.
+//! The journal of a build without durable sessions: does nothing and costs nothing.
 
 use alloc::string::String;
 

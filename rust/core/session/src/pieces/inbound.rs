@@ -1,7 +1,8 @@
 //! A message that arrives in pieces.
 //!
-//! Its packet identifier is noted, and its acknowledgement owed, with the last piece: one that a lost
-//! connection cuts has never arrived as far as the session is concerned, and the broker sends it again.
+//! Its packet identifier is recorded, and its acknowledgement becomes due, with the last piece. If
+//! the connection is lost before, the message has not arrived as far as the session is concerned,
+//! and the broker sends it again.
 
 use alloc::vec::Vec;
 
@@ -14,30 +15,30 @@ use crate::pieces::PIECES;
 use crate::reason::ReasonCode;
 use crate::session::Session;
 
-/// A message under way.
+/// A message in progress.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     qos: QoS,
     packet_id: u16,
     dup: bool,
     total: u32,
-    /// Bytes of the payload that became events.
+    /// Bytes of the payload delivered as events.
     received: u32,
     fate: Fate,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// The application is told.
+    /// Pieces are delivered to the application.
     Told,
-    /// It is here already (QoS 2): its bytes pass by.
+    /// It has arrived before (QoS 2): its bytes are discarded.
     Repeated,
-    /// The heap had no room: the rest passes by.
+    /// The heap had no room: the rest is discarded.
     Lost,
 }
 
 impl Session {
-    /// Topic and properties are here.
+    /// Handles the start of a message: topic and properties are complete.
     pub(crate) fn begin_pieces(
         &mut self,
         publish: Publish,
@@ -77,7 +78,7 @@ impl Session {
         Ok(())
     }
 
-    /// The next bytes of its payload.
+    /// Handles the next bytes of its payload.
     pub(crate) fn handle_piece(&mut self, bytes: &[u8], is_last: bool) -> Result<(), SessionError> {
         let incoming = self.link.as_mut().and_then(|link| link.incoming.as_mut());
         let Some(incoming) = incoming.filter(|_| PIECES) else {
@@ -106,7 +107,7 @@ impl Session {
         Ok(())
     }
 
-    /// The last byte is here: the message has arrived, for the first time or again.
+    /// Handles the last byte: the message has arrived, for the first time or again.
     fn end_pieces(&mut self, last: Option<Event>) -> Result<(), SessionError> {
         let incoming = self.link.as_mut().and_then(|link| link.incoming.take());
         let Some(incoming) = incoming else {
@@ -134,7 +135,7 @@ impl Session {
         self.deliver(event, owed, incoming.dup)
     }
 
-    /// The connection ends: what was arriving will not go on.
+    /// Ends the message in progress, because the connection ends.
     pub(crate) fn cut_pieces(&mut self) {
         let incoming = self.link.as_mut().and_then(|link| link.incoming.take());
         if let Some(incoming) = incoming.filter(|one| PIECES && one.fate != Fate::Repeated) {

@@ -1,8 +1,8 @@
 //! A message that is published in pieces.
 //!
-//! In the outbox it is a message whose payload is one piece at a time. When its turn comes the
-//! application is asked for the first piece, and the head goes out with that; when a piece is with the
-//! transport, for the next. Nothing else can be sent in the middle of a packet.
+//! In the outbox, its payload is one piece at a time. When its turn comes, the session asks the
+//! application for the first piece and sends the head together with it. Once a piece is with the
+//! transport, it asks for the next one. Nothing else can be sent in the middle of a packet.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -21,14 +21,15 @@ use crate::slab::Key;
 /// How a payload will be supplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pieces {
-    /// Bytes of the whole payload, at least 1.
+    /// Size of the whole payload in bytes, at least 1.
     pub total: u32,
-    /// Bytes of the largest piece, at least 1: what the message occupies in the outbox.
+    /// Size of the largest piece in bytes, at least 1. The message occupies this much in the
+    /// outbox.
     pub piece: u32,
 }
 
 impl Pieces {
-    /// Whether this build has messages in pieces: the cargo feature `pieces`.
+    /// Whether this build supports messages in pieces (cargo feature `pieces`).
     pub const BUILT: bool = PIECES;
 
     pub(crate) fn check(
@@ -52,12 +53,12 @@ impl Pieces {
     }
 }
 
-/// Where the payload of a message in the outbox comes from.
+/// The source of the payload of a message in the outbox.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Supply {
     #[cfg(feature = "pieces")]
     pieces: Option<Pieces>,
-    /// Bytes before those in the message.
+    /// Offset of the bytes that are in the message.
     #[cfg(feature = "pieces")]
     gone: u32,
 }
@@ -102,55 +103,55 @@ impl Supply {
 }
 
 impl Supply {
-    /// Bytes of the whole payload, if it comes in pieces.
+    /// Returns the size of the whole payload, if it comes in pieces.
     pub(crate) fn total(self) -> Option<usize> {
         self.pieces().map(|pieces| pieces.total as usize)
     }
 
-    /// Bytes of the largest piece.
+    /// Returns the size of the largest piece.
     pub(crate) fn most(self) -> Option<usize> {
         let pieces = self.pieces()?;
         Some(pieces.piece.min(pieces.total) as usize)
     }
 
-    /// Goes back to the first byte; false if the payload does not come in pieces.
+    /// Returns to the first byte. Returns false if the payload does not come in pieces.
     pub(crate) fn begin(&mut self) -> bool {
         self.set_gone(0);
         self.pieces().is_some()
     }
 
-    /// Bytes of the next piece, at most.
+    /// Returns the maximum size of the next piece.
     fn next_len(self) -> u32 {
         let pieces = self.pieces();
         pieces.map_or(0, |pieces| pieces.piece.min(pieces.total - self.gone()))
     }
 }
 
-/// What the application was asked for.
+/// The piece that the application was asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     key: Key,
-    /// Until then.
+    /// Deadline.
     by: Duration,
 }
 
 impl Session {
     /// Queues a message whose payload follows in pieces, so that it may be larger than the memory.
     ///
-    /// `message` has no payload. When its turn has come, [`Event::PieceWanted`] asks for its first
-    /// piece, and then for one after the other; [`supply`](Self::supply) answers. Order, priority,
-    /// expiry and the promise of each QoS are those of any message, and its end is
-    /// [`Event::Published`] or [`Event::PublishFailed`]. After a lost connection all of it is asked
-    /// for again, also what was sent but not acknowledged: keep the payload until then, or
-    /// [give the message up](Self::give_up_pieces).
+    /// `message` has no payload. When its turn comes, [`Event::PieceWanted`] asks for its first
+    /// piece, and then for one after the other; answer with [`supply`](Self::supply). Order,
+    /// priority, expiry and QoS work as for any other message, and [`Event::Published`] or
+    /// [`Event::PublishFailed`] reports the outcome. After a lost connection, the whole payload is
+    /// requested again, including what was sent but not acknowledged: keep the payload until then,
+    /// or [give the message up](Self::give_up_pieces).
     ///
-    /// While a piece is awaited, the messages behind wait as well. Once the first piece was supplied
-    /// nothing else is sent before the last one, no acknowledgement and no ping, and with
-    /// acknowledgements unsent little is received. A piece that is not supplied within
-    /// [`response_timeout`](crate::Config::response_timeout) therefore ends the message with
-    /// [`PublishError::NotSupplied`], and if it is half sent the connection.
+    /// While the session waits for a piece, the messages behind it wait as well. After the first
+    /// piece, nothing else is sent until the last one: no acknowledgements and no pings. With
+    /// acknowledgements unsent, little is received either. Therefore, if a piece is not supplied
+    /// within [`response_timeout`](crate::Config::response_timeout), the message fails with
+    /// [`PublishError::NotSupplied`], and if it is half sent, the connection ends.
     ///
-    /// It is never durable. In the outbox it occupies the bytes of its largest piece.
+    /// The message is never durable. In the outbox it occupies the bytes of its largest piece.
     pub fn publish_in_pieces(
         &mut self,
         message: Message,
@@ -162,7 +163,7 @@ impl Session {
         self.queue(work)
     }
 
-    /// The piece that is awaited: the message, the offset, and the most bytes.
+    /// Returns the piece that the session waits for: the message, the offset and the maximum size.
     pub fn wanted_piece(&self) -> Option<(Token, u32, u32)> {
         let wanted = self.link.as_ref().filter(|_| PIECES)?.wanted?;
         let item = self.state.outbox.get(wanted.key)?;
@@ -175,7 +176,7 @@ impl Session {
         }
     }
 
-    /// Supplies the piece that [`Event::PieceWanted`] asks for: from one byte up to the length named
+    /// Supplies the piece requested by [`Event::PieceWanted`], from one byte up to the length given
     /// there.
     pub fn supply(
         &mut self,
@@ -202,15 +203,16 @@ impl Session {
         Ok(())
     }
 
-    /// Gives up a message that was [published in pieces](Self::publish_in_pieces), as one whose
-    /// payload cannot be read any more. [`Event::PublishFailed`] with [`PublishError::NotSupplied`]
-    /// follows. False if no such message is there.
+    /// Gives up a message that was [published in pieces](Self::publish_in_pieces), for example
+    /// because its payload can no longer be read. [`Event::PublishFailed`] with
+    /// [`PublishError::NotSupplied`] follows. Returns false if there is no such message.
     ///
-    /// If it is half sent, the connection ends with [`SessionError::NotSupplied`] from the next
-    /// [`handle_timeout`](Self::handle_timeout), which [`poll_timeout`](Self::poll_timeout) asks for.
+    /// If the message is half sent, the next [`handle_timeout`](Self::handle_timeout), which
+    /// [`poll_timeout`](Self::poll_timeout) requests, ends the connection with
+    /// [`SessionError::NotSupplied`].
     ///
-    /// If all of it is sent, the broker's answer still decides. The message fails only where it would
-    /// have to be sent again.
+    /// If it is sent in full, the broker's answer still decides. It fails only if it would have to
+    /// be sent again.
     pub fn give_up_pieces(&mut self, token: Token) -> bool {
         if !PIECES {
             return false;
@@ -236,13 +238,13 @@ impl Session {
         true
     }
 
-    /// Whether a message cannot be sent yet because its first piece is missing, for which the
-    /// application is asked.
+    /// Returns whether a message cannot be sent yet because its first piece is missing, and asks
+    /// the application for it.
     pub(crate) fn awaits_first_piece(&mut self, key: Key, limits: &Limits) -> bool {
         let Some(outgoing) = self.outgoing(key).filter(|_| PIECES) else {
             return false;
         };
-        // What the broker does not take is given up without a piece.
+        // A message that the broker does not accept is given up without requesting a piece.
         let missing = outgoing.supply.total().is_some() && outgoing.message.payload.is_empty();
         if !missing || outgoing.refused_by(limits).is_some() {
             return false;
@@ -254,7 +256,7 @@ impl Session {
         true
     }
 
-    /// A piece is with the transport: asks for the next, if there is one.
+    /// Asks for the next piece, if there is one, once the last one is with the transport.
     pub(crate) fn want_next_piece(&mut self, key: Key) -> bool {
         let item = self.state.outbox.get_mut(key).filter(|_| PIECES);
         let Some(Work::Publish(outgoing)) = item.map(|item| &mut item.work) else {
@@ -285,7 +287,7 @@ impl Session {
         let (Some(supply), Some(link)) = (supply, &mut self.link) else {
             return;
         };
-        // Not before a time at which the application has given the message up.
+        // Keeps an earlier deadline, set when the application gave the message up.
         let given_up = link.wanted.filter(|wanted| wanted.key == key);
         let by = later(link.now, self.config.response_timeout);
         link.wanted = given_up.or(Some(Wanted { key, by }));
@@ -296,15 +298,15 @@ impl Session {
         });
     }
 
-    /// When the application has to have supplied a piece.
+    /// Returns the deadline for the application to supply a piece.
     pub(crate) fn supply_due(&self) -> Option<Duration> {
         let link = self.link.as_ref().filter(|_| PIECES)?;
         let wanted = link.wanted.filter(|_| link.phase != Phase::Over)?;
         Some(wanted.by)
     }
 
-    /// Gives up a message that the application has not supplied in time, and the connection if it is
-    /// half sent there.
+    /// Gives up a message whose piece was not supplied in time. If it is half sent, ends the
+    /// connection.
     pub(crate) fn check_supply(&mut self, now: Duration) -> Result<(), SessionError> {
         if !is_due(self.supply_due(), now) {
             return Ok(());
@@ -328,7 +330,7 @@ impl Session {
         Ok(())
     }
 
-    /// An item is not asked for any more.
+    /// Stops waiting for a piece of this item.
     pub(crate) fn forget_wanted(&mut self, key: Key) {
         if let Some(link) = self.link.as_mut().filter(|_| PIECES) {
             link.wanted = link.wanted.filter(|wanted| wanted.key != key);
