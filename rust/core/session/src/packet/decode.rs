@@ -1,4 +1,4 @@
-//! What a broker sends, of either version, into one form.
+//! Decodes packets from the broker, of either version, into one form.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,10 +14,10 @@ use crate::message::{self, Message, has_wildcard};
 use crate::reason::{ConnectRefusal, ReasonCode};
 use crate::request::RequestKind;
 
-/// User properties of a received message that are kept.
+/// Maximum user properties kept of a received message.
 const USER_PROPERTIES: usize = 32;
 
-/// Properties of an acknowledgement.
+/// Properties allowed in an acknowledgement.
 const OF_ANSWERS: &[u8] = &[id::REASON_STRING, id::USER_PROPERTY];
 
 /// Decodes a packet from the broker.
@@ -48,11 +48,11 @@ pub(super) fn decode_connack(version: Version, body: &[u8]) -> Result<Box<Connac
     let c = &mut *connack;
     match (version, body) {
         (Version::V311, [flags @ 0..=1, 0]) => c.session_present = *flags == 1,
-        // Whatever else is in it, it is a refusal. Some brokers say why in codes of MQTT 5, or
+        // A refusal, whatever else it contains. Some brokers give the reason as an MQTT 5 code, or
         // append properties.
         (Version::V311, [_, code @ 1..=255, ..]) => c.refusal = refusal(version, *code),
         (Version::V311, [_, 0, _, ..]) => return Err(Fault::TooLong),
-        // A broker that knows only 3.1.1 may say so in its own words.
+        // A broker that supports only 3.1.1 may answer with its codes.
         (Version::V5, [_, code @ 1..=5]) => {
             let refusal = ConnectRefusal::new(Version::V311, *code);
             c.refusal = Some(refusal.of(Version::V5));
@@ -112,7 +112,7 @@ fn refusal(version: Version, code: u8) -> Option<ConnectRefusal> {
     (code != 0).then(|| ConnectRefusal::new(version, code))
 }
 
-/// PUBLISH (section 3.3). The payload keeps the memory the packet arrived in.
+/// PUBLISH (section 3.3). The payload keeps the memory in which the packet arrived.
 fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Fault> {
     let Frame { control, body } = frame;
     let bytes = body.as_slice();
@@ -122,7 +122,8 @@ fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Fault> 
         2 => QoS::ExactlyOnce,
         _ => return Err(Fault::Code),
     };
-    // DUP means nothing with QoS 0; brokers that set it there (against MQTT-3.3.1-2) are forgiven.
+    // DUP is meaningless with QoS 0. Brokers that set it there (against MQTT-3.3.1-2) are
+    // tolerated.
     let (topic_len, rest) = split_u16(bytes)?;
     let (topic, mut rest) = rest
         .split_at_checked(topic_len.into())
@@ -159,7 +160,8 @@ fn decode_publish(version: Version, frame: Frame<'_>) -> Result<Publish, Fault> 
 
 type PublishProperties<'a> = (Option<u16>, Option<Box<message::Properties>>, &'a [u8]);
 
-/// Topic alias, what the application is told, with so many user properties at most, and what follows.
+/// Returns the topic alias, the properties for the application, with at most this many user
+/// properties, and the bytes that follow.
 pub(super) fn decode_publish_properties(
     bytes: &[u8],
     user_properties: usize,
@@ -192,7 +194,7 @@ pub(super) fn decode_publish_properties(
     }
 }
 
-/// Topic alias, all properties, and what follows.
+/// Returns the topic alias, all properties, and the bytes that follow.
 pub(super) fn split_publish_properties(
     bytes: &[u8],
 ) -> Result<(Option<u16>, Properties<'_>, &[u8]), Fault> {
@@ -214,7 +216,7 @@ pub(super) fn split_publish_properties(
     Ok((topic_alias.map(|alias| alias as u16), properties, payload))
 }
 
-/// PUBACK, PUBREC, PUBREL and PUBCOMP have the same form and the same properties.
+/// Decodes PUBACK, PUBREC, PUBREL or PUBCOMP, which have the same form and the same properties.
 fn decode_ack(version: Version, kind: AckKind, body: &[u8]) -> Result<Ack, Fault> {
     let (id, rest) = split_packet_id(body)?;
     let mut text = None;
@@ -236,7 +238,7 @@ fn decode_ack(version: Version, kind: AckKind, body: &[u8]) -> Result<Ack, Fault
     })
 }
 
-/// SUBACK and UNSUBACK. The latter has no codes in 3.1.1: none are returned.
+/// Decodes SUBACK or UNSUBACK. The latter has no codes in 3.1.1: none are returned.
 fn decode_answers(version: Version, kind: RequestKind, body: &[u8]) -> Result<Answers, Fault> {
     let (id, mut bytes) = split_packet_id(body)?;
     let mut text = None;
@@ -259,7 +261,7 @@ fn decode_answers(version: Version, kind: RequestKind, body: &[u8]) -> Result<An
             (RequestKind::Subscribe, 2) => Ok(QoS::ExactlyOnce),
             // There was no such subscription.
             (RequestKind::Unsubscribe, 0x11) => Ok(QoS::AtMostOnce),
-            // Above 0x80 a code of MQTT 5, which some brokers send with either version.
+            // Above 0x80, an MQTT 5 code, which some brokers send with either version.
             (_, 0x80..) => Err(ReasonCode(*byte)),
             _ => return Err(Fault::Code),
         });

@@ -1,8 +1,8 @@
-//! What is wrong with a packet, and which one it is.
+//! Packet types, and what can be wrong with a packet.
 
 use core::fmt;
 
-/// The kind of a control packet (section 2.1.2 of both standards).
+/// The type of a control packet (section 2.1.2 of both standards).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PacketType(pub(crate) u8);
 
@@ -12,17 +12,17 @@ impl PacketType {
     /// A message.
     pub const PUBLISH: Self = Self(3);
 
-    /// From the first byte of a packet.
+    /// Returns the type in the first byte of a packet.
     pub(crate) fn of(control: u8) -> Self {
         PacketType(control >> 4)
     }
 
-    /// From its number on the wire, 0 to 15.
+    /// Creates it from its number on the wire, 0 to 15.
     pub fn new(number: u8) -> Self {
         PacketType(number & 0x0F)
     }
 
-    /// Its number on the wire, 0 to 15.
+    /// Returns its number on the wire, 0 to 15.
     pub fn number(self) -> u8 {
         self.0
     }
@@ -64,31 +64,31 @@ impl fmt::Debug for PacketType {
     }
 }
 
-/// Why a packet cannot be understood: what both standards call malformed.
+/// Why a packet could not be decoded: it is malformed according to the standards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The packet type is not defined, or its flags are not those of the type.
+    /// The packet type is undefined, or its flags are invalid.
     FirstByte,
-    /// The remaining length takes more than four bytes, or with MQTT 5 more than it needs.
+    /// The remaining length takes more than four bytes or, with MQTT 5, more than necessary.
     Length,
     /// The packet ends before its content does.
     TooShort,
     /// Bytes follow the content.
     TooLong,
-    /// Packet identifier 0.
+    /// The packet identifier is 0.
     PacketId,
     /// A string is not UTF-8 or contains U+0000.
     Text,
     /// The topic name is empty or contains a wildcard.
     Topic,
-    /// A property that is not defined here, occurs twice, or has a forbidden value.
+    /// A property is undefined here, occurs twice, or has a forbidden value.
     Property,
-    /// A code or flag that is not defined here.
+    /// A code or flag is undefined here.
     Code,
-    /// Not as many answers as filters were asked for.
+    /// The number of answers does not match the number of requested filters.
     Count,
-    /// The form of MQTT 3.1.1 in a connection of MQTT 5.
+    /// The packet has the format of MQTT 3.1.1 on an MQTT 5 connection.
     OldVersion,
 }
 

@@ -1,4 +1,4 @@
-//! From a byte stream to packets: one at a time, size checked first, borrowed where possible.
+//! Splits a byte stream into packets, one at a time: size checked first, borrowed where possible.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ use crate::pieces::PIECES;
 /// The largest value of a four-byte variable byte integer (section 2.2.3 of 3.1.1).
 pub(crate) const MAX_REMAINING_LENGTH: usize = 268_435_455;
 
-/// One packet, not yet understood.
+/// One packet, not decoded yet.
 #[derive(Debug)]
 pub(crate) struct Frame<'a> {
     /// First byte: packet type and flags.
@@ -25,7 +25,7 @@ pub(crate) struct Frame<'a> {
 pub(crate) enum Body<'a> {
     /// The packet arrived in one piece.
     Borrowed(&'a [u8]),
-    /// It had to be put together.
+    /// It had to be assembled.
     Owned(Vec<u8>),
 }
 
@@ -37,7 +37,7 @@ impl Body<'_> {
         }
     }
 
-    /// Everything from `offset` on, in the same memory if it is ours.
+    /// Returns everything from `offset` on, reusing the memory if it is ours.
     pub(crate) fn into_rest(self, offset: usize) -> Vec<u8> {
         match self {
             Body::Borrowed(bytes) => bytes.get(offset..).unwrap_or_default().to_vec(),
@@ -49,27 +49,27 @@ impl Body<'_> {
     }
 }
 
-/// What the stream holds next.
+/// The next element of the stream.
 #[derive(Debug)]
 pub(crate) enum Piece<'a> {
     Packet(Frame<'a>),
     /// A PUBLISH that was too large.
     Skipped(Skipped),
-    /// A PUBLISH without its payload, which follows in pieces: so many bytes.
+    /// A PUBLISH without its payload, which follows in pieces and has this many bytes.
     Head(Frame<'a>, u32),
     /// The next bytes of that payload, and whether they are the last.
     Payload(&'a [u8], bool),
 }
 
-/// Splits the stream; holds at most one incomplete packet.
+/// Splits the stream. Holds at most one incomplete packet.
 #[derive(Debug, Default)]
 pub(crate) struct Framer {
-    /// The first byte, once it is here.
+    /// The first byte, once received.
     control: Option<u8>,
-    /// The remaining length, as far as its bytes are here: so many.
+    /// The remaining length decoded so far, and the number of its bytes received.
     length: u32,
     length_bytes: u32,
-    /// The same, once the fixed header is complete.
+    /// The remaining length, once the fixed header is complete.
     expected: Option<usize>,
     body: Vec<u8>,
     skip: Option<Skip>,
@@ -77,11 +77,11 @@ pub(crate) struct Framer {
 }
 
 impl Framer {
-    /// Takes bytes up to the end of the first packet in `data`: how many, and the packet if it is
-    /// complete. Without a packet all bytes were taken.
+    /// Takes bytes up to the end of the first packet in `data`. Returns how many, and the packet if
+    /// it is complete. Without a packet, all bytes were taken.
     ///
-    /// A PUBLISH above the bounds is skipped, or an error if they are strict. One that is taken in
-    /// pieces is handed on head first, then as much of its payload as there is in `data`.
+    /// A PUBLISH above the bounds is skipped, or is an error if they are strict. One that is taken
+    /// in pieces is returned head first, then as much of its payload as `data` contains.
     pub(crate) fn take<'a>(
         &mut self,
         version: Version,
@@ -105,7 +105,7 @@ impl Framer {
             _ if self.way() != Way::Whole => return Ok(self.take_payload(taken, rest, bounds)),
             Some(whole) if self.body.is_empty() => Body::Borrowed(whole),
             Some(end) => {
-                self.body.extend_from_slice(end); // there is room since its first byte
+                self.body.extend_from_slice(end); // reserved with its first byte
                 Body::Owned(core::mem::take(&mut self.body))
             }
             None if self.body.try_reserve_exact(wanted).is_err() => {
@@ -126,8 +126,8 @@ impl Framer {
         Ok((taken, Some(Piece::Packet(Frame { control, body }))))
     }
 
-    /// Puts the head of a PUBLISH together. One above the limit for packets, or that the heap has no
-    /// room for, is skipped.
+    /// Assembles the head of a PUBLISH. It is skipped if it exceeds the limit for packets or the
+    /// heap has no room.
     fn take_head<'a>(
         &mut self,
         version: Version,
@@ -173,7 +173,7 @@ impl Framer {
         Ok((taken + used, Some(head)))
     }
 
-    /// What there is of a payload: no more than a packet may have, and less where the heap is short.
+    /// Takes the available payload: no more than a packet may have, and less if the heap is short.
     fn take_payload<'a>(
         &mut self,
         taken: usize,
@@ -198,12 +198,12 @@ impl Framer {
         (taken + count, Some(Piece::Payload(bytes, is_last)))
     }
 
-    /// The first byte of a packet, if that is the next of `data`.
+    /// Returns the first byte of a packet, if `data` begins with one.
     pub(crate) fn first_of(&self, data: &[u8]) -> Option<u8> {
         data.first().copied().filter(|_| self.control.is_none())
     }
 
-    /// How the packet under way is taken: whole, in a build without pieces.
+    /// Returns how the current packet is taken. Without support for pieces, always whole.
     fn way(&self) -> Way {
         if PIECES { self.way } else { Way::Whole }
     }
@@ -262,7 +262,7 @@ impl Framer {
                 Err(malformed)
             };
         }
-        // 3.1.1 does not demand the shortest form (section 2.2.3), MQTT 5 does (section 1.5.5).
+        // 3.1.1 does not require the shortest form (section 2.2.3), MQTT 5 does (section 1.5.5).
         if version == Version::V5 && byte == 0 && self.length_bytes > 1 {
             return Err(malformed);
         }
@@ -290,7 +290,7 @@ impl Framer {
         self.control() >> 4 == kind::PUBLISH
     }
 
-    /// Whatever of the packet was kept already passes first.
+    /// Starts skipping, beginning with what was already kept of the packet.
     fn begin_skip(&mut self, body: usize, reason: SkipReason, bounds: Bounds) {
         let size = body as u32 + self.header_len();
         let mut skip = Skip::new(self.control(), body, size, reason, bounds.aliases);
@@ -299,8 +299,8 @@ impl Framer {
     }
 }
 
-/// Whether the heap has room for what is made of a packet: a copy of its parts, and some more for
-/// those that are short. What the broker sends shall not end the program.
+/// Returns whether the heap has room to decode a packet: for a copy of its parts, and some more for
+/// the short ones. Data from the broker must not terminate the program.
 pub(crate) fn has_room(frame: &Frame<'_>) -> bool {
     let size = frame.body.as_slice().len();
     let made = match frame.control >> 4 {
@@ -310,23 +310,24 @@ pub(crate) fn has_room(frame: &Frame<'_>) -> bool {
     has_room_for(made)
 }
 
-/// The same for a part of this size.
+/// Returns the same for a part of this size.
 pub(crate) fn has_room_for(made: usize) -> bool {
     /// The short parts are at most 32 pairs of strings.
     const MORE: usize = 2_048 * size_of::<usize>() / 4;
     heap_has(made + MORE)
 }
 
-/// Whether the heap has this many bytes in one piece. What is made without asking ends the program where it has not.
+/// Returns whether the heap has this many bytes in one piece. Use it before an allocation that
+/// terminates the program on failure.
 pub fn heap_has(bytes: usize) -> bool {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(bytes);
-    // A compiler may leave out an allocation that is not used.
+    // Keeps the compiler from removing the unused allocation.
     core::hint::black_box(&room);
     reserved.is_ok()
 }
 
-/// A whole packet for which there is no room: skipped if it is a PUBLISH.
+/// Skips a whole packet for which there is no room, if it is a PUBLISH.
 pub(crate) fn skip_frame(frame: &Frame<'_>, bounds: Bounds) -> Result<Skipped, SessionError> {
     let body = frame.body.as_slice();
     if frame.control >> 4 != kind::PUBLISH {
@@ -348,7 +349,7 @@ fn out_of_memory(size: usize) -> SessionError {
     SessionError::OutOfMemory { size: size as u32 }
 }
 
-/// Packet type and flags (section 2.1.3 of MQTT 5, 2.2.2 of 3.1.1).
+/// Checks packet type and flags (section 2.1.3 of MQTT 5, 2.2.2 of 3.1.1).
 pub(super) fn check_control(version: Version, control: u8) -> Result<(), SessionError> {
     let flags = control & 0x0F;
     let valid = match control >> 4 {
@@ -368,7 +369,7 @@ pub(super) fn check_control(version: Version, control: u8) -> Result<(), Session
     }
 }
 
-/// Bytes of a variable byte integer.
+/// Returns the size of a variable byte integer.
 pub(crate) fn length_of_length(length: usize) -> usize {
     match length {
         0..0x80 => 1,
@@ -448,7 +449,7 @@ mod tests {
             );
             assert_eq!(framer.body.capacity(), 0);
         }
-        // Exactly the limit is fine, one more is not.
+        // Exactly the limit is accepted, one more is not.
         let mut framer = Framer::default();
         assert!(
             framer
@@ -463,7 +464,7 @@ mod tests {
         );
     }
 
-    /// In any fragmentation, and the packet behind it is read.
+    /// In any fragmentation, and the packet after it is read.
     #[test]
     fn a_message_above_the_limit_passes_by() {
         let mut bytes = vec![0x32, 0xF4, 3, 0, 3, b'a', b'/', b'b', 0, 9];
@@ -539,7 +540,7 @@ mod tests {
         }
     }
 
-    /// Only MQTT 5 demands the shortest form.
+    /// Only MQTT 5 requires the shortest form.
     #[test]
     fn a_length_in_more_bytes_than_needed() {
         let bytes = [0x20, 0x82, 0x80, 0x00, 0, 0];

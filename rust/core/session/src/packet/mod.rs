@@ -1,16 +1,16 @@
 //! One internal form for the packets of both protocol versions.
 //!
-//! The codec is mqtt-proto; [`v3`] and [`v5`] encode with it what a client sends. What is done here
-//! instead of there, and why:
+//! The codec is mqtt-proto; [`v3`] and [`v5`] use it to encode what a client sends. The following
+//! is done here instead:
 //!
-//! - Framing: the codec reads whole packets. Here the size is checked before a byte is buffered.
-//! - PUBLISH, both ways: so that a payload is neither copied on its way in nor on its way out.
-//! - Decoding: so that the properties of MQTT 5 cannot multiply in memory, see [`properties`], and the
-//!   few kinds of packet have one form for both versions. The codec is what the tests compare with.
-//! - Checks that the codec leaves out: bytes behind the end of a packet, a body in PINGRESP (its
-//!   `decode_buffer` panics on one), over-long variable byte integers, zero where the standard
-//!   forbids it; and its error on the several subscription identifiers that a
-//!   PUBLISH may carry.
+//! - Framing: the codec reads whole packets. Here, the size is checked before a byte is buffered.
+//! - PUBLISH, both ways, so that a payload is never copied, neither on the way in nor out.
+//! - Decoding: so that MQTT 5 properties cannot multiply in memory, see [`properties`], and the few
+//!   packet types have one form for both versions. The tests compare it with the codec.
+//! - Checks that the codec omits: bytes after the end of a packet, a body in PINGRESP (its
+//!   `decode_buffer` panics on one), over-long variable byte integers, and zero where the standard
+//!   forbids it. The codec also rejects multiple subscription identifiers, which a PUBLISH may
+//!   carry.
 
 mod decode;
 mod fault;
@@ -39,7 +39,7 @@ use crate::request::{Answer, RequestKind};
 pub(crate) use decode::decode;
 pub use fault::{Fault, PacketType};
 
-/// What a broker sends.
+/// A packet from the broker.
 #[derive(Debug)]
 pub(crate) enum Packet {
     Connack(Box<Connack>),
@@ -70,7 +70,7 @@ pub(crate) struct Ack {
     pub(crate) text: Option<String>,
 }
 
-/// SUBACK or UNSUBACK, which has no codes in 3.1.1.
+/// SUBACK, or UNSUBACK, which has no codes in 3.1.1.
 #[derive(Debug)]
 pub(crate) struct Answers {
     pub(crate) kind: RequestKind,
@@ -92,7 +92,7 @@ pub(crate) struct Connack {
     pub(crate) session_present: bool,
     pub(crate) refusal: Option<ConnectRefusal>,
     pub(crate) receive_maximum: Option<u32>,
-    /// 1 or 0; `None` is 2.
+    /// Maximum QoS 1 or 0; `None` means 2.
     pub(crate) maximum_qos_is_1: Option<bool>,
     pub(crate) retain_available: Option<bool>,
     pub(crate) maximum_packet_size: Option<u32>,
@@ -107,7 +107,7 @@ pub(crate) struct Connack {
     pub(crate) response_information: Option<String>,
 }
 
-/// Packet types of section 2.1.2, in the high nibble of the first byte.
+/// Packet types (section 2.1.2), in the high nibble of the first byte.
 mod kind {
     pub(super) const CONNECT: u8 = 1;
     pub(super) const CONNACK: u8 = 2;
@@ -156,7 +156,7 @@ pub(crate) fn push_ack(
     }
 }
 
-/// Appends DISCONNECT; 3.1.1 cannot say why.
+/// Appends DISCONNECT. In 3.1.1 it has no reason.
 pub(crate) fn push_disconnect(out: &mut Vec<u8>, version: Version, reason: ReasonCode) {
     let control = kind::DISCONNECT << 4;
     if version == Version::V311 || reason == ReasonCode::SUCCESS {
@@ -166,7 +166,7 @@ pub(crate) fn push_disconnect(out: &mut Vec<u8>, version: Version, reason: Reaso
     }
 }
 
-/// Appends CONNECT. `client_id` may be one the broker assigned.
+/// Appends CONNECT. `client_id` may be assigned by the broker.
 pub(crate) fn push_connect(out: &mut Vec<u8>, config: &Config, client_id: &str, clean: bool) {
     match config.version() {
         Version::V311 => v3::push_connect(out, config, client_id, clean),
@@ -200,11 +200,12 @@ pub(crate) fn push_unsubscribe<'a>(
     }
 }
 
-/// The largest packet that MQTT can carry, bytes.
+/// The largest packet that MQTT can carry, in bytes.
 pub(crate) const MAX_SIZE: usize = 5 + frame::MAX_REMAINING_LENGTH;
 
-/// Bytes of the whole PUBLISH of a message with a payload of this length, fixed header included; with
-/// one that no packet can carry, more than [`MAX_SIZE`]. `None` if the heap has no room to find out.
+/// Returns the size of the whole PUBLISH of a message with this payload length, including the fixed
+/// header; a value above [`MAX_SIZE`] if no packet can carry it. Returns `None` if the heap has no
+/// room to determine it.
 pub(crate) fn publish_size(
     version: Version,
     message: &Message,
@@ -217,13 +218,13 @@ pub(crate) fn publish_size(
         (Version::V5, properties) => v5::publish_properties(properties, None)?.encode_len(),
     };
     let id_len = if message.qos == QoS::AtMostOnce { 0 } else { 2 };
-    // The length announced for a message in pieces may be the largest of 32 bits, as a device's words.
+    // On a device, the length announced for a message in pieces may fill the 32-bit word.
     let remaining = payload_len.saturating_add(2 + message.topic.len() + id_len + properties);
     Some(remaining.saturating_add(1 + frame::length_of_length(remaining)))
 }
 
-/// Appends a PUBLISH without its payload: fixed header, topic, packet identifier, properties. The
-/// message was checked; false if the heap has no room.
+/// Appends a PUBLISH without its payload: fixed header, topic, packet identifier and properties.
+/// The message was checked before. Returns false if the heap is exhausted.
 pub(crate) fn push_publish_head(
     out: &mut Vec<u8>,
     version: Version,
@@ -264,8 +265,8 @@ pub(crate) fn push_publish_head(
     true
 }
 
-/// The properties of a PUBLISH, with their length before them, as MQTT 5 has them; `None` if the heap has no
-/// room for them.
+/// Encodes the properties of a PUBLISH as in MQTT 5, preceded by their length. Returns `None` if
+/// the heap has no room.
 #[cfg(feature = "durable")]
 pub(crate) fn encode_properties(properties: Option<&Properties>) -> Option<Vec<u8>> {
     let properties = v5::publish_properties(properties, None)?;
@@ -275,7 +276,7 @@ pub(crate) fn encode_properties(properties: Option<&Properties>) -> Option<Vec<u
     Some(out)
 }
 
-/// Reads them from the front of `bytes`, and what follows.
+/// Decodes them from the front of `bytes`. Also returns what follows.
 #[cfg(feature = "durable")]
 pub(crate) fn take_properties(bytes: &[u8]) -> Option<(Option<Box<Properties>>, &[u8])> {
     let read = decode::decode_publish_properties(bytes, usize::MAX);
@@ -301,7 +302,7 @@ fn push_body(out: &mut Vec<u8>, body: &impl Encodable) {
     debug_assert!(written.is_ok(), "writing to a Vec does not fail");
 }
 
-/// A packet identifier for the codec; ours are never 0.
+/// Converts a packet identifier for the codec. Ours are never 0.
 fn pid(packet_id: u16) -> Pid {
     Pid::try_from(packet_id).unwrap_or_default()
 }
@@ -318,7 +319,7 @@ fn codec_qos(qos: QoS) -> mqtt_proto::QoS {
 mod tests {
     use super::*;
 
-    /// Where a word has 32 bits an application can announce a length that fills it.
+    /// An application with 32-bit words can announce a length that fills one.
     #[test]
     fn a_length_that_fills_a_word_is_too_large() {
         let message = Message::new("t", "").qos(QoS::AtLeastOnce);

@@ -1,7 +1,7 @@
-//! Our decoding compared with that of the codec mqtt-proto, on valid and on broken packets. What
-//! the codec leaves out: bytes behind the end of a packet, over-long variable byte integers, zero
-//! where the standard forbids it, U+0000; and it takes the several subscription identifiers that
-//! a PUBLISH may carry for an error.
+//! Compares our decoder with that of the codec mqtt-proto, on valid and malformed packets. The
+//! codec does not check for bytes after the end of a packet, over-long variable byte integers, zero
+//! where the standard forbids it, and U+0000. It also rejects multiple subscription identifiers,
+//! which a PUBLISH may carry.
 
 use alloc::vec::Vec;
 
@@ -20,7 +20,7 @@ use crate::error::SessionError;
 use crate::message::{Properties, check_filter};
 use crate::reason::{ConnectRefusal, ReasonCode};
 
-/// The codec must have used the whole body.
+/// The codec must have consumed the whole body.
 fn finished<T>(body: &[u8], offset: usize, packet: T) -> Result<T, Fault> {
     if offset == body.len() {
         Ok(packet)
@@ -34,7 +34,7 @@ fn decode_v311(control: u8, body: &[u8]) -> Result<Packet, SessionError> {
     decode::decode(Version::V311, Frame { control, body })
 }
 
-/// A change at a place, both relative.
+/// A change at a relative position.
 type Mutation = (prop::sample::Index, u8, u8);
 
 fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
@@ -122,7 +122,7 @@ fn same_publish_properties(bytes: &[u8]) {
     let mut offset = 0;
     let theirs = PublishProperties::decode(bytes, &mut offset, PacketType::Publish);
     if !Properties::BUILT {
-        // What is in them is passed over, and so not all of it is judged.
+        // Their contents are ignored, so not all of them are validated.
         if let (Ok(theirs), Ok(ours)) = (theirs, decode::decode_publish_properties(bytes, 32)) {
             assert_eq!(ours, (theirs.topic_alias, None, &bytes[offset..]));
         }
@@ -209,7 +209,7 @@ fn same_connack(body: &[u8]) {
                 || nul(&p.response_info);
             assert!(known, "{theirs:?} {body:02X?}");
         }
-        // Codes unknown to the codec, and doubtful values of properties that are of no use here.
+        // Codes unknown to the codec, and invalid values of properties that are not used here.
         (Err(_) | Ok(Err(_)), Ok(_)) => {
             let [_, code, ..] = body else {
                 panic!("{body:02X?}");
@@ -228,7 +228,7 @@ fn same_connack(body: &[u8]) {
                 .iter()
                 .any(|id| *id as u8 == *byte)
             });
-            // A refusal may end behind its code, be it one of 3.1.1 or of 5.
+            // A refusal may end after its code, be it one of 3.1.1 or of 5.
             let short = matches!(body, [_, 1..=5 | 0x80..=0xFF]);
             assert!(unknown || ignored || short, "{body:02X?}");
         }
@@ -283,7 +283,7 @@ proptest! {
             }
             _ => None,
         };
-        // What the codec does not take may be a refusal, in more or other words than 3.1.1 has.
+        // What the codec rejects may be a refusal that 3.1.1 does not define.
         let refused = matches!(body[..], [_, code, ..] if code != 0);
         prop_assert!(ours == theirs || refused && ours.is_some(), "{ours:?} {theirs:?}");
     }
@@ -325,7 +325,7 @@ proptest! {
         let (invalid, _) = TopicFilter::is_invalid(&filter);
         match check_filter(&filter) {
             Ok(()) => prop_assert!(!invalid),
-            // The codec lets `a/+b` pass.
+            // The codec accepts `a/+b`.
             Err(_) => prop_assert!(invalid || filter.contains("+a") || filter.contains("+b")),
         }
     }

@@ -1,42 +1,42 @@
-//! A PUBLISH whose payload is passed on in pieces: its head is put together, the rest is not kept.
+//! A PUBLISH whose payload is passed on in pieces: only its head is assembled and kept.
 
 use super::{Fault, kind};
 use crate::config::Version;
 use crate::pieces::PIECES;
 
-/// What a packet may have.
+/// Limits for a packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// Bytes of a whole packet that is put together.
+    /// Largest packet that is assembled, in bytes.
     pub(crate) packet: u32,
-    /// Bytes of a PUBLISH that is taken in pieces; 0 for none.
+    /// Largest PUBLISH that is taken in pieces, in bytes; 0 for none.
     pub(crate) pieces: u32,
-    /// A PUBLISH above both is an error, and not skipped.
+    /// A PUBLISH above both limits is an error instead of being skipped.
     pub(crate) strict: bool,
-    /// A PUBLISH that is skipped may define or use a topic alias.
+    /// A skipped PUBLISH may define or use a topic alias.
     pub(crate) aliases: bool,
 }
 
-/// How the packet under way is taken.
+/// How the current packet is taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Way {
     #[default]
     Whole,
-    /// In pieces, and its head is not complete.
+    /// In pieces; its head is not complete.
     Head,
-    /// In pieces, and so much of its payload is to come.
+    /// In pieces; this many bytes of its payload are still to come.
     Payload(usize),
 }
 
 impl Bounds {
-    /// Whether a packet of this size is to be taken in pieces.
+    /// Returns whether a packet of this size is taken in pieces.
     pub(super) fn in_pieces(self, control: u8, size: u32) -> bool {
         PIECES && control >> 4 == kind::PUBLISH && size <= self.pieces
     }
 }
 
-/// Bytes of the head of a PUBLISH (topic, packet identifier, properties), as far as `bytes`, its
-/// beginning, tells: no fewer are needed to know more.
+/// Returns the size of the head of a PUBLISH (topic, packet identifier, properties), as far as it
+/// is known from `bytes`, its beginning: at least this many bytes are needed to know more.
 pub(super) fn head_len(version: Version, control: u8, bytes: &[u8]) -> Result<usize, Fault> {
     let [high, low, ..] = *bytes else {
         return Ok(2);

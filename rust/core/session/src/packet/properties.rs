@@ -1,8 +1,8 @@
-//! MQTT 5 properties (section 2.2.2), read where they lie.
+//! MQTT 5 properties (section 2.2.2), read in place.
 //!
-//! A codec that makes two strings of each user property, which may be five bytes on the wire, needs
-//! some twenty times the size of a packet full of them, and a client that may publish to a topic can
-//! have the broker pass one on. Here the reader decides what is worth keeping.
+//! A codec that makes two strings of each user property, which can be five bytes on the wire, needs
+//! about twenty times the size of a packet full of them. Any client that may publish to a topic can
+//! have the broker forward such a packet. Here, the reader decides what to keep.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -45,21 +45,21 @@ pub(super) mod id {
 pub(super) enum Value<'a> {
     /// Byte, two byte, four byte and variable byte integer.
     Number(u32),
-    /// UTF-8 string, not yet checked, and binary data.
+    /// UTF-8 string, not validated yet, and binary data.
     Bytes(&'a [u8]),
-    /// UTF-8 string pair, not yet checked.
+    /// UTF-8 string pair, not validated yet.
     Pair(&'a [u8], &'a [u8]),
 }
 
-/// The properties of one packet, whole and allowed there. What is asked of a value is checked when
-/// it is asked for: what is not used does no harm.
+/// The properties of one packet, complete and allowed in it. Values are validated when they are
+/// used: unused ones are harmless.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Properties<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Properties<'a> {
-    /// Splits bytes that begin with a property length: the properties, and what follows them.
+    /// Splits bytes that begin with a property length into the properties and what follows them.
     pub(super) fn split(mut bytes: &'a [u8], allowed: &[u8]) -> Result<(Self, &'a [u8]), Fault> {
         let length = take_var_int(&mut bytes).ok_or(Fault::Property)?;
         let rest = take(&mut bytes, length as usize).ok_or(Fault::TooShort)?;
@@ -76,7 +76,7 @@ impl<'a> Properties<'a> {
         }
     }
 
-    /// The same where nothing may follow.
+    /// Like [`split`](Self::split), but nothing may follow.
     pub(super) fn all(bytes: &'a [u8], allowed: &[u8]) -> Result<Self, Fault> {
         match Self::split(bytes, allowed)? {
             (properties, []) => Ok(properties),
@@ -84,7 +84,7 @@ impl<'a> Properties<'a> {
         }
     }
 
-    /// A property that may be there once.
+    /// Returns the value of a property that may occur once.
     fn find(mut self, id: u8) -> Result<Option<Value<'a>>, Fault> {
         let mut found = None;
         for (other, value) in self.by_ref() {
@@ -171,7 +171,7 @@ impl<'a> Properties<'a> {
     }
 }
 
-/// Ends before the first property that is broken.
+/// Ends before the first malformed property.
 impl<'a> Iterator for Properties<'a> {
     type Item = (u8, Value<'a>);
 
@@ -180,7 +180,7 @@ impl<'a> Iterator for Properties<'a> {
     }
 }
 
-/// A UTF-8 string of section 1.5.4, with room for a NUL: C gets it without a second copy.
+/// Decodes a UTF-8 string (section 1.5.4), with room for a NUL so that C needs no second copy.
 pub(super) fn text(bytes: &[u8]) -> Result<String, Fault> {
     match core::str::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => {
@@ -208,7 +208,7 @@ fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     take(rest, length as usize)
 }
 
-/// Variable byte integer: at most four bytes, none of them needless (section 1.5.5).
+/// Takes a variable byte integer: at most four bytes, in the shortest form (section 1.5.5).
 fn take_var_int(rest: &mut &[u8]) -> Option<u32> {
     let mut value = 0;
     for shift in [0, 7, 14, 21] {

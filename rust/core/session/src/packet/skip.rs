@@ -1,5 +1,5 @@
-//! A PUBLISH for which there is no room: passes by without being kept, but for what it takes to
-//! acknowledge it and to tell the application.
+//! A PUBLISH for which there is no room. It is discarded, except for what is needed to acknowledge
+//! it and to inform the application.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,19 +12,19 @@ use crate::error::SessionError;
 /// Bytes of the topic that are kept.
 const TOPIC: usize = 256;
 
-/// Bytes of what follows the packet identifier that are kept, for a topic alias.
+/// Bytes after the packet identifier that are kept, to find a topic alias.
 const PROPERTIES: usize = 256;
 
 /// Why a received message was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {
-    /// Its packet is larger than [`max_packet_size`](crate::Config::max_packet_size).
+    /// Its packet exceeds [`max_packet_size`](crate::Config::max_packet_size).
     TooLarge,
     /// The heap had no room for it.
     OutOfMemory,
 }
 
-/// A message that was skipped, when it is over.
+/// A message that was skipped completely.
 #[derive(Debug)]
 pub(crate) struct Skipped {
     pub(crate) dup: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Skipped {
 }
 
 impl Skipped {
-    /// MQTT 5: the topic alias, unless it could not be read.
+    /// Returns the topic alias (MQTT 5), or an error if it could not be read.
     pub(crate) fn topic_alias(&self) -> Result<Option<u16>, Fault> {
         let is_bad = |byte| matches!(byte, 0 | b'+' | b'#');
         if !self.is_topic_whole || self.topic.bytes().any(is_bad) {
@@ -54,19 +54,20 @@ pub(crate) struct Skip {
     control: u8,
     size: u32,
     reason: SkipReason,
-    /// Bytes of the body that have passed, and that are still to come.
+    /// Bytes of the body that were discarded, and those still to come.
     seen: usize,
     left: usize,
     topic_length: usize,
     topic: Vec<u8>,
     packet_id: u16,
     properties: Vec<u8>,
-    /// Bytes of them that are kept.
+    /// How many of their bytes to keep.
     wanted: usize,
 }
 
 impl Skip {
-    /// `body`: the remaining length, `size`: of the whole packet; `aliases`: it may have a topic alias.
+    /// `body` is the remaining length, `size` that of the whole packet. `aliases`: it may have a
+    /// topic alias.
     pub(super) fn new(
         control: u8,
         body: usize,
@@ -96,13 +97,13 @@ impl Skip {
         }
     }
 
-    /// Bytes before the properties of MQTT 5, once the topic's length is known.
+    /// Returns the bytes before the properties of MQTT 5, once the topic's length is known.
     fn head_len(&self) -> usize {
         let id_len = if self.qos() == QoS::AtMostOnce { 0 } else { 2 };
         2 + self.topic_length + id_len
     }
 
-    /// Lets bytes pass: how many, and whether these were the last.
+    /// Discards bytes. Returns how many, and whether these were the last.
     pub(super) fn pass(&mut self, data: &[u8]) -> (usize, bool) {
         let count = self.left.min(data.len());
         let head = if self.seen < 2 {
@@ -135,7 +136,7 @@ impl Skip {
         }
     }
 
-    /// After the last byte.
+    /// Returns the result after the last byte.
     pub(super) fn finish(self) -> Result<Skipped, SessionError> {
         let qos = self.qos();
         let malformed = |fault| SessionError::Malformed {
@@ -162,7 +163,7 @@ impl Skip {
     }
 }
 
-/// As much of it as is text.
+/// Returns the valid UTF-8 prefix.
 fn text(mut bytes: Vec<u8>) -> String {
     if let Err(error) = core::str::from_utf8(&bytes) {
         bytes.truncate(error.valid_up_to());

@@ -1,4 +1,4 @@
-//! MQTT 3.1.1, as the codec encodes it.
+//! MQTT 3.1.1 encoding, using the codec.
 
 use alloc::vec::Vec;
 

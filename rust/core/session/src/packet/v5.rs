@@ -1,4 +1,4 @@
-//! MQTT 5, as the codec encodes it.
+//! MQTT 5 encoding, using the codec.
 
 use alloc::vec::Vec;
 
@@ -12,8 +12,9 @@ use super::{codec_qos, frame, kind, pid, push_packet};
 use crate::config::{Config, QoS};
 use crate::message;
 
-/// The codec's form of our properties, checked by `message::check_properties` before, with what is
-/// left of the expiry. They are a copy: `None` if the heap has no room for it.
+/// Converts our properties to the codec's form, with the remaining expiry.
+/// `message::check_properties` has checked them before. They are copied: returns `None` if the heap
+/// has no room.
 pub(super) fn publish_properties(
     properties: Option<&message::Properties>,
     expiry: Option<u32>,
@@ -26,7 +27,7 @@ pub(super) fn publish_properties(
     }
     Some(CodecPublishProperties {
         payload_is_utf8: properties.payload_is_utf8,
-        // What is left is rounded up, but not above what was asked for.
+        // The remaining time is rounded up, but does not exceed what was requested.
         message_expiry_interval: properties
             .message_expiry
             .map(|all| expiry.map_or(all, |left| left.min(all))),
@@ -96,8 +97,8 @@ pub(super) fn push_subscribe<'a>(
     packet_id: u16,
     filters: impl Iterator<Item = (&'a str, QoS)>,
 ) {
-    // The codec's own default sets "retain as published", under which a live message with the
-    // flag cannot be told from a stored one.
+    // The codec's default sets "retain as published". With it, a live message with the flag cannot
+    // be distinguished from a stored one.
     let topics = filters.filter_map(|(name, qos)| {
         let options = SubscriptionOptions {
             max_qos: codec_qos(qos),
