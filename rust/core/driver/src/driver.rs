@@ -1,4 +1,4 @@
-//! One client on one port: moves bytes, answers and time between them.
+//! Runs one client on one port: moves bytes, answers and time between them.
 use crate::mailbox::{Mailbox, Orders};
 use crate::rng::PortRng;
 use crate::{Interest, Port, Received, TcpState};
@@ -10,10 +10,10 @@ use core::time::Duration;
 use thread_mqtt_client::{Action, Client, Event, TcpError};
 use thread_mqtt_session::{CommandError, Pieces, heap_has};
 
-/// How long a command waits for the heap before it is tried again.
+/// Delay before a command that found no room on the heap is retried.
 const HEAP_PAUSE: Duration = Duration::from_secs(1);
 
-/// More than the copies of the network's data take: prefixes and DNS servers.
+/// Upper bound for the copies of the network's data: prefixes and DNS servers.
 const NETWORK: usize = 512;
 
 /// One client on one port.
@@ -24,11 +24,11 @@ pub struct Driver<P> {
     tcp: Tcp,
     inbox: Inbox,
     orders: Orders,
-    /// Starts and stops of the mailbox wait.
+    /// Starts and stops from the mailbox are deferred.
     held: bool,
 }
 
-/// What the client was told last of the TCP connection.
+/// The TCP state that the client was last told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tcp {
     Closed,
@@ -36,7 +36,7 @@ enum Tcp {
     Connected,
 }
 
-/// Bytes that were received and that the client has not taken yet.
+/// Received bytes that the client has not taken yet.
 #[derive(Debug)]
 struct Inbox {
     buffer: Box<[u8]>,
@@ -67,17 +67,18 @@ impl Inbox {
     }
 }
 
-/// Size of the receive buffer made by [`Driver::new`], bytes: one IPv6 packet of the smallest MTU.
+/// Size of the receive buffer made by [`Driver::new`], in bytes: one IPv6 packet of the minimum
+/// MTU.
 pub const RECEIVE_BUFFER: usize = 1280;
 
 impl<P: Port> Driver<P> {
-    /// A client on a port, with a receive buffer of [`RECEIVE_BUFFER`] bytes.
+    /// Creates a driver with a receive buffer of [`RECEIVE_BUFFER`] bytes.
     pub fn new(client: Client, port: P) -> Self {
         Self::with_buffer(client, port, vec![0; RECEIVE_BUFFER].into_boxed_slice())
     }
 
-    /// A client on a port, with this receive buffer. A larger one means fewer calls of
-    /// [`Port::tcp_receive`]; below 512 bytes DNS answers are cut off and then ignored.
+    /// Creates a driver with this receive buffer. A larger one needs fewer calls of
+    /// [`Port::tcp_receive`]; below 512 bytes, DNS answers are truncated and then ignored.
     pub fn with_buffer(client: Client, port: P, buffer: Box<[u8]>) -> Self {
         Self {
             client,
@@ -93,71 +94,71 @@ impl<P: Port> Driver<P> {
         }
     }
 
-    /// The client.
+    /// Returns the client.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The client, for commands.
+    /// Returns the client, for commands.
     pub fn client_mut(&mut self) -> &mut Client {
         &mut self.client
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> &P {
         &self.port
     }
 
-    /// The port, for questions of its own. Its TCP connection and its datagrams are the client's
-    /// unless that is idle.
+    /// Returns the port, for other uses. Its TCP connection and its datagrams belong to the client
+    /// unless it is idle.
     pub fn port_mut(&mut self) -> &mut P {
         &mut self.port
     }
 
-    /// Takes what other threads left in `mailbox`; the next [`turn`](Self::turn) does it. Computes
-    /// nothing, so the lock around the mailbox is held for moments only. True if the outbox has
-    /// more room than at the last visit: wake the threads that wait for it.
+    /// Collects what other threads left in `mailbox`; the next [`turn`](Self::turn) acts on it.
+    /// Computes nothing, so the lock on the mailbox is held only briefly. Returns true if the
+    /// outbox may have more room than at the last visit: wake the threads that wait for it.
     ///
-    /// From the first visit on the client connects and disconnects as the mailbox says.
+    /// From the first call on, the client connects and disconnects as the mailbox says.
     pub fn collect(&mut self, mailbox: &mut Mailbox) -> bool {
         let session = self.client.session();
         mailbox.want(session.version(), session.wanted_piece());
         mailbox.empty_into(&mut self.orders, session.outbox_room())
     }
 
-    /// Whether the application, through the mailbox, wants the client to be connected.
+    /// Returns whether the application, through the mailbox, wants the client to be connected.
     pub fn is_wanted(&self) -> bool {
         self.orders.started
     }
 
-    /// While held, the client is not started or stopped by the mailbox: for a program that uses
-    /// it for an examination. Commands are still taken.
+    /// While held, the mailbox does not start or stop the client, for example while a diagnosis
+    /// uses it. Commands are still taken.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
     }
 
-    /// Begins to connect.
+    /// Starts to connect.
     pub fn start(&mut self) {
         self.client.start(self.port.now());
     }
 
-    /// Begins to disconnect, by the next [`turn`](Self::turn); [`Event::Stopped`] follows.
+    /// Starts to disconnect with the next [`turn`](Self::turn); [`Event::Stopped`] follows.
     pub fn stop(&mut self) {
         self.client.stop(self.port.now());
     }
 
-    /// Ends the pause after a failure: the next attempt begins now.
+    /// Ends the pause after a failure: the next attempt starts now.
     pub fn retry_now(&mut self) {
         self.client.retry_now(self.port.now());
     }
 
-    /// Moves what can move without waiting: inputs, timers, outputs. Call until it returns
-    /// `false`, with all [events](Self::poll_event) taken, then [`wait`](Self::wait).
+    /// Moves everything that can move without waiting: inputs, timers, outputs. Call it until it
+    /// returns `false` and all [events](Self::poll_event) are taken, then [`wait`](Self::wait).
     pub fn turn(&mut self) -> bool {
         let now = self.port.now();
         self.obey(now);
         self.client.handle_unix_time(self.port.unix_time(), now);
-        // It comes as a copy, each time: news that the heap has no room for are taken by a later turn.
+        // Each call copies the network data. If the heap has no room, a later turn updates it.
         if heap_has(NETWORK) {
             self.client.handle_network(&self.port.network(), now);
         }
@@ -176,12 +177,12 @@ impl<P: Port> Driver<P> {
         moved
     }
 
-    /// Waits until there may be something to do for [`turn`](Self::turn).
+    /// Waits until [`turn`](Self::turn) may have something to do.
     pub fn wait(&mut self) {
         self.wait_until(None);
     }
 
-    /// [`wait`](Self::wait), but no longer than until `limit`.
+    /// Like [`wait`](Self::wait), but not beyond `limit`.
     pub fn wait_until(&mut self, limit: Option<Duration>) {
         let (until, interest) = self.waits_for();
         let until = match (until, limit) {
@@ -191,7 +192,7 @@ impl<P: Port> Driver<P> {
         self.port.wait(until, interest);
     }
 
-    /// What [`wait`](Self::wait) would wait for.
+    /// Returns what [`wait`](Self::wait) would wait for.
     pub fn waits_for(&mut self) -> (Option<Duration>, Interest) {
         let connected = self.tcp == Tcp::Connected;
         let now = self.port.now();
@@ -202,19 +203,19 @@ impl<P: Port> Driver<P> {
         };
         let mut until = self.client.poll_timeout();
         if !self.orders.commands.is_empty() {
-            // They wait for the heap, of which nothing tells.
+            // They wait for room on the heap, which nothing signals.
             let retry = now.saturating_add(HEAP_PAUSE);
             until = Some(until.map_or(retry, |until| until.min(retry)));
         }
         (until, interest)
     }
 
-    /// When the next timer fires.
+    /// Returns when the next timer fires.
     pub fn next_timeout(&self) -> Option<Duration> {
         self.client.poll_timeout()
     }
 
-    /// Events, until `None`.
+    /// Returns the next event, or `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.client.poll_event();
         if let Some(event) = &event {
@@ -223,7 +224,7 @@ impl<P: Port> Driver<P> {
         event
     }
 
-    /// Runs the client until `on_event` breaks. It may give commands to the client it is handed.
+    /// Runs the client until `on_event` breaks. `on_event` may pass commands to the client.
     pub fn run<T>(&mut self, mut on_event: impl FnMut(&mut Client, Event) -> ControlFlow<T>) -> T {
         loop {
             let mut busy = self.turn();
@@ -239,13 +240,13 @@ impl<P: Port> Driver<P> {
         }
     }
 
-    /// Does what was collected: commands in their order, then a stop, then a start.
+    /// Executes what was collected: commands in their order, then a stop, then a start.
     fn obey(&mut self, now: Duration) {
         let mut commands = mem::take(&mut self.orders.commands);
         commands.reverse();
         while let Some((token, command)) = commands.pop() {
             if let Err(command) = self.client.submit(token, command) {
-                // No heap for it now: this one and the rest wait for the next turn.
+                // The heap is exhausted: this one and the rest wait for the next turn.
                 commands.push((token, command));
                 commands.reverse();
                 self.orders.commands = commands;
@@ -276,7 +277,7 @@ impl<P: Port> Driver<P> {
 
     fn pass_pieces(&mut self) {
         for (token, offset, piece) in mem::take(&mut self.orders.pieces) {
-            // What is not wanted any more is left over from a connection that has ended.
+            // An unwanted piece is left over from a connection that has ended.
             if let Err(CommandError::PieceLength) = self.client.supply(token, offset, piece) {
                 log::error!("{}", CommandError::PieceLength);
             }
@@ -288,7 +289,7 @@ impl<P: Port> Driver<P> {
         }
     }
 
-    /// TCP towards the client: one buffer at most, so that outputs get their turn.
+    /// Passes TCP data to the client: one buffer at most, so that outputs get their turn.
     fn receive(&mut self, now: Duration) -> bool {
         match (self.tcp, self.port.tcp_state()) {
             (Tcp::Closed, _) | (Tcp::Connecting, TcpState::Connecting) => return false,
@@ -326,8 +327,8 @@ impl<P: Port> Driver<P> {
         taken > 0
     }
 
-    /// DNS answers. None is awaited while the broker is connected, and what a DNS server sends over TCP
-    /// is taken at once, so the buffer is free.
+    /// Handles DNS answers. None is awaited while the broker is connected, and data from a DNS
+    /// server over TCP is taken at once, so the buffer is free.
     fn receive_datagrams(&mut self, now: Duration) -> bool {
         let mut moved = false;
         while self.inbox.is_empty() {
@@ -350,7 +351,7 @@ impl<P: Port> Driver<P> {
         moved
     }
 
-    /// Does what the client asks for.
+    /// Executes the client's requests.
     fn act(&mut self, now: Duration) -> bool {
         let mut moved = false;
         loop {
@@ -377,14 +378,14 @@ impl<P: Port> Driver<P> {
                     self.tcp = Tcp::Closed;
                     self.port.tcp_close(abort);
                 }
-                // Its query id would be guessable.
+                // Without entropy, its query ID would be predictable.
                 Action::UdpSend { .. } if without_entropy.is_some() => {}
                 Action::UdpSend {
                     from_port,
                     to,
                     payload,
                 } => {
-                    // Else lost like any datagram: the resolver asks again, or elsewhere.
+                    // A failure counts as a lost datagram: the resolver asks again, or elsewhere.
                     if let Err(code) = self.port.udp_send(from_port, to, &payload) {
                         log::debug!("datagram to {to} not sent, code {code}");
                         self.learn_undelivered(now);
@@ -400,7 +401,7 @@ impl<P: Port> Driver<P> {
         }
     }
 
-    /// The client towards TCP.
+    /// Passes the client's data to TCP.
     fn send(&mut self, now: Duration) -> bool {
         let mut moved = false;
         while self.tcp == Tcp::Connected {
@@ -412,7 +413,8 @@ impl<P: Port> Driver<P> {
                 Ok(0) => break,
                 Ok(n) => self.client.consume_transmit(n),
                 Err(error) => {
-                    // The peer's last words, a refusal or an alert, say more than the error.
+                    // The peer's last data, such as a refusal or an alert, says more than the
+                    // error.
                     while self.receive(now) {}
                     if self.tcp == Tcp::Connected {
                         self.closed(error, now);

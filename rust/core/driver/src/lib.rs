@@ -1,4 +1,4 @@
-//! Runs a client over a port: sockets, wake-up, clock and entropy.
+//! Runs a client on a port: sockets, wake-up, clock and entropy.
 //!
 //! ```text
 //!             ┌──────────────────── Driver::turn ───────────────────┐
@@ -8,12 +8,12 @@
 //!             └─────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A [`Port`] is what a platform brings: one TCP connection, UDP for DNS, a resolver, a clock,
-//! entropy, and one call that waits. Every other call returns at once, so one thread is enough,
-//! and the application may share it.
+//! A [`Port`] is the interface to the platform: one TCP connection, UDP for DNS, a resolver, a
+//! clock, entropy, and one call that waits. Every other call returns at once, so a single thread is
+//! enough, and the application may share it.
 //!
-//! The loop, for an application that does something else in between;
-//! [`run`](Driver::run) is the same for one that does not:
+//! The following loop is for applications that do other work between turns. For all others,
+//! [`run`](Driver::run) does the same:
 //!
 //! ```no_run
 //! use thread_mqtt_client::Event;
@@ -36,13 +36,13 @@
 //! }
 //! ```
 //!
-//! Back-pressure reaches from the application to the broker: events not taken fill the session,
-//! which then takes no more bytes; they wait in the driver's buffer, TCP's window closes, and the
-//! wait no longer asks for what cannot be taken ([`Interest`]).
+//! Back-pressure reaches from the application to the broker. If events are not taken, the session
+//! fills up and takes no more bytes. The bytes stay in the driver's buffer, TCP's window closes,
+//! and the wait no longer asks for data that cannot be taken ([`Interest`]).
 //!
-//! A platform without entropy does not get weak random numbers: the query that needed them is not
-//! sent, and the attempt fails with [`Cause::NoEntropy`](thread_mqtt_client::Cause::NoEntropy). The pauses
-//! between attempts have no jitter then, they are as long as they may be.
+//! On a platform without entropy, no weak random numbers are used. A query that needs them is not
+//! sent, and the attempt fails with [`Cause::NoEntropy`](thread_mqtt_client::Cause::NoEntropy). The
+//! pauses between attempts then have no jitter and take their maximum length.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;

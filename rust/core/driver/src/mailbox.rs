@@ -1,4 +1,4 @@
-//! What other threads leave for the client's thread.
+//! Commands from other threads to the client's thread.
 use alloc::vec::Vec;
 use core::mem;
 use thread_mqtt_client::Client;
@@ -6,33 +6,35 @@ use thread_mqtt_session::{
     Command, CommandError, Load, Pieces, PublishError, PublishOptions, QoS, Room, Token, Version,
 };
 
-/// Commands of other threads, kept until the client's thread takes them.
+/// Commands from other threads, kept until the client's thread collects them.
 ///
-/// A program whose threads share a client puts a mailbox, and not the driver, behind a lock: the
-/// lock is then never held while the client computes, and a command is accepted or refused at
-/// once. The client's thread calls [`Driver::collect`](crate::Driver::collect) under the lock
-/// before each turn; a thread that leaves something here wakes it afterwards.
+/// If threads share a client, put a mailbox behind a lock, not the driver. The lock is then never
+/// held while the client computes, and a command is accepted or refused at once. The client's
+/// thread calls [`Driver::collect`](crate::Driver::collect) under the lock before each turn. A
+/// thread that submits something wakes it afterwards.
 ///
-/// The mailbox counts against the limits of the outbox what the session holds as well as what
-/// waits here, and knows its policy, so what it accepts is not refused later. With a policy that
-/// drops messages the outbox may exceed its limits for a moment, at most by as much again: what
-/// could have been dropped is perhaps being sent when the new ones arrive. If the client's thread stays away
-/// for longer, in a handshake for instance, the policy acts on what waits here.
+/// The mailbox counts both the contents of the session and its own against the outbox limits and
+/// applies the overflow policy, so an accepted command is not refused later. With a policy that
+/// drops messages, the outbox may briefly hold up to twice its limits, because messages that could
+/// have been dropped may already be being sent when the new ones arrive. If the client's thread is
+/// busy for longer, for example in a handshake, the policy is applied to the messages in the
+/// mailbox.
 ///
-/// A client with a mailbox takes its commands from there alone: those given to it directly have tokens of a
-/// count of their own, which would name two messages alike.
+/// A client with a mailbox must get all its commands from it. Tokens of commands given to it
+/// directly are counted separately and would collide.
 #[derive(Debug)]
 pub struct Mailbox {
     version: Version,
-    /// What the driver has, as of its last visit, and what waits here.
+    /// Contents of the session as of the driver's last visit, plus the mailbox's own.
     room: Room,
     commands: Vec<(Token, Command)>,
-    /// What the policy has dropped here, and why.
+    /// Messages that the policy dropped here, and why.
     dropped: Vec<(Token, PublishError)>,
-    /// Such messages whose ends the driver still has to tell, as of its last visit.
+    /// How many of them the driver still had to report at its last visit.
     untold: usize,
     pieces: Vec<Piece>,
-    /// The piece that the session awaits, as of the driver's last visit: its message, its offset, and the most bytes.
+    /// The piece that the session awaited at the driver's last visit: message, offset and maximum
+    /// size.
     wanted: Option<(Token, u32, u32)>,
     given_up: Vec<Token>,
     last_token: Token,
@@ -41,34 +43,34 @@ pub struct Mailbox {
     retries: bool,
 }
 
-/// Messages that are dropped here at most before their ends were told: 3 KiB.
+/// Maximum number of dropped messages that are not reported yet: 3 KiB.
 const MOST_DROPPED: usize = 256;
 
-/// Pieces that wait at most. The session wants one at a time; others may be left over from a connection
-/// that has ended.
+/// Maximum number of waiting pieces. The session wants one at a time; others may be left over from
+/// a connection that has ended.
 const PIECES: usize = 4;
 
-/// A piece of a message: its message, the bytes before it, and what it holds.
+/// A piece of a message: token, offset and bytes.
 pub(crate) type Piece = (Token, u32, Vec<u8>);
 
-/// What the driver took out of a mailbox.
+/// What the driver took from a mailbox.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     pub(crate) commands: Vec<(Token, Command)>,
     pub(crate) dropped: Vec<(Token, PublishError)>,
     pub(crate) pieces: Vec<Piece>,
-    /// Messages in pieces that are not to be sent.
+    /// Messages in pieces to give up.
     pub(crate) given_up: Vec<Token>,
     /// Disconnect first.
     pub(crate) stops: bool,
-    /// The application wants the client to be connected.
+    /// Whether the application wants the client to be connected.
     pub(crate) started: bool,
-    /// The pause after a failure ends.
+    /// End the pause after a failure.
     pub(crate) retries: bool,
 }
 
 impl Mailbox {
-    /// An empty mailbox for a client that is idle.
+    /// Creates an empty mailbox for an idle client.
     pub fn new(client: &Client) -> Self {
         let session = client.session();
         Self {
@@ -87,17 +89,17 @@ impl Mailbox {
         }
     }
 
-    /// The version of MQTT, which [`Command::publish`] asks for.
+    /// Returns the MQTT version, which [`Command::publish`] needs.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Messages and requests that are queued or unacknowledged.
+    /// Returns the number and bytes of messages and requests that are queued or unacknowledged.
     pub fn load(&self) -> Load {
         self.room.load()
     }
 
-    /// Whether there is room for a message with this topic and a payload of this length.
+    /// Checks whether there is room for a message with this topic and payload length.
     pub fn check_publish(
         &self,
         topic: &str,
@@ -108,18 +110,18 @@ impl Mailbox {
         let room = self.room.check_publish(topic, payload_len, qos, options);
         let waits = !self.commands.is_empty() && self.may_drop(1);
         match room {
-            // What has to go is found out with the command.
+            // What to drop is determined when the command arrives.
             Err(CommandError::Full) if waits && self.room.policy_acts(options) => Ok(()),
             room => room,
         }
     }
 
-    /// Whether there is room for a request with this filter.
+    /// Checks whether there is room for a request with this filter.
     pub fn check_filter(&self, filter: &str) -> Result<(), CommandError> {
         self.room.check_filter(filter)
     }
 
-    /// Accepts a command, or gives it back with the reason. The token names it in its event.
+    /// Accepts a command and returns the token for its event, or returns the command with an error.
     pub fn submit(&mut self, command: Command) -> Result<Token, (CommandError, Command)> {
         self.make_room(&command);
         if let Err(error) = self.room.check(&command) {
@@ -135,8 +137,8 @@ impl Mailbox {
         Ok(token)
     }
 
-    /// Drops what waits here for a new command, where the policy says so and the session, whose thread
-    /// has not come by, cannot.
+    /// Drops messages from the mailbox for a new command, if the policy says so. The session's
+    /// thread cannot do it until its next visit.
     fn make_room(&mut self, command: &Command) {
         let mut victims = self.room.victims_of(command, &self.commands);
         if !self.may_drop(victims.len()) || self.dropped.try_reserve(victims.len()).is_err() {
@@ -155,7 +157,7 @@ impl Mailbox {
     }
 
     /// Supplies a piece of a message that was queued [in pieces](Command::publish_in_pieces): see
-    /// [`Client::supply`]. One that is not wanted when the client's thread takes it is dropped.
+    /// [`Client::supply`]. A piece that is not wanted when the client's thread takes it is dropped.
     pub fn supply(
         &mut self,
         token: Token,
@@ -181,7 +183,7 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Notes the version of MQTT that is spoken, and the piece that the session awaits.
+    /// Notes the current MQTT version and the piece that the session awaits.
     pub(crate) fn want(&mut self, version: Version, piece: Option<(Token, u32, u32)>) {
         self.version = version;
         self.wanted = piece.filter(|_| Pieces::BUILT);
@@ -198,38 +200,39 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Has the client connect and stay connected; after a stop, once it has stopped. False if it
-    /// was started already.
+    /// Makes the client connect and stay connected; after a stop, once it has stopped. Returns
+    /// false if it was already started.
     pub fn start(&mut self) -> bool {
         !mem::replace(&mut self.started, true)
     }
 
-    /// Has the client disconnect; [`Event::Stopped`](thread_mqtt_client::Event::Stopped) follows.
-    /// False if it was not started.
+    /// Makes the client disconnect; [`Event::Stopped`](thread_mqtt_client::Event::Stopped) follows.
+    /// Returns false if it was not started.
     pub fn stop(&mut self) -> bool {
         let was_started = mem::replace(&mut self.started, false);
         self.stops |= was_started;
         was_started
     }
 
-    /// Has the client end its pause after a failure, see
-    /// [`Client::retry_now`](thread_mqtt_client::Client::retry_now). False if it was not started.
+    /// Ends the client's pause after a failure, see
+    /// [`Client::retry_now`](thread_mqtt_client::Client::retry_now). Returns false if it was not
+    /// started.
     pub fn retry_now(&mut self) -> bool {
         self.retries |= self.started;
         self.started
     }
 
-    /// Whether the client was started and not stopped since.
+    /// Returns whether the client was started and not stopped since.
     pub fn is_started(&self) -> bool {
         self.started
     }
 
-    /// Moves everything to `orders`; `room` is the session's, without `orders`. True if there may be
-    /// more room than before.
+    /// Moves everything to `orders`; `room` is the session's, without `orders`. Returns true if
+    /// there may be more room than before.
     pub(crate) fn empty_into(&mut self, orders: &mut Orders, room: Room) -> bool {
         let before = self.load();
         let could_drop = self.room.may_drop();
-        // What the heap had no room for last time goes first.
+        // What did not fit on the heap last time goes first.
         if orders.commands.is_empty() {
             mem::swap(&mut self.commands, &mut orders.commands);
         }

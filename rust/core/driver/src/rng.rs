@@ -1,14 +1,13 @@
-//! The platform's entropy as the generator that a client is handed.
+//! The platform's entropy as a random number generator for the client.
 use crate::Port;
 use core::convert::Infallible;
 use rand_core::{TryCryptoRng, TryRng};
 
 /// Draws from [`Port::fill_random`].
 ///
-/// A generator cannot fail, an entropy source can. So the first failure is kept, and ones are drawn
-/// from then on: the code that lends this generator must ask for the [`error`](Self::error) before
-/// anything drawn is used. What is used all the same is a pause, and of all ones it becomes the longest,
-/// where zeros would make it none.
+/// A generator cannot fail, but an entropy source can. Therefore the first failure is recorded, and
+/// from then on every byte is 0xFF. Check [`error`](Self::error) before using anything drawn. Only
+/// pauses use it without a check: all ones make them the longest, whereas zeros would remove them.
 #[derive(Debug)]
 pub struct PortRng<'a, P> {
     port: &'a mut P,
@@ -16,12 +15,12 @@ pub struct PortRng<'a, P> {
 }
 
 impl<'a, P: Port> PortRng<'a, P> {
-    /// A generator for one call.
+    /// Creates a generator for one call.
     pub fn new(port: &'a mut P) -> Self {
         Self { port, error: None }
     }
 
-    /// The platform's code, if it ever had no entropy to give.
+    /// Returns the platform's code if entropy was unavailable.
     pub fn error(&self) -> Option<i32> {
         self.error
     }

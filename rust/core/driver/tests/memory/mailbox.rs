@@ -1,4 +1,4 @@
-//! Commands that other threads leave.
+//! Commands from other threads.
 use crate::{CONNACK, Memory, connected, driver, driver_with, settle};
 use std::mem;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn commands_without_heap_are_tried_again_soon() {
     assert_eq!(driver.waits_for().0, None);
 }
 
-/// A broker that speaks 3.1.1 alone: what 5 has is refused from then on.
+/// With a broker that only supports 3.1.1, commands that need MQTT 5 are then refused.
 #[test]
 fn a_mailbox_knows_the_version_that_is_spoken() {
     let mut driver = Driver::new(
@@ -125,7 +125,7 @@ fn reading(topic: &str) -> Command {
     of_qos(topic, QoS::AtMostOnce, PublishOptions::default())
 }
 
-/// What became of the messages that were given up.
+/// Returns the messages that were given up.
 fn given_up(driver: &mut Driver<Memory>) -> Vec<(Token, PublishError)> {
     let failed = |event| match event {
         Event::Session(thread_mqtt_session::Event::PublishFailed(token, error)) => {
@@ -176,7 +176,7 @@ fn a_policy_acts_on_what_comes_through_a_mailbox() {
         .collect();
     assert_eq!(dropped, expected);
     assert_eq!(driver.client().session().outbox_len(), 16);
-    // Four readings are left to be dropped; then nothing is.
+    // Four readings can still be dropped; then none.
     driver.collect(&mut mailbox);
     for _ in 0..4 {
         mailbox
@@ -187,7 +187,7 @@ fn a_policy_acts_on_what_comes_through_a_mailbox() {
     assert_eq!(refused, Err(CommandError::Full));
 }
 
-/// However many come while the client's thread computes, up to a bound on what there is to tell.
+/// However many arrive while the client's thread computes, up to a limit on the outcomes to report.
 #[test]
 fn a_policy_acts_while_the_clients_thread_is_away() {
     let tokens = |range: std::ops::RangeInclusive<u32>, error| {
@@ -266,7 +266,7 @@ fn the_latest_of_a_topic_takes_the_place_of_the_one_before_or_is_told_to_have_no
         let command = of_qos(&topic, QoS::AtLeastOnce, PublishOptions::default());
         mailbox.submit(command).expect("room");
     }
-    // Whether their topics wait is known to the session alone.
+    // Only the session knows whether their topics are waiting.
     let again = of_qos("t0", QoS::AtLeastOnce, PublishOptions::default());
     let other = of_qos("u", QoS::AtLeastOnce, PublishOptions::default());
     driver.collect(&mut mailbox);
@@ -284,7 +284,7 @@ fn the_latest_of_a_topic_takes_the_place_of_the_one_before_or_is_told_to_have_no
         ]
     );
     assert_eq!(driver.client().session().outbox_len(), 16);
-    // Not more at once than an outbox holds, and what there is to tell of those replaced here.
+    // At most as many at once as an outbox holds, plus those replaced here and not reported yet.
     driver.collect(&mut mailbox);
     let mut sent = 0;
     while mailbox
@@ -301,7 +301,7 @@ fn nothing_is_dropped_while_the_events_that_tell_of_it_wait() {
     let mut driver = driver_with("mqtt://192.0.2.1", Overflow::DropOldest);
     let mut mailbox = Mailbox::new(driver.client());
     let mut accepted = 0;
-    // The application publishes, and takes no event.
+    // The application publishes and takes no events.
     for _ in 0..100 {
         while mailbox.submit(message(1)).is_ok() {
             accepted += 1;

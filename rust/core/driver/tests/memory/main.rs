@@ -1,4 +1,4 @@
-//! The loop over a port that is all memory.
+//! The driver on an in-memory port.
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddrV6};
 use std::time::Duration;
@@ -15,31 +15,31 @@ mod port;
 #[global_allocator]
 static HEAP: Heap = Heap;
 
-/// A port without anything behind it: what happens there is scripted.
+/// A scripted port without a network.
 #[derive(Debug, Default)]
 struct Memory {
     now: Duration,
     network: Network,
     tcp: Option<TcpState>,
-    /// Refuses the next connect on the spot.
+    /// The next connect fails immediately with this.
     connect_error: Option<TcpError>,
-    /// Bytes for the client, in the pieces they arrive in.
+    /// Bytes for the client, in the chunks in which they arrive.
     incoming: VecDeque<Vec<u8>>,
-    /// What follows when `incoming` is empty.
+    /// The result once `incoming` is empty.
     end: Option<Result<Received, TcpError>>,
     /// Bytes from the client.
     sent: Vec<u8>,
-    /// Bytes taken by each send; then nothing fits.
+    /// Number of bytes taken by each send; then nothing fits.
     room: VecDeque<usize>,
     send_error: Option<TcpError>,
     datagrams: Vec<(u16, SocketAddrV6, Vec<u8>)>,
-    /// Why they are not sent, and what the network says of them.
+    /// Why datagrams are not sent, and what the network reports about them.
     udp_error: Option<UdpError>,
     undelivered: VecDeque<(SocketAddrV6, UdpError)>,
     names: Vec<String>,
     answer: Option<Result<Vec<IpAddr>, LookupError>>,
     entropy: Option<i32>,
-    /// Calls of note, in order.
+    /// Notable calls, in order.
     calls: Vec<String>,
     waits: Vec<(Option<Duration>, Interest)>,
 }
@@ -117,7 +117,7 @@ impl Port for Memory {
     fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>> {
         self.answer.take()
     }
-    /// Time passes up to the next timer, or a minute.
+    /// Time advances to the next timer, or by a minute.
     fn wait(&mut self, until: Option<Duration>, interest: Interest) {
         self.waits.push((until, interest));
         self.now = until.unwrap_or(self.now + Duration::from_secs(60));
@@ -166,7 +166,7 @@ fn driver_that(retry: Retry, uri: &str, overflow: Overflow) -> Driver<Memory> {
     Driver::new(client.unwrap(), port)
 }
 
-/// Turns until nothing moves any more, taking the events.
+/// Runs turns until nothing moves, and returns the events.
 fn settle(driver: &mut Driver<Memory>) -> Vec<Event> {
     let mut events = Vec::new();
     loop {
@@ -181,7 +181,7 @@ fn settle(driver: &mut Driver<Memory>) -> Vec<Event> {
     }
 }
 
-/// A driver whose TCP connection is there and takes everything.
+/// Returns a driver with a TCP connection that takes everything.
 fn connected() -> Driver<Memory> {
     let mut driver = driver("mqtt://192.0.2.1");
     driver.start();

@@ -1,4 +1,4 @@
-//! What the loop asks of the port, and what it makes of the answers.
+//! What the driver asks of the port, and what it does with the answers.
 use crate::{CONNACK, Memory, connected, driver, driver_that, settle};
 use std::mem;
 use std::ops::ControlFlow;
@@ -166,7 +166,7 @@ fn the_platform_resolves() {
     );
 }
 
-/// Fails the platform's link, so that the border router's DNS is asked.
+/// Lets the platform's lookup fail, so that the border router's DNS is queried.
 fn asking(entropy: Option<i32>) -> (Driver<Memory>, Vec<Event>) {
     let mut driver = driver("mqtt://broker.example.com");
     driver.port_mut().entropy = entropy;
@@ -186,7 +186,8 @@ fn a_datagram_that_cannot_be_sent_is_one_that_got_lost() {
     assert_eq!(cause(&events), None);
 }
 
-/// Neither those that the port refuses nor those of which the network says so are waited for.
+/// The client does not wait for servers that the port refuses or that the network reports as
+/// unreachable.
 #[test]
 fn a_dns_server_that_cannot_be_reached_is_not_waited_for() {
     let server = "[fd00::1]:53".parse().unwrap();
@@ -220,7 +221,7 @@ fn without_entropy_no_question_leaves_the_device() {
     assert_eq!(cause(&events), Some((Stage::Resolve, Cause::NoEntropy(-5))));
 }
 
-/// Whether the attempt needs entropy or not: its failure is followed by the whole pause.
+/// Whether or not the attempt needs entropy, its failure is followed by the maximum pause.
 #[test]
 fn without_entropy_pauses_are_the_longest() {
     for uri in ["mqtt://192.0.2.1", "mqtt://broker.example.com"] {
@@ -274,7 +275,7 @@ fn run_waits_until_the_timer() {
     assert_eq!(driver.port().now, Timers::default().tcp_connect);
 }
 
-/// What the network says is copied with each turn, of which none may end the program.
+/// The network data is copied in each turn; this must not end the program.
 #[test]
 fn a_turn_without_heap_looks_at_the_network_later() {
     let mut driver = driver("mqtt://192.0.2.1");
@@ -286,7 +287,8 @@ fn a_turn_without_heap_looks_at_the_network_later() {
     assert!(driver.port().calls[0].starts_with("connect"));
 }
 
-/// CONNECT has a copy of the will: without room for it the attempt fails, and the session stays.
+/// CONNECT has a copy of the will: without room for it the attempt fails, but the session
+/// continues.
 #[test]
 fn a_will_without_heap_fails_the_attempt_and_not_the_session() {
     for version in [Version::V311, Version::V5] {
@@ -320,7 +322,7 @@ fn a_will_without_heap_fails_the_attempt_and_not_the_session() {
             driver.wait();
         }
         settle(&mut driver);
-        // Flags of CONNECT: a will, and no clean start.
+        // CONNECT flags: a will, and no clean start.
         let sent = &driver.port().sent;
         assert!(sent.len() > 20_000);
         assert_eq!(sent[4 + 2 + 4 + 1], 0b100, "{:?}", &sent[..20]);
