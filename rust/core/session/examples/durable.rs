@@ -4,11 +4,11 @@
 //! cargo run -p thread-mqtt-session --example durable
 //! ```
 //!
-//! It counts the writes of a session that exchanges messages of 100 bytes with a broker, and what they
-//! take in Zephyr's settings on NVS, by the formats of `settings_nvs.c` and `nvs.c` (Zephyr 4): an
-//! entry is its data, padded to the write block of 4 bytes, and 8 bytes about it; a setting is an entry
-//! for its value and, the first time, one for its name and one that counts the names; to delete it
-//! takes two entries without data, and the count.
+//! Counts the writes of a session that exchanges messages of 100 bytes with a broker, and what they
+//! take in Zephyr's settings on NVS, by the formats of `settings_nvs.c` and `nvs.c` (Zephyr 4). An
+//! entry is its data, padded to the write block of 4 bytes, plus 8 bytes of metadata. A setting is
+//! an entry for its value and, the first time, one for its name and one that counts the names.
+//! Deleting it takes two entries without data, and the count.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,12 +22,12 @@ const NOW: Duration = Duration::ZERO;
 
 /// "thread_mqtt/" and a key such as "s.8001".
 const NAME: usize = 18;
-/// An entry's description in NVS.
+/// Metadata of an entry in NVS.
 const ENTRY: usize = 8;
 const SECTOR: usize = 4_096;
 /// A sector's closing entry, the one for garbage collection and an empty one.
 const SECTOR_HEAD: usize = 3 * ENTRY;
-/// Erases that a page of the nRF52840 endures (product specification, section 6.11).
+/// Erase cycles that a page of the nRF52840 endures (product specification, section 6.11).
 const ERASES: usize = 10_000;
 
 #[derive(Default)]
@@ -94,7 +94,7 @@ fn receive(session: &mut Session, bytes: &[u8]) {
     }
 }
 
-/// The packet identifier of a PUBLISH.
+/// Returns the packet identifier of a PUBLISH.
 fn id_of(packet: &[u8]) -> [u8; 2] {
     let at = packet
         .windows(TOPIC.len())

@@ -4,9 +4,9 @@
 //! cargo run --release -p thread-mqtt-session --example outbox
 //! ```
 //!
-//! Both columns come from one run, so that the ratio says something on any machine. If an operation
-//! scanned the queue, the ratio would be that of the lengths, 32 and 20; what it shows beyond 1 is the
-//! memory's cache, and for filters the depth of a tree.
+//! Both columns come from one run, so the ratio is meaningful on any machine. If an operation
+//! scanned the queue, the ratio would be that of the lengths, 32 and 20. Anything above 1 comes
+//! from the memory cache and, for filters, from the depth of the search.
 
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ fn connect(session: &mut Session, present: u8) {
         .expect("accepted");
 }
 
-/// What the session sends now.
+/// Returns everything the session sends now.
 fn sent(session: &mut Session) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
@@ -70,7 +70,7 @@ fn drain(session: &mut Session) -> usize {
         .count()
 }
 
-/// Nanoseconds for one publish, and to send and acknowledge one.
+/// Returns the nanoseconds for one publish, and for sending and acknowledging one.
 fn messages(count: usize) -> (f64, f64) {
     let mut session = session();
     let start = Instant::now();
@@ -91,7 +91,7 @@ fn messages(count: usize) -> (f64, f64) {
     (each(publish, count), each(start.elapsed(), count))
 }
 
-/// Nanoseconds to subscribe to one more filter, and to repeat one after a lost session.
+/// Returns the nanoseconds to subscribe to one more filter, and to renew one after a lost session.
 fn filters(count: usize) -> (f64, f64) {
     let mut session = session();
     connect(&mut session, 0);
@@ -117,7 +117,7 @@ fn each(time: Duration, count: usize) -> f64 {
     time.as_nanos() as f64 / count as f64
 }
 
-/// The broker's answers to whatever was sent.
+/// Handles the broker's answers to everything that was sent.
 fn answer(session: &mut Session) {
     let sent = sent(session);
     let mut rest = &sent[..];

@@ -1,10 +1,11 @@
-//! Short exchanges at QoS 1 and 2, cut at every byte of both directions.
+//! Short exchanges at QoS 1 and 2, cut at every byte in both directions.
 //!
-//! Each direction of the connection takes so many bytes and no more, in every combination, before it
-//! ends; or it ends twice, each time after any number of bytes. With both versions, both kinds of
-//! broker, a session that the broker keeps and one that it loses at the first cut, an application that
-//! takes its events at once and one that takes none before the cut, and messages whole and in pieces:
-//! nothing that was accepted is lost, and with a kept session nothing of QoS 2 arrives twice.
+//! Each direction of the connection carries a limited number of bytes before it ends, in every
+//! combination; or the connection ends twice, each time after any number of bytes. This is done
+//! with both versions, both kinds of broker, a session that the broker keeps and one that it loses
+//! at the first cut, an application that takes its events at once and one that takes none before
+//! the cut, and messages whole and in pieces. Nothing that was accepted is lost, and with a kept
+//! session no QoS 2 message arrives twice.
 
 mod common;
 
@@ -19,7 +20,7 @@ use thread_mqtt_session::{
 
 const NOW: Duration = Duration::ZERO;
 
-/// What is exchanged, between whom.
+/// What is exchanged, and between which ends.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     version: Version,
@@ -57,12 +58,12 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Bytes that a connection takes.
+/// Bytes that a connection carries.
 #[derive(Debug, Clone, Copy)]
 enum Until {
     /// In each direction.
     Each(usize, usize),
-    /// In both together, one after the other.
+    /// In both directions together.
     All(usize),
     End,
 }
@@ -78,11 +79,11 @@ struct Run {
     published: usize,
     again: usize,
     received: Vec<Vec<u8>>,
-    /// Bytes that went up and down on the current connection.
+    /// Bytes sent up and down on the current connection.
     moved: (usize, usize),
     online: bool,
-    /// The broker lost the session and the CONNACK that says so was lost, too: MQTT has no means to
-    /// find out.
+    /// The broker lost the session, and the CONNACK that says so was lost as well. MQTT has no way
+    /// to detect this.
     deceived: bool,
 }
 
@@ -122,7 +123,7 @@ impl Run {
         }
     }
 
-    /// One connection.
+    /// Runs one connection.
     fn connect(&mut self, until: Until) {
         self.session.connect(NOW);
         self.moved = (0, 0);
@@ -142,12 +143,12 @@ impl Run {
         }
     }
 
-    /// Moves what may be moved; false if the client ends the connection.
+    /// Moves what can be moved. Returns false if the client ends the connection.
     fn turn(&mut self, until: Until) -> bool {
         let (up, down) = self.moved;
         let left = match until {
             Until::Each(i, _) => i - up,
-            // A byte at a time, so that both directions have their turns.
+            // One byte at a time, so that both directions get their turns.
             Until::All(all) => (all - up - down).min(1),
             Until::End => usize::MAX,
         };
@@ -167,7 +168,7 @@ impl Run {
                 self.broker.output.drain(..taken);
                 self.moved.1 += taken;
             }
-            // The first CONNACK was lost: MQTT 5 asks for a new session then.
+            // The first CONNACK was lost: MQTT 5 then asks for a new session.
             Err(SessionError::UnexpectedSession) => return false,
             Err(error) => panic!("the broker behaves: {error}"),
         }
@@ -220,7 +221,7 @@ impl Run {
         }
     }
 
-    /// Lets everything come to rest, and looks at what came of it.
+    /// Lets everything settle, and checks the result.
     fn finish(mut self, what: &dyn std::fmt::Debug) {
         for _ in 0..3 {
             self.connect(Until::End);
@@ -251,7 +252,7 @@ impl Run {
                 1 => assert!(count >= 1, "{case:?} {what:?}"),
                 _ => assert_eq!(count, 1, "{case:?} {what:?}"),
             }
-            // Whatever was: the next message arrives, once.
+            // Whatever happened, the next message arrives exactly once.
             self.broker.queue.push_back((case.level, b"next".to_vec()));
             self.payload = b"next".to_vec();
             self.received.clear();
@@ -280,7 +281,7 @@ fn publish(session: &mut Session, case: Case, payload: &[u8]) -> Token {
     published.expect("room")
 }
 
-/// How many bytes an exchange takes in each direction if nothing cuts it.
+/// Returns how many bytes an uncut exchange takes in each direction.
 fn whole(case: Case) -> (usize, usize) {
     let mut run = Run::new(case);
     run.connect(Until::End);
@@ -310,11 +311,11 @@ fn one_cut_at_any_byte_of_either_direction() {
 #[test]
 fn two_cuts_after_any_number_of_bytes() {
     let mut runs = 0;
-    // When events are taken matters to what arrives here.
+    // For incoming messages, it matters when events are taken.
     let twice = |case: &Case| !case.pieces && (case.eager || !case.up);
     for case in cases().into_iter().filter(twice) {
         let (up, down) = whole(case);
-        // A repetition takes no more than the exchange.
+        // A retransmission takes no more than the exchange.
         for (first, second) in (0..=up + down).flat_map(|n| (0..=up + down).map(move |m| (n, m))) {
             let mut run = Run::new(case);
             run.connect(Until::All(first));

@@ -1,4 +1,4 @@
-//! A heap that has no room for what the broker sends.
+//! A heap too small for what the broker sends.
 
 mod common;
 
@@ -34,15 +34,15 @@ fn crumbs() -> Vec<u8> {
     })
 }
 
-/// A result for each of 6,000 filters that were not asked for.
+/// An answer for each of 6,000 filters that were not requested.
 fn suback() -> Vec<u8> {
     let mut packet = vec![0x90, 0xF3, 0x2E, 0, 1, 0];
     packet.resize(3 + 6_003, 0);
     packet
 }
 
-/// With any amount of heap for each piece of a packet it arrives, or it is skipped if it is a
-/// message, or the connection ends with what was missing.
+/// With any amount of heap for each piece of a packet, the packet arrives, or is skipped if it is a
+/// message, or the connection ends with the size that was missing.
 #[test]
 fn too_little_heap_skips_a_message_and_ends_the_connection_for_anything_else() {
     let packets = [wire::publish(Version::V5, &large()), crumbs(), suback()];
@@ -62,7 +62,7 @@ fn too_little_heap_skips_a_message_and_ends_the_connection_for_anything_else() {
                 });
                 match received {
                     Err(SessionError::OutOfMemory { size }) => {
-                        // Where there is no room for an event either, it cannot be told otherwise.
+                        // Without room for an event, it cannot be reported in any other way.
                         assert!(packet[0] == 0x90 || bytes < 2_500, "{bytes}");
                         assert!(size as usize > packet.len() - 10, "{size}");
                         assert!(
@@ -71,7 +71,7 @@ fn too_little_heap_skips_a_message_and_ends_the_connection_for_anything_else() {
                         missing += 1;
                     }
                     Err(other) => panic!("{other}"),
-                    // The SUBACK answers nothing that was asked.
+                    // The SUBACK answers no request.
                     Ok(()) if packet[0] == 0x90 => arrived += 1,
                     Ok(()) => match client.events().pop() {
                         Some(Event::Message(_)) => arrived += 1,
@@ -84,7 +84,7 @@ fn too_little_heap_skips_a_message_and_ends_the_connection_for_anything_else() {
                             assert!("t".repeat(5_000).starts_with(&topic));
                             assert_eq!(size as usize, packet.len());
                             assert_eq!(reason, SkipReason::OutOfMemory);
-                            // The broker is told that the message was not taken.
+                            // The broker is told that the message was not accepted.
                             assert_eq!(client.transmit(at(1)), [0x40, 3, 0, 1, 0x97]);
                             assert!(client.session.is_connected());
                             missing += 1;
@@ -98,8 +98,8 @@ fn too_little_heap_skips_a_message_and_ends_the_connection_for_anything_else() {
     }
 }
 
-/// A QoS 2 message that is here already is only acknowledged, also where there is no room for it, and
-/// its identifier is free after PUBREL.
+/// A QoS 2 message that has already arrived is only acknowledged, even if there is no room for it,
+/// and its identifier is free after PUBREL.
 #[test]
 fn a_repetition_without_room_is_acknowledged_like_any_other() {
     for version in VERSIONS {
@@ -122,7 +122,8 @@ fn a_repetition_without_room_is_acknowledged_like_any_other() {
     }
 }
 
-/// One that may be new, because the session may have been lost, is refused, and nothing is remembered.
+/// A message that may be new, because the session may have been lost, is refused and not
+/// remembered.
 #[test]
 fn what_is_refused_is_not_remembered() {
     let publish = Publish::new("t", [7; 9_000], 2, 5);
@@ -130,7 +131,7 @@ fn what_is_refused_is_not_remembered() {
     let mut client = Client::online(lasting(Version::V5));
     client.receive(&packet, at(1));
     client.events();
-    // Without a CONNACK the broker may have lost the session.
+    // Without a CONNACK, the broker may have lost the session.
     client.session.connect(at(2));
     client.sent(at(2));
     client.session.handle_transport_closed();
@@ -143,7 +144,7 @@ fn what_is_refused_is_not_remembered() {
     assert_eq!(client.events().len(), 1, "a new message");
 }
 
-/// A broker chooses the number of an alias, and the length of the name behind it.
+/// A broker chooses the number of an alias and the length of its name.
 #[test]
 fn too_little_heap_for_a_topic_alias_ends_the_connection_and_not_the_program() {
     let aliased = |topic: &str, payload: usize, alias| {
@@ -179,7 +180,7 @@ fn too_little_heap_for_a_topic_alias_ends_the_connection_and_not_the_program() {
     }
 }
 
-/// What a message or a request takes to be queued and to be sent is asked of the heap, and both succeed later.
+/// Queuing and sending a message or a request both check the heap, and both succeed later.
 #[test]
 fn commands_that_find_no_room_are_refused_or_wait() {
     let with_properties = || {
@@ -195,7 +196,7 @@ fn commands_that_find_no_room_are_refused_or_wait() {
             ..Message::new("t", "x").qos(QoS::AtLeastOnce)
         }
     };
-    // Of a request so many filters, and the length of each.
+    // For a request: the number of filters, and the length of each.
     for kind in [
         None,
         Some((1, 8_000)),
@@ -225,11 +226,11 @@ fn commands_that_find_no_room_are_refused_or_wait() {
                 }
                 Err(other) => panic!("{other}"),
             }
-            // What is shown stays in the session until it is consumed.
+            // Returned bytes stay in the session until they are consumed.
             let shown = || client.session.transmit(at(1)).is_empty();
             match with_heap(bytes, shown).0 {
                 true => {
-                    // Nothing tells of room: it is tried again soon.
+                    // Nothing signals that there is room: it is retried soon.
                     assert_eq!(client.session.poll_timeout(), Some(at(2)));
                     waited += 1;
                 }
@@ -241,8 +242,8 @@ fn commands_that_find_no_room_are_refused_or_wait() {
             refused > 3 && waited + sent > 10,
             "{kind:?}: {refused}, {waited}, {sent}"
         );
-        // A request is copied to be queued, and each packet of it once more to be sent; a message that was queued
-        // is sent from there.
+        // A request is copied when queued, and each of its packets once more when sent. A queued
+        // message is sent from where it is.
         assert!(
             !(1..10).contains(&count) || waited > 3,
             "{kind:?}: {waited}"
@@ -250,7 +251,7 @@ fn commands_that_find_no_room_are_refused_or_wait() {
     }
 }
 
-/// What was queued while there was room, and finds none when it is its turn.
+/// Commands that were queued while there was room, and find none when it is their turn.
 #[test]
 fn what_waits_for_the_heap_is_tried_again_each_second() {
     for command in [true, false] {
@@ -271,7 +272,7 @@ fn what_waits_for_the_heap_is_tried_again_each_second() {
             let shown = with_heap(2_000, || client.session.transmit(at(second)).is_empty());
             assert!(shown.0);
             assert_eq!(client.session.poll_timeout(), Some(at(second + 1)));
-            // Without a transmission in between it is not asked for again and again.
+            // Without a transmission in between, it is not retried again and again.
             client.handle_timeout(at(second + 1)).unwrap();
             assert_eq!(client.session.poll_timeout(), Some(at(60)));
         }
@@ -280,8 +281,8 @@ fn what_waits_for_the_heap_is_tried_again_each_second() {
     }
 }
 
-/// Whatever the outbox has room for at that moment: what a broker has lost is subscribed to again on the
-/// same connection.
+/// Whatever the outbox has room for at that moment, lost subscriptions are renewed on the same
+/// connection.
 #[test]
 fn a_subscription_that_finds_no_room_is_repeated_later() {
     let mut delayed = 0;
@@ -316,8 +317,8 @@ fn a_subscription_that_finds_no_room_is_repeated_later() {
     assert!(delayed > 0 && delayed < 40, "{delayed}");
 }
 
-/// Messages in the storage for which there is no room after a restart keep their identifiers. To find out
-/// which these are takes a look at the storage or two, also where it fails.
+/// Stored messages that do not fit on the heap after a restart keep their identifiers. Finding
+/// these takes one or two scans of the storage, even if that fails.
 #[cfg(feature = "durable")]
 #[test]
 fn a_storage_that_was_not_restored_is_seldom_read() {
@@ -353,7 +354,7 @@ fn a_storage_that_was_not_restored_is_seldom_read() {
     assert_eq!(flash.messages(), 42);
 }
 
-/// Whatever the number of its filters, a request takes the heap that its next packet takes.
+/// Whatever the number of its filters, a request needs only the heap for its next packet.
 #[test]
 fn a_long_request_is_sent_in_parts_that_find_room() {
     let mut client = Client::online(lasting(Version::V5));
@@ -364,7 +365,7 @@ fn a_long_request_is_sent_in_parts_that_find_room() {
     assert!(shown > 800, "{shown}");
 }
 
-/// What finds no heap keeps others waiting that follow it, and nothing else.
+/// An item that finds no heap delays the items behind it, and nothing else.
 #[test]
 fn an_item_that_finds_no_room_does_not_hold_back_others() {
     let long = || Properties {
@@ -384,7 +385,7 @@ fn an_item_that_finds_no_room_does_not_hold_back_others() {
         assert_eq!(client.session.poll_timeout(), Some(at(2)));
         assert!(client.transmit(at(2)).len() > 3_000);
 
-        // Behind a message: of its own kind nothing passes.
+        // Behind a message: nothing of its own kind is sent.
         let mut client = Client::online(lasting(Version::V5));
         let message = Message::new("t", "x").qos(qos).properties(long());
         client.session.publish(message).expect("room");
@@ -401,7 +402,7 @@ fn an_item_that_finds_no_room_does_not_hold_back_others() {
     }
 }
 
-/// However often the repetition of subscriptions finds no room, and on however many connections.
+/// However often renewing subscriptions finds no room, and on however many connections.
 #[test]
 fn subscriptions_that_find_no_room_are_repeated_once() {
     let mut client = Client::online(lasting(Version::V5));
@@ -438,8 +439,8 @@ fn subscriptions_that_find_no_room_are_repeated_once() {
     assert_eq!(filters.len(), 24);
 }
 
-/// A request that the heap refuses changes nothing: what is subscribed to is repeated, and left only where the
-/// application was told so.
+/// A request refused for lack of heap changes nothing: subscriptions are still renewed, and ended
+/// only if the application was told so.
 #[test]
 fn a_request_that_was_refused_leaves_the_subscription_as_it_is() {
     for subscribes in [true, false] {

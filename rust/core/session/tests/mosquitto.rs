@@ -1,4 +1,4 @@
-//! The session against Eclipse Mosquitto over real sockets on the loopback interface.
+//! The session with Eclipse Mosquitto over real sockets on the loopback interface.
 
 mod common;
 
@@ -15,7 +15,7 @@ use thread_mqtt_session::{
 
 const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
 
-/// Longer than anything here takes, even on a busy machine.
+/// Longer than any step takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A session on a socket.
@@ -24,7 +24,7 @@ struct Client {
     stream: TcpStream,
     start: Instant,
     untaken: Vec<u8>,
-    /// Added to the clock: lets a keep-alive pass without waiting for it.
+    /// Added to the clock, so that a keep-alive passes without waiting for it.
     skipped: Duration,
 }
 
@@ -51,7 +51,7 @@ impl Client {
         self.start.elapsed() + self.skipped
     }
 
-    /// The connection breaks here and now; the next one is begun.
+    /// Breaks the connection now and begins the next one.
     fn break_off(&mut self, broker: &Broker) {
         self.session.handle_network_lost();
         self.untaken.clear();
@@ -59,7 +59,7 @@ impl Client {
         self.session.connect(self.now());
     }
 
-    /// One turn of the loop: out, in, time. False once the broker has closed.
+    /// One iteration of the loop: output, input, time. Returns false once the broker has closed.
     fn turn(&mut self) -> Result<bool, SessionError> {
         loop {
             let now = self.now();
@@ -88,7 +88,7 @@ impl Client {
         Ok(open)
     }
 
-    /// Runs until this many events have come.
+    /// Runs until this many events have arrived.
     fn events(&mut self, count: usize) -> Vec<Event> {
         let mut events = Vec::new();
         let start = Instant::now();
@@ -130,7 +130,7 @@ impl Client {
         }
     }
 
-    /// Leaves cleanly and sees the broker close, so that it has dealt with everything.
+    /// Disconnects cleanly and waits for the broker to close, so that it has handled everything.
     fn leave(&mut self) {
         self.settle();
         self.session.disconnect();
@@ -206,7 +206,7 @@ fn the_will_is_published_when_the_connection_breaks_and_only_then() {
         let broken = Client::online(&broker, mortal("broken off"));
         drop(broken);
         assert_eq!(watcher.event(), Event::Message(will("broken off")));
-        // Nor is there another before what is sent now.
+        // And no other message arrives before the one sent now.
         let end = Message::new("end", "").qos(QoS::AtLeastOnce);
         let token = watcher.session.publish(end.clone()).expect("room");
         let events = watcher.events(2);
@@ -252,7 +252,7 @@ fn messages_wait_at_the_broker_for_a_session_that_is_kept() {
         for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
             writer.publish(Message::new("for/you", "x").qos(qos));
         }
-        // Commands given while away wait too.
+        // Commands given while offline wait as well.
         let own = Message::new("for/you", "own").qos(QoS::AtLeastOnce);
         let token = away.session.publish(own.clone()).expect("room");
         away.break_off(&broker);
@@ -304,7 +304,7 @@ fn exactly_once_over_a_connection_that_keeps_breaking() {
                         other => panic!("{other:?}"),
                     }
                 }
-                // While there is work, no connection lives long.
+                // While there is work, no connection lasts long.
                 if turns % every == 0 && turns < 100 {
                     client.break_off(&broker);
                 }

@@ -1,4 +1,4 @@
-//! A message of a megabyte through buffers of 4 kB, on a heap that is counted.
+//! A message of a megabyte through buffers of 4 kB, with heap accounting.
 #![cfg(feature = "pieces")]
 
 mod common;
@@ -36,8 +36,8 @@ fn config(version: Version) -> Config {
     }
 }
 
-/// The limits as documented: events up to `event_bytes` and one piece, the head of the message, and
-/// what is asked of the heap as a reserve before a piece is taken.
+/// The documented limits: events up to `event_bytes` and one piece, the head of the message, and
+/// the heap reserve required before a piece is taken.
 const BOUND: usize = 4_096 + 2 * 4_096 + 2 * 4_096;
 
 #[test]
@@ -89,7 +89,7 @@ fn a_megabyte_arrives_through_4_kb() {
     }
 }
 
-/// Goes out through an outbox of 4 kB and the topic.
+/// It is sent through an outbox of 4 kB plus the topic.
 #[test]
 fn a_megabyte_goes_out_through_4_kb() {
     for version in VERSIONS {
@@ -145,7 +145,7 @@ fn supply(session: &mut Session, event: &Event) {
     supplied.expect("what is asked for");
 }
 
-/// Out to Mosquitto and back to the same session, over sockets, at each QoS: with 4 kB of each kind of
+/// To Mosquitto and back to the same session, over sockets, at each QoS, with 4 kB for each kind of
 /// buffer in both directions.
 #[test]
 fn a_megabyte_to_mosquitto_and_back() {
@@ -215,7 +215,8 @@ fn there_and_back(broker: &Broker, version: Version, level: u8) {
     }
 }
 
-/// Gives all of it to the session, and takes events when it must; the event that ends the message.
+/// Passes all of it to the session, taking events when necessary. Returns the event that ends the
+/// message.
 fn take_all(session: &mut Session, mut data: &[u8]) -> Result<Option<Event>, SessionError> {
     let mut end = None;
     while !data.is_empty() || end.is_none() {
@@ -243,8 +244,8 @@ fn take_all(session: &mut Session, mut data: &[u8]) -> Result<Option<Event>, Ses
     Ok(end)
 }
 
-/// With any amount of heap the message arrives whole, or its end is told and it is acknowledged, or it
-/// is skipped, or the connection ends because there is no room for an event either.
+/// With any amount of heap, the message arrives whole, or is cut, reported and acknowledged, or is
+/// skipped, or the connection ends because there is no room for an event either.
 #[test]
 fn too_little_heap_shortens_pieces_and_then_cuts_the_message() {
     for version in VERSIONS {

@@ -1,13 +1,13 @@
-//! A session whose device loses its power: between any two writes to its storage, and within each,
-//! which then leaves what the contract of the storage allows.
+//! A session on a device that loses power: between any two writes to its storage, and during each
+//! write, which then leaves what the contract of the storage allows.
 //!
-//! Beside that the connections break at any byte, by the network's fault or the broker's, with both
-//! versions and both kinds of broker. No durable message that was accepted is lost, and with a session
-//! that the broker keeps none of QoS 2 arrives twice, in either direction. A storage that is full for a
-//! while may bring a message twice, and loses none.
+//! In addition, connections break at any byte, caused by the network or the broker, with both
+//! versions and both kinds of broker. No accepted durable message is lost, and while the broker
+//! keeps the session, no QoS 2 message arrives twice in either direction. A storage that is
+//! temporarily full may cause a message to arrive twice, but loses none.
 //!
 //! `THREAD_MQTT_SEEDS=100000 cargo test -p thread-mqtt-session --test power` runs more than the
-//! 5,000 seeds of every day.
+//! default of 5,000 seeds.
 
 #![cfg(feature = "durable")]
 
@@ -49,7 +49,7 @@ impl Random {
         }
     }
 
-    /// So many bytes go over the wire.
+    /// Returns how many bytes to transfer.
     fn bytes(&mut self) -> usize {
         match self.below(2) {
             0 => 1 + self.below(12) as usize,
@@ -78,7 +78,7 @@ enum Step {
     Break,
     /// The power fails now.
     PowerOff,
-    /// The power fails in the write after so many more.
+    /// The power fails in a write, after this many more.
     PowerOffIn(u64),
     /// The storage is full from now on, or has room again.
     Fill(bool),
@@ -114,7 +114,7 @@ struct Sent {
     ended: bool,
 }
 
-/// The storage as a session holds it, encrypted or not.
+/// Returns the storage as held by a session, encrypted or not.
 fn store(flash: &Flash, sealed: bool) -> Box<dyn Store> {
     static NONCES: AtomicU64 = AtomicU64::new(0);
     let fill = |buf: &mut [u8]| {
@@ -129,7 +129,7 @@ fn store(flash: &Flash, sealed: bool) -> Box<dyn Store> {
     Box::new(SealedStore::new(flash.clone(), key, "device"))
 }
 
-/// What is against the device, beside power cuts and broken connections.
+/// Adverse conditions beside power cuts and broken connections.
 #[derive(Debug, Clone, Copy, Default)]
 struct Against {
     /// The broker loses its session now and then.
@@ -138,13 +138,13 @@ struct Against {
     sealed: bool,
     /// The storage is full now and then.
     fills: bool,
-    /// The connections end by the broker's fault, so that messages become suspects.
+    /// The broker ends the connections, so that messages become suspects.
     broker: bool,
-    /// The broker has the session of an earlier life, of which nothing is stored, and holds messages of it.
+    /// The broker has a session and messages from a previous run, of which nothing is stored.
     adopts: bool,
 }
 
-/// The whole of a run: device, storage, broker, what was asked for and what came of it.
+/// A whole run: device, storage, broker, the commands and their results.
 struct Run {
     config: Config,
     session: Session,
@@ -155,12 +155,12 @@ struct Run {
     down: BTreeMap<u32, u8>,
     tokens: BTreeMap<Token, u32>,
     received: Vec<u32>,
-    /// The power failed while the application was handed these.
+    /// The power failed while the application was receiving these.
     excused: BTreeSet<u32>,
     against: Against,
     /// The broker lost its session, and the device could not know.
     deceived: bool,
-    /// The record of whose session it is was damaged.
+    /// The record of the session's identity was damaged.
     unknown: bool,
     was_online: bool,
     online: bool,
@@ -318,7 +318,7 @@ impl Run {
                 assert!(!std::mem::replace(&mut sent.ended, true), "one end");
             }
             Event::Connected { .. } | Event::Restored { .. } | Event::Published(_) => {}
-            // As a cut within a write leaves it.
+            // As left by a power cut during a write.
             Event::RecordDamaged { key } => self.unknown |= key == 0,
             Event::SentAgain(_) => assert!(!self.keeps_sessions() || self.unknown),
             Event::StorageFailed(_) if off => {}
@@ -338,7 +338,7 @@ impl Run {
         self.session.connect(Duration::ZERO);
     }
 
-    /// Both sides have known all the time whose session it is.
+    /// Returns whether both sides knew the session's identity at all times.
     fn keeps_sessions(&self) -> bool {
         !self.against.forgetful && !self.flash.has_missed()
     }
@@ -351,7 +351,7 @@ impl Run {
         }
     }
 
-    /// Nothing is left but the storage.
+    /// Restarts the device. Only the storage survives.
     fn restart(&mut self) {
         self.cut();
         self.flash.turn_on();
@@ -366,7 +366,7 @@ impl Run {
         self.session.connect(Duration::ZERO);
     }
 
-    /// Lets everything come to rest on a connection and a storage that hold.
+    /// Lets everything settle on a stable connection and storage.
     fn settle(&mut self) {
         self.flash.stay_on();
         self.flash.fill(false);
@@ -418,7 +418,7 @@ impl Run {
         }
     }
 
-    /// Durable messages of one QoS arrive in the order of publishing.
+    /// Checks that durable messages of one QoS arrive in the order of publishing.
     fn check_order(&self, delivered: &[u32]) {
         for level in 1..3 {
             let mut seen = Vec::new();
@@ -478,7 +478,7 @@ fn nothing_accepted_is_lost_with_a_broker_that_forgets() {
     run_all(seeds(), against);
 }
 
-/// The session is one of an earlier life, whose identifiers the broker remembers.
+/// The session is from a previous run, whose identifiers the broker remembers.
 #[test]
 fn nothing_accepted_is_lost_in_a_session_that_was_taken_over() {
     for forgetful in [false, true] {

@@ -1,8 +1,9 @@
-//! A session against a small broker over connections that break at any byte, seeded.
+//! A session with a small broker over connections that break at any byte, seeded.
 //!
-//! Whatever happens on the way: QoS 0 arrives at most once, QoS 1 at least once, QoS 2 exactly
-//! once, in both directions, both versions and with both kinds of broker, and every command ends in
-//! exactly one event; large messages arrive whole, or in pieces that make a whole. If the broker loses the session, QoS 2 may arrive twice, and that is told.
+//! Whatever happens: QoS 0 arrives at most once, QoS 1 at least once and QoS 2 exactly once, in
+//! both directions, with both versions and both kinds of broker, and every command ends in exactly
+//! one event. Large messages arrive whole, or in pieces that add up. If the broker loses the
+//! session, QoS 2 may arrive twice, and that is reported.
 
 mod common;
 
@@ -24,11 +25,11 @@ enum Step {
     Publish { qos: u8, size: usize },
     /// The broker has a message for the application.
     Down { qos: u8, size: usize },
-    /// Up to so many bytes go to the broker.
+    /// Up to this many bytes go to the broker.
     Up(usize),
-    /// Up to so many bytes come from the broker.
+    /// Up to this many bytes come from the broker.
     Back(usize),
-    /// The application takes so many events.
+    /// The application takes this many events.
     Poll(usize),
     /// The connection breaks.
     Cut,
@@ -49,33 +50,33 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The whole of a run: both ends, what was asked for and what came of it.
+/// A whole run: both ends, the commands and their results.
 struct Run {
     session: Session,
     broker: Broker,
     now: Duration,
     serial: u32,
-    /// QoS of every message by its payload's first four bytes.
+    /// QoS of every message, by the first four bytes of its payload.
     up: BTreeMap<u32, u8>,
     down: BTreeMap<u32, u8>,
     tokens: BTreeMap<Token, u32>,
     published: Vec<Token>,
     received: Vec<u32>,
     assembly: Assembly,
-    /// Whether large messages go in pieces as well, and their payloads.
+    /// Whether large messages are published in pieces as well, and their payloads.
     pieces: bool,
     payloads: BTreeMap<Token, Vec<u8>>,
-    /// Messages that may arrive twice, as told.
+    /// Messages reported as possibly arriving twice.
     again: Vec<u32>,
     /// The broker may lose the session at a cut.
     forgetful: bool,
-    /// The connections end by the network's fault, not by the broker's: nothing is suspected, and
-    /// the order is kept.
+    /// The network ends the connections, not the broker: nothing is suspected, and the order is
+    /// preserved.
     network: bool,
     was_online: bool,
     online: bool,
-    /// The broker lost the session, and said so in a CONNACK that was lost, too: what was between
-    /// PUBREC and PUBCOMP may be lost or arrive twice, and MQTT has no means to find out.
+    /// The broker lost the session, and the CONNACK that says so was lost as well: messages between
+    /// PUBREC and PUBCOMP may be lost or arrive twice, and MQTT has no way to detect this.
     deceived: bool,
 }
 
@@ -130,8 +131,7 @@ impl Run {
         Ok(token)
     }
 
-    /// Supplies a piece, of any length that is allowed. A connection may have ended since it was asked
-    /// for.
+    /// Supplies a piece of any allowed length. A connection may have ended since it was requested.
     fn supply(&mut self, token: Token, offset: u32, length: u32) {
         let payload = &self.payloads[&token];
         let length = 1 + self.serial.wrapping_mul(7) % length;
@@ -178,7 +178,7 @@ impl Run {
                 }
                 match taken {
                     Ok(taken) => drop(self.broker.output.drain(..taken)),
-                    // The first CONNACK was lost: MQTT 5 asks for a new session then.
+                    // The first CONNACK was lost: MQTT 5 then asks for a new session.
                     Err(SessionError::UnexpectedSession) => {
                         assert!(!self.was_online);
                         self.step(&Step::Cut);
@@ -248,7 +248,7 @@ impl Run {
         true
     }
 
-    /// Lets everything come to rest on a connection that holds.
+    /// Lets everything settle on a stable connection.
     fn settle(&mut self) {
         self.step(&Step::Cut);
         for _ in 0..10_000 {
@@ -286,8 +286,8 @@ impl Run {
     }
 }
 
-/// Each message as often as its QoS says, and QoS 2 twice only if that was told; first arrivals in
-/// the order of sending.
+/// Checks that each message arrived as often as its QoS promises, QoS 2 twice only if that was
+/// reported, and that first arrivals are in the order of sending.
 fn check_counts(sent: &BTreeMap<u32, u8>, arrived: &[u32], again: &[u32], order: bool) {
     for (serial, qos) in sent {
         let count = arrived.iter().filter(|one| *one == serial).count();

@@ -1,4 +1,4 @@
-//! The broker's byte stream: in every fragmentation, and broken in every way.
+//! The broker's byte stream: fragmented in every way, and broken in every way.
 
 mod common;
 
@@ -54,7 +54,7 @@ fn connack(version: Version) -> Vec<u8> {
     }
 }
 
-/// A client whose outbox fits the conversation; it may take large messages in pieces.
+/// Creates a client whose outbox fits the conversation. It may take large messages in pieces.
 fn client(version: Version, pieces: bool) -> Client {
     let config = Config {
         event_bytes: 1_000_000,
@@ -72,7 +72,7 @@ fn client(version: Version, pieces: bool) -> Client {
     client
 }
 
-/// Connected, everything sent.
+/// Creates a connected client, with everything sent.
 fn online(version: Version, pieces: bool) -> Client {
     let mut client = client(version, pieces);
     client.transmit(at(0));
@@ -81,7 +81,7 @@ fn online(version: Version, pieces: bool) -> Client {
     client
 }
 
-/// The events, with the pieces of a message put together.
+/// Returns the events, with messages in pieces reassembled.
 fn events(client: &mut Client) -> Vec<Event> {
     let mut assembly = Assembly::default();
     let events = client.events().into_iter();
@@ -92,7 +92,7 @@ fn reference(version: Version) -> Vec<Event> {
     let mut client = online(version, false);
     client.receive(&conversation(version), at(1));
     let events = client.events();
-    // Connected, and with MQTT 5 what the broker says in CONNACK.
+    // Connected, and with MQTT 5 the texts of the CONNACK.
     let expected = if version == Version::V5 { 11 } else { 9 };
     assert_eq!(events.len(), expected, "{events:?}");
     assert!(client.session.outbox_len() == 0);
@@ -146,8 +146,8 @@ proptest! {
     }
 }
 
-/// 75,000 broken conversations per version, with and without pieces: no panic, no memory beyond the limits, and the
-/// machine keeps its promises about its own state.
+/// 75,000 broken conversations per version, with and without pieces: no panic, no memory beyond the
+/// limits, and the state machine stays consistent.
 #[test]
 fn broken_input_never_panics() {
     for (version, pieces) in variants() {
@@ -166,7 +166,7 @@ fn broken_input_never_panics() {
                 false => failed += 1,
             }
         }
-        // Both kinds must occur in earnest, or the mutations miss their aim.
+        // Both outcomes must occur often, otherwise the mutations are ineffective.
         assert!(failed > 5_000 && survived > 5_000, "{failed} {survived}");
     }
 }
@@ -193,7 +193,7 @@ fn mutate(bytes: &mut Vec<u8>, rng: &mut TestRng) {
     }
 }
 
-/// True if the client took it all without an error.
+/// Returns true if the client took everything without an error.
 fn feed(client: &mut Client, bytes: &[u8], rng: &mut TestRng) -> bool {
     let cut = rng.random_range(0..=bytes.len());
     for mut part in [&bytes[..cut], &bytes[cut..]] {

@@ -1,4 +1,4 @@
-//! A small broker of either kind, which keeps a session and can lose it.
+//! A small broker of either kind. It keeps a session and can lose it.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use thread_mqtt_session::Version;
 
 use super::{Publish, Seen, parse, wire};
 
-/// When a broker hands a QoS 2 message on (section 4.3.3, figure 4.3).
+/// When a broker forwards a QoS 2 message (section 4.3.3, figure 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// With PUBLISH.
@@ -21,19 +21,19 @@ pub(crate) const KINDS: [Kind; 2] = [Kind::AtPublish, Kind::AtPubrel];
 pub(crate) struct Broker {
     pub(crate) version: Version,
     pub(crate) kind: Kind,
-    /// Payloads handed on, in order.
+    /// Forwarded payloads, in order.
     pub(crate) delivered: Vec<Vec<u8>>,
-    /// QoS 2 messages received and not released; with the payload, if it is not yet handed on.
+    /// QoS 2 messages received and not released, with the payload if it was not forwarded yet.
     pub(crate) received: Vec<(u16, Option<Vec<u8>>)>,
-    /// Messages for the client, not yet begun.
+    /// Messages for the client that were not sent yet.
     pub(crate) queue: VecDeque<(u8, Vec<u8>)>,
-    /// Begun: identifier, and the message until PUBREC.
+    /// Messages in flight: identifier, and the message until PUBREC.
     pub(crate) open: VecDeque<(u16, Option<Publish>)>,
     pub(crate) next_id: u16,
     pub(crate) window: usize,
     pub(crate) has_session: bool,
-    /// It lost a session that it has not yet replaced; it has replaced one, and the client does not
-    /// know yet; what the last CONNACK said.
+    /// Whether it lost a session that it has not replaced yet; whether it has replaced one without
+    /// the client knowing; and the last CONNACK's Session Present.
     pub(crate) lost: bool,
     pub(crate) untold_loss: bool,
     pub(crate) called_present: bool,
@@ -73,7 +73,7 @@ impl Broker {
         self.has_session = false;
         self.lost = true;
         self.received.clear();
-        // Whatever was under way to the client is gone; the test queues nothing then.
+        // Messages in flight to the client are lost; the test queues none in that case.
         self.open.clear();
     }
 
@@ -90,7 +90,8 @@ impl Broker {
             Seen::Connect { clean, .. } => {
                 assert!(!self.online, "a second CONNECT");
                 if clean {
-                    // What was begun begins again with the new session, and what was received is done.
+                    // What was in flight starts over in the new session, and received messages are
+                    // done.
                     self.has_session = false;
                     self.received.clear();
                     let open = std::mem::take(&mut self.open).into_iter().rev();

@@ -1,11 +1,11 @@
-//! A storage that loses its power, within a write as well.
+//! A storage that can lose power, even during a write.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use thread_mqtt_session::{Store, StoreError};
 
-/// The storage, as the test holds it.
+/// The storage, as held by the test.
 #[derive(Debug, Clone)]
 pub(crate) struct Flash(Arc<Mutex<Medium>>);
 
@@ -15,22 +15,22 @@ pub(crate) struct Medium {
     writes: u64,
     written: u64,
     loads: u64,
-    /// The write within which the power fails.
+    /// The write during which the power fails.
     cut: Option<u64>,
     off: bool,
     tear: u64,
-    /// Every write fails like this.
+    /// Every write fails with this.
     failure: Option<StoreError>,
-    /// The next write under this key fails. A new message is there all the same.
+    /// The next write under this key fails. A new message is stored nevertheless.
     fail_once: Option<u16>,
-    /// Nothing more is kept; what is there can be deleted.
+    /// Full: nothing more is stored, but records can be deleted.
     full: bool,
-    /// It was full when the session had to note something, beside a new message.
+    /// It was full when the session had to store something other than a new message.
     missed: bool,
 }
 
 impl Medium {
-    /// Ways in which a power cut can leave what was being written.
+    /// Number of states in which a power cut can leave a record being written.
     pub(crate) const TEARS: u64 = 4;
 
     fn write(&mut self, key: u16, record: Option<&[u8]>) -> Result<(), StoreError> {
@@ -66,7 +66,7 @@ impl Medium {
         Ok(())
     }
 
-    /// What the contract of [`Store`] allows.
+    /// Leaves a state that the contract of [`Store`] allows.
     fn tear(&mut self, key: u16, record: Option<&[u8]>) {
         let is_new = !self.records.contains_key(&key);
         let way = self.tear % Self::TEARS;
@@ -75,7 +75,7 @@ impl Medium {
             .wrapping_add(1_442_695_040_888_963_407)
             .rotate_left(17);
         match (way, record) {
-            // As it was before.
+            // As before.
             (0, _) => {}
             (1, Some(record)) => drop(self.records.insert(key, record.to_vec())),
             (1 | 2, None) => drop(self.records.remove(&key)),
@@ -117,7 +117,7 @@ impl Flash {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The storage, as a session holds it.
+    /// Returns the storage, as held by a session.
     pub(crate) fn store(&self) -> Box<dyn Store> {
         Box::new(self.clone())
     }
@@ -168,17 +168,17 @@ impl Flash {
         self.medium().full = full;
     }
 
-    /// Writes and deletions so far.
+    /// Returns the number of writes and deletions so far.
     pub(crate) fn writes(&self) -> u64 {
         self.medium().writes
     }
 
-    /// Bytes of all records written so far.
+    /// Returns the bytes of all records written so far.
     pub(crate) fn written(&self) -> u64 {
         self.medium().written
     }
 
-    /// How often it was read, as a whole.
+    /// Returns how often it was loaded.
     pub(crate) fn loads(&self) -> u64 {
         self.medium().loads
     }
@@ -187,7 +187,7 @@ impl Flash {
         self.medium().records.keys().copied().collect()
     }
 
-    /// Messages in it.
+    /// Returns the number of stored messages.
     pub(crate) fn messages(&self) -> usize {
         self.medium().records.range(0x8000..).count()
     }

@@ -1,4 +1,4 @@
-//! The broker's end of the wire, version-neutral, on the codec's own packet types.
+//! The broker's end of the connection, version-neutral, using the codec's packet types.
 #![allow(dead_code, reason = "each test uses its part")]
 
 pub(crate) mod broker;
@@ -17,7 +17,7 @@ pub(crate) const fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What a client sends.
+/// A packet from a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
     Connect {
@@ -82,7 +82,7 @@ pub(crate) fn parse(version: Version, bytes: &mut Vec<u8>) -> Option<Seen> {
     }
 }
 
-/// Everything the client sent so far.
+/// Parses everything the client sent so far.
 pub(crate) fn parse_all(version: Version, mut bytes: Vec<u8>) -> Vec<Seen> {
     let seen = std::iter::from_fn(|| parse(version, &mut bytes)).collect();
     assert!(
@@ -165,7 +165,7 @@ fn parse_v5(bytes: &mut Vec<u8>) -> Option<Seen> {
     })
 }
 
-/// What a broker sends.
+/// Packets from a broker.
 pub(crate) mod wire {
     use super::*;
 
@@ -269,7 +269,7 @@ pub(crate) mod wire {
     }
 }
 
-/// A session with the few steps that every test takes.
+/// A session with the steps that every test needs.
 pub(crate) struct Client {
     pub(crate) session: Session,
     pub(crate) version: Version,
@@ -283,12 +283,12 @@ impl Client {
         }
     }
 
-    /// A client that wants to keep its session.
+    /// Creates a client that wants to keep its session.
     pub(crate) fn lasting(version: Version) -> Self {
         Client::new(lasting(version))
     }
 
-    /// Connected, with the event taken and CONNECT and everything else sent.
+    /// Creates a connected client, with its event taken and CONNECT and everything else sent.
     pub(crate) fn online(config: Config) -> Self {
         let mut client = Client::new(config);
         client.reconnect(at(0), false);
@@ -304,7 +304,7 @@ impl Client {
         assert_eq!(event, Some(Event::Connected { session_present }));
     }
 
-    /// Everything the session wants to send now, in one go.
+    /// Returns everything the session wants to send now.
     pub(crate) fn transmit(&mut self, now: Duration) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
@@ -322,13 +322,13 @@ impl Client {
         parse_all(self.version, self.transmit(now))
     }
 
-    /// The session takes all of it.
+    /// Passes bytes to the session, which must take all of them.
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Duration) {
         let taken = self.session.handle_input(bytes, now);
         assert_eq!(taken, Ok(bytes.len()));
     }
 
-    /// Time has passed; what was due is not due any more.
+    /// Handles the time. Afterwards nothing is overdue any more.
     pub(crate) fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
         let result = self.session.handle_timeout(now);
         if result.is_ok() {
@@ -357,7 +357,7 @@ pub(crate) fn lasting(version: Version) -> Config {
     }
 }
 
-/// The same with so little room that every limit is met in a short run.
+/// Like [`lasting`], but with such low limits that each is reached in a short run.
 pub(crate) fn narrow(version: Version) -> Config {
     Config {
         receive_maximum: 4,
@@ -368,7 +368,7 @@ pub(crate) fn narrow(version: Version) -> Config {
     }
 }
 
-/// The same where messages above 200 bytes come in pieces, in a build that has them.
+/// Receives messages above 200 bytes in pieces, in a build that supports them.
 pub(crate) fn in_pieces(config: Config) -> Config {
     if cfg!(not(feature = "pieces")) {
         return config;
@@ -380,14 +380,15 @@ pub(crate) fn in_pieces(config: Config) -> Config {
     }
 }
 
-/// Puts messages that come in pieces together.
+/// Reassembles messages that arrive in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Assembly {
     begun: Option<(Message, u32)>,
 }
 
 impl Assembly {
-    /// An event, with the pieces before it; none if more have to come.
+    /// Takes an event. Returns the event with any pieces reassembled, or `None` if more pieces must
+    /// come.
     pub(crate) fn take(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::MessageBegins { message, total } => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use thread_mqtt_test_support::server;
 
-/// A broker of its own for each test; ends with the value.
+/// A separate broker for each test. It ends when dropped.
 pub(crate) struct Broker {
     pub(crate) process: Child,
     port: u16,
