@@ -1,4 +1,4 @@
-//! From the transport being up to CONNACK.
+//! From an open transport to CONNACK.
 
 use thread_mqtt_session::{
     BrokerText, CommandError, Config, ConfigError, ConnectRefusal, Event, Fault, Message,
@@ -49,7 +49,7 @@ fn connect_carries_credentials_and_will() {
         topic_alias_maximum: 5,
         ..Config::default()
     };
-    // Not as text, nor byte by byte.
+    // Neither as text nor as bytes.
     let shown = format!("{:?}", config(Version::V5));
     assert!(shown.contains("password: Some((secret))"), "{shown}");
     let mut old = Client::new(config(Version::V311));
@@ -157,7 +157,7 @@ fn refusals() {
         let error = SessionError::Refused(ConnectRefusal::new(version, code));
         client.fails(&wire::refusal(version, code), error);
         assert!(error.to_string().contains("not authorized"));
-        // Nothing is sent after that, and more input is ignored.
+        // Nothing is sent after that, and further input is ignored.
         assert!(client.transmit(at(1)).is_empty());
         assert!(client.session.is_disconnected());
         client.receive(&wire::PINGRESP, at(1));
@@ -176,7 +176,7 @@ fn a_3_1_1_broker_refuses_mqtt_5_in_its_own_words() {
     };
     assert_eq!(refusal.reason(), ReasonCode::UNSUPPORTED_VERSION);
     assert_eq!(refusal.code(), 1);
-    // What was refused is the version of the question, not that of the answer.
+    // The refused version is that of the CONNECT, not that of the answer.
     assert_eq!(refusal.version(), Version::V5);
 }
 
@@ -208,7 +208,8 @@ fn an_earlier_life_s_session_is_adopted_where_that_is_asked_for() {
         client.receive(&wire::connack(version, true), at(0));
         assert!(client.session.is_connected(), "{version:?}");
     }
-    // Not one that the broker calls present though a new one was asked for [MQTT-3.2.2-2].
+    // Not a session that the broker reports as present although a new one was requested
+    // [MQTT-3.2.2-2].
     let mut client = Client::new(Config {
         clean_start: true,
         adopt_session: true,
@@ -222,8 +223,8 @@ fn an_earlier_life_s_session_is_adopted_where_that_is_asked_for() {
     );
 }
 
-/// \[MQTT-3.2.2-4\]: "If the Client does not have Session State and receives Session Present set
-/// to 1 it MUST close the Network Connection." Going on needs a new session.
+/// \[MQTT-3.2.2-4\]: "If the Client does not have Session State and receives Session Present set to
+/// 1 it MUST close the Network Connection." Continuing requires a new session.
 #[test]
 fn a_session_that_is_not_ours_ends_an_mqtt_5_connection() {
     for clean_start in [true, false] {
@@ -255,8 +256,8 @@ fn a_session_that_is_not_ours_ends_an_mqtt_5_connection() {
     }
 }
 
-/// 3.1.1 asks nothing of the client, and leaves it with a session whose packet identifiers it does
-/// not know. PUBREL before the first use of one ends whatever the broker remembers of it.
+/// 3.1.1 requires nothing of the client, and leaves it with a session whose packet identifiers it
+/// does not know. A PUBREL before the first use of one clears whatever the broker remembers of it.
 #[test]
 fn a_session_that_is_not_ours_goes_on_with_3_1_1() {
     for clean_start in [true, false] {
@@ -280,7 +281,7 @@ fn a_session_that_is_not_ours_goes_on_with_3_1_1() {
                 Seen::Pubrel(2, 0),
             ]
         );
-        // What the broker answers to PUBREL, and to messages of an earlier life.
+        // Answers to PUBREL, and to messages from a previous run.
         client.receive(&wire::puback(9, 0), at(1));
         client.receive(&wire::pubcomp(2), at(1));
         let publish = Seen::Publish(Publish::new("t", "", 2, 2));
@@ -291,7 +292,7 @@ fn a_session_that_is_not_ours_goes_on_with_3_1_1() {
         client.receive(&wire::pubrec(2, 0), at(1));
         client.receive(&wire::pubcomp(2), at(1));
         assert_eq!(client.events().len(), 1);
-        // Known to be under way from now on: repeated, and not released.
+        // Known to be in flight from now on: retransmitted, and not released.
         let connack = wire::connack(Version::V311, true);
         client.session.connect(at(2));
         client.transmit(at(2));
@@ -321,12 +322,12 @@ fn a_refusal_in_any_form_is_a_refusal() {
             other => panic!("{bytes:02X?}: {other:?}"),
         }
     };
-    // Codes of MQTT 5 in a CONNACK of 3.1.1, alone and with properties.
+    // MQTT 5 codes in a CONNACK of 3.1.1, alone and with properties.
     refused(Version::V311, &[0x20, 2, 0, 0x87], 0x87, true);
     refused(Version::V311, &[0x20, 2, 1, 0x89], 0x89, false);
     refused(Version::V311, &[0x20, 3, 0, 0x84, 0], 0x84, true);
     refused(Version::V311, &[0x20, 2, 0, 6], 0x80, false);
-    // A length in more bytes than needed, as 3.1.1 allows.
+    // A length in more bytes than necessary, as 3.1.1 allows.
     refused(Version::V311, &[0x20, 0x82, 0, 0, 5], 0x87, true);
     refused(Version::V5, &[0x20, 2, 0, 1], 0x84, true);
     refused(Version::V5, &[0x20, 2, 0, 0x87], 0x87, true);
@@ -338,8 +339,8 @@ fn a_refusal_in_any_form_is_a_refusal() {
 
 #[test]
 fn what_is_no_mqtt_is_named_so_at_its_first_byte() {
-    // Of HTTP, SSH, SMTP or FTP, POP3, Redis; a PUBLISH, and a CONNACK with a flag. Some of them would be
-    // the beginning of a packet that never ends.
+    // HTTP, SSH, SMTP or FTP, POP3, Redis; a PUBLISH, and a CONNACK with a flag. Some of them would
+    // start a packet that never ends.
     for first in *b"HS2+-\x30\x21" {
         for version in VERSIONS {
             let mut client = Client::lasting(version);
@@ -356,7 +357,7 @@ fn what_is_no_mqtt_is_named_so_at_its_first_byte() {
 #[test]
 fn a_connack_that_is_not_valid_is_that_of_a_broker() {
     for (connack, fault) in [
-        // The broker accepts, in the form of 3.1.1.
+        // The broker accepts, in the format of 3.1.1.
         (&[0x20, 2, 0, 0][..], Fault::OldVersion),
         // Receive Maximum 0.
         (&[0x20, 6, 0, 0, 3, 0x21, 0, 0], Fault::Property),
@@ -493,7 +494,7 @@ fn an_assigned_client_identifier_that_is_not_accepted_is_given_up_with_its_sessi
     let token = client.session.publish(message).expect("room");
     client.transmit(at(0));
     client.events();
-    // Another refusal says nothing of the name.
+    // Other refusals do not concern the client identifier.
     for (code, next, is_clean) in [(0x88, "auto-7", false), (0x85, "", true)] {
         client.session.connect(at(1));
         client.transmit(at(1));
@@ -503,7 +504,7 @@ fn an_assigned_client_identifier_that_is_not_accepted_is_given_up_with_its_sessi
         let Err(refused @ SessionError::Refused(_)) = refused else {
             panic!("{refused:?}");
         };
-        // The next attempt is another one, which is worth a short pause.
+        // The next attempt is a different one, so a short pause is enough.
         assert_eq!(client.session.goes_on_after(refused), is_clean);
         client.session.connect(at(2));
         let sent = client.sent(at(2));

@@ -1,4 +1,4 @@
-//! What is stored, when, and what a later life makes of it.
+//! What is stored and when, and how it is used after a restart.
 
 use thread_mqtt_session::{
     BrokerText, CommandError, Config, Event, LostSession, Message, PublishError, PublishOptions,
@@ -16,7 +16,7 @@ pub(crate) fn client(config: Config, flash: &Flash) -> Client {
     }
 }
 
-/// Connected, with its events taken.
+/// Returns a connected client with its events taken.
 pub(crate) fn online(version: Version, flash: &Flash, session_present: bool) -> Client {
     let mut client = client(lasting(version), flash);
     client.session.connect(at(0));
@@ -105,7 +105,7 @@ fn if_the_broker_lost_the_session_messages_of_an_earlier_life_are_new() {
         let sent = second.sent(at(1));
         assert_eq!(sent, [Seen::Publish(expected.clone())]);
         drop(second);
-        // It is remembered that PUBREC is of no use any more.
+        // It is remembered that PUBREC no longer applies.
         let mut third = client(lasting(version), &flash);
         third.events();
         third.reconnect(at(0), true);
@@ -123,13 +123,13 @@ fn a_received_message_is_not_delivered_to_two_lives() {
         first.receive(&incoming, at(1));
         drop(first);
 
-        // It was not handed out: it comes again.
+        // It was not delivered: it arrives again.
         let mut second = online(version, &flash, true);
         second.receive(&again, at(1));
         assert_eq!(second.events().len(), 1);
         drop(second);
 
-        // It was: PUBREC is all that it gets.
+        // It was delivered: it only gets PUBREC.
         let mut third = online(version, &flash, true);
         third.receive(&again, at(1));
         assert_eq!(third.events(), []);
@@ -143,7 +143,7 @@ fn a_received_message_is_not_delivered_to_two_lives() {
         assert_eq!(fourth.events().len(), 1);
         drop(fourth);
 
-        // A broker that has lost the session begins to count anew.
+        // A broker that has lost the session restarts its identifiers.
         drop(online(version, &flash, false));
         let mut sixth = online(version, &flash, true);
         sixth.receive(&again, at(1));
@@ -159,8 +159,8 @@ fn a_new_message_with_an_identifier_of_an_earlier_life_is_delivered() {
     first.receive(&incoming, at(1));
     first.events();
     drop(first);
-    // The broker lost the session, and the power failed before the CONNACK that said so: it is not a
-    // repetition, which would have DUP.
+    // The broker lost the session, and the power failed before the CONNACK that says so. This is
+    // not a retransmission, which would have DUP.
     let mut second = online(Version::V5, &flash, true);
     second.receive(&incoming, at(1));
     assert_eq!(second.events().len(), 1);
@@ -192,7 +192,8 @@ fn a_skipped_message_that_is_refused_leaves_nothing_behind() {
     assert_eq!(sent, [Seen::Pubrec(7)]);
 }
 
-/// The broker may have lost the session in which it sent a message, and the next life has to know.
+/// The broker may have lost the session in which it sent a message, which must be known after a
+/// restart.
 #[test]
 fn a_received_identifier_is_doubted_until_it_is_known_to_be_the_brokers() {
     let flash = Flash::new(0);
@@ -203,7 +204,7 @@ fn a_received_identifier_is_doubted_until_it_is_known_to_be_the_brokers() {
     first.receive(&wire::publish(Version::V5, &publish("a", 2, 7)), at(1));
     first.events();
     first.sent(at(1));
-    // CONNACK of a new session is lost, and the next one calls that session present.
+    // The CONNACK of a new session is lost, and the next one reports that session as present.
     first.session.connect(at(2));
     first.transmit(at(2));
     first.reconnect(at(3), true);
@@ -262,7 +263,7 @@ fn a_message_not_taken_yet_is_acknowledged_when_it_is() {
 fn subscriptions_are_stored_once_and_repeated_by_the_next_life() {
     let flash = Flash::new(0);
     let mut first = online(Version::V5, &flash, false);
-    // The second write is that the broker has all that is stored.
+    // The second write records that the broker has all that is stored.
     for expected in [2, 0] {
         let before = flash.writes();
         first.session.subscribe(&[("a/#", QOS1)]).unwrap();
@@ -279,7 +280,7 @@ fn subscriptions_are_stored_once_and_repeated_by_the_next_life() {
         );
     }
     drop(first);
-    // An answer to CONNECT that was lost with the power may have told of a new session.
+    // A lost answer to CONNECT, before the power failed, may have announced a new session.
     for (present, answered, expected) in [
         (true, true, 0),
         (true, true, 0),
@@ -313,7 +314,7 @@ fn subscriptions_are_stored_once_and_repeated_by_the_next_life() {
     assert_eq!(client(lasting(Version::V5), &flash).events(), []);
 }
 
-/// A broker that is restarted again and again makes a suspect of a subscription, which is no reason to forget it.
+/// A broker that restarts repeatedly makes a subscription a suspect, but it must not be forgotten.
 #[test]
 fn a_suspected_subscription_is_stored_until_it_is_given_up() {
     let flash = Flash::new(0);
@@ -372,7 +373,7 @@ fn the_assigned_client_identifier_and_the_broker_outlive_a_restart() {
     let resumes = matches!(&sent[..], [Seen::Connect { clean: false, client_id, .. }]
         if client_id == "assigned");
     assert!(resumes, "{sent:?}");
-    // With a name of its own the client is another one, to whom that session does not belong.
+    // With a configured identifier, the client is a different one, and that session is not its own.
     let mut renamed = config;
     renamed.client_id = "named".into();
     let mut third = client(renamed, &flash);
@@ -383,7 +384,8 @@ fn the_assigned_client_identifier_and_the_broker_outlive_a_restart() {
     ));
 }
 
-/// What was sent under another name was not sent under this one, also where the broker has a session of it.
+/// Messages sent under another identifier count as unsent under this one, even if the broker has a
+/// session of it.
 #[test]
 fn with_another_client_identifier_messages_of_an_earlier_life_are_new() {
     for version in VERSIONS {
@@ -469,8 +471,8 @@ fn a_message_is_durable_if_the_configuration_or_the_caller_says_so() {
     without.session.publish(message("t", QOS1)).unwrap();
 }
 
-/// That the broker may know identifiers of messages that the storage never had outlives a restart as well, until
-/// the session ends.
+/// That the broker may know identifiers of messages that were never stored also survives a restart,
+/// until the session ends.
 #[test]
 fn a_session_that_was_adopted_is_known_to_be_foreign_by_the_next_life() {
     for version in VERSIONS {
@@ -497,9 +499,9 @@ fn a_session_that_was_adopted_is_known_to_be_foreign_by_the_next_life() {
     }
 }
 
-/// In such a session the first to go with an identifier is PUBREL, in each life until the broker has answered it:
-/// the message would be taken for a repetition of what the broker may hold. Then it is the message, and after PUBREC
-/// PUBREL again.
+/// In such a session, PUBREL is the first packet with an identifier, after each restart, until the
+/// broker has answered it. Otherwise the message would be taken for a retransmission of what the
+/// broker may have. Then follow the message and, after PUBREC, another PUBREL.
 #[test]
 fn each_step_of_a_message_in_an_adopted_session_outlives_a_restart() {
     for version in VERSIONS {
@@ -524,7 +526,7 @@ fn each_step_of_a_message_in_an_adopted_session_outlives_a_restart() {
         assert_eq!(second.sent(at(0)), released);
         second.receive(&wire::pubcomp(0x8000), at(0));
         drop(second);
-        // The message was not sent: once more costs one packet and no write.
+        // The message was not sent: the repeated PUBREL costs one packet and no write.
         let mut third = life();
         assert_eq!(third.sent(at(0)), released);
         assert_eq!(flash.writes(), before);

@@ -13,7 +13,8 @@ fn disconnect_is_not_behind_the_outbox() {
     for version in VERSIONS {
         let mut client = Client::online(lasting(version));
         assert!(!client.session.is_disconnected());
-        // Small QoS 0 messages that are next in line go first; others wait for the next connection.
+        // Small QoS 0 messages that are next in line are sent first; others wait for the next
+        // connection.
         let queued = [(QoS::AtMostOnce, 10), (QOS1, 10), (QoS::AtMostOnce, 10)];
         for (level, size) in queued {
             let message = Message::new("t", vec![1; size]).qos(level);
@@ -47,7 +48,8 @@ fn disconnect_is_not_behind_a_large_message_that_was_not_begun() {
         let message = Message::new("t", vec![1; 2_000]);
         client.session.publish(message).expect("room");
     }
-    // The first one has begun: it is finished, or the broker could not read DISCONNECT.
+    // The first one is partly sent: it is completed, otherwise the broker could not decode
+    // DISCONNECT.
     let head = client.session.transmit(at(1)).to_vec();
     client.session.consume_transmit(head.len());
     client.session.disconnect();
@@ -60,7 +62,7 @@ fn disconnect_is_not_behind_a_large_message_that_was_not_begun() {
 fn what_the_application_has_taken_is_acknowledged_before_the_end() {
     for version in VERSIONS {
         let incoming = |id| wire::publish(version, &Publish::new("t", "x", 1, id));
-        // An end of our own.
+        // Ended by this side.
         let mut client = Client::online(lasting(version));
         client.receive(&incoming(7), at(1));
         assert_eq!(client.events().len(), 1);
@@ -69,7 +71,7 @@ fn what_the_application_has_taken_is_acknowledged_before_the_end() {
         assert_eq!(client.events().len(), 1);
         let sent = [Seen::Puback(7), Seen::Puback(8), Seen::Disconnect(0)];
         assert_eq!(client.sent(at(1)), sent);
-        // The broker's fault.
+        // Ended by a broker error.
         let mut client = Client::online(lasting(version));
         client.receive(&incoming(7), at(1));
         assert_eq!(client.events().len(), 1);
@@ -106,7 +108,7 @@ fn disconnect_before_connack_and_without_a_connection() {
 fn the_broker_disconnects() {
     let mut client = Client::online(lasting(Version::V5));
     let packet = wire::disconnect(DisconnectReasonCode::SessionTakenOver, "see device 2");
-    // Success is no reason to close a connection.
+    // Success is not a reason to close a connection.
     let silent = SessionError::ServerDisconnected(ReasonCode::SUCCESS).to_string();
     assert!(silent.contains("gives no reason"), "{silent}");
     assert!(!silent.contains("success"), "{silent}");
@@ -115,7 +117,7 @@ fn the_broker_disconnects() {
     assert_eq!(client.session.broker_reason(), Some("see device 2"));
     assert!(error.to_string().contains("took over"));
     assert!(client.transmit(at(1)).is_empty());
-    // 3.1.1 knows no such packet.
+    // 3.1.1 has no such packet from the broker.
     let mut client = Client::online(lasting(Version::V311));
     client.fails(&[0xE0, 0], unexpected(14));
 }
@@ -129,7 +131,8 @@ fn unexpected(number: u8) -> SessionError {
     SessionError::UnexpectedPacket(PacketType::new(number))
 }
 
-/// Under way: a QoS 1 message (identifier 1), a QoS 2 message (2), SUBSCRIBE (3), UNSUBSCRIBE (4).
+/// Returns a client with these in flight: a QoS 1 message (identifier 1), a QoS 2 message (2),
+/// SUBSCRIBE (3), UNSUBSCRIBE (4).
 fn with_all_under_way(version: Version) -> Client {
     let mut client = Client::online(lasting(version));
     for level in [QOS1, QOS2] {
@@ -152,7 +155,7 @@ fn acknowledgements_of_nothing_are_passed_over() {
             wire::suback(version, 9, &[0]),
             wire::suback(version, 9, &[0, 0x80, 1]),
             wire::unsuback(version, 9, &[0]),
-            // The broker has not said yet that it has the message.
+            // The broker has not confirmed yet that it has the message.
             wire::pubcomp(2),
         ] {
             client.receive(&packet, at(1));
@@ -164,7 +167,7 @@ fn acknowledgements_of_nothing_are_passed_over() {
         client.receive(&wire::pubrec(9, 0), at(1));
         let code = if version == Version::V5 { 0x92 } else { 0 };
         assert_eq!(client.sent(at(1)), [Seen::Pubrel(9, code)]);
-        // The right ones, and each of them doubled.
+        // The right ones, each of them twice.
         for packet in [
             wire::puback(1, 0),
             wire::pubrec(2, 0),
@@ -201,7 +204,7 @@ fn packets_that_have_no_place() {
         let three = [0x36, 6, 0, 1, b't', 0, 1, 0];
         online().fails(&three, malformed(3, Fault::FirstByte));
         online().fails(&[0xD0, 1, 0], malformed(13, Fault::TooLong));
-        // PINGREQ, SUBSCRIBE: a client's packets.
+        // PINGREQ and SUBSCRIBE: packets that only a client sends.
         online().fails(&[0xC0, 0], unexpected(12));
         online().fails(&[0x82, 5, 0, 1, 0, 0, 0], unexpected(8));
     }
@@ -215,7 +218,7 @@ fn packets_that_have_no_place() {
     }
 }
 
-/// Against MQTT-3.3.1-2, but harmless: some brokers do it.
+/// Violates MQTT-3.3.1-2, but is harmless: some brokers do it.
 #[test]
 fn qos_0_with_dup_is_a_message() {
     for (version, bytes) in [

@@ -14,7 +14,7 @@ fn a_ping_when_nothing_was_sent() {
             .session
             .publish(Message::new("t", "x"))
             .expect("room");
-        // Queued is not sent: only consumed bytes count.
+        // Queued does not mean sent: only consumed bytes count.
         assert_eq!(client.session.poll_timeout(), Some(at(60)));
         client.transmit(at(50));
         let message = Publish::new("t", "y", 0, 0);
@@ -44,18 +44,18 @@ fn a_broker_that_does_not_answer_a_ping() {
     assert!(client.session.is_disconnected());
 }
 
-/// MQTT 5 section 3.1.2.10: no longer than a keep-alive between two packets, whatever is awaited.
+/// MQTT 5 section 3.1.2.10: at most one keep-alive between two packets, whatever is awaited.
 #[test]
 fn a_late_answer_does_not_stretch_the_keep_alive() {
     let mut client = online_with(|p| p.server_keep_alive = Some(5));
     for time in [5, 10, 15, 20] {
         assert_eq!(client.session.poll_timeout(), Some(at(time)));
         assert_eq!(client.session.handle_timeout(at(time)), Ok(()));
-        // What the transport does not take is not repeated.
+        // It is not queued again while the transport does not take it.
         assert_eq!(client.session.poll_timeout(), Some(at(25)));
         assert_eq!(client.sent(at(time)), [Seen::Pingreq]);
     }
-    // The first one is what has to be answered.
+    // The first one is the one that must be answered.
     let overdue = client.session.handle_timeout(at(25));
     assert_eq!(overdue, Err(SessionError::PingTimeout));
 }
@@ -128,7 +128,7 @@ fn the_broker_sets_the_keep_alive() {
     assert_eq!(client.session.poll_timeout(), None);
 }
 
-/// Pings of our own are allowed at any time.
+/// A client may send pings at any time.
 #[test]
 fn a_broker_that_wants_no_keep_alive_does_not_forbid_pings() {
     let mut client = online_with(|p| p.server_keep_alive = Some(0));
@@ -140,8 +140,8 @@ fn a_broker_that_wants_no_keep_alive_does_not_forbid_pings() {
     assert_eq!(timeout, Err(SessionError::PingTimeout));
 }
 
-/// A client that only publishes at QoS 0, and more often than its keep-alive, must find out all
-/// the same that the path is dead.
+/// A client that only publishes at QoS 0, and more often than its keep-alive, must nevertheless
+/// detect a dead connection.
 #[test]
 fn sending_at_qos_0_does_not_hide_a_dead_path() {
     for version in VERSIONS {
@@ -167,8 +167,8 @@ fn sending_at_qos_0_does_not_hide_a_dead_path() {
     }
 }
 
-/// A packet so large that it takes longer than a keep-alive, or messages that keep coming, are
-/// signs of life.
+/// A packet so large that it takes longer than a keep-alive, or a steady stream of messages, shows
+/// that the connection is alive.
 #[test]
 fn whatever_arrives_keeps_the_connection() {
     for version in VERSIONS {
@@ -210,7 +210,7 @@ fn a_slow_upload_is_not_a_dead_path() {
     assert_eq!(timeout, Err(SessionError::PingTimeout));
 }
 
-/// Acknowledgements that the transport does not take stop the input, but not the clock.
+/// Acknowledgements that the transport does not take stop the input, but not the timers.
 #[test]
 fn unsent_acknowledgements_do_not_hide_a_dead_path() {
     for version in VERSIONS {

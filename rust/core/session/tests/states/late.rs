@@ -1,4 +1,4 @@
-//! Records that the storage does not take: what comes of the others, and what the next life makes of it.
+//! Records that the storage refuses: what happens to the others, and the state after a restart.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,7 +23,7 @@ fn subscribe(client: &mut Client, filter: &str, id: u16) -> Vec<Event> {
     client.events()
 }
 
-/// The broker uses the identifier again, for another message.
+/// The broker reuses the identifier for another message.
 #[test]
 fn a_message_is_not_lost_by_an_identifier_that_the_storage_could_not_forget() {
     for version in VERSIONS {
@@ -72,7 +72,7 @@ fn a_message_is_not_lost_by_an_identifier_that_the_storage_could_not_forget() {
     }
 }
 
-/// A storage without room for some records, and how often it refused one.
+/// A storage that refuses some records, and how often it did.
 struct Picky(Flash, fn(u16) -> bool, Arc<AtomicU32>);
 
 impl Store for Picky {
@@ -128,7 +128,8 @@ fn what_can_never_be_written_is_told_once() {
             count(client.events());
         }
         assert_eq!(told, 1);
-        // A message is written and deleted; beside that one record is tried, and SETTLED is known not to be there.
+        // A message is written and deleted. In addition, one record is tried, and SETTLED is known
+        // to be absent.
         assert!(refused.load(Ordering::Relaxed) - before <= 32);
         assert!(flash.writes() - writes <= 64, "{}", flash.writes() - writes);
     }

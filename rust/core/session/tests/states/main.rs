@@ -1,4 +1,4 @@
-//! Every state and transition at explicit times.
+//! Every state and transition, at explicit times.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -31,7 +31,7 @@ use thread_mqtt_session::{QoS, Version};
 const QOS1: QoS = QoS::AtLeastOnce;
 const QOS2: QoS = QoS::ExactlyOnce;
 
-/// Online with an MQTT 5 broker that says this in its CONNACK.
+/// Returns a client online with an MQTT 5 broker whose CONNACK has these properties.
 fn online_with(set: impl FnOnce(&mut mqtt_proto::v5::ConnackProperties)) -> Client {
     let mut client = Client::lasting(Version::V5);
     client.session.connect(at(0));

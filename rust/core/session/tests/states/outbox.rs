@@ -1,4 +1,4 @@
-//! What waits, in which order, and what has to go.
+//! What waits, in which order, and what is dropped.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn failed(token: Result<Token, CommandError>, error: PublishError) -> Event {
     Event::PublishFailed(token.expect("it was queued"), error)
 }
 
-/// The topics that are sent after connecting.
+/// Returns the topics that are sent after connecting.
 fn sent_topics(client: &mut Client, now: Duration) -> Vec<String> {
     client.session.connect(now);
     client.transmit(now);
@@ -52,7 +52,7 @@ fn qos_0_leaves_a_part_of_the_outbox_to_the_others() {
     assert!(publish(&mut client, "alarm", QOS1).is_ok());
     assert!(publish(&mut client, "alarm", QOS1).is_ok());
     assert_eq!(publish(&mut client, "alarm", QOS1), Err(CommandError::Full));
-    // In bytes, too; a single large message is allowed all the same.
+    // The same in bytes; a single large message is allowed nevertheless.
     let mut client = Client::new(Config {
         outbox_bytes: 1_000,
         ..lasting(Version::V311)
@@ -91,7 +91,7 @@ fn the_oldest_message_goes_first() {
     let gone = [failed(tokens[0], displaced), failed(tokens[1], displaced)];
     assert_eq!(client.events(), gone);
     assert_eq!(sent_topics(&mut client, at(0)), ["3", "4", "5"]);
-    // What was sent is never dropped.
+    // Sent messages are never dropped.
     assert_eq!(publish(&mut client, "6", QOS1), Err(CommandError::Full));
 }
 
@@ -140,7 +140,7 @@ fn only_the_latest_of_a_topic_waits() {
         };
         let one = publish("a", "1");
         publish("b", "1").expect("room");
-        // Full, but for a message that replaces another.
+        // Full, except for a message that replaces another.
         let two = publish("a", "2");
         publish("a", "3").expect("room");
         assert_eq!(publish("c", "1"), Err(CommandError::Full));
@@ -150,7 +150,7 @@ fn only_the_latest_of_a_topic_waits() {
             [failed(one, superseded), failed(two, superseded)]
         );
         assert_eq!(sent_topics(&mut client, at(0)), ["b", "a"]);
-        // What was sent is not replaced.
+        // Sent messages are not replaced.
         client.receive(&wire::puback(1, 0), at(0));
         client.events();
         let again = client
@@ -191,7 +191,7 @@ fn what_waits_again_is_replaced_and_expires() {
         .expect("room");
     assert_eq!(client.session.outbox_len(), 1);
 
-    // The newer one is there already.
+    // A newer one is already there.
     let (mut client, one) = stalled();
     client.session.publish_with(two, options).expect("room");
     assert_eq!(client.session.outbox_len(), 2);
@@ -199,7 +199,7 @@ fn what_waits_again_is_replaced_and_expires() {
     assert_eq!(client.events(), [failed(one, PublishError::Superseded)]);
     assert_eq!(client.session.outbox_len(), 1);
 
-    // Its time is over while it is being sent.
+    // It expires while it is being sent.
     let (mut client, one) = stalled();
     client.handle_timeout(at(35)).expect("in time");
     assert_eq!(client.events(), []);
@@ -266,7 +266,7 @@ fn expiry_counts_down_while_a_message_waits() {
             .session
             .publish_with(long, options(100))
             .expect("room");
-        // It counts from the first time the session is told.
+        // The time starts when the session is first told the time.
         client.handle_timeout(at(1_000)).expect("offline");
         assert_eq!(client.session.poll_timeout(), Some(at(1_010)));
         client.handle_timeout(at(1_009)).expect("offline");
@@ -275,13 +275,13 @@ fn expiry_counts_down_while_a_message_waits() {
         assert_eq!(client.events(), [failed(short, PublishError::Expired)]);
         assert_eq!(client.session.poll_timeout(), Some(at(1_100)));
         assert_eq!(sent_topics(&mut client, at(1_099)), ["long"]);
-        // Sent is sent: it is acknowledged or repeated, but not dropped.
+        // A sent message is acknowledged or retransmitted, but not dropped.
         client.handle_timeout(at(1_101)).expect("in time");
         assert_eq!(client.session.outbox_len(), 1);
     }
 }
 
-/// With the most that a duration holds there is no second to round up to.
+/// With the maximum duration there is no second to round up to.
 #[test]
 fn the_longest_expiry_is_not_the_shortest() {
     let mut client = Client::lasting(Version::V5);
@@ -338,7 +338,7 @@ fn the_broker_is_told_what_is_left() {
         }
         left
     };
-    // A local expiry alone is not the broker's business.
+    // A local expiry alone is not sent to the broker.
     assert_eq!(left(&mut client, at(140)), [Some(20), None]);
     client.session.connect(at(150));
     client.transmit(at(150));
@@ -346,7 +346,7 @@ fn the_broker_is_told_what_is_left() {
     assert_eq!(left(&mut client, at(150)), [Some(10), None]);
     let sent = client.session.transmit(at(150)).len();
     client.session.consume_transmit(sent);
-    // Rounded up, but not above what was asked for. It counts from now on, whenever that is.
+    // Rounded up, but at most what was requested. It starts now, whenever that is.
     client.session.publish(with_expiry("d")).expect("room");
     assert_eq!(client.session.poll_timeout(), Some(Duration::ZERO));
     let now = at(150) + Duration::from_millis(500);
@@ -355,7 +355,7 @@ fn the_broker_is_told_what_is_left() {
     assert_eq!(left(&mut client, now), [Some(60)]);
 }
 
-/// 72 hours offline with a message a minute: all told, and the memory flat.
+/// 72 hours offline with a message a minute: every outcome is reported, and memory stays flat.
 #[test]
 fn three_days_offline() {
     for overflow in [Overflow::DropOldest, Overflow::LatestPerTopic] {
@@ -396,7 +396,7 @@ fn only_publish_waits_for_the_quota() {
     );
 }
 
-/// Requests are beside what messages may take: neither replaces nor displaces one more for them.
+/// Requests have limits separate from messages: no message is replaced or displaced for them.
 #[test]
 fn requests_displace_no_message() {
     for overflow in [Overflow::LatestPerTopic, Overflow::DropOldest] {
@@ -412,7 +412,7 @@ fn requests_displace_no_message() {
         for filter in ["f", "g", "h"] {
             client.session.subscribe(&[(filter, QOS1)]).expect("room");
         }
-        // Where another thread asks, and where the session is asked.
+        // Checked by another thread, and by the session.
         let command = Command::publish(Version::V5, message("a")).expect("valid");
         assert_eq!(client.session.outbox_room().check(&command), Ok(()));
         let submitted = client.session.submit(Token(99), command);

@@ -1,4 +1,4 @@
-//! Messages larger than a packet may be, in pieces.
+//! Messages larger than the maximum packet size, in pieces.
 
 use mqtt_proto::v5;
 use thread_mqtt_session::{
@@ -20,7 +20,7 @@ fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 7 % 251) as u8).collect()
 }
 
-/// What the pieces of one whole message are made of: the message, with its payload put together.
+/// Reassembles the pieces of one whole message.
 fn assemble(events: &[Event], most: usize) -> Message {
     let [Event::MessageBegins { message, total }, pieces @ ..] = events else {
         panic!("{events:?}");
@@ -44,7 +44,7 @@ fn assemble(events: &[Event], most: usize) -> Message {
     message
 }
 
-/// What is left at the broker passes by whole.
+/// Messages left at the broker are discarded as a whole.
 #[test]
 fn a_large_message_that_is_left_at_the_broker_does_not_begin() {
     for version in VERSIONS {
@@ -95,7 +95,7 @@ fn a_large_message_arrives_in_pieces_and_is_acknowledged_with_the_last() {
                     assert_eq!(client.sent(at(1)), [Seen::Pubcomp(2, 0)]);
                 }
             }
-            // The packet behind it is read.
+            // The packet after it is read.
             client.receive(
                 &wire::publish(version, &Publish::new("u", "x", 0, 0)),
                 at(1),
@@ -105,8 +105,8 @@ fn a_large_message_arrives_in_pieces_and_is_acknowledged_with_the_last() {
     }
 }
 
-/// Exactly at the limit a message is one event, one byte above it comes in pieces; at the limit for
-/// pieces it still does, above it is skipped.
+/// At exactly the limit, a message is one event; one byte above it, it arrives in pieces, up to the
+/// limit for pieces. Above that, it is skipped.
 #[test]
 fn which_messages_come_in_pieces() {
     for version in VERSIONS {
@@ -138,7 +138,7 @@ fn which_messages_come_in_pieces() {
                 let is_skipped = matches!(&events[..], [Event::Skipped { size: 10_001, .. }]);
                 assert!(is_skipped, "{events:?}");
             }
-            // It was told.
+            // The broker was told the limit.
             Version::V5 => {
                 let (size, limit) = (10_001, 10_000);
                 assert_eq!(skipped, Err(SessionError::PacketTooLarge { size, limit }));
@@ -147,7 +147,7 @@ fn which_messages_come_in_pieces() {
     }
 }
 
-/// MQTT 5 section 3.1.2.11.4: Maximum Packet Size is what this side accepts, in whatever way.
+/// MQTT 5 section 3.1.2.11.4: Maximum Packet Size is what this side accepts in any form.
 #[test]
 fn the_larger_limit_is_announced() {
     for (pieces, announced) in [(0, 100u32), (50, 100), (10_000, 10_000)] {
@@ -188,8 +188,8 @@ fn properties_and_an_alias_come_first() {
     }
 }
 
-/// A head above the limit for packets cannot be kept: the message passes by, though it could have come
-/// in pieces, and the connection stands.
+/// A head above the limit for packets cannot be kept: the message is skipped although it could have
+/// arrived in pieces, and the connection stays up.
 #[test]
 fn a_head_that_is_too_large_skips_the_message() {
     for version in VERSIONS {
@@ -256,8 +256,8 @@ fn a_broken_head_ends_the_connection() {
     }
 }
 
-/// Cut behind every byte, the message begins again from its first piece, whatever its QoS was; and
-/// that there will be no more of it is told.
+/// Cut after every byte, the message starts again from its first piece, whatever its QoS was, and
+/// the cut is reported.
 #[test]
 fn a_cut_message_is_told_and_comes_again_whole() {
     for version in VERSIONS {
@@ -304,7 +304,7 @@ fn a_cut_message_is_told_and_comes_again_whole() {
     }
 }
 
-/// QoS 2: once all of it arrived it is not delivered again, taken or not.
+/// QoS 2: once it has arrived completely, it is not delivered again, taken or not.
 #[test]
 fn a_repeated_message_passes_by() {
     for version in VERSIONS {
@@ -328,7 +328,7 @@ fn a_repeated_message_passes_by() {
             assert_eq!(client.sent(at(2)), [Seen::Pubrec(7)]);
             client.receive(&wire::pubrel(7), at(2));
             assert_eq!(client.sent(at(2)), [Seen::Pubcomp(7, 0)]);
-            // A repetition that is cut is no matter: nothing of it was told.
+            // A cut retransmission does not matter: none of it was reported.
             let packet = wire::publish(version, &publish);
             client.receive(&packet, at(3));
             assert_eq!(assemble(&client.events(), 100).payload, pattern(300));
@@ -341,7 +341,7 @@ fn a_repeated_message_passes_by() {
     }
 }
 
-/// Pieces wait for the application like other events, and the broker for them.
+/// Pieces wait for the application like other events, and the broker waits for them.
 #[test]
 fn back_pressure_reaches_into_a_message() {
     for version in VERSIONS {
@@ -365,8 +365,8 @@ fn back_pressure_reaches_into_a_message() {
     }
 }
 
-/// A broker may be slow in the middle of a message without being taken for dead while anything comes;
-/// one that falls silent there is.
+/// A broker that is slow in the middle of a message is not considered dead while anything arrives.
+/// One that falls silent there is.
 #[test]
 fn a_slow_message_is_a_sign_of_life() {
     for version in VERSIONS {

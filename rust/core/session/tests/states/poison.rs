@@ -1,4 +1,4 @@
-//! What ends connections, and what does not fit.
+//! Packets that end connections, and messages that do not fit.
 
 use thread_mqtt_session::{
     Config, Event, Message, PacketType, PublishError, QoS, ReasonCode, SessionError, SkipReason,
@@ -8,23 +8,23 @@ use thread_mqtt_session::{
 use crate::common::{Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use crate::{QOS1, QOS2};
 
-/// A broker that closes the connection on a message whose payload says so.
+/// A broker that closes the connection on a message with a certain payload.
 struct Closing {
     client: Client,
     present: bool,
-    /// Pings are answered, messages not.
+    /// Pings are answered, messages are not.
     mute: bool,
-    /// The next PUBREL finds the connection closed.
+    /// The connection is closed on the next PUBREL.
     cut_at_release: bool,
-    /// What is sent at once is taken before any of it is answered.
+    /// Everything sent at once is read before any of it is answered.
     late: bool,
-    /// So is this PUBREL.
+    /// This PUBREL closes the connection as well.
     poison_release: u16,
-    /// Connections so far, and the packets of the last that were sent at once.
+    /// Connections so far, and the number of packets sent at once on the last one.
     connections: u32,
     seen: usize,
-    /// Identifiers of QoS 2 messages are forgotten with the connection, and a PUBREL for one that is not
-    /// known closes it.
+    /// Identifiers of QoS 2 messages are forgotten with the connection, and a PUBREL for an unknown
+    /// one closes it.
     forgets: bool,
 }
 
@@ -48,14 +48,15 @@ impl Closing {
         self.client.session.publish(message).expect("room")
     }
 
-    /// The messages that were given up, of the events so far.
+    /// Returns the messages that were given up, from the events so far.
     fn failures(&mut self) -> Vec<Event> {
         let mut events = self.client.events();
         events.retain(|event| matches!(event, Event::PublishFailed(..)));
         events
     }
 
-    /// One connection until the broker closes it (false) or all is quiet; what it took.
+    /// Runs one connection until the broker closes it (false) or all is quiet. Returns what the
+    /// broker took.
     fn connection(&mut self, poison: &str) -> (bool, Vec<String>) {
         let version = self.client.version;
         self.connections += 1;
@@ -150,11 +151,11 @@ fn a_message_that_ends_every_connection_is_given_up_and_no_other() {
                     break;
                 }
                 ends += 1;
-                // Life goes on behind it.
+                // Work continues after it.
                 broker.publish("new", QOS1);
                 assert!(ends < 20, "never given up");
             }
-            // Three times under way, then alone with others answered before.
+            // Three times in flight, then twice alone after others were answered.
             assert_eq!(ends, 5);
             for topic in ["first", "a", "b", "c", "new"] {
                 assert!(taken.iter().any(|one| one == topic), "{topic}: {taken:?}");
@@ -166,8 +167,8 @@ fn a_message_that_ends_every_connection_is_given_up_and_no_other() {
     }
 }
 
-/// The same broker has a session that is not ours: what PUBREL before the first use of an identifier ends is the
-/// connection. It costs some connections once, and no message.
+/// The broker has a session that is not ours, and PUBREL before the first use of an identifier ends
+/// the connection. This costs some connections once, and no message.
 #[test]
 fn a_release_of_an_identifier_that_the_broker_does_not_know_costs_no_message() {
     for version in VERSIONS {
@@ -181,7 +182,7 @@ fn a_release_of_an_identifier_that_the_broker_does_not_know_costs_no_message() {
         for topic in topics {
             broker.publish(topic, QOS2);
         }
-        // Three that may have ended by chance, and two with PUBREL alone, behind PINGRESP.
+        // Three that may have ended by chance, and two with PUBREL alone, after PINGRESP.
         for _ in 0..5 {
             let (quiet, taken) = broker.connection("none");
             assert!(!quiet && taken.is_empty(), "{taken:?}");
@@ -195,7 +196,7 @@ fn a_release_of_an_identifier_that_the_broker_does_not_know_costs_no_message() {
     }
 }
 
-/// A message of QoS 1 that is at fault says nothing of what the broker remembers of QoS 2.
+/// A QoS 1 message at fault says nothing about what the broker remembers of QoS 2.
 #[test]
 fn a_poison_of_qos_1_leaves_the_release_that_goes_first() {
     for version in VERSIONS {
@@ -219,7 +220,7 @@ fn a_poison_of_qos_1_leaves_the_release_that_goes_first() {
     }
 }
 
-/// As rumqttd 0.20 does: what was released on an earlier connection ends each later one.
+/// As with rumqttd 0.20: what was released on an earlier connection ends each later one.
 #[test]
 fn a_release_that_ends_every_connection_does_not_keep_back_the_others() {
     for version in VERSIONS {
@@ -252,8 +253,7 @@ fn a_release_that_ends_every_connection_does_not_keep_back_the_others() {
     }
 }
 
-/// With no other message to compare with, pings have to do, and it takes more of them.
-/// Wherever it stands among those that are sent at once.
+/// Whatever its position among the messages that are sent at once.
 #[test]
 fn a_broker_that_answers_late_keeps_no_message_back() {
     for version in VERSIONS {
@@ -267,7 +267,7 @@ fn a_broker_that_answers_late_keeps_no_message_back() {
                 .collect();
             let mut taken = Vec::new();
             let failures = loop {
-                // Each of the others a suspect first would take three times as many.
+                // Making each of the others a suspect first would take three times as many.
                 assert!(broker.connections < 16, "{place}");
                 taken.extend(broker.connection(&topics[place]).1);
                 let failures = broker.failures();
@@ -286,7 +286,7 @@ fn a_broker_that_answers_late_keeps_no_message_back() {
     }
 }
 
-/// The same of PUBREL, all of which an earlier connection had begun.
+/// The same for PUBRELs, all begun on an earlier connection.
 #[test]
 fn a_broker_that_answers_late_keeps_no_release_back() {
     for version in VERSIONS {
@@ -312,7 +312,7 @@ fn a_broker_that_answers_late_keeps_no_release_back() {
     }
 }
 
-/// One cut is no reason to send less at once, and the narrow way widens with the answers.
+/// One cut does not reduce the number in flight, and a reduced number grows again with the answers.
 #[test]
 fn the_window_widens_again() {
     let mut broker = Closing::new(Version::V5);
@@ -350,7 +350,8 @@ fn a_message_on_its_own_is_judged_more_slowly() {
     assert_eq!(ends, 3 + 4);
 }
 
-/// A broker that restarts before it answers anything makes nothing guilty, however often.
+/// A broker that restarts before it answers anything proves nothing against a message, however
+/// often.
 #[test]
 fn a_restarting_broker_makes_no_message_guilty() {
     for version in VERSIONS {
@@ -359,7 +360,7 @@ fn a_restarting_broker_makes_no_message_guilty() {
             broker.publish(topic, QOS2);
         }
         for _ in 0..50 {
-            // It dies before it has answered anything.
+            // It stops before it has answered anything.
             broker.client.session.connect(at(1));
             broker.client.transmit(at(1));
             let connack = wire::connack(version, broker.present);
@@ -380,7 +381,7 @@ fn a_restarting_broker_makes_no_message_guilty() {
     }
 }
 
-/// An end that is this side's own doing, or the network's, is no evidence.
+/// A connection ended by this side or by the network is not evidence.
 #[test]
 fn a_lost_network_makes_no_suspects() {
     let mut client = Client::online(lasting(Version::V5));
@@ -418,7 +419,7 @@ fn a_large_message_that_is_never_sent_in_full_is_given_up() {
                 if bytes.is_empty() {
                     break;
                 }
-                // The broker reads the header, and is gone; or it answers.
+                // The broker reads the header and closes the connection; or it answers.
                 if bytes.starts_with(&[0x30 | (qos as u8) << 1])
                     || bytes.starts_with(&[0x38 | (qos as u8) << 1])
                 {
@@ -441,8 +442,7 @@ fn a_large_message_that_is_never_sent_in_full_is_given_up() {
     }
 }
 
-/// Eight at most in a packet, also where the application asks for more, and the answers in its
-/// order.
+/// At most eight in a packet, even if the application requests more, and the answers in its order.
 #[test]
 fn more_filters_than_a_packet_takes() {
     for version in VERSIONS {
@@ -455,13 +455,13 @@ fn more_filters_than_a_packet_takes() {
         assert_eq!(taken, names);
         let answered = Event::Subscribed(token, vec![Ok(QOS1); 20]);
         assert_eq!(broker.client.events().pop(), Some(answered));
-        // Repeated the same way.
+        // Renewed the same way.
         broker.present = false;
         assert_eq!(broker.connection("none"), (true, names));
     }
 }
 
-/// It would come after UNSUBSCRIBE, for it waits behind all others.
+/// It would be sent after UNSUBSCRIBE, because it waits behind all others.
 #[test]
 fn a_suspected_subscription_is_not_repeated_once_it_is_given_up() {
     for version in VERSIONS {
@@ -512,7 +512,7 @@ fn a_filter_that_ends_the_connection_is_found() {
                 .contains(&Event::Subscribed(token, answers))
         );
         assert!(taken.contains(&"message".into()));
-        // And when it is an old subscription that the broker does not bear any more.
+        // The same for an old subscription that the broker no longer tolerates.
         broker.present = false;
         for ends in 0.. {
             let (quiet, _) = broker.connection("f03");
@@ -570,8 +570,8 @@ fn a_message_above_the_limit_is_skipped_and_acknowledged() {
     }
 }
 
-/// MQTT 5 section 3.1.2.11.4 demands the end of the connection. A broker that does it again is
-/// not to keep a device out of service.
+/// MQTT 5 section 3.1.2.11.4 requires the connection to end. A broker that repeats this must not
+/// keep a device out of service.
 #[test]
 fn an_mqtt_5_broker_that_ignores_the_limit_is_told_once() {
     let mut client = Client::online(Config {
@@ -590,7 +590,7 @@ fn an_mqtt_5_broker_that_ignores_the_limit_is_told_once() {
     assert!(matches!(client.events()[..], [Event::Skipped { .. }]));
     // PUBACK with "quota exceeded".
     assert_eq!(client.transmit(at(2)), [0x40, 3, 0, 9, 0x97]);
-    // Anything but a message cannot be skipped.
+    // Only messages can be skipped.
     client.fails(
         &[0x90, 0xE8, 0x07],
         SessionError::PacketTooLarge {
@@ -625,7 +625,7 @@ fn puback_to_a_qos_2_message() {
     }
 }
 
-/// What comes in is no evidence against what goes out, however often it ends the connection.
+/// Incoming packets are not evidence against outgoing ones, however often they end the connection.
 #[test]
 fn a_malformed_message_makes_no_suspect() {
     // Topic "+".
@@ -636,7 +636,7 @@ fn a_malformed_message_makes_no_suspect() {
         for second in 1..20 {
             let mut publish = Publish::new("t", "x", 1, 1);
             publish.dup = second > 1;
-            // At once, as it is not for a suspect.
+            // At once, which would not be so for a suspect.
             assert_eq!(client.sent(at(second)), [Seen::Publish(publish)]);
             let ended = client.session.handle_input(&malformed, at(second));
             let packet = PacketType::PUBLISH;

@@ -8,7 +8,8 @@ use thread_mqtt_session::{
 use crate::common::{self, Client, Publish, Seen, VERSIONS, at, lasting, wire};
 use crate::{QOS1, QOS2, online_with};
 
-/// MQTT 5 has two codes for PUBCOMP. With another one the broker has not completed the exchange.
+/// MQTT 5 defines two codes for PUBCOMP. With any other one, the broker has not completed the
+/// exchange.
 #[test]
 fn a_pubcomp_with_an_error_is_no_success() {
     for (code, is_published) in [(0, true), (0x92, true), (0x80, false), (0x97, false)] {
@@ -88,7 +89,7 @@ fn small_packets_leave_together_and_a_large_payload_is_not_copied() {
     assert_eq!((second.as_ptr(), second.len()), (memory, 3_000));
     let second = second.to_vec();
     client.session.consume_transmit(2_999);
-    // What comes in meanwhile is answered at the next packet boundary.
+    // Incoming messages are answered at the next packet boundary.
     let incoming = wire::publish(Version::V5, &Publish::new("t", "x", 1, 9));
     client.receive(&incoming, at(1));
     client.events();
@@ -159,7 +160,7 @@ fn the_outbox_has_bounds_and_nothing_is_queued_beyond() {
     assert_eq!(publish(&mut client, 1), Ok(()));
 }
 
-/// As when messages of an earlier life fill it: an application subscribes at its start, once.
+/// As when messages from before a restart fill it: an application subscribes once, at startup.
 #[test]
 fn requests_have_room_of_their_own() {
     for apart in [false, true] {
@@ -193,9 +194,9 @@ fn requests_have_room_of_their_own() {
         assert_eq!(room.check_filter("b"), Err(CommandError::Full));
         client.reconnect(at(0), false);
         assert_eq!(client.sent(at(0)).len(), 4);
-        // Those under way do not count.
+        // Requests in flight do not count.
         assert_eq!(subscribe(&mut client, "b"), Ok(()));
-        // Nor do they keep messages out.
+        // They do not block messages either.
         client.receive(&wire::puback(1, 0), at(0));
         let message = Message::new("t", "").qos(QOS1);
         client.session.publish(message).expect("room");
@@ -238,7 +239,7 @@ fn a_payload_above_what_mqtt_can_carry() {
         outbox_bytes: usize::MAX,
         ..lasting(Version::V311)
     });
-    // Topic and its length take three bytes. Untouched zero pages cost no memory.
+    // The topic and its length take three bytes. Untouched zero pages cost no memory.
     let message = Message::new("t", vec![0; 268_435_455 - 2]);
     assert_eq!(
         client.session.publish(message),
@@ -308,7 +309,7 @@ fn refused_publishes_say_why() {
     client.transmit(at(1));
     client.receive(&wire::puback(1, 0x87), at(1));
     client.receive(&wire::pubrec(2, 0x97), at(1));
-    // 0x10, no matching subscribers, is no failure.
+    // 0x10, no matching subscribers, is not a failure.
     client.receive(&wire::puback(3, 0x10), at(1));
     assert_eq!(
         client.events(),

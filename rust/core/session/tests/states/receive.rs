@@ -21,7 +21,7 @@ fn messages_are_acknowledged_when_they_are_taken() {
         assert_eq!(client.sent(at(1)), [Seen::Puback(1), Seen::Pubrec(2)]);
         client.receive(&wire::pubrel(2), at(1));
         assert_eq!(client.sent(at(1)), [Seen::Pubcomp(2, 0)]);
-        // An identifier unknown here is answered all the same, or the broker would ask for ever.
+        // An unknown identifier is answered nevertheless, otherwise the broker would ask forever.
         client.receive(&wire::pubrel(3), at(1));
         let code = if version == Version::V5 { 0x92 } else { 0 };
         assert_eq!(client.sent(at(1)), [Seen::Pubcomp(3, code)]);
@@ -37,7 +37,7 @@ fn a_repeated_qos_2_message_is_not_delivered_again() {
         client.session.handle_transport_closed();
         assert_eq!(client.events().len(), 1);
         client.reconnect(at(2), true);
-        // It was taken after its connection had ended: no PUBREC was owed on this one yet.
+        // It was taken after its connection had ended: PUBREC is not due on this one yet.
         assert_eq!(client.sent(at(2)), []);
         client.receive(&wire::publish(version, &publish.clone().dup()), at(2));
         assert_eq!(client.events(), []);
@@ -63,7 +63,7 @@ fn no_acknowledgement_is_sent_on_the_wrong_connection() {
             [Event::Message(_), Event::Connected { .. }]
         ));
         assert_eq!(client.sent(at(2)), []);
-        // The broker repeats it, and this time it is owed.
+        // The broker retransmits it, and this time the acknowledgement is due.
         client.receive(&publish, at(2));
         assert_eq!(client.events().len(), 1);
         assert_eq!(client.sent(at(2)), [Seen::Puback(7)]);
@@ -163,7 +163,7 @@ fn a_client_that_only_publishes_leaves_messages_at_the_broker() {
     }
 }
 
-/// MQTT 3.1.1 has no Receive Maximum: a broker may send all that waits at once.
+/// MQTT 3.1.1 has no Receive Maximum: a broker may send everything at once.
 #[test]
 fn what_was_received_is_acknowledged_before_a_message_too_many_ends_the_connection() {
     let error = SessionError::ReceiveMaximumExceeded;
@@ -192,7 +192,7 @@ fn what_was_received_is_acknowledged_before_a_message_too_many_ends_the_connecti
     client.receive(&publish(2), at(2));
     client.fails(&publish(3), error);
     assert!(!client.session.goes_on_after(error));
-    // What is released makes room.
+    // A release makes room.
     client.reconnect(at(3), true);
     client.receive(&wire::pubrel(1), at(3));
     client.receive(&publish(3), at(3));
@@ -236,7 +236,8 @@ fn topic_aliases_of_the_broker() {
     );
 }
 
-/// Online, and the broker has been told once that packets above 100 bytes are too large.
+/// Returns a client online with a broker that was told once that packets above 100 bytes are too
+/// large.
 fn online_with_aliases() -> Client {
     let mut client = Client::online(Config {
         topic_alias_maximum: 2,
@@ -284,7 +285,7 @@ fn a_skipped_message_defines_its_topic_alias() {
     }
 }
 
-/// Where it cannot be read, an alias is not used with a topic that may be the old one.
+/// If an alias cannot be read, it is not used with a topic that may be the old one.
 #[test]
 fn an_alias_that_cannot_be_read_is_forgotten() {
     let topic = "t".repeat(300);

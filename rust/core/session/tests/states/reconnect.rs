@@ -1,4 +1,4 @@
-//! What outlives a connection.
+//! What survives a connection.
 
 use thread_mqtt_session::{Config, Event, LostSession, Message, PublishError, ReasonCode, Version};
 
@@ -35,8 +35,8 @@ fn what_was_not_acknowledged_is_sent_again_in_order() {
     }
 }
 
-/// A broker that passes a message on with PUBREL (Mosquitto) has not done so; one that does it with
-/// PUBLISH has. Which it is cannot be known.
+/// A broker that forwards a message with PUBREL (Mosquitto) has not done so; one that forwards it
+/// with PUBLISH has. There is no way to know which it is.
 #[test]
 fn without_the_old_session_messages_are_new() {
     for version in VERSIONS {
@@ -50,7 +50,7 @@ fn without_the_old_session_messages_are_new() {
                 let message = Message::new("t", "x").qos(level);
                 tokens.push(client.session.publish(message).expect("room"));
             }
-            // The last one leaves only in part: the broker cannot have it.
+            // The last one is sent only in part: the broker cannot have it.
             let bytes = client.session.transmit(at(1)).len();
             client.session.consume_transmit(bytes - 1);
             client.receive(&wire::pubrec(2, 0), at(1));
@@ -77,8 +77,8 @@ fn without_the_old_session_messages_are_new() {
     }
 }
 
-/// MQTT 5 brokers may allow less on the next connection. What was sent under the old rules cannot
-/// be repeated, but its identifier is still known to the broker.
+/// MQTT 5 brokers may allow less on the next connection. What was sent before cannot be
+/// retransmitted, but the broker still knows its identifier.
 #[test]
 fn a_qos_2_message_under_way_when_the_limits_shrink() {
     let limits: [fn(&mut mqtt_proto::v5::ConnackProperties); 2] = [
@@ -126,7 +126,7 @@ fn acknowledgements_that_cross_a_reconnect_are_left_alone() {
     client.session.connect(at(2));
     client.transmit(at(2));
     client.receive(&wire::connack(Version::V311, true), at(2));
-    // A broker that answers from memory, before the message was repeated.
+    // The broker answers from memory, before the message was retransmitted.
     client.receive(&wire::pubrec(1, 0), at(2));
     let sent = client.sent(at(2));
     assert_eq!(sent, [Seen::Publish(Publish::new("t", "", 2, 1).dup())]);
@@ -134,7 +134,8 @@ fn acknowledgements_that_cross_a_reconnect_are_left_alone() {
     assert_eq!(client.sent(at(2)), [Seen::Pubrel(1, 0)]);
 }
 
-/// EMQX, and FlashMQ of old, answer a QoS 2 message that they have with 0x91, packet identifier in use.
+/// EMQX, and older versions of FlashMQ, answer a QoS 2 message that they have with 0x91, packet
+/// identifier in use.
 #[test]
 fn a_broker_that_has_a_repeated_message_may_say_so_by_an_error() {
     let mut client = Client::online(lasting(Version::V5));
@@ -148,7 +149,7 @@ fn a_broker_that_has_a_repeated_message_may_say_so_by_an_error() {
     assert_eq!(client.sent(at(2)), [Seen::Pubrel(1, 0)]);
     client.receive(&wire::pubcomp(1), at(2));
     assert_eq!(client.events(), [Event::Published(token)]);
-    // Not so of one that it never saw: something else has the identifier there.
+    // Not so for a message that it never saw: the identifier is in use for something else there.
     let token = client.session.publish(message).expect("room");
     client.transmit(at(3));
     client.receive(&wire::pubrec(2, 0x91), at(3));
@@ -157,8 +158,9 @@ fn a_broker_that_has_a_repeated_message_may_say_so_by_an_error() {
     assert!(client.session.is_idle());
 }
 
-/// The broker may have a message of an earlier life under the identifier. PUBREL that has been handed to the
-/// transport has not arrived: the message follows PUBCOMP, or the broker would take it for a repetition.
+/// The broker may have a message from a previous run under the identifier. A PUBREL handed to the
+/// transport has not necessarily arrived. Therefore the message follows PUBCOMP, otherwise the
+/// broker would take it for a retransmission.
 #[test]
 fn a_message_follows_the_answer_to_the_release_of_its_identifier() {
     let config = Config {
@@ -181,7 +183,7 @@ fn a_message_follows_the_answer_to_the_release_of_its_identifier() {
         assert_eq!(client.sent(at(time)), std::slice::from_ref(&release));
         client.events();
     }
-    // Not an answer to that.
+    // Not an answer to PUBREL.
     client.receive(&wire::pubrec(1, 0), at(4));
     assert_eq!(client.sent(at(4)), []);
     // Packet identifier not found.
@@ -193,15 +195,15 @@ fn a_message_follows_the_answer_to_the_release_of_its_identifier() {
     let expected = [Seen::Publish(publish.dup()), Seen::Pubrel(2, 0)];
     assert_eq!(client.sent(at(5)), expected);
     client.events();
-    // What the broker has under that identifier is this message.
+    // The message the broker has under that identifier is this one.
     client.receive(&wire::pubrec(1, 0x91), at(5));
     assert_eq!(client.sent(at(5)), [release]);
     client.receive(&wire::pubcomp(1), at(5));
     assert_eq!(client.events(), [Event::Published(token)]);
 }
 
-/// aMQTT leaves PUBREL of an identifier that it does not know. It has read it when it answers PINGREQ behind it:
-/// what was asked before says nothing.
+/// aMQTT does not answer a PUBREL with an unknown identifier. A PINGRESP to a PINGREQ after it
+/// shows that it was read; one to an earlier PINGREQ shows nothing.
 #[test]
 fn a_release_that_is_not_answered_is_followed_by_a_ping() {
     for asked_before in [false, true] {
@@ -222,7 +224,7 @@ fn a_release_that_is_not_answered_is_followed_by_a_ping() {
             .expect("room");
         assert_eq!(client.sent(at(11)), [Seen::Pubrel(1, 0)]);
         if asked_before {
-            // Neither this, which keeps no answer of a ping back.
+            // This does not delay a ping's answer either.
             client.receive(
                 &wire::publish(Version::V5, &Publish::new("v", "", 0, 0)),
                 at(12),
@@ -248,7 +250,8 @@ fn a_release_that_is_not_answered_is_followed_by_a_ping() {
     }
 }
 
-/// Of several such messages each has its turn, in order, where the broker answers the PUBREL of none that it does not know.
+/// With a broker that does not answer a PUBREL that it does not know, several such messages take
+/// their turns, in order.
 #[test]
 fn releases_that_are_not_answered_follow_one_another() {
     for version in VERSIONS {
@@ -289,8 +292,8 @@ fn releases_that_are_not_answered_follow_one_another() {
     }
 }
 
-/// PUBCOMP of the PUBREL that went first may come behind PINGRESP, and even behind PUBREC. The message ends with its own
-/// one, or with PINGRESP behind its PUBREL.
+/// The PUBCOMP for the PUBREL that was sent first may arrive after PINGRESP, and even after PUBREC.
+/// The message ends with its own PUBCOMP, or with a PINGRESP after its PUBREL.
 #[test]
 fn a_late_answer_to_the_release_is_not_that_of_the_message() {
     for (answer, ends) in [
@@ -330,8 +333,8 @@ fn a_late_answer_to_the_release_is_not_that_of_the_message() {
     }
 }
 
-/// A path that breaks says nothing of what the broker remembers: PUBREL goes first until a broker that is alive has
-/// ended two connections because of it.
+/// A broken connection says nothing about what the broker remembers: PUBREL is sent first until a
+/// responsive broker has ended two connections because of it.
 #[test]
 fn broken_connections_do_not_end_the_release_that_goes_first() {
     for version in VERSIONS {
@@ -367,7 +370,7 @@ fn broken_connections_do_not_end_the_release_that_goes_first() {
     }
 }
 
-/// Such a message was not sent, and does not end as one of a session that was lost.
+/// Such a message was not sent, and is not reported as one of a lost session.
 #[test]
 fn a_message_whose_identifier_is_released_first_was_not_sent() {
     let mut client = Client::new(Config {
@@ -430,7 +433,7 @@ fn a_smaller_receive_maximum_after_a_reconnect() {
     assert!(client.session.is_idle());
 }
 
-/// The rest of a repeated SUBSCRIBE that goes in several packets is not kept beside the next repetition.
+/// The rest of a renewing SUBSCRIBE in several packets is not kept in addition to the next renewal.
 #[test]
 fn a_repetition_of_subscriptions_that_is_cut_short_begins_again() {
     let small = |properties: &mut mqtt_proto::v5::ConnackProperties| {

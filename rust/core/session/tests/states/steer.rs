@@ -1,4 +1,4 @@
-//! What the owner of a session decides about its connections, and learns of them.
+//! What the owner of a session controls about its connections, and learns about them.
 
 use std::time::Duration;
 use thread_mqtt_session::{Config, Message, Properties, Version};
@@ -32,7 +32,7 @@ fn what_the_broker_answers_is_a_proof_and_what_it_says_unasked_is_none() {
     }
 }
 
-/// Another broker may hold a session of this client identifier that is out of date.
+/// Another broker may hold an outdated session of this client identifier.
 #[test]
 fn a_session_that_starts_anew_asks_for_a_clean_start_until_it_is_accepted() {
     for version in VERSIONS {
@@ -106,7 +106,7 @@ fn events_are_counted_until_they_are_taken() {
     assert_eq!(client.session.events_len(), 0);
 }
 
-/// A broker may turn out to speak another version: what waits is sent in that.
+/// A broker may turn out to support another version: waiting messages are sent in that version.
 #[test]
 fn messages_that_wait_change_the_version_with_the_session() {
     let properties = Properties {

@@ -1,4 +1,4 @@
-//! A storage that is full, worn or damaged, and one that restarts fill.
+//! A full, worn or damaged storage, and one that restarts fill.
 
 use thread_mqtt_session::{
     Command, CommandError, Event, PublishError, QoS, StoreError, Token, Version,
@@ -11,7 +11,7 @@ use crate::{QOS1, QOS2};
 
 const FULL: StoreError = StoreError::Full;
 
-/// Nor does one come back that was given up since.
+/// A subscription that was given up since is not restored either.
 #[test]
 fn a_subscription_that_could_not_be_stored_anew_is_forgotten() {
     let flash = Flash::new(0);
@@ -31,7 +31,8 @@ fn a_subscription_that_could_not_be_stored_anew_is_forgotten() {
     assert_eq!(self::client(lasting(Version::V5), &flash).events(), []);
 }
 
-/// The storage was full when PUBREL came, and has the identifier still: it goes with the session.
+/// The storage was full when PUBREL arrived, and still has the identifier. It is removed with the
+/// session.
 #[test]
 fn a_received_identifier_of_a_lost_session_does_not_take_a_message_later() {
     let flash = Flash::new(0);
@@ -47,7 +48,7 @@ fn a_received_identifier_of_a_lost_session_does_not_take_a_message_later() {
     client.reconnect(at(2), false);
     drop(client);
     let mut next = online(Version::V5, &flash, true);
-    // Another one, which did not arrive the first time.
+    // A different message, which did not arrive the first time.
     next.receive(&wire::publish(Version::V5, &message.dup()), at(3));
     assert!(matches!(&next.events()[..], [Event::Message(_)]));
 }
@@ -68,7 +69,7 @@ fn a_full_storage_refuses_what_is_durable_and_is_told_once() {
     client.session.submit(Token(9), command).unwrap();
     let failed = Event::PublishFailed(Token(9), PublishError::NotStored(FULL));
     assert_eq!(client.events(), [failed, Event::StorageFailed(FULL)]);
-    // What can go on without it does.
+    // Operations that do not need it continue.
     client.receive(&wire::puback(0x8000, 0), at(1));
     assert_eq!(client.events(), [Event::Published(Token(1))]);
     client
@@ -89,7 +90,7 @@ fn a_full_storage_refuses_what_is_durable_and_is_told_once() {
     assert_eq!(client.events(), [Event::StorageFailed(FULL)]);
 }
 
-/// What failed is written with what is written next.
+/// What failed is written with the next write.
 #[test]
 fn what_could_not_be_written_is_written_later() {
     let failed = Event::StorageFailed(StoreError::Failed(-5));
@@ -101,7 +102,7 @@ fn what_could_not_be_written_is_written_later() {
         assert!(matches!(events[..], [Event::Published(_)]), "{events:?}");
     };
 
-    // Whose session it is.
+    // The identity of the session.
     let flash = Flash::new(0);
     flash.fail_once(0);
     let mut client = self::client(lasting(Version::V5), &flash);
@@ -110,7 +111,7 @@ fn what_could_not_be_written_is_written_later() {
     acknowledge(&mut client, 0x8000);
     assert_eq!(flash.keys(), [0]);
 
-    // That a message is done, and with QoS 2 meanwhile that it was released.
+    // The completion of a message and, with QoS 2, its release in the meantime.
     client.session.publish(message("t", QOS2)).unwrap();
     client.sent(at(1));
     client.receive(&wire::pubrec(0x8001, 0), at(1));
@@ -126,7 +127,7 @@ fn what_could_not_be_written_is_written_later() {
     acknowledge(&mut client, 0x8002);
     assert_eq!(flash.messages(), 0);
 
-    // That an identifier was released by the broker.
+    // The release of an identifier by the broker.
     let incoming = publish("down", 2, 7);
     client.receive(&wire::publish(Version::V5, &incoming), at(1));
     client.events();
@@ -138,7 +139,7 @@ fn what_could_not_be_written_is_written_later() {
     next.receive(&wire::publish(Version::V5, &incoming.dup()), at(1));
     assert!(matches!(&next.events()[..], [Event::Message(_)]));
 
-    // That a subscription was granted, and given up.
+    // A subscription being granted, and being ended.
     for (id, is_left) in [(1, false), (2, true)] {
         flash.fail_once(0x4000);
         let answer = if is_left {
@@ -156,7 +157,7 @@ fn what_could_not_be_written_is_written_later() {
     }
 }
 
-/// One that is refused because the storage failed is not sent by the next life.
+/// A message that was refused because the storage failed is not sent after a restart.
 #[test]
 fn a_message_that_was_refused_leaves_nothing_behind() {
     let flash = Flash::new(0);
@@ -181,7 +182,7 @@ fn a_storage_that_cannot_be_read_is_told_and_done_without() {
     client.session.publish(message("t", QOS1)).unwrap();
 }
 
-/// The other way round of an update: what the newer firmware has stored is there when it comes back.
+/// A firmware downgrade: what the newer version has stored is there when it returns.
 #[test]
 fn records_of_a_newer_version_are_left_alone() {
     let flash = Flash::new(0);
@@ -202,7 +203,7 @@ fn records_of_a_newer_version_are_left_alone() {
     assert_eq!(flash.medium().records, stored);
 }
 
-/// Of the key and the bytes, as the records have it.
+/// Over the key and the bytes, as in the records.
 fn crc32(key: u16, bytes: &[u8]) -> u32 {
     let key = key.to_le_bytes();
     !key.iter().chain(bytes).fold(u32::MAX, |sum, byte| {
@@ -232,7 +233,8 @@ fn a_damaged_record_does_not_take_the_others_with_it() {
         let damaged = Event::RecordDamaged { key };
         assert_eq!(second.events(), [damaged, restored.clone()]);
         drop(second);
-        // The broker may have that message. Its identifier is released, be it a restart later, and no other.
+        // The broker may have that message. Its identifier is released, even after another restart,
+        // and no other.
         let mut third = client(lasting(Version::V311), &flash);
         assert_eq!(third.events(), [restored]);
         third.reconnect(at(0), true);
@@ -248,7 +250,8 @@ fn a_damaged_record_does_not_take_the_others_with_it() {
     }
 }
 
-/// What says that a message was released stays there for a while: no later one is taken for that.
+/// The note that a message was released stays there for a while. It does not apply to a later
+/// message.
 #[test]
 fn a_message_is_not_taken_for_one_that_was_released_and_is_done() {
     let flash = Flash::new(0);
@@ -268,12 +271,12 @@ fn a_message_is_not_taken_for_one_that_was_released_and_is_done() {
     assert_eq!(third.sent(at(1)), [Seen::Publish(again)]);
 }
 
-/// What says that a message was released is of no use when the message is done.
+/// The note that a message was released is useless once the message is done.
 #[test]
 fn restarts_do_not_fill_the_storage() {
     let flash = Flash::new(0);
     drop(online(Version::V5, &flash, false));
-    // As an earlier version left it: messages that are done, in more than one record.
+    // As left by an earlier version: completed messages, in more than one record.
     for chunk in 0..5_u16 {
         let key = 0x2000 + chunk;
         let mut record = vec![1, 3];
@@ -292,7 +295,7 @@ fn restarts_do_not_fill_the_storage() {
         };
         client.receive(&wire::pubrec(publish.id, 0), at(1));
         client.sent(at(1));
-        // Released, and not done: it is still known in the next life.
+        // Released but not completed: it is still known after a restart.
         drop(client);
         let mut client = online(Version::V5, &flash, true);
         assert_eq!(client.sent(at(1)), [Seen::Pubrel(publish.id, 0)]);

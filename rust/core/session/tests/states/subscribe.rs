@@ -1,4 +1,4 @@
-//! Subscriptions, first and repeated.
+//! Subscriptions, first and renewed.
 
 use thread_mqtt_session::{Event, Message, QoS, ReasonCode, Version};
 
@@ -25,7 +25,7 @@ fn subscribe_and_unsubscribe() {
         let codes = vec![Ok(()), Ok(())];
         assert_eq!(client.events(), [Event::Unsubscribed(token, codes)]);
 
-        // What is left is repeated when the broker lost the session, and only then.
+        // What is left is renewed if the broker lost the session, and only then.
         client.reconnect(at(2), true);
         assert_eq!(client.sent(at(2)), []);
         client.reconnect(at(3), false);
@@ -172,15 +172,15 @@ fn a_subscription_renewed_with_a_lower_qos_is_told() {
         let (filter, granted) = ("a".into(), QOS1);
         let lowered = Event::SubscriptionLowered { filter, granted };
         assert_eq!(client.events(), [lowered]);
-        // Asked for as it was asked for first.
+        // With the QoS that was originally requested.
         client.reconnect(at(3), false);
         let names = [("a".into(), 2), ("b".into(), 2)];
         assert_eq!(client.sent(at(3)), [Seen::Subscribe(3, names.to_vec())]);
     }
 }
 
-/// CONNACK of a new session may be lost; the next one calls that session present.
-/// Retained messages would come twice.
+/// The CONNACK of a new session may be lost; the next one reports that session as present. Retained
+/// messages would arrive twice.
 #[test]
 fn what_the_application_asks_for_itself_is_not_repeated_beside_that() {
     for version in VERSIONS {
@@ -206,7 +206,7 @@ fn what_the_application_asks_for_itself_is_not_repeated_beside_that() {
         assert_eq!(*a, [("a".into(), 1)]);
         assert_eq!(*b, [("b".into(), 2)]);
         assert_eq!(*c, [("c".into(), 1)]);
-        // One that is refused to the application is not subscribed any more.
+        // A filter that is refused to the application is no longer subscribed.
         client.receive(&wire::suback(version, *b_id, &[2]), at(2));
         client.receive(&wire::suback(version, *c_id, &[0x80]), at(2));
         client.events();

@@ -41,7 +41,7 @@ fn wanted(token: Token, offset: u32) -> Event {
     }
 }
 
-/// Answers every question for a piece as it comes; the other events, and what was sent.
+/// Supplies every requested piece as it is requested. Returns the other events, and what was sent.
 fn supply_all(client: &mut Client, now: Duration) -> (Vec<Event>, Vec<u8>) {
     let (mut others, mut sent) = (Vec::new(), client.transmit(now));
     while let Some(event) = client.session.poll_event() {
@@ -80,7 +80,7 @@ fn a_message_goes_out_as_its_pieces_are_supplied() {
             let qos = common::qos(level);
             let token = publish(&mut client, qos);
             assert_eq!(client.session.outbox_bytes(), 301, "topic and one piece");
-            // Not a byte before the first piece is here.
+            // Not a byte is sent before the first piece is supplied.
             assert_eq!(client.sent(at(1)), []);
             assert_eq!(client.events(), [wanted(token, 0)]);
             assert_eq!(client.sent(at(1)), []);
@@ -117,8 +117,8 @@ fn a_message_goes_out_as_its_pieces_are_supplied() {
     }
 }
 
-/// A packet is sent whole: what comes up meanwhile follows it. Before its first piece is here it holds
-/// up only the messages behind it.
+/// A packet is sent whole: other packets follow it. Before its first piece is supplied, it delays
+/// only the messages behind it.
 #[test]
 fn what_goes_out_meanwhile() {
     for version in VERSIONS {
@@ -153,7 +153,8 @@ fn what_goes_out_meanwhile() {
     }
 }
 
-/// Wherever the connection ends: the message begins again with its first piece, under the same token.
+/// Wherever the connection ends, the message starts again with its first piece, under the same
+/// token.
 #[test]
 fn a_cut_message_is_asked_for_again() {
     for version in VERSIONS {
@@ -199,7 +200,7 @@ fn a_cut_message_is_asked_for_again() {
     }
 }
 
-/// QoS 2: after PUBREC the payload is not asked for any more, unless the broker loses the session.
+/// QoS 2: after PUBREC, the payload is no longer requested, unless the broker loses the session.
 #[test]
 fn a_released_message_needs_its_payload_only_for_a_new_session() {
     for version in VERSIONS {
@@ -253,7 +254,7 @@ fn a_first_piece_that_does_not_come_ends_the_message_alone() {
     }
 }
 
-/// Half of a packet cannot be followed by another, so the connection ends; by this side's fault.
+/// No packet can follow half of another one, so the connection ends, and this side is the cause.
 #[test]
 fn a_later_piece_that_does_not_come_ends_the_connection() {
     for version in VERSIONS {
@@ -285,7 +286,8 @@ fn a_later_piece_that_does_not_come_ends_the_connection() {
             let failed = Event::PublishFailed(token, PublishError::NotSupplied);
             assert_eq!(client.events(), [failed]);
             client.session.handle_transport_closed();
-            // The other message is no suspect, though the first end of a connection makes one here.
+            // The other message is not a suspect, although here the first end of a connection makes
+            // one.
             client.reconnect(at(30), true);
             let again = Publish::new("u", "other", 1, 1).dup();
             assert_eq!(client.sent(at(30)), [Seen::Publish(again)]);
@@ -300,16 +302,16 @@ fn a_later_piece_that_does_not_come_ends_the_connection() {
 fn a_message_is_given_up_wherever_it_is() {
     for version in VERSIONS {
         let failed = |token| Event::PublishFailed(token, PublishError::NotSupplied);
-        // Offline; and then there is no such message.
+        // Offline; afterwards there is no such message.
         let mut client = Client::lasting(version);
         let token = publish(&mut client, QOS1);
         assert!(client.session.give_up_pieces(token));
         assert_eq!(client.events(), [failed(token)]);
         assert!(!client.session.give_up_pieces(token));
-        // Others are none of its business.
+        // Other messages are not affected.
         let whole = client.session.publish(Message::new("u", "x"));
         assert!(!client.session.give_up_pieces(whole.expect("room")));
-        // Asked for, and nothing sent.
+        // Requested, and nothing sent.
         client.reconnect(at(1), false);
         client.transmit(at(1));
         client.events();
@@ -336,7 +338,7 @@ fn a_message_is_given_up_wherever_it_is() {
     }
 }
 
-/// All of it is sent: the answer decides, and its place among those in flight is free afterwards.
+/// It is sent in full: the answer decides, and then its place in flight is free.
 #[test]
 fn a_message_that_is_given_up_when_it_is_sent_ends_with_its_answer() {
     for version in VERSIONS {
@@ -373,7 +375,7 @@ fn a_message_that_is_given_up_when_it_is_sent_ends_with_its_answer() {
     }
 }
 
-/// The same where the answer does not come on that connection.
+/// The same if the answer does not arrive on that connection.
 #[test]
 fn a_message_that_is_given_up_when_it_is_sent_is_not_asked_for_again() {
     for version in VERSIONS {
@@ -410,7 +412,7 @@ fn a_message_that_is_given_up_when_it_is_sent_is_not_asked_for_again() {
         client.receive(&wire::pubcomp(1), at(2));
         assert_eq!(client.events(), [Event::Published(token)]);
 
-        // And has lost it.
+        // The broker has lost it.
         let (mut client, token) = given_up(QOS2, true);
         client.reconnect(at(2), false);
         assert_eq!(client.sent(at(2)), []);
@@ -419,7 +421,8 @@ fn a_message_that_is_given_up_when_it_is_sent_is_not_asked_for_again() {
     }
 }
 
-/// What waits for its first piece may expire or be replaced like any other, and leaves nothing behind.
+/// A message that waits for its first piece may expire or be replaced like any other, and leaves
+/// nothing behind.
 #[test]
 fn what_is_asked_for_may_still_go() {
     for version in VERSIONS {
@@ -483,7 +486,7 @@ fn what_is_refused() {
     assert_eq!(try_one("", u32::MAX, 10, none), too_large);
     let larger = Err(CommandError::LargerThanOutbox);
     assert_eq!(try_one("", 20_000, 20_000, none), larger);
-    // A piece larger than all of it takes no more room than that.
+    // A piece larger than the whole payload takes no more room than that.
     let token = try_one("", 10, 20_000, none).expect("room");
     client.transmit(at(1));
     client.events();
@@ -526,7 +529,7 @@ fn what_the_broker_does_not_take_is_given_up() {
     assert!(client.session.is_idle());
 }
 
-/// DISCONNECT waits for the rest of a message that is half sent; not for one that has not begun.
+/// DISCONNECT waits for the rest of a half-sent message, but not for one that has not begun.
 #[test]
 fn leaving_in_the_middle() {
     for version in VERSIONS {

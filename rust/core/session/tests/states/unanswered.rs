@@ -1,4 +1,4 @@
-//! Answers that do not come, or have come and were not read.
+//! Answers that do not arrive, or have arrived and were not read.
 
 use thread_mqtt_session::{
     Config, Event, Message, PacketType, PublishError, ReasonCode, SessionError, Version,
@@ -67,8 +67,8 @@ fn answers_that_never_come_while_pings_are_answered() {
     }
 }
 
-/// What the application has not taken holds the answer back, or it was away and has not read it: no
-/// reason to end the connection. Without an answer it ends in the end.
+/// Untaken events may delay the answer, or the owner was away and has not read it: the connection
+/// is not ended yet. Without an answer, it ends eventually.
 #[test]
 fn an_answer_that_may_be_unread_is_not_missing() {
     for version in VERSIONS {
@@ -91,7 +91,7 @@ fn an_answer_that_may_be_unread_is_not_missing() {
                 }
                 client.events();
             }
-            // It reads on, and looks at the time before it has read all.
+            // It continues reading, and checks the time before it has read everything.
             for _ in 0..10 {
                 let taken = client
                     .session
@@ -119,7 +119,7 @@ fn an_answer_that_may_be_unread_is_not_missing() {
     }
 }
 
-/// A caller that always tells the time late waits for the answer twice as long, not for ever.
+/// A caller that always passes the time late waits twice as long for the answer, not forever.
 #[test]
 fn a_clock_that_is_always_late_finds_an_answer_missing() {
     let mut client = Client::online(Config {
@@ -136,7 +136,8 @@ fn a_clock_that_is_always_late_finds_an_answer_missing() {
     }
 }
 
-/// A connection whose broker answers neither this PUBLISH or PUBREL nor requests, until the client ends it. What was taken.
+/// Runs a connection whose broker answers neither this PUBLISH or PUBREL nor requests, until the
+/// client ends it. Returns what was taken.
 fn until_it_waits_no_longer(client: &mut Client, start: u64, never: (&str, u16)) -> Vec<String> {
     let mut taken = Vec::new();
     client.reconnect(at(start), true);
@@ -188,9 +189,9 @@ fn until_it_waits_no_longer(client: &mut Client, start: u64, never: (&str, u16))
     panic!("the connection did not end");
 }
 
-/// What the broker never answers, once everything else is done, is given up in the end: with pings alone to compare
-/// it with, after seven connections; behind others that are answered, after five. Nothing waits for it longer than
-/// for the answer to a ping.
+/// What the broker never answers is given up after everything else is done: after seven connections
+/// if only pings were answered besides, after five behind other messages that were answered.
+/// Nothing waits for it longer than for the answer to a ping.
 #[test]
 fn what_is_never_answered_is_given_up() {
     for version in VERSIONS {
@@ -233,8 +234,9 @@ fn what_is_never_answered_is_given_up() {
     }
 }
 
-/// A PUBREL that was read, for PINGRESP came behind it, and is not answered on a second connection either, has
-/// released the message: brokers leave one that they have answered before.
+/// A PUBREL that was read, because PINGRESP followed it, but is not answered on a second connection
+/// either, has released the message: some brokers do not answer one that they have already
+/// answered.
 #[test]
 fn a_repeated_release_that_is_never_answered_ends_the_message_all_the_same() {
     for version in VERSIONS {
@@ -258,7 +260,7 @@ fn a_repeated_release_that_is_never_answered_ends_the_message_all_the_same() {
     }
 }
 
-/// The same for requests, one filter each by then: answered with a code of failure.
+/// The same for requests, by then with one filter each: answered with a failure code.
 #[test]
 fn a_request_that_is_never_answered_is_given_up() {
     for version in VERSIONS {
@@ -281,7 +283,8 @@ fn a_request_that_is_never_answered_is_given_up() {
     }
 }
 
-/// While a ping is not answered, another one behind PUBREL would tell nothing: it goes after that.
+/// While a ping is unanswered, another one after PUBREL would show nothing: it is sent after that
+/// one's answer.
 #[test]
 fn a_ping_behind_a_pubrel_waits_for_the_one_before() {
     for version in VERSIONS {
