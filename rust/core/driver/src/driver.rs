@@ -16,7 +16,7 @@ const HEAP_PAUSE: Duration = Duration::from_secs(1);
 /// Upper bound for the copies of the network's data: prefixes and DNS servers.
 const NETWORK: usize = 512;
 
-/// One client on one port.
+/// Runs one client on one port.
 #[derive(Debug)]
 pub struct Driver<P> {
     client: Client,

@@ -142,11 +142,11 @@
 //! All allocations are bounded. A session uses at most, in bytes:
 //!
 //! ```text
-//!   outbox_bytes + 250 x outbox_messages     commands under way
-//! + max_packet_size                          one packet being put together
-//! + event_bytes + 2 x max_packet_size        events not taken, and the packet that filled them
+//!   outbox_bytes + 250 x outbox_messages     commands in the outbox
+//! + max_packet_size                          one packet being assembled
+//! + event_bytes + 2 x max_packet_size        untaken events, and the packet that exceeded the limit
 //! + topic_alias_maximum x longest topic      MQTT 5 only
-//! + the filters subscribed to
+//! + the subscribed filters
 //! + 5 KiB                                    packets being transmitted, received identifiers
 //! ```
 //!

@@ -144,9 +144,9 @@ pub(crate) struct Link {
     pub(crate) ping_after: Option<Duration>,
     /// The broker's topic names by alias.
     pub(crate) aliases: Vec<String>,
-    /// When the transport last delivered bytes.
+    /// When the transport last took bytes.
     last_sent: Duration,
-    /// When it last brought some.
+    /// When it last delivered some.
     last_read: Duration,
     ping: Ping,
     /// Offset in `staged` where a PINGREQ ends.

@@ -129,7 +129,7 @@ fn store(flash: &Flash, sealed: bool) -> Box<dyn Store> {
     Box::new(SealedStore::new(flash.clone(), key, "device"))
 }
 
-/// Adverse conditions beside power cuts and broken connections.
+/// Adverse conditions in addition to power cuts and broken connections.
 #[derive(Debug, Clone, Copy, Default)]
 struct Against {
     /// The broker loses its session now and then.

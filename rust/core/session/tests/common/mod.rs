@@ -328,7 +328,7 @@ impl Client {
         assert_eq!(taken, Ok(bytes.len()));
     }
 
-    /// Handles the time. Afterwards nothing is overdue any more.
+    /// Handles the time. Afterwards, nothing may be overdue.
     pub(crate) fn handle_timeout(&mut self, now: Duration) -> Result<(), SessionError> {
         let result = self.session.handle_timeout(now);
         if result.is_ok() {

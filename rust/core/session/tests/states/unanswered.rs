@@ -190,7 +190,7 @@ fn until_it_waits_no_longer(client: &mut Client, start: u64, never: (&str, u16))
 }
 
 /// What the broker never answers is given up after everything else is done: after seven connections
-/// if only pings were answered besides, after five behind other messages that were answered.
+/// if nothing but pings was answered, after five if other messages were answered before it.
 /// Nothing waits for it longer than for the answer to a ping.
 #[test]
 fn what_is_never_answered_is_given_up() {
