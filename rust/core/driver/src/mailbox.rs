@@ -16,7 +16,7 @@ use thread_mqtt_session::{
 /// The mailbox counts both the contents of the session and its own against the outbox limits and
 /// applies the overflow policy, so an accepted command is not refused later. With a policy that
 /// drops messages, the outbox may briefly hold up to twice its limits, because messages that could
-/// have been dropped may already be being sent when the new ones arrive. If the client's thread is
+/// have been dropped may already be in flight when the new ones arrive. If the client's thread is
 /// busy for longer, for example in a handshake, the policy is applied to the messages in the
 /// mailbox.
 ///

@@ -104,8 +104,8 @@ pub enum Event {
     },
     /// A message arrived. Polling this event acknowledges it.
     Message(Message),
-    /// A message arrived that did not fit into memory. Its content is lost. Polling this event
-    /// acknowledges it.
+    /// A message arrived that exceeds a limit or the available memory. Its content is lost. Polling
+    /// this event acknowledges it.
     Skipped {
         /// Its topic, cut to the first 256 bytes. Empty if the topic was an alias.
         topic: String,

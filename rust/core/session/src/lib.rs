@@ -112,8 +112,9 @@
 //!   session belongs to.
 //! - **A message larger than the maximum packet size** arrives in pieces if
 //!   [`Config::max_size_in_pieces`] allows it, using the memory of one packet. It is acknowledged
-//!   with its last piece. If it is cut short, [`Event::MessageCut`] reports it, and it starts over.
-//!   An outgoing message in pieces uses the memory of one piece ([`Session::publish_in_pieces`]).
+//!   with its last piece. If it is cut short, [`Event::MessageCut`] reports it; [`CutReason`] tells
+//!   whether it will come again. An outgoing message in pieces uses the memory of one piece
+//!   ([`Session::publish_in_pieces`]).
 //! - **Back-pressure** reaches the broker: [`Session::handle_input`] takes no more packets than
 //!   there is room for the events they cause.
 //! - **Keep-alive** (section 3.1.2.10): PINGREQ is sent when the transport has taken no bytes, or
