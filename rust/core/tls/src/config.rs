@@ -1,4 +1,4 @@
-//! What all connections of a client have in common.
+//! The configuration that all connections of a client share.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) const MAX_RECORD: usize = 5 + 16_384 + 2_048;
 /// Longest fragment of plaintext (RFC 8446 section 5.1).
 pub(crate) const MAX_FRAGMENT: usize = 16_384;
 
-/// What one connection needs to be made; shared by all connections. Cheap to clone.
+/// The settings that connections are made from. Shared by all connections; cheap to clone.
 #[derive(Clone)]
 pub struct Config {
     inner: Arc<Inner>,
@@ -49,14 +49,14 @@ struct Inner {
     #[cfg_attr(not(feature = "tls12"), expect(dead_code, reason = "of TLS 1.2 alone"))]
     extended_master_secret: bool,
     limits: Limits,
-    /// Every suite leaves application data where it was decrypted.
+    /// Every suite decrypts application data in place.
     in_place: bool,
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     sessions: Option<SessionStore>,
     key_log: Option<Arc<dyn KeyLog>>,
 }
 
-/// Bounds of the buffers in bytes, and of the chain in certificates.
+/// Limits of the buffers in bytes, and of the chain in certificates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) chain: usize,
@@ -92,14 +92,14 @@ impl Config {
         }
     }
 
-    /// The failure that the crypto provider has to report, once.
+    /// Takes the failure that the crypto provider recorded, if any.
     pub(crate) fn take_provider_failure(&self) -> Option<ProviderFailure> {
         self.inner.provider_failures.and_then(|take| take())
     }
 
-    /// The failure that the crypto provider has to report in the place of `error`. Sessions are
-    /// forgotten with it: a ticket may have been derived from a wrong digest, and one whose secret
-    /// the broker does not have fails the next handshake.
+    /// Returns the failure that the crypto provider recorded, or else `error`. With such a failure
+    /// all sessions are dropped: a ticket may have been derived from a wrong digest, and the next
+    /// handshake would fail if the broker does not know its secret.
     pub(crate) fn or_provider_failure(&self, error: TlsError) -> TlsError {
         let Some(failure) = self.take_provider_failure() else {
             return error;
@@ -110,7 +110,7 @@ impl Config {
         TlsError::CryptoFailed(Some(failure))
     }
 
-    /// Gives the memory of sessions back that a later connection would have resumed; whether there was any.
+    /// Drops the sessions kept for resumption to free their memory. Returns whether there were any.
     pub(crate) fn forget_sessions(&self) -> bool {
         let store = self.inner.sessions.as_ref();
         store
@@ -121,7 +121,8 @@ impl Config {
             })
     }
 
-    /// Forgets the sessions of a server, but for those that rest on certificates still valid at a time.
+    /// Drops the sessions of a server, except those whose certificates are still valid at the given
+    /// time.
     pub(crate) fn forget_sessions_of(
         &self,
         server_name: &ServerName<'_>,
@@ -132,18 +133,18 @@ impl Config {
         }
     }
 
-    /// Where sessions are kept.
+    /// Returns the store that sessions are kept in.
     pub(crate) fn sessions(&self) -> Option<&SessionStore> {
         self.inner.sessions.as_ref()
     }
 
-    /// Sessions handed to handshakes so far.
+    /// Returns the number of sessions handed to handshakes so far.
     pub(crate) fn sessions_offered(&self) -> u32 {
         let store = self.inner.sessions.as_ref();
         store.map_or(0, |store| store.counters().offered)
     }
 
-    /// Why the broker got no client certificate, if it asked for one.
+    /// Returns why the broker got no client certificate, if it asked for one.
     pub(crate) fn missed_certificate(&self) -> AlertContext {
         self.inner.identity.missed()
     }
@@ -163,8 +164,8 @@ impl Config {
         }
     }
 
-    /// The beginning of one connection.
-    // Not inlined: moving what rustls makes takes 3 kB of stack.
+    /// Creates the rustls connection.
+    // Not inlined: moving what rustls returns takes 3 kB of stack.
     #[inline(never)]
     pub(crate) fn connect(
         &self,
@@ -179,7 +180,7 @@ impl Config {
             let (name, alpn) = (server_name.clone(), self.inner.alpn.clone());
             let made = UnbufferedClientConnection::new_with_alpn(config, name, alpn);
             // The provider may have found out just now that its backend lacks the group of the key
-            // share: the same again without it.
+            // share. Retry without it.
             let usable = self.usable_groups().len();
             if made.is_ok() || usable == 0 || usable >= tried {
                 return made.map(Box::new);
@@ -189,7 +190,7 @@ impl Config {
         }
     }
 
-    /// The groups of the provider that its backend has, as far as is known.
+    /// Returns the provider's groups that its backend supports, as far as is known.
     fn usable_groups(&self) -> Vec<&'static dyn SupportedKxGroup> {
         let inner = &*self.inner;
         let mut groups = inner.provider.kx_groups.clone();
@@ -200,8 +201,8 @@ impl Config {
         groups
     }
 
-    /// The provider with these groups alone, if there are any. rustls takes the first group for its key
-    /// share without a look at whether it can be used.
+    /// Returns the provider with only these groups, if there are any. rustls uses the first group
+    /// for its key share without checking whether it is usable.
     fn provider(&self) -> Arc<CryptoProvider> {
         let whole = &self.inner.provider;
         let kx_groups = self.usable_groups();
@@ -214,7 +215,7 @@ impl Config {
         })
     }
 
-    /// The configuration of one connection. It fails for all connections or for none.
+    /// Builds the rustls configuration of one connection. It fails for all connections or for none.
     fn for_connection(
         &self,
         time: CertificateTime,
@@ -229,7 +230,7 @@ impl Config {
         if let Some(log) = &inner.key_log {
             config.key_log = log.clone();
         }
-        // rustls counts the record header in.
+        // rustls includes the record header in this size.
         config.max_fragment_size = Some(inner.limits.fragment + 5);
         #[cfg(feature = "tls12")]
         {
@@ -239,7 +240,7 @@ impl Config {
             Some(store) => Resumption::store(store.for_rustls()),
             None => Resumption::disabled(),
         };
-        // One ticket each time (RFC 9149): a second would cross the air in vain.
+        // One ticket each time (RFC 9149): a second one would waste airtime.
         config.send_ticket_request = inner.sessions.is_some().then_some(TicketRequest {
             new_session_count: 1,
             resumption_count: 1,
@@ -257,7 +258,7 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Collects the choices for a [`Config`].
+/// Collects the settings of a [`Config`].
 pub struct ConfigBuilder {
     provider: CryptoProvider,
     roots: Roots,
@@ -290,13 +291,15 @@ impl fmt::Debug for ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    /// Adds trust anchors: one DER certificate or a PEM bundle (told apart by content). Text between
-    /// the certificates of a bundle is skipped. Of each, name, key and constraints are kept: some
+    /// Adds trust anchors: one DER certificate or a PEM bundle, told apart by content. Text between
+    /// the certificates of a bundle is skipped. Name, key and constraints of each are kept: some
     /// 350 bytes with RSA-2048.
     ///
-    /// One that may not issue others, by its basicConstraints (CA:FALSE) or its keyUsage, vouches for
+    /// A certificate that may not issue others, by its basicConstraints (CA:FALSE) or its keyUsage,
+    /// is trusted only as itself: for a broker that presents this very certificate, self-signed. It
+    /// is kept whole.
     /// itself alone: for a broker that shows this very certificate, signed by itself. It is kept whole.
-    // Not inlined, as below: the steps come one after the other on the stack of who configures.
+    // Not inlined, as below: the caller's stack then holds one step at a time.
     #[inline(never)]
     pub fn ca(mut self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {
         credentials::each_certificate(pem_or_der, Given::Ca, &mut |certificate| {
@@ -305,9 +308,9 @@ impl ConfigBuilder {
         Ok(self)
     }
 
-    /// [`ca`](Self::ca) for a bundle that is not of the user's making, such as the operating
-    /// system's: a certificate of it that cannot be read is left out, and does not take the others
-    /// with it. Also returns how many were left out. An error if none can be read.
+    /// Like [`ca`](Self::ca), for a bundle that the user did not make, such as the operating
+    /// system's. Certificates in it that cannot be read are skipped. Also returns how many were
+    /// skipped. Fails if none can be read.
     pub fn ca_where_readable(mut self, pem_or_der: &[u8]) -> Result<(Self, usize), ConfigError> {
         let (mut added, mut left_out) = (0, 0);
         let mut first = None;
@@ -341,16 +344,16 @@ impl ConfigBuilder {
         Ok(())
     }
 
-    /// Adds trust anchors that are part of the program, such as those of the crate `webpki-roots`:
-    /// they stay in flash.
+    /// Adds trust anchors compiled into the program, such as those of the crate `webpki-roots`.
+    /// They stay in flash.
     pub fn anchors(mut self, anchors: impl IntoIterator<Item = TrustAnchor<'static>>) -> Self {
         self.roots.cas.extend(anchors);
         self
     }
 
-    /// Client certificate chain and private key (PKCS#8, PKCS#1 or SEC1), each PEM or DER. Of several
-    /// keys the one that belongs to the certificate is taken, and the device's own certificate need
-    /// not be the first.
+    /// Sets the client certificate chain and the private key (PKCS#8, PKCS#1 or SEC1), each PEM or
+    /// DER. If there are several keys, the one that matches the certificate is used. The device's
+    /// own certificate need not come first.
     #[inline(never)]
     pub fn client_identity(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
         self.identity = Some(self.read_identity(chain, key)?);
@@ -374,8 +377,8 @@ impl ConfigBuilder {
         Err(refused.unwrap_or(ConfigError::KeyMismatch))
     }
 
-    /// Client certificate chain (leaf first, PEM or DER) and a key that only signs: one that never
-    /// leaves a secure element or PSA Crypto.
+    /// Sets the client certificate chain (leaf first, PEM or DER) and a key that can only sign: one
+    /// that never leaves a secure element or PSA Crypto.
     #[inline(never)]
     pub fn client_signer(
         mut self,
@@ -389,27 +392,27 @@ impl ConfigBuilder {
         Ok(self)
     }
 
-    /// Only these versions.
+    /// Allows only these versions.
     pub fn versions(mut self, versions: &[Version]) -> Self {
         self.versions = Some(versions.to_vec());
         self
     }
 
-    /// Only these suites, in this order. Without [`versions`](Self::versions) they also choose the
-    /// versions.
+    /// Allows only these suites, in this order. Without [`versions`](Self::versions) they also
+    /// determine the versions.
     pub fn suites(mut self, suites: &[Suite]) -> Self {
         self.suites = Some(suites.to_vec());
         self
     }
 
-    /// Only these groups for the key exchange, in this order. TLS 1.3 sends a key share for the
-    /// first; a broker that wants another costs one more round trip.
+    /// Allows only these groups for the key exchange, in this order. TLS 1.3 sends a key share for
+    /// the first one; a broker that wants another costs one more round trip.
     pub fn groups(mut self, groups: &[Group]) -> Self {
         self.groups = Some(groups.to_vec());
         self
     }
 
-    /// ALPN protocol names, most wanted first (RFC 7301).
+    /// Sets the ALPN protocol names, most preferred first (RFC 7301).
     pub fn alpn(mut self, protocols: &[&[u8]]) -> Self {
         self.alpn = protocols.iter().map(|name| name.to_vec()).collect();
         self
@@ -417,80 +420,84 @@ impl ConfigBuilder {
 
     /// Adds a pin: the broker's own certificate, or its key, must be one of those pinned.
     ///
-    /// Beside a CA that is asked for on top of all else. Without a CA the pin alone decides, as
-    /// RFC 7671 section 5.1 has it for DANE-EE: who issued the certificate, its names, its dates,
-    /// its version and its basicConstraints do not count. The same goes for a pinned certificate
-    /// that is itself configured as CA: the usual certificate of a broker at home, which signs
-    /// itself with CA:TRUE or is of version 1. One that another has issued must be all that is
+    /// With a CA, the pin is an additional check. Without a CA, the pin alone decides, as for
+    /// DANE-EE in RFC 7671 section 5.1: the issuer, names, dates, version and basicConstraints of
+    /// the certificate do not count. The same holds if a pinned certificate is also configured as
+    /// the CA. That is typical of brokers at home, whose certificate is self-signed with CA:TRUE or
+    /// is version 1. If the pinned certificate was issued by another one, it must be the only CA
     /// configured.
     pub fn pin(mut self, pin: Pin) -> Self {
         self.pins.push(pin);
         self
     }
 
-    /// Demand the extended master secret (RFC 7627) in TLS 1.2, without which a session is not
-    /// bound to its handshake. TLS 1.3 has no need of it. Off by default: brokers with OpenSSL before
-    /// 1.1.0 or with old appliances in front of them do not have it.
+    /// Requires the extended master secret (RFC 7627) in TLS 1.2, without which a session is not
+    /// bound to its handshake. TLS 1.3 does not need it. Off by default: brokers with OpenSSL
+    /// before 1.1.0, or behind old appliances, do not support it.
     #[cfg(feature = "tls12")]
     pub fn require_extended_master_secret(mut self) -> Self {
         self.extended_master_secret = true;
         self
     }
 
-    /// Resume sessions from this store and keep new ones there. Without this call a store for one
-    /// server is made that lives as long as the [`Config`].
+    /// Resumes sessions from this store and keeps new ones there. By default the [`Config`] has its
+    /// own store, for one server.
     pub fn sessions(mut self, store: &SessionStore) -> Self {
         self.sessions = Some(store.clone());
         self
     }
 
-    /// Neither keep nor resume sessions: saves memory, costs a full handshake each time.
+    /// Neither keeps nor resumes sessions. Saves memory; costs a full handshake each time.
     pub fn no_resumption(mut self) -> Self {
         self.sessions = None;
         self
     }
 
-    /// Bytes that the inbound buffer may grow to; it grows only as far as the records received need.
-    /// One record must fit, and one flight of handshake messages (the certificates). Default and
-    /// maximum useful for records: 18,437 (2^14 plus overhead); at least 512.
+    /// Limits the inbound buffer, which grows only as far as the records received need. It must
+    /// hold one record, and one flight of handshake messages (the certificates). The default,
+    /// 18,437 bytes (2^14 plus overhead), is also the largest useful size for records. The minimum
+    /// is 512.
     ///
-    /// TLS offers a way to ask the peer for smaller records (RFC 8449), but rustls does not: a limit
-    /// below the default works only with a broker known to send small records.
+    /// TLS has an extension that asks the peer for smaller records (RFC 8449), but rustls lacks it.
+    /// A limit below the default works only with a broker known to send small records.
     pub fn max_inbound(mut self, bytes: usize) -> Self {
         self.limits.inbound = bytes;
         self
     }
 
-    /// Bytes of encrypted application data that wait to be sent at most; [`write`](crate::Connection::write)
-    /// takes what fits. Default 4,096; at least 128. The handshake's own messages are not counted:
-    /// their length follows from this configuration (the client's certificate chain above all).
+    /// Limits the encrypted application data that waits to be sent;
+    /// [`write`](crate::Connection::write) takes what fits. Default 4,096 bytes; at least 128.
+    /// Handshake messages are not counted: their length follows from this configuration (mostly
+    /// from the client's certificate chain).
     pub fn max_outbound(mut self, bytes: usize) -> Self {
         self.limits.outbound = bytes;
         self
     }
 
-    /// Plaintext bytes in one outbound record at most, 64 to 16,384 (default). Smaller records
-    /// reach the peer's application earlier over a lossy link, at 22 to 29 bytes of overhead each.
+    /// Limits the plaintext in one outbound record: 64 to 16,384 bytes (default). Over a lossy link
+    /// the peer's application receives smaller records earlier, at 22 to 29 bytes of overhead each.
     pub fn max_fragment(mut self, bytes: usize) -> Self {
         self.limits.fragment = bytes;
         self
     }
 
-    /// Certificates on the path from the broker's to a CA, its own counted and the root's not: 1 to
-    /// 7, default 4, as the longest of the public clouds. What else a broker sends does not count:
-    /// roots, cross-signed ones, duplicates, in any order (of the first 32). webpki takes a step of
-    /// recursion for each before a single signature is verified: the host that answers the TCP
-    /// connection chooses how deep. A step is nearly 2 kB of stack on a Cortex-M4, and 0.7 kB with
-    /// `-Cllvm-args=-inline-max-stacksize=256` in RUSTFLAGS, as the Zephyr module compiles it.
+    /// Limits the certificates on the path from the broker's to a CA, counting the broker's own but
+    /// not the root: 1 to 7. The default of 4 covers the longest path of the public clouds. Other
+    /// certificates that a broker sends do not count: roots, cross-signed ones, duplicates, in any
+    /// order (of the first 32). webpki recurses once per certificate before it verifies any
+    /// signature, so the host that answers the TCP connection controls the depth. Each level takes
+    /// nearly 2 kB of stack on a Cortex-M4, or 0.7 kB with `-Cllvm-args=-inline-max-stacksize=256`
+    /// in RUSTFLAGS, as the Zephyr module compiles it.
     pub fn max_chain(mut self, certificates: usize) -> Self {
         self.limits.chain = certificates;
         self
     }
 
-    /// Lets application data stay where it was decrypted: a record takes its own length of the heap, and
-    /// not twice that, as rustls copies what it decrypts. `suites` is the function of that name in the module
-    /// `suites` of the crypto provider, which gives for each suite the one that does so. A provider with a
-    /// suite for which there is none goes on as without it.
+    /// Decrypts application data in place: a record then takes its own length of heap instead of
+    /// twice that, because rustls no longer copies what it decrypts. `suites` is the function of
+    /// that name in the module `suites` of the crypto provider, which returns for each suite the
+    /// one that does so. If any of the provider's suites has no such counterpart, this has no
+    /// effect.
     pub fn in_place(
         mut self,
         suites: fn(SupportedCipherSuite) -> Option<SupportedCipherSuite>,
@@ -499,34 +506,34 @@ impl ConfigBuilder {
         self
     }
 
-    /// Hands each connection's secrets to `log`, for a capture that is to be decrypted. They decrypt all
-    /// of its traffic: for debugging alone. Without it they are not kept.
+    /// Passes each connection's secrets to `log`, to decrypt a capture with. They decrypt all of
+    /// its traffic: for debugging only. Without this call they are not kept.
     pub fn key_log(mut self, log: Arc<dyn KeyLog>) -> Self {
         self.key_log = Some(log);
         self
     }
 
-    /// Where the crypto provider tells of an operation of its own that failed, and forgets it.
-    /// rustls has no place for that in most of its errors: a certificate that cannot be verified
-    /// for lack of memory looks like one with a bad signature. What comes from here takes the
-    /// place of the error: [`TlsError::CryptoFailed`](crate::TlsError::CryptoFailed).
+    /// Sets the function that returns and clears the crypto provider's last failed operation. Most
+    /// rustls errors have no room for it: a certificate that cannot be verified for lack of memory
+    /// looks like one with a bad signature. The failure replaces the rustls error, as
+    /// [`TlsError::CryptoFailed`](crate::TlsError::CryptoFailed).
     pub fn provider_failures(mut self, take: fn() -> Option<ProviderFailure>) -> Self {
         self.provider_failures = Some(take);
         self
     }
 
-    /// Where the crypto provider tells that its backend turned out not to have what a signature scheme
-    /// takes: it is not offered by later connections, and a broker with several certificates may show
-    /// another one. For key exchange rustls has a place for that
-    /// ([`usable_for_version`](SupportedKxGroup::usable_for_version)).
+    /// Sets the function that says whether the crypto provider's backend turned out not to support
+    /// a signature scheme. Later connections do not offer that scheme, so that a broker with
+    /// several certificates may present another one. For key exchange rustls has a method of its
+    /// own ([`usable_for_version`](SupportedKxGroup::usable_for_version)).
     pub fn withdrawn_schemes(mut self, is_withdrawn: fn(SignatureScheme) -> bool) -> Self {
         self.withdrawn = Some(is_withdrawn);
         self
     }
 
-    /// Checks the whole and makes the configuration.
-    // Not inlined, like the steps of a handshake: else one frame holds what is needed one after the
-    // other, for as long as the caller runs.
+    /// Validates all settings and builds the configuration.
+    // Not inlined, like the steps of a handshake: otherwise the caller's frame holds the stack of
+    // every step at once.
     #[inline(never)]
     pub fn build(mut self) -> Result<Config, ConfigError> {
         self.check_limits()?;
@@ -546,7 +553,7 @@ impl ConfigBuilder {
         let versions = self.choose_suites()?;
         self.choose_groups(&versions)?;
         let config = self.into_config(versions, hash);
-        // What rustls does not accept shall not wait for the first connection.
+        // Find what rustls rejects now, not at the first connection.
         config
             .for_connection(CertificateTime::Known(0), Clock::new(0))
             .map_err(|_| ConfigError::NoSuite)?;
@@ -616,7 +623,7 @@ impl ConfigBuilder {
         Ok(())
     }
 
-    /// Leaves only the suites chosen in the provider; returns the versions they are for.
+    /// Keeps only the chosen suites in the provider. Returns the versions they are for.
     fn choose_suites(&mut self) -> Result<Vec<&'static SupportedProtocolVersion>, ConfigError> {
         let offered = &mut self.provider.cipher_suites;
         if let Some(suites) = if_built(&self.suites) {
@@ -638,12 +645,12 @@ impl ConfigBuilder {
                 }
                 Some(_) => ConfigError::VersionWithoutSuite(*version),
             };
-            // Those that were not asked for by name may be missing.
+            // Versions that were not requested by name may be missing.
             if self.versions.is_some() {
                 return Err(error);
             }
         }
-        // A suite asked for by name must be of use.
+        // A suite requested by name must be usable.
         for suite in if_built(&self.suites).unwrap_or_default() {
             let version = rustls_version(suite.version());
             if version.is_none_or(|version| !versions.contains(&version)) {
@@ -657,8 +664,8 @@ impl ConfigBuilder {
         Ok(versions)
     }
 
-    /// Puts suites that leave application data in place into the provider. All or none: the connection
-    /// asks once.
+    /// Replaces the provider's suites with ones that decrypt application data in place. All or
+    /// none, because the connection asks once.
     fn take_suites_in_place(&mut self) -> bool {
         let Some(in_place) = self.in_place else {
             return false;
@@ -673,7 +680,7 @@ impl ConfigBuilder {
         true
     }
 
-    /// Leaves only the groups chosen in the provider.
+    /// Keeps only the chosen groups in the provider.
     fn choose_groups(
         &mut self,
         versions: &[&'static SupportedProtocolVersion],
@@ -701,7 +708,7 @@ impl ConfigBuilder {
     }
 }
 
-/// What was chosen by name, in a build that has the choice.
+/// Returns what was chosen by name, if this build supports choosing.
 fn if_built<T>(chosen: &Option<Vec<T>>) -> Option<&[T]> {
     chosen.as_deref().filter(|_| cfg!(feature = "choice"))
 }
@@ -716,7 +723,7 @@ fn rustls_version(version: Version) -> Option<&'static SupportedProtocolVersion>
     }
 }
 
-/// The SHA-256 of a provider, which is in its suites.
+/// Returns the provider's SHA-256, which is part of its suites.
 fn sha256(provider: &CryptoProvider) -> Option<&'static dyn Hash> {
     provider.cipher_suites.iter().find_map(|suite| {
         let hash = match suite {

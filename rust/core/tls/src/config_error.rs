@@ -1,4 +1,4 @@
-//! What may be wrong with a configuration.
+//! Errors in a configuration.
 
 use core::fmt;
 
@@ -8,13 +8,13 @@ use crate::credentials;
 use crate::damage::Damage;
 use crate::kind::FileKind;
 
-/// What a configuration is given.
+/// An input of a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Given {
     /// The CA certificates.
     Ca,
-    /// The client certificate, and those between it and its CA.
+    /// The client certificate, and the intermediates between it and its CA.
     Certificate,
     /// The private key of the client certificate.
     Key,
@@ -25,8 +25,9 @@ impl Given {
         ConfigError::Given(self, fault)
     }
 
-    /// Refuses bytes that are something else, or cut off, as far as that shows without decoding them: some
-    /// instructions a byte, where reading them takes hundreds. What passes may be refused when it is read.
+    /// Refuses bytes that are of another kind or truncated, as far as that shows without decoding
+    /// them: this takes a few instructions per byte, decoding takes hundreds. What passes may still
+    /// be refused when it is decoded.
     pub fn glance(self, bytes: &[u8]) -> Result<(), ConfigError> {
         credentials::glance(bytes, self)
     }
@@ -40,32 +41,32 @@ impl Given {
     }
 }
 
-/// What is wrong with it. Indices count from 0; the sentences count from 1.
+/// What is wrong with an input. Indices count from 0; the sentences count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
     /// It is something else.
     Is(FileKind),
-    /// A certificate of it, or the key, is damaged.
+    /// One of its certificates, or the key, is damaged.
     Damaged {
-        /// Which.
+        /// The index of the certificate.
         index: u16,
-        /// How.
+        /// The damage.
         damage: Damage,
     },
-    /// A certificate of it is something else, whatever its label says.
+    /// One of its certificates is something else, whatever its label says.
     CertificateIs {
-        /// Which.
+        /// The index of the certificate.
         index: u16,
         /// What it is.
         kind: FileKind,
     },
     /// OpenSSL's trust settings exclude servers (BEGIN TRUSTED CERTIFICATE).
     NotForServers {
-        /// Which certificate.
+        /// The index of the certificate.
         index: u16,
     },
-    /// The heap has no room to read it.
+    /// The heap has no room to decode it.
     OutOfMemory,
 }
 
@@ -76,7 +77,7 @@ impl From<Damage> for Fault {
 }
 
 impl Fault {
-    /// The same of this certificate of several.
+    /// Returns the same fault for the certificate with this index.
     pub(crate) fn of_certificate(self, index: u16) -> Self {
         match self {
             Self::Damaged { damage, .. } => Self::Damaged { index, damage },
@@ -89,23 +90,24 @@ impl Fault {
     }
 }
 
-/// Configuration errors name the culprit: which certificate of the bundle, which suite. Indices
-/// count from 0; the sentences count from 1.
+/// Why a configuration is refused. Errors name the culprit: which certificate of the bundle, which
+/// suite. Indices count from 0; the sentences count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Neither a CA certificate nor a pin was given.
     NoCertificate,
-    /// What was given cannot be used.
+    /// An input is not usable.
     Given(Given, Fault),
-    /// There are pins, and the crypto provider has no SHA-256.
+    /// There are pins, but the crypto provider has no SHA-256.
     PinWithoutSha256,
-    /// A capability that this build leaves out: the name of its Kconfig option behind
-    /// `CONFIG_THREAD_MQTT_`.
+    /// This build leaves the capability out. Contains the name of its Kconfig option, without the
+    /// prefix `CONFIG_THREAD_MQTT_`.
     NotBuilt(&'static str),
-    /// The client certificate is not of X.509 version 3, the only one that TLS takes here.
+    /// The client certificate is not an X.509 version 3 certificate, the only version accepted
+    /// here.
     ClientCertificateVersion,
-    /// The crypto provider has no use for a private key of this kind.
+    /// The crypto provider does not support a private key of this kind.
     KeyNotSupported(PublicKey),
     /// The private key does not belong to the client certificate.
     KeyMismatch,
@@ -113,19 +115,19 @@ pub enum ConfigError {
     SuiteNotOffered(Suite),
     /// The crypto provider does not have this group.
     GroupNotOffered(Group),
-    /// This version was asked for and left out when the program was built.
+    /// This version was requested but is not in this build.
     VersionNotBuilt(Version),
-    /// This version was asked for without a suite of its own.
+    /// This version was requested without a suite for it.
     VersionWithoutSuite(Version),
-    /// This version was asked for without a group that it can use.
+    /// This version was requested without a group that it can use.
     VersionWithoutGroup(Version),
-    /// This suite was asked for without its version.
+    /// This suite was requested without its version.
     SuiteWithoutVersion(Suite),
-    /// There is no suite, or no version, left to use.
+    /// No usable suite or version is left.
     NoSuite,
     /// An ALPN name is empty or longer than 255 bytes.
     BadAlpn {
-        /// Which.
+        /// The index of the name.
         index: u16,
     },
     /// The fragment size is not within 64 to 16,384.
@@ -134,12 +136,12 @@ pub enum ConfigError {
     InboundTooSmall,
     /// The outbound buffer is smaller than 128 bytes.
     OutboundTooSmall,
-    /// The most certificates of a path are not within 1 to 7.
+    /// The maximum path length is not within 1 to 7.
     ChainLength,
 }
 
 impl ConfigError {
-    /// Which of the things given is at fault, if one is.
+    /// Returns which input is at fault, if one is.
     pub const fn given(&self) -> Option<Given> {
         match self {
             Self::NoCertificate => Some(Given::Ca),
@@ -151,7 +153,7 @@ impl ConfigError {
     }
 }
 
-/// What is wrong with what was given, and what to do about it.
+/// Describes what is wrong with an input, and what to do about it.
 fn describe(given: Given, fault: Fault, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let place = |f: &mut fmt::Formatter<'_>, index: u16| match given {
         Given::Key => f.write_str("the private key"),
@@ -235,7 +237,7 @@ impl fmt::Display for ConfigError {
                 "the private key, {kind}, was refused by the crypto provider; it is damaged, or \
                  this curve was left out when the program was built"
             ),
-            // Of a length that a provider may have.
+            // With a key size that a provider may support.
             Self::KeyNotSupported(
                 kind @ (PublicKey::Rsa(2048..) | PublicKey::P521 | PublicKey::Ed25519),
             ) => write!(

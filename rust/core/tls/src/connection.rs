@@ -21,31 +21,31 @@ use crate::clock::{CertificateTime, Clock};
 use crate::config::Config;
 use crate::error::TlsError;
 
-/// What a connection agreed on.
+/// The parameters that a connection negotiated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreed {
-    /// Version.
+    /// The protocol version.
     pub version: Version,
     suite: CipherSuite,
     group: Option<NamedGroup>,
     /// Whether an earlier session was resumed.
     pub resumed: bool,
-    /// Whether the broker asked for another group first (HelloRetryRequest): one more round trip,
-    /// which putting that group first saves.
+    /// Whether the broker asked for another group first (HelloRetryRequest). This costs a round
+    /// trip; listing that group first saves it.
     pub retried: bool,
-    /// ALPN protocol chosen.
+    /// The ALPN protocol chosen.
     pub alpn: Option<Vec<u8>>,
 }
 
 impl Agreed {
-    /// Returns the IANA name of the suite, e.g. `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`; of those in
-    /// [`Suite`].
+    /// Returns the IANA name of the suite, such as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`, or
+    /// `unknown` if [`Suite`] does not list it.
     pub fn suite(&self) -> &'static str {
-        // rustls knows the names of all suites there ever were: 16 kB of flash.
+        // rustls has the names of all suites ever defined, which take 16 kB of flash.
         Suite::from_id(self.suite.into()).map_or("unknown", Suite::name)
     }
 
-    /// Returns the group of the key exchange, if the handshake had one.
+    /// Returns the key exchange group, if the handshake had one.
     pub fn group(&self) -> Option<&'static str> {
         self.group
             .map(|group| Group::from_id(group.into()).map_or("unknown", Group::name))
@@ -56,7 +56,7 @@ impl Agreed {
     }
 }
 
-/// Bytes allocated for the buffers of a connection now.
+/// The bytes currently allocated for the buffers of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BufferSizes {
     /// Ciphertext from the peer, or plaintext not yet read.
@@ -67,16 +67,16 @@ pub struct BufferSizes {
 
 /// One TLS connection.
 ///
-/// Bytes from the peer go in by [`handle_ciphertext`](Self::handle_ciphertext), bytes for the peer
-/// come out by [`ciphertext`](Self::ciphertext) / [`consume_ciphertext`](Self::consume_ciphertext);
-/// the application's by [`write`](Self::write) and [`plaintext`](Self::plaintext) /
-/// [`consume_plaintext`](Self::consume_plaintext).
+/// Pass bytes from the peer to [`handle_ciphertext`](Self::handle_ciphertext). Take bytes for the
+/// peer from [`ciphertext`](Self::ciphertext) and [`consume_ciphertext`](Self::consume_ciphertext).
+/// The application sends with [`write`](Self::write) and reads with [`plaintext`](Self::plaintext)
+/// and [`consume_plaintext`](Self::consume_plaintext).
 ///
-/// After an error every further call returns the same error, but what is in
-/// [`ciphertext`](Self::ciphertext) should still be sent: it ends with the alert that tells the peer
-/// why. Plaintext received before the error can still be read.
+/// After an error every further call returns the same error. Still send what is in
+/// [`ciphertext`](Self::ciphertext): it ends with the alert that tells the peer why. Plaintext
+/// received before the error can still be read.
 pub struct Connection {
-    /// Boxed, because it is 1 kB that would be moved with every move of its owner.
+    /// Boxed: it is 1 kB, which would otherwise be moved with its owner.
     tls: Box<UnbufferedClientConnection>,
     config: Config,
     server_name: ServerName<'static>,
@@ -86,9 +86,9 @@ pub struct Connection {
     outbound: Outbound,
     agreed: Option<Agreed>,
     offered_session: bool,
-    /// This side said close_notify, or gave the handshake up.
+    /// This side sent close_notify, or abandoned the handshake.
     closed: bool,
-    /// The peer said close_notify.
+    /// The peer sent close_notify.
     peer_closed: bool,
     failure: Option<TlsError>,
     /// The chain of a peer that was refused.
@@ -97,16 +97,16 @@ pub struct Connection {
 
 /// Bytes of heap that a connection takes until its first flight is ready.
 const ROOM_TO_BEGIN: usize = 768 * size_of::<usize>();
-/// Bytes of heap that a step of the handshake may take, keys and rustls's states; and beside a copy of
-/// what was received or of the chain. `bench/cortex-m4/measure.py --least-heap` tries whether they
-/// suffice.
+/// Bytes of heap that a handshake step may take for keys and rustls's states, and (below) in
+/// addition to a copy of the received bytes or of the chain.
+/// `bench/cortex-m4/measure.py --least-heap` checks that they suffice.
 const ROOM_IN_HANDSHAKE: usize = 640 * size_of::<usize>();
 const ROOM_BESIDE: usize = 256 * size_of::<usize>();
 /// The same after the handshake.
 const ROOM: usize = 96 * size_of::<usize>();
 
-/// The published rustls copies the peer's certificates into each session that it keeps. The one for a client
-/// only shares them and has a constant of its own that says so, which comes before that of a trait.
+/// The published rustls copies the peer's certificates into each session it keeps. The client-only
+/// rustls shares them and says so by an inherent constant, which takes precedence over a trait's.
 #[allow(dead_code, reason = "not used beside the other one")]
 trait Published {
     const SHARES_PEER_CERTIFICATES: bool = false;
@@ -114,7 +114,7 @@ trait Published {
 
 impl Published for CommonState {}
 
-/// What is to be done once rustls has dealt with what came in and has nothing left to say.
+/// What to do once rustls has processed the input and has nothing left to send.
 enum Job<'a> {
     Nothing,
     Write(&'a [u8]),
@@ -122,8 +122,8 @@ enum Job<'a> {
 }
 
 impl Connection {
-    /// A client connection to `server_name` (a DNS name or IP literal: what the certificate must
-    /// say). `time` in Unix seconds is what certificates are checked against; see
+    /// Creates a client connection to `server_name`, a DNS name or IP literal that the certificate
+    /// must contain. Certificates are checked against `time` in Unix seconds; see
     /// [`CertificateTime`] for a device whose clock is not set.
     ///
     /// The first flight is ready in [`ciphertext`](Self::ciphertext) at once.
@@ -142,10 +142,10 @@ impl Connection {
         time: CertificateTime,
     ) -> Result<Self, TlsError> {
         check_room(ROOM_TO_BEGIN)?;
-        // What is there already is not about this connection.
+        // An earlier failure does not belong to this connection.
         config.take_provider_failure();
         let clock = Clock::new(time.unix_seconds());
-        // A resumed handshake shows no certificates: their dates are looked at here.
+        // A resumed handshake has no certificates, so check the dates of the kept ones here.
         config.forget_sessions_of(&server_name, Some(time.unix_seconds()));
         let offered = config.sessions_offered();
         let mut connection = Self {
@@ -169,9 +169,9 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Takes bytes from the peer; returns how many were taken. Fewer than given means that there is
-    /// plaintext: consume it, then offer the rest again. What comes after the peer's close_notify
-    /// is taken and ignored.
+    /// Takes bytes from the peer and returns how many were taken. If fewer than given, there is
+    /// plaintext: consume it, then offer the rest again. Bytes after the peer's close_notify are
+    /// taken and ignored.
     pub fn handle_ciphertext(&mut self, data: &[u8]) -> Result<usize, TlsError> {
         self.check()?;
         let mut taken = 0;
@@ -184,11 +184,10 @@ impl Connection {
                 Ok(received) => received,
                 Err(TlsError::OutOfMemory { .. }) if self.config.forget_sessions() => continue,
                 Err(error) => {
-                    // No fault that TLS has an alert for, but a reason to hang up politely, where there is
-                    // room for that.
+                    // TLS has no alert for this, but close politely if there is room.
                     if has_room(ROOM) {
                         self.close();
-                        // If that could not be encrypted, it is not the reason.
+                        // If that could not be encrypted, it is not the cause.
                         self.config.take_provider_failure();
                     }
                     return Err(self.fail(error));
@@ -196,7 +195,7 @@ impl Connection {
             };
             taken += n;
             if whole {
-                // Nothing that rustls ends the handshake for: it could be forged. So could a FIN.
+                // Not fatal to rustls: it could be forged. So could a FIN.
                 if self.is_handshaking() && self.inbound.is_close_notify() {
                     return Err(self.fail(self.inbound.closed_in_handshake()));
                 }
@@ -208,8 +207,8 @@ impl Connection {
         Ok(if self.peer_closed { data.len() } else { taken })
     }
 
-    /// The peer closed the TCP connection. An error unless it said close_notify first, or this side
-    /// did.
+    /// Handles the peer closing the TCP connection. Returns an error unless one side sent
+    /// close_notify first.
     pub fn handle_eof(&mut self) -> Result<(), TlsError> {
         self.check()?;
         if self.peer_closed || self.closed {
@@ -221,18 +220,18 @@ impl Connection {
         }
     }
 
-    /// Bytes for the peer, to be sent in order.
+    /// Returns the bytes to send to the peer, in order.
     pub fn ciphertext(&self) -> &[u8] {
         self.outbound.pending()
     }
 
-    /// The first `n` bytes of [`ciphertext`](Self::ciphertext) were sent.
+    /// Removes the first `n` bytes of [`ciphertext`](Self::ciphertext), which were sent.
     pub fn consume_ciphertext(&mut self, n: usize) {
         self.outbound.consume(n);
     }
 
-    /// Encrypts application data; returns how many bytes were taken (0 while handshaking, while the
-    /// buffer is full, and while the heap has no room).
+    /// Encrypts application data and returns how many bytes were taken: 0 during the handshake,
+    /// while the buffer is full, and while the heap has no room.
     pub fn write(&mut self, plaintext: &[u8]) -> Result<usize, TlsError> {
         self.check()?;
         if self.closed {
@@ -244,45 +243,45 @@ impl Connection {
         self.drive(Job::Write(plaintext))
     }
 
-    /// Decrypted application data.
+    /// Returns decrypted application data.
     pub fn plaintext(&self) -> &[u8] {
         self.inbound.plaintext()
     }
 
-    /// The first `n` bytes of [`plaintext`](Self::plaintext) were read.
+    /// Removes the first `n` bytes of [`plaintext`](Self::plaintext), which were read.
     pub fn consume_plaintext(&mut self, n: usize) {
         self.inbound.consume_plaintext(n);
     }
 
-    /// Queues a close_notify alert; nothing can be written after it. Data of the peer can still be
-    /// read. In the handshake TLS has no such alert: there is nothing to send then, just close the
-    /// TCP connection.
+    /// Queues a close_notify alert; nothing can be written after it. Data from the peer can still
+    /// be read. During the handshake nothing is queued, because TLS has no such alert then: just
+    /// close the TCP connection.
     pub fn close(&mut self) {
         if self.closed || self.failure.is_some() {
             return;
         }
         self.closed = true;
         if !self.is_handshaking() {
-            // An error of the peer found on the way is kept and reported by the next call.
+            // An error of the peer found here is kept and returned by the next call.
             let _ = self.drive(Job::Close);
         }
     }
 
-    /// Replaces the keys for what is sent from here on (KeyUpdate, RFC 8446 section 4.6.3), and
-    /// asks the peer to do the same. rustls does so by itself in time; this is for stricter
-    /// policies. Nothing happens in TLS 1.2, which has no such thing, and in the handshake.
+    /// Replaces the keys for everything sent from now on (KeyUpdate, RFC 8446 section 4.6.3) and
+    /// asks the peer to do the same. rustls does so itself when it must; this is for stricter
+    /// policies. Does nothing during the handshake and in TLS 1.2, which has no key update.
     pub fn refresh_keys(&mut self) -> Result<(), TlsError> {
         self.check()?;
         if self.closed {
             return Err(TlsError::Closed);
         }
         if self.agreed.as_ref().is_some_and(Agreed::is_tls13) {
-            // Not a job of `drive`: where no keys are refreshed nothing of it is linked. Without input
-            // rustls looks at nothing, and has nothing left to say.
+            // Not a job of `drive`: this code is not linked unless keys are refreshed. Without
+            // input, rustls parses nothing and has nothing left to send.
             if let Ok(ConnectionState::WriteTraffic(traffic)) =
                 self.tls.process_tls_records(&mut []).state
             {
-                // Refused in the handshake and by TLS 1.2 only, which were excluded.
+                // Fails only in the handshake and in TLS 1.2, both excluded above.
                 let _ = traffic.refresh_traffic_keys();
             }
             self.drive(Job::Nothing)?;
@@ -290,37 +289,38 @@ impl Connection {
         Ok(())
     }
 
-    /// Tells the time again, in Unix seconds: for the age of tickets that a long connection
+    /// Updates the time, in Unix seconds, which gives the age of tickets that a long connection
     /// receives. The certificate is not checked again.
     pub fn set_time(&mut self, unix_seconds: u64) {
         self.clock.set(unix_seconds);
     }
 
-    /// Whether the handshake is still going on.
+    /// Returns whether the handshake is still in progress.
     pub fn is_handshaking(&self) -> bool {
         self.agreed.is_none()
     }
 
-    /// Whether the handshake offered to resume a session, and the broker did not choose a full one. If it
-    /// fails, the session may be why: the next connection offers another one or none.
+    /// Returns whether the handshake offered to resume a session and the broker has not chosen a
+    /// full one instead. If it fails, the session may be the reason: the next connection offers
+    /// another one or none.
     pub fn offered_session(&self) -> bool {
         let kind = self.tls.handshake_kind();
         self.offered_session && kind.is_none_or(|kind| kind == HandshakeKind::Resumed)
     }
 
-    /// Whether the peer said close_notify: after what is in [`plaintext`](Self::plaintext) now,
-    /// nothing more will come.
+    /// Returns whether the peer sent close_notify: nothing follows what is in
+    /// [`plaintext`](Self::plaintext) now.
     pub fn is_peer_closed(&self) -> bool {
         self.peer_closed
     }
 
-    /// What was agreed, once the handshake is done.
+    /// Returns the negotiated parameters, once the handshake is done.
     pub fn agreed(&self) -> Option<&Agreed> {
         self.agreed.as_ref()
     }
 
-    /// Names and dates of the certificates the peer sent, leaf first: once they were checked, and
-    /// also if they were refused. A resumed session shows those of the handshake that made it.
+    /// Returns names and dates of the peer's certificates, leaf first, once they were checked, even
+    /// if they were refused. A resumed session returns those of the handshake that made it.
     pub fn peer_certificates(&self) -> Vec<CertificateSummary> {
         match self.tls.peer_certificates() {
             Some(chain) => CertificateSummary::read_chain(&mut chain.iter()),
@@ -328,23 +328,24 @@ impl Connection {
         }
     }
 
-    /// When the latest certificate of the verified path was issued (its notBefore), in Unix seconds: a
-    /// time that has passed, proven by the CA that signed it. `None` before the handshake is done.
+    /// Returns when the latest certificate of the verified path was issued (its notBefore), in Unix
+    /// seconds. That time has passed, as the signature of the CA proves. `None` before the
+    /// handshake is done.
     ///
-    /// Only of the path: what else the peer sends is proven by nothing.
+    /// Only the path counts: nothing proves the other certificates that a peer sends.
     pub fn issued(&self) -> Option<u64> {
         self.agreed.as_ref()?;
         self.validity().map(|(issued, _)| issued)
     }
 
-    /// The validity of the verified path. `None` where a pin alone decided.
+    /// Returns the validity of the verified path. `None` if a pin alone decided.
     fn validity(&self) -> Option<(u64, u64)> {
         let (leaf, sent) = self.tls.peer_certificates()?.split_first()?;
         let time = self.time.unix_seconds();
         self.config.verifier(self.time).validity(leaf, sent, time)
     }
 
-    /// Bytes allocated for buffers now.
+    /// Returns the bytes currently allocated for buffers.
     pub fn buffer_sizes(&self) -> BufferSizes {
         BufferSizes {
             inbound: self.inbound.capacity(),
@@ -368,7 +369,8 @@ impl Connection {
         let in_place = self.config.is_in_place() && self.inbound.may_be_data();
         let wanted = match self.is_handshaking() {
             true => ROOM_IN_HANDSHAKE.max(received.max(chain) + ROOM_BESIDE),
-            // Data, of which nothing is copied. If it turns out to be a ticket, its decrypter asks.
+            // Application data is not copied. If it turns out to be a ticket, the decrypter checks
+            // for room.
             false if in_place && received > chain => ROOM,
             false => received + chain + ROOM,
         };
@@ -388,8 +390,8 @@ impl Connection {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    /// Lets rustls deal with what came in and say what it has to say; then does `job`. Returns how
-    /// many bytes a [`Job::Write`] took.
+    /// Lets rustls process the input and produce its output, then does `job`. Returns how many
+    /// bytes a [`Job::Write`] took.
     fn drive(&mut self, job: Job<'_>) -> Result<usize, TlsError> {
         let mut taken = Ok(0);
         loop {
@@ -398,12 +400,12 @@ impl Connection {
             let mut done = false;
             let mut readable = false;
             match state {
-                // Read below, when the ciphertext has made room.
+                // Read below, once the ciphertext has been discarded.
                 Ok(ConnectionState::ReadTraffic(_)) => readable = true,
                 Ok(ConnectionState::EncodeTlsData(mut message)) => {
                     self.outbound.encode(&mut message);
                 }
-                // In the outbound buffer it is in order: as good as transmitted.
+                // Once in the outbound buffer, it counts as transmitted.
                 Ok(ConnectionState::TransmitTlsData(transmit)) => transmit.done(),
                 Ok(ConnectionState::PeerClosed) => self.peer_closed = true,
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
@@ -435,7 +437,7 @@ impl Connection {
         taken.map_err(|error| self.fail(error))
     }
 
-    /// Moves the plaintext that rustls holds into the inbound buffer, if it is not there already.
+    /// Moves the plaintext that rustls holds into the inbound buffer, unless it is there already.
     fn read_plaintext(&mut self) {
         let in_place = self.config.is_in_place();
         let status = self.tls.process_tls_records(&mut []);
@@ -471,7 +473,7 @@ impl Connection {
         })
     }
 
-    // Not inlined: its frame is not there while the handshake goes on.
+    // Not inlined, to keep its frame off the stack during the handshake.
     #[inline(never)]
     fn fail_by_rustls(&mut self, error: &rustls::Error) -> TlsError {
         self.config.forget_sessions_of(&self.server_name, None);
@@ -508,10 +510,10 @@ impl Connection {
         self.fail(error)
     }
 
-    /// Ends the connection. What rustls wants to tell the peer is queued: the alert, if it has one.
+    /// Ends the connection. Queues the alert, if rustls has one for the peer.
     fn fail(&mut self, error: TlsError) -> TlsError {
         while self.tls.wants_write() {
-            // Without input rustls looks at nothing but what it has to send.
+            // Without input rustls only produces what it has to send.
             match self.tls.process_tls_records(&mut []).state {
                 Ok(ConnectionState::EncodeTlsData(mut message)) => {
                     self.outbound.encode(&mut message);
@@ -520,7 +522,8 @@ impl Connection {
             }
         }
         self.outbound.drop_change_cipher_spec();
-        // Whatever it looked like: a wrong digest, say, is known by what the broker makes of it.
+        // Takes precedence over any other error: a wrong digest, for example, shows only in how the
+        // broker reacts.
         let error = self.config.or_provider_failure(error);
         self.failure = Some(error.clone());
         error
@@ -546,15 +549,16 @@ fn check_room(wanted: usize) -> Result<(), TlsError> {
         .ok_or(TlsError::OutOfMemory { wanted })
 }
 
-/// A DNS name, with or without the final dot; or an IP address, IPv6 with or without brackets.
+/// Parses a DNS name, with or without the final dot, or an IP address, IPv6 with or without
+/// brackets.
 fn parse_name(name: &str) -> Result<ServerName<'static>, TlsError> {
     let bare = name
         .strip_prefix('[')
         .and_then(|name| name.strip_suffix(']'))
-        // RFC 6066 section 3: without a trailing dot.
+        // RFC 6066 section 3: no trailing dot.
         .or(name.strip_suffix('.'))
         .unwrap_or(name);
-    // The parser of addresses in core is in every image, that of rustls is not.
+    // core's address parser is in every image anyway; that of rustls is not.
     if let Ok(address) = bare.parse() {
         return Ok(ServerName::IpAddress(match address {
             IpAddr::V4(v4) => pki::IpAddr::V4(v4.octets().into()),

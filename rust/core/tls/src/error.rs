@@ -9,40 +9,40 @@ use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
 use crate::alert::{Alert, AlertContext};
 use crate::fault::{CertificateFault, Signature};
 
-/// Why a connection failed: a sentence with its cause ([`Display`](fmt::Display)), and what to do
-/// about it ([`cure`](Self::cure)).
+/// Why a connection failed. [`Display`](fmt::Display) gives the cause as a sentence,
+/// [`cure`](Self::cure) what to do about it.
 ///
-/// All of them end the connection.
+/// Every error ends the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsError {
     /// The name to connect to is neither a DNS name nor an IP address.
     InvalidServerName,
-    /// What answered does not speak TLS.
+    /// The peer does not speak TLS.
     NotTls(Greeting),
-    /// The connection was closed in the handshake, without an alert.
+    /// The peer closed the connection during the handshake, without an alert.
     ClosedInHandshake {
-        /// Whether a TLS record had come before.
+        /// Whether a TLS record arrived before that.
         answered: bool,
     },
-    /// The connection was closed without close_notify: the last data may be missing.
+    /// The peer closed the connection without close_notify: the last data may be missing.
     Truncated,
     /// [`Connection::close`](crate::Connection::close) was called before.
     Closed,
     /// The broker sent an alert.
     Alert {
-        /// Which.
+        /// The alert.
         alert: Alert,
-        /// Whether it came before the handshake was done.
+        /// Whether it arrived before the handshake was done.
         handshaking: bool,
-        /// What is known beside.
+        /// What else is known about it.
         context: AlertContext,
     },
     /// The broker's certificate was refused.
     Certificate(CertificateFault),
     /// The broker sent no certificate.
     NoCertificate,
-    /// The two sides have something needed not in common.
+    /// The two sides share no version, suite or other parameter that TLS needs.
     Incompatible(Incompatible),
     /// A record is longer than the configured buffer.
     RecordTooLarge {
@@ -51,14 +51,14 @@ pub enum TlsError {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The messages of one handshake flight are together longer than the configured buffer.
+    /// The messages of one handshake flight together exceed the configured buffer.
     HandshakeTooLarge {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The heap has no room for what comes next.
+    /// The heap has no room for the next step.
     OutOfMemory {
-        /// Bytes that were asked for.
+        /// Bytes requested.
         wanted: usize,
     },
     /// A record is longer than TLS allows.
@@ -67,22 +67,23 @@ pub enum TlsError {
     BadRecord,
     /// A message could not be decoded.
     BadMessage(BadMessage),
-    /// A message came that has no place here.
+    /// A message arrived out of place.
     UnexpectedMessage,
-    /// TLS 1.2 was agreed on with a broker that speaks 1.3: the offer was altered on the way.
+    /// TLS 1.2 was negotiated with a broker that supports 1.3: the offer was altered on the way.
     Downgraded,
     /// The broker broke the protocol.
     Misbehaved(Misbehaviour),
-    /// No random numbers could be had.
+    /// No random numbers are available.
     NoEntropy,
-    /// The crypto provider failed, for instance to sign with the client key; with what it says
-    /// about it, if it was [asked](crate::ConfigBuilder::provider_failures).
+    /// The crypto provider failed, for instance to sign with the client key. Contains what it
+    /// reported, if it was [queried](crate::ConfigBuilder::provider_failures).
     CryptoFailed(Option<ProviderFailure>),
-    /// This connection has encrypted all that its keys may encrypt (TLS 1.2 only; some 2^24 records).
+    /// This connection has encrypted all that its keys may encrypt (TLS 1.2 only; some 2^24
+    /// records).
     KeysExhausted,
 }
 
-/// What a crypto provider says about an operation of its own that failed.
+/// A failed operation, as the crypto provider reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProviderFailure {
     /// The function that failed, such as `psa_import_key`.
@@ -107,7 +108,7 @@ impl fmt::Display for ProviderFailure {
     }
 }
 
-/// What the first bytes of a peer that does not speak TLS look like.
+/// What a peer that does not speak TLS appears to speak, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Greeting {
@@ -122,7 +123,7 @@ pub enum Greeting {
 }
 
 impl Greeting {
-    /// What these first bytes are, if they cannot be a TLS record.
+    /// Classifies these first bytes, if they cannot be a TLS record.
     pub(crate) fn of(first: &[u8]) -> Option<Self> {
         const CONNACK: u8 = 0x20;
         const DISCONNECT: u8 = 0xe0;
@@ -142,7 +143,7 @@ impl Greeting {
     }
 }
 
-/// What the two sides have not in common.
+/// What the two sides do not share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Incompatible {
@@ -156,13 +157,13 @@ pub enum Incompatible {
     SignatureScheme,
     /// An application protocol (ALPN).
     Alpn,
-    /// The extended master secret (RFC 7627), which this device demands.
+    /// The extended master secret (RFC 7627), which this device requires.
     ExtendedMasterSecret,
-    /// A feature of the protocol.
+    /// Another feature of the protocol.
     Other,
 }
 
-/// How the broker broke the protocol; its `Display` is rustls's name for it.
+/// How the broker violated the protocol. `Display` shows rustls's name for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Misbehaviour(PeerMisbehaved);
 
@@ -175,7 +176,7 @@ impl fmt::Display for Misbehaviour {
     }
 }
 
-/// What could not be decoded; its `Display` is rustls's name for it.
+/// What could not be decoded. `Display` shows rustls's name for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BadMessage(rustls::InvalidMessage);
 
@@ -188,7 +189,7 @@ impl fmt::Display for BadMessage {
     }
 }
 
-/// The name, unless the program was built without the names of rustls (`-Zfmt-debug=none`).
+/// Writes the name, unless the program was built without rustls's names (`-Zfmt-debug=none`).
 fn in_parentheses(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display) -> fmt::Result {
     match name.to_string().as_str() {
         "" => Ok(()),
@@ -197,8 +198,9 @@ fn in_parentheses(f: &mut fmt::Formatter<'_>, name: &dyn fmt::Display) -> fmt::R
 }
 
 impl TlsError {
-    /// Whether a record is too large for this side: for the limit on what is received, for the heap, or for the
-    /// memory of the crypto provider. The peer has done nothing wrong, and would send the same again.
+    /// Returns whether a record is too large for this side: for the receive limit, for the heap, or
+    /// for the memory of the crypto provider. The peer did nothing wrong and would send the same
+    /// again.
     pub fn is_too_large(&self) -> bool {
         match self {
             Self::RecordTooLarge { .. } | Self::OutOfMemory { .. } => true,
@@ -209,8 +211,8 @@ impl TlsError {
         }
     }
 
-    /// What rustls says, in our words. A certificate fault comes without its context, which only
-    /// the verifier knows.
+    /// Translates an error of rustls. A certificate fault has no context here, which only the
+    /// verifier knows.
     pub(crate) fn from_rustls(error: &rustls::Error, handshaking: bool) -> Self {
         use rustls::Error as E;
         match error {
@@ -246,7 +248,7 @@ impl TlsError {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     pub fn cure(&self) -> &'static str {
         match self {
             Self::InvalidServerName => {
@@ -352,10 +354,10 @@ fn incompatible(why: &PeerIncompatible) -> Incompatible {
     }
 }
 
-/// A fault that has no context, or whose context is not known here.
+/// Returns a fault that has no context, or whose context is not known here.
 pub(crate) fn fault_without_context(error: &CertificateError) -> CertificateFault {
     use CertificateError as C;
-    #[allow(deprecated)] // A custom crypto provider may still say it the old way.
+    #[allow(deprecated)] // A custom crypto provider may still use it.
     match error {
         C::BadEncoding => CertificateFault::BadEncoding,
         C::BadSignature => CertificateFault::BadSignature,

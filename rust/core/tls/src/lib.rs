@@ -1,10 +1,9 @@
-//! TLS 1.2 and 1.3 by rustls as a byte-stream machine without sockets or clocks.
+//! TLS 1.2 and 1.3 on rustls, as a byte-stream state machine without sockets or clocks.
 //!
-//! A device speaks TLS to its broker through rustls's *unbuffered* API, behind a small machine:
-//! bytes in, bytes out, plain text on the other side. No `std`, no thread, no socket, no clock and
-//! no source of random numbers of its own; the cryptography is a
-//! [`CryptoProvider`] that is handed in. Only this crate and the crypto providers
-//! know rustls: what a user meets are the names of this crate.
+//! This crate wraps rustls's *unbuffered* API in a small state machine: ciphertext in and out on
+//! one side, plaintext on the other. It uses no `std`, threads, sockets, clocks or random number
+//! source of its own. The caller supplies the cryptography as a [`CryptoProvider`]. Only this crate
+//! and the crypto providers depend on rustls; its public API uses names of its own.
 //!
 //! ```text
 //!          handle_ciphertext, handle_eof   +------------+   plaintext, consume_plaintext
@@ -21,13 +20,13 @@
 //! use std::io::{Read, Write};
 //! use thread_mqtt_tls::{Config, Connection, CryptoProvider, Suite};
 //!
-//! /// Made once: the one suite that this broker speaks, and the CA that issued its certificate.
+//! /// Called once: with the suite that this broker supports and the CA that issued its certificate.
 //! fn configure(provider: CryptoProvider, ca: &[u8]) -> Result<Config, Box<dyn Error>> {
 //!     let suite: Suite = "ECDHE-RSA-AES128-GCM-SHA256".parse()?;
 //!     Ok(Config::builder(provider).ca(ca)?.suites(&[suite]).build()?)
 //! }
 //!
-//! /// Sends `request` over a connected socket and returns the beginning of the answer.
+//! /// Sends `request` over a connected socket and returns the start of the response.
 //! fn ask(
 //!     config: &Config,
 //!     socket: &mut (impl Read + Write),
@@ -37,16 +36,16 @@
 //!     let mut tls = Connection::new(config, "broker.example", unix_time)?;
 //!     let mut received = [0; 1500];
 //!     loop {
-//!         // What the application has to say: nothing is taken before the handshake is done.
+//!         // Application data; nothing is taken before the handshake is done.
 //!         let n = tls.write(request)?;
 //!         request = &request[n..];
-//!         // What TLS has to say.
+//!         // Ciphertext for the peer.
 //!         let n = socket.write(tls.ciphertext())?;
 //!         tls.consume_ciphertext(n);
 //!         if !tls.ciphertext().is_empty() {
 //!             continue;
 //!         }
-//!         // What the peer has to say.
+//!         // Ciphertext from the peer.
 //!         let n = socket.read(&mut received)?;
 //!         if n == 0 {
 //!             tls.handle_eof()?;
@@ -79,70 +78,78 @@
 //! # assert!(error.to_string().starts_with("a CA certificate is needed"));
 //! ```
 //!
-//! # What can be chosen
-//! Versions, [suites](Suite) and [groups](Group) one by one and in order
-//! ([`ConfigBuilder`]); CAs as PEM bundle, DER or constants in flash; a client certificate, also
-//! with a key that never leaves its keystore; [pins](Pin), beside a CA or in its place; ALPN; the
-//! extended master secret; the size of buffers and fragments; the [`SessionStore`]. A choice that cannot work is refused when the configuration is built, with a
+//! # What can be configured
+//! - Versions, [suites](Suite) and [groups](Group), one by one and in order of preference
+//!   ([`ConfigBuilder`]).
+//! - CAs, as a PEM bundle, as DER, or as constants in flash.
+//! - A client certificate. Its key may stay in a keystore that never releases it.
+//! - [Pins](Pin), in addition to a CA or instead of one.
+//! - ALPN and the extended master secret.
+//! - The sizes of buffers and fragments, and the [`SessionStore`].
+//!
+//! A combination that cannot work is rejected when the configuration is built, with a
 //! [`ConfigError`] that names the culprit.
 //!
 //! # Files
-//! Certificates and keys are read in every wrapping that leaves one meaning: PEM with a byte order
-//! mark, as UTF-16, with any line ends or with those written out, indented, in strings of C or JSON;
-//! DER with padding. What is something else is named for what it is ([`FileKind`]), with the command
-//! that converts it; what is damaged, with its place ([`Damage`]); and [`ConfigError::given`] says
-//! which of the things given it was.
+//! Certificates and keys are accepted in any unambiguous encoding: PEM with a byte order mark, as
+//! UTF-16, with any line endings or with escaped ones, indented, or in C or JSON strings; DER with
+//! padding. If the input is something else, the error says what it is ([`FileKind`]) and gives the
+//! command that converts it. If it is damaged, the error says where ([`Damage`]).
+//! [`ConfigError::given`] says which of the inputs is at fault.
 //!
 //! # Chains
-//! The certificates that a broker sends may be more than those of the path to a CA, and in any order.
-//! The path is found by names before anything is verified, and bounded
+//! A broker may send more certificates than the path to a CA needs, and in any order. The path is
+//! built by name before any signature is verified, and its length is limited
 //! ([`ConfigBuilder::max_chain`]).
 //!
 //! # Time
-//! Certificates are checked against the time given to [`Connection::new`]. A device whose clock is
-//! not set yet says so with [`CertificateTime::AtLeast`]; the check is never skipped.
+//! Certificates are checked against the time passed to [`Connection::new`]. If the clock is not set
+//! yet, pass [`CertificateTime::AtLeast`]. The check is never skipped.
 //!
 //! # Errors
-//! A [`TlsError`] is a sentence with the cause, and has a cure. It tells apart what looks alike from
-//! afar: a port that does not speak TLS, a broker that hangs up, each alert, each fault of a
-//! certificate with its names and dates. [`Connection::peer_certificates`] shows what the broker
-//! sent, also when it was refused. A crypto provider that can tell what failed inside it is asked
-//! for that ([`ConfigBuilder::provider_failures`]).
+//! A [`TlsError`] states the cause in one sentence and has a cure. It distinguishes failures that
+//! look alike from the outside: a port that does not speak TLS, a broker that hangs up, each alert,
+//! and each certificate fault with its names and dates. [`Connection::peer_certificates`] returns
+//! what the broker sent, even if it was refused. A crypto provider that records its own failures is
+//! queried for them ([`ConfigBuilder::provider_failures`]).
 //!
-//! After an error, drop the connection before making another: a provider on PSA Crypto refuses to
-//! work for connections that were open when a hash failed.
+//! After an error, drop the connection before making another one: a provider on PSA Crypto refuses
+//! to work for connections that were open when a hash failed.
 //!
 //! # Memory
-//! What a handshake takes at most and what an open connection keeps, on a Cortex-M4 with either
-//! provider, stands in docs/footprint.md with the command that measures it. Most of it is the chain:
-//! as received, copied by rustls, and copied again into a kept session.
+//! docs/footprint.md lists the peak of a handshake and the size of an open connection on a
+//! Cortex-M4 for either provider, with the command that measures them. Most of it is the
+//! certificate chain: as received, as copied by rustls, and as copied again into a kept session.
 //!
-//! Receiving a record of *n* bytes takes *n*, above 4 KiB in whole KiB (but not beyond a full record), in one piece, which then hold the plaintext
-//! until it is read. Without [`ConfigBuilder::in_place`] rustls takes *n* more for a moment, for a copy. A record is
-//! only as long as the peer makes it. Where the heap has no room for one, the sessions kept for resumption
-//! are forgotten for it. Sending takes the outbound buffer (limit: [`ConfigBuilder::max_outbound`]) and one
-//! record inside rustls. [`Connection::buffer_sizes`] says what the buffers take at a moment:
-//! nothing while they are empty.
+//! Receiving a record of *n* bytes takes *n* bytes in one piece, rounded up to whole KiB above 4
+//! KiB (but not beyond a full record). The same buffer then holds the plaintext until it is read.
+//! Without [`ConfigBuilder::in_place`], rustls briefly takes another *n* bytes for a copy. A record
+//! is only as long as the peer makes it. If the heap has no room for it, the sessions kept for
+//! resumption are dropped to make room. Sending takes the outbound buffer (limited by
+//! [`ConfigBuilder::max_outbound`]) and one record inside rustls. [`Connection::buffer_sizes`]
+//! returns the current size of the buffers, which is zero while they are empty.
 //!
-//! What a peer sends costs memory before it has shown who it is, so the heap is asked first: for a
-//! copy of what was received and 1 KiB, at least 2.5 KiB, in a handshake; for 384 bytes after it, and for
-//! the copies that a record or a ticket takes (on 32 bits, twice that on 64). Where that is missing the connection fails with
-//! [`TlsError::OutOfMemory`]. RSA, where it is in Rust, asks for its numbers itself: 1.5 kB with a key of
-//! 2048 bits, 3 kB with 4096. Names in certificates are cut ([`CertificateSummary`]) and left out
-//! without room for them, and a chain is bounded ([`ConfigBuilder::max_chain`]). Not bounded is what
-//! rustls makes of long lists of short elements before anybody can look at them, such as the names
-//! of thousands of CAs in a CertificateRequest: several times what was received, and a program
-//! without heap ends. [`ConfigBuilder::max_inbound`] bounds that, too.
+//! A peer can make the device allocate before it has authenticated itself, so the heap is checked
+//! first. During a handshake there must be room for a copy of the received bytes plus 1 KiB, and
+//! for at least 2.5 KiB. Afterwards there must be room for 384 bytes plus the copies that a record
+//! or a ticket needs. (These figures are for 32 bits; they double on 64.) Otherwise the connection
+//! fails with [`TlsError::OutOfMemory`]. RSA in Rust checks the room for its numbers itself: 1.5 kB
+//! for a 2048-bit key, 3 kB for 4096. Names in certificates are truncated ([`CertificateSummary`])
+//! or, without room for them, left out, and the length of a chain is limited
+//! ([`ConfigBuilder::max_chain`]). One case has no limit: rustls parses long lists of short
+//! elements, such as the names of thousands of CAs in a CertificateRequest, before anything can
+//! inspect them. That takes several times the received size, and if the heap runs out the program
+//! aborts. [`ConfigBuilder::max_inbound`] limits this case, too.
 //!
-//! # What it is not
-//! - No server. No 0-RTT (MQTT has nothing in it that may be replayed). No renegotiation.
+//! # Limitations
+//! - No server side, no 0-RTT (MQTT has nothing that may be replayed) and no renegotiation.
 //! - No revocation lists and no OCSP: a revoked certificate is accepted until it expires.
-//! - It cannot ask the peer for small records (RFC 8449): rustls has no such extension.
-//! - Sessions do not survive a reset; [`SessionStore`] says why.
+//! - It cannot ask the peer for small records (RFC 8449), because rustls lacks that extension.
+//! - Sessions do not survive a reset; [`SessionStore`] explains why.
 //!
 //! # Features
-//! `tls12` (default): TLS 1.2. Without it TLS 1.3 alone is built, which saves some 15 kB of flash.
-//! `choice` (default): suites and groups by name. Without it they are the provider's.
+//! - `tls12` (default): TLS 1.2. Without it only TLS 1.3 is built, which saves some 15 kB of flash.
+//! - `choice` (default): suites and groups by name. Without it the provider's are used.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
