@@ -1,35 +1,35 @@
-//! What the driver is asked to do.
+//! Actions that the driver is asked to perform.
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddrV6;
 use thread_mqtt_resolve::resolver::Family;
 
-/// What the driver is asked to do.
+/// An action that the driver is asked to perform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Open a TCP connection (an earlier one is gone).
+    /// Open a TCP connection; an earlier one is gone.
     TcpConnect(SocketAddrV6),
-    /// Shut the TCP connection down; `abort` sends RST instead of FIN.
+    /// Close the TCP connection.
     TcpClose {
-        /// RST instead of FIN.
+        /// Send RST instead of FIN.
         abort: bool,
     },
     /// Send a UDP datagram from a local port.
     UdpSend {
-        /// Local port to bind.
+        /// The local port to bind.
         from_port: u16,
-        /// Destination.
+        /// The destination.
         to: SocketAddrV6,
-        /// Payload.
+        /// The payload.
         payload: Vec<u8>,
     },
-    /// No answer is awaited on UDP any more: local sockets may be closed.
+    /// No more answers are expected over UDP: the local sockets may be closed.
     UdpClose,
     /// Ask the platform's resolver.
     PlatformLookup {
-        /// Name.
+        /// The name.
         name: String,
-        /// Family.
+        /// The address family.
         family: Family,
     },
 }

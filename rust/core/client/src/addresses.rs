@@ -1,18 +1,18 @@
-//! In which order addresses are tried, and what is remembered of them.
+//! The order in which addresses are tried, and what is remembered of them.
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 use thread_mqtt_resolve::PrefixSource;
 use thread_mqtt_resolve::resolver::{Candidate, Network, Origin, Report};
 
-/// Addresses whose failures are remembered; of more the oldest are forgotten.
+/// How many failed addresses are remembered; the oldest are dropped first.
 const REMEMBERED: usize = 8;
 
-/// What earlier attempts taught about a broker's addresses.
+/// What earlier attempts showed about a broker's addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
-    /// The one that last proved good: tried first, and alone when no resolver answers.
+    /// The address that last proved good: tried first, and alone if no resolver answers.
     good: Option<Candidate>,
-    /// Those that failed since they were last good, the latest failure last.
+    /// Addresses that failed since they were last good, latest failure last.
     failed: Vec<Failed>,
 }
 
@@ -22,24 +22,24 @@ struct Failed {
     penalty: u8,
 }
 
-/// How far an address led before it failed.
+/// How far a connection got before it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// To no CONNACK.
+    /// No CONNACK.
     NoBroker = 2,
-    /// The broker accepted, and the connection was lost before it was of use.
+    /// The broker accepted the session, but the connection was lost before it was stable.
     NotStable = 1,
 }
 
 impl Addresses {
-    /// This address led to a connection that proved stable.
+    /// Notes that this address led to a stable connection.
     pub(crate) fn praise(&mut self, candidate: &Candidate) {
         self.good = Some(*candidate);
         self.failed
             .retain(|failed| failed.address != candidate.address);
     }
 
-    /// This address did not lead to a connection of use.
+    /// Notes that this address did not lead to a stable connection.
     pub(crate) fn blame(&mut self, address: Ipv6Addr, fault: Fault) {
         let mut penalty = 0;
         if let Some(known) = self.failed.iter().position(|old| old.address == address) {
@@ -53,15 +53,15 @@ impl Addresses {
         });
     }
 
-    /// Whether addresses failed, and none is known that is good.
+    /// Returns whether addresses failed and none is known to be good.
     pub(crate) fn lack_a_good_one(&self) -> bool {
         let is_bad = |good: Candidate| self.place(good.address).0 != 0;
         !self.failed.is_empty() && self.good.is_none_or(is_bad)
     }
 
-    /// The addresses of a report in the order to try them: without failures before those with some,
-    /// among these the good one first and else as the resolver has them, those by their failures and
-    /// the time of the last.
+    /// Returns the addresses of a report in the order to try them. Those without failures come
+    /// first: the good one, then the rest in the resolver's order. Those with failures follow, by
+    /// severity and then by time of the last failure.
     pub(crate) fn order(&self, report: &Report, network: &Network) -> Vec<Candidate> {
         let mut order = report.candidates.clone();
         if let (Some(good), true) = (self.good, order.is_empty()) {
@@ -71,8 +71,8 @@ impl Addresses {
         order
     }
 
-    /// Sorts by place; those of the same place keep their order. By insertion: for the few that there
-    /// are, the library's sort is the larger program.
+    /// Sorts by `place`, stably. By insertion: there are few addresses, and the library's sort is
+    /// larger.
     fn sort(&self, order: &mut [Candidate]) {
         for end in 1..order.len() {
             for at in (1..=end).rev() {
@@ -96,7 +96,7 @@ impl Addresses {
     }
 }
 
-/// Whether the network took back the prefix that `candidate` was made with.
+/// Returns whether the network withdrew the prefix that `candidate` was made with.
 pub(crate) fn withdrawn(candidate: &Candidate, network: &Network) -> bool {
     match candidate.origin {
         Origin::Synthesised {
@@ -114,7 +114,7 @@ pub(crate) fn withdrawn(candidate: &Candidate, network: &Network) -> bool {
     }
 }
 
-/// The same host under the network's prefixes of today.
+/// Returns the same host under the network's current prefixes.
 fn renew(candidate: Candidate, network: &Network) -> Option<Candidate> {
     if !withdrawn(&candidate, network) {
         return Some(candidate);

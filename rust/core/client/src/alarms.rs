@@ -1,18 +1,18 @@
-//! The timers that are running.
+//! The running timers.
 use core::time::Duration;
 
-/// What a running timer is for.
+/// What a timer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alarm {
-    /// [`Timers::tcp_connect`](crate::Timers::tcp_connect) is over.
+    /// [`Timers::tcp_connect`](crate::Timers::tcp_connect) has elapsed.
     TcpConnect,
-    /// [`Timers::tls_handshake`](crate::Timers::tls_handshake) is over.
+    /// [`Timers::tls_handshake`](crate::Timers::tls_handshake) has elapsed.
     TlsHandshake,
-    /// [`Timers::close`](crate::Timers::close) is over.
+    /// [`Timers::close`](crate::Timers::close) has elapsed.
     Close,
-    /// The pause after a failure is over.
+    /// The pause after a failure has ended.
     Backoff,
-    /// A preferred broker is to be tried again.
+    /// A preferred broker is due to be tried again.
     Return,
 }
 
@@ -25,7 +25,7 @@ const ALL: [Alarm; COUNT] = [
     Alarm::Return,
 ];
 
-/// At most one running timer of each kind.
+/// The running timers, at most one of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct Alarms {
     due: [Option<Duration>; COUNT],
@@ -37,7 +37,7 @@ impl Alarms {
         self.due[alarm as usize] = Some(due);
     }
 
-    /// As [`set`](Self::set), for a time from now.
+    /// Like [`set`](Self::set), with a delay from now.
     #[inline(never)]
     pub(crate) fn start(&mut self, alarm: Alarm, now: Duration, length: Duration) {
         self.set(alarm, later(now, length));
@@ -48,22 +48,22 @@ impl Alarms {
         self.due[alarm as usize] = None;
     }
 
-    /// Stops all.
+    /// Stops all timers.
     pub(crate) fn clear(&mut self) {
         self.due = [None; COUNT];
     }
 
-    /// When this one fires, if it runs.
+    /// Returns when this timer fires, if it is running.
     pub(crate) fn due(&self, alarm: Alarm) -> Option<Duration> {
         self.due.get(alarm as usize).copied().flatten()
     }
 
-    /// When the next one fires.
+    /// Returns when the next timer fires.
     pub(crate) fn next(&self) -> Option<Duration> {
         self.due.into_iter().fold(None, earliest)
     }
 
-    /// Takes one that has fired.
+    /// Takes a timer that has fired.
     pub(crate) fn pop(&mut self, now: Duration) -> Option<Alarm> {
         let alarm = ALL
             .into_iter()
@@ -73,19 +73,19 @@ impl Alarms {
     }
 }
 
-/// Whether a time has come.
+/// Returns whether a time has come.
 #[inline(never)]
 pub(crate) fn is_due(due: Option<Duration>, now: Duration) -> bool {
     due.is_some_and(|due| now >= due)
 }
 
-/// The time after `delay`, as far as time goes. One place for arithmetic that is dozens of bytes long.
+/// Adds `delay` to a time, saturating. In one place, because the arithmetic takes dozens of bytes.
 #[inline(never)]
 pub(crate) fn later(now: Duration, delay: Duration) -> Duration {
     now.saturating_add(delay)
 }
 
-/// The earlier of two times.
+/// Returns the earlier of two times.
 #[inline(never)]
 pub(crate) fn earliest(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     match (a, b) {

@@ -3,10 +3,10 @@ use crate::alarms::later;
 use core::time::Duration;
 use rand_core::Rng;
 
-/// Exponential back-off with full jitter: each pause is drawn evenly between zero and a ceiling that
-/// doubles with every failure, from the first pause on.
+/// Exponential back-off with full jitter: each pause is drawn evenly between zero and a ceiling
+/// that doubles with every failure, starting with the first pause.
 ///
-/// Devices that lose their broker in the same instant come back spread over the whole range, not in
+/// Devices that lose their broker at the same instant return spread over the whole range, not in
 /// waves.
 #[derive(Debug)]
 pub(crate) struct Backoff {
@@ -16,7 +16,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// Ceilings between `min` and `max`.
+    /// Creates a back-off with ceilings from `min` to `max`.
     pub(crate) fn new(min: Duration, max: Duration) -> Self {
         Self {
             min,
@@ -25,13 +25,13 @@ impl Backoff {
         }
     }
 
-    /// The last connection was good: the next failure is the first.
+    /// Starts over: the last connection was good.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// The pause after one more failure. `patient` draws it from the upper half of the whole
-    /// range at once: for what only a person can correct.
+    /// Returns the pause after another failure. `patient` draws from the upper half of the full
+    /// range immediately: for failures that only a person can fix.
     pub(crate) fn next(&mut self, patient: bool, rng: &mut dyn Rng) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
@@ -43,54 +43,55 @@ impl Backoff {
         part_of(ceiling, draw)
     }
 
-    /// A pause of the shortest range, which counts as no failure: before another broker is tried.
+    /// Returns a pause of the shortest range before another broker is tried. Not counted as a
+    /// failure.
     pub(crate) fn short(&self, rng: &mut dyn Rng) -> Duration {
         spread(self.min, rng)
     }
 }
 
-/// An instant within `range`.
+/// Returns a random instant within `range`.
 pub(crate) fn spread(range: Duration, rng: &mut dyn Rng) -> Duration {
     part_of(range, rng.next_u32())
 }
 
-/// As large a part of `range` as `draw` is of its own.
+/// Scales `range` by the ratio of `draw` to its maximum.
 fn part_of(range: Duration, draw: u32) -> Duration {
-    // In 64 bits, which hold the longest range that a configuration may have, 49 days: division in
-    // 128 costs a kilobyte of flash.
+    // In 64 bits, enough for 49 days, which is longer than any configured range: 128-bit division
+    // costs a kilobyte of flash.
     let range = range.as_secs() * 1_000 + u64::from(range.subsec_millis());
     let part = range.saturating_mul(draw.into()) / u64::from(u32::MAX);
     Duration::from_millis(part)
 }
 
-/// How often a change of the network may begin an attempt before its time: a network that comes and
-/// goes must not turn into a flood of handshakes.
+/// Limits how often a change of the network may start an attempt early: an unstable network must
+/// not cause a flood of handshakes.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
-    /// Attempts spent, in units of [`REFILL`]: falls with time.
+    /// Attempts spent, in units of [`REFILL`]; decreases with time.
     spent: Duration,
     told_at: Duration,
 }
 
-/// Attempts that may follow each other at once.
+/// Attempts allowed in immediate succession.
 const BURST: u32 = 4;
 
 /// Time after which one more is allowed.
 const REFILL: Duration = Duration::from_secs(60);
 
 impl Budget {
-    /// How long until the next one is allowed.
+    /// Returns how long until the next one is allowed.
     pub(crate) fn wait(&self, now: Duration) -> Duration {
         later(self.left(now), REFILL).saturating_sub(BURST * REFILL)
     }
 
-    /// Takes one, to be used after [`wait`](Self::wait).
+    /// Spends one, for use after [`wait`](Self::wait).
     pub(crate) fn take(&mut self, now: Duration) {
         self.spent = later(self.left(now), REFILL);
         self.told_at = now;
     }
 
-    /// What is still spent.
+    /// Returns what is still spent.
     fn left(&self, now: Duration) -> Duration {
         self.spent.saturating_sub(now.saturating_sub(self.told_at))
     }
@@ -102,7 +103,7 @@ mod tests {
     use core::convert::Infallible;
     use rand_core::TryRng;
 
-    /// Always the same draw.
+    /// Always returns the same draw.
     struct Draws(u32);
 
     impl TryRng for Draws {
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!(backoff.next(true, &mut Draws(u32::MAX)), MAX);
     }
 
-    /// The longest range that is allowed does not overflow: half of the draws lie in its lower half.
+    /// The longest allowed range does not overflow: half of the draws lie in its lower half.
     #[test]
     fn the_longest_range_is_drawn_from_evenly() {
         let longest = crate::config::LONGEST;
@@ -211,7 +212,7 @@ mod tests {
         }
     }
 
-    /// What is taken before its time is paid for all the same.
+    /// An attempt taken early is still paid for.
     #[test]
     fn a_place_taken_in_advance_counts() {
         let mut budget = Budget::default();

@@ -11,21 +11,21 @@ use thread_mqtt_resolve::BrokerUri;
 use thread_mqtt_resolve::uri::UriError;
 use thread_mqtt_session::Version;
 
-/// One broker of several.
+/// One of several brokers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broker {
-    /// Where it is. The name in its certificate is checked against this host.
+    /// Its URI. The certificate must match this host.
     pub uri: BrokerUri,
-    /// Brokers of a lower number are tried first, as in RFC 2782.
+    /// Brokers with a lower number are tried first, as in RFC 2782.
     pub priority: u16,
-    /// Share of the devices that try this one first among brokers of the same priority: one with
-    /// weight 3 is three times as likely as one with weight 1, and 0 is for the last resort.
+    /// Share of the devices that try this broker first among those of the same priority. With
+    /// weight 3 it is three times as likely as with weight 1; 0 makes it the last resort.
     pub weight: u16,
 }
 
 impl Broker {
-    /// Reads a list of brokers. Blanks and commas put them in order; `|` stands between brokers of
-    /// the same priority, and `*N` behind a URI is its weight (1 if not given):
+    /// Parses a list of brokers. Blanks and commas separate priorities, `|` separates brokers of
+    /// the same priority, and `*N` after a URI is its weight (default 1):
     ///
     /// ```
     /// use thread_mqtt_client::Broker;
@@ -39,7 +39,7 @@ impl Broker {
         Self::list_with_port(text, None)
     }
 
-    /// [`list`](Self::list), with a port for those whose URI names none.
+    /// Like [`list`](Self::list), with a port for URIs that name none.
     pub fn list_with_port(
         text: &str,
         port: Option<NonZeroU16>,
@@ -84,15 +84,15 @@ impl Broker {
     }
 }
 
-/// What is wrong with a list of brokers.
+/// Why a list of brokers is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BrokerListError {
-    /// There is no broker in it.
+    /// The list is empty.
     Empty,
-    /// What follows `*` is not a number from 0 to 65,535.
+    /// The text after `*` is not a number from 0 to 65,535.
     Weight,
-    /// A URI is not one.
+    /// A URI is invalid.
     Uri(UriError),
 }
 
@@ -111,25 +111,26 @@ impl fmt::Display for BrokerListError {
 
 impl core::error::Error for BrokerListError {}
 
-/// What there is beside [`Config::broker`](crate::Config::broker), and how it is used.
+/// The brokers in addition to [`Config::broker`](crate::Config::broker), and how they are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failover {
     /// The other brokers; none by default.
     pub others: Vec<Broker>,
     /// Weight of [`Config::broker`](crate::Config::broker), whose priority is 0.
     pub weight: u16,
-    /// All of them share their sessions, as the nodes of a cluster do. Otherwise a session belongs to
-    /// the broker that holds it: with the change to another one it begins anew there (clean start),
-    /// unacknowledged messages are sent again and subscriptions repeated.
+    /// All brokers share their sessions, as the nodes of a cluster do. Otherwise a session belongs
+    /// to the broker that holds it: another broker gets a new session (clean start), to which
+    /// unacknowledged messages and subscriptions are sent again.
     pub cluster: bool,
-    /// Time with a broker of lower priority after which the preferred ones are tried again, about:
-    /// each device draws its own between half of it and one and a half. Doubles with every return
-    /// that fails, up to eight times. `None` stays until the connection is lost.
+    /// Approximate time with a broker of lower priority after which the preferred ones are tried
+    /// again. Each device draws its own value between half and one and a half times this. It
+    /// doubles with every return that fails, up to a factor of eight. `None` stays until the
+    /// connection is lost.
     pub return_after: Option<Duration>,
 }
 
 impl Default for Failover {
-    /// One broker; with more, each on its own, and a return after half an hour.
+    /// One broker; any others do not share sessions, and a return is due after half an hour.
     fn default() -> Self {
         Self {
             others: Vec::new(),
@@ -140,22 +141,22 @@ impl Default for Failover {
     }
 }
 
-/// A broker, and what was learnt of it.
+/// A broker, and what was learned about it.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) broker: Broker,
     pub(crate) addresses: Addresses,
     pub(crate) version: Known,
-    /// CONNECTs that were not answered, since it last accepted the configured version; `None` if it never did.
+    /// Unanswered CONNECTs since it last accepted the configured version; `None` if it never did.
     pub(crate) unanswered: Option<u8>,
 }
 
-/// What is known of the version of MQTT that a broker speaks.
+/// What is known about the version of MQTT that a broker supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// Nothing: the configured one is tried.
+    /// Nothing: try the configured one.
     Nothing,
-    /// It did not accept the configured one; this one is tried.
+    /// It did not accept the configured one; this one is being tried.
     Tried(Version),
     /// It accepted this one.
     Speaks(Version),
@@ -172,7 +173,7 @@ impl Target {
     }
 }
 
-/// Whether this build knows several brokers, and follows redirects.
+/// Whether this build supports several brokers and redirects.
 pub(crate) const SEVERAL: bool = cfg!(feature = "failover");
 
 /// Which broker is tried now, and which comes next.
@@ -180,32 +181,32 @@ pub(crate) const SEVERAL: bool = cfg!(feature = "failover");
 pub(crate) struct Targets {
     first: Target,
     others: Vec<Target>,
-    /// 0 is the first.
+    /// Index of the current broker; 0 is [`Config::broker`](crate::Config::broker).
     current: usize,
-    /// Those not yet tried since the last success, the next one last.
+    /// Brokers not yet tried since the last success, the next one last.
     left: Vec<usize>,
     redirect: Option<Redirect>,
     /// Redirects followed in a row.
     hops: u8,
-    /// A server that was pointed to has failed meanwhile: they do not lead in a circle.
+    /// A redirect target has failed meanwhile, so the redirects are not a mere loop.
     dead_end: bool,
-    /// The first choice has been drawn.
+    /// The first choice was drawn.
     drawn: bool,
-    /// Returns that failed in a row.
+    /// Consecutive returns that failed.
     returns: u32,
 }
 
-/// Where a broker pointed to.
+/// Target of a redirect.
 #[derive(Debug)]
 struct Redirect {
     target: Target,
-    /// Those named behind it, the next one last.
+    /// Further targets of the same redirect, the next one last.
     rest: Vec<BrokerUri>,
-    /// Also after this connection.
+    /// Permanent: still applies after this connection.
     lasts: bool,
 }
 
-/// Most often that the time until the next return doubles.
+/// How often the time until the next return may double.
 const RETURN_DOUBLES: u32 = 3;
 
 impl Targets {
@@ -232,7 +233,7 @@ impl Targets {
         }
     }
 
-    /// The one that is tried or connected now.
+    /// Returns the broker being tried or connected.
     pub(crate) fn current(&self) -> &Target {
         match &self.redirect {
             Some(redirect) if SEVERAL => &redirect.target,
@@ -261,7 +262,7 @@ impl Targets {
         &self.current().broker.uri
     }
 
-    /// Draws the first one to be tried, once. True if there was a choice.
+    /// Draws the first broker, once. Returns true if there was a choice.
     pub(crate) fn draw_first(&mut self, rng: &mut dyn Rng) -> bool {
         let is_first = SEVERAL && !mem::replace(&mut self.drawn, true);
         if is_first {
@@ -270,7 +271,7 @@ impl Targets {
         is_first && !self.others.is_empty()
     }
 
-    /// The connection was stable: the same broker is tried first, then every other.
+    /// Notes that the connection was stable: the same broker is tried first, then the others.
     pub(crate) fn succeeded(&mut self, rng: &mut dyn Rng) {
         if !SEVERAL {
             return;
@@ -290,14 +291,14 @@ impl Targets {
         self.left.retain(|index| *index != self.current);
     }
 
-    /// The attempt failed: another broker is next. True if all have had their turn.
+    /// Moves on after a failed attempt. Returns true if all brokers have been tried.
     pub(crate) fn failed(&mut self, rng: &mut dyn Rng) -> bool {
         if !SEVERAL {
             return true;
         }
         if let Some(mut redirect) = self.redirect.take() {
             self.dead_end = true;
-            // The next one named, or back to the one that pointed there.
+            // The next target of the redirect, or back to the broker that sent it.
             if let Some(uri) = redirect.rest.pop() {
                 redirect.target = Target::new(Broker {
                     uri,
@@ -319,7 +320,7 @@ impl Targets {
         }
     }
 
-    /// Leaves for a preferred broker; the one left is the next choice if that fails.
+    /// Switches to a preferred broker. If that fails, the one left behind comes next.
     pub(crate) fn go_back(&mut self, rng: &mut dyn Rng) {
         self.returns = self.returns.saturating_add(1);
         self.redirect = None;
@@ -327,7 +328,7 @@ impl Targets {
         self.choose(Some(self.current), rng);
     }
 
-    /// A round through all of them; `second` is the second.
+    /// Starts a round of all brokers; `second` comes second.
     fn choose(&mut self, second: Option<usize>, rng: &mut dyn Rng) {
         self.left = self.order(rng);
         if let Some(first) = self.left.pop() {
@@ -339,8 +340,9 @@ impl Targets {
         }
     }
 
-    /// The next broker is where the current one points to, the first choice last; false if that is
-    /// nowhere or was done too often. What holds for good holds until an attempt there fails.
+    /// Follows a redirect to the servers in `to`, whose first choice is last. Returns false if
+    /// there are none, or after too many redirects in a row. A permanent one lasts until an attempt
+    /// at its target fails.
     pub(crate) fn redirect(&mut self, mut to: Vec<BrokerUri>, lasts: bool, most: u8) -> bool {
         let first = to.pop().filter(|_| SEVERAL && self.hops < most);
         let Some(uri) = first else {
@@ -361,7 +363,7 @@ impl Targets {
         true
     }
 
-    /// Whether a server that was pointed to since the last success has failed.
+    /// Returns whether a redirect target has failed since the last success.
     pub(crate) fn met_dead_end(&self) -> bool {
         self.dead_end
     }
@@ -370,18 +372,18 @@ impl Targets {
         (self.hops, self.dead_end) = (0, false);
     }
 
-    /// Whether no broker is preferred to the current one.
+    /// Returns whether no broker is preferred to the current one.
     pub(crate) fn is_preferred(&self) -> bool {
         let priority = |index| self.at(index).broker.priority;
         !SEVERAL || (0..=self.others.len()).all(|other| priority(other) >= priority(self.current))
     }
 
-    /// How many times longer the wait for the next return is.
+    /// Returns the factor by which the wait for the next return is extended.
     pub(crate) fn return_factor(&self) -> u32 {
         1 << self.returns.min(RETURN_DOUBLES)
     }
 
-    /// All of them, the first choice last: by priority, and among the same by weight (RFC 2782).
+    /// Returns all brokers, first choice last: by priority, then by weight (RFC 2782).
     fn order(&self, rng: &mut dyn Rng) -> Vec<usize> {
         let mut waiting: Vec<usize> = (0..=self.others.len()).collect();
         let mut order = Vec::with_capacity(waiting.len());
@@ -392,7 +394,7 @@ impl Targets {
             let weight = |index: usize| u64::from(self.at(index).broker.weight);
             let of_group = waiting.iter().copied().filter(group);
             let sum: u64 = of_group.clone().map(weight).sum();
-            // One alone needs no randomness.
+            // A single one needs no randomness.
             let mut draw = match (of_group.clone().count(), sum) {
                 (1, _) | (_, 0) => 0,
                 (_, sum) => (u64::from(rng.next_u32()) * sum) >> 32,
@@ -426,7 +428,7 @@ mod tests {
     use core::convert::Infallible;
     use rand_core::TryRng;
 
-    /// Counts through the whole range in even steps.
+    /// Steps evenly through the whole range.
     struct Even(u32, u32);
 
     impl TryRng for Even {
@@ -455,7 +457,7 @@ mod tests {
         Targets::new(first.uri, &mut failover)
     }
 
-    /// The hosts in the order of the attempts of `rounds` rounds that fail.
+    /// Returns the hosts in the order tried, for `rounds` failing rounds.
     fn tried(targets: &mut Targets, rng: &mut Even, rounds: usize) -> Vec<alloc::string::String> {
         use alloc::string::ToString;
         let mut hosts = Vec::new();
@@ -541,16 +543,16 @@ mod tests {
         assert!(targets.failed(rng));
         assert!(targets.redirect(list(&[y]), true, 2));
         assert!(!targets.redirect(list(&[x]), true, 2));
-        // Too many are a failure of the configured one.
+        // Too many redirects count as a failure of the configured broker.
         assert_eq!(targets.uri().to_string(), "mqtt://a:1883");
         assert!(targets.failed(rng));
-        // One for good survives a lost connection, one for now does not.
+        // A permanent redirect survives a lost connection; a temporary one does not.
         for (lasts, next) in [(true, "mqtt://x:1883"), (false, "mqtt://a:1883")] {
             assert!(targets.redirect(list(&[x]), lasts, 2));
             targets.succeeded(rng);
             assert_eq!(targets.uri().to_string(), next);
         }
-        // Of several, each has its turn.
+        // Several targets are tried in turn.
         assert!(targets.redirect(list(&[x, y]), false, 2));
         assert_eq!(targets.uri().to_string(), x);
         assert!(!targets.failed(rng));

@@ -1,4 +1,4 @@
-//! What a client is told once.
+//! The client's configuration.
 use crate::brokers::{Failover, SEVERAL};
 use crate::keepalive::{KeepAlive, LEARNS};
 use crate::time::TimeConfig;
@@ -6,49 +6,52 @@ use core::fmt;
 use core::time::Duration;
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 
-/// Everything a client is told once. [`Config::new`] fills in what an application has no opinion on.
+/// The configuration of a client. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The broker, or of several the preferred one.
+    /// The broker; the preferred one if there are several.
     pub broker: BrokerUri,
     /// The other brokers, if there are several.
     pub failover: Failover,
-    /// Most redirects in a row that are followed: a broker of MQTT 5 may point to another one (Server
-    /// Reference, with reason code 0x9C or 0x9D). The scheme stays the same, and the certificate must
-    /// carry the new name. 0 follows none, nor does a build without the feature `failover`.
+    /// Limits the redirects followed in a row. An MQTT 5 broker may redirect to another one (Server
+    /// Reference, with reason code 0x9C or 0x9D). The scheme stays the same, and the certificate
+    /// must contain the new name. 0 follows none; neither does a build without the feature
+    /// `failover`.
     pub redirects: u8,
-    /// A broker that refuses MQTT 5, or closes the connection instead of answering, is tried with MQTT
-    /// 3.1.1; if it accepts that, it is spoken to in it from then on.
+    /// Tries MQTT 3.1.1 with a broker that refuses MQTT 5, or closes the connection instead of
+    /// answering. If the broker accepts, 3.1.1 is used with it from then on.
     pub fallback_to_v311: bool,
     /// How long a connection may be silent.
     pub keep_alive: KeepAlive,
-    /// How its name becomes addresses.
+    /// How the broker's name is resolved.
     pub resolver: thread_mqtt_resolve::resolver::Config,
-    /// TLS; needed for `mqtts://`, ignored for `mqtt://`.
+    /// TLS: required for `mqtts://`, ignored for `mqtt://`.
     pub tls: Option<thread_mqtt_tls::Config>,
-    /// TLS follows, by [`Client::handle_tls`](crate::Client::handle_tls): certificates and keys are read where
-    /// there is time for it. Until then no attempt begins.
+    /// TLS is supplied later, through [`Client::handle_tls`](crate::Client::handle_tls), so that
+    /// certificates and keys can be decoded when there is time for it. No attempt begins before
+    /// that.
     pub tls_follows: bool,
-    /// MQTT.
+    /// The MQTT session.
     pub session: thread_mqtt_session::Config,
-    /// The time each stage may take, and the back-off between attempts.
+    /// The time limits of the stages, and the back-off between attempts.
     pub timers: Timers,
-    /// What follows a failure.
+    /// What to do after a failure.
     pub retry: Retry,
-    /// How the time is learnt where the platform does not know it.
+    /// How to learn the time if the platform does not know it.
     pub time: TimeConfig,
-    /// Unix seconds that are known to have passed, for a device that boots without a clock: the build
-    /// time of the firmware, or better the [`Client::time_floor`](crate::Client::time_floor) of
-    /// its last life. Used only until the clock is known.
+    /// A time known to have passed, in Unix seconds, for a device that boots without a clock: the
+    /// build time of the firmware or, better, the [`Client::time_floor`](crate::Client::time_floor)
+    /// saved before the reboot. Used only until the time is known.
     pub time_floor: u64,
 }
 
-/// Longest time that may be configured, for a back-off and everything else: 30 days.
+/// Longest duration that may be configured, for back-off and everything else: 30 days.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 impl Config {
-    /// A client of this broker with every default: no TLS, which `mqtts://` needs, one broker, three
-    /// redirects, no other version of MQTT, a fixed keep-alive, attempts for ever.
+    /// Creates a configuration for this broker with every default: no TLS (`mqtts://` needs it),
+    /// one broker, three redirects, no fallback to MQTT 3.1.1, a fixed keep-alive, unlimited
+    /// attempts.
     pub fn new(broker: BrokerUri) -> Self {
         Self {
             broker,
@@ -67,7 +70,7 @@ impl Config {
         }
     }
 
-    /// Finds what cannot work whatever the network does.
+    /// Rejects what cannot work on any network.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let others = self.failover.others.iter().map(|other| &other.uri);
         let mut brokers = others.chain([&self.broker]);
@@ -88,7 +91,7 @@ impl Config {
             return Err(ConfigError::KeepAlive);
         }
         let return_after = self.failover.return_after.unwrap_or_default();
-        // Whether nothing can be answered in a time of zero.
+        // The flag says whether zero is invalid, because no answer can arrive in that time.
         let times = [
             ("tcp_connect", &self.timers.tcp_connect, true),
             ("next_address", &self.timers.next_address, false),
@@ -121,45 +124,45 @@ impl Config {
     }
 }
 
-/// What follows a failure.
+/// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Retry {
-    /// Another attempt after a pause, for ever: a device in the field must come back by itself
-    /// when its broker, its certificate or its border router has been fixed.
+    /// Try again after a pause, without limit: a device in the field must recover by itself once
+    /// its broker, its certificate or its border router has been fixed.
     #[default]
     Forever,
-    /// Nothing: the client is idle again. For a command that makes one attempt.
+    /// Become idle. For a command that makes a single attempt.
     Never,
 }
 
-/// The table of timers. Name resolution and MQTT bring their own: see
+/// All timers of the client. Name resolution and MQTT have their own: see
 /// [`deadline`](thread_mqtt_resolve::resolver::Config::deadline) and
 /// [`response_timeout`](thread_mqtt_session::Config::response_timeout).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timers {
-    /// TCP connect, per candidate address.
+    /// Limit of a TCP connect, per candidate address.
     pub tcp_connect: Duration,
-    /// The same for an address while there is another one to try. If none answers that fast, those
-    /// that stayed silent are asked again with all of their time.
+    /// The same for an address while there are others to try. If none answers that fast, the silent
+    /// ones are tried again with the full time.
     pub next_address: Duration,
-    /// TLS handshake.
+    /// Limit of the TLS handshake.
     pub tls_handshake: Duration,
     /// The pause after the first failure is drawn evenly between zero and this.
     pub backoff_min: Duration,
-    /// Longest pause. Each failure doubles the range from which the pause is drawn, up to here.
+    /// Longest pause. Each failure doubles the range that the pause is drawn from, up to this.
     pub backoff_max: Duration,
-    /// A connection on which the broker has answered something after its CONNACK, and which has
-    /// lasted this long since, resets the back-off. Zero: with the answer.
+    /// A connection resets the back-off once the broker has answered something after its CONNACK
+    /// and this time has passed since CONNACK. If zero, the answer is enough.
     pub stable_after: Duration,
-    /// A change of the network (attached again, another prefix) begins an attempt within this time,
-    /// at an instant that is drawn: all devices of the network see the change at once.
+    /// After a change of the network (attached again, another prefix) an attempt begins at a random
+    /// instant within this time, because all devices of the network see the change at once.
     pub network_jitter: Duration,
-    /// Time to send what closes a connection in good order: DISCONNECT, a TLS alert.
+    /// Time allowed to send what closes a connection cleanly: DISCONNECT, a TLS alert.
     pub close: Duration,
 }
 
 impl Default for Timers {
-    /// For a device several hops deep in a mesh: patient with the network, kind to the broker.
+    /// For a device several hops deep in a mesh: patient with the network, easy on the broker.
     fn default() -> Self {
         Self {
             tcp_connect: Duration::from_secs(20),
@@ -178,22 +181,23 @@ impl Default for Timers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// `mqtts://` without a TLS configuration.
+    /// The URI is `mqtts://`, but there is no TLS configuration.
     TlsMissing,
     /// [`Timers::backoff_min`] is zero.
     BackoffZero,
     /// [`Timers::backoff_min`] is longer than [`Timers::backoff_max`].
     BackoffOrder,
-    /// The time of this name is zero, in which nothing can be answered.
+    /// The duration with this name is zero, which leaves no time for an answer.
     Zero(&'static str),
-    /// The time of this name is longer than 30 days.
+    /// The duration with this name is longer than 30 days.
     TooLong(&'static str),
-    /// The limits of [`KeepAlive::Auto`] do not fit.
+    /// The limits of [`KeepAlive::Auto`] are inconsistent.
     KeepAlive,
-    /// A capability that this build leaves out: the name of its Kconfig option behind
-    /// `CONFIG_THREAD_MQTT_`, and in lower case with hyphens that of the cargo feature.
+    /// This build leaves the capability out. Contains the name of its Kconfig option without the
+    /// prefix `CONFIG_THREAD_MQTT_`; in lower case with hyphens it is the name of the cargo
+    /// feature.
     NotBuilt(&'static str),
-    /// The MQTT configuration is refused.
+    /// The MQTT configuration is invalid.
     Session(thread_mqtt_session::ConfigError),
 }
 

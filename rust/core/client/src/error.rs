@@ -12,40 +12,40 @@ use thread_mqtt_tls::{Alert, CertificateFault, TlsError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The time is not known, and [`TimePolicy::Strict`](crate::TimePolicy::Strict) does without
-    /// TLS rather than without it.
+    /// The time is not known, and [`TimePolicy::Strict`](crate::TimePolicy::Strict) does not allow
+    /// TLS without it.
     Time(TimeError),
-    /// Resolving failed; the report says which source failed and why.
+    /// Name resolution failed; the report says which source failed and why.
     Resolve(Box<Report>),
-    /// The transport failed.
+    /// TCP failed.
     Tcp(TcpError),
     /// TLS failed.
     Tls(TlsError),
     /// The TLS handshake took longer than [`Timers::tls_handshake`](crate::Timers::tls_handshake).
     HandshakeTimedOut,
-    /// The broker speaks TLS where the URI says `mqtt://`.
+    /// The broker speaks TLS, but the URI says `mqtt://`.
     TlsOnPlainPort,
     /// The broker closed the connection instead of answering CONNECT.
     ClosedBeforeConnack,
     /// MQTT failed.
     Mqtt(SessionError),
-    /// The network went away.
+    /// The network was lost.
     NetworkLost,
-    /// The network took back the NAT64 prefix that the connection goes through.
+    /// The network withdrew the NAT64 prefix that the connection uses.
     PrefixWithdrawn,
-    /// The broker, or the ones it pointed to, point to yet another one more often than
+    /// The brokers redirected more often in a row than
     /// [`Config::redirects`](crate::Config::redirects) allows.
     TooManyRedirects,
-    /// No entropy is available on this device; the platform's code.
+    /// The device has no entropy available. Contains the platform's code.
     NoEntropy(i32),
-    /// TLS cannot be set up, so that no attempt is made.
+    /// TLS cannot be set up, so no attempt is made.
     Setup(SetupError),
 }
 
 /// Why TLS cannot be set up, from [`Client::handle_tls`](crate::Client::handle_tls).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetupError {
-    /// A number of the caller's for the kind of error; not looked at.
+    /// The caller's own code for the kind of error; the client does not interpret it.
     pub code: i32,
     /// Cause and cure; empty in a build without sentences.
     pub sentence: Box<str>,
@@ -61,7 +61,7 @@ impl fmt::Display for SetupError {
 }
 
 impl Cause {
-    /// What to do about it, if that can be said and the cause does not say it.
+    /// Returns what to do about it, if that is known and the cause does not say it already.
     pub fn cure(&self) -> Option<&'static str> {
         Some(match self {
             Self::Time(error) => return error.cure(),
@@ -104,7 +104,7 @@ impl Cause {
         })
     }
 
-    /// The broker's own reason, where it gave one: of a refusal, or of a DISCONNECT.
+    /// Returns the broker's reason code, if it gave one in a refusal or a DISCONNECT.
     pub fn reason(&self) -> Option<ReasonCode> {
         match self {
             Self::Mqtt(SessionError::Refused(refusal)) => Some(refusal.reason()),
@@ -113,8 +113,8 @@ impl Cause {
         }
     }
 
-    /// Whether the broker may not know the version of MQTT that it was spoken to in: some say so, in a
-    /// CONNACK of either version, and some just close the connection.
+    /// Returns whether the broker may not support the version of MQTT that was used. Some brokers
+    /// say so, in a CONNACK of either version; others just close the connection.
     pub fn may_be_the_version(&self) -> bool {
         match self {
             Self::ClosedBeforeConnack | Self::Mqtt(SessionError::NotMqtt { .. }) => true,
@@ -123,15 +123,15 @@ impl Cause {
         }
     }
 
-    /// Whether the broker says that it does not know the version.
+    /// Returns whether the broker says that it does not support the version.
     pub(crate) fn is_the_version(&self) -> bool {
         let old = Fault::OldVersion;
         matches!(self, Self::Mqtt(SessionError::Malformed { fault, .. }) if *fault == old)
             || self.reason() == Some(ReasonCode::UNSUPPORTED_VERSION)
     }
 
-    /// Where a failure to resolve or to learn the time belongs: a missing prefix has a stage of its
-    /// own.
+    /// Returns the stage that a failure to resolve or to learn the time belongs to: a missing
+    /// prefix has a stage of its own.
     pub(crate) fn resolving_stage(&self) -> Stage {
         let (report, stage) = match self {
             Self::Resolve(report) => (&**report, Stage::Resolve),
@@ -145,7 +145,7 @@ impl Cause {
         }
     }
 
-    /// Whether a certificate is not valid at the time that is known.
+    /// Returns whether a certificate is not valid at the known time.
     pub(crate) fn contradicts_time(&self) -> bool {
         matches!(
             self,
@@ -155,12 +155,13 @@ impl Cause {
         )
     }
 
-    /// Whether waiting is unlikely to help: a person must change the configuration, a certificate
-    /// or the broker's access rules. Such an attempt is still repeated, at the slowest pace.
+    /// Returns whether waiting is unlikely to help, because a person must change the configuration,
+    /// a certificate or the broker's access rules. Such an attempt is still repeated, at the
+    /// slowest pace.
     pub fn needs_a_person(&self) -> bool {
         match self {
             Self::TlsOnPlainPort | Self::TooManyRedirects | Self::Setup(_) => true,
-            // The clock may still be set.
+            // The clock may yet be set.
             Self::Tls(TlsError::Certificate(CertificateFault::NotYetValid { .. })) => false,
             Self::Tls(error) => {
                 matches!(
@@ -180,8 +181,8 @@ impl Cause {
 
 const USE_V311: &str = "use MQTT 3.1.1 instead of 5, or allow the fallback to it";
 
-/// Alerts that say nothing of the configuration (RFC 8446 section 6, RFC 5246 section 7.2): the other
-/// side closes, was interrupted, is out of memory, or got a record that was damaged.
+/// Returns whether an alert says nothing about the configuration (RFC 8446 section 6, RFC 5246
+/// section 7.2): the peer closes, was interrupted, is out of memory, or received a damaged record.
 fn is_passing(alert: Alert) -> bool {
     const CLOSE_NOTIFY: u8 = 0;
     const BAD_RECORD_MAC: u8 = 20;
@@ -232,13 +233,13 @@ impl fmt::Display for Cause {
 
 impl core::error::Error for Cause {}
 
-/// Failures of the TCP connection, in the port's terms.
+/// A failure of the TCP connection, as the port reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TcpError {
-    /// RST to the SYN.
+    /// The peer answered the SYN with RST.
     Refused,
-    /// No route, no prefix, unreachable.
+    /// No route, no prefix, or unreachable.
     Unreachable,
     /// No answer in time.
     TimedOut,
@@ -246,12 +247,12 @@ pub enum TcpError {
     Reset,
     /// Closed by the peer.
     Closed,
-    /// Anything else, the platform's own code.
+    /// Any other error; the platform's own code.
     Other(i32),
 }
 
 impl TcpError {
-    /// What to do about it, if that can be said.
+    /// Returns what to do about it, if that is known.
     pub fn cure(&self) -> Option<&'static str> {
         Some(match self {
             Self::Refused => "make sure that the broker is up and listens on this port",

@@ -1,4 +1,4 @@
-//! What happened: stages reached, candidates and attempts failed.
+//! Events: stages that were reached, and candidates and attempts that failed.
 use crate::error::Cause;
 use crate::time::{TimeError, Utc};
 use alloc::boxed::Box;
@@ -9,7 +9,7 @@ use thread_mqtt_resolve::{BrokerUri, Prefix, PrefixSource};
 use thread_mqtt_session::Version;
 use thread_mqtt_tls::Agreed;
 
-/// The stair, in order.
+/// The stages of an attempt, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// The network is up.
@@ -24,7 +24,7 @@ pub enum Stage {
     Tcp,
     /// TLS is established.
     Tls,
-    /// CONNACK.
+    /// The broker has sent CONNACK.
     Mqtt,
 }
 
@@ -42,31 +42,31 @@ impl fmt::Display for Stage {
     }
 }
 
-/// What a finished stage found.
+/// The result of a finished stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reached {
-    /// Attached.
+    /// The network is attached.
     Attached,
-    /// The prefix that will be tried first and its source.
+    /// The prefix that will be tried first, and its source.
     Prefix(Prefix, PrefixSource),
-    /// The time in Unix seconds, and the server that told it.
+    /// The time in Unix seconds, and the server that supplied it.
     Time(u64, Candidate),
-    /// The addresses and who answered.
+    /// The addresses, and the source that supplied them.
     Resolved(Box<Report>),
-    /// Connected to this candidate.
+    /// TCP is connected to this candidate.
     Tcp(Candidate, u16),
-    /// TLS is up.
+    /// TLS is established.
     Tls(Agreed),
-    /// Online.
+    /// The broker has accepted the session.
     Online {
-        /// The broker still had our session.
+        /// Whether the broker still had the session.
         session_present: bool,
     },
 }
 
 impl Reached {
-    /// The stage that was finished.
+    /// Returns the stage that was finished.
     pub fn stage(&self) -> Stage {
         match self {
             Self::Attached => Stage::Attach,
@@ -106,18 +106,18 @@ impl fmt::Display for Reached {
     }
 }
 
-/// What happened.
+/// An event of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A stage was finished.
     Reached(Reached),
-    /// The time is not known, and [`TimePolicy::Lenient`](crate::TimePolicy::Lenient) goes on
+    /// The time is not known, and [`TimePolicy::Lenient`](crate::TimePolicy::Lenient) continues
     /// without it: the broker's certificate is checked against a time that is known to have passed.
     TimeUnknown {
         /// Why it is not known.
         why: TimeError,
-        /// The Unix seconds that have passed.
+        /// That time, in Unix seconds.
         floor: u64,
     },
     /// TCP to one address failed. The next one is tried; after the last, [`Failed`](Self::Failed)
@@ -125,35 +125,37 @@ pub enum Event {
     CandidateFailed(Candidate, Cause),
     /// An attempt or a connection ended.
     Failed {
-        /// Where.
+        /// The stage that failed.
         stage: Stage,
-        /// Why.
+        /// The cause.
         cause: Cause,
-        /// The pause before the next attempt; a change of the network may shorten it. `None` when
-        /// it ends here: after [`stop`](crate::Client::stop), or with
+        /// The pause before the next attempt; a change of the network may shorten it. `None` if
+        /// there is no next attempt: after [`stop`](crate::Client::stop), or with
         /// [`Retry::Never`](crate::Retry::Never).
         retry_in: Option<Duration>,
     },
-    /// The next attempt goes to this broker of several: the first choice, or another than before,
-    /// because that failed, because it pointed here, or because a preferred one is to be tried again.
+    /// The next attempt goes to this broker. Sent if there are several, for the first choice and
+    /// for each change: the previous one failed or redirected here, or a preferred one is due to be
+    /// tried again.
     Broker(BrokerUri),
-    /// The broker does not speak the configured version of MQTT; this one is tried
+    /// The broker does not support the configured version of MQTT; this one is tried
     /// ([`Config::fallback_to_v311`](crate::Config::fallback_to_v311)).
     Version(Version),
-    /// [`KeepAlive::Auto`](crate::KeepAlive::Auto) has learnt that the path bears this much silence:
-    /// worth keeping, as the `start` of the next life.
+    /// [`KeepAlive::Auto`](crate::KeepAlive::Auto) has learned that the path tolerates this much
+    /// silence. Store it, as `start` for the next boot.
     KeepAlive(Duration),
-    /// The application has not polled for so long that this many events were dropped, the oldest
-    /// ones. Events of the session are never among them.
+    /// The application did not poll in time, and this many events were dropped, oldest first.
+    /// Events of the session are never dropped.
     Missed(u32),
-    /// From the session: a message, an acknowledgement. `Connected` comes as [`Reached::Online`].
+    /// An event of the session: a message, an acknowledgement. `Connected` arrives as
+    /// [`Reached::Online`].
     Session(thread_mqtt_session::Event),
-    /// `stop` has finished.
+    /// `stop` has completed.
     Stopped,
 }
 
 impl Event {
-    /// An event of the session in the client's terms.
+    /// Translates an event of the session into one of the client.
     pub(crate) fn of_session(event: thread_mqtt_session::Event) -> Self {
         match event {
             thread_mqtt_session::Event::Connected { session_present } => {
@@ -163,7 +165,8 @@ impl Event {
         }
     }
 
-    /// Where and why, if it tells of a failure: of an attempt, a connection or one address.
+    /// Returns the stage and cause, if the event reports a failure of an attempt, a connection or a
+    /// single address.
     pub fn failure(&self) -> Option<(Stage, &Cause)> {
         match self {
             Self::CandidateFailed(_, cause) => Some((Stage::Tcp, cause)),
@@ -188,7 +191,7 @@ impl fmt::Display for Event {
             } => {
                 write!(f, "{stage} failed: {cause}")?;
                 match retry_in {
-                    // Rounded up: "in 0 s" would be at once.
+                    // Rounded up: "in 0 s" would mean at once.
                     Some(pause) => {
                         let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
                         write!(f, "; next attempt in {seconds} s")

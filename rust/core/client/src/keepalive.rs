@@ -1,27 +1,27 @@
-//! The keep-alive that learns how long the path bears silence.
+//! The keep-alive, which can learn how long the path tolerates silence.
 use core::mem;
 use core::time::Duration;
 
-/// Whether this build learns it.
+/// Whether this build can learn it.
 pub(crate) const LEARNS: bool = cfg!(feature = "keep-alive-auto");
 
 /// How long a connection may be silent before a ping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeepAlive {
-    /// As long as the session's [`keep_alive`](thread_mqtt_session::Config::keep_alive) says.
+    /// As long as the session's [`keep_alive`](thread_mqtt_session::Config::keep_alive).
     #[default]
     Fixed,
-    /// As long as the path bears, which is found out: what stands between device and broker (a NAT64
-    /// border router, a home router, a firewall of a mobile network) forgets a silent connection
-    /// after a time that is not announced. It takes the place of the session's
+    /// As long as the path tolerates, which the client finds out. Devices between client and broker
+    /// (a NAT64 border router, a home router, a mobile network's firewall) drop the state of a
+    /// silent connection after a time that they do not announce. Replaces the session's
     /// [`keep_alive`](thread_mqtt_session::Config::keep_alive).
     Auto {
-        /// Shortest silence before a ping, and the first that is tried unless `start` is given. From
-        /// 10 s to `max`.
+        /// Shortest silence before a ping, and the first that is tried unless `start` is given.
+        /// From 10 s to `max`.
         min: Duration,
         /// Longest silence, at most 65,535 s.
         max: Duration,
-        /// What an earlier life has learnt ([`Event::KeepAlive`](crate::Event::KeepAlive)).
+        /// The value learned before the reboot ([`Event::KeepAlive`](crate::Event::KeepAlive)).
         start: Option<Duration>,
     },
 }
@@ -29,27 +29,27 @@ pub enum KeepAlive {
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Death {
-    /// Nothing comes any more.
+    /// Nothing arrived any more.
     Silent,
-    /// By a RST.
+    /// With a RST.
     Reset,
-    /// By a FIN.
+    /// With a FIN.
     Closed,
 }
 
 impl KeepAlive {
-    /// `Auto` between 100 s, below the two minutes after which OpenThread's NAT64 drops an idle
-    /// mapping when it needs the place, and an hour.
+    /// `Auto` from 100 s to an hour. 100 s is below the two minutes after which OpenThread's NAT64
+    /// may evict an idle mapping when it needs the entry.
     pub const AUTO: Self = Self::Auto {
         min: Duration::from_secs(100),
         max: Duration::from_secs(3_600),
         start: None,
     };
 
-    /// Shortest silence that makes sense for `min`.
+    /// Smallest useful value of `min`.
     const LEAST: Duration = Duration::from_secs(10);
 
-    /// Whether the limits fit.
+    /// Returns whether the limits are consistent.
     pub(crate) fn is_valid(&self) -> bool {
         match self {
             Self::Fixed => true,
@@ -60,51 +60,52 @@ impl KeepAlive {
     }
 }
 
-/// What is known of the path.
+/// What is known about the path.
 ///
-/// A silence is proven when the broker answers what ends it. It has failed when the connection turns
-/// out to be dead instead, or when the path ends it before. The next silence is half as long again as the proven one, or in the
-/// middle between the two when one has failed; where they are close, the proven one stays. After a
-/// failure the proven one is kept for a while before the next trial.
+/// A silence is proven when the broker answers the packet that ends it. It has failed when the
+/// connection turns out to be dead, or when the path closes it during the silence. The next trial
+/// is one and a half times the proven silence, or midway between the proven and the failed one if
+/// that is shorter. If the two are close, the proven one stays. After a failure the proven silence
+/// is kept for a while before the next trial.
 #[derive(Debug)]
 pub(crate) struct Learner {
     min: Duration,
     max: Duration,
     proven: Duration,
     failed: Option<(Duration, Duration)>,
-    /// Silences at the proven length before the next trial.
+    /// Silences of the proven length before the next trial.
     hold: u8,
-    /// The connection: its longest silence allowed, the time of the last byte, and the silence that
-    /// is not proven yet.
+    /// The current connection: its longest allowed silence, the time of the last byte, and the
+    /// silence not yet proven.
     announced: Duration,
     last: Option<Duration>,
     pending: Option<Duration>,
-    /// The same silence as pings count it, from what was sent: longer by the time that its answer took.
+    /// The same silence as pings count it, from the last send: longer by the time the answer took.
     counts_from: Option<Duration>,
     waited: Duration,
-    /// A silence was proven that is as long as this connection allows.
+    /// A silence as long as this connection allows was proven.
     full: bool,
-    /// The silence in which the last connection was closed or reset.
+    /// The silence that ended when the last connection was closed or reset.
     ended: Duration,
 }
 
-/// Silences that are kept at the proven length after one that failed.
+/// Silences of the proven length after a failed one.
 const HOLD: u8 = 12;
 
 const HALF: Duration = Duration::from_millis(500);
 
-/// How many times the next silence is announced as the keep-alive: what a connection may learn at
-/// most. Then a new one begins, with more room.
+/// The announced keep-alive is this many times the next silence: the most that one connection can
+/// learn. After that, a new connection begins with more room.
 const ROOM: u32 = 4;
 
-/// Silences that differ by no more are the same.
+/// Silences that differ by no more than this are considered equal.
 const SAME: Duration = Duration::from_secs(2);
 
-/// After this time a failure is history: paths change.
+/// Age at which a failure is disregarded: paths change.
 const FORGET: Duration = Duration::from_secs(86_400);
 
 impl Learner {
-    /// `None` for a fixed keep-alive.
+    /// Returns `None` for a fixed keep-alive.
     pub(crate) fn new(keep_alive: KeepAlive) -> Option<Self> {
         match keep_alive {
             KeepAlive::Auto { min, max, start } if LEARNS => Some(Self {
@@ -125,23 +126,24 @@ impl Learner {
         }
     }
 
-    /// The longest silence that was proven: worth keeping over a restart.
+    /// Returns the longest proven silence, which is worth keeping across a restart.
     pub(crate) fn proven(&self) -> Duration {
         self.proven
     }
 
-    /// The silence after which a ping is due.
+    /// Returns the silence after which a ping is due.
     pub(crate) fn silence(&self) -> Duration {
         self.next().min(self.announced)
     }
 
-    /// Whether the path bears more than this connection could announce, and may bear still more.
+    /// Returns whether the path tolerates all that this connection could announce, and perhaps
+    /// more.
     pub(crate) fn wants_room(&self) -> bool {
         self.full && self.announced < self.max
     }
 
     fn next(&self) -> Duration {
-        // Whole seconds, as MQTT counts.
+        // Whole seconds, the unit of MQTT.
         let whole = |length: Duration| Duration::from_secs(length.as_secs());
         if self.hold > 0 {
             return self.proven;
@@ -159,8 +161,8 @@ impl Learner {
         }
     }
 
-    /// A connection begins. Returns the keep-alive to announce: with room to grow, and not longer
-    /// than needed, because the broker publishes the will after one and a half of it.
+    /// Begins a connection. Returns the keep-alive to announce: with room to grow, but no longer
+    /// than needed, because the broker publishes the will after one and a half times this.
     pub(crate) fn begin(&mut self, now: Duration) -> Duration {
         self.forget(now);
         self.announced = (ROOM * self.next()).min(self.max);
@@ -181,7 +183,7 @@ impl Learner {
         }
     }
 
-    /// Bytes went to the broker.
+    /// Notes that bytes were sent to the broker.
     pub(crate) fn sent(&mut self, now: Duration) {
         if let Some(last) = self.last {
             let silence = now.saturating_sub(last);
@@ -194,12 +196,12 @@ impl Learner {
         self.counts_from = Some(now);
     }
 
-    /// Bytes came from the broker. Returns whether something was learnt.
+    /// Notes that bytes arrived from the broker. Returns whether a longer silence was proven.
     pub(crate) fn received(&mut self, now: Duration) -> bool {
         self.forget(now);
         let is_rest = self.last.replace(now) == Some(now);
         let Some(silence) = self.pending.take() else {
-            // Not an answer to what was sent: the path has not been silent.
+            // Not a reply to anything sent: the path was not silent.
             if !is_rest {
                 self.counts_from = Some(now);
             }
@@ -221,18 +223,18 @@ impl Learner {
         longer
     }
 
-    /// The connection is over. Returns whether something was learnt.
+    /// Notes the end of the connection. Returns whether the proven silence became shorter.
     pub(crate) fn died(&mut self, death: Death, now: Duration) -> bool {
         if death == Death::Closed {
-            // It may be the answer to what was sent after the silence, which has passed then.
+            // It may be the reply to what was sent after the silence, so the silence was tolerated.
             self.pending = None;
         }
         let mut idle = None;
         if let (Some(last), Death::Closed | Death::Reset) = (self.last, death) {
             let silence = now.saturating_sub(last);
             let before = mem::replace(&mut self.ended, silence);
-            // A broker that restarts ends connections as well: what was proven stays, unless it happens
-            // twice after the same silence.
+            // A restarting broker ends connections, too: the proven silence stays unless this
+            // happens twice after the same silence.
             if silence > self.proven || silence.abs_diff(before) <= SAME {
                 idle = Some(silence);
             }
@@ -240,7 +242,7 @@ impl Learner {
         let Some(silence) = self.pending.take().max(idle) else {
             return false;
         };
-        // Without a silence of note it was not the silence.
+        // Too short a silence to be the cause.
         if silence < self.min {
             return false;
         }
@@ -266,13 +268,13 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// Lives on a path that forgets a connection after `limit`, for this many silences; returns how
+    /// Simulates a path that drops a connection after `limit`, for this many silences. Returns how
     /// often the connection died.
     fn live(learner: &mut Learner, now: &mut Duration, limit: Duration, silences: usize) -> usize {
         let mut deaths = 0;
         let mut fresh = true;
         for n in 0..silences {
-            // Connections end for other reasons, too.
+            // Connections also end for other reasons.
             if core::mem::take(&mut fresh) || n % 15 == 0 {
                 learner.begin(*now);
                 learner.sent(*now);
@@ -313,7 +315,7 @@ mod tests {
             assert!(reached <= possible, "{limit}: {reached:?}");
             assert!(reached >= possible * 3 / 4, "{limit}: {reached:?}");
             assert!(deaths <= 4, "{limit}: {deaths} deaths");
-            // Once found it stays, and costs hardly a connection more.
+            // Once found, it stays, and costs hardly any more connections.
             let found_at = now;
             let deaths = live(&mut learner, &mut now, s(limit), 100);
             let days = (now - found_at).as_secs() / 86_400 + 1;
@@ -342,7 +344,7 @@ mod tests {
         learner.sent(s(5));
         assert!(!learner.died(Death::Silent, s(25)));
         assert_eq!(learner.silence(), s(90));
-        // Nor does a time-out of a connection that owed no answer.
+        // Nor does a time-out of a connection on which no answer was due.
         learner.begin(s(30));
         learner.sent(s(30));
         learner.received(s(31));
@@ -350,12 +352,12 @@ mod tests {
         assert_eq!(learner.silence(), s(90));
     }
 
-    /// A connection that is silent from `now` on, and closed or reset after `silence`.
+    /// Closes or resets a connection after it was silent for `silence` from `now` on.
     fn ended_after(learner: &mut Learner, silence: u64, now: &mut Duration) -> bool {
         learner.begin(*now);
         learner.sent(*now);
         learner.received(*now);
-        // QoS 0 is not answered.
+        // QoS 0 is not acknowledged.
         learner.sent(*now);
         *now += s(silence);
         learner.died(Death::Closed, *now)

@@ -1,4 +1,4 @@
-//! Keeps a device connected to its broker: resolve, connect, TLS, MQTT, back off, again.
+//! Keeps a device connected to its broker: resolve, connect, TLS, MQTT, back off, repeat.
 //!
 //! ```text
 //!  attach ─▶ prefix ─▶ time ─▶ resolve ─▶ TCP ─▶ TLS ─▶ MQTT ─▶ online
@@ -7,56 +7,60 @@
 //!    └──── pause, with jitter ◀────┴──────┴───────┴────────┘
 //! ```
 //!
-//! [`Client`] owns the order of things and nothing else: [`thread_mqtt_resolve`] makes addresses of
-//! a name, [`thread_mqtt_tls`] encrypts, [`thread_mqtt_session`] speaks MQTT. It is a machine
-//! without sockets, clock or randomness of its own; `thread-mqtt-driver` runs it over a platform.
+//! [`Client`] controls the order of these stages and nothing else: [`thread_mqtt_resolve`] turns a
+//! name into addresses, [`thread_mqtt_tls`] encrypts, [`thread_mqtt_session`] speaks MQTT. It is a
+//! state machine without sockets, a clock or randomness of its own; `thread-mqtt-driver` runs it on
+//! a platform.
 //!
-//! # What it decides
+//! # Behaviour
 //!
-//! docs/reconnect.md tells it to users, with the reasons.
+//! docs/reconnect.md explains this to users, with the reasons.
 //!
-//! - **Addresses.** All are tried, one after the other, until TCP connects; a silent one gets
-//!   [`Timers::next_address`] while there is another. A failure after that, of TLS or of MQTT, ends the
-//!   attempt: the same broker is behind all of its addresses, and a handshake is dear. Addresses that
-//!   failed since they were last good come last, so that none blocks the others. The one that last
-//!   proved stable comes first, and alone when no resolver answers: DNS may fail while the broker is
-//!   well.
-//! - **Brokers.** Of several ([`Failover`]) the next one is tried when an attempt has failed, in order
-//!   or by weight, and a preferred one again after a while. Each is checked for its own name. A session
-//!   belongs to the broker that holds it, unless they are a cluster. A broker of MQTT 5 may point to
-//!   another one.
-//! - **Pauses.** Every failure is followed by another attempt, after a pause drawn evenly between zero
-//!   and a ceiling that doubles ("full jitter"), so that a fleet does not come back in waves. A
-//!   connection that proved stable resets it: the broker answered something after its CONNACK, and
-//!   [`Timers::stable_after`] has passed. What only a person can correct (a certificate, credentials)
-//!   is tried at the slowest pace from the start, but it *is* tried: a device in the field must come
-//!   back by itself when the other side works again. A better network, attached again or with a prefix
-//!   that was missing, shortens the pause: to an instant within [`Timers::network_jitter`], because
-//!   every device sees the change at once, and not more often than once a minute after the first few:
-//!   the pause then lasts until the minute is over.
-//! - **The network.** A connection outlives a detachment: TCP retransmits, and the keep-alive
-//!   decides. It does not outlive the NAT64 prefix it goes through: when the border router withdraws
-//!   that, packets lead nowhere, and the client connects anew through another.
-//! - **Silence.** [`KeepAlive::Auto`] finds out how long the path bears it.
-//! - **The time.** A device that boots without a clock asks for the time before it looks at a
-//!   certificate ([`TimeConfig`]). What it is told is believed as long as no certificate contradicts
-//!   it. Without an answer it connects with weaker checks, and says so, or not at all.
+//! - **Addresses.** The client tries all addresses in turn until TCP connects. A silent one gets
+//!   only [`Timers::next_address`] while there are others. A later failure, in TLS or MQTT, ends
+//!   the attempt: all addresses lead to the same broker, and a handshake is expensive. Addresses
+//!   that failed since they last worked come last, so that they do not hold up the others. The
+//!   address that last proved stable comes first. If no resolver answers it is the only one tried,
+//!   since DNS may fail while the broker is up.
+//! - **Brokers.** If several are configured ([`Failover`]), a failed attempt moves on to the next
+//!   one, in order or by weight. After a while the client returns to a preferred one. Each broker's
+//!   certificate is checked for that broker's own name. A session belongs to the broker that holds
+//!   it, unless the brokers form a cluster. An MQTT 5 broker may redirect to another one.
+//! - **Pauses.** Every failure is followed by another attempt. The pause before it is drawn evenly
+//!   between zero and a ceiling that doubles ("full jitter"), so that a fleet does not reconnect in
+//!   waves. A connection that proves stable resets the ceiling: the broker answered something after
+//!   its CONNACK, and [`Timers::stable_after`] has passed. Failures that only a person can fix (a
+//!   certificate, credentials) are retried at the slowest pace from the start, but they *are*
+//!   retried: a device in the field must recover by itself once the other side works again. If the
+//!   network improves (attached again, or a missing prefix appeared), the pause is cut to a random
+//!   instant within [`Timers::network_jitter`], because every device sees the change at once. After
+//!   the first few times this happens at most once a minute: the pause then lasts until the minute
+//!   is over.
+//! - **The network.** A connection survives a detachment: TCP retransmits, and the keep-alive
+//!   decides. It does not survive the loss of its NAT64 prefix. If the border router withdraws
+//!   that, packets lead nowhere, and the client reconnects through another prefix.
+//! - **Silence.** [`KeepAlive::Auto`] finds out how long the path tolerates silence.
+//! - **The time.** A device that boots without a clock queries the time before it checks a
+//!   certificate ([`TimeConfig`]). The answer is believed as long as no certificate contradicts it.
+//!   Without an answer the client either connects with weaker checks and reports that, or does not
+//!   connect.
 //! - **What survives.** The MQTT session with its unacknowledged messages, the TLS tickets, the DNS
-//!   cache, and what was learnt of addresses, brokers and path outlive a connection. Buffers and
-//!   handshakes do not.
-//! - **Memory.** Nothing grows without a bound: of its own events the client keeps the latest 32 that
-//!   the application has not taken ([`Event::Missed`]), and the session holds the broker back.
+//!   cache, and what was learned about addresses, brokers and the path outlive a connection.
+//!   Buffers and handshakes do not.
+//! - **Memory.** Everything is bounded. The client keeps the latest 32 of its own events that the
+//!   application has not polled ([`Event::Missed`]), and the session applies back-pressure to the
+//!   broker.
 //!
-//! # What it is not
+//! # Limitations
 //!
-//! Not an executor and not a socket library, and it keeps nothing in flash: what should survive a
-//! reboot is the application's to store ([`Client::time_floor`] as a [`KeptFloor`], the session store
-//! of TLS).
+//! It is neither an executor nor a socket library, and it stores nothing in flash. What should
+//! survive a reboot is the application's to store ([`Client::time_floor`] as a [`KeptFloor`], the
+//! session store of TLS).
 //!
 //! # Use
 //!
-//! Each stage that is reached and each that fails is an [`Event`] with a cause in words; messages
-//! and acknowledgements come as [`Event::Session`].
+//! Each stage that succeeds or fails is an [`Event`], with the cause as a sentence. Messages and
+//! acknowledgements arrive as [`Event::Session`].
 //!
 //! ```
 //! use core::time::Duration;
@@ -77,19 +81,19 @@
 //! client.start(now);
 //! assert_eq!(client.stage(), Some(Stage::Attach));
 //!
-//! // The platform tells that the network is up; the client asks for a connection.
+//! // The platform reports that the network is up; the client asks for a connection.
 //! let network = Network { attached: true, ..Network::default() };
 //! client.handle_network(&network, now);
 //! let action = client.poll_action(now, &mut rng);
 //! assert_eq!(action, Some(Action::TcpConnect("[2001:db8::1]:1883".parse()?)));
 //! assert_eq!(client.poll_event(), Some(Event::Reached(Reached::Attached)));
 //!
-//! // It is there: CONNECT goes out.
+//! // TCP is connected: CONNECT goes out.
 //! client.handle_tcp_connected(now);
 //! let sent = client.transmit(now).len();
 //! client.consume_transmit(sent);
 //!
-//! // CONNACK comes in.
+//! // CONNACK arrives.
 //! assert_eq!(client.handle_tcp_data(&[0x20, 3, 0, 0, 0], now), 5);
 //! assert!(client.is_online());
 //! # Ok::<(), Box<dyn core::error::Error>>(())

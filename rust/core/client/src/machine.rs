@@ -1,4 +1,4 @@
-//! The machine: which stage the client is in, and what leads to the next.
+//! The state machine: its states and data.
 //!
 //! ```text
 //!  Idle ──start──▶ Attaching ──▶ Resolving ──▶ Connecting ──▶ Securing ──▶ Up (greeting, online)
@@ -8,11 +8,11 @@
 //!   └──────────────────┴──── stop, or Retry::Never ────┘
 //! ```
 //!
-//! Timing is there only for a device that does not know the time. Attaching leads to Unusable if TLS cannot be
-//! set up.
+//! Timing occurs only if the device does not know the time. Attaching leads to Unusable if TLS
+//! cannot be set up.
 //!
-//! The files: [`inputs`] and [`outputs`] are what the driver calls; [`stages`] leads up, [`ending`]
-//! down and to the next attempt; [`resolving`] and [`timing`] are stages with questions of their own.
+//! The driver calls [`inputs`] and [`outputs`]. [`stages`] leads up to CONNACK, [`ending`] down and
+//! to the next attempt. [`resolving`] and [`timing`] are stages that send queries of their own.
 mod ending;
 mod inputs;
 mod outputs;
@@ -48,50 +48,50 @@ use thread_mqtt_session::{
 use thread_mqtt_tls::{CertificateSummary, Connection};
 use timing::Timing;
 
-/// Keeps one MQTT session connected to a broker. See the [crate's manual](crate).
+/// Keeps one MQTT session connected to a broker. See the [crate documentation](crate).
 ///
-/// Commands and inputs may come in any order; a spurious one is harmless. After each, and after
-/// [`poll_timeout`](Self::poll_timeout)'s time, call the outputs: [`poll_action`](Self::poll_action)
-/// until `None`, [`transmit`](Self::transmit) as long as TCP takes bytes, and
-/// [`poll_event`](Self::poll_event) until `None`. Time must not run backwards.
+/// Commands and inputs may come in any order; spurious ones are harmless. After each of them, and
+/// at the time that [`poll_timeout`](Self::poll_timeout) returns, call the outputs:
+/// [`poll_action`](Self::poll_action) until `None`, [`transmit`](Self::transmit) as long as TCP
+/// takes bytes, and [`poll_event`](Self::poll_event) until `None`. Time must not run backwards.
 #[derive(Debug)]
 pub struct Client {
     tls: Tls,
     timers: Timers,
     retry: Retry,
-    /// Most redirects in a row.
+    /// Most redirects followed in a row.
     redirects: u8,
     fallback_to_v311: bool,
-    /// The configured one.
+    /// The configured version.
     version: Version,
     /// The brokers share their sessions.
     cluster: bool,
     return_after: Option<Duration>,
-    /// Moments that a return has waited for silence.
+    /// How often a return was postponed because messages were in flight.
     returns_waited: u8,
 
     // What survives a connection.
     resolver: Box<Resolver>,
     session: Box<Session>,
     targets: Targets,
-    /// The broker that accepted the session last.
+    /// The broker that last accepted the session.
     session_at: Option<BrokerUri>,
     backoff: Backoff,
-    /// Connections that ended because of what came in, a record too large for this side or a message that is
-    /// malformed, since one was stable or a session began because of them.
+    /// Connections that ended because this side could not process the input: a record too large, or
+    /// a malformed message. Reset when a connection is stable, or when it led to a new session.
     undigested: u8,
-    /// So many of them end the session at the broker; zero: none does.
+    /// After this many of them the session at the broker is discarded; zero means never.
     suspect_after: u8,
-    /// Every failure since all brokers were tried was one for a person.
+    /// Every failure since all brokers were tried needs a person.
     hopeless: bool,
     learner: Option<Learner>,
 
-    // What is known of the world.
+    // What is known about the environment.
     network: Network,
     was_attached: bool,
-    /// The network was away since something came from the broker.
+    /// The network was lost since the broker last sent something.
     away: bool,
-    /// The network has changed for the better.
+    /// The network has improved.
     news: bool,
     budget: Budget,
     clock: Clock,
@@ -102,18 +102,18 @@ pub struct Client {
     alarms: Alarms,
     /// The prefix was announced in this attempt.
     announced_prefix: bool,
-    /// The broker may have more addresses than were waited for.
+    /// The resolver did not wait for all answers, so the broker may have more addresses.
     half_missing: bool,
     tcp_open: bool,
-    /// When bytes were last shown to the driver.
+    /// When `transmit` last returned bytes.
     shown_at: Duration,
 
-    /// In their order.
+    /// Actions in the order to be returned.
     actions: Vec<Action>,
     events: Queue,
 }
 
-/// TLS, as far as it is there.
+/// TLS, and whether it is available yet.
 #[derive(Debug)]
 enum Tls {
     None,
@@ -135,44 +135,45 @@ impl Tls {
 enum State {
     /// Not started, or stopped.
     Idle,
-    /// There is no TLS to connect with, which was told.
+    /// TLS cannot be set up, and the application was told.
     Unusable,
-    /// Until the network is up.
+    /// Waiting for the network.
     Attaching,
-    /// Until the source of time has an outcome.
+    /// Waiting for the source of time.
     Timing,
-    /// Until the resolver reports.
+    /// Waiting for the resolver.
     Resolving,
-    /// TCP is being connected; `rest` are the addresses to try after this one.
+    /// TCP is connecting; `rest` has the addresses to try after this one.
     Connecting { turn: Turn, rest: Vec<Turn> },
-    /// The TLS handshake.
+    /// The TLS handshake is in progress.
     Securing {
         candidate: Candidate,
         connection: Box<Connection>,
     },
-    /// MQTT is spoken, `since` CONNACK with the broker's consent.
+    /// MQTT is in use; `since` the CONNACK that accepted the session.
     Up {
         candidate: Candidate,
         stream: Stream,
         since: Option<Duration>,
-        /// It has proved stable, which was noted.
+        /// Stability was noted.
         stable: bool,
     },
-    /// The last words are sent, then TCP is closed.
+    /// Final packets are being sent; then TCP is closed.
     Closing {
-        /// `None` once the connection is over, or its time is.
+        /// `None` once the connection is gone, or its time is up.
         stream: Option<Stream>,
         ending: Ending,
         words: LastWords,
     },
-    /// The pause after a failure.
+    /// Pausing after a failure.
     Waiting {
-        /// Only the time is missing.
+        /// The time is all that is missing.
         for_time: bool,
     },
 }
 
-// Session and resolver are large: made here, they are off the stack before the client is put together.
+// Session and resolver are large. Built here, they are off the stack before the client is
+// assembled.
 #[inline(never)]
 fn boxed_session(config: session::Config) -> Result<Box<Session>, ConfigError> {
     Session::new(config)
@@ -185,13 +186,13 @@ fn boxed_resolver(config: thread_mqtt_resolve::resolver::Config) -> Box<Resolver
     Box::new(Resolver::new(config))
 }
 
-/// What is known of the path, in a build that learns it.
+/// Returns the learner, in a build that has it.
 fn learner(learner: &mut Option<Learner>) -> Option<&mut Learner> {
     learner.as_mut().filter(|_| LEARNS)
 }
 
 impl Client {
-    /// A client at rest; the configuration is checked.
+    /// Creates an idle client. Fails if the configuration is invalid.
     #[inline(never)]
     pub fn new(mut config: Config) -> Result<Self, ConfigError> {
         config.check()?;
@@ -238,14 +239,14 @@ impl Client {
         })
     }
 
-    /// A client at rest on the heap, as [`new`](Self::new). The thread that makes it needs less stack,
-    /// because the configuration is not there as well.
+    /// Creates an idle client on the heap; otherwise like [`new`](Self::new). The calling thread
+    /// needs less stack, because the configuration is not on it as well.
     #[inline(never)]
     pub fn boxed(config: Box<Config>) -> Result<Box<Self>, ConfigError> {
         Self::new(*config).map(Box::new)
     }
 
-    /// A client whose session outlives a restart: see [`restore`](Self::restore).
+    /// Creates a client whose session survives a restart: see [`restore`](Self::restore).
     #[cfg(feature = "durable")]
     pub fn with_store(config: Config, store: Box<dyn Store>) -> Result<Self, ConfigError> {
         let mut client = Self::new(config)?;
@@ -253,8 +254,8 @@ impl Client {
         Ok(client)
     }
 
-    /// Keeps the session in `store`, and goes on from what is there, as [`Session::restore`]: before
-    /// anything else is asked of the client.
+    /// Keeps the session in `store`, and resumes from what it contains, as [`Session::restore`]
+    /// does. Call it before anything else.
     #[cfg(feature = "durable")]
     #[inline(never)]
     pub fn restore(&mut self, store: Box<dyn Store>) {
@@ -264,7 +265,7 @@ impl Client {
 
     // ------------------------------------------------------------ getters
 
-    /// The stage that is being worked on; `None` while idle and while pausing after a failure.
+    /// Returns the stage in progress; `None` while idle and during the pause after a failure.
     pub fn stage(&self) -> Option<Stage> {
         match &self.state {
             State::Idle | State::Unusable | State::Waiting { .. } | State::Closing { .. } => None,
@@ -277,13 +278,13 @@ impl Client {
         }
     }
 
-    /// Whether the broker has accepted the session on the current connection.
+    /// Returns whether the broker has accepted the session on the current connection.
     pub fn is_online(&self) -> bool {
         matches!(self.state, State::Up { since: Some(_), .. })
     }
 
-    /// Whether an answer is awaited, of a DNS server or the broker. A device that sleeps between
-    /// looks for messages should look often meanwhile.
+    /// Returns whether an answer from a DNS server or the broker is pending. A sleepy device should
+    /// poll its parent more often meanwhile.
     pub fn awaits_answer(&self) -> bool {
         match &self.state {
             State::Idle | State::Unusable | State::Attaching | State::Waiting { .. } => false,
@@ -292,7 +293,7 @@ impl Client {
         }
     }
 
-    /// When the pause after a failure ends; `None` while there is none.
+    /// Returns when the pause after a failure ends; `None` if there is no pause.
     pub fn next_attempt(&self) -> Option<Duration> {
         match self.state {
             State::Waiting { .. } => self.alarms.next(),
@@ -300,39 +301,40 @@ impl Client {
         }
     }
 
-    /// Whether nothing happens before [`start`](Self::start).
+    /// Returns whether the client is idle until [`start`](Self::start) is called.
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
     }
 
-    /// Whether there is no TLS to connect with ([`handle_tls`](Self::handle_tls)): nothing happens before
-    /// [`retry_now`](Self::retry_now), which tells that again, or [`stop`](Self::stop).
+    /// Returns whether TLS cannot be set up ([`handle_tls`](Self::handle_tls)). Nothing happens
+    /// then before [`retry_now`](Self::retry_now), which reports the same error again, or
+    /// [`stop`](Self::stop).
     pub fn is_unusable(&self) -> bool {
         matches!(self.state, State::Unusable)
     }
 
-    /// The broker that is tried or connected: of several, or where one pointed to.
+    /// Returns the broker being tried or connected: one of several, or the target of a redirect.
     pub fn broker(&self) -> &BrokerUri {
         self.targets.uri()
     }
 
-    /// The longest silence that [`KeepAlive::Auto`](crate::KeepAlive::Auto) knows the path to bear;
-    /// `None` with a fixed keep-alive.
+    /// Returns the longest silence that [`KeepAlive::Auto`](crate::KeepAlive::Auto) knows the path
+    /// to tolerate; `None` with a fixed keep-alive.
     pub fn learnt_keep_alive(&self) -> Option<Duration> {
         self.learner.as_ref().map(Learner::proven)
     }
 
-    /// What TLS was configured with; `None` as long as it is awaited, and where it cannot be set up.
+    /// Returns the TLS configuration; `None` while it is awaited, and if TLS cannot be set up.
     pub fn tls(&self) -> Option<&thread_mqtt_tls::Config> {
         self.tls.config()
     }
 
-    /// What name resolution was configured with.
+    /// Returns the configuration of name resolution.
     pub fn resolver_config(&self) -> &thread_mqtt_resolve::resolver::Config {
         self.resolver.config()
     }
 
-    /// The certificates of the broker on the current connection, leaf first; empty without TLS.
+    /// Returns the broker's certificates on the current connection, leaf first; empty without TLS.
     pub fn peer_certificates(&self) -> Vec<CertificateSummary> {
         match &self.state {
             State::Securing { connection, .. } => connection.peer_certificates(),
@@ -341,12 +343,12 @@ impl Client {
         }
     }
 
-    /// The session: what is queued, what the broker allows, what it said.
+    /// Returns the session: what is queued, what the broker allows, what it said.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// The address of the current connection.
+    /// Returns the address of the current connection.
     pub fn candidate(&self) -> Option<Candidate> {
         match &self.state {
             State::Connecting {
@@ -359,21 +361,22 @@ impl Client {
         }
     }
 
-    /// The latest Unix time that is proven to have passed: worth keeping in flash, as the next boot's
-    /// [`Config::time_floor`]. A certificate of the broker proves that it was issued, the platform is
-    /// trusted ([`handle_unix_time`](Self::handle_unix_time)), and a time server proves nothing.
+    /// Returns the latest Unix time that is proven to have passed. Store it in flash, as the
+    /// [`Config::time_floor`] of the next boot. A certificate of the broker proves when it was
+    /// issued, the platform is trusted ([`handle_unix_time`](Self::handle_unix_time)), and a time
+    /// server proves nothing.
     pub fn time_floor(&self) -> u64 {
         self.clock.floor()
     }
 
-    /// The time in Unix seconds, if the platform or a time server has told it.
+    /// Returns the time in Unix seconds, if the platform or a time server supplied it.
     pub fn unix_time(&self, now: Duration) -> Option<u64> {
         self.clock.unix_seconds(now)
     }
 
     // ----------------------------------------------------------- commands
 
-    /// Begins to connect, and stays at it. No effect unless idle.
+    /// Starts connecting, and keeps at it. No effect unless idle.
     pub fn start(&mut self, now: Duration) {
         if self.is_idle() {
             self.backoff.reset();
@@ -381,22 +384,21 @@ impl Client {
         }
     }
 
-    /// Ends the pause after a failure: the next attempt begins now. No effect otherwise. The
-    /// back-off goes on from where it is, so that this is no way around it for a button that sticks.
+    /// Ends the pause after a failure: the next attempt begins now. Otherwise no effect. The
+    /// back-off is not reset, so that a stuck button cannot bypass it.
     pub fn retry_now(&mut self, now: Duration) {
         if let State::Waiting { .. } | State::Unusable = self.state {
             self.begin_anew(now);
         }
     }
 
-    /// Disconnects in good order and rests; ends with [`Event::Stopped`] after at most
-    /// [`Timers::close`] and the half second in which the broker may close first.
+    /// Disconnects cleanly and becomes idle. [`Event::Stopped`] follows after at most
+    /// [`Timers::close`] plus the half second in which the broker may close first.
     ///
-    /// In good order: what the application has taken is acknowledged, then DISCONNECT goes out behind
-    /// the packet that is being sent, not behind the outbox, and the broker drops the will. If the
-    /// transport takes nothing for [`Timers::close`] the connection is reset, and the broker
-    /// publishes the will. Messages not yet acknowledged stay in the session for the next
-    /// [`start`](Self::start).
+    /// What the application has taken is acknowledged. Then DISCONNECT is sent after the packet in
+    /// progress, not after the outbox, and the broker discards the will. If the transport takes
+    /// nothing for [`Timers::close`], the connection is reset and the broker publishes the will.
+    /// Messages not yet acknowledged stay in the session for the next [`start`](Self::start).
     pub fn stop(&mut self, now: Duration) {
         if let State::Closing { ending, .. } = &mut self.state {
             if let Ending::Failed { stage, cause, .. } = mem::replace(ending, Ending::Stopped) {
@@ -411,7 +413,7 @@ impl Client {
         self.end_in_good_order(Ending::Stopped, now);
     }
 
-    /// Queues a message, also while offline.
+    /// Queues a message, even while offline.
     pub fn publish(&mut self, message: Message) -> Result<Token, CommandError> {
         self.session.publish(message)
     }
@@ -425,8 +427,7 @@ impl Client {
         self.session.publish_with(message, options)
     }
 
-    /// Queues a message whose payload follows in pieces: see
-    /// [`Session::publish_in_pieces`].
+    /// Queues a message whose payload follows in pieces: see [`Session::publish_in_pieces`].
     pub fn publish_in_pieces(
         &mut self,
         message: Message,
@@ -436,7 +437,7 @@ impl Client {
         self.session.publish_in_pieces(message, pieces, options)
     }
 
-    /// Supplies the piece that is asked for: see [`Session::supply`].
+    /// Supplies the requested piece: see [`Session::supply`].
     pub fn supply(
         &mut self,
         token: Token,
@@ -446,12 +447,12 @@ impl Client {
         self.session.supply(token, offset, piece)
     }
 
-    /// Gives up a message in pieces: see [`Session::give_up_pieces`].
+    /// Abandons a message in pieces: see [`Session::give_up_pieces`].
     pub fn give_up_pieces(&mut self, token: Token) -> bool {
         self.session.give_up_pieces(token)
     }
 
-    /// Subscribes to topic filters; the session repeats it wherever the broker forgot it.
+    /// Subscribes to topic filters. The session subscribes again if the broker lost its state.
     pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Result<Token, CommandError> {
         self.session.subscribe(filters)
     }
@@ -461,19 +462,19 @@ impl Client {
         self.session.unsubscribe(filters)
     }
 
-    /// Queues a command that was made apart from the client: see [`Session::submit`].
+    /// Queues a command that was built outside the client: see [`Session::submit`].
     pub fn submit(&mut self, token: Token, command: Command) -> Result<(), Command> {
         self.session.submit(token, command)
     }
 
-    /// Tells of a command that was dropped on its way here: see [`Session::drop_command`].
+    /// Reports a command that was dropped on its way here: see [`Session::drop_command`].
     pub fn drop_command(&mut self, token: Token, error: PublishError) {
         self.session.drop_command(token, error);
     }
 
     // ------------------------------------------------------------- helpers
 
-    /// Queues an event behind what the session has to tell.
+    /// Queues an event after those of the session.
     fn tell(&mut self, event: Event) {
         self.events.push(event, self.session.events_len());
     }
@@ -482,7 +483,7 @@ impl Client {
         self.tell(Event::Reached(reached));
     }
 
-    /// Tells which broker is tried next.
+    /// Reports which broker is tried next.
     fn tell_broker(&mut self) {
         let broker = self.targets.uri().clone();
         self.tell(Event::Broker(broker));

@@ -1,17 +1,17 @@
-//! What the application has not been told yet.
+//! Events that the application has not polled yet.
 use crate::event::Event;
 use alloc::vec::Vec;
 
-/// Events of the client, in order with those of the session, and bounded: an application that polls
-/// none loses the oldest stages, and is told how many.
+/// A bounded queue of the client's events, in order with those of the session. An application that
+/// does not poll loses the oldest ones, and is told how many.
 ///
 /// The session's events stay in the session, because taking a message acknowledges it. Each event
-/// here knows how many of the session's come before it.
+/// here records how many of the session's precede it.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    /// The oldest first. They are few: moving them takes less than a ring buffer does of flash.
+    /// Oldest first. There are few: moving them takes less flash than a ring buffer.
     events: Vec<(u64, Event)>,
-    /// Events of the session that were taken so far.
+    /// Session events taken so far.
     taken: u64,
     missed: u32,
 }
@@ -20,10 +20,10 @@ pub(crate) struct Queue {
 const MOST: usize = 32;
 
 impl Queue {
-    /// Adds one behind `pending` events of the session.
+    /// Adds an event after `pending` events of the session.
     pub(crate) fn push(&mut self, event: Event, pending: usize) {
         if self.events.len() == MOST {
-            // The application waits for the end of a stop.
+            // Never dropped: the application waits for it.
             let oldest = self
                 .events
                 .iter()
@@ -34,7 +34,7 @@ impl Queue {
         self.events.push((self.taken + pending as u64, event));
     }
 
-    /// The next one; `session` takes one from the session.
+    /// Takes the next event; `session` takes one from the session.
     pub(crate) fn pop(
         &mut self,
         session: impl FnOnce() -> Option<thread_mqtt_session::Event>,

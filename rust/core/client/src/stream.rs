@@ -1,4 +1,4 @@
-//! The byte stream between the session and TCP: TLS or plain.
+//! The byte stream between session and TCP: TLS or plain.
 use crate::error::{Cause, TcpError};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -6,26 +6,26 @@ use core::time::Duration;
 use thread_mqtt_session::Session;
 use thread_mqtt_tls::{CertificateSummary, Connection, TlsError};
 
-/// A stream that MQTT can be spoken on. Bytes pass through; only TLS holds some back.
+/// A stream that carries MQTT. Bytes pass through; only TLS buffers some.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// `mqtt://`
     Plain {
-        /// A byte has come from the broker.
+        /// The broker has sent a byte.
         heard: bool,
     },
     /// `mqtts://`
     Tls {
         connection: Box<Connection>,
-        /// Encryption failed; found out while sending, told by [`Stream::pump`].
+        /// Encryption failed while sending; reported by [`Stream::pump`].
         failed: Option<TlsError>,
         /// close_notify was queued.
         closed: bool,
     },
 }
 
-/// First byte of a TLS record: alert, handshake (RFC 8446 section 5.1). As the first byte of an
-/// MQTT packet they would be a CONNECT from the broker, which no broker sends.
+/// First byte of a TLS record: alert or handshake (RFC 8446 section 5.1). In MQTT these would begin
+/// a CONNECT, which brokers never send.
 const TLS_RECORD: core::ops::RangeInclusive<u8> = 0x15..=0x16;
 
 impl Stream {
@@ -41,7 +41,7 @@ impl Stream {
         }
     }
 
-    /// Hands bytes from TCP to the session; returns how many were taken.
+    /// Passes bytes from TCP to the session. Returns how many were taken.
     pub(crate) fn receive(
         &mut self,
         data: &[u8],
@@ -64,7 +64,8 @@ impl Stream {
                 loop {
                     let rest = data.get(taken..).unwrap_or_default();
                     let decrypted = connection.handle_ciphertext(rest);
-                    // What the broker said before an error counts: a refusal, then a close.
+                    // What the broker sent before the error takes precedence, such as a refusal
+                    // before a close.
                     let delivered = deliver(connection, session, now)?;
                     let n = decrypted.map_err(Cause::Tls)?;
                     taken += n;
@@ -76,7 +77,7 @@ impl Stream {
         }
     }
 
-    /// Hands on what was held back, and tells what failed while sending.
+    /// Passes on buffered bytes, and reports a failure found while sending.
     pub(crate) fn pump(&mut self, session: &mut Session, now: Duration) -> Result<(), Cause> {
         match self {
             Self::Plain { .. } => Ok(()),
@@ -92,7 +93,7 @@ impl Stream {
         }
     }
 
-    /// Bytes for TCP: the session's, as far as they can be sent on.
+    /// Returns bytes for TCP: the session's, as far as they can be passed on now.
     pub(crate) fn transmit<'a>(&'a mut self, session: &'a mut Session, now: Duration) -> &'a [u8] {
         match self {
             Self::Plain { .. } => session.transmit(now),
@@ -115,7 +116,7 @@ impl Stream {
         }
     }
 
-    /// The first `n` bytes of [`transmit`](Self::transmit) were handed to TCP.
+    /// Removes the first `n` bytes of [`transmit`](Self::transmit), which were passed to TCP.
     pub(crate) fn consume_transmit(&mut self, n: usize, session: &mut Session) {
         match self {
             Self::Plain { .. } => session.consume_transmit(n),
@@ -123,7 +124,7 @@ impl Stream {
         }
     }
 
-    /// The broker has said in TLS that nothing more will come.
+    /// Returns whether the broker sent close_notify.
     pub(crate) fn is_peer_closed(&self) -> bool {
         match self {
             Self::Plain { .. } => false,
@@ -131,7 +132,7 @@ impl Stream {
         }
     }
 
-    /// What the broker showed.
+    /// Returns the broker's certificates.
     pub(crate) fn peer_certificates(&self) -> Vec<CertificateSummary> {
         match self {
             Self::Plain { .. } => Vec::new(),
@@ -139,14 +140,14 @@ impl Stream {
         }
     }
 
-    /// Tells the time, for the age of TLS tickets.
+    /// Updates the time, for the age of TLS tickets.
     pub(crate) fn set_time(&mut self, unix_seconds: u64) {
         if let Self::Tls { connection, .. } = self {
             connection.set_time(unix_seconds);
         }
     }
 
-    /// Says goodbye in the stream's own way, once. False if there is nothing to say (any more).
+    /// Sends close_notify, once. Returns false if there is nothing to send.
     pub(crate) fn close(&mut self) -> bool {
         match self {
             Self::Plain { .. } => false,
@@ -163,8 +164,8 @@ impl Stream {
     }
 }
 
-/// close_notify ends the connection once everything before it is delivered, with FIN or without: MQTT
-/// has no use for one that is half closed, and TCP alone may stay open for ever.
+/// Fails once everything before a close_notify is delivered, with or without FIN: MQTT has no use
+/// for a half-closed connection, and TCP might stay open for ever.
 fn check_open(connection: &Connection) -> Result<(), Cause> {
     match connection.is_peer_closed() && connection.plaintext().is_empty() {
         true => Err(Cause::Tcp(TcpError::Closed)),
@@ -172,7 +173,7 @@ fn check_open(connection: &Connection) -> Result<(), Cause> {
     }
 }
 
-/// Decrypted bytes to the session, as far as it takes them; returns how many.
+/// Passes decrypted bytes to the session, as far as it takes them. Returns how many.
 fn deliver(
     connection: &mut Connection,
     session: &mut Session,

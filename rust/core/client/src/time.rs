@@ -1,4 +1,4 @@
-//! How the time is learnt that certificates are checked against, and why it could not be.
+//! How the client learns the time that certificates are checked against, and why it could not.
 pub(crate) mod clock;
 mod floor;
 pub(crate) mod search;
@@ -18,32 +18,33 @@ use thread_mqtt_resolve::Host;
 use thread_mqtt_resolve::resolver::Report;
 use thread_mqtt_resolve::uri::{UriError, parse_port};
 
-/// How the time is learnt for the check of certificates, where the platform does not know it: by
-/// SNTP, before the first connection with TLS. Not looked at while the platform
-/// [tells the time](crate::Client::handle_unix_time), or without TLS.
+/// How the client learns the time to check certificates with, if the platform does not know it: by
+/// SNTP, before the first TLS connection. Unused without TLS, and while the platform [supplies the
+/// time](crate::Client::handle_unix_time).
 ///
 /// The time of an SNTP server is not authenticated. It is believed as long as the certificates
-/// that it is used to check do not contradict it, and never raises the
-/// [floor](crate::Client::time_floor): a server that lies cannot make a device refuse its broker once
-/// it is gone, and cannot have a certificate accepted that expired before the floor. docs/time.md
-/// tells what it can do.
+/// checked with it do not contradict it, and it never raises the
+/// [floor](crate::Client::time_floor). A forged server can therefore not make a device refuse its
+/// broker once the forger is gone, nor get a certificate accepted that expired before the floor.
+/// docs/time.md explains what it can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeConfig {
-    /// The servers, asked in turn; none by default.
+    /// The servers, tried in turn; none by default.
     pub servers: Vec<TimeServer>,
-    /// What follows if none answers.
+    /// What to do if none answers.
     pub policy: TimePolicy,
-    /// Time for all of it, names included.
+    /// The limit of the whole search, name resolution included.
     pub deadline: Duration,
-    /// Time for an answer before the question is sent again, and a second time before the next
-    /// address is asked.
+    /// How long to wait for an answer before the query is sent again, and once more before the next
+    /// address is queried.
     pub attempt_timeout: Duration,
-    /// An older time is asked for anew before the next connection; it stays good if no server answers.
+    /// Age at which the time is queried again before the next connection. The old time remains in
+    /// use if no server answers.
     pub refresh: Duration,
 }
 
 impl Default for TimeConfig {
-    /// No servers, lenient, 15 s in all, 3 s an attempt, a day.
+    /// No servers; lenient; 15 s in total, 3 s per attempt; refreshed after a day.
     fn default() -> Self {
         Self {
             servers: Vec::new(),
@@ -55,32 +56,32 @@ impl Default for TimeConfig {
     }
 }
 
-/// What follows if the time cannot be learnt.
+/// What to do if the time cannot be learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimePolicy {
-    /// Certificates are checked against the floor: one that expired before it is refused, one that
-    /// is not valid yet is taken. [`Event::TimeUnknown`](crate::Event::TimeUnknown) tells so, and again
-    /// when the reason changes.
-    /// The servers are asked again ten minutes later at the earliest.
+    /// Checks certificates against the floor: one that expired before it is refused, one that is
+    /// not yet valid is accepted. [`Event::TimeUnknown`](crate::Event::TimeUnknown) reports this,
+    /// and again when the reason changes. The servers are queried again after ten minutes at the
+    /// earliest.
     #[default]
     Lenient,
-    /// No TLS until the time is known: the attempt fails with
+    /// Refuses TLS until the time is known: the attempt fails with
     /// [`Cause::Time`](crate::Cause::Time).
     Strict,
 }
 
-/// An SNTP server. As text: `host` or `host:port`, the host a name, an IPv4 address or an IPv6
+/// An SNTP server. As text: `host` or `host:port`. The host is a name, an IPv4 address or an IPv6
 /// address (in brackets if a port follows).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeServer {
-    /// Name or address.
+    /// The name or address.
     pub host: Host,
-    /// UDP port, 123 unless said.
+    /// The UDP port, 123 by default.
     pub port: u16,
 }
 
 impl TimeServer {
-    /// Reads a list with blanks or commas between the servers.
+    /// Parses a list of servers separated by blanks or commas.
     pub fn list(text: &str) -> Result<Vec<Self>, UriError> {
         let mut servers = Vec::new();
         for server in text.split([' ', ',']) {
@@ -97,9 +98,9 @@ impl FromStr for TimeServer {
 
     fn from_str(text: &str) -> Result<Self, UriError> {
         let (host, port) = match text.rsplit_once(':') {
-            // A URI is not a server: its host is what is wrong.
+            // This looks like a URI: report the host as the fault.
             Some((_, rest)) if rest.starts_with('/') => (text, sntp::PORT),
-            // The colons of an IPv6 address are not followed by a port.
+            // The colons of an IPv6 address do not introduce a port.
             Some((host, port)) if host.ends_with(']') || !host.contains(':') => {
                 (host, parse_port(port)?)
             }
@@ -122,26 +123,26 @@ impl fmt::Display for TimeServer {
     }
 }
 
-/// Why the time is not known: what the last server asked had to say.
+/// Why the time is not known, according to the last server that was queried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimeError {
     /// The platform does not know it, and no server is configured.
     NoServer,
-    /// The server's name did not resolve. The report is shared with what remembers the failure.
+    /// The server's name did not resolve. The report is shared with the record of the failure.
     Resolve(Arc<Report>),
     /// No answer in time.
     NoAnswer,
-    /// The server does not want to be asked (kiss-o'-death); its code.
+    /// The server refuses to be queried (kiss-o'-death). Contains its code.
     Refused([u8; 4]),
-    /// The server does not know the time itself.
+    /// The server is not synchronised.
     Unsynchronised,
     /// The server's time lies before the floor.
     BeforeFloor,
 }
 
 impl TimeError {
-    /// What to do about it, if that can be said.
+    /// Returns what to do about it, if that is known.
     pub fn cure(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoServer => {
@@ -162,8 +163,8 @@ impl TimeError {
         })
     }
 
-    /// The sentence for [`Event::TimeUnknown`](crate::Event::TimeUnknown): why, and what becomes of
-    /// the check of certificates.
+    /// Returns the sentence for [`Event::TimeUnknown`](crate::Event::TimeUnknown): the reason, and
+    /// how certificates are checked.
     pub fn in_full(&self, floor: u64) -> impl fmt::Display {
         Unknown { why: self, floor }
     }
@@ -194,7 +195,7 @@ impl fmt::Display for TimeError {
             Self::NoAnswer => f.write_str("no time server answered in time"),
             Self::Refused(code) => {
                 f.write_str("the time server refuses to be asked (")?;
-                // Four letters, if the server keeps to RFC 5905 section 7.4.
+                // Four letters, if the server follows RFC 5905 section 7.4.
                 for byte in code {
                     f.write_char(match byte {
                         b' '..=b'~' => char::from(*byte),

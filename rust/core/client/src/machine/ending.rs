@@ -1,4 +1,4 @@
-//! The way down: why an attempt or a connection ends, what is still said, and what comes next.
+//! Ending an attempt or a connection: why, what is still sent, and what comes next.
 use super::{Client, State, learner};
 use crate::addresses::Fault;
 use crate::alarms::Alarm;
@@ -18,7 +18,7 @@ use rand_core::Rng;
 use thread_mqtt_resolve::BrokerUri;
 use thread_mqtt_session::{ReasonCode, SessionError, Version};
 
-/// What follows after [`State::Closing`].
+/// What follows [`State::Closing`].
 #[derive(Debug)]
 pub(super) enum Ending {
     Failed {
@@ -26,8 +26,8 @@ pub(super) enum Ending {
         cause: Cause,
         /// The connection had been stable.
         stable: bool,
-        /// The next attempt is no repetition: it leaves out what this one may have failed for, asks for the
-        /// clean start that was missing, or goes on with what was too much for one connection.
+        /// The next attempt is not a mere repetition: it omits what may have made this one fail,
+        /// requests the missing clean start, or resumes what was too much for one connection.
         goes_on: bool,
     },
     Stopped,
@@ -37,32 +37,32 @@ pub(super) enum Ending {
     Renewing,
 }
 
-/// The last words on a connection: an alert, DISCONNECT, close_notify.
+/// Final bytes of a connection: an alert, DISCONNECT, close_notify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LastWords {
     /// There may be none.
     None,
     /// Some are not with TCP yet.
     Begun,
-    /// All are with TCP; the peer is to close first.
+    /// All are with TCP; the peer should close first.
     Said,
 }
 
-/// How long the peer may take to close first. What it sends meanwhile is read and dropped: unread, it
-/// would turn the FIN into a RST, which may overtake the last words.
+/// How long the peer may take to close first. What it sends meanwhile is read and dropped: unread,
+/// it would turn the FIN into a RST, which may overtake the final bytes.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// CONNECTs in a row that a broker may close without an answer before the other version is tried with it, although
-/// it has accepted the configured one: it may have been replaced.
+/// CONNECTs in a row that a broker may close without an answer before the other version is tried,
+/// even though it accepted the configured one earlier: it may have been replaced.
 const UNANSWERED: u8 = 8;
 
-/// A return to a preferred broker waits this long at a time for a moment without messages under way,
-/// and no longer than [`PATIENCE`] of them.
+/// How long a return to a preferred broker is postponed each time while messages are in flight, at
+/// most [`PATIENCE`] times.
 const MOMENT: Duration = Duration::from_secs(10);
 const PATIENCE: u8 = 6;
 
 impl Client {
-    /// A failure after TLS. A client certificate refused under TLS 1.3 shows only here.
+    /// Handles a failure after TLS. A client certificate refused under TLS 1.3 shows only here.
     pub(super) fn fail_up(&mut self, cause: Cause, now: Duration) {
         let stage = match cause {
             Cause::Tls(_) if !self.session.was_accepted() => Stage::Tls,
@@ -80,7 +80,8 @@ impl Client {
     /// Ends the attempt or the connection.
     pub(super) fn fail(&mut self, stage: Stage, cause: Cause, now: Duration) {
         let stable = self.is_stable(now);
-        // That the network was away is reason enough for these: neither message, address nor silence is.
+        // If the network was away, that explains these: do not blame a message, an address or
+        // silence.
         let is_late = matches!(cause, Cause::Mqtt(SessionError::AckTimeout { .. }));
         let was_away = self.away && (is_late || is_silent_death(&cause));
         self.note_acceptance();
@@ -110,7 +111,7 @@ impl Client {
             );
         }
         let goes_on = matches!(&cause, Cause::Mqtt(error) if self.session.goes_on_after(*error));
-        // It may have come together with CONNACK.
+        // `Up` even before CONNACK is noted: both may have arrived together.
         let undigested = !goes_on
             && matches!(&self.state, State::Up { .. })
             && match &cause {
@@ -123,8 +124,8 @@ impl Client {
         }
         self.undigested = self.undigested.saturating_add(undigested.into());
         let goes_on = match &self.state {
-            // A session of TLS is offered once, and comes from a handshake that was done: so this cannot
-            // go on for ever.
+            // A TLS session is offered only once and comes from a completed handshake, so this
+            // cannot repeat for ever.
             State::Securing { connection, .. } => connection.offered_session(),
             _ => goes_on,
         };
@@ -133,8 +134,8 @@ impl Client {
             self.clock.doubt();
             self.timing.source().doubt();
         }
-        // The peer is told what it did wrong, a TLS alert or an MQTT 5 DISCONNECT, and a close_notify
-        // is answered.
+        // Tell the peer what it did wrong, by a TLS alert or an MQTT 5 DISCONNECT, and answer a
+        // close_notify.
         let stream = stream.filter(|stream| {
             let may_speak = matches!(cause, Cause::Tls(_) | Cause::Mqtt(_));
             may_speak || stream.is_peer_closed()
@@ -142,9 +143,9 @@ impl Client {
         match cause {
             _ if was_away => self.session.handle_network_lost(),
             Cause::Mqtt(_) => {}
-            // Nothing more of MQTT on this connection: no message is to blame for the network.
+            // No more MQTT on this connection: no message is to blame for the network.
             Cause::NetworkLost | Cause::PrefixWithdrawn => self.session.handle_network_lost(),
-            // Nor for what came in.
+            // Nor for the input.
             Cause::Tls(_) if undigested => self.session.handle_network_lost(),
             _ => self.session.handle_transport_closed(),
         }
@@ -157,7 +158,7 @@ impl Client {
         self.close(stream, words, ending, now);
     }
 
-    /// Ends the attempts before the first: without TLS there is nothing to try.
+    /// Stops before any attempt: without TLS there is nothing to try.
     pub(super) fn give_up(&mut self, error: SetupError) {
         self.state = match self.retry {
             Retry::Forever => State::Unusable,
@@ -180,9 +181,9 @@ impl Client {
         }
     }
 
-    /// DISCONNECT, close_notify, FIN.
+    /// Sends DISCONNECT, close_notify and FIN.
     pub(super) fn end_in_good_order(&mut self, ending: Ending, now: Duration) {
-        // Without traffic nothing has looked since.
+        // Without traffic nothing has checked since.
         self.notice_stability(now);
         if let State::Up { .. } = self.state {
             self.session.disconnect();
@@ -191,7 +192,7 @@ impl Client {
         self.close(stream, words, ending, now);
     }
 
-    /// Gives up what is under way; on a connection there may be last words to say.
+    /// Abandons what is in progress. On a connection there may be final bytes to send.
     fn leave(&mut self) -> (Option<Stream>, LastWords) {
         match mem::replace(&mut self.state, State::Idle) {
             State::Securing { connection, .. } => {
@@ -222,9 +223,10 @@ impl Client {
         };
     }
 
-    /// Leaves [`State::Closing`] when the last words are said and the peer has closed, which it does
-    /// after DISCONNECT, a fatal alert or close_notify; when it does not within [`LINGER`]; at once
-    /// when there is nothing for it to close for, as where the handshake failed on this side.
+    /// Leaves [`State::Closing`] when the final bytes are sent and the peer has closed, as it does
+    /// after DISCONNECT, a fatal alert or close_notify, or when it has not within [`LINGER`].
+    /// Leaves at once if the peer has no reason to close, for example if the handshake failed on
+    /// this side.
     #[inline(never)]
     pub(super) fn settle(&mut self, now: Duration, rng: &mut dyn Rng) {
         let State::Closing { stream, words, .. } = &mut self.state else {
@@ -247,7 +249,7 @@ impl Client {
             if *words != LastWords::None {
                 return;
             }
-            // What TCP still holds is not taken back.
+            // Keep what TCP still holds.
             abort = false;
         }
         let last = mem::replace(&mut self.state, State::Idle);
@@ -258,7 +260,7 @@ impl Client {
         self.close_tcp(abort);
         match ending {
             Ending::Failed { .. } => self.session.handle_transport_closed(),
-            // It was us.
+            // This side ended it.
             _ => self.session.handle_network_lost(),
         }
         match ending {
@@ -278,7 +280,7 @@ impl Client {
         }
     }
 
-    /// After a failure: the next attempt, when, with which broker, in which version.
+    /// Decides on the next attempt after a failure: when, with which broker, in which version.
     fn go_on(
         &mut self,
         stage: Stage,
@@ -307,7 +309,7 @@ impl Client {
                     let patient = mem::replace(&mut self.hopeless, true);
                     self.backoff.next(patient, rng)
                 } else {
-                    // Another broker, which has done nothing wrong.
+                    // Another broker, which did nothing wrong.
                     self.backoff.short(rng)
                 })
             }
@@ -330,14 +332,14 @@ impl Client {
         }
     }
 
-    /// The version to try next, if the broker seems not to know the current one.
+    /// Returns the version to try next, if the broker seems not to support the current one.
     fn other_version(&mut self, cause: &Cause) -> Option<Version> {
         if !cfg!(feature = "fallback-v311") {
             return None;
         }
         let is_unknown = cause.may_be_the_version();
         let target = self.targets.current_mut();
-        // It has become another: the configured one is tried first.
+        // The broker has changed: try the configured version first.
         if let (Known::Speaks(spoken), true) = (target.version, cause.is_the_version()) {
             target.version = Known::Nothing;
             if spoken != self.version {
@@ -345,7 +347,7 @@ impl Client {
             }
         }
         match (target.version, &mut target.unanswered) {
-            // A broker, or a proxy before it, that restarts may close as well.
+            // A restarting broker, or a proxy in front of it, may close as well.
             (Known::Speaks(spoken), Some(unanswered)) if spoken == self.version && is_unknown => {
                 *unanswered += 1;
                 if *unanswered < UNANSWERED {
@@ -353,7 +355,7 @@ impl Client {
                 }
                 target.version = Known::Nothing;
             }
-            // It once spoke the configured one, and may again.
+            // It once supported the configured version, and may again.
             (Known::Speaks(spoken), Some(_)) if spoken != self.version => {
                 target.version = Known::Nothing;
                 return None;
@@ -363,14 +365,15 @@ impl Client {
         match target.version {
             Known::Nothing if is_unknown && self.fallback_to_v311 => {
                 let version = Version::V311;
-                // With the configured one there is no other.
+                // The configured version is the only one.
                 if self.version == version || !self.session.set_version(version) {
                     return None;
                 }
                 target.version = Known::Tried(version);
                 Some(version)
             }
-            // It was not the version: each ninth turn is its, where the configured one was once spoken.
+            // The version was not the cause. If the configured one was ever accepted, every ninth
+            // try uses this one.
             Known::Tried(_) => {
                 target.version = match &mut target.unanswered {
                     Some(unanswered) => {
@@ -385,8 +388,8 @@ impl Client {
         }
     }
 
-    /// When a preferred broker is to be tried again, if the current one is not: planned once, as soon as
-    /// it has accepted the session. A connection without traffic may have nothing later to wake up for.
+    /// Plans the return to a preferred broker, if the current one is not preferred: once, as soon
+    /// as it has accepted the session. An idle connection may have no later reason to wake up.
     pub(super) fn plan_return(&mut self, now: Duration, rng: &mut dyn Rng) {
         if self.alarms.due(Alarm::Return).is_some() || !self.is_online() {
             return;
@@ -399,8 +402,7 @@ impl Client {
         }
     }
 
-    /// It is time to try a preferred broker: at a moment without messages under way, if there is one
-    /// soon.
+    /// Returns to a preferred broker: when no messages are in flight, if that happens soon.
     pub(super) fn return_is_due(&mut self, now: Duration) {
         if !self.is_online() {
             return;
@@ -413,7 +415,7 @@ impl Client {
         }
     }
 
-    /// Whether the broker points to another one that is tried now.
+    /// Returns whether the broker redirects to another one, which is tried next.
     fn follow_redirect(&mut self, cause: &mut Cause) -> bool {
         if !SEVERAL {
             return false;
@@ -438,11 +440,12 @@ impl Client {
     }
 }
 
-/// Servers of a reference that are tried at most: the broker chooses how many it names.
+/// How many servers of a reference are tried: the broker decides how many it names.
 const REFERENCES: usize = 4;
 
-/// The servers of a Server Reference that can be used, the first one last: hosts with or without a port,
-/// blanks between them (section 4.11). The scheme stays, and so does the port unless another one is given.
+/// Returns the usable servers of a Server Reference, the first one last: hosts with or without a
+/// port, separated by blanks (section 4.11). The scheme stays, as does the port unless another one
+/// is given.
 fn read_reference(text: &str, here: &BrokerUri) -> Vec<BrokerUri> {
     let read = text.split(' ').filter_map(|server| {
         let mut uri = String::from(here.scheme.as_str());
@@ -466,8 +469,8 @@ fn has_port(server: &str) -> bool {
         .is_some_and(|rest| rest.contains(':'))
 }
 
-/// The end of a connection that a path may have brought about by forgetting it: nothing came any
-/// more, a packet after a silence met a stranger, or a proxy closed what was idle.
+/// Returns whether a path may have ended the connection by dropping its state: nothing arrived any
+/// more, a packet after a silence was met with RST, or a proxy closed an idle connection.
 fn is_silent_death(cause: &Cause) -> bool {
     matches!(
         cause,
@@ -478,7 +481,8 @@ fn is_silent_death(cause: &Cause) -> bool {
     )
 }
 
-/// The heap of this side is short: no address or broker is to blame, and another one is no better.
+/// Returns whether this side is short of heap: no address or broker is to blame, and another would
+/// not help.
 fn is_out_of_memory(cause: &Cause) -> bool {
     matches!(cause, Cause::Mqtt(SessionError::OutOfMemory { .. }))
 }
@@ -497,7 +501,7 @@ mod tests {
             ("192.0.2.1", "mqtts://192.0.2.1:8884"),
             ("[2001:db8::1]", "mqtts://[2001:db8::1]:8884"),
             ("[2001:db8::1]:1", "mqtts://[2001:db8::1]:1"),
-            // Those that can be used, in order.
+            // The usable ones, in order.
             (
                 "a..b 2001:db8::1 second.example third.example",
                 "mqtts://second.example:8884 mqtts://third.example:8884",
@@ -506,13 +510,13 @@ mod tests {
                 "a b c d e f",
                 "mqtts://a:8884 mqtts://b:8884 mqtts://c:8884 mqtts://d:8884",
             ),
-            // Itself is no other server.
+            // The broker itself is not another server.
             ("broker.example", ""),
             (
                 "broker.example:8884 other.example",
                 "mqtts://other.example:8884",
             ),
-            // The scheme is not the broker's to choose.
+            // The broker cannot choose the scheme.
             ("mqtt://other.example", ""),
             ("", ""),
             (" ", ""),

@@ -1,6 +1,7 @@
-//! What the driver tells: network, time, TCP, datagrams, answers, alarms.
+//! The driver's inputs: network, time, TCP, datagrams, answers, alarms.
 //!
-//! Not inlined, nor are the outputs: the frame of the loop that calls them lies under every handshake.
+//! Inputs and outputs are not inlined: the frame of the calling loop lies below every handshake on
+//! the stack.
 use super::stages::Turn;
 use super::{Client, State, Tls};
 use crate::addresses::withdrawn;
@@ -21,19 +22,20 @@ use thread_mqtt_resolve::{AdvertisedPrefix, Host, Scheme};
 use thread_mqtt_tls::{Connection, TlsError};
 
 impl Client {
-    /// TLS, where [`Config::tls_follows`](crate::Config::tls_follows) announced it; or why there is none, which
-    /// ends each attempt before it begins, with [`Cause::Setup`]: it does not get better by waiting. Without an
-    /// effect if none is awaited.
+    /// Supplies TLS as announced by [`Config::tls_follows`](crate::Config::tls_follows), or the
+    /// reason why there is none. That reason ends each attempt before it begins, with
+    /// [`Cause::Setup`], because waiting does not help. No effect unless TLS is awaited.
     pub fn handle_tls(&mut self, tls: Result<thread_mqtt_tls::Config, SetupError>) {
         if let Tls::Awaited = self.tls {
             self.tls = tls.map_or_else(Tls::Failed, Tls::Ready);
         }
     }
 
-    /// Whether the network is up, its prefixes and servers. Tell it as often as you like.
+    /// Supplies the state of the network, its prefixes and its servers. Call it as often as you
+    /// like.
     ///
-    /// An established connection outlives a short detachment: TCP and the keep-alive decide. It
-    /// does not outlive the prefix it was made with.
+    /// An established connection survives a short detachment: TCP and the keep-alive decide. It
+    /// does not survive the prefix it was made with.
     #[inline(never)]
     pub fn handle_network(&mut self, network: &Network, now: Duration) {
         if self.network == *network {
@@ -44,7 +46,7 @@ impl Client {
         // What failed may work now: see `look_at_network`.
         let is_new =
             |one: &AdvertisedPrefix| before.prefixes.iter().all(|old| old.prefix != one.prefix);
-        // A resolution under way has it already.
+        // A resolution in progress uses it already.
         let gained = !matches!(self.state, State::Timing | State::Resolving)
             && network.prefixes.iter().any(is_new);
         let is_better = network.attached && (stale || gained || !before.attached);
@@ -75,12 +77,13 @@ impl Client {
         }
     }
 
-    /// The wall clock, or that there is none. Certificates are checked against it.
+    /// Supplies the wall clock time, or `None` if there is none. Certificates are checked against
+    /// it.
     ///
-    /// It is trusted: once a certificate was valid at this time it raises the
-    /// [floor](Self::time_floor), which outlives a reboot. Do not pass what an unauthenticated server
-    /// said; configure that server in [`TimeConfig`](crate::TimeConfig) instead. A time before the
-    /// floor is a clock that was never set, and is ignored.
+    /// It is trusted: once a certificate was valid at this time, it raises the
+    /// [floor](Self::time_floor), which survives a reboot. Do not pass the time of an
+    /// unauthenticated server; configure that server in [`TimeConfig`](crate::TimeConfig) instead.
+    /// A time before the floor means that the clock was never set, and is ignored.
     pub fn handle_unix_time(&mut self, unix_seconds: Option<u64>, now: Duration) {
         let believed = self.clock.tell(unix_seconds, now);
         match (&mut self.state, believed) {
@@ -94,7 +97,8 @@ impl Client {
         }
     }
 
-    /// The connection asked for by [`Action::TcpConnect`](crate::Action::TcpConnect) is there.
+    /// Reports that the connection requested by [`Action::TcpConnect`](crate::Action::TcpConnect)
+    /// is established.
     #[inline(never)]
     pub fn handle_tcp_connected(&mut self, now: Duration) {
         if self.resolver.uses_tcp() {
@@ -129,9 +133,9 @@ impl Client {
         }
     }
 
-    /// Bytes that came over TCP, from the broker or from a DNS server. Returns how many were taken; offer
-    /// the rest again after the next output (back-pressure: the session's buffers or the application's
-    /// events are full).
+    /// Takes bytes received over TCP, from the broker or a DNS server. Returns how many were taken;
+    /// offer the rest again after the next output. (Back-pressure: the session's buffers or the
+    /// application's events are full.)
     #[inline(never)]
     pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) -> usize {
         if self.resolver.uses_tcp() {
@@ -170,13 +174,13 @@ impl Client {
                 }
             },
             State::Securing { .. } => taken,
-            // It is over.
+            // The connection is over.
             _ => data.len(),
         }
     }
 
-    /// The connection failed, or the peer closed it. Bytes that came before must have been given
-    /// to [`handle_tcp_data`](Self::handle_tcp_data).
+    /// Reports that the connection failed or the peer closed it. Pass all bytes received before to
+    /// [`handle_tcp_data`](Self::handle_tcp_data) first.
     pub fn handle_tcp_closed(&mut self, error: TcpError, now: Duration) {
         if self.resolver.uses_tcp() {
             self.resolver.handle_tcp_closed(now);
@@ -194,13 +198,13 @@ impl Client {
                 self.fail(Stage::Tls, cause.unwrap_or(Cause::Tcp(error)), now);
             }
             State::Up { .. } => self.fail_up(Cause::Tcp(error), now),
-            // No last words without a connection.
+            // Nothing more can be sent.
             State::Closing { stream, .. } => *stream = None,
             _ => {}
         }
     }
 
-    /// A datagram from a DNS or time server to the local port `to_port`.
+    /// Takes a datagram from a DNS or time server to the local port `to_port`.
     #[inline(never)]
     pub fn handle_datagram(
         &mut self,
@@ -220,13 +224,14 @@ impl Client {
         self.take_report(now);
     }
 
-    /// A datagram to a DNS or time server did not arrive. Of a time server it is as good as lost.
+    /// Reports that a datagram to a DNS or time server was not delivered. For a time server it
+    /// counts as lost.
     pub fn handle_undelivered(&mut self, to: SocketAddrV6, error: UdpError, now: Duration) {
         self.resolver.handle_undelivered(to, error, now);
         self.take_report(now);
     }
 
-    /// The platform's answer to [`Action::PlatformLookup`](crate::Action::PlatformLookup).
+    /// Takes the platform's answer to [`Action::PlatformLookup`](crate::Action::PlatformLookup).
     pub fn handle_platform_lookup(
         &mut self,
         answer: Result<Vec<IpAddr>, LookupError>,
@@ -236,16 +241,16 @@ impl Client {
         self.take_report(now);
     }
 
-    /// The generator handed to [`poll_action`](Self::poll_action) had no randomness to give: what
-    /// it returned is not to be used. A guessable DNS query is worse than none. The generator returns ones
-    /// from then on, of which the pause to the next attempt becomes the longest.
+    /// Reports that the generator passed to [`poll_action`](Self::poll_action) had no entropy. What
+    /// that call returned must not be used: a guessable DNS query is worse than none. The generator
+    /// returns ones from then on, which make the pause to the next attempt the longest.
     pub fn handle_entropy_failure(&mut self, code: i32, now: Duration) {
         if let Some(stage) = self.stage() {
             self.fail(stage, Cause::NoEntropy(code), now);
         }
     }
 
-    /// Time has passed.
+    /// Handles the passing of time.
     #[inline(never)]
     pub fn handle_timeout(&mut self, now: Duration) {
         while let Some(alarm) = self.alarms.pop(now) {
@@ -261,12 +266,12 @@ impl Client {
                 Alarm::Return => self.return_is_due(now),
             }
         }
-        // Before the search for the time ends, which may want to know why a name has no address.
+        // Before the search for the time ends, which may need to know why a name has no address.
         self.resolver.handle_timeout(now);
         self.take_report(now);
         self.timing.source().handle_timeout(now);
         self.advance_time(now);
-        // Also while offline: messages expire.
+        // Also while offline, because messages expire.
         if let Err(error) = self.session.handle_timeout(now) {
             if let State::Up { .. } = self.state {
                 self.fail_up(Cause::Mqtt(error), now);
@@ -275,7 +280,7 @@ impl Client {
     }
 }
 
-/// What the certificate must say; TLS takes a final dot away.
+/// Returns the name that the certificate must contain; TLS removes a final dot.
 fn server_name(host: &Host) -> String {
     let address: &dyn Display = match host {
         Host::Name(name) => name,

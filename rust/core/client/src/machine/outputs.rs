@@ -1,4 +1,4 @@
-//! What the driver asks for: actions, bytes, events, the time of the next alarm.
+//! The driver's outputs: actions, bytes, events, the time of the next alarm.
 use super::ending::LastWords;
 use super::{Client, State, learner};
 use crate::action::Action;
@@ -10,9 +10,9 @@ use rand_core::Rng;
 use thread_mqtt_resolve::resolver::Output;
 
 impl Client {
-    /// The next thing the driver is asked to do, until `None`. `rng` must be cryptographically
-    /// secure: DNS query ids and ports come from it, the cookies of time servers, and the jitter of
-    /// the back-off.
+    /// Returns the next action for the driver; call it until `None`. `rng` must be
+    /// cryptographically secure: it supplies DNS query ids and ports, the cookies of time servers,
+    /// and the jitter of the back-off.
     #[inline(never)]
     pub fn poll_action(&mut self, now: Duration, rng: &mut dyn Rng) -> Option<Action> {
         if let State::Up { stream, .. } = &mut self.state {
@@ -25,7 +25,7 @@ impl Client {
         self.plan_return(now, rng);
         self.settle(now, rng);
         self.look_at_network(now, rng);
-        // Before the resolver opens its own.
+        // Before the resolver opens its own sockets.
         if self.timing.source().poll_close() {
             return Some(Action::UdpClose);
         }
@@ -42,7 +42,7 @@ impl Client {
                 },
                 Output::CloseUdp => Action::UdpClose,
                 Output::TcpConnect(server) => Action::TcpConnect(server),
-                // A FIN would keep the connection for minutes, of which a device has few.
+                // A FIN would keep the connection for minutes, and a device has few connections.
                 Output::TcpClose => Action::TcpClose { abort: true },
                 Output::PlatformLookup { name, family } => Action::PlatformLookup { name, family },
             });
@@ -51,7 +51,7 @@ impl Client {
             .or_else(|| (!self.actions.is_empty()).then(|| self.actions.remove(0)))
     }
 
-    /// Bytes for the broker, or for a DNS server, to be sent in order.
+    /// Returns bytes to send, in order, to the broker or a DNS server.
     pub fn transmit(&mut self, now: Duration) -> &[u8] {
         self.shown_at = now;
         match &mut self.state {
@@ -65,7 +65,7 @@ impl Client {
         }
     }
 
-    /// The first `n` bytes of [`transmit`](Self::transmit) were handed to TCP.
+    /// Removes the first `n` bytes of [`transmit`](Self::transmit), which were passed to TCP.
     pub fn consume_transmit(&mut self, n: usize) {
         let learner = learner(&mut self.learner);
         if let (Some(learner), State::Up { .. }, 1..) = (learner, &self.state, n) {
@@ -88,12 +88,12 @@ impl Client {
         }
     }
 
-    /// What happened, until `None`.
+    /// Returns the next event; call it until `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop(|| self.session.poll_event())
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) next.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let session = self.session.poll_timeout();
         let names = earliest(self.resolver.poll_timeout(), self.timing.poll_timeout());

@@ -1,4 +1,4 @@
-//! Names: the broker's, and those of time servers.
+//! Resolving names: the broker's, and those of time servers.
 use super::{Client, State};
 use crate::error::Cause;
 use crate::event::Reached;
@@ -11,14 +11,14 @@ use thread_mqtt_resolve::prefix::UsablePrefix;
 use thread_mqtt_resolve::resolver::Origin;
 
 impl Client {
-    /// Looks the broker up.
+    /// Resolves the broker's name.
     pub(super) fn resolve(&mut self, now: Duration) {
-        // The address that works may be in the half of the answer that comes late.
+        // The address that works may be in the half of the answer that arrives late.
         let patient = self.targets.current().addresses.lack_a_good_one();
         self.resolve_patiently(patient, now);
     }
 
-    /// The same; `patient`: waits for both halves of the answer.
+    /// Like [`resolve`](Self::resolve); `patient` waits for both halves of the answer.
     pub(super) fn resolve_patiently(&mut self, patient: bool, now: Duration) {
         if let State::Timing = mem::replace(&mut self.state, State::Resolving) {
             self.end_search();
@@ -27,7 +27,7 @@ impl Client {
         self.look_up(self.targets.uri().host.clone(), now, Duration::MAX);
     }
 
-    /// Has the resolver begin, and tells the prefix that it begins with. A report comes at `latest`.
+    /// Starts the resolver, and announces the prefix it starts with. The report is due at `latest`.
     pub(super) fn look_up(&mut self, host: Host, now: Duration, latest: Duration) {
         self.resolver.start_until(&host, &self.network, now, latest);
         if !self.network.native_ipv4 && !matches!(host, Host::Ipv6(_)) {
@@ -37,7 +37,7 @@ impl Client {
         self.take_report(now);
     }
 
-    /// Goes on when the resolver has finished.
+    /// Continues once the resolver has finished.
     pub(super) fn take_report(&mut self, now: Duration) {
         if !matches!(self.state, State::Resolving | State::Timing) {
             return;
@@ -67,7 +67,7 @@ impl Client {
         self.connect_in_turn(&order, now);
     }
 
-    /// Tells the prefix that will be tried first, once an attempt.
+    /// Announces the prefix that will be tried first, once per attempt.
     fn announce_prefix(&mut self, first: Option<UsablePrefix>) {
         if let Some(first) = first.filter(|_| !self.announced_prefix) {
             self.announced_prefix = true;

@@ -1,4 +1,4 @@
-//! The way up: from the network to CONNACK, and what proves that it was worth it.
+//! The way up: from the network to CONNACK, and to a stable connection.
 use super::ending::Ending;
 use super::{Client, State, Tls, learner};
 use crate::action::Action;
@@ -18,32 +18,32 @@ use rand_core::Rng;
 use thread_mqtt_resolve::Scheme;
 use thread_mqtt_resolve::resolver::Candidate;
 
-/// An address whose turn it is, or will be.
+/// An address to try, now or later.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn {
     pub(super) candidate: Candidate,
-    /// It gets all of its time: there is no other one to try, or it was passed over before.
+    /// It gets the full time: there is no other address, or it was passed over before.
     whole: bool,
 }
 
 impl Client {
-    /// The next output begins an attempt, if there is a network.
+    /// Makes the next output begin an attempt, if there is a network.
     pub(super) fn begin_anew(&mut self, _now: Duration) {
         self.alarms.clear();
-        // What is known now is no news.
+        // What is known now does not count as an improvement.
         self.news = false;
         self.state = State::Attaching;
     }
 
-    /// Begins when there is a network, and does not sleep through its change for the better: but not
-    /// in the same instant as every other device that sees it, and not each time that it flaps.
+    /// Begins when there is a network, and ends the pause early if the network improves: but not at
+    /// the same instant as every other device that sees it, and not each time that it flaps.
     pub(super) fn look_at_network(&mut self, now: Duration, rng: &mut dyn Rng) {
         match (&self.state, &self.tls) {
             (State::Attaching, Tls::Failed(error)) => return self.give_up(error.clone()),
             (State::Attaching, Tls::Awaited) => return,
             _ => {}
         }
-        // What comes during an attempt, or while its last words are said, counts for the next one.
+        // An improvement during an attempt, or while closing, counts for the next one.
         let news = match &self.state {
             State::Attaching | State::Waiting { .. } | State::Up { .. } => {
                 mem::take(&mut self.news)
@@ -63,7 +63,7 @@ impl Client {
             State::Waiting { .. } if news => {
                 let wait = self.budget.wait(now);
                 let latest = later(now, later(wait, self.timers.network_jitter));
-                // What is due by then anyway, by an earlier look at the same change too, stays.
+                // Keep an attempt that is due by then anyway, perhaps because of the same change.
                 if !is_due(self.alarms.due(Alarm::Backoff), latest) {
                     self.budget.take(now);
                     let pause = later(wait, spread(self.timers.network_jitter, rng));
@@ -88,10 +88,10 @@ impl Client {
         }
     }
 
-    /// Tries these addresses one after the other; `order` is not empty.
+    /// Tries these addresses in turn; `order` is not empty.
     ///
-    /// A port has one TCP connection, because a device has memory for one: addresses are not raced
-    /// (RFC 8305 section 5), but a silent one gets little time while there is another.
+    /// A port has a single TCP connection, because a device has memory for one. So addresses are
+    /// not raced (RFC 8305 section 5), but a silent one gets little time while there are others.
     pub(super) fn connect_in_turn(&mut self, order: &[Candidate], now: Duration) {
         let last = order.len().saturating_sub(1);
         let turn = |(place, candidate): (usize, &Candidate)| Turn {
@@ -117,8 +117,8 @@ impl Client {
         self.state = State::Connecting { turn, rest };
     }
 
-    /// The current address does not answer: the next one, if there is one. `was_silent`: until its
-    /// time was over.
+    /// Moves on to the next address, if there is one. `was_silent`: the current one did not answer
+    /// in time.
     pub(super) fn next_candidate(&mut self, error: TcpError, was_silent: bool, now: Duration) {
         let State::Connecting { turn, rest } = &mut self.state else {
             return;
@@ -136,7 +136,7 @@ impl Client {
             addresses.blame(turn.candidate.address, Fault::NoBroker);
         }
         if rest.is_empty() {
-            // The name may have moved.
+            // The name may have new addresses.
             let host = self.targets.uri().host.clone();
             self.resolver.forget(&host);
             if mem::take(&mut self.half_missing) {
@@ -150,7 +150,7 @@ impl Client {
         }
     }
 
-    /// From TLS to MQTT, once the handshake is done.
+    /// Moves from TLS to MQTT, once the handshake is done.
     pub(super) fn promote(&mut self, now: Duration) {
         let State::Securing { connection, .. } = &self.state else {
             return;
@@ -160,7 +160,7 @@ impl Client {
         };
         let agreed = agreed.clone();
         self.alarms.cancel(Alarm::TlsHandshake);
-        // A resumed session is as old as the certificate that was looked at then.
+        // A resumed session only shows the certificate that was checked then.
         if !agreed.resumed {
             let issued = connection.issued();
             self.clock.prove(issued, now);
@@ -175,8 +175,9 @@ impl Client {
         }
     }
 
-    /// Begins to speak MQTT. A session belongs to the broker that holds it: with another one it
-    /// begins anew; and with the same one that has something in it which this side cannot take.
+    /// Starts MQTT. A session belongs to the broker that holds it, so another broker gets a new
+    /// one. The same broker does too if its session contains something that this side cannot
+    /// process.
     pub(super) fn greet(&mut self, candidate: Candidate, stream: Stream, now: Duration) {
         let here = self.targets.uri();
         let elsewhere = self.session_at.as_ref().is_some_and(|at| at != here);
@@ -208,8 +209,8 @@ impl Client {
         }
     }
 
-    /// Bytes came from the broker: perhaps its CONNACK. The session's events wait in the session
-    /// until the application takes them: its queue is what holds the broker back.
+    /// Handles bytes from the broker, perhaps its CONNACK. The session's events wait in the session
+    /// until the application takes them: its queue holds the broker back.
     pub(super) fn notice_answer(&mut self, now: Duration) {
         let State::Up { since, .. } = &mut self.state else {
             return;
@@ -220,7 +221,7 @@ impl Client {
         }
     }
 
-    /// The broker has accepted the session, which is there now.
+    /// Notes that the broker has accepted the session.
     pub(super) fn note_acceptance(&mut self) {
         if self.session.was_accepted() {
             if self.cannot_take_session() {
@@ -236,14 +237,14 @@ impl Client {
         }
     }
 
-    /// Whether the broker keeps a message that this side cannot take: it comes again on each connection,
-    /// before it can be known which it is.
+    /// Returns whether the broker holds a message that this side cannot process. It arrives again
+    /// on each connection, before it can be identified.
     pub(super) fn cannot_take_session(&self) -> bool {
         self.suspect_after != 0 && self.undigested >= self.suspect_after
     }
 
-    /// Whether the connection has proved worth something: the broker has answered more than CONNECT,
-    /// and some time has passed.
+    /// Returns whether the connection is stable: the broker has answered more than CONNECT, and
+    /// some time has passed.
     pub(super) fn is_stable(&self, now: Duration) -> bool {
         match self.state {
             State::Up {
@@ -256,7 +257,7 @@ impl Client {
         }
     }
 
-    /// Notes once that the connection is stable.
+    /// Notes, once, that the connection is stable.
     pub(super) fn notice_stability(&mut self, now: Duration) {
         let is_stable = self.is_stable(now);
         match &mut self.state {
@@ -273,7 +274,7 @@ impl Client {
         }
     }
 
-    /// What the path has taught, once bytes have come.
+    /// Updates what is known about the path when bytes have arrived.
     pub(super) fn learn_silence(&mut self, now: Duration) {
         let Some(learner) = learner(&mut self.learner) else {
             return;
@@ -284,7 +285,7 @@ impl Client {
             let proven = learner.proven();
             let wants_room = learner.wants_room();
             self.tell(Event::KeepAlive(proven));
-            // The keep-alive is a part of CONNECT: a few times in a life, at a quiet moment.
+            // The keep-alive is part of CONNECT. Reconnect for it, which happens rarely, when idle.
             if wants_room && self.is_online() && self.session.is_idle() {
                 self.end_in_good_order(Ending::Renewing, now);
             }

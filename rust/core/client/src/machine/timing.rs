@@ -1,4 +1,4 @@
-//! The time: asked of a [`TimeSource`] before the first connection with TLS, where the platform does
+//! The time: queried from a [`TimeSource`] before the first TLS connection, if the platform does
 //! not know it.
 use super::{Client, State};
 use crate::action::Action;
@@ -12,19 +12,20 @@ use core::mem;
 use core::time::Duration;
 use rand_core::Rng;
 
-/// How long a client that can do without connects without asking again when no server has answered:
-/// where a firewall drops the questions, each reconnect would take the whole deadline longer.
+/// How long to connect without querying again after no server answered, if the time is not
+/// required. Otherwise, where a firewall drops the queries, each reconnect would take the whole
+/// deadline longer.
 const PAUSE_IN_VAIN: Duration = Duration::from_secs(600);
 
-/// Where the time comes from, and what follows if it does not come.
+/// The source of the time, and what to do if it fails.
 #[derive(Debug)]
 pub(super) struct Timing {
     source: Box<SntpSearch>,
     policy: TimePolicy,
     refresh: Duration,
-    /// The last search was in vain.
+    /// The last search failed.
     failed: Option<(TimeError, Duration)>,
-    /// Why the time is unknown, as the application was told.
+    /// Why the time is unknown, as reported to the application.
     told: Option<TimeError>,
 }
 
@@ -39,7 +40,7 @@ impl Timing {
         }
     }
 
-    /// The age at which a time told by a server is asked for anew.
+    /// Returns the age at which a server's time is queried again.
     pub(super) fn refresh(&self) -> Duration {
         self.refresh
     }
@@ -54,7 +55,7 @@ impl Timing {
 }
 
 impl Client {
-    /// Begins to ask, unless it was in vain a moment ago.
+    /// Starts a search, unless one failed a moment ago.
     pub(super) fn learn_time(&mut self, now: Duration) {
         if let Some((error, at)) = &self.timing.failed {
             if self.can_do_without(now) && now.saturating_sub(*at) < PAUSE_IN_VAIN {
@@ -67,7 +68,7 @@ impl Client {
         self.advance_time(now);
     }
 
-    /// Does what the source of time asks for, as far as it needs no socket.
+    /// Handles the outputs of the source that need no socket.
     pub(super) fn advance_time(&mut self, now: Duration) {
         while let State::Timing = self.state {
             if let Some(outcome) = self.timing.source.poll_outcome() {
@@ -81,7 +82,7 @@ impl Client {
         }
     }
 
-    /// The datagram with the question, when it is due.
+    /// Returns the query datagram when it is due.
     pub(super) fn ask_time(&mut self, rng: &mut dyn Rng) -> Option<Action> {
         let Datagram {
             from_port,
@@ -95,7 +96,7 @@ impl Client {
         })
     }
 
-    /// The search has ended.
+    /// Handles the end of the search.
     fn take_time(&mut self, outcome: Result<Told, TimeError>, now: Duration) {
         match outcome {
             Ok(Told { seconds, server }) => {
@@ -117,12 +118,13 @@ impl Client {
         }
     }
 
-    /// Whether there is an older time, or none is needed.
+    /// Returns whether an older time is available, or none is required.
     fn can_do_without(&self, now: Duration) -> bool {
         self.timing.policy == TimePolicy::Lenient || self.clock.unix_seconds(now).is_some()
     }
 
-    /// Goes on with an older time, or with the floor, which is told unless it was already.
+    /// Continues with an older time, or with the floor, and reports that unless it was already
+    /// reported.
     fn go_without_time(&mut self, why: TimeError, now: Duration) {
         let told = self.timing.told.as_ref().map(mem::discriminant);
         if self.clock.unix_seconds(now).is_none() && told != Some(mem::discriminant(&why)) {
@@ -133,7 +135,7 @@ impl Client {
         self.resolve(now);
     }
 
-    /// Drops what is asked, of the resolver or of the source of time.
+    /// Drops the current query of the resolver or of the source of time.
     pub(super) fn end_search(&mut self) {
         self.resolver.cancel();
         self.timing.source.cancel();

@@ -1,23 +1,23 @@
-//! What is known of the time.
+//! What is known about the time.
 //!
-//! **Nothing that an SNTP server says moves the floor.** The floor is kept in flash and outlives
-//! reboots: one that lies in the future makes a device refuse every certificate, for good where a
-//! private CA does not renew it in time. So it rises only to what is proven:
+//! **Nothing that an SNTP server says moves the floor.** The floor is stored in flash and survives
+//! reboots. If it lay in the future, the device would refuse every certificate; with a private CA
+//! that does not renew in time, for good. So it rises only to what is proven:
 //!
-//! - A chain was verified, so its leaf has been issued: the leaf's notBefore has passed.
-//! - The platform told the time, and a chain was valid then. The platform is trusted.
-//! - Either goes on by the uptime.
+//! - A chain was verified, so its leaf was issued: the leaf's notBefore has passed.
+//! - The platform supplied the time, and a chain was valid at that time. The platform is trusted.
+//! - Uptime since either of these.
 //!
-//! What an SNTP server says is used for the check of certificates and dropped when one contradicts
-//! it. It never lies before the floor. Therefore, whatever is forged: a certificate that is valid
-//! is accepted once the forger is gone, and one that expired before the floor never is.
+//! The time of an SNTP server is used to check certificates, and dropped if one contradicts it. It
+//! never lies before the floor. So whatever is forged, a valid certificate is accepted once the
+//! forger is gone, and one that expired before the floor never is.
 use core::time::Duration;
 use thread_mqtt_tls::CertificateTime;
 
 /// How far a clock may lie before the floor and still be believed: clocks drift.
 pub(crate) const SLACK: u64 = 3600;
 
-/// The platform's word, that of an SNTP server, and what is known to have passed.
+/// The time from the platform, from an SNTP server, and the time known to have passed.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     platform: Option<Told>,
@@ -27,7 +27,7 @@ pub(crate) struct Clock {
     floor: u64,
 }
 
-/// Unix seconds, and when they were told.
+/// Unix seconds, and when they were learned.
 #[derive(Debug, Clone, Copy)]
 struct Told {
     seconds: u64,
@@ -49,8 +49,8 @@ impl Clock {
         }
     }
 
-    /// Takes what the platform says now, and returns what is believed of it. It takes precedence
-    /// over what a server says, but a clock that runs before the floor was never set.
+    /// Takes the platform's time, and returns it if it is believed. It takes precedence over a
+    /// server's, but a clock that lies before the floor was never set.
     pub(crate) fn tell(&mut self, unix_seconds: Option<u64>, now: Duration) -> Option<u64> {
         self.raise(now);
         let believed = unix_seconds.filter(|seconds| seconds.saturating_add(SLACK) >= self.floor);
@@ -58,12 +58,12 @@ impl Clock {
         believed
     }
 
-    /// Takes what an SNTP server says.
+    /// Takes an SNTP server's time.
     pub(crate) fn synchronise(&mut self, seconds: u64, now: Duration) {
         self.network = Some(Told { seconds, at: now });
     }
 
-    /// A chain was verified whose leaf was issued at this time.
+    /// Notes that a chain was verified whose leaf was issued at this time.
     pub(crate) fn prove(&mut self, issued: Option<u64>, now: Duration) {
         let told = self.platform.map(|told| told.now(now));
         if let Some(seconds) = issued.max(told) {
@@ -74,7 +74,7 @@ impl Clock {
         }
     }
 
-    /// A certificate was not valid at the time known. The server's word may be the wrong one.
+    /// Notes that a certificate was not valid at the known time: the server's time may be wrong.
     pub(crate) fn doubt(&mut self) {
         self.network = None;
     }
@@ -85,24 +85,25 @@ impl Clock {
         }
     }
 
-    /// Unix seconds that are known to have passed.
+    /// Returns a time known to have passed, in Unix seconds.
     pub(crate) fn floor(&self) -> u64 {
         self.floor
     }
 
-    /// Unix seconds, if they are known.
+    /// Returns the time in Unix seconds, if known.
     pub(crate) fn unix_seconds(&self, now: Duration) -> Option<u64> {
         let told = self.platform.or(self.network)?;
         Some(told.now(now).max(self.floor))
     }
 
-    /// Whether a source should be asked: the time has not been told for so long.
+    /// Returns whether a source should be queried, because the time is older than `refresh` or
+    /// unknown.
     pub(crate) fn is_stale(&self, refresh: Duration, now: Duration) -> bool {
         let fresh = |told: Told| now.saturating_sub(told.at) < refresh;
         self.platform.is_none() && !self.network.is_some_and(fresh)
     }
 
-    /// For the check of certificates.
+    /// Returns the time to check certificates with.
     pub(crate) fn certificate_time(&self, now: Duration) -> CertificateTime {
         self.unix_seconds(now)
             .map_or(CertificateTime::AtLeast(self.floor), CertificateTime::Known)
@@ -148,7 +149,7 @@ mod tests {
             clock.certificate_time(s(0)),
             CertificateTime::AtLeast(1_000_000)
         );
-        // One that is a little slow is believed, but time does not run backwards.
+        // A slightly slow clock is believed, but the time does not run backwards.
         assert!(clock.tell(Some(1_000_000 - SLACK), s(0)).is_some());
         assert_eq!(
             clock.certificate_time(s(0)),
@@ -174,7 +175,7 @@ mod tests {
             clock.certificate_time(s(1)),
             CertificateTime::AtLeast(2_000)
         );
-        // An older one takes nothing back.
+        // An older one changes nothing.
         clock.prove(Some(1_500), s(10));
         clock.tell(None, s(20));
         assert_eq!(clock.floor(), 2_020);
@@ -222,15 +223,15 @@ mod tests {
     /// What can happen to a clock whose server is forged.
     #[derive(Debug, Clone)]
     enum Happens {
-        /// The forger says anything.
+        /// The forger sends any time.
         Forged(u64),
         /// A chain is verified whose leaf was issued this long ago.
         Verified(u64),
-        /// A certificate contradicts the time known.
+        /// A certificate contradicts the known time.
         Contradicted,
-        /// The time goes on.
+        /// Time passes.
         Passes(u32),
-        /// The device boots anew with the floor it has kept.
+        /// The device reboots with the floor it has stored.
         Reboots,
     }
 
@@ -246,9 +247,9 @@ mod tests {
     }
 
     proptest! {
-        /// The floor never reaches the future, so the check against it refuses no valid
-        /// certificate; and no check is made against a time before the floor, so none is passed
-        /// that expired before it.
+        /// The floor never lies in the future, so the check against it refuses no valid
+        /// certificate. No check uses a time before the floor, so no certificate passes that
+        /// expired before it.
         #[test]
         fn no_forgery_locks_out_or_lets_in(story in prop::collection::vec(happens(), 0..40)) {
             let begin = 1_000_000_u64;
@@ -279,7 +280,7 @@ mod tests {
                 };
                 prop_assert!(checked >= floor);
             }
-            // The forger is gone, and what it said is found out.
+            // The forger is gone, and its time is found to be wrong.
             clock.doubt();
             prop_assert_eq!(clock.certificate_time(up), CertificateTime::AtLeast(clock.floor()));
             clock.synchronise(truth, up);

@@ -1,23 +1,23 @@
-//! The floor of the time as it is kept over a reboot.
+//! The floor of the time, as stored across reboots.
 use core::fmt;
 
-/// Unix seconds that are known to have passed, as bytes for flash: a version, the number, and its
-/// complement. A floor that is too high makes a device refuse every certificate, so one damaged bit
-/// must not make another floor.
+/// A time known to have passed, in Unix seconds, encoded for flash as version, number and
+/// complement. A floor that is too high makes a device refuse every certificate, so a damaged bit
+/// must not yield another floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptFloor(pub u64);
 
-/// The layout of the bytes.
+/// The layout of the encoding.
 const VERSION: u8 = 1;
 
-/// How much later a floor is before it is worth the flash's wear to keep it: a day.
+/// How much later a floor must be to be worth the flash wear: a day.
 const STEP: u64 = 86_400;
 
 impl KeptFloor {
-    /// Length of the bytes.
+    /// Length of the encoding.
     pub const LENGTH: usize = 17;
 
-    /// The bytes to keep.
+    /// Returns the bytes to store.
     pub fn to_bytes(self) -> [u8; Self::LENGTH] {
         let mut bytes = [VERSION; Self::LENGTH];
         bytes[1..9].copy_from_slice(&self.0.to_le_bytes());
@@ -25,9 +25,9 @@ impl KeptFloor {
         bytes
     }
 
-    /// Reads what was kept.
+    /// Reads stored bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FloorError> {
-        // In this order: a version is read first, whatever may follow in another layout.
+        // In this order: the version decides, because another layout may have any length.
         match bytes {
             [] => Err(FloorError::Length),
             [VERSION, rest @ ..] if rest.len() == Self::LENGTH - 1 => {
@@ -43,21 +43,21 @@ impl KeptFloor {
         }
     }
 
-    /// Whether a floor is so much later that it should be kept in the place of this one.
+    /// Returns whether `floor` is so much later that it should be stored instead of this one.
     pub fn is_outdated_by(self, floor: u64) -> bool {
         floor >= self.0.saturating_add(STEP)
     }
 }
 
-/// Why the bytes are no floor.
+/// Why the bytes are not a floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FloorError {
-    /// Too few or too many.
+    /// They are too few or too many.
     Length,
     /// Another version of this program wrote them.
     Version(u8),
-    /// Some of them were changed.
+    /// Some of them were altered.
     Damaged,
 }
 

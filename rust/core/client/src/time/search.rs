@@ -18,31 +18,31 @@ use rand_core::Rng;
 use thread_mqtt_resolve::Host;
 use thread_mqtt_resolve::resolver::{Candidate, Report};
 
-/// Addresses of one server that are asked: more of the same would not know better.
+/// How many addresses of one server are queried: more of them would know no better.
 const ADDRESSES: usize = 2;
 
-/// Times that a question is sent.
+/// How often a query is sent.
 const ATTEMPTS: u8 = 2;
 
-/// How long a server is left alone that asks for it: where it was asked too often, and where it is not to
-/// be asked at all (RFC 5905 section 7.4). Not longer, because a refusal is as easily forged as a time: this
-/// is what one costs a device that will not connect without the time.
+/// How long a server is left alone if it asks for that, because it was queried too often or does
+/// not serve this client at all (RFC 5905 section 7.4). No longer, because a refusal is as easily
+/// forged as a time, and it stops a device that does not connect without the time.
 const PAUSE_AT_RATE: Duration = Duration::from_secs(900);
 const PAUSE_AT_REFUSAL: Duration = Duration::from_secs(3600);
 
-/// The ephemeral ports begin here (RFC 6335 section 6) and reach to 65535.
+/// First ephemeral port (RFC 6335 section 6); the range ends at 65535.
 const FIRST_PORT: u16 = 49152;
 
-/// Asks SNTP servers in turn.
+/// Queries SNTP servers in turn.
 #[derive(Debug)]
 pub(crate) struct SntpSearch {
     servers: Vec<TimeServer>,
     deadline: Duration,
     attempt_timeout: Duration,
-    /// The server to be asked first.
+    /// Index of the server to query first.
     first: usize,
     refusals: Vec<Refusal>,
-    /// A socket is open that is no longer needed.
+    /// An open socket is no longer needed.
     close_udp: bool,
     search: Option<Search>,
     outcome: Option<Result<Told, TimeError>>,
@@ -61,25 +61,25 @@ struct Refusal {
 struct Search {
     floor: u64,
     ends_at: Duration,
-    /// When to send again, or to end.
+    /// When to send again, or to give up.
     due: Duration,
-    /// Servers that are left, the one asked now included.
+    /// Servers left, including the current one.
     servers_left: usize,
-    /// The name to resolve next, and until when.
+    /// The name to resolve next, and the deadline.
     lookup: Option<(Host, Duration)>,
-    /// The server's addresses that are left.
+    /// The server's remaining addresses.
     addresses: Vec<Candidate>,
     question: Option<Question>,
-    /// What the last one had to say.
+    /// Why the last one failed.
     error: TimeError,
 }
 
-/// The question under way.
+/// The query in flight.
 #[derive(Debug)]
 struct Question {
     server: Candidate,
     to: SocketAddrV6,
-    /// Cookie and local port, drawn when first sent: a late answer to that is still one.
+    /// Cookie and local port, drawn on the first send, so that a late answer to it still counts.
     drawn: Option<(u64, u16)>,
     is_due: bool,
     attempts_left: u8,
@@ -99,7 +99,7 @@ impl SntpSearch {
         }
     }
 
-    /// Another server comes first from now on.
+    /// Makes another server the first.
     fn next(&mut self) {
         self.first = (self.first + 1) % self.servers.len().max(1);
     }
@@ -111,7 +111,7 @@ impl SntpSearch {
         };
         let holds = |refusal: &Refusal| !is_due(Some(refusal.until), now);
         self.refusals.retain(holds);
-        // A name may lead to other addresses each time.
+        // A name may resolve to other addresses each time.
         if self.refusals.len() >= self.servers.len() * ADDRESSES {
             self.refusals.remove(0);
         }
@@ -122,21 +122,21 @@ impl SntpSearch {
         });
     }
 
-    /// The code with which a server asked to be left alone, if that still holds.
+    /// Returns the code with which a server asked to be left alone, if that is still in effect.
     fn refusal(&self, server: SocketAddrV6, now: Duration) -> Option<[u8; 4]> {
         let holds =
             |refusal: &&Refusal| refusal.server == server && !is_due(Some(refusal.until), now);
         self.refusals.iter().find(holds).map(|refusal| refusal.code)
     }
 
-    /// Has the first server looked up, or gives up if all were asked.
+    /// Looks up the next server, or gives up if all were queried.
     fn ask_server(&mut self, now: Duration) {
         let Some(search) = &mut self.search else {
             return;
         };
         match self.servers.get(self.first) {
             Some(server) if search.servers_left > 0 => {
-                // The servers that are left share the time that is left.
+                // The remaining servers share the remaining time.
                 let share = search.ends_at.saturating_sub(now) / search.servers_left as u32;
                 search.lookup = Some((server.host.clone(), later(now, share)));
                 search.due = search.ends_at;
@@ -148,7 +148,7 @@ impl SntpSearch {
         }
     }
 
-    /// Asks the next address, or the next server if none is left.
+    /// Queries the next address, or the next server if none is left.
     fn ask_address(&mut self, now: Duration) {
         let Some(search) = &mut self.search else {
             return;
@@ -171,7 +171,7 @@ impl SntpSearch {
         self.send_question(now);
     }
 
-    /// Has the question sent, or goes on if it was sent often enough.
+    /// Sends the query, or moves on if it was sent often enough.
     fn send_question(&mut self, now: Duration) {
         let Some(search) = &mut self.search else {
             return;
@@ -187,7 +187,7 @@ impl SntpSearch {
                 search.error = TimeError::NoAnswer;
                 self.ask_address(now);
             }
-            // The name is being looked up.
+            // The name is being resolved.
             None => {}
         }
     }
@@ -318,7 +318,7 @@ impl TimeSource for SntpSearch {
         }
         let (cookie, from_port) = *question.drawn.get_or_insert_with(|| {
             let port = FIRST_PORT | (rng.next_u32() >> 16) as u16;
-            // Zero is what a server writes that has not seen a cookie.
+            // A server that has not seen a cookie writes zero.
             (rng.next_u64().max(1), port)
         });
         Some(Datagram {

@@ -1,22 +1,22 @@
-//! SNTP version 4 (RFC 4330, RFC 5905): one question, one answer of 48 bytes.
+//! SNTP version 4 (RFC 4330, RFC 5905): one query, one answer of 48 bytes.
 //!
-//! A question tells nothing but a cookie: 64 random bits in the place of the client's transmit
-//! timestamp, which the server sends back. A peer that has not seen the question cannot
-//! forge the answer, and the question does not reveal what time the device believes.
+//! A query contains only a cookie: 64 random bits instead of the client's transmit timestamp, which
+//! the server sends back. A peer that has not seen the query cannot forge the answer, and the query
+//! does not reveal what time the device believes.
 
 use super::clock::SLACK;
 
-/// The port IANA registered.
+/// Port assigned by IANA.
 pub(crate) const PORT: u16 = 123;
 
 /// Length of a message without extensions.
 const LENGTH: usize = 48;
 
-/// NTP counts from 1900, Unix from 1970.
+/// Unix epoch in NTP seconds, which count from 1900.
 const UNIX_IN_NTP: u64 = 2_208_988_800;
 
-/// 2026-01-01. NTP's 32 bits come round every 136 years, next in 2036: of the years they may mean,
-/// the one nearest to this or to a later floor is meant.
+/// 2026-01-01. NTP's 32-bit seconds wrap every 136 years, next in 2036. Of the possible times, the
+/// one nearest to this or to a later floor is meant.
 const PIVOT: u64 = 1_767_225_600;
 
 /// What a server answers.
@@ -24,15 +24,15 @@ const PIVOT: u64 = 1_767_225_600;
 pub(crate) enum Answer {
     /// Unix seconds.
     Time(u64),
-    /// A kiss-o'-death: the server does not want to be asked, and its code says why.
+    /// A kiss-o'-death: the server refuses to be queried; its code says why.
     Kiss([u8; 4]),
-    /// The server does not know the time itself.
+    /// The server is not synchronised.
     Unsynchronised,
-    /// A time that has passed long since.
+    /// A time long past.
     BeforeFloor,
 }
 
-/// The question: version 4, mode 3 (client), the cookie, nothing else.
+/// Encodes the query: version 4, mode 3 (client), the cookie, nothing else.
 pub(crate) fn request(cookie: u64) -> [u8; LENGTH] {
     let mut message = [0; LENGTH];
     message[0] = 4 << 3 | 3;
@@ -40,27 +40,27 @@ pub(crate) fn request(cookie: u64) -> [u8; LENGTH] {
     message
 }
 
-/// Reads what may be the answer to the question with this cookie; `None` if it is not. `floor` are
-/// Unix seconds that have passed.
+/// Decodes a possible answer to the query with this cookie; `None` if it is not. `floor` is a time
+/// known to have passed, in Unix seconds.
 pub(crate) fn read(message: &[u8], cookie: u64, floor: u64) -> Option<Answer> {
-    // Extensions and a MAC may follow; they are of no use without a key.
+    // Extensions and a MAC may follow; they are useless without a key.
     let message = message.first_chunk::<LENGTH>()?;
     let (leap, version, mode) = (message[0] >> 6, message[0] >> 3 & 7, message[0] & 7);
     let stratum = message[1];
     let &[o0, o1, o2, o3, o4, o5, o6, o7] = message[24..].first_chunk::<8>()?;
     let originate = u64::from_be_bytes([o0, o1, o2, o3, o4, o5, o6, o7]);
-    // Servers answer in the version of the question, or in the one before.
+    // Servers answer in the version of the query, or in the previous one.
     if originate != cookie || mode != 4 || !matches!(version, 3 | 4) {
         return None;
     }
     let code = *message[12..].first_chunk::<4>()?;
-    // RFC 5905 section 7.4: only these three ask for something.
+    // RFC 5905 section 7.4: only these three ask the client to change its behaviour.
     if stratum == 0 && [*b"DENY", *b"RSTR", *b"RATE"].contains(&code) {
         return Some(Answer::Kiss(code));
     }
     let transmit = message[40..].first_chunk::<8>()?;
-    // Stratum 16 is 0 on the way (section 7.3): a server says so while it is not synchronised, with INIT or
-    // nothing as its code.
+    // Stratum 16 is 0 on the wire (section 7.3). A server sends it while unsynchronised, with INIT
+    // or nothing as its code.
     if leap == 3 || !(1..=15).contains(&stratum) || *transmit == [0; 8] {
         return Some(Answer::Unsynchronised);
     }
@@ -73,9 +73,9 @@ pub(crate) fn read(message: &[u8], cookie: u64, floor: u64) -> Option<Answer> {
     })
 }
 
-/// The Unix time nearest to `pivot` of which these are the last 32 bits, counted as NTP counts.
+/// Returns the Unix time nearest to `pivot` whose NTP seconds end in these 32 bits.
 fn unix_seconds(ntp: u32, pivot: u64) -> u64 {
-    // The difference of two counters that come round, as a signed number.
+    // Signed difference of two wrapping counters.
     let ahead = ntp.wrapping_sub((pivot + UNIX_IN_NTP) as u32) as i32;
     pivot.saturating_add_signed(ahead.into())
 }
@@ -88,7 +88,7 @@ mod tests {
     /// 2026-11-25 02:00:00.
     const NOW: u64 = 1_795_572_000;
 
-    /// A good answer that says these NTP seconds.
+    /// Returns a good answer with these NTP seconds.
     fn answer(ntp: u32) -> [u8; LENGTH] {
         let mut message = [0; LENGTH];
         message[0] = 4 << 3 | 4;
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_good_answer_is_the_time() {
         assert_eq!(changed(|_| {}), Some(Answer::Time(NOW)));
-        // Version 3, a leap second to come, stratum 1 and 15.
+        // Version 3, a pending leap second, stratum 1 and 15.
         for (byte, value) in [(0, 3 << 3 | 4), (0, 1 << 6 | 4 << 3 | 4), (1, 1), (1, 15)] {
             assert_eq!(
                 changed(|message| message[byte] = value),
@@ -157,11 +157,11 @@ mod tests {
         for version in [0, 1, 2, 5, 6, 7] {
             assert_eq!(changed(|message| message[0] = version << 3 | 4), None);
         }
-        // A question sent back.
+        // A query sent back.
         assert_eq!(read(&request(COOKIE), COOKIE, 0), None);
     }
 
-    /// Stratum 0 with this code.
+    /// Returns how stratum 0 with this code is decoded.
     fn stratum_0(code: [u8; 4]) -> Option<Answer> {
         changed(|message| {
             message[0] = 3 << 6 | 4 << 3 | 4;
@@ -185,7 +185,7 @@ mod tests {
             unsynchronised
         );
         assert_eq!(changed(|message| message[1] = 16), unsynchronised);
-        // Of chrony, of ntpd, after a step, and of those that are to be ignored.
+        // As sent by chrony, by ntpd, after a step, and two that are to be ignored.
         for code in [[0; 4], *b"INIT", *b"STEP", *b"XFAC"] {
             assert_eq!(stratum_0(code), unsynchronised);
         }
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_counter_comes_round_in_2036() {
-        // 2036-02-07 06:28:15, the last second of NTP's first era, and the next ones.
+        // 2036-02-07 06:28:15, the last second of NTP's first era, and the following ones.
         let last = u64::from(u32::MAX) - UNIX_IN_NTP;
         for floor in [0, NOW, last - 1] {
             assert_eq!(
@@ -211,7 +211,7 @@ mod tests {
                 Some(Answer::Time(last + 101))
             );
         }
-        // Long after, with firmware of its day.
+        // Long after, with firmware of that time.
         let later = last + 90 * 365 * 86_400;
         assert_eq!(
             read(&at(later), COOKIE, later - 9),
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn what_has_passed_does_not_come_again() {
         assert_eq!(read(&at(NOW), COOKIE, NOW), Some(Answer::Time(NOW)));
-        // A clock that ran fast set the floor.
+        // A fast clock set the floor.
         assert_eq!(read(&at(NOW - SLACK), COOKIE, NOW), Some(Answer::Time(NOW)));
         assert_eq!(
             read(&at(NOW - SLACK - 1), COOKIE, NOW),

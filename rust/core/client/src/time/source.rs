@@ -1,4 +1,4 @@
-//! What a source of time does. The client knows its sources by this alone.
+//! The interface of a source of time, through which the client uses it.
 use super::TimeError;
 use alloc::vec::Vec;
 use core::fmt;
@@ -8,25 +8,26 @@ use rand_core::Rng;
 use thread_mqtt_resolve::Host;
 use thread_mqtt_resolve::resolver::{Candidate, Report};
 
-/// A machine that finds out the time, beside the resolver. It has no sockets, no clock and no
-/// resolver of its own: names and datagrams are outputs, what becomes of them are inputs.
+/// A state machine that finds out the time, beside the resolver. It has no sockets, clock or
+/// resolver of its own: names and datagrams are outputs, their results are inputs.
 ///
 /// After [`start`](Self::start) and after every input, call the outputs until they return nothing.
 /// Spurious inputs are harmless.
 pub(crate) trait TimeSource: fmt::Debug + Send {
-    /// Begins to ask; a search under way is dropped. `floor` are Unix seconds that have passed.
+    /// Starts a search and drops any in progress. `floor` is a time known to have passed, in Unix
+    /// seconds.
     fn start(&mut self, floor: u64, now: Duration);
 
-    /// Drops a search under way, without an outcome.
+    /// Drops a search in progress, without an outcome.
     fn cancel(&mut self);
 
-    /// The time told last turned out to be wrong: ask elsewhere first.
+    /// Notes that the last time supplied was wrong: query another server first.
     fn doubt(&mut self);
 
-    /// What became of the name of [`poll_lookup`](Self::poll_lookup).
+    /// Handles the result of resolving the name of [`poll_lookup`](Self::poll_lookup).
     fn handle_report(&mut self, report: Report, now: Duration);
 
-    /// A datagram that arrived. False if it does not answer the question under way.
+    /// Handles a datagram. Returns false if it does not answer the current query.
     fn handle_datagram(
         &mut self,
         from: SocketAddrV6,
@@ -35,29 +36,29 @@ pub(crate) trait TimeSource: fmt::Debug + Send {
         now: Duration,
     ) -> bool;
 
-    /// Time has passed.
+    /// Handles the passing of time.
     fn handle_timeout(&mut self, now: Duration);
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) next.
     fn poll_timeout(&self) -> Option<Duration>;
 
-    /// A name to resolve, and when its report is wanted at the latest.
+    /// Returns a name to resolve, and when its report is due at the latest.
     fn poll_lookup(&mut self) -> Option<(Host, Duration)>;
 
-    /// A datagram to send.
+    /// Returns a datagram to send.
     fn poll_transmit(&mut self, rng: &mut dyn Rng) -> Option<Datagram>;
 
-    /// Whether the local ports used so far are to be closed; true once.
+    /// Returns whether to close the local ports used so far; true once.
     fn poll_close(&mut self) -> bool;
 
-    /// How the search ended; once.
+    /// Returns how the search ended; once.
     fn poll_outcome(&mut self) -> Option<Result<Told, TimeError>>;
 }
 
 /// A datagram to send.
 #[derive(Debug)]
 pub(crate) struct Datagram {
-    /// Local port.
+    /// The local port.
     pub(crate) from_port: u16,
     /// The server.
     pub(crate) to: SocketAddrV6,
@@ -65,7 +66,7 @@ pub(crate) struct Datagram {
     pub(crate) payload: Vec<u8>,
 }
 
-/// The time, and who told it.
+/// The time, and the server that supplied it.
 #[derive(Debug)]
 pub(crate) struct Told {
     /// Unix seconds.
