@@ -1,4 +1,4 @@
-//! The broker's certificates, by a handshake of its own.
+//! Fetches the broker's certificates with a separate handshake.
 use crate::{Listener, Subject, wait_until};
 use alloc::borrow::Cow;
 use alloc::string::ToString;
@@ -10,11 +10,11 @@ use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::Host;
 use thread_mqtt_tls::{CertificateSummary, CertificateTime, Connection};
 
-/// For the whole of it.
+/// Limit of the whole fetch.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the broker presents at this address. Nothing if that cannot be found out: this is a
-/// diagnosis already.
+/// Returns what the broker presents at this address. Empty on failure: this is part of a diagnosis
+/// already.
 pub(crate) fn fetch<P: Port>(
     subject: &Subject,
     address: SocketAddrV6,

@@ -1,5 +1,5 @@
-//! Walks the stages from a device to its broker, each with what it found, up to the first that
-//! fails, and says what to do about that one.
+//! Walks through the stages from a device to its broker, reports what each one found, up to the
+//! first that fails, and says what to do about it.
 //!
 //! ```text
 //!  begin            follow                                   finish
@@ -7,17 +7,17 @@
 //!  time                                        └─ certificates: names and dates
 //! ```
 //!
-//! It prints lines and does nothing else with what it finds; the same on a laptop
-//! (`thread-mqtt doctor`) as in the shell of a device. It has no client of its own but watches
-//! one that runs already, because a device has memory for one connection,
-//! and because a broker ends the first connection of a client when a second one with its name
-//! comes:
+//! It only prints lines. The same code runs on a laptop (`thread-mqtt doctor`) and in the shell of
+//! a device. It has no client of its own but watches a running one, because a device has memory for
+//! one connection, and because a broker closes a client's first connection when a second one with
+//! the same client identifier arrives:
 //!
-//! 1. [`Doctor::begin`], with the client at rest: the port is the doctor's.
-//! 2. The client is started; [`Doctor::follow`] is shown its events until there is a [`Verdict`].
+//! 1. [`Doctor::begin`], with the client idle: the doctor uses the port.
+//! 2. The client is started. Pass its events to [`Doctor::follow`] until that returns a
+//!    [`Verdict`].
 //! 3. [`Doctor::finish`], which may use the port again.
 //!
-//! [`look_up`] is a resolution by itself, [`show`] prints one.
+//! [`look_up`] runs a single resolution, [`show`] prints one.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
@@ -39,21 +39,21 @@ use thread_mqtt_resolve::resolver::{AddressSource, Config, Failure};
 use thread_mqtt_resolve::{BrokerUri, Host, Scheme};
 use thread_mqtt_tls::CertificateSummary;
 
-/// Who hears what is found.
+/// Receives the findings.
 pub trait Listener {
-    /// A line, without its end. It may hold text that the broker chose.
+    /// Takes a line, without its line end. It may contain text that the broker chose.
     fn line(&mut self, line: fmt::Arguments<'_>);
-    /// Whether the listener has gone. Asked wherever there is something to wait for.
+    /// Returns whether the listener has gone. Checked in every wait.
     fn is_gone(&self) -> bool {
         self.time_left().is_some_and(|left| left.is_zero())
     }
-    /// How much longer it listens: nothing is waited for beyond that. `None` is without end.
+    /// Returns how much longer it listens, which limits every wait. `None` means without limit.
     fn time_left(&self) -> Option<Duration> {
         None
     }
 }
 
-/// How long a wait may last that begins now and has its own end.
+/// Returns when a wait must end that begins now and has a limit of its own.
 fn wait_until(
     until: Option<Duration>,
     now: Duration,
@@ -72,21 +72,22 @@ impl<F: FnMut(fmt::Arguments<'_>)> Listener for F {
     }
 }
 
-/// What is examined: what the client was configured with.
+/// What is examined: the configuration of the client.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The broker.
     pub broker: BrokerUri,
-    /// How its name becomes addresses.
+    /// How its name is resolved.
     pub resolver: Config,
-    /// TLS, if it is spoken.
+    /// TLS, if it is used.
     pub tls: Option<thread_mqtt_tls::Config>,
-    /// Unix seconds that are known to have passed, for certificates where there is no clock.
+    /// A time known to have passed, in Unix seconds, to check certificates with if there is no
+    /// clock.
     pub time_floor: u64,
 }
 
 impl Subject {
-    /// What this client was configured with.
+    /// Returns the configuration of this client.
     pub fn of(client: &Client) -> Self {
         Self {
             broker: client.broker().clone(),
@@ -97,7 +98,7 @@ impl Subject {
     }
 }
 
-/// How the walk ended.
+/// The result of the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -112,19 +113,19 @@ pub enum Verdict {
 /// Longest wait for the network, before the walk begins.
 const ATTACH: Duration = Duration::from_secs(30);
 
-/// An examination under way. See the [crate's manual](crate).
+/// An examination in progress. See the [crate documentation](crate).
 pub struct Doctor<'a> {
     subject: Subject,
     listener: &'a mut dyn Listener,
     reached: Option<SocketAddrV6>,
-    /// Sources of addresses that were asked, and those that failed.
+    /// Sources of addresses that were queried, and those that failed.
     asked: usize,
     unanswered: usize,
-    /// Addresses to which TCP failed.
+    /// Addresses at which TCP failed.
     unreached: usize,
     /// The broker's certificates were shown.
     has_shown: bool,
-    /// What was advised already: the same advice helps no more when it is repeated.
+    /// Advice given so far, which is not repeated.
     advised: Vec<&'static str>,
 }
 
@@ -137,7 +138,7 @@ impl fmt::Debug for Doctor<'_> {
 }
 
 impl<'a> Doctor<'a> {
-    /// Nothing is done yet.
+    /// Creates a doctor that has not begun.
     pub fn new(subject: Subject, listener: &'a mut dyn Listener) -> Self {
         Self {
             subject,
@@ -151,33 +152,33 @@ impl<'a> Doctor<'a> {
         }
     }
 
-    /// Whether the listener has gone.
+    /// Returns whether the listener has gone.
     pub fn is_gone(&self) -> bool {
         self.listener.is_gone()
     }
 
-    /// How much longer it listens.
+    /// Returns how much longer it listens.
     pub fn time_left(&self) -> Option<Duration> {
         self.listener.time_left()
     }
 
-    /// A stage that is OK.
+    /// Reports a stage that is OK.
     pub fn ok(&mut self, what: &str, found: impl fmt::Display) {
         self.listener
             .line(format_args!("ok      {what:<12} {found}"));
     }
 
-    /// A stage that failed.
+    /// Reports a stage that failed.
     pub fn failed(&mut self, what: &str, why: impl fmt::Display) {
         self.listener.line(format_args!("FAILED  {what:<12} {why}"));
     }
 
-    /// What was left out, and why.
+    /// Reports what was skipped, and why.
     pub fn skipped(&mut self, what: &str, why: impl fmt::Display) {
         self.listener.line(format_args!("skipped {what:<12} {why}"));
     }
 
-    /// What to do, unless it was said before.
+    /// Reports what to do, unless that was reported before.
     fn advise(&mut self, cure: &'static str) {
         if !self.advised.contains(&cure) {
             self.advised.push(cure);
@@ -185,14 +186,14 @@ impl<'a> Doctor<'a> {
         }
     }
 
-    /// Something worth knowing.
+    /// Reports a detail.
     pub fn note(&mut self, what: &str, found: impl fmt::Display) {
         self.listener
             .line(format_args!("        {what:<12} {found}"));
     }
 
-    /// Everything before the client starts. `network` is said of the network once it is there. An
-    /// error is the end already.
+    /// Runs everything before the client starts. `network` describes the network once it is up. An
+    /// error ends the examination.
     pub fn begin<P: Port>(
         &mut self,
         port: &mut P,
@@ -243,7 +244,7 @@ impl<'a> Doctor<'a> {
         Ok(())
     }
 
-    /// Each DNS server alone: the client is content with the first that answers.
+    /// Queries each DNS server separately: the client stops at the first that answers.
     fn ask_every_server<P: Port>(&mut self, port: &mut P) -> Result<(), Verdict> {
         let host = self.subject.broker.host.clone();
         if !matches!(host, Host::Name(_)) {
@@ -287,7 +288,7 @@ impl<'a> Doctor<'a> {
         Ok(())
     }
 
-    /// Shows an event of the client. The verdict comes once.
+    /// Reports an event of the client. Returns the verdict, once.
     pub fn follow(&mut self, event: &Event, client: &Client) -> Option<Verdict> {
         match event {
             Event::Reached(Reached::Attached) => None,
@@ -327,8 +328,8 @@ impl<'a> Doctor<'a> {
         }
     }
 
-    /// What remains to be said. The TCP connection of the port is used if TLS failed: the client
-    /// has forgotten the certificates by then.
+    /// Reports what remains. If TLS failed, this uses the TCP connection of the port, because the
+    /// client has dropped the certificates by then.
     pub fn finish<P: Port>(&mut self, verdict: &Verdict, port: &mut P) {
         let cure = match verdict {
             Verdict::Ill(_, cause) => cause.cure(),
@@ -337,7 +338,8 @@ impl<'a> Doctor<'a> {
         self.finish_with(verdict, port, cure);
     }
 
-    /// The same with this to do about the failure, which a program says that knows its own options.
+    /// Like [`finish`](Self::finish), with this cure, for programs that know how their own options
+    /// are named.
     pub fn finish_with<P: Port>(&mut self, verdict: &Verdict, port: &mut P, cure: Option<&str>) {
         let stage = match verdict {
             Verdict::Ill(stage, _) => stage,
@@ -353,7 +355,8 @@ impl<'a> Doctor<'a> {
             Verdict::Well => return self.note("result", "all stages OK"),
             Verdict::Abandoned => return,
         };
-        // With TLS 1.3 the broker may refuse after this side is done, and was shown.
+        // With TLS 1.3 the broker may refuse after this side is done and the certificates were
+        // shown.
         if let (Stage::Tls, Some(address), false) = (stage, self.reached, self.has_shown) {
             let shown = certificates::fetch(&self.subject, address, port, self.listener);
             self.show_certificates(&shown);
@@ -364,7 +367,7 @@ impl<'a> Doctor<'a> {
         }
     }
 
-    /// The failure that ends the walk, without what was said of it already.
+    /// Reports the failure that ends the walk, without what was reported before.
     fn show_failure(&mut self, stage: Stage, cause: &Cause) {
         let what = stage.to_string();
         match cause {
@@ -407,7 +410,7 @@ impl<'a> Doctor<'a> {
     }
 }
 
-/// TCP is not waited for.
+/// Does not wait for TCP.
 const IDLE: Interest = Interest {
     receive: false,
     send: false,

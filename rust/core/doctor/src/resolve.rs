@@ -1,4 +1,4 @@
-//! The resolver alone, over a port.
+//! A resolution by itself, over a port.
 use crate::{Listener, wait_until};
 use alloc::vec;
 use core::time::Duration;
@@ -6,12 +6,12 @@ use thread_mqtt_driver::{Interest, Port, PortRng, Received, TcpState};
 use thread_mqtt_resolve::resolver::{Config, Output, Report};
 use thread_mqtt_resolve::{Host, Resolver};
 
-/// Longest answer taken; a server cuts off at 512 bytes what is not asked for with more.
+/// Longest answer accepted; without EDNS a server truncates at 512 bytes.
 const DATAGRAM: usize = 1_232;
 
-/// One resolution. `None` if the listener has gone.
+/// Runs one resolution. Returns `None` if the listener has gone.
 ///
-/// The port must have no other question under way.
+/// The port must have no other query in progress.
 pub fn look_up<P: Port>(
     host: &Host,
     config: Config,
@@ -29,7 +29,7 @@ pub fn look_up<P: Port>(
                     to,
                     payload,
                 } => {
-                    // One that cannot be sent is as good as lost, if no more is known of it.
+                    // One that cannot be sent counts as lost, unless the port says more about it.
                     let _ = port.udp_send(from_port, to, &payload);
                     learn_undelivered(&mut resolver, port);
                 }
@@ -77,14 +77,14 @@ pub fn look_up<P: Port>(
     }
 }
 
-/// Servers at which datagrams do not arrive.
+/// Reports servers that datagrams do not reach.
 fn learn_undelivered<P: Port>(resolver: &mut Resolver, port: &mut P) {
     while let Some((to, error)) = port.udp_undelivered() {
         resolver.handle_undelivered(to, error, port.now());
     }
 }
 
-/// Questions over TCP, as far as it takes them.
+/// Sends queries over TCP, as far as it takes them.
 fn send<P: Port>(resolver: &mut Resolver, port: &mut P) {
     let bytes = resolver.tcp_transmit();
     if bytes.is_empty() {
@@ -96,7 +96,7 @@ fn send<P: Port>(resolver: &mut Resolver, port: &mut P) {
     }
 }
 
-/// What happened to the connection, and what came over it.
+/// Handles the state of the connection and the bytes received over it.
 fn receive<P: Port>(resolver: &mut Resolver, port: &mut P, buffer: &mut [u8], now: Duration) {
     while resolver.uses_tcp() {
         match port.tcp_state() {
@@ -114,7 +114,7 @@ fn receive<P: Port>(resolver: &mut Resolver, port: &mut P, buffer: &mut [u8], no
     }
 }
 
-/// The next output. A question whose number could be guessed is not asked: it is as good as lost.
+/// Returns the next output. A query with a guessable id is not sent and counts as lost.
 fn next<P: Port>(resolver: &mut Resolver, port: &mut P) -> Option<Output> {
     loop {
         let now = port.now();
@@ -127,7 +127,8 @@ fn next<P: Port>(resolver: &mut Resolver, port: &mut P) -> Option<Output> {
     }
 }
 
-/// Prints what a resolution found: prefixes, what failed, the addresses, and who answered.
+/// Prints the result of a resolution: prefixes, failures, the addresses, and the source that
+/// answered.
 pub fn show(report: &Report, listener: &mut (impl Listener + ?Sized)) {
     for prefix in &report.prefixes {
         listener.line(format_args!("prefix     {prefix}"));

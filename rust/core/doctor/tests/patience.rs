@@ -1,4 +1,4 @@
-//! Nothing is waited for longer than there is a listener.
+//! No wait outlasts the listener.
 use std::cell::Cell;
 use std::fmt;
 use std::net::{IpAddr, SocketAddrV6};
@@ -9,7 +9,7 @@ use thread_mqtt_doctor::{Doctor, Listener, Subject, Verdict, look_up};
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{AddressSource, Family, LookupError, Network};
 
-/// A network in which nothing answers. Its time passes in waits alone, each of which lasts as long as it may.
+/// A network in which nothing answers. Time passes only in waits, each as long as it may be.
 struct Silence {
     now: Rc<Cell<Duration>>,
     attached: bool,
@@ -64,7 +64,7 @@ impl Port for Silence {
     }
 }
 
-/// Listens until then.
+/// Listens until `end`.
 struct Until {
     now: Rc<Cell<Duration>>,
     end: Duration,

@@ -1,9 +1,9 @@
-//! From a broker URI to an ordered list of IPv6 addresses a Thread device can reach.
+//! Turns a broker URI into an ordered list of IPv6 addresses that a Thread device can reach.
 //!
-//! A Thread network speaks IPv6 only; most brokers have an IPv4 address only. Between
-//! the two stands the border router's NAT64, and an IPv4 address is reached by the IPv6
-//! address made of it and the network's NAT64 prefix. A platform's `getaddrinfo` does
-//! not make it. This crate does:
+//! A Thread network carries IPv6 only, but most brokers have only an IPv4 address. The border
+//! router's NAT64 connects the two: an IPv4 address is reached through an IPv6 address made from it
+//! and the network's NAT64 prefix. A platform's `getaddrinfo` does not make that address. This
+//! crate does:
 //!
 //! ```text
 //!  "mqtts://broker.example"      [uri]       scheme, host, port; an error names the wrong part
@@ -20,22 +20,23 @@
 //!  fd64:1::c000:201, ...                     candidates in the order to try
 //! ```
 //!
-//! # What it is not
+//! # Limitations
 //!
-//! It opens no socket, reads no clock and draws no random number of its own: it is told
-//! the time, hands out datagrams to send and takes those that arrived. It never panics on
-//! what a server sends, and holds bounded memory whatever a network offers. It is no
-//! general DNS client: no EDNS, no DNSSEC, no record types but A and AAAA. It does not
-//! wait for the network: start a resolution once [`Network::attached`] is true.
+//! The crate opens no sockets, reads no clock and draws no random numbers: it is told the time,
+//! returns datagrams to send, and takes those that arrive. It never panics on what a server sends,
+//! and its memory is bounded whatever a network offers. It is not a general DNS client: no EDNS, no
+//! DNSSEC, no record types but A and AAAA. It does not wait for the network: start a resolution
+//! once [`Network::attached`] is true.
 //!
-//! DNS over TCP is a feature, `dns-tcp`, and a choice ([`resolver::Config::tcp`]) of those who connect
-//! ([`resolver::Output::TcpConnect`]). Without it one address of a name is enough, and an answer of which no
-//! address fits into 512 octets is one of aliases only, whose end is asked for; where a server refuses
-//! datagrams altogether, the next source of the chain is asked instead.
+//! DNS over TCP needs the feature `dns-tcp`, [`resolver::Config::tcp`], and a caller that connects
+//! ([`resolver::Output::TcpConnect`]). Most names resolve without it, because a single address is
+//! enough. If no address fits into 512 octets, the answer consists of aliases, and the resolver
+//! queries the name that they end in. If a server does not accept datagrams at all, the resolver
+//! tries the next source of the chain.
 //!
 //! # The loop
 //!
-//! Everything needed to drive a [`Resolver`]; the crate `thread-mqtt-client` does the same.
+//! This is all it takes to drive a [`Resolver`]; the crate `thread-mqtt-client` does the same.
 //!
 //! ```
 //! use core::net::{IpAddr, SocketAddrV6};
@@ -113,10 +114,10 @@
 //! # Ok::<(), thread_mqtt_resolve::uri::UriError>(())
 //! ```
 //!
-//! # Sources
+//! # References
 //!
-//! RFC 1035, 2181, 2308, 3596, 4343, 5452 and 7766 for the DNS; RFC 6052, 6147, 7050 for NAT64
-//! and DNS64; RFC 8305 for the order of addresses and the wait for the other half.
+//! RFC 1035, 2181, 2308, 3596, 4343, 5452 and 7766 for DNS; RFC 6052, 6147 and 7050 for NAT64 and
+//! DNS64; RFC 8305 for the order of addresses and the wait for the other half.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;

@@ -28,15 +28,15 @@ pub struct Prefix {
     length: u8,
 }
 
-/// Why a prefix is refused.
+/// Why a prefix is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PrefixError {
     /// The text is not `address/length`.
     Syntax,
-    /// The length is none of RFC 6052's six.
+    /// The length is not one of the six in RFC 6052.
     Length(u8),
-    /// Bits behind the length are set.
+    /// Bits beyond the length are set.
     HostBits,
     /// Bits 64 to 71 of a /96 are set.
     ReservedBits,
@@ -67,7 +67,7 @@ impl Prefix {
         length: 96,
     };
 
-    /// Checks the length, the host bits and bits 64 to 71.
+    /// Creates a prefix. Checks the length, the host bits and bits 64 to 71.
     pub fn new(address: Ipv6Addr, length: u8) -> Result<Self, PrefixError> {
         let prefix = Self::covering(address, length)?;
         if prefix.address == address {
@@ -77,10 +77,11 @@ impl Prefix {
         }
     }
 
-    /// The prefix of `length` bits that holds `address`; bits behind the length are dropped.
+    /// Returns the prefix of `length` bits that contains `address`; bits beyond the length are
+    /// dropped.
     ///
-    /// For sources that hand out whole addresses, such as a stack's prefix
-    /// structure whose unused bits are not cleared.
+    /// For sources that supply whole addresses, such as a stack's prefix structure whose unused
+    /// bits are not cleared.
     pub fn covering(address: Ipv6Addr, length: u8) -> Result<Self, PrefixError> {
         if !LENGTHS.contains(&length) {
             return Err(PrefixError::Length(length));
@@ -96,23 +97,23 @@ impl Prefix {
         })
     }
 
-    /// The prefix's bits, zeros behind them.
+    /// Returns the prefix bits, followed by zeros.
     pub const fn address(&self) -> Ipv6Addr {
         self.address
     }
 
-    /// Its length: 32, 40, 48, 56, 64 or 96.
+    /// Returns the length: 32, 40, 48, 56, 64 or 96.
     pub const fn length(&self) -> u8 {
         self.length
     }
 
-    /// Whether `address` begins with this prefix.
+    /// Returns whether `address` begins with this prefix.
     pub fn contains(&self, address: Ipv6Addr) -> bool {
         let octets = usize::from(self.length / 8);
         address.octets()[..octets] == self.address.octets()[..octets]
     }
 
-    /// The IPv6 address that stands for `ipv4` behind this prefix.
+    /// Returns the IPv6 address that represents `ipv4` under this prefix.
     pub fn embed(&self, ipv4: Ipv4Addr) -> Ipv6Addr {
         let mut octets = self.address.octets();
         for (position, octet) in self.positions().into_iter().zip(ipv4.octets()) {
@@ -121,9 +122,9 @@ impl Prefix {
         octets.into()
     }
 
-    /// The IPv4 address inside `ipv6`, if it carries this prefix and bits 64 to 71 are zero.
+    /// Returns the IPv4 address inside `ipv6`, if that has this prefix and bits 64 to 71 are zero.
     ///
-    /// What stands behind the IPv4 address (the suffix) is ignored, as RFC 6052 section 2.2 asks.
+    /// The suffix, which follows the IPv4 address, is ignored, as RFC 6052 section 2.2 requires.
     pub fn extract(&self, ipv6: Ipv6Addr) -> Option<Ipv4Addr> {
         let octets = ipv6.octets();
         if !self.contains(ipv6) || octets[RESERVED_OCTET] != 0 {
@@ -132,7 +133,7 @@ impl Prefix {
         Some(self.positions().map(|position| octets[position]).into())
     }
 
-    /// Where the four octets of the IPv4 address stand: behind the prefix, stepping over octet 8.
+    /// Returns the positions of the IPv4 address's four octets: after the prefix, skipping octet 8.
     fn positions(&self) -> [usize; 4] {
         let first = usize::from(self.length / 8);
         [0, 1, 2, 3].map(|n| {
@@ -179,12 +180,13 @@ pub struct AdvertisedPrefix {
     pub preference: Preference,
 }
 
-/// Where a prefix came from, in the order they are tried.
+/// The source of a prefix, in the order they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PrefixSource {
     /// The Thread network data.
     NetworkData,
-    /// RFC 7050 discovery through `ipv4only.arpa`: a guess, for the answer is not authenticated.
+    /// RFC 7050 discovery through `ipv4only.arpa`: a guess, because the answer is not
+    /// authenticated.
     Discovered,
     /// Configured by the application.
     Configured,
@@ -203,7 +205,7 @@ impl fmt::Display for PrefixSource {
     }
 }
 
-/// A prefix that can be used now, and who says so.
+/// A prefix that can be used now, and its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UsablePrefix {
     /// The prefix.
@@ -291,7 +293,7 @@ mod tests {
             prefix.extract("2001:db8:c000:221:100::".parse().unwrap()),
             None
         );
-        // A suffix is to be ignored.
+        // A suffix must be ignored.
         assert!(
             prefix
                 .extract("2001:db8:c000:221::1".parse().unwrap())

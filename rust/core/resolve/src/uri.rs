@@ -1,9 +1,8 @@
 //! Broker URIs: `mqtt://host[:1883]`, `mqtts://host[:8883]`.
 //!
-//! The host is a DNS name, an IPv4 literal or an IPv6 literal in brackets, zone-free
-//! (RFC 3986 section 3.2.2). Nothing else may stand in a broker URI: credentials
-//! have their own place in the MQTT configuration, and MQTT has no paths. A lone
-//! trailing `/` says nothing and is accepted.
+//! The host is a DNS name, an IPv4 literal, or an IPv6 literal in brackets without a zone (RFC 3986
+//! section 3.2.2). Nothing else may appear in a broker URI: credentials belong in the MQTT
+//! configuration, and MQTT has no paths. A lone trailing `/` is accepted and ignored.
 
 use alloc::string::String;
 use core::fmt;
@@ -11,14 +10,14 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::num::NonZeroU16;
 use core::str::FromStr;
 
-/// Longest DNS name in characters, without trailing dot (RFC 1035 section 2.3.4:
-/// 255 octets on the wire, of which two are not characters).
+/// Longest DNS name in characters, without trailing dot (RFC 1035 section 2.3.4: 255 octets on the
+/// wire, two of which are not characters).
 pub const MAX_NAME: usize = 253;
 
 /// Longest label of a DNS name (RFC 1035 section 2.3.4).
 pub const MAX_LABEL: usize = 63;
 
-/// How the broker is spoken to.
+/// The transport to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `mqtt://`, plain TCP, default port 1883.
@@ -28,7 +27,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The port IANA registered: 1883 or 8883.
+    /// Returns the port assigned by IANA: 1883 or 8883.
     pub const fn default_port(self) -> u16 {
         match self {
             Scheme::Mqtt => 1883,
@@ -36,7 +35,7 @@ impl Scheme {
         }
     }
 
-    /// The scheme as written, without `://`.
+    /// Returns the scheme as written, without `://`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Scheme::Mqtt => "mqtt",
@@ -53,16 +52,18 @@ impl fmt::Display for Scheme {
 
 /// The host part of a broker URI.
 ///
-/// As text ([`FromStr`]) an IPv6 literal may stand with or without brackets; in a
-/// [`BrokerUri`] the brackets are required, else its colons would be read as a port.
+/// As text ([`FromStr`]), an IPv6 literal may have brackets or not. In a [`BrokerUri`] the brackets
+/// are required; otherwise its colons would be read as a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// A DNS name, checked (RFC 1035 lengths, LDH labels plus underscore), lower-cased. With a final dot, which is
-    /// kept, it is absolute (RFC 1034 section 3.1): a platform's resolver appends no search domain.
+    /// A validated DNS name (RFC 1035 lengths, LDH labels plus underscore), in lower case. A final
+    /// dot is kept and makes the name absolute (RFC 1034 section 3.1): a platform's resolver then
+    /// appends no search domain.
     Name(String),
-    /// An IPv4 literal: synthesised with the NAT64 prefix on a Thread network.
+    /// An IPv4 literal. On a Thread network, an address is synthesised from it with the NAT64
+    /// prefix.
     Ipv4(Ipv4Addr),
-    /// An IPv6 literal, given in brackets: passed through. `::ffff:192.0.2.1` is an IPv4 literal.
+    /// An IPv6 literal, given in brackets and used as it is. `::ffff:192.0.2.1` is an IPv4 literal.
     Ipv6(Ipv6Addr),
 }
 
@@ -100,11 +101,11 @@ impl fmt::Display for Host {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BrokerUri {
-    /// Scheme.
+    /// The scheme.
     pub scheme: Scheme,
-    /// Host.
+    /// The host.
     pub host: Host,
-    /// Port, 1 to 65535.
+    /// The port, 1 to 65535.
     pub port: u16,
 }
 
@@ -114,25 +115,25 @@ impl fmt::Display for BrokerUri {
     }
 }
 
-/// What is wrong with a URI; each names the part.
+/// Why a URI is invalid; each variant names the part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UriError {
-    /// There is no `scheme://`.
+    /// `scheme://` is missing.
     SchemeMissing,
     /// A scheme other than `mqtt` and `mqtts`.
     SchemeUnknown,
     /// `user:password@` before the host.
     UserInfo,
-    /// Nothing between `://` and the port or the end.
+    /// There is nothing between `://` and the port or the end.
     HostEmpty,
     /// Only digits and dots (or a numeric last label), yet not an IPv4 address.
     HostIpv4,
-    /// `[` without a `]`.
+    /// `[` is not followed by `]`.
     BracketUnclosed,
-    /// Something other than `:port` after `]`.
+    /// `]` is followed by something other than `:port`.
     BracketTrailing,
-    /// What stands in brackets is not an IPv6 address.
+    /// The text in brackets is not an IPv6 address.
     HostIpv6,
     /// An IPv6 address with a zone, `%eth0`.
     HostZone,
@@ -146,11 +147,11 @@ pub enum UriError {
     LabelTooLong,
     /// A label begins or ends with `-`.
     LabelHyphen,
-    /// A character that cannot stand in a host name.
+    /// The name contains a character that is not allowed in a host name.
     LabelCharacter(char),
-    /// A `:` with nothing behind it.
+    /// `:` is not followed by a port.
     PortMissing,
-    /// The port holds something other than digits.
+    /// The port contains something other than digits.
     PortNotANumber,
     /// The port is greater than 65535.
     PortOutOfRange,
@@ -221,8 +222,8 @@ impl fmt::Display for UriError {
     }
 }
 
-/// Returns a URI, or a list of them, as it may be shown: without user name and password. These may hold any
-/// character, one between two URIs too, so they reach to the last `@`.
+/// Returns a URI, or a list of them, in a form fit for display: without user name and password.
+/// These may contain any character, even one that separates URIs, so they extend to the last `@`.
 ///
 /// ```
 /// # use thread_mqtt_resolve::uri::without_credentials;
@@ -240,7 +241,7 @@ pub fn without_credentials(uri: &str) -> String {
     [scheme, "...", &uri[end..]].concat()
 }
 
-/// What a host name may hold.
+/// What a host name may contain.
 const ALLOWED: &str = "use letters, digits, '-', '_' and '.'";
 
 impl core::error::Error for UriError {}
@@ -254,7 +255,8 @@ impl FromStr for BrokerUri {
 }
 
 impl BrokerUri {
-    /// As [`FromStr`], with this port where the URI names none; `None` leaves it to the scheme.
+    /// Parses like [`FromStr`], with this port if the URI names none; `None` uses the scheme's
+    /// default.
     pub fn parse(uri: &str, default_port: Option<NonZeroU16>) -> Result<Self, UriError> {
         let mut windows = uri.as_bytes().windows(3);
         let end = windows.position(|window| window == b"://");
@@ -315,9 +317,9 @@ impl FromStr for Host {
     }
 }
 
-/// Cuts off what may not follow the host and port, and what may not precede them.
+/// Rejects anything before the host or after the port.
 fn authority(rest: &str) -> Result<&str, UriError> {
-    // First, because a password may have a slash, and is not to be shown as a path.
+    // First, because a password may contain a slash and must not be shown as a path.
     if rest.contains('@') {
         return Err(UriError::UserInfo);
     }
@@ -338,7 +340,8 @@ fn authority(rest: &str) -> Result<&str, UriError> {
     Ok(authority)
 }
 
-/// Two colons cannot be a host and a port: `::1`, `fe80::1%eth0`.
+/// Returns whether the host has two colons, so that it cannot be host and port: `::1`,
+/// `fe80::1%eth0`.
 fn looks_like_ipv6(host: &str) -> bool {
     let mut colons = 0;
     for byte in host.bytes() {
@@ -353,7 +356,7 @@ fn looks_like_ipv6(host: &str) -> bool {
     colons >= 2
 }
 
-/// An IPv4-mapped address (RFC 4291 section 2.5.5.2) is an IPv4 address: no IPv6 network carries it.
+/// Treats an IPv4-mapped address (RFC 4291 section 2.5.5.2) as IPv4: no IPv6 network carries it.
 fn parse_ipv6(address: &str) -> Result<Host, UriError> {
     if address.is_empty() {
         return Err(UriError::HostEmpty);
@@ -404,7 +407,7 @@ fn check_name(name: &str) -> Result<(), UriError> {
     Ok(())
 }
 
-/// A port, 1 to 65535, as it stands in a URI.
+/// Parses a port as written in a URI, 1 to 65535.
 pub fn parse_port(digits: &str) -> Result<u16, UriError> {
     if digits.is_empty() {
         return Err(UriError::PortMissing);

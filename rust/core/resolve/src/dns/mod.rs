@@ -1,26 +1,27 @@
 //! DNS messages: small, panic-free encoding and decoding (RFC 1035).
 //!
-//! One question goes out, one answer comes in; what the answer says of the question
-//! is all that is read of it. Decoding allocates only for what it returns, follows
-//! compression pointers backwards only, and is bounded in every direction: 255
-//! octets and 255 pointers a name, [`MAX_ALIASES`] CNAMEs, [`MAX_ADDRESSES`] addresses.
+//! A message carries one question, and only what answers it is read. Decoding allocates only for
+//! what it returns and follows compression pointers backwards only. It is bounded in every
+//! direction: 255 octets and 255 pointers per name, [`MAX_ALIASES`] CNAMEs, [`MAX_ADDRESSES`]
+//! addresses.
 //!
-//! No EDNS: without it an answer is at most 512 octets (RFC 1035 section 4.2.1),
-//! which travels a mesh in half the fragments of a full packet.
+//! There is no EDNS. Without it an answer has at most 512 octets (RFC 1035 section 4.2.1), which
+//! cross a mesh in half the fragments of a full packet.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// CNAMEs followed from the name asked to its addresses.
+/// CNAMEs followed from the queried name to its addresses.
 pub const MAX_ALIASES: usize = 8;
 
-/// Addresses taken from one answer. Of more they are drawn with its id, so that each has its turn some time.
+/// Addresses taken from one answer. If there are more, the message id selects which, so that each
+/// gets its turn eventually.
 pub const MAX_ADDRESSES: usize = 8;
 
 /// Longest message without EDNS (RFC 1035 section 4.2.1).
 const MAX_PLAIN: usize = 512;
 
-/// Longest name on the wire, with the root's zero octet (RFC 1035 section 2.3.4).
+/// Longest name on the wire, including the root's zero octet (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 255;
 
 /// Compression pointers followed in one name.
@@ -35,8 +36,8 @@ const TYPE_SOA: u16 = 6;
 pub struct Name(Vec<u8>);
 
 impl Name {
-    /// From text such as `broker.example`, with or without trailing dot. `None` if a
-    /// label is empty or longer than 63 octets, or the name longer than 255 on the wire.
+    /// Encodes text such as `broker.example`, with or without trailing dot. Returns `None` if a
+    /// label is empty or longer than 63 octets, or if the name is longer than 255 on the wire.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.strip_suffix('.').unwrap_or(text);
         let mut wire = Vec::with_capacity(text.len() + 2);
@@ -51,13 +52,13 @@ impl Name {
         (wire.len() <= MAX_NAME).then_some(Self(wire))
     }
 
-    /// The name on the wire: labels with their lengths, ending in zero.
+    /// Returns the name on the wire: labels with their lengths, ending in zero.
     pub fn as_wire(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// The two types of question asked.
+/// The two record types that are queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordType {
     /// IPv4 addresses.
@@ -67,7 +68,7 @@ pub enum RecordType {
 }
 
 impl RecordType {
-    /// The type's number on the wire.
+    /// Returns the type's number on the wire.
     pub const fn code(self) -> u16 {
         match self {
             RecordType::A => 1,
@@ -87,38 +88,37 @@ impl RecordType {
     }
 }
 
-/// A question, and the reader of its answers.
+/// A question, which also decodes its answers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Question {
-    /// The name asked for.
+    /// The queried name.
     pub name: Name,
-    /// The type asked for.
+    /// The queried type.
     pub record_type: RecordType,
 }
 
-/// What a message says of the question asked.
+/// What a message answers to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The addresses, at least one, and how long they hold in seconds: the shortest
-    /// TTL of all records that led to them.
+    /// The addresses, at least one, and the shortest TTL of all records that led to them.
     Addresses {
         /// At most [`MAX_ADDRESSES`].
         addresses: Vec<IpAddr>,
-        /// Seconds.
+        /// In seconds.
         ttl: u32,
     },
-    /// The name is an alias, and the message ends there without saying anything of the target, or
-    /// what it says did not fit into a datagram.
+    /// The name is an alias, and the message has no records of the target, or they did not fit into
+    /// the datagram.
     Alias {
-        /// Where the chain of CNAMEs ended.
+        /// The end of the chain of CNAMEs.
         target: Name,
-        /// Seconds.
+        /// In seconds.
         ttl: u32,
     },
     /// The name exists, but has no address of this type (RFC 2308 section 2.2).
     NoData {
-        /// How long this may be believed in seconds; `None` without an SOA record
-        /// (RFC 2308 section 5: then it should not be cached).
+        /// How long this may be cached, in seconds. `None` without an SOA record, in which case it
+        /// should not be cached (RFC 2308 section 5).
         ttl: Option<u32>,
     },
     /// The name does not exist (NXDOMAIN).
@@ -126,23 +126,23 @@ pub enum Answer {
         /// As in [`Answer::NoData`].
         ttl: Option<u32>,
     },
-    /// No answer, only the names of other servers to ask (RFC 2308 section 2.2).
+    /// No answer, only the names of other servers (RFC 2308 section 2.2).
     Referral,
-    /// Another response code than success and NXDOMAIN (RFC 1035 section 4.1.1).
+    /// A response code other than success and NXDOMAIN (RFC 1035 section 4.1.1).
     Refused {
         /// 1 format error, 2 server failure, 4 not implemented, 5 refused…
         rcode: u8,
     },
-    /// The answer did not fit into a datagram, and what did fit holds neither address nor alias.
+    /// The answer did not fit into a datagram, and the part that did has neither address nor alias.
     Truncated,
-    /// The message breaks off or breaks the format.
+    /// The message ends early or has an invalid format.
     Malformed,
-    /// More than [`MAX_ALIASES`] CNAMEs, or a circle of them.
+    /// More than [`MAX_ALIASES`] CNAMEs, or a loop of them.
     AliasLoop,
 }
 
 impl Question {
-    /// The query: recursion desired, one question, nothing else. At most 271 octets.
+    /// Encodes the query: recursion desired, one question, nothing else. At most 271 octets.
     pub fn encode(&self, id: u16) -> Vec<u8> {
         const RECURSION_DESIRED: u16 = 0x0100;
         let mut message = Vec::with_capacity(12 + self.name.0.len() + 4);
@@ -156,14 +156,14 @@ impl Question {
         message
     }
 
-    /// Reads the answer to this question out of a message; `None` if the message is
-    /// not one (not a response, another id, another question) and must be ignored.
+    /// Decodes the answer to this question. Returns `None` if the message is not one (not a
+    /// response, another id, another question) and must be ignored.
     ///
-    /// An error may come without the question: some servers send no more than a header
-    /// (RFC 1035 section 4.1.1 asks for nothing else of a format error).
+    /// An error may lack the question: some servers send only a header (RFC 1035 section 4.1.1
+    /// requires no more for a format error).
     ///
-    /// The caller compares the sender's address and port (RFC 5452 section 9.1). Never panics,
-    /// whatever `message` holds.
+    /// The caller must check the sender's address and port (RFC 5452 section 9.1). Never panics,
+    /// whatever `message` contains.
     pub fn read_answer(&self, id: u16, message: &[u8]) -> Option<Answer> {
         const RESPONSE_AND_OPCODE: u16 = 0xf800;
         const RESPONSE: u16 = 0x8000;
@@ -193,7 +193,7 @@ impl Question {
             authorities,
         };
         Some(match rcode {
-            // Some middleboxes cut an answer at 512 octets and do not say so.
+            // Some middleboxes truncate an answer at 512 octets without setting TC.
             0 => self.read_records(
                 &sections,
                 id,
@@ -214,8 +214,8 @@ impl Question {
         Some(name.is(&self.name) && record_type == self.record_type.code() && class == CLASS_IN)
     }
 
-    /// Follows the aliases from the name asked to its addresses. A message may be `truncated` by its
-    /// own word, or `full` and then break off.
+    /// Follows the aliases from the queried name to its addresses. A message may be marked
+    /// `truncated`, or be `full` and end early.
     fn read_records(
         &self,
         sections: &Sections<'_>,
@@ -278,7 +278,7 @@ impl Question {
                     alias = Some(target);
                     ttl = ttl.min(alias_ttl);
                 }
-                // What did not fit is asked for: the name that the aliases lead to.
+                // What did not fit must be queried: the name that the aliases lead to.
                 None if truncated => {
                     return alias.map_or(Answer::Truncated, |target| Answer::Alias {
                         target: target.to_name(),
@@ -304,7 +304,7 @@ impl Question {
     }
 }
 
-/// A message behind its question.
+/// A message after its question.
 struct Sections<'a> {
     after_question: Reader<'a>,
     answers: u16,
@@ -320,8 +320,8 @@ impl<'a> Sections<'a> {
         }
     }
 
-    /// RFC 2308 section 5: the lesser of the SOA record's own TTL and its MINIMUM field.
-    /// The first SOA counts; a message broken before it says nothing.
+    /// Returns the negative TTL of RFC 2308 section 5: the lesser of the SOA record's own TTL and
+    /// its MINIMUM field. The first SOA counts. `None` if the message is broken before it.
     fn negative_ttl(&self) -> Option<u32> {
         let mut answers = self.answers();
         answers.by_ref().for_each(drop);
@@ -362,7 +362,7 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// A resource record; its data is not looked into yet.
+/// A resource record; its data is not decoded yet.
 struct Record<'a> {
     owner: WireName<'a>,
     record_type: u16,
@@ -370,7 +370,7 @@ struct Record<'a> {
     ttl: u32,
     /// The message up to the end of the data.
     message: &'a [u8],
-    /// Where the data begins.
+    /// Offset of the data.
     data: usize,
 }
 
@@ -393,7 +393,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A position in a message. Every read is checked; `None` means the message ends too early.
+/// A position in a message. Every read is checked; `None` means that the message ends too early.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     message: &'a [u8],
@@ -431,13 +431,13 @@ impl<'a> Reader<'a> {
         self.take(4)?.try_into().ok().map(u32::from_be_bytes)
     }
 
-    /// RFC 2181 section 8: a TTL with its top bit set is to be read as zero.
+    /// Reads a TTL. One with its top bit set counts as zero (RFC 2181 section 8).
     fn ttl(&mut self) -> Option<u32> {
         self.u32()
             .map(|ttl| if ttl > i32::MAX as u32 { 0 } else { ttl })
     }
 
-    /// Id, flags, and the counts of the four sections.
+    /// Reads id, flags, and the counts of the four sections.
     fn header(&mut self) -> Option<[u16; 6]> {
         let mut header = [0; 6];
         for word in &mut header {
@@ -465,7 +465,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Checks a name and steps behind it.
+    /// Checks a name and skips it.
     fn name(&mut self) -> Option<WireName<'a>> {
         let name = WireName {
             message: self.message,
@@ -478,7 +478,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A checked name inside a message, compressed or not.
+/// A valid name inside a message, compressed or not.
 #[derive(Clone, Copy)]
 struct WireName<'a> {
     message: &'a [u8],
@@ -499,7 +499,7 @@ impl<'a> WireName<'a> {
         }
     }
 
-    /// Names compare without case (RFC 4343).
+    /// Compares names without regard to case (RFC 4343).
     fn same(&self, other: &WireName<'_>) -> bool {
         let (mut ours, mut theirs) = (self.labels(), other.labels());
         loop {
@@ -533,12 +533,12 @@ impl<'a> WireName<'a> {
 /// Iterates over the labels of a name, following pointers, without the root.
 struct Labels<'a> {
     reader: Reader<'a>,
-    /// For labels and their lengths; the root's octet is set aside.
+    /// Budget for labels and their lengths, not counting the root's octet.
     octets_left: usize,
     pointers_left: usize,
-    /// Where the name ends in the place it was found: behind the first pointer or the root.
+    /// Where the name ends at its original position: after the first pointer or the root.
     end: Option<usize>,
-    /// The root was reached: the name is whole.
+    /// The root was reached: the name is complete.
     complete: bool,
 }
 
@@ -571,7 +571,7 @@ impl<'a> Labels<'a> {
                     }
                     self.reader.position = target;
                 }
-                // Label types that are not in use (RFC 6891 section 5).
+                // Unused label types (RFC 6891 section 5).
                 0x40..0xc0 => return None,
             }
         }
@@ -582,7 +582,8 @@ impl<'a> Iterator for Labels<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        // A checked name is whole, so an end without the root is met by `Reader::name` alone.
+        // Only `Reader::name` can see an end without the root, since names checked by it are
+        // complete.
         if self.complete { None } else { self.step() }
     }
 }

@@ -1,4 +1,4 @@
-//! Messages written by hand; `tests/dns_oracle.rs` holds the decoder against another implementation.
+//! Hand-written messages. `tests/dns_oracle.rs` compares the decoder with another implementation.
 
 use super::*;
 use alloc::vec;
@@ -13,7 +13,7 @@ fn question(record_type: RecordType) -> Question {
     }
 }
 
-/// A response to [`question`] with sections written by hand.
+/// A response to [`question`] with hand-written sections.
 struct Message(Vec<u8>);
 
 impl Message {
@@ -138,7 +138,7 @@ fn no_more_addresses_than_the_limit() {
             *times += u32::from(addresses.contains(&ipv4(last)));
         }
     }
-    // Each has its turn, some time.
+    // Each gets its turn eventually.
     assert!(kept.iter().all(|times| *times > 100), "{kept:?}");
 }
 
@@ -261,7 +261,7 @@ fn negative_answers_carry_the_lesser_ttl() {
         read(RecordType::A, &soa),
         Some(Answer::NameError { ttl: Some(100) })
     );
-    // A broken SOA makes the answer no less negative.
+    // With a broken SOA the answer is still negative.
     let mut cut = Message::new(3, RecordType::A).soa(100, 300);
     cut.0.pop();
     assert_eq!(
@@ -281,7 +281,7 @@ fn other_response_codes_are_kept() {
     }
 }
 
-/// Some servers answer an error with a header and no more, or without the question.
+/// Some servers answer an error with only a header, or without the question.
 #[test]
 fn an_error_needs_no_question() {
     for rcode in [1, 2, 3, 4, 5] {
@@ -296,14 +296,14 @@ fn an_error_needs_no_question() {
             "response code {rcode}"
         );
         assert_eq!(question(RecordType::A).read_answer(ID + 1, &header), None);
-        // One that repeats another question is still another's.
+        // An answer that repeats another question does not belong to this one.
         let mut other = whole.0;
         other[13] = b'x';
         assert_eq!(question(RecordType::A).read_answer(ID, &other), None);
     }
 }
 
-/// A middlebox lets 512 octets of an answer pass, and leaves TC as it was.
+/// A middlebox passes 512 octets of an answer and does not set TC.
 #[test]
 fn an_answer_cut_at_512_octets_counts_as_truncated() {
     let filler = vec![b'x'; 60];
@@ -330,7 +330,7 @@ fn an_answer_cut_at_512_octets_counts_as_truncated() {
         })
     );
     assert_eq!(long(new()), Some(Answer::Truncated));
-    // Cut anywhere else it is just broken.
+    // Truncated anywhere else it is malformed.
     let mut short = new().answer(ASKED, 1, 8, &[192, 0, 2, 1]);
     short.0.pop();
     assert_eq!(read(RecordType::A, &short), Some(Answer::Malformed));
@@ -343,7 +343,7 @@ fn truncation_counts_only_without_an_address() {
         read(RecordType::A, &Message::new(TC, RecordType::A)),
         Some(Answer::Truncated)
     );
-    // The rest is asked for under the name that the aliases lead to.
+    // The rest must be queried under the name that the aliases lead to.
     let truncated =
         |flags| Message::new(flags, RecordType::A).answer(ASKED, TYPE_CNAME, 9, &wire("b.example"));
     assert_eq!(

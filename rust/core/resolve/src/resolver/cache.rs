@@ -1,4 +1,4 @@
-//! What the DNS said, for as long as it holds. Prefixes are no part of it.
+//! DNS answers, for as long as they are valid. Prefixes are not part of them.
 
 use super::order::Addresses;
 use super::{AddressSource, CacheLimits, Family, LookupError, later};
@@ -43,7 +43,7 @@ impl Cache {
         }
     }
 
-    /// The addresses of a name, and who gave them.
+    /// Returns the addresses of a name, and their source.
     pub(super) fn addresses(
         &self,
         name: &str,
@@ -60,7 +60,7 @@ impl Cache {
         })
     }
 
-    /// What a source is known to answer: that there is no such address.
+    /// Returns a source's cached negative answer: that there is no such address.
     pub(super) fn failure(
         &self,
         name: &str,
@@ -78,7 +78,8 @@ impl Cache {
         })
     }
 
-    /// Keeps an answer. One of which a half is `missing` is kept only briefly, so that the other half is asked for again.
+    /// Caches an answer. If a half is `missing` it is cached only briefly, so that the other half
+    /// is queried again.
     pub(super) fn keep_addresses(
         &mut self,
         (name, family, source): (&str, Family, AddressSource),
@@ -96,7 +97,7 @@ impl Cache {
         self.insert(name, family, source, known, lifetime(ttl, limit), now);
     }
 
-    /// Keeps a negative answer (RFC 2308 section 5).
+    /// Caches a negative answer (RFC 2308 section 5).
     pub(super) fn keep_failure(
         &mut self,
         (name, family, source): (&str, Family, AddressSource),
@@ -141,7 +142,7 @@ impl Cache {
         });
     }
 
-    /// Takes apart the addresses that lie inside prefixes known by now, while they are known.
+    /// Extracts the IPv4 addresses inside the prefixes known now, while they are known.
     pub(super) fn separate(&mut self, prefixes: &[UsablePrefix]) {
         for entry in &mut self.entries {
             if let Known::Addresses(addresses, _) = &mut entry.known {
@@ -154,7 +155,7 @@ impl Cache {
         self.retain(&|entry| entry.name != name);
     }
 
-    /// Another network may know other names.
+    /// Drops negative answers: another network may know other names.
     pub(super) fn forget_failures(&mut self) {
         self.retain(&|entry| matches!(entry.known, Known::Addresses(..)));
     }

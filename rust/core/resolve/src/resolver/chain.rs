@@ -1,4 +1,4 @@
-//! The walk along the chain: whom to ask next, how long, and what its answer means.
+//! Walking the chain: which source is next, for how long, and what its answer means.
 
 use super::discover::{self, Discovery};
 use super::exchange::{Exchange, Heard, Times, Unheard};
@@ -18,13 +18,13 @@ use core::time::Duration;
 
 const DNS_PORT: u16 = 53;
 
-/// One resolution under way.
+/// A resolution in progress.
 #[derive(Debug)]
 pub(super) struct Walk {
     host: Host,
     began: Duration,
     deadline: Duration,
-    /// What is still to be tried, the next one last.
+    /// Remaining tasks, the next one last.
     agenda: Vec<Task>,
     step: Step,
     failures: Vec<Failure>,
@@ -37,19 +37,19 @@ pub(super) struct Walk {
 enum Task {
     /// Find the network's prefix (RFC 7050).
     Discover,
-    /// Look into the cache.
+    /// Search the cache.
     Recall,
-    /// Ask a source.
+    /// Query a source.
     Ask(AddressSource),
 }
 
 #[derive(Debug)]
 enum Step {
-    /// Nothing is awaited.
+    /// Not waiting.
     Idle,
-    /// A server's answer.
+    /// Waiting for a server.
     Server(Box<ServerStep>),
-    /// The platform's answer.
+    /// Waiting for the platform.
     Platform { began: Duration, until: Duration },
 }
 
@@ -57,12 +57,12 @@ enum Step {
 struct ServerStep {
     task: Task,
     exchange: Exchange,
-    /// The other servers of the source.
+    /// Remaining servers of the source.
     rest: Vec<SocketAddrV6>,
     patience: Duration,
 }
 
-/// What the platform was asked, and whether it knows yet.
+/// What the platform is to resolve, and whether it was asked yet.
 #[derive(Debug)]
 pub(super) struct PlatformQuestion {
     pub(super) name: String,
@@ -121,7 +121,7 @@ impl Walk {
         });
     }
 
-    /// A fair share of the time that is left: the sources that are left each get as much.
+    /// Returns a fair share of the remaining time: the same for each remaining source.
     fn share(&self, now: Duration) -> Duration {
         let others = self
             .agenda
@@ -139,7 +139,7 @@ impl Resolver {
         self.set_out(host.clone(), now, deadline);
     }
 
-    /// The network changed under way: what was asked may have been asked in vain.
+    /// Starts over after a change of the network, which may have made earlier queries futile.
     pub(super) fn begin_again(&mut self, now: Duration) {
         if let Some(walk) = self.drop_walk() {
             self.set_out(walk.host, walk.began, walk.deadline);
@@ -184,7 +184,7 @@ impl Resolver {
             && now >= self.discovery.due
     }
 
-    /// Ends a resolution without a report; sockets it opened are to be closed.
+    /// Ends a resolution without a report, and has its sockets closed.
     pub(super) fn drop_walk(&mut self) -> Option<Walk> {
         self.platform.take_if(|question| !question.asked);
         let walk = self.walk.take()?;
@@ -194,13 +194,13 @@ impl Resolver {
         Some(walk)
     }
 
-    /// What an exchange opened is to be closed.
+    /// Has the sockets of an exchange closed.
     fn leave(&mut self, exchange: &Exchange) {
         self.close_udp |= exchange.used_ports();
         self.close_tcp |= exchange.has_tcp_to_close();
     }
 
-    /// Moves on as far as possible without waiting.
+    /// Proceeds as far as possible without waiting.
     pub(super) fn advance(&mut self, now: Duration) {
         while let Some(walk) = self.walk.as_mut() {
             match &mut walk.step {
@@ -233,7 +233,7 @@ impl Resolver {
         }
     }
 
-    /// Once a half of the answer is usable, the other half has little time left.
+    /// Limits the wait for the other half, once one half of the answer is usable.
     pub(super) fn settle(&mut self, now: Duration) {
         let exchange = self.walk.as_ref().and_then(Walk::exchange);
         let exchange = exchange.filter(|_| !self.patient);
@@ -257,7 +257,7 @@ impl Resolver {
         };
         match task {
             Task::Recall => self.recall(now),
-            // No question is asked for a literal, so it is never too late for it.
+            // A literal needs no query, so it is never too late for it.
             Task::Ask(AddressSource::Literal(address)) => self.take_literal(address, now),
             Task::Ask(source) if now >= walk.deadline => self.fail(source, LookupError::Deadline),
             Task::Ask(source) => self.ask(source, now),
@@ -268,7 +268,7 @@ impl Resolver {
         }
     }
 
-    /// The cache may spare us the chain.
+    /// Uses the cache instead of the chain, if possible.
     fn recall(&mut self, now: Duration) {
         let name = self.walk.as_ref().and_then(Walk::name);
         let known = name.and_then(|name| self.cache.addresses(name, self.config.family, now));
@@ -281,7 +281,7 @@ impl Resolver {
     }
 
     fn take_literal(&mut self, address: IpAddr, now: Duration) {
-        // A literal is not looked into: an IPv6 address inside a prefix is still what was written.
+        // A literal is not converted: an IPv6 address inside a prefix stays as written.
         let addresses = match address.to_canonical() {
             IpAddr::V4(ipv4) => Addresses {
                 ipv4: vec![ipv4],
@@ -322,14 +322,14 @@ impl Resolver {
         }
     }
 
-    /// A source fails before it was asked.
+    /// Notes a source that failed without being queried.
     fn fail(&mut self, source: AddressSource, error: LookupError) {
         if let Some(walk) = self.walk.as_mut() {
             walk.fail(source, None, error, Duration::ZERO);
         }
     }
 
-    /// The ways to an IPv4 server.
+    /// Returns the ways to reach an IPv4 server.
     fn reach(&self, server: Ipv4Addr) -> Vec<SocketAddrV6> {
         let at = |address: Ipv6Addr| SocketAddrV6::new(address, DNS_PORT, 0, 0);
         if self.network.native_ipv4 {
@@ -368,7 +368,7 @@ impl Resolver {
         };
     }
 
-    /// Shares the source's time among its servers and attempts.
+    /// Divides the source's time among its servers and attempts.
     fn ask_servers(&mut self, task: Task, mut servers: Vec<SocketAddrV6>, now: Duration) {
         servers.truncate(MAX_SERVERS);
         servers.reverse();
@@ -380,7 +380,7 @@ impl Resolver {
         self.ask_next_server(task, servers, patience, now);
     }
 
-    /// Asks the last of `servers`, if there is one.
+    /// Queries the last of `servers`, if there is one.
     fn ask_next_server(
         &mut self,
         task: Task,
@@ -428,7 +428,7 @@ impl Resolver {
         self.config.attempts.max(1).into()
     }
 
-    /// Times that a server is asked: as datagrams, and where that is configured once over TCP.
+    /// Returns how often a server is queried: by datagram and, if configured, once over TCP.
     fn sendings(&self) -> u32 {
         self.attempts() + u32::from(self.config.tcp)
     }
@@ -468,15 +468,15 @@ impl Resolver {
                         self.cache
                             .keep_failure((name, self.config.family, source), error, ttl, now)
                     }
-                    // A denial comes with an SOA record (RFC 2308 section 2.1), but not that of OpenThread's
-                    // border router while it has no upstream server. Another one may have one.
+                    // A denial has an SOA record (RFC 2308 section 2.1), except from OpenThread's
+                    // border router while it has no upstream server. Another server may have one.
                     _ => self.ask_next_server(step.task, step.rest, step.patience, now),
                 }
             }
         }
     }
 
-    /// A source gave addresses; they may still be none to connect to.
+    /// Handles a source's addresses, which may still not be usable.
     fn finish_source(
         &mut self,
         source: AddressSource,
@@ -525,7 +525,7 @@ impl Resolver {
             });
         }
         let prefixes = match found {
-            // The next one may have DNS64.
+            // The next server may have DNS64.
             Some(prefixes) if !prefixes.is_empty() || step.rest.is_empty() => prefixes,
             // A prefix found earlier outlives a server that is silent now.
             _ => {
@@ -534,7 +534,7 @@ impl Resolver {
                 return;
             }
         };
-        // Never asked more often than once in the time a failure is remembered.
+        // At most one query in the time that a failure is cached.
         let lifetime = Duration::from_secs(ttl.into())
             .min(limits.max_ttl)
             .max(limits.max_negative_ttl);
@@ -563,7 +563,7 @@ impl Resolver {
                 walk.step = Step::Idle;
                 Some(now.saturating_sub(began))
             }
-            // Its time is over and its failure noted; only good news is news.
+            // Its time is up and its failure noted; only addresses matter now.
             Step::Idle | Step::Server(_) => None,
         };
         let mut addresses = Addresses::default();
@@ -591,7 +591,7 @@ impl Resolver {
         self.advance(now);
     }
 
-    /// What to connect to, at least one, of the addresses that a source gave.
+    /// Returns the candidates among the addresses of a source, at least one.
     fn candidates(
         &self,
         addresses: &Addresses,
@@ -653,8 +653,8 @@ impl Resolver {
     }
 }
 
-/// Names that mean something in the local network only: mDNS (RFC 6762), RFC 6761, RFC 8375, the
-/// service registrations of Thread (RFC 9665) and the private-use domain ICANN reserved.
+/// Returns whether a name is meaningful only in the local network: mDNS (RFC 6762), RFC 6761, RFC
+/// 8375, Thread's service registrations (RFC 9665) and the private-use domain reserved by ICANN.
 fn is_local(name: &str) -> bool {
     const DOMAINS: [&str; 5] = [
         "local",
@@ -666,7 +666,7 @@ fn is_local(name: &str) -> bool {
     DOMAINS.iter().any(|domain| is_in(name, domain))
 }
 
-/// Whether a name is this domain or one in it.
+/// Returns whether a name is this domain or inside it.
 fn is_in(name: &str, domain: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let front = name.strip_suffix(domain);

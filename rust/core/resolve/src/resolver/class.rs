@@ -1,13 +1,13 @@
-//! What an address is for: whether a broker can be behind it.
+//! Classifies addresses by whether a broker can have them.
 
 use crate::prefix::Prefix;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A range of addresses with a purpose of its own (the IANA registries of RFC 6890).
+/// A special-purpose address range (the IANA registries of RFC 6890).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// `0.0.0.0/8`, `::`: the answer of block lists.
+    /// `0.0.0.0/8`, `::`: what block lists answer.
     Unspecified,
     /// `127.0.0.0/8`, `::1`.
     Loopback,
@@ -15,11 +15,11 @@ pub(super) enum Class {
     LinkLocal,
     /// `224.0.0.0/4`, `ff00::/8`.
     Multicast,
-    /// `240.0.0.0/4`, with the broadcast address.
+    /// `240.0.0.0/4`, including the broadcast address.
     Reserved,
     /// RFC 1918 and RFC 6598.
     Private,
-    /// Everything else, IPv6's ULAs included.
+    /// Everything else, including IPv6 ULAs.
     Ordinary,
 }
 
@@ -44,7 +44,8 @@ impl Class {
         }
     }
 
-    /// An address made with the well-known prefix is of the class of the IPv4 address in it.
+    /// Returns the class. An address made with the well-known prefix has the class of the IPv4
+    /// address in it.
     pub(super) fn of_ipv6(address: Ipv6Addr) -> Self {
         if let Some(ipv4) = Prefix::WELL_KNOWN.extract(address) {
             return Self::of_ipv4(ipv4);
@@ -58,7 +59,7 @@ impl Class {
         }
     }
 
-    /// Whether a broker can be behind such an address anywhere.
+    /// Returns whether a broker can have such an address anywhere.
     pub(super) fn is_possible(self) -> bool {
         !matches!(self, Self::Unspecified | Self::Multicast | Self::Reserved)
     }
@@ -86,7 +87,7 @@ impl fmt::Display for Refused {
     }
 }
 
-/// What to do about a refused address.
+/// Returns what to do about a refused address.
 pub(super) fn cure(address: IpAddr) -> &'static str {
     match Class::of(address) {
         Class::Unspecified => {
@@ -113,7 +114,7 @@ pub(super) fn cure(address: IpAddr) -> &'static str {
 mod tests {
     use super::*;
 
-    /// The first and the last address of each range, and their neighbours.
+    /// The first and last address of each range, and their neighbours.
     #[test]
     fn ranges_begin_and_end_where_the_registries_say() {
         for (address, class) in [

@@ -1,36 +1,36 @@
-//! RFC 7050: a DNS64 gives its prefix away by what it makes of `ipv4only.arpa`.
+//! RFC 7050: a DNS64 reveals its prefix by how it synthesises `ipv4only.arpa`.
 //!
-//! The name has exactly two IPv4 addresses and no IPv6 address. An AAAA answer is
-//! therefore synthesised, and where the two known addresses stand in it tells the
-//! prefix and its length.
+//! The name has exactly two IPv4 addresses and no IPv6 address. An AAAA answer is therefore
+//! synthesised, and the position of a known address in it reveals the prefix and its length.
 
 use crate::prefix::{LENGTHS, Prefix};
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
-/// The name to ask for (RFC 7050).
+/// The name to query (RFC 7050).
 pub(super) const NAME: &str = "ipv4only.arpa";
 
 /// Its two IPv4 addresses (RFC 7050).
 const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)];
 
-/// What is known from discovery. Prefixes stay usable until a later discovery says otherwise.
+/// The result of discovery. Prefixes stay usable until a later discovery replaces them.
 #[derive(Debug, Default)]
 pub(super) struct Discovery {
     /// The prefixes found.
     pub(super) prefixes: Vec<Prefix>,
-    /// When to ask again: the answer's TTL is over, or some time has passed since a failure.
+    /// When to query again: the answer's TTL has expired, or some time has passed since a failure.
     pub(super) due: Duration,
-    /// When to ask again at the earliest: no address behind the prefixes may answer before they are due.
+    /// When to query again at the earliest. It may be needed before `due` if no address under the
+    /// prefixes answers.
     pub(super) earliest: Duration,
 }
 
-/// The prefixes a DNS64 used to make these addresses (RFC 7050 section 3).
+/// Returns the prefixes that a DNS64 used to make these addresses (RFC 7050 section 3).
 ///
-/// A prefix may by chance hold the bits of a well-known address itself, so that an answer
-/// can be read in two ways. Only the true prefix then explains the other well-known
-/// address's record too; a reading that no other record confirms is dropped.
+/// A prefix may by chance contain the bits of a well-known address, so that an answer can be read
+/// in two ways. Only the true prefix also explains the record of the other well-known address; a
+/// reading that no other record confirms is dropped.
 pub(super) fn prefixes_in(answers: &[Ipv6Addr]) -> Vec<Prefix> {
     let mut found = Vec::new();
     for answer in answers {
@@ -47,10 +47,11 @@ pub(super) fn prefixes_in(answers: &[Ipv6Addr]) -> Vec<Prefix> {
     found
 }
 
-/// Whether unicast addresses can begin so: global, unique local, or of RFC 6052 and RFC 8215.
+/// Returns whether unicast addresses can begin this way: global, unique local, or of RFC 6052 and
+/// RFC 8215.
 ///
-/// That is all a device can check. RFC 7050 section 3.1 has the prefix validated by DNSSEC or over a
-/// channel that is secured otherwise; without either it is a guess, and shown as one.
+/// A device cannot check more. RFC 7050 section 3.1 wants the prefix validated by DNSSEC or over a
+/// secured channel. Without either it is a guess, and is shown as one.
 fn is_plausible(prefix: &Prefix) -> bool {
     let first = prefix.address().segments();
     matches!(
@@ -59,7 +60,7 @@ fn is_plausible(prefix: &Prefix) -> bool {
     )
 }
 
-/// Every prefix that would make `address` of one of the two well-known addresses.
+/// Returns every prefix that would make `address` from one of the two well-known addresses.
 fn readings(address: Ipv6Addr) -> Vec<(Prefix, Ipv4Addr)> {
     let mut readings = Vec::new();
     for length in LENGTHS {
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn an_ambiguous_answer_is_settled_by_its_twin() {
-        // 192.0.0.170 stands behind 32 bits and behind 96.
+        // 192.0.0.170 follows both 32 bits and 96.
         let tricky: Prefix = "2001:db8:c000:aa::/96".parse().unwrap();
         assert_eq!(readings(tricky.embed(ADDRESSES[0])).len(), 2);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Questions to one server: A and AAAA side by side, sent again until answered.
+//! Queries to one server: A and AAAA in parallel, retransmitted until answered.
 
 use super::order::Addresses;
 use super::tcp::{Tcp, TooLarge};
@@ -8,40 +8,40 @@ use alloc::vec::Vec;
 use core::net::SocketAddrV6;
 use core::time::Duration;
 
-/// The ephemeral ports begin here (RFC 6335 section 6) and reach to 65535.
+/// First ephemeral port (RFC 6335 section 6); the range ends at 65535.
 const FIRST_PORT: u16 = 49152;
 
-/// How often an alias that ends in nothing is followed by a question for its target.
+/// How often an alias without a target record is followed by a query for the target.
 const MAX_FOLLOW_UPS: u8 = MAX_ALIASES as u8;
 
-/// One server asked everything wanted of a name.
+/// All queries for a name to one server.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) server: SocketAddrV6,
     pub(super) began: Duration,
     queries: Vec<Query>,
-    /// What the answers held so far.
+    /// Addresses from the answers so far.
     addresses: Addresses,
-    /// Time between two sendings.
+    /// Time between two transmissions.
     patience: Duration,
     resend_at: Duration,
     ends_at: Duration,
-    /// Later than which it does not end, over TCP either.
+    /// When it ends at the latest, including TCP.
     deadline: Duration,
-    /// When the half at hand has to do.
+    /// When to stop waiting for the other half.
     settles_at: Option<Duration>,
     tcp: Tcp,
-    /// The last datagram has had its time, or none arrives.
+    /// The last datagram has timed out, or datagrams do not arrive.
     exhausted: bool,
-    /// What it means that there is no answer.
+    /// The error to report if there is no answer.
     silence: LookupError,
 }
 
-/// How long a server is asked.
+/// How long a server is queried.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     pub(super) now: Duration,
-    /// Between two sendings.
+    /// Between two transmissions.
     pub(super) patience: Duration,
     pub(super) ends_at: Duration,
     pub(super) deadline: Duration,
@@ -50,14 +50,14 @@ pub(super) struct Times {
 #[derive(Debug)]
 struct Query {
     question: Question,
-    /// Id and source port are drawn when first sent (RFC 5452 section 9.2), and kept when sent
-    /// again: a late answer to the first sending is still an answer.
+    /// Id and source port are drawn on the first transmission (RFC 5452 section 9.2) and kept for
+    /// retransmissions, so that a late answer to the first one still counts.
     id: Option<u16>,
     port: Option<u16>,
     /// The shortest TTL of the aliases followed so far.
     ttl: u32,
     follow_ups_left: u8,
-    /// A datagram was too small for its answer.
+    /// Its answer did not fit into a datagram.
     was_cut: bool,
     state: State,
 }
@@ -66,25 +66,25 @@ struct Query {
 enum State {
     ToSend,
     Sent,
-    /// Its answer did not fit into a datagram: asked over TCP next.
+    /// The answer did not fit into a datagram: query over TCP next.
     Cut,
     Answered,
     Failed(Unheard),
 }
 
-/// What a server said.
+/// The answer of a server.
 #[derive(Debug)]
 pub(super) struct Heard {
     pub(super) addresses: Addresses,
-    /// Seconds.
+    /// In seconds.
     pub(super) ttl: u32,
-    /// A half of the answer is missing, though the server did not deny it.
+    /// A half of the answer is missing, although the server did not deny it.
     pub(super) half_missing: bool,
-    /// That half might have come, but was not waited for.
+    /// That half might have arrived, but was not waited for.
     pub(super) was_settled: bool,
 }
 
-/// Why a server was of no use, and how long in seconds that may be believed.
+/// Why a server did not help, and how long in seconds that may be cached.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unheard {
     pub(super) error: LookupError,
@@ -133,7 +133,7 @@ impl Exchange {
         }
     }
 
-    /// Whether ports were drawn for it, and so sockets opened.
+    /// Returns whether ports were drawn, and therefore sockets opened.
     pub(super) fn used_ports(&self) -> bool {
         self.queries.iter().any(|query| query.port.is_some())
     }
@@ -186,8 +186,8 @@ impl Exchange {
         }
     }
 
-    /// Takes an answer. It must come from the server and to the port of the question
-    /// (RFC 5452 section 9.1); anything else is ignored.
+    /// Takes an answer. It must come from the server and to the port of the query (RFC 5452 section
+    /// 9.1); anything else is ignored.
     pub(super) fn handle_datagram(
         &mut self,
         from: SocketAddrV6,
@@ -211,7 +211,7 @@ impl Exchange {
         let may_follow = !matches!(self.tcp, Tcp::Off | Tcp::Ended | Tcp::Over);
         if may_follow && matches!(answer, Answer::Truncated) {
             query.was_cut = true;
-            // Over a connection that is open it is asked already, or next.
+            // On an open connection the query was sent already, or is next.
             if !matches!(self.tcp, Tcp::Open(_)) {
                 query.state = State::Cut;
                 self.begin_tcp(now);
@@ -221,8 +221,8 @@ impl Exchange {
         query.take(answer, &mut self.addresses);
     }
 
-    /// A datagram to this server did not arrive, and another one would not either: what is open is asked over
-    /// TCP at once, and without TCP the server has failed.
+    /// Handles a datagram to this server that was not delivered. Another one would not be either,
+    /// so open queries move to TCP at once; without TCP the server has failed.
     pub(super) fn handle_undelivered(
         &mut self,
         to: SocketAddrV6,
@@ -244,25 +244,25 @@ impl Exchange {
                 State::ToSend | State::Sent if !has_way => {
                     query.state = State::Failed(Unheard { error, ttl: None });
                 }
-                // Not by datagram before it is connected.
+                // No datagram while TCP is not connected yet.
                 State::ToSend if !matches!(self.tcp, Tcp::Open(_)) => query.state = State::Sent,
                 _ => {}
             }
         }
     }
 
-    /// What the answers held so far, while the other half has all of its time.
+    /// Returns the addresses so far, while the other half still has the full time.
     pub(super) fn half(&self) -> Option<&Addresses> {
         let half = self.settles_at.is_none().then_some(&self.addresses);
         half.filter(|addresses| !addresses.is_empty())
     }
 
-    /// That half is usable: the other one has until then.
+    /// Sets the time to wait for the other half, because this one is usable.
     pub(super) fn settle(&mut self, at: Duration) {
         self.settles_at = Some(at);
     }
 
-    /// Asks over TCP what is open, if that was not begun.
+    /// Moves open queries to TCP, unless that was done.
     fn begin_tcp(&mut self, now: Duration) {
         if let Tcp::Spare = self.tcp {
             self.tcp = Tcp::Wanted;
@@ -317,8 +317,8 @@ impl Exchange {
         }
     }
 
-    /// A server may close the connection after each answer (RFC 7766 section 6.2.4): what is left is asked
-    /// over another one. Only after an answer, so that it comes to an end.
+    /// Handles the end of the connection. A server may close it after each answer (RFC 7766 section
+    /// 6.2.4): remaining queries use another one. Only after an answer, so that this terminates.
     pub(super) fn handle_tcp_closed(&mut self) {
         let has_answered = matches!(&self.tcp, Tcp::Open(stream) if stream.has_answered);
         if !has_answered || !self.queries.iter().any(Query::is_open) {
@@ -326,15 +326,15 @@ impl Exchange {
         }
         self.tcp = Tcp::Again;
         for query in &mut self.queries {
-            // Not by datagram before it is connected.
+            // No datagram while TCP is not connected yet.
             if let State::ToSend = query.state {
                 query.state = State::Sent;
             }
         }
     }
 
-    /// No more over TCP: what was asked over it ends so, and what datagrams were too small for has no
-    /// answer. What was asked by datagram alone may still have one.
+    /// Gives up TCP. Queries sent over it fail, and those too large for datagrams have no answer.
+    /// Queries sent only by datagram may still get one.
     fn end_tcp(&mut self, asked: LookupError) {
         if !self.tcp.is_used() {
             return;
@@ -344,7 +344,7 @@ impl Exchange {
         for query in &mut self.queries {
             let error = match query.state {
                 State::Cut => LookupError::Truncated,
-                // The server has answered it, as far as it could.
+                // The server has answered this as far as it could.
                 State::ToSend | State::Sent if query.was_cut => LookupError::Truncated,
                 State::ToSend | State::Sent if was_open || self.exhausted => asked,
                 _ => continue,
@@ -353,14 +353,15 @@ impl Exchange {
         }
     }
 
-    /// When the half at hand has to do; not while the other one, which was cut, is fetched over TCP.
+    /// Returns when to stop waiting for the other half; `None` while that is fetched over TCP
+    /// because it was truncated.
     fn settles_at(&self) -> Option<Duration> {
         let is_fetched = |query: &Query| query.was_cut && query.is_open();
         let is_final = !self.queries.iter().any(is_fetched);
         self.settles_at.filter(|_| is_final)
     }
 
-    /// Sends again what is due, and turns to TCP where no datagram was answered.
+    /// Retransmits what is due, and moves to TCP if no datagram was answered.
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         if now >= self.ends_at && self.settles_at.is_none() {
             self.exhausted = true;
@@ -377,7 +378,7 @@ impl Exchange {
         }
     }
 
-    /// Whether what is not answered is sent again.
+    /// Returns whether unanswered queries are retransmitted.
     fn sends_datagrams(&self) -> bool {
         !self.exhausted && !matches!(self.tcp, Tcp::Open(_))
     }
@@ -391,7 +392,7 @@ impl Exchange {
             .map_or(next, |settles_at| settles_at.min(next))
     }
 
-    /// The outcome, once there is one.
+    /// Returns the outcome, once there is one.
     pub(super) fn outcome(&mut self, now: Duration) -> Option<Result<Heard, Unheard>> {
         let is_complete = !self.queries.iter().any(Query::is_open);
         let is_over = now >= self.ends_at || is_complete;
@@ -407,7 +408,7 @@ impl Exchange {
             half_missing: false,
             was_settled: !is_over,
         };
-        // Of several failures the worst, believed as long as all of them are.
+        // Of several failures the worst, cached as long as all of them may be.
         let (mut worst, mut ttl): (Option<LookupError>, _) = (None, Some(u32::MAX));
         for query in &self.queries {
             let (error, believed) = match query.state {
@@ -416,7 +417,7 @@ impl Exchange {
                     continue;
                 }
                 State::Failed(Unheard { error, ttl }) => (error, ttl),
-                // The server has answered it, as far as it could.
+                // The server has answered this as far as it could.
                 _ if query.was_cut => (LookupError::Truncated, None),
                 _ => (self.silence, None),
             };
@@ -452,7 +453,7 @@ impl Query {
                 self.follow_ups_left -= 1;
                 self.ttl = self.ttl.min(ttl);
                 self.question.name = target;
-                // A new question needs a new id; the socket is kept, for sockets are few.
+                // A new question needs a new id. Keep the socket, because sockets are scarce.
                 self.id = None;
                 State::ToSend
             }

@@ -1,4 +1,4 @@
-//! The resolver machine: from a host to addresses, through a chain of resolvers.
+//! The resolver's state machine: from a host to addresses, through a chain of resolvers.
 //!
 //! ```text
 //!  start(host)
@@ -10,14 +10,14 @@
 //!   no prefix)
 //! ```
 //!
-//! The deadline is shared fairly: a source gets at most the time that is left, divided
-//! by the sources that are left, so that a dead source cannot eat the time of the others.
-//! A source that fails fast leaves its time to those behind it.
+//! The deadline is shared fairly: a source gets at most the remaining time, divided by the number
+//! of remaining sources, so that a dead source cannot use up the time of the others. A source that
+//! fails fast leaves its time to the later ones.
 //!
-//! Prefixes are kept apart from answers. The cache holds what the DNS said, an IPv4
-//! address, and the addresses handed out are made from it with the prefixes usable
-//! at that moment. A DNS64's AAAA answer inside a known prefix is taken apart the
-//! same way. So nothing cached goes stale when a prefix comes or goes.
+//! Prefixes are kept apart from answers. The cache holds the IPv4 address that the DNS returned.
+//! The addresses handed out are made from it with the prefixes usable at that moment. A DNS64's
+//! AAAA answer inside a known prefix is converted back to IPv4. So nothing in the cache goes stale
+//! when a prefix comes or goes.
 
 mod cache;
 mod chain;
@@ -42,30 +42,32 @@ use core::time::Duration;
 use discover::Discovery;
 use exchange::Exchange;
 
-/// Prefixes kept at a time, and servers asked per source: what a network offers beyond is ignored.
+/// Prefixes kept at a time, and servers queried per source; anything beyond is ignored.
 const MAX_PREFIXES: usize = 4;
 const MAX_SERVERS: usize = 3;
 
-/// Whether this build speaks DNS over TCP.
+/// Whether this build supports DNS over TCP.
 const TCP: bool = cfg!(feature = "dns-tcp");
 
-/// What the port knows of the network right now.
+/// The current state of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {
-    /// Attached to a Thread network (or simply: the interface is up) with an address that can reach beyond the mesh.
+    /// Attached to a Thread network (or simply: the interface is up) with an address that can reach
+    /// beyond the mesh.
     pub attached: bool,
     /// NAT64 prefixes in the Thread network data; empty if none.
     pub prefixes: Vec<AdvertisedPrefix>,
-    /// DNS servers the network offers (the border router's), IPv6, port 53 unless said.
+    /// DNS servers that the network offers (the border router's): IPv6, port 53 by default.
     pub dns_servers: Vec<SocketAddrV6>,
-    /// Native IPv4 works without NAT64 (a laptop). Candidates are then IPv4-mapped (`::ffff:a.b.c.d`).
+    /// Native IPv4 works without NAT64 (a laptop). Candidates are then IPv4-mapped
+    /// (`::ffff:a.b.c.d`).
     pub native_ipv4: bool,
 }
 
-/// Which addresses are wanted of a name, after `getaddrinfo`'s `ai_family`.
+/// The address family requested, like `getaddrinfo`'s `ai_family`.
 ///
-/// A literal is what it is under every hint: an IPv4 literal is synthesised even for
-/// an `AF_INET6` socket, an IPv6 literal is passed through even for `AF_INET`.
+/// It does not apply to literals: an IPv4 literal is synthesised even for an `AF_INET6` socket, and
+/// an IPv6 literal is passed through even for `AF_INET`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Family {
     /// Both.
@@ -77,19 +79,19 @@ pub enum Family {
     Inet6,
 }
 
-/// In which order A (synthesised) and AAAA (native) addresses are tried.
+/// The order in which A (synthesised) and AAAA (native) addresses are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Policy {
-    /// Synthesised addresses first: behind most border routers only these work.
+    /// Synthesised addresses first: with most border routers only these work.
     #[default]
     PreferNat64,
     /// Native IPv6 first.
     PreferNative,
-    /// One of each in turn, native first (RFC 8305 section 4).
+    /// Alternating, native first (RFC 8305 section 4).
     Interleaved,
 }
 
-/// One source of the chain of resolvers, tried in the order configured.
+/// One source in the chain of resolvers, which are tried in the configured order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AddressSource {
     /// The platform's own resolver (`getaddrinfo`).
@@ -97,24 +99,25 @@ pub enum AddressSource {
     /// The DNS servers of [`Network::dns_servers`], at most three: on a Thread network the border
     /// router's, on a laptop those it is configured with.
     BorderRouter,
-    /// A public IPv4 server reached through NAT64 (with native IPv4: directly), port 53. Not
-    /// asked for local names: `.local`, `.localhost`, `.internal`, `.home.arpa`, `.service.arpa`.
+    /// A public IPv4 server, port 53, reached through NAT64 (or directly with native IPv4). Not
+    /// queried for local names: `.local`, `.localhost`, `.internal`, `.home.arpa`, `.service.arpa`.
     Public(Ipv4Addr),
-    /// A server by IPv6 address.
+    /// A server, by its IPv6 address.
     Server(SocketAddrV6),
-    /// A configured answer: no question asked. The last resort.
+    /// A configured answer, without any query: the last resort.
     Literal(IpAddr),
 }
 
-/// Bounds of the cache.
+/// Limits of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Answers kept; the one next to expire makes room. Each takes some 100 to 500 bytes. 0 turns the cache off.
+    /// Number of answers kept; the one next to expire is evicted. Each takes some 100 to 500 bytes.
+    /// 0 turns the cache off.
     pub entries: usize,
-    /// An answer is believed no longer than this, whatever its TTL.
+    /// Longest time that an answer is used, whatever its TTL.
     pub max_ttl: Duration,
-    /// The same for "no such name" and "no such address" (RFC 2308), for an answer of
-    /// which one half is missing, and for a prefix discovery that found nothing.
+    /// The same for "no such name" and "no such address" (RFC 2308), for an answer with one half
+    /// missing, and for a prefix discovery that found nothing.
     pub max_negative_ttl: Duration,
 }
 
@@ -132,51 +135,54 @@ impl Default for CacheLimits {
 /// Configuration of a [`Resolver`].
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The chain, first usable answer wins.
+    /// The chain of sources; the first usable answer wins.
     pub chain: Vec<AddressSource>,
-    /// One deadline over the whole chain.
+    /// Time limit of the whole chain.
     pub deadline: Duration,
-    /// Time for one attempt at one server before the next try or source. Shorter when the deadline's fair share demands it.
+    /// Time for one attempt at one server before the next attempt or source. Shorter if the fair
+    /// share of the deadline requires it.
     pub attempt_timeout: Duration,
-    /// Attempts per server (DNS over UDP loses messages); 0 counts as 1.
+    /// Attempts per server, because DNS over UDP loses messages; 0 counts as 1.
     pub attempts: u8,
-    /// How long to wait for the other half of A and AAAA once one half is usable
-    /// (RFC 8305 section 3; its 50 ms are for networks faster than a mesh of sleepy devices).
+    /// How long to wait for the other half of A and AAAA once one half is usable (RFC 8305 section
+    /// 3, whose 50 ms suit networks faster than a mesh of sleepy devices).
     pub resolution_delay: Duration,
-    /// Address order.
+    /// Order of the addresses.
     pub policy: Policy,
-    /// Address families wanted.
+    /// Address families requested.
     pub family: Family,
-    /// A prefix to use behind those the network publishes, or alone if it publishes none.
+    /// A prefix to use after those that the network publishes, or alone if it publishes none.
     pub configured_prefix: Option<Prefix>,
-    /// Whether 64:ff9b::/96 may be assumed when nothing else is known. A guess: OpenThread's
-    /// border routers translate a prefix of their own, behind which 64:ff9b::/96 leads nowhere.
+    /// Whether 64:ff9b::/96 may be assumed if no other prefix is known. This is a guess:
+    /// OpenThread's border routers translate a prefix of their own, and then 64:ff9b::/96 leads
+    /// nowhere.
     pub allow_well_known_prefix: bool,
-    /// Whether a loopback address (127.0.0.0/8, ::1) may be the broker's. With native IPv4, and for
-    /// the name `localhost`, it may anyway. To a device behind a NAT64 it is itself, but to one in an
-    /// emulated network it can be the machine that emulates it.
+    /// Whether the broker may have a loopback address (127.0.0.0/8, ::1). With native IPv4, and for
+    /// the name `localhost`, it always may. Behind a NAT64 such an address means the device itself,
+    /// but in an emulated network it can mean the machine that runs the emulation.
     pub loopback: bool,
-    /// Whether RFC 7050 discovery is tried when the network data has no prefix. It asks the
+    /// Whether RFC 7050 discovery is tried if the network data has no prefix. It queries the
     /// servers of [`Network::dns_servers`].
     pub discover_prefix: bool,
-    /// Whether a server is asked over TCP, too (RFC 7766): for an answer that does not fit into a
-    /// datagram, and after the last datagram without an answer. Default: where the crate has the
-    /// feature `dns-tcp`; without it nothing is.
+    /// Whether servers are also queried over TCP (RFC 7766): if an answer does not fit into a
+    /// datagram, and after the last datagram without an answer. On by default in a build with the
+    /// feature `dns-tcp`, and always off without it.
     pub tcp: bool,
-    /// Most candidates in a report; 0 counts as 1. Where a name has more, those behind them have their turn after
-    /// [`Resolver::forget`].
+    /// Most candidates in a report; 0 counts as 1. If a name has more, [`Resolver::forget`] moves
+    /// on to the next ones.
     pub max_candidates: usize,
-    /// Bounds of the cache.
+    /// Limits of the cache.
     pub cache: CacheLimits,
 }
 
 impl Default for Config {
     /// The platform, the border router, then Quad9 (9.9.9.9) and Google (8.8.8.8) through NAT64:
-    /// two public operators, because a border router whose upstream DNS is broken often still
-    /// translates. Remove the [`AddressSource::Public`]s where names must not leave the house.
+    /// two public operators, because a border router with a broken upstream DNS often still
+    /// translates. Remove the [`AddressSource::Public`]s if names must not leave the site.
     ///
-    /// 20 s over all, 3 s an attempt, two attempts, 1 s for the other half, NAT64 first, both
-    /// families, discovery on, the well-known prefix not assumed, no loopback, at most 12 candidates.
+    /// 20 s in total, 3 s per attempt, two attempts, 1 s for the other half, NAT64 first, both
+    /// families, discovery on, the well-known prefix not assumed, no loopback, at most 12
+    /// candidates.
     fn default() -> Self {
         Self {
             chain: vec![
@@ -202,59 +208,59 @@ impl Default for Config {
     }
 }
 
-/// What the resolver wants done.
+/// An action that the resolver requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Send a UDP datagram from local port `from_port`. The same datagram may be sent again
-    /// from the same port; at most two ports are in use at a time.
+    /// Send a UDP datagram from local port `from_port`. The same datagram may be sent again from
+    /// the same port; at most two ports are in use at a time.
     Transmit {
-        /// Random source port to bind.
+        /// The random source port to bind.
         from_port: u16,
         /// The server.
         to: SocketAddrV6,
         /// The message.
         payload: Vec<u8>,
     },
-    /// No answer is awaited any more on any port used so far: close the UDP sockets.
+    /// Close the UDP sockets: no more answers are expected on any port used so far.
     CloseUdp,
-    /// Open a TCP connection to this server; tell
+    /// Open a TCP connection to this server, and report it with
     /// [`handle_tcp_connected`](Resolver::handle_tcp_connected).
     TcpConnect(SocketAddrV6),
-    /// That connection is of no use any more: close it.
+    /// Close that connection: it is no longer needed.
     TcpClose,
-    /// Ask the platform's resolver; answer with [`Resolver::handle_platform_lookup`].
-    /// Not asked again before it is answered: a `getaddrinfo` cannot be called off.
+    /// Query the platform's resolver; answer with [`Resolver::handle_platform_lookup`]. Not
+    /// requested again before the answer, because `getaddrinfo` cannot be cancelled.
     PlatformLookup {
         /// The name.
         name: String,
-        /// The family wanted.
+        /// The requested family.
         family: Family,
     },
 }
 
-/// Turns a host into addresses. One resolution at a time; the cache survives them all.
+/// Resolves a host to addresses. Runs one resolution at a time; the cache is kept across them.
 ///
-/// Inputs are `handle_*`, commands are plain verbs, outputs are `poll_*`. After every
-/// input and command, call [`poll_output`](Self::poll_output) until `None`, then ask
+/// Inputs are `handle_*`, commands are plain verbs, outputs are `poll_*`. After every input and
+/// command, call [`poll_output`](Self::poll_output) until `None`, then
 /// [`poll_report`](Self::poll_report) and [`poll_timeout`](Self::poll_timeout). Time is a
-/// [`Duration`] since any fixed start (uptime); it must not run backwards. Spurious calls
-/// are harmless. See the [crate's documentation](crate) for the loop.
+/// [`Duration`] since any fixed start (uptime); it must not run backwards. Spurious calls are
+/// harmless. See the [crate documentation](crate) for the loop.
 #[derive(Debug)]
 pub struct Resolver {
     config: Config,
     network: Network,
     discovery: Discovery,
     cache: Cache,
-    /// Of more candidates than a report holds so many had their turn.
+    /// How many candidates had their turn already, if there are more than a report holds.
     skip: usize,
     walk: Option<Walk>,
-    /// The question the platform has not answered yet. Outlives the resolution that asked it.
+    /// The query that the platform has not answered yet. Outlives the resolution that sent it.
     platform: Option<PlatformQuestion>,
-    /// The other half of an answer has all of its time.
+    /// Wait the full time for the other half of an answer.
     patient: bool,
-    /// Ports are open that are no longer needed.
+    /// Open ports are no longer needed.
     close_udp: bool,
-    /// So is a connection.
+    /// An open connection is no longer needed.
     close_tcp: bool,
     report: Option<Report>,
     handed_out: Option<HandedOut>,
@@ -269,7 +275,7 @@ struct HandedOut {
 }
 
 impl Resolver {
-    /// A resolver with an empty cache.
+    /// Creates a resolver with an empty cache.
     pub fn new(mut config: Config) -> Self {
         config.tcp &= TCP;
         Self {
@@ -288,20 +294,21 @@ impl Resolver {
         }
     }
 
-    /// Its configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Begins a resolution; an unfinished one is dropped.
+    /// Starts a resolution and drops an unfinished one.
     ///
-    /// Call it once [`Network::attached`]: the resolver does not wait for the network, its
-    /// deadline runs from here.
+    /// Call it once [`Network::attached`] is true: the resolver does not wait for the network, and
+    /// its deadline starts here.
     pub fn start(&mut self, host: &Host, network: &Network, now: Duration) {
         self.start_until(host, network, now, Duration::MAX);
     }
 
-    /// As [`start`](Self::start), with a report at `latest`, where that is before the deadline.
+    /// Like [`start`](Self::start), with a report no later than `latest`, if that is before the
+    /// deadline.
     pub fn start_until(&mut self, host: &Host, network: &Network, now: Duration, latest: Duration) {
         self.cancel();
         self.handed_out = None;
@@ -311,8 +318,8 @@ impl Resolver {
         self.advance(now);
     }
 
-    /// Whether the other half of A and AAAA has all of its time from now on, and not only
-    /// [`resolution_delay`](Config::resolution_delay): for a name of which known addresses failed.
+    /// Sets whether to wait the full time for the other half of A and AAAA, instead of just
+    /// [`resolution_delay`](Config::resolution_delay): for a name whose known addresses failed.
     pub fn set_patient(&mut self, patient: bool) {
         self.patient = patient;
     }
@@ -323,10 +330,10 @@ impl Resolver {
         self.report = None;
     }
 
-    /// Forgets what the cache knows of a name: call it when none of its addresses could be
-    /// reached, so that the next resolution asks again. It also asks again for a prefix that was
-    /// discovered, at most once in [`max_negative_ttl`](CacheLimits::max_negative_ttl). Of more addresses than
-    /// [`max_candidates`](Config::max_candidates) the next ones have their turn.
+    /// Drops what the cache knows about a name. Call it if none of its addresses could be reached,
+    /// so that the next resolution queries again. Prefix discovery is repeated too, at most once
+    /// per [`max_negative_ttl`](CacheLimits::max_negative_ttl). If there are more addresses than
+    /// [`max_candidates`](Config::max_candidates), the next ones get their turn.
     pub fn forget(&mut self, host: &Host) {
         self.skip = self.skip.wrapping_add(self.limit());
         self.discovery.due = self.discovery.due.min(self.discovery.earliest);
@@ -339,12 +346,12 @@ impl Resolver {
         self.config.max_candidates.max(1)
     }
 
-    /// Whether a resolution is under way.
+    /// Returns whether a resolution is in progress.
     pub fn is_busy(&self) -> bool {
         self.walk.is_some()
     }
 
-    /// The prefixes usable now, first choice first.
+    /// Returns the prefixes usable now, first choice first.
     pub fn prefixes(&self) -> Vec<UsablePrefix> {
         let mut usable: Vec<UsablePrefix> = Vec::new();
         let mut add = |prefix, source| {
@@ -353,7 +360,7 @@ impl Resolver {
                 usable.push(UsablePrefix { prefix, source });
             }
         };
-        // A pass for each preference: for the few that there are, sorting is the larger program.
+        // One pass per preference: for so few prefixes, sorting would be larger code.
         for preference in [Preference::High, Preference::Medium, Preference::Low] {
             for advertised in &self.network.prefixes {
                 if advertised.preference == preference {
@@ -376,10 +383,10 @@ impl Resolver {
         usable
     }
 
-    /// The next thing to do, until `None`. What has become due by `now` is done first.
+    /// Returns the next action; call it until `None`. First does what has become due by `now`.
     ///
-    /// Ids and ports of queries are drawn from `rng`, which must be unpredictable
-    /// (RFC 5452 section 9.2).
+    /// Query ids and ports are drawn from `rng`, which must be unpredictable (RFC 5452 section
+    /// 9.2).
     pub fn poll_output(&mut self, now: Duration, rng: &mut dyn rand_core::Rng) -> Option<Output> {
         self.advance(now);
         if core::mem::take(&mut self.close_udp) {
@@ -399,7 +406,8 @@ impl Resolver {
         self.walk.as_mut()?.poll_transmit(rng)
     }
 
-    /// A datagram that arrived. Anything but the answer to the question asked, from the server asked, is ignored.
+    /// Takes a datagram. Ignores anything but the answer to the current query from the queried
+    /// server.
     pub fn handle_datagram(
         &mut self,
         from: SocketAddrV6,
@@ -417,8 +425,8 @@ impl Resolver {
         }
     }
 
-    /// A datagram to a server did not arrive: the port could not send it, or the network says so (ICMP). The
-    /// server is not asked by datagrams any more.
+    /// Reports that a datagram to a server was not delivered: the port could not send it, or the
+    /// network said so (ICMP). The server is sent no more datagrams.
     pub fn handle_undelivered(&mut self, to: SocketAddrV6, error: UdpError, now: Duration) {
         let error = match error {
             UdpError::Unreachable => LookupError::Unreachable,
@@ -430,21 +438,21 @@ impl Resolver {
         }
     }
 
-    /// Whether it has, or awaits, the connection of [`Output::TcpConnect`]: then what happens to TCP is
-    /// for the resolver.
+    /// Returns whether the resolver has, or awaits, the connection of [`Output::TcpConnect`]. If
+    /// so, TCP events belong to the resolver.
     pub fn uses_tcp(&self) -> bool {
         let exchange = self.walk.as_ref().and_then(Walk::exchange);
         TCP && exchange.is_some_and(Exchange::uses_tcp)
     }
 
-    /// The connection of [`Output::TcpConnect`] is there.
+    /// Reports that the connection of [`Output::TcpConnect`] is established.
     pub fn handle_tcp_connected(&mut self) {
         if let Some(exchange) = self.exchange_over_tcp() {
             exchange.handle_tcp_connected();
         }
     }
 
-    /// Bytes for the server, to be sent over that connection in order; ask after
+    /// Returns bytes to send, in order, to the server over that connection. Call it after
     /// [`poll_output`](Self::poll_output).
     pub fn tcp_transmit(&self) -> &[u8] {
         let exchange = self.walk.as_ref().and_then(Walk::exchange);
@@ -452,14 +460,14 @@ impl Resolver {
         outbound.unwrap_or_default()
     }
 
-    /// The first `n` of them were handed to TCP.
+    /// Removes the first `n` of them, which were passed to TCP.
     pub fn consume_tcp_transmit(&mut self, n: usize) {
         if let Some(exchange) = self.exchange_over_tcp() {
             exchange.consume_tcp(n);
         }
     }
 
-    /// Bytes from the server.
+    /// Takes bytes from the server.
     pub fn handle_tcp_data(&mut self, data: &[u8], now: Duration) {
         if let Some(exchange) = self.exchange_over_tcp() {
             exchange.handle_tcp_data(data);
@@ -468,7 +476,7 @@ impl Resolver {
         }
     }
 
-    /// The connection could not be made, or has ended.
+    /// Reports that the connection failed or has ended.
     pub fn handle_tcp_closed(&mut self, now: Duration) {
         if let Some(exchange) = self.exchange_over_tcp() {
             exchange.handle_tcp_closed();
@@ -481,10 +489,10 @@ impl Resolver {
         exchange.filter(|_| TCP)
     }
 
-    /// The platform's answer to [`Output::PlatformLookup`]. An error that has no variant of its own is
-    /// [`LookupError::Platform`] with the platform's code.
+    /// Takes the platform's answer to [`Output::PlatformLookup`]. Report an error that has no
+    /// variant of its own as [`LookupError::Platform`] with the platform's code.
     ///
-    /// An answer that comes after its source's time is used if it is positive and the same name is still sought.
+    /// A late answer is used if it is positive and the same name is still being resolved.
     pub fn handle_platform_lookup(
         &mut self,
         answer: Result<Vec<IpAddr>, LookupError>,
@@ -496,11 +504,11 @@ impl Resolver {
         self.platform_answered(&question, answer, now);
     }
 
-    /// The network changed: a prefix or a server came or went. Cached answers follow.
+    /// Reports that the network changed: a prefix or a server came or went. Cached answers follow.
     ///
-    /// A resolution under way starts over, its deadline unchanged. Returns true if addresses
-    /// handed out before can no longer work, because their prefix is gone, or if the last
-    /// resolution failed and may fare better now: the caller should resolve again.
+    /// A resolution in progress starts over with the same deadline. Returns true if the caller
+    /// should resolve again: addresses handed out before no longer work because their prefix is
+    /// gone, or the last resolution failed and may succeed now.
     pub fn handle_network(&mut self, network: &Network, now: Duration) -> bool {
         let before = self.prefixes();
         let changed = self.learn(network);
@@ -520,26 +528,26 @@ impl Resolver {
             || !handed_out.prefixes.iter().all(usable)
     }
 
-    /// Time has passed.
+    /// Handles the passing of time.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.advance(now);
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) next.
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.walk.as_ref().map(Walk::next_timeout)
     }
 
-    /// The result, once.
+    /// Returns the result, once.
     pub fn poll_report(&mut self) -> Option<Report> {
         self.report.take()
     }
 
-    /// Takes note of the network; true if anything that matters here has changed.
+    /// Stores the state of the network. Returns true if anything relevant has changed.
     fn learn(&mut self, network: &Network) -> bool {
         let servers_changed = self.network.dns_servers != network.dns_servers;
         if servers_changed {
-            // Another DNS64 may synthesise another prefix.
+            // Another DNS64 may use another prefix.
             self.discovery = Discovery::default();
         }
         let changed = servers_changed
@@ -553,13 +561,13 @@ impl Resolver {
     }
 }
 
-/// The time after `delay`, as far as time goes. One place for arithmetic that is dozens of bytes long.
+/// Adds `delay` to a time, saturating. In one place, because the arithmetic takes dozens of bytes.
 #[inline(never)]
 fn later(now: Duration, delay: Duration) -> Duration {
     now.saturating_add(delay)
 }
 
-/// So many times a duration, likewise.
+/// Multiplies a duration, likewise.
 #[inline(never)]
 fn times(n: u32, duration: Duration) -> Duration {
     duration.saturating_mul(n)

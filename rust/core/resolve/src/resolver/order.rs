@@ -1,4 +1,4 @@
-//! From addresses as the DNS gave them to candidates in the order to try.
+//! Orders DNS addresses into candidates.
 
 use super::class::Class;
 use super::{Candidate, Family, LookupError, Network, Origin, Policy};
@@ -6,7 +6,7 @@ use crate::prefix::{Prefix, UsablePrefix};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The addresses of a name, IPv4 and IPv6 apart, without doubles.
+/// The addresses of a name, IPv4 and IPv6 separately, without duplicates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Addresses {
     pub(super) ipv4: Vec<Ipv4Addr>,
@@ -18,7 +18,7 @@ impl Addresses {
         self.ipv4.is_empty() && self.ipv6.is_empty()
     }
 
-    /// Adds the addresses of an answer. An error if no broker can be behind any of them.
+    /// Adds the addresses of an answer. Returns an error if no broker can have any of them.
     pub(super) fn add_all(&mut self, addresses: Vec<IpAddr>) -> Option<LookupError> {
         let first = addresses.first().copied();
         let mut is_usable = false;
@@ -28,7 +28,7 @@ impl Addresses {
         first.filter(|_| !is_usable).map(LookupError::Unusable)
     }
 
-    /// Adds an address. False if no broker can be behind it.
+    /// Adds an address. Returns false if no broker can have it.
     pub(super) fn add(&mut self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let is_possible = Class::of(address).is_possible();
@@ -40,9 +40,9 @@ impl Addresses {
         is_possible
     }
 
-    /// Takes a DNS64's work apart: an IPv6 address inside a known prefix counts as the IPv4
-    /// address it stands for. It is then made again with every usable prefix, and not stale
-    /// when its own prefix goes.
+    /// Undoes the work of a DNS64: an IPv6 address inside a known prefix becomes the IPv4 address
+    /// it represents. It is then synthesised with every usable prefix, and does not go stale with
+    /// its own.
     pub(super) fn separate(&mut self, prefixes: &[UsablePrefix]) {
         let mut ipv6 = core::mem::take(&mut self.ipv6);
         ipv6.retain(|address| {
@@ -60,8 +60,8 @@ impl Addresses {
         self.ipv6 = ipv6;
     }
 
-    /// Drops what the hint does not want. To be called before [`separate`](Self::separate): a
-    /// DNS64's AAAA answer is an AAAA answer.
+    /// Drops addresses of other families than requested. Call it before
+    /// [`separate`](Self::separate), because a DNS64's AAAA answer counts as AAAA.
     pub(super) fn keep(&mut self, family: Family) {
         match family {
             Family::Unspecified => {}
@@ -70,7 +70,7 @@ impl Addresses {
         }
     }
 
-    /// Why these addresses give no [`candidates`](Self::candidates).
+    /// Returns why these addresses give no [`candidates`](Self::candidates).
     pub(super) fn refusal(&self, prefixes: &[UsablePrefix], place: &Place<'_>) -> LookupError {
         let carried = |ipv4: &&Ipv4Addr| place.carries(Class::of_ipv4(**ipv4), None);
         // A prefix would help.
@@ -82,10 +82,10 @@ impl Addresses {
         (ipv4.or(ipv6)).map_or(LookupError::NoData, LookupError::Unusable)
     }
 
-    /// The candidates, first choice first. Of one IPv4 address, every prefix is tried before
-    /// the next address is: a border router that publishes a prefix it does not translate is
-    /// more common than a broker of several addresses of which one is dead. Of more than `limit` those
-    /// behind the first `skip` are taken, around the end.
+    /// Returns the candidates, first choice first. Every prefix is tried with an IPv4 address
+    /// before the next address: a border router that publishes a prefix it does not translate is
+    /// more common than a broker with several addresses, one of them dead. If there are more than
+    /// `limit`, those after the first `skip` are returned, wrapping around.
     pub(super) fn candidates(
         &self,
         prefixes: &[UsablePrefix],
@@ -159,19 +159,19 @@ fn add_once<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
-/// Where the addresses would be used, and what asked for them.
+/// Where the addresses would be used, and what was resolved.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     pub(super) network: &'a Network,
-    /// The host was written as an address, which is taken at its word.
+    /// The host was written as an address, which is used as it is.
     pub(super) is_literal: bool,
-    /// A broker may be on this host.
+    /// A broker may run on this host.
     pub(super) loopback: bool,
 }
 
 impl Place<'_> {
-    /// Whether a NAT64 carries IPv4 addresses of this class; with the well-known prefix it must not
-    /// carry private ones (RFC 6052 section 3.1).
+    /// Returns whether NAT64 carries IPv4 addresses of this class. With the well-known prefix it
+    /// must not carry private ones (RFC 6052 section 3.1).
     fn carries(&self, class: Class, prefix: Option<&Prefix>) -> bool {
         match class {
             Class::Ordinary => true,

@@ -1,4 +1,4 @@
-//! What a resolution ends in, as values and as sentences.
+//! The result of a resolution, as values and as sentences.
 
 use super::class::{self, Class, Refused};
 use super::{AddressSource, TCP};
@@ -8,18 +8,18 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use core::time::Duration;
 
-/// Where a candidate address came from.
+/// The origin of a candidate address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// A literal or AAAA answer, used as it is.
+    /// A literal or AAAA answer, used unchanged.
     Native,
-    /// Made from an IPv4 address with a NAT64 prefix, by us or by a DNS64.
+    /// Synthesised from an IPv4 address with a NAT64 prefix, by this crate or by a DNS64.
     Synthesised {
         /// The IPv4 address.
         ipv4: Ipv4Addr,
         /// The prefix.
         prefix: Prefix,
-        /// Where the prefix came from.
+        /// The source of the prefix.
         source: PrefixSource,
     },
     /// An IPv4-mapped address for native IPv4.
@@ -45,59 +45,61 @@ impl fmt::Display for Candidate {
     }
 }
 
-/// Why one source gave no usable answer.
+/// Why a source gave no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LookupError {
     /// No answer in time.
     Timeout,
-    /// No route leads to the server.
+    /// There is no route to the server.
     Unreachable,
-    /// The server's host has nothing at that port.
+    /// Nothing listens at that port of the server.
     NotListening,
-    /// The platform's resolver had no answer, or one of a server that failed or refused: it does not tell which.
+    /// The platform's resolver got no answer, or a server failed or refused; it does not tell
+    /// which.
     Unanswered,
-    /// RCODE 3: the name does not exist (authoritative for the whole chain's name, but the chain goes on).
+    /// RCODE 3: the name does not exist. The remaining sources are queried nevertheless.
     NameError,
-    /// The name exists, but has no address of the family wanted.
+    /// The name exists, but has no address of the requested family.
     NoData,
     /// RCODE 2: the server failed, usually because its own upstream does not answer.
     ServerFailure,
-    /// RCODE 5: the server does not serve us.
+    /// RCODE 5: the server refuses to serve this client.
     Refused,
     /// Another RCODE.
     ResponseCode(u8),
-    /// The answer did not fit into a datagram and held no address.
+    /// The answer did not fit into a datagram and contained no address.
     Truncated,
-    /// The server named other servers, and asks none itself.
+    /// The server only named other servers and does not query them itself.
     Referral,
-    /// The answer breaks the format of DNS messages.
+    /// The answer is not a valid DNS message.
     Malformed,
-    /// Too long a chain of CNAMEs, or a circle.
+    /// The chain of CNAMEs is too long, or a loop.
     AliasLoop,
-    /// Only addresses that no broker can be behind, or none that this network reaches. The first
-    /// of them.
+    /// No broker can have any of the addresses, or this network reaches none of them. Contains the
+    /// first one.
     Unusable(IpAddr),
-    /// Only IPv4 addresses, or an IPv4 server, and no NAT64 prefix to reach them.
+    /// There are only IPv4 addresses, or an IPv4 server, but no NAT64 prefix to reach them.
     NoPrefix,
     /// The network offers no DNS server.
     NoServer,
-    /// Not asked: the name means something in the local network only, and stays there.
+    /// Not queried: the name is meaningful only in the local network, and must not leave it.
     LocalName,
-    /// The host is no valid DNS name.
+    /// The host is not a valid DNS name.
     InvalidName,
     /// The platform's resolver failed with this code of its own.
     Platform(i32),
-    /// The platform's resolver still works on another name.
+    /// The platform's resolver is still busy with another name.
     PlatformBusy,
-    /// Not asked: the deadline over the whole chain had passed.
+    /// Not queried: the deadline of the whole chain had passed.
     Deadline,
-    /// The server has a DNS64 that synthesises nothing for `ipv4only.arpa`, or none (prefix discovery only).
+    /// The server has no DNS64, or one that synthesises nothing for `ipv4only.arpa` (prefix
+    /// discovery only).
     NoPrefixFound,
 }
 
 impl LookupError {
-    /// What to do about it, if that can be said.
+    /// Returns what to do about it, if that is known.
     pub fn cure(&self) -> Option<&'static str> {
         Some(match self {
             LookupError::Timeout => {
@@ -152,7 +154,7 @@ impl LookupError {
         })
     }
 
-    /// Whether no question was asked: nothing is known of the name, nor of a server.
+    /// Returns whether nothing was queried, so that nothing is known about the name or a server.
     pub fn is_unasked(&self) -> bool {
         matches!(
             self,
@@ -164,8 +166,8 @@ impl LookupError {
         )
     }
 
-    /// Of two halves of an answer that both failed, the one that may be hiding an address
-    /// outranks the one that is sure there is none.
+    /// Ranks the errors of two halves that both failed: one that may hide an address outranks one
+    /// that is sure there is none.
     pub(super) fn rank(self) -> u8 {
         match self {
             LookupError::NameError => 0,
@@ -175,7 +177,8 @@ impl LookupError {
         }
     }
 
-    /// The server's own word that there is no such address; with an SOA record another server would repeat it.
+    /// Returns whether the server itself says that there is no such address. With an SOA record,
+    /// another server would say the same.
     pub(super) fn is_negative(self) -> bool {
         matches!(self, LookupError::NameError | LookupError::NoData)
     }
@@ -218,13 +221,13 @@ impl fmt::Display for LookupError {
 
 impl core::error::Error for LookupError {}
 
-/// Why a datagram did not arrive.
+/// Why a datagram was not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UdpError {
-    /// No route: at this device, or on the way.
+    /// No route, on this device or on the way.
     Unreachable,
-    /// The host has nothing at that port.
+    /// Nothing listens at that port of the host.
     Refused,
 }
 
@@ -240,7 +243,7 @@ impl fmt::Display for AddressSource {
     }
 }
 
-/// A server without its port if that is the usual one; in IPv4 if it is reached so.
+/// Shows a server without the default port, and in IPv4 if reached by IPv4.
 struct Server(SocketAddrV6);
 
 impl fmt::Display for Server {
@@ -253,7 +256,7 @@ impl fmt::Display for Server {
     }
 }
 
-/// A duration in seconds with one decimal, without floating point.
+/// Shows a duration in seconds with one decimal, without floating point.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
@@ -268,28 +271,28 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// One source, or one server of a source, that gave no usable answer. As text:
+/// A source, or one of its servers, that gave no usable answer. As text:
 /// `network's DNS server fd00::1: no answer in 2.0 s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Failure {
     /// The source.
     pub source: AddressSource,
-    /// The server asked, if one was.
+    /// The server that was queried, if any.
     pub server: Option<SocketAddrV6>,
-    /// Why.
+    /// The error.
     pub error: LookupError,
     /// Time spent on it.
     pub after: Duration,
 }
 
 impl Failure {
-    /// What to do about it, if that can be said.
+    /// Returns what to do about it, if that is known.
     pub fn cure(&self) -> Option<&'static str> {
         match (self.error, self.source) {
             (LookupError::Timeout, AddressSource::Public(_)) => Some(
                 "check that NAT64 is enabled on the border router and that its IPv4 uplink lets DNS pass",
             ),
-            // OpenThread's border router answers so while it has no upstream server.
+            // OpenThread's border router answers this while it has no upstream server.
             (LookupError::NameError, AddressSource::Platform | AddressSource::BorderRouter) => {
                 Some(
                     "check the spelling of the host name; if it is right, the network's DNS server may lack an upstream server (an OpenThread border router needs dns server upstream enable)",
@@ -298,7 +301,7 @@ impl Failure {
             (LookupError::Timeout, AddressSource::Platform) => Some(
                 "check that there is a network connection, and a DNS server configured that answers",
             ),
-            // No server has blocked it.
+            // No server was involved.
             (LookupError::Unusable(address), AddressSource::Literal(_))
                 if Class::of(address) == Class::Unspecified =>
             {
@@ -334,19 +337,20 @@ impl core::error::Error for Failure {}
 pub struct Report {
     /// Addresses in the order to try; empty if every source failed.
     pub candidates: Vec<Candidate>,
-    /// The source that answered; for a literal host a [`AddressSource::Literal`] of it.
+    /// The source that answered; for a literal host, an [`AddressSource::Literal`] of it.
     pub answered_by: Option<AddressSource>,
-    /// The server that answered, if one was asked.
+    /// The server that answered, if one was queried.
     pub server: Option<SocketAddrV6>,
-    /// The answer came out of the cache.
+    /// Whether the answer came from the cache.
     pub cached: bool,
-    /// A half of A and AAAA was not waited for longer than
-    /// [`resolution_delay`](super::Config::resolution_delay): a [patient](super::Resolver::set_patient)
-    /// resolution may have more addresses.
+    /// One half of A and AAAA was not waited for longer than
+    /// [`resolution_delay`](super::Config::resolution_delay). A
+    /// [patient](super::Resolver::set_patient) resolution may find more addresses.
     pub half_missing: bool,
-    /// The sources that failed, in order, and why. A source with several servers may stand here several times.
+    /// The sources that failed, in order, and why. A source with several servers may appear several
+    /// times.
     pub failures: Vec<Failure>,
-    /// The prefixes that were usable, in order.
+    /// The usable prefixes, in order.
     pub prefixes: Vec<UsablePrefix>,
     /// Why RFC 7050 discovery found no prefix, if it was tried in this resolution.
     pub discovery: Option<Failure>,
@@ -355,7 +359,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The first cure among the failures, those that name NAT64 before all others.
+    /// Returns the first cure among the failures; those about NAT64 take precedence.
     pub fn cure(&self) -> Option<&'static str> {
         let no_prefix = |failure: &&Failure| failure.error == LookupError::NoPrefix;
         let failure = self.failures.iter().find(no_prefix);

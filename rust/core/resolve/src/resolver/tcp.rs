@@ -1,18 +1,18 @@
-//! Questions over TCP (RFC 7766): what does not fit into a datagram, and servers that datagrams do not
-//! reach. All questions of an exchange go over one connection (section 6.2.1.1).
+//! Queries over TCP (RFC 7766): for answers that do not fit into a datagram, and for servers that
+//! datagrams do not reach. All queries of an exchange share one connection (section 6.2.1.1).
 
 use alloc::vec::Vec;
 
-/// Largest answer that is kept, bytes. Addresses of a broker take far less.
+/// Largest answer accepted, in bytes. The addresses of a broker take far less.
 const LARGEST: usize = 4_096;
 
-/// A server's TCP, as an exchange uses it.
+/// The state of TCP in an exchange.
 #[derive(Debug, Default)]
 pub(super) enum Tcp {
-    /// Not spoken, by the configuration.
+    /// Disabled by the configuration.
     #[default]
     Off,
-    /// Kept for when datagrams do not do.
+    /// Held back until datagrams do not suffice.
     Spare,
     /// To be connected.
     Wanted,
@@ -20,34 +20,34 @@ pub(super) enum Tcp {
     Connecting,
     /// Connected.
     Open(Stream),
-    /// The server has closed it, and it is to be connected again.
+    /// The server has closed it; to be connected again.
     Again,
-    /// It has ended, and is to be closed at once: a port would go on telling of its end.
+    /// Ended; to be closed at once, because the port would keep reporting the end.
     Ended,
-    /// It was closed.
+    /// Closed.
     Over,
 }
 
-/// Messages behind their lengths (RFC 1035 section 4.2.2).
+/// Messages prefixed with their lengths (RFC 1035 section 4.2.2).
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     outbound: Vec<u8>,
     inbound: Vec<u8>,
-    /// An answer came over it.
+    /// An answer arrived over it.
     pub(super) has_answered: bool,
 }
 
-/// Why a connection is of no more use: a message in it is too large.
+/// Why a connection is no longer usable: a message in it is too large.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLarge;
 
 impl Tcp {
-    /// Whether there is a connection, or one was asked for.
+    /// Returns whether there is a connection, or one was requested.
     pub(super) fn is_used(&self) -> bool {
         matches!(self, Self::Connecting | Self::Open(_))
     }
 
-    /// Whether there is one to close.
+    /// Returns whether a connection must be closed.
     pub(super) fn is_to_close(&self) -> bool {
         self.is_used() || matches!(self, Self::Again | Self::Ended)
     }
@@ -70,7 +70,7 @@ impl Stream {
         self.outbound.drain(..n.min(self.outbound.len()));
     }
 
-    /// Takes bytes in as far as they belong to one message, and returns how many that were.
+    /// Takes bytes, up to the end of one message. Returns how many were taken.
     pub(super) fn receive(&mut self, data: &[u8]) -> Result<usize, TooLarge> {
         let missing = self.length().map_or(2, |length| 2 + length) - self.inbound.len();
         let (now, _) = data.split_at(missing.min(data.len()));
@@ -82,7 +82,7 @@ impl Stream {
         }
     }
 
-    /// The message that is complete.
+    /// Takes the message, if it is complete.
     pub(super) fn take_message(&mut self) -> Option<Vec<u8>> {
         let whole = self.inbound.len() == 2 + self.length()?;
         whole.then(|| {
