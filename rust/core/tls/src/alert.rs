@@ -1,15 +1,15 @@
-//! Alerts: what a peer says before it hangs up (RFC 8446 section 6, RFC 5246 section 7.2).
+//! Alerts: what a peer sends before it hangs up (RFC 8446 section 6, RFC 5246 section 7.2).
 
 use core::fmt;
 
-/// An alert by its number on the wire. Any number a peer may send is one.
+/// An alert, by its number on the wire. A peer may send any number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Alert(pub u8);
 
 /// Name, cause and cure of one alert.
 struct Entry(u8, &'static str, &'static str, &'static str);
 
-/// Every alert ever assigned that may be met today.
+/// Every alert ever assigned that may still occur.
 const TABLE: &[Entry] = &[
     Entry(
         0,
@@ -218,40 +218,42 @@ const TABLE: &[Entry] = &[
     ),
 ];
 
-/// What an alert is about, where that is known and its number does not tell.
+/// What an alert is about, if that is known and its number does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AlertContext {
-    /// No more is known.
+    /// Nothing more is known.
     #[default]
     Unknown,
-    /// The broker asked for a client certificate, and there is none.
+    /// The broker asked for a client certificate, and none is configured.
     NoClientCertificate,
-    /// The broker asked for a client certificate, and its request does not allow the kind of key that the
-    /// configured one has: it was not sent.
+    /// The broker asked for a client certificate, but its request does not allow the configured
+    /// kind of key, so none was sent.
     ClientKeyNotAllowed,
-    /// The broker may want a host name, and a connection to an address sends none.
+    /// The broker may require a host name, and a connection to an address sends none.
     NoServerName,
-    /// The broker wanted another handshake on an open connection of TLS 1.2.
+    /// The broker requested another handshake on an open TLS 1.2 connection.
     Renegotiation,
 }
 
 impl AlertContext {
-    /// `is_open12`: the handshake of TLS 1.2 is done. `missed`: the context of an alert about the client
-    /// certificate. `nameless`: the handshake goes on, and is with an address.
+    /// Finds the context of an alert. `is_open12`: the TLS 1.2 handshake is done. `missed`: the
+    /// context of an alert about the client certificate. `nameless`: a handshake with an address is
+    /// in progress.
     pub(crate) fn of(alert: Alert, is_open12: bool, missed: Self, nameless: bool) -> Self {
         match alert.0 {
             40 if is_open12 => Self::Renegotiation,
             40 | 112 if nameless && (missed == Self::Unknown || alert.0 == 112) => {
                 Self::NoServerName
             }
-            // What servers send where none came: OpenSSL 40 in TLS 1.2, Java 42, others those for one that is wrong.
+            // Sent when the certificate is missing: 40 by OpenSSL in TLS 1.2, 42 by Java; other
+            // servers send those for a wrong certificate.
             40..=43 | 46 | 48 | 49 | 116 if !is_open12 => missed,
             _ => Self::Unknown,
         }
     }
 
-    /// Cause and cure in the place of those of the number.
+    /// Returns a cause and cure that replace those of the number.
     const fn meaning(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Unknown => None,
@@ -282,12 +284,12 @@ impl Alert {
         TABLE.iter().find(|entry| entry.0 == self.0)
     }
 
-    /// The name in the RFCs, such as `handshake_failure`.
+    /// Returns the name in the RFCs, such as `handshake_failure`.
     pub fn name(self) -> Option<&'static str> {
         self.entry().map(|entry| entry.1)
     }
 
-    /// What the peer means by it, as the end of a sentence about the peer.
+    /// Returns what the peer means by it, as the end of a sentence about the peer.
     pub(crate) fn cause(self, context: AlertContext) -> &'static str {
         self.meaning(context).map_or(
             "its reason is not one that the standards define",
@@ -307,7 +309,7 @@ impl Alert {
 }
 
 impl fmt::Display for Alert {
-    /// Name and number: `handshake_failure (40)`.
+    /// Shows name and number: `handshake_failure (40)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name().unwrap_or("unknown"), self.0)
     }
@@ -335,7 +337,7 @@ mod tests {
             let alert = Alert(number);
             alert.cause(AlertContext::of(alert, is_open12, missed, false))
         };
-        // Java's older versions, OpenSSL with TLS 1.2, and others.
+        // From Java's older versions, OpenSSL with TLS 1.2, and others.
         for number in [40, 41, 42, 43, 46, 48, 49, 116] {
             let asked = cause(number, false, missed);
             assert_eq!(
@@ -344,17 +346,17 @@ mod tests {
             );
             let not_asked = cause(number, false, AlertContext::Unknown);
             assert_ne!(not_asked, asked);
-            // What TLS 1.2 is open with was accepted.
+            // On an open TLS 1.2 connection the certificate was accepted.
             assert_ne!(cause(number, true, missed), asked);
         }
         assert_eq!(cause(80, false, missed), "something failed inside it");
-        // Another handshake is refused on an open connection of TLS 1.2; TLS 1.3 has none.
+        // An open TLS 1.2 connection refuses another handshake; TLS 1.3 has none.
         let unknown = AlertContext::Unknown;
         assert!(cause(40, true, unknown).contains("another handshake"));
         assert!(cause(40, false, unknown).contains("both sides accept"));
         // OpenSSL sends it for a certificate that is not valid yet.
         assert!(Alert(42).cure(unknown).contains("valid yet"));
-        // By address, where no name is sent.
+        // By address, so that no name is sent.
         let nameless = |number, missed| AlertContext::of(Alert(number), false, missed, true);
         for number in [40, 112] {
             let context = nameless(number, unknown);

@@ -1,5 +1,5 @@
-//! The two buffers of a connection. Both start empty, grow as far as needed within their limit, and
-//! give their memory back when they run empty.
+//! The two buffers of a connection. Both start empty, grow as far as needed within their limits,
+//! and free their memory when they become empty.
 
 use alloc::vec::Vec;
 
@@ -13,15 +13,17 @@ use crate::error::{Greeting, TlsError};
 /// Content type, version, length (RFC 8446 section 5.1).
 const HEADER: usize = 5;
 
-/// From the peer: the record being received, after those with the beginning of a handshake message
-/// that it continues.
+/// Input from the peer: the record being received, after any records with the beginning of a
+/// handshake message that it continues.
 ///
-/// A record of application data is always alone in here, and its ciphertext is of no use once it is
-/// decrypted: so its plaintext takes over the memory. Until it is read no ciphertext is taken.
+/// A record of application data is always alone in the buffer, and its ciphertext is not needed
+/// once it is decrypted. So the plaintext reuses its memory. No ciphertext is taken until the
+/// plaintext is read.
 #[derive(Debug)]
 pub(crate) struct Inbound {
     bytes: Vec<u8>,
-    /// Of the record being received; `bytes` has it, too, once there is room for all of the record.
+    /// Header of the record being received; also in `bytes` once there is room for the whole
+    /// record.
     header: [u8; HEADER],
     header_len: usize,
     content: Content,
@@ -31,19 +33,20 @@ pub(crate) struct Inbound {
 
 #[derive(Debug, Clone, Copy)]
 enum Content {
-    /// Whole records, then from `record` on the one being received.
+    /// Whole records; the record being received starts at `record`.
     Ciphertext { record: usize },
-    /// Plaintext, of which `read` bytes are read.
+    /// Plaintext, of which `read` bytes were read.
     Plaintext { read: usize },
 }
 
 /// Larger than the records of most handshakes.
 const LARGE: usize = 4096;
-/// A full record, as TLS 1.3 allows it (RFC 8446 section 5.2).
+/// A full record in TLS 1.3 (RFC 8446 section 5.2).
 const FULL: usize = HEADER + 16_384 + 256;
 
-/// Bytes to ask for a record, of `limit`: for a large one whole KiB, so that the next one, if it is a little longer,
-/// fits where this one was. A heap that is not much larger has no second place for it.
+/// Returns how many bytes to reserve for a record, within `limit`: whole KiB for a large one, so
+/// that a slightly longer next one fits in the same place. A heap that is not much larger has no
+/// second place.
 fn room_for(record: usize, limit: usize) -> usize {
     match record {
         LARGE..FULL => record.next_multiple_of(1024).min(FULL).min(limit),
@@ -67,14 +70,15 @@ impl Inbound {
         self.bytes.capacity()
     }
 
-    /// Takes bytes as far as the end of the record being received. Says how many, and whether the
-    /// record is whole (or hopeless: rustls will say what is wrong by its header alone). Without room for
-    /// the record none are taken, and it can be tried again.
+    /// Takes bytes up to the end of the record being received. Returns how many, and whether the
+    /// record is complete (or hopeless: its header alone is enough for rustls to report the fault).
+    /// Without room for the record nothing is taken, and the call can be repeated.
     pub(crate) fn receive(&mut self, data: &[u8]) -> Result<(usize, bool), TlsError> {
         let Content::Ciphertext { record } = self.content else {
             return Ok((0, false));
         };
-        // By itself, as it says how much memory the record takes: in one piece, and once.
+        // The header separately: it says how much to reserve for the record, in one piece, and
+        // once.
         let begun = self.header_len;
         let (header, rest) = data.split_at(data.len().min(HEADER - begun));
         for (to, from) in self.header.iter_mut().skip(begun).zip(header) {
@@ -101,7 +105,7 @@ impl Inbound {
         Ok((header.len() + chunk.len(), chunk.len() == missing))
     }
 
-    /// The first bytes ever received must be a record of TLS.
+    /// Checks that the first bytes of a connection are a TLS record.
     fn check_greeting(&mut self) -> Result<(), TlsError> {
         if self.greeted {
             return Ok(());
@@ -113,7 +117,7 @@ impl Inbound {
         }
     }
 
-    /// By its header; of a record that rustls refuses by its header, this alone.
+    /// Returns the length by its header, or just the header's if rustls refuses that.
     fn record_len(&self) -> usize {
         let [kind, major, _, high, low] = self.header;
         let len = HEADER + usize::from(u16::from_be_bytes([high, low]));
@@ -136,7 +140,7 @@ impl Inbound {
         }
     }
 
-    /// Why the peer hung up before the handshake was done.
+    /// Returns why the peer hung up before the handshake was done.
     pub(crate) fn closed_in_handshake(&self) -> TlsError {
         let begun = self.header.get(..self.header_len).unwrap_or_default();
         match Greeting::of(begun) {
@@ -147,8 +151,8 @@ impl Inbound {
         }
     }
 
-    /// Whether the record received is a close_notify in the clear. One that is called fatal is an error
-    /// to rustls.
+    /// Returns whether the record is a close_notify in the clear. One marked fatal is an error to
+    /// rustls.
     pub(crate) fn is_close_notify(&self) -> bool {
         const ALERT: u8 = 21;
         const WARNING: u8 = 1;
@@ -161,14 +165,14 @@ impl Inbound {
         )
     }
 
-    /// Whether all that is here is one record that may hold application data.
+    /// Returns whether the buffer holds exactly one record, which may be application data.
     pub(crate) fn may_be_data(&self) -> bool {
         const APPLICATION_DATA: u8 = 23;
         matches!(self.content, Content::Ciphertext { record: 0 })
             && self.bytes.first() == Some(&APPLICATION_DATA)
     }
 
-    /// What rustls is to work on.
+    /// Returns the bytes for rustls to process.
     pub(crate) fn ciphertext_mut(&mut self) -> &mut [u8] {
         match self.content {
             Content::Ciphertext { .. } => &mut self.bytes,
@@ -176,7 +180,7 @@ impl Inbound {
         }
     }
 
-    /// rustls is done with the first `n` bytes.
+    /// Drops the first `n` bytes, which rustls has processed.
     pub(crate) fn discard(&mut self, n: usize) {
         let Content::Ciphertext { record } = &mut self.content else {
             return;
@@ -185,7 +189,7 @@ impl Inbound {
         self.bytes.drain(..n.min(self.bytes.len()));
     }
 
-    /// The record received is dealt with; what is still here belongs to an unfinished message.
+    /// Moves on after a record was processed. What remains belongs to an unfinished message.
     pub(crate) fn next_record(&mut self) {
         self.header_len = 0;
         if let Content::Ciphertext { record } = &mut self.content {
@@ -196,7 +200,7 @@ impl Inbound {
         }
     }
 
-    /// The record received was application data, which its decrypter left in place.
+    /// Makes the record's application data readable, which was decrypted in place.
     pub(crate) fn reveal_plaintext(&mut self) {
         let payload = self.bytes.get(HEADER..).unwrap_or_default();
         let text = in_place::plaintext(payload).unwrap_or_default();
@@ -204,11 +208,12 @@ impl Inbound {
         self.content = Content::Plaintext {
             read: HEADER + text.start,
         };
-        // Nothing that rustls would tell of, but then no ciphertext would ever be taken again.
+        // rustls does not report empty plaintext, but without this no more ciphertext would be
+        // taken.
         self.consume_plaintext(0);
     }
 
-    /// Adds plaintext in place of the ciphertext it was.
+    /// Adds plaintext in place of its ciphertext.
     pub(crate) fn put_plaintext(&mut self, plaintext: &[u8]) {
         if let Content::Ciphertext { .. } = self.content {
             self.bytes.clear();
@@ -236,7 +241,7 @@ impl Inbound {
     }
 }
 
-/// For the peer: records ready to be sent.
+/// Output for the peer: records ready to be sent.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     bytes: Vec<u8>,
@@ -245,11 +250,11 @@ pub(crate) struct Outbound {
     fragment: usize,
 }
 
-/// What a client sends before its flight under TLS 1.3 (RFC 8446, appendix D.4).
+/// What a client sends before its flight in TLS 1.3 (RFC 8446 appendix D.4).
 const CHANGE_CIPHER_SPEC: &[u8] = &[0x14, 3, 3, 0, 1, 1];
 
 impl Outbound {
-    /// What a record of application data adds at most: header, the explicit nonce of TLS 1.2, tag.
+    /// Maximum overhead of an application data record: header, the explicit nonce of TLS 1.2, tag.
     const OVERHEAD: usize = HEADER + 8 + 16;
 
     pub(crate) fn new(limits: Limits) -> Self {
@@ -277,16 +282,16 @@ impl Outbound {
         }
     }
 
-    /// Drops a ChangeCipherSpec that is all there is: without the flight behind it it means nothing.
+    /// Drops a ChangeCipherSpec that is alone: it has no meaning without the flight after it.
     pub(crate) fn drop_change_cipher_spec(&mut self) {
         if self.pending() == CHANGE_CIPHER_SPEC {
             self.consume(CHANGE_CIPHER_SPEC.len());
         }
     }
 
-    /// A message of rustls's own. It always fits: its size follows from the configuration.
+    /// Encodes a message of rustls. It always fits: its size follows from the configuration.
     pub(crate) fn encode(&mut self, message: &mut EncodeTlsData<'_, ClientConnectionData>) {
-        // Encoding fails for want of space only.
+        // Encoding fails only for lack of space.
         let _ = self.append(0, &mut |space| match message.encode(space) {
             Ok(n) => Ok(n),
             Err(EncodeError::InsufficientSize(e)) => Err(Full::Needs(e.required_size)),
@@ -294,8 +299,8 @@ impl Outbound {
         });
     }
 
-    /// Encrypts as much of `data` as there is room for, here and on the heap; returns how much. An error means
-    /// that the keys are used up.
+    /// Encrypts as much of `data` as there is room for, here and on the heap. Returns how much. An
+    /// error means that the keys are exhausted.
     pub(crate) fn encrypt(
         &mut self,
         traffic: &mut WriteTraffic<'_, ClientConnectionData>,
@@ -309,12 +314,12 @@ impl Outbound {
             let whole = rest.len().min(self.fragment);
             let n = match whole {
                 whole if whole <= room => whole,
-                // Scraps of records only where nothing else would ever fit.
+                // Send partial records only if nothing else would ever fit.
                 _ if self.pending().is_empty() => room,
                 _ => break,
             };
             let chunk = rest.get(..n).unwrap_or(rest);
-            // rustls makes each record in a place of its own first.
+            // rustls builds each record in a separate allocation first.
             if !self.reserve(n + Self::OVERHEAD) || !has_room(n + Self::OVERHEAD) {
                 self.consume(0);
                 break;
@@ -334,14 +339,14 @@ impl Outbound {
         });
     }
 
-    /// Whether there is, or the heap has, room for `size` bytes more.
+    /// Returns whether there is, or the heap has, room for another `size` bytes.
     fn reserve(&mut self, size: usize) -> bool {
         self.bytes.drain(..self.sent);
         self.sent = 0;
         self.bytes.try_reserve_exact(size).is_ok()
     }
 
-    /// Lets `fill` write into `size` bytes of space at the end, or into as many as it then asks for.
+    /// Lets `fill` write into `size` bytes at the end, or into more if it asks for that.
     fn append(
         &mut self,
         mut size: usize,

@@ -1,6 +1,6 @@
-//! Reading a certificate for people: who, by whom, from when to when, for which names.
+//! Summarizes a certificate for people: subject, issuer, validity and names.
 //!
-//! Verification is webpki's business; nothing here decides whether a certificate is trusted.
+//! webpki does the verification; nothing here decides whether a certificate is trusted.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ mod names;
 #[cfg(feature = "summaries")]
 use names::{distinguished_name, extension_name, general_name};
 
-/// No text without the feature `summaries`.
+/// Without the feature `summaries` there is no text.
 #[cfg(not(feature = "summaries"))]
 fn distinguished_name(_: Reader<'_>) -> Option<String> {
     Some(String::new())
@@ -32,20 +32,20 @@ fn extension_name(_: &[u8]) -> String {
     String::new()
 }
 
-/// What a person needs to know of a certificate. Without the feature `summaries` its texts and its list of
-/// names are empty.
+/// What a person needs to know about a certificate. Without the feature `summaries` its texts and
+/// its list of names are empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateSummary {
-    /// Subject, RFC 4514 style; what makes it longer than some 256 bytes is left out.
+    /// The subject in RFC 4514 style; parts beyond some 256 bytes are left out.
     pub subject: String,
-    /// Issuer, likewise.
+    /// The issuer, likewise.
     pub issuer: String,
-    /// Unix seconds.
+    /// Start of the validity, in Unix seconds.
     pub not_before: u64,
-    /// Unix seconds.
+    /// End of the validity, in Unix seconds.
     pub not_after: u64,
-    /// dNSName and iPAddress entries, at most 64 and not much more than 1,024 bytes together; in a
-    /// chain only of the leaf.
+    /// dNSName and iPAddress entries: at most 64, and not much more than 1,024 bytes in total. In a
+    /// chain only the leaf has them.
     pub names: Vec<String>,
     /// The key that it certifies.
     pub key: PublicKey,
@@ -65,13 +65,13 @@ pub enum PublicKey {
     P384,
     /// ECDSA on P-521.
     P521,
-    /// ECDSA on a curve that TLS has no use for here, such as secp256k1.
+    /// ECDSA on a curve that is not used in TLS here, such as secp256k1.
     OtherCurve,
-    /// ECDSA on a curve that is given by its numbers and not by its name.
+    /// ECDSA on a curve given by its parameters instead of its name.
     UnnamedCurve,
     /// Ed25519.
     Ed25519,
-    /// RSA for RSASSA-PSS alone (RFC 4055 section 1.2), which no crypto provider takes.
+    /// RSA restricted to RSASSA-PSS (RFC 4055 section 1.2), which no crypto provider supports.
     RsaPss,
     /// Another kind.
     Other,
@@ -80,7 +80,7 @@ pub enum PublicKey {
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Where the kind alone is known.
+            // Only the kind is known.
             Self::Rsa(0) => f.write_str("RSA"),
             Self::Rsa(bits) => write!(f, "RSA-{bits}"),
             Self::P256 => f.write_str("ECDSA P-256"),
@@ -95,17 +95,17 @@ impl fmt::Display for PublicKey {
     }
 }
 
-/// Kinds of keys (RFC 8017 appendix A.1, RFC 5480 section 2.1.1).
+/// Key algorithms (RFC 8017 appendix A.1, RFC 5480 section 2.1.1).
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
-/// Names of curves (RFC 5480 section 2.1.1.1).
+/// Curve names (RFC 5480 section 2.1.1.1).
 const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const SECP384R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
 const SECP521R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
 
 impl PublicKey {
-    /// Of an RSA key that no provider takes: too weak, or too much work.
+    /// Returns the length of an RSA key that no provider accepts: too weak, or too expensive.
     pub(crate) fn refused_bits(self) -> Option<u16> {
         match self {
             Self::Rsa(bits) if !(2048..=4096).contains(&bits) => Some(bits),
@@ -113,7 +113,7 @@ impl PublicKey {
         }
     }
 
-    /// By the content of an AlgorithmIdentifier; RSA without its length.
+    /// Classifies the content of an AlgorithmIdentifier; RSA without its length.
     pub(crate) fn of_algorithm(mut algorithm: Reader<'_>) -> Option<Self> {
         Some(match algorithm.expect(der::OID)? {
             id if id == RSA_ENCRYPTION => Self::Rsa(0),
@@ -124,19 +124,19 @@ impl PublicKey {
         })
     }
 
-    /// By the name of a curve.
+    /// Classifies by the name of the curve.
     pub(crate) fn of_curve(name: Option<&[u8]>) -> Self {
         match name {
             Some(name) if name == SECP256R1 => Self::P256,
             Some(name) if name == SECP384R1 => Self::P384,
             Some(name) if name == SECP521R1 => Self::P521,
             Some(_) => Self::OtherCurve,
-            // Its numbers instead of its name, which no TLS takes (RFC 8422 section 5.1.1).
+            // Parameters instead of a name, which TLS does not allow (RFC 8422 section 5.1.1).
             None => Self::UnnamedCurve,
         }
     }
 
-    /// The name of its curve, and the bytes of a number that is a private key for it.
+    /// Returns the name of its curve, and the length of a private key for it in bytes.
     pub(crate) fn curve(self) -> Option<(&'static [u8], usize)> {
         match self {
             Self::P256 => Some((SECP256R1, 32)),
@@ -146,7 +146,7 @@ impl PublicKey {
         }
     }
 
-    /// By an RSA modulus, with or without zeros before it.
+    /// Classifies an RSA modulus, with or without leading zeros.
     pub(crate) fn of_rsa(modulus: &[u8]) -> Option<Self> {
         let first = modulus.iter().position(|b| *b != 0);
         let modulus = modulus.get(first.unwrap_or(modulus.len())..)?;
@@ -155,20 +155,20 @@ impl PublicKey {
         Some(Self::Rsa(u16::try_from(bits).ok()?))
     }
 
-    /// The key of a trust anchor: the content of a SubjectPublicKeyInfo.
+    /// Reads the key of a trust anchor: the content of a SubjectPublicKeyInfo.
     pub(crate) fn read(spki: &[u8]) -> Option<Self> {
         public_key(Reader::new(spki))
     }
 }
 
-// A certificate is read before it is known to be from anybody: what is made of it is bounded.
+// Limited, because a certificate is read before its origin is verified.
 const MAX_NAMES: usize = 64;
 const MAX_NAMES_BYTES: usize = 1_024;
-/// Certificates of a chain that are read.
+/// How many certificates of a chain are read.
 pub(crate) const MAX_CHAIN: usize = 7;
 
 impl CertificateSummary {
-    /// Reads a DER certificate (RFC 5280). `None` if it is none.
+    /// Reads a DER certificate (RFC 5280). Returns `None` if it is not one.
     pub fn read(der: &[u8]) -> Option<Self> {
         let mut tbs = from_issuer(der)?;
         let issuer = distinguished_name(tbs.inside(der::SEQUENCE)?)?;
@@ -201,7 +201,7 @@ impl CertificateSummary {
         })
     }
 
-    /// The notBefore and the notAfter of a certificate, in Unix seconds, without reading the rest of it.
+    /// Returns notBefore and notAfter of a certificate, in Unix seconds, without reading the rest.
     pub(crate) fn validity(der: &[u8]) -> Option<(u64, u64)> {
         let mut rest = from_issuer(der)?;
         rest.expect(der::SEQUENCE)?; // issuer
@@ -209,7 +209,7 @@ impl CertificateSummary {
         Some((time(&mut validity)?, time(&mut validity)?))
     }
 
-    /// The chain as presented, the first seven of it. One that cannot be read keeps its place.
+    /// Summarizes a chain as presented, up to seven certificates. Unreadable ones keep their place.
     pub(crate) fn read_chain<'a>(
         chain: &mut dyn Iterator<Item = &'a CertificateDer<'a>>,
     ) -> Vec<Self> {
@@ -237,7 +237,8 @@ impl CertificateSummary {
         }
     }
 
-    /// Whether it names itself as its issuer. Unknown, and `false`, without the feature `summaries`.
+    /// Returns whether it names itself as its issuer. Without the feature `summaries` that is
+    /// unknown, and `false`.
     pub fn is_self_issued(&self) -> bool {
         cfg!(feature = "summaries") && self.subject == self.issuer
     }
@@ -248,15 +249,15 @@ const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
 
-/// The flag in its basicConstraints, which is false where it is left out.
+/// Returns the flag in its basicConstraints, which is false if omitted.
 fn ca_flag(der: &[u8]) -> Option<bool> {
     let mut constraints = sequence(der, BASIC_CONSTRAINTS)?;
     let flag = constraints.optional(der::BOOLEAN);
     Some(flag.is_some_and(|flag| flag != [0]))
 }
 
-/// Whether it may issue others: neither its basicConstraints nor its keyUsage denies it (RFC 5280
-/// sections 4.2.1.9 and 4.2.1.3).
+/// Returns whether it may issue others: neither its basicConstraints nor its keyUsage forbids it
+/// (RFC 5280 sections 4.2.1.9 and 4.2.1.3).
 pub(crate) fn may_issue(der: &[u8]) -> bool {
     const KEY_CERT_SIGN: u8 = 4;
     let may_sign = extension(der, KEY_USAGE).is_none_or(|mut usage| {
@@ -267,12 +268,12 @@ pub(crate) fn may_issue(der: &[u8]) -> bool {
     may_sign && ca_flag(der) != Some(false)
 }
 
-/// Whether its nameConstraints limit the subjects of what it certifies.
+/// Returns whether its nameConstraints limit the subjects that it may certify.
 pub(crate) fn constrains_subjects(der: &[u8]) -> bool {
     sequence(der, NAME_CONSTRAINTS).is_some_and(has_directory_name)
 }
 
-/// Whether a directoryName is in the content of nameConstraints (RFC 5280 section 4.2.1.10).
+/// Returns whether nameConstraints contain a directoryName (RFC 5280 section 4.2.1.10).
 pub(crate) fn has_directory_name(mut constraints: Reader<'_>) -> bool {
     while let Some((_, subtrees)) = constraints.any() {
         let mut subtrees = Reader::new(subtrees);
@@ -285,12 +286,12 @@ pub(crate) fn has_directory_name(mut constraints: Reader<'_>) -> bool {
     false
 }
 
-/// What is inside of the SEQUENCE that an extension of a certificate holds.
+/// Returns the content of the SEQUENCE in an extension of a certificate.
 fn sequence<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
     extension(der, wanted)?.inside(der::SEQUENCE)
 }
 
-/// What an extension of a certificate holds.
+/// Returns the content of an extension of a certificate.
 fn extension<'a>(der: &'a [u8], wanted: &[u8]) -> Option<Reader<'a>> {
     let mut extensions = extensions(der)?;
     loop {
@@ -313,7 +314,7 @@ fn extensions(der: &[u8]) -> Option<Reader<'_>> {
     }
 }
 
-/// The first critical extension that webpki does not know, by its name.
+/// Returns the name of the first critical extension that webpki does not know.
 pub(crate) fn unknown_extension(der: &[u8]) -> Option<String> {
     let mut extensions = extensions(der)?;
     loop {
@@ -329,7 +330,7 @@ pub(crate) fn unknown_extension(der: &[u8]) -> Option<String> {
     }
 }
 
-/// The contents of the issuer's and of the subject's name.
+/// Returns the contents of the issuer's and the subject's name.
 pub(crate) fn issuer_and_subject(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut rest = from_issuer(der)?;
     let issuer = rest.expect(der::SEQUENCE)?;
@@ -337,9 +338,9 @@ pub(crate) fn issuer_and_subject(der: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((issuer, rest.expect(der::SEQUENCE)?))
 }
 
-/// Whether two names are the same but for the kind of their strings, blanks, and the case of ASCII
-/// letters: what CAs write in more than one way, of what RFC 5280 section 7.1 has not count. Goes no
-/// deeper than `a`, which a peer does not choose.
+/// Returns whether two names are equal except for string types, blanks, and the case of ASCII
+/// letters: the differences that RFC 5280 section 7.1 ignores and that occur. Recurses no deeper
+/// than `a`, which a peer does not choose.
 pub(crate) fn is_same_name(a: &[u8], b: &[u8]) -> bool {
     if a == b {
         return true;
@@ -370,7 +371,7 @@ pub(crate) fn is_same_name(a: &[u8], b: &[u8]) -> bool {
     a.is_empty() && b.is_empty()
 }
 
-/// The SubjectPublicKeyInfo, with its tag and length.
+/// Returns the SubjectPublicKeyInfo, including tag and length.
 pub(crate) fn public_key_info(der: &[u8]) -> Option<&[u8]> {
     let mut rest = from_issuer(der)?;
     for _ in 0..3 {
@@ -379,7 +380,7 @@ pub(crate) fn public_key_info(der: &[u8]) -> Option<&[u8]> {
     rest.element(der::SEQUENCE)
 }
 
-/// Whether it is of version 3.
+/// Returns whether it has version 3.
 pub(crate) fn is_version_3(der: &[u8]) -> bool {
     let version = |der| {
         let mut tbs = Reader::new(der)
@@ -390,7 +391,7 @@ pub(crate) fn is_version_3(der: &[u8]) -> bool {
     version(der) == Some(&[2])
 }
 
-/// What follows the signature's algorithm in the signed part.
+/// Returns what follows the signature algorithm in the signed part.
 #[inline(never)]
 fn from_issuer(der: &[u8]) -> Option<Reader<'_>> {
     let mut tbs = Reader::new(der)
@@ -402,23 +403,23 @@ fn from_issuer(der: &[u8]) -> Option<Reader<'_>> {
     Some(tbs)
 }
 
-/// Whether it has a subjectAltName, whatever is in it.
+/// Returns whether it has a subjectAltName, whatever that contains.
 pub(crate) fn has_alternative_names(der: &[u8]) -> bool {
     sequence(der, SUBJECT_ALT_NAME).is_some()
 }
 
-/// The names in its subjectAltName, each with the tag of its kind.
+/// Returns the names in its subjectAltName, each with the tag of its kind.
 pub(crate) fn names(der: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut names = sequence(der, SUBJECT_ALT_NAME).unwrap_or(Reader::new(&[]));
     core::iter::from_fn(move || names.any())
 }
 
-/// The first dNSName in its subjectAltName that webpki does not take for one.
+/// Returns the first dNSName in its subjectAltName that webpki does not accept as one.
 pub(crate) fn invalid_dns_name(der: &[u8]) -> Option<String> {
     let is_valid = |name: &[u8]| {
         let above = name.strip_prefix(b"*.");
         let bare = above.unwrap_or(name);
-        // It takes none with a final dot, nor a wildcard above a single label.
+        // webpki accepts neither a final dot nor a wildcard above a single label.
         DnsName::try_from(bare).is_ok()
             && !bare.ends_with(b".")
             && above.is_none_or(|above| above.contains(&b'.'))
@@ -448,7 +449,7 @@ fn public_key(mut spki: Reader<'_>) -> Option<PublicKey> {
     }
 }
 
-/// The name of a trust anchor: the content of a Name.
+/// Returns the name of a trust anchor as text: the content of a Name.
 pub(crate) fn name(content: &[u8]) -> Option<String> {
     distinguished_name(Reader::new(content))
 }

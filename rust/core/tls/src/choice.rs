@@ -1,9 +1,9 @@
-//! What can be chosen and agreed on: versions, cipher suites, groups, by their IANA names.
+//! Versions, cipher suites and groups that can be chosen and negotiated, by their IANA names.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// Protocol version.
+/// A protocol version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// TLS 1.2 (RFC 5246).
@@ -16,7 +16,7 @@ impl Version {
     /// Both versions, oldest first.
     pub const ALL: &'static [Self] = &[Self::Tls12, Self::Tls13];
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     pub const fn id(self) -> u16 {
         match self {
             Self::Tls12 => 0x0303,
@@ -56,7 +56,7 @@ fn strip_prefix_ignore_case<'a>(s: &'a str, prefix: &str) -> Option<&'a str> {
 
 /// Cipher suites, by their IANA numbers.
 ///
-/// Only suites with forward secrecy and authenticated encryption exist here: rustls knows no others.
+/// All of them have forward secrecy and authenticated encryption: rustls supports no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u16)]
@@ -95,17 +95,17 @@ impl Suite {
         Self::EcdheRsaChacha20Poly1305Sha256,
     ];
 
-    /// IANA number.
+    /// Returns the IANA number.
     pub const fn id(self) -> u16 {
         self as u16
     }
 
-    /// The suite of an IANA number, if it is one of [`ALL`](Self::ALL).
+    /// Returns the suite with an IANA number, if it is one of [`ALL`](Self::ALL).
     pub fn from_id(id: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|s| s.id() == id)
     }
 
-    /// The version it belongs to.
+    /// Returns the version that it belongs to.
     pub const fn version(self) -> Version {
         match self.id() >> 8 {
             0x13 => Version::Tls13,
@@ -113,12 +113,12 @@ impl Suite {
         }
     }
 
-    /// IANA name.
+    /// Returns the IANA name.
     pub const fn name(self) -> &'static str {
         self.names().0
     }
 
-    /// OpenSSL's name, for brokers configured with it.
+    /// Returns OpenSSL's name, for brokers that are configured with it.
     pub const fn openssl_name(self) -> &'static str {
         self.names().1
     }
@@ -208,22 +208,22 @@ impl Group {
         Self::X25519MlKem768,
     ];
 
-    /// IANA number.
+    /// Returns the IANA number.
     pub const fn id(self) -> u16 {
         self as u16
     }
 
-    /// The group of an IANA number, if it is one of [`ALL`](Self::ALL).
+    /// Returns the group with an IANA number, if it is one of [`ALL`](Self::ALL).
     pub fn from_id(id: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|g| g.id() == id)
     }
 
-    /// IANA name.
+    /// Returns the IANA name.
     pub const fn name(self) -> &'static str {
         self.names().0
     }
 
-    /// OpenSSL's name.
+    /// Returns OpenSSL's name.
     pub const fn openssl_name(self) -> &'static str {
         self.names().1
     }
@@ -264,7 +264,7 @@ impl FromStr for Group {
     }
 }
 
-/// A name that stands for no version, suite or group.
+/// A name that is not a known version, suite or group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownName {
     /// Not a version.
@@ -309,7 +309,7 @@ mod tests {
             "ECDHE-RSA-AES128-GCM-SHA256".parse(),
             Ok(Suite::EcdheRsaAes128GcmSha256)
         );
-        // Static RSA has no forward secrecy and does not exist here.
+        // Static RSA has no forward secrecy and is not available.
         assert_eq!(
             "TLS_RSA_WITH_AES_128_GCM_SHA256".parse::<Suite>(),
             Err(UnknownName::Suite)

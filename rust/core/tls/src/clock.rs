@@ -1,4 +1,4 @@
-//! The time certificates are checked against.
+//! The time that certificates are checked against.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -7,28 +7,28 @@ use core::time::Duration;
 use rustls::time_provider::TimeProvider;
 use rustls_pki_types::UnixTime;
 
-/// What the device knows of the time when it connects, in Unix seconds.
+/// What the device knows about the time when it connects, in Unix seconds.
 ///
-/// A device without a battery-backed clock boots in 1970, where every certificate is "not valid
-/// yet". The usual way out, to skip the check, is never taken here. Instead say what *is* known:
-/// a moment that is known to have passed, such as the build time of the firmware or the last time kept
-/// in flash.
+/// A device without a battery-backed clock boots in 1970, when every certificate is "not valid
+/// yet". Many implementations then skip the check. This crate never does. Instead, pass a time that
+/// is known to have passed, such as the build time of the firmware or the last time stored in
+/// flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateTime {
-    /// The time is this.
+    /// The current time.
     Known(u64),
-    /// The time is not known, but is not before this.
+    /// The current time is unknown, but not before this.
     ///
-    /// The chain must have been valid as a whole at this moment or at one after it: a certificate
-    /// that expired before it is refused, one whose validity begins after it is accepted. What
-    /// remains open: a certificate that expired *after* this moment is still accepted, so keep the
-    /// floor fresh (for instance, store the time now and then) and prefer [`Known`](Self::Known)
-    /// as soon as the time is there.
+    /// The whole chain must have been valid at this time or at some later one. A certificate that
+    /// expired before it is refused; one that becomes valid after it is accepted. One risk remains:
+    /// a certificate that expired *after* this time is still accepted. So keep the floor fresh (for
+    /// example, store the time regularly), and pass [`Known`](Self::Known) as soon as the time is
+    /// known.
     AtLeast(u64),
 }
 
 impl CertificateTime {
-    /// The number in it.
+    /// Returns the contained time.
     pub const fn unix_seconds(self) -> u64 {
         match self {
             Self::Known(seconds) | Self::AtLeast(seconds) => seconds,
@@ -37,7 +37,7 @@ impl CertificateTime {
 }
 
 impl From<u64> for CertificateTime {
-    /// Unix seconds of a clock that is right.
+    /// Converts the Unix seconds of a clock that is right.
     fn from(unix_seconds: u64) -> Self {
         Self::Known(unix_seconds)
     }
@@ -45,11 +45,11 @@ impl From<u64> for CertificateTime {
 
 /// The clock of one connection, as rustls reads it.
 ///
-/// Each connection has its own, so that what one is told cannot change what another checks. It
-/// stands still unless told: the age of the tickets a long connection receives is counted from the
-/// last time told, which makes them look older than they are, never younger.
+/// Each connection has its own, so that updating one does not affect the checks of another. It
+/// stands still unless updated. The age of tickets received by a long connection is counted from
+/// the last update, so they look older than they are, never younger.
 ///
-/// 32 bits because Cortex-M has no 64-bit atomics; the time sticks at the end of them, in 2106.
+/// It has 32 bits, because Cortex-M has no 64-bit atomics; it stops at the end of them, in 2106.
 #[derive(Debug)]
 pub(crate) struct Clock(AtomicU32);
 

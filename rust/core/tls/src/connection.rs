@@ -353,9 +353,9 @@ impl Connection {
         }
     }
 
-    /// Whether the heap has room for what rustls and the verifier take while they deal with what came
-    /// in. They end the program where memory is missing, and the peer chooses how much it is, before
-    /// it has shown who it is. So it is asked for first.
+    /// Checks that the heap has room for what rustls and the verifier allocate while they process
+    /// the input. They abort if memory runs out, and the peer controls how much they need before it
+    /// has authenticated itself.
     // Not inlined, as `fail_by_rustls`.
     #[inline(never)]
     fn check_room(&mut self) -> Result<(), TlsError> {

@@ -1,7 +1,7 @@
 //! Certificates and keys as users have them: PEM or DER, told apart by content.
 //!
-//! Read is what can mean one thing only, however it is wrapped. What is something else is named for
-//! what it is.
+//! Any unambiguous input is accepted, whatever its encoding. For anything else, the error says what
+//! it is.
 
 use alloc::vec::Vec;
 
@@ -19,7 +19,7 @@ use crate::pem::{self, Content, Section, Sections, Text};
 /// Bytes that may be secret.
 type Bytes = Zeroizing<Vec<u8>>;
 
-/// What was given is DER in this build.
+/// In this build the input must be DER.
 #[cfg(not(feature = "pem"))]
 enum Text<'a> {
     Given(&'a [u8]),
@@ -35,7 +35,7 @@ impl core::ops::Deref for Text<'_> {
     }
 }
 
-/// The certificates of a PEM bundle, or those in DER, checked to be certificates.
+/// Returns the certificates of a PEM bundle or of DER, after checking that they are certificates.
 pub(crate) fn certificates(
     bytes: &[u8],
     given: Given,
@@ -48,8 +48,8 @@ pub(crate) fn certificates(
     Ok(found)
 }
 
-/// Hands out each certificate of a file, or what is wrong with it, as far as none is refused. One is decoded after
-/// the other: a bundle takes the memory of its largest.
+/// Passes each certificate of a file, or its fault, to `each`, until that refuses one. Decodes one
+/// at a time, so that a bundle takes only the memory of its largest certificate.
 pub(crate) fn each_certificate(
     bytes: &[u8],
     given: Given,
@@ -67,14 +67,14 @@ pub(crate) fn each_certificate(
     })
 }
 
-/// Refuses a file that is not what it should be, as far as that shows without decoding it: by the lines around
-/// what it holds, or by the outermost structure of DER. It takes some instructions a byte.
+/// Refuses a file of the wrong kind, as far as that shows without decoding it: by the lines around
+/// its contents, or by the outermost DER structure. Takes a few instructions per byte.
 pub(crate) fn glance(bytes: &[u8], given: Given) -> Result<(), ConfigError> {
     each_piece(bytes, given, &mut |piece| piece.is_whole())
 }
 
-/// Hands out what claims to be a certificate, or a private key, as far as none is refused. An error also says
-/// what the file is if it has none.
+/// Passes each piece labelled as a certificate or as a private key to `each`, until that refuses
+/// one. If there is none, the error says what the file is.
 fn each_piece(
     bytes: &[u8],
     given: Given,
@@ -84,7 +84,7 @@ fn each_piece(
         Given::Ca | Given::Certificate => FileKind::Certificate,
         Given::Key => FileKind::PrivateKey,
     };
-    // What may stand beside a key says the least about what is wrong without one.
+    // What may accompany a key says least about why there is none.
     let is_beside = |kind| matches!(kind, FileKind::Certificate | FileKind::Parameters);
     let is = |kind| given.at_fault(Fault::Is(kind));
     let file = File::open(bytes).map_err(is)?;
@@ -114,7 +114,7 @@ fn each_piece(
     }
 }
 
-/// What a file is in which neither a certificate nor a key was found.
+/// Classifies a file without a certificate or key.
 fn nothing_found(bytes: &[u8]) -> FileKind {
     #[cfg(feature = "pem")]
     return FileKind::guess(&pem::text(bytes));
@@ -122,7 +122,7 @@ fn nothing_found(bytes: &[u8]) -> FileKind {
     File::open(bytes).err().unwrap_or(FileKind::NotDer)
 }
 
-/// A copy, if the heap has room.
+/// Copies, if the heap has room.
 fn copy(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut copy = Vec::new();
     let reserved = copy.try_reserve_exact(bytes.len());
@@ -144,7 +144,7 @@ fn certificate(der: Vec<u8>) -> Result<CertificateDer<'static>, Fault> {
     }
 }
 
-/// Whether this is one element and nothing more.
+/// Checks that this is a single element.
 fn whole(der: &[u8]) -> Result<(), Damage> {
     let mut rest = Reader::new(der);
     match rest.any() {
@@ -155,7 +155,7 @@ fn whole(der: &[u8]) -> Result<(), Damage> {
     }
 }
 
-/// OpenSSL's form: what the certificate is trusted for, and not, follows it.
+/// Decodes OpenSSL's format: the certificate, followed by what it is trusted for and what not.
 fn trusted_certificate(bytes: &[u8]) -> Result<CertificateDer<'static>, Fault> {
     const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
     const ANY_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25, 0];
@@ -176,7 +176,7 @@ fn trusted_certificate(bytes: &[u8]) -> Result<CertificateDer<'static>, Fault> {
     certificate(copy(bytes.get(..len).unwrap_or_default())?)
 }
 
-/// A private key, and what it is for. Wiped when dropped.
+/// A private key and its kind. Wiped when dropped.
 pub(crate) struct Key {
     der: Bytes,
     encoding: Encoding,
@@ -184,7 +184,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The key for a crypto provider, which wipes it.
+    /// Returns the key for a crypto provider, which wipes it.
     pub(crate) fn into_der(mut self) -> PrivateKeyDer<'static> {
         let der = core::mem::take(&mut *self.der);
         match self.encoding {
@@ -195,7 +195,7 @@ impl Key {
     }
 }
 
-/// The private keys of a file, in PKCS#8, PKCS#1 or SEC1: at least one.
+/// Returns the private keys of a file, in PKCS#8, PKCS#1 or SEC1: at least one.
 pub(crate) fn private_keys(bytes: &[u8]) -> Result<Vec<Key>, ConfigError> {
     let mut keys = Vec::new();
     each_piece(bytes, Given::Key, &mut |piece| {
@@ -229,9 +229,9 @@ fn private_key(der: Bytes) -> Result<Key, Fault> {
     )
 }
 
-/// A key for a curve whose number is not as wide as the curve, made anew: it has to be (RFC 5915
-/// section 3), but PuTTY writes a zero before it and Java's older libraries leave zeros out. `None` if
-/// it is as it should be, or too wide.
+/// Re-encodes a key whose number is not as wide as its curve, as RFC 5915 section 3 requires: PuTTY
+/// writes a leading zero, and Java's older libraries omit zeros. `None` if the width is correct
+/// already, or too large.
 fn of_full_width(kind: PublicKey, number: &[u8]) -> Option<Bytes> {
     let (curve, width) = kind.curve()?;
     let first = number.iter().position(|byte| *byte != 0)?;
@@ -241,7 +241,7 @@ fn of_full_width(kind: PublicKey, number: &[u8]) -> Option<Bytes> {
         return None;
     }
     let octet = |len: usize| u8::try_from(len).ok().filter(|len| *len < 0x80);
-    // With room for all of it: what a growing buffer leaves behind would not be wiped.
+    // Reserve all of it: buffers left behind by growing would not be wiped.
     let mut key = Bytes::new(Vec::with_capacity(width + curve.len() + 16));
     let name = octet(curve.len())?;
     let content = 3 + 2 + width + 2 + 2 + curve.len();
@@ -254,14 +254,14 @@ fn of_full_width(kind: PublicKey, number: &[u8]) -> Option<Bytes> {
     Some(key)
 }
 
-/// A file as it was given: DER, or text with sections.
+/// A file as given: DER, or text with sections.
 struct File<'a> {
     bytes: Text<'a>,
     is_der: bool,
 }
 
 impl<'a> File<'a> {
-    /// An error says what it is if it can hold nothing.
+    /// Opens a file. If it cannot contain anything, the error says what it is.
     fn open(bytes: &'a [u8]) -> Result<Self, FileKind> {
         if is_der(bytes) {
             return Ok(Self {
@@ -275,7 +275,7 @@ impl<'a> File<'a> {
     #[cfg(feature = "pem")]
     fn text(bytes: &'a [u8]) -> Result<Self, FileKind> {
         let text = pem::text(bytes);
-        // Base64 of DER without the lines around it begins with M, as DER with a SEQUENCE.
+        // Base64 of DER without BEGIN and END lines starts with M, as DER starts with a SEQUENCE.
         if text.trim_ascii_start().starts_with(b"M") && Sections::new(&text).next().is_none() {
             if let Ok(Content::Der(der)) = pem::decode(text.trim_ascii()) {
                 if is_der(&der) {
@@ -292,13 +292,13 @@ impl<'a> File<'a> {
         })
     }
 
-    /// Text is not read in this build.
+    /// This build does not read text.
     #[cfg(not(feature = "pem"))]
     fn text(_: &'a [u8]) -> Result<Self, FileKind> {
         Err(FileKind::NotDer)
     }
 
-    /// What it holds, or what it is if it holds nothing.
+    /// Returns its contents, or what the file is if it has none.
     fn pieces(&self) -> Result<Vec<Piece<'_>>, FileKind> {
         if self.is_der {
             return Ok(elements(&self.bytes));
@@ -317,16 +317,16 @@ impl<'a> File<'a> {
     }
 }
 
-/// A section of a file, or an element of one in DER.
+/// A section of a file, or an element of a DER file.
 struct Piece<'a> {
-    /// As far as it is known.
+    /// `None` if not known.
     kind: Option<FileKind>,
     /// OpenSSL's trust settings follow the certificate.
     has_settings: bool,
     raw: Result<Raw<'a>, Fault>,
 }
 
-/// What is not decoded yet.
+/// Contents that are not decoded yet.
 #[derive(Clone, Copy)]
 enum Raw<'a> {
     Der(&'a [u8]),
@@ -335,7 +335,7 @@ enum Raw<'a> {
 }
 
 impl Piece<'_> {
-    /// Whether its end was found.
+    /// Checks that its end was found.
     fn is_whole(&self) -> Result<(), Fault> {
         self.raw.map(|_| ())
     }
@@ -366,12 +366,12 @@ fn piece(section: Section<'_>) -> Piece<'_> {
     }
 }
 
-/// DER begins with a SEQUENCE; in text that byte is the digit 0, with which no PEM file begins.
+/// DER begins with a SEQUENCE. In text that byte is the digit 0, which no PEM file begins with.
 fn is_der(bytes: &[u8]) -> bool {
     bytes.first() == Some(&der::SEQUENCE) && !bytes.is_ascii()
 }
 
-/// Elements of DER, one after the other. Blanks and what flash is filled up with may follow.
+/// Returns the elements of DER. Blanks and flash padding may follow.
 fn elements(bytes: &[u8]) -> Vec<Piece<'_>> {
     let element = |kind, raw| Piece {
         kind: Some(kind),
@@ -395,7 +395,8 @@ fn elements(bytes: &[u8]) -> Vec<Piece<'_>> {
     let is_filling = |byte: &u8| matches!(byte, 0 | 0xff) || byte.is_ascii_whitespace();
     if !rest.iter().all(is_filling) {
         match found.last_mut() {
-            // Bytes put in, as CR before LF, move the end: then it does not decode in the first place.
+            // Inserted bytes, such as CR before LF, shift the end; then the element does not decode
+            // anyway.
             Some(last) if last.raw.is_ok() => last.raw = Err(Damage::Trailing.into()),
             Some(_) => {}
             None => found.push(element(kind_of_rest(rest), Err(Damage::CutShort.into()))),
@@ -404,7 +405,7 @@ fn elements(bytes: &[u8]) -> Vec<Piece<'_>> {
     found
 }
 
-/// What a structure that is cut short or damaged was: a private key begins with a number.
+/// Guesses the kind of a truncated or damaged structure: a private key begins with a number.
 fn kind_of_rest(der: &[u8]) -> FileKind {
     let header = match der.get(1) {
         Some(long @ 0x81..=0x84) => 2 + usize::from(long & 0x7f),

@@ -1,5 +1,5 @@
-//! As much DER (X.690) as reading a certificate for people takes. Every read is checked: whatever
-//! the bytes, the answer is `None` at worst.
+//! As much DER (X.690) as the summary of a certificate needs. Every read is checked: invalid input
+//! gives `None`.
 
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
@@ -18,17 +18,17 @@ pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
 pub(crate) const BOOLEAN: u8 = 0x01;
 
-/// The context-specific tag `[n]`, constructed.
+/// Returns the context-specific tag `[n]`, constructed.
 pub(crate) const fn explicit(n: u8) -> u8 {
     0xa0 | n
 }
 
-/// The context-specific tag `[n]`, primitive.
+/// Returns the context-specific tag `[n]`, primitive.
 pub(crate) const fn implicit(n: u8) -> u8 {
     0x80 | n
 }
 
-/// Reads elements one after the other.
+/// Reads elements in sequence.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
@@ -41,16 +41,16 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    /// Bytes that are left.
+    /// Returns the number of bytes left.
     pub(crate) fn len(self) -> usize {
         self.0.len()
     }
 
-    /// The next element: its tag and content.
+    /// Reads the next element: its tag and content.
     pub(crate) fn any(&mut self) -> Option<(u8, &'a [u8])> {
         let (&[tag, first], rest) = self.0.split_first_chunk()?;
         if tag & 0x1f == 0x1f {
-            return None; // A tag number of several bytes: not in certificates.
+            return None; // A multi-byte tag number: not used in certificates.
         }
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
         Some((tag, content))
     }
 
-    /// The next element if it has this tag.
+    /// Reads the next element if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
         let mut ahead = *self;
         let (found, content) = ahead.any()?;
@@ -76,27 +76,27 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The content of the next element, which must have this tag.
+    /// Reads the content of the next element, which must have this tag.
     pub(crate) fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (found, content) = self.any()?;
         (found == tag).then_some(content)
     }
 
-    /// The next element with its tag and length, which must have this tag.
+    /// Reads the next element including tag and length. It must have this tag.
     pub(crate) fn element(&mut self, tag: u8) -> Option<&'a [u8]> {
         let before = self.0;
         self.expect(tag)?;
         before.get(..before.len() - self.0.len())
     }
 
-    /// A reader of the content of the next element, which must have this tag.
+    /// Returns a reader of the content of the next element, which must have this tag.
     pub(crate) fn inside(&mut self, tag: u8) -> Option<Reader<'a>> {
         self.expect(tag).map(Reader)
     }
 }
 
-/// UTCTime or GeneralizedTime as Unix seconds (RFC 5280 section 4.1.2.5: UTC, seconds present);
-/// times before 1970 count as 0.
+/// Converts UTCTime or GeneralizedTime to Unix seconds (RFC 5280 section 4.1.2.5: UTC, with
+/// seconds); times before 1970 become 0.
 pub(crate) fn time(tag: u8, text: &[u8]) -> Option<u64> {
     let pairs = text.strip_suffix(b"Z")?.chunks(2);
     // A UTCTime has no century.
@@ -134,9 +134,9 @@ fn two_digits(pair: &[u8]) -> Option<u32> {
     Some(u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
 }
 
-/// Days from 1970-01-01 in the Gregorian calendar; none before it.
+/// Returns the days since 1970-01-01 in the Gregorian calendar; `None` before that.
 fn days_since_1970(year: u32, month: u32, day: u32) -> Option<u32> {
-    // Years from March, so that the leap day comes last.
+    // Count years from March, so that the leap day comes last.
     let (year, month) = if month > 2 {
         (year, month - 3)
     } else {
@@ -146,9 +146,9 @@ fn days_since_1970(year: u32, month: u32, day: u32) -> Option<u32> {
     days.checked_sub(719_468)
 }
 
-/// Unix seconds as year, month, day, hour, minute, second in UTC.
+/// Converts Unix seconds to year, month, day, hour, minute, second in UTC.
 pub fn civil(unix_seconds: u64) -> [u32; 6] {
-    // What does not fit is in a year beyond 11 million.
+    // A value that does not fit is in a year beyond 11 million.
     let days = u32::try_from(unix_seconds / 86_400).unwrap_or(u32::MAX);
     let rest = (unix_seconds % 86_400) as u32;
     let days = days.saturating_add(719_468);
@@ -180,7 +180,7 @@ mod tests {
             time(GENERALIZED_TIME, b"99991231235959Z"),
             Some(253_402_300_799)
         );
-        // Before 1970, with either kind.
+        // Before 1970, in either format.
         assert_eq!(time(UTC_TIME, b"500101000000Z"), Some(0));
         assert_eq!(time(GENERALIZED_TIME, b"00000101000000Z"), Some(0));
         for broken in [

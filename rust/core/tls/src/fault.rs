@@ -1,4 +1,4 @@
-//! What is wrong with the broker's certificate.
+//! Faults of the broker's certificate.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,22 +14,22 @@ use crate::pin::Pin;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateFault {
-    /// The validity of a certificate of the chain has ended.
+    /// A certificate of the chain has expired.
     Expired {
-        /// Whose.
+        /// The subject of the certificate.
         subject: Box<str>,
-        /// When.
+        /// When it expired.
         not_after: u64,
         /// The time it was checked against.
         checked_at: u64,
-        /// Whether it is the broker's own.
+        /// Whether it is the broker's own certificate.
         is_leaf: bool,
     },
-    /// The validity of a certificate of the chain has not begun.
+    /// A certificate of the chain is not valid yet.
     NotYetValid {
-        /// Whose.
+        /// The subject of the certificate.
         subject: Box<str>,
-        /// When it will.
+        /// When it becomes valid.
         not_before: u64,
         /// The time it was checked against.
         checked_at: u64,
@@ -40,113 +40,114 @@ pub enum CertificateFault {
         expected: Box<str>,
         /// The names in the certificate, of the kinds dNSName and iPAddress.
         presented: Box<[String]>,
-        /// In which way they miss it.
+        /// How they differ from it.
         mismatch: NameMismatch,
     },
-    /// Neither the certificate nor its key is a [pinned](crate::ConfigBuilder::pin) one.
+    /// Neither the certificate nor its key is [pinned](crate::ConfigBuilder::pin).
     NotPinned(Box<NotPinned>),
-    /// No configured CA vouches for the chain.
+    /// No configured CA has issued the chain.
     UnknownIssuer {
-        /// Who issued the last certificate presented.
+        /// The issuer of the last certificate presented.
         issuer: Box<str>,
-        /// Certificates presented.
+        /// How many certificates were presented.
         presented: u8,
-        /// The certificate is its own issuer.
+        /// Whether the certificate is its own issuer.
         self_signed: bool,
     },
-    /// A certificate is not signed by the issuer it names.
+    /// A certificate is not signed by the issuer that it names.
     BadSignature,
     /// A signature was made with an RSA key of a length that is not accepted.
     RsaKeyLength {
-        /// Whose.
+        /// The owner of the key.
         subject: Box<str>,
-        /// Of its modulus.
+        /// The length of its modulus.
         bits: u16,
     },
-    /// The handshake is not signed by the key of the certificate.
+    /// The handshake is not signed with the key of the certificate.
     BadHandshakeSignature,
     /// The broker presents a CA certificate as its own.
     CaUsedAsEndEntity,
     /// The broker presents a CA certificate before its own.
     LeafNotFirst,
-    /// A certificate that is no CA issued another.
+    /// A certificate was issued by one that is not a CA.
     EndEntityUsedAsCa,
     /// A signature was made with an algorithm that the crypto provider does not offer.
     UnsupportedSignatureAlgorithm {
         /// The algorithm.
         signature: Signature,
-        /// The kind of the key that made it, where that is what is not offered.
+        /// The kind of key that made it, if that is what the provider lacks.
         key: Option<PublicKey>,
     },
     /// The certificate has been revoked.
     Revoked,
-    /// Whether the certificate has been revoked could not be found out.
+    /// The revocation status of the certificate is not known.
     RevocationUnknown,
-    /// A certificate of the chain is not meant for a server (extendedKeyUsage).
+    /// A certificate of the chain is not valid for servers (extendedKeyUsage).
     WrongPurpose,
     /// A certificate could not be decoded.
     BadEncoding,
-    /// The broker's certificate is of version 1 or 2; only version 3 is accepted. Without the feature
-    /// `summaries` another of its chain may be.
+    /// The broker's certificate has version 1 or 2; only version 3 is accepted. Without the feature
+    /// `summaries` this may mean another certificate of the chain.
     UnsupportedVersion,
-    /// A certificate has a critical extension that is not understood. Both texts are empty where which
-    /// one is not known.
+    /// A certificate has an unknown critical extension. Both texts are empty if it is not known
+    /// which.
     UnknownCriticalExtension {
-        /// Whose.
+        /// The subject of the certificate.
         subject: Box<str>,
         /// The name of the extension, or its number.
         extension: Box<str>,
     },
-    /// Another certificate of the chain is.
+    /// Another certificate of the chain has version 1 or 2.
     IntermediateVersion,
     /// The validity of a certificate ends before it begins.
     NeverValid,
     /// A name lies outside of what its CA may certify (nameConstraints).
     NameConstraint,
-    /// A CA of the chain limits DNS names (nameConstraints), and the certificate has one that is not made as
-    /// they are.
+    /// A CA of the chain limits DNS names (nameConstraints), and the certificate contains a
+    /// malformed one.
     InvalidDnsName {
-        /// That name; empty where it is not known.
+        /// That name; empty if it is not known.
         name: Box<str>,
     },
-    /// A CA of the chain limits the subjects of what it certifies (a directoryName in nameConstraints),
-    /// which cannot be checked here.
+    /// A CA of the chain limits the subjects that it may certify (a directoryName in
+    /// nameConstraints), which cannot be checked here.
     DirectoryNameConstraint,
     /// The chain is longer than its CA allows (pathLenConstraint).
     ChainTooLong,
     /// The path to a CA has more certificates than
     /// [`ConfigBuilder::max_chain`](crate::ConfigBuilder::max_chain) allows.
     PathTooLong {
-        /// Certificates of the shortest path, the broker's own counted and the root's not.
+        /// Length of the shortest path, counting the broker's own certificate but not the root.
         length: u8,
-        /// How many are allowed.
+        /// The limit.
         most: u8,
     },
-    /// The chain takes more work to check than is reasonable.
+    /// Checking the chain takes too much work.
     TooComplex,
     /// Another fault.
     Other,
 }
 
-/// In which way the names of a certificate miss the one connected to (RFC 9525).
+/// How the names of a certificate differ from the one connected to (RFC 9525).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameMismatch {
-    /// There are others.
+    /// It has other names.
     OtherNames,
-    /// The address is there as a dNSName, where only an iPAddress counts.
+    /// It has the address as a dNSName, but only an iPAddress counts.
     AddressAsDnsName,
-    /// The name is there with a dot after it, which no certificate has.
+    /// It has the name with a trailing dot, which certificates must not have.
     FinalDot,
-    /// The name is meant by a wildcard above a single label, such as `*.local`, which does not count.
+    /// It covers the name with a wildcard above a single label, such as `*.local`, which does not
+    /// count.
     WideWildcard,
-    /// The subjectAltName has entries of other kinds only, such as URI or e-mail.
+    /// Its subjectAltName has only entries of other kinds, such as URI or e-mail.
     OtherKinds,
-    /// The name is the common name, which does not count; there is no subjectAltName.
+    /// It has the name as its common name, which does not count, and no subjectAltName.
     CommonName,
-    /// There is no subjectAltName.
+    /// It has no subjectAltName.
     NoNames,
-    /// Not looked into, in a build without the feature `summaries`.
+    /// Not determined, in a build without the feature `summaries`.
     Unknown,
 }
 
@@ -175,22 +176,23 @@ pub enum Signature {
     RsaPss,
     /// Ed25519.
     Ed25519,
-    /// Another one, or it is not known.
+    /// Another one, or not known.
     Other,
 }
 
-/// How the names of signatures with RSA (RFC 8017 appendix C) and with ECDSA (RFC 5758 section 3.2) begin.
+/// The common prefix of signature algorithms with RSA (RFC 8017 appendix C) and with ECDSA (RFC
+/// 5758 section 3.2).
 const PKCS1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
 const ECDSA_WITH: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04];
 
 impl Signature {
-    /// By the content of an AlgorithmIdentifier.
+    /// Classifies the content of an AlgorithmIdentifier.
     pub(crate) fn of(algorithm: &[u8]) -> Self {
         let id = Reader::new(algorithm).optional(der::OID);
         let id = id.unwrap_or_default();
         if let Some(of_pkcs1) = id.strip_prefix(PKCS1) {
             return match of_pkcs1 {
-                // 4 is with MD5, 5 with SHA-1.
+                // 4 means MD5, 5 means SHA-1.
                 [2..=5] => Self::Sha1,
                 [10] => Self::RsaPss,
                 [11..=13] => Self::RsaPkcs1,
@@ -199,7 +201,7 @@ impl Signature {
             };
         }
         match id.strip_prefix(ECDSA_WITH) {
-            // With SHA-1, and 1 to 4 with those of the SHA-2 family.
+            // With SHA-1; 1 to 4 are those of the SHA-2 family.
             Some([1]) => Self::Sha1,
             Some([3, 1]) => Self::Sha224,
             Some([3, 2..=4]) => Self::Ecdsa,
@@ -208,9 +210,9 @@ impl Signature {
         }
     }
 
-    /// The fault of a signature that no algorithm of the provider verifies, by the contents of the
-    /// AlgorithmIdentifiers: its own, and that of the key if that is what does not fit.
-    /// Without the feature `summaries` neither is told.
+    /// Returns the fault of a signature that no algorithm of the provider can verify. Takes the
+    /// content of its AlgorithmIdentifier and, if the key does not fit, that of the key's. Without
+    /// the feature `summaries` the fault contains neither.
     pub(crate) fn unsupported(algorithm: &[u8], key: Option<&[u8]>) -> CertificateFault {
         if !cfg!(feature = "summaries") {
             return CertificateFault::UnsupportedSignatureAlgorithm {
@@ -253,7 +255,7 @@ impl Signature {
     }
 }
 
-/// How to make a certificate for a broker of one's own; it then is its own CA.
+/// How to make a certificate for one's own broker, which is then its own CA.
 const MAKE_ONE: &str = "pin it instead (its SHA-256), or give the broker one that is right: openssl req \
     -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=NAME -addext \
     basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME -keyout broker.key -out \
@@ -397,7 +399,7 @@ impl CertificateFault {
     }
 }
 
-/// A date as people read it: `2026-11-23 01:53:18 UTC`.
+/// Shows a date for people: `2026-11-23 01:53:18 UTC`.
 struct Date(u64);
 
 impl fmt::Display for Date {
@@ -420,7 +422,7 @@ impl fmt::Display for CertificateFault {
                 ..
             } => write!(
                 f,
-                // The clock may not be set, and a time that has passed stand for it.
+                // Without a set clock, the time is a floor.
                 "the certificate of \"{subject}\" expired on {}, and it is {} or later",
                 Date(*not_after),
                 Date(*checked_at)
@@ -640,7 +642,8 @@ mod tests {
                 "ECDSA by a key of another kind,",
                 "kind that it has",
             ),
-            // Parameters where none belong, and none where they do: this device has the algorithm.
+            // Parameters where none belong, or none where they are required: the device supports
+            // the algorithm.
             (
                 &[ECDSA_SHA256, NULL].concat(),
                 None,

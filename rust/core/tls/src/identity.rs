@@ -12,11 +12,12 @@ use crate::certificate;
 use crate::config_error::{ConfigError, Given};
 use crate::damage::Damage;
 
-/// What this device shows to a broker that asks for a certificate.
+/// What this device presents to a broker that asks for a certificate.
 #[derive(Debug)]
 pub(crate) struct Identity {
     certified: Option<Arc<CertifiedKey>>,
-    /// Why the last broker that asked got none. All connections share it, as `Verifier::refused`.
+    /// Why the last broker that asked got none. Shared by all connections, like
+    /// `Verifier::refused`.
     missed: spin::Mutex<AlertContext>,
 }
 
@@ -28,7 +29,7 @@ impl Identity {
         }
     }
 
-    /// Why the broker got no client certificate, if it asked for one.
+    /// Returns why the broker got no client certificate, if it asked for one.
     pub(crate) fn missed(&self) -> AlertContext {
         let missed = self.missed.try_lock();
         missed.map_or(AlertContext::Unknown, |missed| *missed)
@@ -44,7 +45,7 @@ impl Identity {
 impl ResolvesClientCert for Identity {
     fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         if cfg!(feature = "summaries") {
-            // rustls sends none if the key has none of the schemes.
+            // rustls sends none if the key supports none of the schemes.
             self.set_missed(match &self.certified {
                 None => AlertContext::NoClientCertificate,
                 Some(certified) if certified.key.choose_scheme(schemes).is_none() => {
@@ -61,7 +62,7 @@ impl ResolvesClientCert for Identity {
     }
 }
 
-/// The key and its certificate, which is put first.
+/// Returns the key and its certificate, which is moved to the front.
 pub(crate) fn certified_key(
     chain: Vec<CertificateDer<'static>>,
     key: Arc<dyn SigningKey>,
@@ -85,9 +86,9 @@ pub(crate) fn certified_key(
     outcome.map(|()| Arc::new(certified))
 }
 
-/// Whether the key belongs to the certificate. What else that says is for the broker to judge.
+/// Checks that the key belongs to the certificate. The broker judges the rest of the certificate.
 fn matches(certified: &CertifiedKey) -> Result<(), ConfigError> {
-    // A key that cannot tell its public half is taken on trust.
+    // A key that cannot return its public half is trusted to match.
     let (Some(key), Some(certificate)) = (certified.key.public_key(), certified.cert.first())
     else {
         return Ok(());

@@ -1,26 +1,26 @@
-//! What a file is that was given as a certificate or a key and is neither, or the other.
+//! Recognizes files that were given as a certificate or key but are something else.
 
 use crate::certificate::{CertificateSummary, PublicKey};
 use crate::config_error::Given;
 use crate::der::{self, Reader};
 
-/// What was given, where it is not what it should be.
+/// What an input is instead of what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileKind {
-    /// Nothing, or blanks.
+    /// Empty or blank.
     Empty,
     /// An X.509 certificate.
     Certificate,
     /// A private key.
     PrivateKey,
-    /// A private key behind a password.
+    /// A private key encrypted with a password.
     EncryptedKey,
-    /// OpenSSH's own form of a private key.
+    /// A private key in OpenSSH's format.
     OpenSshKey,
-    /// A public key in the forms of SSH (OpenSSH's and RFC 4716's).
+    /// A public key in a format of SSH (OpenSSH's or RFC 4716's).
     SshPublicKey,
-    /// PuTTY's form of a private key.
+    /// A private key in PuTTY's format.
     PuttyKey,
     /// A private key for DSA, which TLS no longer has.
     DsaKey,
@@ -30,7 +30,7 @@ pub enum FileKind {
     CertificateRequest,
     /// A certificate revocation list.
     RevocationList,
-    /// The parameters of a curve or of Diffie-Hellman.
+    /// Parameters of a curve or of Diffie-Hellman.
     Parameters,
     /// A PKCS#7 file (.p7b).
     Pkcs7,
@@ -42,21 +42,21 @@ pub enum FileKind {
     Zip,
     /// A web page.
     Html,
-    /// JSON that holds no PEM.
+    /// JSON without PEM inside.
     Json,
-    /// Base64 of a PEM file.
+    /// A PEM file encoded in base64.
     Base64OfPem,
-    /// Text whose BEGIN lines are not as they should be, such as without five dashes.
+    /// Text with malformed BEGIN lines, for example without five dashes.
     BadDashes,
-    /// PEM with a label that is not known here.
+    /// PEM with an unknown label.
     UnknownLabel,
     /// Text without a BEGIN line.
     Text,
-    /// Bytes without a meaning here.
+    /// Unrecognized bytes.
     Binary,
-    /// Something else, in a build that does not look into it (without the feature `summaries`).
+    /// Something else, in a build that does not analyse it (without the feature `summaries`).
     Other,
-    /// Not DER, in a build that reads nothing else (without the feature `pem`).
+    /// Not DER, in a build that reads only DER (without the feature `pem`).
     NotDer,
 }
 
@@ -78,7 +78,7 @@ const LABELS: [(&[u8], FileKind); 12] = [
 ];
 
 #[cfg(feature = "pem")]
-/// How the others end.
+/// Endings of other labels.
 const LABEL_ENDS: [(&[u8], FileKind); 3] = [
     (b"PARAMETERS", FileKind::Parameters),
     (b"PRIVATE KEY", FileKind::PrivateKey),
@@ -87,7 +87,7 @@ const LABEL_ENDS: [(&[u8], FileKind); 3] = [
 
 impl FileKind {
     #[cfg(feature = "pem")]
-    /// By the label of a PEM section.
+    /// Recognizes the label of a PEM section.
     pub(crate) fn of_label(label: &[u8]) -> Option<Self> {
         let has_label = |(known, _): &&(&[u8], Self)| *known == label;
         if let Some((_, kind)) = LABELS.iter().find(has_label) {
@@ -97,7 +97,7 @@ impl FileKind {
         LABEL_ENDS.iter().find(ends_so).map(|(_, kind)| *kind)
     }
 
-    /// By the beginning of a structure in DER.
+    /// Recognizes the beginning of a DER structure.
     pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
         let mut outer = Reader::new(der);
         let mut inside = outer.inside(der::SEQUENCE)?;
@@ -107,7 +107,7 @@ impl FileKind {
         match (first, second, third) {
             (der::OID, ..) => Some(Self::Pkcs7),
             (der::INTEGER, Some(der::SEQUENCE), _) if value == [3] => Some(Self::Pkcs12),
-            // PKCS#8, SEC1 and PKCS#1. A request of a timestamp (RFC 3161) begins like the first.
+            // PKCS#8, SEC1 and PKCS#1. A timestamp request (RFC 3161) begins like the first.
             (der::INTEGER, Some(der::SEQUENCE), Some(der::OCTET_STRING) | None)
             | (der::INTEGER, Some(der::OCTET_STRING), _)
             | (der::INTEGER, Some(der::INTEGER), Some(_)) => Some(Self::PrivateKey),
@@ -122,7 +122,7 @@ impl FileKind {
                 signed.optional(der::INTEGER);
                 let (tag, _) = signed.any()?;
                 signed.any()?;
-                // A request has the key next, a list the time of its issue.
+                // A request continues with the key, a revocation list with its time of issue.
                 match (tag, signed.any()?.0) {
                     (der::SEQUENCE, der::UTC_TIME | der::GENERALIZED_TIME) => {
                         Some(Self::RevocationList)
@@ -138,13 +138,13 @@ impl FileKind {
     }
 
     #[cfg(feature = "pem")]
-    /// Of bytes that are neither DER nor have a PEM section with a label that is known.
+    /// Guesses the kind of bytes that are neither DER nor contain a PEM section with a known label.
     pub(crate) fn guess(text: &[u8]) -> Self {
         if !cfg!(feature = "summaries") {
             return Self::Other;
         }
         if let Some(section) = crate::pem::Sections::new(text).next() {
-            // Known but for blanks and the case of letters.
+            // Known except for blanks and case.
             let label = section.label.trim_ascii().to_ascii_uppercase();
             return match Self::of_label(&label) {
                 Some(_) => Self::BadDashes,
@@ -171,7 +171,7 @@ impl FileKind {
             {
                 Self::SshPublicKey
             }
-            // Prose speaks of private keys, too.
+            // Prose may mention private keys, too.
             _ if text.split(|byte| *byte == b'\n').any(|line| {
                 in_line(line, b"BEGIN")
                     && (in_line(line, b"CERTIFICATE") || in_line(line, b"PRIVATE KEY"))
@@ -187,7 +187,7 @@ impl FileKind {
         }
     }
 
-    /// What it is, as the end of a sentence.
+    /// Returns a description, as the end of a sentence.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -218,7 +218,7 @@ impl FileKind {
         }
     }
 
-    /// How to make of it what should be there.
+    /// Returns how to make the required input from it.
     pub(crate) fn cure(self, given: Given) -> &'static str {
         let key = given == Given::Key;
         match self {
@@ -268,7 +268,7 @@ impl FileKind {
     }
 }
 
-/// The kind of a private key: PKCS#8, PKCS#1 or SEC1 in DER.
+/// The encoding of a private key: PKCS#8, PKCS#1 or SEC1 in DER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Pkcs8,
@@ -276,7 +276,7 @@ pub(crate) enum Encoding {
     Sec1,
 }
 
-/// How a private key is encoded, and what it is for.
+/// Returns how a private key is encoded, and its kind.
 pub(crate) fn private_key(der: &[u8]) -> Option<(Encoding, PublicKey)> {
     let mut info = Reader::new(der).inside(der::SEQUENCE)?;
     info.expect(der::INTEGER)?;
@@ -309,7 +309,7 @@ pub(crate) fn private_key(der: &[u8]) -> Option<(Encoding, PublicKey)> {
     }
 }
 
-/// The number of a private key for a curve, in SEC1 or PKCS#8, as it is written.
+/// Returns the number of an EC private key, in SEC1 or PKCS#8, exactly as encoded.
 pub(crate) fn ec_number(der: &[u8]) -> Option<&[u8]> {
     let mut info = Reader::new(der).inside(der::SEQUENCE)?;
     info.expect(der::INTEGER)?;

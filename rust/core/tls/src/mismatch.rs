@@ -1,4 +1,4 @@
-//! In which way the names of a certificate miss the one connected to.
+//! How the names of a certificate differ from the one connected to.
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -9,7 +9,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use crate::certificate::{self, CertificateSummary};
 use crate::fault::{CertificateFault, NameMismatch};
 
-/// How the names of a certificate miss the wanted one.
+/// Describes how the names of a certificate differ from the wanted one.
 pub(crate) fn fault(
     end_entity: &CertificateDer<'_>,
     chain: &[CertificateSummary],
@@ -30,7 +30,7 @@ pub(crate) fn fault(
         leaf.is_some_and(|leaf| leaf.subject.split([',', '+']).any(of))
     };
     let mismatch = match server_name {
-        // An iPAddress entry of this address would have matched.
+        // An iPAddress entry with this address would have matched.
         ServerName::IpAddress(_) if presented.iter().any(|name| is_address(name, &expected)) => {
             NameMismatch::AddressAsDnsName
         }
@@ -53,7 +53,7 @@ pub(crate) fn fault(
     }
 }
 
-/// Whether a name is this address, written in any way.
+/// Returns whether a name is this address, in any spelling.
 fn is_address(name: &str, address: &str) -> bool {
     let bare = name.trim_matches(['[', ']']);
     let parsed = bare.parse::<IpAddr>();
@@ -65,7 +65,7 @@ fn has_final_dot(name: &str, expected: &str) -> bool {
     bare.is_some_and(|bare| bare.eq_ignore_ascii_case(expected))
 }
 
-/// Whether a name is meant for this one by a wildcard above fewer than two labels.
+/// Returns whether a name matches this one only by a wildcard above fewer than two labels.
 fn is_wide_wildcard(name: &str, expected: &str) -> bool {
     let labels =
         |name| str::split_once(name, '.').map_or((name, ""), |(first, rest)| (first, rest));

@@ -1,9 +1,10 @@
-//! From a broker's certificate to a CA, by names alone: which of the certificates sent are of use.
+//! Finds the path from a broker's certificate to a CA, by names alone: which of the certificates
+//! sent are useful.
 //!
-//! Servers send more than is needed: roots, cross-signed roots, everything twice, in any order.
-//! webpki takes a step of recursion for each that may be an issuer, before it has verified a
-//! signature. So it is given the certificates of one path at a time, whose length is bounded
-//! (RFC 4158 section 2.4.1 calls this building in the forward direction).
+//! Servers send more than needed: roots, cross-signed roots, duplicates, in any order. webpki
+//! recurses once for each possible issuer, before it verifies a signature. So it is given the
+//! certificates of one path at a time, of limited length. (RFC 4158 section 2.4.1 calls this
+//! building in the forward direction.)
 
 use alloc::vec::Vec;
 
@@ -11,16 +12,16 @@ use rustls_pki_types::{CertificateDer, TrustAnchor};
 
 use crate::certificate;
 
-/// Longest path that webpki takes, leaf included.
+/// Longest path that webpki accepts, leaf included.
 pub(crate) const MAX_PATH: usize = 7;
-/// Certificates that are looked at, of those sent beside the leaf.
+/// How many certificates are considered, of those sent in addition to the leaf.
 const MAX_SENT: usize = 32;
-/// Paths that are tried: several only where certificates of one name have different keys.
+/// How many paths are tried: several only if certificates of one name have different keys.
 const MAX_PATHS: usize = 4;
-/// Beginnings of paths that are followed at once.
+/// How many partial paths are followed at once.
 const MAX_OPEN: usize = 16;
 
-/// Positions in what was sent beside the leaf, in the order of the path.
+/// Positions in what was sent in addition to the leaf, in path order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Path {
     at: [u8; MAX_PATH - 1],
@@ -28,7 +29,7 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// The leaf, without another.
+    /// Only the leaf.
     pub(crate) const LEAF: Self = Self {
         at: [0; MAX_PATH - 1],
         len: 0,
@@ -44,12 +45,12 @@ impl Path {
         Some(self)
     }
 
-    /// Certificates, the leaf included.
+    /// Returns the number of certificates, including the leaf.
     pub(crate) fn len(&self) -> usize {
         usize::from(self.len) + 1
     }
 
-    /// The last certificate, or the leaf if there is no other.
+    /// Returns the last certificate, which may be the leaf.
     pub(crate) fn last<'a, 'd>(
         &self,
         leaf: &'a CertificateDer<'d>,
@@ -60,7 +61,7 @@ impl Path {
             .unwrap_or(leaf)
     }
 
-    /// The certificates between the leaf and the root.
+    /// Returns the certificates between the leaf and the root.
     pub(crate) fn intermediates<'a>(
         &self,
         sent: &'a [CertificateDer<'_>],
@@ -75,19 +76,19 @@ impl Path {
     }
 }
 
-/// What there is between a leaf and the CAs.
+/// The paths between a leaf and the CAs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Paths {
-    /// Those that end at a CA, the shortest first.
+    /// Paths that end at a CA, shortest first.
     pub(crate) complete: Vec<Path>,
-    /// The length of the shortest path that is too long.
+    /// Length of the shortest path that is too long.
     pub(crate) too_long: Option<usize>,
-    /// The longest that ends nowhere, cut to what is allowed.
+    /// The longest path that does not end at a CA, cut to the allowed length.
     pub(crate) dead_end: Path,
 }
 
-/// Looks for paths of at most `longest` certificates, the leaf counted and the root not.
-// Not inlined: its frame is not there while webpki works.
+/// Finds paths of at most `longest` certificates, counting the leaf but not the root.
+// Not inlined, to keep its frame off the stack while webpki runs.
 #[inline(never)]
 pub(crate) fn find(
     leaf: &[u8],
@@ -130,7 +131,7 @@ pub(crate) fn find(
                 match path.and(at) {
                     Some(path) if longer.len() < MAX_OPEN => longer.push((path, next)),
                     Some(_) => {}
-                    // Longer than any that is taken: only how long it is may still be told.
+                    // Too long to be tried: only its length may still be reported.
                     None if paths.too_long.is_none() => {
                         paths.too_long = length_on(next, &names, roots).map(|on| path.len() + on);
                     }
@@ -148,7 +149,8 @@ fn has_root(roots: &[TrustAnchor<'_>], name: &[u8]) -> bool {
     roots.any(|root| certificate::is_same_name(&root.subject, name))
 }
 
-/// Certificates on the way to a root, from the one with this issuer on, along the first of each name.
+/// Returns the number of certificates up to a root, starting with this issuer's and taking the
+/// first of each name.
 fn length_on<'a>(
     mut issuer: &'a [u8],
     names: &[Option<(&'a [u8], &[u8])>],
@@ -164,7 +166,7 @@ fn length_on<'a>(
     None
 }
 
-/// Issuer and subject of each certificate; none for one that cannot be read or came before.
+/// Returns issuer and subject of each certificate; `None` if it is unreadable or a duplicate.
 fn names<'a>(leaf: &[u8], sent: &'a [CertificateDer<'_>]) -> Vec<Option<(&'a [u8], &'a [u8])>> {
     let sent = sent.get(..MAX_SENT).unwrap_or(sent);
     let read = |(at, der): (usize, &'a CertificateDer<'_>)| {
@@ -184,7 +186,7 @@ mod tests {
     use alloc::string::String;
     use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
 
-    /// A certificate for this subject by this issuer.
+    /// Makes a certificate for this subject by this issuer.
     fn issue(subject: &str, issuer: &str) -> CertificateDer<'static> {
         let named = |name: &str| {
             let mut params = CertificateParams::default();
@@ -198,7 +200,8 @@ mod tests {
         certificate.der().clone()
     }
 
-    /// The paths from "leaf" by I to the roots, through certificates given as "subject issuer".
+    /// Finds the paths from "leaf", issued by I, to the roots, through certificates given as
+    /// "subject issuer".
     fn paths(sent: &str, roots: &str, longest: usize) -> Paths {
         let sent: Vec<_> = sent
             .split(", ")
@@ -226,15 +229,15 @@ mod tests {
         for (sent, roots, expected) in [
             ("", "I", "[]"),
             ("I R", "R", "[0]"),
-            // The root as well, and a cross-signed one with the older root.
+            // With the root, and with a cross-signed one and the older root.
             ("I R, R R", "R", "[0][0, 1]"),
             ("I R, R O, O O", "R", "[0]"),
             ("I R, R O, O O", "O", "[0, 1][0, 1, 2]"),
-            // In the wrong order, with strangers between.
+            // In the wrong order, mixed with unrelated ones.
             ("X Y, R O, Y X, I R", "O", "[3, 1]"),
-            // Two of one name.
+            // Two with the same name.
             ("I R, I R", "R", "[0][1]"),
-            // In circles.
+            // In loops.
             ("I J, J I", "R", ""),
             ("I I", "R", ""),
         ] {
@@ -254,7 +257,7 @@ mod tests {
         assert_eq!(found.dead_end.positions(), [0, 1, 2]);
         let found = paths(long, "X", 4);
         assert_eq!((complete(&found), found.too_long), (String::new(), None));
-        // No path is longer than webpki takes.
+        // No path is longer than webpki accepts.
         let longer = "I A, A B, B C, C D, D E, E F, F G";
         assert_eq!(complete(&paths(longer, "F", 7)), "[0, 1, 2, 3, 4, 5]");
         let found = paths(longer, "G", 7);
@@ -263,20 +266,20 @@ mod tests {
         assert_eq!(paths(&longest, "M", 7).too_long, Some(12));
         assert_eq!(paths(&longest, "M", 2).too_long, Some(12));
         assert_eq!(paths(&longest, "X", 7).too_long, None);
-        // In a circle behind the longest.
+        // In a loop after the longest path.
         let circle = [longer, "G A"].join(", ");
         assert_eq!(paths(&circle, "X", 7).too_long, None);
     }
 
     #[test]
     fn the_work_is_bounded() {
-        // Each may follow each: 20 over 6 paths.
+        // Any may follow any: 20^6 paths.
         let alike = ["I I"; 20].join(", ");
         let found = paths(&alike, "I", 7);
         assert_eq!(found.complete.len(), MAX_PATHS);
         let found = paths(&alike, "R", 7);
         assert_eq!((found.complete.len(), found.dead_end.len()), (0, 7));
-        // The same twice is no other.
+        // A duplicate does not count as another certificate.
         let one = issue("I", "R");
         let root = issue("R", "R");
         let roots = [webpki::anchor_from_trusted_cert(&root).unwrap()];

@@ -1,8 +1,8 @@
-//! PEM (RFC 7468) as files have it: with a byte order mark, as UTF-16, indented, on one line, with
-//! line ends written out, as strings of C or JSON.
+//! PEM (RFC 7468) as found in files: with a byte order mark, as UTF-16, indented, on one line, with
+//! escaped line ends, as C or JSON strings.
 //!
-//! What is between the lines of a section is base64 and decoration. The decoration is left out here;
-//! a crate for PEM refuses it, as RFC 7468 section 3 allows.
+//! The lines of a section contain base64 and decoration. The decoration is skipped here; PEM crates
+//! refuse it, as RFC 7468 section 3 allows.
 
 use alloc::vec::Vec;
 use core::ops::{Deref, Range};
@@ -20,14 +20,14 @@ const DASHES: &[u8] = b"-----";
 /// Longest label: `TRUSTED CERTIFICATE` has 19 bytes.
 const MAX_LABEL: usize = 64;
 
-/// The text of a file: UTF-16 as ASCII, without the byte order mark. Characters beyond ASCII, which
-/// are in comments at most, become spaces.
+/// Returns the text of a file: UTF-16 as ASCII, without the byte order mark. Non-ASCII characters,
+/// which occur only in comments, become spaces.
 pub(crate) fn text(bytes: &[u8]) -> Text<'_> {
     let little = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => return Text::Given(rest),
         [0xff, 0xfe, ..] => true,
         [0xfe, 0xff, ..] => false,
-        // Without a mark: every other byte of the beginning is 0, as ASCII has it.
+        // Without a mark: in ASCII text every other byte is 0.
         [b' '..=b'~', 0, b' '..=b'~', 0, ..] => true,
         [0, b' '..=b'~', 0, b' '..=b'~', ..] => false,
         _ => return Text::Given(bytes),
@@ -39,7 +39,7 @@ pub(crate) fn text(bytes: &[u8]) -> Text<'_> {
     Text::Made(Zeroizing::new(units.collect()))
 }
 
-/// Bytes that may be secret: as they were given, or made of what was given.
+/// Bytes that may be secret: the input, or a conversion of it.
 pub(crate) enum Text<'a> {
     Given(&'a [u8]),
     Made(Zeroizing<Vec<u8>>),
@@ -56,14 +56,14 @@ impl Deref for Text<'_> {
     }
 }
 
-/// What is between a BEGIN and an END line.
+/// The text between a BEGIN and an END line.
 pub(crate) struct Section<'a> {
     pub(crate) label: &'a [u8],
     /// For [`decode`].
     pub(crate) base64: Result<&'a [u8], Damage>,
 }
 
-/// What a section holds.
+/// The content of a section.
 pub(crate) enum Content {
     /// Bytes that may be secret.
     Der(Zeroizing<Vec<u8>>),
@@ -71,7 +71,7 @@ pub(crate) enum Content {
     Encrypted,
 }
 
-/// The sections of a text, one after the other. Each byte is looked at once.
+/// Iterates over the sections of a text. Each byte is looked at once.
 pub(crate) struct Sections<'a>(&'a [u8]);
 
 impl<'a> Sections<'a> {
@@ -98,7 +98,7 @@ impl<'a> Iterator for Sections<'a> {
                 let base64 = Err(Damage::EndLine);
                 return Some(Section { label, base64 });
             };
-            // Another BEGIN before the END: this section has none.
+            // Another BEGIN before the END: this section has no END.
             let (base64, after) = (body.get(..next.start)?, body.get(next.end..)?);
             let ends = after.starts_with(label) && body.get(next.clone()) == Some(END);
             self.0 = body.get(next.start..)?;
@@ -112,7 +112,7 @@ impl<'a> Iterator for Sections<'a> {
     }
 }
 
-/// Where the first of these marks is, which begin with dashes.
+/// Finds the first of these marks, which begin with dashes.
 fn mark(text: &[u8], marks: &[&[u8]]) -> Option<Range<usize>> {
     let mut from = 0;
     loop {
@@ -127,12 +127,12 @@ fn mark(text: &[u8], marks: &[&[u8]]) -> Option<Range<usize>> {
     }
 }
 
-/// Whether these bytes are somewhere in the text.
+/// Returns whether the text contains these bytes.
 fn contains(text: &[u8], bytes: &[u8]) -> bool {
     text.windows(bytes.len()).any(|window| window == bytes)
 }
 
-/// The bytes of a base64 text without its decoration.
+/// Decodes base64 with its decoration.
 pub(crate) fn decode(text: &[u8]) -> Result<Content, Fault> {
     if is_encrypted(text) {
         return Ok(Content::Encrypted);
@@ -141,7 +141,7 @@ pub(crate) fn decode(text: &[u8]) -> Result<Content, Fault> {
     let mut base64 = Zeroizing::new(room(text.len())?);
     let mut rest = text;
     let mut padded = false;
-    // A plus sign between quoted lines joins them; it is never between blanks in base64.
+    // A plus sign between quoted lines joins them; in base64 it never stands between blanks.
     let mut alone = true;
     while let Some((byte, mut after)) = rest.split_first() {
         match byte {
@@ -152,7 +152,7 @@ pub(crate) fn decode(text: &[u8]) -> Result<Content, Fault> {
             },
             b'=' => padded = true,
             b'\\' => match after {
-                // JSON may write = and / like this.
+                // JSON may escape = and / like this.
                 [b'u', b'0', b'0', b'3', b'd' | b'D', rest @ ..] => {
                     padded = true;
                     after = rest;
@@ -180,14 +180,14 @@ pub(crate) fn decode(text: &[u8]) -> Result<Content, Fault> {
     }
 }
 
-/// An empty vector with room for so many bytes.
+/// Returns an empty vector with room for this many bytes.
 fn room(bytes: usize) -> Result<Vec<u8>, Fault> {
     let mut room = Vec::new();
     let reserved = room.try_reserve_exact(bytes);
     reserved.map(|()| room).map_err(|_| Fault::OutOfMemory)
 }
 
-/// Whether its headers say so.
+/// Returns whether its headers say that it is encrypted.
 pub(crate) fn is_encrypted(text: &[u8]) -> bool {
     headers(text).is_some_and(|(headers, _)| contains(headers, b"ENCRYPTED"))
 }
@@ -196,7 +196,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
 }
 
-/// The headers of a section (RFC 1421 section 4.4), which an empty line ends, and what follows. Base64
+/// Splits off the headers of a section (RFC 1421 section 4.4), which end with an empty line. Base64
 /// has no colons.
 fn headers(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let last = text.iter().rposition(|byte| *byte == b':')?;
@@ -259,7 +259,7 @@ mod tests {
             "\",\n\"+/+/\", 'AQ==',\n\"",
             "\\n+\\/+\\/AQ\\u003d\\u003d\\n",
             "\nHeader: value\nOther: value\n\n+/+/AQ==\n",
-            // Without the padding.
+            // Without padding.
             "\n+/+/\nAQ\n",
         ] {
             assert_eq!(one(body), Ok(bytes.clone()), "{body:?}");

@@ -1,4 +1,4 @@
-//! Pins: the broker's own certificate or key, known beforehand.
+//! Pins: the broker's own certificate or key, known in advance.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -6,9 +6,9 @@ use core::str::FromStr;
 
 use base64ct::{Base64, Encoding};
 
-/// The SHA-256 of a certificate (DER), or of the key in it (its SubjectPublicKeyInfo in DER, as
-/// RFC 7469 section 2.4 and `curl --pinnedpubkey` have it). That of the key outlives the renewal of
-/// the certificate.
+/// The SHA-256 of a certificate (DER), or of its key (the SubjectPublicKeyInfo in DER, as in RFC
+/// 7469 section 2.4 and `curl --pinnedpubkey`). A pin of the key remains valid when the certificate
+/// is renewed.
 ///
 /// ```sh
 /// openssl x509 -in broker.crt -noout -fingerprint -sha256                          # the certificate
@@ -20,9 +20,9 @@ pub struct Pin(pub [u8; 32]);
 impl FromStr for Pin {
     type Err = BadPin;
 
-    /// Accepts 64 hexadecimal digits, with or without colons, after `sha256:`, after openssl's
-    /// `sha256 Fingerprint=`, or alone; as `sha256sum` and `openssl dgst` print them; and base64 after
-    /// curl's `sha256//`.
+    /// Accepts 64 hexadecimal digits, with or without colons: alone, after `sha256:`, after
+    /// openssl's `sha256 Fingerprint=`, or as printed by `sha256sum` and `openssl dgst`. Also
+    /// accepts base64 after curl's `sha256//`.
     fn from_str(text: &str) -> Result<Self, BadPin> {
         let text = text.trim();
         if let Some(base64) = text.strip_prefix("sha256//") {
@@ -37,7 +37,7 @@ impl FromStr for Pin {
         ];
         let hex = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
         let hex = hex.or_else(|| of_dgst(text)).unwrap_or(text);
-        // sha256sum has the name of the file behind it.
+        // sha256sum prints the name of the file after it.
         let hex = hex.split_whitespace().next().unwrap_or_default();
         let digits = hex.chars().filter(|c| *c != ':');
         let digits: Option<Vec<u8>> = digits
@@ -55,7 +55,8 @@ impl FromStr for Pin {
     }
 }
 
-/// What `openssl dgst -sha256` printed: `SHA2-256(FILE)= DIGEST`, of older versions `SHA256` or no name.
+/// Extracts the digest printed by `openssl dgst -sha256`: `SHA2-256(FILE)= DIGEST`; older versions
+/// print `SHA256` or no name.
 fn of_dgst(text: &str) -> Option<&str> {
     let (of, digest) = text.rsplit_once(")= ")?;
     let is_sha256 = ["SHA2-256(", "SHA256(", "("]
@@ -65,7 +66,7 @@ fn of_dgst(text: &str) -> Option<&str> {
 }
 
 impl fmt::Display for Pin {
-    /// `sha256:` and 64 hexadecimal digits.
+    /// Shows `sha256:` and 64 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("sha256:")?;
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -12,47 +12,49 @@ use rustls_pki_types::ServerName;
 /// Sessions that later connections resume, for TLS 1.2 (session id and ticket, RFC 5077) and 1.3
 /// (PSK with a fresh key exchange, RFC 8446 section 2.2).
 ///
-/// A resumed handshake carries no certificates and verifies no signature: on a Thread network that
-/// is most of the bytes, and on a Cortex-M most of the time, of connecting.
+/// A resumed handshake transfers no certificates and verifies no signature. That saves most of the
+/// bytes of connecting on a Thread network, and most of the time on a Cortex-M.
 ///
-/// It vouches for the server by the certificates of the handshake that made the session, so none is offered once
-/// the first of them has expired.
+/// The server is trusted because of the certificates of the handshake that made the session. So a
+/// session is no longer offered once the first of them has expired.
 ///
-/// The store belongs to the application: it hands clones to the [`Config`](crate::Config) and keeps
-/// one, so sessions outlive any connection. Clones share one memory.
+/// The store belongs to the application, which passes clones to the [`Config`](crate::Config) and
+/// keeps one, so that sessions outlive any connection. Clones share their contents.
 ///
 /// # Limits
-/// Bounded by `servers` and, for each, one TLS 1.2 session and `tickets` TLS 1.3 tickets; the
-/// oldest give way. A session is taken out when it is offered, and comes back with a handshake that is
-/// done: a server that cannot resume it fails one handshake, and the next is a full one (with two
-/// tickets, the second after). After a fatal alert all sessions of that server are forgotten (RFC 5246
-/// section 7.2.2, RFC 8446 section 6.2). Each holds the ticket, its secret and a copy of the server's
-/// chain: about 3 KB with two RSA-2048 certificates, for as long as the device runs.
+/// The store keeps `servers` servers and, for each, one TLS 1.2 session and `tickets` TLS 1.3
+/// tickets. The oldest are evicted. A session is removed when it is offered, and stored again when
+/// the handshake is done. A server that cannot resume it therefore fails one handshake, and the
+/// next is a full one (with two tickets, the one after). After a fatal alert all sessions of that
+/// server are dropped (RFC 5246 section 7.2.2, RFC 8446 section 6.2). Each session holds the
+/// ticket, its secret and a copy of the server's chain: about 3 KB with two RSA-2048 certificates,
+/// for as long as the device runs.
 ///
-/// A session is only ever resumed by a connection with the same [`Config`](crate::Config) (or a
-/// clone) and the same kind of [`CertificateTime`](crate::CertificateTime) as the one that made it:
-/// rustls compares the verifier and the client identity. So a session made on trust in a floor is
+/// A session is only resumed by a connection with the same [`Config`](crate::Config) (or a clone)
+/// and the same kind of [`CertificateTime`](crate::CertificateTime) as the one that made it: rustls
+/// compares the verifier and the client identity. So a session that was checked against a floor is
 /// not resumed as if its dates had been checked against a clock.
 ///
-/// # Not over a reboot
-/// rustls 0.23 keeps a session in [`Tls12ClientSessionValue`] and [`Tls13ClientSessionValue`], whose
-/// fields and constructors are private, with neither an encoder nor a decoder, and ties it to the
-/// verifier in memory as said above. Through its public interface a session therefore cannot be
-/// written to flash and read back, and this crate does not pretend to. The memory of a device that
-/// sleeps with its RAM powered is enough; after a reset the first handshake is a full one.
+/// # No persistence across reboots
+/// rustls 0.23 keeps sessions in [`Tls12ClientSessionValue`] and [`Tls13ClientSessionValue`]. Their
+/// fields and constructors are private, there is neither an encoder nor a decoder, and they are
+/// tied to the verifier in memory as described above. A session can therefore not be written to
+/// flash and read back through rustls's public interface. A device that sleeps with its RAM powered
+/// keeps its sessions; after a reset the first handshake is a full one.
 #[derive(Clone)]
 pub struct SessionStore {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// The oldest first. Only ever *tried*: on a single core with priorities a spinning thread could
-    /// wait for ever on one it has interrupted. A thread that finds it taken goes without, which costs a
-    /// full handshake.
+    /// Oldest first. Never waits for the lock: on a single core with priorities, a spinning thread
+    /// could wait for ever on one it has preempted. Without the lock, a thread does without a
+    /// session, which costs a full handshake.
     servers: spin::Mutex<Vec<Server>>,
     max_servers: usize,
     max_tickets: usize,
-    /// Raised by `clear`; sessions of an earlier epoch are dead even if they could not be freed yet.
+    /// Incremented by `clear`. Sessions of an earlier epoch are dead even if they could not be
+    /// freed yet.
     epoch: AtomicU32,
     kept: AtomicU32,
     offered: AtomicU32,
@@ -62,31 +64,32 @@ struct Shared {
 struct Server {
     name: ServerName<'static>,
     epoch: u32,
-    /// When the first certificate expires of those that its sessions rest on, in Unix seconds; none before
-    /// a full handshake is done.
+    /// When the first of the certificates expires that its sessions rest on, in Unix seconds;
+    /// `None` before a full handshake is done.
     end: Option<u64>,
     group: Option<NamedGroup>,
     tls12: Option<Tls12ClientSessionValue>,
-    /// The newest last.
+    /// Newest last.
     tls13: Vec<Tls13ClientSessionValue>,
 }
 
-/// The servers, locked for this thread; none while another thread has them.
+/// The servers, locked for this thread; `None` while another thread holds the lock.
 type Servers<'a> = Option<spin::MutexGuard<'a, Vec<Server>>>;
 
-/// Counters of a [`SessionStore`], since it was made; they wrap around.
+/// Counters of a [`SessionStore`] since its creation. They wrap around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SessionCounters {
     /// Sessions received and kept.
     pub kept: u32,
     /// Sessions handed to a handshake.
     pub offered: u32,
-    /// Sessions dropped: pushed out by newer ones, replaced, removed after a refusal, cleared.
+    /// Sessions dropped: evicted, replaced, removed after a refusal, or cleared.
     pub dropped: u32,
 }
 
 impl SessionStore {
-    /// A store for this many servers, and this many TLS 1.3 tickets for each (at least one of each).
+    /// Creates a store for this many servers, and this many TLS 1.3 tickets for each (at least one
+    /// of each).
     pub fn new(servers: usize, tickets: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -101,24 +104,25 @@ impl SessionStore {
         }
     }
 
-    /// Forgets all sessions. None kept so far will be offered again.
+    /// Drops all sessions. None stored so far will be offered again.
     pub fn clear(&self) {
         self.shared.epoch.fetch_add(1, Ordering::AcqRel);
         drop(self.shared.alive());
     }
 
-    /// Sessions kept now, of both versions; 0 while another thread is using the store.
+    /// Returns the number of stored sessions of both versions; 0 while another thread uses the
+    /// store.
     pub fn len(&self) -> usize {
         let servers = self.shared.alive();
         servers.map_or(0, |servers| servers.iter().map(Server::len).sum())
     }
 
-    /// Whether there is nothing to resume.
+    /// Returns whether there is nothing to resume.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What happened so far.
+    /// Returns the counters.
     pub fn counters(&self) -> SessionCounters {
         SessionCounters {
             kept: self.shared.kept.load(Ordering::Relaxed),
@@ -127,8 +131,8 @@ impl SessionStore {
         }
     }
 
-    /// Forgets the sessions of a server, but for those that rest on certificates still valid at a time; all
-    /// sessions while another thread has them.
+    /// Drops the sessions of a server, unless their certificates are valid at the given time. If
+    /// another thread holds the lock, drops all sessions.
     pub(crate) fn forget(&self, server_name: &ServerName<'_>, unless_valid_at: Option<u64>) {
         let Some(mut servers) = self.shared.alive() else {
             return self.clear();
@@ -144,8 +148,8 @@ impl SessionStore {
         }
     }
 
-    /// Tells until when the certificates are valid that the sessions of a server rest on. Where it has some
-    /// of an earlier handshake, the earlier end counts.
+    /// Sets when the certificates expire that the sessions of a server rest on. If it has sessions
+    /// of an earlier handshake, the earlier time counts.
     pub(crate) fn set_end(&self, server_name: &ServerName<'_>, end: u64) {
         let Some(mut servers) = self.shared.alive() else {
             return self.clear();
@@ -177,7 +181,7 @@ impl fmt::Debug for SessionStore {
     }
 }
 
-// rustls demands this one, so it is in every image: what it would show of numbers is, too.
+// Required by rustls, so it is in every image; formatting numbers would be, too.
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionStore")
@@ -191,7 +195,7 @@ impl Server {
 }
 
 impl Shared {
-    /// What is still alive.
+    /// Returns the sessions that are not dead.
     #[inline(never)]
     fn alive(&self) -> Servers<'_> {
         let mut servers = self.servers.try_lock()?;
@@ -219,7 +223,7 @@ impl Shared {
         while servers.len() >= self.max_servers {
             self.count_dropped(servers.remove(0).len());
         }
-        // A vector would make room for four at once, and these are large.
+        // A vector would reserve room for four at once, and these are large.
         servers.reserve_exact(1);
         servers.push(Server {
             name,
@@ -271,8 +275,8 @@ impl ClientSessionStore for Shared {
     }
 
     fn tls12_session(&self, server_name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        // Taken, as a ticket is: rustls keeps it again when the handshake is done, and its unbuffered
-        // interface does not remove one that failed.
+        // Remove it, like a ticket: rustls stores it again when the handshake is done, and its
+        // unbuffered interface does not remove one that failed.
         let session = find(&mut self.alive()?, server_name)?.tls12.take()?;
         self.count_offered();
         Some(session)

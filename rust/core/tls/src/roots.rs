@@ -1,4 +1,4 @@
-//! What is configured as CA, and what it vouches for.
+//! The configured CAs, and what they vouch for.
 use alloc::vec::Vec;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor};
@@ -6,13 +6,13 @@ use rustls_pki_types::{CertificateDer, TrustAnchor};
 use crate::certificate;
 use crate::der::{self, Reader};
 
-/// What is configured as CA.
+/// The configured CAs.
 #[derive(Default)]
 pub(crate) struct Roots {
     /// Those that may issue certificates.
     pub(crate) cas: Vec<TrustAnchor<'static>>,
-    /// The others, which vouch for themselves alone: the usual certificate of a broker at home, which signs
-    /// itself. webpki has no such thing, and would let the owner of its key certify any name.
+    /// The others, trusted only as themselves: typically self-signed certificates of brokers at
+    /// home. webpki has no such concept, and would let the owner of such a key certify any name.
     pub(crate) leaves: Vec<CertificateDer<'static>>,
 }
 
@@ -21,7 +21,7 @@ impl Roots {
         self.cas.is_empty() && self.leaves.is_empty()
     }
 
-    /// The trust anchor for a certificate that is itself configured and that has signed itself.
+    /// Returns the trust anchor for a self-signed certificate that is itself configured.
     pub(crate) fn itself<'a>(&self, end_entity: &'a CertificateDer<'_>) -> Option<TrustAnchor<'a>> {
         if !self.leaves.contains(end_entity) {
             return None;
@@ -35,7 +35,7 @@ impl Roots {
         })
     }
 
-    /// Whether one that vouches for itself alone has this subject.
+    /// Returns whether a certificate that is trusted only as itself has this subject.
     pub(crate) fn has_leaf(&self, subject: &[u8]) -> bool {
         let mut leaves = self.leaves.iter();
         leaves.any(|leaf| {
@@ -43,8 +43,8 @@ impl Roots {
         })
     }
 
-    /// Those of `anchors` that have this name, as the certificate that names it writes it: webpki compares
-    /// byte by byte.
+    /// Returns those of `anchors` that have this name, spelled as in the certificate that names it:
+    /// webpki compares byte by byte.
     pub(crate) fn named<'a>(
         anchors: &'a [TrustAnchor<'_>],
         name: &'a [u8],
@@ -53,7 +53,7 @@ impl Roots {
         for anchor in anchors {
             if certificate::is_same_name(&anchor.subject, name) {
                 let constraints = anchor.name_constraints.as_deref();
-                // A vector would make room for four at once.
+                // A vector would reserve room for four at once.
                 named.reserve_exact(1);
                 named.push(TrustAnchor {
                     subject: name.into(),
@@ -65,7 +65,8 @@ impl Roots {
         named
     }
 
-    /// What may vouch for a certificate: itself, where there is [`itself`](Self::itself), or the CAs.
+    /// Returns what may vouch for a certificate: itself, if [`itself`](Self::itself) says so, or
+    /// the CAs.
     pub(crate) fn anchors<'a>(
         &'a self,
         itself: &'a Option<TrustAnchor<'a>>,

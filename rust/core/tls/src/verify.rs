@@ -1,5 +1,5 @@
-//! Checking the broker's certificate: webpki decides; this module passes it the right moment and
-//! remembers what it refused, and why.
+//! Checking the broker's certificate. webpki decides; this module supplies the time, and records
+//! what was refused and why.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -30,17 +30,17 @@ use crate::path::{self, Path};
 use crate::pin::Pin;
 use crate::roots::Roots;
 
-/// Bytes of heap that a name takes in webpki's list of them, beside three times its length while its
-/// text grows: the `String`, twice while the list grows, and the heap's own bytes.
+/// Heap that a name takes in webpki's list of names, in addition to three times its length while
+/// its text grows: the `String`, twice while the list grows, and the heap's overhead.
 const NAME_IN_LIST: usize = 12 * size_of::<usize>();
 
-/// Bytes of heap that the summaries of a chain take at most while they are made: the leaf's names;
-/// what is beside them, for each certificate.
+/// Heap that the summaries of a chain take at most while they are built: the leaf's names, and
+/// (below) everything else per certificate.
 const SUMMARY: usize = 1_024 * size_of::<usize>();
 const SUMMARY_OF_ONE: usize = 256 * size_of::<usize>();
 
-/// Whether the heap has room for the list of a certificate's names that webpki makes where none of
-/// them is the wanted one. Not needed where one is, letter by letter.
+/// Returns whether the heap has room for the list of the certificate's names, which webpki builds
+/// if none of them is the wanted one. Not needed if one matches literally.
 // Not inlined, as `refuse`.
 #[inline(never)]
 fn has_room_for_names(certificate: &CertificateDer<'_>, wanted: &ServerName<'_>) -> bool {
@@ -59,37 +59,39 @@ fn list_of_names(certificate: &CertificateDer<'_>) -> usize {
     names.fold(0, |list, (_, name)| list + 3 * name.len() + NAME_IN_LIST)
 }
 
-/// How the time at hand is meant; see [`CertificateTime`](crate::CertificateTime).
+/// How to interpret a time; see [`CertificateTime`](crate::CertificateTime).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// It is now.
+    /// The current time.
     Exact,
-    /// It has passed.
+    /// A time known to have passed.
     Floor,
 }
 
-/// What rustls's `WebPkiServerVerifier` does, by the same functions of webpki, but for revocation
-/// lists, which no device has: their parser would be in every image, some 10 kB of flash. rustls's
-/// own functions between the two would lose the reason of a refusal, and take more flash and stack.
+/// Like rustls's `WebPkiServerVerifier`, with the same functions of webpki, but without revocation
+/// lists, which devices do not have: their parser would add some 10 kB of flash to every image.
+/// rustls's own functions in between would lose the reason of a refusal, and take more flash and
+/// stack.
 pub(crate) struct Verifier {
     roots: Arc<Roots>,
     algorithms: WebPkiSupportedAlgorithms,
-    /// Whether the provider turned out not to have a scheme.
+    /// Returns whether the provider turned out to lack a scheme.
     withdrawn: Option<fn(SignatureScheme) -> bool>,
-    /// Takes the failure that the provider has to report.
+    /// Takes the failure that the provider recorded.
     provider_failures: Option<fn() -> Option<ProviderFailure>>,
     moment: Moment,
-    /// Certificates of the longest path; each takes a step of webpki's recursion.
+    /// Longest path in certificates; webpki recurses once for each.
     max_chain: usize,
     pins: Pins,
-    /// rustls reports a refusal without the chain. A verifier is shared by all connections of a
-    /// configuration (resumption depends on its identity), so the refused chain waits here, labelled
-    /// with the server's name, for the connection that is in the middle of the call. Only ever
-    /// tried: in the rare race the diagnosis is less detailed, the verdict is the same.
+    /// rustls reports a refusal without the chain. All connections of a configuration share a
+    /// verifier (resumption depends on its identity), so the refused chain is kept here, labelled
+    /// with the server's name, until the connection that is in the middle of the call takes it.
+    /// Never waits for the lock: if two connections race, the diagnosis is less detailed, but the
+    /// verdict is the same.
     refused: spin::Mutex<Option<Box<Refusal>>>,
 }
 
-/// Pins, and what it takes to compare with them.
+/// The pins, and what is needed to compare with them.
 #[derive(Clone)]
 pub(crate) struct Pins {
     pub(crate) list: Arc<[Pin]>,
@@ -98,7 +100,7 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    /// Whether none are configured, or this build knows none.
+    /// Returns whether there are no pins, or this build does not support them.
     fn is_empty(&self) -> bool {
         !cfg!(feature = "pins") || self.list.is_empty()
     }
@@ -106,26 +108,26 @@ impl Pins {
 
 /// Why a certificate is not accepted.
 enum Refused {
-    /// Neither its own hash nor its key's is among the pins.
+    /// Neither its hash nor its key's is pinned.
     NotPinned(Box<[Pin; 2]>),
-    /// By webpki, which followed this path.
+    /// webpki refused it, following this path.
     Invalid(webpki::Error, Path),
-    /// The shortest path to a CA has so many certificates.
+    /// The shortest path to a CA has this many certificates.
     PathTooLong(usize),
-    /// It may be right: the heap has no room to compare its names.
+    /// It may be valid, but the heap has no room to compare its names.
     NoRoom,
 }
 
 /// What was refused, and why.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    /// Unknown where rustls does not say: when the signature of a handshake is checked.
+    /// `None` if rustls does not say: when it checks the signature of a handshake.
     server_name: Option<ServerName<'static>>,
     pub(crate) fault: CertificateFault,
     pub(crate) chain: Vec<CertificateSummary>,
 }
 
-// Its name alone, as in `resume`.
+// Only its name, as in `resume`.
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Verifier")
@@ -154,7 +156,7 @@ impl Verifier {
         })
     }
 
-    /// What was refused last from this server.
+    /// Takes the last refusal of this server.
     pub(crate) fn take_refusal(&self, server_name: &ServerName<'_>) -> Option<Box<Refusal>> {
         self.refused.try_lock()?.take_if(|refusal| {
             let of = refusal.server_name.as_ref();
@@ -162,9 +164,9 @@ impl Verifier {
         })
     }
 
-    /// Keeps what was refused, and why; makes rustls's error, which decides the alert that the peer
-    /// gets. Not inlined: its frame is not there when the signatures are verified, which is where a
-    /// handshake takes the most stack.
+    /// Records what was refused and why, and returns rustls's error, which determines the alert to
+    /// the peer. Not inlined, to keep its frame off the stack while signatures are verified, where
+    /// a handshake takes the most stack.
     #[inline(never)]
     fn refuse(
         &self,
@@ -177,7 +179,7 @@ impl Verifier {
         let summaries = cfg!(feature = "summaries");
         let has_room = !summaries
             || has_room(SUMMARY + (presented.min(certificate::MAX_CHAIN) + 1) * SUMMARY_OF_ONE);
-        // Dates are told in any case: they tell of the clock.
+        // Always report dates: they say something about the clock.
         use webpki::Error::{CertExpired, CertNotValidYet};
         let of_dates = matches!(
             refused,
@@ -186,7 +188,7 @@ impl Verifier {
         if !has_room && !of_dates {
             return in_place::out_of_memory();
         }
-        // Without the feature the kind of the fault is all that is told.
+        // Without the feature, only the kind of fault is reported.
         let chain = match summaries && has_room {
             true => CertificateSummary::read_chain(
                 &mut core::iter::once(end_entity).chain(intermediates),
@@ -251,7 +253,7 @@ impl Verifier {
                 };
                 (fault, CertificateError::Other(OtherError.without_cause()))
             }
-            // It asks for the form of names only to compare them with what a CA may certify.
+            // webpki checks the form of names only to compare them with what a CA may certify.
             Refused::Invalid(webpki::Error::MalformedDnsIdentifier, _) => {
                 let name = match summaries {
                     true => certificate::invalid_dns_name(end_entity),
@@ -277,8 +279,8 @@ impl Verifier {
         error.into()
     }
 
-    /// Whether a CA on the path limits the subjects of what it certifies: webpki refuses whatever it has
-    /// certified (rustls/webpki#19).
+    /// Returns whether a CA on the path limits the subjects that it may certify: webpki refuses
+    /// everything such a CA has issued (rustls/webpki#19).
     fn constrains_subjects(
         &self,
         path: &Path,
@@ -313,7 +315,7 @@ impl Verifier {
         }
     }
 
-    /// Verifies the path to a CA and the name; or the pin, or all of them.
+    /// Verifies the path to a CA and the name; or the pin; or all of them.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -331,13 +333,13 @@ impl Verifier {
             if let Some(length) = paths.too_long {
                 return Err(Refused::PathTooLong(length));
             }
-            // For what else webpki finds wrong with it.
+            // Let webpki find anything else that is wrong with it.
             paths.complete.push(paths.dead_end);
         }
         let invalid = |error| Refused::Invalid(error, paths.dead_end);
         let parsed = EndEntityCert::try_from(end_entity).map_err(invalid)?;
         let mut verdict = Ok(());
-        // webpki's, of a certificate of the right name with another key.
+        // webpki's errors for a certificate with the right name but another key.
         let is_of_key = |refused: &Refused| {
             use webpki::Error as W;
             matches!(
@@ -359,7 +361,7 @@ impl Verifier {
                     verdict = Ok(());
                     break;
                 }
-                // What is wrong with the shortest is told, of those whose keys fit.
+                // Report the shortest path whose keys fit.
                 Err(error) if verdict.as_ref().err().is_none_or(is_of_key) => {
                     verdict = Err(Refused::Invalid(error, path));
                 }
@@ -367,7 +369,7 @@ impl Verifier {
             }
         }
         verdict?;
-        // What failed on another path, or with another CA of the name, did not matter.
+        // Failures on another path, or with another CA of that name, do not matter.
         self.provider_failures.and_then(|take| take());
         if !has_room_for_names(end_entity, server_name) {
             return Err(Refused::NoRoom);
@@ -377,8 +379,8 @@ impl Verifier {
             .map_err(invalid)
     }
 
-    /// Verifies a path. For a floor, at the earliest moment from there on at which no certificate of
-    /// it is still to begin.
+    /// Verifies a path. For a floor, verifies it at the earliest time, from the floor on, at which
+    /// all of its certificates have become valid.
     fn verify_path(
         &self,
         parsed: &EndEntityCert<'_>,
@@ -398,7 +400,7 @@ impl Verifier {
                 None,
             );
             match verdict {
-                // webpki looks at their basicConstraints alone (RFC 5280 section 6.1.4 (n)).
+                // webpki checks only their basicConstraints (RFC 5280 section 6.1.4 (n)).
                 Ok(_) if !intermediates.iter().all(|der| certificate::may_issue(der)) => {
                     return Err(webpki::Error::EndEntityUsedAsCa);
                 }
@@ -414,10 +416,11 @@ impl Verifier {
         }
     }
 
-    /// The validity of the path on which `end_entity` was verified, for a connection that began at `time`:
-    /// when the latest certificate of it was issued, and when the first of them expires.
+    /// Returns the validity of the path on which `end_entity` was verified, for a connection that
+    /// began at `time`: when its latest certificate was issued, and when its first one expires.
     ///
-    /// Where names allow several paths, the one that proves least counts: that much is proven
+    /// If names allow several paths, the one that proves least counts, because that is proven
+    /// whichever it was. `None` if a pin alone decided, because dates do not count then.
     /// whichever of them it was. `None` where a pin alone decided, for which dates do not count.
     pub(crate) fn validity(
         &self,
@@ -442,13 +445,13 @@ impl Verifier {
             })
         };
         let validities = paths.complete.iter().map(of_path);
-        // One that had expired was not it.
+        // An expired path was not the one.
         let valid = validities.filter(|(_, end)| *end >= time);
         valid.reduce(|(from, to), (of_this, end)| (from.min(of_this), to.min(end)))
     }
 
-    /// Whether the pin alone decides: without a CA, and if the certificate is itself a CA that is
-    /// configured. An error if it is not pinned.
+    /// Returns whether the pin alone decides: without a CA, or if the certificate is itself a
+    /// configured CA. Returns an error if it is not pinned.
     // Not inlined, as `refuse`.
     #[inline(never)]
     fn is_pinned(&self, end_entity: &CertificateDer<'_>) -> Result<bool, Refused> {
@@ -474,20 +477,19 @@ impl Verifier {
             root.subject.as_ref() == subject && key.ends_with(spki)
         };
         let cas = &self.roots.cas;
-        // The same key, if not the same certificate: it may have been renewed.
+        // The same key, though maybe not the same certificate: it may have been renewed.
         let mut leaves = self.roots.leaves.iter();
         let is_leaf = leaves.any(|leaf| {
             let name = certificate::issuer_and_subject(leaf).map(|(_, subject)| subject);
             name == Some(subject) && certificate::public_key_info(leaf) == Some(key)
         });
         let is_configured = is_leaf || cas.iter().any(is_this);
-        // What another has issued is for the other CAs to check.
+        // A certificate issued by another one is checked against the other CAs.
         let is_checked = issuer != subject && !cas.iter().all(is_this);
         Ok(self.roots.is_empty() || is_configured && !is_checked)
     }
 
-    /// Verifies a signature of a handshake by the key of a pinned certificate, of whatever version
-    /// that is.
+    /// Verifies a handshake signature with the key of a pinned certificate, whatever its version.
     // Not inlined, as `refuse`.
     #[inline(never)]
     fn verify_by_key(
@@ -506,7 +508,7 @@ impl Verifier {
         }
         let key =
             RawPublicKeyEntity::try_from(&key).map_err(|_| bad(CertificateError::BadEncoding))?;
-        // In TLS 1.2 a scheme names the hash, and the key picks its row.
+        // In TLS 1.2 a scheme names only the hash; try each algorithm of its row with the key.
         let mut rows = self.algorithms.mapping.iter();
         let row = rows.find(|(scheme, _)| *scheme == signed.scheme);
         let verified = row.is_some_and(|(_, algorithms)| {
@@ -522,7 +524,7 @@ impl Verifier {
         }
     }
 
-    /// Who has signed a certificate with a key that no provider takes.
+    /// Finds the signer of a certificate whose key no provider accepts.
     fn refused_key(&self, chain: &[CertificateSummary]) -> Option<CertificateFault> {
         let sent = chain.iter().skip(1).find_map(refused_length);
         sent.or_else(|| {
@@ -538,7 +540,8 @@ impl Verifier {
         })
     }
 
-    /// Tells a handshake signed with a key that no provider takes from one that is signed wrongly.
+    /// Distinguishes a handshake signed with a key that no provider accepts from one with a wrong
+    /// signature.
     // Not inlined, as `refuse`.
     #[inline(never)]
     fn explain_signature(&self, leaf: &CertificateDer<'_>) {
@@ -551,7 +554,7 @@ impl Verifier {
         }
     }
 
-    /// What webpki found, in our words and in rustls's.
+    /// Translates an error of webpki into a fault and into rustls's error.
     fn judge(
         &self,
         error: &webpki::Error,
@@ -592,20 +595,20 @@ impl Verifier {
     }
 }
 
-/// The fault where it is not the broker's own certificate that has it.
+/// Adjusts the fault if it lies in another certificate than the broker's own.
 fn of_another(
     fault: CertificateFault,
     end_entity: &CertificateDer<'_>,
     chain: &[CertificateSummary],
 ) -> CertificateFault {
     match fault {
-        // An old root, without basicConstraints, may come last.
+        // An old root without basicConstraints may come last.
         CertificateFault::CaUsedAsEndEntity
             if chain.iter().any(|c| !c.is_ca && !c.is_self_issued()) =>
         {
             CertificateFault::LeafNotFirst
         }
-        // webpki reads the broker's own first, of version 3 alone.
+        // webpki parses the broker's own first, and accepts only version 3.
         CertificateFault::UnsupportedVersion
             if cfg!(feature = "summaries") && EndEntityCert::try_from(end_entity).is_ok() =>
         {
@@ -615,12 +618,12 @@ fn of_another(
     }
 }
 
-/// The same where more than the kind of error is not to be said.
+/// The same, for errors that need no context.
 fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError) {
     use CertificateError as C;
     use CertificateFault as F;
     use webpki::Error as W;
-    #[allow(deprecated)] // What took its place holds a copy of every algorithm there is.
+    #[allow(deprecated)] // Its replacement holds a copy of every known algorithm.
     let unsupported = C::UnsupportedSignatureAlgorithm;
     let unnamed = |fault| (fault, C::Other(OtherError.without_cause()));
     match error {
@@ -656,8 +659,8 @@ fn without_context(error: &webpki::Error) -> (CertificateFault, CertificateError
     }
 }
 
-/// rustls's error for what it has no name for. It takes a cause where rustls is built with std, and
-/// nothing where it is not; a crate that uses it cannot see which.
+/// rustls's error for what it has no name for. With std it takes a cause, without std it does not;
+/// a dependent crate cannot see which.
 trait Unnamed<Cause> {
     fn without_cause(self) -> OtherError;
 }
@@ -676,7 +679,7 @@ impl<F: FnOnce(Cause) -> OtherError> Unnamed<Cause> for F {
     }
 }
 
-/// The fault of a certificate whose key no provider takes.
+/// Returns the fault of a certificate whose key no provider accepts.
 fn refused_length(certificate: &CertificateSummary) -> Option<CertificateFault> {
     Some(CertificateFault::RsaKeyLength {
         bits: certificate.key.refused_bits()?,
@@ -684,7 +687,7 @@ fn refused_length(certificate: &CertificateSummary) -> Option<CertificateFault> 
     })
 }
 
-/// The subject of the certificate that is at fault: the first that answers to the description.
+/// Returns the subject of the certificate at fault: the first that matches.
 fn subject(
     chain: &[CertificateSummary],
     at_fault: impl Fn(&CertificateSummary) -> bool,
@@ -693,7 +696,7 @@ fn subject(
     let Some(certificate) = found else {
         return Box::default();
     };
-    // Many leaves have an empty subject and are known by their names alone.
+    // Many leaves have an empty subject and only alternative names.
     let text: &String = match certificate.names.first() {
         Some(name) if certificate.subject.is_empty() => name,
         _ => &certificate.subject,

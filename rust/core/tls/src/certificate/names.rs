@@ -1,5 +1,5 @@
-//! Names in certificates as text. What they are made of is bounded: a certificate is read before it is
-//! known to be from anybody.
+//! Names in certificates as text. Their size is limited, because a certificate is read before its
+//! origin is verified.
 
 use alloc::string::{String, ToString};
 use core::fmt::Write;
@@ -8,16 +8,15 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::DNS_NAME;
 use crate::der::{self, Reader};
 
-/// Of one name in a subjectAltName (RFC 1035 section 2.3.4).
+/// Longest name in a subjectAltName (RFC 1035 section 2.3.4).
 const MAX_DNS_NAME: usize = 253;
-/// Of a distinguished name as text; whole components are left out beyond, those of the least
-/// significance.
+/// Longest distinguished name as text; beyond that, the least significant components are left out.
 pub(super) const MAX_DISTINGUISHED_NAME: usize = 256;
-/// Of one attribute's value, in characters or bytes: what X.520 gives a common name, and as much again.
+/// Longest attribute value, in characters or bytes: twice what X.520 allows for a common name.
 const MAX_ATTRIBUTE: usize = 128;
 const MAX_OID: usize = 32;
 
-/// An entry of a subjectAltName, if it is of a kind that counts for a server.
+/// Returns an entry of a subjectAltName as text, if its kind counts for a server.
 pub(super) fn general_name(tag: u8, content: &[u8]) -> Option<String> {
     const IP_ADDRESS: u8 = der::implicit(7);
     match tag {
@@ -34,7 +33,7 @@ pub(super) fn general_name(tag: u8, content: &[u8]) -> Option<String> {
     }
 }
 
-/// Text for a person: what is no printable ASCII becomes `?`.
+/// Converts to text for people: anything but printable ASCII becomes `?`.
 fn printable(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -46,8 +45,8 @@ fn printable(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// A name as RFC 4514 writes it: last component first, joined by commas; `...` for the components
-/// that there is no room for.
+/// Formats a name as in RFC 4514: last component first, separated by commas; `...` stands for
+/// components that do not fit.
 pub(super) fn distinguished_name(mut name: Reader<'_>) -> Option<String> {
     let mut text = String::new();
     while !name.is_empty() {
@@ -81,7 +80,7 @@ pub(super) fn distinguished_name(mut name: Reader<'_>) -> Option<String> {
     Some(text)
 }
 
-/// The attributes that have a short name (RFC 4514 section 3).
+/// Attributes that have a short name (RFC 4514 section 3).
 const SHORT_NAMES: [(&[u8], &str); 9] = [
     (&[0x55, 0x04, 0x03], "CN"),
     (&[0x55, 0x04, 0x06], "C"),
@@ -139,14 +138,14 @@ fn string_value(tag: u8, value: &[u8]) -> Option<String> {
     }
 }
 
-/// Whether a character is not seen, or turns the order of others around.
+/// Returns whether a character is invisible, or changes the direction of others.
 fn is_format(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// RFC 4514 section 2.4; control and format characters are written in hex as well, so that a
-/// certificate cannot draw on a terminal.
+/// Escapes as in RFC 4514 section 2.4. Control and format characters are written in hex as well, so
+/// that a certificate cannot control a terminal.
 fn push_escaped(text: &mut String, value: &str) {
     for (i, c) in value.char_indices() {
         let (first, last) = (i == 0, i + c.len_utf8() == value.len());
@@ -164,7 +163,7 @@ fn push_escaped(text: &mut String, value: &str) {
     }
 }
 
-/// An extension by its name, if it is one of those that have to do with policies, or by its number.
+/// Returns an extension's name, if it has to do with policies, or its number.
 pub(super) fn extension_name(id: &[u8]) -> String {
     let name = match id {
         [0x55, 0x1d, 32] => "certificatePolicies",
