@@ -1,4 +1,4 @@
-//! A client that is started again with its storage: which broker has its session.
+//! A client restarted with its storage: which broker holds its session.
 
 #![cfg(feature = "durable")]
 
@@ -39,7 +39,8 @@ impl Store for Memory {
 const NOW: Duration = Duration::from_secs(1);
 const CLEAN_START: u8 = 2;
 
-/// One life: connects to this broker, which accepts. Whether it asked for a new session.
+/// Connects, after a restart, to this broker, which accepts. Returns whether it asked for a new
+/// session.
 fn asks_for_a_new_session(broker: &str, cluster: bool, store: &Memory) -> bool {
     let mut config = Config::new(broker.parse().unwrap());
     config.session.client_id = "device".into();
@@ -76,7 +77,7 @@ fn another_broker_than_before_the_restart_is_asked_for_a_new_session() {
     assert!(!asks_for_a_new_session(a, false, &store));
     assert!(asks_for_a_new_session(b, false, &store));
     assert!(!asks_for_a_new_session(b, false, &store));
-    // What it has of this client is out of date.
+    // What it knows of this client is out of date.
     assert!(asks_for_a_new_session(a, false, &store));
     // They share their sessions.
     assert!(!asks_for_a_new_session(b, true, &store));

@@ -1,5 +1,5 @@
-//! Whatever breaks, wherever it breaks: the client gets back online, and every message arrives as
-//! often as its QoS promises.
+//! Whatever breaks, and wherever: the client gets back online, and every message arrives as often
+//! as its QoS promises.
 mod world;
 
 use proptest::collection::vec;
@@ -10,7 +10,7 @@ use thread_mqtt_testkit::peer::{self, Fault};
 use world::{Path, World, attached, broker_tls, config, s};
 
 fn fault() -> impl Strategy<Value = Fault> {
-    // A handshake and a few messages are some 3,000 bytes: everything in it is hit.
+    // A handshake and a few messages have some 3,000 bytes, so every part of them is hit.
     prop_oneof![
         Just(Fault::Refuse),
         (1..4000_u64).prop_map(Fault::CloseAfterReceived),
@@ -78,7 +78,7 @@ proptest! {
         let published = |world: &World| {
             tokens.iter().all(|token| world.session_events().any(|e| *e == Mqtt::Published(*token)))
         };
-        // 14 broken connections at most, each with its timeouts and a pause of at most 64 s.
+        // At most 14 broken connections, each with its timeouts and a pause of at most 64 s.
         prop_assert!(world.run_until(s(3600), published), "{:#?}", world.events);
         world.run_until_online(s(3600));
         world.run_for(s(10));
@@ -112,7 +112,7 @@ proptest! {
     }
 }
 
-/// The same seed repeats byte for byte: what a failing case needs.
+/// The same seed gives the same bytes, so that a failing case can be repeated.
 #[test]
 fn the_same_seed_repeats() {
     let run = || {

@@ -1,7 +1,7 @@
-//! The DNS decoder against the crate `domain` as oracle.
+//! Tests the DNS decoder with the crate `domain` as the oracle.
 //!
-//! Messages are built by `domain`, broken by a seeded mutation engine, and read by both
-//! implementations. They must agree on every one of them, also on what is malformed.
+//! `domain` builds messages, a seeded mutation engine damages them, and both implementations decode
+//! them. They must agree on every message, including malformed ones.
 
 use chacha20::ChaCha8Rng;
 use core::net::{IpAddr, Ipv6Addr};
@@ -37,7 +37,7 @@ fn name(number: usize) -> Owned {
     text.parse().unwrap()
 }
 
-/// A message as servers send them, and a few that no server should.
+/// Makes a message as servers send them, and a few that no server should send.
 fn message(rng: &mut ChaCha8Rng, record_type: RecordType) -> Vec<u8> {
     let mut builder = MessageBuilder::from_target(TreeCompressor::new(Vec::new())).unwrap();
     let header = builder.header_mut();
@@ -114,7 +114,7 @@ fn message(rng: &mut ChaCha8Rng, record_type: RecordType) -> Vec<u8> {
     section.finish().into_target()
 }
 
-/// Bytes that mean something: ends of names, pointers, lengths, limits.
+/// Bytes with a meaning: ends of names, pointers, lengths, limits.
 const TELLING: [u8; 14] = [
     0, 1, 2, 4, 5, 12, 16, 28, 0x3f, 0x40, 0x80, 0xc0, 0xc1, 0xff,
 ];
@@ -124,7 +124,8 @@ fn mutate(rng: &mut ChaCha8Rng, message: &mut Vec<u8>) {
         if message.is_empty() {
             return;
         }
-        // Mutations of the header and question are mostly ignored as foreign; look behind them.
+        // Mutations of header and question mostly make the message foreign; mutate what follows
+        // them.
         let first = if chance(rng, 90) {
             message.len().min(12 + 16 + 4)
         } else {
@@ -139,7 +140,7 @@ fn mutate(rng: &mut ChaCha8Rng, message: &mut Vec<u8>) {
             7 => drop(message.remove(at)),
             8 => message.insert(at, TELLING[below(rng, TELLING.len())]),
             _ => {
-                // A pointer to anywhere, ourselves and what lies ahead included.
+                // A pointer to anywhere, including to itself and forward.
                 let target = 0xc000 | below(rng, message.len() + 8) as u16;
                 for (byte, new) in message[at..].iter_mut().zip(target.to_be_bytes()) {
                     *byte = new;
@@ -149,14 +150,14 @@ fn mutate(rng: &mut ChaCha8Rng, message: &mut Vec<u8>) {
     }
 }
 
-/// [`Question::read_answer`] by means of the oracle.
+/// Does what [`Question::read_answer`] does, by means of the oracle.
 fn oracle(record_type: RecordType, message: &[u8]) -> Option<Answer> {
     let message = Message::from_slice(message).ok()?;
     let header = message.header();
     if header.id() != ID || !header.qr() || header.opcode() != Opcode::QUERY {
         return None;
     }
-    // An error may come without the question.
+    // An error may lack the question.
     if header.rcode() == Rcode::NOERROR || message.header_counts().qdcount() != 0 {
         let question = message.sole_question().ok()?;
         let wanted = Rtype::from_int(record_type.code());
@@ -214,7 +215,7 @@ fn oracle_records(record_type: RecordType, message: &Message<[u8]>, mut truncate
             Ok(())
         };
         let broken = scan().is_err();
-        // One of 512 octets was cut there, whatever it says.
+        // An answer of 512 octets was truncated there, whatever its flags say.
         truncated |= broken && message.as_slice().len() >= 512;
         if broken && !truncated {
             return Answer::Malformed;
@@ -272,7 +273,7 @@ fn sane(ttl: Ttl) -> u32 {
     }
 }
 
-/// Our type for a name of the oracle's, by way of the wire: a label may hold any octet.
+/// Converts a name of the oracle through its wire format: a label may contain any octet.
 fn to_ours(target: &Owned) -> Name {
     let mut message = Vec::new();
     for word in [ID, 0x8180, 1, 1, 0, 0] {
@@ -298,7 +299,8 @@ fn question(record_type: RecordType) -> Question {
 #[test]
 fn both_agree_on_every_message() {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    // Addresses, Alias, NoData, NameError, Refused, Truncated, Malformed, AliasLoop, ignored, Referral.
+    // Addresses, Alias, NoData, NameError, Refused, Truncated, Malformed, AliasLoop, ignored,
+    // Referral.
     let mut seen = [0usize; 10];
     for _ in 0..MESSAGES {
         let record_type = if chance(&mut rng, 50) {
@@ -335,7 +337,7 @@ fn both_agree_on_every_message() {
             Some(Answer::Referral) => 9,
         }] += 1;
     }
-    // Agreement about nothing would prove nothing.
+    // Every outcome must have occurred.
     assert!(
         seen.iter().all(|count| *count >= MESSAGES / 500),
         "{seen:?}"

@@ -1,4 +1,4 @@
-//! Several addresses, and when a name is asked for again.
+//! Several addresses, and when a name is resolved again.
 use super::*;
 
 fn two_addresses(server: peer::Config, uri: &str) -> World {
@@ -60,7 +60,7 @@ fn when_no_address_connects_the_attempt_has_failed_with_the_last_cause() {
     assert_eq!((stage, cause), (Stage::Tcp, Cause::Tcp(TcpError::TimedOut)));
     let pause = retry_in.unwrap();
     assert!(pause <= s(2), "{pause:?}");
-    // The silent one was asked twice, the second time with all of its time.
+    // The silent one was tried twice, the second time with the full time.
     assert!(world.now >= s(13));
     assert_eq!(world.connects.len(), 3);
 
@@ -69,7 +69,7 @@ fn when_no_address_connects_the_attempt_has_failed_with_the_last_cause() {
     assert_eq!(world.now, failed_at + pause);
 }
 
-/// A client that asks the DNS server of its network.
+/// Creates a client that queries the DNS server of its network.
 fn asking(server: peer::Config) -> World {
     let mut config = config("mqtt://broker.example.com");
     config.resolver.chain = vec![AddressSource::BorderRouter];
@@ -88,14 +88,14 @@ fn a_name_whose_addresses_are_all_dead_is_asked_for_again() {
     world.routes.insert(synthesised("192.0.2.1"), Path::Refused);
     world.start();
     world.run_until_failed(s(5));
-    // It has moved; the cache would believe its answer for an hour.
+    // It has moved; the cache would keep its answer for an hour.
     world.dns = Some(Ipv4Addr::new(192, 0, 2, 2));
     world.run_until_online(s(5));
     assert_eq!(*world.connects[1].ip(), synthesised("192.0.2.2"));
 }
 
-/// The address that works is in the half of the answer that comes late: it is asked for again in the same
-/// attempt, and waited for.
+/// If the address that works is in the late half of the answer, the name is resolved again in the
+/// same attempt, waiting for both halves.
 #[test]
 fn the_half_that_came_late_is_not_lost() {
     let mut world = asking(plain());
@@ -162,14 +162,15 @@ fn the_last_good_address_stands_in_for_a_resolver_that_fails() {
     world.run_until_online(s(1));
 
     world.answer = Some(Err(LookupError::Platform(-2)));
-    // Longer than the cache believes its answer.
+    // Longer than the cache keeps the answer.
     world.run_for(s(4000));
     world.cut();
     world.run_until_online(s(60));
     assert_eq!(*world.connects[1].ip(), synthesised("192.0.2.1"));
 }
 
-/// Deep in a mesh an answer may take longer than the time that is given to an address beside others.
+/// Deep in a mesh an answer may take longer than the time that an address gets while there are
+/// others.
 #[test]
 fn addresses_that_are_slow_get_all_of_their_time_in_the_end() {
     let mut world = two_addresses(plain(), "mqtt://broker.example.com");
@@ -194,8 +195,8 @@ fn one_address_has_all_of_its_time_at_once() {
     assert_eq!(world.connects.len(), 1);
 }
 
-/// Behind one address is an instance that accepts every client and then resets: the other one gets its
-/// chance, and is remembered.
+/// At one address an instance accepts every client and then resets: the other address gets its
+/// turn, and is remembered.
 #[test]
 fn an_address_that_accepts_and_resets_is_not_tried_first_for_ever() {
     let mut config = config("mqtt://broker.example.com");
@@ -223,7 +224,7 @@ fn an_address_that_accepts_and_resets_is_not_tried_first_for_ever() {
     );
 }
 
-/// The addresses that failed are remembered over attempts: the next one does not pay again.
+/// Failed addresses are remembered across attempts, so that the next one does not try them first.
 #[test]
 fn a_silent_address_is_the_last_of_the_next_attempt() {
     let mut world = two_addresses(plain(), "mqtt://broker.example.com");
@@ -240,8 +241,8 @@ fn a_silent_address_is_the_last_of_the_next_attempt() {
     assert!(world.now - lost_at < s(3));
 }
 
-/// Patience is for the half of an answer that may have the address that works: not where that is known, with a dead
-/// one beside it.
+/// Waits for a late half only if it may have the address that works: not if a working address is
+/// known, even beside a dead one.
 #[test]
 fn a_dead_address_does_not_make_later_resolutions_slow() {
     for fails_first in [false, true] {
@@ -261,7 +262,7 @@ fn a_dead_address_does_not_make_later_resolutions_slow() {
         world.run_for(s(200));
         world.lost = usize::MAX;
         for _ in 0..3 {
-            // Longer than the cache believes its answer.
+            // Longer than the cache keeps the answer.
             world.run_for(s(4000));
             world.cut();
             world.run_until_online(s(120));
@@ -279,8 +280,8 @@ fn a_dead_address_does_not_make_later_resolutions_slow() {
     }
 }
 
-/// Where the address that is known to work is in the half that is lost, and those of the other half are dead, both
-/// are waited for in the same attempt.
+/// If the address known to work is in the lost half, and the addresses of the other half are dead,
+/// both halves are waited for in the same attempt.
 #[test]
 fn a_good_address_in_the_half_that_was_lost_is_waited_for() {
     let mut world = asking(plain());
@@ -293,7 +294,7 @@ fn a_good_address_in_the_half_that_was_lost_is_waited_for() {
     world.run_for(s(200));
     for _ in 0..3 {
         world.run_for(s(4000));
-        // Two questions: one before the addresses are tried, and one after.
+        // Two queries: one before the addresses are tried, and one after.
         world.lost = 2;
         world.cut();
         let failures = world.failures().len();

@@ -2,7 +2,7 @@
 use super::*;
 use thread_mqtt_client::Broker;
 
-/// The pause that follows a loss now.
+/// Returns the pause after losing the connection now.
 fn pause_after_a_cut(world: &mut World) -> Duration {
     world.cut();
     world.failures().pop().unwrap().2.unwrap()
@@ -24,11 +24,11 @@ fn pauses_grow() {
     world.run_until_online(s(70));
 }
 
-/// A broker that accepts and hangs up is not one to come back to quickly, however often it accepts.
+/// A broker that accepts and hangs up must not be retried quickly, however often it accepts.
 #[test]
 fn a_connection_without_an_answer_does_not_count_however_long_it_lasts() {
     let mut config = config(PLAIN);
-    // Longer than the connections: no ping is answered.
+    // Longer than the connections last, so that no ping is answered.
     config.session.keep_alive = s(600);
     let mut world = World::started(config, plain());
     let mut longest = Duration::ZERO;
@@ -59,9 +59,9 @@ fn an_answer_and_some_seconds_reset_the_pauses() {
         }
         longest
     };
-    // A broker that is restarted every 30 s.
+    // A broker that restarts every 30 s.
     assert!(restarted(true, s(30)) <= s(2));
-    // One that answers and then breaks the connection is not.
+    // One that answers and then closes the connection is not stable.
     assert!(restarted(true, s(9)) > s(8));
     assert!(restarted(false, s(30)) > s(8));
 }
@@ -71,7 +71,7 @@ fn an_answered_ping_is_a_proof() {
     let mut world = World::started(config(PLAIN), plain());
     for _ in 0..10 {
         world.run_until_online(s(70));
-        // The keep-alive of this world is a minute.
+        // The keep-alive in this test is a minute.
         world.run_for(s(75));
         assert!(pause_after_a_cut(&mut world) <= s(2));
     }
@@ -91,7 +91,7 @@ fn the_application_can_end_the_pause() {
         world.settle();
         assert_eq!(world.connects.len(), n + 1);
     }
-    // It is no way around the back-off.
+    // It does not bypass the back-off.
     let (_, _, retry_in) = world.run_until_failed(s(5));
     assert!(retry_in.unwrap() > s(2), "{retry_in:?}");
     world.client.retry_now(world.now);
@@ -185,8 +185,8 @@ fn one_attempt_if_no_more_are_wanted() {
     world.run_until_online(s(5));
 }
 
-/// One short pause for the clean start that was missing; then a failure is a failure, and another
-/// broker is tried.
+/// One short pause for the missing clean start; after that a failure counts, and another broker is
+/// tried.
 #[test]
 fn a_broker_that_always_claims_a_session_is_left_like_any_other() {
     let mut world = World::started(config(PLAIN), plain());

@@ -1,4 +1,4 @@
-//! Several brokers, redirects, and the version that a broker speaks.
+//! Several brokers, redirects, and the version that a broker supports.
 use super::*;
 use std::net::Ipv6Addr;
 use thread_mqtt_client::{Broker, Config};
@@ -22,7 +22,7 @@ fn several(list: &str) -> Config {
     config
 }
 
-/// Three brokers of their own.
+/// Creates a world with three independent brokers.
 fn world(config: Config) -> World {
     let mut world = World::new(config, plain());
     world.network = attached();
@@ -95,7 +95,7 @@ fn after_a_stable_connection_the_same_broker_is_tried_first() {
     world.cut();
     world.run_until_online(s(6));
     assert_eq!(hosts(&world), [at(A), at(B), at(B)]);
-    // And when it is gone, every other one, the preferred first.
+    // Once it is gone, every other one, the preferred one first.
     world.run_for(s(60));
     world.routes.insert(at(B), Path::Refused);
     world.cut();
@@ -113,7 +113,7 @@ fn it_returns_to_the_preferred_broker_when_that_is_back() {
     world.start();
     world.run_until_online(s(6));
     assert_eq!(hosts(&world), [at(A), at(B)]);
-    // A return that fails leads back at once, and doubles the time to the next.
+    // A failed return leads back at once, and doubles the time to the next one.
     let returned =
         |n: usize| move |world: &World| hosts(world).iter().filter(|to| **to == at(A)).count() == n;
     assert!(world.run_until(s(920), returned(2)));
@@ -128,16 +128,16 @@ fn it_returns_to_the_preferred_broker_when_that_is_back() {
         world.client.broker().to_string(),
         format!("mqtt://{A}:1883")
     );
-    // It left in good order.
+    // It disconnected cleanly.
     let log = world.others[&at(B)].log();
     assert_eq!((log.disconnects, log.wills.len()), (2, 0));
-    // From here there is nowhere to return to.
+    // From here there is no broker to return to.
     let connects = world.connects.len();
     world.run_for(s(10_000));
     assert_eq!(world.connects.len(), connects);
 }
 
-/// Nothing wakes the device up while it is there.
+/// Nothing else wakes the device up meanwhile.
 #[test]
 fn it_returns_also_without_pings_and_messages() {
     let mut config = in_order();
@@ -153,7 +153,7 @@ fn it_returns_also_without_pings_and_messages() {
     assert!(world.client.is_online());
 }
 
-/// Nothing looks at the time meanwhile, but the connection was stable all the same.
+/// Nothing checks the time meanwhile, but the connection counts as stable.
 #[test]
 fn a_return_without_traffic_begins_with_the_shortest_pauses() {
     let mut config = in_order();
@@ -209,7 +209,7 @@ fn a_return_waits_for_a_moment_without_messages_under_way_but_not_for_ever() {
     world.paths.push_back(Path::Refused);
     world.start();
     world.run_until_online(s(6));
-    // Something is always under way: each message is answered later than the next is published.
+    // Always something in flight: each message is answered after the next one is published.
     world.latency = s(2);
     let mut published = 0;
     while world.now < s(1_100) && world.connects.len() == 2 {
@@ -230,7 +230,7 @@ fn a_return_waits_for_a_moment_without_messages_under_way_but_not_for_ever() {
     assert!(all, "what was under way is lost");
 }
 
-/// A session belongs to a broker: with another one it begins anew, and no message is lost by that.
+/// A session belongs to a broker: another broker gets a new one, and no message is lost.
 #[test]
 fn another_broker_gets_a_clean_start_and_everything_again() {
     for cluster in [false, true] {
@@ -258,7 +258,7 @@ fn another_broker_gets_a_clean_start_and_everything_again() {
         world.cut();
         world.run_until_online(s(6));
         assert!(!world.others[&at(B)].log().connects[1].clean);
-        // B got the subscription.
+        // B received the subscription.
         world
             .client
             .publish(Message::new("f", "x").qos(QoS::AtLeastOnce))
@@ -271,7 +271,7 @@ fn another_broker_gets_a_clean_start_and_everything_again() {
     }
 }
 
-/// A broker that was only tried has not taken the session from the one that holds it.
+/// A broker that was only tried has not taken over the session.
 #[test]
 fn a_broker_that_was_tried_in_vain_does_not_cost_the_session() {
     let mut world = world(in_order());
@@ -280,7 +280,7 @@ fn a_broker_that_was_tried_in_vain_does_not_cost_the_session() {
     world.run_for(s(60));
     world.others[&at(B)].configure(|config| config.refuse = Some(0x88));
     world.routes.insert(at(C), Path::Refused);
-    // A is away for a moment, B refuses after CONNECT.
+    // A is unavailable for a moment, and B refuses after CONNECT.
     world.paths.push_back(Path::Refused);
     world.cut();
     world.run_until_online(s(20));
@@ -290,7 +290,7 @@ fn a_broker_that_was_tried_in_vain_does_not_cost_the_session() {
 
 #[test]
 fn each_broker_is_checked_for_its_own_name() {
-    // The chain of the testkit is for these names and addresses alone.
+    // The chain of the testkit is valid only for these names and addresses.
     let list = format!("mqtts://wrong.example.com mqtts://{A}");
     let mut config = several(&list);
     config.tls = Some(world::device_tls());
@@ -335,7 +335,7 @@ fn what_only_a_person_can_correct_at_one_broker_does_not_slow_down_the_others() 
     );
 }
 
-/// A world whose first broker points to the second.
+/// Creates a world whose first broker redirects to the second.
 fn pointing(code: u8, reference: &str, config: Config) -> World {
     let world = world(config);
     world.server.configure(|config| {
@@ -355,7 +355,7 @@ fn a_redirect_is_followed() {
         world.run_until_online(s(6));
         assert_eq!(hosts(&world), [at(A), at(B)]);
         assert_eq!(redirected(&world), [format!("mqtt://{B}:1883")]);
-        // What holds for now ends with the connection.
+        // A temporary redirect ends with the connection.
         world.run_for(s(60));
         world.cut();
         world.run_until_online(s(10));
@@ -363,7 +363,7 @@ fn a_redirect_is_followed() {
             true => assert_eq!(hosts(&world)[2..], [at(B)]),
             false => assert_eq!(hosts(&world)[2..], [at(A), at(B)]),
         }
-        // A server that has gone leads back to the configured one.
+        // A target that is gone leads back to the configured broker.
         world.run_for(s(60));
         world.routes.insert(at(B), Path::Refused);
         world.server.configure(|config| config.refuse = None);
@@ -406,7 +406,7 @@ fn redirects_in_a_circle_end_at_the_slow_pace() {
     );
 }
 
-/// The pauses grow all the same.
+/// The pauses still grow.
 #[test]
 fn a_redirect_to_a_server_that_is_down_is_no_circle() {
     let mut world = pointing(0x9d, B, config(PLAIN));
@@ -446,7 +446,7 @@ fn a_redirect_that_is_not_wanted_or_not_readable_is_a_refusal() {
     }
 }
 
-/// The name in the reference is what the certificate must carry.
+/// The certificate must contain the name in the reference.
 #[test]
 fn a_redirect_to_a_name_that_the_certificate_does_not_carry_is_refused() {
     let mut world = World::new(config(SECURE), secure());
@@ -528,7 +528,7 @@ fn a_broker_that_is_only_restarting_keeps_its_version() {
     world.run_until_online(s(20));
     let version = world.server.log().connects.last().unwrap().version;
     assert_eq!(version, Spoken::V5);
-    // One that has spoken version 5 before is not suspected again.
+    // One that has used version 5 before is not suspected again.
     let speaks_5 = world.client.session().version();
     world
         .server
@@ -538,7 +538,7 @@ fn a_broker_that_is_only_restarting_keeps_its_version() {
     assert_eq!(world.client.session().version(), speaks_5);
 }
 
-/// What it says of the version outweighs what it spoke before.
+/// What it says about the version outweighs what it used before.
 #[test]
 fn a_broker_may_become_one_of_the_other_version() {
     let mut config = config(PLAIN);
@@ -574,7 +574,7 @@ fn a_broker_may_become_one_of_the_other_version() {
     assert_eq!(world.client.session().version(), Version::V5);
 }
 
-/// It may have been replaced by one that says nothing, and that one again.
+/// It may have been replaced by one that says nothing, and later replaced again.
 #[test]
 fn a_broker_may_become_one_that_closes_at_the_other_version() {
     let mut config = config(PLAIN);
@@ -598,7 +598,7 @@ fn a_broker_may_become_one_that_closes_at_the_other_version() {
     );
     let told = |(_, event): &(Duration, Event)| *event == Event::Version(Version::V311);
     assert!(world.events.iter().any(told));
-    // The configured one comes first again, and costs one attempt.
+    // The configured version is tried first again, and costs one attempt.
     world.run_for(s(100));
     world.cut();
     world.run_until_online(s(20));
@@ -608,7 +608,7 @@ fn a_broker_may_become_one_that_closes_at_the_other_version() {
     world.cut();
     world.run_until_online(s(20));
     assert_eq!(world.client.session().version(), Version::V5);
-    // From here it is trusted anew.
+    // From here on it is trusted again.
     let faults = vec![Fault::CloseAfterReceived(1); 7];
     world.server.configure(|config| config.faults = faults);
     world.cut();

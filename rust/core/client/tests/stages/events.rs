@@ -1,7 +1,7 @@
-//! What the application is told, and in which order, if it does not ask at once.
+//! What the application is told, and in which order, if it does not poll at once.
 use super::*;
 
-/// An application that takes no events must not fill the heap of its device.
+/// An application that does not poll must not fill the heap of its device.
 #[test]
 fn events_that_are_not_taken_are_bounded_and_counted() {
     let mut world = World::started(config(PLAIN), plain());

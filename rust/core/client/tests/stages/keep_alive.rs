@@ -1,4 +1,4 @@
-//! The keep-alive that learns, over paths that forget silent connections.
+//! The learning keep-alive, on paths that drop silent connections.
 use super::*;
 use thread_mqtt_client::KeepAlive;
 
@@ -36,7 +36,7 @@ fn over_a_path_that_forgets_it_finds_what_the_path_bears() {
         assert!(lost <= 4, "{forgets}: {lost} connections lost");
         assert_eq!(learnt(&world).last(), Some(&silence));
 
-        // Known, it costs nothing more for half a day.
+        // Once known, it costs nothing more for eight hours.
         world.run_for(s(86_400 / 3));
         assert!(world.failures().len() <= lost + 1, "{forgets}");
     }
@@ -57,7 +57,8 @@ fn when_the_path_bears_less_it_shrinks_after_a_silent_death() {
     assert!(world.failures().len() <= 8, "{}", world.failures().len());
 }
 
-/// HAProxy's `timeout client`, nginx's `proxy_timeout`, load balancers: FIN or RST for a connection that is idle.
+/// Like HAProxy's `timeout client`, nginx's `proxy_timeout` and load balancers: FIN or RST for an
+/// idle connection.
 #[test]
 fn over_a_path_that_ends_idle_connections_it_finds_what_the_path_bears() {
     for (end, limit) in [
@@ -79,7 +80,8 @@ fn over_a_path_that_ends_idle_connections_it_finds_what_the_path_bears() {
     }
 }
 
-/// The keep-alive is a part of CONNECT, and one and a half of it later the broker publishes the will.
+/// The keep-alive is part of CONNECT, and the broker publishes the will after one and a half times
+/// it.
 #[test]
 fn the_broker_is_told_a_keep_alive_with_room_to_grow() {
     let mut config = auto(60, 600);
@@ -91,12 +93,12 @@ fn the_broker_is_told_a_keep_alive_with_room_to_grow() {
     let log = world.server.log();
     let told: Vec<_> = log.connects.iter().map(|c| c.keep_alive).collect();
     assert_eq!(told, [360, 600]);
-    // Where that was too little, a new connection began, in good order.
+    // When that was too little, the client disconnected cleanly and reconnected.
     assert_eq!((log.disconnects, log.wills.len()), (1, 0));
     assert!(world.failures().is_empty());
 }
 
-/// Pings count from what was sent, and an answer that takes seconds comes later.
+/// Pings count from the last send, and an answer that takes seconds arrives later.
 #[test]
 fn answers_that_take_seconds_do_not_stop_it() {
     let mut world = World::new(auto(60, 3_600), plain());
@@ -107,7 +109,7 @@ fn answers_that_take_seconds_do_not_stop_it() {
     world.run_for(s(86_400 / 2));
     let silence = world.client.learnt_keep_alive().unwrap();
     assert!(s(200) <= silence && silence < s(300), "{silence:?}");
-    // A trial that failed was followed by others.
+    // After a failed trial there were others.
     assert!(world.failures().len() >= 2, "{:?}", world.failures());
 
     let mut world = World::new(auto(60, 600), plain());

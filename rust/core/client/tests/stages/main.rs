@@ -1,4 +1,4 @@
-//! Each transition of the machine, at explicit times.
+//! Each transition of the state machine, at explicit times.
 #[path = "../world/mod.rs"]
 mod world;
 

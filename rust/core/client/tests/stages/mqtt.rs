@@ -26,7 +26,7 @@ fn every_refusal_is_told_and_retried_at_its_own_pace() {
         let slow = (s(32)..=s(64)).contains(&retry_in.unwrap());
         assert_eq!(slow, refusal.is_permanent(), "{code}: {retry_in:?}");
 
-        // Once fixed at the broker, it comes back by itself.
+        // Once fixed at the broker, the client recovers by itself.
         world.server.configure(|config| config.refuse = None);
         world.run_until_online(s(65));
     }
@@ -58,7 +58,7 @@ fn a_silent_broker_is_left_when_connack_does_not_come() {
     );
 }
 
-/// A broker that takes a topic with a NUL passes it on, and keeps it until it is acknowledged.
+/// A broker that accepts a topic with a NUL delivers it, and keeps it until it is acknowledged.
 #[test]
 fn a_malformed_message_does_not_come_for_ever() {
     for (version, suspect_after) in [(Version::V311, 3), (Version::V5, 3), (Version::V5, 0)] {
@@ -99,8 +99,8 @@ fn a_malformed_message_does_not_come_for_ever() {
     }
 }
 
-/// MQTT 3.1.1 has no Receive Maximum: a broker may send all that waited at once, more than this side
-/// can remember.
+/// MQTT 3.1.1 has no Receive Maximum: a broker may send all waiting messages at once, more than
+/// this side can track.
 #[test]
 fn a_backlog_larger_than_the_memory_for_it_arrives_over_some_connections() {
     let mut config = config(PLAIN);
@@ -134,7 +134,7 @@ fn a_backlog_larger_than_the_memory_for_it_arrives_over_some_connections() {
     assert!(world.client.is_online());
 }
 
-/// Each was passed on once, and a stable connection lies between: none of them comes again.
+/// Each was delivered once, with a stable connection in between: none of them arrives again.
 #[test]
 fn malformed_messages_far_apart_do_not_end_the_session() {
     let mut world = World::started(config(PLAIN), plain());
@@ -187,7 +187,7 @@ fn what_was_queued_offline_goes_out_online_and_over_a_loss() {
     world.start();
     world.run_until_online(s(5));
     let second = world.client.publish(message(2)).unwrap();
-    // Lost before anything of it can arrive.
+    // Lost before any of it can arrive.
     world.settle();
     world.cut();
     assert_eq!(world.failures()[0].0, Stage::Mqtt);
@@ -215,7 +215,7 @@ fn events_the_application_does_not_take_hold_the_broker_back() {
     };
     assert!(world.run_until(s(5), subscribed));
 
-    // To itself, by way of the broker.
+    // To itself, through the broker.
     world.polls = false;
     for n in 0..12_u8 {
         let message = Message::new("t", vec![n; 1000]).qos(QoS::AtLeastOnce);

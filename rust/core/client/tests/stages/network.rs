@@ -44,7 +44,7 @@ fn back_in_the_network_it_does_not_sleep_on() {
     world.run_until_online(s(6));
 }
 
-/// The border router comes back, and a thousand devices see it in the same instant.
+/// The border router returns, and a thousand devices see it at the same instant.
 #[test]
 fn devices_that_see_the_same_change_do_not_connect_at_once() {
     let mut seconds = [0; 5];
@@ -67,7 +67,7 @@ fn devices_that_see_the_same_change_do_not_connect_at_once() {
     }
 }
 
-/// A prefix that comes and goes each second is no reason for a handshake each second.
+/// A prefix that flaps every second must not cause a handshake every second.
 #[test]
 fn a_network_that_flaps_is_not_followed_each_time() {
     for flap in [1, 2, 5, 20] {
@@ -138,7 +138,7 @@ fn no_silence_has_failed_where_the_network_was_away() {
     let mut world = World::started(config, plain());
     for (away, learnt) in [(true, 600), (false, 299)] {
         world.run_for(s(1_000));
-        // What comes afterwards is a proof of the network.
+        // What arrives afterwards proves that the network works.
         world.set_network(Network::default());
         world.set_network(attached());
         if !away {
@@ -183,7 +183,7 @@ fn a_second_prefix_changes_nothing() {
     assert_eq!(world.connects.len(), 1);
 }
 
-/// The first one leads nowhere, and stays: the addresses handed out before remain usable as far as anyone knows.
+/// The first prefix leads nowhere, and stays: nothing says that the earlier addresses are unusable.
 #[test]
 fn a_prefix_gained_ends_the_pause() {
     let mut config = long_pauses();
@@ -202,8 +202,8 @@ fn a_prefix_gained_ends_the_pause() {
     world.run_until_online(s(6));
 }
 
-/// What has flapped comes back to stay, and the pause has grown meanwhile: no more than the minute until the
-/// next attempt is allowed is slept through.
+/// A network that flapped comes back for good after the pause has grown. The client sleeps no
+/// longer than the minute until the next attempt is allowed.
 #[test]
 fn after_flapping_a_network_that_stays_is_followed_within_a_minute() {
     for seed in 0..20 {
@@ -226,7 +226,7 @@ fn after_flapping_a_network_that_stays_is_followed_within_a_minute() {
     }
 }
 
-/// Address, prefix and servers of another border router come one after the other, and each is a change.
+/// Address, prefix and servers of another border router arrive one by one, each as a change.
 #[test]
 fn the_parts_of_one_change_count_once() {
     for seed in 0..20 {
@@ -247,7 +247,7 @@ fn the_parts_of_one_change_count_once() {
     }
 }
 
-/// The broker is silent, and is given half a second to close first.
+/// The broker is silent, and gets half a second to close first.
 #[test]
 fn a_network_that_comes_back_while_a_connection_is_closed_is_followed() {
     for seed in 0..20 {

@@ -1,4 +1,4 @@
-//! The stair: each stage and what follows.
+//! The sequence of stages, and what follows each.
 use super::*;
 
 #[test]
@@ -68,7 +68,7 @@ fn without_a_prefix_that_is_the_stage_that_fails() {
         cause.cure()
     );
 
-    // It comes, and the pause is over at once.
+    // It appears, and the pause ends at once.
     world.set_network(attached());
     world.run_until_online(s(6));
 }

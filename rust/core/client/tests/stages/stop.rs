@@ -1,4 +1,4 @@
-//! Stop, and what is harmless or refused.
+//! Stopping, and calls that are harmless or refused.
 use super::*;
 
 #[test]
@@ -21,8 +21,8 @@ fn stop_says_goodbye() {
     }
 }
 
-/// The broker closes first, so that nothing it sends can turn the FIN into a RST; one that does not close
-/// is given half a second, in which others can call the client.
+/// The broker closes first, so that nothing it sends can turn the FIN into a RST. One that does not
+/// close gets half a second, in which the client can be called.
 #[test]
 fn the_broker_may_close_first() {
     let linger = Duration::from_millis(500);
@@ -49,7 +49,7 @@ fn the_broker_may_close_first() {
     }
 }
 
-/// Also where the last words are with TCP before the client is asked what to do next.
+/// Even if the final bytes are with TCP before the client is polled again.
 #[test]
 fn the_broker_may_close_first_after_words_that_were_sent_at_once() {
     let mut world = World::started(config(PLAIN), plain());
@@ -207,7 +207,7 @@ fn configurations_that_cannot_work_are_refused() {
     ));
 }
 
-/// With a full outbox and a slow path the goodbye must not wait for all of it.
+/// With a full outbox and a slow path, DISCONNECT must not wait for the outbox.
 #[test]
 fn stop_does_not_wait_for_a_long_outbox() {
     for (uri, server) in [(PLAIN, plain()), (SECURE, secure())] {
@@ -217,7 +217,7 @@ fn stop_does_not_wait_for_a_long_outbox() {
         config.session.outbox_bytes = 1 << 20;
         let mut world = World::started(config, server);
         world.run_until_online(s(5));
-        // A kilobyte and a half a second.
+        // One and a half kilobytes per second.
         world.window = 150;
         for n in 0..256_usize {
             let message = Message::new("t", vec![n as u8; 400]).qos(QoS::AtLeastOnce);
@@ -230,7 +230,7 @@ fn stop_does_not_wait_for_a_long_outbox() {
         let log = world.server.log();
         assert_eq!((log.disconnects, log.wills.len()), (1, 0), "{uri}");
         assert!(log.published.len() < 100, "{uri}: {}", log.published.len());
-        // Nothing is lost by it.
+        // Nothing is lost by that.
         world.window = 2048;
         world.start();
         let all = world.run_until(s(60), |world| {
@@ -244,7 +244,8 @@ fn stop_does_not_wait_for_a_long_outbox() {
     }
 }
 
-/// CONNECT is out and CONNACK is not there: a broker that gets only FIN would publish the will.
+/// CONNECT was sent but CONNACK has not arrived: with only a FIN, the broker would publish the
+/// will.
 #[test]
 fn stop_before_connack_takes_the_will_back() {
     for (uri, server) in [(PLAIN, plain()), (SECURE, secure())] {
@@ -263,7 +264,7 @@ fn stop_before_connack_takes_the_will_back() {
     }
 }
 
-/// What the application has taken is acknowledged, or it comes again.
+/// What the application has taken is acknowledged, because otherwise it would arrive again.
 #[test]
 fn stop_acknowledges_what_was_taken() {
     for (uri, server) in [(PLAIN, plain()), (SECURE, secure())] {

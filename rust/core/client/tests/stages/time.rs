@@ -1,4 +1,4 @@
-//! The time, asked of an SNTP server before TLS.
+//! The time, queried from an SNTP server before TLS.
 use super::*;
 use proptest::prelude::*;
 use std::net::SocketAddrV6;
@@ -8,7 +8,7 @@ use world::{Sntp, ntp_answer};
 
 const FIRST: &str = "192.0.2.1";
 const SECOND: &str = "192.0.2.2";
-/// A floor a year before the world's time.
+/// A floor one year before the world's time.
 const FLOOR: u64 = UNIX_TIME - 365 * 86_400;
 
 fn servers(names: &[&str], policy: TimePolicy) -> Config {
@@ -23,7 +23,7 @@ fn servers(names: &[&str], policy: TimePolicy) -> Config {
     }
 }
 
-/// A device without a clock in a network with these time servers.
+/// Creates a device without a clock in a network with these time servers.
 fn clockless(config: Config, sntp: &[(&str, Sntp)]) -> World {
     let mut world = World::new(config, secure());
     world.unix_time = None;
@@ -36,7 +36,7 @@ fn clockless(config: Config, sntp: &[(&str, Sntp)]) -> World {
     world
 }
 
-/// The first failure, and what it says.
+/// Returns the first failure.
 fn failure(world: &mut World, limit: Duration) -> (Stage, Cause, Option<Duration>) {
     let failed = world.run_until(limit, |world| !world.failures().is_empty());
     assert!(failed, "no failure in {limit:?}: {:#?}", world.events);
@@ -161,7 +161,7 @@ fn strict_without_an_answer_has_no_tls() {
     assert!(world.connects.is_empty());
     assert!(world.now <= s(12), "{:?}", world.now);
 
-    // The servers are fixed: the next attempt gets through.
+    // The servers are fixed: the next attempt succeeds.
     for server in world.time_servers.values_mut() {
         *server = Sntp::Right;
     }
@@ -184,7 +184,7 @@ fn strict_without_servers_waits_for_the_platform() {
     let (stage, cause, _) = failure(&mut world, s(1));
     assert_eq!(stage, Stage::Time);
     assert_eq!(cause, Cause::Time(TimeError::NoServer));
-    // Its word ends the pause.
+    // The platform's time ends the pause.
     world.unix_time = Some(UNIX_TIME);
     world.run_until_online(s(1));
 }
@@ -213,14 +213,14 @@ fn lenient_says_what_is_not_checked_and_goes_on() {
     assert_eq!(world.client.unix_time(world.now), None);
     assert!((FLOOR..FLOOR + 60).contains(&world.client.time_floor()));
 
-    // The next connection does not wait again, and does not say so again.
+    // The next connection does not wait again, and does not report it again.
     let asked = world.time_questions.len();
     world.cut();
     world.run_until_online(s(10));
     assert_eq!(world.time_questions.len(), asked);
     assert_eq!(unknown(&world), [TimeError::NoAnswer]);
 
-    // Ten minutes later it asks again.
+    // Ten minutes later it queries again.
     world.run_for(s(600));
     world.cut();
     world.run_until(s(30), |world| world.time_questions.len() > asked);
@@ -228,7 +228,7 @@ fn lenient_says_what_is_not_checked_and_goes_on() {
     world.run_until_online(s(30));
     assert_eq!(unknown(&world), [TimeError::NoAnswer]);
 
-    // Another reason is told.
+    // A different reason is reported.
     world.run_for(s(600));
     for server in world.time_servers.values_mut() {
         *server = Sntp::Unsynchronised;
@@ -255,7 +255,7 @@ fn lenient_refuses_what_expired_before_the_floor() {
 
 #[test]
 fn forged_answers_are_waited_out() {
-    // The right answer comes after the forged ones.
+    // The right answer arrives after the forged ones.
     let mut world = clockless(
         servers(&[FIRST], TimePolicy::Strict),
         &[(FIRST, Sntp::Forged)],
@@ -319,7 +319,7 @@ fn all_that_asked_to_be_left_alone_are() {
     assert_eq!(world.time_questions.len(), 6);
 }
 
-/// The default chain of a device, whose sources have more time together than a search.
+/// The default chain of a device, whose sources together have more time than a search.
 #[test]
 fn a_silent_name_leaves_time_to_the_next_server() {
     let asking = |names: &[&str]| {
@@ -337,7 +337,7 @@ fn a_silent_name_leaves_time_to_the_next_server() {
     );
 }
 
-/// After a power cut in the house it starts together with the device.
+/// After a power failure the server boots together with the device.
 #[test]
 fn a_server_that_is_not_synchronised_yet_is_asked_again_soon() {
     for starting in [
@@ -369,14 +369,14 @@ fn a_lying_server_is_found_out_by_the_certificate() {
         cause,
         Cause::Tls(TlsError::Certificate(CertificateFault::Expired { .. }))
     ));
-    // Its time is not kept, and another server is asked.
+    // Its time is not used, and another server is queried.
     assert_eq!(world.client.time_floor(), FLOOR);
     assert_eq!(world.client.unix_time(world.now), None);
     world.run_until_online(s(100));
     assert_eq!(unix_time(&world), UNIX_TIME + world.now.as_secs());
 }
 
-/// What the client takes for the time.
+/// Returns the time that the client believes.
 fn unix_time(world: &World) -> u64 {
     world.client.unix_time(world.now).unwrap()
 }
@@ -401,7 +401,7 @@ fn a_kiss_is_of_one_port() {
     assert_eq!(ports, [123, 1123]);
 }
 
-/// To when the leaf was issued, whatever the server says, and on from there.
+/// The floor rises to when the leaf was issued, whatever the server says, and then with the uptime.
 #[test]
 fn the_floor_rises_to_what_the_certificate_proves() {
     let issued = u64::try_from(VALIDITY.not_before).unwrap();
@@ -424,7 +424,7 @@ fn the_floor_rises_to_what_the_certificate_proves() {
     }
 }
 
-/// The platform is trusted, but only once a certificate was valid at what it says.
+/// The platform is trusted, but only once a certificate was valid at its time.
 #[test]
 fn the_floor_rises_to_the_platforms_word() {
     let mut world = World::started(servers(&[], TimePolicy::Strict), secure());
@@ -434,15 +434,15 @@ fn the_floor_rises_to_the_platforms_word() {
     assert!(world.client.time_floor() >= UNIX_TIME);
 }
 
-/// One answer, a second before the certificate ends: the device was locked out from then on, and
-/// over every reboot.
+/// One answer, a second before the certificate expires, used to lock the device out for good, even
+/// across reboots.
 #[test]
 fn a_forged_time_just_before_the_end_of_the_certificate_locks_nobody_out() {
     let end = u64::try_from(VALIDITY.not_after).unwrap();
     let config = || servers(&[FIRST], TimePolicy::Strict);
     let mut world = clockless(config(), &[(FIRST, Sntp::At(end - 1))]);
     world.run_until_online(s(5));
-    // The connection ends after the time that was forged has passed the certificate's.
+    // The connection ends after the forged time has passed the certificate's expiry.
     world.run_for(s(10));
     for server in world.time_servers.values_mut() {
         *server = Sntp::Right;
@@ -477,9 +477,9 @@ fn lie() -> impl Strategy<Value = Sntp> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// Whatever a server on the path says, over reboots that keep the floor: the floor stays behind
-    /// the true time, a device that is told the true time gets through (docs/time.md: after an hour
-    /// at most without a reboot), and one that may do without gets through as well.
+    /// Whatever a server on the path says, with reboots that keep the floor: the floor stays behind
+    /// the true time, a device that learns the true time connects (docs/time.md: after at most an
+    /// hour without a reboot), and so does one that does not require it.
     #[test]
     fn no_sequence_of_forged_answers_locks_a_device_out(
         lives in prop::collection::vec(prop::collection::vec(lie(), 1..4), 1..4),
@@ -524,7 +524,7 @@ proptest! {
         }
     }
 
-    /// A certificate that ended before the floor is refused, whatever a server on the path says.
+    /// A certificate that expired before the floor is refused, whatever a server on the path says.
     #[test]
     fn no_sequence_of_forged_answers_lets_an_old_certificate_in(
         lies in prop::collection::vec(lie(), 1..6),
@@ -614,7 +614,7 @@ fn without_entropy_no_question_is_asked() {
     assert_eq!((stage, cause), (Stage::Time, Cause::NoEntropy(-7)));
 }
 
-/// Whatever arrives at the port of the question, no bytes but the answer's set the clock.
+/// Whatever arrives at the port of the query, only the answer's bytes set the clock.
 #[test]
 fn garbage_is_no_time() {
     let mut client = Client::new(servers(&[FIRST], TimePolicy::Strict)).unwrap();
@@ -643,7 +643,7 @@ fn garbage_is_no_time() {
         forged[bit / 8] ^= 1 << (bit % 8);
         client.handle_datagram(to, port, &forged, now);
     }
-    // From elsewhere, and to elsewhere.
+    // From another sender, and to another port.
     let mut elsewhere = to;
     elsewhere.set_port(124);
     client.handle_datagram(elsewhere, port, &good, now);

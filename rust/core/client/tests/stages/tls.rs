@@ -15,7 +15,8 @@ fn a_handshake_that_does_not_end_is_given_up() {
     assert_eq!(world.now, began + s(30));
 }
 
-/// TLS that follows: nothing is tried before it is there, and whatever is tried afterwards.
+/// TLS that is supplied later: nothing is tried before that, and the client works normally
+/// afterwards.
 #[test]
 fn tls_may_follow() {
     let follows = || Config {
@@ -47,8 +48,8 @@ fn tls_may_follow() {
     assert!(world.client.is_online());
 }
 
-/// TLS that cannot be set up: told once, with or without a network, and nothing is tried until the application
-/// has its say.
+/// TLS that cannot be set up is reported once, with or without a network, and nothing is tried
+/// until the application intervenes.
 #[test]
 fn tls_that_cannot_be_set_up_is_told_once() {
     let error = SetupError {
@@ -83,7 +84,7 @@ fn tls_that_cannot_be_set_up_is_told_once() {
             if retry == Retry::Never {
                 continue;
             }
-            // A network that comes is no reason to try.
+            // A network that comes up is no reason to try.
             world.set_network(attached());
             world.run_for(s(600));
             assert_eq!(world.failures().len(), 1);
@@ -98,7 +99,7 @@ fn tls_that_cannot_be_set_up_is_told_once() {
             assert_eq!(world.failures().len(), 3);
         }
     }
-    // The sentence of a build without sentences.
+    // The sentence in a build without sentences.
     let error = SetupError {
         code: -5,
         sentence: "".into(),
@@ -134,7 +135,7 @@ fn an_unknown_issuer_is_told_to_both_sides_and_retried_slowly() {
 
 #[test]
 fn a_plain_port_does_not_speak_tls() {
-    // A broker that waits for MQTT closes on a ClientHello, or answers with MQTT.
+    // A broker that expects MQTT closes on a ClientHello, or answers with MQTT.
     let mut world = World::started(config(SECURE), plain());
     let (stage, cause, _) = world.run_until_failed(s(60));
     assert_eq!(stage, Stage::Tls);
@@ -201,8 +202,8 @@ fn sessions_of_tls_are_resumed() {
     }
 }
 
-/// A handshake that offered a session may have failed for it: the full one follows soon, once, even where only
-/// a person could help if the session were not the reason.
+/// A handshake that offered a session may have failed because of it. A full handshake follows soon,
+/// once, even if only a person could help were the session not the reason.
 #[test]
 fn a_session_that_does_not_resume_is_followed_by_a_full_handshake_soon() {
     for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
@@ -213,7 +214,7 @@ fn a_session_that_does_not_resume_is_followed_by_a_full_handshake_soon() {
         let mut world = World::started(config(SECURE), peer::Config::new(Some(tls.clone())));
         world.run_until_online(s(5));
         world.run_for(s(61));
-        // Another broker takes its place, which answers every ClientHello with an alert.
+        // Another broker takes its place and answers every ClientHello with an alert.
         let other = peer::Config::new(Some(Tls {
             alpn: vec![b"other".to_vec()],
             alpn_required: true,
@@ -224,7 +225,7 @@ fn a_session_that_does_not_resume_is_followed_by_a_full_handshake_soon() {
         assert!(world.run_until(s(140), |world| world.failures().len() == 4));
         let failures = world.failures();
         let pauses: Vec<_> = failures.iter().filter_map(|failure| failure.2).collect();
-        // The cut, the session, and that it was not the session.
+        // After the lost connection, and after the failure that the session may explain.
         assert!(pauses[..2].iter().all(|pause| *pause <= s(2)), "{pauses:?}");
         let slow = |pause| (s(32)..=s(64)).contains(pause);
         assert!(pauses[2..].iter().all(slow), "{pauses:?}");
@@ -249,7 +250,7 @@ fn without_a_clock_the_floor_counts() {
         world.start();
         let online = world.run_until(s(5), |world| world.client.is_online());
         assert_eq!(online, good, "{floor}: {:?}", world.failures());
-        // Good, the certificate proves that it has been issued.
+        // If valid, the certificate proves that it has been issued.
         let proven = if good { floor.max(issued) } else { floor };
         assert_eq!(world.client.time_floor(), proven);
     }
@@ -261,7 +262,7 @@ fn the_clock_raises_the_floor() {
     assert_eq!(world.client.time_floor(), 0, "no certificate has agreed");
     world.run_for(s(1));
     assert_eq!(world.client.time_floor(), UNIX_TIME);
-    // From there the uptime counts, whatever the platform says.
+    // From there on the uptime counts, whatever the platform says.
     for unix_time in [None, Some(2 * UNIX_TIME)] {
         world.unix_time = unix_time;
         world.run_for(s(5));
@@ -270,8 +271,8 @@ fn the_clock_raises_the_floor() {
     assert!((UNIX_TIME + 9..UNIX_TIME + 12).contains(&floor), "{floor}");
 }
 
-/// A load balancer whose instance is gone says close_notify and leaves TCP open: without a keep-alive
-/// nothing else would ever end the connection.
+/// A load balancer whose instance is gone sends close_notify and leaves TCP open. Without a
+/// keep-alive nothing else would ever end the connection.
 #[test]
 fn close_notify_without_fin_ends_the_connection() {
     for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
@@ -289,7 +290,7 @@ fn close_notify_without_fin_ends_the_connection() {
         let token = world.client.publish(message).unwrap();
         let (stage, cause, _) = world.run_until_failed(s(2));
         assert_eq!((stage, cause), (Stage::Mqtt, Cause::Tcp(TcpError::Closed)));
-        // It was said in good order, and is answered in good order.
+        // The broker closed cleanly, and gets a clean answer.
         assert_eq!(world.aborted, Some(false));
         if version == TlsVersion::Tls12 {
             assert_eq!(world.record_types().last(), Some(&21));
@@ -338,8 +339,9 @@ fn alerts_that_say_nothing_of_the_configuration_are_not_for_a_person() {
     }
 }
 
-/// MQTT 3.1.1 cannot say what fits. A message in a record that does not comes again on each connection, and no side can
-/// know which it is: the session at the broker is given up, with what the broker keeps for it, and nothing of this side's.
+/// MQTT 3.1.1 has no maximum packet size. A message in a record that is too large arrives again on
+/// each connection, and neither side can tell which it is. So the session at the broker is
+/// discarded, with what the broker keeps for it, but nothing of this side's.
 #[test]
 fn a_record_that_is_too_large_does_not_come_for_ever() {
     for suspect_after in [3, 0] {
@@ -381,8 +383,8 @@ fn a_record_that_is_too_large_does_not_come_for_ever() {
     }
 }
 
-/// What fails on this side before it has a flight to send has no alert: nothing makes the broker close, and
-/// nothing has to be waited for.
+/// A failure on this side before it has a flight to send has no alert. So the broker has no reason
+/// to close, and there is nothing to wait for.
 #[test]
 fn a_handshake_that_fails_on_this_side_ends_at_once() {
     for version in [TlsVersion::Tls12, TlsVersion::Tls13] {

@@ -1,5 +1,5 @@
-//! An emulated network in virtual time: the client at one end, the deterministic broker of the
-//! testkit at the other, and between them latency, a window, and whatever goes wrong.
+//! An emulated network in virtual time. The client is at one end, the deterministic broker of the
+//! testkit at the other; between them are latency, a window, and faults.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -25,16 +25,16 @@ pub const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What becomes of the packets to one address, or of one connection.
+/// What happens to the packets to one address, or of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Path {
     /// They arrive.
     Good,
     /// RST answers the SYN.
     Refused,
-    /// The SYN is lost, and all that follow.
+    /// The SYN and everything after it is lost.
     BlackHole,
-    /// The port cannot even send it.
+    /// The port cannot even send.
     Unreachable,
     /// They arrive until the client has sent this many bytes.
     SilentAfter(usize),
@@ -51,13 +51,13 @@ pub enum Sntp {
     Silent,
     /// A kiss-o'-death.
     Kiss([u8; 4]),
-    /// That it does not know.
+    /// That it is not synchronised.
     Unsynchronised,
-    /// A peer that has not seen the question is faster.
+    /// A forged answer arrives first, from a peer that has not seen the query.
     Forged,
 }
 
-/// RFC 5905 section 7.3: the answer to a question that says this Unix time.
+/// Encodes the answer to a query with this Unix time (RFC 5905 section 7.3).
 pub fn ntp_answer(question: &[u8], unix_time: u64) -> Vec<u8> {
     let mut answer = vec![0; 48];
     answer[0] = 4 << 3 | 4;
@@ -68,7 +68,7 @@ pub fn ntp_answer(question: &[u8], unix_time: u64) -> Vec<u8> {
     answer
 }
 
-/// The random numbers of a world.
+/// Returns the random number generator of a world.
 pub fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
@@ -76,58 +76,58 @@ pub fn rng(seed: u64) -> ChaCha8Rng {
 pub struct World {
     pub client: Client,
     pub server: Server,
-    /// Other brokers by address; behind all others is `server`.
+    /// Other brokers by address; `server` is at all others.
     pub others: BTreeMap<Ipv6Addr, Server>,
     pub now: Duration,
     pub network: Network,
     pub unix_time: Option<u64>,
-    /// Everything that happened, and when.
+    /// All events, and when they occurred.
     pub events: Vec<(Duration, Event)>,
-    /// Every connection asked for.
+    /// All connections requested.
     pub connects: Vec<SocketAddrV6>,
-    /// What the platform's resolver answers; `None` for never.
+    /// What the platform's resolver answers; `None` means never.
     pub answer: Option<Result<Vec<IpAddr>, LookupError>>,
-    /// What every DNS server answers for every name, for an hour; `None` for never.
+    /// What every DNS server answers for every name, with a TTL of an hour; `None` means never.
     pub dns: Option<Ipv4Addr>,
-    /// The IPv6 address beside it.
+    /// The IPv6 address in addition to it.
     pub dns_ipv6: Option<Ipv6Addr>,
-    /// Questions for the IPv4 address that are lost.
+    /// Queries for the IPv4 address still to be lost.
     pub lost: usize,
-    /// Questions asked of DNS servers.
+    /// Queries sent to DNS servers.
     pub questions: usize,
     /// Time servers by address; the others are silent.
     pub time_servers: BTreeMap<Ipv6Addr, Sntp>,
-    /// A time server that refuses, whatever else runs at its address.
+    /// A time server that refuses, even if another one runs at its address.
     pub kissing: Option<SocketAddrV6>,
-    /// Questions asked of time servers.
+    /// Queries sent to time servers.
     pub time_questions: Vec<SocketAddrV6>,
-    /// The last thing done with UDP was to close it.
+    /// UDP was closed since it was last used.
     pub udp_closed: bool,
     /// Paths by address; the others are good.
     pub routes: BTreeMap<Ipv6Addr, Path>,
     /// Paths by connection, before those by address.
     pub paths: VecDeque<Path>,
-    /// The path forgets a connection after this much silence.
+    /// The path drops a connection after this much silence.
     pub forgets: Option<Duration>,
     /// The path ends a connection after this much silence, as proxies and load balancers do.
     pub ends_idle: Option<(Duration, TcpError)>,
-    /// The broker is lenient: it lets a character pass that it should not, the second in place of the first.
+    /// The broker lets an invalid character pass: it replaces the first with the second.
     pub lets_pass: Option<(u8, u8)>,
-    /// The broker calls each session present.
+    /// The broker reports every session as present.
     pub claims_session: bool,
     pub latency: Duration,
-    /// Most bytes under way in one direction.
+    /// Most bytes in flight in one direction.
     pub window: usize,
-    /// Longest piece that bytes arrive in.
+    /// Longest piece in which bytes arrive.
     pub piece: usize,
-    /// The application takes events.
+    /// The application polls events.
     pub polls: bool,
     pub entropy: bool,
-    /// Everything sent on the current connection, or the last one.
+    /// Everything sent on the current or last connection.
     pub sent: Vec<u8>,
     /// The last close was an abort.
     pub aborted: Option<bool>,
-    /// The platform's resolver was asked and has not answered.
+    /// The platform's resolver was queried and has not answered.
     asked: bool,
     tcp: Option<Tcp>,
     rng: ChaCha8Rng,
@@ -137,16 +137,16 @@ pub struct World {
 struct Tcp {
     to: Ipv6Addr,
     path: Path,
-    /// The connection at the broker's end; `None` before the handshake is over.
+    /// The broker's end of the connection; `None` before TCP is connected.
     stream: Option<Stream>,
     connects_at: Option<Duration>,
     up: VecDeque<(Duration, Vec<u8>)>,
     down: VecDeque<(Duration, Down)>,
     inbox: Vec<u8>,
     end: Option<TcpError>,
-    /// FIN or RST is on its way down.
+    /// FIN or RST is on its way to the client.
     ending: bool,
-    /// When bytes last went one way or the other.
+    /// When bytes last moved in either direction.
     last: Duration,
 }
 
@@ -170,12 +170,12 @@ pub fn attached() -> Network {
     }
 }
 
-/// The device's TLS: the P-256 chain of the testkit is trusted.
+/// Returns the device's TLS, which trusts the P-256 chain of the testkit.
 pub fn device_tls() -> thread_mqtt_tls::Config {
     device_tls_for(16_384 + 2_053)
 }
 
-/// The same with a limit on what is received at once.
+/// The same with a limit on the inbound buffer.
 pub fn device_tls_for(max_inbound: usize) -> thread_mqtt_tls::Config {
     thread_mqtt_tls::Config::builder(provider::<SeededRandom>())
         .in_place(suites::in_place)
@@ -218,7 +218,7 @@ pub fn config(uri: &str) -> Config {
     }
 }
 
-/// RFC 1035 section 4: the question again, and the record that was asked for, if there is one.
+/// Encodes an answer (RFC 1035 section 4): the question, and the requested record if there is one.
 fn dns_answer(query: &[u8], ipv4: Ipv4Addr, ipv6: Option<Ipv6Addr>) -> Vec<u8> {
     let name = query[12..].iter().position(|byte| *byte == 0).unwrap();
     let question = &query[12..12 + name + 5];
@@ -282,7 +282,7 @@ impl World {
         }
     }
 
-    /// A world whose network is up and whose client has begun.
+    /// Creates a world whose network is up and whose client has started.
     pub fn started(config: Config, server: peer::Config) -> Self {
         let mut world = Self::new(config, server);
         world.network = attached();
@@ -300,7 +300,7 @@ impl World {
         self.settle();
     }
 
-    /// Goes on until `done` or the time is over; tells whether it is done.
+    /// Runs until `done` or for at most `limit`. Returns whether it is done.
     pub fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> bool {
         let end = self.now + limit;
         loop {
@@ -324,7 +324,7 @@ impl World {
         assert!(online, "not online in {limit:?}: {:#?}", self.events);
     }
 
-    /// The next failure, and what it says.
+    /// Runs until the next failure and returns it.
     pub fn run_until_failed(&mut self, limit: Duration) -> (Stage, Cause, Option<Duration>) {
         let before = self.failures().len();
         let failed = self.run_until(limit, |world| world.failures().len() > before);
@@ -332,7 +332,7 @@ impl World {
         self.failures().remove(before)
     }
 
-    /// Publishes eight messages at QoS 1, one a minute, and waits ten minutes more.
+    /// Publishes eight messages with QoS 1, one a minute, and waits ten minutes more.
     pub fn alarms(&mut self) -> Vec<Token> {
         let alarms = (0..8)
             .map(|n: u8| {
@@ -358,7 +358,7 @@ impl World {
         self.events.iter().filter_map(failed).collect()
     }
 
-    /// The stages reached, in order.
+    /// Returns the stages reached, in order.
     pub fn stages(&self) -> Vec<Stage> {
         let reached = |(_, event): &(Duration, Event)| match event {
             Event::Reached(reached) => Some(reached.stage()),
@@ -387,7 +387,7 @@ impl World {
             .any(|(_, event)| *event == Event::Stopped)
     }
 
-    /// Content types of the TLS records sent.
+    /// Returns the content types of the TLS records sent.
     pub fn record_types(&self) -> Vec<u8> {
         let mut types = Vec::new();
         let mut rest = self.sent.as_slice();
@@ -399,7 +399,7 @@ impl World {
         types
     }
 
-    /// The broker's host dies: the connection is reset, what is under way is lost.
+    /// Resets the connection, as if the broker's host died: what is in flight is lost.
     pub fn cut(&mut self) {
         if let Some(tcp) = &mut self.tcp {
             tcp.up.clear();
@@ -414,7 +414,7 @@ impl World {
         self.settle();
     }
 
-    /// Nothing more arrives at either end.
+    /// Makes the path lose everything in both directions.
     pub fn silence(&mut self) {
         if let Some(tcp) = &mut self.tcp {
             tcp.path = Path::BlackHole;
@@ -427,7 +427,7 @@ impl World {
         self.tcp.is_some()
     }
 
-    /// Moves what can move at this instant.
+    /// Moves everything that can move at this instant.
     pub fn settle(&mut self) {
         let mut device = std::mem::replace(&mut self.device, Seeded::new(0, 0));
         device.scope(|| while self.turn() {});
@@ -537,7 +537,7 @@ impl World {
         }
     }
 
-    /// What comes back from a time server.
+    /// Returns what a time server answers.
     fn ntp_answers(&self, server: &SocketAddrV6, question: &[u8]) -> Vec<Vec<u8>> {
         let right = ntp_answer(question, UNIX_TIME + self.now.as_secs());
         let changed = |change: fn(&mut [u8])| {
@@ -559,7 +559,7 @@ impl World {
                 kiss[12..16].copy_from_slice(code);
                 vec![kiss]
             }
-            // As chrony before it is synchronised.
+            // Like chrony before it is synchronised.
             Sntp::Unsynchronised => vec![changed(|answer| {
                 answer[..2].copy_from_slice(&[0xe4, 0]);
                 answer[12..16].fill(0);
@@ -575,7 +575,7 @@ impl World {
         }
     }
 
-    /// From the inbox to the client.
+    /// Passes bytes from the inbox to the client.
     fn receive(&mut self) -> bool {
         let Some(tcp) = &mut self.tcp else {
             return false;
@@ -596,7 +596,7 @@ impl World {
         }
     }
 
-    /// From the client to the wire, as far as the window goes.
+    /// Sends bytes from the client, as far as the window allows.
     fn send(&mut self) -> bool {
         let Some(tcp) = self.tcp.as_mut().filter(|tcp| tcp.stream.is_some()) else {
             return false;
@@ -625,7 +625,7 @@ impl World {
         }
     }
 
-    /// To the next instant at which something happens, at most `end`.
+    /// Advances to the next instant at which something happens, at most to `end`.
     fn advance(&mut self, end: Duration) {
         let mut next = end;
         let mut consider = |due: Option<Duration>| next = next.min(due.unwrap_or(end));
@@ -642,7 +642,7 @@ impl World {
         self.deliver();
     }
 
-    /// What the wire brings at this instant.
+    /// Delivers what arrives at this instant.
     fn deliver(&mut self) {
         let now = self.now;
         let Some(tcp) = self.tcp.as_mut().filter(|tcp| tcp.path != Path::BlackHole) else {

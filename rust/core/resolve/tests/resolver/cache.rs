@@ -1,4 +1,4 @@
-//! What is remembered, and for how long.
+//! What is cached, and for how long.
 
 use crate::world::*;
 use core::net::Ipv4Addr;
@@ -17,7 +17,7 @@ fn world(cache: CacheLimits) -> World {
     )
 }
 
-/// Whether the next resolution after `time` asks a server.
+/// Returns whether the next resolution after `time` queries a server.
 fn asks_after(world: &mut World, time: Duration) -> bool {
     world.now += time;
     let before = world.queries.len();
@@ -79,7 +79,7 @@ fn the_cache_is_bounded_and_can_be_off() {
     for (name, ttl) in names.iter().zip([50, 40, 60]) {
         world.resolve(name, |_| says(ttl, &["192.0.2.1"]));
     }
-    // The one next to expire made room.
+    // The one next to expire was evicted.
     let mut is_cached = |name: &str| world.resolve(name, |_| Says::NoData(None)).cached;
     assert_eq!(names.map(&mut is_cached), [true, false, true]);
 
@@ -133,7 +133,7 @@ fn a_denial_binds_its_own_link_only() {
         errors(&report),
         [(AddressSource::BorderRouter, LookupError::NameError)]
     );
-    // From now on the public server's answer spares us both.
+    // From now on the public server's answer makes both queries unnecessary.
     assert_eq!(world.resolve_alone(BROKER).answered_by, Some(QUAD9));
 }
 

@@ -1,4 +1,4 @@
-//! The chain of resolvers under its one deadline.
+//! The chain of resolvers and its deadline.
 
 use crate::world::*;
 use core::net::Ipv4Addr;
@@ -219,7 +219,7 @@ fn a_laptops_servers_are_named_for_what_they_are() {
     );
 }
 
-/// Of two border routers the first has no upstream server.
+/// The first of two border routers has no upstream server.
 #[test]
 fn a_border_router_that_knows_nothing_does_not_speak_for_the_other() {
     let two = Network {
@@ -236,7 +236,7 @@ fn a_border_router_that_knows_nothing_does_not_speak_for_the_other() {
         });
         assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
         assert_eq!(report.server, Some(server("fd00::2")));
-        // The answer is kept, and the denial is not.
+        // The answer is cached, the denial is not.
         assert_eq!(report.cached, is_known);
     }
 }
@@ -366,7 +366,8 @@ fn a_link_that_fails_fast_leaves_its_time_to_the_others() {
         world.pass(next - world.now);
         guard += 1;
     }
-    // 10 s for three sources and not for four; two attempts each, so four queries a server.
+    // 10 s are enough for three sources but not for four; two attempts each, so four queries per
+    // server.
     assert_eq!(world.queries.len(), 12);
     assert!(
         world.now <= secs(1010) && world.now > secs(1009),
@@ -398,7 +399,7 @@ fn links_behind_the_deadline_are_not_asked_but_a_literal_needs_no_time() {
         thread_network(),
     );
     world.start(BROKER);
-    // The caller was held up.
+    // The caller was delayed.
     assert_eq!(world.pass(secs(60)), []);
     let report = world.resolver.poll_report().unwrap();
     assert_eq!(
@@ -434,7 +435,7 @@ fn no_time_at_all_still_ends_in_a_report() {
     }
 }
 
-// The platform's resolver cannot be called off.
+// The platform's resolver cannot be cancelled.
 
 #[test]
 fn a_late_answer_of_the_platform_is_used() {
@@ -481,14 +482,14 @@ fn the_platform_is_not_asked_twice_at_a_time() {
     world.start(BROKER);
     world.start(BROKER);
     assert_eq!(world.platform_asked.len(), 1);
-    // Another name has to go without.
+    // Another name cannot be resolved meanwhile.
     world.start("other.example");
     let report = world.resolver.poll_report().unwrap();
     assert_eq!(
         errors(&report),
         [(AddressSource::Platform, LookupError::PlatformBusy)]
     );
-    // The answer is not taken for that other name.
+    // The answer is not used for that other name.
     world.start("other.example");
     world.platform_answers(Ok(&["192.0.2.1"]));
     world.resolver.poll_report();
@@ -602,7 +603,7 @@ fn every_error_is_a_sentence_and_all_but_one_have_a_cure() {
         .iter()
         .filter(|error| error.cure().is_none())
         .collect();
-    // The next attempt asks it again.
+    // The next attempt queries it again.
     assert_eq!(without, [&LookupError::PlatformBusy]);
     let (source, server) = (QUAD9, None);
     let public = Failure {
@@ -699,7 +700,8 @@ fn a_failure_of_the_platform_keeps_its_meaning() {
     }
 }
 
-/// RFC 1034 section 3.1: the platform, which may have search domains, is asked for the very name.
+/// RFC 1034 section 3.1: the platform, which may have search domains, is queried for exactly this
+/// name.
 #[test]
 fn a_final_dot_stays() {
     let mut world = World::new(asking(&[AddressSource::Platform]), thread_network());
@@ -709,7 +711,7 @@ fn a_final_dot_stays() {
     world.platform_answers(Ok(&["2001:db8::1"]));
     let report = world.resolver.poll_report().unwrap();
     assert_eq!(addresses(&report), [v6("2001:db8::1")]);
-    // A server has no search domains, and is asked for the same name with and without.
+    // A server has no search domains, and is queried for the same name with and without the dot.
     let mut world = World::new(asking(&[QUAD9]), thread_network());
     let report = world.resolve("broker.example.", |query| {
         assert_eq!(query.name, BROKER);
@@ -718,7 +720,8 @@ fn a_final_dot_stays() {
     assert_eq!(report.candidates.len(), 1);
 }
 
-/// Of more addresses than an attempt tries, each has its turn, and neither family hides the other.
+/// If there are more addresses than one attempt tries, each gets its turn, and neither family hides
+/// the other.
 #[test]
 fn addresses_beyond_the_limit_have_their_turn() {
     let many: Vec<_> = (1..=16).map(|n| format!("2001:db8::{n:x}")).collect();

@@ -1,4 +1,4 @@
-//! RFC 5452: what an answer must match, and what a forger has to guess.
+//! RFC 5452: what an answer must match, and what a forger must guess.
 
 use crate::world::*;
 use core::convert::Infallible;
@@ -6,7 +6,7 @@ use core::net::SocketAddrV6;
 use std::collections::HashSet;
 use thread_mqtt_resolve::resolver::{AddressSource, Config, Family, Output};
 
-/// One question for an A record to the border router.
+/// Starts with one query for an A record to the border router.
 fn asked() -> (World, Query) {
     let config = Config {
         family: Family::Inet,
@@ -81,7 +81,7 @@ fn only_the_server_asked_answers_only_the_question_asked_only_at_its_port() {
             "{what}"
         );
     }
-    // Neither flow label nor zone of the sender's address matter.
+    // Neither flow label nor zone of the sender's address matters.
     let from = SocketAddrV6::new(*query.to.ip(), 53, 7, 3);
     world
         .resolver
@@ -119,7 +119,7 @@ fn ids_and_ports_cannot_be_guessed_from_one_another() {
             ports.insert(query.from_port);
         }
     }
-    // A thousand draws out of 65536 and 16384: few coincide.
+    // A thousand draws from 65536 and 16384: few coincide.
     assert!(
         ids.len() > 980 && ports.len() > 930,
         "{} ids, {} ports",
@@ -128,7 +128,7 @@ fn ids_and_ports_cannot_be_guessed_from_one_another() {
     );
 }
 
-/// The worst generator there is.
+/// The worst possible generator.
 struct Constant(u32);
 
 impl rand_core::TryRng for Constant {

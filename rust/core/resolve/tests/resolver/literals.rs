@@ -1,4 +1,4 @@
-//! Literals and where prefixes come from.
+//! Literals, and the sources of prefixes.
 
 use crate::world::*;
 use thread_mqtt_resolve::prefix::{PrefixSource, UsablePrefix};
@@ -91,7 +91,7 @@ fn an_ipv4_mapped_literal_is_an_ipv4_literal() {
     let mapped = World::new(Config::default(), native).resolve_alone("::ffff:192.0.2.1");
     assert_eq!(addresses(&mapped), [v6("::ffff:192.0.2.1")]);
 
-    // As a link of the chain, too.
+    // Also as a source of the chain.
     let config = Config {
         chain: vec![AddressSource::Literal(ip("::ffff:192.0.2.9"))],
         ..Config::default()
@@ -187,12 +187,12 @@ fn the_well_known_prefix_is_the_last_resort_and_only_if_allowed() {
         resolve(true, without_prefix(), configured),
         [v6("fd64:2::c000:201")]
     );
-    // Published by the network it is a prefix like any other.
+    // If the network publishes it, it is a prefix like any other.
     let network = with(&[("64:ff9b::/96", Preference::Low)]);
     assert_eq!(resolve(false, network, None), [v6("64:ff9b::c000:201")]);
 }
 
-/// Instead of a code of the platform's when it connects.
+/// Reported by the resolver, instead of by a platform's error code on connecting.
 #[test]
 fn an_address_that_leads_to_no_broker_is_refused_as_such() {
     for (literal, what) in [
@@ -225,21 +225,21 @@ fn an_address_that_leads_to_no_broker_is_refused_as_such() {
                 says.contains(&format!("no usable address: {literal}, {what}")),
                 "{says}"
             );
-            // No server has answered, so no block list has.
+            // No server has answered, so no block list has, either.
             let cure = report.cure().unwrap();
             assert!(!cure.contains("block list"), "{cure}");
         }
     }
 }
 
-/// A person who writes the well-known prefix has a network that carries it.
+/// A user who writes the well-known prefix has a network that carries it.
 #[test]
 fn a_literal_with_the_well_known_prefix_is_taken_at_its_word() {
     for literal in ["64:ff9b::192.168.1.10", "64:ff9b::127.0.0.1"] {
         let mut world = World::new(Config::default(), thread_network());
         assert_eq!(addresses(&world.resolve_alone(literal)), [v6(literal)]);
     }
-    // But the IPv4 address alone is the resolver's to synthesise.
+    // But the resolver must synthesise from a plain IPv4 address.
     let network = with(&[("64:ff9b::/96", Preference::Medium)]);
     let report = World::new(Config::default(), network).resolve_alone("192.168.1.10");
     assert_eq!(
@@ -316,14 +316,14 @@ fn the_prefix_is_discovered_once_and_again_when_its_ttl_is_over() {
     world.resolve("192.0.2.1", dns64);
     assert_eq!(world.queries.len(), 2);
 
-    // A server that is silent now takes nothing away.
+    // A server that is silent now changes nothing.
     world.now += secs(600);
     let silent = world.resolve("192.0.2.1", |_| Says::Nothing);
     assert_eq!(silent.candidates, report.candidates);
     assert_eq!(silent.discovery.unwrap().error, LookupError::Timeout);
 }
 
-/// No address behind it answers: the border router may have another one by now.
+/// No address under it answers: the border router may have another one by now.
 #[test]
 fn a_prefix_that_leads_nowhere_is_asked_for_again() {
     let mut world = World::new(Config::default(), without_prefix());

@@ -1,4 +1,4 @@
-//! The resolver at explicit times, with servers of every temper.
+//! The resolver at explicit times, with servers of every kind.
 
 mod cache;
 mod chain;

@@ -211,7 +211,7 @@ fn a_dns64s_answer_counts_as_ipv6_to_the_hint() {
     ));
 }
 
-/// The sentence and the cure for an answer that no broker can be behind.
+/// The sentence and the cure for addresses that no broker can have.
 #[test]
 fn addresses_that_lead_to_no_broker_are_no_answer() {
     for (records, says, cure) in [
@@ -242,7 +242,7 @@ fn addresses_that_lead_to_no_broker_are_no_answer() {
             "routed",
         ),
         (&["fe80::7"], "fe80::7, a link-local address", "routed"),
-        // A DNS64's answer with the well-known prefix is not better than the address in it.
+        // A DNS64's answer with the well-known prefix is no better than the address in it.
         (
             &["64:ff9b::10.1.2.3"],
             "64:ff9b::a01:203, a private address",
@@ -253,7 +253,7 @@ fn addresses_that_lead_to_no_broker_are_no_answer() {
             "64:ff9b::7f00:1, the loopback address",
             "reach",
         ),
-        // Nor is one with the network's own.
+        // Neither is one with the network's own prefix.
         (
             &["fd64:1::127.0.0.1"],
             "127.0.0.1, the loopback address",
@@ -281,7 +281,7 @@ fn addresses_that_lead_to_no_broker_are_no_answer() {
     assert_eq!(addresses(&report), usable.map(v6));
 }
 
-/// RFC 6052 section 3.1. A prefix of the network's own may carry them: a broker at home.
+/// RFC 6052 section 3.1. The network's own prefix may carry them: a broker at home.
 #[test]
 fn private_addresses_need_a_prefix_of_the_networks_own() {
     let through = |prefixes: &[&str], record: &str| {
@@ -306,7 +306,7 @@ fn private_addresses_need_a_prefix_of_the_networks_own() {
             panic!("{report}");
         };
         assert!(PREFIX.parse::<Prefix>().unwrap().contains(only.address));
-        // Without any prefix it is the prefix that is missing.
+        // Without any prefix, the prefix is what is missing.
         assert_eq!(errors(&through(&[], private))[0].1, LookupError::NoPrefix);
     }
     assert_eq!(
@@ -315,7 +315,7 @@ fn private_addresses_need_a_prefix_of_the_networks_own() {
     );
 }
 
-/// On a laptop a name may mean the laptop itself.
+/// On a laptop a name may refer to the laptop itself.
 #[test]
 fn loopback_is_a_broker_for_a_host_with_ipv4() {
     let laptop = Network {
@@ -338,7 +338,7 @@ fn localhost_is_this_host_everywhere() {
     }
 }
 
-/// A chain of aliases too long for a datagram leaves the addresses out; its end is asked for.
+/// A chain of aliases too long for a datagram omits the addresses; its end is queried.
 #[test]
 fn a_chain_of_aliases_that_was_cut_is_asked_for_from_its_end() {
     let mut world = World::new(border_router(), thread_network());
@@ -351,7 +351,7 @@ fn a_chain_of_aliases_that_was_cut_is_asked_for_from_its_end() {
         }
     });
     assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
-    // A server that never says the rest is given up.
+    // If a server never sends the rest, the resolver gives up.
     let mut world = World::new(border_router(), thread_network());
     let report = world.resolve(BROKER, |_| Says::CutAlias("hub.test"));
     assert_eq!(errors(&report)[0].1, LookupError::AliasLoop);
@@ -394,7 +394,7 @@ fn an_open_alias_is_followed_with_a_new_question() {
     };
     assert_eq!(first.from_port, second.from_port);
     assert_ne!(first.id(), second.id());
-    // The cached answer holds as long as the alias: 60 s.
+    // The cached answer is valid as long as the alias: 60 s.
     world.now += secs(59);
     assert!(world.resolve_alone(BROKER).cached);
     world.now += secs(1);
@@ -419,7 +419,7 @@ fn open_aliases_without_end_are_a_loop() {
     );
 }
 
-/// One alias in each answer, as servers without recursion give them: as many as in one answer.
+/// One alias per answer, as from servers without recursion: as many as in a single answer.
 #[test]
 fn eight_aliases_are_followed_one_by_one() {
     const CHAIN: [&str; 8] = [
@@ -436,7 +436,7 @@ fn eight_aliases_are_followed_one_by_one() {
     assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
 }
 
-/// After the addresses of the half at hand have failed.
+/// After the addresses of the available half have failed.
 #[test]
 fn a_patient_resolution_waits_for_both_halves() {
     let mut world = World::new(border_router(), thread_network());
@@ -469,14 +469,14 @@ fn the_missing_half_is_waited_for_a_little() {
         });
         assert_eq!(addresses(&report), [v6(address)]);
         assert_eq!((report.elapsed, world.now - began), (secs(1), secs(1)));
-        // And asked for again soon, though the half at hand holds an hour.
+        // It is queried again soon, although the available half is valid for an hour.
         world.now += secs(60);
         let report = world.resolve(BROKER, |_| says(3600, DUAL));
         assert_eq!((report.cached, report.candidates.len()), (false, 4));
     }
 }
 
-/// It leads nowhere here: the other one has all of its time, and is asked for again.
+/// The first half leads nowhere here, so the other one gets the full time and is queried again.
 #[test]
 fn a_half_that_cannot_be_used_does_not_end_the_wait() {
     for (network, first, useless, good) in [
@@ -519,7 +519,7 @@ fn the_other_half_within_the_delay_is_taken() {
 
 #[test]
 fn one_half_denied_does_not_delay_the_other() {
-    // RFC 4074 section 4.2: some servers deny the whole name when asked for AAAA.
+    // RFC 4074 section 4.2: some servers deny the whole name when queried for AAAA.
     for denial in [
         Says::NoData(None),
         Says::NxDomain(Some(60)),

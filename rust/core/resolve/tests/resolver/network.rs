@@ -21,7 +21,7 @@ fn border_router() -> Config {
 
 #[test]
 fn a_cached_answer_follows_the_prefix() {
-    // Once by the server's A record, once by a DNS64's AAAA record of the old prefix.
+    // Once by the server's A record, once by a DNS64's AAAA record with the old prefix.
     for records in [&["192.0.2.1"][..], &["fd64:1::c000:201"]] {
         let mut world = World::new(border_router(), with_prefix(PREFIX));
         let report = world.resolve(BROKER, |_| says(600, records));
@@ -102,7 +102,7 @@ fn a_failure_is_worth_another_try_when_the_network_changes() {
     );
     assert!(!world.change(without_prefix()));
     assert!(world.change(thread_network()));
-    // What the border router said is still known.
+    // The border router's answer is still cached.
     assert_eq!(
         addresses(&world.resolve_alone(BROKER)),
         [v6("fd64:1::c000:201")]
@@ -128,7 +128,7 @@ fn a_change_under_way_starts_over_within_the_same_deadline() {
     );
     let new = world.poll();
     assert_eq!((new[0].to, world.closed), (server("fd64:2::909:909"), 1));
-    // A change that is none leaves it alone.
+    // An update without a change does not start over.
     assert!(!world.change(with_prefix(OTHER_PREFIX)));
     assert_eq!(world.poll(), []);
     world.pass(secs(3));
@@ -139,7 +139,7 @@ fn a_change_under_way_starts_over_within_the_same_deadline() {
 #[test]
 fn a_prefix_that_comes_under_way_helps_at_once() {
     let mut world = World::new(Config::default(), without_prefix());
-    // Discovery asks the border router, and waits.
+    // Discovery queries the border router, and waits.
     assert_eq!(world.start("192.0.2.1").len(), 1);
     assert!(!world.change(thread_network()));
     assert_eq!(

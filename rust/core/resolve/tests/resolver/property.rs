@@ -180,7 +180,7 @@ proptest! {
             prop_assert_eq!(started.is_some(), world.resolver.is_busy());
         }
 
-        // Left alone, what is under way ends by its deadline.
+        // Without further input, a resolution in progress ends by its deadline.
         let mut wakes = 0;
         while let Some(next) = world.resolver.poll_timeout() {
             prop_assert!(next <= started.unwrap() + deadline, "waits beyond the deadline");

@@ -1,4 +1,4 @@
-//! Servers asked over TCP, where datagrams do not do.
+//! Servers queried over TCP if datagrams do not suffice.
 
 use crate::world::*;
 use thread_mqtt_resolve::resolver::{AddressSource, LookupError, UdpError};
@@ -15,7 +15,7 @@ fn what_does_not_fit_into_a_datagram_is_asked_over_tcp() {
     let sent = world.start(BROKER);
     assert_eq!(world.answer(&sent[0], &Says::Truncated), []);
     assert_eq!(world.tcp_asked, [server(BORDER_ROUTER)]);
-    // The other answer comes by datagram meanwhile; the one that was cut counts for nothing twice.
+    // The other answer arrives by datagram meanwhile; a second truncated one is ignored.
     world.answer(&sent[1], &Says::NoData(None));
     world.answer(&sent[0], &Says::Truncated);
     let asked = world.tcp_connects();
@@ -31,7 +31,7 @@ fn what_does_not_fit_into_a_datagram_is_asked_over_tcp() {
     assert!(!world.resolver.uses_tcp());
 }
 
-/// Both over one connection, answered in the other order, an alias followed over it.
+/// Both over one connection, answered in the other order, following an alias.
 #[test]
 fn one_connection_has_all_questions() {
     let mut world = world();
@@ -52,7 +52,7 @@ fn one_connection_has_all_questions() {
     assert_eq!(report.candidates.len(), 2);
 }
 
-/// The second datagram is read when the connection is open: its question is asked over it, too.
+/// The second datagram is read when the connection is open: its query is sent over it, too.
 #[test]
 fn a_cut_answer_that_comes_when_the_connection_is_open() {
     let mut world = world();
@@ -68,7 +68,7 @@ fn a_cut_answer_that_comes_when_the_connection_is_open() {
     assert_eq!(report.candidates.len(), 2);
 }
 
-/// UDP port 53 is closed in some networks: the last attempt is over TCP.
+/// Some networks block UDP port 53: the last attempt is over TCP.
 #[test]
 fn a_server_that_datagrams_do_not_reach() {
     let mut world = world();
@@ -105,7 +105,8 @@ fn without_tcp_either_the_first_cause_is_told() {
                 world.tcp_connects();
             }
             world.tcp_ends();
-            // Also if it takes the connection and closes it: the cure is not to see that it is up.
+            // Even if it accepts the connection and closes it: the cure is not to check that it is
+            // up.
             let report = world.resolver.poll_report().unwrap();
             assert_eq!(errors(&report), [(AddressSource::BorderRouter, error)]);
             assert_eq!(world.tcp_closed, 1);
@@ -113,7 +114,8 @@ fn without_tcp_either_the_first_cause_is_told() {
     }
 }
 
-/// RFC 7766 section 6.2.4. What is left is asked over another connection, as long as each has an answer.
+/// RFC 7766 section 6.2.4. The rest is queried over another connection, as long as each one has an
+/// answer.
 #[test]
 fn a_server_that_closes_after_each_answer() {
     let mut world = world();
@@ -151,7 +153,7 @@ fn a_half_that_was_cut_is_waited_for() {
     assert_eq!(world.resolver.poll_report().unwrap().candidates.len(), 2);
 }
 
-/// It takes the connection and says no more.
+/// It accepts the connection and sends nothing more.
 #[test]
 fn a_server_that_cuts_and_is_silent_over_tcp() {
     let mut world = world();
@@ -185,7 +187,7 @@ fn a_server_without_tcp_still_answers_by_datagram() {
     assert_eq!(addresses(&report), [v6("fd64:1::c000:201")]);
 }
 
-/// The connection is closed where the resolution is given up or begins again, and the deadline holds.
+/// The connection is closed if the resolution is cancelled or starts over, and the deadline holds.
 #[test]
 fn a_connection_does_not_outlive_its_exchange() {
     for end in [
@@ -202,7 +204,7 @@ fn a_connection_does_not_outlive_its_exchange() {
         world.poll();
         assert_eq!(world.tcp_closed, 1);
         assert!(!world.resolver.uses_tcp());
-        // What comes late does nothing.
+        // Late input has no effect.
         world.resolver.handle_tcp_connected();
         world.resolver.handle_tcp_data(&[0, 1, 2], world.now);
         world.tcp_ends();
@@ -225,7 +227,8 @@ fn a_message_that_is_too_large_ends_it() {
     assert_eq!(world.tcp_closed, 1);
 }
 
-/// The network says that datagrams do not arrive: TCP is tried at once, for a firewall may stop those alone.
+/// The network reports that datagrams do not arrive: TCP is tried at once, because a firewall may
+/// block only those.
 #[test]
 fn a_server_that_datagrams_cannot_reach() {
     for (error, told) in [
@@ -243,7 +246,7 @@ fn a_server_that_datagrams_cannot_reach() {
             assert_eq!(world.poll(), []);
             assert_eq!(world.tcp_asked, [], "of another server");
             let at = server(BORDER_ROUTER);
-            // Of each of the two.
+            // For each of the two.
             world.resolver.handle_undelivered(at, error, world.now);
             world.resolver.handle_undelivered(at, error, world.now);
             assert_eq!(world.poll(), []);

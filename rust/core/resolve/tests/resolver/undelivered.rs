@@ -4,7 +4,7 @@ use crate::world::*;
 use thread_mqtt_resolve::Network;
 use thread_mqtt_resolve::resolver::{AddressSource, UdpError};
 
-/// The next server is asked at once, and each cause is told with its cure.
+/// The next server is queried at once, and each cause is reported with its cure.
 #[test]
 fn a_server_that_datagrams_cannot_reach_is_not_waited_for() {
     let other = server("fd00::2");
@@ -44,7 +44,7 @@ fn a_server_that_datagrams_cannot_reach_is_not_waited_for() {
     }
 }
 
-/// The answer of one half came before.
+/// The answer of one half arrived before.
 #[test]
 fn a_half_is_of_use_where_the_other_cannot_be_asked() {
     let mut world = World::new(asking(&[AddressSource::BorderRouter]), thread_network());

@@ -46,7 +46,7 @@ pub(crate) fn advertised(prefix: &str, preference: Preference) -> AdvertisedPref
     }
 }
 
-/// Attached, one border router with NAT64 and DNS.
+/// Attached, with one border router that has NAT64 and DNS.
 pub(crate) fn thread_network() -> Network {
     Network {
         attached: true,
@@ -81,7 +81,7 @@ pub(crate) struct Query {
     pub(crate) record_type: u16,
 }
 
-/// What a server says.
+/// What a server answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Says {
     Nothing,
@@ -91,9 +91,9 @@ pub(crate) enum Says {
     Rcode(u8),
     Truncated,
     Garbage,
-    /// An alias whose target is left open.
+    /// An alias without records of its target.
     Alias(&'static str),
-    /// The same because no more fitted into the datagram.
+    /// The same because no more fit into the datagram.
     CutAlias(&'static str),
     /// A response code in a header without the question.
     Bare(u8),
@@ -128,7 +128,7 @@ impl Query {
         [self.payload[0], self.payload[1]]
     }
 
-    /// The datagram that carries `says`; of addresses only those of the type asked for.
+    /// Encodes the datagram for `says`; includes only addresses of the requested type.
     pub(crate) fn reply(&self, says: &Says) -> Option<Vec<u8>> {
         let mut message = self.payload.clone();
         message[2] |= 0x80;
@@ -203,17 +203,17 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) now: Duration,
     pub(crate) rng: ChaCha8Rng,
-    /// Everything ever sent.
+    /// All queries sent.
     pub(crate) queries: Vec<Query>,
     pub(crate) platform_asked: Vec<(String, Family)>,
     pub(crate) closed: usize,
-    /// Servers a connection to was asked for.
+    /// Servers to which a TCP connection was requested.
     pub(crate) tcp_asked: Vec<SocketAddrV6>,
     pub(crate) tcp_closed: usize,
 }
 
 impl World {
-    /// By datagrams alone.
+    /// Creates a world that uses only datagrams.
     pub(crate) fn new(config: Config, network: Network) -> Self {
         Self::as_configured(
             Config {
@@ -243,7 +243,7 @@ impl World {
         self.poll()
     }
 
-    /// Drains the outputs; the queries sent by now.
+    /// Drains the outputs and returns the queries sent.
     pub(crate) fn poll(&mut self) -> Vec<Query> {
         let mut sent = vec![];
         for _ in 0..100 {
@@ -277,13 +277,13 @@ impl World {
         self.poll()
     }
 
-    /// The connection that was asked for is there: what is sent over it.
+    /// Establishes the requested connection and returns what is sent over it.
     pub(crate) fn tcp_connects(&mut self) -> Vec<Query> {
         self.resolver.handle_tcp_connected();
         self.tcp_sent()
     }
 
-    /// Messages that are sent over TCP.
+    /// Returns the messages sent over TCP.
     pub(crate) fn tcp_sent(&mut self) -> Vec<Query> {
         assert_eq!(self.poll(), []);
         let to = *self.tcp_asked.last().unwrap();
@@ -301,7 +301,7 @@ impl World {
         let payload = query.reply(says).unwrap();
         let mut message = (payload.len() as u16).to_be_bytes().to_vec();
         message.extend(payload);
-        // In two pieces, as TCP likes it.
+        // In two pieces, as TCP may deliver it.
         for piece in message.chunks(message.len() / 2 + 1) {
             self.resolver.handle_tcp_data(piece, self.now);
         }
@@ -355,7 +355,7 @@ impl World {
         panic!("no report after a thousand steps");
     }
 
-    /// Resolves where no server may be asked.
+    /// Resolves without any query to a server.
     pub(crate) fn resolve_alone(&mut self, text: &str) -> Report {
         self.resolve(text, |query| panic!("asked {query:?}"))
     }

@@ -1,4 +1,4 @@
-//! The configuration names the culprit.
+//! Configuration errors name the culprit.
 
 use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
 use thread_mqtt_tls::{
@@ -40,7 +40,7 @@ fn bundles_with_text_between_the_certificates() {
     );
     let config = ca(bundle.as_bytes()).unwrap().build().unwrap();
     Pair::new(&config, &Server::new(&pki)).exchange();
-    // DER, and several calls.
+    // DER, in several calls.
     let config = ca(&other.root).unwrap().ca(&pki.root).unwrap();
     Pair::new(&config.build().unwrap(), &Server::new(&pki)).exchange();
 }
@@ -68,7 +68,7 @@ fn client_identities() {
     let mismatch = identity(chain.as_bytes(), other.key_pem.as_bytes());
     assert_eq!(mismatch, ConfigError::KeyMismatch);
     assert_eq!(mismatch.given(), Some(Given::Key));
-    // Version 3 (RFC 5280, section 4.1.2.1) made into version 2.
+    // Version 3 (RFC 5280 section 4.1.2.1) changed to version 2.
     let mut outdated = pki.chain[0].to_vec();
     let version = [0xa0, 3, 2, 1, 2];
     let at = outdated.windows(5).position(|bytes| bytes == version);
@@ -76,7 +76,7 @@ fn client_identities() {
     let expected = ConfigError::ClientCertificateVersion;
     assert_eq!(identity(&outdated, key.as_bytes()), expected);
     assert!(expected.to_string().contains("version 3"));
-    // What else it says is for the broker to judge.
+    // Anything else in it is for the broker to judge.
     let mut policies = leaf_params();
     let mut extension = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 32], vec![0x30, 0x00]);
     extension.set_criticality(true);
@@ -85,16 +85,16 @@ fn client_identities() {
     let chain = critical.chain_pem();
     let given = client(&pki).client_identity(chain.as_bytes(), critical.key_pem.as_bytes());
     given.unwrap().build().unwrap();
-    // A key of a kind that the provider has no use for.
+    // A kind of key that the provider does not support.
     let ed25519 = Pki::new(&rcgen::PKCS_ED25519, 1);
     let refused = identity(&ed25519.chain[0], ed25519.key_pem.as_bytes());
     assert_eq!(refused, ConfigError::KeyNotSupported(PublicKey::Ed25519));
-    // It may as well be damaged.
+    // It may also be damaged.
     let says = "the private key, Ed25519, was refused by the crypto provider; it is damaged";
     assert!(refused.to_string().starts_with(says), "{refused}");
 }
 
-/// What is there once too often does no harm: the pair that belongs together is found.
+/// Extra certificates and keys do no harm: the pair that belongs together is found.
 #[test]
 fn the_key_that_belongs_to_the_certificate() {
     let pki = Pki::new(&P256, 2);
@@ -177,7 +177,7 @@ fn suites_groups_and_versions_that_do_not_go_together() {
     assert_eq!(error, ConfigError::SuiteNotOffered(suite13));
     assert!(error.to_string().contains("TLS_AES_128_GCM_SHA256"));
 
-    // A hybrid group is of no use to TLS 1.2.
+    // TLS 1.2 cannot use a hybrid group.
     let aws = rustls::crypto::aws_lc_rs::default_provider();
     let builder = Config::builder(aws).ca(&pki.root).unwrap();
     let error = build_error(builder.groups(&[Group::X25519MlKem768]));
@@ -187,7 +187,7 @@ fn suites_groups_and_versions_that_do_not_go_together() {
 #[test]
 fn suites_choose_the_versions_if_nothing_else_does() {
     let pki = Pki::new(&rcgen::PKCS_RSA_SHA256, 1);
-    // The seed's case: exactly this one.
+    // A single suite.
     let config = client(&pki)
         .suites(&["ECDHE-RSA-AES128-GCM-SHA256".parse().unwrap()])
         .build()

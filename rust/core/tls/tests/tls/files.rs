@@ -1,5 +1,6 @@
-//! Files as people have them: read where they can mean one thing only, else named for what they are.
-//! The forms that other tools make are in the crate `interop`, beside the commands that make them.
+//! Files as people have them: accepted if unambiguous, otherwise the error says what they are. The
+//! formats that other tools write are tested in the crate `interop`, beside the commands that make
+//! them.
 
 use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
 use thread_mqtt_tls::{Config, ConfigError, Damage, Fault, FileKind, Given};
@@ -15,8 +16,8 @@ fn as_ca(bytes: &[u8]) -> Result<(), ConfigError> {
     )
 }
 
-/// What was found out, once a glance was seen to agree with it: a glance passes what is good, and what it
-/// refuses is refused for the same reason.
+/// Returns `found`, after checking it against a glance: if the glance refuses the input, the result
+/// must be the same error.
 fn glanced(given: Given, bytes: &[u8], found: Result<(), ConfigError>) -> Result<(), ConfigError> {
     if let Err(error) = given.glance(bytes) {
         let whole = String::from_utf8_lossy(bytes);
@@ -57,7 +58,7 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(unit).collect()
 }
 
-/// The same text in every wrapping.
+/// Returns the same text in every encoding.
 fn wrapped(pem: &str) -> Vec<(&'static str, Vec<u8>)> {
     let mark = "\u{feff}".to_owned() + pem;
     let lines = || pem.lines();
@@ -169,7 +170,7 @@ fn der_and_what_follows_it() {
         .flat_map(|der| der.to_vec())
         .collect();
     assert_eq!(device.with_chain(&chain), Ok(()));
-    // Base64 without the lines around it.
+    // Base64 without BEGIN and END lines.
     let bare = pem(&device.pki.root)
         .lines()
         .filter(|line| !line.starts_with('-'))
@@ -182,11 +183,11 @@ fn der_and_what_follows_it() {
         device.with_key(&[&key[..], b"more"].concat()),
         trailing(Given::Key)
     );
-    // As a transfer of text leaves it: nothing that another form of it would fix.
+    // As left by a text-mode transfer: converting it to another format would not help.
     let content = |given| Err(ConfigError::Given(given, Damage::Content.into()));
     let with_cr = |der: &[u8]| [&der[..4], b"\r", &der[4..]].concat();
     assert_eq!(as_ca(&with_cr(&root)), content(Given::Ca));
-    // Whether it was altered or made so is not known.
+    // It is not known whether it was altered or made that way.
     let sentence = as_ca(&with_cr(&root)).unwrap_err().to_string();
     assert!(
         sentence.contains("or it has a form that is not read here"),
@@ -198,7 +199,7 @@ fn der_and_what_follows_it() {
     assert_eq!(device.with_key(&key[..100]), cut(Given::Key));
 }
 
-/// What is something else, or cut off, shows without decoding it; what is inside does not.
+/// A glance sees the wrong kind and truncation without decoding, but no damage inside.
 #[test]
 fn what_a_glance_sees() {
     let device = Device::new();
@@ -223,7 +224,7 @@ fn what_a_glance_sees() {
         let cut = Given::glance(given, &device.pki.root[..100]);
         let short = Fault::from(Damage::CutShort);
         assert_eq!(cut, Err(ConfigError::Given(given, short)));
-        // Inside.
+        // Damage inside.
         assert_eq!(fault(given, &certificate.replacen("MII", "M!I", 1)), None);
     }
     assert_eq!(fault(Given::Key, key), None);
@@ -273,7 +274,7 @@ fn damage_is_told_with_its_place() {
     }
 }
 
-/// One damaged certificate of a bundle that the user did not make.
+/// One damaged certificate in a bundle that the user did not make.
 #[test]
 fn the_readable_part_of_a_bundle() {
     let pki = Pki::new(&P256, 1);
@@ -414,7 +415,7 @@ fn other_files_are_named_for_what_they_are() {
             "{ca}"
         );
     }
-    // One in the place of the other.
+    // One instead of the other.
     for (error, kind) in [
         (as_ca(device.pki.key_pem.as_bytes()), FileKind::PrivateKey),
         (
@@ -437,7 +438,7 @@ fn other_files_are_named_for_what_they_are() {
             "{error}"
         );
     }
-    // A label that lies.
+    // A wrong label.
     let lie = pem_of("CERTIFICATE", device.pki.key().secret_der());
     let fault = Fault::CertificateIs {
         index: 1,
@@ -447,15 +448,14 @@ fn other_files_are_named_for_what_they_are() {
     assert_eq!(error, ConfigError::Given(Given::Ca, fault));
     let sentence = "CA certificate 2 is a private key, whatever its BEGIN line says; ";
     assert!(error.to_string().starts_with(sentence), "{error}");
-    // A label of another key is no lie worth an error.
+    // The label of another key format is not worth an error.
     for label in ["RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY"] {
         let key = pem_of(label, device.pki.key().secret_der());
         assert_eq!(device.with_key(key.as_bytes()), Ok(()));
     }
 }
 
-/// Written by PuTTY and by Java's older libraries: with a zero before the number, or without those it
-/// begins with.
+/// As written by PuTTY, with a leading zero, and by Java's older libraries, without leading zeros.
 #[test]
 fn numbers_of_another_width_than_the_curve() {
     fn element(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -467,7 +467,7 @@ fn numbers_of_another_width_than_the_curve() {
     let (chain, number) = loop {
         let key = rcgen::KeyPair::generate_for(&P256).unwrap();
         let der = key.serialize_der();
-        // PKCS#8 around SEC1: the number is behind its tag, 04 20.
+        // PKCS#8 around SEC1: the number follows its tag, 04 20.
         let at = der.windows(3).position(|w| w == [4, 0x20, 0]);
         if let Some(at) = at.filter(|at| (30..40).contains(at)) {
             let certificate = crate::pki::leaf_params().self_signed(&key).unwrap();

@@ -1,4 +1,4 @@
-//! Every combination that is to work, works, and agrees on what was chosen.
+//! Every combination that should work does, and negotiates what was chosen.
 
 use rcgen::SignatureAlgorithm;
 use thread_mqtt_tls::{Config, Connection, Group, PublicKey, Suite, TlsError, Version};
@@ -69,8 +69,8 @@ fn chains_of_one_to_four_certificates() {
     }
 }
 
-/// The latest of the path, be it the leaf or one above it. What else the server sends does not
-/// count, not even under the same names.
+/// The latest certificate of the path counts, whether it is the leaf or one above it. Others that
+/// the server sends do not count, even with the same names.
 #[test]
 fn what_was_issued_last_is_of_the_path() {
     let issued = |leaf: (i32, u8), middle: (i32, u8), others: &[i32]| {
@@ -87,7 +87,7 @@ fn what_was_issued_last_is_of_the_path() {
         };
         let mut pki = of(P256, middle, leaf);
         for year in others {
-            // Of another key, and so no issuer of this leaf.
+            // With another key, and therefore not an issuer of this leaf.
             pki.chain.push(of(P384, (*year, 1), leaf).chain[1].clone());
             let stranger = dated(ca_params("Stranger"), (2031, 1));
             pki.chain
@@ -108,7 +108,7 @@ fn what_was_issued_last_is_of_the_path() {
     assert_eq!(issued((2026, 3), (2024, 1), &[2030]), unix(2026, 3));
 }
 
-/// As many as webpki itself takes, where the stack is there for it.
+/// The most that webpki accepts, given enough stack.
 #[test]
 fn longer_chains_are_taken_where_they_are_allowed() {
     for length in [5, 7] {
@@ -139,7 +139,7 @@ fn the_version_is_the_highest_that_both_allow() {
 #[test]
 fn the_clients_order_of_suites_is_what_it_offers() {
     let pki = Pki::new(RSA, 1);
-    // rustls servers follow their own order unless told otherwise.
+    // rustls servers follow their own order unless configured otherwise.
     for order in [
         [
             Suite::EcdheRsaAes256GcmSha384,

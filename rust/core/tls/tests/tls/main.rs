@@ -1,4 +1,5 @@
-//! The connection against rustls over aws-lc-rs in this process. `rust/test/interop` has OpenSSL.
+//! The connection against rustls with aws-lc-rs in the same process. `rust/test/interop` uses
+//! OpenSSL.
 
 mod configuration;
 mod files;

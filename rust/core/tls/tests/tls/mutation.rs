@@ -1,4 +1,4 @@
-//! Whatever the peer sends, nothing panics, nothing grows beyond its limit, and no data is made up.
+//! Whatever the peer sends, nothing panics, nothing exceeds its limit, and no data is invented.
 
 use std::sync::OnceLock;
 
@@ -25,7 +25,7 @@ fn setup() -> &'static (Vec<Config>, Server) {
     })
 }
 
-/// Feeds bytes until an error or the end; whatever comes, the limits hold.
+/// Feeds bytes until an error or the end, and checks that the limits hold.
 fn feed(connection: &mut Connection, mut bytes: &[u8]) {
     while let Ok(n @ 1..) = connection.handle_ciphertext(bytes) {
         bytes = &bytes[n..];
@@ -43,8 +43,8 @@ fn feed(connection: &mut Connection, mut bytes: &[u8]) {
     connection.peer_certificates();
 }
 
-/// What whole records hold: neither their outer type and version nor the ChangeCipherSpec of TLS 1.3,
-/// which is there for middleboxes, are authenticated (RFC 8446 sections 5.2 and D.4).
+/// Returns the contents of whole records. Not authenticated are their outer type and version, and
+/// the ChangeCipherSpec of TLS 1.3, which is there for middleboxes (RFC 8446 sections 5.2 and D.4).
 fn authenticated(mut flight: &[u8]) -> Vec<&[u8]> {
     const CHANGE_CIPHER_SPEC: u8 = 20;
     let mut bodies = Vec::new();
@@ -91,12 +91,12 @@ proptest! {
         for piece in flight.chunks(chunk) {
             feed_on(&mut pair.client, piece);
         }
-        // With TLS 1.2 the flight is authenticated by what follows, up to the server's Finished.
+        // In TLS 1.2 the following messages authenticate the flight, up to the server's Finished.
         let _ = pair.run();
         if flight == intact {
             prop_assert!(!pair.client.is_handshaking());
         } else if !authenticated(&flight).starts_with(&authenticated(&intact)) {
-            // One that is done although its flight was altered would be a catastrophe.
+            // A handshake must never complete after its flight was altered.
             prop_assert!(pair.client.is_handshaking());
         }
         feed(&mut pair.client, b"");
@@ -119,10 +119,10 @@ proptest! {
         pair.to_client[at] ^= 1 << bit;
         let result = pair.run();
         if at <= 2 {
-            // Outer type and version of a TLS 1.3 record carry no meaning (RFC 8446 section 5.2).
+            // Outer type and version of a TLS 1.3 record have no meaning (RFC 8446 section 5.2).
             prop_assert!(pair.client_read.is_empty() || pair.client_read == data);
         } else {
-            // A shorter record fails its check; a longer one waits for bytes that never come.
+            // A shorter record fails its check; a longer one waits for bytes that never arrive.
             prop_assert!(result.is_err() || pair.client.handle_eof().is_err());
             prop_assert!(pair.client_read.is_empty());
         }

@@ -1,4 +1,4 @@
-//! A client connection and a rustls server, joined by pipes of any granularity.
+//! A client connection and a rustls server, connected by pipes of any granularity.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -24,17 +24,17 @@ impl Random for HostRandom {
     }
 }
 
-/// The provider of the device, as the client has it in all of these tests.
+/// Returns the device's provider, which the client uses in all of these tests.
 pub(crate) fn soft() -> CryptoProvider {
     thread_mqtt_soft_provider::provider::<HostRandom>()
 }
 
-/// A client that trusts the root of `pki`; application data stays where it was decrypted.
+/// Configures a client that trusts the root of `pki`. Application data is decrypted in place.
 pub(crate) fn client(pki: &Pki) -> ConfigBuilder {
     client_that_copies(pki).in_place(suites::in_place)
 }
 
-/// One whose plaintext is copied by rustls, as with any other provider.
+/// Configures one whose plaintext rustls copies, as with any other provider.
 pub(crate) fn client_that_copies(pki: &Pki) -> ConfigBuilder {
     Config::builder(soft()).ca(&pki.root).unwrap()
 }
@@ -43,16 +43,16 @@ pub(crate) fn connect(config: &Config) -> Connection {
     Connection::new(config, NAME, NOW).unwrap()
 }
 
-/// What a server is made of.
+/// The configuration of a server.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) pki: Pki,
     pub(crate) versions: Vec<Version>,
     pub(crate) suites: Vec<Suite>,
     pub(crate) groups: Vec<Group>,
-    /// The root of the clients' certificates, if they must have one.
+    /// The root of the clients' certificates, if they are required.
     pub(crate) client_root: Option<server_rustls::pki_types::CertificateDer<'static>>,
-    /// Which of the schemes for their signatures it allows.
+    /// Which schemes it allows for their signatures.
     pub(crate) client_schemes: fn(SignatureScheme) -> bool,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) tickets: bool,
@@ -120,15 +120,15 @@ impl Server {
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        // Not checked: certificates that a client must refuse are what some tests are about.
+        // Not checked: some tests use certificates that a client must refuse.
         let key = aws_lc_rs::sign::any_supported_type(&self.pki.key()).unwrap();
         let certified = CertifiedKey::new(self.pki.chain.clone(), key);
         let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        // Honours the client's wish for one ticket (RFC 9149).
+        // Two by default; the client may ask for one (RFC 9149).
         config.max_tls13_tickets = 2;
         config.alpn_protocols = self.alpn.clone();
         config.max_fragment_size = self.fragment;
-        // The server's clock is not ours: its client certificates are checked against it.
+        // A fixed clock, against which client certificates are checked.
         config.time_provider = Arc::new(FixedTime);
         if self.tickets {
             config.ticketer = aws_lc_rs::Ticketer::new().unwrap();
@@ -151,17 +151,17 @@ impl server_rustls::time_provider::TimeProvider for FixedTime {
     }
 }
 
-/// Both ends and what is on the way.
+/// Both ends, and the bytes in transit.
 pub(crate) struct Pair {
     pub(crate) client: Connection,
     pub(crate) server: ServerConnection,
     pub(crate) to_client: VecDeque<u8>,
     pub(crate) server_error: Option<server_rustls::Error>,
-    /// What the client's application read.
+    /// Data that the client's application read.
     pub(crate) client_read: Vec<u8>,
-    /// What the server's application read.
+    /// Data that the server's application read.
     pub(crate) server_read: Vec<u8>,
-    /// Bytes that crossed, to the client and to the server.
+    /// Bytes transferred to the client and to the server.
     pub(crate) crossed: (usize, usize),
 }
 
@@ -182,7 +182,7 @@ impl Pair {
         }
     }
 
-    /// Moves bytes in pieces as `sizes` says until nothing moves any more.
+    /// Moves bytes in pieces of `sizes` until nothing moves any more.
     pub(crate) fn run_in(&mut self, mut sizes: impl FnMut() -> usize) -> Result<(), TlsError> {
         loop {
             let mut moved = self.client_to_server(sizes());
@@ -240,7 +240,7 @@ impl Pair {
         Ok(n)
     }
 
-    /// Writes all of `data` at the client, running the pair as its buffer fills.
+    /// Writes all of `data` at the client, and runs the pair whenever its buffer fills.
     pub(crate) fn client_writes(&mut self, mut data: &[u8]) -> Result<(), TlsError> {
         while !data.is_empty() {
             let n = self.client.write(data)?;
@@ -260,7 +260,7 @@ impl Pair {
         Ok(())
     }
 
-    /// The handshake, then a message each way.
+    /// Completes the handshake, then sends a message each way.
     #[track_caller]
     pub(crate) fn exchange(&mut self) {
         self.run().unwrap();

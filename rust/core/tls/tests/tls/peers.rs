@@ -1,4 +1,4 @@
-//! A peer that ends the handshake, or does not keep to TLS: what is told, and to whom.
+//! Peers that abort the handshake or violate TLS: which error is reported, and to whom.
 
 use rcgen::PKCS_ECDSA_P256_SHA256 as P256;
 use thread_mqtt_soft_provider::{Random, RandomError};
@@ -12,7 +12,7 @@ use crate::pki::{NAME, NOW, Pki, ca_params, leaf_params};
 
 #[test]
 fn a_server_without_the_key_of_its_certificate() {
-    // TLS 1.2: the signature of the ServerKeyExchange, in the clear, altered on the way.
+    // TLS 1.2: the signature of the ServerKeyExchange, in the clear, is altered on the way.
     let pki = Pki::new(&P256, 1);
     let config = client(&pki).versions(&[Version::Tls12]).build().unwrap();
     let mut pair = Pair::new(&config, &Server::new(&pki));
@@ -23,8 +23,8 @@ fn a_server_without_the_key_of_its_certificate() {
     while pair.server.wants_write() {
         pair.server.write_tls(&mut flight).unwrap();
     }
-    // The flight ends with the signature and the nine bytes of the ServerHelloDone record, or four
-    // when the messages share a record.
+    // The flight ends with the signature and the nine bytes of the ServerHelloDone record, or with
+    // four bytes if the messages share a record.
     let done = flight.windows(4).rposition(|w| w == [14, 0, 0, 0]).unwrap();
     let mut altered = flight.clone();
     let last = if altered[done - 5..done] == [22, 3, 3, 0, 4] {
@@ -67,7 +67,7 @@ fn nothing_in_common() {
         "the broker ended the TLS handshake with alert protocol_version (70): it speaks none of the TLS versions offered"
     );
 
-    // A server that answers with TLS 1.2 all the same.
+    // A server that answers with TLS 1.2 nevertheless.
     let only12 = client(&pki).versions(&[Version::Tls12]).build().unwrap();
     let mut pair = Pair::new(&only12, &server);
     let hello = pair.client.ciphertext().to_vec();
@@ -127,14 +127,14 @@ fn a_client_certificate_that_the_broker_misses_or_refuses() {
         else {
             panic!("{error}");
         };
-        // In TLS 1.3 the client is done before the server looks at its certificate.
+        // In TLS 1.3 the client is done before the server checks its certificate.
         assert_eq!(handshaking, *version == Version::Tls12);
         assert_eq!(alert.name(), Some("certificate_required"));
         assert!(error.cure().contains("configure a client certificate"));
         let sentence = error.to_string();
         assert!(sentence.ends_with("and none is configured"), "{sentence}");
 
-        // A request for RSA alone: rustls keeps the certificate to itself.
+        // A request for RSA only: rustls does not send the certificate.
         let mut only_rsa = server.clone();
         only_rsa.client_schemes = |scheme| format!("{scheme:?}").starts_with("RSA");
         let with = client(&pki)
@@ -147,7 +147,7 @@ fn a_client_certificate_that_the_broker_misses_or_refuses() {
         let sentence = error.to_string();
         assert!(sentence.contains("with another kind of key"), "{sentence}");
         assert!(error.cure().contains("RSA"));
-        // What one broker asked for says nothing of the next.
+        // What one broker asked for does not apply to the next.
         let mut next = connect(&with);
         let record = [21, 3, 3, 0, 2, 2, 40];
         let error = next.handle_ciphertext(&record).unwrap_err();
@@ -225,7 +225,7 @@ fn peers_that_do_not_speak_tls() {
     }
 }
 
-/// To an address no name is sent (RFC 6066 section 3).
+/// No name is sent when connecting to an address (RFC 6066 section 3).
 #[test]
 fn a_broker_that_wants_a_host_name() {
     let config = client(&Pki::new(&P256, 1)).build().unwrap();
@@ -265,7 +265,8 @@ fn a_broker_that_hangs_up() {
         assert_eq!(error, TlsError::ClosedInHandshake { answered: true });
         assert_eq!(connection.handle_eof(), Err(error));
     }
-    // With close_notify and without FIN, at once and after ServerHello: nothing else is waited for.
+    // With close_notify but without FIN, at once and after ServerHello: the client does not keep
+    // waiting.
     let hello = 5 + usize::from(u16::from_be_bytes([flight[3], flight[4]]));
     for before in [&[][..], &flight[..hello]] {
         let mut connection = connect(&config);
@@ -291,20 +292,20 @@ fn broken_records_and_messages() {
         let error = connection.handle_ciphertext(bytes).unwrap_err();
         (error, connection.ciphertext().len() > hello)
     };
-    // Longer than TLS allows: known by the header, told to the peer.
+    // Longer than TLS allows: detected by the header, and reported to the peer.
     assert_eq!(
         error_of(&[22, 3, 3, 0xff, 0xff]),
         (TlsError::RecordOverflow, true)
     );
-    // An empty handshake record, and one of an unknown type after a good one.
+    // An empty handshake record.
     assert!(matches!(
         error_of(&[22, 3, 3, 0, 0]),
         (TlsError::BadMessage(_), true)
     ));
-    // Application data before keys are there.
+    // Application data before there are keys.
     let (error, told) = error_of(&[23, 3, 3, 0, 1, 0]);
     assert_eq!((error, told), (TlsError::UnexpectedMessage, true));
-    // A finished message out of nowhere, and a ServerHello that is none.
+    // An unexpected Finished message, and an invalid ServerHello.
     let (error, _) = error_of(&[22, 3, 3, 0, 4, 20, 0, 0, 0]);
     assert_eq!(error, TlsError::UnexpectedMessage);
     let (error, told) = error_of(&[22, 3, 3, 0, 6, 2, 0, 0, 2, 3, 3]);

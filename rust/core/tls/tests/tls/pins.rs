@@ -1,4 +1,4 @@
-//! Pins, beside a CA and in its place.
+//! Pins, with a CA and without.
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256 as P256};
 use rustls::crypto::aws_lc_rs;
@@ -16,7 +16,7 @@ fn sha256(bytes: &[u8]) -> Pin {
     Pin(hash.as_ref().try_into().unwrap())
 }
 
-/// The pins of the certificate and of its key.
+/// Returns the pins of the certificate and of its key.
 pub(crate) fn pins(pki: &Pki) -> [Pin; 2] {
     use rcgen::PublicKeyData;
 
@@ -45,7 +45,7 @@ fn beside_a_ca() {
             // One of several is enough.
             let builder = client(&pki).pin(Pin([0; 32])).pin(pin);
             assert_eq!(run(builder, *version, &pki, NOW), Ok(()));
-            // Whatever else is wrong stays wrong.
+            // Any other fault still counts.
             let error = run(client(&stranger).pin(pin), *version, &pki, NOW).unwrap_err();
             let unknown = matches!(
                 error,
@@ -74,7 +74,7 @@ fn beside_a_ca() {
     }
 }
 
-/// An element of DER of 128 to 65,535 bytes.
+/// Encodes a DER element of 128 to 65,535 bytes.
 fn element(content: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
     let header: &[u8] = match high {
@@ -84,12 +84,12 @@ fn element(content: &[u8]) -> Vec<u8> {
     [header, content].concat()
 }
 
-/// The same without the version, as version 1 has it; it has no extensions. Its signature no longer
-/// matches, which does not matter for a pin.
+/// Returns the certificate without the version, as in version 1, and without extensions. Its
+/// signature no longer matches, which does not matter for a pin.
 fn as_version_1(der: &[u8]) -> Vec<u8> {
     let version = [0xa0, 3, 2, 1, 2];
     let at = der.windows(5).position(|bytes| bytes == version).unwrap();
-    // The header of the signed part says where it ends.
+    // The header of the signed part gives its length.
     let length = match der[at - 2] {
         0x81 => usize::from(der[at - 1]),
         _ => usize::from(u16::from_be_bytes([der[at - 2], der[at - 1]])),
@@ -98,8 +98,8 @@ fn as_version_1(der: &[u8]) -> Vec<u8> {
     element(&[&element(&signed[5..])[..], rest].concat())
 }
 
-/// Certificates that no CA would issue: signed by themselves, with CA:TRUE or as version 1, without a
-/// name, expired.
+/// Certificates that no CA would issue: self-signed, with CA:TRUE or as version 1, without a name,
+/// expired.
 #[test]
 fn in_the_place_of_a_ca() {
     let own = |params: CertificateParams| {
@@ -140,7 +140,7 @@ fn in_the_place_of_a_ca() {
     }
 }
 
-/// One that is no CA, and is configured as one, may be renewed where its key is pinned.
+/// A certificate that is not a CA but is configured as one may be renewed if its key is pinned.
 #[test]
 fn renewed_with_the_pinned_key() {
     let key = KeyPair::generate_for(&P256).unwrap();
@@ -161,7 +161,7 @@ fn renewed_with_the_pinned_key() {
     assert!(run(client(&pki), Version::Tls13, &pki, NOW).is_err());
 }
 
-/// One that a CA has issued is checked by that CA, though it is configured as well.
+/// A certificate issued by a CA is checked against that CA, even though it is configured itself.
 #[test]
 fn configured_beside_its_ca() {
     for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
@@ -177,7 +177,7 @@ fn configured_beside_its_ca() {
     }
 }
 
-/// Dates that do not count prove nothing: the time is taken from a path to a CA alone.
+/// Dates that do not count prove nothing: only a path to a CA proves a time.
 #[test]
 fn a_pin_alone_proves_no_time() {
     let pki = Pki::new(&P256, 1);
@@ -198,7 +198,7 @@ fn a_pin_alone_proves_no_time() {
     }
 }
 
-/// The certificate is public: who shows it must have its key.
+/// The certificate is public: the peer that presents it must have its key.
 #[test]
 fn a_pinned_certificate_without_its_key() {
     let pki = Pki::new(&P256, 1);
@@ -215,7 +215,7 @@ fn a_pinned_certificate_without_its_key() {
 
 #[test]
 fn pins_take_sha256() {
-    // Also where no suite chosen has it.
+    // Even if no chosen suite uses it.
     let pki = Pki::new(&P256, 1);
     let builder = client(&pki)
         .pin(pins(&pki)[0])

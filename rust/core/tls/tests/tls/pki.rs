@@ -10,10 +10,10 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 pub(crate) const NAME: &str = "broker.test";
-/// 2026-11-23: between the dates of every certificate that does not say otherwise.
+/// 2026-11-23: within the validity of every certificate that does not set its own.
 pub(crate) const NOW: u64 = 1_795_392_000;
 
-/// A chain as a server has it, and the root that vouches for it.
+/// The chain of a server, and its root.
 #[derive(Clone)]
 pub(crate) struct Pki {
     /// Leaf first, without the root.
@@ -22,7 +22,7 @@ pub(crate) struct Pki {
     pub(crate) root: CertificateDer<'static>,
 }
 
-/// RSA keys take long to find: each kind of key is made a few times and used again.
+/// Generating RSA keys takes long: each kind of key is generated a few times and reused.
 fn key(algorithm: &'static SignatureAlgorithm, nth: usize) -> KeyPair {
     static KEYS: LazyLock<Mutex<HashMap<(String, usize), String>>> = LazyLock::new(Mutex::default);
     let mut keys = KEYS.lock().unwrap();
@@ -48,7 +48,7 @@ pub(crate) fn ca_params(name: &str) -> CertificateParams {
     params
 }
 
-/// A leaf for [`NAME`], 192.0.2.1 and 2001:db8::1.
+/// Returns a leaf for [`NAME`], 192.0.2.1 and 2001:db8::1.
 pub(crate) fn leaf_params() -> CertificateParams {
     let mut leaf = params(NAME);
     leaf.subject_alt_names = [NAME, "192.0.2.1", "2001:db8::1"]
@@ -66,13 +66,13 @@ pub(crate) fn leaf_params() -> CertificateParams {
 }
 
 impl Pki {
-    /// A chain of `length` certificates below a root, all with keys of one kind.
+    /// Makes a chain of `length` certificates below a root, all with the same kind of key.
     pub(crate) fn new(algorithm: &'static SignatureAlgorithm, length: usize) -> Self {
         let middle = (1..length).map(|i| ca_params(&format!("Middle {i}")));
         Self::of(algorithm, ca_params("Root"), middle, leaf_params())
     }
 
-    /// A leaf straight below its root.
+    /// Makes a leaf directly below its root.
     pub(crate) fn with_leaf(leaf: CertificateParams) -> Self {
         let algorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
         Self::of(algorithm, ca_params("Root"), [], leaf)
@@ -102,7 +102,7 @@ impl Pki {
         }
     }
 
-    /// A root of the same name as the real one, with another key.
+    /// Makes a root with the same name as the real one, but another key.
     pub(crate) fn impostor(algorithm: &'static SignatureAlgorithm) -> CertificateDer<'static> {
         let key = key(algorithm, 99);
         ca_params("Root").self_signed(&key).unwrap().der().clone()

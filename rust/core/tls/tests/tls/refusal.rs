@@ -1,4 +1,4 @@
-//! Certificates that must fail, fail with the right reason, and the peer is told.
+//! Certificates that must be refused, for the right reason and with the right alert.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
@@ -18,8 +18,8 @@ const DAY: u64 = 86_400;
 const NOT_BEFORE: u64 = 1_767_225_600;
 const NOT_AFTER: u64 = 1_798_761_600;
 
-/// Runs a handshake that must fail, with both versions; checks that a sentence and a cure are there
-/// and that the server got this alert.
+/// Runs a handshake that must fail, with both versions. Checks that there are a sentence and a
+/// cure, and that the server received this alert.
 #[track_caller]
 fn refused(
     pki: &Pki,
@@ -39,7 +39,7 @@ fn refused(
         };
         let (sentence, cure) = (error.to_string(), error.cure());
         assert!(sentence.len() > 20 && cure.len() > 20, "{sentence}; {cure}");
-        // The chain can be looked at, and the error stays.
+        // The chain is available, and the error is permanent.
         assert_eq!(pair.client.peer_certificates().len(), pki.chain.len());
         assert_eq!(pair.client.handle_eof(), Err(error.clone()));
         pair.to_client.clear();
@@ -81,7 +81,7 @@ fn an_unknown_authority() {
         "the broker's certificate chain ends at \"CN=Root\", which is not among the configured CAs"
     );
 
-    // A broker that forgets its intermediate.
+    // A broker that omits its intermediate.
     let mut pki = Pki::new(&P256, 2);
     pki.chain.truncate(1);
     let fault = refused_now(&pki, AlertDescription::UnknownCA);
@@ -167,7 +167,7 @@ fn dates() {
             checked_at: early
         }
     );
-    // A device that believes in 1970.
+    // A device whose clock says 1970.
     let fault = refused(
         &pki,
         &pki,
@@ -190,7 +190,7 @@ fn dates() {
     assert!(cure.starts_with("let the broker send"), "{cure}");
 }
 
-/// A certificate of the right name that is not the issuer, in the place where a renewed one would be.
+/// A certificate with the right name that is not the issuer, in addition to an expired issuer.
 #[test]
 fn a_path_whose_keys_do_not_fit_is_not_the_reason() {
     let key = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap();
@@ -227,14 +227,14 @@ fn a_clock_that_is_not_set() {
     let pki = Pki::of(&P256, ca_params("Root"), [middle], leaf_params());
     for version in Version::ALL {
         let config = client(&pki).versions(&[*version]).build().unwrap();
-        // Long before the chain, while only the leaf has begun, in the middle of it.
+        // Long before the chain, while only the leaf is valid, and in the middle of it.
         for floor in [0, NOT_BEFORE + DAY, NOW, NOT_AFTER] {
             let time = CertificateTime::AtLeast(floor);
             let connection = Connection::new(&config, NAME, time).unwrap();
             Pair::of(connection, Server::new(&pki).start()).exchange();
         }
     }
-    // What has expired before the floor stays expired, and all else is checked as ever.
+    // What expired before the floor stays expired, and all other checks still apply.
     let after = CertificateTime::AtLeast(NOT_AFTER + 1);
     let alert = AlertDescription::CertificateExpired;
     let fault = refused(&pki, &pki, NAME, after, alert);
@@ -249,7 +249,7 @@ fn a_clock_that_is_not_set() {
     );
     assert!(matches!(fault, CertificateFault::NameMismatch { .. }));
 
-    // Two certificates that were never valid together.
+    // Two certificates that were never valid at the same time.
     let mut middle = ca_params("Middle");
     middle.not_before = rcgen::date_time_ymd(2028, 1, 1);
     middle.not_after = rcgen::date_time_ymd(2029, 1, 1);
@@ -270,7 +270,7 @@ fn another_name() {
         );
         assert_eq!(fault.to_string(), expected);
     }
-    // The common name does not count, other kinds of names neither, and an address is no DNS name.
+    // The common name and other kinds of names do not count, and an address is not a DNS name.
     let named = |common: &str, names: &[SanType]| {
         let mut leaf = params(common);
         leaf.subject_alt_names = names.to_vec();
@@ -350,7 +350,7 @@ fn another_name() {
         let error = TlsError::Certificate(fault);
         assert!(error.cure().contains(cure), "{}", error.cure());
     }
-    // An address in a dNSName does not spoil the other names.
+    // An address in a dNSName does not invalidate the other names.
     let pki = named(NAME, &[dns("127.0.0.1"), dns(NAME)]);
     Pair::new(&client(&pki).build().unwrap(), &Server::new(&pki)).exchange();
 }
@@ -369,7 +369,7 @@ fn certificates_for_something_else() {
         "{cure}"
     );
 
-    // Its own behind it: the order is wrong, and another certificate would not help.
+    // Its own follows: the order is wrong, and another certificate would not help.
     let mut pki = Pki::new(&P256, 2);
     pki.chain.swap(0, 1);
     let fault = refused_now(&pki, other);
@@ -378,7 +378,7 @@ fn certificates_for_something_else() {
     pki.chain.insert(0, pki.root.clone());
     assert_eq!(refused_now(&pki, other), CertificateFault::LeafNotFirst);
 
-    // An intermediate of version 2: its extensions do not count.
+    // An intermediate of version 2, whose extensions do not count.
     let mut pki = Pki::new(&P256, 2);
     let mut old = pki.chain[1].to_vec();
     let version = [0xa0, 3, 2, 1, 2];
@@ -437,7 +437,7 @@ fn certificates_for_something_else() {
     let fault = refused_now(&pki, other);
     assert_eq!(fault, CertificateFault::NameConstraint);
 
-    // Names that it cannot be compared with, beside the right one; without a limit they do not matter.
+    // Malformed names in addition to the right one. Without a limit on names they do not matter.
     let mut narrow = ca_params("Narrow");
     narrow.name_constraints = Some(NameConstraints {
         permitted_subtrees: vec![GeneralSubtree::DnsName("test".into())],
@@ -470,7 +470,7 @@ fn certificates_for_something_else() {
         assert!(sentence.contains(&format!("\"{name}\"")), "{sentence}");
     }
 
-    // Of subjects: in the root, and below it.
+    // Limits on subjects: in the root, and below it.
     let mut of_subjects = ca_params("Of subjects");
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, NAME);
@@ -502,7 +502,7 @@ fn certificates_for_something_else() {
     let fault = refused_now(&long, other);
     let expected = CertificateFault::PathTooLong { length: 5, most: 4 };
     assert_eq!(fault, expected);
-    // Before anything is verified: whether its dates are good does not matter.
+    // Before anything is verified: its dates do not matter.
     let fault = refused(&long, &long, NAME, (NOW + 9_999 * DAY).into(), other);
     assert_eq!(fault, expected);
 
@@ -544,7 +544,7 @@ fn certificates_for_something_else() {
     }
 }
 
-/// What is configured as CA and may not issue others: the usual certificate of a broker of one's own.
+/// A configured CA that may not issue others: typical for a broker of one's own.
 #[test]
 fn what_is_no_ca_vouches_for_itself_alone() {
     let key = rcgen::KeyPair::generate_for(&P256).unwrap();
@@ -563,11 +563,11 @@ fn what_is_no_ca_vouches_for_itself_alone() {
     let mut pair = Pair::new(&config, &Server::new(&pki));
     pair.exchange();
     assert!(pair.client.issued().is_some());
-    // Beside CAs.
+    // In addition to CAs.
     let config = client(&Pki::new(&P256, 1)).ca(&pki.root).unwrap();
     Pair::new(&config.build().unwrap(), &Server::new(&pki)).exchange();
 
-    // Another one of the same name and key.
+    // Another one with the same name and key.
     let mut other = home.clone();
     other.subject_alt_names.pop();
     let fault = refused(
@@ -584,7 +584,7 @@ fn what_is_no_ca_vouches_for_itself_alone() {
     };
     assert_eq!(fault, expected);
 
-    // As the issuer of others; and what may sign other things alone.
+    // As the issuer of others; and one that may only sign other things.
     let mut no_ca = params("No CA");
     no_ca.is_ca = IsCa::ExplicitNoCa;
     let mut signs_no_certificates = ca_params("For revocation lists");
@@ -598,7 +598,7 @@ fn what_is_no_ca_vouches_for_itself_alone() {
     }
 }
 
-/// RFC 5280 section 7.1: names are the same whatever kind of string they are, and in capitals or not.
+/// RFC 5280 section 7.1: string type and case do not matter when comparing names.
 #[test]
 fn a_ca_is_found_by_its_name_however_that_is_written() {
     let named = |name: DnValue| {
@@ -653,7 +653,7 @@ fn a_ca_is_found_by_its_name_however_that_is_written() {
 #[test]
 fn a_signature_that_the_device_cannot_check() {
     let pki = Pki::new(&rcgen::PKCS_ED25519, 1);
-    // The client offers no such scheme, so the server gives up first.
+    // The client does not offer such a scheme, so the server gives up first.
     let mut pair = Pair::new(&client(&pki).build().unwrap(), &Server::new(&pki));
     let error = pair.run().unwrap_err();
     assert_eq!(
@@ -664,7 +664,7 @@ fn a_signature_that_the_device_cannot_check() {
             context: AlertContext::Unknown,
         }
     );
-    // A leaf that the client can use below a root that it cannot.
+    // A leaf that the client supports, below a root that it does not.
     let root = Pki::new(&rcgen::PKCS_ED25519, 1);
     let key = rcgen::KeyPair::generate_for(&P256).unwrap();
     let root_key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();

@@ -1,4 +1,4 @@
-//! Sessions are resumed, as often as the store allows and only by those who may.
+//! Sessions are resumed as often as the store allows, and only under the same conditions.
 
 use std::sync::Arc;
 
@@ -39,7 +39,8 @@ impl Setup {
         }
     }
 
-    /// Connects, exchanges, and returns what was agreed and how many bytes went to the client.
+    /// Connects and exchanges data. Returns what was negotiated, and how many bytes the client
+    /// received.
     #[track_caller]
     fn connect(&self, time: impl Into<CertificateTime>) -> (Agreed, usize) {
         self.connect_with(&self.config, time)
@@ -58,7 +59,8 @@ impl Setup {
 
 #[test]
 fn again_and_again_in_both_versions() {
-    // TLS 1.2 by ticket and by session id, TLS 1.3 by ticket and by a reference to the server's memory.
+    // TLS 1.2 by ticket and by session id, TLS 1.3 by ticket and by a reference to the server's
+    // memory.
     for version in Version::ALL {
         for tickets in [true, false] {
             let setup = Setup::new(*version, tickets);
@@ -110,12 +112,13 @@ fn a_ticket_ages() {
         let setup = Setup::new(*version, true);
         setup.connect(NOW);
         assert!(setup.connect(NOW + 3_600).0.resumed);
-        // Seven days is as long as a ticket lives (RFC 8446 section 4.6.1).
+        // A ticket is valid for seven days at most (RFC 8446 section 4.6.1).
         assert!(!setup.connect(NOW + 8 * 86_400).0.resumed);
     }
 }
 
-/// RFC 8446 section 4.6.1 and RFC 5246 section F.1.4: not beyond the certificates, however often it is renewed.
+/// RFC 8446 section 4.6.1 and RFC 5246 section F.1.4: never past the expiry of the certificates,
+/// however often it is renewed.
 #[test]
 fn a_session_ends_with_the_first_certificate() {
     const END: u64 = NOW + 86_400;
@@ -153,7 +156,7 @@ fn a_session_ends_with_the_first_certificate() {
     }
 }
 
-/// A certificate beside the verified path does not count, and none does where a pin alone decides.
+/// Certificates outside of the verified path do not count, and none do if a pin alone decides.
 #[test]
 fn a_session_does_not_end_with_what_was_not_verified() {
     let mut pki = Pki::new(&P256, 1);
@@ -194,14 +197,14 @@ fn a_session_does_not_end_with_what_was_not_verified() {
 fn only_under_the_same_conditions() {
     for version in Version::ALL {
         let setup = Setup::new(*version, true);
-        // Made on trust in a floor: not good for one who knows the time.
+        // Made with a floor: not resumed once the time is known.
         setup.connect(CertificateTime::AtLeast(NOW));
         assert!(setup.connect(CertificateTime::AtLeast(NOW)).0.resumed);
         assert!(!setup.connect(NOW).0.resumed);
         assert!(setup.connect(NOW).0.resumed);
         assert!(!setup.connect(CertificateTime::AtLeast(NOW)).0.resumed);
 
-        // Another configuration on the same store may trust other CAs.
+        // Another configuration with the same store may trust other CAs.
         setup.store.clear();
         setup.connect(NOW);
         let other = client(&Pki::new(&P256, 3))
@@ -210,7 +213,7 @@ fn only_under_the_same_conditions() {
             .build()
             .unwrap();
         assert!(!setup.connect_with(&other, NOW).0.resumed);
-        // A clone is the same configuration.
+        // A clone counts as the same configuration.
         setup.store.clear();
         setup.connect(NOW);
         assert!(setup.connect_with(&setup.config.clone(), NOW).0.resumed);
@@ -244,7 +247,7 @@ fn the_store_is_bounded() {
         .build()
         .unwrap();
     let server = Server::new(&pki);
-    // Two connections at once bring two tickets; then another name pushes the server out.
+    // Two connections at once bring two tickets; then another name evicts the server.
     for _ in 0..2 {
         let mut pair = Pair::new(&config, &server);
         store.clear();
@@ -265,7 +268,7 @@ fn the_store_is_bounded() {
 
 #[test]
 fn two_connections_check_their_own_time() {
-    // One configuration, a connection in between with another time: each keeps its own.
+    // One configuration, with a connection at another time in between: each keeps its own.
     let pki = Pki::new(&P256, 1);
     let config = client(&pki).build().unwrap();
     let good = Connection::new(&config, NAME, NOW).unwrap();
@@ -281,14 +284,14 @@ fn time_told_later_makes_the_ticket_young() {
     let connection = Connection::new(&setup.config, NAME, NOW).unwrap();
     let server = ServerConnection::new(setup.server.clone()).unwrap();
     let mut pair = Pair::of(connection, server);
-    // The ticket comes ten days into the connection.
+    // The ticket arrives ten days into the connection.
     pair.client.set_time(NOW + 10 * 86_400);
     pair.exchange();
     assert!(setup.connect(NOW + 10 * 86_400 + 3_600).0.resumed);
 }
 
-/// RFC 5246 section 7.2.2: after a handshake that failed with a session, however it did, the next is a full
-/// one. The server still has the session, and would resume it.
+/// RFC 5246 section 7.2.2: after a handshake with a session failed, in whatever way, the next one
+/// is full. The server still has the session and would resume it.
 #[test]
 fn a_session_that_does_not_resume_is_offered_once() {
     let alert = [21, 3, 3, 0, 2, 2, 80];
@@ -320,7 +323,7 @@ fn a_session_that_does_not_resume_is_offered_once() {
     }
 }
 
-/// So do the sessions of a connection that a fatal alert ends later, and not those of one that is cut.
+/// A later fatal alert also drops the sessions of its connection; a lost connection does not.
 #[test]
 fn a_fatal_alert_makes_its_server_forgotten() {
     for version in Version::ALL {
@@ -335,7 +338,7 @@ fn a_fatal_alert_makes_its_server_forgotten() {
             assert_eq!(setup.store.len(), 2);
             match is_cut {
                 true => pair.client.handle_eof().unwrap_err(),
-                // Not encrypted: a record that does not decrypt ends a connection as well.
+                // Unencrypted: a record that cannot be decrypted ends a connection as well.
                 false => {
                     let record = [23, 3, 3, 0, 32].into_iter().chain([0; 32]);
                     let record: Vec<u8> = record.collect();

@@ -1,4 +1,4 @@
-//! The byte stream: any fragmentation, full buffers, closing, new keys.
+//! The byte stream: fragmentation, full buffers, closing, key updates.
 
 use proptest::prelude::*;
 use rcgen::{PKCS_ECDSA_P256_SHA256 as P256, PKCS_RSA_SHA256 as RSA};
@@ -55,7 +55,8 @@ fn full_records_both_ways() {
     }
 }
 
-/// Records of every length around the edges, by each suite: where the plaintext begins and ends is its own.
+/// Records of every length around the limits, with each suite, because the plaintext's position
+/// depends on the suite.
 #[test]
 fn records_of_any_length_by_any_suite() {
     use std::io::Write;
@@ -98,7 +99,7 @@ fn plaintext_holds_the_ciphertext_back() {
         let first = pair.client.handle_ciphertext(&bytes).unwrap();
         assert_eq!(pair.client.plaintext(), b"one");
         assert!(first < bytes.len());
-        // Nothing is taken while there is something to read, even in part.
+        // Nothing is taken while there is plaintext left, even part of it.
         assert_eq!(pair.client.handle_ciphertext(&bytes[first..]), Ok(0));
         pair.client.consume_plaintext(2);
         assert_eq!(pair.client.plaintext(), b"e");
@@ -107,7 +108,7 @@ fn plaintext_holds_the_ciphertext_back() {
         let second = pair.client.handle_ciphertext(&bytes[first..]).unwrap();
         assert_eq!(first + second, bytes.len());
         assert_eq!(pair.client.plaintext(), b"two");
-        // Writing works meanwhile, and more than is there may be consumed.
+        // Writing still works, and consuming more than there is has no effect.
         assert_eq!(pair.client.write(b"x"), Ok(1));
         assert_eq!(pair.client.plaintext(), b"two");
         pair.client.consume_plaintext(100);
@@ -131,7 +132,7 @@ fn the_outbound_buffer_takes_what_fits() {
         let mut pair = Pair::new(&config, &Server::new(&pki));
         assert_eq!(pair.client.write(b"too early"), Ok(0));
         pair.run().unwrap();
-        // Two records of 400 bytes; what is left would make a scrap.
+        // Two records of 400 bytes; the rest would make a partial record.
         assert_eq!(pair.client.write(&pattern(5_000)), Ok(800));
         assert!(pair.client.ciphertext().len() <= 1_000);
         assert!(pair.client.buffer_sizes().outbound <= 1_000);
@@ -145,7 +146,7 @@ fn the_outbound_buffer_takes_what_fits() {
     }
 }
 
-/// The sizes of the records that writing `data` makes.
+/// Returns the sizes of the records that writing `data` produces.
 fn record_sizes(pair: &mut Pair, data: &[u8]) -> Vec<usize> {
     pair.client.write(data).unwrap();
     let mut sizes = Vec::new();
@@ -179,7 +180,7 @@ fn buffers_grow_as_needed_and_shrink_when_idle() {
     pair.server.writer().write_all(&pattern(10_000)).unwrap();
     pair.server.write_tls(&mut pair.to_client).unwrap();
     let bytes = pair.to_client.make_contiguous().to_vec();
-    // The header alone makes room for its record, in whole KiB.
+    // The header alone reserves room for its record, in whole KiB.
     pair.client.handle_ciphertext(&bytes[..6]).unwrap();
     let busy = pair.client.buffer_sizes().inbound;
     assert_eq!(busy, 10_240);
@@ -212,11 +213,11 @@ fn a_record_beyond_the_limit_is_refused_with_both_numbers() {
         };
         assert!((2_120..2_150).contains(&size) && limit == 2_048);
         assert!(pair.client.buffer_sizes().inbound <= 2_048);
-        // The peer gets a close_notify.
+        // The peer receives a close_notify.
         pair.to_client.clear();
         pair.client_to_server(usize::MAX);
         assert!(pair.server.process_new_packets().unwrap().peer_has_closed());
-        // And again.
+        // Again.
         assert_eq!(pair.client.handle_ciphertext(b"x"), Err(error.clone()));
         assert_eq!(pair.client.write(b"x"), Err(error));
     }
@@ -229,9 +230,9 @@ fn a_flight_beyond_the_limit_is_refused() {
     let mut pair = Pair::new(&config, &server);
     let error = pair.run().unwrap_err();
     assert_eq!(error, TlsError::HandshakeTooLarge { limit: 1_024 });
-    // Nothing of the flight that does not follow.
+    // Nothing of the flight that is not completed.
     assert_eq!(pair.client.ciphertext(), []);
-    // The same in records that fit, in a buffer that fits the flight.
+    // The same in records that fit, with a buffer that fits the flight.
     let (config, mut server) = small(4_096, 4, Version::Tls13);
     server.fragment = Some(512);
     Pair::new(&config, &server).exchange();
@@ -240,7 +241,7 @@ fn a_flight_beyond_the_limit_is_refused() {
 #[test]
 fn both_ways_of_closing() {
     for version in Version::ALL {
-        // By us.
+        // By the client.
         let mut pair = established(*version);
         assert_eq!(pair.client.write(b"last words"), Ok(10));
         pair.client.close();
@@ -256,12 +257,12 @@ fn both_ways_of_closing() {
             0,
             "no close_notify"
         );
-        // The peer may still have something to say.
+        // The peer may still send data.
         pair.server_writes(b"and mine").unwrap();
         assert_eq!(pair.client_read, b"and mine");
         assert_eq!(pair.client.handle_eof(), Ok(()));
 
-        // By the peer: half closed, so we may still write.
+        // By the peer: half closed, so the client may still write.
         let mut pair = established(*version);
         use std::io::Write;
         pair.server.writer().write_all(b"bye").unwrap();
@@ -314,7 +315,7 @@ fn keys_are_refreshed_from_both_sides() {
         pair.server.refresh_traffic_keys().unwrap();
         pair.exchange();
     }
-    // TLS 1.2 has no such thing.
+    // TLS 1.2 has no key update.
     let mut pair = established(Version::Tls12);
     pair.client.refresh_keys().unwrap();
     assert!(pair.client.ciphertext().is_empty());

@@ -1,4 +1,4 @@
-//! What the provider's backend turns out not to have when it is first used.
+//! Algorithms that the provider's backend turns out to lack on first use.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +57,7 @@ fn config(pki: &Pki, version: Version, others: bool) -> Config {
     builder.versions(&[version]).build().unwrap()
 }
 
-/// The key share of TLS 1.3 is made anew with the next group, in the same attempt.
+/// The key share of TLS 1.3 is regenerated with the next group, in the same attempt.
 #[test]
 fn a_group_that_is_missing_is_left_out_at_once() {
     let pki = Pki::new(P256, 2);
@@ -71,7 +71,7 @@ fn a_group_that_is_missing_is_left_out_at_once() {
     }
 }
 
-/// TLS 1.2 finds out when the broker has chosen it: the next connection does without.
+/// TLS 1.2 finds out when the broker has chosen it: the next connection does not offer it.
 #[test]
 fn tls_1_2_does_without_it_from_the_next_connection_on() {
     let pki = Pki::new(RSA, 2);
@@ -106,7 +106,7 @@ fn a_scheme_that_is_withdrawn_is_not_offered() {
     }
 }
 
-/// ECDSA on P-256, of which the backend fails once.
+/// ECDSA on P-256 with a backend that fails once.
 #[derive(Debug)]
 struct FailsOnce(&'static dyn SignatureVerificationAlgorithm);
 
@@ -145,7 +145,7 @@ impl SignatureVerificationAlgorithm for FailsOnce {
     }
 }
 
-/// It was tried with another CA of the name: what ends the connection later has a cause of its own.
+/// It failed with another CA of the same name: a later error has a cause of its own.
 #[test]
 fn a_failure_that_did_not_matter_is_not_told_later() {
     let pki = Pki::new(P256, 1);
@@ -179,7 +179,7 @@ fn a_failure_that_did_not_matter_is_not_told_later() {
     assert!(!matches!(error, TlsError::CryptoFailed(_)), "{error:?}");
 }
 
-/// A record was too large, and then the goodbye could not be encrypted.
+/// A record was too large, and then the close_notify could not be encrypted.
 #[test]
 fn a_failure_of_the_goodbye_is_not_told_in_place_of_the_reason() {
     let pki = Pki::new(P256, 1);
