@@ -1,4 +1,4 @@
-//! Summarizes a certificate for people: subject, issuer, validity and names.
+//! Summarises a certificate for people: subject, issuer, validity and names.
 //!
 //! webpki does the verification; nothing here decides whether a certificate is trusted.
 
@@ -209,7 +209,7 @@ impl CertificateSummary {
         Some((time(&mut validity)?, time(&mut validity)?))
     }
 
-    /// Summarizes a chain as presented, up to seven certificates. Unreadable ones keep their place.
+    /// Summarises a chain as presented, up to seven certificates. Unreadable ones keep their place.
     pub(crate) fn read_chain<'a>(
         chain: &mut dyn Iterator<Item = &'a CertificateDer<'a>>,
     ) -> Vec<Self> {

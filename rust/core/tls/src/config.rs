@@ -298,7 +298,6 @@ impl ConfigBuilder {
     /// A certificate that may not issue others, by its basicConstraints (CA:FALSE) or its keyUsage,
     /// is trusted only as itself: for a broker that presents this very certificate, self-signed. It
     /// is kept whole.
-    /// itself alone: for a broker that shows this very certificate, signed by itself. It is kept whole.
     // Not inlined, as below: the caller's stack then holds one step at a time.
     #[inline(never)]
     pub fn ca(mut self, pem_or_der: &[u8]) -> Result<Self, ConfigError> {

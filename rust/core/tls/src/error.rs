@@ -71,7 +71,7 @@ pub enum TlsError {
     UnexpectedMessage,
     /// TLS 1.2 was negotiated with a broker that supports 1.3: the offer was altered on the way.
     Downgraded,
-    /// The broker broke the protocol.
+    /// The broker violated the protocol.
     Misbehaved(Misbehaviour),
     /// No random numbers are available.
     NoEntropy,

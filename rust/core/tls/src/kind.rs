@@ -1,4 +1,4 @@
-//! Recognizes files that were given as a certificate or key but are something else.
+//! Recognises files that were given as a certificate or key but are something else.
 
 use crate::certificate::{CertificateSummary, PublicKey};
 use crate::config_error::Given;
@@ -52,7 +52,7 @@ pub enum FileKind {
     UnknownLabel,
     /// Text without a BEGIN line.
     Text,
-    /// Unrecognized bytes.
+    /// Unrecognised bytes.
     Binary,
     /// Something else, in a build that does not analyse it (without the feature `summaries`).
     Other,
@@ -87,7 +87,7 @@ const LABEL_ENDS: [(&[u8], FileKind); 3] = [
 
 impl FileKind {
     #[cfg(feature = "pem")]
-    /// Recognizes the label of a PEM section.
+    /// Recognises the label of a PEM section.
     pub(crate) fn of_label(label: &[u8]) -> Option<Self> {
         let has_label = |(known, _): &&(&[u8], Self)| *known == label;
         if let Some((_, kind)) = LABELS.iter().find(has_label) {
@@ -97,7 +97,7 @@ impl FileKind {
         LABEL_ENDS.iter().find(ends_so).map(|(_, kind)| *kind)
     }
 
-    /// Recognizes the beginning of a DER structure.
+    /// Recognises the beginning of a DER structure.
     pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
         let mut outer = Reader::new(der);
         let mut inside = outer.inside(der::SEQUENCE)?;

@@ -421,7 +421,6 @@ impl Verifier {
     ///
     /// If names allow several paths, the one that proves least counts, because that is proven
     /// whichever it was. `None` if a pin alone decided, because dates do not count then.
-    /// whichever of them it was. `None` where a pin alone decided, for which dates do not count.
     pub(crate) fn validity(
         &self,
         end_entity: &CertificateDer<'_>,
