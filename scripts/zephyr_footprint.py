@@ -1,11 +1,11 @@
-"""Builds the images whose size docs/footprint-tables.md tells, measures them, and writes the tables.
+"""Builds and measures the images of docs/footprint-tables.md, and writes its tables.
 
     python3 scripts/zephyr_footprint.py WORKSPACE [NAME ...]     (the folder above zephyr/)
 
-Without names all configurations are built. The images stay in WORKSPACE/build-footprint (or where
-FOOTPRINT_BUILD points), with the results of earlier runs, so that a name alone renews its rows.
-Needs west, openssl, Rust for the boards' processors, and a toolchain as ZEPHYR_TOOLCHAIN_VARIANT
-names it.
+Builds all configurations if no name is given. The images and the results of earlier runs stay in
+WORKSPACE/build-footprint, or in the folder that FOOTPRINT_BUILD names; a name updates its rows only.
+Needs west, openssl, Rust for the boards' processors, and the toolchain that ZEPHYR_TOOLCHAIN_VARIANT
+names.
 """
 
 import json
@@ -28,15 +28,15 @@ DK = "nrf52840dk/nrf52840"
 PUBLISH, MUTUAL_TLS, SENSOR = "samples/publish", "samples/mutual_tls", "samples/sensor_sleepy"
 C_SAMPLE = "zephyr/samples/net/mqtt_publisher"  # in the workspace
 
-# Zephyr's own sample as the same Thread device: with the board's configuration of our sample. Its POSIX API
-# asks for a full C library, which Debian has none that fits; the sample needs four names of it.
+# Zephyr's own sample as the same Thread device, with our sample's board configuration. Its POSIX API needs a
+# full C library, and Debian has no suitable one. The sample uses only four names of that API.
 C_THREAD = """POSIX_API=n NET_IPV6=y LOG=y OPENTHREAD_THREAD_VERSION_1_4=y OPENTHREAD_UPTIME=y
 OPENTHREAD_SLAAC=y OPENTHREAD_DNS_CLIENT=y
 COMMON_LIBC_MALLOC_ARENA_SIZE=0 MAIN_STACK_SIZE=4096 NET_LOG=n NET_SHELL=n NET_CONFIG_SETTINGS=n
 NET_IPV6_RA_RDNSS=n TEST_RANDOM_GENERATOR=n"""
 C_NAMES = "-Dpollfd=zsock_pollfd -DPOLLIN=ZSOCK_POLLIN -Dpoll=zsock_poll -Dinet_pton=zsock_inet_pton"
-# Its TLS, on the Mbed TLS that OpenThread has by default, without PSA: ECDHE_RSA needs the older functions
-# in any case, and PSA beside them would be cryptography twice.
+# Its TLS uses the Mbed TLS that OpenThread has by default, without PSA: ECDHE_RSA needs the older functions
+# in any case, and adding PSA would duplicate the cryptography.
 C_TLS = """MQTT_LIB_TLS=y NET_SOCKETS_SOCKOPT_TLS=y MBEDTLS_TLS_VERSION_1_2=y MBEDTLS_SERVER_NAME_INDICATION=y
 MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED=y MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED=y MBEDTLS_RSA_C=y
 MBEDTLS_PKCS1_V15=y MBEDTLS_ECP_C=y MBEDTLS_ECDH_C=y MBEDTLS_ECDSA_C=y MBEDTLS_ECP_DP_SECP256R1_ENABLED=y
@@ -48,12 +48,12 @@ OFF = "P384 AES256 CHACHA20 X25519 CLIENT_AUTH RSA RSA_IN_RUST TLS12 SENTENCES R
 
 
 class Image(typing.NamedTuple):
-    """What is built."""
+    """A configuration to build."""
 
     what: str
     source: str = PUBLISH
     board: str = DK
-    snippets: tuple = ()  # beside thread-mqtt-upstream-psa
+    snippets: tuple = ()  # in addition to thread-mqtt-upstream-psa
     options: str = ""
     release: bool = False  # with the snippet, for an MCUboot slot
 
@@ -63,28 +63,28 @@ CONFIGURATIONS = {
     "ftd": Image("FTD", snippets=("thread-mqtt-ftd",)),
     "sleepy": Image("sleepy end device", snippets=("thread-mqtt-sleepy",)),
     "dongle": Image("MTD", board="nrf52840dongle/nrf52840"),
-    "small": Image("MTD, AES-128, P-256, X25519 and RSA alone, no client certificate", options=SMALL),
+    "small": Image("MTD, AES-128, P-256, X25519 and RSA only, no client certificate", options=SMALL),
     "soft": Image("MTD, RustCrypto beside PSA", options="THREAD_MQTT_CRYPTO_SOFT=y"),
     "mutual-tls": Image("`mutual_tls`, MTD", MUTUAL_TLS),
     "sensor": Image("`sensor_sleepy`, sleepy end device", SENSOR),
     "rust": Image("the application in Rust, MTD", "."),
     "release": Image("MTD, release", release=True),
-    # As without the snippet thread-mqtt-p256.
-    "release-general": Image("the same with general curves, X25519 and P-384", release=True,
+    # Undoes the snippet thread-mqtt-p256.
+    "release-general": Image("the same with generic curves, X25519 and P-384", release=True,
                              options="THREAD_MQTT_P256M=n THREAD_MQTT_X25519=y THREAD_MQTT_P384=y THREAD_MQTT_SHA512_SMALLER=n "
                                      "MBEDTLS_HEAP_SIZE=8192"),
     "release-sleepy": Image("sleepy end device, release", snippets=("thread-mqtt-sleepy",), release=True),
     "release-mutual-tls": Image("`mutual_tls`, MTD, release", MUTUAL_TLS, release=True),
     "release-sensor": Image("`sensor_sleepy`, sleepy end device, release", SENSOR, release=True),
-    "release-small": Image("MTD, release, P-256, X25519 and RSA alone, no client certificate", options=SMALL, release=True),
-    "release-tls13": Image("MTD, release, TLS 1.3 alone", options="THREAD_MQTT_TLS12=n", release=True),
-    "release-only": Image("MTD, release, rustls for a client only", options=ONLY, release=True),
-    "release-only-tls13": Image("the same, TLS 1.3 alone", options=ONLY + " THREAD_MQTT_TLS12=n", release=True),
-    "release-only-least": Image("the same, MQTT 5 and DER alone, no client certificate", release=True,
+    "release-small": Image("MTD, release, P-256, X25519 and RSA only, no client certificate", options=SMALL, release=True),
+    "release-tls13": Image("MTD, release, TLS 1.3 only", options="THREAD_MQTT_TLS12=n", release=True),
+    "release-only": Image("MTD, release, client-only rustls", options=ONLY, release=True),
+    "release-only-tls13": Image("the same, TLS 1.3 only", options=ONLY + " THREAD_MQTT_TLS12=n", release=True),
+    "release-only-least": Image("the same, MQTT 5 and DER only, no client certificate", release=True,
                                 options=ONLY + " THREAD_MQTT_TLS12=n THREAD_MQTT_V311=n THREAD_MQTT_PEM=n THREAD_MQTT_CLIENT_AUTH=n"),
-    # Without it the whole does not fit the slot.
-    "release-only-ftd": Image("FTD, release, rustls for a client only", snippets=("thread-mqtt-ftd",), options=ONLY, release=True),
-    "release-ftd": Image("FTD, release, TLS 1.3 alone, no client certificate", snippets=("thread-mqtt-ftd",),
+    # Does not fit the slot with the full rustls.
+    "release-only-ftd": Image("FTD, release, client-only rustls", snippets=("thread-mqtt-ftd",), options=ONLY, release=True),
+    "release-ftd": Image("FTD, release, TLS 1.3 only, no client certificate", snippets=("thread-mqtt-ftd",),
                          options=SMALL + " THREAD_MQTT_TLS12=n", release=True),
     "c": Image("Zephyr's mqtt_publisher, MTD, no TLS", C_SAMPLE, options=C_THREAD),
     "c-tls": Image("Zephyr's mqtt_publisher, MTD, Mbed TLS, TLS 1.2", C_SAMPLE, options=C_THREAD + " " + C_TLS),
@@ -95,7 +95,7 @@ CONFIGURATIONS = {
 
 
 def run(command, **options):
-    """Runs a command; on failure shows the end of what it printed and ends."""
+    """Runs a command. On failure shows the end of its output and exits."""
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
     if result.returncode != 0:
         lines = (result.stdout + result.stderr).splitlines()
@@ -104,7 +104,7 @@ def run(command, **options):
 
 
 def build(name, workspace, folder):
-    """Builds a configuration; the folder of the build."""
+    """Builds a configuration and returns the build folder."""
     image = CONFIGURATIONS[name]
     ours = not image.source.startswith("zephyr/")
     source = (ROOT if ours else workspace) / image.source
@@ -126,7 +126,7 @@ def build(name, workspace, folder):
         arguments += [f"-DEXTRA_CONF_FILE={ROOT}/boards/nrf52840dk_nrf52840.conf", f"-DEXTRA_CFLAGS={C_NAMES}"]
     if image.release:
         arguments += ["-DCONFIG_BOOTLOADER_MCUBOOT=y"]
-        # The sample in C has the snippet's lines that are not about this module.
+        # The C sample gets the lines of the snippet that are not about this module.
         lines = (ROOT / "snippets/thread-mqtt-release/release.conf").read_text().splitlines()
         if not ours:
             arguments += [f"-D{line}" for line in lines if re.match("CONFIG_(?!THREAD_MQTT_|COMMON_LIBC_MALLOC_ARENA)", line)]
@@ -137,7 +137,7 @@ def build(name, workspace, folder):
 
 
 def elf_sections(path):
-    """Address and size of every section that is in memory, and the images' load addresses."""
+    """Returns (virtual address, load address, file size, memory size) of every loadable segment."""
     data = path.read_bytes()
     offset, = struct.unpack_from("<I", data, 28)
     size, count = struct.unpack_from("<HH", data, 42)
@@ -147,7 +147,7 @@ def elf_sections(path):
 
 
 def measure(folder):
-    """Flash and RAM of an image, and what they consist of."""
+    """Returns flash and RAM of an image, and their parts."""
     loads = elf_sections(folder / "zephyr" / "zephyr.elf")
     flash = [(p, p + file) for _, p, file, _ in loads if file]
     ram = [(v, v + memory) for v, _, _, memory in loads if v >= 0x20000000]
@@ -183,7 +183,7 @@ GROUPS = (
 
 
 def by_library(path):
-    """Bytes of flash and RAM by group of libraries, out of the linker's map."""
+    """Returns the bytes of flash and RAM per group of libraries, from the linker map."""
     flash, ram, output = {}, {}, ""
     text = path.read_text(errors="replace")
     text = re.sub(r"\n (\S+)\n +(0x)", r"\n \1 \2", text[text.index("Linker script and memory map"):])
@@ -201,7 +201,7 @@ def by_library(path):
 
 
 def by_crate(folder):
-    """Bytes of the functions of each crate (not of its constants), out of the symbol table."""
+    """Returns the bytes of each crate's functions (without its constants), from the symbol table."""
     cache = (folder / "CMakeCache.txt").read_text()
     nm = re.search(r"^CMAKE_NM:\w+=(.+)$", cache, re.M)[1]
     crates = {}
@@ -217,7 +217,7 @@ def by_crate(folder):
 
 
 def table(head, rows):
-    """A table in Markdown, numbers to the right."""
+    """Returns a Markdown table with right-aligned numbers."""
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
     for row in rows:
         lines.append("| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) + " |")
@@ -225,11 +225,12 @@ def table(head, rows):
 
 
 def section(results):
-    """The section of the page."""
+    """Returns the section of the page."""
     images = [name for name in CONFIGURATIONS if name in results and not name.startswith("no-")]
     parts = [f"""Made by `python3 scripts/zephyr_footprint.py WORKSPACE`; bytes. The workspace: {results['tree']}.
-"Room" is what is left of the {SLOT:,} bytes (0x76000) of an MCUboot slot on the nrf52840dk. "Release" is with the
-snippets `thread-mqtt-release` and `thread-mqtt-p256` and `CONFIG_BOOTLOADER_MCUBOOT=y`, so that the linker itself holds the image to the slot.
+"Room" is the space left of the {SLOT:,} bytes (0x76000) of an MCUboot slot on the nrf52840dk. "Release" images use the
+snippets `thread-mqtt-release` and `thread-mqtt-p256` with `CONFIG_BOOTLOADER_MCUBOOT=y`, so that the linker itself
+limits the image to the slot.
 """]
     parts.append(table(
         ["image", "board", "flash", "room", "RAM", "heap arena", "Mbed TLS's heap", "client's stack", "main stack"],
@@ -245,12 +246,12 @@ snippets `thread-mqtt-release` and `thread-mqtt-p256` and `CONFIG_BOOTLOADER_MCU
                 ["", *(CONFIGURATIONS[name].what for name in compared)],
                 [(group, *(results[name][key].get(group, 0) for name in compared)) for group, _ in GROUPS]))
         largest = sorted(base["crates"].items(), key=lambda item: -item[1])[:16]
-        parts.append("\nThe functions of the largest crates, without their constants (`core` and `alloc` "
-                     "hold what they were instantiated for):\n")
+        parts.append("\nThe functions of the largest crates, without constants (`core` and `alloc` include "
+                     "what others instantiate from them):\n")
         parts.append(table(["crate", "flash"], largest))
         switches = [name for name in CONFIGURATIONS if name.startswith("no-") and name in results]
         if switches:
-            parts.append("\nWhat each option saves, by itself, of the first image:\n")
+            parts.append("\nWhat each option saves by itself in the first image:\n")
             parts.append(table(["", "flash", "RAM"], [
                 (CONFIGURATIONS[name].what, base["flash"] - results[name]["flash"], base["ram"] - results[name]["ram"])
                 for name in switches]))

@@ -1,4 +1,4 @@
-"""Builds an image for the emulated board: a Rust static library or Mbed TLS's client, with c/."""
+"""Builds an image for the emulated board from a Rust static library or Mbed TLS's client, with c/."""
 import concurrent.futures
 import json
 import os
@@ -18,20 +18,20 @@ C = FIRMWARE / "c"
 TARGET = "thumbv7em-none-eabihf"
 GCC = "arm-none-eabi-gcc"
 CPU = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
-# gcc's division of 64 bits instead of the slower one in Rust's library, as zephyr/CMakeLists.txt does.
+# gcc's 64-bit division instead of the slower one in Rust's library, as in zephyr/CMakeLists.txt.
 DIVISION = ["-Wl,-u,__aeabi_uldivmod", "-lgcc"]
 CFLAGS = CPU + ["-Os", "-std=gnu11", "-ffunction-sections", "-fdata-sections", "-ffreestanding"]
 
-# The smallest that speaks TLS 1.2 and 1.3 with RSA and ECDSA certificates, X25519 and P-256.
+# The minimum for TLS 1.2 and 1.3 with RSA and ECDSA certificates, X25519 and P-256.
 LEAN = ("tls12", "rsa", "x25519")
 FULL = LEAN + ("p384", "aes256", "chacha20", "client-auth")
-# As the default has it with PSA below.
+# The default with PSA.
 IN_RUST = ("rsa-in-rust",)
-# What the default leaves out, and Mbed TLS does not have.
+# Off by default, and not available in Mbed TLS.
 EXTRA = ("ed25519",)
 
 
-# The macro of c/board_psa_wants.h that takes p256-m for P-256.
+# The macro of c/board_psa_wants.h that selects p256-m for P-256.
 P256M = "-DPSA_P256M"
 
 
@@ -42,12 +42,12 @@ class Flags:
     name: str
     cargo: tuple = ()
     rustc: tuple = ()
-    # As Rust's own target for the processor has them.
+    # As in Rust's own target for the processor.
     frame_pointers: bool = True
 
 
-# What a stable toolchain can be told (the library is built from source all the same: Debian's has
-# no other for this target), and what takes nightly's options.
+# What a stable toolchain supports, and what needs nightly options. Both build the library from source,
+# because Debian has no prebuilt one for this target.
 STABLE = Flags("stable", rustc=(LOCALS,))
 SMALL = Flags(
     "small",
@@ -61,21 +61,21 @@ SMALL = Flags(
 
 @dataclass(frozen=True)
 class Image:
-    """One program: what is in it and how it is compiled."""
+    """One program: its contents and how it is compiled."""
 
     name: str
     # Cargo features; empty for Mbed TLS's own client.
     features: tuple = ()
-    # The configuration of Mbed TLS in c/, if it is in the image, and its macros.
+    # The Mbed TLS configuration in c/ and its macros, if Mbed TLS is in the image.
     mbedtls: str = ""
     defines: tuple = field(default=())
     flags: Flags = STABLE
-    # rustls and webpki without what a client never does.
+    # With client-only rustls and webpki.
     client_only: bool = False
 
 
 def run(command, **options):
-    """Runs a command; its output only when it fails."""
+    """Runs a command and returns its output; raises with the output on failure."""
     done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, **options)
     if done.returncode != 0:
@@ -84,7 +84,7 @@ def run(command, **options):
 
 
 def versions():
-    """The compilers that the numbers depend on."""
+    """Returns the compilers that the numbers depend on."""
     return {
         "rustc": run([with_source()[1], "--version"]).split()[1],
         "gcc": run([GCC, "-dumpfullversion"]).strip(),
@@ -92,7 +92,7 @@ def versions():
 
 
 def mbedtls_source():
-    """The source tree that the crate mbedtls-rs-sys carries, as the workspace pins it."""
+    """Returns the source tree in the crate mbedtls-rs-sys, at the version that the workspace pins."""
     cargo, rustc = with_source()
     host = next(line.split()[1] for line in run([rustc, "-vV"]).splitlines() if line.startswith("host:"))
     metadata = json.loads(subprocess.run(
@@ -105,13 +105,13 @@ def mbedtls_source():
 
 
 def c_api_versions():
-    """The compilers of c_api_library(), which may be others than those of the images."""
+    """Returns the compilers of c_api_library(), which may differ from those of the images."""
     rustc = device_rust.builds(TARGET).environment.get("RUSTC", "rustc")
     return {**versions(), "rustc": run([rustc, "--version"]).split()[1]}
 
 
 def c_api_library(features, folder):
-    """The C API as a static library for the board, in `folder`."""
+    """Builds the C API as a static library for the board, in `folder`."""
     builds = device_rust.builds(TARGET)
     run(builds.command("rustc", "--locked", "--quiet", "--lib", "--crate-type=staticlib", "--package=thread-mqtt-c-api",
                        "--no-default-features", f"--features={','.join(features)}"), cwd=ROOT, env=builds.environment)
@@ -121,7 +121,7 @@ def c_api_library(features, folder):
 
 
 class Builder:
-    """Builds images below one folder; what is up to date stays."""
+    """Builds images below one folder and reuses what is up to date."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -130,7 +130,7 @@ class Builder:
         self.libraries = {}
 
     def image(self, image):
-        """The linked program and its map."""
+        """Builds an image; returns the linked program and its map."""
         folder = self.folder / image.name
         folder.mkdir(parents=True, exist_ok=True)
         sources = [C / "board.c"]
@@ -154,7 +154,7 @@ class Builder:
         if image.mbedtls:
             parts.append(self.mbedtls_library(image))
         elf, table = folder / "image.elf", folder / "image.map"
-        # The C library first: all images then share its memcpy and the like.
+        # The C library comes first, so that all images use its memcpy and the like.
         run([GCC, *CPU, "--specs=nano.specs", "-nostartfiles", "-T", C / "link.ld", "-Wl,--gc-sections",
              f"-Wl,-Map={table}", "-o", elf, *parts[:1], "-lc", *DIVISION, *parts[1:], "-Wl,--start-group", "-lc", "-lgcc",
              "-lnosys", "-Wl,--end-group"])
@@ -168,7 +168,7 @@ class Builder:
         return flags
 
     def mbedtls_library(self, image):
-        """Mbed TLS, compiled with one of the configurations in c/."""
+        """Builds Mbed TLS with one of the configurations in c/."""
         name = "-".join([Path(image.mbedtls).stem, *(word.lstrip("-D") for word in image.defines)])
         folder = self.folder / "mbedtls" / name
         archive = folder / "libmbedtls.a"
@@ -194,9 +194,9 @@ class Builder:
         return archive
 
     def rust(self, image):
-        """The firmware crate as a static library."""
+        """Builds the firmware crate as a static library."""
         target = self.folder / "cargo" / image.flags.name
-        # Names that say which crate a function is from; how much stack each takes.
+        # Mangled names that tell the crate of a function, and stack sizes per function.
         environment = environment_with_source(" ".join(
             ["-Csymbol-mangling-version=v0", "-Zemit-stack-sizes", *image.flags.rustc]))
         triple = TARGET
@@ -216,7 +216,7 @@ class Builder:
         return library
 
     def target_without_frame_pointers(self):
-        """Rust's own target but for the frame pointers: as zephyr/CMakeLists.txt derives it."""
+        """Derives a target without frame pointers from Rust's own, as zephyr/CMakeLists.txt does."""
         spec = json.loads(run([self.rustc, "-Zunstable-options", "--print=target-spec-json", f"--target={TARGET}"],
                               env={**os.environ, "RUSTC_BOOTSTRAP": "1"}))
         path = self.folder / f"{TARGET}.json"  # cargo names its folder after the file

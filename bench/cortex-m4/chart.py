@@ -1,4 +1,4 @@
-"""The chart of docs/footprint.md: where the flash goes, and one handshake side by side."""
+"""Draws the chart of docs/footprint-tables.md: flash by part, and one handshake compared."""
 from html import escape
 
 IMAGES = ("tls-psa", "tls-soft", "client-psa", "client-soft", "mbedtls-1.2", "mbedtls-1.3")
@@ -20,7 +20,7 @@ def text(x, y, content, anchor="start", weight="normal", size=13):
 
 
 def draw(sizes, results, grouped, titles):
-    """The SVG's text."""
+    """Returns the SVG."""
     out, y = [], 30
     room = WIDTH - LABEL - RIGHT
     images = [image for image in IMAGES if image in sizes]

@@ -1,4 +1,4 @@
-"""What thread_mqtt_init() takes of the thread that calls it, and what its client's thread does for it."""
+"""Measures what thread_mqtt_init() costs the calling thread, and what the client's thread does for it."""
 import base64
 import re
 import subprocess
@@ -7,9 +7,9 @@ import build
 import run
 
 TESTS = build.ROOT / "tests/cortex-m4"
-# 10 ms at 64 MHz, if an instruction takes two cycles: flash makes the processor wait.
+# 10 ms at 64 MHz with two cycles per instruction, because of flash wait states.
 LIMIT = 320_000
-# With client certificates. The rest is as in tests/cortex-m4, which has this library compiled, too.
+# With client certificates. The rest is as in tests/cortex-m4, which compiles the same library.
 COMMON = ("v311", "v5", "pem", "summaries", "tls12", "rsa", "x25519", "properties", "outbox-policies", "pieces",
           "client-auth", "durable", "session-encryption")
 BACKENDS = {
@@ -23,7 +23,7 @@ def features(backend):
 
 
 def credentials():
-    """The header with the credentials, as C strings."""
+    """Returns the header with the credentials as C strings."""
     def pem(name):
         return (run.PKI / f"{name}.pem").read_text()
 
@@ -31,10 +31,10 @@ def credentials():
         return base64.b64decode("".join(line for line in text.splitlines() if not line.startswith("-")))
 
     key = pem("p256-client.key")
-    # PKCS#8 around SEC1: the number is behind its tag.
+    # PKCS#8 around SEC1: the private number follows its tag.
     at = section(key).index(b"\x04\x20") + 2
     number = section(key)[at:at + 32]
-    # SEC1 (RFC 5915) with the number and the curve's name alone.
+    # SEC1 (RFC 5915) with only the number and the curve's name.
     alone = b"\x30\x31\x02\x01\x01\x04\x20" + number + bytes.fromhex("a00a06082a8648ce3d030107")
     texts = {
         "ca_rsa": pem("rsa-root"), "ca_bundle": pem("rsa-root") * 10, "certificate_p256": pem("p256-client"), "key_p256": key,
@@ -50,7 +50,7 @@ def credentials():
 
 
 def image(builder, backend):
-    """The program with this backend."""
+    """Builds the program with this backend."""
     folder = builder.folder / f"init-{backend.split()[0]}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "init_credentials.h").write_text(credentials())
@@ -76,7 +76,7 @@ def image(builder, backend):
 
 
 def measure(builder):
-    """{backend: [(what is configured, instructions, stack and heap of the call, instructions and heap in the
+    """Returns {backend: [(configuration, instructions, stack and heap of the call, instructions and heap in the
     thread)]}."""
     builder.folder.mkdir(parents=True, exist_ok=True)
     told = builder.folder / "init-parameters.bin"
@@ -101,7 +101,7 @@ def measure(builder):
 
 
 def check(builder):
-    """Prints what was measured; returns how many calls take too long."""
+    """Prints the measurements and returns the number of calls that take too long."""
     late = 0
     for backend, rows in measure(builder).items():
         for what, call, stack, heap, later, heap_later in rows:

@@ -2,23 +2,23 @@
 """What TLS and MQTT cost on a Cortex-M4, measured in QEMU against live servers.
 
   measure.py             builds and runs everything; writes docs/footprint.md and footprint-tables.md, the
-                         chart and bench/cortex-m4/baseline.json: that accepts the numbers, good or bad
+                         chart, and bench/cortex-m4/baseline.json, which accepts the new numbers
   measure.py --features  builds TLS with all cargo features and without each; writes their section
-  measure.py --options   builds the whole client with each option and without; writes their section
-  measure.py --check     the short form: two images, compared with baseline.json; then whether the heap and
-                         the stack that the build of Zephyr asks for suffice, and whether
-                         thread_mqtt_init() is short
-  measure.py --init      what thread_mqtt_init() takes; fails where that is more than 10 ms
+  measure.py --options   builds the whole client with and without each option; writes their section
+  measure.py --check     the short form: compares two images with baseline.json; then checks that the heap
+                         and the stack that the Zephyr build requires suffice, and that
+                         thread_mqtt_init() is fast enough
+  measure.py --init      measures thread_mqtt_init(); fails if it takes more than 10 ms
   measure.py --comparable
-                         whether they can be compared; if not, says why and exits with 3
+                         says whether the baseline is from the same compilers; if not, exits with 3
   measure.py --least-heap tls-soft mqtt-psa
-                         runs these images with less and less heap, until it does not suffice for the
-                         connection; fails when one ends otherwise than with a sentence that says so
+                         runs these images with less and less heap until the connection fails; exits with
+                         an error if one fails in any way other than with an error message
   measure.py --only tls-psa client-soft
                          builds and runs these images and prints the numbers; writes nothing
 
 Needs rustc-web cargo-web rust-web-src gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
-openssl mosquitto (./footprint installs them where it may).
+openssl mosquitto (./footprint installs them if it can).
 """
 import argparse
 import json
@@ -37,22 +37,22 @@ from sizes import Sizes
 # The exit status of --comparable; 1 is a failure.
 NOT_COMPARABLE = 3
 BASELINE = build.HERE / "baseline.json"
-# Beyond this a number has grown.
+# A number has grown if it exceeds the baseline by more than this.
 TOLERANCE = 0.02
-# Servers choose random numbers, and Mbed TLS's X25519 takes some percent more or less with them: of
-# so many runs the one in the middle counts.
+# Servers choose random numbers, which change the cost of Mbed TLS's X25519 by some percent: the
+# median of this many runs counts.
 REPEATS = 3
 MEASURED = ("flash", "heap", "stack", "instructions", "start")
-# Bytes between one heap and the next smaller one.
+# Bytes by which the heap shrinks per step.
 STEP = 128
 UNITS = {"flash": "bytes of flash", "heap": "bytes of heap", "stack": "bytes of stack",
          "instructions": "instructions", "start": "instructions at the start"}
 
 
 def numbers(sizes, phases):
-    """The four numbers of a run, and what the report says besides."""
+    """Returns the numbers of a run for the baseline and for the report."""
     handshake = phases["handshake"]
-    # The whole client has made its first key before it says that TCP is there.
+    # The whole client makes its first key before it reports the TCP connection.
     before = phases.get("resolve", run.Phase(0, 0, 0, 0, 0, 0, 0))
     return {
         "flash": sizes.of("rust", "mbedtls-tls", "mbedtls-crypto"),
@@ -68,7 +68,7 @@ def numbers(sizes, phases):
 
 
 def measure(builder, runs):
-    """Builds and runs: ({image: Sizes}, {image: {handshake: numbers}})."""
+    """Builds and runs images; returns ({image: Sizes}, {image: {handshake: numbers}})."""
     sizes, results = {}, {}
     for name, handshakes in runs.items():
         print(f"{name}: build", file=sys.stderr, flush=True)
@@ -85,7 +85,7 @@ def measure(builder, runs):
 
 
 def measure_features(builder):
-    """Flash of TLS with all features and without each: {provider: {feature: bytes}}."""
+    """Measures flash of TLS with all features and without each: {provider: {feature: bytes}}."""
     table = {}
     for provider in ("psa", "soft"):
         table[provider] = {}
@@ -96,7 +96,7 @@ def measure_features(builder):
 
 
 def measure_options(builder):
-    """Flash of the whole client with each option and without: {what: bytes}."""
+    """Measures flash of the whole client with and without each option: {what: bytes}."""
     table = {}
     for what, image in plan.option_images().items():
         print(f"{image.name}: build", file=sys.stderr, flush=True)
@@ -105,7 +105,7 @@ def measure_options(builder):
 
 
 def comparable():
-    """Whether the compilers are those of the baseline. Says why not."""
+    """Returns whether the compilers are those of the baseline; prints the difference if not."""
     here, there = build.versions(), json.loads(BASELINE.read_text())["versions"]
     if here != there:
         print("the baseline is of " + ", ".join(f"{name} {there[name]}" for name in there)
@@ -114,7 +114,7 @@ def comparable():
 
 
 def check(builder):
-    """Compares the short form with the baseline; returns how many numbers have grown."""
+    """Compares the short form with the baseline; returns the number of values that have grown."""
     baseline = json.loads(BASELINE.read_text())
     grown = 0
     for name, runs in measure(builder, plan.CHECKED)[1].items():
@@ -136,13 +136,13 @@ def check(builder):
 
 
 def least_heap(builder, names):
-    """With how much heap each handshake gets through; returns how many runs ended in a fault."""
+    """Finds the least heap for each handshake; returns the number of runs that ended in a fault."""
     faults = 0
     for name in names:
         elf, _ = builder.image(plan.IMAGES[name])
         for handshake in plan.RUNS[name]:
             phases = run.measure(elf, handshake)
-            # Without what is taken before there is a connection.
+            # Do not go below what is allocated before there is a connection.
             before = phases["configure"].heap_now
             limit = least = max(phase.heap_most for phase in phases.values())
             while limit > before:
@@ -150,7 +150,7 @@ def least_heap(builder, names):
                     run.measure(elf, handshake, limit)
                     least = limit
                 except build.Failed as failure:
-                    # What makes the configuration may fault: the product does it once, at its start.
+                    # Creating the configuration may fault, because the product does it once at start-up.
                     if "error: a fault" in str(failure) and "phase configure" in str(failure):
                         faults += 1
                         print(f"error: {name}, {handshake}: a fault with {limit:,} bytes of heap")

@@ -1,4 +1,4 @@
-"""What zephyr/cmake/refuse.cmake asks of an image's memory: read from there, tabled, and proved."""
+"""Reads the memory requirements in zephyr/cmake/refuse.cmake, tabulates them, and verifies them."""
 import re
 
 import build
@@ -8,9 +8,9 @@ from run import Handshake
 
 SOURCE = build.ROOT / "zephyr/cmake/refuse.cmake"
 THREADS = build.ROOT / "zephyr/kconfig/Kconfig.threads"
-# What is left of a stack by default, of what the deepest chain takes.
+# The margin of the default stack, as a fraction of what the deepest chain takes.
 ROOM = 0.2
-# Of the image with PSA, those that take the most heap or stack.
+# The handshakes of the PSA image that take the most heap or stack.
 PROVED = (
     Handshake("1.2", "rsa", "P-256", mqtt="5"),
     Handshake("1.3", "rsa", "X25519", mqtt="5"),
@@ -22,22 +22,22 @@ PROVED = (
 
 
 def numbers():
-    """{name: bytes} of what is set there."""
+    """Returns {name: bytes} of the values set there."""
     return {name: int(value) for name, value in re.findall(r"^set\(need_(\w+) (\d+)\)", SOURCE.read_text(), re.MULTILINE)}
 
 
 def default_stack():
-    """The stack of a client's thread with PSA, as Kconfig has it."""
+    """Returns the default stack of a client's thread with PSA in Kconfig."""
     return int(re.search(r"config THREAD_MQTT_STACK_SIZE\n(?:\t.*\n)*?\tdefault (\d+)\n", THREADS.read_text())[1])
 
 
 def certificates(handshake):
-    """On the path, the root not counted."""
+    """Returns the number of certificates on the path, without the root."""
     return 4 if handshake.chain.endswith("-deep") else 2
 
 
 def prove(builder):
-    """Runs the handshakes with exactly that heap, and looks at the stack; returns how many do not fit."""
+    """Runs the handshakes with exactly that heap and checks the stack; returns the number that do not fit."""
     need, failed = numbers(), 0
     elf, _ = builder.image(plan.IMAGES["client-psa"])
     for handshake in PROVED:
@@ -61,8 +61,8 @@ def prove(builder):
 
 
 def arena(count, outbox, packet, soft=False, any_record=False):
-    """The arena that the build of Zephyr asks for: certificates on the path, bytes of the outbox and of the largest
-    packet; `any_record`: so that a TLS record of any size fits as well."""
+    """Returns the arena that the Zephyr build requires for `count` certificates on the path, and for an outbox and a
+    largest packet of so many bytes. With `any_record`, a TLS record of any size fits as well."""
     need = numbers()
     handshake = need["heap"] + need["heap_certificate"] * count + (need["heap_soft"] if soft else 0)
     least = max(handshake * 5 // 4, need["heap_open"] + outbox + packet)
@@ -70,7 +70,8 @@ def arena(count, outbox, packet, soft=False, any_record=False):
 
 
 def rows():
-    """(certificates, largest packet, arena with PSA, with Rust's cryptography, for any record, stack with PSA, with Rust's, with P-384)."""
+    """Yields (certificates, largest packet, arena with PSA, with RustCrypto, for any record, stack with PSA, with
+    RustCrypto, with RustCrypto and P-384)."""
     need = numbers()
     for count in (2, 4):
         for packet in (1024, 4096, 16384):

@@ -1,21 +1,21 @@
-"""What is measured: the images, and the handshakes each of them does."""
+"""Lists the images to measure, and the handshakes of each."""
 from build import EXTRA, FULL, IN_RUST, LEAN, P256M, SMALL, STABLE, Image
 from run import Handshake
 
 PSA = "board_psa.h"
 
 
-# What the crates of TLS and MQTT have by default; of that, what the build of Zephyr leaves out unless it is chosen.
+# Default features of the TLS and MQTT crates. The Zephyr build omits the chosen ones unless selected.
 CHOSEN = ("properties", "outbox-policies", "failover", "fallback-v311", "keep-alive-auto", "pins", "dns-tcp")
-# In none of the images but those for the table of options.
+# Only in the images for the table of options.
 ADDED = ("pieces",)
 DEFAULT = ("pem", "summaries", "v311", "v5") + CHOSEN
 
 
 def provider_image(name, features, flags, full=False, sentences=("sentences",), psa_rsa=False, p256m=False,
                    client_only=False, without=()):
-    """An image of ours; with PSA below it brings Mbed TLS's, which verifies RSA signatures only with `psa_rsa`
-    and has p256-m for P-256 with `p256m`. `without` some of the smallest one's features."""
+    """Returns one of our images. With PSA it includes Mbed TLS's, which verifies RSA signatures only with `psa_rsa`
+    and uses p256-m for P-256 with `p256m`. `without` removes features of the smallest image."""
     below = {}
     if "psa" in features:
         wanted = {"-DPSA_ALL": full, "-DPSA_RSA": psa_rsa, P256M: p256m, "-DPSA_NO_X25519": "x25519" in without}
@@ -50,14 +50,14 @@ TLS12_RSA = Handshake("1.2", "rsa", "X25519")
 TLS12 = (
     TLS12_RSA,
     Handshake("1.2", "rsa", "P-256"),
-    # In TLS 1.2 the group must be the certificate's curve, or beside it.
+    # In TLS 1.2 the offered groups must include the certificate's curve.
     Handshake("1.2", "p256", "P-256"),
 )
 TLS13 = (
     Handshake("1.3", "rsa", "X25519"),
     Handshake("1.3", "p256", "X25519"),
 )
-# Four certificates, as the largest public clouds have: webpki's recursion takes stack for each.
+# Four certificates, as in the largest public clouds: webpki's recursion takes stack for each.
 DEEP = (
     Handshake("1.2", "rsa-deep", "P-256"),
     Handshake("1.2", "p256-deep", "P-256"),
@@ -69,14 +69,14 @@ P384 = (
     Handshake("1.3", "p384", "P-384"),
 )
 MQTT = (
-    # P-256, which takes the same number of instructions each time.
+    # P-256 takes the same number of instructions each time.
     Handshake("1.2", "rsa", "P-256", mqtt="4"),
     Handshake("1.2", "rsa", "P-256", mqtt="5"),
     Handshake("1.3", "p256", "X25519", mqtt="5"),
 )
 MQTT_DEEP = Handshake("1.2", "p256-deep", "P-256", mqtt="5")
 
-# Image by image, what it does.
+# The handshakes of each image.
 RUNS = {
     "tls-psa": TLS12 + TLS13 + DEEP,
     "tls-psa-rsa": (*TLS12[:2], TLS13[0], DEEP[0]),
@@ -98,10 +98,10 @@ RUNS = {
     "tls-psa-stable": (TLS12_RSA,),
 }
 
-# What the tables show; the others are for --only and --least-heap.
+# The images in the tables; the others are for --only and --least-heap.
 REPORTED = {name: RUNS[name] for name in RUNS if not name.startswith("mqtt-") and name not in ("tls-psa-codes", "tls-psa-stable")}
 
-# The short form: everything of ours is in one of the two.
+# The short form: all of our code is in one of the two.
 CHECKED = {
     "client-psa": (MQTT[1], MQTT_DEEP),
     "tls-soft": TLS13[1:2],
@@ -109,7 +109,7 @@ CHECKED = {
 
 
 def feature_images(provider):
-    """All features, all but one, and with one that is extra: {feature or "": image}."""
+    """Returns images with all features, all but one, and one extra: {feature or "": image}."""
     def image(feature):
         features = (provider, "sentences") + DEFAULT + tuple(f for f in FULL if f != feature) + tuple(f for f in EXTRA if f == feature)
         below = {}
@@ -121,7 +121,7 @@ def feature_images(provider):
 
 
 def option_images():
-    """The whole client as Zephyr's build has it without sentences, then with more and with less: {what: image}."""
+    """Returns the whole client as built by Zephyr without error texts, then with more and with less: {what: image}."""
     off = ("summaries", *CHOSEN, *ADDED)
 
     def image(name, *, plus=(), less=(), client_only=False):
@@ -133,9 +133,9 @@ def option_images():
         **{f"with `{feature}`": image(feature, plus=(feature,)) for feature in off},
         "with all of these": image("all", plus=off),
         "without `pem`": image("pem", less=("pem",)),
-        "without `v311` (MQTT 5 alone)": image("v311", less=("v311",)),
-        "without `v5` (MQTT 3.1.1 alone)": image("v5", less=("v5",)),
-        "without `tls12` (TLS 1.3 alone)": image("tls12", less=("tls12",)),
-        "rustls for a client only": image("only", client_only=True),
+        "without `v311` (MQTT 5 only)": image("v311", less=("v311",)),
+        "without `v5` (MQTT 3.1.1 only)": image("v5", less=("v5",)),
+        "without `tls12` (TLS 1.3 only)": image("tls12", less=("tls12",)),
+        "client-only rustls": image("only", client_only=True),
         "the same, without `pem`, `v311` and `tls12`": image("least", less=("pem", "v311", "tls12"), client_only=True),
     }

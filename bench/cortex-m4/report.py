@@ -3,7 +3,7 @@ import chart
 import needs
 from build import EXTRA, FULL, ROOT, Failed
 
-# The answer in short, and the tables behind it.
+# The short page and the full tables.
 SHORT = ROOT / "docs/footprint.md"
 LONG = ROOT / "docs/footprint-tables.md"
 PICTURE = ROOT / "docs/footprint.svg"
@@ -12,7 +12,7 @@ TITLES = {
     "tls-psa": "TLS, PSA provider",
     "tls-soft": "TLS, soft provider",
     "tls-psa-rsa": "TLS, PSA provider, RSA by PSA",
-    "tls-psa-only": "TLS, PSA provider, rustls for a client only",
+    "tls-psa-only": "TLS, PSA provider, client-only rustls",
     "tls-psa-codes": "TLS, PSA provider, no sentences",
     "mbedtls-1.2": "Mbed TLS client, TLS 1.2",
     "mbedtls-1.3": "Mbed TLS client, TLS 1.2 + 1.3",
@@ -23,13 +23,13 @@ TITLES = {
     "client-psa": "whole client, PSA provider",
     "client-soft": "whole client, soft provider",
     "client-psa-full": "whole client, PSA, every suite",
-    "client-psa-only": "whole client, PSA, rustls for a client only",
+    "client-psa-only": "whole client, PSA, client-only rustls",
     "client-psa-p256m": "whole client, PSA with p256-m, no X25519",
     "client-psa-p256m-x25519": "whole client, PSA with p256-m and X25519",
     "tls-psa-stable": "TLS, PSA provider",
 }
 
-# Parts of an image as the tables and the chart group them.
+# Parts of an image, as grouped in the tables and the chart.
 GROUPS = ("rustls", "webpki", "tls", "client", "provider", "core", "constants", "PSA / crypto in C", "Mbed TLS's TLS")
 OURS = {
     "rustls": "rustls", "rustls-pki-types": "rustls",
@@ -67,7 +67,7 @@ def millions(count):
 
 
 def handshakes(results):
-    """One table a handshake: who does it at which price."""
+    """One table per handshake: what it costs each image."""
     by_handshake = {}
     for image, runs in results.items():
         if not image.endswith("-stable"):
@@ -90,11 +90,11 @@ def flash(sizes, images):
         groups = grouped(sizes[image])
         ours = sum(size for group, size in groups.items() if group in GROUPS[:7])
         rows.append((TITLES[image], *(groups[group] or "" for group in GROUPS), ours or "", sum(groups.values())))
-    return table(("", *GROUPS, "Rust in all", "in all"), rows)
+    return table(("", *GROUPS, "Rust, total", "total"), rows)
 
 
 def crates(sizes, images):
-    """Every crate of the Rust side."""
+    """Flash of every crate of the Rust side."""
     names = {}
     for image in images:
         for (part, crate), size in sizes[image].crates.items():
@@ -104,12 +104,12 @@ def crates(sizes, images):
     shown = [name for name in names if any(sizes[i].crates["rust", name] >= 500 for i in images)]
     rows = [(name, *(sizes[image].crates["rust", name] or "" for image in images)) for name in shown]
     rest = [sum(sizes[image].crates["rust", name] for name in names if name not in shown) for image in images]
-    return table(("crate", *(TITLES[image] for image in images)), [*rows, ("smaller ones", *rest)])
+    return table(("crate", *(TITLES[image] for image in images)), [*rows, ("smaller crates", *rest)])
 
 
 def features(measured):
-    """What leaving out each feature saves."""
-    rows = [("everything", *(measured[p][""] for p in measured), *("" for _ in measured))]
+    """What omitting each feature saves."""
+    rows = [("all features", *(measured[p][""] for p in measured), *("" for _ in measured))]
     for feature in FULL:
         without = [measured[p][feature] for p in measured]
         saved = [measured[p][""] - measured[p][feature] for p in measured]
@@ -130,11 +130,12 @@ def generated(sizes, results, versions):
                          "client-psa-only", "client-psa-p256m", "client-psa-p256m-x25519", "mbedtls-1.2", "mbedtls-1.3") if i in sizes]
     return f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
 
-Each line is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `openssl s_server` for TLS,
-Mosquitto for MQTT. AES-128-GCM; a chain of leaf and intermediate below the root, or of leaf and three
-intermediates; records of 4 KiB at most. Bytes; instructions are counted by the emulated timer and are not cycles. Heap is what was asked of
-the allocator, buffers and the C side's included; stack is painted and searched. "Open" is the heap while
-the connection is idle after its first exchange. Start-up is once in a device's life: it reads the CA.
+Each row is a run in QEMU (`mps2-an386`, Cortex-M4) against a live server: `openssl s_server` for TLS, Mosquitto for
+MQTT. The suite is AES-128-GCM. The chain is a leaf and one intermediate below the root, or a leaf and three
+intermediates. Records have at most 4 KiB. All sizes are in bytes. Instructions are counted by the emulated timer and
+are not cycles. Heap is the memory requested from the allocator, including buffers and the C side. Stack is painted and
+searched. "Open" is the heap while the connection is idle after its first exchange. Start-up happens once per boot and
+reads the CA.
 
 ![Flash, heap, stack and instructions of one handshake](footprint.svg)
 
@@ -142,10 +143,10 @@ the connection is idle after its first exchange. Start-up is once in a device's 
 
 ### Flash
 
-In the image beyond start code and C library. "Constants" are Rust's strings and tables, which carry no
-crate's name in the linker's map. "Whole client" adds to TLS 1.2 and 1.3 the session of MQTT 3.1.1 and 5, the
-resolver with NAT64, the time, the driver with its reconnects. All have the sentences that
-tell causes and cures. With the PSA provider RSA signatures are verified in Rust (`THREAD_MQTT_RSA_IN_RUST`), but for the one named so.
+These figures exclude start-up code and the C library. "Constants" are Rust's strings and tables, which have no crate
+name in the linker map. "Whole client" adds to TLS 1.2 and 1.3: the session for MQTT 3.1.1 and 5, the resolver with
+NAT64, the time, and the driver with its reconnects. All images include the error texts with cause and cure. With the
+PSA provider, RSA signatures are verified in Rust (`THREAD_MQTT_RSA_IN_RUST`), except in the row "RSA by PSA".
 
 {flash(sizes, small)}
 
@@ -156,7 +157,7 @@ tell causes and cures. With the PSA provider RSA signatures are verified in Rust
 
 
 def summary(sizes, results, versions):
-    """What each image needs at most, whatever it is measured with."""
+    """The maximum that each image needs over all its handshakes."""
     rows = []
     for image in ("tls-psa", "client-psa", "client-psa-only", "client-psa-p256m", "client-psa-p256m-x25519", "client-psa-full", "client-soft",
                   "mbedtls-1.2", "mbedtls-1.3"):
@@ -172,19 +173,19 @@ def summary(sizes, results, versions):
 
 
 def memory():
-    """What the build of Zephyr asks for."""
-    head = ("certificates on the path", "largest packet, outbox as much", "heap arena, PSA", "heap arena, Rust's",
-            "heap arena, any record", "stack, PSA", "stack, Rust's", "stack, Rust's with P-384")
-    return f"""Made by `./footprint` of the numbers in `zephyr/cmake/refuse.cmake`, which `measure.py --check` proves.
+    """The memory that the Zephyr build requires."""
+    head = ("certificates on the path", "largest packet and outbox", "heap arena, PSA", "heap arena, RustCrypto",
+            "heap arena, any record", "stack, PSA", "stack, RustCrypto", "stack, RustCrypto with P-384")
+    return f"""Made by `./footprint` from the numbers in `zephyr/cmake/refuse.cmake`, which `measure.py --check` verifies.
 
 {table(head, needs.rows())}
 """
 
 
 def write_init(measured, versions):
-    """What thread_mqtt_init() takes."""
+    """Writes the section on the cost of thread_mqtt_init()."""
     rows = [(backend, what, call, stack, later) for backend, runs in measured.items() for what, call, stack, _, later, _ in runs]
-    lines = table(("", "what is configured", "instructions of the call", "its stack", "instructions in the client's thread"), rows)
+    lines = table(("", "configuration", "instructions of the call", "stack of the call", "instructions in the client's thread"), rows)
     replace(SHORT, "init", f"""Made by `./footprint` ({tools(versions)}); do not edit between the markers.
 
 {lines}
@@ -192,7 +193,7 @@ def write_init(measured, versions):
 
 
 def replace(document, section, text):
-    """Replaces what stands between the markers of a section; the rest of the document is not touched."""
+    """Replaces the text between the markers of a section and leaves the rest of the document alone."""
     begin, end = f"<!-- begin: {section} -->", f"<!-- end: {section} -->"
     before, found, rest = document.read_text().partition(begin)
     _, found_too, after = rest.partition(end)
@@ -202,7 +203,7 @@ def replace(document, section, text):
 
 
 def write(sizes, results, versions):
-    """The sections of the runs, and the chart."""
+    """Writes the sections of the runs, and the chart."""
     replace(SHORT, "memory", memory())
     replace(SHORT, "summary", summary(sizes, results, versions))
     replace(LONG, "cortex-m4", generated(sizes, results, versions))
@@ -210,18 +211,18 @@ def write(sizes, results, versions):
 
 
 def write_features(measured, versions):
-    """The section of the cargo features."""
-    replace(LONG, "features", f"""Made by `./footprint --features` ({tools(versions)}): the Rust side of TLS with every cargo
-feature, then without one at a time, and with one that the default leaves out; bytes of flash.
+    """Writes the section on the cargo features."""
+    replace(LONG, "features", f"""Made by `./footprint --features` ({tools(versions)}): the Rust side of TLS with all cargo
+features, then without one at a time, and with one that is off by default; bytes of flash.
 
 {features(measured)}
 """)
 
 
 def write_options(measured, versions):
-    """The section of the options of the whole client."""
+    """Writes the section on the options of the whole client."""
     whole = measured[""]
-    rows = [("as the build of Zephyr has it, without sentences", whole, "")]
+    rows = [("as built by Zephyr, without error texts", whole, "")]
     rows += [(what, size, f"{size - whole:+,}") for what, size in measured.items() if what]
     replace(SHORT, "options", f"""Made by `./footprint --options` ({tools(versions)}): the Rust side of the whole client with the PSA
 provider; bytes of flash.

@@ -15,23 +15,23 @@ from build import ROOT, Failed
 from ports import free_port
 
 PKI = ROOT / "rust/test/testkit/pki"
-# Inside the certificates' validity; see rust/test/testkit/src/fixed.rs.
+# Within the certificates' validity; see rust/test/testkit/src/fixed.rs.
 UNIX_TIME = 1_793_491_200
 PARAMETERS = 0x21000000
 VERSIONS = {"1.2": 0x0303, "1.3": 0x0304}
 GROUPS = {"X25519": (0x001D, "X25519"), "P-256": (0x0017, "prime256v1"),
           "P-384": (0x0018, "secp384r1")}
 KEYS = {"rsa": "RSA-2048", "p256": "ECDSA P-256", "p384": "ECDSA P-384"}
-# A handshake takes seconds here; a busy machine gets more.
+# In seconds. A handshake takes seconds here, and longer on a busy machine.
 PATIENCE = 180
 
 
 @dataclass(frozen=True)
 class Handshake:
-    """What client and server are told to do; AES-128-GCM throughout."""
+    """The parameters of client and server; always AES-128-GCM."""
 
     version: str
-    # The chain of the testkit: a key of KEYS, with "-deep" four certificates instead of two.
+    # The chain of the testkit: a key of KEYS; "-deep" means four certificates instead of two.
     chain: str
     group: str
     # "4" (3.1.1) or "5" for the whole client.
@@ -46,11 +46,11 @@ class Handshake:
 
 @dataclass
 class Phase:
-    """What the board counted between two marks."""
+    """The board's counts between two marks."""
 
     instructions: int
     heap_most: int
-    # Without what Mbed TLS asked for.
+    # Without Mbed TLS's allocations.
     heap_own: int
     heap_now: int
     stack: int
@@ -59,7 +59,7 @@ class Phase:
 
 
 def until(condition, process, what):
-    """Waits for a server to be ready."""
+    """Waits until a server is ready."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -78,7 +78,7 @@ def ended(process):
 
 @contextlib.contextmanager
 def s_server(handshake, folder):
-    """OpenSSL's server for one connection: reverses the lines it gets."""
+    """Runs OpenSSL's server for one connection; it reverses the lines it receives."""
     port, log = free_port(), Path(folder) / "server.log"
     kind = KEYS[handshake.chain.partition("-")[0]].split("-")[0].split()[0]
     suite = {"1.2": ["-tls1_2", "-cipher", f"ECDHE-{kind}-AES128-GCM-SHA256"],
@@ -97,14 +97,14 @@ def s_server(handshake, folder):
 
 @contextlib.contextmanager
 def mosquitto(handshake, folder):
-    """Mosquitto with one TLS listener."""
+    """Runs Mosquitto with one TLS listener."""
     port, folder = free_port(), Path(folder)
     log, limits = folder / "server.log", folder / "openssl.cnf"
     (folder / "mosquitto.conf").write_text(
-        # Started by root it would become another user, which may not read the key.
+        # If started by root, it would switch to a user that may not read the key.
         f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
         f"certfile {PKI / handshake.chain}-leaf.pem\nkeyfile {PKI / handshake.chain}-leaf.key.pem\n")
-    # Mosquitto knows a lowest version only; OpenSSL's own configuration knows the highest.
+    # Mosquitto sets a minimum version only; OpenSSL's own configuration sets the maximum.
     limits.write_text("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
                       f"MinProtocol = TLSv{handshake.version}\nMaxProtocol = TLSv{handshake.version}\n"
                       f"Groups = {GROUPS[handshake.group][1]}\n")
@@ -125,14 +125,14 @@ def mosquitto(handshake, folder):
 
 
 def parameters(handshake, heap_limit):
-    """struct board_parameters."""
+    """Returns a struct board_parameters."""
     ca = (PKI / f"{handshake.chain}-root.pem").read_bytes() + b"\0"
     return struct.pack("<QIIIII8192s", UNIX_TIME, VERSIONS[handshake.version], GROUPS[handshake.group][0],
                        int(handshake.mqtt or 0), heap_limit, len(ca), ca)
 
 
 def measure(elf, handshake, heap_limit=0):
-    """One run: its phases by name. What the image says of a failure is the error's text."""
+    """Runs one handshake and returns its phases by name. A failure has the image's output as its text."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "parameters.bin"
         told.write_bytes(parameters(handshake, heap_limit))

@@ -1,8 +1,8 @@
-"""Where the flash goes: reads the linker's map."""
+"""Reads flash sizes from the linker map."""
 import re
 from collections import Counter
 
-# An input section: its name (alone on a line when long), address, size, where it is from.
+# An input section: its name (on a line of its own if long), address, size and source file.
 SECTION = re.compile(r"^ (\.\S+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)\s+(\S.*)$", re.MULTILINE)
 # A crate root in a mangled name (v0): C, a disambiguator, length and name.
 CRATE = re.compile(r"C(?:s[0-9A-Za-z]*_)?(\d+)_?([A-Za-z_]\w*)")
@@ -10,13 +10,13 @@ CRATE = re.compile(r"C(?:s[0-9A-Za-z]*_)?(\d+)_?([A-Za-z_]\w*)")
 NAMED = {
     "compiler_builtins": "core", "core": "core", "alloc": "alloc",
     "webpki": "rustls-webpki", "rustls_pki_types": "rustls-pki-types",
-    # Little of its own, but functions of the others are inlined into it.
+    # Has little code of its own, but functions of other crates are inlined into it.
     "firmware": "thread-mqtt-tls",
 }
 
 
 def crate_of(section):
-    """The crate that a section of the Rust library is named after."""
+    """Returns the crate in the name of a section of the Rust library."""
     if section.endswith(".board_client"):
         return NAMED["firmware"]
     symbol = section.split("_R", 1)
@@ -32,9 +32,9 @@ def crate_of(section):
 
 
 def owner(section, source):
-    """(part, crate) of an input section."""
+    """Returns (part, crate) of an input section."""
     if "libfirmware.a" in source:
-        # The part of the library that is not Rust's own code: memcpy and arithmetic.
+        # Compiler support code: memcpy and arithmetic.
         if "compiler_builtins" in source:
             return "rust", "core"
         return "rust", crate_of(section)
@@ -51,7 +51,7 @@ def owner(section, source):
 
 
 class Sizes:
-    """Flash of one image, by part and by crate."""
+    """Flash of one image by part and by crate."""
 
     def __init__(self, table):
         text = table.read_text()
