@@ -296,9 +296,9 @@ class Aedes(Broker):
     name = "aedes"
     versions = ("3.1.1",)
     repeats_qos2 = (
-        "nothing is lost, but a QoS 2 message may come twice: to a client without subscriptions aedes "
-        "answers Session Present 0 although the session was kept, and a resumed session begins with "
-        "PUBREL and the PUBLISH of the same message")
+        "nothing is lost, but a QoS 2 message may arrive twice: aedes answers a client without subscriptions "
+        "with Session Present 0 although it kept the session, and a resumed session starts with PUBREL and "
+        "the PUBLISH of the same message")
 
     def install(self):
         self.found("node", "nodejs")
@@ -327,8 +327,8 @@ class Amqtt(Broker):
     name = "aMQTT"
     versions = ("3.1.1",)
     leaves_pubrel = (
-        "each message arrives, once, but aMQTT leaves a PUBREL unanswered that is repeated after a lost PUBCOMP, and "
-        "the client waits for `ack_timeout`, longer than the scenario does")
+        "each message arrives once, but aMQTT does not answer a PUBREL repeated after a lost PUBCOMP, and the client "
+        "waits for `ack_timeout`, which is longer than the scenario")
     # Any will do. Of a client without a name it drops the session while it is away, once a second.
     credentials = ("device", "secret")
 

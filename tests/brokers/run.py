@@ -25,11 +25,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGE = ROOT / "docs/interop.md"
 
-LOST_AMQTT = "aMQTT gives up the messages that are on their way to a subscriber when the connection ends"
-QUEUE_PAHO = "its MQTT 5 part counts each queued message twice against our Receive Maximum, and stops"
+LOST_AMQTT = "aMQTT discards messages in flight to a subscriber when the connection ends"
+QUEUE_PAHO = "in MQTT 5 it counts each queued message twice against our Receive Maximum and then stops sending"
 
-STATE_RUMQTTD = ("rumqttd forgets with the connection how far a QoS 2 message was: what it delivers may come twice, and "
-                 "it closes each connection on which a PUBREL of an earlier one is repeated, until that is given up")
+STATE_RUMQTTD = ("rumqttd keeps no QoS 2 state across connections: a message may arrive twice, and it closes each connection "
+                 "that repeats a PUBREL of an earlier one, until the client gives that message up")
 
 # What a broker does not do, by broker, version (None: each) and scenario; the text goes into the table.
 EXPECTED = {

@@ -105,7 +105,7 @@ const SHAPES: &[Shape] = &[
         trusted: &[(ISRG_YE, 2), (ISRG_X2, 3), (ISRG_X1, 4)],
     },
     Shape {
-        name: "HiveMQ Cloud, with the root of old",
+        name: "HiveMQ Cloud, with the old root",
         sent: &[
             Certificate(LEAF_RSA, ISRG_R, "sha256", 1_320),
             Certificate(ISRG_R, ISRG_X1, "sha256", 1_290),

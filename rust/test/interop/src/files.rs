@@ -48,12 +48,12 @@ const FORMS: &[Form] = &[
     ("PEM", "cat cert.pem", CERTIFICATE),
     ("DER", "cat cert.der", CERTIFICATE),
     (
-        "DER, padded with zeros",
+        "DER padded with zeros",
         "cat cert.der; head -c 512 /dev/zero",
         CERTIFICATE,
     ),
     (
-        "DER, with bytes behind it",
+        "DER with trailing bytes",
         "cat cert.der; echo more",
         [
             Says("bytes that do not belong to it"),
@@ -62,17 +62,17 @@ const FORMS: &[Form] = &[
         ],
     ),
     (
-        "DER, cut short",
+        "truncated DER",
         "head -c 200 cert.der",
         [Says("is cut short"), Says("is cut short"), NOT_A_KEY],
     ),
     (
-        "PEM with its text",
+        "PEM with text output",
         "openssl x509 -in cert.pem -text",
         CERTIFICATE,
     ),
     (
-        "PEM, two joined without a line end",
+        "two PEM certificates joined without a newline",
         "printf %s \"$(cat cert.pem)\"; cat cert.pem",
         CERTIFICATE,
     ),
@@ -84,13 +84,13 @@ const FORMS: &[Form] = &[
     ("PEM with CRLF", "sed 's/$/\\r/' cert.pem", CERTIFICATE),
     ("PEM with CR", "tr '\\n' '\\r' < cert.pem", CERTIFICATE),
     (
-        "PEM with line ends written out",
+        "PEM with escaped newlines",
         "sed ':a;N;$!ba;s/\\n/\\\\n/g' cert.pem",
         CERTIFICATE,
     ),
-    ("PEM, indented", "sed 's/^/    /' cert.pem", CERTIFICATE),
+    ("indented PEM", "sed 's/^/    /' cert.pem", CERTIFICATE),
     (
-        "PEM as a string of C",
+        "PEM as a C string",
         "sed 's/.*/\"&\\\\n\"/' cert.pem",
         CERTIFICATE,
     ),
@@ -120,12 +120,12 @@ const FORMS: &[Form] = &[
         CERTIFICATE,
     ),
     (
-        "trusted certificate, not for servers",
+        "trusted certificate, rejected for servers",
         "openssl x509 -in cert.pem -trustout -addreject serverAuth",
         [Says("exclude servers"), Says("exclude servers"), NOT_A_KEY],
     ),
     (
-        "certificate that lost a line",
+        "certificate with a missing line",
         "sed 4d cert.pem",
         [
             Says("CA certificate 1 is cut short"),
@@ -177,18 +177,22 @@ const FORMS: &[Form] = &[
         KEY,
     ),
     (
-        "PKCS#8 with line ends written out",
+        "PKCS#8 with escaped newlines",
         "sed ':a;N;$!ba;s/\\n/\\\\n/g' key.pem",
         KEY,
     ),
     ("SEC1", "openssl ec -in key.pem", KEY),
     (
-        "SEC1 with the parameters before it",
+        "SEC1 with leading parameters",
         "openssl ecparam -name prime256v1; openssl ec -in key.pem",
         KEY,
     ),
     ("SEC1, DER", "openssl ec -in key.pem -outform DER", KEY),
-    ("two keys, the other first", "cat other.pem key.pem", KEY),
+    (
+        "two keys, the wrong one first",
+        "cat other.pem key.pem",
+        KEY,
+    ),
     (
         "certificate and key together",
         "cat cert.pem key.pem",
@@ -231,7 +235,7 @@ const FORMS: &[Form] = &[
         ],
     ),
     (
-        "key with its curve spelled out",
+        "key with explicit curve parameters",
         "openssl pkey -in key.pem -ec_param_enc explicit",
         [
             NOT_A_CERTIFICATE,
@@ -265,7 +269,7 @@ const FORMS: &[Form] = &[
         all(Kind::PublicKey),
     ),
     (
-        "parameters of a curve",
+        "curve parameters",
         "openssl ecparam -name prime256v1",
         all(Kind::Parameters),
     ),
@@ -276,12 +280,12 @@ const FORMS: &[Form] = &[
     ),
     ("OpenSSH key", OPENSSH, all(Kind::OpenSshKey)),
     (
-        "public key for SSH",
+        "SSH public key",
         "printf 'ecdsa-sha2-nistp256 '; openssl pkey -in key.pem -pubout -outform DER | openssl base64 -A",
         all(Kind::SshPublicKey),
     ),
     (
-        "public key for SSH (RFC 4716)",
+        "SSH public key (RFC 4716)",
         "echo '---- BEGIN SSH2 PUBLIC KEY ----'",
         all(Kind::SshPublicKey),
     ),
@@ -300,8 +304,8 @@ const FORMS: &[Form] = &[
         "printf '\\316\\316\\316\\316\\0\\0\\0\\2'",
         all(Kind::JavaKeyStore),
     ),
-    ("nothing", "true", all(Kind::Empty)),
-    ("text", "openssl version", all(Kind::Text)),
+    ("empty file", "true", all(Kind::Empty)),
+    ("plain text", "openssl version", all(Kind::Text)),
     (
         "web page",
         "printf '<!DOCTYPE html>\\n<html><title>Not Found</title></html>'",
@@ -343,7 +347,7 @@ fn every_form_is_read_or_named() {
     };
     let mut page = head(&[
         "form",
-        "made by",
+        "command",
         "as CA",
         "as client certificate",
         "as private key",

@@ -260,8 +260,8 @@ pub(crate) fn reasons(total: &Counts) -> String {
     let of = |verdict| total.get(&verdict).copied().unwrap_or_default();
     format!(
         "\n{} worked, {} were refused:\n\n\
-         - (a) {}, when the configuration is built: {ConfigError}.\n\
-         - (b) {}, by the server, which has no key that Mbed TLS could verify: {TlsError}.\n",
+         - (a) {} when the configuration is built: {ConfigError}.\n\
+         - (b) {} by the server, which has no key that Mbed TLS can verify: {TlsError}.\n",
         of(Verdict::Works),
         of(Verdict::KeyNotSupported) + of(Verdict::HandshakeFailure),
         of(Verdict::KeyNotSupported),

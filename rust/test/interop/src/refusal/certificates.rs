@@ -61,7 +61,7 @@ fn cases() -> Vec<Case> {
     };
 
     add(
-        "another name",
+        "a different name",
         good.clone(),
         "other.test",
         |fault| matches!(fault, F::NameMismatch { .. }),
@@ -73,7 +73,7 @@ fn cases() -> Vec<Case> {
     let mut old = leaf_params();
     old.not_after = rcgen::date_time_ymd(2026, 6, 1);
     add(
-        "expired",
+        "an expired certificate",
         chain([ca_params("Root"), old]),
         NAME,
         |fault| matches!(fault, F::Expired { .. }),
@@ -97,7 +97,7 @@ fn cases() -> Vec<Case> {
     let mut young = leaf_params();
     young.not_before = rcgen::date_time_ymd(2027, 2, 1);
     add(
-        "not yet valid",
+        "a certificate that is not yet valid",
         chain([ca_params("Root"), young]),
         NAME,
         |fault| matches!(fault, F::NotYetValid { .. }),
@@ -121,7 +121,7 @@ fn cases() -> Vec<Case> {
     let mut short = good.clone();
     short.sent.truncate(1);
     add(
-        "a forgotten intermediate",
+        "a missing intermediate",
         short,
         NAME,
         |fault| matches!(fault, F::UnknownIssuer { presented: 1, .. }),
@@ -135,7 +135,7 @@ fn cases() -> Vec<Case> {
     alone.key = Kind::P256.key(0).serialize_pem();
     alone.root = good.root.clone();
     add(
-        "a certificate that signs itself",
+        "a self-signed certificate",
         alone,
         NAME,
         |fault| {
@@ -160,7 +160,7 @@ fn cases() -> Vec<Case> {
     let key = Kind::P256.key(50);
     forged.root = impostor.self_signed(&key).unwrap().pem();
     add(
-        "a signature that is not the CA's",
+        "a signature not made by the CA",
         forged,
         NAME,
         |fault| *fault == F::BadSignature,
@@ -181,7 +181,7 @@ fn cases() -> Vec<Case> {
     let mut ca = leaf_params();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     add(
-        "a CA as a broker",
+        "a CA certificate as the broker's own",
         chain([ca_params("Root"), ca]),
         NAME,
         |fault| *fault == F::CaUsedAsEndEntity,
@@ -204,7 +204,7 @@ fn cases() -> Vec<Case> {
     let middle = ["One", "Two", "Three", "Four"].map(ca_params);
     let long = [ca_params("Root")].into_iter().chain(middle);
     add(
-        "a path longer than is followed",
+        "a path longer than the limit",
         chain(long.chain([leaf_params()])),
         NAME,
         |fault| *fault == F::PathTooLong { length: 5, most: 4 },
@@ -224,7 +224,7 @@ fn cases() -> Vec<Case> {
             constrained(&[], &[dns("broker.test")]),
         ),
         (
-            "a name within what is excluded from what is permitted",
+            "a name in an excluded subtree of a permitted one",
             constrained(&[dns("test"), dns("localhost")], &[dns("broker.test")]),
         ),
     ] {
@@ -242,7 +242,7 @@ fn cases() -> Vec<Case> {
     let mut client = leaf_params();
     client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     add(
-        "a certificate for clients",
+        "a client certificate",
         chain([ca_params("Root"), client]),
         NAME,
         |fault| *fault == F::WrongPurpose,
@@ -300,7 +300,7 @@ fn every_fault_of_a_chain() {
         refused
     });
     assert_eq!(refused.iter().sum::<u32>(), 4 * 17);
-    let mut table = head(&["the chain has", "what is said", "alert"]);
+    let mut table = head(&["the chain has", "message", "alert"]);
     for case in &cases {
         let alert = case.alert.as_str().unwrap_or_default();
         table += &row([case.what, case.sentence, alert]);
