@@ -1,6 +1,6 @@
-//! Measures what connecting and publishing cost on the air, and writes docs/measurements.md.
+//! Measures what connecting and publishing cost on the air, and writes a page of the documentation.
 //!
-//! Everything runs against the broker inside the simulation, so the page is reproducible byte for byte.
+//! Everything runs against the broker inside the world, so the page repeats byte for byte.
 use crate::device::Device;
 use crate::entropy::Entropy;
 use crate::failure::{Failure, stage_name};
@@ -17,7 +17,7 @@ use thread_mqtt_session::{Event as Mqttd, Message, QoS};
 const TOPIC: &str = "home/kitchen/temperature";
 const PAYLOAD: &[u8] = b"{\"temperature\":21.5}";
 
-/// The protocol versions and the certificate of a connection.
+/// The protocol versions of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Variant {
     tls: &'static str,
@@ -92,7 +92,7 @@ const fn variant(
     (variant, tls, peer, protocol)
 }
 
-/// All values over the seeds, by variant and by what is measured.
+/// The measured quantities, with their values for all seeds.
 type Results = BTreeMap<(Variant, &'static str), Vec<Mark>>;
 
 /// Measures over the seeds 1 to `seeds`, and writes the page.
@@ -115,7 +115,7 @@ pub fn document(seeds: u64) -> Result<String, Failure> {
     Ok(page(&results, seeds))
 }
 
-/// Runs one seed: connect, publish at each QoS, disconnect, connect again.
+/// Measures one seed: connect, publish at each QoS, disconnect, connect again.
 fn measure(options: &Options) -> Result<Vec<(&'static str, Mark)>, Failure> {
     let network = Network::new(options)?;
     let entropy = Entropy::seeded(options.seed);
@@ -151,8 +151,8 @@ impl Bench {
         self.device.next_event(limit, || true)
     }
 
-    /// Connects. Records the cost of each stage under its name, unless that is empty, and under
-    /// `all` the cost of everything after name resolution, including late frames.
+    /// Connects, and records the cost of each stage under its name, if it has one. Records the sum
+    /// from TCP to the end, including late frames, under `all`.
     fn connect(&mut self, names: [&'static str; 7], all: &'static str) -> Result<(), Failure> {
         let mut last = Mark::now(&self.network.world);
         let mut resolved = last;
@@ -215,8 +215,8 @@ impl Bench {
         self.settle("disconnect", begun, Mark::now(&self.network.world));
     }
 
-    /// Records the cost between two moments, including the frames that follow soon after: a late
-    /// frame, such as a TCP acknowledgement, belongs to what caused it.
+    /// Records the traffic between two moments, including frames soon afterwards: a late TCP
+    /// acknowledgement, for example, belongs to what caused it.
     fn settle(&mut self, what: &'static str, from: Mark, to: Mark) {
         const SOON: Duration = Duration::from_secs(1);
         while self.next_event(SOON).is_some() {}
@@ -236,7 +236,7 @@ fn out_of_time(stage: &'static str) -> Failure {
 
 fn page(results: &Results, seeds: u64) -> String {
     let mut page = String::new();
-    // Writing into a string cannot fail.
+    // Writing to a string cannot fail.
     write_page(&mut page, results, seeds).ok();
     page
 }
@@ -364,7 +364,7 @@ fn row(
     )
 }
 
-/// Formats `median (min–max)`, or the value if there is only one.
+/// Formats `median (min–max)`, or the single value.
 fn spread(mut values: Vec<u64>) -> String {
     values.sort_unstable();
     match (values.first(), values.get(values.len() / 2), values.last()) {
