@@ -525,7 +525,8 @@ int thread_mqtt_publish_in_pieces(struct thread_mqtt *client,
  * @param piece The piece.
  * @param length Its length in bytes: 1 to .number of the event.
  * @return 0; THREAD_MQTT_ERROR_FULL if earlier pieces are still waiting for the client's thread;
- * THREAD_MQTT_ERROR_NOT_BUILT without CONFIG_THREAD_MQTT_PIECES; or another negative #thread_mqtt_error.
+ * THREAD_MQTT_ERROR_NOT_BUILT without CONFIG_THREAD_MQTT_PIECES; or another negative
+ * #thread_mqtt_error.
  */
 int thread_mqtt_supply(struct thread_mqtt *client, uint32_t token, uint32_t offset,
 		       const void *piece, size_t length);

@@ -5,12 +5,13 @@
 
 /**
  * @file
- * @brief The options of Kconfig where there is no Kconfig: their defaults, each of which may be
- * defined before.
+ * @brief Defaults of the Kconfig options for builds without Kconfig. Define an option beforehand to
+ * override it.
  *
- * <thread_mqtt.h> includes it outside of Zephyr, for THREAD_MQTT_CONFIG_DEFAULT(). Kconfig says what
- * each is for and in which range. A switch that is on is defined as 1, one that is off is not defined;
- * NAT64_DISCOVERY, which is on, is switched off by THREAD_MQTT_NO_NAT64_DISCOVERY.
+ * <thread_mqtt.h> includes this file outside Zephyr, for THREAD_MQTT_CONFIG_DEFAULT(). The Kconfig
+ * files document the purpose and range of each option. A switch is defined as 1 if it is on, and
+ * undefined if it is off. NAT64_DISCOVERY is on by default; define THREAD_MQTT_NO_NAT64_DISCOVERY to
+ * switch it off.
  */
 #ifndef THREAD_MQTT_CONFIG_H_
 #define THREAD_MQTT_CONFIG_H_

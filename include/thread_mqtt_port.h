@@ -2,15 +2,15 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The contract with a platform: what the Rust core needs of an operating system, in an ABI of our
- * own: fixed-width integers, 16-byte addresses, our own error list. It includes nothing of any
- * platform; Rust's bindings are made from it. docs/porting.md says how to implement it, and which
- * implementations there are.
+ * The platform interface: what the Rust core needs from an operating system. Its ABI is its own:
+ * fixed-width integers, 16-byte addresses and its own error codes. It includes no platform headers;
+ * the Rust bindings are generated from it. docs/porting.md describes how to implement it and lists
+ * the existing implementations.
  *
- * All functions with a struct tmq_port run in the client's thread, except those that any thread may
- * call: tmq_port_wake() and tmq_port_lock...(), beside tmq_client...(). None blocks for longer than
- * moments but tmq_port_wait(), tmq_port_lock_wait(), tmq_port_thread_join() and tmq_client_close(),
- * with one exception named at tmq_port_resolve().
+ * All functions that take a struct tmq_port run in the client's thread, except tmq_port_wake() and
+ * tmq_port_lock...(). Like tmq_client...(), any thread may call those. No function blocks for more
+ * than a moment except tmq_port_wait(), tmq_port_lock_wait(), tmq_port_thread_join() and
+ * tmq_client_close(); tmq_port_resolve() describes one more exception.
  */
 #ifndef THREAD_MQTT_PORT_H_
 #define THREAD_MQTT_PORT_H_
@@ -18,13 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Most NAT64 prefixes, DNS servers and answers looked at. */
+/** Maximum numbers of NAT64 prefixes, DNS servers, DNS answers and own addresses. */
 #define TMQ_PREFIXES 4
 #define TMQ_DNS_SERVERS 3
 #define TMQ_ANSWERS 8
 #define TMQ_ADDRESSES 8
 
-/** Results below zero; others are -1000 - errno. */
+/** Negative results; all others are -1000 - errno. */
 #define TMQ_WOULD_BLOCK -1
 #define TMQ_REFUSED -2
 #define TMQ_UNREACHABLE -3
@@ -33,9 +33,9 @@
 #define TMQ_NO_TCP -6
 #define TMQ_NOT_FOUND -7
 #define TMQ_STORAGE_FULL -8
-/** The image was built without it. */
+/** The image was built without this feature. */
 #define TMQ_NOT_SUPPORTED -9
-/** The buffer is. */
+/** The buffer is too small. */
 #define TMQ_TOO_SMALL -10
 #define TMQ_NO_CLIENT -11
 #define TMQ_CLOSING -12
@@ -80,7 +80,7 @@ struct tmq_prefix {
 	int8_t preference;
 };
 
-/** The network as it is now. */
+/** The current state of the network. */
 struct tmq_network {
 	uint8_t attached;
 	uint8_t native_ipv4;
@@ -90,30 +90,30 @@ struct tmq_network {
 	struct tmq_address dns_servers[TMQ_DNS_SERVERS];
 };
 
-/** Bytes that the hardware's own name has at most. */
+/** Maximum length of a hardware ID in bytes. */
 #define TMQ_HARDWARE_ID 16
 
 /**
- * The options of a build, which Kconfig describes: CONFIG_THREAD_MQTT_*. thread_mqtt_options.def lists
- * which field has the value of which.
+ * The build options, documented in Kconfig as CONFIG_THREAD_MQTT_*. thread_mqtt_options.def maps each
+ * field to its option.
  */
 struct tmq_options {
-	/** Addresses with spaces or commas between them, or "". */
+	/** Addresses separated by spaces or commas, or "". */
 	const char *dns_servers;
 	/** A prefix, or "". */
 	const char *nat64_prefix;
 	/** A URI, or "". */
 	const char *broker;
-	/** A client identifier, or "" for one made of tmq_port_hardware_id(). */
+	/** A client identifier, or "" to derive one from tmq_port_hardware_id(). */
 	const char *client_id;
-	/** Names or addresses with blanks between them, or "". */
+	/** Names or addresses separated by spaces, or "". */
 	const char *time_servers;
-	/** ALPN protocols, pins, suites and groups of TLS with blanks between them, or "". */
+	/** ALPN protocols, pins, suites and groups of TLS, separated by spaces, or "". */
 	const char *tls_alpn;
 	const char *tls_pins;
 	const char *tls_suites;
 	const char *tls_groups;
-	/** The name of the stored session, or "" for one in RAM. */
+	/** Name of the stored session, or "" for a session in RAM. */
 	const char *session_name;
 	uint8_t discover_prefix;
 	uint8_t well_known_prefix;
@@ -129,17 +129,17 @@ struct tmq_options {
 	/** Percent. */
 	uint8_t outbox_reserve;
 	uint8_t tls_require_ems;
-	/** 0 resumes no session. */
+	/** 0 disables resumption. */
 	uint8_t tls_tickets;
-	/** For URIs that name none; 0 leaves it to the scheme. */
+	/** For URIs without a port; 0 uses the default of the scheme. */
 	uint16_t port;
 	uint16_t receive_maximum;
 	uint16_t topic_alias_maximum;
 	uint16_t keep_alive_min_s;
 	uint16_t keep_alive_max_s;
-	/** 0 waits for ever. */
+	/** 0 waits forever. */
 	uint16_t ack_timeout_s;
-	/** Tag of credentials that tmq_port_credential() reads; negative: none. */
+	/** Tag of the credentials that tmq_port_credential() reads; negative: none. */
 	int32_t sec_tag;
 	uint32_t keep_alive_s;
 	uint32_t time_deadline_s;
@@ -154,7 +154,7 @@ struct tmq_options {
 	uint32_t outbox_messages;
 	uint32_t outbox_bytes;
 	uint32_t max_packet_size;
-	/** 0 takes none in pieces. */
+	/** 0 disables receiving in pieces. */
 	uint32_t max_size_in_pieces;
 	uint32_t tls_inbound;
 	uint32_t tls_outbound;
@@ -163,134 +163,133 @@ struct tmq_options {
 	uint32_t tls_handshake_ms;
 	uint32_t response_timeout_ms;
 	uint32_t session_expiry_s;
-	/** The psa_key_id_t of the key that encrypts the stored session; 0 for none. */
+	/** psa_key_id_t of the key that encrypts the stored session; 0 for none. */
 	uint32_t session_key_id;
-	/** 0 suspects no message. */
+	/** 0 disables suspecting messages. */
 	uint8_t suspect_after;
-	/** QoS 2 messages from the broker that are remembered until PUBREL. */
+	/** Number of QoS 2 messages from the broker to remember until PUBREL. */
 	uint16_t received_ids;
 };
 
-/** The options; the same for as long as the program runs. */
+/** Returns the options. They do not change while the program runs. */
 const struct tmq_options *tmq_port_options(void);
-/** The EUI-64 of the radio, or the device id of the chip; its length, 0 if there is none. */
+/** Gets the EUI-64 of the radio or the device ID of the chip. Returns its length, 0 if there is none. */
 uint8_t tmq_port_hardware_id(uint8_t id[TMQ_HARDWARE_ID]);
 
 /** Sockets, wake-up, lock and thread of one client. */
 struct tmq_port;
 
-/** Makes a port; NULL if the platform has no more, or a resource is missing, which the log names. */
+/** Opens a port. Returns NULL if no port is free or a resource is missing, which the log names. */
 struct tmq_port *tmq_port_open(void);
-/** Closes its sockets and gives it back. Not from its own thread. */
+/** Closes the port's sockets and releases it. Must not be called from the port's own thread. */
 void tmq_port_close(struct tmq_port *port);
 
 /**
- * Interfaces that a client can use: the one that Kconfig chooses, Thread, or another one of an
- * image with CONFIG_THREAD_MQTT_OTHER_INTERFACE (Ethernet, Wi-Fi, a modem), with IPv4 if that has
- * an IPv4 address.
+ * Interfaces that a client can use: the one chosen in Kconfig, Thread, or another interface in an
+ * image with CONFIG_THREAD_MQTT_OTHER_INTERFACE (Ethernet, Wi-Fi, a modem). The other interface uses
+ * IPv4 if it has an IPv4 address.
  */
 #define TMQ_INTERFACE_DEFAULT 0
 #define TMQ_INTERFACE_THREAD 1
 #define TMQ_INTERFACE_OTHER 2
 
-/** Chooses the interface, before the port's thread starts. 0, or TMQ_NOT_SUPPORTED. */
+/** Chooses the interface, before the port's thread starts. Returns 0 or TMQ_NOT_SUPPORTED. */
 int32_t tmq_port_use_interface(struct tmq_port *port, uint8_t interface);
 
-/** Starts the port's thread, which calls run(argument) and ends when that returns. */
+/** Starts the port's thread, which calls run(argument) and ends when run() returns. */
 int32_t tmq_port_thread_start(struct tmq_port *port, void (*run)(void *argument), void *argument);
-/** Waits for the thread's end. */
+/** Waits until the thread has ended. */
 void tmq_port_thread_join(struct tmq_port *port);
 
-/** Room for the name of a stored session, with its NUL. */
+/** Size of the name of a stored session, including the NUL. */
 #define TMQ_SESSION_SIZE 13
 
 /**
- * Makes a port known as that of a client, by the client's address, and by the name of its stored session,
- * which is copied; "" if it has none. 1, or 0 if another registered client has a session of this name.
- * A client of NULL, with "", takes both back.
+ * Registers a port as the port of a client, under the client's address and the name of its stored
+ * session, which is copied ("" if it has none). Returns 1, or 0 if another registered client has a
+ * session of this name. A client of NULL, with "", removes the registration.
  */
 uint8_t tmq_client_register(struct tmq_port *port, const void *client, const char *session);
 
 /**
- * Keeps a client from being freed until tmq_client_leave(): 0; TMQ_NO_CLIENT for an address under
- * which no client is registered, TMQ_CLOSING if the client is about to be freed.
+ * Keeps a client from being freed until tmq_client_leave(). Returns 0, TMQ_NO_CLIENT if no client is
+ * registered under this address, or TMQ_CLOSING if the client is about to be freed.
  */
 int32_t tmq_client_enter(const void *client);
 void tmq_client_leave(const void *client);
 /**
- * Lets no other thread in and waits until all have left: 0, after which the caller may free the
- * client; TMQ_NO_CLIENT; TMQ_CLOSING if another thread does it already; TMQ_WOULD_BLOCK in a thread
- * that must not wait, see tmq_client_may_wait().
+ * Stops other threads from entering and waits until all have left. Returns 0, after which the caller
+ * may free the client; TMQ_NO_CLIENT; TMQ_CLOSING if another thread is already closing it; or
+ * TMQ_WOULD_BLOCK in a thread that must not wait, see tmq_client_may_wait().
  */
 int32_t tmq_client_close(const void *client);
 
-/** Ends a wait of this client's thread, if there is such a client. */
+/** Ends a wait of this client's thread, if the client exists. */
 void tmq_client_wake(const void *client);
 /** Ends a wait of every client's thread. */
 void tmq_clients_wake(void);
 /**
- * Whether the caller's thread may wait for this client: not the client's own thread, nor one of the
- * network stack for which the client's may wait.
+ * Returns whether the calling thread may wait for this client. The client's own thread must not, nor
+ * must a network stack thread that the client's thread may wait for.
  */
 uint8_t tmq_client_may_wait(const void *client);
 
-/** The client of this port, from 0 to one less than there are ports, or NULL. */
+/** Returns the client of the port at this index (0 to the number of ports minus 1), or NULL. */
 const void *tmq_client_at(size_t index);
 
 /**
- * A mutex, which a thread may take only once. It is held for moments, never during a computation, a
- * callback or another function of this file but tmq_port_uptime_ms().
+ * A non-recursive mutex. It is held briefly, never during a computation, a callback or a call of
+ * another function in this file except tmq_port_uptime_ms().
  */
 void tmq_port_lock(struct tmq_port *port);
 void tmq_port_unlock(struct tmq_port *port);
 /**
- * Gives the lock back, waits for tmq_port_lock_notify() or for timeout_ms (-1: for ever), and takes
- * the lock again. Nothing that happens after the lock was given back is missed; the wait may end
- * without a cause.
+ * Releases the lock, waits for tmq_port_lock_notify() or for timeout_ms (-1: forever), and takes the
+ * lock again. No notification after the release is missed; spurious wake-ups are allowed.
  */
 void tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms);
 /** Ends every tmq_port_lock_wait() of this port. The caller holds the lock. */
 void tmq_port_lock_notify(struct tmq_port *port);
-/** Ends a tmq_port_wait(), this one or the next. */
+/** Ends the current or the next tmq_port_wait(). */
 void tmq_port_wake(struct tmq_port *port);
-/** Whether an answer is under way: during the next wait a radio that sleeps listens often. */
+/** Says whether an answer is expected. If so, a sleepy device polls often during the next wait. */
 void tmq_port_await_answer(struct tmq_port *port, uint8_t awaited);
-/** Waits for the socket, a datagram, an answer, a change of the network, a wake or timeout_ms (-1: for ever). */
+/** Waits for the socket, a datagram, an answer, a network change, a wake or timeout_ms (-1: forever). */
 void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_receive, uint8_t want_send);
 
-/** Milliseconds since boot. */
+/** Returns the milliseconds since boot. */
 int64_t tmq_port_uptime_ms(void);
-/** A number of the calling thread that no other running thread has, such as its control block's address. */
+/** Returns a number unique among the running threads, such as the address of the control block. */
 uintptr_t tmq_port_this_thread(void);
-/** The wall clock in Unix seconds, as far as the platform knows it by itself; 0 if it does not. */
+/** Returns the wall clock in Unix seconds if the platform itself knows it; otherwise 0. */
 int64_t tmq_port_unix_time(void);
-/** Unix seconds of the build: a time known to have passed. */
+/** Returns the build date in Unix seconds: a time known to have passed. */
 int64_t tmq_port_build_time(void);
-/** Fills the buffer with cryptographically secure random bytes: 0 or a negative code. */
+/** Fills the buffer with cryptographically secure random bytes. Returns 0 or a negative code. */
 int32_t tmq_port_random(uint8_t *buffer, size_t length);
-/** The highest TMQ_LOG_* that is shown, 0 for none. */
+/** Returns the highest TMQ_LOG_* that is shown, 0 for none. */
 uint8_t tmq_port_log_level(void);
-/** One line for the log, not NUL-terminated. */
+/** Logs one line, which is not NUL-terminated. */
 void tmq_port_log(uint8_t level, const char *text, size_t length);
 /** Does not return. */
 void tmq_port_panic(const char *text, size_t length);
 
 /**
- * A few bytes kept over restarts, by key: up to 19 characters without a slash. A value is the old one
- * or the new one even if the power fails, and when a call returns it is done: the power may fail then.
- * Any thread may call them; they take as long as the flash takes. TMQ_NOT_SUPPORTED where nothing is
- * kept.
+ * Values of a few bytes that survive restarts, by key. A key has up to 19 characters and no slash. If
+ * the power fails during a write, the value afterwards is the old or the new one. When a call
+ * returns, the change is permanent. Any thread may call these functions; they take as long as the
+ * flash does. They return TMQ_NOT_SUPPORTED if there is no storage.
  *
- * Reads what is kept: its length, TMQ_NOT_FOUND, or another negative code.
+ * Reads a value. Returns its length, TMQ_NOT_FOUND or another negative code.
  */
 int32_t tmq_port_store_read(const char *key, uint8_t *buffer, size_t size);
-/** Keeps it, in the place of what was kept before. 0, TMQ_STORAGE_FULL, or another code. */
+/** Writes a value, replacing the old one. Returns 0, TMQ_STORAGE_FULL or another negative code. */
 int32_t tmq_port_store_write(const char *key, const uint8_t *data, size_t length);
-/** Forgets it; nothing there is no error. 0 or a negative code. */
+/** Deletes a value; a missing value is not an error. Returns 0 or a negative code. */
 int32_t tmq_port_store_delete(const char *key);
 /**
- * Hands everything that is kept under keys that begin with the prefix to found(context, key, data,
- * length), in any order. found() calls no function of this file. 0 or a negative code.
+ * Calls found(context, key, data, length) for every value whose key starts with the prefix, in any
+ * order. found() must not call functions of this file. Returns 0 or a negative code.
  */
 int32_t tmq_port_store_each(const char *prefix,
 			    void (*found)(void *context, const char *key, const uint8_t *data,
@@ -298,40 +297,42 @@ int32_t tmq_port_store_each(const char *prefix,
 			    void *context);
 
 /**
- * Copies a credential (TMQ_CREDENTIAL_*) that the platform keeps under a tag. Its length,
- * TMQ_NOT_FOUND, TMQ_TOO_SMALL, TMQ_NOT_SUPPORTED, or another negative code. thread_mqtt_init() calls it with room
- * for one byte, to see whether there is one; the client's thread reads it.
+ * Copies a credential (TMQ_CREDENTIAL_*) that the platform keeps under a tag. Returns its length,
+ * TMQ_NOT_FOUND, TMQ_TOO_SMALL, TMQ_NOT_SUPPORTED or another negative code. thread_mqtt_init() calls
+ * it with a buffer of one byte to check that the credential exists; the client's thread reads it.
  */
 int32_t tmq_port_credential(int32_t tag, uint8_t kind, uint8_t *buffer, size_t size);
 
-/** What this device is in its Thread network: "child", "router", ...; NULL without one. */
+/** Returns the device's role in the Thread network: "child", "router", ...; NULL without one. */
 const char *tmq_port_role(void);
-/** The unicast addresses of this device beyond link-local ones; how many. */
+/** Gets the unicast addresses of this device other than link-local ones. Returns their number. */
 uint8_t tmq_port_addresses(struct tmq_address addresses[TMQ_ADDRESSES]);
 
-/** The network as it is now. */
+/** Gets the current state of the network. */
 void tmq_port_network(struct tmq_port *port, struct tmq_network *network);
 
-/** Begins a connect; an earlier connection is aborted. 0 or a negative code. */
+/** Starts to connect; an earlier connection is aborted. Returns 0 or a negative code. */
 int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to);
-/** TMQ_TCP_* or, once failed, a negative code. */
+/** Returns TMQ_TCP_*, or a negative code after a failure. */
 int32_t tmq_port_tcp_state(struct tmq_port *port);
-/** Bytes sent, 0 if none fits now, or a negative code. */
+/** Sends bytes. Returns how many were sent, 0 if none fit now, or a negative code. */
 int32_t tmq_port_tcp_send(struct tmq_port *port, const uint8_t *data, size_t length);
-/** Bytes received, 0 at the end of the stream, TMQ_WOULD_BLOCK or another negative code. */
+/** Receives bytes. Returns how many, 0 at the end of the stream, TMQ_WOULD_BLOCK or another negative code. */
 int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t length);
-/** FIN, or RST with abort. */
+/** Closes the connection with FIN, or with RST if abort is set. */
 void tmq_port_tcp_close(struct tmq_port *port, uint8_t abort);
 
 /**
- * Sends a datagram from a local port, which is bound if needed. 0 or a negative code. After TMQ_UNREACHABLE (no
- * route) and TMQ_REFUSED no more are sent there by the same look-up; after any other it is as good as lost.
+ * Sends a datagram from a local port, binding it if needed. Returns 0 or a negative code. After
+ * TMQ_UNREACHABLE (no route) or TMQ_REFUSED the same look-up sends no more to this address; after any
+ * other code the datagram counts as lost.
  */
 int32_t tmq_port_udp_send(struct tmq_port *port, uint16_t from_port, const struct tmq_address *to,
 			  const uint8_t *data, size_t length);
 /**
- * Bytes of the next datagram or TMQ_WOULD_BLOCK. Where the platform knows that one did not arrive at the address
- * from (ICMP), once TMQ_UNREACHABLE or TMQ_REFUSED.
+ * Receives the next datagram. Returns its length or TMQ_WOULD_BLOCK. If the platform learns (by ICMP)
+ * that a datagram did not reach an address, it sets from to that address and returns TMQ_UNREACHABLE
+ * or TMQ_REFUSED once.
  */
 int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, uint16_t *to_port,
 			     uint8_t *buffer, size_t length);
@@ -339,17 +340,17 @@ int32_t tmq_port_udp_receive(struct tmq_port *port, struct tmq_address *from, ui
 void tmq_port_udp_close(struct tmq_port *port);
 
 /**
- * Begins a look-up with the platform's own resolver, which answers later; an earlier one is
- * forgotten. A name with a final dot is absolute (RFC 1034 section 3.1): no search domain is
- * appended. A platform whose resolver blocks asks it in a thread, or blocks here; the client does
- * nothing else meanwhile. 0 or a negative code, as of tmq_port_resolved().
+ * Starts a look-up with the platform's own resolver, which answers later, and discards an earlier
+ * one. A name with a final dot is absolute (RFC 1034 section 3.1): no search domain is appended. If
+ * the platform's resolver blocks, the port calls it in a thread or blocks here, and the client does
+ * nothing else meanwhile. Returns 0 or a negative code like those of tmq_port_resolved().
  */
 int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family);
 /**
- * TMQ_WOULD_BLOCK, or the number of addresses written, 0 if the name has none of the family, or another
- * negative code. The client explains TMQ_NOT_FOUND (the name does not exist), TMQ_NO_SERVER, TMQ_TIMED_OUT
- * (no server answered), TMQ_SERVER_FAILED, TMQ_REFUSED (the server refused the question) and
- * TMQ_UNREACHABLE (only IPv4 addresses, and no NAT64 prefix). Any other it reports as a number.
+ * Returns TMQ_WOULD_BLOCK, the number of addresses written (0 if the name has none of the family), or
+ * another negative code. The client explains TMQ_NOT_FOUND (the name does not exist), TMQ_NO_SERVER,
+ * TMQ_TIMED_OUT (no server answered), TMQ_SERVER_FAILED, TMQ_REFUSED (the server refused the query)
+ * and TMQ_UNREACHABLE (only IPv4 addresses, and no NAT64 prefix). It reports others as a number.
  */
 int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_ANSWERS]);
 
