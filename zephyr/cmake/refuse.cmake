@@ -1,15 +1,15 @@
 # Copyright (c) 2026 The thread-mqtt authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Combinations of options that cannot work, each with its cure. Kconfig implies what is needed, so
-# most of these mean that something was switched off on purpose.
+# Option combinations that cannot work, each with its cure. Kconfig implies what is needed, so most of
+# these mean that an option was switched off on purpose.
 
 macro(thread_mqtt_refuse)
   string(CONCAT sentence ${ARGN})
   message(FATAL_ERROR "thread-mqtt: ${sentence}")
 endmacro()
 
-# What may be right, and is not in most images.
+# For settings that may be intended, but in most images are not.
 macro(thread_mqtt_warn)
   string(CONCAT sentence ${ARGN})
   message(WARNING "thread-mqtt: ${sentence}")
@@ -34,7 +34,7 @@ if(NOT CONFIG_NET_SOCKETS_OFFLOAD AND (NOT CONFIG_NET_L2_OPENTHREAD OR CONFIG_TH
 endif()
 
 # ---------------------------------------------------------------------------
-# The network. IP first: TCP, UDP and their sentences depend on it.
+# The network. IP comes first, because the Kconfig options of TCP and UDP depend on it.
 
 if(CONFIG_NET_L2_OPENTHREAD)
   thread_mqtt_require(NET_IPV6 "Thread is an IPv6 network.")
@@ -51,20 +51,20 @@ if(CONFIG_NET_L2_OPENTHREAD)
     thread_mqtt_refuse("OpenThread's own TCP would take packets that belong to Zephyr's sockets. "
       "Set CONFIG_OPENTHREAD_TCP_ENABLE=n.")
   endif()
-  # Kconfig's range has no hole, and otLinkSetPollPeriod() refuses these.
+  # A Kconfig range cannot have a gap, and otLinkSetPollPeriod() refuses these values.
   if("${CONFIG_THREAD_MQTT_FAST_POLL}" GREATER 0 AND "${CONFIG_THREAD_MQTT_FAST_POLL}" LESS 10)
     thread_mqtt_refuse("OpenThread does not poll more often than every 10 ms. Set CONFIG_THREAD_MQTT_FAST_POLL to 10 or "
       "more, or to 0, which leaves the period alone.")
   endif()
 endif()
-# getaddrinfo() allocates its result from the kernel's heap, also that of a written address. Newer
-# versions reserve that.
+# getaddrinfo() allocates its result from the kernel heap, even for a literal address. Newer versions
+# reserve that memory.
 if(on_zephyrs_stack AND "${CONFIG_HEAP_MEM_POOL_SIZE}" EQUAL 0 AND
    NOT DEFINED CONFIG_HEAP_MEM_POOL_ADD_SIZE_GETADDRINFO)
   thread_mqtt_refuse("getaddrinfo() needs a kernel heap. Set CONFIG_HEAP_MEM_POOL_SIZE to 1024 or more.")
 endif()
-# Until Zephyr's TCP computes its initial sequence numbers with PSA, it does so with a function that
-# nRF Security brings only with the older cryptography.
+# Zephyr's TCP computes its initial sequence numbers with a function that nRF Security builds only with
+# the older cryptography, until a later version uses PSA.
 if(CONFIG_NET_TCP_ISN_RFC6528 AND CONFIG_NRF_SECURITY AND NOT CONFIG_MBEDTLS_LEGACY_CRYPTO_C)
   file(STRINGS ${ZEPHYR_BASE}/subsys/net/ip/tcp.c md5 REGEX "mbedtls_md5" LIMIT_COUNT 1)
   if(md5)
@@ -74,8 +74,8 @@ if(CONFIG_NET_TCP_ISN_RFC6528 AND CONFIG_NRF_SECURITY AND NOT CONFIG_MBEDTLS_LEG
 endif()
 
 # ---------------------------------------------------------------------------
-# Descriptors: an event, a TCP socket and two UDP sockets for each client, and an event for Zephyr's socket
-# service. The limits' names are the kernel's from Zephyr 3.7 on, that of a poll's later.
+# Descriptors: an event, a TCP socket and two UDP sockets per client, and an event for Zephyr's socket
+# service. The kernel's names of the limits apply from Zephyr 3.7 on, that of the poll limit later.
 
 if(NOT CONFIG_EVENTFD) # its name until Zephyr 3.6
   thread_mqtt_require(ZVFS_EVENTFD "a client's thread is woken by an event descriptor.")
@@ -93,7 +93,7 @@ endif()
 if(DEFINED CONFIG_ZVFS_POLL_MAX)
   set(poll_max ZVFS_POLL_MAX)
 else()
-  set(poll_max NET_SOCKETS_POLL_MAX) # gone from Zephyr 4.5
+  set(poll_max NET_SOCKETS_POLL_MAX) # removed in Zephyr 4.5
 endif()
 set(events ${CONFIG_THREAD_MQTT_MAX_CLIENTS})
 set(event_users "each client needs an event descriptor")
@@ -110,8 +110,8 @@ endif()
 if(CONFIG_${eventfd_max} LESS events)
   thread_mqtt_refuse("${event_users}. Set CONFIG_${eventfd_max} to ${events} or more.")
 endif()
-# Zephyr's own stack has a connection and a context for each socket: UDP for each of the questions for A and AAAA,
-# whatever the families, in the place of TCP or beside it.
+# Zephyr's own stack has a connection and a context for each socket: one UDP socket each for the A and AAAA queries,
+# whatever the families, instead of TCP or in addition to it.
 set(sockets 2)
 if(CONFIG_THREAD_MQTT_DNS_TCP)
   set(sockets 3)
@@ -123,7 +123,7 @@ foreach(option NET_MAX_CONN NET_MAX_CONTEXTS)
       "room for ${CONFIG_${option}}. Set CONFIG_${option} to ${connections} or more, beside what the application opens.")
   endif()
 endforeach()
-# To be woken, and TCP in both directions; to resolve a name, two UDP sockets in the place of TCP, or beside it.
+# A wake-up and TCP in both directions; while resolving, two UDP sockets instead of TCP or in addition to it.
 set(polls 3)
 if(CONFIG_THREAD_MQTT_DNS_TCP)
   set(polls 5)
@@ -174,13 +174,13 @@ set(before_mbedtls_3_6 OFF)
 if("${KERNEL_VERSION_MAJOR}.${KERNEL_VERSION_MINOR}" VERSION_LESS 3.7)
   set(before_mbedtls_3_6 ON)
 endif()
-# Up to NCS 2.7 this switch leaves PSA Crypto's drivers out: each call would fail with -134.
+# Up to NCS 2.7 this option leaves PSA Crypto without drivers: each call would fail with -134.
 if(CONFIG_THREAD_MQTT_CRYPTO_PSA AND CONFIG_NRF_SECURITY AND CONFIG_MBEDTLS_LEGACY_CRYPTO_C AND before_mbedtls_3_6)
   thread_mqtt_refuse("PSA Crypto has no algorithm in this image, because nRF Security builds the older "
     "cryptography (CONFIG_MBEDTLS_LEGACY_CRYPTO_C) in its place. Set CONFIG_THREAD_MQTT_CRYPTO_SOFT=y.")
 endif()
-# The core of PSA Crypto guards its key slots since Mbed TLS 3.6; nRF Security can leave that out. A secure
-# partition takes one call after the other.
+# PSA Crypto's core has guarded its key slots since Mbed TLS 3.6, but nRF Security can leave that out. A
+# secure partition serialises the calls.
 if(CONFIG_THREAD_MQTT_CRYPTO_PSA AND CONFIG_MBEDTLS_PSA_CRYPTO_C AND NOT CONFIG_BUILD_WITH_TFM AND
    (CONFIG_OPENTHREAD_CRYPTO_PSA OR CONFIG_THREAD_MQTT_MAX_CLIENTS GREATER 1))
   set(callers "PSA Crypto of this image is not safe to call from several threads, and the client's threads and "
@@ -192,7 +192,7 @@ if(CONFIG_THREAD_MQTT_CRYPTO_PSA AND CONFIG_MBEDTLS_PSA_CRYPTO_C AND NOT CONFIG_
     thread_mqtt_refuse(${callers} " Set CONFIG_MBEDTLS_THREADING_C=y.")
   endif()
 endif()
-# The numbers of Zephyr's Mbed TLS then have 256 bits at most. nRF Security has a configuration of its own.
+# This limits the bignums of Zephyr's Mbed TLS to 256 bits. nRF Security has a configuration of its own.
 if(CONFIG_MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED AND CONFIG_THREAD_MQTT_CRYPTO_PSA AND
    NOT CONFIG_NRF_SECURITY)
   if(CONFIG_THREAD_MQTT_RSA AND NOT CONFIG_THREAD_MQTT_RSA_IN_RUST)
@@ -218,7 +218,7 @@ endif()
 # ---------------------------------------------------------------------------
 # The C library and memory
 
-# The prebuilt libraries and the driver of a radio co-processor call functions that it lacks.
+# The prebuilt libraries and the radio co-processor's driver call functions that minimal libc lacks.
 if(CONFIG_MINIMAL_LIBC AND (CONFIG_OPENTHREAD_LIBRARY OR CONFIG_HDLC_RCP_IF))
   if(CONFIG_OPENTHREAD_LIBRARY)
     set(caller "OpenThread's prebuilt library calls iscntrl()")
@@ -229,19 +229,19 @@ if(CONFIG_MINIMAL_LIBC AND (CONFIG_OPENTHREAD_LIBRARY OR CONFIG_HDLC_RCP_IF))
     "CONFIG_NEWLIB_LIBC=y where this toolchain has no picolibc.")
 endif()
 # What a client needs on a Cortex-M, in bytes. bench/cortex-m4/needs.py reads these numbers and proves on
-# the emulated board that they suffice; docs/footprint.md makes a table of them.
-set(need_heap 11300)            # a handshake with both versions of TLS, by PSA Crypto
-set(need_heap_soft 1100)        # beside that, with Rust's cryptography
-set(need_heap_certificate 2620) # for each certificate of the path, with RSA-2048
-set(need_heap_open 13500)       # a session that is open, beside the outbox and one packet
-set(need_record 17029)          # the largest TLS record (RFC 8446, section 5.2), and what is asked for beside it
-set(need_record_beside 4096)    # with messages in pieces: the buffer that such a record outgrows, and what is asked for beside it
-set(need_stack_psa 9920)        # a handshake, the event callback included
+# the emulated board that they suffice; docs/footprint.md has a table of them.
+set(need_heap 11300)            # a handshake with both TLS versions, using PSA Crypto
+set(need_heap_soft 1100)        # in addition, with Rust's cryptography
+set(need_heap_certificate 2620) # per certificate of the path, with RSA-2048
+set(need_heap_open 13500)       # an open session, without the outbox and one packet
+set(need_record 17029)          # the largest TLS record (RFC 8446, section 5.2), and the reserve required with it
+set(need_record_beside 4096)    # with messages in pieces: the buffer that such a record outgrows, and that reserve
+set(need_stack_psa 9920)        # a handshake, including the event callback
 set(need_stack_soft 15300)
 set(need_stack_soft_p384 18440)
 set(need_stack_certificate 672)
 
-# Brokers put a large message into large records, and one has to be whole to be decrypted.
+# Brokers put a large message into large records, and a record must be complete to be decrypted.
 set(records 0)
 if("${CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES}" GREATER 0)
   math(EXPR records "${CONFIG_THREAD_MQTT_TLS_INBOUND} + ${need_record_beside}")
@@ -251,9 +251,9 @@ if("${CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES}" GREATER 0)
       "CONFIG_THREAD_MQTT_TLS_INBOUND to 18437, or CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0.")
   endif()
 endif()
-# Of malloc's heap, what a handshake takes, and a quarter for malloc itself and larger keys; or a session
-# that is open, while the outbox may be full; and such records. Whichever does not fit, the cure is the heap
-# for all.
+# malloc's heap must hold what a handshake needs, plus a quarter for malloc itself and larger keys; or an
+# open session with a full outbox; plus such records. Whichever does not fit, the cure names a heap that
+# suffices for all.
 if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE GREATER_EQUAL 0)
   set(arena ${need_heap})
   if(CONFIG_THREAD_MQTT_CRYPTO_SOFT)
@@ -266,7 +266,7 @@ if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_AR
   if(arena LESS arena_open)
     set(arena ${arena_open})
   endif()
-  # Beside all that a handshake has used: what is left of it lies scattered.
+  # In addition to what a handshake used, because the memory it frees is fragmented.
   math(EXPR any_record "${arena} + ${need_record}")
   math(EXPR arena "${arena} + ${records}")
   if(CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS arena_handshake)
@@ -286,7 +286,7 @@ if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_AR
       "(CONFIG_THREAD_MQTT_TLS_INBOUND), and the heap of malloc has ${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes. Set CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE to ${arena} "
       "or more, or CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0.")
   endif()
-  # MQTT 3.1.1 does not tell a broker what fits.
+  # MQTT 3.1.1 cannot tell a broker what fits.
   if(CONFIG_THREAD_MQTT_VERSION EQUAL 4 AND CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE LESS any_record)
     thread_mqtt_warn("with MQTT 3.1.1 a broker may send messages of any size, in TLS records that do not fit the "
       "${CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE} bytes of malloc's heap. If it has any of over "
@@ -296,7 +296,7 @@ if(DEFINED CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE AND CONFIG_COMMON_LIBC_MALLOC_AR
   endif()
 endif()
 
-# The stack of the thread that shakes hands.
+# Stack of the thread that performs the handshake.
 if(CONFIG_THREAD_MQTT_CRYPTO_PSA)
   set(stack ${need_stack_psa})
 elseif(CONFIG_THREAD_MQTT_P384)
@@ -305,27 +305,27 @@ else()
   set(stack ${need_stack_soft})
 endif()
 math(EXPR stack "${stack} + ${need_stack_certificate} * ${CONFIG_THREAD_MQTT_MAX_CHAIN}")
-# native_sim's threads have the host's stacks.
+# native_sim's threads use the host's stacks.
 if(NOT CONFIG_ARCH_POSIX)
   if(CONFIG_THREAD_MQTT_C_API)
     set(stack_option THREAD_MQTT_STACK_SIZE)
   else()
-    set(stack_option MAIN_STACK_SIZE) # an application in Rust: its main thread runs the client
+    set(stack_option MAIN_STACK_SIZE) # a Rust application runs the client in its main thread
   endif()
   if(CONFIG_${stack_option} LESS stack)
     thread_mqtt_refuse("a handshake with a chain of ${CONFIG_THREAD_MQTT_MAX_CHAIN} certificates does not fit a "
       "stack of ${CONFIG_${stack_option}} bytes. Set CONFIG_${stack_option} to ${stack} or more, or "
       "CONFIG_THREAD_MQTT_MAX_CHAIN to fewer.")
   endif()
-  # thread_mqtt_init() looks at the configuration and makes the client.
+  # thread_mqtt_init() checks the configuration and creates the client.
   if(CONFIG_THREAD_MQTT_C_API AND CONFIG_MAIN_STACK_SIZE LESS 4096)
     thread_mqtt_warn("thread_mqtt_init() needs 4096 bytes of stack, the main thread has "
       "${CONFIG_MAIN_STACK_SIZE}. Set CONFIG_MAIN_STACK_SIZE to 4096 or more, unless another thread calls it.")
   endif()
 endif()
 
-# OpenThread's thread, below which PSA Crypto is software: 4336 bytes on an emulated Cortex-M4
-# (docs/measurements-zephyr.md). Stacks of the POSIX architecture hold nothing.
+# OpenThread's thread with PSA Crypto in software on its stack: 4336 bytes on an emulated Cortex-M4
+# (docs/measurements-zephyr.md). Stack sizes do not matter on the POSIX architecture.
 if(CONFIG_NET_L2_OPENTHREAD AND CONFIG_OPENTHREAD_CRYPTO_PSA AND NOT CONFIG_ARCH_POSIX AND
    "${CONFIG_OPENTHREAD_THREAD_STACK_SIZE}" LESS 4608)
   thread_mqtt_warn("OpenThread's thread may overflow its stack of ${CONFIG_OPENTHREAD_THREAD_STACK_SIZE} bytes: with "
@@ -334,7 +334,7 @@ if(CONFIG_NET_L2_OPENTHREAD AND CONFIG_OPENTHREAD_CRYPTO_PSA AND NOT CONFIG_ARCH
 endif()
 
 # ---------------------------------------------------------------------------
-# Addresses. What only looks like one is found at the start: thread_mqtt_init() refuses it.
+# Addresses. thread_mqtt_init() refuses values that only look like an address.
 
 string(REGEX MATCHALL "[^ ,]+" servers "${CONFIG_THREAD_MQTT_DNS_SERVERS}")
 foreach(server ${servers})

@@ -1,18 +1,18 @@
 # Copyright (c) 2026 The thread-mqtt authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Rust: how it is compiled, for the library of the C API here and for an application in Rust; then
-# the library.
+# How Rust is compiled, both for the C API's library here and for a Rust application; then the library
+# itself.
 
-# RUSTC in the environment names the compiler, as it does for cargo, and what it named holds where CMake runs again
-# without it. Else rustup's comes before that of the distribution, which has no library for a Cortex-M.
+# RUSTC in the environment names the compiler, as it does for cargo. The value is remembered for when CMake runs again
+# without it. Otherwise rustup's compiler precedes the distribution's, which has no library for a Cortex-M.
 if(DEFINED ENV{RUSTC})
   file(TO_CMAKE_PATH "$ENV{RUSTC}" rustc)
   set(THREAD_MQTT_RUSTC "${rustc}" CACHE INTERNAL "What RUSTC in the environment named")
 endif()
 
-# The cure may be another compiler: the next configuration begins without this one. A function, because a macro reads
-# the escapes of what a compiler printed.
+# The cure may be another compiler, so the next configuration starts without this one. A function, because a macro
+# interprets escapes in the compiler's output.
 function(thread_mqtt_refuse_rust)
   unset(THREAD_MQTT_RUSTC CACHE)
   string(CONCAT sentence ${ARGN})
@@ -35,7 +35,7 @@ else()
   endif()
   list(APPEND rust_folders $ENV{HOME}/.cargo/bin)
 endif()
-# Looked for in each configuration: since the last one rustup may have come.
+# Searched in every configuration, because rustup may have been installed since the last one.
 unset(CARGO CACHE)
 unset(RUSTC CACHE)
 find_program(CARGO NAMES ${cargo_names} HINTS ${rust_folders})
@@ -48,7 +48,7 @@ if(NOT CARGO OR NOT RUSTC)
   thread_mqtt_refuse_rust("cargo and rustc were not found. Install Rust with rustup (https://rustup.rs) and open a "
     "new shell.")
 endif()
-# In the folder where cargo is run: an override of rustup is one of folders.
+# Run in cargo's working directory, because rustup overrides are per directory.
 execute_process(COMMAND ${RUSTC} --version WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}
   OUTPUT_VARIABLE rustc_version ERROR_VARIABLE rustc_error
   OUTPUT_STRIP_TRAILING_WHITESPACE)
@@ -57,20 +57,20 @@ if(NOT rustc_number)
   thread_mqtt_refuse_rust("${RUSTC} does not run: ${rustc_error}. Run `rustup default stable`, or let RUSTC in the "
     "environment name another compiler.")
 endif()
-# How every message names it.
+# Every message names the compiler this way.
 set(rustc_named "${RUSTC} (${rustc_number})")
 
-# A function with large locals is not inlined into its caller: on the way down through rustls and
-# webpki's recursion they would all be on the stack together (docs/footprint.md: 2 to 5 kB of stack,
+# Prevents inlining a function with large locals into its caller: on the way down through rustls and
+# webpki's recursion all of them would be on the stack together (docs/footprint.md: 2 to 5 kB of stack,
 # 3 kB of flash).
 set(rustflags -Cllvm-args=-inline-max-stacksize=256)
 set(cargo_env)
 if(CONFIG_THREAD_MQTT_CRYPTO_SOFT)
-  # Variants of AES and SHA-2 for small flash.
+  # The small-flash variants of AES and SHA-2.
   list(APPEND rustflags --cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact")
 endif()
 
-# What `cargo -Zbuild-std` needs stands in the environment of those who build so anyway.
+# Users who build with `cargo -Zbuild-std` anyway have its settings in the environment.
 if(DEFINED ENV{CARGO_UNSTABLE_BUILD_STD})
   set(build_std ON)
   list(APPEND cargo_env CARGO_UNSTABLE_BUILD_STD=$ENV{CARGO_UNSTABLE_BUILD_STD})
@@ -91,7 +91,7 @@ if(CONFIG_THREAD_MQTT_RUST_BUILD_STD)
       "CONFIG_THREAD_MQTT_RUST_BUILD_STD=n.")
   else()
     set(build_std ON)
-    # cargo and rustc of a stable toolchain take unstable options only so.
+    # A stable cargo and rustc accept unstable options only this way.
     set(cargo_env RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=core,alloc
       CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size)
     list(APPEND rustflags -Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none
@@ -99,8 +99,8 @@ if(CONFIG_THREAD_MQTT_RUST_BUILD_STD)
   endif()
 endif()
 
-# Each feature of the platform's crate that has an option of the same name is on if the option is. The
-# manifest is the one list of them.
+# Each feature of the platform crate that has an option of the same name is on if the option is on. The
+# manifest is the only list of these features.
 file(READ ${module_dir}/rust/port/platform/Cargo.toml manifest)
 string(REGEX MATCH "\\[features\\]\n(.*)\n\\[dependencies\\]" manifest "${manifest}")
 string(REGEX MATCHALL "\n[a-z0-9-]+ =" known_features "${CMAKE_MATCH_1}")
@@ -115,7 +115,7 @@ foreach(feature ${known_features})
   endif()
 endforeach()
 
-# What the log will not show is not compiled in.
+# Log messages that will not be shown are not compiled in.
 set(log_level 0)
 if(CONFIG_THREAD_MQTT_LOG_LEVEL)
   set(log_level ${CONFIG_THREAD_MQTT_LOG_LEVEL})
@@ -126,8 +126,8 @@ if(log_level LESS 4)
   list(APPEND platform_features ${feature})
 endif()
 
-# rust_cargo_application() hands no features to cargo. The manifest of the application reads them
-# from these flags, which its CMakeLists.txt puts into the environment.
+# rust_cargo_application() passes no features to cargo. The application's manifest reads them from these
+# flags, which its CMakeLists.txt puts into the environment.
 set(application_rustflags ${rustflags})
 foreach(feature ${platform_features})
   list(APPEND application_rustflags --cfg thread_mqtt="${feature}")
@@ -137,7 +137,7 @@ list(JOIN rustflags " " rustflags)
 set_property(GLOBAL PROPERTY THREAD_MQTT_CARGO_ENV "RUSTFLAGS=${application_rustflags}" "RUSTC=${RUSTC}" ${cargo_env})
 
 # ---------------------------------------------------------------------------
-# The Rust library; an application in Rust brings its own
+# The Rust library; a Rust application brings its own
 
 if(NOT CONFIG_THREAD_MQTT_C_API)
   return()
@@ -150,7 +150,7 @@ elseif(CONFIG_CPU_CORTEX_M33 OR CONFIG_CPU_CORTEX_M55)
 elseif(CONFIG_ARCH_POSIX AND CONFIG_64BIT)
   set(target ${CMAKE_HOST_SYSTEM_PROCESSOR}-unknown-none)
 elseif(CONFIG_ARCH_POSIX AND CMAKE_HOST_SYSTEM_PROCESSOR STREQUAL "x86_64")
-  set(target i686-unknown-linux-gnu) # Rust has no target of 32 bits for x86 without a system
+  set(target i686-unknown-linux-gnu) # Rust has no bare-metal target for 32-bit x86
 else()
   message(FATAL_ERROR "thread-mqtt: no Rust target is known for this board. Supported are Cortex-M4, "
     "M7, M33, M55, native_sim/native/64 and, on x86-64 machines, native_sim and nrf52_bsim.")
@@ -161,18 +161,18 @@ endif()
 
 set(THREAD_MQTT_CARGO_TARGET_DIR ${CMAKE_CURRENT_BINARY_DIR}/rust CACHE PATH
   "Where cargo builds; images with the same options may share it and compile once")
-zephyr_get(THREAD_MQTT_CARGO_TARGET_DIR) # sysbuild has what was given to it
+zephyr_get(THREAD_MQTT_CARGO_TARGET_DIR) # also reads sysbuild's value
 set(rust_dir ${THREAD_MQTT_CARGO_TARGET_DIR})
 
-# Rust's targets for Cortex-M keep a frame pointer, which costs two instructions and a register in
-# every function; a core compiled here can do without. cargo names its folder after the file.
+# Rust's Cortex-M targets keep a frame pointer, which costs two instructions and a register in every
+# function. A core compiled here does not need it. cargo names its folder after the file.
 set(target_spec ${target})
 if(build_std AND CONFIG_CPU_CORTEX_M)
   execute_process(COMMAND ${CMAKE_COMMAND} -E env RUSTC_BOOTSTRAP=1
     ${RUSTC} -Zunstable-options --print target-spec-json --target ${target}
     WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR} OUTPUT_VARIABLE spec COMMAND_ERROR_IS_FATAL ANY)
   string(JSON spec SET "${spec}" frame-pointer "\"may-omit\"")
-  set(target_spec ${rust_dir}/${target}.json) # cargo compiles all anew for a file at another path
+  set(target_spec ${rust_dir}/${target}.json) # cargo rebuilds everything if the file moves
   file(CONFIGURE OUTPUT ${target_spec} CONTENT "${spec}" @ONLY)
   list(APPEND cargo_env CARGO_UNSTABLE_JSON_TARGET_SPEC=true)
 endif()
@@ -200,7 +200,7 @@ list(JOIN features "," features)
 
 set(rust_archive ${rust_dir}/${target}/release/libthread_mqtt_c_api.a)
 
-# rustls and webpki made of the published crates, without what a client never does.
+# rustls and webpki derived from the published crates, without what a client never does.
 set(cargo_overrides)
 if(CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY)
   set(client_only ${rust_dir}/client-only)
@@ -221,7 +221,7 @@ if(CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY)
   list(APPEND cargo_overrides --config ${client_only}/config.toml)
 endif()
 
-# Always run: cargo knows best whether there is anything to do.
+# Runs on every build, because cargo decides best whether there is anything to do.
 add_custom_target(thread_mqtt_cargo
   COMMAND ${CMAKE_COMMAND} -E env "RUSTFLAGS=${rustflags}" "RUSTC=${RUSTC}" ${cargo_env}
     ${CARGO} rustc --release --locked --lib --crate-type staticlib
@@ -236,8 +236,8 @@ add_custom_target(thread_mqtt_cargo
 add_library(thread_mqtt_rust STATIC IMPORTED GLOBAL)
 set_target_properties(thread_mqtt_rust PROPERTIES IMPORTED_LOCATION ${rust_archive})
 add_dependencies(thread_mqtt_rust thread_mqtt_cargo)
-# Rust's library brings a division of 64 bits, small and several times slower than gcc's. It comes
-# first, and the C code of the image would take it, too.
+# Rust's library contains a 64-bit division that is small but several times slower than gcc's. Because it
+# is linked first, the image's C code would use it too.
 if(CONFIG_CPU_CORTEX_M AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
   zephyr_library_link_libraries(-Wl,-u,__aeabi_uldivmod -lgcc)
 endif()

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Zephyr's mutexes and condition variables for Mbed TLS (MBEDTLS_THREADING_ALT), which includes this
- * header by its name: the first type is that of Mbed TLS 3, the others are those of Mbed TLS 4.
+ * header by name. The first type is for Mbed TLS 3, the others are for Mbed TLS 4.
  */
 #ifndef THREAD_MQTT_THREADING_ALT_H_
 #define THREAD_MQTT_THREADING_ALT_H_

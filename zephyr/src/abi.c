@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What this image's C compiler makes of the structures that Rust reads and writes. No code.
+ * How this image's C compiler lays out the structures shared with Rust. Contains no code.
  */
 #include <stddef.h>
 

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the Run-time ABI for the Arm Architecture has for "Memory copying, clearing, and setting", by the
- * functions of the C library. Rust's compiler calls it; where no library has it, Rust's own brings larger
- * functions for it, which are weak, too, and come later.
+ * "Memory copying, clearing, and setting" of the Run-time ABI for the Arm Architecture, implemented with
+ * the C library's functions. Rust's compiler emits calls to them. If no library provides them, Rust's own
+ * library does, with larger functions that are also weak and are linked later.
  */
 #include <stddef.h>
 #include <string.h>

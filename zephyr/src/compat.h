@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * One set of names for Zephyr 3.5 to 4.5.
+ * Gives Zephyr 3.5 to 4.5 one set of names.
  */
 #ifndef THREAD_MQTT_COMPAT_H_
 #define THREAD_MQTT_COMPAT_H_
@@ -24,7 +24,7 @@
 
 #define TMQ_ZEPHYR_AT_LEAST(major, minor) (KERNEL_VERSION_NUMBER >= ((major) << 16 | (minor) << 8))
 
-/* Zephyr 4.4 puts the socket names into a name space. */
+/* Zephyr 4.4 moved the socket names into a namespace. */
 #if TMQ_ZEPHYR_AT_LEAST(4, 4)
 typedef struct net_sockaddr tmq_sockaddr;
 typedef struct net_sockaddr_in tmq_sockaddr_in;
@@ -59,14 +59,14 @@ typedef socklen_t tmq_socklen;
 #define tmq_ntohs ntohs
 #endif
 
-/* The events of the network's interfaces have numbers of 64 bits since Zephyr 4.2. */
+/* Network interface events are 64 bits wide since Zephyr 4.2. */
 #if TMQ_ZEPHYR_AT_LEAST(4, 2)
 typedef uint64_t tmq_net_event;
 #else
 typedef uint32_t tmq_net_event;
 #endif
 
-/* The event descriptor moved from POSIX to ZVFS in Zephyr 3.7, the flags with it or later. */
+/* The event descriptor moved from POSIX to ZVFS in Zephyr 3.7, its flags at that time or later. */
 #if __has_include(<zephyr/zvfs/eventfd.h>)
 #include <zephyr/zvfs/eventfd.h>
 #include <zephyr/sys/fdtable.h>
@@ -107,7 +107,7 @@ static inline void tmq_eventfd_clear(int fd)
 #define TMQ_O_NONBLOCK O_NONBLOCK
 #endif
 
-/* The most that a poll can wait for; the sockets' own limit is gone from Zephyr 4.5. */
+/* The most descriptors that a poll can wait for; Zephyr 4.5 removed the socket API's own limit. */
 #if defined(CONFIG_ZVFS_POLL) || TMQ_ZEPHYR_AT_LEAST(4, 5)
 #define TMQ_POLL_MAX CONFIG_ZVFS_POLL_MAX
 #else
@@ -116,7 +116,7 @@ static inline void tmq_eventfd_clear(int fd)
 
 #if defined(CONFIG_NET_L2_OPENTHREAD)
 #include <openthread/instance.h>
-/* OpenThread's lock and callbacks left the L2 driver in Zephyr 4.2; the old names end in 4.5. */
+/* OpenThread's lock and callbacks moved out of the L2 driver in Zephyr 4.2; 4.5 removes the old names. */
 #if TMQ_ZEPHYR_AT_LEAST(4, 2)
 #include <openthread.h>
 #define tmq_ot_lock() openthread_mutex_lock()

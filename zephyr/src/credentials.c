@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Certificates and keys by the tag under which Zephyr's TLS credentials keep them. Only the store
- * is used, which depends on nothing: no TLS socket, no Mbed TLS.
+ * Reads certificates and keys by the tag under which Zephyr's TLS credentials keep them. Uses only the
+ * credential store, which has no dependencies: no TLS socket, no Mbed TLS.
  */
 #include <errno.h>
 
@@ -13,7 +13,7 @@
 
 #include <zephyr/net/tls_credentials.h>
 
-/* Renamed in Zephyr 4.2 at the latest; the old name is still there. */
+/* Renamed in Zephyr 4.2 or earlier; the old name still exists. */
 #if TMQ_ZEPHYR_AT_LEAST(4, 2)
 #define CERTIFICATE TLS_CREDENTIAL_PUBLIC_CERTIFICATE
 #else
@@ -38,7 +38,7 @@ int32_t tmq_port_credential(int32_t tag, uint8_t kind, uint8_t *buffer, size_t s
 	case 0:
 		return (int32_t)length;
 	case -EFBIG:
-		/* Some versions say how much room it takes, Zephyr 3.5 does not. */
+		/* Some versions report the required size; Zephyr 3.5 does not. */
 		return TMQ_TOO_SMALL;
 	case -ENOENT:
 		return TMQ_NOT_FOUND;

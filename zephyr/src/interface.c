@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * An interface that is not Thread's: Ethernet, Wi-Fi, a modem, or the sockets of a host.
+ * An interface other than Thread's: Ethernet, Wi-Fi, a modem, or a host's sockets.
  */
 #include <string.h>
 
@@ -17,10 +17,10 @@
 
 #include <zephyr/net/net_event.h>
 
-/* A callback follows the events of one layer only. */
+/* A callback receives the events of one layer only. */
 static struct net_mgmt_event_callback interfaces, ipv4, ipv6;
 
-/* The network stack's thread. */
+/* Runs in the network stack's thread. */
 static void changed(struct net_mgmt_event_callback *callback, tmq_net_event event,
 		    struct net_if *iface)
 {
@@ -44,12 +44,12 @@ static int follow(void)
 	return 0;
 }
 
-/* Before the application, and so before the first port. */
+/* Runs before the application, and so before the first port is opened. */
 SYS_INIT(follow, APPLICATION, 0);
 
 #endif
 
-/* The interface's addresses are not Zephyr's to know: a host's sockets, or a modem's. */
+/* Zephyr does not know the interface's addresses: they belong to the host or to the modem. */
 #define IS_OFFLOADED (IS_ENABLED(CONFIG_NET_SOCKETS_OFFLOAD) || IS_ENABLED(CONFIG_NET_OFFLOAD))
 
 static const void *ipv4_address(struct net_if *iface)
@@ -67,7 +67,7 @@ static const void *ipv6_address(struct net_if *iface)
 #if defined(CONFIG_NET_NATIVE_IPV6)
 	const void *preferred = net_if_ipv6_get_global_addr(NET_ADDR_PREFERRED, &iface);
 
-	/* A deprecated one still serves the connections that have it (RFC 4862 section 5.5.4). */
+	/* A deprecated address still serves the connections that use it (RFC 4862 section 5.5.4). */
 	return preferred != NULL ? preferred
 				 : net_if_ipv6_get_global_addr(NET_ADDR_DEPRECATED, &iface);
 #else
@@ -76,7 +76,7 @@ static const void *ipv6_address(struct net_if *iface)
 #endif
 }
 
-/* Whether hosts beyond the link can be reached. */
+/* Returns whether hosts beyond the link can be reached. */
 static bool is_usable(struct net_if *iface)
 {
 	return net_if_is_up(iface) && (IS_OFFLOADED || ipv4_address(iface) != NULL ||
@@ -84,7 +84,7 @@ static bool is_usable(struct net_if *iface)
 }
 
 #if defined(CONFIG_NET_L2_OPENTHREAD)
-/* The first other interface that can be used, else the first other one, or NULL. */
+/* Returns the first usable interface other than Thread's, else the first one, or NULL. */
 static struct net_if *find_interface(void)
 {
 	struct net_if *first = NULL;
@@ -157,7 +157,7 @@ bool tmq_interface_address(bool is_ipv4, struct tmq_address *address)
 	if (bytes != NULL) {
 		memcpy(&address->bytes[is_ipv4 ? 12 : 0], bytes, is_ipv4 ? 4 : 16);
 	}
-	/* Where the addresses are a modem's, it chooses. */
+	/* If the addresses belong to a modem, it chooses. */
 	return bytes != NULL || IS_OFFLOADED;
 }
 
@@ -166,7 +166,7 @@ void tmq_interface_read(struct tmq_port *port, struct tmq_network *network)
 	struct net_if *iface = find_interface();
 	bool has_ipv4;
 
-	/* The sockets of a host need no interface of Zephyr's to be up. */
+	/* A host's sockets do not need a Zephyr interface to be up. */
 	if (IS_ENABLED(CONFIG_NET_SOCKETS_OFFLOAD) && !IS_ENABLED(CONFIG_NET_L2_OPENTHREAD)) {
 		network->attached = 1;
 		network->native_ipv4 = IS_ENABLED(CONFIG_NET_IPV4);

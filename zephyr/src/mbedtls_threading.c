@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Zephyr's mutexes for Mbed TLS, whose PSA is then safe to call from several threads: its key
+ * Gives Mbed TLS Zephyr's mutexes, which makes its PSA safe to call from several threads: its key
  * slots, its state, its random generator and its heap.
  */
 #include <zephyr/init.h>
@@ -15,8 +15,8 @@
 #endif
 #include <mbedtls/threading.h>
 
-/* Mbed TLS 4 and its TF-PSA-Crypto name the mutex otherwise, let its initialisation fail, and ask for
- * condition variables.
+/* Mbed TLS 4 and its TF-PSA-Crypto use another name for the mutex, let its initialisation fail, and
+ * require condition variables.
  */
 #if defined(MBEDTLS_VERSION_MAJOR) && MBEDTLS_VERSION_MAJOR < 4
 typedef mbedtls_threading_mutex_t mutex_type;
@@ -63,7 +63,7 @@ static void condition_release(mbedtls_platform_condition_variable_t *condition)
 
 static int condition_signal(mbedtls_platform_condition_variable_t *condition)
 {
-	/* How many threads were woken is not asked. */
+	/* The caller does not need the number of threads woken. */
 	return k_condvar_signal(condition) >= 0 ? 0 : MBEDTLS_ERR_THREADING_MUTEX_ERROR;
 }
 
@@ -90,5 +90,5 @@ static int set_locks(void)
 	return 0;
 }
 
-/* Before Zephyr's initialisation of Mbed TLS, which takes them. */
+/* Runs before Zephyr initialises Mbed TLS, which uses these functions. */
 SYS_INIT(set_locks, PRE_KERNEL_1, 0);

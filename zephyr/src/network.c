@@ -2,21 +2,21 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The network of a client: Thread, or another interface. Its state is read when the port is opened
- * and then in tmq_port_wait(), never in the client's turn: reading takes a lock of OpenThread or of
- * Zephyr's network stack, and their callbacks may publish.
+ * The network of a client: Thread or another interface. Its state is read when the port is opened and
+ * in tmq_port_wait(), but never while the client runs: reading takes a lock of OpenThread or of
+ * Zephyr's network stack, whose callbacks may publish.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "internal.h"
 
-/* A child tells its parent of a new address about 0.1 s after it has it. Until then answers from
- * beyond the mesh are lost: the border router searches for the address in vain.
+/* A child registers a new address with its parent after about 0.1 s. Until then answers from beyond
+ * the mesh are lost, because the border router cannot find the address.
  */
 #define REGISTRATION_MS 250
 
-/* How often an interface is looked at that no event announces. */
+/* How often to check an interface whose changes no event announces. */
 #define LOOK_MS 1000
 
 void tmq_network_follow(void)
@@ -24,10 +24,10 @@ void tmq_network_follow(void)
 #if defined(CONFIG_NET_L2_OPENTHREAD)
 	tmq_thread_follow();
 #endif
-	/* interface.c follows from the boot on. */
+	/* interface.c follows changes from boot on. */
 }
 
-/* Whether the interface has to be looked at: no event announces its changes, and it has some. */
+/* Returns whether the interface must be checked: it can change, but no event announces that. */
 static bool is_looked_at(const struct tmq_port *port)
 {
 	return tmq_is_on_other_interface(port) && !IS_ENABLED(CONFIG_NET_MGMT_EVENT) &&
@@ -81,9 +81,9 @@ void tmq_port_network(struct tmq_port *port, struct tmq_network *network)
 
 int64_t tmq_network_due(const struct tmq_port *port)
 {
-	/* By what the client was told: the time may have come since. */
+	/* Decided by what the client was told, because the time may have passed since. */
 	if (port->registers) {
-		/* MAX evaluates its arguments twice, and the clock goes on. */
+		/* Read the clock once: MAX evaluates its arguments twice, and the clock advances. */
 		int64_t left = port->registered_at - k_uptime_get();
 
 		return MAX(left, 0);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The Thread network: whether this device is attached, its address, and of the network data the
- * NAT64 prefixes and the border routers' DNS servers.
+ * The Thread network: whether this device is attached, its address, and the NAT64 prefixes and border
+ * routers' DNS servers in the network data.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #include <openthread/netdata.h>
 #include <openthread/thread.h>
 
-/* OpenThread's thread, its lock held: only note it and wake. */
+/* Runs in OpenThread's thread with its lock held: only notes the change and wakes. */
 static void changed(otChangedFlags flags)
 {
 	if ((flags & (OT_CHANGED_THREAD_ROLE | OT_CHANGED_THREAD_NETDATA |
@@ -54,7 +54,7 @@ static int register_listener(void)
 
 void tmq_thread_follow(void)
 {
-	/* Under OpenThread's lock, which a thread may take twice. */
+	/* Protected by OpenThread's lock, which is recursive. */
 	static bool listening;
 
 	tmq_ot_lock();
@@ -81,8 +81,8 @@ static bool is_routable(otInstance *instance, const otNetifAddress *address)
 	       memcmp(bytes, mesh_local->m8, sizeof(mesh_local->m8)) != 0;
 }
 
-/* The address that answers come to, or NULL: a preferred one before a deprecated one, whose prefix
- * may be gone from the network, and the known one before others.
+/* Returns the address that answers are sent to, or NULL. Prefers a preferred address over a deprecated
+ * one, whose prefix may be gone from the network, and the known address over others.
  */
 static const uint8_t *find_own_address(otInstance *instance, const uint8_t known[16])
 {
@@ -167,36 +167,36 @@ static void read_prefixes(otInstance *instance, struct tmq_network *network)
 	}
 }
 
-/* A border router that serves names says so in the network data, by one of the DNS/SRP services
- * of Thread's enterprise number (Thread 1.3 section 14.3). It answers DNS at the address of the
- * service and at the usual port: the port of the entry is that of SRP.
+/* A border router that serves DNS announces it in the network data with one of the DNS/SRP services of
+ * Thread's enterprise number (Thread 1.3 section 14.3). It answers DNS at the service's address and the
+ * standard port; the port in the entry is that of SRP.
  */
 #define THREAD_ENTERPRISE 44970
-/* One address for all border routers that serve the same data, by the service's identifier. The
- * service data goes on with a sequence number: that of the newest data is the greatest.
+/* One anycast address, derived from the service ID, for all border routers that serve the same data. A
+ * sequence number follows in the service data; the newest data has the highest.
  */
 #define DNS_SRP_ANYCAST 0x5c
-/* One border router's address and port, in the service data or in the server data; there the
- * address may be missing and is then the border router's locator.
+/* The address and port of one border router, in the service data or in the server data. In the server
+ * data the address may be missing; it is then the border router's locator.
  */
 #define DNS_SRP_UNICAST 0x5d
 #define DNS_PORT 53
 
-/* Both in the mesh-local prefix, behind 0000:00ff:fe00 (Thread 1.3 section 5.2.2). */
+/* Both are in the mesh-local prefix, after 0000:00ff:fe00 (Thread 1.3 section 5.2.2). */
 #define SERVICE_LOCATORS 0xfc10
 
-/* A DNS server of the network data, with what decides which one is asked first, as OpenThread's SRP
- * client does.
+/* A DNS server in the network data, with the values that determine the order of asking. The order is
+ * that of OpenThread's SRP client.
  */
 struct announced_server {
 	uint8_t address[16];
-	/* A border router that asks for being preferred, all of them together, any other. */
+	/* A border router that asks to be preferred; all of them together; any other. */
 	enum {
 		OTHER,
 		ANYCAST,
 		PREFERRED,
 	} kind;
-	/* The version of a unicast service, the sequence number of an anycast one. */
+	/* The version of a unicast service or the sequence number of an anycast one. */
 	uint8_t number;
 };
 
@@ -223,8 +223,8 @@ static void set_locator(otInstance *instance, uint16_t locator, uint8_t address[
 	address[15] = locator & 0xff;
 }
 
-/* Neither unspecified, for which OpenThread's DNS client takes its default, a public server, nor
- * loopback or multicast.
+/* Rejects the unspecified address, for which OpenThread's DNS client uses its default, a public server,
+ * and loopback and multicast addresses.
  */
 static bool is_server_address(const uint8_t bytes[16])
 {
@@ -233,7 +233,7 @@ static bool is_server_address(const uint8_t bytes[16])
 	return bytes[0] != 0xff && (memcmp(bytes, zeros, sizeof(zeros)) != 0 || bytes[15] > 1);
 }
 
-/* Address, port and, in newer ones, a version. */
+/* Address, port and, in newer entries, a version. */
 static bool read_unicast(const uint8_t *data, size_t length, struct announced_server *server)
 {
 	if (length < 18 || !is_server_address(data)) {
@@ -279,7 +279,7 @@ static bool read_service(otInstance *instance, const otServiceConfig *service,
 	return false;
 }
 
-/* Keeps the first TMQ_DNS_SERVERS in their order. */
+/* Keeps the first TMQ_DNS_SERVERS servers in order. */
 static void insert(struct announced_server servers[TMQ_DNS_SERVERS], uint8_t *count,
 		   const struct announced_server *server)
 {
@@ -301,7 +301,7 @@ static void insert(struct announced_server servers[TMQ_DNS_SERVERS], uint8_t *co
 	servers[place] = *server;
 }
 
-/* OpenThread's lock is held. */
+/* Called with OpenThread's lock held. */
 static void read_dns_servers(otInstance *instance, struct tmq_network *network)
 {
 	otNetworkDataIterator iterator = OT_NETWORK_DATA_ITERATOR_INIT;

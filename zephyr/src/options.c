@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What Kconfig says, for the Rust core; and the name that the hardware has.
+ * Passes the Kconfig values and the hardware ID to the Rust core.
  */
 #include <string.h>
 

@@ -2,17 +2,17 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A sleepy device asks its parent for messages more often while an answer is awaited.
+ * Makes a sleepy device poll its parent more often while an answer is expected.
  */
 #include <openthread/link.h>
 #include <openthread/thread.h>
 
 #include "internal.h"
 
-/* A broker that owes an answer for longer than this does not keep the radio awake. */
+/* A broker that has not answered for this long does not keep the radio awake. */
 #define PATIENCE_MS 30000
 
-/* Both under OpenThread's lock. */
+/* Both are protected by OpenThread's lock. */
 static uint8_t fast_clients;
 static uint32_t usual_period;
 
@@ -31,7 +31,7 @@ static void begin(otInstance *instance)
 
 static void end(otInstance *instance)
 {
-	/* Unless the application has chosen another meanwhile. */
+	/* Unless the application has set another period meanwhile. */
 	if (usual_period != 0 && otLinkGetPollPeriod(instance) == CONFIG_THREAD_MQTT_FAST_POLL) {
 		(void)otLinkSetPollPeriod(instance, usual_period);
 	}

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Look-ups by the platform's own resolver: OpenThread's DNS client, or getaddrinfo.
+ * Look-ups with the platform's own resolver: OpenThread's DNS client or getaddrinfo().
  */
 #include <errno.h>
 #include <string.h>
@@ -13,14 +13,14 @@
 #define ASKS_ZEPHYR
 #endif
 
-/* The one look-up of each port, under a lock with which nothing is called: OpenThread's thread
- * answers.
+/* The one look-up of each port, under a lock that is never held while calling out, because OpenThread's
+ * thread answers.
  */
 static struct {
-	/* 0 if nothing is awaited. */
+	/* 0 if no answer is expected. */
 	uint32_t number;
 	int32_t status;
-	/* Questions without an answer yet, of how many. */
+	/* Number of queries still open, out of a total. */
 	uint8_t open;
 	uint8_t questions;
 	uint8_t count;
@@ -30,7 +30,7 @@ static struct k_spinlock lookups_lock;
 
 #if defined(ASKS_ZEPHYR) || defined(CONFIG_OPENTHREAD_DNS_CLIENT)
 
-/* A new number, which no look-up of any client has had, for so many questions. */
+/* Starts a look-up with this many queries. Returns a number that no look-up of any client had before. */
 static uint32_t begin(const struct tmq_port *port, uint8_t questions)
 {
 	static uint32_t last;
@@ -50,9 +50,9 @@ static uint32_t begin(const struct tmq_port *port, uint8_t questions)
 	return number;
 }
 
-/* Takes the answer to a question of a look-up: the port that awaits it, or NULL if none does any more, or
- * another one is still open. Each question has its share of the room, and a failure of one counts if the
- * other found nothing.
+/* Takes the answer to a query of a look-up. Returns the port that waits for it, or NULL if no port does
+ * any more or another query is still open. Each query has its share of the room. The failure of one
+ * counts only if the other found nothing.
  */
 static struct tmq_port *end(uint32_t number, const struct tmq_address answers[TMQ_ANSWERS],
 			    uint8_t count, int32_t status)
@@ -120,13 +120,13 @@ int32_t tmq_port_resolved(struct tmq_port *port, struct tmq_address answers[TMQ_
 static int32_t dns_failure(otError error)
 {
 	switch (error) {
-	case OT_ERROR_NONE: /* the name exists, without an address of the family */
+	case OT_ERROR_NONE: /* the name exists, but has no address of the family */
 		return 0;
 	case OT_ERROR_NOT_FOUND:
 		return TMQ_NOT_FOUND;
 	case OT_ERROR_RESPONSE_TIMEOUT:
 		return TMQ_TIMED_OUT;
-	case OT_ERROR_FAILED: /* SERVFAIL, or a response code without an error of its own */
+	case OT_ERROR_FAILED: /* SERVFAIL, or a response code without its own error */
 		return TMQ_SERVER_FAILED;
 	case OT_ERROR_SECURITY: /* REFUSED */
 		return TMQ_REFUSED;
@@ -141,7 +141,7 @@ static int32_t dns_failure(otError error)
 	}
 }
 
-/* OpenThread's thread, its lock held. It resolves A records to synthesised IPv6 addresses itself. */
+/* Runs in OpenThread's thread with its lock held. OpenThread itself maps A records to synthesised IPv6 addresses. */
 static void answered(otError error, const otDnsAddressResponse *response, void *context)
 {
 	struct tmq_address answers[TMQ_ANSWERS] = {0};
@@ -161,12 +161,12 @@ static void answered(otError error, const otDnsAddressResponse *response, void *
 	}
 }
 
-/* OpenThread waits seven seconds for an answer by default, longer than the five that it is waited for as one
- * of four links of the chain in 20 s: a lost frame would cost the whole question. Twice this fits.
+/* By default OpenThread waits seven seconds for an answer. That is longer than the five that each of four
+ * sources gets within 20 s, so a lost frame would cost the whole query. Two attempts of this length fit.
  */
 #define DNS_TIMEOUT_MS 2400
 
-/* Whether a question is asked; if not, it has its answer. */
+/* Returns whether the query was sent; if not, it has been answered. */
 static bool is_asked(uint32_t number, otError error)
 {
 	static const struct tmq_address none[TMQ_ANSWERS];
@@ -179,11 +179,11 @@ static bool is_asked(uint32_t number, otError error)
 
 static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t family)
 {
-	/* What is zero is the default. That of the server is a public one. */
+	/* Zero means the default. The default server is a public one. */
 	otDnsQueryConfig config = {.mResponseTimeout = DNS_TIMEOUT_MS, .mMaxTxAttempts = 2};
 	const struct tmq_address *server = &port->network.dns_servers[0];
-	/* OpenThread asks for A only where there is no AAAA. Behind NAT64 both are of use, and which of
-	 * them leads to the broker is not known here.
+	/* OpenThread queries A only if there is no AAAA record. Behind NAT64 both are useful, and it is
+	 * not known here which of them reaches the broker.
 	 */
 	bool both = family == TMQ_FAMILY_UNSPECIFIED && port->network.prefix_count > 0;
 	otError error = OT_ERROR_NONE;
@@ -208,7 +208,7 @@ static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t f
 	}
 	if (family != TMQ_FAMILY_INET) {
 		if (both) {
-			/* The other half is not waited for as long. */
+			/* The other query gets less time. */
 			config.mMaxTxAttempts = 1;
 		}
 		if (both || family == TMQ_FAMILY_INET6) {
@@ -228,7 +228,7 @@ static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t f
 
 #elif defined(CONFIG_NET_L2_OPENTHREAD)
 
-/* No DNS client: the chain's next link is asked. */
+/* Without a DNS client the next source in the chain is asked. */
 static int32_t ask_openthread(struct tmq_port *port, const char *name, uint8_t family)
 {
 	ARG_UNUSED(port);
@@ -247,10 +247,10 @@ static int32_t resolver_failure(int error)
 {
 	switch (error) {
 	case DNS_EAI_NONAME:
-	case DNS_EAI_NODATA: /* Zephyr's own resolver has it for NXDOMAIN */
+	case DNS_EAI_NODATA: /* Zephyr's own resolver returns it for NXDOMAIN */
 		return TMQ_NOT_FOUND;
 	case DNS_EAI_AGAIN:
-	case DNS_EAI_CANCELED: /* its time is over */
+	case DNS_EAI_CANCELED: /* timed out */
 		return TMQ_TIMED_OUT;
 	case DNS_EAI_MEMORY:
 		return tmq_code(ENOMEM);
@@ -306,8 +306,8 @@ int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length,
 {
 	char text[256];
 
-	/* It says that the name is absolute, as each is here: there are no search domains. Zephyr's resolver would
-	 * take it for one more label.
+	/* The final dot says that the name is absolute. Every name is, because there are no search domains
+	 * here. Zephyr's resolver would treat the dot as another label.
 	 */
 	if (length > 0 && name[length - 1] == '.') {
 		length--;

@@ -4,9 +4,9 @@
  *
  * thread_mqtt status|connect|disconnect|pub|sub|unsub|resolve|prefixes|doctor|client
  *
- * The commands act on the client that the application made; if it made several, on the first or
- * the one chosen by "client". What takes stack and time is done in that client's thread, which
- * prints while the shell waits.
+ * The commands act on the client that the application created. If there are several, they act on the
+ * first, or on the one chosen with "client". Work that takes stack and time is done in that client's
+ * thread, which prints while the shell waits.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,27 +17,27 @@
 #include <thread_mqtt_port.h>
 #include "shell.h"
 
-/* Wait for the broker's answer to pub, sub and unsub, milliseconds. */
+/* How long to wait for the broker's answer to pub, sub and unsub, in milliseconds. */
 #define ANSWER_MS 10000
 
-/* Longest look-up, seconds: the resolver's own deadline is shorter. */
+/* Longest look-up in seconds; the resolver's own deadline is shorter. */
 #define RESOLVE_S 60
 
 #define DOCTOR_MIN_S 5
 #define DOCTOR_MAX_S 600
 
-/* ---------------------------------------------------------------- commands of the client's thread */
+/* --------------------------------------------------- commands that run in the client's thread */
 
 struct question {
 	const struct shell *sh;
-	/* Stands before each line. */
+	/* Printed before each line. */
 	const char *prefix;
 	int64_t until;
 	int32_t result;
 	struct k_sem done;
 };
 
-/* While a command runs, another thread may print for it. */
+/* Another thread may print while a command runs. */
 static void print_line(void *context, const char *text, size_t length)
 {
 	struct question *question = context;
@@ -60,16 +60,16 @@ static void is_done(void *context, int32_t result)
 	k_sem_give(&question->done);
 }
 
-/* The client that the commands act on, from 1; 0 is the first that there is. */
+/* The client that the commands act on, counted from 1; 0 is the first one. */
 static atomic_t chosen;
 
 static struct thread_mqtt *client_number(size_t number)
 {
-	/* Only the Rust side knows what is behind it. */
+	/* Only the Rust side knows the type. */
 	return (struct thread_mqtt *)tmq_client_at(number - 1);
 }
 
-/* The number of the first client, 0 if there is none. */
+/* Returns the number of the first client, 0 if there is none. */
 static size_t first_number(void)
 {
 	for (size_t i = 1; i <= CONFIG_THREAD_MQTT_MAX_CLIENTS; i++) {
@@ -107,7 +107,7 @@ static int report(const struct shell *sh, int result)
 	return -ENOEXEC;
 }
 
-/* Asks a client and waits: its thread ends the answer when the time is over. */
+/* Asks a client and waits: its thread ends the answer when the time is up. */
 static int ask_client(const struct shell *sh, struct thread_mqtt *client, const char *prefix,
 		      uint8_t kind, const char *name, int32_t seconds)
 {
@@ -130,7 +130,7 @@ static int ask_client(const struct shell *sh, struct thread_mqtt *client, const 
 		return report(sh, result);
 	}
 	if (k_sem_take(&question.done, K_SECONDS(seconds)) != 0) {
-		/* The client looks whether anybody still listens, and is done soon. */
+		/* The client checks whether the shell still listens, and ends soon. */
 		tmq_client_wake(client);
 		(void)k_sem_take(&question.done, K_FOREVER);
 		shell_error(sh, "the time was over after %d s", seconds);
@@ -168,7 +168,7 @@ static int cmd_resolve(const struct shell *sh, size_t argc, char **argv)
 	int err;
 
 	ARG_UNUSED(argc);
-	/* The sentence of a URI says what is wrong with its host. */
+	/* The error sentence of a URI says what is wrong with its host. */
 	if (strchr(argv[1], ':') == NULL) {
 		if (snprintk(uri, sizeof(uri), "mqtt://%s", argv[1]) >= (int)sizeof(uri)) {
 			shell_error(sh, "the name is too long");
@@ -186,7 +186,7 @@ static int cmd_resolve(const struct shell *sh, size_t argc, char **argv)
 	return ask(sh, TMQ_ASK_RESOLVE, argv[1], RESOLVE_S);
 }
 
-/* A whole number; prints why if it is none, or outside of its range. */
+/* Parses a whole number; if it is invalid or out of range, prints the reason. */
 static bool number(const struct shell *sh, const char *text, unsigned long least,
 		   unsigned long most, unsigned long *value)
 {
@@ -212,27 +212,27 @@ static int cmd_doctor(const struct shell *sh, size_t argc, char **argv)
 
 /* ------------------------------------------------------------- commands answered by the broker */
 
-/* What the shell waits for, and who prints messages. */
+/* The event that the shell waits for, and the shell that prints messages. */
 static struct {
 	struct k_mutex lock;
 	struct k_sem answered;
 	bool waits;
-	/* Of several, each of which counts its tokens by itself. */
+	/* With several clients, each numbers its own tokens. */
 	const struct thread_mqtt *client;
 	uint32_t token;
 	/* A thread_mqtt_event_type. */
 	uint8_t type;
 	uint8_t reason;
-	/* Why it was given up; empty in an image without sentences. */
+	/* Why the command failed; empty in an image without sentences. */
 	char text[160];
-	/* Prints messages once it has subscribed. */
+	/* Prints messages after it has subscribed. */
 	const struct shell *printer;
 } waiting = {
 	.lock = Z_MUTEX_INITIALIZER(waiting.lock),
 	.answered = Z_SEM_INITIALIZER(waiting.answered, 0, 1),
 };
 
-/* Text that cannot move the cursor, whatever its sender put into it; `from` stands before it. */
+/* Prints text so that it cannot move the cursor, whatever its sender put into it. `from` precedes it. */
 static void print_message(const struct shell *sh, const char *from,
 			  const struct thread_mqtt_message *message)
 {
@@ -287,7 +287,7 @@ void tmq_shell_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 	print_message(printer, from, event->message);
 }
 
-/* Waits for the answer to what was queued. waiting.lock is held, and given back. */
+/* Waits for the answer to a queued command. Called with waiting.lock held; releases it. */
 static int await(const struct shell *sh, struct thread_mqtt *client, int queued)
 {
 	bool online = thread_mqtt_is_online(client);
@@ -381,7 +381,7 @@ static int cmd_unsub(const struct shell *sh, size_t argc, char **argv)
 	return await(sh, client, thread_mqtt_unsubscribe(client, argv[1], &waiting.token));
 }
 
-/* Starts or stops the client, or says that it is so already. */
+/* Starts or stops the client, or prints that it already is in that state. */
 static int set_running(const struct shell *sh, int (*change)(struct thread_mqtt *client),
 		       const char *already)
 {
@@ -433,7 +433,7 @@ static int cmd_client(const struct shell *sh, size_t argc, char **argv)
 		return 0;
 	}
 	if (first_number() == 0) {
-		/* Says so. */
+		/* Prints that there is none. */
 		(void)client_of(sh);
 		return -ENOEXEC;
 	}

@@ -2,14 +2,14 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Sockets of one client: one TCP connection, a few UDP sockets for DNS, one wait over them.
+ * Sockets of one client: one TCP connection, a few UDP sockets for DNS, and one wait for all of them.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "internal.h"
 
-/* Zephyr's own sockaddr_storage holds only the families that are configured. */
+/* Zephyr's own sockaddr_storage has room only for the configured families. */
 union any_address {
 	tmq_sockaddr any;
 	tmq_sockaddr_in in;
@@ -23,7 +23,7 @@ bool tmq_is_mapped(const uint8_t bytes[16])
 	return memcmp(bytes, mapped, sizeof(mapped)) == 0;
 }
 
-/* IPv4-mapped addresses go to IPv4 sockets. Returns the length; the family is in to->any. */
+/* Maps IPv4-mapped addresses to IPv4 sockets. Returns the length; the family is in to->any. */
 static tmq_socklen to_sockaddr(const struct tmq_address *address, union any_address *to)
 {
 	memset(to, 0, sizeof(*to));
@@ -61,7 +61,7 @@ static int32_t failure(int error)
 		return TMQ_WOULD_BLOCK;
 	case ECONNREFUSED:
 		return TMQ_REFUSED;
-	case EACCES: /* native_sim, of a router that prohibits */
+	case EACCES: /* native_sim, from a router that prohibits the destination */
 	case EPERM:
 	case ENETUNREACH:
 	case EHOSTUNREACH:
@@ -73,7 +73,7 @@ static int32_t failure(int error)
 	case ECONNRESET:
 	case ECONNABORTED:
 	case EPIPE:
-	case ENOTCONN: /* Zephyr's TCP, of a connection that is over */
+	case ENOTCONN: /* Zephyr's TCP, after the connection has ended */
 		return TMQ_RESET;
 	case EPROTOTYPE:
 	case EPROTONOSUPPORT:
@@ -90,8 +90,8 @@ static int set_non_blocking(int fd)
 	return flags < 0 ? flags : zsock_fcntl(fd, TMQ_F_SETFL, flags | TMQ_O_NONBLOCK);
 }
 
-/* The address of this device that a socket is bound to, 0 for any. In an image with two interfaces
- * it decides through which one the packets go.
+/* Gets the address of this device to bind a socket to, 0 for any. In an image with two interfaces it
+ * determines which one the packets leave through.
  */
 static int32_t local_address(const struct tmq_port *port, bool is_ipv4, struct tmq_address *local)
 {
@@ -140,7 +140,7 @@ int32_t tmq_port_tcp_connect(struct tmq_port *port, const struct tmq_address *to
 	if (port->tcp_fd < 0) {
 		return failure(errno);
 	}
-	/* An image with one interface leaves the choice of the address to the network stack. */
+	/* With a single interface the network stack chooses the address. */
 	code = IS_ENABLED(CONFIG_THREAD_MQTT_OTHER_INTERFACE)
 		       ? bind_to(port, port->tcp_fd, tmq_is_mapped(to->bytes), 0)
 		       : 0;
@@ -168,7 +168,7 @@ int32_t tmq_port_tcp_state(struct tmq_port *port)
 	return port->tcp_state;
 }
 
-/* The wait saw the end of a connect. */
+/* The wait detected the end of a connect. */
 static int32_t connected(int fd, short revents)
 {
 	int error = 0;
@@ -193,14 +193,14 @@ int32_t tmq_port_tcp_send(struct tmq_port *port, const uint8_t *data, size_t len
 	}
 	switch (errno) {
 	case ENOTCONN:
-		/* Zephyr's TCP has no half-closed connections: it refuses data as soon as the peer's FIN
-		 * is there, and receives the end only when the peer has acknowledged its own. It may
-		 * also refuse data in the moment in which the connection is established.
+		/* Zephyr's TCP has no half-closed connections: it refuses data as soon as the peer's FIN has
+		 * arrived, and reports the end of the stream only after the peer has acknowledged its own FIN.
+		 * It may also refuse data at the moment the connection is established.
 		 */
 		port->send_refused = true;
 		return 0;
 	case EAGAIN:
-	case ENOBUFS: /* Zephyr's TCP, when no packet is free now */
+	case ENOBUFS: /* Zephyr's TCP, if no packet is free now */
 	case ENOMEM:
 		return 0;
 	default:
@@ -212,7 +212,7 @@ int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t leng
 {
 	ssize_t received;
 
-	/* Answers go to an address that the device no longer has: do not wait for them. */
+	/* Answers go to an address that the device no longer has, so do not wait for them. */
 	if (port->address_changed[port->tcp_family]) {
 		return TMQ_UNREACHABLE;
 	}
@@ -226,8 +226,8 @@ int32_t tmq_port_tcp_receive(struct tmq_port *port, uint8_t *buffer, size_t leng
 
 void tmq_port_tcp_close(struct tmq_port *port, uint8_t abort)
 {
-	/* Zephyr's close sends FIN, or RST while unread data is left; there is no way to force
-	 * one, and the client does not depend on it.
+	/* Zephyr's close sends FIN, or RST if there is unread data. RST cannot be forced, and the client
+	 * does not depend on it.
 	 */
 	ARG_UNUSED(abort);
 	if (port->tcp_fd >= 0) {
@@ -252,7 +252,7 @@ static struct tmq_udp *udp_socket(struct tmq_port *port, uint16_t local_port, bo
 			oldest = udp;
 		}
 	}
-	/* All in use: a question that is asked anew takes the place of the first. */
+	/* All are in use: a query that is sent again replaces the first. */
 	if (oldest->fd >= 0) {
 		(void)zsock_close(oldest->fd);
 		port->udp[0] = port->udp[ARRAY_SIZE(port->udp) - 1];
@@ -331,9 +331,9 @@ void tmq_port_await_answer(struct tmq_port *port, uint8_t awaited)
 	port->answer_awaited = awaited != 0;
 }
 
-/* How long to wait when a poll fails. */
+/* How long to wait if a poll fails. */
 #define FAILED_POLL_MS 100
-/* When to send again what Zephyr's TCP refused: its socket counts as writable all the time. */
+/* When to retry after Zephyr's TCP refused data: its socket counts as writable all the time. */
 #define REFUSED_SEND_MS 100
 
 void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_receive,
@@ -358,8 +358,8 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 							       .events = ZSOCK_POLLIN};
 		}
 	}
-	/* Last, because it gives way where there is no room: UDP is open beside it only while a name is
-	 * being resolved. Then TCP is awaited for DNS over TCP alone, for which the build demands the room.
+	/* Last, because it gives way if there is no room. UDP is open in addition only while a name is
+	 * being resolved; TCP is then needed only for DNS over TCP, for which the build requires the room.
 	 */
 	if (port->tcp_fd >= 0 && count < TMQ_POLL_MAX) {
 		short events = 0;
@@ -370,7 +370,7 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 		if ((want_send && !port->send_refused) || port->tcp_state == TMQ_TCP_CONNECTING) {
 			events |= ZSOCK_POLLOUT;
 		}
-		/* With nothing wanted an error would still end every wait at once. */
+		/* If nothing is wanted, an error would still end every wait immediately. */
 		if (events != 0) {
 			tcp = &polls[count++];
 			*tcp = (struct zsock_pollfd){.fd = port->tcp_fd, .events = events};
@@ -378,7 +378,7 @@ void tmq_port_wait(struct tmq_port *port, int64_t timeout_ms, uint8_t want_recei
 	}
 
 	if (zsock_poll(polls, count, timeout) < 0) {
-		/* Nothing can be waited for; the turns go on, but not all the time. */
+		/* Waiting is not possible. The client keeps running, but must not spin. */
 		(void)k_msleep(MIN(timeout < 0 ? FAILED_POLL_MS : timeout, FAILED_POLL_MS));
 	}
 	port->send_refused = false;

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What is kept over reboots, in Zephyr's settings, whose back ends survive a power cut: a value is
- * the old one or the new one.
+ * Keeps values across reboots in Zephyr's settings, whose back ends survive a power cut: a value is then
+ * either the old one or the new one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 #include <zephyr/settings/settings.h>
 
-/* "thread_mqtt/" and the longest key in use. */
+/* Size of "thread_mqtt/" and the longest key in use. */
 #define NAME_SIZE 32
 
 struct value {
@@ -36,7 +36,7 @@ static int32_t failure(int error)
 	}
 }
 
-/* The settings' name of a key; initialises the settings if that has not happened yet. */
+/* Gets the settings name of a key; initialises the settings if needed. */
 static int32_t open_settings(const char *key, char name[NAME_SIZE])
 {
 	int length = snprintf(name, NAME_SIZE, "thread_mqtt/%s", key);
@@ -56,7 +56,7 @@ static int take(const char *rest, size_t length, settings_read_cb read, void *ar
 	ssize_t taken;
 
 	if (rest != NULL) {
-		/* Something below the key. */
+		/* An entry below the key. */
 		return 0;
 	}
 	if (length > value->size) {

@@ -21,17 +21,17 @@ static K_THREAD_STACK_ARRAY_DEFINE(stacks, CONFIG_THREAD_MQTT_MAX_CLIENTS,
 static K_MUTEX_DEFINE(ports_lock);
 static K_CONDVAR_DEFINE(client_left);
 
-/* What all threads see of the ports, under ports_lock, with which no other lock is taken. */
+/* Port state visible to all threads, protected by ports_lock. No other lock is taken while it is held. */
 static struct {
 	bool taken;
-	/* It can be woken. */
+	/* The port can be woken. */
 	bool open;
-	/* Whose it is, once it has said so. */
+	/* The registered client, if any. */
 	const void *client;
 #if defined(CONFIG_THREAD_MQTT_DURABLE)
 	char session[TMQ_SESSION_SIZE];
 #endif
-	/* The client is about to be freed, and the calls that are still in it. */
+	/* The client is about to be freed; number of calls still inside it. */
 	bool closing;
 	uint16_t users;
 } slots[CONFIG_THREAD_MQTT_MAX_CLIENTS];
@@ -57,7 +57,7 @@ static bool init(struct tmq_port *port)
 	return true;
 }
 
-/* A port that is in no thread's use any more. */
+/* Releases a port that no thread uses any more. */
 static void release(size_t index)
 {
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
@@ -91,7 +91,7 @@ struct tmq_port *tmq_port_open(void)
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
 	slots[index].open = true;
 	(void)k_mutex_unlock(&ports_lock);
-	/* Changes from now on are noted: the network is read after that. */
+	/* Changes are noted from now on, so the network is read only after that. */
 	(void)atomic_set(&port->network_changed, 1);
 	tmq_network_refresh(port);
 	return port;
@@ -101,7 +101,7 @@ void tmq_port_close(struct tmq_port *port)
 {
 	size_t index = port - tmq_ports;
 
-	/* Callbacks that run now find the port closed, or have ended when the lock is given. */
+	/* Running callbacks either find the port closed or have ended once the lock is taken. */
 	(void)k_mutex_lock(&ports_lock, K_FOREVER);
 	slots[index].open = false;
 	slots[index].client = NULL;
@@ -167,7 +167,7 @@ void tmq_port_thread_join(struct tmq_port *port)
 	}
 }
 
-/* Gives a slot the session unless another has it. ports_lock is held. */
+/* Assigns the session to a slot unless another slot has it. Called with ports_lock held. */
 static bool take_session(size_t index, const char *session)
 {
 #if defined(CONFIG_THREAD_MQTT_DURABLE)
@@ -198,7 +198,7 @@ uint8_t tmq_client_register(struct tmq_port *port, const void *client, const cha
 	return is_free ? 1 : 0;
 }
 
-/* The slot of a client, or ARRAY_SIZE(slots). ports_lock is held. */
+/* Returns the slot of a client, or ARRAY_SIZE(slots). Called with ports_lock held. */
 static size_t slot_of(const void *client)
 {
 	size_t index = 0;
@@ -272,8 +272,8 @@ void tmq_client_leave(const void *client)
 	(void)k_mutex_unlock(&ports_lock);
 }
 
-/* Whether the end of a client's thread can be waited for here: neither in that thread nor in
- * OpenThread's, which has a lock that the client's thread may need in order to end.
+/* Returns whether the caller may wait for a client's thread to end. That thread itself must not, nor
+ * OpenThread's, which holds a lock that the client's thread may need in order to end.
  */
 static bool may_wait_for(struct tmq_port *port)
 {
@@ -354,7 +354,7 @@ int64_t tmq_port_uptime_ms(void)
 
 int64_t tmq_port_unix_time(void)
 {
-	/* The product sets it with thread_mqtt_set_time(), where it knows. */
+	/* The product sets the time with thread_mqtt_set_time() if it knows it. */
 	return 0;
 }
 
@@ -379,8 +379,8 @@ uint8_t tmq_port_log_level(void)
 #endif
 }
 
-/* Zephyr's log reads a text up to its terminator, whatever precision the format gives, because it
- * formats later in another thread. A longer text goes out in several lines.
+/* Zephyr's log formats later in another thread and reads a text up to its NUL, whatever precision the
+ * format specifies. A longer text is logged in several lines.
  */
 #define LOG_LINE 160
 
@@ -430,8 +430,8 @@ void tmq_port_panic(const char *text, size_t length)
 }
 
 #if defined(CONFIG_ARCH_POSIX) && !defined(CONFIG_64BIT)
-/* Rust's target for 32 bits has a system, and the library that rustup brings for it was compiled to
- * unwind: it names this function, which would read its tables. Nothing unwinds here: a panic ends in
+/* Rust's 32-bit target has an operating system, and rustup's library for it was compiled to unwind: it
+ * references this function, which would read the unwind tables. Nothing unwinds here: a panic ends in
  * tmq_port_panic().
  */
 void rust_eh_personality(void);
