@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# What each sample does before find_package(Zephyr), and a function for afterwards.
+# What each sample does before find_package(Zephyr), and a function to call after it.
 
-# Found without a west manifest that names the module, too. (For -S sysbuild must know it by itself.)
+# Finds the module even without a west manifest that names it. (For -S, sysbuild must know it as well.)
 list(APPEND EXTRA_ZEPHYR_MODULES ${CMAKE_CURRENT_LIST_DIR}/..)
 
-# Of the boards' settings Zephyr reads those in the sample's folder; what all samples need is in boards/
-# of the repository. With sysbuild this is done in sysbuild.cmake.
+# Zephyr reads board settings only from the sample's folder. What all samples need is in the repository's
+# boards/. With sysbuild, sysbuild.cmake does this.
 if(NOT SYSBUILD AND NOT "thread-mqtt-boards" IN_LIST SNIPPET)
   set(SNIPPET thread-mqtt-boards ${SNIPPET} CACHE STRING "Snippets" FORCE)
 endif()
 
 # Compiles the PEM file that an option names into the image, as a list of bytes in a file to include. A relative
-# path begins in the sample's folder.
+# path is relative to the sample's folder.
 function(include_pem option name)
   set(pem "${${option}}")
   if(NOT IS_ABSOLUTE "${pem}")

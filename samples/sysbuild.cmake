@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# What each sample's sysbuild.cmake does. Snippets that sysbuild is given take the place of those of an image's
-# CMakeLists.txt, so the one of common.cmake is added here, to the snippets of this image alone.
+# What each sample's sysbuild.cmake does. Snippets passed to sysbuild replace those in an image's CMakeLists.txt, so
+# the snippet of common.cmake is added here, for this image only.
 
 set(snippets "${SNIPPET}")
 if(DEFINED ${DEFAULT_IMAGE}_SNIPPET)

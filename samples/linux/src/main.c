@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * publish BROKER [CA.pem]: publishes a counter ten times and prints what comes back.
+ * publish BROKER [CA.pem]: publishes a counter ten times and prints what it receives.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #define TOPIC "thread-mqtt/linux"
 
-/* The same callback as on a device, in the client's thread. */
+/* The same callback as on a device. Runs in the client's thread. */
 static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event *event,
 		     void *user_data)
 {
@@ -31,7 +31,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 	}
 }
 
-/* A whole file, with a NUL behind it. */
+/* Reads a whole file and appends a NUL. */
 static char *read_file(const char *path)
 {
 	FILE *file = fopen(path, "r");

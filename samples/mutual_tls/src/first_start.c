@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The first start of a device whose key is made in PSA Crypto: there is no certificate yet.
+ * The first start of a device that generates its key in PSA Crypto: there is no certificate yet.
  */
 #include <zephyr/logging/log.h>
 

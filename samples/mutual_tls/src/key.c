@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A private key that is made in PSA Crypto and never leaves it: it may sign, and not be exported.
+ * A private key that is generated in PSA Crypto and never leaves it: it may sign but not be exported.
  */
 #include <zephyr/kernel.h>
 #include <zephyr/logging/log.h>
@@ -16,7 +16,7 @@ LOG_MODULE_REGISTER(key, LOG_LEVEL_INF);
 
 #define KEY_BITS 256
 
-/* SubjectPublicKeyInfo of a key on P-256 up to its point (RFC 5480 section 2). */
+/* SubjectPublicKeyInfo of a P-256 key up to its point (RFC 5480 section 2). */
 static const uint8_t spki_prefix[] = {
 	0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
 	0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,

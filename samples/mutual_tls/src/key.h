@@ -6,7 +6,7 @@
 #define SAMPLE_KEY_H_
 
 /**
- * Makes the device's key pair in PSA Crypto, unless it is there, and prints its public key.
+ * Generates the device's key pair in PSA Crypto unless it exists, and prints its public key.
  *
  * @return 0, or a negative psa_status_t.
  */

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Shows the broker a certificate of its own. The credentials stand under a tag, as for Zephyr's
- * TLS sockets; a product adds them when it is made, or keeps them in protected storage. With
- * CONFIG_SAMPLE_KEY_ID the private key is none of them: it stays in PSA Crypto.
+ * Authenticates to the broker with a client certificate. The credentials are stored under a tag, as for
+ * Zephyr's TLS sockets. A product provisions them in production or keeps them in protected storage.
+ * With CONFIG_SAMPLE_KEY_ID the private key is not among them: it stays in PSA Crypto.
  */
 #include <string.h>
 
@@ -36,8 +36,8 @@ static const unsigned char key[] = {
 };
 #endif
 
-/* The log formats later and reads a text up to its NUL, whatever precision the format gives: a payload
- * has none.
+/* The log formats later and reads a text up to its NUL, whatever precision the format specifies. A
+ * payload has no NUL.
  */
 static void log_message(const struct thread_mqtt_message *message)
 {
@@ -58,7 +58,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 	if (event->type == THREAD_MQTT_EVENT_MESSAGE) {
 		log_message(event->message);
 	} else if (event->type == THREAD_MQTT_EVENT_FAILED) {
-		/* No text without CONFIG_THREAD_MQTT_SENTENCES: the number has a short one. */
+		/* Without CONFIG_THREAD_MQTT_SENTENCES there is no text, so print that of the number. */
 		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage),
 			event->text != NULL ? event->text : thread_mqtt_error_to_str(event->error));
 		if (event->cure != NULL) {
@@ -75,7 +75,7 @@ static int add_credentials(void)
 				     sizeof(ca));
 
 	if (err == 0) {
-		/* Its name until Zephyr 3.7, at least, is TLS_CREDENTIAL_SERVER_CERTIFICATE. */
+		/* Up to Zephyr 3.7 at least, it is called TLS_CREDENTIAL_SERVER_CERTIFICATE. */
 		err = tls_credential_add(CONFIG_THREAD_MQTT_SEC_TAG,
 					 TLS_CREDENTIAL_PUBLIC_CERTIFICATE, certificate,
 					 sizeof(certificate));

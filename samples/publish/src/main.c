@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Publishes a counter and prints what comes back on the same topic.
+ * Publishes a counter and prints what it receives on the same topic.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +18,8 @@ static const unsigned char ca[] = {
 #include <ca.pem.inc>
 };
 
-/* The log formats later and reads a text up to its NUL, whatever precision the format gives: a payload
- * has none.
+/* The log formats later and reads a text up to its NUL, whatever precision the format specifies. A
+ * payload has no NUL.
  */
 static void log_message(const struct thread_mqtt_message *message)
 {
@@ -44,7 +44,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 			event->text != NULL ? event->text : "reached");
 		break;
 	case THREAD_MQTT_EVENT_FAILED:
-		/* No text without CONFIG_THREAD_MQTT_SENTENCES: the number has a short one. */
+		/* Without CONFIG_THREAD_MQTT_SENTENCES there is no text, so print that of the number. */
 		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage),
 			event->text != NULL ? event->text : thread_mqtt_error_to_str(event->error));
 		if (event->cure != NULL) {

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A battery device: reports a temperature now and then, sleeps in between, and takes commands that
- * the broker kept for it.
+ * A battery-powered device: reports a temperature periodically, sleeps in between, and receives the
+ * commands that the broker kept for it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static const unsigned char ca[] = {
 #include <ca.pem.inc>
 };
 
-/* <topic>/<device>/report and <topic>/<device>/command; the device is the client identifier too. */
+/* Topics are <topic>/<device>/report and <topic>/<device>/command; device is also the client identifier. */
 static char device_id[24];
 static char report_topic[64];
 static char command_topic[64];
@@ -76,7 +76,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 			event->session_present ? "the kept" : "a new");
 		break;
 	case THREAD_MQTT_EVENT_FAILED:
-		/* No text without CONFIG_THREAD_MQTT_SENTENCES: the number has a short one. */
+		/* Without CONFIG_THREAD_MQTT_SENTENCES there is no text, so print that of the number. */
 		LOG_ERR("%s: %s", thread_mqtt_stage_to_str(event->stage),
 			event->text != NULL ? event->text : thread_mqtt_error_to_str(event->error));
 		if (event->cure != NULL) {
@@ -101,7 +101,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 	}
 }
 
-/* The chip's temperature where there is a sensor for it, and the uptime. */
+/* Reads the chip's temperature, if it has a sensor, and the uptime. */
 static int read_sensors(char *text, size_t size)
 {
 	long long uptime = k_uptime_get() / MSEC_PER_SEC;
@@ -123,7 +123,7 @@ static int read_sensors(char *text, size_t size)
 	return snprintf(text, size, "{\"uptime\":%lld}", uptime);
 }
 
-/* On a visit until the broker has acknowledged it: what the broker kept comes before that. */
+/* On a visit, waits until the broker has acknowledged the report; what the broker kept arrives before that. */
 static void report(struct thread_mqtt *client, bool visit)
 {
 	char text[64];
@@ -143,14 +143,14 @@ static void report(struct thread_mqtt *client, bool visit)
 	}
 }
 
-/* A session that the broker keeps needs a client identifier that stays. */
+/* The broker can keep a session only for a client identifier that does not change. */
 static void name_device(void)
 {
 	uint8_t id[8];
 	ssize_t length = hwinfo_get_device_id(id, sizeof(id));
 	int n = snprintf(device_id, sizeof(device_id), "sensor-");
 
-	/* Two devices of one name would take the session from each other. */
+	/* Two devices with the same name would take over each other's session. */
 	if (length <= 0) {
 		LOG_WRN("no device id (CONFIG_HWINFO): every such device is \"%s\" to the broker", device_id);
 	}
