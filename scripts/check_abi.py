@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Checks that C and Rust lay out alike what they hand to each other, for every ABI of the product.
+"""Checks that C and Rust agree on the layout of the data they exchange, for every ABI of the product.
 
-The table zephyr/src/abi.def says where each field is. abi.c asserts it for C, the build script of the
-bindings for Rust; both are compiled here for each target, C with and without short enums (the
-default of arm-none-eabi-gcc differs from that of others). Then each side is given a header that
-differs from the table, and must refuse it. Nothing is linked or run.
+The table zephyr/src/abi.def lists the position of each field. abi.c asserts it for C, the build script of
+the bindings for Rust. Both are compiled here for each target, C with and without short enums (the default
+of arm-none-eabi-gcc differs from that of other compilers). Then each side gets a header that differs from
+the table, and must refuse it. Nothing is linked or run.
 """
 import argparse
 import os
@@ -23,7 +23,7 @@ TYPES, PORT = "include/thread_mqtt_types.h", "include/thread_mqtt_port.h"
 HEADERS = ["include/thread_mqtt.h", TYPES, PORT, "zephyr/src/shell.h"]
 C_SIDE = [*HEADERS, "include/thread_mqtt_config.h", "zephyr/src/abi.c", "zephyr/src/abi.def"]
 
-# The targets: Rust's name, and how C is compiled for the same.
+# The targets: Rust's name, and the matching C compiler.
 ARM = ["arm-none-eabi-gcc", "-mthumb"]
 TARGETS = {
     "thumbv7em-none-eabihf": [*ARM, "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"],
@@ -51,7 +51,7 @@ def copy(files, folder):
 
 
 def edit(path, old, new):
-    """Changes one place of a file; a place that is not there is an error of this script."""
+    """Replaces one passage of a file. A missing passage is an error in this script."""
     text = path.read_text()
     if text.count(old) != 1:
         sys.exit(f"{path.name} has no single {old!r}: give this check another field to move")
@@ -59,7 +59,7 @@ def edit(path, old, new):
 
 
 def c_compiles(command, folder):
-    """Whether C's side below a folder keeps to the table, and what the compiler says."""
+    """Returns whether C's side below a folder matches the table, and the compiler's output."""
     if shutil.which(command[0]) is None:
         return False, f"{command[0]} is not installed\n"
     done = subprocess.run(
@@ -68,8 +68,8 @@ def c_compiles(command, folder):
     return done.returncode == 0, done.stderr
 
 
-# The bindings as a crate of their own, so that nothing else has to be compiled for a target; bindgen as the
-# workspace's release builds compile it, so that it is there already.
+# The bindings as a separate crate, so that nothing else has to be compiled for a target. bindgen uses the profile
+# of the workspace's release builds, so that it is already compiled.
 MANIFEST = """[package]
 name = "bindings"
 version = "0.0.0"
@@ -83,7 +83,7 @@ bindgen = {bindgen}
 
 
 def place(folder):
-    """Puts that crate below a folder, at the same distance from the headers as the real one."""
+    """Writes that crate below a folder, at the same relative distance from the headers as the real one."""
     crate = folder / BINDINGS.relative_to(ROOT)
     crate.mkdir(parents=True)
     bindgen = re.search(r"^bindgen = (.*)$", (BINDINGS / "Cargo.toml").read_text(), re.M)
@@ -107,7 +107,7 @@ def has_rust(target):
 
 
 def rust_compiles(crate, target):
-    """Whether Rust's side keeps to the table, and what the compiler says."""
+    """Returns whether Rust's side matches the table, and the compiler's output."""
     builds = device_rust.builds(target)
     done = subprocess.run(builds.command("check", "--quiet"), cwd=crate, env=builds.environment,
                           capture_output=True, text=True, check=False)
@@ -115,7 +115,7 @@ def rust_compiles(crate, target):
 
 
 def every_structure_is_listed():
-    """A structure that a header defines and the table lacks would cross unchecked."""
+    """Checks that the table lists every structure of the headers: a missing one would be exchanged unchecked."""
     table = set(re.findall(r"^STRUCT\((\w+),", (ROOT / "zephyr/src/abi.def").read_text(), re.M))
     defined = set()
     for header in HEADERS:
@@ -124,8 +124,7 @@ def every_structure_is_listed():
            f"only on one side: {sorted(table ^ defined)}")
 
 
-# What a careless edit of a header does: the header, what stands there, what then stands there, and
-# what the compiler must name.
+# Careless edits of a header: the header, the old text, the new text, and what the compiler must name.
 MUTATIONS = {
     "two fields change places": (
         TYPES,
@@ -140,12 +139,12 @@ MUTATIONS = {
     "a field is wider": (PORT, "\tuint16_t receive_maximum;", "\tuint32_t receive_maximum;",
                          "ABI: tmq_options.receive_maximum"),
 }
-# One that hides in padding changes no size: Rust must name every field.
+# A new field in padding changes no size, so Rust must list every field.
 HIDDEN = (TYPES, "\tbool retain;\n", "\tbool retain;\n\tbool dup;\n", "`dup`")
 
 
 def refusals(target, folder):
-    """Each side alone gets a header that is not the table's."""
+    """Gives each side alone a header that does not match the table."""
     for what, (header, old, new, named) in MUTATIONS.items():
         mutant = folder / what.replace(" ", "-")
         copy(C_SIDE, mutant)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares the defaults of include/thread_mqtt_config.h with Kconfig's: both are read by one C API."""
+"""Compares the defaults in include/thread_mqtt_config.h with those in Kconfig. One C API reads both."""
 import argparse
 import pathlib
 import re
@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def kconfig():
-    """Each option's default without a condition; the first such counts, as in Kconfig."""
+    """Returns each option's unconditional default; the first one counts, as in Kconfig."""
     defaults = {}
     option = None
     for path in [ROOT / "zephyr/Kconfig", *sorted((ROOT / "zephyr/kconfig").glob("Kconfig.*"))]:
@@ -29,7 +29,7 @@ def header():
     return dict(re.findall(r"^#define CONFIG_(THREAD_MQTT_\w+) (.*)$", text, re.M))
 
 
-# More clients than a device has room for, where there is room.
+# Allows more clients outside Zephyr, where there is more memory than on a device.
 OTHERS = {"THREAD_MQTT_MAX_CLIENTS"}
 
 

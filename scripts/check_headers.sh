@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Compiles the public header and the port's header by themselves, without Zephyr: each must include
-# what it uses and be clean in the dialects and with the warnings that its users compile with.
+# Compiles the public header and the port's header on their own, without Zephyr. Each must include what it
+# uses and compile cleanly in the dialects and with the warnings that its users have.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
 status=0
 
-# Twice, before anything else: the include guard, and that it includes what it needs.
+# Included twice, before anything else: tests the include guard, and that it includes what it needs.
 cat > "$folder/api.c" <<'END'
 #include <thread_mqtt.h>
 #include <thread_mqtt.h>
@@ -20,7 +20,7 @@ int use(struct thread_mqtt **client)
 	return thread_mqtt_init(client, &config);
 }
 END
-# The macro's own names must not shadow the caller's, also not in a lambda.
+# The macro's own names must not shadow the caller's, not even in a lambda.
 cat > "$folder/api.cpp" <<'END'
 #include <thread_mqtt.h>
 #include <thread_mqtt.h>
@@ -56,7 +56,7 @@ cat > "$folder/shell.c" <<'END'
 struct tmq_listener listener;
 END
 
-# A value of its kind for each option that the header names: text where the default is text.
+# Defines each option that the header names with a value of its type: text if its default is text.
 while read -r option; do
     if grep -qE "^#define $option \"" include/thread_mqtt_config.h; then
         printf '#define %s "x"\n' "$option"
@@ -64,7 +64,7 @@ while read -r option; do
         printf '#define %s 1\n' "$option"
     fi
 done < <(grep -oE 'CONFIG_THREAD_MQTT_[A-Z0-9_]+' include/thread_mqtt.h | sort -u) > "$folder/on.h"
-# And the defaults, with which most switches are off.
+# The defaults, with which most switches are off.
 : > "$folder/default.h"
 
 c=(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wmissing-field-initializers)

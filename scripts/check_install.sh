@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the C API for this computer into a folder of its own, builds samples/linux against it with
+# Installs the C API for this computer into a temporary folder, builds samples/linux against it with
 # CMake and with pkg-config, shared and static, and publishes to a Mosquitto on the loopback.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -7,13 +7,13 @@ folder=$(mktemp -d)
 broker=
 trap '[ -z "$broker" ] || kill "$broker"; rm -rf "$folder"' EXIT
 
-# With a blank, which the words of pkg-config and CMake have to bear.
+# Contains a space, which pkg-config and CMake must handle.
 prefix="$folder/a prefix"
 scripts/install_linux.sh "$prefix"
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
 cmake -S samples/linux -B "$folder/cmake" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build "$folder/cmake" >/dev/null
-# The version by which it is found: its own and older ones; no other exactly, and no newer one.
+# Versions that find it: the installed one and older ones, but no other exact version and no newer one.
 finds() {
     mkdir -p "$folder/find"
     printf 'cmake_minimum_required(VERSION 3.16)\nproject(find NONE)\nset_property(GLOBAL PROPERTY TARGET_SUPPORTS_SHARED_LIBS TRUE)\nfind_package(thread-mqtt %s REQUIRED)\n' "$1" \
@@ -24,7 +24,7 @@ version=$(pkg-config --modversion thread-mqtt)
 finds "$version" && finds "$version EXACT" && finds "0.0.1" && ! finds "0.0.1 EXACT" && ! finds "1000.0"
 printf 'ok      find_package\n'
 sample=samples/linux/src/main.c
-# pkg-config's words are several arguments, written for a shell.
+# pkg-config prints several arguments, quoted for a shell.
 eval "cc -Wall -Wextra -Werror $sample $(pkg-config --cflags --libs thread-mqtt) -o '$folder/shared'"
 eval "flags=($(pkg-config --cflags thread-mqtt))"
 cc -Wall -Wextra -Werror $sample "${flags[@]}" -Wl,-Bstatic \

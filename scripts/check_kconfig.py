@@ -1,6 +1,6 @@
-"""Checks the Kconfig files without Zephyr, by Kconfiglib and a stub of what Zephyr brings: they
-parse, every option has a help text and every number a range, defaults fit, the .conf files assign
-what exists, and each of our options named anywhere in the repository is defined.
+"""Checks the Kconfig files without Zephyr, using Kconfiglib and a stub of what Zephyr provides. The files
+must parse, every option must have a help text and every number a range, defaults must be in range, the .conf
+files must assign existing options, and each of our options named anywhere in the repository must be defined.
 
 With a west workspace (ZEPHYR_BASE, or ~/zephyrproject) Zephyr's own options are looked up as well.
 """
@@ -24,8 +24,8 @@ else:
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OWN = ("THREAD_MQTT", "APP_", "SAMPLE_")
 
-# What zephyr/Kconfig and the applications take from Zephyr. Symbols that they only imply or
-# depend on need no definition to parse.
+# What zephyr/Kconfig and the applications need from Zephyr. Symbols that they only imply or depend on
+# need no definition to parse.
 KCONFIG_ZEPHYR = """
 config NETWORKING
 	bool "Networking"
@@ -53,7 +53,7 @@ config $(module)_LOG_LEVEL
 	  A stub.
 """
 
-# Limits of Zephyr 4.2 and of the nRF Connect SDK 2.5, as their Kconfig files define them behind the module's.
+# Limits in Zephyr 4.2 and in the nRF Connect SDK 2.5, as their Kconfig files define them after the module's.
 LIMITS_4_2 = """
 config ZVFS
 	bool "A stub"
@@ -109,8 +109,8 @@ config NET_MAX_CONTEXTS
 """
 SWITCHES = ("POSIX_API", "WPA_SUPP", "WIFI_NM_WPA_SUPPLICANT", "NRF70_ENABLE_DUAL_VIF")
 
-# Options that are not in every Zephyr: of the nRF Connect SDK, read in sdk-nrf 3.4, and names
-# that changed.
+# Options that not every Zephyr has: those of the nRF Connect SDK, taken from sdk-nrf 3.4, and renamed
+# ones.
 ELSEWHERE = set("""
 EVENTFD EVENTFD_MAX MBEDTLS_LEGACY_CRYPTO_C MBEDTLS_THREADING_C POSIX_MAX_FDS
 MQTT_HELPER_LAST_WILL MQTT_HELPER_PORT MQTT_HELPER_PROVISION_CERTIFICATES MQTT_HELPER_SEC_TAG
@@ -121,7 +121,7 @@ OPENTHREAD_ZEPHYR_DNS_OFFLOAD
 
 
 def tracked(*patterns):
-    """The files of the repository that match, also those not committed yet."""
+    """Returns the matching files of the repository, including those not committed yet."""
     listed = subprocess.check_output(
         ["git", "ls-files", "-co", "--exclude-standard", "--", *patterns], cwd=ROOT, text=True)
     return [ROOT / name for name in sorted(set(listed.splitlines())) if (ROOT / name).is_file()]
@@ -136,7 +136,7 @@ def is_own(name):
 
 
 def parse(entry, stub):
-    """The tree of one application, and what is wrong with it."""
+    """Returns the tree of one application, and its errors."""
     os.environ["srctree"] = str(stub)
     errors = []
     tree = kconfiglib.Kconfig(str(entry), warn_to_stderr=False)
@@ -152,12 +152,12 @@ def parse(entry, stub):
 
 
 def check_conf(tree, paths):
-    """What .conf files, one merged over the other, assign to our own options."""
+    """Returns the errors in what .conf files, merged in order, assign to our own options."""
     known = len(tree.warnings)
     for index, path in enumerate(paths):
         tree.load_config(str(path), replace=index == 0)
     for symbol in tree.unique_defined_syms:
-        _ = symbol.str_value  # a value out of its range is noticed here
+        _ = symbol.str_value  # reports a value that is out of range
     errors = [text for text in tree.warnings[known:]
               if any(is_own(name) for name in re.findall(r"\b[A-Z][A-Z0-9_]{3,}\b", text))]
     for symbol in tree.unique_defined_syms:
@@ -167,7 +167,7 @@ def check_conf(tree, paths):
 
 
 def limit(stub, zephyr, name, options, module=True):
-    """The value of a limit of Zephyr's, with the module or without."""
+    """Returns the value of one of Zephyr's limits, with or without the module."""
     switches = "".join(f'config {switch}\n\tbool "A stub"\n' for switch in SWITCHES)
     path = stub / "Kconfig.limits"
     path.write_text(switches + (KCONFIG_ZEPHYR.format(root=ROOT) if module else "") + zephyr)
@@ -179,7 +179,7 @@ def limit(stub, zephyr, name, options, module=True):
 
 
 def check_limits(stub):
-    """The descriptors that Zephyr has by itself stay, beside four for each client; a product's own limits stay as they are."""
+    """Checks that Zephyr's own descriptors remain, plus four per client, and that a product's own limits stay."""
     errors = []
     for zephyr, name, users in ((LIMITS_4_2, "ZVFS_OPEN_MAX", SWITCHES), (LIMITS_3_4, "POSIX_MAX_FDS", SWITCHES[:2])):
         for user in ("", *users):
@@ -210,7 +210,7 @@ def check_limits(stub):
 
 
 def mentioned(path):
-    """The options that a file names, with the line of each."""
+    """Yields the options that a file names, each with its line."""
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
         for match in re.finditer(r"\bCONFIG_([A-Z0-9_]+)(\*?)", line):
             if not match[2] and not match[1].endswith("_"):
@@ -218,8 +218,8 @@ def mentioned(path):
 
 
 def check_features(tree):
-    """The cryptography of Kconfig, of the platform's crate, of which CMake makes cargo's features,
-    and of the application in Rust, whose manifest must repeat them."""
+    """Compares the cryptography options of Kconfig with the features of the platform's crate, which CMake passes to
+    cargo, and with those of the Rust application, whose manifest must repeat them."""
     manifests = [tomllib.loads((ROOT / path).read_text())
                  for path in ("rust/port/platform/Cargo.toml", "rust/app/Cargo.toml")]
     features = {name for name in manifests[0]["features"]
@@ -229,7 +229,7 @@ def check_features(tree):
                if symbol.type == kconfiglib.BOOL
                and any(pathlib.Path(node.filename).name == "Kconfig.crypto" for node in symbol.nodes)}
     repeated = set(re.findall(r'thread_mqtt = "([a-z0-9-]+)"', " ".join(manifests[1]["target"])))
-    options -= {"mbedtls-threading", "p256m", "sha512-smaller"}  # C's
+    options -= {"mbedtls-threading", "p256m", "sha512-smaller"}  # options of the C code
     errors = [f"rust/port/platform/Cargo.toml: no feature {name} for Kconfig's option"
               for name in sorted(options - features)]
     errors += [f"rust/app/Cargo.toml: the feature {name} of the platform's crate is "
@@ -239,7 +239,7 @@ def check_features(tree):
 
 
 def zephyr_symbols():
-    """Every option that a workspace defines; None without a workspace."""
+    """Returns every option that a workspace defines; None without a workspace."""
     base = pathlib.Path(os.environ.get("ZEPHYR_BASE") or pathlib.Path.home() / "zephyrproject/zephyr")
     if not (base / "Kconfig.zephyr").is_file():
         return None

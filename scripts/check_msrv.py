@@ -1,6 +1,6 @@
-"""Checks that the crates named on the command line, and everything they pull into a
-device, declare a rust-version no newer than theirs. `cargo` picks dependencies for the
-machine at hand; a device build uses the oldest Rust that zephyr-lang-rust supports."""
+"""Checks that the crates named on the command line, and everything they pull into a device, declare a
+rust-version no newer than their own. `cargo` picks dependencies for the machine it runs on; a device build uses
+the oldest Rust that zephyr-lang-rust supports."""
 
 import argparse
 import json
@@ -55,7 +55,7 @@ def main():
 
 
 def device_target(target):
-    """Whether a target-specific dependency can be part of a bare-metal build."""
+    """Returns whether a target-specific dependency can be part of a bare-metal build."""
     return target is None or not any(
         word in target for word in ("windows", "unix", "wasm", "x86", "aarch64", "loongarch", "hermit", "miri")
     )

@@ -1,5 +1,5 @@
-"""Compiles the C and C++ code in the Markdown files of the repository against the public header.
-Each block between ```c or ```cpp and ``` is a source file of its own."""
+"""Compiles the C and C++ code in the repository's Markdown files against the public header.
+Each block between ```c or ```cpp and ``` is compiled as a separate source file."""
 
 import argparse
 import pathlib
@@ -15,7 +15,7 @@ COMPILERS = {"c": ["gcc", "-std=c11"], "cpp": ["g++", "-std=c++17"]}
 
 def main():
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    # A value for each option that the header names; 0 suits numbers, strings and flags.
+    # Defines each option that the header names; 0 suits numbers, strings and flags.
     header = (ROOT / "include/thread_mqtt.h").read_text()
     options = [f"-D{name}=0" for name in sorted(set(re.findall(r"CONFIG_THREAD_MQTT_\w+", header)))]
     listed = subprocess.check_output(
@@ -29,7 +29,7 @@ def main():
             text = path.read_text()
             for match in BLOCK.finditer(text):
                 language, code = match.groups()
-                # Errors name the line of the Markdown file.
+                # Error messages refer to the line in the Markdown file.
                 line = text.count("\n", 0, match.start()) + 2
                 source = pathlib.Path(folder) / f"snippet.{language}"
                 source.write_text(f'#line {line} "{name}"\n{code}')

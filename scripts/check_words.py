@@ -1,5 +1,5 @@
-"""Checks the project's English: phrases that native readers stumble over, and names of Rust types in what C users
-read. CONTRIBUTING.md has the rules. Only prose is checked: comments, strings and documents."""
+"""Checks the project's English for phrases that native readers stumble over, and for names of Rust types in text
+for C users. CONTRIBUTING.md has the rules. Only prose is checked: comments, strings and documents."""
 
 import argparse
 import pathlib
@@ -9,7 +9,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-# Phrase, and what to write. Software is not a who, and a repair is a fix.
+# Phrases and their replacements. Software is not a who, and a repair is a fix.
 PHRASES = [
     (r"\b(?:nobody|somebody|no one)\b", "name the thing, or use the passive"),
     (r"\bwhoever\b", "name the thing: the caller, the peer"),
@@ -26,7 +26,7 @@ PHRASES = [
     (r"\ball the same, because\b", "nevertheless"),
 ]
 
-# What C users read, and what must not stand there.
+# Text for C users, and what it must not contain.
 C_FILES = ("include/", "zephyr/Kconfig", "zephyr/kconfig/", "zephyr/src/shell.c", "samples/")
 RUST_NAMES = re.compile(
     r"\b(?:[A-Z][a-z]+)+::[a-z_A-Z]+|\bConfigBuilder\b|\b(?:Client|Driver|Session)Config\b|\bcrate::|\bOption<|\bResult<"
@@ -35,12 +35,12 @@ RUST_NAMES = re.compile(
 PROSE = {".md", ".rst", ".conf", ".txt", ".yaml", ".yml", ".overlay"}
 HASH_COMMENTS = {".py", ".sh", ".cmake", ".toml", ""}
 CODE = {".rs", ".c", ".h", ".cpp", ".def"}
-# This list itself, what happened in the past, and texts that are not ours.
+# This list itself, history, and texts that are not ours.
 SKIPPED = {"scripts/check_words.py", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE-MIT", "LICENSE-APACHE"}
 
 
 def prose_of(path, line):
-    """The part of a line that a person reads; empty for code alone."""
+    """Returns the part of a line that a person reads; empty for code alone."""
     suffix = path.suffix
     if suffix in PROSE or path.name.startswith("Kconfig"):
         return line

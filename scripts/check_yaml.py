@@ -1,6 +1,6 @@
-"""Checks, without Zephyr, the files that west and twister read: the manifests resolve (imports
-aside) and pin every project, the module's files exist, and sample.yaml and testcase.yaml are of
-twister's form and name boards that the module knows."""
+"""Checks, without Zephyr, the files that west and twister read. The manifests must resolve (without their imports)
+and pin every project, the module's files must exist, and sample.yaml and testcase.yaml must have twister's format
+and name boards that the module knows."""
 
 import argparse
 import pathlib
@@ -36,7 +36,7 @@ SCENARIO_KEYS = {
 
 
 def manifest_of(path):
-    """The manifest by itself: what it imports is on the network."""
+    """Parses the manifest alone; its imports would need the network."""
     return Manifest.from_data(path.read_text(), import_flags=ImportFlag.IGNORE)
 
 
@@ -59,7 +59,7 @@ def check_manifest(path, rust):
 
 def check_module(path):
     module = yaml.safe_load(path.read_text())
-    # A test may bring a module of its own, below its folder.
+    # A test may have its own module in its folder.
     main = path == ROOT / "zephyr/module.yml"
     if main and module.get("name") != "thread-mqtt":
         yield f"{path}: the module's name should be thread-mqtt"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Release builds for targets without std, by a toolchain that this machine has or can have.
+"""Release builds for targets without std, with a toolchain that this machine has or can install.
 
     device_rust.py TARGET COMMAND...     for example: device_rust.py thumbv7em-none-eabihf build --locked -pthread-mqtt
 
-That is the cargo on the PATH where it has the target's library (`rustup target add TARGET`), else Debian's cargo and
-rustc, which compile core and alloc from their source; RUSTC names another rustc with its library's source. Each of the
-two has one folder and one profile for all builds, so that bindgen and the other tools of a build are compiled once.
+It uses the cargo on the PATH if that has the target's library (`rustup target add TARGET`). Otherwise it uses Debian's
+cargo and rustc, which compile core and alloc from source; RUSTC names another rustc that has its library's source. Each
+of the two has one folder and one profile for all builds, so that bindgen and other build tools are compiled once.
 """
 import os
 import shutil
@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-# As zephyr/CMakeLists.txt says.
+# The same as in zephyr/cmake/rust.cmake.
 LOCALS = "-Cllvm-args=-inline-max-stacksize=256"
 
 
 class Failed(Exception):
-    """A build or a run that did not end well: the message says what and why."""
+    """A build or a run failed; the message says what and why."""
 
 
 def printed(rustc, *what):
-    """What a rustc says of itself; empty if it does not run."""
+    """Returns what a rustc prints about itself; empty if it does not run."""
     try:
         return subprocess.run([rustc, *what], capture_output=True, text=True, check=False).stdout.strip()
     except OSError:
@@ -32,7 +32,7 @@ def printed(rustc, *what):
 
 
 def with_source():
-    """cargo and rustc whose library source is there: Debian's pair, or that of RUSTC."""
+    """Returns a cargo and rustc that have the library source: Debian's, or those of RUSTC."""
     rustc = Path(os.environ.get("RUSTC", "/usr/bin/rustc"))
     sysroot = printed(rustc, "--print=sysroot")
     if not sysroot or not (Path(sysroot) / "lib/rustlib/src/rust/library/core/Cargo.toml").exists():
@@ -42,7 +42,7 @@ def with_source():
 
 
 def environment_with_source(rustflags):
-    """The environment for that pair, without what is meant for another cargo."""
+    """Returns the environment for that pair, without settings for another cargo."""
     cargo, rustc = with_source()
     kept = {name: value for name, value in os.environ.items()
             if name == "CARGO_HOME" or not name.startswith(("CARGO_", "RUSTUP_"))}
@@ -66,7 +66,7 @@ class Builds(NamedTuple):
 
 
 def builds(target):
-    """The toolchain for a target; fails if there is none."""
+    """Returns the toolchain for a target; fails if there is none."""
     folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute()
     libraries = printed("rustc", "--print=target-libdir", f"--target={target}")
     if "RUSTC" not in os.environ and shutil.which("cargo") and libraries and Path(libraries).is_dir():

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The API documentation of include/thread_mqtt.h in target/doxygen/html; any warning is an error.
+# Builds the API documentation of include/thread_mqtt.h in target/doxygen/html. Any warning is an error.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${CARGO_TARGET_DIR:-target}/doxygen

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the C API for this computer: headers, libthread_mqtt.a and .so, and what pkg-config and
-# CMake need to find them.
+# Installs the C API for this computer: headers, libthread_mqtt.a and .so, and the files with which
+# pkg-config and CMake find them.
 #   scripts/install_linux.sh [PREFIX]     default: /usr/local
 set -euo pipefail
 case "${1:-}" in
@@ -25,7 +25,7 @@ install -m 644 "$root/include/thread_mqtt.h" "$root/include/thread_mqtt_types.h"
 install -m 644 "$built/libthread_mqtt.a" "$prefix/lib"
 install -m 755 "$built/libthread_mqtt.so" "$prefix/lib"
 
-# pkg-config reads words as a shell does.
+# pkg-config splits words like a shell.
 cat > "$prefix/lib/pkgconfig/thread-mqtt.pc" <<PC
 prefix=${prefix// /\\ }
 libdir=\${prefix}/lib
@@ -40,7 +40,7 @@ Libs.private: -lpthread -ldl -lm -lgcc_s
 PC
 
 cat > "$prefix/lib/cmake/thread-mqtt/thread-mqtt-config.cmake" <<'CMAKE'
-# find_package(thread-mqtt) makes the targets thread-mqtt::shared and thread-mqtt::static.
+# find_package(thread-mqtt) defines the targets thread-mqtt::shared and thread-mqtt::static.
 get_filename_component(_prefix "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 foreach(_kind shared static)
   if(NOT TARGET thread-mqtt::${_kind})

@@ -1,5 +1,5 @@
-# Sourced by ./demo and ./test: finds what a command needs, installs it where it
-# may (root on Debian or Ubuntu), and otherwise says exactly what to type.
+# Sourced by ./demo and ./test. Finds what a command needs and installs it if possible
+# (as root on Debian or Ubuntu); otherwise prints exactly what to type.
 
 say()  { printf '%s\n' "$*" >&2; }
 fail() { say "error: $1"; [ $# -lt 2 ] || say "  cure: $2"; exit 1; }
@@ -29,7 +29,7 @@ need_python_venv() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing_packages+=(python3 python3-venv)
 }
 
-# Installs the packages remembered by need, or says how.
+# Installs the packages remembered by need, or prints how to.
 install_missing() {
     [ ${#missing_packages[@]} -eq 0 ] && return
     local list="${missing_packages[*]}"
@@ -46,10 +46,10 @@ install_missing() {
     fi
 }
 
-# What a cold build of the simulated Thread network takes.
+# Requirements of a cold build of the simulated Thread network.
 need_build_tools() {
     need_cargo
-    # The bindings to OpenThread are formatted when they are made.
+    # The generated OpenThread bindings are formatted.
     command -v rustfmt >/dev/null 2>&1 && rustfmt --version >/dev/null 2>&1 ||
         fail "rustfmt is missing from the Rust toolchain" "rustup component add rustfmt"
     need cmake cmake
@@ -61,8 +61,8 @@ need_build_tools() {
     install_missing
 }
 
-# What building and running an image for the emulated Cortex-M4 takes. RUSTC may name another rustc
-# with its library's source.
+# Requirements to build and run an image for the emulated Cortex-M4. RUSTC may name another rustc that has
+# its library's source.
 need_emulated_board() {
     need python3 python3
     need qemu-system-arm qemu-system-arm

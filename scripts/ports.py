@@ -1,15 +1,15 @@
-"""Ports for the servers that tests and benchmarks start."""
+"""Ports for servers that tests and benchmarks start."""
 import contextlib
 import socket
 
 
 def free_port():
-    """A port of the loopback that is not in use."""
+    """Returns an unused loopback port."""
     return free_ports(1)[0]
 
 
 def free_ports(count):
-    """Different ones: none is closed before all are open."""
+    """Returns different unused ports: all are open before any is closed."""
     with contextlib.ExitStack() as probes:
         sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
         for probe in sockets:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a Python environment with west, Kconfiglib and PyYAML under target/ (once) and prints the
-# path of its python.
+# Creates a Python environment with west, Kconfiglib and PyYAML under target/ (once) and prints the path of
+# its python.
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${CARGO_TARGET_DIR:-$root/target}/python_tools

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What a restart costs because TLS sessions are not kept over it: a full handshake where a resumed one would do.
-The bytes and times are those of docs/measurements.md; prints the table of docs/durable.md.
+"""The cost of a restart, because TLS sessions are not stored: a full handshake instead of a resumed one.
+Takes bytes and times from docs/measurements.md; prints the table of docs/durable.md.
 
     scripts/restart_cost.py [--milliamperes I] [--volts U]     the radio's, while it sends or listens
     scripts/restart_cost.py --check                            compares the page with it
@@ -15,19 +15,19 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SUITES = [("TLS 1.2", "RSA-2048"), ("TLS 1.3", "RSA-2048"), ("TLS 1.2", "P-256"), ("TLS 1.3", "P-256")]
 BITS_PER_SECOND = 250_000
-# Before each frame on the air (docs/measurements.md).
+# Bytes before each frame on the air (docs/measurements.md).
 PREAMBLE = 6
 
 
 def sums():
-    """Milliseconds, frames and bytes from TCP to CONNACK, by what the page calls them."""
+    """Returns milliseconds, frames and bytes from TCP to CONNACK, by the page's names."""
     text = (ROOT / "docs/measurements.md").read_text()
     rows = re.findall(r"^\| \*\*TCP to CONNACK, (.*), MQTT 5\*\* \| ([\d,]+).*? \| ([\d,]+).*? \| ([\d,]+)", text, re.M)
     return {name: tuple(int(number.replace(",", "")) for number in numbers) for name, *numbers in rows}
 
 
 def table(milliamperes, volts):
-    """The rows, each with the energy of the frames and that of a receiver that is never off."""
+    """Returns the rows, each with the energy for the frames and for a receiver that is always on."""
     found = sums()
     lines = ["| | full | resumed | a restart costs | the frames alone | a receiver that stays on |",
              "| --- | ---: | ---: | ---: | ---: | ---: |"]
@@ -42,7 +42,7 @@ def table(milliamperes, volts):
 
 
 def above_zero(text):
-    """The number, of which energy can be made."""
+    """Parses a number above 0, from which energy can be computed."""
     with contextlib.suppress(ValueError):
         if 0 < (number := float(text)) < math.inf:
             return number

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""rustls and webpki without what a client never does, out of the crates as they were published.
+"""rustls and webpki without what a client never does, derived from the published crates.
 
   rustls_client_only.py FOLDER   writes both crates below FOLDER, and FOLDER/config.toml, which cargo
                                  takes with --config in the place of the published ones
 
-The crates come from cargo's own store of downloads and must have the checksum that Cargo.lock names.
-What is cut is a list of names for one version of each (scripts/client_only/cuts.py): any other version
-is refused, and so is a name that is not found exactly once.
+The crates come from cargo's download cache and must have the checksum in Cargo.lock. The list of names to
+cut is for one version of each crate (scripts/client_only/cuts.py): any other version is refused, and so is a
+name that does not occur exactly once.
 """
 import argparse
 import hashlib
@@ -28,11 +28,11 @@ from source import NoMatch, Source  # noqa: E402
 
 
 class Refused(Exception):
-    """Why nothing is written: the cause, and the cure."""
+    """Why nothing was written: the cause and the cure."""
 
 
 def locked(lock, crate):
-    """The checksum of the version that the list is for, as Cargo.lock has it."""
+    """Returns the checksum in Cargo.lock of the version that the list is for."""
     wanted = cuts.VERSIONS[crate]
     found = re.findall(rf'\nname = "{crate}"\nversion = "(.+)"\n(?:source = .+\n)?(?:checksum = "(.+)")?', lock.read_text())
     if (versions := [version for version, _ in found]) != [wanted] or not found[0][1]:
@@ -43,7 +43,7 @@ def locked(lock, crate):
 
 
 def published(crate, checksum, lock):
-    """The archive as it was published."""
+    """Returns the published archive."""
     name = f"{crate}-{cuts.VERSIONS[crate]}.crate"
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
     for fetched in (False, True):
@@ -59,7 +59,7 @@ def published(crate, checksum, lock):
 
 
 def unpack(crate, archive):
-    """{path inside the crate: bytes}, of what a build reads."""
+    """Returns {path inside the crate: bytes} of what a build reads."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         members = [member for member in tar.getmembers() if member.isfile()]
         files = {member.name.split("/", 1)[1]: tar.extractfile(member).read() for member in members}
@@ -68,7 +68,7 @@ def unpack(crate, archive):
 
 
 def write(folder, files):
-    """Writes what is different, so that cargo builds anew only then."""
+    """Writes only what has changed, so that cargo does not rebuild the rest."""
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         if str(path.relative_to(folder)) not in files:
             path.unlink()
@@ -80,13 +80,13 @@ def write(folder, files):
 
 
 def without_others(manifest):
-    """The manifest without targets whose files are not there. Dependencies stay: cargo compares them."""
+    """Removes targets whose files are missing from the manifest. Dependencies stay, because cargo compares them."""
     parts = re.split(r"(?m)^(?=\[)", manifest)
     return "".join(part for part in parts if not re.match(r"\[\[(example|bench|test)\]\]", part))
 
 
 def make(folder, lock, linked, p384):
-    """Writes both crates and what cargo is told."""
+    """Writes both crates and cargo's configuration."""
     made = []
     for crate in cuts.VERSIONS:
         files = unpack(crate, published(crate, locked(lock, crate), lock))
@@ -98,7 +98,7 @@ def make(folder, lock, linked, p384):
                 raise Refused(f"{crate} {cuts.VERSIONS[crate]}, {name}: {fault}") from None
             files[name] = source.text.encode()
         root = files["src/lib.rs"].decode()
-        # What is not reached any more is no reason for a warning here.
+        # Unreachable code is no reason for a warning here.
         root = re.sub(r"(?m)^#!\[(?:warn|deny)\((?:[^()]|\([^()]*\))*\)\]", "", root)
         files["src/lib.rs"] = ("#![allow(warnings)]\n" + root).encode()
         manifest = without_others(files["Cargo.toml"].decode())

@@ -1,10 +1,10 @@
-"""The arguments of a script whose documentation is its first string."""
+"""Command-line arguments of scripts whose documentation is their docstring."""
 import sys
 
 
 def arguments(documentation, least=0, most=None):
-    """Returns the words behind the script's name. Prints the documentation and ends where --help asks for it, and where
-    the words are too few, too many, or begin with an option, which none of these scripts has."""
+    """Returns the arguments. Prints the documentation and exits if --help is given, and if there are too few or too
+    many arguments or the first is an option, because none of these scripts has any."""
     given = sys.argv[1:]
     if "--help" in given or "-h" in given:
         print(documentation.strip())

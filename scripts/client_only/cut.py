@@ -1,14 +1,14 @@
-"""The edits that the list in cuts.py is made of. Each finds its place exactly once, or fails."""
+"""The edits used by the list in cuts.py. Each must find its place exactly once, otherwise it fails."""
 import re
 
 from source import NoMatch
 
-# Never there: whatever needs such a value is code that rustc knows not to be reached.
+# A value that never exists: rustc knows that code that needs it is unreachable.
 NEVER = "core::convert::Infallible"
 
 
 def never(*path):
-    """No value of this struct exists: it gets a field of a type that has none."""
+    """Makes values of this struct impossible by giving it a field of an uninhabited type."""
     def edit(source):
         _, opening, _ = source.braces(path)
         source.replace(opening + 1, opening + 1, f" never: {NEVER},")
@@ -16,7 +16,7 @@ def never(*path):
 
 
 def body(*path, is_now="unreachable!()"):
-    """The function's body is another; by default one that ends the program."""
+    """Replaces the function's body; the default replacement ends the program."""
     def edit(source):
         _, opening, closing = source.braces(path)
         source.replace(opening + 1, closing, f" {is_now} ")
@@ -24,7 +24,7 @@ def body(*path, is_now="unreachable!()"):
 
 
 def left_out(*path):
-    """The item goes, with its attributes: in an implementation of a trait the trait's default stands for it."""
+    """Removes the item with its attributes. In a trait implementation the trait's default takes its place."""
     def edit(source):
         begin, _, closing = source.braces(path)
         begin = source.text.rfind("\n", 0, begin) + 1
@@ -35,7 +35,7 @@ def left_out(*path):
 
 
 def arm(pattern, *path):
-    """The arm of a match goes: what it was for is then the business of the one that takes the rest."""
+    """Removes an arm of a match. The catch-all arm then handles its cases."""
     def edit(source):
         _, opening, closing = source.braces(path)
         begin, at = source.only(pattern + " =>", opening, closing)
@@ -52,7 +52,7 @@ def arm(pattern, *path):
 
 
 def condition(words, *path, is_now="false"):
-    """A condition of the function is decided."""
+    """Replaces a condition in the function with a constant."""
     def edit(source):
         _, opening, closing = source.braces(path)
         source.replace(*source.only(words, opening, closing), is_now)
@@ -60,7 +60,7 @@ def condition(words, *path, is_now="false"):
 
 
 def without_fields(name, *path):
-    """A value of this struct that is made or matched there has no fields any more."""
+    """Removes the fields where a value of this struct is made or matched."""
     def edit(source):
         _, opening, closing = source.braces(path)
         full = [(begin, end) for begin, end in source.places(name + " {", opening, closing)
@@ -73,7 +73,7 @@ def without_fields(name, *path):
 
 
 def emptied(words, *path):
-    """What stands between the bracket at the end of these words and the one that closes it goes."""
+    """Removes everything between the bracket that ends these words and its closing bracket."""
     def edit(source):
         _, opening, closing = source.braces(path)
         end = source.only(words, opening, closing)[1]
@@ -82,7 +82,7 @@ def emptied(words, *path):
 
 
 def call(words, *path):
-    """The call of a method goes, with its arguments and the semicolon."""
+    """Removes a method call with its arguments and the semicolon."""
     def edit(source):
         _, opening, closing = source.braces(path)
         begin, end = source.only(words + "(", opening, closing)
@@ -94,7 +94,7 @@ def call(words, *path):
 
 
 def names_after(words, *path):
-    """The rest of a list goes, from these words on."""
+    """Removes the rest of a list, starting with these words."""
     def edit(source):
         _, opening, closing = source.braces(path)
         source.replace(source.only(words, opening, closing)[0], closing, "")
@@ -102,7 +102,7 @@ def names_after(words, *path):
 
 
 def apply(edits, source):
-    """All edits of a file, one after the other."""
+    """Applies all edits of a file in order."""
     for number, edit in enumerate(edits, 1):
         try:
             edit(source)

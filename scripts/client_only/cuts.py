@@ -1,9 +1,9 @@
-"""What a client leaves out of rustls and webpki: for these versions, by name. See docs/footprint.md."""
+"""What a client removes from rustls and webpki, by name and for these versions. See docs/footprint.md."""
 from cut import arm, body, call, condition, emptied, left_out, names_after, never, without_fields
 
 VERSIONS = {"rustls": "0.23.46", "rustls-webpki": "0.103.17"}
 
-# Encrypted Client Hello: no configuration, so no state of it.
+# Encrypted Client Hello: there is no configuration, hence no state.
 ECH = {
     "src/client/ech.rs": [
         never("pub struct EchConfig"),
@@ -27,14 +27,14 @@ ECH = {
         body("impl Codec<'_> for EchConfigPayload", "fn read"),
         never("pub(crate) struct EncryptedClientHelloOuter"),
         body("impl Codec<'_> for EncryptedClientHelloOuter", "fn read"),
-        # A server that sends it unasked is refused for that, whatever is in it.
+        # If a server sends it unasked, that alone is an error, whatever it contains.
         body("impl Codec<'_> for ServerEncryptedClientHello", "fn read",
              is_now="r.rest(); Ok(Self { retry_configs: Vec::new() })"),
         condition("!to_compress.is_empty()", "impl ClientHelloPayload", "pub(crate) fn payload_encode"),
     ],
 }
 
-# Certificate compression: never offered, so a compressed certificate is a message that is not expected.
+# Certificate compression: never offered, so a compressed certificate is an unexpected message.
 COMPRESSION = {
     "src/msgs/handshake.rs": [
         never("pub(crate) struct CompressedCertificatePayload<'a>"),
@@ -57,8 +57,7 @@ COMPRESSION = {
     ],
 }
 
-# What only a server reads, and what only it writes. A message that only a client sends is one that is not
-# expected, as before.
+# What only a server reads or writes. As before, a message that only a client sends is an unexpected message.
 SERVER = {
     "src/msgs/handshake.rs": [
         arm("HandshakeType::ClientHello", "impl<'a> HandshakeMessagePayload<'a>", "pub(crate) fn read_version"),
@@ -78,7 +77,7 @@ SERVER = {
     ],
 }
 
-# Data before the handshake is done: never enabled.
+# Early data: never enabled.
 EARLY_DATA = {
     "src/client/client_conn.rs": [
         body("impl EarlyData", "pub(super) fn is_enabled", is_now="false"),
@@ -101,7 +100,7 @@ QUIC = {
     ],
 }
 
-# Keys for others: the trait's default says that there are none.
+# Key export: the trait's default says that there are no keys.
 EXPORTERS = {
     "src/client/tls12.rs": [
         left_out("impl State<ClientConnectionData> for ExpectTraffic", f"fn {name}")
@@ -113,15 +112,15 @@ EXPORTERS = {
     ],
 }
 
-# Cipher suites that neither rustls nor a provider knows keep their numbers and lose their names.
+# Cipher suites that neither rustls nor a provider implements keep their numbers but lose their names.
 NAMES = {
     "src/enums.rs": [
         names_after("!Debug:", "pub enum CipherSuite"),
     ],
 }
 
-# The state of a certificate (OCSP): a client of this project does not read it, so it does not ask for it.
-# A server that sends it unasked is refused for that: no extension of a certificate was asked for (RFC 8446, section 4.4.2).
+# Certificate status (OCSP): a client of this project does not use it, so it does not ask for it. If a server sends it
+# unasked, that is an error, because no certificate extension was requested (RFC 8446, section 4.4.2).
 STATUS = {
     "src/client/hs.rs": [
         condition("Some(CertificateStatusRequest::build_ocsp())", "fn emit_client_hello_for_retry", is_now="None"),
@@ -139,7 +138,7 @@ STATUS = {
     ],
 }
 
-# Public keys without a certificate (RFC 7250).
+# Raw public keys (RFC 7250).
 RAW_KEYS = {
     "src/client/hs.rs": [
         condition(f"config.{asks}()", f"fn {function}")
@@ -151,7 +150,7 @@ RAW_KEYS = {
     ],
 }
 
-# Diffie-Hellman over finite fields: no provider of this project has it.
+# Finite-field Diffie-Hellman: no provider of this project supports it.
 FINITE_FIELDS = {
     "src/msgs/handshake.rs": [
         never("pub(crate) struct ServerDhParams"),
@@ -160,14 +159,14 @@ FINITE_FIELDS = {
     ],
 }
 
-# Whether everything is approved by FIPS: no part of this project asks.
+# FIPS approval: no part of this project asks for it.
 FIPS = {
     "src/crypto/mod.rs": [
         body("impl CryptoProvider", "pub fn fips", is_now="false"),
     ],
 }
 
-# A set of the extensions that were seen, as a vector: there are some ten of them, and a map is 1 kB of code.
+# Stores the set of seen extensions in a vector: there are about ten of them, and a map takes 1 kB of code.
 SETS = {
     "src/msgs/handshake.rs": [
         condition("use alloc::collections::BTreeSet;", is_now="""
@@ -203,13 +202,13 @@ impl<T> Default for BTreeSet<T> {
     }
 }
 """),
-        # The extensions of a ClientHello always come in the same order.
+        # The extensions of a ClientHello are always in the same order.
         call("order.sort_by_cached_key", "fn order_insensitive_extensions_in_random_order"),
     ],
 }
 
-# The peer's certificates, once: a session that can be resumed shares them with the connection that they came on.
-# The crate `tls` sees by the constant that no room is needed for a copy.
+# The peer's certificates, stored once: a resumable session shares them with the connection that received them.
+# The constant tells the crate `tls` that no room is needed for a copy.
 CHAIN = {
     "src/common_state.rs": [
         condition("pub fn peer_certificates", is_now="""
@@ -230,7 +229,7 @@ CHAIN = {
     """),
     ],
     "src/client/tls12.rs": [
-        # A chain that is shared needs no copy to be owned.
+        # A shared chain needs no copy to be owned.
         condition("resuming.server_cert_chain().clone().into_owned()", "pub(in crate::client) fn handle_server_hello",
                   is_now="resuming.server_cert_chain().clone()"),
         condition("CertificateChain(certkey.cert.clone())", "impl State<ClientConnectionData> for ExpectServerDone<'_>",
@@ -242,7 +241,7 @@ CHAIN = {
     ],
 }
 
-# What a signature over a handshake cannot have wrong: the certificates are verified by webpki directly.
+# Errors that a handshake signature cannot have, because webpki verifies the certificates directly.
 SIGNATURE_ERRORS = {
     "src/webpki/mod.rs": [
         arm(pattern, "fn pki_error") for pattern in (
@@ -253,7 +252,7 @@ SIGNATURE_ERRORS = {
     ],
 }
 
-# What webpki copies for a sentence: this project makes its own of the certificate.
+# What webpki copies for an error message: this project builds its own from the certificate.
 CONTEXT = {
     "src/error.rs": [
         body("pub struct InvalidNameContext", is_now=""),
@@ -284,8 +283,8 @@ REVOCATION = {
 }
 
 
-# Keys of CAs that webpki knows not to trust. All are on P-384: where no signature of P-384 is verified, none of
-# theirs is.
+# CA keys that webpki knows to be distrusted. All are P-384 keys, so none of their signatures is accepted if P-384
+# signatures are not verified at all.
 DISTRUSTED = {
     "src/verify_cert.rs": [
         emptied("const DISTRUSTED_SPKIS: &[&[u8]] = &["),
@@ -294,7 +293,7 @@ DISTRUSTED = {
 
 
 def cuts(crate, p384=True):
-    """All edits of a crate: {file: edits}; `p384` tells whether the image verifies signatures on that curve."""
+    """Returns all edits of a crate: {file: edits}; `p384` says whether the image verifies P-384 signatures."""
     parts = {
         "rustls": (ECH, COMPRESSION, SERVER, EARLY_DATA, QUIC, EXPORTERS, NAMES, STATUS, RAW_KEYS, FINITE_FIELDS, FIPS, SETS,
                    CHAIN, SIGNATURE_ERRORS),

@@ -1,13 +1,13 @@
-"""Rust source as a text whose items can be found by name and changed: as much of the language as that takes."""
+"""Rust source text in which items can be found by name and changed. Understands only as much Rust as that needs."""
 import re
 
 
 class NoMatch(Exception):
-    """A name that is not there exactly once, or is followed by something else than was expected."""
+    """A name does not occur exactly once, or is followed by something unexpected."""
 
 
 def mask(text):
-    """The text with comments, strings and characters blanked out, of the same length."""
+    """Returns the text with comments, strings and characters blanked out, at the same length."""
     out, i = list(text), 0
 
     def blank(end):
@@ -39,7 +39,7 @@ def mask(text):
 
 
 class Source:
-    """One file. Places are found in what is neither comment nor string."""
+    """One file. Searches ignore comments and strings."""
 
     def __init__(self, text):
         self.text = text
@@ -50,20 +50,20 @@ class Source:
         self.code = mask(self.text)
 
     def places(self, words, begin, end):
-        """Where `words` stand between two places; white space may differ."""
+        """Finds all occurrences of `words` between two positions; white space may differ."""
         pattern = r"\s*".join(re.escape(word) for word in re.findall(r"\w+|\S", words))
         pattern = (r"\b" if words[0].isalnum() else "") + pattern + (r"\b" if words[-1].isalnum() else "")
         return [found.span() for found in re.compile(pattern).finditer(self.code, begin, end)]
 
     def only(self, words, begin, end):
-        """Where `words` stand once."""
+        """Finds the only occurrence of `words`."""
         found = self.places(words, begin, end)
         if len(found) != 1:
             raise NoMatch(f"`{words}` is there {len(found)} times and not once")
         return found[0]
 
     def closing(self, at):
-        """The bracket that closes the one at a place."""
+        """Finds the bracket that closes the one at a position."""
         depth = 0
         for place in re.compile(r"[(\[{}\])]").finditer(self.code, at):
             depth += 1 if place[0] in "([{" else -1
@@ -72,13 +72,13 @@ class Source:
         raise NoMatch("a bracket is not closed")
 
     def opening(self, at):
-        """The brace after an item's header; None if it has none."""
+        """Finds the brace after an item's header; None if it has none."""
         while self.code[at] not in "{;}":
             at = self.closing(at) + 1 if self.code[at] in "([" else at + 1
         return at if self.code[at] == "{" else None
 
     def braces(self, path):
-        """The beginning of an item and its braces; the path is its header after those of what it is in."""
+        """Finds the start of an item and its braces; the path is its header, after those of the enclosing items."""
         found = [(0, -1, len(self.code))]
         for words in path:
             found = [(begin, opening, self.closing(opening))
