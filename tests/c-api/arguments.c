@@ -2,19 +2,19 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Every function with what it must refuse.
+ * Calls every function with arguments that it must refuse.
  */
 #include "check.h"
 
 #define NO_CLIENT ((struct thread_mqtt *)0x1230)
 #define NOT_UTF8  "a\xff"
 
-/* 65,535 bytes are the most a string of MQTT can have. */
+/* An MQTT string has at most 65,535 bytes. */
 static char long_text[65537];
 
 static struct thread_mqtt *client;
 
-/* NULL, a pointer that never was a client, and one that is a client no more. */
+/* NULL, a pointer that was never a client, and a stale one. */
 static void refuses(struct thread_mqtt *none)
 {
 	struct thread_mqtt_message message = {.topic = "t"};
@@ -78,18 +78,18 @@ static void publishing(void)
 	CHECK_EQUAL(publish("a/#", NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
 	CHECK_EQUAL(publish(long_text, NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
 
-	/* 65,535 bytes are allowed, but the outbox has no room for them. */
+	/* 65,535 bytes are allowed, but do not fit the outbox. */
 	long_text[65535] = '\0';
 	CHECK_EQUAL(publish(long_text, NULL, 0, 0), THREAD_MQTT_ERROR_TOO_LARGE);
 	CHECK_EQUAL(publish("t", long_text, 65536, 1), THREAD_MQTT_ERROR_TOO_LARGE);
-	/* Refused before it is looked at: there is no such payload. */
+	/* Refused without reading it: there is no such payload. */
 	CHECK_EQUAL(publish("t", long_text, SIZE_MAX / 2, 1), THREAD_MQTT_ERROR_TOO_LARGE);
-	/* A wait does not help. */
+	/* Waiting does not help. */
 	message.payload = long_text;
 	message.payload_len = 65536;
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_ROOM, -1),
 		    THREAD_MQTT_ERROR_TOO_LARGE);
-	/* Topic and payload together are a byte too long. */
+	/* Topic and payload together are one byte too long. */
 	CHECK_EQUAL(publish("t", long_text, 16384, 1), THREAD_MQTT_ERROR_TOO_LARGE);
 	long_text[65535] = 'x';
 
@@ -113,7 +113,7 @@ static void full_outbox(void)
 	}
 	CHECK_EQUAL(result, THREAD_MQTT_ERROR_FULL);
 	CHECK(queued > 0);
-	/* Requests have room of their own. */
+	/* Requests have their own room. */
 	queued = 0;
 	while ((result = thread_mqtt_subscribe(client, "t", 0, NULL)) == 0) {
 		queued++;

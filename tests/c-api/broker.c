@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Beside a real broker, over TLS: every event with its fields, waiting, and calls during a handshake.
+ * Tests with a real broker, over TLS: every event with its fields, waiting, and calls during a handshake.
  */
 #include "check.h"
 
@@ -30,7 +30,7 @@ static void there_and_back(uint8_t version)
 	CHECK(!told_last(&told, THREAD_MQTT_EVENT_ONLINE).session_present);
 	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_SUBSCRIBED).token, subscribed);
 	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_SUBSCRIBED).reason, 2);
-	/* attach, resolve, TCP, TLS; MQTT's is the one above */
+	/* attach, resolve, TCP, TLS; the MQTT stage was checked above */
 	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_STAGE), 4);
 
 	for (uint8_t qos = 0; qos <= 2; qos++) {
@@ -45,7 +45,7 @@ static void there_and_back(uint8_t version)
 
 		payload[8] = (char)('0' + qos);
 		CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), 0);
-		/* What was given is the caller's again. */
+		/* The caller may reuse its buffers. */
 		memset(payload, 'x', sizeof(payload));
 		await(&told, THREAD_MQTT_EVENT_MESSAGE, qos + 1);
 		await(&told, THREAD_MQTT_EVENT_PUBLISHED, qos + 1);
@@ -85,7 +85,7 @@ static void wrong_ca(void)
 	config.ca = other;
 	config.ca_len = length;
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
-	/* What the configuration points to is copied. */
+	/* The data that the configuration points to has been copied. */
 	free(other);
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	await(&told, THREAD_MQTT_EVENT_FAILED, 1);
@@ -97,7 +97,7 @@ static void wrong_ca(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* The CA by the tag under which the platform keeps it. */
+/* Takes the CA by the tag under which the platform keeps it. */
 static void by_tag(void)
 {
 	struct told told;
@@ -115,7 +115,7 @@ static void by_tag(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* A name, which getaddrinfo() resolves. */
+/* Uses a name, which getaddrinfo() resolves. */
 static void by_name(void)
 {
 	struct told told;
@@ -144,7 +144,7 @@ static void *publisher(void *client)
 	return NULL;
 }
 
-/* More messages than the outbox has room for, from several threads that wait. */
+/* Several waiting threads publish more messages than the outbox has room for. */
 static void waiting(void)
 {
 	struct told told;
@@ -162,7 +162,7 @@ static void waiting(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* For room alone, which other messages' acknowledgements make. */
+/* Waits for room only, which acknowledgements of other messages make. */
 static void waiting_for_room(void)
 {
 	struct told told;
@@ -170,7 +170,7 @@ static void waiting_for_room(void)
 	struct thread_mqtt_message message = {.topic = "room", .qos = 1};
 
 	for (int i = 0; i < 3 * CONFIG_THREAD_MQTT_OUTBOX_MESSAGES; i++) {
-		/* A time-out would look again and hide a wake-up that is lost. */
+		/* A finite time-out would check again and hide a lost wake-up. */
 		CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_ROOM,
 						     -1),
 			    0);
@@ -189,7 +189,7 @@ static void waiting_in_vain(void)
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token,
 					     THREAD_MQTT_WAIT_ACKNOWLEDGED, 20),
 		    THREAD_MQTT_ERROR_TIMED_OUT);
-	/* It stays queued, under this name. */
+	/* It stays queued under this token. */
 	CHECK_EQUAL(token, 1);
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &token, THREAD_MQTT_WAIT_ROOM, 0),
 		    0);
@@ -197,7 +197,7 @@ static void waiting_in_vain(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* What the broker does not allow this user. */
+/* Actions that the broker does not permit this user. */
 static void refused_by_the_broker(void)
 {
 	struct told told;
@@ -214,8 +214,8 @@ static void refused_by_the_broker(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* While the client computes, no call waits for it: its thread stands still amid the handshake until
- * all of them have returned.
+/* No call waits while the client computes: its thread is stopped during the handshake until all calls
+ * have returned.
  */
 static void calls_during_a_handshake(void)
 {

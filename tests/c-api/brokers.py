@@ -1,5 +1,5 @@
-"""Brokers that differ from the one of every day, on the loopback: with limits, without MQTT 5, moved
-elsewhere, behind a door that demands an ALPN protocol. Each is a thread, ended with the program.
+"""Unusual brokers on the loopback: with limits, without MQTT 5, moved to another address, or behind a proxy that
+requires an ALPN protocol. Each is a thread that ends with the program.
 """
 import contextlib
 import socket
@@ -10,7 +10,7 @@ from listener import Listener
 
 
 def piped(here, there):
-    """Hands on what one side sends, until that ends."""
+    """Forwards what one side sends until it ends."""
     with contextlib.suppress(OSError):
         while data := here.recv(4096):
             there.sendall(data)
@@ -19,21 +19,21 @@ def piped(here, there):
 
 
 class Door(Listener):
-    """Accepts connections, and hands those that `admits` lets in on to a broker's port."""
+    """Accepts connections and forwards those that `admits` accepts to a broker's port."""
 
     def __init__(self, port):
         self.to = port
         super().__init__()
 
     def admits(self, peer):
-        """The connection to go on with and what was read of it, or None."""
+        """Returns the connection to continue with and the data read from it, or None."""
         raise NotImplementedError
 
     def serve(self, peer):
         admitted = self.admits(peer)
         if admitted is None:
             return
-        # Over TLS it is another socket, which is to be closed as well.
+        # Over TLS it is a different socket, which must be closed as well.
         peer, read = admitted
         with peer, socket.create_connection(("127.0.0.1", self.to)) as broker:
             broker.sendall(read)
@@ -44,7 +44,7 @@ class Door(Listener):
 
 
 def connect_packet(peer):
-    """CONNECT, of less than 128 bytes, and its protocol version (section 3.1.2.2)."""
+    """Reads CONNECT, of less than 128 bytes, and its protocol version (section 3.1.2.2)."""
     packet = b""
     while len(packet) < 2 or len(packet) < 2 + packet[1]:
         data = peer.recv(4096)
@@ -55,7 +55,7 @@ def connect_packet(peer):
 
 
 class Old(Door):
-    """Knows MQTT 3.1.1 alone, and says so as that version does: return code 1."""
+    """Supports only MQTT 3.1.1, and refuses others as that version does: return code 1."""
 
     def admits(self, peer):
         packet, version = connect_packet(peer)
@@ -66,7 +66,7 @@ class Old(Door):
 
 
 class Moved(Door):
-    """Points to the broker with reason code 0x9D (server moved), a Server Reference and a Reason String
+    """Redirects to the broker with reason code 0x9D (server moved), a Server Reference and a Reason String
     (MQTT 5 sections 3.2.2.2, 3.2.2.3.16 and 3.2.2.3.9)."""
 
     def admits(self, peer):
@@ -78,14 +78,14 @@ class Moved(Door):
         properties = text(0x1C, f"127.0.0.1:{self.to}") + text(0x1F, "moved over there")
         body = bytes([0, 0x9D, len(properties)]) + properties
         peer.sendall(bytes([0x20, len(body)]) + body)
-        # Until the client has closed it.
+        # Until the client closes the connection.
         while peer.recv(4096):
             pass
         return None
 
 
 class Tls(Door):
-    """Speaks TLS with a certificate that Mosquitto does not have."""
+    """Uses TLS with a certificate different from Mosquitto's."""
 
     def __init__(self, port, certificate, key):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -97,7 +97,7 @@ class Tls(Door):
 
 
 class Alpn(Tls):
-    """Ends a connection without the protocol that AWS IoT wants on port 443."""
+    """Ends a connection without the protocol that AWS IoT requires on port 443."""
 
     def admits(self, peer):
         self.context.set_alpn_protocols(["x-amzn-mqtt-ca"])
@@ -105,7 +105,7 @@ class Alpn(Tls):
         return (secure, read) if secure.selected_alpn_protocol() == "x-amzn-mqtt-ca" else None
 
 
-# For Mosquitto. What it announces of them is in its CONNACK.
+# For Mosquitto, which announces some of them in its CONNACK.
 LIMITS = """\
 allow_anonymous true
 max_packet_size 5000

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the cases share.
+ * Helpers shared by the test cases.
  */
 #ifndef CHECK_H_
 #define CHECK_H_
@@ -16,7 +16,7 @@
 
 #include <thread_mqtt.h>
 
-/* Ends the program with a sentence. */
+/* Ends the program with a message if the condition is false. */
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
@@ -39,24 +39,24 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Long enough for anything that comes at all, milliseconds. */
+/* Long enough for every event, in milliseconds. */
 #define PATIENCE 120000
 
-/* How often an event of each type came, and the last of each. The client's thread writes it for as
- * long as there is a client: what it is asked while the thread may write goes by the functions.
+/* How often an event of each type arrived, and the last of each. The client's thread writes it as long as
+ * the client exists. Use the functions to read it while the thread may write.
  */
 struct told {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned int count[THREAD_MQTT_EVENT_PIECE_WANTED + 1];
 	struct thread_mqtt_event last[THREAD_MQTT_EVENT_PIECE_WANTED + 1];
-	/* Of the last message, skipped or not; the topic's end is cut off. */
+	/* Topic of the last message, skipped or not; truncated. */
 	char topic[64];
-	/* The last texts: of THREAD_MQTT_EVENT_BROKER, and what a broker said. */
+	/* The last texts: of THREAD_MQTT_EVENT_BROKER, and from the broker. */
 	char value[64];
 	char reference[64];
 	char reason[64];
-	/* The last answers. */
+	/* The last reason codes. */
 	uint8_t reasons[16];
 	char payload[64];
 	size_t payload_len;
@@ -65,58 +65,58 @@ struct told {
 
 void told_init(struct told *told);
 
-/* From now on this is called with each event, in the client's thread. */
+/* Sets a function that is called with each event, in the client's thread. */
 void told_call(struct told *told,
 	       void (*then)(struct thread_mqtt *client, const struct thread_mqtt_event *event));
 
-/* How often an event of this type came, and the last one. */
+/* Returns how often an event of this type arrived, and the last one. */
 unsigned int told_count(struct told *told, uint8_t type);
 struct thread_mqtt_event told_last(struct told *told, uint8_t type);
 
 /* The callback; user_data is a struct told. */
 void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, void *user_data);
 
-/* Waits until events of this type came this often. */
+/* Waits until this many events of this type have arrived. */
 void await(struct told *told, uint8_t type, unsigned int count);
 
-/* A configuration for the broker that is not there, with the callback. */
+/* A configuration for a broker that does not exist, with the callback. */
 struct thread_mqtt_config idle_config(struct told *told);
-/* For the broker that this setting names, without TLS or with it. */
+/* A configuration for the broker in this setting, with or without TLS. */
 struct thread_mqtt_config config_for(struct told *told, const char *broker);
 struct thread_mqtt_config tls_config(struct told *told, const char *broker);
 
-/* A client of idle_config(). */
+/* Creates a client with idle_config(). */
 struct thread_mqtt *idle_client(struct told *told);
-/* A client of this configuration, started. */
+/* Creates and starts a client with this configuration. */
 struct thread_mqtt *started(const struct thread_mqtt_config *config);
-/* Ends a client. */
+/* Deletes a client. */
 void end(struct thread_mqtt *client);
 
-/* The heap, of which this program's allocations are counted. */
+/* Returns the heap in use; this program's allocations are counted. */
 size_t heap_used(void);
-/* The most since heap_peak_restart(), which returns what is in use. */
+/* The peak since heap_peak_restart(), which returns what is in use. */
 size_t heap_peak(void);
 size_t heap_peak_restart(void);
 void pause_ms(long milliseconds);
-/* What this thread has taken, without what it has given back. */
+/* Returns what this thread has allocated minus what it has freed. */
 long long heap_used_here(void);
-/* Allocations that would take more than this fail; SIZE_MAX for none. */
+/* Makes allocations fail that would exceed this total; SIZE_MAX for no limit. */
 void heap_limit(size_t bytes);
-/* The same in this thread, for what it has taken; LLONG_MAX for none. */
+/* The same for heap_used_here() of this thread; LLONG_MAX for no limit. */
 void heap_limit_here(long long bytes);
-/* In this thread, allocations of more than this fail; SIZE_MAX for none. */
+/* Makes single allocations above this size fail in this thread; SIZE_MAX for no limit. */
 void heap_limit_each(size_t bytes);
 
-/* Whether the log had this lately, in whatever lines. */
+/* Returns whether this text was logged recently, in however many lines. */
 bool was_logged(const char *text);
 
-/* From now on the platform starts no thread of a client (EAGAIN). */
+/* Makes the platform refuse to start a client's thread (EAGAIN). */
 void refuse_threads(bool refuse);
 
-/* From now on a client's thread, of which there is one at a time, calls this first; NULL for nothing. */
+/* Sets what a client's thread calls first; there is one such thread at a time. NULL for nothing. */
 void at_thread_begin(void (*call)(void));
 
-/* Stops every client's thread when it asks for randomness, which TLS does amid a handshake, until
+/* Stops every client's thread when it asks for random numbers, as TLS does during a handshake, until
  * released.
  */
 void hold_random(void);
@@ -124,10 +124,10 @@ void hold_random(void);
 void await_held(void);
 void release_random(void);
 
-/* What the environment says; ends the program without it. */
+/* Returns a value from the environment; ends the program if it is missing. */
 const char *setting(const char *name);
 
-/* A file's contents; the caller frees them. */
+/* Reads a file; the caller frees the contents. */
 char *read_all(const char *path, size_t *length);
 
 void arguments_cases(void);
@@ -141,10 +141,10 @@ void message_cases(void);
 void tolerance_cases(void);
 void piece_cases(void);
 void durable_cases(const char *self);
-/* The process that durable_cases() starts and kills; its exit status. */
+/* The process that durable_cases() starts and kills. Returns its exit status. */
 int durable_publisher(char *const arguments[]);
 
-/* Runs a case and says so. */
+/* Runs a case and prints its name. */
 #define RUN(function)                                                                              \
 	do {                                                                                       \
 		printf("  %s\n", #function);                                                       \

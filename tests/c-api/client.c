@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Clients of the brokers that run.py starts.
+ * Clients of the brokers started by run.py.
  */
 #include "check.h"
 

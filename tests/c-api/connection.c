@@ -3,13 +3,13 @@
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * How the connection is made and kept: several brokers, redirects, the fallback to MQTT 3.1.1, the
- * back-off, and what there is to choose of TLS.
+ * back-off, and the TLS options.
  */
 #include <stdatomic.h>
 
 #include "check.h"
 
-/* What each event of another broker finds: a connection that the client itself ended is over. */
+/* Set by each event of another broker: a connection that the client itself ended must be over by then. */
 static atomic_uint online_meanwhile;
 
 static void look_at_broker(struct thread_mqtt *client, const struct thread_mqtt_event *event)
@@ -23,7 +23,7 @@ static void look_at_broker(struct thread_mqtt *client, const struct thread_mqtt_
 	}
 }
 
-/* The first of a list does not answer, the second does. */
+/* The first broker of a list does not answer, the second does. */
 static void failover(void)
 {
 	char list[128];
@@ -40,7 +40,7 @@ static void failover(void)
 	CHECK(strcmp(told.value, setting("TEST_BROKER")) == 0);
 	end(client);
 
-	/* After a while the first is tried again. */
+	/* After some time the first is tried again. */
 	told_init(&told);
 	told_call(&told, look_at_broker);
 	config.return_after_s = 1;
@@ -54,12 +54,12 @@ static void failover(void)
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_URI);
 	config.broker = "mqtt://a*many";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_URI);
-	/* One of them speaks TLS. */
+	/* One of them uses TLS. */
 	config.broker = "mqtt://a, mqtts://b";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_CA);
 }
 
-/* A broker of MQTT 5 that points to another one, in words and by address. */
+/* An MQTT 5 broker redirects to another one, by name and by address. */
 static void redirect(void)
 {
 	struct told told;
@@ -79,7 +79,7 @@ static void redirect(void)
 	CHECK(strcmp(told.value, setting("TEST_BROKER")) == 0);
 	end(client);
 
-	/* Or not, if that is not wanted. */
+	/* Redirects that are switched off are not followed. */
 	told_init(&told);
 	config.redirects = 0;
 	client = started(&config);
@@ -89,7 +89,7 @@ static void redirect(void)
 	end(client);
 }
 
-/* A broker that knows MQTT 3.1.1 alone. */
+/* A broker that supports only MQTT 3.1.1. */
 static void fallback(void)
 {
 	struct told told;
@@ -117,7 +117,7 @@ static void fallback(void)
 	end(client);
 }
 
-/* Pauses of hours, which retry_now ends. */
+/* retry_now ends pauses of hours. */
 static void retry_now(void)
 {
 	struct told told;
@@ -163,7 +163,7 @@ static void keep_alive(void)
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 1);
 	CHECK_EQUAL(thread_mqtt_get_limits(client, &limits), 0);
 	CHECK_EQUAL(limits.learnt_keep_alive_s, 150);
-	/* Room to grow: more than what is known, and no more than is wanted. */
+	/* It grows: above the known value, and not above the maximum. */
 	CHECK(limits.keep_alive_s > 150 && limits.keep_alive_s <= 1000);
 	end(client);
 	config.keep_alive_min_s = 9;
@@ -225,12 +225,12 @@ static void pins(void)
 	struct thread_mqtt *client = NULL;
 
 	pinned(setting("TEST_PIN"), true, THREAD_MQTT_EVENT_ONLINE);
-	/* In the place of a CA. */
+	/* Instead of a CA. */
 	pinned(setting("TEST_PIN"), false, THREAD_MQTT_EVENT_ONLINE);
 	pinned(setting("TEST_KEY_PIN"), false, THREAD_MQTT_EVENT_ONLINE);
 	(void)snprintf(pair, sizeof(pair), "%s  %s", other, setting("TEST_KEY_PIN"));
 	pinned(pair, true, THREAD_MQTT_EVENT_ONLINE);
-	/* Beside a CA it is asked for on top. */
+	/* In addition to a CA. */
 	pinned(other, true, THREAD_MQTT_EVENT_FAILED);
 	pinned(other, false, THREAD_MQTT_EVENT_FAILED);
 
@@ -238,7 +238,7 @@ static void pins(void)
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
 }
 
-/* The sentence of the stage "TLS" says what was agreed. */
+/* The text of the TLS stage, which names what was negotiated. */
 static char agreed[160];
 
 static void note_tls(struct thread_mqtt *client, const struct thread_mqtt_event *event)
@@ -273,7 +273,7 @@ static void choice(void)
 	config.tls_suites = "TLS_CHACHA20_POLY1305_SHA256 TLS_AES_128_GCM_SHA256";
 	config.tls_groups = "P-256";
 	agrees(&config, &told, "TLS 1.3", "TLS_CHACHA20_POLY1305_SHA256", "secp256r1");
-	/* By OpenSSL's name, which is of TLS 1.2. */
+	/* OpenSSL's name of a TLS 1.2 suite. */
 	config.tls_suites = "ECDHE-ECDSA-AES128-GCM-SHA256";
 	config.tls_groups = "X25519 P-256";
 	config.tls_require_ems = true;
@@ -295,7 +295,7 @@ static void choice(void)
 	config.tls_tickets = 1;
 	config.tls_suites = "TLS_RSA_WITH_RC4_128_MD5";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
-	/* In more than one line of the log, to its end. */
+	/* Logged completely, in more than one line. */
 	CHECK(was_logged("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or an OpenSSL name such as "
 			 "ECDHE-RSA-AES128-GCM-SHA256"));
 	config.tls_suites = NULL;
@@ -303,7 +303,7 @@ static void choice(void)
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
 }
 
-/* A certificate with a key on P-521, which an image has by an option. */
+/* A certificate with a P-521 key, which needs an option. */
 static void p521(void)
 {
 	struct told told;
@@ -314,7 +314,7 @@ static void p521(void)
 	end(client);
 }
 
-/* Whether the second connection of a client resumes the session of the first. */
+/* Checks whether a client's second connection resumes the session of the first. */
 static void resumption(uint8_t tickets)
 {
 	struct told told;

@@ -2,11 +2,11 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Certificates and keys: what thread_mqtt_init() says of them, and what the client's thread.
+ * Certificates and keys: errors from thread_mqtt_init() and from the client's thread.
  */
 #include "check.h"
 
-/* A certificate whose lines are whole, with something in the middle that is not base64. */
+/* Reads a certificate whose lines are complete, but which contains characters that are not base64. */
 static char *damaged(const char *path, size_t *length)
 {
 	char *text = read_all(path, length);
@@ -16,7 +16,7 @@ static char *damaged(const char *path, size_t *length)
 	return text;
 }
 
-/* What shows only when it is read: the client is made, and says so when it is to connect, once. */
+/* Errors that show only on reading: the client is created, and reports them once when it is to connect. */
 static void told_by_event(struct thread_mqtt_config *config, int error, const char *sentence)
 {
 	struct told *told = config->user_data;
@@ -46,7 +46,7 @@ static void told_by_event(struct thread_mqtt_config *config, int error, const ch
 		fprintf(stderr, "\"%s\" is not in: %s\n", sentence, failure.cause);
 		abort();
 	}
-	/* Longer than the first pause may take: nothing was tried, nothing is. */
+	/* Longer than the first pause: nothing was tried, and nothing will be. */
 	pause_ms(2 * (long)config->backoff_min_ms);
 	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_FAILED), 1);
 	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_STAGE), 0);
@@ -62,7 +62,7 @@ static void told_by_event(struct thread_mqtt_config *config, int error, const ch
 	end(client);
 }
 
-/* What a glance shows: no client is made. */
+/* Errors found at once: no client is created. */
 static void told_at_once(const struct thread_mqtt_config *config, int error)
 {
 	struct thread_mqtt *client = NULL;
@@ -105,7 +105,7 @@ static void ca(void)
 	config.ca_len = 0;
 	config.sec_tag = 43;
 	told_at_once(&config, THREAD_MQTT_ERROR_CA);
-	/* run.py keeps a damaged one under this tag, and a file that is none under the next. */
+	/* run.py keeps a damaged certificate under this tag, and a file that is not one under the next. */
 	config.sec_tag = 44;
 	told_by_event(&config, THREAD_MQTT_ERROR_CA, "credential 44 CA: CA certificate 1 has a character");
 	config.sec_tag = 45;
@@ -157,7 +157,7 @@ static void identity(void)
 	free(bad);
 }
 
-/* What does not go together with what the image can do. */
+/* Settings that the image does not support. */
 static void choice(void)
 {
 	struct told told;
@@ -176,7 +176,7 @@ static void choice(void)
 	told_at_once(&config, THREAD_MQTT_ERROR_CA);
 }
 
-/* Ended before its thread has read what it was given, or while it does. */
+/* Deleted before or while its thread reads the credentials. */
 static void ended_early(void)
 {
 	struct told told;
@@ -197,7 +197,7 @@ static void take_the_heap(void)
 	heap_limit_here(heap_used_here() + 2048);
 }
 
-/* Another thread has taken the heap since thread_mqtt_init(). */
+/* Another thread has used up the heap since thread_mqtt_init(). */
 static void exhausted_heap(void)
 {
 	struct told told;

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A session that outlives its process: this program starts itself, kills that, and looks at what the
- * broker got.
+ * A session that survives its process: this program starts a copy of itself, kills it, and checks what
+ * the broker received.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,9 +18,9 @@
 #include <thread_mqtt_port.h>
 
 #define ROUNDS    5
-/* More than a round lasts. */
+/* More than a round can publish. */
 #define PER_ROUND 1000
-/* Tells that all others have come. */
+/* Published last, after all others. */
 #define LAST      (ROUNDS * PER_ROUND)
 
 static const char *program;
@@ -42,7 +42,7 @@ static struct thread_mqtt_config durable_config(struct told *told, uint8_t versi
 	config.session_name = config.client_id;
 	config.clean_start = false;
 	config.session_expiry_s = 3600;
-	/* One of the two encrypted. */
+	/* One of the two is encrypted. */
 	if (version == 5) {
 		config.session_key = secret;
 		config.session_key_len = sizeof(secret);
@@ -63,7 +63,7 @@ static int publish(struct thread_mqtt *client, int number, uint8_t until)
 	return thread_mqtt_publish_wait(client, &message, NULL, until, PATIENCE);
 }
 
-/* The process that is killed: publishes, and writes a byte for each message that was accepted. */
+/* The process that is killed: publishes, and writes a byte for each accepted message. */
 int durable_publisher(char *const arguments[])
 {
 	struct told told;
@@ -80,7 +80,7 @@ int durable_publisher(char *const arguments[])
 	return 0;
 }
 
-/* Starts a publisher and kills it after so many messages; how many it was told were accepted. */
+/* Starts a publisher and kills it after this many messages; returns how many were accepted. */
 static int kill_after(int messages, uint8_t version, int round)
 {
 	int ends[2];
@@ -97,7 +97,7 @@ static int kill_after(int messages, uint8_t version, int round)
 
 		(void)snprintf(numbers[0], sizeof(numbers[0]), "%d", version);
 		(void)snprintf(numbers[1], sizeof(numbers[1]), "%d", round);
-		/* What option_cases() has set and would be warned of. */
+		/* Set by option_cases(); it would cause a warning. */
 		(void)unsetenv("THREAD_MQTT_MAX_CHAIN");
 		(void)unsetenv("THREAD_MQTT_OUTBOX_BYTES");
 		(void)dup2(ends[1], STDOUT_FILENO);
@@ -162,7 +162,7 @@ static void killed_processes(uint8_t version)
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	CHECK_EQUAL(publish(client, LAST, THREAD_MQTT_WAIT_ACKNOWLEDGED), 0);
-	/* Not before those that were accepted before it. */
+	/* It must not arrive before those that were accepted earlier. */
 	while (__atomic_load_n(&arrived[LAST], __ATOMIC_SEQ_CST) == 0) {
 		await(&heard, THREAD_MQTT_EVENT_MESSAGE, ++count);
 	}
@@ -179,7 +179,7 @@ static void killed_processes(uint8_t version)
 	CHECK_EQUAL(thread_mqtt_deinit(listener), 0);
 }
 
-/* Leaves nothing of an earlier run. */
+/* Removes everything from an earlier run. */
 static void wipe(const char *session)
 {
 	static const unsigned int others[] = {0x0000, 0x0001};
@@ -205,7 +205,7 @@ static struct thread_mqtt *encrypted_client(struct told *told, const uint8_t *ke
 	return client;
 }
 
-/* The topic is in what is stored. */
+/* Returns whether the topic is readable in the stored data. */
 static bool stored_in_clear(const char *key)
 {
 	uint8_t record[256];
@@ -251,7 +251,7 @@ static void encrypted(void)
 	config.session_key_len = 16;
 	config.session_key_id = 1;
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
-	/* This library has no PSA Crypto. */
+	/* This library is built without PSA Crypto. */
 	config.session_key = NULL;
 	config.session_key_len = 0;
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
@@ -265,7 +265,7 @@ static void encrypted(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* What the application is told, and what a message and the configuration decide. */
+/* Events about storage, and the settings in a message and in the configuration. */
 static void settings_of_a_message(void)
 {
 	struct told told;
@@ -301,7 +301,7 @@ static void settings_of_a_message(void)
 	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_STORED), 1);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 
-	/* Damaged by hand: the others stand. */
+	/* One record is damaged by hand; the others remain. */
 	CHECK_EQUAL(tmq_port_store_write("settings.8001", (const uint8_t *)"damaged", 7), 0);
 	config = idle_config(&told);
 	config.session_name = "settings";
@@ -312,7 +312,7 @@ static void settings_of_a_message(void)
 	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_RESTORED).number, 2);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 
-	/* Without a storage. */
+	/* Without storage. */
 	client = idle_client(&told);
 	message.durable = THREAD_MQTT_DURABLE_YES;
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL, THREAD_MQTT_WAIT_STORED, -1),
@@ -328,7 +328,7 @@ static void settings_of_a_message(void)
 	config.session_name = "a.b";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_SETTING);
 
-	/* A client is free, and its thread does not start: to read the session, or to run at all. */
+	/* A client is free, but its thread does not start: to read the session, or at all. */
 	refuse_threads(true);
 	config.session_name = "settings";
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), THREAD_MQTT_ERROR_PLATFORM - EAGAIN);
@@ -339,8 +339,8 @@ static void settings_of_a_message(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* thread_mqtt_init() reads nothing: who queues something before the client's thread has read what is stored waits for
- * it, and finds the room that is left.
+/* thread_mqtt_init() does not read the stored session. A caller that queues something before the client's thread has
+ * read it waits, and then finds the remaining room.
  */
 static void room_after_a_restart(void)
 {
@@ -361,14 +361,14 @@ static void room_after_a_restart(void)
 		CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_FULL);
 		CHECK_EQUAL(thread_mqtt_subscribe(client, "t", 0, NULL), 0);
 		CHECK_EQUAL(thread_mqtt_deinit(client), 0);
-		/* Ended while its thread reads. */
+		/* Deleted while its thread reads. */
 		CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 		CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 	}
 	wipe("room");
 }
 
-/* Two clients would write over each other's records. */
+/* Two clients with one session would overwrite each other's records. */
 static void a_session_has_one_client(void)
 {
 	struct told told;
@@ -389,7 +389,7 @@ static void a_session_has_one_client(void)
 	CHECK_EQUAL(thread_mqtt_deinit(other), 0);
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 
-	/* Also a client that came to nothing has it no more. */
+	/* A client that failed to start releases its session as well. */
 	other_config.session_name = "one";
 	refuse_threads(true);
 	CHECK_EQUAL(thread_mqtt_init(&other, &other_config), THREAD_MQTT_ERROR_PLATFORM - EAGAIN);
@@ -398,7 +398,7 @@ static void a_session_has_one_client(void)
 	CHECK_EQUAL(thread_mqtt_deinit(other), 0);
 }
 
-/* Nor has it another process, whose lock stands for it here. */
+/* Another process cannot use the session either; a lock stands for that process here. */
 static void a_session_has_one_process(void)
 {
 	struct told told;

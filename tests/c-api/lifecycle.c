@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A client's life without a broker: what follows what, and the callback that calls back.
+ * A client's life cycle without a broker: the order of events, and calls from the callback.
  */
 #include <dirent.h>
 
@@ -25,7 +25,7 @@ static void start_and_stop(void)
 	CHECK_EQUAL(failure.error, THREAD_MQTT_ERROR_REFUSED);
 	CHECK_EQUAL(failure.stage, THREAD_MQTT_STAGE_TCP);
 	CHECK(failure.uptime_ms > 0 && failure.cause[0] != '\0');
-	/* A stop and a start at once: both happen. */
+	/* Stop and start without a wait: both take effect. */
 	CHECK_EQUAL(thread_mqtt_stop(client), 0);
 	CHECK_EQUAL(thread_mqtt_start(client), 0);
 	await(&told, THREAD_MQTT_EVENT_STOPPED, 1);
@@ -36,7 +36,7 @@ static void start_and_stop(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* What every function answers in the callback. */
+/* What every function returns in the callback. */
 static struct {
 	int deinit, start, publish, publish_wait, subscribe, last_error, stop;
 } called;
@@ -122,7 +122,7 @@ static size_t descriptors(void)
 	return count;
 }
 
-/* Once through everything a client does without a broker. */
+/* Does once everything that a client can do without a broker. */
 static void cycle(bool wait)
 {
 	struct told told;
@@ -145,7 +145,7 @@ static void nothing_is_left_behind(void)
 	size_t heap;
 	size_t open;
 
-	/* What is made once, by the first. */
+	/* The first cycle allocates what is allocated only once. */
 	cycle(true);
 	heap = heap_used();
 	open = descriptors();

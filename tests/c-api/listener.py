@@ -1,11 +1,11 @@
-"""A port on the loopback."""
+"""A listener on a loopback port."""
 import contextlib
 import socket
 import threading
 
 
 class Listener(threading.Thread):
-    """Accepts connections, each of which `serve` gets in a thread of its own; ended with the program."""
+    """Accepts connections and runs `serve` for each in its own thread. Ends with the program."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -23,5 +23,5 @@ class Listener(threading.Thread):
             self.serve(peer)
 
     def serve(self, peer):
-        """Deals with a connection, which is closed at the end."""
+        """Handles a connection, which is closed afterwards."""
         raise NotImplementedError

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The C API on this computer: what run.py builds several times, plain and with sanitizers, and runs
- * beside a broker.
+ * The C API on this computer. run.py builds this program several times, with and without sanitizers, and
+ * runs it with a broker.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -151,7 +151,7 @@ char *read_all(const char *path, size_t *length)
 	return text;
 }
 
-/* The environment counts before the defaults, as far as it makes sense. */
+/* Valid values from the environment override the defaults. */
 static void option_cases(void)
 {
 	const struct tmq_options *options;
@@ -161,7 +161,7 @@ static void option_cases(void)
 	CHECK_EQUAL(setenv("THREAD_MQTT_CLIENT_ID", "by-environment", 1), 0);
 	CHECK_EQUAL(setenv("THREAD_MQTT_NAT64_DISCOVERY", "0", 1), 0);
 	CHECK_EQUAL(setenv("THREAD_MQTT_DNS_SERVERS", "", 1), 0);
-	/* Out of its range, not a number, empty. */
+	/* Out of range, not a number, and empty. */
 	CHECK_EQUAL(setenv("THREAD_MQTT_MAX_CHAIN", "99", 1), 0);
 	CHECK_EQUAL(setenv("THREAD_MQTT_OUTBOX_BYTES", "16k", 1), 0);
 	CHECK_EQUAL(setenv("THREAD_MQTT_OUTBOX_MESSAGES", "", 1), 0);
@@ -186,7 +186,7 @@ int main(int count, char *arguments[])
 	if (count == 4 && strcmp(arguments[1], "durable") == 0) {
 		return durable_publisher(arguments + 2);
 	}
-	/* Ends a wait that would last for ever. */
+	/* Ends a wait that would otherwise last forever. */
 	(void)alarm(1200);
 	RUN(option_cases);
 	RUN(port_cases);

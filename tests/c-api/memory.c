@@ -16,7 +16,7 @@
 
 static char payload[4096];
 
-/* Only of this thread: that of the client makes its turns meanwhile. */
+/* Limits only this thread; the client's thread keeps running. */
 static void commands(void)
 {
 	struct told told;
@@ -65,7 +65,7 @@ static void init(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* Wherever the heap ends, it is told before anything is made. */
+/* Wherever the heap runs out, the error is returned before anything is created. */
 static void init_with_copies(void)
 {
 	struct told told;
@@ -113,13 +113,13 @@ static void uri_check(void)
 	CHECK_EQUAL(result, THREAD_MQTT_ERROR_URI);
 }
 
-/* In the client's thread, which reads what is kept. */
+/* Runs in the client's thread, which reads the credentials. */
 static void limit_pieces(void)
 {
 	heap_limit_each(20000);
 }
 
-/* A bundle of CAs that there is no room to read. */
+/* A CA bundle that there is no room to read. */
 static void a_kept_bundle(void)
 {
 	struct told told;
@@ -138,7 +138,7 @@ static void a_kept_bundle(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* Called in the client's thread: from then on large pieces are refused to it. */
+/* Runs in the client's thread; from then on its large allocations fail. */
 static void limit_when_online(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	(void)client;
@@ -177,7 +177,7 @@ static void a_message_that_is_too_large(void)
 	CHECK_EQUAL(thread_mqtt_publish_wait(sender, &message, NULL, THREAD_MQTT_WAIT_ACKNOWLEDGED,
 					     PATIENCE),
 		    0);
-	/* It is skipped as it streams by; the connection stays, and what fits behind it arrives. */
+	/* It is skipped while it arrives; the connection stays, and a smaller message after it arrives. */
 	message.payload_len = 7;
 	CHECK_EQUAL(thread_mqtt_publish_wait(sender, &message, NULL, THREAD_MQTT_WAIT_ACKNOWLEDGED,
 					     PATIENCE),
@@ -189,7 +189,7 @@ static void a_message_that_is_too_large(void)
 	CHECK_EQUAL(thread_mqtt_deinit(receiver), 0);
 }
 
-/* The heap that the client's thread may take for the next message, beside what it has. */
+/* How much more heap the client's thread may take for the next message. */
 static atomic_llong room;
 
 static void limit_for_next(struct thread_mqtt *client, const struct thread_mqtt_event *event)
@@ -214,7 +214,7 @@ static void limit_for_next(struct thread_mqtt *client, const struct thread_mqtt_
 	heap_limit_here(heap_used_here() + atomic_load(&room));
 }
 
-/* Topic and properties that the heap has room for once, and not twice. */
+/* A topic and properties that fit into the heap once, but not twice. */
 static void a_message_with_long_texts(void)
 {
 	struct told receiver_told;
@@ -276,7 +276,7 @@ static void a_message_with_long_texts(void)
 
 #define DAMAGED 8
 
-/* In the client's thread: between the first event and the last nothing of the heap but a few bytes. */
+/* Runs in the client's thread. Between the first event and the last it may take only a few bytes. */
 static void limit_events(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	static unsigned int count;
@@ -288,7 +288,7 @@ static void limit_events(struct thread_mqtt *client, const struct thread_mqtt_ev
 	}
 }
 
-/* Events that are there are told, whatever the heap has. */
+/* Existing events are delivered however little heap is left. */
 static void events_without_heap(void)
 {
 	struct told told;

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What goes with a message: properties, priority, expiry, the policies of a full outbox; several
- * filters in a call, and what the broker allows.
+ * Message attributes: properties, priority, expiry and the policies of a full outbox. Also several
+ * filters in one call, and the broker's limits.
  */
 #include <pthread.h>
 #include <unistd.h>
@@ -28,7 +28,7 @@ static const struct thread_mqtt_properties all = {
 	.payload_is_utf8 = true,
 };
 
-/* In the callback, where the event is valid. */
+/* Runs in the callback, where the event is valid. */
 static void has_all_properties(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	const struct thread_mqtt_properties *got;
@@ -121,7 +121,7 @@ static void wrong_properties(void)
 	message.priority = 3;
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_ARGUMENT);
 	end(client);
-	/* MQTT 3.1.1 has none. */
+	/* MQTT 3.1.1 has no properties. */
 	config.mqtt_version = 4;
 	CHECK_EQUAL(thread_mqtt_init(&client, &config), 0);
 	CHECK_EQUAL(publish_with(client, empty), THREAD_MQTT_ERROR_SETTING);
@@ -139,7 +139,7 @@ static void online_once(const struct thread_mqtt_config *config, struct told *to
 	end(client);
 }
 
-/* In the callback: what has a length of 0 is an empty text. */
+/* Runs in the callback: a length of 0 means an empty text. */
 static void is_empty(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	const struct thread_mqtt_message *message = event->message;
@@ -169,8 +169,8 @@ static void nothing_can_be_read(void)
 	end(client);
 }
 
-/* The broker publishes the will, with its properties, when the connection is cut: a second later, but
- * not if the client is back before.
+/* When the connection is cut, the broker publishes the will with its properties a second later, but not
+ * if the client is back before that.
  */
 static void will(void)
 {
@@ -197,7 +197,7 @@ static void will(void)
 	config.session_expiry_s = 600;
 	config.will_delay_s = 600;
 	online_once(&config, &told);
-	/* Back in time: the broker forgets the will of before. */
+	/* Back in time: the broker discards the earlier will. */
 	told_init(&told);
 	config.will_delay_s = 1;
 	online_once(&config, &told);
@@ -304,7 +304,7 @@ static void limits(void)
 	CHECK_EQUAL(thread_mqtt_get_client_id(client, id, 5), length);
 	CHECK_EQUAL(strlen(id), 4);
 
-	/* What the broker does not take. */
+	/* A message that the broker does not accept. */
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, NULL,
 					     THREAD_MQTT_WAIT_ACKNOWLEDGED, PATIENCE),
 		    THREAD_MQTT_ERROR_REJECTED);
@@ -337,7 +337,7 @@ static int publish(struct thread_mqtt *client, const char *topic, uint8_t qos, u
 	return thread_mqtt_publish(client, &message, token);
 }
 
-/* A burst of readings leaves room for alarms, by default. */
+/* By default a burst of readings leaves room for alarms. */
 static void reserve(void)
 {
 	struct told told;
@@ -372,7 +372,7 @@ static void displaced(uint8_t overflow, uint8_t qos)
 	for (int i = 1; i < CONFIG_THREAD_MQTT_OUTBOX_MESSAGES; i++) {
 		CHECK_EQUAL(publish(client, "t", 1, 0, NULL), 0);
 	}
-	/* None of a higher priority is dropped. */
+	/* A message with a higher priority is not dropped. */
 	CHECK_EQUAL(publish(client, "new", 1, THREAD_MQTT_PRIORITY_LOW, NULL),
 		    THREAD_MQTT_ERROR_FULL);
 	CHECK_EQUAL(publish(client, "new", 1, 0, NULL), 0);
@@ -414,7 +414,7 @@ static void latest_per_topic(void)
 	end(client);
 }
 
-/* The same for single messages. */
+/* The same for individual messages. */
 static void latest(void)
 {
 	struct told told;
@@ -461,7 +461,7 @@ static void note_published(struct thread_mqtt *client, const struct thread_mqtt_
 	}
 }
 
-/* Queued before the connection, sent in the order of priority. */
+/* Messages queued before the connection are sent in order of priority. */
 static void priorities(void)
 {
 	struct told told;
@@ -496,7 +496,7 @@ static void has_own_token(struct thread_mqtt *client, const struct thread_mqtt_e
 	}
 }
 
-/* Also while the call still waits. */
+/* Even while the call is still waiting. */
 static void tokens_are_there_before_their_events(void)
 {
 	struct told told;

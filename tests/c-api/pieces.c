@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Messages that are larger than the memory, in pieces.
+ * Messages larger than the memory, in pieces.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -11,9 +11,9 @@
 
 #define MEGABYTE 1048576u
 #define PIECE    4096u
-/* What both directions take at most: pieces, packets and events, far from a megabyte. */
+/* The most that both directions take for pieces, packets and events: far below a megabyte. */
 #define ROOM     (4 * CONFIG_THREAD_MQTT_MAX_PACKET_SIZE)
-/* A client at rest and its handshake, a record of 16 kB, and 4 kB each of outbox, packet, event and piece. */
+/* An idle client and its handshake, a record of 16 kB, and 4 kB each for outbox, packet, event and piece. */
 #define ROOM_OVER_TLS 65536
 
 static uint32_t total;
@@ -37,7 +37,7 @@ static int supply(struct thread_mqtt *client, uint32_t token, uint32_t offset, u
 	return thread_mqtt_supply(client, token, offset, piece, length);
 }
 
-/* In the callback: supplies what is asked for, checks what comes. */
+/* Runs in the callback: supplies what is asked for, and checks what arrives. */
 static void moves(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	const struct thread_mqtt_message *message = event->message;
@@ -46,7 +46,7 @@ static void moves(struct thread_mqtt *client, const struct thread_mqtt_event *ev
 	case THREAD_MQTT_EVENT_PIECE_WANTED:
 		CHECK_EQUAL(event->offset, supplied);
 		CHECK_EQUAL(event->number, total - supplied < PIECE ? total - supplied : PIECE);
-		/* A longer one is refused, and the right one still wanted. */
+		/* A piece that is too long is refused, and the right one is still wanted. */
 		CHECK_EQUAL(thread_mqtt_supply(client, event->token, event->offset, too_long, event->number + 1),
 			    THREAD_MQTT_ERROR_ARGUMENT);
 		CHECK_EQUAL(supply(client, event->token, event->offset, event->number), 0);
@@ -90,7 +90,7 @@ static struct thread_mqtt *subscribed(struct told *told, uint8_t version)
 	return subscribed_by(&config, told);
 }
 
-/* A megabyte out and back. */
+/* Sends a megabyte out and back. */
 static void move_megabyte(struct thread_mqtt *client, struct told *told, uint8_t qos)
 {
 	struct thread_mqtt_message message = {.topic = "pieces", .qos = qos};
@@ -112,7 +112,7 @@ static void move_megabyte(struct thread_mqtt *client, struct told *told, uint8_t
 	CHECK_EQUAL(told_count(told, THREAD_MQTT_EVENT_FAILED), 0);
 }
 
-/* On a heap that has no room for a twentieth of it. */
+/* On a heap with no room for a twentieth of the message. */
 static void there_and_back(uint8_t version, uint8_t qos)
 {
 	struct told told;
@@ -124,8 +124,8 @@ static void there_and_back(uint8_t version, uint8_t qos)
 	end(client);
 }
 
-/* Over TLS, from the first allocation of the client to its last: packets and outbox have 4 kB each, and the
- * broker's records their 16 kB.
+/* Over TLS, from the client's first allocation to its last: packets and outbox have 4 kB each, the
+ * broker's records 16 kB.
  */
 static void over_tls(void)
 {
@@ -148,8 +148,8 @@ static void over_tls(void)
 	CHECK_EQUAL(unsetenv("THREAD_MQTT_OUTBOX_BYTES"), 0);
 }
 
-/* Above the limit for pieces a message is skipped; its pieces come from another thread than the
- * client's. MQTT 3.1.1 cannot tell the broker of the limit.
+/* Above the limit for pieces a message is skipped. Its pieces are supplied by a thread other than the
+ * client's. MQTT 3.1.1 cannot tell the broker the limit.
  */
 static void skipped(void)
 {
@@ -167,7 +167,7 @@ static void skipped(void)
 		await(&told, THREAD_MQTT_EVENT_PIECE_WANTED, ++count);
 		CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PIECE_WANTED).offset, offset);
 		CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PIECE_WANTED).token, token);
-		/* One that was not asked for is dropped. */
+		/* A piece that was not asked for is dropped. */
 		CHECK_EQUAL(supply(client, token, offset + 1, 1), 0);
 		CHECK_EQUAL(supply(client, token, offset, length), 0);
 	}
@@ -181,7 +181,7 @@ static void skipped(void)
 	end(client);
 }
 
-/* Given up when nothing was sent the connection stands, given up in the middle it ends. */
+/* If nothing was sent, giving up keeps the connection; in the middle of the message, it ends it. */
 static void given_up(void)
 {
 	struct thread_mqtt_message message = {.topic = "pieces", .qos = 1};
@@ -210,7 +210,7 @@ static void given_up(void)
 		    THREAD_MQTT_ERROR_NOT_SUPPLIED);
 	CHECK_EQUAL(told_count(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED), 2);
 	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_PUBLISH_FAILED).token, second);
-	/* And comes back, with nothing left of it. */
+	/* The client reconnects, and nothing of the message is left. */
 	CHECK_EQUAL(thread_mqtt_retry_now(client), 0);
 	await(&told, THREAD_MQTT_EVENT_ONLINE, 2);
 	CHECK_EQUAL(thread_mqtt_give_up(client, second), 0);
@@ -249,7 +249,7 @@ static void refusals(void)
 	CHECK_EQUAL(thread_mqtt_supply(client, 1, 0, &piece, 1), THREAD_MQTT_ERROR_MEMORY);
 	REFUSED(&message, 1, 1, MEMORY);
 	heap_limit_here(LLONG_MAX);
-	/* Whatever is supplied unasked: the client's thread drops it. */
+	/* The client's thread drops pieces that were not asked for. */
 	for (int i = 0; i < 100; i++) {
 		int result = thread_mqtt_supply(client, 1, 0, &piece, 1);
 

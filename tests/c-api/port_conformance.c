@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the Rust core relies on, tried on a port. It needs nothing but the port itself, so it is
- * compiled into an image of any platform: see docs/porting.md.
+ * Tests on a port what the Rust core relies on. It needs only the port itself, so it can be compiled into
+ * an image of any platform: see docs/porting.md.
  */
 #include "port_conformance.h"
 
@@ -26,7 +26,7 @@ static void fail(const char *what)
 		}                                                                                  \
 	} while (0)
 
-/* Longer than anything that comes at all. */
+/* Longer than any event takes. */
 #define LONG_MS 60000
 
 static void clocks(struct tmq_port *port)
@@ -50,11 +50,11 @@ static void entropy(void)
 	EXPECT(tmq_port_random(second, sizeof(second) - 1) == 0);
 	EXPECT(memcmp(first, zeros, sizeof(first)) != 0);
 	EXPECT(memcmp(first, second, sizeof(first) - 1) != 0);
-	EXPECT(second[sizeof(second) - 1] == 0); /* not beyond the end */
+	EXPECT(second[sizeof(second) - 1] == 0); /* nothing written beyond the end */
 	EXPECT(tmq_port_random(first, 0) == 0);
 }
 
-/* The characters of what was found. */
+/* Counts the characters found. */
 static void add(void *context, const char *key, const uint8_t *data, size_t length)
 {
 	unsigned int *sum = context;
@@ -100,11 +100,11 @@ static void storage(void)
 	each_of_storage();
 }
 
-/* A second thread, that of a second port, and what it and the first agree on. */
+/* The thread of a second port, and what it shares with the first. */
 struct pair {
 	struct tmq_port *port;
 	struct tmq_port *other;
-	/* Under the lock of port. */
+	/* Protected by the lock of port. */
 	int turn;
 	uint8_t may_wait_for_itself;
 	int32_t close_of_itself;
@@ -124,7 +124,7 @@ static void second_thread(void *argument)
 	}
 	tmq_port_unlock(pair->port);
 	tmq_port_wake(pair->port);
-	/* Woken by the other thread, before or after it waits. */
+	/* The other thread wakes it, before or after it waits. */
 	tmq_port_wait(pair->other, -1, 0, 0);
 }
 
@@ -133,7 +133,7 @@ static void threads_and_locks(struct tmq_port *port, struct tmq_port *other)
 	struct pair pair = {.port = port, .other = other};
 	int64_t begin;
 
-	/* A wake that comes before the wait ends it as well, once. */
+	/* An earlier wake ends the wait as well, but only once. */
 	tmq_port_wake(port);
 	tmq_port_wake(port);
 	begin = tmq_port_uptime_ms();
@@ -143,7 +143,7 @@ static void threads_and_locks(struct tmq_port *port, struct tmq_port *other)
 	tmq_port_wait(port, 50, 0, 0);
 	EXPECT(tmq_port_uptime_ms() - begin >= 50);
 
-	/* A wait without a notification ends in time, and the lock is held again. */
+	/* A wait without a notification times out, and the lock is held again. */
 	tmq_port_lock(port);
 	tmq_port_lock_wait(port, 20);
 	tmq_port_unlock(port);
@@ -169,7 +169,7 @@ static void threads_and_locks(struct tmq_port *port, struct tmq_port *other)
 	EXPECT(tmq_client_close(&pair) == 0);
 	EXPECT(tmq_client_enter(&pair) == TMQ_CLOSING);
 	EXPECT(tmq_client_close(&pair) == TMQ_CLOSING);
-	/* A session belongs to a client until that is taken back. */
+	/* A session belongs to its client until the registration is removed. */
 	EXPECT(tmq_client_register(port, &begin, "session") == 0);
 	EXPECT(tmq_client_enter(&begin) == TMQ_NO_CLIENT);
 	EXPECT(tmq_client_register(other, NULL, "") == 1);
@@ -182,7 +182,7 @@ static void threads_and_locks(struct tmq_port *port, struct tmq_port *other)
 
 static void tcp(struct tmq_port *port)
 {
-	/* No program listens there. */
+	/* No program listens on this port. */
 	struct tmq_address refused = {.bytes = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}, .port = 1};
 	uint8_t byte = 0;
 
@@ -214,14 +214,14 @@ static void udp(struct tmq_port *port)
 
 	EXPECT(tmq_port_random(random, sizeof(random)) == 0);
 	EXPECT(tmq_port_udp_receive(port, &from, &to_port, got, sizeof(got)) == TMQ_WOULD_BLOCK);
-	/* More local ports than there are sockets: the oldest gives way. */
+	/* More local ports than there are sockets: the oldest one is closed. */
 	for (uint16_t i = 0; i < 5; i++) {
 		int32_t length = TMQ_WOULD_BLOCK;
 		int64_t begin = tmq_port_uptime_ms();
 
 		self.port = (uint16_t)(49152 + (random[0] << 5) + random[1] % 16 + i);
 		if (tmq_port_udp_send(port, self.port, &self, (const uint8_t *)"hello", 5) != 0) {
-			continue; /* another program has the port */
+			continue; /* another program uses the port */
 		}
 		while (length == TMQ_WOULD_BLOCK && tmq_port_uptime_ms() - begin < LONG_MS) {
 			tmq_port_wait(port, 1000, 0, 0);
@@ -244,7 +244,7 @@ static void names(struct tmq_port *port)
 	memset(long_name, 'x', sizeof(long_name));
 	EXPECT(tmq_port_resolved(port, answers) == TMQ_WOULD_BLOCK);
 	EXPECT(tmq_port_resolve(port, long_name, sizeof(long_name), TMQ_FAMILY_INET) < 0);
-	/* Whatever is answered, it is answered once. */
+	/* Whatever the answer is, it is given only once. */
 	if (tmq_port_resolve(port, "localhost", 9, TMQ_FAMILY_UNSPECIFIED) == 0) {
 		int32_t result = TMQ_WOULD_BLOCK;
 		int64_t begin = tmq_port_uptime_ms();
@@ -256,7 +256,7 @@ static void names(struct tmq_port *port)
 		EXPECT(result != TMQ_WOULD_BLOCK && result <= TMQ_ANSWERS);
 		EXPECT(tmq_port_resolved(port, answers) == TMQ_WOULD_BLOCK);
 	}
-	/* Forgotten when another begins, and when the port is closed. */
+	/* Dropped when another look-up starts, and when the port is closed. */
 	(void)tmq_port_resolve(port, "localhost", 9, TMQ_FAMILY_INET);
 	(void)tmq_port_resolve(port, "localhost", 9, TMQ_FAMILY_INET6);
 }

@@ -6,8 +6,8 @@
 #define PORT_CONFORMANCE_H_
 
 /**
- * Tries a port, of which two must be free, with IPv4 on the loopback. Each failure is one line of
- * the log; their number is returned.
+ * Tests a port implementation. Two ports must be free, and there must be IPv4 on the loopback. Logs one
+ * line per failure and returns their number.
  */
 int port_conformance(void);
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Builds the C API for this computer and runs its cases beside Mosquitto, over TLS on the loopback.
+"""Builds the C API for this computer and runs its test cases against Mosquitto, over TLS on the loopback.
 
 The program is built several times, from the cases and the C files of rust/port/posix: plain, with
 AddressSanitizer and UndefinedBehaviorSanitizer, and with ThreadSanitizer; the plain one also runs
-under Valgrind. The Rust library is the same each time and not instrumented: what the sanitizers and
-Valgrind watch is its every allocation, lock, system call and access through memcpy(), and all of C.
-They run at the same time, each with brokers of its own: most of a run is waiting.
+under Valgrind. The Rust library is the same each time and not instrumented: the sanitizers and
+Valgrind check its allocations, locks, system calls and accesses through memcpy(), and all of the C code.
+The variants run at the same time, each with its own brokers, because most of a run is waiting.
 
     run.py [NAME...]    only the variants whose names begin so; "plain Valgrind" for that
 
@@ -51,7 +51,7 @@ VARIANTS = {
     "ThreadSanitizer": ["-fsanitize=thread"],
 }
 
-# ThreadSanitizer of older compilers ends at once where addresses are drawn from a wide range (vm.mmap_rnd_bits).
+# ThreadSanitizer of older compilers exits at once if addresses are randomised over a wide range (vm.mmap_rnd_bits).
 STEADY = ["setarch", "-R"] if shutil.which("setarch") and not subprocess.run(
     ["setarch", "-R", "true"], stderr=subprocess.DEVNULL).returncode else []
 
@@ -63,7 +63,7 @@ ENVIRONMENT = {
 
 
 def library():
-    """Builds libthread_mqtt.a as scripts/install_linux.sh installs it; its path."""
+    """Builds libthread_mqtt.a as scripts/install_linux.sh installs it. Returns its path."""
     subprocess.run(["cargo", "build", "--locked", "--release", "-p", "thread-mqtt-posix"], cwd=ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     return target / "release/libthread_mqtt.a"
@@ -82,7 +82,7 @@ def compile_program(archive, flags, program):
 
 
 def certificates(folder):
-    """A CA with a server's certificate for localhost and 127.0.0.1, and a second CA."""
+    """Creates a CA with a server certificate for localhost and 127.0.0.1, and a second CA."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
@@ -101,14 +101,14 @@ def certificates(folder):
 
 
 def pin(folder, *openssl):
-    """What openssl writes, as a pin."""
+    """Returns openssl's output as a pin."""
     written = subprocess.run(["openssl", *openssl], cwd=folder, check=True, capture_output=True).stdout
     return "sha256:" + hashlib.sha256(written).hexdigest()
 
 
 class Broker:
-    """Mosquitto with two listeners, plain and TLS, or with one of other settings; ended with the block. Its files
-    are in a folder of its own, the certificates in that of the whole run."""
+    """Mosquitto with two listeners, plain and TLS, or with other settings and one listener. Ends with the block. Its
+    files are in a separate folder, the certificates in that of the whole run."""
 
     def __init__(self, folder, shared, limits=None):
         folder.mkdir()
@@ -121,7 +121,7 @@ class Broker:
         if mosquitto is None:
             sys.exit("mosquitto was not found; install it (Debian: apt install mosquitto)")
         (self.folder / "acl").write_text("topic readwrite #\ntopic deny forbidden\n")
-        # Another program may take a port before Mosquitto does: then others are tried.
+        # Another program may take a port before Mosquitto does; other ports are tried then.
         for _ in range(10):
             self.plain, self.tls = free_ports(2)
             self.ports = (self.plain, self.tls) if self.limits is None else (self.plain,)
@@ -135,7 +135,7 @@ class Broker:
         sys.exit("mosquitto does not start:\n" + (self.folder / "mosquitto.log").read_text())
 
     def configuration(self):
-        # Started by root it would become a user that cannot read below the folder of this run.
+        # If started by root it would switch to a user that cannot read below this run's folder.
         if self.limits is not None:
             return f"user root\nlistener {self.plain} 127.0.0.1\n{self.limits}"
         return f"""\
@@ -166,7 +166,7 @@ keyfile {self.shared}/server.key
 
 
 def credentials(folder):
-    """Certificates and keys, and what the client finds under a tag: right, damaged, none, and many."""
+    """Creates certificates and keys, and what the client finds under tags: valid, damaged, invalid and too many."""
     folder.chmod(0o755)
     (folder / "empty.cnf").write_text("[req]\ndistinguished_name = dn\n[dn]\n")
     certificates(folder)
@@ -181,7 +181,7 @@ def credentials(folder):
 
 @contextlib.contextmanager
 def peers(folder, shared):
-    """Starts the brokers of one run below `folder`; the environment by which the program finds them."""
+    """Starts the brokers of one run below `folder`. Returns the environment that tells the program about them."""
     folder.mkdir(mode=0o755)
     with Broker(folder / "broker", shared) as broker, \
             Broker(folder / "limited", shared, brokers.LIMITS) as limited:
@@ -206,7 +206,7 @@ def peers(folder, shared):
 
 
 def run(what, command, folder, shared, files):
-    """Runs a program beside brokers of its own and prints what it says; whether all was well."""
+    """Runs a program with its own brokers and prints its output. Returns whether it passed."""
     with peers(folder, shared) as environment:
         ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                                env={**os.environ, **ENVIRONMENT, **environment, **files})
@@ -215,7 +215,7 @@ def run(what, command, folder, shared, files):
 
 
 def of_files(shared):
-    """What the program is told of the files of the whole run."""
+    """Returns what the program is told about the files of the whole run."""
     return {
         "TEST_PIN": pin(shared, "x509", "-outform", "DER", "-in", "server.pem"),
         "TEST_KEY_PIN": pin(shared, "pkey", "-pubout", "-outform", "DER", "-in", "server.key"),
@@ -227,7 +227,7 @@ def of_files(shared):
 
 
 def build(wanted, archive, folder):
-    """Builds the wanted variants; what to run, by name."""
+    """Builds the wanted variants. Returns what to run, by name."""
     commands = {}
     for number, (what, flags) in enumerate(VARIANTS.items()):
         if wanted and not any(what.startswith(name) for name in wanted):

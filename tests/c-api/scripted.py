@@ -1,5 +1,5 @@
-"""Peers on the loopback that no broker is: one that is silent, one that TCP does not get through to, and one
-that answers by a script. Each is a thread, ended with the program.
+"""Loopback peers unlike any broker: one that is silent, one that TCP cannot connect to, and one that follows a
+script. Each is a thread that ends with the program.
 """
 import contextlib
 import socket
@@ -8,7 +8,7 @@ from listener import Listener
 
 
 class Silent(Listener):
-    """Accepts connections and says nothing."""
+    """Accepts connections and sends nothing."""
 
     def serve(self, peer):
         while peer.recv(4096):
@@ -16,7 +16,7 @@ class Silent(Listener):
 
 
 class Full:
-    """Its queue of connections is full, so that Linux drops every SYN."""
+    """Has a full connection queue, so that Linux drops every SYN."""
 
     def __init__(self):
         self.server = socket.create_server(("127.0.0.1", 0), backlog=0)
@@ -30,19 +30,19 @@ class Full:
 
 
 def string(text):
-    """As MQTT writes it (section 1.5.4)."""
+    """Encodes a string as in MQTT (section 1.5.4)."""
     return len(text).to_bytes(2, "big") + text
 
 
 def packet(head, body):
-    """A packet of less than 128 bytes behind its fixed header."""
+    """Encodes a packet with less than 128 bytes after its fixed header."""
     return bytes([head, len(body)]) + body
 
 
 class Odd(Listener):
-    """A broker of MQTT 5 that answers a QoS 2 message with PUBACK, ends the connection at the topic "poison", and
-    sends to each subscriber of "formats" what has a Payload Format Indicator and an expiry of 0, and what has
-    neither."""
+    """An MQTT 5 broker that answers a QoS 2 message with PUBACK and ends the connection on the topic "poison". To each
+    subscriber of "formats" it sends a message with a Payload Format Indicator and an expiry of 0, and one without
+    either."""
 
     def serve(self, peer):
         with contextlib.suppress(EOFError):
@@ -56,7 +56,7 @@ class Odd(Listener):
 
     @staticmethod
     def read(stream):
-        """The first byte of a packet, and what stands behind its length (section 2.1.4)."""
+        """Reads the first byte of a packet, and the data after its length (section 2.1.4)."""
         def byte():
             data = stream.read(1)
             if not data:
@@ -72,7 +72,7 @@ class Odd(Listener):
                 return head, stream.read(length)
 
     def answer(self, head, body):
-        """The answer to a packet, or None to end the connection."""
+        """Returns the answer to a packet, or None to end the connection."""
         kind = head >> 4
         if kind == 1:
             return packet(0x20, bytes([0, 0, 0]))

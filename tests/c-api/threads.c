@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Several threads at one client, and the end amid their calls.
+ * Several threads use one client, and it is deleted during their calls.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -48,7 +48,7 @@ static void *publisher(void *argument)
 	struct job *job = argument;
 	struct thread_mqtt_message message = {.topic = "t", .qos = 1};
 
-	/* 4 times 4 messages are what the outbox takes. */
+	/* The outbox holds 4 times 4 messages. */
 	for (size_t i = 0; i < COUNT(job->tokens); i++) {
 		CHECK_EQUAL(thread_mqtt_publish(job->client, &message, &job->tokens[i]), 0);
 		(void)sched_yield();
@@ -86,7 +86,7 @@ static void every_message_is_queued_once(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 }
 
-/* Calls in any order, each answered by 0 or by one of the numbers that fit. */
+/* Makes calls in any order; each must return 0 or one of the matching errors. */
 static void *anything(void *argument)
 {
 	struct job *job = argument;
@@ -180,7 +180,7 @@ static void the_end_ends_waits(void)
 	struct job jobs[THREADS];
 	pthread_t threads[THREADS];
 
-	/* Half of them wait for an acknowledgement that does not come, half for room. */
+	/* Half of them wait for an acknowledgement that never comes, half for room. */
 	for (int i = 0; i < 14; i++) {
 		CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), 0);
 	}
@@ -189,7 +189,7 @@ static void the_end_ends_waits(void)
 	CHECK_EQUAL(thread_mqtt_deinit(client), 0);
 	join(threads);
 	for (size_t i = 0; i < THREADS; i++) {
-		/* A thread that came too late has found no client. */
+		/* A thread that was too late found no client. */
 		CHECK(jobs[i].result == THREAD_MQTT_ERROR_STATE ||
 		      jobs[i].result == THREAD_MQTT_ERROR_ARGUMENT);
 	}

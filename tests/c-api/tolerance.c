@@ -2,21 +2,21 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * How much a configuration bears: times that pass, sessions of an earlier life, brokers that lower a QoS,
- * messages that end connections. And what tells a property of 0 from none.
+ * Tolerance settings: timeouts, sessions from before a restart, brokers that lower a QoS, messages that
+ * end connections. Also the difference between a property of 0 and none.
  */
 #include <stddef.h>
 
 #include "check.h"
 
-/* ---------------------------------------------------------------- times */
+/* ---------------------------------------------------------------- timeouts */
 
 static void set(struct thread_mqtt_config *config, size_t field, uint32_t milliseconds)
 {
 	memcpy((char *)config + field, &milliseconds, sizeof(milliseconds));
 }
 
-/* Of two clients the one with a day of patience begins first, and the other fails first. */
+/* The client with a timeout of a day starts first, and the other one fails first. */
 static void patience(const char *broker, size_t field, uint8_t stage)
 {
 	struct told patient_told;
@@ -57,7 +57,7 @@ static void times(void)
 	patience(uri, offsetof(struct thread_mqtt_config, response_timeout_ms), THREAD_MQTT_STAGE_MQTT);
 }
 
-/* ---------------------------------------------------------------- sessions of an earlier life */
+/* ---------------------------------------------------------------- sessions from before a restart */
 
 static void publish(struct thread_mqtt *client, const char *topic, uint8_t qos)
 {
@@ -86,7 +86,7 @@ static void adopted_session(bool adopt)
 	await(&other_told, THREAD_MQTT_EVENT_PUBLISHED, 1);
 	end(other);
 
-	/* Another life, which knows nothing of the first one. */
+	/* A restart, after which nothing is known of the first run. */
 	told_init(&told);
 	config.clean_start = false;
 	config.adopt_session = adopt;
@@ -108,7 +108,7 @@ static void adoption(void)
 	adopted_session(true);
 }
 
-/* What waits is left to a life that takes it, by one that only publishes. */
+/* A client that only publishes leaves waiting messages to a later one that accepts them. */
 static void left_messages(void)
 {
 	struct told told;
@@ -178,8 +178,8 @@ static void lower_qos(void)
 static unsigned int ends;
 static unsigned int ends_then;
 
-/* In the client's thread: the end of the connection is told behind that of the message, so that a count
- * made by another thread would have it or not.
+/* Runs in the client's thread. The end of the connection is reported after that of the message, so another
+ * thread could count before or after it.
  */
 static void count_ends(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
@@ -191,7 +191,7 @@ static void count_ends(struct thread_mqtt *client, const struct thread_mqtt_even
 	}
 }
 
-/* How many connections a message ends before it is given up, but for the last. */
+/* Returns how many connections, except the last, a message ends before it is given up. */
 static unsigned int ends_until_given_up(uint8_t suspect_after)
 {
 	struct told told;
@@ -251,7 +251,7 @@ static void has_zero_format(struct thread_mqtt *client, const struct thread_mqtt
 	}
 }
 
-/* Both ways: what a broker sent, and what was published. */
+/* Both what a broker sent and what was published. */
 static void formats(void)
 {
 	static const struct thread_mqtt_properties zero = {.has_payload_format = true};

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The functions of the port and of the heap as the library sees them here (linked with --wrap):
- * each checks that the library holds no lock of a port while it calls anything.
+ * Wrappers of the port's and heap's functions that the library calls here (linked with --wrap). Each
+ * checks that the library holds no port lock during the call.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +20,7 @@
 static atomic_size_t used;
 static atomic_size_t peak;
 static atomic_size_t limit = SIZE_MAX;
-/* Of this thread: what it has taken, without what it has given back. */
+/* What this thread has allocated minus what it has freed. */
 static _Thread_local long long used_here;
 static _Thread_local long long limit_here = LLONG_MAX;
 static _Thread_local size_t limit_each = SIZE_MAX;
@@ -142,7 +142,7 @@ void heap_limit_each(size_t bytes)
 
 /* ------------------------------------------------------------------------------------ the locks */
 
-/* Of ports, held by this thread. */
+/* Number of port locks held by this thread. */
 static _Thread_local int held;
 
 void __real_tmq_port_lock(struct tmq_port *port);
@@ -174,7 +174,7 @@ void __wrap_tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms)
 	held++;
 }
 
-/* A function of the port that must not be called with the lock held. */
+/* Wraps a port function that must not be called with the lock held. */
 #define UNLOCKED(result, name, parameters, arguments)                                              \
 	result __real_##name parameters;                                                           \
 	result __wrap_##name parameters;                                                           \
@@ -233,7 +233,7 @@ UNLOCKED(void, tmq_port_await_answer, (struct tmq_port *port, uint8_t awaited), 
 UNLOCKED(void, tmq_port_wait,
 	 (struct tmq_port *port, int64_t timeout_ms, uint8_t receive, uint8_t send),
 	 (port, timeout_ms, receive, send))
-/* What was logged last, of this thread or another. */
+/* The last log text of any thread. */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static char logged[1024];
 static size_t logged_len;
@@ -254,7 +254,7 @@ void __wrap_tmq_port_log(uint8_t level, const char *text, size_t length);
 void __wrap_tmq_port_log(uint8_t level, const char *text, size_t length)
 {
 	CHECK_EQUAL(held, 0);
-	/* Zephyr's log takes no longer lines. */
+	/* Zephyr's log accepts no longer lines. */
 	CHECK(length <= 160);
 	(void)pthread_mutex_lock(&log_lock);
 	if (logged_len + length >= sizeof(logged)) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The C API on an emulated Cortex-M4: an application in C, compiled by arm-none-eabi-gcc with its short
-enums, over the Rust library of the C API and a port without an operating system, against Mosquitto.
+"""The C API on an emulated Cortex-M4: a C application, compiled by arm-none-eabi-gcc with its short
+enums, the C API's Rust library and a port without an operating system, against Mosquitto.
 
     python3 tests/cortex-m4/c_api.py
 
-Prints what the image prints; fails when one of its checks does, or when the broker's log does not show
+Prints the image's output. Fails if one of its checks fails, or if the broker's log does not show
 what the application configured. Needs what bench/cortex-m4/measure.py needs.
 """
 import contextlib
@@ -29,19 +29,19 @@ from ports import free_ports  # noqa: E402
 from relay import Forgetful, Relay  # noqa: E402
 from usage import arguments  # noqa: E402
 
-# As measure.py --init has them: compiled once for both.
+# The same as in measure.py --init, so that it is compiled once for both.
 FEATURES = init.features("soft provider")
 SHARED = [HERE / name for name in ("client.c", "check.c", "port.c", "store.c", "cooperative.c")] + [
     ROOT / "zephyr/src/abi.c", build.C / "board.c"]
 EVERYTHING = [HERE / name for name in ("main.c", "offline.c", "stored.c", "pieces.c")] + SHARED
 LARGE = [HERE / "large.c"] + SHARED
 CERTIFICATES = run.Handshake("1.3", "rsa", "X25519")
-# CONFIG_THREAD_MQTT_MAX_CHAIN and _TLS_INBOUND by default; outbox and largest packet of config.h.
+# The defaults of CONFIG_THREAD_MQTT_MAX_CHAIN and _TLS_INBOUND; outbox and largest packet of config.h.
 CHAIN, RECORD, OUTBOX, PACKET = 4, 18437, 4096, 4096
-# The connections of the port whose connections are cut, in the order of the tests in pieces.c: after so many
-# bytes of the board's, not at all, after so many of the broker's.
+# The connections of the port that cuts connections, in the order of the tests in pieces.c: cut after this many bytes
+# from the board, not cut, cut after this many bytes from the broker.
 CUTS = (("up", 20_000), None, ("down", 20_000))
-# What Mosquitto must have understood of the configurations in offline.c and main.c.
+# What Mosquitto must have received of the configurations in offline.c and main.c.
 LOGGED = (
     r"as thread-mqtt-f4ce360102030405 \(p5, c1, k60\)",
     r"as board-4 \(p2, c1, k123\)",
@@ -50,14 +50,14 @@ LOGGED = (
     r"Will message specified \(4 bytes\) \(r1, q1\)",
     r"board/will",
 )
-# What large.c is told to do: in the heap that MQTT 3.1.1 is told to have for it, and in that of the release.
+# What large.c is told to do: with the heap required for MQTT 3.1.1, and with that of the release.
 RELEASE = ROOT / "snippets/thread-mqtt-release/release.conf"
 LARGE_TOTAL = 15_900
 SKIPPED, ANEW = 1, 2
 
 
 def image(folder, sources, *defined):
-    """The linked program. abi.c has no code; it asserts what this compiler made of the structures."""
+    """Builds the program. abi.c has no code; it asserts how this compiler laid out the structures."""
     flags = [*build.CFLAGS, "-Wall", "-Wextra", "-Werror", f"-I{build.C}", f"-I{ROOT / 'include'}",
              f"-I{ROOT / 'zephyr/src'}", f"-I{HERE}", *defined, "-include", HERE / "config.h"]
     objects = []
@@ -73,8 +73,8 @@ def image(folder, sources, *defined):
 
 @contextlib.contextmanager
 def mosquitto(folder):
-    """Mosquitto with an open listener, one that wants a password and one with TLS:
-    their ports and the log."""
+    """Runs Mosquitto with an open listener, one that requires a password and one with TLS.
+    Yields their ports and the log."""
     ports = free_ports(3)
     log = folder / "mosquitto.log"
     command = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -89,7 +89,7 @@ def mosquitto(folder):
         f"listener {ports[1]} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
         f"listener {ports[2]} 127.0.0.1\nallow_anonymous true\n"
         f"certfile {chain}-leaf.pem\nkeyfile {chain}-leaf.key.pem\n"
-        # Started by root it would become a user that cannot read the files of this folder.
+        # If started by root it would switch to a user that cannot read this folder.
         "user root\n")
     with open(log, "wb") as out:
         process = subprocess.Popen([command, "-c", str(folder / "mosquitto.conf")], stdout=out,
@@ -104,7 +104,7 @@ def heap_of_the_release():
 
 
 def emulate(elf, folder, port, heap_limit, task=0):
-    """Runs the image; what it printed and how it ended. An instruction takes 16 ns, as on an nRF52840."""
+    """Runs the image. Returns its output and how it ended. An instruction takes 16 ns, as on an nRF52840."""
     told = folder / "parameters.bin"
     told.write_bytes(run.parameters(dataclasses.replace(CERTIFICATES, mqtt=str(task)), heap_limit))
     command = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
@@ -121,7 +121,7 @@ def emulate(elf, folder, port, heap_limit, task=0):
 
 def test_everything(folder):
     elf = image(folder, EVERYTHING)
-    # As refuse.cmake asks for messages in pieces.
+    # The heap that refuse.cmake requires for messages in pieces.
     heap_limit = needs.arena(CHAIN, OUTBOX, PACKET, soft=True) + RECORD + needs.numbers()["record_beside"]
     forgetful = Forgetful()
     forgetful.start()
@@ -151,7 +151,7 @@ def check(said, status, relay, logged):
 
 
 def test_large(folder):
-    """Messages that do not fit, kept by the broker for a session and retained."""
+    """Publishes messages that do not fit: kept by the broker for a session, and retained."""
     elf = image(folder, LARGE, "-DCONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES=0")
     payload = folder / "payload"
     payload.write_bytes(b"x" * LARGE_TOTAL)

@@ -13,7 +13,7 @@
 #include "board.h"
 #include "cooperative.h"
 
-/* In the board's time: a pause is a few seconds. */
+/* In board time: a pause is a few seconds. */
 #define PATIENCE_MS 120000
 
 #define MOST_EVENTS 32
@@ -166,7 +166,7 @@ void events_callback(struct thread_mqtt *client, const struct thread_mqtt_event 
 	}
 }
 
-/* The oldest of its type, and of its stage if it tells of one. */
+/* Returns the oldest event of the type, and of the stage if the event has one. */
 static struct kept *find(const struct expected *expected)
 {
 	struct kept *found = NULL;
@@ -223,7 +223,7 @@ static void check_properties(const struct thread_mqtt_properties *properties,
 		check_string(properties->user[i].value, expected->user[i].value, file, line,
 			     "value");
 	}
-	/* The broker subtracts what it took. */
+	/* The broker subtracts the time it kept the message. */
 	check(properties->message_expiry_s <= expected->message_expiry_s &&
 		      properties->message_expiry_s + 60 >= expected->message_expiry_s,
 	      file, line, "message_expiry_s");
@@ -250,7 +250,7 @@ static void check_message(const struct thread_mqtt_message *message,
 	      file, line, "message->payload");
 	check_equal(message->qos, expected->qos, file, line, "message->qos");
 	check_equal(message->retain, expected->retain, file, line, "message->retain");
-	/* What is only for messages to publish. */
+	/* Fields for published messages only. */
 	check(message->priority == 0 && !message->latest && message->expiry_s == 0, file, line,
 	      "message->priority, latest, expiry_s");
 	check_properties(message->properties, expected->properties, file, line);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Checks, and the events that the callback was handed.
+ * Checks, and the events that the callback received.
  */
 #ifndef CHECK_H_
 #define CHECK_H_
@@ -16,7 +16,7 @@
 #define CHECK(condition)      check((condition), __FILE__, __LINE__, #condition)
 #define CHECK_EQUAL(a, b)     check_equal((a), (b), __FILE__, __LINE__, #a)
 #define CHECK_STRING(a, b)    check_string((a), (b), __FILE__, __LINE__, #a)
-/** `a` is a string that has `b` in it. */
+/** `a` is a string that contains `b`. */
 #define CHECK_CONTAINS(a, b)  check_contains((a), (b), __FILE__, __LINE__, #a)
 
 void check(bool passed, const char *file, int line, const char *what);
@@ -31,14 +31,14 @@ __attribute__((noreturn)) void check_end(void);
 void events_callback(struct thread_mqtt *client, const struct thread_mqtt_event *event,
 		     void *user_data);
 extern char events_tag;
-/** Called first by the callback if not NULL; true if it has dealt with the event, which is not kept then. */
+/** If not NULL, the callback calls it first. It returns true if it handled the event, which is then not kept. */
 extern bool (*events_hook)(struct thread_mqtt *client, const struct thread_mqtt_event *event);
 
 #define NO_CURE    0
 #define CURE       1
 #define MAYBE_CURE 2
 
-/** What an event must be: every field of it. What is not set here must not be set there. */
+/** Every field of an expected event. Fields that are not set here must not be set there. */
 struct expected {
 	uint8_t type;
 	uint8_t stage;
@@ -46,24 +46,24 @@ struct expected {
 	bool session_present;
 	int32_t error;
 	uint32_t token;
-	/** A part of the text; NULL for none at all. */
+	/** A part of the text; NULL if there must be no text. */
 	const char *text;
 	/** NO_CURE, CURE or MAYBE_CURE. */
 	uint8_t cure;
-	/** The pause, which is drawn from zero on, is within these; 0 and 0 for none. */
+	/** Limits of the pause, which is random; 0 and 0 for no pause. */
 	int32_t retry_least_ms, retry_most_ms;
 	const struct thread_mqtt_message *message;
 	const char *filter;
 	const char *topic;
 	const char *value;
-	/** Of an answer; NULL: one, which is the reason. */
+	/** The reason codes of an answer; NULL: a single one, which is the reason. */
 	const uint8_t *reasons;
 	size_t reason_count;
 	uint32_t number;
 	uint32_t offset;
 };
 
-/** Lets the client run until this is so. */
+/** Runs the client until the condition is true. */
 #define AWAIT(condition)                                                                           \
 	do {                                                                                       \
 		int64_t until_ = await_until();                                                    \
@@ -75,18 +75,18 @@ struct expected {
 int64_t await_until(void);
 bool await_goes_on(int64_t until);
 
-/** Lets the client run until it tells an event of this type (and stage, if one is set), and checks
- *  all of it. Valid until the next call.
+/** Runs the client until it reports an event of this type (and stage, if set), and checks all of its
+ *  fields. Valid until the next call.
  */
 #define EXPECT(client, ...)                                                                        \
 	events_expect((client), &(struct expected){__VA_ARGS__}, __FILE__, __LINE__)
 const struct thread_mqtt_event *events_expect(const struct thread_mqtt *client,
 					      const struct expected *expected, const char *file,
 					      int line);
-/** Every event was expected. */
+/** Checks that every event was expected. */
 #define CHECK_NO_MORE_EVENTS() CHECK_EQUAL(events_left(), 0)
 size_t events_left(void);
-/** Events that may or may not have come. */
+/** Drops events that may or may not have arrived. */
 void events_forget(void);
 
 #endif /* CHECK_H_ */

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Clients of the brokers that c_api.py starts.
+ * Clients of the brokers started by c_api.py.
  */
 #include "board.h"
 #include "check.h"
@@ -95,7 +95,7 @@ void end(struct thread_mqtt *client)
 	CHECK_NO_MORE_EVENTS();
 }
 
-/* What thread_mqtt_init() refuses. */
+/* Checks that thread_mqtt_init() refuses a configuration. */
 void refused(const struct thread_mqtt_config *config, int error)
 {
 	struct thread_mqtt *client = (struct thread_mqtt *)&client;

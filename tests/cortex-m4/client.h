@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The brokers that c_api.py starts, and clients of them.
+ * The brokers started by c_api.py, and their clients.
  */
 #ifndef CLIENT_H_
 #define CLIENT_H_
@@ -12,35 +12,35 @@
 #include <thread_mqtt.h>
 
 #define BROKER      "mqtt://broker.example.com"        /* Mosquitto */
-#define CLOSED_PORT "mqtt://broker.example.com:1884"   /* nothing listens */
-#define PASSWORDS   "mqtt://broker.example.com:1885"   /* Mosquitto, not without a password */
+#define CLOSED_PORT "mqtt://broker.example.com:1884"   /* no listener */
+#define PASSWORDS   "mqtt://broker.example.com:1885"   /* Mosquitto, requires a password */
 #define FORGETFUL   "mqtt://broker.example.com:1886"   /* loses the session, refuses to renew */
 #define CUT         "mqtt://broker.example.com:1887"   /* Mosquitto, over connections that are cut */
 #define TLS         "mqtts://broker.example.com"       /* Mosquitto */
-/* The first of two addresses refuses. */
+/* The first of two addresses refuses the connection. */
 #define TWO         "mqtt://two.example.com"
 
-/** The default configuration with this broker, and the callback that keeps events. */
+/** Returns the default configuration for this broker, with the callback that keeps events. */
 struct thread_mqtt_config defaults(const char *broker);
-/** The same for the broker with TLS. */
+/** Returns the same for the broker with TLS. */
 struct thread_mqtt_config with_tls(void);
-/** A client of a configuration that has to be good. */
+/** Creates a client with a configuration that must be valid. */
 struct thread_mqtt *client_of(const struct thread_mqtt_config *config);
-/** A client with the default configuration. */
+/** Creates a client with the default configuration. */
 struct thread_mqtt *client_for(const char *broker);
-/** What every attempt tells before TCP. */
+/** Expects the events of every attempt before TCP. */
 void expect_way(struct thread_mqtt *client);
-/** All that an attempt without TLS tells. */
+/** Expects all events of an attempt without TLS. */
 void expect_online(struct thread_mqtt *client, const char *port, bool session_present);
-/** All that an attempt with TLS tells. */
+/** Expects all events of an attempt with TLS. */
 void expect_online_over_tls(struct thread_mqtt *client);
-/** Subscribes; the token. */
+/** Subscribes. Returns the token. */
 uint32_t subscribed(struct thread_mqtt *client, const char *filter, uint8_t qos);
-/** No client is made of this configuration; the error says why. */
+/** Checks that no client is created with this configuration, and that this error is returned. */
 void refused(const struct thread_mqtt_config *config, int error);
 /** Stops a client that is online. */
 void stop(struct thread_mqtt *client);
-/** Ends a client; nothing it told is left. */
+/** Deletes a client, all of whose events must have been checked. */
 void end(struct thread_mqtt *client);
 
 #endif /* CLIENT_H_ */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define STACK_WORDS (32 * 1024 / 4)
-/* What switch_stacks() leaves on a stack: s16 to s31, r4 to r11, the address to return to. */
+/* What switch_stacks() saves on a stack: s16 to s31, r4 to r11, the return address. */
 #define FRAME_WORDS (16 + 8 + 1)
 
 static uint64_t stack[STACK_WORDS / 2];
@@ -17,7 +17,7 @@ static void (*client_run)(void *argument);
 static void *client_argument;
 static bool alive, running;
 
-/* Keeps what a function must keep (AAPCS) on this stack, and goes on where the other one stopped. */
+/* Saves the callee-saved registers (AAPCS) on this stack, and continues where the other one stopped. */
 __attribute__((naked, noinline)) static void switch_stacks(uint32_t **from, uint32_t *to)
 {
 	(void)from;

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A message larger than the largest packet, in a TLS record of the broker's, with a protocol that cannot tell
- * the broker what fits: in a heap with room for any record, and in that of the release. c_api.py publishes the
- * messages, and says by mqtt_version which of the two it is.
+ * A message larger than the largest packet, in one TLS record, with a protocol that cannot tell the broker
+ * what fits. Tested in a heap with room for any record, and in that of the release. c_api.py publishes the
+ * messages, and selects one of the two with mqtt_version.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #define TOPIC    "board/large"
 #define RETAINED "board/retained"
 #define AFTER    "after"
-/* Of c_api.py. */
+/* The same as in c_api.py. */
 #define TOTAL 15900u
 
 static struct thread_mqtt *started(void)
@@ -63,7 +63,7 @@ static void expect_after(struct thread_mqtt *client)
 	EXPECT(client, .type = THREAD_MQTT_EVENT_MESSAGE, .message = &after);
 }
 
-/* What the broker kept for the session, then what it keeps for all who subscribe. Once each. */
+/* Skips what the broker kept for the session and what is retained for all subscribers, once each. */
 static void test_skipped(void)
 {
 	struct thread_mqtt *client = started();
@@ -82,7 +82,7 @@ static void test_skipped(void)
 	end(client);
 }
 
-/* No record of it fits: the session begins anew, once. */
+/* No record of it fits, so the client starts a new session, once. */
 static void test_anew(void)
 {
 	struct thread_mqtt *client = started();

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * An application in C, compiled as arm-none-eabi-gcc does by default, with every call of
- * thread_mqtt.h, every event and every field. c_api.py runs it against Mosquitto and says in the
- * same words what listens at which port.
+ * A C application, compiled as arm-none-eabi-gcc does by default, that uses every call of thread_mqtt.h,
+ * every event and every field. c_api.py runs it against Mosquitto and lists what listens on which port in
+ * the same words.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #include "script.h"
 #include "stored.h"
 
-/* The failure that was told last is kept with the same words. */
+/* The last reported failure is kept with the same text. */
 static void check_last_error(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	struct thread_mqtt_failure failure;
@@ -140,12 +140,12 @@ static void test_from_the_callback(void)
 	CHECK_EQUAL(called.subscribe, THREAD_MQTT_OK);
 	CHECK_EQUAL(called.last_error, THREAD_MQTT_OK);
 	CHECK_EQUAL(called.stop, THREAD_MQTT_OK);
-	/* Whether the message and the answer still came. */
+	/* The message and the answer may still have arrived. */
 	events_forget();
 	end(client);
 }
 
-/* What publish and subscribe refuse at once: nothing is queued, no token is handed out. */
+/* Arguments that publish and subscribe refuse at once: nothing is queued, no token is returned. */
 static void bad_commands(struct thread_mqtt *client)
 {
 	static uint8_t large[8192];
@@ -178,7 +178,7 @@ static void bad_commands(struct thread_mqtt *client)
 	CHECK_EQUAL(token, 77);
 }
 
-/* A message out and, subscribed to at QoS 2, back. */
+/* Publishes a message and receives it, subscribed to at QoS 2. */
 static void round_trip(struct thread_mqtt *client, const struct thread_mqtt_message *message)
 {
 	static uint32_t before;
@@ -215,7 +215,7 @@ static void exchange(struct thread_mqtt *client)
 	message.payload_len = 0;
 	round_trip(client, &message);
 
-	/* Retained: the flag comes back with what the broker had kept. */
+	/* Retained: the flag is set on what the broker had kept. */
 	CHECK_EQUAL(thread_mqtt_publish(client, &kept, &token), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = token);
 	CHECK(subscribed(client, "board/kept", 1) != first);
@@ -224,7 +224,7 @@ static void exchange(struct thread_mqtt *client)
 
 	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "board/echo", &token), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_UNSUBSCRIBED, .token = token);
-	/* It does not come back any more. */
+	/* It is not received any more. */
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, &token), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISHED, .token = token);
 }
@@ -242,13 +242,13 @@ static void test_exchange(void)
 	CHECK_EQUAL(thread_mqtt_publish(client, &denied, &token), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_PUBLISH_FAILED, .token = token, .reason = 0x87,
 	       .error = THREAD_MQTT_ERROR_REJECTED, .text = "authori");
-	/* That there was no such subscription (0x11) is no failure. */
+	/* It is not an error that there was no such subscription (0x11). */
 	CHECK_EQUAL(thread_mqtt_unsubscribe(client, "board/never", &token), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_UNSUBSCRIBED, .token = token);
 	end(client);
 }
 
-/* With every property of MQTT 5, there and back. */
+/* Sends and receives every MQTT 5 property. */
 static void test_properties(void)
 {
 	static const struct thread_mqtt_user_property user[] = {
@@ -277,7 +277,7 @@ static void test_properties(void)
 	for (message.qos = 0; message.qos <= 2; message.qos++) {
 		round_trip(client, &message);
 	}
-	/* A Payload Format Indicator of 0, and none. */
+	/* A Payload Format Indicator of 0, and no indicator. */
 	message.qos = 1;
 	message.properties = &not_text;
 	round_trip(client, &message);
@@ -314,7 +314,7 @@ static void test_several_filters(void)
 	end(client);
 }
 
-/* Fields of a message that are this side's alone: priority, latest, expiry_s; and the policies. */
+/* Message fields that are not sent: priority, latest, expiry_s; and the policies. */
 static void test_outbox(void)
 {
 	struct thread_mqtt_config config = defaults(BROKER);
@@ -342,7 +342,7 @@ static void test_outbox(void)
 	       .error = THREAD_MQTT_ERROR_EXPIRED, .text = "expired");
 	end(client);
 
-	/* QoS 0 leaves a quarter of the eight places, and goes first. */
+	/* QoS 0 leaves a quarter of the eight places free, and is sent first. */
 	client = client_of(&config);
 	message.expiry_s = 0;
 	message.qos = 0;
@@ -359,7 +359,7 @@ static void test_outbox(void)
 	end(client);
 }
 
-/* publish_wait: every argument and every answer. */
+/* publish_wait: every argument and every result. */
 static void test_publish_wait(void)
 {
 	struct thread_mqtt *client = client_for(BROKER);
@@ -374,7 +374,7 @@ static void test_publish_wait(void)
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, NULL, &token, THREAD_MQTT_WAIT_ROOM, 0),
 		    THREAD_MQTT_ERROR_ARGUMENT);
 	CHECK_EQUAL(token, 77);
-	/* Offline: there is room, but no acknowledgement in time. */
+	/* Offline: there is room, but no acknowledgement before the timeout. */
 	CHECK_EQUAL(thread_mqtt_publish_wait(client, &message, &queued[0], THREAD_MQTT_WAIT_ROOM,
 					     0),
 		    THREAD_MQTT_OK);
@@ -414,7 +414,7 @@ static void test_publish_wait(void)
 	end(client);
 }
 
-/* The same in MQTT 3.1.1, where the broker gives no reasons. */
+/* The same in MQTT 3.1.1, where the broker sends no reasons. */
 static void test_version_4(void)
 {
 	struct thread_mqtt_config config = defaults(BROKER);
@@ -450,7 +450,7 @@ static void test_session(void)
 	end(client);
 }
 
-/* The broker's own log says what reached it: user, keep-alive and will. */
+/* The broker's own log shows what it received: user, keep-alive and will. */
 static void test_password(void)
 {
 	struct thread_mqtt_message will = {
@@ -489,7 +489,7 @@ static void test_password(void)
 	end(client);
 }
 
-/* What the broker of relay.py says in its CONNACK. */
+/* The limits that the broker of relay.py sends in its CONNACK. */
 static void check_limits(struct thread_mqtt *client)
 {
 	struct thread_mqtt_limits limits;
@@ -513,7 +513,7 @@ static void check_limits(struct thread_mqtt *client)
 	CHECK_STRING(id, "board-f");
 }
 
-/* A broker that closes, has forgotten the session after that, and refuses the subscription then. */
+/* A broker that closes the connection, has then lost the session, and refuses the subscription. */
 static void test_forgetful(void)
 {
 	struct thread_mqtt_config config = defaults(FORGETFUL);
@@ -550,7 +550,7 @@ static void test_forgetful(void)
 	end(client);
 }
 
-/* No time server answers: strict does not connect, lenient says so and does. */
+/* No time server answers: strict does not connect; lenient reports it and connects. */
 static void test_time_unknown(void)
 {
 	struct thread_mqtt_config config = with_tls();
@@ -582,7 +582,7 @@ static void test_time_unknown(void)
 	end(client);
 }
 
-/* A time server that answers; its time is the client's. */
+/* A time server answers, and the client uses its time. */
 static void test_time(void)
 {
 	struct thread_mqtt_config config = with_tls();
@@ -598,7 +598,7 @@ static void test_time(void)
 	time = thread_mqtt_time(client);
 	CHECK(time >= SCRIPT_BUILD_TIME + 86400 && time < SCRIPT_BUILD_TIME + 86400 + 600);
 	expect_online_over_tls(client);
-	/* The application's word comes before. */
+	/* The application's time takes precedence. */
 	test_set_time();
 	time = thread_mqtt_time(client);
 	CHECK(time >= SCRIPT_BUILD_TIME + 3600 && time < SCRIPT_BUILD_TIME + 3600 + 600);

@@ -64,7 +64,7 @@ void test_without_a_client(void)
 {
 	struct thread_mqtt_message message = {.topic = "t"};
 	struct thread_mqtt_failure failure;
-	/* Not a client's, and not memory either. */
+	/* Neither a client nor memory. */
 	struct thread_mqtt *const none[] = {NULL, (struct thread_mqtt *)(uintptr_t)0xdeadbee0};
 	uint32_t token = 77;
 
@@ -139,7 +139,7 @@ void test_configuration(void)
 	config.time_servers = "a:b:c";
 	refused(&config, THREAD_MQTT_ERROR_SETTING);
 
-	/* What this image was built without. */
+	/* Features that are not in this image. */
 	config = defaults("mqtt://a.example, mqtt://b.example");
 	refused(&config, THREAD_MQTT_ERROR_NOT_BUILT);
 	config = defaults(BROKER);
@@ -156,7 +156,7 @@ void test_configuration(void)
 	config.ca_len = BOARD_PARAMETERS->ca_len;
 	config.tls_suites = "TLS_AES_128_GCM_SHA256";
 	refused(&config, THREAD_MQTT_ERROR_NOT_BUILT);
-	/* Each number where it belongs. */
+	/* Each number in its field. */
 	config = defaults(BROKER);
 	config.overflow = 4;
 	refused(&config, THREAD_MQTT_ERROR_SETTING);
@@ -229,7 +229,7 @@ void test_configuration(void)
 	CHECK(!client_is_alive());
 }
 
-/* What shows only when it is read: told by an event, once. */
+/* An error that shows only on reading is reported by an event, once. */
 void test_damaged_ca(void)
 {
 	static char ca[sizeof(BOARD_PARAMETERS->ca)];
@@ -243,7 +243,7 @@ void test_damaged_ca(void)
 	config.ca_len = BOARD_PARAMETERS->ca_len;
 	CHECK_EQUAL(thread_mqtt_config_check(&config), THREAD_MQTT_ERROR_CA);
 	client = client_of(&config);
-	/* It was copied. */
+	/* It has been copied. */
 	memset(ca, 0, sizeof(ca));
 	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED, .stage = THREAD_MQTT_STAGE_TLS,

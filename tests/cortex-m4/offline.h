@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The cases that need no broker.
+ * Test cases that need no broker.
  */
 #ifndef OFFLINE_H_
 #define OFFLINE_H_

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Messages that are larger than the memory, in pieces: c_api.py gives the board no more heap than
- * the build of Zephyr asks for.
+ * Messages larger than the memory, in pieces. c_api.py gives the board no more heap than the Zephyr build
+ * requires.
  */
 #include <string.h>
 
@@ -15,13 +15,13 @@
 #include "pieces.h"
 
 #define TOPIC "board/pieces"
-/* Bytes of a payload: twice the heap that c_api.py leaves the board. */
+/* Length of a payload: twice the heap that c_api.py gives the board. */
 #define TOTAL 131072u
-/* With the topic it fills the outbox. */
+/* Fills the outbox, together with the topic. */
 #define PIECE (CONFIG_THREAD_MQTT_OUTBOX_BYTES - sizeof(TOPIC) + 1)
 
-/* What moves. Offsets that do not follow each other, and bytes that are not right, are counted: with a
- * check for each the count of checks would be that of the pieces, which the network decides.
+/* The transfer. Wrong offsets and bytes are counted: with a check for each, the number of checks would be
+ * that of the pieces, which depends on the network.
  */
 static struct {
 	uint32_t total;
@@ -47,7 +47,7 @@ static int supply(struct thread_mqtt *client, uint32_t token, uint32_t offset, u
 	return thread_mqtt_supply(client, token, offset, piece, length);
 }
 
-/* In the callback: supplies what is asked for, checks what comes. */
+/* Runs in the callback: supplies what is asked for, and checks what arrives. */
 static bool move(struct thread_mqtt *client, const struct thread_mqtt_event *event)
 {
 	const uint8_t *payload;
@@ -92,7 +92,7 @@ static void end_to_move(void)
 	CHECK_EQUAL(moved.wrong, 0);
 }
 
-/* The board's clock may be slower than the broker's: without a keep-alive this does not matter. */
+/* The board's clock may be slower than the broker's. Without a keep-alive this does not matter. */
 static struct thread_mqtt *started(struct thread_mqtt_config *config, bool tls)
 {
 	struct thread_mqtt *client;
@@ -119,7 +119,7 @@ static uint32_t publish(struct thread_mqtt *client, const struct thread_mqtt_mes
 	return token;
 }
 
-/* Out and back. */
+/* Sends and receives a message. */
 static void there_and_back(struct thread_mqtt_config *config, uint8_t qos, bool tls)
 {
 	struct thread_mqtt_message message = {.topic = TOPIC, .qos = qos};
@@ -156,7 +156,7 @@ void test_pieces_over_tls(void)
 	there_and_back(&config, 0, true);
 }
 
-/* A message larger than it may be in pieces, of which MQTT 3.1.1 cannot tell the broker. */
+/* A message above the limit for pieces, which MQTT 3.1.1 cannot tell the broker. */
 void test_skipped(void)
 {
 	const uint32_t total = CONFIG_THREAD_MQTT_MAX_SIZE_IN_PIECES;
@@ -191,7 +191,7 @@ static void asks_for(struct thread_mqtt *client, uint32_t token, uint32_t offset
 	       .number = PIECE);
 }
 
-/* When nothing was sent the connection stands, in the middle it ends; as when a piece does not come. */
+/* If nothing was sent the connection stays; in the middle, or if a piece does not come, it ends. */
 void test_given_up(void)
 {
 	struct thread_mqtt_message message = {.topic = TOPIC, .qos = 1};
@@ -213,7 +213,7 @@ void test_given_up(void)
 
 	token = publish(client, &message, 3 * PIECE);
 	asks_for(client, token, 0);
-	/* What is not asked for is dropped. */
+	/* A piece that was not asked for is dropped. */
 	CHECK_EQUAL(supply(client, token + 1, 0, PIECE), THREAD_MQTT_OK);
 	CHECK_EQUAL(supply(client, token, 1, 1), THREAD_MQTT_OK);
 	CHECK_EQUAL(supply(client, token, 0, PIECE), THREAD_MQTT_OK);
@@ -225,13 +225,13 @@ void test_given_up(void)
 	       .retry_most_ms = 60000);
 	CHECK_EQUAL(thread_mqtt_retry_now(client), THREAD_MQTT_OK);
 	expect_online(client, "port 1883", false);
-	/* Nothing is left of it. */
+	/* Nothing of it is left. */
 	CHECK_EQUAL(thread_mqtt_give_up(client, token), THREAD_MQTT_OK);
 	stop(client);
 	end(client);
 }
 
-/* The connection ends in the middle of a message; what is left of it is told, and a new one is made. */
+/* The connection ends in the middle of a message. The rest is reported, and the client reconnects. */
 static void reconnect(struct thread_mqtt *client)
 {
 	EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED, .stage = THREAD_MQTT_STAGE_MQTT,
@@ -251,7 +251,7 @@ static struct thread_mqtt_config over_cut_connections(void)
 	return config;
 }
 
-/* After a cut the message is asked for again, from its beginning. The broker keeps it for the next test. */
+/* After a cut, the whole message is asked for again. The broker keeps it for the next test. */
 void test_cut_while_sending(void)
 {
 	struct thread_mqtt_message message = {.topic = TOPIC, .qos = 1, .retain = true};
@@ -330,7 +330,7 @@ void test_wrong_pieces(void)
 	/* The heap has no room for a copy. */
 	CHECK_EQUAL(thread_mqtt_supply(client, 1, 0, (const void *)BOARD_PARAMETERS, 0x100000),
 		    THREAD_MQTT_ERROR_MEMORY);
-	/* Whatever is supplied unasked: the client's thread drops it. */
+	/* The client's thread drops pieces that were not asked for. */
 	do {
 		result = thread_mqtt_supply(client, 1, 0, piece, 1);
 	} while (result == THREAD_MQTT_OK);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Messages that are larger than the memory, in pieces.
+ * Messages larger than the memory, in pieces.
  */
 #ifndef PIECES_H_
 #define PIECES_H_

@@ -2,9 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * thread_mqtt_port.h on a board without an operating system: one client, cooperative threads, a network behind
- * the serial line (relay.h). What a function must do stands in
- * thread_mqtt_port.h.
+ * thread_mqtt_port.h on a board without an operating system: one client, cooperative threads, a network over
+ * the serial line (relay.h). thread_mqtt_port.h specifies what each function must do.
  */
 #include <malloc.h>
 #include <stdbool.h>
@@ -27,14 +26,14 @@ struct tmq_port {
 	bool woken;
 	const void *client;
 
-	/* The connection, by its number: what comes late for another one is dropped. */
+	/* Number of the connection: late frames of another one are dropped. */
 	uint8_t connection;
 	int32_t state;
 	bool at_end;
 	uint8_t received[2 * RELAY_MOST];
 	size_t received_len;
 
-	/* One datagram: while it is there no other is read. */
+	/* One datagram: no other is read while it is here. */
 	uint8_t datagram[RELAY_MOST];
 	size_t datagram_len;
 
@@ -74,7 +73,7 @@ static void read_address(struct tmq_address *address, const uint8_t bytes[18])
 	address->port = (uint16_t)(bytes[16] << 8 | bytes[17]);
 }
 
-/* Whether a frame was there. One is only begun when there is room for the longest. */
+/* Returns whether there was a frame. A frame is begun only if there is room for the longest. */
 static bool take_frame(struct tmq_port *port)
 {
 	uint8_t header[RELAY_HEADER];
@@ -122,7 +121,7 @@ static bool take_frame(struct tmq_port *port)
 
 #define TEXT(field, option)                      .field = CONFIG_THREAD_MQTT_##option,
 #define NUMBER(field, type, option, least, most) .field = CONFIG_THREAD_MQTT_##option,
-/* None is on here. */
+/* All switches are off here. */
 #define SWITCH(field, option)                    .field = 0,
 
 const struct tmq_options *tmq_port_options(void)
@@ -160,7 +159,7 @@ int64_t tmq_port_build_time(void)
 	return SCRIPT_BUILD_TIME;
 }
 
-/* An emulated board has no entropy: no product may do this. */
+/* An emulated board has no entropy. No product may do this. */
 int32_t tmq_port_random(uint8_t *buffer, size_t length)
 {
 	if (script_has_no_entropy) {
@@ -206,7 +205,7 @@ struct tmq_port *tmq_port_open(void)
 		return NULL;
 	}
 	memset(&the_port, 0, sizeof(the_port));
-	/* Frames of the last client's connection may be under way. */
+	/* Frames of the last client's connection may still arrive. */
 	the_port.connection = connection;
 	the_port.taken = true;
 	return &the_port;
@@ -239,7 +238,7 @@ void tmq_port_thread_join(struct tmq_port *port)
 	}
 }
 
-/* There is one client, which shares its session with none. */
+/* There is only one client, so no session is shared. */
 uint8_t tmq_client_register(struct tmq_port *port, const void *client, const char *session)
 {
 	(void)session;
@@ -256,7 +255,7 @@ int32_t tmq_client_enter(const void *client)
 	return the_port.closing ? TMQ_CLOSING : 0;
 }
 
-/* No thread is interrupted inside of a call, so there are no users to count. */
+/* No thread is interrupted during a call, so there are no users to count. */
 void tmq_client_leave(const void *client)
 {
 	(void)client;
@@ -309,7 +308,7 @@ void tmq_port_unlock(struct tmq_port *port)
 	port->locked = false;
 }
 
-/* The application waits, and the client runs meanwhile. */
+/* The application waits while the client runs. */
 void tmq_port_lock_wait(struct tmq_port *port, int64_t timeout_ms)
 {
 	int64_t until = tmq_port_uptime_ms() + timeout_ms;
@@ -465,7 +464,7 @@ void tmq_port_udp_close(struct tmq_port *port)
 	port->datagram_len = 0;
 }
 
-/* The names that the platform's resolver knows. IPv4 as ::ffff:a.b.c.d. */
+/* The names that the platform's resolver knows, with IPv4 as ::ffff:a.b.c.d. */
 int32_t tmq_port_resolve(struct tmq_port *port, const char *name, size_t length, uint8_t family)
 {
 	static const struct {
@@ -524,7 +523,7 @@ void *_sbrk(ptrdiff_t increment)
 	return begin;
 }
 
-/* newlib's own asks posix_memalign(), which newlib does not have without an operating system. */
+/* newlib's version calls posix_memalign(), which newlib does not have without an operating system. */
 void *aligned_alloc(size_t alignment, size_t size)
 {
 	return memalign(alignment, size);

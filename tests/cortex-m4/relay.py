@@ -1,4 +1,4 @@
-"""The network of the emulated board: TCP and datagrams for the frames of relay.h."""
+"""The emulated board's network: TCP and datagrams in the frames of relay.h."""
 import contextlib
 import ipaddress
 import select
@@ -8,16 +8,16 @@ import threading
 import time
 
 HEADER = struct.Struct("!cBH")
-# Of relay.h.
+# From relay.h.
 MOST = 1024
-# NAT64's prefix as port.c advertises it.
+# The NAT64 prefix that port.c advertises.
 PREFIX = ipaddress.IPv6Address("2001:db8:64::")
 NTP_EPOCH = 2_208_988_800
 
 
 class Relay(threading.Thread):
-    """Serves one board. `listeners` maps the address and port that the board connects to to a local port, or
-    to None where it is refused; `unix_time` is what its time server says."""
+    """Serves one board. `listeners` maps each address and port that the board connects to to a local port, or to
+    None if the connection is refused; `unix_time` is the time server's time."""
 
     def __init__(self, listeners, unix_time):
         super().__init__(daemon=True)
@@ -29,7 +29,7 @@ class Relay(threading.Thread):
         self.board = None
         self.peer = None
         self.number = 0
-        # What went wrong here; the run has failed then, whatever the board says.
+        # An error here; the run has then failed, whatever the board reports.
         self.error = None
 
     def run(self):
@@ -78,7 +78,7 @@ class Relay(threading.Thread):
         return data
 
     def from_board(self):
-        """One frame; False when the board is off."""
+        """Handles one frame. Returns False when the board is off."""
         header = self.exactly(HEADER.size)
         if header is None:
             return False
@@ -93,7 +93,7 @@ class Relay(threading.Thread):
                 try:
                     self.peer.sendall(payload)
                 except ConnectionError:
-                    pass  # the next receive says so
+                    pass  # the next receive reports it
         elif kind == b"U":
             self.datagram(payload)
         elif kind in (b"F", b"A"):
@@ -104,7 +104,7 @@ class Relay(threading.Thread):
 
     @staticmethod
     def address(payload):
-        """The IPv4 address behind NAT64's prefix, and the port: as the board wrote them."""
+        """Returns the IPv4 address embedded in NAT64's prefix, and the port, as the board sent them."""
         if len(payload) != 18:
             raise ValueError(f"an address of {len(payload)} bytes")
         if payload[:12] != PREFIX.packed[:12]:
@@ -125,7 +125,7 @@ class Relay(threading.Thread):
             self.send(b"O")
 
     def datagram(self, payload):
-        """A time server at 203.0.113.123, port 123 (RFC 4330); all else is lost."""
+        """A time server at 203.0.113.123, port 123 (RFC 4330); drops everything else."""
         head, request = payload[:20], payload[20:]
         host, port = self.address(head[2:])
         if (str(host), port) != ("203.0.113.123", 123) or len(request) != 48:
@@ -142,17 +142,17 @@ class Relay(threading.Thread):
 
 
 class Forgetful(threading.Thread):
-    """An MQTT 5 broker for what Mosquitto cannot be made to do: it closes the first connection once it has
-    granted a subscription, then knows no session, and refuses the subscription (0x97, quota exceeded)."""
+    """An MQTT 5 broker that does what Mosquitto cannot: it closes the first connection after granting a subscription,
+    then has no session, and refuses the subscription (0x97, quota exceeded)."""
 
     REASONS = (0x01, 0x97)
-    # Of CONNACK (MQTT 5 section 3.2.2.3), in no order: Maximum Packet Size, Session Expiry Interval, Server
-    # Keep Alive, Receive Maximum, Topic Alias Maximum, Maximum QoS, Retain Available, Shared Subscription
-    # Available, Response Information.
+    # Properties of CONNACK (MQTT 5 section 3.2.2.3), in no particular order: Maximum Packet Size, Session Expiry
+    # Interval, Server Keep Alive, Receive Maximum, Topic Alias Maximum, Maximum QoS, Retain Available, Shared
+    # Subscription Available, Response Information.
     PROPERTIES = (struct.pack("!BI", 0x27, 0x12345) + struct.pack("!BI", 0x11, 0x67890) + struct.pack("!BH", 0x13, 345)
                   + struct.pack("!BH", 0x21, 3) + struct.pack("!BH", 0x22, 0x123) + bytes([0x24, 1, 0x25, 0, 0x2A, 0])
                   + struct.pack("!BH", 0x1A, 8) + b"answers/")
-    # Of a SUBACK that refuses: Reason String.
+    # Reason String of the SUBACK that refuses.
     WHY = struct.pack("!BH", 0x1F, 7) + b"no more"
 
     def __init__(self):

@@ -2,14 +2,14 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What the test tells the port to do.
+ * What the test tells the port.
  */
 #ifndef SCRIPT_H_
 #define SCRIPT_H_
 
 #include <stdbool.h>
 
-/** Inside the validity of the test's certificates. */
+/** Within the validity of the test's certificates. */
 #define SCRIPT_BUILD_TIME ((int64_t)BOARD_PARAMETERS->unix_time)
 
 /** The platform has no entropy. */

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Sessions that outlive their client: plain and encrypted. thread_mqtt_init() reads nothing; who publishes before
- * the client's thread has read what is stored waits for it.
+ * Sessions that survive their client, plain and encrypted. thread_mqtt_init() does not read the stored session.
+ * A caller that publishes before the client's thread has read it waits for that.
  */
 #include <string.h>
 
@@ -37,7 +37,7 @@ static void outlives_its_client(const void *key, size_t key_len)
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_FULL);
 	end(client);
 
-	/* The room that is left is known by the first call. */
+	/* The first call already knows the remaining room. */
 	client = client_of(&config);
 	CHECK_EQUAL(thread_mqtt_publish(client, &message, NULL), THREAD_MQTT_ERROR_FULL);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_RESTORED,
@@ -45,15 +45,15 @@ static void outlives_its_client(const void *key, size_t key_len)
 	end(client);
 
 	client = client_of(&config);
-	/* What is restored does not keep requests out. */
+	/* Restored messages do not block requests. */
 	CHECK_EQUAL(thread_mqtt_subscribe(client, "stored/#", 0, NULL), THREAD_MQTT_OK);
 	events_forget();
 	end(client);
 
-	/* Ended before its thread has run. */
+	/* Deleted before its thread has run. */
 	end(client_of(&config));
 
-	/* What is refused at once. */
+	/* Refused at once. */
 	config.session_name = "thirteen-char";
 	refused(&config, THREAD_MQTT_ERROR_SETTING);
 	config.session_name = "stored";

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Sessions that outlive their client.
+ * Sessions that survive their client.
  */
 #ifndef STORED_H_
 #define STORED_H_

@@ -1,5 +1,5 @@
-"""Refusals that no workspace of this project can be asked for: options of the nRF Connect SDK or of
-another version of Zephyr. zephyr/cmake/refuse.cmake alone is run with them; all others are in
+"""Refusals that cannot be tested in this project's workspaces: options of the nRF Connect SDK or of another
+version of Zephyr. Runs zephyr/cmake/refuse.cmake alone with them. All others are in
 tests/zephyr/refusals.py, where Kconfig sets the options.
 
     python3 tests/port/refusals.py
@@ -16,7 +16,7 @@ from usage import arguments  # noqa: E402
 
 REFUSE = ROOT / "zephyr/cmake/refuse.cmake"
 
-# An image that works: a Thread device with PSA Crypto, of the nRF Connect SDK 2.5.
+# A valid image: a Thread device with PSA Crypto, of the nRF Connect SDK 2.5.
 THREAD = {
     "NET_L2_OPENTHREAD": "y", "NET_IPV6": "y", "NET_SOCKETS": "y", "NET_TCP": "y", "NET_UDP": "y",
     "OPENTHREAD_SLAAC": "y", "EVENTFD": "y", "EVENTFD_MAX": "1", "POSIX_MAX_FDS": "8",
@@ -29,15 +29,15 @@ THREAD = {
     "THREAD_MQTT_TIME_SERVERS": "time.example.org",
 }
 ON_PSA = {**THREAD, "MBEDTLS_PSA_CRYPTO_C": "y", "OPENTHREAD_CRYPTO_PSA": "y"}
-# Without Thread, over Zephyr's own stack.
+# Without Thread, on Zephyr's own stack.
 ETHERNET = {**THREAD, "NET_L2_OPENTHREAD": None, "DNS_RESOLVER": "y", "NET_IPV4": "y"}
 
 EIGHT = {**THREAD, "THREAD_MQTT_MAX_CLIENTS": "8", "EVENTFD_MAX": "8", "POSIX_MAX_FDS": "36"}
 
 OLD_TCP, NEW_TCP = "mbedtls_md5(hash);", "psa_hash_compute();"
 
-# Name, version of Zephyr, options, tcp.c, what the output must hold. None: it must work without a word.
-# After "Warning: " the configuration goes on.
+# Name, Zephyr version, options, tcp.c, text that the output must contain. None: it must work without any output.
+# After "Warning: " the configuration continues.
 CASES = [
     ("the base", "3.4", THREAD, OLD_TCP, None),
     ("a heap too small for a handshake", "4.2",
@@ -122,7 +122,7 @@ CASES = [
      {**THREAD, "OPENTHREAD_LIBRARY": "y", "PICOLIBC": None, "MINIMAL_LIBC": "y"}, OLD_TCP,
      "Set CONFIG_PICOLIBC=y, or CONFIG_NEWLIB_LIBC=y"),
     ("prebuilt OpenThread, picolibc", "3.4", {**THREAD, "OPENTHREAD_LIBRARY": "y"}, OLD_TCP, None),
-    # Newlib's heap is all memory that is left.
+    # Newlib's heap is all remaining memory.
     ("prebuilt OpenThread, newlib", "3.4",
      {**THREAD, "OPENTHREAD_LIBRARY": "y", "PICOLIBC": None, "NEWLIB_LIBC": "y",
       "COMMON_LIBC_MALLOC_ARENA_SIZE": None}, OLD_TCP, None),
@@ -140,7 +140,7 @@ CASES = [
 
 
 def run(folder, version, options, tcp):
-    """The exit status, and what was printed."""
+    """Returns the exit status and the output."""
     source = folder / "subsys/net/ip/tcp.c"
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text(tcp)

@@ -1,9 +1,9 @@
-"""Compiles the C port (zephyr/src) over stubs of Zephyr and OpenThread's headers, in several
-configurations and under the sanitizers, and runs its tests.
+"""Compiles the C port (zephyr/src) with stubs of Zephyr's and OpenThread's headers, in several
+configurations and with the sanitizers, and runs its tests.
 
     python3 tests/port/run.py [NAME...]     (all tests, or those with these names)
 
-Each test is a process of its own, so that a deadlock or a broken lock order ends that one.
+Each test is a separate process, so that a deadlock or a broken lock order ends only that test.
 """
 
 import concurrent.futures
@@ -31,7 +31,7 @@ OTHER = {"NET_NATIVE_IPV4": 1, "NET_NATIVE_IPV6": 1, "NET_IPV4": 1}
 STORES = {"THREAD_MQTT_STORAGE": 1, "THREAD_MQTT_DURABLE": 1, "TLS_CREDENTIALS": 1}
 ZVFS = {"ZVFS_POLL": 1, "ZVFS_POLL_MAX": 3}
 
-# Configuration, Zephyr's version, options beside COMMON; MBEDTLS is the version of Mbed TLS.
+# Configuration, Zephyr version, options in addition to COMMON; MBEDTLS is the version of Mbed TLS.
 CONFIGURATIONS = {
     "Thread": (0x040200, THREAD | STORES | ZVFS | {"MBEDTLS": 3}),
     "Thread, Zephyr 3.5": (0x030500, THREAD | STORES | {"NET_SOCKETS_POLL_MAX": 3}),
@@ -48,7 +48,7 @@ CONFIGURATIONS = {
     "Ethernet without events, Zephyr 3.5": (
         0x030500, OTHER | {"NET_SOCKETS_POLL_MAX": 3, "HWINFO": 1}),
 }
-# Else the defaults of thread_mqtt_config.h.
+# Otherwise the defaults of thread_mqtt_config.h.
 COMMON = {
     "LOG": 1,
     "THREAD_MQTT_LOG_LEVEL": 4,
@@ -60,7 +60,7 @@ COMMON = {
 
 
 def openthread_headers():
-    """The headers of the OpenThread that the simulator links: those of the real library."""
+    """Returns the headers of the OpenThread that the simulator links: those of the real library."""
     host = next(line.split()[1] for line in
                 subprocess.check_output(["rustc", "-vV"], cwd=ROOT, text=True).splitlines()
                 if line.startswith("host:"))
@@ -73,7 +73,7 @@ def openthread_headers():
 
 
 def port_sources(options):
-    """As zephyr/CMakeLists.txt lists them."""
+    """The sources, as listed in zephyr/CMakeLists.txt."""
     names = ["credentials", "network", "options", "resolve", "socket", "storage", "system"]
     if options.get("NET_L2_OPENTHREAD"):
         names.append("openthread")
@@ -101,17 +101,17 @@ def compile_tests(program, version, options, sanitizer, openthread):
     subprocess.run(command, check=True)
 
 
-# ThreadSanitizer of older compilers ends at once where addresses are drawn from a wide range (vm.mmap_rnd_bits).
+# ThreadSanitizer of older compilers exits at once if addresses are randomised over a wide range (vm.mmap_rnd_bits).
 STEADY = ["setarch", "-R"] if shutil.which("setarch") and not subprocess.run(
     ["setarch", "-R", "true"], stderr=subprocess.DEVNULL).returncode else []
 
 
 def run_test(program, name):
-    """None, or how the test failed."""
+    """Returns None, or how the test failed."""
     result = subprocess.run([*STEADY, program, name], capture_output=True, text=True, errors="replace",
                             env=dict(os.environ, UBSAN_OPTIONS="print_stacktrace=1"))
     if name == "panic":
-        # The text is cut off, and the image stops.
+        # The text is truncated, and the image stops.
         shown = "".join(chr(ord("a") + i % 26) for i in range(160))
         well = result.returncode == 77 and result.stdout == f"E {shown}\n"
     else:

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Zephyr's event descriptors are the host's. Its names until Zephyr 3.6 are those of the host's
- * functions, so this file includes nothing of the stubs but what it takes.
+ * Zephyr's event descriptors are the host's. Up to Zephyr 3.6 their names are those of the host's
+ * functions, so this file includes only the stubs it needs.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +31,7 @@ int zvfs_eventfd_read(int fd, uint64_t *value)
 	return eventfd_read(fd, value);
 }
 
-/* Waking a port that is closed would be a write to another's descriptor. */
+/* Waking a closed port would write to a descriptor that belongs to something else. */
 int zvfs_eventfd_write(int fd, uint64_t value)
 {
 	int result = eventfd_write(fd, value);

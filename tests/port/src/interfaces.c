@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Two interfaces: Thread's and another one. The network stack's lock is held when it tells of a
- * change, and when it is asked.
+ * Two interfaces: Thread's and another one. The network stack's lock is held while it reports a change and
+ * while it is queried.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -129,7 +129,7 @@ void stub_deprecate_ipv6(struct net_if *iface, bool is_deprecated)
 {
 	lock(__func__);
 	iface->ipv6.unicast[0].is_deprecated = is_deprecated;
-	/* Of which Zephyr tells nothing. */
+	/* Zephyr reports nothing about this. */
 	unlock();
 }
 

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Zephyr's kernel over POSIX threads. A mutex of the port must not be held when OpenThread's lock,
- * or one of Zephyr's network stack, is taken: their callbacks take the port's.
+ * Zephyr's kernel on POSIX threads. No mutex of the port may be held when OpenThread's lock or one of
+ * Zephyr's network stack is taken, because their callbacks take the port's.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 		}
 		return 0;
 	}
-	/* A deadlock ends here. */
+	/* Ends a deadlock. */
 	alarm(120);
 	for (size_t i = 0; i < test_count; i++) {
 		if (strcmp(tests[i].name, argv[1]) == 0) {
@@ -72,7 +72,7 @@ void stub_enter_foreign(const char *what)
 {
 	if (mutexes_held != 0 || spinlocks_held != 0) {
 		fprintf(stderr, "%s is called with a lock of the port held\n", what);
-		abort(); /* whose stack says where */
+		abort(); /* its stack shows where */
 	}
 }
 
@@ -133,7 +133,7 @@ int k_condvar_signal(struct k_condvar *condvar)
 
 k_spinlock_key_t k_spin_lock(struct k_spinlock *lock)
 {
-	/* On a Cortex-M the second would find interrupts off already; with two cores it would hang. */
+	/* On a Cortex-M the second one would find interrupts already off; with two cores it would hang. */
 	CHECK_EQUAL(spinlocks_held, 0);
 	while (__atomic_test_and_set(&lock->taken, __ATOMIC_ACQUIRE)) {
 		stub_pause();
@@ -194,7 +194,7 @@ int k_thread_join(k_tid_t thread, k_timeout_t timeout)
 
 k_tid_t k_current_get(void)
 {
-	/* A thread that the port did not make. */
+	/* A thread that the port did not create. */
 	static __thread struct k_thread other;
 
 	return current == NULL ? &other : current;
@@ -260,7 +260,7 @@ int stub_sleeps(void)
 
 static char logged[8192];
 
-/* Zephyr copies the text of each %s up to its terminator, whatever the precision is. */
+/* Zephyr copies the text of each %s up to its NUL, whatever the precision. */
 void stub_log(char level, const char *format, ...)
 {
 	size_t length = strlen(logged);

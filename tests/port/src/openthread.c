@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * OpenThread: its lock, which a thread may take twice, its thread, the network and its DNS client,
- * whose default server is the one of the real library.
+ * OpenThread: its recursive lock, its thread, the network and its DNS client, whose default server is that
+ * of the real library.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@ static __thread bool is_openthread;
 
 k_tid_t openthread_thread_id_get(void)
 {
-	/* Of the calling thread itself, in OpenThread's. */
+	/* In OpenThread's thread, the calling thread itself. */
 	return is_openthread ? k_current_get() : &openthread;
 }
 
@@ -40,7 +40,7 @@ static void give(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Every function of OpenThread. */
+/* Called by every function of OpenThread. */
 static void check_lock(const char *function)
 {
 	if (depth == 0) {
@@ -342,7 +342,7 @@ static otError question_error;
 static otError ask(const char *name, otDnsAddressCallback callback, void *context,
 		   const otDnsQueryConfig *config, bool ipv4)
 {
-	/* OpenThread's own default, for a query that names no server. */
+	/* OpenThread's default for a query that names no server. */
 	const char *server = "2001:4860:4860::8888";
 	struct stub_question *question = &questions[question_count];
 	static const otIp6Address unspecified;
@@ -417,7 +417,7 @@ otError otDnsAddressResponseGetAddress(const otDnsAddressResponse *response, uin
 {
 	const char *text = ((const struct answer *)response)->address;
 
-	/* "many": more than there is room for. */
+	/* "many": more than fit. */
 	if (text == NULL || (index > 0 && strcmp(text, "many") != 0) || index > 100) {
 		return OT_ERROR_NOT_FOUND;
 	}

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The host's sockets under Zephyr's names, each call of which can be made to fail once.
+ * The host's sockets under Zephyr's names. Each call can be made to fail once.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -163,7 +163,7 @@ int zsock_getaddrinfo(const char *host, const char *service, const struct addrin
 		errno = resolver_errno;
 		return error;
 	}
-	/* "both.example": an answer of each family. */
+	/* "both.example": one answer per family. */
 	numeric.ai_flags = AI_NUMERICHOST;
 	if (strcmp(host, "both.example") == 0) {
 		struct addrinfo *second;

@@ -23,7 +23,7 @@ void stub_fail_settings(int error)
 	settings_error = error;
 }
 
-/* The place of a name, or the first free one. */
+/* Returns the place of a name, or the first free one. */
 static size_t place(const char *name)
 {
 	size_t index = 0;
@@ -67,7 +67,7 @@ int settings_delete(const char *name)
 	size_t index = place(name);
 
 	if (settings_error == 0) {
-		/* What is deleted stays in the list, without a value. */
+		/* A deleted name stays in the list, without a value. */
 		kept[index].length = 0;
 	}
 	return settings_error;

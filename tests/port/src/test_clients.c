@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Ports, their threads and the clients that other threads know; the log, entropy, options.
+ * Ports, their threads and the clients known to other threads; the log, entropy, options.
  */
 #include <errno.h>
 
@@ -48,7 +48,7 @@ static void take_turn(void *client)
 	lock_turn = 1;
 	tmq_port_lock_notify(lock_port);
 	tmq_port_unlock(lock_port);
-	/* Woken with all clients. */
+	/* Woken together with all clients. */
 	tmq_port_wait(lock_port, -1, 0, 0);
 }
 
@@ -96,7 +96,7 @@ TEST(a_client_is_known_from_its_registration_to_its_end)
 	tmq_port_close(port);
 	CHECK_EQUAL(tmq_client_enter(&client), TMQ_NO_CLIENT);
 	CHECK_EQUAL(tmq_client_close(&client), TMQ_NO_CLIENT);
-	/* Waking a client that is gone does nothing. */
+	/* Waking a deleted client does nothing. */
 	tmq_client_wake(&client);
 }
 
@@ -112,7 +112,7 @@ TEST(a_stored_session_has_one_client)
 	CHECK_EQUAL(tmq_client_enter(&other), TMQ_NO_CLIENT);
 	CHECK_EQUAL(tmq_client_register(next, &other, "twelve-char"), 1);
 	CHECK_EQUAL(tmq_client_register(next, NULL, ""), 1);
-	/* As long as its thread may write: a client that closes has it still. */
+	/* While its thread may still write, a client that is closing keeps the session. */
 	CHECK_EQUAL(tmq_client_close(&client), 0);
 	CHECK_EQUAL(tmq_client_register(next, &other, "twelve-chars"), 0);
 	CHECK_EQUAL(tmq_client_register(port, NULL, ""), 1);
@@ -216,7 +216,7 @@ TEST(no_event_descriptor_is_left)
 	CHECK(tmq_port_open() == NULL);
 	CHECK(strstr(stub_log_text(), "E no event descriptor left: raise " TMQ_EVENTFD_OPTIONS) !=
 	      NULL);
-	/* The port is not lost. */
+	/* The port can be used again. */
 	port = tmq_port_open();
 	CHECK(port != NULL);
 	tmq_port_close(port);
@@ -303,7 +303,7 @@ TEST(a_line_of_the_log_needs_no_terminator)
 	tmq_port_log(TMQ_LOG_INFO, "", 0);
 }
 
-/* run.py looks for the line and the exit code. */
+/* run.py checks the line and the exit code. */
 TEST(panic)
 {
 	char *text = unterminated(500);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Another interface than Thread's: alone in the image, or beside Thread.
+ * An interface other than Thread's: alone in the image, or besides Thread.
  */
 #include <errno.h>
 
@@ -107,7 +107,7 @@ TEST(zephyrs_resolver_is_asked)
 	CHECK(memcmp(answers, expected, sizeof(expected)) == 0);
 	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
 
-	/* Absolute, as every name is to Zephyr, whose resolver would ask for one more label. */
+	/* Every name is absolute to Zephyr, whose resolver would query an additional label. */
 	CHECK_EQUAL(tmq_port_resolve(port, "both.example.", 13, TMQ_FAMILY_UNSPECIFIED), 0);
 	CHECK(strcmp(stub_asked_name(), "both.example") == 0);
 	tmq_port_close(port);
@@ -167,7 +167,7 @@ TEST(another_address_ends_the_connection)
 	tmq_port_close(port);
 }
 
-/* DHCP may be done after the router's advertisement, or renewed. */
+/* DHCP may finish after the router's advertisement, or be renewed. */
 TEST(an_ipv4_address_is_of_no_concern_to_a_connection_over_ipv6)
 {
 	struct tmq_port *port = open_on_interface();
@@ -183,7 +183,7 @@ TEST(an_ipv4_address_is_of_no_concern_to_a_connection_over_ipv6)
 	stub_set_ipv4(IFACE, "192.0.2.3");
 	(void)network_of(port);
 	CHECK(tmq_port_tcp_receive(port, &byte, 1) != TMQ_UNREACHABLE);
-	/* The router advertises its prefix late, or no longer: connections go on. */
+	/* The router advertises its prefix late, or no longer; connections continue. */
 	for (int is_deprecated = 1; is_deprecated >= 0; is_deprecated--) {
 		stub_deprecate_ipv6(IFACE, is_deprecated);
 		stub_set_ipv4(IFACE, NULL);
@@ -224,7 +224,7 @@ TEST(each_client_has_the_interface_that_it_chose)
 	CHECK_EQUAL(network_of(thread).prefix_count, 1);
 	CHECK_EQUAL(network_of(other).prefix_count, 0);
 
-	/* The sockets are bound to the interface's address: that of Thread is not this host's. */
+	/* The sockets are bound to the interface's address; Thread's address is not this host's. */
 	struct tmq_address ipv4 = stub_address("127.0.0.1", 1), ipv6 = stub_address("::1", 1);
 
 	CHECK_EQUAL(tmq_port_tcp_connect(other, &ipv4), 0);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The locks that Mbed TLS gets: two threads count together, and one waits for the other.
+ * The locks that Mbed TLS receives: two threads count together, and one waits for the other.
  */
 #include "stub.h"
 
@@ -97,7 +97,7 @@ TEST(mbed_tls_locks_with_zephyrs_mutexes)
 	pthread_t threads[2];
 	int count = 0;
 
-	/* Set at the boot, before Mbed TLS takes them. */
+	/* Set at boot, before Mbed TLS uses them. */
 	CHECK(mutex_init != NULL);
 	(void)mutex_init(&stub_mutex);
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++) {

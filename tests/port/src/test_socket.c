@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * TCP, UDP and the wait, over the host's loopback, and every call that can fail.
+ * TCP, UDP and the wait, on the host's loopback, and every call that can fail.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@
 
 #include "stub.h"
 
-/* A port on whose interfaces 127.0.0.1 and ::1 are this device's addresses. */
+/* Opens a port on whose interfaces 127.0.0.1 and ::1 are this device's addresses. */
 static struct tmq_port *open_on_loopback(void)
 {
 	struct net_if *iface = &stub_interfaces[STUB_OTHER_INTERFACE];
@@ -29,7 +29,7 @@ static struct tmq_port *open_on_loopback(void)
 	return port;
 }
 
-/* A socket of the other side, and where it is. */
+/* Opens a socket for the other side, and gets its address. */
 static int peer(int type, const char *text, struct tmq_address *address)
 {
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
@@ -41,7 +41,7 @@ static int peer(int type, const char *text, struct tmq_address *address)
 
 	CHECK(is_ipv4 || inet_pton(AF_INET6, text, &in6.sin6_addr) == 1);
 	if (fd < 0 || bind(fd, any, length) != 0) {
-		/* A host without IPv6: the IPv4 half of the test remains. */
+		/* On a host without IPv6 the IPv4 half of the test remains. */
 		CHECK(!is_ipv4);
 		printf("SKIPPED: no IPv6 on this host\n");
 		exit(0);
@@ -102,7 +102,7 @@ TEST(a_refused_connection)
 	struct tmq_port *port = open_on_loopback();
 	struct tmq_address to;
 
-	/* Bound, but not listening any more. */
+	/* Bound, but no longer listening. */
 	close(peer(SOCK_STREAM, "127.0.0.1", &to));
 	connect_to(port, &to);
 	CHECK_EQUAL(tmq_port_tcp_state(port), TMQ_REFUSED);
@@ -129,7 +129,7 @@ TEST(a_reset_connection)
 	tmq_port_close(port);
 }
 
-/* Every call of a connect that can fail, with the errors that Zephyr's TCP gives. */
+/* Every call of a connect that can fail, with the errors that Zephyr's TCP returns. */
 TEST(a_connect_that_fails)
 {
 	static const struct {
@@ -163,7 +163,7 @@ TEST(a_connect_that_fails)
 		CHECK_EQUAL(tmq_port_tcp_state(port), TMQ_TCP_CLOSED);
 		CHECK_EQUAL(stub_open_descriptors(), before);
 	}
-	/* A failure that the wait finds. */
+	/* A failure that the wait detects. */
 	for (int error = 0; error < 2; error++) {
 		CHECK_EQUAL(tmq_port_tcp_connect(port, &to), 0);
 		stub_fail_call("zsock_getsockopt", error == 0 ? ETIMEDOUT : EIO);
@@ -209,7 +209,7 @@ TEST(sending_and_receiving_that_fail)
 	tmq_port_close(port);
 }
 
-/* Zephyr's TCP refuses data from the peer's FIN on, and reports the end only some time later. */
+/* Zephyr's TCP refuses data as soon as the peer's FIN arrives, but reports the end only some time later. */
 TEST(a_peer_that_closes_first)
 {
 	struct tmq_port *port = open_on_loopback();
@@ -231,7 +231,7 @@ TEST(a_peer_that_closes_first)
 	close(other);
 	tmq_port_wait(port, -1, 1, 1);
 	CHECK_EQUAL(tmq_port_tcp_receive(port, buffer, 8), 0);
-	/* The next connection sends again. */
+	/* The next connection can send again. */
 	connect_to(port, &to);
 	tmq_port_wait(port, -1, 0, 1);
 	CHECK(stub_wants_to_send());
@@ -245,7 +245,7 @@ TEST(a_poll_that_fails_does_not_spin)
 	stub_fail_call("zsock_poll", ENOMEM);
 	tmq_port_wait(port, -1, 0, 0);
 	CHECK_EQUAL(stub_sleeps(), 1);
-	/* And then goes on. */
+	/* After that it continues. */
 	tmq_port_wait(port, 0, 0, 0);
 	CHECK_EQUAL(stub_sleeps(), 1);
 	tmq_port_close(port);
@@ -253,7 +253,7 @@ TEST(a_poll_that_fails_does_not_spin)
 
 TEST(the_wait_is_as_long_as_asked)
 {
-	/* No event announces the interface's changes. */
+	/* No event reports the interface's changes. */
 	bool looks = !IS_ENABLED(CONFIG_NET_MGMT_EVENT) && !IS_ENABLED(CONFIG_NET_L2_OPENTHREAD);
 	struct tmq_port *port = open_on_loopback();
 
@@ -317,7 +317,7 @@ TEST(a_datagram_that_fails)
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		stub_fail_call(calls[i], ENFILE);
 		CHECK_EQUAL(tmq_port_udp_send(port, 0xc124, &to, buffer, 4), TMQ_ERRNO_BASE - ENFILE);
-		/* Only the socket of the last call is of use, and is used again. */
+		/* Only the socket of the last call is useful, and it is reused. */
 		CHECK_EQUAL(stub_open_descriptors(), i < 3 ? 1 : 2);
 	}
 	CHECK_EQUAL(tmq_port_udp_send(port, 0xc124, &to, buffer, 4), 0);
@@ -337,7 +337,7 @@ TEST(a_client_has_two_sockets_for_questions)
 		CHECK_EQUAL(tmq_port_udp_send(port, from, &to, buffer, 4), 0);
 		CHECK_EQUAL(stub_open_descriptors(), from == 0xc200 ? 2 : 3);
 	}
-	/* All descriptors at once in a poll. */
+	/* All descriptors in one poll. */
 	tmq_port_wait(port, 0, 1, 1);
 	tmq_port_close(port);
 	CHECK_EQUAL(stub_open_descriptors(), 0);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What is kept over reboots, and credentials.
+ * Values that survive reboots, and credentials.
  */
 #include <errno.h>
 
@@ -23,7 +23,7 @@ TEST(what_is_kept_is_read)
 	CHECK(memcmp(buffer, "12345678", 8) == 0);
 	CHECK_EQUAL(tmq_port_store_write("time", (const uint8_t *)"abc", 3), 0);
 	CHECK_EQUAL(tmq_port_store_read("time", buffer, sizeof(buffer)), 3);
-	/* A key is not its neighbour, nor what is below it. */
+	/* Neither a similar key nor one below it is the same key. */
 	CHECK_EQUAL(tmq_port_store_write("time/zone", (const uint8_t *)"x", 1), 0);
 	CHECK_EQUAL(tmq_port_store_read("time", buffer, sizeof(buffer)), 3);
 	CHECK_EQUAL(tmq_port_store_read("tim", buffer, sizeof(buffer)), TMQ_NOT_FOUND);
@@ -93,7 +93,7 @@ TEST(storage_fails_with_a_code)
 	CHECK_EQUAL(tmq_port_store_write("time", buffer, 8), 0);
 	stub_fail_settings(-EIO);
 	CHECK_EQUAL(tmq_port_store_read("time", buffer, 8), TMQ_ERRNO_BASE - EIO);
-	/* The value is there, its bytes cannot be read. */
+	/* The value exists, but cannot be read. */
 	stub_fail_settings(-EBADF);
 	CHECK_EQUAL(tmq_port_store_read("time", buffer, 8), TMQ_ERRNO_BASE - EBADF);
 }

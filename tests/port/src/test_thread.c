@@ -19,7 +19,7 @@ static struct tmq_network network_of(struct tmq_port *port)
 	return network;
 }
 
-/* An attached device whose parent knows its address. */
+/* Opens a port on an attached device whose parent knows its address. */
 static struct tmq_port *open_attached(void)
 {
 	struct tmq_port *port = tmq_port_open();
@@ -37,8 +37,8 @@ static struct tmq_port *open_attached(void)
 
 /* ------------------------------------------------------------------------------------------ locks */
 
-/* As an application's callback of CoAP, UDP or a state change publishes: the client's lock is
- * taken while OpenThread's is held.
+/* Publishes as an application's CoAP, UDP or state change callback does: the client's lock is taken while
+ * OpenThread's is held.
  */
 struct publisher {
 	const void *client;
@@ -66,7 +66,7 @@ static void turns(void *argument)
 	struct tmq_network network;
 
 	while (!__atomic_load_n(&quits, __ATOMIC_SEQ_CST)) {
-		/* What a turn asks of the port with the client's lock held. */
+		/* What the client asks the port while it holds its lock. */
 		tmq_port_lock(port);
 		tmq_port_network(port, &network);
 		(void)tmq_port_resolved(port, answers);
@@ -115,7 +115,7 @@ TEST(openthreads_callbacks_publish_while_clients_come_and_go)
 	struct publisher publisher = {&quits, &tmq_ports[0]};
 	pthread_t thread;
 
-	/* Its lock is not touched here: entering the client is what takes the ports' lock. */
+	/* Its lock is not used here: entering the client takes the ports' lock. */
 	publisher.client = "no client";
 	stub_start_thread(&thread, open_and_close, NULL);
 	while (!__atomic_load_n(&quits, __ATOMIC_SEQ_CST)) {
@@ -161,7 +161,7 @@ TEST(a_registration_that_is_due_this_millisecond)
 		tmq_port_wait(port, -1, 0, 0);
 		CHECK_EQUAL(stub_last_timeout(), 1250 - now);
 	}
-	/* The clock moves on between the turn and the wait. */
+	/* The clock advances between reading the network and the wait. */
 	stub_stop_clock(1250);
 	tmq_port_wait(port, -1, 0, 0);
 	CHECK_EQUAL(stub_last_timeout(), 0);
@@ -179,7 +179,7 @@ TEST(a_change_in_a_turn_ends_the_next_wait)
 {
 	struct tmq_port *port = open_attached();
 
-	/* As long as nothing has changed, the wait is for ever: a lost wake-up hangs. */
+	/* As long as nothing changes, the wait is forever: a lost wake-up hangs. */
 	stub_stop_clock(-1);
 	stub_set_role(OT_DEVICE_ROLE_DETACHED);
 	tmq_port_wait(port, -1, 0, 0);
@@ -226,10 +226,10 @@ TEST(another_address_ends_the_connection_over_thread)
 	struct tmq_port *port = open_attached();
 	uint8_t byte;
 
-	port->address_changed[TMQ_IPV6] = false; /* as a connect does */
+	port->address_changed[TMQ_IPV6] = false; /* as in a connect */
 	stub_add_address("2001:db8:2::5", true);
 	(void)network_of(port);
-	/* The known one is still there. */
+	/* The known address still exists. */
 	CHECK(tmq_port_tcp_receive(port, &byte, 1) != TMQ_UNREACHABLE);
 	stub_remove_addresses();
 	stub_add_address("2001:db8:2::5", true);
@@ -283,7 +283,7 @@ static void announce_anycast(uint8_t id, uint8_t sequence)
 	stub_add_service(&anycast);
 }
 
-/* The address, the port 0xd000 and a version, if it is not negative. */
+/* Writes the address, the port 0xd000 and, unless it is negative, a version. */
 static size_t put_address(uint8_t *data, const char *text, int version)
 {
 	struct tmq_address address = stub_address(text, 0);
@@ -325,7 +325,7 @@ static void check_servers(struct tmq_port *port, size_t count, const char *const
 			stub_fail(__FILE__, __LINE__, "server %zu is %s, not %s", i, found,
 				  expected[i]);
 		}
-		/* The port of an entry is that of SRP. */
+		/* The port in an entry is that of SRP. */
 		CHECK_EQUAL(network.dns_servers[i].port, 53);
 	}
 }
@@ -340,8 +340,8 @@ TEST(a_network_that_announces_no_dns_server_has_none)
 		service(THREAD, 0, "", 0),
 		service(THREAD, 0, "\x01", 1),          /* a backbone router */
 		service(THREAD, 0, "\x5c", 1),          /* without a sequence number */
-		service(THREAD, 0, "\x5d", 1),          /* with nothing in the server data */
-		service(THREAD, 0, "\x5d\x20\x01", 3),  /* cut short */
+		service(THREAD, 0, "\x5d", 1),          /* with empty server data */
+		service(THREAD, 0, "\x5d\x20\x01", 3),  /* truncated */
 		service(1, 0, "\x5c\x01", 2),           /* another enterprise's */
 	};
 
@@ -399,7 +399,7 @@ TEST(servers_in_the_order_of_openthreads_srp_client)
 	announce_unicast("fd77::a", 2);
 	CHECK_SERVERS(port, "fd77::a", "fd77::8", "fd77::9");
 	announce_anycast(1, 250);
-	announce_anycast(2, 3); /* newer, in serial numbers */
+	announce_anycast(2, 3); /* newer, in serial number arithmetic */
 	CHECK_SERVERS(port, "fd00:db8::ff:fe00:fc12", "fd00:db8::ff:fe00:fc11", "fd77::a");
 	announce_preferred("fd77::5", 0);
 	announce_preferred("fd77::4", 0);
@@ -442,7 +442,7 @@ TEST(the_announced_server_is_asked_and_no_other)
 		CHECK(strcmp(stub_question(i)->name, "broker.example") == 0);
 		CHECK_EQUAL(stub_question(i)->ipv4, i == 1);
 	}
-	/* The border router stops serving names. */
+	/* The border router stops serving DNS. */
 	stub_clear_network_data();
 	(void)network_of(port);
 	CHECK_EQUAL(tmq_port_resolve(port, "broker.example", 14, TMQ_FAMILY_UNSPECIFIED),
@@ -508,8 +508,8 @@ TEST(an_answer_is_an_error)
 	tmq_port_close(port);
 }
 
-/* OpenThread's own question for both families leaves A out where there is AAAA: behind a border router with
- * NAT64 and no IPv6 of its own, the broker would stay out of reach.
+/* OpenThread's own query for both families omits A if there is an AAAA record. Behind a border router with
+ * NAT64 and without IPv6 the broker would be unreachable.
  */
 TEST(behind_nat64_both_halves_of_a_name_are_asked_for)
 {
@@ -518,7 +518,7 @@ TEST(behind_nat64_both_halves_of_a_name_are_asked_for)
 	struct tmq_address native = stub_address("2001:db8::1", 0);
 	struct tmq_address synthesised = stub_address("fd00:64::c000:207", 0);
 
-	/* Without NAT64 an A record is of no use, but to say so. */
+	/* Without NAT64 an A record only shows that the name exists. */
 	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED), 0);
 	CHECK_EQUAL(stub_questions(), 1);
 	CHECK(!stub_question(0)->ipv4 && stub_question(0)->nat64);
@@ -533,7 +533,7 @@ TEST(behind_nat64_both_halves_of_a_name_are_asked_for)
 		CHECK_EQUAL(stub_questions(), a + 2);
 		CHECK(stub_question(a)->ipv4 && !stub_question(a + 1)->ipv4);
 		CHECK(!stub_question(a + 1)->nat64);
-		/* Whichever comes first. */
+		/* In either order. */
 		stub_answer(a + first, OT_ERROR_NONE, first ? "2001:db8::1" : "fd00:64::c000:207");
 		CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
 		stub_answer(a + !first, OT_ERROR_NONE, first ? "fd00:64::c000:207" : "2001:db8::1");
@@ -541,13 +541,13 @@ TEST(behind_nat64_both_halves_of_a_name_are_asked_for)
 		CHECK(memcmp(&answers[first], &synthesised, sizeof(native)) == 0);
 		CHECK(memcmp(&answers[!first], &native, sizeof(native)) == 0);
 	}
-	/* Neither takes the room of the other. */
+	/* Neither uses the other's room. */
 	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED), 0);
 	stub_answer(5, OT_ERROR_NONE, "many");
 	stub_answer(6, OT_ERROR_NONE, "2001:db8::1");
 	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_ANSWERS / 2 + 1);
 	CHECK(memcmp(&answers[TMQ_ANSWERS / 2], &native, sizeof(native)) == 0);
-	/* One half does without the other; where there is none, a failure counts. */
+	/* One half suffices without the other; if there is none, a failure counts. */
 	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_UNSPECIFIED), 0);
 	stub_answer(8, OT_ERROR_RESPONSE_TIMEOUT, NULL);
 	stub_answer(7, OT_ERROR_NONE, "fd00:64::c000:207");
@@ -556,7 +556,7 @@ TEST(behind_nat64_both_halves_of_a_name_are_asked_for)
 	stub_answer(9, OT_ERROR_RESPONSE_TIMEOUT, NULL);
 	stub_answer(10, OT_ERROR_NONE, NULL);
 	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_TIMED_OUT);
-	/* One family alone, as it was asked for. */
+	/* A single family, if that was asked for. */
 	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_INET6), 0);
 	CHECK(!stub_question(11)->ipv4 && !stub_question(11)->nat64);
 	CHECK_EQUAL(tmq_port_resolve(port, "a.example", 9, TMQ_FAMILY_INET), 0);
@@ -581,7 +581,7 @@ TEST(an_answer_for_an_earlier_name_is_dropped)
 	stub_answer(1, OT_ERROR_NONE, "2001:db8::1");
 	CHECK_EQUAL(tmq_port_resolved(port, answers), 1);
 	CHECK_EQUAL(answers[0].bytes[15], 1);
-	/* A second answer to one question. */
+	/* A second answer to one query. */
 	stub_answer(1, OT_ERROR_NONE, "2001:db8::bad");
 	CHECK_EQUAL(tmq_port_resolved(port, answers), TMQ_WOULD_BLOCK);
 	tmq_port_close(port);
@@ -595,7 +595,7 @@ TEST(an_answer_for_an_earlier_client_is_dropped)
 	for (int life = 0; life < 5; life++) {
 		CHECK_EQUAL(tmq_port_resolve(port, "old.example", 11, TMQ_FAMILY_UNSPECIFIED), 0);
 		tmq_port_close(port);
-		/* While no client is there. */
+		/* While there is no client. */
 		stub_answer(2 * life, OT_ERROR_NONE, "2001:db8::bad");
 		port = tmq_port_open();
 		CHECK_EQUAL(tmq_port_use_interface(port, TMQ_INTERFACE_THREAD), 0);
@@ -668,7 +668,7 @@ TEST(the_radio_listens_often_while_an_answer_is_awaited)
 	tmq_port_wait(port, -1, 0, 0);
 	CHECK_EQUAL(stub_poll_period(), CONFIG_THREAD_MQTT_FAST_POLL);
 	CHECK_EQUAL(stub_last_timeout(), 30000 - 2000);
-	/* The answer does not come: the radio sleeps again. */
+	/* The answer does not arrive: the radio goes back to sleep. */
 	stub_stop_clock(30000);
 	tmq_port_wait(port, -1, 0, 0);
 	CHECK_EQUAL(stub_poll_period(), 3000);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What runs at the boot runs before main().
+ * Initialisation functions run before main().
  */
 #ifndef STUB_INIT_H_
 #define STUB_INIT_H_

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The names of Zephyr's kernel that the port uses, over POSIX threads. Every lock counts what its
- * thread holds: see kernel.c.
+ * The names of Zephyr's kernel that the port uses, on POSIX threads. Every lock counts what its thread
+ * holds: see kernel.c.
  */
 #ifndef STUB_KERNEL_H_
 #define STUB_KERNEL_H_
@@ -23,7 +23,7 @@
 #define MAX(a, b)     ((a) > (b) ? (a) : (b))
 #define BUILD_ASSERT(x, ...) _Static_assert(x, "" __VA_ARGS__)
 
-/* 1 for an option that is defined as 1, else 0. */
+/* 1 for an option that is defined as 1, otherwise 0. */
 #define IS_ENABLED(option)              STUB_ENABLED_1(option)
 #define STUB_ENABLED_1(value)           STUB_ENABLED_2(STUB_ONE_##value)
 #define STUB_ENABLED_2(one_or_junk)     STUB_SECOND(one_or_junk 1, 0)
@@ -52,7 +52,7 @@ int k_condvar_wait(struct k_condvar *condvar, struct k_mutex *mutex, k_timeout_t
 int k_condvar_broadcast(struct k_condvar *condvar);
 int k_condvar_signal(struct k_condvar *condvar);
 
-/* A spinlock of zeros is free. */
+/* An all-zero spinlock is free. */
 struct k_spinlock {
 	char taken;
 };

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Mbed TLS 3: what it asks of MBEDTLS_THREADING_ALT.
+ * Mbed TLS 3: what it requires of MBEDTLS_THREADING_ALT.
  */
 #ifndef STUB_MBEDTLS_THREADING_H_
 #define STUB_MBEDTLS_THREADING_H_

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The log, which reads a text up to its terminator, as Zephyr's does when it formats later.
+ * The log, which reads a text up to its NUL, as Zephyr's does because it formats later.
  */
 #ifndef STUB_LOG_H_
 #define STUB_LOG_H_

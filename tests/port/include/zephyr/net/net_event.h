@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The layer of an event is in its upper bits; a callback gets those of one layer only.
+ * The upper bits of an event are its layer; a callback receives the events of one layer only.
  */
 #ifndef STUB_NET_EVENT_H_
 #define STUB_NET_EVENT_H_

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Zephyr's OpenThread until 4.1: see openthread.c.
+ * Zephyr's OpenThread up to 4.1: see openthread.c.
  */
 #ifndef STUB_OLD_OPENTHREAD_H_
 #define STUB_OLD_OPENTHREAD_H_

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Zephyr's sockets are the host's, each call of which can be made to fail: see sockets.c.
+ * Zephyr's sockets are the host's; each call can be made to fail: see sockets.c.
  */
 #ifndef STUB_SOCKET_H_
 #define STUB_SOCKET_H_
@@ -34,12 +34,12 @@ int zsock_getaddrinfo(const char *host, const char *service, const struct addrin
 		      struct addrinfo **found);
 void zsock_freeaddrinfo(struct addrinfo *found);
 
-/* Zephyr's header brings those of its network stack, whose names are not free. */
+/* Zephyr's header includes those of its network stack, whose names are taken. */
 struct dns_server {
 	int unused;
 };
 
-/* The name space of Zephyr 4.4. */
+/* The namespace of Zephyr 4.4. */
 #define net_sockaddr         sockaddr
 #define net_sockaddr_in      sockaddr_in
 #define net_sockaddr_in6     sockaddr_in6

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Event descriptors, of which there may be none left: see sockets.c.
+ * Event descriptors, which can run out: see sockets.c.
  */
 #ifndef STUB_EVENTFD_H_
 #define STUB_EVENTFD_H_

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Event descriptors by their names until Zephyr 3.6.
+ * Event descriptors under their names up to Zephyr 3.6.
  */
 #ifndef STUB_OLD_EVENTFD_H_
 #define STUB_OLD_EVENTFD_H_
