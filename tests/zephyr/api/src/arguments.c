@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Every function with what it must refuse.
+ * Calls every function with arguments that it must refuse.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #define NOBODY ((struct thread_mqtt *)0x1230)
 #define NOT_UTF8 "a\xff"
 
-/* 65,535 bytes are the most a string of MQTT can have. */
+/* An MQTT string has at most 65,535 bytes. */
 static char long_text[65537];
 
 static struct thread_mqtt *client;
@@ -32,7 +32,7 @@ static void after(void *fixture)
 
 ZTEST_SUITE(arguments, NULL, NULL, before, after, NULL);
 
-/* NULL, a pointer that never was a client, and one that is a client no more. */
+/* NULL, a pointer that was never a client, and a stale one. */
 static void nobody(struct thread_mqtt *none)
 {
 	struct thread_mqtt_message message = {.topic = "t"};
@@ -98,11 +98,11 @@ ZTEST(arguments, test_publish)
 	zassert_equal(publish("a/#", NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
 	zassert_equal(publish(long_text, NULL, 0, 0), THREAD_MQTT_ERROR_TOPIC);
 
-	/* 65,535 bytes are allowed, but the outbox has no room for them. */
+	/* 65,535 bytes are allowed, but do not fit the outbox. */
 	long_text[65535] = '\0';
 	zassert_equal(publish(long_text, NULL, 0, 0), THREAD_MQTT_ERROR_TOO_LARGE);
 	zassert_equal(publish("t", long_text, 65536, 1), THREAD_MQTT_ERROR_TOO_LARGE);
-	/* Not even looked at: this payload is nowhere. */
+	/* Refused without reading it: there is no such payload. */
 	zassert_equal(publish("t", long_text, SIZE_MAX / 2, 1), THREAD_MQTT_ERROR_TOO_LARGE);
 
 	zassert_ok(publish("t", NULL, 0, 0), "an empty payload is allowed");
@@ -123,7 +123,7 @@ ZTEST(arguments, test_outbox_full)
 	zassert_equal(result, THREAD_MQTT_ERROR_FULL);
 	zassert_true(queued > 0);
 
-	/* Requests have room of their own. */
+	/* Requests have their own room. */
 	queued = 0;
 	while ((result = thread_mqtt_subscribe(client, "t", 0, NULL)) == 0) {
 		queued++;

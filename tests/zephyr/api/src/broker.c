@@ -18,11 +18,11 @@
 #define PINGREQ   12
 
 #define TOPIC "large"
-/* Of the message that is sent. */
+/* Packet identifier of the message that is sent. */
 #define PACKET_ID 1
 
 struct broker broker;
-/* The client's session: whether there is one, and whether the message has still to be acknowledged. */
+/* The client's session: whether it exists, and whether the message is still unacknowledged. */
 static bool known;
 static bool pending;
 
@@ -31,8 +31,8 @@ static volatile bool ending;
 static struct k_thread thread;
 static K_THREAD_STACK_DEFINE(stack, 4096);
 
-/* An accepted socket of native_sim would stop the whole image in a call that blocks, and an event may wake no
- * thread: so it is asked again and again.
+/* A blocking call on an accepted socket of native_sim would stop the whole image, and an event may not wake
+ * the thread, so the socket is polled repeatedly.
  */
 static bool await(int peer, short events)
 {
@@ -102,7 +102,7 @@ static bool skip(int peer, uint32_t length)
 	return true;
 }
 
-/* A fixed header (MQTT 5 section 2.1.1). */
+/* Reads a fixed header (MQTT 5 section 2.1.1). */
 static bool take_header(int peer, uint8_t *head, uint32_t *length)
 {
 	uint8_t part;
@@ -217,7 +217,7 @@ static bool published(int peer, uint8_t head, uint32_t length)
 	return qos == 0 || send_all(peer, answer, sizeof(answer));
 }
 
-/* False at the end of the connection. */
+/* Returns false at the end of the connection. */
 static bool serve(int peer)
 {
 	uint8_t head;
@@ -278,7 +278,7 @@ void broker_start(void)
 	zassert_equal(zsock_inet_pton(AF_INET, "127.0.0.1", &to.sin_addr), 1);
 	listener = zsock_socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
 	zassert_true(listener >= 0);
-	/* The host's sockets do not tell which port they chose. */
+	/* The host's sockets do not report which port they chose. */
 	do {
 		broker.port = 49152 + sys_rand32_get() % 16000;
 		to.sin_port = htons(broker.port);

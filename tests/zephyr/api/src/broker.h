@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A broker of MQTT 5 inside of the image, for one client: it takes messages of any length, sends one to a
+ * An MQTT 5 broker inside the image, for one client. It receives messages of any length, sends one to a
  * subscriber, and ends connections in the middle of either.
  */
 #ifndef BROKER_H_
@@ -13,28 +13,28 @@
 
 #include <zephyr/kernel.h>
 
-/* The byte of a payload at an offset, in both directions. */
+/* Returns the payload byte at an offset, in both directions. */
 static inline uint8_t byte_at(uint32_t at)
 {
 	return (uint8_t)(at * 7 % 251);
 }
 
 struct broker {
-	/* What it is to do; only while no client is connected. */
+	/* What it is to do. Changed only while no client is connected. */
 
-	/* Bytes of the payload that a subscriber is sent, with QoS 1; 0 for no message. */
+	/* Length of the payload sent to a subscriber with QoS 1, in bytes; 0 for no message. */
 	uint32_t send;
-	/* The connection ends once when so many bytes of a payload were sent, or received; 0: it does not. */
+	/* Ends the connection once after this many payload bytes were sent or received; 0: never. */
 	uint32_t cut_sending;
 	uint32_t cut_receiving;
 
-	/* What it saw. */
+	/* What it observed. */
 
 	uint16_t port;
-	/* Bytes of the last payload received, and those of all that were not right. */
+	/* Bytes of the last payload received, and number of wrong bytes in all payloads. */
 	uint32_t received;
 	uint32_t wrong;
-	/* Given for each PUBACK that comes. */
+	/* Given for each PUBACK received. */
 	struct k_sem acknowledged;
 };
 
@@ -42,9 +42,9 @@ extern struct broker broker;
 
 /** Listens on the loopback. */
 void broker_start(void);
-/** Ends with the connection that it has. */
+/** Stops, and ends its connection. */
 void broker_end(void);
-/** Nothing to do, nothing seen, no session. */
+/** Resets the instructions, the observations and the session. */
 void broker_forget(void);
 
 #endif /* BROKER_H_ */

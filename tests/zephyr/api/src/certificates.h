@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A certificate with its key, and another key. They protect nothing. Made by:
+ * A certificate with its key, and another key. They protect nothing. Created with:
  * openssl ecparam -name prime256v1 -genkey -noout
  * openssl req -x509 -new -key KEY -subj "/CN=thread-mqtt test" -days 36500
  */

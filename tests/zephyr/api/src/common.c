@@ -43,7 +43,7 @@ struct thread_mqtt *new_client(struct told *told)
 	return client;
 }
 
-/* Of all heaps: what is in use, or what was at most. */
+/* Returns what is in use in all heaps, or the peak. */
 static size_t heaps(bool peak, bool restart)
 {
 	struct sys_heap **heaps;

@@ -10,10 +10,10 @@
 
 #include <thread_mqtt.h>
 
-/* Long enough for anything that comes at all. */
+/* Long enough for every event. */
 #define PATIENCE K_SECONDS(60)
 
-/* What a client told, by the type of the event. */
+/* What a client reported, by event type. */
 struct told {
 	struct k_sem of[THREAD_MQTT_EVENT_PIECE_WANTED + 1];
 	/* The last failure. */
@@ -29,17 +29,17 @@ void told_init(struct told *told);
 /** The callback: user_data is a struct told. */
 void tell(struct thread_mqtt *client, const struct thread_mqtt_event *event, void *user_data);
 
-/** A client for the broker that is not there, telling `told`. */
+/** Creates a client for a broker that does not exist, which reports to `told`. */
 struct thread_mqtt *new_client(struct told *told);
 
-/** Bytes in use of all heaps. */
+/** Returns the bytes in use in all heaps. */
 size_t heap_used(void);
 
-/** The most since heap_peak_restart(), which returns what is in use. */
+/** Returns the peak since heap_peak_restart(), which returns what is in use. */
 size_t heap_peak(void);
 size_t heap_peak_restart(void);
 
-/** File descriptors that are free. */
+/** Returns the number of free file descriptors. */
 int free_descriptors(void);
 
 #endif /* COMMON_H_ */

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What thread_mqtt_init() must refuse.
+ * Configurations that thread_mqtt_init() must refuse.
  */
 #include <errno.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static void before(void *fixture)
 
 ZTEST_SUITE(configuration, NULL, NULL, before, NULL, NULL);
 
-/* What init says; a client that was made is ended. */
+/* Returns the result of thread_mqtt_init(); deletes a client that was created. */
 static int init(void)
 {
 	struct thread_mqtt *client = (struct thread_mqtt *)&config;
@@ -57,7 +57,7 @@ ZTEST(configuration, test_defaults)
 	zassert_ok(init());
 }
 
-/* Without the macro, or compiled against the header of another version. */
+/* Without the macro, or compiled against another version of the header. */
 ZTEST(configuration, test_another_header)
 {
 	struct thread_mqtt_config bare = {.broker = "mqtt://broker.example", .mqtt_version = 5};
@@ -102,8 +102,9 @@ ZTEST(configuration, test_broker)
 	zassert_equal(init(), THREAD_MQTT_ERROR_ARGUMENT);
 }
 
-/* What the image has, and what it was built without. */
-/* What shows only when it is read: init takes it, its client is ended while it reads, and the check says it. */
+/* Errors that show only on reading: init accepts them, its client is deleted while it reads, and the check reports
+ * them.
+ */
 static int init_and_read(void)
 {
 	zassert_ok(init());
@@ -196,7 +197,7 @@ ZTEST(configuration, test_certificates)
 
 ZTEST(configuration, test_interface)
 {
-	/* This image has no Thread. */
+	/* This image is built without Thread. */
 	config.interface = THREAD_MQTT_INTERFACE_THREAD;
 	zassert_equal(init(), THREAD_MQTT_ERROR_SETTING);
 	config.interface = 3;

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The header in C++17, without any extension of the compiler.
+ * The header in C++17, without compiler extensions.
  */
 #pragma GCC diagnostic error "-Wpedantic"
 #include <thread_mqtt.h>

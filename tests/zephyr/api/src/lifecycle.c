@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Start, stop and the end, in every order; nothing is left behind.
+ * Start, stop and deletion in every order. Nothing may be left behind.
  */
 #include "common.h"
 
@@ -48,7 +48,7 @@ ZTEST(lifecycle, test_failure_is_told_and_kept)
 	zassert_ok(thread_mqtt_deinit(client));
 }
 
-/* A stop takes its time; who starts meanwhile does not lose the start. */
+/* A stop takes time; a start meanwhile is not lost. */
 ZTEST(lifecycle, test_start_while_it_stops)
 {
 	struct told told;
@@ -128,7 +128,7 @@ ZTEST(lifecycle, test_from_the_callback)
 	zassert_ok(thread_mqtt_deinit(client));
 }
 
-/* Once through everything a client does without a broker. */
+/* Does once everything that a client can do without a broker. */
 static void cycle(bool wait)
 {
 	struct told told;
@@ -151,7 +151,7 @@ ZTEST(lifecycle, test_nothing_is_left_behind)
 	size_t heap;
 	int descriptors;
 
-	/* What is made once, by the first. */
+	/* The first cycle allocates what is allocated only once. */
 	cycle(true);
 	heap = heap_used();
 	descriptors = free_descriptors();

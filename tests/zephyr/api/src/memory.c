@@ -11,7 +11,7 @@
 
 ZTEST_SUITE(memory, NULL, NULL, NULL, NULL, NULL);
 
-/* Takes the heap in pieces of this size, each holding the address of the one before. */
+/* Allocates the whole heap in blocks of this size, each holding the address of the previous one. */
 static void **take_all(size_t size)
 {
 	void **last = NULL;
@@ -87,7 +87,7 @@ ZTEST(memory, test_init)
 	zassert_ok(thread_mqtt_deinit(client));
 }
 
-/* What a client at rest takes; thread_mqtt_init() makes sure beforehand that there is as much. */
+/* The heap of an idle client. thread_mqtt_init() checks beforehand that there is enough. */
 ZTEST(memory, test_a_client_at_rest)
 {
 	struct thread_mqtt_config config = THREAD_MQTT_CONFIG_DEFAULT();

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Messages that are larger than the heap, in pieces, with a broker inside of the image.
+ * Messages larger than the heap, in pieces, with a broker inside the image.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,15 +14,15 @@
 #define PIECE 4096
 /* Where a connection is cut. */
 #define HALF  100000
-/* What a message takes of the heap at most: pieces, packets and events. */
+/* The most heap that a message takes: pieces, packets and events. */
 #define ROOM  (4 * CONFIG_THREAD_MQTT_MAX_PACKET_SIZE)
 
 static struct told told;
 static char uri[32];
 
-/* What moves, as the client's thread sees it. */
+/* The transfer, as seen by the client's thread. */
 static struct {
-	/* Whether pieces are supplied as they are asked for. */
+	/* Whether pieces are supplied when asked for. */
 	bool supplies;
 	uint32_t token;
 	uint32_t supplied;
@@ -30,7 +30,7 @@ static struct {
 	uint32_t received;
 	uint32_t cut_at;
 	int32_t error;
-	/* Offsets, lengths and bytes that are not right. */
+	/* Number of wrong offsets, lengths and bytes. */
 	uint32_t wrong;
 	struct k_sem complete;
 } moved;
@@ -151,7 +151,7 @@ static void publish(struct thread_mqtt *client)
 	zassert_ok(thread_mqtt_publish_in_pieces(client, &message, TOTAL, PIECE, &moved.token));
 }
 
-/* The next of these. */
+/* Waits for the next event of this type. */
 static void await(uint8_t type)
 {
 	zassert_ok(k_sem_take(&told.of[type], PATIENCE), "%s does not come; %u bytes out, %u in",
@@ -204,7 +204,7 @@ ZTEST(pieces, test_given_up)
 	struct thread_mqtt *client = online(&config);
 
 	moved.supplies = false;
-	/* Before anything was sent: the connection stands. */
+	/* Before anything was sent: the connection stays. */
 	publish(client);
 	await(THREAD_MQTT_EVENT_PIECE_WANTED);
 	zassert_ok(thread_mqtt_give_up(client, moved.token));
@@ -289,7 +289,7 @@ ZTEST(pieces, test_cut_while_receiving)
 	zassert_equal(moved.cut_at, moved.received);
 	zassert_between_inclusive(moved.cut_at, 1, TOTAL - 1);
 	reconnect(client);
-	/* From its beginning. */
+	/* From the beginning. */
 	await_complete();
 	zassert_equal(moved.wrong, 0);
 	zassert_ok(k_sem_take(&broker.acknowledged, PATIENCE));
@@ -317,7 +317,7 @@ ZTEST(pieces, test_wrong_arguments)
 		{&message, 0, 1, THREAD_MQTT_ERROR_ARGUMENT},
 		{&message, 1, 0, THREAD_MQTT_ERROR_ARGUMENT},
 		{&wild, 1, 1, THREAD_MQTT_ERROR_TOPIC},
-		/* Beside the packet's head more than a word can count. */
+		/* With the packet's header more than a word can count. */
 		{&message, UINT32_MAX, 1, THREAD_MQTT_ERROR_TOO_LARGE},
 		{&message, TOTAL, CONFIG_THREAD_MQTT_OUTBOX_BYTES, THREAD_MQTT_ERROR_TOO_LARGE},
 	};
@@ -338,7 +338,7 @@ ZTEST(pieces, test_wrong_arguments)
 	zassert_equal(thread_mqtt_supply(client, 1, 0, "x", 0), THREAD_MQTT_ERROR_ARGUMENT);
 	zassert_equal(thread_mqtt_supply(client, 1, 0, &told, SIZE_MAX), THREAD_MQTT_ERROR_ARGUMENT);
 	zassert_equal(thread_mqtt_give_up(NULL, 1), THREAD_MQTT_ERROR_ARGUMENT);
-	/* Whatever is supplied unasked, until the mailbox is full: the client's thread drops it. */
+	/* Fills the mailbox with pieces that were not asked for; the client's thread drops them. */
 	for (int i = 0; i < 100; i++) {
 		result = thread_mqtt_supply(client, 1, 0, "x", 1);
 		zassert_true(result == 0 || result == THREAD_MQTT_ERROR_FULL);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The functions that the Rust core is built on.
+ * The functions on which the Rust core is built.
  */
 #include <string.h>
 
@@ -74,7 +74,7 @@ ZTEST(port, test_wake)
 	struct k_thread thread;
 	int64_t begin;
 
-	/* One that comes before the wait ends it as well, and is then gone. */
+	/* An earlier wake ends the wait as well, but only once. */
 	tmq_port_wake(port);
 	tmq_port_wake(port);
 	begin = tmq_port_uptime_ms();
@@ -125,7 +125,7 @@ ZTEST(port, test_tcp_refused)
 	}
 }
 
-/* A server that sends back what it gets, as one of DNS would. */
+/* A server that echoes what it receives, as a DNS server would answer. */
 static void answer(int server)
 {
 	tmq_sockaddr_in asker;
@@ -140,7 +140,7 @@ static void answer(int server)
 		      length);
 }
 
-/* Fixed ports, below those that a host draws by itself. */
+/* Uses fixed ports, below those that a host assigns. */
 ZTEST(port, test_udp)
 {
 	struct tmq_address to = {.bytes = {[10] = 0xff, 0xff, 127, 0, 0, 1}, .port = 28122};
@@ -157,7 +157,7 @@ ZTEST(port, test_udp)
 
 	zassert_equal(tmq_port_udp_receive(port, &from, &to_port, got, sizeof(got)),
 		      TMQ_WOULD_BLOCK);
-	/* More local ports than there are sockets: the oldest gives way. */
+	/* More local ports than there are sockets: the oldest one is closed. */
 	for (uint16_t local = 28123; local < 28128; local++) {
 		zassert_ok(tmq_port_udp_send(port, local, &to, "hello", 5));
 		answer(server);

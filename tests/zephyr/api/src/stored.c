@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A session in the settings, and the stack that it takes to go on with it.
+ * A session in the settings, and the stack needed to resume it.
  */
 #include <stdio.h>
 
@@ -10,8 +10,8 @@
 
 #include "common.h"
 
-/* What zephyr/cmake/refuse.cmake asks of the thread that calls thread_mqtt_init(). More is there, so that a
- * call that takes more can say how much.
+/* The stack that zephyr/cmake/refuse.cmake requires of the thread that calls thread_mqtt_init(). The thread has
+ * more, so that the test can report how much a call that needs more takes.
  */
 #define STACK    4096
 #define ROOM     16384
@@ -32,7 +32,7 @@ static int find(const char *key, size_t length, settings_read_cb read, void *arg
 	return 0;
 }
 
-/* The flash of native_sim is a file, which an earlier run may have left. */
+/* native_sim's flash is a file, which may be left from an earlier run. */
 static void forget(void *fixture)
 {
 	char found[SETTINGS_MAX_NAME_LEN + 1];
@@ -68,7 +68,7 @@ static void make(void *first, void *second, void *third)
 	making->result = thread_mqtt_init(&making->client, &making->config);
 }
 
-/* A client, made by a thread of its own; what that used of its stack. */
+/* Creates a client in a thread of its own. Returns the stack used. */
 static size_t made_by_thread(struct making *making)
 {
 	size_t unused = 0;
@@ -85,7 +85,7 @@ static size_t made_by_thread(struct making *making)
 
 static void say(const char *what, int messages, size_t used)
 {
-	/* native_sim's threads have the host's stacks. */
+	/* native_sim's threads use the host's stacks. */
 	if (!IS_ENABLED(CONFIG_ARCH_POSIX)) {
 		TC_PRINT("thread_mqtt_init(), %s, %d messages: %zu of %d bytes of stack\n", what,
 			 messages, used, STACK);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Several threads at one client.
+ * Several threads use one client.
  */
 #include <stdlib.h>
 
@@ -36,7 +36,7 @@ static void publisher(void *client, void *tokens, void *index)
 	uint32_t *queued = (uint32_t *)tokens + 8 * (size_t)index;
 	struct thread_mqtt_message message = {.topic = "t", .qos = 1};
 
-	/* 4 times 4 messages are what the outbox takes. */
+	/* The outbox holds 4 times 4 messages. */
 	for (size_t i = 0; i < 4; i++) {
 		zassert_ok(thread_mqtt_publish(client, &message, &queued[i]));
 		k_yield();
@@ -70,7 +70,7 @@ ZTEST(threads, test_every_message_is_queued_once)
 	zassert_ok(thread_mqtt_deinit(client));
 }
 
-/* Calls in any order, each answered by 0 or by one of the numbers that fit. */
+/* Makes calls in any order; each must return 0 or one of the matching errors. */
 static void anything(void *client, void *unused, void *index)
 {
 	struct thread_mqtt_message message = {.topic = "t"};

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * OpenThread's radio co-processor behind a UART without a FIFO, whose sender is always ready: that of
- * mps2/an386 in QEMU, which takes a byte at once and holds back what the image has not read.
+ * OpenThread's radio co-processor on a UART without a FIFO whose transmitter is always ready: that of
+ * mps2/an386 in QEMU, which takes each byte at once and keeps back what the image has not read.
  */
 #include <zephyr/device.h>
 #include <zephyr/drivers/uart.h>
@@ -17,7 +17,7 @@
 
 #define DT_DRV_COMPAT uart_hdlc_rcp_if
 
-/* Bytes handed on at once; OpenThread's decoder waits for ever if it has no room for them. */
+/* Bytes passed on at once. OpenThread's decoder waits forever if it has no room for them. */
 #define PART 128
 #define MTU  1280
 
@@ -26,7 +26,7 @@ RING_BUF_DECLARE(received, 2048);
 static hdlc_rx_callback_t receiver;
 static void *receiver_parameter;
 
-/* Takes what the UART has and there is room for. */
+/* Reads from the UART as much as there is room for. */
 static void take(void)
 {
 	uint8_t byte;

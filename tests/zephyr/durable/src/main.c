@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A device whose session is kept in flash: publishes numbered messages as the command line says, and
- * prints each step of which tests/zephyr/durable.py then looks whether it outlived a loss of power.
+ * A device whose session is kept in flash. It publishes numbered messages as told on the command line and
+ * prints each step; tests/zephyr/durable.py then checks whether each survived a power loss.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 		k_sem_give(&received);
 		break;
 	case THREAD_MQTT_EVENT_PUBLISHED:
-		/* A message of an earlier life: thread_mqtt.h names the tokens. */
+		/* A message from before a restart: thread_mqtt.h specifies the tokens. */
 		if (event->token >= 0xFFFF8000) {
 			k_sem_give(&restored);
 		}
@@ -105,7 +105,7 @@ static void on_event(struct thread_mqtt *client, const struct thread_mqtt_event 
 	}
 }
 
-/* The flash simulator's counters since the start. */
+/* Prints the flash simulator's counters since the start. */
 static int print_statistic(struct stats_hdr *group, void *argument, const char *name, uint16_t offset)
 {
 	ARG_UNUSED(argument);
@@ -150,7 +150,7 @@ static void live(struct thread_mqtt *client)
 	if (options.wait) {
 		print_statistics();
 	}
-	/* Whatever was restored. */
+	/* Succeeds whatever was restored. */
 	error = thread_mqtt_subscribe(client, "durable/to", 2, NULL);
 	if (error != 0) {
 		printk("event not subscribed: %s\n", thread_mqtt_error_to_str(error));
@@ -184,7 +184,7 @@ static void live(struct thread_mqtt *client)
 }
 
 #if defined(CONFIG_THREAD_MQTT_SESSION_ENCRYPTION)
-/* The key of the stored session, made in the first life; by another one if that is asked for. */
+/* Creates the key of the stored session on the first start; replaces it if another key is asked for. */
 static void provision(void)
 {
 	psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Stack, heap and cycles, for the tests that run an image:
+ * Stack, heap and cycles, for tests that run an image:
  *
  *     figures: thread NAME used BYTES of BYTES cycles CYCLES
  *     figures: interrupts used BYTES of BYTES
@@ -35,7 +35,7 @@ static void print_interrupts(void)
 	size_t size = K_KERNEL_STACK_SIZEOF(z_interrupt_stacks[0]);
 	size_t unused = 0;
 
-	/* INIT_STACKS paints them; they grow downwards. */
+	/* INIT_STACKS fills the stacks; they grow downwards. */
 	while (unused < size && stack[unused] == 0xaa) {
 		unused++;
 	}

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * A client whose credentials, time servers and storage are what the command line says; prints what
- * happens and ends when it is online. tests/zephyr/runtime.py runs it.
+ * A client whose credentials, time servers and storage are given on the command line. It prints what
+ * happens and exits when it is online. tests/zephyr/runtime.py runs it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -118,7 +118,7 @@ static void add_credentials(const char *which)
 	}
 }
 
-/* What the configuration has itself, beside what is kept under the tag. */
+/* Sets credentials in the configuration, in addition to those kept under the tag. */
 static void hand_over(struct thread_mqtt_config *config, const char *which)
 {
 	if (strcmp(which, "certificate") == 0) {
@@ -140,7 +140,7 @@ static const uint8_t other_private_key[] = {
 #include <other.raw.inc>
 };
 
-/* A volatile key on P-256 that PSA Crypto does not give back. */
+/* Imports a volatile P-256 key that PSA Crypto does not export. */
 static psa_key_id_t import(const uint8_t *scalar, size_t length, psa_key_usage_t usage,
 			   psa_algorithm_t algorithm)
 {
@@ -183,7 +183,7 @@ static void destroy(uint32_t id)
 	printk("destroy: %d\n", (int)psa_destroy_key(id));
 }
 #else
-/* Without PSA Crypto there is no such key. */
+/* Without PSA Crypto the key does not exist. */
 static uint32_t key_id(const char *which)
 {
 	ARG_UNUSED(which);
@@ -196,7 +196,7 @@ static void destroy(uint32_t id)
 }
 #endif
 
-/* Other parts of a product have taken all the room. */
+/* Fills the storage as if other parts of a product had used it up. */
 static void fill_storage(void)
 {
 	static uint8_t data[512];
@@ -205,7 +205,7 @@ static void fill_storage(void)
 	for (int i = 0; error == 0; i++) {
 		char name[24];
 
-		/* The last bytes, too. */
+		/* Down to the last bytes. */
 		for (size_t size = sizeof(data); size > 0; size /= 2) {
 			snprintf(name, sizeof(name), "product/%d", i);
 			error = settings_save_one(name, data, size);
@@ -217,7 +217,7 @@ static void fill_storage(void)
 	printk("storage filled: %d\n", error);
 }
 
-/* Keeps one time after the other, a day apart, as the client does it: the layout of KeptFloor. */
+/* Stores times a day apart, one after the other, as the client does: the layout of KeptFloor. */
 static void keep(uint32_t day, uint32_t times)
 {
 	for (uint32_t i = 0; i < times; i++) {
@@ -257,7 +257,7 @@ int main(void)
 	int error;
 
 	add_credentials(options.credentials == NULL ? "ca" : options.credentials);
-	/* native_sim's word for a number that was not given. */
+	/* native_sim's value for a number that was not given. */
 	if (options.keep != UINT32_MAX) {
 		keep(options.keep, options.times);
 		posix_exit(0);
@@ -288,7 +288,7 @@ int main(void)
 	error = thread_mqtt_init(&client, &config);
 	printk("init: %d, %s\n", error, thread_mqtt_error_to_str(error));
 	if (options.key != NULL && strcmp(options.key, "destroyed") == 0) {
-		/* Once the client's thread has read it. */
+		/* After the client's thread has read it. */
 		k_sleep(K_SECONDS(1));
 		destroy(config.private_key_id);
 	}

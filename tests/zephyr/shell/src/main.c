@@ -2,11 +2,11 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Clients that are made by commands, for the test of the shell:
- *   client URI [NUMBER [damaged]]    make one for this broker, in place of the last of this number;
+ * Clients created by commands, for the test of the shell:
+ *   client URI [NUMBER [damaged]]    create one for this broker, replacing the last of this number;
  *                                    with "damaged" its CA certificate does not decode
- *   drop NUMBER                      unmake it
- *   clock SECONDS                    tell the time
+ *   drop NUMBER                      delete it
+ *   clock SECONDS                    set the time
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,12 +20,12 @@ static const unsigned char ca[] = {
 #include <ca.pem.inc>
 };
 
-/* The same with another first byte, which only shows when it is decoded. */
+/* The same with a different first byte, which shows only when it is decoded. */
 static unsigned char damaged[sizeof(ca)];
 
 static struct thread_mqtt *clients[CONFIG_THREAD_MQTT_MAX_CLIENTS];
 
-/* Where the client of this number is, from 1. */
+/* Returns where the client of this number is stored, counted from 1. */
 static struct thread_mqtt **place(const char *number)
 {
 	return &clients[(strtoul(number, NULL, 10) - 1) % CONFIG_THREAD_MQTT_MAX_CLIENTS];

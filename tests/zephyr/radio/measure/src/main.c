@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Connects, publishes a message of 20 bytes at each QoS and disconnects, twice, so that the second time the
- * TLS session is resumed; a mark is printed where something begins or ends, with time between for what is late.
+ * Connects, publishes a message of 20 bytes at each QoS and disconnects, twice, so that the second connection
+ * resumes the TLS session. Prints a mark where something begins or ends, with time in between for late frames.
  * Client, topic and payload are those of docs/measurements.md.
  */
 #include <zephyr/kernel.h>

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * What ../measure/src/main.c does, with Zephyr's MQTT library and its TLS sockets (Mbed TLS): connects,
- * publishes a message of 20 bytes at each QoS and disconnects, twice. These sockets resolve no name behind a
- * NAT64, so the broker's IPv6 address is made here of the prefix in the Thread network data and its IPv4 address.
+ * Does what ../measure/src/main.c does, with Zephyr's MQTT library and its TLS sockets (Mbed TLS): connects,
+ * publishes a message of 20 bytes at each QoS and disconnects, twice. These sockets resolve no name behind
+ * NAT64, so the broker's IPv6 address is built here from the prefix in the network data and its IPv4 address.
  */
 #include <errno.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static void on_event(struct mqtt_client *self, const struct mqtt_evt *event)
 	}
 }
 
-/* Reads what comes until `done`, or for a time. */
+/* Reads what arrives until `done` is true, or for this time. */
 static void receive(const bool *done, int64_t milliseconds)
 {
 	struct zsock_pollfd socket = {
@@ -78,7 +78,7 @@ static void receive(const bool *done, int64_t milliseconds)
 	}
 }
 
-/* The broker's address, once the device is attached and knows the prefix. */
+/* Builds the broker's address once the device is attached and knows the prefix. */
 static bool find_broker(void)
 {
 	otNetworkDataIterator iterator = OT_NETWORK_DATA_ITERATOR_INIT;

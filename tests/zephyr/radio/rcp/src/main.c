@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The thread-mqtt authors
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The radio of a border router. All of it is Zephyr's; the functions here are those of OpenThread's IPv6 that
- * Zephyr's network layer names, though a co-processor has no IPv6 and never calls them. On hardware the linker
- * drops their callers.
+ * The radio of a border router. It consists of Zephyr's code. The functions here are those of OpenThread's IPv6
+ * that Zephyr's network layer references, although a co-processor has no IPv6 and never calls them. On hardware
+ * the linker drops their callers.
  */
 #include <stddef.h>
 
