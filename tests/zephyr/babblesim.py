@@ -1,5 +1,5 @@
-"""BabbleSim's air: the radio of Zephyr's board nrf52_bsim is a model of the nRF52833's, and BabbleSim carries
-what it sends, at the speed of a real one. Needs BSIM_OUT_PATH, where BabbleSim was built.
+"""BabbleSim's simulated radio medium. Zephyr's board nrf52_bsim models the nRF52833's radio, and BabbleSim
+transmits its frames at the speed of a real one. Needs BSIM_OUT_PATH, where BabbleSim was built.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ from openthread import process
 
 BOARD = "nrf52_bsim"
 NEAR, FAR = 50, 200  # attenuation in dB
-ACKNOWLEDGEMENT = 5  # bytes of the frame that every radio acknowledges with
+ACKNOWLEDGEMENT = 5  # bytes of the acknowledgement frame that every radio sends
 
 
 def missing():
-    """Why there is no such air here, or an empty string."""
+    """Returns why the simulated radio cannot run here, or an empty string."""
     folder = os.environ.get("BSIM_OUT_PATH")
     if not folder:
         return "BSIM_OUT_PATH is not set; BabbleSim is in Zephyr's manifest, group babblesim"
@@ -36,14 +36,14 @@ def missing():
 
 
 class Air:
-    """The air between a number of devices, the last of which only keeps the time real."""
+    """The medium between a number of devices, the last of which only keeps simulated time in step with real time."""
 
     def __init__(self, name, folder, devices):
-        self.name = f"thread-mqtt-{secrets.token_hex(4)}-{name}"  # in namespaces all have the same pid
+        self.name = f"thread-mqtt-{secrets.token_hex(4)}-{name}"  # processes in namespaces have the same pid
         self.folder = folder
         self.programs = pathlib.Path(os.environ["BSIM_OUT_PATH"]).resolve() / "bin"
         self.devices = devices
-        # All take libraries from ../lib and write into ../results.
+        # All load libraries from ../lib and write to ../results.
         self.home = folder / "bin"
         self.home.mkdir()
         (folder / "lib").symlink_to(self.programs.with_name("lib"))
@@ -51,8 +51,8 @@ class Air:
 
     @contextlib.contextmanager
     def run(self, outages=()):
-        """From the first microsecond, when all devices are there, until the block ends. Between the
-        begin and the end of each outage, in microseconds and in order, nothing is heard."""
+        """Runs from the first microsecond, when all devices are present, until the block ends. Outages are a start and
+        an end in microseconds, in order; no frame is received in between."""
         timed = self.folder / "attenuation.txt"
         timed.write_text(f"0 {NEAR}\n" + "".join(
             f"{begin - 1} {NEAR}\n{begin} {FAR}\n{end - 1} {FAR}\n{end} {NEAR}\n" for begin, end in outages))
@@ -72,37 +72,37 @@ class Air:
 
     @contextlib.contextmanager
     def device(self, number, image, printed, *options):
-        """A firmware on the air, until the block ends."""
+        """Runs a firmware on the medium until the block ends."""
         with process([image, f"-s={self.name}", f"-d={number}", f"-rs={number + 1}", "-RealEncryption=1",
                       "-no-color", "-v=2", *options], printed, cwd=self.home) as running:
             yield running
 
     def frames(self):
-        """What was sent so far: the microsecond at which each frame began, who sent it, and the frame
+        """Returns what was sent so far: for each frame the microsecond at which it began, its sender, and the frame
         from its MAC header to its checksum."""
         sent = []
         for number in range(self.devices):
             with contextlib.suppress(FileNotFoundError), \
                  open(self.results / f"d_2G4_{number:02}.Txv2.csv", newline="") as file:
                 for row in csv.DictReader(file):
-                    with contextlib.suppress(ValueError, TypeError):  # a line that is being written
+                    with contextlib.suppress(ValueError, TypeError):  # an incomplete line
                         packet = bytes.fromhex(row["packet"])
                         if len(packet) == int(row["packet_size"]) > 1:
                             sent.append((int(row["start_packet_time"]), number, packet[1:]))
         return sorted(sent)
 
     def count(self):
-        """Frames sent so far."""
+        """Returns the number of frames sent so far."""
         return len(self.frames())
 
     def since(self, start):
-        """Frames, bytes, and polls among the frames, after the first `start`."""
+        """Counts frames, bytes, and the polls among the frames, after the first `start`."""
         frames = [frame for _, _, frame in self.frames()[start:]]
         polls = sum(frame[0] & 7 == 3 for frame in frames)  # a MAC command
         return len(frames), sum(map(len, frames)), polls
 
     def capture(self, path):
-        """The same as a file for Wireshark."""
+        """Writes the same as a file for Wireshark."""
         with open(path, "wb") as file:
             link_type = 195  # IEEE 802.15.4 with its checksum, tcpdump.org/linktypes.html
             file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 256, link_type))
@@ -112,7 +112,7 @@ class Air:
 
 
 def serial_port(printed, running):
-    """The terminal that the firmware's first serial port is."""
+    """Returns the terminal of the firmware's first serial port."""
     deadline = time.monotonic() + PATIENCE
     while not (found := re.search(r"/dev/pts/\d+", printed.read_text(errors="replace"))):
         if running.poll() is not None or time.monotonic() > deadline:
@@ -122,7 +122,7 @@ def serial_port(printed, running):
 
 
 def packets(capture, key, *fields):
-    """What tshark reads in a capture with the network's key: a row of fields for each frame."""
+    """Decodes a capture with tshark and the network's key: a row of fields for each frame."""
     options = ["-o", f'uat:ieee802154_keys:"{key}","1","Thread hash"', "-T", "fields"]
     output = subprocess.run(["tshark", "-r", capture, *options, *[f"-e{field}" for field in fields]],
                             capture_output=True, text=True, check=True).stdout

@@ -1,12 +1,12 @@
-"""Runs samples/publish on a Cortex-M4 that QEMU emulates (Zephyr's board mps2/an386): Zephyr's own TCP over
-the board's Ethernet, against Mosquitto, on each crypto backend, in the heap that 4 kB packets take; online over TLS 1.2, a
-message there and back, one that is too large skipped, and again over TLS 1.3 after the broker restarted. Prints
-how deep each thread's stack was used, the largest use of the heap and the instructions executed.
+"""Runs samples/publish on a Cortex-M4 emulated by QEMU (Zephyr's board mps2/an386): Zephyr's own TCP on the
+board's Ethernet, against Mosquitto, on each crypto backend, with the heap that 4 kB packets need. The image goes online
+over TLS 1.2, sends and receives a message, skips one that is too large, and reconnects over TLS 1.3 after the broker
+restarted. Prints each thread's stack use, the peak use of the heap and the instructions executed.
 
     python3 tests/zephyr/cortex_m.py WORKSPACE [soft|psa...]     (the folder above zephyr/)
 
 Needs what native_sim.py needs, qemu-system-arm, and gcc for Cortex-M: Zephyr's SDK, or arm-none-eabi-gcc.
-The image reaches one address and one port, which is Mosquitto's; nothing else of the machine.
+The image can reach only one address and port, Mosquitto's, and nothing else on the machine.
 """
 
 import contextlib
@@ -26,25 +26,25 @@ sys.path.append(str(ROOT / "bench/cortex-m4"))
 import needs  # noqa: E402
 
 BOARD = "mps2/an386"
-BROKER = "10.0.2.100"  # in the network that QEMU makes for the image
-# Each instruction takes 16 ns of the board's time, as on a chip of 62.5 MHz that takes a cycle for each.
-# The board counts cycles of 40 ns.
+BROKER = "10.0.2.100"  # in the network that QEMU provides to the image
+# Each instruction takes 16 ns of the board's time, as on a chip that runs one instruction per cycle at 62.5 MHz. The
+# board counts cycles of 40 ns.
 SHIFT = 4
 CYCLE = 40
 
 
-# Largest packet and outbox, and the heap that docs/footprint.md has for them and chains of two in a protocol in which
-# a broker is not told what fits: room for any record.
+# Largest packet and outbox, and the heap in docs/footprint.md for these, chains of two certificates, and a protocol
+# that cannot tell a broker what fits: it has room for any record.
 PACKET = 4096
 SIZES = [f"-DCONFIG_THREAD_MQTT_MAX_PACKET_SIZE={PACKET}", f"-DCONFIG_THREAD_MQTT_OUTBOX_BYTES={PACKET}",
          "-DCONFIG_THREAD_MQTT_VERSION=4", "-DCONFIG_THREAD_MQTT_MAX_CHAIN=2",
          f"-DCONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE={needs.arena(2, PACKET, PACKET, soft=True, any_record=True)}"]
-# Bytes of a message that a broker sends in one record, which is nearly as large as records may be.
+# Size of a message that a broker sends in one record, close to the largest possible record.
 LARGE = 15_900
 
 
 def missing():
-    """Why no image can be run here, or an empty string."""
+    """Returns why no image can run here, or an empty string."""
     if shutil.which("qemu-system-arm") is None:
         return "qemu-system-arm is not installed"
     if shutil.which("arm-none-eabi-gcc") is None and "ZEPHYR_SDK_INSTALL_DIR" not in os.environ:
@@ -53,14 +53,14 @@ def missing():
 
 
 def figures_and(*modules):
-    """Options for the module that prints figures, which needs room for the log besides, and other modules."""
+    """Returns options for the module that prints figures, which needs more room for the log, and for other modules."""
     folders = ";".join(map(str, [ROOT / "tests/zephyr/figures", *modules]))
     return [f"-DEXTRA_ZEPHYR_MODULES={folders}", "-DCONFIG_THREAD_MQTT_FIGURES=y", "-DCONFIG_LOG_BUFFER_SIZE=8192"]
 
 
 @contextlib.contextmanager
 def emulated(image, printed, *options, files=()):
-    """QEMU with the image until the block ends, with open files that options name; what the image prints goes to a
+    """Runs QEMU with the image until the block ends, with open files that options name. The image's output goes to a
     file."""
     with open(printed.with_suffix(".qemu"), "w") as log:
         process = subprocess.Popen(
@@ -75,13 +75,13 @@ def emulated(image, printed, *options, files=()):
 
 
 def to_broker(port):
-    """An Ethernet on which the image finds the broker, and no way to anything else."""
+    """Returns an Ethernet on which the image can reach the broker and nothing else."""
     relay = f"{sys.executable} {ROOT}/tests/zephyr/relay.py {port}"
     return ["-nic", f"user,model=lan9118,restrict=on,guestfwd=tcp:{BROKER}:8883-cmd:{relay}"]
 
 
 class Figures:
-    """What the module tests/zephyr/figures printed last."""
+    """The last figures printed by the module tests/zephyr/figures."""
 
     def __init__(self, text):
         text = text[:text.rindex("figures: end")].rsplit("figures: end", 1)[-1]
@@ -92,26 +92,26 @@ class Figures:
         self.heap = sum(int(used) for used in re.findall(r"figures: heap \d+ used (\d+)", text))
 
     def instructions(self, before=None):
-        """Million instructions of all threads but the idle one, and this module's and the log's own."""
+        """Returns the million instructions of all threads except the idle thread, this module's and the log's."""
         cycles = sum(count - (before.cycles.get(name, 0) if before else 0)
                      for name, count in self.cycles.items() if name not in ("idle", "figures", "logging"))
         return cycles * CYCLE / (1 << SHIFT) / 1e6
 
     def lines(self):
-        """The stacks and the heap, in words, the deepest first."""
+        """Describes the stacks and the heap, the deepest stack first."""
         for name, (used, size) in sorted(self.stacks.items(), key=lambda stack: -stack[1][0]):
             yield f"stack of {name}: {used:,} of {size:,} bytes"
         yield f"heap: {self.heap:,} bytes"
 
 
 def figures(printed, image):
-    """The next complete figures."""
+    """Waits for the next complete figures."""
     wait_for(printed, "figures: end", printed.read_text(errors="replace").count("figures: end") + 2, image)
     return Figures(printed.read_text(errors="replace"))
 
 
 def skips_a_large_message(folder, port, printed, image):
-    """It is passed over, once, and those after it arrive on the same connection."""
+    """Checks that the message is skipped once, and that those after it arrive on the same connection."""
     text = printed.read_text(errors="replace")
     skipped, received, online = (text.count(word) for word in ("message skipped", "received ", "online"))
     payload = folder / "large"
@@ -126,7 +126,7 @@ def skips_a_large_message(folder, port, printed, image):
 
 
 def check(backend, options, folder, env):
-    """One image: built, run against a broker that restarts."""
+    """Builds one image and runs it against a broker that restarts."""
     build = folder / f"publish-{backend}"
     print(f"building publish for {BOARD}, {backend}", flush=True)
     west_build(build, ROOT / "samples" / "publish",
@@ -165,7 +165,7 @@ def check(backend, options, folder, env):
 
 
 def report(first, second, text):
-    """Instructions, stacks and heap of two connections, the second over TLS 1.3; a full stack ends the test."""
+    """Checks instructions, stacks and heap of two connections, the second over TLS 1.3. A full stack ends the test."""
     full = [name for name, (used, size) in second.stacks.items() if used >= size]
     if full:
         sys.exit(f"{text}\nerror: no stack left: {', '.join(full)}")

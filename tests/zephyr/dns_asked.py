@@ -1,8 +1,8 @@
-"""Which DNS servers a device asks, by the logs of the servers and by what leaves the Thread network: the
-scenario `dns` of thread_network.py.
+"""Checks which DNS servers a device asks, using the servers' logs and the traffic that leaves the Thread network.
+This is the scenario `dns` of thread_network.py.
 
-A server of the test's stands at the address that OpenThread's DNS client has by default, a public one. It is
-asked where CONFIG_THREAD_MQTT_DNS_SERVERS names it and at no other time.
+One of the test's servers has the address that OpenThread's DNS client uses by default, a public one. It may be
+asked only if CONFIG_THREAD_MQTT_DNS_SERVERS names it.
 """
 
 import contextlib
@@ -18,21 +18,21 @@ from openthread import BROKER, PUBLIC_DNS, ROUTER, process, run
 
 NAME = "broker.example.org"
 DISCOVERY = "ipv4only.arpa"  # RFC 7050
-# On the border router's machine: a server that the network data announces, and OpenThread's default.
+# On the border router's machine: a server announced in the network data, and OpenThread's default.
 ANNOUNCED, DEFAULT = "fd53::53", "2001:4860:4860::8888"
 QUAD9, GOOGLE = PUBLIC_DNS
 UNSPECIFIED = "::"
-# The broker's IPv6 address, which the announced server knows: no way leads there.
+# The broker's IPv6 address, which the announced server returns. It is unreachable.
 NOWHERE = "2001:db8::bad"
 
 IMAGES = ("minimal", "dns-set", "dns-empty", "dns-release")
-# Of the release what native_sim has not: link-time optimisation, a heap of Zephyr's; and the serial ports, one of
-# which leads to the radio here.
+# Parts of the release that native_sim does not support: link-time optimisation and a Zephyr heap; and the serial ports,
+# one of which leads to the radio here.
 NOT_NATIVE = ("LTO", "ISR_TABLES_LOCAL_DECLARATION", "COMMON_LIBC_MALLOC_ARENA_SIZE", "CONSOLE", "SERIAL")
 
 
 def images(folder):
-    """The images, and the options in which they differ."""
+    """Returns the images, and the options in which they differ."""
     release = (ROOT / "snippets/thread-mqtt-release/release.conf").read_text().splitlines()
     left_out = tuple(f"CONFIG_{option}=" for option in NOT_NATIVE)
     (folder / "release.conf").write_text("\n".join(line for line in release if not line.startswith(left_out)) + "\n")
@@ -45,7 +45,7 @@ def images(folder):
 
 
 class Traffic:
-    """Destinations of what leaves the Thread network for port 53."""
+    """Records the destinations of packets that leave the Thread network for port 53."""
 
     def __init__(self, interface):
         self.found = set()
@@ -54,12 +54,12 @@ class Traffic:
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self):
-        with contextlib.suppress(OSError):  # the interface goes with the border router
+        with contextlib.suppress(OSError):  # the interface disappears with the border router
             while packet := self.socket.recv(2048):
                 self.hear(packet)
 
     def hear(self, packet):
-        """IPv4 (RFC 791) or IPv6 (RFC 8200), and the ports of UDP or TCP."""
+        """Decodes IPv4 (RFC 791) or IPv6 (RFC 8200), and the UDP or TCP ports."""
         if packet[0] >> 4 == 4:
             protocol, address, ports = packet[9], packet[16:20], packet[4 * (packet[0] & 15):]
         else:
@@ -70,14 +70,14 @@ class Traffic:
 
 
 class Servers:
-    """The logs of all DNS servers, of which `asked` gives what was added."""
+    """The logs of all DNS servers; `asked` returns what was added."""
 
     def __init__(self, *logs):
         self.logs = logs
         self.read = {}
 
     def asked(self):
-        """Server, who asked, and the name, of each question since the last call."""
+        """Returns the server, the client and the name of each query since the last call."""
         found = set()
         for log in self.logs:
             text = log.read_text() if log.exists() else ""
@@ -90,7 +90,7 @@ class Servers:
 
 @contextlib.contextmanager
 def announced(router, address):
-    """A DNS server in the network data, as a border router announces one (Thread 1.3 section 14.3)."""
+    """Encodes a DNS server in the network data, as a border router announces one (Thread 1.3 section 14.3)."""
     data = "5d" + socket.inet_pton(socket.AF_INET6, address).hex() + "0035"
     router.control("service", "add", "44970", data)
     router.control("netdata", "register")
@@ -136,8 +136,8 @@ def device_asks(*servers):
     return {(server, "device", NAME) for server in servers}
 
 
-# The image, what the network announces, the name that the announced server knows, the questions, and whether an
-# address is found.
+# The image, what the network announces, the name that the announced server knows, the queries, and whether an address
+# is found.
 THROUGH_ROUTER = {(BROKER, "border router", NAME)}
 CASES = [
     ("minimal", by_unicast, NAME, THROUGH_ROUTER, True),
@@ -161,13 +161,13 @@ WITHOUT_NAT64 = [
 
 
 def check(world, router, servers, traffic, case, nat64=True):
-    """One device, from its start until it is online or says why it is not."""
+    """Runs one device until it is online or reports why it is not."""
     image, announces, known, expected, found = case
     script = pathlib.Path(__file__).with_name("dns_server.py")
     broker_log = world.folder / "mosquitto.log"
     what = (f"{image}, {announces.__name__.replace('_', ' ')}"
             f"{'' if known == NAME else ' that does not know the name'}{'' if nat64 else ', without NAT64'}")
-    # Without NAT64 the question is whether an address is found.
+    # Without NAT64 the test is whether an address is found.
     own = f"{ANNOUNCED}={NOWHERE}" if nat64 else ANNOUNCED
     with process([sys.executable, script, known, BROKER, own, DEFAULT], servers.logs[-1]), \
          announces(router):
@@ -191,7 +191,7 @@ def check(world, router, servers, traffic, case, nat64=True):
 
 
 def scenario(world):
-    """Which DNS servers are asked, by their own logs."""
+    """Checks which DNS servers are asked, using their own logs."""
     for address in (ANNOUNCED, DEFAULT):
         run(["ip", "address", "replace", f"{address}/128", "dev", "lo"])
     servers = Servers(world.folder / "dns.log", world.folder / "dns-router.log")

@@ -1,5 +1,5 @@
-"""A DNS server that knows one name, and of it an A record; at an address with "=" and an IPv6 address behind it
-an AAAA record as well.
+"""A DNS server that knows the A record of one name; at an address followed by "=" and an IPv6 address, an AAAA record
+as well.
 
     python3 dns_server.py NAME ADDRESS LISTEN[=ADDRESS]...
 """
@@ -14,7 +14,7 @@ NO_SUCH_NAME = 3
 
 
 def question(message):
-    """The name asked for, the type, and where the question ends."""
+    """Returns the name and type asked for, and where the question ends."""
     labels, at = [], 12
     while length := message[at]:
         labels.append(message[at + 1:at + 1 + length].decode("ascii").lower())
@@ -24,7 +24,7 @@ def question(message):
 
 
 def answer(message, name, addresses):
-    """The answer to a query."""
+    """Returns the answer to a query."""
     asked, kind, end = question(message)
     found = asked == name
     address = addresses.get(kind, b"")

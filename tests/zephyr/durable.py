@@ -1,12 +1,12 @@
-"""Builds tests/zephyr/durable for native_sim in a west workspace: a session in the settings, on NVS and on ZMS, over
-Zephyr's flash simulator, whose contents outlive the process. Kills the image at any moment, with the broker there
-and away, starts it again, and counts at Mosquitto what arrived; then prints what the flash simulator counted.
+"""Builds tests/zephyr/durable for native_sim in a west workspace: a session in the settings, on NVS and on ZMS, on
+Zephyr's flash simulator, whose contents survive the process. Kills the image at random moments, with and without the
+broker, restarts it, and counts the messages that reached Mosquitto. Then prints the flash simulator's counters.
 
     python3 tests/zephyr/durable.py WORKSPACE [NAME...]     (the folder above zephyr/)
 
-NAME is one of nvs, zms, sealed (NVS, encrypted by a persistent key of PSA Crypto) and application (the one in Rust,
-on NVS); default: all.
-THREAD_MQTT_SEED repeats a run's moments as far as the machine does. Needs what native_sim.py needs.
+NAME is one of nvs, zms, sealed (NVS, encrypted by a persistent key of PSA Crypto) and application (the Rust one, on
+NVS); default: all.
+THREAD_MQTT_SEED repeats a run's timing as far as the machine allows. Needs what native_sim.py needs.
 """
 
 import collections
@@ -28,7 +28,7 @@ from ports import free_port
 from usage import arguments
 
 ROUNDS = 12
-PER_ROUND = 1000  # more than a round lasts
+PER_ROUND = 1000  # more than a round can publish
 DOWN = 60  # messages to the device
 TOPIC = "durable/from/device1"
 APPLICATION = ["-DCONFIG_APP_INTERVAL=1", '-DCONFIG_THREAD_MQTT_CLIENT_ID="application"', "-DCONFIG_SETTINGS=y",
@@ -37,7 +37,7 @@ APPLICATION = ["-DCONFIG_APP_INTERVAL=1", '-DCONFIG_THREAD_MQTT_CLIENT_ID="appli
 
 
 class Broker:
-    """Mosquitto, whose sessions outlive it; away and back again as often as wanted."""
+    """Mosquitto, whose sessions survive it; can be stopped and started as often as needed."""
 
     def __init__(self, folder, port=None):
         self.folder, self.port, self.process = folder, port or free_port(), None
@@ -60,7 +60,7 @@ class Broker:
             time.sleep(0.05)
 
     def stop(self):
-        """In good order, so that it keeps its sessions."""
+        """Stops cleanly, so that it keeps its sessions."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait()
@@ -80,11 +80,11 @@ class Broker:
                               timeout=PATIENCE, **options).stdout
 
     def listen(self, topic=TOPIC):
-        """A session that gets from here on what the device publishes, also while it is not connected."""
+        """Creates a session that from now on receives what the device publishes, even while disconnected."""
         self.client("mosquitto_sub", "-c", "-i", "listener", "-q", "2", "-t", topic, "-E")
 
     def heard(self, topic=TOPIC):
-        """What has arrived since, up to a last message."""
+        """Returns what has arrived since, up to a last message."""
         self.client("mosquitto_pub", "-q", "2", "-t", topic, "-m", "end")
         command = [shutil.which("mosquitto_sub") or "/usr/bin/mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port),
                    "-c", "-i", "listener", "-q", "2", "-t", topic]
@@ -103,7 +103,7 @@ class Broker:
         return lines
 
     def tell(self, first, count):
-        """Messages of QoS 2 to the device."""
+        """Publishes QoS 2 messages to the device."""
         numbers = "".join(f"{number}\n" for number in range(first, first + count))
         command = [shutil.which("mosquitto_pub") or "/usr/bin/mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.port),
                    "-q", "2", "-t", "durable/to", "-l"]
@@ -129,7 +129,7 @@ class Device:
                                 stdin=subprocess.DEVNULL)
 
     def life(self, **options):
-        """A life that ends by itself; what it printed."""
+        """Runs the image until it exits. Returns its output."""
         life = self.start(wait=True, **options)
         try:
             printed = life.communicate(timeout=PATIENCE)[0].decode(errors="replace")
@@ -141,7 +141,7 @@ class Device:
         return printed
 
     def killed(self, chance, **options):
-        """A life that is killed some time after its client was made; what it printed until then."""
+        """Runs the image and kills it some time after its client was created. Returns its output until then."""
         life = self.start(**options)
         printed, pause = b"", None
         deadline = threading.Timer(PATIENCE, life.kill)
@@ -160,13 +160,13 @@ class Device:
 
 
 class Checks:
-    """What was looked at."""
+    """The results of the checks."""
 
     def __init__(self):
         self.passed, self.failed = 0, 0
 
     def check(self, name, wrong):
-        """`wrong` is what is not as it should be, or nothing."""
+        """`wrong` describes what is wrong, or is empty."""
         self.passed, self.failed = self.passed + (not wrong), self.failed + bool(wrong)
         print(f"{'FAILED' if wrong else 'ok':6}  {name}" + (f": {wrong}" if wrong else ""), flush=True)
 
@@ -176,10 +176,10 @@ def numbers(word, printed):
 
 
 def power_cuts(name, version, device, broker, checks, chance):
-    """Messages of QoS 1 and 2 in turn, accepted in lives that are cut off; half of them with the broker away."""
+    """QoS 1 and 2 messages in turn, accepted in runs that are killed, half of them without the broker."""
     device.forget()
     broker.listen()
-    device.life(count=0, mqtt=version)  # its session and its subscription
+    device.life(count=0, mqtt=version)  # creates its session and its subscription
     accepted, received, unread, down = set(), [], [], 0
     for round_ in range(ROUNDS):
         if round_ % 2:
@@ -201,11 +201,11 @@ def power_cuts(name, version, device, broker, checks, chance):
     lost = sorted(accepted - counts.keys())
     checks.check(f"{what}: {len(accepted)} messages accepted in {ROUNDS} lives cut off, none lost",
                  f"lost {lost}" if lost else len(accepted) < ROUNDS and "too few")
-    # An odd number has QoS 1 plus 1.
+    # Odd numbers have QoS 1 plus 1.
     twice = [number for number, count in counts.items() if number % 2 and count > 1]
     checks.check(f"{what}: none of QoS 2 arrived twice", twice)
     twice = [number for number, count in collections.Counter(received).items() if count > 1]
-    # One may be between the storage and the application at each cut (docs/durable.md).
+    # At each kill, one may be between the storage and the application (docs/durable.md).
     missing = down - len(set(received))
     checks.check(f"{what}: {len(received)} of {down} of QoS 2 received, none twice",
                  twice or (missing > ROUNDS and f"{missing} missing"))
@@ -213,7 +213,7 @@ def power_cuts(name, version, device, broker, checks, chance):
 
 
 def contents(name, device, broker, checks):
-    """What a reader of the flash finds, and a device with another key."""
+    """What a reader of the flash finds, and what a device with another key does."""
     sealed = name == "sealed"
     device.forget()
     device.life(count=0, mqtt=5)
@@ -243,7 +243,7 @@ def contents(name, device, broker, checks):
 
 
 def statistics(printed):
-    """What a life has written between its two statistics."""
+    """Returns what a run has written between its two statistics."""
     found = {}
     for key in ("bytes_written", "flash_write_calls", "flash_erase_calls"):
         before, after = numbers(key, printed)
@@ -252,7 +252,7 @@ def statistics(printed):
 
 
 def flash_of_a_message(name, device, broker):
-    """What the flash simulator counts for each message, in a sector that was just begun and over many."""
+    """The flash simulator's counters per message, in a sector just begun and over many sectors."""
     print(f"\n{name}: messages of 100 bytes on a topic of 20, by the flash simulator")
     print("| per message | bytes written | writes to flash | messages until a sector was erased |")
     print("| --- | ---: | ---: | ---: |")
@@ -275,7 +275,7 @@ def flash_of_a_message(name, device, broker):
 
 
 def application(build, broker, checks, folder):
-    """The application in Rust: what it published with the broker away arrives after its next start."""
+    """The Rust application: what it published without the broker arrives after its next start."""
     flash, printed = folder / "flash.bin", folder / "printed.txt"
     topic = "thread-mqtt/app"
 
@@ -297,7 +297,7 @@ def application(build, broker, checks, folder):
     broker.start()
     life = start()
     wait_for(printed, "of the last start are sent first", 1, life)
-    # Each life counts from 1, and what was restored goes first.
+    # Each run counts from 1, and restored messages go first.
     wait_for(printed, "received thread-mqtt/app: count 3", 1, life)
     life.kill()
     life.wait()

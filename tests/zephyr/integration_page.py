@@ -1,5 +1,5 @@
-"""Builds the product of docs/integration.md as the page says: its lines of Kconfig and its C are taken
-from the page, in an application outside of this repository, beside what a product has by itself.
+"""Builds the product of docs/integration.md as the page says. Its Kconfig lines and its C code are taken from the page,
+and built as an application outside this repository, together with what a product already has.
 
     python3 tests/zephyr/integration_page.py WORKSPACE [BOARD...]     (the folder above zephyr/)
 
@@ -18,7 +18,7 @@ from usage import arguments
 
 PAGE = ROOT / "docs/integration.md"
 
-# What gives the product its network, and the snippets of the build.
+# What gives the product its network, and the snippets for the build.
 BOARDS = {
     "native_sim/native/64": (["NET_IPV4=y", "NET_DRIVERS=y", "NET_SOCKETS_OFFLOAD=y",
                               "NET_NATIVE_OFFLOADED_SOCKETS=y", "ETH_NATIVE_TAP=n",
@@ -51,7 +51,7 @@ target_sources(app PRIVATE main.c start.c publish.c)
 
 
 def block(text, heading, language):
-    """The first block of a language behind a text of the page."""
+    """Returns the first block of a language after a text in the page."""
     found = re.search(rf"^```{language}\n(.*?)^```$", text.split(heading, 1)[1], re.MULTILINE | re.DOTALL)
     return found[1]
 
@@ -71,7 +71,7 @@ def product(folder, board):
 
 
 def build(folder, board, env):
-    """None, or the end of what a failed build printed."""
+    """Returns None, or the end of a failed build's output."""
     arguments = [f"-DEXTRA_ZEPHYR_MODULES={ROOT}",
                  f"-DTHREAD_MQTT_CARGO_TARGET_DIR={kept() / 'zephyr'}"]
     _, snippets = BOARDS[board]
@@ -82,7 +82,7 @@ def build(folder, board, env):
                             cwd=env["ZEPHYR_BASE"], env=env, capture_output=True, text=True, errors="replace")
     printed = result.stdout + result.stderr
     if result.returncode != 0:
-        # A compiler's message may stand in either, long before the end of the other.
+        # A compiler's message may be in either output, long before the end of the other.
         return result.stdout[-3000:] + result.stderr[-3000:]
     warnings = [line for line in printed.splitlines() if "warning: " in line and "product" in line]
     return "\n".join(warnings) or None

@@ -1,7 +1,7 @@
-"""Builds the sample mutual_tls for native_sim and runs it against a Mosquitto that asks for a
-certificate of the client: online and a message there and back, and with a broker that does not know
-the device's CA the sentence that says so. Then with a private key that the image makes in PSA Crypto, from
-its first start on, over TLS 1.2 and 1.3.
+"""Builds the sample mutual_tls for native_sim and runs it against a Mosquitto that requires a client certificate. The
+image must go online and send and receive a message; with a broker that does not know the device's CA it must print the
+sentence that says so. Then the same with a private key that the image generates in PSA Crypto, from its first start on,
+over TLS 1.2 and 1.3.
 
     python3 tests/zephyr/mutual_tls.py WORKSPACE     (the folder above zephyr/)
 
@@ -25,9 +25,9 @@ from usage import arguments
 
 SAMPLE = ROOT / "samples" / "mutual_tls"
 RECEIVED = "received thread-mqtt/mutual-tls: hello"
-# Nothing beyond the loopback is asked.
+# No server beyond the loopback is asked.
 ALONE = '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""'
-PASSED = []  # what fails ends the program
+PASSED = []  # a failure ends the program
 
 
 def passed(what):
@@ -36,7 +36,7 @@ def passed(what):
 
 
 def certificates(folder):
-    """A CA, another one, a broker for localhost and a device, each key ECDSA with P-256."""
+    """Creates a CA, another CA, a broker for localhost and a device, all with ECDSA P-256 keys."""
     def openssl(*arguments):
         run(["openssl", *arguments], cwd=folder)
 
@@ -53,7 +53,7 @@ def certificates(folder):
 
 
 def certificate_of(folder, public_key, name):
-    """A certificate for a public key, whose private key is not here."""
+    """Issues a certificate for a public key whose private key is not here."""
     (folder / f"{name}.der").write_bytes(public_key)
     run(["openssl", "pkey", "-pubin", "-inform", "DER", "-in", f"{name}.der", "-out", f"{name}.pub"], cwd=folder)
     run(["openssl", "x509", "-new", "-force_pubkey", f"{name}.pub", "-subj", f"/CN={name}", "-days", "30",
@@ -62,8 +62,8 @@ def certificate_of(folder, public_key, name):
 
 @contextlib.contextmanager
 def broker(folder, port, clients, version=None):
-    """Mosquitto on the port, for clients whose certificate the CA `clients` signed; with one version of
-    TLS, or with those that it has."""
+    """Runs Mosquitto on the port, for clients whose certificate the CA `clients` signed, with one TLS version or all
+    that it supports."""
     openssl = folder / "openssl.cnf"
     only = f"MinProtocol = {version}\nMaxProtocol = {version}\n" if version else ""
     openssl.write_text("openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\n" + only)
@@ -92,8 +92,8 @@ def broker(folder, port, clients, version=None):
 
 
 def talk(folder, port, program, clients, wanted, version=None, user=None, options=()):
-    """Starts the image and a broker for it: each of the texts must be printed, and the broker see the user
-    that the device's certificate names."""
+    """Starts the image and a broker for it. Each of the texts must be printed, and the broker must see the user named
+    in the device's certificate."""
     printed = folder / "printed.txt"
     with broker(folder, port, clients, version) as log, open(printed, "w") as output:
         image = subprocess.Popen([str(program), *options], stdout=output, stderr=output)
@@ -122,7 +122,7 @@ def key_file(folder, port, env):
 
 
 def key_in_psa(folder, port, env):
-    """A key that is made in the image, whose flash keeps it."""
+    """A key that is generated in the image and kept in its flash."""
     psa = "-DEXTRA_CONF_FILE=psa-key.conf"
     flash = [f"-flash={folder}/flash.bin", "-seed-random"]
     print("building mutual_tls for its first start", flush=True)
@@ -153,7 +153,7 @@ def key_in_psa(folder, port, env):
     for version in ("1.2", "1.3"):
         talk(folder, port, program, "ca", [f"TLS {version}, TLS_", "online", RECEIVED], f"TLSv{version}",
              "made-in-psa", flash)
-    # Another device, whose key the certificate is not for. The sentence has its own cure: nothing follows it.
+    # Another device, whose key does not match the certificate. The sentence has its own cure: nothing follows it.
     why = "the private key does not belong to the client certificate"
     talk(folder, port, program, "ca",
          ["making key", f"TLS: credential 1 SELF_CERT: {why}; give the pair that was issued together\x1b[0m\n", why],

@@ -1,5 +1,5 @@
-"""Builds the application and the C sample for native_sim in a west workspace and runs them
-against Mosquitto, on each crypto backend: online over TLS 1.2, a message there and back, and again over
+"""Builds the Rust application and the C sample for native_sim in a west workspace and runs them against
+Mosquitto, on each crypto backend. They go online over TLS 1.2, send and receive a message, and reconnect over
 TLS 1.3 after the broker restarted.
 
     python3 tests/zephyr/native_sim.py WORKSPACE [NAME...]     (the folder above zephyr/)
@@ -25,32 +25,32 @@ sys.path.append(str(ROOT / "scripts"))
 from ports import free_port  # noqa: E402
 from usage import arguments, refuse_other_folder  # noqa: E402
 
-PATIENCE = 120  # seconds for each thing waited for; generous, since only its coming is tested
+PATIENCE = 120  # seconds for each wait; generous, since only the event is tested
 
 
 def run(command, **options):
-    """Runs a command; on failure shows what it printed and ends."""
+    """Runs a command. On failure prints its output and exits."""
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
     if result.returncode != 0:
-        # A compiler's message may stand in either, long before the end of the other.
+        # A compiler's message may be in either output, long before the end of the other.
         lines = [*result.stdout.splitlines()[-40:], *result.stderr.splitlines()[-40:]]
         sys.exit("\n".join(line[:300] for line in lines) + f"\nerror: {command[0]} failed")
     return result.stdout
 
 
 NATIVE = "native_sim/native/64"
-# Rust's target of each board that a test runs on.
+# Rust's target for each board that a test runs on.
 RUST = {NATIVE: "x86_64-unknown-none", "mps2/an386": "thumbv7em-none-eabihf",
         "nrf52_bsim": "i686-unknown-linux-gnu"}
 
 
 def cached(env=os.environ):
-    """The environment in which what ccache keeps of one folder serves the next."""
+    """Returns an environment in which ccache's results from one folder serve the next."""
     return {"CCACHE_BASEDIR": "/", "CCACHE_NOHASHDIR": "1", **env}
 
 
 def environment(workspace, board=NATIVE):
-    """The environment for west: its tools first, a compiler for the board, and a Rust that knows it."""
+    """Returns the environment for west: its tools first, a compiler for the board, and a Rust that supports it."""
     refuse_other_folder(workspace)
     env = dict(os.environ, ZEPHYR_BASE=str(workspace / "zephyr"))
     if not RUST[board].endswith("eabihf"):
@@ -76,14 +76,14 @@ def environment(workspace, board=NATIVE):
     if llvm:
         env.setdefault("LIBCLANG_PATH", os.path.dirname(llvm[-1]))
     env = cached(env)
-    # What the surrounding test run set for its own builds.
+    # Settings of the surrounding test run for its own builds.
     for name in ("CARGO_TARGET_DIR", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO"):
         env.pop(name, None)
     return env
 
 
 def chosen(names, known):
-    """The names of a command line, or all that are known if there are none."""
+    """Returns the names on a command line, or all known ones if there are none."""
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"error: there is no {', '.join(unknown)} to run\nname some of: {', '.join(known)}")
@@ -91,13 +91,13 @@ def chosen(names, known):
 
 
 def kept():
-    """Where cargo's artefacts and images stay between runs."""
+    """Returns the folder that keeps cargo's artefacts and images between runs."""
     return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 
 
 def west_build(build, source, options, env, board=NATIVE):
-    """Builds an image, anew where the folder has one of another checkout or of other options, which CMake's cache
-    would keep. All of a board's share what cargo compiles: most of the time it takes."""
+    """Builds an image. Starts over if the folder has one of another checkout or with other options, which CMake's cache
+    would keep. All images of a board share what cargo compiles, which takes most of the time."""
     given = build.with_name(f"{build.name}.options")
     chosen_options = "\n".join([board, str(source), *options])
     same = given.exists() and given.read_text() == chosen_options
@@ -110,7 +110,7 @@ def west_build(build, source, options, env, board=NATIVE):
 
 
 def certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
-    """A CA and a certificate for the names, as PEM files in the folder."""
+    """Creates a CA and a certificate for the names, as PEM files in the folder."""
     def openssl(*arguments):
         run(["openssl", *arguments], cwd=folder)
 
@@ -125,8 +125,8 @@ def certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
 
 @contextlib.contextmanager
 def broker(folder, port, version, more=""):
-    """Mosquitto with this version of TLS on the port and `more` configuration, until the block ends."""
-    # Mosquitto can set the lowest version only; OpenSSL beneath it both.
+    """Runs Mosquitto with this TLS version on the port and `more` configuration, until the block ends."""
+    # Mosquitto can set only the lowest version; OpenSSL below it can set both.
     openssl = folder / "openssl.cnf"
     openssl.write_text(
         "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n"
@@ -156,7 +156,7 @@ def broker(folder, port, version, more=""):
 
 
 def same_port(kept_port):
-    """The port in the file, that of the last run, so that the image need not be compiled again; another where it
+    """Returns the port in the file, that of the last run, so that the image need not be recompiled; another one if it
     is in use."""
     with contextlib.suppress(OSError, ValueError), socket.socket() as probe:
         port = int(kept_port.read_text())
@@ -168,12 +168,12 @@ def same_port(kept_port):
     return port
 
 
-# How a client tells that its broker was killed: by a FIN, or by a RST where it was just sending.
+# How a client detects that its broker was killed: by a FIN, or by a RST if it was just sending.
 BROKER_GONE = ("closed the TCP connection", "the TCP connection was reset")
 
 
 def wait_for(path, text, times, process):
-    """Waits until the text, or any of several, stands that many times in what the image printed."""
+    """Waits until the text, or any of several, occurs that many times in the image's output."""
     deadline = time.monotonic() + PATIENCE
     texts = (text,) if isinstance(text, str) else text
     while True:
@@ -186,7 +186,7 @@ def wait_for(path, text, times, process):
 
 
 def psa_works(path, process):
-    """Waits until the image has tried PSA Crypto, all of which must work."""
+    """Waits until the image has probed PSA Crypto, all of which must work."""
     wait_for(path, " algorithms offered", 1, process)
     printed = path.read_text(errors="replace")
     offered, known = re.search(r"PSA Crypto: (\d+) of (\d+) algorithms offered", printed).groups()
@@ -195,11 +195,11 @@ def psa_works(path, process):
 
 
 def check(name, source, options, folder, env):
-    """One image: built, run against a broker that restarts."""
+    """Builds one image and runs it against a broker that restarts."""
     port = same_port(folder / f"{name}.port")
     build = folder / name
     print(f"building {name}", flush=True)
-    # Nothing beyond the loopback is asked.
+    # No server beyond the loopback is asked.
     alone = [f'-DCONFIG_THREAD_MQTT_BROKER="mqtts://localhost:{port}"', '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""']
     west_build(build, source, [*alone, *options], env)
 

@@ -2,8 +2,8 @@
 co-processors (ot-rcp) on OpenThread's simulated radio, and an Internet that has IPv4 only.
 
 Both programs are built from the crate openthread-sys, a dependency of rust/port/sim, which carries
-OpenThread's sources. They run in network, mount and process namespaces of their own: nothing of it
-touches the machine's network, and nothing is left when the test ends.
+OpenThread's sources. They run in separate network, mount and process namespaces: they do not touch the
+machine's network, and nothing is left when the test ends.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ EXTENDED_PAN_ID = "dead00beef00cafe"
 BROKER = "10.77.0.2"  # in the Internet
 ROUTER = "10.77.0.1"
 NAT64_POOL = "192.168.255.0/24"
-PUBLIC_DNS = ["9.9.9.9", "8.8.8.8"]  # what the device asks when its border router cannot
+PUBLIC_DNS = ["9.9.9.9", "8.8.8.8"]  # what the device asks if its border router cannot answer
 
 RADIO_PROGRAM = "rcp/examples/apps/ncp/ot-rcp"  # in the folder of build()
 
@@ -50,7 +50,7 @@ BORDER_ROUTER = ["-DOT_PLATFORM=posix", "-DOT_DAEMON=ON", f"-DOT_POSIX_NAT64_CID
 
 
 def missing():
-    """Why no such network can be made here, or None."""
+    """Returns why no such network can run here, or None."""
     for program in ("cargo", "cmake", "ninja", "ip", "setpriv", "unshare", "mosquitto"):
         if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
             return f"{program} is not installed"
@@ -62,14 +62,14 @@ def missing():
 
 
 def namespaces():
-    """The command that runs another in namespaces of its own and ends all it started, also when this process ends."""
+    """Returns the command that runs another in new namespaces and ends all its processes, also when this one ends."""
     root = [] if os.geteuid() == 0 else ["--map-root-user"]
     return ["setpriv", "--pdeathsig", "KILL", "unshare", *root, "--net", "--mount", "--pid", "--fork", "--mount-proc",
             "--kill-child"]
 
 
 def colons(key):
-    """A key as Kconfig wants it."""
+    """Formats a key for Kconfig."""
     return bytes.fromhex(key).hex(":")
 
 
@@ -79,7 +79,7 @@ def metadata():
 
 
 def target():
-    """Where cargo builds, and what is kept between runs."""
+    """Returns the folder where cargo builds, and which is kept between runs."""
     return pathlib.Path(metadata()["target_directory"])
 
 
@@ -87,12 +87,12 @@ PROGRAMS = {"rcp": (RADIO, ["ot-rcp"]), "border-router": (BORDER_ROUTER, ["ot-da
 
 
 def build(*names):
-    """Builds what is named of PROGRAMS, or all; the folder that holds them."""
+    """Builds the named PROGRAMS, or all. Returns their folder."""
     manifest = next(package["manifest_path"] for package in metadata()["packages"]
                     if package["name"] == "openthread-sys")
     source = pathlib.Path(manifest).parent / "openthread"
     folder = target() / "openthread"
-    # As Zephyr's build does: what one checkout compiled serves the next.
+    # As in Zephyr's build, the results of one checkout serve the next.
     launchers = [f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX") if shutil.which("ccache")]
     for name in names or PROGRAMS:
         options, programs = PROGRAMS[name]
@@ -104,7 +104,7 @@ def build(*names):
 
 @contextlib.contextmanager
 def process(command, output, **options):
-    """A process that writes to a file, until the block ends."""
+    """Runs a process that writes to a file, until the block ends."""
     with open(output, "a") as log:
         running = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                    **options)
@@ -116,10 +116,10 @@ def process(command, output, **options):
 
 
 def tap(name, namespace=None):
-    """A new Ethernet interface whose frames this process reads and writes; its descriptor."""
+    """Creates an Ethernet interface whose frames this process reads and writes. Returns its descriptor."""
     created = []
 
-    def create():  # in a thread of its own, for it does not come back from the namespace
+    def create():  # in a separate thread, because it cannot return from the namespace
         if namespace is not None:
             with open(f"/run/netns/{namespace}") as entered:
                 if ctypes.CDLL(None, use_errno=True).setns(entered.fileno(), 0) != 0:
@@ -136,13 +136,13 @@ def tap(name, namespace=None):
 
 
 class Uplink:
-    """The way between the border router and the Internet: as long as it is told to be, and it counts
-    what came twice."""
+    """The link between the border router and the Internet. Its delay can be set, and it counts retransmitted
+    segments."""
 
     def __init__(self):
         self.delay = 0  # seconds in each direction
         self.segments = 0  # TCP segments with data, to the Internet
-        self.repeated = 0  # those among them that had come before
+        self.repeated = 0  # those of them that had been sent before
         self.seen = set()
         ends = tap("backbone"), tap("uplink", "internet")
         for source, sink, hears in (*ends, self.count), (*reversed(ends), lambda frame: None):
@@ -161,11 +161,11 @@ class Uplink:
         while True:
             due, frame = frames.get()
             time.sleep(max(0, due - time.monotonic()))
-            with contextlib.suppress(OSError):  # lost while the interface is not up yet
+            with contextlib.suppress(OSError):  # lost if the interface is not up yet
                 os.write(sink, frame)
 
     def count(self, frame):
-        """Ethernet, IPv4 (RFC 791, 3.1) and TCP (RFC 9293, 3.1)."""
+        """Decodes Ethernet, IPv4 (RFC 791, 3.1) and TCP (RFC 9293, 3.1)."""
         if frame[12:14] != b"\x08\x00" or frame[23] != 6:
             return
         packet = frame[14:14 + int.from_bytes(frame[16:18], "big")]
@@ -186,7 +186,7 @@ class Internet:
         def ip(*arguments):
             run(["ip", *arguments])
 
-        # The mount namespace is ours: sockets and names of namespaces stay in it.
+        # The mount namespace is ours: sockets and namespace names stay in it.
         run(["mount", "-t", "tmpfs", "tmpfs", "/run"])
         os.makedirs("/run/netns")
         ip("link", "set", "lo", "up", "multicast", "on")
@@ -206,7 +206,7 @@ class Internet:
 
     @contextlib.contextmanager
     def dns(self, folder, name):
-        """DNS servers, also the machine's own upstream, that know the broker's A record alone."""
+        """Runs DNS servers, also as the machine's own upstream, that know only the broker's A record."""
         (folder / "resolv.conf").write_text(f"nameserver {BROKER}\n")
         run(["mount", "--bind", folder / "resolv.conf", os.path.realpath("/etc/resolv.conf")])
         script = pathlib.Path(__file__).with_name("dns_server.py")
@@ -216,11 +216,11 @@ class Internet:
 
 
 class BorderRouter:
-    """Leader of the network and its border router, from fresh settings: ot-daemon, or the otbr-agent named.
+    """Leader of the network and its border router, with fresh settings: ot-daemon, or the otbr-agent named.
 
-    A leader picks its Router ID, and so its short address, by chance. One that takes the place of
-    another needs another one: else its radio acknowledges what children send to their lost parent,
-    and they find out by their next keep-alive alone, after up to 240 seconds."""
+    A leader picks its Router ID, and with it its short address, at random. A leader that replaces another one needs a
+    different ID. Otherwise its radio acknowledges frames that children send to their lost parent, and they notice the
+    loss only with their next keep-alive, after up to 240 seconds."""
 
     def __init__(self, programs, folder, router_id, agent=None):
         self.programs = programs
@@ -230,10 +230,10 @@ class BorderRouter:
         self.daemon, self.client = (agent, "ot-ctl") if agent else (daemons / "ot-daemon", daemons / "ot-ctl")
         folder.mkdir()
         if agent:
-            run(["mount", "-t", "tmpfs", "tmpfs", "/var/lib"])  # where it keeps its settings
+            run(["mount", "-t", "tmpfs", "tmpfs", "/var/lib"])  # where it stores its settings
 
     def control(self, *words):
-        """One command of its command line; what it answered."""
+        """Runs one of its command-line commands. Returns the answer."""
         try:
             return run([self.client, "-I", "wpan0", *words], timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -241,7 +241,7 @@ class BorderRouter:
                      + f"error: the border router did not answer ot-ctl {' '.join(words)}")
 
     def wait(self, *words, answer="", lacks=None):
-        """Waits until a command's answer holds a text, or another one no longer."""
+        """Waits until a command's answer contains a text, or no longer contains another one."""
         deadline = time.monotonic() + PATIENCE
         while answer not in (printed := self.control(*words)) or lacks is not None and lacks in printed:
             if time.monotonic() > deadline:
@@ -251,15 +251,14 @@ class BorderRouter:
         return printed
 
     def simulated(self, node):
-        """The radio of OpenThread's simulation with this number, as run() wants it."""
+        """The radio of OpenThread's simulation with this number, in the form that run() expects."""
         return f"spinel+hdlc+forkpty://{self.programs / RADIO_PROGRAM}?forkpty-arg={node}"
 
     @contextlib.contextmanager
     def run(self, url):
-        """Started over a radio co-processor, with its NAT64 and DNS as a home's router has them, until
-        the block ends."""
-        # When the daemon is killed, its radio co-processor is hung up. Under nohup that would be ignored, and
-        # the radio of a border router that is gone would go on acknowledging the device's frames.
+        """Runs on a radio co-processor, with NAT64 and DNS as on a home's router, until the block ends."""
+        # When the daemon is killed, its radio co-processor receives a hangup. Under nohup that would be ignored, and
+        # the radio of a dead border router would continue to acknowledge the device's frames.
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         control = pathlib.Path("/run/openthread-wpan0.sock")
         control.unlink(missing_ok=True)
@@ -283,8 +282,7 @@ class BorderRouter:
 
 
 class Air:
-    """Hears every frame: the simulated radio sends them to a multicast group, a channel number
-    before each."""
+    """Receives every frame: the simulated radio sends them to a multicast group, each after its channel number."""
 
     def __init__(self):
         self.frames = []
@@ -301,11 +299,11 @@ class Air:
             self.frames.append(self.socket.recv(256)[1:])
 
     def count(self):
-        """Frames heard so far."""
+        """Returns the number of frames received so far."""
         return len(self.frames)
 
     def since(self, start):
-        """Frames, bytes, and polls among the frames, after the first `start`."""
+        """Counts frames, bytes, and the polls among the frames, after the first `start`."""
         frames = self.frames[start:]
         polls = sum(frame[0] & 7 == 3 for frame in frames)  # a MAC command
         return len(frames), sum(map(len, frames)), polls
@@ -313,9 +311,9 @@ class Air:
 
 @contextlib.contextmanager
 def device(image, programs, folder, name, node):
-    """A firmware whose radio co-processor is the simulated one, until the block ends: the process
-    and the file with what it prints."""
-    home = folder / name  # holds its flash, so that the name comes up again as the same device
+    """Runs a firmware whose radio co-processor is the simulated one, until the block ends. Yields the process and the
+    file with its output."""
+    home = folder / name  # holds its flash, so that the same name restarts as the same device
     home.mkdir(exist_ok=True)
     printed = home / f"printed-{len(list(home.iterdir()))}.txt"
     with simulated_radio(programs / RADIO_PROGRAM, node, home) as port, \

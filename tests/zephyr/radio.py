@@ -1,13 +1,13 @@
-"""Runs the samples as Thread devices with the radio driver that ships: Zephyr's board nrf52_bsim, a model of
-the nRF52833, on BabbleSim's air; behind a real border router with NAT64 whose radio is a second such
-board, the broker's Internet without IPv6.
+"""Runs the samples as Thread devices with the real radio driver: Zephyr's board nrf52_bsim, a model of the nRF52833,
+on BabbleSim's simulated radio, behind a real border router with NAT64 whose radio is a second such board. The broker's
+Internet has no IPv6.
 
     python3 tests/zephyr/radio.py WORKSPACE [NAME...]
 
 WORKSPACE is the folder above zephyr/, NAME one of the scenarios below (default: all), or measure. Needs what
-thread_network.py needs, BSIM_OUT_PATH, and gcc for programs of 32 bits. Says SKIPPED where that is
-missing. The border router is the otbr-agent on the PATH, else OpenThread's ot-daemon, built here. With
-CAPTURE=FOLDER in the environment each scenario leaves there what Wireshark reads.
+thread_network.py needs, BSIM_OUT_PATH, and gcc for 32-bit programs. Prints SKIPPED if something is
+missing. The border router is the otbr-agent on the PATH, otherwise OpenThread's ot-daemon, built here. With
+CAPTURE=FOLDER in the environment each scenario writes captures for Wireshark there.
 """
 
 import contextlib
@@ -29,16 +29,16 @@ from thread_network import NAME, TLS_1_2, TLS_1_3, Device, told
 from usage import arguments
 
 BAUD = 1000000
-MOST = 1800  # seconds for a scenario; each thing waited for has its own limit, this one is for all else
+MOST = 1800  # seconds for a scenario; each wait has its own limit, this one covers everything else
 
 
 def missing():
-    """Why none of it can be run here, or an empty string."""
+    """Returns why the scenarios cannot run here, or an empty string."""
     return babblesim.missing() or compiler_missing() or openthread.missing() or ""
 
 
 def compiler_missing():
-    """Why no program of 32 bits can be built here, or an empty string."""
+    """Returns why no 32-bit program can be built here, or an empty string."""
     if shutil.which("gcc") is None:
         return "gcc is not installed"
     tried = subprocess.run(["gcc", "-m32", "-x", "c", "-o", "/dev/null", "-"], input="int main(void) { return 0; }",
@@ -47,16 +47,16 @@ def compiler_missing():
 
 
 def agent():
-    """The border router of OpenThread's ot-br-posix, where it is installed."""
+    """Returns the border router of OpenThread's ot-br-posix if it is installed."""
     return shutil.which("otbr-agent", path=f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin")
 
 
 class World(thread_network.World):
-    """One border router and one device on BabbleSim's air."""
+    """One border router and one device on BabbleSim's simulated radio."""
 
     @contextlib.contextmanager
     def network(self, image, outages=()):
-        """The device, the border router and the air, until the block ends."""
+        """Runs the device, the border router and the medium until the block ends."""
         folder = self.folder / f"network-{image}-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
         air = self.air = babblesim.Air(image, folder, 2)
@@ -80,7 +80,7 @@ class World(thread_network.World):
 
     @staticmethod
     def read(capture, frames):
-        """Checks the capture with the program that people read it with."""
+        """Checks the capture with tshark, the program that users read it with."""
         if shutil.which("tshark") is None:
             told("SKIPPED: whether Wireshark reads the capture; tshark is not installed")
             return
@@ -93,7 +93,7 @@ class World(thread_network.World):
 
 
 def publish(world):
-    """Through the radio driver: a broker that restarts, a border router that is lost and found."""
+    """With the radio driver: a broker that restarts, a border router that is lost and found."""
     with world.network("publish") as (device, router):
         with world.broker(TLS_1_2):
             psa_works(device.printed, device.running)
@@ -101,7 +101,7 @@ def publish(world):
             device.comes_to("received ", 2)
         told("online over TLS 1.2 ECDHE_RSA, messages there and back")
 
-        # By the log of its upstream server, and those of two public ones.
+        # According to the logs of its upstream server and of two public ones.
         asked = (world.folder / "dns.log").read_text()
         if f"{BROKER} was asked by {openthread.ROUTER} " not in asked or asked.count("asked by") != asked.count(BROKER):
             sys.exit(f"{asked}error: not the border router alone was asked for the broker's name")
@@ -121,7 +121,7 @@ def publish(world):
 
 
 def loss(world):
-    """A tenth of each second nothing is heard, which is longer than the radios' own retries last."""
+    """No frame is received for a tenth of each second, which is longer than the radios' own retries last."""
     outages = [(begin, begin + 100_000) for begin in range(1_000_000, 600_000_000, 1_000_000)]
     with world.network("publish", outages) as (device, _), world.broker(TLS_1_2):
         device.comes_to("received ", 10)
@@ -133,13 +133,13 @@ def loss(world):
 
 
 def sleepy(world):
-    """A battery device: its radio sleeps between polls, and commands reach it late but surely."""
+    """A battery device: its radio sleeps between polls, and commands reach it late but reliably."""
     with world.broker(TLS_1_3), world.network("sleepy") as (device, router):
         thread_network.asleep(world, device, router)
 
 
 def mutual_tls(world):
-    """A broker that asks the device for its certificate."""
+    """A broker that requires a client certificate from the device."""
     log = world.folder / "mosquitto.log"
     for tls, version in ((TLS_1_2, "TLS 1.2, TLS_ECDHE_RSA_"), (TLS_1_3, "TLS 1.3, TLS_")):
         seen = log.read_text().count("u'device'") if log.exists() else 0
@@ -153,7 +153,7 @@ def mutual_tls(world):
 
 
 def measure(world):
-    """Frames and bytes of a connection and of a message, over several runs, as a page of the documentation."""
+    """Frames and bytes of a connection and of a message, over several runs, as a documentation page."""
     world.internet.uplink.delay = 0.010
     pki = ROOT / "rust/test/testkit/pki"
     for name, source in (("server.pem", "rsa-leaf.pem"), ("server.key", "rsa-leaf.key.pem"),
@@ -178,25 +178,25 @@ def measure(world):
     told(f"written: {measure_radio.PAGE}")
 
 
-# What runs if nothing is named, and what only does if it is.
+# What runs if no name is given, and what runs only if it is named.
 SCENARIOS = {"publish": publish, "loss": loss, "sleepy": sleepy, "mutual_tls": mutual_tls}
 NAMED = {"measure": measure}
 RUNS = 3
-# The image, the broker's TLS, and what a page calls it.
+# The image, the broker's TLS, and its name in the page.
 MEASURED = (("measure", TLS_1_2, "TLS 1.2"), ("measure", TLS_1_3, "TLS 1.3"), ("mqtt_c", TLS_1_2, "TLS 1.2"))
-MEASURED_NAME = "broker.example.com"  # as the certificates of the simulator's measurements have it
+MEASURED_NAME = "broker.example.com"  # as in the certificates of the simulator's measurements
 ROUTERS = {True: "OpenThread's otbr-agent", False: "OpenThread's ot-daemon"}
-# The images that a scenario runs, where they are not of its name.
+# The images that a scenario runs, if they do not have its name.
 IMAGES = {"loss": ["publish"], "measure": ["measure", "mqtt_c"]}
 
 
 def images(folder, env, names):
-    """Builds the border router's radio and the firmware of each scenario into a folder of its own."""
+    """Builds the border router's radio and the firmware of each scenario, each in its own folder."""
     own = ROOT / "tests/zephyr/radio"
     print(f"building rcp for {BOARD}", flush=True)
     west_build(folder / "images" / "rcp", own / "rcp", [], env, BOARD)
     common = thread_network.options(folder)
-    # Zephyr's client has OpenThread on the Mbed TLS that its TLS sockets have, and no options of ours.
+    # With Zephyr's client, OpenThread uses the Mbed TLS of its TLS sockets, and none of our options.
     of_openthread = [option for option in common if "CONFIG_OPENTHREAD_" in option]
     ca = f'-DCONFIG_SAMPLE_CA_FILE="{ROOT}/rust/test/testkit/pki/rsa-root.pem"'
     sources = {
@@ -227,8 +227,8 @@ def device_certificate(folder):
 
 
 def inside(programs, folder, *names):
-    """The part in namespaces of its own."""
-    os.environ["PATH"] += ":/usr/sbin:/sbin"  # of ip and mosquitto, where root's PATH lacks them
+    """The part that runs in its own namespaces."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # for ip and mosquitto, if root's PATH lacks them
     folder = pathlib.Path(folder)
     home = folder / "run"
     shutil.rmtree(home, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""Configures a small application with combinations of options that cannot work: each must stop the
-configuration with a sentence that names the cure. Some may be right, and are warned of. What only
-other versions of Zephyr or the nRF Connect SDK can be asked for is in tests/port/refusals.py.
+"""Configures a small application with option combinations that cannot work. Each must stop the configuration with a
+sentence that names the cure. Combinations that may be intended cause a warning instead. Cases that need other versions
+of Zephyr or the nRF Connect SDK are in tests/port/refusals.py.
 
     python3 tests/zephyr/refusals.py WORKSPACE [NAME...]     (the folder above zephyr/)
 
@@ -23,7 +23,7 @@ from usage import arguments
 NATIVE = "native_sim/native/64"
 THREAD = "nrf52840dk/nrf52840"
 EMULATED = "mps2/an386"
-# Whether the Rust of this machine has its library's source is no matter of these cases.
+# Whether the machine's Rust has its library's source does not matter here.
 RUSTS_LIBRARY = "THREAD_MQTT_RUST_BUILD_STD=n"
 BASE = {
     NATIVE: ["NETWORKING=y", "NET_IPV4=y", "NET_DRIVERS=y", "THREAD_MQTT=y", "HEAP_MEM_POOL_SIZE=1024"],
@@ -33,7 +33,7 @@ BASE = {
                "COMMON_LIBC_MALLOC_ARENA_SIZE=49152", RUSTS_LIBRARY],
 }
 
-# A compiler of this version, with the board's library or without, and without the library's source.
+# A compiler of this version, with or without the board's library, and without the library's source.
 RUSTC = """#!/bin/sh
 case "$*" in
 --version) echo "rustc {version} (a test)" ;;
@@ -47,9 +47,9 @@ PSA = [line.removeprefix("CONFIG_") for line in (ROOT / "snippets/thread-mqtt-up
        if line.startswith("CONFIG_") and "OPTIMIZATIONS" not in line]
 SMALL_NUMBERS = PSA + ["MBEDTLS_OPENTHREAD_OPTIMIZATIONS_ENABLED=y"]
 
-# Name, board, options beside the base's, what the output must hold. None: it must work without a word;
-# a sentence that begins with "Warning: ": it must work, and say so. A sentence with {} names the least value of an
-# option: with that it must work, and with one less not.
+# Name, board, options in addition to the base's, text that the output must contain. None: it must work without any
+# output. A sentence that begins with "Warning: ": it must work and print that. A sentence with {} names the least value
+# of an option: with that it must work, and with one less it must not.
 CASES = [
     ("base", NATIVE, [], None),
     ("inert", NATIVE, ["THREAD_MQTT=n", "NET_TCP=n"], None),
@@ -133,7 +133,7 @@ CASES = [
 ]
 
 
-# Name, sample, options, the sentence: samples want files.
+# Name, sample, options, the sentence: samples need files.
 SAMPLES = [
     ("publish without a CA", "publish", [], "publish: no CA certificate"),
     ("sensor_sleepy without a CA", "sensor_sleepy", [], "sensor_sleepy: no CA certificate"),
@@ -146,7 +146,7 @@ SAMPLES = [
      "CONFIG_SAMPLE_CERTIFICATE_FILE: there is no file /;"),
 ]
 
-# Name, board, options beside the base's, what .config must hold: defaults of Zephyr's options.
+# Name, board, options in addition to the base's, what .config must contain: defaults of Zephyr's options.
 DEFAULTS = [
     ("descriptors", THREAD, [], "ZVFS_OPEN_MAX=8"),
     ("descriptors beside POSIX's", THREAD, ["POSIX_API=y"], "ZVFS_OPEN_MAX=20"),
@@ -159,7 +159,8 @@ DEFAULTS = [
     ("polls by the older name", THREAD, ["NET_SOCKETS_POLL_MAX=12"], "ZVFS_POLL_MAX=12"),
 ]
 
-# Name, what sysbuild is given for the sample publish, a file of that image and what it must hold. -S is SNIPPET, for all images.
+# Name, what sysbuild is given for the sample publish, a file of that image and what it must contain. -S is SNIPPET, for
+# all images.
 ON_THREAD, SLEEPY = "CONFIG_NET_L2_OPENTHREAD=y\n", "CONFIG_OPENTHREAD_MTD_SED=y\n"
 SYSBUILD = [
     ("sysbuild without a snippet", [], "zephyr/.config", [ON_THREAD]),
@@ -171,14 +172,14 @@ SYSBUILD = [
 
 
 def configure(folder, board, options, env):
-    """Configures the application anew; the exit status, and what was printed."""
+    """Configures the application from scratch. Returns the exit status and the output."""
     (folder / "prj.conf").write_text("".join(f"CONFIG_{option}\n" for option in options))
     return west_configure(folder, folder, board, [], env)
 
 
 def west_configure(source, folder, board, options, env, snippets=(), overlays=(), more=(), sysbuild=False,
                    pristine=True):
-    """The same for an application that is there; again in the same folder, if not pristine."""
+    """The same for an existing application; again in the same folder unless pristine."""
     more = [f"-D{name}={';'.join(values)}" for name, values in (("SNIPPET", snippets), ("EXTRA_CONF_FILE", overlays)) if values] + [
         f"-D{variable}" for variable in more]
     result = subprocess.run(
@@ -191,7 +192,7 @@ def west_configure(source, folder, board, options, env, snippets=(), overlays=()
 
 
 def passes(status, printed, sentence):
-    """Whether a configuration ended as its case says."""
+    """Returns whether a configuration ended as its case requires."""
     if sentence is None:
         return status == 0 and "thread-mqtt: " not in printed
     wanted = sentence.removeprefix("Warning: ")
@@ -199,7 +200,7 @@ def passes(status, printed, sentence):
 
 
 def case_passes(folder, board, options, sentence, env):
-    """Whether a case ends as it should, and what the last configuration printed."""
+    """Returns whether a case ends as required, and the output of the last configuration."""
     status, printed = configure(folder, board, options, env)
     if sentence is None or "{}" not in sentence:
         return passes(status, printed, sentence), printed
@@ -216,7 +217,7 @@ def case_passes(folder, board, options, sentence, env):
 
 
 def compiler(folder, version="1.90.0", library="", suffix=""):
-    """Writes cargo and rustc into the folder; the path of rustc."""
+    """Writes cargo and rustc into the folder. Returns the path of rustc."""
     folder.mkdir(parents=True, exist_ok=True)
     for program in ("cargo", "rustc"):
         path = folder / f"{program}{suffix}"
@@ -226,13 +227,13 @@ def compiler(folder, version="1.90.0", library="", suffix=""):
 
 
 def without_rust(env):
-    """The environment without what chooses a compiler of Rust."""
+    """Returns the environment without anything that selects a Rust compiler."""
     return {name: value for name, value in env.items()
             if name not in ("CARGO_HOME", "CARGO_UNSTABLE_BUILD_STD", "RUSTC", "RUSTC_BOOTSTRAP")}
 
 
 def compilers(folder, env):
-    """Name, board, option, what the output must hold, environment, of images built with the wrong compiler."""
+    """Returns name, board, option, required output and environment of images built with the wrong compiler."""
     own, home = compiler(folder / "own"), compiler(folder / "home/.cargo/bin")
     named = compiler(folder / "own", "1.89.0", suffix="-1.89")
     plain = without_rust(env)
@@ -246,7 +247,7 @@ def compilers(folder, env):
     broken.write_text("#!/bin/sh\necho 'error: C:\\Users;\"${x}\" has no toolchain' >&2\nexit 1\n")
     yield "Rust without a toolchain", NATIVE, [], f"{broken} does not run: error: C:\\Users", {**plain, "RUSTC": str(broken)}
     yield "RUSTC that is not there", NATIVE, [], "names /no/rustc, which is not a program", {**plain, "RUSTC": "/no/rustc"}
-    # As rustup's: which one runs depends on the folder, and cargo runs in the build's.
+    # As with rustup: the folder decides which one runs, and cargo runs in the build folder.
     override = compiler(folder / "override", "1.91.0")
     override.write_text(override.read_text().replace("1.91.0", '$(case $PWD in */build/*) echo 1.91.0 ;; *) echo 1.50.0 ;; esac)'))
     yield "Rust of the build's folder", NATIVE, [], f"{override} (1.91.0) has no library for", {**plain, "RUSTC": str(override)}
@@ -257,8 +258,8 @@ def compilers(folder, env):
 
 
 def cured_by(folder, env, by_rustup):
-    """Whether a configuration finds, in the folder of one that failed, the compiler that was the cure; and what was printed.
-    The compiler comes by rustup, or is named by RUSTC, also for CMake's next run without RUSTC."""
+    """Returns whether a configuration, in the folder of one that failed, finds the compiler that was the cure, and the
+    output. The compiler comes from rustup or is named by RUSTC, also for CMake's next run without RUSTC."""
     home = folder / ("cured-home" if by_rustup else "no-home")
     distribution = compiler(folder / "distribution")
     env = {**without_rust(env), "HOME": str(home), "PATH": f"{distribution.parent}:{env['PATH']}"}
@@ -276,19 +277,19 @@ def cured_by(folder, env, by_rustup):
 
 
 def sample_stops(folder, sample, options, sentence, env):
-    """Whether a sample's configuration stops with the sentence, and what was printed."""
+    """Returns whether a sample's configuration stops with the sentence, and the output."""
     status, printed = west_configure(ROOT / "samples" / sample, folder, NATIVE, options, env)
     return status != 0 and sentence in printed, printed
 
 
 def has_default(folder, board, options, wanted, env):
-    """Whether a configuration ends well with the wanted option, and what was printed."""
+    """Returns whether a configuration succeeds with the wanted option, and the output."""
     status, printed = configure(folder, board, options, env)
     return status == 0 and f"CONFIG_{wanted}\n" in (folder / "build/zephyr/.config").read_text(), printed
 
 
 def sysbuild_passes_on(folder, given, name, wanted, env):
-    """Whether what sysbuild is given reaches the image, and what was printed."""
+    """Returns whether what sysbuild is given reaches the image, and the output."""
     options = [f'SAMPLE_CA_FILE="{ROOT}/tests/zephyr/ca.pem"', RUSTS_LIBRARY]
     status, printed = west_configure(ROOT / "samples/publish", folder, THREAD, options, env,
                                      more=[variable.format(folder) for variable in given], sysbuild=True)
@@ -299,7 +300,7 @@ def sysbuild_passes_on(folder, given, name, wanted, env):
 
 
 def quoted_for_both(folder, env):
-    """Whether a POSIX shell and Windows's programs read the same environment in cargo's command of the application in Rust."""
+    """Returns whether a POSIX shell and Windows read the same environment in the Rust application's cargo command."""
     status, printed = west_configure(ROOT, folder, NATIVE, [f'APP_CA_FILE="{ROOT}/tests/zephyr/ca.pem"'], env)
     found = status == 0 and re.search("&& (.*) [^ ]* -E env BUILD_DIR=", (folder / "build/build.ninja").read_text())
     if not found:
@@ -310,7 +311,7 @@ def quoted_for_both(folder, env):
 
 
 def scenarios():
-    """Name, application, board and description of what twister is told to build, for the boards of these cases."""
+    """Returns name, application, board and description of what twister is to build, for the boards of these cases."""
     for path in (ROOT / "sample.yaml", *sorted((ROOT / "samples").glob("*/sample.yaml"))):
         described = yaml.safe_load(path.read_text())
         for name, scenario in described["tests"].items():
@@ -321,7 +322,7 @@ def scenarios():
 
 
 def scenario_configures(folder, source, board, scenario, env):
-    """Whether the configuration of a scenario ends well, and what was printed."""
+    """Returns whether the configuration of a scenario succeeds, and the output."""
     options = [option.removeprefix("CONFIG_") for option in scenario["extra_configs"]]
     status, printed = west_configure(source, folder, board, options, env, scenario.get("required_snippets", ()),
                                      scenario.get("extra_overlay_confs", ()))
@@ -329,7 +330,7 @@ def scenario_configures(folder, source, board, scenario, env):
 
 
 def tries(folder, env):
-    """{name: (what is to be said, the function that tries it)}"""
+    """Returns {name: (the required text, the function that tries it)}."""
     cases = [(*case, env) for case in CASES] + list(compilers(folder, env))
     found = {name: (sentence, functools.partial(case_passes, folder, board, BASE[board] + options, sentence, changed))
              for name, board, options, sentence, changed in cases}

@@ -1,5 +1,5 @@
-"""Joins its standard input and output to a TCP port of the loopback: what QEMU runs for each connection
-that an image makes to the broker.
+"""Connects its standard input and output to a loopback TCP port. QEMU runs it for each connection that an image
+makes to the broker.
 
     python3 tests/zephyr/relay.py PORT
 """

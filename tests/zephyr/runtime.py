@@ -1,6 +1,6 @@
-"""Builds tests/zephyr/runtime for native_sim in a west workspace and runs it against Mosquitto and an
-SNTP server on loopback: credentials by their tag, the time by SNTP, the floor of the time in storage, also
-when the power goes; with PSA Crypto a private key by its identifier there; and Ed25519, there and not.
+"""Builds tests/zephyr/runtime for native_sim in a west workspace and runs it against Mosquitto and an SNTP server on
+loopback. Tests credentials by their tag, the time from SNTP, the stored floor of the time, also during power failures;
+with PSA Crypto a private key by its identifier; and Ed25519, with and without it in the image.
 
     python3 tests/zephyr/runtime.py WORKSPACE     (the folder above zephyr/)
 
@@ -29,13 +29,13 @@ from usage import arguments
 DAY = 86_400
 EPOCH = 1_987_200_000  # day 0 of the image's option "keep": CONFIG_SAMPLE_EPOCH
 CUTS = 200
-PARTITION = 4 * 4096  # that of the settings on native_sim
-NTP = 2_208_988_800  # 1900 to 1970, seconds
+PARTITION = 4 * 4096  # size of the settings partition on native_sim
+NTP = 2_208_988_800  # seconds from 1900 to 1970
 
 
 def certificates(folder):
-    """A CA, a server that is valid for 30 days, one for 5, one with an Ed25519 key, a client, and a key of
-    no certificate."""
+    """Creates a CA, a server that is valid for 30 days, one for 5 days, one with an Ed25519 key, a client, and a key
+    without a certificate."""
     def openssl(*arguments):
         run(["openssl", *arguments], cwd=folder)
 
@@ -54,14 +54,14 @@ def certificates(folder):
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "other.sec1")
     openssl("pkcs8", "-topk8", "-nocrypt", "-in", "other.sec1", "-out", "other.key")
     for name in ("client", "other"):
-        # As PSA imports it: the number alone, which stands behind seven bytes in SEC 1 (RFC 5915).
+        # As PSA imports it: the number alone, which follows seven bytes in SEC 1 (RFC 5915).
         openssl("ec", "-in", f"{name}.sec1", "-outform", "DER", "-out", f"{name}.der")
         (folder / f"{name}.raw").write_bytes((folder / f"{name}.der").read_bytes()[7:39])
 
 
 class Brokers:
-    """Mosquitto with four listeners: TLS, TLS with a certificate of the client, and TLS with a
-    certificate that ends in five days, or has an Ed25519 key."""
+    """Mosquitto with four listeners: TLS, TLS that requires a client certificate, TLS with a certificate that ends in
+    five days, and TLS with an Ed25519 key."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -96,8 +96,8 @@ class Brokers:
 
 
 class TimeServer:
-    """An SNTP server (RFC 5905) whose clock is `ahead` of this machine's, in seconds. Before each
-    good answer it sends a forged one, as a peer would that has not seen the question."""
+    """An SNTP server (RFC 5905) whose clock is `ahead` of this machine's, in seconds. Before each valid answer it sends
+    a forged one, like a peer that has not seen the request."""
 
     def __init__(self, ahead=0):
         self.ahead = ahead
@@ -131,7 +131,7 @@ class TimeServer:
 
 
 class Image:
-    """The image, its flash, and what was found wrong with its runs."""
+    """The image, its flash, and the errors found in its runs."""
 
     def __init__(self, executable, folder):
         self.executable, self.folder = executable, folder
@@ -139,21 +139,21 @@ class Image:
         self.failed, self.passed = 0, 0
 
     def forget(self):
-        """An erased flash."""
+        """Erases the flash."""
         self.flash.unlink(missing_ok=True)
 
     def has_code_of(self, crate):
-        """Whether a symbol of the image is of this crate."""
+        """Returns whether a symbol of the image belongs to this crate."""
         return crate in run(["nm", str(self.executable)])
 
     def check(self, name, well):
-        """Counts something that was looked at."""
+        """Counts a check."""
         self.passed, self.failed = self.passed + bool(well), self.failed + (not well)
         print(f"{'ok' if well else 'FAILED':6}  {name}", flush=True)
 
     def run(self, name, options, *expected, absent=()):
-        """One life of the device: everything expected must be printed in this order, nothing of
-        what is absent."""
+        """Runs the device once: everything expected must be printed in this order, and nothing of what must be
+        absent."""
         command = [str(self.executable), f"-flash={self.flash}", "-seed-random",
                    *(f"-{option}" for option in options)]
         place, wrong = 0, []
@@ -180,7 +180,7 @@ class Image:
 
 
 def credentials(image, brokers):
-    """The CA, and with mutual TLS certificate and key, by the tag alone."""
+    """The CA and, with mutual TLS, certificate and key, by the tag alone."""
     plain, mutual = (f"broker=mqtts://localhost:{port}" for port in (brokers.plain, brokers.mutual))
     online, unusable = "event online", "init: -5, "
     image.run("CA by its tag", [plain, "credentials=ca"], "init: 0", online, "deinit: 0")
@@ -189,14 +189,14 @@ def credentials(image, brokers):
               "init: 0", "event failed: TLS: ", absent=[online])
     image.run("nothing under the tag", [plain, "credentials=none"],
               "credential 42 CA is missing: add it with tls_credential_add()", unusable)
-    # What is there is read by the client's thread.
+    # The client's thread reads what exists.
     image.run("a broken CA", [plain, "credentials=broken-ca"], "init: 0", "event failed: TLS: credential 42 CA: ",
               absent=["event stage"])
     identity = "init: -6, "
     image.run("no key", [mutual, "credentials=no-key"], "credential 42 PK is missing", identity)
     image.run("no certificate", [mutual, "credentials=no-certificate"],
               "credential 42 SELF_CERT is missing", identity)
-    # What is handed over does not go with what is kept.
+    # Credentials from the application are not combined with those under the tag.
     image.run("a certificate handed over, a key under the tag", [mutual, "credentials=all", "handed=certificate"],
               "thread_mqtt_config has a certificate and no private key: set private_key or private_key_id", identity)
     image.run("a key handed over, a certificate under the tag", [mutual, "credentials=all", "handed=key"],
@@ -209,7 +209,7 @@ def credentials(image, brokers):
 
 
 def no_such_keys(image, brokers):
-    """An identifier in PSA where there is no PSA."""
+    """A PSA identifier in an image without PSA."""
     image.run("a key in PSA, without PSA", [f"broker=mqtts://localhost:{brokers.mutual}",
                                             "credentials=no-key", "key=any"],
               "private_key_id 1: private_key_id names a key in PSA Crypto; set "
@@ -217,7 +217,7 @@ def no_such_keys(image, brokers):
 
 
 def key_in_psa(image, brokers):
-    """The private key by its identifier in PSA, the certificate by the tag."""
+    """The private key by its PSA identifier, the certificate by the tag."""
     broker, certificate = f"broker=mqtts://localhost:{brokers.mutual}", "credentials=no-key"
     image.run("a key in PSA", [broker, certificate, "key=good"], "import: 0", "init: 0", "event online",
               "deinit: 0")
@@ -238,7 +238,7 @@ def key_in_psa(image, brokers):
 
 
 def without_ed25519(image, brokers):
-    """An image that was not asked to have it neither has nor offers it."""
+    """An image without the option neither contains nor offers it."""
     image.run("no Ed25519", [f"broker=mqtts://localhost:{brokers.eddsa}"], "event failed: TLS: ", "cure: ",
               "one with an Ed25519 key a crypto provider that has Ed25519", absent=["event online"])
     image.check("no code for it", not image.has_code_of("ed25519_dalek"))
@@ -259,7 +259,7 @@ def clock(image, brokers):
                   "event stage reached: time: 20", "event online", absent=["time unknown"])
         asked = right.asked
         assert asked > 0
-        # 2040: whatever is signed today has expired.
+        # 2040: every certificate issued today has expired.
         image.run("a clock that was set", [broker, "set-time=2208988800", f"time-servers={right.address}"],
                   "set_time: 0", "event failed: TLS: ", "expired")
         assert right.asked == asked
@@ -282,19 +282,19 @@ def clock(image, brokers):
 
 
 def storage(image, brokers):
-    """The floor outlives the device's life; what is damaged or full is told, and no more."""
+    """The floor survives a restart. Damaged or full storage is reported, and has no other effect."""
     broker, short = (f"broker=mqtts://localhost:{port}" for port in (brokers.plain, brokers.short))
     in_ten_days = int(time.time()) + 10 * DAY
     kept = time.strftime("expired before %Y-%m-%d", time.gmtime(in_ten_days))
 
     image.forget()
-    # The day of the build, by the image's own word: it may have been the day before.
+    # The day of the build, as the image reports it: it may have been the day before.
     printed, told = first_words(image)
     if told is None:
         sys.exit(printed)
     built = f"expired before {told[:10]}"
     image.run("before anything is kept", [short], built, "event online")
-    # What a time server says is not proven, what the application says is.
+    # A time server's time is not proven, the application's is.
     with TimeServer(ahead=10 * DAY) as ahead:
         image.run("ten days later by a server", [broker, f"time-servers={ahead.address}", "stay=1"], "event online")
     image.run("which the next life does not know", [short], built, "event online")
@@ -314,7 +314,7 @@ def storage(image, brokers):
 
 
 def first_words(image):
-    """A start: what it printed, and the floor of the time in that, None if something is wrong."""
+    """Starts the image. Returns its output and the floor of the time in it, None if something is wrong."""
     command = [str(image.executable), f"-flash={image.flash}", "-seed-random",
                f"-broker=mqtts://127.0.0.1:{free_port()}"]
     life = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
@@ -326,7 +326,7 @@ def first_words(image):
 
 
 def day_kept(image):
-    """A start: the day that the floor of the time tells, None for the build's date; or what is wrong."""
+    """Starts the image. Returns the day of the floor of the time, None for the build date; or what is wrong."""
     printed, told = first_words(image)
     if told is None:
         return printed
@@ -335,13 +335,13 @@ def day_kept(image):
 
 
 def keep(image, day, times=1):
-    """A life that keeps so many days, one after the other."""
+    """Runs the image, which stores this many days, one after the other."""
     command = [str(image.executable), f"-flash={image.flash}", f"-keep={day}", f"-times={times}"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
 
 def cut_at_any_moment(image):
-    """The power goes while the client's time is stored again and again, which fills and erases sectors."""
+    """The power fails while the client's time is stored repeatedly, which fills and erases sectors."""
     seed = int(os.environ.get("THREAD_MQTT_SEED", random.SystemRandom().randrange(1 << 32)))
     chance = random.Random(seed)
     image.forget()
@@ -363,7 +363,7 @@ def cut_at_any_moment(image):
         lines = re.findall(rb"kept (\d+): (-?\d+)\n", text)
         told = int(lines[-1][0]) if lines else old
         found = day_kept(image)
-        # The one that was told last, or the next, whose writing may have ended.
+        # The last one reported, or the next, which may have been completely written.
         if found not in (told, told + 1) or any(int(code) != 0 for _, code in lines):
             wrong = f"told {told}, found {found}"
             break
@@ -375,14 +375,14 @@ def cut_at_any_moment(image):
 
 
 def cut_at_every_byte(image):
-    """The power goes after each byte that a time kept writes: the time before, or it."""
+    """The power fails after each byte that storing a time writes: the result is the earlier time or the new one."""
     image.forget()
     keep(image, 0, 5).communicate()
     before = image.flash.read_bytes()
     keep(image, 5).communicate()
     after = image.flash.read_bytes()
     changed = [i for i, (old, new) in enumerate(zip(before, after)) if old != new]
-    # As NVS writes: data upwards from a sector's begin, then entries of eight bytes downwards from its end.
+    # As NVS writes: data upwards from the start of a sector, then entries of eight bytes downwards from its end.
     is_entry = lambda i: i % 4096 >= 2048
     changed.sort(key=lambda i: (is_entry(i), -(i // 8) if is_entry(i) else 0, i))
     wrong, found = None, []
@@ -405,7 +405,7 @@ def cut_at_every_byte(image):
 
 
 def power_cuts(image, brokers):
-    """Whenever the power goes, the next start has the old value or the new one."""
+    """Whenever the power fails, the next start finds the old value or the new one."""
     cut_at_any_moment(image)
     cut_at_every_byte(image)
     # A partition that can no longer be read.

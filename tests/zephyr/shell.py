@@ -1,6 +1,6 @@
-"""Builds an image with the shell commands for native_sim in a west workspace and types at it, with
-Mosquitto there, not there, behind another CA's certificate, and at a time when it has expired, and with a CA
-certificate that does not decode: with two clients, on PSA Crypto, and without sentences.
+"""Builds an image with the shell commands for native_sim in a west workspace and types commands, with Mosquitto
+running, not running, with another CA's certificate, at a time when it has expired, and with a CA certificate that does
+not decode. Uses two clients, PSA Crypto, and an image without sentences.
 
     python3 tests/zephyr/shell.py WORKSPACE [NAME...]     (the folder above zephyr/)
 
@@ -24,7 +24,7 @@ PROMPT = "uart:~$ "
 
 
 class Shell:
-    """The image, and what it printed since the last command."""
+    """The image, and its output since the last command."""
 
     def __init__(self, program):
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -35,7 +35,7 @@ class Shell:
         self.wait_for(lambda printed: PROMPT in printed, "the prompt")
 
     def read(self):
-        """Reads what there is, or waits a little."""
+        """Reads available output, or waits briefly."""
         if self.process.poll() is not None:
             sys.exit(f"{self.printed}\nerror: the image has ended")
         piece = self.process.stdout.read()
@@ -45,7 +45,7 @@ class Shell:
             time.sleep(0.02)
 
     def wait_for(self, found, wanted):
-        """Reads until `found` says so."""
+        """Reads until `found` returns true."""
         deadline = time.monotonic() + PATIENCE
         while not found(self.printed):
             if time.monotonic() > deadline:
@@ -53,7 +53,7 @@ class Shell:
             self.read()
 
     def type(self, command):
-        """Types a command and returns what it printed."""
+        """Types a command and returns its output."""
         self.printed = ""
         self.process.stdin.write(command.encode() + b"\n")
         self.process.stdin.flush()
@@ -61,8 +61,8 @@ class Shell:
         return self.printed
 
     def expect(self, command, *patterns, without=()):
-        """Types a command; each pattern must be found in what it printed, in this order. A message
-        that comes meanwhile prints a prompt of its own, so the first prompt is not the end.
+        """Types a command. Each pattern must be found in its output, in this order. A message that arrives meanwhile
+        prints its own prompt, so the first prompt is not the end.
         """
         self.type(command)
         whole = "(?ms)" + ".*?".join([*patterns, re.escape("\n" + PROMPT)])
@@ -86,7 +86,7 @@ class Shell:
 
 
 def wrong_input(shell):
-    """What must be refused, each with a reason."""
+    """Commands that must be refused, each with a reason."""
     nobody = "no client: the application has not called"
     for command in ("status", "connect", "disconnect", "prefixes", "doctor", "pub t m", "sub t",
                     "unsub t", "resolve localhost"):
@@ -121,7 +121,7 @@ def without_broker(shell):
     shell.expect("thread_mqtt doctor", "ok +broker +mqtt://127.0.0.1:1$", "ok +network",
                  "FAILED +TCP +127.0.0.1: [^\n]*refused",
                  "what to do +make sure that the broker is up", "error -23", without=["all stages"])
-    # Not started before, not started after.
+    # Not started before or after.
     shell.until("thread_mqtt status", "state +stopped")
     shell.expect("thread_mqtt connect")
     shell.expect("thread_mqtt connect", "started already")
@@ -133,7 +133,7 @@ def without_broker(shell):
 
 
 def names(shell):
-    """The resolver and its doctor."""
+    """The resolver and the doctor."""
     shell.expect("thread_mqtt resolve localhost", "address +127.0.0.1$", "answer +platform resolver: ")
     shell.expect("thread_mqtt resolve 192.0.2.1", "address +192.0.2.1$")
     shell.expect("thread_mqtt resolve 2001:db8::1", "address +2001:db8::1$")
@@ -167,12 +167,12 @@ def with_broker(shell, folder, port, sentences):
                      "^the broker refused the message: not authorized; check the credentials and the broker's "
                      "access rules .0x87.$" if sentences else "^the broker refused it, reason 0x87$")
         shell.expect("thread_mqtt unsub shell/#", "^unsubscribed$")
-        # With the client online: made anew, and online again.
+        # With the client online: created again, and online again.
         shell.expect("thread_mqtt doctor", "ok +MQTT +online", "result +all stages OK")
         shell.until("thread_mqtt status", "state +online")
         shell.expect(f"clock {int(time.time())}", "success")
         shell.expect("thread_mqtt doctor 60", "ok +time +20..-..-.. ..:.. UTC", "result +all stages OK")
-        # Sixty days on, the certificates of thirty days have expired.
+        # Sixty days later the certificates, valid for thirty days, have expired.
         shell.expect(f"clock {int(time.time()) + 60 * 86400}", "success")
         shell.expect("thread_mqtt doctor", "FAILED +TLS +[^\n]*expired", "certificate +CN=localhost$",
                      "good from", "what to do", "error -28", without=["all stages"])
@@ -188,7 +188,7 @@ def with_broker(shell, folder, port, sentences):
 
 
 def damaged(shell, port):
-    """A CA certificate that the client's thread cannot read: there is nothing to try."""
+    """A CA certificate that the client's thread cannot read: nothing is tried."""
     uri = f"mqtts://localhost:{port}"
     why = "CA certificate 1 does not decode: its bytes were altered"
     shell.expect(f"client {uri} 1 damaged", "success")
@@ -198,7 +198,7 @@ def damaged(shell, port):
     shell.expect("thread_mqtt status", "state +stopped", f"last failure +TLS, [0-9]+ s ago: {why}")
     shell.expect("thread_mqtt connect")
     for _ in range(2):
-        # Before an examination and after it.
+        # Before and after an examination.
         shell.until("thread_mqtt status", "state +not connecting, see the last failure")
         shell.expect("thread_mqtt status", f"last failure +TLS, [0-9]+ s ago: {why}")
         shell.expect("thread_mqtt doctor", *examined, without=["all stages", "TCP"])
@@ -212,7 +212,7 @@ def several(shell, port):
     shell.expect("drop 1", "success")
     shell.expect("thread_mqtt client", "no client: the application has not called")
     shell.expect(f"client {second} 2", "success")
-    # The first that there is.
+    # The first existing one.
     shell.expect("thread_mqtt client", f"^> 1  {second}, client id shell-test-2, stopped$")
     shell.expect(f"client {first} 1", "success")
     shell.expect("thread_mqtt client", f"^> 1  {second}, ", f"^  2  {first}, client id shell-test-1, stopped$")
@@ -236,7 +236,7 @@ def several(shell, port):
                  f"^  2  {first}, client id shell-test-1, online$")
     shell.expect("thread_mqtt disconnect")
     shell.expect("thread_mqtt client 2")
-    # The second of the application is the first of the shell, for it was made first.
+    # The application's second client is the shell's first, because it was created first.
     shell.expect("drop 1", "success")
     for command in ("status", "pub t m", "connect", "doctor"):
         shell.expect(f"thread_mqtt {command}", "client 2 is gone; choose another: thread_mqtt client NUMBER")

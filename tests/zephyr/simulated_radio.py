@@ -1,13 +1,13 @@
-"""OpenThread's simulated radio co-processor (ot-rcp) behind a serial port.
+"""OpenThread's simulated radio co-processor (ot-rcp) on a serial port.
 
     python3 tests/zephyr/simulated_radio.py OT_RCP NODE
 
-Prints the port, which an image with the snippet thread-mqtt-rcp takes as -uart_1_port=PORT, and serves it until it
-is interrupted. OT_RCP is the program, NODE its number on the simulated radio, different for each.
+Prints the port, which an image with the snippet thread-mqtt-rcp accepts as -uart_1_port=PORT, and serves it until
+interrupted. OT_RCP is the program, NODE its number on the simulated radio, different for each.
 
-A real serial line carries some ten bytes a millisecond, a simulated one as many as there are. Zephyr
-decodes all it has read at once into a buffer of 2 kB and waits for ever where they do not fit, so the
-port gives it a part at a time.
+A real serial line transfers about ten bytes per millisecond, a simulated one any number. Zephyr decodes everything
+it has read at once into a buffer of 2 kB and waits forever if it does not fit, so the port delivers the data in
+parts.
 """
 
 import contextlib
@@ -23,23 +23,23 @@ import threading
 import time
 import tty
 
-PART = 512  # bytes given at once; Zephyr's buffer holds four of them
+PART = 512  # bytes delivered at once; Zephyr's buffer holds four of these parts
 POLL = 0.001  # seconds
-# Zephyr's driver hands on what stands before the end of its ring buffer of 4096 bytes, and what stands at its
-# beginning only when more bytes come: a frame that crossed the end and was the last for a while was answered half a
-# second later, at the next one, after TCP had sent again. An empty frame of HDLC makes bytes come.
+# Zephyr's driver passes on the data before the end of its ring buffer of 4096 bytes, but the data at its beginning only
+# when more bytes arrive. A frame that crossed the end and was followed by silence was answered half a second later,
+# with the next frame, after TCP had retransmitted. An empty HDLC frame makes bytes arrive.
 FLAG = b"\x7e"
 IDLE = 0.02  # seconds
 
 
 def unread(terminal):
-    """How many bytes wait in the terminal for its reader."""
+    """Returns how many bytes in the terminal wait for its reader."""
     return struct.unpack("i", fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)))[0]
 
 
 def to_firmware(radio, port, terminal, over):
-    """What the radio says, the next part after the last one was read and the firmware's turn came,
-    until it is over."""
+    """Forwards the radio's output until it ends. Sends the next part only after the last one was read and the firmware
+    has run."""
     while not over.is_set():
         if not select.select([radio], [], [], IDLE)[0]:
             if not unread(terminal):
@@ -54,14 +54,14 @@ def to_firmware(radio, port, terminal, over):
 
 
 def to_radio(port, radio):
-    """What the firmware says, until its end of the port is closed."""
+    """Forwards the firmware's output until its end of the port is closed."""
     with contextlib.suppress(OSError):
         while data := os.read(port, 4096):
             os.write(radio, data)
 
 
 def started(program, node, folder, given, taken):
-    """A radio that is given and takes bytes there."""
+    """Starts a radio that reads from `given` and writes to `taken`."""
     try:
         return subprocess.Popen([os.path.abspath(program), str(node)], cwd=folder, bufsize=0, stdin=given, stdout=taken)
     except OSError as error:
@@ -69,15 +69,15 @@ def started(program, node, folder, given, taken):
 
 
 def announced(said, program, node):
-    """Takes what the radio says at its start: the firmware, which resets it first of all, must not take that for
-    the answer."""
+    """Reads the radio's output at its start. The firmware, which first resets the radio, must not mistake it for the
+    answer."""
     if not os.read(said, 4096):
         sys.exit(f"error: {program} {node} ended at once; NODE is a number from 1")
 
 
 @contextlib.contextmanager
 def connected_radio(program, node, folder):
-    """A radio with its settings in the folder, as the socket to it, until the block ends."""
+    """Runs a radio with its settings in the folder until the block ends. Yields the socket to it."""
     ours, its = socket.socketpair()
     with ours:
         with its:
@@ -92,8 +92,8 @@ def connected_radio(program, node, folder):
 
 @contextlib.contextmanager
 def simulated_radio(program, node, folder=None):
-    """The port of a radio with its settings in the folder, until the block ends; what opened the
-    port must have closed it by then."""
+    """Runs a radio with its settings in the folder until the block ends, and yields its port. Whatever opened the port
+    must have closed it by then."""
     radio = started(program, node, folder, subprocess.PIPE, subprocess.PIPE)
     port, terminal = os.openpty()
     tty.setraw(terminal)

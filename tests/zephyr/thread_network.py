@@ -1,11 +1,11 @@
-"""Runs the samples as Thread devices: their OpenThread and their TLS on PSA Crypto, behind a real
-border router with NAT64, the radio simulated, the broker's Internet without IPv6.
+"""Runs the samples as Thread devices, with OpenThread and TLS on PSA Crypto, behind a real border router with NAT64.
+The radio is simulated, and the broker's Internet has no IPv6.
 
     python3 tests/zephyr/thread_network.py WORKSPACE [NAME...]
 
 WORKSPACE is the folder above zephyr/, NAME one of the scenarios below (default: all). Needs what
-native_sim.py needs, cmake, ninja and iproute2, and root or user namespaces. Says SKIPPED where
-that is missing.
+native_sim.py needs, cmake, ninja and iproute2, and root or user namespaces. Prints SKIPPED if something
+is missing.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ def told(line):
 
 
 class Device:
-    """A running firmware and what it has printed."""
+    """A running firmware and its output."""
 
     def __init__(self, running, printed):
         self.running = running
@@ -45,16 +45,16 @@ class Device:
         return self.printed.read_text(errors="replace").count(text)
 
     def comes_to(self, text, times=1):
-        """Waits until the text was printed that many times, counted from the start."""
+        """Waits until the text was printed that many times in total."""
         wait_for(self.printed, text, times, self.running)
 
     def goes_on_to(self, text, times=1):
-        """Waits until the text was printed that many times more."""
+        """Waits until the text was printed that many more times."""
         self.comes_to(text, self.count(text) + times)
 
 
 class World:
-    """The Internet, border routers, brokers and devices of one scenario."""
+    """The Internet, border routers, brokers and devices of a scenario."""
 
     def __init__(self, programs, images, folder):
         self.programs = programs
@@ -66,7 +66,7 @@ class World:
 
     @contextlib.contextmanager
     def broker(self, tls, more=""):
-        """Mosquitto in the Internet, with TLS up to a version, one suite of TLS 1.2, and `more` configuration."""
+        """Runs Mosquitto in the Internet, with TLS up to a version, one TLS 1.2 suite, and `more` configuration."""
         folder, log = self.folder, self.folder / "mosquitto.log"
         (folder / "mosquitto.conf").write_text(
             f"listener 8883 {BROKER}\nallow_anonymous true\nuser root\ncafile {folder}/ca.pem\n"
@@ -83,17 +83,17 @@ class World:
             yield
 
     def publish(self, *options):
-        """mosquitto_pub in the Internet."""
+        """Runs mosquitto_pub in the Internet."""
         subprocess.run([*Internet.enter, "mosquitto_pub", "-h", BROKER, "-p", "8883",
                         "--cafile", self.folder / "ca.pem", "--insecure", *options], check=True)
 
     def node(self, name):
-        """The number of a radio, the same for the same name."""
+        """Returns the number of a radio, which is always the same for the same name."""
         return self.nodes.setdefault(name, len(self.nodes) + 1)
 
     @contextlib.contextmanager
     def router(self):
-        """A border router with fresh settings: new addresses, new prefixes, the same network."""
+        """Runs a border router with fresh settings: new addresses and prefixes, the same network."""
         name = f"router-{len(self.nodes)}"
         node = self.node(name)
         router = BorderRouter(self.programs, self.folder / name, router_id=node)
@@ -102,7 +102,7 @@ class World:
 
     @contextlib.contextmanager
     def device(self, name, image=None):
-        """A device with the image, or that of its name; at the second time the same one, with its
+        """Runs a device with the image, by default that of its name. The second time it is the same device, with its
         flash."""
         with openthread.device(self.images / (image or name) / "zephyr/zephyr.exe", self.programs,
                                self.folder, name, self.node(name)) as started:
@@ -110,7 +110,7 @@ class World:
 
     @contextlib.contextmanager
     def emulated(self, name):
-        """A device that QEMU emulates, with the image of its name."""
+        """Runs a device emulated by QEMU, with the image of its name."""
         home = self.folder / name
         home.mkdir()
         printed = home / "printed.txt"
@@ -123,7 +123,7 @@ class World:
 
 
 def minimal(world):
-    """A minimal device lives through a broker and a border router that come and go."""
+    """A minimal device copes with a broker and a border router that come and go."""
     with contextlib.ExitStack() as whole:
         first = whole.enter_context(contextlib.ExitStack())
         router = first.enter_context(world.router())
@@ -162,7 +162,7 @@ def minimal(world):
 
 
 def full(world):
-    """A full device, behind a border router whose upstream DNS is broken."""
+    """A full device behind a border router whose upstream DNS is broken."""
     with world.router() as router, world.broker(TLS_1_2):
         router.control("dns", "server", "upstream", "disable")
         with world.device("full") as device:
@@ -172,7 +172,7 @@ def full(world):
 
 
 def asleep(world, device, router):
-    """A sleepy child: what it reports, and commands that reach it late but surely. The topic of its commands."""
+    """A sleepy child: its reports, and commands that reach it late but reliably. Returns the topic of its commands."""
     device.comes_to("online with a new session")
     device.comes_to("report acknowledged")
     children = [row.split("|")[7] == "0" for row in router.control("child", "table").splitlines() if "0x" in row]
@@ -200,7 +200,7 @@ def asleep(world, device, router):
 
 
 def sleepy(world):
-    """A battery device: its radio sleeps, and commands reach it late but surely."""
+    """A battery device: its radio sleeps, and commands reach it late but reliably."""
     with world.router() as router, world.broker(TLS_1_3):
         with world.device("sleepy") as device:
             topic = asleep(world, device, router)
@@ -212,7 +212,7 @@ def sleepy(world):
 
 
 def distant(world):
-    """A broker half a second away, as over a satellite: nothing is sent before its answer can be there."""
+    """A broker half a second away, as over a satellite: nothing is retransmitted before the answer can have arrived."""
     uplink = world.internet.uplink
     with world.router(), world.broker(TLS_1_2), world.device("distant", "minimal") as device:
         uplink.delay = 0.25
@@ -244,7 +244,7 @@ def emulated(world):
 
 
 def release(world):
-    """The release with P-256 alone as it ships, on an emulated Cortex-M4: by the broker's log, for it prints nothing."""
+    """The unmodified release with only P-256, on an emulated Cortex-M4. It prints nothing, so the broker's log is used."""
     log, first = world.folder / "mosquitto.log", True
     with world.router(), world.emulated("release") as device:
         for tls in (TLS_1_2, TLS_1_3):
@@ -259,20 +259,20 @@ def release(world):
 SCENARIOS = {"minimal": minimal, "full": full, "sleepy": sleepy, "distant": distant, "emulated": emulated,
              "release": release,
              "dns": dns_asked.scenario}
-# Those on an emulated Cortex-M4.
+# The scenarios on an emulated Cortex-M4.
 EMULATED = ("emulated", "release")
-# The images of a scenario that has not just one, of its own name.
+# The images of a scenario that does not have a single image with its own name.
 IMAGES = {"distant": ["minimal"], "dns": dns_asked.IMAGES}
 
 
 def options(folder):
-    """What all images of this machine's processor are built with."""
+    """Returns the options of all images for this machine's processor."""
     return [*network_options(folder, "thread-mqtt-rcp"),
-            "-DCONFIG_MBEDTLS_HEAP_SIZE=16384"]  # pointers and words of 64 bits
+            "-DCONFIG_MBEDTLS_HEAP_SIZE=16384"]  # for 64-bit pointers and words
 
 
 def network_options(folder, *snippets):
-    """What all images are built with: OpenThread and TLS on PSA Crypto, the network, the broker."""
+    """Returns the options of all images: OpenThread and TLS on PSA Crypto, the network, the broker."""
     return ["-DSNIPPET=" + ";".join(["thread-mqtt-upstream-psa", *snippets]),
             '-DCONFIG_THREAD_MQTT_TIME_SERVERS=""',
             f'-DCONFIG_SAMPLE_CA_FILE="{folder}/ca.pem"',
@@ -284,7 +284,7 @@ def network_options(folder, *snippets):
 
 
 def images(folder, workspace, names):
-    """Builds the firmware of each scenario into a folder of its own."""
+    """Builds the firmware of each scenario in its own folder."""
     publish, common = ROOT / "samples/publish", [*options(folder), "-DCONFIG_SAMPLE_INTERVAL=2"]
     coprocessor = ROOT / "tests/zephyr/coprocessor"
     on_cortex_m = [f"-DEXTRA_CONF_FILE={coprocessor}/board.conf", f"-DEXTRA_DTC_OVERLAY_FILE={coprocessor}/board.overlay"]
@@ -296,7 +296,7 @@ def images(folder, workspace, names):
                                                     "-DCONFIG_OPENTHREAD_POLL_PERIOD=5000"]),
         "emulated": (publish, [*network_options(folder), "-DCONFIG_SAMPLE_INTERVAL=2", *on_cortex_m,
                                *cortex_m.figures_and(coprocessor)]),
-        # The radio is behind a serial port here.
+        # Here the radio is on a serial port.
         "release": (publish, [*network_options(folder, "thread-mqtt-release", "thread-mqtt-p256"), *on_cortex_m,
                               "-DCONFIG_SAMPLE_INTERVAL=2", f"-DEXTRA_ZEPHYR_MODULES={coprocessor}", "-DCONFIG_SERIAL=y"]),
     }
@@ -310,15 +310,15 @@ def images(folder, workspace, names):
 
 
 def library_missing(workspace):
-    """Why the driver of the radio co-processor cannot be linked for a Cortex-M, or an empty string."""
+    """Returns why the radio co-processor's driver cannot be linked for a Cortex-M, or an empty string."""
     if "ZEPHYR_SDK_INSTALL_DIR" in os.environ or (workspace / "modules/lib/picolibc").is_dir():
         return ""
     return "no C library but Zephyr's minimal one; add the module picolibc to the workspace, or set ZEPHYR_SDK_INSTALL_DIR"
 
 
 def inside(programs, built, folder, name):
-    """A scenario, in namespaces of its own."""
-    os.environ["PATH"] += ":/usr/sbin:/sbin"  # of ip and mosquitto, where root's PATH lacks them
+    """Runs a scenario in its own namespaces."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # for ip and mosquitto, if root's PATH lacks them
     folder = pathlib.Path(folder)
     for file in ("ca.pem", "server.pem", "server.key"):
         shutil.copy(pathlib.Path(built) / file, folder)
@@ -331,7 +331,7 @@ def inside(programs, built, folder, name):
 def main(workspace, *names):
     names = chosen(names, SCENARIOS)
     workspace = pathlib.Path(workspace).resolve()
-    # Before OpenThread is built, which takes minutes.
+    # Checked before OpenThread is built, which takes minutes.
     refuse_other_folder(workspace)
     why = openthread.missing()
     if why:

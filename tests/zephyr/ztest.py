@@ -1,10 +1,10 @@
-"""Builds the ztest suites of the C API and the port in a west workspace and runs them: on native_sim, or on
-a Cortex-M4 that QEMU emulates. The same as `west twister -T tests/zephyr/api`, without its report.
+"""Builds the ztest suites of the C API and the port in a west workspace and runs them, on native_sim or on a Cortex-M4
+emulated by QEMU. Does the same as `west twister -T tests/zephyr/api`, without its report.
 
     python3 tests/zephyr/ztest.py WORKSPACE [BOARD]     (the folder above zephyr/)
 
-BOARD is native_sim/native/64 (default) or mps2/an386. Needs west, Zephyr's build tools and Rust as
-native_sim.py says, for mps2/an386 what cortex_m.py says.
+BOARD is native_sim/native/64 (default) or mps2/an386. Needs west, Zephyr's build tools and Rust as described in
+native_sim.py, and for mps2/an386 what cortex_m.py needs.
 """
 
 import pathlib
@@ -38,7 +38,7 @@ def main(workspace, board=NATIVE):
         process([image / "zephyr.exe", "-flash_in_ram"], printed)
     with running as ended:
         deadline = time.monotonic() + PATIENCE
-        # ztest ends native_sim; a board goes on, and prints a character at a time.
+        # ztest ends native_sim; a board keeps running, and prints one character at a time.
         while ended.poll() is None and not re.search(f"{END} (SUCCESSFUL|FAILED)", printed.read_text(errors="replace")):
             if time.monotonic() > deadline:
                 sys.exit(f"{printed.read_text(errors='replace')}\nerror: the suites did not end")
