@@ -7,10 +7,11 @@
  * the Rust bindings are generated from it. docs/porting.md describes how to implement it and lists
  * the existing implementations.
  *
- * All functions that take a struct tmq_port run in the client's thread, except tmq_port_wake() and
- * tmq_port_lock...(). Like tmq_client...(), any thread may call those. No function blocks for more
- * than a moment except tmq_port_wait(), tmq_port_lock_wait(), tmq_port_thread_join() and
- * tmq_client_close(); tmq_port_resolve() describes one more exception.
+ * All functions that take a struct tmq_port run in the client's thread, with two exceptions. Any
+ * thread may call tmq_port_wake(), tmq_port_lock...() and tmq_client...(). The functions that open,
+ * set up and close a port, and start and join its thread, are called by another thread.
+ * No function blocks for more than a moment except tmq_port_wait(), tmq_port_lock_wait(),
+ * tmq_port_thread_join() and tmq_client_close(); tmq_port_resolve() describes one more exception.
  */
 #ifndef THREAD_MQTT_PORT_H_
 #define THREAD_MQTT_PORT_H_

@@ -244,7 +244,7 @@ def emulated(world):
 
 
 def release(world):
-    """The unmodified release with only P-256, on an emulated Cortex-M4; checked by the broker's log: it prints nothing."""
+    """The unmodified release with only P-256, on an emulated Cortex-M4; checked by the broker's log."""
     log, first = world.folder / "mosquitto.log", True
     with world.router(), world.emulated("release") as device:
         for tls in (TLS_1_2, TLS_1_3):
