@@ -262,10 +262,10 @@ struct thread_mqtt_config {
 	 *  (THREAD_MQTT_EVENT_QOS_LOWERED). Otherwise it is given up with THREAD_MQTT_ERROR_REJECTED.
 	 */
 	bool accept_lower_qos;
-	/** Number of connections that end while a message is in flight before the message is suspected
-	 *  of ending them. A suspect waits behind the others and is sent alone. It is given up
-	 *  (THREAD_MQTT_ERROR_ENDS_CONNECTION) if it then still ends connections on which the broker
-	 *  answered other messages.
+	/** Number of connections that end with the same message as the oldest unanswered one before that
+	 *  message is suspected of ending them. A suspect waits behind the others and is sent alone. If
+	 *  connections then still end, it is given up (THREAD_MQTT_ERROR_ENDS_CONNECTION): after two if
+	 *  the broker had answered another message or request on them, after four if only a ping.
 	 *  The same number of connections ended by a TLS record too large for the heap or for
 	 *  CONFIG_THREAD_MQTT_TLS_INBOUND starts a new session at the broker, which discards what the
 	 *  broker kept for the old one. 0 disables both.

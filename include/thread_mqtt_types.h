@@ -82,9 +82,9 @@ enum thread_mqtt_error {
 	THREAD_MQTT_ERROR_DISPLACED = -16,
 	/** A newer message with the same topic replaced it (thread_mqtt_message.latest). */
 	THREAD_MQTT_ERROR_SUPERSEDED = -17,
-	/** A message ended every connection on which it was sent alone, while the broker answered other
-	 *  messages. It was given up so that it does not block those behind it. A QoS 2 message may have
-	 *  arrived.
+	/** Connections ended repeatedly with this message unanswered, even when it was sent alone
+	 *  (thread_mqtt_config.suspect_after). It was given up so that it does not block those behind it.
+	 *  A QoS 2 message may have arrived.
 	 */
 	THREAD_MQTT_ERROR_ENDS_CONNECTION = -18,
 	/** The broker lost the session while a QoS 2 message was in flight; it is not known whether the
