@@ -19,14 +19,14 @@ use thread_mqtt_session::{Command, Pieces, Token, heap_has};
 
 type Client = ffi::thread_mqtt;
 
-/// A client, kept from being freed.
+/// A client that cannot be freed while this exists.
 struct Entered<'a>(&'a Handle);
 
-/// Enters a client; a pointer that is no client's is refused without being looked into.
+/// Enters a client. Rejects a pointer that belongs to no client without dereferencing it.
 fn enter<'a>(client: *mut Client) -> Result<Entered<'a>, c_int> {
     // SAFETY: the pointer is only compared.
     match unsafe { ffi::tmq_client_enter(client.cast()) } {
-        // SAFETY: a client has this address, as a Handle, and is not freed before it was left.
+        // SAFETY: this is the address of a client's Handle, which is not freed until it is left.
         0 => Ok(Entered(unsafe { &*client.cast::<Handle>() })),
         code => Err(refused(code)),
     }
@@ -42,12 +42,12 @@ impl Deref for Entered<'_> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        // SAFETY: it was entered when this was made.
+        // SAFETY: the client was entered when this value was made.
         unsafe { ffi::tmq_client_leave(ptr::from_ref(self.0).cast()) }
     }
 }
 
-/// The number for a client that cannot be entered or closed.
+/// Returns the error number for a client that cannot be entered or closed.
 fn refused(code: i32) -> c_int {
     match code {
         ffi::TMQ_NO_CLIENT => ffi::THREAD_MQTT_ERROR_ARGUMENT,
@@ -60,7 +60,7 @@ fn status(result: Result<(), c_int>) -> c_int {
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_init(
     client: *mut *mut Client,
@@ -93,7 +93,7 @@ unsafe extern "C" fn thread_mqtt_init(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_config_check(config: *const ffi::thread_mqtt_config) -> c_int {
     #[cfg(feature = "logger")]
@@ -122,15 +122,16 @@ extern "C" fn thread_mqtt_stop(client: *mut Client) -> c_int {
 extern "C" fn thread_mqtt_deinit(client: *mut Client) -> c_int {
     match enter(client) {
         Ok(entered) if !entered.may_be_waited_for() => return ffi::THREAD_MQTT_ERROR_STATE,
-        // Who publishes and waits must leave, or the close below would wait for it.
+        // Threads waiting in a publish call must leave first, or the close below would wait for
+        // them.
         Ok(entered) => entered.begin_end(),
         Err(error) => return error,
     }
     // SAFETY: the pointer is only compared.
     match unsafe { ffi::tmq_client_close(client.cast()) } {
         0 => {
-            // SAFETY: a client has this address: thread_mqtt_init() made it with Box::into_raw.
-            // No thread is in it, and none gets in any more.
+            // SAFETY: this is the address of a client, made by thread_mqtt_init() with
+            // Box::into_raw. No thread is inside it, and none can enter any more.
             unsafe { Box::from_raw(client.cast::<Handle>()) }.end();
             ffi::THREAD_MQTT_OK
         }
@@ -138,10 +139,10 @@ extern "C" fn thread_mqtt_deinit(client: *mut Client) -> c_int {
     }
 }
 
-/// Queues a message and hands out its token.
+/// Queues a message and passes back its token.
 ///
 /// # Safety
-/// The pointers are as `include/thread_mqtt.h` says.
+/// The pointers must be as `include/thread_mqtt.h` requires.
 unsafe fn publish(
     client: *mut Client,
     message: *const ffi::thread_mqtt_message,
@@ -158,7 +159,7 @@ unsafe fn publish(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_publish(
     client: *mut Client,
@@ -170,7 +171,7 @@ unsafe extern "C" fn thread_mqtt_publish(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_publish_wait(
     client: *mut Client,
@@ -200,7 +201,7 @@ unsafe extern "C" fn thread_mqtt_publish_wait(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_publish_in_pieces(
     client: *mut Client,
@@ -221,7 +222,7 @@ unsafe extern "C" fn thread_mqtt_publish_in_pieces(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_supply(
     client: *mut Client,
@@ -243,7 +244,7 @@ extern "C" fn thread_mqtt_give_up(client: *mut Client, token: u32) -> c_int {
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_subscribe(
     client: *mut Client,
@@ -263,7 +264,7 @@ unsafe extern "C" fn thread_mqtt_subscribe(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_unsubscribe(
     client: *mut Client,
@@ -280,10 +281,10 @@ unsafe extern "C" fn thread_mqtt_unsubscribe(
     })
 }
 
-/// An array of at least one element, with room for as many things made of them.
+/// Returns an array of at least one element, and a vector with capacity for as many results.
 ///
 /// # Safety
-/// As [`array`].
+/// See [`array`].
 unsafe fn several<'a, T, U>(data: *const T, count: usize) -> Result<(&'a [T], Vec<U>), c_int> {
     // SAFETY: promised by the caller.
     let given = unsafe { array(data, count)? }.unwrap_or_default();
@@ -296,7 +297,7 @@ unsafe fn several<'a, T, U>(data: *const T, count: usize) -> Result<(&'a [T], Ve
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_subscribe_many(
     client: *mut Client,
@@ -321,7 +322,7 @@ unsafe extern "C" fn thread_mqtt_subscribe_many(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_unsubscribe_many(
     client: *mut Client,
@@ -343,7 +344,7 @@ unsafe extern "C" fn thread_mqtt_unsubscribe_many(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_get_limits(
     client: *mut Client,
@@ -358,7 +359,7 @@ unsafe extern "C" fn thread_mqtt_get_limits(
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_get_client_id(
     client: *mut Client,
@@ -379,10 +380,10 @@ unsafe extern "C" fn thread_mqtt_get_client_id(
     written.unwrap_or_else(|error| error)
 }
 
-/// Room for a text; NULL has none.
+/// Returns the caller's text buffer; an empty one for NULL.
 ///
 /// # Safety
-/// `to` is NULL or writable for `size` bytes as long as the result is used.
+/// `to` is NULL, or writable for `size` bytes while the result is in use.
 unsafe fn room<'a>(to: *mut c_char, size: usize) -> Result<&'a mut [c_char], c_int> {
     match (to.is_null(), isize::try_from(size)) {
         (true, Ok(0)) => Ok(&mut []),
@@ -403,7 +404,7 @@ extern "C" fn thread_mqtt_is_online(client: *mut Client) -> bool {
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_last_error(
     client: *mut Client,
@@ -434,7 +435,7 @@ unsafe extern "C" fn thread_mqtt_last_error(
 }
 
 /// # Safety
-/// As `zephyr/src/shell.h` says.
+/// See `zephyr/src/shell.h`.
 #[cfg(feature = "shell")]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tmq_client_ask(
@@ -470,7 +471,7 @@ extern "C" fn thread_mqtt_set_time(unix_seconds: i64) -> c_int {
 }
 
 /// # Safety
-/// As `include/thread_mqtt.h` says.
+/// See `include/thread_mqtt.h`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_mqtt_uri_check(
     uri: *const c_char,
@@ -496,15 +497,16 @@ unsafe extern "C" fn thread_mqtt_uri_check(
         error => error,
     };
     if !to.is_null() && isize::try_from(size).is_ok() {
-        // SAFETY: there is room for size bytes, by the caller's promise.
+        // SAFETY: the caller guarantees room for `size` bytes.
         let to = unsafe { slice::from_raw_parts_mut(to, size) };
         write_cut(to, format_args!("{sentence}"));
     }
     ffi::THREAD_MQTT_ERROR_URI
 }
 
-/// A text for C. The NUL in front keeps it out of the section for C's strings, which a linker takes or leaves
-/// as a whole: an image that never asks has none of them.
+/// A C string literal. The leading NUL keeps it out of the section for C strings, which a linker
+/// keeps or drops as a whole. An image that never asks for these texts therefore contains none of
+/// them.
 macro_rules! c {
     ($text:literal) => {
         concat!("\0", $text, "\0").as_ptr().wrapping_add(1).cast()
@@ -644,7 +646,7 @@ extern "C" fn thread_mqtt_event_to_str(event: u8) -> *const c_char {
     }
 }
 
-/// Refuses to compile where a function above differs from the header's declaration.
+/// Fails to compile if a function above differs from its declaration in the header.
 macro_rules! as_declared {
     ($($(#[$when:meta])? $function:ident($($argument:tt),*);)*) => {
         $(

@@ -1,4 +1,4 @@
-//! Events in C's terms.
+//! Translates events for C.
 use crate::failure::{self, byte, stage};
 use crate::ffi;
 use crate::text::{ended, text};
@@ -12,19 +12,19 @@ use thread_mqtt_client::{Event, Reached, Stage};
 use thread_mqtt_platform::port::milliseconds;
 use thread_mqtt_session as session;
 
-/// What an event's pointers point to, beside the event.
+/// The memory that an event's pointers refer to, apart from the event itself.
 #[derive(Default)]
 pub(crate) struct Texts {
     text: Option<Vec<u8>>,
     cure: Option<Vec<u8>>,
-    /// A filter or another text.
+    /// A topic filter or other name.
     name: Option<Vec<u8>>,
     message: ffi::thread_mqtt_message,
     properties: Kept,
     reasons: Vec<u8>,
 }
 
-/// The properties of a message.
+/// The properties of a message, in C's layout.
 #[derive(Default)]
 struct Kept {
     given: ffi::thread_mqtt_properties,
@@ -32,7 +32,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// `None` if the heap has no room.
+    /// Returns `None` if the heap is exhausted.
     #[inline(never)]
     fn keep(&mut self, properties: &mut session::Properties) -> Option<()> {
         let optional = |text: &mut Option<String>| text.as_mut().map_or(Some(ptr::null()), ended);
@@ -61,7 +61,8 @@ impl Kept {
 }
 
 impl Texts {
-    /// Keeps a text, and points to it: to an empty one if the heap has no room.
+    /// Stores a text and returns a pointer to it; a pointer to an empty text if the heap is
+    /// exhausted.
     fn name(&mut self, name: &dyn fmt::Display) -> *const c_char {
         self.name = text(name);
         self.name
@@ -69,15 +70,15 @@ impl Texts {
             .map_or(c"".as_ptr(), |name| name.as_ptr().cast())
     }
 
-    /// A sentence, in an image that has them: without `CONFIG_THREAD_MQTT_SENTENCES` events carry
-    /// numbers only, which saves some 20 kB of flash.
+    /// Stores a sentence, if the image has sentences. Without `CONFIG_THREAD_MQTT_SENTENCES`,
+    /// events carry only numbers, which saves about 20 kB of flash.
     fn say(&mut self, sentence: &dyn fmt::Display) {
         if cfg!(feature = "sentences") {
             self.text = text(sentence);
         }
     }
 
-    /// What to do about a failure, where sentences say it.
+    /// Stores the cure for a failure, if the image has sentences.
     fn advise(&mut self, cure: impl FnOnce() -> Option<&'static str>) {
         if cfg!(feature = "sentences") {
             self.cure = cure().and_then(|cure| text(&cure));
@@ -85,7 +86,8 @@ impl Texts {
     }
 }
 
-/// Points to bytes; if there are none, to an empty C string, where Rust has an address that is none.
+/// Returns a pointer to bytes. For an empty slice it points to an empty C string, because Rust's
+/// address is dangling.
 fn data(bytes: &[u8]) -> *const c_void {
     let bytes = if bytes.is_empty() { &[0] } else { bytes };
     bytes.as_ptr().cast()
@@ -96,7 +98,7 @@ fn pointer(text: &Option<Vec<u8>>) -> *const c_char {
         .map_or(ptr::null(), |text| text.as_ptr().cast())
 }
 
-/// The answers of a broker, one for each filter. Rust collects them where they are, which takes nothing of the heap.
+/// Collects a broker's answers, one per filter. Collects them in place, without using the heap.
 fn answers<T>(
     answers: &mut Vec<Result<T, session::ReasonCode>>,
     granted: impl Fn(T) -> u8,
@@ -111,7 +113,7 @@ fn answers<T>(
     told.reason_count = texts.reasons.len();
 }
 
-/// The number of a version of MQTT.
+/// Returns the number of an MQTT version.
 pub(crate) fn version(version: session::Version) -> u8 {
     match version {
         session::Version::V311 => 4,
@@ -123,7 +125,7 @@ fn whole_seconds(time: Duration) -> u32 {
     u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Puts an event into C's terms; false for those C is not told of.
+/// Translates an event for C. Returns false for events that C does not get.
 #[inline(never)]
 pub(crate) fn translate(
     event: &mut Arc<Event>,
@@ -142,7 +144,7 @@ pub(crate) fn translate(
             answers(codes, |()| 0, texts, told);
             true
         }
-        // A failure is kept elsewhere, too.
+        // A failure is also stored elsewhere.
         _ => true,
     };
     let kind = match &**event {
@@ -216,7 +218,7 @@ pub(crate) fn translate(
     true
 }
 
-/// Points to a message; false if the heap has no room for all of it.
+/// Points the event to a message. Returns false if the heap has no room for all of it.
 fn show(
     message: &mut session::Message,
     texts: &mut Texts,
@@ -243,7 +245,7 @@ fn show(
     topic.is_some() && kept != Some(None)
 }
 
-/// Tells of a message that was skipped.
+/// Reports a skipped message.
 fn skipped(
     size: u32,
     reason: session::SkipReason,
@@ -267,7 +269,7 @@ fn skipped(
     ffi::THREAD_MQTT_EVENT_MESSAGE_SKIPPED
 }
 
-/// The same for an event of the session; its type, `None` for one that C is not told of.
+/// Translates a session event. Returns its type, or `None` if C does not get it.
 #[inline(never)]
 fn of_session(
     event: &session::Event,
@@ -276,7 +278,7 @@ fn of_session(
 ) -> Option<u32> {
     Some(match event {
         session::Event::Message(_) => ffi::THREAD_MQTT_EVENT_MESSAGE,
-        // Whole or not: its pieces follow.
+        // Reported even if incomplete: the pieces follow.
         session::Event::MessageBegins { total, .. } => {
             told.number = *total;
             ffi::THREAD_MQTT_EVENT_MESSAGE_BEGINS
@@ -321,7 +323,7 @@ fn of_session(
             told.error = failure::of_message(error);
             told.reason = match error {
                 session::PublishError::Refused(reason) => reason.0,
-                // The codes with which a broker would say the same (MQTT 5 section 2.4).
+                // The reason codes a broker would use for the same condition (MQTT 5 section 2.4).
                 session::PublishError::TooLarge { .. } => 0x95,
                 session::PublishError::QosNotSupported { .. } => 0x9b,
                 session::PublishError::RetainNotSupported => 0x9a,

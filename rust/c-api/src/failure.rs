@@ -1,4 +1,4 @@
-//! Failures in C's numbers.
+//! Failures as C's numbers.
 use crate::ffi;
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -7,11 +7,11 @@ use thread_mqtt_resolve::resolver::LookupError;
 use thread_mqtt_session::{PublishError, SessionError};
 use thread_mqtt_tls::TlsError;
 
-/// A failure, kept: the event that told it.
+/// A stored failure: the event that reported it.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) event: Arc<Event>,
-    /// Since boot.
+    /// Time since boot.
     pub(crate) at: Duration,
 }
 
@@ -27,12 +27,13 @@ pub(crate) fn stage(stage: Stage) -> u8 {
     })
 }
 
-/// A value that an enum of the header names, in the width of the fields that hold it.
+/// Converts an enum value of the header to the width of the fields that hold it.
 pub(crate) fn byte(value: u32) -> u8 {
     u8::try_from(value).unwrap_or(u8::MAX)
 }
 
-/// The reason code with which the broker refused or ended the connection, as received; else 0.
+/// Returns the reason code with which the broker refused or closed the connection, as received; 0
+/// if it sent none.
 pub(crate) fn reason(cause: &Cause) -> u8 {
     match cause {
         Cause::Mqtt(SessionError::Refused(refusal)) => refusal.code(),
@@ -41,7 +42,7 @@ pub(crate) fn reason(cause: &Cause) -> u8 {
     }
 }
 
-/// The number for a message that was given up.
+/// Returns the error number for a message that was given up.
 pub(crate) fn of_message(error: &PublishError) -> i32 {
     match error {
         PublishError::TooLarge { .. } => ffi::THREAD_MQTT_ERROR_TOO_LARGE,
@@ -57,7 +58,7 @@ pub(crate) fn of_message(error: &PublishError) -> i32 {
     }
 }
 
-/// The number for a cause.
+/// Returns the error number for a cause.
 pub(crate) fn number(cause: &Cause) -> i32 {
     match cause {
         Cause::Resolve(report)

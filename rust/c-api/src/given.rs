@@ -1,5 +1,5 @@
-//! What C hands over: strings, bytes, messages. Checked as far as C lets it be wrong, and copied as
-//! far as the heap has room.
+//! What C passes in: strings, bytes, messages. Checks whatever C can get wrong, and copies as long
+//! as the heap has room.
 use crate::ffi;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,10 +8,10 @@ use core::slice;
 use core::time::Duration;
 use thread_mqtt_session::{Message, Priority, Properties, PublishOptions, QoS};
 
-/// A C string, `None` for NULL.
+/// Returns a C string; `None` for NULL.
 ///
 /// # Safety
-/// `text` is NULL or ends with a NUL, and lives as long as the result is used.
+/// `text` is NULL or NUL-terminated, and outlives the result.
 pub(crate) unsafe fn string<'a>(text: *const c_char) -> Result<Option<&'a str>, i32> {
     if text.is_null() {
         return Ok(None);
@@ -23,19 +23,19 @@ pub(crate) unsafe fn string<'a>(text: *const c_char) -> Result<Option<&'a str>, 
         .map_err(|_| ffi::THREAD_MQTT_ERROR_ARGUMENT)
 }
 
-/// A C string that must be there.
+/// Returns a required C string.
 ///
 /// # Safety
-/// As [`string`].
+/// See [`string`].
 pub(crate) unsafe fn wanted_string<'a>(text: *const c_char) -> Result<&'a str, i32> {
     // SAFETY: promised by the caller.
     unsafe { string(text)? }.ok_or(ffi::THREAD_MQTT_ERROR_ARGUMENT)
 }
 
-/// An array, `None` for NULL; NULL with a length is an error.
+/// Returns an array; `None` for NULL. NULL with a nonzero length is an error.
 ///
 /// # Safety
-/// `data` is NULL or valid for `length` elements as long as the result is used.
+/// `data` is NULL, or valid for `length` elements while the result is in use.
 pub(crate) unsafe fn array<'a, T>(data: *const T, length: usize) -> Result<Option<&'a [T]>, i32> {
     if data.is_null() {
         return match length {
@@ -51,10 +51,10 @@ pub(crate) unsafe fn array<'a, T>(data: *const T, length: usize) -> Result<Optio
     Ok(Some(unsafe { slice::from_raw_parts(data, length) }))
 }
 
-/// Bytes, as [`array`].
+/// Returns bytes. See [`array`].
 ///
 /// # Safety
-/// As [`array`].
+/// See [`array`].
 pub(crate) unsafe fn bytes<'a>(
     data: *const c_void,
     length: usize,
@@ -63,7 +63,7 @@ pub(crate) unsafe fn bytes<'a>(
     unsafe { array(data.cast(), length) }
 }
 
-/// A quality of service.
+/// Returns a quality of service.
 pub(crate) fn qos(qos: u8) -> Result<QoS, i32> {
     match qos {
         0 => Ok(QoS::AtMostOnce),
@@ -82,10 +82,10 @@ fn priority(priority: u8) -> Result<Priority, i32> {
     }
 }
 
-/// Bytes of a copy of a string; 0 for NULL.
+/// Returns the size of a copy of a string in bytes; 0 for NULL.
 ///
 /// # Safety
-/// As [`string`].
+/// See [`string`].
 pub(crate) unsafe fn text_len(text: *const c_char) -> usize {
     if text.is_null() {
         return 0;
@@ -94,10 +94,11 @@ pub(crate) unsafe fn text_len(text: *const c_char) -> usize {
     unsafe { CStr::from_ptr(text) }.count_bytes()
 }
 
-/// Bytes of a copy of a message; of what is refused later, as far as it can be told.
+/// Returns the size of a copy of a message in bytes. If the message is refused later, parts of it
+/// may not be counted.
 ///
 /// # Safety
-/// As [`borrowed`].
+/// See [`borrowed`].
 pub(crate) unsafe fn message_len(message: &ffi::thread_mqtt_message) -> usize {
     // SAFETY: promised by the caller, for all of it.
     unsafe {
@@ -115,7 +116,7 @@ pub(crate) unsafe fn message_len(message: &ffi::thread_mqtt_message) -> usize {
     }
 }
 
-/// A copy, if the heap has room.
+/// Returns a copy, if the heap has room.
 pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, i32> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(bytes.len())
@@ -124,7 +125,7 @@ pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, i32> {
     Ok(copy)
 }
 
-/// As [`copy`].
+/// Same as [`copy`].
 pub(crate) fn copy_text(text: &str) -> Result<String, i32> {
     let mut copy = String::new();
     copy.try_reserve_exact(text.len())
@@ -133,7 +134,7 @@ pub(crate) fn copy_text(text: &str) -> Result<String, i32> {
     Ok(copy)
 }
 
-/// A message that is still the caller's.
+/// A message that still belongs to the caller.
 pub(crate) struct Borrowed<'a> {
     pub(crate) topic: &'a str,
     pub(crate) payload: &'a [u8],
@@ -153,7 +154,7 @@ struct BorrowedProperties<'a> {
 }
 
 impl Borrowed<'_> {
-    /// A copy, if the heap has room.
+    /// Returns a copy, if the heap has room.
     pub(crate) fn copy(&self) -> Result<Message, i32> {
         let message = Message {
             topic: copy_text(self.topic)?,
@@ -190,13 +191,13 @@ impl BorrowedProperties<'_> {
     }
 }
 
-/// The number for a capability that the image leaves out; the log names its option.
+/// Returns the error number for a capability that is not built in. The log names its option.
 pub(crate) fn not_built(option: &str) -> i32 {
     log::error!("this image leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y");
     ffi::THREAD_MQTT_ERROR_NOT_BUILT
 }
 
-/// Whether a message is durable.
+/// Returns whether a message is durable.
 fn durable(durable: u8) -> Result<Option<bool>, i32> {
     match u32::from(durable) {
         ffi::THREAD_MQTT_DURABLE_DEFAULT => Ok(None),
@@ -206,10 +207,11 @@ fn durable(durable: u8) -> Result<Option<bool>, i32> {
     }
 }
 
-/// A message, checked as far as C lets it be wrong.
+/// Returns a message after checking whatever C can get wrong.
 ///
 /// # Safety
-/// The pointers in `message` are NULL or valid as thread_mqtt.h says, as long as the result is used.
+/// The pointers in `message` are NULL or valid as thread_mqtt.h requires, while the result is in
+/// use.
 pub(crate) unsafe fn borrowed<'a>(message: &ffi::thread_mqtt_message) -> Result<Borrowed<'a>, i32> {
     // SAFETY: promised by the caller, for all of it.
     let (topic, payload, properties) = unsafe {
@@ -242,7 +244,7 @@ pub(crate) unsafe fn borrowed<'a>(message: &ffi::thread_mqtt_message) -> Result<
 }
 
 /// # Safety
-/// As [`borrowed`].
+/// See [`borrowed`].
 #[inline(never)]
 unsafe fn borrowed_properties<'a>(
     given: &ffi::thread_mqtt_properties,

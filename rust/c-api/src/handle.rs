@@ -1,4 +1,4 @@
-//! What the C code holds a pointer to, and what its threads share with the client's.
+//! The object behind C's pointer, shared by the application's threads and the client's thread.
 use crate::events::{Texts, translate};
 use crate::failure::Failure;
 use crate::ffi;
@@ -24,10 +24,10 @@ use thread_mqtt_platform::port::{
 };
 use thread_mqtt_session::{Command, CommandError, Pieces, Token};
 
-/// What the C code holds a pointer to.
+/// The object that C holds a pointer to.
 ///
-/// The client belongs to its thread ([`Worker`]) alone. The others leave their commands in a
-/// mailbox and read what was published last, both under a lock that is held for moments.
+/// The client itself belongs to its thread ([`Worker`]). Other threads leave commands in a mailbox
+/// and read the state published last. A lock protects both and is held only briefly.
 pub(crate) struct Handle {
     shared: PortMutex<Shared>,
     waker: Waker,
@@ -35,23 +35,23 @@ pub(crate) struct Handle {
     user_data: *mut c_void,
     pub(crate) online: AtomicBool,
     ending: AtomicBool,
-    /// A question waits for its answer, or gets it.
+    /// A question is waiting for its answer or being answered.
     #[cfg(feature = "shell")]
     asked: AtomicBool,
 }
 
-/// What the lock is around.
+/// The data that the lock protects.
 pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
     /// The client, until its thread takes it.
     pub(crate) driver: Option<Box<Driver<PlatformPort>>>,
-    /// What that does first, until then, too.
+    /// The first work of the client's thread, until the thread takes it.
     start: Start,
-    /// A stored session was not read yet: how much room it leaves is not known.
+    /// The stored session has not been read yet, so the room it leaves is unknown.
     pub(crate) unread: bool,
     thread: Option<(PortThread, Registration)>,
     pub(crate) last_failure: Option<Failure>,
-    /// Unix seconds when the device started, by a time server.
+    /// Unix time in seconds at which the device booted, from a time server.
     pub(crate) boot_time: Option<u64>,
     pub(crate) receipts: Receipts,
     pub(crate) agreed: Option<Agreed>,
@@ -59,34 +59,34 @@ pub(crate) struct Shared {
     pub(crate) question: Option<Question>,
 }
 
-/// What was agreed with the broker for the current connection.
+/// What was negotiated with the broker for the current connection.
 pub(crate) struct Agreed {
     pub(crate) limits: ffi::thread_mqtt_limits,
     /// `None` if the heap had no room for it.
     pub(crate) client_id: Option<String>,
 }
 
-/// What a publish waits for.
+/// What a publish call waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Goal {
-    /// Room.
+    /// For room in the outbox.
     Room,
-    /// That it is stored; the end of one that is not to be.
+    /// For the message to be stored. If it is not to be stored, for it to end.
     Stored,
-    /// Its end.
+    /// For the message to end.
     End,
 }
 
-/// How long a publish waits.
+/// How long a publish call waits, and for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait {
     pub(crate) goal: Goal,
-    /// `None`: for ever.
+    /// `None`: no limit.
     pub(crate) until: Option<Duration>,
 }
 
 impl Wait {
-    /// For nothing.
+    /// Does not wait.
     pub(crate) const NONE: Self = Self {
         goal: Goal::Room,
         until: Some(Duration::ZERO),
@@ -94,7 +94,7 @@ impl Wait {
 }
 
 impl Handle {
-    /// A client with its thread running; idle until started.
+    /// Creates a client and starts its thread. The client is idle until started.
     #[inline(never)]
     pub(crate) fn new(
         made: Made,
@@ -137,22 +137,23 @@ impl Handle {
             asked: AtomicBool::new(false),
         });
         let argument = ptr::from_ref(&*handle).cast_mut().cast();
-        // Before the thread may hand out the address in a callback.
+        // Set this before the thread can pass the address to a callback.
         let session = session.unwrap_or_default();
         let registration =
             Registration::new(&handle.waker, argument, session).ok_or_else(session_taken)?;
-        // SAFETY: the handle outlives the thread, which `end` joins, and is shared with it.
+        // SAFETY: the handle outlives the thread, because `end` joins it, and is only accessed as
+        // shared.
         let thread = unsafe { PortThread::start(&handle.waker, run, argument)? };
         handle.lock().thread = Some((thread, registration));
         Ok(handle)
     }
 
-    /// Takes the lock, for moments. Not twice by one thread.
+    /// Takes the lock, which must only be held briefly. Not recursive.
     pub(crate) fn lock(&self) -> PortGuard<'_, Shared> {
         self.shared.lock()
     }
 
-    /// Takes the lock to leave a command, once it is known how much room the stored session leaves.
+    /// Takes the lock to leave a command, once the room left by the stored session is known.
     fn lock_mailbox(&self) -> PortGuard<'_, Shared> {
         let mut shared = self.lock();
         while shared.unread && !self.is_ending() {
@@ -161,7 +162,7 @@ impl Handle {
         shared
     }
 
-    /// Queues a message, with a wait if it is wanted.
+    /// Queues a message, and waits if asked to.
     pub(crate) fn publish(
         &self,
         message: &Borrowed<'_>,
@@ -175,7 +176,7 @@ impl Handle {
                 return Err(ffi::THREAD_MQTT_ERROR_STATE);
             }
             let refused = match made.take() {
-                // What has no room is not copied.
+                // Copy only what there is room for.
                 None => {
                     let Borrowed { topic, payload, .. } = *message;
                     let size = payload.len();
@@ -205,7 +206,7 @@ impl Handle {
                 },
             };
             if refused != CommandError::Full || !shared.wait(wait.until) {
-                // Nothing is logged under the lock.
+                // Release the lock before logging.
                 drop(shared);
                 return Err(command_error(refused));
             }
@@ -218,7 +219,7 @@ impl Handle {
         }
     }
 
-    /// Queues a message whose payload follows in pieces. What has no room is not copied.
+    /// Queues a message whose payload follows in pieces. Copies nothing if there is no room.
     pub(crate) fn publish_in_pieces(
         &self,
         message: &Borrowed<'_>,
@@ -249,7 +250,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Gives up a message in pieces.
+    /// Gives up a message published in pieces.
     pub(crate) fn give_up(&self, token: Token) -> Result<(), i32> {
         let left = self.lock().mailbox.give_up_pieces(token);
         left.map_err(command_error)?;
@@ -257,7 +258,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Waits for the end of a message.
+    /// Waits for a message to end.
     fn receipt(&self, token: Token, until: Option<Duration>) -> Result<(), i32> {
         let mut shared = self.lock();
         let result = loop {
@@ -275,7 +276,7 @@ impl Handle {
         result
     }
 
-    /// Queues a request about filters that `make` makes. What has no room is not copied.
+    /// Queues the request about filters that `make` returns. Copies nothing if there is no room.
     pub(crate) fn request(
         &self,
         filters: &[&str],
@@ -308,7 +309,7 @@ impl Handle {
         self.changed(noted)
     }
 
-    /// Reads what was agreed with the broker, while there is a connection.
+    /// Reads what was negotiated with the broker, while connected.
     pub(crate) fn with_agreed<T>(&self, read: impl FnOnce(&Agreed) -> T) -> Result<T, i32> {
         let shared = self.lock();
         let agreed = shared.agreed.as_ref();
@@ -323,12 +324,12 @@ impl Handle {
         Ok(())
     }
 
-    /// The failure told last.
+    /// Returns the last failure.
     pub(crate) fn last_failure(&self) -> Option<Failure> {
         self.lock().last_failure.clone()
     }
 
-    /// The time in Unix seconds, if it is known.
+    /// Returns the Unix time in seconds, if known.
     pub(crate) fn unix_time(&self) -> Option<u64> {
         let learnt = self.lock().boot_time;
         port::unix_time().or_else(|| Some(learnt? + port::now().as_secs()))
@@ -338,26 +339,26 @@ impl Handle {
         self.online.load(Ordering::Relaxed)
     }
 
-    /// Whether the caller's thread may wait for the client: it must not be one that the client's
-    /// thread waits for.
+    /// Returns whether the calling thread may wait for the client. It must not be a thread that the
+    /// client's thread waits for.
     pub(crate) fn may_be_waited_for(&self) -> bool {
         // SAFETY: the pointer is only compared.
         unsafe { ffi::tmq_client_may_wait(ptr::from_ref(self).cast()) != 0 }
     }
 
-    /// Whether the client is about to be freed.
+    /// Returns whether the client is about to be freed.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Acquire)
     }
 
-    /// Ends every wait, of the client's thread and of those that publish.
+    /// Ends every wait, in the client's thread and in publish calls.
     pub(crate) fn begin_end(&self) {
         self.ending.store(true, Ordering::Release);
         self.lock().notify();
         self.waker.wake();
     }
 
-    /// Waits for the thread's end; the port is closed with the handle.
+    /// Waits for the thread to end. Dropping the handle closes the port.
     pub(crate) fn end(self: Box<Self>) {
         let thread = self.lock().thread.take();
         if let Some((thread, _registration)) = thread {
@@ -369,12 +370,12 @@ impl Handle {
         }
     }
 
-    /// Hands an event to the application.
+    /// Passes an event to the application.
     pub(crate) fn tell(&self, event: &mut Arc<Event>) {
         if self.callback.is_none() && !cfg!(feature = "shell") {
             return;
         }
-        // What is told points to these, which live until the callback has returned.
+        // The event points into these, which live until the callback returns.
         let mut texts = Texts::default();
         let mut told = ffi::thread_mqtt_event {
             retry_ms: -1,
@@ -390,7 +391,7 @@ impl Handle {
             ffi::tmq_shell_event(client, &told);
         }
         if let Some(callback) = self.callback {
-            // SAFETY: the application gave the callback for these arguments.
+            // SAFETY: the application supplied the callback for these arguments.
             unsafe { callback(client, &told, self.user_data) };
         }
     }
@@ -398,7 +399,7 @@ impl Handle {
 
 #[cfg(feature = "shell")]
 impl Handle {
-    /// Has a question answered by the client's thread, one at a time.
+    /// Has the client's thread answer a question, one at a time.
     pub(crate) fn ask(&self, question: Question) -> Result<(), i32> {
         if self.asked.swap(true, Ordering::AcqRel) {
             return Err(ffi::THREAD_MQTT_ERROR_STATE);
@@ -412,34 +413,34 @@ impl Handle {
         self.lock().question.take()
     }
 
-    /// The next question may come.
+    /// Allows the next question.
     pub(crate) fn answered(&self) {
         self.asked.store(false, Ordering::Release);
     }
 }
 
-/// Where C wants a token, or NULL. No reference, because the callback may read it while the call still
-/// waits.
+/// Where C wants the token, or NULL. Not a reference, because the callback may read it while the
+/// call is still waiting.
 #[derive(Clone, Copy)]
 pub(crate) struct TokenTo(*mut u32);
 
 impl TokenTo {
     /// # Safety
-    /// `to` is NULL or writable as long as the result is used.
+    /// `to` is NULL, or writable while the result is in use.
     pub(crate) unsafe fn new(to: *mut u32) -> Self {
         Self(to)
     }
 
     fn put(self, token: Token) {
         if !self.0.is_null() {
-            // SAFETY: promised to `new`.
+            // SAFETY: guaranteed by the caller of `new`.
             unsafe { self.0.write(token.0) }
         }
     }
 }
 
-/// Leaves a command in the mailbox, with a receipt if its end is waited for. The token is handed out while the
-/// lock is held: no event has it before.
+/// Leaves a command in the mailbox, with a receipt if the caller waits for its end. Writes the
+/// token under the lock, so the caller has it before any event that carries it.
 fn submit(
     shared: &mut Shared,
     command: Command,
@@ -457,17 +458,17 @@ fn submit(
     Ok(token)
 }
 
-/// Two clients would write over each other's records.
+/// Logs that another client uses this session: two clients would overwrite each other's records.
 fn session_taken() -> i32 {
     setting(format_args!(
         "another client stores its session under the same name; give each a session_name of its own"
     ))
 }
 
-/// The entry of the thread.
+/// Entry point of the thread.
 unsafe extern "C" fn run(argument: *mut c_void) {
-    // SAFETY: the argument is the handle given to PortThread::start, which lives until this thread
-    // was joined.
+    // SAFETY: the argument is the handle passed to PortThread::start, which lives until this thread
+    // is joined.
     let handle = unsafe { &*argument.cast::<Handle>() };
     let (driver, start) = {
         let mut shared = handle.lock();

@@ -1,21 +1,21 @@
-//! The functions of `include/thread_mqtt.h`, for a C product.
+//! The functions of `include/thread_mqtt.h`, for C applications.
 //!
 //! ```text
-//!  C product          include/thread_mqtt.h
+//!  C application      include/thread_mqtt.h
 //!      |
-//!  api, settings      the functions; a C configuration, checked and made into a client's
+//!  api, settings      the functions; validates a C configuration and builds the client's
 //!      |  setup       its certificates and keys, which the client's thread reads
-//!  given, events      what C hands over, and what it is handed
+//!  given, events      data from C, and data to C
 //!      |
-//!  handle             what the application's threads share with the client's: a mailbox
+//!  handle             shared by the application's threads and the client's: a mailbox
 //!      |
-//!  worker             the client's thread, to which the client belongs
+//!  worker             the client's thread, which owns the client
 //!      |
 //!  thread-mqtt-platform   sockets, thread, lock, clock and storage, over port.h
 //! ```
 //!
-//! Built by `zephyr/CMakeLists.txt` as a static library with the feature `runtime`. What it can do
-//! is chosen by features, which Kconfig's `THREAD_MQTT_*` options set.
+//! `zephyr/CMakeLists.txt` builds it as a static library with the feature `runtime`. Features
+//! select its capabilities; Kconfig's `THREAD_MQTT_*` options set them.
 #![no_std]
 extern crate alloc;
 

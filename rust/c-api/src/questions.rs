@@ -1,4 +1,4 @@
-//! What the shell asks a client, answered in the client's thread.
+//! Questions from the shell, answered in the client's thread.
 use crate::failure::{self, Failure};
 use crate::ffi;
 use crate::handle::Handle;
@@ -13,7 +13,7 @@ use thread_mqtt_platform::{crypto, port};
 use thread_mqtt_resolve::resolver::Network;
 use thread_mqtt_resolve::{Host, Preference};
 
-/// A question and who asked it.
+/// A question and where its answer goes.
 pub(crate) struct Question {
     kind: Kind,
     listener: ffi::tmq_listener,
@@ -28,7 +28,7 @@ enum Kind {
 }
 
 impl Question {
-    /// A question of the shell; `name` is looked at for a resolution only.
+    /// Creates a question of the shell. Only a resolution uses `name`.
     pub(crate) fn new(
         question: u32,
         name: Option<&str>,
@@ -48,8 +48,8 @@ impl Question {
         Ok(Self { kind, listener })
     }
 
-    /// Answers it; in the client's thread.
-    /// `free` is called before the last word, after which the shell may ask again.
+    /// Answers the question. Runs in the client's thread. Calls `free` before the last output,
+    /// after which the shell may ask again.
     pub(crate) fn answer(self, worker: &mut Worker<'_>, free: impl FnOnce()) {
         let mut listener = Asker {
             listener: &self.listener,
@@ -66,16 +66,17 @@ impl Question {
         self.refuse(result);
     }
 
-    /// Ends it without an answer.
+    /// Ends the question without an answer.
     pub(crate) fn refuse(&self, result: i32) {
         if let Some(done) = self.listener.done {
-            // SAFETY: the shell gave the function for this context, which lives until this call.
+            // SAFETY: the shell supplied the function for this context, which lives until this
+            // call.
             unsafe { done(self.listener.context, result) }
         }
     }
 }
 
-/// The shell.
+/// Sends the answer to the shell.
 struct Asker<'a> {
     listener: &'a ffi::tmq_listener,
     handle: &'a Handle,
@@ -87,15 +88,15 @@ impl Listener for Asker<'_> {
         let _ = write!(text, "{line}");
         if let Some(print) = self.listener.line {
             let text = text.0;
-            // SAFETY: the shell gave the function for this context; the text is read during the
-            // call.
+            // SAFETY: the shell supplied the function for this context; it reads the text only
+            // during the call.
             unsafe { print(self.listener.context, text.as_ptr().cast(), text.len()) }
         }
     }
 
     fn is_gone(&self) -> bool {
         let gone = self.listener.is_gone.is_some_and(|is_gone| {
-            // SAFETY: the shell gave the function for this context.
+            // SAFETY: the shell supplied the function for this context.
             unsafe { is_gone(self.listener.context) != 0 }
         });
         gone || self.handle.is_ending()
@@ -121,7 +122,7 @@ fn preference(preference: Preference) -> &'static str {
     }
 }
 
-/// The network in words.
+/// Describes the network as text.
 fn network(network: &Network) -> String {
     let mut text = String::from(match network.attached {
         true => "attached",
@@ -157,7 +158,7 @@ fn status(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     0
 }
 
-/// A line for a list of clients.
+/// Prints one line for a list of clients.
 fn brief(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     let client = worker.driver.client();
     listener.line(format_args!(
@@ -169,7 +170,7 @@ fn brief(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     0
 }
 
-/// A client and whether it was started.
+/// A client, and whether it was started.
 struct StateOf<'a>(&'a Client, bool);
 
 impl fmt::Display for StateOf<'_> {
@@ -234,8 +235,8 @@ fn last_failure(failure: &Failure, listener: &mut dyn Listener) {
     }
 }
 
-/// The prefixes that would be used now. An address of RFC 7050 that no host has is resolved, which
-/// makes the resolver look for a prefix where the network data has none.
+/// Prints the prefixes in use. Resolves the RFC 7050 address 192.0.0.170, which no host has, so
+/// that the resolver looks for a prefix even if the network data has none.
 fn prefixes(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     for advertised in worker.driver.port_mut().network().prefixes {
         let preference = preference(advertised.preference);
@@ -288,7 +289,8 @@ fn resolve(worker: &mut Worker<'_>, host: &Host, listener: &mut dyn Listener) ->
     ffi::THREAD_MQTT_ERROR_RESOLVE
 }
 
-/// The client is stopped, walked through the stages, and left as the application wants it.
+/// Stops the client, walks through the stages, and leaves the client in the state the application
+/// wants.
 fn examine(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     if !worker.rest() {
         return ffi::THREAD_MQTT_ERROR_STATE;

@@ -1,28 +1,28 @@
-//! The ends of messages that threads wait for.
+//! Results of messages that threads wait for.
 use crate::failure;
 use alloc::vec::Vec;
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{self as session, Token};
 
-/// The messages whose end, or whose storing, is waited for, and what is known of it.
+/// The messages that a thread waits for, until they end or are stored, and their results so far.
 #[derive(Debug, Default)]
 pub(crate) struct Receipts(Vec<Receipt>);
 
 #[derive(Debug)]
 struct Receipt {
     token: Token,
-    /// That it is stored is waited for, not its end.
+    /// The thread waits for the message to be stored, not for its end.
     stored: bool,
     result: Option<Result<(), i32>>,
 }
 
 impl Receipts {
-    /// Makes room for one more; false if the heap has none.
+    /// Reserves room for one more; false if the heap is exhausted.
     pub(crate) fn reserve(&mut self) -> bool {
         self.0.try_reserve(1).is_ok()
     }
 
-    /// Notes a message that is waited for.
+    /// Adds a message that a thread waits for.
     pub(crate) fn expect(&mut self, token: Token, stored: bool) {
         self.0.push(Receipt {
             token,
@@ -31,7 +31,7 @@ impl Receipts {
         });
     }
 
-    /// Notes what an event says. True if a thread waits for it.
+    /// Records the result that an event carries. Returns true if a thread waits for it.
     pub(crate) fn note(&mut self, event: &Event) -> bool {
         let mut is_stored = false;
         let (token, result) = match event {
@@ -55,13 +55,13 @@ impl Receipts {
         }
     }
 
-    /// How a message ended, once it has.
+    /// Returns how a message ended, once it has.
     pub(crate) fn result(&self, token: Token) -> Option<Result<(), i32>> {
         let found = self.0.iter().find(|receipt| receipt.token == token);
         found.and_then(|receipt| receipt.result)
     }
 
-    /// No thread waits for this message any more.
+    /// Removes a message that no thread waits for any more.
     pub(crate) fn forget(&mut self, token: Token) {
         self.0.retain(|receipt| receipt.token != token);
     }

@@ -1,4 +1,4 @@
-//! A C configuration, checked and turned into a client's.
+//! Checks a C configuration and turns it into a client's.
 use crate::ffi;
 use crate::given::{borrowed, bytes, copy, copy_text, message_len, not_built, string, text_len};
 use crate::setup::TlsSetup;
@@ -14,7 +14,7 @@ use thread_mqtt_platform::{
 };
 use thread_mqtt_session::{self as session, CommandError, LostSession, heap_has};
 
-/// The number for a command that was refused.
+/// Returns the error number for a refused command.
 pub(crate) fn command_error(error: CommandError) -> i32 {
     match error {
         CommandError::Full => ffi::THREAD_MQTT_ERROR_FULL,
@@ -35,51 +35,51 @@ pub(crate) fn command_error(error: CommandError) -> i32 {
     }
 }
 
-/// More than a client at rest takes of the heap, beside copies of what it is given: 12 KiB. The
-/// ztest `test_a_client_at_rest` holds it to that.
+/// Upper bound of the heap that an idle client uses, not counting copies of its configuration: 12
+/// KiB. The ztest `test_a_client_at_rest` checks it.
 const AT_REST: usize = 12 * 1024;
 
-/// Bytes of the heap that a list of brokers takes at most while it is read: names, and a vector that grows.
+/// Returns the most heap bytes needed while a list of brokers is read: names, and a growing vector.
 pub(crate) fn room_for_brokers(list: &str) -> usize {
     let separators = list.bytes().filter(|byte| b" ,|".contains(byte));
     list.len() + 4 * size_of::<Broker>() * (1 + separators.count())
 }
 
-/// A setting that is refused: the log says why, C gets the number.
+/// Refuses a setting: logs the reason and returns the number for C.
 #[inline(never)]
 fn refused(why: fmt::Arguments<'_>, number: i32) -> i32 {
     log::error!("{why}");
     number
 }
 
-/// The same for THREAD_MQTT_ERROR_SETTING, of which the log says which setting it is.
+/// Refuses a setting with THREAD_MQTT_ERROR_SETTING. The log names the setting.
 pub(crate) fn setting(why: fmt::Arguments<'_>) -> i32 {
     refused(why, ffi::THREAD_MQTT_ERROR_SETTING)
 }
 
-/// What a C configuration makes, in boxes, for it is large.
+/// What a C configuration produces. Boxed, because it is large.
 pub(crate) struct Made {
     pub(crate) client: Box<Client>,
-    /// What the client's thread does first.
+    /// The first work of the client's thread.
     pub(crate) start: Start,
 }
 
-/// What takes long, and is therefore left to the client's thread.
+/// Slow work that is left to the client's thread.
 #[derive(Default)]
 pub(crate) struct Start {
-    /// Where the session is stored that the client goes on from.
+    /// Where the session to resume is stored.
     pub(crate) store: Option<SessionStore>,
-    /// What TLS is made of.
+    /// What TLS is built from.
     pub(crate) tls: Option<Box<TlsSetup>>,
 }
 
 /// Checks a C configuration.
 ///
-/// The steps are not inlined: one frame would hold what each of them needs, on the stack of the
-/// application's thread.
+/// The steps are not inlined: a single frame would hold the locals of all of them, on the stack of
+/// the application's thread.
 ///
 /// # Safety
-/// The pointers in `config` are NULL or valid as thread_mqtt.h says.
+/// The pointers in `config` are NULL or valid as thread_mqtt.h requires.
 #[inline(never)]
 pub(crate) unsafe fn read(given: &ffi::thread_mqtt_config) -> Result<Made, i32> {
     if given.abi != ffi::THREAD_MQTT_ABI {
@@ -115,10 +115,10 @@ pub(crate) unsafe fn read(given: &ffi::thread_mqtt_config) -> Result<Made, i32> 
     })
 }
 
-/// Bytes of the copies that are made of a configuration.
+/// Returns the size in bytes of all copies made of a configuration.
 ///
 /// # Safety
-/// As [`read`].
+/// See [`read`].
 #[inline(never)]
 unsafe fn copied(given: &ffi::thread_mqtt_config) -> usize {
     let texts = [
@@ -149,24 +149,24 @@ unsafe fn copied(given: &ffi::thread_mqtt_config) -> usize {
 }
 
 /// # Safety
-/// As [`read`].
+/// See [`read`].
 #[inline(never)]
 unsafe fn client(
     brokers: Vec<Broker>,
     tls_follows: bool,
     given: &ffi::thread_mqtt_config,
 ) -> Result<Box<Client>, i32> {
-    // Client and configuration are large: one after the other they take less of the caller's stack.
+    // Client and configuration are large. Building one after the other saves the caller's stack.
     // SAFETY: promised by the caller.
     let mut made = unsafe { client_config(brokers, given)? };
     made.tls_follows = tls_follows;
     Client::boxed(made).map_err(|error| refused(format_args!("{error}"), number(error)))
 }
 
-/// Where the session is stored; nothing is read from there.
+/// Returns where the session is stored. Reads nothing from there.
 ///
 /// # Safety
-/// As [`read`].
+/// See [`read`].
 #[inline(never)]
 unsafe fn store(given: &ffi::thread_mqtt_config) -> Result<Option<SessionStore>, i32> {
     // SAFETY: promised by the caller.
@@ -188,7 +188,7 @@ unsafe fn store(given: &ffi::thread_mqtt_config) -> Result<Option<SessionStore>,
 }
 
 /// # Safety
-/// As [`read`].
+/// See [`read`].
 unsafe fn session_key<'a>(given: &ffi::thread_mqtt_config) -> Result<SessionKey<'a>, i32> {
     // SAFETY: promised by the caller.
     let key = unsafe { bytes(given.session_key, given.session_key_len)? };
@@ -205,7 +205,7 @@ unsafe fn session_key<'a>(given: &ffi::thread_mqtt_config) -> Result<SessionKey<
 }
 
 /// # Safety
-/// As [`read`].
+/// See [`read`].
 #[inline(never)]
 unsafe fn client_config(
     brokers: Vec<Broker>,
@@ -223,7 +223,7 @@ unsafe fn client_config(
     Ok(made)
 }
 
-/// An option or field that cannot be understood.
+/// Returns the error number for an option or field that cannot be parsed.
 fn of_option(error: &OptionError) -> i32 {
     let number = match error {
         OptionError::NotBuilt(_) => ffi::THREAD_MQTT_ERROR_NOT_BUILT,
@@ -232,7 +232,7 @@ fn of_option(error: &OptionError) -> i32 {
     refused(format_args!("{error}"), number)
 }
 
-/// How the connection is made and kept.
+/// Configures how the connection is made and kept.
 #[inline(never)]
 fn set_connection(config: &mut client::Config, given: &ffi::thread_mqtt_config) {
     let seconds = |seconds: u16| Duration::from_secs(seconds.into());
@@ -273,7 +273,7 @@ fn number(error: ConfigError) -> i32 {
 }
 
 /// # Safety
-/// As [`read`].
+/// See [`read`].
 #[inline(never)]
 unsafe fn set_time(time: &mut TimeConfig, given: &ffi::thread_mqtt_config) -> Result<(), i32> {
     // SAFETY: promised by the caller.
@@ -287,15 +287,15 @@ unsafe fn set_time(time: &mut TimeConfig, given: &ffi::thread_mqtt_config) -> Re
     Ok(())
 }
 
-/// Reads the credentials of a configuration as the client's thread does, on its stack; the number of what is
-/// wrong.
+/// Reads the credentials of a configuration the way the client's thread does, on a stack of the
+/// same size. Returns the number of the error found.
 pub(crate) fn try_setup(setup: Box<TlsSetup>) -> Result<(), i32> {
     let made = on_client_stack(|| setup.run().map(drop));
     let made = made.map_err(|why| refused(format_args!("{why}"), no_stack(why)))?;
     made.map_err(|error| error.code)
 }
 
-/// The number for a stack that is not to be had.
+/// Returns the error number for a stack that is not available.
 fn no_stack(why: NoStack) -> i32 {
     match why {
         NoStack::NoClientFree => ffi::THREAD_MQTT_ERROR_CLIENTS,
@@ -304,7 +304,7 @@ fn no_stack(why: NoStack) -> i32 {
 }
 
 /// # Safety
-/// As [`read`].
+/// See [`read`].
 #[inline(never)]
 unsafe fn set_session(
     session: &mut session::Config,
@@ -365,7 +365,7 @@ unsafe fn set_session(
     Ok(())
 }
 
-/// One of 1 to 32,767.
+/// Returns a random number from 1 to 32,767.
 fn random_packet_id() -> Result<u16, i32> {
     let mut bytes = [0; 2];
     fill_random(&mut bytes).map_err(|_| ffi::THREAD_MQTT_ERROR_ENTROPY)?;

@@ -1,6 +1,7 @@
-//! TLS of a C configuration. `thread_mqtt_init()` refuses what is cheap to know: what is missing, what excludes each
-//! other, what is no certificate or key at all. The client's thread does the rest at its beginning: it asks the crypto
-//! backend what it can do, reads certificates and keys, and sees whether they go together.
+//! TLS of a C configuration. `thread_mqtt_init()` refuses what is cheap to check: missing
+//! credentials, conflicting settings, data that is not a certificate or key at all. The client's
+//! thread does the rest when it starts: it asks the crypto backend for its capabilities, reads
+//! certificates and keys, and checks that they match.
 use crate::ffi;
 use crate::given::{bytes, copy, string};
 use crate::text::SENTENCES;
@@ -16,17 +17,17 @@ use thread_mqtt_session::heap_has;
 use thread_mqtt_tls::{self as tls, Given};
 use zeroize::Zeroizing;
 
-/// A credential; wiped when dropped.
+/// A credential, wiped when dropped.
 type Bytes = Zeroizing<Vec<u8>>;
 
-/// More than TLS takes of the heap at rest with a CA, beside the credentials: 4 KiB on 32 bits. The crate `tls` asks
-/// for what it decodes.
+/// Upper bound of the heap that idle TLS uses with a CA, not counting the credentials: 4 KiB on 32
+/// bits. The crate `tls` checks the heap for what it decodes.
 const ROOM: usize = 1024 * size_of::<usize>();
 
-/// Tickets of TLS 1.3 that are kept at most, as Kconfig's range has it.
+/// Maximum number of TLS 1.3 tickets kept, as in Kconfig's range.
 const MOST_TICKETS: u8 = 4;
 
-/// An error for C: the log says why, and so does the event, if it is told by one.
+/// Makes an error for C. The log says why, and so does the event, if one reports the error.
 #[inline(never)]
 fn failed(number: i32, why: fmt::Arguments<'_>) -> SetupError {
     log::error!("{why}");
@@ -40,23 +41,23 @@ fn failed(number: i32, why: fmt::Arguments<'_>) -> SetupError {
     }
 }
 
-/// What the client's thread makes TLS of.
+/// What the client's thread builds TLS from.
 pub(crate) struct TlsSetup {
     tag: i32,
     choice: ReadChoice,
-    /// As handed over; what is not is read from under the tag.
+    /// The credentials as passed in. Missing ones are read from the tag.
     ca: Option<Bytes>,
     certificate: Option<Bytes>,
     key: Option<Bytes>,
-    /// The key instead, in PSA Crypto; 0 for none.
+    /// The key in PSA Crypto to use instead; 0 for none.
     key_id: u32,
 }
 
 impl TlsSetup {
-    /// Looks at a configuration, and copies what it points to.
+    /// Checks a configuration, and copies what it points to.
     ///
     /// # Safety
-    /// The pointers in `given` are NULL or valid as thread_mqtt.h says.
+    /// The pointers in `given` are NULL or valid as thread_mqtt.h requires.
     #[inline(never)]
     pub(crate) unsafe fn look(given: &ffi::thread_mqtt_config) -> Result<Self, SetupError> {
         // SAFETY: promised by the caller.
@@ -70,11 +71,11 @@ impl TlsSetup {
                 bytes(given.private_key, given.private_key_len).map_err(argument)?,
             )
         };
-        // A pin alone may decide.
+        // A pin may be enough.
         if given_ca.is_none() && !ca.is_kept()? && !choice.has_pins() {
             return Err(ca.is_missing(false));
         }
-        // Both come from one place: a certificate handed over does not go with a key that is kept.
+        // Both come from one place: a certificate that was passed in does not match a stored key.
         let is_given = given_certificate.is_some() || given_key.is_some();
         let key_id = given.private_key_id;
         let has_certificate = given_certificate.is_some() || !is_given && certificate.is_kept()?;
@@ -105,8 +106,8 @@ impl TlsSetup {
         })
     }
 
-    /// Makes TLS. With certificates of RSA-2048 in PEM some 0.3 million instructions each, and for a key without its
-    /// public half several million: for the client's thread.
+    /// Builds TLS. Each RSA-2048 certificate in PEM takes about 0.3 million instructions, and a key
+    /// without its public half several million. This therefore runs in the client's thread.
     #[inline(never)]
     pub(crate) fn run(mut self) -> Result<tls::Config, SetupError> {
         if !heap_has(ROOM) {
@@ -137,7 +138,7 @@ impl TlsSetup {
             .map_err(|error| failed(ffi::THREAD_MQTT_ERROR_SETTING, format_args!("{error}")))
     }
 
-    /// The client's own certificate, with its key.
+    /// Configures the client's own certificate and its key.
     #[inline(never)]
     fn identify(&mut self, builder: tls::ConfigBuilder) -> Result<tls::ConfigBuilder, SetupError> {
         let (_, certificate, key) = parts(self.tag);
@@ -167,7 +168,7 @@ fn signer(id: u32, key: &Part) -> Result<alloc::sync::Arc<dyn tls::SigningKey>, 
         .map_err(|error| failed(key.number, format_args!("private_key_id {id}: {error}")))
 }
 
-/// A pointer, length or string of C that is not one.
+/// Reports an invalid pointer, length or string from C.
 fn argument(number: i32) -> SetupError {
     SetupError {
         code: number,
@@ -176,7 +177,7 @@ fn argument(number: i32) -> SetupError {
 }
 
 /// # Safety
-/// As [`TlsSetup::look`].
+/// See [`TlsSetup::look`].
 #[inline(never)]
 unsafe fn choice(given: &ffi::thread_mqtt_config) -> Result<ReadChoice, SetupError> {
     let options = TlsChoice::of_options();
@@ -213,7 +214,7 @@ unsafe fn choice(given: &ffi::thread_mqtt_config) -> Result<ReadChoice, SetupErr
     })
 }
 
-/// One of the credentials, for what is said when it is not right.
+/// One of the credentials, for error messages.
 #[derive(Clone, Copy)]
 struct Part {
     kind: Kind,
@@ -221,7 +222,7 @@ struct Part {
     number: i32,
 }
 
-/// CA certificates, the client's certificate, its key.
+/// Returns the CA certificates, the client's certificate and its key.
 fn parts(tag: i32) -> (Part, Part, Part) {
     let part = |kind, number| Part { kind, tag, number };
     (
@@ -240,7 +241,7 @@ impl Part {
         }
     }
 
-    /// A copy of what was handed over, unless a glance shows that it is something else.
+    /// Copies what was passed in, unless a glance shows that it is something else.
     fn taken(&self, given: Option<&[u8]>) -> Result<Option<Bytes>, SetupError> {
         let Some(given) = given else {
             return Ok(None);
@@ -251,7 +252,7 @@ impl Part {
         Ok(Some(Bytes::new(copy)))
     }
 
-    /// Whether it is kept under the tag.
+    /// Returns whether the credential is stored under the tag.
     fn is_kept(&self) -> Result<bool, SetupError> {
         match self.tag {
             ..0 => Ok(false),
@@ -259,7 +260,7 @@ impl Part {
         }
     }
 
-    /// What was handed over, or else what is kept under the tag.
+    /// Returns what was passed in, or else what is stored under the tag.
     fn read(&self, given: Option<Bytes>) -> Result<Option<Bytes>, SetupError> {
         match (given, self.tag) {
             (Some(given), _) => Ok(Some(given)),
@@ -295,7 +296,7 @@ impl Part {
         }
     }
 
-    /// With its counterpart handed over, what is kept under the tag does not count.
+    /// If the counterpart was passed in, a credential stored under the tag does not count.
     fn is_missing(&self, has_counterpart: bool) -> SetupError {
         let Self { kind, tag, number } = *self;
         if tag >= 0 && !has_counterpart {

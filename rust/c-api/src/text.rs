@@ -1,16 +1,17 @@
-//! Text for C: sentences with a NUL at the end.
+//! Text for C: NUL-terminated.
 use alloc::{string::String, vec::Vec};
 use core::ffi::c_char;
 use core::fmt::{self, Write};
 
-/// Whether this image has sentences: by `CONFIG_THREAD_MQTT_SENTENCES`, or for the shell, which prints them.
+/// Whether this image has sentences: enabled by `CONFIG_THREAD_MQTT_SENTENCES`, or by the shell,
+/// which prints them.
 pub(crate) const SENTENCES: bool = cfg!(any(feature = "sentences", feature = "shell"));
 
-/// Text for C: with a NUL behind it. One inside, which none has, would end it there. `None` if the heap has
-/// no room for it.
+/// Returns NUL-terminated text for C. A NUL inside, which no text has, would end it early. Returns
+/// `None` if the heap is exhausted.
 pub(crate) fn text(text: &dyn fmt::Display) -> Option<Vec<u8>> {
     let mut grown = Grown(Vec::new());
-    // The first, in case the text is empty.
+    // Write once first, in case the text is empty.
     let written = grown.write_str("").and_then(|()| write!(grown, "{text}"));
     written.ok()?;
     grown.0.push(0);
@@ -29,18 +30,18 @@ impl fmt::Write for Grown {
     }
 }
 
-/// Puts a NUL behind a text where it is, and points to it. What was received has room for one.
+/// Appends a NUL to a text in place and returns a pointer to it. Received text has room for one.
 pub(crate) fn ended(text: &mut String) -> Option<*const c_char> {
     text.try_reserve_exact(1).ok()?;
     text.push('\0');
     Some(text.as_ptr().cast())
 }
 
-/// Writes a text with a NUL behind it into C's buffer, and cuts off what does not fit at a whole
-/// character.
+/// Writes a NUL-terminated text into C's buffer. Truncates it at a character boundary if it does
+/// not fit.
 pub(crate) fn write_cut(to: &mut [c_char], text: fmt::Arguments<'_>) {
     let mut cut = Cut { to, length: 0 };
-    // An error says that it was cut off.
+    // An error only means that it was truncated.
     let _ = fmt::Write::write_fmt(&mut cut, text);
     if let Some(end) = cut.to.get_mut(cut.length) {
         *end = 0;

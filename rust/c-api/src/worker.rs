@@ -1,4 +1,4 @@
-//! The client's thread, to which the client belongs.
+//! The client's thread, which owns the client.
 use crate::events::version;
 use crate::failure::Failure;
 use crate::ffi;
@@ -21,23 +21,23 @@ fn seconds(time: Duration) -> u16 {
     u16::try_from(time.as_secs()).unwrap_or(u16::MAX)
 }
 
-/// A client in its thread. Nothing here is locked but what [`Handle::lock`] is around.
+/// A client in its thread. Only what [`Handle::lock`] protects is locked.
 pub(crate) struct Worker<'a> {
     pub(crate) handle: &'a Handle,
     pub(crate) driver: Box<Driver<PlatformPort>>,
-    /// The client stops for a question's sake; the application is not told.
+    /// The client is stopping to answer a question; the application is not told.
     pub(crate) rests: bool,
-    /// The event that is told. No event asks the heap for a place of its own: where that has no room, it would be
-    /// lost, and with it the program.
+    /// The current event. Events do not allocate: if the heap were exhausted, the event would be
+    /// lost and the program would end.
     event: Arc<Event>,
-    /// The place of the next one, while this one is kept as the last failure.
+    /// The slot for the next event while the current one is kept as the last failure.
     spare: Option<Arc<Event>>,
 }
 
 /// How long an event waits for the heap.
 const HEAP_PAUSE: Duration = Duration::from_secs(1);
 
-/// What is in a place without an event.
+/// The content of an empty slot.
 const NO_EVENT: Event = Event::Stopped;
 
 impl<'a> Worker<'a> {
@@ -51,7 +51,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Does what `thread_mqtt_init()` has left to this thread.
+    /// Does the work that `thread_mqtt_init()` left to this thread.
     #[inline(never)]
     pub(crate) fn begin(&mut self, start: Start) {
         let client = self.driver.client_mut();
@@ -76,8 +76,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Moves what can move without waiting; then hands on an event, shown to `look` first, or
-    /// waits.
+    /// Makes all progress possible without waiting. Then delivers an event, after showing it to
+    /// `look`, or waits.
     pub(crate) fn turn(&mut self, look: impl FnOnce(&Event, &Client)) {
         self.collect();
         let moved = self.driver.turn();
@@ -101,7 +101,8 @@ impl<'a> Worker<'a> {
         self.free_place();
     }
 
-    /// Whether there is a place for an event. There is, unless another thread reads the failure before the last one.
+    /// Returns whether a slot is free for an event. There is one unless another thread reads the
+    /// failure before the last.
     fn has_place(&mut self) -> bool {
         if Arc::get_mut(&mut self.event).is_none() && heap_has(2 * size_of::<Event>()) {
             self.event = Arc::new(NO_EVENT);
@@ -109,7 +110,7 @@ impl<'a> Worker<'a> {
         Arc::get_mut(&mut self.event).is_some()
     }
 
-    /// Puts the next event in its place; false if there is none.
+    /// Takes the next event into the slot; false if there is none.
     fn take_event(&mut self) -> bool {
         let place = Arc::get_mut(&mut self.event);
         match place.and_then(|place| Some((place, self.driver.poll_event()?))) {
@@ -121,7 +122,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// The event was told. One that is kept has given the place of an earlier one for its own.
+    /// Frees the slot after delivery. If the event is kept, the slot of an earlier one takes its
+    /// place.
     fn free_place(&mut self) {
         let is_kept = Arc::get_mut(&mut self.event).is_none();
         if let Some(spare) = self.spare.take_if(|_| is_kept) {
@@ -132,7 +134,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Takes the commands of other threads, and publishes what they ask for.
+    /// Takes commands from other threads, and publishes the state they read.
     fn collect(&mut self) {
         let now = port::now();
         let time = self.driver.client().unix_time(now);
@@ -146,17 +148,17 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// A connection has ended, maybe by the client's own will: no event tells that.
+    /// Notes that the connection has ended. No event reports this if the client itself closed it.
     fn note_end(&mut self) {
         let was_online = &self.handle.online;
         if !self.driver.client().is_online() && was_online.swap(false, Ordering::Relaxed) {
             let agreed = self.handle.lock().agreed.take();
-            // Freed when the lock was given back.
+            // Dropped after the lock is released.
             drop(agreed);
         }
     }
 
-    /// Keeps what is asked for later.
+    /// Stores what may be asked for later.
     fn note(&mut self) {
         let event = &self.event;
         let mut agreed = match **event {
@@ -169,7 +171,7 @@ impl<'a> Worker<'a> {
             at: port::now(),
         });
         let mut shared = self.handle.lock();
-        // The earlier ones are freed when the lock was given back.
+        // The earlier values are dropped after the lock is released.
         if failure.is_some() {
             mem::swap(&mut shared.last_failure, &mut failure);
         }
@@ -180,7 +182,7 @@ impl<'a> Worker<'a> {
         if let (Event::KeepAlive(learnt), Some(agreed)) = (&**event, &mut shared.agreed) {
             agreed.limits.learnt_keep_alive_s = seconds(*learnt);
         }
-        // Who hears of the end of a message finds its room free.
+        // Collect first, so that the room of a message is free when its end is reported.
         let has_room = self.driver.collect(&mut shared.mailbox);
         if shared.receipts.note(event) || has_room {
             shared.notify();
@@ -191,7 +193,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// What the broker allows, if the connection still stands.
+    /// Returns the broker's limits, if still connected.
     #[inline(never)]
     fn agreed(&self) -> Option<Agreed> {
         let client = self.driver.client();
@@ -215,12 +217,12 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// `None` if the heap has no room for it; asked for again by each turn then.
+    /// Returns `None` if the heap has no room for it. Each turn then tries again.
     fn client_id(&self) -> Option<String> {
         copy_text(self.driver.client().session().client_id()).ok()
     }
 
-    /// Whether the application is not to hear of an event.
+    /// Returns whether an event is hidden from the application.
     fn is_hidden(&self) -> bool {
         self.rests && self.driver.is_wanted() && matches!(*self.event, Event::Stopped)
     }
@@ -230,14 +232,14 @@ impl<'a> Worker<'a> {
 impl Worker<'_> {
     fn answer(&mut self) {
         if let Some(question) = self.handle.take_question() {
-            // Before the answer is complete, so that the caller can ask again.
+            // Free it before the answer is complete, so that the caller can ask again.
             let handle = self.handle;
             question.answer(self, || handle.answered());
         }
     }
 
-    /// Disconnects without the application being told, and waits for it. False if the client is
-    /// about to be freed.
+    /// Disconnects without telling the application, and waits until done. Returns false if the
+    /// client is about to be freed.
     pub(crate) fn rest(&mut self) -> bool {
         if self.driver.client().is_idle() {
             return true;
@@ -252,7 +254,7 @@ impl Worker<'_> {
         stopped
     }
 
-    /// Leaves the client as the application wants it.
+    /// Puts the client back into the state the application wants.
     pub(crate) fn resume(&mut self) {
         self.driver.hold(false);
         if !self.driver.is_wanted() && !self.driver.client().is_idle() {

@@ -1,4 +1,4 @@
-//! `publish URI [CA.pem]`: publishes a counter every ten seconds and shows what comes back.
+//! `publish URI [CA.pem]`: publishes a counter every ten seconds and prints what it receives.
 use std::time::Duration;
 use std::{env, error, fs};
 use thread_mqtt::soft::{self, Random, RandomError};

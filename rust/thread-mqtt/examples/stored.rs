@@ -1,6 +1,6 @@
-//! `stored URI DIRECTORY [KEY]`: publishes each line of standard input once, however often this program
-//! is killed and started again. What is not acknowledged is kept in the directory, encrypted if there
-//! is a file with a key of 32 bytes (`openssl rand -out KEY 32`).
+//! `stored URI DIRECTORY [KEY]`: publishes each line of standard input once, no matter how often
+//! the program is killed and restarted. Unacknowledged messages are stored in the directory. They
+//! are encrypted if KEY names a file with a 32-byte key (`openssl rand -out KEY 32`).
 use std::path::Path;
 use std::{env, error, fs, io};
 use thread_mqtt::seal::{Key, SealedStore};
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     };
     let port = HostPort::new(Options::default())?;
     let mut mqtt = open(uri, port, store(directory.as_ref(), key)?)?;
-    // Before the first of them is read the storage has been: see that it could be.
+    // The storage is read before the first message is: check that it could be.
     mqtt.start();
     let mut left = 0;
     for line in io::stdin().lines() {
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     Ok(())
 }
 
-/// The client, as it is on a laptop and on a device: what differs are port and store.
+/// Opens the client. Laptop and device differ only in port and store.
 fn open<P: Port>(uri: &str, port: P, store: Box<dyn Store>) -> Result<Mqtt<P>, Error> {
     Builder::new(uri)
         .client_id("stored-example")
@@ -57,7 +57,7 @@ fn store(directory: &Path, key: Option<&Path>) -> Result<Box<dyn Store>, Box<dyn
     Ok(Box::new(SealedStore::new(files, key, "stored-example")))
 }
 
-/// Shows an event; 1 if it is the end of a message of this life.
+/// Prints an event. Returns 1 if it ends a message that this run has published.
 fn ended(event: Option<Event>) -> Result<usize, Box<dyn error::Error>> {
     match event.ok_or("the client has stopped")? {
         Event::Session(SessionEvent::Published(token)) => Ok(usize::from(!token.is_restored())),

@@ -17,10 +17,10 @@ use thread_mqtt_resolve::resolver;
 use thread_mqtt_session::{self as session, Message, Overflow, Secret, Version};
 use thread_mqtt_tls::{self as tls, CryptoProvider};
 
-/// Collects a configuration; what is wrong with it is said at the end.
+/// Builds a configuration. [`build`](Self::build) reports anything wrong with it.
 ///
-/// The defaults are those of the configurations that it is made of: MQTT 5, a clean start, a
-/// keep-alive of 60 s, an outbox of 16 messages and 16 KiB.
+/// The defaults are those of the underlying configurations: MQTT 5, a clean start, a keep-alive of
+/// 60 s, an outbox of 16 messages and 16 KiB.
 #[derive(Debug)]
 pub struct Builder {
     brokers: Result<Vec<Broker>, BrokerListError>,
@@ -42,15 +42,15 @@ pub struct Builder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The broker's URI, or the list of brokers, is wrong.
+    /// The broker URI or the list of brokers is invalid.
     Broker(BrokerListError),
-    /// A part of TLS is configured, but no crypto provider is.
+    /// TLS is configured, but without a crypto provider.
     ProviderMissing,
-    /// A certificate, a key or a limit of TLS is not usable.
+    /// A certificate, a key or a TLS limit is not usable.
     Tls(tls::ConfigError),
-    /// The list of time servers is wrong.
+    /// The list of time servers is invalid.
     TimeServers(String),
-    /// The parts do not go together, or MQTT does not allow one.
+    /// Settings conflict, or MQTT does not allow one of them.
     Client(ConfigError),
 }
 
@@ -71,8 +71,8 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {}
 
 impl Builder {
-    /// For a broker, `mqtt://host[:1883]` or `mqtts://host[:8883]`, or for a list of them in order of
-    /// preference: see [`Broker::list`].
+    /// Creates a builder for one broker, `mqtt://host[:1883]` or `mqtts://host[:8883]`, or for a
+    /// list of brokers in order of preference: see [`Broker::list`].
     pub fn new(brokers: &str) -> Self {
         Self {
             brokers: Broker::list(brokers),
@@ -91,13 +91,13 @@ impl Builder {
         }
     }
 
-    /// The cryptography of TLS; before the certificates.
+    /// Sets the crypto provider for TLS. Call this before adding certificates.
     pub fn tls(mut self, provider: CryptoProvider) -> Self {
         self.tls = Some(Ok(tls::Config::builder(provider)));
         self
     }
 
-    /// Changes TLS beyond what the methods here offer.
+    /// Changes TLS settings that have no method here.
     pub fn with_tls(
         mut self,
         change: impl FnOnce(tls::ConfigBuilder) -> Result<tls::ConfigBuilder, tls::ConfigError>,
@@ -109,88 +109,91 @@ impl Builder {
         self
     }
 
-    /// Trust anchors: a PEM bundle or one DER certificate. They are read at once, which takes 0.3 million
-    /// instructions for one of RSA-2048: the thread that makes the client is the one that runs it.
+    /// Adds trust anchors: a PEM bundle or one DER certificate. Parses them immediately, in the
+    /// calling thread, which takes 0.3 million instructions per RSA-2048 certificate.
     pub fn ca(self, pem_or_der: &[u8]) -> Self {
         self.with_tls(|tls| tls.ca(pem_or_der))
     }
 
-    /// The client's own certificate chain, leaf first, and its private key, PEM or DER. Read at once, as a
-    /// [`ca`](Self::ca); whether the key belongs to the certificate may take 20 million instructions.
+    /// Sets the client's certificate chain, leaf first, and its private key, in PEM or DER. Parses
+    /// them immediately, as [`ca`](Self::ca) does. Checking that the key matches may take 20
+    /// million instructions.
     pub fn identity(self, chain: &[u8], key: &[u8]) -> Self {
         self.with_tls(|tls| tls.client_identity(chain, key))
     }
 
-    /// A certificate or key that the broker must have: see
-    /// [`ConfigBuilder::pin`](tls::ConfigBuilder::pin). Without a CA it decides alone.
+    /// Pins a certificate or key that the broker must present: see
+    /// [`ConfigBuilder::pin`](tls::ConfigBuilder::pin). Without a CA, the pin alone decides.
     pub fn pin(self, pin: tls::Pin) -> Self {
         self.with_tls(|tls| Ok(tls.pin(pin)))
     }
 
-    /// ALPN protocol names, most wanted first (RFC 7301): `x-amzn-mqtt-ca` for AWS IoT on port 443.
+    /// Sets the ALPN protocol names, in order of preference (RFC 7301): `x-amzn-mqtt-ca` for AWS
+    /// IoT on port 443.
     pub fn alpn(self, protocols: &[&str]) -> Self {
         let names: Vec<&[u8]> = protocols.iter().map(|name| name.as_bytes()).collect();
         self.with_tls(|tls| Ok(tls.alpn(&names)))
     }
 
-    /// The client identifier. Without one the broker assigns it.
+    /// Sets the client identifier. Without one, the broker assigns it.
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.session.client_id = id.into();
         self
     }
 
-    /// User name and password.
+    /// Sets user name and password.
     pub fn credentials(mut self, username: impl Into<String>, password: impl Into<Secret>) -> Self {
         self.session.username = Some(username.into());
         self.session.password = Some(password.into());
         self
     }
 
-    /// The version of MQTT.
+    /// Sets the MQTT version.
     pub fn version(mut self, version: Version) -> Self {
         self.session.version = version;
         self
     }
 
-    /// The keep-alive, whole seconds; zero switches it off.
+    /// Sets the keep-alive in whole seconds; zero disables it.
     pub fn keep_alive(mut self, period: Duration) -> Self {
         self.session.keep_alive = period;
         self
     }
 
-    /// Learns the keep-alive, such as by [`KeepAlive::AUTO`], instead of a fixed one.
+    /// Learns the keep-alive, for example with [`KeepAlive::AUTO`], instead of using a fixed one.
     pub fn learn_keep_alive(mut self, keep_alive: KeepAlive) -> Self {
         self.keep_alive = keep_alive;
         self
     }
 
-    /// Tries a broker that does not accept MQTT 5 with MQTT 3.1.1: see
+    /// Falls back to MQTT 3.1.1 if a broker does not accept MQTT 5: see
     /// [`Config::fallback_to_v311`].
     pub fn fallback_to_v311(mut self) -> Self {
         self.fallback_to_v311 = true;
         self
     }
 
-    /// Most redirects in a row that are followed: see [`Config::redirects`]. Three, if not said.
+    /// Limits how many redirects in a row are followed: see [`Config::redirects`]. The default is
+    /// three.
     pub fn redirects(mut self, most: u8) -> Self {
         self.redirects = most;
         self
     }
 
-    /// Whether several brokers share their sessions, and when a preferred one is tried again.
+    /// Configures whether several brokers share sessions, and when to try a preferred one again.
     pub fn with_failover(mut self, change: impl FnOnce(&mut Failover)) -> Self {
         change(&mut self.failover);
         self
     }
 
-    /// The range of the pauses between attempts: see [`Timers::backoff_min`].
+    /// Sets the range of the delay between attempts: see [`Timers::backoff_min`].
     pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
         self.timers.backoff_min = min;
         self.timers.backoff_max = max;
         self
     }
 
-    /// Receives messages above `max_packet` bytes in pieces, up to this size: see
+    /// Receives messages larger than `max_packet` bytes in pieces, up to `max_size`: see
     /// [`max_size_in_pieces`](session::Config::max_size_in_pieces).
     pub fn receive_in_pieces(mut self, max_packet: u32, max_size: u32) -> Self {
         self.session.max_packet_size = max_packet;
@@ -198,31 +201,31 @@ impl Builder {
         self
     }
 
-    /// What a full outbox does with a new message. It refuses it, if not said.
+    /// Sets what a full outbox does with a new message. The default is to refuse it.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.session.overflow = overflow;
         self
     }
 
-    /// Seconds that the broker waits before it publishes the will (MQTT 5).
+    /// Sets how many seconds the broker waits before it publishes the will (MQTT 5).
     pub fn will_delay(mut self, seconds: u32) -> Self {
         self.session.will_delay = seconds;
         self
     }
 
-    /// What the broker publishes when the connection is lost.
+    /// Sets the message that the broker publishes when the connection is lost.
     pub fn will(mut self, message: Message) -> Self {
         self.session.will = Some(message);
         self
     }
 
-    /// Keeps the session at the broker for so many seconds after a connection (MQTT 5).
+    /// Asks the broker to keep the session for this many seconds after a disconnect (MQTT 5).
     pub fn session_expiry(mut self, seconds: u32) -> Self {
         self.session.session_expiry = seconds;
         self
     }
 
-    /// SNTP servers, names or addresses with blanks between, for a device without a clock.
+    /// Sets the SNTP servers for a device without a clock: names or addresses, separated by spaces.
     pub fn time_servers(mut self, servers: &str) -> Self {
         match TimeServer::list(servers) {
             Ok(servers) => self.time.servers = servers,
@@ -234,44 +237,44 @@ impl Builder {
         self
     }
 
-    /// Refuses TLS as long as the time is not known, rather than check certificates against the
-    /// [time floor](Self::time_floor).
+    /// Refuses TLS until the time is known, instead of checking certificates against the [time
+    /// floor](Self::time_floor).
     pub fn strict_time(mut self) -> Self {
         self.time.policy = TimePolicy::Strict;
         self
     }
 
-    /// Unix seconds known to have passed: see [`Config::time_floor`].
+    /// Sets a time known to have passed, in Unix seconds: see [`Config::time_floor`].
     pub fn time_floor(mut self, unix_seconds: u64) -> Self {
         self.time_floor = unix_seconds;
         self
     }
 
-    /// Makes one attempt instead of trying again for ever.
+    /// Makes a single attempt instead of retrying forever.
     pub fn once(mut self) -> Self {
         self.retry = Retry::Never;
         self
     }
 
-    /// Changes the rest of the MQTT session's configuration.
+    /// Changes other settings of the MQTT session.
     pub fn with_session(mut self, change: impl FnOnce(&mut session::Config)) -> Self {
         change(&mut self.session);
         self
     }
 
-    /// Changes how names become addresses.
+    /// Changes how names are resolved to addresses.
     pub fn with_resolver(mut self, change: impl FnOnce(&mut resolver::Config)) -> Self {
         change(&mut self.resolver);
         self
     }
 
-    /// Changes the times that the stages may take.
+    /// Changes the timeouts of the stages.
     pub fn with_timers(mut self, change: impl FnOnce(&mut Timers)) -> Self {
         change(&mut self.timers);
         self
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     pub fn build(self) -> Result<Config, Error> {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
@@ -303,13 +306,13 @@ impl Builder {
         })
     }
 
-    /// A client of this configuration on a port; idle until [started](Mqtt::start).
+    /// Creates a client with this configuration on a port. It is idle until [started](Mqtt::start).
     pub fn open<P: Port>(self, port: P) -> Result<Mqtt<P>, Error> {
         Mqtt::new(self.build()?, port).map_err(Error::Client)
     }
 
-    /// The same with a session that outlives a restart, in this storage. The broker has to keep it as
-    /// well: see [`session_expiry`](Self::session_expiry).
+    /// Same as [`open`](Self::open), with a session in this storage that survives a restart. The
+    /// broker must keep the session as well: see [`session_expiry`](Self::session_expiry).
     #[cfg(feature = "durable")]
     pub fn open_with_store<P: Port>(
         self,

@@ -1,7 +1,7 @@
-//! Keeps a connection to an MQTT broker, over TLS, and moves messages: for a Thread device behind
-//! NAT64, and for a laptop.
+//! Keeps a connection to an MQTT broker, over TLS, and moves messages, on a Thread device behind
+//! NAT64 or on a laptop.
 //!
-//! This crate and a port are all that an application depends on.
+//! An application depends only on this crate and a port.
 //!
 //! ```text
 //!  your application
@@ -14,7 +14,7 @@
 //!
 //! # Use
 //!
-//! The crates are in this repository and in no registry: name them by `path`, or by `git` and a commit (`rev`).
+//! The crates are not in a registry. Use `path`, or `git` with a commit (`rev`):
 //!
 //! ```toml
 //! [dependencies]
@@ -22,8 +22,8 @@
 //! thread-mqtt-host = { path = "modules/thread-mqtt/rust/port/host" }
 //! ```
 //!
-//! Name the broker, hand over a port, and take the events. The connection is made again after every
-//! failure, with pauses that grow; messages wait in the outbox meanwhile.
+//! Name the broker, supply a port, and process the events. The client reconnects after every
+//! failure, with growing delays. Messages wait in the outbox meanwhile.
 //!
 //! ```no_run
 //! use thread_mqtt::{Builder, Event, Message, QoS, SessionEvent};
@@ -38,7 +38,7 @@
 //! mqtt.subscribe(&[("sensor-1/set", QoS::AtLeastOnce)])?;
 //! mqtt.publish(Message::new("sensor-1/state", "here").qos(QoS::AtLeastOnce))?;
 //! mqtt.start();
-//! // An iterator of events that ends when the connection was stopped.
+//! // Yields events, and ends once the connection was stopped.
 //! while let Some(event) = mqtt.next() {
 //!     match event {
 //!         Event::Session(SessionEvent::Message(message)) => println!("{}", message.topic),
@@ -51,14 +51,14 @@
 //! # }
 //! ```
 //!
-//! A program that has something else to do asks for events [until](Mqtt::next_until) a time of its
-//! own; [`examples/publish.rs`] does so. One that only reacts hands over a [callback](Mqtt::run).
+//! A program with other work to do can poll for events [until](Mqtt::next_until) a given time;
+//! [`examples/publish.rs`] does so. A program that only reacts can pass a [callback](Mqtt::run).
 //!
 //! # TLS
 //!
-//! `mqtts://` needs a crypto provider and the certificate of the broker's CA. On a device the
-//! provider is the platform's (`thread_mqtt_platform::crypto::provider()`, PSA Crypto or Rust); with
-//! the feature `soft` this crate brings one.
+//! `mqtts://` needs a crypto provider and the certificate of the broker's CA. On a device, use the
+//! platform's provider (`thread_mqtt_platform::crypto::provider()`, PSA Crypto or Rust). On other
+//! systems, the feature `soft` of this crate supplies one.
 //!
 //! ```
 //! use thread_mqtt::Builder;
@@ -71,9 +71,9 @@
 //! # }
 //! ```
 //!
-//! A device without a clock asks the time servers before its first connection.
+//! A device without a clock queries the time servers before its first connection.
 //!
-//! # Several brokers, and what a message is worth
+//! # Several brokers, and message priorities
 //!
 //! ```
 //! use core::time::Duration;
@@ -99,12 +99,11 @@
 //! # Ok::<(), thread_mqtt::Error>(())
 //! ```
 //!
-//! # A session that outlives a restart
+//! # A session that survives a restart
 //!
-//! With a [`Store`] messages that are not acknowledged, the state of QoS 2 and subscriptions are there
-//! again after a restart. The same function serves a laptop, where the store is a directory
-//! (`thread_mqtt_host::FileStore`), and a device, where it is the platform's storage
-//! (`thread_mqtt_platform::PlatformStore`):
+//! With a [`Store`], unacknowledged messages, QoS 2 state and subscriptions survive a restart. The
+//! same function works on a laptop, where the store is a directory (`thread_mqtt_host::FileStore`),
+//! and on a device, where it is the platform's storage (`thread_mqtt_platform::PlatformStore`):
 //!
 //! ```
 //! use thread_mqtt::{Builder, Error, Mqtt, Port, QoS, Store};
@@ -118,28 +117,29 @@
 //! }
 //! ```
 //!
-//! With the feature `seal` the records are encrypted; `examples/stored.rs` shows both.
+//! The feature `seal` encrypts the records; `examples/stored.rs` shows both.
 //!
-//! What an application does not need it leaves out by the crate's features: without one of them the
-//! configuration that asks for it is refused, and a device saves the flash.
+//! Disable the crate's features that the application does not need, to save flash on a device. A
+//! configuration that asks for a disabled feature is refused.
 //!
 //! # On Zephyr
 //!
-//! `thread_mqtt_platform::config` makes the configuration of Kconfig's options, for
-//! [`Mqtt::new`]; `rust/app` in the repository is a whole application.
+//! `thread_mqtt_platform::config` builds the configuration from the Kconfig options, for
+//! [`Mqtt::new`]. `rust/app` in the repository is a complete application.
 //!
 //! # Several threads
 //!
-//! [`Mqtt`] belongs to one thread. The others leave commands in a [`Mailbox`] behind a lock of the
-//! program's and wake the port; nothing waits for a handshake then. See [`Driver::collect`].
+//! [`Mqtt`] belongs to one thread. Other threads leave commands in a [`Mailbox`] behind a lock that
+//! the program provides, and wake the port. They never wait for a handshake. See
+//! [`Driver::collect`].
 //!
-//! # What it is not
+//! # Limits
 //!
-//! Not asynchronous: one thread runs a connection, and its port's `wait` is the only call that
-//! blocks. Not a store: without a [`Store`] messages and sessions live in memory.
+//! The client is not asynchronous: one thread runs a connection, and the port's `wait` is the only
+//! call that blocks. Without a [`Store`], messages and sessions are kept in memory only.
 //!
-//! **Every message ends in one event, published or given up, however often the connection fails in
-//! between.**
+//! **Every message ends with exactly one event, published or given up, no matter how often the
+//! connection fails in between.**
 //!
 //! [`examples/publish.rs`]: https://doc.rust-lang.org/cargo/reference/cargo-targets.html#examples
 #![no_std]

@@ -8,46 +8,47 @@ use thread_mqtt_session::{CommandError, Limits, Message, Pieces, PublishOptions,
 
 /// A client on its port: the connection to one broker.
 ///
-/// An iterator of [events](Event), each call of which runs the client until there is one. It ends
-/// when the client is idle: before [`start`](Self::start), and once it has stopped. A message that
-/// is taken from it is acknowledged to the broker.
+/// This is an iterator of [events](Event). Each call runs the client until there is an event. It
+/// ends when the client is idle: before [`start`](Self::start), and after it has stopped. Taking a
+/// message from it acknowledges the message to the broker.
 #[derive(Debug)]
 pub struct Mqtt<P> {
     driver: Driver<P>,
 }
 
 impl<P: Port> Mqtt<P> {
-    /// A client of a configuration that was made elsewhere, of Kconfig's options for instance; idle
-    /// until started. [`Builder::open`](crate::Builder::open) makes both.
+    /// Creates a client from an existing configuration, for example from Kconfig options. It is
+    /// idle until started. [`Builder::open`](crate::Builder::open) creates both.
     pub fn new(config: Config, port: P) -> Result<Self, ConfigError> {
         Ok(Self::with_client(Client::new(config)?, port))
     }
 
-    /// A client that was made elsewhere, for instance one whose session outlives a restart; idle until
-    /// started.
+    /// Wraps an existing client, for example one with a session that survives a restart. It is idle
+    /// until started.
     pub fn with_client(client: Client, port: P) -> Self {
         Self {
             driver: Driver::new(client, port),
         }
     }
 
-    /// Begins to connect, and stays connected from then on.
+    /// Starts to connect, and stays connected from then on.
     pub fn start(&mut self) {
         self.driver.start();
     }
 
-    /// Begins to disconnect; [`Event::Stopped`] follows. Messages that are not acknowledged stay
-    /// for a later [`start`](Self::start).
+    /// Starts to disconnect; [`Event::Stopped`] follows. Unacknowledged messages stay queued for a
+    /// later [`start`](Self::start).
     pub fn stop(&mut self) {
         self.driver.stop();
     }
 
-    /// Queues a message, also while offline. Its end is one event that carries this token.
+    /// Queues a message, even while offline. One event with this token reports its end.
     pub fn publish(&mut self, message: Message) -> Result<Token, CommandError> {
         self.driver.client_mut().publish(message)
     }
 
-    /// [`publish`](Self::publish) with a priority, an expiry, or as the latest of its topic.
+    /// Same as [`publish`](Self::publish), with a priority, an expiry, or as the latest of its
+    /// topic.
     pub fn publish_with(
         &mut self,
         message: Message,
@@ -56,10 +57,10 @@ impl<P: Port> Mqtt<P> {
         self.driver.client_mut().publish_with(message, options)
     }
 
-    /// Queues a message without its payload, which follows in pieces: a file that is larger than the
-    /// memory. [`PieceWanted`](crate::SessionEvent::PieceWanted) asks for each of them, and
-    /// [`supply`](Self::supply) answers. See [`Session::publish_in_pieces`] for what else waits
-    /// meanwhile, and for what a lost connection means.
+    /// Queues a message whose payload follows in pieces, such as a file that is larger than the
+    /// memory. [`PieceWanted`](crate::SessionEvent::PieceWanted) asks for each piece, and
+    /// [`supply`](Self::supply) answers. [`Session::publish_in_pieces`] says what else waits
+    /// meanwhile, and what a lost connection means.
     ///
     /// [`Session::publish_in_pieces`]: thread_mqtt_session::Session::publish_in_pieces
     pub fn publish_in_pieces(
@@ -72,7 +73,7 @@ impl<P: Port> Mqtt<P> {
         client.publish_in_pieces(message, pieces, options)
     }
 
-    /// Supplies the piece that was asked for, or a beginning of it.
+    /// Supplies the requested piece, or its beginning.
     pub fn supply(
         &mut self,
         token: Token,
@@ -83,58 +84,59 @@ impl<P: Port> Mqtt<P> {
         client.supply(token, offset, piece.into())
     }
 
-    /// Gives up a message that was published in pieces; the connection ends if it is half sent. False
-    /// if there is no such message.
+    /// Gives up a message published in pieces. Closes the connection if the message is half sent.
+    /// Returns false if there is no such message.
     pub fn give_up_pieces(&mut self, token: Token) -> bool {
         self.driver.client_mut().give_up_pieces(token)
     }
 
-    /// Ends the pause after a failure: the next attempt begins now.
+    /// Ends the delay after a failure: the next attempt starts immediately.
     pub fn retry_now(&mut self) {
         self.driver.retry_now();
     }
 
-    /// What the broker allows; `None` while there is no connection.
+    /// Returns the broker's limits; `None` while disconnected.
     pub fn limits(&self) -> Option<&Limits> {
         self.driver.client().session().limits()
     }
 
-    /// Subscribes to topic filters; repeated by itself whenever the broker has lost the session.
+    /// Subscribes to topic filters. Repeated automatically whenever the broker has lost the
+    /// session.
     pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Result<Token, CommandError> {
         self.driver.client_mut().subscribe(filters)
     }
 
-    /// Ends subscriptions.
+    /// Unsubscribes from topic filters.
     pub fn unsubscribe(&mut self, filters: &[&str]) -> Result<Token, CommandError> {
         self.driver.client_mut().unsubscribe(filters)
     }
 
-    /// Whether messages flow now.
+    /// Returns whether the client is online, so that messages can flow.
     pub fn is_online(&self) -> bool {
         self.driver.client().is_online()
     }
 
-    /// The port's time, for [`next_until`](Self::next_until).
+    /// Returns the port's time, for [`next_until`](Self::next_until).
     pub fn now(&self) -> Duration {
         self.driver.port().now()
     }
 
-    /// Runs the client until there is an event, or until `limit` of the port's time.
+    /// Runs the client until there is an event, or until `limit` in the port's time.
     pub fn next_until(&mut self, limit: Duration) -> Option<Event> {
         self.advance(Some(limit))
     }
 
-    /// Runs the client until `on_event` breaks, which may give commands to the client.
+    /// Runs the client until `on_event` breaks. The callback may issue commands to the client.
     pub fn run<T>(&mut self, on_event: impl FnMut(&mut Client, Event) -> ControlFlow<T>) -> T {
         self.driver.run(on_event)
     }
 
-    /// The client, for what it knows: stage, address, session, time.
+    /// Returns the client, for its state: stage, address, session, time.
     pub fn client(&self) -> &Client {
         self.driver.client()
     }
 
-    /// The driver, for a loop of one's own.
+    /// Returns the driver, for a custom loop.
     pub fn driver(&mut self) -> &mut Driver<P> {
         &mut self.driver
     }

@@ -1,4 +1,4 @@
-//! What the builder refuses, and with which words.
+//! What the builder refuses, and its messages.
 use std::time::Duration;
 use thread_mqtt::{Builder, Error, KeepAlive, Overflow, Version};
 
@@ -59,7 +59,8 @@ fn a_configuration_carries_what_was_asked_for() {
     assert_eq!(others, ["mqtt://other:1883"]);
 }
 
-/// What a port, a store or a match on a cause has to name is here, without the crates below.
+/// The facade exports every name needed for a port, a store or a match on a cause, without the
+/// crates below.
 #[test]
 fn an_application_names_all_through_the_facade() {
     use thread_mqtt::{

@@ -1,4 +1,4 @@
-//! The facade on this computer's sockets, beside Mosquitto.
+//! The facade on this computer's sockets, against Mosquitto.
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use thread_mqtt::{
 use thread_mqtt_host::{FileStore, HostPort, Options};
 use thread_mqtt_test_support::server;
 
-/// Ends with the test.
+/// Killed when dropped.
 struct Broker {
     process: Child,
     port: u16,
@@ -19,7 +19,7 @@ struct Broker {
 }
 
 impl Broker {
-    /// Of several in this process, each has a `name`.
+    /// Starts a broker. `name` tells apart several in this process.
     fn start(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("facade-{name}"));
         fs::create_dir_all(&folder).unwrap();
@@ -88,8 +88,8 @@ fn events_are_an_iterator_until_the_stop() {
     }
 }
 
-/// What the builder and the messages ask for reaches the wire: the second broker of a list, after a
-/// short pause, and a message that overtakes another with its properties.
+/// The settings of the builder and the messages reach the wire: the second broker of a list, after
+/// a short delay, and a message that overtakes another with its properties.
 #[test]
 fn a_list_of_brokers_and_what_goes_with_a_message() {
     let broker = Broker::start("list");
