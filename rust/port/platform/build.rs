@@ -1,6 +1,6 @@
-//! Makes the bindings to the C layer's headers. They include nothing of Zephyr, so neither the board
-//! nor the configuration of the image changes the bindings. What they lay out is compared with
-//! `zephyr/src/abi.def`, as the C compiler's layout is.
+//! Generates the bindings to the C layer's headers. The headers include nothing from Zephyr, so the
+//! bindings depend neither on the board nor on the image's configuration. The layouts are checked
+//! against `zephyr/src/abi.def`, as the C compiler's are.
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,7 +25,7 @@ fn main() {
         .prepend_enum_name(false)
         .merge_extern_blocks(true)
         .derive_default(true);
-    // libclang comes without <stdint.h> and <stddef.h> where only the library is installed.
+    // libclang has no <stdint.h> and <stddef.h> if only the library is installed.
     if let Some(directory) = compiler_headers() {
         builder = builder.clang_arg(format!("-isystem{directory}"));
     }
@@ -33,13 +33,13 @@ fn main() {
         println!("cargo::rerun-if-changed={}", header.display());
         builder = builder.header(header.to_str().expect("the path of a source file is UTF-8"));
     }
-    // Included by one of them.
+    // One of the headers includes it.
     let types = root.join("include/thread_mqtt_types.h");
     println!("cargo::rerun-if-changed={}", types.display());
     let table = root.join("zephyr/src/abi.def");
     println!("cargo::rerun-if-changed={}", table.display());
     let table = fs::read_to_string(table).expect("zephyr/src/abi.def can be read");
-    // For TARGET, which cargo sets.
+    // Cargo sets TARGET for this.
     let bindings = builder
         .generate()
         .expect("bindings to include/thread_mqtt_port.h; install libclang (Debian: libclang-dev)");
@@ -48,11 +48,11 @@ fn main() {
         .expect("the build directory can be written to");
 }
 
-/// Turns the table of layouts into assertions of Rust: sizes, offsets and widths, and that no field
-/// is missing.
+/// Turns the layout table into Rust assertions: sizes, offsets and widths, and that no field is
+/// missing.
 fn layout_assertions(table: &str) -> String {
     let entries = table.lines().filter_map(|line| {
-        // The others are empty or belong to the comment.
+        // Other lines are empty or belong to the comment.
         let entry = line
             .strip_suffix(')')
             .filter(|line| line.starts_with(['S', 'F']))?;
@@ -109,7 +109,7 @@ fn layout_assertions(table: &str) -> String {
     )
 }
 
-/// The compiler's own headers, by the compiler's word.
+/// Returns the compiler's own header directory, as the compiler reports it.
 fn compiler_headers() -> Option<String> {
     let output = Command::new("cc")
         .arg("-print-file-name=include")

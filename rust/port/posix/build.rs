@@ -15,7 +15,7 @@ fn main() {
         .define("THREAD_MQTT_BUILD_TIME", &*format!("{}LL", build_time()))
         .warnings(true)
         .extra_warnings(true)
-        // Rust refers to all of it, but the linker meets it first.
+        // Rust refers to all of these objects, but the linker sees them first.
         .link_lib_modifier("+whole-archive");
     let c = here.join("c");
     println!("cargo::rerun-if-changed={}", c.display());
@@ -26,11 +26,11 @@ fn main() {
         }
     }
     build.compile("tmq_posix");
-    // A look-up that was given up ends in a thread of its own, maybe after dlclose().
+    // An abandoned look-up ends in its own thread, maybe after dlclose().
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
 }
 
-/// Unix seconds, those of a reproducible build where one is asked for.
+/// Returns the Unix time in seconds, or SOURCE_DATE_EPOCH for a reproducible build.
 fn build_time() -> u64 {
     let asked = env::var("SOURCE_DATE_EPOCH").ok();
     asked

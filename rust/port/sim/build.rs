@@ -1,5 +1,5 @@
-//! Checks that OpenThread was told what this crate needs of it, and compiles the one
-//! function that Rust cannot define.
+//! Checks that OpenThread is built with the options this crate needs, and compiles the one function
+//! that Rust cannot define.
 
 /// OpenThread options without a cargo feature in openthread-sys; see .cargo/config.toml.
 const CXX_DEFINES: &[&str] = &[

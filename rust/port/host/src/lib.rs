@@ -6,15 +6,15 @@
 //!   another thread ──── Waker ───▶ ends a wait
 //! ```
 //!
-//! A laptop is always "attached", and reaches IPv4 natively: candidates come as IPv4-mapped
-//! addresses (`::ffff:192.0.2.1`) and are connected by IPv4 sockets. With
-//! [`Options::ipv6_only`] it plays a host behind NAT64, where every IPv4 address must be
+//! A laptop is always "attached" and reaches IPv4 natively: candidates are IPv4-mapped addresses
+//! (`::ffff:192.0.2.1`), and the port connects to them with IPv4 sockets. With
+//! [`Options::ipv6_only`] it behaves like a host behind NAT64, where every IPv4 address must be
 //! synthesised.
 //!
-//! [`FileStore`] keeps a session over restarts, in a directory.
+//! [`FileStore`] keeps a session in a directory, so that it survives restarts.
 //!
-//! What it is not: a source of NAT64 prefixes. A laptop has no Thread network data; the prefix is
-//! discovered (RFC 7050) or configured in the resolver.
+//! This port does not supply NAT64 prefixes, because a laptop has no Thread network data. Discover
+//! the prefix (RFC 7050), or configure it in the resolver.
 //!
 //! ```
 //! use thread_mqtt_driver::{Interest, Port};
@@ -53,10 +53,10 @@ use thread_mqtt_resolve::Network;
 use thread_mqtt_resolve::resolver::{Family, LookupError, UdpError};
 use udp::Udp;
 
-/// What a [`HostPort`] tells of its network.
+/// What a [`HostPort`] reports about its network.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// IPv4 is reached through NAT64 alone.
+    /// IPv4 is reachable through NAT64 only.
     pub ipv6_only: bool,
     /// The DNS servers of the network; by default those of `/etc/resolv.conf`.
     pub dns_servers: Option<Vec<SocketAddrV6>>,
@@ -82,7 +82,7 @@ pub struct Waker(Arc<mio::Waker>);
 impl Waker {
     /// Ends the current wait, or the next one.
     pub fn wake(&self) {
-        // It fails only if the port is gone, and then nothing waits.
+        // This fails only if the port is gone, and then nothing waits.
         let _ = self.0.wake();
     }
 }
@@ -92,7 +92,7 @@ const TCP: Token = Token(1);
 const UDP: Token = Token(2);
 
 impl HostPort {
-    /// A port without connections.
+    /// Creates a port without connections.
     pub fn new(options: Options) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
@@ -117,7 +117,7 @@ impl HostPort {
         })
     }
 
-    /// A handle that wakes this port.
+    /// Returns a handle that wakes this port.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
     }
@@ -191,20 +191,21 @@ impl Port for HostPort {
         self.lookup.poll()
     }
 
-    /// Edge-triggered, so what is not wanted does not end the wait twice: `interest` adds nothing.
+    /// Edge-triggered: an event the caller is not interested in ends only one wait, so `interest`
+    /// is not needed.
     fn wait(&mut self, until: Option<Duration>, _interest: Interest) {
         let timeout = until.map(|until| until.saturating_sub(self.now()));
-        // Interrupted by a signal is as good as woken.
+        // Being interrupted by a signal counts as a wake-up.
         let _ = self.poll.poll(&mut self.events, timeout);
     }
 }
 
-/// The platform's number for an error, negative.
+/// Returns the platform's error number, negated.
 fn code(error: &io::Error) -> i32 {
     error.raw_os_error().map_or(-1, i32::wrapping_neg)
 }
 
-/// The address that a socket wants: IPv4 behind an IPv4-mapped one.
+/// Returns the address to use for a socket: the IPv4 address if it is an IPv4-mapped one.
 fn from_mapped(address: SocketAddrV6) -> SocketAddr {
     match address.ip().to_ipv4_mapped() {
         Some(ipv4) => SocketAddr::new(ipv4.into(), address.port()),
@@ -212,8 +213,8 @@ fn from_mapped(address: SocketAddrV6) -> SocketAddr {
     }
 }
 
-/// Of a clock before 1970 as of one that was never set: it is told, and wrong. Without a time, certificates that have
-/// expired would be accepted.
+/// Returns 0 for a clock before 1970, like a clock that was never set: a time, although a wrong
+/// one. Without any time, expired certificates would be accepted.
 fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

@@ -1,4 +1,4 @@
-//! The platform's resolver: `getaddrinfo`, which blocks, on a thread of its own.
+//! The platform's resolver: `getaddrinfo`, which blocks and therefore runs on its own thread.
 use crate::{Waker, code};
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use std::io;
@@ -11,7 +11,7 @@ pub(crate) type Answer = Result<Vec<IpAddr>, LookupError>;
 
 #[derive(Debug)]
 pub(crate) struct Lookup {
-    /// Counts the questions, so that the answer to an abandoned one is recognised.
+    /// Counts the queries, to recognize the answer to an abandoned one.
     question: u64,
     sender: Sender<(u64, Answer)>,
     receiver: Receiver<(u64, Answer)>,
@@ -27,7 +27,7 @@ impl Lookup {
         }
     }
 
-    /// Asks; an earlier question is abandoned.
+    /// Starts a query and abandons any earlier one.
     pub(crate) fn ask(&mut self, name: &str, family: Family, waker: Waker) -> io::Result<()> {
         self.question += 1;
         let question = self.question;
@@ -42,7 +42,7 @@ impl Lookup {
         Ok(())
     }
 
-    /// The answer, once.
+    /// Returns the answer, once.
     pub(crate) fn poll(&mut self) -> Option<Answer> {
         self.receiver
             .try_iter()
@@ -60,8 +60,8 @@ fn addresses(name: &str, family: Family) -> Answer {
     if !is_localhost(name) {
         return Ok(getaddrinfo_all(name)?.into_iter().filter(wanted).collect());
     }
-    // Every name in it is this host, and no DNS server is to be asked (RFC 6761 section 6.3). Which of the two
-    // addresses this host has, its /etc/hosts knows, as a rule.
+    // All of these names mean this host, and no DNS server may be asked (RFC 6761 section 6.3).
+    // /etc/hosts normally says which of the two addresses this host has.
     let mut found = getaddrinfo_all("localhost").unwrap_or_default();
     found.retain(|address| address.is_loopback() && wanted(address));
     if found.is_empty() {
@@ -71,7 +71,7 @@ fn addresses(name: &str, family: Family) -> Answer {
     Ok(found)
 }
 
-/// Whether a name is `localhost` or one in it.
+/// Returns whether a name is `localhost` or below it.
 pub fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let front = name.strip_suffix("localhost");
@@ -79,7 +79,7 @@ pub fn is_localhost(name: &str) -> bool {
 }
 
 fn getaddrinfo_all(name: &str) -> Answer {
-    // One kind of socket, or each address would come once for every kind.
+    // Ask for one socket type, or each address would be returned once per type.
     let hints = AddrInfoHints {
         socktype: SockType::Stream.into(),
         ..AddrInfoHints::default()
@@ -94,8 +94,8 @@ fn getaddrinfo_all(name: &str) -> Answer {
     Ok(addresses)
 }
 
-/// What an error of `getaddrinfo` means. It does not tell a server that failed from one that did not
-/// answer; the network's servers, which are asked next, do.
+/// Translates an error of `getaddrinfo`. It does not distinguish a failing server from one that did
+/// not answer; the network's servers, which are asked next, do.
 fn failure(error: dns_lookup::LookupError) -> LookupError {
     match error.kind() {
         LookupErrorKind::NoName => LookupError::NameError,
@@ -103,7 +103,7 @@ fn failure(error: dns_lookup::LookupError) -> LookupError {
         LookupErrorKind::Again => LookupError::Unanswered,
         LookupErrorKind::Fail => LookupError::ServerFailure,
         LookupErrorKind::System => LookupError::Platform(code(&error.into())),
-        // Negative by this project's custom; some systems count upwards.
+        // Negative by convention of this project; some systems use positive numbers.
         _ => LookupError::Platform(-error.error_num().abs()),
     }
 }

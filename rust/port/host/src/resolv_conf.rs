@@ -1,8 +1,8 @@
 //! The system's DNS servers, from `resolv.conf(5)`.
 use std::net::{IpAddr, SocketAddrV6};
 
-/// The servers named by `nameserver` lines. A link-local server with a zone is left out: its zone
-/// is a name of this host's.
+/// Returns the servers of the `nameserver` lines. Skips link-local servers with a zone, because the
+/// zone is an interface name of this host.
 pub(crate) fn servers(text: &str) -> Vec<SocketAddrV6> {
     text.lines()
         .filter_map(|line| {

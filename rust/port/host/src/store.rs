@@ -1,4 +1,4 @@
-//! The records of a session as files in a directory.
+//! Stores the records of a session as files in a directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -7,18 +7,19 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use thread_mqtt_session::{Store, StoreError};
 
-/// A [`Store`] in a directory: a file for each record, written beside the old one, synchronised and
-/// moved over it. One process at a time has it. Other files of the directory are left alone.
+/// A [`Store`] in a directory, with one file per record. A write creates a new file beside the old
+/// one, synchronizes it and renames it over the old one. Only one process at a time can open the
+/// directory. Other files in it are left alone.
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
-    /// For synchronising, and locked as long as this lives.
+    /// Used to synchronize the directory; locked while this value lives.
     directory: File,
 }
 
 impl FileStore {
-    /// Opens a directory, which is made if it is not there. [`ErrorKind::ResourceBusy`] if another
-    /// process has it open.
+    /// Opens a directory, and creates it if it does not exist. Fails with
+    /// [`ErrorKind::ResourceBusy`] if another process has it open.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         DirBuilder::new()
@@ -70,12 +71,13 @@ impl FileStore {
                 continue;
             }
             if let Some(key) = key_of(name) {
-                // What else may have that name has no end, or waits for a writer.
+                // Skip anything else of that name: reading it might never end, or wait for a
+                // writer.
                 if fs::metadata(&path)?.is_file() {
                     found(key, &fs::read(&path)?);
                 }
             } else if name.strip_suffix(".new").and_then(key_of).is_some() {
-                // What a write that was cut off has left.
+                // Left over from an interrupted write.
                 self.remove(&path)?;
             }
         }
@@ -102,7 +104,8 @@ fn name_of(key: u16) -> String {
     format!("{key:04x}.record")
 }
 
-/// The key of a file that has the name which a store gives it, to the letter: others are not of a session.
+/// Returns the key of a record file. Only names exactly as the store writes them count; other files
+/// do not belong to a session.
 fn key_of(name: &str) -> Option<u16> {
     let key = u16::from_str_radix(name.get(..4)?, 16).ok()?;
     (name == name_of(key)).then_some(key)

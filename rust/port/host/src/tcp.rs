@@ -1,4 +1,4 @@
-//! The one TCP connection.
+//! The single TCP connection.
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind, Read, Write};
@@ -46,7 +46,7 @@ impl Tcp {
         if let Self::Connecting(stream) = self {
             match outcome(stream) {
                 Ok(true) => {
-                    // Packets are as long as the client makes them: nothing to gain by waiting.
+                    // The client already sends full records, so delaying them gains nothing.
                     let _ = stream.set_nodelay(true);
                     if let Self::Connecting(stream) = std::mem::take(self) {
                         *self = Self::Connected(stream);
@@ -98,13 +98,13 @@ impl Tcp {
             return;
         }
         let _ = stream.shutdown(Shutdown::Write);
-        // What is left unread would turn the FIN into a RST.
+        // Unread bytes would turn the FIN into a RST.
         let mut rest = [0; 1024];
         while matches!(retry(|| stream.read(&mut rest)), Ok(n) if n > 0) {}
     }
 }
 
-/// Whether a connect has succeeded, or why it failed.
+/// Returns whether a connect has succeeded, or why it failed.
 fn outcome(stream: &TcpStream) -> io::Result<bool> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
@@ -132,7 +132,7 @@ fn tcp_error(error: &io::Error) -> TcpError {
             TcpError::Reset
         }
         ErrorKind::TimedOut => TcpError::TimedOut,
-        // A router or a firewall that prohibits it: EACCES, EPERM.
+        // Prohibited by a router or firewall: EACCES, EPERM.
         ErrorKind::PermissionDenied
         | ErrorKind::NetworkUnreachable
         | ErrorKind::HostUnreachable
@@ -146,7 +146,7 @@ fn tcp_error(error: &io::Error) -> TcpError {
 mod tests {
     use super::*;
 
-    /// Linux's EPERM and EACCES, for what a firewall rejects and a route prohibits.
+    /// Linux reports EPERM if a firewall rejects a connection, and EACCES if a route prohibits it.
     #[test]
     fn what_is_prohibited_is_unreachable() {
         for code in [1, 13] {

@@ -1,5 +1,5 @@
-//! UDP sockets, one for each local port and the server to which it sends. They are connected: only so the system
-//! tells what the network says of a datagram (ICMP), and it lets through what comes from that server alone.
+//! UDP sockets, one per local port and server. They are connected, because only then does the
+//! system report ICMP errors for a datagram and drop datagrams from other senders.
 use crate::from_mapped;
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
@@ -11,20 +11,20 @@ use thread_mqtt_resolve::resolver::UdpError;
 #[derive(Debug, Default)]
 pub(crate) struct Udp {
     sockets: Vec<Socket>,
-    /// Where datagrams did not arrive, until that is asked for.
+    /// Destinations of undelivered datagrams, until queried.
     undelivered: VecDeque<(SocketAddrV6, UdpError)>,
 }
 
 #[derive(Debug)]
 struct Socket {
-    /// As the resolver knows it.
+    /// The port as the resolver knows it.
     port: u16,
     peer: SocketAddrV6,
     socket: UdpSocket,
 }
 
 impl Udp {
-    /// Sends from `port`; a socket opened for it is registered with `token`.
+    /// Sends from `port`. Registers a socket opened for it with `token`.
     pub(crate) fn send(
         &mut self,
         port: u16,
@@ -46,8 +46,8 @@ impl Udp {
                 } else {
                     Ipv6Addr::UNSPECIFIED.into()
                 };
-                // Where another program has the port, the system draws one: the resolver knows the socket
-                // by the port that it drew itself.
+                // If another program uses the port, let the system choose one: the resolver
+                // identifies the socket by the port it asked for.
                 let bind = |port| UdpSocket::bind(SocketAddr::new(any, port));
                 let mut socket = match bind(port) {
                     Err(error) if error.kind() == ErrorKind::AddrInUse => bind(0)?,
@@ -66,12 +66,12 @@ impl Udp {
         self.sockets[place].socket.send(payload).map(|_| ())
     }
 
-    /// The next datagram of any socket.
+    /// Returns the next datagram of any socket.
     pub(crate) fn receive(&mut self, buf: &mut [u8]) -> Option<(SocketAddrV6, u16, usize)> {
         for place in 0..self.sockets.len() {
             let open = &self.sockets[place];
             let (peer, port) = (open.peer, open.port);
-            // An error here is what the network says of an earlier datagram: the next call goes on.
+            // An error here reports on an earlier datagram: the next call continues.
             let received = open.socket.recv(buf).or_else(|error| {
                 self.note(peer, &error);
                 self.sockets[place].socket.recv(buf)
@@ -83,7 +83,7 @@ impl Udp {
         None
     }
 
-    /// Keeps what an error of a socket says of the server.
+    /// Records what a socket error says about the server.
     pub(crate) fn note(&mut self, peer: SocketAddrV6, error: &io::Error) {
         let meaning = match error.kind() {
             ErrorKind::ConnectionRefused => UdpError::Refused,

@@ -14,7 +14,7 @@ const BOTH: Interest = Interest {
     send: true,
 };
 
-/// For what does not come.
+/// Timeout for events that never come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn port() -> HostPort {
@@ -32,7 +32,7 @@ fn mapped(address: SocketAddr) -> SocketAddrV6 {
     SocketAddrV6::new(ipv4.ip().to_ipv6_mapped(), ipv4.port(), 0, 0)
 }
 
-/// Waits until `found` finds something.
+/// Waits until `found` returns a value.
 fn until<T>(port: &mut HostPort, mut found: impl FnMut(&mut HostPort) -> Option<T>) -> T {
     let end = port.now() + PATIENCE;
     loop {
@@ -96,7 +96,7 @@ fn bytes_left_unread_do_not_take_back_what_was_sent() {
     let mut peer = connected(&mut port, &listener);
     peer.write_all(b"unread").unwrap();
     until(&mut port, |port| {
-        // The bytes are there as soon as the first of them is.
+        // Once the first byte has arrived, all have.
         let mut one = [0; 1];
         matches!(port.tcp_receive(&mut one), Ok(Received::Bytes(1))).then_some(())
     });
@@ -122,7 +122,7 @@ fn a_reset_by_the_peer() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut port = port();
     let peer = connected(&mut port, &listener);
-    // Closed with bytes unread, TCP resets.
+    // Closing with unread bytes makes TCP send a reset.
     port.tcp_send(b"unread").unwrap();
     peer.peek(&mut [0; 1]).unwrap();
     drop(peer);
@@ -163,7 +163,7 @@ fn nobody_listens() {
         }),
     };
     assert_eq!(error, TcpError::Refused);
-    // It stays so until the next open or close.
+    // The state stays until the next open or close.
     assert_eq!(port.tcp_state(), TcpState::Failed(TcpError::Refused));
     port.tcp_close(true);
     assert_eq!(port.tcp_state(), TcpState::Closed);
@@ -175,7 +175,7 @@ fn datagrams() {
     server.set_read_timeout(Some(PATIENCE)).unwrap();
     let to = mapped(server.local_addr().unwrap());
     let mut port = port();
-    // Below those that the kernel gives away (ip(7)): it stays free as long as nothing asks for it.
+    // Below the kernel's ephemeral range (ip(7)): it stays free unless a program asks for it.
     let is_free = |port: &u16| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
     let first = 20_000 + (process::id() % 10_000) as u16;
     let from_port = (first..32_768).find(is_free).unwrap();
@@ -197,7 +197,7 @@ fn datagrams() {
     UdpSocket::bind((Ipv4Addr::UNSPECIFIED, from_port)).unwrap();
 }
 
-/// The resolver draws ports, of which another program may have one.
+/// The resolver draws random ports, and another program may use one of them.
 #[test]
 fn a_local_port_that_is_taken() {
     let other = UdpSocket::bind("0.0.0.0:0").unwrap();
@@ -214,7 +214,7 @@ fn a_local_port_that_is_taken() {
     assert_eq!(received, (to, taken, 4));
 }
 
-/// A host without a DNS server says so (ICMP), and so does this one without a route there.
+/// A host without a DNS server reports it by ICMP. So does this host if it has no route.
 #[test]
 fn datagrams_that_do_not_arrive() {
     let mut port = port();
@@ -228,7 +228,7 @@ fn datagrams_that_do_not_arrive() {
     });
     assert_eq!(undelivered, (to, UdpError::Refused));
     assert_eq!(port.udp_undelivered(), None, "told once");
-    // An address of IPv4 for no host at all (RFC 1122 section 3.2.1.3), to which no system has a route.
+    // A reserved IPv4 address (RFC 1122 section 3.2.1.3), to which no system has a route.
     let nowhere = "[::ffff:240.0.0.1]:53".parse().unwrap();
     if port.udp_send(40_124, nowhere, b"who?").is_err() {
         let unreachable = (nowhere, UdpError::Unreachable);
@@ -240,7 +240,7 @@ fn datagrams_that_do_not_arrive() {
 fn the_platforms_resolver() {
     let mut port = port();
     assert_eq!(port.poll_platform_lookup(), None);
-    // Abandoned: its answer is not taken for the next one's.
+    // Abandoned: its answer must not be taken for the next query's.
     port.platform_lookup("127.0.0.2", Family::Unspecified)
         .unwrap();
     for (name, family, expected) in [
@@ -266,7 +266,7 @@ fn a_waker_ends_the_wait() {
     let other = std::thread::spawn(move || waker.wake());
     port.wait(None, BOTH);
     other.join().unwrap();
-    // A timer does as well.
+    // A timer works as well.
     let due = port.now() + Duration::from_millis(5);
     while port.now() < due {
         port.wait(Some(due), BOTH);

@@ -6,7 +6,7 @@ use std::{env, fs, io, process};
 use thread_mqtt_host::FileStore;
 use thread_mqtt_session::{Store, StoreError};
 
-/// A directory of this test's own, removed at its end.
+/// A directory for one test, removed afterwards.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -43,7 +43,7 @@ fn records_are_there_again_after_a_restart() {
     store.delete(0x1000).unwrap();
     store.delete(0x1001).expect("nothing there is no error");
     drop(store);
-    // What is left of a write that was cut off, and what is not ours.
+    // Left over from an interrupted write, and a file that is not ours.
     fs::write(path.join("8002.record.new"), b"half").unwrap();
     let others = [
         "README",
@@ -60,7 +60,7 @@ fn records_are_there_again_after_a_restart() {
         fs::write(path.join(name), b"of a user").unwrap();
     }
     fs::create_dir(path.join("abcd.record")).unwrap();
-    // Nothing writes to it.
+    // No process writes to it.
     let pipe = path.join("abce.record");
     let made = process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());

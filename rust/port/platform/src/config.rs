@@ -1,5 +1,5 @@
-//! A client's configuration by the platform's options: the one place where `CONFIG_THREAD_MQTT_*`
-//! becomes what the core crates are told, for the C API and for applications in Rust.
+//! Builds a client's configuration from the platform's options. This is the only place that turns
+//! `CONFIG_THREAD_MQTT_*` into the core crates' settings, for the C API and for Rust applications.
 use crate::credentials::{Kind, NO_ROOM, credential};
 use crate::options::{constant, set_resolver};
 use crate::{
@@ -21,9 +21,10 @@ use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{self as session, Overflow, Version};
 use thread_mqtt_tls as tls;
 
-/// A client by the options, for an application in Rust: [`from_options`], and the session stored under
-/// `CONFIG_THREAD_MQTT_SESSION_NAME`, encrypted with the key of `CONFIG_THREAD_MQTT_SESSION_KEY_ID`. The
-/// broker is asked to keep a session that is stored.
+/// Creates a client from the options, for a Rust application: [`from_options`], with the session
+/// stored under `CONFIG_THREAD_MQTT_SESSION_NAME` and encrypted with the key
+/// `CONFIG_THREAD_MQTT_SESSION_KEY_ID`. If the session is stored, asks the broker to keep it as
+/// well.
 pub fn client_from_options(ca: &[u8]) -> Result<Box<Client>, SetupError> {
     let mut config = Box::new(from_options(ca)?);
     let name = session_name();
@@ -33,14 +34,15 @@ pub fn client_from_options(ca: &[u8]) -> Result<Box<Client>, SetupError> {
     crate::client(config, name, SessionKey::of_options()).map_err(SetupError::Client)
 }
 
-/// The name of the stored session by `CONFIG_THREAD_MQTT_SESSION_NAME`; empty where none is stored.
+/// Returns the name of the stored session, `CONFIG_THREAD_MQTT_SESSION_NAME`; empty if none is
+/// stored.
 pub fn session_name() -> &'static str {
     // SAFETY: the options' strings are constants.
     unsafe { constant(options().session_name) }
 }
 
-/// The whole configuration by the options, for an application in Rust: broker, TLS with the CA that
-/// is handed over or else with the credentials of `CONFIG_THREAD_MQTT_SEC_TAG`, session and time.
+/// Builds the complete configuration from the options, for a Rust application: broker, session,
+/// time, and TLS with the given CA or else with the credentials of `CONFIG_THREAD_MQTT_SEC_TAG`.
 pub fn from_options(ca: &[u8]) -> Result<client::Config, SetupError> {
     // SAFETY: the options' strings are constants.
     let list = unsafe { constant(options().broker) };
@@ -78,23 +80,23 @@ fn tls_config(ca: &[u8]) -> Result<tls::Config, SetupError> {
     choice.apply(builder).build().map_err(SetupError::Tls)
 }
 
-/// Why there is no client by the options.
+/// Why no client can be created from the options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// An option cannot be understood.
+    /// An option cannot be parsed.
     Option(OptionError),
     /// The crypto backend does not work.
     Crypto(String),
-    /// `mqtts://`, and no CA certificate.
+    /// The broker URI is `mqtts://`, but there is no CA certificate.
     CaMissing,
-    /// A credential of this tag cannot be read, with the platform's code.
+    /// The credential of this tag cannot be read; with the platform's code.
     Unreadable(i32, Kind, i32),
     /// A credential is not usable.
     Wrong(Kind, tls::ConfigError),
-    /// The parts of TLS do not go together.
+    /// TLS settings conflict.
     Tls(tls::ConfigError),
-    /// The client cannot be made.
+    /// The client cannot be created.
     Client(ClientError),
 }
 
@@ -125,8 +127,8 @@ impl fmt::Display for SetupError {
 
 impl core::error::Error for SetupError {}
 
-/// The brokers of a list, the preferred one first: see [`Broker::list`]. One without a port has that of
-/// `CONFIG_THREAD_MQTT_PORT`.
+/// Parses a list of brokers, in order of preference: see [`Broker::list`].
+/// `CONFIG_THREAD_MQTT_PORT` is the default port.
 pub fn brokers(list: &str) -> Result<Vec<Broker>, OptionError> {
     let port = NonZeroU16::new(options().port);
     if cfg!(feature = "failover") {
@@ -145,20 +147,20 @@ pub fn brokers(list: &str) -> Result<Vec<Broker>, OptionError> {
     }])
 }
 
-/// Whether one of these brokers is spoken to through TLS.
+/// Returns whether any of these brokers uses TLS.
 pub fn needs_tls(brokers: &[Broker]) -> bool {
     let mut schemes = brokers.iter().map(|broker| broker.uri.scheme);
     schemes.any(|scheme| scheme == Scheme::Mqtts)
 }
 
-/// The tag of credentials in `CONFIG_THREAD_MQTT_SEC_TAG`, if there is one.
+/// Returns the credential tag `CONFIG_THREAD_MQTT_SEC_TAG`, if set.
 pub fn sec_tag() -> Option<i32> {
     let tag = options().sec_tag;
     (tag >= 0).then_some(tag)
 }
 
-/// Everything but TLS: limits, resolver, session and time as the options say.
-// Each part is changed where it is: the defaults of the whole would be a second one on the stack.
+/// Configures everything but TLS from the options: limits, resolver, session and time.
+// Changes each part in place: a second copy of all defaults would be on the stack.
 #[inline(never)]
 pub fn client_config(
     mut brokers: Vec<Broker>,
@@ -207,18 +209,19 @@ fn seconds(seconds: impl Into<u64>) -> Duration {
     Duration::from_secs(seconds.into())
 }
 
-// Not inlined: a division for each.
+// Not inlined: each call site would contain a division.
 #[inline(never)]
 fn milliseconds(milliseconds: u32) -> Duration {
     Duration::from_millis(milliseconds.into())
 }
 
-/// The time with a less preferred broker; 0 seconds stay with it.
+/// Returns the time to stay with a less preferred broker; `None` for 0 seconds, which means to stay
+/// there.
 pub fn return_after(seconds: u32) -> Option<Duration> {
     (seconds != 0).then_some(Duration::from_secs(seconds.into()))
 }
 
-/// What a full outbox does, by its number in `thread_mqtt.h`.
+/// Returns what a full outbox does, from its number in `thread_mqtt.h`.
 pub fn overflow(number: u8) -> Option<Overflow> {
     Some(match u32::from(number) {
         ffi::THREAD_MQTT_OVERFLOW_REFUSE => Overflow::Refuse,
@@ -229,8 +232,8 @@ pub fn overflow(number: u8) -> Option<Overflow> {
     })
 }
 
-/// How the time is learnt: the servers, whether a connection is refused without it, and the
-/// deadline in seconds.
+/// Configures how to learn the time: the servers, whether to refuse a connection without it, and
+/// the deadline in seconds.
 pub fn time_config(
     servers: &str,
     strict: bool,
@@ -276,8 +279,8 @@ fn set_session(config: &mut session::Config) {
     config.suspect_after = options.suspect_after;
 }
 
-/// TLS on the image's crypto backend, with the limits of the options: `max_chain` bounds the stack,
-/// the others the heap.
+/// Configures TLS on the image's crypto backend, with the limits of the options: `max_chain` limits
+/// stack use, the others limit heap use.
 pub fn tls_builder(provider: tls::CryptoProvider) -> tls::ConfigBuilder {
     let options = options();
     tls::Config::builder(provider)
@@ -290,28 +293,28 @@ pub fn tls_builder(provider: tls::CryptoProvider) -> tls::ConfigBuilder {
         .max_chain(to_usize(options.max_chain))
 }
 
-/// What there is to choose of TLS, as the options and the fields of `thread_mqtt_config` say it: lists
-/// have blanks between their elements.
+/// The TLS choices, as in the options and the fields of `thread_mqtt_config`. List elements are
+/// separated by spaces.
 #[derive(Debug, Clone, Copy)]
 pub struct TlsChoice<'a> {
-    /// ALPN protocol names, most wanted first.
+    /// ALPN protocol names, in order of preference.
     pub alpn: &'a str,
     /// Hashes of the broker's certificate or key.
     pub pins: &'a str,
     /// Cipher suites, by name.
     pub suites: &'a str,
-    /// Groups of the key exchange, by name.
+    /// Key exchange groups, by name.
     pub groups: &'a str,
     /// Bit 0 for TLS 1.2, bit 1 for 1.3; 0 for all.
     pub versions: u8,
-    /// The extended master secret is demanded.
+    /// Requires the extended master secret.
     pub require_ems: bool,
-    /// Tickets kept for resumption; 0 resumes nothing.
+    /// Tickets kept for resumption; 0 disables resumption.
     pub tickets: u8,
 }
 
 impl TlsChoice<'static> {
-    /// By the options.
+    /// Returns the choice set by the options.
     pub fn of_options() -> Self {
         let options = options();
         // SAFETY: the options' strings are constants, all four.
@@ -329,7 +332,7 @@ impl TlsChoice<'static> {
     }
 }
 
-/// Reads the elements of a list, which the option of this name has.
+/// Parses the elements of a list from the option of this name.
 fn read<T: FromStr<Err: fmt::Display>>(
     option: &'static str,
     list: &str,
@@ -342,7 +345,7 @@ fn read<T: FromStr<Err: fmt::Display>>(
 }
 
 impl TlsChoice<'_> {
-    /// Reads the choice, without the provider that it chooses from.
+    /// Parses the choice; does not need the crypto provider yet.
     #[inline(never)]
     pub fn read(self) -> Result<ReadChoice, OptionError> {
         let mut names = Vec::new();
@@ -375,7 +378,7 @@ impl TlsChoice<'_> {
                 2 => Some(tls::Version::Tls13),
                 _ => return Err(OptionError::TlsVersions),
             },
-            // TLS 1.3 has no need of it.
+            // TLS 1.3 does not need it.
             #[cfg(feature = "tls12")]
             require_ems: self.require_ems,
             tickets: self.tickets,
@@ -383,7 +386,7 @@ impl TlsChoice<'_> {
     }
 }
 
-/// A [`TlsChoice`] that was read.
+/// A parsed [`TlsChoice`].
 #[derive(Debug)]
 pub struct ReadChoice {
     alpn: Vec<Vec<u8>>,
@@ -400,7 +403,7 @@ pub struct ReadChoice {
 }
 
 impl ReadChoice {
-    /// Whether there is a pin, which may decide without a CA.
+    /// Returns whether there is a pin, which can replace a CA.
     pub fn has_pins(&self) -> bool {
         !self.pins.is_empty()
     }

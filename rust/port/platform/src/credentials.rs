@@ -1,10 +1,10 @@
-//! Certificates and keys by the tag under which the platform keeps them: Zephyr's TLS credentials.
+//! Certificates and keys by the tag under which the platform stores them: Zephyr's TLS credentials.
 use crate::ffi;
 use alloc::vec::Vec;
 use core::fmt;
 use zeroize::Zeroizing;
 
-/// One of the three that TLS needs; the names are those of Zephyr's shell command `cred`.
+/// One of the three credentials for TLS. The names are those of Zephyr's shell command `cred`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// CA certificates.
@@ -36,7 +36,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Whether something is kept under a tag, which it takes little to know.
+/// Returns whether a credential is stored under a tag. Cheap: does not read it.
 pub fn is_kept(tag: i32, kind: Kind) -> Result<bool, i32> {
     let mut byte = 0_u8;
     // SAFETY: the buffer is valid for its length.
@@ -48,13 +48,13 @@ pub fn is_kept(tag: i32, kind: Kind) -> Result<bool, i32> {
     }
 }
 
-/// Room for a credential: a certificate or a key at first, a bundle of CAs at last.
+/// Buffer sizes to try: the first suits a certificate or a key, the last a bundle of CAs.
 const SIZES: [usize; 6] = [1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15];
 
-/// The code for a credential that the heap has no room for, which no platform gives.
+/// The code for a credential that does not fit into the heap. No platform returns it.
 pub const NO_ROOM: i32 = i32::MIN;
 
-/// What is kept under a tag, `None` for nothing; wiped when dropped.
+/// Returns the credential stored under a tag, `None` if there is none. Wiped when dropped.
 pub fn credential(tag: i32, kind: Kind) -> Result<Option<Zeroizing<Vec<u8>>>, i32> {
     for size in SIZES {
         let mut bytes = Zeroizing::new(Vec::new());

@@ -1,9 +1,9 @@
-//! The crypto backend that `CONFIG_THREAD_MQTT_CRYPTO_*` chose: one place for the C API and for
-//! applications in Rust, which need not know which one it is.
+//! The crypto backend chosen by `CONFIG_THREAD_MQTT_CRYPTO_*`. The C API and Rust applications use
+//! this module and need not know which backend it is.
 //!
-//! Of PSA Crypto the image's headers tell what it can do, or it is asked once, by doing it; what it does
-//! not have is not offered to brokers.
-//! [`provider`] logs the outcome, [`report`] tells it again.
+//! For PSA Crypto, the image's headers say what it supports, or it is probed once, by trying.
+//! Algorithms it lacks are not offered to brokers. [`provider`] logs the result, [`report`] returns
+//! it.
 
 use alloc::sync::Arc;
 use thread_mqtt_tls::SigningKey;
@@ -23,16 +23,16 @@ compile_error!("thread-mqtt-platform needs a crypto backend: enable crypto-psa o
 
 pub use backend::{NAME, Unusable, in_place, provider, report, scheme_is_withdrawn, take_failure};
 
-/// Whether the image has private keys by their identifier in PSA: [`signing_key`].
+/// Whether the image supports private keys by their identifier in PSA: [`signing_key`].
 pub const HAS_KEYS: bool = cfg!(all(feature = "crypto-psa", feature = "client-auth"));
 
-/// The client's private key by its identifier in PSA.
+/// Returns the client's private key by its identifier in PSA.
 #[cfg(all(feature = "crypto-psa", feature = "client-auth"))]
 pub fn signing_key(id: u32) -> Result<Arc<dyn SigningKey>, thread_mqtt_psa_provider::KeyError> {
     thread_mqtt_psa_provider::signing_key(thread_mqtt_psa_provider::KeyId(id))
 }
 
-/// There are no such keys in this image.
+/// This image does not support such keys.
 #[cfg(not(all(feature = "crypto-psa", feature = "client-auth")))]
 pub fn signing_key(_: u32) -> Result<Arc<dyn SigningKey>, &'static str> {
     Err(

@@ -9,22 +9,22 @@ unsafe extern "C" {
     fn free(pointer: *mut u8);
 }
 
-/// The C library's heap, as the rest of the image uses.
+/// The C library's heap, shared with the rest of the image.
 struct Heap;
 
-/// What malloc aligns to on every target: two pointers.
+/// The alignment that malloc guarantees on every target: two pointers.
 const ALIGNMENT: usize = 2 * size_of::<usize>();
 
-// SAFETY: malloc, realloc and free keep GlobalAlloc's contract for alignments up to ALIGNMENT;
-// what wants more (GHASH's key: 16 bytes) comes from aligned_alloc, and is moved to grow.
+// SAFETY: malloc, realloc and free meet GlobalAlloc's contract for alignments up to ALIGNMENT;
+// larger ones (GHASH's key: 16 bytes) use aligned_alloc, and are copied to grow.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.align() > ALIGNMENT {
-            // SAFETY: a power of two and a multiple of it, as C11 asks; no overflow, for a layout's
-            // size rounded up to its alignment is at most isize::MAX.
+            // SAFETY: a power of two and a multiple of it, as C11 requires; no overflow, because a
+            // layout's size rounded up to its alignment is at most isize::MAX.
             return unsafe { aligned_alloc(layout.align(), layout.pad_to_align().size()) };
         }
-        // SAFETY: any size is allowed; GlobalAlloc's caller asks for one above zero.
+        // SAFETY: any size is allowed; GlobalAlloc's caller asks for more than zero.
         unsafe { malloc(layout.size()) }
     }
 
@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for Heap {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if layout.align() > ALIGNMENT {
-            // SAFETY: the caller keeps realloc's contract: the new size is a layout with the old
+            // SAFETY: the caller meets realloc's contract: the new size is a layout with the old
             // alignment; both blocks are at least as long as what is copied, and distinct.
             unsafe {
                 let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
@@ -46,7 +46,8 @@ unsafe impl GlobalAlloc for Heap {
                 return moved;
             }
         }
-        // SAFETY: the pointer came from malloc or realloc, with an alignment malloc keeps.
+        // SAFETY: the pointer came from malloc or realloc, with an alignment that malloc
+        // guarantees.
         unsafe { realloc(pointer, size) }
     }
 }

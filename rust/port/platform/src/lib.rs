@@ -1,4 +1,4 @@
-//! The port over `include/thread_mqtt_port.h`: what the client needs of a platform that is written in C.
+//! The port over `include/thread_mqtt_port.h`: what the client needs from a platform written in C.
 //!
 //! ```text
 //!  thread-mqtt-c-api    rust/app
@@ -8,8 +8,8 @@
 //!         thread_mqtt_port.h            implemented by zephyr/src/*.c, rust/port/posix/c/*.c
 //! ```
 //!
-//! An application in Rust runs a [`Driver`](thread_mqtt_driver::Driver) over a [`PlatformPort`], as
-//! `rust/app` does; one in C has the crate `thread-mqtt-c-api`.
+//! A Rust application runs a [`Driver`](thread_mqtt_driver::Driver) over a [`PlatformPort`], as
+//! `rust/app` does. A C application uses the crate `thread-mqtt-c-api`.
 #![no_std]
 extern crate alloc;
 

@@ -1,7 +1,7 @@
-//! Lines of bounded length, for a panic and the log.
+//! Lines of bounded length, for panics and the log.
 use core::fmt;
 
-/// A line that needs no heap, for a panic and the log; what is too long is cut off.
+/// A line that needs no heap, for panics and the log. Truncates text that is too long.
 pub(crate) struct Line {
     bytes: [u8; 160],
     length: usize,

@@ -1,10 +1,10 @@
-//! The crate `log` on Zephyr's log.
+//! Routes the crate `log` to Zephyr's log.
 use crate::ffi;
 use crate::line::Line;
 use core::fmt::{self, Write};
 use core::mem;
 
-/// Zephyr's log. Its level is Zephyr's to choose; here the crate `log` lets everything through.
+/// Zephyr's log. Zephyr sets the level; the crate `log` passes everything on.
 struct Log;
 
 impl log::Log for Log {
@@ -30,20 +30,20 @@ impl log::Log for Log {
     fn flush(&self) {}
 }
 
-/// Splits a text into lines: Zephyr's log takes no long ones, and PSA's report is one text.
+/// Splits a text into lines: Zephyr's log has a line limit, and PSA's report is a single text.
 struct Lines {
     level: u8,
     line: Line,
 }
 
 impl Lines {
-    /// Sends the line that was written, unless it is empty.
+    /// Sends the current line, unless it is empty.
     fn end(&mut self) {
         self.send(self.line.as_bytes());
         self.line.clear();
     }
 
-    /// Sends the words of a full line; the next one begins with what follows the last space.
+    /// Sends the whole words of a full line. The next line starts with what follows the last space.
     fn wrap(&mut self) {
         let full = mem::replace(&mut self.line, Line::new());
         let text = full.as_bytes();
@@ -78,8 +78,8 @@ impl fmt::Write for Lines {
     }
 }
 
-/// Sends what is logged to Zephyr's module `thread_mqtt`, up to `CONFIG_THREAD_MQTT_LOG_LEVEL`.
-/// A second call does nothing.
+/// Sends log messages to Zephyr's module `thread_mqtt`, up to `CONFIG_THREAD_MQTT_LOG_LEVEL`. A
+/// second call does nothing.
 pub fn start_log() {
     // SAFETY: no precondition.
     let filter = match unsafe { ffi::tmq_port_log_level() } {

@@ -1,4 +1,4 @@
-//! What Kconfig says: `CONFIG_THREAD_MQTT_*`.
+//! The Kconfig options `CONFIG_THREAD_MQTT_*`.
 use crate::ffi;
 use alloc::string::String;
 use alloc::vec;
@@ -9,26 +9,26 @@ use thread_mqtt_client::BrokerListError;
 use thread_mqtt_resolve::resolver::{AddressSource, Config};
 use thread_mqtt_resolve::uri::UriError;
 
-/// An option of Kconfig that cannot be understood.
+/// A Kconfig option that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OptionError {
-    /// `CONFIG_THREAD_MQTT_DNS_SERVERS` holds something that is no address.
+    /// `CONFIG_THREAD_MQTT_DNS_SERVERS` contains something that is not an address.
     DnsServer(String),
-    /// `CONFIG_THREAD_MQTT_NAT64_PREFIX` is no prefix that RFC 6052 allows.
+    /// `CONFIG_THREAD_MQTT_NAT64_PREFIX` is not a prefix that RFC 6052 allows.
     Nat64Prefix(String),
-    /// `CONFIG_THREAD_MQTT_BROKER` is not the URI of a broker, nor a list of them.
+    /// `CONFIG_THREAD_MQTT_BROKER` is not a broker URI or a list of them.
     Broker(BrokerListError),
-    /// A text of TLS cannot be understood: the option, or the field of the same name in lower case,
-    /// and why.
+    /// A TLS text cannot be parsed: the option, or the field of the same name in lower case, and
+    /// why.
     Tls(&'static str, String),
-    /// A protocol name of `CONFIG_THREAD_MQTT_TLS_ALPN` has so many bytes.
+    /// A protocol name in `CONFIG_THREAD_MQTT_TLS_ALPN` has this many bytes.
     AlpnName(usize),
-    /// A version of TLS is asked for that there is not.
+    /// A TLS version was requested that does not exist.
     TlsVersions,
-    /// It is of no use without another option, of this name behind `CONFIG_THREAD_MQTT_`.
+    /// It requires another option, `CONFIG_THREAD_MQTT_` plus this name.
     NotBuilt(&'static str),
-    /// `CONFIG_THREAD_MQTT_TIME_SERVERS` holds something that is no server.
+    /// `CONFIG_THREAD_MQTT_TIME_SERVERS` contains something that is not a server.
     TimeServers(UriError),
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for OptionError {
 
 impl core::error::Error for OptionError {}
 
-/// The options as the C layer has them.
+/// Returns the options from the C layer.
 pub fn options() -> &'static ffi::tmq_options {
     // SAFETY: no precondition; the result is a constant.
     unsafe { &*ffi::tmq_port_options() }
@@ -78,8 +78,8 @@ pub(crate) unsafe fn constant(text: *const c_char) -> &'static str {
     unsafe { CStr::from_ptr(text) }.to_str().unwrap_or_default()
 }
 
-/// How names are resolved: the platform and the border router, then the servers of
-/// `CONFIG_THREAD_MQTT_DNS_SERVERS`; and where the NAT64 prefix comes from.
+/// Configures how names are resolved (by the platform and the border router, then by the servers of
+/// `CONFIG_THREAD_MQTT_DNS_SERVERS`), and where the NAT64 prefix comes from.
 pub fn resolver_config() -> Result<Config, OptionError> {
     let mut config = Config::default();
     set_resolver(&mut config)?;
@@ -118,8 +118,8 @@ pub(crate) fn set_resolver(config: &mut Config) -> Result<(), OptionError> {
     Ok(())
 }
 
-/// A client identifier made from the hardware's: `thread-mqtt-` and the EUI-64 of the radio, or the
-/// device id of the chip. Empty where there is neither.
+/// Returns a client identifier derived from the hardware: `thread-mqtt-` and the EUI-64 of the
+/// radio, or the chip's device ID. Empty if there is neither.
 pub fn hardware_client_id() -> String {
     let mut id = [0; ffi::TMQ_HARDWARE_ID as usize];
     // SAFETY: there is room for TMQ_HARDWARE_ID bytes.
@@ -129,7 +129,7 @@ pub fn hardware_client_id() -> String {
     }
     let mut text = String::from("thread-mqtt-");
     for byte in id.iter().take(length) {
-        // Without core's formatting, which a small image needs nowhere else.
+        // Avoids core's formatting, which a small image needs nowhere else.
         for digit in [byte >> 4, byte & 0xf] {
             text.extend(char::from_digit(digit.into(), 16));
         }

@@ -17,12 +17,12 @@ use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{Family, LookupError, Network, UdpError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference, Prefix};
 
-/// An open port of the C layer, closed when the last of its owners has gone.
+/// An open port of the C layer, closed when its last owner is dropped.
 #[derive(Debug)]
 struct Open(NonNull<ffi::tmq_port>);
 
-// SAFETY: the pointer itself belongs to no thread. Through a shared `Open` only those functions are
-// called that any thread may call (waking, the lock); the others need a `&mut PlatformPort`.
+// SAFETY: the pointer itself belongs to no thread. A shared `Open` only calls functions that any
+// thread may call (waking, the lock); the others need a `&mut PlatformPort`.
 unsafe impl Send for Open {}
 // SAFETY: as above.
 unsafe impl Sync for Open {}
@@ -35,17 +35,17 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // SAFETY: the port is open, and nothing else knows it any more.
+        // SAFETY: the port is open, and nothing else refers to it any more.
         unsafe { ffi::tmq_port_close(self.raw()) }
     }
 }
 
-/// The sockets of one client, and what waits for them: one of the ports that the platform has.
-/// Closed when it and everything made of it ([`Waker`], [`PortMutex`]) is dropped.
+/// The sockets of one client and the means to wait for them: one of the platform's ports. Closed
+/// when it and everything made from it ([`Waker`], [`PortMutex`]) is dropped.
 #[derive(Debug)]
 pub struct PlatformPort {
     open: Arc<Open>,
-    /// Where datagrams do not arrive, until that is asked for.
+    /// Destination of an undelivered datagram, until queried.
     undelivered: Option<(SocketAddrV6, UdpError)>,
 }
 
@@ -62,7 +62,8 @@ impl Waker {
 }
 
 impl PlatformPort {
-    /// Takes a free port. `None` if all are taken, or if a resource is missing, which the log names.
+    /// Takes a free port. Returns `None` if all are taken or if a resource is missing, which the
+    /// log names.
     pub fn open() -> Option<Self> {
         // SAFETY: no precondition.
         let port = NonNull::new(unsafe { ffi::tmq_port_open() })?;
@@ -72,8 +73,8 @@ impl PlatformPort {
         })
     }
 
-    /// Chooses the interface of a client that has no thread yet, one of `TMQ_INTERFACE_*`. A negative
-    /// code if the platform does not have it.
+    /// Selects the network interface, one of `TMQ_INTERFACE_*`, for a client that has no thread
+    /// yet. Returns a negative code if the platform does not have it.
     pub fn use_interface(&mut self, interface: u8) -> Result<(), i32> {
         // SAFETY: the port is open, and no thread of its own runs.
         match unsafe { ffi::tmq_port_use_interface(self.raw(), interface) } {
@@ -82,12 +83,12 @@ impl PlatformPort {
         }
     }
 
-    /// A handle that wakes this port.
+    /// Returns a handle that wakes this port.
     pub fn waker(&self) -> Waker {
         Waker(self.open.clone())
     }
 
-    /// The port's lock.
+    /// Returns the port's lock.
     pub fn mutex(&self) -> PortLock {
         PortLock(self.open.clone())
     }
@@ -97,19 +98,21 @@ impl PlatformPort {
     }
 }
 
-/// The address under which the platform knows a client, until dropped.
+/// Registers a client's address with the platform until dropped.
 #[derive(Debug)]
 pub struct Registration(Arc<Open>);
 
 impl Registration {
-    /// Makes the client of `port` known by its address, which is compared only, and by the name of its
-    /// stored session, empty if it has none. `None` if another client has a session of this name.
+    /// Registers the client of `port` by its address, which is only compared, and by the name of
+    /// its stored session, empty if it has none. Returns `None` if another client has a session of
+    /// this name.
     #[allow(clippy::not_unsafe_ptr_arg_deref)] // it is not dereferenced
     pub fn new(port: &Waker, client: *const c_void, session: SessionName) -> Option<Self> {
         // SAFETY: the port is open, any thread may call it, and the name ends with a NUL.
         let known =
             unsafe { ffi::tmq_client_register(port.0.raw(), client, session.as_c().as_ptr()) };
-        // Without stored sessions there is no name to be taken, and no sentence in the image.
+        // Without stored sessions no name can be taken, and the image does not contain the error
+        // text.
         let is_taken = cfg!(feature = "durable") && known == 0;
         (!is_taken).then(|| Self(port.0.clone()))
     }
@@ -122,16 +125,16 @@ impl Drop for Registration {
     }
 }
 
-/// A thread of a port, to be joined.
+/// A port's thread, to be joined.
 #[derive(Debug)]
 pub struct PortThread(Arc<Open>);
 
 impl PortThread {
-    /// Starts the thread of `port`, which calls `run` and ends when that returns. A negative code if
-    /// there is none to start.
+    /// Starts the thread of `port`, which calls `run` and ends when that returns. Returns a
+    /// negative code if no thread can be started.
     ///
     /// # Safety
-    /// `run` may be called with `argument` in another thread, until the thread was joined. The port
+    /// `run` may be called with `argument` in another thread, until the thread is joined. The port
     /// has no other thread.
     pub unsafe fn start(
         port: &Waker,
@@ -145,32 +148,32 @@ impl PortThread {
         }
     }
 
-    /// Waits for its end.
+    /// Waits for the thread to end.
     pub fn join(self) {
         // SAFETY: the port is open, and its thread was started.
         unsafe { ffi::tmq_port_thread_join(self.0.raw()) }
     }
 }
 
-/// A value behind the lock of a port. For moments only: the platform may lift the thread that holds
-/// it to the priority of one that waits, and no function of the platform is called meanwhile.
+/// A value behind the lock of a port. Hold the lock only briefly: the platform may raise the
+/// priority of the holder to that of a waiting thread. Do not call platform functions meanwhile.
 #[derive(Debug)]
 pub struct PortMutex<T> {
     open: Arc<Open>,
-    /// The platform's lock may nest; this one does not.
+    /// The platform's lock may be recursive; this one is not.
     taken: UnsafeCell<bool>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: value and flag are touched only by the thread that holds the port's lock.
+// SAFETY: value and flag are accessed only by the thread that holds the port's lock.
 unsafe impl<T: Send> Sync for PortMutex<T> {}
 
-/// The lock of a port, before there is something behind it.
+/// The lock of a port, not yet protecting a value.
 #[derive(Debug)]
 pub struct PortLock(Arc<Open>);
 
 impl PortLock {
-    /// Puts a value behind it. A port has one lock, so a thread must not hold two of these.
+    /// Wraps a value. A port has one lock, so a thread must not hold two of these.
     pub fn around<T>(self, value: T) -> PortMutex<T> {
         PortMutex {
             open: self.0,
@@ -184,7 +187,7 @@ impl<T> PortMutex<T> {
     /// Takes the lock.
     ///
     /// # Panics
-    /// If this thread holds it already.
+    /// If this thread already holds the lock.
     pub fn lock(&self) -> PortGuard<'_, T> {
         // SAFETY: the port is open, and any thread may call it.
         unsafe { ffi::tmq_port_lock(self.open.raw()) };
@@ -198,24 +201,24 @@ impl<T> PortMutex<T> {
     }
 }
 
-/// The value, while the lock is held.
+/// Access to the value while the lock is held.
 #[derive(Debug)]
 pub struct PortGuard<'a, T> {
     mutex: &'a PortMutex<T>,
-    /// The thread that took the lock gives it back.
+    /// The thread that took the lock must release it.
     not_send: PhantomData<*const ()>,
 }
 
 impl<T> PortGuard<'_, T> {
-    /// Gives the lock back, waits for [`notify`](Self::notify) or until `until`, and takes the lock
-    /// again. It may end early. False if the time was over beforehand.
+    /// Releases the lock, waits for [`notify`](Self::notify) or until `until`, and takes the lock
+    /// again. May return early. Returns false if the time had already passed.
     pub fn wait(&mut self, until: Option<Duration>) -> bool {
         let timeout = match until.map(left) {
             Some(..=0) => return false,
             Some(milliseconds) => milliseconds,
             None => -1,
         };
-        // SAFETY: the lock is held, so the flag is this thread's.
+        // SAFETY: the lock is held, so this thread owns the flag.
         unsafe { *self.mutex.taken.get() = false };
         // SAFETY: the port is open, and this thread holds its lock.
         unsafe { ffi::tmq_port_lock_wait(self.mutex.open.raw(), timeout) };
@@ -249,19 +252,19 @@ impl<T> DerefMut for PortGuard<'_, T> {
 
 impl<T> Drop for PortGuard<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: the lock is held, so the flag is this thread's.
+        // SAFETY: the lock is held, so this thread owns the flag.
         unsafe { *self.mutex.taken.get() = false };
         // SAFETY: the port is open, and this thread holds its lock.
         unsafe { ffi::tmq_port_unlock(self.mutex.open.raw()) }
     }
 }
 
-/// Why there is no client's stack to run on.
+/// Why there is no client stack to run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoStack {
-    /// There are as many clients as the image has room for: there is none for the caller's either.
+    /// All clients that the image has room for exist. None is left for the caller's own either.
     NoClientFree,
-    /// The platform does not start its thread; the platform's code.
+    /// The platform does not start the thread; the platform's code.
     NoThread(i32),
 }
 
@@ -281,7 +284,7 @@ impl fmt::Display for NoStack {
     }
 }
 
-/// Runs `work` on the stack of a free client and waits for what it returns.
+/// Runs `work` on the stack of a free client and returns its result.
 pub fn on_client_stack<T: Send, F: FnOnce() -> T + Send>(work: F) -> Result<T, NoStack> {
     struct Job<T, F> {
         work: Option<F>,
@@ -301,17 +304,17 @@ pub fn on_client_stack<T: Send, F: FnOnce() -> T + Send>(work: F) -> Result<T, N
     // SAFETY: the port has no thread yet, and the job lives until its thread has ended.
     let thread = unsafe { PortThread::start(&port.waker(), run::<T, F>, (&raw mut job).cast()) };
     thread.map_err(NoStack::NoThread)?.join();
-    // A thread that has ended has done it.
+    // The thread has finished the work before it ends.
     job.result.ok_or(NoStack::NoThread(0))
 }
 
-/// Milliseconds until `until`, rounded up: a timer must be due when the wait for it is over.
+/// Returns the milliseconds until `until`, rounded up, so that a timer is due when the wait ends.
 fn left(until: Duration) -> i64 {
     let left = until.saturating_sub(now());
     milliseconds(left.saturating_add(Duration::from_nanos(999_999)))
 }
 
-/// Whole milliseconds, without the 128 bits of `Duration::as_millis`.
+/// Returns whole milliseconds, without the 128-bit arithmetic of `Duration::as_millis`.
 #[inline(never)]
 pub fn milliseconds(duration: Duration) -> i64 {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
@@ -320,31 +323,32 @@ pub fn milliseconds(duration: Duration) -> i64 {
         .saturating_add(duration.subsec_millis().into())
 }
 
-/// Time since boot.
+/// Returns the time since boot.
 pub fn now() -> Duration {
     // SAFETY: no precondition.
     let milliseconds = unsafe { ffi::tmq_port_uptime_ms() };
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
 }
 
-/// Unix seconds at boot, once the wall clock was told; 0 before. In 32 bits, because Cortex-M4 has
-/// no 64-bit atomics.
+/// Unix time in seconds at boot, once the wall clock was set; 0 before. 32 bits, because Cortex-M4
+/// has no 64-bit atomics.
 static BOOT_TIME: AtomicU32 = AtomicU32::new(0);
 
-/// A number that no other running thread has.
+/// Returns a number that is unique among running threads.
 pub(crate) fn this_thread() -> usize {
     // SAFETY: no precondition.
     unsafe { ffi::tmq_port_this_thread() }
 }
 
-/// Unix seconds of the build: a time known to have passed when the device starts without a clock.
+/// Returns the build's Unix time in seconds: known to have passed if the device starts without a
+/// clock.
 pub fn build_time() -> u64 {
     // SAFETY: no precondition.
     u64::try_from(unsafe { ffi::tmq_port_build_time() }).unwrap_or(0)
 }
 
-/// Sets the wall clock, which is kept against the uptime from now on, and ends every client's wait:
-/// one may pause because it does not know the time.
+/// Sets the wall clock, which then advances with the uptime. Ends every client's wait, because one
+/// may be waiting for the time.
 pub fn set_unix_time(seconds: u32) {
     let uptime = u32::try_from(now().as_secs()).unwrap_or(u32::MAX);
     BOOT_TIME.store(seconds.saturating_sub(uptime).max(1), Ordering::Relaxed);
@@ -352,7 +356,7 @@ pub fn set_unix_time(seconds: u32) {
     unsafe { ffi::tmq_clients_wake() }
 }
 
-/// The wall clock in Unix seconds, if it was set or the platform knows it.
+/// Returns the wall clock in Unix seconds, if it was set or the platform knows it.
 pub fn unix_time() -> Option<u64> {
     match BOOT_TIME.load(Ordering::Relaxed) {
         // SAFETY: no precondition.
@@ -364,9 +368,9 @@ pub fn unix_time() -> Option<u64> {
     }
 }
 
-/// What this device is in its network, where that has a name.
+/// Returns this device's role in its network, if the network has roles.
 pub fn role() -> Option<&'static str> {
-    // SAFETY: no precondition; the result is NULL or a string that lives for ever.
+    // SAFETY: no precondition; the result is NULL or a static string.
     let role = unsafe {
         let role = ffi::tmq_port_role();
         (!role.is_null()).then(|| core::ffi::CStr::from_ptr(role))
@@ -374,7 +378,7 @@ pub fn role() -> Option<&'static str> {
     role.and_then(|role| role.to_str().ok())
 }
 
-/// The addresses that other hosts can send to.
+/// Returns the addresses that other hosts can send to.
 pub fn addresses() -> Vec<Ipv6Addr> {
     let mut found = [ffi::tmq_address::default(); ffi::TMQ_ADDRESSES as usize];
     // SAFETY: there is room for TMQ_ADDRESSES.
@@ -383,7 +387,7 @@ pub fn addresses() -> Vec<Ipv6Addr> {
     found.map(|address| *from_c(address).ip()).collect()
 }
 
-/// Fills `buf`, or gives the platform's code.
+/// Fills `buf`, or returns the platform's error code.
 pub fn fill_random(buf: &mut [u8]) -> Result<(), i32> {
     // SAFETY: the buffer is valid for its length.
     match unsafe { ffi::tmq_port_random(buf.as_mut_ptr(), buf.len()) } {
@@ -421,7 +425,7 @@ fn udp_error(code: i32) -> Option<UdpError> {
     }
 }
 
-/// One prefix of the network data; one that RFC 6052 does not allow is left out.
+/// Returns one prefix of the network data; `None` if RFC 6052 does not allow it.
 fn prefix(prefix: &ffi::tmq_prefix) -> Option<AdvertisedPrefix> {
     Some(AdvertisedPrefix {
         prefix: Prefix::new(Ipv6Addr::from(prefix.bytes), prefix.length).ok()?,
@@ -433,12 +437,12 @@ fn prefix(prefix: &ffi::tmq_prefix) -> Option<AdvertisedPrefix> {
     })
 }
 
-/// A result that is a length, or a negative code.
+/// Splits a result into a length and a negative code.
 fn length(result: i32) -> Result<usize, i32> {
     usize::try_from(result).map_err(|_| result)
 }
 
-/// What a code of a look-up means.
+/// Translates the code of a look-up.
 fn lookup_error(code: i32) -> LookupError {
     match code {
         ffi::TMQ_NOT_FOUND => LookupError::NameError,

@@ -3,13 +3,13 @@ use crate::ffi;
 use crate::line::Line;
 use core::fmt::Write;
 
-/// How the crate `alloc` says that the heap is exhausted.
+/// The beginning of the crate `alloc`'s message for an exhausted heap.
 const EXHAUSTED: &[u8] = b"memory allocation of";
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let mut line = Line::new();
-    // A line that is too long is cut off; that is no reason to fail here.
+    // A line that is too long is truncated, which is not an error.
     let _ = write!(line, "{info}");
     let text = line.as_bytes();
     if text.windows(EXHAUSTED.len()).any(|part| part == EXHAUSTED) {

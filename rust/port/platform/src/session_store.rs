@@ -7,10 +7,10 @@ use thread_mqtt_client::{self as client, Client, ConfigError};
 #[cfg(feature = "durable")]
 use thread_mqtt_session::Store;
 
-/// Bytes in the name of a session: the storage of a platform has short keys.
+/// Maximum bytes of a session name: platform storage has short keys.
 pub(crate) const NAME: usize = ffi::TMQ_SESSION_SIZE as usize - 1;
 
-/// The name of a stored session; by default that of a session that is not stored, which is empty.
+/// The name of a stored session. Empty, the default, if the session is not stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SessionName([u8; NAME + 1]);
 
@@ -29,20 +29,20 @@ impl SessionName {
     }
 }
 
-/// With what the records of a stored session are encrypted.
+/// How the records of a stored session are encrypted.
 #[derive(Clone, Copy, Default)]
 pub enum SessionKey<'a> {
-    /// Nothing: they are stored as they are.
+    /// Not encrypted.
     #[default]
     None,
-    /// A key that stays in PSA Crypto, by its identifier.
+    /// With a key that stays in PSA Crypto, by its identifier.
     Id(u32),
-    /// A key of 16 or 32 bytes, for AES-GCM.
+    /// With a key of 16 or 32 bytes, for AES-GCM.
     Bytes(&'a [u8]),
 }
 
 impl SessionKey<'static> {
-    /// By `CONFIG_THREAD_MQTT_SESSION_KEY_ID`.
+    /// Returns the key of `CONFIG_THREAD_MQTT_SESSION_KEY_ID`.
     pub fn of_options() -> Self {
         match crate::options().session_key_id {
             0 => Self::None,
@@ -51,22 +51,22 @@ impl SessionKey<'static> {
     }
 }
 
-/// Why there is no client.
+/// Why a client cannot be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientError {
-    /// The name under which its session is to be kept is not one.
+    /// The session name is invalid.
     SessionName,
-    /// Another client has a session of this name.
+    /// Another client uses a session of this name.
     SessionTaken,
-    /// The build has no durable sessions, or does not encrypt them: the option's name behind
+    /// Durable sessions or their encryption are not built in: the name of the option, without
     /// `CONFIG_THREAD_MQTT_`.
     NotBuilt(&'static str),
     /// The key cannot be used.
     #[cfg(feature = "session-encryption")]
     Key(thread_mqtt_seal::KeyError),
-    /// The key is one in PSA Crypto, and the image has none.
+    /// The key is in PSA Crypto, which the image does not have.
     NoPsa,
-    /// Its configuration is refused.
+    /// The client's configuration is refused.
     Config(ConfigError),
 }
 
@@ -99,8 +99,9 @@ impl fmt::Display for ClientError {
 
 impl core::error::Error for ClientError {}
 
-/// A client by this configuration. With a name that is not empty its session outlives restarts: see
-/// [`SessionStore::open`]. [`ClientError::SessionTaken`] as long as another client has the name.
+/// Creates a client with this configuration. If the name is not empty, its session survives
+/// restarts: see [`SessionStore::open`]. Fails with [`ClientError::SessionTaken`] while another
+/// client has the name.
 pub fn client(
     config: Box<client::Config>,
     session: &str,
@@ -114,7 +115,7 @@ pub fn client(
     Ok(client)
 }
 
-/// Where a client's session outlives restarts: in the platform's storage.
+/// Where a client's session is stored: in the platform's storage.
 pub struct SessionStore(
     #[cfg(feature = "durable")] Box<dyn Store>,
     #[cfg(not(feature = "durable"))] core::convert::Infallible,
@@ -122,14 +123,16 @@ pub struct SessionStore(
 );
 
 impl SessionStore {
-    /// The place under a name, whose records are encrypted if there is a key; `None` for the empty name: the
-    /// session is not stored. Nothing is read yet. The caller sees to it that each client has a name of its own, as
-    /// the C API does by its [`Registration`](crate::Registration).
+    /// Opens the storage of the session with this name, encrypted if there is a key. Returns `None`
+    /// for an empty name, because the session is not stored. Reads nothing yet. The caller must
+    /// give each client its own name, as the C API does with its
+    /// [`Registration`](crate::Registration).
     pub fn open(name: &str, key: SessionKey<'_>) -> Result<Option<Self>, ClientError> {
         Self::named(name, key, false)
     }
 
-    /// The same, and the name is taken as long as this lives, or the client that it was restored to.
+    /// Same as [`open`](Self::open), but claims the name until this value, or the client it is
+    /// restored to, is dropped.
     pub fn claimed(name: &str, key: SessionKey<'_>) -> Result<Option<Self>, ClientError> {
         Self::named(name, key, true)
     }
@@ -155,13 +158,13 @@ impl SessionStore {
         }
     }
 
-    /// The name of the place.
+    /// Returns the session name.
     pub fn name(&self) -> SessionName {
         self.1
     }
 
-    /// Reads what is there, and has a client that was just made go on from it. It takes as long as the storage
-    /// does, and stack like a connection.
+    /// Reads the stored session, and makes a new client resume it. The duration depends on the
+    /// storage. Uses as much stack as a connection.
     pub fn restore(self, client: &mut Client) {
         #[cfg(feature = "durable")]
         client.restore(self.0);
@@ -228,11 +231,11 @@ mod store {
     use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
     use thread_mqtt_session::{Store, StoreError};
 
-    /// Bytes of ".8001" and the final NUL.
+    /// Bytes of ".8001" and the terminating NUL.
     const END: usize = 6;
 
-    /// The records of one session in the platform's storage: under its name, a dot, and the record's
-    /// key in hexadecimal.
+    /// The records of one session in the platform's storage. Each is stored under the session's
+    /// name, a dot, and the record's key in hexadecimal.
     #[derive(Debug)]
     pub struct PlatformStore {
         key: [u8; NAME + END],
@@ -241,8 +244,9 @@ mod store {
     }
 
     impl PlatformStore {
-        /// Storage under a name of 1 to 12 of a-z, A-Z, 0-9, - and _, or [`ClientError::SessionName`]. A name has
-        /// one at a time, else [`ClientError::SessionTaken`].
+        /// Opens the storage under a name of 1 to 12 of a-z, A-Z, 0-9, - and _; other names are
+        /// [`ClientError::SessionName`]. [`ClientError::SessionTaken`] if another store has the
+        /// name.
         pub fn new(name: &str) -> Result<Self, ClientError> {
             let mut store = Self::unclaimed(name)?;
             store.claim = Some(Claim::new(name).ok_or(ClientError::SessionTaken)?);
@@ -266,7 +270,7 @@ mod store {
             })
         }
 
-        /// The key of a record, up to its NUL.
+        /// Returns the key of a record, NUL-terminated.
         fn key(&mut self, number: u16) -> *const c_char {
             let digits = self.key.get_mut(self.name..).unwrap_or_default();
             for (place, digit) in digits.iter_mut().zip(0..4) {
@@ -279,7 +283,7 @@ mod store {
             self.key.as_ptr().cast()
         }
 
-        /// What all keys begin with, up to its NUL.
+        /// Returns the common prefix of all keys, NUL-terminated.
         fn prefix(&mut self) -> *const c_char {
             if let Some(end) = self.key.get_mut(self.name) {
                 *end = 0;
@@ -288,7 +292,8 @@ mod store {
         }
     }
 
-    /// A name that a session has or had. They stay: there are few, and another one is added in front.
+    /// A name in use now or earlier. Names are never removed, because there are few. New ones are
+    /// added at the front.
     struct Name {
         name: SessionName,
         is_taken: AtomicBool,
@@ -297,22 +302,23 @@ mod store {
 
     static NAMES: AtomicPtr<Name> = AtomicPtr::new(ptr::null_mut());
 
-    /// A name that no other store has, until dropped.
+    /// A claim to a name, exclusive until dropped.
     #[derive(Debug)]
     struct Claim(&'static AtomicBool);
 
     impl Claim {
-        /// `None` if another store has the name.
+        /// Returns `None` if another store has the name.
         fn new(name: &str) -> Option<Self> {
             let name = SessionName::new(name);
             loop {
                 let first = NAMES.load(Ordering::Acquire);
                 let mut at: *const Name = first;
-                // SAFETY: NULL, or a name of the list, which stays and does not change.
+                // SAFETY: NULL, or a name of the list, which is never removed or changed.
                 while let Some(known) = unsafe { at.as_ref() } {
                     if known.name == name {
                         let was_taken = known.is_taken.swap(true, Ordering::AcqRel);
-                        // Not made where it is another's: dropping it would free the name.
+                        // Do not construct a claim on a name that is taken: dropping it would free
+                        // the name.
                         return (!was_taken).then(|| Self(&known.is_taken));
                     }
                     at = known.next;
@@ -323,10 +329,9 @@ mod store {
                     next: first,
                 }));
                 match NAMES.compare_exchange(first, new, Ordering::AcqRel, Ordering::Acquire) {
-                    // SAFETY: it stays from now on.
+                    // SAFETY: it is never removed from now on.
                     Ok(_) => return Some(Self(unsafe { &(*new).is_taken })),
-                    // Another one came first.
-                    // SAFETY: it was not shared.
+                    // Another thread was faster. SAFETY: it was not shared.
                     Err(_) => drop(unsafe { Box::from_raw(new) }),
                 }
             }
@@ -339,7 +344,7 @@ mod store {
         }
     }
 
-    /// The number behind the name in a key.
+    /// Returns the number that follows the name in a key.
     fn number(key: &[u8], name: usize) -> Option<u16> {
         let digits = key.get(name..).filter(|digits| digits.len() == 4)?;
         let digits = core::str::from_utf8(digits).ok()?;
@@ -397,7 +402,7 @@ mod store {
         }
     }
 
-    /// Numbers of errno that say that a record is too large: NVS and ZMS answer EINVAL, files EFBIG.
+    /// errno values that mean that a record is too large: NVS and ZMS return EINVAL, files EFBIG.
     const EINVAL: i32 = ffi::TMQ_ERRNO_BASE - 22;
     const EFBIG: i32 = ffi::TMQ_ERRNO_BASE - 27;
 

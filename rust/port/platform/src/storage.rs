@@ -1,4 +1,4 @@
-//! The time that is known to have passed, kept over reboots.
+//! The time known to have passed, stored across reboots.
 use crate::ffi;
 use crate::port::build_time;
 use core::ffi::CStr;
@@ -8,11 +8,12 @@ use thread_mqtt_client::KeptFloor;
 
 const KEY: &CStr = c"time";
 
-/// The Unix seconds that are kept. In 32 bits, because Cortex-M4 has no 64-bit atomics.
+/// The stored Unix time in seconds. 32 bits, because Cortex-M4 has no 64-bit atomics.
 static KEPT: AtomicU32 = AtomicU32::new(0);
 
-/// Unix seconds that are known to have passed when the device starts: the build's, or the last good time
-/// that [`keep_time`] has kept. What cannot be read is told in the log and counts as nothing.
+/// Returns a Unix time in seconds known to have passed when the device starts: the build time, or
+/// the last good time stored by [`keep_time`]. If it cannot be read, logs that and uses the build
+/// time.
 pub fn time_floor() -> u64 {
     let kept = match read() {
         Ok(kept) => kept,
@@ -29,11 +30,11 @@ pub fn time_floor() -> u64 {
     build_time().max(kept)
 }
 
-/// Keeps a [time floor](thread_mqtt_client::Client::time_floor) if it is a day later than the one
-/// kept: call it as often as you like. Where it cannot be kept the log says so, once a day.
+/// Stores a [time floor](thread_mqtt_client::Client::time_floor) if it is at least a day later than
+/// the stored one, so it may be called often. If storing fails, logs that once a day.
 pub fn keep_time(floor: u64) {
     let kept = KeptFloor(KEPT.load(Ordering::Relaxed).into());
-    // Nothing is learnt until the floor is later than the build.
+    // Nothing new until the floor is later than the build.
     if floor <= build_time() || !kept.is_outdated_by(floor) {
         return;
     }
@@ -54,7 +55,7 @@ pub fn keep_time(floor: u64) {
     }
 }
 
-/// A code of the port that stands for an errno.
+/// A port code that stands for an errno.
 struct Why(i32);
 
 impl fmt::Display for Why {
@@ -70,7 +71,7 @@ fn note(kept: u64) {
     KEPT.store(u32::try_from(kept).unwrap_or(u32::MAX), Ordering::Relaxed);
 }
 
-/// What is kept, 0 for nothing. Bytes that make no sense are forgotten.
+/// Returns the stored time, 0 for none. Deletes invalid data.
 fn read() -> Result<u64, i32> {
     let mut bytes = [0; 2 * KeptFloor::LENGTH];
     // SAFETY: the key ends with a NUL, and the buffer is valid for its length.

@@ -1,4 +1,4 @@
-//! Two sessions under one name would write over each other's records.
+//! Two sessions under one name would overwrite each other's records.
 #![cfg(feature = "durable")]
 use core::ffi::{c_char, c_void};
 use std::sync::Barrier;
@@ -22,7 +22,7 @@ extern "C" fn tmq_port_store_delete(_: *const c_char) -> i32 {
     0
 }
 
-/// What links with another crate's features asks for it; no test does.
+/// Needed to link if another crate's features are enabled; no test calls it.
 #[unsafe(no_mangle)]
 extern "C" fn tmq_port_random(_: *mut u8, _: usize) -> i32 {
     -1
@@ -47,9 +47,9 @@ fn a_name_has_one_client_at_a_time() {
     let other = named("meter2").unwrap();
     drop(first);
     let again = named("meter").unwrap();
-    // Without a name there is nothing to share.
+    // Without a name nothing is shared.
     let (_, _) = (named("").unwrap(), named("").unwrap());
-    // Who looks at a configuration, or counts by other means, is not in the way.
+    // Opening without a claim, to check a configuration or to count names differently, still works.
     assert!(SessionStore::open("meter", SessionKey::None).is_ok());
     assert_eq!(
         PlatformStore::new("a.b").unwrap_err(),

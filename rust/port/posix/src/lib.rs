@@ -1,5 +1,5 @@
-//! `libthread_mqtt` for Linux: the functions of `include/thread_mqtt.h` over this computer's own
-//! sockets, so that C code for a device is developed and debugged without one.
+//! `libthread_mqtt` for Linux: the functions of `include/thread_mqtt.h` over this computer's
+//! sockets, to develop and debug C code for a device without one.
 //!
 //! ```text
 //!  include/thread_mqtt.h        thread-mqtt-c-api
@@ -7,8 +7,8 @@
 //!  c/*.c                        POSIX: pthreads, sockets, getaddrinfo(), files
 //! ```
 //!
-//! The C files are a port like that of Zephyr, and an example for one to another operating system:
-//! see `docs/porting.md`. Rust programs use the crate `thread-mqtt-host` instead.
+//! The C files are a port, like Zephyr's, and an example for ports to other operating systems: see
+//! `docs/porting.md`. Rust programs use the crate `thread-mqtt-host` instead.
 
-// What the library consists of.
+// The contents of the library.
 use thread_mqtt_c_api as _;

@@ -1,24 +1,23 @@
-//! What a world is made of and how it behaves.
+//! The configuration of a world.
 use core::time::Duration;
 
-/// Everything a [`World`](crate::World) is told once. The same configuration and the same
-/// calls give the same bytes on the air, as long as no host socket takes part.
+/// The configuration of a [`World`](crate::World). The same configuration and the same calls
+/// produce the same bytes on the air, as long as no host socket is involved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorldConfig {
     /// Seeds every random choice: losses, back-offs, keys, addresses, sequence numbers.
     pub seed: u64,
     /// The radio medium.
     pub radio: Radio,
-    /// Routers in a line between the border router and the device; 0 means that the device
-    /// hears the border router itself. Each node hears only its neighbours. At most
-    /// [`MAX_HOPS`].
+    /// Number of routers in a line between the border router and the device; with 0, the device
+    /// hears the border router directly. Each node hears only its neighbours. At most [`MAX_HOPS`].
     pub hops: u8,
-    /// What kind of node the device is.
+    /// The kind of node the device is.
     pub device: Device,
-    /// The wall clock (Unix seconds) at virtual time zero; `None` for a device without one.
+    /// The wall clock (Unix seconds) at virtual time zero; `None` for a device without a clock.
     pub epoch: Option<u64>,
-    /// How long the network without the device has run, at full speed, when the device is
-    /// switched on and [`World::new`](crate::World::new) returns.
+    /// How long the network has been running without the device, at full speed, before the device
+    /// is switched on and [`World::new`](crate::World::new) returns.
     pub network_age: Duration,
     /// How virtual time follows the wall clock.
     pub pacing: Pacing,
@@ -28,12 +27,12 @@ pub struct WorldConfig {
     pub host_access: HostAccess,
 }
 
-/// Most routers between the border router and the device.
+/// Maximum number of routers between the border router and the device.
 pub const MAX_HOPS: u8 = 8;
 
 impl Default for WorldConfig {
-    /// A clean channel, a device beside the border router, the clock at the first second of
-    /// 2026, virtual time, and no way out of the world but by
+    /// A clean channel, a device next to the border router, a clock at the first second of 2026,
+    /// virtual time, and no access to hosts outside the world except through
     /// [`World::map`](crate::World::map).
     fn default() -> Self {
         Self {
@@ -50,29 +49,29 @@ impl Default for WorldConfig {
     }
 }
 
-/// The radio medium's faults.
+/// The faults of the radio medium.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Radio {
-    /// Probability, per frame and receiver, that a frame is not received; acknowledgements
-    /// included. 0 to 1.
+    /// Probability, per frame and receiver, that a frame is lost, acknowledgements included. 0 to
+    /// 1.
     pub loss: f64,
-    /// Probability that a received frame is handed up twice. 0 to 1.
+    /// Probability that a received frame is passed up twice. 0 to 1.
     pub duplication: f64,
-    /// A received frame is handed up late by a uniformly random time up to this; the order
-    /// of frames stays. Keep it well under a sleepy child's 100 ms listening time.
+    /// Maximum delay before a received frame is passed up. The delay is uniformly random, and
+    /// frames keep their order. Keep it well below a sleepy child's listening time of 100 ms.
     pub delay: Duration,
 }
 
-/// What kind of node the device is. Both are minimal Thread devices: they attach as children
+/// The kind of node the device is. Both kinds are minimal Thread devices: they attach as children
 /// and never route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Device {
-    /// Its receiver is always on.
+    /// The receiver is always on.
     #[default]
     Mtd,
-    /// Its receiver is off when idle; it asks its parent for frames.
+    /// The receiver is off when idle; the device polls its parent for frames.
     Sleepy {
-        /// The time between two polls. OpenThread polls faster by itself while it waits for
+        /// The interval between two polls. OpenThread polls faster on its own while it waits for
         /// answers of its own protocols.
         poll: Duration,
     },
@@ -80,26 +79,26 @@ pub enum Device {
 
 /// How virtual time follows the wall clock.
 ///
-/// Whatever is chosen, virtual time does not outrun the wall clock while a host socket or a
-/// host look-up is open: those answer in real time.
+/// In either mode, virtual time does not run ahead of the wall clock while a host socket or a host
+/// look-up is open, because those respond in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pacing {
     /// As fast as the machine can.
     #[default]
     Virtual,
-    /// One virtual second a second.
+    /// One virtual second per second.
     RealTime,
 }
 
-/// Which destinations outside the world may be reached.
+/// Which destinations outside the world can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HostAccess {
-    /// Only what [`World::map`](crate::World::map) names; all else is refused with a RST.
+    /// Only those set up by [`World::map`](crate::World::map); all others are refused with a RST.
     #[default]
     OnlyMapped,
-    /// Also 127.0.0.0/8, by its own address.
+    /// Also 127.0.0.0/8, under its own addresses.
     LoopbackOnly,
-    /// Any IPv4 address that the host reaches, by its own address.
+    /// Any IPv4 address that the host can reach, under its own address.
     Any,
 }
 
@@ -114,7 +113,7 @@ pub enum Node {
     Device,
 }
 
-/// Why a world cannot be made.
+/// Why a world cannot be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorldError {
@@ -124,14 +123,14 @@ pub enum WorldError {
     TooManyHops(u8),
     /// A poll period that is not between 10 ms and 4 minutes.
     PollPeriod,
-    /// OpenThread refused a step of the bring-up, with its own error code (`otError`).
+    /// OpenThread refused a step of the bring-up; with its own error code (`otError`).
     OpenThread {
         /// The call that failed.
         call: &'static str,
         /// `otError`.
         code: u32,
     },
-    /// The host has no more sockets or poll descriptors.
+    /// The host has run out of sockets or poll descriptors.
     HostSockets,
 }
 

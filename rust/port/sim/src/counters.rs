@@ -1,11 +1,11 @@
-//! What went over the air.
+//! Radio traffic counters.
 use core::ops::AddAssign;
 
-/// Frames and bytes of one direction. Bytes are those of the PHY payload (MAC header to FCS,
-/// at most 127 a frame); the 6 bytes of preamble, start delimiter and length are not counted.
+/// Frames and bytes in one direction. Bytes count the PHY payload (MAC header to FCS, at most 127
+/// per frame), without the 6 bytes of preamble, start delimiter and length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traffic {
-    /// Frames; every retransmission counts.
+    /// Frames, including every retransmission.
     pub frames: u64,
     /// Bytes.
     pub bytes: u64,
@@ -35,7 +35,7 @@ impl core::ops::Sub for Traffic {
     }
 }
 
-/// The radio counters of a node or, summed, of a world.
+/// The radio counters of a node, or the sum for a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Sent, without acknowledgements.
@@ -46,7 +46,7 @@ pub struct Counters {
     pub acks_sent: Traffic,
     /// Acknowledgements received.
     pub acks_received: Traffic,
-    /// Frames that this node would have received but for the configured loss.
+    /// Frames that this node would have received without the configured loss.
     pub lost: u64,
     /// Frames that this node missed because two transmissions overlapped.
     pub collided: u64,

@@ -1,5 +1,5 @@
-//! The sockets of the device's application. They live in the world, not in the port, so that
-//! a restart of the device takes them with it.
+//! The sockets of the device's application. They belong to the world, not to the port, so a restart
+//! of the device closes them.
 use crate::ffi::{Instance, Query, UdpSocket};
 use crate::tcp::{TcpEnd, TcpStack};
 use core::net::{IpAddr, Ipv6Addr, SocketAddrV6};
@@ -10,7 +10,7 @@ use thread_mqtt_driver::{Received, TcpState};
 use thread_mqtt_resolve::resolver::{Family, LookupError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference, Prefix};
 
-/// What an `otError` of OpenThread's DNS client means.
+/// Translates an `otError` of OpenThread's DNS client.
 fn lookup_error(code: i32) -> LookupError {
     match code {
         1 => LookupError::ServerFailure, // OT_ERROR_FAILED: SERVFAIL
@@ -21,10 +21,10 @@ fn lookup_error(code: i32) -> LookupError {
     }
 }
 
-/// What the application has open.
+/// The open sockets of the application.
 pub(crate) struct DeviceSockets {
     tcp: TcpStack,
-    /// The connection was lost with the device's memory.
+    /// The connection was lost because the device lost its memory.
     lost: bool,
     udp: Vec<UdpSocket>,
     lookup: Option<Lookup>,
@@ -33,7 +33,7 @@ pub(crate) struct DeviceSockets {
 
 /// A look-up by OpenThread's DNS client.
 struct Lookup {
-    /// The numbers of the queries without answer.
+    /// The numbers of the unanswered queries.
     open: Vec<usize>,
     found: Vec<IpAddr>,
     error: Option<LookupError>,
@@ -50,7 +50,8 @@ impl DeviceSockets {
         }
     }
 
-    /// The device has lost its memory; the application is told so by the next call.
+    /// Drops everything when the device loses its memory. The next call reports it to the
+    /// application.
     pub(crate) fn lose_all(&mut self) {
         self.lost = self.tcp.end().is_some();
         self.tcp.lose_all();
@@ -67,8 +68,8 @@ impl DeviceSockets {
 
     pub(crate) fn connect(&mut self, device: &Instance, to: SocketAddrV6) -> Result<(), TcpError> {
         self.close(true);
-        // A source that does not reach beyond the mesh is of no use, and a SYN without a way is
-        // an error at once.
+        // A source address that does not reach beyond the mesh is useless, and a SYN without a
+        // route fails immediately.
         let from = device.routable_address().ok_or(TcpError::Unreachable)?;
         self.tcp.connect(from, to);
         Ok(())
@@ -110,7 +111,7 @@ impl DeviceSockets {
         self.tcp.close(abort);
     }
 
-    /// The stack below the connection.
+    /// Returns the TCP stack below the connection.
     pub(crate) fn tcp(&mut self) -> &mut TcpStack {
         &mut self.tcp
     }
@@ -139,7 +140,7 @@ impl DeviceSockets {
             .map_err(|code| code as i32)
     }
 
-    /// The next datagram: from, to which port, what.
+    /// Returns the next datagram: sender, local port, payload.
     pub(crate) fn udp_receive(&self) -> Option<(SocketAddrV6, u16, Vec<u8>)> {
         self.udp.iter().find_map(|socket| {
             let (from, payload) = socket.receive()?;
@@ -151,7 +152,7 @@ impl DeviceSockets {
         self.udp.clear();
     }
 
-    /// Starts a look-up; an earlier one is forgotten.
+    /// Starts a look-up and forgets any earlier one.
     pub(crate) fn platform_lookup(
         &mut self,
         device: &Instance,
@@ -184,7 +185,7 @@ impl DeviceSockets {
         Ok(())
     }
 
-    /// Takes the answers that have come for the look-up under way.
+    /// Takes the answers received for the current look-up.
     pub(crate) fn take_answers(&mut self, device: &Instance) {
         while let Some((number, answer)) = device.next_answer() {
             let Some(lookup) = &mut self.lookup else {
@@ -208,14 +209,14 @@ impl DeviceSockets {
         }
     }
 
-    /// Whether the look-up's answer is complete.
+    /// Returns whether the look-up is complete.
     pub(crate) fn is_resolved(&self) -> bool {
         self.lookup
             .as_ref()
             .is_some_and(|lookup| lookup.open.is_empty())
     }
 
-    /// The look-up's answer, once.
+    /// Returns the look-up's answer, once.
     pub(crate) fn poll_platform_lookup(&mut self) -> Option<Result<Vec<IpAddr>, LookupError>> {
         let lookup = self.lookup.take_if(|lookup| lookup.open.is_empty())?;
         Some(match lookup.error {
@@ -224,12 +225,12 @@ impl DeviceSockets {
         })
     }
 
-    /// Bytes, or the end, can be received.
+    /// Returns whether bytes, or the end of the stream, can be received.
     pub(crate) fn is_readable(&self) -> bool {
         self.tcp.available() > 0 || self.tcp.end_of_stream()
     }
 
-    /// Bytes can be sent.
+    /// Returns whether bytes can be sent.
     pub(crate) fn is_writable(&self) -> bool {
         self.tcp.end() == Some(TcpEnd::Connected) && self.tcp.free_space() > 0
     }
@@ -248,7 +249,7 @@ fn failure(end: TcpEnd) -> TcpError {
     }
 }
 
-/// The NAT64 prefixes that the device sees in the network data.
+/// Returns the NAT64 prefixes that the device sees in the network data.
 pub(crate) fn prefixes(device: &Instance) -> Vec<AdvertisedPrefix> {
     device
         .nat64_routes()
@@ -266,7 +267,7 @@ pub(crate) fn prefixes(device: &Instance) -> Vec<AdvertisedPrefix> {
         .collect()
 }
 
-/// OpenThread answers an A query with NAT64 addresses; a port's resolver answers with IPv4.
+/// Undoes NAT64: OpenThread answers an A query with NAT64 addresses, a port's resolver with IPv4.
 fn unmap(prefixes: &[AdvertisedPrefix], address: Ipv6Addr) -> IpAddr {
     prefixes
         .iter()

@@ -1,4 +1,4 @@
-//! The engine of a world: takes events in the order of virtual time and passes them between
+//! The engine of a world. Processes events in the order of virtual time and passes them between
 //! nodes, medium and internet.
 use crate::config::{Device, Node, Pacing, WorldConfig, WorldError};
 use crate::device::DeviceSockets;
@@ -26,25 +26,25 @@ const SEED_INTERNET: u64 = 2;
 const SEED_DEVICE: u64 = 3;
 const SEED_TCP: u64 = 4;
 
-/// A child tells its parent of a new address about 0.1 s after it has it. Until then answers
-/// from beyond the mesh are lost: the border router searches for the address in vain.
+/// A child tells its parent of a new address after about 0.1 s. Until then, answers from beyond the
+/// mesh are lost, because the border router's search for the address fails.
 const REGISTRATION: u64 = 250_000;
 
-/// Something that happens later.
+/// A scheduled event.
 enum Event {
-    /// CCA is over: send, or report the channel busy.
+    /// CCA is over: transmit, or report the channel busy.
     Listened,
-    /// The radio has turned to sending: the frame given to it goes on the air.
+    /// The radio has switched to transmit: the frame given to it goes on the air.
     TransmitStart,
     /// The frame on the air has ended.
     TransmitEnd(u64),
     /// The acknowledgement with this id, for the frame of this node, has ended.
     AckEnd { id: u64, to: usize },
-    /// The radio's part of a transmission is over.
+    /// The radio has finished a transmission.
     TransmitDone(TransmitResult),
-    /// The parent has had the time to learn a new address.
+    /// The parent has had enough time to learn a new address.
     AddressRegistered,
-    /// A received frame is handed up.
+    /// A received frame is passed up.
     HandUp {
         psdu: Vec<u8>,
         channel: u8,
@@ -55,10 +55,10 @@ enum Event {
 
 struct Scheduled {
     at: u64,
-    /// Events of the same time happen in the order they were scheduled.
+    /// Events due at the same time are processed in the order they were scheduled.
     order: u64,
     node: usize,
-    /// The node's life the event belongs to: a restart leaves it behind.
+    /// The boot of the node that the event belongs to; dropped if the node has restarted since.
     life: u32,
     event: Event,
 }
@@ -88,11 +88,11 @@ pub(crate) struct Engine {
     pub(crate) platform: SharedPlatform,
     /// Dropped before the instances it uses.
     pub(crate) sockets: DeviceSockets,
-    /// `None` only before a node's start and while it restarts.
+    /// `None` only before a node starts and while it restarts.
     instances: Vec<Option<Rc<Instance>>>,
     lives: Vec<u32>,
     network: Option<Commissioning>,
-    /// Frames given to the radios that wait for their CCA to end.
+    /// Frames given to the radios, waiting for the end of their CCA.
     outgoing: Vec<Option<Transmit>>,
     pub(crate) medium: Medium,
     pub(crate) internet: Internet,
@@ -134,7 +134,7 @@ impl Engine {
         };
         let pacing = core::mem::replace(&mut engine.config.pacing, Pacing::Virtual);
         let age = engine.config.network_age.as_micros() as u64;
-        // Alone at first, the border router becomes the leader.
+        // Started alone, so the border router becomes the leader.
         engine.bring_up(BORDER_ROUTER)?;
         while !engine.instance(BORDER_ROUTER).is_attached() && engine.step(age)? {}
         let device = engine.device_index();
@@ -169,8 +169,8 @@ impl Engine {
             .expect("a node is without its instance only inside `restart`")
     }
 
-    /// Whether the device can be reached from beyond the mesh: it has a routable address (a
-    /// mesh-local source is not translated) that its parent has had the time to learn.
+    /// Returns whether the device is reachable from beyond the mesh: it has a routable address
+    /// (NAT64 does not translate a mesh-local source), and its parent has had the time to learn it.
     pub(crate) fn is_attached(&self) -> bool {
         let index = self.device_index();
         let device = self.instance(index);
@@ -179,7 +179,7 @@ impl Engine {
             && device.routable_address().is_some()
     }
 
-    /// Gives a node a new instance and starts it.
+    /// Creates a new instance for a node and starts it.
     fn bring_up(&mut self, index: usize) -> Result<(), WorldError> {
         let instance = Rc::new(Instance::new(&self.platform, index)?);
         self.instances[index] = Some(Rc::clone(&instance));
@@ -199,7 +199,7 @@ impl Engine {
         self.settle(index)
     }
 
-    /// Takes a node's memory and starts it again with the settings that `keep` keeps.
+    /// Clears a node's memory and starts it again with the settings selected by `keep`.
     pub(crate) fn restart(
         &mut self,
         index: usize,
@@ -220,8 +220,8 @@ impl Engine {
         self.bring_up(index)
     }
 
-    /// Runs to the next event and through it, but not past `limit`; `false` if there was none
-    /// until then.
+    /// Advances to the next event and processes it, but not past `limit`. Returns `false` if there
+    /// was no event until then.
     pub(crate) fn step(&mut self, limit: u64) -> Result<bool, WorldError> {
         let now = self.now();
         let next = self.next_event(now);
@@ -256,8 +256,8 @@ impl Engine {
         [queued, alarm, internet, tcp].into_iter().flatten().min()
     }
 
-    /// Moves the clock to `target`, or less far if the host has news before; those are told
-    /// by `true`.
+    /// Advances the clock to `target`, or less if the host has news earlier, in which case the
+    /// second value is `true`.
     fn advance(&mut self, now: u64, target: u64) -> (u64, bool) {
         let tied = self.internet.is_waiting_for_host();
         if !tied && self.config.pacing == Pacing::Virtual {
@@ -331,7 +331,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// What the device's TCP has to do by now.
+    /// Processes what is due in the device's TCP.
     fn run_tcp(&mut self, now: u64) -> Result<bool, WorldError> {
         let due = |at: Option<u64>| at.is_some_and(|at| at <= now);
         if !due(self.sockets.tcp().next_event(now)) {
@@ -341,7 +341,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// Lets the device's TCP send, and its application know.
+    /// Lets the device's TCP send, and notifies its application.
     fn poll_tcp(&mut self) {
         let device = self.device_index();
         let now = self.now();
@@ -355,7 +355,7 @@ impl Engine {
         }
     }
 
-    /// Runs a node's tasklets and does what it asked for, until it asks no more.
+    /// Runs a node's tasklets and carries out its requests until there are none left.
     pub(crate) fn settle(&mut self, index: usize) -> Result<(), WorldError> {
         if index == self.device_index() && self.instances[index].is_some() {
             self.poll_tcp();
@@ -430,7 +430,7 @@ impl Engine {
             Event::TransmitEnd(id) => self.frame_ended(node, id, now),
             Event::AckEnd { id, to } => self.ack_ended(node, id, to, now),
             Event::TransmitDone(result) => {
-                // From here the receiver is on again.
+                // From here on, the receiver is on again.
                 let mut platform = self.platform.borrow_mut();
                 let radio = &mut platform.nodes[node].radio;
                 if let (Some(listening), true) =
@@ -457,7 +457,7 @@ impl Engine {
         }
     }
 
-    /// A frame has left the air: who heard it, who acknowledges it?
+    /// Ends a frame on the air: determines which nodes received it and which acknowledges it.
     fn frame_ended(&mut self, sender: usize, id: u64, now: u64) {
         let Some(frame) = self.medium.ended(id) else {
             return;
@@ -499,7 +499,7 @@ impl Engine {
             }
         }
         match header.is_some_and(|header| header.wants_ack()) {
-            // The acknowledgement's end decides.
+            // The end of the acknowledgement decides.
             true if acknowledged => {}
             true => self.schedule(
                 now + ACK_WAIT,

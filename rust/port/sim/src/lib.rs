@@ -1,6 +1,6 @@
-//! A Thread network in one process: real OpenThread nodes on a simulated radio, real NAT64 in
-//! between, and at the far end servers inside the same world or real sockets of this machine.
-//! No root, no hardware, no other process.
+//! A Thread network in one process: real OpenThread nodes on a simulated radio, real NAT64 between
+//! them and the IPv4 internet, and servers inside the same world or real sockets of this machine at
+//! the far end. It needs no root, no hardware and no other process.
 //!
 //! ```text
 //!   device              routers            border router           IPv4 internet
@@ -39,7 +39,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is real and what is not
+//! # What is real and what is simulated
 //!
 //! Real, because it is OpenThread 1.4's own code (from the crate `openthread-sys`): MLE, the
 //! network data and its NAT64 prefix, 6LoWPAN and mesh forwarding, link-layer security, CSMA
@@ -48,39 +48,39 @@
 //!
 //! Simulated:
 //!
-//! - The radio: 250 kbit/s, CCA of 128 µs, turn-around of 192 µs, immediate acknowledgements,
-//!   collisions of frames that overlap at a receiver. A node hears its neighbours in the line,
-//!   and senses the carrier of theirs. There is no fading, no capture, one signal strength.
-//!   Enhanced acknowledgements (and with them CSL) are not there.
-//! - Time: it costs nothing to compute. OpenThread's cryptography takes zero virtual time.
-//! - The device runs OpenThread's FTD build with the link mode of a minimal Thread device; on
-//!   the air that is the same.
-//! - The device's TCP: smoltcp above OpenThread's IPv6, set up as a Zephyr product sets up
-//!   Zephyr's TCP ([`port`] lists what is equal and what differs).
-//! - The border router's other link has no other hosts. Its NAT64 hands IPv4 packets to a
-//!   smoltcp stack that terminates TCP, also if the far end is a socket of the host. Of UDP, DNS (port 53) is answered and what
-//!   [`World::serve_udp`] serves; ICMP is not.
+//! - The radio: 250 kbit/s, CCA of 128 µs, turn-around of 192 µs, immediate acknowledgements, and
+//!   collisions of frames that overlap at a receiver. A node hears its neighbours in the line, and
+//!   also senses the carrier of their neighbours. There is no fading and no capture effect, and all
+//!   signals are equally strong. Enhanced acknowledgements, and therefore CSL, are not supported.
+//! - Time: computation takes none. OpenThread's cryptography takes zero virtual time.
+//! - The device's build: OpenThread's FTD build with the link mode of a minimal Thread device,
+//!   which is the same on the air.
+//! - The device's TCP: smoltcp above OpenThread's IPv6, set up as a Zephyr product sets up Zephyr's
+//!   TCP ([`port`] lists the differences).
+//! - The border router's other link, which has no other hosts. NAT64 passes IPv4 packets to a
+//!   smoltcp stack that terminates TCP, even if the far end is a socket of the host. For UDP, DNS
+//!   (port 53) and the services of [`World::serve_udp`] answer. ICMP is not answered.
 //!
 //! # Time
 //!
-//! A world computes from event to event on a virtual clock in microseconds: some thousand
-//! times faster than real time. The same [`WorldConfig`] and the same calls give the same
-//! bytes on the air. While a socket or a look-up of the host is open, virtual time does not
-//! outrun the wall clock, and the run is no longer repeatable.
+//! A world advances from event to event on a virtual clock in microseconds, some thousand times
+//! faster than real time. The same [`WorldConfig`] and the same calls produce the same bytes on the
+//! air. While a host socket or look-up is open, virtual time does not run ahead of the wall clock,
+//! and the run is not repeatable.
 //!
 //! # Several worlds
 //!
-//! A [`World`] stays on its thread; worlds on different threads do not see each other.
-//! OpenThread shares a few globals between its instances (a random generator, lazily built
-//! tables), so a process-wide lock lets one world at a time into it, call by call, and each
-//! world brings its own generator state.
+//! A [`World`] stays on its thread, and worlds on different threads do not see each other.
+//! OpenThread shares a few globals between its instances (a random generator, lazily built tables).
+//! A process-wide lock therefore lets one world at a time into it, call by call, and each world has
+//! its own generator state.
 //!
-//! # Looking at the air
+//! # Capturing the radio traffic
 //!
-//! [`World::capture`] writes a pcap file. Wireshark shows what is inside the frames once it
-//! has the [network key](World::network_key), under *Preferences, Protocols, IEEE 802.15.4,
-//! Decryption Keys* with index 1 and *Thread hash*, and whole addresses once it has the
-//! [contexts](World::lowpan_contexts) of 6LoWPAN; or
+//! [`World::capture`] writes a pcap file. To decrypt the frames, give Wireshark the [network
+//! key](World::network_key) under *Preferences, Protocols, IEEE 802.15.4, Decryption Keys*, with
+//! index 1 and *Thread hash*. To see full addresses, also give it the 6LoWPAN
+//! [contexts](World::lowpan_contexts). With tshark:
 //!
 //! ```text
 //! tshark -r thread.pcap -o 'uat:ieee802154_keys:"<32 hex digits>","1","Thread hash"' \
@@ -89,13 +89,13 @@
 //!
 //! # Building
 //!
-//! Cargo builds OpenThread itself, once, in some minutes. Debian and Ubuntu packages:
-//! `build-essential cmake libclang-dev python3`; rustfmt must be installed. OpenThread options
-//! without a cargo feature stand in the repository's `.cargo/config.toml`; the build fails
-//! with a sentence if they are missing.
+//! Cargo builds OpenThread itself, once, in a few minutes. It needs the Debian or Ubuntu packages
+//! `build-essential cmake libclang-dev python3`, and rustfmt. OpenThread options without a cargo
+//! feature are set in the repository's `.cargo/config.toml`. If they are missing, the build fails
+//! with an error that says so.
 //!
-//! `unsafe` is confined to the private module `ffi`, whose documentation holds the rules that
-//! its safety comments refer to.
+//! `unsafe` is confined to the private module `ffi`. Its documentation contains the rules that the
+//! safety comments refer to.
 mod config;
 mod counters;
 mod device;

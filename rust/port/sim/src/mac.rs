@@ -1,5 +1,5 @@
-//! The few fields of an IEEE 802.15.4 MAC header that a radio chip looks at, its
-//! acknowledgement and its checksum (IEEE 802.15.4-2015, sections 7.2 and 7.3.3).
+//! The few fields of an IEEE 802.15.4 MAC header that a radio chip reads, the acknowledgement and
+//! the checksum (IEEE 802.15.4-2015, sections 7.2 and 7.3.3).
 
 /// Broadcast PAN identifier and short address.
 pub(crate) const BROADCAST: u16 = 0xffff;
@@ -25,7 +25,7 @@ pub(crate) enum Address {
     Extended([u8; 8]),
 }
 
-/// What a receiver reads from a frame.
+/// The fields that a receiver reads from a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     control: u16,
@@ -36,9 +36,9 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads the header of a version 2003 or 2006 frame. `None` if it is cut short or of
-    /// another version: version 2015 needs enhanced acknowledgements, which OpenThread does
-    /// not ask of this radio.
+    /// Parses the header of a version 2003 or 2006 frame. Returns `None` if it is truncated or of
+    /// another version: version 2015 needs enhanced acknowledgements, which OpenThread does not
+    /// request from this radio.
     pub(crate) fn parse(psdu: &[u8]) -> Option<Self> {
         let mut rest = psdu;
         let control = take_u16(&mut rest)?;
@@ -70,8 +70,8 @@ impl Header {
         self.control & 7 == TYPE_ACK
     }
 
-    /// A MAC command. From a child on a Thread network that is a data request: Thread uses
-    /// no other command but the unsecured beacon request, which has no source.
+    /// Returns whether this is a MAC command. From a child in a Thread network, that is a data
+    /// request: Thread's only other command is the unsecured beacon request, which has no source.
     pub(crate) fn is_command(&self) -> bool {
         self.control & 7 == TYPE_COMMAND
     }
@@ -81,7 +81,7 @@ impl Header {
     }
 }
 
-/// The immediate acknowledgement of a frame, FCS included.
+/// Builds the immediate acknowledgement of a frame, including the FCS.
 pub(crate) fn acknowledgement(sequence: u8, frame_pending: bool) -> Vec<u8> {
     let control = TYPE_ACK | if frame_pending { FRAME_PENDING } else { 0 };
     let [low, high] = control.to_le_bytes();
@@ -120,7 +120,7 @@ fn take_u16(rest: &mut &[u8]) -> Option<u16> {
     take(rest).map(u16::from_le_bytes)
 }
 
-/// The outer `None` is a frame cut short or a reserved mode.
+/// The outer `None` means a truncated frame or a reserved mode.
 fn take_address(rest: &mut &[u8], mode: u16) -> Option<Option<Address>> {
     match mode {
         0 => Some(None),
@@ -163,7 +163,7 @@ mod tests {
         let ack = acknowledgement(0x77, true);
         assert_eq!(ack[..3], [0x12, 0x00, 0x77]);
         assert!(Header::parse(&ack).unwrap().is_ack());
-        // The standard's property: the checksum over the whole frame is zero.
+        // Property of the standard: the checksum over the whole frame is zero.
         let mut again = ack.clone();
         again.extend([0, 0]);
         fill_checksum(&mut again);

@@ -1,6 +1,7 @@
-//! The air between the nodes: who hears whom, when a frame ends, what gets lost.
+//! The air between the nodes: which nodes hear each other, when a frame ends, which frames are
+//! lost.
 //!
-//! The physical layer is IEEE 802.15.4's at 2.4 GHz with 250 kbit/s: 32 µs a byte.
+//! The physical layer is IEEE 802.15.4 at 2.4 GHz with 250 kbit/s: 32 µs per byte.
 use crate::config::Radio;
 use crate::counters::Counters;
 use crate::mac::{ACK_LENGTH, Address, BROADCAST, Header, MAX_FRAME};
@@ -9,17 +10,17 @@ use crate::platform::{NodeState, RadioState};
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-/// Air time of a byte, microseconds.
+/// Air time of a byte in microseconds.
 const BYTE: u64 = 32;
 /// Preamble, start delimiter and length.
 const PHY_HEADER: u64 = 6;
 /// Air time of the longest frame.
 const LONGEST: u64 = (PHY_HEADER + MAX_FRAME as u64) * BYTE;
-/// Listening before talking: 8 symbols.
+/// Clear channel assessment: 8 symbols.
 pub(crate) const CCA: u64 = 128;
-/// From receiving to sending and back: 12 symbols (aTurnaroundTime).
+/// Switching between receive and transmit: 12 symbols (aTurnaroundTime).
 pub(crate) const TURNAROUND: u64 = 192;
-/// From the end of a frame until its acknowledgement is given up: 54 symbols
+/// From the end of a frame until the sender stops waiting for its acknowledgement: 54 symbols
 /// (macAckWaitDuration).
 pub(crate) const ACK_WAIT: u64 = 864;
 
@@ -34,14 +35,14 @@ pub(crate) struct Transmission {
     pub(crate) psdu: Vec<u8>,
 }
 
-/// What a node makes of a frame on the air.
+/// How a node receives a frame on the air.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// Not received, or not for this node.
     No,
     /// For this node.
     Yes {
-        /// To be acknowledged, with this "frame pending" bit.
+        /// Whether to acknowledge it, and with which "frame pending" bit.
         acknowledge: Option<bool>,
     },
 }
@@ -53,14 +54,14 @@ pub(crate) struct Medium {
     links: Vec<Vec<bool>>,
     on_air: Vec<Transmission>,
     next_id: u64,
-    /// When each node was handed its latest frame: frames stay in order.
+    /// When each node was last passed a frame, to keep frames in order.
     handed_up: Vec<u64>,
     pub(crate) counters: Vec<Counters>,
     pub(crate) capture: Option<Pcap>,
 }
 
 impl Medium {
-    /// A line of `nodes` nodes, each hearing its neighbours.
+    /// Creates a line of `nodes` nodes, each of which hears its neighbours.
     pub(crate) fn line(seed: u64, nodes: usize, faults: Radio) -> Self {
         Self {
             faults,
@@ -85,8 +86,8 @@ impl Medium {
         self.links[b][a] = up;
     }
 
-    /// Whether a node that has listened for [`CCA`] until now found the channel busy, or is
-    /// busy itself with an acknowledgement.
+    /// Returns whether a node that has listened for [`CCA`] until now found the channel busy, or is
+    /// itself busy with an acknowledgement.
     pub(crate) fn is_busy(&self, node: usize, channel: u8, now: u64) -> bool {
         self.on_air.iter().any(|other| {
             other.end > now.saturating_sub(CCA)
@@ -97,7 +98,7 @@ impl Medium {
         })
     }
 
-    /// Whether a node senses another's carrier. That reaches further than its frames: over
+    /// Returns whether a node senses another's carrier. A carrier reaches further than frames: over
     /// two links of the line.
     fn senses(&self, node: usize, other: usize) -> bool {
         self.links[other][node]
@@ -124,7 +125,7 @@ impl Medium {
         if let Some(capture) = &mut self.capture {
             capture.frame(start, &psdu);
         }
-        // What ended two frames ago can neither collide nor be asked for any more.
+        // A frame that ended two frame lengths ago can neither collide nor be queried any more.
         self.on_air.retain(|other| other.end + 2 * LONGEST > start);
         self.on_air.push(Transmission {
             id,
@@ -137,12 +138,12 @@ impl Medium {
         &self.on_air[self.on_air.len() - 1]
     }
 
-    /// The frame with this id, which has just ended.
+    /// Returns the frame with this id, which has just ended.
     pub(crate) fn ended(&self, id: u64) -> Option<Transmission> {
         self.on_air.iter().find(|other| other.id == id).cloned()
     }
 
-    /// Whether `node`'s receiver got the frame, and whether it is for it.
+    /// Returns whether `node` received the frame, and whether the frame is for it.
     pub(crate) fn hear(
         &mut self,
         frame: &Transmission,
@@ -177,7 +178,7 @@ impl Medium {
         Heard::Yes { acknowledge }
     }
 
-    /// Whether the node that waits for it receives an acknowledgement.
+    /// Returns whether the waiting node receives an acknowledgement.
     pub(crate) fn hear_ack(&mut self, ack: &Transmission, node: usize) -> bool {
         let heard = self.links[ack.from][node] && self.arrives(ack, node);
         if heard {
@@ -186,7 +187,7 @@ impl Medium {
         heard
     }
 
-    /// Neither lost nor hit by another frame.
+    /// Returns whether the frame was neither lost nor hit by another frame.
     fn arrives(&mut self, frame: &Transmission, node: usize) -> bool {
         let collided = self.on_air.iter().any(|other| {
             other.id != frame.id
@@ -206,7 +207,7 @@ impl Medium {
         !lost
     }
 
-    /// When a frame is handed up to the node, and how often.
+    /// Returns when and how often a frame is passed up to the node.
     pub(crate) fn hand_up(&mut self, node: usize, now: u64) -> (u64, usize) {
         let late = match self.faults.delay.as_micros() as u64 {
             0 => 0,
@@ -229,7 +230,7 @@ impl Medium {
     }
 }
 
-/// Whether a frame passes the address filter: `Some(true)` if for this node alone.
+/// Returns whether a frame passes the address filter: `Some(true)` if it is for this node only.
 fn is_for(radio: &RadioState, header: &Header) -> Option<bool> {
     let pan = header.destination_pan;
     if pan.is_some_and(|pan| pan != BROADCAST && pan != radio.pan_id) {
@@ -251,10 +252,10 @@ mod tests {
     use core::time::Duration;
 
     const CHANNEL: u8 = 15;
-    /// A data frame from 1 to 2 in PAN 3 that wants an acknowledgement.
+    /// A data frame from 1 to 2 in PAN 3 that requests an acknowledgement.
     const FRAME: [u8; 11] = [0x61, 0x88, 9, 3, 0, 2, 0, 1, 0, 0, 0];
 
-    /// Nodes in a line, all listening, with short addresses 1, 2, …
+    /// Returns nodes in a line, all listening, with short addresses 1, 2, …
     fn line(nodes: usize, faults: Radio) -> (Medium, Platform) {
         let mut platform = Platform::new(1, &vec![Node::Device; nodes]);
         for (index, node) in platform.nodes.iter_mut().enumerate() {

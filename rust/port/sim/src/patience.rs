@@ -1,9 +1,9 @@
-//! How long a peer may stay silent.
+//! Detects peers that stop responding.
 use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::{Duration, Instant};
 
-/// Gives a peer up that does not answer what was sent to it. The time-out of smoltcp runs on idle connections as
-/// well, which may be silent for ever.
+/// Gives up a peer that does not acknowledge what was sent. smoltcp's own timeout also applies to
+/// idle connections, which may be silent indefinitely.
 #[derive(Debug)]
 pub(crate) struct Patience {
     silence: Duration,
@@ -11,7 +11,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// `silence` is how long the peer may take.
+    /// `silence` is how long the peer may take to respond.
     pub(crate) fn new(silence: Duration, socket: &mut Socket<'_>) -> Self {
         socket.set_timeout(Some(silence));
         Self {
@@ -20,7 +20,7 @@ impl Patience {
         }
     }
 
-    /// To be called before the socket is polled.
+    /// Call this before the socket is polled.
     pub(crate) fn watch(&mut self, socket: &mut Socket<'_>, now: Instant) {
         let is_open = matches!(socket.state(), State::Established | State::CloseWait);
         let is_idle = is_open && socket.send_queue() == 0;
@@ -31,7 +31,8 @@ impl Patience {
             }
             (false, Some(since)) => {
                 self.idle_since = None;
-                // smoltcp counts from when bytes are queued, and for a FIN from when the peer was last heard.
+                // smoltcp counts from when bytes are queued, and for a FIN from when it last heard
+                // the peer.
                 let counted = match socket.send_queue() {
                     0 => now - since,
                     _ => Duration::ZERO,

@@ -53,7 +53,7 @@ impl Pcap {
         self.failed = self.to.write_all(&record).err();
     }
 
-    /// Flushes the file, and tells of the first error.
+    /// Flushes the file, and returns the first error.
     pub(crate) fn finish(mut self) -> Result<()> {
         match self.failed.take() {
             Some(error) => Err(error),

@@ -1,5 +1,5 @@
-//! What OpenThread's platform functions read and write: one [`Platform`] per world, one
-//! [`NodeState`] per node. Plain data; the functions themselves are in [`crate::ffi`].
+//! The data that OpenThread's platform functions read and write: one [`Platform`] per world, one
+//! [`NodeState`] per node. The functions themselves are in [`crate::ffi`].
 use crate::config::Node;
 use crate::mac::Address;
 use chacha20::ChaCha8Rng;
@@ -7,7 +7,7 @@ use core::net::Ipv6Addr;
 use rand_core::SeedableRng;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Lines of log kept per node; the oldest go first.
+/// Log lines kept per node; the oldest are dropped first.
 const LOG_LINES: usize = 1000;
 
 /// The platform of a world.
@@ -18,7 +18,7 @@ pub(crate) struct Platform {
     pub(crate) entropy: ChaCha8Rng,
     /// The state of OpenThread's process-wide pseudo-random generator while this world runs.
     pub(crate) prng: u32,
-    /// The node whose code runs, to attribute calls that carry no instance.
+    /// The node whose code is running, to attribute calls without an instance.
     pub(crate) running: usize,
     /// The nodes, by index.
     pub(crate) nodes: Vec<NodeState>,
@@ -29,7 +29,8 @@ impl Platform {
         Self {
             now: 0,
             entropy: ChaCha8Rng::seed_from_u64(seed),
-            // Any state but 0 and 0x7fffffff works; mix the seed so that neighbours differ.
+            // Any state except 0 and 0x7fffffff works. Mixes the seed so that adjacent seeds
+            // differ.
             prng: (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u32 & 0x3fff_ffff | 1,
             running: 0,
             nodes: nodes
@@ -40,7 +41,7 @@ impl Platform {
         }
     }
 
-    /// The node that owns an OpenThread instance.
+    /// Returns the node that owns an OpenThread instance.
     pub(crate) fn index_of(&self, instance: usize) -> usize {
         self.nodes
             .iter()
@@ -49,9 +50,9 @@ impl Platform {
     }
 }
 
-/// What the platform keeps for one node.
+/// The platform state of one node.
 pub(crate) struct NodeState {
-    /// Which node this is.
+    /// The node.
     pub(crate) node: Node,
     /// The address of the OpenThread instance; 0 before the first bring-up.
     pub(crate) instance: usize,
@@ -69,11 +70,11 @@ pub(crate) struct NodeState {
     pub(crate) settings: BTreeMap<u16, Vec<Vec<u8>>>,
     /// Log lines.
     pub(crate) log: VecDeque<String>,
-    /// What OpenThread asked for and the world has not done yet.
+    /// OpenThread's requests that the world has not processed yet.
     pub(crate) requests: VecDeque<Request>,
-    /// Counts everything a waiting application could want to see.
+    /// Counts everything that could interest a waiting application.
     pub(crate) activity: u64,
-    /// Addresses added so recently that the parent need not know them yet.
+    /// Addresses added so recently that the parent may not know them yet.
     pub(crate) registering: u32,
     /// Answers of OpenThread's DNS client: query number, addresses or `otError`.
     pub(crate) answers: VecDeque<(usize, Result<Vec<Ipv6Addr>, u32>)>,
@@ -98,7 +99,7 @@ impl NodeState {
         }
     }
 
-    /// Forgets what a restart forgets. Settings and log stay.
+    /// Clears everything that is lost in a restart. Settings and log stay.
     pub(crate) fn power_cycle(&mut self) {
         self.alarm_milli = None;
         self.alarm_micro = None;
@@ -113,7 +114,7 @@ impl NodeState {
         self.activity += 1;
     }
 
-    /// When the earlier alarm fires.
+    /// Returns when the earlier alarm fires.
     pub(crate) fn next_alarm(&self) -> Option<u64> {
         match (self.alarm_milli, self.alarm_micro) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -129,7 +130,7 @@ impl NodeState {
     }
 }
 
-/// What OpenThread asked of the platform.
+/// A request from OpenThread to the platform.
 pub(crate) enum Request {
     /// Send this frame.
     Transmit(Transmit),
@@ -139,9 +140,9 @@ pub(crate) enum Request {
     AddressAdded,
     /// Look for a NAT64 prefix on the infrastructure link.
     DiscoverNat64Prefix,
-    /// NAT64 has made this IPv4 packet.
+    /// Take this IPv4 packet from NAT64.
     Ip4(Vec<u8>),
-    /// A TCP segment for the device has come, as an IPv6 packet.
+    /// Take this TCP segment for the device, as an IPv6 packet.
     Ip6(Vec<u8>),
     /// Ask the upstream DNS servers.
     UpstreamQuery {
@@ -150,7 +151,7 @@ pub(crate) enum Request {
         /// The DNS message.
         query: Vec<u8>,
     },
-    /// Give a transaction up.
+    /// Give up a transaction.
     CancelUpstream {
         /// OpenThread's transaction.
         transaction: usize,
@@ -162,11 +163,11 @@ pub(crate) struct Transmit {
     /// MAC header to FCS; the FCS is not filled in.
     pub(crate) psdu: Vec<u8>,
     pub(crate) channel: u8,
-    /// Listen before talking.
+    /// Whether to listen before transmitting (CCA).
     pub(crate) cca: bool,
 }
 
-/// What a radio chip would keep in its registers.
+/// The state that a radio chip would keep in its registers.
 #[derive(Debug, Clone)]
 pub(crate) struct RadioState {
     pub(crate) eui64: [u8; 8],
@@ -174,15 +175,15 @@ pub(crate) struct RadioState {
     pub(crate) promiscuous: bool,
     pub(crate) pan_id: u16,
     pub(crate) short_address: u16,
-    /// In the order of the air (least significant byte first).
+    /// In transmission order (least significant byte first).
     pub(crate) extended_address: [u8; 8],
-    /// Channel and since when, while the receiver is on.
+    /// The channel, and when it started listening, while the receiver is on.
     pub(crate) listening: Option<(u8, u64)>,
-    /// A frame is being sent or its acknowledgement awaited.
+    /// A frame is being sent, or its acknowledgement is awaited.
     pub(crate) transmitting: bool,
-    /// Answer a data poll with "frame pending" only to the children listed.
+    /// Answer data polls with "frame pending" only for the listed children.
     pub(crate) match_sources: bool,
-    /// Children with frames waiting for them.
+    /// Children with frames waiting.
     pub(crate) pending_for: BTreeSet<Address>,
 }
 

@@ -1,8 +1,8 @@
-//! The device's end: a [`Port`] for a client.
+//! The device's side: a [`Port`] for a client.
 //!
-//! TCP is smoltcp above OpenThread's IPv6, as a product's is Zephyr's above the same IPv6.
-//! OpenThread's own TCP (TCPlp) is not used: products leave it out, and its SYN asks for ECN
-//! (ECE and CWR set), which some middleboxes drop.
+//! TCP is smoltcp above OpenThread's IPv6, just as a product runs Zephyr's TCP above the same IPv6.
+//! OpenThread's own TCP (TCPlp) is not used: products leave it out, and its SYN requests ECN (ECE
+//! and CWR set), which some middleboxes drop.
 //!
 //! | | Zephyr's TCP with this module | here |
 //! | --- | --- | --- |
@@ -13,8 +13,8 @@
 //! | first retransmission | after 1.0 to 1.5 s, not adapted | after 1.0 s, adapted to the round trip (RFC 6298), never earlier |
 //! | options of the SYN | MSS | MSS, window scale, SACK permitted: 8 bytes more |
 //!
-//! DNS through [`Port::udp_send`] uses OpenThread's UDP sockets; the platform's resolver is
-//! OpenThread's DNS client asking the border router.
+//! DNS through [`Port::udp_send`] uses OpenThread's UDP sockets. The platform's resolver is
+//! OpenThread's DNS client, which queries the border router.
 use crate::config::Node;
 use crate::world::World;
 use core::net::{IpAddr, SocketAddrV6};
@@ -23,12 +23,12 @@ use thread_mqtt_client::TcpError;
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_mqtt_resolve::resolver::{Family, LookupError, Network};
 
-/// A [`Port`] on the simulated device. [`wait`](Port::wait) runs the world; everything else
-/// takes no time.
+/// A [`Port`] on the simulated device. [`wait`](Port::wait) runs the world; all other calls take no
+/// time.
 #[derive(Debug, Clone)]
 pub struct SimPort {
     world: World,
-    /// The device's activity that `wait` has reported.
+    /// The device activity that `wait` has already reported.
     seen: u64,
 }
 
@@ -38,13 +38,13 @@ impl SimPort {
         Self { world, seen }
     }
 
-    /// The world the device lives in.
+    /// Returns the world that the device belongs to.
     pub fn world(&self) -> &World {
         &self.world
     }
 
-    /// Something has happened that is not waiting at a socket: a connection came up or
-    /// failed, addresses or network data changed, room to send.
+    /// Returns whether something has happened that sockets do not show: a connection was
+    /// established or failed, addresses or network data changed, or there is room to send.
     fn has_news(&mut self) -> bool {
         let activity = self.world.activity(Node::Device);
         activity != core::mem::replace(&mut self.seen, activity)
@@ -130,7 +130,7 @@ impl Port for SimPort {
                     || sockets.has_datagram()
                     || sockets.is_resolved()
             });
-            // Both are evaluated: news that come with bytes are told by the same return.
+            // Evaluate both: this return also reports news that arrives together with bytes.
             if self.has_news() | ready || !self.world.step(limit) {
                 return;
             }

@@ -8,41 +8,41 @@ use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv6Packet, TcpPacket};
 use crate::patience::Patience;
 use crate::wire::Wire;
 
-/// IPv6's least, which a Thread network carries: an MSS of 1,220 bytes.
+/// IPv6's minimum, which a Thread network carries: an MSS of 1,220 bytes.
 const MTU: usize = 1280;
-/// Zephyr's default: a third of 36 buffers with 128 bytes each.
+/// Zephyr's default: a third of 36 buffers of 128 bytes each.
 const RECEIVE_WINDOW: usize = 1536;
-/// Of segments that wait for their acknowledgement.
+/// Room for segments that wait for their acknowledgement.
 const SEND_BUFFER: usize = 3 * 1024;
-/// A peer that does not answer what was sent for so long is given up.
+/// A peer that leaves sent data unacknowledged for this long is given up.
 const SILENCE: Duration = Duration::from_secs(120);
-/// Where the ports of outgoing connections begin (RFC 6335, section 6).
+/// First local port of outgoing connections (RFC 6335, section 6).
 const FIRST_PORT: u16 = 49_152;
 
-/// How a connection stands.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TcpEnd {
     /// SYN sent.
     Connecting,
     /// Established, or half closed.
     Connected,
-    /// Over in good order.
+    /// Closed gracefully.
     Closed,
-    /// RST to the SYN.
+    /// RST in response to the SYN.
     Refused,
-    /// RST later.
+    /// RST after the connection was established.
     Reset,
-    /// The peer fell silent.
+    /// The peer stopped responding.
     TimedOut,
 }
 
-/// The stack, with the application's one connection.
+/// The stack, with the application's single connection.
 pub(crate) struct TcpStack {
     interface: Interface,
     wire: Wire,
     sockets: SocketSet<'static>,
     connection: Option<Connection>,
-    /// Closed by the application, FIN and its answer still under way.
+    /// Closed by the application; FIN and its acknowledgement are still in flight.
     leaving: Vec<(SocketHandle, Patience)>,
     next_port: u16,
 }
@@ -53,12 +53,12 @@ struct Connection {
     port: u16,
     /// The SYN was answered.
     established: bool,
-    /// A RST came.
+    /// A RST arrived.
     reset: bool,
 }
 
 impl TcpStack {
-    /// `seed` chooses the sequence numbers and the first port.
+    /// `seed` selects the sequence numbers and the first port.
     pub(crate) fn new(seed: u64) -> Self {
         let mut wire = Wire::new(MTU);
         let mut config = Config::new(HardwareAddress::Ip);
@@ -74,7 +74,7 @@ impl TcpStack {
         }
     }
 
-    /// Forgets everything, as a restart of the device does; the ports go on.
+    /// Forgets everything, as a restart of the device does. Port numbers continue.
     pub(crate) fn lose_all(&mut self) {
         self.sockets = SocketSet::new(Vec::new());
         self.connection = None;
@@ -83,7 +83,7 @@ impl TcpStack {
         self.wire.sent.clear();
     }
 
-    /// Begins a connection from `from`; the connection before is aborted.
+    /// Starts a connection from `from`, and aborts the previous one.
     pub(crate) fn connect(&mut self, from: Ipv6Addr, to: SocketAddrV6) {
         self.close(true);
         self.interface.update_ip_addrs(|addresses| {
@@ -91,7 +91,7 @@ impl TcpStack {
             // There is room for one.
             let _ = addresses.push(IpCidr::new(IpAddress::Ipv6(from), 128));
         });
-        // One hop: OpenThread routes.
+        // A single hop: OpenThread does the routing.
         let _ = self.interface.routes_mut().add_default_ipv6_route(from);
         let buffer = |size| SocketBuffer::new(vec![0; size]);
         let mut socket = Socket::new(buffer(RECEIVE_WINDOW), buffer(SEND_BUFFER));
@@ -116,7 +116,7 @@ impl TcpStack {
         });
     }
 
-    /// How the connection stands; `None` without one.
+    /// Returns the state of the connection; `None` without one.
     pub(crate) fn end(&self) -> Option<TcpEnd> {
         let connection = self.connection.as_ref()?;
         let socket = self.sockets.get::<Socket>(connection.socket);
@@ -132,26 +132,26 @@ impl TcpStack {
         })
     }
 
-    /// Queues what fits; returns how much.
+    /// Queues what fits, and returns how much.
     pub(crate) fn send(&mut self, data: &[u8]) -> usize {
         self.socket_mut()
             .and_then(|socket| socket.send_slice(data).ok())
             .unwrap_or(0)
     }
 
-    /// Takes what was received; returns how much.
+    /// Takes received bytes, and returns how many.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> usize {
         self.socket_mut()
             .and_then(|socket| socket.recv_slice(buffer).ok())
             .unwrap_or(0)
     }
 
-    /// Bytes that [`receive`](Self::receive) would give.
+    /// Returns how many bytes [`receive`](Self::receive) would return.
     pub(crate) fn available(&self) -> usize {
         self.socket().map_or(0, Socket::recv_queue)
     }
 
-    /// Room to send.
+    /// Returns the room for sending.
     pub(crate) fn free_space(&self) -> usize {
         self.socket().map_or(0, |socket| {
             if socket.may_send() {
@@ -162,7 +162,7 @@ impl TcpStack {
         })
     }
 
-    /// The peer has sent FIN (after what can still be received).
+    /// Returns whether the peer has sent FIN (after what can still be received).
     pub(crate) fn end_of_stream(&self) -> bool {
         let ended = |socket: &Socket<'_>| {
             matches!(
@@ -184,11 +184,11 @@ impl TcpStack {
         } else {
             socket.close();
         }
-        // FIN or RST leaves with the next poll.
+        // FIN or RST is sent by the next poll.
         self.leaving.push((connection.socket, connection.patience));
     }
 
-    /// A segment has come; `true` if it may be news for the application.
+    /// Processes a received segment. Returns `true` if it may be news for the application.
     pub(crate) fn take_packet(&mut self, packet: Vec<u8>, now: u64) -> bool {
         let before = self.seen();
         if let Some(connection) = &mut self.connection
@@ -203,7 +203,7 @@ impl TcpStack {
         before != self.seen()
     }
 
-    /// Sends what is due; `true` if the application may want to look.
+    /// Sends what is due. Returns `true` if there may be news for the application.
     pub(crate) fn poll(&mut self, now: u64) -> bool {
         let before = self.seen();
         let open = self.connection.as_mut();
@@ -221,7 +221,7 @@ impl TcpStack {
         let sockets = &mut self.sockets;
         self.leaving.retain(|(handle, _)| {
             let socket = sockets.get::<Socket>(*handle);
-            // An aborted socket keeps its tuple until the RST has left.
+            // An aborted socket keeps its address pair until the RST has been sent.
             let over = match socket.state() {
                 State::Closed => socket.remote_endpoint().is_none(),
                 state => state == State::TimeWait,
@@ -234,7 +234,7 @@ impl TcpStack {
         before != self.seen()
     }
 
-    /// When [`poll`](Self::poll) wants to be called next.
+    /// Returns when to call [`poll`](Self::poll) next.
     pub(crate) fn next_event(&mut self, now: u64) -> Option<u64> {
         self.sockets.iter().next()?;
         self.interface
@@ -242,7 +242,7 @@ impl TcpStack {
             .map(|at| (at.total_micros() as u64).max(now))
     }
 
-    /// The next packet for OpenThread to send.
+    /// Returns the next packet for OpenThread to send.
     pub(crate) fn next_packet(&mut self) -> Option<Vec<u8>> {
         (!self.wire.sent.is_empty()).then(|| self.wire.sent.remove(0))
     }
@@ -257,7 +257,7 @@ impl TcpStack {
         Some(self.sockets.get_mut(connection.socket))
     }
 
-    /// What the application can see of the connection.
+    /// Returns what the application can see of the connection.
     fn seen(&self) -> Option<(TcpEnd, usize, usize, bool)> {
         let end = self.end()?;
         let (available, space) = (self.available(), self.free_space());
@@ -277,7 +277,7 @@ fn instant(now: u64) -> Instant {
     Instant::from_micros(now as i64)
 }
 
-/// Whether a packet resets the connection at a local port.
+/// Returns whether a packet resets the connection at a local port.
 fn resets(packet: &[u8], port: u16) -> bool {
     let Ok(packet) = Ipv6Packet::new_checked(packet) else {
         return false;

@@ -1,4 +1,4 @@
-//! The wire between IP packets of the world and a smoltcp stack.
+//! The link between the world's IP packets and a smoltcp stack.
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
@@ -10,7 +10,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// A wire for packets of at most `mtu` bytes.
+    /// Creates a link for packets of at most `mtu` bytes.
     pub(crate) fn new(mtu: usize) -> Self {
         Self {
             mtu,

@@ -17,14 +17,14 @@ use std::rc::Rc;
 use thread_mqtt_resolve::resolver::Network;
 use thread_mqtt_resolve::{AdvertisedPrefix, Preference};
 
-/// OpenThread's settings keys (openthread/platform/settings.h) that hold the border router's
-/// own prefixes.
+/// OpenThread's settings keys (openthread/platform/settings.h) for the border router's own
+/// prefixes.
 const PREFIX_SETTINGS: [u16; 2] = [15, 16];
 /// The settings key of the active dataset.
 const DATASET_SETTING: u16 = 1;
 
-/// A Thread network. A cheap handle: clones are the same world. It belongs to one thread;
-/// any number of worlds may run on threads of their own.
+/// A Thread network. This is a cheap handle: clones refer to the same world. It belongs to one
+/// thread; any number of worlds may run on other threads.
 #[derive(Clone)]
 pub struct World {
     engine: Rc<RefCell<Engine>>,
@@ -39,27 +39,27 @@ impl core::fmt::Debug for World {
 }
 
 impl World {
-    /// Starts the border router, the routers and the device. No time has passed yet: run the
-    /// world until the device [is ready](Self::run_until_ready).
+    /// Starts the border router, the routers and the device. No time has passed yet: run the world
+    /// until the device [is ready](Self::run_until_ready).
     pub fn new(config: WorldConfig) -> Result<Self, WorldError> {
         Ok(Self {
             engine: Rc::new(RefCell::new(Engine::new(config)?)),
         })
     }
 
-    /// The device's port. Ports of one world share the device's one TCP connection.
+    /// Returns the device's port. Ports of one world share the device's single TCP connection.
     pub fn port(&self) -> SimPort {
         SimPort::new(self.clone())
     }
 
     // Time -----------------------------------------------------------------------------
 
-    /// Virtual time since the start.
+    /// Returns the virtual time since the start.
     pub fn now(&self) -> Duration {
         Duration::from_micros(self.engine.borrow().now())
     }
 
-    /// The wall clock inside the world, Unix seconds: the epoch plus virtual time.
+    /// Returns the wall clock inside the world in Unix seconds: the epoch plus virtual time.
     pub fn unix_time(&self) -> Option<u64> {
         self.engine
             .borrow()
@@ -68,13 +68,13 @@ impl World {
             .map(|epoch| epoch + self.now().as_secs())
     }
 
-    /// Runs to the next event and through it, but not past `limit`; `false` once `limit` is
-    /// reached. Sleeps only for [pacing](crate::Pacing) and for sockets of the host.
+    /// Advances to the next event and processes it, but not past `limit`. Returns `false` once
+    /// `limit` is reached. Sleeps only for [pacing](crate::Pacing) and for host sockets.
     ///
     /// # Panics
-    /// If a node that asked to be restarted cannot be brought up again.
+    /// If a node that requested a restart cannot be started again.
     pub fn step(&self, limit: Duration) -> bool {
-        // The clock has whole microseconds: one that stays before the limit would never reach it.
+        // The clock counts whole microseconds. Rounding down would never reach the limit.
         let limit = u64::try_from(limit.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX);
         let result = self.engine.borrow_mut().step(limit);
         result.unwrap_or_else(|error| panic!("a node restarted by itself and failed: {error}"))
@@ -86,8 +86,8 @@ impl World {
         while self.step(limit) {}
     }
 
-    /// Runs until `done` says so, which is asked after every event, or until the virtual
-    /// time `limit`; `true` if done.
+    /// Runs until `done`, which is called after every event, returns `true`, or until the virtual
+    /// time `limit`. Returns `true` if done.
     pub fn run_until(&self, limit: Duration, mut done: impl FnMut(&Self) -> bool) -> bool {
         loop {
             if done(self) {
@@ -99,10 +99,10 @@ impl World {
         }
     }
 
-    /// Runs until the device [`is_ready`](Self::is_ready) or the virtual time `limit`; `true`
-    /// if it is.
+    /// Runs until the device [`is_ready`](Self::is_ready) or until the virtual time `limit`.
+    /// Returns `true` if it is ready.
     pub fn run_until_ready(&self, limit: Duration) -> bool {
-        // Asking costs a few calls into OpenThread: only when something has changed.
+        // The check costs a few calls into OpenThread: check only after a change.
         let mut seen = None;
         self.run_until(limit, |world| {
             let activity = world.activity(Node::Device);
@@ -112,7 +112,7 @@ impl World {
 
     // The internet ---------------------------------------------------------------------
 
-    /// Puts a server into the world; an earlier one at the address is replaced.
+    /// Adds a server to the world, replacing any earlier one at the address.
     pub fn serve(&self, at: SocketAddrV4, server: impl VirtualServer + 'static) {
         self.engine
             .borrow_mut()
@@ -120,8 +120,8 @@ impl World {
             .serve(at, Box::new(server));
     }
 
-    /// Puts a service into the world that answers datagrams; an earlier one at the address is
-    /// replaced.
+    /// Adds a service to the world that answers datagrams, replacing any earlier one at the
+    /// address.
     pub fn serve_udp(&self, at: SocketAddrV4, service: impl VirtualService + 'static) {
         self.engine
             .borrow_mut()
@@ -129,8 +129,8 @@ impl World {
             .serve_udp(at, Box::new(service));
     }
 
-    /// Bridges connections to `from` to a socket of the host at `to`. A server inside the
-    /// world at the same address comes first.
+    /// Bridges connections to `from` to a host socket at `to`. A server inside the world at the
+    /// same address takes precedence.
     pub fn map(&self, from: SocketAddrV4, to: SocketAddr) {
         self.engine.borrow_mut().internet.map(from, to);
     }
@@ -142,14 +142,14 @@ impl World {
 
     // Observation ----------------------------------------------------------------------
 
-    /// Radio counters of one node; all zero for a router the world does not have.
+    /// Returns the radio counters of one node; all zero for a router the world does not have.
     pub fn counters(&self, node: Node) -> Counters {
         let engine = self.engine.borrow();
         let index = engine.node_index(node);
         index.map_or_else(Counters::default, |index| engine.medium.counters[index])
     }
 
-    /// The sum over all nodes. `sent` and `acks_sent` are all that was on the air.
+    /// Returns the sum over all nodes. `sent` and `acks_sent` are everything that was on the air.
     pub fn totals(&self) -> Counters {
         let mut sum = Counters::default();
         for &counters in &self.engine.borrow().medium.counters {
@@ -158,8 +158,8 @@ impl World {
         sum
     }
 
-    /// Writes every frame on the air from now on to a classic pcap file of link type 195
-    /// (IEEE 802.15.4 with FCS). The crate's manual says how Wireshark decrypts it.
+    /// Writes every frame on the air from now on to a classic pcap file of link type 195 (IEEE
+    /// 802.15.4 with FCS). The crate documentation says how Wireshark decrypts it.
     pub fn capture(&self, to: impl Write + 'static) -> std::io::Result<()> {
         let mut engine = self.engine.borrow_mut();
         let epoch = engine.config.epoch.unwrap_or(0);
@@ -167,7 +167,7 @@ impl World {
         Ok(())
     }
 
-    /// Ends the capture, flushes the file and tells of the first error while writing it.
+    /// Ends the capture, flushes the file and returns the first write error.
     pub fn end_capture(&self) -> std::io::Result<()> {
         match self.engine.borrow_mut().medium.capture.take() {
             Some(capture) => capture.finish(),
@@ -175,21 +175,21 @@ impl World {
         }
     }
 
-    /// The Thread network key.
+    /// Returns the Thread network key.
     pub fn network_key(&self) -> [u8; 16] {
         self.engine.borrow().instance(BORDER_ROUTER).network_key()
     }
 
-    /// The prefixes of 64 bits that 6LoWPAN compresses, by the number of their context, as the border
-    /// router knows them now. A reader of a capture needs them for whole addresses.
+    /// Returns the 64-bit prefixes that 6LoWPAN compresses, by context number, as the border router
+    /// currently knows them. A capture tool needs them to show full addresses.
     pub fn lowpan_contexts(&self) -> Vec<(u8, Ipv6Addr)> {
         let engine = self.engine.borrow();
         engine.instance(BORDER_ROUTER).lowpan_contexts()
     }
 
-    /// What OpenThread on a node has logged since the last call, each line with its virtual
-    /// time; at most the last 1,000 lines. The same lines go to the `log` crate with the
-    /// target `thread_sim::openthread`.
+    /// Returns what OpenThread on a node has logged since the last call, each line with its virtual
+    /// time; at most the last 1,000 lines. The same lines go to the `log` crate with the target
+    /// `thread_sim::openthread`.
     pub fn take_log(&self, node: Node) -> Vec<String> {
         let engine = self.engine.borrow();
         let index = engine.node_index(node);
@@ -199,13 +199,13 @@ impl World {
         })
     }
 
-    /// Whether the device is a child with a routable address and sees a NAT64 prefix.
+    /// Returns whether the device is a child with a routable address and sees a NAT64 prefix.
     pub fn is_ready(&self) -> bool {
         let network = self.network();
         network.attached && !network.prefixes.is_empty()
     }
 
-    /// What the device knows of the network, as its port reports it.
+    /// Returns the device's view of the network, as its port reports it.
     pub fn network(&self) -> Network {
         let engine = self.engine.borrow();
         let device = engine.instance(engine.device_index());
@@ -217,13 +217,13 @@ impl World {
         }
     }
 
-    /// The device's routable IPv6 address.
+    /// Returns the device's routable IPv6 address.
     pub fn device_address(&self) -> Option<Ipv6Addr> {
         let engine = self.engine.borrow();
         engine.instance(engine.device_index()).routable_address()
     }
 
-    /// The IPv4 address that NAT64 has given the device, once it has sent something.
+    /// Returns the IPv4 address that NAT64 has assigned to the device, once it has sent something.
     pub fn device_ipv4(&self) -> Option<Ipv4Addr> {
         let address = self.device_address()?;
         self.engine
@@ -242,8 +242,8 @@ impl World {
             .set_loss(loss.clamp(0.0, 1.0));
     }
 
-    /// Takes the radio link between two nodes down or up, both ways. `false` if the world has
-    /// not got both.
+    /// Takes the radio link between two nodes down or up, in both directions. Returns `false` if
+    /// the world does not have both.
     pub fn set_link(&self, a: Node, b: Node, up: bool) -> bool {
         let mut engine = self.engine.borrow_mut();
         match (engine.node_index(a), engine.node_index(b)) {
@@ -255,20 +255,20 @@ impl World {
         }
     }
 
-    /// Restarts a node: what is in RAM is lost, its settings stay. The device's connection
-    /// fails with a reset. A router the world does not have is ignored.
+    /// Restarts a node: RAM contents are lost, its settings stay. The device's connection fails
+    /// with a reset. A router the world does not have is ignored.
     pub fn reboot(&self, node: Node) -> Result<(), WorldError> {
         self.restart(node, |_| true)
     }
 
-    /// Restarts a node with nothing but the network's credentials: it comes back as a
-    /// stranger with new addresses.
+    /// Restarts a node with only the network's credentials. It rejoins as a new node with new
+    /// addresses.
     pub fn factory_reset(&self, node: Node) -> Result<(), WorldError> {
         self.restart(node, |key| key == DATASET_SETTING)
     }
 
-    /// Restarts the border router with new prefixes of its own: the off-mesh-routable prefix
-    /// and with it the device's address, and the NAT64 prefix.
+    /// Restarts the border router with new prefixes: the off-mesh-routable prefix, and with it the
+    /// device's address, and the NAT64 prefix.
     pub fn renew_prefixes(&self) -> Result<(), WorldError> {
         self.restart(Node::BorderRouter, |key| !PREFIX_SETTINGS.contains(&key))
     }
@@ -281,7 +281,7 @@ impl World {
         }
     }
 
-    /// Stops Thread on the device (it leaves the network), or starts it again.
+    /// Stops Thread on the device, so that it leaves the network, or starts it again.
     pub fn set_attached(&self, attached: bool) -> Result<(), WorldError> {
         let mut engine = self.engine.borrow_mut();
         let index = engine.device_index();
@@ -289,11 +289,11 @@ impl World {
         engine.settle(index)
     }
 
-    /// Switches the border router's NAT64 off, so that its prefix leaves the network data, or
-    /// on.
+    /// Disables the border router's NAT64, so that its prefix leaves the network data, or enables
+    /// it.
     ///
     /// # Panics
-    /// If the border router asked to be restarted and cannot be brought up again.
+    /// If the border router requested a restart and cannot be started again.
     pub fn set_nat64(&self, enabled: bool) {
         let mut engine = self.engine.borrow_mut();
         engine.instance(BORDER_ROUTER).set_nat64(enabled);
@@ -301,10 +301,9 @@ impl World {
         result.unwrap_or_else(|error| panic!("the border router restarted and failed: {error}"));
     }
 
-    /// Announces one more NAT64 prefix in the network data, or withdraws it again, as a second
-    /// border router would. Nothing translates it: packets to it vanish. With a preference
-    /// above [`Preference::Low`] it makes OpenThread withdraw its own prefix and stop its
-    /// translator.
+    /// Announces an additional NAT64 prefix in the network data, as a second border router would,
+    /// or withdraws it. Nothing translates it: packets to it vanish. With a preference above
+    /// [`Preference::Low`], OpenThread withdraws its own prefix and stops its translator.
     pub fn announce_nat64(
         &self,
         prefix: AdvertisedPrefix,
@@ -326,8 +325,8 @@ impl World {
         engine.settle(BORDER_ROUTER)
     }
 
-    /// Switches the border router's DNS upstream off, so that it answers for the Thread
-    /// network only, or on.
+    /// Disables the border router's DNS upstream, so that it answers only for the Thread network,
+    /// or enables it.
     pub fn set_dns_upstream(&self, enabled: bool) {
         let engine = self.engine.borrow();
         engine.instance(BORDER_ROUTER).set_dns_upstream(enabled);
@@ -335,7 +334,7 @@ impl World {
 
     // For the port ---------------------------------------------------------------------
 
-    /// Runs `access` on the device's sockets, then lets the device act on it.
+    /// Runs `access` on the device's sockets, then lets the device act on the result.
     pub(crate) fn with_sockets<R>(
         &self,
         access: impl FnOnce(&mut DeviceSockets, &Rc<Instance>) -> R,
@@ -354,7 +353,7 @@ impl World {
         self.engine.borrow_mut().random.fill_bytes(buffer);
     }
 
-    /// Counts everything that an application on the node could want to see.
+    /// Returns a counter of everything that could interest an application on the node.
     pub(crate) fn activity(&self, node: Node) -> u64 {
         let engine = self.engine.borrow();
         let index = engine.node_index(node);

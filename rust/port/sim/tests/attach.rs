@@ -1,4 +1,4 @@
-//! Devices join: every kind, every length of the line.
+//! Devices attach: every kind of device, every length of the line.
 mod common;
 
 use common::{connect, exchange, pattern, ready, with_echo};
@@ -31,7 +31,7 @@ fn an_attached_device_sees_prefix_dns_server_and_a_routable_address() {
     let address = world.device_address().unwrap();
     let nat64 = network.prefixes[0].prefix.embed([192, 0, 2, 1].into());
     assert_eq!(address.segments()[..3], nat64.segments()[..3]);
-    // Nothing was sent through NAT64 yet.
+    // Nothing has been sent through NAT64 yet.
     assert_eq!(world.device_ipv4(), None);
 }
 
@@ -53,7 +53,7 @@ fn every_line_and_kind_of_device_reaches_a_server() {
             let answer = exchange(&mut port, &data, Duration::from_secs(60));
             assert!(answer == data, "{what}: {} bytes", answer.len());
             assert!(world.device_ipv4().is_some(), "{what}");
-            // Every router of the line has carried the connection.
+            // Every router of the line has forwarded the connection.
             for router in 0..hops {
                 assert!(
                     world.counters(Node::Router(router)).sent.frames > 20,
@@ -88,7 +88,7 @@ fn a_sleepy_device_polls_and_otherwise_sleeps() {
 fn a_device_out_of_range_detaches_and_comes_back() {
     let world = ready(WorldConfig::default());
     assert!(world.set_link(Node::BorderRouter, Node::Device, false));
-    // The device gives its parent up after some unanswered keep-alives.
+    // The device gives up its parent after several unanswered keep-alives.
     let limit = world.now() + Duration::from_secs(600);
     assert!(world.run_until(limit, |world| !world.network().attached));
     assert!(world.set_link(Node::Device, Node::BorderRouter, true));

@@ -15,7 +15,7 @@ use thread_sim::{HostAccess, SimPort, WorldConfig};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A server on a free port of the loopback interface for one connection.
+/// Starts a server for one connection on a free loopback port.
 fn host<R: Send + 'static>(
     serve: impl FnOnce(TcpStream) -> R + Send + 'static,
 ) -> (std::net::SocketAddr, JoinHandle<R>) {
@@ -25,7 +25,7 @@ fn host<R: Send + 'static>(
     (address, thread)
 }
 
-/// A device connected to that server by [`SERVER`]'s address.
+/// Connects a device to that server through [`SERVER`]'s address.
 fn connected<R: Send + 'static>(
     serve: impl FnOnce(TcpStream) -> R + Send + 'static,
 ) -> (SimPort, JoinHandle<R>) {
@@ -56,13 +56,13 @@ fn bytes_come_back_from_a_host_socket_in_real_time() {
     let data = pattern(8 * 1024);
     let answer = exchange(&mut port, &data, MINUTE);
     assert!(answer == data, "{} bytes", answer.len());
-    // Virtual time has not outrun the wall clock while the socket was open.
+    // Virtual time did not run ahead of the wall clock while the socket was open.
     assert!(port.now() - start <= wall.elapsed());
-    // Half close: the device's FIN reaches the server, and its answer, a FIN, the device.
+    // Half close: the device's FIN reaches the server, and the server's FIN reaches the device.
     port.tcp_close(false);
     port.world().run_for(Duration::from_millis(500));
     assert_eq!(server.join().unwrap(), data.len());
-    // With the socket gone it runs free again.
+    // Without the socket, virtual time runs freely again.
     port.world().run_for(60 * MINUTE);
 }
 
@@ -84,7 +84,7 @@ fn a_server_that_ends_first_is_read_to_its_end() {
 
 #[test]
 fn resets_pass_the_bridge_both_ways() {
-    // The reset comes after the device has seen its connection: before, it would be a refusal.
+    // Reset only after the device has seen its connection: earlier, it would count as a refusal.
     let (reset, wait) = mpsc::channel();
     let (mut port, server) = connected(move |stream| {
         wait.recv().unwrap();

@@ -160,7 +160,7 @@ fn the_platform_resolver_answers_with_ipv4_and_ipv6() {
     for name in ["missing.example", "broken.example", "quiet.example"] {
         assert!(resolve(&mut port, name, Family::Inet).is_err(), "{name}");
     }
-    // The answer is given once.
+    // The answer is returned once.
     assert_eq!(port.poll_platform_lookup(), None);
     assert!(port.platform_lookup("nul\0byte", Family::Inet).is_err());
 }

@@ -1,4 +1,4 @@
-//! Faults while a device is at work.
+//! Faults while a device is operating.
 mod common;
 
 use common::{SERVER, connect, exchange, ready, with_echo};
@@ -95,7 +95,7 @@ fn a_device_that_leaves_the_network_can_join_again() {
     world.set_attached(false).unwrap();
     assert!(!port.network().attached);
     let nowhere = core::net::SocketAddrV6::new(core::net::Ipv6Addr::from(1u128 << 100), 1, 0, 0);
-    // OpenThread either refuses at once or finds no way out.
+    // OpenThread either refuses immediately or finds no route.
     if port.tcp_connect(nowhere).is_ok() {
         world.run_for(3 * MINUTE);
         assert!(matches!(port.tcp_state(), TcpState::Failed(_)));

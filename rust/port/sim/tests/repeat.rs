@@ -1,4 +1,4 @@
-//! The same seed gives the same bytes on the air, whatever else runs in the process.
+//! The same seed produces the same bytes on the air, whatever else runs in the process.
 mod common;
 
 use common::{SERVER, connect, exchange, pattern};
@@ -21,7 +21,7 @@ impl Write for Memory {
     }
 }
 
-/// A whole run, from switching on to an echo, as a capture and the device's random bytes.
+/// Runs from power-on to an echo. Returns the capture and the device's random bytes.
 fn run(seed: u64, device: Device) -> (Vec<u8>, [u8; 16]) {
     let world = World::new(WorldConfig {
         seed,
@@ -106,7 +106,7 @@ fn captures_hold_whole_frames_with_their_checksums() {
     );
 }
 
-/// The clock has microseconds, a client's deadlines have nanoseconds.
+/// The clock counts microseconds; a client's deadlines have nanoseconds.
 #[test]
 fn a_time_between_two_microseconds_passes() {
     let world = World::new(WorldConfig::default()).unwrap();

@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn every_echo_of_a_hundred_seeds_completes_at_any_loss() {
     let data = pattern(1000);
     for loss in [0.0, 0.1, 0.25] {
-        // Two threads: worlds do not disturb each other.
+        // Two threads: worlds do not affect each other.
         std::thread::scope(|scope| {
             for half in 0..2 {
                 let data = &data;
@@ -89,7 +89,7 @@ fn a_network_that_swallows_everything_times_out() {
     assert_eq!(state, TcpState::Failed(TcpError::TimedOut));
 }
 
-/// TCP has no limit for a connection that is idle, only for an answer.
+/// TCP times out only while data is unacknowledged, never on an idle connection.
 #[test]
 fn an_idle_connection_lasts_and_one_without_an_answer_does_not() {
     let world = with_echo(WorldConfig::default());
@@ -109,7 +109,7 @@ fn an_idle_connection_lasts_and_one_without_an_answer_does_not() {
     assert_eq!(port.tcp_state(), TcpState::Failed(TcpError::TimedOut));
 }
 
-/// What a scripted server has seen.
+/// What a scripted server has received.
 #[derive(Default)]
 struct Seen {
     received: Vec<u8>,
@@ -159,7 +159,7 @@ impl VirtualStream for Script {
     }
 }
 
-/// A device connected to a [`Script`].
+/// Returns a device connected to a [`Script`].
 fn scripted(
     closing: Closing,
     takes: bool,
@@ -188,10 +188,10 @@ fn a_server_that_finishes_is_read_to_its_end() {
     let (mut port, seen) = scripted(Closing::Finish, true, delay);
     let start = port.now();
     assert_eq!(receive_all(&mut port, 2 * MINUTE), Ok(pattern(3000)));
-    // Its timer ran on virtual time.
+    // The server's timer ran on virtual time.
     assert!(port.now() >= start + delay - Duration::from_secs(1));
     assert!(port.now() < start + delay + Duration::from_secs(5));
-    // The device may still send after the server's FIN, and then ends the connection.
+    // The device may still send after the server's FIN. It then closes the connection.
     assert_eq!(port.tcp_send(b"good bye"), Ok(8));
     port.tcp_close(false);
     assert_eq!(port.tcp_state(), TcpState::Closed);

@@ -1,4 +1,4 @@
-//! PSA Crypto, whichever implementation the image has.
+//! PSA Crypto, in whichever implementation the image has.
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use thread_mqtt_psa_provider as psa;
@@ -7,14 +7,14 @@ use thread_mqtt_tls::{CryptoProvider, ProviderFailure};
 pub use psa::suites::in_place;
 pub use psa::{Unusable, scheme_is_withdrawn};
 
-/// The backend's name, for people.
+/// The backend's display name.
 pub const NAME: &str = "PSA Crypto";
 
-/// Whether PSA was tried, and the log told of it.
+/// Whether the log already has the result of probing PSA.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// The provider of what the image has. The first call logs it; what a driver or a secure side can do it
-/// finds out by trying, but for key exchange and signatures.
+/// Returns the provider of the algorithms in the image. The first call logs them. Algorithms of a
+/// driver or a secure side are probed by trying, except key exchange and signatures.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
     psa::identify_callers_by(crate::port::this_thread);
     let found = psa::provider()?;
@@ -32,11 +32,11 @@ pub fn provider() -> Result<CryptoProvider, Unusable> {
     Ok(found.provider)
 }
 
-/// The last call to PSA that failed in the provider, once: for
+/// Returns the last call to PSA that failed in the provider, once: for
 /// [`provider_failures`](thread_mqtt_tls::ConfigBuilder::provider_failures).
 pub fn take_failure() -> Option<ProviderFailure> {
     let error = psa::take_last_failure()?;
-    // In words only where sentences are made of them.
+    // Text only in images that build sentences from it.
     let (call, meaning) = match cfg!(feature = "summaries") {
         true => (error.call.name(), error.status.meaning()),
         false => Default::default(),
@@ -49,8 +49,8 @@ pub fn take_failure() -> Option<ProviderFailure> {
     })
 }
 
-/// Hands `line` a line for each algorithm that was tried: offered, or left out and why. Nothing if
-/// the backend is not usable; then [`provider`] says why.
+/// Passes one line per probed algorithm to `line`: offered, or left out and why. Passes nothing if
+/// the backend is not usable; [`provider`] then says why.
 pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
     if let Ok(found) = psa::provider() {
         for finding in found.report.findings() {

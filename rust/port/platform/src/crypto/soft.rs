@@ -1,4 +1,4 @@
-//! The RustCrypto crates, which need nothing of the platform but its entropy.
+//! The RustCrypto crates, which need only entropy from the platform.
 use crate::port::fill_random;
 use core::convert::Infallible;
 use core::fmt;
@@ -7,10 +7,10 @@ use thread_mqtt_tls::{CryptoProvider, Group, ProviderFailure, SignatureScheme, S
 
 pub use soft::suites::in_place;
 
-/// The backend's name, for people.
+/// The backend's display name.
 pub const NAME: &str = "RustCrypto";
 
-/// It works everywhere.
+/// Never constructed: the backend works everywhere.
 pub type Unusable = Infallible;
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Random for Entropy {
     }
 }
 
-/// The provider of everything that the cargo features enable.
+/// Returns the provider of everything that the cargo features enable.
 pub fn provider() -> Result<CryptoProvider, Unusable> {
     Ok(everything())
 }
@@ -36,8 +36,9 @@ fn everything() -> CryptoProvider {
     }
 }
 
-/// An RSA signature that was not verified for want of memory, once: for
-/// [`provider_failures`](thread_mqtt_tls::ConfigBuilder::provider_failures). Of all else TLS knows itself.
+/// Returns an RSA signature that was not verified for lack of memory, once: for
+/// [`provider_failures`](thread_mqtt_tls::ConfigBuilder::provider_failures). TLS itself reports all
+/// other failures.
 #[cfg(feature = "rsa")]
 pub fn take_failure() -> Option<ProviderFailure> {
     soft::verify::take_out_of_memory().then_some(ProviderFailure {
@@ -48,13 +49,14 @@ pub fn take_failure() -> Option<ProviderFailure> {
     })
 }
 
-/// Nothing fails that TLS does not know of itself.
+/// Nothing to report: TLS itself reports all failures.
 #[cfg(not(feature = "rsa"))]
 pub fn take_failure() -> Option<ProviderFailure> {
     None
 }
 
-/// Hands `line` a line for each cipher suite, group and kind of signature: what was built in works.
+/// Passes one line per cipher suite, group and kind of signature to `line`. Everything built in
+/// works.
 pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
     let provider = everything();
     let suites = provider.cipher_suites.iter();
@@ -71,7 +73,7 @@ pub fn report(line: &mut dyn FnMut(&dyn fmt::Display)) {
     }
 }
 
-/// What was built in works.
+/// Always false: everything built in works.
 pub fn scheme_is_withdrawn(_: SignatureScheme) -> bool {
     false
 }

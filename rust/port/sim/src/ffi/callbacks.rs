@@ -1,8 +1,8 @@
 //! The platform functions that OpenThread calls: alarms, radio, settings, entropy, log,
 //! reset, heap, infrastructure interface and DNS upstream.
 //!
-//! All of them only record or read state of the running world (rule 3 of [`super`]).
-//! Pointers passed in are OpenThread's own and valid for the call (rule 2).
+//! All of them only record or read state of the running world (rule 3 of [`super`]). Pointers
+//! passed in are OpenThread's own and valid for the call (rule 2).
 use super::with_platform;
 use crate::mac::Address;
 use crate::platform::{NodeState, Request, Transmit};
@@ -25,11 +25,11 @@ fn with_node<R>(instance: *mut ot::otInstance, access: impl FnOnce(&mut NodeStat
 
 // Alarms -------------------------------------------------------------------------------
 
-/// The virtual time at which an alarm of a wrapping 32-bit clock is due.
+/// Returns the virtual time at which an alarm of a wrapping 32-bit clock is due.
 fn due(now: u64, unit: u64, start: u32, delay: u32) -> u64 {
     let ticks = now / unit;
     let left = start.wrapping_add(delay).wrapping_sub(ticks as u32);
-    // Already past: in the upper half of the circle.
+    // In the past: in the upper half of the 32-bit range.
     if left >= 1 << 31 {
         now
     } else {
@@ -80,8 +80,8 @@ extern "C" fn otTaskletsSignalPending(instance: *mut ot::otInstance) {
 
 #[unsafe(no_mangle)]
 extern "C" fn otPlatRadioGetCaps(_instance: *mut ot::otInstance) -> ot::otRadioCaps {
-    // Back-off, retries and security are OpenThread's software; only the acknowledgement,
-    // whose timing is a chip's, is the medium's.
+    // OpenThread's software does back-off, retries and security. The medium does only the
+    // acknowledgement, whose timing depends on the chip.
     ot::OT_RADIO_CAPS_ACK_TIMEOUT as ot::otRadioCaps
 }
 
@@ -211,7 +211,7 @@ extern "C" fn otPlatRadioEnergyScan(
     _channel: u8,
     _duration: u16,
 ) -> ot::otError {
-    // Not among the capabilities: OpenThread does not call it.
+    // Not among the capabilities, so OpenThread does not call it.
     FAILED
 }
 
@@ -220,7 +220,7 @@ extern "C" fn otPlatRadioEnableSrcMatch(instance: *mut ot::otInstance, enable: b
     with_node(instance, |node, _| node.radio.match_sources = enable);
 }
 
-/// Adds or removes a child with frames waiting for it.
+/// Adds or removes a child that has frames waiting.
 fn set_pending(instance: *mut ot::otInstance, child: Address, pending: bool) -> ot::otError {
     with_node(instance, |node, _| {
         if pending {
@@ -400,7 +400,7 @@ unsafe extern "C" fn otPlatEntropyGet(output: *mut u8, length: u16) -> ot::otErr
     unsafe { fill(output, length) }
 }
 
-// These three override OpenThread's weak ones, which keep one generator for the process.
+// These three override OpenThread's weak functions, which share one generator per process.
 
 #[unsafe(no_mangle)]
 extern "C" fn otPlatCryptoRandomInit() {}
@@ -414,13 +414,13 @@ unsafe extern "C" fn otPlatCryptoRandomGet(output: *mut u8, length: u16) -> ot::
     unsafe { fill(output, length) }
 }
 
-/// Keeps `src/log.c` in the link: `otPlatLog` is variadic, which Rust cannot define.
+/// Keeps `src/log.c` linked: `otPlatLog` is variadic, which Rust cannot define.
 #[used]
 static LOG_SHIM: unsafe extern "C" fn(ot::otLogLevel, ot::otLogRegion, *const c_char, ...) =
     ot::otPlatLog;
 
-/// What `otPlatLog` in `src/log.c` formatted. OpenThread gives no instance with a log line;
-/// it is the running node's.
+/// Receives a line that `otPlatLog` in `src/log.c` formatted. OpenThread passes no instance with a
+/// log line, so it is attributed to the running node.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thread_sim_log(level: c_int, text: *const c_char) {
     // SAFETY: the shim passes a terminated string.
@@ -459,13 +459,13 @@ extern "C" fn otPlatCAlloc(count: usize, size: usize) -> *mut c_void {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn otPlatFree(memory: *mut c_void) {
-    // SAFETY: OpenThread frees what `otPlatCAlloc` gave it, or null.
+    // SAFETY: OpenThread frees memory from `otPlatCAlloc`, or null.
     unsafe { free(memory) }
 }
 
 // Infrastructure interface -------------------------------------------------------------
-// The border router's other link exists, but has no other hosts: router solicitations
-// and advertisements go nowhere, and NAT64 is found only by what the world says.
+// The border router's other link exists but has no other hosts: router solicitations and
+// advertisements go nowhere, and NAT64 prefix discovery returns what the world sets.
 
 #[unsafe(no_mangle)]
 extern "C" fn otPlatInfraIfHasAddress(_index: u32, _address: *const ot::otIp6Address) -> bool {
@@ -534,10 +534,10 @@ mod tests {
     #[test]
     fn alarms_follow_the_wrapping_clock() {
         assert_eq!(due(5_400, 1000, 5, 10), 15_000);
-        // Started in the past and already due: now, not before.
+        // Already due when it was started: fires now, not earlier.
         assert_eq!(due(5_400, 1000, 2, 1), 5_400);
         assert_eq!(due(5_400, 1000, 5, 0), 5_400);
-        // Across the wrap of the 32-bit microsecond clock.
+        // Across the wrap-around of the 32-bit microsecond clock.
         let now = (1 << 32) - 10;
         assert_eq!(due(now, 1, now as u32, 30), now + 30);
         assert_eq!(due((1 << 32) + 5, 1, u32::MAX, 10), (1 << 32) + 9);

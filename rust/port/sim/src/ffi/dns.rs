@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_void};
 use core::net::Ipv6Addr;
 use openthread_sys as ot;
 
-/// Most addresses taken from one answer.
+/// Maximum number of addresses taken from one answer.
 const MOST_ADDRESSES: u16 = 16;
 
 /// The address family of a query.
@@ -17,8 +17,8 @@ pub(crate) enum Query {
 }
 
 impl Instance {
-    /// Starts a query at the default server; the answer comes with `number` into the node's
-    /// answers. OpenThread cannot take a query back. `Err` carries `otError`.
+    /// Starts a query at the default server. The answer appears among the node's answers with
+    /// `number`. OpenThread cannot cancel a query. `Err` carries `otError`.
     pub(crate) fn query(&self, name: &CStr, query: Query, number: usize) -> Result<(), u32> {
         // The callback's context holds the number and the node, not a pointer.
         let context = (number << 8 | self.context() as usize) as *mut c_void;
@@ -42,7 +42,7 @@ impl Instance {
         if code == 0 { Ok(()) } else { Err(code) }
     }
 
-    /// The next answer: its number, and the addresses or `otError`.
+    /// Returns the next answer: its number, and the addresses or `otError`.
     pub(crate) fn next_answer(&self) -> Option<(usize, Result<Vec<Ipv6Addr>, u32>)> {
         self.with_state(|node| node.answers.pop_front())
     }
@@ -59,7 +59,7 @@ unsafe extern "C" fn answered(
             let mut addresses: Vec<Ipv6Addr> = Vec::new();
             for index in 0..MOST_ADDRESSES {
                 let mut address = ot::otIp6Address::default();
-                // SAFETY: the response lives during the call; the ttl is not wanted.
+                // SAFETY: the response lives during the call; the TTL is not needed.
                 let code = unsafe {
                     ot::otDnsAddressResponseGetAddress(
                         response,

@@ -1,4 +1,4 @@
-//! One OpenThread instance: its memory, its life, and what the world tells it.
+//! One OpenThread instance: its memory, its lifetime, and its inputs from the world.
 use super::{SharedPlatform, check, enter};
 use crate::config::WorldError;
 use crate::mac::MAX_FRAME;
@@ -15,11 +15,11 @@ struct TransmitBuffer {
     psdu: [u8; MAX_FRAME],
 }
 
-/// An OpenThread instance and the memory it lives in.
+/// An OpenThread instance and its memory.
 ///
-/// With several instances in a process OpenThread never runs an instance's destructor:
-/// `otInstanceFinalize` stops it and this wrapper frees its memory; what its members took from
-/// the heap and did not give back (some hundred bytes a world) stays until the process ends.
+/// If a process has several instances, OpenThread never runs an instance's destructor.
+/// `otInstanceFinalize` stops it and this wrapper frees its memory. Heap memory that its members
+/// did not free (some hundred bytes per world) leaks until the process ends.
 pub(crate) struct Instance {
     raw: *mut ot::otInstance,
     memory: *mut u8,
@@ -32,19 +32,19 @@ pub(crate) struct Instance {
 /// How the radio reports the end of a transmission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TransmitResult {
-    /// Sent, and acknowledged if that was asked for.
+    /// Sent, and acknowledged if requested.
     Sent {
         /// The acknowledgement.
         ack: Option<Vec<u8>>,
     },
-    /// No acknowledgement came.
+    /// No acknowledgement arrived.
     NoAck,
     /// The channel was busy.
     ChannelBusy,
 }
 
 impl Instance {
-    /// Constructs the instance for the node `index`, which must have none.
+    /// Constructs the instance for node `index`, which must not have one.
     pub(crate) fn new(platform: &SharedPlatform, index: usize) -> Result<Self, WorldError> {
         let platform = Rc::clone(platform);
         let mut size = 0;
@@ -63,8 +63,8 @@ impl Instance {
         // SAFETY: just allocated and not shared yet.
         unsafe { (*transmit).frame.mPsdu = (&raw mut (*transmit).psdu).cast() };
         {
-            // OpenThread calls the platform already while it constructs itself. It builds the
-            // instance at the buffer's start, so its address is known before.
+            // OpenThread already calls the platform while it constructs itself. It places the
+            // instance at the start of the buffer, so the address is known beforehand.
             let mut platform = platform.borrow_mut();
             let node = &mut platform.nodes[index];
             node.power_cycle();
@@ -95,7 +95,7 @@ impl Instance {
         enter(&self.platform, self.index, || call(self.raw))
     }
 
-    /// Calls OpenThread with this instance and gives a name to its error.
+    /// Calls OpenThread with this instance, and names the call in an error.
     pub(super) fn try_call(
         &self,
         name: &'static str,
@@ -104,12 +104,12 @@ impl Instance {
         check(name, self.call(call))
     }
 
-    /// The index of the node, as the context of callbacks.
+    /// Returns the index of the node, as the context of callbacks.
     pub(super) fn context(&self) -> *mut c_void {
         self.index as *mut c_void
     }
 
-    /// The platform state of this node.
+    /// Gives access to the platform state of this node.
     pub(super) fn with_state<R>(
         &self,
         access: impl FnOnce(&mut crate::platform::NodeState) -> R,
@@ -117,34 +117,34 @@ impl Instance {
         access(&mut self.platform.borrow_mut().nodes[self.index])
     }
 
-    /// Runs OpenThread's pending tasklets once; they may leave new ones.
+    /// Runs OpenThread's pending tasklets once. They may add new ones.
     pub(crate) fn process_tasklets(&self) {
         self.with_state(|node| node.tasklets = false);
         // SAFETY: the instance is live.
         self.call(|raw| unsafe { ot::otTaskletsProcess(raw) });
     }
 
-    /// The millisecond alarm is due.
+    /// Reports that the millisecond alarm is due.
     pub(crate) fn alarm_milli_fired(&self) {
         self.with_state(|node| node.alarm_milli = None);
         // SAFETY: the instance is live.
         self.call(|raw| unsafe { ot::otPlatAlarmMilliFired(raw) });
     }
 
-    /// The microsecond alarm is due.
+    /// Reports that the microsecond alarm is due.
     pub(crate) fn alarm_micro_fired(&self) {
         self.with_state(|node| node.alarm_micro = None);
         // SAFETY: the instance is live.
         self.call(|raw| unsafe { otPlatAlarmMicroFired(raw) });
     }
 
-    /// The frame given to the radio is on its way.
+    /// Reports that transmission of the frame given to the radio has begun.
     pub(crate) fn transmit_started(&self) {
         // SAFETY: the instance is live; the frame is the one it asked to transmit.
         self.call(|raw| unsafe { ot::otPlatRadioTxStarted(raw, &raw mut (*self.transmit).frame) });
     }
 
-    /// The frame given to the radio was sent or given up.
+    /// Reports that the frame given to the radio was sent or given up.
     pub(crate) fn transmit_done(&self, result: TransmitResult) {
         self.with_state(|node| node.radio.transmitting = false);
         let (ack, code) = match result {
@@ -168,7 +168,7 @@ impl Instance {
         });
     }
 
-    /// The radio has received a frame.
+    /// Reports a received frame.
     pub(crate) fn received(&self, psdu: &[u8], channel: u8, at: u64, acked_pending: bool) {
         let mut psdu = psdu.to_vec();
         self.call(|raw| {
@@ -179,16 +179,16 @@ impl Instance {
         });
     }
 
-    /// An IPv4 packet for the Thread network. Dropped, as by any router, if OpenThread has no
-    /// buffer or no mapping for it.
+    /// Sends an IPv4 packet into the Thread network. Like any router, OpenThread drops it if it has
+    /// no buffer or no mapping for it.
     pub(crate) fn nat64_send(&self, packet: &[u8]) {
         self.call(|raw| {
             let settings = ot::otMessageSettings {
                 mLinkSecurityEnabled: true,
                 mPriority: ot::otMessagePriority_OT_MESSAGE_PRIORITY_NORMAL as u8,
             };
-            // SAFETY: the instance is live. The message is ours until `otNat64Send`, which
-            // takes it in every case.
+            // SAFETY: the instance is live. The message is ours until `otNat64Send`, which always
+            // takes ownership.
             unsafe {
                 let message = ot::otIp4NewMessage(raw, &settings);
                 if let Some(message) = filled(message, packet) {
@@ -201,15 +201,15 @@ impl Instance {
         });
     }
 
-    /// The upstream DNS servers have answered a transaction, or it is given up.
+    /// Answers a transaction of the upstream DNS servers, or gives it up.
     pub(crate) fn upstream_done(&self, transaction: usize, answer: Option<&[u8]>) {
         self.call(|raw| {
             let settings = ot::otMessageSettings {
                 mLinkSecurityEnabled: true,
                 mPriority: ot::otMessagePriority_OT_MESSAGE_PRIORITY_NORMAL as u8,
             };
-            // SAFETY: the instance is live and the world ends each transaction once; the
-            // message is OpenThread's after the call.
+            // SAFETY: the instance is live and the world ends each transaction once; OpenThread
+            // owns the message after the call.
             unsafe {
                 let message = answer
                     .and_then(|bytes| filled(ot::otUdpNewMessage(raw, &settings), bytes))
@@ -219,7 +219,7 @@ impl Instance {
         });
     }
 
-    /// The answer to a search for a NAT64 prefix on the infrastructure link.
+    /// Answers a search for a NAT64 prefix on the infrastructure link.
     pub(crate) fn nat64_prefix_discovered(&self, prefix: Option<(Ipv6Addr, u8)>) {
         let (address, length) = prefix.unwrap_or((Ipv6Addr::UNSPECIFIED, 0));
         let prefix = ot::otIp6Prefix {
@@ -265,7 +265,7 @@ unsafe extern "C" {
     );
 }
 
-/// A frame as a receiver hands it up. It points into `psdu`.
+/// Returns a frame as a receiver passes it up. It points into `psdu`.
 fn received(psdu: &mut [u8], channel: u8, at: u64, acked_pending: bool) -> ot::otRadioFrame {
     // SAFETY: plain data for which all-zero bytes are valid.
     let mut frame: ot::otRadioFrame = unsafe { core::mem::zeroed() };
@@ -283,7 +283,7 @@ fn received(psdu: &mut [u8], channel: u8, at: u64, acked_pending: bool) -> ot::o
     frame
 }
 
-/// A new message with these bytes; freed again if it cannot hold them.
+/// Fills a new message with these bytes. Frees it if they do not fit.
 ///
 /// # Safety
 /// `message` is null or a fresh message, and the caller is inside [`enter`].
@@ -295,7 +295,7 @@ pub(super) unsafe fn filled(
         return None;
     }
     let length = u16::try_from(bytes.len());
-    // SAFETY: as promised by the caller; the slice outlives the call, which copies it.
+    // SAFETY: guaranteed by the caller; the slice outlives the call, which copies it.
     unsafe {
         if length
             .is_ok_and(|length| ot::otMessageAppend(message, bytes.as_ptr().cast(), length) == 0)

@@ -1,16 +1,16 @@
-//! IPv6 packets of a node that are not OpenThread's own business.
+//! IPv6 packets of a node that OpenThread does not handle itself.
 use super::instance::filled;
 use super::{Instance, message_bytes, with_platform};
 use crate::platform::Request;
 use core::ffi::c_void;
 use openthread_sys as ot;
 
-/// Where an IPv6 header has the protocol of its payload, and TCP's number.
+/// Offset of the payload protocol in an IPv6 header, and the number of TCP.
 const NEXT_HEADER: usize = 6;
 const TCP: u8 = 6;
 
 impl Instance {
-    /// Hands received TCP segments to the world from now on.
+    /// Starts to pass received TCP segments to the world.
     pub(super) fn receive_tcp(&self) {
         let context = self.context();
         // SAFETY: the instance is live; the callback's context is the node's index.
@@ -27,8 +27,8 @@ impl Instance {
                 mLinkSecurityEnabled: true,
                 mPriority: ot::otMessagePriority_OT_MESSAGE_PRIORITY_NORMAL as u8,
             };
-            // SAFETY: the instance is live. The message is ours until `otIp6Send`, which takes it
-            // in every case.
+            // SAFETY: the instance is live. The message is ours until `otIp6Send`, which always
+            // takes ownership.
             unsafe {
                 match filled(ot::otIp6NewMessage(raw, &settings), packet) {
                     Some(message) => ot::otIp6Send(raw, message),
@@ -40,7 +40,7 @@ impl Instance {
     }
 }
 
-/// A packet for the node's own addresses that no socket of OpenThread took.
+/// Receives a packet for one of the node's addresses that no OpenThread socket took.
 unsafe extern "C" fn packet(message: *mut ot::otMessage, context: *mut c_void) {
     // SAFETY: a live message that is ours; inside `enter` (rule 2).
     let packet = unsafe {

@@ -2,18 +2,19 @@
 //!
 //! The rules that the `SAFETY` comments below refer to:
 //!
-//! 1. **One at a time.** OpenThread keeps process-wide state beside its instances: a
-//!    pseudo-random generator, lazily filled tables of mbedTLS. Every call into it is made inside [`enter`], which holds a process-wide lock. So
-//!    worlds on several threads take turns, call by call, and never see each other.
-//! 2. **One world at a time.** While the lock is held, a thread-local names the [`Platform`]
-//!    of the world that entered. OpenThread calls the platform functions only from within a
-//!    call of ours, on the same thread, so they find their own world there.
-//! 3. **No way back in.** A platform function or callback only records what was asked for
-//!    (in the `Platform`, in `Cell`s of its context) and never calls `enter`; the world acts
-//!    on it after the call returned. The `Platform` is not borrowed during a call.
-//! 4. **An instance does not move or die while it is used.** [`Instance`] owns the memory
-//!    and is not `Send`; everything registered with it (sockets, endpoints, buffers) is owned
-//!    by a value that holds the instance alive and deregisters on drop.
+//! 1. **One call at a time.** OpenThread has process-wide state apart from its instances: a
+//!    pseudo-random generator, and lazily filled tables of mbedTLS. Every call into it is made
+//!    inside [`enter`], which holds a process-wide lock. So worlds on several threads take turns,
+//!    call by call, and never see each other.
+//! 2. **One world at a time.** While the lock is held, a thread-local names the [`Platform`] of the
+//!    world that entered. OpenThread calls the platform functions only from within one of our calls,
+//!    on the same thread, so they find their own world there.
+//! 3. **No re-entry.** A platform function or callback only records the request (in the `Platform`,
+//!    in `Cell`s of its context) and never calls `enter`. The world acts on it after the call has
+//!    returned. The `Platform` is not borrowed during a call.
+//! 4. **An instance is neither moved nor dropped while in use.** [`Instance`] owns the memory and
+//!    is not `Send`. Everything registered with it (sockets, endpoints, buffers) is owned by a value
+//!    that keeps the instance alive and deregisters on drop.
 mod callbacks;
 mod dns;
 mod instance;
@@ -50,14 +51,14 @@ unsafe extern "C" {
     /// a class of one `uint32_t`, shared by all instances of the process.
     #[link_name = "_ZN2ot6Random7Manager5sPrngE"]
     static mut SHARED_PRNG: u32;
-    /// `ot::Random::Manager::sInitCount`. With several instances OpenThread counts up in
-    /// every constructor and, as it never runs the destructor, never down; it asserts at
+    /// `ot::Random::Manager::sInitCount`. With several instances, every constructor increments it.
+    /// As OpenThread never runs the destructor, it is never decremented. OpenThread asserts at
     /// 65,535.
     #[link_name = "_ZN2ot6Random7Manager10sInitCountE"]
     static mut SHARED_PRNG_USERS: u16;
 }
 
-/// Leaves OpenThread again, also when unwinding.
+/// Leaves OpenThread when dropped, also while unwinding.
 struct Inside<'a> {
     platform: &'a SharedPlatform,
     _lock: MutexGuard<'static, ()>,
@@ -81,8 +82,8 @@ pub(crate) fn enter<R>(platform: &SharedPlatform, node: usize, call: impl FnOnce
         platform.running = node;
         platform.prng
     };
-    // SAFETY: rule 1, the lock is held. The count is at least one, so that constructing an
-    // instance does not seed the generator again, and small, so that it never overflows.
+    // SAFETY: rule 1, the lock is held. The count is at least one, so that constructing an instance
+    // does not seed the generator again, and small, so that it never overflows.
     unsafe {
         SHARED_PRNG = prng;
         SHARED_PRNG_USERS = 1;
@@ -94,8 +95,8 @@ pub(crate) fn enter<R>(platform: &SharedPlatform, node: usize, call: impl FnOnce
     call()
 }
 
-/// The platform of the world that is inside OpenThread (rule 2). A panic here cannot unwind
-/// through OpenThread: it ends the process with its message.
+/// Accesses the platform of the world that is inside OpenThread (rule 2). A panic here cannot
+/// unwind through OpenThread; it ends the process with its message.
 fn with_platform<R>(access: impl FnOnce(&mut Platform) -> R) -> R {
     CURRENT.with_borrow(|current| {
         let platform = current
@@ -105,7 +106,7 @@ fn with_platform<R>(access: impl FnOnce(&mut Platform) -> R) -> R {
     })
 }
 
-/// An `otError` as a result.
+/// Converts an `otError` into a result.
 fn check(call: &'static str, code: ot::otError) -> Result<(), WorldError> {
     match code {
         0 => Ok(()),
@@ -124,21 +125,21 @@ fn from_address(address: Ipv6Addr) -> ot::otIp6Address {
     raw
 }
 
-/// The bytes of an OpenThread message from its offset, where the payload begins.
+/// Returns the bytes of an OpenThread message from its offset, where the payload begins.
 ///
 /// # Safety
 /// `message` is a live message, and the caller is inside [`enter`].
 unsafe fn message_payload(message: *const ot::otMessage) -> Vec<u8> {
-    // SAFETY: as promised by the caller.
+    // SAFETY: guaranteed by the caller.
     unsafe { message_bytes(message, ot::otMessageGetOffset(message)) }
 }
 
-/// The bytes of an OpenThread message from `offset` on.
+/// Returns the bytes of an OpenThread message from `offset` on.
 ///
 /// # Safety
 /// `message` is a live message, and the caller is inside [`enter`].
 unsafe fn message_bytes(message: *const ot::otMessage, offset: u16) -> Vec<u8> {
-    // SAFETY: as promised by the caller; the buffer has room for the length passed.
+    // SAFETY: guaranteed by the caller; the buffer has room for the length passed.
     unsafe {
         let length = ot::otMessageGetLength(message).saturating_sub(offset);
         let mut bytes = vec![0; usize::from(length)];

@@ -1,4 +1,4 @@
-//! Bringing nodes up, and reading what the network offers.
+//! Starts nodes, and reads what the network offers.
 use super::{Instance, from_address, message_bytes, to_address, with_platform};
 use crate::config::WorldError;
 use crate::platform::Request;
@@ -9,12 +9,12 @@ use openthread_sys as ot;
 
 /// The border router's other interface.
 pub(super) const INFRA_INTERFACE: u32 = 1;
-/// Where NAT64 takes the Thread nodes' IPv4 addresses from.
+/// The range from which NAT64 assigns IPv4 addresses to Thread nodes.
 const NAT64_CIDR: (Ipv4Addr, u8) = (Ipv4Addr::new(192, 168, 255, 0), 24);
-/// Routers decide at once whether to become one; the default jitter is two minutes.
+/// Routers decide quickly whether to become one; the default jitter is two minutes.
 const ROUTER_JITTER_SECONDS: u8 = 1;
 
-/// What a node needs to join: the active dataset as Thread encodes it.
+/// What a node needs to join: the active dataset in Thread's encoding.
 #[derive(Clone)]
 pub(crate) struct Commissioning {
     tlvs: ot::otOperationalDatasetTlvs,
@@ -30,10 +30,11 @@ pub(crate) struct Nat64Route {
 }
 
 impl Instance {
-    /// Forms a network, unless the settings hold one, as border router with everything on.
+    /// Forms a network, unless the settings contain one, as a border router with everything
+    /// enabled.
     pub(crate) fn start_border_router(&self) -> Result<Commissioning, WorldError> {
-        // The safety of all calls below: the instance is live, arguments outlive the call, and
-        // callbacks carry the node's index as context.
+        // Safety of all calls below: the instance is live, arguments outlive the call, and
+        // callbacks get the node's index as context.
         if !self.is_commissioned() {
             let mut dataset = ot::otOperationalDataset::default();
             // SAFETY: as above.
@@ -66,7 +67,7 @@ impl Instance {
         // SAFETY: as above.
         self.call(|raw| unsafe {
             ot::otNat64SetReceiveIp4Callback(raw, Some(nat64_packet), context);
-            // Without it NAT64 has no route to the host.
+            // NAT64 needs this to have a route to the host.
             ot::otIp6SetReceiveCallback(raw, Some(ip6_packet), context);
             ot::otNat64SetEnabled(raw, true);
             ot::otSrpServerSetEnabled(raw, true);
@@ -76,7 +77,7 @@ impl Instance {
         self.commissioning()
     }
 
-    /// Joins as router.
+    /// Joins as a router.
     pub(crate) fn start_router(&self, network: &Commissioning) -> Result<(), WorldError> {
         self.commission(network)?;
         // SAFETY: the instance is live.
@@ -86,7 +87,7 @@ impl Instance {
         self.start()
     }
 
-    /// Joins as minimal Thread device; `poll` makes it a sleepy one.
+    /// Joins as a minimal Thread device, sleepy if `poll` is set.
     pub(crate) fn start_device(
         &self,
         network: &Commissioning,
@@ -113,9 +114,8 @@ impl Instance {
         self.try_call("otSetStateChangedCallback", |raw| unsafe {
             ot::otSetStateChangedCallback(raw, Some(state_changed), context)
         })?;
-        // Finds the border router's SRP server in the network data; OpenThread's DNS client
-        // then asks that server.
-        // SAFETY: the instance is live; no callback is given.
+        // Finds the border router's SRP server in the network data; OpenThread's DNS client then
+        // queries that server. SAFETY: the instance is live; no callback is given.
         self.call(|raw| unsafe {
             ot::otIp6SetSlaacEnabled(raw, true);
             ot::otSrpClientEnableAutoStartMode(raw, None, core::ptr::null_mut());
@@ -124,7 +124,7 @@ impl Instance {
         self.start()
     }
 
-    /// Whether the settings hold a network's credentials.
+    /// Returns whether the settings contain a network's credentials.
     fn is_commissioned(&self) -> bool {
         // SAFETY: the instance is live.
         self.call(|raw| unsafe { ot::otDatasetIsCommissioned(raw) })
@@ -198,13 +198,13 @@ impl Instance {
         })
     }
 
-    /// Whether the DNS server asks upstream.
+    /// Sets whether the DNS server queries upstream servers.
     pub(crate) fn set_dns_upstream(&self, enabled: bool) {
         // SAFETY: the instance is live.
         self.call(|raw| unsafe { ot::otDnssdUpstreamQuerySetEnabled(raw, enabled) });
     }
 
-    /// The network key of the active dataset.
+    /// Returns the network key of the active dataset.
     pub(crate) fn network_key(&self) -> [u8; 16] {
         let mut key = ot::otNetworkKey::default();
         // SAFETY: the instance is live; the key outlives the call.
@@ -212,15 +212,15 @@ impl Instance {
         key.m8
     }
 
-    /// Child, router or leader.
+    /// Returns whether the node is a child, router or leader.
     pub(crate) fn is_attached(&self) -> bool {
         // SAFETY: the instance is live.
         let role = self.call(|raw| unsafe { ot::otThreadGetDeviceRole(raw) });
         role >= ot::otDeviceRole_OT_DEVICE_ROLE_CHILD
     }
 
-    /// The first preferred address that reaches beyond the mesh: made by SLAAC from the
-    /// border router's off-mesh-routable prefix.
+    /// Returns the first preferred address that is reachable from beyond the mesh, created by SLAAC
+    /// from the border router's off-mesh-routable prefix.
     pub(crate) fn routable_address(&self) -> Option<Ipv6Addr> {
         self.call(|raw| {
             // SAFETY: the instance is live, and its list does not change during the call.
@@ -240,7 +240,7 @@ impl Instance {
         })
     }
 
-    /// The NAT64 prefixes in the network data.
+    /// Returns the NAT64 prefixes in the network data.
     pub(crate) fn nat64_routes(&self) -> Vec<Nat64Route> {
         let mut routes = Vec::new();
         self.call(|raw| {
@@ -266,8 +266,8 @@ impl Instance {
         routes
     }
 
-    /// The prefixes that 6LoWPAN compresses (RFC 6282, section 3.1.1), by the number of their context:
-    /// the mesh-local one is 0, the others are in the network data.
+    /// Returns the prefixes that 6LoWPAN compresses (RFC 6282, section 3.1.1), by context number.
+    /// The mesh-local prefix is 0; the others are in the network data.
     pub(crate) fn lowpan_contexts(&self) -> Vec<(u8, Ipv6Addr)> {
         self.call(|raw| {
             let mut contexts = Vec::new();
@@ -289,8 +289,8 @@ impl Instance {
         })
     }
 
-    /// The DNS server of the network: the host of the SRP server, which OpenThread's DNS
-    /// client has taken as its default.
+    /// Returns the DNS server of the network: the host of the SRP server, which OpenThread's DNS
+    /// client uses as its default.
     pub(crate) fn dns_server(&self) -> Option<SocketAddrV6> {
         self.call(|raw| {
             // SAFETY: the instance is live; both pointers are valid until it changes.
@@ -304,7 +304,7 @@ impl Instance {
         })
     }
 
-    /// The IPv4 address that NAT64 gives to an IPv6 address, if it does.
+    /// Returns the IPv4 address that NAT64 maps an IPv6 address to, if any.
     pub(crate) fn nat64_mapping(&self, of: Ipv6Addr) -> Option<Ipv4Addr> {
         let wanted = from_address(of);
         self.call(|raw| {
@@ -324,7 +324,7 @@ impl Instance {
     }
 }
 
-/// NAT64 hands out an IPv4 packet, and the message with it.
+/// Receives an IPv4 packet from NAT64, and ownership of the message.
 unsafe extern "C" fn nat64_packet(message: *mut ot::otMessage, context: *mut c_void) {
     // SAFETY: a live message that is ours; inside `enter` (rule 2). Its offset is that of the
     // payload, after the IPv4 header.
@@ -339,13 +339,13 @@ unsafe extern "C" fn nat64_packet(message: *mut ot::otMessage, context: *mut c_v
     });
 }
 
-/// An IPv6 packet for the infrastructure link, which has no hosts.
+/// Receives an IPv6 packet for the infrastructure link, which has no hosts.
 unsafe extern "C" fn ip6_packet(message: *mut ot::otMessage, _context: *mut c_void) {
     // SAFETY: the message is ours; inside `enter` (rule 2).
     unsafe { ot::otMessageFree(message) };
 }
 
-/// Role, addresses or network data changed.
+/// Called when role, addresses or network data changed.
 unsafe extern "C" fn state_changed(flags: ot::otChangedFlags, context: *mut c_void) {
     with_platform(|platform| {
         let node = &mut platform.nodes[context as usize];

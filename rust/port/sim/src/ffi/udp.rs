@@ -8,10 +8,10 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Datagrams kept for the application; later ones are dropped.
+/// Datagrams queued for the application; later ones are dropped.
 const QUEUE: usize = 16;
 
-/// What OpenThread keeps pointers to.
+/// The data that OpenThread keeps pointers to.
 struct Block {
     socket: ot::otUdpSocket,
     received: RefCell<VecDeque<(SocketAddrV6, Vec<u8>)>>,
@@ -70,7 +70,7 @@ impl UdpSocket {
     pub(crate) fn send(&self, to: SocketAddrV6, payload: &[u8]) -> Result<(), u32> {
         let code = self.instance.call(|raw| {
             // SAFETY: plain data; the socket is open; the message is ours until `otUdpSend`
-            // succeeds, and freed when it does not.
+            // succeeds, and freed if it does not.
             unsafe {
                 let mut info: ot::otMessageInfo = core::mem::zeroed();
                 info.mPeerAddr = from_address(*to.ip());
@@ -89,13 +89,13 @@ impl UdpSocket {
         if code == 0 { Ok(()) } else { Err(code) }
     }
 
-    /// The next datagram.
+    /// Returns the next datagram.
     pub(crate) fn receive(&self) -> Option<(SocketAddrV6, Vec<u8>)> {
         // SAFETY: the block lives as long as `self`; no callback runs now.
         unsafe { (*self.block).received.borrow_mut().pop_front() }
     }
 
-    /// Whether [`receive`](Self::receive) has something.
+    /// Returns whether [`receive`](Self::receive) has a datagram.
     pub(crate) fn is_readable(&self) -> bool {
         // SAFETY: as in `receive`.
         unsafe { !(*self.block).received.borrow().is_empty() }
@@ -104,8 +104,8 @@ impl UdpSocket {
 
 impl Drop for UdpSocket {
     fn drop(&mut self) {
-        // SAFETY: closing a socket that is not open does nothing; after it OpenThread has
-        // forgotten the block.
+        // SAFETY: closing a socket that is not open does nothing; afterwards OpenThread no longer
+        // refers to the block.
         self.instance
             .call(|raw| unsafe { ot::otUdpClose(raw, &raw mut (*self.block).socket) });
         // SAFETY: made by `Box::into_raw`, freed once.

@@ -1,4 +1,4 @@
-//! The bridge to sockets and resolver of the host.
+//! The bridge to the host's sockets and resolver.
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use mio::net::TcpStream;
@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 const WAKER: Token = Token(0);
 
-/// The addresses of a name, by the number of the question; `None` if it has none.
+/// The addresses of a name, with the query number; `None` if it has none.
 type Resolved = (u64, Option<Vec<IpAddr>>);
 
 /// Waits for all host sockets and look-ups of a world.
@@ -40,7 +40,7 @@ impl HostEvents {
         })
     }
 
-    /// Waits at most this long; `true` if anything may have happened.
+    /// Waits at most this long. Returns `true` if anything may have happened.
     pub(super) fn wait(&self, at_most: Duration) -> bool {
         let mut events = self.events.borrow_mut();
         match self.poll.borrow_mut().poll(&mut events, Some(at_most)) {
@@ -50,7 +50,7 @@ impl HostEvents {
         }
     }
 
-    /// Asks the host's resolver, on a thread because it blocks.
+    /// Asks the host's resolver, on a separate thread because it blocks.
     pub(super) fn resolve(&self, number: u64, name: String) {
         let answer = self.resolver.clone();
         let waker = Arc::clone(&self.waker);
@@ -72,13 +72,13 @@ impl HostEvents {
 pub(super) enum Moved {
     Nothing,
     Something,
-    /// The host has sent FIN and all its bytes are with the socket.
+    /// The host has sent FIN, and the socket has all its bytes.
     Finished,
     /// The host refused or reset the connection.
     Failed,
 }
 
-/// A connection to the host, whose bytes wait nowhere but in the two sockets.
+/// A connection to the host. Its bytes are buffered only in the two sockets.
 pub(super) struct HostStream {
     /// `None` after the end.
     stream: Option<TcpStream>,
@@ -90,7 +90,7 @@ pub(super) struct HostStream {
 }
 
 impl HostStream {
-    /// Begins to connect. `None` if the host refuses at once.
+    /// Starts to connect. Returns `None` if the host refuses immediately.
     pub(super) fn connect(events: &HostEvents, to: SocketAddr) -> Option<Self> {
         let mut stream = TcpStream::connect(to)
             .inspect_err(|error| log::debug!("connect to {to}: {error}"))
@@ -112,7 +112,7 @@ impl HostStream {
         })
     }
 
-    /// Moves bytes both ways. `device_done`: the device's FIN has come; `closing`: ours was sent.
+    /// Moves bytes both ways. `device_done`: the device has sent FIN; `closing`: our FIN was sent.
     pub(super) fn pump(
         &mut self,
         socket: &mut tcp::Socket<'static>,
@@ -144,7 +144,7 @@ impl HostStream {
         if device_done && !socket.can_recv() && !self.shut {
             self.shut = true;
             moved = true;
-            // An error means that the host is gone, which the next read finds out.
+            // An error means that the host is gone, which the next read detects.
             let _ = stream.shutdown(Shutdown::Write);
         }
         if !self.host_done && !closing && socket.can_send() {
@@ -170,7 +170,7 @@ impl HostStream {
         }
     }
 
-    /// Closes the host socket: in good order if both FINs were exchanged, else by RST.
+    /// Closes the host socket: gracefully if both FINs were exchanged, else with a RST.
     pub(super) fn release(&mut self, events: &HostEvents) {
         let Some(mut stream) = self.stream.take() else {
             return;
@@ -182,7 +182,7 @@ impl HostStream {
     }
 }
 
-/// Whether a non-blocking connect has come to its end.
+/// Returns whether a non-blocking connect has finished.
 fn is_connected(stream: &TcpStream) -> std::io::Result<bool> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
@@ -194,12 +194,12 @@ fn is_connected(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-/// For smoltcp's closures: the count to consume, and the result.
+/// For smoltcp's closures: splits into the count to consume, and the result.
 fn split(result: std::io::Result<usize>) -> (usize, std::io::Result<usize>) {
     (result.as_ref().copied().unwrap_or(0), result)
 }
 
-/// A full or empty host socket is no error; a closed smoltcp socket moves nothing.
+/// A full or empty host socket is not an error; a closed smoltcp socket moves nothing.
 fn transfer<E>(result: Result<std::io::Result<usize>, E>) -> Result<usize, ()> {
     match result {
         Ok(Ok(count)) => Ok(count),

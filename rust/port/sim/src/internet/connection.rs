@@ -1,4 +1,4 @@
-//! One TCP connection of the device, and the far end that serves it.
+//! One TCP connection of the device, and the server or host socket at its far end.
 use super::bridge::{HostEvents, HostStream, Moved};
 use super::server::{Closing, VirtualStream};
 use crate::patience::Patience;
@@ -8,19 +8,19 @@ use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp;
 use smoltcp::wire::{IpAddress, IpListenEndpoint};
 
-/// From the device. A host's back-pressure reaches the device when it is full.
+/// From the device. When it is full, the device gets the host's back-pressure.
 const RECEIVE_BUFFER: usize = 16 * 1024;
-/// To the device: some of its receive windows.
+/// To the device: several of its receive windows.
 const SEND_BUFFER: usize = 4 * 1024;
-/// A device that does not answer what was sent for so long is given up.
+/// A device that leaves sent data unacknowledged for this long is given up.
 const SILENCE: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(900);
 
-/// Who serves a connection.
+/// The far end of a connection.
 pub(super) enum End {
     /// A stream inside the world.
     Virtual {
         stream: Box<dyn VirtualStream>,
-        /// Taken from the stream, not yet by the socket.
+        /// Taken from the stream, but not yet by the socket.
         pending: Vec<u8>,
         told_end: bool,
     },
@@ -46,12 +46,12 @@ pub(super) struct Connection {
     end: End,
     /// Has left LISTEN.
     opened: bool,
-    /// FIN or RST is on its way to the device.
+    /// A FIN or RST is on its way to the device.
     closing: bool,
 }
 
 impl Connection {
-    /// A socket that waits for the SYN about to be fed.
+    /// Creates a socket for the SYN about to be fed.
     pub(super) fn listen(
         sockets: &mut SocketSet<'static>,
         device: SocketAddrV4,
@@ -62,7 +62,7 @@ impl Connection {
         let mut socket = tcp::Socket::new(buffer(RECEIVE_BUFFER), buffer(SEND_BUFFER));
         socket.set_nagle_enabled(false);
         let patience = Patience::new(SILENCE, &mut socket);
-        // The host decides whether the connection exists before the device hears of it.
+        // The host accepts the connection before the device does.
         socket.pause_synack(matches!(end, End::Host(_)));
         socket
             .listen(IpListenEndpoint {
@@ -89,7 +89,7 @@ impl Connection {
         matches!(self.end, End::Host(_))
     }
 
-    /// A new SYN may replace this connection.
+    /// Returns whether a new SYN may replace this connection.
     pub(super) fn is_reusable(&self, sockets: &SocketSet<'static>) -> bool {
         let socket = sockets.get::<tcp::Socket>(self.socket);
         matches!(socket.state(), tcp::State::TimeWait | tcp::State::Closed)
@@ -104,7 +104,7 @@ impl Connection {
         }
     }
 
-    /// Moves bytes both ways; `true` if anything moved.
+    /// Moves bytes both ways. Returns `true` if anything moved.
     pub(super) fn pump(
         &mut self,
         sockets: &mut SocketSet<'static>,
@@ -118,8 +118,8 @@ impl Connection {
         if socket.state() == tcp::State::Closed {
             return false;
         }
-        // All of the device's bytes are taken and no more can come. Not `!may_recv()`, which
-        // is also true before the connection is up.
+        // All of the device's bytes are taken and no more can come. Not `!may_recv()`, which is
+        // also true before the connection is established.
         let device_done = matches!(
             socket.state(),
             tcp::State::CloseWait
@@ -191,21 +191,22 @@ impl Connection {
         }
     }
 
-    /// Nothing is left to do or to send.
+    /// Returns whether nothing is left to do or to send.
     pub(super) fn is_over(&self, sockets: &SocketSet<'static>) -> bool {
         let socket = sockets.get::<tcp::Socket>(self.socket);
         match socket.state() {
-            // An aborted socket keeps its tuple until the RST has left.
+            // An aborted socket keeps its address pair until the RST has been sent.
             tcp::State::Closed => socket.remote_endpoint().is_none(),
-            // Back in LISTEN: the device has reset the connection while it was opening.
+            // Back in LISTEN: the device has reset the connection during the handshake.
             tcp::State::Listen => self.opened,
-            // Both FINs are through; the host socket need not wait for the timer.
+            // Both FINs have been exchanged; the host socket need not wait for the timer.
             tcp::State::TimeWait => self.is_host() && !socket.can_recv(),
             _ => false,
         }
     }
 
-    /// Lets go of socket and far end. A device that has reset the connection resets the host's.
+    /// Releases the socket and the far end. If the device has reset the connection, resets the
+    /// host's.
     pub(super) fn release(
         &mut self,
         sockets: &mut SocketSet<'static>,

@@ -5,17 +5,17 @@ use domain::base::iana::{Rcode, Rtype};
 use domain::base::{Message, MessageBuilder, Name, ToName, Ttl};
 use domain::rdata::{A, Aaaa, Cname};
 
-/// Aliases followed before the server gives up (SERVFAIL).
+/// Maximum number of aliases followed before the server gives up (SERVFAIL).
 const LONGEST_CHAIN: usize = 8;
 
-/// What becomes of a query.
+/// The outcome of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// This answer.
+    /// Send this answer.
     Answer(Vec<u8>),
-    /// Nothing is ever sent.
+    /// Send nothing.
     Silence,
-    /// The host's resolver must say the addresses of this name first; see [`answer_with`].
+    /// Ask the host's resolver for the addresses of this name first; see [`answer_with`].
     AskHost(String),
 }
 
@@ -51,8 +51,8 @@ pub(crate) fn answer(zone: &Zone, query: &[u8]) -> Outcome {
     }
 }
 
-/// Answers a query with what the host's resolver said; an error becomes NXDOMAIN, because
-/// `getaddrinfo` does not say more.
+/// Answers a query with the result of the host's resolver. An error becomes NXDOMAIN, because
+/// `getaddrinfo` gives no detail.
 pub(crate) fn answer_with(query: &[u8], addresses: Option<&[IpAddr]>, ttl: u32) -> Outcome {
     let Some((name, _)) = question(query) else {
         return Outcome::Silence;
@@ -63,8 +63,8 @@ pub(crate) fn answer_with(query: &[u8], addresses: Option<&[IpAddr]>, ttl: u32) 
     }
 }
 
-/// The name, in lower case without its final dot, and type asked for. `None` unless the
-/// message is one plain question.
+/// Returns the queried name, in lower case without its final dot, and the type. Returns `None`
+/// unless the message is a single plain question.
 fn question(query: &[u8]) -> Option<(String, Rtype)> {
     let message = Message::from_octets(query).ok()?;
     if message.header().qr() {
@@ -78,8 +78,8 @@ fn question(query: &[u8]) -> Option<(String, Rtype)> {
     ))
 }
 
-/// Builds the answer: the aliases of `chain` and the addresses of the type asked for, owned
-/// by the chain's last name.
+/// Builds the answer: the aliases of `chain`, and the addresses of the queried type, which belong
+/// to the last name of the chain.
 fn reply(query: &[u8], code: Rcode, chain: &[String], addresses: &[IpAddr], ttl: u32) -> Outcome {
     let build = || {
         let query = Message::from_octets(query).ok()?;

@@ -1,5 +1,5 @@
-//! The IPv4 side of NAT64: every address of the internet on one smoltcp interface, with
-//! servers inside the world, a bridge to host sockets, and a DNS server at every address.
+//! The IPv4 side of NAT64: every internet address on one smoltcp interface, with servers inside the
+//! world, a bridge to host sockets, and a DNS server at every address.
 mod bridge;
 mod connection;
 mod dns;
@@ -23,15 +23,15 @@ use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Address};
 use std::collections::{BTreeMap, VecDeque};
 use zone::Zone;
 
-/// Largest IPv4 packet: 20 bytes more make it IPv6's 1,280, which is all that a Thread
-/// network carries and OpenThread's translator passes on.
+/// The largest IPv4 packet. With 20 bytes more it has IPv6's 1,280 bytes, the most that a Thread
+/// network carries and OpenThread's translator forwards.
 const MTU: usize = 1260;
 /// The DNS port.
 const DNS: u16 = 53;
-/// Most TCP connections at a time; more are refused.
+/// Maximum number of simultaneous TCP connections; more are refused.
 const MOST_CONNECTIONS: usize = 64;
 
-/// Who asked a DNS question.
+/// The origin of a DNS query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asker {
     /// A datagram through NAT64: from, to.
@@ -40,7 +40,7 @@ pub(crate) enum Asker {
     BorderRouter(usize),
 }
 
-/// An answer to the border router, or `None` to give the transaction up.
+/// An answer for the border router, or `None` to give up the transaction.
 pub(crate) type UpstreamAnswer = (usize, Option<Vec<u8>>);
 
 /// The internet.
@@ -57,13 +57,13 @@ pub(crate) struct Internet {
     sockets: SocketSet<'static>,
     connections: Vec<Connection>,
     host: HostEvents,
-    /// Packets from NAT64 on their way here.
+    /// Packets on the way from NAT64 to the internet.
     inbound: VecDeque<(u64, Vec<u8>)>,
-    /// Packets on their way to NAT64.
+    /// Packets on the way to NAT64.
     outbound: VecDeque<(u64, Vec<u8>)>,
-    /// Answers that are being thought about, by time.
+    /// Answers that the server delays, by time.
     thinking: Vec<(u64, Asker, Vec<u8>)>,
-    /// Questions the host's resolver works on.
+    /// Queries that the host's resolver is working on.
     asked_host: BTreeMap<u64, (Asker, Vec<u8>)>,
     next_question: u64,
     upstream_answers: VecDeque<UpstreamAnswer>,
@@ -78,7 +78,7 @@ impl Internet {
         interface.set_any_ip(true);
         let gateway = Ipv4Address::new(192, 0, 0, 1);
         interface.update_ip_addrs(|addresses| {
-            // One address is needed; "any" makes it all of them.
+            // The interface needs one address; "any" makes it accept all.
             let _ = addresses.push(IpCidr::new(gateway.into(), 32));
         });
         let _ = interface.routes_mut().add_default_ipv4_route(gateway);
@@ -115,12 +115,12 @@ impl Internet {
         self.maps.insert(from, to);
     }
 
-    /// A packet leaves NAT64.
+    /// Sends a packet that leaves NAT64.
     pub(crate) fn send(&mut self, packet: Vec<u8>, now: u64) {
         self.inbound.push_back((now + self.delay, packet));
     }
 
-    /// The border router asks its upstream servers.
+    /// Sends a query from the border router to its upstream servers.
     pub(crate) fn ask(&mut self, asker: Asker, query: Vec<u8>, now: u64) {
         match dns::answer(&self.zone, &query) {
             dns::Outcome::Answer(answer) => {
@@ -137,7 +137,7 @@ impl Internet {
         }
     }
 
-    /// The border router gives a question up: it gets no other answer than `None`.
+    /// Cancels a query of the border router: it gets no answer but `None`.
     pub(crate) fn cancel(&mut self, transaction: usize) {
         let mine = Asker::BorderRouter(transaction);
         self.thinking.retain(|(_, asker, _)| *asker != mine);
@@ -147,7 +147,7 @@ impl Internet {
         self.upstream_answers.push_back((transaction, None));
     }
 
-    /// The border router has restarted: its questions are forgotten.
+    /// Forgets the border router's queries after it has restarted.
     pub(crate) fn forget_upstream(&mut self) {
         let theirs = |asker: &Asker| matches!(asker, Asker::BorderRouter(_));
         self.thinking.retain(|(_, asker, _)| !theirs(asker));
@@ -155,30 +155,30 @@ impl Internet {
         self.upstream_answers.clear();
     }
 
-    /// The next packet for NAT64 that has arrived there.
+    /// Returns the next packet that has reached NAT64.
     pub(crate) fn next_packet(&mut self, now: u64) -> Option<Vec<u8>> {
         self.outbound
             .pop_front_if(|(due, _)| *due <= now)
             .map(|(_, packet)| packet)
     }
 
-    /// The next answer for the border router.
+    /// Returns the next answer for the border router.
     pub(crate) fn next_upstream_answer(&mut self) -> Option<UpstreamAnswer> {
         self.upstream_answers.pop_front()
     }
 
-    /// Whether something outside the world may still happen: virtual time must then not
-    /// outrun the wall clock.
+    /// Returns whether something outside the world may still happen. Virtual time must then not run
+    /// ahead of the wall clock.
     pub(crate) fn is_waiting_for_host(&self) -> bool {
         !self.asked_host.is_empty() || self.connections.iter().any(Connection::is_host)
     }
 
-    /// Waits for the host at most this long; `true` if something may have happened.
+    /// Waits for the host at most this long. Returns `true` if something may have happened.
     pub(crate) fn wait_for_host(&mut self, at_most: Duration) -> bool {
         self.host.wait(at_most)
     }
 
-    /// When [`poll`](Self::poll) wants to be called next.
+    /// Returns when to call [`poll`](Self::poll) next.
     pub(crate) fn next_event(&mut self, now: u64) -> Option<u64> {
         if !self.upstream_answers.is_empty() {
             return Some(now);
@@ -202,7 +202,7 @@ impl Internet {
             .min()
     }
 
-    /// Does all that is due.
+    /// Does everything that is due.
     pub(crate) fn poll(&mut self, now: u64) {
         while let Some((_, packet)) = self.inbound.pop_front_if(|(due, _)| *due <= now) {
             self.take_packet(packet, now);
@@ -254,7 +254,7 @@ impl Internet {
                     self.upstream_answers.push_back((transaction, Some(answer)));
                 }
                 (_, Asker::Datagram(from, to), answer) => {
-                    // The way back is in the answer's own delay.
+                    // The delay of the answer includes the way back.
                     if let Some(packet) = packet::udp(to, from, &answer) {
                         self.outbound.push_front((now, packet));
                     }
@@ -263,7 +263,7 @@ impl Internet {
         }
     }
 
-    /// A packet arrives from NAT64.
+    /// Processes a packet that arrives from NAT64.
     fn take_packet(&mut self, bytes: Vec<u8>, now: u64) {
         let Some(packet) = Packet::parse(&bytes) else {
             log::debug!("dropped {} bytes that are neither TCP nor UDP", bytes.len());
@@ -271,7 +271,7 @@ impl Internet {
         };
         if packet.protocol == packet::UDP {
             if packet.to.port() == DNS {
-                // The delay here was paid already.
+                // The delay has been applied on the way here.
                 let query = packet.payload.to_vec();
                 let asker = Asker::Datagram(packet.from, packet.to);
                 self.ask(asker, query, now.saturating_sub(self.delay));
@@ -295,7 +295,7 @@ impl Internet {
             .poll_ingress_single(at, &mut self.wire, &mut self.sockets);
     }
 
-    /// A SYN: prepares a socket for it, or none, and the stack answers with RST.
+    /// Prepares a socket for a SYN. Without one, the stack answers with a RST.
     fn open(&mut self, from: SocketAddrV4, to: SocketAddrV4, now: u64) {
         let sockets = &mut self.sockets;
         if let Some(index) = self
@@ -328,7 +328,7 @@ impl Internet {
         }
     }
 
-    /// Where on the host a destination leads to, if it may be reached at all.
+    /// Returns the host address that a destination maps to, if it may be reached.
     fn host_address(&self, to: SocketAddrV4) -> Option<SocketAddr> {
         if let Some(&mapped) = self.maps.get(&to) {
             return Some(mapped);

@@ -1,4 +1,4 @@
-//! The IPv4 and UDP headers that the world reads and writes itself (RFC 791, RFC 768, RFC 9293).
+//! The IPv4 and UDP headers that the world parses and builds itself (RFC 791, RFC 768, RFC 9293).
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 pub(crate) const TCP: u8 = 6;
@@ -6,7 +6,7 @@ pub(crate) const UDP: u8 = 17;
 const IP_HEADER: usize = 20;
 const UDP_HEADER: usize = 8;
 
-/// An IPv4 packet taken apart.
+/// A parsed IPv4 packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packet<'a> {
     pub(crate) protocol: u8,
@@ -19,8 +19,8 @@ pub(crate) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads an unfragmented TCP or UDP packet; `None` for anything else. Checksums are not
-    /// looked at: smoltcp does for TCP, and OpenThread has just made those of UDP.
+    /// Parses an unfragmented TCP or UDP packet; `None` for anything else. Does not check the
+    /// checksums: smoltcp checks TCP's, and OpenThread has just computed UDP's.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let header = bytes.first_chunk::<IP_HEADER>()?;
         let length = usize::from(header[0] & 15) * 4;
@@ -49,7 +49,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// A UDP datagram in an IPv4 packet. `None` if it is larger than the two length fields hold.
+/// Builds a UDP datagram in an IPv4 packet. Returns `None` if it is too long for the length fields.
 pub(crate) fn udp(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Option<Vec<u8>> {
     let udp_length = u16::try_from(UDP_HEADER + payload.len()).ok()?;
     let total = udp_length.checked_add(IP_HEADER as u16)?;

@@ -2,11 +2,11 @@
 use core::net::SocketAddrV4;
 use core::time::Duration;
 
-/// Something that accepts TCP connections at an IPv4 address inside the world.
+/// A server that accepts TCP connections at an IPv4 address inside the world.
 ///
-/// Called from within the world's step: it must not call the world it serves.
+/// Called from within the world's step, so it must not call its world.
 pub trait VirtualServer {
-    /// A connection was asked for. `None` refuses it (RST).
+    /// Accepts a connection. `None` refuses it (RST).
     fn accept(&mut self, peer: SocketAddrV4, now: Duration) -> Option<Box<dyn VirtualStream>>;
 }
 
@@ -19,12 +19,12 @@ where
     }
 }
 
-/// Something that answers UDP datagrams at an IPv4 address inside the world. Port 53 is the DNS
-/// server's at every address.
+/// A service that answers UDP datagrams at an IPv4 address inside the world. The DNS server uses
+/// port 53 of every address.
 ///
-/// Called from within the world's step: it must not call the world it serves.
+/// Called from within the world's step, so it must not call its world.
 pub trait VirtualService {
-    /// A datagram arrived; what is returned is sent back, in order.
+    /// Answers a datagram. The returned datagrams are sent back in order.
     fn answer(&mut self, from: SocketAddrV4, datagram: &[u8], now: Duration) -> Vec<Vec<u8>>;
 }
 
@@ -39,47 +39,48 @@ where
 
 /// The server's end of one connection: a byte-stream machine.
 pub trait VirtualStream {
-    /// Bytes from the device. Returns how many were taken; the rest is offered again.
+    /// Receives bytes from the device. Returns how many were taken; the rest is offered again.
     fn receive(&mut self, data: &[u8], now: Duration) -> usize;
 
-    /// The device has sent FIN: no more bytes will come.
+    /// Called when the device has sent FIN: no more bytes will come.
     fn end_of_stream(&mut self, now: Duration) {
         let _ = now;
     }
 
-    /// The connection is gone: both sides are done, or it was reset.
+    /// Called when the connection is gone: both sides are done, or it was reset.
     fn closed(&mut self, now: Duration) {
         let _ = now;
     }
 
-    /// The next bytes to send, possibly none; called again until none. What is returned is
-    /// taken: the world buffers it.
+    /// Returns the next bytes to send; called again until it returns none. The world buffers what
+    /// is returned.
     fn transmit(&mut self, now: Duration) -> Vec<u8>;
 
-    /// How the stream wants to end. Asked after [`transmit`](Self::transmit) is empty.
+    /// Returns how to end the stream. Called after [`transmit`](Self::transmit) has returned
+    /// nothing.
     fn closing(&self) -> Closing {
         Closing::Open
     }
 
-    /// When [`transmit`](Self::transmit) wants to be called without input, in virtual time.
+    /// Returns when to call [`transmit`](Self::transmit) without input, in virtual time.
     fn next_timeout(&self) -> Option<Duration> {
         None
     }
 }
 
-/// How a [`VirtualStream`] wants to end.
+/// How to end a [`VirtualStream`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Closing {
     /// Not yet.
     #[default]
     Open,
-    /// FIN after what was sent.
+    /// FIN after everything is sent.
     Finish,
-    /// RST at once.
+    /// RST immediately.
     Abort,
 }
 
-/// An echo: sends back what it receives and closes when the device does.
+/// An echo server: sends back what it receives, and closes when the device does.
 #[derive(Debug, Default)]
 pub struct Echo {
     pending: Vec<u8>,

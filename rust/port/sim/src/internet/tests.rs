@@ -1,4 +1,4 @@
-//! The bridge without radio: a second IP stack in place of the device, a real server on the
+//! The bridge without radio: a second IP stack in place of the device, and a real server on the
 //! loopback interface.
 use super::*;
 use core::net::Ipv4Addr;
@@ -9,7 +9,7 @@ use std::net::TcpListener;
 const DEVICE: Ipv4Addr = Ipv4Addr::new(192, 168, 255, 1);
 const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 10), 1883);
 
-/// A device that is nothing but an IPv4 stack.
+/// A device that consists only of an IPv4 stack.
 struct Device {
     interface: Interface,
     wire: Wire,
@@ -35,7 +35,7 @@ impl Device {
         }
     }
 
-    /// Exchanges packets with the internet until none is left.
+    /// Exchanges packets with the internet until there are none left.
     fn exchange(&mut self, internet: &mut Internet, now: u64) {
         let at = Instant::from_micros(now as i64);
         loop {
@@ -121,7 +121,7 @@ fn a_mebibyte_comes_back_byte_for_byte_and_both_sides_close() {
     }
     assert!(received == data);
     server.join().unwrap();
-    // The device's last acknowledgement may be a delayed one.
+    // The device's last acknowledgement may be delayed.
     let later = start.elapsed() + Duration::from_millis(100);
     device.exchange(&mut internet, later.as_micros() as u64);
     assert!(

@@ -1,4 +1,4 @@
-//! What the world's DNS server knows.
+//! The zone of the world's DNS server.
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// The answer for one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
-    /// The name's addresses; a family without an address answers NODATA.
+    /// The name's addresses. The answer is NODATA for a family without addresses.
     Addresses {
         /// A records.
         ipv4: Vec<Ipv4Addr>,
@@ -21,12 +21,12 @@ pub enum Record {
     ServerFailure,
     /// RCODE 5.
     Refused,
-    /// No answer at all.
+    /// No answer.
     Silence,
 }
 
 impl Record {
-    /// A records only, as the seed's broker has.
+    /// Returns a name that has only A records.
     pub fn a(ipv4: Ipv4Addr) -> Self {
         Self::Addresses {
             ipv4: vec![ipv4],
@@ -41,21 +41,21 @@ impl Record {
 pub struct Zone {
     /// Lower-case names without the final dot.
     pub names: BTreeMap<String, Record>,
-    /// What a name not listed answers.
+    /// The answer for a name that is not listed.
     pub unknown: Unknown,
     /// Time to live of every record, seconds.
     pub ttl: u32,
-    /// How long the server thinks.
+    /// Delay before the server answers.
     pub delay: Duration,
 }
 
-/// What a name that is not in the zone answers.
+/// The answer for a name that is not in the zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unknown {
     /// RCODE 3.
     #[default]
     NameError,
-    /// Whatever the host's own resolver says (`getaddrinfo`), in real time.
+    /// The result of the host's own resolver (`getaddrinfo`), in real time.
     AskHost,
 }
 

@@ -1,14 +1,14 @@
-//! What the tests share.
+//! Helpers shared by the tests.
 #![allow(dead_code, reason = "each test file uses a part")]
 use core::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6};
 use core::time::Duration;
 use thread_mqtt_driver::{Interest, Port, Received, TcpState};
 use thread_sim::{Echo, SimPort, VirtualStream, World, WorldConfig};
 
-/// An address of TEST-NET-3 (RFC 5737), where the tests' servers live.
+/// An address of TEST-NET-3 (RFC 5737) for the tests' servers.
 pub(crate) const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 10), 8883);
 
-/// Virtual time that must be enough to attach.
+/// Virtual time that is always enough to attach.
 pub(crate) const ATTACH: Duration = Duration::from_secs(120);
 
 pub(crate) const READ: Interest = Interest {
@@ -20,7 +20,7 @@ pub(crate) const WRITE: Interest = Interest {
     send: true,
 };
 
-/// A world whose device is ready.
+/// Returns a world whose device is ready.
 pub(crate) fn ready(config: WorldConfig) -> World {
     let world = World::new(config).unwrap();
     assert!(
@@ -31,7 +31,7 @@ pub(crate) fn ready(config: WorldConfig) -> World {
     world
 }
 
-/// A ready world with an echo server at [`SERVER`].
+/// Returns a ready world with an echo server at [`SERVER`].
 pub(crate) fn with_echo(config: WorldConfig) -> World {
     let world = ready(config);
     world.serve(SERVER, |_, _| {
@@ -40,13 +40,13 @@ pub(crate) fn with_echo(config: WorldConfig) -> World {
     world
 }
 
-/// The NAT64 address of an IPv4 server.
+/// Returns the NAT64 address of an IPv4 server.
 pub(crate) fn synthesised(port: &mut SimPort, server: SocketAddrV4) -> SocketAddrV6 {
     let prefix = port.network().prefixes[0].prefix;
     SocketAddrV6::new(prefix.embed(*server.ip()), server.port(), 0, 0)
 }
 
-/// Connects, and returns the state that the attempt ended in.
+/// Connects, and returns the final state of the attempt.
 pub(crate) fn connect(port: &mut SimPort, server: SocketAddrV4, within: Duration) -> TcpState {
     let limit = port.now() + within;
     let to = synthesised(port, server);
@@ -57,7 +57,7 @@ pub(crate) fn connect(port: &mut SimPort, server: SocketAddrV4, within: Duration
     port.tcp_state()
 }
 
-/// Sends all of `data` while it receives as many bytes, and returns those.
+/// Sends all of `data` while receiving as many bytes, and returns those.
 pub(crate) fn exchange(port: &mut SimPort, data: &[u8], within: Duration) -> Vec<u8> {
     let limit = port.now() + within;
     let (mut sent, mut received) = (0, Vec::new());
@@ -93,7 +93,7 @@ pub(crate) fn receive_all(
     Ok(received)
 }
 
-/// Bytes that differ along their length.
+/// Returns bytes in a pattern that shows a shift.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
     (0..length)
         .map(|index| (index * 31 + index / 251) as u8)
