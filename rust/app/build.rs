@@ -1,4 +1,5 @@
-//! Hands Kconfig to the application: the options as `cfg`s, and the CA certificate as a file.
+//! Passes Kconfig's settings to the application: the options as `cfg`s, and the CA certificate as a
+//! file.
 use std::path::PathBuf;
 use std::{env, fs};
 

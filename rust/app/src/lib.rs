@@ -1,4 +1,4 @@
-//! Keeps a Thread device connected to its broker, publishes a counter and logs what comes back.
+//! Keeps a Thread device connected to its broker, publishes a counter and logs what it receives.
 #![no_std]
 extern crate alloc;
 
@@ -22,7 +22,7 @@ extern "C" fn rust_main() {
     }
 }
 
-/// The client of this image, or the sentence that says what its configuration lacks.
+/// Creates this image's client. Returns an error text if its configuration is incomplete.
 fn make() -> Result<Mqtt<PlatformPort>, String> {
     let client = config::client_from_options(CA).map_err(|error| error.to_string())?;
     let port = PlatformPort::open().ok_or("no event descriptor is left for the client")?;
@@ -32,18 +32,18 @@ fn make() -> Result<Mqtt<PlatformPort>, String> {
     Ok(mqtt)
 }
 
-/// Whether a message that is published without a connection waits for one, however often the device
-/// restarts meanwhile.
+/// Whether a message published while offline is stored until there is a connection, even if the
+/// device restarts meanwhile.
 const STORED: bool = cfg!(thread_mqtt = "durable");
 
-/// Publishes now and then, for ever.
+/// Publishes at a fixed interval, forever.
 fn run(mut mqtt: Mqtt<PlatformPort>) {
     let interval = Duration::from_secs(CONFIG_APP_INTERVAL.try_into().unwrap_or(10));
     let mut count: u32 = 0;
     let mut due = mqtt.now();
     mqtt.start();
     loop {
-        // Without a connection and without a storage there is nothing to do at that time.
+        // While offline and without storage, do not publish at that time.
         let event = if STORED || mqtt.is_online() {
             mqtt.next_until(due)
         } else {
@@ -64,7 +64,7 @@ fn run(mut mqtt: Mqtt<PlatformPort>) {
     }
 }
 
-/// One line of the log for an event.
+/// Logs one line for an event.
 fn tell(event: &Event) {
     match event {
         Event::Failed { cause, .. } => {

@@ -1,4 +1,5 @@
-//! The host's PSA: Mbed TLS 3.6 of the crate mbedtls-rs-sys, or the TF-PSA-Crypto that a variable names.
+//! The host's PSA: Mbed TLS 3.6 from the crate mbedtls-rs-sys, or the TF-PSA-Crypto that a variable
+//! names.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub(crate) fn compile() {
         .file("c/thread_mqtt_psa.c")
         .file("c/host.c")
         .compile("thread_mqtt_psa");
-    // After the shim, which wants its symbols.
+    // After the shim, which needs their symbols.
     for (folder, name) in &library.archives {
         println!("cargo::rustc-link-search=native={}", folder.display());
         println!("cargo::rustc-link-lib=static={name}");
@@ -31,7 +32,7 @@ struct Library {
     archives: Vec<(PathBuf, &'static str)>,
 }
 
-/// What the crate compiles and links by itself.
+/// Returns what the crate mbedtls-rs-sys compiles and links.
 fn mbedtls() -> Library {
     // Set by mbedtls-rs-sys: its configuration first, then the plain headers.
     let includes = env::var_os("DEP_MBEDTLS_INCLUDE").expect("mbedtls-rs-sys says where");
@@ -41,7 +42,7 @@ fn mbedtls() -> Library {
     }
 }
 
-/// Compiled by the checkout's own CMake, with the configuration that it has by default.
+/// Builds the checkout with its own CMake and default configuration.
 fn tf_psa_crypto(checkout: &Path) -> Library {
     for (part, cure) in [
         (

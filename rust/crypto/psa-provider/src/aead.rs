@@ -1,4 +1,4 @@
-//! The ciphers. Keys are imported into PSA and destroyed with their owner.
+//! The ciphers. Keys are imported into PSA and destroyed when their owner is dropped.
 
 use rustls::Error;
 use rustls::crypto::cipher::{Iv, NONCE_LEN, Nonce};
@@ -29,7 +29,7 @@ pub(crate) static CHACHA20_POLY1305: Aead = Aead {
     algorithm: Algorithm::CHACHA20_POLY1305,
 };
 
-/// One AEAD algorithm; all of TLS have 12-byte nonces and 16-byte tags.
+/// An AEAD algorithm. All of TLS's have 12-byte nonces and 16-byte tags.
 pub(crate) struct Aead {
     pub(crate) key_len: usize,
     key_type: KeyType,
@@ -47,7 +47,7 @@ impl Aead {
         Key::import(&attributes, key)
     }
 
-    /// A cipher for one direction of one connection.
+    /// Creates a cipher for one direction of one connection.
     pub(crate) fn keyed(&self, key: &[u8], iv: Iv, usage: Usage) -> Keyed {
         let lease = Lease::new();
         let key = self.import(key, usage);
@@ -63,7 +63,7 @@ impl Aead {
     }
 }
 
-/// Without `secrets`: the point of this provider is that keys stay where they are.
+/// Does not implement `secrets`: the purpose of this provider is that keys do not leave PSA.
 impl record::Aead for Aead {
     type Keyed = Keyed;
 
@@ -80,7 +80,7 @@ impl record::Aead for Aead {
     }
 }
 
-/// A cipher with its key and the IV that a record's sequence number is combined with.
+/// A cipher with its key, and the IV that is combined with a record's sequence number.
 pub(crate) struct Keyed {
     key: Result<Key, psa::Error>,
     algorithm: Algorithm,
@@ -89,16 +89,16 @@ pub(crate) struct Keyed {
 }
 
 impl Keyed {
-    /// The nonce of record `seq` (RFC 8446, section 5.3; RFC 7905, section 2).
+    /// Returns the nonce of record `seq` (RFC 8446, section 5.3; RFC 7905, section 2).
     pub(crate) fn nonce(&self, seq: u64) -> [u8; NONCE_LEN] {
         Nonce::new(&self.iv, seq).0
     }
 
     /// Encrypts the text in `buf`, which ends with room for the tag.
     ///
-    /// rustls panics if a record cannot be encrypted. So one that could not is
-    /// zeros, which no peer accepts and which say nothing of the text, and the
-    /// failure is latched.
+    /// rustls panics if a record cannot be encrypted. A record that cannot be encrypted is
+    /// therefore filled with zeros, which reveal nothing and which no peer accepts, and the failure
+    /// is latched.
     pub(crate) fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) {
         let sealed = self
             .key()

@@ -1,5 +1,5 @@
-//! The little DER that keys and signatures need: definite lengths in their
-//! shortest form and nothing left over (X.690, section 10.1).
+//! The small part of DER that keys and signatures need: definite lengths in their shortest form,
+//! and no trailing data (X.690, section 10.1).
 
 /// Tags.
 pub(crate) const INTEGER: u8 = 0x02;
@@ -20,7 +20,7 @@ impl<'a> Reader<'a> {
         Self(der)
     }
 
-    /// The content of the next value, which must have this tag.
+    /// Returns the content of the next value, which must have this tag.
     pub(crate) fn value(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (first, rest) = self.0.split_first()?;
         if *first != tag {
@@ -32,13 +32,13 @@ impl<'a> Reader<'a> {
         Some(content)
     }
 
-    /// A constructed value as a reader of its own.
+    /// Returns a reader for the content of a constructed value.
     pub(crate) fn inside(&mut self, tag: u8) -> Option<Self> {
         self.value(tag).map(Self)
     }
 
-    /// The magnitude of the next INTEGER, which must not be negative: big-endian
-    /// without leading zeros.
+    /// Returns the magnitude of the next INTEGER, which must not be negative: big-endian without
+    /// leading zeros.
     pub(crate) fn unsigned(&mut self) -> Option<&'a [u8]> {
         match self.value(INTEGER)? {
             [] => None,
@@ -48,13 +48,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `Some` at the end.
+    /// Returns `Some` at the end.
     pub(crate) fn finish(self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }
 
-/// A length of at most 65535, and what follows it.
+/// Splits off a length of at most 65535.
 fn length(der: &[u8]) -> Option<(usize, &[u8])> {
     match der {
         [len @ ..=0x7f, rest @ ..] => Some((usize::from(*len), rest)),
@@ -66,7 +66,7 @@ fn length(der: &[u8]) -> Option<(usize, &[u8])> {
     }
 }
 
-/// The length in bits of a magnitude without leading zeros.
+/// Returns the length in bits of a magnitude without leading zeros.
 #[cfg(all(feature = "rsa", not(feature = "rsa-in-rust")))]
 pub(crate) fn bit_len(magnitude: &[u8]) -> usize {
     match magnitude.first() {

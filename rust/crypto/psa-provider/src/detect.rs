@@ -1,4 +1,4 @@
-//! What the backend can do: as its headers state, or found out by doing it.
+//! What the backend supports, as stated by its headers or found by probing.
 
 #[cfg(feature = "probe")]
 mod probe;
@@ -21,36 +21,34 @@ use crate::{kx, random, sign, suites, verify};
 use report::Set;
 pub use report::{Basis, Capability, Finding, Report, Unusable};
 
-/// The provider and what it was made of.
+/// The provider, and the report it is based on.
 #[derive(Debug, Clone)]
 pub struct Detected {
-    /// Offers exactly what the backend has shown to work.
+    /// Offers exactly what the backend supports.
     pub provider: CryptoProvider,
-    /// What was tried and how it went.
+    /// What was probed, and the results.
     pub report: &'static Report,
 }
 
-/// Initialises PSA and returns a provider of what the cargo features enable and the
-/// backend has, in order of preference.
+/// Initialises PSA, and returns a provider of everything that both the cargo features and the
+/// backend support, in order of preference.
 ///
-/// Where all of it is software in the image, its headers say what is there, and nothing is tried. A
-/// driver or a secure side is asked, with the feature `probe`: hashes, HMAC and ciphers by a known
-/// answer, key exchange and signatures by their first use. One that PSA then says it does not
-/// have ([`Status::NOT_SUPPORTED`]) is not offered by the connections that follow; see
-/// [`scheme_is_withdrawn`].
+/// If PSA is only software in the image, its headers say what it supports, and nothing is probed.
+/// With the feature `probe`, a driver or a secure side is probed: hashes, HMAC and ciphers with a
+/// known answer, key exchange and signatures by their first use. If PSA then reports that it lacks
+/// one ([`Status::NOT_SUPPORTED`]), later connections do not offer it; see [`scheme_is_withdrawn`].
 ///
-/// The tests run once; later calls return the same again. A test that failed for
-/// want of something that may be there later, such as memory while other clients
-/// are in their handshakes, is run again by the next call. If nothing useful is
-/// left, that is an error, and the next call tries again.
+/// The tests run once, and later calls return the same result. If a test failed for a transient
+/// reason, such as lack of memory during other clients' handshakes, the next call repeats it. If
+/// nothing useful is left, this is an error, and the next call tries again.
 ///
-/// It takes some ten thousand instructions at most, beside what `psa_crypto_init` does.
+/// Takes at most some ten thousand instructions, in addition to `psa_crypto_init`.
 pub fn provider() -> Result<Detected, Unusable> {
     let known = FOUND.iter().rev().find_map(OnceBox::get);
     if let Some(known) = known.filter(|known| !known.report.may_grow()) {
         return Ok(known.detected());
     }
-    // What worked works: a report only ever grows.
+    // Passed tests stay passed: a report only ever grows.
     let found = match (Found::new(known.map(|known| &known.report)), known) {
         (Ok(found), Some(known)) if found.report.offered() == known.report.offered() => {
             return Ok(known.detected());
@@ -60,18 +58,18 @@ pub fn provider() -> Result<Detected, Unusable> {
     };
     match FOUND.iter().find(|place| place.get().is_none()) {
         Some(place) => Ok(place.get_or_init(|| Box::new(found)).detected()),
-        // Each place is a step forward; the last one found stays.
+        // Each slot adds capabilities. When all are used, the last result stays.
         None => known
             .map(Found::detected)
             .ok_or(Unusable::NoSignature(found.report)),
     }
 }
 
-/// What was found, and each time that more was, for the slices in use stay.
+/// The result, with a new entry each time that it grew: the slices of older entries stay in use.
 static FOUND: [OnceBox<Found>; STEPS] = [const { OnceBox::new() }; STEPS];
 const STEPS: usize = 8;
 
-/// Lives as long as the program, because rustls wants slices that do: boxes have no spare room.
+/// Never dropped, because rustls needs `'static` slices. Boxes have no spare capacity.
 struct Found {
     report: Report,
     suites: Box<[SupportedCipherSuite]>,
@@ -83,8 +81,8 @@ struct Found {
 
 type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 
-/// Random bytes from the start of the program, for a wrong digest when there are
-/// no new ones.
+/// Returns random bytes drawn at the start of the program. They replace a digest if no new ones are
+/// available.
 pub(crate) fn poison() -> &'static [u8] {
     FOUND
         .first()
@@ -97,14 +95,14 @@ pub(crate) fn probe_all() -> Report {
     probe::all(None)
 }
 
-/// Without the memory of an earlier success.
+/// Runs the detection without the result of an earlier success.
 #[cfg(test)]
 pub(crate) fn try_anew() -> Result<(), Unusable> {
     Found::new(None).map(drop)
 }
 
 impl Found {
-    /// Tries everything, or what an earlier report lacks for now.
+    /// Probes everything, or only what an earlier report lacks for transient reasons.
     #[cfg_attr(not(feature = "probe"), allow(unused_variables))]
     fn new(earlier: Option<&Report>) -> Result<Self, Unusable> {
         thread_mqtt_psa::init()?;
@@ -152,7 +150,7 @@ impl Found {
     }
 }
 
-/// A report of what the headers say.
+/// Returns a report of what the headers state.
 fn stated(built_in: BuiltIn) -> Report {
     let finding = |(capability, parts): &(Capability, BuiltIn)| Finding {
         capability: *capability,
@@ -165,11 +163,11 @@ fn stated(built_in: BuiltIn) -> Report {
     Report::new(ENABLED.iter().map(finding).collect())
 }
 
-/// What PSA turned out not to have when it was used, by the bits of [`Set`].
+/// The capabilities that PSA turned out to lack when used, as bits of [`Set`].
 static WITHDRAWN: AtomicU32 = AtomicU32::new(0);
 
-/// PSA failed in doing this. If it does not have it, that is remembered, and the next connection does
-/// without.
+/// Records that PSA failed in this capability. If PSA does not support it, later connections do not
+/// use it.
 pub(crate) fn note_failure(capability: Capability, error: Error) {
     if error.status == Status::NOT_SUPPORTED {
         WITHDRAWN.fetch_or(Set::of(&[capability]).bits(), Ordering::Relaxed);
@@ -185,8 +183,8 @@ pub(crate) fn offer_all_again() {
     WITHDRAWN.store(0, Ordering::Relaxed);
 }
 
-/// Whether signatures of this scheme are no longer to be asked for, because PSA turned out not to have
-/// its curve when the first one was verified. For the configuration of TLS, which is made before.
+/// Returns whether signatures of this scheme must no longer be requested, because PSA turned out to
+/// lack its curve when it verified the first one. The TLS configuration is made before that.
 pub fn scheme_is_withdrawn(scheme: SignatureScheme) -> bool {
     is_withdrawn(match scheme {
         SignatureScheme::ECDSA_NISTP256_SHA256 => Can::EcdsaP256,
@@ -203,7 +201,7 @@ use Capability as Can;
 const ECDSA_P256: Part = Part::ECDSA.with(Part::P_256);
 #[cfg(feature = "p384")]
 const ECDSA_P384: Part = Part::ECDSA.with(Part::P_384);
-/// Of RSA's parts, in Rust PSA only hashes.
+/// For RSA in Rust, PSA only computes hashes.
 #[cfg(feature = "rsa")]
 const fn of_rsa(part: Part, hash: Part) -> Part {
     if cfg!(feature = "rsa-in-rust") {
@@ -213,7 +211,8 @@ const fn of_rsa(part: Part, hash: Part) -> Part {
     }
 }
 
-/// What the cargo features enable, in the order of the report, and what it takes of the backend.
+/// Everything the cargo features enable, in the order of the report, with what it needs from the
+/// backend.
 static ENABLED: &[(Capability, BuiltIn)] = &[
     (Can::Sha256, Part::SHA_256),
     #[cfg(any(feature = "aes256", feature = "p384", feature = "rsa"))]
@@ -269,7 +268,7 @@ static ENABLED: &[(Capability, BuiltIn)] = &[
     (Can::Rsa4096Keys, of_rsa(Part::RSA_4096, Part::SHA_256)),
 ];
 
-/// What a row of the tables below takes, and what it offers.
+/// The requirements of a table row, and what it offers.
 type Offer<T> = (Set, T);
 
 const AES_128: Set = Set::of(&[Can::Sha256, Can::HmacSha256, Can::Aes128Gcm]);
@@ -278,7 +277,7 @@ const AES_256: Set = Set::of(&[Can::Sha384, Can::HmacSha384, Can::Aes256Gcm]);
 #[cfg(feature = "chacha20")]
 const CHACHA20: Set = Set::of(&[Can::Sha256, Can::HmacSha256, Can::ChaCha20Poly1305]);
 
-/// TLS 1.3 first, then what hardware is likely to have.
+/// TLS 1.3 first, then what hardware most likely supports.
 static TLS13: &[Offer<&SupportedCipherSuite>] = &[
     (AES_128, &suites::TLS_AES_128_GCM_SHA256),
     #[cfg(feature = "chacha20")]
@@ -341,7 +340,7 @@ fn key_exchange_groups(have: Set) -> Box<[&'static dyn SupportedKxGroup]> {
     have.chosen(GROUPS)
 }
 
-/// For certificates: every combination whose parts work.
+/// For certificates: every combination whose parts are supported.
 fn signature_algorithms(have: Set) -> Box<[&'static dyn SignatureVerificationAlgorithm]> {
     static ALGORITHMS: &[Offer<&dyn SignatureVerificationAlgorithm>] = &[
         (Set::of(&[Can::EcdsaP256]), verify::ECDSA_P256_SHA256),
@@ -399,10 +398,10 @@ fn signature_algorithms(have: Set) -> Box<[&'static dyn SignatureVerificationAlg
     have.chosen(ALGORITHMS)
 }
 
-/// For handshakes. In TLS 1.3 a scheme names hash and curve, and the first
-/// algorithm of its row is used; in TLS 1.2 it names only the hash (RFC 5246,
-/// section 7.4.1.4.1), and the certificate's key picks from the row. Of two rows
-/// for one scheme the first that can be had counts.
+/// For handshakes. In TLS 1.3, a scheme names hash and curve, and the first algorithm of its row is
+/// used. In TLS 1.2, it names only the hash (RFC 5246, section 7.4.1.4.1), and the certificate's
+/// key selects the algorithm from the row. If two rows have the same scheme, the first available
+/// one counts.
 fn signature_schemes(have: Set) -> Box<[(SignatureScheme, Algorithms)]> {
     use SignatureScheme as Scheme;
 
@@ -432,7 +431,7 @@ fn signature_schemes(have: Set) -> Box<[(SignatureScheme, Algorithms)]> {
             Set::of(&[Can::EcdsaP384]),
             (Scheme::ECDSA_NISTP384_SHA384, &[verify::ECDSA_P384_SHA384]),
         ),
-        // Not offered without P-521: in TLS 1.3 it would mean that curve.
+        // Not offered without P-521: in TLS 1.3 the scheme would mean that curve.
         #[cfg(feature = "p521")]
         (
             Set::of(&[

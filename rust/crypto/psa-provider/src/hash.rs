@@ -1,4 +1,4 @@
-//! SHA-2 as rustls wants it: without a place for errors, see [`crate::fault`].
+//! SHA-2 for rustls, whose trait cannot return errors: see [`crate::fault`].
 
 use alloc::boxed::Box;
 
@@ -11,7 +11,7 @@ pub(crate) static SHA256: Sha2 = Sha2(Hash::Sha256);
 #[cfg(feature = "aes256")]
 pub(crate) static SHA384: Sha2 = Sha2(Hash::Sha384);
 
-/// The digest of `data`, or why there is none.
+/// Returns the digest of `data`, or an error.
 pub(crate) fn digest<'o>(
     hash: Hash,
     data: &[u8],
@@ -48,7 +48,7 @@ impl hash::Hash for Sha2 {
     }
 }
 
-/// A transcript. One that has failed stays failed, and so do its forks.
+/// A transcript. After a failure it keeps failing, and so do its forks.
 struct Running {
     hash: Hash,
     operation: Result<HashOperation, Error>,

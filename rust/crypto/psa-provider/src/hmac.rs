@@ -1,6 +1,6 @@
-//! HMAC as rustls wants it: without a place for errors, see [`crate::fault`].
+//! HMAC for rustls, whose trait cannot return errors: see [`crate::fault`].
 //!
-//! HKDF and the TLS 1.2 PRF are rustls's own, over this.
+//! rustls's own HKDF and TLS 1.2 PRF use it.
 
 use alloc::boxed::Box;
 
@@ -42,12 +42,12 @@ pub(crate) fn import(hash: Hash, key: &[u8]) -> Result<Key, Error> {
         usage: Usage::SIGN_MESSAGE,
         algorithm: Algorithm::hmac(hash),
     };
-    // PSA has no empty keys. HMAC pads keys with zeros (RFC 2104, section 2), so
-    // that one zero is the same key.
+    // PSA has no empty keys. HMAC pads keys with zeros (RFC 2104, section 2), so a key of one zero
+    // is the same key.
     Key::import(&attributes, if key.is_empty() { &[0] } else { key })
 }
 
-/// The tag of the concatenation of all `parts`.
+/// Returns the tag of the concatenation of all `parts`.
 pub(crate) fn tag<'o>(
     key: &Key,
     hash: Hash,

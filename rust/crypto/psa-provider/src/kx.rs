@@ -15,7 +15,7 @@ use crate::fault::{self, Lease};
 /// X25519 (0x001d).
 #[cfg(feature = "x25519")]
 pub static X25519: &dyn SupportedKxGroup = &Offer(&X25519_GROUP);
-/// NIST P-256 (0x0017), which every TLS 1.3 peer must have.
+/// NIST P-256 (0x0017), which every TLS 1.3 peer must support.
 pub static SECP256R1: &dyn SupportedKxGroup = &Offer(&SECP256R1_GROUP);
 /// NIST P-384 (0x0018).
 #[cfg(feature = "p384")]
@@ -68,30 +68,30 @@ impl Group {
         }
     }
 
-    /// Whether `peer` has the only encoding that TLS 1.3 knows (RFC 8446, section
-    /// 4.2.8.2) and TLS 1.2 offers by default (RFC 8422, section 5.1.2): for NIST
-    /// curves an uncompressed point. Whether it is on the curve is PSA's to say.
+    /// Returns whether `peer` has the only encoding that TLS 1.3 allows (RFC 8446, section 4.2.8.2)
+    /// and TLS 1.2 offers by default (RFC 8422, section 5.1.2): for NIST curves, an uncompressed
+    /// point. PSA checks whether it is on the curve.
     fn is_encoded(&self, peer: &[u8]) -> bool {
         let nist = self.key_type == KeyType::SECP_R1_KEY_PAIR;
         peer.len() == self.public_len && (!nist || peer.first() == Some(&0x04))
     }
 
-    /// What a connection is told that wanted this group.
+    /// Returns the error for a connection that wanted this group.
     fn failed(&self, error: psa::Error) -> Error {
         detect::note_failure(self.capability, error);
         fault::report(error)
     }
 
-    /// Whether the peer had a part in it: zeros come of a point of small order on
-    /// X25519 (RFC 7748, section 6.1), and backends differ in whether they look. On
-    /// the other curves x = 0 is as good as any.
+    /// Returns whether the peer contributed to the secret. On X25519, a point of small order gives
+    /// zeros (RFC 7748, section 6.1), which not every backend checks. On the other curves, x = 0 is
+    /// a valid value.
     fn is_shared(&self, secret: &[u8]) -> bool {
         let montgomery = self.key_type == KeyType::MONTGOMERY_KEY_PAIR;
         !montgomery || secret.iter().any(|byte| *byte != 0)
     }
 }
 
-/// An ephemeral key pair; the private half is inside of PSA.
+/// An ephemeral key pair. The private half stays inside PSA.
 pub(crate) struct Pair {
     group: &'static Group,
     key: Key,
@@ -116,7 +116,7 @@ impl Pair {
         public
     }
 
-    /// The secret shared with the owner of `peer`, at the start of `out`.
+    /// Writes the secret shared with the owner of `peer` to the start of `out`.
     pub(crate) fn agree<'o>(
         &self,
         peer: &[u8],
@@ -140,7 +140,7 @@ struct Offer(&'static Group);
 impl SupportedKxGroup for Offer {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
         let lease = Lease::new();
-        // What failed elsewhere says nothing of this group.
+        // A failure elsewhere says nothing about this group.
         fault::check().map_err(fault::report)?;
         let pair = Pair::generate(self.0).map_err(|error| self.0.failed(error))?;
         Ok(Box::new(Active {
@@ -157,7 +157,7 @@ impl SupportedKxGroup for Offer {
         self.0.name
     }
 
-    /// Not any more, if PSA turned out not to have it.
+    /// False once PSA has turned out to lack the group.
     fn usable_for_version(&self, _version: ProtocolVersion) -> bool {
         !detect::is_withdrawn(self.0.capability)
     }
@@ -187,7 +187,7 @@ impl ActiveKeyExchange for Active {
         }
     }
 
-    /// As ever: what TLS 1.2 treats otherwise is the secret of a finite field.
+    /// Does the same for all versions: TLS 1.2 only treats finite field secrets differently.
     fn complete_for_tls_version(
         self: Box<Self>,
         peer_pub_key: &[u8],
@@ -196,7 +196,7 @@ impl ActiveKeyExchange for Active {
         self.complete(peer_pub_key)
     }
 
-    /// None. rustls would look among the groups that it knows, 3 kB of primes.
+    /// Always `None`. The default would link the groups known to rustls, 3 kB of primes.
     fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
         None
     }

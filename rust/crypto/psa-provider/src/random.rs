@@ -4,7 +4,7 @@ use rustls::crypto::{GetRandomFailed, SecureRandom};
 
 use crate::fault;
 
-/// `psa_generate_random` as rustls wants it.
+/// `psa_generate_random` for rustls.
 pub static RANDOM: &dyn SecureRandom = &Random;
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Client authentication: private keys in PSA and what is signed with them.
+//! Client authentication: private keys in PSA, and signatures with them.
 
 #[cfg(feature = "client-auth")]
 mod import;
@@ -10,12 +10,12 @@ use rustls::crypto::KeyProvider;
 #[cfg(feature = "client-auth")]
 pub use key::{KeyError, signing_key};
 
-/// Loads private keys for client certificates into PSA, for as long as the
-/// configuration that uses them lives: ECDSA with P-256 or P-384, and RSA, in
-/// PKCS#8, SEC 1 or PKCS#1. The copy that was passed in is wiped.
+/// Loads private keys for client certificates into PSA, for the lifetime of the configuration that
+/// uses them: ECDSA with P-256 or P-384, and RSA, in PKCS#8, SEC 1 or PKCS#1. Wipes the copy that
+/// was passed in.
 ///
-/// A key that is in PSA already needs no loading: see `signing_key`. Without
-/// the feature `client-auth` every key is refused.
+/// A key that is already in PSA does not need loading: see `signing_key`. Without the feature
+/// `client-auth`, every key is refused.
 pub static KEYS: &dyn KeyProvider = &Keys;
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Detection and the latch, under failures on purpose.
+//! Detection and the latch, with injected failures.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
@@ -17,7 +17,7 @@ use crate::{
 #[global_allocator]
 static HEAP: thread_mqtt_test_support::heap::Heap = thread_mqtt_test_support::heap::Heap;
 
-/// Counters and failures are global to the process: one test at a time.
+/// Counters and failures are global to the process: run one test at a time.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +58,7 @@ fn mbed_tls_has_everything_but_ed25519() {
     assert_eq!(algorithms.all.len(), 15 + p521);
 }
 
-/// What the headers state is what the backend does: a probe of it finds the same.
+/// The headers state what the backend does: probing it gives the same result.
 #[test]
 fn what_is_stated_is_what_works() {
     let _alone = alone();
@@ -82,7 +82,8 @@ fn what_is_stated_is_what_works() {
     }
 }
 
-/// Fails each call of the tests in turn: it costs what it belongs to, and what is made of that.
+/// Fails each call of the tests in turn: only the capability it belongs to, and those based on it,
+/// are lost.
 #[test]
 fn what_fails_in_its_test_is_left_out() {
     let _alone = alone();
@@ -113,7 +114,7 @@ fn what_fails_in_its_test_is_left_out() {
         for after in &lost {
             assert_eq!(after.result.unwrap_err().status, OUT_OF_MEMORY);
         }
-        // A signature is over a hash.
+        // A signature uses a hash.
         let name = std::format!("with {}", tried.capability.name());
         assert!(
             assumed
@@ -129,7 +130,7 @@ fn what_fails_in_its_test_is_left_out() {
     host::reset();
 }
 
-/// PSA does not have a group or a curve, which its first use tells: it is not offered any more.
+/// PSA lacks a group or a curve, which shows at its first use: it is no longer offered.
 #[test]
 fn what_psa_does_not_have_at_its_first_use_is_withdrawn() {
     use rustls::{ProtocolVersion, SignatureScheme};
@@ -142,14 +143,14 @@ fn what_psa_does_not_have_at_its_first_use_is_withdrawn() {
         usable.map(|group| group.name()).collect::<Vec<_>>()
     };
     let all = usable();
-    // What may pass is tried again.
+    // Transient failures are retried.
     host::fail(1, 1, OUT_OF_MEMORY);
     assert!(provider.kx_groups[0].start().is_err());
     assert_eq!(usable(), all);
     host::fail(1, 1, Status::NOT_SUPPORTED);
     assert!(provider.kx_groups[0].start().is_err());
     assert_eq!(usable(), all[1..]);
-    // Of an agreement, too.
+    // Also for an agreement.
     let active = provider.kx_groups[1].start().unwrap();
     let peer = active.pub_key().to_vec();
     host::fail(1, 1, Status::NOT_SUPPORTED);
@@ -158,7 +159,7 @@ fn what_psa_does_not_have_at_its_first_use_is_withdrawn() {
 
     let scheme = SignatureScheme::ECDSA_NISTP256_SHA256;
     assert!(!crate::scheme_is_withdrawn(scheme));
-    // r and s are 1: PSA is asked, and the key's import fails.
+    // r and s are 1: PSA is called, and the key's import fails.
     let signature = [0x30, 6, 2, 1, 1, 2, 1, 1];
     let key = [&[4][..], &[1; 64]].concat();
     let hash_calls = 3;
@@ -174,7 +175,7 @@ fn what_psa_does_not_have_at_its_first_use_is_withdrawn() {
     detect::offer_all_again();
 }
 
-/// In a process of its own: what was found is kept as long as the program runs.
+/// Runs in a separate process, because results are kept until the program ends.
 #[test]
 fn what_fails_for_want_of_memory_is_tried_again() {
     const ALONE: &str = "what_fails_for_want_of_memory_is_tried_again";
@@ -193,13 +194,13 @@ fn what_fails_for_want_of_memory_is_tried_again() {
     host::state(false);
     let whole = probe_all();
     let calls = host::counters().calls;
-    // From the test of the last cipher on there is no memory: the last call from which on that is lost.
+    // From the test of the last cipher on, there is no memory: find the last call with that effect.
     let lost = |from: &u32| {
         host::fail(*from, u32::MAX, OUT_OF_MEMORY);
         !probe_all().has(Capability::ChaCha20Poly1305)
     };
     let from = (1..=calls).rev().find(lost).unwrap();
-    // Before the tests, PSA is initialised and asked for random bytes.
+    // Before the tests, PSA is initialised and random bytes are drawn.
     host::fail(from + 2, u32::MAX, OUT_OF_MEMORY);
     let first = provider().unwrap();
     assert!(first.report.may_grow());
@@ -209,10 +210,10 @@ fn what_fails_for_want_of_memory_is_tried_again() {
     let text = std::format!("{}", first.report);
     let line = "ChaCha20-Poly1305: left out for now, ";
     assert!(text.contains(line), "{text}");
-    // No memory still: what worked stays, and nothing is found anew.
+    // Still no memory: what worked stays, and nothing new is found.
     host::fail(1, u32::MAX, OUT_OF_MEMORY);
     assert_eq!(provider().unwrap().report, first.report);
-    // The first call that is made again.
+    // The first call that is repeated.
     host::fail(3, 1, OUT_OF_MEMORY);
     let second = provider().unwrap();
     assert!(second.report.may_grow());
@@ -220,7 +221,7 @@ fn what_fails_for_want_of_memory_is_tried_again() {
     let third = provider().unwrap();
     assert_eq!(*third.report, whole);
     assert!(third.provider.cipher_suites.len() >= second.provider.cipher_suites.len());
-    // And now it is known.
+    // From now on, the result is known.
     host::reset();
     provider().unwrap();
     assert_eq!(host::counters().calls, 0);
@@ -266,8 +267,8 @@ fn a_backend_that_does_not_start_or_can_nothing_is_unusable() {
     host::reset();
 }
 
-/// Every call that a hash makes, failing: a digest of the right length, a different
-/// one each time, nothing works while anyone is left, and everything after.
+/// Every call of a hash fails in turn. The digest has the right length and differs each time.
+/// Nothing works while any lease is left, and everything does afterwards.
 #[test]
 fn a_failed_hash_poisons_and_latches() {
     let _alone = alone();
@@ -294,7 +295,7 @@ fn a_failed_hash_poisons_and_latches() {
         assert_eq!(fault::check().unwrap_err().status, OUT_OF_MEMORY, "{call}");
         assert!(random::RANDOM.fill(&mut [0; 8]).is_err());
         assert_eq!(take_last_failure().unwrap().status, OUT_OF_MEMORY);
-        // Whichever digest the failure hit; in a fork the first one is unharmed.
+        // Either digest may be hit; if it is the fork's, the first one is correct.
         if wrong != right {
             assert!(!seen.contains(&wrong));
             seen.push(wrong);
@@ -319,7 +320,7 @@ fn a_failed_hmac_poisons_and_latches() {
     let mut seen = std::vec![right];
     for call in 1..=calls {
         let other = Lease::new();
-        // The one failure, and all from there on: no randomness either.
+        // Only this call fails, or all from here on, which leaves no randomness either.
         for count in [1, u32::MAX] {
             host::fail(call, count, OUT_OF_MEMORY);
             let wrong = tag().as_ref().to_vec();
@@ -340,8 +341,8 @@ fn a_failed_hmac_poisons_and_latches() {
     take_last_failure();
 }
 
-/// Whether the key could not be imported or the text not be encrypted: nothing of
-/// it goes out, and the failure is latched.
+/// The key cannot be imported, or the text cannot be encrypted: nothing of the text is sent, and
+/// the failure is latched.
 #[test]
 fn a_failed_encryption_says_nothing() {
     let _alone = alone();
@@ -363,7 +364,7 @@ fn a_failed_encryption_says_nothing() {
     take_last_failure();
 }
 
-/// Nor does a failure that belongs to something else.
+/// Nor does a failure elsewhere withdraw anything.
 #[test]
 fn a_latched_failure_withdraws_nothing() {
     let _alone = alone();
@@ -388,7 +389,7 @@ fn a_latched_failure_withdraws_nothing() {
     take_last_failure();
 }
 
-/// A peer chooses the hash of a certificate's signature.
+/// The peer chooses the hash of a certificate's signature.
 #[test]
 fn a_hash_that_is_missing_with_a_curve_does_not_withdraw_the_other() {
     let _alone = alone();
@@ -406,7 +407,7 @@ fn a_hash_that_is_missing_with_a_curve_does_not_withdraw_the_other() {
     take_last_failure();
 }
 
-/// Such as PSA is asked about.
+/// A key and a signature that reach PSA.
 const KEY: [u8; 65] = [4; 65];
 const SIGNATURE: [u8; 8] = [0x30, 6, 2, 1, 1, 2, 1, 1];
 

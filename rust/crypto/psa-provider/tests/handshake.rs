@@ -21,7 +21,7 @@ use thread_mqtt_psa::{
 };
 use thread_mqtt_psa_provider::{KeyError, kx, signing_key, suites, take_last_failure};
 
-/// Runs `test` alone and checks that every key slot is given back.
+/// Runs `test` alone, and checks that every key slot is freed.
 fn leaving_no_keys(test: impl FnOnce()) {
     let _alone = alone();
     let before = host::counters().slots;
@@ -73,8 +73,8 @@ fn every_suite_with_every_certificate_and_records_of_all_lengths() {
     });
 }
 
-/// Root, two intermediates and leaf, each with another kind of key, in messages cut
-/// into small records.
+/// Root, two intermediates and leaf, each with another type of key, in messages split into small
+/// records.
 #[test]
 fn long_chains_in_small_records() {
     leaving_no_keys(|| {
@@ -148,7 +148,7 @@ fn a_server_may_ask_for_another_group() {
             choosy.kx_groups = vec![wanted];
             let server = Arc::new(server_with(choosy, &identity));
             let mut provider = psa();
-            // The first one is the one whose share goes first.
+            // The client sends a key share for the first group.
             provider
                 .kx_groups
                 .sort_by_key(|group| group.name() != offered.name());
@@ -228,7 +228,7 @@ impl rcgen::PublicKeyData for PublicKey {
     }
 }
 
-/// A key that was made in PSA and cannot leave it.
+/// Returns a key that was generated in PSA and cannot be exported.
 fn generated(bits: u32, algorithm: Algorithm) -> Key {
     Key::generate(&Attributes {
         key_type: KeyType::SECP_R1_KEY_PAIR,
@@ -239,7 +239,7 @@ fn generated(bits: u32, algorithm: Algorithm) -> Key {
     .unwrap()
 }
 
-/// An RSA key that cannot leave PSA; this build of Mbed TLS generates none.
+/// Returns an RSA key that cannot be exported from PSA; this build of Mbed TLS generates none.
 fn rsa_in_psa(size: Kind, algorithm: Algorithm) -> Key {
     let attributes = Attributes {
         key_type: KeyType::RSA_KEY_PAIR,
@@ -250,7 +250,7 @@ fn rsa_in_psa(size: Kind, algorithm: Algorithm) -> Key {
     Key::import(&attributes, &rsa_private_key(&size.generate())).unwrap()
 }
 
-/// The PKCS#1 key inside of rcgen's PKCS#8: the last OCTET STRING.
+/// Returns the PKCS#1 key inside rcgen's PKCS#8: the last OCTET STRING.
 fn rsa_private_key(key: &rcgen::KeyPair) -> Vec<u8> {
     let der = key.serialize_der();
     // SEQUENCE, INTEGER 0, AlgorithmIdentifier with NULL, OCTET STRING of 2 length bytes.
@@ -259,7 +259,7 @@ fn rsa_private_key(key: &rcgen::KeyPair) -> Vec<u8> {
     der[start..].to_vec()
 }
 
-/// The SEC 1 key inside of rcgen's PKCS#8 for P-256 or P-384.
+/// Returns the SEC 1 key inside rcgen's PKCS#8 for P-256 or P-384.
 fn sec1_private_key(key: &rcgen::KeyPair) -> Vec<u8> {
     let der = key.serialize_der();
     // INTEGER 1 and the OCTET STRING of the scalar, in a SEQUENCE with 2 or 3 bytes of header.
@@ -272,7 +272,7 @@ fn sec1_private_key(key: &rcgen::KeyPair) -> Vec<u8> {
     der[start..].to_vec()
 }
 
-/// A full handshake in which the client proves its identity with `key`.
+/// Runs a full handshake in which the client authenticates with `key`.
 fn mutual(
     version: &'static rustls::SupportedProtocolVersion,
     certify: &Authority,
@@ -324,7 +324,7 @@ fn clients_prove_themselves_with_keys_that_never_leave_psa() {
                 rsa_in_psa(RSA_4096, Algorithm::rsa_pss(Hash::Any)),
                 true,
             ),
-            // TLS 1.3 knows PKCS#1 v1.5 only in certificates (RFC 8446, section 4.2.3).
+            // TLS 1.3 allows PKCS#1 v1.5 only in certificates (RFC 8446, section 4.2.3).
             (
                 RSA_2048,
                 rsa_in_psa(RSA_2048, Algorithm::rsa_pkcs1(Hash::Any)),
@@ -416,7 +416,7 @@ fn damaged_key_files_are_refused_without_a_trace() {
         let ed25519 = Identity::new(&Authority::new(P256), ED25519);
         let error = keys.load_private_key(ed25519.pkcs8()).unwrap_err();
         assert!(error.to_string().contains("unsupported type"), "{error}");
-        // In order on the outside, no key on the inside.
+        // Valid on the outside, without a key inside.
         let zero = b"\x30\x25\x02\x01\x01\x04\x20".iter().copied();
         let zero: Vec<u8> = zero.chain([0; 32]).collect();
         let error = keys
@@ -427,7 +427,7 @@ fn damaged_key_files_are_refused_without_a_trace() {
     });
 }
 
-/// The error with which the client turns the server down.
+/// Returns the error with which the client rejects the server.
 fn refusal(authority: &Authority, server: rustls::ServerConfig) -> Error {
     let client = Arc::new(client(psa(), authority));
     handshake(&client, &Arc::new(server)).unwrap_err().client()
@@ -448,7 +448,7 @@ fn servers_that_are_not_who_they_say_are_refused() {
 
         let stranger = Authority::new(RSA_2048);
         let error = refusal(&authority, server(&Identity::new(&stranger, P256)));
-        // Same name, other key: the signature of the certificate is what is wrong.
+        // Same name, other key: it is the certificate's signature that is wrong.
         assert!(
             matches!(
                 error,
@@ -474,7 +474,7 @@ fn servers_that_are_not_who_they_say_are_refused() {
     });
 }
 
-/// Signs with another key than the certificate's.
+/// Signs with a key other than the certificate's.
 #[test]
 fn wrong_signatures_in_the_handshake_are_refused() {
     leaving_no_keys(|| {
@@ -554,7 +554,7 @@ fn an_invalid_key_share_is_the_peers_fault() {
     });
 }
 
-/// Also what the documentation says about key slots.
+/// Also checks what the documentation says about key slots.
 #[test]
 fn a_connection_takes_few_key_slots() {
     let _alone = alone();

@@ -1,5 +1,5 @@
-//! The values of the PSA Crypto 1.0 encoding that TLS needs. The C shim asserts
-//! at compile time that the image's `psa/crypto.h` has the same.
+//! The values of the PSA Crypto 1.0 encoding that TLS needs. The C shim asserts at compile time
+//! that the image's `psa/crypto.h` has the same values.
 
 /// A `psa_algorithm_t`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Algorithm {
         Self(0x0600_0200 | hash as u32 & Self::HASH_MASK)
     }
 
-    /// `PSA_ALG_RSA_PSS(hash)`: the salt is as long as the hash, as TLS has it.
+    /// `PSA_ALG_RSA_PSS(hash)`: the salt is as long as the hash, as TLS requires.
     pub const fn rsa_pss(hash: Hash) -> Self {
         Self(0x0600_0300 | hash as u32 & Self::HASH_MASK)
     }
@@ -43,8 +43,8 @@ impl Algorithm {
         Self(0x0600_0700 | hash as u32 & Self::HASH_MASK)
     }
 
-    /// Whether a key whose policy names `self` may be used with `wanted`: they
-    /// are the same, or `self` is it with `PSA_ALG_ANY_HASH`.
+    /// Returns whether a key whose policy is `self` may be used with `wanted`: they are the same,
+    /// or `self` is `wanted` with `PSA_ALG_ANY_HASH`.
     pub const fn permits(self, wanted: Self) -> bool {
         self.0 == wanted.0 || self.0 == wanted.0 | Self::HASH_MASK
     }
@@ -65,10 +65,10 @@ pub enum Hash {
 }
 
 impl Hash {
-    /// The length of the longest digest.
+    /// The length of the longest digest in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// The length of a digest, in bytes; 0 for [`Hash::Any`].
+    /// Returns the length of a digest in bytes; 0 for [`Hash::Any`].
     pub const fn output_len(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -126,7 +126,7 @@ impl Usage {
     /// `PSA_KEY_USAGE_DERIVE`, which a key agreement needs.
     pub const DERIVE: Self = Self(0x4000);
 
-    /// Whether all of `other` is permitted.
+    /// Returns whether all of `other` is permitted.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }

@@ -1,4 +1,4 @@
-//! What the software in the image was built with, as its headers say.
+//! What the software in the image was built with, according to its headers.
 
 use crate::ffi;
 
@@ -26,23 +26,23 @@ impl BuiltIn {
     pub const RSA_PSS: Self = Self(0x0000_8000);
     pub const RSA_3072: Self = Self(0x0001_0000);
     pub const RSA_4096: Self = Self(0x0002_0000);
-    /// Nothing that this backend has.
+    /// A capability that this backend never has.
     pub const NEVER: Self = Self(0x8000_0000);
 
-    /// What the image has, if its software does all of it. `None` where a driver or a secure side does
-    /// a part: it has to be asked.
+    /// Returns what the image supports if PSA is only software. Returns `None` if a driver or a
+    /// secure side does a part, and must therefore be probed.
     pub fn stated() -> Option<Self> {
-        // SAFETY: no arguments, and no state but the image's constants.
+        // SAFETY: no arguments, and no state except the image's constants.
         let have = Self(unsafe { ffi::thread_mqtt_psa_built_in() });
         have.has(Self::STATED).then_some(have)
     }
 
-    /// Whether all of `parts` are there.
+    /// Returns whether all of `parts` are built in.
     pub const fn has(self, parts: Self) -> bool {
         self.0 & parts.0 == parts.0
     }
 
-    /// These and `others`.
+    /// Returns the union with `others`.
     pub const fn with(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }

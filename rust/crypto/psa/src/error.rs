@@ -1,4 +1,4 @@
-//! What PSA answered, and to which call.
+//! A PSA call's status, and the call.
 
 use core::fmt;
 
@@ -21,20 +21,20 @@ impl Status {
     pub const INSUFFICIENT_MEMORY: Self = Self(-141);
     /// `PSA_ERROR_INVALID_SIGNATURE`
     pub const INVALID_SIGNATURE: Self = Self(-149);
-    /// `PSA_ERROR_CORRUPTION_DETECTED`; also what this crate answers when PSA
-    /// reports success and a result that cannot be.
+    /// `PSA_ERROR_CORRUPTION_DETECTED`. This crate also returns it if PSA reports success with an
+    /// impossible result.
     pub const CORRUPTION_DETECTED: Self = Self(-151);
 
     pub(crate) const SUCCESS: Self = Self(0);
 
-    /// Whether the same call may succeed at another time: memory, entropy or the secure side's answer
-    /// was missing.
+    /// Returns whether the same call may succeed later: lack of memory or entropy, or no answer
+    /// from the secure side.
     pub const fn is_transient(self) -> bool {
         // PSA_ERROR_COMMUNICATION_FAILURE and PSA_ERROR_INSUFFICIENT_ENTROPY.
         matches!(self, Self::INSUFFICIENT_MEMORY | Self(-145 | -148))
     }
 
-    /// What the PSA specification says about this status, in words.
+    /// Returns what the PSA specification says about this status, as text.
     pub const fn meaning(self) -> &'static str {
         match self.0 {
             -129 => "a driver or the library is not the one it was built with",
@@ -119,7 +119,7 @@ impl Call {
         Self::VerifyMessage,
     ];
 
-    /// The function's name in C.
+    /// Returns the function's name in C.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Init => "psa_crypto_init",
@@ -144,7 +144,7 @@ impl Call {
         }
     }
 
-    /// `Ok` for `PSA_SUCCESS`.
+    /// Returns `Ok` for `PSA_SUCCESS`.
     pub(crate) const fn check(self, status: i32) -> Result<(), Error> {
         match Status(status) {
             Status::SUCCESS => Ok(()),
@@ -152,13 +152,13 @@ impl Call {
         }
     }
 
-    /// This call failing with `status`.
+    /// Returns the error of this call with `status`.
     pub const fn failed(self, status: Status) -> Error {
         Error { call: self, status }
     }
 }
 
-/// A call to PSA that failed.
+/// A failed call to PSA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Error {
     /// The function called.
@@ -170,19 +170,19 @@ pub struct Error {
 impl Error {
     const STATUS_BITS: u32 = 24;
 
-    /// Whether there was no memory to decrypt something, whose length is the sender's choice.
+    /// Returns whether there was no memory for decryption, where the sender chooses the length.
     pub fn is_no_room_to_decrypt(self) -> bool {
         self == Call::AeadDecrypt.failed(Status::INSUFFICIENT_MEMORY)
     }
 
-    /// Both parts in one word, never 0, so that an atomic can hold an error.
-    /// Statuses beyond 24 bits, which no known backend has, are cut.
+    /// Packs both parts into one word, never 0, so that an atomic can hold an error. Statuses
+    /// beyond 24 bits, which no known backend has, are truncated.
     pub const fn to_bits(self) -> u32 {
         let status = self.status.0 as u32 & ((1 << Self::STATUS_BITS) - 1);
         (self.call as u32 + 1) << Self::STATUS_BITS | status
     }
 
-    /// The error that [`Error::to_bits`] made these bits of; `None` for 0.
+    /// Returns the error that [`Error::to_bits`] packed; `None` for 0.
     pub fn from_bits(bits: u32) -> Option<Self> {
         let call = (bits >> Self::STATUS_BITS).checked_sub(1)?;
         let shift = u32::BITS - Self::STATUS_BITS;

@@ -1,4 +1,4 @@
-//! `c/thread_mqtt_psa.h`, by hand: it is ours and small.
+//! Bindings to `c/thread_mqtt_psa.h`, written by hand because it is ours and small.
 
 #[cfg(feature = "host-mbedtls")]
 use core::ffi::c_char;

@@ -1,24 +1,23 @@
-//! The host's PSA and what tests want of it: how many key slots are in use,
-//! and calls that fail. All of it is global to the process; tests that use it
-//! must not run at the same time.
+//! The host's PSA with additions for tests: the number of key slots in use, and calls that fail.
+//! All of this is global to the process, so tests that use it must not run at the same time.
 
 use core::ffi::CStr;
 
 use crate::{Status, ffi};
 
-// Only for what it links, and not beside another PSA.
+// Only to link it; not together with another PSA.
 #[cfg(not(tf_psa_crypto))]
 extern crate mbedtls_rs_sys as _;
 
-/// What has happened since [`reset`] or [`fail`].
+/// Counts since [`reset`] or [`fail`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counters {
-    /// PSA calls of the shim, those that failed on purpose included; without
-    /// destroying keys and aborting operations.
+    /// PSA calls of the shim, including those that were made to fail, but without destroying keys
+    /// and aborting operations.
     pub calls: u32,
-    /// How many of them failed on purpose.
+    /// How many of them were made to fail.
     pub failed: u32,
-    /// Key slots in use at this moment (`mbedtls_psa_get_stats`).
+    /// Key slots in use now (`mbedtls_psa_get_stats`).
     pub slots: u32,
     /// The most key slots in use at any time.
     pub most_slots: u32,
@@ -51,20 +50,20 @@ pub fn counters() -> Counters {
     counters
 }
 
-/// Makes `count` calls from the `from`th on (counted from 1) fail with `status`
-/// instead of reaching PSA, and starts counting anew.
+/// Makes `count` calls, starting with call number `from` (counted from 1), fail with `status`
+/// instead of reaching PSA. Restarts the counters.
 pub fn fail(from: u32, count: u32, status: Status) {
     // SAFETY: integers only.
     unsafe { ffi::thread_mqtt_psa_host_fail(from, count, status.0) }
 }
 
-/// No more failures on purpose, and counts from zero.
+/// Stops making calls fail, and restarts the counters.
 pub fn reset() {
     fail(0, 0, Status(0));
 }
 
-/// Whether the library says from now on what it was built with, as it does at the start of a program,
-/// or has to be asked, as a driver.
+/// Sets whether the library states what it was built with, as it does when a program starts, or
+/// must be probed like a driver.
 pub fn state(states: bool) {
     // SAFETY: an integer only.
     unsafe { ffi::thread_mqtt_psa_host_state(states.into()) }

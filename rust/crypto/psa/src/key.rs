@@ -1,4 +1,4 @@
-//! Keys: made and destroyed here, or opaque ones whose owner is elsewhere.
+//! Keys: created and destroyed here, or opaque keys that others own.
 
 use core::ops::Deref;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -6,17 +6,17 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use crate::error::{Call, Error, Status};
 use crate::{Algorithm, KeyType, Usage, ffi};
 
-/// What a key is and what it may do.
+/// The attributes of a key and its permitted uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Attributes {
-    /// What kind of key.
+    /// The type of key.
     pub key_type: KeyType,
-    /// Its size in bits; 0 on import: as the data says.
+    /// The size in bits; 0 on import, where the data determines it.
     pub bits: u32,
-    /// What may be done with it.
+    /// The permitted operations.
     pub usage: Usage,
-    /// The one algorithm that it may be used with.
+    /// The single permitted algorithm.
     pub algorithm: Algorithm,
 }
 
@@ -30,16 +30,15 @@ const _: () = {
     assert!(size_of::<Attributes>() == 16);
 };
 
-/// A key by its PSA identifier (`psa_key_id_t`): volatile or persistent, made by
-/// the application, a provisioning step or a secure element. Dropping it does
-/// nothing to the key.
+/// A key by its PSA identifier (`psa_key_id_t`), volatile or persistent, created by the
+/// application, a provisioning step or a secure element. Dropping this does not affect the key.
 ///
-/// An identifier of no key is no danger: PSA answers with a status.
+/// An identifier without a key is harmless: PSA returns an error status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyId(pub u32);
 
 impl KeyId {
-    /// What PSA knows about the key.
+    /// Returns what PSA knows about the key.
     pub fn attributes(self) -> Result<Attributes, Error> {
         let mut attributes = Attributes {
             key_type: KeyType(0),
@@ -64,8 +63,8 @@ impl KeyId {
         filled(Call::ExportPublicKey, status, out, len)
     }
 
-    /// ECDH with the peer's public key; writes the shared secret to `out`. PSA
-    /// refuses points that are not on the curve.
+    /// Performs ECDH with the peer's public key, and writes the shared secret to `out`. PSA refuses
+    /// points that are not on the curve.
     pub fn agree<'o>(self, peer: &[u8], out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
         let mut len = 0;
         // SAFETY: `peer` is readable and `out` is writable for the lengths passed.
@@ -142,7 +141,7 @@ impl KeyId {
         filled(Call::AeadDecrypt, status, buf, len).map(|text| text.len())
     }
 
-    /// Signs a hash; an ECDSA signature is r followed by s.
+    /// Signs a hash. An ECDSA signature is r followed by s.
     pub fn sign_hash<'o>(
         self,
         algorithm: Algorithm,
@@ -165,8 +164,8 @@ impl KeyId {
         filled(Call::SignHash, status, out, len)
     }
 
-    /// Verifies the signature of a hash. A wrong one is
-    /// [`Status::INVALID_SIGNATURE`]; everything else is a failure to verify.
+    /// Verifies the signature of a hash. Returns [`Status::INVALID_SIGNATURE`] if it is wrong; any
+    /// other status means that it could not be verified.
     pub fn verify_hash(
         self,
         algorithm: Algorithm,
@@ -187,7 +186,7 @@ impl KeyId {
         Call::VerifyHash.check(status)
     }
 
-    /// As [`KeyId::verify_hash`], for algorithms that hash in their own way.
+    /// Same as [`KeyId::verify_hash`], for algorithms that do their own hashing.
     pub fn verify_message(
         self,
         algorithm: Algorithm,
@@ -209,8 +208,8 @@ impl KeyId {
     }
 }
 
-/// The part of `out` that a call says it filled, if the call succeeded and the
-/// part is one.
+/// Returns the part of `out` that a call reports as filled, if the call succeeded and the length is
+/// valid.
 pub(crate) fn filled(
     call: Call,
     status: i32,
@@ -222,12 +221,12 @@ pub(crate) fn filled(
         .ok_or(call.failed(Status::CORRUPTION_DETECTED))
 }
 
-/// A volatile key of ours: destroyed when dropped.
+/// A volatile key that we own; destroyed when dropped.
 #[derive(Debug)]
 pub struct Key(KeyId);
 
 impl Key {
-    /// Imports a key; `data` is in the format of its type.
+    /// Imports a key. `data` is in the format of its type.
     pub fn import(attributes: &Attributes, data: &[u8]) -> Result<Self, Error> {
         let mut id = 0;
         // SAFETY: `attributes` has the layout of the C structure; `data` is readable
@@ -269,8 +268,8 @@ impl Drop for Key {
 
 static NOT_DESTROYED: AtomicU32 = AtomicU32::new(0);
 
-/// How many keys of ours PSA has failed to destroy, since the start. Each may
-/// still hold a slot and its secret; on a sane backend this stays 0.
+/// Returns how many of our keys PSA has failed to destroy since the start. Each may still occupy a
+/// slot and hold its secret. On a working backend this stays 0.
 pub fn keys_not_destroyed() -> u32 {
     NOT_DESTROYED.load(Ordering::Relaxed)
 }

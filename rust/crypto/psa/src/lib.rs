@@ -1,5 +1,5 @@
-//! PSA Crypto in safe Rust: keys, AEAD, hashes, HMAC, ECDH and signatures, as far
-//! as TLS needs them.
+//! PSA Crypto in safe Rust: keys, AEAD, hashes, HMAC, ECDH and signatures, to the extent that TLS
+//! needs them.
 //!
 //! ```text
 //! thread-mqtt-psa-provider     rustls CryptoProvider, no unsafe
@@ -11,30 +11,27 @@
 //! PSA Crypto                 CryptoCell, Oberon, Mbed TLS, TF-M's client
 //! ```
 //!
-//! The shim exists because PSA is one API but many ABIs: structures differ in
-//! layout by version and configuration. It uses only what Zephyr 3.5 to 4.4 and
-//! nRF Connect SDK 2.6 to 3.4 have in common, so a firmware image compiles
-//! `c/thread_mqtt_psa.c` with its own headers and links it; this crate compiles no
-//! C unless the feature `host-mbedtls` asks for it.
+//! The shim exists because PSA is one API but many ABIs: structure layouts differ by version and
+//! configuration. The shim uses only what Zephyr 3.5 to 4.4 and nRF Connect SDK 2.6 to 3.4 have in
+//! common. A firmware image compiles `c/thread_mqtt_psa.c` with its own headers and links it. This
+//! crate compiles no C unless the feature `host-mbedtls` is enabled.
 //!
-//! It is no binding of all of PSA: no ciphers without authentication, no key
-//! derivation, no persistent key storage. Persistent keys are *used* by [`KeyId`].
+//! It does not cover all of PSA: no ciphers without authentication, no key derivation, no
+//! persistent key storage. [`KeyId`] can *use* persistent keys.
 //!
 //! # Threads
 //!
-//! The types are `Send` and `Sync`, because the TLS library above wants that, and
-//! so rely on what the PSA specification asks of a backend whose callers have
-//! threads: calls from several threads at once are safe. Mbed TLS keeps that
-//! promise only with `MBEDTLS_THREADING_C`. An image that leaves it out must make
-//! all PSA calls, OpenThread's included, from one thread or under one lock.
+//! The types are `Send` and `Sync`, because the TLS library above requires it. They rely on the PSA
+//! specification, which requires that a backend can be called from several threads at once if its
+//! callers have threads. Mbed TLS guarantees this only with `MBEDTLS_THREADING_C`. An image without
+//! it must make all PSA calls, including OpenThread's, from one thread or under one lock.
 //!
 //! # On a laptop
 //!
-//! With the feature `host-mbedtls` the PSA of Mbed TLS 3.6.5 is compiled (from the
-//! crate mbedtls-rs-sys; needs cmake, a C compiler and libclang) behind a lock,
-//! and `host` counts key slots and makes calls fail for tests. The environment's
-//! `THREAD_MQTT_TF_PSA_CRYPTO` names a checkout of TF-PSA-Crypto 1.x to compile in
-//! its place.
+//! The feature `host-mbedtls` compiles the PSA of Mbed TLS 3.6.5 (from the crate mbedtls-rs-sys;
+//! needs cmake, a C compiler and libclang) behind a lock. The module `host` counts key slots and
+//! makes calls fail for tests. To compile TF-PSA-Crypto 1.x instead, set the environment variable
+//! `THREAD_MQTT_TF_PSA_CRYPTO` to a checkout.
 //!
 //! ```
 //! # #[cfg(feature = "host-mbedtls")]
@@ -71,7 +68,7 @@ pub use error::{Call, Error, Status};
 pub use key::{Attributes, Key, KeyId, keys_not_destroyed};
 pub use operation::{HashOperation, HmacOperation};
 
-/// Initialises the library; must come before everything else, and may come again.
+/// Initialises the library. Must be called first, and may be called again.
 pub fn init() -> Result<(), Error> {
     // SAFETY: no arguments; idempotent by the specification.
     Call::Init.check(unsafe { ffi::thread_mqtt_psa_init() })

@@ -10,8 +10,8 @@ use crate::error::{Call, Error, Status};
 use crate::key::filled;
 use crate::{Algorithm, Hash, KeyId, ffi};
 
-/// Memory for an operation structure of PSA, whose size only C knows: zeroed,
-/// aligned to 8 and never moved, as the shim asks for.
+/// Memory for a PSA operation structure, whose size only C knows: zeroed, aligned to 8 and never
+/// moved, as the shim requires.
 struct Memory(Box<[u64]>);
 
 impl Memory {
@@ -44,7 +44,7 @@ impl HashOperation {
     /// Starts a computation.
     pub fn start(hash: Hash) -> Result<Self, Error> {
         let mut operation = Self::idle(hash);
-        // SAFETY: the memory is as the shim asks for.
+        // SAFETY: the memory meets the shim's requirements.
         let status =
             unsafe { ffi::thread_mqtt_psa_hash_setup(operation.memory.get_mut(), hash as u32) };
         Call::HashSetup.check(status)?;
@@ -69,10 +69,10 @@ impl HashOperation {
         Call::HashUpdate.check(status)
     }
 
-    /// A second computation that begins where this one is.
+    /// Returns a second computation that continues from the current state.
     pub fn fork(&self) -> Result<Self, Error> {
         let mut copy = Self::idle(self.hash);
-        // SAFETY: one memory holds an operation, the other is as the shim asks for.
+        // SAFETY: one memory holds an operation, the other meets the shim's requirements.
         let status =
             unsafe { ffi::thread_mqtt_psa_hash_clone(self.memory.get(), copy.memory.get_mut()) };
         Call::HashClone.check(status)?;
@@ -97,7 +97,7 @@ impl HashOperation {
 
 impl Drop for HashOperation {
     fn drop(&mut self) {
-        // Nothing to do about a failure: the memory is wiped next.
+        // Nothing can be done about a failure: the memory is wiped next.
         // SAFETY: the memory holds an operation, active or not.
         let _ = unsafe { ffi::thread_mqtt_psa_hash_abort(self.memory.get_mut()) };
     }
@@ -119,7 +119,7 @@ impl HmacOperation {
             hash,
         };
         let algorithm = Algorithm::hmac(hash);
-        // SAFETY: the memory is as the shim asks for.
+        // SAFETY: the memory meets the shim's requirements.
         let status = unsafe {
             ffi::thread_mqtt_psa_mac_setup(operation.memory.get_mut(), key.0, algorithm.0)
         };
@@ -154,13 +154,13 @@ impl HmacOperation {
 
 impl Drop for HmacOperation {
     fn drop(&mut self) {
-        // Nothing to do about a failure: the memory is wiped next.
+        // Nothing can be done about a failure: the memory is wiped next.
         // SAFETY: the memory holds an operation, active or not.
         let _ = unsafe { ffi::thread_mqtt_psa_mac_abort(self.memory.get_mut()) };
     }
 }
 
-/// A result that must be as long as the hash's output: never a shorter one.
+/// Checks that a result is as long as the hash's output, never shorter.
 fn exactly(
     call: Call,
     status: i32,

@@ -1,23 +1,24 @@
-//! What a provider failed at, kept for the caller that it failed for.
+//! The cause of a provider's failure, kept for its caller.
 //!
-//! rustls has no place for a cause in some of its errors: a signature that could not be verified for
-//! want of memory looks like one that is not valid. The provider notes the cause, and the caller that
-//! reports the failed connection asks for it. Both happen in one thread, which is how the causes of several
-//! clients are kept apart.
+//! Some rustls errors have no room for a cause: a signature that could not be verified for lack of
+//! memory looks like an invalid one. The provider notes the cause, and the caller that reports the
+//! failed connection queries it. Both happen in the same thread, which keeps the causes of several
+//! clients apart.
 
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use once_cell::race::OnceBox;
 
-/// Threads whose causes are kept at once.
+/// Maximum number of threads whose causes are kept.
 const CALLERS: usize = 8;
 
 /// The last cause of each caller, as a number other than 0.
 #[derive(Debug)]
 pub struct Causes([Slot; CALLERS]);
 
-/// The cause of one caller; both 0 if it is free. Only its caller touches it.
+/// The cause of one caller; both 0 if free. Only its caller accesses it, unless there are more
+/// callers than slots.
 #[derive(Debug)]
 struct Slot {
     caller: AtomicUsize,
@@ -25,7 +26,7 @@ struct Slot {
 }
 
 impl Causes {
-    /// None.
+    /// Returns an empty set.
     #[allow(
         clippy::new_without_default,
         reason = "only statics are made of it, and they need a const"
@@ -41,7 +42,7 @@ impl Causes {
         )
     }
 
-    /// Notes a cause for the calling thread, in the place of an earlier one.
+    /// Notes a cause for the calling thread, replacing any earlier one.
     pub fn note(&self, cause: u32) {
         let me = caller();
         let free = |slot: &&Slot| {
@@ -51,7 +52,7 @@ impl Causes {
             taken.is_ok()
         };
         let slot = self.of(me).or_else(|| self.0.iter().find(free));
-        // More threads have failed without asking than there are places: the first gives way.
+        // More threads have failed without querying than there are slots: reuse the first.
         let Some(slot) = slot.or(self.0.first()) else {
             return;
         };
@@ -59,7 +60,7 @@ impl Causes {
         slot.cause.store(cause, Ordering::Relaxed);
     }
 
-    /// The cause noted for the calling thread, once; 0 if there is none.
+    /// Returns the cause noted for the calling thread, once; 0 if there is none.
     pub fn take(&self) -> u32 {
         let Some(slot) = self.of(caller()) else {
             return 0;
@@ -77,11 +78,11 @@ impl Causes {
 
 static IDENTIFY: OnceBox<fn() -> usize> = OnceBox::new();
 
-/// Tells threads apart by what `identify` returns: a number that no two threads have at once, such as
-/// the address of the running thread's control block. Without it, and for a program with one thread,
-/// all calls count as one thread's. The first call counts.
+/// Tells threads apart by the result of `identify`: a number that is unique among running threads,
+/// such as the address of the running thread's control block. Without it, all calls count as one
+/// thread's, which is correct for programs with one thread. Only the first call has an effect.
 pub fn identify_callers_by(identify: fn() -> usize) {
-    // Set already: by this function, too.
+    // Already set, maybe by this function.
     let _ = IDENTIFY.set(Box::new(identify));
 }
 

@@ -1,12 +1,13 @@
 //! Application data that stays where it was decrypted.
 //!
-//! rustls copies the plaintext of each record out of the buffer that it was decrypted in: a record of 16 kB
-//! takes 32 kB. A decrypter of the suites that a provider calls "in place" hands rustls the first byte of
-//! application data only, and writes into the place of the tag where all of it is. Who gave rustls the buffer
-//! reads it there ([`plaintext`]); rustls delivers that byte as it would the whole, which says that the
-//! record was genuine, and was application data.
+//! rustls copies the plaintext of each record out of the buffer in which it was decrypted: a record
+//! of 16 kB takes 32 kB. A decrypter of an "in place" suite passes rustls only the first byte of
+//! application data, and overwrites the tag with the location of all of it. The owner of the buffer
+//! reads it from there ([`plaintext`]). When rustls delivers the byte, this confirms that the
+//! record was genuine and was application data.
 //!
-//! One byte and not none: rustls ends a connection after 32 empty records in a row.
+//! It passes one byte rather than none, because rustls ends a connection after 32 empty records in
+//! a row.
 
 use alloc::string::String;
 use core::ops::Range;
@@ -20,8 +21,9 @@ use crate::{TAG_LEN, has_room};
 const NOTE_LEN: usize = 4;
 const _: () = assert!(NOTE_LEN <= TAG_LEN);
 
-/// Where the plaintext is in `payload`: what followed the header of a record of application data that
-/// rustls has decrypted with a suite in place. `None` if it cannot be such a payload.
+/// Returns where the plaintext is in `payload`, the part after the header of a record of
+/// application data that rustls has decrypted with an in-place suite. Returns `None` if it cannot
+/// be such a payload.
 pub fn plaintext(payload: &[u8]) -> Option<Range<usize>> {
     let (rest, note) = payload.split_last_chunk::<NOTE_LEN>()?;
     let [a, b, c, d] = *note;
@@ -29,7 +31,7 @@ pub fn plaintext(payload: &[u8]) -> Option<Range<usize>> {
     (range.start <= range.end && range.end <= rest.len()).then_some(range)
 }
 
-/// Leaves `text`, a part of the payload in front of its tag, in place.
+/// Leaves `text`, a part of the payload before its tag, in place.
 pub(crate) fn leave(
     mut msg: InboundOpaqueMessage<'_>,
     text: Range<usize>,
@@ -45,8 +47,8 @@ pub(crate) fn leave(
     Ok(msg.into_plain_message_range(first))
 }
 
-/// How much of `inner`, a TLSInnerPlaintext (RFC 8446, section 5.2), is application data; `None` if it
-/// is something else, or longer than allowed.
+/// Returns how much of `inner`, a TLSInnerPlaintext (RFC 8446, section 5.2), is application data;
+/// `None` if it is something else, or too long.
 pub(crate) fn application_data(inner: &[u8]) -> Option<usize> {
     const MAX_FRAGMENT_LEN: usize = 1 << 14;
     let typ = inner.iter().rposition(|byte| *byte != 0)?;
@@ -54,9 +56,9 @@ pub(crate) fn application_data(inner: &[u8]) -> Option<usize> {
     (is_data && typ <= MAX_FRAGMENT_LEN && inner.len() <= MAX_FRAGMENT_LEN + 1).then_some(typ)
 }
 
-/// Whether the heap has room for what rustls makes of `inner`, if that begins with a ticket: a copy of it,
-/// and one of the broker's certificates, which `payload` is longer than. Who asked for the heap before the
-/// record was decrypted took it for data.
+/// Checks that the heap has room for what rustls allocates if `inner` begins with a ticket: a copy
+/// of it, and one of the broker's certificates, which `payload` exceeds in length. The heap check
+/// before decryption assumed application data.
 pub(crate) fn check_room(inner: &[u8], payload: usize) -> Result<(), Error> {
     const NEW_SESSION_TICKET: u8 = 4;
     const ROOM: usize = 96 * size_of::<usize>();
@@ -69,12 +71,13 @@ pub(crate) fn check_room(inner: &[u8], payload: usize) -> Result<(), Error> {
     }
 }
 
-/// That the heap has no room for what rustls, or who is asked by it, makes of a message.
+/// Returns the error for a heap without room for what rustls, or a callback of rustls, allocates
+/// for a message.
 pub fn out_of_memory() -> Error {
     Error::General(String::new())
 }
 
-/// Whether `error` is that.
+/// Returns whether `error` is [`out_of_memory`].
 pub fn is_out_of_memory(error: &Error) -> bool {
     matches!(error, Error::General(text) if text.is_empty())
 }

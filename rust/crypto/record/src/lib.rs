@@ -1,8 +1,8 @@
-//! TLS record protection for rustls providers, over any AEAD; and [`Causes`], what they failed at.
+//! TLS record protection for rustls providers, over any AEAD, and [`Causes`] of their failures.
 //!
-//! What an AEAD does to a record is the same for every implementation: which nonce, which
-//! additional data, what goes in front of the ciphertext and behind it. Here it
-//! stands once; a provider brings the ciphers.
+//! How TLS applies an AEAD to a record is the same for every implementation: the nonce, the
+//! additional data, and what precedes and follows the ciphertext. This crate implements it once; a
+//! provider supplies the ciphers.
 //!
 //! ```text
 //! rustls         Tls12AeadAlgorithm, Tls13AeadAlgorithm
@@ -12,22 +12,22 @@
 //! a provider     Aead: an algorithm      Keyed: one of its keys
 //! ```
 //!
-//! A provider implements [`Aead`] and [`Keyed`] and lists its suites with
-//! [`tls13_suites!`] and, with the feature `tls12`, `tls12_suites!`. Both make each suite twice: for any
-//! user of rustls, and for one that reads application data [where it was decrypted](in_place).
+//! A provider implements [`Aead`] and [`Keyed`] and lists its suites with [`tls13_suites!`] and,
+//! with the feature `tls12`, `tls12_suites!`. Both macros define each suite twice: for any user of
+//! rustls, and for one that reads application data [where it was decrypted](in_place).
 //!
-//! What is not here: ciphers, hashes, and the decision which suites to offer.
+//! This crate contains no ciphers and no hashes, and does not decide which suites to offer.
 //!
-//! Nothing that a peer sends makes this crate panic. A record that is too short for
-//! its tag, or does not open, is [`Error::DecryptError`]; one that opens to more than
-//! 2^14 bytes is [`Error::PeerSentOversizedRecord`].
+//! Nothing that a peer sends makes this crate panic. A record that is too short for its tag or
+//! cannot be opened is [`Error::DecryptError`]. A record with more than 2^14 bytes of plaintext is
+//! [`Error::PeerSentOversizedRecord`].
 //!
 //! ```
 //! use rustls::Error;
 //! use rustls::crypto::cipher::{Iv, NONCE_LEN, Nonce, Tls13AeadAlgorithm};
 //! use thread_mqtt_crypto_record::{Aead, Keyed, Kind, Protection};
 //!
-//! /// A cipher that has broken down.
+//! /// A cipher that always fails.
 //! struct Broken;
 //! struct BrokenKey(Iv);
 //!
@@ -87,35 +87,35 @@ pub use tls12::RSA_SCHEMES;
 #[doc(hidden)]
 pub use rustls;
 
-/// The length of the tag of every AEAD algorithm that this crate knows the use of.
+/// The tag length of every AEAD algorithm that this crate supports.
 pub const TAG_LEN: usize = 16;
 
-/// Whether the heap has so many bytes in one piece.
+/// Returns whether the heap has this many contiguous bytes.
 pub fn has_room(bytes: usize) -> bool {
     let mut room = Vec::<u8>::new();
     let reserved = room.try_reserve_exact(bytes).is_ok();
-    // A compiler may leave out an allocation that is never read.
+    // A compiler may remove an allocation that is never read.
     core::hint::black_box(&room);
     reserved
 }
 
 /// An AEAD algorithm with 12-byte nonces and 16-byte tags.
 pub trait Aead: Send + Sync + 'static {
-    /// A key of it, ready for use, wiped when dropped.
+    /// A key of this algorithm, ready for use, wiped when dropped.
     type Keyed: Keyed;
 
-    /// The length of its keys in bytes.
+    /// Returns the length of a key in bytes.
     fn key_len(&self) -> usize;
 
-    /// A key for the records that one connection sends. If there cannot be one, its
-    /// every use fails: rustls leaves no other place to say so.
+    /// Returns a key for the records that one connection sends. If it cannot be created, every use
+    /// of it must fail, because rustls has no other way to report this.
     fn encrypter(&self, key: &[u8], iv: Iv) -> Self::Keyed;
 
-    /// A key for the records that one connection receives, with the same proviso.
+    /// Returns a key for the records that one connection receives, under the same condition.
     fn decrypter(&self, key: &[u8], iv: Iv) -> Self::Keyed;
 
-    /// The secrets as an application may ask rustls for them. Unless implemented,
-    /// keys stay where they are.
+    /// Returns the secrets, which an application may request through rustls. By default, keys are
+    /// not disclosed.
     fn secrets(
         &self,
         key: AeadKey,
@@ -126,25 +126,24 @@ pub trait Aead: Send + Sync + 'static {
     }
 }
 
-/// A key, and the IV that the sequence numbers of its records are combined with.
+/// A key, and the IV that is combined with the sequence numbers of its records.
 pub trait Keyed: Send + Sync + 'static {
-    /// The IV combined with `seq` (RFC 8446, section 5.3; RFC 7905, section 2).
+    /// Returns the IV combined with `seq` (RFC 8446, section 5.3; RFC 7905, section 2).
     fn nonce(&self, seq: u64) -> [u8; NONCE_LEN];
 
-    /// Encrypts in place the text in `buf`, whose last [`TAG_LEN`] bytes are room for
-    /// the tag.
+    /// Encrypts the text in `buf` in place. The last [`TAG_LEN`] bytes of `buf` are room for the
+    /// tag.
     ///
-    /// An error makes rustls 0.23 panic. What can fail with a valid key had better
-    /// write a record that no peer accepts, see to the end of the connection, and
-    /// answer `Ok`.
+    /// An error makes rustls 0.23 panic. If encryption can fail with a valid key, it should write a
+    /// record that no peer accepts, make sure that the connection ends, and return `Ok`.
     fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) -> Result<(), Error>;
 
-    /// Decrypts in place `buf`, a ciphertext followed by its tag. Returns the length
-    /// of the plaintext at its start.
+    /// Decrypts `buf`, a ciphertext followed by its tag, in place. Returns the length of the
+    /// plaintext at its start.
     fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], buf: &mut [u8]) -> Result<usize, Error>;
 }
 
-/// The AEAD algorithms that TLS has a use for.
+/// The kinds of AEAD algorithms that TLS uses.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// AES-GCM with keys of any length (RFC 5288).
@@ -162,7 +161,7 @@ pub struct Protection<A: 'static> {
 }
 
 impl<A: Aead> Protection<A> {
-    /// Protection by `aead`, which is of the given kind.
+    /// Creates the protection by `aead`, which is of the given kind.
     pub const fn new(aead: &'static A, kind: Kind) -> Self {
         Self {
             aead,
@@ -171,8 +170,8 @@ impl<A: Aead> Protection<A> {
         }
     }
 
-    /// The same for a connection that reads application data [where it was decrypted](in_place). With any
-    /// other it loses all but the first byte of each record.
+    /// Returns the variant for a connection that reads application data [where it was
+    /// decrypted](in_place). Any other connection loses all but the first byte of each record.
     pub const fn in_place(self) -> Self {
         Self {
             in_place: true,
@@ -180,8 +179,8 @@ impl<A: Aead> Protection<A> {
         }
     }
 
-    /// How many records one key may protect before rustls changes the key (TLS 1.3)
-    /// or ends the connection (TLS 1.2).
+    /// Returns how many records one key may protect before rustls changes the key (TLS 1.3) or ends
+    /// the connection (TLS 1.2).
     pub const fn confidentiality_limit(&self) -> u64 {
         match self.kind {
             // RFC 8446, section 5.5 allows 2^24.5.

@@ -1,5 +1,5 @@
-//! Nonces, additional data and layout, written out by hand. The cipher of these tests
-//! leaves the text as it is and shows what it was given.
+//! Nonces, additional data and layout, written out by hand. The cipher in these tests leaves the
+//! text unchanged and shows its inputs.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -14,7 +14,7 @@ use rustls::{ContentType, Error, ProtocolVersion};
 
 use crate::{Aead, Keyed, Kind, Protection, TAG_LEN, in_place};
 
-/// A key with which nothing can be sealed.
+/// A key that cannot seal anything.
 const NO_KEY: [u8; 32] = [0; 32];
 const TAG: [u8; TAG_LEN] = *b"0123456789abcdef";
 
@@ -105,7 +105,7 @@ fn open(
     Ok((plain.typ, plain.payload.to_vec()))
 }
 
-/// What a cipher is given for record 0x0203, and what becomes of it on the wire.
+/// The cipher's inputs for record 0x0203, and the resulting bytes on the wire.
 #[test]
 fn tls13() {
     let (glass, seen) = glass();
@@ -128,7 +128,7 @@ fn tls13() {
 
 type Opened = Result<(ContentType, Vec<u8>), Error>;
 
-/// What rustls gets of a record, and what the buffer holds after it.
+/// Returns what rustls gets from a record, and the contents of the buffer afterwards.
 fn open_in_place(decrypter: &mut dyn MessageDecrypter, record: &[u8]) -> (Opened, Vec<u8>) {
     let mut payload = record[5..].to_vec();
     let typ = ContentType::from(record[0]);
@@ -147,7 +147,7 @@ fn tls13_in_place() {
         let record = [&[23, 3, 3, 0, 0], inner, &TAG].concat();
         open_in_place(&mut *decrypter, &record)
     };
-    // Padded or not, and a text that ends like padding.
+    // With and without padding, and a text that ends like padding.
     for text in [&b"text"[..], b"t", b"", b"zero\0\0", &[5; 1 << 14]] {
         for padding in [0, 1, 3] {
             if text.len() + padding > 1 << 14 {
@@ -161,7 +161,7 @@ fn tls13_in_place() {
             assert_eq!(payload.get(range), Some(text));
         }
     }
-    // All else is rustls's.
+    // rustls gets everything else.
     let (opened, _) = open(b"ticket\x16\0");
     assert_eq!(opened, Ok((ContentType::Handshake, b"ticket".to_vec())));
     assert!(open(&[0; 9]).0.is_err() && open(b"").0.is_err());
@@ -235,7 +235,7 @@ mod tls12 {
         let expected = [&[22, 3, 3, 0, 28], &explicit[..], b"text", &TAG].concat();
         assert_eq!(sealed, expected);
 
-        // The peer's own choice goes into the nonce, as it is.
+        // The peer chooses its part of the nonce, which is used unchanged.
         let theirs = [&[22, 3, 3, 0, 28], &[9; 8][..], b"text", &TAG].concat();
         let opened = open(&mut *decrypter, &theirs, 0x0203);
         assert_eq!(opened, Ok((ContentType::Handshake, b"text".to_vec())));
@@ -280,7 +280,7 @@ mod tls12 {
         assert_eq!(*seen, [(nonce, AAD.to_vec()), (nonce, AAD.to_vec())]);
     }
 
-    /// Cut anywhere, also in front of the tag; and one byte more than a record may have.
+    /// Truncated anywhere, also before the tag, and one byte longer than a record may be.
     #[test]
     fn bad_lengths_are_errors() {
         for kind in [Kind::Gcm, Kind::ChaCha20Poly1305] {

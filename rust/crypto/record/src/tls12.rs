@@ -12,8 +12,8 @@ use rustls::{ConnectionTrafficSecrets, ContentType, Error, SignatureScheme};
 
 use crate::{Aead, Keyed, Kind, Protection, TAG_LEN, in_place};
 
-/// Defines ECDHE suites of TLS 1.2: each row becomes a `pub static SupportedCipherSuite`, and one of the
-/// list whose name comes first, which leave application data [in place](crate::in_place).
+/// Defines ECDHE suites of TLS 1.2. Each row becomes a `pub static SupportedCipherSuite`, and an
+/// entry of the list named first, whose suites leave application data [in place](crate::in_place).
 ///
 /// ```text
 /// tls12_suites! { IN_PLACE;
@@ -22,8 +22,8 @@ use crate::{Aead, Keyed, Kind, Protection, TAG_LEN, in_place};
 /// }
 /// ```
 ///
-/// The name is also rustls's, the kind a variant of [`Kind`](crate::Kind), and the
-/// rest names statics in scope.
+/// The name is also the one in rustls, the kind is a variant of [`Kind`](crate::Kind), and the rest
+/// names statics in scope.
 #[macro_export]
 macro_rules! tls12_suites {
     ($in_place:ident; $($(#[$attr:meta])* $name:ident: $sign:path, $kind:ident($aead:path), $hash:path, $hmac:path;)+) => {
@@ -58,7 +58,7 @@ macro_rules! tls12_suites {
     };
 }
 
-/// What a server with an RSA key may sign its key exchange with.
+/// The schemes with which a server with an RSA key may sign its key exchange.
 pub const RSA_SCHEMES: &[SignatureScheme] = &[
     SignatureScheme::RSA_PSS_SHA256,
     SignatureScheme::RSA_PSS_SHA384,
@@ -72,8 +72,8 @@ pub const RSA_SCHEMES: &[SignatureScheme] = &[
 const MAX_FRAGMENT_LEN: usize = 1 << 14;
 
 impl<A> Protection<A> {
-    /// How much of a nonce comes from the key block. The rest, combined with the
-    /// sequence number, travels in front of each record.
+    /// Returns how much of a nonce comes from the key block. The rest, combined with the sequence
+    /// number, precedes each record.
     fn fixed_iv_len(&self) -> usize {
         match self.kind {
             Kind::Gcm => 4,
@@ -103,8 +103,8 @@ impl<A: Aead> Tls12AeadAlgorithm for Protection<A> {
         KeyBlockShape {
             enc_key_len: self.aead.key_len(),
             fixed_iv_len: self.fixed_iv_len(),
-            // The key block is stretched by a starting point for the explicit part,
-            // which is then combined with the sequence number: never the same twice.
+            // The key block also contains a starting value for the explicit part, which is then
+            // combined with the sequence number, so it never repeats.
             explicit_nonce_len: NONCE_LEN - self.fixed_iv_len(),
         }
     }
@@ -119,7 +119,7 @@ impl<A: Aead> Tls12AeadAlgorithm for Protection<A> {
     }
 }
 
-/// Records: the explicit part of the nonce, if there is one, ciphertext, tag.
+/// Records: the explicit part of the nonce, if any, ciphertext, tag.
 struct Records<K> {
     keyed: K,
     fixed_iv_len: usize,
@@ -165,8 +165,8 @@ impl<K: Keyed> MessageDecrypter for Records<K> {
             .ok_or(Error::DecryptError)?;
         let aad = make_tls12_aad(seq, msg.typ, msg.version, plain_len);
 
-        // The peer chooses the explicit part as it likes: it takes the place of all
-        // that `seq` was combined with.
+        // The peer may choose any explicit part: it replaces everything that `seq` was combined
+        // with.
         let mut nonce = self.keyed.nonce(seq);
         let (_, explicit) = nonce.split_at_mut(self.fixed_iv_len);
         let (sent, sealed) = msg.payload.split_at_mut(start);
@@ -184,7 +184,7 @@ impl<K: Keyed> MessageDecrypter for Records<K> {
     }
 }
 
-/// An IV from the parts of the key block; rustls cuts them as `key_block_shape` says.
+/// Joins an IV from the parts of the key block, which rustls splits according to `key_block_shape`.
 fn join_iv(fixed: &[u8], explicit: &[u8]) -> Iv {
     let mut iv = [0; NONCE_LEN];
     for (to, from) in iv.iter_mut().zip(fixed.iter().chain(explicit)) {

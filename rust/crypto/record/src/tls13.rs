@@ -11,8 +11,8 @@ use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
 use crate::{Aead, Keyed, Protection, TAG_LEN, in_place};
 
-/// Defines suites of TLS 1.3: each row becomes a `pub static SupportedCipherSuite`, and one of the list
-/// whose name comes first, which leave application data [in place](crate::in_place).
+/// Defines suites of TLS 1.3. Each row becomes a `pub static SupportedCipherSuite`, and an entry of
+/// the list named first, whose suites leave application data [in place](crate::in_place).
 ///
 /// ```text
 /// tls13_suites! { IN_PLACE;
@@ -21,7 +21,7 @@ use crate::{Aead, Keyed, Protection, TAG_LEN, in_place};
 /// }
 /// ```
 ///
-/// The kind is a variant of [`Kind`](crate::Kind), the rest names statics in scope.
+/// The kind is a variant of [`Kind`](crate::Kind); the rest names statics in scope.
 #[macro_export]
 macro_rules! tls13_suites {
     ($in_place:ident; $($(#[$attr:meta])* $name:ident: $suite:ident, $kind:ident($aead:path), $hash:path, $hmac:path;)+) => {
@@ -104,7 +104,7 @@ impl<K: Keyed> MessageEncrypter for Records<K> {
         self.keyed
             .seal(&self.keyed.nonce(seq), &aad, payload.as_mut())?;
 
-        // Both fields are fixed on the wire: the true type is inside.
+        // Both fields are fixed on the wire; the true type is inside.
         Ok(OutboundOpaqueMessage::new(
             ContentType::ApplicationData,
             ProtocolVersion::TLSv1_2,
@@ -136,7 +136,7 @@ impl<K: Keyed> MessageDecrypter for Records<K> {
             in_place::check_room(inner, msg.payload.len())?;
         }
         msg.payload.truncate(len);
-        // Checks the size limit, too.
+        // Also checks the size limit.
         msg.into_tls13_unpadded_message()
     }
 }

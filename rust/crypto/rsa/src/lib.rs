@@ -1,8 +1,8 @@
 //! RSA signature verification (RFC 8017) for moduli of 2048 to 4096 bits.
 //!
-//! Only the public operation exists, which is small; the private one is what makes a full RSA
-//! implementation large and hard to keep free of side channels. Nothing here is secret, so nothing is
-//! promised to take the same time for all values.
+//! Only the public operation exists, which is small. The private one makes a full RSA
+//! implementation large and hard to keep free of side channels. Nothing here is secret, so run time
+//! may depend on the values.
 //!
 //! ```text
 //! a provider     DER of the key, algorithm identifiers, digests
@@ -10,11 +10,11 @@
 //! this crate     PublicKey: limits, powers modulo n, PKCS #1 v1.5 and PSS
 //! ```
 //!
-//! The hash is the provider's own, as rustls knows it. A provider whose hash can fail must look after
-//! itself: a wrong digest makes a signature invalid, never valid.
+//! The provider supplies the hash, as rustls's trait. A provider whose hash can fail must handle
+//! that itself: a wrong digest makes a signature invalid, never valid.
 //!
-//! A verification takes six times the modulus of heap: 1.5 kB with 2048 bits, 3 kB with 4096, given back
-//! at its end. Where that is missing it is an error.
+//! A verification needs six times the modulus of heap, and frees it afterwards: 1.5 kB with 2048
+//! bits, 3 kB with 4096. It returns an error if the heap has no room.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
@@ -33,15 +33,15 @@ use modular::Modulus;
 
 /// Shorter moduli are too weak, longer ones cost too much memory and time.
 pub const MODULUS_BITS: RangeInclusive<usize> = 2048..=4096;
-/// Longer keys are not in use, and the peer must not be able to make us compute for minutes.
+/// Longer exponents are not in use, and a peer must not be able to make us compute for minutes.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
 
 /// Why a key or a signature is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
-    /// The key is out of the limits, or the signature is not one of this digest by this key.
+    /// The key is outside the limits, or the signature is not one of this digest by this key.
     Invalid,
-    /// The heap has no room for the numbers: nothing is known of the signature.
+    /// The heap has no room for the numbers, so the signature was not checked.
     OutOfMemory,
 }
 
@@ -56,13 +56,13 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// How a digest becomes a signature.
+/// How a digest is encoded in a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
     Pkcs1,
-    /// RSASSA-PSS (RFC 8017, section 8.1) with MGF1 of the same hash and a salt as long as it: what TLS
-    /// (RFC 8446, section 4.2.3) and certificates use.
+    /// RSASSA-PSS (RFC 8017, section 8.1) with MGF1 of the same hash and a salt of the hash's
+    /// length: what TLS (RFC 8446, section 4.2.3) and certificates use.
     Pss,
 }
 
@@ -73,10 +73,10 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// From its two numbers, big-endian. Invalid unless the modulus is odd and of [`MODULUS_BITS`], and
-    /// the exponent odd and from 3 to 2^33 - 1.
+    /// Creates a key from its two numbers, big-endian. Fails with [`Error::Invalid`] unless the
+    /// modulus is odd and of [`MODULUS_BITS`], and the exponent is odd and from 3 to 2^33 - 1.
     pub fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, Error> {
-        // No allocation before the length is known to be reasonable; a zero may be in front.
+        // Do not allocate before the length is known to be reasonable. There may be a leading zero.
         if modulus.len() > MODULUS_BITS.end() / 8 + 1 {
             return Err(Error::Invalid);
         }
@@ -91,7 +91,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether the signature is one of this digest, which is the hash's: SHA-256, SHA-384 or SHA-512.
+    /// Checks that the signature is one of this digest. The hash is SHA-256, SHA-384 or SHA-512.
     pub fn verify(
         &self,
         encoding: Encoding,
@@ -107,8 +107,8 @@ impl PublicKey {
         .ok_or(Error::Invalid)
     }
 
-    /// RSAVP1 (RFC 8017, section 5.2.2): `signature ^ exponent mod modulus`, as many bytes as the modulus
-    /// has.
+    /// RSAVP1 (RFC 8017, section 5.2.2): returns `signature ^ exponent mod modulus`, with as many
+    /// bytes as the modulus.
     fn apply(&self, signature: &[u8]) -> Result<Vec<u8>, Error> {
         if signature.len() != self.modulus.bits().div_ceil(8) {
             return Err(Error::Invalid);
@@ -126,7 +126,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// A number of at most eight bytes.
+/// Returns a number of at most eight bytes.
 fn number(big_endian: &[u8]) -> Option<u64> {
     let mut bytes = [0; 8];
     let zeros = bytes.len().checked_sub(big_endian.len())?;
@@ -134,7 +134,7 @@ fn number(big_endian: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(bytes))
 }
 
-/// The start of a DER `DigestInfo`, up to the digest (RFC 8017, section 9.2, note 1).
+/// Returns the start of a DER `DigestInfo`, up to the digest (RFC 8017, section 9.2, note 1).
 fn digest_info(hash: HashAlgorithm) -> Option<&'static [u8]> {
     Some(match hash {
         HashAlgorithm::SHA256 => {
@@ -150,8 +150,8 @@ fn digest_info(hash: HashAlgorithm) -> Option<&'static [u8]> {
     })
 }
 
-/// The encoding (RFC 8017, section 9.2), from end to end: there is one for each digest, and nothing in it
-/// that would have to be parsed.
+/// Compares the whole encoding (RFC 8017, section 9.2): there is exactly one for each digest, so
+/// nothing needs to be parsed.
 fn check_pkcs1(hash: &dyn Hash, digest: &[u8], encoded: &[u8]) -> Option<()> {
     let rest = encoded.strip_suffix(digest)?;
     let rest = rest.strip_suffix(digest_info(hash.algorithm())?)?;
@@ -159,14 +159,14 @@ fn check_pkcs1(hash: &dyn Hash, digest: &[u8], encoded: &[u8]) -> Option<()> {
     padding.iter().all(|byte| *byte == 0xff).then_some(())
 }
 
-/// EMSA-PSS-VERIFY (RFC 8017, section 9.1.2) with the salt as long as the hash.
+/// EMSA-PSS-VERIFY (RFC 8017, section 9.1.2) with a salt of the hash's length.
 fn check_pss(
     hash: &dyn Hash,
     digest: &[u8],
     encoded: &mut [u8],
     encoded_bits: usize,
 ) -> Option<()> {
-    // A modulus of 8n + 1 bits leaves one byte more than the encoding has.
+    // A modulus of 8n + 1 bits is one byte longer than the encoding.
     let encoded_len = encoded_bits.div_ceil(8);
     let (excess, encoded) =
         encoded.split_at_mut_checked(encoded.len().checked_sub(encoded_len)?)?;
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use alloc::vec;
 
-    /// Of ones all over.
+    /// Returns a modulus of all ones.
     fn modulus(bits: usize) -> Vec<u8> {
         let mut modulus = vec![0xff; bits.div_ceil(8)];
         modulus[0] >>= modulus.len() * 8 - bits;

@@ -1,17 +1,17 @@
-//! Powers modulo an odd number, of public values only: the time it takes depends on them.
+//! Powers modulo an odd number, of public values only: the run time depends on them.
 //!
-//! Written out because the general arithmetic of crypto-bigint brings multiplications by Karatsuba's
-//! method, one for each of nine lengths: 28 kB of flash, and 19 kB of stack for the longest, to square
-//! a number seventeen times.
+//! Implemented here because the general arithmetic of crypto-bigint links Karatsuba
+//! multiplications, one for each of nine lengths: 28 kB of flash, and 19 kB of stack for the
+//! longest, to square a number seventeen times.
 
 use alloc::vec::Vec;
 
 use crate::Error;
 
-/// Bits of a limb; a number is a row of them, the least first.
+/// Bits per limb. A number is an array of limbs, least significant first.
 const LIMB: usize = 32;
 
-/// An odd number above one, with what Montgomery's multiplication wants to know of it.
+/// An odd number above one, with the values that Montgomery multiplication needs.
 pub(super) struct Modulus {
     limbs: Vec<u32>,
     bits: usize,
@@ -20,7 +20,7 @@ pub(super) struct Modulus {
 }
 
 impl Modulus {
-    /// Invalid are even numbers, and one. Leading zeros are allowed.
+    /// Refuses even numbers, and one. Allows leading zeros.
     pub(super) fn new(mut big_endian: &[u8]) -> Result<Self, Error> {
         while let [0, rest @ ..] = big_endian {
             big_endian = rest;
@@ -33,8 +33,8 @@ impl Modulus {
         if least % 2 == 0 || bits == 1 {
             return Err(Error::Invalid);
         }
-        // Newton's iteration: an odd number is its own inverse in three bits, and each step doubles
-        // them.
+        // Newton's iteration: an odd number is its own inverse modulo 2^3, and each step doubles
+        // the number of correct bits.
         let inverse = (0..4).fold(least, |inverse, _| {
             inverse.wrapping_mul(2_u32.wrapping_sub(least.wrapping_mul(inverse)))
         });
@@ -45,19 +45,19 @@ impl Modulus {
         })
     }
 
-    /// Length in bits.
+    /// Returns the length in bits.
     pub(super) fn bits(&self) -> usize {
         self.bits
     }
 
-    /// `base ^ exponent`, as many bytes as the modulus has; invalid unless the base is below the
-    /// modulus and the exponent above zero.
+    /// Returns `base ^ exponent` with as many bytes as the modulus. Refuses a base that is not
+    /// below the modulus, and an exponent of zero.
     pub(super) fn power(&self, base: &[u8], exponent: u64) -> Result<Vec<u8>, Error> {
         let len = self.limbs.len();
         if base.len() > len * 4 || exponent == 0 {
             return Err(Error::Invalid);
         }
-        // Two numbers, and the space of a product.
+        // Two numbers, and space for a product.
         let mut room = zeros(4 * len + 2)?;
         let (power, rest) = room.split_at_mut(len);
         let (factor, space) = rest.split_at_mut(len);
@@ -65,7 +65,7 @@ impl Modulus {
         if !is_below(power, &self.limbs) {
             return Err(Error::Invalid);
         }
-        // Montgomery's form of x is x * R, where R is 2 to the bits of all limbs.
+        // The Montgomery form of x is x * R, where R is 2 to the number of bits in all limbs.
         self.square_of_r(factor, space);
         self.multiply(power, factor, space);
         power.copy_from_slice(factor);
@@ -83,7 +83,7 @@ impl Modulus {
         to_bytes(power, self.bits.div_ceil(8))
     }
 
-    /// Makes R * R of zeros: what brings a number into Montgomery's form.
+    /// Computes R * R from zeros: multiplying by it brings a number into Montgomery form.
     fn square_of_r(&self, number: &mut [u32], space: &mut [u32]) {
         let bits = self.limbs.len() * LIMB;
         // The highest power of two below the modulus, doubled until it is R.
@@ -93,7 +93,7 @@ impl Modulus {
         for _ in self.bits - 1..bits {
             self.double(number);
         }
-        // R * 2^n, with n from one to the bits of R: a square in Montgomery's form doubles n.
+        // R * 2^n, with n from one to the bits of R: squaring in Montgomery form doubles n.
         self.double(number);
         for bit in (0..bits.ilog2()).rev() {
             self.square(number, space);
@@ -123,7 +123,7 @@ impl Modulus {
         self.take(number, space);
     }
 
-    /// Montgomery's product, a * b / R: in the upper half of `space`, below twice the modulus.
+    /// Montgomery product a * b / R, in the upper half of `space`, less than twice the modulus.
     fn product(&self, a: &[u32], b: &[u32], space: &mut [u32]) {
         space.fill(0);
         for (shift, a) in a.iter().enumerate() {
@@ -131,13 +131,13 @@ impl Modulus {
                 return;
             };
             add_product(*a, b, t);
-            // Makes the least limb zero.
+            // Makes the lowest limb zero.
             let least = t.first().copied().unwrap_or_default();
             add_product(least.wrapping_mul(self.inverse), &self.limbs, t);
         }
     }
 
-    /// The product in `space`, below the modulus.
+    /// Takes the product from `space`, reduced below the modulus.
     fn take(&self, number: &mut [u32], space: &[u32]) {
         let upper = space.get(number.len()..).unwrap_or_default();
         let Some((low, [high, ..])) = upper.split_at_checked(number.len()) else {
@@ -147,7 +147,8 @@ impl Modulus {
         self.reduce_once(number, *high);
     }
 
-    /// Subtracts the modulus from a number below twice as much, whose highest bit is in `carry`.
+    /// Subtracts the modulus from a number less than twice as large, whose highest bit is in
+    /// `carry`.
     fn reduce_once(&self, number: &mut [u32], carry: u32) {
         if carry == 0 && is_below(number, &self.limbs) {
             return;
@@ -175,7 +176,7 @@ fn add_product(a: u32, b: &[u32], t: &mut [u32]) {
     }
 }
 
-/// Low and high.
+/// Returns the low and the high half.
 fn halves(number: u64) -> (u32, u32) {
     (number as u32, (number >> LIMB) as u32)
 }
@@ -184,7 +185,7 @@ fn is_below(a: &[u32], b: &[u32]) -> bool {
     a.iter().rev().lt(b.iter().rev())
 }
 
-/// Into limbs that are zeros; at most four times as many bytes.
+/// Reads bytes into zeroed limbs; at most four times as many bytes.
 fn from_bytes(big_endian: &[u8], limbs: &mut [u32]) {
     for (limb, chunk) in limbs.iter_mut().zip(big_endian.rchunks(4)) {
         *limb = chunk
@@ -193,7 +194,7 @@ fn from_bytes(big_endian: &[u8], limbs: &mut [u32]) {
     }
 }
 
-/// The last `len` bytes.
+/// Returns the last `len` bytes.
 fn to_bytes(limbs: &[u32], len: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = zeros(len)?;
     for (chunk, limb) in bytes.rchunks_mut(4).zip(limbs) {
@@ -203,7 +204,7 @@ fn to_bytes(limbs: &[u32], len: usize) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// So many zeros, if the heap has room for them.
+/// Returns this many zeros, if the heap has room for them.
 fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>, Error> {
     let mut zeros = Vec::new();
     zeros
@@ -220,7 +221,7 @@ mod tests {
     use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
     use crypto_bigint::{BoxedUint, Odd};
 
-    /// The same by crypto-bigint.
+    /// Computes the same with crypto-bigint.
     fn expected(modulus: &[u8], base: &[u8], exponent: u64) -> Vec<u8> {
         let bits = u32::try_from(modulus.len() * 8).unwrap();
         let number = |bytes| BoxedUint::from_be_slice(bytes, bits).unwrap();
@@ -240,7 +241,7 @@ mod tests {
             let mut base = vec![0; len];
             getrandom::fill(&mut modulus).unwrap();
             getrandom::fill(&mut base).unwrap();
-            // Also numbers at the edges: many ones, many zeros.
+            // Includes edge cases: many ones, many zeros.
             match round % 4 {
                 0 => modulus.fill(0xff),
                 1 => base.fill(0xff),

@@ -1,4 +1,4 @@
-//! Without enough heap: an error, whichever allocation it is that fails, and never an abort.
+//! Without enough heap, the result is an error, whichever allocation fails, and never an abort.
 
 use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 use thread_mqtt_crypto_rsa::{Encoding, Error, PublicKey};
@@ -7,7 +7,7 @@ use thread_mqtt_test_support::heap::{Heap, with_heap};
 #[global_allocator]
 static HEAP: Heap = Heap;
 
-/// Zeros, whatever goes in.
+/// Returns zeros for any input.
 struct Zeros;
 
 impl Hash for Zeros {
@@ -42,7 +42,7 @@ impl Context for Zeros {
 fn a_key_and_a_signature_need_six_times_the_modulus() {
     for bytes in [256, 384, 512] {
         let modulus = vec![0xff; bytes];
-        // One, to any power, is no encoding of anything: found out at the very end.
+        // One, to any power, is not a valid encoding, which only shows at the very end.
         let mut signature = vec![0; bytes];
         signature[bytes - 1] = 1;
         let verify = |room| {

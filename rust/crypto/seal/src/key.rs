@@ -1,4 +1,4 @@
-//! Keys, wherever they are.
+//! Keys, for all backends.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -16,7 +16,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What a backend does with a key.
+/// A backend's operations with a key.
 pub(crate) trait Aead: Send {
     /// Draws a nonce.
     fn draw(&mut self, nonce: &mut [u8; NONCE]) -> Result<(), StoreError>;
@@ -27,8 +27,8 @@ pub(crate) trait Aead: Send {
         context: &[u8],
         buf: &mut [u8],
     ) -> Result<(), StoreError>;
-    /// Decrypts in place: `buf` is the ciphertext and its tag, of at least a tag's length. Whether it is
-    /// genuine.
+    /// Decrypts in place: `buf` is the ciphertext and its tag, and at least as long as a tag.
+    /// Returns whether it is genuine.
     fn open(
         &mut self,
         nonce: &[u8; NONCE],
@@ -41,12 +41,12 @@ pub(crate) trait Aead: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Its length in bytes is not one of AES.
+    /// Its length in bytes is not an AES key length.
     Length(usize),
     /// PSA Crypto does not have it, or does not work.
     #[cfg(feature = "psa")]
     Psa(thread_mqtt_psa::Error),
-    /// It is a key of PSA Crypto for something else.
+    /// It is a PSA Crypto key for another purpose.
     #[cfg(feature = "psa")]
     Policy,
 }

@@ -1,4 +1,4 @@
-//! Encrypts what a session keeps in its storage: topics, payloads, properties, the client identifier.
+//! Encrypts the records that a session stores: topics, payloads, properties, the client identifier.
 //!
 //! ```text
 //!  thread-mqtt-session      writes records under 16-bit keys, into a Store
@@ -15,35 +15,37 @@
 //!      1      12                    16      bytes
 //! ```
 //!
-//! It is AES-GCM (NIST SP 800-38D) with a key of 128 or 256 bits, or ChaCha20-Poly1305 (RFC 8439) with
-//! a key in PSA Crypto for that. The additional data are the format, the record's key and the name of
-//! the session: a record that was copied to another place does not open.
+//! The cipher is AES-GCM (NIST SP 800-38D) with a key of 128 or 256 bits, or ChaCha20-Poly1305 (RFC
+//! 8439) with a ChaCha20-Poly1305 key in PSA Crypto. The additional data are the format, the
+//! record's key and the name of the session, so a record that was copied elsewhere does not open.
 //!
 //! # Nonces
 //!
-//! Each is 96 random bits of the platform's generator. Nothing has to be remembered for it, so there is
-//! nothing that a power cut, a reset or an older copy of the flash could set back. SP 800-38D section
-//! 8.3 allows 2^32 encryptions with one key this way; flash wears out long before that.
+//! A nonce is 96 random bits from the platform's generator. No state is kept, so a power cut, a
+//! reset or an older copy of the flash cannot set it back. SP 800-38D section 8.3 allows 2^32
+//! encryptions per key this way. Flash wears out long before that.
 //!
-//! # What is not promised
+//! # Limitations
 //!
-//! - The flash may be set back to an older state, as a whole or record by record, and records may be
-//!   deleted: each of them is genuine, and nothing here knows which one is the newest. Against that
-//!   takes a counter in hardware.
-//! - How many records there are, when they change and how long they are can be seen, and so can their
-//!   keys, which are packet identifiers.
-//! - The key has to be kept where the reader of the flash does not find it.
+//! - The flash may be restored to an older state, as a whole or record by record, and records may
+//!   be deleted. Each record remains genuine, and this crate cannot tell which one is newest.
+//!   Preventing this takes a hardware counter.
+//! - The number of records, when they change, their lengths and their keys, which are packet
+//!   identifiers, are visible.
+//! - The key must be stored where a reader of the flash cannot find it.
 //!
 //! # The wrong key
 //!
-//! One record says which key is the right one: [`ENCRYPTED`]. It is written before any other. If neither it
-//! nor any other opens, nothing is touched, and the store cannot be read ([`StoreError::WrongKey`]). If it opens
-//! and another one does not, that one was altered or torn: the session drops it and tells so
+//! The record [`ENCRYPTED`] identifies the right key. It is written before any other. If neither it
+//! nor any other record opens, nothing is changed, and the store cannot be read
+//! ([`StoreError::WrongKey`]). If it opens but another record does not, that record was altered or
+//! torn: the session drops and reports it
 //! ([`Event::RecordDamaged`](thread_mqtt_session::Event::RecordDamaged)).
 //!
-//! A store from before there was a key has no such record, and at least one that a session wrote without a
-//! key, whatever has become of the others. It is not touched either ([`StoreError::NotEncrypted`]). With
-//! `ENCRYPTED`, in whatever state, the store counts as encrypted, as it does for a session without a key.
+//! A store written without a key has no such record, and has at least one plain record of a
+//! session, whatever has happened to the others. It is not changed either
+//! ([`StoreError::NotEncrypted`]). A store with a record `ENCRYPTED`, in whatever state, counts as
+//! encrypted, also for a session without a key.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
@@ -62,19 +64,19 @@ pub use key::{Key, KeyError};
 #[cfg(feature = "soft")]
 pub use soft::Fill;
 
-/// Bytes of a nonce.
+/// Length of a nonce in bytes.
 const NONCE: usize = 12;
-/// Bytes of a tag.
+/// Length of a tag in bytes.
 const TAG: usize = 16;
-/// The first byte of a record that is encrypted in this way.
+/// The first byte of a record in this encrypted format.
 const FORMAT: u8 = 0xE1;
-/// Bytes by which a record grows.
+/// Bytes that encryption adds to a record.
 pub const OVERHEAD: usize = 1 + NONCE + TAG;
 
-/// What the record under [`ENCRYPTED`] says.
+/// The plaintext of the record [`ENCRYPTED`].
 const CHECK: &[u8] = b"thread-mqtt";
 
-/// A [`Store`] whose records are encrypted in another one.
+/// A [`Store`] that encrypts its records and keeps them in another store.
 #[derive(Debug)]
 pub struct SealedStore<S> {
     store: S,
@@ -82,8 +84,8 @@ pub struct SealedStore<S> {
 }
 
 impl<S: Store> SealedStore<S> {
-    /// Encrypts what is kept in `store`. The name is the session's: a record does not open under another
-    /// one.
+    /// Encrypts the records in `store`. `name` is the session's name: a record does not open under
+    /// another name.
     pub fn new(store: S, key: Key, name: &str) -> Self {
         let mut context = Vec::with_capacity(3 + name.len());
         context.extend_from_slice(&[FORMAT, 0, 0]);
@@ -94,7 +96,7 @@ impl<S: Store> SealedStore<S> {
         }
     }
 
-    /// Finds out whether the key is the right one, and sees to it that the next start can.
+    /// Checks whether the key is right, and stores what the next start needs to check it.
     fn check(&mut self) -> Result<(), StoreError> {
         let Self { store, sealer } = self;
         let (mut is_right, mut is_named, mut has_others) = (Ok(false), false, false);
@@ -116,7 +118,8 @@ impl<S: Store> SealedStore<S> {
         self.store.put(ENCRYPTED, &check)
     }
 
-    /// The record that would say it is missing, or does not open (`is_named`): then the others have to.
+    /// The identifying record is missing, or does not open (`is_named`), so at least one other
+    /// record must open.
     fn check_others(&mut self, is_named: bool) -> Result<(), StoreError> {
         let Self { store, sealer } = self;
         let (mut any_opens, mut any_plain) = (Ok(false), false);
@@ -146,7 +149,7 @@ impl<S: Store> Store for SealedStore<S> {
             }
             match sealer.open(key, bytes) {
                 Ok(Some(text)) => found(key, &text),
-                // No record of a session: it drops it and tells so.
+                // Not a valid record: the session drops and reports it.
                 Ok(None) => found(key, &[]),
                 Err(error) => result = Err(error),
             }
@@ -164,11 +167,11 @@ impl<S: Store> Store for SealedStore<S> {
     }
 }
 
-/// The key, and what is authenticated beside a record.
+/// The key, and the data authenticated together with a record.
 #[derive(Debug)]
 struct Sealer {
     key: Key,
-    /// The format, two bytes for a record's key, the name of the session.
+    /// The format, two bytes for the record's key, the session's name.
     context: Vec<u8>,
 }
 
@@ -194,7 +197,7 @@ impl Sealer {
         Ok(sealed)
     }
 
-    /// The record, or `None` if it is not one that was encrypted with this key, for this place.
+    /// Returns the record, or `None` if it was not encrypted with this key and for this place.
     fn open(&mut self, key: u16, sealed: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let Some((&[FORMAT], rest)) = sealed.split_first_chunk() else {
             return Ok(None);
@@ -214,7 +217,7 @@ impl Sealer {
     }
 }
 
-/// A vector for so many bytes, if the heap has them.
+/// Returns a vector with this capacity, if the heap has room.
 fn room(bytes: usize) -> Result<Vec<u8>, StoreError> {
     let mut room = Vec::new();
     room.try_reserve_exact(bytes)

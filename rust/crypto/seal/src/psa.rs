@@ -11,9 +11,9 @@ use crate::{NONCE, TAG};
 const USAGE: Usage = Usage(Usage::ENCRYPT.0 | Usage::DECRYPT.0);
 
 impl Key {
-    /// A key of PSA Crypto by its identifier (`psa_key_id_t`), persistent as a rule: AES for GCM, or
-    /// ChaCha20 for ChaCha20-Poly1305, permitted to encrypt and to decrypt. It is not destroyed when
-    /// this is dropped.
+    /// Uses a key in PSA Crypto by its identifier (`psa_key_id_t`), normally persistent: AES for
+    /// GCM, or ChaCha20 for ChaCha20-Poly1305, permitted to encrypt and to decrypt. Dropping this
+    /// does not destroy the key.
     pub fn psa(id: u32) -> Result<Self, KeyError> {
         psa::init().map_err(KeyError::Psa)?;
         let id = KeyId(id);
@@ -33,8 +33,8 @@ impl Key {
         })))
     }
 
-    /// AES-GCM by PSA Crypto, with a key of 16 or 32 bytes, which is imported and destroyed when this
-    /// is dropped.
+    /// Uses AES-GCM in PSA Crypto with a key of 16 or 32 bytes. Imports the key, and destroys it
+    /// when this is dropped.
     pub fn import(bytes: &[u8]) -> Result<Self, KeyError> {
         if !matches!(bytes.len(), 16 | 32) {
             return Err(KeyError::Length(bytes.len()));
@@ -58,7 +58,7 @@ impl Key {
 struct InPsa {
     id: KeyId,
     algorithm: Algorithm,
-    /// Destroyed with this.
+    /// Destroyed when this is dropped.
     _ours: Option<psa::Key>,
 }
 

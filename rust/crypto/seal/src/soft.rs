@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 use crate::key::{Aead, Key, KeyError};
 use crate::{NONCE, TAG};
 
-/// Fills a buffer with random bytes of a cryptographically secure generator; the platform's code if it
-/// cannot.
+/// Fills a buffer with random bytes from a cryptographically secure generator, or returns the
+/// platform's error code.
 pub type Fill = fn(&mut [u8]) -> Result<(), i32>;
 
 impl Key {
-    /// AES-GCM in Rust, with a key of 16 or 32 bytes.
+    /// Uses AES-GCM in Rust with a key of 16 or 32 bytes.
     pub fn soft(bytes: &[u8], fill: Fill) -> Result<Self, KeyError> {
         let aead = match bytes.len() {
             16 => boxed::<Aes128Gcm>(bytes, fill),
@@ -26,7 +26,7 @@ impl Key {
     }
 }
 
-/// `None` if the key is not of the cipher's length.
+/// Returns `None` if the key does not have the cipher's length.
 fn boxed<C: Cipher>(bytes: &[u8], fill: Fill) -> Option<Box<dyn Aead>> {
     Some(Box::new(Soft::<C> {
         key: Zeroizing::new(aes_gcm::Key::<C>::try_from(bytes).ok()?),
@@ -38,10 +38,11 @@ fn boxed<C: Cipher>(bytes: &[u8], fill: Fill) -> Option<Box<dyn Aead>> {
 trait Cipher: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + 'static {}
 impl<C: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + 'static> Cipher for C {}
 
-/// A key, which is wiped when it is dropped, as is its cipher.
+/// A key. It and its cipher are wiped when dropped.
 struct Soft<C: Cipher> {
     key: Zeroizing<aes_gcm::Key<C>>,
-    /// Made by its first use, for that takes 3 kB of stack, and the thread that hands over the key may have little.
+    /// Created on first use, because that takes 3 kB of stack, and the thread that passes the key
+    /// may have little.
     cipher: Option<C>,
     fill: Fill,
 }
@@ -67,7 +68,7 @@ impl<C: Cipher> Aead for Soft<C> {
             return Err(StoreError::TooLarge);
         };
         let sealed = (self.cipher()).encrypt_inout_detached(nonce.into(), context, text.into());
-        // It fails for texts of 64 GiB alone.
+        // Only fails for texts of 64 GiB.
         *tag = sealed.map_err(|_| StoreError::TooLarge)?.into();
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Records that are encrypted: read again, altered, moved, with other keys, by both backends.
+//! Encrypted records, with both backends: read back, altered, moved, opened with other keys.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use thread_mqtt_session::{
 
 type Records = BTreeMap<u16, Vec<u8>>;
 
-/// A storage in memory, of which the test holds the contents.
+/// A storage in memory that the test can access.
 #[derive(Debug, Clone, Default)]
 struct Memory(Arc<Mutex<Records>>);
 
@@ -55,13 +55,13 @@ fn fill(buf: &mut [u8]) -> Result<(), i32> {
 const RIGHT: [u8; 32] = [7; 32];
 const WRONG: [u8; 32] = [8; 32];
 
-/// Held by each test with keys in PSA Crypto, which gives a destroyed key's identifier to the next one.
+/// Held by each test with keys in PSA Crypto, which reuses the identifier of a destroyed key.
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static TESTS: Mutex<()> = Mutex::new(());
     TESTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The same key by both backends, and a short one.
+/// Returns the same key in both backends, and a short one.
 fn keys(bytes: &[u8; 32]) -> [Key; 3] {
     [
         Key::soft(bytes, fill).unwrap(),
@@ -83,7 +83,7 @@ fn two() -> Records {
     ])
 }
 
-/// A storage with two records.
+/// Returns a storage with two records.
 fn filled(key: Key) -> Memory {
     let memory = Memory::default();
     let mut store = memory.sealed(key);
@@ -144,7 +144,7 @@ fn no_two_records_have_a_nonce_in_common() {
     }
 }
 
-/// A session drops an empty record and tells so.
+/// A session drops an empty record and reports it.
 fn one_is_lost(records: Records, key: Key, what: &str) {
     let mut expected = two();
     expected.insert(0x8001, Vec::new());
@@ -217,14 +217,14 @@ fn the_record_that_names_the_key_is_made_again() {
     for wrong in [damaged, missing] {
         let memory = Memory::of(wrong);
         assert_eq!(loaded(&mut memory.sealed(key())), Ok(two()));
-        // Again the one by which another key is recognised.
+        // Only the record that identifies the key, again.
         let mut only = memory.records();
         only.retain(|key, _| *key == ENCRYPTED || *key == 0x8001);
         only.get_mut(&0x8001).unwrap()[20] ^= 1;
         let expected = Records::from([(0x8001, Vec::new())]);
         assert_eq!(loaded(&mut Memory::of(only).sealed(key())), Ok(expected));
     }
-    // Alone, as a first start leaves it whose power failed: there is nothing to lose.
+    // Alone, as after a power failure during the first start: there is nothing to lose.
     let torn = Records::from([(ENCRYPTED, vec![0xE1, 1, 2, 3])]);
     let memory = Memory::of(torn);
     assert_eq!(loaded(&mut memory.sealed(key())), Ok(Records::new()));
@@ -250,7 +250,7 @@ fn publish(session: &mut Session) {
     session.publish(message).unwrap();
 }
 
-/// What a session tells and does, with the key and without.
+/// A session's events and actions, with the key and without.
 #[test]
 fn a_session_leaves_alone_what_it_cannot_read() {
     let _alone = one_at_a_time();
@@ -277,12 +277,12 @@ fn a_session_leaves_alone_what_it_cannot_read() {
     let (_, events) = session(sealed(&memory, &RIGHT));
     assert_eq!(events, std::slice::from_ref(&restored));
 
-    // What was altered is told by its key, and the rest stands.
+    // The altered record is reported by its key; the others remain.
     memory.0.lock().unwrap().get_mut(&0x8000).unwrap()[15] ^= 1;
     let (_, events) = session(sealed(&memory, &RIGHT));
     assert_eq!(events, [Event::RecordDamaged { key: 0x8000 }]);
 
-    // A storage from before there was a key.
+    // A storage written without a key.
     let memory = Memory::default();
     let (mut plain, _) = session(Box::new(memory.clone()));
     publish(&mut plain);
@@ -295,7 +295,7 @@ fn a_session_leaves_alone_what_it_cannot_read() {
     assert_eq!(events, [restored]);
 }
 
-/// Of the key and the bytes, as the records of a session end with.
+/// Returns the checksum of key and bytes with which a session's records end.
 fn crc32(key: u16, bytes: &[u8]) -> u32 {
     let key = key.to_le_bytes();
     !key.iter().chain(bytes).fold(u32::MAX, |sum, byte| {
@@ -306,8 +306,8 @@ fn crc32(key: u16, bytes: &[u8]) -> u32 {
     })
 }
 
-/// Every mixture of records, without the record that names the key and with it: of this key, of another
-/// one, torn. A power cut leaves some of them, damaged flash others.
+/// Every mixture of records, with and without the record that identifies the key: of this key, of
+/// another key, torn. Power cuts leave some of them, damaged flash others.
 #[test]
 fn what_a_store_is_does_not_depend_on_one_record() {
     let _alone = one_at_a_time();
@@ -404,7 +404,7 @@ fn keys_in_psa_by_their_identifier() {
             loaded(&mut memory.sealed(Key::psa(made.0).unwrap())),
             Ok(two())
         );
-        // Destroyed while a client lives.
+        // Destroyed while a client uses it.
         let mut store = memory.sealed(Key::psa(made.0).unwrap());
         let id = made.0;
         drop(made);

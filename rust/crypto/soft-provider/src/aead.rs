@@ -1,5 +1,5 @@
-//! The ciphers, each behind one object-safe trait, so that the record layers of
-//! both protocol versions are compiled once and not once per cipher.
+//! The ciphers, behind an object-safe trait, so that the record layers of both protocol versions
+//! are compiled once and not once per cipher.
 
 use alloc::boxed::Box;
 
@@ -32,7 +32,7 @@ pub(crate) static CHACHA20_POLY1305: Algorithm = Algorithm {
     secrets: |key, iv| ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv },
 };
 
-/// One AEAD algorithm; all of TLS have 12-byte nonces and 16-byte tags.
+/// An AEAD algorithm. All of TLS's have 12-byte nonces and 16-byte tags.
 pub(crate) struct Algorithm {
     key_len: usize,
     make: fn(&[u8]) -> Option<Box<dyn Cipher>>,
@@ -40,7 +40,7 @@ pub(crate) struct Algorithm {
 }
 
 impl Algorithm {
-    /// A cipher for one direction of one connection.
+    /// Creates a cipher for one direction of one connection.
     pub(crate) fn keyed(&self, key: &[u8], iv: Iv) -> Keyed {
         Keyed {
             cipher: (self.make)(key),
@@ -73,16 +73,16 @@ impl record::Aead for Algorithm {
     }
 }
 
-/// A cipher with its key and the IV that a record's sequence number is combined with.
+/// A cipher with its key, and the IV that is combined with a record's sequence number.
 pub(crate) struct Keyed {
-    /// `None` if the key's length was not the algorithm's: rustls never does that,
-    /// and its traits leave no other place to say so.
+    /// `None` if the key did not have the algorithm's length: rustls never does that, and its
+    /// traits have no other way to report it.
     cipher: Option<Box<dyn Cipher>>,
     iv: Iv,
 }
 
 impl Keyed {
-    /// The nonce of record `seq` (RFC 8446, section 5.3; RFC 7905, section 2).
+    /// Returns the nonce of record `seq` (RFC 8446, section 5.3; RFC 7905, section 2).
     pub(crate) fn nonce(&self, seq: u64) -> [u8; NONCE_LEN] {
         Nonce::new(&self.iv, seq).0
     }

@@ -1,4 +1,4 @@
-//! SHA-2, and HMAC over it, as rustls wants them.
+//! SHA-2, and HMAC over it, for rustls.
 
 use alloc::boxed::Box;
 use core::marker::PhantomData;

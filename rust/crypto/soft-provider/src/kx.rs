@@ -1,7 +1,7 @@
 //! Key exchange groups (RFC 8446, section 4.2.7; RFC 8422, section 5.1.1).
 //!
-//! An application that composes its own provider takes the functions of this
-//! module one by one; each returns the same `'static` group every time.
+//! An application that composes its own provider can use the functions of this module individually.
+//! Each returns the same `'static` group every time.
 
 pub(crate) mod nist;
 #[cfg(feature = "x25519")]
@@ -18,7 +18,7 @@ pub const fn x25519<R: Random>() -> &'static dyn SupportedKxGroup {
     x25519::group::<R>()
 }
 
-/// NIST P-256 (0x0017), which every TLS 1.3 peer must have.
+/// NIST P-256 (0x0017), which every TLS 1.3 peer must support.
 pub const fn secp256r1<R: Random>() -> &'static dyn SupportedKxGroup {
     nist::p256_group::<R>()
 }
@@ -29,8 +29,8 @@ pub const fn secp384r1<R: Random>() -> &'static dyn SupportedKxGroup {
     nist::p384_group::<R>()
 }
 
-/// All groups that the cargo features enable, X25519 first; a TLS 1.3
-/// client sends a key share for the first one.
+/// Returns all groups that the cargo features enable, X25519 first. A TLS 1.3 client sends a key
+/// share for the first one.
 pub const fn all<R: Random>() -> &'static [&'static dyn SupportedKxGroup] {
     const {
         &[

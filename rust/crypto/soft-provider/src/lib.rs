@@ -1,8 +1,7 @@
 //! A small rustls [`CryptoProvider`] on the RustCrypto crates, for targets without PSA Crypto.
 //!
-//! [`provider`] has everything that the cargo features enable; rustls negotiates
-//! from it. All parts are public one by one, for an application that wants less,
-//! or exactly one more:
+//! [`provider`] contains everything that the cargo features enable, and rustls negotiates from it.
+//! All parts are also public individually, for an application that needs fewer, or just one more:
 //!
 //! ```text
 //!                     CryptoProvider
@@ -21,7 +20,7 @@
 //!
 //! impl Random for Platform {
 //!     fn fill(buf: &mut [u8]) -> Result<(), RandomError> {
-//!         // On a device: its hardware generator.
+//!         // On a device, use its hardware generator.
 //!         getrandom::fill(buf).map_err(|_| RandomError)
 //!     }
 //! }
@@ -30,7 +29,7 @@
 //! let all = provider::<Platform>();
 //! # assert!(all.cipher_suites.len() > 2);
 //!
-//! // What one old broker speaks, and nothing else.
+//! // Only what one old broker supports.
 //! let one = CryptoProvider {
 //!     cipher_suites: vec![suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256],
 //!     kx_groups: vec![kx::secp256r1::<Platform>()],
@@ -39,9 +38,9 @@
 //! # assert_eq!(one.cipher_suites.len(), 1);
 //! ```
 //!
-//! # What there is
+//! # Features
 //!
-//! | feature | brings |
+//! | feature | adds |
 //! | --- | --- |
 //! | (always) | TLS 1.3 with AES-128-GCM, P-256 key exchange, ECDSA P-256 verification |
 //! | `tls12` | the ECDHE suites of TLS 1.2 |
@@ -52,40 +51,39 @@
 //! | `p521` | ECDSA verification with P-521 |
 //! | `rsa` | RSA verification (PKCS #1 v1.5 and PSS, 2048 to 4096 bits), ECDHE_RSA suites |
 //! | `client-auth` | client certificates with ECDSA keys |
-//! | `ed25519` | Ed25519 verification, in a table of its own: [`verify`] |
+//! | `ed25519` | Ed25519 verification, in a separate table: [`verify`] |
 //!
-//! All but `p521` and `ed25519` are on by default. For the smallest flash, at the price of speed, build with
-//! `--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"` in `RUSTFLAGS`.
+//! All but `p521` and `ed25519` are on by default. For the smallest flash, at the cost of speed,
+//! build with `--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"` in `RUSTFLAGS`.
 //!
-//! Needs Rust 1.87, for the constant-time building blocks of `ctutils`; the other
-//! device crates are content with 1.85.
+//! Requires Rust 1.87, for the constant-time building blocks of `ctutils`; the other device crates
+//! only need 1.85.
 //!
-//! # What there is not
+//! # What is not supported
 //!
-//! No RSA private keys ([`KEYS`] says why), no post-quantum groups, no DHE or CBC
-//! suites, no RSA key exchange, no FIPS validation, no hardware acceleration: a chip
-//! that has it has PSA Crypto on top, and a provider of its own.
+//! RSA private keys (see [`KEYS`]), post-quantum groups, DHE or CBC suites, RSA key exchange, FIPS
+//! validation, and hardware acceleration. A chip with hardware acceleration has PSA Crypto, which
+//! has its own provider.
 //!
 //! # Failure
 //!
-//! Nothing that a peer sends makes this crate panic; it becomes an error that
-//! fails the connection. The same goes for a random source that runs dry.
+//! Nothing that a peer sends makes this crate panic; it becomes an error that fails the connection.
+//! The same applies to a random source that fails.
 //!
 //! # Timing and secrets
 //!
-//! What handles secrets is meant to be constant-time by its crate's own documentation:
-//! `p256` and `p384` (scalar arithmetic and multiplication), `x25519-dalek`, the portable
-//! bit-sliced AES of `aes`, `ghash`, `chacha20` and `poly1305`, and the comparison of
-//! tags. That holds for the source; the machine code that a compiler makes of it for a
-//! particular chip was not measured, and cores of which the multiplication
-//! takes longer for some operands (Cortex-M3) void it. There is no protection
-//! against power analysis or induced faults.
+//! The code that handles secrets is designed to be constant-time, according to the documentation of
+//! its crates: `p256` and `p384` (scalar arithmetic and multiplication), `x25519-dalek`, the
+//! portable bit-sliced AES of `aes`, `ghash`, `chacha20` and `poly1305`, and the comparison of
+//! tags. This applies to the source. The machine code for a particular chip was not measured, and
+//! on cores whose multiplication takes longer for some operands (Cortex-M3) it does not hold. There
+//! is no protection against power analysis or induced faults.
 //!
 //! Signature verification takes variable time; all its inputs are public.
 //!
-//! Private scalars, shared secrets, client keys and the key schedules of ciphers and
-//! MACs are cleared when dropped. Copies that the compiler spills to the stack are
-//! not, nor are intermediate points of a scalar multiplication and record IVs.
+//! Private scalars, shared secrets, client keys and the key schedules of ciphers and MACs are
+//! cleared when dropped. Copies that the compiler spills to the stack are not cleared, nor are
+//! intermediate points of a scalar multiplication and record IVs.
 #![no_std]
 #![forbid(unsafe_code)]
 

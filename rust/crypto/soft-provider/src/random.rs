@@ -6,14 +6,13 @@ use core::marker::PhantomData;
 use rustls::Error;
 use rustls::crypto::{GetRandomFailed, SecureRandom};
 
-/// The source of randomness: the platform's, named by a type so that the provider
-/// needs neither a global nor an allocation.
+/// The platform's source of randomness. It is a type parameter, so the provider needs neither a
+/// global nor an allocation.
 pub trait Random: fmt::Debug + Send + Sync + 'static {
-    /// Fills `buf` with cryptographically secure random bytes, or says that there are none.
+    /// Fills `buf` with cryptographically secure random bytes, or returns an error.
     ///
-    /// Every secret of a connection comes from here. A source that has not been
-    /// seeded yet must return the error; the handshake then fails and can be
-    /// tried again.
+    /// Every secret of a connection comes from here. A source that has not been seeded yet must
+    /// return an error. The handshake then fails and can be retried.
     fn fill(buf: &mut [u8]) -> Result<(), RandomError>;
 }
 
@@ -35,7 +34,7 @@ impl From<RandomError> for Error {
     }
 }
 
-/// `R` as rustls wants it, for a provider composed by hand.
+/// Returns `R` as rustls's trait, for a provider composed by hand.
 pub const fn secure_random<R: Random>() -> &'static dyn SecureRandom {
     &Source::<R>(PhantomData)
 }

@@ -1,4 +1,4 @@
-//! Record protection at its edges, both directions of this crate against each other.
+//! Edge cases of record protection, with both directions of this crate against each other.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -41,7 +41,7 @@ fn tls13_suites() -> Vec<&'static Tls13CipherSuite> {
 
 type Pair = (Box<dyn MessageEncrypter>, Box<dyn MessageDecrypter>);
 
-/// Both directions of every cipher of both versions, numbered.
+/// Returns both directions of every cipher of both versions, numbered.
 fn pairs() -> Vec<(usize, Pair)> {
     let mut pairs = Vec::new();
     for suite in tls12_suites() {
@@ -106,7 +106,7 @@ fn sizes_up_to_the_limit_and_beyond() {
     }
 }
 
-/// Every byte and the sequence number are under the tag.
+/// The tag covers every byte and the sequence number.
 #[test]
 fn every_change_is_noticed() {
     for (index, (mut encrypter, mut decrypter)) in pairs() {
@@ -126,7 +126,7 @@ fn every_change_is_noticed() {
     }
 }
 
-/// No two records share a nonce: the same text never looks the same.
+/// No two records share a nonce: the same text never encrypts to the same bytes.
 #[test]
 fn records_differ() {
     for (index, (mut encrypter, _)) in pairs() {
@@ -139,7 +139,7 @@ fn records_differ() {
     }
 }
 
-/// A key of another length than the suite's, which only a caller other than rustls can give.
+/// A key whose length is not the suite's, which only a caller other than rustls can pass.
 #[test]
 fn wrong_key_length_is_an_error() {
     let suite = suites::TLS_AES_128_GCM_SHA256.tls13().unwrap();

@@ -1,16 +1,16 @@
-//! Client authentication: private keys and what is signed with them.
+//! Client authentication: private keys, and signatures with them.
 
 #[cfg(feature = "client-auth")]
 mod ecdsa;
 
 use rustls::crypto::KeyProvider;
 
-/// Loads private keys for client certificates: ECDSA with P-256 or P-384 (feature
-/// `p384`), in PKCS#8 or SEC 1.
+/// Loads private keys for client certificates: ECDSA with P-256 or P-384 (feature `p384`), in
+/// PKCS#8 or SEC 1.
 ///
-/// RSA keys are refused with an error that says so: a private RSA operation that
-/// is free of timing leaks is out of this provider's reach (RUSTSEC-2023-0071
-/// shows how easily one is not). Without the feature `client-auth` every key is.
+/// RSA keys are refused with an error that says so: this provider cannot offer a private RSA
+/// operation free of timing leaks (RUSTSEC-2023-0071 shows how easily they occur). Without the
+/// feature `client-auth`, every key is refused.
 pub static KEYS: &dyn KeyProvider = &Keys;
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Cipher suites by their IANA names.
 //!
-//! An application that wants exactly one suite, or exactly one more, takes the
-//! statics of this module one by one.
+//! An application that wants exactly one suite, or just one more, can use the statics of this
+//! module individually.
 
 use rustls::SupportedCipherSuite;
 #[cfg(all(feature = "tls12", feature = "rsa"))]
@@ -14,7 +14,7 @@ use crate::aead::*;
 use crate::hash::*;
 
 tls13_suites! { TLS13_IN_PLACE;
-    /// TLS 1.3 with AES-128-GCM and SHA-256 (0x1301), which every TLS 1.3 peer must have.
+    /// TLS 1.3 with AES-128-GCM and SHA-256 (0x1301), which every TLS 1.3 peer must support.
     TLS_AES_128_GCM_SHA256:
         TLS13_AES_128_GCM_SHA256, Gcm(AES_128_GCM), SHA256, HMAC_SHA256;
     /// TLS 1.3 with AES-256-GCM and SHA-384 (0x1302).
@@ -54,7 +54,7 @@ tls12_suites! { TLS12_IN_PLACE;
         ECDSA_SCHEMES, ChaCha20Poly1305(CHACHA20_POLY1305), SHA256, HMAC_SHA256;
 }
 
-/// Certificates with Edwards keys go with these suites, too (RFC 8422, section 2.2).
+/// Certificates with Edwards keys use these suites as well (RFC 8422, section 2.2).
 #[cfg(feature = "tls12")]
 static ECDSA_SCHEMES: &[rustls::SignatureScheme] = &[
     rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
@@ -64,8 +64,8 @@ static ECDSA_SCHEMES: &[rustls::SignatureScheme] = &[
     rustls::SignatureScheme::ED25519,
 ];
 
-/// All suites that the cargo features enable, in order of preference: TLS 1.3
-/// first, then the cheapest in software first, ECDSA before RSA.
+/// All suites that the cargo features enable, in order of preference: TLS 1.3 first, then the
+/// cheapest in software first, ECDSA before RSA.
 pub static ALL: &[SupportedCipherSuite] = &[
     #[cfg(feature = "chacha20")]
     TLS_CHACHA20_POLY1305_SHA256,
@@ -86,9 +86,10 @@ pub static ALL: &[SupportedCipherSuite] = &[
     TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
 
-/// `suite` for a connection that reads application data where it was decrypted, which halves the memory
-/// that a record takes: for `thread_mqtt_tls::ConfigBuilder::in_place`. Any other user of rustls would
-/// get the first byte of each record alone. `None` if it is not one of these.
+/// Returns the variant of `suite` for a connection that reads application data where it was
+/// decrypted, which halves the memory for a record: for `thread_mqtt_tls::ConfigBuilder::in_place`.
+/// Any other user of rustls would get only the first byte of each record. Returns `None` if the
+/// suite is not one of these.
 pub fn in_place(suite: SupportedCipherSuite) -> Option<SupportedCipherSuite> {
     let all = TLS13_IN_PLACE.iter();
     #[cfg(feature = "tls12")]

@@ -1,7 +1,7 @@
 //! Signature verification, for certificates and handshakes.
 //!
-//! Verification handles public data only, so nothing here needs to be (and
-//! nothing is promised to be) constant-time.
+//! Verification handles only public data, so nothing here needs to be, or is guaranteed to be,
+//! constant-time.
 
 mod ecdsa;
 #[cfg(feature = "ed25519")]
@@ -28,11 +28,11 @@ pub use rsa::{
     RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, take_out_of_memory,
 };
 
-/// All algorithms that the cargo features enable, as rustls and webpki want them.
+/// All algorithms that the cargo features enable, for rustls and webpki.
 ///
-/// In TLS 1.3 a scheme names hash and curve, and the first algorithm of its row
-/// is used; in TLS 1.2 it names only the hash (RFC 5246, section 7.4.1.4.1), and
-/// the certificate's key picks from the row.
+/// In TLS 1.3, a scheme names hash and curve, and the first algorithm of its row is used. In TLS
+/// 1.2, it names only the hash (RFC 5246, section 7.4.1.4.1), and the certificate's key selects the
+/// algorithm from the row.
 pub static SUPPORTED: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
         ECDSA_P256_SHA256,
@@ -92,7 +92,7 @@ pub static SUPPORTED: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
                 ECDSA_P521_SHA384,
             ],
         ),
-        // Not offered without P-521: in TLS 1.3 it would mean that curve.
+        // Not offered without P-521: in TLS 1.3 the scheme would mean that curve.
         #[cfg(feature = "p521")]
         (
             SignatureScheme::ECDSA_NISTP521_SHA512,

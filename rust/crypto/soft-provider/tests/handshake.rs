@@ -29,7 +29,7 @@ impl Random for Os {
     }
 }
 
-/// A certificate authority with one certificate issued by it.
+/// A certificate authority with a certificate that it has issued.
 struct Identity {
     roots: Arc<RootCertStore>,
     certificate: CertificateDer<'static>,
@@ -105,8 +105,8 @@ fn connect(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> (Connection,
     )
 }
 
-/// Moves what `from` has to say to `to`; `change` may meddle with it. Returns how many bytes
-/// there were, and the plaintext that `to` made of them.
+/// Moves the pending output of `from` to `to`; `change` may modify it. Returns how many bytes there
+/// were, and the plaintext that `to` decrypted.
 fn transfer(
     from: &mut Connection,
     to: &mut Connection,
@@ -129,7 +129,7 @@ fn transfer(
     Ok((wire.len(), plaintext))
 }
 
-/// Runs both sides until neither has more to say. The error names the side.
+/// Runs both sides until neither has more to send. The error names the side.
 fn run(client: &mut Connection, server: &mut Connection) -> Result<(), (&'static str, Error)> {
     loop {
         let (up, _) = transfer(client, server, |_| {}).map_err(|error| ("server", error))?;
@@ -140,7 +140,7 @@ fn run(client: &mut Connection, server: &mut Connection) -> Result<(), (&'static
     }
 }
 
-/// Sends messages of many lengths, over a record's limit too, and checks their arrival.
+/// Sends messages of many lengths, including more than fit into a record, and checks their arrival.
 fn talk(from: &mut Connection, to: &mut Connection) {
     for len in [1, 15, 16, 17, 1000, 16_383, 16_384, 16_385, 40_000] {
         let message: Vec<u8> = (0..len).map(|index: u32| index.to_le_bytes()[0]).collect();
@@ -158,7 +158,7 @@ fn groups() -> [&'static dyn SupportedKxGroup; 3] {
     ]
 }
 
-/// Every suite in `list` with every group; returns how many handshakes there were.
+/// Runs every suite in `list` with every group. Returns how many handshakes there were.
 fn run_all(list: &[SupportedCipherSuite], identity: &Identity) -> usize {
     let server = Arc::new(server_config(aws_lc_rs::default_provider(), identity));
     let mut count = 0;
@@ -231,7 +231,7 @@ fn long_rsa_keys_and_hashes_in_the_chain() {
     }
 }
 
-/// The provider lists what the tests above went through one by one, and nothing else.
+/// The provider lists exactly what the tests above covered individually.
 #[test]
 fn the_provider_is_the_sum_of_its_parts() {
     let provider = soft::provider::<Os>();
@@ -254,7 +254,7 @@ fn the_provider_is_the_sum_of_its_parts() {
     assert!(!provider.fips());
 }
 
-/// Both roles on the software provider, tickets and resumption included.
+/// Both roles on the software provider, including tickets and resumption.
 #[test]
 fn with_itself_and_resumed() {
     let identity = Identity::new(&PKCS_ECDSA_P256_SHA256);
@@ -326,8 +326,8 @@ fn client_certificates() {
     assert_eq!(count, 8);
 }
 
-/// The SEC 1 key that a PKCS#8 key of rcgen's contains: its last octet string, after a header
-/// that is as long for both curves as they differ in the length of the curve's name.
+/// Returns the SEC 1 key inside rcgen's PKCS#8: its last octet string. The header before it has the
+/// same length for both curves except for the curve's name.
 fn sec1(key: &KeyPair) -> PrivateKeyDer<'static> {
     let pkcs8 = key.serialize_der();
     // The inner structure starts with SEQUENCE, version 1 and an octet string of the key's size.
@@ -364,7 +364,7 @@ fn keys_that_cannot_sign_say_why() {
     }
 }
 
-/// A certificate with another one's key is refused when the configuration is made.
+/// A certificate with a key that does not match is refused when the configuration is made.
 #[test]
 fn keys_must_match_their_certificate() {
     let [one, other] = [0, 1].map(|_| Identity::new(&PKCS_ECDSA_P256_SHA256));
@@ -392,13 +392,13 @@ fn foreign_authority_is_refused() {
         let server = server_config(aws_lc_rs::default_provider(), &one);
         let (mut client, mut server) = connect(client.into(), server.into());
         let failed = run(&mut client, &mut server);
-        // Both authorities have the same name, so that it is the signature that is wrong.
+        // Both authorities have the same name, so it is the signature that is wrong.
         let expected = Error::InvalidCertificate(CertificateError::BadSignature);
         assert_eq!(failed, Err(("client", expected)));
     }
 }
 
-/// One bit of a record changed anywhere behind its header, or a tail lost: an error.
+/// Changing one bit of a record anywhere after its header, or truncating it, is an error.
 #[test]
 fn damaged_records_are_refused() {
     let identity = Identity::new(&PKCS_ECDSA_P256_SHA256);
@@ -452,7 +452,7 @@ impl Random for Exhausted {
     }
 }
 
-/// All ones are no scalar of a NIST curve, however often they are drawn.
+/// All ones is not a scalar of a NIST curve, however often it is drawn.
 #[derive(Debug)]
 struct Stuck;
 

@@ -1,6 +1,6 @@
-//! RSA keys at the edges of what is accepted, made with OpenSSL's primes and checked with
+//! RSA keys at the limits of what is accepted, generated with OpenSSL's primes and checked with
 //! `openssl dgst -verify`. `rsaN.der` is an `RSAPublicKey` of N bits (`e3`: with the exponent 3,
-//! else 65537), `.pkcs1` and `.pss` are its signatures of [`MESSAGE`] with SHA-256.
+//! otherwise 65537); `.pkcs1` and `.pss` are its signatures of [`MESSAGE`] with SHA-256.
 
 use rustls::pki_types::SignatureVerificationAlgorithm;
 use thread_mqtt_soft_provider::verify::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, take_out_of_memory};
@@ -35,7 +35,7 @@ impl Vector {
 
 #[test]
 fn moduli_of_uneven_length() {
-    // With 8n + 1 bits a PSS encoding is a byte shorter than the modulus.
+    // With 8n + 1 bits, a PSS encoding is a byte shorter than the modulus.
     for vector in [vector!("2048e3"), vector!("2049"), vector!("2052")] {
         for (algorithm, signature) in vector.signatures() {
             algorithm
@@ -88,7 +88,7 @@ fn signatures_out_of_range() {
     }
 }
 
-/// Signature plus modulus has the same residue but is not canonical.
+/// Signature plus modulus has the same residue, but is not canonical.
 #[test]
 fn signature_not_reduced() {
     let vector = vector!("2049");
@@ -125,7 +125,7 @@ fn exponents_out_of_range() {
         assert_eq!(verified.is_ok(), fits, "exponent {exponent}");
     }
 
-    // The signature is valid for exponent 1 if it is the encoding itself: must be no way in.
+    // The signature is valid for exponent 1 if it equals the encoding: this must not be accepted.
     let mut encoding = vec![0x00, 0x01];
     encoding.resize(256 - 52, 0xff);
     encoding.extend_from_slice(
@@ -146,7 +146,7 @@ fn aws_sha256(data: &[u8]) -> Vec<u8> {
     hash.hash(data).as_ref().to_vec()
 }
 
-/// Whatever the peer sends as a key is an error and neither a panic nor an allocation bomb.
+/// Whatever the peer sends as a key causes an error, neither a panic nor a huge allocation.
 #[test]
 fn broken_keys() {
     let vector = vector!("2048e3");

@@ -1,8 +1,8 @@
-//! The known-answer tests of a backend that has to be asked.
+//! The known-answer tests for a backend that must be probed.
 //!
-//! Hashes, HMAC and ciphers take moments, and a wrong one would be noticed late. Key exchange and
-//! signatures take as long as a handshake: their first use tells, and a wrong answer of theirs ends the
-//! connection and nothing worse.
+//! Hashes, HMAC and ciphers are fast to test, and a wrong result would be noticed late. Key
+//! exchange and signatures take as long as a handshake, so their first use is the test. A wrong
+//! result ends the connection, and nothing worse.
 
 use alloc::vec::Vec;
 
@@ -13,7 +13,8 @@ use super::{ENABLED, vectors as known};
 use crate::aead::{self, Aead, TAG_LEN};
 use crate::hmac;
 
-/// Tries what the cargo features enable and takes moments, but for what an earlier report settled.
+/// Probes what the cargo features enable and is fast to test, except what an earlier report
+/// settled.
 pub(crate) fn all(earlier: Option<&Report>) -> Report {
     let mut findings = Vec::with_capacity(ENABLED.len());
     for (capability, _) in ENABLED.iter().copied() {
@@ -54,7 +55,7 @@ fn probe(capability: Can) -> Option<Result<(), Error>> {
     })
 }
 
-/// The hash that a signature is over, which PSA makes.
+/// Returns the hash that a signature uses and PSA computes.
 fn hash_of(capability: Can) -> Option<Can> {
     match capability {
         Can::EcdsaP256 | Can::EcdsaP384Sha256 | Can::RsaPkcs1Sha256 | Can::RsaPssSha256 => {
@@ -72,14 +73,14 @@ fn hash_of(capability: Can) -> Option<Can> {
     }
 }
 
-/// How the test of this went.
+/// Returns the test result of this capability.
 fn outcome(findings: &[Finding], capability: Can) -> Result<(), Error> {
     let mut findings = findings.iter();
     let finding = findings.find(|finding| finding.capability == capability);
     finding.map_or(Ok(()), |finding| finding.result)
 }
 
-/// The answer must be the known one.
+/// Checks that the answer is the known one.
 fn same(call: Call, answer: &[u8], known: &[u8]) -> Result<(), Error> {
     match answer == known {
         true => Ok(()),
@@ -87,7 +88,7 @@ fn same(call: Call, answer: &[u8], known: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// With a fork, as TLS transcripts need it.
+/// With a fork, as for TLS transcripts.
 fn digest(hash: Hash, known: &[u8]) -> Result<(), Error> {
     let mut start = HashOperation::start(hash)?;
     start.update(b"a")?;
@@ -105,7 +106,7 @@ fn tag(hash: Hash, known: &[u8]) -> Result<(), Error> {
     same(Call::MacFinish, tag, known)
 }
 
-/// There, back again in place, and not if a bit is wrong.
+/// Encrypts, decrypts in place, and checks that a flipped bit is refused.
 fn cipher(aead: &Aead, known: &[u8; 32]) -> Result<(), Error> {
     let key = known::AEAD_KEY.get(..aead.key_len).unwrap_or_default();
     let (nonce, aad) = (&known::AEAD_NONCE, known::AEAD_AAD);
@@ -130,7 +131,7 @@ fn cipher(aead: &Aead, known: &[u8; 32]) -> Result<(), Error> {
     )
 }
 
-/// Works, and says no.
+/// Checks that the operation works and refuses.
 fn refused(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.status == Status::INVALID_SIGNATURE => Ok(()),

@@ -1,4 +1,4 @@
-//! What was found, for people to read.
+//! The results of the detection, as readable text.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use core::fmt;
 
 use thread_mqtt_psa::Error;
 
-/// Something that a backend may or may not be able to do.
+/// A capability that a backend may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs)] // each is what `name` says
@@ -36,16 +36,15 @@ pub enum Capability {
     RsaPssSha256,
     RsaPssSha384,
     RsaPssSha512,
-    /// Only that a public key of this size is accepted, not a signature made with
-    /// it. TLS has no way to offer RSA by size: a server with a larger key then
-    /// fails to be verified.
+    /// Only means that a public key of this size is accepted; no signature was verified with it.
+    /// TLS cannot offer RSA by size: verification then fails for a server with a larger key.
     Rsa3072Keys,
-    /// As [`Capability::Rsa3072Keys`].
+    /// Same as [`Capability::Rsa3072Keys`].
     Rsa4096Keys,
 }
 
 impl Capability {
-    /// A name for people.
+    /// Returns a display name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "SHA-256",
@@ -78,8 +77,8 @@ impl Capability {
         }
     }
 
-    /// Whether PSA only hashes for this, and the rest is done in Rust: RSA, with the feature
-    /// `rsa-in-rust`.
+    /// Returns whether PSA only computes the hash and the rest is done in Rust: RSA, with the
+    /// feature `rsa-in-rust`.
     pub const fn is_in_rust(self) -> bool {
         cfg!(feature = "rsa-in-rust")
             && matches!(
@@ -96,15 +95,15 @@ impl Capability {
     }
 }
 
-/// One thing that the backend has or has not.
+/// Whether the backend has one capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is.
+    /// The capability.
     pub capability: Capability,
-    /// Offered, or left out because of this. `PSA_ERROR_CORRUPTION_DETECTED` also
-    /// stands for an answer that was wrong; what is not built in is an error of `psa_crypto_init`.
+    /// Offered, or left out because of this error. `PSA_ERROR_CORRUPTION_DETECTED` also means a
+    /// wrong answer. A capability that is not built in is an error of `psa_crypto_init`.
     pub result: Result<(), Error>,
-    /// How that is known.
+    /// How this is known.
     pub basis: Basis,
 }
 
@@ -112,16 +111,16 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Basis {
-    /// The headers of the image's software say so.
+    /// Stated by the headers of the image's software.
     Stated,
-    /// It was tried, with a known answer.
+    /// Probed with a known answer.
     Tried,
-    /// Its first use tells.
+    /// Assumed until its first use.
     Assumed,
 }
 
 impl Finding {
-    /// Whether it failed for want of something that may be there later.
+    /// Returns whether the failure may be transient.
     pub fn may_pass(&self) -> bool {
         self.result.is_err_and(|error| error.status.is_transient())
     }
@@ -146,8 +145,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Everything that the cargo features enable, and what is known of it. Its `Display`
-/// is a line each.
+/// Everything that the cargo features enable, and what is known about it. `Display` prints one line
+/// each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report(Box<[Finding]>);
 
@@ -156,24 +155,24 @@ impl Report {
         Self(findings.into())
     }
 
-    /// One by one. Algorithms that the cargo features leave out are not there.
+    /// Returns the findings. Algorithms disabled by cargo features are not listed.
     pub fn findings(&self) -> &[Finding] {
         &self.0
     }
 
-    /// Whether the backend can do this.
+    /// Returns whether the backend supports this.
     pub fn has(&self, capability: Capability) -> bool {
         self.0
             .iter()
             .any(|finding| finding.capability == capability && finding.result.is_ok())
     }
 
-    /// Whether something is left out that may work at another time.
+    /// Returns whether something is left out for a transient reason.
     pub fn may_grow(&self) -> bool {
         cfg!(feature = "probe") && self.0.iter().any(Finding::may_pass)
     }
 
-    /// How the test of this went, unless that may be otherwise at another time.
+    /// Returns the test result of this capability, unless it may change later.
     #[cfg(feature = "probe")]
     pub(super) fn settled(&self, capability: Capability) -> Option<Result<(), Error>> {
         let mut findings = self.0.iter();
@@ -181,14 +180,14 @@ impl Report {
         (finding.basis == Basis::Tried && !finding.may_pass()).then_some(finding.result)
     }
 
-    /// All that the backend can do.
+    /// Returns everything that the backend supports.
     pub(super) fn offered(&self) -> Set {
         let working = self.0.iter().filter(|finding| finding.result.is_ok());
         working.fold(Set(0), |set, finding| set.with(finding.capability))
     }
 }
 
-/// Some capabilities.
+/// A set of capabilities.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Set(u32);
 
@@ -219,7 +218,7 @@ impl Set {
         self.0 & of.0 != 0
     }
 
-    /// The rows of a table of which all that they take is there.
+    /// Returns the rows of a table whose requirements are all met.
     // Not inlined: there are several tables.
     #[inline(never)]
     pub(super) fn chosen<T: Copy>(self, table: &[(Self, T)]) -> Box<[T]> {
@@ -242,13 +241,13 @@ impl fmt::Display for Report {
     }
 }
 
-/// TLS is not possible on this backend.
+/// Why TLS is not possible on this backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unusable {
     /// PSA does not start, or has no randomness.
     Psa(Error),
-    /// Only the backend itself can tell what it has, and the feature `probe` that asks is off.
+    /// Only the backend itself knows what it supports, and the feature `probe` is off.
     NotAsked,
     /// No cipher suite is left.
     NoCipherSuite(Report),

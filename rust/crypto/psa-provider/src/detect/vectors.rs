@@ -1,7 +1,7 @@
-//! Known answers, made with the Python package `cryptography` (OpenSSL). All
-//! signatures are of the message `abc`.
+//! Known answers, computed with the Python package `cryptography` (OpenSSL). All signatures are
+//! over the message `abc`.
 
-/// The key of the AEADs; AES-128 takes its first half.
+/// The key of the AEADs; AES-128 uses its first half.
 pub(crate) const AEAD_KEY: [u8; 32] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
     26, 27, 28, 29, 30, 31,

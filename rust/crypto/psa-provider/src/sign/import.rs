@@ -67,7 +67,7 @@ impl<'a> PrivateKeyInfo<'a> {
     }
 }
 
-/// SEC 1 (RFC 5915): the scalar has the length of the curve, whose name is optional.
+/// SEC 1 (RFC 5915): the scalar has the curve's length, and naming the curve is optional.
 fn from_sec1(der: &[u8]) -> Result<Pair, KeyError> {
     let key = EcPrivateKey::new(der).ok_or(KeyError::Malformed)?;
     if ![32, 48].contains(&key.scalar.len()) {
@@ -83,9 +83,9 @@ fn from_sec1(der: &[u8]) -> Result<Pair, KeyError> {
 
 struct EcPrivateKey<'a> {
     scalar: &'a [u8],
-    /// The public point, uncompressed, if the file has it. PSA would compute it: a tenth of a second on a
-    /// Cortex-M4. A file whose halves do not belong together is found by its broker, as one is whose
-    /// halves both belong to another certificate.
+    /// The public point, uncompressed, if the file contains it. Computing it in PSA would take a
+    /// tenth of a second on a Cortex-M4. If the halves of a file do not match, the broker detects
+    /// it, as it does if both belong to another certificate.
     public: Option<&'a [u8]>,
 }
 
@@ -112,8 +112,8 @@ impl<'a> EcPrivateKey<'a> {
     }
 }
 
-/// PKCS#1 (RFC 8017, appendix A.1.2), which is PSA's own format. A PSA key has one
-/// algorithm, so it takes two for the two paddings of TLS.
+/// PKCS#1 (RFC 8017, appendix A.1.2), which is also PSA's format. A PSA key has one algorithm, so
+/// TLS's two paddings need two keys.
 fn from_pkcs1(der: &[u8]) -> Result<Pair, KeyError> {
     let import = |algorithm| import(KeyType::RSA_KEY_PAIR, algorithm, der);
     let pss = Pair::owning(import(Algorithm::rsa_pss(Hash::Any))?, None)?;
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    /// An ECPrivateKey with this behind its scalar.
+    /// An ECPrivateKey with `rest` after its scalar.
     fn key(rest: &[u8]) -> Vec<u8> {
         let mut der = Vec::from([
             SEQUENCE,

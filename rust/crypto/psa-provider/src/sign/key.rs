@@ -1,4 +1,4 @@
-//! Signing with a key that PSA holds.
+//! Signing with a key in PSA.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -15,15 +15,14 @@ use thread_mqtt_psa::{
 
 use crate::{fault, hash};
 
-/// A key that is in PSA, by its identifier, for the certificate of a client: a key
-/// pair on P-256 or P-384, or of RSA, volatile or persistent, that may be used to
-/// sign hashes. It need not be exportable. The caller keeps the key; it must
-/// stay as long as configurations use it.
+/// Returns a key in PSA, by its identifier, for a client certificate: a key pair on P-256 or P-384,
+/// or an RSA key pair, volatile or persistent, with permission to sign hashes. It need not be
+/// exportable. The caller owns the key, and must keep it as long as configurations use it.
 ///
-/// What is signed is what the key's policy permits: its algorithm is
-/// `PSA_ALG_ECDSA` (or the deterministic one), `PSA_ALG_RSA_PSS` or
-/// `PSA_ALG_RSA_PKCS1V15_SIGN`, with the hash of the curve (SHA-256 for P-256,
-/// SHA-384 for P-384) or `PSA_ALG_ANY_HASH`. TLS 1.3 takes no PKCS#1 v1.5.
+/// The key's policy determines the signatures: its algorithm is `PSA_ALG_ECDSA` (or the
+/// deterministic variant), `PSA_ALG_RSA_PSS` or `PSA_ALG_RSA_PKCS1V15_SIGN`, with the hash of the
+/// curve (SHA-256 for P-256, SHA-384 for P-384) or `PSA_ALG_ANY_HASH`. TLS 1.3 does not use PKCS#1
+/// v1.5.
 pub fn signing_key(id: KeyId) -> Result<Arc<dyn SigningKey>, KeyError> {
     let attributes = id.attributes().map_err(|error| match error.status {
         Status::INVALID_HANDLE | Status::DOES_NOT_EXIST => KeyError::Missing,
@@ -37,15 +36,15 @@ pub fn signing_key(id: KeyId) -> Result<Arc<dyn SigningKey>, KeyError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// PSA has no key of this identifier.
+    /// PSA has no key with this identifier.
     Missing,
     /// PSA refuses it.
     Psa(psa::Error),
-    /// It is neither an RSA key nor one on P-256 or P-384.
+    /// It is neither an RSA key nor a key on P-256 or P-384.
     Unsupported,
     /// Its policy permits no signature that TLS can use.
     Policy,
-    /// Its encoding is damaged.
+    /// Its encoding is invalid.
     Malformed,
 }
 
@@ -90,14 +89,14 @@ impl From<KeyError> for Error {
     }
 }
 
-/// A key pair and the signatures that it can make, the most wanted first.
+/// A key pair, and the signatures it can make in order of preference.
 #[derive(Debug)]
 pub(super) struct Pair {
     ways: Vec<Way>,
     algorithm: SignatureAlgorithm,
     signature_len: usize,
     public: SubjectPublicKeyInfoDer<'static>,
-    /// Imported ones, to be destroyed in the end.
+    /// Imported keys, destroyed when dropped.
     owned: Vec<Key>,
 }
 
@@ -108,7 +107,7 @@ struct Way {
     key: KeyId,
 }
 
-/// PSA's algorithm for a scheme of TLS.
+/// PSA's algorithm for a TLS scheme.
 #[derive(Debug)]
 struct Kind {
     scheme: SignatureScheme,
@@ -126,7 +125,7 @@ impl Kind {
     }
 }
 
-// What a key may sign, by what it is, in order of preference.
+// What each type of key can sign, in order of preference.
 static P256: [Kind; 2] = {
     use Hash::Sha256;
     use SignatureScheme::ECDSA_NISTP256_SHA256 as SCHEME;
@@ -156,11 +155,11 @@ static RSA: [Kind; 6] = {
     ]
 };
 
-/// The largest public key: an RSA one of 4096 bits, in DER.
+/// Maximum size of a public key: RSA with 4096 bits, in DER.
 const MAX_PUBLIC_LEN: usize = 528;
 
 impl Pair {
-    /// A key that PSA says to be of these attributes. Its public half, if that is known, need not be
+    /// Creates a pair from a key with these attributes. If the public half is known, it need not be
     /// computed.
     pub(super) fn new(
         key: KeyId,
@@ -217,15 +216,15 @@ impl Pair {
         })
     }
 
-    /// As [`Pair::new`], for a key that ends with the pair.
+    /// Same as [`Pair::new`], for a key that is dropped with the pair.
     pub(super) fn owning(key: Key, public: Option<&[u8]>) -> Result<Self, KeyError> {
         let mut pair = Self::new(*key, key.attributes()?, public)?;
         pair.owned.push(key);
         Ok(pair)
     }
 
-    /// Both what this pair can sign and what `other`, the same key under another
-    /// policy, can.
+    /// Combines what this pair can sign with what `other`, the same key under another policy, can
+    /// sign.
     pub(super) fn or(mut self, other: Self) -> Self {
         self.ways.extend(other.ways);
         self.owned.extend(other.owned);
@@ -249,16 +248,16 @@ impl Pair {
     }
 }
 
-/// An ECDSA signature of PSA, r followed by s, as a DER `SEQUENCE` of two numbers.
+/// Converts PSA's ECDSA signature, r followed by s, to a DER `SEQUENCE` of two numbers.
 fn to_der(raw: &[u8]) -> Vec<u8> {
     let (r, s) = raw.split_at(raw.len() / 2);
     let mut numbers = Vec::with_capacity(raw.len() + 6);
     for number in [r, s] {
         let zeros = number.iter().take_while(|byte| **byte == 0).count();
         let (_, magnitude) = number.split_at(zeros);
-        // At least one byte, and a zero where it would look negative.
+        // At least one byte, with a leading zero if it would look negative.
         let pad = magnitude.first().is_none_or(|first| *first >= 0x80);
-        // A coordinate has at most 48 bytes, so that lengths take one.
+        // A coordinate has at most 48 bytes, so lengths take one byte.
         numbers.extend([crate::der::INTEGER, magnitude.len() as u8 + u8::from(pad)]);
         numbers.extend(pad.then_some(0));
         numbers.extend_from_slice(magnitude);

@@ -9,7 +9,7 @@ pub(crate) use thread_mqtt_crypto_rsa::Encoding;
 
 use crate::der::{self, Reader};
 
-/// Modulus and exponent of an `RSAPublicKey` (RFC 8017, appendix A.1.1).
+/// Returns modulus and exponent of an `RSAPublicKey` (RFC 8017, appendix A.1.1).
 fn numbers(key: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut reader = Reader::new(key);
     let mut numbers = reader.inside(der::SEQUENCE)?;
@@ -27,7 +27,7 @@ mod tests {
     use crate::hash;
     use crate::verify::{RSA_PKCS1_SHA256, import};
 
-    /// Mbed TLS itself would take it.
+    /// Mbed TLS itself would accept it.
     #[test]
     fn a_good_signature_by_a_weak_key_is_refused() {
         let _alone = crate::tests::alone();

@@ -1,5 +1,5 @@
-//! Servers of rustls on aws-lc-rs, which shares no cryptographic code with PSA, and
-//! connections to them inside of one process.
+//! rustls servers on aws-lc-rs, which shares no cryptographic code with PSA, and connections to
+//! them within one process.
 #![allow(dead_code)] // each test program uses its share
 
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ use rustls::{
 };
 use thread_mqtt_psa::host;
 
-/// Counters and failures of the host's PSA are global: one test at a time.
+/// Counters and failures of the host's PSA are global: run one test at a time.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,7 +34,7 @@ pub(crate) fn psa() -> CryptoProvider {
     thread_mqtt_psa_provider::provider().unwrap().provider
 }
 
-/// A kind of key for certificates.
+/// A type of key for certificates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kind(pub(crate) &'static SignatureAlgorithm, Option<RsaKeySize>);
 
@@ -78,7 +78,7 @@ impl Authority {
         }
     }
 
-    /// An authority below this one, and its certificate; `roots` stay the same.
+    /// Returns an authority below this one, and its certificate; `roots` stay the same.
     pub(crate) fn intermediate(&self, kind: Kind) -> (Self, CertificateDer<'static>) {
         let key = kind.generate();
         let mut params = CertificateParams::new([]).unwrap();
@@ -151,7 +151,7 @@ pub(crate) fn server_with(provider: CryptoProvider, identity: &Identity) -> Serv
         .unwrap()
 }
 
-/// A server of one version that asks its clients for certificates.
+/// Returns a server of one version that requests client certificates.
 pub(crate) fn mutual_server(
     version: &'static rustls::SupportedProtocolVersion,
     identity: &Identity,
@@ -170,7 +170,7 @@ pub(crate) fn mutual_server(
         .unwrap()
 }
 
-/// A client's certificate with whatever signs for it.
+/// A client's certificate, and whatever signs for it.
 #[derive(Debug)]
 pub(crate) struct Presents(Arc<CertifiedKey>);
 
@@ -203,8 +203,8 @@ pub(crate) fn connect(
     ))
 }
 
-/// Moves what `from` has to say to `to`; `change` may meddle with it. Returns how
-/// many bytes there were, and the plaintext that `to` made of them.
+/// Moves the pending output of `from` to `to`; `change` may modify it. Returns how many bytes there
+/// were, and the plaintext that `to` decrypted.
 pub(crate) fn transfer(
     from: &mut Connection,
     to: &mut Connection,
@@ -227,7 +227,7 @@ pub(crate) fn transfer(
     Ok((wire.len(), plaintext))
 }
 
-/// Which side an error came from.
+/// The side that an error came from.
 #[derive(Debug)]
 pub(crate) enum Failed {
     Client(Error),
@@ -243,8 +243,8 @@ impl Failed {
     }
 }
 
-/// Runs both sides until neither has more to say. If the server fails, the client
-/// gets to hear of it and should fail, too.
+/// Runs both sides until neither has more to send. If the server fails, the client receives the
+/// alert and should fail, too.
 pub(crate) fn run(client: &mut Connection, server: &mut Connection) -> Result<(), Failed> {
     loop {
         let (up, _) = up(client, server)?;
@@ -255,7 +255,7 @@ pub(crate) fn run(client: &mut Connection, server: &mut Connection) -> Result<()
     }
 }
 
-/// From client to server; back again with the alert if the server fails.
+/// Moves data from client to server, and the alert back if the server fails.
 pub(crate) fn up(
     client: &mut Connection,
     server: &mut Connection,
@@ -291,7 +291,7 @@ pub(crate) fn send(
     Ok(())
 }
 
-/// Messages of many lengths, over a record's limit too, in both directions.
+/// Exchanges messages of many lengths in both directions, including more than fit into a record.
 pub(crate) fn talk(client: &mut Connection, server: &mut Connection) {
     for len in [1, 15, 16, 17, 1000, 16_383, 16_384, 16_385, 40_000] {
         let message: Vec<u8> = (0..len).map(|index: u32| index.to_le_bytes()[0]).collect();

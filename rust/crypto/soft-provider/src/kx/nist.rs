@@ -50,8 +50,8 @@ impl<C, R> fmt::Debug for Nist<C, R> {
     }
 }
 
-/// How often a random string may fail to be a scalar of the curve. One try in
-/// 2^32 does for P-256, far fewer for P-384: more means a broken source.
+/// How often a random string may fail to be a scalar of the curve. For P-256 this happens once in
+/// 2^32 tries, for P-384 far less often: more means a broken source.
 const TRIES: usize = 4;
 
 impl<C, R> SupportedKxGroup for Nist<C, R>
@@ -114,7 +114,7 @@ where
 {
     fn complete(self: Box<Self>, peer_pub_key: &[u8]) -> Result<SharedSecret, Error> {
         let peer = uncompressed(peer_pub_key).ok_or(INVALID_SHARE)?;
-        // Rejects what is not on the curve; the curves have no small subgroups.
+        // Rejects points that are not on the curve; the curves have no small subgroups.
         let peer = PublicKey::<C>::from_sec1_bytes(peer).map_err(|_| INVALID_SHARE)?;
         let shared = self.secret.diffie_hellman(&peer);
         Ok(SharedSecret::from(shared.raw_secret_bytes().as_slice()))

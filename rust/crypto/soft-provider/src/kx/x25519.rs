@@ -43,8 +43,8 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) fn new(secret: [u8; 32]) -> Self {
         let secret = StaticSecret::from(secret);
-        // By the same ladder as the shared secret: `PublicKey::from(&secret)`
-        // would link a second, Edwards implementation.
+        // Uses the same ladder as the shared secret: `PublicKey::from(&secret)` would link a
+        // second, Edwards implementation.
         let base = PublicKey::from(X25519_BASEPOINT_BYTES);
         let public = PublicKey::from(secret.diffie_hellman(&base).to_bytes());
         Self { secret, public }
@@ -55,8 +55,8 @@ impl ActiveKeyExchange for Exchange {
     fn complete(self: Box<Self>, peer_pub_key: &[u8]) -> Result<SharedSecret, Error> {
         let peer: [u8; 32] = peer_pub_key.try_into().map_err(|_| INVALID_SHARE)?;
         let shared = self.secret.diffie_hellman(&PublicKey::from(peer));
-        // A point of small order gives zero whatever our secret: RFC 8446,
-        // section 7.4.2 has this checked.
+        // A point of small order gives zero whatever our secret is: RFC 8446, section 7.4.2
+        // requires this check.
         match shared.was_contributory() {
             true => Ok(SharedSecret::from(shared.as_bytes().as_slice())),
             false => Err(INVALID_SHARE),

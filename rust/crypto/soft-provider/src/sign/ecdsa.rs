@@ -1,4 +1,5 @@
-//! ECDSA signatures with nonces by RFC 6979: no randomness, so no bad randomness.
+//! ECDSA signatures with nonces by RFC 6979: they need no randomness, so bad randomness cannot
+//! harm.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -64,7 +65,7 @@ impl KeyError {
     }
 }
 
-/// Cleared from memory when dropped.
+/// Wiped when dropped.
 #[derive(Debug)]
 enum EcdsaKey {
     P256(p256::ecdsa::SigningKey),
@@ -100,8 +101,8 @@ impl EcdsaKey {
         .map_err(|_: pkcs8::Error| KeyError::Malformed)
     }
 
-    /// SEC 1 (RFC 5915), where naming the curve is usual but optional. Unnamed,
-    /// the length of the key tells the curves apart.
+    /// SEC 1 (RFC 5915), where naming the curve is usual but optional. If it is not named, the key
+    /// length identifies the curve.
     fn from_sec1(der: &[u8]) -> Result<Self, KeyError> {
         if let Ok(key) = p256::SecretKey::from_sec1_der(der) {
             return Ok(key.into());
@@ -121,7 +122,7 @@ impl EcdsaKey {
         }
     }
 
-    /// Hashes and signs, each curve with the hash of its own strength.
+    /// Hashes and signs. Each curve uses the hash of its own strength.
     fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         Some(match self {
             Self::P256(key) => {

@@ -34,7 +34,7 @@ impl SignatureVerificationAlgorithm for Ed25519 {
     }
 }
 
-/// Strict: keys of small order, for which anybody can sign anything, are refused.
+/// Strict: refuses keys of small order, for which anyone can sign anything.
 fn verify(public_key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     let key = <&[u8; PUBLIC_KEY_LENGTH]>::try_from(public_key).ok()?;
     let key = VerifyingKey::from_bytes(key).ok()?;
@@ -42,7 +42,7 @@ fn verify(public_key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     key.verify_strict(message, &signature).ok()
 }
 
-/// [`SUPPORTED`] and [`ED25519`], for a broker whose certificates have such keys:
+/// [`SUPPORTED`] and [`ED25519`], for a broker whose certificates have Ed25519 keys:
 ///
 /// ```
 /// # use thread_mqtt_soft_provider::{Random, provider, verify};
@@ -54,8 +54,8 @@ fn verify(public_key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
 /// # }
 /// ```
 ///
-/// A table of its own, because one more scheme makes every ClientHello longer, and no
-/// public CA issues such certificates.
+/// The table is separate because an additional scheme makes every ClientHello longer, and no public
+/// CA issues such certificates.
 pub static SUPPORTED_WITH_ED25519: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &ALL,
     mapping: &MAPPING,
@@ -68,7 +68,7 @@ static ALL: [&dyn SignatureVerificationAlgorithm; SUPPORTED.all.len() + 1] =
 static MAPPING: [(SignatureScheme, Algorithms); SUPPORTED.mapping.len() + 1] =
     and(SUPPORTED.mapping, (SignatureScheme::ED25519, &[ED25519]));
 
-/// `some`, and `one` at the end.
+/// Returns `some`, with `one` appended.
 const fn and<T: Copy, const N: usize>(some: &[T], one: T) -> [T; N] {
     let mut all = [one; N];
     let (copies, _) = all.split_at_mut(some.len());

@@ -34,45 +34,44 @@ pub static RSA_PKCS1_SHA512: &dyn SignatureVerificationAlgorithm = &Rsa {
     encoding: Encoding::Pkcs1,
 };
 
-/// [`RSA_PKCS1_SHA256`] in a certificate whose algorithm identifier leaves out
-/// the NULL parameters, which verifiers must accept (RFC 4055, section 5).
+/// [`RSA_PKCS1_SHA256`] in a certificate whose algorithm identifier omits the NULL parameters,
+/// which verifiers must accept (RFC 4055, section 5).
 pub static RSA_PKCS1_SHA256_ABSENT_PARAMS: &dyn SignatureVerificationAlgorithm = &Rsa {
     signature: AlgorithmIdentifier::from_slice(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"),
     hash: &hash::SHA256,
     encoding: Encoding::Pkcs1,
 };
 
-/// [`RSA_PKCS1_SHA384`] with the parameters left out.
+/// [`RSA_PKCS1_SHA384`] with the parameters omitted.
 pub static RSA_PKCS1_SHA384_ABSENT_PARAMS: &dyn SignatureVerificationAlgorithm = &Rsa {
     signature: AlgorithmIdentifier::from_slice(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"),
     hash: &hash::SHA384,
     encoding: Encoding::Pkcs1,
 };
 
-/// [`RSA_PKCS1_SHA512`] with the parameters left out.
+/// [`RSA_PKCS1_SHA512`] with the parameters omitted.
 pub static RSA_PKCS1_SHA512_ABSENT_PARAMS: &dyn SignatureVerificationAlgorithm = &Rsa {
     signature: AlgorithmIdentifier::from_slice(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"),
     hash: &hash::SHA512,
     encoding: Encoding::Pkcs1,
 };
 
-/// RSASSA-PSS with SHA-256, MGF1 with the same hash, and a salt as long as it:
-/// what TLS (RFC 8446, section 4.2.3) and certificates use. The key is of type
-/// `rsaEncryption`.
+/// RSASSA-PSS with SHA-256, MGF1 with the same hash, and a salt of the hash's length: what TLS (RFC
+/// 8446, section 4.2.3) and certificates use. The key is of type `rsaEncryption`.
 pub static RSA_PSS_SHA256: &dyn SignatureVerificationAlgorithm = &Rsa {
     signature: alg_id::RSA_PSS_SHA256,
     hash: &hash::SHA256,
     encoding: Encoding::Pss,
 };
 
-/// RSASSA-PSS with SHA-384, as [`RSA_PSS_SHA256`].
+/// RSASSA-PSS with SHA-384; see [`RSA_PSS_SHA256`].
 pub static RSA_PSS_SHA384: &dyn SignatureVerificationAlgorithm = &Rsa {
     signature: alg_id::RSA_PSS_SHA384,
     hash: &hash::SHA384,
     encoding: Encoding::Pss,
 };
 
-/// RSASSA-PSS with SHA-512, as [`RSA_PSS_SHA256`].
+/// RSASSA-PSS with SHA-512; see [`RSA_PSS_SHA256`].
 pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm = &Rsa {
     signature: alg_id::RSA_PSS_SHA512,
     hash: &hash::SHA512,
@@ -82,10 +81,10 @@ pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm = &Rsa {
 /// See [`take_out_of_memory`].
 static OUT_OF_MEMORY: Causes = Causes::new();
 
-/// Whether an RSA signature could not be verified for want of memory in this thread since this was last
-/// asked. rustls has no word for that: to it the signature is invalid. The caller that reports a
-/// failed connection asks here. Threads are told apart by
-/// [`identify_callers_by`](crate::identify_callers_by).
+/// Returns whether an RSA signature could not be verified for lack of memory in this thread since
+/// the last call. rustls cannot express this: it considers the signature invalid. The caller that
+/// reports a failed connection queries it here. [`identify_callers_by`](crate::identify_callers_by)
+/// tells threads apart.
 pub fn take_out_of_memory() -> bool {
     OUT_OF_MEMORY.take() != 0
 }
@@ -138,7 +137,7 @@ impl fmt::Debug for Rsa {
     }
 }
 
-/// Modulus and exponent of an `RSAPublicKey` (RFC 8017, appendix A.1.1).
+/// Returns modulus and exponent of an `RSAPublicKey` (RFC 8017, appendix A.1.1).
 fn read_key(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut reader = SliceReader::new(der).ok()?;
     let (modulus, exponent) = reader

@@ -7,14 +7,14 @@
 //!    inside [`enter`], which holds a process-wide lock. So worlds on several threads take turns,
 //!    call by call, and never see each other.
 //! 2. **One world at a time.** While the lock is held, a thread-local names the [`Platform`] of the
-//!    world that entered. OpenThread calls the platform functions only from within one of our calls,
-//!    on the same thread, so they find their own world there.
+//!    world that entered. OpenThread calls the platform functions only from within one of our
+//!    calls, on the same thread, so they find their own world there.
 //! 3. **No re-entry.** A platform function or callback only records the request (in the `Platform`,
 //!    in `Cell`s of its context) and never calls `enter`. The world acts on it after the call has
 //!    returned. The `Platform` is not borrowed during a call.
 //! 4. **An instance is neither moved nor dropped while in use.** [`Instance`] owns the memory and
-//!    is not `Send`. Everything registered with it (sockets, endpoints, buffers) is owned by a value
-//!    that keeps the instance alive and deregisters on drop.
+//!    is not `Send`. Everything registered with it (sockets, endpoints, buffers) is owned by a
+//!    value that keeps the instance alive and deregisters on drop.
 mod callbacks;
 mod dns;
 mod instance;

@@ -1,4 +1,4 @@
-//! By PSA.
+//! RSA verification by PSA.
 
 use thread_mqtt_crypto_rsa::MODULUS_BITS;
 use thread_mqtt_psa::{Algorithm, Error, Hash, KeyType};
@@ -22,7 +22,7 @@ pub(crate) fn verify(
     verify_hash(KeyType::RSA_PUBLIC_KEY, algorithm, key, digest, signature)
 }
 
-/// A length that is neither weak nor a burden.
+/// Checks that the length is neither too weak nor too expensive.
 fn check_modulus(key: &[u8]) -> Option<()> {
     let (modulus, _) = numbers(key)?;
     MODULUS_BITS.contains(&der::bit_len(modulus)).then_some(())

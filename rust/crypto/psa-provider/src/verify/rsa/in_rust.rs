@@ -1,4 +1,4 @@
-//! In Rust, with PSA's hashes.
+//! RSA verification in Rust, with PSA's hashes.
 
 use thread_mqtt_crypto_rsa::{self as rsa, PublicKey};
 use thread_mqtt_psa::{Call, Error, Hash, Status};
@@ -15,7 +15,7 @@ pub(crate) fn verify(
     digest: &[u8],
     signature: &[u8],
 ) -> Result<(), Error> {
-    // A hash that fails in here is latched, and the latch must not be let go before it is seen.
+    // A hash that fails here is latched. Keep the latch until it is checked.
     let _lease = Lease::new();
     let result = read(key)?.verify(encoding, &Sha2(hash), digest, signature);
     fault::check()?;
@@ -27,7 +27,7 @@ fn read(key: &[u8]) -> Result<PublicKey, Error> {
     PublicKey::new(modulus, exponent).map_err(in_terms_of_psa)
 }
 
-/// As PSA's own verification would fail.
+/// Returns the error that PSA's own verification would return.
 fn in_terms_of_psa(error: rsa::Error) -> Error {
     match error {
         rsa::Error::Invalid => INVALID,
