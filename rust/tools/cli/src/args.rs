@@ -1,4 +1,4 @@
-//! The command line. Where mosquitto_pub and mosquitto_sub have an option, it is called the same.
+//! The command line. Options that mosquitto_pub and mosquitto_sub also have use the same names.
 use crate::exit;
 use crate::idn::{self, to_ascii};
 use crate::number::{CHAIN, COUNT, PACKET, PORT, REDIRECTS, U32};
@@ -16,7 +16,7 @@ use thread_mqtt_resolve::{Host, Prefix, resolver};
 use thread_mqtt_session::{Properties, QoS, Secret};
 use thread_mqtt_tls::{Group, Pin, Suite, Version};
 
-/// The environment variable with a password, of any bytes.
+/// The environment variable for a password, which may contain any bytes.
 const PASSWORD: &str = "THREAD_MQTT_PASSWORD";
 
 /// MQTT over TLS from a laptop, through NAT64 where there is no IPv4: the command-line client of
@@ -101,7 +101,7 @@ pub(crate) struct PropertyArguments {
 }
 
 impl PropertyArguments {
-    /// The properties, if any is given.
+    /// Returns the properties, if any are given.
     pub(crate) fn properties(&self) -> Option<Properties> {
         let given = Properties {
             payload_is_utf8: self
@@ -303,8 +303,9 @@ pub(crate) struct MqttArguments {
 }
 
 impl MqttArguments {
-    /// The password of the option, or else of the environment, where there is no file. It is not clap's: for
-    /// clap a variable is like an option, of which there can be one.
+    /// Returns the password of the option, or else of the environment, unless there is a file. clap
+    /// does not read the variable, because it would treat it as the option, which conflicts with
+    /// the file.
     pub(crate) fn password(&self) -> Option<Secret> {
         let variable = || env::var_os(PASSWORD).map(|password| password.into_vec().into());
         self.password.clone().or_else(variable)
@@ -382,12 +383,12 @@ pub(crate) struct WillArguments {
 }
 
 impl WillArguments {
-    /// The will's properties as those of a message.
+    /// Returns the will's properties as a message's.
     pub(crate) fn properties(&self) -> Option<Properties> {
         self.property_arguments().properties()
     }
 
-    /// Their options as those of a message.
+    /// Returns the will's property options as a message's.
     pub(crate) fn property_arguments(&self) -> PropertyArguments {
         PropertyArguments {
             content_type: self.will_content_type.clone(),
@@ -525,7 +526,7 @@ impl From<PolicyArgument> for resolver::Policy {
 }
 
 impl CommonArguments {
-    /// The brokers, from the URIs or from --host, the preferred one first.
+    /// Returns the brokers from the URIs or from --host, in order of preference.
     pub(crate) fn brokers(&self) -> Result<Vec<Broker>, exit::Failure> {
         let text = match (&self.uri, &self.host) {
             (Some(uri), _) => {
@@ -565,7 +566,7 @@ impl CommonArguments {
         };
         text.split(BETWEEN).try_for_each(idn::check)?;
         let brokers = Broker::list(&list_to_ascii(&text)).map_err(|error| {
-            // Of a list, the one at fault.
+            // In a list, name the one that is wrong.
             let is_wrong =
                 |one: &&str| !one.is_empty() && Broker::list(&list_to_ascii(one)).is_err();
             let wrong = text.split([',', '|', ' ']).find(is_wrong);
@@ -574,7 +575,7 @@ impl CommonArguments {
                 wrong.unwrap_or(&text)
             ))
         })?;
-        // One that is there twice has one turn.
+        // A broker that is listed twice is tried once.
         let mut each: Vec<Broker> = Vec::new();
         for broker in brokers {
             if each.iter().all(|other| other.uri != broker.uri) {
@@ -585,8 +586,8 @@ impl CommonArguments {
     }
 }
 
-/// Refuses user name and password before a host. They are looked for first, in the text as a whole: a password
-/// may hold what stands between the brokers of a list, and no message may then show a piece of it.
+/// Refuses user name and password before a host. Searches the whole text for them first: a password
+/// may contain the separators of a broker list, and no message may then show a part of it.
 pub(crate) fn no_credentials(of: &str, text: &str) -> Result<(), exit::Failure> {
     if !text.contains('@') {
         return Ok(());
@@ -598,7 +599,7 @@ pub(crate) fn no_credentials(of: &str, text: &str) -> Result<(), exit::Failure> 
     .cure("leave them out there, and give the user name with -u and the password with --password-file"))
 }
 
-/// Refuses a host that comes with what has another place.
+/// Refuses a host that includes anything with an option of its own.
 fn host_alone(host: &str) -> Result<(), exit::Failure> {
     no_credentials("--host", host)?;
     if host.is_empty() {
@@ -649,10 +650,10 @@ fn host_alone(host: &str) -> Result<(), exit::Failure> {
     }
 }
 
-/// What stands between the brokers of a list.
+/// The separators in a list of brokers.
 const BETWEEN: [char; 4] = [',', '|', ' ', '*'];
 
-/// A list of brokers with each host's name in ASCII.
+/// Returns a list of brokers with each host name in ASCII.
 fn list_to_ascii(text: &str) -> String {
     let mut ascii = String::new();
     for piece in text.split_inclusive(BETWEEN) {
@@ -664,7 +665,7 @@ fn list_to_ascii(text: &str) -> String {
 }
 
 impl TlsArguments {
-    /// The first option that speaks of TLS, if one was given.
+    /// Returns the first TLS option, if one was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let options = [
             (self.ca.is_some(), "--ca"),
@@ -695,7 +696,7 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
-    /// The broker that these options name.
+    /// Returns the broker that these options name.
     fn broker(options: &str) -> String {
         let words = "thread-mqtt pub -t t -n".split(' ');
         let arguments = Arguments::parse_from(words.chain(options.split(' ')));
@@ -725,7 +726,7 @@ mod tests {
         }
     }
 
-    /// The user properties of a message and of a will.
+    /// Returns the user properties of a message and of a will.
     #[test]
     fn user_properties_are_exact() {
         for (options, pairs) in [

@@ -1,5 +1,5 @@
-//! What can be wrong with a command line that clap takes: each is refused before anything is sent, with
-//! the option that it is about.
+//! Checks what clap cannot: refuses an invalid command line before anything is sent, and names the
+//! option at fault.
 use crate::args::{
     CommonArguments, FamilyArgument, MqttArguments, MqttVersion, NetworkArguments,
     PropertyArguments, SessionArguments,
@@ -9,7 +9,7 @@ use thread_mqtt_client::Broker;
 use thread_mqtt_resolve::{Host, Scheme};
 use thread_mqtt_tls::Version;
 
-/// What every command needs that speaks to brokers.
+/// Checks the options of every command that connects to brokers.
 pub(crate) fn common(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failure> {
     let (mqtt, will) = (&arguments.mqtt, &arguments.will);
     security(arguments, brokers)?;
@@ -45,7 +45,7 @@ pub(crate) fn common(arguments: &CommonArguments, brokers: &[Broker]) -> Result<
     Ok(())
 }
 
-/// An option that has no effect beside another one, and why.
+/// An option that has no effect together with another one, and why.
 struct Idle {
     both_given: bool,
     option: &'static str,
@@ -53,7 +53,7 @@ struct Idle {
     why: &'static str,
 }
 
-/// Refuses options that would be passed over: an effect is expected of each that is given.
+/// Refuses options that would be ignored: every option given must have an effect.
 fn idle(arguments: &CommonArguments) -> Result<(), Failure> {
     let (mqtt, tls) = (&arguments.mqtt, &arguments.tls);
     let is_v311 = mqtt.version == MqttVersion::V311;
@@ -87,7 +87,7 @@ fn idle(arguments: &CommonArguments) -> Result<(), Failure> {
     ])
 }
 
-/// The same of options about addresses.
+/// Refuses address options that would be ignored.
 pub(crate) fn policy(network: &NetworkArguments) -> Result<(), Failure> {
     let beside = match network.family {
         FamilyArgument::Any => return Ok(()),
@@ -117,7 +117,7 @@ fn refuse(options: &[Idle]) -> Result<(), Failure> {
     }
 }
 
-/// Refuses properties where the version of MQTT has none; `of` stands before the name of each option.
+/// Refuses properties if the MQTT version has none. `of` is the prefix of each option's name.
 pub(crate) fn version(
     of: &str,
     given: &PropertyArguments,
@@ -126,7 +126,7 @@ pub(crate) fn version(
     let options = [
         (given.content_type.is_some(), "content-type"),
         (given.payload_format.is_some(), "payload-format"),
-        // That of a will is called --will-expiry.
+        // For a will, the option is called --will-expiry.
         (
             given.message_expiry.is_some(),
             if of.is_empty() {
@@ -147,7 +147,7 @@ pub(crate) fn version(
     }
 }
 
-/// Refuses to keep a session without a name: the broker could not find it again.
+/// Refuses to keep a session without an identifier: the broker could not find it again.
 fn named(mqtt: &MqttArguments, option: &str) -> Result<(), Failure> {
     if mqtt.id.as_deref() != Some("") {
         return Ok(());
@@ -160,7 +160,7 @@ fn named(mqtt: &MqttArguments, option: &str) -> Result<(), Failure> {
     )))
 }
 
-/// How long the broker keeps the session.
+/// Checks how long the broker keeps the session.
 pub(crate) fn expiry(
     arguments: &CommonArguments,
     session: Option<&SessionArguments>,
@@ -171,7 +171,7 @@ pub(crate) fn expiry(
         named(mqtt, "--session")?;
     }
     let is_kept = mqtt.persistent || is_stored;
-    // MQTT 5 section 3.1.3.2.2: at the latest when the session ends.
+    // MQTT 5 section 3.1.3.2.2: when the session ends, at the latest.
     if arguments.will.will_delay.is_some() && !is_kept {
         return Err(Failure::usage(
             "--will-delay lasts as long as the session at most, which ends with the connection without -c",
@@ -184,7 +184,7 @@ pub(crate) fn expiry(
     if mqtt.version == MqttVersion::V311 {
         return Err(only_v5("-x"));
     }
-    // Alone, -c takes a session up that was kept, and ends it.
+    // With -c only, this resumes a stored session and ends it.
     if is_stored && seconds == 0 {
         return Err(Failure::usage(
             "with -x 0 the broker drops the session at the connection's end, and --session is to go on with it",
@@ -200,8 +200,8 @@ pub(crate) fn expiry(
     }
 }
 
-/// A list is heard by everyone on the way as soon as one of its brokers is: who gives options of TLS, or
-/// a password, does not expect that.
+/// Refuses a plain broker in the list if there are TLS options or a password: a single one lets
+/// everyone on the way read along, which the user does not expect.
 fn security(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failure> {
     let plain = brokers
         .iter()
@@ -240,7 +240,7 @@ fn security(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failu
     )))
 }
 
-/// Whether the family of addresses that is wanted is that of an address.
+/// Checks that the requested address family is the family of an address.
 pub(crate) fn family(network: &NetworkArguments, host: &Host) -> Result<(), Failure> {
     use FamilyArgument::{Any, Ipv4, Ipv6};
     let (wanted, given, address) = match (network.family, host) {
@@ -263,7 +263,7 @@ fn only_v5(option: &str) -> Failure {
     .cure(format_args!("leave {option} out, or use MQTT 5"))
 }
 
-/// The properties of a message; `of` stands before the name of each option.
+/// Checks the properties of a message. `of` is the prefix of each option's name.
 pub(crate) fn properties(of: &str, given: &PropertyArguments) -> Result<(), Failure> {
     if let Some(kind) = &given.content_type {
         text(&format!("--{of}content-type"), kind)?;
@@ -279,7 +279,7 @@ pub(crate) fn properties(of: &str, given: &PropertyArguments) -> Result<(), Fail
     Ok(())
 }
 
-/// The topic of a message.
+/// Checks the topic of a message.
 pub(crate) fn topic_name(option: &str, topic: &str) -> Result<(), Failure> {
     if topic.is_empty() {
         return Err(Failure::usage(format_args!(
@@ -296,9 +296,9 @@ pub(crate) fn topic_name(option: &str, topic: &str) -> Result<(), Failure> {
     text(option, topic)
 }
 
-/// A text that goes to the broker. MQTT 5 section 1.5.4 and 3.1.1 section 1.5.3 advise against control
-/// characters and non-characters, and a broker may close the connection because of one: Mosquitto does, and
-/// the client would connect and send the same again.
+/// Checks a text that goes to the broker. MQTT 5 section 1.5.4 and 3.1.1 section 1.5.3 advise
+/// against control characters and non-characters, and a broker may close the connection because of
+/// one. Mosquitto does, and the client would reconnect and send the same text again.
 pub(crate) fn text(option: &str, text: &str) -> Result<(), Failure> {
     let Some((character, kind)) = text.chars().find_map(|c| Some((c, unwelcome(c)?))) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What to do about a failure, in this program's own options. The crates beneath know none of them.
+//! Cures for failures in terms of this program's options, which the crates below do not know.
 use crate::args::{CommonArguments, FamilyArgument, MqttVersion, NetworkArguments};
 use crate::trust;
 use thread_mqtt_client::{Cause, Stage, TcpError};
@@ -7,7 +7,7 @@ use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{Fault, ReasonCode, SessionError, Version};
 use thread_mqtt_tls::{Alert, AlertContext, CertificateFault, Incompatible, TlsError};
 
-/// What to do about this cause at this broker, if that can be said.
+/// Returns the cure for this cause at this broker, if there is one.
 pub(crate) fn of(cause: &Cause, broker: &BrokerUri, arguments: &CommonArguments) -> Option<String> {
     let here = match cause {
         Cause::Resolve(report) => of_report(report, &arguments.network),
@@ -28,7 +28,7 @@ pub(crate) fn of(cause: &Cause, broker: &BrokerUri, arguments: &CommonArguments)
     here.or_else(|| cause.cure().map(str::to_owned))
 }
 
-/// The same for a resolution.
+/// Returns the cure for a failed resolution.
 pub(crate) fn of_report(report: &Report, network: &NetworkArguments) -> Option<String> {
     let cure = report.cure()?;
     let is_cure = |error: LookupError| error.cure() == Some(cure);
@@ -49,7 +49,7 @@ pub(crate) fn of_report(report: &Report, network: &NetworkArguments) -> Option<S
     })
 }
 
-/// What to do where the broker took neither version of MQTT.
+/// Returns the cure if the broker accepted neither version of MQTT.
 pub(crate) fn of_neither_version(cause: &Cause, broker: &BrokerUri) -> String {
     if let Cause::Mqtt(SessionError::NotMqtt { first }) = cause {
         return not_mqtt(*first, broker.scheme);
@@ -66,7 +66,7 @@ pub(crate) fn of_neither_version(cause: &Cause, broker: &BrokerUri) -> String {
     cure.to_owned()
 }
 
-/// What to check where the time was over in this stage.
+/// Returns what to check if this stage timed out.
 pub(crate) fn of_silence(stage: Stage) -> &'static str {
     match stage {
         Stage::Prefix | Stage::Resolve => "check the DNS servers with thread-mqtt resolve",
@@ -101,7 +101,7 @@ fn closed_before_connack(broker: &BrokerUri, arguments: &CommonArguments) -> Str
     cure
 }
 
-/// What to do where the broker does not know MQTT 5, and the client does not fall back.
+/// Returns the cure if the broker does not support MQTT 5 and the client does not fall back.
 fn older(arguments: &CommonArguments) -> String {
     let mqtt = &arguments.mqtt;
     let cure = if !mqtt.fallback {
@@ -166,7 +166,7 @@ fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> 
     })
 }
 
-/// In CONNACK these are about the will (MQTT 5 section 3.2.2.2).
+/// In CONNACK, these codes are about the will (MQTT 5 section 3.2.2.2).
 fn of_will(reason: ReasonCode) -> Option<&'static str> {
     Some(match reason.0 {
         0x90 => "give another --will-topic",
@@ -177,10 +177,10 @@ fn of_will(reason: ReasonCode) -> Option<&'static str> {
     })
 }
 
-/// Another connection has the session now (MQTT 5 section 3.14.2.1).
+/// Another connection has taken over the session (MQTT 5 section 3.14.2.1).
 const TAKEN_OVER: ReasonCode = ReasonCode(0x8E);
 
-/// What speaks instead, by its first byte.
+/// Names the protocol that answered instead, by its first byte.
 fn not_mqtt(first: u8, scheme: Scheme) -> String {
     let what = match first {
         b'H' => "it answers like a web server (HTTP)",
@@ -201,7 +201,7 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
     let restricts = |given: bool, option: &str, what: &str| {
         given.then(|| format!("leave {option} out, or give it {what} that the broker has"))
     };
-    // Suites choose the version where they are of one alone.
+    // Suites determine the version if all of them belong to the same one.
     let version = || {
         let mut of_suites = tls.suite.iter().map(|suite| suite.version());
         let is_one = of_suites
@@ -229,7 +229,7 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
                 ),
             })
         }
-        // What to do is the same; a test finds both options in it.
+        // The cure is the same; a test checks that it names both options.
         TlsError::Certificate(
             CertificateFault::CaUsedAsEndEntity | CertificateFault::UnsupportedVersion,
         ) => Some(
@@ -295,7 +295,7 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
                 None if tls.cert.is_some() => {
                     "check the broker's log; it may not accept the client certificate".to_owned()
                 }
-                // All that there is was offered.
+                // Everything available was offered.
                 None => "let the broker have a suite with ECDHE and AES-GCM or ChaCha20-Poly1305, or TLS 1.3, \
                          one of the groups x25519, secp256r1 and secp384r1, and a certificate with an ECDSA \
                          P-256 or RSA key"
@@ -324,7 +324,7 @@ mod tests {
     use crate::args::{Arguments, Command};
     use clap::Parser;
 
-    /// What is said of this cause with these options.
+    /// Returns the cure for this cause with these options.
     fn cure(cause: &Cause, options: &str) -> String {
         let words = "thread-mqtt pub -t t -n ".to_owned() + options;
         let arguments = Arguments::parse_from(words.split_whitespace());
@@ -359,7 +359,7 @@ mod tests {
         }
         let kind = alert(116, false, AlertContext::ClientKeyNotAllowed);
         assert!(cure(&kind, WITH_CERTIFICATE).contains("kind of key"));
-        // Sent, and the broker says no more.
+        // The certificate was sent, and the broker gives no details.
         for handshaking in [true, false] {
             let later = cure(&alert(40, handshaking, unknown), WITH_CERTIFICATE);
             assert!(later.contains("log"), "{later}");
@@ -377,7 +377,7 @@ mod tests {
         let restricted = format!("{TLS} --suite ECDHE-ECDSA-AES128-GCM-SHA256");
         let suites = cure(&alert(40, true, unknown), &restricted);
         assert!(suites.starts_with("leave --suite out"), "{suites}");
-        // They choose the version where they are of one alone.
+        // Suites determine the version if all of them belong to the same one.
         for cause in [
             alert(70, true, unknown),
             Cause::Tls(TlsError::Incompatible(Incompatible::Version)),
@@ -393,7 +393,7 @@ mod tests {
             );
             assert!(!version.contains("--"), "{version}");
         }
-        // By address, a name that is not sent is the likeliest reason.
+        // When connecting by address, the missing server name is the most likely reason.
         let nameless = alert(40, true, AlertContext::NoServerName);
         let by_name = cure(&nameless, TLS);
         assert!(

@@ -1,5 +1,5 @@
-//! `thread-mqtt doctor`: the stages one by one, each with what it found, up to the first that fails. Of
-//! several brokers each has its own walk.
+//! `thread-mqtt doctor`: goes through the stages, prints what each found, and stops at the first
+//! that fails. Each broker of a list is examined separately.
 use crate::args::{CommonArguments, DoctorArguments, MqttVersion};
 use crate::check;
 use crate::cure;
@@ -22,7 +22,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<(), Failure> {
         lines: Lines::default(),
         until: common.timeout.map(|timeout| Instant::now() + timeout),
     };
-    // Each broker of a list by itself; the first that fails is the exit status.
+    // Examines each broker of a list separately. The first that fails determines the exit status.
     let mut failed = None;
     for (place, broker) in brokers.iter().enumerate() {
         if place > 0 {
@@ -61,7 +61,7 @@ fn examine(
     let mut older = Older::Untried;
     if let Verdict::Ill(Stage::Mqtt, cause) = &verdict {
         let session = driver.client().session();
-        // In quotation marks, and without what a terminal obeys.
+        // Quoted and escaped, so that a terminal does not interpret it.
         if let Some(said) = session.broker_reason() {
             doctor.note("broker says", format_args!("{said:?}"));
         }
@@ -77,14 +77,14 @@ fn examine(
         (Verdict::Ill(_, cause), Older::Fails) => {
             Some(cure::of_neither_version(cause, &broker.uri))
         }
-        // The line about it says what to do.
+        // The line about the older version contains the cure.
         (_, _) => None,
     };
     doctor.finish_with(&verdict, driver.port_mut(), cure.as_deref());
     match verdict {
-        // The walk has said it.
+        // The walk has already reported it.
         Verdict::Ill(stage, cause) => Err(Failure::of_stage(&broker.uri, stage, &cause).shown()),
-        // The reader has enough, or the disk is full.
+        // The reader has closed the pipe, or the disk is full.
         Verdict::Abandoned if screen.lines.has_failed() => Ok(()),
         Verdict::Abandoned => {
             let after = arguments.timeout.unwrap_or_default();
@@ -115,17 +115,17 @@ fn examine(
     }
 }
 
-/// What came of the attempt with MQTT 3.1.1.
+/// The result of the attempt with MQTT 3.1.1.
 enum Older {
     Untried,
     Works,
     Fails,
 }
 
-/// Most time for the attempt with MQTT 3.1.1.
+/// Time limit for the attempt with MQTT 3.1.1.
 const OLDER: Duration = Duration::from_secs(10);
 
-/// Where MQTT 5 may be what the broker does not know, tries 3.1.1.
+/// Tries MQTT 3.1.1 if the broker may not support MQTT 5.
 fn try_older(
     arguments: &CommonArguments,
     broker: &Broker,
@@ -182,7 +182,7 @@ fn try_older(
     })
 }
 
-/// Runs the client until the doctor knows, and ends the connection in good order.
+/// Runs the client until the doctor has a verdict, and disconnects gracefully.
 fn walk(
     driver: &mut Driver<HostPort>,
     doctor: &mut Doctor<'_>,
@@ -198,7 +198,7 @@ fn walk(
                 match &verdict {
                     Some(Verdict::Well) => {
                         driver.stop();
-                        // DISCONNECT goes out in a turn, and not in the wait.
+                        // DISCONNECT is sent in a turn, not during the wait.
                         continue 'turns;
                     }
                     Some(_) => return verdict.unwrap_or(Verdict::Abandoned),
@@ -215,7 +215,7 @@ fn walk(
     }
 }
 
-/// The standard output, until the time is over.
+/// The standard output, until the deadline.
 struct Screen {
     lines: Lines,
     until: Option<Instant>,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use thread_mqtt_client::{Cause, Stage};
 
-/// Exit status, one for each stage. [`HELP`] tells the user.
+/// The exit status, one per stage. [`HELP`] describes them to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Status {
@@ -19,7 +19,7 @@ pub(crate) enum Status {
     Mqtt = 8,
     Message = 9,
     TimedOut = 10,
-    /// 128 and the number of SIGINT, as shells have it.
+    /// 128 plus the number of SIGINT, as in shells.
     Interrupted = thread_mqtt_signals::STATUS,
 }
 
@@ -39,19 +39,19 @@ Exit status:
   10  timed out: the time given by --timeout was over
  130  pub was interrupted (Ctrl-C) before it was done; an interrupted sub ends with 0";
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: Status,
     cause: String,
     cure: Option<String>,
-    /// The broker's own words (Reason String of MQTT 5).
+    /// The broker's text (Reason String of MQTT 5).
     said: Option<Box<str>>,
-    /// What is not lost all the same.
+    /// What is kept despite the failure.
     kept: Option<Box<str>>,
-    /// What is lost with it.
+    /// What is lost because of it.
     not_kept: Option<Box<str>>,
-    /// What failed before at other brokers.
+    /// Earlier failures at other brokers.
     before: Box<[String]>,
     is_shown: bool,
 }
@@ -70,7 +70,7 @@ impl Failure {
         }
     }
 
-    /// The command has printed it: only the exit status is left to tell.
+    /// Marks the failure as already printed, so that only the exit status is left to report.
     pub(crate) fn shown(self) -> Self {
         Self {
             is_shown: true,
@@ -86,13 +86,13 @@ impl Failure {
         Self { cure, ..self }
     }
 
-    /// What the broker said about it, if anything.
+    /// Adds what the broker said about it, if anything.
     pub(crate) fn said(self, said: Option<String>) -> Self {
         let said = said.map(String::into_boxed_str);
         Self { said, ..self }
     }
 
-    /// What failed before at other brokers.
+    /// Adds earlier failures at other brokers.
     pub(crate) fn before(self, before: &[String]) -> Self {
         Self {
             before: before.into(),
@@ -100,12 +100,12 @@ impl Failure {
         }
     }
 
-    /// The same with another exit status.
+    /// Replaces the exit status.
     pub(crate) fn status(self, status: Status) -> Self {
         Self { status, ..self }
     }
 
-    /// The last one of several messages that failed.
+    /// Describes the last of several failed messages.
     pub(crate) fn of_several(self, failed: usize, all: usize) -> Self {
         let cause = format!(
             "{failed} of {all} messages failed, the last one: {}",
@@ -118,7 +118,7 @@ impl Failure {
         &self.cause
     }
 
-    /// What is stored for the next time, if the failure is not that of the storage.
+    /// Adds what is stored for the next run, unless the command line is at fault.
     pub(crate) fn kept(self, kept: impl fmt::Display) -> Self {
         Self {
             kept: (!self.is_usage()).then(|| kept.to_string().into()),
@@ -126,7 +126,7 @@ impl Failure {
         }
     }
 
-    /// What is not stored for the next time.
+    /// Adds what is not stored for the next run.
     pub(crate) fn not_kept(self, not_kept: Option<String>) -> Self {
         let not_kept = not_kept.map(String::into_boxed_str);
         Self { not_kept, ..self }
@@ -136,7 +136,7 @@ impl Failure {
         self.status == Status::Usage
     }
 
-    /// Whether the broker was not reached.
+    /// Returns whether the broker was not reached.
     pub(crate) fn is_of_the_connection(&self) -> bool {
         use Status::{Attach, Mqtt, Prefix, Resolve, Tcp, Tls};
         matches!(self.status, Attach | Prefix | Resolve | Tcp | Tls | Mqtt)
@@ -146,7 +146,7 @@ impl Failure {
         Self::new(Status::Usage, cause)
     }
 
-    /// `--timeout` was over; `doing` says where.
+    /// `--timeout` has expired; `doing` says where.
     pub(crate) fn timed_out(after: Duration, doing: impl fmt::Display) -> Self {
         let seconds = after.as_secs_f64();
         Self::new(
@@ -155,16 +155,16 @@ impl Failure {
         )
     }
 
-    /// What the client failed at, and at which broker.
+    /// Describes what the client failed at, and at which broker.
     pub(crate) fn of_stage(broker: impl fmt::Display, stage: Stage, cause: &Cause) -> Self {
         let status = match stage {
             Stage::Attach => Status::Attach,
             Stage::Prefix => Status::Prefix,
             Stage::Resolve => Status::Resolve,
             Stage::Tcp => Status::Tcp,
-            // Without the time there is no check of certificates.
+            // Without the time, certificates cannot be checked.
             Stage::Time | Stage::Tls => Status::Tls,
-            // The end of a connection that had been accepted is TCP's.
+            // An accepted connection that ends counts as a TCP failure.
             Stage::Mqtt => match cause {
                 Cause::Tcp(_) => Status::Tcp,
                 _ => Status::Mqtt,
@@ -212,7 +212,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A clause with its full stop, unless it ends a sentence already.
+/// A clause, with a full stop added unless it already ends a sentence.
 struct Sentence<'a>(&'a str);
 
 impl fmt::Display for Sentence<'_> {

@@ -1,11 +1,11 @@
-//! How `sub` prints a message.
+//! The format in which `sub` prints a message.
 use std::io::Write;
 use thread_mqtt_session::{Message, Properties};
 
-/// What may stand behind a percent sign, besides another one.
+/// The characters allowed after a percent sign, apart from another percent sign.
 pub(crate) const FORMATS: [char; 12] = ['t', 'p', 'x', 'l', 'q', 'r', 'C', 'D', 'E', 'F', 'P', 'R'];
 
-/// The first percent sign that stands for nothing, with what follows it.
+/// Returns the first invalid percent sign, with the character after it.
 pub(crate) fn unknown_in(format: &str) -> Option<String> {
     let mut letters = format.chars();
     while let Some(letter) = letters.next() {
@@ -25,7 +25,7 @@ pub(crate) fn unknown_in(format: &str) -> Option<String> {
     None
 }
 
-/// A message in the words of a format, as mosquitto_sub reads it.
+/// Formats a message, with the syntax of mosquitto_sub.
 pub(crate) fn format(format: &str, message: &Message) -> Vec<u8> {
     let none = Properties::default();
     let properties = message.properties.as_deref().unwrap_or(&none);
@@ -93,7 +93,7 @@ fn push(out: &mut Vec<u8>, kind: char, message: &Message, properties: &Propertie
 }
 
 fn write_to(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Memory takes it all.
+    // Writing to memory cannot fail.
     let _ = out.write_fmt(text);
 }
 

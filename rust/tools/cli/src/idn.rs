@@ -1,9 +1,10 @@
-//! International host names: what a person writes becomes what the DNS knows.
+//! International host names: converts what a user types into the form used in DNS.
 use crate::exit::Failure;
 use std::borrow::Cow;
 
-/// A URI or a host with the host's name in ASCII (A-labels, RFC 5890; mapped by UTS 46). Unchanged if
-/// it is ASCII already, or if it is not a name: what reads it next says what is wrong with it.
+/// Returns a URI or host with the host name in ASCII (A-labels, RFC 5890; mapped by UTS 46).
+/// Returns it unchanged if it is already ASCII, or if it is not a name, which the next parser
+/// reports.
 pub(crate) fn to_ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -15,7 +16,7 @@ pub(crate) fn to_ascii(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Refuses a host that is not in ASCII and has no form in it.
+/// Refuses a host that is not ASCII and has no ASCII form.
 pub(crate) fn check(text: &str) -> Result<(), Failure> {
     let (_, host, _) = parts(text);
     if to_ascii(host).is_ascii() {
@@ -24,7 +25,7 @@ pub(crate) fn check(text: &str) -> Result<(), Failure> {
     let failure = Failure::usage(format_args!(
         "the host name {host:?} has no form in ASCII (IDNA, UTS 46), which the DNS needs"
     ));
-    // A label is written in one way or the other.
+    // A label must not mix the two forms.
     let is_mixed = |label: &str| {
         let prefix = label.get(..4).unwrap_or_default();
         prefix.eq_ignore_ascii_case("xn--") && !label.is_ascii()
@@ -37,7 +38,7 @@ pub(crate) fn check(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// The scheme, the host, and what is behind it.
+/// Splits into the scheme, the host, and the rest.
 fn parts(text: &str) -> (&str, &str, &str) {
     let start = text.find("://").map_or(0, |at| at + 3);
     let (scheme, rest) = text.split_at(start);
@@ -85,7 +86,7 @@ mod tests {
             ),
             ("faß.example", "xn--fa-hia.example"),
             ("mqtt://例え.テスト/", "mqtt://xn--r8jz45g.xn--zckzah/"),
-            // The full stop of another script.
+            // A full stop of another script.
             ("例え。テスト", "xn--r8jz45g.xn--zckzah"),
             ("mqtts://broker.example:8883", "mqtts://broker.example:8883"),
             ("[2001:db8::1]", "[2001:db8::1]"),

@@ -1,6 +1,6 @@
-//! The messages to publish: one, or one for each line of the standard input. A large file is not read
-//! into memory, but piece by piece as it is sent. What comes from another program is read by a thread of
-//! its own: the client goes on meanwhile, and ends when its time is over.
+//! The messages to publish: one, or one per line of the standard input. A large file is not read
+//! into memory, but in pieces as it is sent. A separate thread reads from other programs, so that
+//! the client keeps running and can time out.
 use crate::args::PayloadArguments;
 use crate::exit::{Failure, Status};
 use crate::trust::read_within;
@@ -17,15 +17,15 @@ use std::time::Duration;
 use thread_mqtt_host::Waker;
 
 pub(crate) enum Input {
-    /// One payload, until it is taken.
+    /// A single payload, until it is taken.
     One(Option<Vec<u8>>),
     /// A large file, until it is taken.
     Large(Option<LargeFile>),
-    /// Payloads that another program writes, one or many.
+    /// One or more payloads that another program writes.
     Coming(Receiver<Result<Vec<u8>, Failure>>),
 }
 
-/// What there is to publish now.
+/// The next input to publish.
 pub(crate) enum Next {
     Payload(Vec<u8>),
     Large(LargeFile),
@@ -34,7 +34,8 @@ pub(crate) enum Next {
 }
 
 impl Input {
-    /// A file above `large` bytes is not read yet; `None`: all are. A pipe is read meanwhile.
+    /// Opens the input. Does not read a file larger than `large` bytes yet; `None` reads all.
+    /// Starts to read a pipe.
     pub(crate) fn open(
         arguments: &PayloadArguments,
         large: Option<u32>,
@@ -58,7 +59,8 @@ impl Input {
                 std::iter::once(whole_stdin())
             })?))
         } else if arguments.stdin_line {
-            // As mosquitto_pub has it: an empty line is an empty message, and a CR belongs to one.
+            // As in mosquitto_pub, an empty line is an empty message, and a CR is part of the
+            // message.
             let lines = || {
                 let mut input = io::stdin().lock();
                 std::iter::from_fn(move || line(&mut input).transpose())
@@ -69,7 +71,7 @@ impl Input {
         }
     }
 
-    /// What comes within this time.
+    /// Returns what arrives within this time.
     pub(crate) fn next_within(&mut self, limit: Duration) -> Result<Next, Failure> {
         match self {
             Self::One(payload) => Ok(payload.take().map_or(Next::End, Next::Payload)),
@@ -83,7 +85,7 @@ impl Input {
     }
 }
 
-/// Bytes of the longest packet behind its fixed header (section 2.1.4 of MQTT 5), its topic included.
+/// Length of the longest packet after its fixed header (section 2.1.4 of MQTT 5), topic included.
 const LONGEST: u32 = 268_435_455;
 
 /// A file that is published in pieces.
@@ -95,8 +97,8 @@ pub(crate) struct LargeFile {
 }
 
 impl LargeFile {
-    /// Of a regular file above so many bytes; what else is wrong with it shows when it is read. What is
-    /// not regular is not opened here: a pipe has one reader.
+    /// Opens a regular file larger than `large` bytes. Other errors show when it is read. Does not
+    /// open anything but regular files, because a pipe has only one reader.
     fn open(path: &PathBuf, large: Option<u32>) -> Result<Option<Self>, Failure> {
         let Some(metadata) = fs::metadata(path).ok().filter(fs::Metadata::is_file) else {
             return Ok(None);
@@ -120,7 +122,7 @@ impl LargeFile {
         }))
     }
 
-    /// The bytes from `offset` on.
+    /// Returns the bytes from `offset` on.
     pub(crate) fn read(&mut self, offset: u32, length: u32) -> Result<Vec<u8>, Failure> {
         let mut piece = vec![0; length as usize];
         let mut read = || {
@@ -140,7 +142,7 @@ impl LargeFile {
     }
 }
 
-/// Of all files that options name, the one that is input.
+/// Reads the file with the input, as opposed to other files named by options.
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     let payload = read_within(path, "--file", LONGEST.into());
     let payload = payload.map_err(|failure| failure.status(Status::Input))?;
@@ -148,7 +150,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     payload.ok_or_else(|| too_long(file, MORE))
 }
 
-/// Of input whose end is not in sight.
+/// For input whose length is not known.
 const MORE: &str = "over 268435455";
 
 fn too_long(what: impl Display, length: impl Display) -> Failure {
@@ -156,8 +158,9 @@ fn too_long(what: impl Display, length: impl Display) -> Failure {
     Failure::new(Status::Input, cause).cure("publish it in parts")
 }
 
-/// Refuses to read a standard input that is closed: its place has /dev/null, open for reading and writing, since
-/// this program began, and nothing in it would be an empty message. With `</dev/null` it is open for reading alone.
+/// Refuses to read a closed standard input. The runtime opens /dev/null in its place, for reading
+/// and writing, and reading it would publish an empty message. With `</dev/null` it is open for
+/// reading only.
 pub(crate) fn check(arguments: &PayloadArguments) -> Result<(), Failure> {
     const STANDARD: [&str; 3] = ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
     let file = arguments.file.as_deref();
@@ -177,11 +180,11 @@ pub(crate) fn check(arguments: &PayloadArguments) -> Result<(), Failure> {
 fn is_closed() -> io::Result<bool> {
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let is_null = input.metadata()?.rdev() == fs::metadata("/dev/null")?.rdev();
-    // Of no bytes, which fails where it is open for reading alone.
+    // Writes no bytes, which fails if it is open for reading only.
     Ok(is_null && (&input).write(&[]).is_ok())
 }
 
-/// A pipe, a terminal, a socket: it may be long before it ends.
+/// Returns whether this is a pipe, terminal or socket, which may not end soon.
 fn is_from_a_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
@@ -201,7 +204,7 @@ fn unreadable(error: &io::Error) -> Failure {
     Failure::new(Status::Input, cause).cure("connect a file or a pipe to it")
 }
 
-/// The next line, without its end.
+/// Returns the next line, without its line ending.
 fn line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
     let mut line = Vec::new();
     let read = input.take(MOST_READ).read_until(b'\n', &mut line);
@@ -212,7 +215,7 @@ fn line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
     within(line, "a line of the standard input").map(Some)
 }
 
-/// Bytes after which input is known to be too long.
+/// Number of bytes after which input is known to be too long.
 const MOST_READ: u64 = LONGEST as u64 + 1;
 
 fn within(payload: Vec<u8>, what: &str) -> Result<Vec<u8>, Failure> {

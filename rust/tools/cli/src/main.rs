@@ -1,16 +1,15 @@
-//! `thread-mqtt`: the client of this project on a laptop, over the laptop's own sockets.
+//! `thread-mqtt`: this project's client on a laptop, using the laptop's own sockets.
 //!
 //! ```text
 //!  args ──▶ setup ──▶ session ──▶ publish │ subscribe
-//!   │         │                            (driver, client, host port)
-//!   │         └────▶ doctor: the stages one by one, each with what it found
-//!   └──▶ resolve: the resolver alone
+//! │         │                            (driver, client, host port) │         └────▶ doctor: goes
+//! through the stages and prints what each found └──▶ resolve: only the resolver
 //! ```
 //!
-//! It prints what the crates beneath have to say, a cause and a cure ([`cure`] knows the options of
-//! this program), and ends with the exit status of the stage that failed: see [`exit`].
+//! It prints the cause and cure that the crates below report ([`cure`] translates cures into the
+//! options of this program), and ends with the exit status of the stage that failed: see [`exit`].
 #![forbid(unsafe_code)]
-// These panic where nothing can be written: see `output`.
+// These panic if the output cannot be written: see `output`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
@@ -72,7 +71,7 @@ fn run_command(arguments: &[OsString]) -> Result<(), Failure> {
     }
 }
 
-/// Prints what clap has to say: the help, the version, or what is wrong with the command line.
+/// Prints clap's output: the help, the version, or an error in the command line.
 fn show(error: clap::Error) -> Result<(), Failure> {
     let error = without_credentials(without_false_tip(without_wild_guess(error)));
     match (error.use_stderr(), error.print()) {
@@ -81,8 +80,8 @@ fn show(error: clap::Error) -> Result<(), Failure> {
     }
 }
 
-/// Of an unknown option clap guesses what was meant, and for `--quiet` of mosquitto_pub it is `--suite`. A
-/// guess that does not even begin alike misleads, and so does the usage made for it.
+/// Removes a guess of clap's that does not even have the same first letters as the unknown option,
+/// and its usage text: for `--quiet` of mosquitto_pub clap suggests `--suite`.
 fn without_wild_guess(error: clap::Error) -> clap::Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -102,8 +101,8 @@ fn without_wild_guess(error: clap::Error) -> clap::Error {
     }
 }
 
-/// To an option without a value clap says how to pass what follows as one more argument, which no command here
-/// takes.
+/// Removes clap's advice for an option without a value: to pass the next word as an additional
+/// argument, which no command here accepts.
 fn without_false_tip(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
         tips.retain(|tip| !tip.to_string().starts_with("to pass "));
@@ -114,7 +113,7 @@ fn without_false_tip(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// A URI in a place that clap does not expect is shown like any other.
+/// Hides credentials in a URI where clap does not expect one.
 fn without_credentials(mut error: clap::Error) -> clap::Error {
     for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
         if let Some(ContextValue::String(text)) = error.get(kind) {
@@ -125,7 +124,7 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Which arguments are not UTF-8.
+/// Names the arguments that are not UTF-8.
 fn not_utf8(arguments: &[OsString]) -> Failure {
     let wrong = arguments.iter().filter(|word| word.to_str().is_none());
     let wrong: Vec<_> = wrong.map(|word| format!("{word:?}")).collect();

@@ -1,11 +1,11 @@
-//! Numbers on the command line: what is wrong with one is said with the range and an example.
+//! Numbers on the command line. Errors state the range and an example.
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 use std::ffi::OsStr;
 use std::marker::PhantomData;
 
-/// Reads a number of this range; `unit` follows the word "number".
+/// Parses a number in this range. `unit` follows the word "number".
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Number<T> {
     unit: &'static str,
@@ -28,9 +28,10 @@ const fn number<T>(unit: &'static str, least: u64, most: u64, example: u64) -> N
 pub(crate) const PORT: Number<u16> = number("", 1, 65_535, 8_883);
 pub(crate) const COUNT: Number<u64> = number(" of messages", 1, u64::MAX, 10);
 pub(crate) const REDIRECTS: Number<u8> = number("", 0, 255, 3);
-/// Seconds as MQTT counts them.
+/// Seconds, in the range of MQTT.
 pub(crate) const U32: Number<u32> = number(" of seconds", 0, u32::MAX as u64, 3_600);
-/// The largest packet that MQTT has, and the smallest limit that a session takes.
+/// Packet sizes from the smallest limit that a session accepts to the largest packet that MQTT
+/// allows.
 pub(crate) const PACKET: Number<u32> = number(" of bytes", 64, 268_435_460, 65_536);
 pub(crate) const CHAIN: Number<usize> = number(" of certificates", 1, 7, 3);
 

@@ -1,4 +1,4 @@
-//! What a command prints: what was asked for on the standard output, and everything else on the
+//! What a command prints: the requested output on the standard output, everything else on the
 //! standard error.
 use crate::exit::{Failure, Status};
 use nix::errno::Errno;
@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 
-/// Writes a line to the standard error. That may be closed or full, which changes nothing about how the
-/// command ends.
+/// Writes a line to the standard error. If that is closed or full, the command ends the same way as
+/// otherwise.
 macro_rules! tell {
     ($($text:tt)*) => {
         $crate::output::say(format_args!("{}\n", format_args!($($text)*)))
@@ -17,7 +17,7 @@ macro_rules! tell {
 }
 pub(crate) use tell;
 
-/// Writes to the standard error, if that takes it.
+/// Writes to the standard error, if possible.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
     let _ = io::stderr().lock().write_fmt(text);
 }
@@ -29,17 +29,17 @@ pub(crate) fn print(text: fmt::Arguments<'_>) -> io::Result<()> {
     out.flush()
 }
 
-/// Bytes that a pipe takes without a wait as soon as it takes any.
+/// Number of bytes that a pipe accepts without waiting once it accepts any.
 const AT_ONCE: usize = 4096;
 
-/// How often is asked for an end while the standard output takes nothing, ms.
+/// How often to check for the end while the standard output is blocked, in ms.
 const PAUSE: u8 = 100;
 
-/// Writes bytes to the standard output. While that takes nothing, as a pipe that is not read, this ends when
-/// `is_over` says so: false if it did.
+/// Writes bytes to the standard output. If it is blocked, such as a pipe that is not read, stops
+/// when `is_over` returns true, and then returns false.
 pub(crate) fn write(bytes: &[u8], is_over: impl Fn() -> bool) -> io::Result<bool> {
     let out = io::stdout().lock();
-    // Without its buffer, of which some is written at another time.
+    // Bypasses the buffer, which may be written at another time.
     let mut file = File::from(out.as_fd().try_clone_to_owned()?);
     let mut left = bytes;
     while !left.is_empty() {
@@ -51,7 +51,7 @@ pub(crate) fn write(bytes: &[u8], is_over: impl Fn() -> bool) -> io::Result<bool
         }
         match file.write(left.get(..AT_ONCE).unwrap_or(left)) {
             Ok(n) => left = left.get(n..).unwrap_or_default(),
-            // Another process has set it so, and has filled it since.
+            // Another process has made it non-blocking, and has filled it since.
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return Err(error),
@@ -60,8 +60,8 @@ pub(crate) fn write(bytes: &[u8], is_over: impl Fn() -> bool) -> io::Result<bool
     Ok(true)
 }
 
-/// What a failure to write to the standard output means: a reader that has enough, as with `| head -1`,
-/// ends the command quietly.
+/// Handles a failure to write to the standard output. If the reader has closed the pipe, as with `|
+/// head -1`, the command ends quietly.
 pub(crate) fn failed(error: &io::Error) -> Result<(), Failure> {
     match error.kind() {
         ErrorKind::BrokenPipe => Ok(()),
@@ -93,12 +93,12 @@ impl Lines {
         }
     }
 
-    /// Nothing can be written any more.
+    /// Returns whether writing has failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
 
-    /// Whether all was written, if that is not to be passed over.
+    /// Returns the write error, unless it can be ignored.
     pub(crate) fn end(&self) -> Result<(), Failure> {
         self.failure.as_ref().map_or(Ok(()), failed)
     }

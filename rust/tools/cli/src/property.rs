@@ -1,12 +1,13 @@
-//! `-D COMMAND PROPERTY VALUE`, as mosquitto_pub and mosquitto_sub write the properties of MQTT 5.
+//! `-D COMMAND PROPERTY VALUE`, the syntax of mosquitto_pub and mosquitto_sub for MQTT 5
+//! properties.
 //!
-//! It takes three values, a user property four, which is no shape of option that clap knows. So it is
-//! rewritten to the option of this program before clap sees it.
+//! It takes three values, or four for a user property, which clap cannot express. It is therefore
+//! rewritten to this program's own option before clap parses it.
 use crate::exit::Failure;
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 
-/// Packet (which mosquitto_pub calls command), property, and the option that stands for it.
+/// Packet (called command in mosquitto_pub), property, and the corresponding option.
 const OPTIONS: [(&str, &str, &str); 14] = [
     ("publish", "content-type", "--content-type"),
     ("publish", "payload-format-indicator", "--payload-format"),
@@ -28,14 +29,14 @@ const OPTIONS: [(&str, &str, &str); 14] = [
     ),
 ];
 
-/// Stands between the name and the value of a user property from `-D`, where a person writes `=`. The name
-/// of one may hold `=` (MQTT 5 section 3.3.2.3.7); no argument of a command line can hold this.
+/// Separates the name and the value of a user property from `-D`, where a user types `=`. The name
+/// may contain `=` (MQTT 5 section 3.3.2.3.7); no command-line argument can contain this character.
 pub(crate) const BETWEEN: &str = "\0";
 
-/// The id of `-D` in the definition of the command line, where it stands for its help.
+/// The id of `-D` in clap's definition, where it exists only for its help text.
 const ID: &str = "property";
 
-/// The command line with every `-D` as an option of its own.
+/// Returns the command line with every `-D` replaced by its own option.
 pub(crate) fn rewrite(
     arguments: impl Iterator<Item = OsString>,
     cli: &Command,
@@ -70,14 +71,14 @@ pub(crate) fn rewrite(
     Ok(rewritten)
 }
 
-/// What a word of the command line is.
+/// The kind of a word on the command line.
 enum Word {
-    /// `-D`, perhaps in one word with flags before it and with the packet behind it.
+    /// `-D`, possibly combined in one word with flags before it and the packet after it.
     Property {
         flags: Option<OsString>,
         of: Option<OsString>,
     },
-    /// An option whose value is the next word, whatever that looks like.
+    /// An option whose value is always the next word, even if that starts with a hyphen.
     Text,
     Other,
 }
@@ -116,7 +117,7 @@ impl Word {
         Self::Other
     }
 
-    /// An option behind these flags, with the value that is in the same word.
+    /// Returns the word for an option after these flags, with the value from the same word.
     fn with_option(arg: &Arg, flags: &str, value: Option<&str>) -> Self {
         match value {
             _ if arg.get_id() == ID => Self::Property {
@@ -129,7 +130,7 @@ impl Word {
     }
 }
 
-/// What of [`OPTIONS`] this command of the program has.
+/// Returns the [`OPTIONS`] that this command supports.
 fn options(
     this: &Command,
 ) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
@@ -139,7 +140,7 @@ fn options(
     })
 }
 
-/// The option for a property of this packet, whose name and value are taken.
+/// Returns the option for a property of this packet, and consumes the property's name and value.
 fn option(
     this: &Command,
     of: &OsStr,
@@ -218,7 +219,7 @@ mod tests {
         }
     }
 
-    /// The value of an option that takes any text is that text, also where it looks like an option.
+    /// If an option accepts any text, its value may look like an option.
     #[test]
     fn what_only_looks_like_a_property_stays() {
         for text in ["-D", "--property", "--", "-Dx"] {
@@ -240,7 +241,7 @@ mod tests {
         for line in ["-m=-D -D", "-m-D -D", "--message=x -D"] {
             assert!(rewritten(line).is_err(), "{line}");
         }
-        // An option that is not about text lacks its value.
+        // An option that does not take text is missing its value.
         let options = "--ca --content-type=a";
         assert_eq!(
             rewritten("--ca -D publish content-type a").as_deref(),

@@ -14,10 +14,10 @@ use thread_mqtt_session::{
     StoreError, Version,
 };
 
-/// Bytes of a large file that are read at once.
+/// Number of bytes of a large file read at once.
 const PIECE: u32 = 64 << 10;
 
-/// How long a failure waits for input that can still be stored.
+/// How long to wait after a failure for input that can still be stored.
 const INPUT: Duration = Duration::from_secs(1);
 
 pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
@@ -32,7 +32,7 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
     let waiting = run.stored();
     run.stop();
     match &arguments.session.directory {
-        // What QoS 0 promises is not stored.
+        // QoS 0 messages are not stored.
         Some(directory) if waiting > 0 && arguments.message.qos != QoS::AtMostOnce => {
             let (verb, they) = match waiting {
                 1 => ("1 message waits", "it"),
@@ -49,7 +49,7 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
     }
 }
 
-/// Refuses what no broker needs to be asked about.
+/// Refuses what is invalid whatever the broker is.
 fn check(arguments: &PubArguments) -> Result<(), Failure> {
     let message = &arguments.message;
     check::topic_name("--topic", &message.topic)?;
@@ -61,7 +61,7 @@ fn check(arguments: &PubArguments) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a payload that is not what `--payload-format` says: a broker may close the connection.
+/// Refuses a payload that does not match `--payload-format`: a broker may close the connection.
 fn check_format(payload: &[u8], status: Status, arguments: &PubArguments) -> Result<(), Failure> {
     let format = arguments.message.properties.payload_format;
     match std::str::from_utf8(payload) {
@@ -77,27 +77,27 @@ fn check_format(payload: &[u8], status: Status, arguments: &PubArguments) -> Res
     }
 }
 
-/// The input on its way to the broker.
+/// The input being published.
 struct Work<'a> {
     arguments: &'a PubArguments,
     properties: Option<Properties>,
     input: Input,
-    /// A message for which the outbox has no room yet.
+    /// A message that does not fit into the outbox yet.
     held: Option<Message>,
-    /// Messages of the input that the outbox has taken.
+    /// Number of input messages that the outbox has taken.
     taken: usize,
     at_end: bool,
-    /// Messages on their way: also those of an earlier command, with --session.
+    /// Messages in flight, including those of earlier commands with --session.
     queued: usize,
-    /// All of this command that were queued.
+    /// Number of messages that this command has queued.
     all: usize,
-    /// It was told that properties are left out.
+    /// Whether the user was told that properties are left out.
     strips: bool,
     large: Option<LargeFile>,
 }
 
 fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failure> {
-    // What is kept in a session is kept whole.
+    // Messages in a stored session are stored as a whole.
     let is_kept = arguments.session.directory.is_some();
     let large = (!is_kept).then_some(arguments.common.mqtt.max_packet);
     let mut work = Work {
@@ -113,13 +113,13 @@ fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failur
         large: None,
     };
     let published = work.publish(run);
-    // QoS 0 is sent now or never.
+    // QoS 0 messages are not kept for the next run.
     if !is_kept || arguments.message.qos == QoS::AtMostOnce {
         return published;
     }
     published.map_err(|failure| {
         let failure = match failure.is_of_the_connection() {
-            // Another program may only just have begun to write.
+            // Another program may only just have started to write.
             true => work.take(run, INPUT).err().unwrap_or(failure),
             false => failure,
         };
@@ -172,7 +172,7 @@ impl Work<'_> {
                         continue;
                     };
                     let piece = file.read(offset, length)?;
-                    // Not wanted any more after a lost connection: it is asked for again.
+                    // A lost connection may have made it obsolete: it is requested again.
                     let _ = run.client().supply(token, offset, piece);
                 }
                 Step::Event(Event::Version(Version::V311)) if self.properties.is_some() => {
@@ -195,8 +195,8 @@ impl Work<'_> {
         }
     }
 
-    /// Queues the input that is there, and what comes until `limit` is over, as long as the outbox has
-    /// room.
+    /// Queues the input that is available, and what arrives within `limit`, as long as the outbox
+    /// has room.
     fn take(&mut self, run: &mut Run<'_>, limit: Duration) -> Result<(), Failure> {
         let until = Instant::now() + limit;
         while !self.at_end {
@@ -234,13 +234,13 @@ impl Work<'_> {
                     self.held = Some(message);
                     break;
                 }
-                // What was stored before has to go first, and makes room.
+                // Earlier stored messages must be sent first, which makes room.
                 Err(CommandError::NotStored(StoreError::Full)) if self.queued > 0 => {
                     self.held = Some(message);
                     break;
                 }
                 Err(CommandError::NotStored(error)) => return Err(run.storage(error)),
-                // After a fallback, which drops those of messages that wait.
+                // After a fallback, which drops the properties of waiting messages.
                 Err(CommandError::PropertiesNeedV5) if self.may_strip(&message) => {
                     self.tell_stripped();
                     let properties = None;
@@ -267,7 +267,7 @@ impl Work<'_> {
         }
     }
 
-    /// What of the input was not taken.
+    /// Describes the input that was not taken.
     fn rest(&self) -> Option<String> {
         let all = self.at_end && self.held.is_none();
         (!all).then(|| match self.taken {
@@ -299,7 +299,7 @@ fn begin(run: &mut Run<'_>, message: Message, file: &LargeFile) -> Result<(), Fa
     begun.map(drop).map_err(Failure::usage)
 }
 
-/// What was not done for so many messages.
+/// Describes what is missing for this many messages.
 fn left(queued: usize, is_sent_once: bool) -> String {
     let missing = match is_sent_once {
         true => "sent",

@@ -1,4 +1,4 @@
-//! `thread-mqtt resolve`: the resolver alone.
+//! `thread-mqtt resolve`: only the resolver.
 use crate::args::{NetworkArguments, ResolveArguments};
 use crate::check;
 use crate::cure;
@@ -19,7 +19,7 @@ pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     }
     let mut port = setup::port(&arguments.network)?;
     let config = Config {
-        // All are shown.
+        // Show all of them.
         max_candidates: usize::MAX,
         ..setup::resolver_config(&arguments.network, &[&host])
     };
@@ -34,7 +34,7 @@ pub(crate) fn resolve(arguments: &ResolveArguments) -> Result<(), Failure> {
     }
 }
 
-/// The standard output.
+/// Writes to the standard output.
 struct Screen(Lines);
 
 impl Listener for Screen {
@@ -47,7 +47,7 @@ impl Listener for Screen {
     }
 }
 
-/// No address.
+/// Describes why there is no address.
 fn failed(report: &Report, network: &NetworkArguments) -> Failure {
     let no_prefix =
         |failure: &thread_mqtt_resolve::resolver::Failure| failure.error == LookupError::NoPrefix;

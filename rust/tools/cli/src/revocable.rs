@@ -1,41 +1,42 @@
-//! The storage of a session, of which the last writes can be taken back, and which knows how many messages it
-//! has.
+//! The storage of a session whose latest writes can be undone, and which counts its stored
+//! messages.
 //!
-//! The session stores the identifier of a message of QoS 2 before it hands the message out. A message
-//! that then cannot be written anywhere must come again, so its identifier must not stay there.
+//! The session stores the identifier of a QoS 2 message before it delivers the message. If the
+//! message then cannot be written anywhere, it must be delivered again, so its identifier must be
+//! removed.
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use thread_mqtt_session::{Store, StoreError, is_message};
 
-/// Keys from here on are those of messages to be sent, which are counted and never taken back.
+/// Keys from here on belong to outgoing messages, which are counted and never undone.
 const MESSAGES: u16 = 0x8000;
 
 #[derive(Debug, Default)]
 struct Latest {
-    /// What the latest writes have replaced, first to last.
+    /// What the latest writes have replaced, in order.
     replaced: Vec<(u16, Option<Vec<u8>>)>,
     revoked: bool,
-    /// The messages to be sent that are stored.
+    /// The stored outgoing messages.
     messages: BTreeSet<u16>,
 }
 
-/// Takes the latest writes back, and knows what waits to be sent.
+/// Undoes the latest writes, and knows the messages waiting to be sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Revoker(Arc<Mutex<Latest>>);
 
 impl Revoker {
-    /// What was written until now stays.
+    /// Keeps everything written so far.
     pub(crate) fn begin(&self) {
         self.with(|latest| latest.replaced.clear());
     }
 
-    /// What was written since is taken back when the session is dropped.
+    /// Undoes everything written since, when the session is dropped.
     pub(crate) fn revoke(&self) {
         self.with(|latest| latest.revoked = true);
     }
 
-    /// How many messages are stored that are not acknowledged.
+    /// Returns the number of stored messages that are not acknowledged.
     pub(crate) fn messages(&self) -> usize {
         self.with(|latest| latest.messages.len())
     }
@@ -45,7 +46,7 @@ impl Revoker {
     }
 }
 
-/// A store that remembers what its latest writes have replaced.
+/// A store that records what its latest writes have replaced.
 pub(crate) struct Revocable {
     store: Box<dyn Store>,
     records: BTreeMap<u16, Vec<u8>>,
@@ -61,7 +62,7 @@ impl Revocable {
         }
     }
 
-    /// Notes what there is under this key from now on.
+    /// Records the new content under this key.
     fn note(&mut self, key: u16, record: Option<&[u8]>) {
         if key >= MESSAGES {
             let is_message = record.is_some_and(|record| is_message(key, record));
@@ -116,7 +117,7 @@ impl Drop for Revocable {
             false => Vec::new(),
         });
         while let Some((key, before)) = replaced.pop() {
-            // At worst the message does not come again.
+            // At worst, the message is not delivered again.
             let _ = match before {
                 Some(record) => self.store.put(key, &record),
                 None => self.store.delete(key),
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
     use thread_mqtt_session::{Config, Message, QoS, Session};
 
-    /// The records, for a look from outside.
+    /// The records, accessible from outside.
     #[derive(Default, Clone)]
     struct Memory(Arc<Mutex<BTreeMap<u16, Vec<u8>>>>);
 
@@ -153,7 +154,7 @@ mod tests {
         }
     }
 
-    /// The records of two messages, 8000 and 8001.
+    /// Returns the records of two messages, 8000 and 8001.
     fn messages() -> [Vec<u8>; 2] {
         let memory = Memory::default();
         let store = Box::new(memory.clone());

@@ -17,12 +17,12 @@ use thread_mqtt_resolve::resolver::{Candidate, Origin};
 use thread_mqtt_resolve::{BrokerUri, Host};
 use thread_mqtt_session::{BrokerText, Event as Mqtt, ReasonCode, SkipReason, StoreError, Token};
 
-/// A client at work.
+/// A running client.
 pub(crate) struct Run<'a> {
     arguments: &'a CommonArguments,
     session: &'a SessionArguments,
     driver: Driver<HostPort>,
-    /// For what the session stores.
+    /// Undoes what the session has stored.
     revoker: Revoker,
     debug: bool,
     began: Duration,
@@ -30,49 +30,49 @@ pub(crate) struct Run<'a> {
     /// The broker has accepted this client at least once.
     was_online: bool,
     configured: Vec<BrokerUri>,
-    /// The broker that is tried or connected, and those of its addresses that were.
+    /// The broker being tried or connected, and its addresses tried so far.
     broker: BrokerUri,
     tried: Vec<Candidate>,
-    /// How the brokers before that one failed.
+    /// Failures of earlier brokers.
     before: Vec<String>,
-    /// What to do, if it was said last.
+    /// The last cure, if one was printed.
     advised: Option<String>,
     chances: Chances,
     /// The failure that ends the command, unless something else is tried.
     failed: Option<Failure>,
-    /// The failure of the storage that ends it in any case.
+    /// The storage failure that ends the command in any case.
     unstored: Option<Failure>,
-    /// What the storage's last failure was, which was said.
+    /// The last storage failure, which was reported.
     storage_failed: Option<StoreError>,
-    /// What the broker said last, with the request that it is about.
+    /// The broker's last text, and the request that it refers to.
     said: Option<(Option<Token>, String)>,
     interrupted: Arc<AtomicBool>,
 }
 
-/// What a command has to deal with.
+/// What a command must handle next.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Something happened; the stages were shown already.
+    /// Something happened. Stages have already been shown.
     Event(Event),
-    /// The wait is over: look at other inputs.
+    /// The wait has ended: check other inputs.
     Woken,
-    /// Ctrl-C or a signal like it: the user wants it to end.
+    /// Ctrl-C or a similar signal: the user wants to stop.
     Interrupted,
-    /// The time given by --timeout is over.
+    /// The time limit of --timeout has expired.
     TimedOut,
 }
 
-/// What may be tried before the first attempt counts as failed.
+/// What else can be tried before the first attempt counts as failed.
 #[derive(Debug)]
 struct Chances {
-    /// The brokers that have not had their turn.
+    /// The brokers not tried yet.
     brokers: Vec<BrokerUri>,
     /// Another version of MQTT.
     version: bool,
 }
 
 impl<'a> Run<'a> {
-    /// Begins to connect.
+    /// Starts to connect.
     pub(crate) fn start(
         arguments: &'a CommonArguments,
         session: &'a SessionArguments,
@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// What the broker has said about a request, or with `None` about the connection.
+    /// Returns what the broker has said about a request, or with `None` about the connection.
     pub(crate) fn said(&mut self, about: Option<Token>) -> Option<String> {
         let said = self.said.take_if(|(token, _)| *token == about);
         said.map(|(_, text)| text)
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         self.driver.client_mut()
     }
 
-    /// How many messages are in the storage of --session and wait to be acknowledged.
+    /// Returns the number of messages in the storage of --session that wait for acknowledgement.
     pub(crate) fn stored(&self) -> usize {
         self.revoker.messages()
     }
@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
         self.driver.port().waker()
     }
 
-    /// Goes on until something happens.
+    /// Runs until something happens.
     pub(crate) fn step(&mut self) -> Result<Step, Failure> {
         loop {
             let busy = self.driver.turn();
@@ -152,7 +152,7 @@ impl<'a> Run<'a> {
                 self.follow(&event);
                 self.judge(&event);
                 self.show(&event);
-                // Wrong from the outset, whatever the network says meanwhile.
+                // The storage was unusable from the start, whatever the network reports meanwhile.
                 match self.unstored.take() {
                     Some(failure) => return Err(failure),
                     None => return Ok(Step::Event(event)),
@@ -176,21 +176,22 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Writes to the standard output. False if the command is to end, and that is not read.
+    /// Writes to the standard output. Returns false if the command should end and the output is not
+    /// being read.
     pub(crate) fn print(&self, bytes: &[u8]) -> io::Result<bool> {
         output::write(bytes, || {
             self.interrupted.load(Ordering::Relaxed) || self.is_too_late()
         })
     }
 
-    /// Whether the time given by --timeout is over.
+    /// Returns whether the time limit of --timeout has expired.
     pub(crate) fn is_too_late(&self) -> bool {
         let now = self.driver.port().now();
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// Disconnects in good order. Takes no event meanwhile: a message that is taken is acknowledged,
-    /// and one that is not printed must come again.
+    /// Disconnects gracefully. Takes no events meanwhile: taking a message acknowledges it, and a
+    /// message that is not printed must be delivered again.
     pub(crate) fn stop(mut self) {
         self.driver.stop();
         loop {
@@ -202,8 +203,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Cuts the connection without acknowledging the message that was taken last, and forgets that it
-    /// came: it must come again. Without a DISCONNECT, so the broker publishes the will.
+    /// Drops the connection without acknowledging the last message taken, and removes its
+    /// identifier, so that it is delivered again. Sends no DISCONNECT, so the broker publishes the
+    /// will.
     pub(crate) fn abandon(self) {
         self.revoker.revoke();
     }
@@ -255,20 +257,21 @@ impl<'a> Run<'a> {
         if let (true, Event::Failed { cause, .. }) = (lost, event) {
             self.advise(cure::of(cause, &self.broker, self.arguments));
         }
-        // The next attempt is another one.
+        // The next attempt starts from scratch.
         if matches!(event, Event::Failed { .. }) {
             self.tried.clear();
         }
     }
 
-    /// Once: full is told again whenever an acknowledgement has made a little room.
+    /// Reports a storage failure once: "full" is reported again whenever an acknowledgement makes a
+    /// little room.
     fn tell_storage(&mut self, error: StoreError) {
         if self.storage_failed.replace(error) != Some(error) {
             output::say(format_args!("{}", self.storage(error)));
         }
     }
 
-    /// What to do about a lost connection, unless it was said of the one before.
+    /// Prints the cure for a lost connection, unless it is the same as the last time.
     fn advise(&mut self, cure: Option<String>) {
         if let (true, Some(cure)) = (cure != self.advised, &cure) {
             tell!("  What to do: {cure}.");
@@ -276,14 +279,14 @@ impl<'a> Run<'a> {
         self.advised = cure;
     }
 
-    /// Notes which broker, and which of its addresses, an event is about.
+    /// Records which broker, and which of its addresses, an event refers to.
     fn follow(&mut self, event: &Event) {
         match event {
             Event::Broker(broker) => {
                 self.broker.clone_from(broker);
                 self.tried.clear();
             }
-            // A silent one has another turn.
+            // A silent address is tried again.
             Event::CandidateFailed(candidate, _) if self.tried.contains(candidate) => {}
             Event::CandidateFailed(candidate, _) => self.tried.push(*candidate),
             Event::Reached(Reached::Tcp(candidate, _)) => self.tried = vec![*candidate],
@@ -291,7 +294,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The broker, with its addresses if those are not in its URI.
+    /// Returns the broker, with its addresses if the URI does not contain them.
     fn place(&self) -> String {
         let has_name = matches!(self.broker.host, Host::Name(_));
         let is_new = |candidate: &&Candidate| {
@@ -305,20 +308,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The directory of the session.
+    /// Returns the session's directory.
     fn directory(&self) -> std::path::Display<'a> {
         let directory = self.session.directory.as_deref();
         directory.unwrap_or(Path::new("")).display()
     }
 
-    /// A first attempt that fails ends the command, unless another broker or another version is tried
-    /// at once; a lost connection does not.
+    /// Ends the command if the first attempt fails, unless another broker or version is tried
+    /// immediately. A lost connection does not end it.
     fn judge(&mut self, event: &Event) {
         match event {
             Event::Reached(Reached::Online { .. }) => self.was_online = true,
-            // What was stored before makes room as soon as it is sent.
+            // Sending the stored messages makes room.
             Event::Session(Mqtt::StorageFailed(StoreError::Full)) => {}
-            // Before anything is sent: what is not stored would be lost.
+            // Nothing has been sent yet, and messages that are not stored would be lost.
             Event::Session(Mqtt::StorageFailed(error)) if !self.was_online => {
                 self.unstored = Some(self.storage(*error));
             }
@@ -357,7 +360,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Where the time was over, and what for.
+    /// Describes where the time limit expired, and what was awaited.
     pub(crate) fn timed_out(&self, waits: Waits) -> Failure {
         let client = self.driver.client();
         let place = self.place();
@@ -385,7 +388,7 @@ impl<'a> Run<'a> {
             .cure(format_args!("{check}, or give more time with --timeout"))
     }
 
-    /// What is wrong with the storage, with the system's own words instead of its number.
+    /// Describes a storage failure, with the system's text instead of its number.
     pub(crate) fn storage(&self, error: StoreError) -> Failure {
         let directory = self.directory();
         let failed = |cause: String| {
@@ -409,20 +412,20 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What a command waited for when its time was over, once the broker was connected.
+/// What a command waited for when it timed out after connecting.
 #[derive(Debug)]
 pub(crate) enum Waits {
     /// Its own input.
     Input,
-    /// The broker: what is missing.
+    /// The broker's response; names what is missing.
     Messages(String),
-    /// Messages of others.
+    /// Messages from others.
     Others,
     /// The reader of its output.
     Reader,
 }
 
-/// Whether the broker sends its clients elsewhere (MQTT 5 section 4.11).
+/// Returns whether the broker redirects its clients (MQTT 5 section 4.11).
 fn is_redirect(cause: &Cause) -> bool {
     matches!(
         cause.reason(),

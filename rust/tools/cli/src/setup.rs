@@ -22,18 +22,18 @@ use thread_mqtt_seal::{Key, SealedStore};
 use thread_mqtt_session::{Message, Store, Version};
 use zeroize::Zeroizing;
 
-/// What becomes of messages that the broker has for the session.
+/// How to handle messages that the broker holds for the session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Inbound {
-    /// They stay at the broker, for a command that takes them.
+    /// Leave them at the broker for a command that receives them.
     Left,
     Whole,
-    /// Large ones in pieces.
+    /// Receive large ones in pieces.
     InPieces,
 }
 
-/// A client for the broker of the command line, on this host's sockets, and what takes back the last that
-/// it stored.
+/// Creates a client for the brokers of the command line, on this host's sockets, and the handle
+/// that undoes its latest stores.
 pub(crate) fn driver(
     arguments: &CommonArguments,
     session: &SessionArguments,
@@ -62,7 +62,7 @@ pub(crate) fn driver(
     Ok((driver_of(client, arguments)?, revoker))
 }
 
-/// The directory, whose records are encrypted if there is a key.
+/// Opens the directory. Encrypts its records if there is a key.
 fn store(
     directory: &Path,
     session: &SessionArguments,
@@ -88,7 +88,7 @@ fn store(
         let filled = getrandom::fill(buf);
         filled.map_err(|error| error.raw_os_error().map_or(-1, i32::wrapping_neg))
     };
-    // Into another file: this one may be something that is needed.
+    // Suggest a new file: this one may be needed.
     let key = Key::soft(bytes, fill).map_err(|error| {
         Failure::usage(format_args!("--session-key {}: {error}", path.display())).cure(
             "name the file with the key, or make one in a new file: openssl rand -hex -out NEW-FILE 32",
@@ -98,7 +98,7 @@ fn store(
     Ok(Box::new(SealedStore::new(store, key, id)))
 }
 
-/// The bytes of 32 or 64 hexadecimal digits.
+/// Decodes 32 or 64 hexadecimal digits.
 fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let text = std::str::from_utf8(text).ok()?;
     if !matches!(text.len(), 32 | 64) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -131,7 +131,7 @@ fn open_store(directory: &Path) -> Result<FileStore, Failure> {
     })
 }
 
-/// The same for one broker of those, in this version of MQTT and for one attempt.
+/// Creates a client for one of the brokers, in this MQTT version and for one attempt.
 pub(crate) fn driver_for(
     version: MqttVersion,
     arguments: &CommonArguments,
@@ -182,7 +182,7 @@ fn driver_of(
     arguments: &CommonArguments,
 ) -> Result<Driver<HostPort>, Failure> {
     let client = client.map_err(Failure::usage)?;
-    // A buffer that takes a whole TLS record.
+    // A buffer for a whole TLS record.
     let buffer = vec![0; 18 * 1024].into_boxed_slice();
     Ok(Driver::with_buffer(
         client,
@@ -191,7 +191,7 @@ fn driver_of(
     ))
 }
 
-/// Quicker than a device's: a person waits.
+/// Shorter than a device's, because a person is waiting.
 fn timers() -> Timers {
     Timers {
         tcp_connect: Duration::from_secs(10),
@@ -218,7 +218,7 @@ pub(crate) fn port(arguments: &NetworkArguments) -> Result<HostPort, Failure> {
 pub(crate) fn resolver_config(arguments: &NetworkArguments, hosts: &[&Host]) -> resolver::Config {
     let is_local = |host: &&Host| matches!(host, Host::Name(name) if is_localhost(name));
     let chain = match arguments.dns_server.as_slice() {
-        // Known without a DNS server.
+        // Can be resolved without a DNS server.
         [] if hosts.iter().all(is_local) => vec![AddressSource::Platform],
         [] => vec![AddressSource::Platform, AddressSource::BorderRouter],
         servers => {
@@ -233,13 +233,13 @@ pub(crate) fn resolver_config(arguments: &NetworkArguments, hosts: &[&Host]) -> 
         family: arguments.family.into(),
         configured_prefix: arguments.nat64_prefix,
         discover_prefix: arguments.ipv6_only && arguments.nat64_prefix.is_none(),
-        // The other half of a fast network's answer is not far behind.
+        // In a fast network, the second half of the answer follows soon.
         resolution_delay: Duration::from_millis(50),
         ..resolver::Config::default()
     }
 }
 
-/// Bytes of the largest packet that MQTT has.
+/// Size of the largest packet that MQTT allows.
 const LARGEST_PACKET: u32 = 268_435_460;
 
 fn session_config(
@@ -250,7 +250,7 @@ fn session_config(
     let password = match &arguments.password_file {
         Some(path) => {
             let mut content = read(path, "--password-file")?;
-            // Editors of some systems begin a file with a byte order mark.
+            // Editors on some systems start a file with a byte order mark.
             if content.starts_with(b"\xEF\xBB\xBF") {
                 content.drain(..3).for_each(drop);
             } else if content.starts_with(b"\xFF\xFE") || content.starts_with(b"\xFE\xFF") {
@@ -330,12 +330,12 @@ fn random_id() -> Result<String, Failure> {
 fn mapped(server: SocketAddr) -> SocketAddrV6 {
     match server {
         SocketAddr::V4(ipv4) => SocketAddrV6::new(ipv4.ip().to_ipv6_mapped(), ipv4.port(), 0, 0),
-        // With the zone, if it has one.
+        // With the zone, if there is one.
         SocketAddr::V6(ipv6) => ipv6,
     }
 }
 
-/// What `resolve` was given: a URI, or something that stands for the host of one.
+/// Parses the argument of `resolve`: a URI, or anything that can be the host of one.
 pub(crate) fn broker_of(name: &str) -> Result<BrokerUri, Failure> {
     no_credentials("the name", name)?;
     if name.is_empty() {

@@ -9,7 +9,7 @@ use crate::setup::Inbound;
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{Command, Event as Mqtt, QoS, Token};
 
-/// Filters in one SUBSCRIBE: some brokers end the connection at a ninth.
+/// Filters per SUBSCRIBE: some brokers close the connection at the ninth.
 const FILTERS: usize = 8;
 
 pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
@@ -30,7 +30,7 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
             .collect();
         let asked = run.client().subscribe(&filters);
         let token = asked.map_err(|error| {
-            // The one of several that is at fault.
+            // Of several, the one that is wrong.
             let is_wrong = |filter: &&(&str, QoS)| Command::subscribe(&[**filter]).is_err();
             match filters.iter().find(is_wrong) {
                 Some((topic, _)) => Failure::usage(format_args!("--topic {topic:?}: {error}")),
@@ -72,7 +72,7 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                 };
                 match qos {
                     QoS::AtMostOnce => run.stop(),
-                    // Not written, so not to be acknowledged.
+                    // Not written, so it must not be acknowledged.
                     _ => run.abandon(),
                 }
                 return failed;
@@ -123,7 +123,7 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is printed of a message, or of as much of it as has come.
+/// Returns the text to print for a message, or for the part received so far.
 fn text_of(event: &Mqtt, topic: &mut String, arguments: &SubscriptionArguments) -> Vec<u8> {
     let end: &[u8] = if arguments.no_newline { b"" } else { b"\n" };
     match event {
@@ -151,7 +151,7 @@ fn text_of(event: &Mqtt, topic: &mut String, arguments: &SubscriptionArguments) 
     }
 }
 
-/// Whether a message is whole with this.
+/// Returns whether this completes a message.
 fn is_last(event: &Mqtt) -> bool {
     match event {
         Mqtt::Message(_) => true,

@@ -1,4 +1,4 @@
-//! What TLS is told: whom to trust, who we are, what may be spoken.
+//! TLS settings: trusted CAs, the client's identity, and the permitted protocols.
 use crate::args::TlsArguments;
 use crate::exit::Failure;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -14,7 +14,7 @@ use thread_mqtt_soft_provider::{KEYS, Random, RandomError, provider, suites, ver
 use thread_mqtt_tls::{Config, ConfigBuilder, ConfigError, Given};
 use zeroize::Zeroize;
 
-/// Randomness of this host, for the cryptography.
+/// This host's randomness, for the cryptography.
 #[derive(Debug)]
 struct HostRandom;
 
@@ -24,8 +24,8 @@ impl Random for HostRandom {
     }
 }
 
-/// The device's provider, and what a laptop has besides: Ed25519 and P-521 of others, and every kind
-/// of key of one's own.
+/// Returns the device's provider with additions for a laptop: Ed25519 and P-521 of peers, and all
+/// types of client keys.
 fn laptop() -> CryptoProvider {
     CryptoProvider {
         signature_verification_algorithms: verify::SUPPORTED_WITH_ED25519,
@@ -50,8 +50,8 @@ impl KeyProvider for Keys {
     }
 }
 
-/// Where systems keep the certificates of the public CAs: Debian and its kin, Fedora and its kin,
-/// Alpine and macOS.
+/// Where systems keep the certificates of public CAs: the Debian family, the Fedora family, Alpine
+/// and macOS.
 const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -59,10 +59,10 @@ const SYSTEM_BUNDLES: [&str; 4] = [
     "/opt/homebrew/etc/ca-certificates/cert.pem",
 ];
 
-/// Records of any server fit: a laptop has the memory.
+/// Accepts records of any server: a laptop has enough memory.
 const MAX_INBOUND: usize = 64 * 1024;
 
-/// So does any chain that rustls can be asked to check.
+/// Accepts the longest chain that rustls can be set to check.
 const MAX_CHAIN: usize = 7;
 
 pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
@@ -110,7 +110,7 @@ pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
         .map_err(|error| Failure::usage(format_args!("the TLS options do not fit: {error}")))
 }
 
-/// The CAs that are named, or pins alone, or the CAs of this system.
+/// Configures the given CAs, or pins only, or the CAs of this system.
 fn trust(mut builder: ConfigBuilder, arguments: &TlsArguments) -> Result<ConfigBuilder, Failure> {
     for pin in &arguments.pin {
         builder = builder.pin(*pin);
@@ -126,14 +126,14 @@ fn trust(mut builder: ConfigBuilder, arguments: &TlsArguments) -> Result<ConfigB
     }
     let (path, origin) = system_bundle()?;
     let bundle = read(&path, origin)?;
-    // Not of the user's making: what cannot be read in it is left out.
+    // The user did not make this bundle, so unreadable entries are skipped.
     let (builder, _) = builder
         .ca_where_readable(&bundle)
         .map_err(|error| refused(&path, origin, error))?;
     Ok(builder)
 }
 
-/// The bundle of this system, and what it was found by.
+/// Returns the bundle of this system, and how it was found.
 fn system_bundle() -> Result<(PathBuf, &'static str), Failure> {
     let named = env::var_os("SSL_CERT_FILE");
     if let Some(path) = named.filter(|path| !path.is_empty()) {
@@ -150,7 +150,7 @@ fn system_bundle() -> Result<(PathBuf, &'static str), Failure> {
         })
 }
 
-/// Where the CAs of this system are, for a sentence about them.
+/// Returns where this system keeps its CAs, for a message.
 pub(crate) fn system_bundle_path() -> String {
     match system_bundle() {
         Ok((path, _)) => path.display().to_string(),
@@ -158,10 +158,11 @@ pub(crate) fn system_bundle_path() -> String {
     }
 }
 
-/// The largest file with certificates, a key or a password, bytes: what is larger is something else.
+/// Maximum size in bytes of a file with certificates, a key or a password. Anything larger is
+/// something else.
 const LARGEST: u64 = 64 << 20;
 
-/// Reads a file that an option names.
+/// Reads a file named by an option.
 pub(crate) fn read(path: &Path, option: &str) -> Result<Vec<u8>, Failure> {
     let content = read_within(path, option, LARGEST)?;
     content.ok_or_else(|| {
@@ -174,7 +175,7 @@ pub(crate) fn read(path: &Path, option: &str) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// Reads a file that an option names; `None` if it has more than so many bytes, or no end.
+/// Reads a file named by an option. Returns `None` if it has more than this many bytes, or no end.
 pub(crate) fn read_within(
     path: &Path,
     option: &str,
@@ -182,7 +183,7 @@ pub(crate) fn read_within(
 ) -> Result<Option<Vec<u8>>, Failure> {
     let read = || {
         let file = File::open(path)?;
-        // At once, so that no copy of a key is left behind where it grew.
+        // Allocates once, so that growing does not leave copies of a key behind.
         let size = file.metadata()?.len().min(bytes);
         let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         file.take(bytes + 1).read_to_end(&mut content)?;

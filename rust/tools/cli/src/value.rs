@@ -1,4 +1,4 @@
-//! Values of options that are more than a number or a name.
+//! Option values that are more than a number or a name.
 use crate::args::KeepAlive;
 use crate::format::{FORMATS, unknown_in};
 use crate::property;
@@ -35,7 +35,7 @@ pub(crate) fn keep_alive(text: &str) -> Result<KeepAlive, &'static str> {
     }
 }
 
-/// NAME=VALUE, or what became of `-D`.
+/// Parses NAME=VALUE, or the form that `-D` is rewritten to.
 pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
     match text
         .split_once(property::BETWEEN)

@@ -1,5 +1,5 @@
-//! Whatever is wrong, the binary says what and how to fix it, and ends with the status of the
-//! stage.
+//! For every error, the binary says what is wrong and how to fix it, and ends with the status of
+//! the stage.
 mod common;
 
 use common::{Dns, Scratch, command, outcome, refused, run, uri};
@@ -28,7 +28,7 @@ fn broker() -> HostPeer {
     HostPeer::start(Config::new(None), 1).unwrap()
 }
 
-/// TLS in front of a broker, and the file with its root.
+/// TLS in front of a broker, and the file with its root certificate.
 struct Secure {
     front: Front,
     scratch: Scratch,
@@ -78,7 +78,7 @@ fn uris() {
     ] {
         refused(&[uri], USAGE, &[says, uri]);
     }
-    // Of a list, the one that is wrong.
+    // In a list, the one that is wrong is named.
     for (list, wrong) in [
         ("mqtt://ho st", "\"st\""),
         ("mqtt://a,mqtts://", "\"mqtts://\""),
@@ -86,7 +86,7 @@ fn uris() {
     ] {
         refused(&[list], USAGE, &[wrong]);
     }
-    // A password is not shown, whatever it consists of.
+    // A password is never shown, whatever it contains.
     for uri in [
         "mqtts://user:secret@broker.example",
         "mqtts://user:se@c/ret?@broker.example",
@@ -111,7 +111,7 @@ fn uris() {
     }
 }
 
-/// Also where the password has what stands between the brokers of a list, and where no broker is expected.
+/// Also if the password contains the separators of a broker list, and where no broker is expected.
 #[test]
 fn no_part_of_a_password_is_shown() {
     let message = ["-t", "t", "-n"];
@@ -169,7 +169,7 @@ fn options() {
     let unread = pub_("-t topic -f missing.txt");
     assert_eq!(unread.status, INPUT, "{unread:?}");
     assert!(unread.stderr.contains("missing.txt"), "{unread:?}");
-    // Not what is nearest in the alphabet.
+    // Not the option that is closest alphabetically.
     let guess = pub_("-t topic -n --quiet").stderr;
     assert!(
         guess.contains("--quiet") && !guess.contains("--suite"),
@@ -245,7 +245,7 @@ fn nobody_listens() {
         TCP,
         &[&says, "refused", "listens on this port"],
     );
-    // Of two, both.
+    // If there are two, both are named.
     let other = format!("mqtt://{address}");
     let before = format!("Before: {one} at 127.0.0.1: TCP failed");
     let says = format!("thread-mqtt: {other}: TCP failed");
@@ -503,7 +503,7 @@ fn a_tls_port_spoken_to_in_the_clear() {
     );
 }
 
-/// As the same with TLS is told; of what came only the first byte is known.
+/// Reported in the same way as with TLS; only the first byte received is known.
 #[test]
 fn another_service_has_the_port() {
     for (greeting, says) in [
@@ -528,7 +528,7 @@ fn another_service_has_the_port() {
     }
 }
 
-/// The cure names the options that are missing, not those that were given.
+/// The cure names the missing options, not those that were given.
 #[test]
 fn a_broker_that_refuses_the_user() {
     let broker = broker();
@@ -625,12 +625,13 @@ fn a_message_larger_than_the_broker_allows() {
     assert_eq!(outcome.status, MESSAGE, "{outcome:?}");
     assert!(outcome.stderr.contains("at most 1000"), "{outcome:?}");
     assert!(outcome.stderr.contains("send less"), "{outcome:?}");
-    // Others are not held up by it.
+    // Others are not delayed by it.
     assert_eq!(broker.log().published.len(), 0);
 }
 
-/// A broker on one connection that answers each packet by its first byte and its body, until the client
-/// closes: where it is, and the first bytes that it got.
+/// Starts a broker for one connection that answers each packet according to its first byte and
+/// body, until the client closes. Returns its address, and the first bytes of the packets that it
+/// received.
 fn answering(answer: fn(u8, &[u8]) -> Vec<u8>) -> (String, JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = uri("mqtt", listener.local_addr().unwrap());
@@ -639,7 +640,7 @@ fn answering(answer: fn(u8, &[u8]) -> Vec<u8>) -> (String, JoinHandle<Vec<u8>>) 
         let mut seen = Vec::new();
         let mut header = [0; 2];
         while tcp.read_exact(&mut header).is_ok() {
-            // No packet here is longer than one byte of length can say.
+            // The length of every packet here fits into one byte.
             let mut body = vec![0; header[1].into()];
             tcp.read_exact(&mut body).unwrap();
             seen.push(header[0]);
@@ -664,7 +665,7 @@ fn a_subscription_that_the_broker_refuses() {
     assert_eq!(outcome.status, MESSAGE, "{outcome:?}");
     assert!(outcome.stderr.contains("secret/#"), "{outcome:?}");
     assert!(!outcome.stderr.contains("allowed"), "{outcome:?}");
-    // CONNECT, SUBSCRIBE, and DISCONNECT in good order.
+    // CONNECT, SUBSCRIBE, and a graceful DISCONNECT.
     assert_eq!(broker.join().unwrap(), [0x10, 0x82, 0xe0]);
 }
 
@@ -674,7 +675,7 @@ fn a_subscription_that_the_broker_lowers() {
         0x10 => vec![0x20, 3, 0, 0, 0],
         0x82 => [
             &[0x90, 5, body[0], body[1], 0, 1, 2][..],
-            // Two messages of QoS 0.
+            // Two QoS 0 messages.
             &[0x30, 5, 0, 1, b't', 0, b'x', 0x30, 5, 0, 1, b't', 0, b'y'],
         ]
         .concat(),
@@ -690,7 +691,8 @@ fn a_subscription_that_the_broker_lowers() {
     broker.join().unwrap();
 }
 
-/// Reason String of MQTT 5, in each packet that ends a command; a terminal does not obey it.
+/// The Reason String of MQTT 5, in each packet that ends a command. A terminal must not interpret
+/// it.
 #[test]
 fn what_the_broker_says_is_shown() {
     const SAID: &[u8; 13] = b"\x1f\0\x0aask \x1b[2J A";
@@ -702,7 +704,7 @@ fn what_the_broker_says_is_shown() {
     });
     let answer = |control, body: &[u8]| match control {
         0x10 => vec![0x20, 3, 0, 0, 0],
-        // Behind a topic of one letter.
+        // After a topic of one letter.
         0x32 => [&[0x40, 17, body[3], body[4], 0x87, 13][..], SAID].concat(),
         0x82 => [&[0x90, 17, body[0], body[1], 13][..], SAID, &[0x87]].concat(),
         _ => Vec::new(),
@@ -728,7 +730,7 @@ fn what_the_broker_says_is_shown() {
     assert!(outcome.stderr.contains(says), "{outcome:?}");
 }
 
-/// On one connection after the other, in each of which it is asked in another version.
+/// One connection after the other, each with a different MQTT version.
 #[test]
 fn a_broker_that_takes_neither_version() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! `doctor` on broken set-ups: every line that a stranger reads, in order.
+//! `doctor` with broken set-ups: every line of its output, in order.
 mod common;
 
 use common::{Dns, Outcome, Scratch, run};
@@ -14,7 +14,7 @@ use thread_mqtt_testkit::tls::Tls;
 
 const HOST: &str = "broker.example";
 
-/// The walk to this broker, with a DNS server that knows `broker.example` and nothing else.
+/// Runs doctor for this broker, with a DNS server that only knows `broker.example`.
 fn doctor(uri: &str, more: &[&str]) -> Outcome {
     let dns = Dns::start(&[HOST]).address.to_string();
     doctor_with_dns(uri, &[dns], more)
@@ -29,7 +29,7 @@ fn doctor_with_dns(uri: &str, servers: &[String], more: &[&str]) -> Outcome {
     run(&arguments)
 }
 
-/// Holds the whole report against these lines, of which each `*` stands for anything.
+/// Compares the whole report with these lines, in which `*` stands for anything.
 #[track_caller]
 fn reads(outcome: &Outcome, status: i32, expected: &str) {
     assert_eq!(outcome.status, status, "{outcome:#?}");
@@ -41,7 +41,7 @@ fn reads(outcome: &Outcome, status: i32, expected: &str) {
             .zip(&patterns)
             .all(|(line, pattern)| matches(line, pattern));
     assert!(agree, "expected:\n{expected}\nprinted:\n{}", outcome.stdout);
-    // Everything is in the report: the same again on the standard error would be noise.
+    // The report contains everything, so repeating it on the standard error would be noise.
     assert_eq!(outcome.stderr, "");
 }
 
@@ -64,7 +64,8 @@ fn matches(line: &str, pattern: &str) -> bool {
     rest.is_empty() || ends_open
 }
 
-/// The names of this host are known without the DNS (RFC 6761 section 6.3), whose servers deny them.
+/// Names of this host are resolved without DNS (RFC 6761 section 6.3), whose servers deny that they
+/// exist.
 #[test]
 fn localhost_needs_no_dns() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
@@ -111,7 +112,8 @@ impl Secure {
     }
 }
 
-/// A UDP port at which nothing answers. The socket is kept, so that no ICMP error does.
+/// Returns a UDP port that never answers. The socket stays open, so that there is no ICMP error
+/// either.
 fn silent() -> (UdpSocket, String) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
@@ -139,7 +141,8 @@ ok      MQTT         online with a new session
     );
 }
 
-/// One server is silent; of the other its host says that nothing listens there, and the next one is asked at once.
+/// One server is silent. For the other, its host reports that nothing listens, and the next one is
+/// asked immediately.
 #[test]
 fn one_dns_server_of_two_is_down() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
@@ -215,7 +218,7 @@ FAILED  resolve      no usable address of broker.example was found
     );
 }
 
-/// RFC 1034 section 3.1, and RFC 6066 section 3 for TLS, which takes the dot away.
+/// RFC 1034 section 3.1, and RFC 6066 section 3 for TLS, which removes the dot.
 #[test]
 fn a_name_with_a_final_dot() {
     let secure = Secure::start(&[HOST], Validity::current());
@@ -235,7 +238,7 @@ fn no_answer_fits_into_a_datagram() {
     let line = "ok      DNS          server 127.0.0.1:*: 127.0.0.1 in *";
     let is_line = |seen: &str| matches(seen, line);
     assert!(outcome.stdout.lines().any(is_line), "{outcome:#?}");
-    // And the client by itself.
+    // And the client on its own.
     let sent = run(&[
         "pub",
         &uri,
@@ -310,7 +313,7 @@ FAILED  TCP          127.0.0.1: the broker's host refused the TCP connection
     );
 }
 
-/// The host is right and something else runs there.
+/// The host is right, but something else runs there.
 #[test]
 fn another_service_has_the_port() {
     let secure = Secure::start(&[HOST], Validity::current());
@@ -372,7 +375,7 @@ FAILED  TLS          *
     );
 }
 
-/// What the certificate says follows each failure of a certificate.
+/// The contents of the certificate follow each certificate failure.
 #[track_caller]
 fn refuses_certificate(outcome: &Outcome, names: &str, why: &str) {
     reads(
@@ -423,7 +426,7 @@ fn the_certificate_is_for_another_name() {
     );
 }
 
-/// As pub --fallback has it: nothing is advised that was tried already.
+/// As with pub --fallback: the cure does not suggest what was already tried.
 #[test]
 fn the_broker_closes_with_either_version() {
     let config = Config {
@@ -448,7 +451,7 @@ FAILED  MQTT 3.1.1   the older version fails as well: *
     );
 }
 
-/// With TLS 1.3 the broker looks at the client's certificate when the client is done already.
+/// With TLS 1.3, the broker checks the client's certificate after the client has finished.
 #[test]
 fn certificates_are_shown_once() {
     let chain = Chain::generate(KeyKind::P256, &[HOST]).unwrap();
@@ -467,7 +470,7 @@ fn certificates_are_shown_once() {
     assert!(outcome.stdout.contains("--cert"), "{}", outcome.stdout);
 }
 
-/// Each of a list, and the status of the first that fails.
+/// Each broker of a list is examined; the first that fails determines the status.
 #[test]
 fn every_broker_of_a_list_is_examined() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
@@ -524,7 +527,7 @@ fn the_time_is_over_while_a_dns_server_is_silent() {
     assert!(outcome.stderr.contains("--dns-timeout"), "{outcome:#?}");
 }
 
-/// The line of MQTT, for a broker that refuses with this code; `then` are the lines behind it.
+/// Returns the MQTT line for a broker that refuses with this code; `then` are the lines after it.
 fn refusal(version: &str, code: u8, then: &str) -> String {
     let config = Config {
         refuse: Some(code),
@@ -595,7 +598,7 @@ fn a_walk_ends_with_a_disconnect() {
         });
         let outcome = run(&["doctor", &uri, "-V", version, "-W", "60"]);
         assert_eq!(outcome.status, 0, "{outcome:?}");
-        // In good order, and without a reset.
+        // Gracefully, and without a reset.
         assert_eq!(broker.join().unwrap(), (disconnect.to_vec(), true));
     }
 }

@@ -1,4 +1,5 @@
-//! How `pub` and `sub` begin, go on and end, against mosquitto and beside its own clients.
+//! How `pub` and `sub` start, continue and end, against mosquitto and together with its own
+//! clients.
 mod common;
 
 use common::mosquitto::{Mosquitto, publish, subscriber};
@@ -11,7 +12,7 @@ use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_testkit::peer::host::HostPeer;
 use thread_mqtt_testkit::peer::{self, OnlyV311};
 
-/// A wait for input is not reported as a fault of the broker.
+/// Waiting for input is not reported as a fault of the broker.
 #[test]
 fn an_idle_publisher_outlives_any_number_of_restarts() {
     for version in ["3.1.1", "5"] {
@@ -77,7 +78,7 @@ fn a_time_limit_and_a_count_end_in_good_order() {
         all.extend(more);
         run(&all)
     };
-    // Long after CONNACK: without one the broker is not told of the end.
+    // Long after CONNACK: without one, the broker is not told about the end.
     let outcome = ended("will/limit", &["-W", "5"]);
     assert_eq!(outcome.status, 10, "{outcome:?}");
     assert!(outcome.stderr.contains("--timeout"), "{outcome:?}");
@@ -97,12 +98,12 @@ fn a_time_limit_and_a_count_end_in_good_order() {
         "gone",
     ]);
     assert_eq!(outcome.status, 0, "the input is empty: {outcome:?}");
-    // None of these was published before this one.
+    // None of the wills was published before this message.
     publish(&[&uri, "-t", "will/end", "-m", "x", "-q", "1"]);
     assert_eq!(watcher.line(), "will/end x");
 }
 
-/// What was received beyond the count is not acknowledged: it comes again.
+/// Messages received beyond the count are not acknowledged, so they are delivered again.
 #[test]
 fn messages_beyond_the_count_are_left_to_the_next_run() {
     for version in ["3.1.1", "5"] {
@@ -116,7 +117,7 @@ fn messages_beyond_the_count_are_left_to_the_next_run() {
             all.push(count);
             run(&all)
         };
-        // Makes the session.
+        // Creates the session.
         let first = subscriber(&[&uri, "-V", version, "-c", "-i", "me", "-t", "t", "-q", "1"]);
         first.interrupt();
         assert_eq!(first.status(), 0);
@@ -211,7 +212,7 @@ fn properties_travel_there_and_back() {
         "60",
     ]);
     assert_eq!(sub.line(), "t x text/plain -7 1 answer a:b c:d=e");
-    // As mosquitto_pub writes them.
+    // In the syntax of mosquitto_pub.
     publish(&[
         &uri,
         "-t",
@@ -286,7 +287,7 @@ fn a_will_with_a_delay_and_properties() {
     };
     killed("1");
     assert_eq!(watcher.line(), "-1 text/plain a:b");
-    // With a delay of an hour what is sent after the end comes before the will.
+    // With a delay of an hour, a message sent after the end arrives before the will.
     killed("3600");
     publish(&[&uri, "-t", "will", "-m", "before", "--content-type", "x"]);
     assert_eq!(watcher.line(), "before x ");
@@ -316,7 +317,7 @@ fn the_next_broker_of_a_list_takes_the_place_of_one_that_is_away() {
     dead.kill();
     let list = format!("{},{}", dead.uri("mqtt"), broker.uri("mqtt"));
     publish(&[&list, "-t", "t", "-m", "x", "-q", "1"]);
-    // Twice, as a script may make it.
+    // Listed twice, as a script may do.
     let closed = ClosedPort::any().unwrap();
     let (dead_uri, other) = (dead.uri("mqtt"), closed.address());
     for twice in [
@@ -361,7 +362,7 @@ fn a_broker_that_only_speaks_3_1_1() {
         let fallback = run(&all);
         assert_eq!(fallback.status, 0, "{fallback:?}");
         assert_eq!(broker.log().published.len(), 1);
-        // Lines that are there before the fallback, and after it.
+        // Lines that arrive before the fallback, and after it.
         let mut lines = Running::start(&[
             "pub",
             &uri,
@@ -430,7 +431,7 @@ fn an_interrupted_publisher_ends_as_shells_have_it() {
     assert_eq!(publisher.status(), 130);
 }
 
-/// Each of the signals that nothing ignores, and with one that is ignored the others.
+/// Each of the signals if none is ignored, and the others if one is ignored.
 #[test]
 fn a_signal_that_is_ignored_ends_nothing() {
     let broker = Mosquitto::plain();
@@ -439,7 +440,7 @@ fn a_signal_that_is_ignored_ends_nothing() {
     let start = |ignored: &str| {
         let script = format!("trap '' {ignored}\nexec \"$0\" \"$@\"");
         let program = env!("CARGO_BIN_EXE_thread-mqtt");
-        // What this test was itself started to ignore (nohup) no shell takes back.
+        // If this test was started with signals ignored (nohup), a shell cannot restore them.
         let mut shell = Command::new("env");
         shell.args(["--default-signal=HUP,INT,TERM", "sh", "-c", &script]);
         shell.args([program, "sub", &uri, "-t", "t", "-d"]);
@@ -457,12 +458,12 @@ fn a_signal_that_is_ignored_ends_nothing() {
         subscriber.signal(signal);
         assert_eq!(subscriber.status(), 0, "{ignored} {signal}");
     }
-    // No will came before.
+    // No will arrived before.
     publish(&[&uri, "-t", "end", "-m", "end", "-q", "1"]);
     assert_eq!(watcher.line(), "end");
 }
 
-/// A pipe takes 64 KiB, and then nothing until it is read.
+/// A pipe holds 64 KiB, and then blocks until it is read.
 #[test]
 fn an_output_that_is_not_read_holds_up_no_end() {
     let broker = Mosquitto::plain();
@@ -486,7 +487,7 @@ fn an_output_that_is_not_read_holds_up_no_end() {
                 .stderr(Stdio::piped())
                 .spawn()
                 .unwrap();
-            // More follows than the pipe takes.
+            // More follows than fits into the pipe.
             let out = child.stdout.as_mut().unwrap();
             out.read_exact(&mut [0]).unwrap();
             if let Some(name) = signal {
@@ -501,13 +502,13 @@ fn an_output_that_is_not_read_holds_up_no_end() {
     }
 }
 
-/// In whatever it is held up: here in complaints that are not read.
+/// Whatever it is blocked in: here, error messages that are not read.
 #[test]
 fn a_second_signal_ends_at_once() {
     let lines = "allow_anonymous true\nmax_qos 0";
     let broker = Mosquitto::start(Scratch::new(), lines, None);
     let uri = broker.uri("mqtt");
-    // Each is named, and together they are more than a pipe takes.
+    // Each is named in a message, and together they do not fit into a pipe.
     let [one, other] = ["1", "2"].map(|letter| letter.repeat(60_000));
     let mut child = command(&["sub", &uri, "-t", &one, "-t", &other, "-q", "1"])
         .stderr(Stdio::piped())
@@ -516,15 +517,15 @@ fn a_second_signal_ends_at_once() {
     let errors = child.stderr.as_mut().unwrap();
     errors.read_exact(&mut [0]).unwrap();
     common::signal(&child, "TERM");
-    // Two together are one.
+    // Two signals close together count as one.
     thread::sleep(Duration::from_millis(1500));
     assert_eq!(child.try_wait().unwrap(), None);
     common::signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
-/// Each ends the connection of the other, for which brokers of 3.1.1 have no words. The advice comes
-/// once, maybe before the subscription of whom it is for: no line may be read ahead of it.
+/// Each ends the connection of the other, for which MQTT 3.1.1 has no reason code. The cure is
+/// printed once, maybe before this client's subscription, so no line may be skipped before it.
 #[test]
 fn two_clients_with_one_identifier() {
     for version in ["3.1.1", "5"] {
@@ -567,7 +568,7 @@ fn help_is_in_groups() {
         );
     }
     assert!(groups("sub").iter().any(|line| line == "Subscription:"));
-    // Beside what it is the same as.
+    // Next to the option it is an alias of.
     let help = run(&["pub", "--help"]).stdout;
     let at = |text: &str| help.find(text).unwrap();
     assert!(at("--verbose") > at("\nConnection:") && at("--verbose") < at("\nMQTT:"));

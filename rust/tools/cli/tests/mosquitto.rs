@@ -8,7 +8,7 @@ use thread_mqtt_testkit::pki::{Chain, KeyKind, Usage, Validity};
 
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Both versions of MQTT, every QoS, there and back.
+/// Both versions of MQTT, every QoS, in both directions.
 fn there_and_back(connection: &[&str], tls: Option<&str>) {
     for version in ["3.1.1", "5"] {
         let mut options = connection.to_vec();
@@ -34,7 +34,7 @@ fn there_and_back(connection: &[&str], tls: Option<&str>) {
 fn plain_tcp() {
     let broker = Mosquitto::plain();
     there_and_back(&[&broker.uri("mqtt")], None);
-    // The name of mosquitto_pub's options, and an address instead of a name.
+    // With the option names of mosquitto_pub, and an address instead of a name.
     let port = broker.port.to_string();
     there_and_back(&["-h", "127.0.0.1", "-p", &port], None);
 }
@@ -125,7 +125,7 @@ fn a_subscriber_outlives_the_brokers_restart() {
         sub.wait_for_error("next attempt");
         broker.revive();
         sub.wait_for_error("online");
-        // The subscription is in force again when the retained message comes, whichever was first.
+        // When the retained message arrives, the subscription is active again, whichever was first.
         publish(&[&uri, "-t", "t", "-m", "after", "-q", "1", "-r"]);
         assert_eq!(sub.line(), "after");
         sub.kill();
@@ -163,11 +163,11 @@ fn the_will_of_a_client_that_vanishes() {
         all.extend(options);
         subscriber(&all)
     };
-    // One that leaves in good order: its will is not published.
+    // A graceful disconnect: the will is not published.
     let good = will("will/good");
     publish(&[&uri, "-t", "unused", "-n"]);
     assert_eq!(good.status(), 0);
-    // One that the user interrupts does as well.
+    // The same if the user interrupts it.
     let interrupted = will("will/interrupted");
     interrupted.interrupt();
     assert_eq!(interrupted.status(), 0);
@@ -286,7 +286,7 @@ fn user_names_and_passwords() {
     }
 }
 
-/// A megabyte through packets of 4 kB, in pieces both ways, over TLS.
+/// A megabyte with packets of 4 kB, in pieces in both directions, over TLS.
 #[test]
 fn a_file_larger_than_a_packet() {
     let chain = Chain::generate(KeyKind::P256, &NAMES).unwrap();
@@ -313,8 +313,8 @@ fn a_file_larger_than_a_packet() {
     }
 }
 
-/// A broker cannot be told a limit in MQTT 3.1.1. What is larger is skipped, in a sentence, and what
-/// comes behind it arrives.
+/// In MQTT 3.1.1, a client cannot tell the broker a limit. Larger messages are skipped with an
+/// error message, and the messages after them arrive.
 #[test]
 fn a_message_larger_than_the_limit_is_skipped() {
     let broker = Mosquitto::start(Scratch::new(), "allow_anonymous true", None);
@@ -339,8 +339,8 @@ fn a_message_larger_than_the_limit_is_skipped() {
     assert_eq!(subscriber.line(), "after");
 }
 
-/// MQTT 5 tells the limit; with MQTT 3.1.1 the broker just ends the connection each time. What waits
-/// behind the message arrives all the same.
+/// MQTT 5 announces the limit; with MQTT 3.1.1 the broker just closes the connection each time. In
+/// both cases, the messages queued after the large one arrive.
 #[test]
 fn a_message_larger_than_mosquitto_allows() {
     let lines = "allow_anonymous true\nmax_packet_size 1000";

@@ -17,8 +17,8 @@ fn broker() -> HostPeer {
     HostPeer::start(Config::new(None), 1).unwrap()
 }
 
-/// Of each option that takes a number: what is wrong is said with the range and an example, also for a
-/// negative one, which looks like an option.
+/// For each option that takes a number, the error states the range and an example, also for a
+/// negative number, which looks like an option.
 #[test]
 fn numbers() {
     for option in [
@@ -51,7 +51,7 @@ fn numbers() {
             assert_eq!(outcome.status, USAGE, "{arguments:?}: {outcome:?}");
             let said = &outcome.stderr;
             assert!(said.contains(option), "{option} {value:?}: {said}");
-            // Of an empty one it is enough to know where it is.
+            // For an empty value, it is enough to name the option.
             let is_told = value.is_empty() || said.contains("for example");
             assert!(is_told, "{option} {value:?}: {said}");
         }
@@ -71,7 +71,7 @@ fn numbers() {
     }
 }
 
-/// A CA that is not looked at would leave the password to everyone on the way.
+/// Ignoring the CA would expose the password to everyone on the way.
 #[test]
 fn options_of_tls_need_tls() {
     for options in [
@@ -136,7 +136,7 @@ fn the_password_is_not_on_the_command_line() {
     let mut arguments = arguments.to_vec();
     arguments.extend(["--password-file", &file]);
     assert_eq!(run(&arguments).status, 0);
-    // An option counts, and not the variable.
+    // The option takes precedence over the variable.
     let both = outcome(command(&arguments).env("THREAD_MQTT_PASSWORD", "not this"));
     assert_eq!(both.status, 0, "{both:?}");
     let passwords: Vec<_> = broker
@@ -175,7 +175,7 @@ fn named_pipe(scratch: &Scratch) -> String {
     pipe
 }
 
-/// A pipe has one reader, and its bytes come once.
+/// A pipe has only one reader, and its bytes can be read only once.
 #[test]
 fn a_payload_from_a_named_pipe() {
     let broker = broker();
@@ -190,7 +190,7 @@ fn a_payload_from_a_named_pipe() {
     writer.join().unwrap();
 }
 
-/// A program that writes the payload and does not come to an end.
+/// A program that writes the payload and never finishes.
 #[test]
 fn input_that_does_not_end_is_bounded_by_the_timeout() {
     let scratch = Scratch::new();
@@ -209,13 +209,13 @@ fn input_that_does_not_end_is_bounded_by_the_timeout() {
             outcome.stderr.contains("timed out after 1 s"),
             "{outcome:?}"
         );
-        // Once connected it is the input that is waited for.
+        // Once connected, it waits for the input.
         let connected = outcome.stderr.contains("while connected");
         assert!(!connected, "{outcome:?}");
     }
 }
 
-/// Found by its length: a file of this size is not read into memory first.
+/// Detected by its length: a file of this size is not read into memory first.
 #[test]
 fn a_file_that_is_longer_than_any_message() {
     let scratch = Scratch::new();
@@ -228,7 +228,7 @@ fn a_file_that_is_longer_than_any_message() {
     assert!(outcome.stderr.contains(&said), "{outcome:?}");
 }
 
-/// Who gives a password or a CA does not expect that everyone on the way hears it.
+/// Users who give a password or a CA do not expect that everyone on the way can read along.
 #[test]
 fn a_list_that_mixes_tls_and_none_takes_no_secrets() {
     let scratch = Scratch::new();
@@ -264,7 +264,7 @@ fn a_list_that_mixes_tls_and_none_takes_no_secrets() {
     assert_eq!(by_environment.status, USAGE, "{by_environment:?}");
 }
 
-/// Mosquitto closes the connection because of one, again and again.
+/// Mosquitto would close the connection because of one, again and again.
 #[test]
 fn characters_that_brokers_close_the_connection_for() {
     for (options, option) in [
@@ -470,7 +470,7 @@ fn properties_are_of_mqtt_5() {
     }
 }
 
-/// A text may begin with a hyphen, as with mosquitto_pub; where it is not a text, a hyphen is a slip.
+/// A text may begin with a hyphen, as in mosquitto_pub. Elsewhere, a hyphen is a mistake.
 #[test]
 fn texts_that_look_like_options() {
     let broker = broker();
@@ -536,7 +536,7 @@ fn a_payload_that_is_not_the_text_it_is_said_to_be() {
     assert_eq!(broker.log().published.len(), 0);
 }
 
-/// Whatever has no end is read as far as a message can go.
+/// Input without an end is only read up to the maximum length of a message.
 #[test]
 fn input_without_an_end_is_refused() {
     let zeros = || Stdio::from(fs::File::open("/dev/zero").unwrap());
@@ -564,7 +564,7 @@ fn input_without_an_end_is_refused() {
     assert_eq!(broker.log().published.len(), 0);
 }
 
-/// An effect is expected of each option that is given.
+/// Every option that is given must have an effect.
 #[test]
 fn options_that_do_nothing_together() {
     let broker = broker();
@@ -626,7 +626,7 @@ fn options_that_do_nothing_together() {
     ]);
     assert_eq!(resolved.status, USAGE, "{resolved:?}");
     assert_eq!(broker.log().connects.len(), 0);
-    // Beside others each has its effect.
+    // Together with others, each has its effect.
     for options in [
         &["--fallback"][..],
         older,
@@ -637,7 +637,7 @@ fn options_that_do_nothing_together() {
     }
 }
 
-/// What `thread-mqtt resolve` was said to show, it cannot.
+/// What `thread-mqtt resolve` was said to show, but cannot.
 #[test]
 fn a_name_without_a_form_in_ascii() {
     let says = ["has no form in ASCII", "leave xn-- out of \"xn--ü\""];

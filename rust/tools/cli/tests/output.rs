@@ -1,4 +1,4 @@
-//! Output that cannot be written: a reader that goes away, a disk that is full.
+//! Output that cannot be written: a reader that closes the pipe, a full disk.
 mod common;
 
 use common::mosquitto::{Mosquitto, publish, subscriber};
@@ -12,14 +12,14 @@ const INPUT: i32 = 1;
 const USAGE: i32 = 2;
 const TCP: i32 = 6;
 
-/// A pipe whose reader has gone.
+/// A pipe whose reader has closed it.
 fn abandoned() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     writer.into()
 }
 
-/// A disk without room.
+/// A full disk.
 fn full() -> Stdio {
     File::options()
         .write(true)
@@ -28,7 +28,7 @@ fn full() -> Stdio {
         .into()
 }
 
-/// Runs the binary with this standard output; its status and its standard error.
+/// Runs the binary with this standard output. Returns its status and its standard error.
 fn printing_to(stdout: Stdio, arguments: &[&str]) -> (i32, String) {
     let child = command(arguments)
         .stdout(stdout)
@@ -39,7 +39,7 @@ fn printing_to(stdout: Stdio, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
-/// Commands that end by themselves and print something.
+/// Commands that end on their own and print something.
 fn each_that_prints(try_it: impl Fn(&[&str])) {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
     let uri = format!("mqtt://{}", broker.address());
@@ -74,7 +74,7 @@ fn a_full_disk_is_told() {
     });
 }
 
-/// What cannot be said changes nothing about how the command ends.
+/// If the error messages cannot be written, the command still ends in the same way.
 #[test]
 fn the_standard_error_may_be_full_or_closed() {
     for (arguments, status) in [
@@ -94,14 +94,14 @@ fn the_standard_error_may_be_full_or_closed() {
     }
 }
 
-/// Neither lost nor printed twice: what could not be written is not acknowledged.
+/// Neither lost nor printed twice: a message that could not be written is not acknowledged.
 #[test]
 fn a_message_that_cannot_be_written_comes_again() {
     let broker = Mosquitto::plain();
     let uri = broker.uri("mqtt");
     let scratch = Scratch::new();
     let directory = scratch.path().join("session").display().to_string();
-    // A reader that goes away is no failure, and nothing is said of it.
+    // A reader that closes the pipe is not a failure and is not reported.
     let (full, abandoned) = ((full as fn() -> Stdio, INPUT), (abandoned as _, 0));
     for (round, version, qos, kept, pieces, (stdout, expected)) in [
         (0, "5", "1", true, false, full),
@@ -138,7 +138,7 @@ fn a_message_that_cannot_be_written_comes_again() {
     }
 }
 
-/// Without QoS there is nothing to come again, and the end is in good order: no will.
+/// With QoS 0 nothing is delivered again, and the disconnect is graceful: no will.
 #[test]
 fn without_qos_the_connection_ends_in_good_order() {
     let broker = Mosquitto::plain();
@@ -152,7 +152,7 @@ fn without_qos_the_connection_ends_in_good_order() {
     assert_eq!(watcher.line(), "will/end x");
 }
 
-/// Runs the binary with these of its standard streams closed, as a shell writes it.
+/// Runs the binary with some of its standard streams closed, in shell syntax.
 fn with_closed(streams: &str, arguments: &[&str]) -> (i32, String) {
     let mut shell = Command::new("sh");
     let script = format!("exec \"$0\" \"$@\" {streams}");
@@ -161,7 +161,7 @@ fn with_closed(streams: &str, arguments: &[&str]) -> (i32, String) {
     (ended.status, ended.stderr)
 }
 
-/// It is not an empty one, of which an empty message would be made.
+/// It must not be treated as empty input, which would publish an empty message.
 #[test]
 fn a_closed_input_is_told() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();
@@ -177,13 +177,13 @@ fn a_closed_input_is_told() {
     assert_eq!(status, INPUT);
     assert!(said.contains("standard input cannot be read"), "{said}");
     assert_eq!(broker.log().published.len(), 0);
-    // An empty one is one.
+    // With an empty input, the empty message is intended.
     let (status, said) = with_closed("</dev/null", &[&command[..], &["-s"]].concat());
     assert_eq!((status, said.as_str()), (0, ""));
     assert_eq!(broker.log().published.len(), 1);
 }
 
-/// What a command does not need is not missed.
+/// A command runs without the streams that it does not need.
 #[test]
 fn closed_streams_that_are_not_needed() {
     let broker = HostPeer::start(Config::new(None), 1).unwrap();

@@ -1,4 +1,4 @@
-//! Commands that are killed, and go on with the session in their directory; beside mosquitto.
+//! Commands that are killed, and resume the session in their directory, against mosquitto.
 mod common;
 
 use common::mosquitto::{Mosquitto, publish, subscriber};
@@ -6,7 +6,7 @@ use common::{Running, Scratch, run, run_with_input};
 use std::collections::BTreeMap;
 use thread_mqtt_test_support::closed::ClosedPort;
 
-/// Its sessions outlive it.
+/// Returns a broker whose sessions survive its restart.
 fn lasting_broker() -> Mosquitto {
     let scratch = Scratch::new();
     let location = scratch.path().display().to_string();
@@ -19,7 +19,7 @@ fn lasting_broker() -> Mosquitto {
 
 const END: &str = "end";
 
-/// Lines up to the last one, by how often they came.
+/// Counts how often each line came, up to the last one.
 fn count(lines: impl Iterator<Item = String>) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for line in lines.take_while(|line| line != END) {
@@ -58,7 +58,7 @@ fn each_message_of_killed_publishers_arrives_once() {
             for line in 0..LINES {
                 publisher.say(&format!("{round} {line:03}\n"));
             }
-            // In the middle, at another place each time.
+            // In the middle, at a different place each time.
             for _ in 0..=round * 3 {
                 arrived.push(listener.line());
             }
@@ -117,7 +117,8 @@ fn a_killed_subscriber_gets_no_message_twice() {
     first.kill();
     let mut lines = Vec::new();
     for round in 0..KILLS {
-        // Between two kills, so that each subscriber has some, however many the one before it printed.
+        // Sent between two kills, so that each subscriber gets some, however many the previous one
+        // printed.
         for message in 0..EACH {
             let text = format!("{round} {message}");
             publish(&[&uri, "-t", "t", "-q", "2", "-m", &text]);
@@ -137,7 +138,7 @@ fn a_killed_subscriber_gets_no_message_twice() {
     );
     let twice: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
-    // One may be on its way from the session to the printer at each kill.
+    // At each kill, one message may be between the session and the printer.
     assert!(counts.len() + KILLS >= KILLS * EACH, "{counts:?}");
 }
 
@@ -187,7 +188,7 @@ fn what_a_directory_is_not_good_for_is_said() {
     assert_eq!(outcome.status, 2, "{outcome:?}");
     assert!(outcome.stderr.contains("--id"), "{outcome:?}");
 
-    // A record that was damaged does not take the others with it.
+    // A damaged record does not affect the others.
     std::fs::write(scratch.path().join("session/8123.record"), "damaged").unwrap();
     let outcome = run(&second);
     assert_eq!(outcome.status, 0, "{outcome:?}");
@@ -196,21 +197,21 @@ fn what_a_directory_is_not_good_for_is_said() {
         "{outcome:?}"
     );
 
-    // What the system says, and not its number.
+    // The system's text, not its number.
     let record = scratch.path().join("session/8124.record");
     std::os::unix::fs::symlink(&record, &record).unwrap();
     let outcome = run(&second);
     assert!(outcome.stderr.contains("symbolic links"), "{outcome:?}");
     let says = format!("--session {directory} cannot be read or written");
     assert!(outcome.stderr.contains(&says), "{outcome:?}");
-    // What cannot be kept there ends like other input and output that fails.
+    // A storage failure ends like any other failed input or output.
     let occupied = scratch.path().join("occupied");
     let directory = occupied.display().to_string();
     let publish_at = |uri: &str| {
         let options = ["-i", "device", "--session", &directory, "-W", "60"];
         run(&[&["pub", uri, "-t", "t", "-n", "-q", "1"][..], &options].concat())
     };
-    // One message waits, and where the next would be written there is a directory.
+    // One message waits, and a directory blocks the place of the next record.
     assert_eq!(publish_at("mqtt://127.0.0.1:1").status, 6);
     let names = std::fs::read_dir(&occupied).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -249,7 +250,7 @@ fn an_encrypted_directory_is_read_with_its_key_alone() {
         records.sort();
         records
     };
-    // With no broker there: the message stays in the directory.
+    // Without a broker, the message stays in the directory.
     let closed = ClosedPort::any().unwrap();
     let nowhere = format!("mqtt://{}", closed.address());
     let outcome = publish_to(&nowhere, &["-m", "secret"], &["--session-key", &key]);
@@ -274,7 +275,7 @@ fn an_encrypted_directory_is_read_with_its_key_alone() {
     let outcome = publish_to(&uri, &["-n"], &["--session-key", &short]);
     assert_eq!(outcome.status, 2, "{outcome:?}");
     assert!(outcome.stderr.contains("openssl rand"), "{outcome:?}");
-    // A command that a person copies must not overwrite a file that is something else.
+    // A suggested command must not overwrite an existing file when copied.
     assert!(
         !outcome.stderr.contains(&format!("-out {short}")),
         "{outcome:?}"
@@ -289,7 +290,7 @@ fn an_encrypted_directory_is_read_with_its_key_alone() {
     assert!(outcome.stderr.contains("--session"), "{outcome:?}");
 }
 
-/// What a command did not get rid of, and what it says where nothing is kept.
+/// What a command did not send, and what it says if nothing is stored.
 #[test]
 fn what_waits_for_the_next_command_is_told() {
     let scratch = Scratch::new();
@@ -326,7 +327,8 @@ fn what_waits_for_the_next_command_is_told() {
     assert!(wrong.stderr.contains("--session-key"), "{wrong:?}");
 }
 
-/// Nothing is accepted that would not be stored, and nothing is told as kept that is not in the directory.
+/// Nothing is accepted that cannot be stored, and nothing is reported as kept that is not in the
+/// directory.
 #[test]
 fn a_session_that_cannot_be_read_keeps_nothing() {
     let broker = lasting_broker();
@@ -340,7 +342,7 @@ fn a_session_that_cannot_be_read_keeps_nothing() {
     };
     let nowhere = "mqtt://127.0.0.1:1";
     assert_eq!(send(nowhere, "first").status, 6);
-    // As a record of another user's: what reads it fails, also for root.
+    // Like a record of another user: reading it fails, even for root.
     let unreadable = session.join("8123.record");
     std::os::unix::fs::symlink(&unreadable, &unreadable).unwrap();
     let before = std::fs::read_dir(&session).unwrap().count();
@@ -387,7 +389,7 @@ fn input_that_is_there_is_kept() {
         ("whole", &["-s"][..], "21.5", 1, None),
         ("pipe", &["-f", "/dev/stdin"], "21.5", 1, None),
         ("lines", &["-l"], &*lines, 40, None),
-        // More than the outbox takes.
+        // More than fits into the outbox.
         (
             "many",
             &["-l"],
@@ -413,7 +415,7 @@ fn input_that_is_there_is_kept() {
         assert!(outcome.stderr.ends_with(&says), "{outcome:?}");
     }
 
-    // What has not come yet is not waited for.
+    // It does not wait for input that has not arrived yet.
     for (how, rest) in [("-s", "the message"), ("-l", "the input from line 2 on")] {
         let directory = scratch.path().join(how).display().to_string();
         let mut publisher = Running::start(&[
@@ -435,7 +437,7 @@ fn input_that_is_there_is_kept() {
     }
 }
 
-/// Under one identifier, as where a broker binds it to its user.
+/// With the same identifier, as if a broker binds it to its user.
 #[test]
 fn what_waits_for_a_subscriber_is_left_by_pub_and_doctor() {
     let broker = lasting_broker();

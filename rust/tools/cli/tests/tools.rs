@@ -41,7 +41,7 @@ fn resolve_shows_addresses_and_their_origin() {
     assert!(literal.contains("address    2001:db8::1\n"), "{literal}");
 }
 
-/// The DNS knows ASCII only; a device is told the form to write, which this shows.
+/// DNS only knows ASCII; this shows the form to configure on a device.
 #[test]
 fn resolve_shows_the_ascii_form_of_an_international_name() {
     let dns = Dns::start(&["xn--bcher-kva.example"]).address.to_string();

@@ -1,5 +1,5 @@
-//! Whom the binary trusts and what it shows of itself: bundles, pins, keys of every kind, application
-//! protocols. What it prints about TLS stands in docs/troubleshooting/tls.md, line by line.
+//! Which brokers the binary trusts, and what it presents: bundles, pins, keys of every type,
+//! application protocols. docs/troubleshooting/tls.md contains its TLS messages, line by line.
 mod common;
 
 use common::{Outcome, Scratch, command, outcome, run};
@@ -48,7 +48,7 @@ impl Secure {
         assert_eq!(outcome.status, 0, "{options:?}: {outcome:?}");
     }
 
-    /// Fails with TLS, and what is said is in the documentation.
+    /// Fails in TLS, with a message that is in the documentation.
     #[track_caller]
     fn refuses(&self, options: &[&str], says: &str) {
         let outcome = self.publish(options);
@@ -61,7 +61,7 @@ fn chain(kind: KeyKind) -> Chain {
     Chain::generate(kind, &["localhost", "127.0.0.1"]).unwrap()
 }
 
-/// Without what tells one test authority from another: a fingerprint and the organisation.
+/// Removes what tells test authorities apart: a fingerprint and the organisation.
 fn without_marks(line: &str) -> String {
     let mut parts = line.split(",O=thread-mqtt test").collect::<Vec<_>>();
     let last = parts.pop().unwrap_or_default();
@@ -80,7 +80,7 @@ fn without_marks(line: &str) -> String {
     plain + last
 }
 
-/// The line without the broker and its address, which the page leaves out.
+/// Returns the line without the broker and its address, which the page omits.
 fn without_broker(line: &str) -> String {
     match line.split_once(": TLS failed: ") {
         Some((broker, why)) => {
@@ -91,8 +91,8 @@ fn without_broker(line: &str) -> String {
     }
 }
 
-/// What was said begins with a line that contains this, and with `names` replaced it stands in
-/// docs/troubleshooting/tls.md.
+/// Checks that the output begins with a line that contains `says`, and that after replacing `names`
+/// this line is in docs/troubleshooting/tls.md.
 #[track_caller]
 fn documented(outcome: &Outcome, names: &[(&str, &str)], says: &str) {
     let page = concat!(
@@ -126,7 +126,7 @@ fn der_of(pem: &str) -> Vec<u8> {
     pem::parse(pem).unwrap().into_contents()
 }
 
-/// A certificate that signs itself, as `openssl req -x509` with these options makes it.
+/// Returns a self-signed certificate, made with `openssl req -x509` and these options.
 fn own_certificate(options: &str) -> Identity {
     let scratch = Scratch::new();
     openssl(
@@ -165,7 +165,7 @@ fn the_system_bundle_may_have_a_damaged_certificate() {
     };
     let served = with_bundle(&bundle);
     assert_eq!(served.status, 0, "{served:?}");
-    // A bundle that the user names is the user's to put right.
+    // A bundle named by the user must be fixed by the user.
     let named = secure.publish(&["--ca", &bundle]);
     assert_eq!(named.status, USAGE, "{named:?}");
     documented(
@@ -174,12 +174,12 @@ fn the_system_bundle_may_have_a_damaged_certificate() {
         "(--ca): CA certificate 1 is cut short",
     );
 
-    // An empty variable is one that is not set: this system's own CAs count, and are not these.
+    // An empty variable counts as not set: the system's own CAs are used, which are not these.
     let unset = with_bundle("");
     assert_ne!(unset.status, 0, "{unset:?}");
     assert!(!unset.stderr.contains("SSL_CERT_FILE"), "{unset:?}");
 
-    // The one at fault is named, not an option that was not given.
+    // The file at fault is named, not an option that was not given.
     let missing = with_bundle("missing.pem");
     assert_eq!(missing.status, USAGE, "{missing:?}");
     documented(
@@ -302,7 +302,7 @@ fn a_certificate_of_ones_own_by_its_pin() {
 
 #[test]
 fn the_command_that_makes_a_right_one() {
-    // What the cure of a refused certificate says, with a name.
+    // The cure for a refused certificate, with a name.
     let scratch = Scratch::new();
     let own = own_certificate("-addext subjectAltName=DNS:localhost");
     let secure = Secure::start(&Tls::new(own.clone()));
@@ -444,7 +444,7 @@ fn certificates_that_are_refused() {
 
 // ---------------------------------------------------------------- what is agreed
 
-/// As AWS IoT Core on port 443: nothing without the protocol's name, and a client certificate.
+/// Like AWS IoT Core on port 443: requires the protocol's name and a client certificate.
 #[test]
 fn a_broker_that_demands_an_application_protocol() {
     let chain = chain(KeyKind::Rsa2048);
@@ -467,7 +467,7 @@ fn a_broker_that_demands_an_application_protocol() {
             .unwrap();
         let ca = secure.scratch.file("ca.pem", chain.root.certificate_pem());
         let cert = secure.scratch.file("cert.pem", device.chain_pem());
-        // A private RSA key, as AWS makes it.
+        // A private RSA key, as AWS generates it.
         let key = secure.scratch.file("key.pem", device.key_pem());
         let options = ["--ca", &ca, "--cert", &cert, "--key", &key];
         secure.accepts(&[&options[..], &["--alpn", "x-amzn-mqtt-ca"]].concat());

@@ -1,4 +1,4 @@
-//! Options that are known not to work before the world is made.
+//! Checks options before the world is created.
 use crate::failure::Failure;
 use crate::options::{Mqtt, Options, Peer};
 use std::fs::OpenOptions;
@@ -7,8 +7,8 @@ use std::path::{self, Path};
 use thread_mqtt_resolve::{BrokerUri, Scheme};
 use thread_mqtt_session::{CommandError, Config, Message, Session};
 
-/// Refuses what nothing that happens later can cure. The broker's URI and the file of `--ca` are
-/// checked where they are read, which is as early.
+/// Refuses options that cannot work. The broker's URI and the file of `--ca` are checked where they
+/// are read, which is just as early.
 pub fn options(options: &Options) -> Result<(), Failure> {
     topic(&options.topic)?;
     user(options)?;
@@ -19,7 +19,7 @@ pub fn options(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// Refuses options of TLS where there is none.
+/// Refuses TLS options without TLS.
 pub fn tls(options: &Options, broker: &BrokerUri) -> Result<(), Failure> {
     let given = [
         (options.ca.is_some(), "--ca"),
@@ -35,7 +35,7 @@ pub fn tls(options: &Options, broker: &BrokerUri) -> Result<(), Failure> {
     }
 }
 
-/// What the user is called, and the password, as far as it is known who asks.
+/// Checks the user name and password, as far as the broker's rules are known.
 fn user(options: &Options) -> Result<(), Failure> {
     let is_own = options.broker.is_none() && options.peer == Peer::Broker;
     let password = options.password.as_deref().filter(|word| !word.is_empty());
@@ -66,7 +66,7 @@ fn user(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// Refuses to write one file over another.
+/// Refuses to write two outputs to the same file.
 fn files(options: &Options) -> Result<(), Failure> {
     let keylog = options.keylog();
     let keylog_by = match options.keylog {
@@ -99,7 +99,8 @@ fn files(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether two paths lead to one file, which need not be there yet. Devices such as /dev/null may be named twice.
+/// Returns whether two paths lead to the same file, which need not exist yet. Devices such as
+/// /dev/null may be named twice.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| match path.canonicalize() {
         Ok(path) => Some(path).filter(|path| path.is_file()),
@@ -111,7 +112,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     place(one).is_some_and(|one| place(other) == Some(one))
 }
 
-/// The file of `--plot` cannot be written.
+/// Reports that the file of `--plot` cannot be written.
 pub fn plot_failure(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(
         &format!("the picture {} cannot be written ({error})", path.display()),
@@ -119,14 +120,14 @@ pub fn plot_failure(path: &Path, error: &io::Error) -> Failure {
     )
 }
 
-/// Leaves what the file holds until there is something to take its place.
+/// Keeps the file's contents until there is something to replace them.
 fn writable(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     options.open(path).map(drop)
 }
 
-/// The topic is published to and subscribed to; the session knows what is wrong with one.
+/// Checks the topic, which is published and subscribed to, with the session's own rules.
 fn topic(topic: &str) -> Result<(), Failure> {
     let refused = |what: &str, cure: &str| {
         let cause = format!("the --topic {topic:?} cannot be used: {what}");

@@ -12,7 +12,7 @@ use thread_mqtt_resolve::Scheme;
 use thread_mqtt_soft_provider::suites;
 use thread_sim::SimPort;
 
-/// While nothing happens, this often the caller hears from us.
+/// While nothing happens, the caller is called back this often.
 const TICK: Duration = Duration::from_millis(50);
 
 /// A device with its client.
@@ -23,7 +23,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Makes the client that the options describe; it is idle.
+    /// Creates the client that the options describe; it is idle.
     pub fn new(
         options: &Options,
         network: &Network,
@@ -54,23 +54,24 @@ impl Device {
         })
     }
 
-    /// Begins to connect.
+    /// Starts to connect.
     pub fn start(&mut self) {
         self.driver.start();
     }
 
-    /// Begins to disconnect.
+    /// Starts to disconnect.
     pub fn stop(&mut self) {
         self.driver.stop();
     }
 
-    /// The client, for commands.
+    /// Returns the client, for commands.
     pub fn client(&mut self) -> &mut Client {
         self.driver.client_mut()
     }
 
-    /// Runs the world until the client has an event, or until `limit`. `watch` is called each
-    /// time something moved, and at least twenty times a second of the world's time; it returns whether to go on.
+    /// Runs the world until the client has an event, or until `limit`. Calls `watch` whenever there
+    /// was progress, and at least twenty times per second of virtual time. `watch` returns whether
+    /// to continue.
     pub fn next_event(
         &mut self,
         limit: Duration,
@@ -125,7 +126,7 @@ fn tls(
 }
 
 fn session(options: &Options, client_id: String) -> thread_mqtt_session::Config {
-    // Room for one message of any size chosen, each way, and for many small ones.
+    // Room for one message of any permitted size in each direction, and for many small ones.
     let size = options.size + 1024;
     let default = thread_mqtt_session::Config::default();
     thread_mqtt_session::Config {
@@ -133,7 +134,7 @@ fn session(options: &Options, client_id: String) -> thread_mqtt_session::Config 
         client_id,
         username: options.username.clone(),
         password: options.password.clone().map(Into::into),
-        // What is on its way when a connection is lost comes over the next one.
+        // Messages in flight when a connection is lost are sent again over the next one.
         clean_start: !options.retry,
         session_expiry: if options.retry { 600 } else { 0 },
         max_packet_size: default.max_packet_size.max(size),

@@ -1,5 +1,5 @@
-//! Randomness for the device's TLS: the host's own for real sockets, the seed's where
-//! everything must repeat.
+//! Randomness for the device's TLS: the host's for real sockets, the seed's if everything must be
+//! repeatable.
 use thread_mqtt_soft_provider::{Random, RandomError, provider};
 use thread_mqtt_testkit::random::{Seeded, SeededRandom};
 use thread_mqtt_tls::CryptoProvider;
@@ -14,7 +14,7 @@ impl Random for HostRandom {
     }
 }
 
-/// Where the randomness of a run comes from.
+/// The source of a run's randomness.
 #[derive(Debug)]
 pub enum Entropy {
     /// The operating system.
@@ -24,13 +24,13 @@ pub enum Entropy {
 }
 
 impl Entropy {
-    /// The seed's, apart from what else the same seed feeds.
+    /// Derived from the seed, independently of its other uses.
     pub fn seeded(seed: u64) -> Self {
         const STREAM: u64 = u64::from_be_bytes(*b"devicetl");
         Self::Seeded(Box::new(Seeded::new(seed, STREAM)))
     }
 
-    /// The crypto provider that draws from it.
+    /// Returns the crypto provider that uses it.
     pub fn provider(&self) -> CryptoProvider {
         match self {
             Self::Host => provider::<HostRandom>(),
@@ -38,7 +38,7 @@ impl Entropy {
         }
     }
 
-    /// Runs what may need randomness.
+    /// Runs code that may need randomness.
     pub fn scope<T>(&mut self, work: impl FnOnce() -> T) -> T {
         match self {
             Self::Host => work(),
@@ -46,12 +46,12 @@ impl Entropy {
         }
     }
 
-    /// A word that tells one run's messages from another's.
+    /// Returns a word that tells one run's messages from another's.
     pub fn run_id(&mut self) -> String {
         let mut bytes = [0; 4];
         match self {
             Self::Seeded(seeded) => seeded.fill(&mut bytes),
-            // Without entropy TLS fails in a moment, and says so.
+            // Without entropy, TLS fails soon and reports it.
             Self::Host => drop(getrandom::fill(&mut bytes)),
         }
         format!("{:08x}", u32::from_be_bytes(bytes))

@@ -1,18 +1,18 @@
-//! What went wrong, as a sentence with the cause and one with the cure.
+//! What went wrong: a sentence with the cause and one with the cure.
 use std::fmt;
 use thread_mqtt_client::{Cause, Stage};
 use thread_mqtt_resolve::resolver::Report;
 
-/// Why the demo did not succeed.
+/// Why the demo failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The stage that failed, by its name in the timeline; `setup` before the world runs.
+    /// The stage that failed, as named in the timeline; `setup` before the world runs.
     pub stage: &'static str,
-    /// The cause, a sentence.
+    /// The cause, as a sentence.
     pub cause: String,
-    /// The cure, a sentence.
+    /// The cure, as a sentence.
     pub cure: String,
-    /// An option cannot be used; nothing was tried.
+    /// An option cannot be used, and nothing was tried.
     pub usage: bool,
 }
 
@@ -27,7 +27,7 @@ impl Failure {
         }
     }
 
-    /// An option that cannot be used.
+    /// Reports an option that cannot be used.
     pub fn usage(cause: &str, cure: &str) -> Self {
         Self {
             usage: true,
@@ -35,7 +35,7 @@ impl Failure {
         }
     }
 
-    /// What the client finds in its configuration, which is that of the options.
+    /// Reports an error that the client found in its configuration, which comes from the options.
     pub fn of_options(error: &impl fmt::Display) -> Self {
         Self {
             usage: true,
@@ -43,7 +43,7 @@ impl Failure {
         }
     }
 
-    /// The project's errors name cause and cure in one: `cause; cure` or `cause: cure`.
+    /// Splits the text of the project's errors into cause and cure: `cause; cure` or `cause: cure`.
     pub fn from_error(stage: &'static str, error: &impl fmt::Display) -> Self {
         let text = error.to_string();
         match text.split_once("; ").or_else(|| text.split_once(": ")) {
@@ -52,7 +52,7 @@ impl Failure {
         }
     }
 
-    /// A failure of the client's own.
+    /// Describes a failure of the client.
     pub fn from_cause(stage: Stage, cause: &Cause) -> Self {
         let name = stage_name(stage);
         if let Cause::Resolve(report) = cause {
@@ -72,7 +72,7 @@ impl Failure {
 }
 
 impl Failure {
-    /// Of all the resolvers that failed, the one that tells what to do.
+    /// Describes the resolver failure whose cure the report gives.
     fn from_report(stage: Stage, report: &Report) -> Self {
         let cure = report
             .cure()
@@ -101,7 +101,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The name of a client's stage in the timeline and in JSON.
+/// Returns the name of a client's stage in the timeline and in JSON.
 pub fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Attach => "attached",
@@ -114,7 +114,7 @@ pub fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
-/// A clause with a capital and a full stop.
+/// Turns a clause into a sentence with a capital and a full stop.
 fn sentence(clause: &str) -> String {
     let mut characters = clause.trim().chars();
     let mut text = String::with_capacity(clause.len() + 1);

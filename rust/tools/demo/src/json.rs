@@ -1,4 +1,4 @@
-//! The outcome as one JSON object; `--help` documents it.
+//! The outcome as one JSON object, which `--help` documents.
 use crate::options::Options;
 use crate::run::Outcome;
 use serde::Serialize;
@@ -38,7 +38,7 @@ struct Error<'a> {
     cure: &'a str,
 }
 
-/// One object, over several lines.
+/// Returns one object on several lines.
 pub fn render(options: &Options, outcome: &Outcome) -> String {
     let stages = outcome.stages.iter().map(|stage| Stage {
         name: stage.name,

@@ -1,4 +1,4 @@
-//! The main job in one command: a Thread device publishes through NAT64, over TLS, to an
+//! The whole path in one command: a Thread device publishes through NAT64, over TLS, to an
 //! IPv4-only broker.
 //!
 //! ```text
@@ -6,13 +6,13 @@
 //! └──────── thread-sim, one process ────────┘    └── 127.0.0.1 ──┘
 //! ```
 //!
-//! The device and the border router are real OpenThread on a simulated radio
-//! ([`thread_sim`]), the client is the project's own ([`thread_mqtt_client`]), and the broker is
-//! [`thread_mqtt_testkit`]'s or the user's. [`run`](run::run) does one run and returns its
-//! [`Outcome`](run::Outcome); the modules around it show it: [`screen`] to a person, [`json`] to a
+//! The device and the border router are real OpenThread on a simulated radio ([`thread_sim`]), the
+//! client is the project's own ([`thread_mqtt_client`]), and the broker is
+//! [`thread_mqtt_testkit`]'s or the user's. [`run`](run::run) performs one run and returns its
+//! [`Outcome`](run::Outcome). Other modules present it: [`screen`] to a person, [`json`] to a
 //! program, [`plot`] as a picture, [`measure`] as a page of the documentation.
 //!
-//! With the broker inside the simulated world a run repeats byte for byte, which the tests use:
+//! If the broker is inside the simulated world, a run repeats byte for byte, which the tests use:
 //!
 //! ```
 //! use thread_mqtt_demo::options::{Options, Peer};
@@ -29,7 +29,7 @@
 //! assert_eq!(outcome.total, run(&options, &mut Silent).total);
 //! ```
 //!
-//! It is a demonstration and a test bench, not a client to use: that is `thread-mqtt`.
+//! This is a demonstration and a test bench. The client to use is `thread-mqtt`.
 #![forbid(unsafe_code)]
 pub mod check;
 pub mod device;

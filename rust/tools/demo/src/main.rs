@@ -12,7 +12,7 @@ use thread_mqtt_demo::run::{Outcome, Silent, run_unless};
 use thread_mqtt_demo::screen::{Screen, print_failure};
 use thread_mqtt_demo::{check, json, measure, plot};
 
-/// Exit status: an option cannot be used, as clap has it.
+/// Exit status for an option that cannot be used, the same as clap's.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -76,7 +76,7 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// A reader that went away is no failure: it has what it wanted.
+/// If the reader has closed the pipe, this is not a failure.
 fn unwritten(printed: io::Result<()>) -> Result<(), Failure> {
     match printed {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(

@@ -21,10 +21,10 @@ use thread_sim::{
     World, WorldConfig,
 };
 
-/// What the demo's broker takes, as brokers on the Internet have a limit.
+/// The packet limit of the demo's broker; brokers on the Internet have one as well.
 const LARGEST_PACKET: u32 = 256 * 1024;
 
-/// The world, who is to be reached in it, and whom the device trusts.
+/// The world, the broker in it, and the CAs that the device trusts.
 #[derive(Debug)]
 pub struct Network {
     /// The world.
@@ -33,18 +33,18 @@ pub struct Network {
     pub broker: BrokerUri,
     /// The trust anchors.
     pub trust: Trust,
-    /// Everything repeats: no socket of the host takes part.
+    /// Everything is repeatable: no host socket is involved.
     pub deterministic: bool,
-    /// What lives as long as the run.
+    /// What must live as long as the run.
     _behind: Behind,
 }
 
-/// Who serves.
+/// The server behind the broker's address.
 #[derive(Debug)]
 enum Behind {
     /// The embedded broker and its TLS front.
     Embedded(#[expect(dead_code, reason = "kept for their drop")] Box<(Front, Broker)>),
-    /// The world itself, or the user.
+    /// The world itself, or the user's broker.
     Nothing,
 }
 
@@ -157,7 +157,7 @@ impl Network {
     }
 }
 
-/// Mosquitto's files have no place.
+/// Reports that the folder for Mosquitto's files cannot be created.
 fn folder_failure(error: &io::Error) -> Failure {
     Failure::new(
         "setup",
@@ -198,7 +198,8 @@ fn server_version(options: &Options) -> Version {
     }
 }
 
-/// The demo's broker speaks one version: 1.2 with the one suite of many brokers on the Internet, or 1.3.
+/// Returns the TLS of the demo's broker, with one version: 1.2 with the single suite of many
+/// brokers on the Internet, or 1.3.
 fn server_tls(options: &Options, identity: Identity) -> Tls {
     match server_version(options) {
         Version::Tls12 => Tls::tls12_ecdhe_rsa(identity),
@@ -264,7 +265,7 @@ fn world(options: &Options, host_access: HostAccess, epoch: u64) -> Result<World
     Ok(world)
 }
 
-/// The testkit's broker as a server of the world.
+/// The testkit's broker as a server in the world.
 #[derive(Debug)]
 pub struct InWorld(pub Server);
 

@@ -1,4 +1,4 @@
-//! What a user may choose.
+//! The options that a user can set.
 use clap::{ArgAction, Parser, ValueEnum};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use thread_mqtt_tls::Version as TlsVersion;
 /// Name of the broker inside the demo. Only an A record exists for it.
 pub const BROKER_NAME: &str = "broker.example.com";
 
-/// Where that broker seems to be; the address is reserved for documentation (RFC 5737).
+/// The apparent address of that broker; reserved for documentation (RFC 5737).
 pub const BROKER_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 10), 8883);
 
 /// A Thread device publishes through NAT64, over TLS, to an IPv4-only MQTT broker.
@@ -182,7 +182,7 @@ pub enum Mqtt {
 }
 
 impl Mqtt {
-    /// As the option says it.
+    /// Returns the version as in the option.
     pub fn number(self) -> &'static str {
         match self {
             Self::V311 => "3.1.1",
@@ -212,12 +212,12 @@ pub enum Peer {
 }
 
 impl Options {
-    /// The defaults, as if nothing had been typed.
+    /// Returns the defaults, as for an empty command line.
     pub fn new() -> Self {
         Self::parse_from(["thread-mqtt-demo"])
     }
 
-    /// `--qos` in the session's terms.
+    /// Returns `--qos` as the session's type.
     pub fn qos(&self) -> QoS {
         match self.qos {
             0 => QoS::AtMostOnce,
@@ -226,13 +226,13 @@ impl Options {
         }
     }
 
-    /// `--keylog`, or what the environment says.
+    /// Returns `--keylog`, or else the file from the environment.
     pub fn keylog(&self) -> Option<PathBuf> {
         let named = || std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty());
         self.keylog.clone().or_else(|| named().map(PathBuf::from))
     }
 
-    /// `--timeout`.
+    /// Returns `--timeout`.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(u64::from(self.timeout))
     }
@@ -244,7 +244,7 @@ impl Default for Options {
     }
 }
 
-/// Reads a number of this range.
+/// Parses a number in this range.
 fn number<T: TryFrom<u64>>(
     least: u64,
     most: u64,
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(parse(&["--sleepy", "2000"]), Some(2000));
     }
 
-    /// Its ranges are what `./demo` checks before it builds.
+    /// `./demo` checks its ranges before it builds.
     #[test]
     fn help_has_the_range_of_each_number() {
         let takes = |option: &str, value: &str| {

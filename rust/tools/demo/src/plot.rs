@@ -1,7 +1,7 @@
-//! The timeline as a picture: SVG, written by hand.
+//! Draws the timeline as a picture: SVG, written by hand.
 //!
-//! Above, one bar a stage; below, what was on the air until then: bytes against the
-//! left axis, frames against the right one.
+//! The upper part has one bar per stage. The lower part shows the traffic on the air so far: bytes
+//! on the left axis, frames on the right axis.
 use crate::run::Outcome;
 use crate::screen::{seconds, thousands};
 use crate::timeline::{Mark, Stage};
@@ -9,9 +9,9 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 const WIDTH: f64 = 1080.0;
-/// Characters of the broker that the title has room for.
+/// Maximum length of the broker's name in the title, in characters.
 const TITLE: usize = 64;
-/// The part of the width that is time.
+/// Left edge of the time axis.
 const LEFT: f64 = 140.0;
 const RIGHT: f64 = 800.0;
 const TOP: f64 = 104.0;
@@ -24,16 +24,16 @@ const GREY: &str = "#7b8794";
 const RULE: &str = "#e4e7eb";
 const BYTES: &str = "#2563eb";
 const FRAMES: &str = "#d97706";
-/// One colour a stage, in order; the last serves what follows.
+/// One colour per stage, in order; the last is used for all further stages.
 const BARS: [&str; 9] = [
     "#64748b", "#94a3b8", "#0891b2", "#0d9488", "#7c3aed", "#c026d3", "#db2777", "#ea580c",
     "#16a34a",
 ];
 
-/// The picture of an outcome.
+/// Draws an outcome.
 pub fn render(outcome: &Outcome) -> String {
     let mut svg = String::new();
-    // Writing into a string cannot fail.
+    // Writing to a string cannot fail.
     Plot::new(outcome).draw(&mut svg).ok();
     svg
 }
@@ -41,7 +41,7 @@ pub fn render(outcome: &Outcome) -> String {
 struct Plot<'a> {
     outcome: &'a Outcome,
     end: Duration,
-    /// Where the traffic chart begins.
+    /// Top of the traffic chart.
     chart_top: f64,
 }
 
@@ -176,7 +176,7 @@ impl<'a> Plot<'a> {
         )
     }
 
-    /// A line that goes up where frames were sent and is level between.
+    /// Returns a line that rises when frames were sent and is level in between.
     fn steps(&self, y: impl Fn(&Mark) -> f64) -> String {
         let mut path = String::new();
         let mut last = None;
@@ -195,7 +195,7 @@ impl<'a> Plot<'a> {
     }
 }
 
-/// What a stage took, in three columns at the right.
+/// Draws a stage's values in three columns on the right.
 fn draw_columns(svg: &mut String, y: f64, texts: [&str; 3]) -> fmt::Result {
     for (x, text) in [90.0, 165.0, 250.0].into_iter().zip(texts) {
         let x = RIGHT + x;
@@ -207,7 +207,7 @@ fn draw_columns(svg: &mut String, y: f64, texts: [&str; 3]) -> fmt::Result {
     Ok(())
 }
 
-/// An axis from 0 in round steps to the first of them that is not below the value.
+/// An axis from 0 in round steps, up to the first step that is not below the value.
 struct Axis {
     step: u64,
     lines: u32,
@@ -227,7 +227,7 @@ impl Axis {
     }
 }
 
-/// 1, 2 or 5 times a power of ten, so that about `count` steps cover `range`.
+/// Returns 1, 2 or 5 times a power of ten, so that about `count` steps cover `range`.
 fn nice_step(range: f64, count: u32) -> f64 {
     let rough = (range / f64::from(count)).max(1e-3);
     let power = 10f64.powf(rough.log10().floor());
@@ -240,13 +240,13 @@ fn nice_step(range: f64, count: u32) -> f64 {
     factor * power
 }
 
-/// As many decimals as the step needs.
+/// Formats with as many decimals as the step needs.
 fn decimal(value: f64, step: f64) -> String {
     let decimals = (-step.log10().floor()).max(0.0) as usize;
     format!("{value:.decimals$}")
 }
 
-/// Leaves the middle out of a text that is longer than this many characters.
+/// Removes the middle of a text that is longer than this many characters.
 fn shortened(text: &str, most: usize) -> String {
     let characters: Vec<_> = text.chars().collect();
     if characters.len() <= most {

@@ -1,4 +1,4 @@
-//! One run: connect, subscribe, publish, and wait until everything came back.
+//! One run: connect, subscribe, publish, and wait until every message has come back.
 use crate::device::Device;
 use crate::entropy::Entropy;
 use crate::failure::{Failure, stage_name};
@@ -19,13 +19,13 @@ use thread_mqtt_session::{CommandError, Event as SessionEvent, Message, QoS, Ses
 use thread_mqtt_tls::Agreed;
 use thread_sim::World;
 
-/// Who watches a run.
+/// An observer of a run.
 pub trait Observer {
-    /// The world is made; the device is about to be switched on.
+    /// The world exists; the device is about to be switched on.
     fn begins(&mut self, broker: &BrokerUri) {
         let _ = broker;
     }
-    /// Nothing new yet: time and traffic so far, and the stage that is waited for.
+    /// No news: time and traffic so far, and the stage being waited for.
     fn waits(&mut self, so_far: Mark, stage: &'static str) {
         let _ = (so_far, stage);
     }
@@ -33,7 +33,7 @@ pub trait Observer {
     fn reached(&mut self, stage: &Stage) {
         let _ = stage;
     }
-    /// Something worth knowing that ends nothing.
+    /// A note that does not end the run.
     fn notes(&mut self, text: &str) {
         let _ = text;
     }
@@ -49,35 +49,35 @@ pub struct Silent;
 
 impl Observer for Silent {}
 
-/// How a run went.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The broker, as far as it could be understood.
+    /// The broker, as far as it could be parsed.
     pub broker: String,
-    /// NAT64 prefix of the connection.
+    /// The NAT64 prefix of the connection.
     pub nat64_prefix: Option<String>,
-    /// IPv6 address connected to.
+    /// The IPv6 address connected to.
     pub broker_address: Option<String>,
-    /// What TLS agreed on.
+    /// What TLS negotiated.
     pub tls: Option<Agreed>,
-    /// Stages reached, in order.
+    /// The stages reached, in order.
     pub stages: Vec<Stage>,
-    /// Time and traffic over the run.
+    /// Time and traffic during the run.
     pub samples: Vec<Mark>,
-    /// Time and traffic in all.
+    /// Total time and traffic.
     pub total: Mark,
-    /// Messages acknowledged.
+    /// Number of messages acknowledged.
     pub published: u32,
-    /// Messages that came back.
+    /// Number of messages that came back.
     pub received: u32,
-    /// With `--pcap`, what tshark needs to decrypt the file, as arguments of its command line.
+    /// With `--pcap`, the tshark command-line arguments that decrypt the file.
     pub wireshark: Option<String>,
-    /// Why it failed, if it did.
+    /// The failure, if any.
     pub failure: Option<Failure>,
 }
 
 impl Outcome {
-    /// Every message came back.
+    /// Returns whether every message came back.
     pub fn ok(&self) -> bool {
         self.failure.is_none()
     }
@@ -99,12 +99,12 @@ impl Outcome {
     }
 }
 
-/// Runs once. Failures are part of the outcome.
+/// Runs once. The outcome includes failures.
 pub fn run(options: &Options, observer: &mut dyn Observer) -> Outcome {
     run_unless(&AtomicBool::new(false), options, observer)
 }
 
-/// Runs once, and ends the run in order when `interrupted` becomes true.
+/// Runs once, and ends the run gracefully when `interrupted` becomes true.
 pub fn run_unless(
     interrupted: &AtomicBool,
     options: &Options,
@@ -125,7 +125,7 @@ pub fn run_unless(
     }
 }
 
-/// The arguments with which tshark shows what is inside the frames of `--pcap`.
+/// Returns the arguments for tshark to decrypt the frames of `--pcap`.
 fn wireshark(options: &Options, broker: &BrokerUri, world: &World) -> Option<String> {
     let pcap = options.pcap.as_ref()?;
     let mut arguments = format!(
@@ -146,15 +146,15 @@ fn wireshark(options: &Options, broker: &BrokerUri, world: &World) -> Option<Str
     Some(arguments)
 }
 
-/// A path between single quotes of a shell.
+/// Quotes a path for a shell, in single quotes.
 fn quoted(path: &Path) -> String {
     path.display().to_string().replace('\'', r"'\''")
 }
 
-/// Milliseconds between polls from which on answers may come too late.
+/// Poll interval in milliseconds from which answers may come too late.
 const RARE: u32 = 10_000;
 
-/// Whether an answer did not come in time.
+/// Returns whether an answer did not come in time.
 fn is_timeout(cause: &Cause) -> bool {
     match cause {
         Cause::Resolve(report) => {
@@ -178,18 +178,18 @@ struct Run<'a> {
     device: Device,
     observer: &'a mut dyn Observer,
     timeline: Timeline,
-    /// The stage that is waited for.
+    /// The stage being waited for.
     next: &'static str,
-    /// Tells our messages from a stranger's on the same topic.
+    /// Tells this run's messages from others on the same topic.
     id: String,
-    /// With `--retry`, why the last attempt failed.
+    /// With `--retry`, the reason for the last failed attempt.
     last_failure: Option<Failure>,
-    /// The subscription was handed to the client.
+    /// Whether the client was given the subscription.
     subscribed: bool,
-    /// Messages handed to the client so far.
+    /// Number of messages passed to the client so far.
     queued: u32,
     published: u32,
-    /// Payloads that have not come back.
+    /// Payloads that have not come back yet.
     outstanding: BTreeSet<Vec<u8>>,
     nat64_prefix: Option<String>,
     broker_address: Option<String>,
@@ -271,19 +271,19 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Says goodbye, if there is a connection to say it on.
+    /// Disconnects, if there is a connection.
     fn disconnect(&mut self) {
         let limit = self.network.world.now() + Duration::from_secs(10);
         self.device.stop();
         while !matches!(self.next_event(limit, None), Some(Event::Stopped) | None) {}
-        // The last words are with TCP; let them out of the door.
+        // TCP still holds the last packets; give it time to send them.
         for _ in 0..5 {
             self.network.world.run_for(Duration::from_millis(50));
             self.timeline.sample(&self.network.world);
         }
     }
 
-    /// Messages that came back.
+    /// Returns the number of messages that came back.
     fn received(&self) -> u32 {
         self.queued - u32::try_from(self.outstanding.len()).unwrap_or(self.queued)
     }
@@ -330,7 +330,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The client's failure, where the demo stands: it knows more stages than the client.
+    /// Returns the client's failure with the demo's stage, which can be more specific.
     fn failure(&self, stage: ClientStage, cause: &Cause) -> Failure {
         let mut failure = Failure::from_cause(stage, cause);
         if stage == ClientStage::Mqtt && self.subscribed {
@@ -380,7 +380,7 @@ impl<'a> Run<'a> {
             ClientStage::Tcp if self.network.broker.scheme == Scheme::Mqtts => "tls",
             ClientStage::Tcp | ClientStage::Tls => "connack",
             ClientStage::Mqtt => {
-                // What failed before is repaired.
+                // Earlier failures have been overcome.
                 self.last_failure = None;
                 self.subscribe()?;
                 match (self.queued, self.published) {
@@ -393,7 +393,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Once: the session remembers it over later connections.
+    /// Subscribes once: the session remembers it for later connections.
     fn subscribe(&mut self) -> Result<(), Failure> {
         if !std::mem::replace(&mut self.subscribed, true) {
             let topic = self.options.topic.as_str();
@@ -418,7 +418,7 @@ impl<'a> Run<'a> {
                 if self.published == 0 {
                     self.next = "first publish";
                 }
-                // The first message goes alone, so that its cost can be told.
+                // The first message is sent alone, to measure its cost.
                 self.publish_up_to(1)?;
             }
             SessionEvent::Published(_) => {
@@ -446,7 +446,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Hands messages to the client while its outbox has room.
+    /// Passes messages to the client while its outbox has room.
     fn publish_up_to(&mut self, count: u32) -> Result<(), Failure> {
         while self.queued < count {
             let payload = self.payload(self.queued + 1);
@@ -465,7 +465,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// `{"run":"1b2c3d4e","n":1,"temperature":20.1}`, padded with spaces to `--size`.
+    /// Returns `{"run":"1b2c3d4e","n":1,"temperature":20.1}`, padded with spaces to `--size`.
     fn payload(&self, n: u32) -> Vec<u8> {
         let (run, tenths) = (&self.id, 200 + n % 50);
         let (whole, tenth) = (tenths / 10, tenths % 10);
@@ -494,7 +494,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What failed last, if it was not repaired: that is why it took so long.
+    /// Returns the last failure, if it was not overcome, because it explains the delay.
     fn out_of_time(&mut self) -> Failure {
         if let Some(failure) = self.last_failure.take() {
             return failure;

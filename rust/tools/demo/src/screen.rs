@@ -15,11 +15,11 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const NAME: Style = AnsiColor::Cyan.on_default();
 
-/// Messages shown one by one; of more only the number is told.
+/// Messages shown individually; beyond this, only their number is shown.
 const SHOWN: u32 = 10;
 
-/// Writes to standard output, in colour only on a terminal and unless `NO_COLOR` is set;
-/// progress goes to standard error, if that is a terminal.
+/// Writes to the standard output, in colour only on a terminal and unless `NO_COLOR` is set.
+/// Progress goes to the standard error if that is a terminal.
 pub struct Screen<'a> {
     options: &'a Options,
     out: AutoStream<Stdout>,
@@ -30,7 +30,7 @@ pub struct Screen<'a> {
 }
 
 impl<'a> Screen<'a> {
-    /// A screen for a run with these options.
+    /// Creates a screen for a run with these options.
     pub fn new(options: &'a Options) -> Self {
         Self {
             options,
@@ -42,12 +42,13 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Whether every line could be written.
+    /// Returns an error unless every line could be written.
     pub fn written(self) -> io::Result<()> {
         self.unwritten.map_or(Ok(()), Err)
     }
 
-    /// Writes a line. One that cannot be written is no reason to stop: the exit status still tells.
+    /// Writes a line. A write error does not stop the run: the exit status still reports the
+    /// result.
     fn line(&mut self, text: &str) {
         if let Some(progress) = &mut self.progress {
             progress.clear();
@@ -57,7 +58,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// The end: what was published and received.
+    /// Prints the end: what was published and received.
     pub fn ends(&mut self, outcome: &Outcome) {
         if !outcome.ok() {
             self.tells_wireshark(outcome);
@@ -80,7 +81,7 @@ impl<'a> Screen<'a> {
         self.tells_wireshark(outcome);
     }
 
-    /// How to read the capture, also of a run that failed.
+    /// Prints how to read the capture, also after a failure.
     fn tells_wireshark(&mut self, outcome: &Outcome) {
         if let Some(progress) = &mut self.progress {
             progress.clear();
@@ -159,14 +160,14 @@ impl Observer for Screen<'_> {
     }
 }
 
-/// The two sentences of a failure, on standard error.
+/// Prints the two sentences of a failure to the standard error.
 pub fn print_failure(failure: &crate::failure::Failure) {
     let mut err = anstream::stderr();
     writeln!(err, "{BAD}✗ {}{BAD:#}  {}", failure.stage, failure.cause).ok();
     writeln!(err, "  {}", failure.cure).ok();
 }
 
-/// One line on standard error that is written over and over.
+/// A line on the standard error that is overwritten repeatedly.
 struct Progress {
     err: Stderr,
     shown: Option<Instant>,
@@ -217,12 +218,12 @@ impl Progress {
     }
 }
 
-/// `1.234 s`
+/// Formats `1.234 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{}.{:03} s", time.as_secs(), time.subsec_millis())
 }
 
-/// `12,345`
+/// Formats `12,345`.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -235,7 +236,7 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
-/// `1 frame`, `12,345 frames`
+/// Formats `1 frame`, `12,345 frames`.
 pub fn plural(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),

@@ -2,19 +2,19 @@
 use std::time::Duration;
 use thread_sim::World;
 
-/// A moment: virtual time, and what has been on the air until then.
+/// A moment: virtual time, and the traffic on the air so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mark {
-    /// Time.
+    /// The time.
     pub at: Duration,
-    /// Frames of all nodes, acknowledgements and retransmissions included.
+    /// The frames of all nodes, including acknowledgements and retransmissions.
     pub frames: u64,
     /// Their bytes, from MAC header to checksum.
     pub bytes: u64,
 }
 
 impl Mark {
-    /// The world's present.
+    /// Returns the current moment of the world.
     pub fn now(world: &World) -> Self {
         let totals = world.totals();
         Self {
@@ -24,7 +24,7 @@ impl Mark {
         }
     }
 
-    /// What passed since an earlier moment.
+    /// Returns the difference from an earlier moment.
     pub fn since(self, earlier: Self) -> Self {
         Self {
             at: self.at.saturating_sub(earlier.at),
@@ -41,14 +41,14 @@ pub struct Stage {
     pub name: &'static str,
     /// What it found.
     pub detail: String,
-    /// When it began: when the stage before ended, counted from switching the device on.
+    /// When it began, counted from switching the device on: when the previous stage ended.
     pub began: Duration,
-    /// What it took.
+    /// Its cost.
     pub cost: Mark,
 }
 
 impl Stage {
-    /// When it was reached.
+    /// Returns when it was reached.
     pub fn reached(&self) -> Duration {
         self.began + self.cost.at
     }
@@ -57,16 +57,16 @@ impl Stage {
 /// Collects stages, and samples for the picture.
 #[derive(Debug)]
 pub struct Timeline {
-    /// The device was switched on.
+    /// When the device was switched on.
     origin: Mark,
-    /// The last stage ended.
+    /// When the last stage ended.
     last: Mark,
     stages: Vec<Stage>,
     samples: Vec<Mark>,
 }
 
 impl Timeline {
-    /// Begins now.
+    /// Starts now.
     pub fn start(world: &World) -> Self {
         let origin = Mark::now(world);
         Self {
@@ -90,7 +90,7 @@ impl Timeline {
         sample
     }
 
-    /// A stage ends now.
+    /// Ends a stage now.
     pub fn reach(&mut self, world: &World, name: &'static str, detail: String) -> &Stage {
         let now = Mark::now(world);
         let stage = Stage {
@@ -105,7 +105,7 @@ impl Timeline {
         &self.stages[self.stages.len() - 1]
     }
 
-    /// Stages in order, samples in order, and the total until now.
+    /// Returns the stages and samples in order, and the total so far.
     pub fn finish(mut self, world: &World) -> (Vec<Stage>, Vec<Mark>, Mark) {
         let total = Mark::now(world).since(self.origin);
         if self.samples.last() != Some(&total) {

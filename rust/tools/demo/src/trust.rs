@@ -1,4 +1,4 @@
-//! Whose certificates the device believes.
+//! The certificates that the device trusts.
 use crate::failure::Failure;
 use std::path::Path;
 use thread_mqtt_tls::ConfigBuilder;

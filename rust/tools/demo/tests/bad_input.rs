@@ -1,5 +1,5 @@
-//! Whatever is wrong, the demo says it in two sentences, the cause and the cure, and exits
-//! with a status that is not 0.
+//! For every error, the demo prints the cause and the cure in two sentences, and exits with a
+//! nonzero status.
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -18,7 +18,7 @@ fn fails(stage: &str, arguments: &[&str]) -> (String, String) {
     fails_with(&[], stage, arguments)
 }
 
-/// The same with these in the environment.
+/// Same as [`fails`], with these environment variables.
 fn fails_with(environment: &[(&str, &str)], stage: &str, arguments: &[&str]) -> (String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"))
         .args(arguments)
@@ -28,7 +28,7 @@ fn fails_with(environment: &[(&str, &str)], stage: &str, arguments: &[&str]) -> 
         .output()
         .expect("the demo runs");
     let stderr = String::from_utf8(output.stderr).unwrap();
-    // As --help has it: 2 for unusable options, which is told before the world is made.
+    // As in --help: 2 for unusable options, which are reported before the world is created.
     let is_unusable = stage == "setup" && environment.iter().all(|(name, _)| *name != "TMPDIR");
     let status = if is_unusable { 2 } else { 1 };
     assert_eq!(
@@ -88,7 +88,8 @@ fn mqtts(host: &str, address: SocketAddr) -> String {
     format!("mqtts://{host}:{}", address.port())
 }
 
-/// A broker in the clear that closes the first connection, accepts the second and answers SUBSCRIBE if `grants`.
+/// Starts a plain broker that closes the first connection, accepts the second and answers SUBSCRIBE
+/// if `grants`.
 fn broker_that_falls_silent(grants: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("mqtt://{}", listener.local_addr().unwrap());
@@ -115,7 +116,7 @@ fn a_failure_that_was_repaired_is_not_the_reason() {
         let arguments = ["--broker", &uri, "--retry", "--timeout", "20"];
         fails(stage, &[&arguments, more].concat())
     };
-    // Each takes its time, because the broker is on this machine.
+    // They run in real time, because the broker is on this machine.
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let told = run(false, "subscribed", &[]);
@@ -166,7 +167,7 @@ fn uris() {
     }
 }
 
-/// Neither by its sentences nor in JSON.
+/// Neither in its sentences nor in JSON.
 #[test]
 fn a_password_is_not_shown() {
     for arguments in [&[][..], &["--json"]] {
@@ -189,7 +190,7 @@ fn a_password_is_not_shown() {
 
 #[test]
 fn names_and_prefixes() {
-    // The world's own DNS says so; this machine's resolver is not asked.
+    // The world's DNS reports it; this machine's resolver is not asked.
     let told = fails(
         "dns",
         &[
@@ -203,7 +204,7 @@ fn names_and_prefixes() {
 
     let told = fails("prefix", &["--no-nat64", "--timeout", "100"]);
     assert_tells(&told, "NAT64", "nat64 enable");
-    // Trying again does not hide why.
+    // Retrying does not hide the reason.
     let told = fails(
         "prefix",
         &[
@@ -249,7 +250,7 @@ fn certificates() {
     assert_tells(&told, "other.example.com", "");
 }
 
-/// A front without a broker behind it: enough for what fails before MQTT.
+/// Returns a front without a broker behind it: sufficient for failures before MQTT.
 fn front(leaf: &thread_mqtt_testkit::pki::Identity) -> Front {
     let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
     Front::start(&Tls::new(leaf.clone()), nobody).unwrap()
@@ -326,7 +327,7 @@ fn brokers_that_close() {
     let told = fails("tls", &["--broker", &uri, "--ca", root.path()]);
     assert_tells(&told, "closed the connection", "TLS");
 
-    // No server listens.
+    // No server is listening.
     let closed = ClosedPort::any().unwrap();
     let uri = format!("mqtt://{}", closed.address());
     assert_tells(&fails("tcp", &["--broker", &uri]), "refused", "listens");
@@ -335,7 +336,7 @@ fn brokers_that_close() {
 #[test]
 fn tls_and_plaintext_mixed_up() {
     let root = fixed_root();
-    // TLS to a plain broker: it takes the ClientHello for a broken packet, and closes.
+    // TLS to a plain broker: it treats the ClientHello as a malformed packet, and closes.
     let plain = HostPeer::start(Config::new(None), 1).unwrap();
     let uri = mqtts("127.0.0.1", plain.address());
     let told = fails("tls", &["--broker", &uri, "--ca", root.path()]);
@@ -390,7 +391,7 @@ fn files_that_cannot_be_written() {
     assert_tells(&told, "TLS secrets", "--keylog");
 }
 
-/// What was there before is not written over, and neither is what the other option writes.
+/// Existing files are not overwritten, and neither is the output of another option.
 #[test]
 fn files_of_their_own() {
     let file = TempFile::new("once", b"before");
@@ -451,7 +452,7 @@ fn options_of_tls_need_tls() {
     }
 }
 
-/// What the command line itself refuses, it refuses with status 2 and the reason.
+/// Errors in the command line itself exit with status 2 and the reason.
 #[test]
 fn options_out_of_range() {
     for (option, value, range) in [

@@ -34,7 +34,7 @@ fn stage_names(value: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// A folder that lives as long as this value.
+/// A temporary folder, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -112,7 +112,7 @@ fn json_has_what_help_documents() {
         "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     );
     assert_eq!(value["published"], 5);
-    // The parts are no more than the whole, which has the disconnect on top.
+    // The parts add up to at most the total, which also includes the disconnect.
     let sum = |what: &str| -> u64 {
         let stages = value["stages"].as_array().unwrap();
         stages.iter().map(|one| one[what].as_u64().unwrap()).sum()
@@ -150,7 +150,7 @@ fn loss_hops_and_a_sleepy_device() {
     let awake = json(&["--peer", "virtual"]);
     let far = json(&["--hops", "2", "--peer", "virtual"]);
     assert!(far["frames"].as_u64() > awake["frames"].as_u64());
-    // Once more over host sockets, where time is the wall clock's.
+    // Again over host sockets, where time is the wall clock's.
     json(&["--loss", "10"]);
     json(&["--hops", "1", "--sleepy", "100"]);
 }
@@ -174,7 +174,7 @@ fn the_same_seed_repeats_byte_for_byte_inside_the_world() {
                 "--pcap",
                 text(&pcap),
             ];
-            // The later --peer would be a second one: put ours first only if there is none.
+            // A second --peer would be refused: add ours only if there is none.
             let fixed = if options.contains(&"--peer") {
                 &fixed[2..]
             } else {
@@ -274,7 +274,7 @@ fn a_capture_comes_with_what_decrypts_it() {
     ] {
         assert!(arguments.contains(expected), "{expected}: {arguments}");
     }
-    // A shell reads the paths, whatever is in them.
+    // A shell can parse the paths, whatever they contain.
     let words = Command::new("sh")
         .args(["-c", &format!("printf '%s\\n' {arguments}")])
         .output()
@@ -284,7 +284,7 @@ fn a_capture_comes_with_what_decrypts_it() {
     for word in [text(&pcap), &keys_named] {
         assert!(words.lines().any(|one| one == word), "{word}: {words}");
     }
-    // One connection: two traffic secrets and two of the handshake (RFC 9850, section 2).
+    // One connection: two traffic secrets and two handshake secrets (RFC 9850, section 2).
     let keys = std::fs::read_to_string(&keys).unwrap();
     for label in [
         "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
@@ -305,14 +305,15 @@ fn a_capture_comes_with_what_decrypts_it() {
     assert_eq!(json(&[])["wireshark"], Value::Null);
 }
 
-/// Stopped by a signal, the demo ends in order: the device disconnects, the capture is whole, and neither Mosquitto nor
-/// its files are left. Killed, it takes Mosquitto with it.
+/// When stopped by a signal, the demo ends gracefully: the device disconnects, the capture is
+/// complete, and neither Mosquitto nor its files remain. When killed, it takes Mosquitto with it.
 #[test]
 fn a_run_that_is_interrupted_leaves_nothing_behind() {
     let folder = Folder::new("interrupted");
     let pcap = folder.file("air.pcap");
     for signal in ["INT", "TERM", "HUP", "KILL"] {
-        // What ignores some of them, as a shell does in the background, would hand that on.
+        // A parent that ignores some of them, like a shell with background jobs, would pass that
+        // on.
         let demo = Command::new("env")
             .args(["--default-signal", env!("CARGO_BIN_EXE_thread-mqtt-demo")])
             .args(["--real-time", "--messages", "1000", "--json"])
@@ -365,7 +366,7 @@ fn a_run_that_is_interrupted_leaves_nothing_behind() {
     }
 }
 
-/// A reader that goes away ends the demo quietly; a disk that is full is told.
+/// If the reader closes the pipe, the demo ends quietly; a full disk is reported.
 #[test]
 fn output_that_cannot_be_written() {
     let print_to = |stdout: Stdio, arguments: &[&str]| {
@@ -391,7 +392,7 @@ fn output_that_cannot_be_written() {
     }
 }
 
-/// `./demo` answers by this text before anything is built.
+/// `./demo` prints this text before anything is built.
 #[test]
 fn the_help_that_needs_no_build_is_the_demos() {
     let help = demo(&["--help"]);
@@ -476,9 +477,9 @@ fn the_script_answers_before_it_builds() {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert_eq!(output.stdout, demo(&[version]).stdout);
     }
-    // What is right gets as far as the build.
+    // Valid options get as far as the build.
     let tools = Folder::new("tools");
-    // By a link, and where cd says where it went.
+    // Through a link, and with a cd that prints where it went.
     let link = tools.file("link");
     std::os::unix::fs::symlink(SCRIPT, &link).unwrap();
     for script in [SCRIPT, "./demo", text(&link)] {

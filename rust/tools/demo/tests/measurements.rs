@@ -1,4 +1,4 @@
-//! `docs/measurements.md` is what the code measures today.
+//! `docs/measurements.md` contains what the current code measures.
 use std::process::Command;
 
 #[test]

@@ -1,4 +1,4 @@
-//! `--broker` against Debian's mosquitto, as a user has one.
+//! `--broker` against Debian's mosquitto, like a user's own broker.
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use thread_mqtt_test_support::server;
 use thread_mqtt_testkit::pki::{Chain, KeyKind};
 
-/// A mosquitto with TLS and one plain listener, in a folder of its own.
+/// A mosquitto with a TLS listener and a plain one, in its own folder.
 struct Mosquitto {
     process: Child,
     folder: PathBuf,
@@ -78,7 +78,7 @@ fn json(arguments: &[&str]) -> Value {
     json_trusting(None, arguments)
 }
 
-/// With these as the certificates that this machine trusts.
+/// Runs with these certificates as the ones that this machine trusts.
 fn json_trusting(system: Option<&str>, arguments: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thread-mqtt-demo"));
     if let Some(file) = system {
@@ -127,7 +127,7 @@ fn mosquitto_with_an_ecdsa_chain_and_whatever_version_it_likes() {
     let uri = format!("mqtts://localhost:{}", broker.tls);
     let value = json(&["--broker", &uri, "--ca", &broker.ca()]);
     assert_eq!(value["tls_version"], "TLS 1.3");
-    // Without --ca, what this machine trusts is trusted.
+    // Without --ca, the certificates that this machine trusts are used.
     json_trusting(Some(&broker.ca()), &["--broker", &uri]);
 }
 

@@ -1,5 +1,5 @@
-//! The whole way, over a hundred seeds at each of three loss rates: attach, resolve, TLS,
-//! MQTT, publish at QoS 1 and 2, and receive everything back. Every seed completes.
+//! The whole path, with a hundred seeds at each of three loss rates: attach, resolve, TLS, MQTT,
+//! publish at QoS 1 and 2, and receive everything back. Every seed completes.
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use thread_mqtt_demo::run::{Outcome, Silent, run};
 
 const SEEDS: u64 = 100;
 
-/// Odd seeds QoS 1, even ones QoS 2; MQTT 3.1.1 and 5, TLS 1.2 and 1.3 in turn.
+/// Odd seeds use QoS 1, even ones QoS 2; MQTT 3.1.1 and 5 and TLS 1.2 and 1.3 alternate.
 fn options(seed: u64, loss: f64) -> Options {
     Options {
         tls: Some(if seed % 8 < 4 { Tls::V12 } else { Tls::V13 }),
@@ -23,8 +23,8 @@ fn options(seed: u64, loss: f64) -> Options {
     }
 }
 
-/// The same over up to three routers; every fifth device sleeps. Where each hop loses a quarter of
-/// the frames an attempt may run out of its time, so the client tries again, as in the field.
+/// The same over up to three routers; every fifth device is sleepy. If each hop loses a quarter of
+/// the frames, an attempt may time out, so the client retries, as in the field.
 fn far_options(seed: u64, loss: f64) -> Options {
     Options {
         hops: u8::try_from(seed % 4).expect("less than four"),
@@ -86,7 +86,7 @@ fn every_seed_completes(what: &str, options: impl Fn(u64) -> Options + Sync) {
     }
 }
 
-/// One after the other: each has two threads of its own.
+/// One after the other, because each uses two threads.
 #[test]
 fn a_hundred_seeds_at_0_10_and_25_percent_loss() {
     for loss in [0.0, 10.0, 25.0] {

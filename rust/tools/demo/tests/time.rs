@@ -1,5 +1,5 @@
-//! A device without a clock: the time by SNTP through NAT64, over a radio that loses frames, then
-//! TLS with a certificate checked against it.
+//! A device without a clock: it gets the time by SNTP through NAT64, over a radio that loses
+//! frames, then uses TLS with a certificate checked against it.
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ const BROKER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 10), 8
 const CLOCK: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 123), 123);
 const OTHER_CLOCK: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 124), 123);
 
-/// RFC 5905 section 7.3: a good answer to the question, which says this Unix time.
+/// RFC 5905 section 7.3: returns a valid answer to the question, with this Unix time.
 fn answer(question: &[u8], unix_time: u64) -> Vec<u8> {
     let mut answer = vec![0; 48];
     answer[0] = 4 << 3 | 4;
@@ -33,7 +33,7 @@ fn right(question: &[u8], now: Duration) -> Vec<u8> {
     answer(question, UNIX_TIME + now.as_secs())
 }
 
-/// A device with its client in a world with a broker and two names of time servers.
+/// A device with its client, in a world with a broker and two time server names.
 struct Device {
     driver: Driver<SimPort>,
     entropy: Entropy,
@@ -88,7 +88,7 @@ impl Device {
         }
     }
 
-    /// Events until this one.
+    /// Returns events until this one.
     fn run_until(&mut self, is_last: impl Fn(&Event) -> bool) -> Vec<Event> {
         self.driver.start();
         let limit = self.world.now() + Duration::from_secs(600);
@@ -136,7 +136,7 @@ fn the_time_comes_through_nat64_over_a_bad_radio() {
             server.to_string().contains("NAT64 for 192.0.2.123"),
             "{server}"
         );
-        // A server's word is not proof.
+        // A server's answer is not proof.
         assert!(device.driver.client().time_floor() < seconds);
     }
 }
@@ -197,7 +197,7 @@ fn a_server_that_refuses_gives_way_to_the_next() {
 
 #[test]
 fn nobody_answers() {
-    // Strict: no TLS, and a sentence.
+    // Strict: no TLS, and an error message.
     let mut strict = Device::new(3, 0.0, TimePolicy::Strict);
     let events = strict.run_until(|event| matches!(event, Event::Failed { .. }));
     let Some(Event::Failed { stage, cause, .. }) = events.last() else {
@@ -206,7 +206,7 @@ fn nobody_answers() {
     assert_eq!(*stage, Stage::Time);
     assert_eq!(*cause, Cause::Time(TimeError::NoAnswer));
 
-    // Lenient: a warning, and TLS with what is known.
+    // Lenient: a warning, and TLS with the time known so far.
     let mut lenient = Device::new(3, 0.0, TimePolicy::Lenient);
     let events = lenient.run_until(is_online);
     let warned = events.iter().any(|event| {

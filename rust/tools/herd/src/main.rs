@@ -1,11 +1,11 @@
-//! A herd: thousands of devices behind some border routers lose their broker, or their NAT64 prefix,
-//! in the same instant. How fast do they come back, and what does the broker have to bear?
+//! A herd: thousands of devices behind several border routers lose their broker, or their NAT64
+//! prefix, at the same moment. How fast do they come back, and what load does the broker get?
 //!
 //! ```text
 //! cargo run -p thread-mqtt-herd -- --help
 //! ```
 //!
-//! Each device is a [`thread_mqtt_client::Client`] with its defaults, as it runs on a device; time,
+//! Each device is a [`thread_mqtt_client::Client`] with its defaults, as on a real device. Time,
 //! network and broker are virtual, and the same seed repeats the same run.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -47,7 +47,7 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     match simulate(&options) {
-        // A reader that went away has what it wanted.
+        // The reader has closed the pipe.
         Err((_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err((file, error)) => {
             let what = file.map_or("the standard output".to_owned(), |file| {
@@ -60,7 +60,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// What cannot be written is the file, or the standard output.
+/// Returns with a write error the file that cannot be written; without one, it is the standard
+/// output.
 fn simulate(options: &Options) -> Result<(), (Option<&PathBuf>, io::Error)> {
     let mut out = io::stdout().lock();
     let stdout = |error| (None, error);
@@ -123,7 +124,7 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    /// As when the reader of a pipe went away, or a disk is full.
+    /// As if the reader of a pipe has closed it, or a disk is full.
     #[test]
     fn an_output_that_takes_nothing_is_an_error() {
         let run = Run::none(Outage::Broker);

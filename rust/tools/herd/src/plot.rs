@@ -1,4 +1,4 @@
-//! The plot: arrivals a second, and the share of the devices online.
+//! The plot: arrivals per second, and the share of devices online.
 use super::world::{Result as Run, Setup};
 use std::fmt::Write;
 
@@ -9,11 +9,11 @@ const GAP: f64 = 60.0;
 /// Seconds shown after the outage.
 const AFTER: usize = 360;
 
-/// One panel for each run.
+/// Draws one panel per run.
 pub(crate) fn svg(setup: &Setup, runs: &[Run]) -> String {
     let height = 50.0 + runs.len() as f64 * (PANEL + GAP);
     let mut svg = String::new();
-    // Memory takes it all.
+    // Writing to memory cannot fail.
     let out = &mut svg;
     line(
         out,
@@ -122,7 +122,7 @@ fn panel(out: &mut String, top: f64, setup: &Setup, run: &Run) {
             ),
         );
     }
-    // A minute, and more where there is no room for each.
+    // Every minute, or less often if there is no room.
     for second in (0..=shown).step_by(60 * shown.div_ceil(600)) {
         line(
             out,

@@ -8,21 +8,22 @@ use thread_mqtt_client::{Action, Client, Config, TcpError};
 use thread_mqtt_resolve::{AdvertisedPrefix, Network, Preference};
 use thread_mqtt_session::QoS;
 
-/// What is simulated.
+/// The simulation's parameters.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) devices: usize,
     pub(crate) routers: usize,
     pub(crate) outage: Duration,
-    /// Connections that the broker accepts a second; more wait, and after [`BACKLOG`] are dropped.
+    /// Connections that the broker accepts per second. More have to wait; beyond [`BACKLOG`] they
+    /// are dropped.
     pub(crate) accepts: u32,
     pub(crate) seed: u64,
 }
 
-/// What is gone for a time.
+/// What fails for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outage {
-    /// The broker's process: its host resets what there is and refuses what comes.
+    /// The broker's process: its host resets existing connections and refuses new ones.
     Broker,
     /// The broker's host: nothing is answered.
     BrokerSilent,
@@ -40,38 +41,39 @@ impl Outage {
     }
 }
 
-/// Connections that wait to be accepted, as Linux has it (`somaxconn`).
+/// Maximum number of connections waiting to be accepted, as on Linux (`somaxconn`).
 const BACKLOG: u64 = 4_096;
 
-/// Until Zephyr's TCP repeats a SYN that nothing answers, and up to half as long again, drawn for each
-/// connection; every later pause is half as long again as the one before (`tcp_derive_rto` and
-/// `tcp_resend_data`). A second is what the module makes of `CONFIG_NET_TCP_INIT_RETRANSMISSION_TIMEOUT`
-/// with OpenThread, of 200 ms in Zephyr itself. The client ends the attempt long before the ninth
-/// repetition, which is the last one (`CONFIG_NET_TCP_RETRY_COUNT`).
+/// Delay before Zephyr's TCP repeats an unanswered SYN: this, or up to half as long again, chosen
+/// at random for each connection. Every later delay is half as long again as the previous one
+/// (`tcp_derive_rto` and `tcp_resend_data`). The module sets
+/// `CONFIG_NET_TCP_INIT_RETRANSMISSION_TIMEOUT` to a second with OpenThread; Zephyr's default is
+/// 200 ms. The client ends the attempt long before the ninth and last repetition
+/// (`CONFIG_NET_TCP_RETRY_COUNT`).
 const RTO: Duration = Duration::from_secs(1);
 
-/// The devices have ten minutes to come online before something happens.
+/// The devices have ten minutes to come online before the outage.
 pub(crate) const QUIET: Duration = Duration::from_secs(600);
 
-/// What is looked at after the outage is over.
+/// How long to watch after the outage.
 pub(crate) const WATCHED: Duration = Duration::from_secs(1_200);
 
-/// What happened.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Result {
     pub(crate) outage: Outage,
-    /// SYN that reach the broker's host, repeated ones too: how many from each second since the outage
-    /// began to the next.
+    /// SYNs that reach the broker's host, repetitions included, in each second since the outage
+    /// began.
     pub(crate) arrivals: Vec<u32>,
-    /// Devices online at each second since the outage began, from the beginning itself on.
+    /// Devices online at each second since the outage began, including its start.
     pub(crate) online: Vec<usize>,
     devices: usize,
-    /// Second in which it was over.
+    /// The second in which it ended.
     over: usize,
 }
 
 impl Result {
-    /// Nothing came back.
+    /// A result without any recovery.
     #[cfg(test)]
     pub(crate) fn none(outage: Outage) -> Self {
         Self {
@@ -87,7 +89,8 @@ impl Result {
         self.arrivals.iter().copied().max().unwrap_or(0)
     }
 
-    /// From the end of the outage until 99 % are back, or as long as it is looked at.
+    /// Returns the mean from the end of the outage until 99 % are back, or until the watched time
+    /// ends.
     pub(crate) fn mean_arrivals(&self) -> f64 {
         let until = self.back_after(0.99).unwrap_or(WATCHED);
         let seconds = (until.as_secs() as usize).max(1);
@@ -95,7 +98,7 @@ impl Result {
         f64::from(sum) / seconds as f64
     }
 
-    /// How long after the end of the outage this share of the devices was online.
+    /// Returns how long after the end of the outage this share of the devices was online.
     pub(crate) fn back_after(&self, share: f64) -> Option<Duration> {
         let wanted = (share * self.devices as f64).ceil() as usize;
         let after = self.online.iter().skip(self.over);
@@ -108,12 +111,12 @@ impl Result {
 enum What {
     /// An alarm of the client.
     Wake,
-    /// The SYN is repeated, and after this pause once more.
+    /// Repeat the SYN, then again after this delay.
     Syn(u32, Duration),
     /// The SYN is answered.
     Connected(u32),
     Refused(u32),
-    /// Bytes from the broker are there.
+    /// Bytes from the broker arrive.
     Data(u32),
     /// RST from the broker.
     Reset(u32),
@@ -123,14 +126,14 @@ struct Device {
     client: Client,
     rng: ChaCha8Rng,
     router: usize,
-    /// Round trip to the broker.
+    /// Round-trip time to the broker.
     rtt: Duration,
-    /// Counts connections, so that what belongs to an earlier one is known.
+    /// Counts connections, to recognize events of earlier ones.
     connection: u32,
     connected: bool,
-    /// When the broker accepts the connection; its host answers the SYN before that.
+    /// When the broker accepts the connection. Its host answers the SYN earlier.
     accepted_at: Duration,
-    /// From the broker, under way.
+    /// From the broker, in flight.
     answer: Vec<u8>,
     online: bool,
     woken_at: Option<Duration>,
@@ -143,13 +146,13 @@ struct World<'a> {
     queue: BinaryHeap<Reverse<(Duration, usize, What)>>,
     devices: Vec<Device>,
     networks: Vec<Network>,
-    /// When the broker has accepted everyone who waits.
+    /// When the broker has accepted all waiting connections.
     busy_until: Duration,
     arrivals: Vec<u32>,
     online: usize,
 }
 
-/// One run.
+/// Performs one run.
 pub(crate) fn run(setup: &Setup, outage: Outage) -> Result {
     let mut rng = ChaCha8Rng::seed_from_u64(setup.seed);
     let devices = (0..setup.devices)
@@ -167,7 +170,7 @@ pub(crate) fn run(setup: &Setup, outage: Outage) -> Result {
         arrivals: vec![0; watched],
         online: 0,
     };
-    // Switched on one after the other, as people do it.
+    // Switched on one after the other, as people would.
     for n in 0..setup.devices {
         world.run_until(QUIET / 2 * n as u32 / setup.devices as u32);
         world.devices[n].client.start(world.now);
@@ -250,7 +253,7 @@ impl World<'_> {
                         self.queue.push(Reverse((at, n, What::Reset(connection))));
                     }
                 }
-                // Found out by the next ping.
+                // The next ping detects it.
                 Outage::BrokerSilent => {}
                 Outage::Prefix => {
                     self.networks[self.devices[n].router] = network(false);
@@ -289,7 +292,7 @@ impl World<'_> {
         let device = &mut self.devices[n];
         match what {
             What::Wake => {
-                // A later alarm may have taken the place of this one.
+                // A later alarm may have replaced this one.
                 if device.woken_at == Some(now) {
                     device.woken_at = None;
                     device.client.handle_timeout(now);
@@ -319,7 +322,7 @@ impl World<'_> {
         self.turn(n);
     }
 
-    /// What the driver does.
+    /// Does the driver's work.
     fn turn(&mut self, n: usize) {
         let now = self.now;
         let is_out = self.broker_is_out();
@@ -376,14 +379,14 @@ impl World<'_> {
             }
         }
         if connect {
-            // As Zephyr draws it.
+            // Drawn the way Zephyr does it.
             let gain = device.rng.next_u32() % 256;
             self.send_syn(n, RTO * (512 + gain) / 512);
         }
     }
 
-    /// Sends a SYN, and sees to it that it is repeated after `pause` if nothing answers: an answer takes
-    /// less than the shortest pause.
+    /// Sends a SYN, to be repeated after `pause` if there is no answer. An answer takes less than
+    /// the shortest delay.
     fn send_syn(&mut self, n: usize, pause: Duration) {
         let is_out = self.broker_is_out();
         let device = &mut self.devices[n];
@@ -413,7 +416,7 @@ impl World<'_> {
     }
 }
 
-/// What a broker of MQTT 5 says to these packets.
+/// Returns the answers of an MQTT 5 broker to these packets.
 fn answer(mut packets: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     while let [kind, length, rest @ ..] = packets {
@@ -462,7 +465,7 @@ mod tests {
     fn an_outage_is_one() {
         let run = run(&small(), Outage::Broker);
         assert_eq!(run.online.len(), run.arrivals.len() + 1);
-        // The resets are under way.
+        // The resets are in flight.
         assert_eq!(run.online[0], 1_000);
         assert_eq!(run.online[1], 0);
         assert_eq!(run.online[50], 0);
@@ -497,7 +500,7 @@ mod tests {
         assert_eq!(run.mean_arrivals(), 5.0);
     }
 
-    /// Zephyr's TCP sends six SYN within the client's `tcp_connect` of 20 s.
+    /// Zephyr's TCP sends six SYNs within the client's `tcp_connect` of 20 s.
     #[test]
     fn a_syn_without_an_answer_is_repeated() {
         let setup = Setup {
@@ -511,7 +514,7 @@ mod tests {
         let pauses: Vec<_> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
         for (n, pause) in pauses[..5].iter().enumerate() {
             let expected = 1.5_f64.powi(n as i32);
-            // Of the seconds that they are in.
+            // Tolerates rounding to whole seconds.
             let range = expected - 1.0..expected * 1.5 + 1.0;
             assert!(range.contains(&(*pause as f64)), "{pauses:?}");
         }

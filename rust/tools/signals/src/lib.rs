@@ -1,5 +1,5 @@
-//! The signals that end a command in good order: Ctrl-C, SIGTERM, and SIGHUP at the end of a terminal. The broker
-//! then keeps the will to itself, and what the command has started ends with it.
+//! The signals that end a command gracefully: Ctrl-C, SIGTERM, and SIGHUP when a terminal closes.
+//! The broker then does not publish the will, and the command's child processes end with it.
 #![forbid(unsafe_code)]
 use nix::sys::signal::{SigSet, Signal};
 use std::fs;
@@ -7,19 +7,21 @@ use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Signals within this time are one: both the shell and the kernel tell of the end of a terminal.
+/// Signals within this time count as one: both the shell and the kernel send one when a terminal
+/// closes.
 const TOGETHER: Duration = Duration::from_secs(1);
 
-/// Exit status of a command that a signal ended, as a shell has it for Ctrl-C.
+/// Exit status of a command ended by a signal, as shells report Ctrl-C.
 pub const STATUS: u8 = 130;
 
-/// Calls `end` on a thread of its own when such a signal comes. A second one ends the process at once, with
-/// [`STATUS`], whatever it is held up by. Threads that run already would be ended by the first: there must be none.
+/// Calls `end` on a separate thread when such a signal arrives. A second signal ends the process
+/// immediately with [`STATUS`], whatever blocks it. Must be called before other threads start,
+/// because the first signal would end the process through them.
 pub fn watch(end: impl Fn() + Send + 'static) {
     let ignored = ignored();
     let mut wanted = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        // As nohup wants it, and a shell for what it starts in the background.
+        // Ignored signals stay ignored, as nohup and a shell's background jobs require.
         if ignored & 1 << (signal as u32 - 1) == 0 {
             wanted.add(signal);
         }
@@ -34,8 +36,8 @@ pub fn watch(end: impl Fn() + Send + 'static) {
             end();
         }
     };
-    // Blocked in all threads, so that the one that waits has them. Without it they just end the process: the
-    // broker then publishes the will.
+    // Blocked in all threads, so that only the waiting thread receives them. If this fails, they
+    // end the process, and the broker publishes the will.
     let blocked = wanted.thread_block().is_ok();
     let waiter = thread::Builder::new().name("signals".to_owned());
     if blocked && waiter.spawn(wait).is_err() {
@@ -43,8 +45,8 @@ pub fn watch(end: impl Fn() + Send + 'static) {
     }
 }
 
-/// A bit for each signal that this process was started to ignore. A system without `/proc` drops those signals
-/// before anything waits for them.
+/// Returns a bit for each signal that was ignored when this process was started. A system without
+/// `/proc` drops those signals before they reach the wait.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();

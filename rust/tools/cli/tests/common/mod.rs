@@ -1,4 +1,4 @@
-//! Runs the real binary, and what it needs around it.
+//! Runs the real binary and its test environment.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -17,10 +17,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes, for what never comes.
+/// Longer than anything here takes: a timeout for what never happens.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a run of the binary ended.
+/// The result of running the binary.
 #[derive(Debug)]
 pub struct Outcome {
     pub status: i32,
@@ -28,7 +28,7 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-/// A command line of the binary, without inherited settings.
+/// Returns a command line of the binary, without inherited settings.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thread-mqtt"));
     command
@@ -64,7 +64,7 @@ pub fn outcome(command: &mut Command) -> Outcome {
     finish(child.expect("the binary was built"))
 }
 
-/// Publishes one message; it must fail with this status and say all of this.
+/// Publishes one message, which must fail with this status and print all of these texts.
 pub fn refused(arguments: &[&str], status: i32, says: &[&str]) {
     let mut all = vec!["pub"];
     all.extend(arguments);
@@ -93,7 +93,7 @@ fn finish(child: Child) -> Outcome {
     }
 }
 
-/// The binary at work in the background; it is killed when dropped.
+/// The binary running in the background; killed when dropped.
 pub struct Running {
     child: Child,
     input: Option<ChildStdin>,
@@ -123,14 +123,14 @@ impl Running {
         }
     }
 
-    /// The next line it prints.
+    /// Returns the next line of output.
     pub fn line(&self) -> String {
         self.lines
             .recv_timeout(PATIENCE)
             .unwrap_or_else(|_| panic!("nothing printed; it complains: {:?}", self.complaints()))
     }
 
-    /// Waits for a line on its standard error that holds `text`.
+    /// Waits for a line on the standard error that contains `text`.
     pub fn wait_for_error(&self, text: &str) {
         let mut seen = Vec::new();
         while let Ok(line) = self.errors.recv_timeout(PATIENCE) {
@@ -142,7 +142,7 @@ impl Running {
         panic!("{text:?} was never said, but {seen:?}");
     }
 
-    /// Says something on its standard input.
+    /// Writes to its standard input.
     pub fn say(&mut self, text: &str) {
         let input = self.input.as_mut().expect("it is open");
         input.write_all(text.as_bytes()).unwrap();
@@ -154,7 +154,7 @@ impl Running {
         self.input = None;
     }
 
-    /// Whether it is still at work.
+    /// Returns whether it is still running.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -163,7 +163,7 @@ impl Running {
         self.errors.try_iter().collect()
     }
 
-    /// What Ctrl-C does, to which a test in the background of a shell is deaf.
+    /// Sends the signal that Ctrl-C sends; a test in a shell's background job would ignore SIGINT.
     pub fn interrupt(&self) {
         self.signal("TERM");
     }
@@ -172,14 +172,14 @@ impl Running {
         signal(&self.child, name);
     }
 
-    /// Kills it as a crash would. What it printed and was not read.
+    /// Kills it, as in a crash. Returns the output that was not read yet.
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.lines.iter().collect()
     }
 
-    /// Waits for its end.
+    /// Waits for it to end.
     pub fn status(mut self) -> i32 {
         let began = Instant::now();
         loop {
@@ -205,7 +205,7 @@ pub fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
-/// The lines of a pipe as they come.
+/// Returns the lines of a pipe as they arrive.
 fn lines(reader: impl io::Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -218,7 +218,7 @@ fn lines(reader: impl io::Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// A directory of its own, removed when dropped.
+/// A temporary directory, removed when dropped.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
@@ -227,7 +227,7 @@ impl Scratch {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("thread-mqtt-{}-{count}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        // Of a process that had the same number and was killed.
+        // Left over from a killed process with the same number.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -237,7 +237,7 @@ impl Scratch {
         &self.0
     }
 
-    /// Writes a file; its path as an argument.
+    /// Writes a file, and returns its path as an argument.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
         fs::write(&path, content).unwrap();
@@ -251,18 +251,18 @@ impl Drop for Scratch {
     }
 }
 
-/// A DNS server on loopback that knows no name but those given.
+/// A DNS server on loopback that only knows the given names.
 pub struct Dns {
     pub address: SocketAddr,
 }
 
 impl Dns {
-    /// Every name of `names` has the A record 127.0.0.1; the others do not exist.
+    /// Answers for every name of `names` with the A record 127.0.0.1; other names do not exist.
     pub fn start(names: &'static [&'static str]) -> Self {
         Self::with_address(names, [127, 0, 0, 1])
     }
 
-    /// The same with another A record.
+    /// Same as [`start`](Self::start), with another A record.
     pub fn with_address(names: &'static [&'static str], ipv4: [u8; 4]) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
@@ -277,9 +277,9 @@ impl Dns {
         Self { address }
     }
 
-    /// Answers of which none fits into a datagram: over TCP (RFC 7766) they are whole.
+    /// Sends answers that do not fit into a datagram; over TCP (RFC 7766) they are complete.
     pub fn over_tcp(names: &'static [&'static str]) -> Self {
-        // The same port twice; the one for TCP may be taken by another.
+        // The same port for both; another program may be using the TCP port.
         let (listener, socket) = loop {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()) {
@@ -314,7 +314,7 @@ impl Dns {
     }
 }
 
-/// RFC 1035 section 4: the question again, and an A record if the name is known.
+/// RFC 1035 section 4: the question, and an A record if the name is known.
 fn answer(query: &[u8], names: &[&str], ipv4: [u8; 4]) -> Option<Vec<u8>> {
     let mut labels = Vec::new();
     let mut at = 12;

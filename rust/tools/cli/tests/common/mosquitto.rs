@@ -7,18 +7,18 @@ use thread_mqtt_test_support::closed::ClosedPort;
 use thread_mqtt_test_support::server;
 use thread_mqtt_testkit::pki::Chain;
 
-/// A running mosquitto; it is killed when dropped.
+/// A running mosquitto; killed when dropped.
 pub struct Mosquitto {
     child: Child,
     pub port: u16,
-    /// While it is away.
+    /// While it is stopped.
     kept: Option<ClosedPort>,
     pub scratch: Scratch,
     max_protocol: Option<&'static str>,
 }
 
 impl Mosquitto {
-    /// One listener on a free port, and these lines of configuration.
+    /// Starts it with one listener on a free port, and these configuration lines.
     pub fn start(scratch: Scratch, lines: &str, max_protocol: Option<&'static str>) -> Self {
         if let Some(version) = max_protocol {
             let openssl = format!(
@@ -28,7 +28,7 @@ impl Mosquitto {
             scratch.file("openssl.cnf", openssl);
         }
         let started = server::start(|[port]| {
-            // Started as root it would otherwise become a user that may not read its files.
+            // If started as root, it would otherwise switch to a user that may not read its files.
             let config = format!("user root\nlistener {port} 127.0.0.1\n{lines}\n");
             scratch.file("mosquitto.conf", config);
             spawn(&scratch, max_protocol)
@@ -47,7 +47,7 @@ impl Mosquitto {
         Self::start(Scratch::new(), "allow_anonymous true", None)
     }
 
-    /// With TLS up to this version, and the file of the root.
+    /// Starts it with TLS up to this version. Returns also the file with the root certificate.
     pub fn tls(chain: &Chain, max_protocol: &'static str, more: &str) -> (Self, String) {
         let scratch = Scratch::new();
         let ca = scratch.file("ca.pem", chain.root.certificate_pem());
@@ -62,13 +62,13 @@ impl Mosquitto {
         format!("{scheme}://localhost:{}", self.port)
     }
 
-    /// Kills it; its port is kept for it.
+    /// Kills it, and reserves its port.
     pub fn kill(&mut self) {
         self.end();
         self.kept = Some(ClosedPort::keep(self.port).unwrap());
     }
 
-    /// Starts it again on the same port.
+    /// Restarts it on the same port.
     pub fn revive(&mut self) {
         let spawn = || spawn(&self.scratch, self.max_protocol);
         self.child = server::restart(spawn, [self.port])
@@ -103,7 +103,7 @@ fn does_not_run(error: &io::Error, scratch: &Scratch) -> ! {
     panic!("mosquitto does not run ({error}; is the package installed?); it says: {log}")
 }
 
-/// A subscriber whose subscription is in force.
+/// Returns a subscriber whose subscription is active.
 pub fn subscriber(arguments: &[&str]) -> Running {
     let mut all = vec!["sub", "-d", "-W", "60"];
     all.extend(arguments);
