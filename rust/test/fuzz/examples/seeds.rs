@@ -1,5 +1,5 @@
-//! Makes the seeds: what a server that is rustls says over two connections, recorded. Its CA is new each
-//! time, so all of them are made at once.
+//! Generates the seeds: recordings of what a rustls server sends over two connections. The CA is
+//! new each time, so all seeds are generated together.
 //!
 //! ```text
 //! cargo run -p thread-mqtt-fuzz --example seeds
@@ -24,20 +24,20 @@ use thread_mqtt_fuzz::provider::{Fixed, Scheme, provider};
 use thread_mqtt_fuzz::{Input, NAME, NOW, Options};
 use thread_mqtt_tls::{Connection, Version};
 
-/// A kind of server, and how its client is configured.
+/// A kind of server, and the configuration of its client.
 #[derive(Clone)]
 struct Case {
     name: String,
     options: Options,
     version: Version,
     rsa: bool,
-    /// The session is resumed by a ticket; without, in TLS 1.2 by its identifier.
+    /// Resumes the session with a ticket. Without tickets, TLS 1.2 resumes it by its identifier.
     tickets: bool,
-    /// P-256 alone, so that TLS 1.3 needs a HelloRetryRequest.
+    /// Only P-256, so that TLS 1.3 needs a HelloRetryRequest.
     retry: bool,
     client_auth: bool,
     alpn: bool,
-    /// The state of the certificate (OCSP) is sent along.
+    /// Sends the certificate status (OCSP).
     status: bool,
     fragment: Option<usize>,
 }
@@ -108,7 +108,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// The chain of a server, leaf first and without the CA, and that of the CA.
+/// The server's chain, leaf first and without the CA, and the CA's chain.
 struct Chains {
     ca: CertificateDer<'static>,
     ecdsa: Vec<CertificateDer<'static>>,
@@ -159,7 +159,7 @@ impl Chains {
     }
 }
 
-/// Tickets that anybody can read.
+/// Tickets that anyone can read.
 #[derive(Debug)]
 struct OpenTickets;
 
@@ -181,7 +181,7 @@ impl ProducesTickets for OpenTickets {
     }
 }
 
-/// Takes every client's certificate, and none as well.
+/// Accepts any client certificate, or none.
 #[derive(Debug)]
 struct Anybody;
 
@@ -240,7 +240,7 @@ impl rustls::time_provider::TimeProvider for FixedTime {
 impl Case {
     fn server(&self, chains: &Chains) -> Result<ServerConfig, rustls::Error> {
         let mut provider = provider();
-        // The client's would be taken for an echo of its session identifier.
+        // Otherwise the client's would be taken for an echo of its session identifier.
         provider.secure_random = &Fixed(0xA5);
         if self.retry {
             provider.kx_groups.remove(0);
@@ -275,7 +275,7 @@ impl Case {
         Ok(config)
     }
 
-    /// What the server says over two connections, one after the other.
+    /// Records what the server sends over two consecutive connections.
     fn record(&self, chains: &Chains) -> Result<Vec<u8>, Box<dyn Error>> {
         let server = Arc::new(self.server(chains)?);
         let client = self.options.config(&chains.ca);

@@ -1,8 +1,10 @@
-//! What a broker may say to the TLS client: for a fuzzer, and to compare two builds of the client.
+//! Feeds arbitrary server data to the TLS client, for a fuzzer, and to compare two builds of the
+//! client.
 //!
-//! An [`Input`] is what a server sends over two connections, the second of which may resume the session of
-//! the first. The cryptography is the [`provider`]'s, which hides nothing, so that a fuzzer reaches what is
-//! behind a finished handshake. [`Outcome`] tells all that a user of the client, or the server, could see.
+//! An [`Input`] is what a server sends over two connections. The second may resume the session of
+//! the first. The cryptography of [`provider`] hides nothing, so that a fuzzer reaches the code
+//! behind a completed handshake. [`Outcome`] contains everything that a user of the client, or the
+//! server, could observe.
 //!
 //! ```text
 //!   seeds (a server, recorded) --> libFuzzer --> fuzz-tls --> inputs that reach new code
@@ -19,35 +21,35 @@ use std::fmt;
 
 use thread_mqtt_tls::{Config, Connection, SessionStore, Version};
 
-/// The name that the seeds' certificates are for.
+/// The name in the seeds' certificates.
 pub const NAME: &str = "broker.test";
-/// 2026-11-23, in Unix seconds: a time at which they are valid.
+/// 2026-11-23, in Unix seconds: a time at which the certificates are valid.
 pub const NOW: u64 = 1_795_392_000;
-/// The largest record taken, and so the most that a message of the handshake may have.
+/// Maximum record size accepted, and therefore of a handshake message.
 const MAX_INBOUND: usize = 8_192;
 const CA: &[u8] = include_bytes!("../ca.der");
 
-/// How the client is configured: the first byte of an input, bit by bit.
+/// The client's configuration: the first byte of an input, one bit each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// TLS 1.2 is not offered.
+    /// Does not offer TLS 1.2.
     pub no_tls12: bool,
-    /// TLS 1.3 is not offered, unless TLS 1.2 is not either.
+    /// Does not offer TLS 1.3. Ignored if TLS 1.2 is not offered either.
     pub no_tls13: bool,
-    /// Application data is read where it was decrypted.
+    /// Reads application data where it was decrypted.
     pub in_place: bool,
     /// The client has a certificate.
     pub identity: bool,
-    /// What comes is handed over in small pieces.
+    /// Passes input to the client in small pieces.
     pub pieces: bool,
-    /// The protocol `mqtt` is offered (RFC 7301).
+    /// Offers the protocol `mqtt` (RFC 7301).
     pub alpn: bool,
-    /// The extended master secret is demanded (RFC 7627).
+    /// Requires the extended master secret (RFC 7627).
     pub extended_master_secret: bool,
 }
 
 impl Options {
-    /// As the first byte of an input.
+    /// Returns the options as the first byte of an input.
     pub fn to_byte(self) -> u8 {
         let bits = [
             self.no_tls12,
@@ -76,7 +78,7 @@ impl Options {
         }
     }
 
-    /// The client's configuration, which trusts this CA.
+    /// Returns the client's configuration, which trusts this CA.
     pub fn config(self, ca: &[u8]) -> Config {
         let versions = match self {
             Self { no_tls12: true, .. } => &[Version::Tls13][..],
@@ -93,7 +95,7 @@ impl Options {
             builder = builder.in_place(provider::in_place);
         }
         if self.identity {
-            // Any certificate will do, for it is not verified.
+            // Any certificate works, because it is not verified.
             let key = std::sync::Arc::new(provider::Scheme(
                 rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
             ));
@@ -109,18 +111,18 @@ impl Options {
     }
 }
 
-/// What a server sends over two connections.
+/// The data that a server sends over two connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Input<'a> {
-    /// How the client is configured.
+    /// The client's configuration.
     pub options: Options,
-    /// Over the first connection and the second.
+    /// The data on the first and on the second connection.
     pub sent: [&'a [u8]; 2],
 }
 
 impl<'a> Input<'a> {
-    /// A byte of options, the length of the first part (two bytes, the greater one first) and both parts;
-    /// what is cut off is taken to be empty.
+    /// Parses a byte of options, the length of the first part (two bytes, big-endian) and both
+    /// parts. Missing parts are empty.
     pub fn read(bytes: &'a [u8]) -> Self {
         let (options, rest) = bytes.split_first().unwrap_or((&0, &[]));
         let (len, rest) = rest.split_first_chunk().unwrap_or((&[0; 2], &[]));
@@ -132,7 +134,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The input in bytes. The first part may have 65,535 at most.
+    /// Returns the input as bytes. The first part may have at most 65,535 bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let [first, second] = self.sent;
         let len = u16::try_from(first.len()).expect("a first part of 65,535 bytes at most");
@@ -145,7 +147,7 @@ impl<'a> Input<'a> {
         .concat()
     }
 
-    /// What comes of it.
+    /// Runs the input and returns the outcome.
     pub fn outcome(&self) -> Outcome {
         let config = self.options.config(CA);
         Outcome(self.sent.map(|sent| self.connection(&config, sent)))
@@ -171,25 +173,25 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What a user of the client and the server saw, connection by connection.
+/// What a user of the client and the server observed, for each connection.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome(pub [End; 2]);
 
-/// What was seen of one connection.
+/// What was observed on one connection.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct End {
-    /// Version, suite and more of a handshake that was done.
+    /// Version, suite and more of a completed handshake.
     pub agreed: Option<String>,
-    /// The application data that was read.
+    /// The application data received.
     pub read: Vec<u8>,
     /// Why it failed.
     pub error: Option<String>,
-    /// Certificates of the peer that can be shown.
+    /// Number of peer certificates available.
     pub certificates: usize,
-    /// The time that the verified path proves.
+    /// The time proven by the verified path.
     pub issued: Option<u64>,
-    /// The records that the client sent after its first flight, without their headers: the type and the
-    /// content, but of a second ClientHello the type alone.
+    /// The records that the client sent after its first flight, without headers: their type and
+    /// content, but only the type of a second ClientHello.
     pub sent: Vec<(u8, Vec<u8>)>,
 }
 
@@ -211,7 +213,7 @@ impl End {
         }
     }
 
-    /// Takes what the client has to send, in whole records.
+    /// Takes the client's pending output, in whole records.
     fn drain(&mut self, tls: &mut Connection) {
         let mut rest = tls.ciphertext();
         while let [kind, _, _, high, low, following @ ..] = rest {
@@ -228,7 +230,7 @@ impl End {
 }
 
 impl fmt::Display for Outcome {
-    /// One line, in which two builds can be compared.
+    /// Formats one line, to compare two builds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second] = &self.0;
         write!(f, "{first} || {second}")

@@ -1,9 +1,8 @@
-//! Cryptography that hides nothing: what a fuzzer alters is still understood.
+//! Cryptography that hides nothing, so that data altered by a fuzzer is still processed.
 //!
-//! Hashes, MACs and shared secrets are zeros, records are sealed with a tag that is not looked at, and
-//! random numbers are all the same. So a server's flight that was recorded once is valid for every
-//! client, and the layers above see each byte that was altered. A signature is right unless it begins
-//! with 0xFF.
+//! Hashes, MACs and shared secrets are zeros, records have a tag that is not checked, and random
+//! numbers are constant. A recorded server flight is therefore valid for every client, and the
+//! upper layers see each altered byte. A signature is valid unless it begins with 0xFF.
 
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ use rustls::{
 };
 use thread_mqtt_crypto_record::{Aead, Keyed, RSA_SCHEMES, TAG_LEN, tls12_suites, tls13_suites};
 
-/// The provider; all of it is the same each time.
+/// Returns the provider, which is the same each time.
 pub fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
@@ -52,7 +51,7 @@ mod suites {
 
     static ECDSA_SCHEMES: &[SignatureScheme] = &[SignatureScheme::ECDSA_NISTP256_SHA256];
 
-    /// The suite that leaves application data where it was decrypted.
+    /// Returns the variant of a suite that leaves application data where it was decrypted.
     pub fn in_place(suite: SupportedCipherSuite) -> Option<SupportedCipherSuite> {
         let mut all = TLS13_IN_PLACE.iter().chain(TLS12_IN_PLACE).copied();
         all.find(|each| each.suite() == suite.suite())
@@ -122,7 +121,7 @@ impl Key for Zeros {
     }
 }
 
-/// Records that anybody can read and write.
+/// Records that anyone can read and write.
 struct Open;
 
 impl Aead for Open {
@@ -198,7 +197,7 @@ impl ActiveKeyExchange for Group {
     }
 }
 
-/// Random numbers that are all the same, of this byte.
+/// Random numbers that always consist of this byte.
 #[derive(Debug)]
 pub struct Fixed(pub u8);
 
@@ -215,7 +214,7 @@ impl KeyProvider for Fixed {
     }
 }
 
-/// A key that signs with this scheme alone.
+/// A key that signs only with this scheme.
 #[derive(Debug, Clone, Copy)]
 pub struct Scheme(pub SignatureScheme);
 

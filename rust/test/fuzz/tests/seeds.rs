@@ -1,4 +1,4 @@
-//! The seeds are what a fuzzer starts from: each reaches all that its name says.
+//! The seeds are what a fuzzer starts from: each reaches everything that its name says.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn both_connections_are_made_and_the_second_one_is_resumed() {
     assert_eq!(seeds.len(), 20);
     for (name, bytes) in seeds {
         let outcome = Input::read(&bytes).outcome();
-        // A client that did not ask for the state of the certificate refuses it: rustls for a client only.
+        // A client-only rustls does not request the certificate status, and refuses it if sent.
         let refusal = match name.as_str() {
             "tls12-status" => Some("(UnsolicitedServerHelloExtension)"),
             "tls13-status" => Some("(UnknownCertificateExtension)"),

@@ -1,4 +1,4 @@
-//! The two providers, and what a client shows of itself.
+//! The two providers, and the client's identities.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -46,7 +46,7 @@ impl Backend {
         }
     }
 
-    /// Mbed TLS has no Ed25519.
+    /// Returns whether the provider can verify such signatures: Mbed TLS has no Ed25519.
     pub(crate) fn verifies(self, kind: Kind) -> bool {
         self == Self::Soft || kind != Kind::Ed25519
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Backend {
     }
 }
 
-/// What was behind it when the provider on PSA Crypto fails.
+/// Returns the cause of a failure of the provider on PSA Crypto.
 pub(crate) fn psa_failure() -> Option<ProviderFailure> {
     let error = thread_mqtt_psa_provider::take_last_failure()?;
     Some(ProviderFailure {
@@ -72,7 +72,7 @@ pub(crate) fn psa_failure() -> Option<ProviderFailure> {
     })
 }
 
-/// A number that no other thread has: failures are each thread's own.
+/// Returns a number that is unique among threads: failures are recorded per thread.
 fn this_thread() -> usize {
     std::thread_local!(static MARK: u8 = const { 0 });
     MARK.with(|mark| std::ptr::from_ref(mark).addr())
@@ -87,19 +87,20 @@ impl Random for Host {
     }
 }
 
-/// What the client shows of itself.
+/// The client's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// Nothing.
+    /// None.
     Anonymous,
-    /// A certificate, and its key from a file.
+    /// A certificate, with its key from a file.
     Imported(Kind),
-    /// A certificate, and its key by the identifier that PSA has for it.
+    /// A certificate, with its key by its identifier in PSA.
     Opaque(Kind),
 }
 
 impl Identity {
-    /// Every one that makes sense with this provider: only PSA has keys that stay where they are.
+    /// Returns all identities that make sense with this provider: only PSA has keys that cannot be
+    /// exported.
     pub(crate) fn all(backend: Backend) -> Vec<Self> {
         let opaque = Device::KINDS
             .iter()
@@ -113,7 +114,7 @@ impl Identity {
             .collect()
     }
 
-    /// Whether the provider can use it: soft-provider has no private RSA keys.
+    /// Returns whether the provider can use it: soft-provider has no private RSA keys.
     pub(crate) fn is_usable(self, backend: Backend) -> bool {
         backend == Backend::Psa || self != Self::Imported(Kind::Rsa2048)
     }
@@ -136,7 +137,7 @@ impl Identity {
 
 type Opaque = (Kind, (String, Arc<dyn SigningKey>));
 
-/// Keys that PSA made (or took in, where it makes none) and does not give out.
+/// Keys that PSA generated (or imported, if it cannot generate them) and does not export.
 static OPAQUE: LazyLock<Vec<Opaque>> = LazyLock::new(|| {
     let key = |kind: Kind| {
         let attributes = |key_type, bits, algorithm| Attributes {
@@ -162,7 +163,7 @@ static OPAQUE: LazyLock<Vec<Opaque>> = LazyLock::new(|| {
         let public = key.export_public(&mut public).unwrap();
         let certificate = Device::certify(kind, public);
         let signing = thread_mqtt_psa_provider::signing_key(*key).unwrap();
-        // Used as long as the process lives.
+        // Used until the process ends.
         std::mem::forget(key);
         (kind, (certificate, signing))
     };
@@ -170,8 +171,8 @@ static OPAQUE: LazyLock<Vec<Opaque>> = LazyLock::new(|| {
     Device::KINDS.into_iter().map(key).collect()
 });
 
-/// Does all jobs at once and the tests of this crate one after another: Mbed TLS has 32 key slots,
-/// a connection takes up to five of them, and s_server serves one client at a time.
+/// Runs all jobs in parallel, but the tests of this crate one after another: Mbed TLS has 32 key
+/// slots, a connection uses up to five of them, and s_server serves one client at a time.
 pub(crate) fn parallel<J: Sync, R: Send>(jobs: &[J], run: impl Fn(&J) -> R + Sync) -> Vec<R> {
     let _alone = alone();
     let next = Mutex::new(0..jobs.len());

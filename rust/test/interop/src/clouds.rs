@@ -1,5 +1,5 @@
-//! Chains of the shapes that brokers in public clouds send: kinds of keys, digests, lengths and order of
-//! the certificates, cross-signed roots and what is not needed.
+//! Chains like those of brokers in public clouds: the same types of keys, digests, lengths and
+//! order of the certificates, cross-signed roots and unnecessary certificates.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,17 +16,17 @@ use crate::wire::Wire;
 
 use Kind::{P256, P384, Rsa2048, Rsa4096};
 
-/// The owner of a key: its name and the kind of the key.
+/// The owner of a key: its name and the type of the key.
 type Owner = (&'static str, Kind);
 
-/// A certificate: whose, by whom, with which digest, and how long it is made.
+/// A certificate: its owner, its issuer, the digest, and the length to pad it to.
 struct Certificate(Owner, Owner, &'static str, usize);
 
 struct Shape {
     name: &'static str,
-    /// As sent, the broker's own first.
+    /// The certificates in the order sent, the broker's first.
     sent: &'static [Certificate],
-    /// Whose certificate is the CA's, and how many are on the path to it.
+    /// The owner of the trusted CA certificate, and the number of certificates on the path to it.
     trusted: &'static [(Owner, usize)],
 }
 
@@ -153,7 +153,7 @@ const SHAPES: &[Shape] = &[
     },
 ];
 
-/// Makes certificates with the command openssl, in a directory of its own.
+/// Makes certificates with openssl, in a temporary directory.
 struct Workshop(Scratch);
 
 impl Workshop {
@@ -174,11 +174,11 @@ impl Workshop {
         std::fs::read_to_string(self.0.path().join(file)).unwrap()
     }
 
-    /// The key of an owner: a file.
+    /// Returns the file with an owner's key.
     fn key(&self, (name, kind): Owner) -> String {
         let file = format!("{}.key", name.replace(' ', "-"));
         if !Path::new(&self.0.path().join(&file)).exists() {
-            // One key for each name of a kind: what they are is told by their names.
+            // One key for each name of a type, selected by name.
             let nth = name
                 .bytes()
                 .fold(1_000, |sum, byte| sum + usize::from(byte));
@@ -187,7 +187,7 @@ impl Workshop {
         file
     }
 
-    /// The certificate of an owner that signs itself: a file.
+    /// Returns the file with an owner's self-signed certificate.
     fn own(&self, owner: Owner) -> String {
         let (key, subject) = (self.key(owner), owner.0.replace(' ', "~"));
         let file = key.replace(".key", ".own");
@@ -197,7 +197,7 @@ impl Workshop {
         file
     }
 
-    /// A certificate, made as long as it should be.
+    /// Returns a certificate, padded to its length.
     fn certificate(&self, certificate: &Certificate) -> String {
         let Certificate(owner, issuer, digest, length) = *certificate;
         let (key, ca, ca_key) = (self.key(owner), self.own(issuer), self.key(issuer));
@@ -211,8 +211,8 @@ impl Workshop {
             }
             false => "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n",
         };
-        // What the real ones have besides: policies, addresses, timestamps. An extension takes its
-        // place, and a first attempt says how much of it.
+        // Real ones also contain policies, addresses and timestamps. An extension takes up the same
+        // space; a first attempt determines its size.
         let mut padding = 32;
         for _ in 0..2 {
             let filling = "aa".repeat(padding);
@@ -242,7 +242,7 @@ fn chains_of_public_clouds() {
             root: String::new(),
             sent,
         };
-        // Three quarters of the base64 is what crosses the air.
+        // Three quarters of the base64 is the size on the wire.
         let base64 = |pem: &String| {
             pem.lines()
                 .filter(|l| !l.starts_with('-'))
@@ -289,7 +289,7 @@ fn chains_of_public_clouds() {
         "psa-provider",
     ]);
     for (shape, (bytes, works)) in SHAPES.iter().zip(seen) {
-        // An ECDSA signature is a few bytes longer one time than another.
+        // The length of an ECDSA signature varies by a few bytes.
         let tenths = (bytes + 50) / 100;
         let keys: Vec<_> = shape.sent.iter().map(|c| c.0.1.to_string()).collect();
         let roots: Vec<_> = shape

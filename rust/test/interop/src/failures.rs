@@ -1,5 +1,5 @@
-//! PSA failing at each call of a client on its way to its broker: an error that says so, and the
-//! next attempt gets through.
+//! PSA fails at each call of a client that is connecting to its broker: the client reports an
+//! error, and the next attempt succeeds.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::backend::{Backend, Identity, parallel};
 use crate::mosquitto::{Mosquitto, client_with, stop};
 use crate::pki::{Chain, Kind};
 
-/// Until the broker has a message of this client's: every record on the way to it has then been
-/// read. Returns what went wrong before.
+/// Runs until the broker has a message from this client, so that every record on the way has been
+/// read. Returns the failures until then.
 fn persist(driver: &mut Driver<HostPort>) -> Vec<Cause> {
     let mut causes = Vec::new();
     let message = Message::new("failures", "there").qos(QoS::AtLeastOnce);
@@ -50,7 +50,7 @@ fn psa_failing_at_every_call_on_the_way_to_the_broker() {
         let broker = Mosquitto::start(&chain);
         let mut failed = Vec::new();
         for version in Version::ALL {
-            // A new configuration each time: a full handshake.
+            // A new configuration each time forces a full handshake.
             let connect = || {
                 let config = Backend::Psa.config().ca(chain.root.as_bytes()).unwrap();
                 let config = config.versions(&[*version]);
@@ -58,7 +58,7 @@ fn psa_failing_at_every_call_on_the_way_to_the_broker() {
                 let config = config.build().unwrap();
                 client_with(broker.mutual, config, "failures", at_once())
             };
-            // Keys of the tests, opaque ones, have their slots by now.
+            // The tests' own opaque keys have their slots by now.
             drop(connect());
             let slots = host::counters().slots;
             let mut calls = 0;
@@ -81,7 +81,7 @@ fn psa_failing_at_every_call_on_the_way_to_the_broker() {
                 else {
                     panic!("{context}");
                 };
-                // That is no message of this side's.
+                // That is not a message of this side.
                 let of_a_record = failure.call == "psa_aead_decrypt";
                 assert_eq!(error.is_too_large(), of_a_record, "{context}");
                 assert_eq!(failure.status, Status::INSUFFICIENT_MEMORY.0, "{context}");
@@ -101,6 +101,6 @@ fn psa_failing_at_every_call_on_the_way_to_the_broker() {
         failed
     });
     assert_eq!(keys_not_destroyed(), 0);
-    // Around a hundred calls make a connection; those of TLS 1.3 are more.
+    // A connection makes about a hundred calls, more for TLS 1.3.
     assert!(failed[0].iter().all(|calls| *calls > 50), "{failed:?}");
 }

@@ -1,5 +1,5 @@
-//! Files as OpenSSL and its kin write them, given as CA, as client certificate and as private key: read,
-//! or named for what they are.
+//! Files in the formats of OpenSSL and similar tools, given as CA, as client certificate and as
+//! private key: either read, or refused by naming their format.
 
 use std::io::{Write, stdout};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::backend::Backend;
 use crate::page::{check, head, row};
 use crate::scratch::Scratch;
 
-/// What the others are made of: a key on P-256 and a certificate for it, which signs itself.
+/// The basis of the other files: a P-256 key and a self-signed certificate for it.
 const BASE: &str = "
     openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem
     openssl req -x509 -new -key key.pem -days 365 -subj /CN=device -out cert.pem \
@@ -21,7 +21,7 @@ const BASE: &str = "
     openssl pkey -in key.pem -outform DER -out key.der
 ";
 
-/// What becomes of a file.
+/// The result of reading a file.
 enum Seen {
     Read,
     Is(FileKind),
@@ -31,8 +31,8 @@ enum Seen {
 use FileKind as Kind;
 use Seen::{Is, Read, Says};
 
-/// A form of a file: its name, the command that prints or writes `out`, and what becomes of it as CA, as
-/// client certificate and as private key.
+/// A form of a file: its name, the command that prints it or writes `out`, and the result if it is
+/// given as CA, as client certificate and as private key.
 type Form = (&'static str, &'static str, [Seen; 3]);
 
 const NOT_A_KEY: Seen = Is(Kind::Certificate);
@@ -313,7 +313,7 @@ const FORMS: &[Form] = &[
     ),
 ];
 
-/// The frame of OpenSSH's format around what is in it; ssh-keygen may not be there.
+/// The frame of OpenSSH's format around its contents; ssh-keygen may not be installed.
 const OPENSSH: &str = "echo '-----BEGIN OPENSSH PRIVATE KEY-----'; \
      printf 'openssh-key-v1\\0' | openssl base64; echo '-----END OPENSSH PRIVATE KEY-----'";
 
@@ -376,14 +376,14 @@ fn every_form_is_read_or_named() {
     check("files", &page);
 }
 
-/// A command as it may stand in a table.
+/// Escapes a command for a table.
 fn shown(command: &str) -> String {
     let words: Vec<_> = command.split_whitespace().collect();
     words.join(" ").replace('|', "\\|")
 }
 
-/// A file to be cured: the command that writes `f`, with a password where there is one; what it is
-/// seen as, where it is given; what is added to the command of the cure.
+/// A file to be fixed: the command that writes `f`, with a password if it has one; the format
+/// detected; where it is given; and what to append to the cure's command.
 type Ill = (&'static str, Kind, Given, &'static str);
 
 const PKCS12: &str =
@@ -414,7 +414,7 @@ const ILL: &[Ill] = &[
     ),
 ];
 
-/// Those that take a tool that few machines have; by its name.
+/// Those that need a tool that few machines have, by the tool's name.
 const ILL_OF_OTHER_TOOLS: &[(&str, Ill)] = &[
     (
         "keytool",
@@ -475,7 +475,7 @@ const ILL_OF_OTHER_TOOLS: &[(&str, Ill)] = &[
     ),
 ];
 
-/// The cures that are commands do what they say.
+/// Cures that are commands do what they say.
 #[test]
 fn the_cures_work() {
     for ill in ILL {
@@ -490,13 +490,13 @@ fn the_cures_of_other_tools_work_where_they_are() {
         there.args(["-c", &format!("command -v {tool}")]);
         match there.stdout(Stdio::null()).status().unwrap().success() {
             true => cure(ill),
-            // Not by println!, whose lines a test that passes does not show.
+            // Not with println!, whose output is hidden if the test passes.
             false => writeln!(stdout(), "\nSKIPPED {}: {tool} is not installed", ill.0).unwrap(),
         }
     }
 }
 
-/// Gives the file where it is refused, follows the sentence, and gives what comes of it.
+/// Gives the file where it is refused, applies the cure, and gives the result.
 fn cure((made, kind, given, more): &Ill) {
     let scratch = Scratch::new();
     let directory = scratch.path();

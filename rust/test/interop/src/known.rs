@@ -1,12 +1,12 @@
-//! The key schedules by known answers, through the suites of both providers: the PRF of TLS 1.2
-//! by the vectors that its working group exchanged, that of TLS 1.3 by the trace of RFC 8448.
+//! Known-answer tests of the key schedules, through the suites of both providers: the TLS 1.2 PRF
+//! with vectors exchanged in its working group, that of TLS 1.3 with the trace of RFC 8448.
 
 use rustls::crypto::tls13::{Hkdf, HkdfExpander, OkmBlock};
 use rustls::{CipherSuite, SupportedCipherSuite};
 
 use crate::backend::{Backend, parallel};
 
-/// Bytes by their hexadecimal digits.
+/// Decodes hexadecimal digits.
 fn hex(digits: &str) -> Vec<u8> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap() as u8;
     digits
@@ -72,8 +72,8 @@ fn expand(secret: &dyn HkdfExpander, label: &str, context: &[u8], length: u8) ->
     output
 }
 
-/// The simple 1-RTT handshake of RFC 8448, section 3: its shared secret and the hashes of its
-/// transcript in, every secret and key of it out.
+/// The simple 1-RTT handshake of RFC 8448, section 3: computes every secret and key from its shared
+/// secret and the hashes of its transcript.
 #[test]
 fn the_key_schedule_of_tls13() {
     const SHARED: &str = "8bd4054fb55b9d63fdfbacf9f04b9f0d35e6d63f537563efd46272900f89492d";

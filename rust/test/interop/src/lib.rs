@@ -1,18 +1,18 @@
-//! The interop matrix: this project's TLS, over both crypto providers, against
-//! implementations that share no code with it. There is nothing here but tests.
+//! The interop matrix: this project's TLS, with both crypto providers, against implementations that
+//! share no code with it. This crate contains only tests.
 //!
 //! ```text
-//!   thread-mqtt-client ──▶ Mosquitto          MQTT there and back, over each kind of handshake
+//! thread-mqtt-client ──▶ Mosquitto          MQTT in both directions, over each kind of handshake
 //!           │
 //!   thread-mqtt-tls ─────▶ openssl s_server   every combination, written out in `matrix`
 //!      │         │
 //!  soft-provider  psa-provider
 //! ```
 //!
-//! A combination that a provider cannot do is not left out: it must be refused, and with
-//! the reason that the test expects. What was run is counted, and the counts stand in
-//! `docs/interop.md`, which a test compares with what it has just seen. To write the page
-//! anew: `THREAD_MQTT_WRITE_DOCS=1 cargo test -p thread-mqtt-interop`.
+//! A combination that a provider does not support is not skipped: it must be refused, with the
+//! expected reason. The tests count what they run, and a test compares the counts with
+//! `docs/interop.md`. To update the page: `THREAD_MQTT_WRITE_DOCS=1 cargo test -p
+//! thread-mqtt-interop`.
 #![forbid(unsafe_code)]
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! {TLS 1.2, 1.3} × suites × server keys × key exchanges × what the client shows × {full, resumed}.
+//! {TLS 1.2, 1.3} × suites × server keys × key exchanges × client identities × {full, resumed}.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,20 @@ use crate::page::{self, head, row};
 use crate::pki::{Chain, Kind};
 use crate::wire::Wire;
 
-/// How the group of the key exchange comes about.
+/// How the key exchange group is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exchange {
-    /// The one that the client offers first.
+    /// The group that the client prefers.
     Direct(Group),
-    /// The first is offered with a key share; the server wants the second and sends a
+    /// The client sends a key share for the first group; the server wants the second and sends a
     /// HelloRetryRequest (TLS 1.3).
     Retry(Group, Group),
 }
 
 impl Exchange {
-    /// In TLS 1.2 the groups that a client offers are also the curves that certificates may have,
-    /// its own included (RFC 8422, section 5.1.1): the others stand behind the one that is meant.
+    /// Returns the groups to offer. In TLS 1.2 they are also the curves allowed in certificates,
+    /// the client's own included (RFC 8422, section 5.1.1), so the others follow the intended
+    /// group.
     fn offered(self, version: Version) -> Vec<Group> {
         let curves = [Group::Secp256r1, Group::Secp384r1];
         match self {
@@ -44,7 +45,7 @@ impl Exchange {
     }
 }
 
-/// One combination; it stands for two connections, full and resumed.
+/// One combination, for two connections: full and resumed.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     backend: Backend,
@@ -54,13 +55,13 @@ struct Case {
     identity: Identity,
 }
 
-/// What is to come of it.
+/// The expected result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     Works,
     /// The provider cannot use the client's key.
     KeyNotSupported,
-    /// The server has no certificate that the client could verify.
+    /// The server has no certificate that the client can verify.
     HandshakeFailure,
 }
 
@@ -71,8 +72,8 @@ pub(crate) const HANDSHAKE_FAILURE: TlsError = TlsError::Alert {
 };
 
 impl Case {
-    /// Every combination that exists: suites of TLS 1.2 are for one kind of certificate, and
-    /// HelloRetryRequest came with TLS 1.3.
+    /// Returns every possible combination: TLS 1.2 suites are for one type of certificate, and
+    /// HelloRetryRequest exists only in TLS 1.3.
     fn all(backend: Backend, key: Kind) -> Vec<Self> {
         let mut cases = Vec::new();
         for identity in Identity::all(backend) {
@@ -116,7 +117,7 @@ impl Case {
         for resumed in [false, true] {
             match self.connect(&config, port, resumed) {
                 Ok(()) => (),
-                // As much as the second time.
+                // Fails both times.
                 Err(error) if error == HANDSHAKE_FAILURE && resumed => {
                     return Verdict::HandshakeFailure;
                 }
@@ -133,10 +134,10 @@ impl Case {
         assert_eq!(agreed.suite(), self.suite.name(), "{self:?}");
         assert_eq!(agreed.version, self.suite.version(), "{self:?}");
         assert_eq!(agreed.resumed, resumed, "{self:?}");
-        // The client remembers which group the server took, so that it asks once only.
+        // The client remembers the group that the server selected, so there is only one retry.
         let retried = matches!(self.exchange, Exchange::Retry(..)) && !resumed;
         assert_eq!(agreed.retried, retried, "{self:?}");
-        // A session of TLS 1.2 is resumed without a key exchange.
+        // TLS 1.2 resumes a session without a key exchange.
         let group = self.exchange.agreed().name();
         let exchanged = agreed.version == Version::Tls13 || !resumed;
         assert_eq!(agreed.group(), exchanged.then_some(group), "{self:?}");
@@ -155,7 +156,7 @@ fn exchanges(version: Version, key: Kind) -> Vec<Exchange> {
     exchanges
 }
 
-/// Each group is asked for by the servers with two kinds of keys.
+/// Returns the retry for a key type. The servers of two key types request each group.
 fn retry(key: Kind) -> Exchange {
     match key {
         Kind::Rsa2048 | Kind::P256 => Exchange::Retry(Group::X25519, Group::Secp256r1),
@@ -165,15 +166,15 @@ fn retry(key: Kind) -> Exchange {
 }
 
 impl Kind {
-    /// Whether a server with such a key can use this suite.
+    /// Returns whether a server with such a key can use this suite.
     pub(crate) fn goes_with(self, suite: Suite) -> bool {
         let name = suite.openssl_name();
         suite.version() == Version::Tls13 || name.contains("-RSA-") == self.is_rsa()
     }
 }
 
-/// The servers with one kind of key: with and without a look at the client's certificate, and each
-/// with every group and with one.
+/// The servers for one type of key: with and without client certificates, and each of them with all
+/// groups and with a single one.
 struct Servers {
     open: OpenSsl,
     choosy: OpenSsl,
@@ -203,7 +204,7 @@ impl Servers {
     }
 }
 
-/// Connections by what came of them.
+/// Number of connections per result.
 pub(crate) type Counts = BTreeMap<Verdict, u32>;
 
 #[test]
@@ -245,7 +246,7 @@ fn every_combination() {
     assert_eq!(total.values().sum::<u32>(), 2_772);
 }
 
-/// How many worked, and how many did not, by a mark for the reason.
+/// Formats how many worked, and how many did not, with a mark for the reason.
 pub(crate) fn cell(counts: &Counts) -> String {
     let part = |(verdict, n): (&Verdict, &u32)| match verdict {
         Verdict::Works => format!("{n} work"),
@@ -255,7 +256,7 @@ pub(crate) fn cell(counts: &Counts) -> String {
     counts.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
-/// What the marks mean.
+/// Explains the marks.
 pub(crate) fn reasons(total: &Counts) -> String {
     let of = |verdict| total.get(&verdict).copied().unwrap_or_default();
     format!(

@@ -1,5 +1,5 @@
-//! The whole client against Mosquitto: from a URI to a message there and back, and again after the
-//! connection has ended, on the session that it left.
+//! The whole client against Mosquitto: from a URI to a message in both directions, and again after
+//! the connection has ended, with the same session.
 
 use std::net::TcpStream;
 use std::ops::ControlFlow;
@@ -21,13 +21,13 @@ use crate::pki::{Chain, Device, Kind};
 use crate::refusal::alert;
 use crate::scratch::Scratch;
 
-/// A running Mosquitto with two listeners; ended and cleaned up when dropped.
+/// A running Mosquitto with two listeners; stopped and cleaned up when dropped.
 pub(crate) struct Mosquitto {
     process: Child,
     _scratch: Scratch,
-    /// Lets everybody in.
+    /// Accepts any client.
     pub(crate) open: u16,
-    /// Wants a certificate of a device.
+    /// Requires a device certificate.
     pub(crate) mutual: u16,
 }
 
@@ -72,7 +72,7 @@ impl Drop for Mosquitto {
     }
 }
 
-/// A client on this host's sockets that makes one attempt.
+/// Returns a client on this host's sockets that makes one attempt.
 fn client(port: u16, tls: thread_mqtt_tls::Config, id: &str) -> Driver<HostPort> {
     client_with(port, tls, id, (Retry::Never, Timers::default()))
 }
@@ -101,7 +101,7 @@ pub(crate) fn client_with(
     Driver::new(Client::new(config).unwrap(), port)
 }
 
-/// Connects, hears its own message and disconnects. What TLS agreed on.
+/// Connects, receives its own message and disconnects. Returns what TLS negotiated.
 fn there_and_back(driver: &mut Driver<HostPort>) -> Result<Agreed, TlsError> {
     let topic = driver.client().session().client_id().to_owned();
     let mut agreed = None;
@@ -203,7 +203,7 @@ fn every_suite_key_and_identity_with_mqtt() {
     assert_eq!(total.values().sum::<u32>(), 792);
 }
 
-/// A device without a certificate, and one with a stranger's.
+/// A device without a certificate, and one whose certificate is from another CA.
 #[test]
 fn a_client_that_mosquitto_does_not_let_in() {
     let chain = Chain::new(&[Kind::P256, Kind::P256]);
@@ -228,7 +228,7 @@ fn a_client_that_mosquitto_does_not_let_in() {
             assert_eq!(alert(&error).name(), Some("unknown_ca"), "{error}");
             assert!(error.cure().contains("the CA of the client certificate"));
         }
-        // Others are served as before.
+        // Others are still served.
         assert!(TcpStream::connect(("127.0.0.1", broker.open)).is_ok());
     });
 }

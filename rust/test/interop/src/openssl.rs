@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use crate::pki::{Chain, Device};
 use crate::scratch::Scratch;
 
-/// The file of a server that is configured otherwise than OpenSSL by default.
+/// The configuration file of a server that needs settings other than OpenSSL's defaults.
 const CONFIGURATION: &str = "openssl.cnf";
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running `openssl s_server`; ended and cleaned up when dropped.
+/// A running `openssl s_server`; stopped and cleaned up when dropped.
 pub(crate) struct OpenSsl {
     process: Child,
     scratch: Scratch,
@@ -21,20 +21,20 @@ pub(crate) struct OpenSsl {
 }
 
 impl OpenSsl {
-    /// Answers each line with its reverse, to one client after another.
+    /// Answers each line with its reverse, for one client after another.
     pub(crate) fn mirror(chain: &Chain, arguments: &[&str]) -> Self {
         let arguments = [&["-rev"], arguments].concat();
         Self::start_in(Scratch::new(), chain, &arguments, Stdio::null)
     }
 
-    /// As [`mirror`](Self::mirror), for clients with a certificate only.
+    /// Same as [`mirror`](Self::mirror), but requires a client certificate.
     pub(crate) fn mutual_mirror(chain: &Chain, arguments: &[&str]) -> Self {
         let verify = ["-rev", "-Verify", "2", "-verify_return_error"];
         let arguments = [&verify[..], arguments].concat();
         Self::start_in(Scratch::new(), chain, &arguments, Stdio::null)
     }
 
-    /// Serves this file, as it is.
+    /// Serves this file unchanged.
     pub(crate) fn file(chain: &Chain, name: &str, content: &[u8], arguments: &[&str]) -> Self {
         let scratch = Scratch::new();
         scratch.file(name, content);
@@ -42,8 +42,8 @@ impl OpenSsl {
         Self::start_in(scratch, chain, &arguments, Stdio::null)
     }
 
-    /// As [`mirror`](Self::mirror), without the extended master secret (RFC 7627), which its commands
-    /// have no option for.
+    /// Same as [`mirror`](Self::mirror), without the extended master secret (RFC 7627), for which
+    /// s_server has no command-line option.
     pub(crate) fn without_extended_master_secret(chain: &Chain, arguments: &[&str]) -> Self {
         let scratch = Scratch::new();
         scratch.file(
@@ -55,8 +55,8 @@ impl OpenSsl {
         Self::start_in(scratch, chain, &arguments, Stdio::null)
     }
 
-    /// Joins its standard input and output to its client, as [`types`](Self::types) and
-    /// [`reads`](Self::reads) need it.
+    /// Connects its standard input and output to its client, as [`types`](Self::types) and
+    /// [`reads`](Self::reads) require.
     pub(crate) fn start(chain: &Chain, arguments: &[&str]) -> Self {
         Self::start_in(Scratch::new(), chain, arguments, Stdio::piped)
     }
@@ -105,14 +105,14 @@ impl OpenSsl {
         }
     }
 
-    /// What s_server sends to its client, or a command such as K.
+    /// Makes s_server send this to its client, or execute a command such as K.
     pub(crate) fn types(&mut self, text: &[u8]) {
         let stdin = self.process.stdin.as_mut().unwrap();
         stdin.write_all(text).unwrap();
         stdin.flush().unwrap();
     }
 
-    /// Reads what s_server prints until this text of the client's comes.
+    /// Reads the output of s_server until this text from the client arrives.
     pub(crate) fn reads(&mut self, expected: &[u8]) {
         let stdout = self.process.stdout.as_mut().unwrap();
         let mut got = Vec::new();
@@ -124,7 +124,7 @@ impl OpenSsl {
         }
     }
 
-    /// Waits until it has said this about a client.
+    /// Waits until it has reported this about a client.
     pub(crate) fn complains(&self, of: &str) {
         let start = Instant::now();
         while !self.scratch.log().contains(of) {

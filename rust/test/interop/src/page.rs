@@ -1,13 +1,13 @@
-//! `docs/interop.md`: what was run, compared with what is written there.
+//! `docs/interop.md`: compares the results with what the page says.
 
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Checks the part of the page that is called `name`; writes it anew if the environment says so.
+/// Checks the part of the page called `name`. Updates it if the environment requests it.
 pub(crate) fn check(name: &str, seen: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    // A part that does not agree fails its own test, and no other.
+    // A part that differs fails only its own test.
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/interop.md");
     let page = std::fs::read_to_string(&path).unwrap();
@@ -25,13 +25,13 @@ pub(crate) fn check(name: &str, seen: &str) {
     );
 }
 
-/// A row of a table.
+/// Returns a row of a table.
 pub(crate) fn row<T: Display>(cells: impl IntoIterator<Item = T>) -> String {
     let cells: Vec<_> = cells.into_iter().map(|cell| cell.to_string()).collect();
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// The head of a table.
+/// Returns the head of a table.
 pub(crate) fn head(cells: &[&str]) -> String {
     row(cells) + &row(cells.iter().map(|_| "---"))
 }

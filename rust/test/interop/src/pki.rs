@@ -1,4 +1,4 @@
-//! Certificates made for the tests.
+//! Certificates for the tests.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use rcgen::{
 };
 
 pub(crate) const NAME: &str = "broker.test";
-/// 2026-11-23: between the dates of every certificate that does not say otherwise.
+/// 2026-11-23: within the validity of every certificate, unless stated otherwise.
 pub(crate) const NOW: u64 = 1_795_392_000;
 
-/// A kind of key.
+/// A type of key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     Rsa2048,
@@ -60,7 +60,7 @@ impl Kind {
         .unwrap()
     }
 
-    /// RSA keys take long to find: each is made once and used again.
+    /// Returns a key. RSA keys take long to generate, so each is generated once and reused.
     pub(crate) fn key(self, nth: usize) -> KeyPair {
         static KEYS: LazyLock<Mutex<HashMap<(Kind, usize), String>>> =
             LazyLock::new(Mutex::default);
@@ -73,8 +73,8 @@ impl Kind {
         KeyPair::from_pem_and_sign_algo(&pem, self.algorithm()).unwrap()
     }
 
-    /// PKCS#8, PEM. OpenSSL 3.0 does not take the public half that rcgen adds to an Ed25519 key
-    /// (RFC 5958): without it.
+    /// Returns PKCS#8 in PEM, without the public half that rcgen adds to an Ed25519 key (RFC 5958),
+    /// because OpenSSL 3.0 does not accept it.
     pub(crate) fn pkcs8(self, nth: usize) -> String {
         let key = self.key(nth);
         if self != Self::Ed25519 {
@@ -87,7 +87,7 @@ impl Kind {
         pem::encode(&pem::Pem::new("PRIVATE KEY", der))
     }
 
-    /// The PKCS#1 key inside of rcgen's PKCS#8: the content of the last OCTET STRING.
+    /// Returns the PKCS#1 key inside rcgen's PKCS#8: the content of the last OCTET STRING.
     pub(crate) fn pkcs1(self, nth: usize) -> Vec<u8> {
         let der = self.key(nth).serialize_der();
         let at = der.windows(2).position(|w| w == [0x04, 0x82]).unwrap();
@@ -112,7 +112,7 @@ pub(crate) fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    // Mosquitto looks at the clock.
+    // Mosquitto checks the real time.
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2099, 1, 1);
     params
@@ -126,7 +126,7 @@ pub(crate) fn ca_params(name: &str) -> CertificateParams {
     params
 }
 
-/// A server's, for [`NAME`] and this host.
+/// Returns the parameters of a server certificate, for [`NAME`] and this host.
 pub(crate) fn leaf_params() -> CertificateParams {
     let mut leaf = params(NAME);
     leaf.subject_alt_names = [NAME, "localhost"]
@@ -136,19 +136,19 @@ pub(crate) fn leaf_params() -> CertificateParams {
     leaf
 }
 
-/// What a server sends, and the root that vouches for it.
+/// What a server sends, and the root that it is verified with.
 #[derive(Debug, Clone)]
 pub(crate) struct Chain {
     /// PEM, leaf first, without the root.
     pub(crate) sent: Vec<String>,
-    /// The leaf's, PEM.
+    /// The leaf's key, PEM.
     pub(crate) key: String,
     /// PEM.
     pub(crate) root: String,
 }
 
 impl Chain {
-    /// With keys of these kinds, the root's first and the leaf's last.
+    /// Creates a chain with keys of these types, the root's first and the leaf's last.
     pub(crate) fn new(kinds: &[Kind]) -> Self {
         let last = kinds.len() - 1;
         Self::of(kinds.iter().enumerate().map(|(nth, kind)| {
@@ -161,7 +161,7 @@ impl Chain {
         }))
     }
 
-    /// The root first and the leaf last.
+    /// Creates a chain, the root first and the leaf last.
     pub(crate) fn of(steps: impl IntoIterator<Item = (Kind, CertificateParams)>) -> Self {
         let mut steps = steps.into_iter();
         let (kind, params) = steps.next().unwrap();
@@ -192,7 +192,7 @@ impl Chain {
     }
 }
 
-/// A device's own certificate and key, PEM.
+/// A device's certificate and key, PEM.
 #[derive(Debug, Clone)]
 pub(crate) struct Device {
     pub(crate) certificate: String,
@@ -211,7 +211,7 @@ impl Device {
         }
     }
 
-    /// For a key of which only the public half is here.
+    /// Issues a certificate for a key of which only the public half is available.
     pub(crate) fn certify(kind: Kind, public: &[u8]) -> String {
         Self::sign(&Public(kind, public)).pem()
     }
@@ -223,7 +223,7 @@ impl Device {
         device.signed_by(key, &issuer).unwrap()
     }
 
-    /// The CA of all devices, PEM.
+    /// Returns the CA of all devices, PEM.
     pub(crate) fn root() -> String {
         let key = Kind::P256.key(70);
         ca_params("Devices").self_signed(&key).unwrap().pem()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A directory of its own, removed when dropped.
+/// A temporary directory, removed when dropped.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
@@ -20,14 +20,14 @@ impl Scratch {
         &self.0
     }
 
-    /// Writes a file; its path as an argument.
+    /// Writes a file, and returns its path as an argument.
     pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
         std::fs::write(&path, content).unwrap();
         path.to_str().expect("the path is UTF-8").to_owned()
     }
 
-    /// What a server has written to the file `log`; nothing if it never started.
+    /// Returns what a server has written to the file `log`; nothing if it never started.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.0.join("log")).unwrap_or_default()
     }

@@ -1,5 +1,4 @@
-//! What a server may do differently and still be right: chains, records, signature schemes,
-//! new keys.
+//! Valid variations in a server's behaviour: chains, records, signature schemes, new keys.
 
 use thread_mqtt_tls::{ConfigBuilder, Suite, Version};
 
@@ -13,8 +12,8 @@ fn config(backend: Backend, chain: &Chain) -> ConfigBuilder {
     backend.config().ca(chain.root.as_bytes()).unwrap()
 }
 
-/// One to four certificates, with keys of one kind and of many, in messages that fill records and
-/// in messages cut to records of 512 bytes, read by the kilobyte and by the byte.
+/// One to four certificates, with keys of one type and of several, in messages that fill records
+/// and in messages split into records of 512 bytes, read in kilobytes and in single bytes.
 #[test]
 fn chains_of_one_to_four_whole_and_in_fragments() {
     use Kind::{P256, P384, Rsa2048, Rsa3072, Rsa4096};
@@ -39,7 +38,7 @@ fn chains_of_one_to_four_whole_and_in_fragments() {
             false => &[],
         };
         let server = OpenSsl::mirror(&chain, arguments);
-        // Three quarters of PEM is DER: enough certificates for a record of more than 512 bytes.
+        // Three quarters of PEM is DER: enough certificates for more than a record of 512 bytes.
         let long = chain.sent.concat().len() * 3 / 4 > 600;
         let mut connections = 0;
         for backend in Backend::ALL {
@@ -51,7 +50,7 @@ fn chains_of_one_to_four_whole_and_in_fragments() {
                     wire.until("the handshake", |wire| !wire.tls.is_handshaking())
                         .unwrap();
                     assert_eq!(wire.tls.peer_certificates().len(), *length);
-                    // 512 bytes of a message, and what TLS adds to them.
+                    // 512 bytes of a message, plus the TLS overhead.
                     let longest = wire.longest_record();
                     match cut {
                         true => assert!(longest <= 512 + 24, "{longest}"),
@@ -68,8 +67,8 @@ fn chains_of_one_to_four_whole_and_in_fragments() {
     assert_eq!(connections.iter().sum::<u32>(), 320);
 }
 
-/// A server of before RFC 7627 is taken, unless the extended master secret is demanded; TLS 1.3 has
-/// no such thing.
+/// A server from before RFC 7627 is accepted, unless the extended master secret is required. TLS
+/// 1.3 does not have it.
 #[test]
 fn a_server_without_the_extended_master_secret() {
     let chain = Chain::new(&[Kind::Rsa2048, Kind::P256]);
@@ -106,7 +105,8 @@ fn a_server_without_the_extended_master_secret() {
     }
 }
 
-/// With every suite, the longest records there are, of 2^14 bytes; and of a size that is no power.
+/// With every suite, records of the maximum length of 2^14 bytes, and of a length that is not a
+/// power of two.
 #[test]
 fn records_of_16_kib_inbound() {
     let content: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[1]).collect();
@@ -139,7 +139,7 @@ fn records_of_16_kib_inbound() {
     assert_eq!(connections.iter().sum::<u32>(), 48);
 }
 
-/// Every scheme that a server may sign its handshake with.
+/// Every scheme with which a server may sign its handshake.
 #[test]
 fn signature_schemes() {
     let rsa = |name| (Kind::Rsa2048, name);
@@ -177,7 +177,8 @@ fn signature_schemes() {
                     }
                     Err(error) => {
                         assert!(!works, "{backend} {version} {scheme}: {error}");
-                        // What is left of the server's offer decides which of the two it says.
+                        // The remaining offer of the server determines which of the two alerts it
+                        // sends.
                         let alert = alert(&error).0;
                         assert!([40, 70].contains(&alert), "{error}");
                     }
@@ -196,7 +197,7 @@ const TLS13: [Suite; 3] = [
     Suite::Chacha20Poly1305Sha256,
 ];
 
-/// KeyUpdate from both sides, with and without a wish for one in return.
+/// KeyUpdate from both sides, with and without requesting one in return.
 #[test]
 fn new_keys_from_both_sides() {
     let mut jobs = Vec::new();
@@ -215,8 +216,8 @@ fn new_keys_from_both_sides() {
             wire.tls.refresh_keys().unwrap();
             wire.write(b"under our new keys\n").unwrap();
             server.reads(b"under our new keys\n");
-            // Unless quiet, s_server takes K and k for commands: new keys, with and without asking
-            // for ours.
+            // Unless quiet, s_server treats K and k as commands: new keys, with and without
+            // requesting ours.
             for (command, text) in [(b"K\n", b"two\n"), (b"k\n", b"six\n")] {
                 wire.read.clear();
                 let before = wire.received;

@@ -12,11 +12,11 @@ use crate::pki::{NAME, NOW};
 pub(crate) struct Wire {
     stream: TcpStream,
     pub(crate) tls: Connection,
-    /// Plaintext from the server, not looked at yet.
+    /// Plaintext from the server, not processed yet.
     pub(crate) read: Vec<u8>,
-    /// Bytes that TLS is given at once.
+    /// Number of bytes passed to TLS at a time.
     chunk: usize,
-    /// Edits the first flight.
+    /// Modifies the first flight.
     meddle: Option<fn(&mut Vec<u8>)>,
     meter: Meter,
     /// Bytes from the socket.
@@ -24,7 +24,7 @@ pub(crate) struct Wire {
     pub(crate) eof: bool,
 }
 
-/// Finds the records in what comes.
+/// Finds the records in the received data.
 #[derive(Default)]
 struct Meter {
     header: Vec<u8>,
@@ -57,7 +57,7 @@ impl Wire {
         Self::connect_at(config, port, NOW)
     }
 
-    /// As [`connect`](Self::connect), at this time.
+    /// Same as [`connect`](Self::connect), at this time.
     pub(crate) fn connect_at(config: &Config, port: u16, unix_time: u64) -> Self {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         stream
@@ -76,26 +76,26 @@ impl Wire {
         }
     }
 
-    /// Hands what comes to TLS in pieces of this size.
+    /// Passes received data to TLS in pieces of this size.
     pub(crate) fn in_chunks(mut self, chunk: usize) -> Self {
         self.chunk = chunk;
         self
     }
 
-    /// Alters the first flight.
+    /// Modifies the first flight.
     pub(crate) fn meddling(mut self, meddle: fn(&mut Vec<u8>)) -> Self {
         self.meddle = Some(meddle);
         self
     }
 
-    /// Connects and does the handshake.
+    /// Connects and performs the handshake.
     pub(crate) fn handshake(config: &Config, port: u16) -> Result<Self, TlsError> {
         let mut wire = Self::connect(config, port);
         wire.until("the handshake", |wire| !wire.tls.is_handshaking())?;
         Ok(wire)
     }
 
-    /// The payload of the longest record so far.
+    /// Returns the payload length of the longest record so far.
     pub(crate) fn longest_record(&self) -> usize {
         self.meter.longest
     }
@@ -134,7 +134,7 @@ impl Wire {
         Ok(())
     }
 
-    /// A server that has hung up takes no more; that is found out when reading.
+    /// A server that has closed accepts nothing more, which the next read detects.
     fn flush(&mut self) {
         if let Some(meddle) = self.meddle.take() {
             let mut flight = self.tls.ciphertext().to_vec();
@@ -176,7 +176,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Says a line to a mirror and hears it from the other end.
+    /// Sends a line to a mirror and checks the reversed answer.
     pub(crate) fn mirrored(&mut self, line: &str) -> Result<(), TlsError> {
         self.write(line.as_bytes())?;
         self.write(b"\n")?;
@@ -187,7 +187,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Ends the connection in good order.
+    /// Closes the connection gracefully.
     pub(crate) fn close(mut self) {
         self.tls.close();
         self.flush();

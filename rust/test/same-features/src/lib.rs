@@ -1,5 +1,6 @@
-//! No code: its manifest gives other crates the features that they have in a build of the whole workspace.
+//! No code: its manifest gives other crates the features that they have in a build of the whole
+//! workspace.
 //!
-//! **It is a development dependency alone, so that no image has it.**
+//! **It is only a development dependency, so no image contains it.**
 
 #![no_std]

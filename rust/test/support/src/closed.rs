@@ -1,10 +1,11 @@
-//! Ports at which nothing listens, and will not.
+//! Ports at which nothing listens, now or later.
 //!
-//! A port that was free a moment ago is soon another's: of a test beside this one, or of a program that
-//! asks the kernel for any port. A socket that is bound and does not listen keeps it, and the kernel
-//! refuses every connection to it.
+//! A port that was free a moment ago may soon be taken by a concurrent test, or by a program that
+//! asks the kernel for any port. A socket that is bound but does not listen reserves it, and the
+//! kernel refuses every connection to it.
 //!
-//! The socket has `SO_REUSEADDR`. So Linux gives its port to nothing that asks for any port, but still to
+//! The socket has `SO_REUSEADDR`. Linux therefore does not assign its port to programs that ask for
+//! any port, but lets a server with the same option, such as Mosquitto, bind this port.
 //! a server with the same option that asks for this one, such as Mosquitto.
 
 use std::io;
@@ -14,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-/// Longer than a process that was just started holds a socket of the one that started it.
+/// Longer than a newly started process holds a socket of its parent.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A TCP port of 127.0.0.1 that stays closed as long as the value lives.
+/// A TCP port of 127.0.0.1 that stays closed while this value lives.
 #[derive(Debug)]
 pub struct ClosedPort {
     _socket: Socket,
@@ -25,26 +26,26 @@ pub struct ClosedPort {
 }
 
 impl ClosedPort {
-    /// Closes a port that was free.
+    /// Reserves a free port.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Returns the system's error.
     pub fn any() -> io::Result<Self> {
         Self::bind(0)
     }
 
-    /// Keeps this port, of a server that has just ended.
+    /// Reserves this port of a server that has just stopped.
     ///
     /// # Errors
     ///
-    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if something still listens there after 20 seconds, and
-    /// otherwise what the system says.
+    /// Returns [`AddrInUse`](io::ErrorKind::AddrInUse) if something still listens there after 20
+    /// seconds, and otherwise the system's error.
     pub fn keep(port: u16) -> io::Result<Self> {
         patiently(|| Self::bind(port))
     }
 
-    /// Where a connection is refused.
+    /// Returns the address at which connections are refused.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -61,12 +62,12 @@ impl ClosedPort {
     }
 }
 
-/// Binds a socket as `bind` does, and again while the port is in use: a process that another thread is
-/// just starting holds the sockets of this one until it executes its program.
+/// Binds a socket with `bind`, and retries while the port is in use: a process being started by
+/// another thread holds this process's sockets until it executes its program.
 ///
 /// # Errors
 ///
-/// What `bind` says; [`AddrInUse`](io::ErrorKind::AddrInUse) after 20 seconds only.
+/// Returns the error of `bind`; [`AddrInUse`](io::ErrorKind::AddrInUse) only after 20 seconds.
 pub fn patiently<T>(mut bind: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let start = Instant::now();
     loop {

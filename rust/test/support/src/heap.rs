@@ -1,4 +1,4 @@
-//! A heap for tests that can be told to have only so much: what a device has too little of.
+//! A heap with a limit, for tests: it simulates a device with little memory.
 //!
 //! ```
 //! use thread_mqtt_test_support::heap::{Heap, with_heap};
@@ -11,26 +11,25 @@
 //! assert_eq!(most, 0);
 //! ```
 //!
-//! An allocation that cannot fail, and does, ends the program: that fails the test as well.
+//! If an infallible allocation fails, the program aborts, which also fails the test.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr;
 
-/// The system's heap, counted and limited for each thread by itself. To be the test's
-/// `#[global_allocator]`.
+/// The system's heap, counted and limited per thread. Use it as the test's `#[global_allocator]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Heap;
 
 thread_local! {
-    /// Bytes that this thread holds (below zero if others' memory was freed here), at most held, and
-    /// may hold.
+    /// The bytes that this thread holds (negative if it frees other threads' memory), has held at
+    /// most, and may hold.
     static HELD: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
     static LIMIT: Cell<isize> = const { Cell::new(isize::MAX) };
 }
 
-// SAFETY: everything is the system's, or null where more is asked for than is allowed.
+// SAFETY: forwards everything to the system, or returns null above the limit.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // A layout's size is at most isize::MAX.
@@ -40,20 +39,20 @@ unsafe impl GlobalAlloc for Heap {
         }
         HELD.set(held);
         MOST.set(MOST.get().max(held));
-        // SAFETY: as the caller promises.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         HELD.set(HELD.get() - layout.size() as isize);
-        // SAFETY: as the caller promises.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
 
-/// Runs `f` on this thread with so many bytes of heap beside what the thread holds already; what it
-/// returned, and the bytes that it held at most. Growing holds the old and the new block, as where
-/// memory has to be moved.
+/// Runs `f` on this thread with this many bytes of heap in addition to what the thread already
+/// holds. Returns the result, and the most bytes it held. Growing counts both the old and the new
+/// block, as if the memory had to be moved.
 pub fn with_heap<T>(bytes: usize, f: impl FnOnce() -> T) -> (T, usize) {
     let held = HELD.get();
     MOST.set(held);

@@ -1,7 +1,7 @@
-//! What tests need beside the code under test.
+//! Helpers for tests.
 //!
 //! - [`closed`]: ports that stay closed, for clients of a server that does not listen.
-//! - [`heap`]: an allocator that can be limited, for code that must survive a full heap.
+//! - [`heap`]: an allocator with a limit, for code that must survive a full heap.
 //! - [`server`]: starts a server on free ports and waits until it listens.
 
 pub mod closed;

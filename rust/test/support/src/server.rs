@@ -1,13 +1,14 @@
-//! Starts a server for a test on ports of its own.
+//! Starts a server for a test on its own ports.
 //!
-//! A server that is told its ports can lose them between the look for free ones and its start: to
-//! another program, or to a process that another thread is just starting, which holds the socket that
-//! looked until it executes its program. A client then meets another server, or none. So
-//! [`start`] asks the kernel who listens, and tries other ports where it is not the server itself. It
-//! makes no trial connection, which a server of one client at a time would take for its client.
+//! Between finding free ports and starting the server, the ports may be taken by another program,
+//! or by a process being started by another thread, which holds the probing socket until it
+//! executes its program. A client would then connect to another server, or to none. Therefore
+//! [`start`] asks the kernel which process listens, and tries other ports if it is not the server.
+//! It does not make a trial connection, because a server with one client at a time would take it
+//! for its client.
 //!
-//! Linux only: it reads `/proc`. A server that changes its user as it starts cannot be inspected; tell it to
-//! keep its user.
+//! Linux only, because it reads `/proc`. A server that changes its user when it starts cannot be
+//! inspected; configure it to keep its user.
 
 use std::fs;
 use std::io;
@@ -17,22 +18,22 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Longer than a server takes to listen, even on a busy machine.
+/// Longer than a server needs to start listening, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ATTEMPTS: u32 = 20;
-/// Until the next attempt on the same ports.
+/// Delay before the next attempt on the same ports.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Starts a server that is to listen on these ports of 127.0.0.1, and waits until it does.
+/// Starts a server that will listen on these ports of 127.0.0.1, and waits until it does.
 ///
-/// `spawn` is called with ports that were free a moment ago, and again with others where the server
-/// ends before it listens on them all.
+/// Calls `spawn` with ports that were free a moment ago, and again with others if the server ends
+/// before it listens on all of them.
 ///
 /// # Errors
 ///
-/// What `spawn` says, at once; [`AddrInUse`](io::ErrorKind::AddrInUse) for a server that ended 20
-/// times, which a wrong configuration does as well: its log knows; and
-/// [`TimedOut`](io::ErrorKind::TimedOut) for one that neither ends nor listens within a minute.
+/// Returns the error of `spawn` immediately; [`AddrInUse`](io::ErrorKind::AddrInUse) if the server
+/// ended 20 times, which an invalid configuration also causes (see its log); and
+/// [`TimedOut`](io::ErrorKind::TimedOut) if it neither ends nor listens within a minute.
 pub fn start<const N: usize>(
     mut spawn: impl FnMut([u16; N]) -> io::Result<Child>,
 ) -> io::Result<(Child, [u16; N])> {
@@ -45,11 +46,11 @@ pub fn start<const N: usize>(
     Err(ended_always())
 }
 
-/// Starts a server again on the ports that it had, and waits until it listens on them.
+/// Restarts a server on its previous ports, and waits until it listens on them.
 ///
 /// # Errors
 ///
-/// As for [`start`]; between two attempts is some time, in which the ports may become free.
+/// Same as [`start`]. It waits between two attempts, so that the ports may become free.
 pub fn restart<const N: usize>(
     mut spawn: impl FnMut() -> io::Result<Child>,
     ports: [u16; N],
@@ -68,16 +69,17 @@ fn ended_always() -> io::Error {
     io::Error::new(io::ErrorKind::AddrInUse, text)
 }
 
-/// The server, if it did not end before it listened.
+/// Returns the server, unless it ended before it listened.
 fn until_it_listens<const N: usize>(server: Child, ports: [u16; N]) -> io::Result<Option<Child>> {
     let mut server = Ended(Some(server));
     let listens = server.listens_on(&ports)?;
     Ok(listens.then(|| server.keep()))
 }
 
-/// Mosquitto with this configuration, and without input and output, not started yet.
+/// Returns the command for Mosquitto with this configuration, without input and output, not started
+/// yet.
 pub fn mosquitto(configuration: &Path) -> Command {
-    // Where Debian puts it, which a user's PATH may lack.
+    // Debian's location, which may not be in a user's PATH.
     let known = Path::new("/usr/sbin/mosquitto");
     let program = match known.exists() {
         true => known,
@@ -92,7 +94,7 @@ pub fn mosquitto(configuration: &Path) -> Command {
     command
 }
 
-/// Different ports that are free now.
+/// Returns different ports that are free now.
 fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     let mut probes = Vec::new();
     let mut ports = [0; N];
@@ -104,7 +106,7 @@ fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     Ok(ports)
 }
 
-/// A process that ends with the value, if not kept.
+/// A process that is killed when dropped, unless it is kept.
 struct Ended(Option<Child>);
 
 impl Ended {
@@ -112,7 +114,7 @@ impl Ended {
         self.0.take().expect("taken once")
     }
 
-    /// Waits until it listens on all of them, or has ended: then false.
+    /// Waits until it listens on all of the ports. Returns false if it has ended.
     fn listens_on(&mut self, ports: &[u16]) -> io::Result<bool> {
         let process = self.0.as_mut().expect("not taken yet");
         let start = Instant::now();
@@ -140,7 +142,8 @@ impl Drop for Ended {
     }
 }
 
-/// The kernel's name of the socket that listens on this port of 127.0.0.1 (proc_pid_net(5), tcp).
+/// Returns the kernel's name of the socket that listens on this port of 127.0.0.1 (proc_pid_net(5),
+/// tcp).
 fn listener(port: u16) -> Option<String> {
     const LISTEN: &str = "0A";
     let address = u32::from_ne_bytes(Ipv4Addr::LOCALHOST.octets());
@@ -154,7 +157,7 @@ fn listener(port: u16) -> Option<String> {
     })
 }
 
-/// The sockets of a process (proc_pid_fd(5)); none if it is ending.
+/// Returns the sockets of a process (proc_pid_fd(5)); none if it is ending.
 fn sockets(process: u32) -> Vec<Option<String>> {
     let files = fs::read_dir(format!("/proc/{process}/fd"));
     let files = files.into_iter().flatten().flatten();

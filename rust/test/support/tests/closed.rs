@@ -1,4 +1,4 @@
-//! Against the sockets of the standard library, which set `SO_REUSEADDR` as well.
+//! Against the sockets of the standard library, which also set `SO_REUSEADDR`.
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
@@ -31,7 +31,8 @@ fn the_port_of_a_server_is_kept_when_it_ends() {
     drop(client);
 }
 
-/// Or a test beside this one would get it. Of so many, by chance, some would be among the closed ones.
+/// Otherwise a concurrent test could get it. Of this many, some would be among the closed ones by
+/// chance.
 #[test]
 fn nothing_that_asks_for_any_port_gets_a_closed_one() {
     let closed: Vec<_> = (0..200).map(|_| ClosedPort::any().unwrap()).collect();

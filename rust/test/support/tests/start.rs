@@ -1,4 +1,4 @@
-//! Against the interpreter of Python, which is on every machine that passes the tests.
+//! Against the Python interpreter, which every machine that runs the tests has.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use thread_mqtt_test_support::closed::patiently;
 use thread_mqtt_test_support::server::{restart, start};
 
-/// Listens on each port it is told of, after a while, and says nothing.
+/// Listens on each given port after a while, and never answers.
 const LISTEN: &str = "
 import socket, sys, time
 time.sleep(0.2)
@@ -39,8 +39,8 @@ fn a_server_listens_on_each_of_its_ports() {
     end(server);
 }
 
-/// A stranger listens on the port before the server does: the kernel's table alone, and a trial
-/// connection, would take him for it.
+/// Another process listens on the port before the server does. The kernel's table alone, or a trial
+/// connection, would take it for the server.
 #[test]
 fn a_port_lost_to_somebody_else_is_given_up() {
     let mut strangers = Vec::new();

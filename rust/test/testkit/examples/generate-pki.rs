@@ -1,12 +1,12 @@
-//! Writes the fixed test certificates anew, into `rust/test/testkit/pki`:
+//! Regenerates the fixed test certificates in `rust/test/testkit/pki`:
 //!
 //! ```sh
 //! cargo run -p thread-mqtt-testkit --example generate-pki
 //! ```
 //!
-//! The result is committed, because a run that must repeat byte for byte needs
-//! the same certificates; run this only to change names, dates or sizes.
-//! THE KEYS ARE PUBLIC. They are for tests and guard nothing.
+//! The result is committed, because a run that must repeat byte for byte needs the same
+//! certificates. Run this only to change names, dates or sizes. THE KEYS ARE PUBLIC. They are for
+//! tests and protect nothing.
 use std::path::Path;
 use thread_mqtt_testkit::fixed::{NAMES, VALIDITY};
 use thread_mqtt_testkit::pki::{Authority, Chain, KeyKind, PkiError, Usage};

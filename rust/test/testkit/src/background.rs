@@ -1,10 +1,10 @@
-//! An asynchronous service on a thread of its own, stopped on drop.
+//! An asynchronous service on its own thread, stopped on drop.
 use futures_lite::future;
 use std::io;
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::oneshot;
 
-/// A thread that runs one future on a runtime of its own until dropped.
+/// A thread that runs one future on its own runtime until dropped.
 #[derive(Debug)]
 pub(crate) struct Background {
     stop: Option<oneshot::Sender<()>>,
@@ -12,8 +12,8 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Runs `start` to completion on the new thread, hands its first value back, and goes
-    /// on with the future it returned until this object is dropped.
+    /// Runs `start` to completion on the new thread, returns its first value, and continues with
+    /// the future it returned until this object is dropped.
     pub(crate) fn spawn<T, S, R>(name: &str, start: S) -> io::Result<(Self, T)>
     where
         T: Send + 'static,
@@ -55,7 +55,7 @@ impl Drop for Background {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the service was printed by its own thread.
+            // The service's thread has already printed its panic.
             drop(thread.join());
         }
     }

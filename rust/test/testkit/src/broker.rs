@@ -1,8 +1,8 @@
-//! Mosquitto, an MQTT broker that others wrote: 3.1.1 and 5 on one port, QoS 0 to 2, retained
-//! messages, wills and offline queues, all in memory.
+//! Mosquitto, an independent MQTT broker: 3.1.1 and 5 on one port, QoS 0 to 2, retained messages,
+//! wills and offline queues, all in memory.
 //!
-//! A process on a plain loopback port; TLS is the matter of a [`Front`](crate::front::Front) before
-//! it. Its files are gone when it listens: it does not read them again.
+//! It is a process on a plain loopback port. For TLS, put a [`Front`](crate::front::Front) before
+//! it. Its files are deleted once it listens, because it does not read them again.
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,13 +15,13 @@ use thread_mqtt_test_support::server;
 /// What the broker allows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
-    /// Only this user with this password; `None` lets every client in.
+    /// Requires this user and password; `None` accepts every client.
     pub credentials: Option<(String, String)>,
-    /// Largest packet taken, bytes, at least 20; `None` for what MQTT allows.
+    /// Maximum packet size accepted in bytes, at least 20; `None` for MQTT's maximum.
     pub max_packet_size: Option<u32>,
 }
 
-/// The running broker; it ends when dropped, and with the thread that started it.
+/// The running broker. It ends when dropped, and with the thread that started it.
 #[derive(Debug)]
 pub struct Broker {
     process: Child,
@@ -29,10 +29,10 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts on a free port of 127.0.0.1, and returns when it listens.
+    /// Starts it on a free port of 127.0.0.1, and returns once it listens.
     ///
     /// # Errors
-    /// [`NotFound`](io::ErrorKind::NotFound) where Mosquitto is not installed.
+    /// Returns [`NotFound`](io::ErrorKind::NotFound) if Mosquitto is not installed.
     pub fn start(config: &Config) -> io::Result<Self> {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +48,7 @@ impl Broker {
         })
     }
 
-    /// Where it listens, without TLS.
+    /// Returns the address at which it listens, without TLS.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -63,7 +63,7 @@ impl Drop for Broker {
 
 fn run(config: &Config, folder: &Path) -> io::Result<(Child, u16)> {
     let mut settings = String::from("persistence false\nlog_dest none\n");
-    // Started by root it would become another user, who reads neither the files here nor /proc.
+    // If started by root, it would switch to a user who can read neither the files here nor /proc.
     settings.push_str("user root\n");
     match &config.credentials {
         None => settings.push_str("allow_anonymous true\n"),
@@ -83,13 +83,13 @@ fn run(config: &Config, folder: &Path) -> io::Result<(Child, u16)> {
     Ok((process, port))
 }
 
-/// A command whose process the kernel kills when the thread that started it is gone, and which Ctrl-C does not end
-/// before. setpriv of util-linux asks for it in a safe way; without it only a process that is killed leaves the
-/// broker behind.
+/// Returns a command whose process the kernel kills when the thread that started it ends, and which
+/// Ctrl-C does not end earlier. Uses setpriv of util-linux, which needs no unsafe code. Without it,
+/// the broker is left behind if this process is killed.
 fn ending_with_us(server: Command) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
     let program = Path::new(server.get_program());
-    // setpriv would not tell that a program is not there.
+    // setpriv would not report a missing program.
     let mut command = Command::new(program);
     if setpriv.exists() && program.exists() {
         command = Command::new(setpriv);
@@ -104,7 +104,7 @@ fn ending_with_us(server: Command) -> Command {
     command
 }
 
-/// `user:password`, which Mosquitto's own tool turns into `user:hash`.
+/// Writes `user:password`, which Mosquitto's own tool turns into `user:hash`.
 fn password_file(folder: &Path, user: &str, password: &str) -> io::Result<PathBuf> {
     if user.is_empty() || user.contains(['\n', ':']) || password.contains('\n') {
         return Err(io::Error::new(

@@ -1,12 +1,11 @@
-//! Test certificates that never change: RSA-2048 and P-256, each a root, an
-//! intermediate, a server's leaf and a client's.
+//! Test certificates that never change: RSA-2048 and P-256, each with a root, an intermediate, a
+//! server's leaf and a client's.
 //!
-//! **The private keys are public. They are for tests and guard nothing.**
+//! **The private keys are public. They are for tests and protect nothing.**
 //!
-//! A simulated run repeats byte for byte only if the certificates do, so these
-//! stand in the repository. They carry the names in [`NAMES`], are good for
-//! [`VALIDITY`], and are made by
-//! `cargo run -p thread-mqtt-testkit --example generate-pki`.
+//! A simulated run repeats byte for byte only if the certificates do, so these are in the
+//! repository. They contain the names in [`NAMES`], are valid for [`VALIDITY`], and are generated
+//! by `cargo run -p thread-mqtt-testkit --example generate-pki`.
 use crate::identity::{Identity, Validity};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -39,7 +38,7 @@ pub enum Fixed {
 }
 
 impl Fixed {
-    /// The trust anchor, PEM.
+    /// Returns the trust anchor, PEM.
     pub fn root_pem(self) -> &'static str {
         match self {
             Self::Rsa2048 => include_str!("../pki/rsa-root.pem"),
@@ -47,7 +46,7 @@ impl Fixed {
         }
     }
 
-    /// The server: leaf and intermediate, with the leaf's key.
+    /// Returns the server's identity: leaf and intermediate, with the leaf's key.
     pub fn server(self) -> Identity {
         match self {
             Self::Rsa2048 => identity(
@@ -61,7 +60,7 @@ impl Fixed {
         }
     }
 
-    /// A client certificate, signed by the root.
+    /// Returns a client certificate, signed by the root.
     pub fn client(self) -> Identity {
         match self {
             Self::Rsa2048 => identity(

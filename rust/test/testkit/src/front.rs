@@ -1,11 +1,11 @@
-//! A TLS server in front of a plain port, with exact control over what it speaks
-//! and how it misbehaves.
+//! A TLS server in front of a plain port, with exact control over its protocol settings and its
+//! misbehaviour.
 //!
 //! ```text
 //! client ── TLS ──> Front (127.0.0.1:any) ── plain TCP ──> broker
 //! ```
 //!
-//! One thread serves all connections; it ends when the [`Front`] is dropped.
+//! One thread serves all connections. It ends when the [`Front`] is dropped.
 use crate::background::Background;
 use crate::tls::{Tls, TlsSetupError};
 use futures_lite::future;
@@ -25,9 +25,9 @@ use tokio_rustls::server::TlsStream;
 pub enum Behaviour {
     /// TLS in front, plain TCP behind.
     Serve,
-    /// No TLS: the bytes go through as they are, as on a broker's plain port.
+    /// No TLS: bytes pass through unchanged, as on a broker's plain port.
     Plaintext,
-    /// Closes at once.
+    /// Closes immediately.
     CloseOnAccept,
     /// Reads the ClientHello and closes without an answer.
     CloseInHandshake,
@@ -35,36 +35,36 @@ pub enum Behaviour {
     Silent,
     /// Answers the first bytes with these, which need not be TLS, and closes.
     Reply(Vec<u8>),
-    /// Serves until this many bytes of plaintext went to the client, then closes TCP
-    /// without a close_notify alert (the truncation that RFC 8446 section 6.1 warns of).
+    /// Serves until this many bytes of plaintext have gone to the client, then closes TCP without a
+    /// close_notify alert (the truncation that RFC 8446 section 6.1 warns of).
     TruncateAfter(u64),
 }
 
-/// A handshake that succeeded.
+/// A successful handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
-    /// Version agreed.
+    /// The negotiated version.
     pub version: Option<ProtocolVersion>,
-    /// Suite agreed.
+    /// The negotiated suite.
     pub suite: Option<CipherSuite>,
-    /// Group of the key exchange, if there was one.
+    /// The key exchange group, if there was a key exchange.
     pub group: Option<NamedGroup>,
-    /// An earlier session was resumed.
+    /// Whether an earlier session was resumed.
     pub resumed: bool,
-    /// The name the client asked for (SNI).
+    /// The name that the client requested (SNI).
     pub server_name: Option<String>,
-    /// Protocol agreed (ALPN).
+    /// The negotiated protocol (ALPN).
     pub alpn: Option<Vec<u8>>,
-    /// Certificates the client showed.
+    /// Number of certificates that the client sent.
     pub client_certificates: usize,
 }
 
-/// What happened so far.
+/// Everything that has happened so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Log {
-    /// TCP connections accepted.
+    /// Number of TCP connections accepted.
     pub accepted: usize,
-    /// Handshakes that succeeded, in order.
+    /// Successful handshakes, in order.
     pub handshakes: Vec<Handshake>,
     /// Why the others failed, in order: alerts received, protocol violations, closes.
     pub failures: Vec<String>,
@@ -86,7 +86,7 @@ struct Shared {
 }
 
 impl Front {
-    /// Serves TLS on a free port of 127.0.0.1 and hands the plaintext to `backend`.
+    /// Serves TLS on a free port of 127.0.0.1, and passes the plaintext to `backend`.
     pub fn start(tls: &Tls, backend: SocketAddr) -> io::Result<Self> {
         let acceptor = TlsAcceptor::from(Arc::new(server_config(tls).map_err(io::Error::other)?));
         let shared = Arc::new(Shared {
@@ -109,23 +109,23 @@ impl Front {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Changes what happens to the connections that are accepted from now on.
+    /// Changes how connections accepted from now on are handled.
     pub fn set_behaviour(&self, behaviour: Behaviour) {
         *lock(&self.shared.behaviour) = behaviour;
     }
 
-    /// What happened so far.
+    /// Returns everything that has happened so far.
     pub fn log(&self) -> Log {
         lock(&self.shared.log).clone()
     }
 }
 
-/// aws-lc, which signs with any key.
+/// Returns aws-lc's provider, which signs with any key.
 #[cfg(feature = "generate")]
 fn server_config(tls: &Tls) -> Result<rustls::ServerConfig, TlsSetupError> {
     use rustls::crypto::aws_lc_rs;
@@ -139,7 +139,8 @@ fn server_config(tls: &Tls) -> Result<rustls::ServerConfig, TlsSetupError> {
     )
 }
 
-/// What the peer has: keys of the [`fixed`](crate::fixed) chains, and nothing to compile in C.
+/// Returns the peer's provider: keys of the [`fixed`](crate::fixed) chains, and no C code to
+/// compile.
 #[cfg(not(feature = "generate"))]
 fn server_config(tls: &Tls) -> Result<rustls::ServerConfig, TlsSetupError> {
     use crate::random::HostRandom;
@@ -152,7 +153,7 @@ fn server_config(tls: &Tls) -> Result<rustls::ServerConfig, TlsSetupError> {
     )
 }
 
-/// A panic elsewhere does not make the log less true.
+/// Ignores poisoning: a panic elsewhere does not make the log invalid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -165,7 +166,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>
                 tokio::spawn(handle(client, acceptor.clone(), shared.clone()));
             }
             Err(error) => {
-                // Out of file descriptors, or the client was faster than we: not our end.
+                // Out of file descriptors, or the client has already gone. Keep running.
                 lock(&shared.log).failures.push(error.to_string());
                 tokio::task::yield_now().await;
             }
@@ -220,7 +221,7 @@ async fn connect(shared: &Shared) -> io::Result<TcpStream> {
     Ok(broker)
 }
 
-/// A close with unread bytes would be a reset; the hello is read, so this is a FIN.
+/// Closing with unread bytes would send a reset; the hello has been read, so this sends a FIN.
 async fn read_some(client: &mut TcpStream) -> io::Result<()> {
     client.read(&mut [0; 4096]).await.map(drop)
 }

@@ -1,7 +1,7 @@
-//! A certificate chain with its key, however it was made.
+//! A certificate chain with its key, from any source.
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// From when until when a certificate is good, in Unix seconds.
+/// The validity of a certificate, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
     /// First second.
@@ -27,22 +27,22 @@ impl Clone for Identity {
 }
 
 impl Identity {
-    /// Joins a chain (leaf first, root left out) and the leaf's key.
+    /// Joins a chain (leaf first, without the root) and the leaf's key.
     pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
         Self { chain, key }
     }
 
-    /// Leaf first, root left out, DER.
+    /// Returns the chain, leaf first, without the root, DER.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
     }
 
-    /// Private key of the leaf.
+    /// Returns the private key of the leaf.
     pub fn key(&self) -> &PrivateKeyDer<'static> {
         &self.key
     }
 
-    /// Leaf first, root left out, PEM.
+    /// Returns the chain, leaf first, without the root, PEM.
     pub fn chain_pem(&self) -> String {
         self.chain
             .iter()
@@ -50,13 +50,13 @@ impl Identity {
             .collect()
     }
 
-    /// Private key of the leaf, PKCS#8 PEM.
+    /// Returns the private key of the leaf, PKCS#8 PEM.
     pub fn key_pem(&self) -> String {
         pem("PRIVATE KEY", self.key.secret_der())
     }
 }
 
-/// RFC 7468, with line feeds alone.
+/// Encodes PEM (RFC 7468) with line feeds only.
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
     pem::encode_config(&pem::Pem::new(label, der), config)

@@ -1,27 +1,27 @@
-//! Certificates, brokers and TLS servers that tests and the demo talk to.
+//! Certificates, brokers and TLS servers for tests and the demo.
 //!
-//! Host side only. Nothing here belongs on a device, and nothing here is for
-//! production: some keys are public, some randomness repeats by design.
+//! For hosts only. Nothing here belongs on a device or in production: some keys are public, and
+//! some randomness repeats by design.
 //!
-//! | module | what it gives |
+//! | module | contents |
 //! | --- | --- |
 //! | [`identity`] | a certificate chain with its key |
-//! | `pki` | certificate chains made on the spot, with any key, name and date (feature `generate`) |
+//! | `pki` | certificate chains generated on the fly, with any key, name and date (feature `generate`) |
 //! | [`fixed`] | two chains that never change, for runs that must repeat byte for byte |
 //! | [`broker`] | Mosquitto on a plain loopback port |
-//! | [`front`] | TLS before any plain port, with control over versions, suites and misbehaviour |
-//! | [`peer`] | a small broker with TLS as a deterministic machine without sockets |
-//! | [`tls`] | the choices of a TLS server, the same for `front` and `peer` |
+//! | [`front`] | TLS in front of any plain port, with control over versions, suites and misbehaviour |
+//! | [`peer`] | a small broker with TLS as a deterministic state machine without sockets |
+//! | [`tls`] | the settings of a TLS server, the same for `front` and `peer` |
 //! | [`random`] | seeded randomness behind the device's crypto provider |
 //!
-//! Two ways to stand opposite a client:
+//! Two ways to test a client:
 //!
 //! ```text
 //! real sockets     client ── TLS ──> front ── plain ──> broker (or mosquitto, or yours)
 //! simulated world  client ── bytes in memory ──> peer, on virtual time
 //! ```
 //!
-//! A broker that speaks exactly TLS 1.2 with ECDHE-RSA-AES128-GCM-SHA256:
+//! A broker that supports only TLS 1.2 with ECDHE-RSA-AES128-GCM-SHA256:
 //!
 //! ```
 //! use thread_mqtt_testkit::broker::{Broker, Config};

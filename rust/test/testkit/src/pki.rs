@@ -1,10 +1,10 @@
-//! Certificate chains with every date, name and key under control.
+//! Certificate chains with control over every date, name and key.
 //!
-//! [`Authority`] signs, [`Identity`] is what a server or a client shows, and
-//! [`Chain`] is the usual three of them: root → intermediate → leaf.
+//! [`Authority`] signs, [`Identity`] is what a server or a client presents, and [`Chain`] is the
+//! usual three: root → intermediate → leaf.
 //!
-//! Keys come from the host's entropy, so two chains are never alike. What must
-//! repeat byte for byte uses [`fixed`](crate::fixed) instead.
+//! Keys come from the host's entropy, so two chains always differ. Use [`fixed`](crate::fixed) for
+//! runs that must repeat byte for byte.
 use crate::identity::pem;
 pub use crate::identity::{Identity, Validity};
 use rcgen::{
@@ -16,14 +16,14 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use time::OffsetDateTime;
 
-/// Kind and size of a key; it also says which signature the key makes.
+/// Type and size of a key; determines the signature as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyKind {
-    /// RSA 2048, the commonest key of a broker on the Internet.
+    /// RSA 2048, the most common key of brokers on the Internet.
     Rsa2048,
     /// RSA 3072.
     Rsa3072,
-    /// RSA 4096: the largest a device must accept. Takes a second to generate.
+    /// RSA 4096: the largest that a device must accept. Takes a second to generate.
     Rsa4096,
     /// ECDSA P-256 with SHA-256.
     P256,
@@ -70,7 +70,7 @@ impl Validity {
     }
 }
 
-/// What a leaf certificate is for (RFC 5280 section 4.2.1.12).
+/// The purpose of a leaf certificate (RFC 5280 section 4.2.1.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Usage {
     /// serverAuth.
@@ -79,13 +79,13 @@ pub enum Usage {
     Client,
 }
 
-/// Why a certificate could not be made.
+/// Why a certificate could not be created.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PkiError {
-    /// A date that X.509 cannot write.
+    /// A date that X.509 cannot encode.
     Date,
-    /// A name that is no DNS name, or the generator failed.
+    /// A name that is not a DNS name, or the generator failed.
     Generator(rcgen::Error),
 }
 
@@ -108,12 +108,12 @@ impl From<rcgen::Error> for PkiError {
     }
 }
 
-/// A certificate authority: its certificate, its key and the way up to the root.
+/// A certificate authority: its certificate, its key and the path to the root.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
-    /// What a peer must send so that the root suffices as trust anchor: this
-    /// authority and those above it, without the root.
+    /// What a peer must send so that the root is a sufficient trust anchor: this authority and
+    /// those above it, without the root.
     path: Vec<CertificateDer<'static>>,
 }
 
@@ -126,7 +126,7 @@ impl fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// A self-signed root.
+    /// Creates a self-signed root.
     pub fn root(name: &str, kind: KeyKind, validity: Validity) -> Result<Self, PkiError> {
         let key = kind.generate()?;
         let params = authority_params(name, &key, validity)?;
@@ -138,7 +138,7 @@ impl Authority {
         })
     }
 
-    /// An authority below this one.
+    /// Creates an authority below this one.
     pub fn intermediate(
         &self,
         name: &str,
@@ -157,9 +157,8 @@ impl Authority {
         })
     }
 
-    /// A certificate for a server or a client. `names` become subject alternative
-    /// names: IP addresses as iPAddress, everything else as dNSName; the first is
-    /// also the common name.
+    /// Issues a certificate for a server or a client. `names` become subject alternative names: IP
+    /// addresses as iPAddress, everything else as dNSName. The first is also the common name.
     pub fn issue(
         &self,
         names: &[&str],
@@ -187,24 +186,24 @@ impl Authority {
         Ok(Identity::new(chain, key))
     }
 
-    /// The certificate, DER.
+    /// Returns the certificate, DER.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// The certificate, PEM: what `--ca` and a device's trust store take.
+    /// Returns the certificate, PEM: the format for `--ca` and a device's trust store.
     pub fn certificate_pem(&self) -> String {
         pem("CERTIFICATE", &self.certificate)
     }
 
-    /// The private key, PKCS#8 PEM.
+    /// Returns the private key, PKCS#8 PEM.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 }
 
-/// The common name ends with a fingerprint of the key: two authorities are never of one
-/// name, which a verifier would take for a broken signature rather than a stranger.
+/// The common name ends with a fingerprint of the key, so that two authorities never have the same
+/// name: a verifier would then report an invalid signature instead of an unknown issuer.
 fn authority_params(
     name: &str,
     key: &KeyPair,
@@ -222,7 +221,7 @@ fn authority_params(
     Ok(params)
 }
 
-/// Sets the dates and an organisation that tells a test certificate from a real one.
+/// Sets the dates, and an organisation that distinguishes a test certificate from a real one.
 fn dated(mut params: CertificateParams, validity: Validity) -> Result<CertificateParams, PkiError> {
     params.distinguished_name = rcgen::DistinguishedName::new();
     params
@@ -234,24 +233,24 @@ fn dated(mut params: CertificateParams, validity: Validity) -> Result<Certificat
     Ok(params)
 }
 
-/// Root, intermediate and a server's leaf, all of one kind of key.
+/// Root, intermediate and a server's leaf, all with the same type of key.
 #[derive(Debug)]
 pub struct Chain {
     /// The trust anchor.
     pub root: Authority,
-    /// Signed by the root, signs the leaf.
+    /// Signed by the root; signs the leaf.
     pub intermediate: Authority,
     /// The server.
     pub leaf: Identity,
 }
 
 impl Chain {
-    /// A chain that is good today, for a server with these names.
+    /// Generates a chain that is valid today, for a server with these names.
     pub fn generate(kind: KeyKind, names: &[&str]) -> Result<Self, PkiError> {
         Self::with_validity(kind, names, Validity::current(), Validity::current())
     }
 
-    /// A chain whose authorities and leaf have dates of their own.
+    /// Generates a chain whose authorities and leaf have different dates.
     pub fn with_validity(
         kind: KeyKind,
         names: &[&str],

@@ -1,10 +1,10 @@
-//! Randomness that repeats.
+//! Repeatable randomness.
 //!
 //! The device's crypto provider takes its randomness from a *type*
-//! ([`thread_mqtt_soft_provider::Random`]), because a microcontroller has one source and
-//! no allocation to spare for handing it around. A simulated world has many
-//! sources, one a node, each with its own seed. [`Seeded::scope`] joins the two:
-//! while the closure runs, [`SeededRandom`] draws from that generator.
+//! ([`thread_mqtt_soft_provider::Random`]), because a microcontroller has one source and no
+//! allocation to spare for passing it around. A simulated world has many sources, one per node,
+//! each with its own seed. [`Seeded::scope`] connects the two: while the closure runs,
+//! [`SeededRandom`] draws from that generator.
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use std::cell::RefCell;
@@ -17,20 +17,20 @@ thread_local! {
 /// A generator with a seed. Not for secrets.
 #[derive(Debug)]
 pub struct Seeded {
-    /// Absent only while [`scope`](Self::scope) runs.
+    /// `None` only while [`scope`](Self::scope) runs.
     rng: Option<ChaCha8Rng>,
 }
 
 impl Seeded {
-    /// `stream` tells generators of the same seed apart, such as a device's from its peer's.
+    /// `stream` separates generators with the same seed, such as a device's from its peer's.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
         Self { rng: Some(rng) }
     }
 
-    /// Runs `work` with this generator behind [`SeededRandom`] on this thread.
-    /// Scopes nest; the innermost counts.
+    /// Runs `work` with this generator behind [`SeededRandom`] on this thread. Scopes nest; the
+    /// innermost is used.
     pub fn scope<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let outer = CURRENT.replace(self.rng.take());
         let _restore = Restore {
@@ -48,7 +48,7 @@ impl Seeded {
     }
 }
 
-/// Puts the generators back, also when the closure panics.
+/// Restores the generators, also if the closure panics.
 struct Restore<'a> {
     inner: &'a mut Option<ChaCha8Rng>,
     outer: Option<ChaCha8Rng>,
@@ -60,8 +60,8 @@ impl Drop for Restore<'_> {
     }
 }
 
-/// The generator of the innermost [`Seeded::scope`]. Outside of any scope it has no
-/// randomness to give, so a handshake fails rather than silently not repeat.
+/// The generator of the innermost [`Seeded::scope`]. Outside any scope it returns an error, so that
+/// a handshake fails instead of silently not being repeatable.
 #[derive(Debug, Clone, Copy)]
 pub struct SeededRandom;
 

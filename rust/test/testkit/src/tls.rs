@@ -1,6 +1,5 @@
-//! How a server of this crate speaks TLS: one set of choices for the
-//! [`Front`](crate::front::Front) on real sockets and the
-//! [`peer`](crate::peer) inside a simulated world.
+//! The TLS settings of this crate's servers, shared by the [`Front`](crate::front::Front) on real
+//! sockets and the [`peer`](crate::peer) inside a simulated world.
 use crate::identity::Identity;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{
@@ -32,34 +31,35 @@ impl Version {
     }
 }
 
-/// The choices of a TLS server. Start with [`Tls::new`] and change what matters.
+/// The settings of a TLS server. Start with [`Tls::new`] and change what matters.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// Certificate chain and key.
     pub identity: Identity,
-    /// Versions spoken.
+    /// Supported versions.
     pub versions: Vec<Version>,
-    /// Suites spoken, in the server's order; empty for all of the provider's.
+    /// Supported suites, in the server's order; empty for all of the provider's.
     pub suites: Vec<CipherSuite>,
-    /// Key exchange groups, in the server's order; empty for all of the provider's.
+    /// Supported key exchange groups, in the server's order; empty for all of the provider's.
     pub groups: Vec<NamedGroup>,
-    /// Clients must show a certificate signed by this root.
+    /// Requires clients to present a certificate signed by this root.
     pub client_ca: Option<CertificateDer<'static>>,
-    /// Largest record sent, headers included (32 to 16,389 bytes); `None` for the protocol's limit.
+    /// Maximum record size sent, headers included (32 to 16,389 bytes); `None` for the protocol's
+    /// limit.
     pub max_record: Option<usize>,
     /// ALPN protocols (RFC 7301).
     pub alpn: Vec<Vec<u8>>,
-    /// Clients that offer none of them get no handshake, as on AWS IoT Core's port 443.
+    /// Refuses the handshake if a client offers none of them, like AWS IoT Core on port 443.
     pub alpn_required: bool,
-    /// Sessions may be resumed.
+    /// Whether sessions may be resumed.
     pub resumption: bool,
-    /// Session tickets sent after a TLS 1.3 handshake.
+    /// Number of session tickets sent after a TLS 1.3 handshake.
     pub tickets: usize,
 }
 
 impl Tls {
-    /// Both versions, everything the provider offers, resumption with two tickets, as most
-    /// brokers do.
+    /// Returns settings with both versions, everything the provider offers, and resumption with two
+    /// tickets, like most brokers.
     pub fn new(identity: Identity) -> Self {
         Self {
             identity,
@@ -75,8 +75,8 @@ impl Tls {
         }
     }
 
-    /// TLS 1.2 with `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` and nothing else: the
-    /// suite that many brokers on the Internet expect of a small device.
+    /// Returns settings for TLS 1.2 with only `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`: the suite
+    /// that many brokers on the Internet expect from a small device.
     pub fn tls12_ecdhe_rsa(identity: Identity) -> Self {
         Self {
             versions: vec![Version::Tls12],
@@ -85,8 +85,8 @@ impl Tls {
         }
     }
 
-    /// The rustls configuration over `provider`, signing with `key` and checking
-    /// dates against `clock`.
+    /// Returns the rustls configuration over `provider`, which signs with `key` and checks dates
+    /// against `clock`.
     pub(crate) fn server_config(
         &self,
         mut provider: CryptoProvider,
@@ -141,7 +141,7 @@ impl Tls {
     }
 }
 
-/// Has a certificate only for clients that offer one of these protocols.
+/// Returns a certificate only for clients that offer one of these protocols.
 #[derive(Debug)]
 struct Demanding {
     alpn: Vec<Vec<u8>>,
@@ -156,7 +156,7 @@ impl ResolvesServerCert for Demanding {
     }
 }
 
-/// The wanted ones of `offered`, in the order wanted; `None` if one is not offered.
+/// Selects the wanted items from `offered`, in the wanted order; `None` if one is not offered.
 fn choose<T: Copy, N: PartialEq>(
     wanted: &[N],
     offered: &[T],
@@ -178,7 +178,7 @@ pub enum TlsSetupError {
     Group,
     /// The clients' root certificate is unusable.
     ClientCa,
-    /// The private key is of a kind that cannot sign here.
+    /// The private key is of a type that cannot sign here.
     Key,
     /// rustls refuses the combination.
     Rustls(rustls::Error),

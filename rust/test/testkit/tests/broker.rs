@@ -20,7 +20,7 @@ fn both_versions_and_every_qos_through_the_front() {
     for version in ["mqttv311", "mqttv5"] {
         let client = Mosquitto::new(front.address(), Some(ca.path()), version);
         for qos in 0..=2 {
-            // Retained, so that the subscriber may come late.
+            // Retained, because the subscriber may come late.
             let topic = format!("{version}/{qos}");
             stdout(client.publish(&topic, qos, "21.5", &["-r"]));
             let subscriber = client.subscribe(&topic, qos, 1);
@@ -57,7 +57,7 @@ fn a_packet_above_the_limit_is_not_taken() {
         ..Config::default()
     })
     .unwrap();
-    // 3.1.1 cannot tell its clients: mosquitto sends the packet and loses the connection.
+    // 3.1.1 cannot announce the limit: mosquitto sends the packet and loses the connection.
     let client = Mosquitto::new(broker.address(), None, "mqttv311");
     stdout(client.publish("t", 1, &"x".repeat(900), &[]));
     let refused = client.publish("t", 1, &"x".repeat(1100), &[]);
@@ -65,7 +65,7 @@ fn a_packet_above_the_limit_is_not_taken() {
     assert!(words.contains("connection was lost"), "{words}");
 }
 
-/// One of a few must do so: something beside this test may get the port at once.
+/// Tried a few times: a concurrent program may get the port immediately.
 #[test]
 fn dropping_the_broker_closes_its_port() {
     let closes = |_| {

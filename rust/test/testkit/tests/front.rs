@@ -1,4 +1,4 @@
-//! The TLS front, seen by an independent client.
+//! The TLS front, tested with an independent client.
 mod common;
 use common::{client_config, connect, read};
 use rustls::pki_types::CertificateDer;
@@ -13,7 +13,7 @@ use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::pki::{Authority, Chain, KeyKind, Usage, Validity};
 use thread_mqtt_testkit::tls::{Tls, Version};
 
-/// A backend that sends everything back. Its thread ends with the process.
+/// A backend that echoes everything. Its thread ends with the process.
 fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -55,7 +55,7 @@ fn exactly_one_suite_and_what_was_agreed_is_logged() {
         Some(ProtocolVersion::TLSv1_2)
     );
 
-    // A second connection of the same client resumes.
+    // A second connection of the same client resumes the session.
     drop(client);
     connect(&config, "broker.example.com", front.address()).unwrap();
     eventually("two handshakes", || front.log().handshakes.len() == 2);
@@ -169,7 +169,7 @@ fn misbehaviours() {
     attempt(Behaviour::Serve).unwrap();
 }
 
-/// Of a few, one must close its port: something beside this test may get it at once.
+/// Tried a few times: a concurrent program may get the closed port immediately.
 #[test]
 fn dropping_the_front_closes_its_port_and_connections() {
     let config = client_config(&root(Fixed::Rsa2048), None);
@@ -184,7 +184,7 @@ fn dropping_the_front_closes_its_port_and_connections() {
     assert!((0..3).any(closes));
 }
 
-/// Generated chains are what they claim to be, judged by rustls and webpki.
+/// Generated chains have the requested properties, as checked by rustls and webpki.
 #[test]
 fn generated_chains_verify_or_fail_as_they_should() {
     let judge = |chain: &Chain, root: &CertificateDer<'static>, name: &str| {

@@ -1,5 +1,5 @@
-//! The in-world broker: a client in memory beside it, byte by byte, and real
-//! clients when it stands behind a socket.
+//! The in-world broker: with a client in memory, byte by byte, and with real clients behind a
+//! socket.
 mod common;
 use common::{Mosquitto, TempFile, client_config_with, stdout};
 use mqtt_proto::{Pid, QoS, QosPid, TopicFilter, TopicName, v3, v5};
@@ -17,12 +17,12 @@ use thread_mqtt_testkit::tls::{Tls, Version};
 
 const NOW: Duration = Duration::from_secs(1);
 
-/// A client and the server's stream, joined without a network.
+/// A client and the server's stream, connected without a network.
 struct Pair {
     tls: Option<ClientConnection>,
     random: Seeded,
     stream: Stream,
-    /// Everything that crossed, in order.
+    /// Everything that was exchanged, in order.
     transcript: Vec<u8>,
     ended: Option<Ending>,
 }
@@ -50,14 +50,15 @@ impl Pair {
         pair
     }
 
-    /// Sends plaintext and pumps until both are silent; returns the plaintext that came back.
+    /// Sends plaintext and moves data until both sides are idle. Returns the plaintext that came
+    /// back.
     fn exchange(&mut self, plaintext: &[u8]) -> Vec<u8> {
         let mut answer = Vec::new();
         let mut outgoing = plaintext.to_vec();
         loop {
             let to_server = self.encrypt(&std::mem::take(&mut outgoing));
             self.transcript.extend_from_slice(&to_server);
-            // One byte at a time: the machine must not care.
+            // One byte at a time, which must make no difference.
             for byte in &to_server {
                 self.stream.receive(&[*byte], NOW);
             }
@@ -259,7 +260,7 @@ fn every_qos_both_ways_in_3_1_1() {
     );
     assert_eq!(pair.exchange_v3(&[v3::Packet::Pubcomp(pid(2))]), []);
 
-    // Elsewhere, or after unsubscribing, nothing comes back.
+    // On another topic, or after unsubscribing, nothing comes back.
     assert_eq!(
         pair.exchange_v3(&[publish_v3(QosPid::Level0, "home/x/y/temp").into()]),
         []
@@ -313,7 +314,7 @@ fn what_was_unfinished_comes_again_after_a_reconnect() {
             v3::Packet::Pubrel(pid(2)),
         ]
     );
-    // A clean session knows of nothing, nor does a broker that forgot.
+    // A clean session is empty, as is the session of a broker that forgot it.
     server.forget_session();
     let mut pair = Pair::plain(&server);
     assert_eq!(
@@ -338,7 +339,7 @@ fn mqtt_5_limits_are_told_and_kept() {
     let options = v5::SubscriptionOptions::new(QoS::Level1);
     pair.exchange_v5(&[v5::Subscribe::new(pid(1), vec![(filter, options)]).into()]);
 
-    // Receive maximum 1: the second waits for the first one's PUBACK.
+    // Receive maximum 1: the second waits for the PUBACK of the first.
     let publish = |id, size| {
         let topic = TopicName::try_from("t").unwrap();
         v5::Publish::new(QosPid::Level1(pid(id)), topic, vec![b'x'; size].into())
@@ -461,7 +462,7 @@ fn real_clients_over_a_socket() {
     }
     assert_eq!(peer.log().published.len(), 6);
 
-    // Each refusal of 3.1.1, in mosquitto's words.
+    // Each refusal of 3.1.1, as mosquitto reports it.
     let client = Mosquitto::new(peer.address(), Some(ca.path()), "mqttv311");
     for (code, words) in [
         (1, "unacceptable protocol version"),

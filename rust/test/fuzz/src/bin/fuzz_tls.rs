@@ -1,4 +1,4 @@
-//! The fuzzer: any input that makes the client panic, or hang, is a defect.
+//! The fuzzer: any input that makes the client panic or hang is a defect.
 #![no_main]
 
 use thread_mqtt_fuzz::Input;

@@ -1,4 +1,4 @@
-//! Prints what comes of each input below a folder: its name, a tab, and the outcome.
+//! Prints for each input below a folder its name, a tab, and the outcome.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Chains that are not to be trusted.
+//! Chains that must not be trusted.
 
 use rcgen::{
     BasicConstraints, CidrSubnet, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
@@ -13,7 +13,7 @@ use crate::backend::{Backend, parallel};
 use crate::page::{self, head, row};
 use crate::pki::{Chain, Kind, NAME, NOW, ca_params, leaf_params, params};
 
-/// A chain that must be refused: how it looks, and what is to be said about it.
+/// A chain that must be refused: its description, and the expected message.
 struct Case {
     what: &'static str,
     chain: Chain,
@@ -24,7 +24,7 @@ struct Case {
     alert: A,
 }
 
-/// Of P-256, because the kind of key does not matter here.
+/// Uses P-256, because the type of key does not matter here.
 fn chain(steps: impl IntoIterator<Item = rcgen::CertificateParams>) -> Chain {
     Chain::of(steps.into_iter().map(|params| (Kind::P256, params)))
 }
@@ -153,7 +153,7 @@ fn cases() -> Vec<Case> {
         A::UnknownCA,
     );
 
-    // The same name and the same key identifier, another key.
+    // The same name and key identifier, but another key.
     let mut impostor = ca_params("Root");
     impostor.key_identifier_method = KeyIdMethod::PreSpecified(vec![1]);
     let mut forged = chain([impostor.clone(), leaf_params()]);
@@ -289,7 +289,7 @@ fn every_fault_of_a_chain() {
                 };
                 assert!((case.fault)(fault), "{context}: {fault:?}");
                 says(&error, case.sentence, case.cure);
-                // The server is told, and what it sent can be looked at.
+                // The server receives an alert, and its certificates remain available.
                 let told = Some(Error::AlertReceived(case.alert));
                 assert_eq!(pair.server_error, told, "{context}");
                 let sent = pair.client.peer_certificates().len();
@@ -308,7 +308,7 @@ fn every_fault_of_a_chain() {
     page::check("certificates", &table);
 }
 
-/// The constraints above are not what refuses: names inside of them pass.
+/// It is the constraints above that refuse: names that satisfy them pass.
 #[test]
 fn names_inside_of_the_constraints_pass() {
     let addresses = GeneralSubtree::IpAddress(CidrSubnet::V4([192, 0, 2, 0], [255, 255, 255, 0]));
@@ -338,7 +338,8 @@ fn names_inside_of_the_constraints_pass() {
     assert_eq!(accepted.iter().sum::<u32>(), 12);
 }
 
-/// The handshake signed wrongly: the ServerKeyExchange of TLS 1.2, the CertificateVerify of 1.3.
+/// An invalid handshake signature: in the ServerKeyExchange of TLS 1.2, the CertificateVerify of
+/// 1.3.
 #[test]
 fn a_broker_that_does_not_own_its_certificate() {
     let refused = parallel(&Kind::ALL, |key| {

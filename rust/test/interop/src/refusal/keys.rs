@@ -1,4 +1,4 @@
-//! Keys of odd lengths and outdated signatures, which only `openssl` still makes.
+//! Keys of unusual lengths and outdated signatures, which only `openssl` still generates.
 
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
@@ -12,7 +12,7 @@ use crate::pki::{Chain, Kind, NAME};
 use crate::scratch::Scratch;
 use crate::wire::Wire;
 
-/// A key by what `openssl genpkey` calls it.
+/// A key, as named by `openssl genpkey`.
 #[derive(Debug, Clone, Copy)]
 enum Key {
     Rsa(u16),
@@ -34,7 +34,8 @@ fn openssl(scratch: &Scratch, arguments: &str) {
     assert!(output.status.success(), "openssl {arguments}: {said}");
 }
 
-/// A chain with these keys, root first, and with this digest under the leaf's certificate.
+/// Returns a chain with these keys, root first, and with this digest in the leaf certificate's
+/// signature.
 fn chain(keys: &[Key], digest: &str) -> Chain {
     let scratch = Scratch::new();
     let read = |name: &str| std::fs::read_to_string(scratch.path().join(name)).unwrap();
@@ -80,14 +81,14 @@ fn chain(keys: &[Key], digest: &str) -> Chain {
     }
 }
 
-/// One connection with each provider and version; all of them end the same way.
+/// Connects once with each provider and version. All connections end the same way.
 fn connect(chain: &Chain) -> Result<(), TlsError> {
     connect_in(Version::ALL, chain)
 }
 
-/// The same, in these versions only.
+/// Same as [`connect`], with only these versions.
 fn connect_in(versions: &[Version], chain: &Chain) -> Result<(), TlsError> {
-    // Today OpenSSL itself refuses what is tested here, unless it is told not to.
+    // OpenSSL itself refuses what is tested here, unless it is told not to.
     let weak = ["-cipher", "DEFAULT:@SECLEVEL=0"];
     let server = OpenSsl::mirror(chain, &weak);
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
@@ -136,7 +137,7 @@ fn rsa_keys_that_are_too_short_or_too_long() {
     });
 }
 
-/// Lengths of no whole bytes among them, which Mbed TLS itself would not take.
+/// Includes lengths that are not whole bytes, which Mbed TLS itself would not accept.
 #[test]
 fn rsa_keys_of_odd_lengths_in_between() {
     parallel(&[2052, 2056, 3000, 4092], |bits| {
@@ -145,7 +146,7 @@ fn rsa_keys_of_odd_lengths_in_between() {
     });
 }
 
-/// What `openssl ... -sha384` and `-sha512` make with keys that are in use.
+/// What `openssl ... -sha384` and `-sha512` produce with common keys.
 #[test]
 fn ecdsa_with_every_curve_and_digest() {
     let curves = ["P-256", "P-384"];
@@ -160,8 +161,8 @@ fn ecdsa_with_every_curve_and_digest() {
     });
 }
 
-/// In TLS 1.2 the groups of the client are also the curves of the server's key (RFC 8422, section
-/// 5.1.1), and P-521 is none of them: there is no key exchange over it.
+/// In TLS 1.2, the client's groups are also the allowed curves of the server's key (RFC 8422,
+/// section 5.1.1). P-521 is not one of them, because there is no key exchange over it.
 #[test]
 fn a_broker_key_on_p521_takes_tls13() {
     let chain = chain(&[P256, Key::Ec("P-521")], "sha256");
@@ -197,7 +198,7 @@ fn a_certificate_signed_with_sha1() {
     });
 }
 
-/// A server that would sign with SHA-1 only is not offered it, and gives up by itself.
+/// A server that can only sign with SHA-1 gives up, because the client does not offer it.
 #[test]
 fn a_handshake_to_be_signed_with_sha1() {
     let chain = Chain::new(&[Kind::Rsa2048, Kind::Rsa2048]);

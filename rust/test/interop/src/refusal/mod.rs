@@ -1,4 +1,4 @@
-//! What must fail, fails with the right reason and says the right thing, over both providers.
+//! What must fail, fails for the right reason and with the right message, with both providers.
 
 mod certificates;
 mod keys;
@@ -7,7 +7,7 @@ mod protocol;
 
 use thread_mqtt_tls::{Alert, Misbehaviour, TlsError};
 
-/// An error, the sentence that it must be, and a part of its cure.
+/// Checks an error's message, and a part of its cure.
 #[track_caller]
 fn says(error: &TlsError, sentence: &str, cure: &str) {
     assert_eq!(error.to_string(), sentence);

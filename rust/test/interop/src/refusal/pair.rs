@@ -14,15 +14,15 @@ use thread_mqtt_tls::{CertificateTime, Config, Connection, TlsError, Version};
 
 use crate::pki::{Chain, NAME, NOW};
 
-/// What the server does otherwise than it should.
+/// How the server misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Server {
     Honest,
-    /// Signs the handshake, but one bit is wrong.
+    /// Signs the handshake with one bit wrong.
     BadSignature,
 }
 
-/// Edits the first flight, of the client or of the server.
+/// Modifies the first flight of the client or the server.
 pub(super) type Meddle = fn(&mut Vec<u8>);
 
 pub(super) fn nobody(_: &mut Vec<u8>) {}
@@ -56,11 +56,11 @@ pub(super) fn server(chain: &Chain, kind: Server, versions: &[Version]) -> Arc<S
     Arc::new(config)
 }
 
-/// A connection as far as it comes, and why it comes no further.
+/// A connection up to where it fails, and why it fails.
 pub(super) struct Pair {
     pub(super) client: Connection,
     pub(super) server: ServerConnection,
-    /// What the server made of it.
+    /// The server's error.
     pub(super) server_error: Option<Error>,
 }
 
@@ -87,7 +87,7 @@ impl Pair {
         self.run_past(nobody, nobody)
     }
 
-    /// The same, with the first flight of each side altered on its way.
+    /// Same as [`run`](Self::run), with the first flight of each side modified in transit.
     pub(super) fn run_past(
         &mut self,
         of_client: Meddle,
@@ -132,7 +132,7 @@ impl Pair {
             let n = match self.client.handle_ciphertext(bytes) {
                 Ok(n) => n,
                 Err(error) => {
-                    // The alert that tells the server why.
+                    // The alert tells the server the reason.
                     let told = self.client.ciphertext().to_vec();
                     self.tell_server(&told);
                     return Err(error);
@@ -145,7 +145,7 @@ impl Pair {
         Ok(())
     }
 
-    /// The client says this, and the server hears it.
+    /// Sends this from the client, and checks that the server receives it.
     pub(super) fn say(&mut self, text: &[u8]) {
         assert_eq!(self.client.write(text), Ok(text.len()));
         let bytes = self.client.ciphertext().to_vec();

@@ -13,7 +13,7 @@ use crate::openssl::OpenSsl;
 use crate::pki::{Chain, Kind};
 use crate::wire::Wire;
 
-/// Runs `test` with each provider; returns how often.
+/// Runs `test` with each provider. Returns how often.
 fn with_each(test: impl Fn(Backend, &Chain) + Sync) {
     let chain = Chain::new(&[Kind::P256, Kind::P256]);
     parallel(&Backend::ALL, |backend| test(*backend, &chain));
@@ -23,7 +23,7 @@ fn config(backend: Backend, chain: &Chain) -> thread_mqtt_tls::ConfigBuilder {
     backend.config().ca(chain.root.as_bytes()).unwrap()
 }
 
-/// A handshake that is altered on its way must fail.
+/// A handshake that is modified in transit must fail.
 fn fails(
     builder: thread_mqtt_tls::ConfigBuilder,
     chain: &Chain,
@@ -44,8 +44,8 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     bytes[at..at + to.len()].copy_from_slice(to);
 }
 
-/// TLS 1.3 taken out of the client's offer on the way: the server says TLS 1.2, and that it would
-/// have spoken 1.3 (RFC 8446, section 4.1.3).
+/// TLS 1.3 is removed from the client's offer in transit. The server selects TLS 1.2, and signals
+/// that it would have supported 1.3 (RFC 8446, section 4.1.3).
 #[test]
 fn a_downgrade_to_tls12() {
     with_each(|backend, chain| {
@@ -66,7 +66,7 @@ fn a_downgrade_to_tls12() {
     });
 }
 
-/// The same against OpenSSL, which has the signal as well.
+/// The same against OpenSSL, which sends the signal as well.
 #[test]
 fn a_downgrade_to_tls12_as_openssl_sees_it() {
     with_each(|backend, chain| {
@@ -104,8 +104,8 @@ fn an_older_version() {
     });
 }
 
-/// The strongest suite taken out of the offer. Keys depend on what was said, so that the two sides
-/// have different ones.
+/// The strongest suite is removed from the offer in transit. Keys depend on the transcript, so the
+/// two sides have different ones.
 #[test]
 fn a_suite_taken_out_of_the_offer() {
     with_each(|backend, chain| {
@@ -135,11 +135,11 @@ fn a_suite_taken_out_of_the_offer() {
     });
 }
 
-/// Where the session id of the ServerHello at the start of the flight is: behind the headers of record and
-/// message, version and random.
+/// Offset of the session ID in the ServerHello at the start of the flight: after the headers of
+/// record and message, version and random.
 const SESSION_ID: usize = 5 + 4 + 2 + 32;
 
-/// The suite of the ServerHello at the start of the flight becomes another one.
+/// Replaces the suite in the ServerHello at the start of the flight.
 fn select(flight: &mut [u8], from: [u8; 2], to: [u8; 2]) {
     let at = SESSION_ID + 1 + usize::from(flight[SESSION_ID]);
     assert_eq!(flight[at..at + 2], from);
@@ -205,7 +205,7 @@ fn extensions_that_nobody_asked_for() {
     });
 }
 
-/// Points that are not on the curve, and the point of X25519 that makes every secret zero.
+/// Points that are not on the curve, and the X25519 point that makes every secret zero.
 #[test]
 fn key_shares_that_are_no_points() {
     with_each(|backend, chain| {
@@ -253,12 +253,13 @@ fn key_shares_that_are_no_points() {
     });
 }
 
-/// The signature of a certificate with one bit altered on the way, where it is in the clear.
+/// One bit of a certificate's signature is changed in transit, in TLS 1.2, where it is not
+/// encrypted.
 #[test]
 fn a_certificate_altered_on_the_way() {
     with_each(|backend, chain| {
         let alter: Meddle = |flight| {
-            // The public key of the leaf is somewhere after its name.
+            // The leaf's public key follows its name.
             let at = flight
                 .windows(11)
                 .rposition(|w| w == b"broker.test")
@@ -272,7 +273,7 @@ fn a_certificate_altered_on_the_way() {
     });
 }
 
-/// An open connection of each version.
+/// Returns an open connection in this version.
 fn open(backend: Backend, chain: &Chain, version: Version) -> Pair {
     let config = config(backend, chain).versions(&[version]).build().unwrap();
     let mut pair = Pair::new(&config, server(chain, Server::Honest, Version::ALL));
@@ -298,7 +299,7 @@ fn records_altered_swapped_or_repeated_on_the_way() {
                      the two sides have different keys",
                     "look for a proxy or middlebox",
                 );
-                // The server gets to know.
+                // The server is notified.
                 assert!(pair.server_error.is_some(), "{backend} {version}");
             };
             let mut pair = open(backend, chain, *version);
@@ -332,14 +333,14 @@ fn a_connection_that_is_cut() {
                 "connect again",
             );
 
-            // In the middle of a record it is no different.
+            // The same in the middle of a record.
             let mut pair = open(backend, chain, *version);
             pair.server.writer().write_all(b"never whole").unwrap();
             let record = pair.hear_server();
             pair.tell_client(&record[..record.len() - 1]).unwrap();
             assert_eq!(pair.client.handle_eof(), Err(TlsError::Truncated));
 
-            // After a close_notify it is as it should be.
+            // After a close_notify, the end is regular.
             let mut pair = open(backend, chain, *version);
             pair.server.send_close_notify();
             let goodbye = pair.hear_server();
@@ -371,7 +372,7 @@ fn a_connection_that_is_cut() {
 fn garbage() {
     with_each(|backend, chain| {
         for version in Version::ALL {
-            // Instead of an answer.
+            // Instead of the ServerHello.
             let http: Meddle = |flight| *flight = b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec();
             let builder = config(backend, chain).versions(&[*version]);
             let error = fails(builder, chain, nobody, http);
@@ -401,8 +402,8 @@ fn garbage() {
     });
 }
 
-/// TLS 1.2 lets a server ask for another handshake on an open connection. It is refused, and
-/// OpenSSL then ends the connection.
+/// TLS 1.2 allows a server to request a renegotiation on an open connection. The client refuses,
+/// and OpenSSL then closes the connection.
 #[test]
 fn a_request_to_renegotiate() {
     with_each(|backend, chain| {

@@ -1,4 +1,4 @@
-//! MQTT 3.1.1 and 5 packets as one small vocabulary, on top of mqtt-proto.
+//! MQTT 3.1.1 and 5 packets as common types, on top of mqtt-proto.
 use mqtt_proto::{Error, Pid, Protocol, QoS, QosPid, TopicName, v3, v5};
 
 /// Protocol version of a connection.
@@ -23,7 +23,7 @@ pub struct Message {
     pub retain: bool,
 }
 
-/// What a client says in CONNECT, as far as this broker cares.
+/// The contents of a CONNECT packet, as far as this broker uses them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connect {
     /// Version.
@@ -32,9 +32,9 @@ pub struct Connect {
     pub client_id: String,
     /// Clean session (3.1.1) or clean start (5).
     pub clean: bool,
-    /// Whether the session outlives the connection.
+    /// Whether the session survives the connection.
     pub keep_session: bool,
-    /// Seconds; 0 for none.
+    /// In seconds; 0 for none.
     pub keep_alive: u16,
     /// User name.
     pub username: Option<String>,
@@ -42,9 +42,9 @@ pub struct Connect {
     pub password: Option<Vec<u8>>,
     /// Will message.
     pub will: Option<Message>,
-    /// Most QoS 1 and 2 messages the client takes at once.
+    /// Maximum number of QoS 1 and 2 messages in flight to the client.
     pub receive_maximum: u16,
-    /// Largest packet the client takes.
+    /// Maximum packet size that the client accepts.
     pub max_packet_size: Option<u32>,
 }
 
@@ -57,7 +57,7 @@ pub(super) enum Ack {
     Pubcomp,
 }
 
-/// From the client.
+/// A packet from the client.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Connect(Connect),
@@ -69,7 +69,7 @@ pub(super) enum Incoming {
     Disconnect,
 }
 
-/// One line of a SUBSCRIBE.
+/// One entry of a SUBSCRIBE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Filter {
     pub(super) filter: String,
@@ -77,7 +77,7 @@ pub(super) struct Filter {
     pub(super) no_local: bool,
 }
 
-/// To the client.
+/// A packet to the client.
 #[derive(Debug)]
 pub(super) enum Outgoing<'a> {
     Connack {
@@ -100,11 +100,11 @@ pub(super) enum Outgoing<'a> {
         found: &'a [bool],
     },
     Pong,
-    /// MQTT 5 only; encodes to nothing in 3.1.1, which has no such packet.
+    /// MQTT 5 only. Encodes to nothing in 3.1.1, where a server cannot send it.
     Disconnect(v5::DisconnectReasonCode),
 }
 
-/// The client broke the protocol, or its packet is larger than allowed.
+/// The client violated the protocol, or its packet is larger than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Violation {
     Malformed,
@@ -124,7 +124,7 @@ impl From<v5::ErrorV5> for Violation {
     }
 }
 
-/// Length of the packet at the head of `bytes`, or `None` while its header is incomplete
+/// Returns the length of the first packet in `bytes`, or `None` while its header is incomplete
 /// (section 2.1.4 of MQTT 5, 2.2.3 of 3.1.1).
 fn packet_length(bytes: &[u8]) -> Result<Option<usize>, Violation> {
     let mut remaining = 0;
@@ -140,7 +140,7 @@ fn packet_length(bytes: &[u8]) -> Result<Option<usize>, Violation> {
     Ok(None)
 }
 
-/// Takes the first packet out of `buffer`, or returns `None` until it is whole. `version` is
+/// Takes the first packet out of `buffer`, or returns `None` until it is complete. `version` is
 /// known after CONNECT.
 pub(super) fn decode(
     buffer: &mut Vec<u8>,
@@ -285,7 +285,7 @@ fn from_v5(packet: v5::Packet) -> Result<Incoming, Violation> {
     })
 }
 
-/// The bytes of a packet, appended to `to`.
+/// Appends the bytes of a packet to `to`.
 pub(super) fn encode(
     packet: &Outgoing<'_>,
     version: Version,
@@ -297,7 +297,7 @@ pub(super) fn encode(
         ..
     } = packet
     {
-        // By hand: any code can be sent, also one that no specification knows.
+        // Encoded by hand, so that any code can be sent, even one that no specification defines.
         let flags = u8::from(*session_present);
         match version {
             Version::V311 => to.extend_from_slice(&[0x20, 2, flags, *code]),
@@ -316,7 +316,8 @@ pub(super) fn encode(
     Ok(())
 }
 
-/// A CONNACK of MQTT 5 that refuses with this code and a Server Reference (section 3.2.2.3.16).
+/// Appends an MQTT 5 CONNACK that refuses with this code and a Server Reference (section
+/// 3.2.2.3.16).
 pub(super) fn push_redirect(to: &mut Vec<u8>, code: u8, reference: &str) {
     const SERVER_REFERENCE: u8 = 0x1C;
     let length = 3 + reference.len();

@@ -1,4 +1,4 @@
-//! The in-world broker behind a real socket, for programs that only know sockets.
+//! The in-world broker behind a real socket, for programs that need sockets.
 use super::{Config, Ending, Log, Server, Stream};
 use crate::background::Background;
 use std::io;
@@ -16,7 +16,7 @@ pub struct HostPeer {
 }
 
 impl HostPeer {
-    /// Starts it. Its clock is the host's, its randomness the seed's.
+    /// Starts it. Its clock is the host's; its randomness comes from the seed.
     pub fn start(config: Config, seed: u64) -> io::Result<Self> {
         let epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -37,17 +37,17 @@ impl HostPeer {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The server, for its log and its behaviour.
+    /// Returns the server, for its log and its behaviour.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// What the server saw so far.
+    /// Returns what the server has seen so far.
     pub fn log(&self) -> Log {
         self.server.log()
     }
@@ -56,11 +56,11 @@ impl HostPeer {
 async fn serve(listener: TcpListener, server: Server) {
     let start = Instant::now();
     while let Ok((socket, _)) = listener.accept().await {
-        // A refused connection shows here as one that is closed at once.
+        // A refused connection appears here as one that is closed immediately.
         if let Some(stream) = server.accept(start.elapsed()) {
             tokio::spawn(async move {
                 let mut stream = stream;
-                // Whatever ends the socket ends the connection; there is nothing to report to.
+                // Whatever ends the socket ends the connection; there is nowhere to report it.
                 relay(socket, &mut stream, start).await.ok();
                 stream.closed();
             });
@@ -97,7 +97,7 @@ async fn relay(mut socket: TcpStream, stream: &mut Stream, start: Instant) -> io
     }
 }
 
-/// Reads on for a moment: closing with unread bytes would turn the FIN into a reset.
+/// Keeps reading briefly: closing with unread bytes would turn the FIN into a reset.
 async fn drain(socket: &mut TcpStream, buffer: &mut [u8]) {
     let rest = async { while matches!(socket.read(buffer).await, Ok(1..)) {} };
     tokio::time::timeout(Duration::from_secs(1), rest)

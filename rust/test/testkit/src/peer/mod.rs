@@ -1,10 +1,9 @@
-//! A broker with TLS as a pure byte-stream machine: for a simulated world, where
-//! everything must repeat byte for byte.
+//! A broker with TLS as a pure byte-stream machine, for a simulated world in which everything must
+//! repeat byte for byte.
 //!
-//! It has no socket, no thread, no clock and no entropy of its own: time is an
-//! argument, randomness is seeded, signatures are deterministic. A [`Server`] outlives
-//! its connections, as a broker does: sessions (TLS and MQTT) are its own. Each [`Stream`] is
-//! one connection.
+//! It has no socket, thread, clock or entropy of its own: time is an argument, randomness is
+//! seeded, signatures are deterministic. A [`Server`] outlives its connections, like a broker, and
+//! owns the TLS and MQTT sessions. Each [`Stream`] is one connection.
 //!
 //! ```text
 //! bytes from the client ──> Stream::receive  ─┐
@@ -12,7 +11,7 @@
 //! bytes to the client  <── Stream::transmit ──┘
 //! ```
 //!
-//! The same machine runs behind a real socket as [`host::HostPeer`].
+//! [`host::HostPeer`] runs the same machine behind a real socket.
 mod codec;
 pub mod host;
 mod session;
@@ -33,25 +32,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How the server behaves.
+/// The server's behaviour.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// TLS; `None` speaks MQTT in the clear.
+    /// TLS; `None` for plain MQTT.
     pub tls: Option<Tls>,
     /// Refuses every CONNECT with this code (3.1.1: 1 to 5; 5: 0x80 and up).
     pub refuse: Option<u8>,
-    /// With `refuse` and MQTT 5: the other server that the refusal points to.
+    /// The other server named in the refusal, with `refuse` and MQTT 5.
     pub server_reference: Option<String>,
-    /// Speaks MQTT 3.1.1 only, and does this to a client of MQTT 5.
+    /// Supports only MQTT 3.1.1, and responds to an MQTT 5 client in this way.
     pub only_v311: Option<OnlyV311>,
-    /// Largest packet taken, bytes; MQTT 5 clients are told.
+    /// Maximum packet size in bytes; announced to MQTT 5 clients.
     pub max_packet_size: u32,
-    /// What goes wrong with the first, second, … connection; later ones go well.
+    /// Faults of the first, second, … connection; later ones work.
     pub faults: Vec<Fault>,
 }
 
 impl Config {
-    /// A well-behaved server.
+    /// Returns a well-behaved server.
     pub fn new(tls: Option<Tls>) -> Self {
         Self {
             tls,
@@ -64,19 +63,19 @@ impl Config {
     }
 }
 
-/// What a broker of MQTT 3.1.1 does to a client of MQTT 5.
+/// How an MQTT 3.1.1 broker responds to an MQTT 5 client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnlyV311 {
-    /// It closes the connection, as RabbitMQ does before 3.13.
+    /// It closes the connection, like RabbitMQ before 3.13.
     Closes,
-    /// It refuses in the words of MQTT 3.1.1 (section 3.1.2.2), as Mosquitto does.
+    /// It refuses with an MQTT 3.1.1 packet (section 3.1.2.2), like Mosquitto.
     Refuses,
 }
 
-/// What goes wrong with a connection. Bytes are counted on the TCP stream.
+/// A fault of a connection. Bytes are counted on the TCP stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
     /// TCP is refused.
     Refuse,
@@ -84,54 +83,54 @@ pub enum Fault {
     CloseAfterReceived(u64),
     /// The server closes after it has sent this many bytes.
     CloseAfterSent(u64),
-    /// The server says close_notify after it has received this many bytes, and leaves TCP open: what
-    /// a load balancer does whose instance is gone.
+    /// The server sends close_notify after it has received this many bytes, and leaves TCP open,
+    /// like a load balancer whose instance is gone.
     CloseNotify(u64),
-    /// The server resets instead, after it has sent this many bytes.
+    /// The server resets the connection after it has sent this many bytes.
     ResetAfterSent(u64),
 }
 
-/// What the server saw.
+/// What the server has seen.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Log {
-    /// TCP connections, refused ones included.
+    /// Number of TCP connections, including refused ones.
     pub connections: usize,
-    /// TLS handshakes that succeeded.
+    /// Successful TLS handshakes.
     pub handshakes: Vec<Handshake>,
-    /// Why others failed, and what else TLS complained of.
+    /// Why others failed, and other TLS errors.
     pub tls_errors: Vec<rustls::Error>,
     /// CONNECT packets.
     pub connects: Vec<Connect>,
     /// Messages published, each once.
     pub published: Vec<Message>,
-    /// QoS 2 messages that came again and were not passed on.
+    /// Number of QoS 2 messages that were repeated and not passed on.
     pub duplicates: usize,
-    /// Wills of clients that vanished.
+    /// Wills of clients that disappeared.
     pub wills: Vec<Message>,
     /// PINGREQ packets.
     pub pings: usize,
     /// DISCONNECT packets.
     pub disconnects: usize,
-    /// Violations of the protocol, by MQTT 5's reason codes.
+    /// Protocol violations, as MQTT 5 reason codes.
     pub violations: Vec<u8>,
 }
 
-/// A TLS handshake that succeeded.
+/// A successful TLS handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
-    /// Version agreed.
+    /// The negotiated version.
     pub version: Option<ProtocolVersion>,
-    /// Suite agreed.
+    /// The negotiated suite.
     pub suite: Option<CipherSuite>,
-    /// An earlier session was resumed.
+    /// Whether an earlier session was resumed.
     pub resumed: bool,
-    /// The name asked for.
+    /// The requested name.
     pub server_name: Option<String>,
-    /// Certificates the client showed.
+    /// Number of certificates that the client sent.
     pub client_certificates: usize,
 }
 
-/// A server inside the world. Cheap to clone: clones are the same server.
+/// A server inside the world. Cheap to clone: clones refer to the same server.
 #[derive(Debug, Clone)]
 pub struct Server {
     shared: Arc<Shared>,
@@ -150,11 +149,11 @@ struct State {
     random: Seeded,
     session: Session,
     log: Log,
-    /// Takes the place of the fault of the connection that next receives.
+    /// Replaces the fault of the next connection that receives data.
     close_notify: Option<u64>,
 }
 
-/// The server's wall clock: Unix seconds at time zero, and the time last passed in.
+/// The server's wall clock: Unix seconds at time zero, and the last time passed in.
 #[derive(Debug)]
 struct Clock {
     epoch: u64,
@@ -175,10 +174,10 @@ impl TimeProvider for Clock {
 }
 
 impl Server {
-    /// A server whose every random choice follows from `seed`, and whose wall clock shows
-    /// `epoch` (Unix seconds) when time is zero.
+    /// Creates a server whose random choices all follow from `seed`. Its wall clock shows `epoch`
+    /// (Unix seconds) at time zero.
     pub fn new(config: Config, seed: u64, epoch: u64) -> Result<Self, TlsSetupError> {
-        /// Apart from the streams of other users of the same seed.
+        /// Different from the streams of other users of the same seed.
         const STREAM: u64 = u64::from_be_bytes(*b"mqttpeer");
         let clock = Arc::new(Clock {
             epoch,
@@ -209,7 +208,7 @@ impl Server {
         })
     }
 
-    /// A client has connected; `None` refuses it.
+    /// Accepts a client's connection; `None` refuses it.
     pub fn accept(&self, now: Duration) -> Option<Stream> {
         self.shared.clock.set(now);
         let mut state = self.shared.state();
@@ -252,27 +251,28 @@ impl Server {
         })
     }
 
-    /// Changes the behaviour from now on; TLS stays as it was.
+    /// Changes the behaviour from now on, except TLS.
     pub fn configure(&self, change: impl FnOnce(&mut Config)) {
         change(&mut self.shared.state().config);
     }
 
-    /// The current connection gets [`Fault::CloseNotify`] with this number of bytes.
+    /// Gives the current connection [`Fault::CloseNotify`] with this number of bytes.
     pub fn close_notify_after(&self, received: u64) {
         self.shared.state().close_notify = Some(received);
     }
 
-    /// What the server saw so far.
+    /// Returns what the server has seen so far.
     pub fn log(&self) -> Log {
         self.shared.state().log.clone()
     }
 
-    /// A message of another client. It goes out behind the answer to the next packet, or on the next connection.
+    /// Publishes a message from another client. It is sent after the answer to the next packet, or
+    /// on the next connection.
     pub fn publish(&self, message: &Message) {
         self.shared.state().session.pass_on(message);
     }
 
-    /// Forgets the MQTT session, as a broker without persistence does when it restarts.
+    /// Forgets the MQTT session, like a broker without persistence after a restart.
     pub fn forget_session(&self) {
         self.shared.state().session = Session::default();
     }
@@ -284,14 +284,14 @@ impl Shared {
     }
 }
 
-/// How a [`Stream`] wants its TCP connection to go on.
+/// How a [`Stream`] wants to continue its TCP connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Open.
+    /// Keep it open.
     Open,
-    /// FIN once everything is transmitted.
+    /// Send FIN after everything is transmitted.
     Finish,
-    /// RST once everything is transmitted.
+    /// Send RST after everything is transmitted.
     Reset,
 }
 
@@ -300,7 +300,7 @@ pub enum Ending {
 pub struct Stream {
     shared: Arc<Shared>,
     tls: Option<ServerConnection>,
-    /// The handshake is done and logged.
+    /// The handshake is complete and logged.
     greeted: bool,
     exchange: Exchange,
     /// Bytes for the client.
@@ -308,14 +308,14 @@ pub struct Stream {
     received: u64,
     sent: u64,
     fault: Fault,
-    /// It has said close_notify and hears nothing any more.
+    /// It has sent close_notify, and ignores all further input.
     is_deaf: bool,
     ending: Ending,
     closed: bool,
 }
 
 impl Stream {
-    /// Bytes from the client; all are taken.
+    /// Receives bytes from the client; all are taken.
     pub fn receive(&mut self, data: &[u8], now: Duration) {
         if self.ending != Ending::Open {
             return;
@@ -333,7 +333,7 @@ impl Stream {
         }
         if matches!(self.fault, Fault::CloseNotify(limit) if self.received >= limit) {
             if let Some(mut tls) = self.tls.take() {
-                // The last bytes count for the keys, but what they say is not heard.
+                // The last bytes are processed by TLS, but their contents are ignored.
                 let mut last = data;
                 while !last.is_empty() && tls.read_tls(&mut last).is_ok() {
                     state.random.scope(|| tls.process_new_packets()).ok();
@@ -341,7 +341,7 @@ impl Stream {
                 tls.send_close_notify();
                 self.flush(&mut tls, state);
             }
-            // Deaf from here on.
+            // All input is ignored from here on.
             self.fault = Fault::None;
             self.is_deaf = true;
         }
@@ -363,14 +363,14 @@ impl Stream {
         }
     }
 
-    /// The client has sent FIN.
+    /// Called when the client has sent FIN.
     pub fn end_of_stream(&mut self, now: Duration) {
         self.shared.clock.set(now);
         let shared = self.shared.clone();
         self.finish(&mut shared.state());
     }
 
-    /// The connection is gone.
+    /// Called when the connection is gone.
     pub fn closed(&mut self) {
         if !std::mem::replace(&mut self.closed, true) {
             let shared = self.shared.clone();
@@ -378,7 +378,7 @@ impl Stream {
         }
     }
 
-    /// The next bytes for the client, until empty. They count as sent.
+    /// Returns the next bytes for the client, until empty. They count as sent.
     pub fn transmit(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.pending);
         if let Fault::CloseAfterSent(limit) | Fault::ResetAfterSent(limit) = self.fault {
@@ -395,7 +395,7 @@ impl Stream {
         bytes
     }
 
-    /// How the connection is to go on, once [`transmit`](Self::transmit) is empty.
+    /// Returns how to continue the connection, once [`transmit`](Self::transmit) returns nothing.
     pub fn ending(&self) -> Ending {
         self.ending
     }
@@ -422,26 +422,26 @@ impl Stream {
             }
             if let Err(error) = state.random.scope(|| tls.process_new_packets()) {
                 state.log.tls_errors.push(error);
-                // The alert still goes out.
+                // The alert is still sent.
                 self.flush(tls, state);
                 self.ending = Ending::Finish;
                 return;
             }
             self.greet(tls, state);
             let mut plaintext = Vec::new();
-            // "Would block" ends every reading; close_notify shows as a plain end.
+            // "Would block" ends every read; close_notify appears as a normal end.
             tls.reader().read_to_end(&mut plaintext).ok();
             self.handle_plaintext(&plaintext, state);
             self.flush(tls, state);
         }
     }
 
-    /// Moves what the broker says through TLS into `pending`.
+    /// Moves the broker's output through TLS into `pending`.
     fn flush(&mut self, tls: &mut ServerConnection, state: &mut State) {
         let plaintext = self.exchange.take_output();
         let pending = &mut self.pending;
         state.random.scope(|| {
-            // Writing to memory cannot fail, and rustls buffers without limit until told otherwise.
+            // Writing to memory cannot fail, and rustls buffers without limit by default.
             tls.writer().write_all(&plaintext).ok();
             while tls.wants_write() {
                 if tls.write_tls(pending).is_err() {
@@ -465,7 +465,7 @@ impl Stream {
         });
     }
 
-    /// Says goodbye in TLS, then FIN.
+    /// Sends close_notify, then FIN.
     fn finish(&mut self, state: &mut State) {
         if self.ending != Ending::Open {
             return;

@@ -1,28 +1,28 @@
-//! An MQTT broker with one client: what it publishes comes back if it subscribed.
+//! An MQTT broker with one client: what it publishes comes back if it has subscribed.
 //!
-//! Left out, because nothing here needs it: retained messages, shared
-//! subscriptions, topic aliases, other clients.
+//! Retained messages, shared subscriptions, topic aliases and other clients are left out, because
+//! nothing here needs them.
 use super::codec::{self, Ack, Connect, Filter, Incoming, Message, Outgoing, Version, Violation};
 use super::topic::matches;
 use super::{Config, Log, OnlyV311};
 use mqtt_proto::v5::DisconnectReasonCode;
 use std::collections::{BTreeSet, VecDeque};
 
-/// What outlives a connection.
+/// The state that survives a connection.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     client_id: String,
     subscriptions: Vec<Filter>,
-    /// QoS 2 messages from the client that await its PUBREL.
+    /// QoS 2 messages from the client that wait for its PUBREL.
     unreleased: BTreeSet<u16>,
-    /// Messages to the client that are not finished, oldest first.
+    /// Unfinished messages to the client, oldest first.
     inflight: VecDeque<Inflight>,
     next_pid: u16,
 }
 
 #[derive(Debug)]
 struct Inflight {
-    /// 0 until it is first sent.
+    /// 0 until first sent.
     pid: u16,
     message: Message,
     state: Delivery,
@@ -30,15 +30,15 @@ struct Inflight {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Delivery {
-    /// Not sent on any connection.
+    /// Not sent on any connection yet.
     Queued,
-    /// Awaits PUBACK or PUBREC.
+    /// Waits for PUBACK or PUBREC.
     Published,
-    /// Awaits PUBCOMP.
+    /// Waits for PUBCOMP.
     Released,
 }
 
-/// One connection's MQTT.
+/// The MQTT state of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     input: Vec<u8>,
@@ -48,17 +48,17 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Plaintext for the client.
+    /// Returns plaintext for the client.
     pub(super) fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
     }
 
-    /// The broker is done with this connection.
+    /// Returns whether the broker has finished with this connection.
     pub(super) fn ended(&self) -> bool {
         self.ended
     }
 
-    /// Plaintext from the client.
+    /// Processes plaintext from the client.
     pub(super) fn handle_input(
         &mut self,
         data: &[u8],
@@ -80,7 +80,7 @@ impl Exchange {
         }
     }
 
-    /// The transport is gone. A client that did not say goodbye has its will published.
+    /// Called when the transport is gone. Publishes the will of a client that has not disconnected.
     pub(super) fn handle_closed(&mut self, log: &mut Log) {
         if let Some(will) = self.connect.take().and_then(|connect| connect.will) {
             log.wills.push(will);
@@ -185,7 +185,7 @@ impl Exchange {
         self.resume(session)
     }
 
-    /// Sends again what an earlier connection left unfinished (MQTT 5 section 4.4).
+    /// Resends what an earlier connection left unfinished (MQTT 5 section 4.4).
     fn resume(&mut self, session: &Session) -> Result<(), Violation> {
         for Inflight {
             pid,
@@ -213,7 +213,8 @@ impl Exchange {
         session: &mut Session,
         log: &mut Log,
     ) -> Result<(), Violation> {
-        // A QoS 2 message is passed on when it first comes, and known by its identifier until released.
+        // A QoS 2 message is passed on when it first arrives, and recognized by its identifier
+        // until released.
         let first = message.qos < 2 || session.unreleased.insert(pid);
         match message.qos {
             0 => {}
@@ -245,14 +246,14 @@ impl Exchange {
                 session.unreleased.remove(&pid);
                 self.send(&Outgoing::Ack(Ack::Pubcomp, pid))?;
             }
-            // A repeated acknowledgement of something finished.
+            // A repeated acknowledgement of a finished message.
             (Ack::Pubrec, None) => self.send(&Outgoing::Ack(Ack::Pubrel, pid))?,
             (Ack::Puback | Ack::Pubcomp, None) => {}
         }
         Ok(())
     }
 
-    /// Sends what waits, as far as the client's receive maximum allows.
+    /// Sends waiting messages, up to the client's receive maximum.
     fn deliver(&mut self, session: &mut Session) -> Result<(), Violation> {
         let Some(connect) = &self.connect else {
             return Ok(());
@@ -285,7 +286,7 @@ impl Exchange {
                 dup: false,
             };
             codec::encode(&publish, version, &mut bytes)?;
-            // What is larger than the client takes is not sent (MQTT 5, 3.1.2.11.4).
+            // Messages larger than the client accepts are not sent (MQTT 5, 3.1.2.11.4).
             let fits = limit.is_none_or(|limit| bytes.len() <= limit as usize);
             if fits {
                 self.output.extend_from_slice(&bytes);
@@ -306,7 +307,7 @@ impl Exchange {
         codec::encode(packet, version, &mut self.output)
     }
 
-    /// Closes on a client that broke the rules; MQTT 5 lets the server say which.
+    /// Closes the connection after a violation; MQTT 5 lets the server send the reason.
     fn end(&mut self, violation: Violation, log: &mut Log) {
         let code = match violation {
             Violation::Malformed => DisconnectReasonCode::MalformedPacket,
@@ -314,7 +315,7 @@ impl Exchange {
             Violation::TooLarge => DisconnectReasonCode::PacketTooLarge,
         };
         if self.connect.is_some() {
-            // Encoding a code alone cannot fail.
+            // Encoding a code without properties cannot fail.
             self.send(&Outgoing::Disconnect(code)).ok();
         }
         log.violations.push(code as u8);
@@ -323,8 +324,8 @@ impl Exchange {
 }
 
 impl Session {
-    /// Queues a message for the client if one of its filters matches, once, at the highest
-    /// QoS granted (MQTT 5 section 3.3.4).
+    /// Queues a message for the client if one of its filters matches, once, with the highest QoS
+    /// granted (MQTT 5 section 3.3.4).
     pub(super) fn pass_on(&mut self, message: &Message) {
         let granted = self
             .subscriptions

@@ -1,10 +1,9 @@
-//! Signatures that repeat: the same key and message give the same bytes.
+//! Repeatable signatures: the same key and message produce the same bytes.
 //!
-//! RSA PKCS#1 v1.5 and ECDSA by RFC 6979 are deterministic by themselves. RSA-PSS, which TLS 1.3
-//! demands of RSA keys, has a random salt, from the `Random` given.
-//! Libraries draw the salt themselves, so the encoding (RFC 8017 section 9.1.1) and
-//! the private-key operation stand here. No blinding, not constant-time in all
-//! respects: for test keys only.
+//! RSA PKCS#1 v1.5 and ECDSA with RFC 6979 are deterministic. RSA-PSS, which TLS 1.3 requires for
+//! RSA keys, has a random salt, which comes from the given `Random`. Libraries draw the salt
+//! themselves, so this module implements the encoding (RFC 8017 section 9.1.1) and the private-key
+//! operation. It does no blinding and is not constant-time in all respects: for test keys only.
 use crate::tls::TlsSetupError;
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd};
@@ -19,7 +18,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use thread_mqtt_soft_provider::Random;
 
-/// The key of a P-256 or RSA certificate, PKCS#8.
+/// Returns the key of a P-256 or RSA certificate, PKCS#8.
 pub(crate) fn signing_key<R: Random>(
     key: &PrivateKeyDer<'_>,
 ) -> Result<Arc<dyn SigningKey>, TlsSetupError> {
@@ -107,7 +106,7 @@ struct Rsa<R>(Arc<RsaKey>, PhantomData<fn() -> R>);
 
 impl<R: Random> SigningKey for Rsa<R> {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        // TLS 1.2 clients offer both and are given PKCS#1; TLS 1.3 leaves only PSS (RFC 8446 4.2.3).
+        // TLS 1.2 clients offer both and get PKCS#1; TLS 1.3 only allows PSS (RFC 8446 4.2.3).
         [
             SignatureScheme::RSA_PKCS1_SHA256,
             SignatureScheme::RSA_PSS_SHA256,
@@ -182,7 +181,7 @@ fn emsa_pss(hash: &[u8], salt: &[u8], length: usize) -> Option<Vec<u8>> {
     encoded.push(1);
     encoded.extend_from_slice(salt);
     mgf1(&digest, &mut encoded);
-    // The leftmost bit stays free so that the number is below the modulus.
+    // The leftmost bit is cleared, so that the number is below the modulus.
     if let Some(first) = encoded.first_mut() {
         *first &= 0x7f;
     }
@@ -191,7 +190,7 @@ fn emsa_pss(hash: &[u8], salt: &[u8], length: usize) -> Option<Vec<u8>> {
     Some(encoded)
 }
 
-/// MGF1 with SHA-256 (RFC 8017 appendix B.2.1), onto `data`.
+/// Applies MGF1 with SHA-256 (RFC 8017 appendix B.2.1) to `data`.
 fn mgf1(seed: &[u8], data: &mut [u8]) {
     for (counter, block) in (0u32..).zip(data.chunks_mut(32)) {
         let mask = Sha256::new()
@@ -212,7 +211,7 @@ mod tests {
     use rustls::crypto::aws_lc_rs;
     use rustls_pki_types::SubjectPublicKeyInfoDer;
 
-    /// The independent judge: aws-lc verifies what was signed here.
+    /// An independent check: aws-lc verifies what was signed here.
     fn check(fixed: Fixed, scheme: SignatureScheme, seed: u64) -> Vec<u8> {
         let identity = fixed.server();
         let key = signing_key::<SeededRandom>(identity.key()).unwrap();
@@ -239,7 +238,7 @@ mod tests {
         signature
     }
 
-    /// The BIT STRING of a SubjectPublicKeyInfo.
+    /// Returns the BIT STRING of a SubjectPublicKeyInfo.
     fn subject_public_key<'a>(spki: &'a SubjectPublicKeyInfoDer<'_>) -> &'a [u8] {
         use p256::pkcs8::spki::SubjectPublicKeyInfoRef;
         SubjectPublicKeyInfoRef::try_from(spki.as_ref())

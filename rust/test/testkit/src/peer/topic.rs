@@ -1,8 +1,8 @@
 //! Topic filters (MQTT 5 section 4.7, the same in 3.1.1).
 
-/// Whether `topic` matches `filter`, with `+` for one level and `#` for the rest.
+/// Returns whether `topic` matches `filter`, with `+` for one level and `#` for the rest.
 pub(super) fn matches(filter: &str, topic: &str) -> bool {
-    // Topics that begin with $ are the server's own; leading wildcards do not reach them (4.7.2).
+    // Topics that begin with $ belong to the server; leading wildcards do not match them (4.7.2).
     if topic.starts_with('$') && filter.starts_with(['+', '#']) {
         return false;
     }

@@ -1,4 +1,4 @@
-//! What the tests share: a rustls client on a blocking socket, Debian's mosquitto clients.
+//! Helpers shared by the tests: a rustls client on a blocking socket, Debian's mosquitto clients.
 #![allow(dead_code, unreachable_pub)]
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -13,7 +13,7 @@ use thread_mqtt_testkit::pki::Identity;
 
 pub type Client = StreamOwned<ClientConnection, TcpStream>;
 
-/// A client that trusts `root`, by the independent provider.
+/// Returns a client that trusts `root`, with the independent provider.
 pub fn client_config(
     root: &CertificateDer<'static>,
     identity: Option<&Identity>,
@@ -52,7 +52,7 @@ pub fn connect(config: &Arc<ClientConfig>, name: &str, to: SocketAddr) -> io::Re
     Ok(StreamOwned::new(tls, socket))
 }
 
-/// Reads until the peer closes or `length` bytes came.
+/// Reads until the peer closes or `length` bytes have arrived.
 pub fn read(client: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     client
@@ -62,7 +62,7 @@ pub fn read(client: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A file that lives as long as this value.
+/// A temporary file, removed when dropped.
 pub struct TempFile(PathBuf);
 
 impl TempFile {
@@ -116,7 +116,7 @@ impl Mosquitto {
         command
     }
 
-    /// Subscribes, and waits in the background for `count` messages at most 20 s.
+    /// Subscribes, and waits in the background for `count` messages, at most 20 s.
     pub fn subscribe(&self, topic: &str, qos: u8, count: usize) -> Child {
         self.command("mosquitto_sub")
             .args([
