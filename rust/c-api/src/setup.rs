@@ -75,7 +75,7 @@ impl TlsSetup {
         if given_ca.is_none() && !ca.is_kept()? && !choice.has_pins() {
             return Err(ca.is_missing(false));
         }
-        // Both come from one place: a certificate that was passed in does not match a stored key.
+        // Both come from one place: a certificate that was passed in is not used with a stored key.
         let is_given = given_certificate.is_some() || given_key.is_some();
         let key_id = given.private_key_id;
         let has_certificate = given_certificate.is_some() || !is_given && certificate.is_kept()?;

@@ -201,7 +201,7 @@ use Capability as Can;
 const ECDSA_P256: Part = Part::ECDSA.with(Part::P_256);
 #[cfg(feature = "p384")]
 const ECDSA_P384: Part = Part::ECDSA.with(Part::P_384);
-/// For RSA in Rust, PSA only computes hashes.
+/// Returns the parts that RSA in Rust needs: PSA only computes hashes.
 #[cfg(feature = "rsa")]
 const fn of_rsa(part: Part, hash: Part) -> Part {
     if cfg!(feature = "rsa-in-rust") {
@@ -340,7 +340,7 @@ fn key_exchange_groups(have: Set) -> Box<[&'static dyn SupportedKxGroup]> {
     have.chosen(GROUPS)
 }
 
-/// For certificates: every combination whose parts are supported.
+/// Returns the algorithms for certificates: every combination whose parts are supported.
 fn signature_algorithms(have: Set) -> Box<[&'static dyn SignatureVerificationAlgorithm]> {
     static ALGORITHMS: &[Offer<&dyn SignatureVerificationAlgorithm>] = &[
         (Set::of(&[Can::EcdsaP256]), verify::ECDSA_P256_SHA256),
@@ -398,10 +398,10 @@ fn signature_algorithms(have: Set) -> Box<[&'static dyn SignatureVerificationAlg
     have.chosen(ALGORITHMS)
 }
 
-/// For handshakes. In TLS 1.3, a scheme names hash and curve, and the first algorithm of its row is
-/// used. In TLS 1.2, it names only the hash (RFC 5246, section 7.4.1.4.1), and the certificate's
-/// key selects the algorithm from the row. If two rows have the same scheme, the first available
-/// one counts.
+/// Returns the schemes for handshakes. In TLS 1.3, a scheme names hash and curve, and the first
+/// algorithm of its row is used. In TLS 1.2, it names only the hash (RFC 5246, section 7.4.1.4.1),
+/// and the certificate's key selects the algorithm from the row. If two rows have the same scheme,
+/// the first available one counts.
 fn signature_schemes(have: Set) -> Box<[(SignatureScheme, Algorithms)]> {
     use SignatureScheme as Scheme;
 

@@ -157,7 +157,7 @@ impl SupportedKxGroup for Offer {
         self.0.name
     }
 
-    /// False once PSA has turned out to lack the group.
+    /// Returns false once PSA has turned out to lack the group.
     fn usable_for_version(&self, _version: ProtocolVersion) -> bool {
         !detect::is_withdrawn(self.0.capability)
     }
@@ -196,7 +196,7 @@ impl ActiveKeyExchange for Active {
         self.complete(peer_pub_key)
     }
 
-    /// Always `None`. The default would link the groups known to rustls, 3 kB of primes.
+    /// Returns `None`. The default would link the groups known to rustls, 3 kB of primes.
     fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
         None
     }

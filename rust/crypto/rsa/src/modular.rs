@@ -123,7 +123,8 @@ impl Modulus {
         self.take(number, space);
     }
 
-    /// Montgomery product a * b / R, in the upper half of `space`, less than twice the modulus.
+    /// Computes the Montgomery product a * b / R in the upper half of `space`, less than twice the
+    /// modulus.
     fn product(&self, a: &[u32], b: &[u32], space: &mut [u32]) {
         space.fill(0);
         for (shift, a) in a.iter().enumerate() {

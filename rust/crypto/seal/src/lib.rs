@@ -118,8 +118,8 @@ impl<S: Store> SealedStore<S> {
         self.store.put(ENCRYPTED, &check)
     }
 
-    /// The identifying record is missing, or does not open (`is_named`), so at least one other
-    /// record must open.
+    /// Checks that another record opens, because the identifying record is missing or does not open
+    /// (`is_named`).
     fn check_others(&mut self, is_named: bool) -> Result<(), StoreError> {
         let Self { store, sealer } = self;
         let (mut any_opens, mut any_plain) = (Ok(false), false);

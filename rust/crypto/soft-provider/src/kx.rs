@@ -12,18 +12,18 @@ use rustls::{Error, PeerMisbehaved};
 
 use crate::Random;
 
-/// X25519 (0x001d), which most peers prefer.
+/// Returns X25519 (0x001d), which most peers prefer.
 #[cfg(feature = "x25519")]
 pub const fn x25519<R: Random>() -> &'static dyn SupportedKxGroup {
     x25519::group::<R>()
 }
 
-/// NIST P-256 (0x0017), which every TLS 1.3 peer must support.
+/// Returns NIST P-256 (0x0017), which every TLS 1.3 peer must support.
 pub const fn secp256r1<R: Random>() -> &'static dyn SupportedKxGroup {
     nist::p256_group::<R>()
 }
 
-/// NIST P-384 (0x0018).
+/// Returns NIST P-384 (0x0018).
 #[cfg(feature = "p384")]
 pub const fn secp384r1<R: Random>() -> &'static dyn SupportedKxGroup {
     nist::p384_group::<R>()

@@ -118,7 +118,7 @@ pub use random::{Random, RandomError, secure_random};
 pub use sign::KEYS;
 pub use thread_mqtt_crypto_record::identify_callers_by;
 
-/// The provider with everything its cargo features enable, in order of preference.
+/// Returns the provider with everything its cargo features enable, in order of preference.
 pub fn provider<R: Random>() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: suites::ALL.to_vec(),

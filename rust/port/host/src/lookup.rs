@@ -11,7 +11,7 @@ pub(crate) type Answer = Result<Vec<IpAddr>, LookupError>;
 
 #[derive(Debug)]
 pub(crate) struct Lookup {
-    /// Counts the queries, to recognize the answer to an abandoned one.
+    /// Counts the queries, to recognise the answer to an abandoned one.
     question: u64,
     sender: Sender<(u64, Answer)>,
     receiver: Receiver<(u64, Answer)>,

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use thread_mqtt_session::{Store, StoreError};
 
 /// A [`Store`] in a directory, with one file per record. A write creates a new file beside the old
-/// one, synchronizes it and renames it over the old one. Only one process at a time can open the
+/// one, synchronises it and renames it over the old one. Only one process at a time can open the
 /// directory. Other files in it are left alone.
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
-    /// Used to synchronize the directory; locked while this value lives.
+    /// Used to synchronise the directory; locked while this value lives.
     directory: File,
 }
 

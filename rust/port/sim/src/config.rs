@@ -31,8 +31,8 @@ pub struct WorldConfig {
 pub const MAX_HOPS: u8 = 8;
 
 impl Default for WorldConfig {
-    /// A clean channel, a device next to the border router, a clock at the first second of 2026,
-    /// virtual time, and no access to hosts outside the world except through
+    /// Returns a clean channel, a device next to the border router, a clock at the first second of
+    /// 2026, virtual time, and no access to hosts outside the world except through
     /// [`World::map`](crate::World::map).
     fn default() -> Self {
         Self {

@@ -134,7 +134,8 @@ impl Wire {
         Ok(())
     }
 
-    /// A server that has closed accepts nothing more, which the next read detects.
+    /// Sends pending output. A server that has closed accepts nothing more, which the next read
+    /// detects.
     fn flush(&mut self) {
         if let Some(meddle) = self.meddle.take() {
             let mut flight = self.tls.ciphertext().to_vec();

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A server with three intermediates below its root.
+/// Generates a server with three intermediates below its root.
 fn deep_files(kind: KeyKind) -> Result<Vec<(&'static str, String)>, PkiError> {
     let root = Authority::root("root", kind, VALIDITY)?;
     let mut issuer = root.intermediate("intermediate 1", kind, VALIDITY)?;

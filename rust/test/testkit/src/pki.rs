@@ -45,17 +45,17 @@ impl KeyKind {
 }
 
 impl Validity {
-    /// Yesterday until a year from now.
+    /// Returns yesterday until a year from now.
     pub fn current() -> Self {
         Self::days_from_now(-1, 365)
     }
 
-    /// A year that ended yesterday.
+    /// Returns a year that ended yesterday.
     pub fn expired() -> Self {
         Self::days_from_now(-366, -1)
     }
 
-    /// A year that begins tomorrow.
+    /// Returns a year that begins tomorrow.
     pub fn not_yet() -> Self {
         Self::days_from_now(1, 366)
     }

@@ -13,7 +13,7 @@ use thread_mqtt_testkit::front::{Behaviour, Front};
 use thread_mqtt_testkit::pki::{Authority, Chain, KeyKind, Usage, Validity};
 use thread_mqtt_testkit::tls::{Tls, Version};
 
-/// A backend that echoes everything. Its thread ends with the process.
+/// Starts a backend that echoes everything. Its thread ends with the process.
 fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -166,7 +166,8 @@ fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> 
     })
 }
 
-/// In CONNACK, these codes are about the will (MQTT 5 section 3.2.2.2).
+/// Returns the cure for these codes in CONNACK, where they are about the will (MQTT 5 section
+/// 3.2.2.2).
 fn of_will(reason: ReasonCode) -> Option<&'static str> {
     Some(match reason.0 {
         0x90 => "give another --will-topic",

@@ -191,7 +191,7 @@ fn driver_of(
     ))
 }
 
-/// Shorter than a device's, because a person is waiting.
+/// Returns timers shorter than a device's, because a person is waiting.
 fn timers() -> Timers {
     Timers {
         tcp_connect: Duration::from_secs(10),

@@ -23,7 +23,7 @@ const MQTT: i32 = 8;
 const MESSAGE: i32 = 9;
 const TIMED_OUT: i32 = 10;
 
-/// A broker without TLS.
+/// Starts a broker without TLS.
 fn broker() -> HostPeer {
     HostPeer::start(Config::new(None), 1).unwrap()
 }

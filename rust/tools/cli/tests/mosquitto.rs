@@ -8,7 +8,7 @@ use thread_mqtt_testkit::pki::{Chain, KeyKind, Usage, Validity};
 
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Both versions of MQTT, every QoS, in both directions.
+/// Publishes in both versions of MQTT and at every QoS, in both directions.
 fn there_and_back(connection: &[&str], tls: Option<&str>) {
     for version in ["3.1.1", "5"] {
         let mut options = connection.to_vec();

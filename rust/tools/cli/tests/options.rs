@@ -12,7 +12,7 @@ use thread_mqtt_testkit::peer::host::HostPeer;
 
 const USAGE: i32 = 2;
 
-/// A broker without TLS.
+/// Starts a broker without TLS.
 fn broker() -> HostPeer {
     HostPeer::start(Config::new(None), 1).unwrap()
 }

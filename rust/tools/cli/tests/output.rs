@@ -12,14 +12,14 @@ const INPUT: i32 = 1;
 const USAGE: i32 = 2;
 const TCP: i32 = 6;
 
-/// A pipe whose reader has closed it.
+/// Returns a pipe whose reader has closed it.
 fn abandoned() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     writer.into()
 }
 
-/// A full disk.
+/// Returns a full disk.
 fn full() -> Stdio {
     File::options()
         .write(true)

@@ -24,7 +24,7 @@ pub enum Entropy {
 }
 
 impl Entropy {
-    /// Derived from the seed, independently of its other uses.
+    /// Returns a source derived from the seed, independently of its other uses.
     pub fn seeded(seed: u64) -> Self {
         const STREAM: u64 = u64::from_be_bytes(*b"devicetl");
         Self::Seeded(Box::new(Seeded::new(seed, STREAM)))

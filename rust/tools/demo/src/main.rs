@@ -76,7 +76,7 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// If the reader has closed the pipe, this is not a failure.
+/// Ignores a write error if the reader has closed the pipe.
 fn unwritten(printed: io::Result<()>) -> Result<(), Failure> {
     match printed {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(

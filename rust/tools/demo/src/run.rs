@@ -21,23 +21,23 @@ use thread_sim::World;
 
 /// An observer of a run.
 pub trait Observer {
-    /// The world exists; the device is about to be switched on.
+    /// Called when the world exists and the device is about to be switched on.
     fn begins(&mut self, broker: &BrokerUri) {
         let _ = broker;
     }
-    /// No news: time and traffic so far, and the stage being waited for.
+    /// Called without news: time and traffic so far, and the stage being waited for.
     fn waits(&mut self, so_far: Mark, stage: &'static str) {
         let _ = (so_far, stage);
     }
-    /// A stage was reached.
+    /// Called when a stage was reached.
     fn reached(&mut self, stage: &Stage) {
         let _ = stage;
     }
-    /// A note that does not end the run.
+    /// Called with a note that does not end the run.
     fn notes(&mut self, text: &str) {
         let _ = text;
     }
-    /// A message came back.
+    /// Called when a message came back.
     fn received(&mut self, at: Duration, message: &Message) {
         let _ = (at, message);
     }

@@ -73,7 +73,7 @@ pub(crate) struct Result {
 }
 
 impl Result {
-    /// A result without any recovery.
+    /// Returns a result without any recovery.
     #[cfg(test)]
     pub(crate) fn none(outage: Outage) -> Self {
         Self {
@@ -128,7 +128,7 @@ struct Device {
     router: usize,
     /// Round-trip time to the broker.
     rtt: Duration,
-    /// Counts connections, to recognize events of earlier ones.
+    /// Counts connections, to recognise events of earlier ones.
     connection: u32,
     connected: bool,
     /// When the broker accepts the connection. Its host answers the SYN earlier.

@@ -88,7 +88,7 @@ fn same(call: Call, answer: &[u8], known: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// With a fork, as for TLS transcripts.
+/// Computes a digest with a fork, as for TLS transcripts.
 fn digest(hash: Hash, known: &[u8]) -> Result<(), Error> {
     let mut start = HashOperation::start(hash)?;
     start.update(b"a")?;

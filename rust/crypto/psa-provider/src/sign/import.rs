@@ -34,7 +34,7 @@ const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 const SECP256R1: &[u8] = b"\x2a\x86\x48\xce\x3d\x03\x01\x07";
 const SECP384R1: &[u8] = b"\x2b\x81\x04\x00\x22";
 
-/// PKCS#8 (RFC 5958), which names the algorithm and, for EC, the curve.
+/// Parses PKCS#8 (RFC 5958), which names the algorithm and, for EC, the curve.
 fn from_pkcs8(der: &[u8]) -> Result<Pair, KeyError> {
     let info = PrivateKeyInfo::new(der).ok_or(KeyError::Malformed)?;
     match (info.algorithm, info.parameter) {
@@ -67,7 +67,7 @@ impl<'a> PrivateKeyInfo<'a> {
     }
 }
 
-/// SEC 1 (RFC 5915): the scalar has the curve's length, and naming the curve is optional.
+/// Parses SEC 1 (RFC 5915): the scalar has the curve's length, and naming the curve is optional.
 fn from_sec1(der: &[u8]) -> Result<Pair, KeyError> {
     let key = EcPrivateKey::new(der).ok_or(KeyError::Malformed)?;
     if ![32, 48].contains(&key.scalar.len()) {
@@ -112,8 +112,8 @@ impl<'a> EcPrivateKey<'a> {
     }
 }
 
-/// PKCS#1 (RFC 8017, appendix A.1.2), which is also PSA's format. A PSA key has one algorithm, so
-/// TLS's two paddings need two keys.
+/// Parses PKCS#1 (RFC 8017, appendix A.1.2), which is also PSA's format. A PSA key has one
+/// algorithm, so TLS's two paddings need two keys.
 fn from_pkcs1(der: &[u8]) -> Result<Pair, KeyError> {
     let import = |algorithm| import(KeyType::RSA_KEY_PAIR, algorithm, der);
     let pss = Pair::owning(import(Algorithm::rsa_pss(Hash::Any))?, None)?;
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    /// An ECPrivateKey with `rest` after its scalar.
+    /// Returns an ECPrivateKey with `rest` after its scalar.
     fn key(rest: &[u8]) -> Vec<u8> {
         let mut der = Vec::from([
             SEQUENCE,

@@ -29,7 +29,7 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     guard
 }
 
-/// The provider under test.
+/// Returns the provider under test.
 pub(crate) fn psa() -> CryptoProvider {
     thread_mqtt_psa_provider::provider().unwrap().provider
 }

@@ -80,7 +80,7 @@ const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 
 impl EcdsaKey {
-    /// PKCS#8 (RFC 5958), which names the algorithm and, for EC, the curve.
+    /// Parses PKCS#8 (RFC 5958), which names the algorithm and, for EC, the curve.
     fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Malformed)?;
         match info.algorithm.oid {
@@ -101,8 +101,8 @@ impl EcdsaKey {
         .map_err(|_: pkcs8::Error| KeyError::Malformed)
     }
 
-    /// SEC 1 (RFC 5915), where naming the curve is usual but optional. If it is not named, the key
-    /// length identifies the curve.
+    /// Parses SEC 1 (RFC 5915), where naming the curve is usual but optional. If it is not named,
+    /// the key length identifies the curve.
     fn from_sec1(der: &[u8]) -> Result<Self, KeyError> {
         if let Ok(key) = p256::SecretKey::from_sec1_der(der) {
             return Ok(key.into());

@@ -194,7 +194,7 @@ fn is_connected(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-/// For smoltcp's closures: splits into the count to consume, and the result.
+/// Splits a result for smoltcp's closures into the count to consume, and the result.
 fn split(result: std::io::Result<usize>) -> (usize, std::io::Result<usize>) {
     (result.as_ref().copied().unwrap_or(0), result)
 }

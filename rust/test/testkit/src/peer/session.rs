@@ -213,7 +213,7 @@ impl Exchange {
         session: &mut Session,
         log: &mut Log,
     ) -> Result<(), Violation> {
-        // A QoS 2 message is passed on when it first arrives, and recognized by its identifier
+        // A QoS 2 message is passed on when it first arrives, and recognised by its identifier
         // until released.
         let first = message.qos < 2 || session.unreleased.insert(pid);
         match message.qos {
