@@ -11,7 +11,7 @@ use crate::{NONCE, TAG};
 const USAGE: Usage = Usage(Usage::ENCRYPT.0 | Usage::DECRYPT.0);
 
 impl Key {
-    /// Uses a key in PSA Crypto by its identifier (`psa_key_id_t`), normally persistent: AES for
+    /// Returns a key in PSA Crypto, by its identifier (`psa_key_id_t`), normally persistent: AES for
     /// GCM, or ChaCha20 for ChaCha20-Poly1305, permitted to encrypt and to decrypt. Dropping this
     /// does not destroy the key.
     pub fn psa(id: u32) -> Result<Self, KeyError> {
@@ -33,8 +33,8 @@ impl Key {
         })))
     }
 
-    /// Uses AES-GCM in PSA Crypto with a key of 16 or 32 bytes. Imports the key, and destroys it
-    /// when this is dropped.
+    /// Imports a key of 16 or 32 bytes into PSA Crypto, for AES-GCM. The key is destroyed when this
+    /// is dropped.
     pub fn import(bytes: &[u8]) -> Result<Self, KeyError> {
         if !matches!(bytes.len(), 16 | 32) {
             return Err(KeyError::Length(bytes.len()));

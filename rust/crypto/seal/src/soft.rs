@@ -16,7 +16,7 @@ use crate::{NONCE, TAG};
 pub type Fill = fn(&mut [u8]) -> Result<(), i32>;
 
 impl Key {
-    /// Uses AES-GCM in Rust with a key of 16 or 32 bytes.
+    /// Returns a key of 16 or 32 bytes, for AES-GCM in Rust.
     pub fn soft(bytes: &[u8], fill: Fill) -> Result<Self, KeyError> {
         let aead = match bytes.len() {
             16 => boxed::<Aes128Gcm>(bytes, fill),

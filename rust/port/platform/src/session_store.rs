@@ -244,9 +244,9 @@ mod store {
     }
 
     impl PlatformStore {
-        /// Opens the storage under a name of 1 to 12 of a-z, A-Z, 0-9, - and _; other names are
-        /// [`ClientError::SessionName`]. [`ClientError::SessionTaken`] if another store has the
-        /// name.
+        /// Opens the storage under a name of 1 to 12 of a-z, A-Z, 0-9, - and _. Fails with
+        /// [`ClientError::SessionName`] for other names, and with [`ClientError::SessionTaken`] if
+        /// another store has the name.
         pub fn new(name: &str) -> Result<Self, ClientError> {
             let mut store = Self::unclaimed(name)?;
             store.claim = Some(Claim::new(name).ok_or(ClientError::SessionTaken)?);
@@ -331,7 +331,8 @@ mod store {
                 match NAMES.compare_exchange(first, new, Ordering::AcqRel, Ordering::Acquire) {
                     // SAFETY: it is never removed from now on.
                     Ok(_) => return Some(Self(unsafe { &(*new).is_taken })),
-                    // Another thread was faster. SAFETY: it was not shared.
+                    // Another thread was faster.
+                    // SAFETY: it was not shared.
                     Err(_) => drop(unsafe { Box::from_raw(new) }),
                 }
             }

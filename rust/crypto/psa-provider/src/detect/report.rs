@@ -101,7 +101,7 @@ pub struct Finding {
     /// The capability.
     pub capability: Capability,
     /// Offered, or left out because of this error. `PSA_ERROR_CORRUPTION_DETECTED` also means a
-    /// wrong answer. A capability that is not built in is an error of `psa_crypto_init`.
+    /// wrong answer. For a capability that is not built in, this is an error of `psa_crypto_init`.
     pub result: Result<(), Error>,
     /// How this is known.
     pub basis: Basis,

@@ -115,7 +115,8 @@ impl Instance {
             ot::otSetStateChangedCallback(raw, Some(state_changed), context)
         })?;
         // Finds the border router's SRP server in the network data; OpenThread's DNS client then
-        // queries that server. SAFETY: the instance is live; no callback is given.
+        // queries that server.
+        // SAFETY: the instance is live; no callback is given.
         self.call(|raw| unsafe {
             ot::otIp6SetSlaacEnabled(raw, true);
             ot::otSrpClientEnableAutoStartMode(raw, None, core::ptr::null_mut());
