@@ -19,7 +19,7 @@ use thread_mqtt_tls::{Group, Pin, Suite, Version};
 /// The environment variable for a password, which may contain any bytes.
 const PASSWORD: &str = "THREAD_MQTT_PASSWORD";
 
-/// MQTT over TLS from a laptop, through NAT64 where there is no IPv4: the command-line client of
+/// MQTT over TLS from a laptop, through NAT64 on IPv6-only networks: the command-line client of
 /// thread-mqtt
 #[derive(Debug, Parser)]
 #[command(name = "thread-mqtt", version, after_help = exit::HELP)]
@@ -33,13 +33,13 @@ pub(crate) enum Command {
     /// Publish messages
     #[command(disable_help_flag = true, after_help = exit::HELP)]
     Pub(Box<PubArguments>),
-    /// Subscribe and print what comes
+    /// Subscribe and print messages
     #[command(disable_help_flag = true, after_help = exit::HELP)]
     Sub(Box<SubArguments>),
-    /// Show the addresses of a name, and who gave them
+    /// Show the addresses of a name and where they came from
     #[command(after_help = exit::HELP)]
     Resolve(ResolveArguments),
-    /// Walk the stages from the network to MQTT and name the first that fails
+    /// Check each stage from the network to MQTT and report the first that fails
     #[command(disable_help_flag = true, after_help = exit::HELP)]
     Doctor(Box<DoctorArguments>),
 }
@@ -54,7 +54,7 @@ pub(crate) struct PubArguments {
     pub(crate) session: SessionArguments,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
-    /// The same as --debug
+    /// Same as --debug
     #[arg(short, long, help_heading = "Connection")]
     pub(crate) verbose: bool,
 }
@@ -68,34 +68,34 @@ pub(crate) struct MessageArguments {
     /// Quality of service
     #[arg(short, long, value_parser = qos, allow_negative_numbers = true, default_value = "0", value_name = "0|1|2")]
     pub(crate) qos: QoS,
-    /// Let the broker keep the message for later subscribers
+    /// Retain the message at the broker for later subscribers
     #[arg(short, long)]
     pub(crate) retain: bool,
     #[command(flatten)]
     pub(crate) properties: PropertyArguments,
 }
 
-/// What MQTT 5 lets travel beside a payload.
+/// The properties that MQTT 5 sends with a payload.
 #[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Properties of the message (MQTT 5)")]
+#[command(next_help_heading = "Message properties (MQTT 5)")]
 pub(crate) struct PropertyArguments {
-    /// Kind of the payload, by convention a MIME type
+    /// Content type of the payload, usually a MIME type
     #[arg(long, value_name = "TYPE", allow_hyphen_values = true)]
     pub(crate) content_type: Option<String>,
-    /// What the payload is: bytes, or text in UTF-8
+    /// Format of the payload: bytes, or UTF-8 text
     #[arg(long, value_name = "bytes|utf8")]
     pub(crate) payload_format: Option<PayloadFormat>,
-    /// The broker need not deliver the message after this many seconds
+    /// Seconds after which the message expires
     #[arg(long, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) message_expiry: Option<u32>,
-    /// Topic on which an answer is expected
+    /// Topic for the response
     #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub(crate) response_topic: Option<String>,
-    /// What the answer shall carry, so that the asker recognises it
+    /// Data that the response repeats, so that the requester can match it
     #[arg(long, value_name = "DATA", allow_hyphen_values = true)]
     pub(crate) correlation_data: Option<String>,
-    /// A property of the applications' own; may be given several times. For a name that
-    /// contains =, use -D publish user-property NAME VALUE
+    /// User property; may be given several times. For a name that contains =, use
+    /// -D publish user-property NAME VALUE
     #[arg(long, value_parser = pair, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     pub(crate) user_property: Vec<(String, String)>,
 }
@@ -128,21 +128,21 @@ pub(crate) enum PayloadFormat {
 /// Exactly one of these.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-#[command(next_help_heading = "Payload, one of")]
+#[command(next_help_heading = "Payload (exactly one)")]
 pub(crate) struct PayloadArguments {
-    /// The message
+    /// Publish this text
     #[arg(short, long, allow_hyphen_values = true)]
     pub(crate) message: Option<OsString>,
-    /// An empty message
+    /// Publish an empty message
     #[arg(short, long)]
     pub(crate) null_message: bool,
-    /// The message is the content of this file
+    /// Publish the content of this file
     #[arg(short, long)]
     pub(crate) file: Option<PathBuf>,
-    /// Each line of the standard input is a message; an empty line is an empty message
+    /// Publish each line of standard input as a message; an empty line is an empty message
     #[arg(short = 'l', long)]
     pub(crate) stdin_line: bool,
-    /// The whole standard input is the message
+    /// Publish all of standard input as one message
     #[arg(short, long)]
     pub(crate) stdin_file: bool,
 }
@@ -161,12 +161,12 @@ pub(crate) struct SubArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session")]
 pub(crate) struct SessionArguments {
-    /// Keep the session in this directory, so that the next command with it and the same --id goes on
-    /// where this one was ended, killed or cut off: messages of QoS 1 and 2 that are not acknowledged
-    /// are sent again, and no message of QoS 2 arrives twice. Implies -c
+    /// Keep the session in this directory, so that the next command with the same directory and --id
+    /// resumes it, even if this one is killed: unacknowledged QoS 1 and 2 messages are retransmitted,
+    /// and no QoS 2 message arrives twice. Implies -c
     #[arg(long = "session", value_name = "DIRECTORY", requires = "id")]
     pub(crate) directory: Option<PathBuf>,
-    /// Encrypt what is kept there with the key in this file: 16 or 32 random bytes, or twice as many
+    /// Encrypt the stored session with the key in this file: 16 or 32 random bytes, or twice as many
     /// hexadecimal digits (openssl rand -hex -out FILE 32)
     #[arg(long = "session-key", value_name = "FILE", requires = "directory")]
     pub(crate) session_key: Option<PathBuf>,
@@ -178,7 +178,7 @@ pub(crate) struct SubscriptionArguments {
     /// Topic filter; may be given several times
     #[arg(short, long, required = true, allow_hyphen_values = true)]
     pub(crate) topic: Vec<String>,
-    /// Highest quality of service wanted
+    /// Maximum quality of service
     #[arg(short, long, value_parser = qos, allow_negative_numbers = true, default_value = "0", value_name = "0|1|2")]
     pub(crate) qos: QoS,
     /// Stop after this many messages
@@ -187,12 +187,12 @@ pub(crate) struct SubscriptionArguments {
     /// Print the topic before each message
     #[arg(short, long, conflicts_with = "format")]
     pub(crate) verbose: bool,
-    /// Write a message that is larger than --max-packet as it comes; otherwise it is skipped
+    /// Write a message larger than --max-packet as it arrives, instead of skipping it
     #[arg(long, conflicts_with = "format")]
     pub(crate) pieces: bool,
-    /// Print each message like this: %t topic, %p payload, %x payload in hex, %l its length, %q QoS,
-    /// %r retain flag; and of its properties %C content type, %D correlation data, %E expiry in
-    /// seconds, %F payload format, %P user properties, %R response topic; %% is a percent sign
+    /// Print each message in this format: %t topic, %p payload, %x payload in hex, %l payload length,
+    /// %q QoS, %r retain flag; properties: %C content type, %D correlation data, %E expiry in seconds,
+    /// %F payload format, %P user properties, %R response topic; %% is a percent sign
     #[arg(short = 'F', long, value_parser = format, value_name = "FORMAT", allow_hyphen_values = true)]
     pub(crate) format: Option<String>,
     /// Print no newline after each message
@@ -202,7 +202,7 @@ pub(crate) struct SubscriptionArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ResolveArguments {
-    /// A host name, an address or a broker's URI
+    /// Host name, address or broker's URI
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) network: NetworkArguments,
@@ -218,27 +218,27 @@ pub(crate) struct DoctorArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct CommonArguments {
-    /// The broker: mqtts://HOST:PORT with TLS (default port 8883), mqtt://HOST:PORT without (1883).
-    /// Several with commas between them are tried in order
+    /// Broker: mqtts://HOST:PORT with TLS (default port 8883), mqtt://HOST:PORT without (1883).
+    /// Several brokers, separated by commas, are tried in order
     #[arg(required_unless_present = "host", conflicts_with = "host")]
     pub(crate) uri: Option<String>,
-    /// The broker's host, instead of a URI
+    /// Broker's host, instead of a URI
     #[arg(short = 'h', long)]
     pub(crate) host: Option<String>,
-    /// The broker's port, with --host; 8883 and any TLS option mean TLS
+    /// Broker's port, with --host; 8883 or any TLS option enables TLS
     #[arg(short, long, value_parser = PORT, allow_negative_numbers = true, requires = "host")]
     pub(crate) port: Option<u16>,
-    /// Print each stage with its time on the standard error
+    /// Print each stage with its time to standard error
     #[arg(short, long)]
     pub(crate) debug: bool,
     /// Give up after this many seconds
     #[arg(short = 'W', long, value_parser = seconds, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) timeout: Option<Duration>,
-    /// Keep trying if the first connection fails; later losses are always followed by a new
-    /// connection
+    /// Keep trying if the first connection fails; a connection that is lost later is always
+    /// re-established
     #[arg(long)]
     pub(crate) retry: bool,
-    /// Follow at most this many redirects of a broker (MQTT 5) in a row, by default 3
+    /// Follow at most this many broker redirects (MQTT 5) in a row; default: 3
     #[arg(long, value_parser = REDIRECTS, allow_negative_numbers = true, value_name = "N")]
     pub(crate) redirects: Option<u8>,
     /// Print help
@@ -257,7 +257,7 @@ pub(crate) struct CommonArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "MQTT")]
 pub(crate) struct MqttArguments {
-    /// Version of MQTT
+    /// MQTT version
     #[arg(
         short = 'V',
         long = "mqtt",
@@ -268,36 +268,36 @@ pub(crate) struct MqttArguments {
     /// Try MQTT 3.1.1 if the broker does not accept version 5
     #[arg(long)]
     pub(crate) fallback: bool,
-    /// Client identifier; by default a random one
+    /// Client identifier; default: random
     #[arg(short, long = "id", allow_hyphen_values = true)]
     pub(crate) id: Option<String>,
     /// User name
     #[arg(short, long, allow_hyphen_values = true)]
     pub(crate) username: Option<String>,
-    /// Password. Other users of this computer can see it in the list of processes: --password-file
-    /// and the environment variable THREAD_MQTT_PASSWORD, which counts without either, keep it from
-    /// them
+    /// Password. Other users of this computer can see it in the process list: to avoid that, use
+    /// --password-file or the environment variable THREAD_MQTT_PASSWORD, which is read if neither
+    /// option is given
     #[arg(short = 'P', long = "pw", allow_hyphen_values = true)]
     pub(crate) password: Option<Secret>,
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     pub(crate) password_file: Option<PathBuf>,
-    /// Keep-alive in seconds; 0 switches it off, and auto finds out how long the path bears silence
+    /// Keep-alive in seconds; 0 disables it, auto measures how long the path stays open
     #[arg(short, long, default_value = "60", value_parser = keep_alive, allow_negative_numbers = true, value_name = "SECONDS|auto")]
     pub(crate) keepalive: KeepAlive,
     /// Keep the session at the broker (needs --id)
     #[arg(short = 'c', long = "disable-clean-session", requires = "id")]
     pub(crate) persistent: bool,
-    /// Seconds that the broker keeps the session after the connection's end (MQTT 5, with -c); 0 takes up
-    /// the session that was kept and ends it
+    /// Seconds that the broker keeps the session after the connection ends (MQTT 5, with -c); 0 resumes
+    /// the stored session and then ends it
     #[arg(short = 'x', long, value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) session_expiry_interval: Option<u32>,
-    /// A property of MQTT 5 as mosquitto_pub and mosquitto_sub have it: publish (with pub), will or
-    /// connect, the property's name, and its value or, of a user property, name and value
+    /// MQTT 5 property in the syntax of mosquitto_pub and mosquitto_sub: publish (only with pub), will
+    /// or connect, then the property's name and its value (for a user property, name and value)
     #[arg(short = 'D', long, num_args = 3.., value_names = ["COMMAND", "PROPERTY", "VALUE"], allow_hyphen_values = true)]
     property: Vec<String>,
-    /// Largest packet kept in memory, bytes: pub reads a larger --file piece by piece, and sub skips a
-    /// larger message or, with --pieces, writes it as it comes
+    /// Largest packet kept in memory, in bytes: pub reads a larger --file in pieces; sub skips a larger
+    /// message or, with --pieces, writes it as it arrives
     #[arg(long, default_value_t = 16 << 20, hide_default_value = true, value_parser = PACKET, allow_negative_numbers = true, value_name = "BYTES")]
     pub(crate) max_packet: u32,
 }
@@ -319,7 +319,7 @@ impl MqttArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Will")]
 pub(crate) struct WillArguments {
-    /// Topic of the will, which the broker publishes when this client vanishes
+    /// Topic of the will, which the broker publishes if this client disappears
     #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub(crate) will_topic: Option<String>,
     /// Payload of the will
@@ -334,10 +334,10 @@ pub(crate) struct WillArguments {
     /// Quality of service of the will
     #[arg(long, requires = "will_topic", value_parser = qos, allow_negative_numbers = true, default_value = "0", value_name = "0|1|2")]
     pub(crate) will_qos: QoS,
-    /// Let the broker keep the will for later subscribers
+    /// Retain the will at the broker for later subscribers
     #[arg(long, requires = "will_topic")]
     pub(crate) will_retain: bool,
-    /// Seconds that the broker waits before it publishes the will (MQTT 5)
+    /// Seconds that the broker waits before publishing the will (MQTT 5)
     #[arg(
         long,
         requires = "will_topic",
@@ -346,7 +346,7 @@ pub(crate) struct WillArguments {
         value_name = "SECONDS"
     )]
     pub(crate) will_delay: Option<u32>,
-    /// Kind of the will's payload (MQTT 5)
+    /// Content type of the will (MQTT 5)
     #[arg(
         long,
         requires = "will_topic",
@@ -354,13 +354,13 @@ pub(crate) struct WillArguments {
         allow_hyphen_values = true
     )]
     pub(crate) will_content_type: Option<String>,
-    /// What the will's payload is (MQTT 5)
+    /// Format of the will's payload (MQTT 5)
     #[arg(long, requires = "will_topic", value_name = "bytes|utf8")]
     pub(crate) will_payload_format: Option<PayloadFormat>,
-    /// The broker need not deliver the will after this many seconds (MQTT 5)
+    /// Seconds after which the will expires (MQTT 5)
     #[arg(long, requires = "will_topic", value_parser = U32, allow_negative_numbers = true, value_name = "SECONDS")]
     pub(crate) will_expiry: Option<u32>,
-    /// Topic on which an answer to the will is expected (MQTT 5)
+    /// Topic for the response to the will (MQTT 5)
     #[arg(
         long,
         requires = "will_topic",
@@ -368,7 +368,7 @@ pub(crate) struct WillArguments {
         allow_hyphen_values = true
     )]
     pub(crate) will_response_topic: Option<String>,
-    /// What that answer shall carry (MQTT 5)
+    /// Data that the response to the will repeats (MQTT 5)
     #[arg(
         long,
         requires = "will_topic",
@@ -376,8 +376,8 @@ pub(crate) struct WillArguments {
         allow_hyphen_values = true
     )]
     pub(crate) will_correlation_data: Option<String>,
-    /// A property of the will (MQTT 5); may be given several times. For a name that contains
-    /// =, use -D will user-property NAME VALUE
+    /// User property of the will (MQTT 5); may be given several times. For a name that contains =,
+    /// use -D will user-property NAME VALUE
     #[arg(long, requires = "will_topic", value_parser = pair, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     pub(crate) will_user_property: Vec<(String, String)>,
 }
@@ -404,13 +404,12 @@ impl WillArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsArguments {
-    /// CA certificates, PEM or DER; by default those of this system
+    /// CA certificates, PEM or DER; default: those of this system
     #[arg(long, alias = "cafile", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
-    /// The broker's certificate or its key must have this SHA-256: sha256:HEX or sha256//BASE64. With
-    /// --ca beside all other checks; without, or for a certificate that is its own issuer and in the
-    /// file of --ca, it takes their place (names, dates and CAs do not count). May be given several
-    /// times
+    /// Require this SHA-256 of the broker's certificate or its key: sha256:HEX or sha256//BASE64. With
+    /// --ca, all other checks also apply. Without --ca, or for a self-issued certificate in the --ca
+    /// file, it replaces them (names, dates and CAs are not checked). May be given several times
     #[arg(long, value_name = "SHA256")]
     pub(crate) pin: Vec<Pin>,
     /// Client certificate and its chain, PEM or DER
@@ -419,20 +418,20 @@ pub(crate) struct TlsArguments {
     /// Private key of the client certificate, PEM or DER
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// Only this version of TLS; may be given twice
+    /// Allow only this TLS version; may be given twice
     #[arg(long, value_name = "1.2|1.3")]
     pub(crate) tls: Vec<Version>,
-    /// Only this cipher suite, by its IANA or OpenSSL name; may be given several times, in order
+    /// Allow only this cipher suite (IANA or OpenSSL name); may be given several times, in order
     #[arg(long, value_name = "NAME")]
     pub(crate) suite: Vec<Suite>,
-    /// Only this key exchange group, such as x25519 or secp256r1; may be given several times
+    /// Allow only this key exchange group, such as x25519 or secp256r1; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Vec<Group>,
-    /// Application protocol to offer, such as mqtt, or x-amzn-mqtt-ca for AWS on port 443; may be given
-    /// several times
+    /// Application protocol (ALPN) to offer, such as mqtt, or x-amzn-mqtt-ca for AWS on port 443; may
+    /// be given several times
     #[arg(long, alias = "tls-alpn", value_name = "NAME")]
     pub(crate) alpn: Vec<String>,
-    /// Longest path from the broker's certificate to a CA, in certificates, the CA's own not counted
+    /// Maximum number of certificates from the broker's to a CA, not counting the CA's own
     #[arg(
         long,
         value_parser = CHAIN,
@@ -446,7 +445,7 @@ pub(crate) struct TlsArguments {
     /// Make a full handshake each time instead of resuming a TLS session
     #[arg(long)]
     pub(crate) no_resumption: bool,
-    /// What mosquitto_pub and mosquitto_sub have, and this does not
+    /// Supported by mosquitto_pub and mosquitto_sub, but not here
     #[arg(long, hide = true)]
     pub(crate) insecure: bool,
 }
@@ -457,21 +456,20 @@ pub(crate) struct NetworkArguments {
     /// NAT64 prefix of an IPv6-only network, for example 64:ff9b::/96; implies --ipv6-only
     #[arg(long, value_name = "PREFIX/LENGTH")]
     pub(crate) nat64_prefix: Option<Prefix>,
-    /// There is no IPv4 here: reach it through NAT64. The prefix is discovered (RFC 7050) if it is
-    /// not given
+    /// Reach IPv4 hosts through NAT64 only. The prefix is discovered (RFC 7050) unless it is given
     #[arg(long)]
     pub(crate) ipv6_only: bool,
-    /// Which addresses are wanted
+    /// Address family
     #[arg(long, default_value = "any")]
     pub(crate) family: FamilyArgument,
-    /// Which addresses come first, by default those that need no NAT64
+    /// Which addresses to try first; default: those that need no NAT64
     #[arg(long)]
     pub(crate) policy: Option<PolicyArgument>,
-    /// Ask this DNS server and no other; may be given several times, in order; 192.0.2.1:5353 for
-    /// another port than 53
+    /// Query only this DNS server; may be given several times, in order; write 192.0.2.1:5353 for a
+    /// port other than 53
     #[arg(long, value_parser = server, value_name = "ADDRESS")]
     pub(crate) dns_server: Vec<SocketAddr>,
-    /// Time for the whole resolution
+    /// Time limit for the whole resolution
     #[arg(long, value_parser = seconds, allow_negative_numbers = true, default_value = "20", value_name = "SECONDS")]
     pub(crate) dns_timeout: Duration,
 }
@@ -532,11 +530,9 @@ impl CommonArguments {
             (Some(uri), _) => {
                 if let Some(port) = self.port {
                     return Err(exit::Failure::usage(format_args!(
-                        "--port goes with --host, and the broker is given by a URI"
+                        "--port needs --host, but the broker is given as a URI"
                     ))
-                    .cure(format_args!(
-                        "write the port into the URI: mqtt://HOST:{port}"
-                    )));
+                    .cure(format_args!("put the port in the URI: mqtt://HOST:{port}")));
                 }
                 no_credentials("the broker", uri)?;
                 let is_empty = |entry: &str| entry.trim_matches(' ').is_empty();
@@ -544,7 +540,7 @@ impl CommonArguments {
                     return Err(exit::Failure::usage(format_args!(
                         "the list of brokers {uri:?} has an empty entry"
                     ))
-                    .cure("write one comma between two brokers, and none at either end"));
+                    .cure("separate brokers with one comma, and put none at either end"));
                 }
                 uri.clone()
             }
@@ -594,9 +590,9 @@ pub(crate) fn no_credentials(of: &str, text: &str) -> Result<(), exit::Failure> 
     }
     let shown = without_credentials(text);
     Err(exit::Failure::usage(format_args!(
-        "{of} {shown:?}: credentials stand before the host"
+        "{of} {shown:?}: credentials before the host are not supported"
     ))
-    .cure("leave them out there, and give the user name with -u and the password with --password-file"))
+    .cure("remove them, and give the user name with -u and the password with --password-file"))
 }
 
 /// Refuses a host that includes anything with an option of its own.
@@ -604,26 +600,26 @@ fn host_alone(host: &str) -> Result<(), exit::Failure> {
     no_credentials("--host", host)?;
     if host.is_empty() {
         return Err(exit::Failure::usage("--host is empty")
-            .cure("write the broker's name or address behind --host"));
+            .cure("give the broker's name or address after --host"));
     }
     if host.contains("://") {
         return Err(
-            exit::Failure::usage(format_args!("--host {host:?} is a URI, and not a host")).cure(
-                format_args!("leave --host out and give the URI alone: {host}"),
+            exit::Failure::usage(format_args!("--host {host:?} is a URI, not a host")).cure(
+                format_args!("leave out --host and give only the URI: {host}"),
             ),
         );
     }
     if host.contains([' ', ',', '|', '*']) {
         return Err(
-            exit::Failure::usage(format_args!("--host {host:?} is not one host"))
-                .cure("give one name or address, or several brokers by their URIs, without --host"),
+            exit::Failure::usage(format_args!("--host {host:?} is not a single host"))
+                .cure("give one name or address, or give several brokers as URIs without --host"),
         );
     }
     // An IPv6 address has more than one.
     match host.split_once(':') {
         Some((name, port)) if !port.contains(':') && !host.starts_with('[') => {
             let failure = exit::Failure::usage(format_args!(
-                "--host {host:?} has a colon, and a port is given by --port"
+                "--host {host:?} contains a colon; give the port with --port"
             ));
             Err(match port.parse::<u16>() {
                 Ok(port) if !name.is_empty() => {
@@ -634,7 +630,7 @@ fn host_alone(host: &str) -> Result<(), exit::Failure> {
         }
         _ => match host.split_once("]:") {
             Some((name, port)) => Err(exit::Failure::usage(format_args!(
-                "--host {host:?} has a port, which is given by --port"
+                "--host {host:?} contains a port; give it with --port"
             ))
             .cure(format_args!("write --host {name}] --port {port}"))),
             None => {

@@ -62,7 +62,7 @@ fn idle(arguments: &CommonArguments) -> Result<(), Failure> {
             both_given: is_v311 && mqtt.fallback,
             option: "--fallback",
             beside: "--mqtt 3.1.1",
-            why: "it is the version that --fallback leads to",
+            why: "--fallback is for version 5",
         },
         Idle {
             both_given: is_v311 && arguments.redirects.is_some(),
@@ -74,7 +74,7 @@ fn idle(arguments: &CommonArguments) -> Result<(), Failure> {
             both_given: tls.max_chain.is_some() && !tls.pin.is_empty() && tls.ca.is_none(),
             option: "--max-chain",
             beside: "--pin without --ca",
-            why: "the pin takes the place of the path to a CA",
+            why: "the pin replaces the path to a CA",
         },
         Idle {
             both_given: tls.require_ems
@@ -82,7 +82,7 @@ fn idle(arguments: &CommonArguments) -> Result<(), Failure> {
                 && !tls.tls.contains(&Version::Tls12),
             option: "--require-ems",
             beside: "--tls 1.3",
-            why: "it is about TLS 1.2",
+            why: "it applies to TLS 1.2 only",
         },
     ])
 }
@@ -98,7 +98,7 @@ pub(crate) fn policy(network: &NetworkArguments) -> Result<(), Failure> {
         both_given: network.policy.is_some(),
         option: "--policy",
         beside,
-        why: "it puts one family before the other",
+        why: "it orders the two families",
     }])
 }
 
@@ -153,10 +153,10 @@ fn named(mqtt: &MqttArguments, option: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage(format_args!(
-        "--id is empty, and {option} keeps the session under that name"
+        "--id is empty, but {option} keeps the session under that name"
     ))
     .cure(format_args!(
-        "write a name behind --id, or leave {option} out"
+        "give a name after --id, or leave {option} out"
     )))
 }
 
@@ -174,7 +174,7 @@ pub(crate) fn expiry(
     // MQTT 5 section 3.1.3.2.2: when the session ends, at the latest.
     if arguments.will.will_delay.is_some() && !is_kept {
         return Err(Failure::usage(
-            "--will-delay lasts as long as the session at most, which ends with the connection without -c",
+            "--will-delay cannot outlast the session, which ends with the connection without -c",
         )
         .cure("add -c and an --id, or leave --will-delay out"));
     }
@@ -187,14 +187,14 @@ pub(crate) fn expiry(
     // With -c only, this resumes a stored session and ends it.
     if is_stored && seconds == 0 {
         return Err(Failure::usage(
-            "with -x 0 the broker drops the session at the connection's end, and --session is to go on with it",
+            "with -x 0 the broker drops the session when the connection ends, so --session cannot resume it",
         )
         .cure("give -x more seconds than pass between two commands, or leave it out"));
     }
     match is_kept {
         true => Ok(()),
         false => Err(Failure::usage(
-            "-x says how long the broker keeps the session, and without -c it is not kept",
+            "-x sets how long the broker keeps the session, but without -c it is not kept",
         )
         .cure("add -c and an --id, or leave -x out")),
     }
@@ -217,7 +217,7 @@ fn security(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failu
     {
         return match option {
             Some(option) => Err(Failure::usage(format_args!(
-                "{option} is about TLS, and the broker's URI says mqtt://, which has none"
+                "{option} is a TLS option, but the broker's URI is mqtt://, without TLS"
             ))
             .cure(format_args!("write mqtts://, or leave {option} out"))),
             None => Ok(()),
@@ -232,7 +232,7 @@ fn security(arguments: &CommonArguments, brokers: &[Broker]) -> Result<(), Failu
         return Ok(());
     };
     Err(Failure::usage(format_args!(
-        "with {option} the list of brokers mixes mqtts:// and mqtt://: to {plain} everything would go \
+        "with {option}, the list of brokers must not mix mqtts:// and mqtt://: {plain} would be used \
          without TLS"
     ))
     .cure(format_args!(
@@ -251,14 +251,14 @@ pub(crate) fn family(network: &NetworkArguments, host: &Host) -> Result<(), Fail
         (Ipv6, _) => ("ipv6", "IPv4", host),
     };
     Err(Failure::usage(format_args!(
-        "--family {wanted} does not go with {address}, which is an {given} address"
+        "--family {wanted} conflicts with {address}, which is an {given} address"
     ))
     .cure("leave --family out, or give the broker's name"))
 }
 
 fn only_v5(option: &str) -> Failure {
     Failure::usage(format_args!(
-        "{option} is of MQTT 5, and --mqtt 3.1.1 does without it"
+        "{option} requires MQTT 5, but --mqtt is 3.1.1"
     ))
     .cure(format_args!("leave {option} out, or use MQTT 5"))
 }
@@ -283,15 +283,15 @@ pub(crate) fn properties(of: &str, given: &PropertyArguments) -> Result<(), Fail
 pub(crate) fn topic_name(option: &str, topic: &str) -> Result<(), Failure> {
     if topic.is_empty() {
         return Err(Failure::usage(format_args!(
-            "{option} is empty, and a message needs a topic"
+            "{option} is empty, but a message needs a topic"
         ))
-        .cure("write for example sensors/temperature"));
+        .cure("give a topic, for example sensors/temperature"));
     }
     if topic.contains(['+', '#']) {
         return Err(Failure::usage(format_args!(
             "{option} {topic:?}: the topic of a message must not contain the wildcards + and #"
         ))
-        .cure("name one topic; wildcards are for sub"));
+        .cure("give one topic; wildcards are for sub"));
     }
     text(option, topic)
 }
@@ -304,10 +304,10 @@ pub(crate) fn text(option: &str, text: &str) -> Result<(), Failure> {
         return Ok(());
     };
     Err(Failure::usage(format_args!(
-        "{option} {text:?} has the {kind} U+{:04X}, because of which brokers close the connection",
+        "{option} {text:?} contains the {kind} U+{:04X}, for which brokers close the connection",
         u32::from(character)
     ))
-    .cure("leave that character out"))
+    .cure("remove that character"))
 }
 
 fn unwelcome(character: char) -> Option<&'static str> {

@@ -19,8 +19,8 @@ pub(crate) fn of(cause: &Cause, broker: &BrokerUri, arguments: &CommonArguments)
         Cause::ClosedBeforeConnack => Some(closed_before_connack(broker, arguments)),
         Cause::Mqtt(error) => of_mqtt(*error, broker.scheme, arguments),
         Cause::TooManyRedirects => Some(
-            "check the server references of the brokers, which may point in a circle; if they do not, \
-             allow more with --redirects"
+            "check the brokers' server references for a loop; if there is none, allow more with \
+             --redirects"
                 .to_owned(),
         ),
         _ => None,
@@ -56,12 +56,10 @@ pub(crate) fn of_neither_version(cause: &Cause, broker: &BrokerUri) -> String {
     }
     let cure = match broker.scheme {
         Scheme::Mqtt => {
-            "check the broker's log: it took neither version of MQTT, each of which was tried; if it \
-             speaks TLS on this port, use mqtts://"
+            "check the broker's log: it accepted neither MQTT version; if it speaks TLS on this port, \
+             use mqtts://"
         }
-        Scheme::Mqtts => {
-            "check the broker's log: it took neither version of MQTT, each of which was tried"
-        }
+        Scheme::Mqtts => "check the broker's log: it accepted neither MQTT version",
     };
     cure.to_owned()
 }
@@ -80,8 +78,8 @@ pub(crate) fn of_silence(stage: Stage) -> &'static str {
 fn closed(arguments: &CommonArguments) -> String {
     match arguments.mqtt.id.as_deref() {
         Some(id) if !id.is_empty() => format!(
-            "check the broker's log; another client with the same --id, {id}, also ends a connection \
-             like this: each needs its own"
+            "check the broker's log; another client with the same --id, {id}, has the same effect: \
+             give each its own"
         ),
         _ => "check the broker's log".to_owned(),
     }
@@ -91,8 +89,8 @@ fn closed_before_connack(broker: &BrokerUri, arguments: &CommonArguments) -> Str
     let mut cure = "check the broker's log".to_owned();
     if arguments.mqtt.version == MqttVersion::V5 {
         cure.push_str(
-            "; a broker that only speaks MQTT 3.1.1 may close a connection of version 5, so try --mqtt \
-             3.1.1 or --fallback",
+            "; a broker that only supports MQTT 3.1.1 may close an MQTT 5 connection, so try --mqtt 3.1.1 \
+             or --fallback",
         );
     }
     if broker.scheme == Scheme::Mqtt {
@@ -107,12 +105,12 @@ fn older(arguments: &CommonArguments) -> String {
     let cure = if !mqtt.fallback {
         "use MQTT 3.1.1 instead of 5: --mqtt 3.1.1, or --fallback"
     } else if arguments.will.properties().is_some() {
-        "leave the properties of the will out, such as --will-content-type: MQTT 3.1.1 does not have them, \
-         so --fallback is not possible"
+        "leave out the will properties, such as --will-content-type: MQTT 3.1.1 does not support them, so \
+         --fallback is not possible"
     } else if mqtt.has_password() && mqtt.username.is_none() {
         "give a user name with -u: MQTT 3.1.1 allows no password without one, so --fallback is not possible"
     } else {
-        "check the broker's log: it took neither version of MQTT"
+        "check the broker's log: it accepted neither MQTT version"
     };
     cure.to_owned()
 }
@@ -145,14 +143,10 @@ fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> 
         ReasonCode::CLIENT_ID_NOT_VALID => "give another client identifier with --id".to_owned(),
         ReasonCode::BAD_CREDENTIALS | ReasonCode::NOT_AUTHORIZED => {
             let what = match (mqtt.username.is_some(), mqtt.has_password()) {
-                (false, false) => {
-                    "none was given: give a user name with -u and its password with --password-file"
-                }
+                (false, false) => "give a user name with -u and its password with --password-file",
                 (false, true) => "give the user name that belongs to the password with -u",
-                (true, false) => {
-                    "give the password that belongs to -u with --password-file, if it has one"
-                }
-                (true, true) => "check -u and the password, and what the broker lets this user do",
+                (true, false) => "if this user has a password, give it with --password-file",
+                (true, true) => "check -u, the password and the user's permissions on the broker",
             };
             what.to_owned()
         }
@@ -171,7 +165,7 @@ fn of_mqtt(error: SessionError, scheme: Scheme, arguments: &CommonArguments) -> 
 fn of_will(reason: ReasonCode) -> Option<&'static str> {
     Some(match reason.0 {
         0x90 => "give another --will-topic",
-        0x99 => "leave --will-payload-format out, or give a will of that format",
+        0x99 => "leave --will-payload-format out, or give a payload in that format",
         0x9A => "leave --will-retain out",
         0x9B => "give a lower --will-qos",
         _ => return None,
@@ -187,7 +181,7 @@ fn not_mqtt(first: u8, scheme: Scheme) -> String {
         b'H' => "it answers like a web server (HTTP)",
         b'S' => "it greets like an SSH server",
         b if b.is_ascii_graphic() => "it answers in plain text",
-        _ => "something else has this port",
+        _ => "another protocol uses this port",
     };
     let port = match scheme {
         Scheme::Mqtt => 1883,
@@ -200,7 +194,7 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
     const CERTIFICATE_REQUIRED: [u8; 2] = [41, 116];
     let tls = &arguments.tls;
     let restricts = |given: bool, option: &str, what: &str| {
-        given.then(|| format!("leave {option} out, or give it {what} that the broker has"))
+        given.then(|| format!("leave {option} out, or give it {what} that the broker supports"))
     };
     // Suites determine the version if all of them belong to the same one.
     let version = || {
@@ -215,16 +209,16 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
         TlsError::Certificate(CertificateFault::UnknownIssuer { self_signed, .. }) => {
             Some(match (&tls.ca, self_signed) {
                 (Some(ca), true) => format!(
-                    "if this is your broker, give this very certificate with --ca instead of {}",
+                    "if this is your broker, give this certificate with --ca instead of {}",
                     ca.display()
                 ),
                 (Some(ca), false) => format!(
-                    "give the CA at the root of the broker's chain with --ca instead of {}; if that is \
-                     the one, let the broker send its intermediate certificates as well",
+                    "give the CA at the root of the broker's chain with --ca instead of {}; if it is \
+                     already that CA, configure the broker to send its intermediate certificates",
                     ca.display()
                 ),
                 (None, _) => format!(
-                    "no --ca was given, so the CAs of this system count ({}): give the CA that issued \
+                    "no --ca was given, so the CAs of this system are used ({}): give the CA that issued \
                      the broker's certificate with --ca FILE",
                     trust::system_bundle_path()
                 ),
@@ -243,8 +237,7 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
             context: AlertContext::ClientKeyNotAllowed,
             ..
         } => Some(
-            "give --cert and --key a kind of key that the broker's request allows, such as RSA or ECDSA \
-             P-256"
+            "give --cert and --key with a kind of key that the broker allows, such as RSA or ECDSA P-256"
                 .to_owned(),
         ),
         TlsError::Alert {
@@ -258,8 +251,8 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
             Some("give a client certificate with --cert and its key with --key".to_owned())
         }
         TlsError::ClosedInHandshake { answered: true } if tls.cert.is_none() => Some(
-            "check the broker's log; it may demand a client certificate (--cert and --key), or a proxy \
-             may cut the connection"
+            "check the broker's log; it may require a client certificate (--cert and --key), or a proxy \
+             may have cut the connection"
                 .to_owned(),
         ),
         TlsError::Incompatible(Incompatible::Version)
@@ -290,14 +283,14 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
             let mut options = restricted.iter().filter(|(given, _)| *given);
             Some(match options.next() {
                 Some((_, option)) => {
-                    format!("leave {option} out: the broker may not have what it allows")
+                    format!("leave {option} out: the broker may not support it")
                 }
                 None if *context == AlertContext::NoServerName => error.cure().to_owned(),
                 None if tls.cert.is_some() => {
                     "check the broker's log; it may not accept the client certificate".to_owned()
                 }
                 // Everything available was offered.
-                None => "let the broker have a suite with ECDHE and AES-GCM or ChaCha20-Poly1305, or TLS 1.3, \
+                None => "give the broker TLS 1.3 or a suite with ECDHE and AES-GCM or ChaCha20-Poly1305, \
                          one of the groups x25519, secp256r1 and secp384r1, and a certificate with an ECDSA \
                          P-256 or RSA key"
                     .to_owned(),
@@ -311,8 +304,8 @@ fn of_tls(error: &TlsError, arguments: &CommonArguments) -> Option<String> {
         TlsError::Alert {
             alert: Alert(22), ..
         } => Some(
-            "send smaller messages, or let the broker take TLS records of 16,384 bytes, as the standard \
-             has it"
+            "send smaller messages, or let the broker accept TLS records of 16,384 bytes, as the standard \
+             requires"
                 .to_owned(),
         ),
         _ => None,

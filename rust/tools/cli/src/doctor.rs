@@ -91,23 +91,23 @@ fn examine(
             let uri = &broker.uri;
             Err(match driver.client().stage() {
                 Some(stage) => {
-                    let doing = format_args!("in the stage {stage}, connecting to {uri}");
+                    let doing = format_args!("in stage {stage}, connecting to {uri}");
                     Failure::timed_out(after, doing).cure(format_args!(
                         "{}, or give more time with --timeout",
                         cure::of_silence(stage)
                     ))
                 }
                 None if has_begun => {
-                    Failure::timed_out(after, format_args!("on the way to {uri}"))
+                    Failure::timed_out(after, format_args!("while connecting to {uri}"))
                         .cure("give more time with --timeout")
                 }
                 None => Failure::timed_out(
                     after,
-                    format_args!("while each DNS server was asked for the host of {uri}"),
+                    format_args!("while querying the DNS servers for the host of {uri}"),
                 )
                 .cure(
-                    "check the last server, give less time to each with --dns-timeout, or more to the \
-                     whole with --timeout",
+                    "check the last server, reduce --dns-timeout (the limit for each), or increase \
+                     --timeout",
                 ),
             })
         }

@@ -26,18 +26,18 @@ pub(crate) enum Status {
 /// The list of exit statuses, for `--help`.
 pub(crate) const HELP: &str = "\
 Exit status:
-   0  done
-   1  reading input, writing output or keeping the session in its directory failed
-   2  wrong usage: an option, the broker's URI, a file of certificates, a password or a key
+   0  success
+   1  could not read input, write output or store the session
+   2  usage error: an option, the broker's URI, a certificate file, a password or a key
    3  the network is not attached
    4  no NAT64 prefix is known
    5  the broker's name could not be resolved
-   6  TCP could not connect, or the connection broke
-   7  TLS failed: the certificate, a version, a suite
-   8  MQTT failed: the broker refused the client or broke the protocol
+   6  TCP could not connect, or the connection was lost
+   7  TLS failed: the certificate, version or suite
+   8  MQTT failed: the broker refused the client or violated the protocol
    9  a message or a subscription was refused
-  10  timed out: the time given by --timeout was over
- 130  pub was interrupted (Ctrl-C) before it was done; an interrupted sub ends with 0";
+  10  timed out: the time given with --timeout expired
+ 130  pub was interrupted (Ctrl-C) before it finished; an interrupted sub exits with 0";
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -194,7 +194,7 @@ impl fmt::Display for Failure {
         }
         writeln!(f, "thread-mqtt: {}", Sentence(&self.cause))?;
         for before in &self.before {
-            writeln!(f, "  Before: {}", Sentence(before))?;
+            writeln!(f, "  Earlier: {}", Sentence(before))?;
         }
         if let Some(said) = &self.said {
             writeln!(f, "  The broker says: {said:?}")?;

@@ -23,7 +23,7 @@ pub(crate) fn check(text: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let failure = Failure::usage(format_args!(
-        "the host name {host:?} has no form in ASCII (IDNA, UTS 46), which the DNS needs"
+        "the host name {host:?} cannot be converted to ASCII (IDNA, UTS 46) for the DNS"
     ));
     // A label must not mix the two forms.
     let is_mixed = |label: &str| {
@@ -32,7 +32,7 @@ pub(crate) fn check(text: &str) -> Result<(), Failure> {
     };
     Err(match host.split('.').find(|label| is_mixed(label)) {
         Some(label) => failure.cure(format_args!(
-            "leave xn-- out of {label:?}: it begins a label that is in ASCII already"
+            "remove xn-- from {label:?}: it marks a label that is already in ASCII"
         )),
         None => failure.cure("check the characters of the name"),
     })
@@ -54,13 +54,17 @@ mod tests {
     #[test]
     fn what_has_no_form_in_ascii_is_told() {
         for (text, cause, cure) in [
-            ("xn--ü", "\"xn--ü\"", "leave xn-- out of \"xn--ü\""),
+            ("xn--ü", "\"xn--ü\"", "remove xn-- from \"xn--ü\""),
             (
                 "mqtts://a.XN--bücher.example:8883",
                 "\"a.XN--bücher.example\"",
-                "leave xn-- out of \"XN--bücher\"",
+                "remove xn-- from \"XN--bücher\"",
             ),
-            ("mqtt://ü\u{ad}\u{200f}", "no form", "check the characters"),
+            (
+                "mqtt://ü\u{ad}\u{200f}",
+                "cannot be converted",
+                "check the characters",
+            ),
         ] {
             let told = check(text).unwrap_err().to_string();
             assert!(told.contains(cause) && told.contains(cure), "{told}");

@@ -134,7 +134,7 @@ impl LargeFile {
             Err(error) => Err(Failure::new(
                 Status::Input,
                 format_args!(
-                    "--file: {} cannot be read any more: {error}",
+                    "--file: {} can no longer be read: {error}",
                     self.path.display()
                 ),
             )),
@@ -154,7 +154,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
 const MORE: &str = "over 268435455";
 
 fn too_long(what: impl Display, length: impl Display) -> Failure {
-    let cause = format!("{what} has {length} bytes, and an MQTT message at most {LONGEST}");
+    let cause = format!("{what} has {length} bytes, but an MQTT message is limited to {LONGEST}");
     Failure::new(Status::Input, cause).cure("publish it in parts")
 }
 
@@ -170,9 +170,9 @@ pub(crate) fn check(arguments: &PayloadArguments) -> Result<(), Failure> {
     match is_read && is_closed().unwrap_or(false) {
         true => Err(Failure::new(
             Status::Input,
-            "the message is to come from the standard input, and that is closed",
+            "the message should come from standard input, but that is closed",
         )
-        .cure("connect a file or a pipe to it; an empty message is published with -n")),
+        .cure("connect a file or a pipe to it, or publish an empty message with -n")),
         false => Ok(()),
     }
 }
@@ -196,11 +196,11 @@ fn whole_stdin() -> Result<Vec<u8>, Failure> {
         .take(MOST_READ)
         .read_to_end(&mut payload)
         .map_err(|error| unreadable(&error))?;
-    within(payload, "the standard input")
+    within(payload, "standard input")
 }
 
 fn unreadable(error: &io::Error) -> Failure {
-    let cause = format_args!("the standard input cannot be read: {error}");
+    let cause = format_args!("standard input cannot be read: {error}");
     Failure::new(Status::Input, cause).cure("connect a file or a pipe to it")
 }
 
@@ -212,7 +212,7 @@ fn line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Failure> {
         return Ok(None);
     }
     line.pop_if(|last| *last == b'\n');
-    within(line, "a line of the standard input").map(Some)
+    within(line, "a line of standard input").map(Some)
 }
 
 /// Number of bytes after which input is known to be too long.

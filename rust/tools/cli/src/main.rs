@@ -129,5 +129,5 @@ fn not_utf8(arguments: &[OsString]) -> Failure {
     let wrong = arguments.iter().filter(|word| word.to_str().is_none());
     let wrong: Vec<_> = wrong.map(|word| format!("{word:?}")).collect();
     Failure::usage(format_args!("not valid UTF-8: {}", wrong.join(", ")))
-        .cure("write texts in UTF-8, as MQTT demands; a payload of -m or -f may be anything")
+        .cure("write text in UTF-8, as MQTT requires; a payload of -m or -f may contain any bytes")
 }

@@ -68,7 +68,7 @@ pub(crate) fn failed(error: &io::Error) -> Result<(), Failure> {
         kind => {
             let failure = Failure::new(
                 Status::Input,
-                format_args!("writing to the standard output failed: {error}"),
+                format_args!("writing to standard output failed: {error}"),
             );
             Err(match kind {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {

@@ -163,7 +163,7 @@ fn option(
 
 fn incomplete() -> Failure {
     Failure::usage("-D needs a command, a property and a value").cure(
-        "write for example -D publish content-type text/plain, or -D publish user-property NAME VALUE",
+        "use for example -D publish content-type text/plain, or -D publish user-property NAME VALUE",
     )
 }
 

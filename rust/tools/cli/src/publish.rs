@@ -35,13 +35,13 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
         // QoS 0 messages are not stored.
         Some(directory) if waiting > 0 && arguments.message.qos != QoS::AtMostOnce => {
             let (verb, they) = match waiting {
-                1 => ("1 message waits", "it"),
-                _ => (&*format!("{waiting} messages wait"), "them"),
+                1 => ("1 message is stored", "it"),
+                _ => (&*format!("{waiting} messages are stored"), "them"),
             };
             let directory = directory.display();
             published.map_err(|failure| {
                 failure.kept(format_args!(
-                    "{verb} in --session {directory}; the next pub with it sends {they}"
+                    "{verb} in --session {directory}; the next pub with that directory sends {they}"
                 ))
             })
         }
@@ -68,11 +68,11 @@ fn check_format(payload: &[u8], status: Status, arguments: &PubArguments) -> Res
         Err(error) if format == Some(PayloadFormat::Utf8) => Err(Failure::new(
             status,
             format_args!(
-                "the message is not valid UTF-8 from byte {} on, and --payload-format says utf8",
+                "the message is not valid UTF-8 from byte {} on, but --payload-format is utf8",
                 error.valid_up_to()
             ),
         )
-        .cure("leave --payload-format out, or give it the value bytes")),
+        .cure("leave --payload-format out, or set it to bytes")),
         _ => Ok(()),
     }
 }
@@ -151,7 +151,7 @@ impl Work<'_> {
                     self.queued = self.queued.saturating_sub(1);
                     let said = run.said(Some(token));
                     if token.is_restored() {
-                        let text = format_args!("a message of an earlier command: {error}");
+                        let text = format_args!("a message from an earlier command: {error}");
                         let failure = Failure::new(Status::Message, text).said(said);
                         output::say(format_args!("{failure}"));
                         continue;
@@ -262,7 +262,7 @@ impl Work<'_> {
     fn tell_stripped(&mut self) {
         if !std::mem::replace(&mut self.strips, true) {
             tell!(
-                "thread-mqtt: the messages go without their properties, which MQTT 3.1.1 does not have."
+                "thread-mqtt: the messages are sent without properties, which MQTT 3.1.1 does not support."
             );
         }
     }

@@ -224,17 +224,17 @@ impl<'a> Run<'a> {
                 ..
             }) => {
                 let (cause, cure) = match reason {
-                    SkipReason::TooLarge => ("larger than --max-packet", "give a larger one"),
-                    _ => ("for which the memory has no room", "give it more"),
+                    SkipReason::TooLarge => ("exceed --max-packet", "increase --max-packet"),
+                    _ => ("do not fit into memory", "free memory"),
                 };
                 tell!(
-                    "thread-mqtt: a message to {topic:?} of {size} bytes is skipped, {cause}.\n  \
-                     What to do: {cure}, or take it with --pieces."
+                    "thread-mqtt: a message on {topic:?} was skipped: its {size} bytes {cause}.\n  \
+                     What to do: {cure}, or receive it with --pieces."
                 );
             }
             Event::Session(Mqtt::RecordDamaged { key }) => {
                 tell!(
-                    "thread-mqtt: --session {}: the record {key:04x} was damaged and is dropped.",
+                    "thread-mqtt: --session {}: record {key:04x} was damaged and has been dropped.",
                     self.directory()
                 );
             }
@@ -339,9 +339,8 @@ impl<'a> Run<'a> {
                 }
                 let other = self.driver.client().session().server_reference();
                 if let (true, Some(other)) = (is_redirect(cause), other) {
-                    failure = failure.cure(format_args!(
-                        "if what the broker points to is another broker, use that: {other:?}"
-                    ));
+                    failure =
+                        failure.cure(format_args!("if this is another broker, use it: {other:?}"));
                 }
                 self.failed = Some(failure);
             }
@@ -365,16 +364,16 @@ impl<'a> Run<'a> {
         let client = self.driver.client();
         let place = self.place();
         let doing = match (client.stage(), &waits) {
-            (_, Waits::Reader) => "while the standard output is not read".to_owned(),
+            (_, Waits::Reader) => "while standard output was not being read".to_owned(),
             (_, Waits::Input) if client.is_online() => "while waiting for more input".to_owned(),
             _ if client.is_online() => format!("while connected to {place}"),
-            (Some(stage), _) => format!("in the stage {stage}, connecting to {place}"),
-            (None, _) => format!("between two attempts to connect to {place}"),
+            (Some(stage), _) => format!("in stage {stage}, connecting to {place}"),
+            (None, _) => format!("between attempts to connect to {place}"),
         };
         let check = match (client.stage(), &waits) {
-            (_, Waits::Reader) => "read the standard output",
+            (_, Waits::Reader) => "read from standard output",
             (_, Waits::Input) if client.is_online() => "end the input",
-            (_, Waits::Others) if client.is_online() => "leave --timeout out to wait without end",
+            (_, Waits::Others) if client.is_online() => "leave --timeout out to wait indefinitely",
             _ if client.is_online() => "check the broker's log",
             (Some(stage), _) => cure::of_silence(stage),
             (None, _) => "find the failing stage with thread-mqtt doctor",
@@ -403,9 +402,9 @@ impl<'a> Run<'a> {
             StoreError::Failed(code) if code < 0 => {
                 let error = io::Error::from_raw_os_error(code.wrapping_neg());
                 failed(format!(" cannot be read or written: {error}"))
-                    .cure("see to it that this user may write all of it, or give another one")
+                    .cure("make it writable for this user, or give another directory")
             }
-            StoreError::Full => failed(": there is no space left where it is".to_owned())
+            StoreError::Full => failed(": its disk is full".to_owned())
                 .cure("free space there, or give a directory elsewhere"),
             error => failed(format!(": {error}")),
         }

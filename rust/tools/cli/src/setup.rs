@@ -77,7 +77,7 @@ fn store(
         Err(failure) if !path.exists() => {
             let path = path.display();
             return Err(failure.cure(format_args!(
-                "check the path, or make a key there: openssl rand -hex -out {path} 32"
+                "check the path, or create a key there: openssl rand -hex -out {path} 32"
             )));
         }
         Err(failure) => return Err(failure),
@@ -91,7 +91,7 @@ fn store(
     // Suggest a new file: this one may be needed.
     let key = Key::soft(bytes, fill).map_err(|error| {
         Failure::usage(format_args!("--session-key {}: {error}", path.display())).cure(
-            "name the file with the key, or make one in a new file: openssl rand -hex -out NEW-FILE 32",
+            "give the file with the key, or create one in a new file: openssl rand -hex -out NEW-FILE 32",
         )
     })?;
     let id = mqtt.id.as_deref().unwrap_or_default();
@@ -117,17 +117,17 @@ fn open_store(directory: &Path) -> Result<FileStore, Failure> {
     FileStore::open(directory).map_err(|error| match error.kind() {
         ErrorKind::ResourceBusy => {
             Failure::usage(format_args!("--session {shown}: another process uses it"))
-                .cure("wait for its end, or give each process a directory and an --id of its own")
+                .cure("wait for it to end, or give each process its own directory and --id")
         }
-        _ if directory.exists() && !directory.is_dir() => Failure::usage(format_args!(
-            "--session {shown} is a file, and not a directory"
-        ))
-        .cure("give a directory; it is made if it is not there"),
+        _ if directory.exists() && !directory.is_dir() => {
+            Failure::usage(format_args!("--session {shown} is a file, not a directory"))
+                .cure("give a directory; it is created if missing")
+        }
         _ => Failure::new(
             Status::Input,
-            format_args!("--session {shown} cannot be made or opened: {error}"),
+            format_args!("--session {shown} cannot be created or opened: {error}"),
         )
-        .cure("give a directory that this user may make and write"),
+        .cure("give a directory that this user can create and write"),
     })
 }
 
@@ -269,7 +269,7 @@ fn session_config(
                     "the first line of the file {} given by --password-file is empty",
                     path.display()
                 ))
-                .cure("write the password into the first line, or leave --password-file out"));
+                .cure("put the password in the first line, or leave --password-file out"));
             }
             Some(content.into())
         }
@@ -320,9 +320,7 @@ fn set_persistent(config: &mut thread_mqtt_session::Config, arguments: &MqttArgu
 
 fn random_id() -> Result<String, Failure> {
     let number = getrandom::u64().map_err(|error| {
-        Failure::usage(format_args!(
-            "this host has no random numbers to give: {error}"
-        ))
+        Failure::usage(format_args!("no entropy available on this host: {error}"))
     })?;
     Ok(format!("thread-mqtt-{number:016x}"))
 }

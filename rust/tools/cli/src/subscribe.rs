@@ -59,8 +59,8 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                     Ok(true) => {
                         if let Mqtt::MessageCut { received, .. } = event {
                             tell!(
-                                "thread-mqtt: the message on {topic} was cut after {received} bytes, which are not all \
-                                 of it; with QoS 1 and 2, and a session that is kept (-c), it comes again."
+                                "thread-mqtt: the message on {topic} was cut off after {received} bytes; with QoS 1 or 2 \
+                                 and a kept session (-c), the broker sends it again."
                             );
                         }
                         missing = missing.map(|missing| missing - u64::from(is_last));
@@ -83,7 +83,7 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                 for (result, topic) in results.iter().zip(topics) {
                     match result {
                         Ok(granted) if *granted < wanted.qos => tell!(
-                            "thread-mqtt: the broker grants {topic} no more than QoS {}.",
+                            "thread-mqtt: the broker granted only QoS {} for {topic}.",
                             *granted as u8
                         ),
                         Ok(_) => {}

@@ -68,10 +68,10 @@ const MAX_CHAIN: usize = 7;
 pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
     if arguments.insecure {
         let failure = Failure::usage(format_args!(
-            "there is no --insecure: the broker's certificate is always checked"
+            "--insecure is not supported: the broker's certificate is always checked"
         ));
         return Err(failure.cure(
-            "name its CA with --ca, or the certificate itself with --pin, whatever its names and dates are",
+            "give its CA with --ca, or pin the certificate with --pin, which ignores names and dates",
         ));
     }
     let mut builder = Config::builder(laptop())
@@ -107,7 +107,7 @@ pub(crate) fn tls_config(arguments: &TlsArguments) -> Result<Config, Failure> {
     builder
         .alpn(&alpn)
         .build()
-        .map_err(|error| Failure::usage(format_args!("the TLS options do not fit: {error}")))
+        .map_err(|error| Failure::usage(format_args!("the TLS options cannot be used: {error}")))
 }
 
 /// Configures the given CAs, or pins only, or the CAs of this system.
@@ -145,8 +145,8 @@ fn system_bundle() -> Result<(PathBuf, &'static str), Failure> {
         .find(|path| path.exists())
         .map(|path| (path, "this system's CA certificates"))
         .ok_or_else(|| {
-            Failure::usage("this system has no bundle of CA certificates in a usual place")
-                .cure("give one by --ca, or install the package ca-certificates")
+            Failure::usage("no CA certificate bundle was found on this system")
+                .cure("give one with --ca, or install the package ca-certificates")
         })
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn read(path: &Path, option: &str) -> Result<Vec<u8>, Failure> {
     let content = read_within(path, option, LARGEST)?;
     content.ok_or_else(|| {
         Failure::usage(format_args!(
-            "the file {} given by {option} has more than {} MiB",
+            "the file {} given by {option} is larger than {} MiB",
             path.display(),
             LARGEST >> 20
         ))
@@ -194,7 +194,7 @@ pub(crate) fn read_within(
             "the file {} given by {option} cannot be read: {error}",
             path.display()
         ))
-        .cure("check the path and that you may read it")
+        .cure("check the path and its permissions")
     })?;
     Ok((content.len() as u64 <= bytes).then_some(content))
 }

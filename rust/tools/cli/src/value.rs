@@ -10,7 +10,7 @@ pub(crate) fn format(text: &str) -> Result<String, String> {
     match unknown_in(text) {
         None => Ok(text.to_owned()),
         Some(unknown) => Err(format!(
-            "{unknown} stands for nothing; write one of {}, and %% for a percent sign",
+            "unknown format {unknown}; use one of {}, or %% for a percent sign",
             FORMATS.map(|known| format!("%{known}")).join(" ")
         )),
     }
@@ -21,7 +21,7 @@ pub(crate) fn qos(text: &str) -> Result<QoS, &'static str> {
         "0" => Ok(QoS::AtMostOnce),
         "1" => Ok(QoS::AtLeastOnce),
         "2" => Ok(QoS::ExactlyOnce),
-        _ => Err("the quality of service is 0, 1 or 2, for example 1"),
+        _ => Err("write a quality of service from 0 to 2, for example 1"),
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
         .or_else(|| text.split_once('='))
     {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => Err("a property is written NAME=VALUE"),
+        None => Err("a property must have the form NAME=VALUE"),
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {
 pub(crate) fn server(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .or_else(|_| text.parse().map(|address| SocketAddr::new(address, 53)))
-        .map_err(|_| "this is no address of a DNS server; write 192.0.2.1, 2001:db8::1 or [2001:db8::1]:53")
+        .map_err(|_| "not a DNS server address; write 192.0.2.1, 2001:db8::1 or [2001:db8::1]:53")
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ fn options() {
         ("-t topic", "--message"),
         ("-m message", "--topic"),
         ("-t topic -m a -n", "cannot be used"),
-        ("-t topic -n -q 3", "0, 1 or 2"),
+        ("-t topic -n -q 3", "from 0 to 2"),
         ("-t topic/# -n", "wildcards"),
         ("-t topic -n -c", "--id"),
         ("-t topic -n -V 3.1.1 -P secret", "user name"),
@@ -247,7 +247,7 @@ fn nobody_listens() {
     );
     // If there are two, both are named.
     let other = format!("mqtt://{address}");
-    let before = format!("Before: {one} at 127.0.0.1: TCP failed");
+    let before = format!("Earlier: {one} at 127.0.0.1: TCP failed");
     let says = format!("thread-mqtt: {other}: TCP failed");
     refused(
         &[&format!("{one},{other}"), "--dns-server", &dns],
@@ -271,7 +271,7 @@ fn a_broker_that_says_nothing() {
         let outcome = run(&[&all[..], &["-q", qos]].concat());
         assert_eq!(outcome.status, TIMED_OUT, "{outcome:?}");
         for says in [
-            &format!("timed out after 5.5 s in the stage TLS, connecting to {uri}"),
+            &format!("timed out after 5.5 s in stage TLS, connecting to {uri}"),
             left,
             "check that the broker speaks TLS on this port",
             "more time with --timeout",
@@ -347,7 +347,7 @@ fn client_key_missing_or_of_another_certificate() {
     refused(
         &[uri, "--ca", &ca, "--insecure"],
         USAGE,
-        &["no --insecure", "--pin"],
+        &["--insecure is not supported", "--pin"],
     );
 }
 
@@ -363,7 +363,7 @@ fn wrong_ca() {
         let outcome = outcome(command(&arguments).env("SSL_CERT_FILE", &ca));
         assert_eq!(outcome.status, TLS, "{outcome:?}");
         let said = format!("{}{}", outcome.stdout, outcome.stderr);
-        let says = format!("no --ca was given, so the CAs of this system count ({ca})");
+        let says = format!("no --ca was given, so the CAs of this system are used ({ca})");
         assert!(said.contains(&says) && said.contains("--ca FILE"), "{said}");
     }
 }
@@ -538,8 +538,8 @@ fn a_broker_that_refuses_the_user() {
     let uri = uri("mqtt", broker.address());
     for (options, says) in [
         (&[][..], "with -u and its password with --password-file"),
-        (&["-u", "me"], "that belongs to -u with --password-file"),
-        (&["-u", "me", "-P", "x"], "check -u and the password"),
+        (&["-u", "me"], "if this user has a password"),
+        (&["-u", "me", "-P", "x"], "check -u, the password"),
         (
             &["-P", "x"],
             "the user name that belongs to the password with -u",
@@ -686,7 +686,7 @@ fn a_subscription_that_the_broker_lowers() {
     ]);
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert_eq!(outcome.stdout, "x\ny\n");
-    let said = "thread-mqtt: the broker grants low no more than QoS 1.\n";
+    let said = "thread-mqtt: the broker granted only QoS 1 for low.\n";
     assert_eq!(outcome.stderr, said);
     broker.join().unwrap();
 }
@@ -751,7 +751,7 @@ fn a_broker_that_takes_neither_version() {
         MQTT,
         &["use MQTT 5 instead of 3.1.1: --mqtt 5"],
     );
-    refused(&[&uri, "--fallback"], MQTT, &["neither version"]);
+    refused(&[&uri, "--fallback"], MQTT, &["neither MQTT version"]);
     let will = ["--will-topic", "w", "--will-content-type", "a/b"];
     let command = [&[&*uri, "--fallback"], &will[..]].concat();
     refused(&command, MQTT, &["--will-content-type", "is not possible"]);
@@ -764,6 +764,10 @@ fn a_broker_that_points_to_what_cannot_be_followed() {
     refused(
         &[&uri],
         MQTT,
-        &["use another broker", "is another broker", "\"http://foo\""],
+        &[
+            "use another broker",
+            "if this is another broker",
+            "\"http://foo\"",
+        ],
     );
 }

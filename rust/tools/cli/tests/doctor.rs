@@ -446,7 +446,7 @@ ok      resolve      server *
 ok      TCP          connected to 127.0.0.1, port *
 FAILED  MQTT         the broker closed the connection instead of answering CONNECT
 FAILED  MQTT 3.1.1   the older version fails as well: *
-        what to do   check the broker's log: it took neither version of MQTT, *use mqtts://
+        what to do   check the broker's log: it accepted neither MQTT version; *use mqtts://
 ",
     );
 }
@@ -521,7 +521,7 @@ fn the_time_is_over_while_a_dns_server_is_silent() {
         "1",
     ]);
     assert_eq!(outcome.status, 10, "{outcome:#?}");
-    let says = "timed out after 1 s while each DNS server was asked for the host of \
+    let says = "timed out after 1 s while querying the DNS servers for the host of \
                 mqtt://broker.example:1883";
     assert!(outcome.stderr.contains(says), "{outcome:#?}");
     assert!(outcome.stderr.contains("--dns-timeout"), "{outcome:#?}");
@@ -557,8 +557,7 @@ FAILED  MQTT         *
 #[test]
 fn the_password_is_wrong() {
     for (version, code) in [("5", 0x86), ("3.1.1", 4)] {
-        let cure =
-            "        what to do   none was given: give a user name with -u *--password-file\n";
+        let cure = "        what to do   give a user name with -u *--password-file\n";
         let line = refusal(version, code, cure);
         assert!(line.contains("password"), "{line}");
     }
@@ -568,7 +567,7 @@ fn the_password_is_wrong() {
 fn the_broker_does_not_speak_this_version() {
     // The older version is tried as well.
     let older = "FAILED  MQTT 3.1.1   the older version fails as well: *
-        what to do   check the broker's log: it took neither version of MQTT, *
+        what to do   check the broker's log: it accepted neither MQTT version*
 ";
     let newer = "        what to do   use MQTT 5 instead of 3.1.1: --mqtt 5
 ";

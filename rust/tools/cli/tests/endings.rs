@@ -376,7 +376,7 @@ fn a_broker_that_only_speaks_3_1_1() {
             "text/plain",
         ]);
         lines.say("before\n");
-        lines.wait_for_error("without their properties");
+        lines.wait_for_error("without properties");
         lines.say("after\n");
         lines.say_no_more();
         assert_eq!(lines.status(), 0);
@@ -478,7 +478,7 @@ fn an_output_that_is_not_read_holds_up_no_end() {
                 &["-W", "5"],
                 None,
                 10,
-                "while the standard output is not read",
+                "while standard output was not being read",
             ),
         ] {
             let arguments = ["sub", &uri, "-t", "large", "-q", qos];
@@ -552,9 +552,9 @@ fn help_is_in_groups() {
     };
     let of_pub = groups("pub");
     for heading in [
-        "Payload, one of:",
+        "Payload (exactly one):",
         "Message:",
-        "Properties of the message (MQTT 5):",
+        "Message properties (MQTT 5):",
         "Connection:",
         "MQTT:",
         "Will:",

@@ -335,7 +335,7 @@ fn a_message_larger_than_the_limit_is_skipped() {
     let input = ["x".repeat(2000), "after".into(), String::new()].join("\n");
     let sent = run_with_input(&["pub", &uri, "-t", "t", "-q", "1", "-l"], input.as_bytes());
     assert_eq!(sent.status, 0, "{sent:?}");
-    subscriber.wait_for_error("a message to \"t\" of 2008 bytes is skipped");
+    subscriber.wait_for_error("a message on \"t\" was skipped: its 2008 bytes");
     assert_eq!(subscriber.line(), "after");
 }
 

@@ -83,7 +83,7 @@ fn options_of_tls_need_tls() {
     ] {
         let mut arguments = vec!["mqtt://localhost:1"];
         arguments.extend(options);
-        let says = format!("{} is about TLS", options[0]);
+        let says = format!("{} is a TLS option", options[0]);
         refused(&arguments, USAGE, &[&says, "write mqtts://"]);
     }
 }
@@ -251,7 +251,7 @@ fn a_list_that_mixes_tls_and_none_takes_no_secrets() {
         arguments.extend(options);
         let says = [
             names,
-            "mixes mqtts:// and mqtt://",
+            "must not mix mqtts:// and mqtt://",
             "mqtt://b.example",
             "write mqtts://",
         ];
@@ -285,8 +285,8 @@ fn characters_that_brokers_close_the_connection_for() {
     ] {
         let mut arguments = vec!["mqtt://localhost:1"];
         arguments.extend(options);
-        let says = format!("{option} \"a\\u{{1}}\" has the control character U+0001");
-        refused(&arguments, USAGE, &[&says, "What to do: leave"]);
+        let says = format!("{option} \"a\\u{{1}}\" contains the control character U+0001");
+        refused(&arguments, USAGE, &[&says, "What to do: remove"]);
     }
     for (topic, says) in [
         ("a\nb", "the control character U+000A"),
@@ -317,7 +317,7 @@ fn what_would_be_ignored_is_refused() {
                 "--will-delay",
                 "5",
             ][..],
-            &["--will-delay is of MQTT 5", "leave --will-delay out"][..],
+            &["--will-delay requires MQTT 5", "leave --will-delay out"][..],
         ),
         (
             &["mqtt://localhost:1", "-x", "60"],
@@ -331,7 +331,7 @@ fn what_would_be_ignored_is_refused() {
                 "--will-delay",
                 "5",
             ],
-            &["--will-delay lasts as long as the session", "add -c"],
+            &["--will-delay cannot outlast the session", "add -c"],
         ),
         (
             &["mqtt://localhost:1", "--session", "s", "-i", "a", "-x", "0"],
@@ -362,31 +362,31 @@ fn what_would_be_ignored_is_refused() {
                 "-V",
                 "3.1.1",
             ],
-            &["-x is of MQTT 5"],
+            &["-x requires MQTT 5"],
         ),
         (
             &["mqtt://192.0.2.1", "--family", "ipv6"],
             &[
-                "--family ipv6 does not go with 192.0.2.1",
+                "--family ipv6 conflicts with 192.0.2.1",
                 "leave --family out",
             ],
         ),
         (
             &["mqtt://[2001:db8::1]", "--family", "ipv4"],
-            &["--family ipv4 does not go with [2001:db8::1]"],
+            &["--family ipv4 conflicts with [2001:db8::1]"],
         ),
         (
             &["mqtt://a.example,,mqtt://b.example"],
-            &["has an empty entry", "write one comma"],
+            &["has an empty entry", "with one comma"],
         ),
         (&["mqtt://a.example,"], &["has an empty entry"]),
         (
             &["mqtt://a.example", "-p", "1884"],
-            &["--port goes with --host", "mqtt://HOST:1884"],
+            &["--port needs --host", "mqtt://HOST:1884"],
         ),
         (
             &["mqtt://localhost:1", "-u", "u", "--password-file", &empty],
-            &[&empty, "is empty", "into the first line"],
+            &[&empty, "is empty", "in the first line"],
         ),
         (
             &["-h", "localhost:1883"],
@@ -405,12 +405,12 @@ fn what_would_be_ignored_is_refused() {
         ),
         (
             &["-h", "mqtt://localhost"],
-            &["--host \"mqtt://localhost\" is a URI", "leave --host out"],
+            &["--host \"mqtt://localhost\" is a URI", "leave out --host"],
         ),
-        (&["-h", "ho st"], &["--host \"ho st\" is not one host"]),
+        (&["-h", "ho st"], &["--host \"ho st\" is not a single host"]),
         (
             &["-h", "a.example,b.example"],
-            &["is not one host", "by their URIs"],
+            &["is not a single host", "as URIs"],
         ),
         (&["-h", "a_b!"], &["--host \"a_b!\""]),
         (
@@ -437,7 +437,7 @@ fn what_would_be_ignored_is_refused() {
     let resolve = run(&["resolve", "192.0.2.1", "--family", "ipv6"]);
     assert_eq!(resolve.status, USAGE, "{resolve:?}");
     for (format, says) in [
-        ("%t %z", "%z stands for nothing"),
+        ("%t %z", "unknown format %z"),
         ("100%", "%% for a percent sign"),
     ] {
         let outcome = run(&["sub", "mqtt://localhost:1", "-t", "t", "-F", format]);
@@ -464,7 +464,7 @@ fn properties_are_of_mqtt_5() {
         for option in [format!("--{option}"), of_will] {
             let mut arguments = vec!["mqtt://localhost:1", "-V", "3.1.1", &option, value];
             arguments.extend(["--will-topic", "w"]);
-            let says = format!("{option} is of MQTT 5");
+            let says = format!("{option} requires MQTT 5");
             refused(&arguments, USAGE, &[&says, &format!("leave {option} out")]);
         }
     }
@@ -543,14 +543,14 @@ fn input_without_an_end_is_refused() {
     let broker = broker();
     let uri = uri("mqtt", broker.address());
     for (how, what) in [
-        (&["-s"][..], "the standard input"),
-        (&["-l"], "a line of the standard input"),
+        (&["-s"][..], "standard input"),
+        (&["-l"], "a line of standard input"),
         (&["-f", "/dev/zero"], "the file /dev/zero given by --file"),
     ] {
         let arguments = [&["pub", &uri, "-t", "t", "-W", "60"], how].concat();
         let refused = outcome(command(&arguments).stdin(zeros()));
         assert_eq!(refused.status, 1, "{refused:?}");
-        let says = format!("{what} has over 268435455 bytes, and an MQTT message at most");
+        let says = format!("{what} has over 268435455 bytes, but an MQTT message is limited to");
         assert!(refused.stderr.contains(&says), "{refused:?}");
     }
     for option in ["--password-file", "--ca"] {
@@ -558,7 +558,7 @@ fn input_without_an_end_is_refused() {
         let arguments = ["pub", uri, "-t", "t", "-n", "-u", "u", option, "/dev/zero"];
         let refused = run(&arguments);
         assert_eq!(refused.status, USAGE, "{refused:?}");
-        let says = format!("the file /dev/zero given by {option} has more than 64 MiB");
+        let says = format!("the file /dev/zero given by {option} is larger than 64 MiB");
         assert!(refused.stderr.contains(&says), "{refused:?}");
     }
     assert_eq!(broker.log().published.len(), 0);
@@ -640,7 +640,7 @@ fn options_that_do_nothing_together() {
 /// What `thread-mqtt resolve` was said to show, but cannot.
 #[test]
 fn a_name_without_a_form_in_ascii() {
-    let says = ["has no form in ASCII", "leave xn-- out of \"xn--ü\""];
+    let says = ["cannot be converted to ASCII", "remove xn-- from \"xn--ü\""];
     refused(&["mqtt://a.xn--ü.example"], USAGE, &says);
     refused(&["-h", "xn--ü"], USAGE, &says);
     let resolved = run(&["resolve", "xn--ü"]);

@@ -67,7 +67,7 @@ fn a_full_disk_is_told() {
         let (status, said) = printing_to(full(), arguments);
         assert_eq!(status, INPUT, "{arguments:?}: {said}");
         assert!(
-            said.starts_with("thread-mqtt: writing to the standard output failed: No space left"),
+            said.starts_with("thread-mqtt: writing to standard output failed: No space left"),
             "{arguments:?}: {said}"
         );
         assert!(said.contains("What to do: free space"), "{said}");

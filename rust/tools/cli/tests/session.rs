@@ -167,7 +167,7 @@ fn what_a_directory_is_not_good_for_is_said() {
     let file = scratch.file("file", "");
     let outcome = run(&["pub", &uri, "-t", "t", "-n", "-i", "a", "--session", &file]);
     assert_eq!(outcome.status, 2, "{outcome:?}");
-    let says = format!("--session {file} is a file, and not a directory");
+    let says = format!("--session {file} is a file, not a directory");
     assert!(outcome.stderr.contains(&says), "{outcome:?}");
     let inside = format!("{file}/session");
     let outcome = run(&[
@@ -182,7 +182,7 @@ fn what_a_directory_is_not_good_for_is_said() {
         &inside,
     ]);
     assert_eq!(outcome.status, 1, "{outcome:?}");
-    let says = format!("--session {inside} cannot be made or opened");
+    let says = format!("--session {inside} cannot be created or opened");
     assert!(outcome.stderr.contains(&says), "{outcome:?}");
     let outcome = run(&["pub", &uri, "-t", "t", "-n", "--session", &directory]);
     assert_eq!(outcome.status, 2, "{outcome:?}");
@@ -193,7 +193,7 @@ fn what_a_directory_is_not_good_for_is_said() {
     let outcome = run(&second);
     assert_eq!(outcome.status, 0, "{outcome:?}");
     assert!(
-        outcome.stderr.contains("the record 8123 was damaged"),
+        outcome.stderr.contains("record 8123 was damaged"),
         "{outcome:?}"
     );
 
@@ -310,16 +310,18 @@ fn what_waits_for_the_next_command_is_told() {
     };
     let line = |what: &str| Some(format!("  Kept: {what}."));
     let first = send(&key, "1");
-    let expected =
-        format!("1 message waits in --session {directory}; the next pub with it sends it");
+    let expected = format!(
+        "1 message is stored in --session {directory}; the next pub with that directory sends it"
+    );
     assert_eq!(
         (first.status, kept(&first.stderr)),
         (6, line(&expected)),
         "{first:?}"
     );
     let second = send(&key, "1");
-    let expected =
-        format!("2 messages wait in --session {directory}; the next pub with it sends them");
+    let expected = format!(
+        "2 messages are stored in --session {directory}; the next pub with that directory sends them"
+    );
     assert_eq!(kept(&second.stderr), line(&expected), "{second:?}");
     assert_eq!(kept(&send(&key, "0").stderr), None);
     let wrong = send(&other, "1");
@@ -405,11 +407,11 @@ fn input_that_is_there_is_kept() {
         assert_eq!(outcome.status, 6, "{outcome:?}");
         assert_eq!(records(&directory), kept, "{outcome:?}");
         let (verb, they) = match kept {
-            1 => ("1 message waits".to_owned(), "it"),
-            _ => (format!("{kept} messages wait"), "them"),
+            1 => ("1 message is stored".to_owned(), "it"),
+            _ => (format!("{kept} messages are stored"), "them"),
         };
         let mut says = format!(
-            "  Kept: {verb} in --session {directory}; the next pub with it sends {they}.\n"
+            "  Kept: {verb} in --session {directory}; the next pub with that directory sends {they}.\n"
         );
         says.extend(rest.map(|rest| format!("  Not kept: {rest}.\n")));
         assert!(outcome.stderr.ends_with(&says), "{outcome:?}");
