@@ -28,7 +28,7 @@ pub fn tls(options: &Options, broker: &BrokerUri) -> Result<(), Failure> {
     ];
     match given.iter().find(|(is_given, _)| *is_given) {
         Some((_, option)) if broker.scheme == Scheme::Mqtt => Err(Failure::usage(
-            &format!("{option} is about TLS, and {broker} is spoken to without it"),
+            &format!("{option} is a TLS option, but {broker} does not use TLS"),
             &format!("write mqtts:// in --broker, or leave {option} out"),
         )),
         _ => Ok(()),
@@ -41,19 +41,19 @@ fn user(options: &Options) -> Result<(), Failure> {
     let password = options.password.as_deref().filter(|word| !word.is_empty());
     match (&options.username, password) {
         (Some(_), None) if is_own => Err(Failure::usage(
-            "the demo's own broker lets a user in only with a password",
+            "the demo's own broker requires a password for a user",
             "give --password as well, or leave --username out",
         )),
         (Some(name), _) if is_own && (name.is_empty() || name.contains([':', '\n'])) => {
             Err(Failure::usage(
                 &format!(
-                    "the --username {name:?} cannot be used: Mosquitto, the demo's own broker, does not take it"
+                    "the --username {name:?} cannot be used with Mosquitto, the demo's own broker"
                 ),
-                "choose a --username with at least one character and without colons and line ends",
+                "choose a non-empty --username without colons and line breaks",
             ))
         }
         (_, Some(password)) if is_own && password.contains('\n') => Err(Failure::usage(
-            "the --password has a line end, which Mosquitto, the demo's own broker, does not take",
+            "the --password contains a line break, which Mosquitto, the demo's own broker, rejects",
             "choose another --password",
         )),
         (None, _) if options.password.is_some() && options.mqtt == Mqtt::V311 => {
@@ -135,7 +135,7 @@ fn topic(topic: &str) -> Result<(), Failure> {
     };
     if topic.starts_with('$') {
         return Err(refused(
-            "topics that begin with $ belong to the broker",
+            "topics that begin with $ are reserved for the broker",
             "choose a --topic that begins with another character",
         ));
     }

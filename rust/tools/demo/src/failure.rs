@@ -48,7 +48,7 @@ impl Failure {
         let text = error.to_string();
         match text.split_once("; ").or_else(|| text.split_once(": ")) {
             Some((cause, cure)) => Self::new(stage, cause, cure),
-            None => Self::new(stage, &text, "see --help for what is possible"),
+            None => Self::new(stage, &text, "see --help for valid values"),
         }
     }
 
@@ -64,7 +64,7 @@ impl Failure {
                 let text = cause.to_string();
                 match text.split_once("; ") {
                     Some((cause, cure)) => Self::new(name, cause, cure),
-                    None => Self::new(name, &text, "look into the broker's log"),
+                    None => Self::new(name, &text, "check the broker's log"),
                 }
             }
         }
@@ -76,7 +76,7 @@ impl Failure {
     fn from_report(stage: Stage, report: &Report) -> Self {
         let cure = report
             .cure()
-            .unwrap_or("look at the border router's DNS and its uplink");
+            .unwrap_or("check the border router's DNS and its uplink");
         let cause = match (
             stage,
             report.failures.iter().find(|one| one.cure() == Some(cure)),

@@ -81,7 +81,7 @@ fn unwritten(printed: io::Result<()>) -> Result<(), Failure> {
     match printed {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(
             "output",
-            &format!("the standard output cannot be written ({error})"),
+            &format!("cannot write to standard output ({error})"),
             "free space where the output goes, or send it elsewhere",
         )),
         _ => Ok(()),

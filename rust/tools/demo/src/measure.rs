@@ -229,8 +229,8 @@ impl Bench {
 fn out_of_time(stage: &'static str) -> Failure {
     Failure::new(
         stage,
-        "the measurement waited in vain",
-        "run the demo with the same --seed to see where it stands still",
+        "the measurement timed out",
+        "run the demo with the same --seed to see where it stalls",
     )
 }
 

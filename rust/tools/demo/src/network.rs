@@ -86,7 +86,7 @@ impl Network {
             Failure::new(
                 "setup",
                 &format!("the embedded {what} could not be started ({error})"),
-                "make sure that this machine lets programs listen on 127.0.0.1, or use --broker",
+                "make sure that programs can listen on 127.0.0.1, or use --broker",
             )
         };
         let broker = Broker::start(&broker::Config {
@@ -162,7 +162,7 @@ fn folder_failure(error: &io::Error) -> Failure {
     Failure::new(
         "setup",
         &format!(
-            "no file can be made in {}, the folder for temporary files ({error})",
+            "no file can be created in {}, the folder for temporary files ({error})",
             env::temp_dir().display()
         ),
         "set TMPDIR to a folder that can be written, or use --broker",
@@ -182,11 +182,11 @@ fn parse_uri(uri: &str) -> Result<BrokerUri, Failure> {
         let told = error.to_string();
         let (cause, cure) = told.split_once(": ").unwrap_or((&told, "see --help"));
         let cure = match error {
-            UriError::UserInfo => "leave them out there, and give --username and --password",
+            UriError::UserInfo => "remove them, and give --username and --password",
             _ => cure,
         };
         let shown = uri::without_credentials(uri);
-        let cause = format!("\"{shown}\" is not the URI of a broker: {cause}");
+        let cause = format!("\"{shown}\" is not a broker's URI: {cause}");
         Failure::usage(&cause, cure)
     })
 }
@@ -241,7 +241,7 @@ fn world(options: &Options, host_access: HostAccess, epoch: u64) -> Result<World
     let world = World::new(config).map_err(|error| {
         Failure::new(
             "setup",
-            &format!("the simulated network cannot be made: {error}"),
+            &format!("the simulated network cannot be created: {error}"),
             "change the options that describe the network (--loss, --hops, --sleepy)",
         )
     })?;

@@ -38,7 +38,7 @@ pub struct Options {
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     pub password: Option<String>,
 
-    /// TLS version [default: 1.2; whatever the broker speaks with --broker]
+    /// TLS version [default: 1.2; with --broker, any that the broker supports]
     #[arg(long, value_name = "VERSION")]
     pub tls: Option<Tls>,
 
@@ -70,30 +70,30 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value = "0", value_parser = number::<u8>(0, u64::from(thread_sim::MAX_HOPS), 2), allow_negative_numbers = true)]
     pub hops: u8,
 
-    /// Make the device sleepy: it polls its parent every MS milliseconds, from 10 to 240000, and above some 10000 answers of DNS or the broker may come too late
+    /// Make the device sleepy: it polls its parent every MS milliseconds, from 10 to 240000, and above about 10000 answers from DNS or the broker may arrive too late
     #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "500", value_parser = number::<u32>(10, 240_000, 500), allow_negative_numbers = true)]
     pub sleepy: Option<u32>,
 
-    /// Seed of everything random inside the world, from 0 to 18446744073709551615
+    /// Seed of the simulation's random numbers, from 0 to 18446744073709551615
     ///
-    /// The broker and TLS's random numbers are outside it, and an answer comes when this machine has it: times
-    /// and frames differ a little between two runs with the same seed.
+    /// The broker and the random numbers of TLS are not part of the simulation, so times and frames differ
+    /// slightly between two runs with the same seed.
     #[arg(long, value_name = "N", default_value = "1", value_parser = number::<u64>(0, u64::MAX, 7), allow_negative_numbers = true)]
     pub seed: u64,
 
-    /// Let the world's clock run as fast as yours, not faster
+    /// Run the simulation in real time instead of as fast as possible
     #[arg(long)]
     pub real_time: bool,
 
-    /// Switch the border router's NAT64 off, to see what then fails
+    /// Disable NAT64 on the border router, to see what fails
     #[arg(long)]
     pub no_nat64: bool,
 
-    /// Give up after this many seconds of the world's time, from 1 to 86400
+    /// Give up after this many simulated seconds, from 1 to 86400
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = number::<u32>(1, 86_400, 300), allow_negative_numbers = true)]
     pub timeout: u32,
 
-    /// After a failure try again, as a device in the field does, until --timeout
+    /// Retry after a failure, as a real device does, until --timeout
     #[arg(long)]
     pub retry: bool,
 
@@ -101,11 +101,11 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub pcap: Option<PathBuf>,
 
-    /// Add the TLS secrets to this file, for Wireshark [default: $SSLKEYLOGFILE, if it is set]
+    /// Append the TLS secrets to this file, for Wireshark [default: $SSLKEYLOGFILE, if it is set]
     #[arg(long, value_name = "FILE")]
     pub keylog: Option<PathBuf>,
 
-    /// Draw the timeline as a picture
+    /// Draw the timeline as an SVG file
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
 
@@ -122,8 +122,8 @@ pub struct Options {
     #[arg(long, hide = true, value_name = "SEEDS", num_args = 0..=1, default_missing_value = "25", value_parser = clap::value_parser!(u64).range(1..))]
     pub measure: Option<u64>,
 
-    /// Where the demo's own broker runs. `virtual` puts it inside the world: the same seed then
-    /// repeats byte for byte, which is what the tests want and no user needs.
+    /// Where the demo's own broker runs. `virtual` puts it inside the simulation, for tests: runs
+    /// with the same seed are then identical byte for byte.
     #[arg(long, hide = true, default_value = "broker")]
     pub peer: Peer,
 }
@@ -138,17 +138,17 @@ JSON: one object with
   cipher_suite    its IANA name, or null
   mqtt_version    \"3.1.1\" or \"5\"
   qos, seed       as chosen
-  stages          one object a stage: name, ms (time it took), frames and bytes on air meanwhile
+  stages          one object per stage: name, ms (duration), frames and bytes on air during it
   published       messages acknowledged (QoS 0: sent)
   received        messages that came back
-  frames, bytes   on air in all, from switching the device on to its disconnect
-  wireshark       with --pcap: the arguments with which tshark decrypts the file, else null
+  frames, bytes   total on air, from power-on of the device to its disconnect
+  wireshark       with --pcap: the tshark arguments that decrypt the file, else null
   error           null, or stage, cause and cure
 
-Frames and bytes are those of every node, retransmissions and acknowledgements included; a frame's
-bytes run from its MAC header to its checksum. Times are the world's.
+Frames and bytes are those of all nodes, including retransmissions and acknowledgements; a frame's
+bytes are counted from its MAC header to its checksum. Times are simulated.
 
-Exit status: 0 if every message came back, 1 if not, 2 for unusable options, 130 after Ctrl-C or SIGTERM.";
+Exit status: 0 if every message came back, 1 if not, 2 for invalid options, 130 after Ctrl-C or SIGTERM.";
 
 /// `--tls`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

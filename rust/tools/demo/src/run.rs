@@ -235,8 +235,8 @@ impl<'a> Run<'a> {
         if let Err(error) = world.end_capture() {
             result = result.and(Err(Failure::new(
                 "setup",
-                &format!("the pcap file could not be written to its end ({error})"),
-                "make room on the disk, or give --pcap another path",
+                &format!("the pcap file is incomplete ({error})"),
+                "free disk space, or give --pcap another path",
             )));
         }
         Outcome {
@@ -339,8 +339,8 @@ impl<'a> Run<'a> {
         let closed = matches!(cause, Cause::Tcp(_) | Cause::Tls(_));
         if closed && self.queued > 0 && self.options.size > 0 && self.options.mqtt == Mqtt::V311 {
             failure.cure = format!(
-                "Choose a --size below {}: an MQTT 3.1.1 broker that takes no message of this size \
-                 says so by closing the connection, and its log tells the limit.",
+                "Choose a --size below {}: an MQTT 3.1.1 broker closes the connection when a message \
+                 is too large, and its log shows the limit.",
                 self.options.size
             );
         }
@@ -411,7 +411,7 @@ impl<'a> Run<'a> {
                     return Err(Failure::new(
                         "subscribed",
                         &format!("the broker refused the subscription: {reason}"),
-                        "choose a --topic that the broker lets this user read",
+                        "choose a --topic that this user may read",
                     ));
                 }
                 self.reach("subscribed", self.options.topic.clone());
@@ -504,27 +504,22 @@ impl<'a> Run<'a> {
             let next = self.next;
             return Failure::new(
                 next,
-                &format!("\"{next}\" was not reached within {seconds} s of the world's time"),
-                "give it more with --timeout, or lower --loss and --hops",
+                &format!("\"{next}\" was not reached within {seconds} simulated seconds"),
+                "increase --timeout, or reduce --loss and --hops",
             );
         }
         let received = thousands(self.received().into());
         let messages = plural(self.options.messages.into(), "message");
         let (why, cure) = match self.options.qos() {
             QoS::AtMostOnce => (
-                "; with QoS 0 a message that is lost does not come again",
-                "use --qos 1, or lower --loss and --hops",
+                "; with QoS 0 a lost message is not sent again",
+                "use --qos 1, or reduce --loss and --hops",
             ),
-            _ => (
-                "",
-                "give it more with --timeout, or lower --loss and --hops",
-            ),
+            _ => ("", "increase --timeout, or reduce --loss and --hops"),
         };
         Failure::new(
             self.next,
-            &format!(
-                "{received} of {messages} came back within {seconds} s of the world's time{why}"
-            ),
+            &format!("{received} of {messages} came back within {seconds} simulated seconds{why}"),
             cure,
         )
     }
@@ -533,10 +528,10 @@ impl<'a> Run<'a> {
         Failure::new(
             self.next,
             &format!(
-                "the run was interrupted while it waited for \"{}\"",
+                "the run was interrupted while waiting for \"{}\"",
                 self.next
             ),
-            "run it again; with --timeout it ends by itself",
+            "run it again, or set a limit with --timeout",
         )
     }
 }
@@ -550,8 +545,8 @@ fn resolution(report: &Report) -> String {
         Origin::Native => candidate.address.to_string(),
     };
     match report.answered_by {
-        Some(AddressSource::Literal(_)) | None => format!("{what}, as given"),
-        Some(source) => format!("{what}, says the {source}"),
+        Some(AddressSource::Literal(_)) | None => format!("{what} (as given)"),
+        Some(source) => format!("{what} ({source})"),
     }
 }
 

@@ -72,7 +72,7 @@ impl<'a> Screen<'a> {
             thousands(outcome.received.into()),
         ));
         self.line(&format!(
-            "  {} of the world's time, {} and {} on air; {} of yours.",
+            "  {} simulated, {} and {} on air; {} real time.",
             seconds(total.at),
             plural(total.frames, "frame"),
             plural(total.bytes, "byte"),
@@ -88,7 +88,7 @@ impl<'a> Screen<'a> {
         }
         if let Some(arguments) = &outcome.wireshark {
             self.line("");
-            self.line("Look at every frame, decrypted (wireshark takes the same arguments):");
+            self.line("Show every frame, decrypted (wireshark accepts the same arguments):");
             self.line(&format!("  tshark {arguments}"));
         }
     }

@@ -27,7 +27,7 @@ impl Trust {
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 if roots.is_empty() {
                     return Err(Failure::usage(
-                        "this system has no CA certificates to check the broker's against",
+                        "this system has no CA certificates to verify the broker's certificate with",
                         "install them (Debian: apt install ca-certificates), or give --ca FILE",
                     ));
                 }

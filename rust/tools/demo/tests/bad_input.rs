@@ -130,7 +130,7 @@ fn a_failure_that_was_repaired_is_not_the_reason() {
         assert_tells(&told, "0 of 5 messages came back within 20 s", "--qos 1");
         assert_tells(
             &told,
-            "with QoS 0 a message that is lost does not come again",
+            "with QoS 0 a lost message is not sent again",
             "--loss",
         );
     });
@@ -139,7 +139,7 @@ fn a_failure_that_was_repaired_is_not_the_reason() {
 #[test]
 fn a_folder_for_temporary_files_that_is_none() {
     let told = fails_with(&[("TMPDIR", "/dev/null")], "setup", &[]);
-    assert_tells(&told, "o file can be made in /dev/null", "TMPDIR");
+    assert_tells(&told, "o file can be created in /dev/null", "TMPDIR");
 }
 
 #[test]
@@ -434,7 +434,7 @@ fn files_of_their_own() {
 fn users_and_passwords() {
     for password in [&[][..], &["--password", ""]] {
         let told = fails("setup", &[&["--username", "u"], password].concat());
-        assert_tells(&told, "only with a password", "Give --password");
+        assert_tells(&told, "requires a password", "Give --password");
     }
     let told = fails("setup", &["--password", "p", "--mqtt", "3.1.1"]);
     assert_tells(&told, "without a user name", "Give --username");
@@ -448,7 +448,7 @@ fn users_and_passwords() {
 fn options_of_tls_need_tls() {
     for (option, value) in [("--ca", "ca.pem"), ("--tls", "1.3"), ("--keylog", "keys")] {
         let told = fails("setup", &["--broker", "mqtt://127.0.0.1:1", option, value]);
-        assert_tells(&told, &format!("{option} is about TLS"), "mqtts://");
+        assert_tells(&told, &format!("{option} is a TLS option"), "mqtts://");
     }
 }
 
