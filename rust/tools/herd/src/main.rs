@@ -19,27 +19,27 @@ use std::process::ExitCode;
 use std::time::Duration;
 use world::{Outage, Result as Run, Setup};
 
-/// Simulates a herd of devices that lose their broker, its host, or the NAT64 prefix in the same instant, and prints
-/// how fast they come back and what the broker has to bear
+/// Simulates a herd of devices that lose their broker, its host or the NAT64 prefix at the same moment, and prints
+/// how fast they reconnect and the load on the broker
 #[derive(Debug, Parser)]
 #[command(name = "thread-mqtt-herd", version)]
 struct Options {
-    /// Devices
+    /// Number of devices
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..))]
     devices: u32,
-    /// Border routers that they are spread over
+    /// Number of border routers that serve them
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = value_parser!(u32).range(1..))]
     routers: u32,
-    /// How long it is gone, up to a week
+    /// Length of the outage, up to a week
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u32).range(1..=604_800))]
     outage: u32,
-    /// Connections that the broker accepts a second
+    /// Connections that the broker accepts per second
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u32).range(1..))]
     accepts: u32,
-    /// Seed of everything random; the same one repeats the same run
+    /// Seed of the random numbers; the same seed repeats the run
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     seed: u32,
-    /// Draw the arrivals and the share of the devices online as a picture
+    /// Draw arrivals and the share of devices online as an SVG file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         // The reader has closed the pipe.
         Err((_, error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err((file, error)) => {
-            let what = file.map_or("the standard output".to_owned(), |file| {
+            let what = file.map_or("standard output".to_owned(), |file| {
                 format!("the file {}", file.display())
             });
             let _ = writeln!(io::stderr(), "herd: {what} cannot be written: {error}");
@@ -75,7 +75,7 @@ fn simulate(options: &Options) -> Result<(), (Option<&PathBuf>, io::Error)> {
 
     writeln!(
         out,
-        "{} devices, {} border routers, {} s without it; the broker accepts {} connections a second",
+        "{} devices, {} border routers, outage of {} s; the broker accepts {} connections per second",
         setup.devices,
         setup.routers,
         setup.outage.as_secs(),
@@ -85,7 +85,7 @@ fn simulate(options: &Options) -> Result<(), (Option<&PathBuf>, io::Error)> {
     writeln!(
         out,
         "{:<30} {:>12} {:>12} {:>12} {:>12} {:>12}",
-        "what is lost", "most SYN/s", "mean SYN/s", "SYN in all", "50 % back", "99 % back"
+        "outage of", "peak SYN/s", "mean SYN/s", "total SYN", "50 % back", "99 % back"
     )
     .map_err(stdout)?;
     let mut runs = Vec::new();

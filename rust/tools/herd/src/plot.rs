@@ -29,8 +29,8 @@ pub(crate) fn svg(setup: &Setup, runs: &[Run]) -> String {
     line(
         out,
         format_args!(
-            "<text x=\"{LEFT}\" y=\"24\" font-size=\"13\">{} devices behind {} border routers, {} s \
-         lost; the broker accepts {} a second</text>",
+            "<text x=\"{LEFT}\" y=\"24\" font-size=\"13\">{} devices behind {} border routers, outage of \
+         {} s; the broker accepts {} per second</text>",
             setup.devices,
             setup.routers,
             setup.outage.as_secs(),
@@ -61,7 +61,7 @@ fn panel(out: &mut String, top: f64, setup: &Setup, run: &Run) {
     line(
         out,
         format_args!(
-            "<text x=\"{LEFT}\" y=\"{:.1}\">{}: at most {most} SYN/s</text>",
+            "<text x=\"{LEFT}\" y=\"{:.1}\">{}: peak of {most} SYN/s</text>",
             top - 6.0,
             run.outage.name()
         ),

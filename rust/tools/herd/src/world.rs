@@ -34,8 +34,8 @@ pub(crate) enum Outage {
 impl Outage {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Broker => "the broker, its host refuses",
-            Self::BrokerSilent => "the broker's host, silent",
+            Self::Broker => "the broker (host refuses)",
+            Self::BrokerSilent => "the broker's host (silent)",
             Self::Prefix => "every NAT64 prefix",
         }
     }
