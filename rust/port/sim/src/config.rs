@@ -148,7 +148,9 @@ impl core::fmt::Display for WorldError {
             Self::OpenThread { call, code } => {
                 write!(f, "OpenThread's {call} failed with otError {code}")
             }
-            Self::HostSockets => f.write_str("the host refused a poll descriptor for the bridge"),
+            Self::HostSockets => {
+                f.write_str("the host could not create a poll descriptor for the bridge")
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ impl Mosquitto {
         });
         let (process, [open, mutual]) = started.unwrap_or_else(|error| {
             let log = scratch.log();
-            panic!("this test needs mosquitto; install it, if it is not there ({error}): {log}")
+            panic!("this test needs mosquitto; install it if it is missing ({error}): {log}")
         });
         Self {
             process,

@@ -94,7 +94,7 @@ impl OpenSsl {
         let (process, [port]) = server.unwrap_or_else(|error| {
             let log = scratch.log();
             panic!(
-                "this test needs the command openssl; install it, if it is not there ({error}); \
+                "this test needs the command openssl; install it if it is missing ({error}); \
                  with {arguments:?} it said: {log}"
             )
         });

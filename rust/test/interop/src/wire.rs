@@ -159,8 +159,8 @@ impl Wire {
         let start = Instant::now();
         while !done(self) {
             self.step()?;
-            assert!(!self.eof, "the server hung up before: {what}");
-            assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}");
+            assert!(!self.eof, "the server closed the connection before: {what}");
+            assert!(start.elapsed() < PATIENCE, "timed out waiting for: {what}");
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ pub fn restart<const N: usize>(
 }
 
 fn ended_always() -> io::Error {
-    let text = format!("the server ended before it listened, {ATTEMPTS} times");
+    let text = format!("the server exited before it listened, {ATTEMPTS} times");
     io::Error::new(io::ErrorKind::AddrInUse, text)
 }
 
@@ -128,7 +128,7 @@ impl Ended {
             }
             sleep(Duration::from_millis(5));
         }
-        let text = format!("the server does not listen on {ports:?} after {PATIENCE:?}");
+        let text = format!("the server is not listening on {ports:?} after {PATIENCE:?}");
         Err(io::Error::new(io::ErrorKind::TimedOut, text))
     }
 }

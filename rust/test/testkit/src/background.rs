@@ -42,7 +42,7 @@ impl Background {
         })?;
         let value = started
             .recv()
-            .unwrap_or_else(|_| Err(io::Error::other("the service's thread ended at once")))?;
+            .unwrap_or_else(|_| Err(io::Error::other("the service's thread ended immediately")))?;
         let service = Self {
             stop: Some(stop),
             thread: Some(thread),

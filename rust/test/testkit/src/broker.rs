@@ -109,7 +109,7 @@ fn password_file(folder: &Path, user: &str, password: &str) -> io::Result<PathBu
     if user.is_empty() || user.contains(['\n', ':']) || password.contains('\n') {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "Mosquitto takes no user name that is empty or has a colon, and no line ends",
+            "Mosquitto does not accept empty user names, colons in them, or line breaks",
         ));
     }
     let file = folder.join("users");

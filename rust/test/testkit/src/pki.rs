@@ -92,9 +92,9 @@ pub enum PkiError {
 impl fmt::Display for PkiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Date => f.write_str("The certificate's date is outside of the years 1 to 9999."),
+            Self::Date => f.write_str("The certificate's date is outside the years 1 to 9999."),
             Self::Generator(error) => {
-                write!(f, "The certificate could not be made: {error}.")
+                write!(f, "The certificate could not be created: {error}.")
             }
         }
     }

@@ -188,16 +188,16 @@ impl fmt::Display for TlsSetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Suite => {
-                f.write_str("The crypto provider lacks one of the cipher suites asked for.")
+                f.write_str("The crypto provider lacks one of the requested cipher suites.")
             }
             Self::Group => {
-                f.write_str("The crypto provider lacks one of the key exchange groups asked for.")
+                f.write_str("The crypto provider lacks one of the requested key exchange groups.")
             }
             Self::ClientCa => f.write_str("The root certificate for clients is unusable."),
-            Self::Key => {
-                f.write_str("The server's private key is of a kind that cannot sign here.")
-            }
-            Self::Rustls(error) => write!(f, "rustls refuses the server's configuration: {error}."),
+            Self::Key => f.write_str(
+                "The server's private key is of a kind that is not supported for signing.",
+            ),
+            Self::Rustls(error) => write!(f, "rustls rejects the server's configuration: {error}."),
         }
     }
 }
