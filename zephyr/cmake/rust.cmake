@@ -8,7 +8,7 @@
 # without it. Otherwise rustup's compiler precedes the distribution's, which has no library for a Cortex-M.
 if(DEFINED ENV{RUSTC})
   file(TO_CMAKE_PATH "$ENV{RUSTC}" rustc)
-  set(THREAD_MQTT_RUSTC "${rustc}" CACHE INTERNAL "What RUSTC in the environment named")
+  set(THREAD_MQTT_RUSTC "${rustc}" CACHE INTERNAL "Value of RUSTC in the environment")
 endif()
 
 # The cure may be another compiler, so the next configuration starts without this one. A function, because a macro
@@ -41,7 +41,7 @@ unset(RUSTC CACHE)
 find_program(CARGO NAMES ${cargo_names} HINTS ${rust_folders})
 find_program(RUSTC NAMES ${rustc_names} HINTS ${rust_folders})
 if(THREAD_MQTT_RUSTC AND NOT RUSTC)
-  thread_mqtt_refuse_rust("RUSTC in the environment names ${THREAD_MQTT_RUSTC}, which is not a program. Let it name "
+  thread_mqtt_refuse_rust("RUSTC in the environment names ${THREAD_MQTT_RUSTC}, which is not a program. Set it to "
     "a rustc, or unset it.")
 endif()
 if(NOT CARGO OR NOT RUSTC)
@@ -54,8 +54,8 @@ execute_process(COMMAND ${RUSTC} --version WORKING_DIRECTORY ${CMAKE_CURRENT_BIN
   OUTPUT_STRIP_TRAILING_WHITESPACE)
 string(REGEX MATCH "[0-9]+\\.[0-9]+(\\.[0-9]+)?" rustc_number "${rustc_version}")
 if(NOT rustc_number)
-  thread_mqtt_refuse_rust("${RUSTC} does not run: ${rustc_error}. Run `rustup default stable`, or let RUSTC in the "
-    "environment name another compiler.")
+  thread_mqtt_refuse_rust("${RUSTC} does not run: ${rustc_error}. Run `rustup default stable`, or set RUSTC in the "
+    "environment to another compiler.")
 endif()
 # Every message names the compiler this way.
 set(rustc_named "${RUSTC} (${rustc_number})")
@@ -82,11 +82,11 @@ if(CONFIG_THREAD_MQTT_RUST_BUILD_STD)
   execute_process(COMMAND ${RUSTC} --print sysroot WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}
     OUTPUT_VARIABLE sysroot OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(rustc_number VERSION_LESS 1.92)
-    message(WARNING "thread-mqtt: the image is larger than it need be, because ${rustc_named} cannot compile "
+    message(WARNING "thread-mqtt: the image is larger than necessary, because ${rustc_named} cannot compile "
       "its own library for size. Update Rust to 1.92 or later (`rustup update`), or set "
       "CONFIG_THREAD_MQTT_RUST_BUILD_STD=n.")
   elseif(NOT EXISTS "${sysroot}/lib/rustlib/src/rust/library/core/Cargo.toml")
-    message(WARNING "thread-mqtt: the image is larger than it need be, because the source of the library of "
+    message(WARNING "thread-mqtt: the image is larger than necessary, because the library source of "
       "${rustc_named} is missing. Run `rustup component add rust-src`, or set "
       "CONFIG_THREAD_MQTT_RUST_BUILD_STD=n.")
   else()
@@ -182,7 +182,7 @@ if(NOT build_std)
     WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR} OUTPUT_VARIABLE target_libdir OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   if(NOT EXISTS "${target_libdir}")
     thread_mqtt_refuse_rust("${rustc_named} has no library for ${target}. Run `rustup target add ${target}`. If "
-      "this is not the compiler of rustup, let RUSTC in the environment name that one.")
+      "this is not rustup's compiler, set RUSTC in the environment to that one.")
   endif()
 endif()
 
