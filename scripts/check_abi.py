@@ -54,7 +54,7 @@ def edit(path, old, new):
     """Replaces one passage of a file. A missing passage is an error in this script."""
     text = path.read_text()
     if text.count(old) != 1:
-        sys.exit(f"{path.name} has no single {old!r}: give this check another field to move")
+        sys.exit(f"{path.name} does not contain {old!r} exactly once: let this check move another field")
     path.write_text(text.replace(old, new))
 
 

@@ -42,7 +42,7 @@ def main():
         expected = {"y": "1"}.get(wanted.get(option), wanted.get(option))
         if option not in OTHERS and value != expected:
             wrong.append(f"CONFIG_{option} is {value} in the header, {expected} in Kconfig")
-    print("\n".join(wrong) or f"ok: {len(found)} defaults are Kconfig's")
+    print("\n".join(wrong) or f"ok: {len(found)} defaults match Kconfig")
     if not found:
         sys.exit("include/thread_mqtt_config.h defines no option")
     sys.exit(1 if wrong else 0)

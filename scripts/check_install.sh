@@ -54,4 +54,4 @@ for program in "$folder/cmake/publish" "$folder/shared" "$folder/static"; do
     printf 'ok      %s\n' "${program##*/}"
 done
 THREAD_MQTT_LOG=verbose "$folder/shared" "mqtt://127.0.0.1:$port" 2>&1 >/dev/null | grep -q 'THREAD_MQTT_LOG=verbose is not off'
-printf 'ok      a level of the log that is not one\n'
+printf 'ok      an invalid log level\n'

@@ -253,7 +253,7 @@ def main():
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     if missing:
         sys.exit(f"error: the Python package {missing} is missing\n"
-                 "  cure: run it with the Python that scripts/python_tools.sh makes and names")
+                 "  cure: run it with the Python that scripts/python_tools.sh prints")
     errors, defined = [], set()
     with tempfile.TemporaryDirectory() as name:
         stub = pathlib.Path(name)

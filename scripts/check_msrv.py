@@ -41,7 +41,7 @@ def main():
             package = packages[current]
             needs = package["rust_version"]
             if needs and version(needs) > version(declared):
-                too_new.append(f"{package['name']} {package['version']} needs Rust {needs}, {name} promises {declared}")
+                too_new.append(f"{package['name']} {package['version']} needs Rust {needs}, but {name} declares {declared}")
             queue += [
                 dep["pkg"]
                 for dep in nodes[current]["deps"]

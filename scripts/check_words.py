@@ -76,11 +76,11 @@ def main():
                     print(f'{name}:{number}: "{match[0]}": {advice}')
                     found += 1
             if name.startswith(C_FILES) and (match := RUST_NAMES.search(text)):
-                print(f'{name}:{number}: "{match[0]}": a Rust name in what C users read')
+                print(f'{name}:{number}: "{match[0]}": Rust name in text for C users')
                 found += 1
     if found:
         sys.exit(f"{found} phrases to rewrite")
-    print("no phrase of the list, no Rust name in what C users read")
+    print("no listed phrases, no Rust names in text for C users")
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def main():
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     if missing:
         sys.exit(f"error: the Python package {missing} is missing\n"
-                 "  cure: run it with the Python that scripts/python_tools.sh makes and names")
+                 "  cure: run it with the Python that scripts/python_tools.sh prints")
     listed = subprocess.check_output(
         ["git", "ls-files", "-co", "--exclude-standard", "*.yml", "*.yaml"], cwd=ROOT, text=True)
     paths = [ROOT / name for name in sorted(set(listed.splitlines())) if (ROOT / name).is_file()]

@@ -37,7 +37,7 @@ def with_source():
     sysroot = printed(rustc, "--print=sysroot")
     if not sysroot or not (Path(sysroot) / "lib/rustlib/src/rust/library/core/Cargo.toml").exists():
         raise Failed(f"{rustc} has no library source\n  cure: apt-get install rustc-web cargo-web "
-                     "rust-web-src, or set RUSTC to a rustc of rustup with the component rust-src")
+                     "rust-web-src, or set RUSTC to rustup's rustc with the component rust-src")
     return rustc.with_name("cargo"), rustc
 
 

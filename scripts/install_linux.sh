@@ -8,7 +8,7 @@ case "${1:-}" in
     -*) printf 'error: unknown option %s\n  cure: scripts/install_linux.sh [PREFIX]\n' "$1" >&2; exit 2 ;;
 esac
 if [ $# -gt 1 ]; then
-    printf 'error: one PREFIX, not %s arguments\n  cure: scripts/install_linux.sh [PREFIX]\n' "$#" >&2; exit 2
+    printf 'error: expected one PREFIX, not %s arguments\n  cure: scripts/install_linux.sh [PREFIX]\n' "$#" >&2; exit 2
 fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 prefix=${1:-/usr/local}
@@ -59,4 +59,4 @@ set_target_properties(thread-mqtt::static PROPERTIES
 CMAKE
 printf 'set(PACKAGE_VERSION "%s")\nif(NOT PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)\n  set(PACKAGE_VERSION_COMPATIBLE TRUE)\nendif()\nif(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)\n  set(PACKAGE_VERSION_EXACT TRUE)\nendif()\n' \
     "$version" > "$prefix/lib/cmake/thread-mqtt/thread-mqtt-config-version.cmake"
-echo "installed below $prefix"
+echo "installed in $prefix"

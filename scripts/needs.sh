@@ -39,7 +39,7 @@ install_missing() {
         apt-get update -qq >&2 || say "warning: the package lists could not be refreshed"
         # shellcheck disable=SC2086 # a list of words on purpose
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $list >&2 ||
-            fail "apt-get could not install: $list" "install them by hand, then run this again"
+            fail "apt-get could not install: $list" "install them manually, then run this again"
     else
         fail "these packages are missing: $list" \
              "sudo apt-get update && sudo apt-get install -y $list"

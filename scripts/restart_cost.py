@@ -60,9 +60,9 @@ def main():
         page = (ROOT / "docs/durable.md").read_text().splitlines()
         missing = [line for line in lines if line not in page]
         if missing:
-            sys.exit("docs/durable.md has another table; replace it by that of scripts/restart_cost.py:\n"
+            sys.exit("error: the table in docs/durable.md is outdated; replace it with the output of scripts/restart_cost.py:\n"
                      + "\n".join(missing))
-        print("ok: docs/durable.md says what a restart costs by docs/measurements.md")
+        print("ok: docs/durable.md matches docs/measurements.md")
         return
     print("\n".join(lines))
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""rustls and webpki without what a client never does, derived from the published crates.
+"""Creates client-only rustls and webpki from the published crates.
 
   rustls_client_only.py FOLDER   writes both crates below FOLDER, and FOLDER/config.toml, which cargo
-                                 takes with --config in the place of the published ones
+                                 uses with --config instead of the published ones
 
 The crates come from cargo's download cache and must have the checksum in Cargo.lock. The list of names to
-cut is for one version of each crate (scripts/client_only/cuts.py): any other version is refused, and so is a
-name that does not occur exactly once.
+remove is for one version of each crate (scripts/client_only/cuts.py): any other version is refused, and so is
+a name that does not occur exactly once.
 """
 import argparse
 import hashlib
@@ -36,7 +36,7 @@ def locked(lock, crate):
     wanted = cuts.VERSIONS[crate]
     found = re.findall(rf'\nname = "{crate}"\nversion = "(.+)"\n(?:source = .+\n)?(?:checksum = "(.+)")?', lock.read_text())
     if (versions := [version for version, _ in found]) != [wanted] or not found[0][1]:
-        raise Refused(f"what can be cut out of {crate} is known for version {wanted}, and {lock} has "
+        raise Refused(f"the client-only {crate} requires version {wanted}, but {lock} has "
                       f"{', '.join(versions) or 'none'}\n  cure: set CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY=n, or "
                       f"`cargo update -p {crate} --precise {wanted}`")
     return found[0][1]
@@ -54,8 +54,8 @@ def published(crate, checksum, lock):
         if not fetched:
             cargo = os.environ.get("CARGO", "cargo")
             subprocess.run([cargo, "fetch", "--locked", "--quiet", "--manifest-path", lock.with_name("Cargo.toml")])
-    raise Refused(f"{home}/registry/cache has no {name} with the checksum of {lock}\n  cure: `cargo fetch --locked` "
-                  f"beside it")
+    raise Refused(f"{home}/registry/cache has no {name} with the checksum of {lock}\n  cure: run "
+                  f"`cargo fetch --locked` in its folder")
 
 
 def unpack(crate, archive):
@@ -118,11 +118,11 @@ def main():
     options.add_argument("folder", type=Path, metavar="FOLDER")
     options.add_argument("--lock", type=Path, default=ROOT / "Cargo.lock", metavar="FILE", help="Cargo.lock of the build")
     options.add_argument("--linked", action="store_true",
-                         help="rustls's manifest names the other's folder: for a manifest that names both\n"
-                              "(with --config they must depend on what the published ones do)")
+                         help="let rustls's manifest use webpki by its path, for a manifest that uses both by path\n"
+                              "(with --config they must have the dependencies of the published ones)")
     options.add_argument("--without-p384", action="store_true",
-                         help="the image verifies no signature with P-384: the keys on that curve that webpki\n"
-                              "distrusts go as well")
+                         help="for an image that verifies no P-384 signatures: also removes the P-384 keys that\n"
+                              "webpki distrusts")
     options = options.parse_args()
     try:
         make(options.folder.resolve(), options.lock.resolve(), options.linked, not options.without_p384)
@@ -130,7 +130,7 @@ def main():
         sys.exit(f"error: {refused}")
     except OSError as fault:
         sys.exit(f"error: {fault.filename or fault}: {fault.strerror}\n"
-                 "  cure: give a folder that can be made and written, and with --lock a file that can be read")
+                 "  cure: give a folder that can be created and written, and with --lock a readable file")
 
 
 if __name__ == "__main__":

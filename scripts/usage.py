@@ -18,4 +18,4 @@ def refuse_other_folder(workspace):
     """Ends the program unless this is a west workspace."""
     if not (workspace / "zephyr" / "west.yml").is_file():
         sys.exit(f"error: {workspace} is not a west workspace: {workspace}/zephyr has no west.yml\n"
-                 "name the folder in which west init was run")
+                 "give the folder in which west init was run")

@@ -261,7 +261,7 @@ limits the image to the slot.
 def main(workspace, names):
     refuse_other_folder(workspace)
     if unknown := [name for name in names if name not in CONFIGURATIONS]:
-        sys.exit(f"error: no configuration {unknown[0]}; there are {', '.join(CONFIGURATIONS)}")
+        sys.exit(f"error: unknown configuration {unknown[0]}; choose from {', '.join(CONFIGURATIONS)}")
     folder = pathlib.Path(os.environ.get("FOOTPRINT_BUILD", workspace / "build-footprint"))
     folder.mkdir(parents=True, exist_ok=True)
     store = folder / "results.json"

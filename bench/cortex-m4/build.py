@@ -227,4 +227,4 @@ class Builder:
 
 
 if __name__ == "__main__":
-    sys.exit("this is a part of measure.py")
+    sys.exit("error: this is a module of measure.py; run that instead")

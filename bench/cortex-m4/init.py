@@ -96,7 +96,7 @@ def measure(builder):
                 elif match[1] not in ("between", "start", "end"):
                     rows.append((match[1], numbers[0], numbers[4], numbers[1]))
         if len(rows) < 5 or any(len(row) != 6 for row in rows):
-            raise build.Failed(f"{backend}: the image did not end well:\n{said}")
+            raise build.Failed(f"{backend}: the image failed:\n{said}")
     return table
 
 
@@ -109,6 +109,6 @@ def check(builder):
                   f"in the client's thread {later:,} instructions, {heap_later:,} bytes of heap", flush=True)
             if call > LIMIT:
                 late += 1
-                print(f"error: thread_mqtt_init() takes {call:,} instructions, of {LIMIT:,} at most\n  cure: do what is expensive in "
+                print(f"error: thread_mqtt_init() takes {call:,} instructions, more than {LIMIT:,}\n  cure: move what is expensive to "
                       "the client's thread (rust/c-api/src/setup.rs)")
     return late

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""What TLS and MQTT cost on a Cortex-M4, measured in QEMU against live servers.
+"""Measures what TLS and MQTT cost on a Cortex-M4, in QEMU against live servers.
 
   measure.py             builds and runs everything; writes docs/footprint.md and footprint-tables.md, the
                          chart, and bench/cortex-m4/baseline.json, which accepts the new numbers
   measure.py --features  builds TLS with all cargo features and without each; writes their section
   measure.py --options   builds the whole client with and without each option; writes their section
-  measure.py --check     the short form: compares two images with baseline.json; then checks that the heap
-                         and the stack that the Zephyr build requires suffice, and that
+  measure.py --check     compares two images with baseline.json; then checks that the heap and the stack
+                         that the Zephyr build requires suffice, and that
                          thread_mqtt_init() is fast enough
   measure.py --init      measures thread_mqtt_init(); fails if it takes more than 10 ms
   measure.py --comparable
-                         says whether the baseline is from the same compilers; if not, exits with 3
+                         checks whether the baseline is from the same compilers; if not, exits with 3
   measure.py --least-heap tls-soft mqtt-psa
                          runs these images with less and less heap until the connection fails; exits with
                          an error if one fails in any way other than with an error message
@@ -108,8 +108,8 @@ def comparable():
     """Returns whether the compilers are those of the baseline; prints the difference if not."""
     here, there = build.versions(), json.loads(BASELINE.read_text())["versions"]
     if here != there:
-        print("the baseline is of " + ", ".join(f"{name} {there[name]}" for name in there)
-              + "; here are " + ", ".join(f"{name} {here[name]}" for name in here))
+        print("the baseline was made with " + ", ".join(f"{name} {there[name]}" for name in there)
+              + "; installed: " + ", ".join(f"{name} {here[name]}" for name in here))
     return here == there
 
 
@@ -124,13 +124,13 @@ def check(builder):
                 change = now[key] / before[key] - 1
                 if change > TOLERANCE:
                     grown += 1
-                    print(f"error: {name}, {handshake}: {before[key]:,} {UNITS[key]} have become "
-                          f"{now[key]:,} ({change:+.1%})")
+                    print(f"error: {name}, {handshake}: grew from {before[key]:,} to {now[key]:,} "
+                          f"{UNITS[key]} ({change:+.1%})")
                 elif change < -TOLERANCE:
-                    print(f"{name}, {handshake}: {before[key]:,} {UNITS[key]} have become {now[key]:,} "
-                          f"({change:+.1%}): ./footprint keeps what was won")
+                    print(f"{name}, {handshake}: shrank from {before[key]:,} to {now[key]:,} {UNITS[key]} "
+                          f"({change:+.1%}): accept it with ./footprint")
     if grown:
-        print("  cure: take out what has grown, or accept it on purpose: ./footprint, then commit "
+        print("  cure: undo the growth, or accept it: run ./footprint, then commit "
               "docs/footprint*.md and bench/cortex-m4/baseline.json with the reason")
     return grown
 
@@ -162,14 +162,14 @@ def least_heap(builder, names):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--check", action="store_true", help="compare with baseline.json")
-    options.add_argument("--comparable", action="store_true", help="whether the compilers are the baseline's")
-    options.add_argument("--init", action="store_true", help="what thread_mqtt_init() takes")
-    options.add_argument("--features", action="store_true", help="what each cargo feature costs")
-    options.add_argument("--options", action="store_true", help="what each option of the whole client costs")
+    options.add_argument("--comparable", action="store_true", help="check that the compilers are those of the baseline")
+    options.add_argument("--init", action="store_true", help="measure thread_mqtt_init()")
+    options.add_argument("--features", action="store_true", help="measure each cargo feature")
+    options.add_argument("--options", action="store_true", help="measure each option of the whole client")
     options.add_argument("--least-heap", nargs="+", metavar="IMAGE",
                          choices=[name for name in plan.IMAGES if not name.startswith("mbedtls")],
-                         help="with how much heap these images get through")
-    options.add_argument("--only", nargs="+", metavar="IMAGE", choices=plan.IMAGES, help="these images")
+                         help="find the least heap for these images")
+    options.add_argument("--only", nargs="+", metavar="IMAGE", choices=plan.IMAGES, help="measure only these images")
     options.add_argument("--build-dir", type=Path, metavar="DIR",
                          default=Path(os.environ.get("CARGO_TARGET_DIR", build.ROOT / "target")) / "cortex-m4")
     options = options.parse_args()

@@ -48,15 +48,15 @@ def prove(builder):
             used = max(phase.stack for phase in run.measure(elf, handshake, heap).values())
         except build.Failed as failure:
             failed += 1
-            print(f"error: {handshake}: not with {heap:,} bytes of heap, which {SOURCE.name} takes for enough:\n{failure}")
+            print(f"error: {handshake}: fails with {heap:,} bytes of heap, which {SOURCE.name} considers sufficient:\n{failure}")
             continue
         if used > stack:
             failed += 1
-            print(f"error: {handshake}: {used:,} bytes of stack, of which {SOURCE.name} asks for {stack:,}")
+            print(f"error: {handshake}: uses {used:,} bytes of stack, but {SOURCE.name} requires only {stack:,}")
         if used * (1 + ROOM) > default_stack():
             failed += 1
-            print(f"error: {handshake}: {used:,} bytes of stack leave less than {ROOM:.0%} of room in the "
-                  f"{default_stack():,} of {THREADS.name}")
+            print(f"error: {handshake}: {used:,} bytes of stack leave a margin below {ROOM:.0%} in the default "
+                  f"of {default_stack():,} in {THREADS.name}")
     return failed
 
 

@@ -198,7 +198,7 @@ def replace(document, section, text):
     before, found, rest = document.read_text().partition(begin)
     _, found_too, after = rest.partition(end)
     if not found or not found_too:
-        raise Failed(f"{document} has lost its markers {begin} and {end}")
+        raise Failed(f"{document} does not contain the markers {begin} and {end}")
     document.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 

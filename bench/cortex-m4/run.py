@@ -146,9 +146,9 @@ def measure(elf, handshake, heap_limit=0):
                 done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                       timeout=PATIENCE)
             except subprocess.TimeoutExpired as late:
-                raise Failed(f"{handshake}: no end after {PATIENCE} s\n{late.stdout}") from None
+                raise Failed(f"{handshake}: no end within {PATIENCE} s\n{late.stdout}") from None
             if done.returncode != 0:
-                raise Failed(f"{handshake} failed:\n{done.stdout}\nthe server says:\n{log.read_text()[-2000:]}")
+                raise Failed(f"{handshake} failed:\n{done.stdout}\nthe server's log:\n{log.read_text()[-2000:]}")
     phases = {}
     for line in done.stdout.splitlines():
         if match := re.fullmatch(r"phase (\S+) ([\d ]+)", line):

@@ -66,7 +66,7 @@ def without_fields(name, *path):
         full = [(begin, end) for begin, end in source.places(name + " {", opening, closing)
                 if source.code[end:source.closing(end - 1)].strip()]
         if len(full) != 1:
-            raise NoMatch(f"`{name}` has fields in {len(full)} places and not in one")
+            raise NoMatch(f"`{name}` has fields in {len(full)} places instead of one")
         end = full[0][1]
         source.replace(end, source.closing(end - 1), "")
     return edit

@@ -59,7 +59,7 @@ class Source:
         """Finds the only occurrence of `words`."""
         found = self.places(words, begin, end)
         if len(found) != 1:
-            raise NoMatch(f"`{words}` is there {len(found)} times and not once")
+            raise NoMatch(f"`{words}` is there {len(found)} times instead of once")
         return found[0]
 
     def closing(self, at):
@@ -86,5 +86,5 @@ class Source:
                      for begin, at in self.places(words, outer + 1, end)
                      if (opening := self.opening(at)) is not None]
         if len(found) != 1:
-            raise NoMatch(f"`{'` in `'.join(reversed(path))}` is there {len(found)} times and not once")
+            raise NoMatch(f"`{'` in `'.join(reversed(path))}` is there {len(found)} times instead of once")
         return found[0]

@@ -1,4 +1,4 @@
-"""Brokers that others wrote: how each is found, installed, configured, started and ended.
+"""Third-party brokers: how each is found, installed, configured, started and stopped.
 
 Every broker listens on the loopback alone, with a plain port and one with TLS, and keeps what it
 writes in a folder of its own. Debian's packages are used where they are installed; what Python's and
@@ -23,7 +23,7 @@ PATH = os.environ["PATH"] + ":/usr/sbin:/usr/lib/rabbitmq/bin"
 
 
 class NotHere(Exception):
-    """A broker that this machine does not have; its text says what to install."""
+    """A broker that is not installed; its text says what to install."""
 
 
 def listens(port):
@@ -33,7 +33,7 @@ def listens(port):
 
 
 def first_line(command, **options):
-    """The first line that a command prints."""
+    """Returns the first line that a command prints."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
     return done.stdout.strip().splitlines()[0] if done.stdout.strip() else ""
 
@@ -46,11 +46,11 @@ class Broker:
     versions = ("3.1.1", "5")
     # The highest quality of service at which it delivers.
     highest_qos = 2
-    # Why a QoS 2 message comes twice after a lost connection, where the broker is to blame.
+    # Why the broker delivers a QoS 2 message twice after a lost connection.
     repeats_qos2 = None
-    # Why a publisher of QoS 2 may wait in vain for the end of a message that was released on an earlier connection.
+    # Why a QoS 2 message that was released on an earlier connection may never complete.
     leaves_pubrel = None
-    # User name and password, where it accepts no connection without.
+    # User name and password, if it requires them.
     credentials = None
     # Whether its TLS can be used.
     has_tls = True
@@ -69,11 +69,11 @@ class Broker:
         folder.mkdir(parents=True, exist_ok=True)
 
     def install(self):
-        """Finds the broker or installs it; its version. Raises NotHere."""
+        """Finds the broker or installs it. Returns its version. Raises NotHere."""
         raise NotImplementedError
 
     def command(self):
-        """Writes the configuration; the command that starts the broker, and its environment."""
+        """Writes the configuration. Returns the command that starts the broker, and its environment."""
         raise NotImplementedError
 
     def start(self):
@@ -94,7 +94,7 @@ class Broker:
         return "\n".join(text.splitlines()[-20:])
 
     def kill(self):
-        """Ends the broker at once, as a power cut would."""
+        """Kills the broker, as a power cut would."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -112,7 +112,7 @@ class Broker:
         return path
 
     def python(self, package):
-        """A virtual environment with `package`; its folder of programs."""
+        """Creates a virtual environment with `package`. Returns its folder of programs."""
         venv = self.tools / f"python-{package}"
         if not (venv / "complete").exists():
             subprocess.run(["python3", "-m", "venv", "--clear", venv], check=True)
@@ -164,7 +164,7 @@ class Erlang(Broker):
                                       stderr=subprocess.DEVNULL)
         while not listens(self.epmd):
             if self.names.poll() is not None:
-                raise RuntimeError(f"epmd, the name server of Erlang's nodes, did not start on port {self.epmd}")
+                raise RuntimeError(f"epmd, Erlang's name server, did not start on port {self.epmd}")
             time.sleep(0.05)
         super().start()
 
@@ -225,7 +225,7 @@ class Ejabberd(Erlang):
     """An XMPP server with MQTT 3.1.1 and 5; TLS is OpenSSL's by its own binding."""
 
     name = "ejabberd"
-    # Any will do: it takes who is anonymous by a name of one's own choice.
+    # Any credentials work: it admits anonymous users under a name of their choice.
     credentials = ("device", "secret")
     limit = 2000
 
@@ -329,7 +329,7 @@ class Amqtt(Broker):
     leaves_pubrel = (
         "each message arrives once, but aMQTT does not answer a PUBREL repeated after a lost PUBCOMP, and the client "
         "waits for `ack_timeout`, which is longer than the scenario")
-    # Any will do. Of a client without a name it drops the session while it is away, once a second.
+    # Any credentials work. Without them, it drops the session of an offline client, once a second.
     credentials = ("device", "secret")
 
     def install(self):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The command-line client beside brokers that others wrote: each scenario, each version of MQTT.
+"""Runs the command-line client against third-party brokers: each scenario with each MQTT version.
 
     tests/brokers/run.py [--only BROKER] [--scenario NAME] [--write]
 
-Brokers that this machine does not have are named, with what to install. A result that is not the
-expected one fails the run; what a broker cannot do stands in EXPECTED with its reason, and where it
-could do it after all the run says so. --write renews the table in docs/interop.md.
+Brokers that are not installed are listed, with what to install. An unexpected result fails the run.
+EXPECTED lists what a broker cannot do, with the reason; if it works anyway, the run reports that.
+--write updates the table in docs/interop.md.
 
-Needs cargo, Python and openssl. All servers listen on the loopback and end with the run.
+Needs cargo, Python and openssl. All servers listen on the loopback and are stopped at the end.
 """
 import argparse
 import os
@@ -29,9 +29,9 @@ LOST_AMQTT = "aMQTT discards messages in flight to a subscriber when the connect
 QUEUE_PAHO = "in MQTT 5 it counts each queued message twice against our Receive Maximum and then stops sending"
 
 STATE_RUMQTTD = ("rumqttd keeps no QoS 2 state across connections: a message may arrive twice, and it closes each connection "
-                 "that repeats a PUBREL of an earlier one, until the client gives that message up")
+                 "that repeats a PUBREL of an earlier one, until the client gives up that message")
 
-# What a broker does not do, by broker, version (None: each) and scenario; the text goes into the table.
+# What a broker does not support, by broker, version (None: each) and scenario; the text goes into the table.
 EXPECTED = {
     ("aMQTT", None, "cuts, receiving"): LOST_AMQTT,
     ("rumqttd", None, "cuts, publishing"): STATE_RUMQTTD,
@@ -47,7 +47,7 @@ def program():
 
 
 def certificates(folder):
-    """A CA, a certificate for 127.0.0.1 with an RSA key, and a CA that signed nothing."""
+    """Creates a CA, a certificate for 127.0.0.1 with an RSA key, and a CA that signed nothing."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
@@ -66,12 +66,12 @@ def certificates(folder):
 
 
 def expected(broker, version, name):
-    """Why the scenario cannot work with this broker, or None."""
+    """Returns why the scenario cannot work with this broker, or None."""
     return EXPECTED.get((broker.name, version, name)) or EXPECTED.get((broker.name, None, name))
 
 
 def limited(broker, name):
-    """The broker with the configuration that the scenario wants, running."""
+    """Runs the broker with the configuration that the scenario needs."""
     wanted = name == "too large"
     if broker.process is None or broker.is_limited != wanted:
         broker.is_limited = wanted
@@ -79,7 +79,7 @@ def limited(broker, name):
 
 
 def try_scenario(run, name, scenario):
-    """None, or what went wrong."""
+    """Returns None, or what went wrong."""
     try:
         limited(run.broker, name)
         scenario(run)
@@ -89,7 +89,7 @@ def try_scenario(run, name, scenario):
 
 
 def row(run, release, wanted):
-    """Runs the scenarios; the cells of the table and the failures."""
+    """Runs the scenarios. Returns the cells of the table and the failures."""
     cells, failures = [], []
     for name, scenario in scenarios.ALL.items():
         if wanted and name != wanted:
@@ -106,7 +106,7 @@ def row(run, release, wanted):
         if wrong is None:
             verdict, cell = "ok", "works"
             if reason is not None:
-                verdict = f"ok, although {reason}"
+                verdict = f"ok, although not expected: {reason}"
             elif name.startswith("cuts") and run.broker.repeats_qos2:
                 cell = run.broker.repeats_qos2
             elif name == "cuts, publishing" and run.broker.leaves_pubrel:
@@ -122,7 +122,7 @@ def row(run, release, wanted):
 
 
 def table(rows):
-    """The table of docs/interop.md, and its notes."""
+    """Returns the table of docs/interop.md and its notes."""
     notes = {}
 
     def mark(cell):
@@ -144,21 +144,21 @@ def write(rows):
     new, count = re.subn(r"(<!-- brokers -->\n).*?(<!-- end -->)",
                          lambda found: found[1] + table(rows) + "\n" + found[2], text, flags=re.DOTALL)
     if count != 1:
-        sys.exit(f"{PAGE} has no place for the table")
+        sys.exit(f"error: {PAGE} has no markers for the table")
     PAGE.write_text(new)
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--only", metavar="BROKER", help="this broker alone")
-    options.add_argument("--scenario", metavar="NAME", choices=list(scenarios.ALL), help="this scenario alone")
-    options.add_argument("--write", action="store_true", help="renew the table in docs/interop.md")
+    options.add_argument("--only", metavar="BROKER", help="only this broker")
+    options.add_argument("--scenario", metavar="NAME", choices=list(scenarios.ALL), help="only this scenario")
+    options.add_argument("--write", action="store_true", help="update the table in docs/interop.md")
     options = options.parse_args()
     if options.write and (options.only or options.scenario):
-        sys.exit("--write wants every broker and scenario")
+        sys.exit("error: --write requires all brokers and scenarios")
     chosen = [kind for kind in brokers.ALL if not options.only or kind.name.lower() == options.only.lower()]
     if not chosen:
-        sys.exit(f"no broker is called {options.only}; there are: "
+        sys.exit(f"error: unknown broker {options.only}; choose from: "
                  + ", ".join(dict.fromkeys(kind.name for kind in brokers.ALL)))
 
     tools = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "brokers"
@@ -166,7 +166,7 @@ def main():
     rows, failures, skipped = {}, [], []
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
-        # Brokers that leave root's rights behind have to read it.
+        # Brokers that drop root's privileges must be able to read it.
         scratch.chmod(0o755)
         pki = scratch / "pki"
         pki.mkdir()
@@ -194,7 +194,7 @@ def main():
     print("\n".join(["", *skipped, *failures]))
     if failures:
         sys.exit(f"{len(failures)} failed")
-    print(f"{sum(map(len, rows.values()))} scenarios as expected; {len(rows)} rows of broker and version")
+    print(f"{sum(map(len, rows.values()))} scenarios as expected, with {len(rows)} combinations of broker and version")
 
 
 if __name__ == "__main__":

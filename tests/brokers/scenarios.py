@@ -1,8 +1,7 @@
-"""What a client has to be able to do with a broker, each as one function over the command line.
+"""Scenarios that a client must master with a broker, each a function that uses the command line.
 
-A scenario gets a `Run` (the broker and the MQTT version) and returns None when all was right, or
-raises `Wrong` with what was seen. Whether a broker has a capability is known beforehand; what it
-does not have is an expectation in `run.py`, with the broker's reason.
+A scenario gets a `Run` (the broker and the MQTT version). It returns None on success, or raises `Wrong`
+with what happened. `run.py` lists what a broker is known not to do, with the reason.
 """
 import concurrent.futures
 import contextlib
@@ -18,7 +17,7 @@ WAIT = 30
 
 
 class Wrong(Exception):
-    """What was seen instead of what is right."""
+    """What happened instead of the expected."""
 
 
 class Run:
@@ -34,7 +33,7 @@ class Run:
         self.numbers = itertools.count(1)
 
     def fresh(self, stem):
-        """A name that no other scenario of the run has used."""
+        """Returns a name that no other scenario of the run has used."""
         return f"{stem}{next(self.numbers)}v{self.version[0]}"
 
     def command(self, verb, *arguments, port=None, tls=False):
@@ -46,21 +45,21 @@ class Run:
         return [str(self.program), verb, *arguments, "-V", self.version, *trust, *login, uri]
 
     def is_exact(self, qos):
-        """Whether a message of this quality of service comes once, whatever becomes of connections."""
+        """Returns whether a message of this quality of service arrives once even if connections break."""
         return qos == "2" and not self.broker.repeats_qos2
 
     def publish(self, *arguments, lines=(), text=None, timeout=WAIT, **where):
-        """Runs `pub` with the lines or the text as its input; it has to succeed."""
+        """Runs `pub` with the lines or the text as its input, which must succeed."""
         command = self.command("pub", *arguments, "-W", str(timeout), **where)
         text = text or "".join(f"{line}\n" for line in lines)
         done = subprocess.run(command, input=text, capture_output=True, text=True)
         if done.returncode != 0:
-            raise Wrong(f"pub ended with {done.returncode}: {last(done.stderr)}")
+            raise Wrong(f"pub exited with {done.returncode}: {last(done.stderr)}")
         return done.stderr
 
     @contextlib.contextmanager
     def subscriber(self, *arguments, **where):
-        """A `sub` that is subscribed when the block begins, and killed when it ends."""
+        """Runs a `sub` that is subscribed when the block begins and killed when it ends."""
         with Subscriber(self.command("sub", "-d", *arguments, **where)) as subscriber:
             subscriber.wait_until_subscribed()
             yield subscriber
@@ -106,9 +105,9 @@ class Subscriber:
         return self.out.splitlines()
 
     def expect(self, lines, exactly=True):
-        """The lines have to come; where not exactly, each may come again."""
+        """Waits for the lines; unless `exactly`, each may arrive again."""
         wanted = list(lines)
-        self.wait_for(lambda s: set(wanted) <= set(s.lines()), f"{wanted[-1]!r} did not come")
+        self.wait_for(lambda s: set(wanted) <= set(s.lines()), f"{wanted[-1]!r} did not arrive")
         if exactly:
             time.sleep(0.3)
             self.read()
@@ -121,7 +120,7 @@ def differences(wanted, seen):
     missing = [line for line in wanted if line not in seen]
     if twice or missing:
         return f"twice: {twice[:5]}, missing: {missing[:5]}"
-    return "in another order than they were published"
+    return "not in the order in which they were published"
 
 
 def last(text):
@@ -130,7 +129,7 @@ def last(text):
 
 
 def together(tasks):
-    """Runs the tasks side by side, six at a time; raises what the first wrong one raised."""
+    """Runs the tasks in parallel, six at a time. Raises the exception of the first that failed."""
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         for done in [pool.submit(task) for task in tasks]:
             done.result()
@@ -160,7 +159,7 @@ def sizes(run):
 
 
 def retained(run):
-    """A retained message is there for a later subscriber, and gone after an empty one."""
+    """A retained message reaches a later subscriber, and an empty one deletes it."""
     topic = run.fresh("retained")
     run.publish("-t", topic, "-q", "1", "-r", "-m", "kept")
     with run.subscriber("-t", topic, "-q", "1", "-F", "%r %p") as subscriber:
@@ -172,7 +171,7 @@ def retained(run):
 
 
 def will(run):
-    """The will is published when its owner is killed, and not when it ends by itself."""
+    """The will is published when its owner is killed, and not after a normal exit."""
     topic, other = run.fresh("will"), run.fresh("will")
     owner = ("-t", other, "--will-topic", topic, "--will-payload", "gone", "--will-qos", "1")
     with run.subscriber("-t", topic, "-q", "1") as subscriber:
@@ -221,7 +220,7 @@ def publish_through_cut(run, qos, cut):
             run.publish("-t", topic, "-q", qos, "-l", "-c", "-i", name, "--retry",
                         lines=lines, port=cutter.own_port, timeout=60)
         except Wrong as wrong:
-            # What the subscriber gets has to be right all the same.
+            # The subscriber must still receive everything.
             if not (qos == "2" and run.broker.leaves_pubrel and "not acknowledged" in str(wrong)):
                 raise
         if not cutter.made:
@@ -259,7 +258,7 @@ def receive_through_cut(run, qos, cut):
 
 
 def restart(run):
-    """The broker is killed and started again in the middle: the publisher and the subscriber go on."""
+    """The broker is killed and restarted: the publisher and the subscriber continue."""
     topic = run.fresh("restart")
     with run.subscriber("-t", topic, "-q", "1") as subscriber:
         publisher = subprocess.Popen(run.command("pub", "-t", topic, "-q", "1", "-l"),
@@ -268,8 +267,8 @@ def restart(run):
             publisher.stdin.write("before\n")
             subscriber.expect(["before"])
             run.broker.restart()
-            subscriber.wait_for(lambda s: s.err.count("online") > 1, "it did not come back", seconds=90)
-            # The subscription is renewed at some moment after that: one of these comes behind it.
+            subscriber.wait_for(lambda s: s.err.count("online") > 1, "it did not reconnect", seconds=90)
+            # The subscription is renewed some time later; one of these messages follows it.
             for number in range(60):
                 publisher.stdin.write(f"after {number}\n")
                 time.sleep(0.5)
@@ -278,10 +277,10 @@ def restart(run):
                     break
             publisher.stdin.close()
             if publisher.wait(90) != 0:
-                raise Wrong(f"pub ended with {publisher.returncode}: {last(publisher.stderr.read())}")
-            subscriber.wait_for(lambda s: "after" in s.out, "nothing came after the restart")
+                raise Wrong(f"pub exited with {publisher.returncode}: {last(publisher.stderr.read())}")
+            subscriber.wait_for(lambda s: "after" in s.out, "nothing arrived after the restart")
         except subprocess.TimeoutExpired:
-            raise Wrong("pub did not end") from None
+            raise Wrong("pub did not exit") from None
         finally:
             publisher.kill()
             publisher.wait()
@@ -302,18 +301,18 @@ def wrong_ca(run):
                str(run.pki / "other.pem"), f"mqtts://127.0.0.1:{run.broker.tls}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT)
     if done.returncode != 7:
-        raise Wrong(f"pub ended with {done.returncode}: {last(done.stderr)}")
+        raise Wrong(f"pub exited with {done.returncode}: {last(done.stderr)}")
 
 
 def doctor(run):
-    """The doctor finds nothing to complain of."""
+    """The doctor reports no problem."""
     done = subprocess.run(run.command("doctor"), capture_output=True, text=True, timeout=WAIT)
     if done.returncode != 0:
-        raise Wrong(f"doctor ended with {done.returncode}: {last(done.stdout + done.stderr)}")
+        raise Wrong(f"doctor exited with {done.returncode}: {last(done.stdout + done.stderr)}")
 
 
 def too_large(run):
-    """A message above the broker's limit does not keep back those behind it."""
+    """A message above the broker's limit does not block those behind it."""
     topic = run.fresh("large")
     lines = ["before", "x" * (4 * run.broker.limit), "after"]
     with run.subscriber("-t", topic, "-q", "1") as subscriber:
@@ -321,7 +320,7 @@ def too_large(run):
                               input="".join(f"{line}\n" for line in lines), capture_output=True, text=True)
         subscriber.expect(["before", "after"], exactly=False)
         if done.returncode != 9:
-            raise Wrong(f"pub ended with {done.returncode}, not 9: {last(done.stderr)}")
+            raise Wrong(f"pub exited with {done.returncode}, not 9: {last(done.stderr)}")
 
 
 # The name in the table, and the scenario.

@@ -119,7 +119,7 @@ class Broker:
     def __enter__(self):
         mosquitto = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
         if mosquitto is None:
-            sys.exit("mosquitto was not found; install it (Debian: apt install mosquitto)")
+            sys.exit("error: mosquitto is not installed (Debian: apt install mosquitto)")
         (self.folder / "acl").write_text("topic readwrite #\ntopic deny forbidden\n")
         # Another program may take a port before Mosquitto does; other ports are tried then.
         for _ in range(10):
@@ -132,7 +132,7 @@ class Broker:
             if self.is_up():
                 return self
             self.__exit__()
-        sys.exit("mosquitto does not start:\n" + (self.folder / "mosquitto.log").read_text())
+        sys.exit("error: mosquitto did not start:\n" + (self.folder / "mosquitto.log").read_text())
 
     def configuration(self):
         # If started by root it would switch to a user that cannot read below this run's folder.
@@ -236,7 +236,7 @@ def build(wanted, archive, folder):
         built = compile_program(archive, flags, program)
         if built.returncode != 0:
             if flags and "cannot find" in built.stderr:
-                print(f"SKIPPED C API, {what}: the compiler has no library for it")
+                print(f"SKIPPED C API, {what}: the compiler lacks its library")
                 continue
             sys.exit(built.stderr)
         commands[what] = [*(STEADY if "-fsanitize=thread" in flags else []), str(program)]
@@ -256,7 +256,7 @@ def main():
     wanted = arguments(__doc__)
     unknown = [name for name in wanted if not any(what.startswith(name) for what in (*VARIANTS, "Valgrind"))]
     if unknown:
-        sys.exit(f"C API: no variant is called {unknown[0]}; there are {', '.join(VARIANTS)} and Valgrind")
+        sys.exit(f"error: C API: unknown variant {unknown[0]}; choose from {', '.join(VARIANTS)} and Valgrind")
     archive = library()
     with tempfile.TemporaryDirectory(prefix="thread-mqtt-") as name:
         folder = pathlib.Path(name)

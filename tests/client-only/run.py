@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""rustls and webpki as CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY makes them: what the script refuses, then the tests of
-TLS and the interop matrix with a client made of them.
+"""Tests client-only rustls and webpki (CONFIG_THREAD_MQTT_RUSTLS_CLIENT_ONLY): what the script refuses, then the TLS
+tests and the interop matrix with such a client.
 
     python3 tests/client-only/run.py [--target-dir DIR]
 
-They are the same tests as otherwise, among them those that alter what the server sends at random, and
-servers that are rustls stay whole; the workspace is the same but for its first file, in a folder of links.
+The tests are the usual ones, including those that randomly alter what the server sends; rustls servers stay
+complete. They run in a folder of links to this workspace, which differs only in its Cargo.toml.
 """
 import argparse
 import os
@@ -41,12 +41,12 @@ fn make() { let some = Some { a: 1 }; other.sort(|x| { x }); let list = &[1, 2];
 
 
 def edits():
-    """What each edit makes of a text, and which it refuses."""
+    """Checks the result of each edit, and that invalid ones are refused."""
     def becomes(edit, before, after):
         source = Source(TEXT)
         edit(source)
         if TEXT.replace(before, after, 1) != source.text or before not in TEXT:
-            sys.exit(f"error: this is not what was to become of `{before}`:\n{source.text}")
+            sys.exit(f"error: unexpected result of editing `{before}`:\n{source.text}")
 
     becomes(cut.body("impl One", "fn read"), TEXT[TEXT.index(" let s"):TEXT.index(" }\n    fn write")] + " ", " unreachable!() ")
     becomes(cut.left_out("impl One", "fn read"), TEXT[TEXT.index("    /// Reads"):TEXT.index("\n    fn write")], "")
@@ -65,17 +65,17 @@ def edits():
             edit(Source(TEXT))
         except NoMatch:
             continue
-        sys.exit(f"error: a name that is there {what} was not refused")
+        sys.exit(f"error: the invalid edit \"{what}\" was not refused")
 
 
 def refusals():
-    """Another version, and a checksum that is not that of what was downloaded."""
+    """Checks that other versions and a wrong checksum are refused."""
     lock = (ROOT / "Cargo.lock").read_text()
     checksum = re.search(r'name = "rustls"\nversion = .*\nsource = .*\nchecksum = "(\w+)"', lock)[1]
     version = re.search(r'name = "rustls"\nversion = "(.*)"', lock)[1]
     for what, changed, sentence in (
             ("another version", lock.replace(f'name = "rustls"\nversion = "{version}"', 'name = "rustls"\nversion = "0.23.1"'),
-             f"is known for version {version}, and "),
+             f"requires version {version}, but "),
             ("two versions", lock + '\n[[package]]\nname = "rustls"\nversion = "0.22.4"\n', f"{version}, 0.22.4\n  cure: "),
             ("another checksum", lock.replace(checksum, "0" * 64), f"has no rustls-{version}.crate with the checksum of")):
         with tempfile.TemporaryDirectory() as folder:
@@ -84,7 +84,7 @@ def refusals():
             done = subprocess.run([sys.executable, SCRIPT, folder / "out", "--lock", folder / "Cargo.lock"],
                                   env={**os.environ, "CARGO": "false"}, capture_output=True, text=True)
             if done.returncode == 0 or sentence not in done.stderr or (folder / "out/config.toml").exists():
-                sys.exit(f"error: {what} was not refused as it should be: {done.returncode}\n{done.stderr}")
+                sys.exit(f"error: {what} was not refused as expected: {done.returncode}\n{done.stderr}")
 
 
 def workspace(folder, crates):
@@ -102,13 +102,13 @@ def workspace(folder, crates):
         place = f'{name} = {{ package = "{package}", path = "{crates / package}", '
         manifest, found = re.subn(rf'(?m)^{name} = {{(?: package = "{package}",)? version = "[^"]+", ', place, manifest)
         if found != 1:
-            sys.exit(f"error: Cargo.toml has no line for {name} that this script knows")
+            sys.exit(f"error: this script does not recognise the line for {name} in Cargo.toml")
     (folder / "Cargo.toml").write_text(manifest)
     (folder / "Cargo.lock").write_text((ROOT / "Cargo.lock").read_text())
 
 
 def cut_workspace(target):
-    """Makes both crates and the workspace that uses them, below the target folder; its folder."""
+    """Creates both crates and the workspace that uses them below the target folder. Returns the workspace."""
     crates = target / "client-only" / "crates"
     subprocess.run([sys.executable, SCRIPT, crates, "--linked"], check=True)
     folder = target / "client-only" / "workspace"
@@ -130,7 +130,7 @@ def main():
     for crate in ("rustls", "rustls-webpki"):
         used = {line for line in tree.splitlines() if line.startswith(f"{crate} v")}
         if not used or any(str(crates) not in line for line in used):
-            sys.exit(f"error: the client's {crate} is not the one that was made: {', '.join(used) or 'none'}")
+            sys.exit(f"error: the client does not use the generated {crate}, but {', '.join(used) or 'none'}")
     packages = [f"-p{package}" for package in PACKAGES]
     return subprocess.run(["cargo", "test", "--offline", *packages], cwd=folder,
                           env={**os.environ, "CARGO_TARGET_DIR": str(target)}).returncode

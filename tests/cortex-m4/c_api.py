@@ -115,7 +115,7 @@ def emulate(elf, folder, port, heap_limit, task=0):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               timeout=run.PATIENCE * 3)
     except subprocess.TimeoutExpired as late:
-        raise build.Failed(f"no end after {run.PATIENCE * 3} s\n{(late.stdout or b'').decode()}") from None
+        raise build.Failed(f"no end within {run.PATIENCE * 3} s\n{(late.stdout or b'').decode()}") from None
     return done.stdout, done.returncode
 
 
@@ -138,16 +138,16 @@ def test_everything(folder):
     check(said, status, relay, logged)
     missing = [line for line in LOGGED if not re.search(line, logged)]
     if missing:
-        raise build.Failed("the broker's log has no " + "\nand no ".join(missing) + f"\n{logged}")
-    print(f"and {len(LOGGED)} lines of the broker's log, in {heap_limit:,} bytes of heap")
+        raise build.Failed("the broker's log lacks " + "\nand ".join(missing) + f"\n{logged}")
+    print(f"and {len(LOGGED)} lines in the broker's log, with {heap_limit:,} bytes of heap")
 
 
 def check(said, status, relay, logged):
     print(said, end="")
     if relay.error is not None:
-        raise build.Failed(f"the network of the board: {relay.error}")
+        raise build.Failed(f"the board's network: {relay.error}")
     if status != 0 or not re.search(r"^[1-9]\d* passed, 0 failed$", said, re.M):
-        raise build.Failed(f"the image ended with {status}; the broker says:\n{logged[-3000:]}")
+        raise build.Failed(f"the image exited with {status}; the broker's log:\n{logged[-3000:]}")
 
 
 def test_large(folder):
@@ -171,9 +171,9 @@ def test_large(folder):
         check(said, status, relay, logged)
         sent = len(re.findall(rf"Sending PUBLISH to board-large .*board/large.*\({LARGE_TOTAL} bytes\)", logged))
         acknowledged = len(re.findall("Received PUBACK from board-large", logged))
-        print(f"in {heap_limit:,} bytes of heap; the broker sent the large message {sent} times")
+        print(f"with {heap_limit:,} bytes of heap, the broker sent the large message {sent} times")
         if task == SKIPPED and (sent, acknowledged) != (1, 3):
-            raise build.Failed(f"sent {sent} times and {acknowledged} messages acknowledged; the broker says:\n{logged}")
+            raise build.Failed(f"sent {sent} times and {acknowledged} messages acknowledged; the broker's log:\n{logged}")
 
 
 def main():

@@ -122,7 +122,7 @@ def skips_a_large_message(folder, port, printed, image):
     wait_for(printed, "received ", received + 2, image)
     text = printed.read_text(errors="replace")
     if text.count("message skipped") != skipped + 1 or text.count("online") != online:
-        sys.exit(f"{text}\nerror: the large message came again")
+        sys.exit(f"{text}\nerror: the large message was sent again")
 
 
 def check(backend, options, folder, env):
@@ -157,7 +157,7 @@ def check(backend, options, folder, env):
     text = printed.read_text(errors="replace")
     acknowledged = [int(token) for token in re.findall(r"acknowledged (\d+)", text)]
     if not acknowledged or acknowledged != sorted(set(acknowledged)):
-        sys.exit(f"{text}\nerror: the tokens of the events are not those of the calls: {acknowledged}")
+        sys.exit(f"{text}\nerror: the tokens of the events do not match those of the calls: {acknowledged}")
     if backend == "psa":
         psa_works(printed, image)
     print(f"{backend}: online over TLS 1.2, and over 1.3 after the broker restarted")

@@ -181,10 +181,10 @@ def check(world, router, servers, traffic, case, nat64=True):
                 device.comes_to(": no address: ")
         asked = servers.asked()
     if asked != expected:
-        sys.exit(f"{device.printed.read_text()}\nerror: {what}: asked were {sorted(asked)}, not {sorted(expected)}")
+        sys.exit(f"{device.printed.read_text()}\nerror: {what}: queried {sorted(asked)} instead of {sorted(expected)}")
     strangers = traffic.found - {server for server, who, _ in expected if who == "device"}
     if strangers:
-        sys.exit(f"error: {what}: DNS went to {sorted(strangers)}")
+        sys.exit(f"error: {what}: unexpected DNS servers were queried: {sorted(strangers)}")
     told = ", ".join(f"{server} by the {who}" + (f" for {name}" if name != NAME else "")
                      for server, who, name in sorted(expected)) or "no server"
     print(f"  {what}: {told}", flush=True)

@@ -97,7 +97,7 @@ class Broker:
                     break
                 lines.append(line.strip())
             else:
-                sys.exit("error: the listener did not get the last message")
+                sys.exit("error: the listener did not receive the last message")
             alarm.cancel()
             listener.kill()
         return lines
@@ -137,7 +137,7 @@ class Device:
             life.kill()
             sys.exit(life.communicate()[0].decode(errors="replace") + f"\nerror: it did not end in {PATIENCE} s")
         if "deinit: 0" not in printed:
-            sys.exit(printed + "\nerror: it did not end well")
+            sys.exit(printed + "\nerror: it failed")
         return printed
 
     def killed(self, chance, **options):
@@ -154,7 +154,7 @@ class Device:
         life.wait()
         deadline.cancel()
         if pause is None:
-            sys.exit(printed.decode(errors="replace") + "\nerror: it made no client")
+            sys.exit(printed.decode(errors="replace") + "\nerror: it created no client")
         pause.cancel()
         return printed.decode(errors="replace")
 
@@ -199,15 +199,15 @@ def power_cuts(name, version, device, broker, checks, chance):
     counts = collections.Counter(int(line.split()[0]) for line in broker.heard())
     what = f"{name}, MQTT {'5' if version == 5 else '3.1.1'}"
     lost = sorted(accepted - counts.keys())
-    checks.check(f"{what}: {len(accepted)} messages accepted in {ROUNDS} lives cut off, none lost",
+    checks.check(f"{what}: {len(accepted)} messages accepted across {ROUNDS} power cuts, none lost",
                  f"lost {lost}" if lost else len(accepted) < ROUNDS and "too few")
     # Odd numbers have QoS 1 plus 1.
     twice = [number for number, count in counts.items() if number % 2 and count > 1]
-    checks.check(f"{what}: none of QoS 2 arrived twice", twice)
+    checks.check(f"{what}: no QoS 2 message arrived twice", twice)
     twice = [number for number, count in collections.Counter(received).items() if count > 1]
     # At each kill, one may be between the storage and the application (docs/durable.md).
     missing = down - len(set(received))
-    checks.check(f"{what}: {len(received)} of {down} of QoS 2 received, none twice",
+    checks.check(f"{what}: {len(received)} of {down} QoS 2 messages received, none twice",
                  twice or (missing > ROUNDS and f"{missing} missing"))
     checks.check(f"{what}: the storage never failed", unread)
 
@@ -223,7 +223,7 @@ def contents(name, device, broker, checks):
     while b"accepted 4" not in printed:
         piece = life.stdout.read1()
         if not piece:
-            sys.exit(printed.decode(errors="replace") + "\nerror: it ended")
+            sys.exit(printed.decode(errors="replace") + "\nerror: it exited")
         printed += piece
     life.kill()
     life.communicate()
@@ -233,13 +233,13 @@ def contents(name, device, broker, checks):
     if sealed:
         checks.check(f"{name}: no topic and no identifier in the flash", found)
         printed = device.life(count=0, mqtt=5, other_key=True)
-        checks.check(f"{name}: another key is told",
+        checks.check(f"{name}: another key is reported",
                      "nothing in the storage of the session can be decrypted; give the key" not in printed and printed)
         device.flash.write_bytes(flash)
     else:
         checks.check(f"{name}: topics and identifier are in the flash", len(found) != 3 and f"only {found}")
     printed = device.life(count=0, mqtt=5)
-    checks.check(f"{name}: the messages are there again", numbers("restored", printed) != [5] and printed)
+    checks.check(f"{name}: the messages are restored", numbers("restored", printed) != [5] and printed)
 
 
 def statistics(printed):
@@ -290,7 +290,7 @@ def application(build, broker, checks, folder):
     deadline = time.monotonic() + PATIENCE
     while not flash.exists() or flash.read_bytes().count(topic.encode()) < 2:
         if life.poll() is not None or time.monotonic() > deadline:
-            sys.exit(printed.read_text(errors="replace") + "\nerror: it stored no two messages")
+            sys.exit(printed.read_text(errors="replace") + "\nerror: it did not store two messages")
         time.sleep(0.1)
     life.kill()
     life.wait()

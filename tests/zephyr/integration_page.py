@@ -61,7 +61,7 @@ def product(folder, board):
     text = PAGE.read_text()
     kconfig = block(text, "**3. Five lines of Kconfig**", "ini")
     if len(kconfig.splitlines()) != 5:
-        sys.exit(f"error: {PAGE.name} promises five lines of Kconfig:\n{kconfig}")
+        sys.exit(f"error: {PAGE.name} should have five lines of Kconfig:\n{kconfig}")
     network, _ = BOARDS[board]
     (folder / "prj.conf").write_text(kconfig + "".join(f"CONFIG_{line}\n" for line in network))
     (folder / "start.c").write_text(block(text, "**4. Fifteen lines of C.**", "c"))

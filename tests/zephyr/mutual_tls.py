@@ -140,7 +140,7 @@ def key_in_psa(folder, port, env):
                 image.wait()
         found += re.findall("public key: ([0-9a-f]+)", printed.read_text())
     if len(found) != 2 or found[0] != found[1]:
-        sys.exit(f"error: not one public key, the same at each start: {found}")
+        sys.exit(f"error: expected the same public key at each start: {found}")
     passed("the key made at the first start is there at the second")
 
     certificate_of(folder, bytes.fromhex(found[0]), "made-in-psa")

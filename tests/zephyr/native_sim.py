@@ -86,7 +86,7 @@ def chosen(names, known):
     """Returns the names on a command line, or all known ones if there are none."""
     unknown = [name for name in names if name not in known]
     if unknown:
-        sys.exit(f"error: there is no {', '.join(unknown)} to run\nname some of: {', '.join(known)}")
+        sys.exit(f"error: unknown name: {', '.join(unknown)}\nchoose from: {', '.join(known)}")
     return list(names or known)
 
 

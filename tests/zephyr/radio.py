@@ -82,14 +82,14 @@ class World(thread_network.World):
     def read(capture, frames):
         """Checks the capture with tshark, the program that users read it with."""
         if shutil.which("tshark") is None:
-            told("SKIPPED: whether Wireshark reads the capture; tshark is not installed")
+            told("SKIPPED: reading the capture with Wireshark; tshark is not installed")
             return
         flags = [row for row in babblesim.packets(capture, openthread.NETWORK_KEY, "tcp.flags.syn",
                                                   "tcp.flags.ece", "tcp.flags.cwr") if row[0]]
         syn = [row for row in flags if row[0] in ("1", "True")]
         if not syn or any(set(row[1:]) & {"1", "True"} for row in syn):
-            sys.exit(f"error: the capture shows no SYN, or one that asks for ECN: {syn}")
-        told(f"tshark reads the capture: {frames} frames, {len(syn)} SYN, none asks for ECN")
+            sys.exit(f"error: the capture shows no SYN, or one that requests ECN: {syn}")
+        told(f"tshark reads the capture: {frames} frames, {len(syn)} SYN, none requests ECN")
 
 
 def publish(world):
@@ -99,25 +99,25 @@ def publish(world):
             psa_works(device.printed, device.running)
             device.comes_to("TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
             device.comes_to("received ", 2)
-        told("online over TLS 1.2 ECDHE_RSA, messages there and back")
+        told("online over TLS 1.2 ECDHE_RSA, messages sent and received")
 
         # According to the logs of its upstream server and of two public ones.
         asked = (world.folder / "dns.log").read_text()
         if f"{BROKER} was asked by {openthread.ROUTER} " not in asked or asked.count("asked by") != asked.count(BROKER):
-            sys.exit(f"{asked}error: not the border router alone was asked for the broker's name")
-        told("the border router alone was asked for the broker's name")
+            sys.exit(f"{asked}error: not only the border router was queried for the broker's name")
+        told("only the border router was queried for the broker's name")
 
         with world.broker(TLS_1_3):
             device.comes_to("TLS: TLS 1.3")
             device.goes_on_to("received ", 2)
-            told("again after the broker restarted, over TLS 1.3")
+            told("online again after the broker restarted, over TLS 1.3")
 
             router.control("thread", "stop")
             device.goes_on_to("<err>")
             router.control("thread", "start")
             device.goes_on_to("online")
             device.goes_on_to("received ", 2)
-            told("again after the border router was lost and found")
+            told("online again after the border router was lost and found")
 
 
 def loss(world):
@@ -129,7 +129,7 @@ def loss(world):
     again = len(frames) - len(set(frames))
     if again == 0:
         sys.exit("error: no frame was lost")
-    told(f"online, messages there and back; {again} of {len(frames)} frames had to be sent again")
+    told(f"online, messages sent and received; {again} of {len(frames)} frames were retransmitted")
 
 
 def sleepy(world):
@@ -149,7 +149,7 @@ def mutual_tls(world):
             device.comes_to("received thread-mqtt/mutual-tls: hello")
         if log.read_text().count("u'device'") == seen:
             sys.exit("error: the broker did not see the device's certificate")
-        told(f"{version.split(',')[0]}: a message there and back")
+        told(f"{version.split(',')[0]}: a message sent and received")
 
 
 def measure(world):
@@ -172,7 +172,7 @@ def measure(world):
             if len(found) == RUNS:
                 break
         else:
-            sys.exit(f"error: {image} needed a second attempt to connect too often")
+            sys.exit(f"error: {image} needed more than one attempt to connect too often")
     router = f"The border router is {ROUTERS[bool(agent())]}, its radio a second such board"
     measure_radio.PAGE.write_text("\n".join(measure_radio.page(router, RUNS, results)) + "\n")
     told(f"written: {measure_radio.PAGE}")

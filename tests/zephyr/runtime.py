@@ -86,7 +86,7 @@ class Brokers:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                     break
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit((folder / "mosquitto.log").read_text() + "error: no mosquitto")
+                    sys.exit((folder / "mosquitto.log").read_text() + "error: mosquitto did not start")
                 time.sleep(0.1)
         return self
 
@@ -185,7 +185,7 @@ def credentials(image, brokers):
     online, unusable = "event online", "init: -5, "
     image.run("CA by its tag", [plain, "credentials=ca"], "init: 0", online, "deinit: 0")
     image.run("mutual TLS by the tag", [mutual, "credentials=all"], "init: 0", online)
-    image.run("no certificate where one is wanted", [mutual, "credentials=ca"],
+    image.run("no certificate although one is required", [mutual, "credentials=ca"],
               "init: 0", "event failed: TLS: ", absent=[online])
     image.run("nothing under the tag", [plain, "credentials=none"],
               "credential 42 CA is missing: add it with tls_credential_add()", unusable)
@@ -222,17 +222,17 @@ def key_in_psa(image, brokers):
     image.run("a key in PSA", [broker, certificate, "key=good"], "import: 0", "init: 0", "event online",
               "deinit: 0")
     refused = "event failed: TLS: "
-    image.run("an identifier of no key", [broker, certificate, "key=missing"], "init: 0",
+    image.run("an unknown key identifier", [broker, certificate, "key=missing"], "init: 0",
               refused + "private_key_id 4711: PSA Crypto has no key of this identifier: make or import")
     image.run("a key that may not sign", [broker, certificate, "key=no-sign"], "import: 0", "init: 0", refused,
               "permits no signature for TLS: it needs PSA_KEY_USAGE_SIGN_HASH")
-    image.run("a key for something else", [broker, certificate, "key=no-ecdsa"], "import: 0", "init: 0", refused,
+    image.run("a key for another purpose", [broker, certificate, "key=no-ecdsa"], "import: 0", "init: 0", refused,
               "permits no signature for TLS: it needs PSA_KEY_USAGE_SIGN_HASH")
     image.run("the key of another certificate", [broker, certificate, "key=other"], "import: 0", "init: 0", refused,
               "the private key does not belong to the client certificate")
     image.run("a key and no certificate", [broker, "credentials=ca", "key=good"], "import: 0",
               "credential 42 SELF_CERT is missing", "init: -6, ")
-    image.run("a key that goes while the client lives", [broker, certificate, "key=destroyed"],
+    image.run("a key destroyed while the client exists", [broker, certificate, "key=destroyed"],
               "init: 0", "destroy: 0", "event failed: TLS: ", "psa_", "cure: ", "deinit: 0",
               absent=["event online"])
 
@@ -241,14 +241,14 @@ def without_ed25519(image, brokers):
     """An image without the option neither contains nor offers it."""
     image.run("no Ed25519", [f"broker=mqtts://localhost:{brokers.eddsa}"], "event failed: TLS: ", "cure: ",
               "one with an Ed25519 key a crypto provider that has Ed25519", absent=["event online"])
-    image.check("no code for it", not image.has_code_of("ed25519_dalek"))
+    image.check("no code for Ed25519", not image.has_code_of("ed25519_dalek"))
 
 
 def with_ed25519(image, brokers):
     """CONFIG_THREAD_MQTT_ED25519."""
     image.run("Ed25519", [f"broker=mqtts://localhost:{brokers.eddsa}"], "event online", "deinit: 0")
-    image.run("and ECDSA as ever", [f"broker=mqtts://localhost:{brokers.plain}"], "event online")
-    image.check("code for it", image.has_code_of("ed25519_dalek"))
+    image.run("ECDSA as before", [f"broker=mqtts://localhost:{brokers.plain}"], "event online")
+    image.check("code for Ed25519", image.has_code_of("ed25519_dalek"))
 
 
 def clock(image, brokers):
@@ -277,7 +277,7 @@ def clock(image, brokers):
               absent=["event online"])
     image.run("lenient, and no server is asked", [broker], "event time unknown: time: ",
               "not yet valid are not", "cure: ", "event online", "time 0")
-    image.run("a time server that is none", [broker, "time-servers=a..b"],
+    image.run("an invalid time server", [broker, "time-servers=a..b"],
               "time_servers: ", "init: -10, ")
 
 
@@ -293,24 +293,24 @@ def storage(image, brokers):
     if told is None:
         sys.exit(printed)
     built = f"expired before {told[:10]}"
-    image.run("before anything is kept", [short], built, "event online")
+    image.run("before any time is stored", [short], built, "event online")
     # A time server's time is not proven, the application's is.
     with TimeServer(ahead=10 * DAY) as ahead:
         image.run("ten days later by a server", [broker, f"time-servers={ahead.address}", "stay=1"], "event online")
-    image.run("which the next life does not know", [short], built, "event online")
+    image.run("unknown after the next restart", [short], built, "event online")
     later = f"set-time={in_ten_days}"
     image.run("ten days later by the application", [broker, later, "stay=1"], "event online")
-    image.run("the next life knows", [broker], kept, "event online")
-    image.run("and refuses what expired before", [short], kept, "event failed: TLS: ", "expired",
+    image.run("known after the next restart", [broker], kept, "event online")
+    image.run("a certificate that has expired since is refused", [short], kept, "event failed: TLS: ", "expired",
               absent=["event online"])
-    image.run("what is damaged is forgotten", [short, "damage"], "damage: 0",
+    image.run("a damaged record is discarded", [short, "damage"], "damage: 0",
               "unknown layout", built, "event online")
-    image.run("once", [short], built, "event online", absent=["unknown layout"])
+    image.run("a damaged record is reported once", [short], built, "event online", absent=["unknown layout"])
 
     image.forget()
     image.run("a full storage", [broker, "fill", later, "stay=1"],
               "storage filled: -28", "the storage is full", "event online", "deinit: 0")
-    image.run("is no worse than none", [short], built, "event online")
+    image.run("a full storage is no worse than none", [short], built, "event online")
 
 
 def first_words(image):

@@ -37,7 +37,7 @@ class Shell:
     def read(self):
         """Reads available output, or waits briefly."""
         if self.process.poll() is not None:
-            sys.exit(f"{self.printed}\nerror: the image has ended")
+            sys.exit(f"{self.printed}\nerror: the image exited")
         piece = self.process.stdout.read()
         if piece:
             self.printed += piece.decode(errors="replace").replace("\r", "")
@@ -49,7 +49,7 @@ class Shell:
         deadline = time.monotonic() + PATIENCE
         while not found(self.printed):
             if time.monotonic() > deadline:
-                sys.exit(f"{self.printed}\nerror: {wanted} did not come")
+                sys.exit(f"{self.printed}\nerror: {wanted} was not printed")
             self.read()
 
     def type(self, command):
@@ -69,7 +69,7 @@ class Shell:
         self.wait_for(lambda printed: re.search(whole, printed), f"{command!r}: {patterns}")
         for pattern in without:
             if re.search(pattern, self.printed, re.MULTILINE):
-                sys.exit(f"{command}\n{self.printed}\nerror: {pattern!r} is there")
+                sys.exit(f"{command}\n{self.printed}\nerror: {pattern!r} was printed")
         self.checked += 1
 
     def until(self, command, pattern):
@@ -77,7 +77,7 @@ class Shell:
         deadline = time.monotonic() + PATIENCE
         while not re.search(pattern, printed := self.type(command), re.MULTILINE):
             if time.monotonic() > deadline:
-                sys.exit(f"{command}\n{printed}\nerror: {pattern!r} does not come")
+                sys.exit(f"{command}\n{printed}\nerror: {pattern!r} was not printed")
             time.sleep(0.2)
 
     def end(self):
@@ -262,7 +262,7 @@ def check(name, options, folder, env):
         if name == "two-clients":
             with broker(folder, port, "TLSv1.3"):
                 several(shell, port)
-    print(f"{name}: {shell.checked} commands answered as they should be", flush=True)
+    print(f"{name}: {shell.checked} commands answered as expected", flush=True)
 
 
 def main(workspace, *names):

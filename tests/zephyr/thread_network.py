@@ -131,34 +131,34 @@ def minimal(world):
         with world.broker(TLS_1_2):
             device.comes_to("TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
             device.comes_to("received ", 2)
-        told("online over TLS 1.2 ECDHE_RSA, messages there and back")
+        told("online over TLS 1.2 ECDHE_RSA, messages sent and received")
 
         whole.enter_context(world.broker(TLS_1_3))
         device.comes_to("TLS: TLS 1.3")
         device.goes_on_to("received ", 2)
-        told("again after the broker restarted, over TLS 1.3")
+        told("online again after the broker restarted, over TLS 1.3")
 
         before = device.count("online")
         router.control("br", "omrconfig", "custom", "fd77:77:77:1::/64", "med")
         device.comes_to("online", before + 1)
         device.goes_on_to("received ", 2)
-        told("again after the network gave the device another address")
+        told("online again after the device's address changed")
 
         router.control("nat64", "disable")
         device.comes_to("the border router withdrew the NAT64 prefix")
         device.comes_to("cure: enable NAT64 on the border router")
-        told("without NAT64: the cause and the cure")
+        told("without NAT64: cause and cure are logged")
         router.control("nat64", "enable")
         device.goes_on_to("online")
         device.goes_on_to("received ", 2)
-        told("again after NAT64 came back")
+        told("online again after NAT64 was enabled")
 
         before = device.count("received "), device.count("online")
         first.close()
         whole.enter_context(world.router())
         device.comes_to("online", before[1] + 1)
         device.comes_to("received ", before[0] + 2)
-        told("again behind another border router, with other prefixes")
+        told("online again behind another border router, with other prefixes")
 
 
 def full(world):
@@ -168,7 +168,7 @@ def full(world):
         with world.device("full") as device:
             device.comes_to("resolve: public server 9.9.9.9")
             device.comes_to("received ", 2)
-    told("the name came from a public server through NAT64; online, messages there and back")
+    told("the name came from a public server through NAT64; online, messages sent and received")
 
 
 def asleep(world, device, router):
@@ -183,19 +183,19 @@ def asleep(world, device, router):
 
     world.publish("-q", "1", "-t", topic, "-m", "interval 30")
     device.comes_to("command: report every 30 s")
-    told("a command, while it sleeps")
+    told("received a command while sleeping")
     device.goes_on_to("report acknowledged")
     start = world.air.count()
     device.goes_on_to("report acknowledged")
     frames, size, polls = world.air.since(start)
-    told(f"30 s with one report: {frames} frames, {size} bytes, {polls} of the frames polls")
+    told(f"30 s with one report: {frames} frames, {size} bytes; {polls} of the frames are polls")
 
     world.publish("-q", "1", "-t", topic, "-m", "visit")
     device.comes_to("disconnected until the next report")
     world.publish("-q", "1", "-t", topic, "-m", "interval 20")
     device.comes_to("online with the kept session")
     device.comes_to("command: report every 20 s")
-    told("a command that waited for the next visit")
+    told("received a command that waited for the next connection")
     return topic
 
 
@@ -208,7 +208,7 @@ def sleepy(world):
         with world.device("sleepy") as device:
             device.comes_to("online with the kept session")
             device.comes_to("command: stay")
-            told("a command that the broker kept while it was off, by the session in its flash")
+            told("received a command that the broker kept while the device was off, with the session in its flash")
 
 
 def distant(world):
@@ -220,7 +220,7 @@ def distant(world):
         device.comes_to("received ", 10)
         sent, again = uplink.segments - before[0], uplink.repeated - before[1]
         uplink.delay = 0
-    told(f"online, messages there and back: {sent} TCP segments with data sent, {again} of them again")
+    told(f"online, messages sent and received: {sent} TCP segments with data, {again} of them retransmitted")
     if again:
         sys.exit("error: the device did not wait for the acknowledgement")
 
@@ -233,13 +233,13 @@ def emulated(world):
             device.comes_to("TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
             device.comes_to("received ", 2)
             first = cortex_m.figures(device.printed, device.running)
-        told("online over TLS 1.2 ECDHE_RSA, messages there and back")
+        told("online over TLS 1.2 ECDHE_RSA, messages sent and received")
         device.comes_to(BROKER_GONE)
         with world.broker(TLS_1_3):
             device.comes_to("TLS: TLS 1.3")
             device.goes_on_to("received ", 2)
             second = cortex_m.figures(device.printed, device.running)
-        told("again after the broker restarted, over TLS 1.3")
+        told("online again after the broker restarted, over TLS 1.3")
     cortex_m.report(first, second, device.printed.read_text(errors="replace"))
 
 
@@ -252,7 +252,7 @@ def release(world):
                 seen = {text: log.read_text().count(text) for text in ("Received PUBLISH", "Received PUBACK")}
                 for text, before in seen.items():
                     wait_for(log, text, before + 3, device.running)
-            told(f"{'' if first else 'again after the broker restarted, '}over {tls}: messages there and back")
+            told(f"{'' if first else 'online again after the broker restarted, '}over {tls}: messages sent and received")
             first = False
 
 
