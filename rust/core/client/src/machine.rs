@@ -43,7 +43,7 @@ use thread_mqtt_resolve::{BrokerUri, Resolver};
 use thread_mqtt_session::Store;
 use thread_mqtt_session::{
     self as session, Command, CommandError, Message, Pieces, PublishError, PublishOptions, QoS,
-    Session, Token, Version,
+    Session, StoreError, Token, Version,
 };
 use thread_mqtt_tls::{CertificateSummary, Connection};
 use timing::Timing;
@@ -346,6 +346,12 @@ impl Client {
     /// Returns the session: what is queued, what the broker allows, what it said.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Returns the failure that keeps the stored session out of date: see
+    /// [`Session::storage_failure`].
+    pub fn storage_failure(&mut self) -> Option<StoreError> {
+        self.session.storage_failure()
     }
 
     /// Returns the address of the current connection.

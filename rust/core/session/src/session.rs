@@ -592,6 +592,14 @@ impl Session {
         self.consume(n);
     }
 
+    /// Writes to the storage what is missing there, and returns the last failure if something still
+    /// is. Call it before dropping the session: an event would come too late.
+    pub fn storage_failure(&mut self) -> Option<StoreError> {
+        let state = &mut self.state;
+        state.journal.catch_up(&state.outbox, &state.subscriptions);
+        state.journal.failure()
+    }
+
     /// Returns the next event, or `None`. Taking a message acknowledges it: PUBACK and PUBREC are
     /// never sent earlier, so a message that the application has not seen is delivered again.
     pub fn poll_event(&mut self) -> Option<Event> {

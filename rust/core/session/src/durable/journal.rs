@@ -57,8 +57,8 @@ pub(crate) struct Journal {
     lost: bool,
     /// The last write succeeded, so others may succeed as well.
     works: bool,
-    /// A write failed and was reported, and not everything has been written since.
-    failing: bool,
+    /// The last failed write, if not everything has been written since. It was reported.
+    failing: Option<StoreError>,
     untold: Option<StoreError>,
 }
 
@@ -197,6 +197,11 @@ impl Journal {
     /// Returns the last failure, if it was not reported yet.
     pub(crate) fn take_failure(&mut self) -> Option<StoreError> {
         self.untold.take()
+    }
+
+    /// Returns the last failure if the store is out of date because of it.
+    pub(crate) fn failure(&self) -> Option<StoreError> {
+        self.failing.filter(|_| self.lost || !self.late.is_empty())
     }
 
     /// Returns which packet identifiers, of this one and the 31 after it, belong to stored messages
@@ -442,8 +447,7 @@ impl Journal {
     /// Notes a failure, which is reported once until everything is written.
     fn fail(&mut self, error: StoreError) {
         self.works = false;
-        if !self.failing {
-            self.failing = true;
+        if self.failing.replace(error).is_none() {
             self.untold = Some(error);
         }
     }
@@ -463,7 +467,7 @@ impl Journal {
             // SETTLED comes last.
             let mut others = self.late.iter().filter(|key| **key != key::SETTLED);
             let Some(key) = others.next().or(self.late.first()).copied() else {
-                self.failing = self.lost;
+                self.failing = self.failing.filter(|_| self.lost);
                 return;
             };
             let record = self.record(key, outbox, subscriptions);

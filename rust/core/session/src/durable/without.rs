@@ -28,6 +28,10 @@ impl Journal {
         None
     }
 
+    pub(crate) const fn failure(&self) -> Option<StoreError> {
+        None
+    }
+
     pub(crate) const fn catch_up(&mut self, _: &Outbox, _: &Subscriptions) {}
 
     pub(crate) const fn occupied(&mut self, _: u16) -> Result<u32, StoreError> {

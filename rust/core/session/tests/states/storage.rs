@@ -90,6 +90,20 @@ fn a_full_storage_refuses_what_is_durable_and_is_told_once() {
     assert_eq!(client.events(), [Event::StorageFailed(FULL)]);
 }
 
+/// Taking a message stores its identifier, so the failure follows the last event.
+#[test]
+fn a_failure_at_the_last_event_is_known_without_another_one() {
+    let flash = Flash::new(0);
+    let mut client = online(Version::V5, &flash, false);
+    client.receive(&wire::publish(Version::V5, &publish("t", 2, 7)), at(1));
+    flash.fail(Some(FULL));
+    assert!(matches!(
+        client.session.poll_event(),
+        Some(Event::Message(_))
+    ));
+    assert_eq!(client.session.storage_failure(), Some(FULL));
+}
+
 /// What failed is written with the next write.
 #[test]
 fn what_could_not_be_written_is_written_later() {
@@ -108,8 +122,11 @@ fn what_could_not_be_written_is_written_later() {
     let mut client = self::client(lasting(Version::V5), &flash);
     client.reconnect(at(0), false);
     assert_eq!(client.events(), std::slice::from_ref(&failed));
+    let error = StoreError::Failed(-5);
+    assert_eq!(client.session.storage_failure(), Some(error));
     acknowledge(&mut client, 0x8000);
     assert_eq!(flash.keys(), [0]);
+    assert_eq!(client.session.storage_failure(), None);
 
     // The completion of a message and, with QoS 2, its release in the meantime.
     client.session.publish(message("t", QOS2)).unwrap();
@@ -166,6 +183,7 @@ fn a_message_that_was_refused_leaves_nothing_behind() {
     let refused = client.session.publish(message("t", QOS1));
     let error = StoreError::Failed(-5);
     assert_eq!(refused, Err(CommandError::NotStored(error)));
+    assert_eq!(client.session.storage_failure(), None, "nothing is missing");
     client.session.publish(message("t", QOS1)).unwrap();
     assert_eq!(flash.keys(), [0, 0x8001]);
     assert_eq!(client.events(), [Event::StorageFailed(error)]);
