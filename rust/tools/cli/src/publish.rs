@@ -30,7 +30,7 @@ pub(crate) fn publish(arguments: &PubArguments) -> Result<(), Failure> {
     )?;
     let published = publish_all(&mut run, arguments);
     let waiting = run.stored();
-    run.stop();
+    let published = run.finish(published);
     match &arguments.session.directory {
         // QoS 0 messages are not stored.
         Some(directory) if waiting > 0 && arguments.message.qos != QoS::AtMostOnce => {
@@ -94,6 +94,7 @@ struct Work<'a> {
     /// Whether the user was told that properties are left out.
     strips: bool,
     large: Option<LargeFile>,
+    options: PublishOptions,
 }
 
 fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failure> {
@@ -111,6 +112,10 @@ fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failur
         all: 0,
         strips: false,
         large: None,
+        options: PublishOptions {
+            durable: is_kept.then_some(true),
+            ..PublishOptions::default()
+        },
     };
     let published = work.publish(run);
     // QoS 0 messages are not kept for the next run.
@@ -224,7 +229,7 @@ impl Work<'_> {
                     }
                 }
             };
-            match run.client().publish(message.clone()) {
+            match run.client().publish_with(message.clone(), self.options) {
                 Ok(_) => {
                     self.taken += 1;
                     self.queued += 1;
@@ -236,6 +241,11 @@ impl Work<'_> {
                 }
                 // Earlier stored messages must be sent first, which makes room.
                 Err(CommandError::NotStored(StoreError::Full)) if self.queued > 0 => {
+                    self.held = Some(message);
+                    break;
+                }
+                // The storage could not be read. The event that says why is the next one.
+                Err(CommandError::NotStored(StoreError::Unavailable)) => {
                     self.held = Some(message);
                     break;
                 }

@@ -190,9 +190,36 @@ impl<'a> Run<'a> {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
+    /// Disconnects gracefully, and returns how the command ends. A stored session that is out of
+    /// date counts as a failure.
+    pub(crate) fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        self.stop();
+        let Some(error) = self.driver.client_mut().storage_failure() else {
+            return outcome;
+        };
+        let cause = self.storage(error);
+        let is_told = |outcome: &Failure| outcome.cause() == cause.cause();
+        if !outcome.as_ref().is_err_and(is_told) {
+            self.tell_storage(error);
+        }
+        let failure = Failure::new(
+            Status::Input,
+            format_args!("--session {} is out of date", self.directory()),
+        )
+        .cure(
+            "expect the next command with that directory to send or receive messages again, even \
+             with QoS 2",
+        );
+        let Err(other) = outcome else {
+            return Err(failure);
+        };
+        output::say(format_args!("{failure}"));
+        Err(other.status(Status::Input))
+    }
+
     /// Disconnects gracefully. Takes no events meanwhile: taking a message acknowledges it, and a
     /// message that is not printed must be delivered again.
-    pub(crate) fn stop(mut self) {
+    fn stop(&mut self) {
         self.driver.stop();
         loop {
             while self.driver.turn() {}
@@ -319,8 +346,9 @@ impl<'a> Run<'a> {
     fn judge(&mut self, event: &Event) {
         match event {
             Event::Reached(Reached::Online { .. }) => self.was_online = true,
-            // Sending the stored messages makes room.
-            Event::Session(Mqtt::StorageFailed(StoreError::Full)) => {}
+            // Sending the stored messages makes room, unless they could not even be loaded.
+            Event::Session(Mqtt::StorageFailed(StoreError::Full))
+                if self.driver.client().session().is_durable() => {}
             // Nothing has been sent yet, and messages that are not stored would be lost.
             Event::Session(Mqtt::StorageFailed(error)) if !self.was_online => {
                 self.unstored = Some(self.storage(*error));

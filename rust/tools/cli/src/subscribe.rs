@@ -70,11 +70,11 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                     Ok(false) => Ok(()),
                     Err(error) => output::failed(&error),
                 };
-                match qos {
-                    QoS::AtMostOnce => run.stop(),
-                    // Not written, so it must not be acknowledged.
-                    _ => run.abandon(),
+                if qos == QoS::AtMostOnce {
+                    return run.finish(failed);
                 }
+                // Not written, so it must not be acknowledged.
+                run.abandon();
                 return failed;
             }
             Step::Event(Event::Session(Mqtt::Subscribed(token, results))) => {
@@ -88,39 +88,35 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                         ),
                         Ok(_) => {}
                         Err(reason) => {
-                            let said = run.said(Some(token));
-                            run.stop();
-                            return Err(Failure::new(
+                            let failure = Failure::new(
                                 Status::Message,
                                 format_args!(
                                     "the broker refused the subscription to {topic}: {reason}"
                                 ),
                             )
-                            .said(said));
+                            .said(run.said(Some(token)));
+                            return run.finish(Err(failure));
                         }
                     }
                 }
             }
             Step::Event(Event::Session(Mqtt::SubscriptionLost { filter, reason })) => {
-                run.stop();
-                return Err(Failure::new(
+                return run.finish(Err(Failure::new(
                     Status::Message,
                     format_args!(
                         "the broker refused to renew the subscription to {filter}: {reason}"
                     ),
-                ));
+                )));
             }
             Step::Event(_) | Step::Woken => {}
             Step::Interrupted => break,
             Step::TimedOut => {
                 let failure = run.timed_out(Waits::Others);
-                run.stop();
-                return Err(failure);
+                return run.finish(Err(failure));
             }
         }
     }
-    run.stop();
-    Ok(())
+    run.finish(Ok(()))
 }
 
 /// Returns the text to print for a message, or for the part received so far.

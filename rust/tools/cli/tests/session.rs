@@ -354,6 +354,8 @@ fn a_session_that_cannot_be_read_keeps_nothing() {
         let says = format!("--session {directory} cannot be read or written");
         assert!(outcome.stderr.contains(&says), "{outcome:?}");
         assert!(!outcome.stderr.contains("Kept"), "{outcome:?}");
+        let says = "Not kept: the message.";
+        assert!(outcome.stderr.contains(says), "{outcome:?}");
         let sub = run(&[
             "sub",
             uri,
