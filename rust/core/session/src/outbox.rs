@@ -143,6 +143,16 @@ impl Outbox {
         })
     }
 
+    /// Returns whether a message that may still have to be sent has properties.
+    pub(crate) fn has_properties(&self) -> bool {
+        let lists = (0..LISTS).filter_map(|list| self.first(list));
+        let mut keys = lists.flat_map(|first| iter::successors(Some(first), |key| self.next(*key)));
+        keys.any(|key| {
+            matches!(self.get(key).map(|item| &item.work), Some(Work::Publish(outgoing))
+                if !outgoing.released && outgoing.message.properties.is_some())
+        })
+    }
+
     /// Returns the item with this packet identifier.
     pub(crate) fn by_id(&self, packet_id: u16) -> Option<Key> {
         self.ids.get(packet_id.into())

@@ -89,6 +89,11 @@ impl Session {
         true
     }
 
+    /// Returns whether a queued message has properties, which MQTT 3.1.1 cannot send.
+    pub fn has_properties(&self) -> bool {
+        self.state.outbox.has_properties()
+    }
+
     /// Sets another [`keep_alive`](crate::Config::keep_alive) from the next connection on. It is
     /// reduced to what MQTT can express: whole seconds, at most 65,535.
     pub fn set_keep_alive(&mut self, keep_alive: Duration) {

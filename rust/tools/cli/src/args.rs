@@ -161,9 +161,9 @@ pub(crate) struct SubArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Session")]
 pub(crate) struct SessionArguments {
-    /// Keep the session in this directory, so that the next command with the same directory and --id
-    /// resumes it, even if this one is killed: unacknowledged QoS 1 and 2 messages are retransmitted,
-    /// and no QoS 2 message arrives twice. Implies -c
+    /// Keep the session in this directory, so that the next command with the same directory, broker and
+    /// --id resumes it, even if this one is killed: unacknowledged QoS 1 and 2 messages are
+    /// retransmitted, and no QoS 2 message arrives twice. Implies -c
     #[arg(long = "session", value_name = "DIRECTORY", requires = "id")]
     pub(crate) directory: Option<PathBuf>,
     /// Encrypt the stored session with the key in this file: 16 or 32 random bytes, or twice as many

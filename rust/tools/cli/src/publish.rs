@@ -3,7 +3,6 @@ use crate::args::{MqttVersion, PayloadFormat, PubArguments};
 use crate::check;
 use crate::exit::{Failure, Status};
 use crate::input::{self, Input, LargeFile, Next};
-use crate::output::{self, tell};
 use crate::run::{Run, Step, Waits};
 use crate::setup::Inbound;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 use thread_mqtt_client::Event;
 use thread_mqtt_session::{
     CommandError, Event as Mqtt, Message, Pieces, Properties, PublishError, PublishOptions, QoS,
-    StoreError, Version,
+    StoreError,
 };
 
 /// Number of bytes of a large file read at once.
@@ -91,8 +90,6 @@ struct Work<'a> {
     queued: usize,
     /// Number of messages that this command has queued.
     all: usize,
-    /// Whether the user was told that properties are left out.
-    strips: bool,
     large: Option<LargeFile>,
     options: PublishOptions,
 }
@@ -110,7 +107,6 @@ fn publish_all(run: &mut Run<'_>, arguments: &PubArguments) -> Result<(), Failur
         at_end: false,
         queued: run.stored(),
         all: 0,
-        strips: false,
         large: None,
         options: PublishOptions {
             durable: is_kept.then_some(true),
@@ -154,11 +150,8 @@ impl Work<'_> {
                 }
                 Step::Event(Event::Session(Mqtt::PublishFailed(token, error))) => {
                     self.queued = self.queued.saturating_sub(1);
-                    let said = run.said(Some(token));
+                    // Already reported.
                     if token.is_restored() {
-                        let text = format_args!("a message from an earlier command: {error}");
-                        let failure = Failure::new(Status::Message, text).said(said);
-                        output::say(format_args!("{failure}"));
                         continue;
                     }
                     let failure = match error {
@@ -166,7 +159,7 @@ impl Work<'_> {
                         error => Failure::new(Status::Message, error),
                     };
                     failed += 1;
-                    refused = Some(failure.said(said));
+                    refused = Some(failure.said(run.said(Some(token))));
                 }
                 Step::Event(Event::Session(Mqtt::PieceWanted {
                     token,
@@ -179,9 +172,6 @@ impl Work<'_> {
                     let piece = file.read(offset, length)?;
                     // A lost connection may have made it obsolete: it is requested again.
                     let _ = run.client().supply(token, offset, piece);
-                }
-                Step::Event(Event::Version(Version::V311)) if self.properties.is_some() => {
-                    self.tell_stripped();
                 }
                 Step::Event(_) | Step::Woken => {}
                 Step::Interrupted => {
@@ -252,7 +242,7 @@ impl Work<'_> {
                 Err(CommandError::NotStored(error)) => return Err(run.storage(error)),
                 // After a fallback, which drops the properties of waiting messages.
                 Err(CommandError::PropertiesNeedV5) if self.may_strip(&message) => {
-                    self.tell_stripped();
+                    run.tell_stripped();
                     let properties = None;
                     self.held = Some(Message {
                         properties,
@@ -267,14 +257,6 @@ impl Work<'_> {
 
     fn may_strip(&self, message: &Message) -> bool {
         message.properties.is_some() && self.arguments.common.mqtt.version == MqttVersion::V5
-    }
-
-    fn tell_stripped(&mut self) {
-        if !std::mem::replace(&mut self.strips, true) {
-            tell!(
-                "thread-mqtt: the messages are sent without properties, which MQTT 3.1.1 does not support."
-            );
-        }
     }
 
     /// Describes the input that was not taken.

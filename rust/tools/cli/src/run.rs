@@ -15,7 +15,9 @@ use thread_mqtt_driver::{Driver, Port};
 use thread_mqtt_host::{HostPort, Waker};
 use thread_mqtt_resolve::resolver::{Candidate, Origin};
 use thread_mqtt_resolve::{BrokerUri, Host};
-use thread_mqtt_session::{BrokerText, Event as Mqtt, ReasonCode, SkipReason, StoreError, Token};
+use thread_mqtt_session::{
+    BrokerText, Event as Mqtt, ReasonCode, SkipReason, StoreError, Token, Version,
+};
 
 /// A running client.
 pub(crate) struct Run<'a> {
@@ -24,6 +26,7 @@ pub(crate) struct Run<'a> {
     driver: Driver<HostPort>,
     /// Undoes what the session has stored.
     revoker: Revoker,
+    inbound: Inbound,
     debug: bool,
     began: Duration,
     deadline: Option<Duration>,
@@ -44,6 +47,10 @@ pub(crate) struct Run<'a> {
     unstored: Option<Failure>,
     /// The last storage failure, which was reported.
     storage_failed: Option<StoreError>,
+    /// The broker that has the stored session.
+    session_at: Option<BrokerUri>,
+    /// Whether the user was told that properties are left out.
+    strips: bool,
     /// The broker's last text, and the request that it refers to.
     said: Option<(Option<Token>, String)>,
     interrupted: Arc<AtomicBool>,
@@ -95,11 +102,13 @@ impl<'a> Run<'a> {
         let began = driver.port().now();
         driver.start();
         let broker = driver.client().broker().clone();
-        Ok(Self {
+        let session_at = driver.client().session().peer().parse().ok();
+        let mut run = Self {
             arguments,
             session,
             driver,
             revoker,
+            inbound,
             debug: debug || arguments.debug,
             began,
             deadline: arguments.timeout.map(|timeout| began + timeout),
@@ -113,9 +122,13 @@ impl<'a> Run<'a> {
             failed: None,
             unstored: None,
             storage_failed: None,
+            session_at,
+            strips: false,
             said: None,
             interrupted,
-        })
+        };
+        run.check_properties();
+        Ok(run)
     }
 
     /// Returns what the broker has said about a request, or with `None` about the connection.
@@ -217,12 +230,20 @@ impl<'a> Run<'a> {
         Err(other.status(Status::Input))
     }
 
-    /// Disconnects gracefully. Takes no events meanwhile: taking a message acknowledges it, and a
-    /// message that is not printed must be delivered again.
+    /// Disconnects gracefully. Takes no events while messages may arrive: taking a message
+    /// acknowledges it, and a message that is not printed must be delivered again.
     fn stop(&mut self) {
         self.driver.stop();
         loop {
             while self.driver.turn() {}
+            if let Inbound::Left = self.inbound {
+                while let Some(event) = self.driver.poll_event() {
+                    // Whether the storage is up to date in the end is what counts.
+                    if !matches!(event, Event::Session(Mqtt::StorageFailed(_))) {
+                        self.tell_session(&event);
+                    }
+                }
+            }
             if self.driver.client().is_idle() {
                 return;
             }
@@ -237,9 +258,8 @@ impl<'a> Run<'a> {
         self.revoker.revoke();
     }
 
-    fn show(&mut self, event: &Event) {
-        let lost =
-            matches!(event, Event::Failed { .. }) && (self.was_online || self.arguments.retry);
+    /// Reports what happened to the session: both commands show it alike.
+    fn tell_session(&mut self, event: &Event) {
         match event {
             Event::Session(Mqtt::StorageFailed(error)) if self.unstored.is_none() => {
                 self.tell_storage(*error);
@@ -265,8 +285,64 @@ impl<'a> Run<'a> {
                     self.directory()
                 );
             }
+            Event::Session(Mqtt::PublishFailed(token, error)) if token.is_restored() => {
+                let text = format_args!("a message from an earlier command: {error}");
+                let failure = Failure::new(Status::Message, text).said(self.said(Some(*token)));
+                output::say(format_args!("{failure}"));
+            }
+            Event::Session(Mqtt::SubscriptionLost { filter, reason }) => {
+                let text = format_args!(
+                    "the broker refused to renew the subscription to {filter}: {reason}"
+                );
+                let failure = Failure::new(Status::Message, text)
+                    .cure("run sub with this filter again once the broker allows it");
+                output::say(format_args!("{failure}"));
+            }
+            Event::Session(Mqtt::SubscriptionLowered { filter, granted }) => tell!(
+                "thread-mqtt: the broker renewed the subscription to {filter} with only QoS {}.",
+                *granted as u8
+            ),
+            Event::Reached(Reached::Online { .. }) => self.tell_moved(),
+            Event::Version(Version::V311) => self.check_properties(),
             _ => {}
         }
+    }
+
+    /// Reports that the broker is not the one that has the stored session.
+    fn tell_moved(&mut self) {
+        let before = self.session_at.replace(self.broker.clone());
+        if let Some(before) = before.filter(|before| *before != self.broker) {
+            tell!(
+                "thread-mqtt: --session {} belongs to {before}, so a new session began at {}.\n  \
+                 What to do: use the same URI in every command with that directory, because a new \
+                 session makes the broker drop what it holds for the old one.",
+                self.directory(),
+                self.broker
+            );
+        }
+    }
+
+    /// Reports that properties are left out, if a queued message has any and MQTT 3.1.1 is used.
+    fn check_properties(&mut self) {
+        let session = self.driver.client().session();
+        if session.version() == Version::V311 && session.has_properties() {
+            self.tell_stripped();
+        }
+    }
+
+    /// Reports once that messages are sent without their properties.
+    pub(crate) fn tell_stripped(&mut self) {
+        if !std::mem::replace(&mut self.strips, true) {
+            tell!(
+                "thread-mqtt: the messages are sent without properties, which MQTT 3.1.1 does not support."
+            );
+        }
+    }
+
+    fn show(&mut self, event: &Event) {
+        self.tell_session(event);
+        let lost =
+            matches!(event, Event::Failed { .. }) && (self.was_online || self.arguments.retry);
         if self.debug {
             let elapsed = self.driver.port().now().saturating_sub(self.began);
             let elapsed = elapsed.as_secs_f64();
@@ -422,10 +498,13 @@ impl<'a> Run<'a> {
             Failure::new(Status::Input, format_args!("--session {directory}{cause}"))
         };
         match error {
-            StoreError::Encrypted
-            | StoreError::WrongKey
-            | StoreError::NotEncrypted
-            | StoreError::Key(_) => Failure::usage(format_args!("--session-key: {error}")),
+            StoreError::WrongKey => Failure::usage(format_args!(
+                "--session-key: nothing in --session {directory} can be decrypted"
+            ))
+            .cure("give the key and the --id that it was stored with, or another directory"),
+            StoreError::Encrypted | StoreError::NotEncrypted | StoreError::Key(_) => {
+                Failure::usage(format_args!("--session-key: {error}"))
+            }
             StoreError::Newer => Failure::usage(format_args!("--session {directory}: {error}")),
             StoreError::Failed(code) if code < 0 => {
                 let error = io::Error::from_raw_os_error(code.wrapping_neg());

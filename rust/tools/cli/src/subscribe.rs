@@ -100,13 +100,9 @@ pub(crate) fn subscribe(arguments: &SubArguments) -> Result<(), Failure> {
                     }
                 }
             }
-            Step::Event(Event::Session(Mqtt::SubscriptionLost { filter, reason })) => {
-                return run.finish(Err(Failure::new(
-                    Status::Message,
-                    format_args!(
-                        "the broker refused to renew the subscription to {filter}: {reason}"
-                    ),
-                )));
+            Step::Event(Event::Session(Mqtt::SubscriptionLost { .. })) => {
+                let refused = "the broker refused to renew a subscription";
+                return run.finish(Err(Failure::new(Status::Message, refused).shown()));
             }
             Step::Event(_) | Step::Woken => {}
             Step::Interrupted => break,

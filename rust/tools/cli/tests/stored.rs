@@ -15,6 +15,9 @@ const PUBLISH: u8 = 3;
 const SUBSCRIBE: u8 = 8;
 const DISCONNECT: u8 = 14;
 
+/// There is no broker, so messages are stored.
+const NOWHERE: &str = "mqtt://127.0.0.1:1";
+
 /// Starts a broker and returns its port. `answer` gets the type, the number of the connection and
 /// the body of each packet, and returns what to send instead of the usual answer.
 fn broker(mut answer: impl FnMut(u8, u32, &[u8]) -> Option<Vec<u8>> + Send + 'static) -> u16 {
@@ -109,6 +112,51 @@ fn scratch() -> (Scratch, String) {
 }
 
 #[test]
+fn both_commands_report_a_stored_message_that_fails() {
+    let port = broker(|kind, _, body| {
+        let refused = |body| [&[0x40, 3][..], &id(body), &[0x87]].concat();
+        (kind == PUBLISH).then(|| refused(body))
+    });
+    for command in ["pub", "sub"] {
+        let (_scratch, directory) = scratch();
+        assert_eq!(publish(&directory, NOWHERE, &[]).status, 6);
+        let outcome = match command {
+            "pub" => publish(&directory, &at(port), &[]),
+            _ => subscribe(&directory, &at(port), &[]),
+        };
+        let says = "a message from an earlier command: the broker refused the message";
+        assert!(outcome.stderr.contains(says), "{outcome:?}");
+    }
+}
+
+#[test]
+fn pub_reports_a_subscription_that_is_not_renewed() {
+    for (code, says) in [
+        (0x87, "refused to renew the subscription to cmd/#"),
+        (0, "renewed the subscription to cmd/# with only QoS 0"),
+    ] {
+        let (_scratch, directory) = scratch();
+        let mut asked = Vec::new();
+        // It has lost the session, and answers the SUBSCRIBE last.
+        let port = broker(move |kind, number, body| match kind {
+            _ if number == 1 => None,
+            CONNECT => Some(vec![0x20, 3, 0, 0, 0]),
+            SUBSCRIBE => {
+                asked = body.to_vec();
+                Some(Vec::new())
+            }
+            PUBLISH => Some([&[0x40, 2][..], &id(body), &suback(&asked, code)].concat()),
+            _ => None,
+        });
+        assert_eq!(subscribe(&directory, &at(port), &[]).status, 10);
+        let outcome = publish(&directory, &at(port), &[]);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        assert!(outcome.stderr.contains(says), "{outcome:?}");
+    }
+}
+
+/// Also if the storage fails with the last thing that the command does.
+#[test]
 fn a_session_that_is_out_of_date_is_a_failure() {
     for command in ["pub", "sub"] {
         let (_scratch, directory) = scratch();
@@ -170,4 +218,44 @@ fn a_storage_that_is_full_at_the_start_ends_the_command() {
             assert_eq!(outcome.stderr.matches(says).count(), 1, "{outcome:?}");
         }
     }
+}
+
+#[test]
+fn another_uri_for_the_broker_is_reported() {
+    let (_scratch, directory) = scratch();
+    let port = broker(|_, _, _| None);
+    for (uri, is_other) in [
+        (at(port), false),
+        (at(port), false),
+        (format!("mqtt://localhost:{port}"), true),
+    ] {
+        let outcome = subscribe(&directory, &uri, &[]);
+        let says = format!("--session {directory} belongs to {}", at(port));
+        assert_eq!(outcome.stderr.contains(&says), is_other, "{outcome:?}");
+    }
+}
+
+#[test]
+fn properties_of_stored_messages_are_not_dropped_silently() {
+    let port = broker(|_, _, _| None);
+    for (options, has_properties) in [(&["--content-type", "x"][..], true), (&[], false)] {
+        let (_scratch, directory) = scratch();
+        assert_eq!(publish(&directory, NOWHERE, options).status, 6);
+        let outcome = subscribe(&directory, &at(port), &["-V", "3.1.1"]);
+        let is_said = outcome.stderr.contains("properties");
+        assert_eq!(is_said, has_properties, "{outcome:?}");
+    }
+}
+
+#[test]
+fn an_encrypted_session_of_another_id_is_not_blamed_on_the_key_alone() {
+    let (scratch, directory) = scratch();
+    let key = scratch.file("key", [1; 16]);
+    let sealed = ["--session-key", &key];
+    assert_eq!(publish(&directory, NOWHERE, &sealed).status, 6);
+    let message = ["pub", NOWHERE, "-t", "t", "-n", "-i", "other"];
+    let session = ["--session", &directory];
+    let outcome = run(&[&message[..], &session, &sealed].concat());
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("--id"), "{outcome:?}");
 }
