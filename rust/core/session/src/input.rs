@@ -173,7 +173,8 @@ impl Session {
         if let Some(link) = &mut self.link {
             link.come_online(Limits::new(&self.config, &connack));
         }
-        if connack.client_id.is_some() {
+        // Only a client without an identifier is assigned one (MQTT 5 section 3.2.2.3.7).
+        if connack.client_id.is_some() && self.config.client_id.is_empty() {
             self.state.client_id = connack.client_id;
         }
         self.store_session(session_present);

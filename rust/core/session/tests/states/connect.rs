@@ -479,6 +479,22 @@ fn an_assigned_client_identifier_is_kept() {
     assert!(matches!(&sent[..], [Seen::Connect { client_id, .. }] if client_id == "auto-7"));
 }
 
+/// Only a client without an identifier is assigned one (MQTT 5 section 3.2.2.3.7).
+#[test]
+fn a_configured_client_identifier_is_not_replaced() {
+    let mut client = Client::new(lasting(Version::V5));
+    client.session.connect(at(0));
+    client.transmit(at(0));
+    let configured = client.session.client_id().to_owned();
+    assert!(!configured.is_empty());
+    let connack = wire::connack_v5(false, |p| p.assigned_client_id = Some("auto-7".into()));
+    client.receive(&connack, at(0));
+    assert_eq!(client.session.client_id(), configured);
+    client.session.connect(at(1));
+    let sent = client.sent(at(1));
+    assert!(matches!(&sent[..], [Seen::Connect { client_id, .. }] if *client_id == configured));
+}
+
 #[test]
 fn an_assigned_client_identifier_that_is_not_accepted_is_given_up_with_its_session() {
     let mut client = Client::new(Config {
