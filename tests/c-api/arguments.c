@@ -244,7 +244,7 @@ static void configuration(void)
 	config.mqtt_version = 4;
 	config.session_name = "half";
 	CHECK_EQUAL(thread_mqtt_config_check(&config), 0);
-	CHECK(was_logged("the broker keeps its half of the stored session"));
+	CHECK(was_logged("the broker keeps its part of the stored session"));
 }
 
 static void words(void)

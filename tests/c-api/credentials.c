@@ -213,7 +213,7 @@ static void exhausted_heap(void)
 	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).error, THREAD_MQTT_ERROR_MEMORY);
 	CHECK_EQUAL(told_last(&told, THREAD_MQTT_EVENT_FAILED).retry_ms, -1);
 	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), 0);
-	CHECK(strstr(failure.cause, "the heap has no room to set up TLS") != NULL);
+	CHECK(strstr(failure.cause, "not enough heap to set up TLS") != NULL);
 	end(client);
 }
 

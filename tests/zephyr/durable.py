@@ -234,7 +234,7 @@ def contents(name, device, broker, checks):
         checks.check(f"{name}: no topic and no identifier in the flash", found)
         printed = device.life(count=0, mqtt=5, other_key=True)
         checks.check(f"{name}: another key is reported",
-                     "nothing in the storage of the session can be decrypted; give the key" not in printed and printed)
+                     "this key decrypts nothing in the session storage; provide the key" not in printed and printed)
         device.flash.write_bytes(flash)
     else:
         checks.check(f"{name}: topics and identifier are in the flash", len(found) != 3 and f"only {found}")
@@ -296,7 +296,7 @@ def application(build, broker, checks, folder):
     life.wait()
     broker.start()
     life = start()
-    wait_for(printed, "of the last start are sent first", 1, life)
+    wait_for(printed, "from the last boot are sent first", 1, life)
     # Each run counts from 1, and restored messages go first.
     wait_for(printed, "received thread-mqtt/app: count 3", 1, life)
     life.kill()

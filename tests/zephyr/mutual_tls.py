@@ -156,7 +156,7 @@ def key_in_psa(folder, port, env):
     # Another device, whose key does not match the certificate. The sentence has its own cure: nothing follows it.
     why = "the private key does not belong to the client certificate"
     talk(folder, port, program, "ca",
-         ["making key", f"TLS: credential 1 SELF_CERT: {why}; give the pair that was issued together\x1b[0m\n", why],
+         ["making key", f"TLS: credential 1 SELF_CERT: {why}; use a certificate and key that belong together\x1b[0m\n", why],
          options=[f"-flash={folder}/empty.bin", "-seed-random"])
 
 

@@ -198,9 +198,9 @@ def credentials(image, brokers):
               "credential 42 SELF_CERT is missing", identity)
     # Credentials from the application are not combined with those under the tag.
     image.run("a certificate handed over, a key under the tag", [mutual, "credentials=all", "handed=certificate"],
-              "thread_mqtt_config has a certificate and no private key: set private_key or private_key_id", identity)
+              "thread_mqtt_config has a certificate but no private key: set private_key or private_key_id", identity)
     image.run("a key handed over, a certificate under the tag", [mutual, "credentials=all", "handed=key"],
-              "thread_mqtt_config has a private key and no certificate: set certificate", identity)
+              "thread_mqtt_config has a private key but no certificate: set certificate", identity)
     image.run("neither a tag nor a CA", [plain, "credentials=all", "handed=nothing"],
               "thread_mqtt_config has no CA: set ca, or sec_tag", unusable)
     for name, credentials in (("a broken key", "broken-key"), ("the key of another", "other-key")):
@@ -223,7 +223,7 @@ def key_in_psa(image, brokers):
               "deinit: 0")
     refused = "event failed: TLS: "
     image.run("an unknown key identifier", [broker, certificate, "key=missing"], "init: 0",
-              refused + "private_key_id 4711: PSA Crypto has no key of this identifier: make or import")
+              refused + "private_key_id 4711: PSA Crypto has no key with this identifier: generate or import")
     image.run("a key that may not sign", [broker, certificate, "key=no-sign"], "import: 0", "init: 0", refused,
               "permits no signature for TLS: it needs PSA_KEY_USAGE_SIGN_HASH")
     image.run("a key for another purpose", [broker, certificate, "key=no-ecdsa"], "import: 0", "init: 0", refused,
@@ -240,7 +240,7 @@ def key_in_psa(image, brokers):
 def without_ed25519(image, brokers):
     """An image without the option neither contains nor offers it."""
     image.run("no Ed25519", [f"broker=mqtts://localhost:{brokers.eddsa}"], "event failed: TLS: ", "cure: ",
-              "one with an Ed25519 key a crypto provider that has Ed25519", absent=["event online"])
+              "an Ed25519 key needs a crypto provider with Ed25519", absent=["event online"])
     image.check("no code for Ed25519", not image.has_code_of("ed25519_dalek"))
 
 
@@ -276,7 +276,7 @@ def clock(image, brokers):
               "event failed: time: certificates cannot be checked: no clock is set", "cure: ",
               absent=["event online"])
     image.run("lenient, and no server is asked", [broker], "event time unknown: time: ",
-              "not yet valid are not", "cure: ", "event online", "time 0")
+              "not yet valid are accepted", "cure: ", "event online", "time 0")
     image.run("an invalid time server", [broker, "time-servers=a..b"],
               "time_servers: ", "init: -10, ")
 
@@ -415,7 +415,7 @@ def power_cuts(image, brokers):
         flash[begin:begin + PARTITION] = content
         image.flash.write_bytes(flash)
         image.run(f"a partition of {name}", [f"broker=mqtts://localhost:{brokers.plain}"],
-                  "the time kept cannot be read (errno ", "erase the settings' partition", "init: 0", "event online")
+                  "the stored time cannot be read (errno ", "erase the settings partition", "init: 0", "event online")
 
 
 def main(workspace):

@@ -98,7 +98,7 @@ def wrong_input(shell):
     shell.expect("thread_mqtt status more", "wrong parameter count")
     shell.expect("thread_mqtt pub t m 3", "3 is not a number from 0 to 2")
     shell.expect("thread_mqtt pub t m x", "x is not a number from 0 to 2")
-    shell.expect("thread_mqtt pub t m 1 keep", "only \"retain\"")
+    shell.expect("thread_mqtt pub t m 1 keep", "expected \"retain\"")
     shell.expect("thread_mqtt pub a/# m", "error -8: the topic")
     shell.expect("thread_mqtt sub a/#/b", "error -8: the topic")
     shell.expect("thread_mqtt sub t -1", "-1 is not a number from 0 to 2")
@@ -114,7 +114,7 @@ def wrong_input(shell):
 
 def without_broker(shell):
     """A port without a listener."""
-    shell.expect("thread_mqtt status", "network +attached, with IPv4", "time +not known",
+    shell.expect("thread_mqtt status", "network +attached, with IPv4", "time +unknown",
                  "broker +mqtt://127.0.0.1:1$", "state +stopped", "client id +shell-test-1",
                  "outbox +0 waiting")
     shell.expect("thread_mqtt pub t m", "queued until the client is online")
@@ -124,7 +124,7 @@ def without_broker(shell):
     # Not started before or after.
     shell.until("thread_mqtt status", "state +stopped")
     shell.expect("thread_mqtt connect")
-    shell.expect("thread_mqtt connect", "started already")
+    shell.expect("thread_mqtt connect", "already started")
     shell.until("thread_mqtt status",
                 "state +pausing[^$]*last failure +TCP, [0-9]+ s ago: [^\n]*refused[^\n]*\n"
                 "what to do +make sure that the broker is up")
@@ -151,10 +151,10 @@ def with_broker(shell, folder, port, sentences):
     shell.expect(f"client {uri}", "success")
     with broker(folder, port, "TLSv1.3", f"acl_file {folder}/rules\n"):
         shell.expect("thread_mqtt doctor", f"ok +broker +{uri}$", "ok +network",
-                     "^ +time +not known, but surely after 20", "ok +DNS +platform resolver: ",
-                     "^ +time +still not known: the time server's name did not resolve", "ok +resolve", "ok +TCP", "ok +TLS +TLS 1.3",
+                     "^ +time +unknown, but after 20", "ok +DNS +platform resolver: ",
+                     "^ +time +still unknown: the time server's name did not resolve", "ok +resolve", "ok +TCP", "ok +TLS +TLS 1.3",
                      "certificate +CN=localhost$", "for localhost, 127.0.0.1$", "by CN=test CA$",
-                     "good from 20.* UTC until 20.* UTC$", "ok +MQTT +online",
+                     "valid from 20.* UTC until 20.* UTC$", "ok +MQTT +online",
                      "client id +shell-test-1", "keep-alive +60 s", "result +all stages OK",
                      without=["what to do"])
         shell.expect("thread_mqtt connect")
@@ -175,7 +175,7 @@ def with_broker(shell, folder, port, sentences):
         # Sixty days later the certificates, valid for thirty days, have expired.
         shell.expect(f"clock {int(time.time()) + 60 * 86400}", "success")
         shell.expect("thread_mqtt doctor", "FAILED +TLS +[^\n]*expired", "certificate +CN=localhost$",
-                     "good from", "what to do", "error -28", without=["all stages"])
+                     "valid from", "what to do", "error -28", without=["all stages"])
         shell.expect(f"clock {int(time.time())}", "success")
     with tempfile.TemporaryDirectory() as name:
         other = pathlib.Path(name)
@@ -190,7 +190,7 @@ def with_broker(shell, folder, port, sentences):
 def damaged(shell, port):
     """A CA certificate that the client's thread cannot read: nothing is tried."""
     uri = f"mqtts://localhost:{port}"
-    why = "CA certificate 1 does not decode: its bytes were altered"
+    why = "CA certificate 1 cannot be decoded: it is damaged"
     shell.expect(f"client {uri} 1 damaged", "success")
     shell.expect("thread_mqtt status", "state +stopped", without=["last failure"])
     examined = [f"ok +broker +{uri}$", "ok +network", f"FAILED +TLS +{why}[^\n]*$", "error -5: "]
@@ -239,7 +239,7 @@ def several(shell, port):
     # The application's second client is the shell's first, because it was created first.
     shell.expect("drop 1", "success")
     for command in ("status", "pub t m", "connect", "doctor"):
-        shell.expect(f"thread_mqtt {command}", "client 2 is gone; choose another: thread_mqtt client NUMBER")
+        shell.expect(f"thread_mqtt {command}", "client 2 has ended; choose another: thread_mqtt client NUMBER")
     shell.expect("thread_mqtt client 2", "there is no client 2; see: thread_mqtt client")
     shell.expect("thread_mqtt client 1")
     shell.expect("thread_mqtt status", f"broker +{first}$")

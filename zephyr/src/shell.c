@@ -92,7 +92,7 @@ static struct thread_mqtt *client_of(const struct shell *sh)
 	}
 	client = client_number(number == 0 ? first : number);
 	if (client == NULL) {
-		shell_error(sh, "client %zu is gone; choose another: thread_mqtt client NUMBER",
+		shell_error(sh, "client %zu has ended; choose another: thread_mqtt client NUMBER",
 			    number);
 	}
 	return client;
@@ -133,7 +133,7 @@ static int ask_client(const struct shell *sh, struct thread_mqtt *client, const 
 		/* The client checks whether the shell still listens, and ends soon. */
 		tmq_client_wake(client);
 		(void)k_sem_take(&question.done, K_FOREVER);
-		shell_error(sh, "the time was over after %d s", seconds);
+		shell_error(sh, "timed out after %d s", seconds);
 		return -ETIMEDOUT;
 	}
 	return report(sh, question.result);
@@ -342,7 +342,7 @@ static int cmd_pub(const struct shell *sh, size_t argc, char **argv)
 	}
 	if (argc > 4) {
 		if (strcmp(argv[4], "retain") != 0) {
-			shell_error(sh, "%s: only \"retain\" may stand here", argv[4]);
+			shell_error(sh, "%s: expected \"retain\"", argv[4]);
 			return -EINVAL;
 		}
 		message.retain = true;
@@ -404,7 +404,7 @@ static int cmd_connect(const struct shell *sh, size_t argc, char **argv)
 	ARG_UNUSED(argc);
 	ARG_UNUSED(argv);
 	return set_running(sh, thread_mqtt_start,
-			   "the client is started already; see: thread_mqtt status");
+			   "the client is already started; see: thread_mqtt status");
 }
 
 static int cmd_disconnect(const struct shell *sh, size_t argc, char **argv)
@@ -451,7 +451,7 @@ static int cmd_client(const struct shell *sh, size_t argc, char **argv)
 }
 #define CLIENT_COMMAND                                                                             \
 	SHELL_CMD_ARG(client, NULL,                                                                \
-		      "List the clients, or choose the one that these commands act on: [NUMBER]",  \
+		      "List the clients, or choose the one for these commands: [NUMBER]",          \
 		      cmd_client, 1, 1),
 #else
 #define CLIENT_COMMAND
@@ -459,7 +459,8 @@ static int cmd_client(const struct shell *sh, size_t argc, char **argv)
 
 SHELL_STATIC_SUBCMD_SET_CREATE(
 	commands,
-	SHELL_CMD_ARG(status, NULL, "The network, the client, what failed last.", cmd_status, 1, 0),
+	SHELL_CMD_ARG(status, NULL, "Show the network, the client and the last failure.",
+		      cmd_status, 1, 0),
 	SHELL_CMD_ARG(connect, NULL, "Start the client.", cmd_connect, 1, 0),
 	SHELL_CMD_ARG(disconnect, NULL, "Stop the client.", cmd_disconnect, 1, 0),
 	SHELL_CMD_ARG(pub, NULL, "Publish: TOPIC MESSAGE [QOS, by default 1] [retain]", cmd_pub, 3,
@@ -468,10 +469,10 @@ SHELL_STATIC_SUBCMD_SET_CREATE(
 		      cmd_sub, 2, 1),
 	SHELL_CMD_ARG(unsub, NULL, "Unsubscribe: FILTER", cmd_unsub, 2, 0),
 	SHELL_CMD_ARG(resolve, NULL, "Resolve a host name or an address: NAME", cmd_resolve, 2, 0),
-	SHELL_CMD_ARG(prefixes, NULL, "The NAT64 prefixes known.", cmd_prefixes, 1, 0),
+	SHELL_CMD_ARG(prefixes, NULL, "List the known NAT64 prefixes.", cmd_prefixes, 1, 0),
 	SHELL_CMD_ARG(doctor, NULL,
-		      "Walk the stages to the broker, which connects anew, and name the first "
-		      "that fails: [SECONDS it may take]",
+		      "Reconnect to the broker and name the first stage that fails: "
+		      "[SECONDS it may take]",
 		      cmd_doctor, 1, 1),
 	CLIENT_COMMAND
 	SHELL_SUBCMD_SET_END);

@@ -25,7 +25,7 @@ extern "C" fn rust_main() {
 /// Creates this image's client. Returns an error text if its configuration is incomplete.
 fn make() -> Result<Mqtt<PlatformPort>, String> {
     let client = config::client_from_options(CA).map_err(|error| error.to_string())?;
-    let port = PlatformPort::open().ok_or("no event descriptor is left for the client")?;
+    let port = PlatformPort::open().ok_or("no event descriptor left for the client")?;
     let mut mqtt = Mqtt::with_client(*client, port);
     mqtt.subscribe(&[(CONFIG_APP_TOPIC, QoS::AtLeastOnce)])
         .map_err(|error| format!("CONFIG_APP_TOPIC: {error}"))?;
@@ -81,11 +81,11 @@ fn tell(event: &Event) {
         ),
         Event::Session(SessionEvent::Published(token)) => info!("acknowledged {}", token.0),
         Event::Session(SessionEvent::Restored { messages, .. }) => {
-            info!("{messages} messages of the last start are sent first");
+            info!("{messages} messages from the last boot are sent first");
         }
         Event::Session(SessionEvent::StorageFailed(why)) => error!("{why}"),
         Event::Session(SessionEvent::RecordDamaged { key }) => {
-            error!("the record {key:04x} of the stored session was damaged and is dropped");
+            error!("record {key:04x} of the stored session is damaged and was dropped");
         }
         Event::Reached(Reached::Attached) | Event::Session(_) => {}
         _ => info!("{event}"),

@@ -517,25 +517,25 @@ macro_rules! c {
 extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
     match error {
         ffi::THREAD_MQTT_OK => c!("success"),
-        ffi::THREAD_MQTT_ERROR_ARGUMENT => c!("an argument is NULL, out of its range or not UTF-8"),
-        ffi::THREAD_MQTT_ERROR_STATE => c!("the call does not fit the client's state"),
+        ffi::THREAD_MQTT_ERROR_ARGUMENT => c!("an argument is NULL, out of range or not UTF-8"),
+        ffi::THREAD_MQTT_ERROR_STATE => c!("the call is not allowed in the client's current state"),
         ffi::THREAD_MQTT_ERROR_MEMORY => {
-            c!("the heap has no room; raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE")
+            c!("not enough heap; raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE")
         }
-        ffi::THREAD_MQTT_ERROR_URI => c!("the broker URI is wrong; see thread_mqtt_uri_check()"),
+        ffi::THREAD_MQTT_ERROR_URI => c!("the broker URI is invalid; see thread_mqtt_uri_check()"),
         ffi::THREAD_MQTT_ERROR_CA => {
-            c!("mqtts:// needs a CA certificate, and there is none that can be read")
+            c!("mqtts:// needs a CA certificate, but none can be read")
         }
         ffi::THREAD_MQTT_ERROR_IDENTITY => {
-            c!("the client certificate or its key cannot be read, or they do not go together")
+            c!("the client certificate or its key cannot be read, or they do not match")
         }
         ffi::THREAD_MQTT_ERROR_FULL => c!("the outbox is full; wait for an acknowledgement"),
         ffi::THREAD_MQTT_ERROR_TOPIC => c!("the topic or the topic filter is not well formed"),
         ffi::THREAD_MQTT_ERROR_TOO_LARGE => {
-            c!("the message is larger than the whole outbox, or the will than 65,535 bytes")
+            c!("the message is larger than the whole outbox, or the will is over 65,535 bytes")
         }
         ffi::THREAD_MQTT_ERROR_SETTING => c!("an MQTT setting is not allowed; the log says which"),
-        ffi::THREAD_MQTT_ERROR_ENTROPY => c!("the platform has no entropy source that works"),
+        ffi::THREAD_MQTT_ERROR_ENTROPY => c!("the platform has no working entropy source"),
         ffi::THREAD_MQTT_ERROR_CLIENTS => {
             c!("no client is left; raise CONFIG_THREAD_MQTT_MAX_CLIENTS")
         }
@@ -543,24 +543,22 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
             c!("PSA Crypto does not start or lacks what TLS needs; the log says what")
         }
         ffi::THREAD_MQTT_ERROR_ABI => {
-            c!("the configuration is not of this header; use THREAD_MQTT_CONFIG_DEFAULT()")
+            c!("the configuration does not match the header; use THREAD_MQTT_CONFIG_DEFAULT()")
         }
         ffi::THREAD_MQTT_ERROR_EXPIRED => c!("the message expired before it was sent"),
         ffi::THREAD_MQTT_ERROR_DISPLACED => {
-            c!("the outbox was full, and the message was dropped for a new one")
+            c!("the outbox was full, and a new message replaced this one")
         }
-        ffi::THREAD_MQTT_ERROR_SUPERSEDED => c!("a newer message of its topic took its place"),
+        ffi::THREAD_MQTT_ERROR_SUPERSEDED => c!("a newer message on the same topic replaced it"),
         ffi::THREAD_MQTT_ERROR_ENDS_CONNECTION => {
-            c!(
-                "every connection with the message ended before an answer to it; check the broker's log"
-            )
+            c!("connections kept ending while the message was unanswered; check the broker's log")
         }
         ffi::THREAD_MQTT_ERROR_SESSION_LOST => {
-            c!("the broker lost the session; whether the message arrived is not known")
+            c!("the broker lost the session; the message may or may not have arrived")
         }
         ffi::THREAD_MQTT_ERROR_NETWORK => c!("the device is not attached to its network"),
         ffi::THREAD_MQTT_ERROR_PREFIX => {
-            c!("no NAT64 prefix is known; enable NAT64 at the border router")
+            c!("no NAT64 prefix is known; enable NAT64 on the border router")
         }
         ffi::THREAD_MQTT_ERROR_RESOLVE => c!("the broker's name did not resolve"),
         ffi::THREAD_MQTT_ERROR_REFUSED => c!("the broker's host refused the TCP connection"),
@@ -569,23 +567,23 @@ extern "C" fn thread_mqtt_error_to_str(error: c_int) -> *const c_char {
         ffi::THREAD_MQTT_ERROR_CLOSED => c!("the connection was closed or reset"),
         ffi::THREAD_MQTT_ERROR_TLS => c!("TLS failed; thread_mqtt_last_error() says how"),
         ffi::THREAD_MQTT_ERROR_CERTIFICATE => {
-            c!("the broker's certificate is not good; thread_mqtt_last_error() says why")
+            c!("the broker's certificate was rejected; thread_mqtt_last_error() says why")
         }
         ffi::THREAD_MQTT_ERROR_REJECTED => c!("the broker refused this client"),
         ffi::THREAD_MQTT_ERROR_TIME => {
-            c!("the time is not known; thread_mqtt_last_error() says why")
+            c!("the time is unknown; thread_mqtt_last_error() says why")
         }
         ffi::THREAD_MQTT_ERROR_NOT_STORED => {
-            c!("the storage of the session does not take the message; \
+            c!("the session storage did not accept the message; \
                  THREAD_MQTT_EVENT_STORAGE_FAILED says why")
         }
         ffi::THREAD_MQTT_ERROR_NOT_BUILT => {
-            c!("the image was built without what is asked for; the log names the option")
+            c!("the image lacks the feature; the log names the option")
         }
         ffi::THREAD_MQTT_ERROR_NOT_SUPPLIED => {
-            c!("the application gave the message up, or did not supply a piece in time")
+            c!("the application gave up the message, or did not supply a piece in time")
         }
-        ffi::THREAD_MQTT_ERROR_MQTT => c!("the broker ended MQTT or broke its rules"),
+        ffi::THREAD_MQTT_ERROR_MQTT => c!("the broker ended MQTT or broke the protocol"),
         ..=ffi::THREAD_MQTT_ERROR_PLATFORM => {
             c!("the platform failed; errno is -1000 minus the number")
         }

@@ -260,7 +260,7 @@ fn skipped(
         ),
         session::SkipReason::OutOfMemory => (
             ffi::THREAD_MQTT_ERROR_MEMORY,
-            "a message was skipped, because the heap had no room for it",
+            "a message was skipped, because there was not enough heap",
         ),
     };
     told.number = size;

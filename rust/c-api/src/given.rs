@@ -193,7 +193,7 @@ impl BorrowedProperties<'_> {
 
 /// Returns the error number for a capability that is not built in. The log names its option.
 pub(crate) fn not_built(option: &str) -> i32 {
-    log::error!("this image leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y");
+    log::error!("this image lacks the feature; set CONFIG_THREAD_MQTT_{option}=y");
     ffi::THREAD_MQTT_ERROR_NOT_BUILT
 }
 

@@ -461,7 +461,7 @@ fn submit(
 /// Logs that another client uses this session: two clients would overwrite each other's records.
 fn session_taken() -> i32 {
     setting(format_args!(
-        "another client stores its session under the same name; give each a session_name of its own"
+        "another client stores its session under the same name; give each its own session_name"
     ))
 }
 

@@ -149,7 +149,7 @@ fn status(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     }
     match worker.driver.port().unix_time() {
         Some(seconds) => note(listener, "time", Utc(seconds)),
-        None => note(listener, "time", "not known"),
+        None => note(listener, "time", "unknown"),
     }
     client_status(worker.driver.client(), worker.driver.is_wanted(), listener);
     if let Some(failure) = worker.handle.last_failure() {
@@ -262,7 +262,7 @@ fn prefixes(worker: &mut Worker<'_>, listener: &mut dyn Listener) -> i32 {
     }
     if port.network().native_ipv4 {
         listener.line(format_args!(
-            "none, and none is needed: this network has IPv4"
+            "none, but none is needed: this network has IPv4"
         ));
         return 0;
     }

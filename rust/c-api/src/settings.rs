@@ -84,8 +84,8 @@ pub(crate) struct Start {
 pub(crate) unsafe fn read(given: &ffi::thread_mqtt_config) -> Result<Made, i32> {
     if given.abi != ffi::THREAD_MQTT_ABI {
         let why = format_args!(
-            "the configuration is not this version's: use THREAD_MQTT_CONFIG_DEFAULT() and compile \
-             the application again"
+            "the configuration has another version: use THREAD_MQTT_CONFIG_DEFAULT() and \
+             recompile the application"
         );
         return Err(refused(why, ffi::THREAD_MQTT_ERROR_ABI));
     }
@@ -175,7 +175,8 @@ unsafe fn store(given: &ffi::thread_mqtt_config) -> Result<Option<SessionStore>,
     let key = unsafe { session_key(given)? };
     if !name.is_empty() && given.mqtt_version == 4 && given.clean_start {
         log::warn!(
-            "the broker keeps its half of the stored session in MQTT 3.1.1 only without clean_start; clear it"
+            "with MQTT 3.1.1, the broker keeps its part of the stored session only without \
+             clean_start; clear it"
         );
     }
     SessionStore::open(name, key).map_err(|error| {

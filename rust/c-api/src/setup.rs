@@ -114,7 +114,7 @@ impl TlsSetup {
             return Err(failed(
                 ffi::THREAD_MQTT_ERROR_MEMORY,
                 format_args!(
-                    "the heap has no room to set up TLS; raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE"
+                    "not enough heap to set up TLS; raise CONFIG_COMMON_LIBC_MALLOC_ARENA_SIZE"
                 ),
             ));
         }
@@ -275,19 +275,19 @@ impl Part {
             ffi::TMQ_NOT_SUPPORTED => failed(
                 number,
                 format_args!(
-                    "sec_tag {tag} is set, but this image keeps no credentials: set \
+                    "sec_tag {tag} is set, but this image stores no credentials: set \
                      CONFIG_TLS_CREDENTIALS=y, or on Linux the variable THREAD_MQTT_CREDENTIALS"
                 ),
             ),
             ffi::TMQ_TOO_SMALL => failed(
                 number,
                 format_args!(
-                    "credential {tag} {kind} is longer than 32 KiB: leave out what is not needed"
+                    "credential {tag} {kind} is longer than 32 KiB: remove what is not needed"
                 ),
             ),
             NO_ROOM => failed(
                 ffi::THREAD_MQTT_ERROR_MEMORY,
-                format_args!("the heap has no room for credential {tag} {kind}: raise its size"),
+                format_args!("not enough heap for credential {tag} {kind}: enlarge the heap"),
             ),
             code => failed(
                 number,
@@ -310,8 +310,8 @@ impl Part {
         }
         let what = match kind {
             Kind::Ca => "no CA: set ca, or sec_tag",
-            Kind::Certificate => "a private key and no certificate: set certificate",
-            Kind::Key => "a certificate and no private key: set private_key or private_key_id",
+            Kind::Certificate => "a private key but no certificate: set certificate",
+            Kind::Key => "a certificate but no private key: set private_key or private_key_id",
         };
         failed(number, format_args!("thread_mqtt_config has {what}"))
     }

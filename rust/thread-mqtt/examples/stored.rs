@@ -64,11 +64,11 @@ fn ended(event: Option<Event>) -> Result<usize, Box<dyn error::Error>> {
         Event::Session(SessionEvent::PublishFailed(_, why)) => Err(why.into()),
         Event::Session(SessionEvent::StorageFailed(why)) => Err(why.into()),
         Event::Session(SessionEvent::Restored { messages, .. }) => {
-            eprintln!("{messages} messages of an earlier life");
+            eprintln!("{messages} messages from a previous run");
             Ok(0)
         }
         Event::Session(SessionEvent::RecordDamaged { key }) => {
-            eprintln!("the record {key:04x} was damaged and is dropped");
+            eprintln!("record {key:04x} is damaged and was dropped");
             Ok(0)
         }
         Event::Session(_) => Ok(0),

@@ -59,7 +59,7 @@ impl fmt::Display for Error {
         match self {
             Self::Broker(error) => error.fmt(f),
             Self::ProviderMissing => f.write_str(
-                "a certificate is configured, but no cryptography; give a crypto provider before it",
+                "a certificate is configured without a crypto provider; set the provider first",
             ),
             Self::Tls(error) => error.fmt(f),
             Self::TimeServers(error) => write!(f, "time servers: {error}"),

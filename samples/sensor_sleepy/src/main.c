@@ -118,7 +118,7 @@ static int read_sensors(char *text, size_t size)
 		return snprintf(text, size, "{\"uptime\":%lld,\"temperature\":%s%d.%02d}", uptime,
 				milli < 0 ? "-" : "", hundredths / 100, hundredths % 100);
 	}
-	LOG_WRN("%s cannot be read", sensor->name);
+	LOG_WRN("cannot read %s", sensor->name);
 #endif
 	return snprintf(text, size, "{\"uptime\":%lld}", uptime);
 }
@@ -152,7 +152,8 @@ static void name_device(void)
 
 	/* Two devices with the same name would take over each other's session. */
 	if (length <= 0) {
-		LOG_WRN("no device id (CONFIG_HWINFO): every such device is \"%s\" to the broker", device_id);
+		LOG_WRN("no device id (CONFIG_HWINFO): the broker sees every such device as \"%s\"",
+			device_id);
 	}
 	for (ssize_t i = 0; i < length; i++) {
 		n += snprintf(&device_id[n], sizeof(device_id) - n, "%02x", id[i]);

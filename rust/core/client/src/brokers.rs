@@ -99,9 +99,9 @@ pub enum BrokerListError {
 impl fmt::Display for BrokerListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("the list of brokers is empty; write at least one URI"),
+            Self::Empty => f.write_str("the list of brokers is empty; set at least one URI"),
             Self::Weight => f.write_str(
-                "the weight of a broker is not a number from 0 to 65,535; write for example \
+                "the weight of a broker must be a number from 0 to 65,535, for example \
                  mqtts://broker.example*3",
             ),
             Self::Uri(error) => error.fmt(f),

@@ -205,33 +205,28 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TlsMissing => f.write_str(
-                "the broker's URI begins with mqtts:// but there is no TLS configuration; give one, \
+                "the broker's URI begins with mqtts://, but TLS is not configured; configure it, \
                  or use mqtt:// for a broker without TLS",
             ),
             Self::BackoffZero => f.write_str(
-                "the shortest pause between attempts is zero, which would flood the broker; set \
-                 backoff_min to a second or more",
+                "backoff_min is zero, which would flood the broker; set it to at least a second",
             ),
-            Self::BackoffOrder => f.write_str(
-                "the shortest pause between attempts, backoff_min, is longer than the longest, \
-                 backoff_max; exchange them",
-            ),
+            Self::BackoffOrder => f.write_str("backoff_min is longer than backoff_max; swap them"),
             Self::Zero(name) => write!(
                 f,
-                "the time {name} is zero, so that every attempt would fail at once; set it to some \
-                 seconds"
+                "{name} is zero, so every attempt would fail at once; set it to a few seconds"
             ),
             Self::TooLong(name) => {
-                write!(f, "the time {name} is longer than 30 days; choose a shorter one")
+                write!(f, "{name} is longer than 30 days; choose a shorter time")
             }
             Self::KeepAlive => f.write_str(
-                "the limits of the automatic keep-alive do not fit; choose at least 10 s for the \
-                 shortest silence, and for the longest one at least as much and at most 65,535 s",
+                "the limits of the automatic keep-alive are invalid; choose a minimum of at least \
+                 10 s, and a maximum from there to 65,535 s",
             ),
             Self::NotBuilt(option) => write!(
                 f,
-                "this build leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y, or \
-                 enable the cargo feature of that name"
+                "this build lacks the feature; set CONFIG_THREAD_MQTT_{option}=y, or enable the \
+                 cargo feature of that name"
             ),
             Self::Session(error) => error.fmt(f),
         }

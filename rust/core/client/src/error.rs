@@ -69,13 +69,13 @@ impl Cause {
             Self::Tcp(error) => return error.cure(),
             Self::Tls(error) => error.cure(),
             Self::HandshakeTimedOut => {
-                "make sure that the broker speaks TLS on this port; on a slow network give the \
-                 handshake more time"
+                "make sure that the broker speaks TLS on this port; on a slow network, allow more \
+                 time for the handshake"
             }
             Self::TlsOnPlainPort => "use mqtts://",
             Self::ClosedBeforeConnack => {
-                "check the broker's log; a broker that only speaks MQTT 3.1.1 may close a connection \
-                 of version 5, so try 3.1.1; if the broker speaks TLS on this port, use mqtts://"
+                "check the broker's log; a broker that supports only MQTT 3.1.1 may close an MQTT \
+                 5 connection, so try 3.1.1; if the broker speaks TLS on this port, use mqtts://"
             }
             Self::Mqtt(SessionError::Refused(refusal))
                 if refusal.reason() == ReasonCode::UNSUPPORTED_VERSION =>
@@ -90,11 +90,11 @@ impl Cause {
                 ..
             }) => USE_V311,
             Self::Mqtt(SessionError::PacketTooLarge { .. }) => {
-                "configure a larger max_packet_size or subscribe to less"
+                "configure a larger maximum packet size, or subscribe to fewer topics"
             }
             Self::Mqtt(_) | Self::Setup(_) => return None,
             Self::TooManyRedirects => {
-                "check the server references of the brokers: they may point in a circle"
+                "check the server references of the brokers: they may form a loop"
             }
             Self::NetworkLost => "wait for the device to attach again, or bring it into range",
             Self::PrefixWithdrawn => {
@@ -217,14 +217,12 @@ impl fmt::Display for Cause {
             }
             Self::Mqtt(error) => error.fmt(f),
             Self::NetworkLost => f.write_str("the device was detached from its network"),
-            Self::PrefixWithdrawn => f.write_str(
-                "the border router withdrew the NAT64 prefix that the connection went through",
-            ),
-            Self::TooManyRedirects => {
-                f.write_str("the broker points to another one, as the one before it did")
+            Self::PrefixWithdrawn => {
+                f.write_str("the border router withdrew the NAT64 prefix used by the connection")
             }
+            Self::TooManyRedirects => f.write_str("too many redirects in a row"),
             Self::NoEntropy(code) => {
-                write!(f, "this device has no random numbers to give (code {code})")
+                write!(f, "no entropy available on this device (code {code})")
             }
             Self::Setup(error) => error.fmt(f),
         }
@@ -264,8 +262,8 @@ impl TcpError {
                  packets"
             }
             Self::Reset | Self::Closed => {
-                "look into the broker's log; another client with the same client identifier also \
-                 ends a connection like this"
+                "check the broker's log; another client with the same client identifier can also \
+                 cause this"
             }
             Self::Other(_) => return None,
         })

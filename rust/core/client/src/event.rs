@@ -85,7 +85,7 @@ impl fmt::Display for Reached {
         match self {
             Self::Attached => f.write_str("the network is up"),
             Self::Prefix(prefix, source) => write!(f, "NAT64 prefix {prefix} from the {source}"),
-            Self::Time(seconds, server) => write!(f, "{}, says {server}", Utc(*seconds)),
+            Self::Time(seconds, server) => write!(f, "{}, from {server}", Utc(*seconds)),
             Self::Resolved(report) => report.fmt(f),
             Self::Tcp(candidate, port) => {
                 write!(f, "connected to {candidate}, port {port}")
@@ -200,11 +200,15 @@ impl fmt::Display for Event {
                 }
             }
             Self::Broker(uri) => write!(f, "the next broker is {uri}"),
-            Self::Version(version) => write!(f, "the next attempt speaks {version}"),
+            Self::Version(version) => write!(f, "the next attempt uses {version}"),
             Self::KeepAlive(silence) => {
-                write!(f, "the path bears {} s of silence", silence.as_secs())
+                write!(f, "the path tolerates {} s of silence", silence.as_secs())
             }
-            Self::Missed(count) => write!(f, "{count} events were dropped untaken"),
+            Self::Missed(count) => write!(
+                f,
+                "{count} events were dropped because they were not \
+                polled in time"
+            ),
             Self::Session(event) => write!(f, "{event:?}"),
             Self::Stopped => f.write_str("stopped"),
         }

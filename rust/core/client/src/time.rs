@@ -150,11 +150,11 @@ impl TimeError {
             }
             Self::Resolve(report) => return report.cure(),
             Self::NoAnswer => {
-                "allow UDP to port 123 of the time servers, or configure one that can be reached"
+                "allow UDP to port 123 of the time servers, or configure a reachable one"
             }
             Self::Refused(_) => {
-                "configure a time server that serves you: many devices behind one border router \
-                 look like one that asks too often"
+                "configure another time server: many devices behind one border router look like \
+                 one that asks too often"
             }
             Self::Unsynchronised => "fix the time server, or configure another one",
             Self::BeforeFloor => {
@@ -180,7 +180,7 @@ impl fmt::Display for Unknown<'_> {
         write!(
             f,
             "time unknown: {}; certificates that expired before {} are refused, those not yet \
-             valid are not",
+             valid are accepted",
             self.why,
             Utc(self.floor)
         )
@@ -194,7 +194,7 @@ impl fmt::Display for TimeError {
             Self::Resolve(report) => write!(f, "the time server's name did not resolve: {report}"),
             Self::NoAnswer => f.write_str("no time server answered in time"),
             Self::Refused(code) => {
-                f.write_str("the time server refuses to be asked (")?;
+                f.write_str("the time server refused the request (")?;
                 // Four letters, if the server follows RFC 5905 section 7.4.
                 for byte in code {
                     f.write_char(match byte {
@@ -204,9 +204,9 @@ impl fmt::Display for TimeError {
                 }
                 f.write_str(")")
             }
-            Self::Unsynchronised => f.write_str("the time server does not know the time itself"),
+            Self::Unsynchronised => f.write_str("the time server is not synchronised"),
             Self::BeforeFloor => f.write_str(
-                "the time server says a time before this firmware was built or last ran",
+                "the time server reports a time before this firmware was built or last ran",
             ),
         }
     }

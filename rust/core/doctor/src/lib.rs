@@ -219,7 +219,7 @@ impl<'a> Doctor<'a> {
                 Some(seconds) => self.ok("time", Utc(seconds)),
                 None => {
                     let floor = Utc(self.subject.time_floor);
-                    self.note("time", format_args!("not known, but surely after {floor}"));
+                    self.note("time", format_args!("unknown, but after {floor}"));
                 }
             }
         }
@@ -308,7 +308,7 @@ impl<'a> Doctor<'a> {
                 None
             }
             Event::TimeUnknown { why, .. } => {
-                self.note("time", format_args!("still not known: {why}"));
+                self.note("time", format_args!("still unknown: {why}"));
                 if let Some(cure) = why.cure() {
                     self.advise(cure);
                 }
@@ -380,7 +380,7 @@ impl<'a> Doctor<'a> {
                 let count = self.unreached;
                 self.failed(
                     &what,
-                    format_args!("none of the {count} addresses leads to the broker"),
+                    format_args!("none of the {count} addresses reached the broker"),
                 );
             }
             _ => self.failed(&what, cause),
@@ -405,7 +405,7 @@ impl<'a> Doctor<'a> {
             }
             self.note("", format_args!("by {}", certificate.issuer));
             let (from, until) = (Utc(certificate.not_before), Utc(certificate.not_after));
-            self.note("", format_args!("good from {from} until {until}"));
+            self.note("", format_args!("valid from {from} until {until}"));
         }
     }
 }

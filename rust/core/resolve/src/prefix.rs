@@ -45,14 +45,16 @@ pub enum PrefixError {
 impl fmt::Display for PrefixError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            PrefixError::Syntax => "a NAT64 prefix is an IPv6 address and a length: write for example 64:ff9b::/96",
+            PrefixError::Syntax => "a NAT64 prefix is an IPv6 address and a length, for example \
+                64:ff9b::/96",
             PrefixError::Length(length) => {
                 return write!(
                     f,
                     "a NAT64 prefix cannot be {length} bits long: RFC 6052 allows 32, 40, 48, 56, 64 and 96"
                 );
             }
-            PrefixError::HostBits => "bits behind the NAT64 prefix's length are set: write zeros there",
+            PrefixError::HostBits => "bits after the NAT64 prefix's length are set: write zeros \
+                there",
             PrefixError::ReservedBits => "bits 64 to 71 of the NAT64 prefix are set: RFC 6052 requires zeros there",
         })
     }

@@ -175,7 +175,8 @@ impl fmt::Display for UriError {
                 "the scheme is unknown: use mqtt:// for plain TCP or mqtts:// for TLS"
             }
             UriError::UserInfo => {
-                "credentials stand before the host: give user name and password in the MQTT configuration, not in the URI"
+                "the URI contains credentials: set user name and password in the MQTT \
+                 configuration instead"
             }
             UriError::HostEmpty => {
                 "the host is empty: write a name, an IPv4 address or an [IPv6 address] after ://"
@@ -185,29 +186,32 @@ impl fmt::Display for UriError {
             }
             UriError::BracketUnclosed => "the host begins with [ but no ] closes it: write [IPv6 address]",
             UriError::BracketTrailing => "something other than a port follows the host's ]: write [IPv6 address]:port",
-            UriError::HostIpv6 => "what stands in brackets as the host is not an IPv6 address: write for example [2001:db8::1]",
+            UriError::HostIpv6 => "the host in brackets is not an IPv6 address: write for example \
+                [2001:db8::1]",
             UriError::HostZone => {
-                "the host's IPv6 address has a zone (%): leave it out, a broker needs an address that is not link-local"
+                "the host's IPv6 address has a zone (%): remove it, a broker needs an address \
+                 that is not link-local"
             }
             UriError::HostUnbracketed => "the host is an IPv6 address without brackets: write [IPv6 address]:port",
             UriError::NameTooLong => "the host name is too long: at most 253 characters",
-            UriError::LabelEmpty => "the host name has an empty label: remove the doubled or leading dot",
+            UriError::LabelEmpty => "the host name has an empty label: remove the double or \
+                leading dot",
             UriError::LabelTooLong => "a label of the host name is too long: at most 63 characters between two dots",
             UriError::LabelHyphen => "a label of the host name begins or ends with a hyphen: remove it",
             UriError::LabelCharacter(c) => {
                 return match c {
                     c if c.is_control() => write!(
                         f,
-                        "the host name holds the character {}: {ALLOWED}",
+                        "the host name contains the character {}: {ALLOWED}",
                         c.escape_default()
                     ),
                     c if c.is_ascii() => {
-                        write!(f, "the host name holds the character '{c}': {ALLOWED}")
+                        write!(f, "the host name contains the character '{c}': {ALLOWED}")
                     }
                     c => write!(
                         f,
-                        "the host name holds the character '{c}': write its ASCII form (xn--...), which \
-                         `thread-mqtt resolve` shows on a laptop"
+                        "the host name contains the character '{c}': write its ASCII form \
+                         (xn--...), which `thread-mqtt resolve` shows on a laptop"
                     ),
                 };
             }

@@ -395,8 +395,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConfigError::ClientIdMissing => f.write_str(
-                "the client identifier is empty although the session is to be resumed; \
-                 set a client identifier or clean_start",
+                "resuming a session needs a client identifier; set one, or set clean_start",
             ),
             ConfigError::TooLong(field) => {
                 write!(f, "the {field} is longer than the 65,535 bytes MQTT allows")
@@ -404,7 +403,7 @@ impl fmt::Display for ConfigError {
             ConfigError::Nul(field) => {
                 write!(
                     f,
-                    "the {field} contains a zero character, which MQTT forbids"
+                    "the {field} contains a NUL character, which MQTT forbids"
                 )
             }
             ConfigError::PasswordWithoutUsername => f.write_str(

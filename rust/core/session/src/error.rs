@@ -63,23 +63,24 @@ impl fmt::Display for CommandError {
                 "the outbox is full; wait for an acknowledgement or configure a larger outbox"
             }
             CommandError::LargerThanOutbox => {
-                "the message is larger than the whole outbox; configure more outbox_bytes"
+                "the message is larger than the whole outbox; configure a larger outbox"
             }
             CommandError::OutOfMemory => {
-                "the heap has no room for it; wait for an acknowledgement, or give the heap more"
+                "not enough heap; wait for an acknowledgement, or enlarge the heap"
             }
             CommandError::EmptyTopic => "the topic is empty",
             CommandError::TopicTooLong => "the topic is longer than the 65,535 bytes MQTT allows",
             CommandError::WildcardInTopic => {
                 "the topic of a message must not contain the wildcards + and #"
             }
-            CommandError::NulInTopic => "the topic contains a zero character, which MQTT forbids",
+            CommandError::NulInTopic => "the topic contains a NUL character, which MQTT forbids",
             CommandError::InvalidFilter => {
-                "the topic filter is not valid: + must fill a whole level, # must be the last one"
+                "the topic filter is not valid: + must fill a whole level, # must be the last \
+                 level"
             }
             CommandError::InvalidShare => {
-                "a shared subscription is written $share/GROUP/FILTER: the group, which has no + and \
-                 no #, or the filter is missing"
+                "a shared subscription must have the form $share/GROUP/FILTER, with no + or # in \
+                 the group"
             }
             CommandError::NoFilters => "at least one topic filter is needed",
             CommandError::PayloadTooLarge => {
@@ -89,17 +90,17 @@ impl fmt::Display for CommandError {
                 "message properties need MQTT 5; this session speaks MQTT 3.1.1"
             }
             CommandError::InvalidProperty => {
-                "a message property is longer than 65,535 bytes or contains a zero character"
+                "a message property is longer than 65,535 bytes or contains a NUL character"
             }
             CommandError::InvalidPieces => {
-                "a message in pieces begins without a payload, has at least one byte in all and in a \
-                 piece, and is not durable"
+                "a message in pieces must begin without a payload, have at least one byte in \
+                 total and per piece, and not be durable"
             }
             CommandError::PieceLength => {
-                "a piece is empty or longer than was asked for; supply as much as the event says"
+                "the piece is empty or longer than requested; supply what the event requests"
             }
             CommandError::PieceNotWanted => {
-                "the piece is not wanted, or not any more; wait for the event that asks for one"
+                "no piece is requested now; wait for the event that requests one"
             }
             CommandError::NotBuilt(option) => return write_not_built(f, option),
         })
@@ -112,8 +113,8 @@ impl core::error::Error for CommandError {}
 pub(crate) fn write_not_built(f: &mut fmt::Formatter<'_>, option: &str) -> fmt::Result {
     write!(
         f,
-        "this build leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y, or enable the \
-         cargo feature of that name"
+        "this build lacks the feature; set CONFIG_THREAD_MQTT_{option}=y, or enable the cargo \
+         feature of that name"
     )
 }
 
@@ -166,45 +167,44 @@ impl fmt::Display for PublishError {
             PublishError::Refused(reason) => write!(f, "the broker refused the message: {reason}"),
             PublishError::TooLarge { size, limit } => write!(
                 f,
-                "the message makes a packet of {size} bytes, the broker accepts at most {limit}; \
-                 send less at once or raise the broker's limit"
+                "the message needs a packet of {size} bytes, but the broker accepts at most \
+                 {limit}; send smaller messages or raise the broker's limit"
             ),
             PublishError::QosNotSupported { maximum } => write!(
                 f,
-                "the broker supports QoS {} at most; publish with a lower one",
+                "the broker supports at most QoS {}; publish with a lower QoS",
                 *maximum as u8
             ),
             PublishError::RetainNotSupported => f.write_str(
-                "the broker does not keep retained messages; publish without the retain flag",
+                "the broker does not support retained messages; publish without the retain flag",
             ),
             PublishError::SessionLost => f.write_str(
-                "the broker lost the session before the message was complete, so whether it \
-                 arrived is not known; let the session send it again if it may arrive twice",
+                "the broker lost the session before the message was complete, so it may or may \
+                 not have arrived; let the session send it again if duplicates are acceptable",
             ),
             PublishError::Expired => f.write_str(
                 "the message expired before it could be sent; allow more time or connect more \
                  often",
             ),
             PublishError::Displaced => f.write_str(
-                "the outbox was full and a new message took its place; configure a larger \
-                 outbox or send less",
+                "the outbox was full and a new message replaced it; configure a larger outbox or \
+                 send less",
             ),
             PublishError::Superseded => {
-                f.write_str("a newer message of the same topic took its place")
+                f.write_str("a newer message on the same topic replaced it")
             }
             PublishError::NoRoom => f.write_str(
-                "the outbox was full and held no message of this topic to replace; configure a \
+                "the outbox was full and held no message on this topic to replace; configure a \
                  larger outbox or send less",
             ),
             PublishError::EndsConnection => f.write_str(
-                "every connection on which this message was sent ended without an answer to it, although the \
-                 broker answered others; it may be larger than the broker takes, or its topic not allowed: \
-                 see the broker's log",
+                "connections kept ending while this message was unanswered; it may be too large \
+                 or its topic not allowed; check the broker's log",
             ),
             PublishError::NotStored(error) => error.fmt(f),
             PublishError::NotSupplied => f.write_str(
-                "the application gave the message up, or did not supply a piece of it in time; \
-                 supply each piece when it is asked for",
+                "the application gave up the message, or did not supply a piece in time; supply \
+                 each piece when it is requested",
             ),
         }
     }
@@ -324,25 +324,24 @@ impl fmt::Display for SessionError {
                 f.write_str("the broker did not answer a ping in time; the path to it is broken")
             }
             SessionError::ServerDisconnected(ReasonCode::SUCCESS) => f.write_str(
-                "the broker closed the connection and gives no reason; check its log, and whether \
-                 it was shut down",
+                "the broker closed the connection without giving a reason; check its log, and \
+                 whether it was shut down",
             ),
             SessionError::ServerDisconnected(reason) => {
                 write!(f, "the broker closed the connection: {reason}")
             }
             SessionError::AckTimeout { missing } => write!(
                 f,
-                "the broker did not send the {missing} it owes in time, although the connection \
-                 holds; check the broker's log"
+                "the broker did not send {missing} in time; check its log"
             ),
             SessionError::NotSupplied => f.write_str(
-                "the application did not supply the rest of a message that was half sent, after which \
-                 nothing else can be sent on a connection; supply each piece when it is asked for",
+                "the application did not supply the rest of a partly sent message, so nothing \
+                 else could be sent; supply each piece when it is requested",
             ),
             SessionError::NotMqtt { first } => write!(
                 f,
-                "the peer does not speak MQTT: its answer begins with the byte 0x{first:02X} instead \
-                 of the 0x20 of a CONNACK; check the address and the port"
+                "the peer does not speak MQTT: its answer begins with 0x{first:02X} instead of \
+                 the 0x20 of a CONNACK; check the address and the port"
             ),
             SessionError::Malformed { packet, fault } => write!(
                 f,
@@ -351,12 +350,12 @@ impl fmt::Display for SessionError {
             ),
             SessionError::PacketTooLarge { size, limit } => write!(
                 f,
-                "the broker sent a packet of {size} bytes, the limit here is {limit}"
+                "the broker sent a packet of {size} bytes, but the limit is {limit}"
             ),
             SessionError::OutOfMemory { size } => write!(
                 f,
-                "the heap has no room for a packet of {size} bytes; give it more, configure a \
-                 smaller max_packet_size or a smaller will, or subscribe to less"
+                "not enough heap for a packet of {size} bytes; enlarge the heap, configure a \
+                 smaller maximum packet size or will, or subscribe to fewer topics"
             ),
             SessionError::UnexpectedPacket(packet) => write!(
                 f,
@@ -365,21 +364,21 @@ impl fmt::Display for SessionError {
             ),
             SessionError::WrongAcknowledgement { packet, id } => write!(
                 f,
-                "the broker sent {packet} for packet identifier {id}, which is in use for \
-                 something that is not answered so; check the broker's log"
+                "the broker sent {packet} for packet identifier {id}, which awaits a different \
+                 answer; check the broker's log"
             ),
             SessionError::UnexpectedSession => f.write_str(
-                "the broker resumed a session that this client does not have, as after a restart \
-                 or with a client identifier used twice, or that it was asked to end; the next \
-                 connection asks for a new one",
+                "the broker resumed a session that it was asked to end or that this client does \
+                 not have, for example after a restart or with a duplicate client identifier; the \
+                 next connection requests a new one",
             ),
             SessionError::ReceiveMaximumExceeded => f.write_str(
-                "the broker has more QoS 2 messages under way than this session can remember; the rest \
-                 follows on the next connection; set a limit of messages in flight at the broker, or \
-                 subscribe at QoS 1",
+                "the broker has more QoS 2 messages in flight than this session can track; the \
+                 rest follows on the next connection; limit the messages in flight at the broker, \
+                 or subscribe with QoS 1",
             ),
             SessionError::TopicAliasInvalid => {
-                f.write_str("the broker used a topic alias that it had no right to")
+                f.write_str("the broker used an invalid topic alias; update the broker")
             }
         }
     }

@@ -59,25 +59,25 @@ impl ReasonCode {
     fn sentence(self) -> &'static str {
         match self.0 {
             0x00 => "success",
-            0x04 => "disconnected; the will message is to be published",
+            0x04 => "disconnected; the will message is published",
             0x10 => "accepted, but no client subscribes to this topic",
-            0x11 => "there was no such subscription",
-            0x80 => "the broker gives no reason; its log may",
+            0x11 => "no such subscription existed",
+            0x80 => "the broker gave no reason; check its log",
             0x81 => "the broker could not decode a packet",
-            0x82 => "the broker sees a protocol error",
-            0x83 => "the broker cannot process this (an implementation limit); see its log",
+            0x82 => "the broker detected a protocol error",
+            0x83 => "the broker cannot process this (an implementation limit); check its log",
             0x84 => "the broker does not speak this MQTT version; use the other one",
             0x85 => "the broker does not accept this client identifier; choose another one",
             0x86 => "user name or password is wrong; check both",
             0x87 => "not authorized; check the credentials and the broker's access rules",
-            0x88 => "the broker is not available now; try again later",
+            0x88 => "the broker is unavailable; try again later",
             0x89 => "the broker is busy; try again later",
             0x8A => "this client is banned; ask the broker's administrator",
             0x8B => "the broker is shutting down; connect again later",
             0x8C => "the authentication method is not supported by the broker",
             0x8D => {
-                "the broker heard nothing for one and a half keep-alive times; \
-                     the path is lossy or the keep-alive too short"
+                "the broker received nothing for 1.5 times the keep-alive; the path is lossy or \
+                 the keep-alive too short"
             }
             0x8E => {
                 "another connection took over this session; give each client its own \
@@ -85,25 +85,31 @@ impl ReasonCode {
             }
             0x8F => "the broker does not accept this topic filter",
             0x90 => "the broker does not accept this topic name",
-            0x91 => "the packet identifier is still in use; the sessions of both sides differ",
-            0x92 => "the packet identifier is unknown; the sessions of both sides differ",
+            0x91 => {
+                "the packet identifier is still in use; client and broker have different \
+                session states"
+            }
+            0x92 => {
+                "the packet identifier is unknown; client and broker have different session \
+                states"
+            }
             0x93 => "more messages were in flight than allowed",
             0x94 => "a topic alias is not valid",
             0x95 => "a packet is larger than allowed",
-            0x96 => "messages arrive faster than allowed; send less often",
-            0x97 => "a quota of the broker is used up; ask its administrator",
+            0x96 => "messages are sent faster than allowed; send less often",
+            0x97 => "a quota of the broker is exhausted; ask its administrator",
             0x98 => "the broker's administrator closed the connection",
-            0x99 => "the payload is not of the announced format",
-            0x9A => "the broker does not keep retained messages; publish without retain",
+            0x99 => "the payload does not have the declared format",
+            0x9A => "the broker does not support retained messages; publish without retain",
             0x9B => "the broker does not support this quality of service; use a lower one",
             0x9C => "use another broker for now",
             0x9D => "the broker has moved; change the address",
             0x9E => "the broker does not support shared subscriptions",
-            0x9F => "connections come too fast; connect less often",
-            0xA0 => "the connection lasted as long as the broker allows",
+            0x9F => "connections are made too often; connect less often",
+            0xA0 => "the broker's limit on connection time was reached",
             0xA1 => "the broker does not support subscription identifiers",
             0xA2 => "the broker does not support wildcards in subscriptions",
-            _ => "a code that the MQTT 5 standard does not define",
+            _ => "a code not defined by MQTT 5",
         }
     }
 }
@@ -175,8 +181,8 @@ impl ConnectRefusal {
     fn sentence(self) -> &'static str {
         match self.reason.0 {
             0x90 => "the broker does not accept the will's topic; choose another one",
-            0x99 => "the will's payload is not of the announced format",
-            0x9A => "the broker does not keep retained messages; set a will without retain",
+            0x99 => "the will's payload does not have the declared format",
+            0x9A => "the broker does not support retained messages; set a will without retain",
             0x9B => "the broker does not support the will's quality of service; use a lower one",
             _ => self.reason.sentence(),
         }

@@ -15,43 +15,45 @@ const TABLE: &[Entry] = &[
         0,
         "close_notify",
         "it closed the connection in the middle of the handshake",
-        "look into the broker's log; it may limit the number of connections or be shutting down",
+        "check the broker's log; it may limit the number of connections or be shutting down",
     ),
     Entry(
         10,
         "unexpected_message",
-        "it received a message it did not expect",
-        "make sure that a TLS server and not something else listens on this port; if it does, report this as a defect",
+        "it received an unexpected message",
+        "make sure that a TLS server listens on this port; if one does, report this as a bug",
     ),
     Entry(
         20,
         "bad_record_mac",
-        "a record did not decrypt: the two sides have different keys, or the data was altered on the way",
-        "try again; if it stays, look for a proxy or middlebox on the way",
+        "a record did not decrypt: the keys differ, or the data was altered in transit",
+        "try again; if this persists, look for a proxy or middlebox on the path",
     ),
     Entry(
         21,
         "decryption_failed",
         "a record did not decrypt",
-        "try again; if it stays, look for a proxy or middlebox on the way",
+        "try again; if this persists, look for a proxy or middlebox on the path",
     ),
     Entry(
         22,
         "record_overflow",
-        "a record was longer than it takes",
-        "lower the size of the records that are sent (CONFIG_THREAD_MQTT_TLS_FRAGMENT)",
+        "a record was longer than it accepts",
+        "send smaller records (CONFIG_THREAD_MQTT_TLS_FRAGMENT)",
     ),
     Entry(
         30,
         "decompression_failure",
         "it failed to decompress a record",
-        "switch off TLS compression at the broker",
+        "disable TLS compression at the broker",
     ),
     Entry(
         40,
         "handshake_failure",
-        "it found no version, cipher suite, group and certificate that both sides accept",
-        "compare the suites and groups with the broker's: an RSA certificate needs an ECDHE_RSA suite under TLS 1.2, one with an Ed25519 key a crypto provider that has Ed25519; if the broker wants a client certificate, configure one",
+        "it found no version, cipher suite, group or certificate that both sides accept",
+        "compare the suites and groups with the broker's: with TLS 1.2, an RSA certificate needs \
+         an ECDHE_RSA suite; an Ed25519 key needs a crypto provider with Ed25519; if the \
+         broker requires a client certificate, configure one",
     ),
     Entry(
         41,
@@ -63,7 +65,8 @@ const TABLE: &[Entry] = &[
         42,
         "bad_certificate",
         "it could not use the client certificate",
-        "check the client certificate chain (leaf first, then the intermediates), and whether it is valid yet by the broker's clock",
+        "check the client certificate chain (leaf first, then the intermediates), and that it is \
+         already valid by the broker's clock",
     ),
     Entry(
         43,
@@ -86,14 +89,15 @@ const TABLE: &[Entry] = &[
     Entry(
         46,
         "certificate_unknown",
-        "it did not accept the client certificate, for a reason it does not tell",
-        "look into the broker's log",
+        "it rejected the client certificate without giving a reason",
+        "check the broker's log",
     ),
     Entry(
         47,
         "illegal_parameter",
         "it found a field of the handshake out of range or inconsistent",
-        "if the groups are restricted, allow the curves of the certificates as well, the client's included; otherwise report this as a defect, with the broker's name and version",
+        "if the groups are restricted, also allow the curves of the certificates, including the \
+         client's; otherwise report this as a bug, with the broker's name and version",
     ),
     Entry(
         48,
@@ -104,93 +108,100 @@ const TABLE: &[Entry] = &[
     Entry(
         49,
         "access_denied",
-        "it refuses access",
-        "grant the owner of the client certificate access at the broker; on a port shared with HTTPS offer the name of the application protocol (ALPN)",
+        "it denied access",
+        "grant the client certificate access at the broker; on a port shared with HTTPS, set the \
+         application protocol (ALPN)",
     ),
     Entry(
         50,
         "decode_error",
         "it could not decode a message",
-        "make sure that a TLS server listens on this port; if it does, report this as a defect",
+        "make sure that a TLS server listens on this port; if one does, report this as a bug",
     ),
     Entry(
         51,
         "decrypt_error",
-        "a signature or a finished message did not verify",
-        "check that the client key belongs to the client certificate; without one, look for a proxy or middlebox on the way",
+        "a signature or Finished message did not verify",
+        "check that the client key belongs to the client certificate; without one, look for a \
+         proxy or middlebox on the path",
     ),
     Entry(
         60,
         "export_restriction",
-        "it demands weakened cryptography",
+        "it requires weakened cryptography",
         "update the broker",
     ),
     Entry(
         70,
         "protocol_version",
-        "it speaks none of the TLS versions offered",
-        "allow the version that the broker speaks; versions before TLS 1.2 do not exist here",
+        "it supports none of the offered TLS versions",
+        "allow a version that the broker supports; versions before TLS 1.2 are not supported",
     ),
     Entry(
         71,
         "insufficient_security",
-        "it demands stronger suites than those offered",
+        "it requires stronger suites than those offered",
         "allow stronger suites and groups",
     ),
     Entry(
         80,
         "internal_error",
-        "something failed inside it",
-        "look into the broker's log",
+        "it had an internal error",
+        "check the broker's log",
     ),
     Entry(
         86,
         "inappropriate_fallback",
-        "it speaks a higher version than this connection offered",
+        "it supports a higher version than this connection offered",
         "allow TLS 1.3",
     ),
-    Entry(90, "user_canceled", "it gave the handshake up", "try again"),
+    Entry(
+        90,
+        "user_canceled",
+        "it canceled the handshake",
+        "try again",
+    ),
     Entry(
         100,
         "no_renegotiation",
         "it refused to renegotiate",
-        "switch off renegotiation at the broker",
+        "disable renegotiation at the broker",
     ),
     Entry(
         109,
         "missing_extension",
-        "it misses an extension",
-        "allow TLS 1.3 suites and groups that the broker knows",
+        "it requires an extension that was not sent",
+        "allow TLS 1.3 suites and groups that the broker supports",
     ),
     Entry(
         110,
         "unsupported_extension",
-        "it received an extension it did not ask for",
-        "report this as a defect, with the broker's name and version",
+        "it received an extension it did not request",
+        "report this as a bug, with the broker's name and version",
     ),
     Entry(
         111,
         "certificate_unobtainable",
         "it could not fetch a certificate",
-        "look into the broker's log",
+        "check the broker's log",
     ),
     Entry(
         112,
         "unrecognized_name",
-        "it does not serve the host name asked for",
+        "it does not serve the requested host name",
         "use the host name that the broker is configured for",
     ),
     Entry(
         113,
         "bad_certificate_status_response",
         "it could not use an OCSP response",
-        "look into the broker's log",
+        "check the broker's log",
     ),
     Entry(
         114,
         "bad_certificate_hash_value",
         "a certificate did not match its hash",
-        "look into the broker's log",
+        "check the broker's log",
     ),
     Entry(
         115,
@@ -201,20 +212,20 @@ const TABLE: &[Entry] = &[
     Entry(
         116,
         "certificate_required",
-        "it demands a client certificate",
+        "it requires a client certificate",
         "configure a client certificate and its key",
     ),
     Entry(
         120,
         "no_application_protocol",
-        "it wants an application protocol (ALPN) that was not offered",
+        "it requires an application protocol (ALPN) that was not offered",
         "offer the ALPN name that the broker documents (often mqtt or x-amzn-mqtt-ca), or none",
     ),
     Entry(
         121,
         "ech_required",
-        "it demands Encrypted Client Hello",
-        "switch off this demand at the broker",
+        "it requires Encrypted Client Hello",
+        "disable this requirement at the broker",
     ),
 ];
 
@@ -258,22 +269,23 @@ impl AlertContext {
         match self {
             Self::Unknown => None,
             Self::NoClientCertificate => Some((
-                "it asked for a client certificate, and none is configured",
+                "it asked for a client certificate, but none is configured",
                 "configure a client certificate and its key",
             )),
             Self::ClientKeyNotAllowed => Some((
-                "it asked for a client certificate with another kind of key than the configured one has, which was \
-                 not sent",
+                "it asked for a client certificate with another kind of key than the configured \
+                 one, so none was sent",
                 "use a client certificate with a kind of key that the broker accepts, such as RSA or ECDSA P-256",
             )),
             Self::NoServerName => Some((
-                "it accepts nothing that was offered, or wants a host name (SNI), which is not sent to an address",
-                "connect by the broker's name; if that is refused as well, compare the suites, groups and kinds of \
-                 key with the broker's",
+                "it accepts nothing that was offered, or requires a host name (SNI), which is not \
+                 sent to an IP address",
+                "connect by the broker's name; if that fails too, compare the suites, groups and \
+                 kinds of key with the broker's",
             )),
             Self::Renegotiation => Some((
-                "it wanted another handshake, which this device does not do",
-                "switch off renegotiation at the broker",
+                "it requested a renegotiation, which this device does not support",
+                "disable renegotiation at the broker",
             )),
         }
     }
@@ -292,14 +304,14 @@ impl Alert {
     /// Returns what the peer means by it, as the end of a sentence about the peer.
     pub(crate) fn cause(self, context: AlertContext) -> &'static str {
         self.meaning(context).map_or(
-            "its reason is not one that the standards define",
+            "its reason is not defined by the standards",
             |(cause, _)| cause,
         )
     }
 
     pub(crate) fn cure(self, context: AlertContext) -> &'static str {
         self.meaning(context)
-            .map_or("look into the broker's log", |(_, cure)| cure)
+            .map_or("check the broker's log", |(_, cure)| cure)
     }
 
     fn meaning(self, context: AlertContext) -> Option<(&'static str, &'static str)> {
@@ -342,20 +354,20 @@ mod tests {
             let asked = cause(number, false, missed);
             assert_eq!(
                 asked,
-                "it asked for a client certificate, and none is configured"
+                "it asked for a client certificate, but none is configured"
             );
             let not_asked = cause(number, false, AlertContext::Unknown);
             assert_ne!(not_asked, asked);
             // On an open TLS 1.2 connection the certificate was accepted.
             assert_ne!(cause(number, true, missed), asked);
         }
-        assert_eq!(cause(80, false, missed), "something failed inside it");
+        assert_eq!(cause(80, false, missed), "it had an internal error");
         // An open TLS 1.2 connection refuses another handshake; TLS 1.3 has none.
         let unknown = AlertContext::Unknown;
-        assert!(cause(40, true, unknown).contains("another handshake"));
+        assert!(cause(40, true, unknown).contains("a renegotiation"));
         assert!(cause(40, false, unknown).contains("both sides accept"));
         // OpenSSL sends it for a certificate that is not valid yet.
-        assert!(Alert(42).cure(unknown).contains("valid yet"));
+        assert!(Alert(42).cure(unknown).contains("already valid"));
         // By address, so that no name is sent.
         let nameless = |number, missed| AlertContext::of(Alert(number), false, missed, true);
         for number in [40, 112] {

@@ -87,10 +87,10 @@ impl fmt::Display for PublicKey {
             Self::P384 => f.write_str("ECDSA P-384"),
             Self::P521 => f.write_str("ECDSA P-521"),
             Self::OtherCurve => f.write_str("ECDSA on another curve"),
-            Self::UnnamedCurve => f.write_str("ECDSA on a curve without its name"),
+            Self::UnnamedCurve => f.write_str("ECDSA on an unnamed curve"),
             Self::Ed25519 => f.write_str("Ed25519"),
-            Self::RsaPss => f.write_str("RSA for RSASSA-PSS alone"),
-            Self::Other => f.write_str("of a kind that is not known here"),
+            Self::RsaPss => f.write_str("RSA for RSASSA-PSS only"),
+            Self::Other => f.write_str("of an unknown kind"),
         }
     }
 }

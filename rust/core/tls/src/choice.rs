@@ -278,15 +278,13 @@ pub enum UnknownName {
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Version => "this is no TLS version; use 1.2 or 1.3",
+            Self::Version => "not a supported TLS version; use 1.2 or 1.3",
             Self::Suite => {
-                "this is no cipher suite that can be used; give an IANA name such as \
+                "not a supported cipher suite; use an IANA name such as \
                  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or an OpenSSL name such as \
                  ECDHE-RSA-AES128-GCM-SHA256"
             }
-            Self::Group => {
-                "this is no key exchange group that can be used; give x25519, secp256r1 or secp384r1"
-            }
+            Self::Group => "not a supported key exchange group; use x25519, secp256r1 or secp384r1",
         })
     }
 }

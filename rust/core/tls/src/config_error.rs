@@ -162,7 +162,7 @@ fn describe(given: Given, fault: Fault, f: &mut fmt::Formatter<'_>) -> fmt::Resu
     match fault {
         Fault::Is(kind) => write!(
             f,
-            "a {} is needed, and this is {}; {}",
+            "expected a {}, found {}; {}",
             given.name(),
             kind.name(),
             kind.cure(given)
@@ -171,7 +171,7 @@ fn describe(given: Given, fault: Fault, f: &mut fmt::Formatter<'_>) -> fmt::Resu
             place(f, index)?;
             write!(
                 f,
-                " is {}, whatever its BEGIN line says; {}",
+                " is {}, despite its BEGIN line; {}",
                 kind.name(),
                 kind.cure(given)
             )
@@ -180,32 +180,33 @@ fn describe(given: Given, fault: Fault, f: &mut fmt::Formatter<'_>) -> fmt::Resu
             place(f, index)?;
             f.write_str(match damage {
                 Damage::EndLine => {
-                    " has no END line with the label of its BEGIN line; copy the whole file again"
+                    " has no END line that matches its BEGIN line; copy the whole file again"
                 }
                 Damage::Character => {
-                    " has a character that is not base64; copy the file again, unaltered"
+                    " contains a character that is not base64; copy the file again without \
+                     changes"
                 }
                 Damage::CutShort => " is cut short; copy the whole file again",
                 Damage::Content => {
-                    " does not decode: its bytes were altered, or it has a form that is not read here \
-                     (RFC 5280); export it again, as PEM or DER, or have it issued anew"
+                    " cannot be decoded: it is damaged or has an unsupported form (RFC 5280); \
+                     export it again as PEM or DER, or reissue it"
                 }
                 Damage::Trailing => {
-                    " is followed by bytes that do not belong to it; convert it to PEM, which \
-                     leaves them out: openssl x509 (or pkey) -inform DER -in FILE"
+                    " is followed by extra bytes; convert it to PEM, which removes them: openssl \
+                     x509 (or pkey) -inform DER -in FILE"
                 }
             })
         }
         Fault::OutOfMemory => write!(
             f,
-            "the heap has no room to read the {}; give it more, or leave out what is not needed",
+            "not enough heap to read the {}; enlarge the heap, or remove what is not needed",
             given.name()
         ),
         Fault::NotForServers { index } => {
             place(f, index)?;
             f.write_str(
-                " has trust settings of OpenSSL that exclude servers; leave them out: openssl x509 \
-                 -in FILE -out ca.pem",
+                " has OpenSSL trust settings that exclude servers; remove them: openssl x509 -in \
+                 FILE -out ca.pem",
             )
         }
     }
@@ -215,40 +216,40 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NoCertificate => f.write_str(
-                "there is no CA certificate; give at least one, as PEM (BEGIN CERTIFICATE) or DER",
+                "there is no CA certificate; provide at least one, as PEM (BEGIN CERTIFICATE) or \
+                 DER",
             ),
             Self::PinWithoutSha256 => f.write_str(
-                "pins are compared by SHA-256, which the crypto provider does not have; build it \
-                 with a suite that has SHA256 in its name",
+                "pins need SHA-256, which the crypto provider lacks; build it with a suite that \
+                 has SHA256 in its name",
             ),
             Self::NotBuilt(option) => write!(
                 f,
-                "this build leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y, or \
-                 enable the cargo feature of that capability"
+                "this build lacks the feature; set CONFIG_THREAD_MQTT_{option}=y, or enable the \
+                 cargo feature of that capability"
             ),
             Self::Given(given, fault) => describe(given, fault, f),
             Self::ClientCertificateVersion => f.write_str(
-                "the client certificate is of an outdated X.509 version; have it issued anew as \
-                 version 3, which openssl does as soon as it has an extension, such as \
-                 extendedKeyUsage=clientAuth",
+                "the client certificate has an outdated X.509 version; reissue it as version 3, \
+                 which openssl does if it has an extension such as extendedKeyUsage=clientAuth",
             ),
             Self::KeyNotSupported(kind @ (PublicKey::P256 | PublicKey::P384)) => write!(
                 f,
-                "the private key, {kind}, was refused by the crypto provider; it is damaged, or \
-                 this curve was left out when the program was built"
+                "the crypto provider rejected the private key ({kind}); it is damaged, or this \
+                 build lacks its curve"
             ),
             // With a key size that a provider may support.
             Self::KeyNotSupported(
                 kind @ (PublicKey::Rsa(2048..) | PublicKey::P521 | PublicKey::Ed25519),
             ) => write!(
                 f,
-                "the private key, {kind}, was refused by the crypto provider; it is damaged or has an \
-                 unusual form, or this kind was left out when the program was built: use a \
-                 certificate with an ECDSA P-256 key"
+                "the crypto provider rejected the private key ({kind}); it is damaged or has an \
+                 unusual form, or this build lacks its kind: use a certificate with an ECDSA \
+                 P-256 key"
             ),
             Self::KeyNotSupported(PublicKey::UnnamedCurve) => f.write_str(
-                "the private key spells out its curve instead of naming it; convert it: openssl \
-                 pkey -in FILE -ec_param_enc named_curve -out key.pem",
+                "the private key has explicit curve parameters instead of a named curve; convert \
+                 it: openssl pkey -in FILE -ec_param_enc named_curve -out key.pem",
             ),
             Self::KeyNotSupported(kind) => write!(
                 f,
@@ -256,8 +257,8 @@ impl fmt::Display for ConfigError {
                  certificate with an ECDSA P-256 key"
             ),
             Self::KeyMismatch => f.write_str(
-                "the private key does not belong to the client certificate; give the pair that \
-                 was issued together",
+                "the private key does not belong to the client certificate; use a certificate and \
+                 key that belong together",
             ),
             Self::SuiteNotOffered(suite) => write!(
                 f,
@@ -271,40 +272,41 @@ impl fmt::Display for ConfigError {
             ),
             Self::VersionNotBuilt(version) => write!(
                 f,
-                "{version} was left out of this build; build with it, or do not ask for it"
+                "{version} is not in this build; build with it, or do not select it"
             ),
             Self::VersionWithoutSuite(version) => write!(
                 f,
-                "{version} is asked for, but there is no suite for it; add one, or do not ask for \
-                 this version"
+                "{version} is selected without a suite for it; add one, or do not select this \
+                 version"
             ),
             Self::VersionWithoutGroup(version) => write!(
                 f,
-                "{version} is asked for, but none of the groups can be used with it; add one"
+                "{version} is selected, but it can use none of the groups; add one"
             ),
             Self::SuiteWithoutVersion(suite) => write!(
                 f,
-                "the suite {suite} belongs to {}, which is not asked for; add the version, or drop \
-                 the suite",
+                "the suite {suite} belongs to {}, which is not selected; add the version, or \
+                 remove the suite",
                 suite.version()
             ),
-            Self::NoSuite => f.write_str(
-                "there is no cipher suite left to use; choose at least one version and one suite",
-            ),
+            Self::NoSuite => {
+                f.write_str("no cipher suite is left; choose at least one version and one suite")
+            }
             Self::BadAlpn { index } => write!(
                 f,
                 "ALPN name {} is empty or longer than 255 bytes (RFC 7301)",
                 u32::from(index) + 1
             ),
-            Self::FragmentSize => f.write_str("the fragment size is not within 64 to 16,384 bytes"),
+            Self::FragmentSize => f.write_str("the fragment size must be from 64 to 16,384 bytes"),
             Self::InboundTooSmall => {
-                f.write_str("the inbound buffer is smaller than 512 bytes; give it more")
+                f.write_str("the inbound buffer is smaller than 512 bytes; enlarge it")
             }
             Self::OutboundTooSmall => {
-                f.write_str("the outbound buffer is smaller than 128 bytes; give it more")
+                f.write_str("the outbound buffer is smaller than 128 bytes; enlarge it")
             }
             Self::ChainLength => f.write_str(
-                "the most certificates on the path to a CA (max_chain) are not within 1 to 7",
+                "the maximum number of certificates on the path to a CA (max_chain) must be from \
+                 1 to 7",
             ),
         }
     }

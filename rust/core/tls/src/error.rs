@@ -252,7 +252,7 @@ impl TlsError {
     pub fn cure(&self) -> &'static str {
         match self {
             Self::InvalidServerName => {
-                "give a DNS name (international names in their xn-- form) or an IP address"
+                "use a DNS name (international names in their xn-- form) or an IP address"
             }
             Self::NotTls(Greeting::Mqtt) => {
                 "use mqtt:// for this port, or the broker's TLS port (usually 8883)"
@@ -261,54 +261,58 @@ impl TlsError {
                 "use the broker's TLS port (usually 8883), or mqtt:// if it has none"
             }
             Self::ClosedInHandshake { answered: false } => {
-                "make sure that the broker speaks TLS on this port (usually 8883); a plain MQTT port \
-                 closes like this as well, and so does a broker that lets no more clients in"
+                "make sure that the broker speaks TLS on this port (usually 8883); a plain MQTT \
+                 port or a broker at its connection limit also closes like this"
             }
             Self::ClosedInHandshake { answered: true } => {
-                "look into the broker's log; it may demand a client certificate, or a proxy may cut \
+                "check the broker's log; it may require a client certificate, or a proxy may cut \
                  the connection"
             }
-            Self::Truncated => "connect again; if it happens often, look at the way to the broker",
-            Self::Closed => "make a new connection",
+            Self::Truncated => {
+                "connect again; if this happens often, check the path to the \
+                broker"
+            }
+            Self::Closed => "open a new connection",
             Self::Alert { alert, context, .. } => alert.cure(*context),
             Self::Certificate(fault) => fault.cure(),
-            Self::NoCertificate => "give the broker a certificate",
+            Self::NoCertificate => "configure a certificate at the broker",
             Self::Incompatible(what) => what.cure(),
             Self::RecordTooLarge { .. } => {
-                "raise the limit on what is received (CONFIG_THREAD_MQTT_TLS_INBOUND), or let the \
-                 broker send smaller records"
+                "raise the receive limit (CONFIG_THREAD_MQTT_TLS_INBOUND), or make the broker \
+                 send smaller records"
             }
             Self::HandshakeTooLarge { .. } => {
-                "raise the limit on what is received (CONFIG_THREAD_MQTT_TLS_INBOUND), or shorten the \
+                "raise the receive limit (CONFIG_THREAD_MQTT_TLS_INBOUND), or shorten the \
                  broker's certificate chain"
             }
             Self::OutOfMemory { .. } => {
-                "give the heap more, or lower the limit on what is received \
-                 (CONFIG_THREAD_MQTT_TLS_INBOUND) if the broker keeps to it"
+                "enlarge the heap, or lower the receive limit (CONFIG_THREAD_MQTT_TLS_INBOUND) if \
+                 the broker respects it"
             }
             Self::Misbehaved(Misbehaviour(PeerMisbehaved::TooManyRenegotiationRequests)) => {
-                "switch off renegotiation at the broker"
+                "disable renegotiation at the broker"
             }
             Self::RecordOverflow
             | Self::BadMessage(_)
             | Self::UnexpectedMessage
             | Self::Misbehaved(_) => {
-                "make sure that this is a TLS port; if it is, update the broker or report this as a \
-                 defect, with the broker's name and version"
+                "make sure that this is a TLS port; if it is, update the broker or report this as \
+                 a bug, with the broker's name and version"
             }
             Self::Downgraded => {
-                "look for a proxy or middlebox on the way; to do without TLS 1.3, allow TLS 1.2 only"
+                "look for a proxy or middlebox on the path; to do without TLS 1.3, allow only TLS \
+                 1.2"
             }
             Self::BadRecord => {
-                "connect again; if it stays, look for a proxy or middlebox on the way"
+                "connect again; if this persists, look for a proxy or middlebox on the path"
             }
             Self::NoEntropy => "check the entropy source of this device",
             Self::CryptoFailed(None) => {
                 "check the crypto provider, and that it supports the client key if there is one"
             }
             Self::CryptoFailed(Some(_)) => {
-                "mend what the status names (memory, key slots, an algorithm that is not built in), \
-                 or just connect again if it passes by itself"
+                "fix what the status names (memory, key slots, a missing algorithm), or connect \
+                 again if it is temporary"
             }
             Self::KeysExhausted => "connect again, or allow TLS 1.3, which renews its keys",
         }
@@ -319,15 +323,15 @@ impl Incompatible {
     fn cure(self) -> &'static str {
         match self {
             Self::Version => {
-                "allow the TLS version that the broker speaks (1.2 or 1.3; there is no older one), \
-                 with at least one of its suites"
+                "allow a TLS version that the broker supports (1.2 or 1.3, none older), with at \
+                 least one of its suites"
             }
-            Self::Suite => "allow a cipher suite that the broker has",
-            Self::Group => "allow a key exchange group that the broker has",
+            Self::Suite => "allow a cipher suite that the broker supports",
+            Self::Group => "allow a key exchange group that the broker supports",
             Self::SignatureScheme => {
-                "use certificates and keys whose signature scheme both sides have"
+                "use certificates and keys whose signature scheme both sides support"
             }
-            Self::Alpn => "offer an ALPN name that the broker has, or none",
+            Self::Alpn => "offer an ALPN name that the broker supports, or none",
             Self::ExtendedMasterSecret => "update the broker, or allow TLS 1.3",
             Self::Other => "update the broker",
         }
@@ -399,15 +403,15 @@ impl fmt::Display for TlsError {
                     Greeting::Http => "HTTP",
                     Greeting::Mqtt => "plain MQTT",
                     Greeting::Text => "plain text",
-                    Greeting::Binary => "bytes that are no TLS record",
+                    Greeting::Binary => "bytes that are not a TLS record",
                 })
             }
             Self::ClosedInHandshake { answered: false } => {
                 f.write_str("the broker closed the connection without answering the TLS handshake")
             }
             Self::ClosedInHandshake { answered: true } => f.write_str(
-                "the broker closed the connection in the middle of the TLS handshake, without \
-                 telling why",
+                "the broker closed the connection in the middle of the TLS handshake without \
+                 giving a reason",
             ),
             Self::Truncated => f.write_str(
                 "the connection was cut without the broker's close_notify, so data may be missing",
@@ -427,9 +431,7 @@ impl fmt::Display for TlsError {
             Self::Certificate(fault) => fault.fmt(f),
             Self::NoCertificate => f.write_str("the broker sent no certificate"),
             Self::Incompatible(what) => f.write_str(match what {
-                Incompatible::Version => {
-                    "the broker speaks none of the TLS versions that are allowed here"
-                }
+                Incompatible::Version => "the broker supports none of the allowed TLS versions",
                 Incompatible::Suite => "the broker and this device have no cipher suite in common",
                 Incompatible::Group => {
                     "the broker and this device have no key exchange group in common"
@@ -441,53 +443,53 @@ impl fmt::Display for TlsError {
                     "the broker and this device have no application protocol (ALPN) in common"
                 }
                 Incompatible::ExtendedMasterSecret => {
-                    "the broker lacks the extended master secret (RFC 7627), which is demanded here"
+                    "the broker lacks the extended master secret (RFC 7627), which is required \
+                     here"
                 }
-                Incompatible::Other => "the broker lacks a feature of TLS that is needed here",
+                Incompatible::Other => "the broker lacks a required TLS feature",
             }),
-            Self::OutOfMemory { wanted } => write!(
-                f,
-                "the heap has no {wanted} bytes in one piece, which TLS may take next"
-            ),
+            Self::OutOfMemory { wanted } => {
+                write!(f, "no contiguous {wanted} bytes of heap for TLS")
+            }
             Self::RecordTooLarge { size, limit } => write!(
                 f,
-                "the broker sent a TLS record of {size} bytes, and the buffer is limited to {limit}"
+                "the broker sent a TLS record of {size} bytes, but the buffer is limited to \
+                 {limit}"
             ),
             Self::HandshakeTooLarge { limit } => write!(
                 f,
-                "the broker's handshake messages, its certificates above all, do not fit into the \
-                 buffer, which is limited to {limit} bytes"
+                "the broker's handshake messages, mainly its certificates, exceed the buffer \
+                 limit of {limit} bytes"
             ),
             Self::RecordOverflow => {
                 f.write_str("the broker sent a TLS record that is longer than TLS allows")
             }
             Self::BadRecord => f.write_str(
-                "a TLS record did not pass its integrity check: it was altered on the way, or the \
-                 two sides have different keys",
+                "a TLS record failed its integrity check: it was altered in transit, or the keys \
+                 differ",
             ),
             Self::BadMessage(what) => {
                 f.write_str("the broker sent a TLS message that cannot be decoded")?;
                 in_parentheses(f, what)
             }
-            Self::UnexpectedMessage => {
-                f.write_str("the broker sent a TLS message that has no place here")
-            }
+            Self::UnexpectedMessage => f.write_str("the broker sent an unexpected TLS message"),
             Self::Downgraded => f.write_str(
-                "the broker speaks TLS 1.3, but something on the way to it took that out of the offer",
+                "the broker supports TLS 1.3, but something on the path removed it from the offer",
             ),
-            Self::Misbehaved(Misbehaviour(PeerMisbehaved::TooManyRenegotiationRequests)) => f
-                .write_str("the broker asks for a renegotiation of TLS 1.2, which there is not here"),
+            Self::Misbehaved(Misbehaviour(PeerMisbehaved::TooManyRenegotiationRequests)) => {
+                f.write_str("the broker requested a TLS 1.2 renegotiation, which is not supported")
+            }
             Self::Misbehaved(how) => {
                 f.write_str("the broker broke the TLS protocol")?;
                 in_parentheses(f, how)
             }
-            Self::NoEntropy => f.write_str("this device has no random numbers to give"),
+            Self::NoEntropy => f.write_str("no entropy available on this device"),
             Self::CryptoFailed(failure) => {
                 f.write_str("the crypto provider of this device failed")?;
                 failure.map_or(Ok(()), |failure| write!(f, ": {failure}"))
             }
             Self::KeysExhausted => {
-                f.write_str("the keys of this connection have encrypted as much as is safe")
+                f.write_str("the keys of this connection have reached their usage limit")
             }
         }
     }

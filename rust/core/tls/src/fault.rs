@@ -9,7 +9,7 @@ use crate::der::{self, Reader, civil};
 use crate::path::MAX_PATH;
 use crate::pin::Pin;
 
-/// Why the broker's certificate was refused. Dates are Unix seconds; `subject` and `issuer` are
+/// Why the broker's certificate was rejected. Dates are Unix seconds; `subject` and `issuer` are
 /// names as in [`CertificateSummary`](crate::CertificateSummary).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -172,7 +172,7 @@ pub enum Signature {
     Ecdsa,
     /// RSA, PKCS #1 v1.5, with SHA-256, SHA-384 or SHA-512.
     RsaPkcs1,
-    /// RSASSA-PSS with parameters that TLS does not have.
+    /// RSASSA-PSS with parameters that TLS does not allow.
     RsaPss,
     /// Ed25519.
     Ed25519,
@@ -256,7 +256,7 @@ impl Signature {
 }
 
 /// How to make a certificate for one's own broker, which is then its own CA.
-const MAKE_ONE: &str = "pin it instead (its SHA-256), or give the broker one that is right: openssl req \
+const MAKE_ONE: &str = "pin it instead (its SHA-256), or give the broker a suitable one: openssl req \
     -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=NAME -addext \
     basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME -keyout broker.key -out \
     broker.crt; and configure that one as CA";
@@ -265,59 +265,57 @@ impl CertificateFault {
     pub(crate) fn cure(&self) -> &'static str {
         match self {
             Self::Expired { is_leaf: false, .. } => {
-                "let the broker send its CA's renewed certificates, configure a newer CA, or correct the clock \
-                 of this device if it is wrong"
+                "make the broker send its CA's renewed certificates, configure a newer CA, or \
+                 correct this device's clock if it is wrong"
             }
             Self::Expired { .. } => {
-                "renew the broker's certificate, or correct the clock of this device if it is wrong"
+                "renew the broker's certificate, or correct this device's clock if it is wrong"
             }
             Self::NotYetValid { .. } => {
-                "correct the clock of this device if it is wrong, or wait until the certificate's \
-                 validity begins"
+                "correct this device's clock if it is wrong, or wait until the certificate is \
+                 valid"
             }
             Self::NameMismatch { mismatch, .. } => match mismatch {
                 NameMismatch::OtherNames | NameMismatch::Unknown => {
-                    "connect by a name that the certificate has, or give the broker a certificate \
-                     for this name"
+                    "connect by a name in the certificate, or give the broker a certificate for \
+                     this name"
                 }
                 NameMismatch::AddressAsDnsName => {
-                    "have the certificate issued with the address as an address: \
-                     subjectAltName=IP:ADDRESS in openssl's words"
+                    "reissue the certificate with the address as an IP address (openssl: \
+                     subjectAltName=IP:ADDRESS)"
                 }
                 NameMismatch::OtherKinds
                 | NameMismatch::CommonName
                 | NameMismatch::NoNames
                 | NameMismatch::FinalDot
                 | NameMismatch::WideWildcard => {
-                    "have the certificate issued with the broker's name in it: -addext \
-                     subjectAltName=DNS:NAME (or IP:ADDRESS) with openssl req"
+                    "reissue the certificate with the broker's name: openssl req -addext \
+                     subjectAltName=DNS:NAME (or IP:ADDRESS)"
                 }
             },
             Self::NotPinned(_) => {
-                "if the broker has a new certificate, pin that one; if not, something else answers \
-                 in its place"
+                "if the broker has a new certificate, pin that one; if not, something else is \
+                 answering in its place"
             }
             Self::UnknownIssuer {
                 self_signed: true, ..
-            } => {
-                "if this is your broker, configure this very certificate as CA, or let a CA sign one"
-            }
+            } => "if this is your broker, configure this certificate as CA, or have a CA sign one",
             Self::UnknownIssuer {
                 presented: 0 | 1, ..
             } => {
-                "configure the CA that issued the broker's certificate; if you did, let the broker \
-                 send its intermediate certificates as well"
+                "configure the CA that issued the broker's certificate; if you did, make the \
+                 broker also send its intermediate certificates"
             }
             Self::UnknownIssuer { .. } => {
                 "configure the CA at the root of the broker's chain, not another one"
             }
             Self::BadSignature => {
-                "compare the CA certificate with the one that really issued the broker's: it has \
-                 the same name and another key"
+                "compare the CA certificate with the one that issued the broker's: it has the \
+                 same name but another key"
             }
             Self::RsaKeyLength { .. } => {
-                "replace that certificate by one with an RSA key of 2048 to 4096 bits, or with an \
-                 ECDSA key (P-256, P-384)"
+                "replace that certificate with one that has an RSA key of 2048 to 4096 bits, or \
+                 an ECDSA key (P-256, P-384)"
             }
             Self::BadHandshakeSignature => {
                 "give the broker the private key that belongs to its certificate"
@@ -327,10 +325,10 @@ impl CertificateFault {
                 "give the broker its certificates in order: its own first, then the intermediates"
             }
             Self::IntermediateVersion => {
-                "have that certificate issued anew, as X.509 version 3 with basicConstraints CA:TRUE"
+                "reissue that certificate as X.509 version 3 with basicConstraints CA:TRUE"
             }
             Self::NeverValid => {
-                "have that certificate issued anew, with a validity that ends after it begins"
+                "reissue that certificate with a validity that ends after it begins"
             }
             Self::EndEntityUsedAsCa => {
                 "have the broker's certificate issued by a CA certificate (basicConstraints CA:TRUE, and \
@@ -340,12 +338,13 @@ impl CertificateFault {
                 key: Some(PublicKey::RsaPss),
                 ..
             } => {
-                "use certificates with ECDSA keys, or with RSA keys that openssl makes by -algorithm RSA"
+                "use certificates with ECDSA keys, or with RSA keys made by openssl's -algorithm \
+                 RSA"
             }
             Self::UnsupportedSignatureAlgorithm {
                 signature: Signature::Sha1 | Signature::Sha224 | Signature::RsaPss,
                 ..
-            } => "have the certificate signed anew with SHA-256: -sha256 with openssl",
+            } => "reissue the certificate with a SHA-256 signature (openssl: -sha256)",
             Self::UnsupportedSignatureAlgorithm {
                 key: Some(PublicKey::P521),
                 ..
@@ -359,42 +358,41 @@ impl CertificateFault {
                 ..
             } => "build with RSA, or use certificates with ECDSA keys",
             Self::UnsupportedSignatureAlgorithm { .. } => {
-                "build the crypto provider with this algorithm, or use certificates with keys of a \
-                 kind that it has"
+                "build the crypto provider with this algorithm, or use certificates with keys it \
+                 supports"
             }
-            Self::Revoked => "replace the broker's certificate; do not trust it any more",
+            Self::Revoked => "replace the broker's certificate, and no longer trust it",
             Self::RevocationUnknown => "provide a current revocation list",
             Self::WrongPurpose => {
-                "give the broker a certificate whose extendedKeyUsage has serverAuth; that of an \
-                 intermediate certificate must have it as well, if it has one"
+                "give the broker a certificate with serverAuth in extendedKeyUsage; an \
+                 intermediate certificate with extendedKeyUsage needs it too"
             }
             Self::UnknownCriticalExtension { .. } => {
-                "have that certificate issued anew without this extension, or with it not critical"
+                "reissue that certificate without this extension, or mark it as not critical"
             }
-            Self::BadEncoding => {
-                "have the broker's certificate issued anew, as X.509 version 3 (RFC 5280)"
-            }
+            Self::BadEncoding => "reissue the broker's certificate as X.509 version 3 (RFC 5280)",
             Self::NameConstraint => {
                 "have the certificate issued by a CA that may certify this name"
             }
             Self::InvalidDnsName { .. } => {
-                "have the certificate issued anew without this name: an address counts as IP:ADDRESS alone, \
-                 and a wildcard above two labels"
+                "reissue the certificate without this name: an address must be an IP:ADDRESS \
+                 entry, and a wildcard must stand above two labels"
             }
             Self::DirectoryNameConstraint => {
-                "configure a CA that is nearer to the broker's certificate, or one without such a limit"
+                "configure a CA that is closer to the broker's certificate, or one without such a \
+                 limit"
             }
             Self::ChainTooLong | Self::TooComplex => {
-                "shorten the broker's chain; send no certificate that does not belong to it"
+                "shorten the broker's chain; send only certificates that belong to it"
             }
             Self::PathTooLong { most, .. } if usize::from(*most) >= MAX_PATH => {
-                "configure a CA that is nearer to the broker's certificate"
+                "configure a CA that is closer to the broker's certificate"
             }
             Self::PathTooLong { .. } => {
-                "configure a CA that is nearer to the broker's certificate, or allow a longer path, \
-                 each certificate of which takes stack"
+                "configure a CA that is closer to the broker's certificate, or allow a longer \
+                 path (each certificate takes stack)"
             }
-            Self::Other => "examine the broker's certificate, for instance with openssl verify",
+            Self::Other => "check the broker's certificate, for instance with openssl verify",
         }
     }
 }
@@ -433,8 +431,8 @@ impl fmt::Display for CertificateFault {
                 checked_at,
             } => write!(
                 f,
-                "the certificate of \"{subject}\" is valid from {} on, and the clock of this \
-                 device says {}",
+                "the certificate of \"{subject}\" is not valid before {}; this device's clock \
+                 says {}",
                 Date(*not_before),
                 Date(*checked_at)
             ),
@@ -444,27 +442,27 @@ impl fmt::Display for CertificateFault {
                 mismatch,
             } => match mismatch {
                 NameMismatch::Unknown => {
-                    f.write_str("the broker's certificate is not for the name it was reached by")
+                    f.write_str("the broker's certificate is not for the name used to connect")
                 }
                 NameMismatch::AddressAsDnsName => write!(
                     f,
-                    "the broker's certificate has {expected} as a DNS name only, where an address \
-                     counts as an IP address alone (RFC 5280 section 4.2.1.6)"
+                    "the broker's certificate has {expected} only as a DNS name; it must be an IP \
+                     address entry in subjectAltName (RFC 5280 section 4.2.1.6)"
                 ),
                 NameMismatch::FinalDot => write!(
                     f,
-                    "the broker's certificate has \"{expected}\" with a final dot only, which does not \
-                     count (RFC 5280 section 4.2.1.6)"
+                    "the broker's certificate has \"{expected}\" only with a final dot, which \
+                     does not count (RFC 5280 section 4.2.1.6)"
                 ),
                 NameMismatch::WideWildcard => write!(
                     f,
-                    "the broker's certificate has \"{expected}\" by a wildcard only that stands above \
-                     a single label, such as *.local, which does not count"
+                    "the broker's certificate covers \"{expected}\" only by a wildcard above a \
+                     single label, such as *.local, which does not count"
                 ),
                 NameMismatch::CommonName => write!(
                     f,
-                    "the broker's certificate has \"{expected}\" as its common name only, which does \
-                     not count (RFC 9525)"
+                    "the broker's certificate has \"{expected}\" only as its common name, which \
+                     does not count (RFC 9525)"
                 ),
                 NameMismatch::OtherKinds => write!(
                     f,
@@ -477,17 +475,19 @@ impl fmt::Display for CertificateFault {
                         None => f.write_str("no name at all (it has no subjectAltName)"),
                         Some((last, [])) => f.write_str(last),
                         Some((last, others)) => {
+                            let mut separator = "";
                             for name in others {
-                                write!(f, "{name}, ")?;
+                                write!(f, "{separator}{name}")?;
+                                separator = ", ";
                             }
-                            write!(f, "and {last}")
+                            write!(f, " and {last}")
                         }
                     }
                 }
             },
             Self::NotPinned(seen) => write!(
                 f,
-                "the broker's certificate is not a pinned one: it has {}, and its key {}",
+                "the broker's certificate is not pinned: it has {}, and its key {}",
                 seen.certificate, seen.key
             ),
             Self::UnknownIssuer {
@@ -496,8 +496,8 @@ impl fmt::Display for CertificateFault {
                 ..
             } => write!(
                 f,
-                "the broker presented a certificate that \"{issuer}\" issued for itself, and it is \
-                 not among the configured CAs"
+                "the broker presented a self-signed certificate of \"{issuer}\", which is not \
+                 among the configured CAs"
             ),
             Self::UnknownIssuer { issuer, .. } => write!(
                 f,
@@ -505,26 +505,26 @@ impl fmt::Display for CertificateFault {
                  configured CAs"
             ),
             Self::BadSignature => f.write_str(
-                "a certificate of the broker's chain is not signed by the issuer it names",
+                "a certificate in the broker's chain is not signed by the issuer it names",
             ),
             Self::RsaKeyLength { subject, bits } => write!(
                 f,
-                "the RSA key of \"{subject}\" has {bits} bits, and only 2048 to 4096 are accepted"
+                "the RSA key of \"{subject}\" has {bits} bits, but only 2048 to 4096 are accepted"
             ),
             Self::BadHandshakeSignature => f.write_str(
-                "the broker did not prove that it owns its certificate: the signature on the \
-                 handshake is wrong",
+                "the broker did not prove that it owns its certificate: the handshake signature \
+                 is wrong",
             ),
             Self::CaUsedAsEndEntity => f.write_str("the broker presented a CA certificate as its own (basicConstraints CA:TRUE)"),
             Self::LeafNotFirst => f.write_str("the broker presented a CA certificate before its own"),
             Self::IntermediateVersion => f.write_str(
-                "a certificate between the broker's and its CA is of an outdated X.509 version",
+                "a certificate between the broker's and its CA has an outdated X.509 version",
             ),
             Self::NeverValid => f.write_str(
-                "the validity of a certificate of the broker's chain ends before it begins",
+                "the validity of a certificate in the broker's chain ends before it begins",
             ),
             Self::EndEntityUsedAsCa => f.write_str(
-                "a certificate of the broker's chain was issued by one that is no CA",
+                "a certificate in the broker's chain was issued by a certificate that is not a CA",
             ),
             Self::UnsupportedSignatureAlgorithm { signature, key } => {
                 write!(
@@ -534,46 +534,48 @@ impl fmt::Display for CertificateFault {
                 )?;
                 match key {
                     Some(PublicKey::Other) => f.write_str(" by a key of another kind")?,
-                    Some(key) => write!(f, " by a key of the kind {key}")?,
+                    Some(key) => write!(f, " by a key of kind {key}")?,
                     None if *signature == Signature::RsaPss => {
-                        f.write_str(" with parameters that TLS does not have")?;
+                        f.write_str(" with parameters that TLS does not allow")?;
                     }
                     None => {}
                 }
-                f.write_str(", which this device does not have")
+                f.write_str(", which this device does not support")
             }
             Self::Revoked => f.write_str("the broker's certificate has been revoked"),
             Self::RevocationUnknown => f.write_str(
-                "it could not be found out whether the broker's certificate has been revoked",
+                "the revocation status of the broker's certificate is unknown",
             ),
             Self::WrongPurpose => {
-                f.write_str("a certificate of the broker's chain is not meant for a server (extendedKeyUsage)")
+                f.write_str("a certificate in the broker's chain is not meant for a server \
+                    (extendedKeyUsage)")
             }
             Self::BadEncoding => {
-                f.write_str("a certificate of the broker's chain could not be decoded")
+                f.write_str("a certificate in the broker's chain could not be decoded")
             }
             Self::UnsupportedVersion => f.write_str(
-                "a certificate of the broker's chain is of an outdated X.509 version",
+                "a certificate in the broker's chain has an outdated X.509 version",
             ),
             Self::UnknownCriticalExtension { extension, .. } if extension.is_empty() => f.write_str(
-                "a certificate of the broker's chain has a critical extension that is not understood",
+                "a certificate in the broker's chain has a critical extension that is not \
+                 supported",
             ),
             Self::UnknownCriticalExtension { subject, extension } => write!(
                 f,
-                "the certificate of \"{subject}\" has a critical extension that this device does not \
-                 judge: {extension}"
+                "the certificate of \"{subject}\" has a critical extension that this device does \
+                 not support: {extension}"
             ),
             Self::NameConstraint => f.write_str(
                 "the broker's certificate is for a name that its CA may not certify (nameConstraints)",
             ),
             Self::InvalidDnsName { name } => write!(
                 f,
-                "the broker's certificate has a DNS name, \"{name}\", that cannot be compared with what \
-                 its CA may certify (nameConstraints)"
+                "the broker's certificate has a DNS name, \"{name}\", that cannot be checked \
+                 against what its CA may certify (nameConstraints)"
             ),
             Self::DirectoryNameConstraint => f.write_str(
-                "a CA of the broker's chain limits the subjects of certificates (a directoryName in \
-                 nameConstraints), which this device cannot check",
+                "a CA in the broker's chain limits the subjects of certificates (a directoryName \
+                 in nameConstraints), which this device cannot check",
             ),
             Self::ChainTooLong => {
                 f.write_str("the broker's certificate chain is longer than its CA allows")
@@ -581,12 +583,12 @@ impl fmt::Display for CertificateFault {
             Self::PathTooLong { length, most } => write!(
                 f,
                 "the path from the broker's certificate to a configured CA has {length} \
-                 certificates, and no more than {most} are followed"
+                 certificates, but at most {most} are followed"
             ),
             Self::TooComplex => {
-                f.write_str("the broker's certificate chain takes too much work to check")
+                f.write_str("the broker's certificate chain is too costly to check")
             }
-            Self::Other => f.write_str("the broker's certificate was refused"),
+            Self::Other => f.write_str("the broker's certificate was rejected"),
         }
     }
 }
@@ -615,32 +617,32 @@ mod tests {
             (
                 RSA_SHA256,
                 Some(&rsa_key[..]),
-                "by a key of the kind RSA, which",
+                "by a key of kind RSA, which",
                 "build with RSA",
             ),
             (
                 PSS,
                 Some(PSS),
-                "RSASSA-PSS by a key of the kind RSA for RSASSA-PSS alone,",
+                "RSASSA-PSS by a key of kind RSA for RSASSA-PSS only,",
                 "-algorithm RSA",
             ),
             (
                 PSS,
                 None,
-                "RSASSA-PSS with parameters that TLS does not have,",
+                "RSASSA-PSS with parameters that TLS does not allow,",
                 "-sha256",
             ),
             (
                 &[6, 1, 0x2a],
                 None,
                 "signed with an unknown algorithm,",
-                "kind that it has",
+                "keys it supports",
             ),
             (
                 ECDSA_SHA256,
                 Some(&[6, 1, 0x2a]),
                 "ECDSA by a key of another kind,",
-                "kind that it has",
+                "keys it supports",
             ),
             // Parameters where none belong, or none where they are required: the device supports
             // the algorithm.

@@ -190,31 +190,31 @@ impl FileKind {
     /// Returns a description, as the end of a sentence.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Empty => "empty",
+            Self::Empty => "nothing",
             Self::Certificate => "a certificate",
             Self::PrivateKey => "a private key",
             Self::EncryptedKey => "a private key encrypted with a password",
-            Self::OpenSshKey => "a private key in OpenSSH's own form",
-            Self::SshPublicKey => "a public key for SSH",
-            Self::PuttyKey => "a private key in PuTTY's own form",
-            Self::DsaKey => "a DSA key, which TLS no longer has",
+            Self::OpenSshKey => "a private key in OpenSSH format",
+            Self::SshPublicKey => "an SSH public key",
+            Self::PuttyKey => "a private key in PuTTY format",
+            Self::DsaKey => "a DSA key, which TLS no longer supports",
             Self::PublicKey => "a public key",
             Self::CertificateRequest => "a certificate request (CSR)",
             Self::RevocationList => "a certificate revocation list (CRL)",
-            Self::Parameters => "the parameters of a key, without a key",
+            Self::Parameters => "key parameters without a key",
             Self::Pkcs7 => "a PKCS#7 file (.p7b)",
             Self::Pkcs12 => "a PKCS#12 archive (.p12, .pfx)",
             Self::JavaKeyStore => "a Java key store",
             Self::Zip => "a ZIP archive",
             Self::Html => "a web page",
-            Self::Json => "JSON without a PEM section in it",
-            Self::Base64OfPem => "a PEM file in base64 once more, as Kubernetes secrets have it",
-            Self::BadDashes => "PEM whose BEGIN line is malformed",
-            Self::UnknownLabel => "PEM whose BEGIN line names something else",
+            Self::Json => "JSON without a PEM section",
+            Self::Base64OfPem => "a PEM file encoded in base64 again, as in Kubernetes secrets",
+            Self::BadDashes => "PEM with a malformed BEGIN line",
+            Self::UnknownLabel => "PEM with another BEGIN line",
             Self::Text => "text without a PEM section (BEGIN CERTIFICATE, BEGIN PRIVATE KEY)",
             Self::Binary => "neither PEM nor DER",
             Self::Other => "something else",
-            Self::NotDer => "not DER, and this build reads nothing else",
+            Self::NotDer => "something other than DER, which this build needs",
         }
     }
 
@@ -222,15 +222,13 @@ impl FileKind {
     pub(crate) fn cure(self, given: Given) -> &'static str {
         let key = given == Given::Key;
         match self {
-            Self::Certificate => "give the private key that was made for it",
-            Self::PrivateKey => "give the certificate that was issued for it",
+            Self::Certificate => "use the private key that belongs to it",
+            Self::PrivateKey => "use the certificate that was issued for it",
             Self::EncryptedKey if key => "decrypt it: openssl pkey -in FILE -out key.pem",
             Self::OpenSshKey if key => "convert a copy of it: ssh-keygen -p -m PKCS8 -f COPY",
             Self::PuttyKey if key => "convert it: puttygen FILE -O private-openssh -o key.pem",
-            Self::PublicKey | Self::SshPublicKey if key => {
-                "give the private key, which the public one was made from"
-            }
-            Self::CertificateRequest if !key => "give the certificate that the CA issued on it",
+            Self::PublicKey | Self::SshPublicKey if key => "use the matching private key",
+            Self::CertificateRequest if !key => "use the certificate that the CA issued for it",
             Self::Pkcs7 if !key => {
                 "convert it: openssl pkcs7 -in FILE -print_certs -out cert.pem (with -inform DER if it \
                  is binary)"
@@ -247,7 +245,7 @@ impl FileKind {
                  -deststoretype PKCS12, then openssl pkcs12 -in store.p12 -nocerts -nodes -out key.pem"
             }
             Self::JavaKeyStore => "convert it: keytool -list -rfc -keystore FILE > cert.pem",
-            Self::Zip => "unpack it and give the file inside",
+            Self::Zip => "unpack it and use the file inside",
             Self::Html => "download the file itself, not the page that shows it",
             Self::Base64OfPem => "decode it: base64 -d FILE",
             Self::NotDer => {
@@ -262,8 +260,8 @@ impl FileKind {
                 "write it as -----BEGIN CERTIFICATE-----, with five dashes before and after, and the END line \
                  likewise"
             }
-            _ if key => "give the private key, as PEM (BEGIN PRIVATE KEY) or DER",
-            _ => "give the certificate, as PEM (BEGIN CERTIFICATE) or DER",
+            _ if key => "use the private key, as PEM (BEGIN PRIVATE KEY) or DER",
+            _ => "use the certificate, as PEM (BEGIN CERTIFICATE) or DER",
         }
     }
 }

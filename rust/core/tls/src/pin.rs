@@ -86,8 +86,8 @@ pub struct BadPin;
 impl fmt::Display for BadPin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "this is not the SHA-256 of a certificate or key; write sha256: and 64 hexadecimal \
-             digits, or sha256// and base64",
+            "not the SHA-256 of a certificate or key; write sha256: and 64 hexadecimal digits, or \
+             sha256// and base64",
         )
     }
 }

@@ -169,7 +169,7 @@ fn what_psa_does_not_have_at_its_first_use_is_withdrawn() {
     assert!(crate::scheme_is_withdrawn(scheme));
     assert!(!crate::scheme_is_withdrawn(SignatureScheme::RSA_PSS_SHA256));
     let text = std::format!("{}", crate::provider().unwrap().report);
-    let line = "ECDSA P-256 with SHA-256: left out, PSA did not have it when it was used";
+    let line = "ECDSA P-256 with SHA-256: left out, PSA lacked it when it was used";
     assert!(text.contains(line), "{text}");
     host::reset();
     detect::offer_all_again();

@@ -90,7 +90,7 @@ _Static_assert(_Alignof(psa_hash_operation_t) <= 8 && _Alignof(psa_mac_operation
 #endif
 
 #if defined(THREAD_MQTT_PSA_NO_PROBE) && defined(BY_DRIVER)
-#error "This image's PSA Crypto has drivers or a secure side, which have to be asked what they can do: " \
+#error "This image's PSA Crypto has drivers or a secure side, whose algorithms must be queried: " \
 	"set CONFIG_THREAD_MQTT_PSA_PROBE=y"
 #endif
 
@@ -170,7 +170,7 @@ uint32_t thread_mqtt_psa_built_in(void)
 #endif
 }
 #ifdef MBEDTLS_PSA_CRYPTO_KEY_ID_ENCODES_OWNER
-#error "Key ids with an owner belong inside of a secure partition, not in an application"
+#error "Key ids with an owner belong inside a secure partition, not in an application"
 #endif
 
 static psa_key_attributes_t to_psa(const struct thread_mqtt_psa_attributes *from)

@@ -37,7 +37,7 @@ impl Status {
     /// Returns what the PSA specification says about this status, as text.
     pub const fn meaning(self) -> &'static str {
         match self.0 {
-            -129 => "a driver or the library is not the one it was built with",
+            -129 => "a driver or the library does not match the build",
             -130 => "the service is not running",
             -132 => "an unspecified error",
             -133 => "the key's policy does not permit it",
@@ -46,7 +46,7 @@ impl Status {
             -136 => "no such key",
             -137 => "the library is not initialised, or the operation is not active",
             -138 => "a buffer is too small",
-            -139 => "it exists already",
+            -139 => "it already exists",
             -140 => "it does not exist",
             -141 => "out of memory or key slots (see the sizes of the heaps)",
             -142 => "out of storage",
@@ -59,7 +59,7 @@ impl Status {
             -150 => "the padding is not valid",
             -151 => "corruption detected",
             -152 | -153 => "stored data is corrupt or invalid",
-            _ => "a status of the implementation's own",
+            _ => "an implementation-specific status",
         }
     }
 }

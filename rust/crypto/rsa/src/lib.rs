@@ -49,7 +49,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Invalid => "the RSA key or signature is not valid",
-            Self::OutOfMemory => "the heap has no room for the RSA key's numbers",
+            Self::OutOfMemory => "not enough heap for the RSA key",
         })
     }
 }

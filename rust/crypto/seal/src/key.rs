@@ -56,18 +56,19 @@ impl fmt::Display for KeyError {
         match self {
             Self::Length(bytes) => write!(
                 f,
-                "the key of the stored session has {bytes} bytes; give 16 or 32 random ones, for AES-GCM"
+                "the key of the stored session has {bytes} bytes; use 16 or 32 random bytes, for \
+                 AES-GCM"
             ),
             #[cfg(feature = "psa")]
             Self::Psa(error) => write!(
                 f,
-                "the key of the stored session cannot be used: {error}; make or import it before the \
-                 client"
+                "the key of the stored session cannot be used: {error}; generate or import it \
+                 before creating the client"
             ),
             #[cfg(feature = "psa")]
             Self::Policy => f.write_str(
-                "the key of the stored session is for something else; make one of AES for \
-                 PSA_ALG_GCM, or of ChaCha20 for PSA_ALG_CHACHA20_POLY1305, with \
+                "the key of the stored session has the wrong type or policy; use an AES key for \
+                 PSA_ALG_GCM or a ChaCha20 key for PSA_ALG_CHACHA20_POLY1305, with \
                  PSA_KEY_USAGE_ENCRYPT and PSA_KEY_USAGE_DECRYPT",
             ),
         }

@@ -106,12 +106,12 @@ impl fmt::Display for SetupError {
             Self::Option(error) => error.fmt(f),
             Self::Crypto(error) => f.write_str(error),
             Self::CaMissing => f.write_str(
-                "the broker's URI begins with mqtts://, and there is no CA certificate; compile one \
-                 in, or keep one under CONFIG_THREAD_MQTT_SEC_TAG",
+                "the broker's URI begins with mqtts://, but there is no CA certificate; compile \
+                 one in, or store one under CONFIG_THREAD_MQTT_SEC_TAG",
             ),
             Self::Unreadable(tag, kind, NO_ROOM) => write!(
                 f,
-                "the heap has no room for credential {tag} {kind}; raise its size"
+                "not enough heap for credential {tag} {kind}; enlarge the heap"
             ),
             Self::Unreadable(tag, kind, code) => write!(
                 f,

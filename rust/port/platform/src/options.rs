@@ -37,13 +37,13 @@ impl fmt::Display for OptionError {
         match self {
             Self::DnsServer(text) => write!(
                 f,
-                "{text:?} in CONFIG_THREAD_MQTT_DNS_SERVERS is not an IPv4 or IPv6 address; write \
-                 addresses with spaces between them"
+                "{text:?} in CONFIG_THREAD_MQTT_DNS_SERVERS is not an IPv4 or IPv6 address; \
+                 separate addresses with spaces"
             ),
             Self::Nat64Prefix(text) => write!(
                 f,
-                "{text:?} in CONFIG_THREAD_MQTT_NAT64_PREFIX is not a NAT64 prefix; write one of 32, \
-                 40, 48, 56, 64 or 96 bits, such as 64:ff9b::/96"
+                "{text:?} in CONFIG_THREAD_MQTT_NAT64_PREFIX is not a NAT64 prefix; use one of \
+                 32, 40, 48, 56, 64 or 96 bits, such as 64:ff9b::/96"
             ),
             Self::Broker(error) => write!(f, "CONFIG_THREAD_MQTT_BROKER: {error}"),
             Self::Tls(option, why) => write!(f, "{option}: {why}"),
@@ -52,11 +52,11 @@ impl fmt::Display for OptionError {
                 "TLS_ALPN: a name of {length} bytes; at most 255 are allowed"
             ),
             Self::TlsVersions => {
-                f.write_str("TLS_VERSIONS: only bit 0 (TLS 1.2) and bit 1 (1.3) have a meaning")
+                f.write_str("TLS_VERSIONS: only bit 0 (TLS 1.2) and bit 1 (1.3) are valid")
             }
             Self::NotBuilt(option) => write!(
                 f,
-                "this image leaves out what is asked for; set CONFIG_THREAD_MQTT_{option}=y"
+                "this image lacks the feature; set CONFIG_THREAD_MQTT_{option}=y"
             ),
             Self::TimeServers(error) => write!(f, "CONFIG_THREAD_MQTT_TIME_SERVERS: {error}"),
         }

@@ -271,14 +271,13 @@ pub enum NoStack {
 impl fmt::Display for NoStack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoClientFree => f.write_str(
-                "there are as many clients as the image has room for; raise \
-                 CONFIG_THREAD_MQTT_MAX_CLIENTS",
-            ),
+            Self::NoClientFree => {
+                f.write_str("too many clients for this image; raise CONFIG_THREAD_MQTT_MAX_CLIENTS")
+            }
             Self::NoThread(code) => write!(
                 f,
-                "the platform does not start the client's thread (code {code}); give it more memory, \
-                 or allow it more threads"
+                "the platform cannot start the client's thread (code {code}); allow more memory \
+                 or more threads"
             ),
         }
     }

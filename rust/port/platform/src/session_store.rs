@@ -75,22 +75,22 @@ impl fmt::Display for ClientError {
         match self {
             Self::SessionName => write!(
                 f,
-                "the name of the stored session has to be 1 to {NAME} characters of a-z, A-Z, 0-9, \
-                 - and _"
+                "the name of the stored session must be 1 to {NAME} characters from a-z, A-Z, \
+                 0-9, - and _"
             ),
             Self::SessionTaken => f.write_str(
-                "another client stores its session under the same name; give each a name of its own",
+                "another client stores its session under the same name; give each its own name",
             ),
             Self::NotBuilt(option) => write!(
                 f,
-                "a session is to be kept as this image cannot: set CONFIG_THREAD_MQTT_{option}=y, or \
-                 give the session no name or no key"
+                "this image cannot store the session like this: set \
+                 CONFIG_THREAD_MQTT_{option}=y, or configure no session name or no key"
             ),
             #[cfg(feature = "session-encryption")]
             Self::Key(error) => error.fmt(f),
             Self::NoPsa => f.write_str(
-                "session_key_id names a key in PSA Crypto; set CONFIG_THREAD_MQTT_CRYPTO_PSA=y, or \
-                 give the key as session_key",
+                "session_key_id names a key in PSA Crypto; set CONFIG_THREAD_MQTT_CRYPTO_PSA=y, \
+                 or set session_key instead",
             ),
             Self::Config(error) => error.fmt(f),
         }

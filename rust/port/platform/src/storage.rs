@@ -19,8 +19,8 @@ pub fn time_floor() -> u64 {
         Ok(kept) => kept,
         Err(code) => {
             log::warn!(
-                "the time kept cannot be read ({}): the build's date is used; if it stays so, erase \
-                 the settings' partition",
+                "the stored time cannot be read ({}), so the build date is used; if this \
+                 persists, erase the settings partition",
                 Why(code)
             );
             0
@@ -44,12 +44,12 @@ pub fn keep_time(floor: u64) {
     match unsafe { ffi::tmq_port_store_write(KEY.as_ptr(), bytes.as_ptr(), bytes.len()) } {
         0 | ffi::TMQ_NOT_SUPPORTED => {}
         ffi::TMQ_STORAGE_FULL => log::warn!(
-            "the storage is full, the time is not kept over a reboot: enlarge the settings' \
+            "the storage is full, so the time is not kept across reboots; enlarge the settings \
              partition or delete settings"
         ),
         code => log::warn!(
-            "the time cannot be kept over a reboot ({}); if it stays so, erase the settings' \
-             partition",
+            "the time cannot be stored for the next boot ({}); if this persists, erase the \
+             settings partition",
             Why(code)
         ),
     }
@@ -84,7 +84,7 @@ fn read() -> Result<u64, i32> {
     match KeptFloor::from_bytes(bytes.get(..length).unwrap_or_default()) {
         Ok(KeptFloor(floor)) => Ok(floor),
         Err(error) => {
-            log::warn!("{error}: it is forgotten, the build's date is used");
+            log::warn!("{error}; it is deleted, and the build date is used");
             // SAFETY: the key ends with a NUL.
             match unsafe { ffi::tmq_port_store_delete(KEY.as_ptr()) } {
                 0 => Ok(0),

@@ -61,7 +61,7 @@ struct tmq_port *tmq_port_open(void)
 	}
 	port->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (port->wake_fd < 0 || !init_lock(port)) {
-		say(TMQ_LOG_ERROR, "no file descriptor is left for a client: raise `ulimit -n`");
+		say(TMQ_LOG_ERROR, "no file descriptor left for a client: raise `ulimit -n`");
 		if (port->wake_fd >= 0) {
 			(void)close(port->wake_fd);
 		}

@@ -56,8 +56,8 @@ const FORMS: &[Form] = &[
         "DER with trailing bytes",
         "cat cert.der; echo more",
         [
-            Says("bytes that do not belong to it"),
-            Says("bytes that do not belong"),
+            Says("followed by extra bytes"),
+            Says("followed by extra bytes"),
             NOT_A_KEY,
         ],
     ),

@@ -372,7 +372,7 @@ fn wrong_ca() {
 fn expired_and_not_yet_valid() {
     for (validity, says) in [
         (Validity::expired(), "expired"),
-        (Validity::not_yet(), "is valid from"),
+        (Validity::not_yet(), "is not valid before"),
     ] {
         let chain =
             Chain::with_validity(KeyKind::P256, &["localhost"], Validity::current(), validity);

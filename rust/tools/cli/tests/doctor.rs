@@ -154,7 +154,7 @@ fn one_dns_server_of_two_is_down() {
         ),
         (
             false,
-            "nothing listens at the server's port",
+            "nothing listens on the server's port",
             "check that the DNS server runs, and that its address and port are right",
         ),
     ] {
@@ -266,8 +266,7 @@ ok      broker       mqtt://192.0.2.1:1883
 ok      network      this host, IPv6 only: IPv4 is reached through NAT64
                      no NAT64 prefix in the network data
 FAILED  prefix       no address: network's DNS server *: the server synthesises no address for \
-         ipv4only.arpa; literal address 192.0.2.1: only reachable through NAT64, and no NAT64 prefix \
-         is known
+         ipv4only.arpa; literal address 192.0.2.1: only reachable through NAT64, but no NAT64 prefix is known
         what to do   enable NAT64 on the border router (OpenThread: nat64 enable), or give the \
          prefix of your network with --nat64-prefix
 ",
@@ -287,8 +286,8 @@ fn the_dns_names_this_device_itself() {
 ok      broker       mqtt://broker.example:1883
 ok      network      this host, IPv6 only: IPv4 is reached through NAT64
                      NAT64 prefix 2001:db8:64::/96, configured
-FAILED  DNS          server 127.0.0.1:*: no usable address: 127.0.0.1, the loopback address, which is this device itself
-                     give the broker's host an address that other devices can reach, and put that into the DNS or the URI
+FAILED  DNS          server 127.0.0.1:*: no usable address: 127.0.0.1, the loopback address of this device
+                     give the broker's host an address that other devices can reach, and use it in the DNS or the URI
 ok      prefix       NAT64 prefix 2001:db8:64::/96 from the configuration
 FAILED  resolve      no usable address of broker.example was found
 ",
@@ -393,10 +392,10 @@ FAILED  TLS          {why}
         certificate  *
                      for {names}
                      by *
-                     good from * until *
+                     valid from * until *
         certificate  *intermediate*
                      by *
-                     good from * until *
+                     valid from * until *
         what to do   *
 "
         ),

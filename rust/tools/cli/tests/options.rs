@@ -350,7 +350,7 @@ fn what_would_be_ignored_is_refused() {
             &["password without a user name", "with -u"],
         ),
         (&["-h", ""], &["--host is empty", "name or address"]),
-        (&["-h", "a/b"], &["--host \"a/b\": the host name holds"]),
+        (&["-h", "a/b"], &["--host \"a/b\": the host name contains"]),
         (
             &[
                 "mqtt://localhost:1",

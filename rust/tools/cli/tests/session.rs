@@ -262,7 +262,7 @@ fn an_encrypted_directory_is_read_with_its_key_alone() {
     }
     let wrong = publish_to(&uri, &["-m", "no"], &["--session-key", &other]);
     assert_eq!(wrong.status, 2, "{wrong:?}");
-    assert!(wrong.stderr.contains("give the key"), "{wrong:?}");
+    assert!(wrong.stderr.contains("provide the key"), "{wrong:?}");
     let without = publish_to(&uri, &["-m", "no"], &[]);
     assert_eq!(without.status, 2, "{without:?}");
     assert!(without.stderr.contains("is encrypted"), "{without:?}");

@@ -90,7 +90,7 @@ fn doctor_walks_every_stage() {
         "ok      TCP",
         "ok      TLS          TLS 1.3",
         "for broker.example",
-        "good from ",
+        "valid from ",
         "ok      MQTT         online",
     ] {
         assert!(
@@ -127,7 +127,7 @@ fn doctor_names_the_stage_that_fails_and_shows_the_certificate() {
         "60",
     ]);
     assert_eq!(outcome.status, 7, "{outcome:?}");
-    for line in ["ok      TCP", "FAILED  TLS", "for localhost", "good from "] {
+    for line in ["ok      TCP", "FAILED  TLS", "for localhost", "valid from "] {
         assert!(
             outcome.stdout.contains(line),
             "{line:?} in {}",

@@ -310,7 +310,7 @@ fn the_command_that_makes_a_right_one() {
     let outcome = secure.publish(&["--ca", &ca]);
     let (instead, command) = outcome
         .stderr
-        .split_once("that is right: openssl ")
+        .split_once("a suitable one: openssl ")
         .unwrap();
     assert!(
         instead.contains("give its SHA-256 with --pin"),
@@ -355,7 +355,7 @@ fn pins_beside_a_ca() {
         "{outcome:?}"
     );
     assert!(
-        outcome.stderr.contains("something else answers"),
+        outcome.stderr.contains("something else is answering"),
         "{outcome:?}"
     );
     let bad = secure.publish(&["--pin", "sha256:1234"]);
@@ -387,10 +387,10 @@ fn certificates_that_are_refused() {
         ))
     };
     for (options, says) in [
-        ("", "as its common name only"),
+        ("", "only as its common name"),
         (
             "-addext subjectAltName=DNS:b.example,IP:192.0.2.1",
-            "but for b.example, and 192.0.2.1",
+            "but for b.example and 192.0.2.1",
         ),
         (
             "-addext subjectAltName=URI:urn:b",

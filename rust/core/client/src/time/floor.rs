@@ -64,9 +64,9 @@ pub enum FloorError {
 impl fmt::Display for FloorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length => f.write_str("the time kept has a wrong length"),
-            Self::Version(version) => write!(f, "the time kept has the unknown layout {version}"),
-            Self::Damaged => f.write_str("the time kept is damaged"),
+            Self::Length => f.write_str("the stored time has the wrong length"),
+            Self::Version(version) => write!(f, "the stored time has the unknown layout {version}"),
+            Self::Damaged => f.write_str("the stored time is damaged"),
         }
     }
 }

@@ -208,7 +208,7 @@ fn a_dns_server_that_cannot_be_reached_is_not_waited_for() {
         };
         let text = report.to_string();
         assert!(
-            text.contains("nothing listens at the server's port"),
+            text.contains("nothing listens on the server's port"),
             "{text}"
         );
     }

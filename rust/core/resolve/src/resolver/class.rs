@@ -72,11 +72,11 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(address) = self;
         let what = match Class::of(*address) {
-            Class::Unspecified => "which stands for no host",
-            Class::Loopback => "the loopback address, which is this device itself",
-            Class::LinkLocal => "a link-local address, which is valid on one link only",
-            Class::Multicast => "a multicast address, which is no host",
-            Class::Reserved => "a reserved address, which is no host",
+            Class::Unspecified => "the unspecified address",
+            Class::Loopback => "the loopback address of this device",
+            Class::LinkLocal => "a link-local address, which is valid only on one link",
+            Class::Multicast => "a multicast address",
+            Class::Reserved => "a reserved address",
             Class::Private => {
                 "a private address, which the well-known NAT64 prefix 64:ff9b::/96 must not \
                  carry (RFC 6052 section 3.1)"
@@ -91,18 +91,17 @@ impl fmt::Display for Refused {
 pub(super) fn cure(address: IpAddr) -> &'static str {
     match Class::of(address) {
         Class::Unspecified => {
-            "take the name off the block list of this server, if it has one (block lists answer so)"
+            "if this server has a block list, remove the name from it (block lists answer like \
+             this)"
         }
         Class::Loopback => {
-            "give the broker's host an address that other devices can reach, and put that into \
-             the DNS or the URI"
+            "give the broker's host an address that other devices can reach, and use it in the \
+             DNS or the URI"
         }
-        Class::LinkLocal => {
-            "use an address of the broker that is routed: global, or unique local (fd...)"
-        }
+        Class::LinkLocal => "use a routed address of the broker: global, or unique local (fd...)",
         Class::Private => {
-            "let the border router publish a NAT64 prefix of its own (OpenThread's does), \
-             configure the prefix of your network, or use the broker's IPv6 address"
+            "make the border router publish its own NAT64 prefix (OpenThread's does), configure \
+             your network's prefix, or use the broker's IPv6 address"
         }
         Class::Multicast | Class::Reserved | Class::Ordinary => {
             "correct the address of the broker in the DNS or in the URI"

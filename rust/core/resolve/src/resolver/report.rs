@@ -112,26 +112,28 @@ impl LookupError {
                 "check that the DNS server runs, and that its address and port are right"
             }
             LookupError::Unanswered => {
-                "check that there is a network connection, and that the platform's DNS server works"
+                "check the network connection, and that the platform's DNS server works"
             }
             LookupError::NameError => {
                 "check the spelling of the host name and whether this server serves its zone"
             }
             LookupError::NoData => {
-                "ask for both address families, or give the name an A or AAAA record"
+                "request both address families, or give the name an A or AAAA record"
             }
             LookupError::ServerFailure => {
-                "check the upstream DNS of this server; a public server as a further source masks its failure"
+                "check the upstream DNS of this server; a public server as an additional source \
+                 works around it"
             }
             LookupError::Refused => "allow this server to answer queries from the Thread network",
             LookupError::Truncated if TCP => {
-                "let the server answer over TCP as well, with at most 4096 bytes, or give the name fewer records"
+                "allow the server to answer over TCP as well (at most 4096 bytes), or give the \
+                 name fewer records"
             }
             LookupError::Truncated => {
                 "build with DNS over TCP (CONFIG_THREAD_MQTT_DNS_TCP=y), or give the name fewer records"
             }
-            LookupError::Referral => "ask a server that resolves names for its clients (recursion)",
-            LookupError::AliasLoop => "repair the CNAME records of the name",
+            LookupError::Referral => "use a server that resolves names recursively",
+            LookupError::AliasLoop => "fix the CNAME records of the name",
             LookupError::Unusable(address) => class::cure(*address),
             LookupError::NoPrefix | LookupError::NoPrefixFound => {
                 "enable NAT64 on the border router (OpenThread: nat64 enable), or configure the NAT64 prefix of your network"
@@ -140,15 +142,18 @@ impl LookupError {
                 "enable DNS on the border router (OpenThread: dns server upstream enable, srp server enable)"
             }
             LookupError::LocalName => {
-                "let the border router serve this name, or use one of the public DNS"
+                "make the border router serve this name, or use a public DNS name"
             }
-            LookupError::InvalidName => "write a name of labels of 1 to 63 characters between dots",
-            LookupError::Deadline => "give the resolver a longer deadline or a shorter chain",
+            LookupError::InvalidName => {
+                "use a name with labels of 1 to 63 characters between \
+                dots"
+            }
+            LookupError::Deadline => "configure a longer deadline or fewer sources",
             LookupError::Malformed | LookupError::ResponseCode(_) => {
-                "ask another DNS server, or look into the log of this one"
+                "use another DNS server, or check the log of this one"
             }
             LookupError::Platform(_) => {
-                "check the platform's DNS settings, and what the code means there"
+                "check the platform's DNS settings, and look up the code there"
             }
             LookupError::PlatformBusy => return None,
         })
@@ -189,23 +194,23 @@ impl fmt::Display for LookupError {
         f.write_str(match self {
             LookupError::Timeout => "no answer",
             LookupError::Unreachable => "no route to the server",
-            LookupError::NotListening => "nothing listens at the server's port",
-            LookupError::Unanswered => "no answer, or that of a server that failed or refused",
+            LookupError::NotListening => "nothing listens on the server's port",
+            LookupError::Unanswered => "no answer, or the server failed or refused",
             LookupError::NameError => "the name does not exist (NXDOMAIN)",
-            LookupError::NoData => "the name exists but has no address of the family wanted",
+            LookupError::NoData => "the name exists but has no address of the requested family",
             LookupError::ServerFailure => "the server failed (SERVFAIL)",
-            LookupError::Refused => "the server refused the question (REFUSED)",
+            LookupError::Refused => "the server refused the query (REFUSED)",
             LookupError::ResponseCode(rcode) => {
                 return write!(f, "the server answered with response code {rcode}");
             }
             LookupError::Truncated => "the answer is too large for a datagram",
-            LookupError::Referral => "the server knows other servers for the name, but no address",
+            LookupError::Referral => "the server returned only a referral",
             LookupError::Malformed => "the answer is malformed",
-            LookupError::AliasLoop => "the name is an alias in a circle or through too many steps",
+            LookupError::AliasLoop => "CNAME loop, or too many CNAMEs",
             LookupError::Unusable(address) => {
                 return write!(f, "no usable address: {}", Refused(*address));
             }
-            LookupError::NoPrefix => "only reachable through NAT64, and no NAT64 prefix is known",
+            LookupError::NoPrefix => "only reachable through NAT64, but no NAT64 prefix is known",
             LookupError::NoServer => "the network offers no DNS server",
             LookupError::LocalName => "not asked, the name belongs to the local network",
             LookupError::InvalidName => "the host is not a valid DNS name",
@@ -213,7 +218,7 @@ impl fmt::Display for LookupError {
                 return write!(f, "the platform's resolver failed with code {code}");
             }
             LookupError::PlatformBusy => "the platform's resolver is still busy with another name",
-            LookupError::Deadline => "not asked, the time for the whole resolution was used up",
+            LookupError::Deadline => "not asked, resolution timed out",
             LookupError::NoPrefixFound => "the server synthesises no address for ipv4only.arpa",
         })
     }
@@ -290,7 +295,8 @@ impl Failure {
     pub fn cure(&self) -> Option<&'static str> {
         match (self.error, self.source) {
             (LookupError::Timeout, AddressSource::Public(_)) => Some(
-                "check that NAT64 is enabled on the border router and that its IPv4 uplink lets DNS pass",
+                "check that NAT64 is enabled on the border router and that its IPv4 uplink passes \
+                 DNS",
             ),
             // OpenThread's border router answers this while it has no upstream server.
             (LookupError::NameError, AddressSource::Platform | AddressSource::BorderRouter) => {
@@ -298,14 +304,14 @@ impl Failure {
                     "check the spelling of the host name; if it is right, the network's DNS server may lack an upstream server (an OpenThread border router needs dns server upstream enable)",
                 )
             }
-            (LookupError::Timeout, AddressSource::Platform) => Some(
-                "check that there is a network connection, and a DNS server configured that answers",
-            ),
+            (LookupError::Timeout, AddressSource::Platform) => {
+                Some("check the network connection, and that a configured DNS server answers")
+            }
             // No server was involved.
             (LookupError::Unusable(address), AddressSource::Literal(_))
                 if Class::of(address) == Class::Unspecified =>
             {
-                Some("write the address of the broker's host")
+                Some("use the address of the broker's host")
             }
             (error, _) => error.cure(),
         }

@@ -687,7 +687,7 @@ fn a_failure_of_the_platform_keeps_its_meaning() {
     for (error, cure) in [
         (LookupError::NoServer, "enable DNS on the border router"),
         (LookupError::NameError, "dns server upstream enable"),
-        (LookupError::Timeout, "a DNS server configured"),
+        (LookupError::Timeout, "a configured DNS server"),
         (LookupError::NoPrefix, "enable NAT64"),
     ] {
         let mut world = World::new(asking(&[AddressSource::Platform]), thread_network());

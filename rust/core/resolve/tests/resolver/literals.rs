@@ -198,13 +198,13 @@ fn an_address_that_leads_to_no_broker_is_refused_as_such() {
     for (literal, what) in [
         (
             "fe80::1",
-            "a link-local address, which is valid on one link only",
+            "a link-local address, which is valid only on one link",
         ),
         ("169.254.1.1", "a link-local address"),
-        ("::1", "the loopback address, which is this device itself"),
+        ("::1", "the loopback address of this device"),
         ("127.0.0.1", "the loopback address"),
-        ("::", "which stands for no host"),
-        ("0.0.0.0", "which stands for no host"),
+        ("::", "the unspecified address"),
+        ("0.0.0.0", "the unspecified address"),
         ("ff02::1", "a multicast address"),
         ("239.1.2.3", "a multicast address"),
         ("255.255.255.255", "a reserved address"),
@@ -264,7 +264,7 @@ fn without_any_prefix_an_ipv4_literal_fails_with_a_cure() {
     );
     assert_eq!(
         report.to_string(),
-        "no address: literal address 192.0.2.1: only reachable through NAT64, and no NAT64 prefix is known"
+        "no address: literal address 192.0.2.1: only reachable through NAT64, but no NAT64 prefix is known"
     );
     assert!(report.cure().unwrap().contains("nat64 enable"));
 }

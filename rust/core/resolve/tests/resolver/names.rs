@@ -217,7 +217,7 @@ fn addresses_that_lead_to_no_broker_are_no_answer() {
     for (records, says, cure) in [
         (
             &["0.0.0.0", "::"][..],
-            "0.0.0.0, which stands for no host",
+            "0.0.0.0, the unspecified address",
             "block list",
         ),
         (
@@ -232,7 +232,7 @@ fn addresses_that_lead_to_no_broker_are_no_answer() {
         ),
         (
             &["127.0.0.1", "::1"],
-            "127.0.0.1, the loopback address, which is this device itself",
+            "127.0.0.1, the loopback address of this device",
             "reach",
         ),
         (&["::1"], "::1, the loopback address", "reach"),
@@ -246,7 +246,7 @@ fn addresses_that_lead_to_no_broker_are_no_answer() {
         (
             &["64:ff9b::10.1.2.3"],
             "64:ff9b::a01:203, a private address",
-            "prefix of its own",
+            "its own NAT64 prefix",
         ),
         (
             &["64:ff9b::127.0.0.1"],

@@ -35,7 +35,7 @@ fn a_server_that_datagrams_cannot_reach_is_not_waited_for() {
     assert_eq!(
         told,
         [
-            "network's DNS server fd00::1: nothing listens at the server's port",
+            "network's DNS server fd00::1: nothing listens on the server's port",
             "network's DNS server fd00::2: no route to the server",
         ]
     );

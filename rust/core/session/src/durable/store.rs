@@ -57,44 +57,44 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreError::Unavailable => f.write_str(
-                "there is no storage for the session; give the client one, or publish messages that \
-                 are not durable",
+                "there is no session storage; configure it, or publish messages that are not \
+                 durable",
             ),
             // A build without durable sessions has no other error, and no room for the messages.
             _ if !cfg!(feature = "durable") => Ok(()),
-            StoreError::Full => f.write_str(
-                "the storage of the session is full; wait for acknowledgements or give it more room",
-            ),
+            StoreError::Full => {
+                f.write_str("the session storage is full; wait for acknowledgements or enlarge it")
+            }
             StoreError::TooLarge => f.write_str(
-                "the message is larger than the storage takes in one record; publish it in parts, or \
-                 not durable",
+                "the message is too large for one storage record; split it, or publish it as not \
+                 durable",
             ),
-            StoreError::OutOfMemory => f.write_str(
-                "the heap has no room for a record of the session's storage; give the heap more",
-            ),
+            StoreError::OutOfMemory => {
+                f.write_str("not enough heap for a session storage record; enlarge the heap")
+            }
             StoreError::Encrypted => f.write_str(
-                "the storage of the session is encrypted; give the key, or erase the storage",
+                "the session storage is encrypted; provide the key, or erase the storage",
             ),
             StoreError::WrongKey => f.write_str(
-                "nothing in the storage of the session can be decrypted; give the key that it was \
+                "this key decrypts nothing in the session storage; provide the key it was \
                  encrypted with, or erase the storage",
             ),
             StoreError::NotEncrypted => f.write_str(
-                "the storage of the session is not encrypted, although there is a key; run once \
-                 without the key until all messages are delivered, and erase the storage then",
+                "the session storage is not encrypted, but a key is set; run once without the key \
+                 until all messages are delivered, then erase the storage",
             ),
             StoreError::Newer => f.write_str(
-                "a newer version of this software stored the session; update this one, or erase the \
-                 storage",
+                "the session was stored by a newer version of this software; update this one, or \
+                 erase the storage",
             ),
             StoreError::Key(code) => write!(
                 f,
-                "the key of the session's storage cannot be used, code {code}; see that it is not \
-                 destroyed while the client lives"
+                "the key of the session storage cannot be used, code {code}; do not destroy it \
+                 while the client exists"
             ),
             StoreError::Failed(code) => write!(
                 f,
-                "the storage of the session failed with code {code}; if it stays so, erase it"
+                "the session storage failed with code {code}; if this persists, erase it"
             ),
         }
     }

@@ -53,7 +53,7 @@ impl fmt::Display for PacketType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
-            None => write!(f, "packet of the undefined type {}", self.0),
+            None => write!(f, "packet of undefined type {}", self.0),
         }
     }
 }
@@ -95,17 +95,17 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Fault::FirstByte => "its first byte is not that of any packet a broker sends",
-            Fault::Length => "its length is not encoded as the standard says",
+            Fault::FirstByte => "its first byte is not valid for a packet from a broker",
+            Fault::Length => "its length is not encoded correctly",
             Fault::TooShort => "it ends too early",
             Fault::TooLong => "bytes follow its content",
             Fault::PacketId => "its packet identifier is 0",
-            Fault::Text => "a string in it is not valid UTF-8 or contains a zero character",
+            Fault::Text => "a string in it is not valid UTF-8 or contains a NUL character",
             Fault::Topic => "its topic is empty or contains a wildcard",
-            Fault::Property => "a property in it is not allowed there, doubled or out of range",
-            Fault::Code => "it contains a code or flag that is not defined there",
-            Fault::Count => "it does not answer as many filters as were asked for",
-            Fault::OldVersion => "it has the form of MQTT 3.1.1",
+            Fault::Property => "a property in it is not allowed, duplicated or out of range",
+            Fault::Code => "it contains an undefined code or flag",
+            Fault::Count => "it does not answer as many filters as were requested",
+            Fault::OldVersion => "it has the format of MQTT 3.1.1",
         })
     }
 }

@@ -110,7 +110,7 @@ fn the_broker_disconnects() {
     let packet = wire::disconnect(DisconnectReasonCode::SessionTakenOver, "see device 2");
     // Success is not a reason to close a connection.
     let silent = SessionError::ServerDisconnected(ReasonCode::SUCCESS).to_string();
-    assert!(silent.contains("gives no reason"), "{silent}");
+    assert!(silent.contains("without giving a reason"), "{silent}");
     assert!(!silent.contains("success"), "{silent}");
     let error = SessionError::ServerDisconnected(ReasonCode(0x8E));
     client.fails(&packet, error);

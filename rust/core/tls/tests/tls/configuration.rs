@@ -90,7 +90,7 @@ fn client_identities() {
     let refused = identity(&ed25519.chain[0], ed25519.key_pem.as_bytes());
     assert_eq!(refused, ConfigError::KeyNotSupported(PublicKey::Ed25519));
     // It may also be damaged.
-    let says = "the private key, Ed25519, was refused by the crypto provider; it is damaged";
+    let says = "the crypto provider rejected the private key (Ed25519); it is damaged";
     assert!(refused.to_string().starts_with(says), "{refused}");
 }
 

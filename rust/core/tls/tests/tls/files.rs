@@ -190,7 +190,7 @@ fn der_and_what_follows_it() {
     // It is not known whether it was altered or made that way.
     let sentence = as_ca(&with_cr(&root)).unwrap_err().to_string();
     assert!(
-        sentence.contains("or it has a form that is not read here"),
+        sentence.contains("or has an unsupported form"),
         "{sentence}"
     );
     assert_eq!(device.with_key(&with_cr(&key)), content(Given::Key));
@@ -384,7 +384,7 @@ fn other_files_are_named_for_what_they_are() {
         (
             "-----BEGIN ATTRIBUTE CERTIFICATE-----\nMIIB\n-----END ATTRIBUTE CERTIFICATE-----",
             FileKind::UnknownLabel,
-            ["names something else", "PEM (BEGIN"],
+            ["another BEGIN line", "PEM (BEGIN"],
         ),
         (
             encrypted,
@@ -410,10 +410,7 @@ fn other_files_are_named_for_what_they_are() {
         let (ca, key) = (ca.to_string(), key.to_string());
         assert!(ca.contains(needles[0]), "{ca}");
         assert!(key.contains(needles[1]), "{key}");
-        assert!(
-            ca.starts_with("a CA certificate is needed, and this is "),
-            "{ca}"
-        );
+        assert!(ca.starts_with("expected a CA certificate, found "), "{ca}");
     }
     // One instead of the other.
     for (error, kind) in [
@@ -446,7 +443,7 @@ fn other_files_are_named_for_what_they_are() {
     };
     let error = as_ca((certificate.clone() + &lie).as_bytes()).unwrap_err();
     assert_eq!(error, ConfigError::Given(Given::Ca, fault));
-    let sentence = "CA certificate 2 is a private key, whatever its BEGIN line says; ";
+    let sentence = "CA certificate 2 is a private key, despite its BEGIN line; ";
     assert!(error.to_string().starts_with(sentence), "{error}");
     // The label of another key format is not worth an error.
     for label in ["RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY"] {

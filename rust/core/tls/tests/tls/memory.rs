@@ -36,7 +36,7 @@ fn a_bundle_takes_the_heap_of_one() {
     let (bad, _) = read(&one, one.len());
     let error = ConfigError::Given(Given::Ca, Fault::OutOfMemory);
     assert_eq!(bad, Err(error));
-    let sentence = "the heap has no room to read the CA certificate; ";
+    let sentence = "not enough heap to read the CA certificate; ";
     assert!(error.to_string().starts_with(sentence), "{error}");
 }
 

@@ -67,10 +67,10 @@ fn beside_a_ca() {
             TlsError::Certificate(CertificateFault::NotPinned(seen))
         );
         let sentence = format!(
-            "the broker's certificate is not a pinned one: it has {certificate}, and its key {key}"
+            "the broker's certificate is not pinned: it has {certificate}, and its key {key}"
         );
         assert_eq!(error.to_string(), sentence);
-        assert!(error.cure().contains("something else answers"));
+        assert!(error.cure().contains("something else is answering"));
     }
 }
 

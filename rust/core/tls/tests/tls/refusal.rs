@@ -187,7 +187,7 @@ fn dates() {
     };
     assert_eq!(&**subject, "CN=Old middle");
     let cure = TlsError::Certificate(fault).cure();
-    assert!(cure.starts_with("let the broker send"), "{cure}");
+    assert!(cure.starts_with("make the broker send"), "{cure}");
 }
 
 /// A certificate with the right name that is not the issuer, in addition to an expired issuer.
@@ -282,8 +282,7 @@ fn another_name() {
         (
             named(NAME, &[]),
             NAME,
-            "the broker's certificate has \"broker.test\" as its common name only, which does not \
-             count (RFC 9525)",
+            "the broker's certificate has \"broker.test\" only as its common name, which does not count (RFC 9525)",
             "subjectAltName=DNS:NAME",
         ),
         (
@@ -303,29 +302,25 @@ fn another_name() {
         (
             named(NAME, &[dns("127.0.0.1"), dns(NAME)]),
             "127.0.0.1",
-            "the broker's certificate has 127.0.0.1 as a DNS name only, where an address counts as \
-             an IP address alone (RFC 5280 section 4.2.1.6)",
+            "the broker's certificate has 127.0.0.1 only as a DNS name; it must be an IP address entry in subjectAltName (RFC 5280 section 4.2.1.6)",
             "subjectAltName=IP:ADDRESS",
         ),
         (
             named(NAME, &[dns("[2001:DB8:0::7]")]),
             "2001:db8::7",
-            "the broker's certificate has 2001:db8::7 as a DNS name only, where an address counts as \
-             an IP address alone (RFC 5280 section 4.2.1.6)",
+            "the broker's certificate has 2001:db8::7 only as a DNS name; it must be an IP address entry in subjectAltName (RFC 5280 section 4.2.1.6)",
             "subjectAltName=IP:ADDRESS",
         ),
         (
             named(NAME, &[dns("Broker.test.")]),
             NAME,
-            "the broker's certificate has \"broker.test\" with a final dot only, which does not count \
-             (RFC 5280 section 4.2.1.6)",
+            "the broker's certificate has \"broker.test\" only with a final dot, which does not count (RFC 5280 section 4.2.1.6)",
             "subjectAltName=DNS:NAME",
         ),
         (
             named("Other", &[dns("*.test")]),
             NAME,
-            "the broker's certificate has \"broker.test\" by a wildcard only that stands above a single \
-             label, such as *.local, which does not count",
+            "the broker's certificate covers \"broker.test\" only by a wildcard above a single label, such as *.local, which does not count",
             "subjectAltName=DNS:NAME",
         ),
         (
@@ -334,15 +329,15 @@ fn another_name() {
                 &[dns("*.else"), dns("*.sub.broker.test"), dns("*.test")],
             ),
             "a.broker.test",
-            "the broker's certificate is not for \"a.broker.test\" but for *.else, *.sub.broker.test, \
+            "the broker's certificate is not for \"a.broker.test\" but for *.else, *.sub.broker.test \
              and *.test",
-            "a name that the certificate has",
+            "a name in the certificate",
         ),
         (
             named(NAME, &[dns("127.0.0.1"), dns("*.broker.test")]),
             "127.0.0.2",
-            "the broker's certificate is not for \"127.0.0.2\" but for 127.0.0.1, and *.broker.test",
-            "a name that the certificate has",
+            "the broker's certificate is not for \"127.0.0.2\" but for 127.0.0.1 and *.broker.test",
+            "a name in the certificate",
         ),
     ] {
         let fault = refused(&pki, &pki, name, NOW.into(), alert);
@@ -415,7 +410,7 @@ fn certificates_for_something_else() {
     assert!(
         fault
             .to_string()
-            .contains("a certificate of the broker's chain"),
+            .contains("a certificate in the broker's chain"),
         "{fault}"
     );
     assert!(TlsError::Certificate(fault).cure().contains("intermediate"));

@@ -131,7 +131,7 @@ impl fmt::Display for Finding {
         let name = self.capability.name();
         match self.result {
             Ok(()) if super::is_withdrawn(self.capability) => {
-                write!(f, "{name}: left out, PSA did not have it when it was used")
+                write!(f, "{name}: left out, PSA lacked it when it was used")
             }
             Ok(()) if self.capability.is_in_rust() => write!(f, "{name}: offered, in Rust"),
             Ok(()) if self.basis == Basis::Assumed => write!(f, "{name}: offered, not tried yet"),
@@ -271,8 +271,8 @@ impl fmt::Display for Unusable {
             }
             Self::NotAsked => {
                 return f.write_str(
-                    "PSA Crypto has drivers or a secure side, and this build does not ask them what \
-                     they can do; enable the feature probe (CONFIG_THREAD_MQTT_PSA_PROBE=y)",
+                    "PSA Crypto has drivers or a secure side, and this build does not query their \
+                     algorithms; enable the feature probe (CONFIG_THREAD_MQTT_PSA_PROBE=y)",
                 );
             }
             Self::NoCipherSuite(report) => ("cipher suite", report),

@@ -53,8 +53,8 @@ impl fmt::Display for KeyError {
         match self {
             Self::Psa(error) => write!(f, "the client's private key cannot be used: {error}"),
             Self::Missing => f.write_str(
-                "PSA Crypto has no key of this identifier: make or import the client's private \
-                 key before the client, and keep it as long",
+                "PSA Crypto has no key with this identifier: generate or import the client's \
+                 private key before creating the client, and keep it as long as the client",
             ),
             Self::Unsupported => f.write_str(
                 "the client's private key is of an unsupported type: use ECDSA with P-256 or \

@@ -42,7 +42,7 @@ fn everything() -> CryptoProvider {
 #[cfg(feature = "rsa")]
 pub fn take_failure() -> Option<ProviderFailure> {
     soft::verify::take_out_of_memory().then_some(ProviderFailure {
-        call: "the verification of an RSA signature",
+        call: "verifying an RSA signature",
         status: -12,
         meaning: "out of memory (see the size of the heap)",
         no_room_for_record: false,

@@ -66,7 +66,7 @@ fn cases() -> Vec<Case> {
         "other.test",
         |fault| matches!(fault, F::NameMismatch { .. }),
         "the broker's certificate is not for \"other.test\" but for broker.test, and localhost",
-        "connect by a name that the certificate has",
+        "connect by a name in the certificate",
         A::BadCertificate,
     );
 
@@ -91,7 +91,7 @@ fn cases() -> Vec<Case> {
         |fault| matches!(fault, F::Expired { .. }),
         "the certificate of \"CN=Middle\" expired on 2026-06-01 00:00:00 UTC, and it is \
          2026-11-23 00:00:00 UTC or later",
-        "let the broker send its CA's renewed certificates",
+        "make the broker send its CA's renewed certificates",
         A::CertificateExpired,
     );
     let mut young = leaf_params();
@@ -101,9 +101,8 @@ fn cases() -> Vec<Case> {
         chain([ca_params("Root"), young]),
         NAME,
         |fault| matches!(fault, F::NotYetValid { .. }),
-        "the certificate of \"CN=broker.test\" is valid from 2027-02-01 00:00:00 UTC on, and the \
-         clock of this device says 2026-11-23 00:00:00 UTC",
-        "correct the clock of this device",
+        "the certificate of \"CN=broker.test\" is not valid before 2027-02-01 00:00:00 UTC; this device's clock says 2026-11-23 00:00:00 UTC",
+        "correct this device's clock",
         A::CertificateExpired,
     );
 
@@ -127,7 +126,7 @@ fn cases() -> Vec<Case> {
         |fault| matches!(fault, F::UnknownIssuer { presented: 1, .. }),
         "the broker's certificate chain ends at \"CN=Middle\", which is not among the configured \
          CAs",
-        "let the broker send its intermediate certificates as well",
+        "make the broker also send its intermediate certificates",
         A::UnknownCA,
     );
     let mut alone = chain([leaf_params(), leaf_params()]);
@@ -147,9 +146,8 @@ fn cases() -> Vec<Case> {
                 }
             )
         },
-        "the broker presented a certificate that \"CN=broker.test\" issued for itself, and it is \
-         not among the configured CAs",
-        "configure this very certificate as CA",
+        "the broker presented a self-signed certificate of \"CN=broker.test\", which is not among the configured CAs",
+        "configure this certificate as CA",
         A::UnknownCA,
     );
 
@@ -164,8 +162,8 @@ fn cases() -> Vec<Case> {
         forged,
         NAME,
         |fault| *fault == F::BadSignature,
-        "a certificate of the broker's chain is not signed by the issuer it names",
-        "it has the same name and another key",
+        "a certificate in the broker's chain is not signed by the issuer it names",
+        "it has the same name but another key",
         A::DecryptError,
     );
 
@@ -174,7 +172,7 @@ fn cases() -> Vec<Case> {
         chain([ca_params("Root"), params("Middle"), leaf_params()]),
         NAME,
         |fault| *fault == F::EndEntityUsedAsCa,
-        "a certificate of the broker's chain was issued by one that is no CA",
+        "a certificate in the broker's chain was issued by a certificate that is not a CA",
         "basicConstraints CA:TRUE",
         A::CertificateUnknown,
     );
@@ -208,9 +206,8 @@ fn cases() -> Vec<Case> {
         chain(long.chain([leaf_params()])),
         NAME,
         |fault| *fault == F::PathTooLong { length: 5, most: 4 },
-        "the path from the broker's certificate to a configured CA has 5 certificates, and no more than \
-         4 are followed",
-        "a CA that is nearer",
+        "the path from the broker's certificate to a configured CA has 5 certificates, but at most 4 are followed",
+        "a CA that is closer",
         A::CertificateUnknown,
     );
 
@@ -246,8 +243,8 @@ fn cases() -> Vec<Case> {
         chain([ca_params("Root"), client]),
         NAME,
         |fault| *fault == F::WrongPurpose,
-        "a certificate of the broker's chain is not meant for a server (extendedKeyUsage)",
-        "extendedKeyUsage has serverAuth",
+        "a certificate in the broker's chain is not meant for a server (extendedKeyUsage)",
+        "serverAuth in extendedKeyUsage",
         A::UnsupportedCertificate,
     );
     let mut odd = leaf_params();
@@ -259,7 +256,7 @@ fn cases() -> Vec<Case> {
         chain([ca_params("Root"), odd]),
         NAME,
         |fault| matches!(fault, F::UnknownCriticalExtension { .. }),
-        "the certificate of \"CN=broker.test\" has a critical extension that this device does not judge: 1.2.3.4",
+        "the certificate of \"CN=broker.test\" has a critical extension that this device does not support: 1.2.3.4",
         "without this extension",
         A::CertificateUnknown,
     );
@@ -355,8 +352,7 @@ fn a_broker_that_does_not_own_its_certificate() {
                 assert_eq!(error, TlsError::Certificate(F::BadHandshakeSignature));
                 says(
                     &error,
-                    "the broker did not prove that it owns its certificate: the signature on the \
-                     handshake is wrong",
+                    "the broker did not prove that it owns its certificate: the handshake signature is wrong",
                     "the private key that belongs to its certificate",
                 );
                 let told = Some(Error::AlertReceived(A::DecryptError));

@@ -60,7 +60,7 @@ fn a_downgrade_to_tls12() {
         assert_eq!(error, TlsError::Downgraded);
         says(
             &error,
-            "the broker speaks TLS 1.3, but something on the way to it took that out of the offer",
+            "the broker supports TLS 1.3, but something on the path removed it from the offer",
             "look for a proxy or middlebox",
         );
     });
@@ -97,7 +97,7 @@ fn an_older_version() {
             assert_eq!(error, TlsError::Incompatible(Incompatible::Version));
             says(
                 &error,
-                "the broker speaks none of the TLS versions that are allowed here",
+                "the broker supports none of the allowed TLS versions",
                 "1.2 or 1.3",
             );
         }
@@ -123,8 +123,7 @@ fn a_suite_taken_out_of_the_offer() {
         assert_eq!(error, expected);
         says(
             &error,
-            "the broker ended the TLS handshake with alert bad_record_mac (20): a record did not \
-             decrypt: the two sides have different keys, or the data was altered on the way",
+            "the broker ended the TLS handshake with alert bad_record_mac (20): a record did not decrypt: the keys differ, or the data was altered in transit",
             "middlebox",
         );
 
@@ -198,7 +197,7 @@ fn extensions_that_nobody_asked_for() {
                 says(
                     &error,
                     "the broker broke the TLS protocol (UnsolicitedServerHelloExtension)",
-                    "update the broker or report this as a defect",
+                    "update the broker or report this as a bug",
                 );
             }
         }
@@ -247,7 +246,7 @@ fn key_shares_that_are_no_points() {
             says(
                 &error,
                 "the broker broke the TLS protocol (InvalidKeyShare)",
-                "report this as a defect",
+                "report this as a bug",
             );
         }
     });
@@ -295,8 +294,7 @@ fn records_altered_swapped_or_repeated_on_the_way() {
                 assert_eq!(error, TlsError::BadRecord, "{backend} {version}");
                 says(
                     &error,
-                    "a TLS record did not pass its integrity check: it was altered on the way, or \
-                     the two sides have different keys",
+                    "a TLS record failed its integrity check: it was altered in transit, or the keys differ",
                     "look for a proxy or middlebox",
                 );
                 // The server is notified.
@@ -360,9 +358,8 @@ fn a_connection_that_is_cut() {
             assert_eq!(error, TlsError::ClosedInHandshake { answered: true });
             says(
                 &error,
-                "the broker closed the connection in the middle of the TLS handshake, without \
-                 telling why",
-                "look into the broker's log",
+                "the broker closed the connection in the middle of the TLS handshake without giving a reason",
+                "check the broker's log",
             );
         }
     });
@@ -416,9 +413,8 @@ fn a_request_to_renegotiate() {
         let error = wire.until("the end", |_| false).unwrap_err();
         says(
             &error,
-            "the broker ended the TLS connection with alert handshake_failure (40): it wanted \
-             another handshake, which this device does not do",
-            "switch off renegotiation",
+            "the broker ended the TLS connection with alert handshake_failure (40): it requested a renegotiation, which this device does not support",
+            "disable renegotiation",
         );
         server.complains("no renegotiation");
     });
