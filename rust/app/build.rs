@@ -18,7 +18,8 @@ fn main() {
     } else {
         println!("cargo::rerun-if-changed={path}");
         fs::read(path).unwrap_or_else(|error| {
-            panic!("CONFIG_APP_CA_FILE: {path} cannot be read ({error}); set it to the absolute path of a PEM file")
+            panic!("CONFIG_APP_CA_FILE: {path} cannot be read ({error}); set it to the absolute \
+                path of a PEM file")
         })
     };
     let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo")).join("ca.pem");

@@ -256,10 +256,10 @@ impl Signature {
 }
 
 /// How to make a certificate for one's own broker, which is then its own CA.
-const MAKE_ONE: &str = "pin it instead (its SHA-256), or give the broker a suitable one: openssl req \
-    -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=NAME -addext \
-    basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME -keyout broker.key -out \
-    broker.crt; and configure that one as CA";
+const MAKE_ONE: &str = "pin it instead (its SHA-256), or give the broker a suitable one: openssl \
+    req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=NAME \
+    -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME -keyout broker.key \
+    -out broker.crt; and configure that one as CA";
 
 impl CertificateFault {
     pub(crate) fn cure(&self) -> &'static str {

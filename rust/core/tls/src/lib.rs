@@ -75,7 +75,7 @@
 //! #     }
 //! # }
 //! # let error = configure(thread_mqtt_soft_provider::provider::<R>(), b"").unwrap_err();
-//! # assert!(error.to_string().starts_with("a CA certificate is needed"));
+//! # assert!(error.to_string().starts_with("expected a CA certificate"));
 //! ```
 //!
 //! # What can be configured

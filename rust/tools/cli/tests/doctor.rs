@@ -266,7 +266,8 @@ ok      broker       mqtt://192.0.2.1:1883
 ok      network      this host, IPv6 only: IPv4 is reached through NAT64
                      no NAT64 prefix in the network data
 FAILED  prefix       no address: network's DNS server *: the server synthesises no address for \
-         ipv4only.arpa; literal address 192.0.2.1: only reachable through NAT64, but no NAT64 prefix is known
+         ipv4only.arpa; literal address 192.0.2.1: only reachable through NAT64, but no NAT64 prefix \
+         is known
         what to do   enable NAT64 on the border router (OpenThread: nat64 enable), or give the \
          prefix of your network with --nat64-prefix
 ",

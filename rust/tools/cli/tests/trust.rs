@@ -413,7 +413,7 @@ fn certificates_that_are_refused() {
     let uri = secure.uri("127.0.0.1");
     let outcome = run(&["pub", &uri, "-t", "t", "-n", "-W", "60", "--ca", &ca]);
     assert_eq!(outcome.status, TLS, "{outcome:?}");
-    documented(&outcome, &[], "127.0.0.1 as a DNS name only");
+    documented(&outcome, &[], "127.0.0.1 only as a DNS name");
 
     let mut long = Authority::root("Root", KeyKind::P256, Validity::current()).unwrap();
     let root = long.certificate_pem();

@@ -264,7 +264,8 @@ fn without_any_prefix_an_ipv4_literal_fails_with_a_cure() {
     );
     assert_eq!(
         report.to_string(),
-        "no address: literal address 192.0.2.1: only reachable through NAT64, but no NAT64 prefix is known"
+        "no address: literal address 192.0.2.1: only reachable through NAT64, but no NAT64 prefix \
+         is known"
     );
     assert!(report.cure().unwrap().contains("nat64 enable"));
 }

@@ -306,9 +306,9 @@ fn other_files_are_named_for_what_they_are() {
                      KEY-----\n";
     let once_more = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUI=";
     for (content, kind, needles) in [
-        ("", FileKind::Empty, ["this is empty", "this is empty"]),
-        (" \r\n\t\n", FileKind::Empty, ["empty", "empty"]),
-        ("\0\0\0\0", FileKind::Empty, ["empty", "empty"]),
+        ("", FileKind::Empty, ["found nothing", "found nothing"]),
+        (" \r\n\t\n", FileKind::Empty, ["nothing", "nothing"]),
+        ("\0\0\0\0", FileKind::Empty, ["nothing", "nothing"]),
         (
             "hello",
             FileKind::Text,

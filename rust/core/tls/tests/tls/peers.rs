@@ -64,7 +64,8 @@ fn nothing_in_common() {
     let error = refusal(&only13, &server);
     assert_eq!(
         error.to_string(),
-        "the broker ended the TLS handshake with alert protocol_version (70): it supports none of the offered TLS versions"
+        "the broker ended the TLS handshake with alert protocol_version (70): it supports none of \
+         the offered TLS versions"
     );
 
     // A server that answers with TLS 1.2 nevertheless.

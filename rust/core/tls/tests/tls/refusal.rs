@@ -265,7 +265,7 @@ fn another_name() {
     for name in ["other.test", "192.0.2.2", "2001:db8::2"] {
         let fault = refused(&pki, &pki, name, NOW.into(), alert);
         let expected = format!(
-            "the broker's certificate is not for \"{name}\" but for broker.test, 192.0.2.1, and \
+            "the broker's certificate is not for \"{name}\" but for broker.test, 192.0.2.1 and \
              2001:db8::1"
         );
         assert_eq!(fault.to_string(), expected);
@@ -282,7 +282,8 @@ fn another_name() {
         (
             named(NAME, &[]),
             NAME,
-            "the broker's certificate has \"broker.test\" only as its common name, which does not count (RFC 9525)",
+            "the broker's certificate has \"broker.test\" only as its common name, which does not \
+             count (RFC 9525)",
             "subjectAltName=DNS:NAME",
         ),
         (
@@ -302,25 +303,29 @@ fn another_name() {
         (
             named(NAME, &[dns("127.0.0.1"), dns(NAME)]),
             "127.0.0.1",
-            "the broker's certificate has 127.0.0.1 only as a DNS name; it must be an IP address entry in subjectAltName (RFC 5280 section 4.2.1.6)",
+            "the broker's certificate has 127.0.0.1 only as a DNS name; it must be an IP address \
+             entry in subjectAltName (RFC 5280 section 4.2.1.6)",
             "subjectAltName=IP:ADDRESS",
         ),
         (
             named(NAME, &[dns("[2001:DB8:0::7]")]),
             "2001:db8::7",
-            "the broker's certificate has 2001:db8::7 only as a DNS name; it must be an IP address entry in subjectAltName (RFC 5280 section 4.2.1.6)",
+            "the broker's certificate has 2001:db8::7 only as a DNS name; it must be an IP \
+             address entry in subjectAltName (RFC 5280 section 4.2.1.6)",
             "subjectAltName=IP:ADDRESS",
         ),
         (
             named(NAME, &[dns("Broker.test.")]),
             NAME,
-            "the broker's certificate has \"broker.test\" only with a final dot, which does not count (RFC 5280 section 4.2.1.6)",
+            "the broker's certificate has \"broker.test\" only with a final dot, which does not \
+             count (RFC 5280 section 4.2.1.6)",
             "subjectAltName=DNS:NAME",
         ),
         (
             named("Other", &[dns("*.test")]),
             NAME,
-            "the broker's certificate covers \"broker.test\" only by a wildcard above a single label, such as *.local, which does not count",
+            "the broker's certificate covers \"broker.test\" only by a wildcard above a single \
+             label, such as *.local, which does not count",
             "subjectAltName=DNS:NAME",
         ),
         (
@@ -329,8 +334,8 @@ fn another_name() {
                 &[dns("*.else"), dns("*.sub.broker.test"), dns("*.test")],
             ),
             "a.broker.test",
-            "the broker's certificate is not for \"a.broker.test\" but for *.else, *.sub.broker.test \
-             and *.test",
+            "the broker's certificate is not for \"a.broker.test\" but for *.else, \
+             *.sub.broker.test and *.test",
             "a name in the certificate",
         ),
         (

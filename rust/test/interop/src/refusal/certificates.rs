@@ -65,7 +65,7 @@ fn cases() -> Vec<Case> {
         good.clone(),
         "other.test",
         |fault| matches!(fault, F::NameMismatch { .. }),
-        "the broker's certificate is not for \"other.test\" but for broker.test, and localhost",
+        "the broker's certificate is not for \"other.test\" but for broker.test and localhost",
         "connect by a name in the certificate",
         A::BadCertificate,
     );
@@ -101,7 +101,8 @@ fn cases() -> Vec<Case> {
         chain([ca_params("Root"), young]),
         NAME,
         |fault| matches!(fault, F::NotYetValid { .. }),
-        "the certificate of \"CN=broker.test\" is not valid before 2027-02-01 00:00:00 UTC; this device's clock says 2026-11-23 00:00:00 UTC",
+        "the certificate of \"CN=broker.test\" is not valid before 2027-02-01 00:00:00 UTC; this \
+         device's clock says 2026-11-23 00:00:00 UTC",
         "correct this device's clock",
         A::CertificateExpired,
     );
@@ -146,7 +147,8 @@ fn cases() -> Vec<Case> {
                 }
             )
         },
-        "the broker presented a self-signed certificate of \"CN=broker.test\", which is not among the configured CAs",
+        "the broker presented a self-signed certificate of \"CN=broker.test\", which is not among \
+         the configured CAs",
         "configure this certificate as CA",
         A::UnknownCA,
     );
@@ -206,7 +208,8 @@ fn cases() -> Vec<Case> {
         chain(long.chain([leaf_params()])),
         NAME,
         |fault| *fault == F::PathTooLong { length: 5, most: 4 },
-        "the path from the broker's certificate to a configured CA has 5 certificates, but at most 4 are followed",
+        "the path from the broker's certificate to a configured CA has 5 certificates, but at \
+         most 4 are followed",
         "a CA that is closer",
         A::CertificateUnknown,
     );
@@ -256,7 +259,8 @@ fn cases() -> Vec<Case> {
         chain([ca_params("Root"), odd]),
         NAME,
         |fault| matches!(fault, F::UnknownCriticalExtension { .. }),
-        "the certificate of \"CN=broker.test\" has a critical extension that this device does not support: 1.2.3.4",
+        "the certificate of \"CN=broker.test\" has a critical extension that this device does not \
+         support: 1.2.3.4",
         "without this extension",
         A::CertificateUnknown,
     );
@@ -352,7 +356,8 @@ fn a_broker_that_does_not_own_its_certificate() {
                 assert_eq!(error, TlsError::Certificate(F::BadHandshakeSignature));
                 says(
                     &error,
-                    "the broker did not prove that it owns its certificate: the handshake signature is wrong",
+                    "the broker did not prove that it owns its certificate: the handshake \
+                     signature is wrong",
                     "the private key that belongs to its certificate",
                 );
                 let told = Some(Error::AlertReceived(A::DecryptError));

@@ -130,7 +130,8 @@ fn rsa_keys_that_are_too_short_or_too_long() {
         says(
             &error,
             &format!(
-                "the RSA key of \"CN={culprit}\" has {bits} bits, but only 2048 to 4096 are accepted"
+                "the RSA key of \"CN={culprit}\" has {bits} bits, but only 2048 to 4096 are \
+                 accepted"
             ),
             "an RSA key of 2048 to 4096 bits",
         );
@@ -171,7 +172,8 @@ fn a_broker_key_on_p521_takes_tls13() {
         let error = connect_in(&[Version::Tls12], chain).unwrap_err();
         says(
             &error,
-            "the broker ended the TLS handshake with alert handshake_failure (40): it found no version, cipher suite, group or certificate that both sides accept",
+            "the broker ended the TLS handshake with alert handshake_failure (40): it found no \
+             version, cipher suite, group or certificate that both sides accept",
             "compare the suites and groups with the broker's",
         );
     });
@@ -190,7 +192,8 @@ fn a_certificate_signed_with_sha1() {
         );
         says(
             &error,
-            "the broker's certificate or handshake is signed with SHA-1 or MD5, which this device does not support",
+            "the broker's certificate or handshake is signed with SHA-1 or MD5, which this device \
+             does not support",
             "with a SHA-256 signature",
         );
     });
@@ -209,7 +212,8 @@ fn a_handshake_to_be_signed_with_sha1() {
             let error = Wire::handshake(&config, server.port).err().unwrap();
             says(
                 &error,
-                "the broker ended the TLS handshake with alert handshake_failure (40): it found no version, cipher suite, group or certificate that both sides accept",
+                "the broker ended the TLS handshake with alert handshake_failure (40): it found \
+                 no version, cipher suite, group or certificate that both sides accept",
                 "compare the suites and groups with the broker's",
             );
         }

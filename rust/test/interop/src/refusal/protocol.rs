@@ -123,7 +123,8 @@ fn a_suite_taken_out_of_the_offer() {
         assert_eq!(error, expected);
         says(
             &error,
-            "the broker ended the TLS handshake with alert bad_record_mac (20): a record did not decrypt: the keys differ, or the data was altered in transit",
+            "the broker ended the TLS handshake with alert bad_record_mac (20): a record did not \
+             decrypt: the keys differ, or the data was altered in transit",
             "middlebox",
         );
 
@@ -294,7 +295,8 @@ fn records_altered_swapped_or_repeated_on_the_way() {
                 assert_eq!(error, TlsError::BadRecord, "{backend} {version}");
                 says(
                     &error,
-                    "a TLS record failed its integrity check: it was altered in transit, or the keys differ",
+                    "a TLS record failed its integrity check: it was altered in transit, or the \
+                     keys differ",
                     "look for a proxy or middlebox",
                 );
                 // The server is notified.
@@ -358,7 +360,8 @@ fn a_connection_that_is_cut() {
             assert_eq!(error, TlsError::ClosedInHandshake { answered: true });
             says(
                 &error,
-                "the broker closed the connection in the middle of the TLS handshake without giving a reason",
+                "the broker closed the connection in the middle of the TLS handshake without \
+                 giving a reason",
                 "check the broker's log",
             );
         }
@@ -413,7 +416,8 @@ fn a_request_to_renegotiate() {
         let error = wire.until("the end", |_| false).unwrap_err();
         says(
             &error,
-            "the broker ended the TLS connection with alert handshake_failure (40): it requested a renegotiation, which this device does not support",
+            "the broker ended the TLS connection with alert handshake_failure (40): it requested \
+             a renegotiation, which this device does not support",
             "disable renegotiation",
         );
         server.complains("no renegotiation");
