@@ -207,7 +207,7 @@ impl fmt::Display for Event {
             Self::Missed(count) => write!(
                 f,
                 "{count} events were dropped because they were not \
-                polled in time"
+                 polled in time"
             ),
             Self::Session(event) => write!(f, "{event:?}"),
             Self::Stopped => f.write_str("stopped"),

@@ -85,14 +85,8 @@ impl ReasonCode {
             }
             0x8F => "the broker does not accept this topic filter",
             0x90 => "the broker does not accept this topic name",
-            0x91 => {
-                "the packet identifier is still in use; client and broker have different \
-                session states"
-            }
-            0x92 => {
-                "the packet identifier is unknown; client and broker have different session \
-                states"
-            }
+            0x91 => "the packet identifier is still in use; the session states differ",
+            0x92 => "the packet identifier is unknown; the session states differ",
             0x93 => "more messages were in flight than allowed",
             0x94 => "a topic alias is not valid",
             0x95 => "a packet is larger than allowed",

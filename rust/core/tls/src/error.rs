@@ -270,7 +270,7 @@ impl TlsError {
             }
             Self::Truncated => {
                 "connect again; if this happens often, check the path to the \
-                broker"
+                 broker"
             }
             Self::Closed => "open a new connection",
             Self::Alert { alert, context, .. } => alert.cure(*context),

@@ -146,7 +146,7 @@ impl LookupError {
             }
             LookupError::InvalidName => {
                 "use a name with labels of 1 to 63 characters between \
-                dots"
+                 dots"
             }
             LookupError::Deadline => "configure a longer deadline or fewer sources",
             LookupError::Malformed | LookupError::ResponseCode(_) => {

@@ -354,7 +354,7 @@ fn other_files_are_named_for_what_they_are() {
         (
             "ssh-ed25519 AAAAC3Nza x@y",
             FileKind::SshPublicKey,
-            ["for SSH", "private key"],
+            ["SSH public key", "private key"],
         ),
         (
             "PuTTY-User-Key-File-3: x",

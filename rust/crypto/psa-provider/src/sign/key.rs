@@ -54,7 +54,7 @@ impl fmt::Display for KeyError {
             Self::Psa(error) => write!(f, "the client's private key cannot be used: {error}"),
             Self::Missing => f.write_str(
                 "PSA Crypto has no key with this identifier: generate or import the client's \
-                 private key before creating the client, and keep it as long as the client",
+                 private key before creating the client, and keep it",
             ),
             Self::Unsupported => f.write_str(
                 "the client's private key is of an unsupported type: use ECDSA with P-256 or \
