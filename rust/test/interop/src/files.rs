@@ -213,7 +213,7 @@ const FORMS: &[Form] = &[
         [
             NOT_A_CERTIFICATE,
             NOT_A_CERTIFICATE,
-            Says("the private key, RSA-2048, was refused"),
+            Says("rejected the private key (RSA-2048)"),
         ],
     ),
     (
@@ -222,7 +222,7 @@ const FORMS: &[Form] = &[
         [
             NOT_A_CERTIFICATE,
             NOT_A_CERTIFICATE,
-            Says("the private key, Ed25519, was refused"),
+            Says("rejected the private key (Ed25519)"),
         ],
     ),
     (

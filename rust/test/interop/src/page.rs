@@ -20,7 +20,7 @@ pub(crate) fn check(name: &str, seen: &str) {
     }
     assert_eq!(
         written, seen,
-        "docs/interop.md does not say what was seen; if that is as it should be, write it anew: \
+        "docs/interop.md differs from the results; if these are right, rewrite the page: \
          THREAD_MQTT_WRITE_DOCS=1 cargo test -p thread-mqtt-interop"
     );
 }

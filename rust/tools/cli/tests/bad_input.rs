@@ -331,17 +331,17 @@ fn client_key_missing_or_of_another_certificate() {
     refused(
         &[uri, "--ca", &ca, "--cert", &cert, "--key", &ca],
         USAGE,
-        &["ca.pem (--key)", "this is a certificate"],
+        &["ca.pem (--key)", "found a certificate"],
     );
     refused(
         &[uri, "--ca", &ca, "--cert", &key, "--key", &key],
         USAGE,
-        &["key.pem (--cert)", "this is a private key"],
+        &["key.pem (--cert)", "found a private key"],
     );
     refused(
         &[uri, "--ca", &key, "--cert", &cert, "--key", &key],
         USAGE,
-        &["key.pem (--ca)", "this is a private key"],
+        &["key.pem (--ca)", "found a private key"],
     );
     refused(&[uri, "--ca", &ca, "--cert", &cert], USAGE, &["--key"]);
     refused(
@@ -624,7 +624,10 @@ fn a_message_larger_than_the_broker_allows() {
     let outcome = run(&["pub", &uri, "-t", "t", "-f", &file, "-q", "1", "-W", "60"]);
     assert_eq!(outcome.status, MESSAGE, "{outcome:?}");
     assert!(outcome.stderr.contains("at most 1000"), "{outcome:?}");
-    assert!(outcome.stderr.contains("send less"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("send smaller messages"),
+        "{outcome:?}"
+    );
     // Others are not delayed by it.
     assert_eq!(broker.log().published.len(), 0);
 }
