@@ -98,7 +98,7 @@ static void ca(void)
 	bytes = damaged(setting("TEST_CA"), &length);
 	config.ca = bytes;
 	config.ca_len = length;
-	told_by_event(&config, THREAD_MQTT_ERROR_CA, "CA certificate 1 has a character");
+	told_by_event(&config, THREAD_MQTT_ERROR_CA, "CA certificate 1 contains a character");
 	free(bytes);
 
 	config.ca = NULL;
@@ -107,7 +107,7 @@ static void ca(void)
 	told_at_once(&config, THREAD_MQTT_ERROR_CA);
 	/* run.py keeps a damaged certificate under this tag, and a file that is not one under the next. */
 	config.sec_tag = 44;
-	told_by_event(&config, THREAD_MQTT_ERROR_CA, "credential 44 CA: CA certificate 1 has a character");
+	told_by_event(&config, THREAD_MQTT_ERROR_CA, "credential 44 CA: CA certificate 1 contains a character");
 	config.sec_tag = 45;
 	told_by_event(&config, THREAD_MQTT_ERROR_CA, "credential 45 CA: expected a CA certificate");
 	config.sec_tag = 42;
@@ -147,7 +147,7 @@ static void identity(void)
 	told_by_event(&config, THREAD_MQTT_ERROR_IDENTITY, "does not belong to the client certificate");
 	config.certificate = bad;
 	config.certificate_len = bad_len;
-	told_by_event(&config, THREAD_MQTT_ERROR_IDENTITY, "client certificate 1 has a character");
+	told_by_event(&config, THREAD_MQTT_ERROR_IDENTITY, "client certificate 1 contains a character");
 	config.certificate = NULL;
 	config.certificate_len = 0;
 	told_at_once(&config, THREAD_MQTT_ERROR_IDENTITY);

@@ -247,10 +247,10 @@ void test_damaged_ca(void)
 	memset(ca, 0, sizeof(ca));
 	CHECK_EQUAL(thread_mqtt_start(client), THREAD_MQTT_OK);
 	EXPECT(client, .type = THREAD_MQTT_EVENT_FAILED, .stage = THREAD_MQTT_STAGE_TLS,
-	       .error = THREAD_MQTT_ERROR_CA, .text = "CA certificate 1 has a character");
+	       .error = THREAD_MQTT_ERROR_CA, .text = "CA certificate 1 contains a character");
 	CHECK_EQUAL(thread_mqtt_last_error(client, &failure), THREAD_MQTT_OK);
 	CHECK_EQUAL(failure.error, THREAD_MQTT_ERROR_CA);
-	CHECK_CONTAINS(failure.cause, "CA certificate 1 has a character");
+	CHECK_CONTAINS(failure.cause, "CA certificate 1 contains a character");
 	stop(client);
 	end(client);
 }
