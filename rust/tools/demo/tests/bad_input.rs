@@ -359,7 +359,7 @@ fn tls_and_plaintext_mixed_up() {
 #[test]
 fn messages_that_are_too_large_and_topics_that_are_none() {
     let told = fails("first publish", &["--size", "300000"]);
-    assert_tells(&told, "accepts at most 262144", "less");
+    assert_tells(&told, "accepts at most 262144", "smaller");
     let told = fails("first publish", &["--size", "300000", "--mqtt", "3.1.1"]);
     assert_tells(&told, "closed", "--size below 300000");
     for (topic, cause, cure) in [
