@@ -223,7 +223,8 @@ struct thread_mqtt_config {
 	 */
 	bool brokers_cluster;
 	/** Retries with MQTT 3.1.1 if a broker refuses MQTT 5 or closes the connection instead of
-	 *  answering (THREAD_MQTT_EVENT_VERSION), and keeps using it if the broker accepts. Needs
+	 *  answering (THREAD_MQTT_EVENT_VERSION). Keeps using it if the broker said that it does not
+	 *  support MQTT 5; otherwise the next connection starts with MQTT 5 again. Needs
 	 *  CONFIG_THREAD_MQTT_FALLBACK_V311.
 	 */
 	bool fallback_v311;

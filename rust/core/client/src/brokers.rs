@@ -149,6 +149,9 @@ pub(crate) struct Target {
     pub(crate) version: Known,
     /// Unanswered CONNECTs since it last accepted the configured version; `None` if it never did.
     pub(crate) unanswered: Option<u8>,
+    /// It said that it does not support the configured version. Otherwise the client guesses this
+    /// from a closed connection.
+    pub(crate) told: bool,
 }
 
 /// What is known about the version of MQTT that a broker supports.
@@ -169,6 +172,7 @@ impl Target {
             addresses: Addresses::default(),
             version: Known::Nothing,
             unanswered: None,
+            told: false,
         }
     }
 }

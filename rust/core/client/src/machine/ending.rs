@@ -355,11 +355,6 @@ impl Client {
                 }
                 target.version = Known::Nothing;
             }
-            // It once supported the configured version, and may again.
-            (Known::Speaks(spoken), Some(_)) if spoken != self.version => {
-                target.version = Known::Nothing;
-                return None;
-            }
             _ => {}
         }
         match target.version {
@@ -370,6 +365,7 @@ impl Client {
                     return None;
                 }
                 target.version = Known::Tried(version);
+                target.told = cause.is_the_version();
                 Some(version)
             }
             // The version was not the cause. If the configured one was ever accepted, every ninth

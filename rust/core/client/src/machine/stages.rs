@@ -231,8 +231,13 @@ impl Client {
             let version = self.session.version();
             let target = self.targets.current_mut();
             target.version = Known::Speaks(version);
-            if cfg!(feature = "fallback-v311") && version == self.version {
-                target.unanswered = Some(0);
+            if cfg!(feature = "fallback-v311") {
+                if version == self.version {
+                    target.unanswered = Some(0);
+                } else if !target.told || target.unanswered.is_some() {
+                    // It may support the configured version: the next connection starts with it.
+                    target.version = Known::Nothing;
+                }
             }
         }
     }

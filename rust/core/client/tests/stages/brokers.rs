@@ -502,7 +502,7 @@ fn a_broker_that_only_speaks_3_1_1_is_spoken_to_in_that() {
         assert!(told, "{reaction:?}");
         world.run_for(s(100));
         assert_eq!(world.server.log().published[0].payload, b"queued");
-        // It is remembered.
+        // It is remembered if the broker said so. Otherwise the configured version is tried first.
         world.cut();
         world.run_until_online(s(5));
         let versions: Vec<_> = world
@@ -512,30 +512,38 @@ fn a_broker_that_only_speaks_3_1_1_is_spoken_to_in_that() {
             .iter()
             .map(|c| c.version)
             .collect();
-        assert_eq!(versions, [Spoken::V5, Spoken::V311, Spoken::V311]);
+        let next = match reaction {
+            OnlyV311::Closes => vec![Spoken::V5, Spoken::V311],
+            OnlyV311::Refuses => vec![Spoken::V311],
+        };
+        assert_eq!(versions, [vec![Spoken::V5, Spoken::V311], next].concat());
     }
 }
 
 #[test]
 fn a_broker_that_is_only_restarting_keeps_its_version() {
-    let mut config = config(PLAIN);
-    config.fallback_to_v311 = true;
-    let server = peer::Config {
-        faults: vec![Fault::CloseAfterReceived(1); 2],
-        ..plain()
-    };
-    let mut world = World::started(config, server);
-    world.run_until_online(s(20));
-    let version = world.server.log().connects.last().unwrap().version;
-    assert_eq!(version, Spoken::V5);
-    // One that has used version 5 before is not suspected again.
-    let speaks_5 = world.client.session().version();
-    world
-        .server
-        .configure(|config| config.faults = vec![Fault::CloseAfterReceived(1); 4]);
-    world.cut();
-    world.run_until_online(s(20));
-    assert_eq!(world.client.session().version(), speaks_5);
+    for closes in 1..=3 {
+        let mut config = config(PLAIN);
+        config.fallback_to_v311 = true;
+        let server = peer::Config {
+            faults: vec![Fault::CloseAfterReceived(1); closes],
+            ..plain()
+        };
+        let mut world = World::started(config, server);
+        world.run_until_online(s(20));
+        // The older version is used for one connection at most.
+        world.run_for(s(100));
+        world.cut();
+        world.run_until_online(s(20));
+        assert_eq!(world.client.session().version(), Version::V5, "{closes}");
+        // One that has used version 5 before is not suspected again.
+        world
+            .server
+            .configure(|config| config.faults = vec![Fault::CloseAfterReceived(1); 4]);
+        world.cut();
+        world.run_until_online(s(60));
+        assert_eq!(world.client.session().version(), Version::V5, "{closes}");
+    }
 }
 
 /// What it says about the version outweighs what it used before.
