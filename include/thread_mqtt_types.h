@@ -257,8 +257,8 @@ enum thread_mqtt_event_type {
 	THREAD_MQTT_EVENT_RESPONSE_INFORMATION = 19,
 	/** The next attempt goes to this one of several brokers, or follows a redirect: .value (URI). */
 	THREAD_MQTT_EVENT_BROKER = 20,
-	/** The broker does not accept the configured MQTT version. The next attempt uses this one:
-	 *  .number (5, or 4 for MQTT 3.1.1).
+	/** The broker seems not to accept the MQTT version that was used. The next attempt uses
+	 *  this one: .number (5, or 4 for MQTT 3.1.1).
 	 */
 	THREAD_MQTT_EVENT_VERSION = 21,
 	/** The path supports this much silence: .number, in seconds. Store it for

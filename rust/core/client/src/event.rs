@@ -138,7 +138,7 @@ pub enum Event {
     /// for each change: the previous one failed or redirected here, or a preferred one is due to be
     /// tried again.
     Broker(BrokerUri),
-    /// The broker does not support the configured version of MQTT; this one is tried
+    /// The broker seems not to support the version of MQTT that was used; this one is tried next
     /// ([`Config::fallback_to_v311`](crate::Config::fallback_to_v311)).
     Version(Version),
     /// [`KeepAlive::Auto`](crate::KeepAlive::Auto) has learned that the path tolerates this much

@@ -343,7 +343,7 @@ impl Client {
         if let (Known::Speaks(spoken), true) = (target.version, cause.is_the_version()) {
             target.version = Known::Nothing;
             if spoken != self.version {
-                return None;
+                return Some(self.version);
             }
         }
         match (target.version, &mut target.unanswered) {

@@ -574,11 +574,15 @@ fn a_broker_may_become_one_of_the_other_version() {
         config.only_v311 = None;
         config.refuse = Some(1);
     });
+    world.run_for(s(100));
     world.cut();
-    let failures = world.failures().len();
-    world.run_until(s(20), |world| world.failures().len() > failures);
+    let (_, cause, retry_in) = world.run_until_failed(s(5));
+    assert!(cause.cure().unwrap().contains("MQTT 5"), "{cause}");
+    assert!(retry_in.unwrap() <= s(2), "{retry_in:?}");
+    let told = (world.events.iter()).any(|(_, event)| *event == Event::Version(Version::V5));
+    assert!(told);
     world.server.configure(|config| config.refuse = None);
-    world.run_until_online(s(70));
+    world.run_until_online(s(5));
     assert_eq!(world.client.session().version(), Version::V5);
 }
 
