@@ -27,7 +27,8 @@ pub(super) enum Ending {
         /// The connection had been stable.
         stable: bool,
         /// The next attempt is not a mere repetition: it omits what may have made this one fail,
-        /// requests the missing clean start, or resumes what was too much for one connection.
+        /// requests the missing clean start, resumes what was too much for one connection, or asks
+        /// another time server.
         goes_on: bool,
     },
     Stopped,
@@ -130,10 +131,8 @@ impl Client {
             _ => goes_on,
         };
         let (stream, words) = self.leave();
-        if cause.contradicts_time() {
-            self.clock.doubt();
-            self.timing.source().doubt();
-        }
+        let another_time =
+            cause.contradicts_time() && self.clock.doubt() && self.timing.source().doubt(now);
         // Tell the peer what it did wrong, by a TLS alert or an MQTT 5 DISCONNECT, and answer a
         // close_notify.
         let stream = stream.filter(|stream| {
@@ -153,7 +152,7 @@ impl Client {
             stage,
             cause,
             stable,
-            goes_on,
+            goes_on: goes_on || another_time,
         };
         self.close(stream, words, ending, now);
     }

@@ -74,9 +74,10 @@ impl Clock {
         }
     }
 
-    /// Notes that a certificate was not valid at the known time: the server's time may be wrong.
-    pub(crate) fn doubt(&mut self) {
-        self.network = None;
+    /// Notes that a certificate was not valid at the known time: drops the server's time, which may
+    /// be wrong. Returns whether that was in use.
+    pub(crate) fn doubt(&mut self) -> bool {
+        self.network.take().is_some() && self.platform.is_none()
     }
 
     fn raise(&mut self, now: Duration) {
@@ -260,7 +261,9 @@ mod tests {
                 match event {
                     Happens::Forged(seconds) => clock.synchronise(seconds, up),
                     Happens::Verified(ago) => clock.prove(Some(truth - ago), up),
-                    Happens::Contradicted => clock.doubt(),
+                    Happens::Contradicted => {
+                        clock.doubt();
+                    }
                     Happens::Passes(seconds) => {
                         truth += u64::from(seconds);
                         up += s(seconds.into());

@@ -30,6 +30,13 @@ const ATTEMPTS: u8 = 2;
 const PAUSE_AT_RATE: Duration = Duration::from_secs(900);
 const PAUSE_AT_REFUSAL: Duration = Duration::from_secs(3600);
 
+/// The code, not of a refusal, of a server whose time a certificate contradicted. It is queried
+/// after the others for as long as after RATE.
+const DOUBTED: [u8; 4] = [0; 4];
+
+/// How many pauses are kept for each configured server: its name may have several addresses.
+const PAUSES: usize = 8;
+
 /// First ephemeral port (RFC 6335 section 6); the range ends at 65535.
 const FIRST_PORT: u16 = 49152;
 
@@ -41,14 +48,21 @@ pub(crate) struct SntpSearch {
     attempt_timeout: Duration,
     /// Index of the server to query first.
     first: usize,
+    /// How many addresses of a name to pass over, so that each of them has its turn.
+    offset: usize,
     refusals: Vec<Refusal>,
+    /// The server that supplied the last time.
+    told_by: Option<SocketAddrV6>,
+    /// Its name has an address that is not doubted.
+    has_other: bool,
     /// An open socket is no longer needed.
     close_udp: bool,
     search: Option<Search>,
     outcome: Option<Result<Told, TimeError>>,
 }
 
-/// A server that asked to be left alone. Another one may run at the same address.
+/// A server that asked to be left alone, or that is doubted. Another one may run at the same
+/// address.
 #[derive(Debug)]
 struct Refusal {
     server: SocketAddrV6,
@@ -92,7 +106,10 @@ impl SntpSearch {
             deadline: config.deadline,
             attempt_timeout: config.attempt_timeout,
             first: 0,
+            offset: 0,
             refusals: Vec::new(),
+            told_by: None,
+            has_other: false,
             close_udp: false,
             search: None,
             outcome: None,
@@ -102,17 +119,21 @@ impl SntpSearch {
     /// Makes another server the first.
     fn next(&mut self) {
         self.first = (self.first + 1) % self.servers.len().max(1);
+        if self.first == 0 {
+            self.offset = self.offset.wrapping_add(ADDRESSES);
+        }
     }
 
     fn note_refusal(&mut self, server: SocketAddrV6, code: [u8; 4], now: Duration) {
-        let pause = match code == *b"RATE" {
+        let pause = match code == *b"RATE" || code == DOUBTED {
             true => PAUSE_AT_RATE,
             false => PAUSE_AT_REFUSAL,
         };
-        let holds = |refusal: &Refusal| !is_due(Some(refusal.until), now);
+        let holds =
+            |refusal: &Refusal| refusal.server != server && !is_due(Some(refusal.until), now);
         self.refusals.retain(holds);
         // A name may resolve to other addresses each time.
-        if self.refusals.len() >= self.servers.len() * ADDRESSES {
+        if self.refusals.len() >= self.servers.len() * PAUSES {
             self.refusals.remove(0);
         }
         self.refusals.push(Refusal {
@@ -122,7 +143,8 @@ impl SntpSearch {
         });
     }
 
-    /// Returns the code with which a server asked to be left alone, if that is still in effect.
+    /// Returns the code with which a server asked to be left alone, or [`DOUBTED`], if that is still
+    /// in effect.
     fn refusal(&self, server: SocketAddrV6, now: Duration) -> Option<[u8; 4]> {
         let holds =
             |refusal: &&Refusal| refusal.server == server && !is_due(Some(refusal.until), now);
@@ -221,8 +243,17 @@ impl TimeSource for SntpSearch {
         self.close_udp |= question.is_some_and(|question| question.was_sent());
     }
 
-    fn doubt(&mut self) {
+    fn doubt(&mut self, now: Duration) -> bool {
+        let Some(server) = self.told_by.take() else {
+            return false;
+        };
+        let is_new = self.refusal(server, now).is_none();
+        self.note_refusal(server, DOUBTED, now);
         self.next();
+        // The addresses of a pool never end, and a certificate may really be invalid.
+        let doubts = |refusal: &&Refusal| refusal.code == DOUBTED;
+        let addresses = if self.has_other { ADDRESSES } else { 1 };
+        is_new && self.refusals.iter().filter(doubts).count() < self.servers.len() * addresses
     }
 
     fn handle_report(&mut self, report: Report, now: Duration) {
@@ -230,13 +261,24 @@ impl TimeSource for SntpSearch {
             return;
         };
         let port = self.servers.get(self.first).map_or(0, |server| server.port);
-        for candidate in report.candidates.iter().take(ADDRESSES) {
+        let known = report.candidates.len();
+        let in_turn = report
+            .candidates
+            .iter()
+            .cycle()
+            .skip(self.offset % known.max(1));
+        let mut doubted = Vec::new();
+        for candidate in in_turn.take(known) {
             let server = SocketAddrV6::new(candidate.address, port, 0, 0);
             match self.refusal(server, now) {
+                Some(DOUBTED) => doubted.push(*candidate),
                 Some(code) => search.error = TimeError::Refused(code),
                 None => search.addresses.push(*candidate),
             }
         }
+        self.has_other = search.addresses.len() > 1;
+        search.addresses.append(&mut doubted);
+        search.addresses.truncate(ADDRESSES);
         if report.candidates.is_empty() {
             search.error = TimeError::Resolve(report.into());
         }
@@ -269,6 +311,7 @@ impl TimeSource for SntpSearch {
         };
         search.error = match answer {
             Answer::Time(seconds) => {
+                self.told_by = Some(to);
                 self.end(Ok(Told { seconds, server }));
                 return true;
             }

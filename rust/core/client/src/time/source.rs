@@ -21,8 +21,9 @@ pub(crate) trait TimeSource: fmt::Debug + Send {
     /// Drops a search in progress, without an outcome.
     fn cancel(&mut self);
 
-    /// Notes that the last time supplied was wrong: query another server first.
-    fn doubt(&mut self);
+    /// Notes that the last time supplied may be wrong: query another server first. Returns whether
+    /// there is one that was not doubted recently.
+    fn doubt(&mut self, now: Duration) -> bool;
 
     /// Handles the result of resolving the name of [`poll_lookup`](Self::poll_lookup).
     fn handle_report(&mut self, report: Report, now: Duration);

@@ -358,22 +358,74 @@ fn a_server_that_is_not_synchronised_yet_is_asked_again_soon() {
 
 #[test]
 fn a_lying_server_is_found_out_by_the_certificate() {
-    let past_validity = u64::try_from(VALIDITY.not_after).unwrap() + 86_400;
     let mut world = clockless(
         servers(&[FIRST, SECOND], TimePolicy::Strict),
-        &[(FIRST, Sntp::At(past_validity)), (SECOND, Sntp::Right)],
+        &[(FIRST, past_validity()), (SECOND, Sntp::Right)],
     );
-    let (stage, cause, _) = failure(&mut world, s(5));
+    let (stage, cause, retry_in) = failure(&mut world, s(5));
     assert_eq!(stage, Stage::Tls);
     assert!(matches!(
         cause,
         Cause::Tls(TlsError::Certificate(CertificateFault::Expired { .. }))
     ));
-    // Its time is not used, and another server is queried.
+    // Its time is not used, and another server is queried soon.
     assert_eq!(world.client.time_floor(), FLOOR);
     assert_eq!(world.client.unix_time(world.now), None);
-    world.run_until_online(s(100));
+    assert!(retry_in.unwrap() <= s(2), "{retry_in:?}");
+    world.run_until_online(s(5));
     assert_eq!(unix_time(&world), UNIX_TIME + world.now.as_secs());
+}
+
+/// Creates a device whose time server has a name with these addresses.
+fn named(policy: TimePolicy, sntp: &[(&str, Sntp)]) -> World {
+    let mut world = clockless(servers(&["time.example.org"], policy), sntp);
+    world.answer = Some(Ok(sntp.iter().map(|(address, _)| ip(address)).collect()));
+    world
+}
+
+fn past_validity() -> Sntp {
+    Sntp::At(u64::try_from(VALIDITY.not_after).unwrap() + 86_400)
+}
+
+#[test]
+fn another_address_is_asked_after_one_that_lies() {
+    for policy in [TimePolicy::Strict, TimePolicy::Lenient] {
+        let sntp = [(FIRST, past_validity()), (SECOND, Sntp::Right)];
+        let mut world = named(policy, &sntp);
+        let (_, _, retry_in) = failure(&mut world, s(5));
+        assert!(retry_in.unwrap() <= s(2), "{retry_in:?}");
+        world.run_until_online(s(5));
+        assert_eq!(world.time_questions.len(), 2);
+    }
+}
+
+#[test]
+fn every_address_of_a_name_has_its_turn() {
+    for (wrong, limit) in [
+        (Sntp::Unsynchronised, s(10)),
+        (Sntp::Kiss(*b"RATE"), s(10)),
+        (past_validity(), s(100)),
+    ] {
+        let sntp = [(FIRST, wrong), (SECOND, wrong), ("192.0.2.3", Sntp::Right)];
+        named(TimePolicy::Strict, &sntp).run_until_online(limit);
+    }
+}
+
+/// Perhaps the certificate is really invalid.
+#[test]
+fn when_every_time_is_contradicted_the_pauses_are_long() {
+    for second in [past_validity(), Sntp::Silent] {
+        let sntp = [(FIRST, past_validity()), (SECOND, second)];
+        let several = servers(&[FIRST, SECOND], TimePolicy::Strict);
+        for mut world in [clockless(several, &sntp), named(TimePolicy::Strict, &sntp)] {
+            world.run_for(s(3_600));
+            let failures = world.failures();
+            let tls = failures.iter().filter(|(stage, ..)| *stage == Stage::Tls);
+            let short = tls.filter(|(.., pause)| pause.unwrap() < s(32)).count();
+            assert!(short <= 5, "{second:?}: {short} of {}", failures.len());
+            assert!(failures.len() < 120, "{second:?}: {}", failures.len());
+        }
+    }
 }
 
 /// Returns the time that the client believes.
